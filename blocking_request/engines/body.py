@@ -1,0 +1,216 @@
+"""The body of an answer: gathered without copies, its content coding undone, damage detected.
+
+Rules of this file: what came complete and undamaged is the only thing called complete. The end of a compressed stream
+must have been seen, because a truncated gzip decodes without complaint, and the bytes on the wire must be as many as
+``Content-Length`` says.
+
+A BytesIO is the one growing buffer: it grows in place, and ``getvalue`` hands its memory over without a copy.
+"""
+
+from __future__ import annotations
+
+import zlib
+from io import BytesIO
+from typing import Any, Optional, Protocol, Union
+
+from urllib3.util import make_headers
+
+from ..errors import Failure, QtNetworkError, network_failure
+from ..headers import Pairs, field_value
+
+Chunk = Union[bytes, bytearray, memoryview]
+
+
+class DamagedBody(Exception):
+    """The body cannot be what the server meant to send; the text says what is wrong with it."""
+
+
+class _Decoder(Protocol):
+    def decode(self, chunk: Chunk) -> bytes:
+        """Raises DamagedBody."""
+
+    def ended(self) -> bool:
+        """Whether the end of the compressed stream has been seen."""
+
+
+class _ZlibDecoder:
+    """gzip of one or more members (RFC 1952), zlib (RFC 1950), or the bare deflate that some servers send for it."""
+
+    def __init__(self, coding: str) -> None:
+        self._gzip = coding == "gzip"
+        self._stream: Any = zlib.decompressobj(16 + zlib.MAX_WBITS) if self._gzip else None
+        self._held = b""
+        """The first bytes of what may be the next member, too few to tell."""
+        self._swallowing = False
+        self._member_seen = False
+
+    def decode(self, chunk: Chunk) -> bytes:
+        data = self._held + bytes(chunk) if self._held else chunk
+        self._held = b""
+        out = []
+        while data and not self._swallowing:
+            if self._stream is None:
+                if len(data) < 2:
+                    self._held = bytes(data)
+                    break
+                self._stream = self._next_stream(data)
+                continue
+            try:
+                out.append(self._stream.decompress(data))
+            except zlib.error as error:
+                raise DamagedBody(f"its compressed data is corrupt ({error})") from None
+            if not self._stream.eof:
+                break
+            data, self._stream = self._stream.unused_data, None
+            self._swallowing = not self._gzip
+            self._member_seen = True
+        return out[0] if len(out) == 1 else b"".join(out)
+
+    def _next_stream(self, data: Chunk) -> Any:
+        first, second = data[0], data[1]
+        if self._gzip:
+            if (first, second) == (0x1F, 0x8B):
+                return zlib.decompressobj(16 + zlib.MAX_WBITS)
+            # What stands behind a complete member and is none is padding, as gzip itself takes it.
+            self._swallowing = True
+            return None
+        has_zlib_header = first & 0x0F == 8 and (first * 256 + second) % 31 == 0
+        return zlib.decompressobj(zlib.MAX_WBITS if has_zlib_header else -zlib.MAX_WBITS)
+
+    def ended(self) -> bool:
+        return self._member_seen and self._stream is None
+
+
+class _LibraryDecoder:
+    """br (RFC 7932) and zstd of one or more frames (RFC 8878), by the libraries urllib3 itself uses for them."""
+
+    def __init__(self, coding: str) -> None:
+        self._make_stream = _brotli_stream if coding == "br" else _zstd_stream
+        self._stream = self._make_stream()
+
+    def decode(self, chunk: Chunk) -> bytes:
+        out, data = [], bytes(chunk)
+        while data:
+            if self.ended():
+                self._stream = self._make_stream()
+            try:
+                decompress = getattr(self._stream, "decompress", None) or self._stream.process
+                out.append(decompress(data))
+            except Exception as error:  # each library has an exception of its own
+                raise DamagedBody(f"its compressed data is corrupt ({error})") from None
+            data = getattr(self._stream, "unused_data", b"") if self.ended() else b""
+        return b"".join(out)
+
+    def ended(self) -> bool:
+        if hasattr(self._stream, "is_finished"):
+            return bool(self._stream.is_finished())
+        return bool(self._stream.eof)
+
+
+def _brotli_stream() -> Any:
+    try:
+        import brotlicffi as brotli
+    except ImportError:
+        import brotli
+    return brotli.Decompressor()
+
+
+def _zstd_stream() -> Any:
+    try:
+        from compression import zstd  # Python 3.14
+    except ImportError:
+        try:
+            from backports import zstd
+        except ImportError:
+            import zstandard
+
+            return zstandard.ZstdDecompressor().decompressobj()
+    return zstd.ZstdDecompressor()
+
+
+def _readable_codings() -> tuple[str, ...]:
+    """The content codings this installation can undo: those urllib3 offers, as far as their libraries load here."""
+    offered = [coding.strip() for coding in make_headers(accept_encoding=True)["accept-encoding"].split(",")]
+    readable = []
+    for coding in offered:
+        try:
+            _decoder(coding)
+        except ImportError:
+            continue
+        readable.append(coding)
+    return tuple(readable)
+
+
+def _decoder(coding: str) -> _Decoder:
+    return _ZlibDecoder(coding) if coding in ("gzip", "deflate") else _LibraryDecoder(coding)
+
+
+READABLE_CODINGS = _readable_codings()
+ACCEPT_ENCODING = ", ".join(READABLE_CODINGS).encode("ascii")
+
+
+class BodyReader:
+    """Takes the bytes of one body as they come. For one thread at a time."""
+
+    def __init__(self, headers: Pairs, decode: bool = True) -> None:
+        """Raises DamagedBody where ``Content-Length`` is no length (RFC 9112 section 6.3)."""
+        self.wire_bytes = 0
+        self._buffer = BytesIO()
+        self._decoders = _decoders(headers) if decode else []
+        self.total_bytes = _content_length(headers)
+
+    def feed(self, chunk: Any) -> None:
+        """Raises DamagedBody; what was decoded before stays readable."""
+        self.wire_bytes += len(chunk)
+        if not self._decoders:
+            self._buffer.write(chunk)
+            return
+        data: Chunk = bytes(chunk)
+        for decoder in self._decoders:
+            data = decoder.decode(data)
+        self._buffer.write(data)
+
+    def damage(self) -> Optional[Failure]:
+        """What is missing from a body whose connection says it has ended, or None."""
+        if 0 <= self.total_bytes != self.wire_bytes:
+            return truncated(self.wire_bytes, self.total_bytes)
+        if self.wire_bytes and not all(decoder.ended() for decoder in self._decoders):
+            return damaged("the compressed data ends too early")
+        return None
+
+    def content(self) -> bytes:
+        """What has been read, its coding undone. No copy is made; nothing may be fed after it."""
+        return self._buffer.getvalue()
+
+
+def truncated(arrived: int, promised: int) -> Failure:
+    text = f"Connection closed: {arrived} of {promised} bytes of the body arrived"
+    return network_failure(QtNetworkError.RemoteHostClosedError, text)
+
+
+def damaged(how: str) -> Failure:
+    return network_failure(QtNetworkError.ProtocolFailure, f"Data corrupted: {how}")
+
+
+def _decoders(headers: Pairs) -> list[_Decoder]:
+    """Decoders in the order they must be applied; none where a coding is unknown: the body is left as it came."""
+    field = field_value(headers, b"content-encoding")
+    if field is None:
+        return []
+    aliases = {"x-gzip": "gzip"}
+    codings = [coding.strip().lower() for coding in field.decode("latin-1").split(",")]
+    codings = [aliases.get(coding, coding) for coding in codings if coding not in ("", "identity")]
+    if not all(coding in READABLE_CODINGS for coding in codings):
+        return []
+    return [_decoder(coding) for coding in reversed(codings)]
+
+
+def _content_length(headers: Pairs) -> int:
+    field = field_value(headers, b"content-length")
+    if field is None or field_value(headers, b"transfer-encoding") is not None:
+        return -1
+    lengths = {length.strip() for length in field.split(b",")}
+    length = lengths.pop()
+    if lengths or not length.isdigit():
+        raise DamagedBody(f"Content-Length is {field.decode('latin-1')!r}, which is no length")
+    return int(length)

@@ -1,0 +1,201 @@
+"""The Qt engine: a few persistent workers that all callers share, so that connections are reused.
+
+Rules of this file: the lock guards the lists and the loads; it is never held while Qt is called.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from typing import Optional
+
+from .. import messages
+from ..errors import Failure, QtNetworkError, network_failure
+from ..exchange import Exchange, Mailbox
+from ..qt import ApplicationReference, QtCore, QtNetwork, application, application_reference, give_to_cpp, has_tls
+from .qt_worker import QtFlight, Worker, WorkerThread
+
+EXCHANGES_PER_ORIGIN = 6
+"""How many connections Qt opens to one origin; a further request would wait in Qt's queue while its timeout runs."""
+
+IDLE_MS = 60_000
+"""A worker that served nothing for this long ends (after two times as long at the latest)."""
+
+SHUTDOWN_MS = 5_000
+"""How long a shutdown waits for a worker's thread."""
+
+
+class QtEngine:
+    """Every method may be called from any thread."""
+
+    name = "qt"
+
+    def __init__(self, idle_ms: int = IDLE_MS) -> None:
+        self.idle_ms = idle_ms
+        self._workers_guard = threading.Lock()
+        self._workers: list[Worker] = []
+        self._ending: list[Worker] = []
+        self._application: ApplicationReference = lambda: None
+        self._tls = _TlsKeys()
+        self._exiting = False
+        # Registered after PyQt was imported, so called before PyQt takes itself down.
+        atexit.register(self._exit)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget_after_fork)
+
+    def refusal(self, exchange: Exchange) -> Optional[Failure]:
+        if application() is None:
+            text = (
+                "There is no Qt application, and without one Qt delivers nothing in any thread. "
+                "Make one first and keep it: app = QCoreApplication([])"
+            )
+            return network_failure(QtNetworkError.UnknownNetworkError, text)
+        if self._exiting:
+            return messages.application_ended()
+        return None
+
+    def start(self, exchange: Exchange, mailbox: Mailbox) -> QtFlight:
+        app = application()
+        if app is not None and app is not self._application():
+            self._adopt(app)
+        flight = QtFlight(exchange, mailbox)
+        worker, is_new = self._reserve(flight.origin, self._tls.key(flight))
+        flight.worker = worker
+        worker.submit(flight)
+        if is_new:
+            self._start_thread(worker)
+        return flight
+
+    def _reserve(self, origin: str, tls_key: int) -> tuple[Worker, bool]:
+        """A worker with a free connection for the origin, one of them taken; and whether it must be started."""
+        with self._workers_guard:
+            for worker in self._workers:
+                taken = worker.load.get(origin, 0)
+                if taken < EXCHANGES_PER_ORIGIN and worker.tls_key == tls_key:
+                    worker.load[origin] = taken + 1
+                    return worker, False
+            worker = Worker(self, self._application, tls_key)
+            worker.load[origin] = 1
+            self._workers.append(worker)
+            return worker, True
+
+    def _start_thread(self, worker: Worker) -> None:
+        with self._workers_guard:
+            ending = list(self._ending)
+        finished = [old for old in ending if old.thread is not None and old.thread.isFinished()]
+        thread = WorkerThread(worker)
+        worker.thread = thread
+        thread.start()
+        with self._workers_guard:
+            self._ending = [old for old in self._ending if old not in finished]
+
+    def release(self, worker: Worker, origin: str) -> bool:
+        """Give a connection back; True where a retired worker has served its last and should end."""
+        with self._workers_guard:
+            left = worker.load.get(origin, 0) - 1
+            if left > 0:
+                worker.load[origin] = left
+            else:
+                worker.load.pop(origin, None)
+            return worker.retired and not worker.load
+
+    def retire(self, worker: Worker) -> None:
+        """Give the worker no more exchanges; it ends when those it has are done."""
+        with self._workers_guard:
+            self._retire(worker)
+
+    def retire_if_idle(self, worker: Worker) -> bool:
+        """Retire a worker without exchanges; False where it has one, or is about to get one."""
+        with self._workers_guard:
+            if worker.load:
+                return False
+            self._retire(worker)
+            return True
+
+    def _retire(self, worker: Worker) -> None:
+        worker.retired = True
+        if worker in self._workers:
+            self._workers.remove(worker)
+            # A QThread object that is dropped while its thread runs takes the process down.
+            self._ending.append(worker)
+
+    def _adopt(self, app: QtCore.QCoreApplication) -> None:
+        """Take a new application: the workers of an earlier one may have lost their events."""
+        reference = application_reference(app)
+        with self._workers_guard:
+            if self._application() is app:
+                return
+            self._application = reference
+            stale = list(self._workers)
+            for worker in stale:
+                self._retire(worker)
+        for worker in stale:
+            worker.stop()
+        app.aboutToQuit.connect(self._application_quits, QtCore.Qt.ConnectionType.DirectConnection)
+
+    def _application_quits(self) -> None:
+        self.shutdown()
+
+    def shutdown(self) -> None:
+        with self._workers_guard:
+            for worker in list(self._workers):
+                self._retire(worker)
+            ending = list(self._ending)
+        for worker in ending:
+            worker.stop()
+        for worker in ending:
+            if worker.thread is not None:
+                worker.thread.wait(SHUTDOWN_MS)
+
+    def _exit(self) -> None:
+        self._exiting = True
+        self.shutdown()
+
+    def _forget_after_fork(self) -> None:
+        """In a forked child the threads do not exist, though Qt says they run: leave their objects alone for good."""
+        forgotten = self._workers + self._ending
+        for worker in forgotten:
+            if worker.thread is not None:
+                give_to_cpp(worker.thread)
+        _forgotten.extend(forgotten)
+        self._workers_guard = threading.Lock()
+        self._workers, self._ending = [], []
+
+    def worker_count(self) -> int:
+        """How many workers take exchanges."""
+        with self._workers_guard:
+            return len(self._workers)
+
+
+_forgotten: list[Worker] = []
+
+
+class _TlsKeys:
+    """Numbers TLS configurations, 0 for Qt's default.
+
+    Qt ties the TLS configuration to a manager's connection, not to the request: on a shared manager a strict request
+    would ride the connection that a lax one opened.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._known: list[QtNetwork.QSslConfiguration] = []
+
+    def key(self, flight: QtFlight) -> int:
+        exchange = flight.exchange
+        if exchange.native is None or not exchange.url.startswith("https:") or not has_tls():
+            return 0
+        configuration = flight.request.sslConfiguration()
+        if configuration == QtNetwork.QSslConfiguration.defaultConfiguration():
+            return 0
+        for number, known in enumerate(list(self._known), 1):
+            if known == configuration:
+                return number
+        with self._guard:
+            self._known.append(configuration)
+            return len(self._known)
+
+
+engine = QtEngine()
+"""The one that all requests of the process share."""

@@ -1,0 +1,44 @@
+"""The body of a request as Qt pulls it."""
+
+from __future__ import annotations
+
+from ..exchange import Mailbox, Progress
+from ..qt import QtCore
+
+
+class UploadDevice(QtCore.QIODevice):
+    """A sequential device over bytes: what can be read only once can be sent only once.
+
+    Qt 5 sends a request again, two to four times, when the server closes without an answer; a body that cannot be read
+    again stops it. Lives and is read in the worker's thread.
+    """
+
+    def __init__(self, body: bytes, mailbox: Mailbox, progress: bool) -> None:
+        super().__init__()
+        self._body = memoryview(body)
+        self._position = 0
+        self._mailbox = mailbox
+        self._progress = progress
+        self.open(QtCore.QIODevice.OpenModeFlag.ReadOnly | QtCore.QIODevice.OpenModeFlag.Unbuffered)
+
+    def isSequential(self) -> bool:
+        return True
+
+    def bytesAvailable(self) -> int:
+        return len(self._body) - self._position + super().bytesAvailable()
+
+    def atEnd(self) -> bool:
+        return self._position >= len(self._body)
+
+    def readData(self, maxlen: int) -> bytes | None:  # type: ignore[override]
+        if self._position >= len(self._body):
+            return None
+        piece = bytes(self._body[self._position : self._position + maxlen])
+        self._position += len(piece)
+        self._mailbox.touch()
+        if self._progress:
+            self._mailbox.report(Progress(True, self._position, len(self._body)))
+        return piece
+
+    def writeData(self, data: bytes) -> int:  # type: ignore[override]
+        return -1

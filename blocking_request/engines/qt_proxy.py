@@ -1,0 +1,40 @@
+"""Which proxy a manager of ours takes: Qt's own answer, with one correction that halves the time of a small request.
+
+Qt (5.15 and 6.11) opens a connection without a proxy on an unbuffered socket and then reads the answer's header from it
+byte by byte, one system call each: 263 calls and 200 us for nginx's header, as much as the whole request takes without
+them. With any other proxy type than ``NoProxy`` the socket is buffered. ``DefaultProxy`` is such a type: it leaves the
+choice to the socket, which asks the application's settings again. So where those say "no proxy" for the socket too,
+``DefaultProxy`` means the same and is fast.
+"""
+
+from __future__ import annotations
+
+from ..qt import QtNetwork
+from ..trace import logger
+
+_Proxy = QtNetwork.QNetworkProxy
+_Query = QtNetwork.QNetworkProxyQuery
+
+
+class BufferedDirect(QtNetwork.QNetworkProxyFactory):
+    """Called by Qt in the worker's thread, once for each request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._buffered = [_Proxy(_Proxy.ProxyType.DefaultProxy)]
+
+    def queryProxy(self, query: _Query = _Query()) -> list[_Proxy]:  # noqa: B008
+        try:
+            proxies = QtNetwork.QNetworkProxyFactory.proxyForQuery(query)
+            if _is_direct(proxies) and query.protocolTag() == "http":
+                socket_query = _Query(query.peerHostName(), query.peerPort(), "", _Query.QueryType.TcpSocket)
+                if _is_direct(QtNetwork.QNetworkProxyFactory.proxyForQuery(socket_query)):
+                    return self._buffered
+            return proxies
+        except BaseException:  # what leaves a virtual method ends the process
+            logger.exception("the proxy could not be found out; none is used")
+            return [_Proxy(_Proxy.ProxyType.NoProxy)]
+
+
+def _is_direct(proxies: list[_Proxy]) -> bool:
+    return bool(proxies) and proxies[0].type() == _Proxy.ProxyType.NoProxy

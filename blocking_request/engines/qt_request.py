@@ -1,0 +1,115 @@
+"""Qt's side of an Exchange: the QNetworkRequest that goes out, and what a finished QNetworkReply means.
+
+Qt's own redirects, cookies, cached credentials, cache and decoding are switched off: they resend requests, carry headers
+to other hosts and pass damage as success. They are decided above the wires.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from .. import messages
+from ..errors import ErrorCode, Failure, QtNetworkError, error_for_status, network_failure
+from ..exchange import Exchange
+from ..headers import Pairs
+from ..qt import QtCore, QtNetwork, enum_value
+from ..urls import shown
+
+_Attribute = QtNetwork.QNetworkRequest.Attribute
+_Request = QtNetwork.QNetworkRequest
+
+NUMBER_ATTRIBUTE = _Attribute.UserMax
+"""Carries our number of the exchange: a Python wrapper may be a stale one for a new reply at the same address."""
+
+IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
+"""RFC 9110 section 9.2.2."""
+
+
+def native_request(exchange: Exchange, number: int) -> QtNetwork.QNetworkRequest:
+    """The request as Qt sends it. May be called from any thread: it is a value."""
+    native: Optional[QtNetwork.QNetworkRequest] = exchange.native
+    if native is None:
+        request = _Request(_PROTOTYPE)
+    else:
+        request = _Request(native)
+        for name in request.rawHeaderList():
+            request.setRawHeader(name, QtCore.QByteArray())
+        _own(request)
+        if not exchange.keeps_identity:
+            _leave_identity(request)
+    request.setUrl(QtCore.QUrl.fromEncoded(exchange.url.encode("ascii")))  # type: ignore[arg-type]
+    request.setAttribute(NUMBER_ATTRIBUTE, number)
+    for name, value in exchange.headers:
+        request.setRawHeader(name, value)
+    return request
+
+
+def _own(request: QtNetwork.QNetworkRequest) -> None:
+    """Switch off what is decided above the wire."""
+    manual = enum_value(_Request.LoadControl.Manual)
+    request.setAttribute(_Attribute.RedirectPolicyAttribute, _MANUAL_REDIRECTS)
+    request.setAttribute(_Attribute.CookieLoadControlAttribute, manual)
+    request.setAttribute(_Attribute.CookieSaveControlAttribute, manual)
+    request.setAttribute(_Attribute.AuthenticationReuseAttribute, manual)
+    request.setAttribute(_Attribute.CacheLoadControlAttribute, _PREFER_NETWORK)
+    request.setAttribute(_Attribute.DoNotBufferUploadDataAttribute, True)
+    request.setTransferTimeout(0)
+
+
+def _leave_identity(request: QtNetwork.QNetworkRequest) -> None:
+    """A client certificate was meant for the first origin only."""
+    if hasattr(QtNetwork, "QSslConfiguration"):
+        configuration = request.sslConfiguration()
+        if not configuration.localCertificate().isNull():
+            configuration.setLocalCertificate(QtNetwork.QSslCertificate())
+            configuration.setPrivateKey(QtNetwork.QSslKey())
+            request.setSslConfiguration(configuration)
+
+
+_MANUAL_REDIRECTS = enum_value(_Request.RedirectPolicy.ManualRedirectPolicy)
+_PREFER_NETWORK = enum_value(_Request.CacheLoadControl.PreferNetwork)
+_PROTOTYPE = _Request()
+_own(_PROTOTYPE)
+
+
+def header_pairs(reply: QtNetwork.QNetworkReply) -> Pairs:
+    """The header fields; Qt joins repeated ``Set-Cookie`` by line feeds, which are taken apart here."""
+    pairs = []
+    for raw_name, raw_value in reply.rawHeaderPairs():
+        name, value = raw_name.data(), raw_value.data()
+        if b"\n" in value and name.lower() == b"set-cookie":
+            pairs.extend((name, cookie) for cookie in value.split(b"\n"))
+        else:
+            pairs.append((name, value))
+    return tuple(pairs)
+
+
+def wire_failure(
+    exchange: Exchange, status: Optional[int], error: int, error_string: str, aborted: bool
+) -> Optional[Failure]:
+    """What Qt's error means; None where there is an HTTP answer whose status tells it all."""
+    if aborted:
+        return messages.canceled()
+    if status is not None and status < 200:
+        # Qt 5 hands over the interim replies 102 and 103 as final ones.
+        text = f"The connection ended with the interim status {status}, without a final answer"
+        return network_failure(QtNetworkError.ProtocolFailure, text)
+    if error == QtNetworkError.NoError or (status is not None and error == error_for_status(status)):
+        return None
+    return _failure_for(exchange, error, error_string)
+
+
+def _failure_for(exchange: Exchange, error: int, error_string: str) -> Failure:
+    if error == QtNetworkError.ContentReSendError:
+        text = f"Connection closed: the {exchange.method} was sent once, no answer came, and it is not sent again"
+        return network_failure(QtNetworkError.RemoteHostClosedError, text)
+    try:
+        known = QtNetworkError(error)
+    except ValueError:
+        known = QtNetworkError.UnknownNetworkError
+    text = messages.error_text(known, exchange.url) or error_string.replace(exchange.url, shown(exchange.url))
+    if known is QtNetworkError.TimeoutError:
+        return Failure(ErrorCode.TimeoutError, known, text)
+    if known is QtNetworkError.OperationCanceledError:
+        return Failure(ErrorCode.CanceledError, known, text)
+    return network_failure(known, text)

@@ -1,0 +1,365 @@
+"""A worker: a QThread with an event loop, and in it the Wire that owns a QNetworkAccessManager.
+
+Rules of this file:
+
+* The Wire and all it makes live in the worker's thread. Other threads append to ``Worker.jobs`` and emit ``wake``.
+* Signals are connected in the worker's thread only, to decorated methods of the Wire only. A plain function or lambda
+  would be delivered in the thread that connected it.
+* Every slot ends in ``except BaseException``: what leaves a slot ends the process on PyQt.
+* Replies are known by the number we gave them, never by their wrapper.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from itertools import count
+from typing import TYPE_CHECKING, Optional
+
+from .. import messages
+from ..errors import Failure, QtNetworkError, network_failure
+from ..exchange import Answer, Done, Exchange, Mailbox, Progress
+from ..headers import Pairs
+from ..qt import (
+    API,
+    ApplicationReference,
+    QtCore,
+    QtNetwork,
+    Signal,
+    Slot,
+    application,
+    delete_now,
+    enum_value,
+    give_to_cpp,
+)
+from ..trace import logger
+from ..urls import origin
+from .body import BodyReader, DamagedBody, damaged
+from .qt_body import UploadDevice
+from .qt_proxy import BufferedDirect
+from .qt_request import IDEMPOTENT_METHODS, NUMBER_ATTRIBUTE, header_pairs, native_request, wire_failure
+
+if TYPE_CHECKING:
+    from .qt import QtEngine
+
+_STATUS = QtNetwork.QNetworkRequest.Attribute.HttpStatusCodeAttribute
+_REASON = QtNetwork.QNetworkRequest.Attribute.HttpReasonPhraseAttribute
+_HTTP2 = QtNetwork.QNetworkRequest.Attribute.Http2WasUsedAttribute
+
+READ_BUFFER_BYTES = 1 << 20
+"""How far Qt may read ahead. Without a limit it holds a large body twice and stalls other threads for seconds."""
+
+PROGRESS_INTERVAL = 0.1
+"""Seconds between two progress notices, as Qt has it."""
+
+_next_number = count(1).__next__
+
+
+class QtFlight:
+    """An exchange on Qt's wire. The caller's side is ``abort`` and ``lost``; the rest is the worker's."""
+
+    worker: Worker
+
+    def __init__(self, exchange: Exchange, mailbox: Mailbox) -> None:
+        self.exchange = exchange
+        self.mailbox = mailbox
+        self.number = _next_number()
+        self.request = native_request(exchange, self.number)
+        self.origin = origin(exchange.url)
+        self.aborted = False
+        self.reply: Optional[QtNetwork.QNetworkReply] = None
+        self.headers: Pairs = ()
+        self.reader: Optional[BodyReader] = None
+        self.failure: Optional[Failure] = None
+        self.progress_due = 0.0
+        self.ended = False
+
+    def abort(self) -> None:
+        self.aborted = True
+        self.worker.submit(self)
+
+    def lost(self) -> Optional[Failure]:
+        if application() is not self.worker.application():
+            return messages.application_ended()
+        thread = self.worker.thread
+        if thread is not None and thread.isFinished():
+            return network_failure(QtNetworkError.UnknownNetworkError, "The network thread has ended")
+        return None
+
+
+class Worker:
+    """What other threads know of a worker. ``load`` is guarded by the engine's lock."""
+
+    def __init__(self, engine: QtEngine, application: ApplicationReference, tls_key: int) -> None:
+        self.engine = engine
+        self.application = application
+        self.tls_key = tls_key
+        self.jobs: deque[QtFlight] = deque()
+        self.load: dict[str, int] = {}
+        self.retired = False
+        self.ended = False
+        self.wire: Optional[Wire] = None
+        self.thread: Optional[WorkerThread] = None
+
+    def submit(self, flight: QtFlight) -> None:
+        """Have the worker start the flight, or end it where it has been started."""
+        self.jobs.append(flight)
+        # Before the wire is there nobody needs to be woken: the thread looks at the jobs once it is.
+        wire = self.wire
+        try:
+            if wire is not None:
+                wire.wake.emit()
+                return
+        except RuntimeError:
+            pass  # deleted between the two lines
+        if self.ended:
+            self.fail_jobs()
+
+    def stop(self) -> None:
+        """Have the thread end; what is in flight is cancelled."""
+        self.retired = True
+        if self.thread is not None:
+            self.thread.quit()
+
+    def fail_jobs(self) -> None:
+        """Answer the jobs that no wire will serve any more."""
+        while self.jobs:
+            try:
+                flight = self.jobs.popleft()
+            except IndexError:
+                return
+            if not flight.ended:
+                flight.ended = True
+                answer = Answer(flight.exchange, failure=messages.application_ended(), engine="qt")
+                flight.mailbox.post(Done(answer))
+
+
+class WorkerThread(QtCore.QThread):
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def run(self) -> None:
+        worker = self._worker
+        try:
+            wire = Wire(worker)
+            worker.wire = wire
+            wire.drain()
+            if not worker.retired:
+                self.exec()
+            wire.close()
+        except BaseException:  # what leaves a virtual method ends the process
+            logger.exception("a network thread failed")
+        finally:
+            worker.engine.retire(worker)
+            worker.wire = None
+            worker.ended = True
+            worker.fail_jobs()
+
+
+class Wire(QtCore.QObject):
+    """Does exchanges with a manager of its own. Every method runs in the worker's thread."""
+
+    wake = Signal()
+    """Emitted by other threads after they appended a job."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
+        self._worker = worker
+        self._flights: dict[int, QtFlight] = {}
+        self._served = self._served_at_tick = 0
+        self._manager = QtNetwork.QNetworkAccessManager()
+        self._proxies = BufferedDirect()
+        self._manager.setProxyFactory(self._proxies)
+        for qobject in (self, self._manager):
+            give_to_cpp(qobject)
+        self._keep_the_lock_rule()
+        self._manager.finished.connect(self._finished)
+        self.wake.connect(self.drain, QtCore.Qt.ConnectionType.QueuedConnection)
+        self._timer = self.startTimer(worker.engine.idle_ms)
+
+    def _keep_the_lock_rule(self) -> None:
+        """Prevent a freeze of the whole process (PyQt5 5.15).
+
+        Symptom without it: one thread in ``~QNetworkReplyHttpImpl`` holds a Qt lock and waits for the GIL in
+        ``sipQNetworkAccessManager::disconnectNotify``; another holds the GIL and waits for that lock in some
+        ``connect``. Every reply on Qt 5 is the receiver of ``networkSessionConnected``, so every reply's end may do it.
+
+        PyQt asks for the GIL only to find out whether Python overrides ``disconnectNotify``, and remembers a no for
+        each object. This connection and its end make it ask now, while no Qt lock is held.
+        """
+        self._manager.finished.connect(self._finished)
+        self._manager.finished.disconnect(self._finished)
+
+    @Slot()
+    def drain(self) -> None:
+        jobs = self._worker.jobs
+        while jobs:
+            try:
+                flight = jobs.popleft()
+            except IndexError:
+                return
+            try:
+                self._start_or_end(flight)
+            except BaseException as error:
+                self._failed(flight, error)
+
+    def _start_or_end(self, flight: QtFlight) -> None:
+        if flight.ended:
+            return
+        if not flight.aborted:
+            self._start(flight)
+        elif flight.reply is not None:
+            self._end(flight, flight.reply)
+        else:
+            # Aborted before it was begun: nothing is sent.
+            self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
+
+    def _end(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> None:
+        """Abort; ``finished`` comes from within. What has arrived is read first, because abort() throws it away."""
+        flight.aborted = True
+        self._consume(flight, reply)
+        if not flight.ended:
+            reply.abort()
+
+    def _start(self, flight: QtFlight) -> None:
+        exchange, request = flight.exchange, flight.request
+        self._flights[flight.number] = flight
+        method, body = exchange.method, exchange.body
+        if method == "GET" and body is None:
+            reply = self._manager.get(request)
+        elif method == "HEAD" and body is None:
+            # sendCustomRequest(b"HEAD") waits on Qt 5 for a body that does not come.
+            reply = self._manager.head(request)
+        elif body is None and method in IDEMPOTENT_METHODS:
+            reply = self._manager.sendCustomRequest(request, method.encode("ascii"))
+        else:
+            device = UploadDevice(body or b"", flight.mailbox, exchange.progress)
+            reply = self._manager.sendCustomRequest(request, method.encode("ascii"), device)
+            device.setParent(reply)
+        reply.setReadBufferSize(READ_BUFFER_BYTES)
+        reply.readyRead.connect(self._ready_read)
+        flight.reply = reply
+
+    def _flight_of(self, reply: QtNetwork.QNetworkReply) -> Optional[QtFlight]:
+        return self._flights.get(reply.request().attribute(NUMBER_ATTRIBUTE))
+
+    @Slot()
+    def _ready_read(self) -> None:
+        flight = None
+        try:
+            reply = self.sender()
+            assert isinstance(reply, QtNetwork.QNetworkReply)
+            flight = self._flight_of(reply)
+            if flight is not None:
+                self._consume(flight, reply)
+        except BaseException as error:
+            self._failed(flight, error)
+
+    def _consume(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> None:
+        """Take what has arrived out of Qt's buffer; a damaged body ends the exchange."""
+        flight.mailbox.touch()
+        try:
+            reader = flight.reader
+            if reader is None:
+                flight.headers = header_pairs(reply)
+                reader = flight.reader = BodyReader(flight.headers, flight.exchange.decode)
+            if reply.bytesAvailable() > 0:
+                reader.feed(reply.readAll())
+        except DamagedBody as error:
+            flight.failure = damaged(str(error))
+            if not reply.isFinished():
+                reply.abort()
+            return
+        if flight.exchange.progress:
+            now = time.monotonic()
+            if now >= flight.progress_due and not 300 <= (reply.attribute(_STATUS) or 0) < 400:
+                flight.progress_due = now + PROGRESS_INTERVAL
+                flight.mailbox.report(Progress(False, reader.wire_bytes, reader.total_bytes))
+
+    @Slot(QtNetwork.QNetworkReply)
+    def _finished(self, reply: QtNetwork.QNetworkReply) -> None:
+        flight = None
+        try:
+            flight = self._flight_of(reply)
+            if flight is not None and not flight.ended:
+                self._consume(flight, reply)
+                self._answer(flight, self._read_answer(flight, reply))
+        except BaseException as error:
+            self._failed(flight, error)
+        finally:
+            reply.deleteLater()
+
+    def _read_answer(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
+        status = reply.attribute(_STATUS)
+        exchange, reader = flight.exchange, flight.reader
+        error = enum_value(reply.error())
+        failure = flight.failure or wire_failure(exchange, status, error, reply.errorString(), flight.aborted)
+        if reader is None:
+            return Answer(exchange, status, str(reply.attribute(_REASON) or ""), failure=failure, engine="qt")
+        if exchange.method != "HEAD" and status not in (204, 304):
+            if failure is None or failure.error is QtNetworkError.RemoteHostClosedError:
+                failure = reader.damage() or failure
+        if status is not None and status < 200 and API == "PyQt5":
+            # The final answer may still come on this connection, and would be taken for that of the next request.
+            self._worker.engine.retire(self._worker)
+        return Answer(
+            exchange,
+            status,
+            str(reply.attribute(_REASON) or ""),
+            flight.headers,
+            reader.content(),
+            failure,
+            "qt",
+            bool(reply.attribute(_HTTP2)),
+            reader.wire_bytes,
+            reader.total_bytes,
+        )
+
+    def _failed(self, flight: Optional[QtFlight], error: BaseException) -> None:
+        """An error of ours: the caller hears of it like of any other."""
+        logger.error("an exchange failed in the network thread", exc_info=error)
+        if flight is not None:
+            failure = network_failure(QtNetworkError.UnknownNetworkError, f"Internal error: {error!r}")
+            self._answer(flight, Answer(flight.exchange, failure=failure, engine="qt"))
+
+    def _answer(self, flight: QtFlight, answer: Answer) -> None:
+        """End a flight, once."""
+        if flight.ended:
+            return
+        flight.ended = True
+        flight.reply = None
+        self._flights.pop(flight.number, None)
+        self._served += 1
+        last = self._worker.engine.release(self._worker, flight.origin)
+        flight.mailbox.post(Done(answer))
+        if last:
+            self._end_thread()
+
+    def timerEvent(self, event: Optional[QtCore.QTimerEvent]) -> None:
+        """End a worker that has served nothing since the last tick."""
+        try:
+            idle = self._served == self._served_at_tick
+            self._served_at_tick = self._served
+            if idle and self._worker.engine.retire_if_idle(self._worker):
+                self._end_thread()
+        except BaseException:
+            logger.exception("an idle network thread could not be ended")
+
+    def _end_thread(self) -> None:
+        thread = self._worker.thread
+        if thread is not None:
+            thread.quit()
+
+    def close(self) -> None:
+        """Cancel what is in flight and delete what lives here. A quitting loop emits no ``finished`` by itself."""
+        for flight in list(self._flights.values()):
+            try:
+                if flight.reply is not None:
+                    self._end(flight, flight.reply)
+            except BaseException as error:
+                self._failed(flight, error)
+            self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
+        delete_now(self._manager)
+        delete_now(self)
+

@@ -1,0 +1,129 @@
+"""What crosses the thread boundary: an Exchange goes out, an Answer comes back, through a Mailbox.
+
+Rules of this file: values are plain Python and belong to no thread; the Mailbox is the only thing that two threads
+touch. The blocked caller waits on its own mailbox, with a deadline, and never on Qt.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any, Optional, Union
+
+from .errors import Failure
+from .headers import Pairs
+from .urls import shown
+
+
+@dataclass(frozen=True, repr=False)
+class Exchange:
+    """One request as a wire sends it and one answer: no redirects, no cookies, no retries (those are flows)."""
+
+    method: str
+    url: str
+    """Absolute, ASCII, without userinfo; a fragment is kept here and not sent."""
+    headers: Pairs = ()
+    body: Optional[bytes] = None
+    """None: no body and no Content-Length; empty bytes: ``Content-Length: 0``."""
+    native: Any = field(default=None, compare=False)
+    """The caller's QNetworkRequest, for what only Qt's wire knows: attributes, priority, TLS configuration."""
+    decode: bool = True
+    """Undo the content coding; False where the caller asked for one by a header of their own, as Qt has it."""
+    progress: bool = False
+    """Whether the caller wants Progress notices."""
+    keeps_identity: bool = True
+    """False once a redirect has left the first origin: the caller's client certificate stays behind."""
+    redirects: int = 0
+    """How many redirects led to this exchange."""
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.method} {shown(self.url)}>"
+
+
+@dataclass(frozen=True, repr=False)
+class Answer:
+    """What came back from one exchange, also from one that failed half-way."""
+
+    exchange: Exchange
+    status: Optional[int] = None
+    reason: str = ""
+    headers: Pairs = ()
+    body: bytes = b""
+    failure: Optional[Failure] = None
+    engine: str = ""
+    http2: bool = False
+    wire_bytes: int = 0
+    """Bytes of the body as they came, before the content coding was undone."""
+    total_bytes: int = -1
+    """What ``Content-Length`` promised, -1 where it did not."""
+    history: tuple[Answer, ...] = ()
+    """The answers that redirected to this one, oldest first."""
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.status} to {self.exchange!r}>"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Bytes moved so far, and how many there will be (-1: unknown)."""
+
+    upload: bool
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """The exchange has ended; the last notice an engine posts for it."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Somebody wants the call to end."""
+
+
+Notice = Union[Progress, Done, Cancel]
+
+
+class Mailbox:
+    """Where a blocked caller hears from the rest of the world. ``post`` and ``report`` may come from any thread.
+
+    A SimpleQueue, because its ``get`` can be interrupted by Ctrl-C and its ``put`` may be called from anywhere, a
+    destructor included.
+    """
+
+    __slots__ = ("_notices", "_unheard", "_unheard_guard", "activity")
+
+    def __init__(self) -> None:
+        self._notices: SimpleQueue[Optional[Notice]] = SimpleQueue()
+        self._unheard: dict[bool, Progress] = {}
+        self._unheard_guard = threading.Lock()
+        self.activity = time.monotonic()
+        """When bytes last moved, by ``time.monotonic()``: what the idle timeout is counted from."""
+
+    def touch(self) -> None:
+        self.activity = time.monotonic()
+
+    def post(self, notice: Notice) -> None:
+        self._notices.put(notice)
+
+    def report(self, progress: Progress) -> None:
+        """Tell progress; a caller that is slow to listen hears the newest figure once, not all of them."""
+        with self._unheard_guard:
+            fresh = progress.upload not in self._unheard
+            self._unheard[progress.upload] = progress
+        if fresh:
+            self._notices.put(None)
+
+    def take(self, timeout: float) -> Notice:
+        """The next notice; raises ``queue.Empty`` after ``timeout`` seconds. For the caller's thread only."""
+        notice = self._notices.get(timeout=timeout)
+        if notice is not None:
+            return notice
+        with self._unheard_guard:
+            # One None stands in the queue for each entry here.
+            return self._unheard.pop(next(iter(self._unheard)))

@@ -1,0 +1,93 @@
+"""A way to cancel a blocked call and to watch it, with the names of QGIS's QgsFeedback."""
+
+from __future__ import annotations
+
+import threading
+from typing import Callable, Optional, Protocol
+
+from .qt import QtCore, Signal
+
+
+class FeedbackLike(Protocol):
+    """What a call needs of a feedback: Feedback has it, and so have QgsFeedback and QgsProcessingFeedback."""
+
+    def isCanceled(self) -> bool: ...
+
+
+class Feedback(QtCore.QObject):
+    """Cancels blocked calls and hears of their progress.
+
+    Every method may be called from any thread. ``canceled`` is emitted by the thread that calls ``cancel()``, the
+    other signals by the thread that sets the value, which for a request is the blocked caller's own.
+
+    One feedback may serve many calls, one after another or at the same time; once cancelled it stays so.
+    """
+
+    canceled = Signal()
+    """Emitted once, by the first ``cancel()``."""
+    progressChanged = Signal(float)
+    """The progress in percent, 0 to 100."""
+    processedCountChanged = Signal("qint64")
+    """How many things have been processed."""
+
+    def __init__(self, parent: Optional[QtCore.QObject] = None) -> None:
+        super().__init__(parent)
+        self._listeners_guard = threading.Lock()
+        self._listeners: list[Callable[[], None]] = []
+        self._canceled = False
+        self._progress = 0.0
+        self._processed_count = 0
+
+    def cancel(self) -> None:
+        """Cancel: every call blocked with this feedback returns ``CanceledError`` at once. Further calls do nothing.
+
+        A Qt slot, so a button's ``clicked`` can be connected to it.
+        """
+        with self._listeners_guard:
+            if self._canceled:
+                return
+            self._canceled = True
+            listeners, self._listeners = self._listeners, []
+        for wake in listeners:
+            wake()
+        self.canceled.emit()
+
+    def isCanceled(self) -> bool:
+        """Whether ``cancel()`` has been called."""
+        return self._canceled
+
+    def progress(self) -> float:
+        """The progress in percent, 0 to 100."""
+        return self._progress
+
+    def setProgress(self, progress: float) -> None:
+        """Set the progress in percent; emits ``progressChanged`` when it is another one."""
+        if progress != self._progress:
+            self._progress = progress
+            self.progressChanged.emit(progress)
+
+    def processedCount(self) -> int:
+        """How many things have been processed."""
+        return self._processed_count
+
+    def setProcessedCount(self, processedCount: int) -> None:
+        """Set how many things have been processed; emits ``processedCountChanged`` when it is another number."""
+        if processedCount != self._processed_count:
+            self._processed_count = processedCount
+            self.processedCountChanged.emit(processedCount)
+
+    def _listen(self, wake: Callable[[], None]) -> None:
+        """Have ``wake`` called by the thread that cancels; at once where that has happened already.
+
+        A plain call and not a signal: a signal connected in a blocked thread would wait for that thread's event loop.
+        """
+        with self._listeners_guard:
+            if not self._canceled:
+                self._listeners.append(wake)
+                return
+        wake()
+
+    def _forget(self, wake: Callable[[], None]) -> None:
+        with self._listeners_guard:
+            if wake in self._listeners:
+                self._listeners.remove(wake)

@@ -1,0 +1,166 @@
+"""Redirects: which answers redirect, where to, with which method, and what must not go along.
+
+Theory of operation: RFC 9110 section 15.4. The method is kept, but for POST on 301 and 302 (what every browser does)
+and for everything but HEAD on 303, which become GET and lose their body. Whoever answers at another origin was not
+given the caller's credentials, so they stay behind (section 15.4, and the Fetch standard's rule for Authorization).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Union
+from urllib.parse import urlsplit
+
+from ..errors import Failure, QtNetworkError, network_failure
+from ..exchange import Answer, Exchange
+from ..headers import Pairs, field_value
+from ..urls import origin, redirect_target, shown, split_userinfo
+from . import Flow
+
+FOLLOWED = frozenset((301, 302, 303, 307, 308))
+
+CREDENTIAL_FIELDS = frozenset(
+    (
+        b"authorization",
+        b"proxy-authorization",
+        b"cookie",
+        b"api-key",
+        b"apikey",
+        b"x-api-key",
+        b"x-api-token",
+        b"x-access-token",
+        b"x-auth-token",
+        b"x-amz-security-token",
+        b"x-goog-api-key",
+        b"x-csrf-token",
+        b"x-xsrf-token",
+        b"private-token",
+        b"job-token",
+    )
+)
+"""Fields that stay behind when a redirect leaves the origin they were meant for."""
+
+_ORIGIN_FIELDS = frozenset((b"host", b"origin"))
+
+_BODY_FIELDS = frozenset(
+    (
+        b"content-type",
+        b"content-length",
+        b"content-encoding",
+        b"content-language",
+        b"content-location",
+        b"content-disposition",
+        b"content-md5",
+        b"content-digest",
+        b"digest",
+        b"transfer-encoding",
+    )
+)
+
+
+class RedirectPolicy(Enum):
+    """Which redirects are followed, with the names of ``QNetworkRequest.RedirectPolicy``."""
+
+    Manual = 0
+    """None: the redirecting answer is the result."""
+    NoLessSafe = 1
+    """All but those from https to http."""
+    SameOrigin = 2
+    """Those that stay at the scheme, host and port of the redirecting URL."""
+    UserVerified = 3
+    """None, because nobody is asked; it is an error that says so."""
+
+
+@dataclass(frozen=True)
+class RedirectRules:
+    policy: RedirectPolicy = RedirectPolicy.NoLessSafe
+    limit: int = 50
+    """Qt's own default (RFC 9110 names none)."""
+
+
+def follow_redirects(first: Exchange, rules: RedirectRules) -> Flow:
+    """Send ``first`` and go where its answers point."""
+    exchange = first
+    history: list[Answer] = []
+    while True:
+        answer = yield exchange
+        following = _next_exchange(answer, rules)
+        if isinstance(following, Failure):
+            answer = replace(answer, failure=following)
+        if not isinstance(following, Exchange):
+            return replace(answer, history=tuple(history)) if history else answer
+        history.append(answer)
+        exchange = following
+
+
+def _next_exchange(answer: Answer, rules: RedirectRules) -> Union[None, Failure, Exchange]:
+    if answer.status not in FOLLOWED or answer.failure is not None or rules.policy is RedirectPolicy.Manual:
+        return None
+    location = field_value(answer.headers, b"location")
+    if location is None:
+        return None
+    exchange = answer.exchange
+    if exchange.redirects >= max(rules.limit, 0):
+        text = f"Too many redirects: more than {max(rules.limit, 0)}"
+        return network_failure(QtNetworkError.TooManyRedirectsError, text)
+    try:
+        target = redirect_target(exchange.url, location)
+        crosses = origin(target) != origin(exchange.url)
+    except ValueError as error:
+        text = f"The redirect's Location is no URL ({error})"
+        return network_failure(QtNetworkError.ProtocolUnknownError, text)
+    return _refusal(exchange, target, crosses, rules.policy) or _redirected(answer, target, crosses)
+
+
+def _refusal(exchange: Exchange, target: str, crosses: bool, policy: RedirectPolicy) -> Union[None, Failure]:
+    scheme = urlsplit(target).scheme
+    if scheme not in ("http", "https"):
+        text = f'Protocol "{scheme}" is unknown: redirected to {shown(target)}'
+        return network_failure(QtNetworkError.ProtocolUnknownError, text)
+    if not urlsplit(target).hostname:
+        return network_failure(QtNetworkError.HostNotFoundError, f"Host  not found: redirected to {shown(target)}")
+    if policy is RedirectPolicy.UserVerified:
+        text = f"The redirect to {shown(target)} needs the user's consent and nobody can be asked"
+        return network_failure(QtNetworkError.InsecureRedirectError, text)
+    if policy is RedirectPolicy.SameOrigin and crosses:
+        text = f"The redirect to {shown(target)} leaves the origin"
+        return network_failure(QtNetworkError.InsecureRedirectError, text)
+    if scheme == "http" and exchange.url.startswith("https:"):
+        text = f"Insecure redirect: from https to {shown(target)}"
+        return network_failure(QtNetworkError.InsecureRedirectError, text)
+    return None
+
+
+def _redirected(answer: Answer, target: str, crosses: bool) -> Exchange:
+    exchange = answer.exchange
+    headers, method, body = exchange.headers, redirected_method(answer.status or 0, exchange.method), exchange.body
+    if method != exchange.method:
+        body = None
+        headers = _without(headers, _BODY_FIELDS)
+    if crosses:
+        headers = _without(headers, CREDENTIAL_FIELDS | _ORIGIN_FIELDS)
+    # Userinfo in a Location is the server's word, not the caller's: it is not sent (as browsers have it).
+    url, _ = split_userinfo(target)
+    return replace(
+        exchange,
+        method=method,
+        url=url,
+        headers=headers,
+        body=body,
+        redirects=exchange.redirects + 1,
+        keeps_identity=exchange.keeps_identity and not crosses,
+    )
+
+
+def redirected_method(status: int, method: str) -> str:
+    """The method of the next request (RFC 9110 sections 15.4.2 to 15.4.9)."""
+    if status == 303:
+        return method if method == "HEAD" else "GET"
+    if status in (301, 302) and method == "POST":
+        return "GET"
+    return method
+
+
+def _without(headers: Pairs, names: frozenset[bytes]) -> Pairs:
+    return tuple(pair for pair in headers if pair[0].lower() not in names)

@@ -1,0 +1,52 @@
+"""A read-only view of header fields that loses none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+Pairs = tuple[tuple[bytes, bytes], ...]
+
+
+class Headers(Mapping[str, str]):
+    """Header fields by name, in any case; values are text (latin-1, so every byte survives).
+
+    Fields that came more than once are joined by ``", "`` (RFC 9110 section 5.3), except ``Set-Cookie``, which cannot
+    be: it gives the first, and ``getlist`` gives each. May be read from any thread.
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, pairs: Pairs = ()) -> None:
+        fields: dict[str, tuple[str, list[str]]] = {}
+        for raw_name, raw_value in pairs:
+            name = raw_name.decode("latin-1")
+            fields.setdefault(name.lower(), (name, []))[1].append(raw_value.decode("latin-1"))
+        self._fields = fields
+
+    def __getitem__(self, name: str) -> str:
+        lowered = name.lower()
+        values = self._fields[lowered][1]
+        return values[0] if lowered == "set-cookie" else ", ".join(values)
+
+    def getlist(self, name: str) -> tuple[str, ...]:
+        """Every value of a field, one for each time it came; an empty tuple where it did not."""
+        field = self._fields.get(name.lower())
+        return tuple(field[1]) if field else ()
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._fields
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._fields.values())
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        return f"Headers({dict(self)!r})"
+
+
+def field_value(pairs: Pairs, name: bytes) -> bytes | None:
+    """The value of one field, ``name`` in lower case; values that came apart are joined by a comma."""
+    values = [value for field, value in pairs if field.lower() == name]
+    return b", ".join(values) if values else None

@@ -1,0 +1,106 @@
+"""NetworkAccessManager: the settings that requests share, and the end of the workers they use."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Optional
+
+from . import engines
+from .feedback import FeedbackLike
+from .preparation import Data, RequestLike
+from .reply import ReplyContent
+from .version import VERSION
+
+if TYPE_CHECKING:
+    from .request import BlockingNetworkRequest
+
+DEFAULT_TIMEOUT_MS = 60_000
+"""As QGIS; Qt and requests have none."""
+
+DEFAULT_USER_AGENT = f"blocking-request/{VERSION}"
+
+
+class NetworkAccessManager:
+    """Settings that requests share. Every method may be called from any thread; a running request keeps what it
+    started with.
+    """
+
+    _instance: Optional[NetworkAccessManager] = None
+    _instance_guard = threading.Lock()
+
+    def __init__(self) -> None:
+        self._timeout = DEFAULT_TIMEOUT_MS
+        self._deadline = 0
+        self._user_agent = DEFAULT_USER_AGENT
+
+    @classmethod
+    def instance(cls) -> NetworkAccessManager:
+        """The one of the process, which requests use that were given none."""
+        with cls._instance_guard:
+            if cls._instance is None:
+                cls._instance = cls()
+            return cls._instance
+
+    def setTimeout(self, timeout: int) -> None:
+        """Set the idle timeout in ms: how long nothing may move. 0 is none; 60 000 by default, as in QGIS."""
+        self._timeout = checked_milliseconds(timeout, "timeout")
+
+    def timeout(self) -> int:
+        """The idle timeout in ms; 0 is none."""
+        return self._timeout
+
+    def setDeadline(self, deadline: int) -> None:
+        """Set how long a call may take as a whole, redirects included, in ms. 0, the default, is none."""
+        self._deadline = checked_milliseconds(deadline, "deadline")
+
+    def deadline(self) -> int:
+        """The total deadline in ms; 0 is none."""
+        return self._deadline
+
+    def setUserAgent(self, userAgent: str) -> None:
+        """Set the ``User-Agent`` of requests that have none of their own."""
+        if any(character in userAgent for character in "\r\n\0"):
+            raise ValueError("a user agent is one line: it must not hold CR, LF or NUL")
+        self._user_agent = userAgent
+
+    def userAgent(self) -> str:
+        """The ``User-Agent`` of requests that have none of their own."""
+        return self._user_agent
+
+    def blockingGet(
+        self, request: RequestLike, forceRefresh: bool = False, feedback: Optional[FeedbackLike] = None
+    ) -> ReplyContent:
+        """GET and return the reply, whatever it came to: see its ``errorCode()`` or call its ``raiseForError()``."""
+        blocking = self._request()
+        blocking.get(request, forceRefresh, feedback)
+        return blocking.reply()
+
+    def blockingPost(
+        self, request: RequestLike, data: Data, forceRefresh: bool = False, feedback: Optional[FeedbackLike] = None
+    ) -> ReplyContent:
+        """POST and return the reply, whatever it came to: see its ``errorCode()`` or call its ``raiseForError()``."""
+        blocking = self._request()
+        blocking.post(request, data, forceRefresh, feedback)
+        return blocking.reply()
+
+    def _request(self) -> BlockingNetworkRequest:
+        from .request import BlockingNetworkRequest
+
+        return BlockingNetworkRequest(self)
+
+    def shutdown(self) -> None:
+        """End every worker of the process, cancelling what is in flight (their calls return ``CanceledError``).
+
+        Happens by itself when the application quits and when the interpreter exits. May be called again; the next
+        request starts anew.
+        """
+        engines.choose().shutdown()
+
+
+def checked_milliseconds(value: int, name: str) -> int:
+    """Raises TypeError and ValueError for what is no duration."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number of milliseconds, not {type(value).__name__} (1.5 s are 1500)")
+    if value < 0:
+        raise ValueError(f"{name} must not be negative; 0 means none")
+    return value

@@ -1,0 +1,114 @@
+"""The one room for what differs between the Qt bindings.
+
+The rest of the package never asks which binding it runs on. A binding the host program has already imported wins,
+because two Qt libraries in one process crash; then the environment variable ``QT_API`` (``pyqt5`` or ``pyqt6``), then
+PyQt5, then PyQt6. Nothing of the host's classes is changed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import weakref
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+__all__ = ["API", "QT_VERSION", "QtCore", "QtNetwork", "Signal", "Slot"]
+
+_SUPPORTED = {"pyqt5": "PyQt5", "pyqt6": "PyQt6"}
+
+
+def _binding_names() -> list[str]:
+    """The bindings to try, best first."""
+    for name in _SUPPORTED.values():
+        if f"{name}.QtCore" in sys.modules:
+            return [name]
+    if "PySide6.QtCore" in sys.modules or "PySide2.QtCore" in sys.modules:
+        raise ImportError(
+            "This program has already imported PySide, and blocking_request works with PyQt5 and PyQt6 only: "
+            "two Qt libraries in one process crash. Use PyQt5 or PyQt6 in the program."
+        )
+    wanted = os.environ.get("QT_API", "").lower()
+    if not wanted:
+        return list(_SUPPORTED.values())
+    if wanted not in _SUPPORTED:
+        raise ImportError(f"QT_API is {wanted!r}; blocking_request knows 'pyqt5' and 'pyqt6'. Set one of them or none.")
+    return [_SUPPORTED[wanted]]
+
+
+def _import_binding() -> tuple[str, Any, Any, Any]:
+    met = []
+    for name in _binding_names():
+        try:
+            modules = [import_module(f"{name}.{part}") for part in ("QtCore", "QtNetwork", "sip")]
+        except ImportError as error:
+            met.append(f"{name}: {error}")
+        else:
+            return (name, *modules)
+    raise ImportError(
+        "blocking_request needs a Qt binding and found none (" + "; ".join(met) + "). Install one: pip install PyQt5"
+    )
+
+
+if TYPE_CHECKING:
+    from PyQt5 import QtCore, QtNetwork, sip
+    from PyQt5.QtCore import pyqtSignal as Signal
+    from PyQt5.QtCore import pyqtSlot as Slot
+
+    API = "PyQt5"
+else:
+    API, QtCore, QtNetwork, sip = _import_binding()
+    Signal = QtCore.pyqtSignal
+    Slot = QtCore.pyqtSlot
+
+QT_VERSION = tuple(int(part) for part in QtCore.qVersion().split(".")[:3])
+
+
+def enum_value(member: Any) -> int:
+    """The integer of a Qt enum member: an ``int`` on PyQt5, an ``enum.Enum`` on PyQt6."""
+    return int(getattr(member, "value", member))
+
+
+def network_error(value: int) -> QtNetwork.QNetworkReply.NetworkError:
+    """Qt's ``NetworkError`` member for an integer."""
+    return QtNetwork.QNetworkReply.NetworkError(value)
+
+
+def give_to_cpp(qobject: QtCore.QObject) -> None:
+    """Take a QObject out of PyQt's hands.
+
+    When a QCoreApplication is destroyed PyQt deletes every QObject that Python owns, from the destroying thread and
+    under the feet of running workers. What is given away is deleted by ``delete_now`` only.
+    """
+    sip.transferto(qobject, None)  # type: ignore[call-overload]
+
+
+def delete_now(qobject: QtCore.QObject) -> None:
+    """Delete a QObject in its own thread, without waiting for an event loop that may never run again."""
+    if not sip.isdeleted(qobject):
+        sip.delete(qobject)
+
+
+def application() -> Optional[QtCore.QCoreApplication]:
+    """The application object, or None: then Qt delivers no event in any thread."""
+    return QtCore.QCoreApplication.instance()
+
+
+ApplicationReference = Callable[[], Optional[QtCore.QCoreApplication]]
+
+
+def application_reference(app: QtCore.QCoreApplication) -> ApplicationReference:
+    """A reference to the application that does not keep it alive.
+
+    An application made in Python dies with its last reference, so it is held weakly. For one made in C++ (QGIS) the
+    Python object is only a wrapper, which would vanish at once if nobody held it.
+    """
+    if sip.ispyowned(app):
+        return weakref.ref(app)
+    return lambda: None if sip.isdeleted(app) else app
+
+
+def has_tls() -> bool:
+    """Whether this Qt can speak TLS (PyPI's PyQt5 5.15 cannot where the system has OpenSSL 3)."""
+    socket_class = getattr(QtNetwork, "QSslSocket", None)
+    return socket_class is not None and bool(socket_class.supportsSsl())

@@ -1,0 +1,325 @@
+"""ReplyContent: what came back, as a value that belongs to no thread."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from email.message import Message
+from functools import cached_property
+from itertools import count
+from typing import Any, Callable, NoReturn, Optional, Union
+
+from .errors import EXCEPTIONS, ErrorCode, error_for_status
+from .exchange import Answer, Exchange
+from .headers import Headers, field_value
+from .messages import failure_message, status_message
+from .qt import QtCore, QtNetwork, enum_value, network_error
+
+_Known = QtNetwork.QNetworkRequest.KnownHeaders
+_Attribute = QtNetwork.QNetworkRequest.Attribute
+_Operation = QtNetwork.QNetworkAccessManager.Operation
+
+_OPERATIONS = {
+    "HEAD": _Operation.HeadOperation,
+    "GET": _Operation.GetOperation,
+    "PUT": _Operation.PutOperation,
+    "POST": _Operation.PostOperation,
+    "DELETE": _Operation.DeleteOperation,
+}
+
+_BYTE_ORDER_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+
+_EMPTY = Answer(Exchange("GET", ""))
+
+_next_request_id = count(1).__next__
+
+
+class ReplyContent:
+    """A reply, complete and immutable. Every method may be called from any thread.
+
+    A copy of it is itself; it can be pickled, and the pickle opens in a process without a Qt application. Two replies
+    are equal when they hold the same URL, status, headers, body and error.
+
+    ``ReplyContent()`` is an empty one: no error, no status, ``requestId()`` -1.
+    """
+
+    def __init__(self) -> None:
+        self._fill(_EMPTY, -1, 0.0)
+
+    @classmethod
+    def _from_answer(cls, answer: Answer, elapsed: float) -> ReplyContent:
+        reply = cls.__new__(cls)
+        reply._fill(answer, _next_request_id(), elapsed)
+        return reply
+
+    def _fill(self, answer: Answer, request_id: int, elapsed: float) -> None:
+        content = self.__dict__
+        content["_answer"] = answer
+        content["_request_id"] = request_id
+        content["_elapsed"] = elapsed
+
+    # -- what it came to
+
+    def errorCode(self) -> ErrorCode:
+        """What the call that gave this reply returned."""
+        answer: Answer = self._answer
+        if answer.failure is not None:
+            return answer.failure.code
+        if answer.status is not None and answer.status >= 400:
+            return ErrorCode.ServerExceptionError
+        return ErrorCode.NoError
+
+    def error(self) -> QtNetwork.QNetworkReply.NetworkError:
+        """Qt's error: of the failure where there was one, else of the status (``NoError`` below 400)."""
+        answer: Answer = self._answer
+        if answer.failure is not None:
+            return network_error(answer.failure.error)
+        return network_error(error_for_status(answer.status or 0))
+
+    def errorString(self) -> str:
+        """'' where there was no error, else one sentence that names the URL, without its secrets."""
+        answer: Answer = self._answer
+        if answer.failure is not None:
+            return failure_message(answer.failure, answer.exchange.url)
+        if answer.status is not None and answer.status >= 400:
+            return status_message(answer.status, answer.reason, answer.exchange.url)
+        return ""
+
+    def raiseForError(self) -> None:
+        """Do nothing where the code is ``NoError``, else raise the exception for it.
+
+        Raises NetworkRequestError, RequestTimeoutError, ServerExceptionError or RequestCanceledError, all of them
+        RequestError with this reply as ``reply``.
+        """
+        code = self.errorCode()
+        if code is not ErrorCode.NoError:
+            raise EXCEPTIONS[code](self.errorString(), self)
+
+    # -- the status line and the headers
+
+    def statusCode(self) -> Optional[int]:
+        """The HTTP status, or None where no HTTP answer came."""
+        status: Optional[int] = self._answer.status
+        return status
+
+    def reasonPhrase(self) -> str:
+        """What the server wrote beside the status; HTTP/2 has none."""
+        reason: str = self._answer.reason
+        return reason
+
+    @cached_property
+    def headers(self) -> Headers:
+        """The header fields, by name in any case; ``headers.getlist('Set-Cookie')`` gives each cookie."""
+        return Headers(self._answer.headers)
+
+    def rawHeader(self, headerName: Union[bytes, str, QtCore.QByteArray]) -> QtCore.QByteArray:
+        """The value of a field as bytes, name in any case; empty where it did not come."""
+        name = _raw_name(headerName)
+        if name == b"set-cookie":
+            # Qt joins cookies by a line feed, because a comma may stand in one.
+            return QtCore.QByteArray(b"\n".join(v for k, v in self._answer.headers if k.lower() == name))
+        return QtCore.QByteArray(field_value(self._answer.headers, name) or b"")
+
+    def hasRawHeader(self, headerName: Union[bytes, str, QtCore.QByteArray]) -> bool:
+        """Whether a field came, name in any case."""
+        name = _raw_name(headerName)
+        return any(field.lower() == name for field, _ in self._answer.headers)
+
+    def rawHeaderList(self) -> list[QtCore.QByteArray]:
+        """The names of the fields as they came."""
+        return [QtCore.QByteArray(name) for name, _ in self._answer.headers]
+
+    def rawHeaderPairs(self) -> list[tuple[QtCore.QByteArray, QtCore.QByteArray]]:
+        """The fields as they came; ``Set-Cookie`` as many times as it did."""
+        return [(QtCore.QByteArray(name), QtCore.QByteArray(value)) for name, value in self._answer.headers]
+
+    def header(self, header: QtNetwork.QNetworkRequest.KnownHeaders) -> Any:
+        """A known header parsed by Qt (an int, a QDateTime, a QUrl, ...), or None where it did not come."""
+        parser = QtNetwork.QNetworkRequest()
+        for name in dict.fromkeys(field.lower() for field, _ in self._answer.headers):
+            parser.setRawHeader(name, self.rawHeader(name))
+        return parser.header(header)
+
+    def attribute(self, code: QtNetwork.QNetworkRequest.Attribute) -> Any:
+        """One of ``attributes()``, or None."""
+        return self.attributes().get(enum_value(code))
+
+    def attributes(self) -> dict[int, Any]:
+        """What Qt tells of a reply by ``QNetworkRequest.Attribute``, by its integer; the same on every engine."""
+        answer: Answer = self._answer
+        if answer.status is None:
+            return {}
+        found: dict[Any, Any] = {
+            _Attribute.HttpStatusCodeAttribute: answer.status,
+            _Attribute.HttpReasonPhraseAttribute: answer.reason,
+            _Attribute.ConnectionEncryptedAttribute: answer.exchange.url.startswith("https:"),
+            _Attribute.SourceIsFromCacheAttribute: self.isFromCache(),
+            _Attribute.Http2WasUsedAttribute: answer.http2,
+        }
+        if answer.total_bytes >= 0:
+            found[_Attribute.OriginalContentLengthAttribute] = answer.total_bytes
+        location = field_value(answer.headers, b"location")
+        if location is not None and 300 <= answer.status < 400:
+            found[_Attribute.RedirectionTargetAttribute] = QtCore.QUrl.fromEncoded(QtCore.QByteArray(location))
+        return {enum_value(code): value for code, value in found.items()}
+
+    # -- the body
+
+    @property
+    def body(self) -> bytes:
+        """The body, its content coding undone. No copy."""
+        body: bytes = self._answer.body
+        return body
+
+    def content(self) -> QtCore.QByteArray:
+        """The body as a QByteArray: a copy; ``body`` is the cheap way."""
+        return QtCore.QByteArray(self.body)
+
+    def text(self, encoding: Optional[str] = None) -> str:
+        """The body as text; what cannot be decoded becomes U+FFFD.
+
+        The encoding is the one given, else that of a byte order mark, else the charset of ``Content-Type``, else UTF-8.
+        """
+        return self.body.decode(encoding or self._encoding(), errors="replace")
+
+    def json(self, **kwargs: Any) -> Any:
+        """The body parsed as JSON (RFC 8259); keyword arguments go to ``json.loads``. Raises ValueError."""
+        return json.loads(self.body, **kwargs)
+
+    def _encoding(self) -> str:
+        for mark, name in _BYTE_ORDER_MARKS:
+            if self.body.startswith(mark):
+                return name
+        message = Message()
+        message["content-type"] = (field_value(self._answer.headers, b"content-type") or b"").decode("latin-1")
+        charset = message.get_content_charset() or "utf-8"
+        try:
+            "".encode(charset)
+        except LookupError:
+            return "utf-8"
+        return charset
+
+    # -- where it came from
+
+    def url(self) -> QtCore.QUrl:
+        """The URL that answered: the last of the redirects."""
+        return QtCore.QUrl.fromEncoded(QtCore.QByteArray(self._answer.exchange.url.encode("utf-8", "replace")))
+
+    def request(self) -> QtNetwork.QNetworkRequest:
+        """The request that was answered, the last of the redirects, with the headers we sent."""
+        exchange: Exchange = self._answer.exchange
+        request = QtNetwork.QNetworkRequest(self.url())
+        for name, value in exchange.headers:
+            request.setRawHeader(name, value)
+        return request
+
+    def requestId(self) -> int:
+        """A number no other reply of this process has; -1 for an empty one."""
+        number: int = self._request_id
+        return number
+
+    def operation(self) -> QtNetwork.QNetworkAccessManager.Operation:
+        """Qt's name for the method that was answered (a POST that was redirected may have become a GET)."""
+        return _OPERATIONS.get(self._answer.exchange.method, _Operation.CustomOperation)
+
+    @cached_property
+    def _history(self) -> tuple[ReplyContent, ...]:
+        return tuple(ReplyContent._from_answer(answer, 0.0) for answer in self._answer.history)
+
+    def history(self) -> tuple[ReplyContent, ...]:
+        """The redirecting replies, oldest first; their ``elapsed()`` is 0."""
+        return self._history
+
+    def elapsed(self) -> float:
+        """How long the whole call took, redirects included, in seconds."""
+        seconds: float = self._elapsed
+        return seconds
+
+    def isFromCache(self) -> bool:
+        """Whether a cache answered, not the server. There is no cache in this version: False."""
+        return False
+
+    def engine(self) -> str:
+        """Which wire served: 'qt', or '' where nothing was sent."""
+        name: str = self._answer.engine
+        return name
+
+    # -- a value
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"a ReplyContent is immutable; {name!r} cannot be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a ReplyContent is immutable; {name!r} cannot be deleted")
+
+    def __copy__(self) -> ReplyContent:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> ReplyContent:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., ReplyContent], tuple[Any, ...]]:
+        return _unpickled, (_without_native(self._answer), self._request_id, self._elapsed)
+
+    def _identity(self) -> tuple[Any, ...]:
+        answer: Answer = self._answer
+        return (answer.exchange.url, answer.status, answer.headers, answer.body, self.errorCode(), enum_value(self.error()))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ReplyContent):
+            return NotImplemented
+        return self is other or self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def __repr__(self) -> str:
+        if self._answer is _EMPTY:
+            return "<ReplyContent (empty)>"
+        what = self.errorString() or f"{self.statusCode()} {self.reasonPhrase()}".strip()
+        return f"<ReplyContent {self.errorCode().name}: {what}, {len(self.body)} bytes>"
+
+    @staticmethod
+    def extractFileNameFromContentDispositionHeader(header: Union[str, bytes, QtCore.QByteArray]) -> str:
+        """The file name in a ``Content-Disposition`` (RFC 6266), its folders left out; '' where it has none."""
+        text = header if isinstance(header, str) else _text(bytes(header))
+        message = Message()
+        # RFC 6266 section 4.3: the extended form wins over the plain one.
+        if re.search(r"filename\*\s*=", text, re.IGNORECASE):
+            text = re.sub(r";\s*filename\s*=\s*(\"(?:\\.|[^\"\\])*\"|[^;]*)", "", text, flags=re.IGNORECASE)
+        message["content-disposition"] = text
+        name = (message.get_filename() or "").replace("\\", "/").rpartition("/")[2].strip().strip("\0")
+        return "" if name in (".", "..") else name
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _raw_name(name: Union[bytes, str, QtCore.QByteArray]) -> bytes:
+    return (name.encode("latin-1", "replace") if isinstance(name, str) else bytes(name)).lower()
+
+
+def _without_native(answer: Answer) -> Answer:
+    """The answer without the caller's QNetworkRequest, which cannot be pickled."""
+    return replace(
+        answer,
+        exchange=replace(answer.exchange, native=None),
+        history=tuple(_without_native(earlier) for earlier in answer.history),
+    )
+
+
+def _unpickled(answer: Answer, request_id: int, elapsed: float) -> ReplyContent:
+    reply = ReplyContent.__new__(ReplyContent)
+    reply._fill(answer, request_id, elapsed)
+    return reply

@@ -1,0 +1,242 @@
+"""BlockingNetworkRequest: call ``get()`` from any thread, get an answer or a reason in bounded time."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Optional, Union
+
+from . import engines
+from .call import Call, Limits, Listeners
+from .errors import ErrorCode
+from .exchange import Answer, Exchange
+from .feedback import FeedbackLike
+from .flows.redirects import follow_redirects
+from .manager import NetworkAccessManager, checked_milliseconds
+from .messages import canceled
+from .preparation import (
+    Data,
+    RequestLike,
+    Unsendable,
+    check_types,
+    prepare,
+    read_body,
+    redirect_rules,
+    transfer_timeout,
+    url_text,
+)
+from .progress import ProgressTeller
+from .qt import QtCore, Signal
+from .reply import ReplyContent
+from .trace import Watcher
+
+
+class BlockingNetworkRequest(QtCore.QObject):
+    """A network request that blocks the calling thread, and only that, until it has an answer or a reason.
+
+    The calls (``get``, ``head``, ``post``, ``put``, ``patch``, ``deleteResource``, ``sendCustomRequest``) may come from
+    any thread: the main one, a QThread, a ``threading.Thread``; the caller needs no event loop. A QCoreApplication must
+    exist. Each returns an ``ErrorCode``; the rest is in ``reply()`` and ``errorMessage()``. An object may be used again
+    and again, by one call at a time: a second one at the same time raises RuntimeError.
+
+    All signals are emitted in the calling thread, from within the call: a slot of an object that lives there runs while
+    the call waits, and may call ``abort()``.
+
+    Code written for QGIS's QgsBlockingNetworkRequest runs after changing the import.
+    """
+
+    NoError = ErrorCode.NoError
+    NetworkError = ErrorCode.NetworkError
+    TimeoutError = ErrorCode.TimeoutError
+    ServerExceptionError = ErrorCode.ServerExceptionError
+    CanceledError = ErrorCode.CanceledError
+    ErrorCode = ErrorCode
+
+    downloadProgress = Signal("qint64", "qint64")
+    """Bytes of the answer's body received, and how many there will be (-1: unknown)."""
+    uploadProgress = Signal("qint64", "qint64")
+    """Bytes of the request's body sent, and how many there are."""
+    redirected = Signal(QtCore.QUrl)
+    """Emitted before a redirect is followed: where to."""
+    finished = Signal()
+    """Emitted once for each call, as the last; ``reply()`` is there by then."""
+
+    def __init__(
+        self, manager: Optional[NetworkAccessManager] = None, parent: Optional[QtCore.QObject] = None
+    ) -> None:
+        """``manager`` gives the settings; without one it is ``NetworkAccessManager.instance()``."""
+        super().__init__(parent)
+        self._manager = manager if manager is not None else NetworkAccessManager.instance()
+        self._timeout: Optional[int] = None
+        self._deadline: Optional[int] = None
+        self._reply = _EMPTY_REPLY
+        self._busy = threading.Lock()
+        self._call: Optional[Call] = None
+        self._watchers: tuple[Watcher, ...] = ()
+
+    # -- the calls
+
+    def get(
+        self, request: RequestLike, forceRefresh: bool = False, feedback: Optional[FeedbackLike] = None
+    ) -> ErrorCode:
+        """GET a resource (RFC 9110 section 9.3.1) and block until it is there.
+
+        ``request``: a QNetworkRequest (never modified; its headers and attributes are honoured), a QUrl or a str.
+        ``forceRefresh``: ask caches on the way not to answer from what they keep.
+        ``feedback``: cancels the call and hears of its progress; a Feedback or anything with ``isCanceled()``.
+
+        From any thread. Returns NoError: a status below 400 and a complete body; ServerExceptionError: a status of 400
+        or more; NetworkError: no usable answer, or a request that cannot be sent; TimeoutError: ``timeout()`` or
+        ``deadline()`` has passed; CanceledError: ``abort()``, the feedback, or the application quits.
+        Raises TypeError where an argument has the wrong type, RuntimeError where this object is busy with another call.
+        """
+        return self._block(request, "GET", None, forceRefresh, feedback)
+
+    def head(
+        self, request: RequestLike, forceRefresh: bool = False, feedback: Optional[FeedbackLike] = None
+    ) -> ErrorCode:
+        """HEAD: the headers a GET would give, without the body (RFC 9110 section 9.3.2). Otherwise as ``get``."""
+        return self._block(request, "HEAD", None, forceRefresh, feedback)
+
+    def post(
+        self,
+        request: RequestLike,
+        data: Data,
+        forceRefresh: bool = False,
+        feedback: Optional[FeedbackLike] = None,
+    ) -> ErrorCode:
+        """POST ``data`` (RFC 9110 section 9.3.3). It reaches the server at most once.
+
+        ``data``: bytes-like, QByteArray, an open QIODevice or a binary file (read from where it stands, here, in the
+        calling thread), or None for an empty body. Without a ``Content-Type`` of yours it is
+        ``application/x-www-form-urlencoded``, as Qt has it. Otherwise as ``get``.
+        """
+        return self._block(request, "POST", _or_empty(data), forceRefresh, feedback)
+
+    def put(self, request: RequestLike, data: Data, feedback: Optional[FeedbackLike] = None) -> ErrorCode:
+        """PUT ``data`` (RFC 9110 section 9.3.4); ``data`` as in ``post``, without a default ``Content-Type``."""
+        return self._block(request, "PUT", _or_empty(data), False, feedback)
+
+    def patch(self, request: RequestLike, data: Data, feedback: Optional[FeedbackLike] = None) -> ErrorCode:
+        """PATCH with ``data`` (RFC 5789); ``data`` as in ``post``, without a default ``Content-Type``."""
+        return self._block(request, "PATCH", _or_empty(data), False, feedback)
+
+    def deleteResource(self, request: RequestLike, feedback: Optional[FeedbackLike] = None) -> ErrorCode:
+        """DELETE a resource (RFC 9110 section 9.3.5). Otherwise as ``get``."""
+        return self._block(request, "DELETE", None, False, feedback)
+
+    delete = deleteResource
+
+    def sendCustomRequest(
+        self, request: RequestLike, verb: Union[bytes, str], data: Data = None, feedback: Optional[FeedbackLike] = None
+    ) -> ErrorCode:
+        """Send any method, as it is spelled (methods are case-sensitive, RFC 9110 section 9.1).
+
+        ``verb``: the method; where it is empty, the request's ``CustomVerbAttribute``. ``data``: as in ``post``; None
+        sends no body. Otherwise as ``get``.
+        """
+        if isinstance(verb, (bytes, bytearray, QtCore.QByteArray)):
+            verb = bytes(verb).decode("latin-1")
+        if not isinstance(verb, str):
+            raise TypeError(f"verb must be bytes or str, not {type(verb).__name__}")
+        return self._block(request, verb, data, False, feedback)
+
+    def abort(self) -> None:
+        """End the call that is blocked on this object: it returns ``CanceledError`` within 50 ms.
+
+        From any thread, and from within a slot. Does nothing where no call is blocked.
+        """
+        call = self._call
+        if call is not None:
+            call.cancel()
+
+    # -- the result
+
+    def reply(self) -> ReplyContent:
+        """What the last call came to; an empty reply before the first and during a call."""
+        return self._reply
+
+    def errorMessage(self) -> str:
+        """'' after NoError, else one sentence that names the URL, without its secrets."""
+        return self._reply.errorString()
+
+    # -- the settings
+
+    def setTimeout(self, timeout: int) -> None:
+        """Set the idle timeout of this object's calls in ms: how long nothing may move, connecting included.
+
+        0 is none. It counts from the start, from each byte of body that moves and from each redirect. A request's own
+        ``transferTimeout`` goes before it, the manager's timeout after it. Raises TypeError, ValueError.
+        """
+        self._timeout = checked_milliseconds(timeout, "timeout")
+
+    def timeout(self) -> int:
+        """The idle timeout in ms; 0 is none."""
+        return self._manager.timeout() if self._timeout is None else self._timeout
+
+    def setDeadline(self, deadline: int) -> None:
+        """Set how long a call of this object may take as a whole, redirects included, in ms. 0 is none.
+
+        Raises TypeError, ValueError.
+        """
+        self._deadline = checked_milliseconds(deadline, "deadline")
+
+    def deadline(self) -> int:
+        """The total deadline in ms; 0 is none."""
+        return self._manager.deadline() if self._deadline is None else self._deadline
+
+    # -- how it is done
+
+    def _block(
+        self, request: RequestLike, method: str, data: Data, force_refresh: bool, feedback: Optional[FeedbackLike]
+    ) -> ErrorCode:
+        check_types(request, data)
+        if not isinstance(force_refresh, int):
+            raise TypeError(f"forceRefresh must be a bool, not {type(force_refresh).__name__}")
+        if feedback is not None and not hasattr(feedback, "isCanceled"):
+            raise TypeError(f"feedback must be a Feedback or have isCanceled(), {type(feedback).__name__} has not")
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError(
+                "this BlockingNetworkRequest is busy with another call: use one object for each thread, "
+                "and another one within a slot"
+            )
+        try:
+            return self._blocked(request, method, data, bool(force_refresh), feedback)
+        finally:
+            self._call = None
+            self._busy.release()
+
+    def _blocked(
+        self, request: RequestLike, method: str, data: Data, force_refresh: bool, feedback: Optional[FeedbackLike]
+    ) -> ErrorCode:
+        self._reply = _EMPTY_REPLY
+        progress = ProgressTeller(self, feedback)
+        limits = Limits(transfer_timeout(request) or self.timeout(), self.deadline())
+        listeners = Listeners(progress if progress.wanted else None, self._tell_redirect, self._watchers)
+        call = self._call = Call(engines.choose(), limits, listeners, feedback)
+        # What stays if an exception (Ctrl-C) ends the call: whoever waits for finished() hears it all the same.
+        answer = Answer(Exchange(method, url_text(request)), failure=canceled())
+        try:
+            body = read_body(data, call.ended_early)
+            exchange = prepare(request, method, body, force_refresh, self._manager.userAgent())
+            if progress.wanted:
+                exchange = replace(exchange, progress=True)
+            answer = call.run(follow_redirects(exchange, redirect_rules(request)))
+            if progress.wanted:
+                progress.tell_last(answer)
+        except Unsendable as unsendable:
+            answer = replace(answer, failure=unsendable.failure)
+        finally:
+            self._reply = ReplyContent._from_answer(answer, call.elapsed())
+            self.finished.emit()
+        return self._reply.errorCode()
+
+    def _tell_redirect(self, exchange: Exchange) -> None:
+        self.redirected.emit(QtCore.QUrl.fromEncoded(QtCore.QByteArray(exchange.url.encode("ascii"))))
+
+
+def _or_empty(data: Data) -> Data:
+    return b"" if data is None else data
+
+
+_EMPTY_REPLY = ReplyContent()

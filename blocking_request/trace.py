@@ -1,0 +1,38 @@
+"""The one seam where every exchange is seen to start and to end: logging, and whoever wants to watch.
+
+What is logged carries no secret: URLs are shown without userinfo and secret parameters, headers are not logged.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from .exchange import Answer, Exchange
+from .urls import shown
+
+logger = logging.getLogger("blocking_request")
+
+
+class Watcher(Protocol):
+    """Called in the thread of the blocked caller."""
+
+    def exchange_started(self, exchange: Exchange) -> None: ...
+
+    def exchange_ended(self, answer: Answer, seconds: float) -> None: ...
+
+
+def exchange_started(exchange: Exchange, watchers: tuple[Watcher, ...]) -> None:
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("%s %s", exchange.method, shown(exchange.url))
+    for watcher in watchers:
+        watcher.exchange_started(exchange)
+
+
+def exchange_ended(answer: Answer, seconds: float, watchers: tuple[Watcher, ...]) -> None:
+    if logger.isEnabledFor(logging.DEBUG):
+        outcome = answer.failure.text if answer.failure else answer.status
+        exchange = answer.exchange
+        logger.debug("%s %s: %s after %.1f ms", exchange.method, shown(exchange.url), outcome, seconds * 1000)
+    for watcher in watchers:
+        watcher.exchange_ended(answer, seconds)

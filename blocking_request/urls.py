@@ -1,0 +1,105 @@
+"""URLs as text: origins, the targets of redirects, and what of a URL may be shown.
+
+No Qt here. A URL in this package is an absolute ASCII string; ``preparation`` makes it from what the caller gave.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Iterable, Optional
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
+
+from requests.utils import requote_uri
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+SECRET_PARAMETERS = (
+    "token",
+    "access_token",
+    "api_key",
+    "apikey",
+    "key",
+    "password",
+    "secret",
+    "sig",
+    "signature",
+    "auth",
+    "session",
+    "X-Amz-*",
+    "X-Goog-*",
+)
+"""Query parameters whose values never stand in a message or a log; a ``*`` at the end matches any ending."""
+
+_HIDDEN = "***"
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of a URL (RFC 9110 section 4.3.1), the default port written out."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port if parts.port is not None else DEFAULT_PORTS.get(parts.scheme, 0)
+    return f"{parts.scheme}://{host}:{port}"
+
+
+def split_userinfo(url: str) -> tuple[str, Optional[tuple[str, str]]]:
+    """The URL without ``user:password@``, and the two decoded, or None where there are none."""
+    parts = urlsplit(url)
+    userinfo, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, None
+    user, _, password = userinfo.partition(":")
+    return urlunsplit(parts._replace(netloc=host)), (unquote(user), unquote(password))
+
+
+def redirect_target(base: str, location: bytes) -> str:
+    """The absolute URL a ``Location`` names (RFC 9110 section 10.2.2).
+
+    Bytes that are not allowed in a URL are percent-encoded, a fragment is inherited, a host outside ASCII becomes IDNA.
+    Raises ValueError where no URL can be made of it.
+    """
+    try:
+        text = location.decode("utf-8")
+    except UnicodeDecodeError:
+        text = location.decode("latin-1")
+    joined = urlsplit(urljoin(base, text.strip()))
+    if not joined.fragment:
+        joined = joined._replace(fragment=urlsplit(base).fragment)
+    if joined.port is not None and not 0 < joined.port < 65536:
+        raise ValueError("the port is out of range")
+    return requote_uri(urlunsplit(_ascii_host(joined)))
+
+
+def _ascii_host(parts: SplitResult) -> SplitResult:
+    if parts.netloc.isascii():
+        return parts
+    userinfo, at, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=userinfo + at + host.encode("idna").decode("ascii"))
+
+
+def shown(url: str, secret_parameters: Iterable[str] = SECRET_PARAMETERS) -> str:
+    """The URL as a message or a log may show it: no userinfo, no values of secret query parameters."""
+    if "@" not in url and "?" not in url and "#" not in url:
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.partition("?")[0].rpartition("@")[2]
+    pattern = _secret_pattern(tuple(secret_parameters))
+    return urlunsplit(
+        parts._replace(
+            netloc=parts.netloc.rpartition("@")[2],
+            query=pattern.sub(r"\1=" + _HIDDEN, parts.query),
+            fragment=pattern.sub(r"\1=" + _HIDDEN, parts.fragment),
+        )
+    )
+
+
+_PATTERNS: dict[tuple[str, ...], re.Pattern[str]] = {}
+
+
+def _secret_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+    pattern = _PATTERNS.get(names)
+    if pattern is None:
+        words = "|".join(re.escape(name).replace(r"\*", r"[^=&;]*") for name in names)
+        pattern = _PATTERNS[names] = re.compile(rf"(?i)(?<![^&;?])({words})=[^&;]*")
+    return pattern

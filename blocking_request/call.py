@@ -8,16 +8,19 @@ of the wire, the caller wakes.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from queue import Empty
 from typing import Callable, Optional
 
 from . import messages, trace
 from .engines import Engine, Flight
 from .errors import Failure
-from .exchange import Answer, Cancel, Done, Exchange, Mailbox, Progress
+from .exchange import Answer, Cancel, Exchange, Mailbox
 from .feedback import Feedback, FeedbackLike
 from .flows import Flow
+from .progress import ProgressTeller
+
+_NEVER = float("inf")
 
 PULSE = 0.1
 """Seconds between two looks at whether the wire still lives."""
@@ -30,37 +33,34 @@ GRACE = 0.025
 """Seconds that a cancelled or late call waits for what has arrived so far."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Both in ms; 0 is none."""
+class Audience:
+    """The caller's own code: all of it runs in the caller's thread, from within the call."""
 
-    idle: int
-    deadline: int
-
-
-@dataclass(frozen=True)
-class Listeners:
-    """The caller's own code, all of it run in the caller's thread."""
-
-    progress: Optional[Callable[[Progress], None]] = None
-    redirected: Optional[Callable[[Exchange], None]] = None
-    watchers: tuple[trace.Watcher, ...] = ()
+    def __init__(
+        self, progress: ProgressTeller, redirected: Callable[[Exchange], None], watchers: tuple[trace.Watcher, ...]
+    ) -> None:
+        self.progress = progress
+        self.redirected = redirected
+        self.watchers = watchers
 
 
 class Call:
     """One call of one caller. ``cancel`` may be called from any thread, the rest is for the caller's."""
 
     def __init__(
-        self, engine: Engine, limits: Limits, listeners: Listeners, feedback: Optional[FeedbackLike] = None
+        self, engine: Engine, idle_ms: int, deadline_ms: int, audience: Audience, feedback: Optional[FeedbackLike]
     ) -> None:
+        """``idle_ms`` and ``deadline_ms``: 0 is none."""
         self._engine = engine
-        self._limits = limits
-        self._listeners = listeners
+        self._idle_ms = idle_ms
+        self._deadline_ms = deadline_ms
+        self._audience = audience
         self._feedback = feedback
-        self._mailbox = Mailbox()
         self._canceled = False
+        self._mailbox = Mailbox()
         self._started = self._mailbox.activity
-        self._deadline = self._started + limits.deadline / 1000 if limits.deadline > 0 else float("inf")
+        self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
+        self._deadline = self._started + deadline_ms / 1000 if deadline_ms > 0 else _NEVER
         self._pulse = PULSE if feedback is None or isinstance(feedback, Feedback) else FOREIGN_FEEDBACK_PULSE
 
     def cancel(self) -> None:
@@ -73,7 +73,7 @@ class Call:
         if self._canceled or (self._feedback is not None and self._feedback.isCanceled()):
             return messages.canceled()
         if time.monotonic() >= self._deadline:
-            return messages.deadline_passed(self._limits.deadline)
+            return messages.deadline_passed(self._deadline_ms)
         return None
 
     def elapsed(self) -> float:
@@ -100,33 +100,34 @@ class Call:
             except StopIteration as stop:
                 last: Answer = stop.value
                 return last
-            if following.redirects > exchange.redirects and self._listeners.redirected is not None:
-                self._listeners.redirected(following)
+            if following.redirects > exchange.redirects:
+                self._audience.redirected(following)
             exchange = following
 
     def _exchange(self, exchange: Exchange) -> Answer:
-        started = time.monotonic()
-        trace.exchange_started(exchange, self._listeners.watchers)
+        watchers = self._audience.watchers
+        started = trace.exchange_started(exchange, watchers)
         failure = self.ended_early() or self._engine.refusal(exchange)
         if failure is not None:
             answer = Answer(exchange, failure=failure)
         else:
-            self._mailbox.touch()
             flight = self._engine.start(exchange, self._mailbox)
             try:
                 answer = self._wait(flight, exchange)
             except BaseException:
                 flight.abort()
                 raise
-        trace.exchange_ended(answer, time.monotonic() - started, self._listeners.watchers)
+        if started:
+            trace.exchange_ended(answer, started, watchers)
         return answer
 
     def _wait(self, flight: Flight, exchange: Exchange) -> Answer:
-        mailbox = self._mailbox
+        mailbox, progress = self._mailbox, self._audience.progress
+        mailbox.touch()
+        mailbox.wants_progress = progress.wanted()
         while True:
             now = time.monotonic()
-            idle_end = mailbox.activity + self._limits.idle / 1000 if self._limits.idle > 0 else float("inf")
-            wait = min(self._pulse, idle_end - now, self._deadline - now)
+            wait = min(self._pulse, mailbox.activity + self._idle - now, self._deadline - now)
             try:
                 notice = mailbox.take(max(wait, 0.0))
             except Empty:
@@ -134,25 +135,23 @@ class Call:
                 if failure is not None:
                     return self._end(flight, exchange, failure)
                 continue
-            if isinstance(notice, Done):
-                return notice.answer
+            if isinstance(notice, Answer):
+                if mailbox.wants_progress:
+                    progress.tell_last(notice)
+                return notice
             if isinstance(notice, Cancel):
                 return self._end(flight, exchange, messages.canceled())
-            self._tell(notice)
+            progress(notice)
+            # The time the caller's own code took is not the server's.
+            mailbox.touch()
 
     def _overdue(self, flight: Flight) -> Optional[Failure]:
         failure = self.ended_early()
         if failure is not None:
             return failure
-        if self._limits.idle > 0 and time.monotonic() >= self._mailbox.activity + self._limits.idle / 1000:
-            return messages.idle_timeout(self._limits.idle)
+        if time.monotonic() >= self._mailbox.activity + self._idle:
+            return messages.idle_timeout(self._idle_ms)
         return flight.lost()
-
-    def _tell(self, progress: Progress) -> None:
-        if self._listeners.progress is not None:
-            self._listeners.progress(progress)
-            # The time the caller's own code took is not the server's.
-            self._mailbox.touch()
 
     def _end(self, flight: Flight, exchange: Exchange, failure: Failure) -> Answer:
         """Abort, and take along what has arrived if the worker has it at hand."""
@@ -164,7 +163,7 @@ class Call:
                 notice = self._mailbox.take(max(end - time.monotonic(), 0.0))
             except Empty:
                 break
-            if isinstance(notice, Done):
-                answer = notice.answer
+            if isinstance(notice, Answer):
+                answer = notice
                 break
         return replace(answer, failure=failure)

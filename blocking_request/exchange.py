@@ -31,8 +31,6 @@ class Exchange:
     """The caller's QNetworkRequest, for what only Qt's wire knows: attributes, priority, TLS configuration."""
     decode: bool = True
     """Undo the content coding; False where the caller asked for one by a header of their own, as Qt has it."""
-    progress: bool = False
-    """Whether the caller wants Progress notices."""
     keeps_identity: bool = True
     """False once a redirect has left the first origin: the caller's client certificate stays behind."""
     redirects: int = 0
@@ -44,7 +42,7 @@ class Exchange:
 
 @dataclass(frozen=True, repr=False)
 class Answer:
-    """What came back from one exchange, also from one that failed half-way."""
+    """What came back from one exchange, also from one that failed half-way: the last notice of an exchange."""
 
     exchange: Exchange
     status: Optional[int] = None
@@ -75,18 +73,11 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Done:
-    """The exchange has ended; the last notice an engine posts for it."""
-
-    answer: Answer
-
-
-@dataclass(frozen=True)
 class Cancel:
     """Somebody wants the call to end."""
 
 
-Notice = Union[Progress, Done, Cancel]
+Notice = Union[Answer, Progress, Cancel]
 
 
 class Mailbox:
@@ -96,7 +87,7 @@ class Mailbox:
     destructor included.
     """
 
-    __slots__ = ("_notices", "_unheard", "_unheard_guard", "activity")
+    __slots__ = ("_notices", "_unheard", "_unheard_guard", "activity", "wants_progress")
 
     def __init__(self) -> None:
         self._notices: SimpleQueue[Optional[Notice]] = SimpleQueue()
@@ -104,6 +95,8 @@ class Mailbox:
         self._unheard_guard = threading.Lock()
         self.activity = time.monotonic()
         """When bytes last moved, by ``time.monotonic()``: what the idle timeout is counted from."""
+        self.wants_progress = False
+        """Whether the caller listens to ``report``; it says so after the exchange has been started."""
 
     def touch(self) -> None:
         self.activity = time.monotonic()

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 
 Pairs = tuple[tuple[bytes, bytes], ...]
 
+DEFAULT_FIELDS = 2
+"""How many fields a request without headers of its own begins with: User-Agent and Accept-Encoding."""
+
 
 class Headers(Mapping[str, str]):
     """Header fields by name, in any case; values are text (latin-1, so every byte survives).
@@ -48,5 +51,13 @@ class Headers(Mapping[str, str]):
 
 def field_value(pairs: Pairs, name: bytes) -> bytes | None:
     """The value of one field, ``name`` in lower case; values that came apart are joined by a comma."""
-    values = [value for field, value in pairs if field.lower() == name]
-    return b", ".join(values) if values else None
+    return fields_by_name(pairs).get(name)
+
+
+def fields_by_name(pairs: Pairs) -> dict[bytes, bytes]:
+    """Every field by its name in lower case; values that came apart are joined by a comma."""
+    fields: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        lowered = name.lower()
+        fields[lowered] = fields[lowered] + b", " + value if lowered in fields else value
+    return fields

@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import re
 import time
-from typing import Any, Callable, Optional, Union
+from functools import lru_cache
+from typing import AbstractSet, Any, Callable, Optional, Union
 
 from requests.auth import _basic_auth_str
 
@@ -66,11 +67,17 @@ def prepare(request: RequestLike, method: str, body: Optional[bytes], force_refr
     """Raises Unsendable for a request that no wire may see."""
     native = _Request(request) if isinstance(request, QtNetwork.QNetworkRequest) else None
     method = method or _custom_verb(native)
-    url, userinfo = _checked_url(_qurl(request), method, body)
-    own = tuple((name.data(), native.rawHeader(name).data()) for name in native.rawHeaderList()) if native else ()
+    url, userinfo, is_local = _known_url(request) if isinstance(request, str) else _checked_url(_qurl(request))
+    if is_local and (method != "GET" or body is not None):
+        text = f"{url.partition(':')[0]}: URLs can be read with GET only, not with {method}"
+        raise _unsendable(QtNetworkError.ContentOperationNotPermittedError, text)
+    _check_method(method)
+    if native is None:
+        headers = _defaults(_NO_NAMES, method, body, force_refresh, user_agent, userinfo)
+        return Exchange(method, url, headers, body)
+    own = tuple((name.data(), native.rawHeader(name).data()) for name in native.rawHeaderList())
     for name, value in own:
         _check_field(name, value)
-    _check_method(method)
     if _load_control(native) == _ALWAYS_CACHE:
         raise _unsendable(QtNetworkError.ContentNotFoundError, "Not in the cache")
     names = {name.lower() for name, _ in own}
@@ -78,6 +85,9 @@ def prepare(request: RequestLike, method: str, body: Optional[bytes], force_refr
     refresh = force_refresh or _load_control(native) == _ALWAYS_NETWORK
     headers += _defaults(names, method, body, refresh, user_agent, userinfo)
     return Exchange(method, url, headers, body, native, decode=b"accept-encoding" not in names)
+
+
+_NO_NAMES: frozenset[bytes] = frozenset()
 
 
 def _qurl(request: RequestLike) -> QtCore.QUrl:
@@ -91,17 +101,23 @@ def url_text(request: RequestLike) -> str:
     return request if isinstance(request, str) else _qurl(request).toEncoded().data().decode("ascii", "replace")
 
 
-def _checked_url(qurl: QtCore.QUrl, method: str, body: Optional[bytes]) -> tuple[str, Optional[tuple[str, str]]]:
+_Userinfo = Optional[tuple[str, str]]
+
+
+@lru_cache(maxsize=256)
+def _known_url(text: str) -> tuple[str, _Userinfo, bool]:
+    return _checked_url(_qurl(text))
+
+
+def _checked_url(qurl: QtCore.QUrl) -> tuple[str, _Userinfo, bool]:
+    """The URL without its userinfo, the userinfo, and whether it is read without a network."""
     encoded = qurl.toEncoded().data().decode("ascii", "replace")
     scheme = qurl.scheme()
     if not qurl.isValid() and qurl.errorString():
         text = f"The URL is not valid: {qurl.errorString().partition(';')[0]}"
         raise _unsendable(QtNetworkError.ProtocolUnknownError, text)
     if scheme in _LOCAL_SCHEMES:
-        if method != "GET" or body is not None:
-            text = f"{scheme}: URLs can be read with GET only, not with {method}"
-            raise _unsendable(QtNetworkError.ContentOperationNotPermittedError, text)
-        return encoded, None
+        return encoded, None, True
     if scheme not in ("http", "https"):
         text = f'Protocol "{scheme}" is unknown'
         if not scheme:
@@ -110,7 +126,7 @@ def _checked_url(qurl: QtCore.QUrl, method: str, body: Optional[bytes]) -> tuple
     if not qurl.host():
         text = "Host  not found: the URL names no host"
         raise _unsendable(QtNetworkError.HostNotFoundError, text)
-    return split_userinfo(encoded)
+    return (*split_userinfo(encoded), False)
 
 
 def _check_field(name: bytes, value: bytes) -> None:
@@ -124,6 +140,7 @@ def _check_field(name: bytes, value: bytes) -> None:
     raise _unsendable(QtNetworkError.ProtocolInvalidOperationError, text)
 
 
+@lru_cache(maxsize=64)
 def _check_method(method: str) -> None:
     if not _TOKEN.fullmatch(method):
         text = f"The verb {method!r} is no HTTP method: letters, digits and !#$%&'*+-.^_`|~ only (RFC 9110, 9.1)"
@@ -149,12 +166,12 @@ def _load_control(native: Optional[QtNetwork.QNetworkRequest]) -> Optional[int]:
 
 
 def _defaults(
-    names: set[bytes],
+    names: AbstractSet[bytes],
     method: str,
     body: Optional[bytes],
     refresh: bool,
     user_agent: str,
-    userinfo: Optional[tuple[str, str]],
+    userinfo: _Userinfo,
 ) -> Pairs:
     fields: list[tuple[bytes, bytes]] = []
     if b"user-agent" not in names:

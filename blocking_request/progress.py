@@ -17,13 +17,14 @@ class ProgressTeller:
         self._set_progress: Any = getattr(feedback, "setProgress", None)
         self._last: Optional[Progress] = None
 
-    @property
     def wanted(self) -> bool:
         """Whether anybody listens; asking the wire for progress costs time on small requests."""
         request = self._request
-        if self._set_progress is not None:
-            return True
-        return request.receivers(request.downloadProgress) > 0 or request.receivers(request.uploadProgress) > 0
+        return (
+            self._set_progress is not None
+            or request.receivers(request.downloadProgress) > 0
+            or request.receivers(request.uploadProgress) > 0
+        )
 
     def __call__(self, progress: Progress) -> None:
         if progress.upload:

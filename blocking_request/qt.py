@@ -89,6 +89,11 @@ def delete_now(qobject: QtCore.QObject) -> None:
         sip.delete(qobject)
 
 
+def address(qobject: QtCore.QObject) -> int:
+    """Where the C++ object behind a wrapper is."""
+    return int(sip.unwrapinstance(qobject))
+
+
 def application() -> Optional[QtCore.QCoreApplication]:
     """The application object, or None: then Qt delivers no event in any thread."""
     return QtCore.QCoreApplication.instance()

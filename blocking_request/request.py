@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import Optional, Union
 
 from . import engines
-from .call import Call, Limits, Listeners
+from .call import Audience, Call
 from .errors import ErrorCode
 from .exchange import Answer, Exchange
 from .feedback import FeedbackLike
@@ -210,23 +209,21 @@ class BlockingNetworkRequest(QtCore.QObject):
         self, request: RequestLike, method: str, data: Data, force_refresh: bool, feedback: Optional[FeedbackLike]
     ) -> ErrorCode:
         self._reply = _EMPTY_REPLY
-        progress = ProgressTeller(self, feedback)
-        limits = Limits(transfer_timeout(request) or self.timeout(), self.deadline())
-        listeners = Listeners(progress if progress.wanted else None, self._tell_redirect, self._watchers)
-        call = self._call = Call(engines.choose(), limits, listeners, feedback)
+        audience = Audience(ProgressTeller(self, feedback), self._tell_redirect, self._watchers)
+        idle_ms = transfer_timeout(request) or self.timeout()
+        call = self._call = Call(engines.choose(), idle_ms, self.deadline(), audience, feedback)
         # What stays if an exception (Ctrl-C) ends the call: whoever waits for finished() hears it all the same.
-        answer = Answer(Exchange(method, url_text(request)), failure=canceled())
+        failure = _CANCELED
+        answer = None
         try:
             body = read_body(data, call.ended_early)
             exchange = prepare(request, method, body, force_refresh, self._manager.userAgent())
-            if progress.wanted:
-                exchange = replace(exchange, progress=True)
             answer = call.run(follow_redirects(exchange, redirect_rules(request)))
-            if progress.wanted:
-                progress.tell_last(answer)
         except Unsendable as unsendable:
-            answer = replace(answer, failure=unsendable.failure)
+            failure = unsendable.failure
         finally:
+            if answer is None:
+                answer = Answer(Exchange(method, url_text(request)), failure=failure)
             self._reply = ReplyContent._from_answer(answer, call.elapsed())
             self.finished.emit()
         return self._reply.errorCode()
@@ -240,3 +237,4 @@ def _or_empty(data: Data) -> Data:
 
 
 _EMPTY_REPLY = ReplyContent()
+_CANCELED = canceled()

@@ -6,6 +6,7 @@ What is logged carries no secret: URLs are shown without userinfo and secret par
 from __future__ import annotations
 
 import logging
+import time
 from typing import Protocol
 
 from .exchange import Answer, Exchange
@@ -22,17 +23,20 @@ class Watcher(Protocol):
     def exchange_ended(self, answer: Answer, seconds: float) -> None: ...
 
 
-def exchange_started(exchange: Exchange, watchers: tuple[Watcher, ...]) -> None:
-    if logger.isEnabledFor(logging.DEBUG):
+def exchange_started(exchange: Exchange, watchers: tuple[Watcher, ...]) -> float:
+    """When it started, by ``time.monotonic()``; 0 where nobody wants to know."""
+    logged = logger.isEnabledFor(logging.DEBUG)
+    if logged:
         logger.debug("%s %s", exchange.method, shown(exchange.url))
     for watcher in watchers:
         watcher.exchange_started(exchange)
+    return time.monotonic() if logged or watchers else 0.0
 
 
-def exchange_ended(answer: Answer, seconds: float, watchers: tuple[Watcher, ...]) -> None:
-    if logger.isEnabledFor(logging.DEBUG):
-        outcome = answer.failure.text if answer.failure else answer.status
-        exchange = answer.exchange
-        logger.debug("%s %s: %s after %.1f ms", exchange.method, shown(exchange.url), outcome, seconds * 1000)
+def exchange_ended(answer: Answer, started: float, watchers: tuple[Watcher, ...]) -> None:
+    seconds = time.monotonic() - started
+    outcome = answer.failure.text if answer.failure else answer.status
+    exchange = answer.exchange
+    logger.debug("%s %s: %s after %.1f ms", exchange.method, shown(exchange.url), outcome, seconds * 1000)
     for watcher in watchers:
         watcher.exchange_ended(answer, seconds)

@@ -6,6 +6,7 @@ No Qt here. A URL in this package is an absolute ASCII string; ``preparation`` m
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Iterable, Optional
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
@@ -33,6 +34,7 @@ SECRET_PARAMETERS = (
 _HIDDEN = "***"
 
 
+@lru_cache(maxsize=512)
 def origin(url: str) -> str:
     """Scheme, host and port of a URL (RFC 9110 section 4.3.1), the default port written out."""
     parts = urlsplit(url)
@@ -43,6 +45,8 @@ def origin(url: str) -> str:
 
 def split_userinfo(url: str) -> tuple[str, Optional[tuple[str, str]]]:
     """The URL without ``user:password@``, and the two decoded, or None where there are none."""
+    if "@" not in url:
+        return url, None
     parts = urlsplit(url)
     userinfo, at, host = parts.netloc.rpartition("@")
     if not at:

@@ -12,10 +12,10 @@ class Flight(Protocol):
     """An exchange under way, as its caller knows it. Every method may be called from any thread."""
 
     def abort(self) -> None:
-        """End it: Done follows in the mailbox, with what has arrived, as soon as the worker hears of it."""
+        """End it: its Answer follows in the mailbox, with what has arrived, as soon as the worker hears of it."""
 
     def lost(self) -> Optional[Failure]:
-        """Why Done will never come (the worker or the application has gone), or None."""
+        """Why no Answer will ever come (the worker or the application has gone), or None."""
 
 
 class Engine(Protocol):
@@ -27,14 +27,20 @@ class Engine(Protocol):
         """Why this engine cannot serve the exchange here and now, or None."""
 
     def start(self, exchange: Exchange, mailbox: Mailbox) -> Flight:
-        """Put the exchange on the wire; its notices, Done as the last, come to the mailbox."""
+        """Put the exchange on the wire; its notices, the Answer as the last, come to the mailbox."""
 
     def shutdown(self) -> None:
         """End what is in flight and stop every worker; the next ``start`` begins anew."""
 
 
+_engine: Optional[Engine] = None
+
+
 def choose() -> Engine:
     """The engine that serves."""
-    from .qt import engine
+    global _engine
+    if _engine is None:
+        from .qt import engine
 
-    return engine
+        _engine = engine
+    return _engine

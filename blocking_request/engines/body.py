@@ -16,7 +16,7 @@ from typing import Any, Optional, Protocol, Union
 from urllib3.util import make_headers
 
 from ..errors import Failure, QtNetworkError, network_failure
-from ..headers import Pairs, field_value
+from ..headers import Pairs, fields_by_name
 
 Chunk = Union[bytes, bytearray, memoryview]
 
@@ -156,8 +156,9 @@ class BodyReader:
         """Raises DamagedBody where ``Content-Length`` is no length (RFC 9112 section 6.3)."""
         self.wire_bytes = 0
         self._buffer = BytesIO()
-        self._decoders = _decoders(headers) if decode else []
-        self.total_bytes = _content_length(headers)
+        fields = fields_by_name(headers)
+        self._decoders = _decoders(fields) if decode else []
+        self.total_bytes = _content_length(fields)
 
     def feed(self, chunk: Any) -> None:
         """Raises DamagedBody; what was decoded before stays readable."""
@@ -192,9 +193,9 @@ def damaged(how: str) -> Failure:
     return network_failure(QtNetworkError.ProtocolFailure, f"Data corrupted: {how}")
 
 
-def _decoders(headers: Pairs) -> list[_Decoder]:
+def _decoders(fields: dict[bytes, bytes]) -> list[_Decoder]:
     """Decoders in the order they must be applied; none where a coding is unknown: the body is left as it came."""
-    field = field_value(headers, b"content-encoding")
+    field = fields.get(b"content-encoding")
     if field is None:
         return []
     aliases = {"x-gzip": "gzip"}
@@ -205,10 +206,12 @@ def _decoders(headers: Pairs) -> list[_Decoder]:
     return [_decoder(coding) for coding in reversed(codings)]
 
 
-def _content_length(headers: Pairs) -> int:
-    field = field_value(headers, b"content-length")
-    if field is None or field_value(headers, b"transfer-encoding") is not None:
+def _content_length(fields: dict[bytes, bytes]) -> int:
+    field = fields.get(b"content-length")
+    if field is None or b"transfer-encoding" in fields:
         return -1
+    if field.isdigit():
+        return int(field)
     lengths = {length.strip() for length in field.split(b",")}
     length = lengths.pop()
     if lengths or not length.isdigit():

@@ -13,12 +13,11 @@ class UploadDevice(QtCore.QIODevice):
     again stops it. Lives and is read in the worker's thread.
     """
 
-    def __init__(self, body: bytes, mailbox: Mailbox, progress: bool) -> None:
+    def __init__(self, body: bytes, mailbox: Mailbox) -> None:
         super().__init__()
         self._body = memoryview(body)
         self._position = 0
         self._mailbox = mailbox
-        self._progress = progress
         self.open(QtCore.QIODevice.OpenModeFlag.ReadOnly | QtCore.QIODevice.OpenModeFlag.Unbuffered)
 
     def isSequential(self) -> bool:
@@ -36,7 +35,7 @@ class UploadDevice(QtCore.QIODevice):
         piece = bytes(self._body[self._position : self._position + maxlen])
         self._position += len(piece)
         self._mailbox.touch()
-        if self._progress:
+        if self._mailbox.wants_progress:
             self._mailbox.report(Progress(True, self._position, len(self._body)))
         return piece
 

@@ -14,27 +14,23 @@ from ..trace import logger
 
 _Proxy = QtNetwork.QNetworkProxy
 _Query = QtNetwork.QNetworkProxyQuery
+_NO_PROXY = _Proxy.ProxyType.NoProxy
+_TCP_SOCKET = _Query.QueryType.TcpSocket
+_BUFFERED = [_Proxy(_Proxy.ProxyType.DefaultProxy)]
+_proxy_for_query = QtNetwork.QNetworkProxyFactory.proxyForQuery
 
 
 class BufferedDirect(QtNetwork.QNetworkProxyFactory):
     """Called by Qt in the worker's thread, once for each request."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._buffered = [_Proxy(_Proxy.ProxyType.DefaultProxy)]
-
     def queryProxy(self, query: _Query = _Query()) -> list[_Proxy]:  # noqa: B008
         try:
-            proxies = QtNetwork.QNetworkProxyFactory.proxyForQuery(query)
-            if _is_direct(proxies) and query.protocolTag() == "http":
-                socket_query = _Query(query.peerHostName(), query.peerPort(), "", _Query.QueryType.TcpSocket)
-                if _is_direct(QtNetwork.QNetworkProxyFactory.proxyForQuery(socket_query)):
-                    return self._buffered
+            proxies = _proxy_for_query(query)
+            if proxies[0].type() == _NO_PROXY:
+                query.setQueryType(_TCP_SOCKET)
+                if _proxy_for_query(query)[0].type() == _NO_PROXY:
+                    return _BUFFERED
             return proxies
         except BaseException:  # what leaves a virtual method ends the process
             logger.exception("the proxy could not be found out; none is used")
-            return [_Proxy(_Proxy.ProxyType.NoProxy)]
-
-
-def _is_direct(proxies: list[_Proxy]) -> bool:
-    return bool(proxies) and proxies[0].type() == _Proxy.ProxyType.NoProxy
+            return [_Proxy(_NO_PROXY)]

@@ -6,30 +6,30 @@ to other hosts and pass damage as success. They are decided above the wires.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Optional
 
 from .. import messages
 from ..errors import ErrorCode, Failure, QtNetworkError, error_for_status, network_failure
 from ..exchange import Exchange
-from ..headers import Pairs
+from ..headers import DEFAULT_FIELDS, Pairs
 from ..qt import QtCore, QtNetwork, enum_value
 from ..urls import shown
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
 
-NUMBER_ATTRIBUTE = _Attribute.UserMax
-"""Carries our number of the exchange: a Python wrapper may be a stale one for a new reply at the same address."""
-
 IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 """RFC 9110 section 9.2.2."""
 
 
-def native_request(exchange: Exchange, number: int) -> QtNetwork.QNetworkRequest:
+def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
     """The request as Qt sends it. May be called from any thread: it is a value."""
     native: Optional[QtNetwork.QNetworkRequest] = exchange.native
+    headers = exchange.headers
     if native is None:
-        request = _Request(_PROTOTYPE)
+        request = _Request(_prototype(headers[:DEFAULT_FIELDS]))
+        headers = headers[DEFAULT_FIELDS:]
     else:
         request = _Request(native)
         for name in request.rawHeaderList():
@@ -38,8 +38,7 @@ def native_request(exchange: Exchange, number: int) -> QtNetwork.QNetworkRequest
         if not exchange.keeps_identity:
             _leave_identity(request)
     request.setUrl(QtCore.QUrl.fromEncoded(exchange.url.encode("ascii")))  # type: ignore[arg-type]
-    request.setAttribute(NUMBER_ATTRIBUTE, number)
-    for name, value in exchange.headers:
+    for name, value in headers:
         request.setRawHeader(name, value)
     return request
 
@@ -68,20 +67,28 @@ def _leave_identity(request: QtNetwork.QNetworkRequest) -> None:
 
 _MANUAL_REDIRECTS = enum_value(_Request.RedirectPolicy.ManualRedirectPolicy)
 _PREFER_NETWORK = enum_value(_Request.CacheLoadControl.PreferNetwork)
-_PROTOTYPE = _Request()
-_own(_PROTOTYPE)
+
+
+@lru_cache(maxsize=16)
+def _prototype(headers: Pairs) -> QtNetwork.QNetworkRequest:
+    """A request with the header fields that most requests share; copying it is cheaper than setting them."""
+    request = _Request()
+    _own(request)
+    for name, value in headers:
+        request.setRawHeader(name, value)
+    return request
 
 
 def header_pairs(reply: QtNetwork.QNetworkReply) -> Pairs:
     """The header fields; Qt joins repeated ``Set-Cookie`` by line feeds, which are taken apart here."""
-    pairs = []
-    for raw_name, raw_value in reply.rawHeaderPairs():
-        name, value = raw_name.data(), raw_value.data()
-        if b"\n" in value and name.lower() == b"set-cookie":
-            pairs.extend((name, cookie) for cookie in value.split(b"\n"))
-        else:
-            pairs.append((name, value))
-    return tuple(pairs)
+    pairs = [(name.data(), value.data()) for name, value in reply.rawHeaderPairs()]
+    if not reply.hasRawHeader(b"Set-Cookie"):  # type: ignore[arg-type]
+        return tuple(pairs)
+    return tuple(
+        (name, part)
+        for name, value in pairs
+        for part in (value.split(b"\n") if name.lower() == b"set-cookie" else (value,))
+    )
 
 
 def wire_failure(

@@ -6,19 +6,18 @@ Rules of this file:
 * Signals are connected in the worker's thread only, to decorated methods of the Wire only. A plain function or lambda
   would be delivered in the thread that connected it.
 * Every slot ends in ``except BaseException``: what leaves a slot ends the process on PyQt.
-* Replies are known by the number we gave them, never by their wrapper.
+* Replies are known by their address, never by their wrapper: it may be a stale one for a new reply at the same place.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from itertools import count
 from typing import TYPE_CHECKING, Optional
 
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
-from ..exchange import Answer, Done, Exchange, Mailbox, Progress
+from ..exchange import Answer, Exchange, Mailbox, Progress
 from ..headers import Pairs
 from ..qt import (
     API,
@@ -27,6 +26,7 @@ from ..qt import (
     QtNetwork,
     Signal,
     Slot,
+    address,
     application,
     delete_now,
     enum_value,
@@ -37,7 +37,7 @@ from ..urls import origin
 from .body import BodyReader, DamagedBody, damaged
 from .qt_body import UploadDevice
 from .qt_proxy import BufferedDirect
-from .qt_request import IDEMPOTENT_METHODS, NUMBER_ATTRIBUTE, header_pairs, native_request, wire_failure
+from .qt_request import IDEMPOTENT_METHODS, header_pairs, native_request, wire_failure
 
 if TYPE_CHECKING:
     from .qt import QtEngine
@@ -46,14 +46,15 @@ _STATUS = QtNetwork.QNetworkRequest.Attribute.HttpStatusCodeAttribute
 _REASON = QtNetwork.QNetworkRequest.Attribute.HttpReasonPhraseAttribute
 _HTTP2 = QtNetwork.QNetworkRequest.Attribute.Http2WasUsedAttribute
 
-READ_BUFFER_BYTES = 1 << 20
+READ_BUFFER_BYTES = 1 << 22
 """How far Qt may read ahead. Without a limit it holds a large body twice and stalls other threads for seconds."""
+
+WATCH_MS = 10
+"""How long an exchange goes unwatched. Most end sooner, and are spared a connection and two slots. Until then a body
+fills the read buffer at most: a link faster than 3 Gbit/s waits for its first look."""
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two progress notices, as Qt has it."""
-
-_next_number = count(1).__next__
-
 
 class QtFlight:
     """An exchange on Qt's wire. The caller's side is ``abort`` and ``lost``; the rest is the worker's."""
@@ -63,8 +64,7 @@ class QtFlight:
     def __init__(self, exchange: Exchange, mailbox: Mailbox) -> None:
         self.exchange = exchange
         self.mailbox = mailbox
-        self.number = _next_number()
-        self.request = native_request(exchange, self.number)
+        self.request = native_request(exchange)
         self.origin = origin(exchange.url)
         self.aborted = False
         self.reply: Optional[QtNetwork.QNetworkReply] = None
@@ -72,6 +72,7 @@ class QtFlight:
         self.reader: Optional[BodyReader] = None
         self.failure: Optional[Failure] = None
         self.progress_due = 0.0
+        self.watched = False
         self.ended = False
 
     def abort(self) -> None:
@@ -131,7 +132,7 @@ class Worker:
             if not flight.ended:
                 flight.ended = True
                 answer = Answer(flight.exchange, failure=messages.application_ended(), engine="qt")
-                flight.mailbox.post(Done(answer))
+                flight.mailbox.post(answer)
 
 
 class WorkerThread(QtCore.QThread):
@@ -167,6 +168,7 @@ class Wire(QtCore.QObject):
         super().__init__()
         self._worker = worker
         self._flights: dict[int, QtFlight] = {}
+        """By the address of the reply, which no other reply has while its flight stands here."""
         self._served = self._served_at_tick = 0
         self._manager = QtNetwork.QNetworkAccessManager()
         self._proxies = BufferedDirect()
@@ -176,7 +178,8 @@ class Wire(QtCore.QObject):
         self._keep_the_lock_rule()
         self._manager.finished.connect(self._finished)
         self.wake.connect(self.drain, QtCore.Qt.ConnectionType.QueuedConnection)
-        self._timer = self.startTimer(worker.engine.idle_ms)
+        self._idle_timer = self.startTimer(worker.engine.idle_ms)
+        self._watch_timer = 0
 
     def _keep_the_lock_rule(self) -> None:
         """Prevent a freeze of the whole process (PyQt5 5.15).
@@ -224,7 +227,6 @@ class Wire(QtCore.QObject):
 
     def _start(self, flight: QtFlight) -> None:
         exchange, request = flight.exchange, flight.request
-        self._flights[flight.number] = flight
         method, body = exchange.method, exchange.body
         if method == "GET" and body is None:
             reply = self._manager.get(request)
@@ -234,15 +236,14 @@ class Wire(QtCore.QObject):
         elif body is None and method in IDEMPOTENT_METHODS:
             reply = self._manager.sendCustomRequest(request, method.encode("ascii"))
         else:
-            device = UploadDevice(body or b"", flight.mailbox, exchange.progress)
+            device = UploadDevice(body or b"", flight.mailbox)
             reply = self._manager.sendCustomRequest(request, method.encode("ascii"), device)
             device.setParent(reply)
         reply.setReadBufferSize(READ_BUFFER_BYTES)
-        reply.readyRead.connect(self._ready_read)
         flight.reply = reply
-
-    def _flight_of(self, reply: QtNetwork.QNetworkReply) -> Optional[QtFlight]:
-        return self._flights.get(reply.request().attribute(NUMBER_ATTRIBUTE))
+        self._flights[address(reply)] = flight
+        if self._watch_timer == 0:
+            self._watch_timer = self.startTimer(WATCH_MS)
 
     @Slot()
     def _ready_read(self) -> None:
@@ -250,7 +251,7 @@ class Wire(QtCore.QObject):
         try:
             reply = self.sender()
             assert isinstance(reply, QtNetwork.QNetworkReply)
-            flight = self._flight_of(reply)
+            flight = self._flights.get(address(reply))
             if flight is not None:
                 self._consume(flight, reply)
         except BaseException as error:
@@ -271,7 +272,7 @@ class Wire(QtCore.QObject):
             if not reply.isFinished():
                 reply.abort()
             return
-        if flight.exchange.progress:
+        if flight.mailbox.wants_progress:
             now = time.monotonic()
             if now >= flight.progress_due and not 300 <= (reply.attribute(_STATUS) or 0) < 400:
                 flight.progress_due = now + PROGRESS_INTERVAL
@@ -281,7 +282,7 @@ class Wire(QtCore.QObject):
     def _finished(self, reply: QtNetwork.QNetworkReply) -> None:
         flight = None
         try:
-            flight = self._flight_of(reply)
+            flight = self._flights.get(address(reply))
             if flight is not None and not flight.ended:
                 self._consume(flight, reply)
                 self._answer(flight, self._read_answer(flight, reply))
@@ -294,7 +295,9 @@ class Wire(QtCore.QObject):
         status = reply.attribute(_STATUS)
         exchange, reader = flight.exchange, flight.reader
         error = enum_value(reply.error())
-        failure = flight.failure or wire_failure(exchange, status, error, reply.errorString(), flight.aborted)
+        failure = flight.failure
+        if failure is None and (error or flight.aborted or (status or 200) < 200):
+            failure = wire_failure(exchange, status, error, reply.errorString(), flight.aborted)
         if reader is None:
             return Answer(exchange, status, str(reply.attribute(_REASON) or ""), failure=failure, engine="qt")
         if exchange.method != "HEAD" and status not in (204, 304):
@@ -311,7 +314,7 @@ class Wire(QtCore.QObject):
             reader.content(),
             failure,
             "qt",
-            bool(reply.attribute(_HTTP2)),
+            exchange.url.startswith("https:") and bool(reply.attribute(_HTTP2)),
             reader.wire_bytes,
             reader.total_bytes,
         )
@@ -328,23 +331,44 @@ class Wire(QtCore.QObject):
         if flight.ended:
             return
         flight.ended = True
-        flight.reply = None
-        self._flights.pop(flight.number, None)
+        if flight.reply is not None:
+            self._flights.pop(address(flight.reply), None)
+            flight.reply = None
         self._served += 1
         last = self._worker.engine.release(self._worker, flight.origin)
-        flight.mailbox.post(Done(answer))
+        flight.mailbox.post(answer)
         if last:
             self._end_thread()
 
     def timerEvent(self, event: Optional[QtCore.QTimerEvent]) -> None:
-        """End a worker that has served nothing since the last tick."""
         try:
-            idle = self._served == self._served_at_tick
-            self._served_at_tick = self._served
-            if idle and self._worker.engine.retire_if_idle(self._worker):
-                self._end_thread()
+            if event is not None and event.timerId() == self._watch_timer:
+                self._watch()
+            else:
+                self._end_if_idle()
         except BaseException:
-            logger.exception("an idle network thread could not be ended")
+            logger.exception("a timer of a network thread failed")
+
+    def _watch(self) -> None:
+        """From now on hear of every byte of what has been under way since the last tick or longer."""
+        if not self._flights:
+            self.killTimer(self._watch_timer)
+            self._watch_timer = 0
+        for flight in list(self._flights.values()):
+            reply = flight.reply
+            if reply is None or flight.watched:
+                continue
+            flight.watched = True
+            reply.readyRead.connect(self._ready_read)
+            if reply.bytesAvailable() > 0:
+                self._consume(flight, reply)
+
+    def _end_if_idle(self) -> None:
+        """End a worker that has served nothing since the last tick."""
+        idle = self._served == self._served_at_tick
+        self._served_at_tick = self._served
+        if idle and self._worker.engine.retire_if_idle(self._worker):
+            self._end_thread()
 
     def _end_thread(self) -> None:
         thread = self._worker.thread

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import Any, Optional, Union
 
 from .errors import Failure
-from .headers import Pairs
+from .headers import NO_FIELDS, Fields, Pairs
 from .urls import shown
 
 
@@ -47,7 +47,7 @@ class Answer:
     exchange: Exchange
     status: Optional[int] = None
     reason: str = ""
-    headers: Pairs = ()
+    headers: Fields = NO_FIELDS
     body: bytes = b""
     failure: Optional[Failure] = None
     engine: str = ""

@@ -1,13 +1,58 @@
-"""A read-only view of header fields that loses none of them."""
+"""Header fields: as they came, and as a read-only mapping that loses none of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Callable, Optional
 
 Pairs = tuple[tuple[bytes, bytes], ...]
 
 DEFAULT_FIELDS = 2
 """How many fields a request without headers of its own begins with: User-Agent and Accept-Encoding."""
+
+
+class Fields:
+    """The header fields of an answer, taken apart when somebody first asks for them: most callers do not.
+
+    Immutable for all who look; may be read from any thread.
+    """
+
+    def __init__(self, source: Callable[[], Iterable[tuple[bytes, bytes]]] = tuple) -> None:
+        self._source = source
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """Name and value of each field in the order they came; ``Set-Cookie`` as many times as it did."""
+        return tuple(self._source())
+
+    @cached_property
+    def _values(self) -> dict[bytes, bytes]:
+        values: dict[bytes, bytes] = {}
+        for name, value in self.pairs:
+            lowered = name.lower()
+            values[lowered] = values[lowered] + b", " + value if lowered in values else value
+        return values
+
+    def value(self, name: bytes) -> Optional[bytes]:
+        """The value of a field, ``name`` in lower case; values that came apart are joined by a comma."""
+        return self._values.get(name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fields) and self.pairs == other.pairs
+
+    def __hash__(self) -> int:
+        return hash(self.pairs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _fields, (self.pairs,)
+
+
+def _fields(pairs: Pairs) -> Fields:
+    return Fields(lambda: pairs)
+
+
+NO_FIELDS = _fields(())
 
 
 class Headers(Mapping[str, str]):
@@ -47,17 +92,3 @@ class Headers(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"Headers({dict(self)!r})"
-
-
-def field_value(pairs: Pairs, name: bytes) -> bytes | None:
-    """The value of one field, ``name`` in lower case; values that came apart are joined by a comma."""
-    return fields_by_name(pairs).get(name)
-
-
-def fields_by_name(pairs: Pairs) -> dict[bytes, bytes]:
-    """Every field by its name in lower case; values that came apart are joined by a comma."""
-    fields: dict[bytes, bytes] = {}
-    for name, value in pairs:
-        lowered = name.lower()
-        fields[lowered] = fields[lowered] + b", " + value if lowered in fields else value
-    return fields

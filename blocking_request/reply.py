@@ -12,7 +12,7 @@ from typing import Any, Callable, NoReturn, Optional, Union
 
 from .errors import EXCEPTIONS, ErrorCode, error_for_status
 from .exchange import Answer, Exchange
-from .headers import Headers, field_value
+from .headers import Headers
 from .messages import failure_message, status_message
 from .qt import QtCore, QtNetwork, enum_value, network_error
 
@@ -117,33 +117,32 @@ class ReplyContent:
     @cached_property
     def headers(self) -> Headers:
         """The header fields, by name in any case; ``headers.getlist('Set-Cookie')`` gives each cookie."""
-        return Headers(self._answer.headers)
+        return Headers(self._answer.headers.pairs)
 
     def rawHeader(self, headerName: Union[bytes, str, QtCore.QByteArray]) -> QtCore.QByteArray:
         """The value of a field as bytes, name in any case; empty where it did not come."""
         name = _raw_name(headerName)
         if name == b"set-cookie":
             # Qt joins cookies by a line feed, because a comma may stand in one.
-            return QtCore.QByteArray(b"\n".join(v for k, v in self._answer.headers if k.lower() == name))
-        return QtCore.QByteArray(field_value(self._answer.headers, name) or b"")
+            return QtCore.QByteArray(b"\n".join(v for k, v in self._answer.headers.pairs if k.lower() == name))
+        return QtCore.QByteArray(self._answer.headers.value(name) or b"")
 
     def hasRawHeader(self, headerName: Union[bytes, str, QtCore.QByteArray]) -> bool:
         """Whether a field came, name in any case."""
-        name = _raw_name(headerName)
-        return any(field.lower() == name for field, _ in self._answer.headers)
+        return self._answer.headers.value(_raw_name(headerName)) is not None
 
     def rawHeaderList(self) -> list[QtCore.QByteArray]:
         """The names of the fields as they came."""
-        return [QtCore.QByteArray(name) for name, _ in self._answer.headers]
+        return [QtCore.QByteArray(name) for name, _ in self._answer.headers.pairs]
 
     def rawHeaderPairs(self) -> list[tuple[QtCore.QByteArray, QtCore.QByteArray]]:
         """The fields as they came; ``Set-Cookie`` as many times as it did."""
-        return [(QtCore.QByteArray(name), QtCore.QByteArray(value)) for name, value in self._answer.headers]
+        return [(QtCore.QByteArray(name), QtCore.QByteArray(value)) for name, value in self._answer.headers.pairs]
 
     def header(self, header: QtNetwork.QNetworkRequest.KnownHeaders) -> Any:
         """A known header parsed by Qt (an int, a QDateTime, a QUrl, ...), or None where it did not come."""
         parser = QtNetwork.QNetworkRequest()
-        for name in dict.fromkeys(field.lower() for field, _ in self._answer.headers):
+        for name in dict.fromkeys(field.lower() for field, _ in self._answer.headers.pairs):
             parser.setRawHeader(name, self.rawHeader(name))
         return parser.header(header)
 
@@ -165,7 +164,7 @@ class ReplyContent:
         }
         if answer.total_bytes >= 0:
             found[_Attribute.OriginalContentLengthAttribute] = answer.total_bytes
-        location = field_value(answer.headers, b"location")
+        location = answer.headers.value(b"location")
         if location is not None and 300 <= answer.status < 400:
             found[_Attribute.RedirectionTargetAttribute] = QtCore.QUrl.fromEncoded(QtCore.QByteArray(location))
         return {enum_value(code): value for code, value in found.items()}
@@ -198,7 +197,7 @@ class ReplyContent:
             if self.body.startswith(mark):
                 return name
         message = Message()
-        message["content-type"] = (field_value(self._answer.headers, b"content-type") or b"").decode("latin-1")
+        message["content-type"] = (self._answer.headers.value(b"content-type") or b"").decode("latin-1")
         charset = message.get_content_charset() or "utf-8"
         try:
             "".encode(charset)

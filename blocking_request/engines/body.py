@@ -16,7 +16,6 @@ from typing import Any, Optional, Protocol, Union
 from urllib3.util import make_headers
 
 from ..errors import Failure, QtNetworkError, network_failure
-from ..headers import Pairs, fields_by_name
 
 Chunk = Union[bytes, bytearray, memoryview]
 
@@ -152,13 +151,16 @@ ACCEPT_ENCODING = ", ".join(READABLE_CODINGS).encode("ascii")
 class BodyReader:
     """Takes the bytes of one body as they come. For one thread at a time."""
 
-    def __init__(self, headers: Pairs, decode: bool = True) -> None:
-        """Raises DamagedBody where ``Content-Length`` is no length (RFC 9112 section 6.3)."""
+    def __init__(self, content_length: Optional[bytes], content_encoding: bytes = b"") -> None:
+        """``content_length``: None where the body ends otherwise (a transfer coding, or none was given);
+        ``content_encoding``: what is to be undone.
+
+        Raises DamagedBody where the length is none (RFC 9112 section 6.3).
+        """
         self.wire_bytes = 0
         self._buffer = BytesIO()
-        fields = fields_by_name(headers)
-        self._decoders = _decoders(fields) if decode else []
-        self.total_bytes = _content_length(fields)
+        self._decoders = _decoders(content_encoding) if content_encoding else []
+        self.total_bytes = -1 if content_length is None else _length(content_length)
 
     def feed(self, chunk: Any) -> None:
         """Raises DamagedBody; what was decoded before stays readable."""
@@ -193,11 +195,8 @@ def damaged(how: str) -> Failure:
     return network_failure(QtNetworkError.ProtocolFailure, f"Data corrupted: {how}")
 
 
-def _decoders(fields: dict[bytes, bytes]) -> list[_Decoder]:
+def _decoders(field: bytes) -> list[_Decoder]:
     """Decoders in the order they must be applied; none where a coding is unknown: the body is left as it came."""
-    field = fields.get(b"content-encoding")
-    if field is None:
-        return []
     aliases = {"x-gzip": "gzip"}
     codings = [coding.strip().lower() for coding in field.decode("latin-1").split(",")]
     codings = [aliases.get(coding, coding) for coding in codings if coding not in ("", "identity")]
@@ -206,10 +205,7 @@ def _decoders(fields: dict[bytes, bytes]) -> list[_Decoder]:
     return [_decoder(coding) for coding in reversed(codings)]
 
 
-def _content_length(fields: dict[bytes, bytes]) -> int:
-    field = fields.get(b"content-length")
-    if field is None or b"transfer-encoding" in fields:
-        return -1
+def _length(field: bytes) -> int:
     if field.isdigit():
         return int(field)
     lengths = {length.strip() for length in field.split(b",")}

@@ -6,15 +6,17 @@ to other hosts and pass damage as success. They are decided above the wires.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import lru_cache, partial
 from typing import Optional
 
 from .. import messages
 from ..errors import ErrorCode, Failure, QtNetworkError, error_for_status, network_failure
 from ..exchange import Exchange
-from ..headers import DEFAULT_FIELDS, Pairs
+from ..headers import DEFAULT_FIELDS, Fields, Pairs
 from ..qt import QtCore, QtNetwork, enum_value
 from ..urls import shown
+from .body import BodyReader
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
@@ -79,16 +81,27 @@ def _prototype(headers: Pairs) -> QtNetwork.QNetworkRequest:
     return request
 
 
-def header_pairs(reply: QtNetwork.QNetworkReply) -> Pairs:
-    """The header fields; Qt joins repeated ``Set-Cookie`` by line feeds, which are taken apart here."""
-    pairs = [(name.data(), value.data()) for name, value in reply.rawHeaderPairs()]
-    if not reply.hasRawHeader(b"Set-Cookie"):  # type: ignore[arg-type]
-        return tuple(pairs)
-    return tuple(
-        (name, part)
-        for name, value in pairs
-        for part in (value.split(b"\n") if name.lower() == b"set-cookie" else (value,))
-    )
+def header_fields(reply: QtNetwork.QNetworkReply) -> Fields:
+    """The header fields, which may be read when the reply is no more."""
+    return Fields(partial(_header_pairs, reply.rawHeaderPairs()))
+
+
+def _header_pairs(qt_pairs: list[tuple[QtCore.QByteArray, QtCore.QByteArray]]) -> Iterator[tuple[bytes, bytes]]:
+    for qt_name, qt_value in qt_pairs:
+        name, value = qt_name.data(), qt_value.data()
+        if b"\n" in value and name.lower() == b"set-cookie":
+            # Qt joins repeated cookies by line feeds.
+            yield from ((name, cookie) for cookie in value.split(b"\n"))
+        else:
+            yield name, value
+
+
+def body_reader(reply: QtNetwork.QNetworkReply, decode: bool) -> BodyReader:
+    """A reader for the reply's body. Raises DamagedBody where its length is none."""
+    chunked = reply.hasRawHeader(b"Transfer-Encoding")  # type: ignore[arg-type]
+    length = b"" if chunked else reply.rawHeader(b"Content-Length").data()  # type: ignore[arg-type]
+    encoding = reply.rawHeader(b"Content-Encoding").data() if decode else b""  # type: ignore[arg-type]
+    return BodyReader(length or None, encoding)
 
 
 def wire_failure(

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Optional
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Answer, Exchange, Mailbox, Progress
-from ..headers import Pairs
 from ..qt import (
     API,
     ApplicationReference,
@@ -37,7 +36,7 @@ from ..urls import origin
 from .body import BodyReader, DamagedBody, damaged
 from .qt_body import UploadDevice
 from .qt_proxy import BufferedDirect
-from .qt_request import IDEMPOTENT_METHODS, header_pairs, native_request, wire_failure
+from .qt_request import IDEMPOTENT_METHODS, body_reader, header_fields, native_request, wire_failure
 
 if TYPE_CHECKING:
     from .qt import QtEngine
@@ -68,7 +67,6 @@ class QtFlight:
         self.origin = origin(exchange.url)
         self.aborted = False
         self.reply: Optional[QtNetwork.QNetworkReply] = None
-        self.headers: Pairs = ()
         self.reader: Optional[BodyReader] = None
         self.failure: Optional[Failure] = None
         self.progress_due = 0.0
@@ -263,8 +261,7 @@ class Wire(QtCore.QObject):
         try:
             reader = flight.reader
             if reader is None:
-                flight.headers = header_pairs(reply)
-                reader = flight.reader = BodyReader(flight.headers, flight.exchange.decode)
+                reader = flight.reader = body_reader(reply, flight.exchange.decode)
             if reply.bytesAvailable() > 0:
                 reader.feed(reply.readAll())
         except DamagedBody as error:
@@ -292,14 +289,15 @@ class Wire(QtCore.QObject):
             reply.deleteLater()
 
     def _read_answer(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
-        status = reply.attribute(_STATUS)
+        status, reason = reply.attribute(_STATUS), str(reply.attribute(_REASON) or "")
         exchange, reader = flight.exchange, flight.reader
         error = enum_value(reply.error())
         failure = flight.failure
         if failure is None and (error or flight.aborted or (status or 200) < 200):
             failure = wire_failure(exchange, status, error, reply.errorString(), flight.aborted)
         if reader is None:
-            return Answer(exchange, status, str(reply.attribute(_REASON) or ""), failure=failure, engine="qt")
+            # The length was none.
+            return Answer(exchange, status, reason, header_fields(reply), failure=failure, engine="qt")
         if exchange.method != "HEAD" and status not in (204, 304):
             if failure is None or failure.error is QtNetworkError.RemoteHostClosedError:
                 failure = reader.damage() or failure
@@ -309,8 +307,8 @@ class Wire(QtCore.QObject):
         return Answer(
             exchange,
             status,
-            str(reply.attribute(_REASON) or ""),
-            flight.headers,
+            reason,
+            header_fields(reply),
             reader.content(),
             failure,
             "qt",

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Answer, Exchange
-from ..headers import Pairs, field_value
+from ..headers import Pairs
 from ..urls import origin, redirect_target, shown, split_userinfo
 from . import Flow
 
@@ -97,7 +97,7 @@ def follow_redirects(first: Exchange, rules: RedirectRules) -> Flow:
 def _next_exchange(answer: Answer, rules: RedirectRules) -> Union[None, Failure, Exchange]:
     if answer.status not in FOLLOWED or answer.failure is not None or rules.policy is RedirectPolicy.Manual:
         return None
-    location = field_value(answer.headers, b"location")
+    location = answer.headers.value(b"location")
     if location is None:
         return None
     exchange = answer.exchange

@@ -16,10 +16,14 @@ from ..exchange import Exchange
 from ..headers import DEFAULT_FIELDS, Fields, Pairs
 from ..qt import QtCore, QtNetwork, enum_value
 from ..urls import shown
-from .body import BodyReader
+from .body import BodyReader, DamagedBody
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
+
+STATUS = _Attribute.HttpStatusCodeAttribute
+REASON = _Attribute.HttpReasonPhraseAttribute
+HTTP2 = _Attribute.Http2WasUsedAttribute
 
 IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 """RFC 9110 section 9.2.2."""
@@ -81,12 +85,15 @@ def _prototype(headers: Pairs) -> QtNetwork.QNetworkRequest:
     return request
 
 
-def header_fields(reply: QtNetwork.QNetworkReply) -> Fields:
+QtPairs = list[tuple[QtCore.QByteArray, QtCore.QByteArray]]
+
+
+def header_fields(qt_pairs: QtPairs) -> Fields:
     """The header fields, which may be read when the reply is no more."""
-    return Fields(partial(_header_pairs, reply.rawHeaderPairs()))
+    return Fields(partial(_header_pairs, qt_pairs))
 
 
-def _header_pairs(qt_pairs: list[tuple[QtCore.QByteArray, QtCore.QByteArray]]) -> Iterator[tuple[bytes, bytes]]:
+def _header_pairs(qt_pairs: QtPairs) -> Iterator[tuple[bytes, bytes]]:
     for qt_name, qt_value in qt_pairs:
         name, value = qt_name.data(), qt_value.data()
         if b"\n" in value and name.lower() == b"set-cookie":
@@ -96,12 +103,30 @@ def _header_pairs(qt_pairs: list[tuple[QtCore.QByteArray, QtCore.QByteArray]]) -
             yield name, value
 
 
-def body_reader(reply: QtNetwork.QNetworkReply, decode: bool) -> BodyReader:
-    """A reader for the reply's body. Raises DamagedBody where its length is none."""
+def body_reader(reply: QtNetwork.QNetworkReply, qt_pairs: QtPairs, decode: bool) -> BodyReader:
+    """A reader for the reply's body. Raises DamagedBody where its length is none, or where the header was lost."""
+    if reply.attribute(STATUS) is not None:
+        _check_header(qt_pairs)
     chunked = reply.hasRawHeader(b"Transfer-Encoding")  # type: ignore[arg-type]
     length = b"" if chunked else reply.rawHeader(b"Content-Length").data()  # type: ignore[arg-type]
     encoding = reply.rawHeader(b"Content-Encoding").data() if decode else b""  # type: ignore[arg-type]
     return BodyReader(length or None, encoding)
+
+
+def _check_header(qt_pairs: QtPairs) -> None:
+    """Find the headers Qt could not read: it goes on as if nothing had been in them, and a length or coding is lost.
+
+    Qt 6.11 drops the header whole, if a line has no colon, or over 99 lines or about 100 KB. Qt 5.15 takes a line
+    without colon for the beginning of the next field's name.
+    """
+    if not qt_pairs:
+        raise DamagedBody(
+            "no header field could be read; the header is empty, has a line without a colon, "
+            "or is larger than Qt reads (Qt 6: 99 lines, 100 KB)"
+        )
+    for name, _ in qt_pairs:
+        if name.contains(b"\n"):  # type: ignore[arg-type]
+            raise DamagedBody("the header has a line without a colon")
 
 
 def wire_failure(

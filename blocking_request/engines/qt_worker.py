@@ -36,14 +36,10 @@ from ..urls import origin
 from .body import BodyReader, DamagedBody, damaged
 from .qt_body import UploadDevice
 from .qt_proxy import BufferedDirect
-from .qt_request import IDEMPOTENT_METHODS, body_reader, header_fields, native_request, wire_failure
+from .qt_request import HTTP2, IDEMPOTENT_METHODS, REASON, STATUS, QtPairs, body_reader, header_fields, native_request, wire_failure
 
 if TYPE_CHECKING:
     from .qt import QtEngine
-
-_STATUS = QtNetwork.QNetworkRequest.Attribute.HttpStatusCodeAttribute
-_REASON = QtNetwork.QNetworkRequest.Attribute.HttpReasonPhraseAttribute
-_HTTP2 = QtNetwork.QNetworkRequest.Attribute.Http2WasUsedAttribute
 
 READ_BUFFER_BYTES = 1 << 22
 """How far Qt may read ahead. Without a limit it holds a large body twice and stalls other threads for seconds."""
@@ -67,6 +63,7 @@ class QtFlight:
         self.origin = origin(exchange.url)
         self.aborted = False
         self.reply: Optional[QtNetwork.QNetworkReply] = None
+        self.headers: QtPairs = []
         self.reader: Optional[BodyReader] = None
         self.failure: Optional[Failure] = None
         self.progress_due = 0.0
@@ -261,7 +258,8 @@ class Wire(QtCore.QObject):
         try:
             reader = flight.reader
             if reader is None:
-                reader = flight.reader = body_reader(reply, flight.exchange.decode)
+                flight.headers = reply.rawHeaderPairs()
+                reader = flight.reader = body_reader(reply, flight.headers, flight.exchange.decode)
             if reply.bytesAvailable() > 0:
                 reader.feed(reply.readAll())
         except DamagedBody as error:
@@ -271,7 +269,7 @@ class Wire(QtCore.QObject):
             return
         if flight.mailbox.wants_progress:
             now = time.monotonic()
-            if now >= flight.progress_due and not 300 <= (reply.attribute(_STATUS) or 0) < 400:
+            if now >= flight.progress_due and not 300 <= (reply.attribute(STATUS) or 0) < 400:
                 flight.progress_due = now + PROGRESS_INTERVAL
                 flight.mailbox.report(Progress(False, reader.wire_bytes, reader.total_bytes))
 
@@ -289,7 +287,7 @@ class Wire(QtCore.QObject):
             reply.deleteLater()
 
     def _read_answer(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
-        status, reason = reply.attribute(_STATUS), str(reply.attribute(_REASON) or "")
+        status, reason = reply.attribute(STATUS), str(reply.attribute(REASON) or "")
         exchange, reader = flight.exchange, flight.reader
         error = enum_value(reply.error())
         failure = flight.failure
@@ -297,7 +295,7 @@ class Wire(QtCore.QObject):
             failure = wire_failure(exchange, status, error, reply.errorString(), flight.aborted)
         if reader is None:
             # The length was none.
-            return Answer(exchange, status, reason, header_fields(reply), failure=failure, engine="qt")
+            return Answer(exchange, status, reason, header_fields(flight.headers), failure=failure, engine="qt")
         if exchange.method != "HEAD" and status not in (204, 304):
             if failure is None or failure.error is QtNetworkError.RemoteHostClosedError:
                 failure = reader.damage() or failure
@@ -308,11 +306,11 @@ class Wire(QtCore.QObject):
             exchange,
             status,
             reason,
-            header_fields(reply),
+            header_fields(flight.headers),
             reader.content(),
             failure,
             "qt",
-            exchange.url.startswith("https:") and bool(reply.attribute(_HTTP2)),
+            exchange.url.startswith("https:") and bool(reply.attribute(HTTP2)),
             reader.wire_bytes,
             reader.total_bytes,
         )

@@ -1,0 +1,65 @@
+"""The fixtures all tests share: the application, the servers, the engines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Callable
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+for _name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+    os.environ.pop(_name, None)
+    os.environ.pop(_name.upper(), None)
+
+from blocking_request import BlockingNetworkRequest
+from blocking_request.qt import QtCore
+
+from .servers.httpbin_server import HttpbinServer
+from .servers.raw import Handler, RawServer
+
+ENGINES = ("qt",)
+"""Every behaviour test runs on each of these."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def app() -> QtCore.QCoreApplication:
+    """An application that is never exec'ed."""
+    return QtCore.QCoreApplication.instance() or QtCore.QCoreApplication([])
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def blocking(engine: str) -> BlockingNetworkRequest:
+    """A request with an idle timeout that a hanging test can afford."""
+    request = BlockingNetworkRequest()
+    request.setTimeout(10_000)
+    return request
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Handler], RawServer]]:
+    """Start raw servers that end with the test."""
+    servers: list[RawServer] = []
+
+    def start(handler: Handler) -> RawServer:
+        servers.append(RawServer(handler))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def httpbin() -> Iterator[str]:
+    """The URL of an httpbin."""
+    server = HttpbinServer()
+    yield server.url
+    server.close()

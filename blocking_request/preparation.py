@@ -29,6 +29,7 @@ Data = Any
 """bytes-like, QByteArray, an open QIODevice, a binary file, or None."""
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_STANDARD_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"))
 _FORBIDDEN_IN_VALUE = re.compile(rb"[\r\n\0]")
 _FRAMING_FIELDS = frozenset((b"content-length", b"transfer-encoding"))
 """Ours to say: a length that does not fit the body hangs or truncates the request."""
@@ -66,12 +67,16 @@ def check_types(request: RequestLike, data: Data) -> None:
 def prepare(request: RequestLike, method: str, body: Optional[bytes], force_refresh: bool, user_agent: str) -> Exchange:
     """Raises Unsendable for a request that no wire may see."""
     native = _Request(request) if isinstance(request, QtNetwork.QNetworkRequest) else None
-    method = method or _custom_verb(native)
+    method = _spelled(method or _custom_verb(native))
+    if not body and method in ("GET", "HEAD"):
+        body = None
     url, userinfo, is_local = _known_url(request) if isinstance(request, str) else _checked_url(_qurl(request))
     if is_local and (method != "GET" or body is not None):
         text = f"{url.partition(':')[0]}: URLs can be read with GET only, not with {method}"
         raise _unsendable(QtNetworkError.ContentOperationNotPermittedError, text)
     _check_method(method)
+    if method == "HEAD" and body is not None:
+        raise _unsendable(QtNetworkError.ProtocolInvalidOperationError, "A HEAD request carries no body")
     if native is None:
         headers = _defaults(_NO_NAMES, method, body, force_refresh, user_agent, userinfo)
         return Exchange(method, url, headers, body)
@@ -149,6 +154,12 @@ def _check_method(method: str) -> None:
     else:
         return
     raise _unsendable(QtNetworkError.ProtocolInvalidOperationError, text)
+
+
+def _spelled(method: str) -> str:
+    """Methods are case-sensitive (RFC 9110 section 9.1), but Qt 6 and most people take ``get`` for GET."""
+    upper = method.upper()
+    return upper if upper in _STANDARD_METHODS else method
 
 
 def _custom_verb(native: Optional[QtNetwork.QNetworkRequest]) -> str:

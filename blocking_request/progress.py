@@ -39,5 +39,5 @@ class ProgressTeller:
 
     def tell_last(self, answer: Answer) -> None:
         """The exact final figure, which the wire may have had no time to tell."""
-        if answer.status is not None:
+        if answer.status is not None and not 300 <= answer.status < 400:
             self(Progress(False, answer.wire_bytes, answer.total_bytes))

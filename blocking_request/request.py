@@ -129,7 +129,7 @@ class BlockingNetworkRequest(QtCore.QObject):
     def sendCustomRequest(
         self, request: RequestLike, verb: Union[bytes, str], data: Data = None, feedback: Optional[FeedbackLike] = None
     ) -> ErrorCode:
-        """Send any method, as it is spelled (methods are case-sensitive, RFC 9110 section 9.1).
+        """Send any method, as it is spelled; only the common ones are put in capitals (RFC 9110 section 9.1).
 
         ``verb``: the method; where it is empty, the request's ``CustomVerbAttribute``. ``data``: as in ``post``; None
         sends no body. Otherwise as ``get``.

@@ -13,7 +13,7 @@ from typing import Optional
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Exchange, Mailbox
-from ..qt import ApplicationReference, QtCore, QtNetwork, application, application_reference, give_to_cpp, has_tls
+from ..qt import ApplicationReference, QtCore, QtNetwork, application, application_reference, delete_now, give_to_cpp, has_tls
 from .qt_worker import QtFlight, Worker, WorkerThread
 
 EXCHANGES_PER_ORIGIN = 6
@@ -85,10 +85,15 @@ class QtEngine:
             ending = list(self._ending)
         finished = [old for old in ending if old.thread is not None and old.thread.isFinished()]
         thread = WorkerThread(worker)
+        # Python's own would be deleted under our feet when the application is destroyed.
+        give_to_cpp(thread)
         worker.thread = thread
         thread.start()
         with self._workers_guard:
             self._ending = [old for old in self._ending if old not in finished]
+        for old in finished:
+            if old.thread is not None:
+                delete_now(old.thread)
 
     def release(self, worker: Worker, origin: str) -> bool:
         """Give a connection back; True where a retired worker has served its last and should end."""
@@ -154,11 +159,7 @@ class QtEngine:
 
     def _forget_after_fork(self) -> None:
         """In a forked child the threads do not exist, though Qt says they run: leave their objects alone for good."""
-        forgotten = self._workers + self._ending
-        for worker in forgotten:
-            if worker.thread is not None:
-                give_to_cpp(worker.thread)
-        _forgotten.extend(forgotten)
+        _forgotten.extend(self._workers + self._ending)
         self._workers_guard = threading.Lock()
         self._workers, self._ending = [], []
 

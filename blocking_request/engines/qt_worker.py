@@ -287,8 +287,10 @@ class Wire(QtCore.QObject):
             reply.deleteLater()
 
     def _read_answer(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
-        status, reason = reply.attribute(STATUS), str(reply.attribute(REASON) or "")
         exchange, reader = flight.exchange, flight.reader
+        status, reason = None, ""
+        if exchange.url.startswith("http"):  # Qt says 200 of local files, too
+            status, reason = reply.attribute(STATUS), str(reply.attribute(REASON) or "")
         error = enum_value(reply.error())
         failure = flight.failure
         if failure is None and (error or flight.aborted or (status or 200) < 200):

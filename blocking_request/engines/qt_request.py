@@ -14,7 +14,7 @@ from .. import messages
 from ..errors import ErrorCode, Failure, QtNetworkError, error_for_status, network_failure
 from ..exchange import Exchange
 from ..headers import DEFAULT_FIELDS, Fields, Pairs
-from ..qt import QtCore, QtNetwork, enum_value
+from ..qt import QT_VERSION, QtCore, QtNetwork, enum_value
 from ..urls import shown
 from .body import BodyReader, DamagedBody
 
@@ -117,12 +117,12 @@ def _check_header(qt_pairs: QtPairs) -> None:
     """Find the headers Qt could not read: it goes on as if nothing had been in them, and a length or coding is lost.
 
     Qt 6.11 drops the header whole, if a line has no colon, or over 99 lines or about 100 KB. Qt 5.15 takes a line
-    without colon for the beginning of the next field's name.
+    without colon for the beginning of the next field's name; there an empty header is just that.
     """
-    if not qt_pairs:
+    if not qt_pairs and QT_VERSION >= (6,):
         raise DamagedBody(
             "no header field could be read; the header is empty, has a line without a colon, "
-            "or is larger than Qt reads (Qt 6: 99 lines, 100 KB)"
+            "or is larger than Qt 6 reads (99 lines, 100 KB)"
         )
     for name, _ in qt_pairs:
         if name.contains(b"\n"):  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Callable, Optional, Protocol
 
-from .qt import QtCore, Signal
+from .qt import QtCore, Signal, is_deleted
 
 
 class FeedbackLike(Protocol):
@@ -50,7 +50,8 @@ class Feedback(QtCore.QObject):
             listeners, self._listeners = self._listeners, []
         for wake in listeners:
             wake()
-        self.canceled.emit()
+        if not is_deleted(self):
+            self.canceled.emit()
 
     def isCanceled(self) -> bool:
         """Whether ``cancel()`` has been called."""
@@ -64,7 +65,8 @@ class Feedback(QtCore.QObject):
         """Set the progress in percent; emits ``progressChanged`` when it is another one."""
         if progress != self._progress:
             self._progress = progress
-            self.progressChanged.emit(progress)
+            if not is_deleted(self):
+                self.progressChanged.emit(progress)
 
     def processedCount(self) -> int:
         """How many things have been processed."""
@@ -74,7 +76,8 @@ class Feedback(QtCore.QObject):
         """Set how many things have been processed; emits ``processedCountChanged`` when it is another number."""
         if processedCount != self._processed_count:
             self._processed_count = processedCount
-            self.processedCountChanged.emit(processedCount)
+            if not is_deleted(self):
+                self.processedCountChanged.emit(processedCount)
 
     def _listen(self, wake: Callable[[], None]) -> None:
         """Have ``wake`` called by the thread that cancels; at once where that has happened already.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from .exchange import Answer, Progress
 from .feedback import FeedbackLike
+from .qt import is_deleted
 
 if TYPE_CHECKING:
     from .request import BlockingNetworkRequest
@@ -20,13 +21,16 @@ class ProgressTeller:
     def wanted(self) -> bool:
         """Whether anybody listens; asking the wire for progress costs time on small requests."""
         request = self._request
-        return (
+        return not is_deleted(request) and (
             self._set_progress is not None
             or request.receivers(request.downloadProgress) > 0
             or request.receivers(request.uploadProgress) > 0
         )
 
     def __call__(self, progress: Progress) -> None:
+        if is_deleted(self._request):
+            # The application was destroyed, and PyQt has deleted every QObject with it.
+            return
         if progress.upload:
             self._request.uploadProgress.emit(progress.done, progress.total)
             return

@@ -78,15 +78,34 @@ def give_to_cpp(qobject: QtCore.QObject) -> None:
     """Take a QObject out of PyQt's hands.
 
     When a QCoreApplication is destroyed PyQt deletes every QObject that Python owns, from the destroying thread and
-    under the feet of running workers. What is given away is deleted by ``delete_now`` only.
+    under the feet of running workers. What is given away is deleted by the two below only.
     """
     sip.transferto(qobject, None)  # type: ignore[call-overload]
 
 
-def delete_now(qobject: QtCore.QObject) -> None:
-    """Delete a QObject in its own thread, without waiting for an event loop that may never run again."""
-    if not sip.isdeleted(qobject):
+def delete_at_thread_end(qobject: QtCore.QObject) -> None:
+    """Delete a QObject of a thread that is about to end; called in that thread.
+
+    Not at once and here, because ``sip.delete`` holds the GIL: a manager waits in its destructor for its HTTP thread,
+    and that thread may want the GIL to ask a Python-made application whether it overrides ``notify`` (symptom: the
+    process freezes; 5.15 and 6.11). Without an application nothing is asked, and no deferred deletion happens either.
+    """
+    if application() is None:
         sip.delete(qobject)
+    else:
+        qobject.deleteLater()
+
+
+def delete_finished_thread(thread: QtCore.QThread) -> None:
+    """Delete a QThread that was given to C++ and has finished, or is about to."""
+    # A finishing thread is finished for isFinished() and still waited for, under the GIL, by the destructor.
+    if thread.wait():
+        sip.delete(thread)
+
+
+def is_deleted(qobject: QtCore.QObject) -> bool:
+    """Whether only the Python half of a QObject is left, as when the application was destroyed under it."""
+    return bool(sip.isdeleted(qobject))
 
 
 def address(qobject: QtCore.QObject) -> int:

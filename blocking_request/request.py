@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
+import time
 from typing import Optional, Union
 
 from . import engines
@@ -25,7 +27,7 @@ from .preparation import (
     url_text,
 )
 from .progress import ProgressTeller
-from .qt import QtCore, Signal
+from .qt import QtCore, Signal, is_deleted
 from .reply import ReplyContent
 from .trace import Watcher
 
@@ -199,11 +201,13 @@ class BlockingNetworkRequest(QtCore.QObject):
                 "this BlockingNetworkRequest is busy with another call: use one object for each thread, "
                 "and another one within a slot"
             )
+        _blocked_requests.add(self)
         try:
             return self._blocked(request, method, data, bool(force_refresh), feedback)
         finally:
             self._call = None
             self._busy.release()
+            _blocked_requests.discard(self)
 
     def _blocked(
         self, request: RequestLike, method: str, data: Data, force_refresh: bool, feedback: Optional[FeedbackLike]
@@ -225,11 +229,33 @@ class BlockingNetworkRequest(QtCore.QObject):
             if answer is None:
                 answer = Answer(Exchange(method, url_text(request)), failure=failure)
             self._reply = ReplyContent._from_answer(answer, call.elapsed())
-            self.finished.emit()
+            if not is_deleted(self):
+                self.finished.emit()
         return self._reply.errorCode()
 
     def _tell_redirect(self, exchange: Exchange) -> None:
+        if is_deleted(self):
+            return
         self.redirected.emit(QtCore.QUrl.fromEncoded(QtCore.QByteArray(exchange.url.encode("ascii"))))
+
+
+_blocked_requests: set[BlockingNetworkRequest] = set()
+
+EXIT_WAIT = 1.0
+EXIT_EPILOGUE = 0.02
+"""Seconds the interpreter's exit waits for callers in daemon threads to leave their calls, and then for them to be done
+with what they have in hand. PyQt, which ends next, deletes every QObject under their feet."""
+
+
+@atexit.register
+def _let_callers_leave() -> None:
+    engines.choose().shutdown()
+    end = time.monotonic() + EXIT_WAIT
+    had_callers = bool(_blocked_requests)
+    while _blocked_requests and time.monotonic() < end:
+        time.sleep(0.002)
+    if had_callers:
+        time.sleep(EXIT_EPILOGUE)
 
 
 def _or_empty(data: Data) -> Data:

@@ -13,7 +13,7 @@ from typing import Optional
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Exchange, Mailbox
-from ..qt import ApplicationReference, QtCore, QtNetwork, application, application_reference, delete_now, give_to_cpp, has_tls
+from ..qt import ApplicationReference, QtCore, QtNetwork, application, application_reference, delete_finished_thread, give_to_cpp, has_tls
 from .qt_worker import QtFlight, Worker, WorkerThread
 
 EXCHANGES_PER_ORIGIN = 6
@@ -93,7 +93,7 @@ class QtEngine:
             self._ending = [old for old in self._ending if old not in finished]
         for old in finished:
             if old.thread is not None:
-                delete_now(old.thread)
+                delete_finished_thread(old.thread)
 
     def release(self, worker: Worker, origin: str) -> bool:
         """Give a connection back; True where a retired worker has served its last and should end."""

@@ -27,7 +27,7 @@ from ..qt import (
     Slot,
     address,
     application,
-    delete_now,
+    delete_at_thread_end,
     enum_value,
     give_to_cpp,
 )
@@ -75,7 +75,8 @@ class QtFlight:
         self.worker.submit(self)
 
     def lost(self) -> Optional[Failure]:
-        if application() is not self.worker.application():
+        app = application()
+        if app is None or app is not self.worker.application():
             return messages.application_ended()
         thread = self.worker.thread
         if thread is not None and thread.isFinished():
@@ -382,6 +383,6 @@ class Wire(QtCore.QObject):
             except BaseException as error:
                 self._failed(flight, error)
             self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
-        delete_now(self._manager)
-        delete_now(self)
+        delete_at_thread_end(self._manager)
+        delete_at_thread_end(self)
 

@@ -1,0 +1,77 @@
+"""Programs that end, lose their application, fork or are interrupted while requests run. None hangs, none crashes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from .servers.raw import Connection, RawServer
+
+CANCELED = "CanceledError: Operation canceled"
+GONE = CANCELED + ": the Qt application has ended"
+
+OUTCOMES: dict[str, list[str]] = {
+    "no_application": ["NetworkError: There is no Qt application", "NoError"],
+    "idle_at_exit": ["NoError"],
+    "dropped_at_exit": ["NoError"],
+    "silent_at_exit": [],
+    "streaming_at_exit": [],
+    "many_at_exit": [],
+    "silent_as_the_application_goes": [GONE, "False"],
+    "streaming_as_the_application_goes": [GONE, "False"],
+    "application_made_again": (["NoError"] * 3 + ["NetworkError"]) * 5,
+    "quits_while_requests_run": [CANCELED, CANCELED, "[False, False]", "NoError"],
+    "interrupted": ["KeyboardInterrupt ['CanceledError'] True", "NoError"],
+    "forked": ["NoError", "child NoError", "parent NoError"],
+    "forked_in_flight": ["child NoError", "True"],
+    "called_at_exit": ["NoError", "at exit NoError"],
+    "feedback_outlives_its_application": ["NoError", "True"],
+    "application_with_a_notify_of_its_own": ["NoError"] * 3,
+}
+"""What each program prints, line by line; a line may go on. At exit a daemon caller may or may not get to print."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RawServer]:
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            if request.startswith(b"GET /silent"):
+                connection.wait_for_close()
+            elif request.startswith(b"GET /stream"):
+                connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\n\r\n")
+                try:
+                    while True:
+                        connection.sock.sendall(b"x" * 65536)
+                except OSError:
+                    return
+            else:
+                connection.answer(b"hello")
+
+    server = RawServer(handle)
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+@pytest.mark.parametrize("turn", range(2))
+def test_program(name: str, turn: int, server: RawServer) -> None:
+    run = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-m", "tests.lifetime_scripts", name, server.url],
+        capture_output=True,
+        text=True,
+        timeout=40,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Traceback" not in run.stderr, run.stderr
+    lines = run.stdout.splitlines()
+    if name == "forked_in_flight":
+        del lines[2:]  # the daemon caller's own last word, at exit
+    if not name.endswith("_at_exit") or name.startswith(("idle", "dropped", "called")):
+        assert len(lines) == len(OUTCOMES[name]), run.stdout + run.stderr
+    for line, expected in zip(lines, OUTCOMES[name]):
+        assert line.startswith(expected), run.stdout + run.stderr

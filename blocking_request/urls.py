@@ -65,7 +65,10 @@ def redirect_target(base: str, location: bytes) -> str:
         text = location.decode("utf-8")
     except UnicodeDecodeError:
         text = location.decode("latin-1")
-    joined = urlsplit(urljoin(base, text.strip()))
+    given = urlsplit(text.strip())
+    if given.scheme in DEFAULT_PORTS and not given.netloc:
+        raise ValueError("it names no host")
+    joined = urlsplit(urljoin(base, given.geturl()))
     if not joined.fragment:
         joined = joined._replace(fragment=urlsplit(base).fragment)
     if joined.port is not None and not 0 < joined.port < 65536:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..exchange import Mailbox, Progress
-from ..qt import QtCore
+from ..qt import QtCore, QtNetwork
+from .qt_request import STATUS
 
 
 class UploadDevice(QtCore.QIODevice):
@@ -25,6 +26,13 @@ class UploadDevice(QtCore.QIODevice):
 
     def bytesAvailable(self) -> int:
         return len(self._body) - self._position + super().bytesAvailable()
+
+    def reset(self) -> bool:
+        """Qt asks to begin again when it wants to send the body again: never; or when a 307 or 308 has come, even if
+        it is not to follow: then a no would cost the answer's body (5.15, 6.11), and nothing is read after a yes.
+        """
+        reply = self.parent()
+        return isinstance(reply, QtNetwork.QNetworkReply) and reply.attribute(STATUS) in (307, 308)
 
     def atEnd(self) -> bool:
         return self._position >= len(self._body)

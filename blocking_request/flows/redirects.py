@@ -118,8 +118,6 @@ def _refusal(exchange: Exchange, target: str, crosses: bool, policy: RedirectPol
     if scheme not in ("http", "https"):
         text = f'Protocol "{scheme}" is unknown: redirected to {shown(target)}'
         return network_failure(QtNetworkError.ProtocolUnknownError, text)
-    if not urlsplit(target).hostname:
-        return network_failure(QtNetworkError.HostNotFoundError, f"Host  not found: redirected to {shown(target)}")
     if policy is RedirectPolicy.UserVerified:
         text = f"The redirect to {shown(target)} needs the user's consent and nobody can be asked"
         return network_failure(QtNetworkError.InsecureRedirectError, text)

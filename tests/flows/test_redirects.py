@@ -1,0 +1,201 @@
+"""Redirects decided without a network: answers go in, exchanges come out."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import pytest
+
+from blocking_request.errors import ErrorCode, Failure, QtNetworkError
+from blocking_request.exchange import Answer, Exchange
+from blocking_request.flows.redirects import RedirectPolicy, RedirectRules, follow_redirects
+from blocking_request.headers import Fields
+
+START = "http://host/a/b?q=1#part"
+
+
+def answer(exchange: Exchange, status: int, location: Optional[str] = None) -> Answer:
+    pairs = () if location is None else ((b"Location", location.encode("latin-1")),)
+    return Answer(exchange, status, headers=Fields(lambda: pairs))
+
+
+def second(status: int, location: str, first: Optional[Exchange] = None, rules: Optional[RedirectRules] = None) -> Exchange:
+    """The exchange that follows a redirecting answer."""
+    flow = follow_redirects(first or Exchange("GET", START), rules or RedirectRules())
+    return flow.send(answer(next(flow), status, location))
+
+
+def outcome(status: int, location: Optional[str], first: Optional[Exchange] = None, rules: Optional[RedirectRules] = None) -> Answer:
+    """The answer a flow ends with at once."""
+    flow = follow_redirects(first or Exchange("GET", START), rules or RedirectRules())
+    with pytest.raises(StopIteration) as stop:
+        flow.send(answer(next(flow), status, location))
+    last: Answer = stop.value.value
+    return last
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "expected"),
+    [
+        ("GET", 301, "GET"), ("GET", 302, "GET"), ("GET", 303, "GET"), ("GET", 307, "GET"), ("GET", 308, "GET"),
+        ("HEAD", 301, "HEAD"), ("HEAD", 302, "HEAD"), ("HEAD", 303, "HEAD"), ("HEAD", 307, "HEAD"), ("HEAD", 308, "HEAD"),
+        ("POST", 301, "GET"), ("POST", 302, "GET"), ("POST", 303, "GET"), ("POST", 307, "POST"), ("POST", 308, "POST"),
+        ("PUT", 301, "PUT"), ("PUT", 302, "PUT"), ("PUT", 303, "GET"), ("PUT", 307, "PUT"), ("PUT", 308, "PUT"),
+        ("PATCH", 301, "PATCH"), ("PATCH", 303, "GET"), ("DELETE", 302, "DELETE"), ("DELETE", 303, "GET"),
+        ("PROPFIND", 301, "PROPFIND"), ("PROPFIND", 303, "GET"),
+    ],
+)  # fmt: skip
+def test_rfc9110_15_4_method(method: str, status: int, expected: str) -> None:
+    headers = ((b"Content-Type", b"text/plain"), (b"Content-Length", b"4"), (b"X-Mine", b"1"))
+    first = Exchange(method, START, headers, b"data")
+    following = second(status, "/next", first)
+    assert following.method == expected
+    if expected == method:
+        assert (following.body, following.headers) == (b"data", headers)
+    else:
+        assert (following.body, following.headers) == (None, ((b"X-Mine", b"1"),))
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("http://other/x", "http://other/x#part"),
+        ("/x", "http://host/x#part"),
+        ("x", "http://host/a/x#part"),
+        ("../x/./y", "http://host/x/y#part"),
+        ("?x=2", "http://host/a/b?x=2#part"),
+        ("//other:81/x", "http://other:81/x#part"),
+        ("#new", "http://host/a/b?q=1#new"),
+        ("/x#new", "http://host/x#new"),
+        ("/a b", "http://host/a%20b#part"),
+        ("/%zz", "http://host/%25zz#part"),
+        ("/ok%20fine", "http://host/ok%20fine#part"),
+        ("HTTP://HOST/x", "http://HOST/x#part"),
+        ("/\xc3\xa9", "http://host/%C3%A9#part"),
+        ("/\xe9", "http://host/%C3%A9#part"),
+        ("http://b\xc3\xbccher/x", "http://xn--bcher-kva/x#part"),
+        ("http://user:secret@host/x", "http://host/x#part"),
+        (" /x ", "http://host/x#part"),
+        ("https://host/x", "https://host/x#part"),
+    ],
+)
+def test_rfc9110_10_2_2_target(location: str, expected: str) -> None:
+    assert second(302, location).url == expected
+
+
+@pytest.mark.parametrize(
+    ("location", "kept"),
+    [
+        ("/x", True),
+        ("http://host:80/x", True),
+        ("http://HOST/x", True),
+        ("http://host:8080/x", False),
+        ("http://sub.host/x", False),
+        ("https://host/x", False),
+        ("//other/x", False),
+    ],
+)
+def test_credentials_stay_behind_when_the_origin_changes(location: str, kept: bool) -> None:
+    secret = tuple(
+        (name, b"secret")
+        for name in (b"Authorization", b"COOKIE", b"X-Api-Key", b"Proxy-Authorization", b"X-Auth-Token", b"Host")
+    )
+    first = Exchange("GET", START, (*secret, (b"Accept", b"*/*")))
+    following = second(307, location, first)
+    assert following.headers == (first.headers if kept else ((b"Accept", b"*/*"),))
+    assert following.keeps_identity is kept
+
+
+def test_credentials_do_not_come_back_with_the_origin() -> None:
+    flow = follow_redirects(Exchange("GET", START, ((b"Authorization", b"secret"),)), RedirectRules())
+    away = flow.send(answer(next(flow), 302, "http://other/"))
+    back = flow.send(answer(away, 302, START))
+    assert back.headers == ()
+    assert back.keeps_identity is False
+
+
+@pytest.mark.parametrize("status", [300, 304, 305, 306, 399])
+def test_statuses_that_do_not_redirect(status: int) -> None:
+    assert outcome(status, "/x").failure is None
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_without_a_location_it_is_the_answer(status: int) -> None:
+    last = outcome(status, None)
+    assert (last.status, last.failure, last.history) == (status, None, ())
+
+
+@pytest.mark.parametrize(
+    ("location", "policy", "error"),
+    [
+        ("file:///etc/passwd", RedirectPolicy.NoLessSafe, QtNetworkError.ProtocolUnknownError),
+        ("ftp://host/", RedirectPolicy.NoLessSafe, QtNetworkError.ProtocolUnknownError),
+        ("data:text/plain,x", RedirectPolicy.NoLessSafe, QtNetworkError.ProtocolUnknownError),
+        ("javascript:alert(1)", RedirectPolicy.NoLessSafe, QtNetworkError.ProtocolUnknownError),
+        ("http://", RedirectPolicy.NoLessSafe, QtNetworkError.ProtocolUnknownError),
+        ("http:x", RedirectPolicy.NoLessSafe, QtNetworkError.ProtocolUnknownError),
+        ("http://host:99999/", RedirectPolicy.NoLessSafe, QtNetworkError.ProtocolUnknownError),
+        ("http://[::1/", RedirectPolicy.NoLessSafe, QtNetworkError.ProtocolUnknownError),
+        ("http://other/", RedirectPolicy.SameOrigin, QtNetworkError.InsecureRedirectError),
+        ("http://host:81/", RedirectPolicy.SameOrigin, QtNetworkError.InsecureRedirectError),
+        ("/x", RedirectPolicy.UserVerified, QtNetworkError.InsecureRedirectError),
+    ],
+)
+def test_refused(location: str, policy: RedirectPolicy, error: QtNetworkError) -> None:
+    failure = outcome(302, location, rules=RedirectRules(policy)).failure
+    assert failure is not None
+    assert (failure.code, failure.error) == (ErrorCode.NetworkError, error)
+
+
+def test_downgrade_is_refused() -> None:
+    failure = outcome(302, "http://host/?token=s3cret", Exchange("GET", "https://host/")).failure
+    assert failure is not None
+    assert failure.error is QtNetworkError.InsecureRedirectError
+    assert failure.text == "Insecure redirect: from https to http://host/?token=***"
+
+
+def test_same_origin_policy_follows_within_the_origin() -> None:
+    assert second(302, "/x", rules=RedirectRules(RedirectPolicy.SameOrigin)).url == "http://host/x#part"
+
+
+def test_manual_policy_follows_nothing() -> None:
+    last = outcome(302, "/x", rules=RedirectRules(RedirectPolicy.Manual))
+    assert (last.status, last.failure) == (302, None)
+
+
+@pytest.mark.parametrize(("limit", "followed"), [(0, 0), (-1, 0), (1, 1), (3, 3), (50, 50)])
+def test_limit(limit: int, followed: int) -> None:
+    flow = follow_redirects(Exchange("GET", START), RedirectRules(limit=limit))
+    exchange = next(flow)
+    with pytest.raises(StopIteration) as stop:
+        for hop in range(100):
+            assert exchange.redirects == hop
+            exchange = flow.send(answer(exchange, 302, f"/{hop}"))
+    last: Answer = stop.value.value
+    assert len(last.history) == followed
+    assert last.failure is not None and last.failure.error is QtNetworkError.TooManyRedirectsError
+    assert last.failure.text == f"Too many redirects: more than {max(limit, 0)}"
+
+
+def test_history_is_oldest_first() -> None:
+    flow = follow_redirects(Exchange("POST", START, body=b"x"), RedirectRules())
+    one = next(flow)
+    two = flow.send(answer(one, 307, "/two"))
+    three = flow.send(answer(two, 303, "/three"))
+    with pytest.raises(StopIteration) as stop:
+        flow.send(answer(three, 200))
+    last: Answer = stop.value.value
+    assert [earlier.exchange.method for earlier in last.history] == ["POST", "POST"]
+    assert last.exchange.method == "GET"
+    assert last.exchange.url == "http://host/three#part"
+
+
+def test_a_failed_answer_ends_the_flow() -> None:
+    flow = follow_redirects(Exchange("GET", START), RedirectRules())
+    first = next(flow)
+    second_exchange = flow.send(answer(first, 302, "/x"))
+    failure = Failure(ErrorCode.CanceledError, QtNetworkError.OperationCanceledError, "Operation canceled")
+    with pytest.raises(StopIteration) as stop:
+        flow.send(Answer(second_exchange, 302, headers=Fields(lambda: ((b"Location", b"/y"),)), failure=failure))
+    assert stop.value.value.failure is failure
+    assert len(stop.value.value.history) == 1

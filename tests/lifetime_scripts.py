@@ -20,7 +20,7 @@ URL = sys.argv[2] if len(sys.argv) > 2 else ""
 
 
 def say(text: object) -> None:
-    print(text, flush=True)
+    os.write(1, f"{text}\n".encode())  # in one piece, whatever other threads say
 
 
 def get(path: str, **kwargs: object) -> ErrorCode:

@@ -60,6 +60,31 @@ def test_307_sends_the_body_again(blocking: BlockingNetworkRequest, serve: Serve
     assert blocking.reply().operation() == QtNetwork.QNetworkAccessManager.Operation.PostOperation
 
 
+@pytest.mark.parametrize("status", ["307 Temporary Redirect", "308 Permanent Redirect", "302 Found"])
+@pytest.mark.parametrize("size", [0, 5, 200_000])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_body_of_a_redirecting_answer_is_kept(
+    status: str, size: int, chunked: bool, blocking: BlockingNetworkRequest, serve: Serve
+) -> None:
+    """Qt wants to send the body again at a 307, also when told not to follow; and drops the answer if it cannot."""
+
+    def handle(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            if chunked:
+                connection.send(f"HTTP/1.1 {status}\r\nLocation: /x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+                connection.send(b"5\r\nmoved\r\n0\r\n\r\n")
+            else:
+                connection.answer(b"moved", status, "Location: /x\r\n")
+
+    server = serve(handle)
+    request = QtNetwork.QNetworkRequest(QtCore.QUrl(server.url))
+    request.setAttribute(Attribute.RedirectPolicyAttribute, Policy.ManualRedirectPolicy)
+    for _ in range(2):
+        assert blocking.post(request, b"x" * size) is ErrorCode.NoError, blocking.errorMessage()
+        assert blocking.reply().body == b"moved"
+    assert len(server.requests) == 2
+
+
 def test_credentials_do_not_cross_to_another_origin(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     other = serve(redirecting("302 Found", "/end"))
     first = serve(redirecting("302 Found", f"{other.url}/end"))

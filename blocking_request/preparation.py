@@ -8,8 +8,9 @@ from __future__ import annotations
 import io
 import re
 import time
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
-from typing import AbstractSet, Any, Callable, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from requests.auth import _basic_auth_str
 
@@ -57,7 +58,7 @@ def check_types(request: RequestLike, data: Data) -> None:
         raise TypeError("data must be bytes, not str: encode it first, data.encode('utf-8')")
     if isinstance(data, io.TextIOBase):
         raise TypeError("data is a file opened as text: open it in binary mode, open(path, 'rb')")
-    if not (data is None or isinstance(data, _BYTES_LIKE + (QtCore.QIODevice,)) or hasattr(data, "read")):
+    if not (data is None or isinstance(data, (*_BYTES_LIKE, QtCore.QIODevice)) or hasattr(data, "read")):
         raise TypeError(
             "data must be bytes-like, a QByteArray, an open QIODevice, a binary file or None, "
             f"not {type(data).__name__}"
@@ -139,7 +140,9 @@ def _check_field(name: bytes, value: bytes) -> None:
         text = f"The header name {name!r} is not allowed: letters, digits and !#$%&'*+-.^_`|~ only (RFC 9110, 5.1)"
     elif _FORBIDDEN_IN_VALUE.search(value):
         # The value itself may be a secret and is not shown.
-        text = f"The value of the header {name.decode('latin-1')} holds a line end or NUL, which would split the request"
+        text = (
+            f"The value of the header {name.decode('latin-1')} holds a line end or NUL, which would split the request"
+        )
     else:
         return
     raise _unsendable(QtNetworkError.ProtocolInvalidOperationError, text)
@@ -262,10 +265,10 @@ def _read_device(device: QtCore.QIODevice, ended_early: Callable[[], Optional[Fa
         if failure is not None:
             raise Unsendable(failure)
         started = time.monotonic()
-        if not device.waitForReadyRead(_DEVICE_WAIT_MS) and device.bytesAvailable() == 0:
-            # False at once means that there will be no more; after the whole wait it means not yet.
-            if time.monotonic() - started < _DEVICE_WAIT_MS / 2000:
-                return b"".join(pieces)
+        ready = device.waitForReadyRead(_DEVICE_WAIT_MS) or device.bytesAvailable() > 0
+        # A no that comes at once means that there will be no more; after the whole wait it means not yet.
+        if not ready and time.monotonic() - started < _DEVICE_WAIT_MS / 2000:
+            return b"".join(pieces)
 
 
 def _unreadable(text: str) -> Unsendable:

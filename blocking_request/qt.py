@@ -40,11 +40,11 @@ def _import_binding() -> tuple[str, Any, Any, Any]:
     met = []
     for name in _binding_names():
         try:
-            modules = [import_module(f"{name}.{part}") for part in ("QtCore", "QtNetwork", "sip")]
+            core, network, sip_module = (import_module(f"{name}.{part}") for part in ("QtCore", "QtNetwork", "sip"))
         except ImportError as error:
             met.append(f"{name}: {error}")
         else:
-            return (name, *modules)
+            return name, core, network, sip_module
     raise ImportError(
         "blocking_request needs a Qt binding and found none (" + "; ".join(met) + "). Install one: pip install PyQt5"
     )
@@ -61,7 +61,7 @@ else:
     Signal = QtCore.pyqtSignal
     Slot = QtCore.pyqtSlot
 
-QT_VERSION = tuple(int(part) for part in QtCore.qVersion().split(".")[:3])
+QT_VERSION = tuple(int(part) for part in str(QtCore.qVersion()).split(".")[:3])
 
 
 def enum_value(member: Any) -> int:
@@ -80,7 +80,7 @@ def give_to_cpp(qobject: QtCore.QObject) -> None:
     When a QCoreApplication is destroyed PyQt deletes every QObject that Python owns, from the destroying thread and
     under the feet of running workers. What is given away is deleted by the two below only.
     """
-    sip.transferto(qobject, None)  # type: ignore[call-overload]
+    sip.transferto(qobject, None)  # type: ignore[arg-type]
 
 
 def delete_at_thread_end(qobject: QtCore.QObject) -> None:
@@ -110,7 +110,8 @@ def is_deleted(qobject: QtCore.QObject) -> bool:
 
 def address(qobject: QtCore.QObject) -> int:
     """Where the C++ object behind a wrapper is."""
-    return int(sip.unwrapinstance(qobject))
+    place: int = sip.unwrapinstance(qobject)  # type: ignore[assignment,func-returns-value]
+    return place
 
 
 def application() -> Optional[QtCore.QCoreApplication]:

@@ -50,6 +50,10 @@ class ReplyContent:
     ``ReplyContent()`` is an empty one: no error, no status, ``requestId()`` -1.
     """
 
+    _answer: Answer
+    _request_id: int
+    _elapsed: float
+
     def __init__(self) -> None:
         self._fill(_EMPTY, -1, 0.0)
 
@@ -69,7 +73,7 @@ class ReplyContent:
 
     def errorCode(self) -> ErrorCode:
         """What the call that gave this reply returned."""
-        answer: Answer = self._answer
+        answer = self._answer
         if answer.failure is not None:
             return answer.failure.code
         if answer.status is not None and answer.status >= 400:
@@ -78,14 +82,14 @@ class ReplyContent:
 
     def error(self) -> QtNetwork.QNetworkReply.NetworkError:
         """Qt's error: of the failure where there was one, else of the status (``NoError`` below 400)."""
-        answer: Answer = self._answer
+        answer = self._answer
         if answer.failure is not None:
             return network_error(answer.failure.error)
         return network_error(error_for_status(answer.status or 0))
 
     def errorString(self) -> str:
         """'' where there was no error, else one sentence that names the URL, without its secrets."""
-        answer: Answer = self._answer
+        answer = self._answer
         if answer.failure is not None:
             return failure_message(answer.failure, answer.exchange.url)
         if answer.status is not None and answer.status >= 400:
@@ -106,13 +110,11 @@ class ReplyContent:
 
     def statusCode(self) -> Optional[int]:
         """The HTTP status, or None where no HTTP answer came."""
-        status: Optional[int] = self._answer.status
-        return status
+        return self._answer.status
 
     def reasonPhrase(self) -> str:
         """What the server wrote beside the status; HTTP/2 has none."""
-        reason: str = self._answer.reason
-        return reason
+        return self._answer.reason
 
     @cached_property
     def headers(self) -> Headers:
@@ -152,7 +154,7 @@ class ReplyContent:
 
     def attributes(self) -> dict[int, Any]:
         """What Qt tells of a reply by ``QNetworkRequest.Attribute``, by its integer; the same on every engine."""
-        answer: Answer = self._answer
+        answer = self._answer
         if answer.status is None:
             return {}
         found: dict[Any, Any] = {
@@ -174,8 +176,7 @@ class ReplyContent:
     @property
     def body(self) -> bytes:
         """The body, its content coding undone. No copy."""
-        body: bytes = self._answer.body
-        return body
+        return self._answer.body
 
     def content(self) -> QtCore.QByteArray:
         """The body as a QByteArray: a copy; ``body`` is the cheap way."""
@@ -213,7 +214,7 @@ class ReplyContent:
 
     def request(self) -> QtNetwork.QNetworkRequest:
         """The request that was answered, the last of the redirects, with the headers we sent."""
-        exchange: Exchange = self._answer.exchange
+        exchange = self._answer.exchange
         request = QtNetwork.QNetworkRequest(self.url())
         for name, value in exchange.headers:
             request.setRawHeader(name, value)
@@ -221,8 +222,7 @@ class ReplyContent:
 
     def requestId(self) -> int:
         """A number no other reply of this process has; -1 for an empty one."""
-        number: int = self._request_id
-        return number
+        return self._request_id
 
     def operation(self) -> QtNetwork.QNetworkAccessManager.Operation:
         """Qt's name for the method that was answered (a POST that was redirected may have become a GET)."""
@@ -238,8 +238,7 @@ class ReplyContent:
 
     def elapsed(self) -> float:
         """How long the whole call took, redirects included, in seconds."""
-        seconds: float = self._elapsed
-        return seconds
+        return self._elapsed
 
     def isFromCache(self) -> bool:
         """Whether a cache answered, not the server. There is no cache in this version: False."""
@@ -247,8 +246,7 @@ class ReplyContent:
 
     def engine(self) -> str:
         """Which wire served: 'qt', or '' where nothing was sent."""
-        name: str = self._answer.engine
-        return name
+        return self._answer.engine
 
     # -- a value
 
@@ -268,8 +266,15 @@ class ReplyContent:
         return _unpickled, (_without_native(self._answer), self._request_id, self._elapsed)
 
     def _identity(self) -> tuple[Any, ...]:
-        answer: Answer = self._answer
-        return (answer.exchange.url, answer.status, answer.headers, answer.body, self.errorCode(), enum_value(self.error()))
+        answer = self._answer
+        return (
+            answer.exchange.url,
+            answer.status,
+            answer.headers,
+            answer.body,
+            self.errorCode(),
+            enum_value(self.error()),
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ReplyContent):

@@ -7,9 +7,8 @@ import threading
 import time
 from typing import Optional, Union
 
-from . import engines
+from . import engines, errors
 from .call import Audience, Call
-from .errors import ErrorCode
 from .exchange import Answer, Exchange
 from .feedback import FeedbackLike
 from .flows.redirects import follow_redirects
@@ -46,12 +45,12 @@ class BlockingNetworkRequest(QtCore.QObject):
     Code written for QGIS's QgsBlockingNetworkRequest runs after changing the import.
     """
 
-    NoError = ErrorCode.NoError
-    NetworkError = ErrorCode.NetworkError
-    TimeoutError = ErrorCode.TimeoutError
-    ServerExceptionError = ErrorCode.ServerExceptionError
-    CanceledError = ErrorCode.CanceledError
-    ErrorCode = ErrorCode
+    ErrorCode = errors.ErrorCode
+    NoError = errors.ErrorCode.NoError
+    NetworkError = errors.ErrorCode.NetworkError
+    TimeoutError = errors.ErrorCode.TimeoutError
+    ServerExceptionError = errors.ErrorCode.ServerExceptionError
+    CanceledError = errors.ErrorCode.CanceledError
 
     downloadProgress = Signal("qint64", "qint64")
     """Bytes of the answer's body received, and how many there will be (-1: unknown)."""
@@ -62,9 +61,7 @@ class BlockingNetworkRequest(QtCore.QObject):
     finished = Signal()
     """Emitted once for each call, as the last; ``reply()`` is there by then."""
 
-    def __init__(
-        self, manager: Optional[NetworkAccessManager] = None, parent: Optional[QtCore.QObject] = None
-    ) -> None:
+    def __init__(self, manager: Optional[NetworkAccessManager] = None, parent: Optional[QtCore.QObject] = None) -> None:
         """``manager`` gives the settings; without one it is ``NetworkAccessManager.instance()``."""
         super().__init__(parent)
         self._manager = manager if manager is not None else NetworkAccessManager.instance()
@@ -79,7 +76,7 @@ class BlockingNetworkRequest(QtCore.QObject):
 
     def get(
         self, request: RequestLike, forceRefresh: bool = False, feedback: Optional[FeedbackLike] = None
-    ) -> ErrorCode:
+    ) -> errors.ErrorCode:
         """GET a resource (RFC 9110 section 9.3.1) and block until it is there.
 
         ``request``: a QNetworkRequest (never modified; its headers and attributes are honoured), a QUrl or a str.
@@ -95,7 +92,7 @@ class BlockingNetworkRequest(QtCore.QObject):
 
     def head(
         self, request: RequestLike, forceRefresh: bool = False, feedback: Optional[FeedbackLike] = None
-    ) -> ErrorCode:
+    ) -> errors.ErrorCode:
         """HEAD: the headers a GET would give, without the body (RFC 9110 section 9.3.2). Otherwise as ``get``."""
         return self._block(request, "HEAD", None, forceRefresh, feedback)
 
@@ -105,7 +102,7 @@ class BlockingNetworkRequest(QtCore.QObject):
         data: Data,
         forceRefresh: bool = False,
         feedback: Optional[FeedbackLike] = None,
-    ) -> ErrorCode:
+    ) -> errors.ErrorCode:
         """POST ``data`` (RFC 9110 section 9.3.3). It reaches the server at most once.
 
         ``data``: bytes-like, QByteArray, an open QIODevice or a binary file (read from where it stands, here, in the
@@ -114,15 +111,15 @@ class BlockingNetworkRequest(QtCore.QObject):
         """
         return self._block(request, "POST", _or_empty(data), forceRefresh, feedback)
 
-    def put(self, request: RequestLike, data: Data, feedback: Optional[FeedbackLike] = None) -> ErrorCode:
+    def put(self, request: RequestLike, data: Data, feedback: Optional[FeedbackLike] = None) -> errors.ErrorCode:
         """PUT ``data`` (RFC 9110 section 9.3.4); ``data`` as in ``post``, without a default ``Content-Type``."""
         return self._block(request, "PUT", _or_empty(data), False, feedback)
 
-    def patch(self, request: RequestLike, data: Data, feedback: Optional[FeedbackLike] = None) -> ErrorCode:
+    def patch(self, request: RequestLike, data: Data, feedback: Optional[FeedbackLike] = None) -> errors.ErrorCode:
         """PATCH with ``data`` (RFC 5789); ``data`` as in ``post``, without a default ``Content-Type``."""
         return self._block(request, "PATCH", _or_empty(data), False, feedback)
 
-    def deleteResource(self, request: RequestLike, feedback: Optional[FeedbackLike] = None) -> ErrorCode:
+    def deleteResource(self, request: RequestLike, feedback: Optional[FeedbackLike] = None) -> errors.ErrorCode:
         """DELETE a resource (RFC 9110 section 9.3.5). Otherwise as ``get``."""
         return self._block(request, "DELETE", None, False, feedback)
 
@@ -130,7 +127,7 @@ class BlockingNetworkRequest(QtCore.QObject):
 
     def sendCustomRequest(
         self, request: RequestLike, verb: Union[bytes, str], data: Data = None, feedback: Optional[FeedbackLike] = None
-    ) -> ErrorCode:
+    ) -> errors.ErrorCode:
         """Send any method, as it is spelled; only the common ones are put in capitals (RFC 9110 section 9.1).
 
         ``verb``: the method; where it is empty, the request's ``CustomVerbAttribute``. ``data``: as in ``post``; None
@@ -190,7 +187,7 @@ class BlockingNetworkRequest(QtCore.QObject):
 
     def _block(
         self, request: RequestLike, method: str, data: Data, force_refresh: bool, feedback: Optional[FeedbackLike]
-    ) -> ErrorCode:
+    ) -> errors.ErrorCode:
         check_types(request, data)
         if not isinstance(force_refresh, int):
             raise TypeError(f"forceRefresh must be a bool, not {type(force_refresh).__name__}")
@@ -211,7 +208,7 @@ class BlockingNetworkRequest(QtCore.QObject):
 
     def _blocked(
         self, request: RequestLike, method: str, data: Data, force_refresh: bool, feedback: Optional[FeedbackLike]
-    ) -> ErrorCode:
+    ) -> errors.ErrorCode:
         self._reply = _EMPTY_REPLY
         audience = Audience(ProgressTeller(self, feedback), self._tell_redirect, self._watchers)
         idle_ms = transfer_timeout(request) or self.timeout()

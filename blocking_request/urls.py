@@ -6,8 +6,9 @@ No Qt here. A URL in this package is an absolute ASCII string; ``preparation`` m
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Iterable, Optional
+from typing import Optional
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from requests.utils import requote_uri

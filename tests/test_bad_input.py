@@ -42,7 +42,14 @@ def test_urls(url: str, error: Q, message: str, blocking: BlockingNetworkRequest
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [(b"X-A", b"v\r\nX-Injected: 1"), (b"X-A", b"v\nw"), (b"X-A", b"v\0w"), (b"X A", b"v"), (b"X:A", b"v"), (b"X\r\nB", b"v")],
+    [
+        (b"X-A", b"v\r\nX-Injected: 1"),
+        (b"X-A", b"v\nw"),
+        (b"X-A", b"v\0w"),
+        (b"X A", b"v"),
+        (b"X:A", b"v"),
+        (b"X\r\nB", b"v"),
+    ],
 )
 def test_headers_that_would_split_the_request(
     name: bytes, value: bytes, blocking: BlockingNetworkRequest, serve: Serve
@@ -160,7 +167,9 @@ def test_user_agent_of_more_than_one_line() -> None:
 def test_secrets_in_urls_are_not_shown(blocking: BlockingNetworkRequest, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG", logger="blocking_request"):
         blocking.get("http://user:hunter2@127.0.0.1:1/x?TOKEN=hunter2&a=b&X-Amz-Signature=hunter2#access_token=hunter2")
-    assert blocking.errorMessage().startswith("Connection refused (http://127.0.0.1:1/x?TOKEN=***&a=b&X-Amz-Signature=***")
+    assert blocking.errorMessage().startswith(
+        "Connection refused (http://127.0.0.1:1/x?TOKEN=***&a=b&X-Amz-Signature=***"
+    )
     for text in (blocking.errorMessage(), repr(blocking.reply()), caplog.text):
         assert "hunter2" not in text
     assert "127.0.0.1:1" in caplog.text

@@ -12,18 +12,13 @@ from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
 from blocking_request.errors import QtNetworkError
 from blocking_request.qt import QtCore, Signal, enum_value
 
-from .servers.raw import Connection, Handler, RawServer, always
+from .servers.raw import Connection, Handler, RawServer, always, echo, silence
 
 Serve = Callable[[Handler], RawServer]
 
 PROMISED = 0.05
 """Seconds between the event and the caller's return; tests allow more, benchmarks measure it."""
 ALLOWED = 0.5
-
-
-def silent(connection: Connection) -> None:
-    connection.read_request()
-    connection.wait_for_close()
 
 
 def half_a_body(connection: Connection) -> None:
@@ -70,11 +65,9 @@ class ForeignFeedback(QtCore.QObject):
         self.percent.append(percent)
 
 
-@pytest.mark.parametrize("handler", [silent, half_a_body, endless])
+@pytest.mark.parametrize("handler", [silence, half_a_body, endless])
 @pytest.mark.parametrize("how", ["abort", "feedback", "foreign feedback"])
-def test_cancel_from_another_thread(
-    how: str, handler: Handler, blocking: BlockingNetworkRequest, serve: Serve
-) -> None:
+def test_cancel_from_another_thread(how: str, handler: Handler, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(handler)
     feedback: Any = {"abort": None, "feedback": Feedback(), "foreign feedback": ForeignFeedback()}[how]
     cancelled_at: list[float] = []
@@ -157,7 +150,7 @@ def test_abort_in_the_finished_slot_does_nothing(blocking: BlockingNetworkReques
 
 
 def test_one_feedback_cancels_all_its_calls(engine: str, serve: Serve) -> None:
-    server = serve(silent)
+    server = serve(silence)
     feedback = Feedback()
     codes: list[ErrorCode] = []
     threads = [
@@ -190,7 +183,7 @@ def test_feedback_hears_progress_in_the_callers_thread(blocking: BlockingNetwork
 
 def test_cancel_at_random_moments(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     """Every call ends, as cancelled or as answered, and never answers the next one's question."""
-    server = serve(lambda connection: [connection.answer(r) for r in iter(connection.read_request, None)] and None)
+    server = serve(echo)
     blocking.setTimeout(5_000)
     seen = set()
     for number in range(300):

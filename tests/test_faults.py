@@ -1,4 +1,4 @@
-"""The fault table: what a server can do wrong, and what the caller is told. None takes longer than its timeout + 200 ms.
+"""The fault table: what a server can do wrong, and what the caller is told. None takes longer than its timeout + 0.2 s.
 
 ``IDLE`` is long where the fault must be noticed without it, and short where only it can end the wait.
 """
@@ -18,7 +18,7 @@ from blocking_request import BlockingNetworkRequest, ErrorCode
 from blocking_request.errors import QtNetworkError as Q
 from blocking_request.qt import QT_VERSION, enum_value
 
-from .servers.raw import Connection, Handler, RawServer, always, once
+from .servers.raw import Connection, Handler, RawServer, always, once, silence
 
 NET, TIMEOUT, SERVER, OK = (
     ErrorCode.NetworkError,
@@ -43,11 +43,6 @@ class Fault:
     body: Optional[bytes] = b""
     """What must have arrived; None: not looked at."""
     idle: int = LONG
-
-
-def silent(connection: Connection) -> None:
-    connection.read_request()
-    connection.wait_for_close()
 
 
 def before_header(connection: Connection) -> None:
@@ -124,7 +119,9 @@ GZIPPED = "Content-Encoding: gzip\r\n"
 RAW_DEFLATE = zlib.compressobj(wbits=-15)
 RAW_DEFLATED = RAW_DEFLATE.compress(TEXT) + RAW_DEFLATE.flush()
 CORRUPT = GZ[:20] + b"\xff\x00\xff" + GZ[23:]
-MANY_HEADERS = b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(200)) + b"Content-Length: 2\r\n\r\nhi"
+MANY_HEADERS = (
+    b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(200)) + b"Content-Length: 2\r\n\r\nhi"
+)
 BIG_HEADER = b"HTTP/1.1 200 OK\r\nX-Big: " + b"z" * 1_000_000 + b"\r\nContent-Length: 2\r\n\r\nhi"
 NO_COLON = b"HTTP/1.1 200 OK\r\nno colon here\r\nContent-Length: 2\r\n\r\nhi"
 CLOSED = Q.RemoteHostClosedError
@@ -134,14 +131,26 @@ FAULTS = [
     Fault("closes before the header", before_header, NET, CLOSED, "Connection closed"),
     Fault("closes in the status line", once(b"HTTP/1.1 20"), NET, CLOSED, "Connection closed"),
     Fault("closes in the header", once(b"HTTP/1.1 200 OK\r\nContent-Le"), NET, CLOSED, "Connection closed"),
-    Fault("closes after the header", once(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), NET, CLOSED, "0 of 5 bytes"),
+    Fault(
+        "closes after the header", once(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), NET, CLOSED, "0 of 5 bytes"
+    ),
     Fault("resets", reset, NET, CLOSED, "Connection closed"),
     Fault("resets in the body", reset_in_body, NET, CLOSED, "of 1000 bytes", None),
     Fault("empty body", once(ok(b"")), OK, Q.NoError),
-    Fault("body of 3 where 10 were promised", once(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"), NET, CLOSED,
-          "3 of 10 bytes", b"abc"),
-    Fault("short body of a 500", once(b"HTTP/1.1 500 Oh\r\nContent-Length: 10\r\n\r\nabc"), NET, CLOSED, "3 of 10", b"abc"),
-    Fault("more than was promised", once(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcdef"), OK, Q.NoError, "", b"abc"),
+    Fault(
+        "body of 3 where 10 were promised",
+        once(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"),
+        NET,
+        CLOSED,
+        "3 of 10 bytes",
+        b"abc",
+    ),
+    Fault(
+        "short body of a 500", once(b"HTTP/1.1 500 Oh\r\nContent-Length: 10\r\n\r\nabc"), NET, CLOSED, "3 of 10", b"abc"
+    ),
+    Fault(
+        "more than was promised", once(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcdef"), OK, Q.NoError, "", b"abc"
+    ),
     Fault("last chunk missing", once(chunked(b"abc", end=b"")), NET, CLOSED, "Connection closed", b"abc"),
     Fault("closes in a chunk", once(chunked(end=b"a\r\nabc")), NET, CLOSED, "Connection closed", None),
     Fault("garbage for a header", once(b"\x00\x01\x02garbage\r\n\r\n"), NET, CLOSED, "Connection closed"),
@@ -152,17 +161,43 @@ FAULTS = [
     Fault("header without colon, then closes", once(NO_COLON), NET, Q.ProtocolFailure, "a line without a colon", None),
     Fault("no header field at all", once(b"HTTP/1.0 200 OK\r\n\r\nhi"), OK, Q.NoError, "", b"hi")
     if QT5
-    else Fault("no header field at all", once(b"HTTP/1.0 200 OK\r\n\r\nhi"), NET, Q.ProtocolFailure, "the header is empty"),
-    Fault("length is no number", once(b"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\nabc"), NET, Q.ProtocolFailure,
-          "Content-Length is 'ten'"),
-    Fault("length is negative", once(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nabc"), NET, Q.ProtocolFailure, "'-5'"),
-    Fault("two lengths", once(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde"), NET,
-          Q.ProtocolFailure, "'3, 5'"),
-    Fault("the same length twice", once(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc"), OK,
-          Q.NoError, "", b"abc"),
+    else Fault(
+        "no header field at all", once(b"HTTP/1.0 200 OK\r\n\r\nhi"), NET, Q.ProtocolFailure, "the header is empty"
+    ),
+    Fault(
+        "length is no number",
+        once(b"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\nabc"),
+        NET,
+        Q.ProtocolFailure,
+        "Content-Length is 'ten'",
+    ),
+    Fault(
+        "length is negative", once(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nabc"), NET, Q.ProtocolFailure, "'-5'"
+    ),
+    Fault(
+        "two lengths",
+        once(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde"),
+        NET,
+        Q.ProtocolFailure,
+        "'3, 5'",
+    ),
+    Fault(
+        "the same length twice",
+        once(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc"),
+        OK,
+        Q.NoError,
+        "",
+        b"abc",
+    ),
     Fault("truncated gzip", once(ok(GZ[:-20], GZIPPED)), NET, Q.ProtocolFailure, "ends too early", None),
-    Fault("truncated gzip in chunks", once(chunked(GZ[:40]).replace(b"Tr", GZIPPED.encode() + b"Tr", 1)), NET,
-          Q.ProtocolFailure, "ends too early", None),
+    Fault(
+        "truncated gzip in chunks",
+        once(chunked(GZ[:40]).replace(b"Tr", GZIPPED.encode() + b"Tr", 1)),
+        NET,
+        Q.ProtocolFailure,
+        "ends too early",
+        None,
+    ),
     Fault("corrupt gzip", once(ok(CORRUPT, GZIPPED)), NET, Q.ProtocolFailure, "corrupt", None),
     Fault("corrupt gzip checksum", once(ok(GZ[:-8] + b"\0" * 8, GZIPPED)), NET, Q.ProtocolFailure, "corrupt", None),
     Fault("garbage for gzip", once(ok(b"not gzip at all", GZIPPED)), NET, Q.ProtocolFailure, "corrupt"),
@@ -170,28 +205,78 @@ FAULTS = [
     Fault("gzip of two members", once(ok(GZ + GZ, GZIPPED)), OK, Q.NoError, "", TEXT + TEXT),
     Fault("gzip and then padding", once(ok(GZ + b"\0" * 7, GZIPPED)), OK, Q.NoError, "", TEXT),
     Fault("raw deflate", once(ok(RAW_DEFLATED, "Content-Encoding: deflate\r\n")), OK, Q.NoError, "", TEXT),
-    Fault("truncated raw deflate", once(ok(RAW_DEFLATED[:-5], "Content-Encoding: deflate\r\n")), NET, Q.ProtocolFailure,
-          "ends too early", None),
+    Fault(
+        "truncated raw deflate",
+        once(ok(RAW_DEFLATED[:-5], "Content-Encoding: deflate\r\n")),
+        NET,
+        Q.ProtocolFailure,
+        "ends too early",
+        None,
+    ),
     Fault("zlib deflate", once(ok(zlib.compress(TEXT), "Content-Encoding: deflate\r\n")), OK, Q.NoError, "", TEXT),
     Fault("gzip twice", once(ok(gzip.compress(GZ), "Content-Encoding: gzip, gzip\r\n")), OK, Q.NoError, "", TEXT),
     Fault("unknown coding", once(ok(b"abc", "Content-Encoding: shorthand\r\n")), OK, Q.NoError, "", b"abc"),
     Fault("endless drip", drip, TIMEOUT, Q.TimeoutError, "deadline of 900 ms", None),
     Fault("endless header", header_drip, TIMEOUT, Q.TimeoutError, "400 ms", None, SHORT),
-    Fault("silence", silent, TIMEOUT, Q.TimeoutError, "no data moved for 400 ms", b"", SHORT),
-    Fault("silence after the header", then_silence(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), TIMEOUT, Q.TimeoutError,
-          "400 ms", b"", SHORT),
-    Fault("silence in the body", then_silence(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"), TIMEOUT, Q.TimeoutError,
-          "400 ms", b"abc", SHORT),
-    Fault("401 without a challenge", always(b"no", "401 Unauthorized"), SERVER, Q.AuthenticationRequiredError,
-          "Host requires authentication", b"no"),
-    Fault("401 Basic for ever", unauthorized_for_ever('Basic realm="x"'), SERVER, Q.AuthenticationRequiredError,
-          "Host requires authentication", b"no"),
-    Fault("401 Digest for ever", unauthorized_for_ever('Digest realm="x", nonce="y"'), SERVER,
-          Q.AuthenticationRequiredError, "Host requires authentication", b"no"),
-    Fault("401 NTLM for ever", unauthorized_for_ever("NTLM"), SERVER, Q.AuthenticationRequiredError,
-          "Host requires authentication", b"no"),
-    Fault("401 Negotiate for ever", unauthorized_for_ever("Negotiate"), SERVER, Q.AuthenticationRequiredError,
-          "Host requires authentication", b"no"),
+    Fault("silence", silence, TIMEOUT, Q.TimeoutError, "no data moved for 400 ms", b"", SHORT),
+    Fault(
+        "silence after the header",
+        then_silence(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
+        TIMEOUT,
+        Q.TimeoutError,
+        "400 ms",
+        b"",
+        SHORT,
+    ),
+    Fault(
+        "silence in the body",
+        then_silence(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"),
+        TIMEOUT,
+        Q.TimeoutError,
+        "400 ms",
+        b"abc",
+        SHORT,
+    ),
+    Fault(
+        "401 without a challenge",
+        always(b"no", "401 Unauthorized"),
+        SERVER,
+        Q.AuthenticationRequiredError,
+        "Host requires authentication",
+        b"no",
+    ),
+    Fault(
+        "401 Basic for ever",
+        unauthorized_for_ever('Basic realm="x"'),
+        SERVER,
+        Q.AuthenticationRequiredError,
+        "Host requires authentication",
+        b"no",
+    ),
+    Fault(
+        "401 Digest for ever",
+        unauthorized_for_ever('Digest realm="x", nonce="y"'),
+        SERVER,
+        Q.AuthenticationRequiredError,
+        "Host requires authentication",
+        b"no",
+    ),
+    Fault(
+        "401 NTLM for ever",
+        unauthorized_for_ever("NTLM"),
+        SERVER,
+        Q.AuthenticationRequiredError,
+        "Host requires authentication",
+        b"no",
+    ),
+    Fault(
+        "401 Negotiate for ever",
+        unauthorized_for_ever("Negotiate"),
+        SERVER,
+        Q.AuthenticationRequiredError,
+        "Host requires authentication",
+        b"no",
+    ),
 ]
 
 INTERIM = [100, 102, 103]

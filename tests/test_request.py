@@ -12,7 +12,7 @@ from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessMan
 from blocking_request.errors import QtNetworkError
 from blocking_request.qt import QtCore, QtNetwork, enum_value
 
-from .servers.raw import Connection, Handler, RawServer, always
+from .servers.raw import Connection, Handler, RawServer, always, silence
 
 Serve = Callable[[Handler], RawServer]
 Operation = QtNetwork.QNetworkAccessManager.Operation
@@ -459,7 +459,7 @@ def test_settings_come_from_request_then_object_then_manager(serve: Serve) -> No
     assert (manager.timeout(), manager.deadline()) == (60_000, 0)
     manager.setTimeout(300)
     manager.setUserAgent("agent 7")
-    server = serve(lambda connection: [connection.read_request(), connection.wait_for_close()] and None)
+    server = serve(silence)
     blocking = BlockingNetworkRequest(manager)
     assert blocking.timeout() == 300
     assert blocking.get(server.url) is ErrorCode.TimeoutError

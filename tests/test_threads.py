@@ -12,7 +12,7 @@ from blocking_request.engines.qt import QtEngine
 from blocking_request.exchange import Answer, Exchange, Mailbox
 from blocking_request.qt import QtCore, Signal, Slot
 
-from .servers.raw import Connection, Handler, RawServer, always
+from .servers.raw import Connection, Handler, RawServer, always, silence
 
 Serve = Callable[[Handler], RawServer]
 
@@ -85,7 +85,7 @@ def test_every_kind_of_thread(context: Callable[..., Any], engine: str, httpbin:
 
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_timeouts_work_in_every_kind_of_thread(context: Callable[..., Any], engine: str, serve: Serve) -> None:
-    server = serve(lambda connection: (connection.read_request(), connection.wait_for_close()) and None)
+    server = serve(silence)
 
     def work() -> ErrorCode:
         request = BlockingNetworkRequest()
@@ -96,7 +96,9 @@ def test_timeouts_work_in_every_kind_of_thread(context: Callable[..., Any], engi
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
-def test_object_made_in_another_thread(context: Callable[..., Any], blocking: BlockingNetworkRequest, httpbin: str) -> None:
+def test_object_made_in_another_thread(
+    context: Callable[..., Any], blocking: BlockingNetworkRequest, httpbin: str
+) -> None:
     assert context(lambda: blocking.get(f"{httpbin}/get")) is ErrorCode.NoError
     assert blocking.reply().statusCode() == 200
 
@@ -116,7 +118,9 @@ def test_64_threads_at_once(engine: str, serve: Serve) -> None:
         request = BlockingNetworkRequest()
         for turn in range(3):
             code = request.post(f"{server.url}/{number}/{turn}", b"%d" % number)
-            results.append(code is ErrorCode.NoError and request.reply().body.startswith(b"POST /%d/%d " % (number, turn)))
+            results.append(
+                code is ErrorCode.NoError and request.reply().body.startswith(b"POST /%d/%d " % (number, turn))
+            )
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(64)]
     for thread in threads:
@@ -261,7 +265,7 @@ class TestWorkers:
         engine.shutdown()
 
     def test_shutdown_answers_what_is_in_flight(self, serve: Serve) -> None:
-        server = serve(lambda connection: (connection.read_request(), connection.wait_for_close()) and None)
+        server = serve(silence)
         engine = QtEngine()
         mailboxes = [self.start(engine, server.url) for _ in range(8)]
         server.wait_for_requests(8)
@@ -272,7 +276,7 @@ class TestWorkers:
             assert answer.failure.code is ErrorCode.CanceledError
 
     def test_manager_shutdown_cancels_blocked_callers(self, serve: Serve) -> None:
-        server = serve(lambda connection: (connection.read_request(), connection.wait_for_close()) and None)
+        server = serve(silence)
         codes: list[ErrorCode] = []
         threads = [
             threading.Thread(target=lambda: codes.append(BlockingNetworkRequest().get(server.url))) for _ in range(4)

@@ -13,7 +13,16 @@ from typing import Optional
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Exchange, Mailbox
-from ..qt import ApplicationReference, QtCore, QtNetwork, application, application_reference, delete_finished_thread, give_to_cpp, has_tls
+from ..qt import (
+    ApplicationReference,
+    QtCore,
+    QtNetwork,
+    application,
+    application_reference,
+    delete_finished_thread,
+    give_to_cpp,
+    has_tls,
+)
 from .qt_worker import QtFlight, Worker, WorkerThread
 
 EXCHANGES_PER_ORIGIN = 6
@@ -137,7 +146,9 @@ class QtEngine:
                 self._retire(worker)
         for worker in stale:
             worker.stop()
-        app.aboutToQuit.connect(self._application_quits, QtCore.Qt.ConnectionType.DirectConnection)
+        app.aboutToQuit.connect(  # type: ignore[call-arg]
+            self._application_quits, QtCore.Qt.ConnectionType.DirectConnection
+        )
 
     def _application_quits(self) -> None:
         self.shutdown()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..exchange import Mailbox, Progress
 from ..qt import QtCore, QtNetwork
 from .qt_request import STATUS
+
+_READ_ONLY: Any = QtCore.QIODevice.OpenModeFlag.ReadOnly
+_UNBUFFERED: Any = QtCore.QIODevice.OpenModeFlag.Unbuffered
 
 
 class UploadDevice(QtCore.QIODevice):
@@ -19,7 +24,7 @@ class UploadDevice(QtCore.QIODevice):
         self._body = memoryview(body)
         self._position = 0
         self._mailbox = mailbox
-        self.open(QtCore.QIODevice.OpenModeFlag.ReadOnly | QtCore.QIODevice.OpenModeFlag.Unbuffered)
+        self.open(_READ_ONLY | _UNBUFFERED)
 
     def isSequential(self) -> bool:
         return True

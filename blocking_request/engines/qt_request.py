@@ -1,7 +1,7 @@
 """Qt's side of an Exchange: the QNetworkRequest that goes out, and what a finished QNetworkReply means.
 
-Qt's own redirects, cookies, cached credentials, cache and decoding are switched off: they resend requests, carry headers
-to other hosts and pass damage as success. They are decided above the wires.
+Qt's own redirects, cookies, cached credentials, cache and decoding are switched off: they resend requests, carry
+headers to other hosts and pass damage as success. They are decided above the wires.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
         if not exchange.keeps_identity:
             _leave_identity(request)
     request.setUrl(QtCore.QUrl.fromEncoded(exchange.url.encode("ascii")))  # type: ignore[arg-type]
-    for name, value in headers:
-        request.setRawHeader(name, value)
+    for field, value in headers:
+        request.setRawHeader(field, value)  # type: ignore[arg-type]
     return request
 
 

@@ -36,7 +36,17 @@ from ..urls import origin
 from .body import BodyReader, DamagedBody, damaged
 from .qt_body import UploadDevice
 from .qt_proxy import BufferedDirect
-from .qt_request import HTTP2, IDEMPOTENT_METHODS, REASON, STATUS, QtPairs, body_reader, header_fields, native_request, wire_failure
+from .qt_request import (
+    HTTP2,
+    IDEMPOTENT_METHODS,
+    REASON,
+    STATUS,
+    QtPairs,
+    body_reader,
+    header_fields,
+    native_request,
+    wire_failure,
+)
 
 if TYPE_CHECKING:
     from .qt import QtEngine
@@ -50,6 +60,7 @@ fills the read buffer at most: a link faster than 3 Gbit/s waits for its first l
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two progress notices, as Qt has it."""
+
 
 class QtFlight:
     """An exchange on Qt's wire. The caller's side is ``abort`` and ``lost``; the rest is the worker's."""
@@ -173,7 +184,7 @@ class Wire(QtCore.QObject):
             give_to_cpp(qobject)
         self._keep_the_lock_rule()
         self._manager.finished.connect(self._finished)
-        self.wake.connect(self.drain, QtCore.Qt.ConnectionType.QueuedConnection)
+        self.wake.connect(self.drain, QtCore.Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
         self._idle_timer = self.startTimer(worker.engine.idle_ms)
         self._watch_timer = 0
 
@@ -235,6 +246,7 @@ class Wire(QtCore.QObject):
             device = UploadDevice(body or b"", flight.mailbox)
             reply = self._manager.sendCustomRequest(request, method.encode("ascii"), device)
             device.setParent(reply)
+        assert reply is not None
         reply.setReadBufferSize(READ_BUFFER_BYTES)
         flight.reply = reply
         self._flights[address(reply)] = flight
@@ -292,16 +304,16 @@ class Wire(QtCore.QObject):
         status, reason = None, ""
         if exchange.url.startswith("http"):  # Qt says 200 of local files, too
             status, reason = reply.attribute(STATUS), str(reply.attribute(REASON) or "")
-        error = enum_value(reply.error())
+        error = enum_value(reply.error())  # type: ignore[operator]
         failure = flight.failure
         if failure is None and (error or flight.aborted or (status or 200) < 200):
             failure = wire_failure(exchange, status, error, reply.errorString(), flight.aborted)
         if reader is None:
             # The length was none.
             return Answer(exchange, status, reason, header_fields(flight.headers), failure=failure, engine="qt")
-        if exchange.method != "HEAD" and status not in (204, 304):
-            if failure is None or failure.error is QtNetworkError.RemoteHostClosedError:
-                failure = reader.damage() or failure
+        has_body = exchange.method != "HEAD" and status not in (204, 304)
+        if has_body and (failure is None or failure.error is QtNetworkError.RemoteHostClosedError):
+            failure = reader.damage() or failure
         if status is not None and status < 200 and API == "PyQt5":
             # The final answer may still come on this connection, and would be taken for that of the next request.
             self._worker.engine.retire(self._worker)
@@ -385,4 +397,3 @@ class Wire(QtCore.QObject):
             self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
         delete_at_thread_end(self._manager)
         delete_at_thread_end(self)
-

@@ -94,7 +94,7 @@ def follow_redirects(first: Exchange, rules: RedirectRules) -> Flow:
         exchange = following
 
 
-def _next_exchange(answer: Answer, rules: RedirectRules) -> Union[None, Failure, Exchange]:
+def _next_exchange(answer: Answer, rules: RedirectRules) -> Union[Failure, Exchange, None]:
     if answer.status not in FOLLOWED or answer.failure is not None or rules.policy is RedirectPolicy.Manual:
         return None
     location = answer.headers.value(b"location")
@@ -113,7 +113,7 @@ def _next_exchange(answer: Answer, rules: RedirectRules) -> Union[None, Failure,
     return _refusal(exchange, target, crosses, rules.policy) or _redirected(answer, target, crosses)
 
 
-def _refusal(exchange: Exchange, target: str, crosses: bool, policy: RedirectPolicy) -> Union[None, Failure]:
+def _refusal(exchange: Exchange, target: str, crosses: bool, policy: RedirectPolicy) -> Union[Failure, None]:
     scheme = urlsplit(target).scheme
     if scheme not in ("http", "https"):
         text = f'Protocol "{scheme}" is unknown: redirected to {shown(target)}'

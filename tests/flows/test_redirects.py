@@ -19,13 +19,17 @@ def answer(exchange: Exchange, status: int, location: Optional[str] = None) -> A
     return Answer(exchange, status, headers=Fields(lambda: pairs))
 
 
-def second(status: int, location: str, first: Optional[Exchange] = None, rules: Optional[RedirectRules] = None) -> Exchange:
+def second(
+    status: int, location: str, first: Optional[Exchange] = None, rules: Optional[RedirectRules] = None
+) -> Exchange:
     """The exchange that follows a redirecting answer."""
     flow = follow_redirects(first or Exchange("GET", START), rules or RedirectRules())
     return flow.send(answer(next(flow), status, location))
 
 
-def outcome(status: int, location: Optional[str], first: Optional[Exchange] = None, rules: Optional[RedirectRules] = None) -> Answer:
+def outcome(
+    status: int, location: Optional[str], first: Optional[Exchange] = None, rules: Optional[RedirectRules] = None
+) -> Answer:
     """The answer a flow ends with at once."""
     flow = follow_redirects(first or Exchange("GET", START), rules or RedirectRules())
     with pytest.raises(StopIteration) as stop:

@@ -147,3 +147,15 @@ def once(raw: bytes) -> Handler:
             connection.send(raw)
 
     return handle
+
+
+def silence(connection: Connection) -> None:
+    """A handler that reads one request and never answers."""
+    connection.read_request()
+    connection.wait_for_close()
+
+
+def echo(connection: Connection) -> None:
+    """A handler that answers every request with its own bytes, on a kept connection."""
+    while (request := connection.read_request()) is not None:
+        connection.answer(request)

@@ -62,6 +62,12 @@ class QtEngine:
             return network_failure(QtNetworkError.UnknownNetworkError, text)
         if self._exiting:
             return messages.application_ended()
+        if exchange.url.startswith("https:") and not has_tls():
+            text = (
+                f"SSL handshake failed: this Qt {QtCore.qVersion()} finds no OpenSSL it can use (PyPI's PyQt5 needs "
+                "OpenSSL 1.1). Use PyQt6 or the PyQt5 of your system"
+            )
+            return network_failure(QtNetworkError.SslHandshakeFailedError, text)
         return None
 
     def start(self, exchange: Exchange, mailbox: Mailbox) -> QtFlight:

@@ -1,0 +1,20 @@
+"""``python -m blocking_request`` and the ``blocking-request`` command."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; says what to install where its libraries are missing."""
+    try:
+        from .cli import run
+    except ImportError as error:
+        if error.name not in ("click", "rich"):
+            raise
+        sys.exit(f"The command line needs {error.name}. Install it: python3 -m pip install 'blocking-request[cli]'")
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,268 @@
+"""The command line: one command for each verb, ``info`` and ``demo``.
+
+The exit status is the ErrorCode of the request (0 to 4); 64 for wrong usage, 74 for a file that cannot be read or
+written, 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from pathlib import Path
+from typing import Any, Callable, NoReturn, Optional
+
+import click
+import requests
+import rich.console
+import rich.progress
+import rich.table
+import urllib3
+
+from . import BlockingNetworkRequest, ErrorCode, ReplyContent, demo
+from .engines.body import READABLE_CODINGS
+from .exchange import Answer, Exchange
+from .flows.redirects import CREDENTIAL_FIELDS
+from .headers import Pairs
+from .qt import API, QtCore, QtNetwork, has_tls
+from .urls import shown
+from .version import VERSION
+
+EXIT_USAGE = 64
+EXIT_FILE = 74
+EXIT_INTERRUPTED = 130
+
+_SECRET_FIELDS = CREDENTIAL_FIELDS | {b"set-cookie"}
+
+
+def run() -> NoReturn:
+    """The entry point."""
+    application = QtCore.QCoreApplication.instance() or QtCore.QCoreApplication(sys.argv[:1])
+    try:
+        status = commands.main(standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        status = EXIT_USAGE
+    except click.FileError as error:
+        error.show()
+        status = EXIT_FILE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted", err=True)
+        status = EXIT_INTERRUPTED
+    del application
+    sys.exit(status)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="blocking-request")
+def commands() -> None:
+    """HTTP over Qt from the command line.
+
+    The exit status tells what a request came to: 0 no error, 1 network error, 2 timeout, 3 the server answered with a
+    status of 400 or more, 4 cancelled; 64 wrong usage, 74 a file cannot be read or written.
+    """
+
+
+def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(
+        [
+            click.argument("url"),
+            click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send this header."),
+            click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the body to a file."),
+            click.option("--timeout", type=click.IntRange(0), help="Longest time without data, in ms; 0 is none."),
+            click.option("--deadline", type=click.IntRange(0), help="Longest time as a whole, in ms; 0 is none."),
+            click.option("-v", "--verbose", is_flag=True, help="Show requests, replies, hops, engine and timings."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+_data_option = click.option("-d", "--data", metavar="TEXT|@FILE", help="Send this body; @- reads it from the input.")
+
+
+def _add_verb(verb: str, summary: str, with_data: bool) -> None:
+    def command(**options: Any) -> int:
+        return _send(verb, **options)
+
+    command.__doc__ = summary
+    command = _request_options(command)
+    commands.command(verb.lower())(_data_option(command) if with_data else command)
+
+
+for _verb, _summary, _with_data in (
+    ("GET", "GET a resource.", False),
+    ("HEAD", "Get the headers of a resource.", False),
+    ("POST", "POST a body.", True),
+    ("PUT", "PUT a body.", True),
+    ("PATCH", "PATCH with a body.", True),
+    ("DELETE", "DELETE a resource.", False),
+):
+    _add_verb(_verb, _summary, _with_data)
+
+
+@commands.command("request")
+@click.argument("verb")
+@_request_options
+@_data_option
+def _request(verb: str, **options: Any) -> int:
+    """Send any VERB."""
+    return _send(verb, **options)
+
+
+def _send(
+    verb: str,
+    url: str,
+    headers: tuple[str, ...],
+    output: Optional[Path],
+    timeout: Optional[int],
+    deadline: Optional[int],
+    verbose: bool,
+    data: Optional[str] = None,
+) -> int:
+    request = QtNetwork.QNetworkRequest(QtCore.QUrl(url))
+    for header in headers:
+        name, colon, value = header.partition(":")
+        if not colon:
+            raise click.UsageError(f"a header is written 'NAME: VALUE', this one has no colon: {header}")
+        request.setRawHeader(name.strip().encode(), value.strip().encode())  # type: ignore[arg-type]
+    blocking = BlockingNetworkRequest()
+    if timeout is not None:
+        blocking.setTimeout(timeout)
+    if deadline is not None:
+        blocking.setDeadline(deadline)
+    if verbose:
+        blocking._watchers = (_Narrator(),)
+    body = _body(data) if data is not None else b"" if verb in ("POST", "PUT", "PATCH") else None
+    with _ProgressBar(blocking):
+        code = blocking.sendCustomRequest(request, verb, body)
+    _write(blocking.reply(), output)
+    if code is not ErrorCode.NoError:
+        click.echo(blocking.errorMessage(), err=True)
+    return int(code)
+
+
+def _body(data: str) -> bytes:
+    if not data.startswith("@"):
+        return data.encode()
+    if data == "@-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(data[1:]).read_bytes()
+    except OSError as error:
+        raise click.FileError(data[1:], error.strerror or str(error)) from error
+
+
+def _write(reply: ReplyContent, output: Optional[Path]) -> None:
+    if output is None:
+        sys.stdout.buffer.write(reply.body)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        output.write_bytes(reply.body)
+    except OSError as error:
+        raise click.FileError(str(output), error.strerror or str(error)) from error
+
+
+class _Narrator:
+    """Tells on the error output what is sent and what comes back; credentials are not shown."""
+
+    def exchange_started(self, exchange: Exchange) -> None:
+        self._say(f"> {exchange.method} {shown(exchange.url)}")
+        self._say_fields("> ", exchange.headers)
+
+    def exchange_ended(self, answer: Answer, seconds: float) -> None:
+        if answer.status is not None:
+            self._say(f"< {answer.status} {answer.reason}")
+            self._say_fields("< ", answer.headers.pairs)
+        what = answer.failure.text if answer.failure else f"{answer.wire_bytes} bytes"
+        self._say(f"* {what} in {seconds * 1000:.1f} ms over {answer.engine or 'nothing'}")
+
+    def _say_fields(self, mark: str, pairs: Pairs) -> None:
+        for name, value in pairs:
+            text = "***" if name.lower() in _SECRET_FIELDS else value.decode("latin-1")
+            self._say(f"{mark}{name.decode('latin-1')}: {text}")
+
+    def _say(self, line: str) -> None:
+        click.echo(line, err=True)
+
+
+class _ProgressBar:
+    """A bar on the error output while a transfer runs, if that is a terminal."""
+
+    def __init__(self, blocking: BlockingNetworkRequest) -> None:
+        self._blocking = blocking
+        self._console = rich.console.Console(stderr=True)
+        self._progress = rich.progress.Progress(
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(),
+            rich.progress.DownloadColumn(),
+            rich.progress.TransferSpeedColumn(),
+            rich.progress.TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._tasks: dict[str, rich.progress.TaskID] = {}
+
+    def __enter__(self) -> None:
+        if self._console.is_terminal:
+            self._progress.start()
+            self._blocking.uploadProgress.connect(lambda done, total: self._show("sent", done, total))
+            self._blocking.downloadProgress.connect(lambda done, total: self._show("received", done, total))
+
+    def _show(self, what: str, done: int, total: int) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what)
+        self._progress.update(self._tasks[what], completed=done, total=total if total >= 0 else None)
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+
+@commands.command("info")
+def _info() -> int:
+    """Show what this installation is made of, and what serves which URL."""
+    console = rich.console.Console()
+    parts = rich.table.Table("part", "version", title="blocking-request on this machine")
+    for name, version in (
+        ("blocking-request", VERSION),
+        ("Python", platform.python_version()),
+        ("binding", f"{API} {QtCore.PYQT_VERSION_STR}"),
+        ("Qt", str(QtCore.qVersion())),
+        ("TLS in Qt", QtNetwork.QSslSocket.sslLibraryVersionString() if has_tls() else "none that works here"),
+        ("requests", requests.__version__),
+        ("urllib3", urllib3.__version__),
+        ("content codings", ", ".join(READABLE_CODINGS)),
+    ):
+        parts.add_row(name, version)
+    console.print(parts)
+    serving = rich.table.Table("URL", "served by", "why", title="What serves what")
+    serving.add_row("http://", "qt", "")
+    if has_tls():
+        serving.add_row("https://", "qt", "")
+    else:
+        serving.add_row("https://", "nothing", "this Qt finds no OpenSSL it can use; use PyQt6 or your system's PyQt5")
+    serving.add_row("file:, data:, qrc:", "qt", "GET only")
+    console.print(serving)
+    return 0
+
+
+@commands.command("demo")
+def _demo() -> int:
+    """Start a server on this machine, send every kind of request to it, and show what came of each."""
+    table = rich.table.Table(title="blocking-request demo")
+    for heading in ("request", "code", "status", "bytes", "ms", "as promised"):
+        table.add_column(heading, no_wrap=heading == "code")
+    failed = 0
+    for row in demo.rows():
+        failed += not row.kept
+        table.add_row(
+            row.what,
+            row.code.name,
+            str(row.status or "-"),
+            str(row.size),
+            f"{row.milliseconds:.1f}",
+            "[green]yes[/green]" if row.kept else f"[red]no: {row.promised}[/red]",
+        )
+    rich.console.Console().print(table)
+    click.echo("Every promise kept." if not failed else f"{failed} of {table.row_count} differ from the promise.")
+    return 1 if failed else 0

@@ -1,0 +1,191 @@
+"""The command line, run as its users run it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from blocking_request.qt import API, QtCore, has_tls
+
+from .servers.raw import Handler, RawServer, always, echo, silence
+
+pytest.importorskip("click")
+pytest.importorskip("rich")
+
+Serve = Callable[[Handler], RawServer]
+
+
+def cli(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "blocking_request", *arguments], capture_output=True, timeout=60, check=False, **options
+    )
+
+
+@pytest.mark.parametrize("verb", ["get", "delete"])
+def test_verbs(verb: str, httpbin: str) -> None:
+    result = cli(verb, f"{httpbin}/anything")
+    assert result.returncode == 0, result.stderr
+    assert f'"method": "{verb.upper()}"'.encode() in result.stdout
+
+
+@pytest.mark.parametrize("verb", ["post", "put", "patch"])
+def test_verbs_with_data(verb: str, serve: Serve, tmp_path: Path) -> None:
+    server = serve(echo)
+    path = tmp_path / "data"
+    path.write_bytes(b"from a file \x00\xff")
+    assert cli(verb, server.url, "-d", "text").stdout.endswith(b"\r\n\r\ntext")
+    assert cli(verb, server.url, "--data", f"@{path}").stdout.endswith(b"\r\n\r\nfrom a file \x00\xff")
+    assert cli(verb, server.url, "-d", "@-", input=b"piped").stdout.endswith(b"\r\n\r\npiped")
+    assert cli(verb, server.url).stdout.endswith(b"\r\n\r\n")
+
+
+def test_request_with_any_verb(serve: Serve) -> None:
+    server = serve(echo)
+    result = cli("request", "PROPFIND", server.url, "-H", "Depth: 1", "-H", "X-Empty:", "-d", "<a/>")
+    assert result.stdout.startswith(b"PROPFIND / HTTP/1.1\r\n")
+    assert b"epth: 1\r\n" in result.stdout and result.stdout.endswith(b"<a/>")
+
+
+def test_head_writes_nothing(httpbin: str) -> None:
+    result = cli("head", f"{httpbin}/get")
+    assert (result.returncode, result.stdout) == (0, b"")
+
+
+def test_output_file(httpbin: str, tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    result = cli("get", f"{httpbin}/bytes/1000?seed=1", "-o", str(path))
+    assert (result.returncode, result.stdout, path.stat().st_size) == (0, b"", 1000)
+
+
+def test_exit_status_is_the_error_code(serve: Serve) -> None:
+    missing = serve(always(b"why", "404 Not Found"))
+    result = cli("get", missing.url)
+    assert (result.returncode, result.stdout) == (3, b"why")
+    assert result.stderr.decode().strip() == f"Error transferring {missing.url} - server replied: Not Found"
+    assert cli("get", "http://127.0.0.1:1/").returncode == 1
+    silent = serve(silence)
+    result = cli("get", silent.url, "--timeout", "200")
+    assert (result.returncode, b"no data moved for 200 ms" in result.stderr) == (2, True)
+    result = cli("get", silent.url, "--deadline", "200")
+    assert (result.returncode, b"deadline of 200 ms" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["get"], 64, "Missing argument 'URL'"),
+        (["get", "http://h/", "--timeout", "soon"], 64, "not a valid integer"),
+        (["get", "http://h/", "-H", "no colon"], 64, "a header is written 'NAME: VALUE', this one has no colon: no colon"),
+        (["post", "http://h/", "-d", "@/no/such/file"], 74, "No such file or directory"),
+        (["get", "example.com"], 1, "the URL must begin with http:// or https://"),
+        (["nonsense"], 64, "No such command 'nonsense'"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], status: int, message: str) -> None:
+    result = cli(*arguments)
+    assert result.returncode == status
+    assert message in result.stderr.decode()
+
+
+def test_output_that_cannot_be_written(serve: Serve) -> None:
+    server = serve(always(b"x"))
+    result = cli("get", server.url, "-o", "/no/such/folder/file")
+    assert result.returncode == 74
+    assert b"No such file or directory" in result.stderr
+
+
+def test_verbose_tells_everything_but_secrets(httpbin: str) -> None:
+    host = httpbin.partition("//")[2]
+    url = f"http://user:hunter2@{host}/redirect-to?url=/cookies/set%3Fsid%3Dhunter2"
+    result = cli("get", "-v", url, "-H", "X-Api-Key: hunter2", "-H", "X-Shown: yes")
+    told = result.stderr.decode().lower()
+    assert result.returncode == 0
+    for line in (f"> get {httpbin}/redirect-to", "> x-shown: yes", "< 302 found", "< 200 ok"):
+        assert line in told
+    assert told.count("> get ") == 3 and told.count(" ms over qt") == 3
+    secret = [line for line in told.splitlines() if line.startswith(("> authorization", "> x-api-key", "< set-cookie"))]
+    assert len(secret) == 7
+    assert all(line.endswith(": ***") for line in secret)
+
+
+def test_ctrl_c(serve: Serve) -> None:
+    server = serve(silence)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "blocking_request", "get", server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    server.wait_for_requests(1)
+    os.kill(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stderr.strip()) == (130, b"Interrupted")
+
+
+def test_progress_bar_on_a_terminal(serve: Serve, tmp_path: Path) -> None:
+    import pty
+
+    server = serve(always(b"x" * 5_000_000))
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "blocking_request", "get", server.url, "-o", str(tmp_path / "out")],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    )
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(master, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(master)
+    assert process.wait(30) == 0
+    assert b"received" in shown and b"5.0" in shown
+
+
+def test_info() -> None:
+    result = cli("info")
+    told = result.stdout.decode()
+    assert result.returncode == 0
+    for part in (API, str(QtCore.qVersion()), "http://", "https://", "requests", "urllib3", "gzip"):
+        assert part in told
+    assert ("nothing" in told) is not has_tls()
+
+
+def test_demo() -> None:
+    result = cli("demo")
+    told = result.stdout.decode()
+    assert result.returncode == 0, told
+    assert told.rstrip().endswith("Every promise kept.")
+    for verb in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        assert f" {verb} " in told
+    for code in ("NoError", "ServerExceptionError", "NetworkError", "TimeoutError", "CanceledError"):
+        assert code in told
+
+
+def test_demo_fails_where_a_promise_is_not_kept() -> None:
+    program = (
+        "import sys; sys.argv = ['blocking-request', 'demo']\n"
+        "from blocking_request import demo\n"
+        "demo._Handler.do_DELETE = lambda self: self._answer(500, b'')\n"
+        "from blocking_request.cli import run; run()\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
+    assert result.returncode == 1, result.stderr
+    assert b"1 of 13 differ from the promise." in result.stdout
+
+
+def test_without_click_it_says_what_to_install() -> None:
+    program = "import sys; sys.modules['click'] = None; from blocking_request.__main__ import main; main()"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
+    assert result.returncode == 1
+    assert b"python3 -m pip install 'blocking-request[cli]'" in result.stderr

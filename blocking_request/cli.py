@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import platform
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Callable, NoReturn, Optional
 
 import click
-import requests
 import rich.console
 import rich.progress
 import rich.table
-import urllib3
 
 from . import BlockingNetworkRequest, ErrorCode, ReplyContent, demo
 from .engines.body import READABLE_CODINGS
@@ -229,8 +228,8 @@ def _info() -> int:
         ("binding", f"{API} {QtCore.PYQT_VERSION_STR}"),
         ("Qt", str(QtCore.qVersion())),
         ("TLS in Qt", QtNetwork.QSslSocket.sslLibraryVersionString() if has_tls() else "none that works here"),
-        ("requests", requests.__version__),
-        ("urllib3", urllib3.__version__),
+        ("requests", metadata.version("requests")),
+        ("urllib3", metadata.version("urllib3")),
         ("content codings", ", ".join(READABLE_CODINGS)),
     ):
         parts.add_row(name, version)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import weakref
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
@@ -134,7 +134,7 @@ def application_reference(app: QtCore.QCoreApplication) -> ApplicationReference:
     return lambda: None if sip.isdeleted(app) else app
 
 
-@lru_cache(maxsize=None)
+@cache
 def has_tls() -> bool:
     """Whether this Qt can speak TLS (PyPI's PyQt5 5.15 cannot where the system has OpenSSL 3)."""
     socket_class = getattr(QtNetwork, "QSslSocket", None)

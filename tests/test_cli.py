@@ -81,7 +81,11 @@ def test_exit_status_is_the_error_code(serve: Serve) -> None:
     [
         (["get"], 64, "Missing argument 'URL'"),
         (["get", "http://h/", "--timeout", "soon"], 64, "not a valid integer"),
-        (["get", "http://h/", "-H", "no colon"], 64, "a header is written 'NAME: VALUE', this one has no colon: no colon"),
+        (
+            ["get", "http://h/", "-H", "no colon"],
+            64,
+            "a header is written 'NAME: VALUE', this one has no colon: no colon",
+        ),
         (["post", "http://h/", "-d", "@/no/such/file"], 74, "No such file or directory"),
         (["get", "example.com"], 1, "the URL must begin with http:// or https://"),
         (["nonsense"], 64, "No such command 'nonsense'"),

@@ -45,7 +45,9 @@ def test_background_thread(tmp_path: Path, serve) -> None:  # type: ignore[no-un
 
 
 def test_with_pytest(tmp_path: Path) -> None:
-    output = run(ROOT / "examples/test_with_pytest.py", tmp_path, runner=("-m", "pytest", "-q", "-p", "no:cacheprovider"))
+    output = run(
+        ROOT / "examples/test_with_pytest.py", tmp_path, runner=("-m", "pytest", "-q", "-p", "no:cacheprovider")
+    )
     assert "2 passed" in output
 
 

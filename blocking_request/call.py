@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from queue import Empty
-from typing import Callable, Optional
+from typing import Optional, Protocol
 
 from . import messages, trace
 from .engines import Engine, Flight
@@ -33,15 +33,14 @@ GRACE = 0.025
 """Seconds that a cancelled or late call waits for what has arrived so far."""
 
 
-class Audience:
+class Audience(Protocol):
     """The caller's own code: all of it runs in the caller's thread, from within the call."""
 
-    def __init__(
-        self, progress: ProgressTeller, redirected: Callable[[Exchange], None], watchers: tuple[trace.Watcher, ...]
-    ) -> None:
-        self.progress = progress
-        self.redirected = redirected
-        self.watchers = watchers
+    _watchers: tuple[trace.Watcher, ...]
+
+    def _progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]: ...
+
+    def _tell_redirect(self, exchange: Exchange) -> None: ...
 
 
 class Call:
@@ -101,11 +100,11 @@ class Call:
                 last: Answer = stop.value
                 return last
             if following.redirects > exchange.redirects:
-                self._audience.redirected(following)
+                self._audience._tell_redirect(following)
             exchange = following
 
     def _exchange(self, exchange: Exchange) -> Answer:
-        watchers = self._audience.watchers
+        watchers = self._audience._watchers
         started = trace.exchange_started(exchange, watchers)
         failure = self.ended_early() or self._engine.refusal(exchange)
         if failure is not None:
@@ -122,9 +121,10 @@ class Call:
         return answer
 
     def _wait(self, flight: Flight, exchange: Exchange) -> Answer:
-        mailbox, progress = self._mailbox, self._audience.progress
+        mailbox = self._mailbox
         mailbox.touch()
-        mailbox.wants_progress = progress.wanted()
+        progress = self._audience._progress_teller(self._feedback)
+        mailbox.wants_progress = progress is not None
         while True:
             now = time.monotonic()
             wait = min(self._pulse, mailbox.activity + self._idle - now, self._deadline - now)
@@ -136,12 +136,13 @@ class Call:
                     return self._end(flight, exchange, failure)
                 continue
             if isinstance(notice, Answer):
-                if mailbox.wants_progress:
+                if progress is not None:
                     progress.tell_last(notice)
                 return notice
             if isinstance(notice, Cancel):
                 return self._end(flight, exchange, messages.canceled())
-            progress(notice)
+            if progress is not None:
+                progress(notice)
             # The time the caller's own code took is not the server's.
             mailbox.touch()
 

@@ -187,6 +187,8 @@ def _defaults(
     user_agent: str,
     userinfo: _Userinfo,
 ) -> Pairs:
+    if not names and body is None and not refresh and userinfo is None:
+        return _plain_defaults(user_agent)
     fields: list[tuple[bytes, bytes]] = []
     if b"user-agent" not in names:
         fields.append((b"User-Agent", user_agent.encode("latin-1", "replace")))
@@ -202,6 +204,11 @@ def _defaults(
     if userinfo is not None and b"authorization" not in names:
         fields.append((b"Authorization", _basic_auth_str(*userinfo).encode("latin-1")))
     return tuple(fields)
+
+
+@lru_cache(maxsize=16)
+def _plain_defaults(user_agent: str) -> Pairs:
+    return ((b"User-Agent", user_agent.encode("latin-1", "replace")), (b"Accept-Encoding", ACCEPT_ENCODING))
 
 
 _DEFAULT_RULES = RedirectRules()

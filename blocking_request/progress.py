@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Optional
 
 from .exchange import Answer, Progress
 from .feedback import FeedbackLike
-from .qt import is_deleted
+from .qt import QtCore, is_deleted
 
 if TYPE_CHECKING:
     from .request import BlockingNetworkRequest
 
 
-class ProgressTeller:
-    def __init__(self, request: BlockingNetworkRequest, feedback: Optional[FeedbackLike]) -> None:
-        self._request = request
-        self._set_progress: Any = getattr(feedback, "setProgress", None)
-        self._last: Optional[Progress] = None
+def progress_teller(
+    request: BlockingNetworkRequest, feedback: Optional[FeedbackLike]
+) -> Optional[ProgressTeller]:
+    """Who tells progress, or None where nobody listens: asking the wire for it costs time on small requests."""
+    set_progress = getattr(feedback, "setProgress", None)
+    if is_deleted(request):
+        return None
+    if set_progress is None:
+        download, upload = _signals(type(request))
+        if not (request.isSignalConnected(download) or request.isSignalConnected(upload)):
+            return None
+    return ProgressTeller(request, set_progress)
 
-    def wanted(self) -> bool:
-        """Whether anybody listens; asking the wire for progress costs time on small requests."""
-        request = self._request
-        return not is_deleted(request) and (
-            self._set_progress is not None
-            or request.receivers(request.downloadProgress) > 0
-            or request.receivers(request.uploadProgress) > 0
-        )
+
+@cache
+def _signals(kind: type[BlockingNetworkRequest]) -> tuple[QtCore.QMetaMethod, QtCore.QMetaMethod]:
+    found = kind.staticMetaObject
+    return tuple(  # type: ignore[return-value]
+        found.method(found.indexOfSignal(f"{name}(qint64,qint64)")) for name in ("downloadProgress", "uploadProgress")
+    )
+
+
+class ProgressTeller:
+    """Tells each figure once."""
+
+    def __init__(self, request: BlockingNetworkRequest, set_progress: Any) -> None:
+        self._request = request
+        self._set_progress = set_progress
+        self._last: Optional[Progress] = None
 
     def __call__(self, progress: Progress) -> None:
         if is_deleted(self._request):

@@ -104,15 +104,12 @@ def delete_finished_thread(thread: QtCore.QThread) -> None:
         sip.delete(thread)
 
 
-def is_deleted(qobject: QtCore.QObject) -> bool:
-    """Whether only the Python half of a QObject is left, as when the application was destroyed under it."""
-    return bool(sip.isdeleted(qobject))
+is_deleted: Callable[[QtCore.QObject], bool] = sip.isdeleted
+"""Whether only the Python half of a QObject is left, as when the application was destroyed under it."""
 
 
-def address(qobject: QtCore.QObject) -> int:
-    """Where the C++ object behind a wrapper is."""
-    place: int = sip.unwrapinstance(qobject)  # type: ignore[assignment,func-returns-value]
-    return place
+address: Callable[[QtCore.QObject], int] = sip.unwrapinstance  # type: ignore[assignment]
+"""Where the C++ object behind a wrapper is."""
 
 
 def application() -> Optional[QtCore.QCoreApplication]:

@@ -8,7 +8,7 @@ import time
 from typing import Optional, Union
 
 from . import engines, errors
-from .call import Audience, Call
+from .call import Call
 from .exchange import Answer, Exchange
 from .feedback import FeedbackLike
 from .flows.redirects import follow_redirects
@@ -25,7 +25,7 @@ from .preparation import (
     transfer_timeout,
     url_text,
 )
-from .progress import ProgressTeller
+from .progress import ProgressTeller, progress_teller
 from .qt import QtCore, Signal, is_deleted
 from .reply import ReplyContent
 from .trace import Watcher
@@ -210,9 +210,8 @@ class BlockingNetworkRequest(QtCore.QObject):
         self, request: RequestLike, method: str, data: Data, force_refresh: bool, feedback: Optional[FeedbackLike]
     ) -> errors.ErrorCode:
         self._reply = _EMPTY_REPLY
-        audience = Audience(ProgressTeller(self, feedback), self._tell_redirect, self._watchers)
         idle_ms = transfer_timeout(request) or self.timeout()
-        call = self._call = Call(engines.choose(), idle_ms, self.deadline(), audience, feedback)
+        call = self._call = Call(engines.choose(), idle_ms, self.deadline(), self, feedback)
         # What stays if an exception (Ctrl-C) ends the call: whoever waits for finished() hears it all the same.
         failure = _CANCELED
         answer = None
@@ -229,6 +228,9 @@ class BlockingNetworkRequest(QtCore.QObject):
             if not is_deleted(self):
                 self.finished.emit()
         return self._reply.errorCode()
+
+    def _progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
+        return progress_teller(self, feedback)
 
     def _tell_redirect(self, exchange: Exchange) -> None:
         if is_deleted(self):

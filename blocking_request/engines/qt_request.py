@@ -43,7 +43,7 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
         _own(request)
         if not exchange.keeps_identity:
             _leave_identity(request)
-    request.setUrl(QtCore.QUrl.fromEncoded(exchange.url.encode("ascii")))  # type: ignore[arg-type]
+    request.setUrl(_qurl(exchange.url))
     for field, value in headers:
         request.setRawHeader(field, value)  # type: ignore[arg-type]
     return request
@@ -73,6 +73,11 @@ def _leave_identity(request: QtNetwork.QNetworkRequest) -> None:
 
 _MANUAL_REDIRECTS = enum_value(_Request.RedirectPolicy.ManualRedirectPolicy)
 _PREFER_NETWORK = enum_value(_Request.CacheLoadControl.PreferNetwork)
+
+
+@lru_cache(maxsize=256)
+def _qurl(url: str) -> QtCore.QUrl:
+    return QtCore.QUrl.fromEncoded(url.encode("ascii"))  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=16)

@@ -66,20 +66,20 @@ class QtFlight:
     """An exchange on Qt's wire. The caller's side is ``abort`` and ``lost``; the rest is the worker's."""
 
     worker: Worker
+    aborted = False
+    watched = False
+    ended = False
+    reply: Optional[QtNetwork.QNetworkReply] = None
+    headers: QtPairs = []  # noqa: RUF012
+    reader: Optional[BodyReader] = None
+    failure: Optional[Failure] = None
+    progress_due = 0.0
 
     def __init__(self, exchange: Exchange, mailbox: Mailbox) -> None:
         self.exchange = exchange
         self.mailbox = mailbox
         self.request = native_request(exchange)
         self.origin = origin(exchange.url)
-        self.aborted = False
-        self.reply: Optional[QtNetwork.QNetworkReply] = None
-        self.headers: QtPairs = []
-        self.reader: Optional[BodyReader] = None
-        self.failure: Optional[Failure] = None
-        self.progress_due = 0.0
-        self.watched = False
-        self.ended = False
 
     def abort(self) -> None:
         self.aborted = True
@@ -247,7 +247,6 @@ class Wire(QtCore.QObject):
             reply = self._manager.sendCustomRequest(request, method.encode("ascii"), device)
             device.setParent(reply)
         assert reply is not None
-        reply.setReadBufferSize(READ_BUFFER_BYTES)
         flight.reply = reply
         self._flights[address(reply)] = flight
         if self._watch_timer == 0:
@@ -370,6 +369,7 @@ class Wire(QtCore.QObject):
             if reply is None or flight.watched:
                 continue
             flight.watched = True
+            reply.setReadBufferSize(READ_BUFFER_BYTES)
             reply.readyRead.connect(self._ready_read)
             if reply.bytesAvailable() > 0:
                 self._consume(flight, reply)

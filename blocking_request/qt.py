@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import weakref
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Callable, Optional
@@ -106,6 +107,17 @@ def delete_finished_thread(thread: QtCore.QThread) -> None:
 
 is_deleted: Callable[[QtCore.QObject], bool] = sip.isdeleted
 """Whether only the Python half of a QObject is left, as when the application was destroyed under it."""
+
+
+def unmonitor(qobject: QtCore.QObject) -> None:
+    """Have PyQt forget that it wants to hear of the end of a QObject that Qt has made.
+
+    PyQt hears of it by an event in the thread that imported it. Symptoms (5.15, 6.11): where that thread runs no event
+    loop, 200 bytes are lost for each object; where it does, the event may come when another object lives at the same
+    place, whose wrapper is then taken for deleted. Whoever calls this keeps no wrapper beyond the object's life.
+    """
+    with suppress(TypeError):  # nothing was connected
+        qobject.destroyed.disconnect()
 
 
 address: Callable[[QtCore.QObject], int] = sip.unwrapinstance  # type: ignore[assignment]

@@ -130,7 +130,7 @@ def _check_header(qt_pairs: QtPairs) -> None:
             "or is larger than Qt 6 reads (99 lines, 100 KB)"
         )
     for name, _ in qt_pairs:
-        if name.contains(b"\n"):  # type: ignore[arg-type]
+        if b"\n" in name.data():
             raise DamagedBody("the header has a line without a colon")
 
 

@@ -30,6 +30,7 @@ from ..qt import (
     delete_at_thread_end,
     enum_value,
     give_to_cpp,
+    unmonitor,
 )
 from ..trace import logger
 from ..urls import origin
@@ -247,6 +248,7 @@ class Wire(QtCore.QObject):
             reply = self._manager.sendCustomRequest(request, method.encode("ascii"), device)
             device.setParent(reply)
         assert reply is not None
+        unmonitor(reply)
         flight.reply = reply
         self._flights[address(reply)] = flight
         if self._watch_timer == 0:
@@ -290,13 +292,12 @@ class Wire(QtCore.QObject):
         flight = None
         try:
             flight = self._flights.get(address(reply))
+            reply.deleteLater()
             if flight is not None and not flight.ended:
                 self._consume(flight, reply)
                 self._answer(flight, self._read_answer(flight, reply))
         except BaseException as error:
             self._failed(flight, error)
-        finally:
-            reply.deleteLater()
 
     def _read_answer(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
         exchange, reader = flight.exchange, flight.reader
@@ -346,9 +347,10 @@ class Wire(QtCore.QObject):
             flight.reply = None
         self._served += 1
         last = self._worker.engine.release(self._worker, flight.origin)
-        flight.mailbox.post(answer)
         if last:
             self._end_thread()
+        # The last act: the caller wakes at once and wants the GIL.
+        flight.mailbox.post(answer)
 
     def timerEvent(self, event: Optional[QtCore.QTimerEvent]) -> None:
         try:

@@ -1,4 +1,4 @@
-"""256 MB into memory: the time beside requests, and the peak of the process's memory. Each run is a process by itself."""
+"""256 MB into memory: the time beside requests, and the peak of memory. Each run is a process by itself."""
 
 import resource
 import statistics

@@ -1,4 +1,4 @@
-"""A warm GET of 1 KB beside QGIS's own class, from the main thread. Needs Debian's python3-qgis and the system's Python.
+"""A warm GET of 1 KB beside QGIS's own class, from the main thread. Needs Debian's python3-qgis.
 
 Runs itself with the system's Python, where the bindings of QGIS are; says so where they are not.
 """

@@ -8,7 +8,6 @@ of the wire, the caller wakes.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from queue import Empty
 from typing import Optional, Protocol
 
@@ -57,9 +56,8 @@ class Call:
         self._feedback = feedback
         self._canceled = False
         self._mailbox = Mailbox()
-        self._started = self._mailbox.activity
         self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
-        self._deadline = self._started + deadline_ms / 1000 if deadline_ms > 0 else _NEVER
+        self._deadline = self._mailbox.activity + deadline_ms / 1000 if deadline_ms > 0 else _NEVER
         self._pulse = PULSE if feedback is None or isinstance(feedback, Feedback) else FOREIGN_FEEDBACK_PULSE
 
     def cancel(self) -> None:
@@ -74,10 +72,6 @@ class Call:
         if time.monotonic() >= self._deadline:
             return messages.deadline_passed(self._deadline_ms)
         return None
-
-    def elapsed(self) -> float:
-        """Seconds since the call began."""
-        return time.monotonic() - self._started
 
     def run(self, flow: Flow) -> Answer:
         """Block until the flow has its last answer."""
@@ -167,4 +161,4 @@ class Call:
             if isinstance(notice, Answer):
                 answer = notice
                 break
-        return replace(answer, failure=failure)
+        return answer._replace(failure=failure)

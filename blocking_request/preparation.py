@@ -67,11 +67,19 @@ def check_types(request: RequestLike, data: Data) -> None:
 
 def prepare(request: RequestLike, method: str, body: Optional[bytes], force_refresh: bool, user_agent: str) -> Exchange:
     """Raises Unsendable for a request that no wire may see."""
+    if body is None and isinstance(request, str) and "@" not in request:
+        return _plain_exchange(request, method, force_refresh, user_agent)
+    return _prepare(request, method, body, force_refresh, user_agent)
+
+
+def _prepare(
+    request: RequestLike, method: str, body: Optional[bytes], force_refresh: bool, user_agent: str
+) -> Exchange:
     native = _Request(request) if isinstance(request, QtNetwork.QNetworkRequest) else None
     method = _spelled(method or _custom_verb(native))
     if not body and method in ("GET", "HEAD"):
         body = None
-    url, userinfo, is_local = _known_url(request) if isinstance(request, str) else _checked_url(_qurl(request))
+    url, userinfo, is_local = _checked_url(_qurl(request))
     if is_local and (method != "GET" or body is not None):
         text = f"{url.partition(':')[0]}: URLs can be read with GET only, not with {method}"
         raise _unsendable(QtNetworkError.ContentOperationNotPermittedError, text)
@@ -96,6 +104,15 @@ def prepare(request: RequestLike, method: str, body: Optional[bytes], force_refr
 _NO_NAMES: frozenset[bytes] = frozenset()
 
 
+@lru_cache(maxsize=256)
+def _plain_exchange(url: str, method: str, force_refresh: bool, user_agent: str) -> Exchange:
+    """For the many that ask the same URL again and again: an Exchange is a value and may be sent any number of times.
+
+    URLs with a password in them are not kept.
+    """
+    return _prepare(url, method, None, force_refresh, user_agent)
+
+
 def _qurl(request: RequestLike) -> QtCore.QUrl:
     if isinstance(request, str):
         return QtCore.QUrl(request.strip())
@@ -108,11 +125,6 @@ def url_text(request: RequestLike) -> str:
 
 
 _Userinfo = Optional[tuple[str, str]]
-
-
-@lru_cache(maxsize=256)
-def _known_url(text: str) -> tuple[str, _Userinfo, bool]:
-    return _checked_url(_qurl(text))
 
 
 def _checked_url(qurl: QtCore.QUrl) -> tuple[str, _Userinfo, bool]:
@@ -187,8 +199,6 @@ def _defaults(
     user_agent: str,
     userinfo: _Userinfo,
 ) -> Pairs:
-    if not names and body is None and not refresh and userinfo is None:
-        return _plain_defaults(user_agent)
     fields: list[tuple[bytes, bytes]] = []
     if b"user-agent" not in names:
         fields.append((b"User-Agent", user_agent.encode("latin-1", "replace")))
@@ -204,11 +214,6 @@ def _defaults(
     if userinfo is not None and b"authorization" not in names:
         fields.append((b"Authorization", _basic_auth_str(*userinfo).encode("latin-1")))
     return tuple(fields)
-
-
-@lru_cache(maxsize=16)
-def _plain_defaults(user_agent: str) -> Pairs:
-    return ((b"User-Agent", user_agent.encode("latin-1", "replace")), (b"Accept-Encoding", ACCEPT_ENCODING))
 
 
 _DEFAULT_RULES = RedirectRules()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -13,23 +14,21 @@ if TYPE_CHECKING:
     from .request import BlockingNetworkRequest
 
 
-def progress_teller(
-    request: BlockingNetworkRequest, feedback: Optional[FeedbackLike]
-) -> Optional[ProgressTeller]:
+def progress_teller(request: BlockingNetworkRequest, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
     """Who tells progress, or None where nobody listens: asking the wire for it costs time on small requests."""
     set_progress = getattr(feedback, "setProgress", None)
     if is_deleted(request):
         return None
     if set_progress is None:
-        download, upload = _signals(type(request))
+        download, upload = _signals(type(request))  # type: ignore[arg-type]
         if not (request.isSignalConnected(download) or request.isSignalConnected(upload)):
             return None
     return ProgressTeller(request, set_progress)
 
 
 @cache
-def _signals(kind: type[BlockingNetworkRequest]) -> tuple[QtCore.QMetaMethod, QtCore.QMetaMethod]:
-    found = kind.staticMetaObject
+def _signals(kind: Hashable) -> tuple[QtCore.QMetaMethod, QtCore.QMetaMethod]:
+    found: QtCore.QMetaObject = kind.staticMetaObject  # type: ignore[attr-defined]
     return tuple(  # type: ignore[return-value]
         found.method(found.indexOfSignal(f"{name}(qint64,qint64)")) for name in ("downloadProgress", "uploadProgress")
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from email.message import Message
 from functools import cached_property
 from itertools import count
@@ -316,9 +315,8 @@ def _raw_name(name: Union[bytes, str, QtCore.QByteArray]) -> bytes:
 
 def _without_native(answer: Answer) -> Answer:
     """The answer without the caller's QNetworkRequest, which cannot be pickled."""
-    return replace(
-        answer,
-        exchange=replace(answer.exchange, native=None),
+    return answer._replace(
+        exchange=answer.exchange._replace(native=None),
         history=tuple(_without_native(earlier) for earlier in answer.history),
     )
 

@@ -198,36 +198,32 @@ class BlockingNetworkRequest(QtCore.QObject):
                 "this BlockingNetworkRequest is busy with another call: use one object for each thread, "
                 "and another one within a slot"
             )
-        _blocked_requests.add(self)
-        try:
-            return self._blocked(request, method, data, bool(force_refresh), feedback)
-        finally:
-            self._call = None
-            self._busy.release()
-            _blocked_requests.discard(self)
-
-    def _blocked(
-        self, request: RequestLike, method: str, data: Data, force_refresh: bool, feedback: Optional[FeedbackLike]
-    ) -> errors.ErrorCode:
-        self._reply = _EMPTY_REPLY
-        idle_ms = transfer_timeout(request) or self.timeout()
-        call = self._call = Call(engines.choose(), idle_ms, self.deadline(), self, feedback)
         # What stays if an exception (Ctrl-C) ends the call: whoever waits for finished() hears it all the same.
         failure = _CANCELED
         answer = None
+        started = time.monotonic()
         try:
+            _blocked_requests.add(self)
+            self._reply = _EMPTY_REPLY
+            idle_ms = transfer_timeout(request) or self.timeout()
+            call = self._call = Call(engines.choose(), idle_ms, self.deadline(), self, feedback)
             body = read_body(data, call.ended_early)
-            exchange = prepare(request, method, body, force_refresh, self._manager.userAgent())
+            exchange = prepare(request, method, body, bool(force_refresh), self._manager.userAgent())
             answer = call.run(follow_redirects(exchange, redirect_rules(request)))
         except Unsendable as unsendable:
             failure = unsendable.failure
         finally:
             if answer is None:
                 answer = Answer(Exchange(method, url_text(request)), failure=failure)
-            self._reply = ReplyContent._from_answer(answer, call.elapsed())
-            if not is_deleted(self):
-                self.finished.emit()
-        return self._reply.errorCode()
+            reply = self._reply = ReplyContent._from_answer(answer, time.monotonic() - started)
+            try:
+                if not is_deleted(self):
+                    self.finished.emit()
+            finally:
+                self._call = None
+                self._busy.release()
+                _blocked_requests.discard(self)
+        return reply.errorCode()
 
     def _progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
         return progress_teller(self, feedback)

@@ -7,7 +7,7 @@ given the caller's credentials, so they stay behind (section 15.4, and the Fetch
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Union
 from urllib.parse import urlsplit
@@ -87,9 +87,9 @@ def follow_redirects(first: Exchange, rules: RedirectRules) -> Flow:
         answer = yield exchange
         following = _next_exchange(answer, rules)
         if isinstance(following, Failure):
-            answer = replace(answer, failure=following)
+            answer = answer._replace(failure=following)
         if not isinstance(following, Exchange):
-            return replace(answer, history=tuple(history)) if history else answer
+            return answer._replace(history=tuple(history)) if history else answer
         history.append(answer)
         exchange = following
 
@@ -140,8 +140,7 @@ def _redirected(answer: Answer, target: str, crosses: bool) -> Exchange:
         headers = _without(headers, CREDENTIAL_FIELDS | _ORIGIN_FIELDS)
     # Userinfo in a Location is the server's word, not the caller's: it is not sent (as browsers have it).
     url, _ = split_userinfo(target)
-    return replace(
-        exchange,
+    return exchange._replace(
         method=method,
         url=url,
         headers=headers,

@@ -113,9 +113,9 @@ def _header_pairs(qt_pairs: QtPairs) -> Iterator[tuple[bytes, bytes]]:
             yield name, value
 
 
-def body_reader(reply: QtNetwork.QNetworkReply, qt_pairs: QtPairs, decode: bool) -> BodyReader:
+def body_reader(reply: QtNetwork.QNetworkReply, status: Optional[int], qt_pairs: QtPairs, decode: bool) -> BodyReader:
     """A reader for the reply's body. Raises DamagedBody where its length is none, or where the header was lost."""
-    if reply.attribute(STATUS) is not None:
+    if status is not None:
         _check_header(qt_pairs)
     chunked = reply.hasRawHeader(b"Transfer-Encoding")  # type: ignore[arg-type]
     length = b"" if chunked else reply.rawHeader(b"Content-Length").data()  # type: ignore[arg-type]

@@ -71,6 +71,7 @@ class QtFlight:
     watched = False
     ended = False
     reply: Optional[QtNetwork.QNetworkReply] = None
+    status: Optional[int] = None
     headers: QtPairs = []  # noqa: RUF012
     reader: Optional[BodyReader] = None
     failure: Optional[Failure] = None
@@ -181,6 +182,7 @@ class Wire(QtCore.QObject):
         self._manager = QtNetwork.QNetworkAccessManager()
         self._proxies = BufferedDirect()
         self._manager.setProxyFactory(self._proxies)
+        self._manager.setAutoDeleteReplies(True)
         for qobject in (self, self._manager):
             give_to_cpp(qobject)
         self._keep_the_lock_rule()
@@ -272,8 +274,9 @@ class Wire(QtCore.QObject):
         try:
             reader = flight.reader
             if reader is None:
+                flight.status = reply.attribute(STATUS)
                 flight.headers = reply.rawHeaderPairs()
-                reader = flight.reader = body_reader(reply, flight.headers, flight.exchange.decode)
+                reader = flight.reader = body_reader(reply, flight.status, flight.headers, flight.exchange.decode)
             if reply.bytesAvailable() > 0:
                 reader.feed(reply.readAll())
         except DamagedBody as error:
@@ -283,7 +286,7 @@ class Wire(QtCore.QObject):
             return
         if flight.mailbox.wants_progress:
             now = time.monotonic()
-            if now >= flight.progress_due and not 300 <= (reply.attribute(STATUS) or 0) < 400:
+            if now >= flight.progress_due and not 300 <= (flight.status or 0) < 400:
                 flight.progress_due = now + PROGRESS_INTERVAL
                 flight.mailbox.report(Progress(False, reader.wire_bytes, reader.total_bytes))
 
@@ -292,7 +295,6 @@ class Wire(QtCore.QObject):
         flight = None
         try:
             flight = self._flights.get(address(reply))
-            reply.deleteLater()
             if flight is not None and not flight.ended:
                 self._consume(flight, reply)
                 self._answer(flight, self._read_answer(flight, reply))
@@ -303,7 +305,7 @@ class Wire(QtCore.QObject):
         exchange, reader = flight.exchange, flight.reader
         status, reason = None, ""
         if exchange.url.startswith("http"):  # Qt says 200 of local files, too
-            status, reason = reply.attribute(STATUS), str(reply.attribute(REASON) or "")
+            status, reason = flight.status, str(reply.attribute(REASON) or "")
         error = enum_value(reply.error())  # type: ignore[operator]
         failure = flight.failure
         if failure is None and (error or flight.aborted or (status or 200) < 200):

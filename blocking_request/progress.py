@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def progress_teller(request: BlockingNetworkRequest, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
     """Who tells progress, or None where nobody listens: asking the wire for it costs time on small requests."""
-    set_progress = getattr(feedback, "setProgress", None)
+    set_progress = None if feedback is None else getattr(feedback, "setProgress", None)
     if is_deleted(request):
         return None
     if set_progress is None:

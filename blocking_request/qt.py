@@ -67,7 +67,7 @@ QT_VERSION = tuple(int(part) for part in str(QtCore.qVersion()).split(".")[:3])
 
 def enum_value(member: Any) -> int:
     """The integer of a Qt enum member: an ``int`` on PyQt5, an ``enum.Enum`` on PyQt6."""
-    return int(getattr(member, "value", member))
+    return int(member if isinstance(member, int) else member.value)
 
 
 def network_error(value: int) -> QtNetwork.QNetworkReply.NetworkError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -46,6 +47,7 @@ def server() -> Iterator[RawServer]:
                 try:
                     while True:
                         connection.sock.sendall(b"x" * 65536)
+                        time.sleep(0.005)  # a stream, not a flood that fills the memory
                 except OSError:
                     return
             else:

@@ -251,6 +251,8 @@ class Wire(QtCore.QObject):
             device.setParent(reply)
         assert reply is not None
         unmonitor(reply)
+        # Here and not at the first look: a flood would keep the timer from looking.
+        reply.setReadBufferSize(READ_BUFFER_BYTES)
         flight.reply = reply
         self._flights[address(reply)] = flight
         if self._watch_timer == 0:
@@ -373,7 +375,6 @@ class Wire(QtCore.QObject):
             if reply is None or flight.watched:
                 continue
             flight.watched = True
-            reply.setReadBufferSize(READ_BUFFER_BYTES)
             reply.readyRead.connect(self._ready_read)
             if reply.bytesAvailable() > 0:
                 self._consume(flight, reply)

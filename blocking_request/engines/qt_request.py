@@ -134,7 +134,7 @@ def _check_header(qt_pairs: QtPairs) -> None:
             "no header field could be read; the header is empty, has a line without a colon, "
             "or is larger than Qt 6 reads (99 lines, 100 KB)"
         )
-    if QT_VERSION < (6,) and any(b"\n" in name.data() for name, _ in qt_pairs):
+    if QT_VERSION < (6,) and b"\n" in b"".join([name.data() for name, _ in qt_pairs]):
         raise DamagedBody("the header has a line without a colon")
 
 

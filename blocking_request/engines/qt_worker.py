@@ -251,8 +251,9 @@ class Wire(QtCore.QObject):
             device.setParent(reply)
         assert reply is not None
         unmonitor(reply)
-        # Here and not at the first look: a flood would keep the timer from looking.
-        reply.setReadBufferSize(READ_BUFFER_BYTES)
+        if self._flights:
+            # A flood before the first look would keep the others waiting; one that is alone can wait for the look.
+            reply.setReadBufferSize(READ_BUFFER_BYTES)
         flight.reply = reply
         self._flights[address(reply)] = flight
         if self._watch_timer == 0:
@@ -375,6 +376,7 @@ class Wire(QtCore.QObject):
             if reply is None or flight.watched:
                 continue
             flight.watched = True
+            reply.setReadBufferSize(READ_BUFFER_BYTES)
             reply.readyRead.connect(self._ready_read)
             if reply.bytesAvailable() > 0:
                 self._consume(flight, reply)

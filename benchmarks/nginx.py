@@ -16,8 +16,8 @@ CONFIGURATION = """
 daemon off; master_process off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 1024; }}
 http {{
-    access_log {log}; sendfile on; tcp_nodelay on; keepalive_requests 100000000; default_type application/octet-stream;
     log_format connections '$connection';
+    access_log {log}; sendfile on; tcp_nodelay on; keepalive_requests 100000000; default_type application/octet-stream;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
     server {{ listen 127.0.0.1:{port}; root {folder}/files; }}

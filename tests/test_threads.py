@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -12,7 +15,7 @@ from blocking_request.engines.qt import QtEngine
 from blocking_request.exchange import Answer, Exchange, Mailbox
 from blocking_request.qt import QtCore, Signal, Slot
 
-from .servers.raw import Connection, Handler, RawServer, always, silence
+from .servers.raw import Connection, Handler, RawServer, always, echo, silence
 
 Serve = Callable[[Handler], RawServer]
 
@@ -209,6 +212,68 @@ def test_slots_of_an_object_in_another_thread_run_there(blocking: BlockingNetwor
     assert elsewhere.thread_id != threading.get_ident()
     thread.quit()
     assert thread.wait(10_000)
+
+
+def test_no_event_queues_up_in_a_thread_that_runs_no_loop(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """PyQt would queue one there for the end of every reply: 200 bytes lost each, and wrappers taken for deleted."""
+
+    class Filter(QtCore.QObject):
+        seen = 0
+
+        def eventFilter(self, watched: Any, event: Any) -> bool:
+            self.seen += 1
+            return False
+
+    application = QtCore.QCoreApplication.instance()
+    assert application is not None
+    server = serve(always(b"ok"))
+    application.processEvents()
+    eavesdropper = Filter()
+    application.installEventFilter(eavesdropper)
+    for _ in range(100):
+        assert blocking.get(server.url) is ErrorCode.NoError
+        assert blocking.post(server.url, b"data") is ErrorCode.NoError
+    in_thread(application.processEvents)
+    application.processEvents()
+    application.removeEventFilter(eavesdropper)
+    assert eavesdropper.seen < 50
+
+
+def test_background_threads_while_the_main_loop_runs(engine: str, serve: Serve) -> None:
+    server = serve(echo)
+    codes: list[ErrorCode] = []
+    loop = QtCore.QEventLoop()
+    ended = threading.Semaphore(0)
+
+    def work(number: int) -> None:
+        request = BlockingNetworkRequest()
+        for turn in range(300):
+            code = request.get(f"{server.url}/{number}/{turn}")
+            codes.append(code if request.reply().body.startswith(b"GET /%d/%d " % (number, turn)) else None)  # type: ignore[arg-type]
+        ended.release()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    timer = QtCore.QTimer()
+    timer.timeout.connect(lambda: None if any(thread.is_alive() for thread in threads) else loop.quit())
+    timer.start(10)
+    loop.exec()
+    assert codes == [ErrorCode.NoError] * 1200
+
+
+def test_the_lock_rule(serve: Serve) -> None:
+    """24 threads with fresh workers, while the main thread makes and drops managers: froze 5 of 5 without the cure."""
+    server = serve(always(b"x" * 102_400))
+    for _ in range(2):
+        run = subprocess.run(
+            [sys.executable, "-m", "benchmarks.freeze", "cured", server.url],
+            capture_output=True,
+            timeout=60,
+            check=False,
+            cwd=Path(__file__).parent.parent,
+        )
+        assert run.returncode == 0, run.stderr
 
 
 class TestWorkers:

@@ -23,7 +23,7 @@ def child(cured: bool, url: str) -> None:
     import os
 
     from blocking_request.engines.qt import QtEngine
-    from blocking_request.engines.qt_worker import Wire
+    from blocking_request.engines.qt_wire import Wire
     from blocking_request.exchange import Answer, Exchange, Mailbox
     from blocking_request.qt import QtCore, QtNetwork
 

@@ -244,7 +244,6 @@ with what they have in hand. PyQt, which ends next, deletes every QObject under 
 
 @atexit.register
 def _let_callers_leave() -> None:
-    engines.choose().shutdown()
     end = time.monotonic() + EXIT_WAIT
     had_callers = bool(_blocked_requests)
     while _blocked_requests and time.monotonic() < end:

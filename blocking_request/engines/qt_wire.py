@@ -1,0 +1,288 @@
+"""The Wire: does exchanges with a QNetworkAccessManager, in the thread of a worker.
+
+Rules of this file:
+
+* The Wire and all it makes live in the worker's thread, and every method runs there.
+* Signals are connected in the worker's thread only, to decorated methods of the Wire only. A plain function or lambda
+  would be delivered in the thread that connected it.
+* Every slot ends in ``except BaseException``: what leaves a slot ends the process on PyQt.
+* Replies are known by their address, never by their wrapper: it may be a stale one for a new reply at the same place.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Optional
+
+from .. import messages
+from ..errors import QtNetworkError, network_failure
+from ..exchange import Answer, Progress
+from ..qt import (
+    API,
+    QtCore,
+    QtNetwork,
+    Signal,
+    Slot,
+    address,
+    delete_at_thread_end,
+    enum_value,
+    give_to_cpp,
+    unmonitor,
+)
+from ..trace import logger
+from .body import DamagedBody, damaged
+from .qt_body import UploadDevice
+from .qt_proxy import BufferedDirect
+from .qt_request import HTTP2, IDEMPOTENT_METHODS, REASON, STATUS, body_reader, header_fields, wire_failure
+
+if TYPE_CHECKING:
+    from .qt_worker import QtFlight, Worker
+
+READ_BUFFER_BYTES = 1 << 22
+"""How far Qt may read ahead. Without a limit it holds a large body twice and stalls other threads for seconds."""
+
+WATCH_MS = 10
+"""How long an exchange goes unwatched. Most end sooner, and are spared a connection and two slots. Until then a body
+fills the read buffer at most: a link faster than 3 Gbit/s waits for its first look."""
+
+PROGRESS_INTERVAL = 0.1
+"""Seconds between two progress notices, as Qt has it."""
+
+
+class Wire(QtCore.QObject):
+    """Does exchanges with a manager of its own."""
+
+    wake = Signal()
+    """Emitted by other threads after they appended a job."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
+        self._worker = worker
+        self._flights: dict[int, QtFlight] = {}
+        """By the address of the reply, which no other reply has while its flight stands here."""
+        self._served = self._served_at_tick = 0
+        self._manager = QtNetwork.QNetworkAccessManager()
+        self._proxies = BufferedDirect()
+        self._manager.setProxyFactory(self._proxies)
+        self._manager.setAutoDeleteReplies(True)
+        for qobject in (self, self._manager):
+            give_to_cpp(qobject)
+        self._keep_the_lock_rule()
+        self._manager.finished.connect(self._finished)
+        self.wake.connect(self.drain, QtCore.Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
+        self._idle_timer = self.startTimer(worker.engine.idle_ms)
+        self._watch_timer = 0
+
+    def _keep_the_lock_rule(self) -> None:
+        """Prevent a freeze of the whole process (PyQt5 5.15).
+
+        Symptom without it: one thread in ``~QNetworkReplyHttpImpl`` holds a Qt lock and waits for the GIL in
+        ``sipQNetworkAccessManager::disconnectNotify``; another holds the GIL and waits for that lock in some
+        ``connect``. Every reply on Qt 5 is the receiver of ``networkSessionConnected``, so every reply's end may do it.
+
+        PyQt asks for the GIL only to find out whether Python overrides ``disconnectNotify``, and remembers a no for
+        each object. This connection and its end make it ask now, while no Qt lock is held.
+        """
+        self._manager.finished.connect(self._finished)
+        self._manager.finished.disconnect(self._finished)
+
+    @Slot()
+    def drain(self) -> None:
+        jobs = self._worker.jobs
+        while jobs:
+            try:
+                flight = jobs.popleft()
+            except IndexError:
+                return
+            try:
+                self._start_or_end(flight)
+            except BaseException as error:
+                self._failed(flight, error)
+
+    def _start_or_end(self, flight: QtFlight) -> None:
+        if flight.ended:
+            return
+        if not flight.aborted:
+            self._start(flight)
+        elif flight.reply is not None:
+            self._end(flight, flight.reply)
+        else:
+            # Aborted before it was begun: nothing is sent.
+            self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
+
+    def _end(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> None:
+        """Abort; ``finished`` comes from within. What has arrived is read first, because abort() throws it away."""
+        flight.aborted = True
+        self._consume(flight, reply)
+        if not flight.ended:
+            reply.abort()
+
+    def _start(self, flight: QtFlight) -> None:
+        exchange, request = flight.exchange, flight.request
+        method, body = exchange.method, exchange.body
+        if method == "GET" and body is None:
+            reply = self._manager.get(request)
+        elif method == "HEAD" and body is None:
+            # sendCustomRequest(b"HEAD") waits on Qt 5 for a body that does not come.
+            reply = self._manager.head(request)
+        elif body is None and method in IDEMPOTENT_METHODS:
+            reply = self._manager.sendCustomRequest(request, method.encode("ascii"))
+        else:
+            device = UploadDevice(body or b"", flight.mailbox)
+            reply = self._manager.sendCustomRequest(request, method.encode("ascii"), device)
+            device.setParent(reply)
+        assert reply is not None
+        unmonitor(reply)
+        if self._flights:
+            # A flood before the first look would keep the others waiting; one that is alone can wait for the look.
+            reply.setReadBufferSize(READ_BUFFER_BYTES)
+        flight.reply = reply
+        self._flights[address(reply)] = flight
+        if self._watch_timer == 0:
+            self._watch_timer = self.startTimer(WATCH_MS)
+
+    @Slot()
+    def _ready_read(self) -> None:
+        flight = None
+        try:
+            reply = self.sender()
+            assert isinstance(reply, QtNetwork.QNetworkReply)
+            flight = self._flights.get(address(reply))
+            if flight is not None:
+                self._consume(flight, reply)
+        except BaseException as error:
+            self._failed(flight, error)
+
+    def _consume(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> None:
+        """Take what has arrived out of Qt's buffer; a damaged body ends the exchange."""
+        flight.mailbox.touch()
+        try:
+            reader = flight.reader
+            if reader is None:
+                flight.status = reply.attribute(STATUS)
+                flight.headers = reply.rawHeaderPairs()
+                reader = flight.reader = body_reader(reply, flight.status, flight.headers, flight.exchange.decode)
+            if reply.bytesAvailable() > 0:
+                reader.feed(reply.readAll())
+        except DamagedBody as error:
+            flight.failure = damaged(str(error))
+            if not reply.isFinished():
+                reply.abort()
+            return
+        if flight.mailbox.wants_progress:
+            now = time.monotonic()
+            if now >= flight.progress_due and not 300 <= (flight.status or 0) < 400:
+                flight.progress_due = now + PROGRESS_INTERVAL
+                flight.mailbox.report(Progress(False, reader.wire_bytes, reader.total_bytes))
+
+    @Slot(QtNetwork.QNetworkReply)
+    def _finished(self, reply: QtNetwork.QNetworkReply) -> None:
+        flight = None
+        try:
+            flight = self._flights.get(address(reply))
+            if flight is not None and not flight.ended:
+                self._consume(flight, reply)
+                self._answer(flight, self._read_answer(flight, reply))
+        except BaseException as error:
+            self._failed(flight, error)
+
+    def _read_answer(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
+        exchange, reader = flight.exchange, flight.reader
+        status, reason = None, ""
+        if exchange.url.startswith("http"):  # Qt says 200 of local files, too
+            status, reason = flight.status, str(reply.attribute(REASON) or "")
+        error = enum_value(reply.error())  # type: ignore[operator]
+        failure = flight.failure
+        if failure is None and (error or flight.aborted or (status or 200) < 200):
+            failure = wire_failure(exchange, status, error, reply.errorString(), flight.aborted)
+        if reader is None:
+            # The length was none.
+            return Answer(exchange, status, reason, header_fields(flight.headers), failure=failure, engine="qt")
+        has_body = exchange.method != "HEAD" and status not in (204, 304)
+        if has_body and (failure is None or failure.error is QtNetworkError.RemoteHostClosedError):
+            failure = reader.damage() or failure
+        if status is not None and status < 200 and API == "PyQt5":
+            # The final answer may still come on this connection, and would be taken for that of the next request.
+            self._worker.engine.retire(self._worker)
+        return Answer(
+            exchange,
+            status,
+            reason,
+            header_fields(flight.headers),
+            reader.content(),
+            failure,
+            "qt",
+            exchange.url.startswith("https:") and bool(reply.attribute(HTTP2)),
+            reader.wire_bytes,
+            reader.total_bytes,
+        )
+
+    def _failed(self, flight: Optional[QtFlight], error: BaseException) -> None:
+        """An error of ours: the caller hears of it like of any other."""
+        logger.error("an exchange failed in the network thread", exc_info=error)
+        if flight is not None:
+            failure = network_failure(QtNetworkError.UnknownNetworkError, f"Internal error: {error!r}")
+            self._answer(flight, Answer(flight.exchange, failure=failure, engine="qt"))
+
+    def _answer(self, flight: QtFlight, answer: Answer) -> None:
+        """End a flight, once."""
+        if flight.ended:
+            return
+        flight.ended = True
+        if flight.reply is not None:
+            self._flights.pop(address(flight.reply), None)
+            flight.reply = None
+        self._served += 1
+        last = self._worker.engine.release(self._worker, flight.origin)
+        if last:
+            self._end_thread()
+        # The last act: the caller wakes at once and wants the GIL.
+        flight.mailbox.post(answer)
+
+    def timerEvent(self, event: Optional[QtCore.QTimerEvent]) -> None:
+        try:
+            if event is not None and event.timerId() == self._watch_timer:
+                self._watch()
+            else:
+                self._end_if_idle()
+        except BaseException:
+            logger.exception("a timer of a network thread failed")
+
+    def _watch(self) -> None:
+        """From now on hear of every byte of what has been under way since the last tick or longer."""
+        if not self._flights:
+            self.killTimer(self._watch_timer)
+            self._watch_timer = 0
+        for flight in list(self._flights.values()):
+            reply = flight.reply
+            if reply is None or flight.watched:
+                continue
+            flight.watched = True
+            reply.setReadBufferSize(READ_BUFFER_BYTES)
+            reply.readyRead.connect(self._ready_read)
+            if reply.bytesAvailable() > 0:
+                self._consume(flight, reply)
+
+    def _end_if_idle(self) -> None:
+        """End a worker that has served nothing since the last tick."""
+        idle = self._served == self._served_at_tick
+        self._served_at_tick = self._served
+        if idle and self._worker.engine.retire_if_idle(self._worker):
+            self._end_thread()
+
+    def _end_thread(self) -> None:
+        thread = self._worker.thread
+        if thread is not None:
+            thread.quit()
+
+    def close(self) -> None:
+        """Cancel what is in flight and delete what lives here. A quitting loop emits no ``finished`` by itself."""
+        for flight in list(self._flights.values()):
+            try:
+                if flight.reply is not None:
+                    self._end(flight, flight.reply)
+            except BaseException as error:
+                self._failed(flight, error)
+            self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
+        delete_at_thread_end(self._manager)
+        delete_at_thread_end(self)

@@ -69,36 +69,28 @@ def then_silence(raw: bytes) -> Handler:
     return handle
 
 
-def drip(connection: Connection) -> None:
-    """A header and then a byte now and then, for ever."""
-    connection.read_request()
-    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-    connection.sock.settimeout(0.05)
-    while True:
-        connection.send(b"x")
-        try:
-            if not connection.sock.recv(1):
+def dripping(head: bytes, piece: bytes) -> Handler:
+    """Sends ``head`` and then ``piece`` now and then, until the client has gone."""
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(head)
+        connection.sock.settimeout(0.05)
+        while True:
+            connection.send(piece)
+            try:
+                if not connection.sock.recv(1):
+                    return
+            except socket.timeout:
+                continue
+            except OSError:
                 return
-        except socket.timeout:
-            continue
-        except OSError:
-            return
+
+    return handle
 
 
-def header_drip(connection: Connection) -> None:
-    """A header that never ends."""
-    connection.read_request()
-    connection.send(b"HTTP/1.1 200 OK\r\n")
-    connection.sock.settimeout(0.05)
-    while True:
-        connection.send(b"X-More: yes\r\n")
-        try:
-            if not connection.sock.recv(1):
-                return
-        except socket.timeout:
-            continue
-        except OSError:
-            return
+drip = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"x")
+header_drip = dripping(b"HTTP/1.1 200 OK\r\n", b"X-More: yes\r\n")
 
 
 def unauthorized_for_ever(scheme: str) -> Handler:

@@ -139,6 +139,10 @@ class Call:
                 progress(notice)
             # The time the caller's own code took is not the server's.
             mailbox.touch()
+            # A slot that takes longer than the next notice does would keep the clocks from being looked at.
+            failure = self.ended_early()
+            if failure is not None:
+                return self._end(flight, exchange, failure)
 
     def _overdue(self, flight: Flight) -> Optional[Failure]:
         failure = self.ended_early()

@@ -59,8 +59,8 @@ class NetworkAccessManager:
 
     def setUserAgent(self, userAgent: str) -> None:
         """Set the ``User-Agent`` of requests that have none of their own."""
-        if any(character in userAgent for character in "\r\n\0"):
-            raise ValueError("a user agent is one line: it must not hold CR, LF or NUL")
+        if not userAgent.strip() or not userAgent.isprintable():
+            raise ValueError("a user agent is one line of printable characters, and not empty")
         self._user_agent = userAgent
 
     def userAgent(self) -> str:

@@ -20,7 +20,7 @@ from .exchange import Exchange
 from .flows.redirects import RedirectPolicy, RedirectRules
 from .headers import Pairs
 from .qt import QtCore, QtNetwork, enum_value
-from .urls import split_userinfo
+from .urls import CACHED_URL_LENGTH, split_userinfo
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
@@ -67,7 +67,7 @@ def check_types(request: RequestLike, data: Data) -> None:
 
 def prepare(request: RequestLike, method: str, body: Optional[bytes], force_refresh: bool, user_agent: str) -> Exchange:
     """Raises Unsendable for a request that no wire may see."""
-    if body is None and isinstance(request, str) and "@" not in request:
+    if body is None and isinstance(request, str) and "@" not in request and len(request) <= CACHED_URL_LENGTH:
         return _plain_exchange(request, method, force_refresh, user_agent)
     return _prepare(request, method, body, force_refresh, user_agent)
 
@@ -121,7 +121,12 @@ def _qurl(request: RequestLike) -> QtCore.QUrl:
 
 def url_text(request: RequestLike) -> str:
     """The URL as the caller gave it, for messages; it may be none."""
-    return request if isinstance(request, str) else _qurl(request).toEncoded().data().decode("ascii", "replace")
+    qurl = _qurl(request)
+    text = request if isinstance(request, str) else qurl.toEncoded().data().decode("ascii", "replace")
+    if qurl.isValid() and qurl.scheme() in ("http", "https") and qurl.host():
+        return text
+    # Nobody can tell what stands where: what precedes an @ may be a password.
+    return text.rpartition("@")[2]
 
 
 _Userinfo = Optional[tuple[str, str]]
@@ -212,7 +217,7 @@ def _defaults(
     if refresh and b"cache-control" not in names:
         fields.extend(((b"Cache-Control", b"no-cache"), (b"Pragma", b"no-cache")))
     if userinfo is not None and b"authorization" not in names:
-        fields.append((b"Authorization", _basic_auth_str(*userinfo).encode("latin-1")))
+        fields.append((b"Authorization", _basic_auth_str(*(part.encode() for part in userinfo)).encode("latin-1")))
     return tuple(fields)
 
 
@@ -265,12 +270,16 @@ def _read_device(device: QtCore.QIODevice, ended_early: Callable[[], Optional[Fa
         raise _unreadable(
             f"The QIODevice that is to be sent is {state}: open it first, device.open(QIODevice.OpenModeFlag.ReadOnly)"
         )
+    if isinstance(device, QtNetwork.QNetworkReply) and not device.isFinished():
+        raise _unreadable("The QNetworkReply that is to be sent has not finished, and cannot while this thread blocks")
     pieces: list[bytes] = []
     while True:
         piece = device.read(_DEVICE_CHUNK)
         if piece:
             pieces.append(bytes(piece))
             continue
+        if piece is None and not device.isSequential():
+            raise _unreadable(f"The QIODevice that is to be sent cannot be read: {device.errorString()}")
         if piece is None or not device.isSequential():
             return b"".join(pieces)
         failure = ended_early()

@@ -186,7 +186,13 @@ class ReplyContent:
 
         The encoding is the one given, else that of a byte order mark, else the charset of ``Content-Type``, else UTF-8.
         """
-        return self.body.decode(encoding or self._encoding(), errors="replace")
+        if encoding is not None:
+            return self.body.decode(encoding, errors="replace")
+        try:
+            return self.body.decode(self._encoding(), errors="replace")
+        except UnicodeError:
+            # Some codecs that a server may name ("idna") know no replacement.
+            return self.body.decode("utf-8", errors="replace")
 
     def json(self, **kwargs: Any) -> Any:
         """The body parsed as JSON (RFC 8259); keyword arguments go to ``json.loads``. Raises ValueError."""
@@ -201,7 +207,7 @@ class ReplyContent:
         charset = message.get_content_charset() or "utf-8"
         try:
             "".encode(charset)
-        except LookupError:
+        except (LookupError, UnicodeError):
             return "utf-8"
         return charset
 

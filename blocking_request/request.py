@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
 from typing import Optional, Union
@@ -193,37 +194,37 @@ class BlockingNetworkRequest(QtCore.QObject):
             raise TypeError(f"forceRefresh must be a bool, not {type(force_refresh).__name__}")
         if feedback is not None and not hasattr(feedback, "isCanceled"):
             raise TypeError(f"feedback must be a Feedback or have isCanceled(), {type(feedback).__name__} has not")
+        # What stays if an exception (Ctrl-C) ends the call: whoever waits for finished() hears it all the same.
+        failure = _CANCELED
+        answer = None
+        started = time.monotonic()
         if not self._busy.acquire(blocking=False):
             raise RuntimeError(
                 "this BlockingNetworkRequest is busy with another call: use one object for each thread, "
                 "and another one within a slot"
             )
-        # What stays if an exception (Ctrl-C) ends the call: whoever waits for finished() hears it all the same.
-        failure = _CANCELED
-        answer = None
-        started = time.monotonic()
         try:
             _blocked_requests.add(self)
             self._reply = _EMPTY_REPLY
-            idle_ms = transfer_timeout(request) or self.timeout()
-            call = self._call = Call(engines.choose(), idle_ms, self.deadline(), self, feedback)
-            body = read_body(data, call.ended_early)
-            exchange = prepare(request, method, body, bool(force_refresh), self._manager.userAgent())
-            answer = call.run(follow_redirects(exchange, redirect_rules(request)))
-        except Unsendable as unsendable:
-            failure = unsendable.failure
-        finally:
-            if answer is None:
-                answer = Answer(Exchange(method, url_text(request)), failure=failure)
-            reply = self._reply = ReplyContent._from_answer(answer, time.monotonic() - started)
             try:
+                idle_ms = transfer_timeout(request) or self.timeout()
+                call = self._call = Call(engines.choose(), idle_ms, self.deadline(), self, feedback)
+                body = read_body(data, call.ended_early)
+                exchange = prepare(request, method, body, bool(force_refresh), self._manager.userAgent())
+                answer = call.run(follow_redirects(exchange, redirect_rules(request)))
+            except Unsendable as unsendable:
+                failure = unsendable.failure
+            finally:
+                if answer is None:
+                    answer = Answer(Exchange(method, url_text(request)), failure=failure)
+                reply = self._reply = ReplyContent._from_answer(answer, time.monotonic() - started)
                 if not is_deleted(self):
                     self.finished.emit()
-            finally:
-                self._call = None
-                self._busy.release()
-                _blocked_requests.discard(self)
-        return reply.errorCode()
+            return reply.errorCode()
+        finally:
+            self._call = None
+            _blocked_requests.discard(self)
+            self._busy.release()
 
     def _progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
         return progress_teller(self, feedback)
@@ -235,6 +236,10 @@ class BlockingNetworkRequest(QtCore.QObject):
 
 
 _blocked_requests: set[BlockingNetworkRequest] = set()
+
+if hasattr(os, "register_at_fork"):
+    # The callers of the parent do not exist in the child.
+    os.register_at_fork(after_in_child=_blocked_requests.clear)
 
 EXIT_WAIT = 1.0
 EXIT_EPILOGUE = 0.02

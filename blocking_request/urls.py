@@ -35,13 +35,23 @@ SECRET_PARAMETERS = (
 _HIDDEN = "***"
 
 
-@lru_cache(maxsize=512)
+CACHED_URL_LENGTH = 2048
+"""Longer URLs are looked at anew each time: a cache must not keep a ``data:`` URL of megabytes."""
+
+
 def origin(url: str) -> str:
     """Scheme, host and port of a URL (RFC 9110 section 4.3.1), the default port written out."""
+    return _known_origin(url) if len(url) <= CACHED_URL_LENGTH else _origin(url)
+
+
+def _origin(url: str) -> str:
     parts = urlsplit(url)
     host = parts.hostname or ""
     port = parts.port if parts.port is not None else DEFAULT_PORTS.get(parts.scheme, 0)
     return f"{parts.scheme}://{host}:{port}"
+
+
+_known_origin = lru_cache(maxsize=512)(_origin)
 
 
 def split_userinfo(url: str) -> tuple[str, Optional[tuple[str, str]]]:
@@ -91,7 +101,7 @@ def shown(url: str, secret_parameters: Iterable[str] = SECRET_PARAMETERS) -> str
     try:
         parts = urlsplit(url)
     except ValueError:
-        return url.partition("?")[0].rpartition("@")[2]
+        return url.rpartition("@")[2].partition("?")[0]
     pattern = _secret_pattern(tuple(secret_parameters))
     return urlunsplit(
         parts._replace(

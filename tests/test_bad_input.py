@@ -159,9 +159,47 @@ def test_durations(make: Callable[[], Any], name: str) -> None:
     assert getattr(owner, name.lower())() == 0
 
 
-def test_user_agent_of_more_than_one_line() -> None:
-    with pytest.raises(ValueError, match="one line"):
-        NetworkAccessManager().setUserAgent("a\r\nX: y")
+@pytest.mark.parametrize("agent", ["a\r\nX: y", "", "  ", "a\tb", "a\x7f"])
+def test_user_agent_that_is_none(agent: str) -> None:
+    with pytest.raises(ValueError, match="one line of printable characters, and not empty"):
+        NetworkAccessManager().setUserAgent(agent)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:hun/ter2@host/x",
+        "http://user:hun?ter2@host/x",
+        "http://user:hun#ter2@host/x",
+        "user:hunter2@host/x",
+    ],
+)
+def test_passwords_in_urls_that_are_none_are_not_shown(url: str, blocking: BlockingNetworkRequest) -> None:
+    for given in (url, QtCore.QUrl(url)):
+        assert blocking.get(given) is ErrorCode.NetworkError
+        assert "ter2" not in blocking.errorMessage() and "hun" not in blocking.errorMessage()
+
+
+def test_devices_that_fail(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    class Failing(QtCore.QIODevice):
+        def size(self) -> int:
+            return 300
+
+        def readData(self, maxlen: int) -> Any:
+            self.setErrorString("the disk is on fire")
+            return None
+
+    server = serve(always())
+    device = Failing()
+    device.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
+    assert blocking.post(server.url, device) is ErrorCode.NetworkError
+    assert "cannot be read: the disk is on fire" in blocking.errorMessage()
+    manager = QtNetwork.QNetworkAccessManager()
+    unfinished = manager.get(QtNetwork.QNetworkRequest(QtCore.QUrl(server.url)))
+    assert blocking.post(server.url, unfinished) is ErrorCode.NetworkError
+    assert "has not finished" in blocking.errorMessage()
+    unfinished.abort()
+    assert [request for request in server.requests if request.startswith(b"POST")] == []
 
 
 def test_secrets_in_urls_are_not_shown(blocking: BlockingNetworkRequest, caplog: pytest.LogCaptureFixture) -> None:

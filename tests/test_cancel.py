@@ -242,6 +242,57 @@ def test_time_in_a_slot_is_not_idle_time(blocking: BlockingNetworkRequest, serve
     assert len(blocking.reply().body) == 20_000_000
 
 
+def test_idle_time_begins_anew_after_a_slot(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    slot_ended = threading.Event()
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc")
+        slot_ended.wait(10)
+        time.sleep(0.1)
+        connection.send(b"def")
+
+    server = serve(handle)
+    blocking.setTimeout(400)
+
+    def slot(done: int, total: int) -> None:
+        if not slot_ended.is_set():
+            time.sleep(0.8)
+            slot_ended.set()
+
+    blocking.downloadProgress.connect(slot)
+    assert blocking.get(server.url) is ErrorCode.NoError, blocking.errorMessage()
+    assert blocking.reply().body == b"abcdef"
+
+
+@pytest.mark.parametrize("how", ["deadline", "foreign feedback"])
+def test_slots_slower_than_the_notices_do_not_hide_the_end(
+    how: str, blocking: BlockingNetworkRequest, serve: Serve
+) -> None:
+    def steady(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\n\r\n")
+        try:
+            for _ in range(800):
+                connection.sock.sendall(b"x" * 50)
+                time.sleep(0.01)
+        except OSError:
+            pass
+
+    server = serve(steady)
+    blocking.downloadProgress.connect(lambda done, total: time.sleep(0.15))
+    started = time.monotonic()
+    if how == "deadline":
+        blocking.setDeadline(500)
+        assert blocking.get(server.url) is ErrorCode.TimeoutError
+    else:
+        feedback = ForeignFeedback()
+        timer = threading.Timer(0.5, feedback.cancel)
+        timer.start()
+        assert blocking.get(server.url, feedback=feedback) is ErrorCode.CanceledError
+    assert time.monotonic() - started < 1.5
+
+
 def test_waiting_for_a_device_can_be_cancelled(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     class NeverReady(QtCore.QIODevice):
         def isSequential(self) -> bool:

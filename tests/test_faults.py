@@ -174,6 +174,20 @@ FAULTS = [
         "'3, 5'",
     ),
     Fault(
+        "a length of 20 digits",
+        once(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nabc"),
+        NET,
+        Q.ProtocolFailure,
+        "which is no length",
+    ),
+    Fault(
+        "a length of 5000 digits",
+        once(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nabc"),
+        NET,
+        Q.ProtocolFailure,
+        "which is no length",
+    ),
+    Fault(
         "the same length twice",
         once(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc"),
         OK,
@@ -280,6 +294,7 @@ def test_fault(fault: Fault, blocking: BlockingNetworkRequest, serve: Callable[[
     blocking.setTimeout(fault.idle)
     deadline = 900 if fault.name == "endless drip" else 0
     blocking.setDeadline(deadline)
+    blocking.downloadProgress.connect(lambda done, total: None)
     started = time.monotonic()
     code = blocking.get(server.url + "/a?token=s3cret")
     seconds = time.monotonic() - started

@@ -119,6 +119,9 @@ def test_attributes(blocking: BlockingNetworkRequest, serve: Serve) -> None:
         ("café".encode("utf-16"), b"text/plain", "café"),
         (b"caf\xe9", b"text/plain", "caf�"),
         (b"caf\xc3\xa9", b"text/plain; charset=unheard-of", "café"),
+        (b"caf\xc3\xa9", b"text/plain; charset=idna", "café"),
+        (b"caf\xc3\xa9", b"text/plain; charset=undefined", "café"),
+        (b"caf\xc3\xa9", b"text/plain; charset=punycode", "café"),
         (b"caf\xc3\xa9", b"", "café"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from pathlib import Path
 from typing import Any, Callable
@@ -10,6 +11,7 @@ import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager
 from blocking_request.errors import QtNetworkError
+from blocking_request.exchange import Exchange
 from blocking_request.qt import QtCore, QtNetwork, enum_value
 
 from .servers.raw import Connection, Handler, RawServer, always, silence
@@ -226,6 +228,24 @@ def test_userinfo_becomes_basic_credentials_and_is_never_shown(blocking: Blockin
     assert "wrong" not in blocking.errorMessage()
     # and the next caller gets nothing of it
     assert blocking.get(f"{httpbin}/basic-auth/us er/p@ss") is ErrorCode.ServerExceptionError
+
+
+def test_userinfo_outside_latin_1_is_sent_as_utf_8(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """RFC 7617 section 2.1."""
+    server = serve(always())
+    assert blocking.get(f"http://us:пар@127.0.0.1:{server.port}/") is ErrorCode.NoError
+    assert fields(server.requests[0])[b"authorization"] == b"Basic " + base64.b64encode("us:пар".encode())
+
+
+def test_long_urls_are_not_kept(blocking: BlockingNetworkRequest) -> None:
+    import gc
+
+    for number in range(5):
+        url = "data:text/plain," + "x" * 100_000 + str(number)
+        assert blocking.get(url) is ErrorCode.NoError
+    blocking.get("nonsense:")
+    kept = [text for text in gc.get_objects() if isinstance(text, Exchange) and len(text.url) > 100_000]
+    assert kept == []
 
 
 def test_default_content_type_is_qts(blocking: BlockingNetworkRequest, serve: Serve) -> None:

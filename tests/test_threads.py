@@ -10,8 +10,9 @@ from typing import Any, Callable
 
 import pytest
 
-from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager
+from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, ReplyContent
 from blocking_request.engines.qt import QtEngine
+from blocking_request.engines.qt_worker import WorkerThread
 from blocking_request.exchange import Answer, Exchange, Mailbox
 from blocking_request.qt import QtCore, Signal, Slot
 
@@ -276,6 +277,66 @@ def test_the_lock_rule(serve: Serve) -> None:
         assert run.returncode == 0, run.stderr
 
 
+def interrupted_once(submit: Callable[..., None]) -> Callable[..., None]:
+    calls: list[None] = []
+
+    def interrupted(*arguments: Any) -> None:
+        calls.append(None)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        submit(*arguments)
+
+    return interrupted
+
+
+def test_ctrl_c_at_the_end_of_a_call_does_not_leave_the_object_busy(
+    blocking: BlockingNetworkRequest, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    server = serve(always(b"ok"))
+    with monkeypatch.context() as patch:
+        patch.setattr(ReplyContent, "_from_answer", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            blocking.get(server.url)
+    assert blocking.get(server.url) is ErrorCode.NoError
+
+
+def test_a_proxy_factory_that_lets_go_of_the_gil(serve: Serve) -> None:
+    """18 threads, and a factory of the application's, in Python, that sleeps: froze before it was asked one by one."""
+    proxy = serve(always(b"from the proxy"))
+    program = f"""
+import faulthandler, sys, threading, time
+faulthandler.dump_traceback_later(25, exit=True)
+from blocking_request import BlockingNetworkRequest
+from blocking_request.qt import QtCore, QtNetwork
+Proxy = QtNetwork.QNetworkProxy
+
+class Factory(QtNetwork.QNetworkProxyFactory):
+    def queryProxy(self, query=None):
+        time.sleep(0.001)
+        return [Proxy(Proxy.ProxyType.HttpProxy, "127.0.0.1", {proxy.port})]
+
+app = QtCore.QCoreApplication([])
+factory = Factory()
+QtNetwork.QNetworkProxyFactory.setApplicationProxyFactory(factory)
+bodies = []
+def work():
+    request = BlockingNetworkRequest()
+    for _ in range(20):
+        request.get("http://somewhere.invalid/")
+        bodies.append(request.reply().body)
+threads = [threading.Thread(target=work) for _ in range(18)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert bodies == [b"from the proxy"] * 360, set(bodies)
+QtNetwork.QNetworkProxyFactory.setApplicationProxyFactory(None)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
+    assert run.returncode == 0, run.stderr.decode()
+
+
 class TestWorkers:
     """The engine's own book-keeping."""
 
@@ -327,6 +388,47 @@ class TestWorkers:
         answer = mailbox.take(10)
         assert isinstance(answer, Answer)
         assert answer.failure is not None or answer.status == 200
+        engine.shutdown()
+
+    def test_a_thread_that_cannot_be_started_is_told_and_forgotten(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server = serve(always(b"ok"))
+        engine = QtEngine()
+        with monkeypatch.context() as patch:
+            patch.setattr(WorkerThread, "start", lambda self: None)  # what Qt does without memory, but for a warning
+            answer = self.start(engine, server.url).take(10)
+        assert isinstance(answer, Answer) and answer.failure is not None
+        assert "could not be started" in answer.failure.text
+        answer = self.start(engine, server.url).take(10)
+        assert isinstance(answer, Answer) and answer.status == 200
+        engine.shutdown()
+
+    @pytest.mark.parametrize("where", ["QtFlight", "thread"])
+    def test_an_interrupted_start_leaves_no_place_taken(
+        self, where: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupt(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        server = serve(always(b"ok"))
+        engine = QtEngine()
+        if where == "QtFlight":
+            self.start(engine, server.url).take(10)
+        for _ in range(10):
+            with monkeypatch.context() as patch:
+                if where == "thread":
+                    patch.setattr(WorkerThread, "__init__", interrupt)
+                else:
+                    patch.setattr(engine._workers[0], "submit", interrupted_once(engine._workers[0].submit))
+                with pytest.raises(KeyboardInterrupt):
+                    self.start(engine, server.url)
+            if where == "QtFlight":
+                self.start(engine, server.url).take(10)  # by then the interrupted one has been ended
+        for _ in range(6):
+            answer = self.start(engine, server.url).take(10)
+            assert isinstance(answer, Answer) and answer.status == 200
+        assert engine.worker_count() == 1
         engine.shutdown()
 
     def test_shutdown_answers_what_is_in_flight(self, serve: Serve) -> None:

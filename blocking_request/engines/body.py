@@ -205,11 +205,15 @@ def _decoders(field: bytes) -> list[_Decoder]:
     return [_decoder(coding) for coding in reversed(codings)]
 
 
+_MAXIMUM_DIGITS = 18
+"""As many as fit into the 64 bits that lengths have in Qt."""
+
+
 def _length(field: bytes) -> int:
-    if field.isdigit():
+    if field.isdigit() and len(field) <= _MAXIMUM_DIGITS:
         return int(field)
     lengths = {length.strip() for length in field.split(b",")}
     length = lengths.pop()
-    if lengths or not length.isdigit():
-        raise DamagedBody(f"Content-Length is {field.decode('latin-1')!r}, which is no length")
+    if lengths or not length.isdigit() or len(length) > _MAXIMUM_DIGITS:
+        raise DamagedBody(f"Content-Length is {field.decode('latin-1')[:40]!r}, which is no length")
     return int(length)

@@ -76,10 +76,19 @@ class QtEngine:
             self._adopt(app)
         flight = QtFlight(exchange, mailbox)
         worker, is_new = self._reserve(flight.origin, self._tls.key(flight))
-        flight.worker = worker
-        worker.submit(flight)
-        if is_new:
-            self._start_thread(worker)
+        try:
+            flight.worker = worker
+            worker.submit(flight)
+            if is_new:
+                self._start_thread(worker)
+        except BaseException:
+            # Ctrl-C, or no memory for a thread: the place on the worker must not stay taken.
+            if is_new:
+                self._give_up(worker)
+            else:
+                flight.worker = worker
+                flight.abort()
+            raise
         return flight
 
     def _reserve(self, origin: str, tls_key: int) -> tuple[Worker, bool]:
@@ -104,11 +113,21 @@ class QtEngine:
         give_to_cpp(thread)
         worker.thread = thread
         thread.start()
+        if not thread.isRunning() and not thread.isFinished():
+            # Qt could not make a thread, and says so on the error output only.
+            self._give_up(worker)
         with self._workers_guard:
             self._ending = [old for old in self._ending if old not in finished]
         for old in finished:
             if old.thread is not None:
                 delete_finished_thread(old.thread)
+
+    def _give_up(self, worker: Worker) -> None:
+        """Answer the jobs of a worker whose thread will never run."""
+        self.retire(worker)
+        worker.ended = True
+        text = "The network thread could not be started: the system has no memory or no thread left"
+        worker.fail_jobs(network_failure(QtNetworkError.UnknownNetworkError, text))
 
     def release(self, worker: Worker, origin: str) -> bool:
         """Give a connection back; True where a retired worker has served its last and should end."""

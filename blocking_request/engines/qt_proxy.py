@@ -9,6 +9,8 @@ choice to the socket, which asks the application's settings again. So where thos
 
 from __future__ import annotations
 
+import threading
+
 from ..qt import QtNetwork
 from ..trace import logger
 
@@ -19,6 +21,17 @@ _TCP_SOCKET = _Query.QueryType.TcpSocket
 _BUFFERED = [_Proxy(_Proxy.ProxyType.DefaultProxy)]
 _proxy_for_query = QtNetwork.QNetworkProxyFactory.proxyForQuery
 
+uses_system_configuration = QtNetwork.QNetworkProxyFactory.usesSystemConfiguration
+"""Whether the system's proxies are asked, by Qt's own code, and not a proxy or a factory of the application's."""
+
+lookups = threading.Lock()
+"""Held while a request is handed to Qt in an application with proxies of its own.
+
+Qt holds a lock of its own while it asks the application's proxy factory; PyQt holds the GIL while Qt wants that lock.
+A factory written in Python that lets go of the GIL (a sleep, a file) then freezes the process with the next thread that
+asks (5.15, 6.11). So only one of ours asks at a time.
+"""
+
 
 class BufferedDirect(QtNetwork.QNetworkProxyFactory):
     """Called by Qt in the worker's thread, once for each request."""
@@ -26,7 +39,8 @@ class BufferedDirect(QtNetwork.QNetworkProxyFactory):
     def queryProxy(self, query: _Query = _Query()) -> list[_Proxy]:  # noqa: B008
         try:
             proxies = _proxy_for_query(query)
-            if proxies[0].type() == _NO_PROXY:
+            # Only where Qt's own code answers the socket's question, too: see ``lookups``.
+            if proxies[0].type() == _NO_PROXY and uses_system_configuration():
                 query.setQueryType(_TCP_SOCKET)
                 if _proxy_for_query(query)[0].type() == _NO_PROXY:
                     return _BUFFERED

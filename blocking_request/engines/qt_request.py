@@ -14,8 +14,8 @@ from .. import messages
 from ..errors import ErrorCode, Failure, QtNetworkError, error_for_status, network_failure
 from ..exchange import Exchange
 from ..headers import DEFAULT_FIELDS, Fields, Pairs
-from ..qt import QT_VERSION, QtCore, QtNetwork, enum_value
-from ..urls import shown
+from ..qt import QT_VERSION, QtCore, QtNetwork, enum_value, has_tls
+from ..urls import CACHED_URL_LENGTH, shown
 from .body import BodyReader, DamagedBody
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
@@ -34,7 +34,7 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
     native: Optional[QtNetwork.QNetworkRequest] = exchange.native
     headers = exchange.headers
     if native is None:
-        if len(headers) == DEFAULT_FIELDS:
+        if len(headers) == DEFAULT_FIELDS and len(exchange.url) <= CACHED_URL_LENGTH:
             return _plain_request(exchange.url, headers)
         request = _Request(_prototype(headers[:DEFAULT_FIELDS]))
         headers = headers[DEFAULT_FIELDS:]
@@ -64,8 +64,9 @@ def _own(request: QtNetwork.QNetworkRequest) -> None:
 
 
 def _leave_identity(request: QtNetwork.QNetworkRequest) -> None:
-    """A client certificate was meant for the first origin only."""
-    if hasattr(QtNetwork, "QSslConfiguration"):
+    """A client certificate and the name the peer must prove were meant for the first origin only."""
+    if has_tls():
+        request.setPeerVerifyName("")
         configuration = request.sslConfiguration()
         if not configuration.localCertificate().isNull():
             configuration.setLocalCertificate(QtNetwork.QSslCertificate())

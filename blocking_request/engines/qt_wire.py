@@ -32,7 +32,7 @@ from ..qt import (
 from ..trace import logger
 from .body import DamagedBody, damaged
 from .qt_body import UploadDevice
-from .qt_proxy import BufferedDirect
+from .qt_proxy import BufferedDirect, lookups, uses_system_configuration
 from .qt_request import HTTP2, IDEMPOTENT_METHODS, REASON, STATUS, body_reader, header_fields, wire_failure
 
 if TYPE_CHECKING:
@@ -118,19 +118,11 @@ class Wire(QtCore.QObject):
             reply.abort()
 
     def _start(self, flight: QtFlight) -> None:
-        exchange, request = flight.exchange, flight.request
-        method, body = exchange.method, exchange.body
-        if method == "GET" and body is None:
-            reply = self._manager.get(request)
-        elif method == "HEAD" and body is None:
-            # sendCustomRequest(b"HEAD") waits on Qt 5 for a body that does not come.
-            reply = self._manager.head(request)
-        elif body is None and method in IDEMPOTENT_METHODS:
-            reply = self._manager.sendCustomRequest(request, method.encode("ascii"))
+        if uses_system_configuration():
+            reply = self._hand_over(flight)
         else:
-            device = UploadDevice(body or b"", flight.mailbox)
-            reply = self._manager.sendCustomRequest(request, method.encode("ascii"), device)
-            device.setParent(reply)
+            with lookups:
+                reply = self._hand_over(flight)
         assert reply is not None
         unmonitor(reply)
         if self._flights:
@@ -140,6 +132,21 @@ class Wire(QtCore.QObject):
         self._flights[address(reply)] = flight
         if self._watch_timer == 0:
             self._watch_timer = self.startTimer(WATCH_MS)
+
+    def _hand_over(self, flight: QtFlight) -> Optional[QtNetwork.QNetworkReply]:
+        exchange, request = flight.exchange, flight.request
+        method, body = exchange.method, exchange.body
+        if method == "GET" and body is None:
+            return self._manager.get(request)
+        if method == "HEAD" and body is None:
+            # sendCustomRequest(b"HEAD") waits on Qt 5 for a body that does not come.
+            return self._manager.head(request)
+        if body is None and method in IDEMPOTENT_METHODS:
+            return self._manager.sendCustomRequest(request, method.encode("ascii"))
+        device = UploadDevice(body or b"", flight.mailbox)
+        reply = self._manager.sendCustomRequest(request, method.encode("ascii"), device)
+        device.setParent(reply)
+        return reply
 
     @Slot()
     def _ready_read(self) -> None:

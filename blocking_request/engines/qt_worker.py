@@ -90,7 +90,7 @@ class Worker:
         if self.thread is not None:
             self.thread.quit()
 
-    def fail_jobs(self) -> None:
+    def fail_jobs(self, failure: Optional[Failure] = None) -> None:
         """Answer the jobs that no wire will serve any more."""
         while self.jobs:
             try:
@@ -99,7 +99,7 @@ class Worker:
                 return
             if not flight.ended:
                 flight.ended = True
-                answer = Answer(flight.exchange, failure=messages.application_ended(), engine="qt")
+                answer = Answer(flight.exchange, failure=failure or messages.application_ended(), engine="qt")
                 flight.mailbox.post(answer)
 
 

@@ -21,11 +21,20 @@ _TCP_SOCKET = _Query.QueryType.TcpSocket
 _BUFFERED = [_Proxy(_Proxy.ProxyType.DefaultProxy)]
 _proxy_for_query = QtNetwork.QNetworkProxyFactory.proxyForQuery
 
-uses_system_configuration = QtNetwork.QNetworkProxyFactory.usesSystemConfiguration
-"""Whether the system's proxies are asked, by Qt's own code, and not a proxy or a factory of the application's."""
+_uses_system_configuration = QtNetwork.QNetworkProxyFactory.usesSystemConfiguration
+
+
+def python_may_be_asked() -> bool:
+    """Whether the application's proxy factory may be one written in Python.
+
+    Qt does not give the factory out. But it can only be one if the application has its own proxies and there is a class
+    of factories in Python other than ours.
+    """
+    return not _uses_system_configuration() and len(QtNetwork.QNetworkProxyFactory.__subclasses__()) > 1
+
 
 lookups = threading.Lock()
-"""Held while a request is handed to Qt in an application with proxies of its own.
+"""Held while a request is handed to Qt and Python may be asked for the proxy.
 
 Qt holds a lock of its own while it asks the application's proxy factory; PyQt holds the GIL while Qt wants that lock.
 A factory written in Python that lets go of the GIL (a sleep, a file) then freezes the process with the next thread that
@@ -39,8 +48,8 @@ class BufferedDirect(QtNetwork.QNetworkProxyFactory):
     def queryProxy(self, query: _Query = _Query()) -> list[_Proxy]:  # noqa: B008
         try:
             proxies = _proxy_for_query(query)
-            # Only where Qt's own code answers the socket's question, too: see ``lookups``.
-            if proxies[0].type() == _NO_PROXY and uses_system_configuration():
+            # The socket's question comes in a thread of Qt's, where no lock of ours is held: see ``lookups``.
+            if proxies[0].type() == _NO_PROXY and not python_may_be_asked():
                 query.setQueryType(_TCP_SOCKET)
                 if _proxy_for_query(query)[0].type() == _NO_PROXY:
                     return _BUFFERED

@@ -32,7 +32,7 @@ from ..qt import (
 from ..trace import logger
 from .body import DamagedBody, damaged
 from .qt_body import UploadDevice
-from .qt_proxy import BufferedDirect, lookups, uses_system_configuration
+from .qt_proxy import BufferedDirect, lookups, python_may_be_asked
 from .qt_request import HTTP2, IDEMPOTENT_METHODS, REASON, STATUS, body_reader, header_fields, wire_failure
 
 if TYPE_CHECKING:
@@ -118,11 +118,11 @@ class Wire(QtCore.QObject):
             reply.abort()
 
     def _start(self, flight: QtFlight) -> None:
-        if uses_system_configuration():
-            reply = self._hand_over(flight)
-        else:
+        if python_may_be_asked():
             with lookups:
                 reply = self._hand_over(flight)
+        else:
+            reply = self._hand_over(flight)
         assert reply is not None
         unmonitor(reply)
         if self._flights:

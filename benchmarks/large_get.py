@@ -10,7 +10,7 @@ from .measure import bound, finish, show
 from .nginx import nginx
 
 SIZE = 256 << 20
-ROUNDS = 5
+ROUNDS = 9
 
 
 def child(name: str, url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from email.message import Message
@@ -34,6 +35,9 @@ _BYTE_ORDER_MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
+
+_NO_CHARSETS = frozenset(("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"))
+"""Codecs of Python's that no ``charset`` can mean; some of them know no replacement either."""
 
 _EMPTY = Answer(Exchange("GET", ""))
 
@@ -186,13 +190,7 @@ class ReplyContent:
 
         The encoding is the one given, else that of a byte order mark, else the charset of ``Content-Type``, else UTF-8.
         """
-        if encoding is not None:
-            return self.body.decode(encoding, errors="replace")
-        try:
-            return self.body.decode(self._encoding(), errors="replace")
-        except UnicodeError:
-            # Some codecs that a server may name ("idna") know no replacement.
-            return self.body.decode("utf-8", errors="replace")
+        return self.body.decode(encoding or self._encoding(), errors="replace")
 
     def json(self, **kwargs: Any) -> Any:
         """The body parsed as JSON (RFC 8259); keyword arguments go to ``json.loads``. Raises ValueError."""
@@ -209,7 +207,7 @@ class ReplyContent:
             "".encode(charset)
         except (LookupError, UnicodeError):
             return "utf-8"
-        return charset
+        return "utf-8" if codecs.lookup(charset).name in _NO_CHARSETS else charset
 
     # -- where it came from
 

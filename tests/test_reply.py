@@ -122,6 +122,8 @@ def test_attributes(blocking: BlockingNetworkRequest, serve: Serve) -> None:
         (b"caf\xc3\xa9", b"text/plain; charset=idna", "café"),
         (b"caf\xc3\xa9", b"text/plain; charset=undefined", "café"),
         (b"caf\xc3\xa9", b"text/plain; charset=punycode", "café"),
+        (b"caf\xc3\xa9 \\x", b"text/plain; charset=unicode_escape", "café \\x"),
+        (b"caf\xc3\xa9", b"text/plain; charset=rot13", "café"),
         (b"caf\xc3\xa9", b"", "café"),
     ],
 )

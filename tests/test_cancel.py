@@ -223,7 +223,7 @@ def test_deadline_counts_over_redirects(blocking: BlockingNetworkRequest, serve:
     blocking.setDeadline(450)
     started = time.monotonic()
     assert blocking.get(server.url) is ErrorCode.TimeoutError
-    assert 0.4 < time.monotonic() - started < 0.65
+    assert 0.4 < time.monotonic() - started < 1.0
     assert "deadline of 450 ms" in blocking.errorMessage()
     assert 2 <= len(blocking.reply().history()) <= 5
 

@@ -76,8 +76,8 @@ class QtEngine:
             self._adopt(app)
         flight = QtFlight(exchange, mailbox)
         worker, is_new = self._reserve(flight.origin, self._tls.key(flight))
+        flight.worker = worker
         try:
-            flight.worker = worker
             worker.submit(flight)
             if is_new:
                 self._start_thread(worker)
@@ -86,7 +86,6 @@ class QtEngine:
             if is_new:
                 self._give_up(worker)
             else:
-                flight.worker = worker
                 flight.abort()
             raise
         return flight
@@ -171,12 +170,7 @@ class QtEngine:
                 self._retire(worker)
         for worker in stale:
             worker.stop()
-        app.aboutToQuit.connect(  # type: ignore[call-arg]
-            self._application_quits, QtCore.Qt.ConnectionType.DirectConnection
-        )
-
-    def _application_quits(self) -> None:
-        self.shutdown()
+        app.aboutToQuit.connect(self.shutdown, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
 
     def shutdown(self) -> None:
         with self._workers_guard:

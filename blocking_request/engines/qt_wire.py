@@ -18,7 +18,7 @@ from .. import messages
 from ..errors import QtNetworkError, network_failure
 from ..exchange import Answer, Progress
 from ..qt import (
-    API,
+    QT_VERSION,
     QtCore,
     QtNetwork,
     Signal,
@@ -42,8 +42,8 @@ READ_BUFFER_BYTES = 1 << 22
 """How far Qt may read ahead. Without a limit it holds a large body twice and stalls other threads for seconds."""
 
 WATCH_MS = 10
-"""How long an exchange goes unwatched. Most end sooner, and are spared a connection and two slots. Until then a body
-fills the read buffer at most: a link faster than 3 Gbit/s waits for its first look."""
+"""How long an exchange goes unwatched. Most end sooner, and are spared a connection and two slots. Until then the body
+of one that is not alone fills the read buffer at most: on a link faster than 3 Gbit/s it waits for its first look."""
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two progress notices, as Qt has it."""
@@ -70,7 +70,7 @@ class Wire(QtCore.QObject):
         self._keep_the_lock_rule()
         self._manager.finished.connect(self._finished)
         self.wake.connect(self.drain, QtCore.Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
-        self._idle_timer = self.startTimer(worker.engine.idle_ms)
+        self.startTimer(worker.engine.idle_ms)
         self._watch_timer = 0
 
     def _keep_the_lock_rule(self) -> None:
@@ -208,7 +208,7 @@ class Wire(QtCore.QObject):
         has_body = exchange.method != "HEAD" and status not in (204, 304)
         if has_body and (failure is None or failure.error is QtNetworkError.RemoteHostClosedError):
             failure = reader.damage() or failure
-        if status is not None and status < 200 and API == "PyQt5":
+        if status is not None and status < 200 and QT_VERSION < (6,):
             # The final answer may still come on this connection, and would be taken for that of the next request.
             self._worker.engine.retire(self._worker)
         return Answer(

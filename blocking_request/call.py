@@ -12,7 +12,7 @@ from queue import Empty
 from typing import Optional, Protocol
 
 from . import messages, trace
-from .engines import Engine, Flight
+from .engines import Flight, choose
 from .errors import Failure
 from .exchange import Answer, Cancel, Exchange, Mailbox
 from .feedback import Feedback, FeedbackLike
@@ -46,9 +46,9 @@ class Call:
     """One call of one caller. ``cancel`` may be called from any thread, the rest is for the caller's."""
 
     def __init__(
-        self, engine: Engine, idle_ms: int, deadline_ms: int, audience: Audience, feedback: Optional[FeedbackLike]
+        self, engine: str, idle_ms: int, deadline_ms: int, audience: Audience, feedback: Optional[FeedbackLike]
     ) -> None:
-        """``idle_ms`` and ``deadline_ms``: 0 is none."""
+        """``engine``: its name, or "auto"; ``idle_ms`` and ``deadline_ms``: 0 is none."""
         self._engine = engine
         self._idle_ms = idle_ms
         self._deadline_ms = deadline_ms
@@ -100,11 +100,11 @@ class Call:
     def _exchange(self, exchange: Exchange) -> Answer:
         watchers = self._audience._watchers
         started = trace.exchange_started(exchange, watchers)
-        failure = self.ended_early() or self._engine.refusal(exchange)
-        if failure is not None:
-            answer = Answer(exchange, failure=failure)
+        engine = self.ended_early() or choose(exchange, self._engine)
+        if isinstance(engine, Failure):
+            answer = Answer(exchange, failure=engine)
         else:
-            flight = self._engine.start(exchange, self._mailbox)
+            flight = engine.start(exchange, self._mailbox)
             try:
                 answer = self._wait(flight, exchange)
             except BaseException:

@@ -18,6 +18,9 @@ from .errors import Failure
 from .headers import NO_FIELDS, Fields, Pairs
 from .urls import shown
 
+IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
+"""RFC 9110 section 9.2.2."""
+
 
 class Exchange(NamedTuple):
     """One request as a wire sends it and one answer: no redirects, no cookies, no retries (those are flows)."""

@@ -32,6 +32,7 @@ class NetworkAccessManager:
         self._timeout = DEFAULT_TIMEOUT_MS
         self._deadline = 0
         self._user_agent = DEFAULT_USER_AGENT
+        self._engine: Optional[str] = None
 
     @classmethod
     def instance(cls) -> NetworkAccessManager:
@@ -67,6 +68,20 @@ class NetworkAccessManager:
         """The ``User-Agent`` of requests that have none of their own."""
         return self._user_agent
 
+    def setEngine(self, engine: str) -> None:
+        """Set which wire serves: ``'qt'``, ``'urllib3'``, or ``'auto'``, which takes Qt unless it cannot or is slow.
+
+        Raises TypeError, ValueError.
+        """
+        self._engine = engines.checked_engine(engine)
+
+    def engine(self) -> str:
+        """Which wire serves; as long as none was set, what the environment variable ``BLOCKING_REQUEST_ENGINE`` says.
+
+        Raises ValueError where that is no engine.
+        """
+        return self._engine or engines.engine_of_environment()
+
     def blockingGet(
         self, request: RequestLike, forceRefresh: bool = False, feedback: Optional[FeedbackLike] = None
     ) -> ReplyContent:
@@ -94,7 +109,7 @@ class NetworkAccessManager:
         Happens by itself when the application quits and when the interpreter exits. May be called again; the next
         request starts anew.
         """
-        engines.choose().shutdown()
+        engines.shutdown()
 
 
 def checked_milliseconds(value: int, name: str) -> int:

@@ -7,6 +7,7 @@ from typing import Optional
 from urllib.parse import urlsplit
 
 from .errors import ErrorCode, Failure, QtNetworkError
+from .exchange import Exchange
 from .urls import shown
 
 _QT_TEXTS = {
@@ -48,6 +49,24 @@ def _standard_reason(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return f"status {status}"
+
+
+def connection_closed(exchange: Exchange, answered: bool) -> Failure:
+    """``answered``: whether the header of an answer has come."""
+    if answered:
+        text = "Connection closed"
+    elif exchange.body is not None:
+        text = f"Connection closed: the {exchange.method} was sent once, no answer came, and it is not sent again"
+    elif exchange.url.startswith("http:"):
+        text = "Connection closed without an answer; if the server expects TLS there, use https://"
+    else:
+        text = "Connection closed without an answer"
+    return Failure(ErrorCode.NetworkError, QtNetworkError.RemoteHostClosedError, text)
+
+
+def interim_status(status: int) -> Failure:
+    text = f"The connection ended with the interim status {status}, without a final answer"
+    return Failure(ErrorCode.NetworkError, QtNetworkError.ProtocolFailure, text)
 
 
 def canceled() -> Failure:

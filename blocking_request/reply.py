@@ -248,7 +248,7 @@ class ReplyContent:
         return False
 
     def engine(self) -> str:
-        """Which wire served: 'qt', or '' where nothing was sent."""
+        """Which wire served: 'qt' or 'urllib3'; '' where nothing was sent."""
         return self._answer.engine
 
     # -- a value

@@ -10,6 +10,7 @@ from typing import Optional, Union
 
 from . import engines, errors
 from .call import Call
+from .errors import QtNetworkError, network_failure
 from .exchange import Answer, Exchange
 from .feedback import FeedbackLike
 from .flows.redirects import follow_redirects
@@ -68,6 +69,7 @@ class BlockingNetworkRequest(QtCore.QObject):
         self._manager = manager if manager is not None else NetworkAccessManager.instance()
         self._timeout: Optional[int] = None
         self._deadline: Optional[int] = None
+        self._engine: Optional[str] = None
         self._reply = _EMPTY_REPLY
         self._busy = threading.Lock()
         self._call: Optional[Call] = None
@@ -184,6 +186,19 @@ class BlockingNetworkRequest(QtCore.QObject):
         """The total deadline in ms; 0 is none."""
         return self._manager.deadline() if self._deadline is None else self._deadline
 
+    def setEngine(self, engine: str) -> None:
+        """Set which wire serves this object's calls: ``'qt'``, ``'urllib3'``, or ``'auto'``.
+
+        ``'auto'`` takes Qt, unless there is no application, or the URL is https and this Qt has no TLS, or a body would
+        be slow (Qt 5). A wire that was named and cannot serve is a NetworkError that says why. Raises TypeError,
+        ValueError.
+        """
+        self._engine = engines.checked_engine(engine)
+
+    def engine(self) -> str:
+        """Which wire serves this object's calls: its own setting, else the manager's."""
+        return self._engine or self._manager.engine()
+
     # -- how it is done
 
     def _block(
@@ -208,7 +223,7 @@ class BlockingNetworkRequest(QtCore.QObject):
             self._reply = _EMPTY_REPLY
             try:
                 idle_ms = transfer_timeout(request) or self.timeout()
-                call = self._call = Call(engines.choose(), idle_ms, self.deadline(), self, feedback)
+                call = self._call = Call(self._usable_engine(), idle_ms, self.deadline(), self, feedback)
                 body = read_body(data, call.ended_early)
                 exchange = prepare(request, method, body, bool(force_refresh), self._manager.userAgent())
                 answer = call.run(follow_redirects(exchange, redirect_rules(request)))
@@ -225,6 +240,12 @@ class BlockingNetworkRequest(QtCore.QObject):
             self._call = None
             _blocked_requests.discard(self)
             self._busy.release()
+
+    def _usable_engine(self) -> str:
+        try:
+            return self.engine()
+        except ValueError as error:  # the environment's
+            raise Unsendable(network_failure(QtNetworkError.ProtocolInvalidOperationError, str(error))) from None
 
     def _progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
         return progress_teller(self, feedback)

@@ -13,13 +13,13 @@ for _name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
     os.environ.pop(_name, None)
     os.environ.pop(_name.upper(), None)
 
-from blocking_request import BlockingNetworkRequest
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager
 from blocking_request.qt import QtCore
 
 from .servers.httpbin_server import HttpbinServer
 from .servers.raw import Handler, RawServer
 
-ENGINES = ("qt",)
+ENGINES = ("qt", "urllib3")
 """Every behaviour test runs on each of these."""
 
 
@@ -30,9 +30,20 @@ def app() -> QtCore.QCoreApplication:
 
 
 @pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+def engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The engine that every request of the test takes which pins no other."""
+    manager = NetworkAccessManager.instance()
+    manager.setEngine(request.param)
+    yield request.param
+    manager.setEngine("auto")
+
+
+@pytest.fixture
+def on_qt() -> BlockingNetworkRequest:
+    """For what only Qt's wire can do."""
+    request = BlockingNetworkRequest()
+    request.setEngine("qt")
+    return request
 
 
 @pytest.fixture

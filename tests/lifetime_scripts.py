@@ -47,10 +47,12 @@ def in_flight(path: str, daemon: bool = True) -> threading.Thread:
 
 def no_application() -> None:
     request = BlockingNetworkRequest()
+    say(f"{request.get(URL).name} {request.reply().engine()}")
+    request.setEngine("qt")
     code = request.get(URL)
     say(f"{code.name}: {request.errorMessage()}")
     app = QtCore.QCoreApplication([])
-    say(request.get(URL).name)
+    say(f"{request.get(URL).name} {request.reply().engine()}")
     del app
 
 

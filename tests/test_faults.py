@@ -9,7 +9,7 @@ import gzip
 import socket
 import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, Optional
 
 import pytest
@@ -151,11 +151,7 @@ FAULTS = [
     Fault("status 99", once(b"HTTP/1.1 099 Hm\r\nContent-Length: 0\r\n\r\n"), NET, Q.ProtocolFailure, "status 99"),
     Fault("header without colon", then_silence(NO_COLON), NET, Q.ProtocolFailure, "a line without a colon", None),
     Fault("header without colon, then closes", once(NO_COLON), NET, Q.ProtocolFailure, "a line without a colon", None),
-    Fault("no header field at all", once(b"HTTP/1.0 200 OK\r\n\r\nhi"), OK, Q.NoError, "", b"hi")
-    if QT5
-    else Fault(
-        "no header field at all", once(b"HTTP/1.0 200 OK\r\n\r\nhi"), NET, Q.ProtocolFailure, "the header is empty"
-    ),
+    Fault("no header field at all", once(b"HTTP/1.0 200 OK\r\n\r\nhi"), OK, Q.NoError, "", b"hi"),
     Fault(
         "length is no number",
         once(b"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\nabc"),
@@ -289,7 +285,12 @@ INTERIM = [100, 102, 103]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_fault(fault: Fault, blocking: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]) -> None:
+def test_fault(
+    fault: Fault, engine: str, blocking: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]
+) -> None:
+    if fault.name == "no header field at all" and engine == "qt" and not QT5:
+        # Qt 6 drops a header it cannot read, and says nothing.
+        fault = replace(fault, code=NET, error=Q.ProtocolFailure, message="the header is empty", body=None)
     server = serve(fault.handler)
     blocking.setTimeout(fault.idle)
     deadline = 900 if fault.name == "endless drip" else 0
@@ -314,7 +315,7 @@ def test_fault(fault: Fault, blocking: BlockingNetworkRequest, serve: Callable[[
 
 @pytest.mark.parametrize("status", INTERIM)
 def test_interim_reply_is_skipped_or_told(
-    status: int, blocking: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]
+    status: int, engine: str, blocking: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]
 ) -> None:
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
@@ -326,6 +327,7 @@ def test_interim_reply_is_skipped_or_told(
     if code is OK:
         assert blocking.reply().body == b"final 1"
     else:
+        assert engine == "qt"
         assert QT5 and status != 100, "only Qt 5 takes interim replies for final ones"
         assert code is NET
         assert enum_value(blocking.reply().error()) == Q.ProtocolFailure
@@ -344,13 +346,18 @@ def test_interim_reply_is_skipped_or_told(
 def test_large_header_is_read_or_told(
     raw: bytes,
     make_handler: Callable[[bytes], Handler],
+    engine: str,
     blocking: BlockingNetworkRequest,
     serve: Callable[[Handler], RawServer],
 ) -> None:
     """Qt 5 reads headers of any size; Qt 6 drops one over 99 lines or 100 KB and says nothing, so we do."""
     server = serve(make_handler(raw))
     code = blocking.get(server.url)
-    if QT5:
+    if engine == "urllib3":
+        assert code is NET
+        assert enum_value(blocking.reply().error()) == Q.ProtocolFailure
+        assert "the header is larger than Python reads" in blocking.errorMessage()
+    elif QT5:
         assert code is OK and blocking.reply().body == b"hi"
         assert "Content-Length" in blocking.reply().headers
     else:

@@ -18,13 +18,17 @@ Serve = Callable[[Handler], RawServer]
 @pytest.mark.parametrize(
     "rest", [b"zz\r\nmore\r\n0\r\n\r\n", b"-4\r\nmore\r\n0\r\n\r\n", b"fffffffffffffffffff\r\nmore"]
 )
-def test_a_broken_chunk_size_looks_like_the_end(rest: bytes, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_a_broken_chunk_size_looks_like_the_end_to_qt(
+    rest: bytes, engine: str, blocking: BlockingNetworkRequest, serve: Serve
+) -> None:
     server = serve(once(CHUNKED + b"5\r\nhello\r\n" + rest))
-    assert blocking.get(server.url) is ErrorCode.NoError
-    assert blocking.reply().body == b"hello"
+    assert blocking.get(server.url) is (ErrorCode.NoError if engine == "qt" else ErrorCode.NetworkError)
+    assert blocking.reply().body == b"hello" or (engine == "urllib3" and blocking.reply().body.startswith(b"hello"))
 
 
-def test_a_reset_of_a_body_without_length_looks_like_the_end(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_a_reset_of_a_body_without_length_looks_like_the_end_to_qt(
+    engine: str, blocking: BlockingNetworkRequest, serve: Serve
+) -> None:
     def handle(connection: Connection) -> None:
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\n\r\nhello")
@@ -35,13 +39,13 @@ def test_a_reset_of_a_body_without_length_looks_like_the_end(blocking: BlockingN
     server = serve(handle)
     code = blocking.get(server.url)
     assert code in (ErrorCode.NoError, ErrorCode.NetworkError)
-    assert code is ErrorCode.NetworkError or blocking.reply().body in (b"", b"hello")
+    assert code is ErrorCode.NetworkError or (engine == "qt" and blocking.reply().body in (b"", b"hello"))
 
 
-def test_a_get_that_breaks_is_sent_again_by_qt(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_a_get_that_breaks_is_sent_again_by_qt(engine: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(lambda connection: connection.read_request() and None)
     assert blocking.get(server.url) is ErrorCode.NetworkError
-    assert 1 <= len(server.requests) <= 4
+    assert 1 <= len(server.requests) <= (4 if engine == "qt" else 1)
 
 
 def test_a_connection_closed_while_idle_is_noticed(blocking: BlockingNetworkRequest, serve: Serve) -> None:

@@ -34,7 +34,7 @@ def fields(request: bytes) -> dict[bytes, bytes]:
 # -- verbs
 
 
-def test_get(blocking: BlockingNetworkRequest, httpbin: str) -> None:
+def test_get(engine: str, blocking: BlockingNetworkRequest, httpbin: str) -> None:
     assert blocking.get(f"{httpbin}/get?a=1") is ErrorCode.NoError
     reply = blocking.reply()
     assert reply.statusCode() == 200
@@ -42,7 +42,7 @@ def test_get(blocking: BlockingNetworkRequest, httpbin: str) -> None:
     assert reply.json()["args"] == {"a": "1"}
     assert reply.url() == QtCore.QUrl(f"{httpbin}/get?a=1")
     assert reply.operation() == Operation.GetOperation
-    assert reply.engine() == "qt"
+    assert reply.engine() == engine
     assert reply.elapsed() > 0
     assert blocking.errorMessage() == reply.errorString() == ""
 
@@ -237,13 +237,13 @@ def test_userinfo_outside_latin_1_is_sent_as_utf_8(blocking: BlockingNetworkRequ
     assert fields(server.requests[0])[b"authorization"] == b"Basic " + base64.b64encode("us:пар".encode())
 
 
-def test_long_urls_are_not_kept(blocking: BlockingNetworkRequest) -> None:
+def test_long_urls_are_not_kept(on_qt: BlockingNetworkRequest) -> None:
     import gc
 
     for number in range(5):
         url = "data:text/plain," + "x" * 100_000 + str(number)
-        assert blocking.get(url) is ErrorCode.NoError
-    blocking.get("nonsense:")
+        assert on_qt.get(url) is ErrorCode.NoError
+    on_qt.get("nonsense:")
     kept = [text for text in gc.get_objects() if isinstance(text, Exchange) and len(text.url) > 100_000]
     assert kept == []
 
@@ -399,29 +399,37 @@ def test_body_reaches_the_server_at_most_once(
 # -- local schemes
 
 
-def test_local_schemes_are_read_with_get_only(blocking: BlockingNetworkRequest, tmp_path: Path) -> None:
+def test_local_schemes_are_read_with_get_only(on_qt: BlockingNetworkRequest, tmp_path: Path) -> None:
     path = tmp_path / "a file"
     path.write_bytes(b"local")
     url = QtCore.QUrl.fromLocalFile(str(path))
-    assert blocking.get(url) is ErrorCode.NoError
-    assert blocking.reply().body == b"local"
-    assert blocking.reply().statusCode() is None
-    assert blocking.get("data:text/plain;base64,aGVsbG8=") is ErrorCode.NoError
-    assert blocking.reply().text() == "hello"
-    for code in (blocking.head(url), blocking.put(url, b"overwritten"), blocking.deleteResource(url)):
+    assert on_qt.get(url) is ErrorCode.NoError
+    assert on_qt.reply().body == b"local"
+    assert on_qt.reply().statusCode() is None
+    assert on_qt.get("data:text/plain;base64,aGVsbG8=") is ErrorCode.NoError
+    assert on_qt.reply().text() == "hello"
+    for code in (on_qt.head(url), on_qt.put(url, b"overwritten"), on_qt.deleteResource(url)):
         assert code is ErrorCode.NetworkError
-    assert "can be read with GET only" in blocking.errorMessage()
+    assert "can be read with GET only" in on_qt.errorMessage()
     assert path.read_bytes() == b"local"
     path.unlink()
-    assert blocking.get(url) is ErrorCode.NetworkError
-    assert enum_value(blocking.reply().error()) == QtNetworkError.ContentNotFoundError
+    assert on_qt.get(url) is ErrorCode.NetworkError
+    assert enum_value(on_qt.reply().error()) == QtNetworkError.ContentNotFoundError
 
 
-def test_empty_local_file_is_no_error(blocking: BlockingNetworkRequest, tmp_path: Path) -> None:
+def test_empty_local_file_is_no_error(on_qt: BlockingNetworkRequest, tmp_path: Path) -> None:
     path = tmp_path / "empty"
     path.touch()
-    assert blocking.get(QtCore.QUrl.fromLocalFile(str(path))) is ErrorCode.NoError
-    assert blocking.reply().body == b""
+    assert on_qt.get(QtCore.QUrl.fromLocalFile(str(path))) is ErrorCode.NoError
+    assert on_qt.reply().body == b""
+
+
+def test_local_schemes_over_urllib3_are_refused_in_words(blocking: BlockingNetworkRequest) -> None:
+    blocking.setEngine("urllib3")
+    assert blocking.get("file:///etc/hostname") is ErrorCode.NetworkError
+    assert blocking.errorMessage().startswith(
+        "The urllib3 engine cannot read file: URLs, only Qt can: use setEngine('qt')"
+    )
 
 
 # -- the object

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Optional, Protocol
+import os
+from importlib import import_module
+from typing import Optional, Protocol, Union
 
 from ..errors import Failure
 from ..exchange import Exchange, Mailbox
+from ..qt import QT_VERSION
 
 
 class Flight(Protocol):
@@ -33,14 +36,63 @@ class Engine(Protocol):
         """End what is in flight and stop every worker; the next ``start`` begins anew."""
 
 
-_engine: Optional[Engine] = None
+AUTO = "auto"
+ENGINES = ("qt", "urllib3")
+ENVIRONMENT_VARIABLE = "BLOCKING_REQUEST_ENGINE"
+
+_engines: dict[str, Engine] = {}
 
 
-def choose() -> Engine:
-    """The engine that serves."""
-    global _engine
-    if _engine is None:
-        from .qt import engine
+def engine(name: str) -> Engine:
+    """The engine of that name, which all requests of the process share."""
+    found = _engines.get(name)
+    if found is None:
+        found = _engines[name] = import_module(f"{__name__}.{name}").engine
+    return found
 
-        _engine = engine
-    return _engine
+
+def choose(exchange: Exchange, wanted: str) -> Union[Engine, Failure]:
+    """The engine that serves the exchange, or why none can. ``wanted``: one of ``ENGINES`` or ``AUTO``."""
+    if wanted != AUTO:
+        pinned = engine(wanted)
+        return pinned.refusal(exchange) or pinned
+    first, second = ("urllib3", "qt") if _is_slow_on_qt(exchange) else ("qt", "urllib3")
+    preferred = engine(first)
+    refusal = preferred.refusal(exchange)
+    if refusal is None:
+        return preferred
+    other = engine(second)
+    other_refusal = other.refusal(exchange)
+    if other_refusal is None:
+        return other
+    # What Qt says is about the program, what urllib3 says about what the program could do without it.
+    return refusal if first == "qt" else other_refusal
+
+
+def _is_slow_on_qt(exchange: Exchange) -> bool:
+    """Qt 5 writes header and body apart, and each waits 40 ms for the server's kernel on a kept connection."""
+    return bool(exchange.body) and QT_VERSION < (6,)
+
+
+def checked_engine(name: str) -> str:
+    """Raises TypeError and ValueError for what is no engine."""
+    if not isinstance(name, str):
+        raise TypeError(f"an engine is named by a str, not {type(name).__name__}")
+    if name not in (AUTO, *ENGINES):
+        raise ValueError(f"there is no engine {name!r}: give 'auto', 'qt' or 'urllib3'")
+    return name
+
+
+def engine_of_environment() -> str:
+    """What ``BLOCKING_REQUEST_ENGINE`` says; raises ValueError where that is no engine."""
+    name = os.environ.get(ENVIRONMENT_VARIABLE, "") or AUTO
+    try:
+        return checked_engine(name)
+    except ValueError as error:
+        raise ValueError(f"The environment variable {ENVIRONMENT_VARIABLE} is wrong: {error}") from None
+
+
+def shutdown() -> None:
+    """Stop every worker of every engine; the next request starts anew."""
+    for running in list(_engines.values()):
+        running.shutdown()

@@ -205,6 +205,19 @@ def _decoders(field: bytes) -> list[_Decoder]:
     return [_decoder(coding) for coding in reversed(codings)]
 
 
+def is_chunked(transfer_encoding: Optional[bytes]) -> bool:
+    """Whether ``Transfer-Encoding`` (RFC 9112 section 6.1) frames the body by chunks.
+
+    Raises DamagedBody where it names a coding that no engine undoes: the body would be handed over coded.
+    """
+    if transfer_encoding is None:
+        return False
+    codings = [coding.strip().lower() for coding in transfer_encoding.split(b",")]
+    if any(coding not in (b"chunked", b"identity", b"") for coding in codings):
+        raise DamagedBody(f"Transfer-Encoding is {transfer_encoding.decode('latin-1')[:40]!r}, which cannot be undone")
+    return b"chunked" in codings
+
+
 _MAXIMUM_DIGITS = 18
 """As many as fit into the 64 bits that lengths have in Qt."""
 

@@ -16,7 +16,7 @@ from ..exchange import Exchange
 from ..headers import DEFAULT_FIELDS, Fields, Pairs
 from ..qt import QT_VERSION, QtCore, QtNetwork, enum_value, has_tls
 from ..urls import CACHED_URL_LENGTH, shown
-from .body import BodyReader, DamagedBody
+from .body import BodyReader, DamagedBody, is_chunked
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
@@ -24,9 +24,6 @@ _Request = QtNetwork.QNetworkRequest
 STATUS = _Attribute.HttpStatusCodeAttribute
 REASON = _Attribute.HttpReasonPhraseAttribute
 HTTP2 = _Attribute.Http2WasUsedAttribute
-
-IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
-"""RFC 9110 section 9.2.2."""
 
 
 def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
@@ -118,7 +115,7 @@ def body_reader(reply: QtNetwork.QNetworkReply, status: Optional[int], qt_pairs:
     """A reader for the reply's body. Raises DamagedBody where its length is none, or where the header was lost."""
     if status is not None:
         _check_header(qt_pairs)
-    chunked = reply.hasRawHeader(b"Transfer-Encoding")  # type: ignore[arg-type]
+    chunked = is_chunked(reply.rawHeader(b"Transfer-Encoding").data() or None)  # type: ignore[arg-type]
     length = b"" if chunked else reply.rawHeader(b"Content-Length").data()  # type: ignore[arg-type]
     encoding = reply.rawHeader(b"Content-Encoding").data() if decode else b""  # type: ignore[arg-type]
     return BodyReader(length or None, encoding)
@@ -147,17 +144,15 @@ def wire_failure(
         return messages.canceled()
     if status is not None and status < 200:
         # Qt 5 hands over the interim replies 102 and 103 as final ones.
-        text = f"The connection ended with the interim status {status}, without a final answer"
-        return network_failure(QtNetworkError.ProtocolFailure, text)
+        return messages.interim_status(status)
     if error == QtNetworkError.NoError or (status is not None and error == error_for_status(status)):
         return None
+    if error in (QtNetworkError.RemoteHostClosedError, QtNetworkError.ContentReSendError):
+        return messages.connection_closed(exchange, answered=status is not None)
     return _failure_for(exchange, error, error_string)
 
 
 def _failure_for(exchange: Exchange, error: int, error_string: str) -> Failure:
-    if error == QtNetworkError.ContentReSendError:
-        text = f"Connection closed: the {exchange.method} was sent once, no answer came, and it is not sent again"
-        return network_failure(QtNetworkError.RemoteHostClosedError, text)
     try:
         known = QtNetworkError(error)
     except ValueError:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Optional
 
 from .. import messages
 from ..errors import QtNetworkError, network_failure
-from ..exchange import Answer, Progress
+from ..exchange import IDEMPOTENT_METHODS, Answer, Progress
 from ..qt import (
     QT_VERSION,
     QtCore,
@@ -33,7 +33,7 @@ from ..trace import logger
 from .body import DamagedBody, damaged
 from .qt_body import UploadDevice
 from .qt_proxy import BufferedDirect, lookups, python_may_be_asked
-from .qt_request import HTTP2, IDEMPOTENT_METHODS, REASON, STATUS, body_reader, header_fields, wire_failure
+from .qt_request import HTTP2, REASON, STATUS, body_reader, header_fields, wire_failure
 
 if TYPE_CHECKING:
     from .qt_worker import QtFlight, Worker

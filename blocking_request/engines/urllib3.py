@@ -1,0 +1,194 @@
+"""The urllib3 engine: a thread for each exchange under way, used again and again, over connections that all share.
+
+It needs no application and no TLS in Qt.
+
+Rules of this file: the lock guards the lists; it is never held while Qt or urllib3 is called.
+"""
+
+from __future__ import annotations
+
+import atexit
+import http.client
+import os
+import threading
+from typing import Optional
+
+import urllib3
+
+from .. import messages
+from ..errors import Failure, QtNetworkError, network_failure
+from ..exchange import Exchange, Mailbox
+from ..qt import ApplicationReference, QtCore, application, application_reference, delete_finished_thread, give_to_cpp
+from .urllib3_pools import Pools
+from .urllib3_worker import Urllib3Flight, Worker, WorkerThread
+
+IDLE_MS = 60_000
+"""A worker that served nothing for this long ends."""
+
+SHUTDOWN_MS = 5_000
+"""How long a shutdown waits for a worker's thread."""
+
+
+class Urllib3Engine:
+    """Every method may be called from any thread."""
+
+    name = "urllib3"
+
+    def __init__(self, idle_ms: int = IDLE_MS) -> None:
+        self.idle_ms = idle_ms
+        self.pools = Pools()
+        self._workers_guard = threading.Lock()
+        self._idle: list[Worker] = []
+        self._busy: set[Worker] = set()
+        self._ending: list[Worker] = []
+        self._application: ApplicationReference = lambda: None
+        self._exiting = False
+        # Registered after PyQt was imported, so called before PyQt takes itself down.
+        atexit.register(self._exit)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget_after_fork)
+
+    def refusal(self, exchange: Exchange) -> Optional[Failure]:
+        if self._exiting:
+            return messages.application_ended()
+        if not exchange.url.startswith("http"):
+            scheme = exchange.url.partition(":")[0]
+            text = f"The urllib3 engine cannot read {scheme}: URLs, only Qt can: use setEngine('qt') or 'auto'"
+            return network_failure(QtNetworkError.ProtocolUnknownError, text)
+        if not _is_the_real_urllib3:
+            text = (
+                f"The module urllib3 {getattr(urllib3, '__version__', '')} is a fork that replaces it, as niquests "
+                "installs one, and the urllib3 engine cannot use it: install urllib3 itself, or use setEngine('qt')"
+            )
+            return network_failure(QtNetworkError.UnknownNetworkError, text)
+        return self.pools.refusal(exchange)
+
+    def start(self, exchange: Exchange, mailbox: Mailbox) -> Urllib3Flight:
+        app = application()
+        if app is not None and app is not self._application():
+            self._adopt(app)
+        worker, is_new = self._reserve()
+        flight = worker.flight = Urllib3Flight(exchange, mailbox, worker)
+        try:
+            worker.jobs.put(flight)
+            if is_new:
+                self._start_thread(worker)
+        except BaseException:
+            # Ctrl-C, or no memory for a thread.
+            flight.abort()
+            if is_new:
+                self._give_up(worker)
+            raise
+        return flight
+
+    def _reserve(self) -> tuple[Worker, bool]:
+        """A worker without an exchange; and whether it must be started."""
+        with self._workers_guard:
+            is_new = not self._idle
+            # The last to rest is the one whose thread is most likely awake.
+            worker = Worker(self) if is_new else self._idle.pop()
+            self._busy.add(worker)
+            return worker, is_new
+
+    def _start_thread(self, worker: Worker) -> None:
+        thread = WorkerThread(worker)
+        # Python's own would be deleted under our feet when the application is destroyed.
+        give_to_cpp(thread)
+        worker.thread = thread
+        thread.start()
+        if not thread.isRunning() and not thread.isFinished():
+            # Qt could not make a thread, and says so on the error output only.
+            self._give_up(worker)
+        self._delete_finished()
+
+    def _give_up(self, worker: Worker) -> None:
+        """Answer the jobs of a worker whose thread will never run."""
+        self.retire(worker)
+        text = "The network thread could not be started: the system has no memory or no thread left"
+        worker.fail_jobs(network_failure(QtNetworkError.UnknownNetworkError, text))
+
+    def _delete_finished(self) -> None:
+        with self._workers_guard:
+            finished = [old for old in self._ending if old.thread is None or old.thread.isFinished()]
+            self._ending = [old for old in self._ending if old not in finished]
+        for old in finished:
+            if old.thread is not None:
+                delete_finished_thread(old.thread)
+
+    def rest(self, worker: Worker) -> bool:
+        """Take a worker back whose exchange is done; False where it has been retired meanwhile and should end."""
+        with self._workers_guard:
+            worker.flight = None
+            if worker not in self._busy:
+                return False
+            self._busy.remove(worker)
+            self._idle.append(worker)
+            return True
+
+    def retire_if_idle(self, worker: Worker) -> bool:
+        """Retire a worker without an exchange; False where it is about to get one."""
+        with self._workers_guard:
+            if worker not in self._idle:
+                return False
+            self._retire(worker)
+            return True
+
+    def retire(self, worker: Worker) -> None:
+        """Give the worker no more exchanges."""
+        with self._workers_guard:
+            self._retire(worker)
+
+    def _retire(self, worker: Worker) -> None:
+        if worker in self._idle:
+            self._idle.remove(worker)
+        elif worker in self._busy:
+            self._busy.remove(worker)
+        else:
+            return
+        # A QThread object that is dropped while its thread runs takes the process down.
+        self._ending.append(worker)
+
+    def _adopt(self, app: QtCore.QCoreApplication) -> None:
+        with self._workers_guard:
+            if self._application() is app:
+                return
+            self._application = application_reference(app)
+        app.aboutToQuit.connect(self.shutdown, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
+
+    def shutdown(self) -> None:
+        with self._workers_guard:
+            for worker in [*self._idle, *self._busy]:
+                self._retire(worker)
+            ending = list(self._ending)
+        for worker in ending:
+            worker.stop()
+        for worker in ending:
+            if worker.thread is not None:
+                worker.thread.wait(SHUTDOWN_MS)
+        self._delete_finished()
+        self.pools.clear()
+
+    def _exit(self) -> None:
+        self._exiting = True
+        self.shutdown()
+
+    def _forget_after_fork(self) -> None:
+        """In a forked child the threads do not exist and the connections are the parent's: leave them alone for good."""
+        _forgotten.extend((*self._idle, *self._busy, *self._ending, self.pools))
+        self._workers_guard = threading.Lock()
+        self._idle, self._busy, self._ending = [], set(), []
+        self.pools = Pools()
+
+    def worker_count(self) -> int:
+        """How many threads there are that take exchanges or do one."""
+        with self._workers_guard:
+            return len(self._idle) + len(self._busy)
+
+
+_forgotten: list[object] = []
+
+_is_the_real_urllib3 = issubclass(urllib3.HTTPConnectionPool.ConnectionCls, http.client.HTTPConnection)
+"""The fork's connections are none of http.client's."""
+
+engine = Urllib3Engine()
+"""The one that all requests of the process share."""

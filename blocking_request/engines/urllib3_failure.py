@@ -1,0 +1,88 @@
+"""What went wrong on urllib3's wire, in the errors and the words that Qt has for it."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Optional
+
+from urllib3 import exceptions
+
+from .. import messages
+from ..errors import ErrorCode, Failure, QtNetworkError, network_failure
+from ..exchange import Exchange
+from .urllib3_connection import HeaderLost
+
+_CLOSED = (
+    http.client.RemoteDisconnected,
+    http.client.IncompleteRead,
+    http.client.BadStatusLine,
+    HeaderLost,
+    ConnectionResetError,
+    ConnectionAbortedError,
+    BrokenPipeError,
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
+)
+
+_LOW_STATUS = re.compile(r"HTTP/1\.[0-9] +(0?[0-9]{1,2})( [^\r\n]*)?\r?\n")
+
+
+def wire_failure(error: BaseException, exchange: Exchange, answered: bool) -> Failure:
+    """``answered``: whether the header of an answer has come."""
+    causes = list(_causes(error))
+    for kind, qt_error in _NETWORK_ERRORS:
+        if any(isinstance(cause, kind) for cause in causes):
+            return _failure(qt_error, exchange)
+    for cause in causes:
+        if isinstance(cause, http.client.BadStatusLine):
+            low = _LOW_STATUS.match(str(cause.args[0]) if cause.args else "")
+            if low:
+                return messages.interim_status(int(low[1]))
+        if isinstance(cause, _CLOSED):
+            return messages.connection_closed(exchange, answered)
+        if isinstance(cause, http.client.HTTPException):
+            text = "Data corrupted: the header is larger than Python reads (100 lines, 64 KB each)"
+            return network_failure(QtNetworkError.ProtocolFailure, text)
+    for cause in reversed(causes):
+        if isinstance(cause, OSError) and cause.strerror:
+            return network_failure(QtNetworkError.UnknownNetworkError, cause.strerror)
+    return network_failure(QtNetworkError.UnknownNetworkError, f"The exchange failed: {causes[-1]!r}")
+
+
+_NETWORK_ERRORS: tuple[tuple[type[BaseException], QtNetworkError], ...] = (
+    (socket.gaierror, QtNetworkError.HostNotFoundError),
+    (exceptions.LocationParseError, QtNetworkError.HostNotFoundError),
+    (ConnectionRefusedError, QtNetworkError.ConnectionRefusedError),
+    (exceptions.TimeoutError, QtNetworkError.TimeoutError),
+)
+
+
+def _failure(error: QtNetworkError, exchange: Exchange) -> Failure:
+    text = messages.error_text(error, exchange.url) or error.name
+    code = ErrorCode.TimeoutError if error is QtNetworkError.TimeoutError else ErrorCode.NetworkError
+    return Failure(code, error, text)
+
+
+def broke_unanswered(error: BaseException) -> bool:
+    """Whether the connection ended before the first byte of the answer."""
+    unanswered = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)
+    return any(isinstance(cause, unanswered) for cause in _causes(error))
+
+
+def internal_error(error: BaseException) -> Failure:
+    return network_failure(QtNetworkError.UnknownNetworkError, f"Internal error: {error!r}")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what it was made of or came from."""
+    following: Optional[BaseException] = error
+    seen: set[int] = set()
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        yield following
+        inner = [argument for argument in following.args if isinstance(argument, BaseException)]
+        following = inner[0] if inner else following.__cause__ or following.__context__

@@ -1,0 +1,241 @@
+"""One exchange over urllib3, in the thread of a worker: no redirects, no retries, no cookies, no decoding of its own.
+
+urllib3 connects, speaks TLS, keeps the connections and writes the request. The body is read from http.client's response
+as it arrives; urllib3's own reading waits until a whole block is there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import cache, partial
+from typing import Any, Optional
+from urllib.parse import urlsplit
+
+from urllib3.util import Timeout
+
+from .. import messages
+from ..errors import Failure
+from ..exchange import IDEMPOTENT_METHODS, Answer, Exchange, Mailbox, Progress
+from ..headers import Fields
+from ..qt import QtCore
+from ..trace import logger
+from ..urls import shown
+from .body import BodyReader, DamagedBody, damaged, is_chunked
+from .urllib3_connection import Grip, Response, gripping, header_pairs
+from .urllib3_failure import broke_unanswered, internal_error, wire_failure
+from .urllib3_pools import Pools
+
+CONNECT_SECONDS = 30.0
+"""How long connecting to one address may take, as Qt has it. It goes on by itself where the caller has left."""
+
+CHUNK_BYTES = 1 << 18
+PIECE_BYTES = 1 << 16
+
+PROGRESS_INTERVAL = 0.1
+"""Seconds between two progress notices, as Qt has it."""
+
+
+def carry_out(exchange: Exchange, mailbox: Mailbox, grip: Grip, pools: Pools) -> Answer:
+    """Do the exchange and tell what came of it; raises nothing."""
+    try:
+        answer = _Passage(exchange, mailbox, grip, pools).run()
+        if answer is None:
+            # A kept connection was closed by the server as we sent.
+            grip.wants_fresh = True
+            answer = _Passage(exchange, mailbox, grip, pools).run()
+        assert answer is not None
+        return answer
+    except BaseException as error:
+        logger.error("an exchange failed in the network thread", exc_info=error)
+        grip.abort()
+        return Answer(exchange, failure=internal_error(error), engine="urllib3")
+
+
+class _Passage:
+    """One way there and back."""
+
+    def __init__(self, exchange: Exchange, mailbox: Mailbox, grip: Grip, pools: Pools) -> None:
+        self._exchange = exchange
+        self._mailbox = mailbox
+        self._grip = grip
+        self._pools = pools
+        self._pooled: Any = None
+        """urllib3's response, which has the connection."""
+        self._reader: Optional[BodyReader] = None
+        self._progress_due = 0.0
+        grip.response = None
+
+    def run(self) -> Optional[Answer]:
+        """The answer; None where the request may be, and should be, sent once more."""
+        grip = self._grip
+        failure: Optional[Failure] = None
+        try:
+            with gripping(grip):
+                if not grip.aborted:
+                    self._pooled = self._send()
+                    self._read_body()
+        except Exception as error:
+            if self._may_be_repeated(error):
+                grip.release()
+                return None
+            failure = self._failure(error)
+        if failure is None and self._has_body():
+            assert self._reader is not None or grip.aborted
+            failure = self._reader.damage() if self._reader is not None else None
+        self._let_go(failure)
+        if grip.aborted:
+            failure = messages.canceled()
+        return self._answer(failure)
+
+    def _send(self) -> Any:
+        """Returns urllib3's response when the header is there, its body unread."""
+        exchange, grip = self._exchange, self._grip
+        parts = urlsplit(exchange.url)
+        manager = self._pools.manager(exchange)
+        pool = manager.connection_from_host(parts.hostname, parts.port, parts.scheme)
+        grip.target = request_target(exchange.url)
+        return pool.urlopen(
+            exchange.method,
+            request_target(shown(exchange.url)),  # what urllib3 logs
+            body=None if exchange.body is None else self._pieces(exchange.body),  # type: ignore[arg-type]
+            headers=request_headers(exchange),  # type: ignore[arg-type]
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            timeout=_TIMEOUT,
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _pieces(self, body: bytes) -> Iterator[memoryview]:
+        mailbox, view = self._mailbox, memoryview(body)
+        for start in range(0, len(view), PIECE_BYTES):
+            piece = view[start : start + PIECE_BYTES]
+            yield piece
+            mailbox.touch()
+            if mailbox.wants_progress:
+                mailbox.report(Progress(True, start + len(piece), len(view)))
+
+    def _open_reader(self, response: Response) -> BodyReader:
+        """Raises DamagedBody where the length is none."""
+        fields = _fields(response)
+        chunked = is_chunked(fields.value(b"transfer-encoding"))
+        length = None if chunked else fields.value(b"content-length")
+        encoding = fields.value(b"content-encoding") if self._exchange.decode else None
+        return BodyReader(length, encoding or b"")
+
+    def _read_body(self) -> None:
+        response = self._grip.response
+        assert response is not None
+        reader = self._reader = self._open_reader(response)
+        self._mailbox.touch()
+        if not self._has_body():
+            return
+        while reader.wire_bytes != reader.total_bytes:
+            chunk = response.read1(CHUNK_BYTES)
+            if not chunk:
+                return
+            reader.feed(chunk)
+            self._mailbox.touch()
+            if self._mailbox.wants_progress and not 300 <= response.status < 400:
+                self._report(reader)
+
+    def _has_body(self) -> bool:
+        response = self._grip.response
+        return response is not None and self._exchange.method != "HEAD" and response.status not in (204, 304)
+
+    def _report(self, reader: BodyReader) -> None:
+        now = time.monotonic()
+        if now >= self._progress_due:
+            self._progress_due = now + PROGRESS_INTERVAL
+            self._mailbox.report(Progress(False, reader.wire_bytes, reader.total_bytes))
+
+    def _may_be_repeated(self, error: Exception) -> bool:
+        """RFC 9110 section 9.2.2 allows it; a body reaches the server at most once all the same."""
+        exchange, grip = self._exchange, self._grip
+        if grip.aborted or not grip.reused or grip.response is not None or exchange.body is not None:
+            return False
+        return exchange.method in IDEMPOTENT_METHODS and broke_unanswered(error)
+
+    def _failure(self, error: Exception) -> Failure:
+        if isinstance(error, DamagedBody):
+            return damaged(str(error))
+        response = self._grip.response
+        if response is not None and self._reader is None:
+            # urllib3 did not like the header; what is wrong with it is told in our words where we know.
+            try:
+                self._open_reader(response)
+            except DamagedBody as worse:
+                return damaged(str(worse))
+        if self._reader is not None and self._reader.total_bytes >= 0:
+            damage = self._reader.damage()
+            if damage is not None:
+                return damage
+        return wire_failure(error, self._exchange, answered=response is not None)
+
+    def _let_go(self, failure: Optional[Failure]) -> None:
+        """Give the connection back to its pool, closed where another exchange cannot use it."""
+        reusable = self._grip.release() and failure is None
+        pooled, response = self._pooled, self._grip.response
+        if pooled is None:
+            return  # urllib3 has seen to it
+        if reusable and response is not None and response.status >= 200:
+            response.close()
+        else:
+            pooled.close()
+        pooled.release_conn()
+
+    def _answer(self, failure: Optional[Failure]) -> Answer:
+        response, reader = self._grip.response, self._reader
+        if response is None:
+            return Answer(self._exchange, failure=failure, engine="urllib3")
+        if failure is None and response.status < 200:
+            failure = messages.interim_status(response.status)
+        return Answer(
+            self._exchange,
+            response.status,
+            response.reason,
+            _fields(response),
+            b"" if reader is None else reader.content(),
+            failure,
+            "urllib3",
+            wire_bytes=0 if reader is None else reader.wire_bytes,
+            total_bytes=-1 if reader is None else reader.total_bytes,
+        )
+
+
+_TIMEOUT = Timeout(connect=CONNECT_SECONDS, read=None)
+
+
+def _fields(response: Response) -> Fields:
+    return Fields(partial(header_pairs, response.header_lines))
+
+
+def request_target(url: str) -> str:
+    """The path and query of a URL, as they are sent (RFC 9112 section 3.2.1)."""
+    rest = url.partition("#")[0].partition("://")[2]
+    for position, character in enumerate(rest):
+        if character in "/?":
+            return rest[position:] if character == "/" else "/" + rest[position:]
+    return "/"
+
+
+def request_headers(exchange: Exchange) -> dict[str, bytes]:
+    """The header fields that are sent, those among them that Qt adds by itself."""
+    headers = {name.decode("latin-1"): value for name, value in exchange.headers}
+    names = {name.lower() for name in headers}
+    if "accept-language" not in names:
+        headers["Accept-Language"] = _accept_language()
+    if "connection" not in names:
+        headers["Connection"] = b"Keep-Alive"
+    return headers
+
+
+@cache
+def _accept_language() -> bytes:
+    """What Qt sends: a server must not answer in another language to another wire."""
+    locale = QtCore.QLocale.system().name().replace("_", "-")
+    if locale == "C":
+        return b"en,*"
+    return f"{locale},*".encode() if locale.startswith("en-") else f"{locale},en,*".encode()

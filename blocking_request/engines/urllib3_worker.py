@@ -1,0 +1,106 @@
+"""A worker thread of the urllib3 engine: does one exchange after another.
+
+Rules of this file: other threads put flights into ``Worker.jobs`` and abort their grips, and touch nothing else.
+"""
+
+from __future__ import annotations
+
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Optional
+
+from .. import messages
+from ..errors import Failure, QtNetworkError, network_failure
+from ..exchange import Answer, Exchange, Mailbox
+from ..qt import ApplicationReference, QtCore, application, application_reference
+from ..trace import logger
+from .urllib3_connection import Grip
+from .urllib3_wire import carry_out
+
+if TYPE_CHECKING:
+    from .urllib3 import Urllib3Engine
+
+
+class Urllib3Flight:
+    """An exchange on urllib3's wire. ``abort`` and ``lost`` may be called from any thread."""
+
+    def __init__(self, exchange: Exchange, mailbox: Mailbox, worker: Worker) -> None:
+        self.exchange = exchange
+        self.mailbox = mailbox
+        self.grip = Grip()
+        self._worker = worker
+        app = application()
+        self._application: Optional[ApplicationReference] = None if app is None else application_reference(app)
+
+    def abort(self) -> None:
+        self.grip.abort()
+
+    def lost(self) -> Optional[Failure]:
+        if self._application is not None and self._application() is None:
+            return messages.application_ended()
+        thread = self._worker.thread
+        if thread is not None and thread.isFinished():
+            return network_failure(QtNetworkError.UnknownNetworkError, "The network thread has ended")
+        return None
+
+    def end_unserved(self, failure: Failure) -> None:
+        self.mailbox.post(Answer(self.exchange, failure=failure, engine="urllib3"))
+
+
+class Worker:
+    """What other threads know of a worker."""
+
+    def __init__(self, engine: Urllib3Engine) -> None:
+        self.engine = engine
+        self.jobs: SimpleQueue[Optional[Urllib3Flight]] = SimpleQueue()
+        """None: the thread is to end."""
+        self.flight: Optional[Urllib3Flight] = None
+        self.thread: Optional[WorkerThread] = None
+
+    def stop(self) -> None:
+        """Have the thread end; what is in flight is cancelled."""
+        self.jobs.put(None)
+        flight = self.flight
+        if flight is not None:
+            flight.abort()
+
+    def fail_jobs(self, failure: Failure) -> None:
+        """Answer what no thread will serve any more."""
+        while True:
+            try:
+                flight = self.jobs.get_nowait()
+            except Empty:
+                return
+            if flight is not None:
+                flight.end_unserved(failure)
+
+
+class WorkerThread(QtCore.QThread):
+    """Runs without an event loop, and so without an application."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def run(self) -> None:
+        worker = self._worker
+        try:
+            while self._serve_one(worker):
+                pass
+        except BaseException:  # what leaves a virtual method ends the process
+            logger.exception("a network thread failed")
+        finally:
+            worker.engine.retire(worker)
+            worker.fail_jobs(messages.canceled())
+
+    def _serve_one(self, worker: Worker) -> bool:
+        try:
+            flight = worker.jobs.get(timeout=worker.engine.idle_ms / 1000)
+        except Empty:
+            return not worker.engine.retire_if_idle(worker)
+        if flight is None:
+            return False
+        answer = carry_out(flight.exchange, flight.mailbox, flight.grip, worker.engine.pools)
+        # Idle before the caller wakes: its next request finds this worker.
+        goes_on = worker.engine.rest(worker)
+        flight.mailbox.post(answer)
+        return goes_on

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Optional, Union
 
 from .errors import Failure
 from .headers import NO_FIELDS, Fields, Pairs
+from .tls import LazySession, TlsSettings
 from .urls import shown
 
 IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
@@ -37,6 +38,8 @@ class Exchange(NamedTuple):
     """Undo the content coding; False where the caller asked for one by a header of their own, as Qt has it."""
     keeps_identity: bool = True
     """False once a redirect has left the first origin: the caller's client certificate stays behind."""
+    tls: Optional[TlsSettings] = None
+    """None: as the engine has it by itself."""
     redirects: int = 0
     """How many redirects led to this exchange."""
 
@@ -59,6 +62,8 @@ class Answer(NamedTuple):
     """Bytes of the body as they came, before the content coding was undone."""
     total_bytes: int = -1
     """What ``Content-Length`` promised, -1 where it did not."""
+    tls: Optional[LazySession] = None
+    """None where no TLS was spoken."""
     history: tuple[Any, ...] = ()
     """The answers that redirected to this one, oldest first."""
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Optional
 
 from . import engines
 from .feedback import FeedbackLike
+from .flows.tls import Ask as SslErrorHandler
 from .preparation import Data, RequestLike
 from .reply import ReplyContent
+from .tls import TlsSettings
 from .version import VERSION
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ class NetworkAccessManager:
         self._deadline = 0
         self._user_agent = DEFAULT_USER_AGENT
         self._engine: Optional[str] = None
+        self._tls_settings: Optional[TlsSettings] = None
+        self._ssl_error_handler: Optional[SslErrorHandler] = None
 
     @classmethod
     def instance(cls) -> NetworkAccessManager:
@@ -81,6 +85,36 @@ class NetworkAccessManager:
         Raises ValueError where that is no engine.
         """
         return self._engine or engines.engine_of_environment()
+
+    def setTlsSettings(self, tlsSettings: Optional[TlsSettings]) -> None:
+        """Set whom TLS connections trust and who we are on them; None is what the engine has by itself.
+
+        A request's own QSslConfiguration goes before it. Raises TypeError.
+        """
+        if tlsSettings is not None and not isinstance(tlsSettings, TlsSettings):
+            raise TypeError(f"tlsSettings must be TlsSettings or None, not {type(tlsSettings).__name__}")
+        self._tls_settings = tlsSettings
+
+    def tlsSettings(self) -> Optional[TlsSettings]:
+        """Whom TLS connections trust, or None."""
+        return self._tls_settings
+
+    def setSslErrorHandler(self, handler: Optional[SslErrorHandler]) -> None:
+        """Set who is asked when a server's certificate is not accepted; None, the default, is nobody.
+
+        ``handler(errors, chain)`` is called in the thread of the blocked caller, with the list of TlsErrors and the
+        list of the server's Certificates, its own first. It returns those of the errors that are accepted, or None. If
+        all are, the request goes on, over a connection of its own; if not, it ends in a NetworkError. It is asked anew
+        for each call; what is to be accepted for good belongs into ``TlsSettings.ignoredErrors``. What it raises ends
+        the call and goes to the caller. Raises TypeError.
+        """
+        if handler is not None and not callable(handler):
+            raise TypeError(f"an SSL error handler must be callable, {type(handler).__name__} is not")
+        self._ssl_error_handler = handler
+
+    def sslErrorHandler(self) -> Optional[SslErrorHandler]:
+        """Who is asked when a server's certificate is not accepted, or None."""
+        return self._ssl_error_handler
 
     def blockingGet(
         self, request: RequestLike, forceRefresh: bool = False, feedback: Optional[FeedbackLike] = None

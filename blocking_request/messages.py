@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Optional
 from urllib.parse import urlsplit
 
+from .certificate import Certificate
 from .errors import ErrorCode, Failure, QtNetworkError
 from .exchange import Exchange
+from .tls import TlsError
 from .urls import shown
 
 _QT_TEXTS = {
@@ -49,6 +52,68 @@ def _standard_reason(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return f"status {status}"
+
+
+def certificate_refused(errors: Iterable[TlsError]) -> Failure:
+    text = "SSL handshake failed: " + "; ".join(error.text() for error in errors)
+    return _handshake_failed(text)
+
+
+def fingerprint_refused(certificate: Optional[Certificate]) -> Failure:
+    found = "none" if certificate is None else certificate.fingerprint()
+    return _handshake_failed(f"SSL handshake failed: the certificate's fingerprint is {found}, which is not pinned")
+
+
+def tls_unusable(text: str) -> Failure:
+    return _handshake_failed(f"SSL handshake failed: {text}")
+
+
+def handshake_failed(reason: str, shows_certificate: bool) -> Failure:
+    """``reason``: OpenSSL's words for it; ``shows_certificate``: whether the client has one."""
+    reason = reason.lower().replace("_", " ")
+    text = next((text for words, text in _HANDSHAKE_TEXTS if any(word in reason for word in words)), reason)
+    if any(word in reason for word in _CERTIFICATE_ALERTS):
+        given = "did not accept the client certificate" if shows_certificate else "refused the handshake"
+        text = f"the server {given} ({reason.rpartition('alert ')[2].partition(' (')[0]})"
+    elif "alert handshake failure" in reason and not shows_certificate:
+        text += "; it may want a client certificate, and none was given"
+    return _handshake_failed(f"SSL handshake failed: {text}" if text else "SSL handshake failed")
+
+
+_HANDSHAKE_TEXTS = (
+    (("certificate required",), "the server wants a client certificate, and none was given"),
+    (("handshake failure",), "the server refused the handshake"),
+    (
+        (
+            "alert protocol version",
+            "unsupported protocol",
+            "no protocols available",
+            "wrong ssl version",
+            "legacy sigalg",
+        ),
+        "the server speaks no version of TLS that is allowed here",
+    ),
+    (
+        ("wrong version number", "http request", "record layer failure", "packet length too long", "unknown protocol"),
+        "the server does not speak TLS there; if it speaks plain HTTP, use http://",
+    ),
+    (("key values mismatch",), "the client key does not belong to the client certificate"),
+)
+
+_CERTIFICATE_ALERTS = (
+    "alert unknown ca",
+    "alert bad certificate",
+    "alert certificate unknown",
+    "alert certificate expired",
+    "alert certificate revoked",
+    "alert unsupported certificate",
+    "alert access denied",
+    "alert decrypt error",
+)
+
+
+def _handshake_failed(text: str) -> Failure:
+    return Failure(ErrorCode.NetworkError, QtNetworkError.SslHandshakeFailedError, text)
 
 
 def connection_closed(exchange: Exchange, answered: bool) -> Failure:

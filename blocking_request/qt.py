@@ -97,10 +97,21 @@ def delete_at_thread_end(qobject: QtCore.QObject) -> None:
         qobject.deleteLater()
 
 
+def free_thread(thread: QtCore.QThread) -> None:
+    """Give a new QThread to C++, and to no thread: whoever finds it finished may delete it. Called by its maker.
+
+    An object that lives in a thread can be deleted there only: ``sip.delete`` elsewhere leaves it to that thread, whose
+    end then deletes it when its wrapper is no more (symptom: a crash in ``~sipQThread``; 5.15, 6.11).
+    """
+    give_to_cpp(thread)
+    thread.moveToThread(None)
+
+
 def delete_finished_thread(thread: QtCore.QThread) -> None:
-    """Delete a QThread that was given to C++ and has finished, or is about to."""
+    """Delete a QThread that was freed and has finished, or is about to. Called by one thread only."""
     # A finishing thread is finished for isFinished() and still waited for, under the GIL, by the destructor.
     if thread.wait():
+        thread.moveToThread(QtCore.QThread.currentThread())
         sip.delete(thread)
 
 

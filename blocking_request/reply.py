@@ -10,11 +10,13 @@ from functools import cached_property
 from itertools import count
 from typing import Any, Callable, NoReturn, Optional, Union
 
+from .certificate import Certificate
 from .errors import EXCEPTIONS, ErrorCode, error_for_status
 from .exchange import Answer, Exchange
 from .headers import Headers
 from .messages import failure_message, status_message
 from .qt import QtCore, QtNetwork, enum_value, network_error
+from .tls import TlsError, TlsSession
 
 _Known = QtNetwork.QNetworkRequest.KnownHeaders
 _Attribute = QtNetwork.QNetworkRequest.Attribute
@@ -40,6 +42,8 @@ _NO_CHARSETS = frozenset(("idna", "punycode", "unicode-escape", "raw-unicode-esc
 """Codecs of Python's that no ``charset`` can mean; some of them know no replacement either."""
 
 _EMPTY = Answer(Exchange("GET", ""))
+
+_NO_SESSION = TlsSession()
 
 _next_request_id = count(1).__next__
 
@@ -208,6 +212,33 @@ class ReplyContent:
         except (LookupError, UnicodeError):
             return "utf-8"
         return "utf-8" if codecs.lookup(charset).name in _NO_CHARSETS else charset
+
+    # -- the TLS session
+
+    @property
+    def _session(self) -> TlsSession:
+        tls = self._answer.tls
+        return _NO_SESSION if tls is None else tls.session
+
+    def peerCertificate(self) -> Optional[Certificate]:
+        """The server's certificate, also of one that was refused; None where no TLS was spoken."""
+        return next(iter(self._session.certificates), None)
+
+    def peerCertificateChain(self) -> tuple[Certificate, ...]:
+        """The server's certificates as it sent them, its own first (on Python 3.9 urllib3's wire knows only that)."""
+        return self._session.certificates
+
+    def sessionProtocol(self) -> str:
+        """The version of TLS, as ``"TLSv1.3"``; '' where none was agreed on."""
+        return self._session.protocol
+
+    def sessionCipher(self) -> str:
+        """OpenSSL's name of the cipher, as ``"TLS_AES_256_GCM_SHA384"``; '' where none was agreed on."""
+        return self._session.cipher
+
+    def sslErrors(self) -> tuple[TlsError, ...]:
+        """What was wrong with the server's certificate: why it was refused, or what was ignored."""
+        return self._session.errors
 
     # -- where it came from
 

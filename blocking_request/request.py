@@ -13,7 +13,9 @@ from .call import Call
 from .errors import QtNetworkError, network_failure
 from .exchange import Answer, Exchange
 from .feedback import FeedbackLike
-from .flows.redirects import follow_redirects
+from .flows import Flow
+from .flows.redirects import RedirectRules, follow_redirects
+from .flows.tls import ask_about_certificates
 from .manager import NetworkAccessManager, checked_milliseconds
 from .messages import canceled
 from .preparation import (
@@ -226,7 +228,7 @@ class BlockingNetworkRequest(QtCore.QObject):
                 call = self._call = Call(self._usable_engine(), idle_ms, self.deadline(), self, feedback)
                 body = read_body(data, call.ended_early)
                 exchange = prepare(request, method, body, bool(force_refresh), self._manager.userAgent())
-                answer = call.run(follow_redirects(exchange, redirect_rules(request)))
+                answer = call.run(self._flow(exchange, redirect_rules(request)))
             except Unsendable as unsendable:
                 failure = unsendable.failure
             finally:
@@ -240,6 +242,14 @@ class BlockingNetworkRequest(QtCore.QObject):
             self._call = None
             _blocked_requests.discard(self)
             self._busy.release()
+
+    def _flow(self, exchange: Exchange, rules: RedirectRules) -> Flow:
+        manager = self._manager
+        settings, handler = manager.tlsSettings(), manager.sslErrorHandler()
+        if settings is not None:
+            exchange = exchange._replace(tls=settings)
+        flow = follow_redirects(exchange, rules)
+        return flow if handler is None else ask_about_certificates(flow, handler)
 
     def _usable_engine(self) -> str:
         try:

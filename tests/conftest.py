@@ -14,13 +14,16 @@ for _name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
     os.environ.pop(_name.upper(), None)
 
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager
-from blocking_request.qt import QtCore
+from blocking_request.qt import QtCore, has_tls
 
 from .servers.httpbin_server import HttpbinServer
 from .servers.raw import Handler, RawServer
 
 ENGINES = ("qt", "urllib3")
 """Every behaviour test runs on each of these."""
+
+TLS_ENGINES = ENGINES if has_tls() else ("urllib3",)
+"""And what needs TLS on each of these."""
 
 
 @pytest.fixture(scope="session", autouse=True)

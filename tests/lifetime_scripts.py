@@ -173,6 +173,36 @@ def called_at_exit() -> None:
     atexit.register(lambda: say("at exit " + get("/").name))
 
 
+def workers_of_threads_that_end() -> None:
+    """Each thread makes workers, the next one deletes them, and the thread that made them ends."""
+    from blocking_request.engines.qt import QtEngine
+    from blocking_request.engines.urllib3 import Urllib3Engine
+    from blocking_request.exchange import Answer, Exchange, Mailbox
+
+    global app
+    app = QtCore.QCoreApplication([])
+    engines = (QtEngine(idle_ms=1), Urllib3Engine(idle_ms=1))
+    statuses: list[object] = []
+
+    def work() -> None:
+        for engine in engines:
+            for _ in range(3):
+                mailbox = Mailbox()
+                engine.start(Exchange("GET", URL), mailbox)
+                answer = mailbox.take(10)
+                assert isinstance(answer, Answer)
+                statuses.append(answer.status)
+                time.sleep(0.01)  # the worker ends meanwhile
+
+    for _ in range(10):
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    say(f"{len(statuses)} {set(statuses)}")
+
+
 def feedback_outlives_its_application() -> None:
     app = QtCore.QCoreApplication([])
     feedback = Feedback()

@@ -30,6 +30,7 @@ OUTCOMES: dict[str, list[str]] = {
     "forked": ["NoError", "child NoError", "parent NoError"],
     "forked_in_flight": ["child NoError", "True"],
     "called_at_exit": ["NoError", "at exit NoError"],
+    "workers_of_threads_that_end": ["240 {200}"],
     "feedback_outlives_its_application": ["NoError", "True"],
     "application_with_a_notify_of_its_own": ["NoError"] * 3,
 }

@@ -16,23 +16,21 @@ from ..exchange import Exchange, Mailbox
 from ..qt import (
     ApplicationReference,
     QtCore,
-    QtNetwork,
     application,
     application_reference,
-    delete_finished_thread,
-    give_to_cpp,
+    free_thread,
     has_tls,
 )
+from ..tls import TlsUnusable
+from .qt_tls import TlsKey, configuration_for, tls_key
 from .qt_worker import QtFlight, Worker, WorkerThread
+from .retired import Retired
 
 EXCHANGES_PER_ORIGIN = 6
 """How many connections Qt opens to one origin; a further request would wait in Qt's queue while its timeout runs."""
 
 IDLE_MS = 60_000
 """A worker that served nothing for this long ends (after two times as long at the latest)."""
-
-SHUTDOWN_MS = 5_000
-"""How long a shutdown waits for a worker's thread."""
 
 
 class QtEngine:
@@ -44,9 +42,8 @@ class QtEngine:
         self.idle_ms = idle_ms
         self._workers_guard = threading.Lock()
         self._workers: list[Worker] = []
-        self._ending: list[Worker] = []
+        self._retired = Retired()
         self._application: ApplicationReference = lambda: None
-        self._tls = _TlsKeys()
         self._exiting = False
         # Registered after PyQt was imported, so called before PyQt takes itself down.
         atexit.register(self._exit)
@@ -62,12 +59,20 @@ class QtEngine:
             return network_failure(QtNetworkError.UnknownNetworkError, text)
         if self._exiting:
             return messages.application_ended()
-        if exchange.url.startswith("https:") and not has_tls():
+        return self._tls_refusal(exchange) if exchange.url.startswith("https:") else None
+
+    def _tls_refusal(self, exchange: Exchange) -> Optional[Failure]:
+        if not has_tls():
             text = (
-                f"SSL handshake failed: this Qt {QtCore.qVersion()} finds no OpenSSL it can use (PyPI's PyQt5 needs "
-                "OpenSSL 1.1). Use PyQt6 or the PyQt5 of your system"
+                f"this Qt {QtCore.qVersion()} finds no OpenSSL it can use (PyPI's PyQt5 needs OpenSSL 1.1). "
+                "Use the urllib3 engine: setEngine('auto'); or PyQt6, or the PyQt5 of your system"
             )
-            return network_failure(QtNetworkError.SslHandshakeFailedError, text)
+            return messages.tls_unusable(text)
+        if exchange.tls is not None:
+            try:
+                configuration_for(exchange.tls)
+            except TlsUnusable as error:
+                return messages.tls_unusable(str(error))
         return None
 
     def start(self, exchange: Exchange, mailbox: Mailbox) -> QtFlight:
@@ -75,7 +80,7 @@ class QtEngine:
         if app is not None and app is not self._application():
             self._adopt(app)
         flight = QtFlight(exchange, mailbox)
-        worker, is_new = self._reserve(flight.origin, self._tls.key(flight))
+        worker, is_new = self._reserve(flight.origin, tls_key(exchange), _room_for(exchange))
         flight.worker = worker
         try:
             worker.submit(flight)
@@ -90,12 +95,12 @@ class QtEngine:
             raise
         return flight
 
-    def _reserve(self, origin: str, tls_key: int) -> tuple[Worker, bool]:
+    def _reserve(self, origin: str, tls_key: TlsKey, room: int) -> tuple[Worker, bool]:
         """A worker with a free connection for the origin, one of them taken; and whether it must be started."""
         with self._workers_guard:
             for worker in self._workers:
                 taken = worker.load.get(origin, 0)
-                if taken < EXCHANGES_PER_ORIGIN and worker.tls_key == tls_key:
+                if taken < room and worker.tls_key == tls_key:
                     worker.load[origin] = taken + 1
                     return worker, False
             worker = Worker(self, self._application, tls_key)
@@ -104,22 +109,14 @@ class QtEngine:
             return worker, True
 
     def _start_thread(self, worker: Worker) -> None:
-        with self._workers_guard:
-            ending = list(self._ending)
-        finished = [old for old in ending if old.thread is not None and old.thread.isFinished()]
         thread = WorkerThread(worker)
-        # Python's own would be deleted under our feet when the application is destroyed.
-        give_to_cpp(thread)
+        free_thread(thread)
         worker.thread = thread
         thread.start()
         if not thread.isRunning() and not thread.isFinished():
             # Qt could not make a thread, and says so on the error output only.
             self._give_up(worker)
-        with self._workers_guard:
-            self._ending = [old for old in self._ending if old not in finished]
-        for old in finished:
-            if old.thread is not None:
-                delete_finished_thread(old.thread)
+        self._retired.delete_ended()
 
     def _give_up(self, worker: Worker) -> None:
         """Answer the jobs of a worker whose thread will never run."""
@@ -155,8 +152,7 @@ class QtEngine:
         worker.retired = True
         if worker in self._workers:
             self._workers.remove(worker)
-            # A QThread object that is dropped while its thread runs takes the process down.
-            self._ending.append(worker)
+            self._retired.add(worker)
 
     def _adopt(self, app: QtCore.QCoreApplication) -> None:
         """Take a new application: the workers of an earlier one may have lost their events."""
@@ -176,12 +172,7 @@ class QtEngine:
         with self._workers_guard:
             for worker in list(self._workers):
                 self._retire(worker)
-            ending = list(self._ending)
-        for worker in ending:
-            worker.stop()
-        for worker in ending:
-            if worker.thread is not None:
-                worker.thread.wait(SHUTDOWN_MS)
+        self._retired.stop()
 
     def _exit(self) -> None:
         self._exiting = True
@@ -189,9 +180,9 @@ class QtEngine:
 
     def _forget_after_fork(self) -> None:
         """In a forked child the threads do not exist, though Qt says they run: leave their objects alone for good."""
-        _forgotten.extend(self._workers + self._ending)
+        _forgotten.extend((*self._workers, *self._retired.forget()))
         self._workers_guard = threading.Lock()
-        self._workers, self._ending = [], []
+        self._workers = []
 
     def worker_count(self) -> int:
         """How many workers take exchanges."""
@@ -199,33 +190,16 @@ class QtEngine:
             return len(self._workers)
 
 
-_forgotten: list[Worker] = []
+_forgotten: list[object] = []
 
 
-class _TlsKeys:
-    """Numbers TLS configurations, 0 for Qt's default.
+def _room_for(exchange: Exchange) -> int:
+    """How many exchanges with an origin may share a worker.
 
-    Qt ties the TLS configuration to a manager's connection, not to the request: on a shared manager a strict request
-    would ride the connection that a lax one opened.
+    Only one where a certificate is pinned: when it turns out to be another, and its exchange is aborted, Qt gives the
+    connection to the next that waits for one (5.15, 6.11).
     """
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._known: list[QtNetwork.QSslConfiguration] = []
-
-    def key(self, flight: QtFlight) -> int:
-        exchange = flight.exchange
-        if exchange.native is None or not exchange.url.startswith("https:") or not has_tls():
-            return 0
-        configuration = flight.request.sslConfiguration()
-        if configuration == QtNetwork.QSslConfiguration.defaultConfiguration():
-            return 0
-        for number, known in enumerate(list(self._known), 1):
-            if known == configuration:
-                return number
-        with self._guard:
-            self._known.append(configuration)
-            return len(self._known)
+    return 1 if exchange.tls is not None and exchange.tls.pinnedFingerprints else EXCHANGES_PER_ORIGIN
 
 
 engine = QtEngine()

@@ -17,6 +17,7 @@ from ..headers import DEFAULT_FIELDS, Fields, Pairs
 from ..qt import QT_VERSION, QtCore, QtNetwork, enum_value, has_tls
 from ..urls import CACHED_URL_LENGTH, shown
 from .body import BodyReader, DamagedBody, is_chunked
+from .qt_tls import configuration_for, own_configuration
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
@@ -31,7 +32,7 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
     native: Optional[QtNetwork.QNetworkRequest] = exchange.native
     headers = exchange.headers
     if native is None:
-        if len(headers) == DEFAULT_FIELDS and len(exchange.url) <= CACHED_URL_LENGTH:
+        if exchange.tls is None and len(headers) == DEFAULT_FIELDS and len(exchange.url) <= CACHED_URL_LENGTH:
             return _plain_request(exchange.url, headers)
         request = _Request(_prototype(headers[:DEFAULT_FIELDS]))
         headers = headers[DEFAULT_FIELDS:]
@@ -42,6 +43,8 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
         _own(request)
         if not exchange.keeps_identity:
             _leave_identity(request)
+    if exchange.tls is not None and exchange.url.startswith("https:") and own_configuration(exchange) is None:
+        request.setSslConfiguration(configuration_for(exchange.tls))
     request.setUrl(QtCore.QUrl.fromEncoded(exchange.url.encode("ascii")))  # type: ignore[arg-type]
     for field, value in headers:
         request.setRawHeader(field, value)  # type: ignore[arg-type]
@@ -157,9 +160,25 @@ def _failure_for(exchange: Exchange, error: int, error_string: str) -> Failure:
         known = QtNetworkError(error)
     except ValueError:
         known = QtNetworkError.UnknownNetworkError
+    if known is QtNetworkError.SslHandshakeFailedError or "SSL routines" in error_string:
+        # Of a client certificate that is wanted a client hears after the handshake (TLS 1.3): an unknown error to Qt.
+        return messages.handshake_failed(openssl_reason(error_string), shows_certificate(exchange))
     text = messages.error_text(known, exchange.url) or error_string.replace(exchange.url, shown(exchange.url))
     if known is QtNetworkError.TimeoutError:
         return Failure(ErrorCode.TimeoutError, known, text)
     if known is QtNetworkError.OperationCanceledError:
         return Failure(ErrorCode.CanceledError, known, text)
     return network_failure(known, text)
+
+
+def openssl_reason(error_string: str) -> str:
+    """OpenSSL's own words in Qt's: ``...: error:0A00010B:SSL routines::wrong version number``."""
+    return error_string.rpartition("SSL routines:")[2].rpartition(":")[2] if "SSL routines" in error_string else ""
+
+
+def shows_certificate(exchange: Exchange) -> bool:
+    """Whether the client has a certificate for the server."""
+    own = own_configuration(exchange)
+    if own is not None:
+        return exchange.keeps_identity and not own.localCertificate().isNull()
+    return exchange.tls is not None and exchange.tls.clientCertificate is not None

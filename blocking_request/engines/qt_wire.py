@@ -29,11 +29,23 @@ from ..qt import (
     give_to_cpp,
     unmonitor,
 )
+from ..tls import sorted_errors
 from ..trace import logger
 from .body import DamagedBody, damaged
 from .qt_body import UploadDevice
+from .qt_diagnosis import Diagnosis
 from .qt_proxy import BufferedDirect, lookups, python_may_be_asked
-from .qt_request import HTTP2, REASON, STATUS, body_reader, header_fields, wire_failure
+from .qt_request import (
+    HTTP2,
+    REASON,
+    STATUS,
+    body_reader,
+    header_fields,
+    openssl_reason,
+    shows_certificate,
+    wire_failure,
+)
+from .qt_tls import NO_TLS, errors_of, own_certificate, session_of
 
 if TYPE_CHECKING:
     from .qt_worker import QtFlight, Worker
@@ -69,6 +81,9 @@ class Wire(QtCore.QObject):
             give_to_cpp(qobject)
         self._keep_the_lock_rule()
         self._manager.finished.connect(self._finished)
+        if worker.tls_key != NO_TLS:
+            self._manager.encrypted.connect(self._encrypted)
+            self._manager.sslErrors.connect(self._ssl_errors)
         self.wake.connect(self.drain, QtCore.Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
         self.startTimer(worker.engine.idle_ms)
         self._watch_timer = 0
@@ -107,7 +122,7 @@ class Wire(QtCore.QObject):
         elif flight.reply is not None:
             self._end(flight, flight.reply)
         else:
-            # Aborted before it was begun: nothing is sent.
+            # Aborted before it was begun, or when it had failed.
             self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
 
     def _end(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> None:
@@ -187,11 +202,60 @@ class Wire(QtCore.QObject):
         flight = None
         try:
             flight = self._flights.get(address(reply))
-            if flight is not None and not flight.ended:
-                self._consume(flight, reply)
-                self._answer(flight, self._read_answer(flight, reply))
+            if flight is None or flight.ended:
+                return
+            self._consume(flight, reply)
+            answer = self._read_answer(flight, reply)
+            if QT_VERSION < (6,) and failed_without_a_reason(reply, flight):
+                self._look_into(flight, answer)
+            else:
+                self._answer(flight, answer)
         except BaseException as error:
             self._failed(flight, error)
+
+    @Slot(QtNetwork.QNetworkReply)
+    def _encrypted(self, reply: QtNetwork.QNetworkReply) -> None:
+        """A connection stands, and nothing has been sent: Qt waits for this slot."""
+        flight = None
+        try:
+            flight = self._flights.get(address(reply))
+            settings = None if flight is None else flight.exchange.tls
+            if flight is None or settings is None or not settings.pinnedFingerprints:
+                return
+            certificate = own_certificate(reply.sslConfiguration())
+            if not settings.pins(certificate):
+                # The connection is good for all that Qt knows: nobody else may come to it.
+                self._worker.engine.retire(self._worker)
+                flight.failure = messages.fingerprint_refused(certificate)
+                reply.abort()
+        except BaseException as error:
+            self._failed(flight, error)
+
+    @Slot(QtNetwork.QNetworkReply, "QList<QSslError>")
+    def _ssl_errors(self, reply: QtNetwork.QNetworkReply, errors: list[QtNetwork.QSslError]) -> None:
+        flight = None
+        try:
+            flight = self._flights.get(address(reply))
+            if flight is None:
+                return
+            host = flight.request.peerVerifyName() or flight.request.url().host()
+            found = errors_of(errors, reply.sslConfiguration(), host)
+            flight.tls_errors = sorted_errors(error for _, error in found)
+            settings = flight.exchange.tls
+            if settings is not None and set(flight.tls_errors) <= set(settings.ignoredErrors):
+                reply.ignoreSslErrors([error for error, _ in found])
+        except BaseException as error:
+            self._failed(flight, error)
+
+    def _look_into(self, flight: QtFlight, answer: Answer) -> None:
+        """Answer when it is known why the handshake failed."""
+        self._forget(flight)
+
+        def tell(reason: str) -> None:
+            failure = messages.handshake_failed(openssl_reason(reason), shows_certificate(flight.exchange))
+            self._answer(flight, answer._replace(failure=failure))
+
+        Diagnosis(self, flight.request, tell)
 
     def _read_answer(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
         exchange, reader = flight.exchange, flight.reader
@@ -200,11 +264,18 @@ class Wire(QtCore.QObject):
             status, reason = flight.status, str(reply.attribute(REASON) or "")
         error = enum_value(reply.error())  # type: ignore[operator]
         failure = flight.failure
+        if failure is None and error == QtNetworkError.SslHandshakeFailedError and flight.tls_errors:
+            failure = messages.certificate_refused(flight.tls_errors)
+        tls = None
+        if exchange.url.startswith("https:"):
+            tls = session_of(reply.sslConfiguration(), flight.tls_errors, agreed=status is not None)
         if failure is None and (error or flight.aborted or (status or 200) < 200):
             failure = wire_failure(exchange, status, error, reply.errorString(), flight.aborted)
         if reader is None:
             # The length was none.
-            return Answer(exchange, status, reason, header_fields(flight.headers), failure=failure, engine="qt")
+            return Answer(
+                exchange, status, reason, header_fields(flight.headers), failure=failure, engine="qt", tls=tls
+            )
         has_body = exchange.method != "HEAD" and status not in (204, 304)
         if has_body and (failure is None or failure.error is QtNetworkError.RemoteHostClosedError):
             failure = reader.damage() or failure
@@ -222,6 +293,7 @@ class Wire(QtCore.QObject):
             exchange.url.startswith("https:") and bool(reply.attribute(HTTP2)),
             reader.wire_bytes,
             reader.total_bytes,
+            tls,
         )
 
     def _failed(self, flight: Optional[QtFlight], error: BaseException) -> None:
@@ -231,14 +303,18 @@ class Wire(QtCore.QObject):
             failure = network_failure(QtNetworkError.UnknownNetworkError, f"Internal error: {error!r}")
             self._answer(flight, Answer(flight.exchange, failure=failure, engine="qt"))
 
+    def _forget(self, flight: QtFlight) -> None:
+        """The reply will be deleted, and another may come to stand at its place."""
+        if flight.reply is not None:
+            self._flights.pop(address(flight.reply), None)
+            flight.reply = None
+
     def _answer(self, flight: QtFlight, answer: Answer) -> None:
         """End a flight, once."""
         if flight.ended:
             return
         flight.ended = True
-        if flight.reply is not None:
-            self._flights.pop(address(flight.reply), None)
-            flight.reply = None
+        self._forget(flight)
         self._served += 1
         last = self._worker.engine.release(self._worker, flight.origin)
         if last:
@@ -293,3 +369,9 @@ class Wire(QtCore.QObject):
             self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
         delete_at_thread_end(self._manager)
         delete_at_thread_end(self)
+
+
+def failed_without_a_reason(reply: QtNetwork.QNetworkReply, flight: QtFlight) -> bool:
+    error = enum_value(reply.error())  # type: ignore[operator]
+    known = flight.aborted or flight.failure is not None or flight.tls_errors
+    return error == QtNetworkError.SslHandshakeFailedError and not known

@@ -12,10 +12,12 @@ from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Answer, Exchange, Mailbox
 from ..qt import ApplicationReference, QtCore, QtNetwork, application
+from ..tls import TlsError
 from ..trace import logger
 from ..urls import origin
 from .body import BodyReader
 from .qt_request import QtPairs, native_request
+from .qt_tls import TlsKey
 from .qt_wire import Wire
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class QtFlight:
     headers: QtPairs = []  # noqa: RUF012
     reader: Optional[BodyReader] = None
     failure: Optional[Failure] = None
+    tls_errors: tuple[TlsError, ...] = ()
     progress_due = 0.0
 
     def __init__(self, exchange: Exchange, mailbox: Mailbox) -> None:
@@ -50,8 +53,7 @@ class QtFlight:
         app = application()
         if app is None or app is not self.worker.application():
             return messages.application_ended()
-        thread = self.worker.thread
-        if thread is not None and thread.isFinished():
+        if self.worker.ended:
             return network_failure(QtNetworkError.UnknownNetworkError, "The network thread has ended")
         return None
 
@@ -59,7 +61,7 @@ class QtFlight:
 class Worker:
     """What other threads know of a worker. ``load`` is guarded by the engine's lock."""
 
-    def __init__(self, engine: QtEngine, application: ApplicationReference, tls_key: int) -> None:
+    def __init__(self, engine: QtEngine, application: ApplicationReference, tls_key: TlsKey) -> None:
         self.engine = engine
         self.application = application
         self.tls_key = tls_key
@@ -68,7 +70,7 @@ class Worker:
         self.retired = False
         self.ended = False
         self.wire: Optional[Wire] = None
-        self.thread: Optional[WorkerThread] = None
+        self.thread: Optional[QtCore.QThread] = None
 
     def submit(self, flight: QtFlight) -> None:
         """Have the worker start the flight, or end it where it has been started."""

@@ -18,15 +18,13 @@ import urllib3
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Exchange, Mailbox
-from ..qt import ApplicationReference, QtCore, application, application_reference, delete_finished_thread, give_to_cpp
+from ..qt import ApplicationReference, QtCore, application, application_reference, free_thread
+from .retired import Retired
 from .urllib3_pools import Pools
 from .urllib3_worker import Urllib3Flight, Worker, WorkerThread
 
 IDLE_MS = 60_000
 """A worker that served nothing for this long ends."""
-
-SHUTDOWN_MS = 5_000
-"""How long a shutdown waits for a worker's thread."""
 
 
 class Urllib3Engine:
@@ -40,7 +38,7 @@ class Urllib3Engine:
         self._workers_guard = threading.Lock()
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
-        self._ending: list[Worker] = []
+        self._retired = Retired()
         self._application: ApplicationReference = lambda: None
         self._exiting = False
         # Registered after PyQt was imported, so called before PyQt takes itself down.
@@ -92,28 +90,20 @@ class Urllib3Engine:
 
     def _start_thread(self, worker: Worker) -> None:
         thread = WorkerThread(worker)
-        # Python's own would be deleted under our feet when the application is destroyed.
-        give_to_cpp(thread)
+        free_thread(thread)
         worker.thread = thread
         thread.start()
         if not thread.isRunning() and not thread.isFinished():
             # Qt could not make a thread, and says so on the error output only.
             self._give_up(worker)
-        self._delete_finished()
+        self._retired.delete_ended()
 
     def _give_up(self, worker: Worker) -> None:
         """Answer the jobs of a worker whose thread will never run."""
         self.retire(worker)
+        worker.ended = True
         text = "The network thread could not be started: the system has no memory or no thread left"
         worker.fail_jobs(network_failure(QtNetworkError.UnknownNetworkError, text))
-
-    def _delete_finished(self) -> None:
-        with self._workers_guard:
-            finished = [old for old in self._ending if old.thread is None or old.thread.isFinished()]
-            self._ending = [old for old in self._ending if old not in finished]
-        for old in finished:
-            if old.thread is not None:
-                delete_finished_thread(old.thread)
 
     def rest(self, worker: Worker) -> bool:
         """Take a worker back whose exchange is done; False where it has been retired meanwhile and should end."""
@@ -145,8 +135,7 @@ class Urllib3Engine:
             self._busy.remove(worker)
         else:
             return
-        # A QThread object that is dropped while its thread runs takes the process down.
-        self._ending.append(worker)
+        self._retired.add(worker)
 
     def _adopt(self, app: QtCore.QCoreApplication) -> None:
         with self._workers_guard:
@@ -159,13 +148,7 @@ class Urllib3Engine:
         with self._workers_guard:
             for worker in [*self._idle, *self._busy]:
                 self._retire(worker)
-            ending = list(self._ending)
-        for worker in ending:
-            worker.stop()
-        for worker in ending:
-            if worker.thread is not None:
-                worker.thread.wait(SHUTDOWN_MS)
-        self._delete_finished()
+        self._retired.stop()
         self.pools.clear()
 
     def _exit(self) -> None:
@@ -173,10 +156,10 @@ class Urllib3Engine:
         self.shutdown()
 
     def _forget_after_fork(self) -> None:
-        """In a forked child the threads do not exist and the connections are the parent's: leave them alone for good."""
-        _forgotten.extend((*self._idle, *self._busy, *self._ending, self.pools))
+        """In a forked child there are no threads, and the connections are the parent's: leave them alone for good."""
+        _forgotten.extend((*self._idle, *self._busy, *self._retired.forget(), self.pools))
         self._workers_guard = threading.Lock()
-        self._idle, self._busy, self._ending = [], set(), []
+        self._idle, self._busy = [], set()
         self.pools = Pools()
 
     def worker_count(self) -> int:

@@ -19,7 +19,9 @@ from typing import Any, Optional
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 
+from ..tls import TlsSession
 from .body import DamagedBody
+from .urllib3_tls import Tls
 
 _local = threading.local()
 
@@ -37,6 +39,9 @@ class Grip:
         """Whether no connection may be taken that has served before."""
         self.response: Optional[Response] = None
         """The answer, once its header is there."""
+        self.tls: Optional[Tls] = None
+        self.session: Optional[TlsSession] = None
+        """What was agreed on with the server, once the connection has been given back."""
         self._connection: Optional[Connection] = None
         self._duplicate: list[socket.socket] = []
 
@@ -55,6 +60,7 @@ class Grip:
         connection, self._connection = self._connection, None
         if connection is None:
             return False
+        self.session = connection.session or self.session
         try:
             duplicate = self._duplicate.pop()
         except IndexError:
@@ -99,6 +105,7 @@ class Connection:
     response_class: Any = None
     duplicate: Optional[socket.socket] = None
     """Of the socket, while no exchange runs."""
+    session: Optional[TlsSession] = None
     sock: Any
     timeout: Any
 
@@ -235,6 +242,13 @@ class _HttpConnection(Connection, HTTPConnectionPool.ConnectionCls):  # type: ig
 
 class _HttpsConnection(Connection, HTTPSConnectionPool.ConnectionCls):  # type: ignore[valid-type,misc]
     response_class = Response
+
+    def connect(self) -> None:
+        grip = _current_grip()
+        if grip is None or grip.tls is None:
+            super().connect()
+        else:
+            grip.tls.connect(self, super().connect)
 
 
 class HttpPool(HTTPConnectionPool):

@@ -31,13 +31,15 @@ _CLOSED = (
 _LOW_STATUS = re.compile(r"HTTP/1\.[0-9] +(0?[0-9]{1,2})( [^\r\n]*)?\r?\n")
 
 
-def wire_failure(error: BaseException, exchange: Exchange, answered: bool) -> Failure:
-    """``answered``: whether the header of an answer has come."""
+def wire_failure(error: BaseException, exchange: Exchange, answered: bool, shows_certificate: bool) -> Failure:
+    """``answered``: whether the header of an answer has come; ``shows_certificate``: whether the client has one."""
     causes = list(_causes(error))
     for kind, qt_error in _NETWORK_ERRORS:
         if any(isinstance(cause, kind) for cause in causes):
             return _failure(qt_error, exchange)
     for cause in causes:
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, _CLOSED):
+            return messages.handshake_failed(cause.reason or str(cause), shows_certificate)
         if isinstance(cause, http.client.BadStatusLine):
             low = _LOW_STATUS.match(str(cause.args[0]) if cause.args else "")
             if low:
@@ -57,7 +59,7 @@ _NETWORK_ERRORS: tuple[tuple[type[BaseException], QtNetworkError], ...] = (
     (socket.gaierror, QtNetworkError.HostNotFoundError),
     (exceptions.LocationParseError, QtNetworkError.HostNotFoundError),
     (ConnectionRefusedError, QtNetworkError.ConnectionRefusedError),
-    (exceptions.TimeoutError, QtNetworkError.TimeoutError),
+    (socket.timeout, QtNetworkError.TimeoutError),
 )
 
 

@@ -19,12 +19,14 @@ from ..errors import Failure
 from ..exchange import IDEMPOTENT_METHODS, Answer, Exchange, Mailbox, Progress
 from ..headers import Fields
 from ..qt import QtCore
+from ..tls import known_session
 from ..trace import logger
 from ..urls import shown
 from .body import BodyReader, DamagedBody, damaged, is_chunked
 from .urllib3_connection import Grip, Response, gripping, header_pairs
 from .urllib3_failure import broke_unanswered, internal_error, wire_failure
 from .urllib3_pools import Pools
+from .urllib3_tls import TlsRefused
 
 CONNECT_SECONDS = 30.0
 """How long connecting to one address may take, as Qt has it. It goes on by itself where the caller has left."""
@@ -92,7 +94,7 @@ class _Passage:
         """Returns urllib3's response when the header is there, its body unread."""
         exchange, grip = self._exchange, self._grip
         parts = urlsplit(exchange.url)
-        manager = self._pools.manager(exchange)
+        manager, grip.tls = self._pools.manager(exchange)
         pool = manager.connection_from_host(parts.hostname, parts.port, parts.scheme)
         grip.target = request_target(exchange.url)
         return pool.urlopen(
@@ -161,6 +163,9 @@ class _Passage:
     def _failure(self, error: Exception) -> Failure:
         if isinstance(error, DamagedBody):
             return damaged(str(error))
+        if isinstance(error, TlsRefused):
+            self._grip.session = error.session
+            return error.failure
         response = self._grip.response
         if response is not None and self._reader is None:
             # urllib3 did not like the header; what is wrong with it is told in our words where we know.
@@ -172,7 +177,9 @@ class _Passage:
             damage = self._reader.damage()
             if damage is not None:
                 return damage
-        return wire_failure(error, self._exchange, answered=response is not None)
+        tls = self._grip.tls
+        shows_certificate = tls is not None and tls.settings.clientCertificate is not None
+        return wire_failure(error, self._exchange, response is not None, shows_certificate)
 
     def _let_go(self, failure: Optional[Failure]) -> None:
         """Give the connection back to its pool, closed where another exchange cannot use it."""
@@ -188,8 +195,10 @@ class _Passage:
 
     def _answer(self, failure: Optional[Failure]) -> Answer:
         response, reader = self._grip.response, self._reader
+        session = self._grip.session
+        tls = None if session is None else known_session(session)
         if response is None:
-            return Answer(self._exchange, failure=failure, engine="urllib3")
+            return Answer(self._exchange, failure=failure, engine="urllib3", tls=tls)
         if failure is None and response.status < 200:
             failure = messages.interim_status(response.status)
         return Answer(
@@ -200,6 +209,7 @@ class _Passage:
             b"" if reader is None else reader.content(),
             failure,
             "urllib3",
+            tls=tls,
             wire_bytes=0 if reader is None else reader.wire_bytes,
             total_bytes=-1 if reader is None else reader.total_bytes,
         )

@@ -37,8 +37,7 @@ class Urllib3Flight:
     def lost(self) -> Optional[Failure]:
         if self._application is not None and self._application() is None:
             return messages.application_ended()
-        thread = self._worker.thread
-        if thread is not None and thread.isFinished():
+        if self._worker.ended:
             return network_failure(QtNetworkError.UnknownNetworkError, "The network thread has ended")
         return None
 
@@ -54,7 +53,8 @@ class Worker:
         self.jobs: SimpleQueue[Optional[Urllib3Flight]] = SimpleQueue()
         """None: the thread is to end."""
         self.flight: Optional[Urllib3Flight] = None
-        self.thread: Optional[WorkerThread] = None
+        self.thread: Optional[QtCore.QThread] = None
+        self.ended = False
 
     def stop(self) -> None:
         """Have the thread end; what is in flight is cancelled."""
@@ -90,6 +90,7 @@ class WorkerThread(QtCore.QThread):
             logger.exception("a network thread failed")
         finally:
             worker.engine.retire(worker)
+            worker.ended = True
             worker.fail_jobs(messages.canceled())
 
     def _serve_one(self, worker: Worker) -> bool:

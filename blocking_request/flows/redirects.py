@@ -147,6 +147,7 @@ def _redirected(answer: Answer, target: str, crosses: bool) -> Exchange:
         body=body,
         redirects=exchange.redirects + 1,
         keeps_identity=exchange.keeps_identity and not crosses,
+        tls=exchange.tls.without_identity() if exchange.tls is not None and crosses else exchange.tls,
     )
 
 

@@ -1,0 +1,68 @@
+"""Workers that take no more exchanges: stopped, waited for, and their threads deleted when these have ended.
+
+A QThread object that is dropped while its thread runs takes the process down, and so does one deleted by two.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Optional, Protocol
+
+from ..qt import QtCore, delete_finished_thread
+
+SHUTDOWN_MS = 5_000
+"""How long a shutdown waits for a worker's thread."""
+
+
+class Worker(Protocol):
+    thread: Optional[QtCore.QThread]
+    ended: bool
+    """Whether the thread has nothing left to do, or never ran."""
+
+    def stop(self) -> None:
+        """Have the thread end; what is in flight is cancelled."""
+
+
+class Retired:
+    """Every method may be called from any thread. The lock guards the list; it is never held while Qt is called."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._workers: list[Worker] = []
+
+    def add(self, worker: Worker) -> None:
+        with self._guard:
+            self._workers.append(worker)
+
+    def delete_ended(self) -> None:
+        """Delete the threads that have ended; who takes a worker out of the list is alone in having it."""
+        with self._guard:
+            ended = [worker for worker in self._workers if worker.ended]
+            self._workers = [worker for worker in self._workers if worker not in ended]
+        for worker in ended:
+            _delete_thread(worker)
+
+    def stop(self) -> None:
+        """End every thread, and wait for it."""
+        with self._guard:
+            workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.stop()
+        for worker in workers:
+            thread = worker.thread
+            if thread is not None and thread.wait(SHUTDOWN_MS):
+                _delete_thread(worker)
+            else:
+                self.add(worker)
+
+    def forget(self) -> list[Worker]:
+        """In a forked child: what is left of the parent's, to be kept and left alone."""
+        self._guard = threading.Lock()
+        workers, self._workers = self._workers, []
+        return workers
+
+
+def _delete_thread(worker: Worker) -> None:
+    thread, worker.thread = worker.thread, None
+    if thread is not None:
+        delete_finished_thread(thread)

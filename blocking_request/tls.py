@@ -1,0 +1,240 @@
+"""TLS as values: what is asked for (TlsSettings), what is wrong (TlsError), and what came of it (TlsSession)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+from enum import IntEnum
+from functools import cached_property
+from typing import Any, Callable, Optional, Union
+
+from .certificate import Certificate
+
+
+class TlsErrorKind(IntEnum):
+    """What can be wrong with a certificate, with the names and values of ``QSslError.SslError``."""
+
+    UnspecifiedError = -1
+    UnableToGetIssuerCertificate = 1
+    UnableToDecryptCertificateSignature = 2
+    UnableToDecodeIssuerPublicKey = 3
+    CertificateSignatureFailed = 4
+    CertificateNotYetValid = 5
+    CertificateExpired = 6
+    InvalidNotBeforeField = 7
+    InvalidNotAfterField = 8
+    SelfSignedCertificate = 9
+    SelfSignedCertificateInChain = 10
+    UnableToGetLocalIssuerCertificate = 11
+    UnableToVerifyFirstCertificate = 12
+    CertificateRevoked = 13
+    InvalidCaCertificate = 14
+    PathLengthExceeded = 15
+    InvalidPurpose = 16
+    CertificateUntrusted = 17
+    CertificateRejected = 18
+    HostNameMismatch = 22
+
+
+TIME_ERRORS = frozenset((TlsErrorKind.CertificateNotYetValid, TlsErrorKind.CertificateExpired))
+TRUST_ERRORS = frozenset(
+    (
+        TlsErrorKind.UnableToGetIssuerCertificate,
+        TlsErrorKind.SelfSignedCertificate,
+        TlsErrorKind.SelfSignedCertificateInChain,
+        TlsErrorKind.UnableToGetLocalIssuerCertificate,
+        TlsErrorKind.UnableToVerifyFirstCertificate,
+        TlsErrorKind.CertificateUntrusted,
+    )
+)
+"""The issuer is not known or not trusted. Said of the server's own certificate, whichever of the chain it was."""
+
+
+@dataclass(frozen=True)
+class TlsError:
+    """One thing that is wrong with one certificate. Equal to another of the same kind and certificate."""
+
+    kind: TlsErrorKind
+    certificate: Certificate
+    host: str = field(default="", compare=False)
+    """Which the certificate should be for."""
+
+    def text(self) -> str:
+        """What is wrong, in words."""
+        certificate, kind = self.certificate, self.kind
+        if kind is TlsErrorKind.CertificateExpired:
+            return f"the certificate of {_quoted(certificate)} expired on {_date(certificate.expiryDate())}"
+        if kind is TlsErrorKind.CertificateNotYetValid:
+            return f"the certificate of {_quoted(certificate)} is valid only from {_date(certificate.effectiveDate())}"
+        if kind is TlsErrorKind.HostNameMismatch:
+            names = ", ".join(certificate.names()) or certificate.subject() or "no host at all"
+            return f"the certificate is for {names}, not for {self.host}"
+        if kind is TlsErrorKind.SelfSignedCertificate:
+            return f"the certificate of {_quoted(certificate)} is self-signed and not trusted here"
+        if kind is TlsErrorKind.SelfSignedCertificateInChain:
+            return f"the certificate of {_quoted(certificate)} leads to a self-signed root that is not trusted here"
+        if kind in TRUST_ERRORS:
+            return f'the issuer "{certificate.issuer()}" of the certificate is not known here'
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.name).lower()
+        return f"the certificate of {_quoted(certificate)} is not accepted ({words})"
+
+
+def _quoted(certificate: Certificate) -> str:
+    return f'"{certificate.subject()}"'
+
+
+def _date(moment: Any) -> str:
+    return "an unreadable date" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def sorted_errors(errors: Iterable[TlsError]) -> tuple[TlsError, ...]:
+    """Each error once, in an order that does not depend on who found them."""
+    return tuple(sorted(dict.fromkeys(errors), key=lambda error: (error.kind, error.certificate.der)))
+
+
+VERSIONS = ("1.0", "1.1", "1.2", "1.3")
+
+PathOrPem = Union[str, "os.PathLike[str]", bytes]
+
+
+@dataclass(frozen=True)
+class TlsSettings:
+    """How TLS connections are made and whom they trust. A value: may be used from any thread, and shared.
+
+    ``caFile``, ``caData``: certificates that are trusted: the path of a PEM file, PEM text as bytes. They stand in the
+    place of the system's, as in requests and curl, unless ``trust`` says that these are trusted too.
+    ``trust``: ``"system"``: what the operating system trusts; ``"certifi"``: what Mozilla does, as the package certifi
+    has it; None: the system, where neither ``caFile`` nor ``caData`` is given.
+    ``verify``: False accepts every certificate: anybody on the way may then read and change everything.
+    ``clientCertificate``, ``clientKey``: who we are: a path, or PEM as bytes; the chain may follow the certificate, and
+    the key may stand in its file. They are not shown to another origin that a redirect leads to.
+    ``keyPassword``: of an encrypted key.
+    ``minimumVersion``, ``maximumVersion``: of TLS: ``"1.0"`` to ``"1.3"``. None: what the engine has by itself.
+    ``pinnedFingerprints``: the server's own certificate must have one of these digests, ``"sha256:..."`` in hex, with
+    or without colons; else nothing is sent. Checked besides everything else, also with ``verify=False``.
+    ``ignoredErrors``: these errors of these certificates are no reason to refuse, and no others (RFC 9110 section
+    4.3.4 leaves that to the user).
+
+    Files are read when a connection is first made with these settings, not again. Raises TypeError and ValueError for
+    what is none of these.
+    """
+
+    caFile: Union[str, os.PathLike[str], None] = None
+    caData: Optional[bytes] = field(default=None, repr=False)
+    trust: Optional[str] = None
+    verify: bool = True
+    clientCertificate: Optional[PathOrPem] = field(default=None, repr=False)
+    clientKey: Optional[PathOrPem] = field(default=None, repr=False)
+    keyPassword: Optional[str] = field(default=None, repr=False)
+    minimumVersion: Optional[str] = None
+    maximumVersion: Optional[str] = None
+    pinnedFingerprints: tuple[str, ...] = ()
+    ignoredErrors: tuple[TlsError, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._set("caFile", None if self.caFile is None else os.fspath(self.caFile))
+        self._set("caData", self.caData.encode() if isinstance(self.caData, str) else self.caData)
+        for name in ("clientCertificate", "clientKey"):
+            value = getattr(self, name)
+            self._set(name, value if value is None or isinstance(value, bytes) else os.fspath(value))
+        if isinstance(self.pinnedFingerprints, (str, bytes)):
+            raise TypeError("pinnedFingerprints must be a list of fingerprints, not one: ['sha256:...']")
+        self._set("pinnedFingerprints", tuple(sorted(_fingerprint(pin) for pin in self.pinnedFingerprints)))
+        for error in self.ignoredErrors:
+            if not isinstance(error, TlsError):
+                raise TypeError(f"ignoredErrors must be TlsErrors, not {type(error).__name__}")
+        self._set("ignoredErrors", sorted_errors(self.ignoredErrors))
+        self._check()
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check(self) -> None:
+        if self.caData is not None and not isinstance(self.caData, bytes):
+            raise TypeError(f"caData must be PEM as bytes, not {type(self.caData).__name__}")
+        if not isinstance(self.verify, bool):
+            raise TypeError(f"verify must be True or False, not {self.verify!r}; certificates to trust are caFile")
+        if self.trust not in (None, "system", "certifi"):
+            raise ValueError(f"trust must be 'system', 'certifi' or None, not {self.trust!r}")
+        for name in ("minimumVersion", "maximumVersion"):
+            if getattr(self, name) not in (None, *VERSIONS):
+                raise ValueError(f"{name} must be one of {', '.join(VERSIONS)} or None, not {getattr(self, name)!r}")
+        if (self.minimumVersion or VERSIONS[0]) > (self.maximumVersion or VERSIONS[-1]):
+            raise ValueError("minimumVersion must not be greater than maximumVersion")
+        if self.clientKey is not None and self.clientCertificate is None:
+            raise ValueError("a clientKey needs its clientCertificate")
+
+    def accepting(self, errors: Iterable[TlsError]) -> TlsSettings:
+        """These settings, with more errors ignored."""
+        return replace(self, ignoredErrors=(*self.ignoredErrors, *errors))
+
+    def over(self, base: TlsSettings) -> TlsSettings:
+        """``base``, but for what these settings say."""
+        said = {
+            each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) != each.default
+        }
+        if "caFile" in said or "caData" in said or "trust" in said:
+            said = {"caFile": None, "caData": None, "trust": None, **said}
+        if "clientCertificate" in said:
+            said = {"clientKey": None, "keyPassword": None, **said}
+        return replace(base, **said)
+
+    def without_identity(self) -> TlsSettings:
+        """These settings, without the client's certificate."""
+        if self.clientCertificate is None:
+            return self
+        return replace(self, clientCertificate=None, clientKey=None, keyPassword=None)
+
+    def pins(self, certificate: Optional[Certificate]) -> bool:
+        """Whether a server with this certificate is one that may be talked to, as far as pinning goes."""
+        if not self.pinnedFingerprints:
+            return True
+        return certificate is not None and certificate.fingerprint() in self.pinnedFingerprints
+
+
+def _fingerprint(text: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"a fingerprint is a str, not {type(text).__name__}")
+    digest = text.lower().replace(":", "").replace(" ", "")
+    digest = digest[len("sha256") :] if digest.startswith("sha256") else digest
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise ValueError(f"a fingerprint is 'sha256:' and 64 hexadecimal digits, not {text!r}")
+    return f"sha256:{digest}"
+
+
+class TlsUnusable(Exception):
+    """The settings cannot be used; the text says why."""
+
+
+@dataclass(frozen=True)
+class TlsSession:
+    """What was agreed on with the server, or what it showed before it was refused."""
+
+    protocol: str = ""
+    """``"TLSv1.3"``; '' where the handshake has failed."""
+    cipher: str = ""
+    """OpenSSL's name for it."""
+    certificates: tuple[Certificate, ...] = ()
+    """As the server sent them, its own first. Python 3.9 gives only that one."""
+    errors: tuple[TlsError, ...] = ()
+    """What was wrong with them: the reason of a refusal, or what ``ignoredErrors`` allowed."""
+
+
+class LazySession:
+    """A session that is read when somebody first asks for it: most callers do not."""
+
+    def __init__(self, source: Callable[[], TlsSession]) -> None:
+        self._source = source
+
+    @cached_property
+    def session(self) -> TlsSession:
+        return self._source()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return known_session, (self.session,)
+
+
+def known_session(session: TlsSession) -> LazySession:
+    return LazySession(lambda: session)

@@ -102,7 +102,7 @@ def _current_grip() -> Optional[Grip]:
 class Connection:
     """Added to urllib3's connections."""
 
-    response_class: Any = None
+    response_class: Any
     duplicate: Optional[socket.socket] = None
     """Of the socket, while no exchange runs."""
     session: Optional[TlsSession] = None
@@ -236,13 +236,14 @@ def header_pairs(lines: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
         yield name, value
 
 
-class _HttpConnection(Connection, HTTPConnectionPool.ConnectionCls):  # type: ignore[valid-type,misc]
-    response_class = Response
+Connection.response_class = Response
 
 
-class _HttpsConnection(Connection, HTTPSConnectionPool.ConnectionCls):  # type: ignore[valid-type,misc]
-    response_class = Response
+class HttpConnection(Connection, HTTPConnectionPool.ConnectionCls):  # type: ignore[valid-type,misc]
+    pass
 
+
+class HttpsConnection(Connection, HTTPSConnectionPool.ConnectionCls):  # type: ignore[valid-type,misc]
     def connect(self) -> None:
         grip = _current_grip()
         if grip is None or grip.tls is None:
@@ -252,11 +253,11 @@ class _HttpsConnection(Connection, HTTPSConnectionPool.ConnectionCls):  # type: 
 
 
 class HttpPool(HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
+    ConnectionCls = HttpConnection
 
 
 class HttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _HttpsConnection
+    ConnectionCls = HttpsConnection
 
 
 POOL_CLASSES = {"http": HttpPool, "https": HttpsPool}

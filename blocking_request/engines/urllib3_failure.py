@@ -34,6 +34,8 @@ _LOW_STATUS = re.compile(r"HTTP/1\.[0-9] +(0?[0-9]{1,2})( [^\r\n]*)?\r?\n")
 def wire_failure(error: BaseException, exchange: Exchange, answered: bool, shows_certificate: bool) -> Failure:
     """``answered``: whether the header of an answer has come; ``shows_certificate``: whether the client has one."""
     causes = list(_causes(error))
+    if any(isinstance(cause, exceptions.ProxyError) for cause in causes):
+        return _proxy_failure(causes)
     for kind, qt_error in _NETWORK_ERRORS:
         if any(isinstance(cause, kind) for cause in causes):
             return _failure(qt_error, exchange)
@@ -60,6 +62,26 @@ _NETWORK_ERRORS: tuple[tuple[type[BaseException], QtNetworkError], ...] = (
     (exceptions.LocationParseError, QtNetworkError.HostNotFoundError),
     (ConnectionRefusedError, QtNetworkError.ConnectionRefusedError),
     (socket.timeout, QtNetworkError.TimeoutError),
+)
+
+
+def _proxy_failure(causes: list[BaseException]) -> Failure:
+    for kind, qt_error in _PROXY_ERRORS:
+        if any(isinstance(cause, kind) for cause in causes):
+            code = ErrorCode.TimeoutError if qt_error is QtNetworkError.ProxyTimeoutError else ErrorCode.NetworkError
+            return Failure(code, qt_error, messages.error_text(qt_error, "") or qt_error.name)
+    text = str(causes[-1])
+    if "407" in text:
+        return network_failure(QtNetworkError.ProxyAuthenticationRequiredError, "Proxy requires authentication")
+    return network_failure(QtNetworkError.UnknownProxyError, f"The proxy did not let us through: {text}")
+
+
+_PROXY_ERRORS: tuple[tuple[type[BaseException], QtNetworkError], ...] = (
+    (socket.gaierror, QtNetworkError.ProxyNotFoundError),
+    (ConnectionRefusedError, QtNetworkError.ProxyConnectionRefusedError),
+    (socket.timeout, QtNetworkError.ProxyTimeoutError),
+    (ConnectionError, QtNetworkError.ProxyConnectionClosedError),
+    (http.client.HTTPException, QtNetworkError.ProxyConnectionClosedError),
 )
 
 

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple, Optional
 import urllib3
 
 from .. import messages
-from ..errors import Failure
+from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Exchange
 from ..tls import TlsSettings, TlsUnusable
+from .proxy import Proxy, proxy_for
 from .qt_tls import NO_TLS, TlsKey, configuration_settings, tls_key
 from .urllib3_connection import POOL_CLASSES
+from .urllib3_proxy import ProxyUnusable, through
 from .urllib3_tls import Tls
 
 KEPT_CONNECTIONS = 64
@@ -29,13 +31,15 @@ class _Key(NamedTuple):
     """What must be the same for two exchanges that share connections."""
 
     tls: TlsKey = NO_TLS
+    proxy: Optional[Proxy] = None
     verify_name: str = ""
     """Which name the server's certificate must have, where it is not the host."""
 
 
-class _Pool(NamedTuple):
+class Pool(NamedTuple):
     manager: urllib3.PoolManager
     tls: Tls
+    proxy: Optional[Proxy]
 
 
 class Pools:
@@ -43,20 +47,22 @@ class Pools:
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._pools: dict[_Key, _Pool] = {}
+        self._pools: dict[_Key, Pool] = {}
 
     def refusal(self, exchange: Exchange) -> Optional[Failure]:
         """Why no connection can be made as the exchange wants it, or None."""
         try:
-            _, tls = self.manager(exchange)
+            pool = self.pool(exchange)
             if exchange.url.startswith("https:"):
-                tls.context  # noqa: B018  (made here, so that what is wrong with it is told)
+                pool.tls.context  # noqa: B018  (made here, so that what is wrong with it is told)
         except TlsUnusable as error:
             return messages.tls_unusable(str(error))
+        except ProxyUnusable as error:
+            return network_failure(QtNetworkError.UnknownProxyError, str(error))
         return None
 
-    def manager(self, exchange: Exchange) -> tuple[urllib3.PoolManager, Tls]:
-        """Raises TlsUnusable."""
+    def pool(self, exchange: Exchange) -> Pool:
+        """Raises TlsUnusable, ProxyUnusable."""
         key = _key(exchange)
         pool = self._pools.get(key)
         if pool is None:
@@ -79,16 +85,21 @@ _PLAIN = _Key()
 
 
 def _key(exchange: Exchange) -> _Key:
+    proxy = proxy_for(exchange.url)
     if not exchange.url.startswith("https:"):
-        return _PLAIN
+        return _PLAIN if proxy is None else _Key(proxy=proxy)
     native = exchange.native
     verify_name = native.peerVerifyName() if native is not None and exchange.keeps_identity else ""
-    return _Key(tls_key(exchange), verify_name)
+    return _Key(tls_key(exchange), proxy, verify_name)
 
 
-def _make(exchange: Exchange, key: _Key) -> _Pool:
-    settings = TlsSettings() if key is _PLAIN else configuration_settings(exchange)
-    named: dict[str, Any] = {"server_hostname": key.verify_name} if key.verify_name else {}
-    manager = urllib3.PoolManager(num_pools=KEPT_ORIGINS, maxsize=KEPT_CONNECTIONS, retries=False, **named)
+def _make(exchange: Exchange, key: _Key) -> Pool:
+    settings = TlsSettings() if key.tls == NO_TLS else configuration_settings(exchange)
+    options: dict[str, Any] = {"num_pools": KEPT_ORIGINS, "maxsize": KEPT_CONNECTIONS, "retries": False}
+    if key.verify_name:
+        options["server_hostname"] = key.verify_name
+    if key.proxy is not None:
+        return Pool(through(key.proxy, **options), Tls(settings), key.proxy)
+    manager = urllib3.PoolManager(**options)
     manager.pool_classes_by_scheme = POOL_CLASSES
-    return _Pool(manager, Tls(settings))
+    return Pool(manager, Tls(settings), None)

@@ -94,12 +94,14 @@ class _Passage:
         """Returns urllib3's response when the header is there, its body unread."""
         exchange, grip = self._exchange, self._grip
         parts = urlsplit(exchange.url)
-        manager, grip.tls = self._pools.manager(exchange)
+        manager, grip.tls, proxy = self._pools.pool(exchange)
         pool = manager.connection_from_host(parts.hostname, parts.port, parts.scheme)
-        grip.target = request_target(exchange.url)
+        # To an HTTP proxy that forwards the whole URL is the target (RFC 9112 section 3.2.2).
+        is_forwarded = proxy is not None and not proxy.is_socks and parts.scheme == "http"
+        grip.target = request_target(exchange.url, is_forwarded)
         return pool.urlopen(
             exchange.method,
-            request_target(shown(exchange.url)),  # what urllib3 logs
+            request_target(shown(exchange.url), is_forwarded or proxy is not None),  # what urllib3 logs
             body=None if exchange.body is None else self._pieces(exchange.body),  # type: ignore[arg-type]
             headers=request_headers(exchange),  # type: ignore[arg-type]
             retries=False,
@@ -222,13 +224,12 @@ def _fields(response: Response) -> Fields:
     return Fields(partial(header_pairs, response.header_lines))
 
 
-def request_target(url: str) -> str:
-    """The path and query of a URL, as they are sent (RFC 9112 section 3.2.1)."""
-    rest = url.partition("#")[0].partition("://")[2]
-    for position, character in enumerate(rest):
-        if character in "/?":
-            return rest[position:] if character == "/" else "/" + rest[position:]
-    return "/"
+def request_target(url: str, is_absolute: bool) -> str:
+    """The path and query of a URL, as they are sent (RFC 9112 section 3.2.1), or with scheme and host before them."""
+    scheme, _, rest = url.partition("#")[0].partition("://")
+    end = min((position for position in (rest.find("/"), rest.find("?")) if position >= 0), default=len(rest))
+    path = rest[end:] if rest[end : end + 1] == "/" else "/" + rest[end:]
+    return f"{scheme}://{rest[:end]}{path}" if is_absolute else path
 
 
 def request_headers(exchange: Exchange) -> dict[str, bytes]:

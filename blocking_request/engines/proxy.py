@@ -1,0 +1,41 @@
+"""Which proxy Qt would take for a URL, for the wire that has none of its own."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from ..qt import QtCore, QtNetwork
+from .qt_proxy import lookups, python_may_be_asked
+
+_Types = QtNetwork.QNetworkProxy.ProxyType
+_proxy_for_query = QtNetwork.QNetworkProxyFactory.proxyForQuery
+
+
+class Proxy(NamedTuple):
+    """Where it is and who we are to it."""
+
+    is_socks: bool
+    host: str
+    port: int
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"<Proxy {'socks5' if self.is_socks else 'http'}://{self.host}:{self.port}>"
+
+
+def proxy_for(url: str) -> Optional[Proxy]:
+    """What the application's proxy, its proxy factory or the system's settings say, in Qt's order; None: no proxy."""
+    query = QtNetwork.QNetworkProxyQuery(QtCore.QUrl.fromEncoded(url.encode("ascii")))  # type: ignore[arg-type]
+    if python_may_be_asked():
+        with lookups:
+            proxies = _proxy_for_query(query)
+    else:
+        proxies = _proxy_for_query(query)
+    for proxy in proxies:
+        kind = proxy.type()
+        if kind in (_Types.NoProxy, _Types.DefaultProxy):
+            return None
+        if kind in (_Types.HttpProxy, _Types.HttpCachingProxy, _Types.Socks5Proxy):
+            return Proxy(kind == _Types.Socks5Proxy, proxy.hostName(), proxy.port(), proxy.user(), proxy.password())
+    return None

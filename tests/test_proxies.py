@@ -47,7 +47,9 @@ def elsewhere(url: str) -> str:
     return url.replace("127.0.0.1", HOST)
 
 
-def test_forwarded(use: Callable[..., None], proxy: ProxyServer, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_forwarded(
+    use: Callable[..., None], proxy: ProxyServer, blocking: BlockingNetworkRequest, serve: Serve
+) -> None:
     server = serve(always(b"from the server"))
     use(Proxy.ProxyType.HttpProxy, proxy.port, "user", "päss")
     url = elsewhere(f"{server.url}/path?a=b#fragment")

@@ -117,6 +117,11 @@ class RawServer:
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self._requests) >= count, timeout), "the request never came"
 
+    @property
+    def open_connections(self) -> int:
+        with self._guard:
+            return len(self._sockets)
+
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

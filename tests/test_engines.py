@@ -1,0 +1,381 @@
+"""Which wire serves, and why not the other; the urllib3 engine's own book-keeping."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from typing import Any, Callable
+
+import pytest
+import trustme
+import urllib3
+
+from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, TlsSettings, engines
+from blocking_request.engines.urllib3 import Urllib3Engine
+from blocking_request.engines.urllib3_worker import WorkerThread
+from blocking_request.errors import QtNetworkError
+from blocking_request.exchange import Answer, Exchange, Mailbox
+from blocking_request.qt import QT_VERSION, enum_value, has_tls
+
+from .servers.raw import Connection, Handler, RawServer, always, silence
+from .servers.tls import TlsServer
+
+Serve = Callable[[Handler], RawServer]
+OK, NET = ErrorCode.NoError, ErrorCode.NetworkError
+
+
+class TestChoice:
+    def test_auto(self, serve: Serve) -> None:
+        server = serve(always(b"ok"))
+        blocking = BlockingNetworkRequest()
+        assert blocking.engine() == NetworkAccessManager.instance().engine() == "auto"
+        body_engine = "urllib3" if QT_VERSION < (6,) else "qt"
+        for call, engine in (
+            (lambda: blocking.get(server.url), "qt"),
+            (lambda: blocking.head(server.url), "qt"),
+            (lambda: blocking.deleteResource(server.url), "qt"),
+            (lambda: blocking.post(server.url, b""), "qt"),
+            (lambda: blocking.post(server.url, b"x"), body_engine),
+            (lambda: blocking.sendCustomRequest(server.url, "PROPFIND", b"x"), body_engine),
+            (lambda: blocking.get("data:,hello"), "qt"),
+        ):
+            assert call() is OK, blocking.errorMessage()
+            assert blocking.reply().engine() == engine
+
+    def test_auto_over_tls(self) -> None:
+        authority = trustme.CA()
+        server = TlsServer(authority.issue_cert("127.0.0.1"))
+        manager = NetworkAccessManager()
+        manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
+        reply = manager.blockingGet(server.url)
+        assert (reply.errorCode(), reply.engine()) == (OK, "qt" if has_tls() else "urllib3")
+        server.close()
+
+    def test_a_redirect_may_change_the_wire(self, serve: Serve) -> None:
+        authority = trustme.CA()
+        secure = TlsServer(authority.issue_cert("127.0.0.1"))
+
+        def handle(connection: Connection) -> None:
+            while connection.read_request() is not None:
+                connection.answer(b"", "302 Found", f"Location: {secure.url}/\r\n")
+
+        manager = NetworkAccessManager()
+        manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
+        reply = manager.blockingPost(serve(handle).url, b"body")
+        assert reply.errorCode() is OK, reply.errorString()
+        assert [reply.history()[0].engine(), reply.engine()] == [
+            "urllib3" if QT_VERSION < (6,) else "qt",
+            "qt" if has_tls() else "urllib3",
+        ]
+        secure.close()
+
+    def test_call_before_manager_before_environment(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        server = serve(always(b"ok"))
+        manager = NetworkAccessManager()
+        blocking = BlockingNetworkRequest(manager)
+        monkeypatch.setenv("BLOCKING_REQUEST_ENGINE", "urllib3")
+        assert blocking.get(server.url) is OK and blocking.reply().engine() == "urllib3"
+        manager.setEngine("qt")
+        assert blocking.get(server.url) is OK and blocking.reply().engine() == "qt"
+        blocking.setEngine("urllib3")
+        assert blocking.engine() == "urllib3" and manager.engine() == "qt"
+        assert blocking.get(server.url) is OK and blocking.reply().engine() == "urllib3"
+
+    def test_names_that_are_none(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        server = serve(always(b"ok"))
+        for owner in (BlockingNetworkRequest(), NetworkAccessManager()):
+            with pytest.raises(ValueError, match="there is no engine 'curl': give 'auto', 'qt' or 'urllib3'"):
+                owner.setEngine("curl")
+            with pytest.raises(TypeError, match="an engine is named by a str, not int"):
+                owner.setEngine(1)  # type: ignore[arg-type]
+        monkeypatch.setenv("BLOCKING_REQUEST_ENGINE", "curl")
+        blocking = BlockingNetworkRequest()
+        assert blocking.get(server.url) is NET
+        text = "The environment variable BLOCKING_REQUEST_ENGINE is wrong: there is no engine 'curl'"
+        assert blocking.errorMessage().startswith(text)
+        assert server.connections == 0
+
+    def test_qt_without_tls_says_what_to_do(self) -> None:
+        blocking = BlockingNetworkRequest()
+        blocking.setEngine("qt")
+        assert blocking.get("https://127.0.0.1:1/") is NET
+        if not has_tls():
+            assert enum_value(blocking.reply().error()) == QtNetworkError.SslHandshakeFailedError
+            assert "finds no OpenSSL it can use" in blocking.errorMessage()
+            assert "setEngine('auto')" in blocking.errorMessage()
+
+    def test_a_fork_of_urllib3_is_noticed(self, serve: Serve) -> None:
+        """As urllib3-future, which niquests installs in the place of urllib3, has it."""
+        server = serve(always(b"ok"))
+        program = f"""
+import urllib3
+urllib3.HTTPConnectionPool.ConnectionCls = type("HTTPConnection", (), {{}})
+from blocking_request import BlockingNetworkRequest
+from blocking_request.qt import QtCore
+app = QtCore.QCoreApplication([])
+request = BlockingNetworkRequest()
+print(request.get({server.url!r}).name, request.reply().engine())
+print(request.post({server.url!r}, b"body").name, request.reply().engine())
+request.setEngine("urllib3")
+print(request.get({server.url!r}).name, request.errorMessage())
+"""
+        run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+        assert run.returncode == 0, run.stderr
+        lines = run.stdout.splitlines()
+        assert lines[:2] == ["NoError qt", "NoError qt"]
+        assert lines[2].startswith("NetworkError The module urllib3") and "is a fork" in lines[2]
+
+
+def threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def sockets() -> int:
+    found = 0
+    for entry in os.listdir("/proc/self/fd"):
+        try:
+            found += os.readlink(f"/proc/self/fd/{entry}").startswith("socket:")
+        except OSError:
+            continue
+    return found
+
+
+def eventually(is_so: Callable[[], bool], timeout: float = 10.0) -> bool:
+    end = time.monotonic() + timeout
+    while not is_so():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+class TestUrllib3:
+    def start(self, engine: Urllib3Engine, url: str) -> Mailbox:
+        mailbox = Mailbox()
+        engine.start(Exchange("GET", url), mailbox)
+        return mailbox
+
+    def test_a_thread_for_each_exchange_and_used_again(self, serve: Serve) -> None:
+        proceed = threading.Event()
+
+        def handle(connection: Connection) -> None:
+            while connection.read_request() is not None:
+                proceed.wait(20)
+                connection.answer(b"ok")
+
+        server = serve(handle)
+        engine = Urllib3Engine()
+        for turn in range(1, 4):
+            proceed.clear()
+            mailboxes = [self.start(engine, server.url) for _ in range(9)]
+            server.wait_for_requests(9 * turn)
+            proceed.set()
+            for mailbox in mailboxes:
+                answer = mailbox.take(10)
+                assert isinstance(answer, Answer) and answer.status == 200
+            assert engine.worker_count() == 9
+        assert server.connections == 9
+        engine.shutdown()
+        assert engine.worker_count() == 0
+
+    def test_idle_worker_ends(self, serve: Serve) -> None:
+        server = serve(always(b"ok"))
+        engine = Urllib3Engine(idle_ms=50)
+        for _ in range(3):
+            self.start(engine, server.url).take(10)
+            assert eventually(lambda: engine.worker_count() == 0)
+
+    def test_shutdown_answers_what_is_in_flight(self, serve: Serve) -> None:
+        server = serve(silence)
+        engine = Urllib3Engine()
+        mailboxes = [self.start(engine, server.url) for _ in range(8)]
+        server.wait_for_requests(8)
+        engine.shutdown()
+        for mailbox in mailboxes:
+            answer = mailbox.take(0)
+            assert isinstance(answer, Answer) and answer.failure is not None
+            assert answer.failure.code is ErrorCode.CanceledError
+        answer = self.start(engine, serve(always(b"ok")).url).take(10)
+        assert isinstance(answer, Answer) and answer.status == 200
+        engine.shutdown()
+
+    def test_a_thread_that_cannot_be_started_is_told_and_forgotten(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server = serve(always(b"ok"))
+        engine = Urllib3Engine()
+        with monkeypatch.context() as patch:
+            patch.setattr(WorkerThread, "start", lambda self: None)  # what Qt does without memory, but for a warning
+            answer = self.start(engine, server.url).take(10)
+        assert isinstance(answer, Answer) and answer.failure is not None
+        assert "could not be started" in answer.failure.text
+        assert engine.worker_count() == 0
+        answer = self.start(engine, server.url).take(10)
+        assert isinstance(answer, Answer) and answer.status == 200
+        engine.shutdown()
+
+    def test_an_interrupted_start_leaves_nothing(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        def interrupt(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        server = serve(always(b"ok"))
+        engine = Urllib3Engine()
+        for _ in range(5):
+            with monkeypatch.context() as patch:
+                patch.setattr(WorkerThread, "__init__", interrupt)
+                with pytest.raises(KeyboardInterrupt):
+                    self.start(engine, server.url)
+            assert engine.worker_count() == 0
+        answer = self.start(engine, server.url).take(10)
+        assert isinstance(answer, Answer) and answer.status == 200
+        engine.shutdown()
+
+    def test_an_error_of_ours_is_told(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(*_: Any) -> None:
+            raise MemoryError("no memory")
+
+        server = serve(always(b"ok"))
+        engine = Urllib3Engine()
+        with monkeypatch.context() as patch:
+            patch.setattr("blocking_request.engines.urllib3_wire.request_headers", broken)
+            answer = self.start(engine, server.url).take(10)
+        assert isinstance(answer, Answer) and answer.failure is not None
+        assert "no memory" in answer.failure.text
+        answer = self.start(engine, server.url).take(10)
+        assert isinstance(answer, Answer) and answer.status == 200
+        engine.shutdown()
+
+    def test_urllib3_still_makes_its_sockets_where_ours_take_hold(self, serve: Serve) -> None:
+        """``_new_conn`` is a name of urllib3's own house."""
+        for pool in (urllib3.HTTPConnectionPool, urllib3.HTTPSConnectionPool):
+            assert callable(pool.ConnectionCls._new_conn)
+        server = serve(silence)
+        engine = Urllib3Engine()
+        flight = engine.start(Exchange("GET", server.url), mailbox := Mailbox())
+        server.wait_for_requests(1)
+        assert flight.grip._duplicate, "no duplicate of the socket: nothing could be aborted"
+        flight.abort()
+        assert isinstance(mailbox.take(10), Answer)
+        engine.shutdown()
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "POST", "PUT"])
+    def test_a_kept_connection_that_dies(self, method: str, serve: Serve) -> None:
+        """RFC 9110 section 9.2.2: sent once more where that does no harm, and has no body."""
+
+        def handle(connection: Connection) -> None:
+            if connection.read_request() is not None:
+                connection.answer(b"")
+            request = connection.read_request()
+            if request is not None and len(server.requests) < 4:
+                connection.reset()
+
+        server = serve(handle)
+        blocking = BlockingNetworkRequest()
+        blocking.setEngine("urllib3")
+        assert blocking.get(server.url) is OK
+        body = b"x" if method in ("POST", "PUT") else None
+        code = blocking.sendCustomRequest(server.url, method, body)
+        sent = [request for request in server.requests[1:] if request.startswith(method.encode())]
+        if body is None:
+            assert code is OK and len(sent) == 2 and server.connections == 2
+        else:
+            assert code is NET and len(sent) == 1
+            assert "was sent once, no answer came, and it is not sent again" in blocking.errorMessage()
+
+    def test_a_connection_closed_while_idle_is_noticed(self, serve: Serve) -> None:
+        closed = threading.Semaphore(0)
+
+        def handle(connection: Connection) -> None:
+            if connection.read_request() is not None:
+                connection.answer(b"ok")
+            connection.sock.close()
+            closed.release()
+
+        server = serve(handle)
+        blocking = BlockingNetworkRequest()
+        blocking.setEngine("urllib3")
+        for number in range(20):
+            assert blocking.post(server.url, b"%d" % number) is OK, blocking.errorMessage()
+            assert closed.acquire(timeout=10)
+        bodies = [request.partition(b"\r\n\r\n")[2] for request in server.requests]
+        assert bodies == [b"%d" % number for number in range(20)]
+
+    def test_secrets_do_not_reach_urllib3s_log(self, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+        server = serve(always(b"ok"))
+        blocking = BlockingNetworkRequest()
+        blocking.setEngine("urllib3")
+        with caplog.at_level("DEBUG"):
+            assert blocking.get(f"{server.url}/path?token=hunter2&a=b") is OK
+            assert blocking.get(f"http://user:hunter2@127.0.0.1:{server.port}/") is OK
+        assert b"token=hunter2" in server.requests[0]
+        assert "/path" in caplog.text and "hunter2" not in caplog.text
+
+
+SLOW_STEPS = 20
+
+
+def slow(connection: Connection) -> None:
+    """Answers in small pieces, now and then."""
+    if connection.read_request() is None:
+        return
+    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SLOW_STEPS)
+    for _ in range(SLOW_STEPS):
+        time.sleep(0.002)
+        connection.send(b"x")
+    connection.wait_for_close()
+
+
+class SlowTlsServer(TlsServer):
+    """Takes its time with the handshake, too."""
+
+    def _handle(self, connection: Connection) -> None:
+        time.sleep(random.random() * 0.02)
+        super()._handle(connection)
+
+
+@pytest.mark.parametrize("engine", ["qt", "urllib3"])
+def test_two_hundred_cancels_of_a_slow_tls_exchange_leave_nothing(engine: str) -> None:
+    authority = trustme.CA()
+    server = SlowTlsServer(authority.issue_cert("127.0.0.1"), slow)
+    manager = NetworkAccessManager()
+    manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
+    blocking = BlockingNetworkRequest(manager)
+    if engine == "qt" and has_tls():
+        blocking.setEngine("qt")
+    else:
+        blocking.setEngine("urllib3")
+
+    def cancel_some(count: int) -> list[ErrorCode]:
+        codes = []
+        for _ in range(count):
+            timer = threading.Timer(random.random() * 0.05, blocking.abort)
+            timer.start()
+            codes.append(blocking.get(server.url))
+            timer.join()
+        return codes
+
+    cancel_some(5)
+    manager.shutdown()
+    gc.collect()
+    assert eventually(lambda: not server.open_connections)
+    threads_before, sockets_before = threads(), sockets()
+    codes = cancel_some(200)
+    assert set(codes) <= {ErrorCode.CanceledError, ErrorCode.NoError}
+    assert codes.count(ErrorCode.CanceledError) > 100
+    # by themselves all exchanges end, and all but a few kept connections and workers
+    assert eventually(lambda: server.open_connections <= 6), server.open_connections
+    running = engines.engine(blocking.engine())
+    assert running.worker_count() <= 6  # type: ignore[attr-defined]
+    if blocking.engine() == "urllib3":
+        assert eventually(lambda: not running._busy)  # type: ignore[attr-defined]
+    manager.shutdown()
+    gc.collect()
+    assert eventually(lambda: not server.open_connections), "a connection is still there"
+    assert eventually(lambda: threads() <= threads_before), (threads(), threads_before)
+    assert eventually(lambda: sockets() <= sockets_before), (sockets(), sockets_before)
+    server.close()

@@ -96,6 +96,13 @@ def _prototype(headers: Pairs) -> QtNetwork.QNetworkRequest:
     return request
 
 
+def reason_phrase(reply: QtNetwork.QNetworkReply) -> str:
+    """What stands beside the status."""
+    reason = str(reply.attribute(REASON) or "")
+    # Where nothing does, not even a space, Qt 5.15 takes the whole line for it.
+    return "" if reason.startswith("HTTP/1.") else reason
+
+
 QtPairs = list[tuple[QtCore.QByteArray, QtCore.QByteArray]]
 
 

@@ -37,11 +37,11 @@ from .qt_diagnosis import Diagnosis
 from .qt_proxy import BufferedDirect, lookups, python_may_be_asked
 from .qt_request import (
     HTTP2,
-    REASON,
     STATUS,
     body_reader,
     header_fields,
     openssl_reason,
+    reason_phrase,
     shows_certificate,
     wire_failure,
 )
@@ -261,7 +261,7 @@ class Wire(QtCore.QObject):
         exchange, reader = flight.exchange, flight.reader
         status, reason = None, ""
         if exchange.url.startswith("http"):  # Qt says 200 of local files, too
-            status, reason = flight.status, str(reply.attribute(REASON) or "")
+            status, reason = flight.status, reason_phrase(reply)
         error = enum_value(reply.error())  # type: ignore[operator]
         failure = flight.failure
         if failure is None and error == QtNetworkError.SslHandshakeFailedError and flight.tls_errors:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Optional
 
@@ -180,7 +180,7 @@ class Response(http.client.HTTPResponse):
     http.client takes the end of the connection for the end of the header, and a line without a colon too.
     """
 
-    header_lines: list[bytes]
+    header_lines: Sequence[bytes] = ()
     """Of the final answer, without the status line and the empty one."""
 
     def begin(self) -> None:
@@ -194,34 +194,39 @@ class Response(http.client.HTTPResponse):
             finally:
                 if self.fp is recorder:  # type: ignore[comparison-overlap]
                     self.fp = recorder.file
-            self.header_lines = _last_header(recorder.lines)
+            header = _last_header(recorder.lines)
             if self.status >= 200 or self.status == http.client.SWITCHING_PROTOCOLS:
                 grip = _current_grip()
                 if grip is not None:
                     grip.response = self
+                _check(header)
+                self.header_lines = header
                 return
             self.headers = self.msg = None  # type: ignore[assignment]
 
 
 def _last_header(lines: list[bytes]) -> list[bytes]:
-    """The lines of the last header in what was read; raises HeaderLost, DamagedBody."""
+    """The lines of the last header in what was read; raises HeaderLost."""
     end = len(lines) - 1
     if lines[end] not in _EMPTY_LINES:
         raise HeaderLost
     start = end
     while start > 0 and lines[start - 1] not in _EMPTY_LINES:
         start -= 1
-    header = lines[start + 1 : end]
+    return lines[start + 1 : end]
+
+
+def _check(header: list[bytes]) -> None:
+    """Raises DamagedBody, where a line is none of a header."""
     for number, line in enumerate(header):
         if b":" not in line and (number == 0 or line[:1] not in (b" ", b"\t")):
             raise DamagedBody("the header has a line without a colon")
-    return header
 
 
 _EMPTY_LINES = (b"\r\n", b"\n")
 
 
-def header_pairs(lines: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
+def header_pairs(lines: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Names and values; a value on several lines (RFC 9112 section 5.2) becomes one."""
     name, value = b"", b""
     for line in lines:

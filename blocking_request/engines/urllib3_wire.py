@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any, Optional
 from urllib.parse import urlsplit
@@ -200,6 +201,9 @@ class _Passage:
         session = self._grip.session
         tls = None if session is None else known_session(session)
         if response is None:
+            if session is not None:
+                # Whatever was agreed on with the server, it came to nothing: Qt does not tell it either.
+                tls = known_session(replace(session, protocol="", cipher=""))
             return Answer(self._exchange, failure=failure, engine="urllib3", tls=tls)
         if failure is None and response.status < 200:
             failure = messages.interim_status(response.status)

@@ -20,14 +20,22 @@ http {{
     access_log {log}; sendfile on; tcp_nodelay on; keepalive_requests 100000000; default_type application/octet-stream;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-    server {{ listen 127.0.0.1:{port}; root {folder}/files; }}
+    server {{
+        listen 127.0.0.1:{port} {tls}; root {folder}/files;
+        location /post {{ return 200 "posted"; }}
+    }}
 }}
 """
 
+CA_FILE = "ca.pem"
+
 
 @contextmanager
-def nginx(*sizes: int, log: bool = False) -> Iterator[tuple[str, Path]]:
-    """Serve a file of each size, named by it; gives the URL and the folder (``log``: a connection number a line)."""
+def nginx(*sizes: int, log: bool = False, tls: bool = False) -> Iterator[tuple[str, Path]]:
+    """Serve a file of each size, named by it; gives the URL and the folder.
+
+    ``log``: a connection number a line; ``tls``: with a certificate of the authority in ``CA_FILE``.
+    """
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     if not Path(program).exists():
         sys.exit("the benchmarks need nginx: apt-get install nginx-light")
@@ -43,14 +51,25 @@ def nginx(*sizes: int, log: bool = False) -> Iterator[tuple[str, Path]]:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         access = f"{folder}/access.log connections" if log else "off"
-        (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, port=port, log=access))
+        ssl = _tls_options(folder) if tls else ""
+        (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, port=port, log=access, tls=ssl))
         process = subprocess.Popen([program, "-c", str(folder / "nginx.conf")], stderr=subprocess.DEVNULL)
         try:
             _wait_for(port)
-            yield f"http://127.0.0.1:{port}", folder
+            yield f"{'https' if tls else 'http'}://127.0.0.1:{port}", folder
         finally:
             process.terminate()
             process.wait()
+
+
+def _tls_options(folder: Path) -> str:
+    import trustme
+
+    authority = trustme.CA()
+    leaf = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(str(folder / CA_FILE))
+    leaf.private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
+    return f"ssl; ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.pem"
 
 
 def _wait_for(port: int) -> None:

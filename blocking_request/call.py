@@ -104,9 +104,13 @@ class Call:
         if isinstance(engine, Failure):
             answer = Answer(exchange, failure=engine)
         else:
+            # Made before the wire begins: from then on this thread should do nothing but wait, and leave the GIL.
+            progress = self._audience._progress_teller(self._feedback)
+            self._mailbox.wants_progress = progress is not None
+            self._mailbox.touch()
             flight = engine.start(exchange, self._mailbox)
             try:
-                answer = self._wait(flight, exchange)
+                answer = self._wait(flight, exchange, progress)
             except BaseException:
                 flight.abort()
                 raise
@@ -114,11 +118,8 @@ class Call:
             trace.exchange_ended(answer, started, watchers)
         return answer
 
-    def _wait(self, flight: Flight, exchange: Exchange) -> Answer:
+    def _wait(self, flight: Flight, exchange: Exchange, progress: Optional[ProgressTeller]) -> Answer:
         mailbox = self._mailbox
-        mailbox.touch()
-        progress = self._audience._progress_teller(self._feedback)
-        mailbox.wants_progress = progress is not None
         while True:
             now = time.monotonic()
             wait = min(self._pulse, mailbox.activity + self._idle - now, self._deadline - now)

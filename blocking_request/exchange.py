@@ -104,7 +104,7 @@ class Mailbox:
         self.activity = time.monotonic()
         """When bytes last moved, by ``time.monotonic()``: what the idle timeout is counted from."""
         self.wants_progress = False
-        """Whether the caller listens to ``report``; it says so after the exchange has been started."""
+        """Whether the caller listens to ``report``."""
 
     def touch(self) -> None:
         self.activity = time.monotonic()

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
-from typing import Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from requests.auth import _basic_auth_str
 
@@ -21,6 +21,9 @@ from .flows.redirects import RedirectPolicy, RedirectRules
 from .headers import Pairs
 from .qt import QtCore, QtNetwork, enum_value
 from .urls import CACHED_URL_LENGTH, split_userinfo
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeGuard
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
@@ -40,6 +43,9 @@ _BYTES_LIKE = (bytes, bytearray, memoryview, QtCore.QByteArray)
 _LOCAL_SCHEMES = frozenset(("file", "data", "qrc"))
 _DEVICE_CHUNK = 1 << 20
 _DEVICE_WAIT_MS = 50
+
+
+_Userinfo = Optional[tuple[str, str]]
 
 
 class Unsendable(Exception):
@@ -67,7 +73,7 @@ def check_types(request: RequestLike, data: Data) -> None:
 
 def prepare(request: RequestLike, method: str, body: Optional[bytes], force_refresh: bool, user_agent: str) -> Exchange:
     """Raises Unsendable for a request that no wire may see."""
-    if body is None and isinstance(request, str) and "@" not in request and len(request) <= CACHED_URL_LENGTH:
+    if body is None and _is_kept(request):
         return _plain_exchange(request, method, force_refresh, user_agent)
     return _prepare(request, method, body, force_refresh, user_agent)
 
@@ -79,7 +85,7 @@ def _prepare(
     method = _spelled(method or _custom_verb(native))
     if not body and method in ("GET", "HEAD"):
         body = None
-    url, userinfo, is_local = _checked_url(_qurl(request))
+    url, userinfo, is_local = _checked_text(request) if _is_kept(request) else _checked_url(_qurl(request))
     if is_local and (method != "GET" or body is not None):
         text = f"{url.partition(':')[0]}: URLs can be read with GET only, not with {method}"
         raise _unsendable(QtNetworkError.ContentOperationNotPermittedError, text)
@@ -106,11 +112,18 @@ _NO_NAMES: frozenset[bytes] = frozenset()
 
 @lru_cache(maxsize=256)
 def _plain_exchange(url: str, method: str, force_refresh: bool, user_agent: str) -> Exchange:
-    """For the many that ask the same URL again and again: an Exchange is a value and may be sent any number of times.
-
-    URLs with a password in them are not kept.
-    """
+    """For the many that ask the same URL again: an Exchange is a value and may be sent any number of times."""
     return _prepare(url, method, None, force_refresh, user_agent)
+
+
+def _is_kept(request: RequestLike) -> TypeGuard[str]:
+    """Whether what becomes of a URL may be kept for the next time: not if it is large, or has a password in it."""
+    return isinstance(request, str) and "@" not in request and len(request) <= CACHED_URL_LENGTH
+
+
+@lru_cache(maxsize=256)
+def _checked_text(url: str) -> tuple[str, _Userinfo, bool]:
+    return _checked_url(_qurl(url))
 
 
 def _qurl(request: RequestLike) -> QtCore.QUrl:
@@ -127,9 +140,6 @@ def url_text(request: RequestLike) -> str:
         return text
     # Nobody can tell what stands where: what precedes an @ may be a password.
     return text.rpartition("@")[2]
-
-
-_Userinfo = Optional[tuple[str, str]]
 
 
 def _checked_url(qurl: QtCore.QUrl) -> tuple[str, _Userinfo, bool]:

@@ -329,4 +329,3 @@ def test_tls(name: str, secure_servers: dict[str, tuple[TlsServer, TlsSettings]]
 def test_there_are_enough() -> None:
     assert len(HTTPBIN) + len(RAW) + len(FAULTS) + len(SECURE) > 120
     assert {fault.name for fault in FAULTS} >= set(DIFFERENCES)
-

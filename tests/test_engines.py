@@ -94,7 +94,7 @@ class TestChoice:
             with pytest.raises(TypeError, match="an engine is named by a str, not int"):
                 owner.setEngine(1)  # type: ignore[arg-type]
         monkeypatch.setenv("BLOCKING_REQUEST_ENGINE", "curl")
-        blocking = BlockingNetworkRequest()
+        blocking = BlockingNetworkRequest(NetworkAccessManager())
         assert blocking.get(server.url) is NET
         text = "The environment variable BLOCKING_REQUEST_ENGINE is wrong: there is no engine 'curl'"
         assert blocking.errorMessage().startswith(text)
@@ -129,6 +129,37 @@ print(request.get({server.url!r}).name, request.errorMessage())
         lines = run.stdout.splitlines()
         assert lines[:2] == ["NoError qt", "NoError qt"]
         assert lines[2].startswith("NetworkError The module urllib3") and "is a fork" in lines[2]
+
+
+def test_a_thousand_bodies_reach_the_server_once_each(serve: Serve) -> None:
+    """While it drops the connection at random: after an answer, or after a request that it does not answer."""
+    closed = threading.Semaphore(0)
+    chance = random.Random(7)
+    fate: dict[bytes, str] = {}
+
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            body = request.partition(b"\r\n\r\n")[2]
+            if fate[body] != "drop unanswered":
+                connection.answer(body)
+            if fate[body] != "keep":
+                break
+        connection.sock.close()
+        closed.release()
+
+    server = serve(handle)
+    blocking = BlockingNetworkRequest()
+    for number in range(1000):
+        body = b"%d:" % number + b"x" * 1000
+        fate[body] = chance.choices(("keep", "drop after", "drop unanswered"), (8, 1, 1))[0]
+        code = blocking.post(server.url, body)
+        if fate[body] == "drop unanswered":
+            assert code is NET
+        else:
+            assert code is OK and blocking.reply().body == body, blocking.errorMessage()
+        if fate[body] != "keep":
+            assert closed.acquire(timeout=10)
+    assert [request.partition(b"\r\n\r\n")[2] for request in server.requests] == list(fate)
 
 
 def threads() -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple, Optional
 
 from ..qt import QtCore, QtNetwork
+from ..urls import CACHED_URL_LENGTH
 from .qt_proxy import lookups, python_may_be_asked
 
 _Types = QtNetwork.QNetworkProxy.ProxyType
@@ -26,7 +28,7 @@ class Proxy(NamedTuple):
 
 def proxy_for(url: str) -> Optional[Proxy]:
     """What the application's proxy, its proxy factory or the system's settings say, in Qt's order; None: no proxy."""
-    query = QtNetwork.QNetworkProxyQuery(QtCore.QUrl.fromEncoded(url.encode("ascii")))  # type: ignore[arg-type]
+    query = _known_query(url) if len(url) <= CACHED_URL_LENGTH else _query(url)
     if python_may_be_asked():
         with lookups:
             proxies = _proxy_for_query(query)
@@ -34,8 +36,18 @@ def proxy_for(url: str) -> Optional[Proxy]:
         proxies = _proxy_for_query(query)
     for proxy in proxies:
         kind = proxy.type()
-        if kind in (_Types.NoProxy, _Types.DefaultProxy):
+        if kind in _DIRECT:
             return None
         if kind in (_Types.HttpProxy, _Types.HttpCachingProxy, _Types.Socks5Proxy):
             return Proxy(kind == _Types.Socks5Proxy, proxy.hostName(), proxy.port(), proxy.user(), proxy.password())
     return None
+
+
+_DIRECT = (_Types.NoProxy, _Types.DefaultProxy)
+
+
+def _query(url: str) -> QtNetwork.QNetworkProxyQuery:
+    return QtNetwork.QNetworkProxyQuery(QtCore.QUrl.fromEncoded(url.encode("ascii")))  # type: ignore[arg-type]
+
+
+_known_query = lru_cache(maxsize=256)(_query)

@@ -3,8 +3,8 @@
 Rules of this file:
 
 * The Wire and all it makes live in the worker's thread, and every method runs there.
-* Signals are connected in the worker's thread only, to decorated methods of the Wire only. A plain function or lambda
-  would be delivered in the thread that connected it.
+* Signals are connected in the worker's thread only, to methods of the Wire only, decorated if that can be. A plain
+  function or lambda would be delivered in the thread that connected it.
 * Every slot ends in ``except BaseException``: what leaves a slot ends the process on PyQt.
 * Replies are known by their address, never by their wrapper: it may be a stale one for a new reply at the same place.
 """
@@ -231,7 +231,7 @@ class Wire(QtCore.QObject):
         except BaseException as error:
             self._failed(flight, error)
 
-    @Slot(QtNetwork.QNetworkReply, "QList<QSslError>")
+    # Not decorated: where the bindings of QGIS are loaded, PyQt5 takes no slot for its list of errors.
     def _ssl_errors(self, reply: QtNetwork.QNetworkReply, errors: list[QtNetwork.QSslError]) -> None:
         flight = None
         try:

@@ -112,6 +112,7 @@ class WorkerThread(QtCore.QThread):
 
     def run(self) -> None:
         worker = self._worker
+        failure = None
         try:
             wire = Wire(worker)
             worker.wire = wire
@@ -119,10 +120,11 @@ class WorkerThread(QtCore.QThread):
             if not worker.retired:
                 self.exec()
             wire.close()
-        except BaseException:  # what leaves a virtual method ends the process
+        except BaseException as error:  # what leaves a virtual method ends the process
             logger.exception("a network thread failed")
+            failure = network_failure(QtNetworkError.UnknownNetworkError, f"The network thread failed: {error!r}")
         finally:
             worker.engine.retire(worker)
             worker.wire = None
             worker.ended = True
-            worker.fail_jobs()
+            worker.fail_jobs(failure)

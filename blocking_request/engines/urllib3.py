@@ -66,7 +66,7 @@ class Urllib3Engine:
         if app is not None and app is not self._application():
             self._adopt(app)
         worker, is_new = self._reserve()
-        flight = worker.flight = Urllib3Flight(exchange, mailbox, worker)
+        flight = worker.flight = Urllib3Flight(exchange, mailbox, worker, None if app is None else self._application)
         try:
             worker.jobs.put(flight)
             if is_new:

@@ -14,7 +14,7 @@ from urllib3 import exceptions
 from .. import messages
 from ..errors import ErrorCode, Failure, QtNetworkError, network_failure
 from ..exchange import Exchange
-from .urllib3_connection import HeaderLost
+from .urllib3_response import HeaderLost
 
 _CLOSED = (
     http.client.RemoteDisconnected,
@@ -49,8 +49,7 @@ def wire_failure(error: BaseException, exchange: Exchange, answered: bool, shows
         if isinstance(cause, _CLOSED):
             return messages.connection_closed(exchange, answered)
         if isinstance(cause, http.client.HTTPException):
-            text = "Data corrupted: the header is larger than Python reads (100 lines, 64 KB each)"
-            return network_failure(QtNetworkError.ProtocolFailure, text)
+            return network_failure(QtNetworkError.ProtocolFailure, f"Data corrupted: {cause!r}")
     for cause in reversed(causes):
         if isinstance(cause, OSError) and cause.strerror:
             return network_failure(QtNetworkError.UnknownNetworkError, cause.strerror)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from typing import Any, NamedTuple, Optional
+from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 
@@ -14,6 +15,7 @@ from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Exchange
 from ..tls import TlsSettings, TlsUnusable
+from ..urls import DEFAULT_PORTS
 from .proxy import Proxy, proxy_for
 from .qt_tls import NO_TLS, TlsKey, configuration_settings, tls_key
 from .urllib3_connection import POOL_CLASSES
@@ -25,6 +27,7 @@ KEPT_CONNECTIONS = 64
 
 KEPT_ORIGINS = 64
 KEPT_MANAGERS = 64
+KEPT_KEYS = 512
 
 
 class _Key(NamedTuple):
@@ -36,10 +39,31 @@ class _Key(NamedTuple):
     """Which name the server's certificate must have, where it is not the host."""
 
 
-class Pool(NamedTuple):
-    manager: urllib3.PoolManager
-    tls: Tls
-    proxy: Optional[Proxy]
+class Pool:
+    """A PoolManager and what it was made for. Every method may be called from any thread."""
+
+    def __init__(self, manager: urllib3.PoolManager, tls: Tls, proxy: Optional[Proxy]) -> None:
+        self.manager = manager
+        self.tls = tls
+        self.proxy = proxy
+        self._keys: dict[tuple[str, ...], tuple[Any, dict[str, Any]]] = {}
+
+    def connections(self, url: str) -> urllib3.HTTPConnectionPool:
+        """The connections that serve a URL. urllib3's key for them is made once: that takes as long as the rest."""
+        parts = urlsplit(url)
+        if self.proxy is not None:
+            return self.manager.connection_from_host(parts.hostname, parts.port, parts.scheme)
+        known = self._keys.get(parts[:2]) or self._key(parts)
+        key, context = known
+        return self.manager.connection_from_pool_key(key, dict(context))  # it may take things out
+
+    def _key(self, parts: SplitResult) -> tuple[Any, dict[str, Any]]:
+        context = {**self.manager.connection_pool_kw, "scheme": parts.scheme, "host": parts.hostname}
+        context["port"] = parts.port or DEFAULT_PORTS[parts.scheme]
+        if len(self._keys) >= KEPT_KEYS:
+            self._keys = {}
+        known = self._keys[parts[:2]] = self.manager.key_fn_by_scheme[parts.scheme](context), context
+        return known
 
 
 class Pools:
@@ -48,6 +72,8 @@ class Pools:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._pools: dict[_Key, Pool] = {}
+        self._latest: tuple[Optional[Exchange], Optional[Pool]] = (None, None)
+        """What was asked for last: each exchange asks twice, before it is started and when it is."""
 
     def refusal(self, exchange: Exchange) -> Optional[Failure]:
         """Why no connection can be made as the exchange wants it, or None."""
@@ -63,6 +89,15 @@ class Pools:
 
     def pool(self, exchange: Exchange) -> Pool:
         """Raises TlsUnusable, ProxyUnusable."""
+        asked_for, pool = self._latest
+        if asked_for is exchange and pool is not None:
+            self._latest = (None, None)  # holds a body and credentials
+            return pool
+        pool = self._find(exchange)
+        self._latest = (exchange, pool)
+        return pool
+
+    def _find(self, exchange: Exchange) -> Pool:
         key = _key(exchange)
         pool = self._pools.get(key)
         if pool is None:

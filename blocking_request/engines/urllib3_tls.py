@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import Any, Callable, Optional, Union
 
 import certifi
+import urllib3
 from urllib3.util import ssl_match_hostname
 
 from .. import messages
@@ -57,6 +58,9 @@ _VERSIONS = {
     "1.3": ssl.TLSVersion.TLSv1_3,
 }
 
+_OPENSSL_CHECKS_HOST = not urllib3.__version__.startswith("1.")  # type: ignore[attr-defined]
+"""urllib3 1.26 does not tell OpenSSL a host that is an address, and looks itself whom a certificate is for."""
+
 _Refusals = (ssl.SSLCertVerificationError, ssl_match_hostname.CertificateError)
 
 
@@ -86,7 +90,7 @@ class Tls:
         Raises TlsRefused, and whatever ``connect`` raises.
         """
         try:
-            self._handshake(connection, connect, self.context)
+            self._handshake(connection, connect, self.context, checks_host=self.settings.verify)
             errors: tuple[TlsError, ...] = ()
         except _Refusals as refusal:
             errors = self._look_into(connection, connect, refusal)
@@ -96,24 +100,26 @@ class Tls:
             raise TlsRefused(messages.fingerprint_refused(session.certificates[0]), session)
         connection.session = session
 
-    def _handshake(self, connection: Any, connect: Callable[[], None], context: ssl.SSLContext) -> None:
+    def _handshake(
+        self, connection: Any, connect: Callable[[], None], context: ssl.SSLContext, checks_host: bool
+    ) -> None:
         connection.ssl_context, connection.cert_reqs = context, context.verify_mode
-        # What checks the host is OpenSSL, or else nobody should.
-        connection.assert_hostname = None if context.check_hostname else False
+        connection.assert_hostname = None if checks_host else False
         connect()
         # urllib3 would warn of every request with verify=False, which the caller has chosen.
         connection.is_verified = True
 
     def _look_into(self, connection: Any, connect: Callable[[], None], refusal: BaseException) -> tuple[TlsError, ...]:
         """What is wrong; returns where all of it is to be ignored, with ``connection`` connected."""
-        self._handshake(connection, connect, _context(replace(self.settings, verify=False)))
+        self._handshake(connection, connect, _context(replace(self.settings, verify=False)), checks_host=False)
         certificates = _certificates(connection.sock)
         connection.sock.close()
         host = connection.server_hostname or getattr(connection, "_tunnel_host", None) or connection.host
         errors = sorted_errors(_errors(refusal, certificates, host))
         if set(errors) <= set(self.settings.ignoredErrors):
             try:
-                self._handshake(connection, connect, _lenient_context(self.settings, errors))
+                checks_host = not any(error.kind is TlsErrorKind.HostNameMismatch for error in errors)
+                self._handshake(connection, connect, _lenient_context(self.settings, errors), checks_host)
             except _Refusals as another:
                 errors = sorted_errors((*errors, *_errors(another, certificates, host)))
             else:
@@ -131,7 +137,7 @@ def _context(settings: TlsSettings, by_openssl: bool = False) -> ssl.SSLContext:
         if settings.maximumVersion is not None:
             context.minimum_version = min(context.minimum_version, _VERSIONS[settings.maximumVersion])
             context.maximum_version = _VERSIONS[settings.maximumVersion]
-        context.check_hostname = settings.verify
+        context.check_hostname = settings.verify and _OPENSSL_CHECKS_HOST
         context.verify_mode = ssl.CERT_REQUIRED if settings.verify else ssl.CERT_NONE
         _load_identity(context, settings)
     except (OSError, ValueError) as error:

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any, Optional
-from urllib.parse import urlsplit
 
-from urllib3.util import Timeout
+from urllib3.util import Retry, Timeout
 
 from .. import messages
 from ..errors import Failure
@@ -24,9 +23,10 @@ from ..tls import known_session
 from ..trace import logger
 from ..urls import shown
 from .body import BodyReader, DamagedBody, damaged, is_chunked
-from .urllib3_connection import Grip, Response, gripping, header_pairs
 from .urllib3_failure import broke_unanswered, internal_error, wire_failure
+from .urllib3_grip import Grip, gripping
 from .urllib3_pools import Pools
+from .urllib3_response import Response, header_pairs
 from .urllib3_tls import TlsRefused
 
 CONNECT_SECONDS = 30.0
@@ -94,18 +94,19 @@ class _Passage:
     def _send(self) -> Any:
         """Returns urllib3's response when the header is there, its body unread."""
         exchange, grip = self._exchange, self._grip
-        parts = urlsplit(exchange.url)
-        manager, grip.tls, proxy = self._pools.pool(exchange)
-        pool = manager.connection_from_host(parts.hostname, parts.port, parts.scheme)
+        pool = self._pools.pool(exchange)
+        grip.tls, proxy = pool.tls, pool.proxy
         # To an HTTP proxy that forwards the whole URL is the target (RFC 9112 section 3.2.2).
-        is_forwarded = proxy is not None and not proxy.is_socks and parts.scheme == "http"
+        is_forwarded = proxy is not None and not proxy.is_socks and exchange.url.startswith("http:")
         grip.target = request_target(exchange.url, is_forwarded)
-        return pool.urlopen(
+        logged = shown(exchange.url)
+        is_shown = logged is exchange.url and is_forwarded == (proxy is not None)
+        return pool.connections(exchange.url).urlopen(
             exchange.method,
-            request_target(shown(exchange.url), is_forwarded or proxy is not None),  # what urllib3 logs
+            grip.target if is_shown else request_target(logged, proxy is not None),  # what urllib3 logs
             body=None if exchange.body is None else self._pieces(exchange.body),  # type: ignore[arg-type]
             headers=request_headers(exchange),  # type: ignore[arg-type]
-            retries=False,
+            retries=_NO_RETRIES,
             redirect=False,
             assert_same_host=False,
             timeout=_TIMEOUT,
@@ -221,6 +222,7 @@ class _Passage:
         )
 
 
+_NO_RETRIES = Retry(False, redirect=False)
 _TIMEOUT = Timeout(connect=CONNECT_SECONDS, read=None)
 
 

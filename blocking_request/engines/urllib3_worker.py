@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Optional
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Answer, Exchange, Mailbox
-from ..qt import ApplicationReference, QtCore, application, application_reference
+from ..qt import ApplicationReference, QtCore
 from ..trace import logger
-from .urllib3_connection import Grip
+from .urllib3_grip import Grip
 from .urllib3_wire import carry_out
 
 if TYPE_CHECKING:
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 class Urllib3Flight:
     """An exchange on urllib3's wire. ``abort`` and ``lost`` may be called from any thread."""
 
-    def __init__(self, exchange: Exchange, mailbox: Mailbox, worker: Worker) -> None:
+    def __init__(
+        self, exchange: Exchange, mailbox: Mailbox, worker: Worker, application: Optional[ApplicationReference]
+    ) -> None:
+        """``application``: the one there was when it was started; where there is none, none will be missed."""
         self.exchange = exchange
         self.mailbox = mailbox
         self.grip = Grip()
         self._worker = worker
-        app = application()
-        self._application: Optional[ApplicationReference] = None if app is None else application_reference(app)
+        self._application = application
 
     def abort(self) -> None:
         self.grip.abort()

@@ -1,0 +1,96 @@
+"""An exchange's hold on its connection, by which it can be ended from outside.
+
+Closing a socket does not wake a thread that reads from it, and urllib3 has no other way. So each connection has a
+duplicate of its socket from the moment the TCP connection stands, TLS handshake included. While an exchange runs, its
+Grip holds the duplicate; whoever takes it out of there, the exchange at its end or ``abort`` from another thread, is
+alone in having it. So an abort never reaches a connection that serves the next exchange by then.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Optional
+
+from ..tls import TlsSession
+
+if TYPE_CHECKING:
+    from .urllib3_connection import Connection
+    from .urllib3_response import Response
+    from .urllib3_tls import Tls
+
+_local = threading.local()
+
+
+class Grip:
+    """An exchange's hold on its connection. ``abort`` may be called from any thread, the rest is for the worker's."""
+
+    def __init__(self) -> None:
+        self.aborted = False
+        self.reused = False
+        """Whether the connection had served another exchange before."""
+        self.target = ""
+        """The request target as it is to be sent (RFC 9112 section 3.2); urllib3 would spell it in its own way."""
+        self.wants_fresh = False
+        """Whether no connection may be taken that has served before."""
+        self.response: Optional[Response] = None
+        """The answer, once its header is there."""
+        self.tls: Optional[Tls] = None
+        self.session: Optional[TlsSession] = None
+        """What was agreed on with the server, once the connection has been given back."""
+        self._connection: Optional[Connection] = None
+        self._duplicate: list[socket.socket] = []
+
+    def take(self, connection: Connection, duplicate: Optional[socket.socket], reused: bool) -> None:
+        self.release()  # what it held before, where it had to connect again
+        self._connection, self.reused = connection, reused
+        self._duplicate = [] if duplicate is None else [duplicate]
+        if self.aborted:
+            self._shut_down()
+
+    def holds(self, connection: Connection) -> bool:
+        return self._connection is connection
+
+    def release(self) -> bool:
+        """Give the connection back at the end of the exchange; False where an abort has ended it."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return False
+        self.session = connection.session or self.session
+        try:
+            duplicate = self._duplicate.pop()
+        except IndexError:
+            return False
+        connection.keep(duplicate)
+        return True
+
+    def abort(self) -> None:
+        self.aborted = True
+        self._shut_down()
+
+    def _shut_down(self) -> None:
+        try:
+            duplicate = self._duplicate.pop()
+        except IndexError:
+            return
+        with suppress(OSError):  # the server may have been faster
+            duplicate.shutdown(socket.SHUT_RDWR)
+        duplicate.close()
+
+
+class gripping:
+    """Within it, connections used by this thread are held by the grip."""
+
+    def __init__(self, grip: Grip) -> None:
+        self._grip = grip
+
+    def __enter__(self) -> None:
+        _local.grip = self._grip
+
+    def __exit__(self, *_: object) -> None:
+        _local.grip = None
+
+
+def current_grip() -> Optional[Grip]:
+    return getattr(_local, "grip", None)

@@ -6,8 +6,11 @@ written, 130 after Ctrl-C.
 
 from __future__ import annotations
 
+import os
 import platform
+import ssl
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Callable, NoReturn, Optional
@@ -17,12 +20,23 @@ import rich.console
 import rich.progress
 import rich.table
 
-from . import BlockingNetworkRequest, ErrorCode, ReplyContent, demo
+from . import (
+    BlockingNetworkRequest,
+    ErrorCode,
+    NetworkAccessManager,
+    ReplyContent,
+    TlsSettings,
+    demo,
+    engines,
+    messages,
+)
+from .engines import AUTO, ENGINES, ENVIRONMENT_VARIABLE
 from .engines.body import READABLE_CODINGS
+from .errors import Failure
 from .exchange import Answer, Exchange
 from .flows.redirects import CREDENTIAL_FIELDS
 from .headers import Pairs
-from .qt import API, QtCore, QtNetwork, has_tls
+from .qt import API, QT_VERSION, QtCore, QtNetwork, has_tls
 from .urls import shown
 from .version import VERSION
 
@@ -61,6 +75,9 @@ def commands() -> None:
     """
 
 
+_PEM_FILE = click.Path(exists=True, dir_okay=False, readable=True)
+
+
 def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         [
@@ -69,6 +86,13 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the body to a file."),
             click.option("--timeout", type=click.IntRange(0), help="Longest time without data, in ms; 0 is none."),
             click.option("--deadline", type=click.IntRange(0), help="Longest time as a whole, in ms; 0 is none."),
+            click.option("--engine", type=click.Choice([AUTO, *ENGINES]), help="Which wire serves; auto by default."),
+            click.option(
+                "--cacert", type=_PEM_FILE, metavar="FILE", help="Trust the certificates in this PEM file only."
+            ),
+            click.option("--cert", type=_PEM_FILE, metavar="FILE", help="Show this client certificate."),
+            click.option("--key", type=_PEM_FILE, metavar="FILE", help="Its key, where that is in another file."),
+            click.option("-k", "--insecure", is_flag=True, help="Accept every certificate of a server."),
             click.option("-v", "--verbose", is_flag=True, help="Show requests, replies, hops, engine and timings."),
         ]
     ):
@@ -115,8 +139,10 @@ def _send(
     output: Optional[Path],
     timeout: Optional[int],
     deadline: Optional[int],
+    engine: Optional[str],
     verbose: bool,
     data: Optional[str] = None,
+    **tls: Any,
 ) -> int:
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(url))
     for header in headers:
@@ -124,7 +150,11 @@ def _send(
         if not colon:
             raise click.UsageError(f"a header is written 'NAME: VALUE', this one has no colon: {header}")
         request.setRawHeader(name.strip().encode(), value.strip().encode())  # type: ignore[arg-type]
-    blocking = BlockingNetworkRequest()
+    manager = NetworkAccessManager()
+    manager.setTlsSettings(_tls_settings(**tls))
+    blocking = BlockingNetworkRequest(manager)
+    if engine is not None:
+        blocking.setEngine(engine)
     if timeout is not None:
         blocking.setTimeout(timeout)
     if deadline is not None:
@@ -138,6 +168,17 @@ def _send(
     if code is not ErrorCode.NoError:
         click.echo(blocking.errorMessage(), err=True)
     return int(code)
+
+
+def _tls_settings(
+    cacert: Optional[str], cert: Optional[str], key: Optional[str], insecure: bool
+) -> Optional[TlsSettings]:
+    if not (cacert or cert or key or insecure):
+        return None
+    try:
+        return TlsSettings(caFile=cacert, clientCertificate=cert, clientKey=key, verify=not insecure)
+    except ValueError as error:
+        raise click.UsageError(f"--key is of no use by itself ({error})") from None
 
 
 def _body(data: str) -> bytes:
@@ -174,7 +215,9 @@ class _Narrator:
             self._say(f"< {answer.status} {answer.reason}")
             self._say_fields("< ", answer.headers.pairs)
         what = answer.failure.text if answer.failure else f"{answer.wire_bytes} bytes"
-        self._say(f"* {what} in {seconds * 1000:.1f} ms over {answer.engine or 'nothing'}")
+        session = None if answer.tls is None else answer.tls.session
+        tls = f", {session.protocol} {session.cipher}" if session is not None and session.protocol else ""
+        self._say(f"* {what} in {seconds * 1000:.1f} ms over {answer.engine or 'nothing'}{tls}")
 
     def _say_fields(self, mark: str, pairs: Pairs) -> None:
         for name, value in pairs:
@@ -230,26 +273,43 @@ def _info() -> int:
         ("TLS in Qt", QtNetwork.QSslSocket.sslLibraryVersionString() if has_tls() else "none that works here"),
         ("requests", metadata.version("requests")),
         ("urllib3", metadata.version("urllib3")),
+        ("TLS in Python", ssl.OPENSSL_VERSION),
         ("content codings", ", ".join(READABLE_CODINGS)),
     ):
         parts.add_row(name, version)
     console.print(parts)
-    serving = rich.table.Table("URL", "served by", "why", title="What serves what")
-    serving.add_row("http://", "qt", "")
-    if has_tls():
-        serving.add_row("https://", "qt", "")
-    else:
-        serving.add_row("https://", "nothing", "this Qt finds no OpenSSL it can use; use PyQt6 or your system's PyQt5")
-    serving.add_row("file:, data:, qrc:", "qt", "GET only")
+    serving = rich.table.Table("request", "auto takes", "qt", "urllib3", title="What serves what", show_lines=True)
+    for row in decisions():
+        serving.add_row(*row)
     console.print(serving)
+    wanted = os.environ.get(ENVIRONMENT_VARIABLE)
+    console.print(f"{ENVIRONMENT_VARIABLE} is {wanted!r}" if wanted else f"{ENVIRONMENT_VARIABLE} is not set: auto")
     return 0
+
+
+def decisions() -> Iterator[tuple[str, str, str, str]]:
+    """For each kind of request: what it is, what ``auto`` takes for it here, and what each engine says to it."""
+    for what, exchange in (
+        ("http://", Exchange("GET", "http://127.0.0.1/")),
+        ("http://, with a body", Exchange("POST", "http://127.0.0.1/", body=b"x")),
+        ("https://", Exchange("GET", "https://127.0.0.1/")),
+        ("https://, with a body", Exchange("POST", "https://127.0.0.1/", body=b"x")),
+        ("file:, data:, qrc:", Exchange("GET", "file:///")),
+    ):
+        chosen = engines.choose(exchange, AUTO)
+        said = [engines.engine(name).refusal(exchange) for name in ENGINES]
+        verdicts = ["yes" if refusal is None else f"no: {refusal.text}" for refusal in said]
+        if said[0] is None and exchange.body and QT_VERSION < (6,):
+            verdicts[0] = "yes, but a body on a kept connection takes 40 ms longer"
+        yield what, "nothing" if isinstance(chosen, Failure) else chosen.name, verdicts[0], verdicts[1]
+    yield "in a program without an application", "urllib3", f"no: {messages.no_application().text}", "yes"
 
 
 @commands.command("demo")
 def _demo() -> int:
     """Start a server on this machine, send every kind of request to it, and show what came of each."""
     table = rich.table.Table(title="blocking-request demo")
-    for heading in ("request", "code", "status", "bytes", "ms", "as promised"):
+    for heading in ("request", "code", "status", "bytes", "ms", "over", "as promised"):
         table.add_column(heading, no_wrap=heading == "code")
     failed = 0
     for row in demo.rows():
@@ -260,6 +320,7 @@ def _demo() -> int:
             str(row.status or "-"),
             str(row.size),
             f"{row.milliseconds:.1f}",
+            row.engine or "-",
             "[green]yes[/green]" if row.kept else f"[red]no: {row.promised}[/red]",
         )
     rich.console.Console().print(table)

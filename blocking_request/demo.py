@@ -25,6 +25,7 @@ class Row:
     status: Optional[int]
     size: int
     milliseconds: float
+    engine: str
     kept: bool
 
 
@@ -129,4 +130,4 @@ def _row(
     reply = blocking.reply()
     kept = (told, reply.statusCode(), len(reply.body)) == (code, status, size)
     promised = f"{code.name}, {status or 'no status'}, {size} bytes"
-    return Row(what, promised, told, reply.statusCode(), len(reply.body), milliseconds, kept)
+    return Row(what, promised, told, reply.statusCode(), len(reply.body), milliseconds, reply.engine(), kept)

@@ -138,6 +138,14 @@ def canceled() -> Failure:
     return Failure(ErrorCode.CanceledError, QtNetworkError.OperationCanceledError, "Operation canceled")
 
 
+def no_application() -> Failure:
+    text = (
+        "There is no Qt application, and without one Qt delivers nothing in any thread. "
+        "Make one first and keep it: app = QCoreApplication([])"
+    )
+    return Failure(ErrorCode.NetworkError, QtNetworkError.UnknownNetworkError, text)
+
+
 def application_ended() -> Failure:
     text = "Operation canceled: the Qt application has ended"
     return Failure(ErrorCode.CanceledError, QtNetworkError.OperationCanceledError, text)

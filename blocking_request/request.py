@@ -39,9 +39,9 @@ class BlockingNetworkRequest(QtCore.QObject):
     """A network request that blocks the calling thread, and only that, until it has an answer or a reason.
 
     The calls (``get``, ``head``, ``post``, ``put``, ``patch``, ``deleteResource``, ``sendCustomRequest``) may come from
-    any thread: the main one, a QThread, a ``threading.Thread``; the caller needs no event loop. A QCoreApplication must
-    exist. Each returns an ``ErrorCode``; the rest is in ``reply()`` and ``errorMessage()``. An object may be used again
-    and again, by one call at a time: a second one at the same time raises RuntimeError.
+    any thread: the main one, a QThread, a ``threading.Thread``; the caller needs no event loop, and the program no
+    application. Each returns an ``ErrorCode``; the rest is in ``reply()`` and ``errorMessage()``. An object may be used
+    again and again, by one call at a time: a second one at the same time raises RuntimeError.
 
     All signals are emitted in the calling thread, from within the call: a slot of an object that lives there runs while
     the call waits, and may call ``abort()``.

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+import trustme
 
-from blocking_request.qt import API, QtCore, has_tls
+from blocking_request.qt import API, QT_VERSION, QtCore, has_tls
 
 from .servers.raw import Handler, RawServer, always, echo, silence
+from .servers.tls import TlsServer
 
 pytest.importorskip("click")
 pytest.importorskip("rich")
@@ -160,9 +162,57 @@ def test_info() -> None:
     result = cli("info")
     told = result.stdout.decode()
     assert result.returncode == 0
-    for part in (API, str(QtCore.qVersion()), "http://", "https://", "requests", "urllib3", "gzip"):
+    for part in (API, str(QtCore.qVersion()), "http://", "https://", "requests", "urllib3", "gzip", "OpenSSL"):
         assert part in told
-    assert ("nothing" in told) is not has_tls()
+    assert "BLOCKING_REQUEST_ENGINE is not set" in told
+    assert ("none that works here" in told) is not has_tls()
+
+
+def test_info_tells_what_auto_takes() -> None:
+    from blocking_request.cli import decisions
+
+    table = {row[0]: row[1:] for row in decisions()}
+    body, secure = "urllib3" if QT_VERSION < (6,) else "qt", "qt" if has_tls() else "urllib3"
+    taken = {what: row[0] for what, row in table.items()}
+    assert taken == {
+        "http://": "qt",
+        "http://, with a body": body,
+        "https://": secure,
+        "https://, with a body": body if has_tls() else "urllib3",
+        "file:, data:, qrc:": "qt",
+        "in a program without an application": "urllib3",
+    }
+    assert table["https://"][1].startswith("yes" if has_tls() else "no: SSL handshake failed: this Qt")
+    assert table["file:, data:, qrc:"][2].startswith("no: The urllib3 engine cannot read")
+
+
+@pytest.mark.parametrize("engine", ["auto", "qt", "urllib3"])
+def test_engine(engine: str, httpbin: str) -> None:
+    result = cli("get", "-v", f"{httpbin}/get", "--engine", engine)
+    assert result.returncode == 0
+    assert f"over {'qt' if engine == 'auto' else engine}".encode() in result.stderr
+
+
+def test_tls_options(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    server = TlsServer(authority.issue_cert("127.0.0.1"), trusts=authority)
+    ca, mine, key = (str(tmp_path / name) for name in ("ca.pem", "mine.pem", "key.pem"))
+    authority.cert_pem.write_to_path(ca)
+    client = authority.issue_cert("me@home.test")
+    client.cert_chain_pems[0].write_to_path(mine)
+    client.private_key_pem.write_to_path(key)
+    result = cli("get", server.url)
+    assert (result.returncode, b"SSL handshake failed" in result.stderr) == (1, True)
+    assert cli("get", server.url, "-k").stdout == b"secret"
+    result = cli("get", "-v", server.url, "--cacert", ca, "--cert", mine, "--key", key)
+    assert (result.returncode, result.stdout) == (0, b"secret")
+    assert b", TLSv1.3 TLS_AES_256_GCM_SHA384" in result.stderr
+    assert server.client_names == ["me@home.test"]
+    result = cli("get", server.url, "--key", key)
+    assert (result.returncode, b"--key is of no use by itself" in result.stderr) == (64, True)
+    result = cli("get", server.url, "--cacert", "/no/such.pem")
+    assert (result.returncode, b"'/no/such.pem' does not exist" in result.stderr) == (64, True)
+    server.close()
 
 
 def test_demo() -> None:

@@ -231,8 +231,21 @@ class TestUrllib3:
             answer = mailbox.take(0)
             assert isinstance(answer, Answer) and answer.failure is not None
             assert answer.failure.code is ErrorCode.CanceledError
-        answer = self.start(engine, serve(always(b"ok")).url).take(10)
-        assert isinstance(answer, Answer) and answer.status == 200
+        good = serve(always(b"ok"))
+        for _ in range(2):
+            answer = self.start(engine, good.url).take(10)
+            assert isinstance(answer, Answer) and answer.status == 200
+            engine.shutdown()
+
+    def test_more_origins_than_are_kept(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("blocking_request.engines.urllib3_pools.KEPT_ORIGINS", 2)
+        monkeypatch.setattr("blocking_request.engines.urllib3_pools.KEPT_KEYS", 3)
+        servers = [serve(always(b"%d" % number)) for number in range(5)]
+        engine = Urllib3Engine()
+        for turn in range(3):
+            for number in range(5 - turn):
+                answer = self.start(engine, servers[number].url).take(10)
+                assert isinstance(answer, Answer) and answer.body == b"%d" % number
         engine.shutdown()
 
     def test_a_thread_that_cannot_be_started_is_told_and_forgotten(

@@ -52,11 +52,7 @@ class QtEngine:
 
     def refusal(self, exchange: Exchange) -> Optional[Failure]:
         if application() is None:
-            text = (
-                "There is no Qt application, and without one Qt delivers nothing in any thread. "
-                "Make one first and keep it: app = QCoreApplication([])"
-            )
-            return network_failure(QtNetworkError.UnknownNetworkError, text)
+            return messages.no_application()
         if self._exiting:
             return messages.application_ended()
         return self._tls_refusal(exchange) if exchange.url.startswith("https:") else None

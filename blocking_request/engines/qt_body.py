@@ -6,7 +6,7 @@ from typing import Any
 
 from ..exchange import Mailbox, Progress
 from ..qt import QtCore, QtNetwork
-from .qt_request import STATUS
+from .qt_answer import STATUS
 
 _READ_ONLY: Any = QtCore.QIODevice.OpenModeFlag.ReadOnly
 _UNBUFFERED: Any = QtCore.QIODevice.OpenModeFlag.Unbuffered

@@ -25,27 +25,17 @@ from ..qt import (
     Slot,
     address,
     delete_at_thread_end,
-    enum_value,
     give_to_cpp,
     unmonitor,
 )
 from ..tls import sorted_errors
 from ..trace import logger
 from .body import DamagedBody, damaged
+from .qt_answer import STATUS, body_reader, failed_without_a_reason, openssl_reason, read_answer, shows_certificate
 from .qt_body import UploadDevice
 from .qt_diagnosis import Diagnosis
 from .qt_proxy import BufferedDirect, lookups, python_may_be_asked
-from .qt_request import (
-    HTTP2,
-    STATUS,
-    body_reader,
-    header_fields,
-    openssl_reason,
-    reason_phrase,
-    shows_certificate,
-    wire_failure,
-)
-from .qt_tls import NO_TLS, errors_of, own_certificate, session_of
+from .qt_tls import NO_TLS, errors_of, own_certificate
 
 if TYPE_CHECKING:
     from .qt_worker import QtFlight, Worker
@@ -205,8 +195,11 @@ class Wire(QtCore.QObject):
             if flight is None or flight.ended:
                 return
             self._consume(flight, reply)
-            answer = self._read_answer(flight, reply)
-            if QT_VERSION < (6,) and failed_without_a_reason(reply, flight):
+            answer = read_answer(flight, reply)
+            if answer.status is not None and answer.status < 200 and QT_VERSION < (6,):
+                # The final answer may still come on this connection, and would be taken for that of the next request.
+                self._worker.engine.retire(self._worker)
+            if QT_VERSION < (6,) and failed_without_a_reason(flight, reply):
                 self._look_into(flight, answer)
             else:
                 self._answer(flight, answer)
@@ -257,51 +250,16 @@ class Wire(QtCore.QObject):
 
         Diagnosis(self, flight.request, tell)
 
-    def _read_answer(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
-        exchange, reader = flight.exchange, flight.reader
-        status, reason = None, ""
-        if exchange.url.startswith("http"):  # Qt says 200 of local files, too
-            status, reason = flight.status, reason_phrase(reply)
-        error = enum_value(reply.error())  # type: ignore[operator]
-        failure = flight.failure
-        if failure is None and error == QtNetworkError.SslHandshakeFailedError and flight.tls_errors:
-            failure = messages.certificate_refused(flight.tls_errors)
-        tls = None
-        if exchange.url.startswith("https:"):
-            tls = session_of(reply.sslConfiguration(), flight.tls_errors, agreed=status is not None)
-        if failure is None and (error or flight.aborted or (status or 200) < 200):
-            failure = wire_failure(exchange, status, error, reply.errorString(), flight.aborted)
-        if reader is None:
-            # The length was none.
-            return Answer(
-                exchange, status, reason, header_fields(flight.headers), failure=failure, engine="qt", tls=tls
-            )
-        has_body = exchange.method != "HEAD" and status not in (204, 304)
-        if has_body and (failure is None or failure.error is QtNetworkError.RemoteHostClosedError):
-            failure = reader.damage() or failure
-        if status is not None and status < 200 and QT_VERSION < (6,):
-            # The final answer may still come on this connection, and would be taken for that of the next request.
-            self._worker.engine.retire(self._worker)
-        return Answer(
-            exchange,
-            status,
-            reason,
-            header_fields(flight.headers),
-            reader.content(),
-            failure,
-            "qt",
-            exchange.url.startswith("https:") and bool(reply.attribute(HTTP2)),
-            reader.wire_bytes,
-            reader.total_bytes,
-            tls,
-        )
-
     def _failed(self, flight: Optional[QtFlight], error: BaseException) -> None:
         """An error of ours: the caller hears of it like of any other."""
         logger.error("an exchange failed in the network thread", exc_info=error)
         if flight is not None:
+            reply = flight.reply
             failure = network_failure(QtNetworkError.UnknownNetworkError, f"Internal error: {error!r}")
             self._answer(flight, Answer(flight.exchange, failure=failure, engine="qt"))
+            if reply is not None:
+                # It must not go on: what failed may have been the look at a certificate.
+                reply.abort()
 
     def _forget(self, flight: QtFlight) -> None:
         """The reply will be deleted, and another may come to stand at its place."""
@@ -369,9 +327,3 @@ class Wire(QtCore.QObject):
             self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
         delete_at_thread_end(self._manager)
         delete_at_thread_end(self)
-
-
-def failed_without_a_reason(reply: QtNetwork.QNetworkReply, flight: QtFlight) -> bool:
-    error = enum_value(reply.error())  # type: ignore[operator]
-    known = flight.aborted or flight.failure is not None or flight.tls_errors
-    return error == QtNetworkError.SslHandshakeFailedError and not known

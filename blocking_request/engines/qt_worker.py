@@ -16,7 +16,8 @@ from ..tls import TlsError
 from ..trace import logger
 from ..urls import origin
 from .body import BodyReader
-from .qt_request import QtPairs, native_request
+from .qt_answer import QtPairs
+from .qt_request import native_request
 from .qt_tls import TlsKey
 from .qt_wire import Wire
 

@@ -244,6 +244,8 @@ def request_headers(exchange: Exchange) -> dict[str, bytes]:
     names = {name.lower() for name in headers}
     if "accept-language" not in names:
         headers["Accept-Language"] = _accept_language()
+    if exchange.body is None and exchange.method not in IDEMPOTENT_METHODS:
+        headers["Content-Length"] = b"0"
     if "connection" not in names:
         headers["Connection"] = b"Keep-Alive"
     return headers

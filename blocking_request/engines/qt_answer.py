@@ -1,0 +1,164 @@
+"""What a QNetworkReply means: its header, its body's reader, and the Answer when it has finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Optional
+
+from .. import messages
+from ..errors import ErrorCode, Failure, QtNetworkError, error_for_status, network_failure
+from ..exchange import Answer, Exchange
+from ..headers import Fields
+from ..qt import QT_VERSION, QtCore, QtNetwork, enum_value
+from ..urls import shown
+from .body import BodyReader, DamagedBody, is_chunked
+from .qt_tls import own_configuration, session_of
+
+if TYPE_CHECKING:
+    from .qt_worker import QtFlight
+
+_Attribute = QtNetwork.QNetworkRequest.Attribute
+
+STATUS = _Attribute.HttpStatusCodeAttribute
+REASON = _Attribute.HttpReasonPhraseAttribute
+HTTP2 = _Attribute.Http2WasUsedAttribute
+
+
+def read_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
+    """What a finished reply comes to."""
+    exchange, reader = flight.exchange, flight.reader
+    status, reason = None, ""
+    if exchange.url.startswith("http"):  # Qt says 200 of local files, too
+        status, reason = flight.status, reason_phrase(reply)
+    error = enum_value(reply.error())  # type: ignore[operator]
+    failure = flight.failure
+    if failure is None and error == QtNetworkError.SslHandshakeFailedError and flight.tls_errors:
+        failure = messages.certificate_refused(flight.tls_errors)
+    if failure is None and (error or flight.aborted or (status or 200) < 200):
+        failure = wire_failure(exchange, status, error, reply.errorString(), flight.aborted)
+    tls = None
+    if exchange.url.startswith("https:"):
+        tls = session_of(reply.sslConfiguration(), flight.tls_errors, agreed=status is not None)
+    headers = header_fields(flight.headers)
+    if reader is None:
+        # The length was none.
+        return Answer(exchange, status, reason, headers, failure=failure, engine="qt", tls=tls)
+    has_body = exchange.method != "HEAD" and status not in (204, 304)
+    if has_body and (failure is None or failure.error is QtNetworkError.RemoteHostClosedError):
+        failure = reader.damage() or failure
+    return Answer(
+        exchange,
+        status,
+        reason,
+        headers,
+        reader.content(),
+        failure,
+        "qt",
+        exchange.url.startswith("https:") and bool(reply.attribute(HTTP2)),
+        reader.wire_bytes,
+        reader.total_bytes,
+        tls,
+    )
+
+
+def failed_without_a_reason(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> bool:
+    """Whether a TLS handshake has failed and nothing tells why."""
+    error = enum_value(reply.error())  # type: ignore[operator]
+    known = flight.aborted or flight.failure is not None or flight.tls_errors
+    return error == QtNetworkError.SslHandshakeFailedError and not known
+
+
+def reason_phrase(reply: QtNetwork.QNetworkReply) -> str:
+    """What stands beside the status."""
+    reason = str(reply.attribute(REASON) or "")
+    # Where nothing does, not even a space, Qt 5.15 takes the whole line for it.
+    return "" if reason.startswith("HTTP/1.") else reason
+
+
+QtPairs = list[tuple[QtCore.QByteArray, QtCore.QByteArray]]
+
+
+def header_fields(qt_pairs: QtPairs) -> Fields:
+    """The header fields, which may be read when the reply is no more."""
+    return Fields(partial(_header_pairs, qt_pairs))
+
+
+def _header_pairs(qt_pairs: QtPairs) -> Iterator[tuple[bytes, bytes]]:
+    for qt_name, qt_value in qt_pairs:
+        name, value = qt_name.data(), qt_value.data()
+        if b"\n" in value and name.lower() == b"set-cookie":
+            # Qt joins repeated cookies by line feeds.
+            yield from ((name, cookie) for cookie in value.split(b"\n"))
+        else:
+            yield name, value
+
+
+def body_reader(reply: QtNetwork.QNetworkReply, status: Optional[int], qt_pairs: QtPairs, decode: bool) -> BodyReader:
+    """A reader for the reply's body. Raises DamagedBody where its length is none, or where the header was lost."""
+    if status is not None:
+        _check_header(qt_pairs)
+    chunked = is_chunked(reply.rawHeader(b"Transfer-Encoding").data() or None)  # type: ignore[arg-type]
+    length = b"" if chunked else reply.rawHeader(b"Content-Length").data()  # type: ignore[arg-type]
+    encoding = reply.rawHeader(b"Content-Encoding").data() if decode else b""  # type: ignore[arg-type]
+    return BodyReader(length or None, encoding)
+
+
+def _check_header(qt_pairs: QtPairs) -> None:
+    """Find the headers Qt could not read: it goes on as if nothing had been in them, and a length or coding is lost.
+
+    Qt 6.11 drops the header whole, if a line has no colon, or over 99 lines or about 100 KB. Qt 5.15 takes a line
+    without colon for the beginning of the next field's name; there an empty header is just that.
+    """
+    if not qt_pairs and QT_VERSION >= (6,):
+        raise DamagedBody(
+            "no header field could be read; the header is empty, has a line without a colon, "
+            "or is larger than Qt 6 reads (99 lines, 100 KB)"
+        )
+    if QT_VERSION < (6,) and b"\n" in b"".join([name.data() for name, _ in qt_pairs]):
+        raise DamagedBody("the header has a line without a colon")
+
+
+def wire_failure(
+    exchange: Exchange, status: Optional[int], error: int, error_string: str, aborted: bool
+) -> Optional[Failure]:
+    """What Qt's error means; None where there is an HTTP answer whose status tells it all."""
+    if aborted:
+        return messages.canceled()
+    if status is not None and status < 200:
+        # Qt 5 hands over the interim replies 102 and 103 as final ones.
+        return messages.interim_status(status)
+    if error == QtNetworkError.NoError or (status is not None and error == error_for_status(status)):
+        return None
+    if error in (QtNetworkError.RemoteHostClosedError, QtNetworkError.ContentReSendError):
+        return messages.connection_closed(exchange, answered=status is not None)
+    return _failure_for(exchange, error, error_string)
+
+
+def _failure_for(exchange: Exchange, error: int, error_string: str) -> Failure:
+    try:
+        known = QtNetworkError(error)
+    except ValueError:
+        known = QtNetworkError.UnknownNetworkError
+    if known is QtNetworkError.SslHandshakeFailedError or "SSL routines" in error_string:
+        # Of a client certificate that is wanted a client hears after the handshake (TLS 1.3): an unknown error to Qt.
+        return messages.handshake_failed(openssl_reason(error_string), shows_certificate(exchange))
+    text = messages.error_text(known, exchange.url) or error_string.replace(exchange.url, shown(exchange.url))
+    if known is QtNetworkError.TimeoutError:
+        return Failure(ErrorCode.TimeoutError, known, text)
+    if known is QtNetworkError.OperationCanceledError:
+        return Failure(ErrorCode.CanceledError, known, text)
+    return network_failure(known, text)
+
+
+def openssl_reason(error_string: str) -> str:
+    """OpenSSL's own words in Qt's: ``...: error:0A00010B:SSL routines::wrong version number``."""
+    return error_string.rpartition("SSL routines:")[2].rpartition(":")[2] if "SSL routines" in error_string else ""
+
+
+def shows_certificate(exchange: Exchange) -> bool:
+    """Whether the client has a certificate for the server."""
+    own = own_configuration(exchange)
+    if own is not None:
+        return exchange.keeps_identity and not own.localCertificate().isNull()
+    return exchange.tls is not None and exchange.tls.clientCertificate is not None

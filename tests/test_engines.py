@@ -295,9 +295,10 @@ class TestUrllib3:
         engine.shutdown()
 
     def test_urllib3_still_makes_its_sockets_where_ours_take_hold(self, serve: Serve) -> None:
-        """``_new_conn`` is a name of urllib3's own house."""
+        """``_new_conn`` and ``_dns_host`` are names of urllib3's own house."""
         for pool in (urllib3.HTTPConnectionPool, urllib3.HTTPSConnectionPool):
             assert callable(pool.ConnectionCls._new_conn)
+            assert pool.ConnectionCls("host.", 80)._dns_host == "host."
         server = serve(silence)
         engine = Urllib3Engine()
         flight = engine.start(Exchange("GET", server.url), mailbox := Mailbox())
@@ -330,6 +331,30 @@ class TestUrllib3:
         else:
             assert code is NET and len(sent) == 1
             assert "was sent once, no answer came, and it is not sent again" in blocking.errorMessage()
+
+    def test_a_connection_that_is_not_answered_ends_with_its_caller(self) -> None:
+        """And so does the program. A listener whose backlog is full drops every further SYN."""
+        program = """
+import socket, threading, time
+from blocking_request import BlockingNetworkRequest
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(0)
+fillers = []
+for _ in range(4):
+    filler = socket.socket()
+    filler.setblocking(False)
+    filler.connect_ex(listener.getsockname())
+    fillers.append(filler)
+blocking = BlockingNetworkRequest()
+blocking.setEngine("urllib3")
+blocking.setTimeout(300)
+print(blocking.get(f"http://127.0.0.1:{listener.getsockname()[1]}/").name, flush=True)
+"""
+        started = time.monotonic()
+        run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+        assert (run.returncode, run.stdout) == (0, "TimeoutError\n"), run.stderr
+        assert time.monotonic() - started < 4
 
     def test_a_connection_closed_while_idle_is_noticed(self, serve: Serve) -> None:
         closed = threading.Semaphore(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pickle
 import subprocess
 import sys
@@ -26,7 +28,7 @@ from blocking_request.errors import QtNetworkError
 from blocking_request.qt import QtCore, QtNetwork, enum_value, has_tls
 
 from .conftest import TLS_ENGINES
-from .servers.raw import Connection, Handler, RawServer, always, once
+from .servers.raw import Connection, Handler, RawServer, always, once, silence
 from .servers.tls import EXPIRED, FUTURE, TlsServer, redirecting
 
 Start = Callable[..., RawServer]
@@ -720,3 +722,147 @@ def test_many_threads_over_tls(trusting: Trusting, authority: trustme.CA, start:
     for thread in threads:
         thread.join(60)
     assert results == [True] * 320
+
+
+# -- from everywhere
+
+TROUBLES = {
+    "good": "",
+    "expired": 'the certificate of "127.0.0.1" expired on 2020-02-03',
+    "wrong host": "the certificate is for internal.test, not for 127.0.0.1",
+    "self-signed": 'the certificate of "a box in the cellar" is self-signed',
+    "unknown issuer": 'the issuer "Strangers Ltd" of the certificate is not known here',
+    "client certificate wanted": "the server wants a client certificate, and none was given",
+    "TLS 1.0 only": "the server speaks no version of TLS that is allowed here",
+    "closes in the handshake": "Connection closed without an answer",
+    "never answers": "no data moved for 400 ms",
+}
+
+
+@pytest.fixture(scope="module")
+def troubles(authority: trustme.CA, stranger: trustme.CA) -> Iterator[dict[str, str]]:
+    leaf = authority.issue_cert("127.0.0.1")
+    servers: dict[str, RawServer] = {
+        "good": TlsServer(leaf),
+        "expired": TlsServer(authority.issue_cert("127.0.0.1", not_after=EXPIRED)),
+        "wrong host": TlsServer(authority.issue_cert("internal.test")),
+        "self-signed": TlsServer(self_signed()),
+        "unknown issuer": TlsServer(stranger.issue_cert("127.0.0.1")),
+        "client certificate wanted": TlsServer(leaf, trusts=authority, requires=True),
+        "TLS 1.0 only": TlsServer(leaf, versions=("TLSv1", "TLSv1")),
+        "closes in the handshake": RawServer(lambda connection: connection.sock.recv(10) and None),
+        "never answers": RawServer(silence),
+    }
+    yield {name: server.url.replace("http:", "https:") for name, server in servers.items()}
+    for server in servers.values():
+        server.close()
+
+
+def assert_told(name: str, code: str, message: str, seconds: float) -> None:
+    kind = {"": "NoError", "no data moved for 400 ms": "TimeoutError"}.get(TROUBLES[name], "NetworkError")
+    assert code == kind, (name, message)
+    assert TROUBLES[name] in message, name
+    assert seconds < 2.5, name
+
+
+@pytest.mark.parametrize("context", ["main thread", "thread", "QThread"])
+@pytest.mark.parametrize("name", TROUBLES)
+def test_troubles(name: str, context: str, trusting: Trusting, troubles: dict[str, str]) -> None:
+    told: list[Any] = []
+
+    def work() -> None:
+        blocking = trusting()
+        blocking.setTimeout(400 if name == "never answers" else 10_000)
+        code = blocking.get(troubles[name])
+        told.extend((code.name, blocking.errorMessage(), blocking.reply().elapsed()))
+
+    if context == "main thread":
+        work()
+    elif context == "thread":
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join(30)
+    else:
+
+        class Thread(QtCore.QThread):
+            def run(self) -> None:
+                work()
+
+        qthread = Thread()
+        qthread.start()
+        assert qthread.wait(30_000)
+    assert_told(name, *told)
+
+
+def test_troubles_without_an_application(authority: trustme.CA, troubles: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_bytes(authority.cert_pem.bytes())
+    program = f"""
+import json
+from blocking_request import *
+manager = NetworkAccessManager()
+manager.setTlsSettings(TlsSettings(caFile={str(path)!r}))
+for name, url in {troubles!r}.items():
+    blocking = BlockingNetworkRequest(manager)
+    blocking.setTimeout(400 if name == "never answers" else 10_000)
+    code = blocking.get(url)
+    print(json.dumps([name, code.name, blocking.errorMessage(), blocking.reply().elapsed()]), flush=True)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    told = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [name for name, *_ in told] == list(TROUBLES)
+    for each in told:
+        assert_told(*each)
+
+
+# -- the system's
+
+
+@pytest.mark.parametrize("by", ["OpenSSL", "truststore"])
+def test_the_systems_trust_on_urllib3(by: str, authority: trustme.CA, start: Start, tmp_path: Path) -> None:
+    """truststore serves where OpenSSL does not know what the system trusts; here both find it in SSL_CERT_FILE."""
+    if by == "truststore":
+        pytest.importorskip("truststore")
+    server = start(authority.issue_cert("127.0.0.1"))
+    path = tmp_path / "ca.pem"
+    path.write_bytes(authority.cert_pem.bytes())
+    program = f"""
+from blocking_request import *
+from blocking_request.engines import urllib3_tls
+if {by == "truststore"}:
+    urllib3_tls._openssl_knows_the_system = lambda: False
+for settings in (None, TlsSettings(), TlsSettings(trust="system"), TlsSettings(trust="certifi")):
+    manager = NetworkAccessManager()
+    manager.setTlsSettings(settings)
+    reply = manager.blockingGet({server.url!r})
+    print(reply.errorCode().name, reply.engine())
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        timeout=60,
+        text=True,
+        check=False,
+        env={**os.environ, "SSL_CERT_FILE": str(path)},
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == ["NoError urllib3"] * 3 + ["NetworkError urllib3"]
+
+
+@pytest.mark.skipif(not has_tls(), reason="a Qt without TLS reads no certificate")
+def test_the_applications_default_configuration_holds(engine: str, authority: trustme.CA, start: Start) -> None:
+    server = start(authority.issue_cert("127.0.0.1"))
+    blocking = BlockingNetworkRequest(NetworkAccessManager())
+    blocking.setEngine(engine)
+    before = QtNetwork.QSslConfiguration.defaultConfiguration()
+    changed = QtNetwork.QSslConfiguration(before)
+    changed.addCaCertificates(QtNetwork.QSslCertificate.fromData(authority.cert_pem.bytes()))
+    assert blocking.get(server.url) is NET
+    QtNetwork.QSslConfiguration.setDefaultConfiguration(changed)
+    try:
+        assert blocking.get(server.url) is OK, blocking.errorMessage()
+    finally:
+        QtNetwork.QSslConfiguration.setDefaultConfiguration(before)
+    # and what it allowed does not outlive it
+    assert blocking.get(server.url) is NET

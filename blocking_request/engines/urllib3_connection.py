@@ -1,7 +1,8 @@
 """urllib3's connections, with three things added: they can be ended from outside, they write a small request in one
 piece, and their TLS is ours.
 
-``_new_conn`` is a name of urllib3's own house, and the only one used here: tests hold it for each version in use.
+``_new_conn`` and ``_dns_host`` are names of urllib3's own house, and the only ones used here: tests hold them for each
+version in use.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import socket
 from typing import Any, Optional
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.connection import allowed_gai_family
 
 from ..tls import TlsSession
-from .urllib3_grip import current_grip
+from .urllib3_grip import Grip, current_grip
 from .urllib3_response import Response
 
 HELD_BACK_BYTES = 1 << 13
@@ -28,8 +30,13 @@ class Connection:
     session: Optional[TlsSession] = None
     _held_back: Optional[list[Any]] = None
     """What of the request waits to be sent with what follows it."""
+    connects_by_itself = False
+    """Whether connecting is more than TCP, and not ours to do."""
     sock: Any
     timeout: Any
+    port: int
+    socket_options: Any
+    _dns_host: str
 
     def keep(self, duplicate: socket.socket) -> None:
         if self.sock is None:
@@ -38,14 +45,40 @@ class Connection:
             self.duplicate = duplicate
 
     def _new_conn(self) -> socket.socket:
-        sock: socket.socket = super()._new_conn()  # type: ignore[misc]
+        grip = current_grip()
+        sock: socket.socket
+        if grip is None:
+            sock = super()._new_conn()  # type: ignore[misc]
+        elif self.connects_by_itself:
+            sock = super()._new_conn()  # type: ignore[misc]
+            grip.take(self, sock.dup(), reused=False)
+        else:
+            sock = self._connect(grip)
         # From here on the caller's clocks count, and abort() works: no timeout of urllib3's own.
         sock.settimeout(None)
-        self.timeout = None
-        grip = current_grip()
-        if grip is not None:
-            grip.take(self, sock.dup(), reused=False)
         return sock
+
+    def _connect(self, grip: Grip) -> socket.socket:
+        """Connect to the first address that answers; an abort ends it (on Linux; elsewhere its own timeout does)."""
+        host = self._dns_host.strip("[]")
+        failed = OSError(f"{host} has no address")
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, self.port, allowed_gai_family(), socket.SOCK_STREAM
+        ):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                for option in self.socket_options or ():
+                    sock.setsockopt(*option)
+                sock.settimeout(self.timeout)
+                grip.take(self, sock.dup(), reused=False)
+                sock.connect(address)
+                return sock
+            except OSError as error:
+                failed = error
+                sock.close()
+            if grip.aborted:
+                break
+        raise failed
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
         grip = current_grip()
@@ -58,7 +91,8 @@ class Connection:
             else:
                 duplicate, self.duplicate = self.duplicate, None
                 grip.take(self, duplicate, reused=True)
-                self.timeout = None
+        if self.sock is not None:
+            self.timeout = None
         self._held_back = []
         try:
             super().request(method, grip.target, *args, **kwargs)  # type: ignore[misc]

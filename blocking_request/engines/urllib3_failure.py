@@ -59,6 +59,7 @@ def wire_failure(error: BaseException, exchange: Exchange, answered: bool, shows
 _NETWORK_ERRORS: tuple[tuple[type[BaseException], QtNetworkError], ...] = (
     (socket.gaierror, QtNetworkError.HostNotFoundError),
     (exceptions.LocationParseError, QtNetworkError.HostNotFoundError),
+    (UnicodeError, QtNetworkError.HostNotFoundError),
     (ConnectionRefusedError, QtNetworkError.ConnectionRefusedError),
     (socket.timeout, QtNetworkError.TimeoutError),
 )

@@ -1,9 +1,9 @@
 """An exchange's hold on its connection, by which it can be ended from outside.
 
 Closing a socket does not wake a thread that reads from it, and urllib3 has no other way. So each connection has a
-duplicate of its socket from the moment the TCP connection stands, TLS handshake included. While an exchange runs, its
-Grip holds the duplicate; whoever takes it out of there, the exchange at its end or ``abort`` from another thread, is
-alone in having it. So an abort never reaches a connection that serves the next exchange by then.
+duplicate of its socket, from before it is connected. While an exchange runs, its Grip holds the duplicate; whoever takes
+it out of there, the exchange at its end or ``abort`` from another thread, is alone in having it. So an abort never
+reaches a connection that serves the next exchange by then.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Grip:
         self._duplicate: list[socket.socket] = []
 
     def take(self, connection: Connection, duplicate: Optional[socket.socket], reused: bool) -> None:
-        self.release()  # what it held before, where it had to connect again
+        with suppress(IndexError):
+            self._duplicate.pop().close()  # of a socket that had to be given up
         self._connection, self.reused = connection, reused
         self._duplicate = [] if duplicate is None else [duplicate]
         if self.aborted:

@@ -39,10 +39,10 @@ def _through_socks(proxy: Proxy, options: dict[str, Any]) -> urllib3.PoolManager
         ) from None
 
     class SocksConnection(Connection, socks.SOCKSConnection):  # type: ignore[misc]
-        pass
+        connects_by_itself = True
 
     class SocksTlsConnection(HttpsConnection, socks.SOCKSHTTPSConnection):  # type: ignore[misc]
-        pass
+        connects_by_itself = True
 
     class SocksHttpPool(HttpPool):
         ConnectionCls = SocksConnection  # type: ignore[assignment]

@@ -132,7 +132,12 @@ print(request.get({server.url!r}).name, request.errorMessage())
 
 
 def test_a_thousand_bodies_reach_the_server_once_each(serve: Serve) -> None:
-    """While it drops the connection at random: after an answer, or after a request that it does not answer."""
+    """While it drops the connection at random: after an answer, or after a request that it does not answer.
+
+    Qt 6, which serves bodies itself, may write to a connection before it has heard that it is closed: then the body does
+    not reach the server, and the caller is told.
+    """
+    told: list[bytes] = []
     closed = threading.Semaphore(0)
     chance = random.Random(7)
     fate: dict[bytes, str] = {}
@@ -153,13 +158,18 @@ def test_a_thousand_bodies_reach_the_server_once_each(serve: Serve) -> None:
         body = b"%d:" % number + b"x" * 1000
         fate[body] = chance.choices(("keep", "drop after", "drop unanswered"), (8, 1, 1))[0]
         code = blocking.post(server.url, body)
+        if code is NET and fate[body] != "drop unanswered" and blocking.reply().engine() == "qt":
+            told.append(body)
+            continue
         if fate[body] == "drop unanswered":
             assert code is NET
         else:
             assert code is OK and blocking.reply().body == body, blocking.errorMessage()
         if fate[body] != "keep":
             assert closed.acquire(timeout=10)
-    assert [request.partition(b"\r\n\r\n")[2] for request in server.requests] == list(fate)
+    seen = [request.partition(b"\r\n\r\n")[2] for request in server.requests]
+    assert [body for body in fate if body not in told] == seen
+    assert len(told) < 50
 
 
 def threads() -> int:

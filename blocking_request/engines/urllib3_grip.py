@@ -1,7 +1,7 @@
 """An exchange's hold on its connection, by which it can be ended from outside.
 
 Closing a socket does not wake a thread that reads from it, and urllib3 has no other way. So each connection has a
-duplicate of its socket, from before it is connected. While an exchange runs, its Grip holds the duplicate; whoever takes
+duplicate of its socket, from before it is connected. While an exchange runs, its Grip holds the duplicate; who takes
 it out of there, the exchange at its end or ``abort`` from another thread, is alone in having it. So an abort never
 reaches a connection that serves the next exchange by then.
 """

@@ -38,6 +38,9 @@ _FORBIDDEN_IN_VALUE = re.compile(rb"[\r\n\0]")
 _FRAMING_FIELDS = frozenset((b"content-length", b"transfer-encoding"))
 """Ours to say: a length that does not fit the body hangs or truncates the request."""
 
+_NEVER_EMPTY = frozenset((b"user-agent", b"accept-encoding", b"accept-language"))
+"""Qt puts its own in the place of an empty one."""
+
 _BYTES_LIKE = (bytes, bytearray, memoryview, QtCore.QByteArray)
 
 _LOCAL_SCHEMES = frozenset(("file", "data", "qrc"))
@@ -95,7 +98,8 @@ def _prepare(
     if native is None:
         headers = _defaults(_NO_NAMES, method, body, force_refresh, user_agent, userinfo)
         return Exchange(method, url, headers, body)
-    own = tuple((name.data(), native.rawHeader(name).data()) for name in native.rawHeaderList())
+    fields = ((name.data(), native.rawHeader(name).data()) for name in native.rawHeaderList())
+    own = tuple((name, value) for name, value in fields if value or name.lower() not in _NEVER_EMPTY)
     for name, value in own:
         _check_field(name, value)
     if _load_control(native) == _ALWAYS_CACHE:

@@ -156,6 +156,18 @@ RAW: dict[str, Handler] = {
     "chunked with a length": once(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
     ),
+    **{
+        f"framed by {line!r}": once(b"HTTP/1.1 200 OK\r\n" + line + b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+        for line in (
+            b"Transfer-Encoding: chunked ",
+            b"Transfer-Encoding: chunked\t",
+            b"transfer-encoding:chunked",
+            b"Transfer-Encoding:\r\n chunked",
+            b"Transfer-Encoding: identity, chunked",
+            b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked",
+        )
+    },
+    "101 Connection lines": once(b"HTTP/1.1 200 OK\r\n" + b"Connection: x\r\n" * 90 + b"Content-Length: 2\r\n\r\nhi"),
     "204 with a length": once(b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\nX-A: 1\r\n\r\n"),
     "205 with a body": once(b"HTTP/1.1 205 Reset\r\nContent-Length: 5\r\n\r\nhello"),
     "status 299": once(b"HTTP/1.1 299 Odd\r\nContent-Length: 5\r\n\r\nhello"),

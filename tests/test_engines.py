@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -16,11 +17,12 @@ import trustme
 import urllib3
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, TlsSettings, engines
+from blocking_request.engines.retired import Retired
 from blocking_request.engines.urllib3 import Urllib3Engine
 from blocking_request.engines.urllib3_worker import WorkerThread
 from blocking_request.errors import QtNetworkError
 from blocking_request.exchange import Answer, Exchange, Mailbox
-from blocking_request.qt import QT_VERSION, enum_value, has_tls
+from blocking_request.qt import QT_VERSION, QtCore, enum_value, free_thread, has_tls
 
 from .servers.raw import Connection, Handler, RawServer, always, silence
 from .servers.tls import TlsServer
@@ -109,6 +111,12 @@ class TestChoice:
             assert "finds no OpenSSL it can use" in blocking.errorMessage()
             assert "setEngine('auto')" in blocking.errorMessage()
 
+    def test_what_is_to_be_mended_is_told_where_neither_can(self) -> None:
+        manager = NetworkAccessManager()
+        manager.setTlsSettings(TlsSettings(caFile="/no/such.pem"))
+        reply = manager.blockingGet("https://127.0.0.1:1/")
+        assert reply.errorString().startswith("SSL handshake failed: the file /no/such.pem cannot be read")
+
     def test_a_fork_of_urllib3_is_noticed(self, serve: Serve) -> None:
         """As urllib3-future, which niquests installs in the place of urllib3, has it."""
         server = serve(always(b"ok"))
@@ -193,6 +201,36 @@ def eventually(is_so: Callable[[], bool], timeout: float = 10.0) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def test_a_stop_waits_once_for_all() -> None:
+    class Stuck(QtCore.QThread):
+        def run(self) -> None:
+            time.sleep(1)
+
+    class Worker:
+        ended = False
+
+        def __init__(self) -> None:
+            self.thread: QtCore.QThread | None = Stuck()
+            free_thread(self.thread)
+            self.thread.start()
+
+        def stop(self) -> None:
+            """Nothing wakes it."""
+
+    retired = Retired(200)
+    workers = [Worker() for _ in range(4)]
+    for worker in workers:
+        retired.add(worker)
+    started = time.monotonic()
+    retired.stop()
+    retired.stop()
+    assert time.monotonic() - started < 0.6
+    for worker in workers:
+        assert worker.thread is not None and worker.thread.wait(5_000)
+    retired.stop()
+    assert [worker.thread for worker in workers] == [None] * 4
 
 
 class TestUrllib3:
@@ -383,6 +421,115 @@ print(blocking.get(f"http://127.0.0.1:{listener.getsockname()[1]}/").name, flush
             assert closed.acquire(timeout=10)
         bodies = [request.partition(b"\r\n\r\n")[2] for request in server.requests]
         assert bodies == [b"%d" % number for number in range(20)]
+
+    def test_a_slow_upload_moves_all_the_time(self, serve: Serve) -> None:
+        """The kernel would take a megabyte, and then nothing for seconds."""
+        ended = threading.Event()
+
+        def slow(connection: Connection) -> None:
+            while not ended.is_set() and connection.sock.recv(8192):
+                time.sleep(0.05)
+
+        server = serve(slow)
+        server._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        blocking = BlockingNetworkRequest()
+        blocking.setEngine("urllib3")
+        blocking.setTimeout(1_500)
+        blocking.setDeadline(4_000)
+        moved: list[int] = []
+        blocking.uploadProgress.connect(lambda done, total: moved.append(done))
+        assert blocking.post(server.url, b"z" * 20_000_000) is ErrorCode.TimeoutError
+        ended.set()
+        assert "deadline of 4000 ms" in blocking.errorMessage()
+        assert len(moved) > 10
+
+    def test_an_answer_before_the_body_has_been_sent(self, serve: Serve) -> None:
+        answered = threading.Event()
+
+        def early(connection: Connection) -> None:
+            connection.sock.recv(65536)
+            connection.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
+            answered.wait(20)
+
+        server = serve(early)
+        blocking = BlockingNetworkRequest()
+        blocking.setEngine("urllib3")
+        blocking.setTimeout(5_000)
+        assert blocking.post(server.url, b"z" * 30_000_000) is ErrorCode.ServerExceptionError, blocking.errorMessage()
+        assert (blocking.reply().statusCode(), blocking.reply().body) == (413, b"big")
+        answered.set()
+        good = serve(always(b"ok"))
+        assert blocking.post(good.url, b"x") is OK
+
+    @pytest.mark.parametrize(
+        "stray", [b"HTTP/1.1 200 OK\r\nX-St", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray"]
+    )
+    def test_what_stands_behind_an_answer_is_nobodys(self, stray: bytes, serve: Serve) -> None:
+        def handle(connection: Connection) -> None:
+            while (request := connection.read_request()) is not None:
+                connection.answer(request[-1:])
+                if server.connections == 1:
+                    connection.send(stray)
+
+        def in_one_packet(connection: Connection) -> None:
+            send = connection.send
+            held: list[bytes] = []
+            connection.send = held.append  # type: ignore[method-assign,assignment]
+            request = connection.read_request()
+            if request is not None:
+                connection.answer(request[-1:])
+                send(b"".join(held) + stray)
+                connection.wait_for_close()
+
+        for handler in (handle, in_one_packet):
+            server = serve(handler)
+            blocking = BlockingNetworkRequest()
+            blocking.setEngine("urllib3")
+            blocking.setTimeout(3_000)
+            for number in (1, 2):
+                if handler is handle or number == 1:
+                    assert blocking.post(server.url, b"%d" % number) is OK, blocking.errorMessage()
+                    assert blocking.reply().body == b"%d" % number
+            assert server.connections <= 2
+
+    def test_nothing_was_sent_where_nobody_listens(self) -> None:
+        blocking = BlockingNetworkRequest()
+        blocking.setEngine("urllib3")
+        told: list[int] = []
+        blocking.uploadProgress.connect(lambda done, total: told.append(done))
+        assert blocking.post("http://127.0.0.1:1/", b"x" * 100) is NET
+        assert told == []
+
+    def test_the_last_worker_closes_the_kept_connections(self, serve: Serve) -> None:
+        server = serve(always(b"ok"))
+        engine = Urllib3Engine(idle_ms=100)
+        mailboxes = [self.start(engine, server.url) for _ in range(10)]
+        for mailbox in mailboxes:
+            mailbox.take(10)
+        assert eventually(lambda: engine.worker_count() == 0 and server.open_connections == 0)
+        assert engine.pools._latest == (None, None)
+
+    def test_too_many_files(self, serve: Serve) -> None:
+        """The kept connections give theirs."""
+        servers = [serve(always(b"ok")) for _ in range(6)]
+        program = f"""
+import resource, threading
+from blocking_request import BlockingNetworkRequest
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+for url in {[server.url for server in servers]!r}:
+    codes = []
+    def work():
+        request = BlockingNetworkRequest()
+        request.setEngine("urllib3")
+        codes.append(request.get(url).name)
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    print(set(codes), flush=True)
+"""
+        run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+        assert run.returncode == 0, run.stderr
+        assert run.stdout.splitlines() == ["{'NoError'}"] * 6
 
     def test_secrets_do_not_reach_urllib3s_log(self, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
         server = serve(always(b"ok"))

@@ -145,6 +145,8 @@ FAULTS = [
     ),
     Fault("last chunk missing", once(chunked(b"abc", end=b"")), NET, CLOSED, "Connection closed", b"abc"),
     Fault("closes in a chunk", once(chunked(end=b"a\r\nabc")), NET, CLOSED, "Connection closed", None),
+    Fault("closes before the last line", once(chunked(b"abc", end=b"0\r\n")), NET, CLOSED, "Connection closed", b"abc"),
+    Fault("closes in the last size", once(chunked(b"abc", end=b"0")), NET, CLOSED, "Connection closed", b"abc"),
     Fault("garbage for a header", once(b"\x00\x01\x02garbage\r\n\r\n"), NET, CLOSED, "Connection closed"),
     Fault("HTTP/0.9", once(b"<html>hello</html>"), NET, CLOSED, "Connection closed"),
     Fault("status is no number", once(b"HTTP/1.1 abc OK\r\n\r\n"), NET, CLOSED, "Connection closed"),

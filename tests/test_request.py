@@ -179,6 +179,16 @@ def test_callers_headers_win(blocking: BlockingNetworkRequest, serve: Serve) -> 
     assert sent[b"content-type"] == b"text/xml"
 
 
+def test_an_empty_header_does_not_take_the_place_of_the_default(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(always())
+    request = network_request(server.url)
+    for name in (b"User-Agent", b"Accept-Encoding"):
+        request.setRawHeader(name, b"")
+    assert blocking.get(request) is ErrorCode.NoError
+    sent = fields(server.requests[0])
+    assert sent[b"user-agent"].startswith(b"blocking-request/") and b"gzip" in sent[b"accept-encoding"]
+
+
 def test_own_accept_encoding_leaves_the_body_as_it_came(blocking: BlockingNetworkRequest, httpbin: str) -> None:
     request = network_request(f"{httpbin}/gzip")
     request.setRawHeader(b"Accept-Encoding", b"gzip")

@@ -65,8 +65,9 @@ def choose(exchange: Exchange, wanted: str) -> Union[Engine, Failure]:
     other_refusal = other.refusal(exchange)
     if other_refusal is None:
         return other
-    # What Qt says is about the program, what urllib3 says about what the program could do without it.
-    return refusal if first == "qt" else other_refusal
+    # Of an http URL Qt may say that it lacks an application or OpenSSL; what is to be mended is what urllib3 says.
+    qt_says, urllib3_says = (refusal, other_refusal) if first == "qt" else (other_refusal, refusal)
+    return urllib3_says if exchange.url.startswith("http") else qt_says
 
 
 def _is_slow_on_qt(exchange: Exchange) -> bool:

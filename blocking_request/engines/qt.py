@@ -33,6 +33,10 @@ IDLE_MS = 60_000
 """A worker that served nothing for this long ends (after two times as long at the latest)."""
 
 
+SHUTDOWN_MS = 5_000
+"""How long a shutdown waits for the threads."""
+
+
 class QtEngine:
     """Every method may be called from any thread."""
 
@@ -42,7 +46,7 @@ class QtEngine:
         self.idle_ms = idle_ms
         self._workers_guard = threading.Lock()
         self._workers: list[Worker] = []
-        self._retired = Retired()
+        self._retired = Retired(SHUTDOWN_MS)
         self._application: ApplicationReference = lambda: None
         self._exiting = False
         # Registered after PyQt was imported, so called before PyQt takes itself down.

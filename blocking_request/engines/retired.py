@@ -6,12 +6,10 @@ A QThread object that is dropped while its thread runs takes the process down, a
 from __future__ import annotations
 
 import threading
+import time
 from typing import Optional, Protocol
 
 from ..qt import QtCore, delete_finished_thread
-
-SHUTDOWN_MS = 5_000
-"""How long a shutdown waits for a worker's thread."""
 
 
 class Worker(Protocol):
@@ -26,7 +24,11 @@ class Worker(Protocol):
 class Retired:
     """Every method may be called from any thread. The lock guards the list; it is never held while Qt is called."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_ms: int) -> None:
+        """``patience_ms``: how long a stop may take."""
+        self._patience = patience_ms / 1000
+        self._stopped: set[Worker] = set()
+        """Those who have been waited for in vain."""
         self._guard = threading.Lock()
         self._workers: list[Worker] = []
 
@@ -40,6 +42,7 @@ class Retired:
             ended = [worker for worker in self._workers if worker.ended]
             self._workers = [worker for worker in self._workers if worker not in ended]
         for worker in ended:
+            self._stopped.discard(worker)
             _delete_thread(worker)
 
     def stop(self) -> None:
@@ -48,11 +51,14 @@ class Retired:
             workers, self._workers = self._workers, []
         for worker in workers:
             worker.stop()
+        end = time.monotonic() + self._patience
         for worker in workers:
             thread = worker.thread
-            if thread is not None and thread.wait(SHUTDOWN_MS):
+            patience = 0.0 if worker in self._stopped else max(end - time.monotonic(), 0.0)
+            if thread is not None and thread.wait(int(patience * 1000)):
                 _delete_thread(worker)
             else:
+                self._stopped.add(worker)
                 self.add(worker)
 
     def forget(self) -> list[Worker]:

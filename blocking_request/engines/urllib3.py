@@ -24,7 +24,10 @@ from .urllib3_pools import Pools
 from .urllib3_worker import Urllib3Flight, Worker, WorkerThread
 
 IDLE_MS = 60_000
-"""A worker that served nothing for this long ends."""
+"""A worker that served nothing for this long ends; with the last of them the kept connections."""
+
+SHUTDOWN_MS = 2_000
+"""How long a shutdown waits for the threads: one that looks a name up cannot be woken."""
 
 
 class Urllib3Engine:
@@ -38,7 +41,7 @@ class Urllib3Engine:
         self._workers_guard = threading.Lock()
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
-        self._retired = Retired()
+        self._retired = Retired(SHUTDOWN_MS)
         self._application: ApplicationReference = lambda: None
         self._exiting = False
         # Registered after PyQt was imported, so called before PyQt takes itself down.
@@ -65,28 +68,40 @@ class Urllib3Engine:
         app = application()
         if app is not None and app is not self._application():
             self._adopt(app)
-        worker, is_new = self._reserve()
-        flight = worker.flight = Urllib3Flight(exchange, mailbox, worker, None if app is None else self._application)
+        pool = self.pools.take(exchange)
+        flight = Urllib3Flight(exchange, mailbox, pool, None if app is None else self._application)
+        is_new = False
         try:
-            worker.jobs.put(flight)
+            is_new = self._reserve(flight)
+            assert flight.worker is not None
+            flight.worker.jobs.put(flight)
             if is_new:
-                self._start_thread(worker)
+                self._start_thread(flight.worker)
         except BaseException:
             # Ctrl-C, or no memory for a thread.
-            flight.abort()
-            if is_new:
-                self._give_up(worker)
+            self._take_back(flight, is_new)
             raise
         return flight
 
-    def _reserve(self) -> tuple[Worker, bool]:
-        """A worker without an exchange; and whether it must be started."""
+    def _reserve(self, flight: Urllib3Flight) -> bool:
+        """Give the flight a worker without an exchange; True where that must be started."""
         with self._workers_guard:
             is_new = not self._idle
             # The last to rest is the one whose thread is most likely awake.
-            worker = Worker(self) if is_new else self._idle.pop()
+            worker = flight.worker = Worker(self) if is_new else self._idle.pop()
+            worker.flight = flight
             self._busy.add(worker)
-            return worker, is_new
+            return is_new
+
+    def _take_back(self, flight: Urllib3Flight, is_new: bool) -> None:
+        flight.abort()
+        if flight.worker is None:
+            return
+        if is_new:
+            self._give_up(flight.worker)
+        else:
+            # It ends the flight, perhaps for the second time, and has no other by then.
+            flight.worker.jobs.put(flight)
 
     def _start_thread(self, worker: Worker) -> None:
         thread = WorkerThread(worker)
@@ -121,7 +136,11 @@ class Urllib3Engine:
             if worker not in self._idle:
                 return False
             self._retire(worker)
-            return True
+            is_last = not self._idle and not self._busy
+        if is_last:
+            # Nobody would notice that a server has closed them.
+            self.pools.clear()
+        return True
 
     def retire(self, worker: Worker) -> None:
         """Give the worker no more exchanges."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import sys
 from typing import Any, Optional
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -19,6 +20,13 @@ from .urllib3_grip import Grip, current_grip
 from .urllib3_response import Response
 
 HELD_BACK_BYTES = 1 << 13
+
+UNSENT_BYTES = 1 << 17
+"""How much of a body may wait in the kernel. Without a limit a slow upload moves by megabytes, and seems to stand still
+in between."""
+
+_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.platform == "linux" else None)
+"""Python names it since 3.12."""
 
 
 class Connection:
@@ -54,7 +62,7 @@ class Connection:
             grip.take(self, sock.dup(), reused=False)
         else:
             sock = self._connect(grip)
-        # From here on the caller's clocks count, and abort() works: no timeout of urllib3's own.
+        # From here on the caller's clocks count: no timeout of urllib3's own.
         sock.settimeout(None)
         return sock
 
@@ -69,6 +77,8 @@ class Connection:
             try:
                 for option in self.socket_options or ():
                     sock.setsockopt(*option)
+                if _NOTSENT_LOWAT is not None:
+                    sock.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, UNSENT_BYTES)
                 sock.settimeout(self.timeout)
                 grip.take(self, sock.dup(), reused=False)
                 sock.connect(address)
@@ -97,6 +107,7 @@ class Connection:
         try:
             super().request(method, grip.target, *args, **kwargs)  # type: ignore[misc]
             self._send_held_back()
+            grip.when_sent()
         finally:
             self._held_back = None
 

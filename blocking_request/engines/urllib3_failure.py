@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import re
 import socket
@@ -14,6 +15,7 @@ from urllib3 import exceptions
 from .. import messages
 from ..errors import ErrorCode, Failure, QtNetworkError, network_failure
 from ..exchange import Exchange
+from .urllib3_framing import BodyLost
 from .urllib3_response import HeaderLost
 
 _CLOSED = (
@@ -21,6 +23,7 @@ _CLOSED = (
     http.client.IncompleteRead,
     http.client.BadStatusLine,
     HeaderLost,
+    BodyLost,
     ConnectionResetError,
     ConnectionAbortedError,
     BrokenPipeError,
@@ -36,6 +39,9 @@ def wire_failure(error: BaseException, exchange: Exchange, answered: bool, shows
     causes = list(_causes(error))
     if any(isinstance(cause, exceptions.ProxyError) for cause in causes):
         return _proxy_failure(causes)
+    for cause in causes:
+        if type(cause).__module__ == "socks":
+            return _socks_failure(cause, exchange)
     for kind, qt_error in _NETWORK_ERRORS:
         if any(isinstance(cause, kind) for cause in causes):
             return _failure(qt_error, exchange)
@@ -49,7 +55,7 @@ def wire_failure(error: BaseException, exchange: Exchange, answered: bool, shows
         if isinstance(cause, _CLOSED):
             return messages.connection_closed(exchange, answered)
         if isinstance(cause, http.client.HTTPException):
-            return network_failure(QtNetworkError.ProtocolFailure, f"Data corrupted: {cause!r}")
+            return network_failure(QtNetworkError.ProtocolFailure, "Data corrupted: the answer is none of HTTP/1")
     for cause in reversed(causes):
         if isinstance(cause, OSError) and cause.strerror:
             return network_failure(QtNetworkError.UnknownNetworkError, cause.strerror)
@@ -71,8 +77,22 @@ def _proxy_failure(causes: list[BaseException]) -> Failure:
             code = ErrorCode.TimeoutError if qt_error is QtNetworkError.ProxyTimeoutError else ErrorCode.NetworkError
             return Failure(code, qt_error, messages.error_text(qt_error, "") or qt_error.name)
     text = str(causes[-1])
-    if "407" in text:
+    if "failed: 407 " in text:
         return network_failure(QtNetworkError.ProxyAuthenticationRequiredError, "Proxy requires authentication")
+    return network_failure(QtNetworkError.UnknownProxyError, f"The proxy did not let us through: {text}")
+
+
+def _socks_failure(cause: BaseException, exchange: Exchange) -> Failure:
+    """``cause``: of the package PySocks, which need not be there; the numbers are those of RFC 1928 section 6."""
+    name, text = type(cause).__name__, str(getattr(cause, "msg", cause))
+    if name == "ProxyConnectionError":
+        return network_failure(QtNetworkError.ProxyConnectionRefusedError, "Proxy connection refused")
+    if name == "SOCKS5AuthError":
+        return network_failure(QtNetworkError.ProxyAuthenticationRequiredError, "Proxy requires authentication")
+    if "0x05" in text:
+        return _failure(QtNetworkError.ConnectionRefusedError, exchange)
+    if "0x04" in text:
+        return _failure(QtNetworkError.HostNotFoundError, exchange)
     return network_failure(QtNetworkError.UnknownProxyError, f"The proxy did not let us through: {text}")
 
 
@@ -95,6 +115,12 @@ def broke_unanswered(error: BaseException) -> bool:
     """Whether the connection ended before the first byte of the answer."""
     unanswered = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)
     return any(isinstance(cause, unanswered) for cause in _causes(error))
+
+
+def out_of_descriptors(error: BaseException) -> bool:
+    """Whether no connection could be made because the process has too many files open."""
+    numbers = (errno.EMFILE, errno.ENFILE)
+    return any(isinstance(cause, OSError) and cause.errno in numbers for cause in _causes(error))
 
 
 def internal_error(error: BaseException) -> Failure:

@@ -8,10 +8,13 @@ reaches a connection that serves the next exchange by then.
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Callable, Optional
+
+from urllib3.util.wait import wait_for_read, wait_for_socket
 
 from ..tls import TlsSession
 
@@ -34,6 +37,11 @@ class Grip:
         """The request target as it is to be sent (RFC 9112 section 3.2); urllib3 would spell it in its own way."""
         self.wants_fresh = False
         """Whether no connection may be taken that has served before."""
+        self.answer_begun = False
+        """Whether the first byte of an answer has come."""
+        self.when_sent: Callable[[], None] = _nothing
+        """Called when a request that went out in one piece has gone out."""
+        self._process = os.getpid()
         self.response: Optional[Response] = None
         """The answer, once its header is there."""
         self.tls: Optional[Tls] = None
@@ -52,6 +60,32 @@ class Grip:
 
     def holds(self, connection: Connection) -> bool:
         return self._connection is connection
+
+    def wait_to_send(self) -> bool:
+        """Wait until the connection takes more of the request; False where the server has something to say first.
+
+        Over TLS it cannot be told whether that is an answer, and the request goes on.
+        """
+        connection = self._connection
+        sock = None if connection is None else connection.sock
+        if sock is None:
+            return True  # not yet connected
+        is_plain = not hasattr(sock, "getpeercert")
+        wait_for_socket(sock, read=is_plain, write=True)
+        return not (is_plain and wait_for_read(sock, timeout=0))
+
+    def has_leftovers(self) -> bool:
+        """Whether more has come than the answer: the next exchange would take it for its own."""
+        connection, response = self._connection, self.response
+        if connection is None or connection.sock is None or response is None or response.file is None:
+            return False
+        connection.sock.settimeout(0)
+        try:
+            return bool(response.file.peek(1))
+        except (OSError, ValueError):
+            return False
+        finally:
+            connection.sock.settimeout(None)
 
     def release(self) -> bool:
         """Give the connection back at the end of the exchange; False where an abort has ended it."""
@@ -75,9 +109,14 @@ class Grip:
             duplicate = self._duplicate.pop()
         except IndexError:
             return
-        with suppress(OSError):  # the server may have been faster
-            duplicate.shutdown(socket.SHUT_RDWR)
+        if os.getpid() == self._process:  # in a forked child the connection is the parent's
+            with suppress(OSError):  # the server may have been faster
+                duplicate.shutdown(socket.SHUT_RDWR)
         duplicate.close()
+
+
+def _nothing() -> None:
+    """Nobody wants to hear of it."""
 
 
 class gripping:

@@ -6,7 +6,7 @@ So a strict request never rides a connection that a lax one has opened.
 from __future__ import annotations
 
 import threading
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 from urllib.parse import SplitResult, urlsplit
 
 import urllib3
@@ -42,7 +42,11 @@ class _Key(NamedTuple):
 class Pool:
     """A PoolManager and what it was made for. Every method may be called from any thread."""
 
-    def __init__(self, manager: urllib3.PoolManager, tls: Tls, proxy: Optional[Proxy]) -> None:
+    def __init__(
+        self, manager: urllib3.PoolManager, tls: Tls, proxy: Optional[Proxy], clear_all: Callable[[], None]
+    ) -> None:
+        """``clear_all`` closes the idle connections of every pool."""
+        self.clear_all = clear_all
         self.manager = manager
         self.tls = tls
         self.proxy = proxy
@@ -73,35 +77,32 @@ class Pools:
         self._guard = threading.Lock()
         self._pools: dict[_Key, Pool] = {}
         self._latest: tuple[Optional[Exchange], Optional[Pool]] = (None, None)
-        """What was asked for last: each exchange asks twice, before it is started and when it is."""
+        """What was found last: each exchange asks twice, whether it is refused and when it is started."""
 
     def refusal(self, exchange: Exchange) -> Optional[Failure]:
         """Why no connection can be made as the exchange wants it, or None."""
         try:
-            pool = self.pool(exchange)
+            pool = self._find(exchange)
             if exchange.url.startswith("https:"):
                 pool.tls.context  # noqa: B018  (made here, so that what is wrong with it is told)
+            self._latest = (exchange, pool)
         except TlsUnusable as error:
             return messages.tls_unusable(str(error))
         except ProxyUnusable as error:
             return network_failure(QtNetworkError.UnknownProxyError, str(error))
         return None
 
-    def pool(self, exchange: Exchange) -> Pool:
-        """Raises TlsUnusable, ProxyUnusable."""
+    def take(self, exchange: Exchange) -> Pool:
+        """The pool for an exchange that has not been refused. Raises TlsUnusable, ProxyUnusable."""
         asked_for, pool = self._latest
-        if asked_for is exchange and pool is not None:
-            self._latest = (None, None)  # holds a body and credentials
-            return pool
-        pool = self._find(exchange)
-        self._latest = (exchange, pool)
-        return pool
+        self._latest = (None, None)  # it would hold on to a body and credentials
+        return pool if asked_for is exchange and pool is not None else self._find(exchange)
 
     def _find(self, exchange: Exchange) -> Pool:
         key = _key(exchange)
         pool = self._pools.get(key)
         if pool is None:
-            made = _make(exchange, key)
+            made = _make(exchange, key, self.clear)
             with self._guard:
                 pool = self._pools.setdefault(key, made)
                 surplus = list(self._pools)[:-KEPT_MANAGERS]
@@ -128,13 +129,13 @@ def _key(exchange: Exchange) -> _Key:
     return _Key(tls_key(exchange), proxy, verify_name)
 
 
-def _make(exchange: Exchange, key: _Key) -> Pool:
+def _make(exchange: Exchange, key: _Key, clear_all: Callable[[], None]) -> Pool:
     settings = TlsSettings() if key.tls == NO_TLS else configuration_settings(exchange)
     options: dict[str, Any] = {"num_pools": KEPT_ORIGINS, "maxsize": KEPT_CONNECTIONS, "retries": False}
     if key.verify_name:
         options["server_hostname"] = key.verify_name
     if key.proxy is not None:
-        return Pool(through(key.proxy, **options), Tls(settings), key.proxy)
+        return Pool(through(key.proxy, **options), Tls(settings), key.proxy, clear_all)
     manager = urllib3.PoolManager(**options)
     manager.pool_classes_by_scheme = POOL_CLASSES
-    return Pool(manager, Tls(settings), None)
+    return Pool(manager, Tls(settings), None, clear_all)

@@ -23,30 +23,31 @@ from ..tls import known_session
 from ..trace import logger
 from ..urls import shown
 from .body import BodyReader, DamagedBody, damaged, is_chunked
-from .urllib3_failure import broke_unanswered, internal_error, wire_failure
+from .urllib3_connection import HELD_BACK_BYTES
+from .urllib3_failure import broke_unanswered, internal_error, out_of_descriptors, wire_failure
+from .urllib3_framing import blocks
 from .urllib3_grip import Grip, gripping
-from .urllib3_pools import Pools
+from .urllib3_pools import Pool
 from .urllib3_response import Response, header_pairs
 from .urllib3_tls import TlsRefused
 
 CONNECT_SECONDS = 30.0
 """How long connecting to one address may take, as Qt has it. It goes on by itself where the caller has left."""
 
-CHUNK_BYTES = 1 << 18
-PIECE_BYTES = 1 << 16
+PIECE_BYTES = 1 << 14
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two progress notices, as Qt has it."""
 
 
-def carry_out(exchange: Exchange, mailbox: Mailbox, grip: Grip, pools: Pools) -> Answer:
+def carry_out(exchange: Exchange, mailbox: Mailbox, grip: Grip, pool: Pool) -> Answer:
     """Do the exchange and tell what came of it; raises nothing."""
     try:
-        answer = _Passage(exchange, mailbox, grip, pools).run()
+        answer = _Passage(exchange, mailbox, grip, pool).run()
         if answer is None:
             # A kept connection was closed by the server as we sent.
             grip.wants_fresh = True
-            answer = _Passage(exchange, mailbox, grip, pools).run()
+            answer = _Passage(exchange, mailbox, grip, pool).run()
         assert answer is not None
         return answer
     except BaseException as error:
@@ -58,16 +59,20 @@ def carry_out(exchange: Exchange, mailbox: Mailbox, grip: Grip, pools: Pools) ->
 class _Passage:
     """One way there and back."""
 
-    def __init__(self, exchange: Exchange, mailbox: Mailbox, grip: Grip, pools: Pools) -> None:
+    def __init__(self, exchange: Exchange, mailbox: Mailbox, grip: Grip, pool: Pool) -> None:
         self._exchange = exchange
         self._mailbox = mailbox
         self._grip = grip
-        self._pools = pools
+        self._pool = pool
         self._pooled: Any = None
         """urllib3's response, which has the connection."""
         self._reader: Optional[BodyReader] = None
+        self._chunked = False
         self._progress_due = 0.0
+        self._is_cut_short = False
+        """Whether the answer came before the whole body had been sent."""
         grip.response = None
+        grip.answer_begun = False
 
     def run(self) -> Optional[Answer]:
         """The answer; None where the request may be, and should be, sent once more."""
@@ -94,7 +99,7 @@ class _Passage:
     def _send(self) -> Any:
         """Returns urllib3's response when the header is there, its body unread."""
         exchange, grip = self._exchange, self._grip
-        pool = self._pools.pool(exchange)
+        pool = self._pool
         grip.tls, proxy = pool.tls, pool.proxy
         # To an HTTP proxy that forwards the whole URL is the target (RFC 9112 section 3.2.2).
         is_forwarded = proxy is not None and not proxy.is_socks and exchange.url.startswith("http:")
@@ -115,18 +120,29 @@ class _Passage:
         )
 
     def _pieces(self, body: bytes) -> Iterator[memoryview]:
-        mailbox, view = self._mailbox, memoryview(body)
+        """Raises BrokenPipeError where the server answers or closes before it has all of it; urllib3 reads on then."""
+        view = memoryview(body)
+        if len(view) <= HELD_BACK_BYTES:
+            self._grip.when_sent = partial(self._sent, len(view), len(view))
+            yield view
+            return
         for start in range(0, len(view), PIECE_BYTES):
             piece = view[start : start + PIECE_BYTES]
+            if not self._grip.wait_to_send():
+                self._is_cut_short = True
+                raise BrokenPipeError
             yield piece
-            mailbox.touch()
-            if mailbox.wants_progress:
-                mailbox.report(Progress(True, start + len(piece), len(view)))
+            self._sent(start + len(piece), len(view))
+
+    def _sent(self, done: int, total: int) -> None:
+        self._mailbox.touch()
+        if self._mailbox.wants_progress:
+            self._mailbox.report(Progress(True, done, total))
 
     def _open_reader(self, response: Response) -> BodyReader:
         """Raises DamagedBody where the length is none."""
         fields = _fields(response)
-        chunked = is_chunked(fields.value(b"transfer-encoding"))
+        chunked = self._chunked = is_chunked(fields.value(b"transfer-encoding"))
         length = None if chunked else fields.value(b"content-length")
         encoding = fields.value(b"content-encoding") if self._exchange.decode else None
         return BodyReader(length, encoding or b"")
@@ -138,11 +154,8 @@ class _Passage:
         self._mailbox.touch()
         if not self._has_body():
             return
-        while reader.wire_bytes != reader.total_bytes:
-            chunk = response.read1(CHUNK_BYTES)
-            if not chunk:
-                return
-            reader.feed(chunk)
+        for block in blocks(response.file, self._chunked, reader.total_bytes):
+            reader.feed(block)
             self._mailbox.touch()
             if self._mailbox.wants_progress and not 300 <= response.status < 400:
                 self._report(reader)
@@ -160,7 +173,10 @@ class _Passage:
     def _may_be_repeated(self, error: Exception) -> bool:
         """RFC 9110 section 9.2.2 allows it; a body reaches the server at most once all the same."""
         exchange, grip = self._exchange, self._grip
-        if grip.aborted or not grip.reused or grip.response is not None or exchange.body is not None:
+        if not grip.aborted and out_of_descriptors(error) and not grip.wants_fresh:
+            self._pool.clear_all()  # the kept connections have some
+            return True
+        if grip.aborted or not grip.reused or grip.answer_begun or exchange.body is not None:
             return False
         return exchange.method in IDEMPOTENT_METHODS and broke_unanswered(error)
 
@@ -187,7 +203,8 @@ class _Passage:
 
     def _let_go(self, failure: Optional[Failure]) -> None:
         """Give the connection back to its pool, closed where another exchange cannot use it."""
-        reusable = self._grip.release() and failure is None
+        leftovers = failure is None and self._grip.has_leftovers()
+        reusable = self._grip.release() and failure is None and not leftovers and not self._is_cut_short
         pooled, response = self._pooled, self._grip.response
         if pooled is None:
             return  # urllib3 has seen to it

@@ -14,6 +14,7 @@ from ..exchange import Answer, Exchange, Mailbox
 from ..qt import ApplicationReference, QtCore
 from ..trace import logger
 from .urllib3_grip import Grip
+from .urllib3_pools import Pool
 from .urllib3_wire import carry_out
 
 if TYPE_CHECKING:
@@ -24,13 +25,14 @@ class Urllib3Flight:
     """An exchange on urllib3's wire. ``abort`` and ``lost`` may be called from any thread."""
 
     def __init__(
-        self, exchange: Exchange, mailbox: Mailbox, worker: Worker, application: Optional[ApplicationReference]
+        self, exchange: Exchange, mailbox: Mailbox, pool: Pool, application: Optional[ApplicationReference]
     ) -> None:
         """``application``: the one there was when it was started; where there is none, none will be missed."""
         self.exchange = exchange
         self.mailbox = mailbox
+        self.pool = pool
         self.grip = Grip()
-        self._worker = worker
+        self.worker: Optional[Worker] = None
         self._application = application
 
     def abort(self) -> None:
@@ -39,7 +41,7 @@ class Urllib3Flight:
     def lost(self) -> Optional[Failure]:
         if self._application is not None and self._application() is None:
             return messages.application_ended()
-        if self._worker.ended:
+        if self.worker is not None and self.worker.ended:
             return network_failure(QtNetworkError.UnknownNetworkError, "The network thread has ended")
         return None
 
@@ -102,7 +104,7 @@ class WorkerThread(QtCore.QThread):
             return not worker.engine.retire_if_idle(worker)
         if flight is None:
             return False
-        answer = carry_out(flight.exchange, flight.mailbox, flight.grip, worker.engine.pools)
+        answer = carry_out(flight.exchange, flight.mailbox, flight.grip, flight.pool)
         # Idle before the caller wakes: its next request finds this worker.
         goes_on = worker.engine.rest(worker)
         flight.mailbox.post(answer)

@@ -1,0 +1,84 @@
+"""Where the body of an answer ends (RFC 9112 sections 6 and 7): by chunks, by a length, or with the connection.
+
+http.client has the same rules, but puts up with more: it takes the end of the connection for the last chunk, does not
+look at what stands between two chunks, and reads sizes as Python reads numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from .body import DamagedBody
+
+BLOCK_BYTES = 1 << 18
+_LINE_BYTES = 1 << 16
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
+_LINE_ENDS = (b"\r\n", b"\n")
+
+
+class BodyLost(Exception):
+    """The connection has ended before the body did."""
+
+
+def blocks(file: Any, chunked: bool, length: int) -> Iterator[bytes]:
+    """The body as it arrives; ``length``: -1 where it ends with the connection.
+
+    What is missing from a ``length`` the reader of the blocks can tell. Raises BodyLost, DamagedBody.
+    """
+    if chunked:
+        return _chunks(file)
+    return _all(file) if length < 0 else _counted(file, length)
+
+
+def _all(file: Any) -> Iterator[bytes]:
+    while block := file.read1(BLOCK_BYTES):
+        yield block
+
+
+def _counted(file: Any, length: int) -> Iterator[bytes]:
+    while length > 0:
+        block = file.read1(min(length, BLOCK_BYTES))
+        if not block:
+            return
+        length -= len(block)
+        yield block
+
+
+def _chunks(file: Any) -> Iterator[bytes]:
+    while True:
+        line = _line(file)
+        size = _CHUNK_SIZE.fullmatch(line)
+        if size is None:
+            raise DamagedBody(f"the size of a chunk is {line[:20]!r}")
+        length = int(size[1], 16)
+        if length == 0:
+            break
+        while length > 0:
+            block = file.read1(min(length, BLOCK_BYTES))
+            if not block:
+                raise BodyLost
+            length -= len(block)
+            yield block
+        if _line(file) not in _LINE_ENDS:
+            raise DamagedBody("a chunk is longer than its size")
+    while _line(file) not in _LINE_ENDS:
+        pass  # trailers
+
+
+def _line(file: Any) -> bytes:
+    line: bytes = file.readline(_LINE_BYTES)
+    if not line.endswith(b"\n"):
+        if len(line) >= _LINE_BYTES:
+            raise DamagedBody("a line between two chunks is longer than 64 KB")
+        raise BodyLost
+    return line
+
+
+def will_close(version: int, connection: bytes, is_framed: bool) -> bool:
+    """Whether the connection ends with this answer (RFC 9112 section 9.3); ``version``: 10 or 11."""
+    options = {option.strip().lower() for option in connection.split(b",")}
+    if not is_framed or b"close" in options:
+        return True
+    return version < 11 and b"keep-alive" not in options

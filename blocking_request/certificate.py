@@ -53,6 +53,11 @@ class Certificate:
         """The host names and addresses it is for (RFC 5280 section 4.2.1.6)."""
         return self._fields.names
 
+    def isIssuedBy(self, other: Certificate) -> bool:
+        """Whether the other one names itself as this one names its issuer; its signature is not looked at."""
+        issuer = self._fields.names_as_they_are[1]
+        return bool(issuer) and issuer == other._fields.names_as_they_are[0]
+
     def effectiveDate(self) -> Optional[datetime]:
         """When it begins to be valid, in UTC; None where that cannot be read."""
         return self._fields.not_before
@@ -65,7 +70,7 @@ class Certificate:
     def _fields(self) -> _Fields:
         try:
             return _read(self.der)
-        except (ValueError, IndexError, StopIteration):
+        except (ValueError, IndexError, StopIteration, RuntimeError):  # a StopIteration within a generator
             return _Fields()
 
     def __repr__(self) -> str:
@@ -80,6 +85,8 @@ class _Fields(NamedTuple):
     """Common name and organisation."""
     issuer: tuple[str, str] = ("", "")
     names: tuple[str, ...] = ()
+    names_as_they_are: tuple[bytes, bytes] = (b"", b"")
+    """The DER of subject and issuer."""
     not_before: Optional[datetime] = None
     not_after: Optional[datetime] = None
 
@@ -99,7 +106,8 @@ def _read(der: bytes) -> _Fields:
     _, _, (_, issuer), (_, validity), (_, subject) = elements[:5]
     not_before, not_after = (_time(*element) for element in _elements(validity))
     extensions = next((content for tag, content in elements[5:] if tag == _EXTENSIONS_TAG), b"")
-    return _Fields(_name(subject), _name(issuer), tuple(_alternative_names(extensions)), not_before, not_after)
+    names = tuple(_alternative_names(extensions))
+    return _Fields(_name(subject), _name(issuer), names, (subject, issuer), not_before, not_after)
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:

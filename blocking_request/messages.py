@@ -59,6 +59,11 @@ def certificate_refused(errors: Iterable[TlsError]) -> Failure:
     return _handshake_failed(text)
 
 
+def certificate_refused_by(words: str) -> Failure:
+    """Where nobody knows more than OpenSSL's words."""
+    return _handshake_failed(f"SSL handshake failed: the certificate is not accepted ({words})")
+
+
 def fingerprint_refused(certificate: Optional[Certificate]) -> Failure:
     found = "none" if certificate is None else certificate.fingerprint()
     return _handshake_failed(f"SSL handshake failed: the certificate's fingerprint is {found}, which is not pinned")
@@ -85,6 +90,7 @@ _HANDSHAKE_TEXTS = (
     (("handshake failure",), "the server refused the handshake"),
     (
         (
+            "no ciphers available",
             "alert protocol version",
             "unsupported protocol",
             "no protocols available",

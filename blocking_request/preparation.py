@@ -84,7 +84,7 @@ def prepare(request: RequestLike, method: str, body: Optional[bytes], force_refr
 def _prepare(
     request: RequestLike, method: str, body: Optional[bytes], force_refresh: bool, user_agent: str
 ) -> Exchange:
-    native = _Request(request) if isinstance(request, QtNetwork.QNetworkRequest) else None
+    native = _copy(request) if isinstance(request, QtNetwork.QNetworkRequest) else None
     method = _spelled(method or _custom_verb(native))
     if not body and method in ("GET", "HEAD"):
         body = None
@@ -109,6 +109,17 @@ def _prepare(
     refresh = force_refresh or _load_control(native) == _ALWAYS_NETWORK
     headers += _defaults(names, method, body, refresh, user_agent, userinfo)
     return Exchange(method, url, headers, body, native, decode=b"accept-encoding" not in names)
+
+
+def _copy(request: QtNetwork.QNetworkRequest) -> QtNetwork.QNetworkRequest:
+    """A copy that shares nothing with the caller's.
+
+    Qt writes into a request when it is asked for its TLS configuration: the default one of that moment, which would
+    then be taken for the request's own (5.15, 6.11).
+    """
+    copy = _Request(request)
+    copy.setPriority(copy.priority())
+    return copy
 
 
 _NO_NAMES: frozenset[bytes] = frozenset()

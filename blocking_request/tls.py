@@ -59,7 +59,11 @@ class TlsError:
     kind: TlsErrorKind
     certificate: Certificate
     host: str = field(default="", compare=False)
-    """Which the certificate should be for."""
+    """Which the certificate should be for; '' in ``ignoredErrors`` means any."""
+
+    def covers(self, error: TlsError) -> bool:
+        """Whether to ignore this one is to ignore that one."""
+        return self == error and self.host in ("", error.host)
 
     def text(self) -> str:
         """What is wrong, in words."""
@@ -70,19 +74,24 @@ class TlsError:
             return f"the certificate of {_quoted(certificate)} is valid only from {_date(certificate.effectiveDate())}"
         if kind is TlsErrorKind.HostNameMismatch:
             names = ", ".join(certificate.names()) or certificate.subject() or "no host at all"
-            return f"the certificate is for {names}, not for {self.host}"
+            return f"the certificate is for {_printable(names)}, not for {self.host}"
         if kind is TlsErrorKind.SelfSignedCertificate:
             return f"the certificate of {_quoted(certificate)} is self-signed and not trusted here"
         if kind is TlsErrorKind.SelfSignedCertificateInChain:
             return f"the certificate of {_quoted(certificate)} leads to a self-signed root that is not trusted here"
         if kind in TRUST_ERRORS:
-            return f'the issuer "{certificate.issuer()}" of the certificate is not known here'
+            return f'the issuer "{_printable(certificate.issuer())}" of the certificate is not known here'
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.name).lower()
         return f"the certificate of {_quoted(certificate)} is not accepted ({words})"
 
 
 def _quoted(certificate: Certificate) -> str:
-    return f'"{certificate.subject()}"'
+    return f'"{_printable(certificate.subject())}"'
+
+
+def _printable(text: str) -> str:
+    """The text with nothing in it that would move a cursor or end a line of a log."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _date(moment: Any) -> str:
@@ -91,7 +100,8 @@ def _date(moment: Any) -> str:
 
 def sorted_errors(errors: Iterable[TlsError]) -> tuple[TlsError, ...]:
     """Each error once, in an order that does not depend on who found them."""
-    return tuple(sorted(dict.fromkeys(errors), key=lambda error: (error.kind, error.certificate.der)))
+    kept = {(error.kind, error.certificate.der, error.host): error for error in errors}
+    return tuple(kept[key] for key in sorted(kept))
 
 
 VERSIONS = ("1.0", "1.1", "1.2", "1.3")
@@ -134,11 +144,13 @@ class TlsSettings:
     ignoredErrors: tuple[TlsError, ...] = ()
 
     def __post_init__(self) -> None:
-        self._set("caFile", None if self.caFile is None else os.fspath(self.caFile))
+        self._set("caFile", None if self.caFile is None else os.fsdecode(self.caFile))
         self._set("caData", self.caData.encode() if isinstance(self.caData, str) else self.caData)
         for name in ("clientCertificate", "clientKey"):
             value = getattr(self, name)
-            self._set(name, value if value is None or isinstance(value, bytes) else os.fspath(value))
+            value = value if value is None or isinstance(value, bytes) else os.fspath(value)
+            # PEM given as text must not be taken for a path, which messages would show.
+            self._set(name, value.encode() if isinstance(value, str) and "-----BEGIN" in value else value)
         if isinstance(self.pinnedFingerprints, (str, bytes)):
             raise TypeError("pinnedFingerprints must be a list of fingerprints, not one: ['sha256:...']")
         self._set("pinnedFingerprints", tuple(sorted(_fingerprint(pin) for pin in self.pinnedFingerprints)))
@@ -154,6 +166,10 @@ class TlsSettings:
     def _check(self) -> None:
         if self.caData is not None and not isinstance(self.caData, bytes):
             raise TypeError(f"caData must be PEM as bytes, not {type(self.caData).__name__}")
+        if self.caFile is not None and "-----BEGIN" in str(self.caFile):
+            raise ValueError("caFile must be a path; certificates themselves are caData")
+        if self.keyPassword is not None and not isinstance(self.keyPassword, str):
+            raise TypeError(f"keyPassword must be a str, not {type(self.keyPassword).__name__}")
         if not isinstance(self.verify, bool):
             raise TypeError(f"verify must be True or False, not {self.verify!r}; certificates to trust are caFile")
         if self.trust not in (None, "system", "certifi"):
@@ -165,6 +181,10 @@ class TlsSettings:
             raise ValueError("minimumVersion must not be greater than maximumVersion")
         if self.clientKey is not None and self.clientCertificate is None:
             raise ValueError("a clientKey needs its clientCertificate")
+
+    def ignores(self, errors: Iterable[TlsError]) -> bool:
+        """Whether all of the errors are to be ignored."""
+        return all(any(ignored.covers(error) for ignored in self.ignoredErrors) for error in errors)
 
     def accepting(self, errors: Iterable[TlsError]) -> TlsSettings:
         """These settings, with more errors ignored."""
@@ -179,7 +199,9 @@ class TlsSettings:
             said = {"caFile": None, "caData": None, "trust": None, **said}
         if "clientCertificate" in said:
             said = {"clientKey": None, "keyPassword": None, **said}
-        return replace(base, **said)
+        if self.minimumVersion is not None and self.minimumVersion > (base.maximumVersion or VERSIONS[-1]):
+            said = {"maximumVersion": None, **said}
+        return replace(base, **{**said, "verify": self.verify})
 
     def without_identity(self) -> TlsSettings:
         """These settings, without the client's certificate."""

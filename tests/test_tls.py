@@ -829,9 +829,9 @@ def test_the_systems_trust_on_urllib3(by: str, authority: trustme.CA, start: Sta
     path.write_bytes(authority.cert_pem.bytes())
     program = f"""
 from blocking_request import *
-from blocking_request.engines import urllib3_tls
+from blocking_request.engines import urllib3_context
 if {by == "truststore"}:
-    urllib3_tls._openssl_knows_the_system = lambda: False
+    urllib3_context._openssl_knows_the_system = lambda: False
 for settings in (None, TlsSettings(), TlsSettings(trust="system"), TlsSettings(trust="certifi")):
     manager = NetworkAccessManager()
     manager.setTlsSettings(settings)

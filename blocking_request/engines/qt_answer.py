@@ -140,7 +140,11 @@ def _failure_for(exchange: Exchange, error: int, error_string: str) -> Failure:
         known = QtNetworkError(error)
     except ValueError:
         known = QtNetworkError.UnknownNetworkError
-    if known is QtNetworkError.SslHandshakeFailedError or "SSL routines" in error_string:
+    if (
+        known is QtNetworkError.SslHandshakeFailedError
+        or "SSL routines" in error_string
+        or "key values" in error_string
+    ):
         # Of a client certificate that is wanted a client hears after the handshake (TLS 1.3): an unknown error to Qt.
         return messages.handshake_failed(openssl_reason(error_string), shows_certificate(exchange))
     text = messages.error_text(known, exchange.url) or error_string.replace(exchange.url, shown(exchange.url))
@@ -153,7 +157,7 @@ def _failure_for(exchange: Exchange, error: int, error_string: str) -> Failure:
 
 def openssl_reason(error_string: str) -> str:
     """OpenSSL's own words in Qt's: ``...: error:0A00010B:SSL routines::wrong version number``."""
-    return error_string.rpartition("SSL routines:")[2].rpartition(":")[2] if "SSL routines" in error_string else ""
+    return error_string.rpartition(" routines:")[2].rpartition(":")[2] if " routines:" in error_string else ""
 
 
 def shows_certificate(exchange: Exchange) -> bool:

@@ -24,7 +24,8 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
     native: Optional[QtNetwork.QNetworkRequest] = exchange.native
     headers = exchange.headers
     if native is None:
-        if exchange.tls is None and len(headers) == DEFAULT_FIELDS and len(exchange.url) <= CACHED_URL_LENGTH:
+        is_plain = exchange.tls is None and exchange.keeps_identity
+        if is_plain and len(headers) == DEFAULT_FIELDS and len(exchange.url) <= CACHED_URL_LENGTH:
             return _plain_request(exchange.url, headers)
         request = _Request(_prototype(headers[:DEFAULT_FIELDS]))
         headers = headers[DEFAULT_FIELDS:]
@@ -33,10 +34,11 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
         for name in request.rawHeaderList():
             request.setRawHeader(name, QtCore.QByteArray())
         _own(request)
+    if exchange.url.startswith("https:"):
+        if exchange.tls is not None and own_configuration(exchange) is None:
+            request.setSslConfiguration(configuration_for(exchange.tls))
         if not exchange.keeps_identity:
             _leave_identity(request)
-    if exchange.tls is not None and exchange.url.startswith("https:") and own_configuration(exchange) is None:
-        request.setSslConfiguration(configuration_for(exchange.tls))
     request.setUrl(QtCore.QUrl.fromEncoded(exchange.url.encode("ascii")))  # type: ignore[arg-type]
     for field, value in headers:
         request.setRawHeader(field, value)  # type: ignore[arg-type]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import count
 from typing import Any, Optional
-
-import certifi
 
 from ..certificate import Certificate
 from ..exchange import Exchange
@@ -17,7 +16,6 @@ from ..tls import (
     TRUST_ERRORS,
     VERSIONS,
     LazySession,
-    PathOrPem,
     TlsError,
     TlsErrorKind,
     TlsSession,
@@ -25,6 +23,7 @@ from ..tls import (
     TlsUnusable,
     sorted_errors,
 )
+from .pem import loaded
 
 _Configuration = QtNetwork.QSslConfiguration
 _Protocol = QtNetwork.QSsl.SslProtocol
@@ -83,12 +82,12 @@ def configuration_settings(exchange: Exchange) -> TlsSettings:
     own = own_configuration(exchange)
     if own is not None:
         # It goes before the manager's settings, but for what these say of certain certificates.
-        base, settings = settings_of(own), exchange.tls or TlsSettings()
-        settings = TlsSettings(pinnedFingerprints=settings.pinnedFingerprints, ignoredErrors=settings.ignoredErrors)
+        said = exchange.tls or TlsSettings()
+        found = replace(settings_of(own), pinnedFingerprints=said.pinnedFingerprints, ignoredErrors=said.ignoredErrors)
     else:
-        base = settings_of(_Configuration.defaultConfiguration()) if has_tls() else TlsSettings()
-        settings = exchange.tls or TlsSettings()
-    return settings.over(base if exchange.keeps_identity else base.without_identity())
+        found = settings_of(_Configuration.defaultConfiguration()) if has_tls() else TlsSettings()
+        found = found if exchange.tls is None else exchange.tls.over(found)
+    return found if exchange.keeps_identity else found.without_identity()
 
 
 # -- from our settings to Qt's
@@ -101,55 +100,29 @@ def configuration_for(settings: TlsSettings) -> QtNetwork.QSslConfiguration:
 
 @lru_cache(maxsize=64)
 def _configuration_for(settings: TlsSettings, default_number: int) -> QtNetwork.QSslConfiguration:
+    settings = loaded(settings)
     configuration = _Configuration.defaultConfiguration()
-    authorities = _authorities(settings)
-    if authorities is not None:
+    if settings.caData is not None:
+        authorities = QtNetwork.QSslCertificate.fromData(settings.caData)  # type: ignore[arg-type]
+        if not authorities:
+            raise TlsUnusable("the CA certificates cannot be read as PEM")
+        if settings.trust == "system":
+            authorities += _Configuration.systemCaCertificates()
         configuration.setCaCertificates(authorities)
     if not settings.verify:
         configuration.setPeerVerifyMode(_Mode.VerifyNone)
+    elif enum_value(configuration.peerVerifyMode()) < enum_value(_Mode.VerifyPeer):
+        configuration.setPeerVerifyMode(_Mode.AutoVerifyPeer)
     if settings.minimumVersion is not None or settings.maximumVersion is not None:
         configuration.setProtocol(_protocol(settings.minimumVersion, settings.maximumVersion))
-    if settings.clientCertificate is not None:
-        chain = _read_pem(settings.clientCertificate, "client certificate")
-        certificates = QtNetwork.QSslCertificate.fromData(chain)  # type: ignore[arg-type]
-        if not certificates:
-            raise TlsUnusable("the client certificate cannot be read as PEM")
-        configuration.setLocalCertificateChain(certificates)
-        pem = chain if settings.clientKey is None else _read_pem(settings.clientKey, "client key")
-        configuration.setPrivateKey(_private_key(pem, settings.keyPassword))
+    certificate, key = settings.clientCertificate, settings.clientKey
+    if isinstance(certificate, bytes) and isinstance(key, bytes):
+        chain = QtNetwork.QSslCertificate.fromData(certificate)  # type: ignore[arg-type]
+        if not chain:
+            raise TlsUnusable("the client certificate or its key cannot be read as PEM")
+        configuration.setLocalCertificateChain(chain)
+        configuration.setPrivateKey(_private_key(key, settings.keyPassword))
     return configuration
-
-
-def _authorities(settings: TlsSettings) -> Optional[list[QtNetwork.QSslCertificate]]:
-    """Whom to trust; None: whom Qt trusts by itself."""
-    pem = []
-    if settings.trust == "certifi":
-        pem.append(_read_pem(certifi.where(), "CA file"))
-    if settings.caFile is not None:
-        pem.append(_read_pem(settings.caFile, "CA file"))
-    if settings.caData is not None:
-        pem.append(settings.caData)
-    if not pem:
-        return None
-    authorities = []
-    for text in pem:
-        found = QtNetwork.QSslCertificate.fromData(text)  # type: ignore[arg-type]
-        if not found:
-            raise TlsUnusable("the CA certificates cannot be read as PEM (no certificate found)")
-        authorities += found
-    if settings.trust == "system":
-        authorities += _Configuration.systemCaCertificates()
-    return authorities
-
-
-def _read_pem(given: PathOrPem, what: str) -> bytes:
-    if isinstance(given, bytes):
-        return given
-    try:
-        with open(given, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise TlsUnusable(f"the file {given!s} cannot be read: {error.strerror or error}") from error
 
 
 def _private_key(pem: bytes, password: Optional[str]) -> QtNetwork.QSslKey:
@@ -159,13 +132,13 @@ def _private_key(pem: bytes, password: Optional[str]) -> QtNetwork.QSslKey:
             algorithm,
             QtNetwork.QSsl.EncodingFormat.Pem,
             QtNetwork.QSsl.KeyType.PrivateKey,
-            (password or "").encode(),  # type: ignore[arg-type]
+            (password or "").encode("utf-8", "replace"),  # type: ignore[arg-type]
         )
         if not key.isNull():
             return key
     if b"ENCRYPTED" in pem:
         raise TlsUnusable("the client key cannot be decrypted: keyPassword is missing or wrong")
-    raise TlsUnusable("the client certificate or its key cannot be read as PEM (no private key found)")
+    raise TlsUnusable("the client certificate or its key cannot be read as PEM")
 
 
 def _protocol(minimum: Optional[str], maximum: Optional[str]) -> Any:
@@ -191,7 +164,7 @@ def settings_of(configuration: QtNetwork.QSslConfiguration) -> TlsSettings:
         if _value(configuration, name) != _value(default, name):
             raise _untranslatable(what)
     authorities = configuration.caCertificates()
-    if any(certificate.isNull() for certificate in authorities) or (default.caCertificates() and not authorities):
+    if any(certificate.isNull() for certificate in authorities) or _trusts_nobody(configuration):
         raise _untranslatable("CA certificates")
     # Qt 5 reads the system's when it needs them, and has none in the list until then.
     ca_data = _pem(authorities) if authorities and authorities != _Configuration.systemCaCertificates() else None
@@ -207,6 +180,15 @@ def settings_of(configuration: QtNetwork.QSslConfiguration) -> TlsSettings:
         minimumVersion=minimum,
         maximumVersion=maximum,
     )
+
+
+def _trusts_nobody(configuration: QtNetwork.QSslConfiguration) -> bool:
+    """Whether its list of CA certificates is empty because somebody has emptied it."""
+    if configuration.caCertificates() or not has_tls():
+        return False
+    emptied = _Configuration(configuration)
+    emptied.setCaCertificates([])
+    return bool(emptied == configuration)
 
 
 _UNTRANSLATABLE = {

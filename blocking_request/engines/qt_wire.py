@@ -28,7 +28,7 @@ from ..qt import (
     give_to_cpp,
     unmonitor,
 )
-from ..tls import sorted_errors
+from ..tls import TlsError, sorted_errors
 from ..trace import logger
 from .body import DamagedBody, damaged
 from .qt_answer import STATUS, body_reader, failed_without_a_reason, openssl_reason, read_answer, shows_certificate
@@ -62,6 +62,10 @@ class Wire(QtCore.QObject):
         self._worker = worker
         self._flights: dict[int, QtFlight] = {}
         """By the address of the reply, which no other reply has while its flight stands here."""
+        self._ignored: dict[str, tuple[TlsError, ...]] = {}
+        """What was wrong with the certificates of kept connections, by origin."""
+        self._diagnosed: set[QtFlight] = set()
+        """Those that have failed, and nobody knows why as yet."""
         self._served = self._served_at_tick = 0
         self._manager = QtNetwork.QNetworkAccessManager()
         self._proxies = BufferedDirect()
@@ -118,9 +122,20 @@ class Wire(QtCore.QObject):
     def _end(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> None:
         """Abort; ``finished`` comes from within. What has arrived is read first, because abort() throws it away."""
         flight.aborted = True
+        self._leave_unchecked_connections(flight)
         self._consume(flight, reply)
         if not flight.ended:
             reply.abort()
+
+    def _leave_unchecked_connections(self, flight: QtFlight) -> None:
+        """Let nobody else come to what Qt makes of the connection of an exchange that is aborted.
+
+        It finishes the handshake, tells nobody, and gives the connection to the next exchange (5.15, 6.11): one whose
+        certificate was not compared with what is pinned.
+        """
+        settings = flight.exchange.tls
+        if settings is not None and settings.pinnedFingerprints:
+            self._worker.engine.retire(self._worker)
 
     def _start(self, flight: QtFlight) -> None:
         if python_may_be_asked():
@@ -195,6 +210,8 @@ class Wire(QtCore.QObject):
             if flight is None or flight.ended:
                 return
             self._consume(flight, reply)
+            if not flight.tls_errors and flight.status is not None:
+                flight.tls_errors = self._ignored.get(flight.origin, ())
             answer = read_answer(flight, reply)
             if answer.status is not None and answer.status < 200 and QT_VERSION < (6,):
                 # The final answer may still come on this connection, and would be taken for that of the next request.
@@ -212,13 +229,16 @@ class Wire(QtCore.QObject):
         flight = None
         try:
             flight = self._flights.get(address(reply))
-            settings = None if flight is None else flight.exchange.tls
-            if flight is None or settings is None or not settings.pinnedFingerprints:
+            if flight is None:
+                return
+            if not flight.tls_errors:
+                self._ignored.pop(flight.origin, None)
+            settings = flight.exchange.tls
+            if settings is None or not settings.pinnedFingerprints:
                 return
             certificate = own_certificate(reply.sslConfiguration())
             if not settings.pins(certificate):
-                # The connection is good for all that Qt knows: nobody else may come to it.
-                self._worker.engine.retire(self._worker)
+                self._leave_unchecked_connections(flight)
                 flight.failure = messages.fingerprint_refused(certificate)
                 reply.abort()
         except BaseException as error:
@@ -235,7 +255,8 @@ class Wire(QtCore.QObject):
             found = errors_of(errors, reply.sslConfiguration(), host)
             flight.tls_errors = sorted_errors(error for _, error in found)
             settings = flight.exchange.tls
-            if settings is not None and set(flight.tls_errors) <= set(settings.ignoredErrors):
+            if settings is not None and settings.ignores(flight.tls_errors):
+                self._ignored[flight.origin] = flight.tls_errors
                 reply.ignoreSslErrors([error for error, _ in found])
         except BaseException as error:
             self._failed(flight, error)
@@ -243,6 +264,7 @@ class Wire(QtCore.QObject):
     def _look_into(self, flight: QtFlight, answer: Answer) -> None:
         """Answer when it is known why the handshake failed."""
         self._forget(flight)
+        self._diagnosed.add(flight)
 
         def tell(reason: str) -> None:
             failure = messages.handshake_failed(openssl_reason(reason), shows_certificate(flight.exchange))
@@ -259,6 +281,7 @@ class Wire(QtCore.QObject):
             self._answer(flight, Answer(flight.exchange, failure=failure, engine="qt"))
             if reply is not None:
                 # It must not go on: what failed may have been the look at a certificate.
+                self._leave_unchecked_connections(flight)
                 reply.abort()
 
     def _forget(self, flight: QtFlight) -> None:
@@ -273,6 +296,7 @@ class Wire(QtCore.QObject):
             return
         flight.ended = True
         self._forget(flight)
+        self._diagnosed.discard(flight)
         self._served += 1
         last = self._worker.engine.release(self._worker, flight.origin)
         if last:
@@ -324,6 +348,8 @@ class Wire(QtCore.QObject):
                     self._end(flight, flight.reply)
             except BaseException as error:
                 self._failed(flight, error)
+            self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
+        for flight in list(self._diagnosed):
             self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
         delete_at_thread_end(self._manager)
         delete_at_thread_end(self)

@@ -38,6 +38,8 @@ class Connection:
     session: Optional[TlsSession] = None
     _held_back: Optional[list[Any]] = None
     """What of the request waits to be sent with what follows it."""
+    patience: Optional[float] = None
+    """Seconds that the server may take for each step of a handshake; None: as many as the caller gives it."""
     connects_by_itself = False
     """Whether connecting is more than TCP, and not ours to do."""
     sock: Any
@@ -63,7 +65,7 @@ class Connection:
         else:
             sock = self._connect(grip)
         # From here on the caller's clocks count: no timeout of urllib3's own.
-        sock.settimeout(None)
+        sock.settimeout(self.patience)
         return sock
 
     def _connect(self, grip: Grip) -> socket.socket:

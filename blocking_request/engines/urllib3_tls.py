@@ -1,31 +1,30 @@
-"""TLS on urllib3's wire: contexts for Python's ``ssl``, and what it does not tell of a certificate it refuses.
+"""TLS on urllib3's wire, and what Python's ``ssl`` does not tell of a certificate that it refuses.
 
 OpenSSL ends at the first thing that is wrong, and Python tells no more than that. So a refusal is looked into by a
-second handshake that accepts everything and sends nothing: the certificates it shows say what else is wrong. Where all
-of it is to be ignored, the connection that is used comes from a third handshake, which ignores these errors of this
-certificate and nothing more.
+second handshake, without our own certificate, that accepts everything and sends nothing: the certificates it shows say
+what else is wrong. Where all of it is to be ignored, the connection that is used comes from a third handshake, which
+ignores these errors of this certificate and nothing more.
 """
 
 from __future__ import annotations
 
-import os
+import ipaddress
 import ssl
-import sys
-import tempfile
-from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Optional
 
-import certifi
-import urllib3
 from urllib3.util import ssl_match_hostname
 
 from .. import messages
 from ..certificate import Certificate
 from ..errors import Failure
-from ..tls import TIME_ERRORS, TRUST_ERRORS, TlsError, TlsErrorKind, TlsSession, TlsSettings, TlsUnusable, sorted_errors
+from ..tls import TIME_ERRORS, TlsError, TlsErrorKind, TlsSession, TlsSettings, sorted_errors
+from .pem import loaded
+from .urllib3_context import context_for, lenient_context
+
+PATIENCE = 2.0
+"""Seconds that looking into a refusal may wait for the server, each time."""
 
 _KINDS = {
     2: TlsErrorKind.UnableToGetIssuerCertificate,
@@ -37,29 +36,16 @@ _KINDS = {
     20: TlsErrorKind.UnableToGetLocalIssuerCertificate,
     21: TlsErrorKind.UnableToVerifyFirstCertificate,
     23: TlsErrorKind.CertificateRevoked,
-    24: TlsErrorKind.InvalidCaCertificate,
+    24: TlsErrorKind.InvalidCaCertificate,  # in OpenSSL 1.1
     25: TlsErrorKind.PathLengthExceeded,
     26: TlsErrorKind.InvalidPurpose,
     27: TlsErrorKind.CertificateUntrusted,
     28: TlsErrorKind.CertificateRejected,
     62: TlsErrorKind.HostNameMismatch,
     64: TlsErrorKind.HostNameMismatch,
+    79: TlsErrorKind.InvalidCaCertificate,
 }
 """OpenSSL's X509_V_ERR_*."""
-
-_NO_CHECK_TIME = 0x200000
-_PARTIAL_CHAIN = 0x80000
-"""OpenSSL's X509_V_FLAG_*, which Python 3.9 does not name."""
-
-_VERSIONS = {
-    "1.0": ssl.TLSVersion.TLSv1,
-    "1.1": ssl.TLSVersion.TLSv1_1,
-    "1.2": ssl.TLSVersion.TLSv1_2,
-    "1.3": ssl.TLSVersion.TLSv1_3,
-}
-
-_OPENSSL_CHECKS_HOST = not urllib3.__version__.startswith("1.")  # type: ignore[attr-defined]
-"""urllib3 1.26 does not tell OpenSSL a host that is an address, and looks itself whom a certificate is for."""
 
 _Refusals = (ssl.SSLCertVerificationError, ssl_match_hostname.CertificateError)
 
@@ -80,9 +66,21 @@ class Tls:
         self.settings = settings
 
     @cached_property
+    def _loaded(self) -> TlsSettings:
+        """With every file read, once. Raises TlsUnusable."""
+        return loaded(self.settings)
+
+    @cached_property
     def context(self) -> ssl.SSLContext:
         """Made when it is first needed, because reading the system's certificates takes 20 ms. Raises TlsUnusable."""
-        return _context(self.settings)
+        return context_for(self._loaded)
+
+    @cached_property
+    def _inquiring_context(self) -> ssl.SSLContext:
+        settings = self.settings
+        return context_for(
+            TlsSettings(verify=False, minimumVersion=settings.minimumVersion, maximumVersion=settings.maximumVersion)
+        )
 
     def connect(self, connection: Any, connect: Callable[[], None]) -> None:
         """Have ``connection`` connected, by ``connect``, to a server that may be talked to.
@@ -109,147 +107,58 @@ class Tls:
         # urllib3 would warn of every request with verify=False, which the caller has chosen.
         connection.is_verified = True
 
-    def _look_into(self, connection: Any, connect: Callable[[], None], refusal: BaseException) -> tuple[TlsError, ...]:
+    def _look_into(self, connection: Any, connect: Callable[[], None], refusal: Exception) -> tuple[TlsError, ...]:
         """What is wrong; returns where all of it is to be ignored, with ``connection`` connected."""
-        self._handshake(connection, connect, _context(replace(self.settings, verify=False)), checks_host=False)
-        certificates = _certificates(connection.sock)
-        connection.sock.close()
+        certificates = self._inquire(connection, connect, refusal)
         host = connection.server_hostname or getattr(connection, "_tunnel_host", None) or connection.host
         errors = sorted_errors(_errors(refusal, certificates, host))
-        if set(errors) <= set(self.settings.ignoredErrors):
+        if self.settings.ignores(errors):
+            checks_host = not any(error.kind is TlsErrorKind.HostNameMismatch for error in errors)
             try:
-                checks_host = not any(error.kind is TlsErrorKind.HostNameMismatch for error in errors)
-                self._handshake(connection, connect, _lenient_context(self.settings, errors), checks_host)
+                self._handshake(connection, connect, lenient_context(self._loaded, errors), checks_host)
             except _Refusals as another:
                 errors = sorted_errors((*errors, *_errors(another, certificates, host)))
             else:
-                if _certificates(connection.sock)[0] == certificates[0]:
+                # Its times were not looked at: what was verified must be what is known.
+                outdated = _outdated(_verified(connection.sock), host)
+                if _certificates(connection.sock)[0] == certificates[0] and self.settings.ignores(outdated):
                     return errors
+                errors = sorted_errors((*errors, *outdated))
                 connection.sock.close()
         raise TlsRefused(messages.certificate_refused(errors), TlsSession("", "", certificates, errors))
 
-
-def _context(settings: TlsSettings, by_openssl: bool = False) -> ssl.SSLContext:
-    """``by_openssl``: have it verified by OpenSSL, which can be told what to ignore. Raises TlsUnusable."""
-    try:
-        context = _trusting(settings, by_openssl)
-        context.minimum_version = _VERSIONS[settings.minimumVersion or "1.2"]
-        if settings.maximumVersion is not None:
-            context.minimum_version = min(context.minimum_version, _VERSIONS[settings.maximumVersion])
-            context.maximum_version = _VERSIONS[settings.maximumVersion]
-        context.check_hostname = settings.verify and _OPENSSL_CHECKS_HOST
-        context.verify_mode = ssl.CERT_REQUIRED if settings.verify else ssl.CERT_NONE
-        _load_identity(context, settings)
-    except (OSError, ValueError) as error:
-        raise TlsUnusable(_unusable_text(settings, error)) from error
-    return context
+    def _inquire(self, connection: Any, connect: Callable[[], None], refusal: Exception) -> tuple[Certificate, ...]:
+        """What the server shows. Raises TlsRefused with what ``refusal`` says where it shows nothing more."""
+        connection.patience = PATIENCE
+        try:
+            self._handshake(connection, connect, self._inquiring_context, checks_host=False)
+            certificates = _certificates(connection.sock)
+            connection.sock.close()
+        except Exception:
+            words = getattr(refusal, "verify_message", None) or str(refusal)
+            raise TlsRefused(messages.certificate_refused_by(words), TlsSession()) from refusal
+        finally:
+            connection.patience = None
+        return certificates
 
 
-def _trusting(settings: TlsSettings, by_openssl: bool) -> ssl.SSLContext:
-    trust = settings.trust or ("system" if settings.caFile is None and settings.caData is None else "")
-    if trust == "system" and settings.verify:
-        context = _openssl_context() if by_openssl or _openssl_knows_the_system() else _truststore_context()
-    else:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if trust == "certifi":
-        context.load_verify_locations(cafile=certifi.where())
-    if settings.caFile is not None:
-        context.load_verify_locations(cafile=settings.caFile)
-    if settings.caData is not None:
-        context.load_verify_locations(cadata=settings.caData.decode("ascii", "replace"))
-    return context
-
-
-def _openssl_knows_the_system() -> bool:
-    """Whether OpenSSL finds what the operating system trusts: on Linux, as a rule, and nowhere else."""
-    paths = ssl.get_default_verify_paths()
-    return sys.platform not in ("darwin", "win32") and (paths.cafile is not None or paths.capath is not None)
-
-
-def _truststore_context() -> ssl.SSLContext:
-    """Has the operating system verify, where the package truststore is installed.
-
-    It reads the system's certificates for every connection: 20 ms on Linux, where we do without.
-    """
-    try:
-        import truststore
-    except ImportError:
-        return _openssl_context()
-    context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return context
-
-
-def _openssl_context() -> ssl.SSLContext:
-    """Trusts what OpenSSL finds of the system's, and certifi's where it finds nothing."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_default_certs()
-    if not context.cert_store_stats()["x509_ca"] and ssl.get_default_verify_paths().capath is None:
-        context.load_verify_locations(cafile=certifi.where())
-    return context
-
-
-def _load_identity(context: ssl.SSLContext, settings: TlsSettings) -> None:
-    certificate, key = settings.clientCertificate, settings.clientKey
-    if certificate is None:
-        return
-    # Without a password OpenSSL would ask for one on the terminal.
-    password = settings.keyPassword or ""
-    if not isinstance(certificate, bytes) and not isinstance(key, bytes):
-        context.load_cert_chain(certificate, key, password)
-        return
-    # Python reads them from files only.
-    descriptor, path = tempfile.mkstemp(suffix=".pem")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_pem(certificate) + b"\n" + (b"" if key is None else _pem(key)))
-        context.load_cert_chain(path, None, password)
-    finally:
-        os.unlink(path)
-
-
-def _pem(given: Union[str, os.PathLike[str], bytes]) -> bytes:
-    if isinstance(given, bytes):
-        return given
-    with open(given, "rb") as file:
-        return file.read()
-
-
-def _unusable_text(settings: TlsSettings, error: Exception) -> str:
-    name = getattr(error, "filename", None)
-    if name is None:
-        for path in (settings.caFile, settings.clientCertificate, settings.clientKey):
-            if isinstance(path, str) and not os.access(path, os.R_OK):
-                name = path
-    if name is not None:
-        return f"the file {name} cannot be read: {getattr(error, 'strerror', None) or error}"
-    reason = str(getattr(error, "reason", None) or error).lower().replace("_", " ")
-    if "key values mismatch" in reason:
-        return "the client key does not belong to the client certificate"
-    if settings.clientCertificate is not None and b"ENCRYPTED" in _pem(
-        settings.clientKey or settings.clientCertificate
-    ):
-        return "the client key cannot be decrypted: keyPassword is missing or wrong"
-    what = "the client certificate or its key" if settings.clientCertificate is not None else "the CA certificates"
-    return f"{what} cannot be read as PEM ({reason})"
-
-
-def _lenient_context(settings: TlsSettings, errors: Iterable[TlsError]) -> ssl.SSLContext:
-    """A context that ignores these errors of these certificates."""
-    context = _context(settings, by_openssl=True)
-    for error in errors:
-        if error.kind is TlsErrorKind.HostNameMismatch:
-            context.check_hostname = False
-        elif error.kind in TIME_ERRORS:
-            context.verify_flags |= _NO_CHECK_TIME
-        elif error.kind in TRUST_ERRORS:
-            context.load_verify_locations(cadata=error.certificate.der)
-            context.verify_flags |= _PARTIAL_CHAIN
-    return context
-
-
-def _errors(refusal: BaseException, certificates: tuple[Certificate, ...], host: str) -> list[TlsError]:
+def _errors(refusal: Exception, certificates: tuple[Certificate, ...], host: str) -> list[TlsError]:
     """All that is wrong: what OpenSSL has named, and what the certificates tell by themselves."""
     own = certificates[0]
+    errors = _outdated(_path(certificates), host)
+    if not _is_for(own, host):
+        errors.append(TlsError(TlsErrorKind.HostNameMismatch, own, host))
+    kind = _KINDS.get(getattr(refusal, "verify_code", 62), TlsErrorKind.UnspecifiedError)
+    if kind in TIME_ERRORS:
+        if not any(error.kind is kind for error in errors):
+            # It is said of one that the server does not send: the root, which therefore vouches for nothing.
+            errors.append(TlsError(TlsErrorKind.UnableToGetLocalIssuerCertificate, own, host))
+    elif not any(error.kind is kind for error in errors):
+        errors.append(TlsError(kind, own, host))
+    return errors
+
+
+def _outdated(certificates: tuple[Certificate, ...], host: str) -> list[TlsError]:
     now = datetime.now(timezone.utc)
     errors = []
     for certificate in certificates:
@@ -258,25 +167,38 @@ def _errors(refusal: BaseException, certificates: tuple[Certificate, ...], host:
             errors.append(TlsError(TlsErrorKind.CertificateNotYetValid, certificate, host))
         if ends is not None and now > ends:
             errors.append(TlsError(TlsErrorKind.CertificateExpired, certificate, host))
-    if not _is_for(own, host):
-        errors.append(TlsError(TlsErrorKind.HostNameMismatch, own, host))
-    kind = _KINDS.get(getattr(refusal, "verify_code", 62), TlsErrorKind.UnspecifiedError)
-    if not any(error.kind is kind for error in errors):
-        errors.append(TlsError(kind, own, host))
     return errors
 
 
+def _path(certificates: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
+    """Those of the certificates that lead from the server's own to its root; servers send others, too."""
+    path = [certificates[0]]
+    while True:
+        issuers = [each for each in certificates if each not in path and path[-1].isIssuedBy(each)]
+        if not issuers or path[-1].isIssuedBy(path[-1]):
+            return tuple(path)
+        path.append(issuers[0])
+
+
 def _is_for(certificate: Certificate, host: str) -> bool:
-    names = tuple(("IP Address" if _is_address(name) else "DNS", name) for name in certificate.names())
-    try:
-        ssl_match_hostname.match_hostname({"subjectAltName": names or (("DNS", ""),)}, host)
-    except ssl_match_hostname.CertificateError:
-        return False
-    return True
+    """RFC 6125 section 6.4; a certificate without alternative names is for its common name, as it is for Qt."""
+    names = certificate.names() or ((certificate.subject(),) if not _is_address(host) else ())
+    if _is_address(host):
+        return any(_is_address(name) and ipaddress.ip_address(name) == ipaddress.ip_address(host) for name in names)
+    wanted = host.rstrip(".").lower().split(".")
+    for name in names:
+        labels = name.lower().split(".")
+        if labels == wanted or (labels[0] == "*" and len(labels) > 2 and labels[1:] == wanted[1:]):
+            return True
+    return False
 
 
 def _is_address(name: str) -> bool:
-    return ":" in name or name.replace(".", "").isdigit()
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _session(sock: Any, errors: tuple[TlsError, ...]) -> TlsSession:
@@ -285,14 +207,24 @@ def _session(sock: Any, errors: tuple[TlsError, ...]) -> TlsSession:
 
 
 def _certificates(sock: Any) -> tuple[Certificate, ...]:
-    """As the server sent them. Python has them all since 3.13, and since 3.10 in its own house."""
+    """As the server sent them."""
     own = Certificate(sock.getpeercert(True) or b"")
+    chain = _chain(sock, "get_unverified_chain")
+    return chain if chain[:1] == (own,) else (own,)
+
+
+def _verified(sock: Any) -> tuple[Certificate, ...]:
+    """Those that were verified, the root included."""
+    return _chain(sock, "get_verified_chain") or _certificates(sock)
+
+
+def _chain(sock: Any, name: str) -> tuple[Certificate, ...]:
+    """Python has them since 3.13, and since 3.10 in its own house."""
     for holder in (sock, getattr(sock, "_sslobj", None)):
-        get_chain: Optional[Callable[[], Any]] = getattr(holder, "get_unverified_chain", None)
+        get_chain: Optional[Callable[[], Any]] = getattr(holder, name, None)
         if get_chain is not None:
-            chain = tuple(_certificate(entry) for entry in get_chain() or ())
-            return chain if chain[:1] == (own,) else (own,)
-    return (own,)
+            return tuple(_certificate(entry) for entry in get_chain() or ())
+    return ()
 
 
 def _certificate(entry: Any) -> Certificate:

@@ -10,7 +10,8 @@ from datetime import timezone
 import pytest
 import trustme
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from blocking_request import Certificate
 
@@ -66,6 +67,24 @@ def test_what_is_none_has_no_fields(der: bytes) -> None:
     assert (certificate.subject(), certificate.issuer(), certificate.names()) == ("", "", ())
     assert certificate.expiryDate() is None and certificate.effectiveDate() is None
     assert repr(certificate)
+
+
+def test_an_empty_list_of_names() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "no names")])
+    der = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(EXPIRED)
+        .not_valid_after(FUTURE)
+        .add_extension(x509.UnrecognizedExtension(x509.oid.ExtensionOID.SUBJECT_ALTERNATIVE_NAME, b""), False)
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.DER)
+    )
+    assert Certificate(der).names() == ()
 
 
 def test_damaged_ones_raise_nothing() -> None:

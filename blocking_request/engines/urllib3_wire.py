@@ -84,7 +84,10 @@ class _Passage:
                     self._pooled = self._send()
                     self._read_body()
         except Exception as error:
-            if self._may_be_repeated(error):
+            makes_room = out_of_descriptors(error) and not grip.wants_fresh
+            if makes_room:
+                self._pool.clear_all()  # the kept connections have some
+            if makes_room or self._may_be_repeated(error):
                 grip.release()
                 return None
             failure = self._failure(error)
@@ -173,9 +176,6 @@ class _Passage:
     def _may_be_repeated(self, error: Exception) -> bool:
         """RFC 9110 section 9.2.2 allows it; a body reaches the server at most once all the same."""
         exchange, grip = self._exchange, self._grip
-        if not grip.aborted and out_of_descriptors(error) and not grip.wants_fresh:
-            self._pool.clear_all()  # the kept connections have some
-            return True
         if grip.aborted or not grip.reused or grip.answer_begun or exchange.body is not None:
             return False
         return exchange.method in IDEMPOTENT_METHODS and broke_unanswered(error)

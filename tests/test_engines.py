@@ -347,6 +347,7 @@ class TestUrllib3:
         for pool in (urllib3.HTTPConnectionPool, urllib3.HTTPSConnectionPool):
             assert callable(pool.ConnectionCls._new_conn)
             assert pool.ConnectionCls("host.", 80)._dns_host == "host."
+            assert callable(pool.ConnectionCls._output)
         server = serve(silence)
         engine = Urllib3Engine()
         flight = engine.start(Exchange("GET", server.url), mailbox := Mailbox())

@@ -1,16 +1,15 @@
 """urllib3's connections, with three things added: they can be ended from outside, they write a small request in one
 piece, and their TLS is ours.
 
-``_new_conn`` and ``_dns_host`` are names of urllib3's own house, and the only ones used here: tests hold them for each
-version in use.
+``_new_conn`` and ``_dns_host`` are names of urllib3's own house, ``_output`` is one of http.client's; no others are
+used here, and tests hold them for each version in use.
 """
 
 from __future__ import annotations
 
-import http.client
 import socket
 import sys
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.connection import allowed_gai_family
@@ -27,6 +26,10 @@ in between."""
 
 _NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.platform == "linux" else None)
 """Python names it since 3.12."""
+
+
+def _bytes(part: Any) -> bytes:
+    return part if isinstance(part, bytes) else str(part).encode("latin-1")
 
 
 class Connection:
@@ -47,6 +50,7 @@ class Connection:
     port: int
     socket_options: Any
     _dns_host: str
+    _output: Callable[[bytes], None]
 
     def keep(self, duplicate: socket.socket) -> None:
         if self.sock is None:
@@ -114,8 +118,9 @@ class Connection:
             self._held_back = None
 
     def putheader(self, header: Any, *values: Any) -> None:
-        """http.client's own: urllib3 looks each value over for its SKIP_HEADER, which nobody gives here."""
-        http.client.HTTPConnection.putheader(self, header, *values)  # type: ignore[arg-type]
+        """Adds a field to the request. What may stand in one was looked at before anything reached a wire."""
+        value = values[0] if len(values) == 1 else b", ".join(map(_bytes, values))
+        self._output(_bytes(header) + b": " + _bytes(value))
 
     def send(self, data: Any) -> None:
         """Header and small body go out in one piece: one system call, one packet, one TLS record."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from ..headers import Fields
+from ..headers import NO_FIELDS, Fields
 from .body import DamagedBody
 from .urllib3_framing import will_close
 from .urllib3_grip import current_grip
@@ -66,9 +66,10 @@ class _HeaderReader:
 
 
 class Response(http.client.HTTPResponse):
-    """``header_lines`` and ``file`` are there when ``begin`` has been called."""
+    """``fields`` and ``file`` are there when ``begin`` has been called."""
 
-    header_lines: Sequence[bytes] = ()
+    fields: Fields = NO_FIELDS
+    """Of the header, as they came."""
     file: Any = None
     """Where the body comes from."""
 
@@ -97,12 +98,12 @@ class Response(http.client.HTTPResponse):
             grip.response = self
         self.file = file
         _check(reader.lines)
-        self.header_lines = reader.lines
+        self.fields = Fields(partial(header_pairs, reader.lines))
         self._tell_http_client()
 
     def _tell_http_client(self) -> None:
         """Whether the connection goes on after this answer. The body is none of its business."""
-        fields = Fields(partial(header_pairs, self.header_lines))
+        fields = self.fields
         has_body = self._method != "HEAD" and self.status not in (204, 304)  # type: ignore[attr-defined]
         is_framed = not has_body or any(fields.value(name) for name in (b"content-length", b"transfer-encoding"))
         self.will_close = will_close(self.version, fields.value(b"connection") or b"", is_framed)

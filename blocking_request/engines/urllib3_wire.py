@@ -17,7 +17,6 @@ from urllib3.util import Retry, Timeout
 from .. import messages
 from ..errors import Failure
 from ..exchange import IDEMPOTENT_METHODS, Answer, Exchange, Mailbox, Progress
-from ..headers import Fields
 from ..qt import QtCore
 from ..tls import known_session
 from ..trace import logger
@@ -28,7 +27,7 @@ from .urllib3_failure import broke_unanswered, internal_error, out_of_descriptor
 from .urllib3_framing import blocks
 from .urllib3_grip import Grip, gripping
 from .urllib3_pools import Pool
-from .urllib3_response import Response, header_pairs
+from .urllib3_response import Response
 from .urllib3_tls import TlsRefused
 
 CONNECT_SECONDS = 30.0
@@ -144,7 +143,7 @@ class _Passage:
 
     def _open_reader(self, response: Response) -> BodyReader:
         """Raises DamagedBody where the length is none."""
-        fields = _fields(response)
+        fields = response.fields
         chunked = self._chunked = is_chunked(fields.value(b"transfer-encoding"))
         length = None if chunked else fields.value(b"content-length")
         encoding = fields.value(b"content-encoding") if self._exchange.decode else None
@@ -229,7 +228,7 @@ class _Passage:
             self._exchange,
             response.status,
             response.reason,
-            _fields(response),
+            response.fields,
             b"" if reader is None else reader.content(),
             failure,
             "urllib3",
@@ -241,10 +240,6 @@ class _Passage:
 
 _NO_RETRIES = Retry(False, redirect=False)
 _TIMEOUT = Timeout(connect=CONNECT_SECONDS, read=None)
-
-
-def _fields(response: Response) -> Fields:
-    return Fields(partial(header_pairs, response.header_lines))
 
 
 def request_target(url: str, is_absolute: bool) -> str:

@@ -2,12 +2,13 @@
 
 http.client reads the header by the email package, which is slow, takes 100 lines at most, splits them at a bare CR and
 puts up with a line that has no colon; it takes the end of the connection for the end of the header; and it skips the
-interim status 100 only. So it is shown an empty header, and told afterwards what it needs to know.
+interim status 100 only.
 """
 
 from __future__ import annotations
 
 import http.client
+import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -20,49 +21,14 @@ from .urllib3_grip import current_grip
 HEADER_BYTES = 1 << 24
 """How large a header may be; Qt 5 knows no limit."""
 
-_FRAMING_FIELDS = frozenset(
-    (b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"proxy-connection")
-)
-"""What http.client needs to know of the header."""
+STATUS_LINE_BYTES = 1 << 16
 
+_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9])[ \t]+([1-9][0-9]{2})(?:[ \t]+([^\r\n]*))?[ \t]*\r?\n")
 _EMPTY_LINES = (b"\r\n", b"\n")
 
 
 class HeaderLost(http.client.HTTPException):
     """The connection ended within the header."""
-
-
-class _HeaderReader:
-    """Stands before the connection's file while the header is read: keeps it, and shows http.client an empty one."""
-
-    def __init__(self, file: Any) -> None:
-        self.file = file
-        self.lines: list[bytes] = []
-        """Of the latest header, without the status line and the empty one."""
-        self.has_begun = False
-        """Whether the first byte of an answer has come."""
-        self.is_complete = False
-        self._in_header = False
-
-    def readline(self, limit: int) -> bytes:
-        if not self._in_header:
-            self._in_header, self.is_complete, self.lines = True, False, []
-            status_line: bytes = self.file.readline(limit)
-            self.has_begun = self.has_begun or bool(status_line)
-            return status_line
-        size = 0
-        while True:
-            line: bytes = self.file.readline(HEADER_BYTES)
-            size += len(line)
-            if size > HEADER_BYTES:
-                raise DamagedBody(f"the header is larger than {HEADER_BYTES >> 20} MB")
-            if not line or line in _EMPTY_LINES:
-                self._in_header, self.is_complete = False, bool(line)
-                return line
-            self.lines.append(line)
-
-    def close(self) -> None:
-        self.file.close()
 
 
 class Response(http.client.HTTPResponse):
@@ -74,39 +40,62 @@ class Response(http.client.HTTPResponse):
     """Where the body comes from."""
 
     def begin(self) -> None:
-        """Raises HeaderLost, DamagedBody."""
+        """Read the header; what http.client documents of a response is set. Raises HeaderLost, DamagedBody."""
         if self.headers is not None:
             return
         grip = current_grip()
-        file = self.fp
-        reader = _HeaderReader(file)
+        file: Any = self.fp
         while True:
-            self.fp = reader  # type: ignore[assignment]
-            try:
-                super().begin()
-            finally:
-                if self.fp is reader:  # type: ignore[comparison-overlap]
-                    self.fp = file
-                if grip is not None:
-                    grip.answer_begun = reader.has_begun
-            if not reader.is_complete:
-                raise HeaderLost
+            line: bytes = file.readline(STATUS_LINE_BYTES)
+            if grip is not None and line:
+                grip.answer_begun = True
+            minor_version, self.status, self.reason = _status(line)
+            lines = _read_lines(file)
             if self.status >= 200 or self.status == http.client.SWITCHING_PROTOCOLS:
                 break
-            self.headers = self.msg = None  # type: ignore[assignment]
+        self.code, self.version = self.status, 10 + minor_version
+        self.headers = self.msg = http.client.HTTPMessage()
         if grip is not None:
             grip.response = self
         self.file = file
-        _check(reader.lines)
-        self.fields = Fields(partial(header_pairs, reader.lines))
+        _check(lines)
+        self.fields = Fields(partial(header_pairs, lines))
         self._tell_http_client()
 
     def _tell_http_client(self) -> None:
         """Whether the connection goes on after this answer. The body is none of its business."""
+        self.chunked, self.chunk_left, self.length = False, None, None
         fields = self.fields
         has_body = self._method != "HEAD" and self.status not in (204, 304)  # type: ignore[attr-defined]
         is_framed = not has_body or any(fields.value(name) for name in (b"content-length", b"transfer-encoding"))
         self.will_close = will_close(self.version, fields.value(b"connection") or b"", is_framed)
+
+
+def _status(line: bytes) -> tuple[int, int, str]:
+    """Minor version, status and reason (RFC 9112 section 4)."""
+    if not line:
+        raise http.client.RemoteDisconnected("the connection ended without an answer")
+    match = _STATUS_LINE.fullmatch(line)
+    if match is None:
+        raise http.client.BadStatusLine(line.decode("latin-1"))
+    version, status, reason = match.groups()
+    return int(version), int(status), (reason or b"").strip().decode("latin-1")
+
+
+def _read_lines(file: Any) -> list[bytes]:
+    """The lines of a header, without the empty one. Raises HeaderLost, DamagedBody."""
+    lines: list[bytes] = []
+    size = 0
+    while True:
+        line: bytes = file.readline(HEADER_BYTES)
+        if line in _EMPTY_LINES:
+            return lines
+        size += len(line)
+        if size > HEADER_BYTES:
+            raise DamagedBody(f"the header is larger than {HEADER_BYTES >> 20} MB")
+        if not line.endswith(b"\n"):
+            raise HeaderLost
+        lines.append(line)
 
 
 def _check(lines: list[bytes]) -> None:

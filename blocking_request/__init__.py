@@ -1,6 +1,9 @@
 """Blocking HTTP for Qt programs: call ``get()`` from any thread, get an answer or a reason in bounded time."""
 
+from .auth import AuthConfig, AuthMethod
+from .auth_registry import AuthRegistry
 from .certificate import Certificate
+from .cookies import CookieJar
 from .errors import (
     ErrorCode,
     NetworkRequestError,
@@ -11,21 +14,29 @@ from .errors import (
 )
 from .feedback import Feedback
 from .manager import NetworkAccessManager
+from .parameters import RequestParameters
+from .proxy import Proxy
 from .reply import ReplyContent
 from .request import BlockingNetworkRequest
 from .tls import TlsError, TlsErrorKind, TlsSettings
 from .version import VERSION as __version__
 
 __all__ = [
+    "AuthConfig",
+    "AuthMethod",
+    "AuthRegistry",
     "BlockingNetworkRequest",
     "Certificate",
+    "CookieJar",
     "ErrorCode",
     "Feedback",
     "NetworkAccessManager",
     "NetworkRequestError",
+    "Proxy",
     "ReplyContent",
     "RequestCanceledError",
     "RequestError",
+    "RequestParameters",
     "RequestTimeoutError",
     "ServerExceptionError",
     "TlsError",

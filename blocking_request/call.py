@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import time
 from queue import Empty
-from typing import Optional, Protocol
+from typing import Callable, Optional, Protocol
 
 from . import messages, trace
 from .engines import Flight, choose
 from .errors import Failure
 from .exchange import Answer, Cancel, Exchange, Mailbox
 from .feedback import Feedback, FeedbackLike
-from .flows import Flow
+from .flows import Flow, Wait
 from .progress import ProgressTeller
 
 _NEVER = float("inf")
@@ -24,12 +24,16 @@ _NEVER = float("inf")
 PULSE = 0.1
 """Seconds between two looks at whether the wire still lives."""
 
-FOREIGN_FEEDBACK_PULSE = 0.02
-"""Seconds between two looks at a feedback that is not ours. Its ``canceled`` signal is no help: a plain function
-connected in a blocked thread is not called before that thread runs an event loop again."""
+SHORT_PULSE = 0.02
+"""The same where there is something else to look at: a feedback that is not ours (its ``canceled`` signal is no help: a
+plain function connected in a blocked thread is not called before that thread runs an event loop again), or QGIS."""
 
 GRACE = 0.025
 """Seconds that a cancelled or late call waits for what has arrived so far."""
+
+
+def nothing() -> None:
+    pass
 
 
 class Audience(Protocol):
@@ -46,9 +50,16 @@ class Call:
     """One call of one caller. ``cancel`` may be called from any thread, the rest is for the caller's."""
 
     def __init__(
-        self, engine: str, idle_ms: int, deadline_ms: int, audience: Audience, feedback: Optional[FeedbackLike]
+        self,
+        engine: str,
+        idle_ms: int,
+        deadline_ms: int,
+        audience: Audience,
+        feedback: Optional[FeedbackLike],
+        attend: Callable[[], None] = nothing,
     ) -> None:
-        """``engine``: its name, or "auto"; ``idle_ms`` and ``deadline_ms``: 0 is none."""
+        """``engine``: its name, or "auto"; ``idle_ms`` and ``deadline_ms``: 0 is none; ``attend`` is called now and
+        then while the call waits."""
         self._engine = engine
         self._idle_ms = idle_ms
         self._deadline_ms = deadline_ms
@@ -58,7 +69,9 @@ class Call:
         self._mailbox = Mailbox()
         self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
         self._deadline = self._mailbox.activity + deadline_ms / 1000 if deadline_ms > 0 else _NEVER
-        self._pulse = PULSE if feedback is None or isinstance(feedback, Feedback) else FOREIGN_FEEDBACK_PULSE
+        self._attend = attend
+        is_usual = (feedback is None or isinstance(feedback, Feedback)) and attend is nothing
+        self._pulse = PULSE if is_usual else SHORT_PULSE
 
     def cancel(self) -> None:
         """End the call with ``CanceledError``."""
@@ -85,17 +98,34 @@ class Call:
             feedback._forget(self.cancel)
 
     def _drive(self, flow: Flow) -> Answer:
-        exchange = next(flow)
+        redirects = 0
+        answer: Optional[Answer] = None
         while True:
-            answer = self._exchange(exchange)
             try:
-                following = flow.send(answer)
+                step = next(flow) if answer is None else flow.send(answer)
             except StopIteration as stop:
                 last: Answer = stop.value
                 return last
-            if following.redirects > exchange.redirects:
-                self._audience._tell_redirect(following)
-            exchange = following
+            if isinstance(step, Wait):
+                answer = Answer(step.exchange, failure=self._let_pass(step.seconds))
+                continue
+            if step.redirects > redirects:
+                redirects = step.redirects
+                self._audience._tell_redirect(step)
+            answer = self._exchange(step)
+
+    def _let_pass(self, seconds: float) -> Optional[Failure]:
+        """Wait, awake for whatever ends the call; that is returned."""
+        end = time.monotonic() + seconds
+        while True:
+            failure = self.ended_early()
+            now = time.monotonic()
+            if failure is not None or now >= end:
+                return failure
+            try:
+                self._mailbox.take(max(min(self._pulse, end - now, self._deadline - now), 0.0))
+            except Empty:
+                self._attend()
 
     def _exchange(self, exchange: Exchange) -> Answer:
         watchers = self._audience._watchers
@@ -126,6 +156,7 @@ class Call:
             try:
                 notice = mailbox.take(max(wait, 0.0))
             except Empty:
+                self._attend()
                 failure = self._overdue(flight)
                 if failure is not None:
                     return self._end(flight, exchange, failure)

@@ -37,7 +37,6 @@ from .exchange import Answer, Exchange
 from .flows.redirects import CREDENTIAL_FIELDS
 from .headers import Pairs
 from .qt import API, QT_VERSION, QtCore, QtNetwork, has_tls
-from .urls import shown
 from .version import VERSION
 
 EXIT_USAGE = 64
@@ -207,7 +206,7 @@ class _Narrator:
     """Tells on the error output what is sent and what comes back; credentials are not shown."""
 
     def exchange_started(self, exchange: Exchange) -> None:
-        self._say(f"> {exchange.method} {shown(exchange.url)}")
+        self._say(f"> {exchange.method} {exchange.shown_url}")
         self._say_fields("> ", exchange.headers)
 
     def exchange_ended(self, answer: Answer, seconds: float) -> None:

@@ -100,10 +100,24 @@ class Failure:
     code: ErrorCode
     error: QtNetworkError
     text: str
+    ends_the_call: bool = False
+    """Whether nothing can follow it, however often it is tried."""
 
 
 def network_failure(error: QtNetworkError, text: str) -> Failure:
     return Failure(ErrorCode.NetworkError, error, text)
+
+
+class Unsendable(Exception):
+    """A request that cannot be sent; ``failure`` says why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.text)
+        self.failure = failure
+
+
+def unsendable(error: QtNetworkError, text: str) -> Unsendable:
+    return Unsendable(network_failure(error, text))
 
 
 class RequestError(Exception):

@@ -16,11 +16,22 @@ from typing import Any, NamedTuple, Optional, Union
 
 from .errors import Failure
 from .headers import NO_FIELDS, Fields, Pairs
+from .proxy import Proxy
 from .tls import LazySession, TlsSettings
-from .urls import shown
+from .urls import SECRET_PARAMETERS, shown
 
 IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 """RFC 9110 section 9.2.2."""
+
+
+class Login(NamedTuple):
+    """User and password for the schemes that authenticate a connection: NTLM (MS-NLMP) and Negotiate (RFC 4559)."""
+
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        return "<Login>"
 
 
 class Exchange(NamedTuple):
@@ -42,9 +53,28 @@ class Exchange(NamedTuple):
     """None: as the engine has it by itself."""
     redirects: int = 0
     """How many redirects led to this exchange."""
+    proxy: Optional[Proxy] = None
+    """None: as Qt says, which is the application's proxy or the system's."""
+    login: Optional[Login] = None
+    """For a wire that authenticates connections."""
+    body_limit: int = 0
+    """How large the answer's body may be when its content coding is undone, in bytes; 0: as large as it is."""
+    secret_names: tuple[str, ...] = ()
+    """Query parameters and header fields whose values are never shown, besides the usual ones."""
+    qgis: bool = False
+    """Whether QGIS's own manager is to send it."""
+
+    @property
+    def shown_url(self) -> str:
+        """The URL as a message or a log may show it."""
+        return shown(self.url, (*SECRET_PARAMETERS, *self.secret_names)) if self.secret_names else shown(self.url)
+
+    def has_field(self, name: bytes) -> bool:
+        """Whether it carries a header field; ``name`` in lower case."""
+        return any(field.lower() == name for field, _ in self.headers)
 
     def __repr__(self) -> str:
-        return f"<Exchange {self.method} {shown(self.url)}>"
+        return f"<Exchange {self.method} {self.shown_url}>"
 
 
 class Answer(NamedTuple):
@@ -66,6 +96,8 @@ class Answer(NamedTuple):
     """None where no TLS was spoken."""
     history: tuple[Any, ...] = ()
     """The answers that redirected to this one, oldest first."""
+    attempts: int = 1
+    """How often the exchange was sent until this answer came, challenges not counted."""
 
     def __repr__(self) -> str:
         return f"<Answer {self.status} to {self.exchange!r}>"

@@ -18,8 +18,13 @@ class Fields:
     Immutable for all who look; may be read from any thread.
     """
 
-    def __init__(self, source: Callable[[], Iterable[tuple[bytes, bytes]]] = tuple) -> None:
+    def __init__(
+        self, source: Callable[[], Iterable[tuple[bytes, bytes]]] = tuple, has_cookies: Optional[bool] = None
+    ) -> None:
+        """``has_cookies``: what is known of ``set_cookies`` without taking the fields apart."""
         self._source = source
+        if has_cookies is not None:
+            self.__dict__["set_cookies"] = has_cookies
 
     @cached_property
     def pairs(self) -> Pairs:
@@ -33,6 +38,11 @@ class Fields:
             lowered = name.lower()
             values[lowered] = values[lowered] + b", " + value if lowered in values else value
         return values
+
+    @cached_property
+    def set_cookies(self) -> bool:
+        """Whether there is a ``Set-Cookie`` field."""
+        return b"set-cookie" in self._values
 
     def value(self, name: bytes) -> Optional[bytes]:
         """The value of a field, ``name`` in lower case; values that came apart are joined by a comma."""

@@ -6,37 +6,34 @@ import threading
 from typing import TYPE_CHECKING, Optional
 
 from . import engines
+from .body_source import Data
+from .connection_settings import ConnectionSettings
 from .feedback import FeedbackLike
-from .flows.tls import Ask as SslErrorHandler
-from .preparation import Data, RequestLike
 from .reply import ReplyContent
-from .tls import TlsSettings
-from .version import VERSION
+from .request_attributes import RequestLike
+from .request_settings import RequestSettings
+from .signals import CallerSignal
 
 if TYPE_CHECKING:
     from .request import BlockingNetworkRequest
 
-DEFAULT_TIMEOUT_MS = 60_000
-"""As QGIS; Qt and requests have none."""
 
-DEFAULT_USER_AGENT = f"blocking-request/{VERSION}"
-
-
-class NetworkAccessManager:
+class NetworkAccessManager(ConnectionSettings, RequestSettings):
     """Settings that requests share. Every method may be called from any thread; a running request keeps what it
     started with.
+
+    ``requestAboutToBeCreated`` is emitted with a RequestParameters before each call sends anything, ``finished`` with
+    the ReplyContent after it: in the thread of the blocked caller, see CallerSignal. An exception of a slot goes to the
+    caller.
     """
 
     _instance: Optional[NetworkAccessManager] = None
     _instance_guard = threading.Lock()
 
     def __init__(self) -> None:
-        self._timeout = DEFAULT_TIMEOUT_MS
-        self._deadline = 0
-        self._user_agent = DEFAULT_USER_AGENT
-        self._engine: Optional[str] = None
-        self._tls_settings: Optional[TlsSettings] = None
-        self._ssl_error_handler: Optional[SslErrorHandler] = None
+        super().__init__()
+        self.requestAboutToBeCreated = CallerSignal()
+        self.finished = CallerSignal()
 
     @classmethod
     def instance(cls) -> NetworkAccessManager:
@@ -46,96 +43,63 @@ class NetworkAccessManager:
                 cls._instance = cls()
             return cls._instance
 
-    def setTimeout(self, timeout: int) -> None:
-        """Set the idle timeout in ms: how long nothing may move. 0 is none; 60 000 by default, as in QGIS."""
-        self._timeout = checked_milliseconds(timeout, "timeout")
+    @classmethod
+    def fromQgis(cls, settingsFile: Optional[str] = None, useQgisManager: bool = False) -> NetworkAccessManager:
+        """A manager with QGIS's network settings: timeout, user agent, proxy with its exceptions, trusted certificates.
 
-    def timeout(self) -> int:
-        """The idle timeout in ms; 0 is none."""
-        return self._timeout
-
-    def setDeadline(self, deadline: int) -> None:
-        """Set how long a call may take as a whole, redirects included, in ms. 0, the default, is none."""
-        self._deadline = checked_milliseconds(deadline, "deadline")
-
-    def deadline(self) -> int:
-        """The total deadline in ms; 0 is none."""
-        return self._deadline
-
-    def setUserAgent(self, userAgent: str) -> None:
-        """Set the ``User-Agent`` of requests that have none of their own."""
-        if not userAgent.strip() or not userAgent.isprintable():
-            raise ValueError("a user agent is one line of printable characters, and not empty")
-        self._user_agent = userAgent
-
-    def userAgent(self) -> str:
-        """The ``User-Agent`` of requests that have none of their own."""
-        return self._user_agent
-
-    def setEngine(self, engine: str) -> None:
-        """Set which wire serves: ``'qt'``, ``'urllib3'``, or ``'auto'``, which takes Qt unless it cannot or is slow.
-
-        Raises TypeError, ValueError.
+        ``settingsFile``: the path of a ``QGIS3.ini``, which is read without QGIS; None: the settings of the QGIS this
+        program is. ``useQgisManager``: have Qt's wire send by QGIS's own manager of the network thread, so that
+        requests show up in QGIS's network logger, with its proxy, TLS exceptions and user agent; only inside QGIS.
+        Settings that are changed later are not followed: make another. Raises RuntimeError where this is no QGIS,
+        FileNotFoundError where there is no such file, ValueError where a setting cannot be used.
         """
-        self._engine = engines.checked_engine(engine)
+        from .qgis import apply_qgis_settings
 
-    def engine(self) -> str:
-        """Which wire serves; as long as none was set, what the environment variable ``BLOCKING_REQUEST_ENGINE`` says.
-
-        Raises ValueError where that is no engine.
-        """
-        return self._engine or engines.engine_of_environment()
-
-    def setTlsSettings(self, tlsSettings: Optional[TlsSettings]) -> None:
-        """Set whom TLS connections trust and who we are on them; None is what the engine has by itself.
-
-        A request's own QSslConfiguration goes before it. Raises TypeError.
-        """
-        if tlsSettings is not None and not isinstance(tlsSettings, TlsSettings):
-            raise TypeError(f"tlsSettings must be TlsSettings or None, not {type(tlsSettings).__name__}")
-        self._tls_settings = tlsSettings
-
-    def tlsSettings(self) -> Optional[TlsSettings]:
-        """Whom TLS connections trust, or None."""
-        return self._tls_settings
-
-    def setSslErrorHandler(self, handler: Optional[SslErrorHandler]) -> None:
-        """Set who is asked when a server's certificate is not accepted; None, the default, is nobody.
-
-        ``handler(errors, chain)`` is called in the thread of the blocked caller, with the list of TlsErrors and the
-        list of the server's Certificates, its own first. It returns those of the errors that are accepted, or None. If
-        all are, the request goes on, over a connection of its own; if not, it ends in a NetworkError. It is asked anew
-        for each call; what is to be accepted for good belongs into ``TlsSettings.ignoredErrors``. What it raises ends
-        the call and goes to the caller. Raises TypeError.
-        """
-        if handler is not None and not callable(handler):
-            raise TypeError(f"an SSL error handler must be callable, {type(handler).__name__} is not")
-        self._ssl_error_handler = handler
-
-    def sslErrorHandler(self) -> Optional[SslErrorHandler]:
-        """Who is asked when a server's certificate is not accepted, or None."""
-        return self._ssl_error_handler
+        manager = cls()
+        apply_qgis_settings(manager, settingsFile, useQgisManager)
+        return manager
 
     def blockingGet(
-        self, request: RequestLike, forceRefresh: bool = False, feedback: Optional[FeedbackLike] = None
+        self,
+        request: RequestLike,
+        authCfg: str = "",
+        forceRefresh: bool = False,
+        feedback: Optional[FeedbackLike] = None,
     ) -> ReplyContent:
         """GET and return the reply, whatever it came to: see its ``errorCode()`` or call its ``raiseForError()``."""
-        blocking = self._request()
+        blocking = self._request(authCfg)
         blocking.get(request, forceRefresh, feedback)
         return blocking.reply()
 
     def blockingPost(
-        self, request: RequestLike, data: Data, forceRefresh: bool = False, feedback: Optional[FeedbackLike] = None
+        self,
+        request: RequestLike,
+        data: Data,
+        authCfg: str = "",
+        forceRefresh: bool = False,
+        feedback: Optional[FeedbackLike] = None,
     ) -> ReplyContent:
         """POST and return the reply, whatever it came to: see its ``errorCode()`` or call its ``raiseForError()``."""
-        blocking = self._request()
+        blocking = self._request(authCfg)
         blocking.post(request, data, forceRefresh, feedback)
         return blocking.reply()
 
-    def _request(self) -> BlockingNetworkRequest:
+    def _request(self, authcfg: str) -> BlockingNetworkRequest:
         from .request import BlockingNetworkRequest
 
-        return BlockingNetworkRequest(self)
+        blocking = BlockingNetworkRequest(self)
+        blocking.setAuthCfg(authcfg)
+        return blocking
+
+    def clearAccessCache(self) -> None:
+        """Forget the credentials that the auth handler gave, and close the connections that are kept, all of them."""
+        self._settings.known_logins.clear()
+        self._settings.known_proxy_logins.clear()
+        engines.clear_connections()
+
+    def clearConnectionCache(self) -> None:
+        """Close the connections that are kept and that no request uses at the moment, those of the whole process."""
+        engines.clear_connections()
 
     def shutdown(self) -> None:
         """End every worker of the process, cancelling what is in flight (their calls return ``CanceledError``).
@@ -144,12 +108,3 @@ class NetworkAccessManager:
         request starts anew.
         """
         engines.shutdown()
-
-
-def checked_milliseconds(value: int, name: str) -> int:
-    """Raises TypeError and ValueError for what is no duration."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number of milliseconds, not {type(value).__name__} (1.5 s are 1500)")
-    if value < 0:
-        raise ValueError(f"{name} must not be negative; 0 means none")
-    return value

@@ -11,7 +11,6 @@ from .certificate import Certificate
 from .errors import ErrorCode, Failure, QtNetworkError
 from .exchange import Exchange
 from .tls import TlsError
-from .urls import shown
 
 _QT_TEXTS = {
     QtNetworkError.ConnectionRefusedError: "Connection refused",
@@ -32,18 +31,18 @@ def error_text(error: QtNetworkError, url: str) -> Optional[str]:
     return _QT_TEXTS.get(error)
 
 
-def failure_message(failure: Failure, url: str) -> str:
+def failure_message(failure: Failure, shown_url: str) -> str:
     """A failure as one sentence that names the URL."""
-    return f"{failure.text} ({shown(url)})" if url else failure.text
+    return f"{failure.text} ({shown_url})" if shown_url else failure.text
 
 
-def status_message(status: int, reason: str, url: str) -> str:
+def status_message(status: int, reason: str, shown_url: str) -> str:
     """Why a status of 400 or more is an error, in Qt's words."""
     if status == 401:
-        return f"Host requires authentication ({shown(url)})"
+        return f"Host requires authentication ({shown_url})"
     if status == 407:
-        return f"Proxy requires authentication ({shown(url)})"
-    return f"Error transferring {shown(url)} - server replied: {reason or _standard_reason(status)}"
+        return f"Proxy requires authentication ({shown_url})"
+    return f"Error transferring {shown_url} - server replied: {reason or _standard_reason(status)}"
 
 
 def _standard_reason(status: int) -> str:
@@ -122,6 +121,22 @@ def _handshake_failed(text: str) -> Failure:
     return Failure(ErrorCode.NetworkError, QtNetworkError.SslHandshakeFailedError, text)
 
 
+def proxy_failed(error: QtNetworkError) -> Optional[Failure]:
+    """A proxy's failure in its own words, or None where the error is no proxy's."""
+    if error is QtNetworkError.ProxyAuthenticationRequiredError:
+        return Failure(ErrorCode.NetworkError, error, "Proxy requires authentication")
+    text = _QT_TEXTS.get(error)
+    if text is None or not QtNetworkError.ProxyConnectionRefusedError <= error <= QtNetworkError.UnknownProxyError:
+        return None
+    code = ErrorCode.TimeoutError if error is QtNetworkError.ProxyTimeoutError else ErrorCode.NetworkError
+    return Failure(code, error, text)
+
+
+def proxy_refused(why: str) -> Failure:
+    text = f"The proxy did not let us through: {why}"
+    return Failure(ErrorCode.NetworkError, QtNetworkError.UnknownProxyError, text)
+
+
 def connection_closed(exchange: Exchange, answered: bool) -> Failure:
     """``answered``: whether the header of an answer has come."""
     if answered:
@@ -162,6 +177,11 @@ def idle_timeout(milliseconds: int) -> Failure:
     return Failure(ErrorCode.TimeoutError, QtNetworkError.TimeoutError, text)
 
 
+def qgis_timeout() -> Failure:
+    text = "Timed out: no data moved for as long as QGIS's network timeout allows"
+    return Failure(ErrorCode.TimeoutError, QtNetworkError.TimeoutError, text)
+
+
 def deadline_passed(milliseconds: int) -> Failure:
     text = f"Timed out: not finished within the deadline of {milliseconds} ms"
-    return Failure(ErrorCode.TimeoutError, QtNetworkError.TimeoutError, text)
+    return Failure(ErrorCode.TimeoutError, QtNetworkError.TimeoutError, text, ends_the_call=True)

@@ -30,6 +30,12 @@ _OPERATIONS = {
     "DELETE": _Operation.DeleteOperation,
 }
 
+
+def operation_of(method: str) -> QtNetwork.QNetworkAccessManager.Operation:
+    """Qt's name for a method."""
+    return _OPERATIONS.get(method, _Operation.CustomOperation)
+
+
 _BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -45,7 +51,7 @@ _EMPTY = Answer(Exchange("GET", ""))
 
 _NO_SESSION = TlsSession()
 
-_next_request_id = count(1).__next__
+next_request_id = count(1).__next__
 
 
 class ReplyContent:
@@ -65,9 +71,9 @@ class ReplyContent:
         self._fill(_EMPTY, -1, 0.0)
 
     @classmethod
-    def _from_answer(cls, answer: Answer, elapsed: float) -> ReplyContent:
+    def _from_answer(cls, answer: Answer, elapsed: float, request_id: int) -> ReplyContent:
         reply = cls.__new__(cls)
-        reply._fill(answer, _next_request_id(), elapsed)
+        reply._fill(answer, request_id, elapsed)
         return reply
 
     def _fill(self, answer: Answer, request_id: int, elapsed: float) -> None:
@@ -98,9 +104,9 @@ class ReplyContent:
         """'' where there was no error, else one sentence that names the URL, without its secrets."""
         answer = self._answer
         if answer.failure is not None:
-            return failure_message(answer.failure, answer.exchange.url)
+            return failure_message(answer.failure, answer.exchange.shown_url)
         if answer.status is not None and answer.status >= 400:
-            return status_message(answer.status, answer.reason, answer.exchange.url)
+            return status_message(answer.status, answer.reason, answer.exchange.shown_url)
         return ""
 
     def raiseForError(self) -> None:
@@ -260,11 +266,11 @@ class ReplyContent:
 
     def operation(self) -> QtNetwork.QNetworkAccessManager.Operation:
         """Qt's name for the method that was answered (a POST that was redirected may have become a GET)."""
-        return _OPERATIONS.get(self._answer.exchange.method, _Operation.CustomOperation)
+        return operation_of(self._answer.exchange.method)
 
     @cached_property
     def _history(self) -> tuple[ReplyContent, ...]:
-        return tuple(ReplyContent._from_answer(answer, 0.0) for answer in self._answer.history)
+        return tuple(ReplyContent._from_answer(answer, 0.0, next_request_id()) for answer in self._answer.history)
 
     def history(self) -> tuple[ReplyContent, ...]:
         """The redirecting replies, oldest first; their ``elapsed()`` is 0."""
@@ -273,6 +279,10 @@ class ReplyContent:
     def elapsed(self) -> float:
         """How long the whole call took, redirects included, in seconds."""
         return self._elapsed
+
+    def attempts(self) -> int:
+        """How often the request was sent until this reply came: 1 without retries, 0 where nothing was sent."""
+        return self._answer.attempts if self._answer.engine else 0
 
     def isFromCache(self) -> bool:
         """Whether a cache answered, not the server. There is no cache in this version: False."""

@@ -6,32 +6,30 @@ import atexit
 import os
 import threading
 import time
-from typing import Optional, Union
+from typing import Callable, Optional, Union
+
+from urllib3.util import Retry
 
 from . import engines, errors
-from .call import Call
-from .errors import QtNetworkError, network_failure
+from .auth import AuthConfig
+from .body_source import Data, check_body, read_body
+from .call import Call, nothing
+from .call_rules import OwnSettings, call_rules, with_settings
+from .errors import QtNetworkError, Unsendable, network_failure
 from .exchange import Answer, Exchange
 from .feedback import FeedbackLike
-from .flows import Flow
-from .flows.redirects import RedirectRules, follow_redirects
-from .flows.tls import ask_about_certificates
-from .manager import NetworkAccessManager, checked_milliseconds
+from .manager import NetworkAccessManager
 from .messages import canceled
-from .preparation import (
-    Data,
-    RequestLike,
-    Unsendable,
-    check_types,
-    prepare,
-    read_body,
-    redirect_rules,
-    transfer_timeout,
-    url_text,
-)
+from .parameters import native_copy, parameters_of
+from .policy import policy
+from .preparation import Defaults, prepare, url_text
 from .progress import ProgressTeller, progress_teller
+from .proxy import Proxy
+from .proxy_rules import ProxyLike, proxy_of
 from .qt import QtCore, Signal, is_deleted
-from .reply import ReplyContent
+from .reply import ReplyContent, next_request_id
+from .request_attributes import RequestLike, check_request, transfer_timeout
+from .settings import Settings, checked_milliseconds, checked_retry
 from .trace import Watcher
 
 
@@ -72,6 +70,10 @@ class BlockingNetworkRequest(QtCore.QObject):
         self._timeout: Optional[int] = None
         self._deadline: Optional[int] = None
         self._engine: Optional[str] = None
+        self._auth_cfg = ""
+        self._auth_config: Optional[AuthConfig] = None
+        self._proxy: Optional[Proxy] = None
+        self._retry: Union[Retry, object, None] = _NOT_SET
         self._reply = _EMPTY_REPLY
         self._busy = threading.Lock()
         self._call: Optional[Call] = None
@@ -201,12 +203,56 @@ class BlockingNetworkRequest(QtCore.QObject):
         """Which wire serves this object's calls: its own setting, else the manager's."""
         return self._engine or self._manager.engine()
 
+    def setAuthCfg(self, authCfg: str) -> None:
+        """Set by its id the authentication config for this object's calls; '' is none.
+
+        The id of one in the manager's ``authRegistry()``, or, inside QGIS, in QGIS's own database. It belongs to the
+        origin of the URL: at a redirect to another it stays behind. An id that nobody knows is a NetworkError.
+        Raises TypeError.
+        """
+        if not isinstance(authCfg, str):
+            raise TypeError(f"an id is a str, not {type(authCfg).__name__}; for an AuthConfig there is setAuthConfig")
+        self._auth_cfg = authCfg
+
+    def authCfg(self) -> str:
+        """The id of the authentication config; '' is none."""
+        return self._auth_cfg
+
+    def setAuthConfig(self, authConfig: Optional[AuthConfig]) -> None:
+        """Set the authentication config itself for this object's calls; goes before ``authCfg``. Raises TypeError."""
+        if authConfig is not None and not isinstance(authConfig, AuthConfig):
+            raise TypeError(f"authConfig must be an AuthConfig or None, not {type(authConfig).__name__}")
+        self._auth_config = authConfig
+
+    def setProxy(self, proxy: ProxyLike) -> None:
+        """Set the proxy of this object's calls, before every setting of the manager's; None, the default, is that.
+
+        ``proxy`` as in ``NetworkAccessManager.setProxy``. Raises TypeError, ValueError.
+        """
+        self._proxy = proxy_of(proxy)
+
+    def proxy(self) -> Optional[Proxy]:
+        """The proxy of this object's calls, or None."""
+        return self._proxy
+
+    def setRetry(self, retry: Union[Retry, int, None]) -> None:
+        """Set whether and how a call of this object is sent again that failed; as in ``NetworkAccessManager.setRetry``.
+
+        None and 0 are never, whatever the manager says. Raises TypeError, ValueError.
+        """
+        self._retry = checked_retry(retry)
+
+    def retry(self) -> Optional[Retry]:
+        """The rule for sending again, its own or else the manager's; None is never."""
+        return self._own_retry(self._manager._settings)
+
     # -- how it is done
 
     def _block(
         self, request: RequestLike, method: str, data: Data, force_refresh: bool, feedback: Optional[FeedbackLike]
     ) -> errors.ErrorCode:
-        check_types(request, data)
+        check_request(request)
+        check_body(data)
         if not isinstance(force_refresh, int):
             raise TypeError(f"forceRefresh must be a bool, not {type(force_refresh).__name__}")
         if feedback is not None and not hasattr(feedback, "isCanceled"):
@@ -223,33 +269,63 @@ class BlockingNetworkRequest(QtCore.QObject):
         try:
             _blocked_requests.add(self)
             self._reply = _EMPTY_REPLY
+            settings, request_id = self._manager._settings, next_request_id()
             try:
-                idle_ms = transfer_timeout(request) or self.timeout()
-                call = self._call = Call(self._usable_engine(), idle_ms, self.deadline(), self, feedback)
-                body = read_body(data, call.ended_early)
-                exchange = prepare(request, method, body, bool(force_refresh), self._manager.userAgent())
-                answer = call.run(self._flow(exchange, redirect_rules(request)))
+                answer = self._answer(request, method, data, bool(force_refresh), feedback, settings, request_id)
             except Unsendable as unsendable:
                 failure = unsendable.failure
             finally:
                 if answer is None:
-                    answer = Answer(Exchange(method, url_text(request)), failure=failure)
-                reply = self._reply = ReplyContent._from_answer(answer, time.monotonic() - started)
-                if not is_deleted(self):
-                    self.finished.emit()
+                    exchange = Exchange(method, url_text(request), secret_names=settings.secret_parameters)
+                    answer = Answer(exchange, failure=failure)
+                reply = ReplyContent._from_answer(answer, time.monotonic() - started, request_id)
+                self._conclude(reply, settings)
             return reply.errorCode()
         finally:
             self._call = None
             _blocked_requests.discard(self)
             self._busy.release()
 
-    def _flow(self, exchange: Exchange, rules: RedirectRules) -> Flow:
-        manager = self._manager
-        settings, handler = manager.tlsSettings(), manager.sslErrorHandler()
-        if settings is not None:
-            exchange = exchange._replace(tls=settings)
-        flow = follow_redirects(exchange, rules)
-        return flow if handler is None else ask_about_certificates(flow, handler)
+    def _answer(
+        self,
+        request: RequestLike,
+        method: str,
+        data: Data,
+        force_refresh: bool,
+        feedback: Optional[FeedbackLike],
+        settings: Settings,
+        request_id: int,
+    ) -> Answer:
+        """Raises Unsendable."""
+        engine = self._usable_engine()
+        idle_ms = transfer_timeout(request) or (settings.timeout if self._timeout is None else self._timeout)
+        deadline_ms = settings.deadline if self._deadline is None else self._deadline
+        call = self._call = Call(engine, idle_ms, deadline_ms, self, feedback, _attention(settings))
+        body = read_body(data, call.ended_early)
+        own = OwnSettings(engine, self._auth_cfg, self._auth_config, self._proxy, self._own_retry(settings))
+        request, rules = call_rules(request, settings, own)
+        exchange = prepare(
+            request, method, body, force_refresh, Defaults(settings.user_agent, settings.default_headers)
+        )
+        exchange = with_settings(exchange, settings)
+        if self._manager.requestAboutToBeCreated:
+            self._manager.requestAboutToBeCreated.emit(parameters_of(exchange, request_id))
+        return call.run(policy(exchange, settings, rules))
+
+    def _conclude(self, reply: ReplyContent, settings: Settings) -> None:
+        """Hand the reply over and tell everybody."""
+        self._reply = reply
+        try:
+            for _, processor in settings.reply_preprocessors:
+                processor(native_copy(reply._answer.exchange), reply)
+            if self._manager.finished:
+                self._manager.finished.emit(reply)
+        finally:
+            if not is_deleted(self):
+                self.finished.emit()
+
+    def _own_retry(self, settings: Settings) -> Optional[Retry]:
+        return settings.retry if self._retry is _NOT_SET else self._retry  # type: ignore[return-value]
 
     def _usable_engine(self) -> str:
         try:
@@ -288,9 +364,19 @@ def _let_callers_leave() -> None:
         time.sleep(EXIT_EPILOGUE)
 
 
+def _attention(settings: Settings) -> Callable[[], None]:
+    """What the call looks after while it waits."""
+    if not settings.qgis:
+        return nothing
+    from .qgis import attention
+
+    return attention()
+
+
 def _or_empty(data: Data) -> Data:
     return b"" if data is None else data
 
 
+_NOT_SET = object()
 _EMPTY_REPLY = ReplyContent()
 _CANCELED = canceled()

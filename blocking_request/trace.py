@@ -10,7 +10,6 @@ import time
 from typing import Protocol
 
 from .exchange import Answer, Exchange
-from .urls import shown
 
 logger = logging.getLogger("blocking_request")
 
@@ -27,7 +26,7 @@ def exchange_started(exchange: Exchange, watchers: tuple[Watcher, ...]) -> float
     """When it started, by ``time.monotonic()``; 0 where nobody wants to know."""
     logged = logger.isEnabledFor(logging.DEBUG)
     if logged:
-        logger.debug("%s %s", exchange.method, shown(exchange.url))
+        logger.debug("%s %s", exchange.method, exchange.shown_url)
     for watcher in watchers:
         watcher.exchange_started(exchange)
     return time.monotonic() if logged or watchers else 0.0
@@ -37,6 +36,6 @@ def exchange_ended(answer: Answer, started: float, watchers: tuple[Watcher, ...]
     seconds = time.monotonic() - started
     outcome = answer.failure.text if answer.failure else answer.status
     exchange = answer.exchange
-    logger.debug("%s %s: %s after %.1f ms", exchange.method, shown(exchange.url), outcome, seconds * 1000)
+    logger.debug("%s %s: %s after %.1f ms", exchange.method, exchange.shown_url, outcome, seconds * 1000)
     for watcher in watchers:
         watcher.exchange_ended(answer, seconds)

@@ -39,6 +39,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
     manager.setEngine(request.param)
     yield request.param
     manager.setEngine("auto")
+    manager.cookieJar().clear()
 
 
 @pytest.fixture

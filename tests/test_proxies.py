@@ -102,7 +102,7 @@ def test_tunnel_refused(use: Callable[..., None]) -> None:
     use(Proxy.ProxyType.HttpProxy, refusing.port)
     assert blocking.get(f"https://{HOST}/") is NET
     assert enum_value(blocking.reply().error()) == Q.UnknownProxyError
-    assert "The proxy did not let us through: Tunnel connection failed: 403 Not you" in blocking.errorMessage()
+    assert "The proxy did not let us through: 403 Not you" in blocking.errorMessage()
     refusing.close()
 
 

@@ -24,6 +24,7 @@ from blocking_request.errors import EXCEPTIONS, Failure, QtNetworkError
 from blocking_request.exchange import Answer, Exchange
 from blocking_request.headers import Fields
 from blocking_request.qt import QtCore, QtNetwork, enum_value
+from blocking_request.reply import next_request_id
 
 from .servers.raw import Handler, RawServer, always
 
@@ -34,7 +35,7 @@ Known = QtNetwork.QNetworkRequest.KnownHeaders
 
 def reply_with(body: bytes = b"", *headers: tuple[bytes, bytes], status: int = 200, **more: Any) -> ReplyContent:
     answer = Answer(Exchange("GET", "http://host/a?token=s3cret"), status, "OK", Fields(lambda: headers), body, **more)
-    return ReplyContent._from_answer(answer, 0.25)
+    return ReplyContent._from_answer(answer, 0.25, next_request_id())
 
 
 def test_empty() -> None:
@@ -175,7 +176,7 @@ def test_pickle_opens_in_a_process_without_an_application(blocking: BlockingNetw
     )
     run = subprocess.run([sys.executable, "-c", program], input=pickle.dumps(reply), capture_output=True, timeout=60)
     assert run.returncode == 0, run.stderr.decode()
-    assert run.stdout.decode().startswith("200 {'cookies': {}} 2 /cookies")
+    assert run.stdout.decode().startswith("200 {'cookies': {'a': '1'}} 2 /cookies")
 
 
 @pytest.mark.parametrize(

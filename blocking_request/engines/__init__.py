@@ -32,6 +32,9 @@ class Engine(Protocol):
     def start(self, exchange: Exchange, mailbox: Mailbox) -> Flight:
         """Put the exchange on the wire; its notices, the Answer as the last, come to the mailbox."""
 
+    def clear_connections(self) -> None:
+        """Close the connections that no exchange uses at the moment."""
+
     def shutdown(self) -> None:
         """End what is in flight and stop every worker; the next ``start`` begins anew."""
 
@@ -57,6 +60,8 @@ def choose(exchange: Exchange, wanted: str) -> Union[Engine, Failure]:
         pinned = engine(wanted)
         return pinned.refusal(exchange) or pinned
     first, second = ("urllib3", "qt") if _is_slow_on_qt(exchange) else ("qt", "urllib3")
+    if exchange.login is not None or exchange.qgis:
+        return engine("qt").refusal(exchange) or engine("qt")
     preferred = engine(first)
     refusal = preferred.refusal(exchange)
     if refusal is None:
@@ -91,6 +96,12 @@ def engine_of_environment() -> str:
         return checked_engine(name)
     except ValueError as error:
         raise ValueError(f"The environment variable {ENVIRONMENT_VARIABLE} is wrong: {error}") from None
+
+
+def clear_connections() -> None:
+    """Close the connections that are kept and idle."""
+    for running in list(_engines.values()):
+        running.clear_connections()
 
 
 def shutdown() -> None:

@@ -23,6 +23,18 @@ Chunk = Union[bytes, bytearray, memoryview]
 class DamagedBody(Exception):
     """The body cannot be what the server meant to send; the text says what is wrong with it."""
 
+    @property
+    def failure(self) -> Failure:
+        return damaged(str(self))
+
+
+class BodyTooLarge(DamagedBody):
+    """The body is larger than the caller wants one."""
+
+    @property
+    def failure(self) -> Failure:
+        return network_failure(QtNetworkError.UnknownContentError, str(self))
+
 
 class _Decoder(Protocol):
     def decode(self, chunk: Chunk) -> bytes:
@@ -151,12 +163,13 @@ ACCEPT_ENCODING = ", ".join(READABLE_CODINGS).encode("ascii")
 class BodyReader:
     """Takes the bytes of one body as they come. For one thread at a time."""
 
-    def __init__(self, content_length: Optional[bytes], content_encoding: bytes = b"") -> None:
+    def __init__(self, content_length: Optional[bytes], content_encoding: bytes = b"", limit: int = 0) -> None:
         """``content_length``: None where the body ends otherwise (a transfer coding, or none was given);
-        ``content_encoding``: what is to be undone.
+        ``content_encoding``: what is to be undone; ``limit``: how many bytes it may have then, 0 is any number.
 
         Raises DamagedBody where the length is none (RFC 9112 section 6.3).
         """
+        self._limit = limit
         self.wire_bytes = 0
         self._buffer = BytesIO()
         self._decoders = _decoders(content_encoding) if content_encoding else []
@@ -167,11 +180,13 @@ class BodyReader:
         self.wire_bytes += len(chunk)
         if not self._decoders:
             self._buffer.write(chunk)
-            return
-        data: Chunk = bytes(chunk)
-        for decoder in self._decoders:
-            data = decoder.decode(data)
-        self._buffer.write(data)
+        else:
+            data: Chunk = bytes(chunk)
+            for decoder in self._decoders:
+                data = decoder.decode(data)
+            self._buffer.write(data)
+        if 0 < self._limit < max(self._buffer.tell(), 0 if self._decoders else self.total_bytes):
+            raise BodyTooLarge(f"The body is larger than the limit of {self._limit} bytes (setMaximumBodySize)")
 
     def damage(self) -> Optional[Failure]:
         """What is missing from a body whose connection says it has ended, or None."""

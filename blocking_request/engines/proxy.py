@@ -1,10 +1,12 @@
-"""Which proxy Qt would take for a URL, for the wire that has none of its own."""
+"""Which proxy Qt would take for a URL: for the wire that has none of its own, and to know whose failure one was."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple, Optional
+from typing import Optional
 
+from ..exchange import Exchange
+from ..proxy import Proxy
 from ..qt import QtCore, QtNetwork
 from ..urls import CACHED_URL_LENGTH
 from .qt_proxy import lookups, python_may_be_asked
@@ -13,20 +15,15 @@ _Types = QtNetwork.QNetworkProxy.ProxyType
 _proxy_for_query = QtNetwork.QNetworkProxyFactory.proxyForQuery
 
 
-class Proxy(NamedTuple):
-    """Where it is and who we are to it."""
-
-    is_socks: bool
-    host: str
-    port: int
-    user: str
-    password: str
-
-    def __repr__(self) -> str:
-        return f"<Proxy {'socks5' if self.is_socks else 'http'}://{self.host}:{self.port}>"
+def proxy_of_exchange(exchange: Exchange) -> Optional[Proxy]:
+    """The proxy an exchange goes through; None: none."""
+    proxy = exchange.proxy
+    if proxy is None:
+        return proxy_of_qt(exchange.url)
+    return None if proxy.is_none else proxy
 
 
-def proxy_for(url: str) -> Optional[Proxy]:
+def proxy_of_qt(url: str) -> Optional[Proxy]:
     """What the application's proxy, its proxy factory or the system's settings say, in Qt's order; None: no proxy."""
     query = _known_query(url) if len(url) <= CACHED_URL_LENGTH else _query(url)
     if python_may_be_asked():
@@ -39,7 +36,8 @@ def proxy_for(url: str) -> Optional[Proxy]:
         if kind in _DIRECT:
             return None
         if kind in (_Types.HttpProxy, _Types.HttpCachingProxy, _Types.Socks5Proxy):
-            return Proxy(kind == _Types.Socks5Proxy, proxy.hostName(), proxy.port(), proxy.user(), proxy.password())
+            name = "socks5" if kind == _Types.Socks5Proxy else "http"
+            return Proxy(name, proxy.hostName(), proxy.port(), proxy.user(), proxy.password())
     return None
 
 

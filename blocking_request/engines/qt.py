@@ -22,7 +22,8 @@ from ..qt import (
     has_tls,
 )
 from ..tls import TlsUnusable
-from .qt_tls import TlsKey, configuration_for, tls_key
+from .qt_manager import WorkerKey, is_in_qgis, worker_key
+from .qt_tls import configuration_for
 from .qt_worker import QtFlight, Worker, WorkerThread
 from .retired import Retired
 
@@ -59,6 +60,9 @@ class QtEngine:
             return messages.no_application()
         if self._exiting:
             return messages.application_ended()
+        if exchange.qgis and not is_in_qgis():
+            text = "QGIS's own network manager is wanted, and this program is not QGIS or has not imported qgis.core"
+            return network_failure(QtNetworkError.UnknownNetworkError, text)
         return self._tls_refusal(exchange) if exchange.url.startswith("https:") else None
 
     def _tls_refusal(self, exchange: Exchange) -> Optional[Failure]:
@@ -80,7 +84,7 @@ class QtEngine:
         if app is not None and app is not self._application():
             self._adopt(app)
         flight = QtFlight(exchange, mailbox)
-        worker, is_new = self._reserve(flight.origin, tls_key(exchange), _room_for(exchange))
+        worker, is_new = self._reserve(flight.origin, worker_key(exchange), _room_for(exchange))
         flight.worker = worker
         try:
             worker.submit(flight)
@@ -95,15 +99,15 @@ class QtEngine:
             raise
         return flight
 
-    def _reserve(self, origin: str, tls_key: TlsKey, room: int) -> tuple[Worker, bool]:
+    def _reserve(self, origin: str, key: WorkerKey, room: int) -> tuple[Worker, bool]:
         """A worker with a free connection for the origin, one of them taken; and whether it must be started."""
         with self._workers_guard:
             for worker in self._workers:
                 taken = worker.load.get(origin, 0)
-                if taken < room and worker.tls_key == tls_key:
+                if taken < room and worker.key == key:
                     worker.load[origin] = taken + 1
                     return worker, False
-            worker = Worker(self, self._application, tls_key)
+            worker = Worker(self, self._application, key)
             worker.load[origin] = 1
             self._workers.append(worker)
             return worker, True
@@ -168,6 +172,14 @@ class QtEngine:
             worker.stop()
         app.aboutToQuit.connect(self.shutdown, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
 
+    def clear_connections(self) -> None:
+        with self._workers_guard:
+            idle = [worker for worker in self._workers if not worker.load]
+            for worker in idle:
+                self._retire(worker)
+        for worker in idle:
+            worker.stop()
+
     def shutdown(self) -> None:
         with self._workers_guard:
             for worker in list(self._workers):
@@ -197,9 +209,11 @@ def _room_for(exchange: Exchange) -> int:
     """How many exchanges with an origin may share a worker.
 
     Only one where a certificate is pinned: when it turns out to be another, and its exchange is aborted, Qt gives the
-    connection to the next that waits for one (5.15, 6.11).
+    connection to the next that waits for one (5.15, 6.11). And only one where QGIS may have the thread wait for a
+    prompt in the main thread.
     """
-    return 1 if exchange.tls is not None and exchange.tls.pinnedFingerprints else EXCHANGES_PER_ORIGIN
+    is_alone = exchange.qgis or (exchange.tls is not None and exchange.tls.pinnedFingerprints)
+    return 1 if is_alone else EXCHANGES_PER_ORIGIN
 
 
 engine = QtEngine()

@@ -11,8 +11,9 @@ from ..errors import ErrorCode, Failure, QtNetworkError, error_for_status, netwo
 from ..exchange import Answer, Exchange
 from ..headers import Fields
 from ..qt import QT_VERSION, QtCore, QtNetwork, enum_value
-from ..urls import shown
 from .body import BodyReader, DamagedBody, is_chunked
+from .qt_login import endless_login
+from .qt_proxy_failure import proxy_failure
 from .qt_tls import own_configuration, session_of
 
 if TYPE_CHECKING:
@@ -36,11 +37,11 @@ def read_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
     if failure is None and error == QtNetworkError.SslHandshakeFailedError and flight.tls_errors:
         failure = messages.certificate_refused(flight.tls_errors)
     if failure is None and (error or flight.aborted or (status or 200) < 200):
-        failure = wire_failure(exchange, status, error, reply.errorString(), flight.aborted)
+        failure = wire_failure(flight, status, error, reply.errorString())
     tls = None
     if exchange.url.startswith("https:"):
         tls = session_of(reply.sslConfiguration(), flight.tls_errors, agreed=status is not None)
-    headers = header_fields(flight.headers)
+    headers = header_fields(flight.headers, reply.hasRawHeader(b"Set-Cookie"))  # type: ignore[arg-type]
     if reader is None:
         # The length was none.
         return Answer(exchange, status, reason, headers, failure=failure, engine="qt", tls=tls)
@@ -79,9 +80,9 @@ def reason_phrase(reply: QtNetwork.QNetworkReply) -> str:
 QtPairs = list[tuple[QtCore.QByteArray, QtCore.QByteArray]]
 
 
-def header_fields(qt_pairs: QtPairs) -> Fields:
+def header_fields(qt_pairs: QtPairs, has_cookies: bool) -> Fields:
     """The header fields, which may be read when the reply is no more."""
-    return Fields(partial(_header_pairs, qt_pairs))
+    return Fields(partial(_header_pairs, qt_pairs), has_cookies)
 
 
 def _header_pairs(qt_pairs: QtPairs) -> Iterator[tuple[bytes, bytes]]:
@@ -94,14 +95,16 @@ def _header_pairs(qt_pairs: QtPairs) -> Iterator[tuple[bytes, bytes]]:
             yield name, value
 
 
-def body_reader(reply: QtNetwork.QNetworkReply, status: Optional[int], qt_pairs: QtPairs, decode: bool) -> BodyReader:
+def body_reader(
+    reply: QtNetwork.QNetworkReply, status: Optional[int], qt_pairs: QtPairs, exchange: Exchange
+) -> BodyReader:
     """A reader for the reply's body. Raises DamagedBody where its length is none, or where the header was lost."""
     if status is not None:
         _check_header(qt_pairs)
     chunked = is_chunked(reply.rawHeader(b"Transfer-Encoding").data() or None)  # type: ignore[arg-type]
     length = b"" if chunked else reply.rawHeader(b"Content-Length").data()  # type: ignore[arg-type]
-    encoding = reply.rawHeader(b"Content-Encoding").data() if decode else b""  # type: ignore[arg-type]
-    return BodyReader(length or None, encoding)
+    encoding = reply.rawHeader(b"Content-Encoding").data() if exchange.decode else b""  # type: ignore[arg-type]
+    return BodyReader(length or None, encoding, exchange.body_limit)
 
 
 def _check_header(qt_pairs: QtPairs) -> None:
@@ -119,27 +122,38 @@ def _check_header(qt_pairs: QtPairs) -> None:
         raise DamagedBody("the header has a line without a colon")
 
 
-def wire_failure(
-    exchange: Exchange, status: Optional[int], error: int, error_string: str, aborted: bool
-) -> Optional[Failure]:
+def wire_failure(flight: QtFlight, status: Optional[int], error: int, error_string: str) -> Optional[Failure]:
     """What Qt's error means; None where there is an HTTP answer whose status tells it all."""
-    if aborted:
+    exchange = flight.exchange
+    if flight.aborted:
         return messages.canceled()
     if status is not None and status < 200:
         # Qt 5 hands over the interim replies 102 and 103 as final ones.
         return messages.interim_status(status)
     if error == QtNetworkError.NoError or (status is not None and error == error_for_status(status)):
         return None
+    if error == QtNetworkError.ContentReSendError and exchange.login is not None:
+        return endless_login(exchange)
+    if error == QtNetworkError.OperationCanceledError and exchange.qgis:
+        return messages.qgis_timeout()
+    if status is None and flight.proxy is not None:
+        failure = proxy_failure(flight.proxy, exchange, _known(error), error_string)
+        if failure is not None:
+            return failure
     if error in (QtNetworkError.RemoteHostClosedError, QtNetworkError.ContentReSendError):
         return messages.connection_closed(exchange, answered=status is not None)
     return _failure_for(exchange, error, error_string)
 
 
-def _failure_for(exchange: Exchange, error: int, error_string: str) -> Failure:
+def _known(error: int) -> QtNetworkError:
     try:
-        known = QtNetworkError(error)
+        return QtNetworkError(error)
     except ValueError:
-        known = QtNetworkError.UnknownNetworkError
+        return QtNetworkError.UnknownNetworkError
+
+
+def _failure_for(exchange: Exchange, error: int, error_string: str) -> Failure:
+    known = _known(error)
     if (
         known is QtNetworkError.SslHandshakeFailedError
         or "SSL routines" in error_string
@@ -147,7 +161,7 @@ def _failure_for(exchange: Exchange, error: int, error_string: str) -> Failure:
     ):
         # Of a client certificate that is wanted a client hears after the handshake (TLS 1.3): an unknown error to Qt.
         return messages.handshake_failed(openssl_reason(error_string), shows_certificate(exchange))
-    text = messages.error_text(known, exchange.url) or error_string.replace(exchange.url, shown(exchange.url))
+    text = messages.error_text(known, exchange.url) or error_string.replace(exchange.url, exchange.shown_url)
     if known is QtNetworkError.TimeoutError:
         return Failure(ErrorCode.TimeoutError, known, text)
     if known is QtNetworkError.OperationCanceledError:

@@ -19,8 +19,10 @@ class UploadDevice(QtCore.QIODevice):
     again stops it. Lives and is read in the worker's thread.
     """
 
-    def __init__(self, body: bytes, mailbox: Mailbox) -> None:
+    def __init__(self, body: bytes, mailbox: Mailbox, rewinds: int = 0) -> None:
+        """``rewinds``: how often it may be sent again, because the server wanted a login first."""
         super().__init__()
+        self._rewinds = rewinds
         self._body = memoryview(body)
         self._position = 0
         self._mailbox = mailbox
@@ -36,6 +38,10 @@ class UploadDevice(QtCore.QIODevice):
         """Qt asks to begin again when it wants to send the body again: never; or when a 307 or 308 has come, even if
         it is not to follow: then a no would cost the answer's body (5.15, 6.11), and nothing is read after a yes.
         """
+        if self._rewinds > 0:
+            self._rewinds -= 1
+            self._position = 0
+            return True
         reply = self.parent()
         return isinstance(reply, QtNetwork.QNetworkReply) and reply.attribute(STATUS) in (307, 308)
 

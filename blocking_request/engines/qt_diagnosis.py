@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Callable, Optional
 
+from ..proxy import NO_PROXY, Proxy
+from ..proxy_rules import qt_proxy
 from ..qt import QtCore, QtNetwork, Slot
 from ..trace import logger
 
@@ -17,11 +19,18 @@ PATIENCE_MS = 2_000
 class Diagnosis(QtCore.QObject):
     """Lives in the worker's thread, as the child of its wire; tells what it found once, and deletes itself."""
 
-    def __init__(self, parent: QtCore.QObject, request: QtNetwork.QNetworkRequest, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        parent: QtCore.QObject,
+        request: QtNetwork.QNetworkRequest,
+        proxy: Optional[Proxy],
+        tell: Callable[[str], None],
+    ) -> None:
         """``tell`` is called with OpenSSL's words for the reason, or '' where it cannot be found out."""
         super().__init__(parent)
         self._tell = tell
         self._socket = QtNetwork.QSslSocket(self)
+        self._socket.setProxy(qt_proxy(proxy or NO_PROXY))
         self._socket.setSslConfiguration(request.sslConfiguration())
         self._socket.errorOccurred.connect(self._failed)
         self._socket.encrypted.connect(self._encrypted)

@@ -45,9 +45,16 @@ asks (5.15, 6.11). So only one of ours asks at a time.
 class BufferedDirect(QtNetwork.QNetworkProxyFactory):
     """Called by Qt in the worker's thread, once for each request."""
 
+    def __init__(self, without: bool = False) -> None:
+        """``without``: take no proxy, whatever the application says."""
+        super().__init__()
+        self._without = without
+
     def queryProxy(self, query: _Query = _Query()) -> list[_Proxy]:  # noqa: B008
         try:
             proxies = _proxy_for_query(query)
+            if self._without and proxies[0].type() != _NO_PROXY:
+                return [_Proxy(_NO_PROXY)]
             # The socket's question comes in a thread of Qt's, where no lock of ours is held: see ``lookups``.
             if proxies[0].type() == _NO_PROXY and not python_may_be_asked():
                 query.setQueryType(_TCP_SOCKET)

@@ -24,7 +24,7 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
     native: Optional[QtNetwork.QNetworkRequest] = exchange.native
     headers = exchange.headers
     if native is None:
-        is_plain = exchange.tls is None and exchange.keeps_identity
+        is_plain = exchange.tls is None and exchange.keeps_identity and exchange.login is None
         if is_plain and len(headers) == DEFAULT_FIELDS and len(exchange.url) <= CACHED_URL_LENGTH:
             return _plain_request(exchange.url, headers)
         request = _Request(_prototype(headers[:DEFAULT_FIELDS]))
@@ -39,6 +39,9 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
             request.setSslConfiguration(configuration_for(exchange.tls))
         if not exchange.keeps_identity:
             _leave_identity(request)
+    if exchange.login is not None:
+        # Only so Qt does the rounds; what it remembers is its worker's, which serves this user only.
+        request.setAttribute(_Attribute.AuthenticationReuseAttribute, enum_value(_Request.LoadControl.Automatic))
     request.setUrl(QtCore.QUrl.fromEncoded(exchange.url.encode("ascii")))  # type: ignore[arg-type]
     for field, value in headers:
         request.setRawHeader(field, value)  # type: ignore[arg-type]

@@ -15,8 +15,9 @@ import time
 from typing import TYPE_CHECKING, Optional
 
 from .. import messages
-from ..errors import QtNetworkError, network_failure
+from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import IDEMPOTENT_METHODS, Answer, Progress
+from ..proxy import Proxy
 from ..qt import (
     QT_VERSION,
     QtCore,
@@ -25,16 +26,20 @@ from ..qt import (
     Slot,
     address,
     delete_at_thread_end,
+    enum_value,
     give_to_cpp,
     unmonitor,
 )
 from ..tls import TlsError, sorted_errors
 from ..trace import logger
-from .body import DamagedBody, damaged
+from .body import DamagedBody
 from .qt_answer import STATUS, body_reader, failed_without_a_reason, openssl_reason, read_answer, shows_certificate
 from .qt_body import UploadDevice
 from .qt_diagnosis import Diagnosis
-from .qt_proxy import BufferedDirect, lookups, python_may_be_asked
+from .qt_login import REWINDS, ROUNDS, answer_login, endless_login
+from .qt_manager import Manager
+from .qt_proxy import lookups, python_may_be_asked
+from .qt_proxy_failure import ProxyProbe, is_open
 from .qt_tls import NO_TLS, errors_of, own_certificate
 
 if TYPE_CHECKING:
@@ -67,33 +72,20 @@ class Wire(QtCore.QObject):
         self._diagnosed: set[QtFlight] = set()
         """Those that have failed, and nobody knows why as yet."""
         self._served = self._served_at_tick = 0
-        self._manager = QtNetwork.QNetworkAccessManager()
-        self._proxies = BufferedDirect()
-        self._manager.setProxyFactory(self._proxies)
-        self._manager.setAutoDeleteReplies(True)
-        for qobject in (self, self._manager):
-            give_to_cpp(qobject)
-        self._keep_the_lock_rule()
-        self._manager.finished.connect(self._finished)
-        if worker.tls_key != NO_TLS:
-            self._manager.encrypted.connect(self._encrypted)
-            self._manager.sslErrors.connect(self._ssl_errors)
+        give_to_cpp(self)
+        self._made = Manager(worker.key)
+        manager: QtNetwork.QNetworkAccessManager = self._made.qnam
+        self._manager = manager
+        self._made.keep_the_lock_rule(self._finished)
+        self._made.finished.connect(self._finished)
+        if worker.key.tls != NO_TLS:
+            manager.encrypted.connect(self._encrypted)
+            manager.sslErrors.connect(self._ssl_errors)
+        if worker.key.login is not None:
+            manager.authenticationRequired.connect(self._login_wanted)
         self.wake.connect(self.drain, QtCore.Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
         self.startTimer(worker.engine.idle_ms)
         self._watch_timer = 0
-
-    def _keep_the_lock_rule(self) -> None:
-        """Prevent a freeze of the whole process (PyQt5 5.15).
-
-        Symptom without it: one thread in ``~QNetworkReplyHttpImpl`` holds a Qt lock and waits for the GIL in
-        ``sipQNetworkAccessManager::disconnectNotify``; another holds the GIL and waits for that lock in some
-        ``connect``. Every reply on Qt 5 is the receiver of ``networkSessionConnected``, so every reply's end may do it.
-
-        PyQt asks for the GIL only to find out whether Python overrides ``disconnectNotify``, and remembers a no for
-        each object. This connection and its end make it ask now, while no Qt lock is held.
-        """
-        self._manager.finished.connect(self._finished)
-        self._manager.finished.disconnect(self._finished)
 
     @Slot()
     def drain(self) -> None:
@@ -156,6 +148,8 @@ class Wire(QtCore.QObject):
     def _hand_over(self, flight: QtFlight) -> Optional[QtNetwork.QNetworkReply]:
         exchange, request = flight.exchange, flight.request
         method, body = exchange.method, exchange.body
+        if exchange.login is not None:
+            return self._hand_over_login(flight)
         if method == "GET" and body is None:
             return self._manager.get(request)
         if method == "HEAD" and body is None:
@@ -167,6 +161,45 @@ class Wire(QtCore.QObject):
         reply = self._manager.sendCustomRequest(request, method.encode("ascii"), device)
         device.setParent(reply)
         return reply
+
+    def _hand_over_login(self, flight: QtFlight) -> Optional[QtNetwork.QNetworkReply]:
+        exchange = flight.exchange
+        has_body = exchange.body is not None or QT_VERSION < (6,)
+        device = UploadDevice(exchange.body or b"", flight.mailbox, REWINDS) if has_body else None
+        if device is not None and exchange.body is None:
+            flight.request.setRawHeader(b"Content-Length", b"0")  # type: ignore[arg-type]
+        reply = self._manager.sendCustomRequest(flight.request, exchange.method.encode("ascii"), device)
+        assert reply is not None
+        if device is not None:
+            device.setParent(reply)
+        if QT_VERSION >= (6,):
+            reply.requestSent.connect(self._request_sent)  # type: ignore[attr-defined]
+        return reply
+
+    @Slot()
+    def _request_sent(self) -> None:
+        flight = None
+        try:
+            reply = self.sender()
+            assert isinstance(reply, QtNetwork.QNetworkReply)
+            flight = self._flights.get(address(reply))
+            if flight is not None:
+                flight.sent += 1
+                if flight.sent > ROUNDS:
+                    flight.failure = endless_login(flight.exchange)
+                    reply.abort()
+        except BaseException as error:
+            self._failed(flight, error)
+
+    @Slot("QNetworkReply*", "QAuthenticator*")
+    def _login_wanted(self, reply: QtNetwork.QNetworkReply, authenticator: QtNetwork.QAuthenticator) -> None:
+        flight = None
+        try:
+            flight = self._flights.get(address(reply))
+            if flight is not None:
+                answer_login(flight, authenticator)
+        except BaseException as error:
+            self._failed(flight, error)
 
     @Slot()
     def _ready_read(self) -> None:
@@ -188,11 +221,11 @@ class Wire(QtCore.QObject):
             if reader is None:
                 flight.status = reply.attribute(STATUS)
                 flight.headers = reply.rawHeaderPairs()
-                reader = flight.reader = body_reader(reply, flight.status, flight.headers, flight.exchange.decode)
+                reader = flight.reader = body_reader(reply, flight.status, flight.headers, flight.exchange)
             if reply.bytesAvailable() > 0:
                 reader.feed(reply.readAll())
         except DamagedBody as error:
-            flight.failure = damaged(str(error))
+            flight.failure = error.failure
             if not reply.isFinished():
                 reply.abort()
             return
@@ -218,6 +251,8 @@ class Wire(QtCore.QObject):
                 self._worker.engine.retire(self._worker)
             if QT_VERSION < (6,) and failed_without_a_reason(flight, reply):
                 self._look_into(flight, answer)
+            elif answer.status is None and flight.proxy is not None and is_open(flight, enum_value(reply.error())):  # type: ignore[operator]
+                self._look_into_proxy(flight, answer, flight.proxy)
             else:
                 self._answer(flight, answer)
         except BaseException as error:
@@ -270,7 +305,17 @@ class Wire(QtCore.QObject):
             failure = messages.handshake_failed(openssl_reason(reason), shows_certificate(flight.exchange))
             self._answer(flight, answer._replace(failure=failure))
 
-        Diagnosis(self, flight.request, tell)
+        Diagnosis(self, flight.request, flight.proxy, tell)
+
+    def _look_into_proxy(self, flight: QtFlight, answer: Answer, proxy: Proxy) -> None:
+        """Answer when it is known whether the proxy has failed or the server."""
+        self._forget(flight)
+        self._diagnosed.add(flight)
+
+        def tell(failure: Optional[Failure]) -> None:
+            self._answer(flight, answer if failure is None else answer._replace(failure=failure))
+
+        ProxyProbe(self, proxy, tell)
 
     def _failed(self, flight: Optional[QtFlight], error: BaseException) -> None:
         """An error of ours: the caller hears of it like of any other."""
@@ -351,5 +396,5 @@ class Wire(QtCore.QObject):
             self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
         for flight in list(self._diagnosed):
             self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
-        delete_at_thread_end(self._manager)
+        self._made.delete()
         delete_at_thread_end(self)

@@ -6,19 +6,22 @@ Rules of this file: other threads append to ``Worker.jobs`` and emit ``wake``, a
 from __future__ import annotations
 
 from collections import deque
+from functools import cached_property
 from typing import TYPE_CHECKING, Optional
 
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Answer, Exchange, Mailbox
+from ..proxy import Proxy
 from ..qt import ApplicationReference, QtCore, QtNetwork, application
 from ..tls import TlsError
 from ..trace import logger
 from ..urls import origin
 from .body import BodyReader
+from .proxy import proxy_of_exchange
 from .qt_answer import QtPairs
+from .qt_manager import WorkerKey
 from .qt_request import native_request
-from .qt_tls import TlsKey
 from .qt_wire import Wire
 
 if TYPE_CHECKING:
@@ -39,12 +42,19 @@ class QtFlight:
     failure: Optional[Failure] = None
     tls_errors: tuple[TlsError, ...] = ()
     progress_due = 0.0
+    logins = 0
+    sent = 0
 
     def __init__(self, exchange: Exchange, mailbox: Mailbox) -> None:
         self.exchange = exchange
         self.mailbox = mailbox
         self.request = native_request(exchange)
         self.origin = origin(exchange.url)
+
+    @cached_property
+    def proxy(self) -> Optional[Proxy]:
+        """Which one it goes through."""
+        return None if self.exchange.qgis else proxy_of_exchange(self.exchange)
 
     def abort(self) -> None:
         self.aborted = True
@@ -62,10 +72,10 @@ class QtFlight:
 class Worker:
     """What other threads know of a worker. ``load`` is guarded by the engine's lock."""
 
-    def __init__(self, engine: QtEngine, application: ApplicationReference, tls_key: TlsKey) -> None:
+    def __init__(self, engine: QtEngine, application: ApplicationReference, key: WorkerKey) -> None:
         self.engine = engine
         self.application = application
-        self.tls_key = tls_key
+        self.key = key
         self.jobs: deque[QtFlight] = deque()
         self.load: dict[str, int] = {}
         self.retired = False

@@ -62,6 +62,10 @@ class Urllib3Engine:
                 "installs one, and the urllib3 engine cannot use it: install urllib3 itself, or use setEngine('qt')"
             )
             return network_failure(QtNetworkError.UnknownNetworkError, text)
+        if exchange.login is not None or exchange.qgis:
+            what = "log in by NTLM or Negotiate" if exchange.login is not None else "send by QGIS's network manager"
+            text = f"The urllib3 engine cannot {what}, only Qt can: use setEngine('qt') or 'auto'"
+            return network_failure(QtNetworkError.UnknownNetworkError, text)
         return self.pools.refusal(exchange)
 
     def start(self, exchange: Exchange, mailbox: Mailbox) -> Urllib3Flight:
@@ -162,6 +166,9 @@ class Urllib3Engine:
                 return
             self._application = application_reference(app)
         app.aboutToQuit.connect(self.shutdown, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
+
+    def clear_connections(self) -> None:
+        self.pools.clear()
 
     def shutdown(self) -> None:
         with self._workers_guard:

@@ -73,28 +73,32 @@ _NETWORK_ERRORS: tuple[tuple[type[BaseException], QtNetworkError], ...] = (
 
 def _proxy_failure(causes: list[BaseException]) -> Failure:
     for kind, qt_error in _PROXY_ERRORS:
-        if any(isinstance(cause, kind) for cause in causes):
-            code = ErrorCode.TimeoutError if qt_error is QtNetworkError.ProxyTimeoutError else ErrorCode.NetworkError
-            return Failure(code, qt_error, messages.error_text(qt_error, "") or qt_error.name)
-    text = str(causes[-1])
-    if "failed: 407 " in text:
-        return network_failure(QtNetworkError.ProxyAuthenticationRequiredError, "Proxy requires authentication")
-    return network_failure(QtNetworkError.UnknownProxyError, f"The proxy did not let us through: {text}")
+        failure = messages.proxy_failed(qt_error)
+        if failure is not None and any(isinstance(cause, kind) for cause in causes):
+            return failure
+    said = str(causes[-1]).rpartition("Tunnel connection failed: ")[2]
+    authentication = messages.proxy_failed(QtNetworkError.ProxyAuthenticationRequiredError)
+    return authentication if authentication and said.startswith("407") else messages.proxy_refused(said)
 
 
 def _socks_failure(cause: BaseException, exchange: Exchange) -> Failure:
     """``cause``: of the package PySocks, which need not be there; the numbers are those of RFC 1928 section 6."""
     name, text = type(cause).__name__, str(getattr(cause, "msg", cause))
-    if name == "ProxyConnectionError":
-        return network_failure(QtNetworkError.ProxyConnectionRefusedError, "Proxy connection refused")
-    if name == "SOCKS5AuthError":
-        return network_failure(QtNetworkError.ProxyAuthenticationRequiredError, "Proxy requires authentication")
+    error = _SOCKS_ERRORS.get(name)
+    failure = messages.proxy_failed(error) if error is not None else None
+    if failure is not None:
+        return failure
     if "0x05" in text:
         return _failure(QtNetworkError.ConnectionRefusedError, exchange)
     if "0x04" in text:
         return _failure(QtNetworkError.HostNotFoundError, exchange)
-    return network_failure(QtNetworkError.UnknownProxyError, f"The proxy did not let us through: {text}")
+    return messages.proxy_refused(text)
 
+
+_SOCKS_ERRORS = {
+    "ProxyConnectionError": QtNetworkError.ProxyConnectionRefusedError,
+    "SOCKS5AuthError": QtNetworkError.ProxyAuthenticationRequiredError,
+}
 
 _PROXY_ERRORS: tuple[tuple[type[BaseException], QtNetworkError], ...] = (
     (socket.gaierror, QtNetworkError.ProxyNotFoundError),

@@ -14,12 +14,13 @@ import urllib3
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Exchange
+from ..proxy import Proxy, ProxyUnusable
 from ..tls import TlsSettings, TlsUnusable
 from ..urls import DEFAULT_PORTS
-from .proxy import Proxy, proxy_for
+from .proxy import proxy_of_exchange
 from .qt_tls import NO_TLS, TlsKey, configuration_settings, tls_key
 from .urllib3_connection import POOL_CLASSES
-from .urllib3_proxy import ProxyUnusable, through
+from .urllib3_proxy import through
 from .urllib3_tls import Tls
 
 KEPT_CONNECTIONS = 64
@@ -121,7 +122,7 @@ _PLAIN = _Key()
 
 
 def _key(exchange: Exchange) -> _Key:
-    proxy = proxy_for(exchange.url)
+    proxy = proxy_of_exchange(exchange)
     if not exchange.url.startswith("https:"):
         return _PLAIN if proxy is None else _Key(proxy=proxy)
     native = exchange.native

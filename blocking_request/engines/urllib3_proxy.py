@@ -7,17 +7,13 @@ from typing import Any
 import urllib3
 from requests.auth import _basic_auth_str
 
-from .proxy import Proxy
+from ..proxy import Proxy, ProxyUnusable
 from .urllib3_connection import POOL_CLASSES, Connection, HttpPool, HttpsConnection, HttpsPool
-
-
-class ProxyUnusable(Exception):
-    """No way through the proxy; the text says why."""
 
 
 def through(proxy: Proxy, **options: Any) -> urllib3.PoolManager:
     """Raises ProxyUnusable."""
-    return _through_socks(proxy, options) if proxy.is_socks else _through_http(proxy, options)
+    return _through_socks(proxy, options) if proxy.kind == "socks5" else _through_http(proxy, options)
 
 
 def _through_http(proxy: Proxy, options: dict[str, Any]) -> urllib3.PoolManager:

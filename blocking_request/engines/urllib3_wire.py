@@ -20,8 +20,7 @@ from ..exchange import IDEMPOTENT_METHODS, Answer, Exchange, Mailbox, Progress
 from ..qt import QtCore
 from ..tls import known_session
 from ..trace import logger
-from ..urls import shown
-from .body import BodyReader, DamagedBody, damaged, is_chunked
+from .body import BodyReader, DamagedBody, is_chunked
 from .urllib3_connection import HELD_BACK_BYTES
 from .urllib3_failure import broke_unanswered, internal_error, out_of_descriptors, wire_failure
 from .urllib3_framing import blocks
@@ -104,9 +103,9 @@ class _Passage:
         pool = self._pool
         grip.tls, proxy = pool.tls, pool.proxy
         # To an HTTP proxy that forwards the whole URL is the target (RFC 9112 section 3.2.2).
-        is_forwarded = proxy is not None and not proxy.is_socks and exchange.url.startswith("http:")
+        is_forwarded = proxy is not None and proxy.kind == "http" and exchange.url.startswith("http:")
         grip.target = request_target(exchange.url, is_forwarded)
-        logged = shown(exchange.url)
+        logged = exchange.shown_url
         is_shown = logged is exchange.url and is_forwarded == (proxy is not None)
         return pool.connections(exchange.url).urlopen(
             exchange.method,
@@ -147,7 +146,7 @@ class _Passage:
         chunked = self._chunked = is_chunked(fields.value(b"transfer-encoding"))
         length = None if chunked else fields.value(b"content-length")
         encoding = fields.value(b"content-encoding") if self._exchange.decode else None
-        return BodyReader(length, encoding or b"")
+        return BodyReader(length, encoding or b"", self._exchange.body_limit)
 
     def _read_body(self) -> None:
         response = self._grip.response
@@ -181,7 +180,7 @@ class _Passage:
 
     def _failure(self, error: Exception) -> Failure:
         if isinstance(error, DamagedBody):
-            return damaged(str(error))
+            return error.failure
         if isinstance(error, TlsRefused):
             self._grip.session = error.session
             return error.failure
@@ -191,7 +190,7 @@ class _Passage:
             try:
                 self._open_reader(response)
             except DamagedBody as worse:
-                return damaged(str(worse))
+                return worse.failure
         if self._reader is not None and self._reader.total_bytes >= 0:
             damage = self._reader.damage()
             if damage is not None:

@@ -2,10 +2,34 @@
 
 Rules of this folder: no Qt, no urllib3, no sockets, no threads, no clock. The blocking call drives a flow over a wire,
 a test drives it with no network at all. An Answer with a failure ends every flow.
+
+Theory of operation: each policy is a function that is given an exchange and ``send``, the policy below it, and calls
+that (``answer = yield from send(exchange)``) once or several times. What a policy adds to an exchange, a cookie or a
+password, is seen by the policies below it only.
 """
 
+from __future__ import annotations
+
 from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Callable, Union
 
 from ..exchange import Answer, Exchange
 
-Flow = Generator[Exchange, Answer, Answer]
+
+@dataclass(frozen=True)
+class Wait:
+    """Instead of an Exchange: lets ``seconds`` pass. Its Answer has a failure where the call ends meanwhile."""
+
+    exchange: Exchange
+    """What is waited for."""
+    seconds: float
+
+
+Flow = Generator[Union[Exchange, Wait], Answer, Answer]
+Send = Callable[[Exchange], Flow]
+
+
+def directly(exchange: Exchange) -> Flow:
+    """Send it over a wire, and nothing else."""
+    return (yield exchange)

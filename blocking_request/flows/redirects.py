@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Union
+from typing import Callable, Optional, Union
 from urllib.parse import urlsplit
 
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Answer, Exchange
 from ..headers import Pairs
 from ..urls import origin, redirect_target, shown, split_userinfo
-from . import Flow
+from . import Flow, Send, directly
 
 FOLLOWED = frozenset((301, 302, 303, 307, 308))
 
@@ -69,7 +69,7 @@ class RedirectPolicy(Enum):
     SameOrigin = 2
     """Those that stay at the scheme, host and port of the redirecting URL."""
     UserVerified = 3
-    """None, because nobody is asked; it is an error that says so."""
+    """Those that ``RedirectRules.verify`` says yes to."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,17 @@ class RedirectRules:
     policy: RedirectPolicy = RedirectPolicy.NoLessSafe
     limit: int = 50
     """Qt's own default (RFC 9110 names none)."""
+    verify: Optional[Callable[[str, str], bool]] = None
+    """Says whether to follow, from which URL to which; for ``UserVerified``."""
 
 
-def follow_redirects(first: Exchange, rules: RedirectRules) -> Flow:
+def follow_redirects(first: Exchange, rules: RedirectRules, send: Send = directly) -> Flow:
     """Send ``first`` and go where its answers point."""
     exchange = first
     history: list[Answer] = []
     while True:
-        answer = yield exchange
-        following = _next_exchange(answer, rules)
+        answer = yield from send(exchange)
+        following = _next_exchange(exchange, answer, rules)
         if isinstance(following, Failure):
             answer = answer._replace(failure=following)
         if not isinstance(following, Exchange):
@@ -94,13 +96,19 @@ def follow_redirects(first: Exchange, rules: RedirectRules) -> Flow:
         exchange = following
 
 
-def _next_exchange(answer: Answer, rules: RedirectRules) -> Union[Failure, Exchange, None]:
-    if answer.status not in FOLLOWED or answer.failure is not None or rules.policy is RedirectPolicy.Manual:
+def _next_exchange(given: Exchange, answer: Answer, rules: RedirectRules) -> Union[Failure, Exchange, None]:
+    """``given``: what was handed down; the answer's exchange may have been sent to another URL."""
+    if (
+        answer.status is None
+        or answer.status not in FOLLOWED
+        or answer.failure is not None
+        or rules.policy is RedirectPolicy.Manual
+    ):
         return None
     location = answer.headers.value(b"location")
     if location is None:
         return None
-    exchange = answer.exchange
+    exchange = given if given.url == answer.exchange.url else given._replace(url=answer.exchange.url)
     if exchange.redirects >= max(rules.limit, 0):
         text = f"Too many redirects: more than {max(rules.limit, 0)}"
         return network_failure(QtNetworkError.TooManyRedirectsError, text)
@@ -110,16 +118,20 @@ def _next_exchange(answer: Answer, rules: RedirectRules) -> Union[Failure, Excha
     except ValueError as error:
         text = f"The redirect's Location is no URL ({error})"
         return network_failure(QtNetworkError.ProtocolUnknownError, text)
-    return _refusal(exchange, target, crosses, rules.policy) or _redirected(answer, target, crosses)
+    refusal = _refusal(exchange, target, crosses, rules)
+    return refusal or _redirected(exchange, answer.status, target, crosses)
 
 
-def _refusal(exchange: Exchange, target: str, crosses: bool, policy: RedirectPolicy) -> Union[Failure, None]:
-    scheme = urlsplit(target).scheme
+def _refusal(exchange: Exchange, target: str, crosses: bool, rules: RedirectRules) -> Union[Failure, None]:
+    scheme, policy = urlsplit(target).scheme, rules.policy
     if scheme not in ("http", "https"):
         text = f'Protocol "{scheme}" is unknown: redirected to {shown(target)}'
         return network_failure(QtNetworkError.ProtocolUnknownError, text)
     if policy is RedirectPolicy.UserVerified:
-        text = f"The redirect to {shown(target)} needs the user's consent and nobody can be asked"
+        if rules.verify is not None and rules.verify(exchange.url, target):
+            return None
+        why = "and nobody can be asked: set a redirect handler" if rules.verify is None else "and did not get it"
+        text = f"The redirect to {shown(target)} needs the user's consent {why}"
         return network_failure(QtNetworkError.InsecureRedirectError, text)
     if policy is RedirectPolicy.SameOrigin and crosses:
         text = f"The redirect to {shown(target)} leaves the origin"
@@ -130,9 +142,8 @@ def _refusal(exchange: Exchange, target: str, crosses: bool, policy: RedirectPol
     return None
 
 
-def _redirected(answer: Answer, target: str, crosses: bool) -> Exchange:
-    exchange = answer.exchange
-    headers, method, body = exchange.headers, redirected_method(answer.status or 0, exchange.method), exchange.body
+def _redirected(exchange: Exchange, status: int, target: str, crosses: bool) -> Exchange:
+    headers, method, body = exchange.headers, redirected_method(status, exchange.method), exchange.body
     if method != exchange.method:
         body = None
         headers = _without(headers, _BODY_FIELDS)

@@ -6,13 +6,14 @@ A handshake that was refused has sent nothing of the request, so whatever it was
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Callable, Optional
 
 from ..certificate import Certificate
 from ..errors import QtNetworkError
-from ..exchange import Answer
+from ..exchange import Answer, Exchange
 from ..tls import TlsError, TlsSession, TlsSettings
-from . import Flow
+from . import Flow, Send, directly
 
 Ask = Callable[[list[TlsError], list[Certificate]], Optional[Iterable[TlsError]]]
 """Given what is wrong and the server's certificates, its own first: the errors that are accepted."""
@@ -22,26 +23,31 @@ ROUNDS = 3
 """How often it is asked about one exchange: a server may show another certificate each time."""
 
 
-def ask_about_certificates(flow: Flow, ask: Ask) -> Flow:
-    """Drive ``flow``; where an exchange failed for its certificates only, ask, and send it again if all is accepted."""
-    exchange = next(flow)
-    asked = 0
-    while True:
-        answer = yield exchange
+@dataclass
+class CertificateQuestions:
+    """Who is asked in one call, and what was accepted so far: it holds until the call ends."""
+
+    ask: Ask
+    accepted: list[TlsError] = field(default_factory=list)
+
+
+def ask_about_certificates(exchange: Exchange, questions: CertificateQuestions, send: Send = directly) -> Flow:
+    """Send; where that failed for its certificates only, ask, and send again if all is accepted."""
+    if questions.accepted:
+        exchange = exchange._replace(tls=(exchange.tls or TlsSettings()).accepting(questions.accepted))
+    for _ in range(ROUNDS):
+        answer = yield from send(exchange)
         settings = exchange.tls or TlsSettings()
         session = _refused(answer)
-        if session is not None and asked < ROUNDS and not settings.ignores(session.errors):
-            asked += 1
-            accepting = settings.accepting(_accepted(ask, session))
-            if accepting.ignores(session.errors):
-                exchange = exchange._replace(tls=accepting)
-                continue
-        try:
-            exchange = flow.send(answer)
-            asked = 0
-        except StopIteration as stop:
-            last: Answer = stop.value
-            return last
+        if session is None or settings.ignores(session.errors):
+            return answer
+        accepted = _accepted(questions.ask, session)
+        accepting = settings.accepting(accepted)
+        if not accepting.ignores(session.errors):
+            return answer
+        questions.accepted.extend(accepted)
+        exchange = exchange._replace(tls=accepting)
+    return (yield from send(exchange))
 
 
 def _refused(answer: Answer) -> Optional[TlsSession]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Optional
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from blocking_request.certificate import Certificate
 from blocking_request.exchange import Answer, Exchange
 from blocking_request.flows.redirects import RedirectRules, follow_redirects
-from blocking_request.flows.tls import Ask, ask_about_certificates
+from blocking_request.flows.tls import Ask, CertificateQuestions, ask_about_certificates
 from blocking_request.headers import Fields
 from blocking_request.messages import canceled, certificate_refused
 from blocking_request.tls import TlsError, TlsErrorKind, TlsSession, TlsSettings, known_session
@@ -27,7 +28,8 @@ def refused(exchange: Exchange, *errors: TlsError) -> Answer:
 
 def drive(ask: Ask, *answers: Answer, first: Optional[Exchange] = None) -> tuple[list[Exchange], Answer]:
     """What is sent, and what comes of it."""
-    flow = ask_about_certificates(follow_redirects(first or Exchange("GET", URL), RedirectRules()), ask)
+    send = partial(ask_about_certificates, questions=CertificateQuestions(ask))
+    flow = follow_redirects(first or Exchange("GET", URL), RedirectRules(), send)
     sent = [next(flow)]
     for answer in answers:
         try:

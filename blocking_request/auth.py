@@ -1,0 +1,159 @@
+"""AuthConfig: who we are to a server, as a value that does not show its secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, replace
+from enum import Enum
+from typing import Any, Callable, NoReturn, Optional, Union
+
+from .tls import TlsSettings
+
+
+class AuthMethod(Enum):
+    Basic = "basic"
+    """User and password in clear text with every request (RFC 7617)."""
+    Digest = "digest"
+    """User and password, proven by a digest when the server asks (RFC 7616)."""
+    Bearer = "bearer"
+    """A token with every request (RFC 6750)."""
+    ApiKeyHeader = "api-key-header"
+    """A key in a header field of any name."""
+    ApiKeyQuery = "api-key-query"
+    """A key in a query parameter of any name."""
+    ClientCertificate = "client-certificate"
+    """A certificate shown in the TLS handshake."""
+
+
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_UNSENDABLE = re.compile(r"[\r\n\0]")
+
+
+@dataclass(frozen=True, repr=False)
+class AuthConfig:
+    """Credentials. A value: may be used from any thread. Neither its repr nor an error shows what it holds, and it
+    cannot be pickled: send its id to the other process, and have that know the config.
+
+    Make one with ``AuthConfig.basic()``, ``digest()``, ``bearer()``, ``apiKey()`` or ``clientCertificate()``.
+    """
+
+    method: AuthMethod
+    user: str = ""
+    secret: str = ""
+    """Password, token or key; of a client certificate the password of its key."""
+    name: str = ""
+    """Of the header field or the query parameter."""
+    certificate: str = ""
+    """PEM, or the path of a file."""
+    key: str = ""
+    """PEM, or the path of a file; '' where it is in that of the certificate."""
+
+    def __post_init__(self) -> None:
+        for name in ("user", "secret", "name", "certificate", "key"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} must be a str, not {type(getattr(self, name)).__name__}")
+        if self.method in (AuthMethod.Basic, AuthMethod.Digest) and ":" in self.user:
+            raise ValueError("a user name must not hold a colon (RFC 7617 section 2)")
+        if self.method in (AuthMethod.Bearer, AuthMethod.ApiKeyHeader) and not self.secret.strip():
+            raise ValueError("a token or key must not be empty")
+        is_sent_as_it_is = self.method not in (AuthMethod.ClientCertificate, AuthMethod.ApiKeyQuery)
+        if is_sent_as_it_is and _UNSENDABLE.search(self.user + self.secret):
+            raise ValueError("a user name, password, token or key must not hold a line end or NUL")
+        if self.method is AuthMethod.ApiKeyHeader and not _NAME.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} is no name of a header field (RFC 9110 section 5.1)")
+        if self.method is AuthMethod.ApiKeyQuery and not self.name:
+            raise ValueError("the name of a query parameter must not be empty")
+        if self.method is AuthMethod.ClientCertificate and not self.certificate:
+            raise ValueError("a client certificate is a path or PEM, and not empty")
+
+    @classmethod
+    def basic(cls, user: str, password: str) -> AuthConfig:
+        """User and password, sent with every request; where the server wants a digest it gets one."""
+        return cls(AuthMethod.Basic, user, password)
+
+    @classmethod
+    def digest(cls, user: str, password: str) -> AuthConfig:
+        """User and password, of which nothing is sent before the server asks, and then a digest only."""
+        return cls(AuthMethod.Digest, user, password)
+
+    @classmethod
+    def bearer(cls, token: str) -> AuthConfig:
+        """A token, sent as ``Authorization: Bearer ...``."""
+        return cls(AuthMethod.Bearer, secret=token)
+
+    @classmethod
+    def apiKey(cls, key: str, header: str = "X-Api-Key", parameter: Optional[str] = None) -> AuthConfig:
+        """A key, sent in the header field ``header``, or in the query parameter ``parameter`` where one is given."""
+        if parameter is not None:
+            return cls(AuthMethod.ApiKeyQuery, secret=key, name=parameter)
+        return cls(AuthMethod.ApiKeyHeader, secret=key, name=header)
+
+    @classmethod
+    def clientCertificate(
+        cls,
+        certificate: Union[str, os.PathLike[str], bytes],
+        key: Union[str, os.PathLike[str], bytes, None] = None,
+        keyPassword: str = "",
+    ) -> AuthConfig:
+        """A certificate and its key, as paths or PEM; the key may stand in the certificate's file."""
+        return cls(AuthMethod.ClientCertificate, "", keyPassword, certificate=_text(certificate), key=_text(key or ""))
+
+    def tls(self, base: Optional[TlsSettings]) -> TlsSettings:
+        """``base`` with this client certificate."""
+        return replace(
+            base or TlsSettings(),
+            clientCertificate=self.certificate,
+            clientKey=self.key or None,
+            keyPassword=self.secret or None,
+        )
+
+    def toJson(self) -> str:
+        """Everything, the secrets too, as text for a place that keeps secrets."""
+        values = {name: value for name, value in asdict(self).items() if value}
+        return json.dumps({**values, "method": self.method.value})
+
+    @classmethod
+    def fromJson(cls, text: str) -> AuthConfig:
+        """Raises ValueError for what ``toJson`` has not made."""
+        try:
+            values = json.loads(text)
+            return cls(**{**values, "method": AuthMethod(values["method"])})
+        except (KeyError, TypeError, ValueError):
+            # The text holds secrets: neither it nor the error that has it may go on.
+            raise ValueError("this is no authentication config") from None
+
+    def __repr__(self) -> str:
+        return f"<AuthConfig {self.method.name}>"
+
+    def __copy__(self) -> AuthConfig:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> AuthConfig:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "an AuthConfig is not pickled, because it holds secrets: pass its id (authCfg), and store the config under "
+            "that id in the other process; toJson() gives the secrets to who really wants them"
+        )
+
+
+AuthAnswer = Union[tuple[str, str], AuthConfig, None]
+AuthHandler = Callable[[str, str, int], AuthAnswer]
+"""Given the realm, the host (with its port where that is not the default) and the number of the attempt from 1 on: user
+and password, an AuthConfig, or None to give up."""
+
+
+def checked_answer(answer: AuthAnswer) -> Optional[AuthConfig]:
+    """What an AuthHandler has returned. Raises TypeError where it is none."""
+    if answer is None or isinstance(answer, AuthConfig):
+        return answer
+    if isinstance(answer, tuple) and len(answer) == 2 and all(isinstance(part, str) for part in answer):
+        return AuthConfig.basic(*answer)
+    raise TypeError(f"an auth handler returns (user, password), an AuthConfig or None, not {type(answer).__name__}")
+
+
+def _text(given: Union[str, os.PathLike[str], bytes]) -> str:
+    return given.decode("ascii") if isinstance(given, bytes) else os.fspath(given)

@@ -1,0 +1,130 @@
+"""What one call goes by: the call's own word, then the request's, then the manager's settings."""
+
+from __future__ import annotations
+
+from typing import Callable, NamedTuple, Optional
+
+from urllib3.util import Retry
+
+from . import engines
+from .auth import AuthConfig, AuthMethod
+from .errors import QtNetworkError, unsendable
+from .exchange import Exchange
+from .flows.redirects import RedirectPolicy, RedirectRules
+from .preparation import url_credentials
+from .proxy import Proxy
+from .proxy_rules import ProxyRules
+from .qt import QtCore, QtNetwork, has_tls
+from .request_attributes import RequestLike, is_automatic, redirect_rules
+from .settings import RedirectHandler, Settings
+
+_Attribute = QtNetwork.QNetworkRequest.Attribute
+
+
+class OwnSettings(NamedTuple):
+    """What a BlockingNetworkRequest has been told."""
+
+    engine: str = engines.AUTO
+    auth_cfg: str = ""
+    auth_config: Optional[AuthConfig] = None
+    proxy: Optional[Proxy] = None
+    retry: Optional[Retry] = None
+
+
+class CallRules(NamedTuple):
+    """How the exchanges of one call are to be sent."""
+
+    redirects: RedirectRules
+    auth: Optional[AuthConfig] = None
+    proxies: ProxyRules = ProxyRules()
+    retry: Optional[Retry] = None
+    engine: str = engines.AUTO
+    loads_cookies: bool = True
+    saves_cookies: bool = True
+    reuses_logins: bool = True
+
+
+def call_rules(request: RequestLike, settings: Settings, own: OwnSettings) -> tuple[RequestLike, CallRules]:
+    """The rules, and the request with what QGIS has added to it. Raises Unsendable."""
+    request, config = _with_auth(request, settings, own)
+    rules = CallRules(
+        redirect_rules(request, _default_redirects(settings)),
+        config,
+        settings.proxies if own.proxy is None else ProxyRules(own.proxy),
+        own.retry,
+        own.engine,
+    )
+    if not isinstance(request, QtNetwork.QNetworkRequest):
+        return request, rules
+    return request, rules._replace(
+        loads_cookies=is_automatic(request, _Attribute.CookieLoadControlAttribute),
+        saves_cookies=is_automatic(request, _Attribute.CookieSaveControlAttribute),
+        reuses_logins=is_automatic(request, _Attribute.AuthenticationReuseAttribute),
+    )
+
+
+_DEFAULT_REDIRECTS = RedirectRules()
+
+
+def _default_redirects(settings: Settings) -> RedirectRules:
+    if settings.redirect_policy is None and settings.redirect_handler is None:
+        return _DEFAULT_REDIRECTS
+    handler = settings.redirect_handler
+    return RedirectRules(
+        settings.redirect_policy or RedirectPolicy.NoLessSafe, verify=None if handler is None else _verifier(handler)
+    )
+
+
+def _verifier(handler: RedirectHandler) -> Callable[[str, str], bool]:
+    return lambda url, target: bool(handler(_qurl(url), _qurl(target)))
+
+
+def _qurl(url: str) -> QtCore.QUrl:
+    return QtCore.QUrl.fromEncoded(QtCore.QByteArray(url.encode("ascii")))
+
+
+def _with_auth(request: RequestLike, settings: Settings, own: OwnSettings) -> tuple[RequestLike, Optional[AuthConfig]]:
+    """Who we are to the origin of the request. Raises Unsendable for an id that nobody knows."""
+    config = own.auth_config
+    if config is None and own.auth_cfg:
+        config = settings.registry.load(own.auth_cfg)
+        if config is None:
+            from .qgis import with_authcfg
+
+            known = with_authcfg(request, own.auth_cfg)
+            if known is None:
+                text = f"There is no authentication config {own.auth_cfg!r}: store it in the manager's authRegistry()"
+                raise unsendable(QtNetworkError.AuthenticationRequiredError, text)
+            return known, None
+    if config is None:
+        return request, url_credentials(request)
+    if config.method is AuthMethod.ClientCertificate and _has_own_tls(request):
+        text = (
+            "The request has a QSslConfiguration of its own, so the client certificate of the authentication config "
+            "would not be shown: leave one of the two out"
+        )
+        raise unsendable(QtNetworkError.SslHandshakeFailedError, text)
+    return request, config
+
+
+def _has_own_tls(request: RequestLike) -> bool:
+    if not isinstance(request, QtNetwork.QNetworkRequest) or not has_tls():
+        return False
+    copy = QtNetwork.QNetworkRequest(request)
+    copy.setPriority(copy.priority())  # Qt writes its default into what it is asked about
+    return bool(copy.sslConfiguration() != QtNetwork.QSslConfiguration.defaultConfiguration())
+
+
+def with_settings(exchange: Exchange, settings: Settings) -> Exchange:
+    """The exchange with what the settings say of it. Raises Unsendable where nothing is to be sent."""
+    if not settings.is_accessible and exchange.url.startswith("http"):
+        text = "Network access is disabled: setNetworkAccessible(False) was called"
+        raise unsendable(QtNetworkError.UnknownNetworkError, text)
+    if settings.tls is None and not settings.body_limit and not settings.secret_parameters and not settings.qgis:
+        return exchange
+    return exchange._replace(
+        tls=settings.tls,
+        body_limit=settings.body_limit,
+        secret_names=settings.secret_parameters,
+        qgis=settings.qgis and exchange.url.startswith("http"),
+    )

@@ -1,0 +1,208 @@
+"""CookieJar: the cookies that the requests of a manager share, by the rules of RFC 6265.
+
+``requests``' jar, which is ``http.cookiejar``'s, keeps them; what that is lax in by itself is set right here: a cookie
+without ``Domain`` goes to its own host only (section 5.3), one for all of ``co.uk`` is refused (Qt knows these
+suffixes), ``Secure`` ones and the prefixes ``__Secure-`` and ``__Host-`` are taken from https only (RFC 6265bis).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from email.message import Message
+from http import cookiejar
+from http.cookiejar import Cookie, DefaultCookiePolicy, LoadError, MozillaCookieJar
+from pathlib import Path
+from typing import Any, Optional, Union
+from urllib.parse import urlsplit
+from urllib.request import Request
+
+from requests.cookies import RequestsCookieJar
+
+from .qt import QtCore, QtNetwork
+
+NEVER = 253402300799
+"""What is written for the end of a session cookie: it has none, but a cookies file has no word for that."""
+
+
+class _Policy(DefaultCookiePolicy):
+    def __init__(self) -> None:
+        super().__init__(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain, secure_protocols=("https",))
+
+    def set_ok(self, cookie: Cookie, request: Request) -> bool:
+        is_secure = request.type == "https"
+        if cookie.secure and not is_secure:
+            return False
+        name = cookie.name.lower()
+        if name.startswith("__secure-") and not cookie.secure:
+            return False
+        if name.startswith("__host-") and not (cookie.secure and cookie.path == "/" and not cookie.domain_specified):
+            return False
+        if cookie.domain_specified:
+            domain = cookie.domain.lstrip(".")
+            if _is_public_suffix(domain):
+                host, effective_host = cookiejar.eff_request_host(request)  # type: ignore[attr-defined]
+                if domain != host:
+                    return False
+                # A host that is such a name itself may have cookies of its own (RFC 6265 section 5.3, step 5).
+                cookie.domain, cookie.domain_specified, cookie.domain_initial_dot = effective_host, False, False
+        return super().set_ok(cookie, request)  # type: ignore[no-any-return]
+
+
+def _is_public_suffix(domain: str) -> bool:
+    """Whether anybody may have a name under the domain, as Qt's list says."""
+    if "." not in domain:
+        return True
+    cookie = QtNetwork.QNetworkCookie(b"a", b"b")  # type: ignore[arg-type]
+    cookie.setDomain("." + domain)
+    return not _QtCookies().validateCookie(cookie, QtCore.QUrl(f"http://host.{domain}/"))
+
+
+class _QtCookies(QtNetwork.QNetworkCookieJar):
+    """``validateCookie`` is protected in C++: PyQt lets only heirs call it."""
+
+
+class _Response:
+    """What ``http.cookiejar`` wants to know of an answer."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self._message = Message()
+        for value in values:
+            self._message["Set-Cookie"] = value
+
+    def info(self) -> Message:
+        return self._message
+
+
+class CookieJar:
+    """Cookies that all threads and both wires share. Every method may be called from any thread.
+
+    ``jar`` is the ``RequestsCookieJar`` that keeps them, for what is not offered here.
+    """
+
+    def __init__(self, jar: Optional[RequestsCookieJar] = None) -> None:
+        """``jar``: one to share, a ``requests.Session``'s perhaps; it keeps its own policy."""
+        if jar is None:
+            jar = RequestsCookieJar(policy=_Policy())
+        elif not isinstance(jar, RequestsCookieJar):
+            raise TypeError(f"jar must be a RequestsCookieJar (as session.cookies), not {type(jar).__name__}")
+        self.jar = jar
+
+    # -- for requests
+
+    def header(self, url: str) -> Optional[bytes]:
+        """The value of the ``Cookie`` field for a request (RFC 6265 section 5.4), or None."""
+        if not self.jar._cookies:  # type: ignore[attr-defined]
+            return None
+        request = _request(url)
+        self.jar.add_cookie_header(request)
+        value = request.get_header("Cookie")
+        return None if value is None else value.encode("latin-1", "replace")
+
+    def receive(self, url: str, values: Iterable[bytes]) -> None:
+        """Take the values of an answer's ``Set-Cookie`` fields (RFC 6265 section 5.3)."""
+        texts = [value.decode("latin-1") for value in values]
+        # http.cookiejar gives a cookie without "=" an empty name's value; RFC 6265 section 5.2 ignores it.
+        named = [text for text in texts if "=" in text.partition(";")[0].strip()[1:]]
+        self.jar.extract_cookies(_Response(named), _request(url))  # type: ignore[arg-type]
+
+    # -- for people
+
+    def cookiesForUrl(self, url: Union[QtCore.QUrl, str]) -> list[QtNetwork.QNetworkCookie]:
+        """The cookies that a request to ``url`` would carry."""
+        address = url if isinstance(url, str) else url.toEncoded().data().decode("ascii")
+        jar: Any = self.jar
+        with jar._cookies_lock:
+            return [_qt_cookie(cookie) for cookie in jar._cookies_for_request(_request(address))]
+
+    def allCookies(self) -> list[QtNetwork.QNetworkCookie]:
+        """Every cookie there is."""
+        return [_qt_cookie(cookie) for cookie in self._all()]
+
+    def setCookie(self, url: Union[QtCore.QUrl, str], name: str, value: str) -> None:
+        """Set a cookie as if the host of ``url`` had sent it, for its whole site, until the session ends.
+
+        Raises ValueError where it would not be accepted from there.
+        """
+        address = url if isinstance(url, str) else url.toEncoded().data().decode("ascii")
+        host = urlsplit(address).hostname
+        if not host or any(character in f"{name}{value}" for character in "\r\n\0;") or not name or "=" in name:
+            raise ValueError("a cookie needs the URL of a host, a name without '=', and no ';' or line end in either")
+        secure = "; Secure" if address.startswith("https:") else ""
+        self.receive(address, [f"{name}={value}; Path=/{secure}".encode("latin-1", "replace")])
+        if name not in [cookie.name().data().decode("latin-1") for cookie in self.cookiesForUrl(address)]:
+            raise ValueError(f"the cookie {name!r} is not accepted from {host}")
+
+    def clear(self, host: Optional[str] = None) -> None:
+        """Forget every cookie, or those of a host (and those set for its whole domain by that name)."""
+        if host is None:
+            self.jar.clear()
+            return
+        for cookie in self._all():
+            if cookie.domain.lstrip(".") in (host, f"{host}.local"):
+                with suppress(KeyError):  # another thread was quicker
+                    self.jar.clear(cookie.domain, cookie.path, cookie.name)
+
+    def save(self, path: Union[str, os.PathLike[str]], sessionCookies: bool = False) -> None:
+        """Write the cookies to a file in the format of Mozilla and curl, which only its owner may read.
+
+        Those that end with the session are left out unless ``sessionCookies``. The file is whole or as it was. Raises
+        OSError.
+        """
+        target = Path(path)
+        file = MozillaCookieJar()
+        for cookie in self._all():
+            file.set_cookie(cookie)
+        handle, scratch = tempfile.mkstemp(prefix=target.name, dir=str(target.parent))
+        os.close(handle)
+        try:
+            file.save(scratch, ignore_discard=sessionCookies)
+            os.replace(scratch, target)
+        except BaseException:
+            os.unlink(scratch)
+            raise
+
+    def load(self, path: Union[str, os.PathLike[str]]) -> None:
+        """Add the cookies of a file that ``save``, a browser or curl has written.
+
+        Raises OSError, ValueError where it is no such file; nothing is added then.
+        """
+        file = MozillaCookieJar()
+        try:
+            file.load(os.fspath(path), ignore_discard=True)
+        except LoadError as error:
+            raise ValueError(f"{os.fspath(path)} is no cookies file of Mozilla's format: {error}") from None
+        for cookie in file:
+            if "." not in cookie.domain and ":" not in cookie.domain:
+                # What http.cookiejar makes of a host without a dot.
+                cookie.domain += ".local"
+            self.jar.set_cookie(cookie)
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __repr__(self) -> str:
+        # Neither names nor values: they may be secrets.
+        return f"<CookieJar with {len(self)} cookies>"
+
+    def _all(self) -> list[Cookie]:
+        jar: Any = self.jar
+        with jar._cookies_lock:
+            return list(jar)
+
+
+def _request(url: str) -> Any:
+    return Request(url)
+
+
+def _qt_cookie(cookie: Cookie) -> QtNetwork.QNetworkCookie:
+    made = QtNetwork.QNetworkCookie(cookie.name.encode("latin-1", "replace"), (cookie.value or "").encode())  # type: ignore[arg-type]
+    made.setDomain(cookie.domain)
+    made.setPath(cookie.path)
+    made.setSecure(cookie.secure)
+    made.setHttpOnly(bool(cookie.has_nonstandard_attr("HttpOnly")))  # type: ignore[attr-defined]
+    if cookie.expires is not None:
+        made.setExpirationDate(QtCore.QDateTime.fromSecsSinceEpoch(int(cookie.expires), QtCore.Qt.TimeSpec.UTC))
+    return made

@@ -1,0 +1,58 @@
+"""What a server or proxy asks for: the challenges in ``WWW-Authenticate`` and ``Proxy-Authenticate``.
+
+RFC 9110 section 11.6.1: several challenges may stand in one field, separated by the same commas as their parameters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_PARAMETER = re.compile(rf'({_TOKEN})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))')
+_SCHEME = re.compile(rf"({_TOKEN})(?:[ \t]+|(?=,)|$)")
+_TOKEN68 = re.compile(r"([0-9A-Za-z\-._~+/]+=*)[ \t]*(?=,|$)")
+_SEPARATOR = re.compile(r"[ \t,]*")
+
+
+@dataclass(frozen=True)
+class Challenge:
+    scheme: str
+    """In lower case."""
+    parameters: dict[str, str] = field(default_factory=dict)
+    """Names in lower case."""
+    token: str = ""
+    """What stands in the place of parameters in NTLM and Negotiate."""
+
+    @property
+    def realm(self) -> str:
+        return self.parameters.get("realm", "")
+
+
+def challenges(values: Iterable[bytes]) -> list[Challenge]:
+    """The challenges of all the fields, in their order; what cannot be read ends its field."""
+    return [challenge for value in values for challenge in _challenges(value.decode("latin-1"))]
+
+
+def _challenges(text: str) -> list[Challenge]:
+    found: list[Challenge] = []
+    position = _SEPARATOR.match(text).end()  # type: ignore[union-attr]
+    while position < len(text):
+        parameter = _PARAMETER.match(text, position)
+        scheme = _SCHEME.match(text, position)
+        if parameter and found:
+            quoted, plain = parameter[2], parameter[3]
+            value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain
+            found[-1].parameters.setdefault(parameter[1].lower(), value)
+            position = parameter.end()
+        elif scheme:
+            position = scheme.end()
+            token = _TOKEN68.match(text, position)
+            if token:
+                position = token.end()
+            found.append(Challenge(scheme[1].lower(), token=token[1] if token else ""))
+        else:
+            break
+        position = _SEPARATOR.match(text, position).end()  # type: ignore[union-attr]
+    return found

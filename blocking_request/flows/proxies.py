@@ -1,0 +1,80 @@
+"""Proxies: which one an exchange goes through, and what is said when that wants to know who we are.
+
+RFC 9110 section 11.7. A proxy that asks is answered with user and password, which belong to that proxy and no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field, replace
+from typing import Callable, Optional
+
+from ..auth import AuthConfig, AuthHandler, checked_answer
+from ..errors import QtNetworkError, network_failure
+from ..exchange import Answer, Exchange
+from ..proxy import Proxy, ProxyUnusable
+from . import Flow, Send, directly
+from .challenges import challenges
+from .credentials import ATTEMPTS
+
+Find = Callable[[str], Optional[Proxy]]
+
+
+@dataclass(frozen=True)
+class ProxyChoice:
+    find: Find
+    """The proxy for a URL as our own settings have it; None where it is for Qt to say. Raises ProxyUnusable."""
+    find_by_qt: Find
+    """The proxy Qt would take."""
+    ask: Optional[AuthHandler] = None
+    known: MutableMapping[str, AuthConfig] = field(default_factory=dict)
+    """By address: what was asked for earlier and found to be right."""
+
+
+def through_proxy(exchange: Exchange, choice: ProxyChoice, send: Send = directly) -> Flow:
+    """Send through the proxy that is chosen for the URL."""
+    try:
+        proxy = choice.find(exchange.url)
+    except ProxyUnusable as error:
+        return Answer(exchange, failure=network_failure(QtNetworkError.UnknownProxyError, str(error)))
+    if proxy is None and choice.known:
+        proxy = choice.find_by_qt(exchange.url)
+    known = None if proxy is None or proxy.user else choice.known.get(proxy.address)
+    if proxy is not None and known is not None:
+        proxy = _as(proxy, known)
+    if proxy is not None:
+        exchange = exchange._replace(proxy=proxy)
+    answer = yield from send(exchange)
+    if not _is_asked(answer):
+        return answer
+    proxy = proxy if proxy is not None else choice.find_by_qt(exchange.url)
+    if known is not None and proxy is not None:
+        choice.known.pop(proxy.address, None)
+    if choice.ask is None or proxy is None or proxy.is_none:
+        return answer
+    for attempt in range(1, ATTEMPTS + 1):
+        given = checked_answer(choice.ask(_realm(answer), proxy.address, attempt))
+        if given is None:
+            return answer
+        answer = yield from send(exchange._replace(proxy=_as(proxy, given)))
+        if not _is_asked(answer):
+            if answer.status is not None:
+                choice.known[proxy.address] = given
+            return answer
+    return answer
+
+
+def _as(proxy: Proxy, config: AuthConfig) -> Proxy:
+    return replace(proxy, user=config.user, password=config.secret)
+
+
+def _is_asked(answer: Answer) -> bool:
+    if answer.failure is not None:
+        return answer.failure.error is QtNetworkError.ProxyAuthenticationRequiredError
+    return answer.status == 407
+
+
+def _realm(answer: Answer) -> str:
+    """Of a tunnel that was refused no wire tells it."""
+    values = (value for name, value in answer.headers.pairs if name.lower() == b"proxy-authenticate")
+    return next((challenge.realm for challenge in challenges(values)), "")

@@ -1,0 +1,97 @@
+"""Retries: what failed may be sent again, as often and as long as ``urllib3.util.Retry`` says.
+
+Off unless the caller gives a rule. The rule says which methods and statuses (RFC 9110 section 9.2.2 has the methods
+that may be repeated), how long to wait, and whether ``Retry-After`` counts (section 10.2.3). A request that never
+reached a server may be sent again whatever its method.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from urllib3 import HTTPResponse
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, ProtocolError
+from urllib3.util import Retry
+
+from ..errors import ErrorCode, QtNetworkError
+from ..exchange import Answer, Exchange
+from . import Flow, Send, Wait, directly
+
+_NEVER_SENT = frozenset(
+    (
+        QtNetworkError.ConnectionRefusedError,
+        QtNetworkError.HostNotFoundError,
+        QtNetworkError.TemporaryNetworkFailureError,
+        QtNetworkError.ProxyConnectionRefusedError,
+        QtNetworkError.ProxyNotFoundError,
+        QtNetworkError.ProxyTimeoutError,
+    )
+)
+_BROKE = frozenset(
+    (
+        QtNetworkError.RemoteHostClosedError,
+        QtNetworkError.TimeoutError,
+        QtNetworkError.ProxyConnectionClosedError,
+        QtNetworkError.ProtocolFailure,
+        QtNetworkError.UnknownNetworkError,
+    )
+)
+
+
+def with_retries(exchange: Exchange, rule: Retry, send: Send = directly) -> Flow:
+    """Send until the rule is content or exhausted; the last answer counts the attempts."""
+    attempts = 0
+    while True:
+        answer = yield from send(exchange)
+        attempts += 1
+        following = _next_rule(answer, rule)
+        if following is None:
+            return answer._replace(attempts=attempts)
+        rule = following
+        seconds = _seconds_to_wait(answer, rule)
+        if seconds > 0:
+            waited = yield Wait(exchange, seconds)
+            if waited.failure is not None:
+                return answer._replace(failure=waited.failure, attempts=attempts)
+
+
+def _next_rule(answer: Answer, rule: Retry) -> Optional[Retry]:
+    """What is left of the rule when this answer is tried again; None where it is the last."""
+    exchange, failure = answer.exchange, answer.failure
+    error: Optional[Exception] = None
+    response: Optional[HTTPResponse] = None
+    if failure is None:
+        response = _response(answer)
+        if not rule.is_retry(exchange.method, response.status, "retry-after" in response.headers):
+            return None
+    elif failure.ends_the_call or failure.code is ErrorCode.CanceledError:
+        return None
+    elif failure.error in _NEVER_SENT:
+        error = ConnectTimeoutError()
+    elif failure.error in _BROKE:
+        error = ProtocolError()
+    else:
+        return None
+    try:
+        # urllib3 takes a pool for its message only.
+        return rule.increment(exchange.method, exchange.url, response, error)  # type: ignore[arg-type]
+    except (MaxRetryError, HTTPError):
+        return None
+
+
+def _response(answer: Answer) -> HTTPResponse:
+    """What the rule looks at of an answer."""
+    retry_after = answer.headers.value(b"retry-after")
+    fields = {} if retry_after is None else {"Retry-After": retry_after.decode("latin-1")}
+    return HTTPResponse(status=answer.status or 0, headers=fields, preload_content=False)
+
+
+def _seconds_to_wait(answer: Answer, rule: Retry) -> float:
+    if answer.failure is None and rule.respect_retry_after_header:
+        try:
+            asked: Any = rule.get_retry_after(_response(answer))
+        except HTTPError:  # what the server wrote is no time
+            asked = None
+        if asked:
+            return float(asked)
+    return float(rule.get_backoff_time())

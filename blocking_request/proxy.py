@@ -1,0 +1,48 @@
+"""A proxy as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+DEFAULT_PORTS = {"http": 8080, "socks5": 1080}
+"""As Qt and curl have them."""
+
+
+class ProxyUnusable(Exception):
+    """No way through the proxy; the text says why."""
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """One proxy, or none. A value: may be used from any thread."""
+
+    kind: str
+    """``"http"``: forwards http and tunnels https (RFC 9110 section 9.3.6); ``"socks5"``: RFC 1928, the proxy looks the
+    host up; ``"none"``: the way without a proxy."""
+    host: str = ""
+    port: int = 0
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("none", *DEFAULT_PORTS):
+            raise ValueError(f"a proxy is of the kind 'http', 'socks5' or 'none', not {self.kind!r}")
+        if self.kind == "none":
+            return
+        if not self.host or any(character in self.host for character in "/@ \r\n\0"):
+            raise ValueError("a proxy's host is a name or an address, and not empty")
+        if not 0 < self.port < 65536:
+            raise ValueError(f"a proxy's port is a number from 1 to 65535, not {self.port!r}")
+
+    @property
+    def address(self) -> str:
+        """Host and port, as they are shown."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def is_none(self) -> bool:
+        return self.kind == "none"
+
+
+NO_PROXY = Proxy("none")

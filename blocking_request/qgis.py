@@ -1,0 +1,196 @@
+"""QGIS: its settings, its authentication database, and its questions to the user.
+
+``qgis`` itself is imported only where the program has done so, or asks for what only QGIS has.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from .errors import QtNetworkError, unsendable
+from .proxy import DEFAULT_PORTS, NO_PROXY, Proxy
+from .proxy_rules import beginnings
+from .qt import QtCore, QtNetwork
+from .request_attributes import RequestLike
+from .tls import TlsSettings
+
+if TYPE_CHECKING:
+    from .manager import NetworkAccessManager
+
+DEFAULT_TIMEOUT_MS = 60_000
+DEFAULT_USER_AGENT = "Mozilla/5.0"
+
+_KINDS = {"Socks5Proxy": "socks5", "HttpProxy": "http", "HttpCachingProxy": "http"}
+
+AUTH_SECONDS = 60.0
+"""How long QGIS may take to apply an authentication config: it may ask for the master password."""
+
+
+def core() -> Any:
+    """``qgis.core`` where this program is QGIS, else None."""
+    module = sys.modules.get("qgis.core")
+    if module is None or module.QgsApplication.instance() is None:
+        return None
+    return module
+
+
+def apply_qgis_settings(manager: NetworkAccessManager, settings_file: Optional[str], use_qgis_manager: bool) -> None:
+    """Raises RuntimeError, FileNotFoundError, ValueError: see ``NetworkAccessManager.fromQgis``."""
+    qgis = core()
+    if settings_file is not None:
+        if not Path(settings_file).is_file():
+            raise FileNotFoundError(f"there is no settings file {settings_file}")
+        settings = QtCore.QSettings(settings_file, QtCore.QSettings.Format.IniFormat)
+    elif qgis is not None:
+        settings = qgis.QgsSettings()
+    else:
+        raise RuntimeError(
+            "this program is not QGIS, or has no QgsApplication: give the path of the settings file, "
+            "fromQgis('.../profiles/default/QGIS/QGIS3.ini')"
+        )
+    if use_qgis_manager and qgis is None:
+        raise RuntimeError("QGIS's own network manager can be used in a program with a QgsApplication only")
+    read = _reader(settings)
+    manager.setTimeout(_timeout(read))
+    manager.setUserAgent(_user_agent(read, qgis))
+    if not use_qgis_manager:
+        manager.setFallbackProxyAndExcludes(_proxy(read, qgis), *_proxy_lists(read))
+    if qgis is not None:
+        manager.setTlsSettings(_trusted(qgis))
+    manager._change(qgis=use_qgis_manager)
+
+
+Read = Callable[[str, Any], Any]
+
+
+def _reader(settings: Any) -> Read:
+    return lambda key, default: settings.value(key, default)
+
+
+def _timeout(read: Read) -> int:
+    value = read("network/network-timeout", None)
+    value = read("qgis/networkAndProxy/networkTimeout", DEFAULT_TIMEOUT_MS) if value is None else value
+    try:
+        return max(int(value), 0)
+    except (TypeError, ValueError):
+        raise ValueError(f"QGIS's network timeout is {value!r}, which is no number of milliseconds") from None
+
+
+def _user_agent(read: Read, qgis: Any) -> str:
+    """As QGIS 3 makes it of its setting."""
+    agent = str(read("qgis/networkAndProxy/userAgent", DEFAULT_USER_AGENT) or "").strip()
+    version = "" if qgis is None else f"QGIS/{qgis.Qgis.QGIS_VERSION_INT}"
+    return f"{agent} {version}".strip() or "QGIS"
+
+
+def _proxy(read: Read, qgis: Any) -> Optional[Proxy]:
+    """None: Qt's, the environment's or the system's, which QGIS calls the default proxy."""
+    if str(read("proxy/proxyEnabled", "false")).lower() not in ("true", "1"):
+        return NO_PROXY
+    kind = _KINDS.get(str(read("proxy/proxyType", "") or ""))
+    host = str(read("proxy/proxyHost", "") or "")
+    if kind is None or not host:
+        return None
+    port = read("proxy/proxyPort", 0)
+    user, password = str(read("proxy/proxyUser", "") or ""), str(read("proxy/proxyPassword", "") or "")
+    authcfg = str(read("proxy/authcfg", "") or "")
+    try:
+        proxy = Proxy(kind, host, int(port or 0) or DEFAULT_PORTS[kind], user, password)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"QGIS's proxy setting cannot be used: {error}") from None
+    if authcfg and qgis is not None:
+        done, updated = qgis.QgsApplication.authManager().updateNetworkProxy(_qt_proxy(proxy), authcfg)
+        if done:
+            return Proxy(kind, host, proxy.port, updated.user(), updated.password())
+    return proxy
+
+
+def _qt_proxy(proxy: Proxy) -> QtNetwork.QNetworkProxy:
+    from .proxy_rules import qt_proxy
+
+    return qt_proxy(proxy)
+
+
+def _proxy_lists(read: Read) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What goes by the default proxy, and what goes without one."""
+    return beginnings(_strings(read("proxy/proxyExcludedUrls", []))), beginnings(
+        _strings(read("proxy/noProxyUrls", []))
+    )
+
+
+def _strings(value: Any) -> list[str]:
+    """A QStringList of one entry comes out of QSettings as that entry."""
+    if isinstance(value, str):
+        return [value]
+    return [str(each) for each in value or []]
+
+
+def _trusted(qgis: Any) -> Optional[TlsSettings]:
+    """The authorities that the user has added in QGIS, besides the system's."""
+    auth = qgis.QgsApplication.authManager()
+    if auth.isDisabled():
+        return None
+    added = [*auth.extraFileCAs(), *auth.databaseCAs()]
+    if not added:
+        return None
+    return TlsSettings(caData=b"".join(certificate.toPem().data() for certificate in added), trust="system")
+
+
+def with_authcfg(request: RequestLike, authcfg: str) -> Optional[QtNetwork.QNetworkRequest]:
+    """A copy of the request with what QGIS's database has under the id; None where this is no QGIS.
+
+    QGIS may ask for its master password in the main thread, and wait for the answer as long as that takes. So it does
+    so in another thread than a caller's that is not the main one. Raises Unsendable where QGIS cannot.
+    """
+    qgis = core()
+    if qgis is None:
+        return None
+    if isinstance(request, str):
+        request = QtCore.QUrl(request)
+    copy = QtNetwork.QNetworkRequest(request)  # type: ignore[arg-type]
+    auth = qgis.QgsApplication.authManager()
+    if authcfg not in auth.configIds():
+        text = f"There is no authentication config {authcfg!r}, neither in the manager's authRegistry() nor in QGIS"
+        raise unsendable(QtNetworkError.AuthenticationRequiredError, text)
+    done, updated = _beside(lambda: auth.updateNetworkRequest(copy, authcfg), (False, copy))
+    if not done:
+        text = f"QGIS could not apply its authentication config {authcfg!r}"
+        raise unsendable(QtNetworkError.AuthenticationRequiredError, text)
+    return updated  # type: ignore[no-any-return]
+
+
+def _beside(work: Callable[[], Any], otherwise: Any) -> Any:
+    """What ``work`` gives: here in the main thread, elsewhere in a thread beside it, and ``otherwise`` where that does
+    not end.
+    """
+    if _is_main_thread():
+        return work()
+    results: SimpleQueue[Any] = SimpleQueue()
+    threading.Thread(target=lambda: results.put(work()), daemon=True).start()
+    try:
+        return results.get(timeout=AUTH_SECONDS)
+    except Empty:
+        return otherwise
+
+
+def _is_main_thread() -> bool:
+    app = QtCore.QCoreApplication.instance()
+    return app is not None and app.thread() == QtCore.QThread.currentThread()
+
+
+def attention() -> Callable[[], None]:
+    """What a blocked call in the main thread does now and then where QGIS's managers send.
+
+    A manager in another thread has the main one ask its user about certificates and passwords, and waits for the
+    answer. Only these questions are let through; nothing else of the application runs.
+    """
+    qgis = core()
+    if qgis is None or not _is_main_thread():
+        return lambda: None
+    main = qgis.QgsNetworkAccessManager.instance()
+    call = QtCore.QEvent.Type.MetaCall
+    return lambda: QtCore.QCoreApplication.sendPostedEvents(main, int(getattr(call, "value", call)))

@@ -1,0 +1,46 @@
+"""What a QNetworkRequest's attributes say of how it is to be sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Union
+
+from .flows.redirects import RedirectPolicy, RedirectRules
+from .qt import QtCore, QtNetwork, enum_value
+
+_Attribute = QtNetwork.QNetworkRequest.Attribute
+
+RequestLike = Union[QtNetwork.QNetworkRequest, QtCore.QUrl, str]
+
+
+def check_request(request: RequestLike) -> None:
+    """Raises TypeError for what is no request."""
+    if not isinstance(request, (QtNetwork.QNetworkRequest, QtCore.QUrl, str)):
+        raise TypeError(f"request must be a QNetworkRequest, a QUrl or a str, not {type(request).__name__}")
+
+
+def redirect_rules(request: RequestLike, default: RedirectRules) -> RedirectRules:
+    """What the request's redirect attributes say; ``default``: where they say nothing."""
+    if not isinstance(request, QtNetwork.QNetworkRequest):
+        return default
+    rules = replace(default, limit=request.maximumRedirectsAllowed())
+    policy = request.attribute(_Attribute.RedirectPolicyAttribute)
+    if policy is not None:
+        return replace(rules, policy=RedirectPolicy(enum_value(policy)))
+    old_switch = getattr(_Attribute, "FollowRedirectsAttribute", None)  # Qt 5 only
+    if old_switch is not None and request.attribute(old_switch) is False:
+        return replace(rules, policy=RedirectPolicy.Manual)
+    return rules
+
+
+def transfer_timeout(request: RequestLike) -> int:
+    """The request's own idle timeout in ms; 0 where it has none."""
+    return request.transferTimeout() if isinstance(request, QtNetwork.QNetworkRequest) else 0
+
+
+def is_automatic(request: RequestLike, attribute: QtNetwork.QNetworkRequest.Attribute) -> bool:
+    """Whether an attribute of the type ``LoadControl`` leaves it to the manager, as it does where it is not set."""
+    if not isinstance(request, QtNetwork.QNetworkRequest):
+        return True
+    control = request.attribute(attribute)
+    return control is None or enum_value(control) == enum_value(QtNetwork.QNetworkRequest.LoadControl.Automatic)

@@ -1,0 +1,128 @@
+"""Settings: everything a manager can be told, as one frozen value. A running call keeps the one it started with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Callable, Optional, Union
+
+from urllib3.util import Retry
+
+from .auth import AuthConfig, AuthHandler
+from .auth_registry import AuthRegistry
+from .cookies import CookieJar
+from .flows.redirects import RedirectPolicy
+from .flows.tls import Ask as SslErrorHandler
+from .headers import Pairs
+from .proxy_rules import ProxyRules
+from .qt import QtCore, QtNetwork
+from .reply import ReplyContent
+from .strict_transport import StrictTransportHosts
+from .tls import TlsSettings
+from .version import VERSION
+
+DEFAULT_TIMEOUT_MS = 60_000
+"""As QGIS; Qt and requests have none."""
+
+DEFAULT_USER_AGENT = f"blocking-request/{VERSION}"
+
+RequestPreprocessor = Callable[[QtNetwork.QNetworkRequest], None]
+ReplyPreprocessor = Callable[[QtNetwork.QNetworkRequest, ReplyContent], None]
+RedirectHandler = Callable[[QtCore.QUrl, QtCore.QUrl], bool]
+
+
+@dataclass(frozen=True)
+class Settings:
+    timeout: int = DEFAULT_TIMEOUT_MS
+    deadline: int = 0
+    user_agent: str = DEFAULT_USER_AGENT
+    default_headers: Pairs = ()
+    engine: Optional[str] = None
+    is_accessible: bool = True
+    body_limit: int = 0
+    secret_parameters: tuple[str, ...] = ()
+    """Besides the usual ones."""
+
+    tls: Optional[TlsSettings] = None
+    ssl_error_handler: Optional[SslErrorHandler] = None
+    strict_transport: Optional[StrictTransportHosts] = None
+    """None: switched off."""
+
+    proxies: ProxyRules = field(default_factory=ProxyRules)
+    cookies: CookieJar = field(default_factory=CookieJar)
+    registry: AuthRegistry = field(default_factory=AuthRegistry)
+    auth_handler: Optional[AuthHandler] = None
+    netrc: Union[bool, str] = False
+    """Whether it is read, or the path of another file to read."""
+    known_logins: MutableMapping[str, AuthConfig] = field(default_factory=dict)
+    """What the handler gave and a server found right, by origin. Shared, and not replaced, when settings change."""
+    known_proxy_logins: MutableMapping[str, AuthConfig] = field(default_factory=dict)
+    """The same by a proxy's address."""
+
+    redirect_policy: Optional[RedirectPolicy] = None
+    redirect_handler: Optional[RedirectHandler] = None
+    retry: Optional[Retry] = None
+
+    request_preprocessors: tuple[tuple[str, RequestPreprocessor], ...] = ()
+    reply_preprocessors: tuple[tuple[str, ReplyPreprocessor], ...] = ()
+
+    qgis: bool = False
+    """Whether QGIS's own managers send."""
+
+
+def checked_milliseconds(value: int, name: str) -> int:
+    """Raises TypeError and ValueError for what is no duration."""
+    return _checked_number(value, name, "milliseconds", "(1.5 s are 1500)")
+
+
+def checked_bytes(value: int, name: str) -> int:
+    """Raises TypeError and ValueError for what is no size."""
+    return _checked_number(value, name, "bytes", "")
+
+
+def _checked_number(value: int, name: str, unit: str, hint: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number of {unit}, not {type(value).__name__} {hint}".rstrip())
+    if value < 0:
+        raise ValueError(f"{name} must not be negative; 0 means none")
+    return value
+
+
+def checked_callable(handler: Any, what: str) -> Any:
+    """Raises TypeError for what is neither a callable nor None."""
+    if handler is not None and not callable(handler):
+        raise TypeError(f"{what} must be callable, {type(handler).__name__} is not")
+    return handler
+
+
+def checked_retry(retry: Union[Retry, int, None]) -> Optional[Retry]:
+    """Raises TypeError, ValueError for what is no rule."""
+    if retry is None or isinstance(retry, Retry):
+        return retry
+    if isinstance(retry, bool) or not isinstance(retry, int):
+        raise TypeError(f"retry must be an urllib3.util.Retry, a number of retries or None, not {type(retry).__name__}")
+    if retry < 0:
+        raise ValueError("the number of retries must not be negative")
+    return Retry(retry, redirect=False, backoff_factor=BACKOFF_FACTOR, raise_on_status=False) if retry else None
+
+
+BACKOFF_FACTOR = 0.5
+"""Of a rule that is given as a number: waits of 0, 1, 2, 4, ... seconds; urllib3's own default is not to wait."""
+
+
+class SettingsHolder:
+    """Keeps settings that any thread may read and change at any time."""
+
+    def __init__(self) -> None:
+        self._settings = Settings()
+        self._settings_guard = threading.Lock()
+
+    def _change(self, **changes: Any) -> None:
+        with self._settings_guard:
+            self._settings = replace(self._settings, **changes)
+
+    def _change_by(self, changes: Callable[[Settings], dict[str, Any]]) -> None:
+        """``changes`` is called under the lock: a change that depends on what is there."""
+        with self._settings_guard:
+            self._settings = replace(self._settings, **changes(self._settings))

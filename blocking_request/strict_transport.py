@@ -1,0 +1,76 @@
+"""StrictTransportHosts: the hosts that want to be spoken to over https only (RFC 6797)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import threading
+import time
+
+_DIRECTIVE = re.compile(r'\s*([!#$%&\'*+\-.^_`|~0-9A-Za-z]+)\s*(?:=\s*("[^"]*"|[^\s;"]*))?\s*(;|$)')
+
+
+class StrictTransportHosts:
+    """Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._hosts: dict[str, tuple[float, bool]] = {}
+        """Until when, by ``time.time()``, and whether the hosts below it are meant too."""
+
+    def wants_https(self, host: str) -> bool:
+        """RFC 6797 section 8.2."""
+        name, now = host.lower().rstrip("."), time.time()
+        labels = name.split(".")
+        for start in range(len(labels)):
+            until, includes_subdomains = self._hosts.get(".".join(labels[start:]), (0.0, False))
+            if until > now and (start == 0 or includes_subdomains):
+                return True
+        return False
+
+    def note(self, host: str, field: bytes) -> None:
+        """Take the value of a ``Strict-Transport-Security`` field (section 6.1); what is not valid changes nothing."""
+        directives = _directives(field.decode("latin-1"))
+        age = directives.get("max-age", "")
+        if not age.isdigit() or _is_address(host):
+            return
+        self.add(host, int(age[:10]), "includesubdomains" in directives)
+
+    def add(self, host: str, maxAge: int, includeSubDomains: bool = False) -> None:
+        """Have a host spoken to over https only, for ``maxAge`` seconds from now; 0 ends it."""
+        name = host.lower().rstrip(".")
+        with self._guard:
+            self._hosts.pop(name, None)
+            if maxAge > 0:
+                self._hosts[name] = (time.time() + maxAge, includeSubDomains)
+
+    def hosts(self) -> list[str]:
+        """Those that are known and whose time has not run out."""
+        now = time.time()
+        with self._guard:
+            return sorted(host for host, (until, _) in self._hosts.items() if until > now)
+
+
+def _directives(text: str) -> dict[str, str]:
+    """An empty dict where it is not valid."""
+    found: dict[str, str] = {}
+    position = 0
+    while position < len(text):
+        if text[position] == ";":
+            position += 1
+            continue
+        match = _DIRECTIVE.match(text, position)
+        if match is None or match[1].lower() in found:
+            return {}
+        found[match[1].lower()] = (match[2] or "").strip('"')
+        position = match.end()
+    return found
+
+
+def _is_address(host: str) -> bool:
+    """Section 8.1.1."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True

@@ -9,6 +9,7 @@ attempt begins without them.
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 from . import engines
 from .call_rules import CallRules
@@ -33,7 +34,37 @@ def policy(exchange: Exchange, settings: Settings, rules: CallRules) -> Flow:
     """The flow of a call. Layers that have nothing to do are left out."""
     if not exchange.url.startswith("http"):
         return follow_redirects(exchange, rules.redirects)
-    send = _attempt(settings, rules)
+    return follow_redirects(exchange, rules.redirects, _known_hop(settings, rules, environment_names_proxies()))
+
+
+class _Latest(NamedTuple):
+    """What was made last: most calls want the same again, and to make it takes as long as to run it."""
+
+    settings: Settings
+    rules: CallRules
+    asks_environment: bool
+    send: Send
+
+
+_latest: list[_Latest] = []
+
+
+def _known_hop(settings: Settings, rules: CallRules, asks_environment: bool) -> Send:
+    for latest in _latest:
+        if (
+            latest.settings is settings
+            and latest.asks_environment is asks_environment
+            and latest.rules[1:] == rules[1:]  # of redirects a hop knows nothing
+        ):
+            return latest.send
+    send = _hop(settings, rules, asks_environment)
+    if settings.ssl_error_handler is None:  # what it has accepted is the call's
+        _latest[:] = [_Latest(settings, rules, asks_environment, send)]
+    return send
+
+
+def _hop(settings: Settings, rules: CallRules, asks_environment: bool) -> Send:
+    send = _attempt(settings, rules, asks_environment)
     if rules.retry is not None:
         send = partial(with_retries, rule=rules.retry, send=send)
     if settings.request_preprocessors:
@@ -41,10 +72,10 @@ def policy(exchange: Exchange, settings: Settings, rules: CallRules) -> Flow:
         send = partial(_preprocess, functions=functions, send=send)
     if settings.strict_transport is not None:
         send = partial(with_strict_transport, hosts=settings.strict_transport, send=send)
-    return follow_redirects(exchange, rules.redirects, send)
+    return send
 
 
-def _attempt(settings: Settings, rules: CallRules) -> Send:
+def _attempt(settings: Settings, rules: CallRules, asks_environment: bool) -> Send:
     """One attempt at one hop."""
     send: Send = directly
     if settings.ssl_error_handler is not None:
@@ -57,7 +88,7 @@ def _attempt(settings: Settings, rules: CallRules) -> Send:
             with_cookies, jar=settings.cookies, loads=rules.loads_cookies, saves=rules.saves_cookies, send=send
         )
     proxies = rules.proxies
-    if settings.auth_handler is not None or not proxies.are_plain or environment_names_proxies():
+    if settings.auth_handler is not None or not proxies.are_plain or asks_environment:
         choice = ProxyChoice(proxies.find, proxy_of_qt, settings.auth_handler, settings.known_proxy_logins)
         send = partial(through_proxy, choice=choice, send=send)
     return partial(_without_secrets, send=send)

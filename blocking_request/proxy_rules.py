@@ -130,16 +130,18 @@ def beginnings(urls: Any) -> tuple[str, ...]:
     return tuple(url.strip().lower() for url in urls if url and url.strip())
 
 
-_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
+_NAMES = tuple(
+    os.environ.encodekey(spelled)  # type: ignore[attr-defined]
+    for name in ("http_proxy", "https_proxy", "all_proxy")
+    for spelled in (name, name.upper())
+)
 
 
 def environment_names_proxies() -> bool:
     """Whether the environment is to be asked: it names a proxy, and the application has none of its own."""
-    environment = os.environ
-    return (
-        any(environment.get(name) or environment.get(name.upper()) for name in _VARIABLES)
-        and QtNetwork.QNetworkProxyFactory.usesSystemConfiguration()
-    )
+    # Each look through os.environ's front door takes a microsecond, and every request takes six.
+    raw = os.environ._data  # type: ignore[attr-defined]
+    return any([raw.get(name) for name in _NAMES]) and QtNetwork.QNetworkProxyFactory.usesSystemConfiguration()
 
 
 def proxy_of_environment(url: str) -> Optional[Proxy]:

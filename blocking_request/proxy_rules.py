@@ -141,7 +141,7 @@ def environment_names_proxies() -> bool:
     """Whether the environment is to be asked: it names a proxy, and the application has none of its own."""
     # Each look through os.environ's front door takes a microsecond, and every request takes six.
     raw = os.environ._data  # type: ignore[attr-defined]
-    return any([raw.get(name) for name in _NAMES]) and QtNetwork.QNetworkProxyFactory.usesSystemConfiguration()
+    return any(map(raw.get, _NAMES)) and QtNetwork.QNetworkProxyFactory.usesSystemConfiguration()
 
 
 def proxy_of_environment(url: str) -> Optional[Proxy]:

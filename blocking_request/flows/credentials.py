@@ -19,6 +19,7 @@ from urllib.parse import quote, urlsplit
 from requests.auth import HTTPDigestAuth, _basic_auth_str
 
 from ..auth import AuthConfig, AuthHandler, AuthMethod, checked_answer
+from ..errors import QtNetworkError
 from ..exchange import Answer, Exchange, Login
 from ..urls import DEFAULT_PORTS, origin
 from . import Flow, Send, directly
@@ -149,9 +150,11 @@ def _answer_challenges(
 
 
 def _log_in(exchange: Exchange, answer: Answer, login: Login, send: Send) -> Flow:
-    """``answer``: the 401, which stands where the wire cannot do it."""
+    """``answer``: the 401, which stands where the rounds lead nowhere."""
     logged_in = yield from send(exchange._replace(login=login))
-    return logged_in if logged_in.status is not None or logged_in.engine else answer
+    failure = logged_in.failure
+    is_endless = failure is not None and failure.error is QtNetworkError.AuthenticationRequiredError
+    return answer if is_endless else logged_in
 
 
 def _best(answer: Answer, rules: CredentialRules, config: Optional[AuthConfig]) -> Optional[Challenge]:

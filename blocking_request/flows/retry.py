@@ -68,7 +68,7 @@ def _next_rule(answer: Answer, rule: Retry) -> Optional[Retry]:
         return None
     elif failure.error in _NEVER_SENT:
         error = ConnectTimeoutError()
-    elif failure.error in _BROKE:
+    elif failure.error in _BROKE and answer.engine:  # else nothing was sent, for reasons that stay
         error = ProtocolError()
     else:
         return None

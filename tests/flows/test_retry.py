@@ -1,0 +1,128 @@
+"""Retries decided without a network."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import pytest
+from urllib3.util import Retry
+
+from blocking_request.errors import Failure, QtNetworkError, network_failure
+from blocking_request.exchange import Answer, Exchange
+from blocking_request.flows import Wait
+from blocking_request.flows.retry import with_retries
+from blocking_request.messages import canceled, deadline_passed, idle_timeout
+
+from .drive import answer, drive
+
+URL = "http://host/"
+OK = answer(200)
+RULE = Retry(3, status_forcelist=[503], backoff_factor=1)
+
+
+def failed(error: QtNetworkError, engine: str = "qt") -> Answer:
+    return Answer(Exchange("GET", URL), failure=network_failure(error, "failed"), engine=engine)
+
+
+def ended(failure: Failure) -> Answer:
+    return Answer(Exchange("GET", URL), failure=failure, engine="qt")
+
+
+def run(*answers: Answer, rule: Retry = RULE, method: str = "GET") -> tuple[int, list[float], Answer]:
+    sent, waits, last = drive(with_retries(Exchange(method, URL), rule), *answers)
+    return len(sent), waits, last
+
+
+def test_success_is_not_repeated() -> None:
+    sent, waits, last = run(OK)
+    assert (sent, waits, last.attempts) == (1, [], 1)
+
+
+def test_statuses_of_the_list_are() -> None:
+    sent, _, last = run(answer(503), answer(503), OK)
+    assert (sent, last.status, last.attempts) == (3, 200, 3)
+    sent, _, last = run(answer(500))
+    assert (sent, last.status) == (1, 500)
+
+
+def test_the_last_answer_stands_when_the_rule_is_exhausted() -> None:
+    sent, _, last = run(answer(503), answer(503), answer(503), answer(503))
+    assert (sent, last.status, last.failure, last.attempts) == (4, 503, None, 4)
+
+
+def test_backoff_is_the_rules() -> None:
+    _, waits, _ = run(answer(503), answer(503), answer(503), OK)
+    rule, expected = RULE, []
+    for _ in range(3):
+        rule = rule.increment("GET", URL, error=None)
+        expected.append(rule.get_backoff_time())
+    assert waits == [seconds for seconds in expected if seconds]
+
+
+@pytest.mark.parametrize(
+    ("value", "waits"), [("7", [7.0]), ("0", []), ("Thu, 01 Jan 1970 00:00:00 GMT", []), ("soon", [])]
+)
+def test_rfc9110_10_2_3_retry_after(value: str, waits: list[float]) -> None:
+    sent, waited, _ = run(answer(503, ("Retry-After", value)), OK)
+    assert (sent, waited) == (2, waits)
+
+
+def test_retry_after_may_be_ignored() -> None:
+    rule = Retry(1, status_forcelist=[503], respect_retry_after_header=False)
+    assert run(answer(503, ("Retry-After", "7")), OK, rule=rule)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("error", "method", "sent"),
+    [
+        (QtNetworkError.ConnectionRefusedError, "GET", 2),
+        (QtNetworkError.ConnectionRefusedError, "POST", 2),
+        (QtNetworkError.HostNotFoundError, "POST", 2),
+        (QtNetworkError.ProxyConnectionRefusedError, "POST", 2),
+        (QtNetworkError.RemoteHostClosedError, "GET", 2),
+        (QtNetworkError.RemoteHostClosedError, "DELETE", 2),
+        (QtNetworkError.RemoteHostClosedError, "POST", 1),
+        (QtNetworkError.RemoteHostClosedError, "PATCH", 1),
+        (QtNetworkError.ProtocolFailure, "GET", 2),
+        (QtNetworkError.ProtocolFailure, "POST", 1),
+        (QtNetworkError.SslHandshakeFailedError, "GET", 1),
+        (QtNetworkError.InsecureRedirectError, "GET", 1),
+        (QtNetworkError.UnknownContentError, "GET", 1),
+    ],
+)
+def test_rfc9110_9_2_2_what_may_be_sent_again(error: QtNetworkError, method: str, sent: int) -> None:
+    answers = [failed(error), OK][:sent]
+    assert run(*answers, method=method)[0] == sent
+
+
+def test_an_idle_timeout_is_tried_again() -> None:
+    assert run(ended(idle_timeout(100)), OK)[0] == 2
+    assert run(ended(idle_timeout(100)), method="POST")[0] == 1
+
+
+@pytest.mark.parametrize("failure", [canceled(), deadline_passed(100)])
+def test_what_ends_the_call_is_not(failure: Failure) -> None:
+    assert run(ended(failure))[0] == 1
+
+
+def test_what_was_never_sent_for_our_own_reasons_is_not() -> None:
+    assert run(failed(QtNetworkError.UnknownNetworkError, engine=""))[0] == 1
+
+
+@pytest.mark.parametrize("rule", [Retry(0), Retry(False), Retry(connect=0, read=0, total=5)])
+def test_a_rule_that_says_no(rule: Retry) -> None:
+    assert run(failed(QtNetworkError.ConnectionRefusedError), rule=rule)[0] == 1
+
+
+def test_a_wait_that_is_cut_short_ends_it() -> None:
+    flow = with_retries(Exchange("GET", URL), RULE)
+    exchange = next(flow)
+    assert isinstance(exchange, Exchange)
+    step = flow.send(answer(503, ("Retry-After", "100"))._replace(exchange=exchange))
+    assert step == Wait(exchange, 100.0)
+    last: Optional[Answer] = None
+    try:
+        flow.send(Answer(exchange, failure=canceled()))
+    except StopIteration as stop:
+        last = stop.value
+    assert last is not None and last.failure == canceled() and (last.status, last.attempts) == (503, 1)

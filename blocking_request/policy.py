@@ -25,7 +25,7 @@ from .flows.retry import with_retries
 from .flows.tls import CertificateQuestions, ask_about_certificates
 from .netrc import netrc_config
 from .preprocessing import preprocessed
-from .proxy_rules import environment_names_proxies
+from .proxy_rules import environment_names_proxies, uses_system_proxies
 from .qt import application
 from .settings import RequestPreprocessor, Settings
 
@@ -34,7 +34,23 @@ def policy(exchange: Exchange, settings: Settings, rules: CallRules) -> Flow:
     """The flow of a call. Layers that have nothing to do are left out."""
     if not exchange.url.startswith("http"):
         return follow_redirects(exchange, rules.redirects)
-    return follow_redirects(exchange, rules.redirects, _known_hop(settings, rules, environment_names_proxies()))
+    return follow_redirects(exchange, rules.redirects, _known_hop(settings, rules, _outer_proxies()))
+
+
+class _OuterProxies(NamedTuple):
+    """Who else has a say in which proxy is taken."""
+
+    environment: bool
+    application: bool
+
+
+_NOBODY = _OuterProxies(False, False)
+
+
+def _outer_proxies() -> _OuterProxies:
+    if not uses_system_proxies():
+        return _OuterProxies(False, True)
+    return _OuterProxies(True, False) if environment_names_proxies() else _NOBODY
 
 
 class _Latest(NamedTuple):
@@ -42,29 +58,29 @@ class _Latest(NamedTuple):
 
     settings: Settings
     rules: CallRules
-    asks_environment: bool
+    outer: _OuterProxies
     send: Send
 
 
 _latest: list[_Latest] = []
 
 
-def _known_hop(settings: Settings, rules: CallRules, asks_environment: bool) -> Send:
+def _known_hop(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send:
     for latest in _latest:
         if (
             latest.settings is settings
-            and latest.asks_environment is asks_environment
+            and latest.outer == outer
             and latest.rules[1:] == rules[1:]  # of redirects a hop knows nothing
         ):
             return latest.send
-    send = _hop(settings, rules, asks_environment)
+    send = _hop(settings, rules, outer)
     if settings.ssl_error_handler is None:  # what it has accepted is the call's
-        _latest[:] = [_Latest(settings, rules, asks_environment, send)]
+        _latest[:] = [_Latest(settings, rules, outer, send)]
     return send
 
 
-def _hop(settings: Settings, rules: CallRules, asks_environment: bool) -> Send:
-    send = _attempt(settings, rules, asks_environment)
+def _hop(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send:
+    send = _attempt(settings, rules, outer)
     if rules.retry is not None:
         send = partial(with_retries, rule=rules.retry, send=send)
     if settings.request_preprocessors:
@@ -75,7 +91,7 @@ def _hop(settings: Settings, rules: CallRules, asks_environment: bool) -> Send:
     return send
 
 
-def _attempt(settings: Settings, rules: CallRules, asks_environment: bool) -> Send:
+def _attempt(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send:
     """One attempt at one hop."""
     send: Send = directly
     if settings.ssl_error_handler is not None:
@@ -88,8 +104,10 @@ def _attempt(settings: Settings, rules: CallRules, asks_environment: bool) -> Se
             with_cookies, jar=settings.cookies, loads=rules.loads_cookies, saves=rules.saves_cookies, send=send
         )
     proxies = rules.proxies
-    if settings.auth_handler is not None or not proxies.are_plain or asks_environment:
-        choice = ProxyChoice(proxies.find, proxy_of_qt, settings.auth_handler, settings.known_proxy_logins)
+    if settings.auth_handler is not None or not proxies.are_plain or any(outer):
+        choice = ProxyChoice(
+            proxies.find, proxy_of_qt, settings.auth_handler, settings.known_proxy_logins, outer.application
+        )
         send = partial(through_proxy, choice=choice, send=send)
     return partial(_without_secrets, send=send)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from requests.auth import _basic_auth_str
+
 DEFAULT_PORTS = {"http": 8080, "socks5": 1080}
 """As Qt and curl have them."""
 
@@ -43,6 +45,17 @@ class Proxy:
     @property
     def is_none(self) -> bool:
         return self.kind == "none"
+
+    def forwards(self, url: str) -> bool:
+        """Whether it is given the whole request; else it opens a way to the server, and sees nothing of it."""
+        return self.kind == "http" and url.startswith("http:")
+
+    @property
+    def authorization(self) -> bytes:
+        """The value of ``Proxy-Authorization`` (RFC 7617); empty where there is no user."""
+        if not self.user:
+            return b""
+        return _basic_auth_str(self.user.encode(), self.password.encode()).encode("latin-1")
 
 
 NO_PROXY = Proxy("none")

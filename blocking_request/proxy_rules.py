@@ -138,10 +138,14 @@ _NAMES = tuple(
 
 
 def environment_names_proxies() -> bool:
-    """Whether the environment is to be asked: it names a proxy, and the application has none of its own."""
+    """Whether the environment has a say."""
     # Each look through os.environ's front door takes a microsecond, and every request takes six.
     raw = os.environ._data  # type: ignore[attr-defined]
-    return any(map(raw.get, _NAMES)) and QtNetwork.QNetworkProxyFactory.usesSystemConfiguration()
+    return any(map(raw.get, _NAMES))
+
+
+uses_system_proxies = QtNetwork.QNetworkProxyFactory.usesSystemConfiguration
+"""Whether the application has no proxies of its own, which would go before the environment's."""
 
 
 def proxy_of_environment(url: str) -> Optional[Proxy]:
@@ -149,7 +153,7 @@ def proxy_of_environment(url: str) -> Optional[Proxy]:
 
     None where they say nothing at all. This machine itself is reached without a proxy, as Qt and browsers have it.
     """
-    if not environment_names_proxies():
+    if not environment_names_proxies() or not uses_system_proxies():
         return None
     if _is_this_machine(urlsplit(url).hostname or ""):
         return NO_PROXY

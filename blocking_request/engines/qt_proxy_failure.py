@@ -44,12 +44,12 @@ def is_open(flight: QtFlight, error: int) -> bool:
     """Whether it may have been the proxy's failure or the server's."""
     if QT_VERSION >= (6,) or flight.aborted or flight.failure is not None or error not in _MAY_BE_THE_PROXYS:
         return False
-    return flight.proxy is not None and not _is_forwarded(flight.proxy, flight.exchange)
+    return flight.proxy is not None and not flight.proxy.forwards(flight.exchange.url)
 
 
 def proxy_failure(proxy: Proxy, exchange: Exchange, error: QtNetworkError, words: str) -> Optional[Failure]:
     """The failure in terms of the proxy; None where it is the server's. ``words``: Qt's."""
-    if _is_forwarded(proxy, exchange):
+    if proxy.forwards(exchange.url):
         # Nobody but the proxy is connected to.
         error = _OF_THE_PROXY.get(error, error)
     elif proxy.kind == "http" and error in _TUNNEL_REFUSALS:
@@ -57,10 +57,6 @@ def proxy_failure(proxy: Proxy, exchange: Exchange, error: QtNetworkError, words
     if error is QtNetworkError.UnknownNetworkError:
         return messages.proxy_refused(words)
     return messages.proxy_failed(error)
-
-
-def _is_forwarded(proxy: Proxy, exchange: Exchange) -> bool:
-    return proxy.kind == "http" and exchange.url.startswith("http:")
 
 
 class ProxyProbe(QtCore.QObject):

@@ -24,7 +24,7 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
     native: Optional[QtNetwork.QNetworkRequest] = exchange.native
     headers = exchange.headers
     if native is None:
-        is_plain = exchange.tls is None and exchange.keeps_identity and exchange.login is None
+        is_plain = (exchange.tls or exchange.login or exchange.proxy) is None and exchange.keeps_identity
         if is_plain and len(headers) == DEFAULT_FIELDS and len(exchange.url) <= CACHED_URL_LENGTH:
             return _plain_request(exchange.url, headers)
         request = _Request(_prototype(headers[:DEFAULT_FIELDS]))
@@ -39,6 +39,10 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
             request.setSslConfiguration(configuration_for(exchange.tls))
         if not exchange.keeps_identity:
             _leave_identity(request)
+    proxy = exchange.proxy
+    if proxy is not None and proxy.user and proxy.forwards(exchange.url):
+        # Qt itself would ask the proxy first, and then use what the request may not reuse.
+        request.setRawHeader(b"Proxy-Authorization", proxy.authorization)  # type: ignore[arg-type]
     if exchange.login is not None:
         # Only so Qt does the rounds; what it remembers is its worker's, which serves this user only.
         request.setAttribute(_Attribute.AuthenticationReuseAttribute, enum_value(_Request.LoadControl.Automatic))

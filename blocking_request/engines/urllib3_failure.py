@@ -15,6 +15,7 @@ from urllib3 import exceptions
 from .. import messages
 from ..errors import ErrorCode, Failure, QtNetworkError, network_failure
 from ..exchange import Exchange
+from ..proxy import Proxy
 from .urllib3_framing import BodyLost
 from .urllib3_response import HeaderLost
 
@@ -34,14 +35,21 @@ _CLOSED = (
 _LOW_STATUS = re.compile(r"HTTP/1\.[0-9] +(0?[0-9]{1,2})( [^\r\n]*)?\r?\n")
 
 
-def wire_failure(error: BaseException, exchange: Exchange, answered: bool, shows_certificate: bool) -> Failure:
+def wire_failure(
+    error: BaseException, exchange: Exchange, proxy: Optional[Proxy], answered: bool, shows_certificate: bool
+) -> Failure:
     """``answered``: whether the header of an answer has come; ``shows_certificate``: whether the client has one."""
     causes = list(_causes(error))
     if any(isinstance(cause, exceptions.ProxyError) for cause in causes):
         return _proxy_failure(causes)
-    for cause in causes:
-        if type(cause).__module__ == "socks":
-            return _socks_failure(cause, exchange)
+    if proxy is not None and proxy.forwards(exchange.url) and not answered:
+        failure = _forwarding_failure(causes)
+        if failure is not None:
+            return failure
+    if proxy is not None and proxy.kind == "socks5":
+        failure = _socks_failure(causes, exchange)
+        if failure is not None:
+            return failure
     for kind, qt_error in _NETWORK_ERRORS:
         if any(isinstance(cause, kind) for cause in causes):
             return _failure(qt_error, exchange)
@@ -81,13 +89,27 @@ def _proxy_failure(causes: list[BaseException]) -> Failure:
     return authentication if authentication and said.startswith("407") else messages.proxy_refused(said)
 
 
-def _socks_failure(cause: BaseException, exchange: Exchange) -> Failure:
-    """``cause``: of the package PySocks, which need not be there; the numbers are those of RFC 1928 section 6."""
-    name, text = type(cause).__name__, str(getattr(cause, "msg", cause))
-    error = _SOCKS_ERRORS.get(name)
-    failure = messages.proxy_failed(error) if error is not None else None
-    if failure is not None:
-        return failure
+def _forwarding_failure(causes: list[BaseException]) -> Optional[Failure]:
+    """Nobody but the proxy has been connected to."""
+    for kind, qt_error in _PROXY_ERRORS:
+        if any(isinstance(cause, kind) for cause in causes):
+            return messages.proxy_failed(qt_error)
+    return None
+
+
+def _socks_failure(causes: list[BaseException], exchange: Exchange) -> Optional[Failure]:
+    """Of the package PySocks, which need not be there; the numbers are those of RFC 1928 section 6."""
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        # The proxy looks up every other name.
+        return messages.proxy_failed(QtNetworkError.ProxyNotFoundError)
+    of_socks = [cause for cause in causes if type(cause).__module__ == "socks"]
+    for cause in of_socks:
+        error = _SOCKS_ERRORS.get(type(cause).__name__)
+        if error is not None:
+            return messages.proxy_failed(error)
+    if not of_socks:
+        return None
+    text = str(getattr(of_socks[-1], "msg", of_socks[-1]))
     if "0x05" in text:
         return _failure(QtNetworkError.ConnectionRefusedError, exchange)
     if "0x04" in text:

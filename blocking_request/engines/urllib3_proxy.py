@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import urllib3
-from requests.auth import _basic_auth_str
 
 from ..proxy import Proxy, ProxyUnusable
 from .urllib3_connection import POOL_CLASSES, Connection, HttpPool, HttpsConnection, HttpsPool
@@ -17,9 +16,7 @@ def through(proxy: Proxy, **options: Any) -> urllib3.PoolManager:
 
 
 def _through_http(proxy: Proxy, options: dict[str, Any]) -> urllib3.PoolManager:
-    headers = {}
-    if proxy.user:
-        headers["Proxy-Authorization"] = _basic_auth_str(proxy.user.encode(), proxy.password.encode())
+    headers = {"Proxy-Authorization": proxy.authorization.decode("ascii")} if proxy.user else {}
     manager = urllib3.ProxyManager(f"http://{_bracketed(proxy.host)}:{proxy.port}", proxy_headers=headers, **options)
     manager.pool_classes_by_scheme = POOL_CLASSES
     return manager

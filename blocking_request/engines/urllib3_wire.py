@@ -103,7 +103,7 @@ class _Passage:
         pool = self._pool
         grip.tls, proxy = pool.tls, pool.proxy
         # To an HTTP proxy that forwards the whole URL is the target (RFC 9112 section 3.2.2).
-        is_forwarded = proxy is not None and proxy.kind == "http" and exchange.url.startswith("http:")
+        is_forwarded = proxy is not None and proxy.forwards(exchange.url)
         grip.target = request_target(exchange.url, is_forwarded)
         logged = exchange.shown_url
         is_shown = logged is exchange.url and is_forwarded == (proxy is not None)
@@ -197,7 +197,7 @@ class _Passage:
                 return damage
         tls = self._grip.tls
         shows_certificate = tls is not None and tls.settings.clientCertificate is not None
-        return wire_failure(error, self._exchange, response is not None, shows_certificate)
+        return wire_failure(error, self._exchange, self._pool.proxy, response is not None, shows_certificate)
 
     def _let_go(self, failure: Optional[Failure]) -> None:
         """Give the connection back to its pool, closed where another exchange cannot use it."""

@@ -29,6 +29,8 @@ class ProxyChoice:
     ask: Optional[AuthHandler] = None
     known: MutableMapping[str, AuthConfig] = field(default_factory=dict)
     """By address: what was asked for earlier and found to be right."""
+    asks_qt: bool = False
+    """Whether Qt's may have a user and a password, which a wire does not use by itself."""
 
 
 def through_proxy(exchange: Exchange, choice: ProxyChoice, send: Send = directly) -> Flow:
@@ -37,7 +39,7 @@ def through_proxy(exchange: Exchange, choice: ProxyChoice, send: Send = directly
         proxy = choice.find(exchange.url)
     except ProxyUnusable as error:
         return Answer(exchange, failure=network_failure(QtNetworkError.UnknownProxyError, str(error)))
-    if proxy is None and choice.known:
+    if proxy is None and (choice.known or choice.asks_qt):
         proxy = choice.find_by_qt(exchange.url)
     known = None if proxy is None or proxy.user else choice.known.get(proxy.address)
     if proxy is not None and known is not None:

@@ -9,14 +9,15 @@ from urllib.parse import urlsplit
 
 from .raw import Connection, RawServer
 
-SOCKS_VERSION, SOCKS_HOST_NAME = 5, 3
+SOCKS_VERSION, SOCKS_HOST_NAME, SOCKS_PASSWORD, SOCKS_REFUSED = 5, 3, 2, 5
 
 
 class ProxyServer(RawServer):
     """``asked``: the absolute URLs, ``CONNECT host:port`` and ``socks host:port``; every name is 127.0.0.1 to it."""
 
-    def __init__(self, refuse: str = "") -> None:
-        """``refuse``: the status line that answers every CONNECT."""
+    def __init__(self, refuse: str = "", login: tuple[str, str] = ("", "")) -> None:
+        """``refuse``: the status line that answers every CONNECT; ``login``: who may come in by SOCKS5."""
+        self._login = login
         self.asked: list[str] = []
         self.authorizations: list[str] = []
         self._refuse = refuse
@@ -45,14 +46,36 @@ class ProxyServer(RawServer):
 
     def _socks(self, sock: socket.socket) -> None:
         _, count = sock.recv(2)
-        sock.recv(count)
-        sock.sendall(bytes([SOCKS_VERSION, 0]))
+        methods = sock.recv(count)
+        if not any(self._login):
+            sock.sendall(bytes([SOCKS_VERSION, 0]))
+        elif not self._socks_login(sock, methods):
+            return
         _, _, _, kind = sock.recv(4)
         host = sock.recv(sock.recv(1)[0]).decode() if kind == SOCKS_HOST_NAME else socket.inet_ntoa(sock.recv(4))
         port = int.from_bytes(sock.recv(2), "big")
         self.asked.append(f"socks {host}:{port}")
+        try:
+            server = socket.create_connection(("127.0.0.1", port))
+        except ConnectionRefusedError:
+            sock.sendall(bytes([SOCKS_VERSION, SOCKS_REFUSED, 0, 1, 0, 0, 0, 0, 0, 0]))
+            return
+        server.close()
         sock.sendall(bytes([SOCKS_VERSION, 0, 0, 1, 0, 0, 0, 0, 0, 0]))
         _join(sock, port)
+
+    def _socks_login(self, sock: socket.socket, methods: bytes) -> bool:
+        """RFC 1929."""
+        if SOCKS_PASSWORD not in methods:
+            sock.sendall(bytes([SOCKS_VERSION, 0xFF]))
+            return False
+        sock.sendall(bytes([SOCKS_VERSION, SOCKS_PASSWORD]))
+        sock.recv(1)
+        user = sock.recv(sock.recv(1)[0]).decode()
+        password = sock.recv(sock.recv(1)[0]).decode()
+        is_right = (user, password) == self._login
+        sock.sendall(bytes([1, not is_right]))
+        return is_right
 
 
 def _fetch(url: str, request: bytes) -> bytes:

@@ -23,9 +23,6 @@ from requests.cookies import RequestsCookieJar
 
 from .qt import QtCore, QtNetwork
 
-NEVER = 253402300799
-"""What is written for the end of a session cookie: it has none, but a cookies file has no word for that."""
-
 
 class _Policy(DefaultCookiePolicy):
     def __init__(self) -> None:
@@ -171,10 +168,15 @@ class CookieJar:
         """
         file = MozillaCookieJar()
         try:
-            file.load(os.fspath(path), ignore_discard=True)
+            file.load(os.fspath(path), ignore_discard=True, ignore_expires=True)
         except LoadError as error:
             raise ValueError(f"{os.fspath(path)} is no cookies file of Mozilla's format: {error}") from None
         for cookie in file:
+            if cookie.expires == 0:
+                # How curl writes one that ends with the session.
+                cookie.expires, cookie.discard = None, True
+            if cookie.is_expired():
+                continue
             if "." not in cookie.domain and ":" not in cookie.domain:
                 # What http.cookiejar makes of a host without a dot.
                 cookie.domain += ".local"

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("connections", "small_get", "post", "tls", "threads", "large_get", "cancel", "qgis", "freeze")
+BENCHMARKS = ("connections", "small_get", "post", "policy", "tls", "threads", "large_get", "cancel", "qgis", "freeze")
 
 
 def main() -> None:

@@ -7,15 +7,17 @@ suffixes), ``Secure`` ones and the prefixes ``__Secure-`` and ``__Host-`` are ta
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from email.message import Message
 from http import cookiejar
 from http.cookiejar import Cookie, DefaultCookiePolicy, LoadError, MozillaCookieJar
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 from urllib.parse import urlsplit
 from urllib.request import Request
 
@@ -73,6 +75,37 @@ class _Response:
         return self._message
 
 
+class _VersionedJar(RequestsCookieJar):
+    """Tells when something in it has changed."""
+
+    def __init__(self, **options: Any) -> None:
+        self.version = 0
+        super().__init__(**options)
+
+    def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().set_cookie(cookie, *args, **kwargs)
+        finally:
+            self.version += 1
+
+    def clear(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().clear(*args, **kwargs)
+        finally:
+            self.version += 1
+
+
+class _Known(NamedTuple):
+    """What was found for a URL, and how long it holds."""
+
+    version: int
+    until: float
+    value: Optional[bytes]
+
+
+KEPT_URLS = 256
+
+
 class CookieJar:
     """Cookies that all threads and both wires share. Every method may be called from any thread.
 
@@ -82,17 +115,32 @@ class CookieJar:
     def __init__(self, jar: Optional[RequestsCookieJar] = None) -> None:
         """``jar``: one to share, a ``requests.Session``'s perhaps; it keeps its own policy."""
         if jar is None:
-            jar = RequestsCookieJar(policy=_Policy())
+            jar = _VersionedJar(policy=_Policy())
         elif not isinstance(jar, RequestsCookieJar):
             raise TypeError(f"jar must be a RequestsCookieJar (as session.cookies), not {type(jar).__name__}")
         self.jar = jar
+        self._known: dict[str, _Known] = {}
 
     # -- for requests
 
     def header(self, url: str) -> Optional[bytes]:
         """The value of the ``Cookie`` field for a request (RFC 6265 section 5.4), or None."""
-        if not self.jar._cookies:  # type: ignore[attr-defined]
+        jar: Any = self.jar
+        if not jar._cookies:
             return None
+        if not isinstance(jar, _VersionedJar):
+            return self._header(url)
+        known = self._known.get(url)
+        if known is None or known.version != jar.version or known.until <= time.time():
+            version = jar.version
+            until = min((cookie.expires for cookie in self._all() if cookie.expires is not None), default=math.inf)
+            known = _Known(version, until, self._header(url))
+            if len(self._known) >= KEPT_URLS:
+                self._known = {}
+            self._known[url] = known
+        return known.value
+
+    def _header(self, url: str) -> Optional[bytes]:
         request = _request(url)
         self.jar.add_cookie_header(request)
         value = request.get_header("Cookie")

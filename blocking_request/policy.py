@@ -34,7 +34,7 @@ def policy(exchange: Exchange, settings: Settings, rules: CallRules) -> Flow:
     """The flow of a call. Layers that have nothing to do are left out."""
     if not exchange.url.startswith("http"):
         return follow_redirects(exchange, rules.redirects)
-    return follow_redirects(exchange, rules.redirects, _known_hop(settings, rules, _outer_proxies()))
+    return follow_redirects(exchange, rules.redirects, _known_hop(settings, rules, _outer_proxies(rules)))
 
 
 class _OuterProxies(NamedTuple):
@@ -47,7 +47,9 @@ class _OuterProxies(NamedTuple):
 _NOBODY = _OuterProxies(False, False)
 
 
-def _outer_proxies() -> _OuterProxies:
+def _outer_proxies(rules: CallRules) -> _OuterProxies:
+    if rules.proxies.are_all:
+        return _NOBODY
     if not uses_system_proxies():
         return _OuterProxies(False, True)
     return _OuterProxies(True, False) if environment_names_proxies() else _NOBODY

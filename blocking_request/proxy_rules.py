@@ -100,6 +100,8 @@ class ProxyRules:
     """Beginnings of URLs that go without a proxy (QGIS's rule)."""
     factory: Optional[ProxyFactory] = None
     """Asked first."""
+    are_all: bool = False
+    """Whether nobody else has a say, the environment and the application neither."""
 
     @property
     def are_plain(self) -> bool:
@@ -108,7 +110,7 @@ class ProxyRules:
     def find(self, url: str) -> Optional[Proxy]:
         """The proxy for a URL; None where it is Qt's to say. Raises ProxyUnusable for one that cannot be used."""
         proxy = self._own(url)
-        return proxy if proxy is not None else proxy_of_environment(url)
+        return proxy if proxy is not None or self.are_all else proxy_of_environment(url)
 
     def _own(self, url: str) -> Optional[Proxy]:
         if self.factory is not None:

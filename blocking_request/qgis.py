@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .errors import QtNetworkError, unsendable
 from .proxy import DEFAULT_PORTS, NO_PROXY, Proxy
-from .proxy_rules import beginnings
+from .proxy_rules import ProxyRules, beginnings
 from .qt import QtCore, QtNetwork
 from .request_attributes import RequestLike
 from .tls import TlsSettings
@@ -57,7 +57,10 @@ def apply_qgis_settings(manager: NetworkAccessManager, settings_file: Optional[s
     read = _reader(settings)
     manager.setTimeout(_timeout(read))
     manager.setUserAgent(_user_agent(read, qgis))
-    if not use_qgis_manager:
+    if use_qgis_manager:
+        # Its proxies are in it.
+        manager._change(proxies=ProxyRules(are_all=True))
+    else:
         manager.setFallbackProxyAndExcludes(_proxy(read, qgis), *_proxy_lists(read))
     if qgis is not None:
         manager.setTlsSettings(_trusted(qgis))

@@ -13,7 +13,10 @@ from blocking_request.qt import API
 from .servers.raw import RawServer
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+OF_QGIS = "processing_download.py"
+"""Runs with QGIS's Python: see test_qgis.py; docs/qgis.rst has it."""
+
+EXAMPLES = sorted(path for path in (ROOT / "examples").glob("*.py") if path.name != OF_QGIS)
 
 
 def run(path: Path, folder: Path, *arguments: str, runner: tuple[str, ...] = ()) -> str:

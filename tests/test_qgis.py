@@ -5,11 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Callable
 
 import pytest
 import trustme
 
+from blocking_request import NetworkAccessManager, Proxy
+
+from .servers.raw import Handler, RawServer, always, silence
 from .servers.tls import TlsServer
+
+Serve = Callable[[Handler], RawServer]
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 ROOT = Path(__file__).parent.parent
@@ -44,21 +50,244 @@ def has_qgis() -> bool:
     return Path(SYSTEM_PYTHON).exists() and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-@pytest.mark.skipif(sys.platform != "linux" or not has_qgis(), reason="QGIS is not installed for the system's Python")
+needs_qgis = pytest.mark.skipif(
+    sys.platform != "linux" or not has_qgis(), reason="QGIS is not installed for the system's Python"
+)
+
+
+def run(program: str, *arguments: str, folder: Path, **environment: str) -> list[str]:
+    """The lines a program of the system's Python prints."""
+    process = subprocess.run(
+        [SYSTEM_PYTHON, "-X", "faulthandler", "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env={"PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen", "HOME": str(folder), **environment},
+        check=False,
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout.splitlines()
+
+
+@needs_qgis
 def test_both_wires_over_tls(tmp_path: Path) -> None:
     authority = trustme.CA()
     server = TlsServer(authority.issue_cert("127.0.0.1"))
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    run = subprocess.run(
-        [SYSTEM_PYTHON, "-c", PROGRAM, server.url, str(tmp_path / "ca.pem")],
+    lines = run(PROGRAM, server.url, str(tmp_path / "ca.pem"), folder=tmp_path)
+    server.close()
+    assert lines == ["NetworkError SSL handshake failed"] * 2 + ["NoError secret TLSv1.3"] * 2
+
+
+BEGIN = """
+import os, sys, threading, time
+from qgis.core import *
+from qgis.PyQt.QtCore import QUrl
+from qgis.PyQt.QtNetwork import QNetworkRequest
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager
+app = QgsApplication([], False)
+app.initQgis()
+"""
+END = """
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+@needs_qgis
+def test_qgiss_own_manager_sends(tmp_path: Path, serve: Serve) -> None:
+    server, quiet = serve(always(b"hello")), serve(silence)
+    program = f"""{BEGIN}
+url, quiet = sys.argv[1:]
+main, seen = QgsNetworkAccessManager.instance(), []
+main.requestAboutToBeCreated["QgsNetworkRequestParameters"].connect(lambda p: seen.append(p.requestId()))
+main.finished["QgsNetworkReplyContent"].connect(lambda content: seen.append(content.requestId()))
+manager = NetworkAccessManager.fromQgis(useQgisManager=True)
+replies = [manager.blockingGet(url), manager.blockingPost(url, b"data")]
+caller = threading.Thread(target=lambda: replies.append(manager.blockingGet(url)))
+caller.start()
+caller.join()
+print([(reply.errorCode().name, reply.text(), reply.engine()) for reply in replies])
+app.processEvents()
+print(len(seen), seen[0] == seen[1])
+request = BlockingNetworkRequest(manager)
+request.setTimeout(300)
+print(request.get(quiet).name)
+QgsNetworkAccessManager.setTimeout(300)
+request.setTimeout(30_000)
+print(request.get(quiet).name, request.errorMessage().partition(" (")[0])
+QgsNetworkAccessManager.setTimeout(60_000)
+feedback = QgsFeedback()
+threading.Timer(0.2, feedback.cancel).start()
+print(request.get(quiet, feedback=feedback).name)
+print(manager.blockingGet(url).text())
+{END}"""
+    assert run(program, server.url, quiet.url, folder=tmp_path) == [
+        str([("NoError", "hello", "qt")] * 3),
+        "6 True",
+        "TimeoutError",
+        "TimeoutError Timed out: no data moved for as long as QGIS's network timeout allows",
+        "CanceledError",
+        "hello",
+    ]
+    assert all(b"User-Agent: Mozilla/5.0 QGIS/3" in request for request in server.requests)
+
+
+@needs_qgis
+def test_a_question_to_a_blocked_main_thread(tmp_path: Path, serve: Serve) -> None:
+    """QGIS asks in the main thread what to do about a certificate, and its network thread waits for the answer."""
+    tls = TlsServer(trustme.CA().issue_cert("127.0.0.1"))
+    server = serve(always(b"hello"))
+    program = f"""{BEGIN}
+tls, url = sys.argv[1:]
+manager = NetworkAccessManager.fromQgis(useQgisManager=True)
+
+def call():
+    request = BlockingNetworkRequest(manager)
+    request.setTimeout(1_000)
+    started = time.monotonic()
+    print(request.get(tls).name, request.errorMessage().partition(":")[0], time.monotonic() - started < 5)
+
+# the caller blocks the main thread itself, and lets the question through
+request = BlockingNetworkRequest(manager)
+print(request.get(tls).name, request.reply().elapsed() < 30, request.errorMessage().partition(":")[0])
+# another caller, while the main thread waits for it and hears nothing
+caller = threading.Thread(target=call)
+caller.start()
+caller.join()
+print(manager.blockingGet(url).text())
+# and while it hears
+caller = threading.Thread(target=call)
+caller.start()
+while caller.is_alive():
+    app.processEvents()
+    time.sleep(0.005)
+{END}"""
+    lines = run(program, tls.url, server.url, folder=tmp_path)
+    tls.close()
+    assert lines == [
+        "NetworkError True SSL handshake failed",
+        "TimeoutError Timed out True",
+        "hello",
+        "NetworkError SSL handshake failed True",
+    ]
+
+
+@needs_qgis
+def test_an_authcfg_of_qgiss_own_database(tmp_path: Path, httpbin: str) -> None:
+    program = f"""{BEGIN}
+url = sys.argv[1]
+auth = QgsApplication.authManager()
+assert auth.setMasterPassword("master", True)
+config = QgsAuthMethodConfig("Basic")
+config.setName("mine")
+config.setConfig("username", "user")
+config.setConfig("password", "pass")
+assert auth.storeAuthenticationConfig(config)
+manager = NetworkAccessManager.fromQgis()
+request = QNetworkRequest(QUrl(url))
+replies = [manager.blockingGet(request, config.id()), manager.blockingGet(url, config.id())]
+caller = threading.Thread(target=lambda: replies.append(manager.blockingGet(url, config.id())))
+caller.start()
+caller.join()
+print([reply.errorCode().name for reply in replies], request.hasRawHeader(b"Authorization"))
+reply = manager.blockingGet(url, "nothing")
+print(reply.errorCode().name, reply.errorString().partition(",")[0])
+{END}"""
+    assert run(program, f"{httpbin}/basic-auth/user/pass", folder=tmp_path) == [
+        "['NoError', 'NoError', 'NoError'] False",
+        "NetworkError There is no authentication config 'nothing'",
+    ]
+
+
+@needs_qgis
+def test_settings_of_the_running_qgis(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+settings = QgsSettings()
+settings.setValue("proxy/proxyEnabled", True)
+settings.setValue("proxy/proxyType", "HttpProxy")
+settings.setValue("proxy/proxyHost", "proxy")
+settings.setValue("proxy/proxyPort", "3128")
+settings.setValue("proxy/noProxyUrls", ["http://intranet/"])
+settings.setValue("qgis/networkAndProxy/networkTimeout", 12345)
+manager = NetworkAccessManager.fromQgis()
+print(manager.proxy(), manager.noProxyList(), manager.timeout(), manager.userAgent().partition("QGIS")[0])
+{END}"""
+    assert run(program, folder=tmp_path) == [
+        "Proxy(kind='http', host='proxy', port=3128) ['http://intranet/'] 12345 Mozilla/5.0 "
+    ]
+
+
+@needs_qgis
+def test_processing_download(tmp_path: Path) -> None:
+    process = subprocess.run(
+        [SYSTEM_PYTHON, str(ROOT / "examples/processing_download.py")],
         capture_output=True,
         text=True,
         timeout=60,
         env={"PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path)},
         check=False,
     )
-    server.close()
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines() == ["NetworkError SSL handshake failed"] * 2 + ["NoError secret TLSv1.3"] * 2, (
-        run.stderr
-    )
+    assert process.stdout.splitlines() == ["downloaded: True 1000 bytes", "cancelled: True {} at once"], process.stderr
+
+
+# -- a settings file, without QGIS
+
+
+FULL = """
+[proxy]
+proxyEnabled=true
+proxyType=Socks5Proxy
+proxyHost=proxy.example.org
+proxyPort=1081
+proxyUser=user
+proxyPassword=pass
+proxyExcludedUrls=http://one/
+noProxyUrls=http://two/, HTTP://Three/
+
+[qgis]
+networkAndProxy\\networkTimeout=30000
+networkAndProxy\\userAgent=Mine
+"""
+
+
+def settings_file(folder: Path, text: str) -> str:
+    file = folder / "QGIS3.ini"
+    file.write_text(text)
+    return str(file)
+
+
+def test_a_settings_file(tmp_path: Path) -> None:
+    manager = NetworkAccessManager.fromQgis(settings_file(tmp_path, FULL))
+    assert manager.proxy() == Proxy("socks5", "proxy.example.org", 1081, "user", "pass")
+    assert manager.excludeList() == ["http://one/"] and manager.noProxyList() == ["http://two/", "http://three/"]
+    assert manager.timeout() == 30_000 and manager.userAgent() == "Mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "proxy"),
+    [
+        ("", Proxy("none")),
+        ("[proxy]\nproxyEnabled=false\nproxyType=HttpProxy\nproxyHost=p", Proxy("none")),
+        ("[proxy]\nproxyEnabled=true", None),
+        ("[proxy]\nproxyEnabled=true\nproxyType=DefaultProxy\nproxyHost=p", None),
+        ("[proxy]\nproxyEnabled=true\nproxyType=HttpCachingProxy\nproxyHost=p", Proxy("http", "p", 8080)),
+    ],
+)
+def test_which_proxy_a_settings_file_means(text: str, proxy: object, tmp_path: Path) -> None:
+    manager = NetworkAccessManager.fromQgis(settings_file(tmp_path, text))
+    assert manager.proxy() == proxy and manager.timeout() == 60_000 and manager.userAgent() == "Mozilla/5.0"
+
+
+def test_settings_that_cannot_be_used(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no settings file"):
+        NetworkAccessManager.fromQgis(str(tmp_path / "none"))
+    with pytest.raises(RuntimeError, match="this program is not QGIS"):
+        NetworkAccessManager.fromQgis()
+    with pytest.raises(RuntimeError, match="in a program with a QgsApplication only"):
+        NetworkAccessManager.fromQgis(settings_file(tmp_path, ""), useQgisManager=True)
+    with pytest.raises(ValueError, match="QGIS's network timeout is 'soon'"):
+        NetworkAccessManager.fromQgis(settings_file(tmp_path, "[network]\nnetwork-timeout=soon"))
+    with pytest.raises(ValueError, match="QGIS's proxy setting cannot be used: a proxy's port"):
+        text = "[proxy]\nproxyEnabled=true\nproxyType=HttpProxy\nproxyHost=p\nproxyPort=99999"
+        NetworkAccessManager.fromQgis(settings_file(tmp_path, text))

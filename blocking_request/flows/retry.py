@@ -46,7 +46,7 @@ def with_retries(exchange: Exchange, rule: Retry, send: Send = directly) -> Flow
         attempts += 1
         following = _next_rule(answer, rule)
         if following is None:
-            return answer._replace(attempts=attempts)
+            return answer if attempts == 1 else answer._replace(attempts=attempts)
         rule = following
         seconds = _seconds_to_wait(answer, rule)
         if seconds > 0:
@@ -61,9 +61,12 @@ def _next_rule(answer: Answer, rule: Retry) -> Optional[Retry]:
     error: Optional[Exception] = None
     response: Optional[HTTPResponse] = None
     if failure is None:
-        response = _response(answer)
-        if not rule.is_retry(exchange.method, response.status, "retry-after" in response.headers):
+        # Most answers are none of these: their fields need not be taken apart.
+        status = answer.status or 0
+        waits = status in rule.RETRY_AFTER_STATUS_CODES and answer.headers.value(b"retry-after") is not None
+        if not rule.is_retry(exchange.method, status, waits):
             return None
+        response = _response(answer)
     elif failure.ends_the_call or failure.code is ErrorCode.CanceledError:
         return None
     elif failure.error in _NEVER_SENT:

@@ -1,0 +1,112 @@
+"""What the policies cost: a call with everything decided above the wire, beside the same exchange put on the wire bare.
+
+Prints where the time goes: each part on its own, in a loop, is a lower bound of what it costs between two waits.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from timeit import repeat
+from typing import Callable
+
+from urllib3.util import Retry
+
+from blocking_request import AuthConfig, BlockingNetworkRequest, NetworkAccessManager
+from blocking_request.call_rules import OwnSettings, call_rules, with_settings
+from blocking_request.engines import choose
+from blocking_request.exchange import Answer, Exchange, Mailbox
+from blocking_request.policy import policy
+from blocking_request.preparation import Defaults, prepare
+from blocking_request.qt import API, QtCore
+from blocking_request.reply import ReplyContent, next_request_id
+
+from .measure import bound, finish, medians, show
+from .nginx import nginx
+
+CALLS = 200
+ROUNDS = 25
+TIMES = 20_000
+
+
+def bare(exchange: Exchange) -> Answer:
+    """What a wire needs, and no more."""
+    mailbox = Mailbox()
+    engine = choose(exchange, "auto")
+    engine.start(exchange, mailbox)  # type: ignore[union-attr]
+    while True:
+        notice = mailbox.take(10.0)
+        if isinstance(notice, Answer):
+            return notice
+
+
+def configured(url: str) -> BlockingNetworkRequest:
+    manager = NetworkAccessManager()
+    manager.cookieJar().setCookie(url, "session", "0123456789abcdef")
+    manager.setRetry(Retry(3, status_forcelist=[502, 503, 504], backoff_factor=0.5))
+    request = BlockingNetworkRequest(manager)
+    request.setAuthConfig(AuthConfig.bearer("0123456789abcdef"))
+    return request
+
+
+def main() -> None:
+    app = QtCore.QCoreApplication([])
+    with nginx(1024) as (server, _):
+        url = f"{server}/1024"
+        exchange = prepare(url, "GET", None, False, Defaults("benchmark"))
+        plain, full = BlockingNetworkRequest(), configured(url)
+
+        def contender(run: Callable[[], object]) -> Callable[[], None]:
+            def calls() -> None:
+                for _ in range(CALLS):
+                    run()
+
+            return calls
+
+        took = medians(
+            {
+                "bare engine": contender(lambda: bare(exchange)),
+                "unconfigured": contender(lambda: plain.get(url)),
+                "cookie, token, retry": contender(lambda: full.get(url)),
+            },
+            ROUNDS,
+        )
+        assert plain.reply().statusCode() == full.reply().statusCode() == 200
+    us = {name: seconds / CALLS * 1e6 for name, seconds in took.items()}
+    show(f"warm GET of 1 KB, {API}", "us", us)
+    bound("unconfigured manager, us over the bare engine", us["unconfigured"] - us["bare engine"], 60)
+    bound("cookie, token and retry, us over the bare engine", us["cookie, token, retry"] - us["bare engine"], 120)
+    for title, request in (("unconfigured", plain), ("cookie, token, retry", full)):
+        show(f"    {title}, where they go", "us", parts(request, url))
+    del app
+    finish()
+
+
+def parts(request: BlockingNetworkRequest, url: str) -> dict[str, float]:
+    """Microseconds each part takes when nothing else runs."""
+    settings = request._manager._settings
+    own = OwnSettings("auto", auth_config=request._auth_config, retry=settings.retry)
+    _, rules = call_rules(url, settings, own)
+    defaults = Defaults(settings.user_agent, settings.default_headers)
+    exchange = with_settings(prepare(url, "GET", None, False, defaults), settings)
+    answer = Answer(exchange, 200, engine="qt")
+
+    def flow() -> None:
+        run = policy(exchange, settings, rules)
+        sent = next(run)
+        with suppress(StopIteration):
+            run.send(answer._replace(exchange=sent))  # type: ignore[arg-type]
+
+    return {
+        name: min(repeat(part, number=TIMES, repeat=3)) / TIMES * 1e6
+        for name, part in {
+            "rules": lambda: call_rules(url, settings, own),
+            "exchange": lambda: with_settings(prepare(url, "GET", None, False, defaults), settings),
+            "flow": flow,
+            "cookies of it": lambda: settings.cookies.header(url),
+            "reply": lambda: ReplyContent._from_answer(answer, 0.0, next_request_id()),
+        }.items()
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -8,13 +8,14 @@ of the wire, the caller wakes.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from queue import Empty
-from typing import Callable, Optional, Protocol
+from typing import Callable, Optional, Protocol, Union
 
 from . import messages, trace
 from .engines import Flight, choose
 from .errors import Failure
-from .exchange import Answer, Cancel, Exchange, Mailbox
+from .exchange import Answer, Begun, Cancel, Exchange, Mailbox, Pieces
 from .feedback import Feedback, FeedbackLike
 from .flows import Flow, Wait
 from .progress import ProgressTeller
@@ -69,6 +70,11 @@ class Call:
         self._mailbox = Mailbox()
         self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
         self._deadline = self._mailbox.activity + deadline_ms / 1000 if deadline_ms > 0 else _NEVER
+        self._open: Optional[tuple[Flight, Exchange, Optional[ProgressTeller]]] = None
+        """The exchange of an answer that has begun."""
+        self._started = 0.0
+        self.last: Optional[Answer] = None
+        """The whole answer, when the last of its pieces was taken."""
         self._attend = attend
         is_usual = (feedback is None or isinstance(feedback, Feedback)) and attend is nothing
         self._pulse = PULSE if is_usual else SHORT_PULSE
@@ -87,7 +93,7 @@ class Call:
         return None
 
     def run(self, flow: Flow) -> Answer:
-        """Block until the flow has its last answer."""
+        """Block until the flow has its last answer. Where that has only begun, ``pieces`` follow."""
         feedback = self._feedback
         if not isinstance(feedback, Feedback):
             return self._drive(flow)
@@ -96,6 +102,41 @@ class Call:
             return self._drive(flow)
         finally:
             feedback._forget(self.cancel)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body of an answer that has begun, as the caller takes it; ``last`` is the whole answer afterwards.
+
+        Whoever leaves it earlier ends the exchange.
+        """
+        feedback = self._feedback
+        if isinstance(feedback, Feedback):
+            feedback._listen(self.cancel)
+        try:
+            yield from self._pieces()
+        finally:
+            if isinstance(feedback, Feedback):
+                feedback._forget(self.cancel)
+            self.abandon()
+
+    def _pieces(self) -> Iterator[bytes]:
+        while self._open is not None:
+            flight, exchange, progress = self._open
+            self._mailbox.touch()
+            notice = self._wait(flight, exchange, progress)
+            if isinstance(notice, Answer):
+                self._open, self.last = None, notice
+                self._tell_end(notice)
+                return
+            if isinstance(notice, Pieces):
+                yield from notice.pieces
+
+    def abandon(self) -> None:
+        """End an exchange whose body nobody wants any more."""
+        if self._open is None:
+            return
+        (flight, exchange, _), self._open = self._open, None
+        self.last = self._end(flight, exchange, messages.canceled())
+        self._tell_end(self.last)
 
     def _drive(self, flow: Flow) -> Answer:
         redirects = 0
@@ -106,6 +147,7 @@ class Call:
             except StopIteration as stop:
                 last: Answer = stop.value
                 return last
+            self.abandon()
             if isinstance(step, Wait):
                 answer = Answer(step.exchange, failure=self._let_pass(step.seconds))
                 continue
@@ -129,7 +171,7 @@ class Call:
 
     def _exchange(self, exchange: Exchange) -> Answer:
         watchers = self._audience._watchers
-        started = trace.exchange_started(exchange, watchers)
+        self._started = trace.exchange_started(exchange, watchers)
         engine = self.ended_early() or choose(exchange, self._engine)
         if isinstance(engine, Failure):
             answer = Answer(exchange, failure=engine)
@@ -140,15 +182,26 @@ class Call:
             self._mailbox.touch()
             flight = engine.start(exchange, self._mailbox)
             try:
-                answer = self._wait(flight, exchange, progress)
+                notice = self._wait(flight, exchange, progress)
             except BaseException:
                 flight.abort()
                 raise
-        if started:
-            trace.exchange_ended(answer, started, watchers)
+            if isinstance(notice, Begun):
+                self._open = flight, exchange, progress
+                return notice.answer
+            assert isinstance(notice, Answer)
+            answer = notice
+        self._tell_end(answer)
         return answer
 
-    def _wait(self, flight: Flight, exchange: Exchange, progress: Optional[ProgressTeller]) -> Answer:
+    def _tell_end(self, answer: Answer) -> None:
+        if self._started:
+            trace.exchange_ended(answer, self._started, self._audience._watchers)
+
+    def _wait(
+        self, flight: Flight, exchange: Exchange, progress: Optional[ProgressTeller]
+    ) -> Union[Answer, Begun, Pieces]:
+        """The next notice that ends a wait, or the answer that a timeout or a cancel makes."""
         mailbox = self._mailbox
         while True:
             now = time.monotonic()
@@ -167,6 +220,10 @@ class Call:
                 return notice
             if isinstance(notice, Cancel):
                 return self._end(flight, exchange, messages.canceled())
+            if isinstance(notice, (Begun, Pieces)):
+                # The caller's own clock may have run out while it had other pieces in hand.
+                failure = self.ended_early()
+                return notice if failure is None else self._end(flight, exchange, failure)
             if progress is not None:
                 progress(notice)
             # The time the caller's own code took is not the server's.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from urllib3.util import Retry
 
@@ -16,7 +16,7 @@ from .proxy import Proxy
 from .proxy_rules import ProxyRules
 from .qt import QtCore, QtNetwork, has_tls
 from .request_attributes import RequestLike, is_automatic, redirect_rules
-from .settings import RedirectHandler, Settings
+from .settings import MEMORY_LIMIT, RedirectHandler, Settings
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 
@@ -115,16 +115,27 @@ def _has_own_tls(request: RequestLike) -> bool:
     return bool(copy.sslConfiguration() != QtNetwork.QSslConfiguration.defaultConfiguration())
 
 
-def with_settings(exchange: Exchange, settings: Settings) -> Exchange:
+def with_settings(exchange: Exchange, settings: Settings, streams: bool = False) -> Exchange:
     """The exchange with what the settings say of it. Raises Unsendable where nothing is to be sent."""
     if not settings.is_accessible and exchange.url.startswith("http"):
         text = "Network access is disabled: setNetworkAccessible(False) was called"
         raise unsendable(QtNetworkError.UnknownNetworkError, text)
-    if settings.tls is None and not settings.body_limit and not settings.secret_parameters and not settings.qgis:
-        return exchange
-    return exchange._replace(
+    known_settings, known_exchange, known = _latest[0]
+    if settings is known_settings and exchange is known_exchange:
+        return known  # type: ignore[no-any-return]
+    limit = settings.body_limit
+    made = exchange._replace(
         tls=settings.tls,
-        body_limit=settings.body_limit,
+        body_limit=limit if limit is not None else 0 if streams else MEMORY_LIMIT,
+        expansion_limit=settings.expansion_limit,
+        streams=streams,
         secret_names=settings.secret_parameters,
         qgis=settings.qgis and exchange.url.startswith("http"),
     )
+    if exchange.body is None and exchange.native is None and not streams:
+        _latest[0] = settings, exchange, made
+    return made
+
+
+_latest: list[tuple[Any, Any, Any]] = [(None, None, None)]
+"""What was asked last and its answer: most calls ask the same again, and an Exchange may be sent again and again."""

@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 from .errors import Failure
 from .headers import NO_FIELDS, Fields, Pairs
@@ -59,6 +59,10 @@ class Exchange(NamedTuple):
     """For a wire that authenticates connections."""
     body_limit: int = 0
     """How large the answer's body may be when its content coding is undone, in bytes; 0: as large as it is."""
+    expansion_limit: int = 0
+    """How many times as large it may become when its content coding is undone; 0: any."""
+    streams: bool = False
+    """Whether the body of a successful answer is handed over in pieces as it comes, and not kept."""
     secret_names: tuple[str, ...] = ()
     """Query parameters and header fields whose values are never shown, besides the usual ones."""
     qgis: bool = False
@@ -96,6 +100,8 @@ class Answer(NamedTuple):
     """None where no TLS was spoken."""
     history: tuple[Any, ...] = ()
     """The answers that redirected to this one, oldest first."""
+    is_begun: bool = False
+    """Whether its body follows in pieces."""
     attempts: int = 1
     """How often the exchange was sent until this answer came, challenges not counted."""
 
@@ -113,11 +119,40 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Begun:
+    """The header of a streamed answer is there, and Pieces follow; ``answer`` has no body."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What of a streamed body has come since the last ones."""
+
+    pieces: list[bytes]
+
+
+@dataclass(frozen=True)
 class Cancel:
     """Somebody wants the call to end."""
 
 
-Notice = Union[Answer, Progress, Cancel]
+Notice = Union[Answer, Begun, Pieces, Progress, Cancel]
+
+STREAMED_AHEAD = 1 << 22
+"""How many bytes of a streamed body may wait for the caller before the wire stops reading."""
+
+
+class _Marker:
+    pass
+
+
+_PIECES = _Marker()
+
+
+def streams_body(exchange: Exchange, status: Optional[int]) -> bool:
+    """Whether the body of this answer is handed over in pieces: what is to be redirected, answered or told is not."""
+    return exchange.streams and status is not None and 200 <= status < 300
 
 
 class Mailbox:
@@ -127,10 +162,22 @@ class Mailbox:
     destructor included.
     """
 
-    __slots__ = ("_notices", "_unheard", "_unheard_guard", "activity", "wants_progress")
+    __slots__ = (
+        "_notices",
+        "_pieces",
+        "_resume",
+        "_unheard",
+        "_unheard_guard",
+        "_untaken",
+        "activity",
+        "wants_progress",
+    )
 
     def __init__(self) -> None:
-        self._notices: SimpleQueue[Optional[Notice]] = SimpleQueue()
+        self._notices: SimpleQueue[Union[Notice, _Marker, None]] = SimpleQueue()
+        self._pieces: list[bytes] = []
+        self._untaken = 0
+        self._resume: Optional[Callable[[], None]] = None
         self._unheard: dict[bool, Progress] = {}
         self._unheard_guard = threading.Lock()
         self.activity = time.monotonic()
@@ -152,11 +199,36 @@ class Mailbox:
         if fresh:
             self._notices.put(None)
 
+    def deliver(self, piece: bytes, resume: Callable[[], None]) -> bool:
+        """Hand over a piece of a streamed body. False where the wire should stop: ``resume`` is then called, in the
+        caller's thread, when there is room again.
+        """
+        with self._unheard_guard:
+            is_first = not self._pieces
+            self._pieces.append(piece)
+            self._untaken += len(piece)
+            has_room = self._untaken < STREAMED_AHEAD
+            if not has_room:
+                self._resume = resume
+        if is_first:
+            self._notices.put(_PIECES)
+        return has_room
+
     def take(self, timeout: float) -> Notice:
         """The next notice; raises ``queue.Empty`` after ``timeout`` seconds. For the caller's thread only."""
         notice = self._notices.get(timeout=timeout)
+        if isinstance(notice, _Marker):
+            return self._take_pieces()
         if notice is not None:
             return notice
         with self._unheard_guard:
             # One None stands in the queue for each entry here.
             return self._unheard.pop(next(iter(self._unheard)))
+
+    def _take_pieces(self) -> Pieces:
+        with self._unheard_guard:
+            pieces, self._pieces, self._untaken = self._pieces, [], 0
+            resume, self._resume = self._resume, None
+        if resume is not None:
+            resume()
+        return Pieces(pieces)

@@ -6,15 +6,13 @@ import atexit
 import os
 import threading
 import time
-from typing import Callable, Optional, Union
+from typing import Any, Callable, NamedTuple, Optional, Union
 
-from urllib3.util import Retry
-
-from . import engines, errors
-from .auth import AuthConfig
+from . import errors
 from .body_source import Data, check_body, read_body
 from .call import Call, nothing
-from .call_rules import OwnSettings, call_rules, with_settings
+from .call_rules import call_rules, with_settings
+from .download import FileReceiver
 from .errors import QtNetworkError, Unsendable, network_failure
 from .exchange import Answer, Exchange
 from .feedback import FeedbackLike
@@ -24,16 +22,17 @@ from .parameters import native_copy, parameters_of
 from .policy import policy
 from .preparation import Defaults, prepare, url_text
 from .progress import ProgressTeller, progress_teller
-from .proxy import Proxy
-from .proxy_rules import ProxyLike, proxy_of
 from .qt import QtCore, Signal, is_deleted
+from .receivers import Checksum, DeviceReceiver, Receiver
 from .reply import ReplyContent, next_request_id
-from .request_attributes import RequestLike, check_request, transfer_timeout
-from .settings import Settings, checked_milliseconds, checked_retry
+from .request_attributes import RequestLike, check_options, check_request, transfer_timeout
+from .request_options import RequestOptions
+from .settings import Settings
+from .stream import Stream
 from .trace import Watcher
 
 
-class BlockingNetworkRequest(QtCore.QObject):
+class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     """A network request that blocks the calling thread, and only that, until it has an answer or a reason.
 
     The calls (``get``, ``head``, ``post``, ``put``, ``patch``, ``deleteResource``, ``sendCustomRequest``) may come from
@@ -67,13 +66,6 @@ class BlockingNetworkRequest(QtCore.QObject):
         """``manager`` gives the settings; without one it is ``NetworkAccessManager.instance()``."""
         super().__init__(parent)
         self._manager = manager if manager is not None else NetworkAccessManager.instance()
-        self._timeout: Optional[int] = None
-        self._deadline: Optional[int] = None
-        self._engine: Optional[str] = None
-        self._auth_cfg = ""
-        self._auth_config: Optional[AuthConfig] = None
-        self._proxy: Optional[Proxy] = None
-        self._retry: Union[Retry, object, None] = _NOT_SET
         self._reply = _EMPTY_REPLY
         self._busy = threading.Lock()
         self._call: Optional[Call] = None
@@ -146,6 +138,60 @@ class BlockingNetworkRequest(QtCore.QObject):
             raise TypeError(f"verb must be bytes or str, not {type(verb).__name__}")
         return self._block(request, verb, data, False, feedback)
 
+    def download(
+        self,
+        request: RequestLike,
+        path: Any,
+        feedback: Optional[FeedbackLike] = None,
+        resume: bool = False,
+        checksum: Optional[str] = None,
+    ) -> errors.ErrorCode:
+        """GET a resource into a file, in constant memory; ``reply()`` has everything but the body.
+
+        ``path``: where to; in a folder the file gets the name that ``Content-Disposition`` gives it, or the URL. It is
+        written beside the target and renamed when it is whole: after any failure the target is as it was. Or a
+        QIODevice or binary file that is open for writing, which is written to in the calling thread.
+        ``resume``: keep what has come of a download that broke off, as ``<target>.part``, and go on from there the next
+        time, if the server still has the same (RFC 9110 section 14); for files only.
+        ``checksum``: what the file must come to, as ``"sha256:..."`` in hexadecimal digits.
+
+        A status of 400 or more writes nothing, and its body is in ``reply()``. A file that cannot be written (no room,
+        no permission) and a checksum that differs are NetworkErrors that say so. Otherwise as ``get``.
+        Raises TypeError and ValueError for what is no path, file or checksum.
+        """
+        digest = None if checksum is None else Checksum(checksum)
+        receiver: Receiver
+        if isinstance(path, (str, os.PathLike)):
+            receiver = FileReceiver(path, bool(resume), digest)
+        else:
+            if resume:
+                raise ValueError("a download into an open file or device cannot be resumed: give its path")
+            receiver = DeviceReceiver(path, digest)
+        return self._block(request, "GET", None, False, feedback, receiver)
+
+    def stream(
+        self,
+        request: RequestLike,
+        feedback: Optional[FeedbackLike] = None,
+        verb: str = "GET",
+        data: Data = None,
+    ) -> Stream:
+        """Send, and iterate over the body as it comes, in the calling thread and in bounded memory::
+
+            with request.stream(url) as chunks:
+                for chunk in chunks:
+                    ...
+
+        The server is slowed down to the pace of the loop; leaving the block ends the exchange. On entering, status and
+        headers are there, in ``chunks.reply()``. Whatever is not NoError raises a RequestError: on entering, or in the
+        loop where the body breaks off. The object is busy until the block is left. The content coding is undone.
+        Raises TypeError as ``get`` does.
+        """
+        check_request(request)
+        check_body(data)
+        check_options(False, feedback)
+        return Stream(self, request, _or_empty(data) if verb in ("POST", "PUT", "PATCH") else data, verb, feedback)
+
     def abort(self) -> None:
         """End the call that is blocked on this object: it returns ``CanceledError`` within 50 ms.
 
@@ -165,152 +211,82 @@ class BlockingNetworkRequest(QtCore.QObject):
         """'' after NoError, else one sentence that names the URL, without its secrets."""
         return self._reply.errorString()
 
-    # -- the settings
-
-    def setTimeout(self, timeout: int) -> None:
-        """Set the idle timeout of this object's calls in ms: how long nothing may move, connecting included.
-
-        0 is none. It counts from the start, from each byte of body that moves and from each redirect. A request's own
-        ``transferTimeout`` goes before it, the manager's timeout after it. Raises TypeError, ValueError.
-        """
-        self._timeout = checked_milliseconds(timeout, "timeout")
-
-    def timeout(self) -> int:
-        """The idle timeout in ms; 0 is none."""
-        return self._manager.timeout() if self._timeout is None else self._timeout
-
-    def setDeadline(self, deadline: int) -> None:
-        """Set how long a call of this object may take as a whole, redirects included, in ms. 0 is none.
-
-        Raises TypeError, ValueError.
-        """
-        self._deadline = checked_milliseconds(deadline, "deadline")
-
-    def deadline(self) -> int:
-        """The total deadline in ms; 0 is none."""
-        return self._manager.deadline() if self._deadline is None else self._deadline
-
-    def setEngine(self, engine: str) -> None:
-        """Set which wire serves this object's calls: ``'qt'``, ``'urllib3'``, or ``'auto'``.
-
-        ``'auto'`` takes Qt, unless there is no application, or the URL is https and this Qt has no TLS, or a body would
-        be slow (Qt 5). A wire that was named and cannot serve is a NetworkError that says why. Raises TypeError,
-        ValueError.
-        """
-        self._engine = engines.checked_engine(engine)
-
-    def engine(self) -> str:
-        """Which wire serves this object's calls: its own setting, else the manager's."""
-        return self._engine or self._manager.engine()
-
-    def setAuthCfg(self, authCfg: str) -> None:
-        """Set by its id the authentication config for this object's calls; '' is none.
-
-        The id of one in the manager's ``authRegistry()``, or, inside QGIS, in QGIS's own database. It belongs to the
-        origin of the URL: at a redirect to another it stays behind. An id that nobody knows is a NetworkError.
-        Raises TypeError.
-        """
-        if not isinstance(authCfg, str):
-            raise TypeError(f"an id is a str, not {type(authCfg).__name__}; for an AuthConfig there is setAuthConfig")
-        self._auth_cfg = authCfg
-
-    def authCfg(self) -> str:
-        """The id of the authentication config; '' is none."""
-        return self._auth_cfg
-
-    def setAuthConfig(self, authConfig: Optional[AuthConfig]) -> None:
-        """Set the authentication config itself for this object's calls; goes before ``authCfg``. Raises TypeError."""
-        if authConfig is not None and not isinstance(authConfig, AuthConfig):
-            raise TypeError(f"authConfig must be an AuthConfig or None, not {type(authConfig).__name__}")
-        self._auth_config = authConfig
-
-    def setProxy(self, proxy: ProxyLike) -> None:
-        """Set the proxy of this object's calls, before every setting of the manager's; None, the default, is that.
-
-        ``proxy`` as in ``NetworkAccessManager.setProxy``. Raises TypeError, ValueError.
-        """
-        self._proxy = proxy_of(proxy)
-
-    def proxy(self) -> Optional[Proxy]:
-        """The proxy of this object's calls, or None."""
-        return self._proxy
-
-    def setRetry(self, retry: Union[Retry, int, None]) -> None:
-        """Set whether and how a call of this object is sent again that failed; as in ``NetworkAccessManager.setRetry``.
-
-        None and 0 are never, whatever the manager says. Raises TypeError, ValueError.
-        """
-        self._retry = checked_retry(retry)
-
-    def retry(self) -> Optional[Retry]:
-        """The rule for sending again, its own or else the manager's; None is never."""
-        return self._own_retry(self._manager._settings)
-
     # -- how it is done
 
     def _block(
-        self, request: RequestLike, method: str, data: Data, force_refresh: bool, feedback: Optional[FeedbackLike]
-    ) -> errors.ErrorCode:
-        check_request(request)
-        check_body(data)
-        if not isinstance(force_refresh, int):
-            raise TypeError(f"forceRefresh must be a bool, not {type(force_refresh).__name__}")
-        if feedback is not None and not hasattr(feedback, "isCanceled"):
-            raise TypeError(f"feedback must be a Feedback or have isCanceled(), {type(feedback).__name__} has not")
-        # What stays if an exception (Ctrl-C) ends the call: whoever waits for finished() hears it all the same.
-        failure = _CANCELED
-        answer = None
-        started = time.monotonic()
-        if not self._busy.acquire(blocking=False):
-            raise RuntimeError(
-                "this BlockingNetworkRequest is busy with another call: use one object for each thread, "
-                "and another one within a slot"
-            )
-        try:
-            _blocked_requests.add(self)
-            self._reply = _EMPTY_REPLY
-            settings, request_id = self._manager._settings, next_request_id()
-            try:
-                answer = self._answer(request, method, data, bool(force_refresh), feedback, settings, request_id)
-            except Unsendable as unsendable:
-                failure = unsendable.failure
-            finally:
-                if answer is None:
-                    exchange = Exchange(method, url_text(request), secret_names=settings.secret_parameters)
-                    answer = Answer(exchange, failure=failure)
-                reply = ReplyContent._from_answer(answer, time.monotonic() - started, request_id)
-                self._conclude(reply, settings)
-            return reply.errorCode()
-        finally:
-            self._call = None
-            _blocked_requests.discard(self)
-            self._busy.release()
-
-    def _answer(
         self,
         request: RequestLike,
         method: str,
         data: Data,
         force_refresh: bool,
         feedback: Optional[FeedbackLike],
-        settings: Settings,
-        request_id: int,
+        receiver: Optional[Receiver] = None,
+    ) -> errors.ErrorCode:
+        check_request(request)
+        check_body(data)
+        check_options(force_refresh, feedback)
+        occasion = self._begin(request, method)
+        answer: Optional[Answer] = None
+        try:
+            answer = self._answer(occasion, request, data, bool(force_refresh), feedback, receiver)
+        finally:
+            # An exception (Ctrl-C) may have ended the call: whoever waits for finished() hears it all the same.
+            self._end(occasion, answer)
+        return self._reply.errorCode()
+
+    def _begin(self, request: RequestLike, method: str) -> _Occasion:
+        """Raises RuntimeError where the object is busy."""
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError(
+                "this BlockingNetworkRequest is busy with another call: use one object for each thread, "
+                "and another one within a slot"
+            )
+        _blocked_requests.add(self)
+        self._reply = _EMPTY_REPLY
+        return _Occasion(request, method, self._manager._settings, next_request_id(), time.monotonic())
+
+    def _answer(
+        self,
+        occasion: _Occasion,
+        request: RequestLike,
+        data: Data,
+        force_refresh: bool,
+        feedback: Optional[FeedbackLike],
+        receiver: Optional[Receiver],
     ) -> Answer:
-        """Raises Unsendable."""
-        engine = self._usable_engine()
-        idle_ms = transfer_timeout(request) or (settings.timeout if self._timeout is None else self._timeout)
-        deadline_ms = settings.deadline if self._deadline is None else self._deadline
-        call = self._call = Call(engine, idle_ms, deadline_ms, self, feedback, _attention(settings))
-        body = read_body(data, call.ended_early)
-        own = OwnSettings(engine, self._auth_cfg, self._auth_config, self._proxy, self._own_retry(settings))
-        request, rules = call_rules(request, settings, own)
-        exchange = prepare(
-            request, method, body, force_refresh, Defaults(settings.user_agent, settings.default_headers)
-        )
-        exchange = with_settings(exchange, settings)
-        if self._manager.requestAboutToBeCreated:
-            self._manager.requestAboutToBeCreated.emit(parameters_of(exchange, request_id))
-        return call.run(policy(exchange, settings, rules))
+        settings = occasion.settings
+        try:
+            engine = self._usable_engine()
+            idle_ms = transfer_timeout(request) or (settings.timeout if self._timeout is None else self._timeout)
+            deadline_ms = settings.deadline if self._deadline is None else self._deadline
+            call = self._call = Call(engine, idle_ms, deadline_ms, self, feedback, _attention(settings))
+            body = read_body(data, call.ended_early)
+            request, rules = call_rules(request, settings, self._own(engine, settings))
+            defaults = Defaults(settings.user_agent, settings.default_headers)
+            exchange = prepare(request, occasion.method, body, force_refresh, defaults)
+            exchange = with_settings(exchange, settings, streams=receiver is not None)
+            if self._manager.requestAboutToBeCreated:
+                self._manager.requestAboutToBeCreated.emit(parameters_of(exchange, occasion.request_id))
+            if receiver is None:
+                return call.run(policy(exchange, settings, rules))
+            answer = None
+            while answer is None:
+                begun = call.run(policy(receiver.prepare(exchange), settings, rules))
+                answer = receiver.receive(call, begun)
+            return answer
+        except Unsendable as unsendable:
+            return occasion.failed(unsendable.failure)
+
+    def _end(self, occasion: _Occasion, answer: Optional[Answer]) -> None:
+        try:
+            answer = answer or occasion.failed(_CANCELED)
+            elapsed = time.monotonic() - occasion.started
+            reply = ReplyContent._from_answer(answer, elapsed, occasion.request_id)
+            self._conclude(reply, occasion.settings)
+        finally:
+            self._call = None
+            _blocked_requests.discard(self)
+            self._busy.release()
 
     def _conclude(self, reply: ReplyContent, settings: Settings) -> None:
         """Hand the reply over and tell everybody."""
@@ -323,9 +299,6 @@ class BlockingNetworkRequest(QtCore.QObject):
         finally:
             if not is_deleted(self):
                 self.finished.emit()
-
-    def _own_retry(self, settings: Settings) -> Optional[Retry]:
-        return settings.retry if self._retry is _NOT_SET else self._retry  # type: ignore[return-value]
 
     def _usable_engine(self) -> str:
         try:
@@ -340,6 +313,21 @@ class BlockingNetworkRequest(QtCore.QObject):
         if is_deleted(self):
             return
         self.redirected.emit(QtCore.QUrl.fromEncoded(QtCore.QByteArray(exchange.url.encode("ascii"))))
+
+
+class _Occasion(NamedTuple):
+    """One call of an object."""
+
+    request: RequestLike
+    method: str
+    settings: Settings
+    request_id: int
+    started: float
+
+    def failed(self, failure: errors.Failure) -> Answer:
+        """Where there is not even an exchange."""
+        secrets = self.settings.secret_parameters
+        return Answer(Exchange(self.method, url_text(self.request), secret_names=secrets), failure=failure)
 
 
 _blocked_requests: set[BlockingNetworkRequest] = set()
@@ -377,6 +365,5 @@ def _or_empty(data: Data) -> Data:
     return b"" if data is None else data
 
 
-_NOT_SET = object()
 _EMPTY_REPLY = ReplyContent()
 _CANCELED = canceled()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Union
+from typing import Any, Union
 
 from .flows.redirects import RedirectPolicy, RedirectRules
 from .qt import QtCore, QtNetwork, enum_value
@@ -17,6 +17,14 @@ def check_request(request: RequestLike) -> None:
     """Raises TypeError for what is no request."""
     if not isinstance(request, (QtNetwork.QNetworkRequest, QtCore.QUrl, str)):
         raise TypeError(f"request must be a QNetworkRequest, a QUrl or a str, not {type(request).__name__}")
+
+
+def check_options(force_refresh: Any, feedback: Any) -> None:
+    """Raises TypeError for what is no switch or no feedback."""
+    if not isinstance(force_refresh, int):
+        raise TypeError(f"forceRefresh must be a bool, not {type(force_refresh).__name__}")
+    if feedback is not None and not hasattr(feedback, "isCanceled"):
+        raise TypeError(f"feedback must be a Feedback or have isCanceled(), {type(feedback).__name__} has not")
 
 
 def redirect_rules(request: RequestLike, default: RedirectRules) -> RedirectRules:

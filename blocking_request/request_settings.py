@@ -18,6 +18,7 @@ from .flows.redirects import RedirectPolicy
 from .preparation import check_field
 from .qt import QtNetwork, enum_value
 from .settings import (
+    MEMORY_LIMIT,
     RedirectHandler,
     ReplyPreprocessor,
     RequestPreprocessor,
@@ -25,6 +26,7 @@ from .settings import (
     checked_bytes,
     checked_callable,
     checked_retry,
+    checked_times,
 )
 
 
@@ -61,16 +63,29 @@ class RequestSettings(SettingsHolder):
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._settings.default_headers}
 
     def setMaximumBodySize(self, size: int) -> None:
-        """Set how large the body of an answer may be, in bytes, its content coding undone. 0, the default, is any size.
+        """Set how large the body of an answer may be, in bytes, its content coding undone. 0 is any size.
 
-        A larger one is a NetworkError, and its connection is closed as soon as that is known. Raises TypeError,
-        ValueError.
+        A larger one is a NetworkError, and its connection is closed as soon as that is known. As long as nothing is
+        set, a body that is kept in memory may have 2 GiB, and one that is streamed or downloaded any size. Raises
+        TypeError, ValueError.
         """
         self._change(body_limit=checked_bytes(size, "size"))
 
     def maximumBodySize(self) -> int:
-        """How large the body of an answer may be, in bytes; 0 is any size."""
-        return self._settings.body_limit
+        """How large a body that is kept in memory may be, in bytes; 0 is any size."""
+        limit = self._settings.body_limit
+        return MEMORY_LIMIT if limit is None else limit
+
+    def setMaximumExpansion(self, times: int) -> None:
+        """Set how many times as large a body may become when its compression is undone, beyond 128 MiB. 0 is any; 300
+        by default. What becomes larger is a NetworkError: it is most likely meant to fill the memory or the disk.
+        Raises TypeError, ValueError.
+        """
+        self._change(expansion_limit=checked_times(times))
+
+    def maximumExpansion(self) -> int:
+        """How many times as large a body may become when its compression is undone; 0 is any."""
+        return self._settings.expansion_limit
 
     def setSecretParameters(self, names: tuple[str, ...]) -> None:
         """Set query parameters and header fields whose values never stand in a message or a log, besides the usual ones

@@ -27,6 +27,12 @@ DEFAULT_TIMEOUT_MS = 60_000
 
 DEFAULT_USER_AGENT = f"blocking-request/{VERSION}"
 
+MEMORY_LIMIT = (1 << 31) - 1
+"""The most that ``content()`` can hold on Qt 5; requests, urllib3 and Qt itself have no limit."""
+
+DEFAULT_EXPANSION_LIMIT = 300
+"""Text compresses 3 to 20 times and empty rasters up to a thousand; Qt 6 lets 10 MB through and no more."""
+
 RequestPreprocessor = Callable[[QtNetwork.QNetworkRequest], None]
 ReplyPreprocessor = Callable[[QtNetwork.QNetworkRequest, ReplyContent], None]
 RedirectHandler = Callable[[QtCore.QUrl, QtCore.QUrl], bool]
@@ -40,7 +46,9 @@ class Settings:
     default_headers: Pairs = ()
     engine: Optional[str] = None
     is_accessible: bool = True
-    body_limit: int = 0
+    body_limit: Optional[int] = None
+    """None: ``MEMORY_LIMIT`` for what is kept in memory, and none for what is not."""
+    expansion_limit: int = DEFAULT_EXPANSION_LIMIT
     secret_parameters: tuple[str, ...] = ()
     """Besides the usual ones."""
 
@@ -79,6 +87,11 @@ def checked_milliseconds(value: int, name: str) -> int:
 def checked_bytes(value: int, name: str) -> int:
     """Raises TypeError and ValueError for what is no size."""
     return _checked_number(value, name, "bytes", "")
+
+
+def checked_times(value: int) -> int:
+    """Raises TypeError and ValueError for what is no number of times."""
+    return _checked_number(value, "times", "times", "")
 
 
 def _checked_number(value: int, name: str, unit: str, hint: str) -> int:

@@ -10,14 +10,40 @@ A BytesIO is the one growing buffer: it grows in place, and ``getvalue`` hands i
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from io import BytesIO
-from typing import Any, Optional, Protocol, Union
+from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from urllib3.util import make_headers
 
 from ..errors import Failure, QtNetworkError, network_failure
 
 Chunk = Union[bytes, bytearray, memoryview]
+
+PIECE_BYTES = 1 << 20
+"""How large the pieces are that come out of a decoder."""
+
+SIP_BYTES = 1 << 12
+"""How much is given at a time to a decoder that cannot be told to stop."""
+
+BOMB_BYTES = 1 << 27
+"""Up to this size a body may expand as it likes."""
+
+
+class Limits(NamedTuple):
+    """What a body may come to; 0 is anything."""
+
+    size: int = 0
+    """In bytes, its content coding undone."""
+    expansion: int = 0
+    """How many times as large it may become when its content coding is undone, beyond ``BOMB_BYTES``."""
+
+
+NO_LIMITS = Limits()
+
+
+def too_large(limit: int) -> str:
+    return f"The body is larger than the limit of {limit} bytes (setMaximumBodySize)"
 
 
 class DamagedBody(Exception):
@@ -37,8 +63,8 @@ class BodyTooLarge(DamagedBody):
 
 
 class _Decoder(Protocol):
-    def decode(self, chunk: Chunk) -> bytes:
-        """Raises DamagedBody."""
+    def decode(self, chunk: Chunk) -> Iterator[bytes]:
+        """What comes out, in pieces that a small chunk cannot make large; raises DamagedBody."""
 
     def ended(self) -> bool:
         """Whether the end of the compressed stream has been seen."""
@@ -55,11 +81,11 @@ class _ZlibDecoder:
         self._swallowing = False
         self._member_seen = False
 
-    def decode(self, chunk: Chunk) -> bytes:
+    def decode(self, chunk: Chunk) -> Iterator[bytes]:
         data = self._held + bytes(chunk) if self._held else chunk
         self._held = b""
-        out = []
-        while data and not self._swallowing:
+        is_more = False
+        while (data or is_more) and not self._swallowing:
             if self._stream is None:
                 if len(data) < 2:
                     self._held = bytes(data)
@@ -67,15 +93,19 @@ class _ZlibDecoder:
                 self._stream = self._next_stream(data)
                 continue
             try:
-                out.append(self._stream.decompress(data))
+                piece = self._stream.decompress(data, PIECE_BYTES)
             except zlib.error as error:
                 raise DamagedBody(f"its compressed data is corrupt ({error})") from None
-            if not self._stream.eof:
-                break
-            data, self._stream = self._stream.unused_data, None
-            self._swallowing = not self._gzip
-            self._member_seen = True
-        return out[0] if len(out) == 1 else b"".join(out)
+            # A full piece may have left something behind, though all of the data was taken.
+            is_more = len(piece) == PIECE_BYTES and not self._stream.eof
+            if piece:
+                yield piece
+            if self._stream.eof:
+                data, self._stream = self._stream.unused_data, None
+                self._swallowing = not self._gzip
+                self._member_seen = True
+            else:
+                data = self._stream.unconsumed_tail
 
     def _next_stream(self, data: Chunk) -> Any:
         first, second = data[0], data[1]
@@ -99,18 +129,21 @@ class _LibraryDecoder:
         self._make_stream = _brotli_stream if coding == "br" else _zstd_stream
         self._stream = self._make_stream()
 
-    def decode(self, chunk: Chunk) -> bytes:
-        out, data = [], bytes(chunk)
-        while data:
-            if self.ended():
-                self._stream = self._make_stream()
-            try:
-                decompress = getattr(self._stream, "decompress", None) or self._stream.process
-                out.append(decompress(data))
-            except Exception as error:  # each library has an exception of its own
-                raise DamagedBody(f"its compressed data is corrupt ({error})") from None
-            data = getattr(self._stream, "unused_data", b"") if self.ended() else b""
-        return b"".join(out)
+    def decode(self, chunk: Chunk) -> Iterator[bytes]:
+        view = memoryview(chunk)
+        for start in range(0, len(view), SIP_BYTES):
+            data = bytes(view[start : start + SIP_BYTES])
+            while data:
+                if self.ended():
+                    self._stream = self._make_stream()
+                try:
+                    decompress = getattr(self._stream, "decompress", None) or self._stream.process
+                    piece = decompress(data)
+                except Exception as error:  # each library has an exception of its own
+                    raise DamagedBody(f"its compressed data is corrupt ({error})") from None
+                if piece:
+                    yield piece
+                data = getattr(self._stream, "unused_data", b"") if self.ended() else b""
 
     def ended(self) -> bool:
         if hasattr(self._stream, "is_finished"):
@@ -163,30 +196,61 @@ ACCEPT_ENCODING = ", ".join(READABLE_CODINGS).encode("ascii")
 class BodyReader:
     """Takes the bytes of one body as they come. For one thread at a time."""
 
-    def __init__(self, content_length: Optional[bytes], content_encoding: bytes = b"", limit: int = 0) -> None:
+    def __init__(
+        self,
+        content_length: Optional[bytes],
+        content_encoding: bytes = b"",
+        limits: Limits = NO_LIMITS,
+        sink: Optional[Callable[[bytes], None]] = None,
+    ) -> None:
         """``content_length``: None where the body ends otherwise (a transfer coding, or none was given);
-        ``content_encoding``: what is to be undone; ``limit``: how many bytes it may have then, 0 is any number.
+        ``content_encoding``: what is to be undone; ``sink``: takes the body piece by piece, instead of ``content``.
 
         Raises DamagedBody where the length is none (RFC 9112 section 6.3).
         """
-        self._limit = limit
-        self.wire_bytes = 0
+        self._limits = limits
+        self.wire_bytes = self._read_bytes = 0
         self._buffer = BytesIO()
+        self._sink: Callable[[bytes], Any] = sink if sink is not None else self._buffer.write
+        self._takes_bytes_only = sink is not None
         self._decoders = _decoders(content_encoding) if content_encoding else []
         self.total_bytes = -1 if content_length is None else _length(content_length)
+
+    @property
+    def is_coded(self) -> bool:
+        return bool(self._decoders)
 
     def feed(self, chunk: Any) -> None:
         """Raises DamagedBody; what was decoded before stays readable."""
         self.wire_bytes += len(chunk)
         if not self._decoders:
-            self._buffer.write(chunk)
-        else:
-            data: Chunk = bytes(chunk)
-            for decoder in self._decoders:
-                data = decoder.decode(data)
-            self._buffer.write(data)
-        if 0 < self._limit < max(self._buffer.tell(), 0 if self._decoders else self.total_bytes):
-            raise BodyTooLarge(f"The body is larger than the limit of {self._limit} bytes (setMaximumBodySize)")
+            size = max(self.wire_bytes, self.total_bytes)
+            if 0 < self._limits.size < size:
+                raise BodyTooLarge(too_large(self._limits.size))
+            self._sink(bytes(chunk) if self._takes_bytes_only else chunk)
+            return
+        for piece in self._decoded(bytes(chunk), 0):
+            self._read_bytes += len(piece)
+            self._check_expansion()
+            self._sink(piece)
+
+    def _check_expansion(self) -> None:
+        size, expansion = self._limits
+        if 0 < size < self._read_bytes:
+            raise BodyTooLarge(too_large(size))
+        if expansion and self._read_bytes > BOMB_BYTES and self._read_bytes > expansion * self.wire_bytes:
+            raise BodyTooLarge(
+                f"The body has become more than {expansion} times as large when its compression was undone "
+                "(setMaximumExpansion)"
+            )
+
+    def _decoded(self, data: bytes, first: int) -> Iterator[bytes]:
+        """Through the decoders from ``first`` on."""
+        if first == len(self._decoders):
+            yield data
+            return
+        for piece in self._decoders[first].decode(data):
+            yield from self._decoded(piece, first + 1)
 
     def damage(self) -> Optional[Failure]:
         """What is missing from a body whose connection says it has ended, or None."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Optional
 
 from .. import messages
 from ..errors import ErrorCode, Failure, QtNetworkError, error_for_status, network_failure
-from ..exchange import Answer, Exchange
+from ..exchange import Answer, Exchange, streams_body
 from ..headers import Fields
 from ..qt import QT_VERSION, QtCore, QtNetwork, enum_value
-from .body import BodyReader, DamagedBody, is_chunked
+from .body import BodyReader, DamagedBody, Limits, is_chunked
 from .qt_login import endless_login
 from .qt_proxy_failure import proxy_failure
 from .qt_tls import own_configuration, session_of
@@ -95,16 +95,28 @@ def _header_pairs(qt_pairs: QtPairs) -> Iterator[tuple[bytes, bytes]]:
             yield name, value
 
 
-def body_reader(
-    reply: QtNetwork.QNetworkReply, status: Optional[int], qt_pairs: QtPairs, exchange: Exchange
-) -> BodyReader:
+def body_reader(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> BodyReader:
     """A reader for the reply's body. Raises DamagedBody where its length is none, or where the header was lost."""
+    exchange, status = flight.exchange, flight.status
     if status is not None:
-        _check_header(qt_pairs)
+        _check_header(flight.headers)
     chunked = is_chunked(reply.rawHeader(b"Transfer-Encoding").data() or None)  # type: ignore[arg-type]
     length = b"" if chunked else reply.rawHeader(b"Content-Length").data()  # type: ignore[arg-type]
     encoding = reply.rawHeader(b"Content-Encoding").data() if exchange.decode else b""  # type: ignore[arg-type]
-    return BodyReader(length or None, encoding, exchange.body_limit)
+    limits = Limits(exchange.body_limit, exchange.expansion_limit)
+    return BodyReader(length or None, encoding, limits, flight.deliver if streams_body(exchange, status) else None)
+
+
+def begun_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
+    """What is known of a streamed answer when its header is there."""
+    exchange, tls = flight.exchange, None
+    if exchange.url.startswith("https:"):
+        tls = session_of(reply.sslConfiguration(), flight.tls_errors, agreed=True)
+    headers = header_fields(flight.headers, reply.hasRawHeader(b"Set-Cookie"))  # type: ignore[arg-type]
+    total = -1 if flight.reader is None else flight.reader.total_bytes
+    return Answer(
+        exchange, flight.status, reason_phrase(reply), headers, engine="qt", tls=tls, total_bytes=total, is_begun=True
+    )
 
 
 def _check_header(qt_pairs: QtPairs) -> None:

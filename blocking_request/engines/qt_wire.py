@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Optional
 
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
-from ..exchange import IDEMPOTENT_METHODS, Answer, Progress
+from ..exchange import IDEMPOTENT_METHODS, Answer, Begun, Progress, streams_body
 from ..proxy import Proxy
 from ..qt import (
     QT_VERSION,
@@ -32,8 +32,16 @@ from ..qt import (
 )
 from ..tls import TlsError, sorted_errors
 from ..trace import logger
-from .body import DamagedBody
-from .qt_answer import STATUS, body_reader, failed_without_a_reason, openssl_reason, read_answer, shows_certificate
+from .body import BodyReader, DamagedBody
+from .qt_answer import (
+    STATUS,
+    begun_answer,
+    body_reader,
+    failed_without_a_reason,
+    openssl_reason,
+    read_answer,
+    shows_certificate,
+)
 from .qt_body import UploadDevice
 from .qt_diagnosis import Diagnosis
 from .qt_login import REWINDS, ROUNDS, answer_login, endless_login
@@ -47,6 +55,11 @@ if TYPE_CHECKING:
 
 READ_BUFFER_BYTES = 1 << 22
 """How far Qt may read ahead. Without a limit it holds a large body twice and stalls other threads for seconds."""
+
+STREAM_BUFFER_BYTES = 1 << 20
+"""The same where the body is handed on in pieces: what is left of it when the reply finishes is handed on at once."""
+
+STREAM_READ_BYTES = 1 << 18
 
 WATCH_MS = 10
 """How long an exchange goes unwatched. Most end sooner, and are spared a connection and two slots. Until then the body
@@ -103,7 +116,9 @@ class Wire(QtCore.QObject):
     def _start_or_end(self, flight: QtFlight) -> None:
         if flight.ended:
             return
-        if not flight.aborted:
+        if not flight.aborted and flight.reply is not None:
+            self._consume(flight, flight.reply)
+        elif not flight.aborted:
             self._start(flight)
         elif flight.reply is not None:
             self._end(flight, flight.reply)
@@ -137,7 +152,12 @@ class Wire(QtCore.QObject):
             reply = self._hand_over(flight)
         assert reply is not None
         unmonitor(reply)
-        if self._flights:
+        if flight.exchange.streams:
+            flight.watched = True
+            reply.setReadBufferSize(STREAM_BUFFER_BYTES)
+            reply.metaDataChanged.connect(self._ready_read)
+            reply.readyRead.connect(self._ready_read)
+        elif self._flights:
             # A flood before the first look would keep the others waiting; one that is alone can wait for the look.
             reply.setReadBufferSize(READ_BUFFER_BYTES)
         flight.reply = reply
@@ -221,8 +241,12 @@ class Wire(QtCore.QObject):
             if reader is None:
                 flight.status = reply.attribute(STATUS)
                 flight.headers = reply.rawHeaderPairs()
-                reader = flight.reader = body_reader(reply, flight.status, flight.headers, flight.exchange)
-            if reply.bytesAvailable() > 0:
+                reader = flight.reader = body_reader(flight, reply)
+                if streams_body(flight.exchange, flight.status):
+                    flight.mailbox.post(Begun(begun_answer(flight, reply)))
+            if flight.exchange.streams:
+                self._feed_bit_by_bit(flight, reply, reader)
+            elif reply.bytesAvailable() > 0:
                 reader.feed(reply.readAll())
         except DamagedBody as error:
             flight.failure = error.failure
@@ -234,6 +258,11 @@ class Wire(QtCore.QObject):
             if now >= flight.progress_due and not 300 <= (flight.status or 0) < 400:
                 flight.progress_due = now + PROGRESS_INTERVAL
                 flight.mailbox.report(Progress(False, reader.wire_bytes, reader.total_bytes))
+
+    def _feed_bit_by_bit(self, flight: QtFlight, reply: QtNetwork.QNetworkReply, reader: BodyReader) -> None:
+        """As long as the caller takes it. Of a reply that has finished nothing may be left: it will be deleted."""
+        while reply.bytesAvailable() > 0 and (flight.has_room or reply.isFinished()):
+            reader.feed(reply.read(STREAM_READ_BYTES))
 
     @Slot(QtNetwork.QNetworkReply)
     def _finished(self, reply: QtNetwork.QNetworkReply) -> None:

@@ -44,6 +44,8 @@ class QtFlight:
     progress_due = 0.0
     logins = 0
     sent = 0
+    has_room = True
+    """Whether the caller takes more of a streamed body."""
 
     def __init__(self, exchange: Exchange, mailbox: Mailbox) -> None:
         self.exchange = exchange
@@ -58,6 +60,13 @@ class QtFlight:
 
     def abort(self) -> None:
         self.aborted = True
+        self.worker.submit(self)
+
+    def deliver(self, piece: bytes) -> None:
+        self.has_room = self.mailbox.deliver(piece, self._resume)
+
+    def _resume(self) -> None:
+        self.has_room = True
         self.worker.submit(self)
 
     def lost(self) -> Optional[Failure]:

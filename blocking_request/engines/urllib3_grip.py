@@ -47,6 +47,8 @@ class Grip:
         self.tls: Optional[Tls] = None
         self.session: Optional[TlsSession] = None
         """What was agreed on with the server, once the connection has been given back."""
+        self.room: Optional[threading.Event] = None
+        """Set when the caller takes more of a streamed body."""
         self._connection: Optional[Connection] = None
         self._duplicate: list[socket.socket] = []
 
@@ -102,7 +104,15 @@ class Grip:
 
     def abort(self) -> None:
         self.aborted = True
+        room = self.room
+        if room is not None:
+            room.set()
         self._shut_down()
+
+    @property
+    def current_session(self) -> Optional[TlsSession]:
+        """What was agreed on with the server, while the exchange runs."""
+        return self.session if self._connection is None else self._connection.session or self.session
 
     def _shut_down(self) -> None:
         try:

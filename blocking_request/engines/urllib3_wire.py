@@ -6,6 +6,7 @@ as it arrives; urllib3's own reading waits until a whole block is there.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,11 +17,11 @@ from urllib3.util import Retry, Timeout
 
 from .. import messages
 from ..errors import Failure
-from ..exchange import IDEMPOTENT_METHODS, Answer, Exchange, Mailbox, Progress
+from ..exchange import IDEMPOTENT_METHODS, Answer, Begun, Exchange, Mailbox, Progress, streams_body
 from ..qt import QtCore
 from ..tls import known_session
 from ..trace import logger
-from .body import BodyReader, DamagedBody, is_chunked
+from .body import BodyReader, DamagedBody, Limits, is_chunked
 from .urllib3_connection import HELD_BACK_BYTES
 from .urllib3_failure import broke_unanswered, internal_error, out_of_descriptors, wire_failure
 from .urllib3_framing import blocks
@@ -146,13 +147,27 @@ class _Passage:
         chunked = self._chunked = is_chunked(fields.value(b"transfer-encoding"))
         length = None if chunked else fields.value(b"content-length")
         encoding = fields.value(b"content-encoding") if self._exchange.decode else None
-        return BodyReader(length, encoding or b"", self._exchange.body_limit)
+        exchange = self._exchange
+        limits = Limits(exchange.body_limit, exchange.expansion_limit)
+        sink = self._deliver if streams_body(exchange, response.status) else None
+        return BodyReader(length, encoding or b"", limits, sink)
+
+    def _deliver(self, piece: bytes) -> None:
+        """Returns when the caller takes more."""
+        grip = self._grip
+        room = grip.room = grip.room or threading.Event()
+        room.clear()
+        if not self._mailbox.deliver(piece, room.set) and not grip.aborted:
+            room.wait()
+            self._mailbox.touch()
 
     def _read_body(self) -> None:
         response = self._grip.response
         assert response is not None
         reader = self._reader = self._open_reader(response)
         self._mailbox.touch()
+        if streams_body(self._exchange, response.status):
+            self._mailbox.post(Begun(self._begun_answer(response, reader)))
         if not self._has_body():
             return
         for block in blocks(response.file, self._chunked, reader.total_bytes):
@@ -211,6 +226,20 @@ class _Passage:
         else:
             pooled.close()
         pooled.release_conn()
+
+    def _begun_answer(self, response: Response, reader: BodyReader) -> Answer:
+        """What is known when the header is there."""
+        session = self._grip.current_session
+        return Answer(
+            self._exchange,
+            response.status,
+            response.reason,
+            response.fields,
+            engine="urllib3",
+            tls=None if session is None else known_session(session),
+            total_bytes=reader.total_bytes,
+            is_begun=True,
+        )
 
     def _answer(self, failure: Optional[Failure]) -> Answer:
         response, reader = self._grip.response, self._reader

@@ -1,0 +1,140 @@
+"""Where a body goes that is not kept in memory: a file, a QIODevice, anything with ``write()``.
+
+A receiver runs in the caller's thread: it is given the exchange before it is sent, and the answer when its header is
+there, and takes the pieces one by one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any, Callable, Optional, Protocol, Union
+
+from .call import Call
+from .errors import Failure, QtNetworkError, network_failure
+from .exchange import Answer, Exchange
+from .qt import QtCore
+
+
+class Receiver(Protocol):
+    def prepare(self, exchange: Exchange) -> Exchange:
+        """What is to be sent. Raises Unsendable."""
+
+    def receive(self, call: Call, answer: Answer) -> Optional[Answer]:
+        """The whole answer; None where it is to be asked for again (``prepare`` is called first)."""
+
+
+class Checksum:
+    """``algorithm:hexadecimal``, and the digest of what has come so far."""
+
+    def __init__(self, text: str) -> None:
+        """Raises TypeError, ValueError."""
+        if not isinstance(text, str):
+            raise TypeError(f"a checksum is a str, not {type(text).__name__}")
+        name, colon, digest = text.strip().lower().partition(":")
+        if not colon or name not in hashlib.algorithms_guaranteed or name.startswith("shake"):
+            raise ValueError(f"a checksum is written 'sha256:...', with an algorithm of hashlib's, not {text!r}")
+        self._name = name
+        self._expected = digest.strip()
+        self.begin()
+        if len(self._expected) != 2 * self._digest.digest_size or not set(self._expected) <= set("0123456789abcdef"):
+            raise ValueError(f"a {name} checksum has {2 * self._digest.digest_size} hexadecimal digits")
+
+    def begin(self) -> None:
+        self._digest = hashlib.new(self._name)
+
+    def add(self, piece: bytes) -> None:
+        self._digest.update(piece)
+
+    def failure(self) -> Optional[Failure]:
+        """What is wrong with what has come, or None."""
+        found = self._digest.hexdigest()
+        if found == self._expected:
+            return None
+        text = f"Data corrupted: the {self._name} checksum is {found}, and should be {self._expected}"
+        return network_failure(QtNetworkError.ProtocolFailure, text)
+
+
+class DeviceReceiver:
+    """Writes into a device that the caller has opened."""
+
+    def __init__(self, device: Any, checksum: Optional[Checksum]) -> None:
+        """Raises TypeError, ValueError for what cannot be written to."""
+        self._checksum = checksum
+        self._write = _writer(device)
+
+    def prepare(self, exchange: Exchange) -> Exchange:
+        return exchange
+
+    def receive(self, call: Call, answer: Answer) -> Answer:
+        return take(call, answer, self._take, self._checksum)
+
+    def _take(self, piece: bytes) -> None:
+        if self._checksum is not None:
+            self._checksum.add(piece)
+        self._write(piece)
+
+
+def _writer(device: Any) -> Callable[[bytes], None]:
+    if isinstance(device, QtCore.QIODevice):
+        if not device.isWritable():
+            state = "open for reading only" if device.isOpen() else "closed"
+            raise ValueError(f"the QIODevice is {state}: open it first, device.open(QIODevice.OpenModeFlag.WriteOnly)")
+        return lambda piece: _write_to_qt(device, piece)
+    if not callable(getattr(device, "write", None)):
+        raise TypeError(
+            "path must be a path, a folder, an open QIODevice or a binary file opened for writing, "
+            f"not {type(device).__name__}"
+        )
+    if hasattr(device, "encoding"):
+        raise TypeError("the file is opened as text: open it in binary mode, open(path, 'wb')")
+    return lambda piece: _write_all(device, piece)
+
+
+def _write_to_qt(device: QtCore.QIODevice, piece: bytes) -> None:
+    while piece:
+        written = device.write(piece)
+        if written < 0:
+            raise OSError(device.errorString())
+        piece = piece[written:]
+
+
+def _write_all(device: Any, piece: Union[bytes, memoryview]) -> None:
+    view = memoryview(piece)
+    while view:
+        written = device.write(view)
+        if written is None or written >= len(view):
+            return
+        view = view[written:]
+
+
+def take(call: Call, answer: Answer, write: Callable[[bytes], None], checksum: Optional[Checksum]) -> Answer:
+    """Hand all of a body to ``write``; what that says of the disk becomes the answer's failure."""
+    failure: Optional[Failure] = None
+    try:
+        if answer.is_begun:
+            for piece in call.pieces():
+                write(piece)
+            assert call.last is not None
+            answer = whole(answer, call.last)
+        elif answer.failure is None and (answer.status is None or answer.status < 300):
+            write(answer.body)
+            answer = answer._replace(body=b"")
+    except OSError as error:
+        failure = cannot_write(error)
+        answer = whole(answer, call.last) if call.last is not None else answer
+    is_good = answer.failure is None and failure is None and (answer.status is None or answer.status < 300)
+    if checksum is not None and is_good:
+        failure = checksum.failure()
+    return answer if failure is None else answer._replace(failure=failure)
+
+
+def whole(begun: Answer, last: Answer) -> Answer:
+    """The answer at its end, with what the flows have made of it at its beginning."""
+    return last._replace(exchange=begun.exchange, history=begun.history, attempts=begun.attempts)
+
+
+def cannot_write(error: OSError) -> Failure:
+    where = f" {os.fsdecode(error.filename)}" if error.filename is not None else ""
+    text = f"The file{where} cannot be written: {error.strerror or error}"
+    return network_failure(QtNetworkError.UnknownContentError, text)

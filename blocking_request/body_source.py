@@ -1,20 +1,34 @@
-"""The body of a request, read from whatever the caller gave, in the caller's thread."""
+"""The body of a request, read from whatever the caller gave, in the caller's thread.
+
+What is small is read at once. What is larger is read as it is sent (Upload), and never held as a whole.
+"""
 
 from __future__ import annotations
 
 import io
 import time
-from typing import Any, Callable, Optional
+from collections.abc import Iterable
+from typing import Any, Callable, Optional, Union
+
+from requests.utils import super_len
 
 from .errors import Failure, QtNetworkError, Unsendable, unsendable
+from .exchange import Channel, Mailbox
 from .qt import QtCore, QtNetwork
 
 Data = Any
-"""bytes-like, QByteArray, an open QIODevice, a binary file, or None."""
+"""bytes-like, QByteArray, an open QIODevice, a binary file, an iterable of bytes, or None."""
 
 _BYTES_LIKE = (bytes, bytearray, memoryview, QtCore.QByteArray)
-_DEVICE_CHUNK = 1 << 20
 _DEVICE_WAIT_MS = 50
+
+READ_AT_ONCE = 1 << 20
+"""Up to this size a body is read before anything is sent; it can then be sent any number of times."""
+
+READ_BYTES = 1 << 18
+
+Read = Callable[[int], bytes]
+"""Some bytes, at most as many as are wanted; none at the end."""
 
 
 def check_body(data: Data) -> None:
@@ -23,15 +37,79 @@ def check_body(data: Data) -> None:
         raise TypeError("data must be bytes, not str: encode it first, data.encode('utf-8')")
     if isinstance(data, io.TextIOBase):
         raise TypeError("data is a file opened as text: open it in binary mode, open(path, 'rb')")
-    if not (data is None or isinstance(data, (*_BYTES_LIKE, QtCore.QIODevice)) or hasattr(data, "read")):
+    if isinstance(data, QtNetwork.QHttpMultiPart):
+        raise TypeError("a QHttpMultiPart belongs to its thread and cannot be read: give form= and files= instead")
+    if isinstance(data, dict):
+        raise TypeError("data must be bytes, not dict: give form=... or json=... instead")
+    if data is None or isinstance(data, (*_BYTES_LIKE, QtCore.QIODevice)) or hasattr(data, "read"):
+        return
+    if not isinstance(data, Iterable):
         raise TypeError(
-            "data must be bytes-like, a QByteArray, an open QIODevice, a binary file or None, "
+            "data must be bytes-like, a QByteArray, an open QIODevice, a binary file, an iterable of bytes or None, "
             f"not {type(data).__name__}"
         )
 
 
-def read_body(data: Data, ended_early: Callable[[], Optional[Failure]]) -> Optional[bytes]:
-    """The bytes of what the caller wants sent, read in the caller's thread.
+class Upload:
+    """A body that is read as it is sent. For the caller's thread."""
+
+    def __init__(self, read: Read, size: int, head: bytes, rewind: Optional[Callable[[], None]]) -> None:
+        """``size``: how many bytes there are, -1 where that is not known; ``head``: those that were read already;
+        ``rewind``: goes back to where they begin.
+        """
+        self.size = size
+        self._read = read
+        self._head = head
+        self._rewind = rewind
+        self._done = 0
+        self._channel: Optional[Channel] = None
+
+    @property
+    def can_be_sent_again(self) -> bool:
+        return self._rewind is not None
+
+    def begin(self, mailbox: Mailbox) -> Channel:
+        """From its beginning. Raises Unsendable where it cannot go back there."""
+        channel = self._channel
+        if channel is not None and not channel.is_untouched:
+            if self._rewind is None:
+                raise unsendable(QtNetworkError.ContentReSendError, CANNOT_BE_SENT_AGAIN)
+            try:
+                self._rewind()
+            except (OSError, ValueError) as error:
+                raise _unreadable(f"The file that is to be sent cannot be read again: {error}") from error
+            self._head, channel = b"", None
+        if channel is None:
+            self._done = 0
+            channel = self._channel = Channel(self.size, mailbox)
+            self.fill(channel)
+        return channel
+
+    def fill(self, channel: Channel) -> None:
+        """Put in as much as the channel takes. Raises Unsendable where the source cannot be read, or has too little."""
+        while channel.has_room:
+            piece = self._next()
+            if not piece:
+                if 0 <= self._done < self.size:
+                    raise _unreadable(f"The body has only {self._done} of the {self.size} bytes that it should have")
+                channel.end()
+                return
+            self._done += len(piece)
+            channel.put(piece)
+
+    def _next(self) -> bytes:
+        left = READ_BYTES if self.size < 0 else min(READ_BYTES, self.size - self._done)
+        if self._head:
+            piece, self._head = self._head[:left], self._head[left:]
+            return piece
+        return self._read(left) if left else b""
+
+
+CANNOT_BE_SENT_AGAIN = "The body would have to be sent again, and what it is read from cannot go back to its beginning"
+
+
+def read_body(data: Data, ended_early: Callable[[], Optional[Failure]]) -> Union[bytes, Upload, None]:
+    """What the caller wants sent.
 
     A sequential device may keep us waiting for its data; ``ended_early`` is asked meanwhile whether to go on. Raises
     TypeError for what is no body, Unsendable for a device or file that cannot be read.
@@ -41,17 +119,72 @@ def read_body(data: Data, ended_early: Callable[[], Optional[Failure]]) -> Optio
     if isinstance(data, _BYTES_LIKE):
         return bytes(data)
     if isinstance(data, QtCore.QIODevice):
-        return _read_device(data, ended_early)
+        return _read_at_once(*_of_device(data, ended_early))
+    if hasattr(data, "read"):
+        return _read_at_once(*_of_file(data))
+    return _read_at_once(_of_pieces(data), -1, None)
+
+
+def _read_at_once(read: Read, size: int, rewind: Optional[Callable[[], None]]) -> Union[bytes, Upload]:
+    pieces: list[bytes] = []
+    length = 0
+    while length <= READ_AT_ONCE:
+        piece = read(READ_BYTES)
+        if not piece:
+            return b"".join(pieces)
+        pieces.append(piece)
+        length += len(piece)
+    head = b"".join(pieces)
+    # A size of 0, or less than what is there, means that nobody knows it.
+    return Upload(read, size if size >= len(head) else -1, head, rewind)
+
+
+def _of_file(file: Any) -> tuple[Read, int, Optional[Callable[[], None]]]:
     try:
-        content = data.read()
-    except (OSError, ValueError) as error:
-        raise _unreadable(f"The file that is to be sent cannot be read: {error}") from error
-    if not isinstance(content, _BYTES_LIKE):
-        raise TypeError(f"data.read() must give bytes, not {type(content).__name__}: open the file in binary mode")
-    return bytes(content)
+        size = super_len(file)  # type: ignore[no-untyped-call]
+    except Exception:  # whatever a foreign file may raise
+        size = -1
+    rewind: Optional[Callable[[], None]] = None
+    try:
+        start = file.tell()
+        if file.seekable():
+            rewind = lambda: file.seek(start)  # noqa: E731
+    except (AttributeError, OSError, ValueError):
+        pass
+
+    def read(count: int) -> bytes:
+        try:
+            piece = file.read(count)
+        except (OSError, ValueError) as error:
+            raise _unreadable(f"The file that is to be sent cannot be read: {error}") from error
+        if not isinstance(piece, _BYTES_LIKE):
+            raise TypeError(f"data.read() must give bytes, not {type(piece).__name__}: open the file in binary mode")
+        return bytes(piece)
+
+    return read, size, rewind
 
 
-def _read_device(device: QtCore.QIODevice, ended_early: Callable[[], Optional[Failure]]) -> bytes:
+def _of_pieces(pieces: Iterable[Any]) -> Read:
+    iterator = iter(pieces)
+    held = [b""]
+
+    def read(count: int) -> bytes:
+        while not held[0]:
+            piece = next(iterator, None)
+            if piece is None:
+                return b""
+            if not isinstance(piece, _BYTES_LIKE):
+                raise TypeError(f"data must give bytes, not {type(piece).__name__}")
+            held[0] = bytes(piece)
+        piece, held[0] = held[0][:count], held[0][count:]
+        return piece
+
+    return read
+
+
+def _of_device(
+    device: QtCore.QIODevice, ended_early: Callable[[], Optional[Failure]]
+) -> tuple[Read, int, Optional[Callable[[], None]]]:
     if not device.isReadable():
         state = "open for writing only" if device.isOpen() else "closed"
         raise _unreadable(
@@ -59,16 +192,30 @@ def _read_device(device: QtCore.QIODevice, ended_early: Callable[[], Optional[Fa
         )
     if isinstance(device, QtNetwork.QNetworkReply) and not device.isFinished():
         raise _unreadable("The QNetworkReply that is to be sent has not finished, and cannot while this thread blocks")
-    pieces: list[bytes] = []
-    while True:
-        piece = device.read(_DEVICE_CHUNK)
-        if piece:
-            pieces.append(bytes(piece))
-            continue
-        if piece is None and not device.isSequential():
+    if device.isSequential():
+        return lambda count: _read_sequential(device, count, ended_early), -1, None
+    start = device.pos()
+
+    def read(count: int) -> bytes:
+        piece = device.read(count)
+        if piece is None:
             raise _unreadable(f"The QIODevice that is to be sent cannot be read: {device.errorString()}")
-        if piece is None or not device.isSequential():
-            return b"".join(pieces)
+        return bytes(piece)
+
+    def rewind() -> None:
+        if not device.seek(start):
+            raise OSError(device.errorString())
+
+    return read, device.size() - start, rewind
+
+
+def _read_sequential(device: QtCore.QIODevice, count: int, ended_early: Callable[[], Optional[Failure]]) -> bytes:
+    while True:
+        piece = device.read(count)
+        if piece:
+            return bytes(piece)
+        if piece is None:
+            return b""
         failure = ended_early()
         if failure is not None:
             raise Unsendable(failure)
@@ -76,7 +223,7 @@ def _read_device(device: QtCore.QIODevice, ended_early: Callable[[], Optional[Fa
         ready = device.waitForReadyRead(_DEVICE_WAIT_MS) or device.bytesAvailable() > 0
         # A no that comes at once means that there will be no more; after the whole wait it means not yet.
         if not ready and time.monotonic() - started < _DEVICE_WAIT_MS / 2000:
-            return b"".join(pieces)
+            return b""
 
 
 def _unreadable(text: str) -> Unsendable:

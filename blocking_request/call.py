@@ -13,9 +13,10 @@ from queue import Empty
 from typing import Callable, Optional, Protocol, Union
 
 from . import messages, trace
+from .body_source import Upload
 from .engines import Flight, choose
 from .errors import Failure
-from .exchange import Answer, Begun, Cancel, Exchange, Mailbox, Pieces
+from .exchange import Answer, Begun, Body, BodyWanted, Cancel, Channel, Exchange, Mailbox, Pieces
 from .feedback import Feedback, FeedbackLike
 from .flows import Flow, Wait
 from .progress import ProgressTeller
@@ -73,6 +74,7 @@ class Call:
         self._open: Optional[tuple[Flight, Exchange, Optional[ProgressTeller]]] = None
         """The exchange of an answer that has begun."""
         self._started = 0.0
+        self._upload: Body = None
         self.last: Optional[Answer] = None
         """The whole answer, when the last of its pieces was taken."""
         self._attend = attend
@@ -170,6 +172,7 @@ class Call:
                 self._attend()
 
     def _exchange(self, exchange: Exchange) -> Answer:
+        """Raises Unsendable where its body cannot be read."""
         watchers = self._audience._watchers
         self._started = trace.exchange_started(exchange, watchers)
         engine = self.ended_early() or choose(exchange, self._engine)
@@ -179,6 +182,9 @@ class Call:
             # Made before the wire begins: from then on this thread should do nothing but wait, and leave the GIL.
             progress = self._audience._progress_teller(self._feedback)
             self._mailbox.wants_progress = progress is not None
+            self._upload = exchange.body
+            if isinstance(exchange.body, Upload):
+                exchange = exchange._replace(body=exchange.body.begin(self._mailbox))
             self._mailbox.touch()
             flight = engine.start(exchange, self._mailbox)
             try:
@@ -220,6 +226,9 @@ class Call:
                 return notice
             if isinstance(notice, Cancel):
                 return self._end(flight, exchange, messages.canceled())
+            if isinstance(notice, BodyWanted):
+                self._send_more(exchange)
+                continue
             if isinstance(notice, (Begun, Pieces)):
                 # The caller's own clock may have run out while it had other pieces in hand.
                 failure = self.ended_early()
@@ -232,6 +241,12 @@ class Call:
             failure = self.ended_early()
             if failure is not None:
                 return self._end(flight, exchange, failure)
+
+    def _send_more(self, exchange: Exchange) -> None:
+        """Raises Unsendable where the body cannot be read; that ends the exchange."""
+        if isinstance(self._upload, Upload) and isinstance(exchange.body, Channel):
+            self._upload.fill(exchange.body)
+        self._mailbox.touch()
 
     def _overdue(self, flight: Flight) -> Optional[Failure]:
         failure = self.ended_early()

@@ -17,6 +17,7 @@ from .proxy_rules import ProxyRules
 from .qt import QtCore, QtNetwork, has_tls
 from .request_attributes import RequestLike, is_automatic, redirect_rules
 from .settings import MEMORY_LIMIT, RedirectHandler, Settings
+from .urls import CACHED_URL_LENGTH
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 
@@ -132,7 +133,7 @@ def with_settings(exchange: Exchange, settings: Settings, streams: bool = False)
         secret_names=settings.secret_parameters,
         qgis=settings.qgis and exchange.url.startswith("http"),
     )
-    if exchange.body is None and exchange.native is None and not streams:
+    if exchange.body is None and exchange.native is None and not streams and len(exchange.url) <= CACHED_URL_LENGTH:
         _latest[0] = settings, exchange, made
     return made
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any, Callable, NamedTuple, Optional, Union
+from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from .errors import Failure
 from .headers import NO_FIELDS, Fields, Pairs
@@ -34,6 +35,19 @@ class Login(NamedTuple):
         return "<Login>"
 
 
+class Source(Protocol):
+    """A body that is read as it is sent."""
+
+    size: int
+    """-1 where nobody knows it."""
+
+    @property
+    def can_be_sent_again(self) -> bool: ...
+
+
+Body = Union[bytes, Source, "Channel", None]
+
+
 class Exchange(NamedTuple):
     """One request as a wire sends it and one answer: no redirects, no cookies, no retries (those are flows)."""
 
@@ -41,8 +55,9 @@ class Exchange(NamedTuple):
     url: str
     """Absolute, ASCII, without userinfo; a fragment is kept here and not sent."""
     headers: Pairs = ()
-    body: Optional[bytes] = None
-    """None: no body and no Content-Length; empty bytes: ``Content-Length: 0``."""
+    body: Body = None
+    """None: no body and no Content-Length; empty bytes: ``Content-Length: 0``. A Source above the wires, which is a
+    Channel for them."""
     native: Any = None
     """The caller's QNetworkRequest, for what only Qt's wire knows: attributes, priority, TLS configuration."""
     decode: bool = True
@@ -72,6 +87,16 @@ class Exchange(NamedTuple):
     def shown_url(self) -> str:
         """The URL as a message or a log may show it."""
         return shown(self.url, (*SECRET_PARAMETERS, *self.secret_names)) if self.secret_names else shown(self.url)
+
+    @property
+    def can_be_sent_again(self) -> bool:
+        body = self.body
+        return body is None or isinstance(body, (bytes, Channel)) or body.can_be_sent_again
+
+    @property
+    def has_unknown_length(self) -> bool:
+        body = self.body
+        return body is not None and not isinstance(body, bytes) and body.size < 0
 
     def has_field(self, name: bytes) -> bool:
         """Whether it carries a header field; ``name`` in lower case."""
@@ -133,11 +158,19 @@ class Pieces:
 
 
 @dataclass(frozen=True)
+class BodyWanted:
+    """The wire has sent most of what it has of the request's body."""
+
+
+@dataclass(frozen=True)
 class Cancel:
     """Somebody wants the call to end."""
 
 
-Notice = Union[Answer, Begun, Pieces, Progress, Cancel]
+Notice = Union[Answer, Begun, Pieces, BodyWanted, Progress, Cancel]
+
+SENT_AHEAD = 1 << 20
+"""How many bytes of a request's body are read before the wire wants them."""
 
 STREAMED_AHEAD = 1 << 22
 """How many bytes of a streamed body may wait for the caller before the wire stops reading."""
@@ -153,6 +186,78 @@ _PIECES = _Marker()
 def streams_body(exchange: Exchange, status: Optional[int]) -> bool:
     """Whether the body of this answer is handed over in pieces: what is to be redirected, answered or told is not."""
     return exchange.streams and status is not None and 200 <= status < 300
+
+
+class Channel:
+    """The body of a request on its way from the caller, who puts it in, to the wire, which takes it out."""
+
+    def __init__(self, size: int, mailbox: Mailbox) -> None:
+        """``size``: -1 where nobody knows it."""
+        self.size = size
+        self._mailbox = mailbox
+        self._guard = threading.Lock()
+        self._pieces: deque[memoryview] = deque()
+        self._waiting = 0
+        self._ended = False
+        self._has_asked = True
+        """Whether the caller has been asked for more, and has not given it yet. It begins by giving."""
+        self._wake: Optional[Callable[[], None]] = None
+        self.is_untouched = True
+
+    @property
+    def has_room(self) -> bool:
+        return self._waiting < SENT_AHEAD
+
+    @property
+    def is_at_end(self) -> bool:
+        return self._ended and not self._pieces
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes can be taken."""
+        return self._waiting
+
+    def put(self, piece: bytes) -> None:
+        self._give(memoryview(piece))
+
+    def end(self) -> None:
+        """There is no more."""
+        self._give(None)
+
+    def _give(self, piece: Optional[memoryview]) -> None:
+        with self._guard:
+            if piece is None:
+                self._ended = True
+            else:
+                self._pieces.append(piece)
+                self._waiting += len(piece)
+            if not self.has_room or self._ended:
+                self._has_asked = False
+            wake, self._wake = self._wake, None
+        if wake is not None:
+            wake()
+
+    def take(self, limit: int, wake: Callable[[], None]) -> Optional[bytes]:
+        """Some bytes; None at the end; none at all where they have not come yet: ``wake`` is called when they have, in
+        the caller's thread.
+        """
+        with self._guard:
+            self.is_untouched = False
+            taken = None if self._ended else b""
+            if self._pieces:
+                piece = self._pieces.popleft()
+                if len(piece) > limit:
+                    self._pieces.appendleft(piece[limit:])
+                    piece = piece[:limit]
+                self._waiting -= len(piece)
+                taken = bytes(piece)
+            elif not self._ended:
+                self._wake = wake
+            asks = self._waiting < SENT_AHEAD // 2 and not self._ended and not self._has_asked
+            self._has_asked = self._has_asked or asks
+        if asks:
+            self._mailbox.post(BodyWanted())
+        return taken
 
 
 class Mailbox:

@@ -39,8 +39,9 @@ class RequestParameters:
         return self._thread_id
 
     def content(self) -> QtCore.QByteArray:
-        """The body; empty where there is none."""
-        return QtCore.QByteArray(self._exchange.body or b"")
+        """The body; empty where there is none, and where it is read as it is sent."""
+        body = self._exchange.body
+        return QtCore.QByteArray(body if isinstance(body, bytes) else b"")
 
     def __repr__(self) -> str:
         return f"<RequestParameters {self._request_id}: {self._exchange!r}>"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from .auth import AuthConfig
 from .engines.body import ACCEPT_ENCODING
 from .errors import QtNetworkError, unsendable
-from .exchange import Exchange
+from .exchange import Body, Exchange
 from .headers import Pairs
 from .qt import QtCore, QtNetwork, enum_value
 from .request_attributes import RequestLike
@@ -46,18 +46,14 @@ class Defaults(NamedTuple):
     headers: Pairs = ()
 
 
-def prepare(
-    request: RequestLike, method: str, body: Optional[bytes], force_refresh: bool, defaults: Defaults
-) -> Exchange:
+def prepare(request: RequestLike, method: str, body: Body, force_refresh: bool, defaults: Defaults) -> Exchange:
     """Raises Unsendable for a request that no wire may see."""
     if body is None and _is_kept(request):
         return _plain_exchange(request, method, force_refresh, defaults)
     return _prepare(request, method, body, force_refresh, defaults)
 
 
-def _prepare(
-    request: RequestLike, method: str, body: Optional[bytes], force_refresh: bool, defaults: Defaults
-) -> Exchange:
+def _prepare(request: RequestLike, method: str, body: Body, force_refresh: bool, defaults: Defaults) -> Exchange:
     native = _copy(request) if isinstance(request, QtNetwork.QNetworkRequest) else None
     method = _spelled(method or _custom_verb(native))
     if not body and method in ("GET", "HEAD"):
@@ -211,9 +207,7 @@ def _load_control(native: Optional[QtNetwork.QNetworkRequest]) -> Optional[int]:
     return None if control is None else enum_value(control)
 
 
-def _defaults(
-    names: AbstractSet[bytes], method: str, body: Optional[bytes], refresh: bool, defaults: Defaults
-) -> Pairs:
+def _defaults(names: AbstractSet[bytes], method: str, body: Body, refresh: bool, defaults: Defaults) -> Pairs:
     fields: list[tuple[bytes, bytes]] = []
     wanted = [(name, value) for name, value in defaults.headers if name.lower() not in names]
     if wanted:
@@ -224,7 +218,9 @@ def _defaults(
         fields.append((b"Accept-Encoding", ACCEPT_ENCODING))
     fields.extend(wanted)
     if body is not None:
-        fields.append((b"Content-Length", b"%d" % len(body)))
+        size = len(body) if isinstance(body, bytes) else body.size
+        if size >= 0:
+            fields.append((b"Content-Length", b"%d" % size))
         if method == "POST" and b"content-type" not in names:
             # Qt's own default.
             fields.append((b"Content-Type", b"application/x-www-form-urlencoded"))

@@ -359,9 +359,9 @@ def _raw_name(name: Union[bytes, str, QtCore.QByteArray]) -> bytes:
 
 
 def _without_native(answer: Answer) -> Answer:
-    """The answer without the caller's QNetworkRequest, which cannot be pickled."""
+    """The answer without the caller's QNetworkRequest, which cannot be pickled, and without what was sent."""
     return answer._replace(
-        exchange=answer.exchange._replace(native=None),
+        exchange=answer.exchange._replace(native=None, body=None),
         history=tuple(_without_native(earlier) for earlier in answer.history),
     )
 

@@ -16,6 +16,7 @@ from .download import FileReceiver
 from .errors import QtNetworkError, Unsendable, network_failure
 from .exchange import Answer, Exchange
 from .feedback import FeedbackLike
+from .forms import Fields, Files, encoded
 from .manager import NetworkAccessManager
 from .messages import canceled
 from .parameters import native_copy, parameters_of
@@ -25,7 +26,7 @@ from .progress import ProgressTeller, progress_teller
 from .qt import QtCore, Signal, is_deleted
 from .receivers import Checksum, DeviceReceiver, Receiver
 from .reply import ReplyContent, next_request_id
-from .request_attributes import RequestLike, check_options, check_request, transfer_timeout
+from .request_attributes import RequestLike, check_options, check_request, transfer_timeout, with_content_type
 from .request_options import RequestOptions
 from .settings import Settings
 from .stream import Stream
@@ -98,24 +99,55 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     def post(
         self,
         request: RequestLike,
-        data: Data,
+        data: Data = None,
         forceRefresh: bool = False,
         feedback: Optional[FeedbackLike] = None,
+        *,
+        form: Optional[Fields] = None,
+        files: Optional[Files] = None,
+        json: Any = None,
     ) -> errors.ErrorCode:
-        """POST ``data`` (RFC 9110 section 9.3.3). It reaches the server at most once.
+        """POST a body (RFC 9110 section 9.3.3). It reaches the server at most once.
 
         ``data``: bytes-like, QByteArray, an open QIODevice or a binary file (read from where it stands, here, in the
-        calling thread), or None for an empty body. Without a ``Content-Type`` of yours it is
-        ``application/x-www-form-urlencoded``, as Qt has it. Otherwise as ``get``.
+        calling thread, as it is sent), an iterable of bytes (sent in chunks: not by Qt), or None for an empty body.
+        Without a ``Content-Type`` of yours it is ``application/x-www-form-urlencoded``, as Qt has it.
+
+        Or one of these, which bring their ``Content-Type`` along: ``form``, fields as a mapping or pairs, sent as an
+        HTML form; with ``files`` as ``multipart/form-data`` (RFC 7578), each a path, bytes, a binary file, or
+        ``(file name, one of these[, content type])``, read as it is sent; ``json``, a value (RFC 8259).
+
+        Otherwise as ``get``; raises OSError where a file of ``files`` is not there.
         """
+        request, data = self._encoded(request, data, form, files, json)
         return self._block(request, "POST", _or_empty(data), forceRefresh, feedback)
 
-    def put(self, request: RequestLike, data: Data, feedback: Optional[FeedbackLike] = None) -> errors.ErrorCode:
-        """PUT ``data`` (RFC 9110 section 9.3.4); ``data`` as in ``post``, without a default ``Content-Type``."""
+    def put(
+        self,
+        request: RequestLike,
+        data: Data = None,
+        feedback: Optional[FeedbackLike] = None,
+        *,
+        form: Optional[Fields] = None,
+        files: Optional[Files] = None,
+        json: Any = None,
+    ) -> errors.ErrorCode:
+        """PUT a body (RFC 9110 section 9.3.4), as in ``post``, without a default ``Content-Type``."""
+        request, data = self._encoded(request, data, form, files, json)
         return self._block(request, "PUT", _or_empty(data), False, feedback)
 
-    def patch(self, request: RequestLike, data: Data, feedback: Optional[FeedbackLike] = None) -> errors.ErrorCode:
-        """PATCH with ``data`` (RFC 5789); ``data`` as in ``post``, without a default ``Content-Type``."""
+    def patch(
+        self,
+        request: RequestLike,
+        data: Data = None,
+        feedback: Optional[FeedbackLike] = None,
+        *,
+        form: Optional[Fields] = None,
+        files: Optional[Files] = None,
+        json: Any = None,
+    ) -> errors.ErrorCode:
+        """PATCH with a body (RFC 5789), as in ``post``, without a default ``Content-Type``."""
+        request, data = self._encoded(request, data, form, files, json)
         return self._block(request, "PATCH", _or_empty(data), False, feedback)
 
     def deleteResource(self, request: RequestLike, feedback: Optional[FeedbackLike] = None) -> errors.ErrorCode:
@@ -212,6 +244,17 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         return self._reply.errorString()
 
     # -- how it is done
+
+    @staticmethod
+    def _encoded(
+        request: RequestLike, data: Data, form: Optional[Fields], files: Optional[Files], json: Any
+    ) -> tuple[RequestLike, Data]:
+        """The request and body that ``form``, ``files`` and ``json`` come to. Raises TypeError, ValueError, OSError."""
+        made = encoded(data, form, files, json)
+        if made is None:
+            return request, data
+        check_request(request)
+        return with_content_type(request, made.content_type, replaces=files is not None), made.body
 
     def _block(
         self,

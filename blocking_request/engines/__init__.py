@@ -41,6 +41,9 @@ class Engine(Protocol):
 
 AUTO = "auto"
 ENGINES = ("qt", "urllib3")
+LARGE_BODY_BYTES = 1 << 13
+"""Qt 6 writes as much in one piece with the header."""
+
 ENVIRONMENT_VARIABLE = "BLOCKING_REQUEST_ENGINE"
 
 _engines: dict[str, Engine] = {}
@@ -76,8 +79,13 @@ def choose(exchange: Exchange, wanted: str) -> Union[Engine, Failure]:
 
 
 def _is_slow_on_qt(exchange: Exchange) -> bool:
-    """Qt 5 writes header and body apart, and each waits 40 ms for the server's kernel on a kept connection."""
-    return bool(exchange.body) and QT_VERSION < (6,)
+    """Qt 5 writes header and body apart, and each waits 40 ms for the server's kernel on a kept connection; Qt 6 does so
+    where the body is large.
+    """
+    body = exchange.body
+    if not body:
+        return False
+    return QT_VERSION < (6,) or not isinstance(body, bytes) or len(body) > LARGE_BODY_BYTES
 
 
 def checked_engine(name: str) -> str:

@@ -60,6 +60,12 @@ class QtEngine:
             return messages.no_application()
         if self._exiting:
             return messages.application_ended()
+        if exchange.has_unknown_length:
+            text = (
+                "Qt cannot send a body whose length is not known: give a file or a device that can be measured, "
+                "or use the urllib3 engine: setEngine('auto')"
+            )
+            return network_failure(QtNetworkError.ProtocolInvalidOperationError, text)
         if exchange.qgis and not is_in_qgis():
             text = "QGIS's own network manager is wanted, and this program is not QGIS or has not imported qgis.core"
             return network_failure(QtNetworkError.UnknownNetworkError, text)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..exchange import Mailbox, Progress
+from ..exchange import Channel, Mailbox
 from ..qt import QtCore, QtNetwork
 from .qt_answer import STATUS
+from .upload_progress import UploadProgress
+
+if TYPE_CHECKING:
+    from .qt_worker import QtFlight
 
 _READ_ONLY: Any = QtCore.QIODevice.OpenModeFlag.ReadOnly
 _UNBUFFERED: Any = QtCore.QIODevice.OpenModeFlag.Unbuffered
@@ -26,6 +30,7 @@ class UploadDevice(QtCore.QIODevice):
         self._body = memoryview(body)
         self._position = 0
         self._mailbox = mailbox
+        self._progress = UploadProgress(mailbox, len(body))
         self.open(_READ_ONLY | _UNBUFFERED)
 
     def isSequential(self) -> bool:
@@ -41,6 +46,7 @@ class UploadDevice(QtCore.QIODevice):
         if self._rewinds > 0:
             self._rewinds -= 1
             self._position = 0
+            self._progress = UploadProgress(self._mailbox, len(self._body))
             return True
         reply = self.parent()
         return isinstance(reply, QtNetwork.QNetworkReply) and reply.attribute(STATUS) in (307, 308)
@@ -53,10 +59,30 @@ class UploadDevice(QtCore.QIODevice):
             return None
         piece = bytes(self._body[self._position : self._position + maxlen])
         self._position += len(piece)
-        self._mailbox.touch()
-        if self._mailbox.wants_progress:
-            self._mailbox.report(Progress(True, self._position, len(self._body)))
+        self._progress.add(len(piece))
         return piece
 
     def writeData(self, data: bytes) -> int:  # type: ignore[override]
         return -1
+
+
+class ChannelDevice(UploadDevice):
+    """The same over a body that comes piece by piece."""
+
+    def __init__(self, channel: Channel, flight: QtFlight) -> None:
+        super().__init__(b"", flight.mailbox)
+        self._progress = UploadProgress(flight.mailbox, channel.size)
+        self._channel = channel
+        self._flight = flight
+
+    def bytesAvailable(self) -> int:
+        return self._channel.waiting
+
+    def atEnd(self) -> bool:
+        return self._channel.is_at_end
+
+    def readData(self, maxlen: int) -> bytes | None:  # type: ignore[override]
+        piece = self._channel.take(maxlen, self._flight.wake)
+        if piece:
+            self._progress.add(len(piece))
+        return piece

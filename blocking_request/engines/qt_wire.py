@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Optional
 
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
-from ..exchange import IDEMPOTENT_METHODS, Answer, Begun, Progress, streams_body
+from ..exchange import IDEMPOTENT_METHODS, Answer, Begun, Channel, Progress, streams_body
 from ..proxy import Proxy
 from ..qt import (
     QT_VERSION,
@@ -42,7 +42,7 @@ from .qt_answer import (
     read_answer,
     shows_certificate,
 )
-from .qt_body import UploadDevice
+from .qt_body import ChannelDevice, UploadDevice
 from .qt_diagnosis import Diagnosis
 from .qt_login import REWINDS, ROUNDS, answer_login, endless_login
 from .qt_manager import Manager
@@ -117,6 +117,8 @@ class Wire(QtCore.QObject):
         if flight.ended:
             return
         if not flight.aborted and flight.reply is not None:
+            if flight.device is not None:
+                flight.device.readyRead.emit()
             self._consume(flight, flight.reply)
         elif not flight.aborted:
             self._start(flight)
@@ -177,7 +179,12 @@ class Wire(QtCore.QObject):
             return self._manager.head(request)
         if body is None and method in IDEMPOTENT_METHODS:
             return self._manager.sendCustomRequest(request, method.encode("ascii"))
-        device = UploadDevice(body or b"", flight.mailbox)
+        device: UploadDevice
+        if isinstance(body, Channel):
+            device = flight.device = ChannelDevice(body, flight)
+        else:
+            assert body is None or isinstance(body, bytes)
+            device = UploadDevice(body or b"", flight.mailbox)
         reply = self._manager.sendCustomRequest(request, method.encode("ascii"), device)
         device.setParent(reply)
         return reply
@@ -185,6 +192,7 @@ class Wire(QtCore.QObject):
     def _hand_over_login(self, flight: QtFlight) -> Optional[QtNetwork.QNetworkReply]:
         exchange = flight.exchange
         has_body = exchange.body is not None or QT_VERSION < (6,)
+        assert exchange.body is None or isinstance(exchange.body, bytes)
         device = UploadDevice(exchange.body or b"", flight.mailbox, REWINDS) if has_body else None
         if device is not None and exchange.body is None:
             flight.request.setRawHeader(b"Content-Length", b"0")  # type: ignore[arg-type]

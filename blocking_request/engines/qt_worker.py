@@ -20,6 +20,7 @@ from ..urls import origin
 from .body import BodyReader
 from .proxy import proxy_of_exchange
 from .qt_answer import QtPairs
+from .qt_body import ChannelDevice
 from .qt_manager import WorkerKey
 from .qt_request import native_request
 from .qt_wire import Wire
@@ -44,6 +45,8 @@ class QtFlight:
     progress_due = 0.0
     logins = 0
     sent = 0
+    device: Optional[ChannelDevice] = None
+    """Which the body is pulled from, where it comes piece by piece."""
     has_room = True
     """Whether the caller takes more of a streamed body."""
 
@@ -60,6 +63,10 @@ class QtFlight:
 
     def abort(self) -> None:
         self.aborted = True
+        self.worker.submit(self)
+
+    def wake(self) -> None:
+        """More of the request's body is there."""
         self.worker.submit(self)
 
     def deliver(self, piece: bytes) -> None:

@@ -11,17 +11,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from urllib3.util import Retry, Timeout
 
 from .. import messages
 from ..errors import Failure
-from ..exchange import IDEMPOTENT_METHODS, Answer, Begun, Exchange, Mailbox, Progress, streams_body
+from ..exchange import IDEMPOTENT_METHODS, Answer, Begun, Body, Channel, Exchange, Mailbox, Progress, streams_body
 from ..qt import QtCore
 from ..tls import known_session
 from ..trace import logger
 from .body import BodyReader, DamagedBody, Limits, is_chunked
+from .upload_progress import UploadProgress
 from .urllib3_connection import HELD_BACK_BYTES
 from .urllib3_failure import broke_unanswered, internal_error, out_of_descriptors, wire_failure
 from .urllib3_framing import blocks
@@ -34,6 +35,7 @@ CONNECT_SECONDS = 30.0
 """How long connecting to one address may take, as Qt has it. It goes on by itself where the caller has left."""
 
 PIECE_BYTES = 1 << 14
+CHANNEL_BYTES = 1 << 16
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two progress notices, as Qt has it."""
@@ -121,25 +123,49 @@ class _Passage:
             decode_content=False,
         )
 
-    def _pieces(self, body: bytes) -> Iterator[memoryview]:
+    def _pieces(self, body: Body) -> Iterator[Union[bytes, memoryview]]:
         """Raises BrokenPipeError where the server answers or closes before it has all of it; urllib3 reads on then."""
+        if isinstance(body, Channel):
+            yield from self._channel_pieces(body)
+            return
+        assert isinstance(body, bytes)
         view = memoryview(body)
+        progress = UploadProgress(self._mailbox, len(view))
         if len(view) <= HELD_BACK_BYTES:
-            self._grip.when_sent = partial(self._sent, len(view), len(view))
+            self._grip.when_sent = partial(progress.add, len(view))
             yield view
             return
         for start in range(0, len(view), PIECE_BYTES):
             piece = view[start : start + PIECE_BYTES]
-            if not self._grip.wait_to_send():
-                self._is_cut_short = True
-                raise BrokenPipeError
+            self._wait_to_send()
             yield piece
-            self._sent(start + len(piece), len(view))
+            progress.add(len(piece))
 
-    def _sent(self, done: int, total: int) -> None:
-        self._mailbox.touch()
-        if self._mailbox.wants_progress:
-            self._mailbox.report(Progress(True, done, total))
+    def _channel_pieces(self, channel: Channel) -> Iterator[bytes]:
+        """The same for a body that comes piece by piece."""
+        grip = self._grip
+        room = grip.room = grip.room or threading.Event()
+        progress = UploadProgress(self._mailbox, channel.size)
+        while True:
+            room.clear()
+            piece = channel.take(CHANNEL_BYTES, room.set)
+            if piece is None:
+                progress.end()
+                return
+            if piece:
+                self._wait_to_send()
+                yield piece
+                progress.add(len(piece))
+            elif grip.aborted:
+                raise BrokenPipeError
+            else:
+                room.wait()
+
+    def _wait_to_send(self) -> None:
+        """Raises BrokenPipeError where the server has something to say before it has all of the body."""
+        if not self._grip.wait_to_send():
+            self._is_cut_short = True
+            raise BrokenPipeError
 
     def _open_reader(self, response: Response) -> BodyReader:
         """Raises DamagedBody where the length is none."""

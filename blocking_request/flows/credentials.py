@@ -57,7 +57,7 @@ def with_credentials(exchange: Exchange, rules: CredentialRules, send: Send = di
     config = _named(exchange, rules, is_own)
     known = rules.known.get(here) if config is None and not is_own else None
     answer = yield from send(_upfront(exchange, config or known))
-    if answer.status != 401 or answer.failure is not None:
+    if answer.status != 401 or answer.failure is not None or not exchange.can_be_sent_again:
         return answer
     for candidate in (config, known):
         if candidate is not None:
@@ -165,7 +165,9 @@ def _best(answer: Answer, rules: CredentialRules, config: Optional[AuthConfig]) 
         if digest is not None:
             return digest
         for scheme in ("negotiate", "ntlm"):
-            if scheme in found and rules.wire_logs_in():
+            # The wire sends the body several times by itself.
+            is_held = answer.exchange.body is None or isinstance(answer.exchange.body, bytes)
+            if scheme in found and is_held and rules.wire_logs_in():
                 return found[scheme]
         if "basic" in found and (config is None or config.method is AuthMethod.Basic):
             return found["basic"]

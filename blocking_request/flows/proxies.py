@@ -47,7 +47,7 @@ def through_proxy(exchange: Exchange, choice: ProxyChoice, send: Send = directly
     if proxy is not None:
         exchange = exchange._replace(proxy=proxy)
     answer = yield from send(exchange)
-    if not _is_asked(answer):
+    if not _is_asked(answer) or not exchange.can_be_sent_again:
         return answer
     proxy = proxy if proxy is not None else choice.find_by_qt(exchange.url)
     if known is not None and proxy is not None:

@@ -119,7 +119,13 @@ def _next_exchange(given: Exchange, answer: Answer, rules: RedirectRules) -> Uni
         text = f"The redirect's Location is no URL ({error})"
         return network_failure(QtNetworkError.ProtocolUnknownError, text)
     refusal = _refusal(exchange, target, crosses, rules)
-    return refusal or _redirected(exchange, answer.status, target, crosses)
+    if refusal is not None:
+        return refusal
+    following = _redirected(exchange, answer.status, target, crosses)
+    if not following.can_be_sent_again:
+        text = "The redirect wants the body again, and what it is read from cannot go back to its beginning"
+        return network_failure(QtNetworkError.ContentReSendError, text)
+    return following
 
 
 def _refusal(exchange: Exchange, target: str, crosses: bool, rules: RedirectRules) -> Union[Failure, None]:

@@ -44,7 +44,7 @@ def with_retries(exchange: Exchange, rule: Retry, send: Send = directly) -> Flow
     while True:
         answer = yield from send(exchange)
         attempts += 1
-        following = _next_rule(answer, rule)
+        following = _next_rule(answer, rule) if exchange.can_be_sent_again else None
         if following is None:
             return answer if attempts == 1 else answer._replace(attempts=attempts)
         rule = following

@@ -85,9 +85,9 @@ def parts(request: BlockingNetworkRequest, url: str) -> dict[str, float]:
     """Microseconds each part takes when nothing else runs."""
     settings = request._manager._settings
     own = OwnSettings("auto", auth_config=request._auth_config, retry=settings.retry)
-    _, rules = call_rules(url, settings, own)
+    rules = call_rules(url, settings, own, lambda: None)
     defaults = Defaults(settings.user_agent, settings.default_headers)
-    exchange = with_settings(prepare(url, "GET", None, False, defaults), settings)
+    exchange = with_settings(prepare(url, "GET", None, False, defaults), settings, rules.auth)
     answer = Answer(exchange, 200, engine="qt")
 
     def flow() -> None:
@@ -99,8 +99,8 @@ def parts(request: BlockingNetworkRequest, url: str) -> dict[str, float]:
     return {
         name: min(repeat(part, number=TIMES, repeat=3)) / TIMES * 1e6
         for name, part in {
-            "rules": lambda: call_rules(url, settings, own),
-            "exchange": lambda: with_settings(prepare(url, "GET", None, False, defaults), settings),
+            "rules": lambda: call_rules(url, settings, own, lambda: None),
+            "exchange": lambda: with_settings(prepare(url, "GET", None, False, defaults), settings, rules.auth),
             "flow": flow,
             "cookies of it": lambda: settings.cookies.header(url),
             "reply": lambda: ReplyContent._from_answer(answer, 0.0, next_request_id()),

@@ -79,6 +79,8 @@ class Upload:
             except (OSError, ValueError) as error:
                 raise _unreadable(f"The file that is to be sent cannot be read again: {error}") from error
             self._head, channel = b"", None
+        if channel is not None:
+            channel.ask(mailbox)
         if channel is None:
             self._done = 0
             channel = self._channel = Channel(self.size, mailbox)

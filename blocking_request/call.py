@@ -75,6 +75,9 @@ class Call:
         """The exchange of an answer that has begun."""
         self._started = 0.0
         self._upload: Body = None
+        self._wire = ""
+        """The name of the one that serves."""
+        self._answer_is_due = False
         self.last: Optional[Answer] = None
         """The whole answer, when the last of its pieces was taken."""
         self._attend = attend
@@ -173,6 +176,9 @@ class Call:
 
     def _exchange(self, exchange: Exchange) -> Answer:
         """Raises Unsendable where its body cannot be read."""
+        if self._answer_is_due:
+            # It may still come, and must not be taken for the next one's.
+            self._mailbox, self._answer_is_due = Mailbox(), False
         watchers = self._audience._watchers
         self._started = trace.exchange_started(exchange, watchers)
         engine = self.ended_early() or choose(exchange, self._engine)
@@ -186,6 +192,8 @@ class Call:
             if isinstance(exchange.body, Upload):
                 exchange = exchange._replace(body=exchange.body.begin(self._mailbox))
             self._mailbox.touch()
+            self._wire = engine.name
+            self._answer_is_due = True
             flight = engine.start(exchange, self._mailbox)
             try:
                 notice = self._wait(flight, exchange, progress)
@@ -221,6 +229,7 @@ class Call:
                     return self._end(flight, exchange, failure)
                 continue
             if isinstance(notice, Answer):
+                self._answer_is_due = False
                 if progress is not None:
                     progress.tell_last(notice)
                 return notice
@@ -260,7 +269,7 @@ class Call:
         """Abort, and take along what has arrived if the worker has it at hand."""
         flight.abort()
         end = time.monotonic() + GRACE
-        answer = Answer(exchange)
+        answer = Answer(exchange, engine=self._wire)
         while True:
             try:
                 notice = self._mailbox.take(max(end - time.monotonic(), 0.0))
@@ -268,5 +277,6 @@ class Call:
                 break
             if isinstance(notice, Answer):
                 answer = notice
+                self._answer_is_due = False
                 break
         return answer._replace(failure=failure)

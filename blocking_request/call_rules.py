@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any, Callable, NamedTuple, Optional
 
 from urllib3.util import Retry
 
 from . import engines
 from .auth import AuthConfig, AuthMethod
-from .errors import QtNetworkError, unsendable
+from .errors import Failure, QtNetworkError, unsendable
 from .exchange import Exchange
+from .flows.credentials import key_parameter, secret_name
+from .flows.hsts import secure_url
 from .flows.redirects import RedirectPolicy, RedirectRules
 from .preparation import url_credentials
 from .proxy import Proxy
@@ -37,6 +41,8 @@ class CallRules(NamedTuple):
 
     redirects: RedirectRules
     auth: Optional[AuthConfig] = None
+    grant: Optional[Callable[[Exchange], Exchange]] = None
+    """In the place of ``auth``: adds what QGIS has."""
     proxies: ProxyRules = ProxyRules()
     retry: Optional[Retry] = None
     engine: str = engines.AUTO
@@ -45,19 +51,22 @@ class CallRules(NamedTuple):
     reuses_logins: bool = True
 
 
-def call_rules(request: RequestLike, settings: Settings, own: OwnSettings) -> tuple[RequestLike, CallRules]:
-    """The rules, and the request with what QGIS has added to it. Raises Unsendable."""
-    request, config = _with_auth(request, settings, own)
+def call_rules(
+    request: RequestLike, settings: Settings, own: OwnSettings, ended_early: Callable[[], Optional[Failure]]
+) -> CallRules:
+    """``ended_early``: why the call should not go on, or None. Raises Unsendable."""
+    config, grant = _auth(request, settings, own, ended_early)
     rules = CallRules(
-        redirect_rules(request, _default_redirects(settings)),
+        _redirects(request, settings, config),
         config,
+        grant,
         settings.proxies if own.proxy is None else ProxyRules(own.proxy),
         own.retry,
         own.engine,
     )
     if not isinstance(request, QtNetwork.QNetworkRequest):
-        return request, rules
-    return request, rules._replace(
+        return rules
+    return rules._replace(
         loads_cookies=is_automatic(request, _Attribute.CookieLoadControlAttribute),
         saves_cookies=is_automatic(request, _Attribute.CookieSaveControlAttribute),
         reuses_logins=is_automatic(request, _Attribute.AuthenticationReuseAttribute),
@@ -67,13 +76,19 @@ def call_rules(request: RequestLike, settings: Settings, own: OwnSettings) -> tu
 _DEFAULT_REDIRECTS = RedirectRules()
 
 
-def _default_redirects(settings: Settings) -> RedirectRules:
-    if settings.redirect_policy is None and settings.redirect_handler is None:
-        return _DEFAULT_REDIRECTS
-    handler = settings.redirect_handler
-    return RedirectRules(
-        settings.redirect_policy or RedirectPolicy.NoLessSafe, verify=None if handler is None else _verifier(handler)
-    )
+def _redirects(request: RequestLike, settings: Settings, config: Optional[AuthConfig]) -> RedirectRules:
+    rules = _DEFAULT_REDIRECTS
+    if settings.redirect_policy is not None or settings.redirect_handler is not None:
+        handler = settings.redirect_handler
+        rules = RedirectRules(
+            settings.redirect_policy or RedirectPolicy.NoLessSafe,
+            verify=None if handler is None else _verifier(handler),
+        )
+    if settings.strict_transport is not None:
+        rules = replace(rules, upgrade=partial(secure_url, hosts=settings.strict_transport))
+    if config is not None and config.method is AuthMethod.ApiKeyQuery:
+        rules = replace(rules, own_parameters=(key_parameter(config),))
+    return redirect_rules(request, rules)
 
 
 def _verifier(handler: RedirectHandler) -> Callable[[str, str], bool]:
@@ -84,28 +99,30 @@ def _qurl(url: str) -> QtCore.QUrl:
     return QtCore.QUrl.fromEncoded(QtCore.QByteArray(url.encode("ascii")))
 
 
-def _with_auth(request: RequestLike, settings: Settings, own: OwnSettings) -> tuple[RequestLike, Optional[AuthConfig]]:
+def _auth(
+    request: RequestLike, settings: Settings, own: OwnSettings, ended_early: Callable[[], Optional[Failure]]
+) -> tuple[Optional[AuthConfig], Optional[Callable[[Exchange], Exchange]]]:
     """Who we are to the origin of the request. Raises Unsendable for an id that nobody knows."""
     config = own.auth_config
     if config is None and own.auth_cfg:
         config = settings.registry.load(own.auth_cfg)
         if config is None:
-            from .qgis import with_authcfg
+            from .qgis import grant_of
 
-            known = with_authcfg(request, own.auth_cfg)
-            if known is None:
+            grant = grant_of(own.auth_cfg, ended_early)
+            if grant is None:
                 text = f"There is no authentication config {own.auth_cfg!r}: store it in the manager's authRegistry()"
                 raise unsendable(QtNetworkError.AuthenticationRequiredError, text)
-            return known, None
+            return None, grant
     if config is None:
-        return request, url_credentials(request)
+        return url_credentials(request), None
     if config.method is AuthMethod.ClientCertificate and _has_own_tls(request):
         text = (
             "The request has a QSslConfiguration of its own, so the client certificate of the authentication config "
             "would not be shown: leave one of the two out"
         )
         raise unsendable(QtNetworkError.SslHandshakeFailedError, text)
-    return request, config
+    return config, None
 
 
 def _has_own_tls(request: RequestLike) -> bool:
@@ -116,13 +133,16 @@ def _has_own_tls(request: RequestLike) -> bool:
     return bool(copy.sslConfiguration() != QtNetwork.QSslConfiguration.defaultConfiguration())
 
 
-def with_settings(exchange: Exchange, settings: Settings, streams: bool = False) -> Exchange:
+def with_settings(
+    exchange: Exchange, settings: Settings, config: Optional[AuthConfig] = None, streams: bool = False
+) -> Exchange:
     """The exchange with what the settings say of it. Raises Unsendable where nothing is to be sent."""
     if not settings.is_accessible and exchange.url.startswith("http"):
         text = "Network access is disabled: setNetworkAccessible(False) was called"
         raise unsendable(QtNetworkError.UnknownNetworkError, text)
-    known_settings, known_exchange, known = _latest[0]
-    if settings is known_settings and exchange is known_exchange:
+    secret_names = (*settings.secret_parameters, *secret_name(config))
+    known_settings, known_exchange, known_names, known = _latest[0]
+    if settings is known_settings and exchange is known_exchange and secret_names == known_names:
         return known  # type: ignore[no-any-return]
     limit = settings.body_limit
     made = exchange._replace(
@@ -130,13 +150,13 @@ def with_settings(exchange: Exchange, settings: Settings, streams: bool = False)
         body_limit=limit if limit is not None else 0 if streams else MEMORY_LIMIT,
         expansion_limit=settings.expansion_limit,
         streams=streams,
-        secret_names=settings.secret_parameters,
+        secret_names=secret_names,
         qgis=settings.qgis and exchange.url.startswith("http"),
     )
     if exchange.body is None and exchange.native is None and not streams and len(exchange.url) <= CACHED_URL_LENGTH:
-        _latest[0] = settings, exchange, made
+        _latest[0] = settings, exchange, secret_names, made
     return made
 
 
-_latest: list[tuple[Any, Any, Any]] = [(None, None, None)]
+_latest: list[tuple[Any, Any, Any, Any]] = [(None, None, None, None)]
 """What was asked last and its answer: most calls ask the same again, and an Exchange may be sent again and again."""

@@ -34,8 +34,7 @@ from .engines import AUTO, ENGINES, ENVIRONMENT_VARIABLE
 from .engines.body import READABLE_CODINGS
 from .errors import Failure
 from .exchange import Answer, Exchange
-from .flows.redirects import CREDENTIAL_FIELDS
-from .headers import Pairs
+from .headers import CREDENTIAL_FIELDS, Pairs
 from .qt import API, QT_VERSION, QtCore, QtNetwork, has_tls
 from .version import VERSION
 
@@ -207,20 +206,21 @@ class _Narrator:
 
     def exchange_started(self, exchange: Exchange) -> None:
         self._say(f"> {exchange.method} {exchange.shown_url}")
-        self._say_fields("> ", exchange.headers)
+        self._say_fields("> ", exchange.headers, exchange.secret_names)
 
     def exchange_ended(self, answer: Answer, seconds: float) -> None:
         if answer.status is not None:
             self._say(f"< {answer.status} {answer.reason}")
-            self._say_fields("< ", answer.headers.pairs)
+            self._say_fields("< ", answer.headers.pairs, ())
         what = answer.failure.text if answer.failure else f"{answer.wire_bytes} bytes"
         session = None if answer.tls is None else answer.tls.session
         tls = f", {session.protocol} {session.cipher}" if session is not None and session.protocol else ""
         self._say(f"* {what} in {seconds * 1000:.1f} ms over {answer.engine or 'nothing'}{tls}")
 
-    def _say_fields(self, mark: str, pairs: Pairs) -> None:
+    def _say_fields(self, mark: str, pairs: Pairs, secret_names: tuple[str, ...]) -> None:
+        secret = _SECRET_FIELDS | {name.lower().encode() for name in secret_names}
         for name, value in pairs:
-            text = "***" if name.lower() in _SECRET_FIELDS else value.decode("latin-1")
+            text = "***" if name.lower() in secret else value.decode("latin-1")
             self._say(f"{mark}{name.decode('latin-1')}: {text}")
 
     def _say(self, line: str) -> None:

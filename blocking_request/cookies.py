@@ -7,15 +7,17 @@ suffixes), ``Secure`` ones and the prefixes ``__Secure-`` and ``__Host-`` are ta
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import os
+import re
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from email.message import Message
 from http import cookiejar
-from http.cookiejar import Cookie, DefaultCookiePolicy, LoadError, MozillaCookieJar
+from http.cookiejar import Cookie, DefaultCookiePolicy, MozillaCookieJar
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 from urllib.parse import urlsplit
@@ -24,6 +26,7 @@ from urllib.request import Request
 from requests.cookies import RequestsCookieJar
 
 from .qt import QtCore, QtNetwork
+from .set_cookie import normalized
 
 
 class _Policy(DefaultCookiePolicy):
@@ -41,13 +44,22 @@ class _Policy(DefaultCookiePolicy):
             return False
         if cookie.domain_specified:
             domain = cookie.domain.lstrip(".")
-            if _is_public_suffix(domain):
+            if _is_address(request) or _is_public_suffix(domain):
                 host, effective_host = cookiejar.eff_request_host(request)  # type: ignore[attr-defined]
                 if domain != host:
                     return False
-                # A host that is such a name itself may have cookies of its own (RFC 6265 section 5.3, step 5).
+                # Such a host itself may have cookies of its own (RFC 6265 section 5.3, step 5).
                 cookie.domain, cookie.domain_specified, cookie.domain_initial_dot = effective_host, False, False
         return super().set_ok(cookie, request)  # type: ignore[no-any-return]
+
+
+def _is_address(request: Request) -> bool:
+    """Whether the host is a number, of which no part means another host (section 5.1.3)."""
+    try:
+        ipaddress.ip_address(cookiejar.request_host(request).strip("[]"))  # type: ignore[attr-defined]
+    except ValueError:
+        return False
+    return True
 
 
 def _is_public_suffix(domain: str) -> bool:
@@ -82,17 +94,22 @@ class _VersionedJar(RequestsCookieJar):
         self.version = 0
         super().__init__(**options)
 
+    # http.cookiejar has the lock, but does not take it where it clears.
+    _cookies_lock: Any
+
     def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().set_cookie(cookie, *args, **kwargs)
-        finally:
-            self.version += 1
+        with self._cookies_lock:
+            try:
+                return super().set_cookie(cookie, *args, **kwargs)
+            finally:
+                self.version += 1
 
     def clear(self, *args: Any, **kwargs: Any) -> None:
-        try:
-            super().clear(*args, **kwargs)
-        finally:
-            self.version += 1
+        with self._cookies_lock:
+            try:
+                super().clear(*args, **kwargs)
+            finally:
+                self.version += 1
 
 
 class _Known(NamedTuple):
@@ -104,6 +121,9 @@ class _Known(NamedTuple):
 
 
 KEPT_URLS = 256
+
+MOST_OF_A_HOST = 180
+"""Cookies of one domain that are kept; RFC 6265 section 6.1 wants 50 at least."""
 
 
 class CookieJar:
@@ -148,19 +168,36 @@ class CookieJar:
 
     def receive(self, url: str, values: Iterable[bytes]) -> None:
         """Take the values of an answer's ``Set-Cookie`` fields (RFC 6265 section 5.3)."""
-        texts = [value.decode("latin-1") for value in values]
-        # http.cookiejar gives a cookie without "=" an empty name's value; RFC 6265 section 5.2 ignores it.
-        named = [text for text in texts if "=" in text.partition(";")[0].strip()[1:]]
-        self.jar.extract_cookies(_Response(named), _request(url))  # type: ignore[arg-type]
+        texts = [text for text in (normalized(value.decode("latin-1")) for value in values) if text is not None]
+        if url.startswith("http:"):
+            # What was set over https is not for http to replace (RFC 6265bis section 5.7).
+            secure = {cookie.name for cookie in self._for(f"https:{url[5:]}") if cookie.secure}
+            texts = [text for text in texts if text.partition("=")[0] not in secure]
+        self.jar.extract_cookies(_Response(texts), _request(url))  # type: ignore[arg-type]
+        self._drop_surplus()
+
+    def _drop_surplus(self) -> None:
+        """The oldest of a host that sets very many."""
+        jar: Any = self.jar
+        with jar._cookies_lock:
+            for paths in list(jar._cookies.values()):
+                if sum(map(len, paths.values())) > MOST_OF_A_HOST:
+                    kept = [cookie for cookies in paths.values() for cookie in cookies.values()]
+                    for cookie in kept[:-MOST_OF_A_HOST]:
+                        jar.clear(cookie.domain, cookie.path, cookie.name)
+
+    def _for(self, url: str) -> list[Cookie]:
+        """Those a request would carry."""
+        jar: Any = self.jar
+        with jar._cookies_lock:
+            return list(jar._cookies_for_request(_request(url)))
 
     # -- for people
 
     def cookiesForUrl(self, url: Union[QtCore.QUrl, str]) -> list[QtNetwork.QNetworkCookie]:
         """The cookies that a request to ``url`` would carry."""
         address = url if isinstance(url, str) else url.toEncoded().data().decode("ascii")
-        jar: Any = self.jar
-        with jar._cookies_lock:
-            return [_qt_cookie(cookie) for cookie in jar._cookies_for_request(_request(address))]
+        return [_qt_cookie(cookie) for cookie in self._for(address)]
 
     def allCookies(self) -> list[QtNetwork.QNetworkCookie]:
         """Every cookie there is."""
@@ -214,20 +251,9 @@ class CookieJar:
 
         Raises OSError, ValueError where it is no such file; nothing is added then.
         """
-        file = MozillaCookieJar()
-        try:
-            file.load(os.fspath(path), ignore_discard=True, ignore_expires=True)
-        except LoadError as error:
-            raise ValueError(f"{os.fspath(path)} is no cookies file of Mozilla's format: {error}") from None
-        for cookie in file:
-            if cookie.expires == 0:
-                # How curl writes one that ends with the session.
-                cookie.expires, cookie.discard = None, True
-            if cookie.is_expired():
-                continue
-            if "." not in cookie.domain and ":" not in cookie.domain:
-                # What http.cookiejar makes of a host without a dot.
-                cookie.domain += ".local"
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            cookies = list(_mozilla_cookies(file, os.fspath(path)))
+        for cookie in cookies:
             self.jar.set_cookie(cookie)
 
     def __len__(self) -> int:
@@ -243,6 +269,38 @@ class CookieJar:
             return list(jar)
 
 
+LAST_SECOND = 253402300799
+"""Of the year 9999."""
+
+
+def _mozilla_cookies(lines: Iterable[str], path: str) -> Iterator[Cookie]:
+    """Those of a file that are not over. Raises ValueError, which does not show what is in it."""
+    for number, line in enumerate(lines, 1):
+        text = line.rstrip("\r\n")
+        is_http_only = text.startswith("#HttpOnly_")
+        text = text[len("#HttpOnly_") :] if is_http_only else text
+        if not text.strip() or (text.startswith("#") and not is_http_only):
+            continue
+        fields = text.split("\t")
+        if len(fields) != 7 or not re.fullmatch(r"-?[0-9]{0,15}", fields[4]):
+            raise ValueError(f"{path} is no cookies file of Mozilla's format: line {number} has not its seven fields")
+        domain, flag, cookie_path, secure, expires, name, value = fields
+        if not name:
+            name, value = value, ""
+        is_domain = flag == "TRUE" or domain.startswith(".")
+        host = domain.lstrip(".").lower()
+        # What http.cookiejar makes of a host without a dot.
+        host = host if "." in host or ":" in host else f"{host}.local"
+        # A 0 is how curl writes one that ends with the session.
+        end = int(expires or 0) or None
+        cookie = Cookie(
+            0, name, value, None, False, f".{host}" if is_domain else host, is_domain, is_domain, cookie_path, True,
+            secure == "TRUE", end, end is None, None, None, {"HttpOnly": ""} if is_http_only else {},
+        )  # fmt: skip
+        if not cookie.is_expired():
+            yield cookie
+
+
 def _request(url: str) -> Any:
     return Request(url)
 
@@ -254,5 +312,6 @@ def _qt_cookie(cookie: Cookie) -> QtNetwork.QNetworkCookie:
     made.setSecure(cookie.secure)
     made.setHttpOnly(bool(cookie.has_nonstandard_attr("HttpOnly")))  # type: ignore[attr-defined]
     if cookie.expires is not None:
-        made.setExpirationDate(QtCore.QDateTime.fromSecsSinceEpoch(int(cookie.expires), QtCore.Qt.TimeSpec.UTC))
+        seconds = max(min(int(cookie.expires), LAST_SECOND), 0)
+        made.setExpirationDate(QtCore.QDateTime.fromSecsSinceEpoch(seconds, QtCore.Qt.TimeSpec.UTC))
     return made

@@ -217,6 +217,10 @@ class Channel:
         """How many bytes can be taken."""
         return self._waiting
 
+    def ask(self, mailbox: Mailbox) -> None:
+        """Whom to ask for more from now on."""
+        self._mailbox = mailbox
+
     def put(self, piece: bytes) -> None:
         self._give(memoryview(piece))
 

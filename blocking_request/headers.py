@@ -12,6 +12,28 @@ DEFAULT_FIELDS = 2
 """How many fields a request without headers of its own begins with: User-Agent and Accept-Encoding."""
 
 
+CREDENTIAL_FIELDS = frozenset(
+    (
+        b"authorization",
+        b"proxy-authorization",
+        b"cookie",
+        b"api-key",
+        b"apikey",
+        b"x-api-key",
+        b"x-api-token",
+        b"x-access-token",
+        b"x-auth-token",
+        b"x-amz-security-token",
+        b"x-goog-api-key",
+        b"x-csrf-token",
+        b"x-xsrf-token",
+        b"private-token",
+        b"job-token",
+    )
+)
+"""Fields that stay behind when a redirect leaves the origin they were meant for."""
+
+
 class Fields:
     """The header fields of an answer, taken apart when somebody first asks for them: most callers do not.
 

@@ -1,7 +1,7 @@
 """What happens to the exchange of one call, from the settings and what the call itself says: the order of the flows.
 
-From the caller to the wire: redirects; for each hop strict transport, preprocessors and retries; for each attempt the
-proxy, the cookies, the credentials, and the questions about certificates. What the last four add is theirs: the answer
+From the caller to the wire: redirects; for each hop preprocessors, strict transport and retries; for each attempt the
+proxy, the credentials, the cookies, and the questions about certificates. What the last four add is theirs: the answer
 that comes back from below them has the exchange as it was above, so that no secret goes into a reply, and each hop and
 attempt begins without them.
 """
@@ -9,12 +9,12 @@ attempt begins without them.
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import engines
 from .call_rules import CallRules
 from .engines.proxy import proxy_of_qt
-from .exchange import Exchange
+from .exchange import Exchange, Login
 from .flows import Flow, Send, directly
 from .flows.cookies import with_cookies
 from .flows.credentials import CredentialRules, with_credentials
@@ -26,7 +26,6 @@ from .flows.tls import CertificateQuestions, ask_about_certificates
 from .netrc import netrc_config
 from .preprocessing import preprocessed
 from .proxy_rules import environment_names_proxies, uses_system_proxies
-from .qt import application
 from .settings import RequestPreprocessor, Settings
 
 
@@ -55,29 +54,15 @@ def _outer_proxies(rules: CallRules) -> _OuterProxies:
     return _OuterProxies(True, False) if environment_names_proxies() else _NOBODY
 
 
-class _Latest(NamedTuple):
-    """What was made last: most calls want the same again, and to make it takes as long as to run it."""
-
-    settings: Settings
-    rules: CallRules
-    outer: _OuterProxies
-    send: Send
-
-
-_latest: list[_Latest] = []
-
-
 def _known_hop(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send:
-    for latest in _latest:
-        if (
-            latest.settings is settings
-            and latest.outer == outer
-            and latest.rules[1:] == rules[1:]  # of redirects a hop knows nothing
-        ):
-            return latest.send
+    """Made once for each settings, as long as the calls want the same: to make it takes as long as to run it."""
+    key = rules[1:], outer  # of redirects a hop knows nothing
+    for known, send in settings.hops:
+        if known == key:
+            return send  # type: ignore[no-any-return]
     send = _hop(settings, rules, outer)
-    if settings.ssl_error_handler is None:  # what it has accepted is the call's
-        _latest[:] = [_Latest(settings, rules, outer, send)]
+    if settings.ssl_error_handler is None and rules.grant is None:  # what these are told is the call's
+        settings.hops[:] = [(key, send)]
     return send
 
 
@@ -85,11 +70,11 @@ def _hop(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send:
     send = _attempt(settings, rules, outer)
     if rules.retry is not None:
         send = partial(with_retries, rule=rules.retry, send=send)
+    if settings.strict_transport is not None:
+        send = partial(with_strict_transport, hosts=settings.strict_transport, send=send)
     if settings.request_preprocessors:
         functions = tuple(function for _, function in settings.request_preprocessors)
         send = partial(_preprocess, functions=functions, send=send)
-    if settings.strict_transport is not None:
-        send = partial(with_strict_transport, hosts=settings.strict_transport, send=send)
     return send
 
 
@@ -98,13 +83,12 @@ def _attempt(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send
     send: Send = directly
     if settings.ssl_error_handler is not None:
         send = partial(ask_about_certificates, questions=CertificateQuestions(settings.ssl_error_handler), send=send)
-    credentials = _credential_rules(settings, rules)
-    if not credentials.are_none:
-        send = partial(with_credentials, rules=credentials, send=send)
     if rules.loads_cookies or rules.saves_cookies:
         send = partial(
             with_cookies, jar=settings.cookies, loads=rules.loads_cookies, saves=rules.saves_cookies, send=send
         )
+    if _may_have_credentials(settings, rules):
+        send = partial(with_credentials, rules=_credential_rules(settings, rules), send=send)
     proxies = rules.proxies
     if settings.auth_handler is not None or not proxies.are_plain or any(outer):
         choice = ProxyChoice(
@@ -114,15 +98,35 @@ def _attempt(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send
     return partial(_without_secrets, send=send)
 
 
+def _may_have_credentials(settings: Settings, rules: CallRules) -> bool:
+    is_named = rules.auth is not None or rules.grant is not None or bool(settings.netrc)
+    # What a handler gave is kept beyond the handler.
+    return is_named or settings.auth_handler is not None or settings.had_auth_handler
+
+
 def _credential_rules(settings: Settings, rules: CallRules) -> CredentialRules:
     netrc = settings.netrc
     return CredentialRules(
         rules.auth,
+        rules.grant,
         partial(netrc_config, file=netrc) if netrc else None,
         settings.auth_handler,
-        settings.known_logins if rules.reuses_logins else {},
-        lambda: rules.engine in (engines.AUTO, "qt") and application() is not None,
+        settings.known_logins if rules.reuses_logins else _Forgetful(),
+        partial(_wire_logs_in, wanted=rules.engine),
     )
+
+
+def _wire_logs_in(exchange: Exchange, wanted: str) -> bool:
+    if wanted not in (engines.AUTO, "qt"):
+        return False
+    return engines.engine("qt").refusal(exchange._replace(login=Login("", ""))) is None
+
+
+class _Forgetful(dict[str, Any]):
+    """For requests that neither use what others were given, nor leave anything."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        pass
 
 
 def _without_secrets(exchange: Exchange, send: Send) -> Flow:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Callable
 
-from requests.auth import _basic_auth_str
-
+from .errors import QtNetworkError, unsendable
 from .exchange import Exchange
 from .parameters import native_copy
-from .preparation import FRAMING_FIELDS, check_field, checked_url, userinfo_config
+from .preparation import FRAMING_FIELDS, check_field, checked_url
 from .qt import QtNetwork
+from .urls import origin
 
 
 def preprocessed(exchange: Exchange, functions: Iterable[Callable[[QtNetwork.QNetworkRequest], object]]) -> Exchange:
@@ -27,8 +27,9 @@ def preprocessed(exchange: Exchange, functions: Iterable[Callable[[QtNetwork.QNe
         check_field(name, value)
     kept = tuple(pair for pair in exchange.headers if pair[0].lower() in FRAMING_FIELDS)
     headers = kept + tuple(pair for pair in fields if pair[0].lower() not in FRAMING_FIELDS)
-    if userinfo is not None and not any(name.lower() == b"authorization" for name, _ in fields):
-        config = userinfo_config(userinfo)
-        credentials = _basic_auth_str(config.user.encode(), config.secret.encode())
-        headers += ((b"Authorization", credentials.encode("latin-1")),)
-    return exchange._replace(url=url, headers=headers, native=request)
+    if userinfo is not None:
+        text = "A preprocessor has put a user and a password into the URL: have it set the Authorization header instead"
+        raise unsendable(QtNetworkError.ProtocolInvalidOperationError, text)
+    # What was named for one origin is not for the other that it is sent to now.
+    keeps_identity = exchange.keeps_identity and origin(url) == origin(exchange.url)
+    return exchange._replace(url=url, headers=headers, native=request, keeps_identity=keeps_identity)

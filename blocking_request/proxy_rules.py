@@ -82,7 +82,7 @@ def qt_proxy(proxy: Proxy) -> QtNetwork.QNetworkProxy:
 def proxy_factory(given: Any) -> Optional[ProxyFactory]:
     """What chooses a proxy: a callable as it is, a QNetworkProxyFactory as one. Raises TypeError for anything else."""
     if isinstance(given, QtNetwork.QNetworkProxyFactory):
-        return lambda url: given.queryProxy(QtNetwork.QNetworkProxyQuery(url))[0]
+        return lambda url: next(iter(given.queryProxy(QtNetwork.QNetworkProxyQuery(url))), None)
     if given is not None and not callable(given):
         raise TypeError(f"a proxy factory is a callable, a QNetworkProxyFactory or None, not {type(given).__name__}")
     return given  # type: ignore[no-any-return]

@@ -10,12 +10,15 @@ import threading
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Callable, Optional
+from urllib.parse import urlsplit
 
-from .errors import QtNetworkError, unsendable
+from .errors import Failure, QtNetworkError, Unsendable, unsendable
+from .exchange import Exchange
+from .parameters import native_copy
+from .preparation import FRAMING_FIELDS
 from .proxy import DEFAULT_PORTS, NO_PROXY, Proxy
 from .proxy_rules import ProxyRules, beginnings
 from .qt import QtCore, QtNetwork
-from .request_attributes import RequestLike
 from .tls import TlsSettings
 
 if TYPE_CHECKING:
@@ -26,8 +29,8 @@ DEFAULT_USER_AGENT = "Mozilla/5.0"
 
 _KINDS = {"Socks5Proxy": "socks5", "HttpProxy": "http", "HttpCachingProxy": "http"}
 
-AUTH_SECONDS = 60.0
-"""How long QGIS may take to apply an authentication config: it may ask for the master password."""
+PULSE = 0.02
+"""Seconds between two looks at whether a call that waits for QGIS should go on."""
 
 
 def core() -> Any:
@@ -143,41 +146,75 @@ def _trusted(qgis: Any) -> Optional[TlsSettings]:
     return TlsSettings(caData=b"".join(certificate.toPem().data() for certificate in added), trust="system")
 
 
-def with_authcfg(request: RequestLike, authcfg: str) -> Optional[QtNetwork.QNetworkRequest]:
-    """A copy of the request with what QGIS's database has under the id; None where this is no QGIS.
+EndedEarly = Callable[[], Optional[Failure]]
+
+
+def grant_of(authcfg: str, ended_early: EndedEarly) -> Optional[Callable[[Exchange], Exchange]]:
+    """What adds to an exchange what QGIS's database has under the id; None where this is no QGIS.
 
     QGIS may ask for its master password in the main thread, and wait for the answer as long as that takes. So it does
-    so in another thread than a caller's that is not the main one. Raises Unsendable where QGIS cannot.
+    so in another thread than a caller's that is not the main one; ``ended_early`` says when to wait no longer. Raises
+    Unsendable where QGIS knows no such id.
     """
     qgis = core()
     if qgis is None:
         return None
-    if isinstance(request, str):
-        request = QtCore.QUrl(request)
-    copy = QtNetwork.QNetworkRequest(request)  # type: ignore[arg-type]
     auth = qgis.QgsApplication.authManager()
     if authcfg not in auth.configIds():
         text = f"There is no authentication config {authcfg!r}, neither in the manager's authRegistry() nor in QGIS"
         raise unsendable(QtNetworkError.AuthenticationRequiredError, text)
-    done, updated = _beside(lambda: auth.updateNetworkRequest(copy, authcfg), (False, copy))
-    if not done:
-        text = f"QGIS could not apply its authentication config {authcfg!r}"
-        raise unsendable(QtNetworkError.AuthenticationRequiredError, text)
-    return updated  # type: ignore[no-any-return]
+
+    def grant(exchange: Exchange) -> Exchange:
+        request = native_copy(exchange)
+        done, updated = _beside(lambda: auth.updateNetworkRequest(request, authcfg), ended_early)
+        if not done:
+            text = f"QGIS could not apply its authentication config {authcfg!r}"
+            raise unsendable(QtNetworkError.AuthenticationRequiredError, text)
+        return _granted(exchange, updated)
+
+    return grant
 
 
-def _beside(work: Callable[[], Any], otherwise: Any) -> Any:
-    """What ``work`` gives: here in the main thread, elsewhere in a thread beside it, and ``otherwise`` where that does
-    not end.
+def _granted(exchange: Exchange, updated: QtNetwork.QNetworkRequest) -> Exchange:
+    """The exchange with the URL, the header fields and the TLS configuration that QGIS wants."""
+    fields = tuple((name.data(), updated.rawHeader(name).data()) for name in updated.rawHeaderList())
+    before = {(name.lower(), value) for name, value in exchange.headers}
+    added = tuple(name.decode("latin-1") for name, value in fields if (name.lower(), value) not in before)
+    framing = tuple(pair for pair in exchange.headers if pair[0].lower() in FRAMING_FIELDS)
+    kept = tuple(pair for pair in fields if pair[0].lower() not in FRAMING_FIELDS)
+    url = updated.url().toEncoded().data().decode("ascii")
+    names = tuple(parameter.partition("=")[0] for parameter in urlsplit(url).query.split("&") if parameter)
+    old = tuple(parameter.partition("=")[0] for parameter in urlsplit(exchange.url).query.split("&"))
+    secret = (*exchange.secret_names, *added, *(name for name in names if name not in old))
+    return exchange._replace(url=url, headers=framing + kept, native=updated, secret_names=secret)
+
+
+def _beside(work: Callable[[], Any], ended_early: EndedEarly) -> Any:
+    """What ``work`` gives: here in the main thread, elsewhere in a thread beside it. Raises what it raises, and
+    Unsendable where the call ends meanwhile.
     """
     if _is_main_thread():
         return work()
-    results: SimpleQueue[Any] = SimpleQueue()
-    threading.Thread(target=lambda: results.put(work()), daemon=True).start()
-    try:
-        return results.get(timeout=AUTH_SECONDS)
-    except Empty:
-        return otherwise
+    results: SimpleQueue[tuple[Any, Optional[BaseException]]] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            results.put((work(), None))
+        except BaseException as error:
+            results.put((None, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    while True:
+        failure = ended_early()
+        if failure is not None:
+            raise Unsendable(failure)
+        try:
+            result, error = results.get(timeout=PULSE)
+        except Empty:
+            continue
+        if error is not None:
+            raise error
+        return result
 
 
 def _is_main_thread() -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Callable, NoReturn, Optional, Union
 from .certificate import Certificate
 from .errors import EXCEPTIONS, ErrorCode, error_for_status
 from .exchange import Answer, Exchange
-from .headers import Headers
+from .headers import CREDENTIAL_FIELDS, Headers
 from .messages import failure_message, status_message
 from .qt import QtCore, QtNetwork, enum_value, network_error
 from .tls import TlsError, TlsSession
@@ -359,9 +359,19 @@ def _raw_name(name: Union[bytes, str, QtCore.QByteArray]) -> bytes:
 
 
 def _without_native(answer: Answer) -> Answer:
-    """The answer without the caller's QNetworkRequest, which cannot be pickled, and without what was sent."""
+    """The answer without the caller's QNetworkRequest, which cannot be pickled, and without what was secret in it."""
+    exchange = answer.exchange
+    secret = CREDENTIAL_FIELDS | {name.lower().encode() for name in exchange.secret_names}
+    headers = tuple(pair for pair in exchange.headers if pair[0].lower() not in secret)
     return answer._replace(
-        exchange=answer.exchange._replace(native=None, body=None),
+        exchange=Exchange(
+            exchange.method,
+            exchange.url,
+            headers,
+            decode=exchange.decode,
+            redirects=exchange.redirects,
+            secret_names=exchange.secret_names,
+        ),
         history=tuple(_without_native(earlier) for earlier in answer.history),
     )
 

@@ -304,10 +304,10 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
             deadline_ms = settings.deadline if self._deadline is None else self._deadline
             call = self._call = Call(engine, idle_ms, deadline_ms, self, feedback, _attention(settings))
             body = read_body(data, call.ended_early)
-            request, rules = call_rules(request, settings, self._own(engine, settings))
+            rules = call_rules(request, settings, self._own(engine, settings), call.ended_early)
             defaults = Defaults(settings.user_agent, settings.default_headers)
             exchange = prepare(request, occasion.method, body, force_refresh, defaults)
-            exchange = with_settings(exchange, settings, streams=receiver is not None)
+            exchange = with_settings(exchange, settings, rules.auth, streams=receiver is not None)
             if self._manager.requestAboutToBeCreated:
                 self._manager.requestAboutToBeCreated.emit(parameters_of(exchange, occasion.request_id))
             if receiver is None:

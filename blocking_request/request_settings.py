@@ -133,7 +133,7 @@ class RequestSettings(SettingsHolder):
         it is given up. What was right is remembered for the origin or proxy, until ``clearAccessCache()``. What it
         raises ends the call and goes to the caller. Raises TypeError.
         """
-        self._change(auth_handler=checked_callable(handler, "an auth handler"))
+        self._change(auth_handler=checked_callable(handler, "an auth handler"), had_auth_handler=True)
 
     def authHandler(self) -> Optional[AuthHandler]:
         """Who is asked for credentials, or None."""

@@ -12,9 +12,11 @@ from urllib3.util import Retry
 from .auth import AuthConfig, AuthHandler
 from .auth_registry import AuthRegistry
 from .cookies import CookieJar
+from .flows.credentials import Known
 from .flows.redirects import RedirectPolicy
 from .flows.tls import Ask as SslErrorHandler
 from .headers import Pairs
+from .proxy import Proxy
 from .proxy_rules import ProxyRules
 from .qt import QtCore, QtNetwork
 from .reply import ReplyContent
@@ -63,10 +65,11 @@ class Settings:
     auth_handler: Optional[AuthHandler] = None
     netrc: Union[bool, str] = False
     """Whether it is read, or the path of another file to read."""
-    known_logins: MutableMapping[str, AuthConfig] = field(default_factory=dict)
+    had_auth_handler: bool = False
+    known_logins: MutableMapping[str, Known] = field(default_factory=dict)
     """What the handler gave and a server found right, by origin. Shared, and not replaced, when settings change."""
-    known_proxy_logins: MutableMapping[str, AuthConfig] = field(default_factory=dict)
-    """The same by a proxy's address."""
+    known_proxy_logins: MutableMapping[Proxy, AuthConfig] = field(default_factory=dict)
+    """The same by proxy."""
 
     redirect_policy: Optional[RedirectPolicy] = None
     redirect_handler: Optional[RedirectHandler] = None
@@ -77,6 +80,9 @@ class Settings:
 
     qgis: bool = False
     """Whether QGIS's own managers send."""
+
+    hops: list[tuple[Any, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
+    """What ``policy`` has made of these settings; another's are made anew."""
 
 
 def checked_milliseconds(value: int, name: str) -> int:

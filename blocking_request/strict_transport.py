@@ -10,12 +10,17 @@ import time
 _DIRECTIVE = re.compile(r'\s*([!#$%&\'*+\-.^_`|~0-9A-Za-z]+)\s*(?:=\s*("[^"]*"|[^\s;"]*))?\s*(;|$)')
 
 
+KEPT_HOSTS = 1024
+"""When so many are known it is looked for those whose time has run out."""
+
+
 class StrictTransportHosts:
     """Every method may be called from any thread."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._hosts: dict[str, tuple[float, bool]] = {}
+        self._full_at = KEPT_HOSTS
         """Until when, by ``time.time()``, and whether the hosts below it are meant too."""
 
     def wants_https(self, host: str) -> bool:
@@ -32,17 +37,21 @@ class StrictTransportHosts:
         """Take the value of a ``Strict-Transport-Security`` field (section 6.1); what is not valid changes nothing."""
         directives = _directives(field.decode("latin-1"))
         age = directives.get("max-age", "")
-        if not age.isdigit() or _is_address(host):
+        if not (age.isascii() and age.isdigit()) or _is_address(host):
             return
         self.add(host, int(age[:10]), "includesubdomains" in directives)
 
     def add(self, host: str, maxAge: int, includeSubDomains: bool = False) -> None:
         """Have a host spoken to over https only, for ``maxAge`` seconds from now; 0 ends it."""
         name = host.lower().rstrip(".")
+        now = time.time()
         with self._guard:
             self._hosts.pop(name, None)
+            if len(self._hosts) >= self._full_at:
+                self._hosts = {host: entry for host, entry in self._hosts.items() if entry[0] > now}
+                self._full_at = max(KEPT_HOSTS, 2 * len(self._hosts))
             if maxAge > 0:
-                self._hosts[name] = (time.time() + maxAge, includeSubDomains)
+                self._hosts[name] = (now + maxAge, includeSubDomains)
 
     def hosts(self) -> list[str]:
         """Those that are known and whose time has not run out."""

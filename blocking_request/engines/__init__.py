@@ -79,8 +79,8 @@ def choose(exchange: Exchange, wanted: str) -> Union[Engine, Failure]:
 
 
 def _is_slow_on_qt(exchange: Exchange) -> bool:
-    """Qt 5 writes header and body apart, and each waits 40 ms for the server's kernel on a kept connection; Qt 6 does so
-    where the body is large.
+    """Qt 5 writes header and body apart, and each waits 40 ms for the server's kernel on a kept connection. So does
+    Qt 6 where the body is large.
     """
     body = exchange.body
     if not body:

@@ -193,7 +193,8 @@ class Wire(QtCore.QObject):
         exchange = flight.exchange
         has_body = exchange.body is not None or QT_VERSION < (6,)
         assert exchange.body is None or isinstance(exchange.body, bytes)
-        device = UploadDevice(exchange.body or b"", flight.mailbox, REWINDS) if has_body else None
+        rewinds = REWINDS if exchange.body is None or QT_VERSION >= (6,) else 0
+        device = UploadDevice(exchange.body or b"", flight.mailbox, rewinds) if has_body else None
         if device is not None and exchange.body is None:
             flight.request.setRawHeader(b"Content-Length", b"0")  # type: ignore[arg-type]
         reply = self._manager.sendCustomRequest(flight.request, exchange.method.encode("ascii"), device)

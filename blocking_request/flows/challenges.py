@@ -13,6 +13,9 @@ _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PARAMETER = re.compile(rf'({_TOKEN})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))')
 _SCHEME = re.compile(rf"({_TOKEN})(?:[ \t]+|(?=,)|$)")
 _TOKEN68 = re.compile(r"([0-9A-Za-z\-._~+/]+=*)[ \t]*(?=,|$)")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""No field value may have them (RFC 9110 section 5.5), and an answer would echo them."""
+
 _SEPARATOR = re.compile(r"[ \t,]*")
 
 
@@ -32,7 +35,8 @@ class Challenge:
 
 def challenges(values: Iterable[bytes]) -> list[Challenge]:
     """The challenges of all the fields, in their order; what cannot be read ends its field."""
-    return [challenge for value in values for challenge in _challenges(value.decode("latin-1"))]
+    readable = [value.decode("latin-1") for value in values if not _CONTROLS.search(value)]
+    return [challenge for text in readable for challenge in _challenges(text)]
 
 
 def _challenges(text: str) -> list[Challenge]:

@@ -17,16 +17,24 @@ class Hosts(Protocol):
 
 def with_strict_transport(exchange: Exchange, hosts: Hosts, send: Send = directly) -> Flow:
     """Send over https where the host wants it, and remember what it says of that."""
-    parts = urlsplit(exchange.url)
-    host = parts.hostname or ""
-    if parts.scheme == "http" and hosts.wants_https(host):
-        # Section 8.3: port 80 becomes 443, any other is kept.
-        netloc = parts.netloc[: -len(":80")] if parts.port == 80 else parts.netloc
-        exchange = exchange._replace(url=parts._replace(scheme="https", netloc=netloc).geturl())
+    url = secure_url(exchange.url, hosts)
+    if url != exchange.url:
+        exchange = exchange._replace(url=url)
     answer = yield from send(exchange)
-    if exchange.url.startswith("https:") and answer.status is not None:
-        field = answer.headers.value(b"strict-transport-security")
-        # Section 8.1: only over a connection in whose certificate nothing was wrong.
+    if url.startswith("https:") and answer.status is not None:
+        named = (value for name, value in answer.headers.pairs if name.lower() == b"strict-transport-security")
+        field = next(named, None)  # section 8.1: the first counts
+        # And only over a connection in whose certificate nothing was wrong.
         if field is not None and (answer.tls is None or not answer.tls.session.errors):
-            hosts.note(host, field)
+            hosts.note(urlsplit(url).hostname or "", field)
     return answer
+
+
+def secure_url(url: str, hosts: Hosts) -> str:
+    """The URL as it is to be used: over https where the host wants it (section 8.3)."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not hosts.wants_https(parts.hostname or ""):
+        return url
+    # Port 80 becomes 443, any other is kept.
+    netloc = parts.netloc[: -len(":80")] if parts.port == 80 else parts.netloc
+    return parts._replace(scheme="https", netloc=netloc).geturl()

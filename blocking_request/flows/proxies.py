@@ -27,8 +27,8 @@ class ProxyChoice:
     find_by_qt: Find
     """The proxy Qt would take."""
     ask: Optional[AuthHandler] = None
-    known: MutableMapping[str, AuthConfig] = field(default_factory=dict)
-    """By address: what was asked for earlier and found to be right."""
+    known: MutableMapping[Proxy, AuthConfig] = field(default_factory=dict)
+    """By the proxy as it was set: what was asked for earlier and found to be right."""
     asks_qt: bool = False
     """Whether Qt's may have a user and a password, which a wire does not use by itself."""
 
@@ -41,27 +41,25 @@ def through_proxy(exchange: Exchange, choice: ProxyChoice, send: Send = directly
         return Answer(exchange, failure=network_failure(QtNetworkError.UnknownProxyError, str(error)))
     if proxy is None and (choice.known or choice.asks_qt):
         proxy = choice.find_by_qt(exchange.url)
-    known = None if proxy is None or proxy.user else choice.known.get(proxy.address)
-    if proxy is not None and known is not None:
-        proxy = _as(proxy, known)
+    known = None if proxy is None else choice.known.get(proxy)
     if proxy is not None:
-        exchange = exchange._replace(proxy=proxy)
+        exchange = exchange._replace(proxy=proxy if known is None else _as(proxy, known))
     answer = yield from send(exchange)
-    if not _is_asked(answer) or not exchange.can_be_sent_again:
+    proxy = proxy if proxy is not None or not _may_be_asked(answer) else choice.find_by_qt(exchange.url)
+    if proxy is None or not _is_asked(answer, proxy):
         return answer
-    proxy = proxy if proxy is not None else choice.find_by_qt(exchange.url)
-    if known is not None and proxy is not None:
-        choice.known.pop(proxy.address, None)
-    if choice.ask is None or proxy is None or proxy.is_none:
+    if known is not None:
+        choice.known.pop(proxy, None)
+    if choice.ask is None or not exchange.can_be_sent_again:
         return answer
     for attempt in range(1, ATTEMPTS + 1):
         given = checked_answer(choice.ask(_realm(answer), proxy.address, attempt))
         if given is None:
             return answer
         answer = yield from send(exchange._replace(proxy=_as(proxy, given)))
-        if not _is_asked(answer):
+        if not _is_asked(answer, proxy):
             if answer.status is not None:
-                choice.known[proxy.address] = given
+                choice.known[proxy] = given
             return answer
     return answer
 
@@ -70,10 +68,16 @@ def _as(proxy: Proxy, config: AuthConfig) -> Proxy:
     return replace(proxy, user=config.user, password=config.secret)
 
 
-def _is_asked(answer: Answer) -> bool:
+def _may_be_asked(answer: Answer) -> bool:
     if answer.failure is not None:
         return answer.failure.error is QtNetworkError.ProxyAuthenticationRequiredError
     return answer.status == 407
+
+
+def _is_asked(answer: Answer, proxy: Proxy) -> bool:
+    """A 407 that comes through a tunnel is the server's own, who has no business with it."""
+    is_forwarded = proxy.forwards(answer.exchange.url)
+    return not proxy.is_none and _may_be_asked(answer) and (answer.failure is not None or is_forwarded)
 
 
 def _realm(answer: Answer) -> str:

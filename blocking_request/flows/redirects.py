@@ -14,32 +14,11 @@ from urllib.parse import urlsplit
 
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Answer, Exchange
-from ..headers import Pairs
-from ..urls import origin, redirect_target, shown, split_userinfo
+from ..headers import CREDENTIAL_FIELDS, Pairs
+from ..urls import origin, redirect_target, split_userinfo
 from . import Flow, Send, directly
 
 FOLLOWED = frozenset((301, 302, 303, 307, 308))
-
-CREDENTIAL_FIELDS = frozenset(
-    (
-        b"authorization",
-        b"proxy-authorization",
-        b"cookie",
-        b"api-key",
-        b"apikey",
-        b"x-api-key",
-        b"x-api-token",
-        b"x-access-token",
-        b"x-auth-token",
-        b"x-amz-security-token",
-        b"x-goog-api-key",
-        b"x-csrf-token",
-        b"x-xsrf-token",
-        b"private-token",
-        b"job-token",
-    )
-)
-"""Fields that stay behind when a redirect leaves the origin they were meant for."""
 
 _ORIGIN_FIELDS = frozenset((b"host", b"origin"))
 
@@ -77,6 +56,11 @@ class RedirectRules:
     policy: RedirectPolicy = RedirectPolicy.NoLessSafe
     limit: int = 50
     """Qt's own default (RFC 9110 names none)."""
+    upgrade: Callable[[str], str] = str
+    """Gives the URL that is used for one, of a host that wants https."""
+    own_parameters: tuple[str, ...] = ()
+    """Query parameters with their values, which we have added ourselves: a server that repeats them must not have them
+    sent on, or twice."""
     verify: Optional[Callable[[str, str], bool]] = None
     """Says whether to follow, from which URL to which; for ``UserVerified``."""
 
@@ -113,7 +97,7 @@ def _next_exchange(given: Exchange, answer: Answer, rules: RedirectRules) -> Uni
         text = f"Too many redirects: more than {max(rules.limit, 0)}"
         return network_failure(QtNetworkError.TooManyRedirectsError, text)
     try:
-        target = redirect_target(exchange.url, location)
+        target = _without_parameters(rules.upgrade(redirect_target(exchange.url, location)), rules.own_parameters)
         crosses = origin(target) != origin(exchange.url)
     except ValueError as error:
         text = f"The redirect's Location is no URL ({error})"
@@ -130,20 +114,21 @@ def _next_exchange(given: Exchange, answer: Answer, rules: RedirectRules) -> Uni
 
 def _refusal(exchange: Exchange, target: str, crosses: bool, rules: RedirectRules) -> Union[Failure, None]:
     scheme, policy = urlsplit(target).scheme, rules.policy
+    seen = exchange._replace(url=target).shown_url
     if scheme not in ("http", "https"):
-        text = f'Protocol "{scheme}" is unknown: redirected to {shown(target)}'
+        text = f'Protocol "{scheme}" is unknown: redirected to {seen}'
         return network_failure(QtNetworkError.ProtocolUnknownError, text)
     if policy is RedirectPolicy.UserVerified:
         if rules.verify is not None and rules.verify(exchange.url, target):
             return None
         why = "and nobody can be asked: set a redirect handler" if rules.verify is None else "and did not get it"
-        text = f"The redirect to {shown(target)} needs the user's consent {why}"
+        text = f"The redirect to {seen} needs the user's consent {why}"
         return network_failure(QtNetworkError.InsecureRedirectError, text)
     if policy is RedirectPolicy.SameOrigin and crosses:
-        text = f"The redirect to {shown(target)} leaves the origin"
+        text = f"The redirect to {seen} leaves the origin"
         return network_failure(QtNetworkError.InsecureRedirectError, text)
     if scheme == "http" and exchange.url.startswith("https:"):
-        text = f"Insecure redirect: from https to {shown(target)}"
+        text = f"Insecure redirect: from https to {seen}"
         return network_failure(QtNetworkError.InsecureRedirectError, text)
     return None
 
@@ -166,6 +151,14 @@ def _redirected(exchange: Exchange, status: int, target: str, crosses: bool) -> 
         keeps_identity=exchange.keeps_identity and not crosses,
         tls=exchange.tls.without_identity() if exchange.tls is not None and crosses else exchange.tls,
     )
+
+
+def _without_parameters(url: str, parameters: tuple[str, ...]) -> str:
+    if not parameters:
+        return url
+    parts = urlsplit(url)
+    kept = [each for each in parts.query.split("&") if each not in parameters]
+    return parts._replace(query="&".join(kept)).geturl()
 
 
 def redirected_method(status: int, method: str) -> str:

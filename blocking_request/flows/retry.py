@@ -76,8 +76,8 @@ def _next_rule(answer: Answer, rule: Retry) -> Optional[Retry]:
     else:
         return None
     try:
-        # urllib3 takes a pool for its message only.
-        return rule.increment(exchange.method, exchange.url, response, error)  # type: ignore[arg-type]
+        # urllib3 logs the URL.
+        return rule.increment(exchange.method, exchange.shown_url, response, error)  # type: ignore[arg-type]
     except (MaxRetryError, HTTPError):
         return None
 
@@ -93,7 +93,7 @@ def _seconds_to_wait(answer: Answer, rule: Retry) -> float:
     if answer.failure is None and rule.respect_retry_after_header:
         try:
             asked: Any = rule.get_retry_after(_response(answer))
-        except HTTPError:  # what the server wrote is no time
+        except (HTTPError, ValueError, OverflowError):  # what the server wrote is no time
             asked = None
         if asked:
             return float(asked)

@@ -56,7 +56,7 @@ def _ended(choice: ProxyChoice) -> tuple[list[Exchange], list[float], Answer]:
 def test_rfc9110_11_7_1_who_is_asked_answers_for_the_proxy() -> None:
     for refusal, realm in ((WANTED, "the proxy"), (REFUSED, "")):
         ask = Asked(("user", "wrong"), ("user", "right"))
-        known: dict[str, AuthConfig] = {}
+        known: dict[Proxy, AuthConfig] = {}
         sent, last = run(refusal, refusal, answer(200), own=PROXY, ask=ask, known=known)
         assert ask.questions == [(realm, "proxy:3128", 1), (realm, "proxy:3128", 2)]
         assert sent[2] == Proxy("http", "proxy", 3128, "user", "right") and last.status == 200
@@ -84,6 +84,6 @@ def test_nobody_is_asked_where_there_is_no_proxy() -> None:
 
 
 def test_what_is_right_no_more_is_forgotten() -> None:
-    known = {"proxy:3128": AuthConfig.basic("old", "old")}
+    known = {PROXY: AuthConfig.basic("old", "old")}
     run(WANTED, own=PROXY, known=known)
     assert not known

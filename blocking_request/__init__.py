@@ -18,6 +18,7 @@ from .parameters import RequestParameters
 from .proxy import Proxy
 from .reply import ReplyContent
 from .request import BlockingNetworkRequest
+from .stream import Stream
 from .tls import TlsError, TlsErrorKind, TlsSettings
 from .version import VERSION as __version__
 
@@ -39,6 +40,7 @@ __all__ = [
     "RequestParameters",
     "RequestTimeoutError",
     "ServerExceptionError",
+    "Stream",
     "TlsError",
     "TlsErrorKind",
     "TlsSettings",

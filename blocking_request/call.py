@@ -59,9 +59,11 @@ class Call:
         audience: Audience,
         feedback: Optional[FeedbackLike],
         attend: Callable[[], None] = nothing,
+        connect_ms: int = 0,
     ) -> None:
-        """``engine``: its name, or "auto"; ``idle_ms`` and ``deadline_ms``: 0 is none; ``attend`` is called now and
-        then while the call waits."""
+        """``engine``: its name, or "auto"; ``idle_ms``, ``deadline_ms`` and ``connect_ms`` (until there is a
+        connection): 0 is none; ``attend`` is called now and then while the call waits.
+        """
         self._engine = engine
         self._idle_ms = idle_ms
         self._deadline_ms = deadline_ms
@@ -80,6 +82,8 @@ class Call:
         self._answer_is_due = False
         self.last: Optional[Answer] = None
         """The whole answer, when the last of its pieces was taken."""
+        self._connect_ms = connect_ms
+        self._connect_end = _NEVER
         self._attend = attend
         is_usual = (feedback is None or isinstance(feedback, Feedback)) and attend is nothing
         self._pulse = PULSE if is_usual else SHORT_PULSE
@@ -194,6 +198,8 @@ class Call:
             self._mailbox.touch()
             self._wire = engine.name
             self._answer_is_due = True
+            if self._connect_ms:
+                self._connect_end = self._mailbox.activity + self._connect_ms / 1000
             flight = engine.start(exchange, self._mailbox)
             try:
                 notice = self._wait(flight, exchange, progress)
@@ -219,7 +225,7 @@ class Call:
         mailbox = self._mailbox
         while True:
             now = time.monotonic()
-            wait = min(self._pulse, mailbox.activity + self._idle - now, self._deadline - now)
+            wait = min(self._pulse, mailbox.activity + self._idle - now, self._deadline - now, self._connect_end - now)
             try:
                 notice = mailbox.take(max(wait, 0.0))
             except Empty:
@@ -261,7 +267,13 @@ class Call:
         failure = self.ended_early()
         if failure is not None:
             return failure
-        if time.monotonic() >= self._mailbox.activity + self._idle:
+        now = time.monotonic()
+        if now >= self._connect_end:
+            self._connect_end = _NEVER
+            if not flight.is_connected():
+                return messages.connect_timeout(self._connect_ms)
+            # What was waited for by now was the connection.
+        if now >= self._mailbox.activity + self._idle:
             return messages.idle_timeout(self._idle_ms)
         return flight.lost()
 

@@ -173,7 +173,7 @@ def _disposition_name(answer: Answer) -> str:
 
 def _safe(name: str) -> str:
     """The last part of a path, without what would lead elsewhere or is no name on some system."""
-    last = PureWindowsPath(name.replace("/", "\\")).name
+    last = re.split(r"[\\/]", name)[-1]
     cleaned = _FORBIDDEN.sub("_", last).strip(" .")
     if PureWindowsPath(cleaned).is_reserved():
         cleaned = f"_{cleaned}"

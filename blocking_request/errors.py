@@ -102,6 +102,8 @@ class Failure:
     text: str
     ends_the_call: bool = False
     """Whether nothing can follow it, however often it is tried."""
+    is_connecting: bool = False
+    """Whether it was too late before there was a connection."""
 
 
 def network_failure(error: QtNetworkError, text: str) -> Failure:

@@ -78,6 +78,8 @@ class Exchange(NamedTuple):
     """How many times as large it may become when its content coding is undone; 0: any."""
     streams: bool = False
     """Whether the body of a successful answer is handed over in pieces as it comes, and not kept."""
+    streams_all: bool = False
+    """Whether that of any other answer is, too."""
     secret_names: tuple[str, ...] = ()
     """Query parameters and header fields whose values are never shown, besides the usual ones."""
     qgis: bool = False
@@ -185,7 +187,7 @@ _PIECES = _Marker()
 
 def streams_body(exchange: Exchange, status: Optional[int]) -> bool:
     """Whether the body of this answer is handed over in pieces: what is to be redirected, answered or told is not."""
-    return exchange.streams and status is not None and 200 <= status < 300
+    return exchange.streams and status is not None and (exchange.streams_all or 200 <= status < 300)
 
 
 class Channel:

@@ -177,6 +177,11 @@ def idle_timeout(milliseconds: int) -> Failure:
     return Failure(ErrorCode.TimeoutError, QtNetworkError.TimeoutError, text)
 
 
+def connect_timeout(milliseconds: int) -> Failure:
+    text = f"Timed out: not connected within {milliseconds} ms"
+    return Failure(ErrorCode.TimeoutError, QtNetworkError.TimeoutError, text, is_connecting=True)
+
+
 def qgis_timeout() -> Failure:
     text = "Timed out: no data moved for as long as QGIS's network timeout allows"
     return Failure(ErrorCode.TimeoutError, QtNetworkError.TimeoutError, text)

@@ -58,7 +58,7 @@ def _prepare(request: RequestLike, method: str, body: Body, force_refresh: bool,
     method = _spelled(method or _custom_verb(native))
     if not body and method in ("GET", "HEAD"):
         body = None
-    url, _, is_local = _checked_text(request) if _is_kept(request) else checked_url(_qurl(request))
+    url, _, is_local = checked_text(request) if _is_kept(request) else checked_url(_qurl(request))
     if is_local and (method != "GET" or body is not None):
         text = f"{url.partition(':')[0]}: URLs can be read with GET only, not with {method}"
         raise unsendable(QtNetworkError.ContentOperationNotPermittedError, text)
@@ -123,7 +123,7 @@ def _is_kept(request: RequestLike) -> TypeGuard[str]:
 
 
 @lru_cache(maxsize=256)
-def _checked_text(url: str) -> tuple[str, _Userinfo, bool]:
+def checked_text(url: str) -> tuple[str, _Userinfo, bool]:
     return checked_url(_qurl(url))
 
 

@@ -132,7 +132,7 @@ def test_an_exception_of_the_callers_file_goes_on_and_the_object_stays_usable(
     blocking: BlockingNetworkRequest, serve: Serve
 ) -> None:
     class Broken:
-        def read(self) -> bytes:
+        def read(self, count: int = -1) -> bytes:
             raise KeyError("mine")
 
     server = serve(always())

@@ -17,6 +17,9 @@ class Flight(Protocol):
     def abort(self) -> None:
         """End it: its Answer follows in the mailbox, with what has arrived, as soon as the worker hears of it."""
 
+    def is_connected(self) -> bool:
+        """Whether there is a connection to the server, or to the proxy before it. May take a while to find out."""
+
     def lost(self) -> Optional[Failure]:
         """Why no Answer will ever come (the worker or the application has gone), or None."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from functools import lru_cache
 from typing import Optional
+from urllib.parse import urlsplit
 
 from ..exchange import Exchange
 from ..proxy import Proxy
 from ..qt import QtCore, QtNetwork
-from ..urls import CACHED_URL_LENGTH
+from ..urls import CACHED_URL_LENGTH, DEFAULT_PORTS
 from .qt_proxy import lookups, python_may_be_asked
 
 _Types = QtNetwork.QNetworkProxy.ProxyType
@@ -39,6 +41,22 @@ def proxy_of_qt(url: str) -> Optional[Proxy]:
             name = "socks5" if kind == _Types.Socks5Proxy else "http"
             return Proxy(name, proxy.hostName(), proxy.port(), proxy.user(), proxy.password())
     return None
+
+
+REACH_SECONDS = 2.0
+
+
+def can_be_reached(exchange: Exchange, proxy: Optional[Proxy]) -> bool:
+    """Whether a TCP connection to the server, or its proxy, can be made; looks for two seconds at most."""
+    parts = urlsplit(exchange.url)
+    address = (parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme, 0))
+    if proxy is not None:
+        address = (proxy.host, proxy.port)
+    try:
+        socket.create_connection(address, REACH_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 _DIRECT = (_Types.NoProxy, _Types.DefaultProxy)

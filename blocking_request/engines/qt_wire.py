@@ -119,7 +119,8 @@ class Wire(QtCore.QObject):
         if not flight.aborted and flight.reply is not None:
             if flight.device is not None:
                 flight.device.readyRead.emit()
-            self._consume(flight, flight.reply)
+            if flight.reader is not None:
+                self._consume(flight, flight.reply)
         elif not flight.aborted:
             self._start(flight)
         elif flight.reply is not None:

@@ -18,7 +18,7 @@ from ..tls import TlsError
 from ..trace import logger
 from ..urls import origin
 from .body import BodyReader
-from .proxy import proxy_of_exchange
+from .proxy import can_be_reached, proxy_of_exchange
 from .qt_answer import QtPairs
 from .qt_body import ChannelDevice
 from .qt_manager import WorkerKey
@@ -64,6 +64,10 @@ class QtFlight:
     def abort(self) -> None:
         self.aborted = True
         self.worker.submit(self)
+
+    def is_connected(self) -> bool:
+        """Qt does not tell; but who can be connected to now most likely was so a moment ago."""
+        return self.status is not None or can_be_reached(self.exchange, self.proxy)
 
     def wake(self) -> None:
         """More of the request's body is there."""

@@ -66,6 +66,7 @@ class Connection:
         elif self.connects_by_itself:
             sock = super()._new_conn()  # type: ignore[misc]
             grip.take(self, sock.dup(), reused=False)
+            grip.is_connected = True
         else:
             sock = self._connect(grip)
         # From here on the caller's clocks count: no timeout of urllib3's own.
@@ -88,6 +89,7 @@ class Connection:
                 sock.settimeout(self.timeout)
                 grip.take(self, sock.dup(), reused=False)
                 sock.connect(address)
+                grip.is_connected = True
                 return sock
             except OSError as error:
                 failed = error

@@ -41,6 +41,8 @@ class Grip:
         """Whether the first byte of an answer has come."""
         self.when_sent: Callable[[], None] = _nothing
         """Called when a request that went out in one piece has gone out."""
+        self.is_connected = False
+        """Whether there is a connection, perhaps without TLS as yet."""
         self._process = os.getpid()
         self.response: Optional[Response] = None
         """The answer, once its header is there."""
@@ -56,6 +58,7 @@ class Grip:
         with suppress(IndexError):
             self._duplicate.pop().close()  # of a socket that had to be given up
         self._connection, self.reused = connection, reused
+        self.is_connected = self.is_connected or reused
         self._duplicate = [] if duplicate is None else [duplicate]
         if self.aborted:
             self._shut_down()

@@ -38,6 +38,9 @@ class Urllib3Flight:
     def abort(self) -> None:
         self.grip.abort()
 
+    def is_connected(self) -> bool:
+        return self.grip.is_connected
+
     def lost(self) -> Optional[Failure]:
         if self._application is not None and self._application() is None:
             return messages.application_ended()

@@ -1,0 +1,264 @@
+"""A transport for ``requests``: a Session keeps its redirects, cookies and auth, and its bytes go over our wires.
+
+So any program of ``requests`` has Qt's or QGIS's proxies, TLS and credentials, a timeout that holds, and a cancel.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Optional
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.models import PreparedRequest, Response
+from requests.utils import select_proxy
+
+from .body_source import read_body
+from .call import Call
+from .call_rules import CallRules, OwnSettings, call_rules, with_settings
+from .errors import Unsendable
+from .exchange import Answer, Body, Exchange
+from .feedback import FeedbackLike
+from .flows.redirects import RedirectPolicy, RedirectRules
+from .headers import Pairs
+from .manager import NetworkAccessManager
+from .policy import policy
+from .preparation import FRAMING_FIELDS, check_field, checked_text
+from .proxy_rules import ProxyRules, proxy_of
+from .requests_response import exception_for, raw_response
+from .settings import Settings
+from .tls import TlsSettings
+from .trace import Watcher
+
+_NOT_FOLLOWED = RedirectRules(RedirectPolicy.Manual)
+
+
+class QtAdapter(HTTPAdapter):
+    """For ``Session.mount('https://', QtAdapter())``. May be used from any thread, by several at once.
+
+    ``manager`` gives what the Session does not say: proxies, TLS, credentials, retries, limits, the engine; without one
+    it is ``NetworkAccessManager.instance()``. Its cookies and redirects are left to the Session.
+    ``feedback`` cancels every request that goes through the adapter.
+    ``authCfg``: the id of an authentication config, as in ``BlockingNetworkRequest.setAuthCfg``.
+
+    ``timeout`` of a request is requests': seconds, for connecting and between two reads; where it is None the manager's
+    timeout holds, so that nothing waits for ever. A cancelled request raises RequestCanceled. A pickled adapter comes
+    back with the manager of its process, and without the feedback.
+    """
+
+    def __init__(
+        self,
+        manager: Optional[NetworkAccessManager] = None,
+        feedback: Optional[FeedbackLike] = None,
+        authCfg: str = "",
+        **options: Any,
+    ) -> None:
+        """``options``: HTTPAdapter's own, of which only ``max_retries`` means something here: retries like the
+        manager's.
+        """
+        self._manager = manager
+        self._feedback = feedback
+        self._auth_cfg = authCfg
+        super().__init__(**options)
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self._manager, self._feedback, self._auth_cfg = None, None, ""
+        super().__setstate__(state)  # type: ignore[misc]
+
+    def send(
+        self,
+        request: PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Optional[Mapping[str, str]] = None,
+    ) -> Response:
+        """As HTTPAdapter's: raises RequestException."""
+        manager = self._manager or NetworkAccessManager.instance()
+        settings = manager._settings
+        connect_ms, read_ms = _milliseconds(timeout, settings)
+        try:
+            call = Call(
+                manager.engine(),
+                read_ms,
+                settings.deadline,
+                _NOBODY,
+                self._feedback,
+                connect_ms=connect_ms,
+            )
+            exchange, rules = self._prepared(request, settings, manager.engine(), call, proxies, stream)
+            tls = _tls(settings.tls, verify, cert)
+            answer = call.run(policy(exchange if tls is None else exchange._replace(tls=tls), settings, rules))
+        except Unsendable as error:
+            answer = Answer(Exchange(request.method or "", request.url or ""), failure=error.failure)
+        if answer.failure is not None and answer.status is None:
+            raise exception_for(answer.failure, request)
+        return self.build_response(request, raw_response(answer, call, request))  # type: ignore[no-untyped-call,no-any-return]
+
+    def _prepared(
+        self,
+        request: PreparedRequest,
+        settings: Settings,
+        engine: str,
+        call: Call,
+        proxies: Optional[Mapping[str, str]],
+        stream: bool,
+    ) -> tuple[Exchange, CallRules]:
+        """Raises Unsendable, RequestException."""
+        try:
+            # Without its user and password, which requests has made a header field of.
+            url, _, _ = checked_text(request.url or "")
+        except Unsendable as error:
+            raise _no_url(error, request) from None
+        body = _body(request, call)
+        exchange = Exchange((request.method or "GET").upper(), url, _fields(request, body), body, decode=False)
+        exchange = with_settings(exchange, settings, streams=stream)._replace(streams_all=stream, keeps_identity=True)
+        named = select_proxy(request.url or "", dict(proxies or {}))
+        try:
+            own = None if named is None else proxy_of(named)
+        except ValueError as error:
+            raise requests.exceptions.InvalidProxyURL(str(error), request=request) from None
+        retry = self.max_retries if self.max_retries.total else settings.retry
+        rules = call_rules(
+            url, settings, OwnSettings(engine, self._auth_cfg, None, own, retry), call.ended_early
+        )._replace(redirects=_NOT_FOLLOWED, loads_cookies=False, saves_cookies=False)
+        if own is not None:
+            rules = rules._replace(proxies=ProxyRules(own))
+        return exchange, rules
+
+    def close(self) -> None:
+        """Nothing: connections belong to the process, and are kept for others."""
+
+
+class _Nobody:
+    """No signals to tell."""
+
+    _watchers: tuple[Watcher, ...] = ()
+
+    def _progress_teller(self, feedback: Optional[FeedbackLike]) -> None:
+        return None
+
+    def _tell_redirect(self, exchange: Exchange) -> None:
+        pass
+
+
+_NOBODY = _Nobody()
+
+
+def _milliseconds(timeout: Any, settings: Settings) -> tuple[int, int]:
+    """For connecting (0: no clock of its own) and between two reads."""
+    try:
+        connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        connect = getattr(connect, "connect_timeout", connect)
+        read = getattr(read, "read_timeout", read)
+        for seconds in (connect, read):
+            if seconds is not None and (isinstance(seconds, bool) or not float(seconds) > 0):
+                raise ValueError("it must be greater than 0")
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"timeout must be seconds, or a pair of them for connecting and reading, or None, not {timeout!r} ({error})"
+        ) from None
+    read_ms = settings.timeout if read is None else max(1, round(float(read) * 1000))
+    return 0 if connect is None else max(1, round(float(connect) * 1000)), read_ms
+
+
+def _body(request: PreparedRequest, call: Call) -> Body:
+    body: Any = request.body
+    if body is None or body == "":
+        return None if (request.method or "").upper() in ("GET", "HEAD", "OPTIONS", "DELETE", "TRACE") else b""
+    if isinstance(body, str):
+        return body.encode("utf-8")
+    return read_body(body, call.ended_early)
+
+
+def _fields(request: PreparedRequest, body: Body) -> Pairs:
+    """What requests has made, with our own framing. Raises Unsendable."""
+    pairs = []
+    for name, value in request.headers.items():
+        field = (_encoded(name), _encoded(value))
+        if field[0].lower() not in FRAMING_FIELDS:
+            check_field(*field)
+            pairs.append(field)
+    size = len(body) if isinstance(body, bytes) else -1 if body is None else body.size
+    if size >= 0:
+        pairs.append((b"Content-Length", b"%d" % size))
+    return tuple(pairs)
+
+
+def _encoded(text: Any) -> bytes:
+    if isinstance(text, bytes):
+        return text
+    try:
+        return str(text).encode("latin-1")
+    except UnicodeEncodeError:
+        return str(text).encode("utf-8")
+
+
+def _tls(base: Optional[TlsSettings], verify: Any, cert: Any) -> Optional[TlsSettings]:
+    """The manager's settings, but for what the Session says; None where nobody says anything."""
+    if verify is True and cert is None:
+        return base
+    said: dict[str, Any] = {}
+    if verify is False:
+        said["verify"] = False
+    elif verify is not True:
+        said["caFile"] = verify
+    if cert is not None:
+        certificate, key = cert if isinstance(cert, (tuple, list)) else (cert, None)
+        said.update(clientCertificate=certificate, clientKey=key)
+    made = TlsSettings(**said)
+    return made if base is None else made.over(base)
+
+
+def _no_url(error: Unsendable, request: PreparedRequest) -> requests.RequestException:
+    text = error.failure.text
+    if text.startswith("Protocol "):
+        return requests.exceptions.InvalidSchema(text, request=request)
+    return requests.exceptions.InvalidURL(text, request=request)
+
+
+def requests_session(
+    manager: Optional[NetworkAccessManager] = None, feedback: Optional[FeedbackLike] = None, authCfg: str = ""
+) -> requests.Session:
+    """A ``requests.Session`` whose requests go over our wires."""
+    session = requests.Session()
+    adapter = QtAdapter(manager, feedback, authCfg)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+_routes_guard = threading.Lock()
+_routes: list[QtAdapter] = []
+_own_get_adapter = requests.Session.get_adapter
+
+
+def _routed_get_adapter(session: requests.Session, url: str) -> Any:
+    found = _own_get_adapter(session, url)
+    routes = _routes
+    # What somebody has mounted on purpose stays.
+    return routes[-1] if routes and type(found) is HTTPAdapter else found
+
+
+@contextmanager
+def route_requests(
+    manager: Optional[NetworkAccessManager] = None, feedback: Optional[FeedbackLike] = None, authCfg: str = ""
+) -> Iterator[QtAdapter]:
+    """Within it every ``requests`` of the process goes over our wires, in all threads: for libraries that make their
+    own sessions (OWSLib, pystac-client). Sessions that have an adapter of their own mounted keep it. May be nested.
+    """
+    adapter = QtAdapter(manager, feedback, authCfg)
+    with _routes_guard:
+        if not _routes:
+            requests.Session.get_adapter = _routed_get_adapter  # type: ignore
+        _routes.append(adapter)
+    try:
+        yield adapter
+    finally:
+        with _routes_guard:
+            _routes.remove(adapter)
+            if not _routes and requests.Session.get_adapter is _routed_get_adapter:
+                requests.Session.get_adapter = _own_get_adapter  # type: ignore[method-assign]

@@ -1,0 +1,345 @@
+"""Downloads into files and devices, whole or not at all, and resumed, on both wires."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
+from blocking_request.errors import QtNetworkError as Q
+from blocking_request.qt import QtCore, enum_value
+
+from .servers.raw import Connection, Handler, RawServer, always
+
+Serve = Callable[[Handler], RawServer]
+OK, NET, SERVER = ErrorCode.NoError, ErrorCode.NetworkError, ErrorCode.ServerExceptionError
+ROOT = Path(__file__).parent.parent
+BODY = bytes(range(256)) * 2000
+DIGEST = hashlib.sha256(BODY).hexdigest()
+
+
+def ranges(
+    body: bytes = BODY, tag: str = '"one"', breaks: int = 0, after: int = 100_000, supports: bool = True
+) -> Handler:
+    """Serves ``body`` with ranges; the first ``breaks`` answers break off ``after`` so many bytes."""
+    left = [breaks]
+
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            found = re.search(rb"Range: bytes=(\d+)-", request, re.IGNORECASE)
+            condition = re.search(rb"If-Range: (.*?)\r\n", request, re.IGNORECASE)
+            start = int(found[1]) if found and supports else 0
+            if condition and condition[1].decode() != tag:
+                start = 0
+            if start >= len(body):
+                connection.answer(b"", "416 No", f"Content-Range: bytes */{len(body)}\r\n")
+                continue
+            part = body[start:]
+            head = "206 Part" if start else "200 OK"
+            fields = f"Content-Range: bytes {start}-{len(body) - 1}/{len(body)}\r\n" if start else ""
+            lines = f"HTTP/1.1 {head}\r\nContent-Length: {len(part)}\r\nETag: {tag}\r\n{fields}\r\n"
+            if left[0] > 0:
+                left[0] -= 1
+                connection.send(lines.encode() + part[:after])
+                return
+            connection.send(lines.encode() + part)
+
+    return handle
+
+
+def test_into_a_file(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    server = serve(always(BODY, headers="X-Mine: 1\r\n"))
+    target = tmp_path / "file"
+    target.write_text("old")
+    assert blocking.download(server.url, target, checksum=f"sha256:{DIGEST.upper()}") is OK
+    assert target.read_bytes() == BODY and os.listdir(tmp_path) == ["file"]
+    reply = blocking.reply()
+    assert (reply.statusCode(), reply.body, reply.headers["X-Mine"]) == (200, b"", "1")
+    assert blocking.download(server.url, str(target)) is OK
+
+
+def test_what_is_coded_is_decoded(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    server = serve(always(gzip.compress(BODY), headers="Content-Encoding: gzip\r\n"))
+    assert blocking.download(server.url, tmp_path / "file") is OK
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+@pytest.mark.parametrize("what", ["404", "truncated", "refused", "timeout", "cancel", "gzip", "checksum"])
+def test_the_target_is_untouched_by_failure(
+    what: str, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
+) -> None:
+    target = tmp_path / "file"
+    target.write_text("old")
+    feedback = Feedback()
+
+    def half(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 500_000)
+        if what == "truncated":
+            return
+        if what == "cancel":
+            feedback.cancel()
+        connection.wait_for_close()
+
+    handlers = {
+        "404": always(b"no", "404 Not Found"),
+        "gzip": always(gzip.compress(BODY)[:-20], headers="Content-Encoding: gzip\r\n"),
+        "checksum": always(BODY),
+    }
+    server = serve(handlers.get(what, half))
+    url = "http://127.0.0.1:1/" if what == "refused" else server.url
+    blocking.setTimeout(300)
+    code = blocking.download(url, target, feedback, checksum="md5:" + "0" * 32 if what == "checksum" else None)
+    expected = {"404": SERVER, "timeout": ErrorCode.TimeoutError, "cancel": ErrorCode.CanceledError}
+    assert code is expected.get(what, NET), blocking.errorMessage()
+    assert target.read_text() == "old" and os.listdir(tmp_path) == ["file"]
+    if what == "404":
+        assert blocking.reply().body == b"no"
+    if what == "checksum":
+        assert "the md5 checksum is" in blocking.errorMessage()
+    assert blocking.get(serve(always(b"ok")).url) is OK
+
+
+def test_redirects_are_followed(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
+    assert blocking.download(f"{httpbin}/redirect-to?url=/bytes/5000%3Fseed=1", tmp_path / "file") is OK
+    assert (tmp_path / "file").stat().st_size == 5000 and len(blocking.reply().history()) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "name"),
+    [
+        ("/a/data.json?x=1", "", "data.json"),
+        ("/a/b%20c.txt", "", "b c.txt"),
+        ("/", "", "download"),
+        ("/x", 'Content-Disposition: attachment; filename="r\xc3\xa9sum\xc3\xa9.pdf"\r\n', "r\u00e9sum\u00e9.pdf"),
+        ("/x", 'Content-Disposition: attachment; filename="../../etc/passwd"\r\n', "passwd"),
+        ("/x", 'Content-Disposition: attachment; filename="..\\\\..\\\\evil.exe"\r\n', "evil.exe"),
+        ("/x", 'Content-Disposition: attachment; filename=".."\r\n', "x"),
+        ("/x", 'Content-Disposition: attachment; filename="/"\r\n', "x"),
+        ("/x", 'Content-Disposition: attachment; filename="a:b*c?.txt"\r\n', "a_b_c_.txt"),
+        ("/x", 'Content-Disposition: attachment; filename="CON"\r\n', "_CON"),
+        ("/%2e%2e%2f%2e%2e%2fevil", "", "evil"),
+    ],
+)
+def test_into_a_folder(
+    path: str, fields: str, name: str, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    assert blocking.download(serve(always(b"x", headers=fields)).url + path, folder) is OK, blocking.errorMessage()
+    assert os.listdir(folder) == [name] and os.listdir(tmp_path) == ["in"]
+
+
+def test_into_a_device_or_an_open_file(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    server = serve(always(BODY))
+    buffer = QtCore.QBuffer()
+    buffer.open(QtCore.QIODevice.OpenModeFlag.WriteOnly)
+    assert blocking.download(server.url, buffer) is OK and bytes(buffer.data()) == BODY
+    held = io.BytesIO()
+    assert blocking.download(server.url, held, checksum=f"sha256:{DIGEST}") is OK and held.getvalue() == BODY
+    with (tmp_path / "raw").open("wb", buffering=0) as raw:
+        assert blocking.download(server.url, raw) is OK
+    assert (tmp_path / "raw").read_bytes() == BODY
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """No file may grow beyond this, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_full_disk(resume: bool, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    server = serve(ranges())
+    with room_for(100_000):
+        assert blocking.download(server.url, tmp_path / "file", resume=resume) is NET
+    assert re.search(r"The file.* cannot be written: File too large", blocking.errorMessage())
+    assert not (tmp_path / "file").exists()
+    assert blocking.download(server.url, tmp_path / "file", resume=resume) is OK
+    assert (tmp_path / "file").read_bytes() == BODY
+
+
+def test_what_cannot_be_written(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    server = serve(always(BODY))
+    assert blocking.download(server.url, tmp_path / "no" / "folder") is NET
+    assert "cannot be written: No such file or directory" in blocking.errorMessage()
+    (tmp_path / "file").write_text("a file")
+    assert blocking.download(server.url, tmp_path / "file" / "below") is NET
+    assert "cannot be written: Not a directory" in blocking.errorMessage()
+
+    class Broken(io.RawIOBase):
+        def write(self, piece: Any) -> int:
+            raise OSError(28, "No space left on device")
+
+    assert blocking.download(server.url, Broken()) is NET
+    assert "The file cannot be written: No space left on device" in blocking.errorMessage()
+    assert blocking.get(server.url) is OK
+
+
+def test_bad_input(blocking: BlockingNetworkRequest, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a checksum is written 'sha256:"):
+        blocking.download("http://x/", tmp_path / "f", checksum="abc")
+    with pytest.raises(ValueError, match="a sha256 checksum has 64 hexadecimal digits"):
+        blocking.download("http://x/", tmp_path / "f", checksum="sha256:abc")
+    with pytest.raises(ValueError, match="cannot be resumed: give its path"):
+        blocking.download("http://x/", io.BytesIO(), resume=True)
+    with pytest.raises(ValueError, match="the QIODevice is closed: open it first"):
+        blocking.download("http://x/", QtCore.QBuffer())
+    with pytest.raises(TypeError, match="opened as text"):
+        blocking.download("http://x/", io.TextIOWrapper(io.BytesIO()))
+    with pytest.raises(TypeError, match="path must be a path, a folder"):
+        blocking.download("http://x/", 5)
+
+
+# -- resumed
+
+
+def test_resumed_where_it_broke_off(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    server = serve(ranges(breaks=1))
+    target = tmp_path / "file"
+    assert blocking.download(server.url, target, resume=True) is NET
+    assert sorted(os.listdir(tmp_path)) == ["file.part", "file.part.json"]
+    assert blocking.download(server.url, target, resume=True, checksum=f"sha256:{DIGEST}") is OK
+    assert blocking.reply().statusCode() == 206
+    assert target.read_bytes() == BODY and os.listdir(tmp_path) == ["file"]
+    second = server.requests[1]
+    assert b'If-Range: "one"' in second and b"Accept-Encoding: identity" in second
+
+
+@pytest.mark.parametrize("supports", [True, False])
+def test_another_one_by_now(supports: bool, blocking: BlockingNetworkRequest, tmp_path: Path) -> None:
+    """The validator has changed, or the server has no ranges: the whole file."""
+    first = RawServer(ranges(breaks=1))
+    target = tmp_path / "file"
+    assert blocking.download(first.url, target, resume=True) is NET
+    port = first.port
+    first.close()
+    changed = bytes(reversed(BODY))
+    second = _at(port, ranges(changed, '"two"' if supports else '"one"', supports=supports))
+    assert blocking.download(f"http://127.0.0.1:{port}", target, resume=True) is OK, blocking.errorMessage()
+    assert target.read_bytes() == changed and os.listdir(tmp_path) == ["file"]
+    second.close()
+
+
+def _at(port: int, handler: Handler) -> RawServer:
+    import socket
+
+    server = RawServer.__new__(RawServer)
+    create = socket.create_server
+    end = time.monotonic() + 10
+    while True:
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(socket, "create_server", lambda address, **kw: create(("127.0.0.1", port), **kw))
+                server.__init__(handler)  # type: ignore[misc]
+            return server
+        except OSError:
+            if time.monotonic() > end:
+                raise
+
+
+def test_what_is_whole_already(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    server = serve(ranges(breaks=1, after=len(BODY)))
+    target = tmp_path / "file"
+    blocking.download(server.url, target, resume=True)
+    if not target.exists():  # broke off at the very end
+        assert blocking.download(server.url, target, resume=True) is OK, blocking.errorMessage()
+    assert target.read_bytes() == BODY
+    # more is there than the server has
+    (tmp_path / "other.part").write_bytes(BODY + b"more")
+    import json
+
+    url = f"{server.url}/other"
+    description = {"url": hashlib.sha256(url.encode()).hexdigest(), "validator": '"one"'}
+    (tmp_path / "other.part.json").write_text(json.dumps(description))
+    assert blocking.download(url, tmp_path / "other", resume=True) is OK, blocking.errorMessage()
+    assert (tmp_path / "other").read_bytes() == BODY
+
+
+def test_without_a_validator_it_begins_anew(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    server = serve(ranges(tag='W/"weak"', breaks=1))
+    assert blocking.download(server.url, tmp_path / "file", resume=True) is NET
+    assert os.listdir(tmp_path) == []
+    assert blocking.download(server.url, tmp_path / "file", resume=True) is OK
+    assert b"Range" not in server.requests[1]
+
+
+def test_a_part_that_was_not_asked_for(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    server = serve(always(b"x" * 10, "206 Part", "Content-Range: bytes 5-14/100\r\n"))
+    assert blocking.download(server.url, tmp_path / "file", resume=True) is NET
+    assert enum_value(blocking.reply().error()) == Q.ProtocolFailure and os.listdir(tmp_path) == []
+
+
+KILLED = """
+import sys
+from blocking_request import BlockingNetworkRequest
+from blocking_request.qt import QtCore
+app = QtCore.QCoreApplication([])
+request = BlockingNetworkRequest()
+request.setEngine(sys.argv[3])
+print(request.download(sys.argv[1], sys.argv[2], resume=True).name)
+"""
+
+
+def test_killed_and_resumed(engine: str, serve: Serve, tmp_path: Path) -> None:
+    body = os.urandom(3_000_000)
+    calls = [0]
+
+    def handle(connection: Connection) -> None:
+        calls[0] += 1
+        if calls[0] > 1:
+            ranges(body)(connection)
+            return
+        connection.read_request()
+        connection.send(f'HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nETag: "one"\r\n\r\n'.encode())
+        connection.send(body[:2_000_000])
+        connection.wait_for_close()
+
+    server = serve(handle)
+    target = tmp_path / "file"
+    command = [sys.executable, "-c", KILLED, server.url, str(target), engine]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    first = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    part = tmp_path / "file.part"
+    end = time.monotonic() + 30
+    while not (part.exists() and part.stat().st_size >= 1_000_000):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    first.kill()
+    first.communicate()
+    assert not target.exists()
+    second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert second.stdout.strip() == "NoError", second.stderr
+    assert target.read_bytes() == body and b"Range: bytes=" in server.requests[-1]
+
+
+def test_progress(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    server = serve(always(BODY * 20))
+    seen: list[tuple[int, int]] = []
+    blocking.downloadProgress.connect(lambda done, total: seen.append((done, total)))
+    feedback = Feedback()
+    assert blocking.download(server.url, tmp_path / "file", feedback) is OK
+    size = len(BODY) * 20
+    assert seen[-1] == (size, size) and feedback.progress() == 100.0
+    assert len(seen) <= 2 + 10 * blocking.reply().elapsed() + 1

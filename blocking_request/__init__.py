@@ -18,6 +18,8 @@ from .parameters import RequestParameters
 from .proxy import Proxy
 from .reply import ReplyContent
 from .request import BlockingNetworkRequest
+from .requests_adapter import QtAdapter, requests_session, route_requests
+from .requests_response import RequestCanceled
 from .stream import Stream
 from .tls import TlsError, TlsErrorKind, TlsSettings
 from .version import VERSION as __version__
@@ -34,7 +36,9 @@ __all__ = [
     "NetworkAccessManager",
     "NetworkRequestError",
     "Proxy",
+    "QtAdapter",
     "ReplyContent",
+    "RequestCanceled",
     "RequestCanceledError",
     "RequestError",
     "RequestParameters",
@@ -45,4 +49,6 @@ __all__ = [
     "TlsErrorKind",
     "TlsSettings",
     "__version__",
+    "requests_session",
+    "route_requests",
 ]

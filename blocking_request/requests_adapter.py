@@ -5,6 +5,7 @@ So any program of ``requests`` has Qt's or QGIS's proxies, TLS and credentials, 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -168,7 +169,7 @@ def _milliseconds(timeout: Any, settings: Settings) -> tuple[int, int]:
 def _body(request: PreparedRequest, call: Call) -> Body:
     body: Any = request.body
     if body is None or body == "":
-        return None if (request.method or "").upper() in ("GET", "HEAD", "OPTIONS", "DELETE", "TRACE") else b""
+        return b"" if request.headers.get("Content-Length") == "0" else None
     if isinstance(body, str):
         return body.encode("utf-8")
     return read_body(body, call.ended_early)
@@ -199,6 +200,9 @@ def _encoded(text: Any) -> bytes:
 
 def _tls(base: Optional[TlsSettings], verify: Any, cert: Any) -> Optional[TlsSettings]:
     """The manager's settings, but for what the Session says; None where nobody says anything."""
+    if base is not None and verify in _bundles_of_environment():
+        # requests has put it in the place of True; what the manager was told goes before it.
+        verify = True
     if verify is True and cert is None:
         return base
     said: dict[str, Any] = {}
@@ -211,6 +215,10 @@ def _tls(base: Optional[TlsSettings], verify: Any, cert: Any) -> Optional[TlsSet
         said.update(clientCertificate=certificate, clientKey=key)
     made = TlsSettings(**said)
     return made if base is None else made.over(base)
+
+
+def _bundles_of_environment() -> tuple[Optional[str], ...]:
+    return os.environ.get("REQUESTS_CA_BUNDLE"), os.environ.get("CURL_CA_BUNDLE")
 
 
 def _no_url(error: Unsendable, request: PreparedRequest) -> requests.RequestException:

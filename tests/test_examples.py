@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,9 @@ from .servers.raw import RawServer
 ROOT = Path(__file__).parent.parent
 OF_QGIS = "processing_download.py"
 """Runs with QGIS's Python: see test_qgis.py; docs/qgis.rst has it."""
+
+OF_LIBRARIES = ("owslib_wms.py", "stac_catalog.py")
+"""docs/requests.rst has them."""
 
 EXAMPLES = sorted(path for path in (ROOT / "examples").glob("*.py") if path.name != OF_QGIS)
 
@@ -47,6 +51,76 @@ def test_background_thread(tmp_path: Path, serve) -> None:  # type: ignore[no-un
     assert output.splitlines() == ["50 %", f"Operation canceled ({server.url})"]
 
 
+CAPABILITIES = b"""<?xml version="1.0"?>
+<WMS_Capabilities version="1.3.0" xmlns="http://www.opengis.net/wms" xmlns:xlink="http://www.w3.org/1999/xlink">
+<Service><Name>WMS</Name><Title>Local maps</Title><OnlineResource xlink:href="URL"/></Service>
+<Capability><Request>
+<GetCapabilities><Format>text/xml</Format><DCPType><HTTP><Get><OnlineResource xlink:href="URL"/></Get></HTTP></DCPType>
+</GetCapabilities>
+<GetMap><Format>image/png</Format><DCPType><HTTP><Get><OnlineResource xlink:href="URL"/></Get></HTTP></DCPType></GetMap>
+</Request><Layer><Title>All</Title><CRS>EPSG:4326</CRS><Layer queryable="0"><Name>roads</Name><Title>Roads</Title>
+<CRS>EPSG:4326</CRS></Layer></Layer></Capability></WMS_Capabilities>"""
+
+
+def test_owslib_wms(tmp_path: Path, serve) -> None:  # type: ignore[no-untyped-def]
+    pytest.importorskip("owslib")
+
+    def handle(connection) -> None:  # type: ignore[no-untyped-def]
+        while (request := connection.read_request()) is not None:
+            if b"GetMap" in request.split(b" ")[1]:
+                connection.answer(b"\x89PNG" + b"0" * 1000, headers="Content-Type: image/png\r\n")
+            else:
+                body = CAPABILITIES.replace(b"URL", server.url.encode() + b"/?")
+                connection.answer(body, headers="Content-Type: text/xml\r\n")
+
+    server: RawServer = serve(handle)
+    output = run(ROOT / "examples/owslib_wms.py", tmp_path, f"{server.url}/")
+    assert output.splitlines() == ["Local maps ['roads']", "1004 bytes of image/png"]
+    assert len(server.requests) == 2
+
+
+def test_stac_catalog(tmp_path: Path, serve) -> None:  # type: ignore[no-untyped-def]
+    pytest.importorskip("pystac_client")
+
+    def handle(connection) -> None:  # type: ignore[no-untyped-def]
+        while (request := connection.read_request()) is not None:
+            path = request.split(b" ")[1].decode()
+            connection.answer(json.dumps(stac(server.url, path)).encode(), headers="Content-Type: application/json\r\n")
+
+    server: RawServer = serve(handle)
+    output = run(ROOT / "examples/stac_catalog.py", tmp_path, f"{server.url}/")
+    assert output.splitlines() == ["Local catalogue ['images']", "['one', 'two']"]
+
+
+def stac(url: str, path: str) -> dict:  # type: ignore[type-arg]
+    links = [{"rel": "self", "href": f"{url}/"}, {"rel": "root", "href": f"{url}/"}]
+    extent = {"spatial": {"bbox": [[0, 0, 1, 1]]}, "temporal": {"interval": [["2020-01-01T00:00:00Z", None]]}}
+    images = {
+        "type": "Collection", "id": "images", "stac_version": "1.0.0", "description": "d", "license": "MIT",
+        "extent": extent, "links": links,
+    }  # fmt: skip
+    if path.startswith("/collections"):
+        return {"collections": [images], "links": links}
+    if path.startswith("/search"):
+        geometry = {"type": "Point", "coordinates": [0, 0]}
+        items = [
+            {
+                "type": "Feature", "stac_version": "1.0.0", "id": name, "geometry": geometry, "bbox": [0, 0, 0, 0],
+                "properties": {"datetime": "2020-01-01T00:00:00Z"}, "links": [], "assets": {}, "collection": "images",
+            }
+            for name in ("one", "two")
+        ]  # fmt: skip
+        return {"type": "FeatureCollection", "features": items, "links": []}
+    search = {"rel": "search", "href": f"{url}/search", "type": "application/geo+json", "method": "POST"}
+    data = {"rel": "data", "href": f"{url}/collections"}
+    conformance = ["https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/item-search",
+                   "https://api.stacspec.org/v1.0.0/collections"]  # fmt: skip
+    return {
+        "type": "Catalog", "id": "local", "title": "Local catalogue", "description": "d", "stac_version": "1.0.0",
+        "conformsTo": conformance, "links": [*links, search, data],
+    }  # fmt: skip
+
+
 def test_with_pytest(tmp_path: Path) -> None:
     output = run(
         ROOT / "examples/test_with_pytest.py", tmp_path, runner=("-m", "pytest", "-q", "-p", "no:cacheprovider")
@@ -58,6 +132,9 @@ def test_with_pytest(tmp_path: Path) -> None:
 def test_every_example_is_run_and_shown_in_the_readme(path: Path) -> None:
     assert f"test_{path.stem.replace('test_', '')}" in globals()
     readme = (ROOT / "README.rst").read_text()
+    if path.name in OF_LIBRARIES:
+        assert f"examples/{path.name}" in (ROOT / "docs/requests.rst").read_text()
+        return
     assert f"examples/{path.name}" in readme
     code = path.read_text().partition('"""\n\n')[2].strip()
     shown = "\n".join(f"    {line}".rstrip() for line in code.splitlines())

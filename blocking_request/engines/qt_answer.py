@@ -38,6 +38,9 @@ def read_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
         failure = messages.certificate_refused(flight.tls_errors)
     if failure is None and (error or flight.aborted or (status or 200) < 200):
         failure = wire_failure(flight, status, error, reply.errorString())
+    if failure is None and status is None and exchange.url.startswith("http"):
+        # Never a success, whatever Qt says.
+        failure = messages.connection_closed(exchange, answered=False)
     tls = None
     if exchange.url.startswith("https:"):
         tls = session_of(reply.sslConfiguration(), flight.tls_errors, agreed=status is not None)

@@ -3,7 +3,22 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("connections", "small_get", "post", "policy", "tls", "threads", "large_get", "cancel", "qgis", "freeze")
+BENCHMARKS = tuple(
+    [
+        "connections",
+        "small_get",
+        "post",
+        "policy",
+        "tls",
+        "threads",
+        "large_get",
+        "transfer",
+        "adapter",
+        "cancel",
+        "qgis",
+        "freeze",
+    ]
+)
 
 
 def main() -> None:

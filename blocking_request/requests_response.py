@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from email.message import Message
 from http.client import IncompleteRead
-from typing import Any, Optional
+from typing import Optional
 
 import requests
 import urllib3
@@ -112,7 +112,7 @@ def _body_error(answer: Answer) -> HTTPError:
 class _Original:
     """What requests looks at for cookies: http.client's response."""
 
-    def __init__(self, pairs: Any) -> None:
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self.msg = Message()
         for name, value in pairs:
             self.msg[name] = value
@@ -141,5 +141,7 @@ def raw_response(answer: Answer, call: Call, request: PreparedRequest) -> urllib
         request_method=request.method,
         request_url=request.url,
     )
-    raw._original_response = _Original([pair for pair in pairs if pair[0].lower() == "set-cookie"])  # type: ignore[assignment]
+    if answer.headers.set_cookies:
+        cookies = [pair for pair in pairs if pair[0].lower() == "set-cookie"]
+        raw._original_response = _Original(cookies)  # type: ignore[assignment]
     return raw

@@ -1,0 +1,123 @@
+"""A gibibyte to a file and from a file, beside requests, and how much memory it takes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+import threading
+from pathlib import Path
+from typing import Callable
+
+import requests
+
+from blocking_request import BlockingNetworkRequest
+from blocking_request.qt import API, QtCore
+
+from .measure import bound, finish, medians, show
+from .nginx import nginx
+
+SIZE = 1 << 30
+ROUNDS = 5
+MIB = 1 << 20
+
+
+def peak() -> float:
+    """The highest resident size since it was last reset, in MiB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def growth(run: Callable[[], None]) -> float:
+    Path("/proc/self/clear_refs").write_text("5")
+    before = peak()
+    run()
+    return peak() - before
+
+
+class Drain:
+    """Reads what is sent and says ok; in C's time, nearly."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            sock, _ = self._listener.accept()
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        room = bytearray(MIB)
+        while True:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                piece = sock.recv(65536)
+                if not piece:
+                    return
+                head += piece
+            head, _, rest = head.partition(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length:")[2].split()[0])
+            left = length - len(rest)
+            while left > 0:
+                left -= sock.recv_into(room, min(left, MIB))
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
+def main() -> None:
+    app = QtCore.QCoreApplication([])
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with nginx(SIZE) as (server, _), tempfile.TemporaryDirectory(dir=memory) as scratch:
+        url, target = f"{server}/{SIZE}", Path(scratch) / "file"
+        requests_by_wire = {}
+        for wire in ("qt", "urllib3"):
+            requests_by_wire[wire] = BlockingNetworkRequest()
+            requests_by_wire[wire].setEngine(wire)
+
+        def download(wire: str) -> Callable[[], None]:
+            def run() -> None:
+                assert requests_by_wire[wire].download(url, target) == 0, requests_by_wire[wire].errorMessage()
+
+            return run
+
+        def with_requests() -> None:
+            with requests.get(url, stream=True) as response, target.open("wb") as file:
+                for chunk in response.iter_content(1 << 16):
+                    file.write(chunk)
+
+        contenders = {"qt": download("qt"), "urllib3": download("urllib3"), "requests": with_requests}
+        took = medians(contenders, ROUNDS)
+        show(f"1 GiB to a file, {API}", "s", took)
+        for wire in ("qt", "urllib3"):
+            bound(f"{wire}, of requests' time", took[wire] / took["requests"], 0.7)
+            bound(f"{wire}, MiB above the start", growth(contenders[wire]), 32)
+        target.unlink()
+
+    with tempfile.TemporaryDirectory(dir=memory) as scratch:
+        source, drain = Path(scratch) / "source", Drain()
+        with source.open("wb") as file:
+            for _ in range(SIZE // MIB):
+                file.write(os.urandom(MIB))
+        session, blocking = requests.Session(), BlockingNetworkRequest()
+
+        def ours() -> None:
+            with source.open("rb") as file:
+                assert blocking.put(drain.url, file) == 0, blocking.errorMessage()
+
+        def theirs() -> None:
+            with source.open("rb") as file:
+                assert session.put(drain.url, data=file).ok
+
+        took = medians({"blocking_request": ours, "requests": theirs}, ROUNDS)
+        show(f"1 GiB from a file, {API}, over {blocking.reply().engine()}", "s", took)
+        bound("of requests' time", took["blocking_request"] / took["requests"], 1.0)
+        bound("MiB above the start", growth(ours), 32)
+    del app
+    finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -3,22 +3,8 @@
 import subprocess
 import sys
 
-BENCHMARKS = tuple(
-    [
-        "connections",
-        "small_get",
-        "post",
-        "policy",
-        "tls",
-        "threads",
-        "large_get",
-        "transfer",
-        "adapter",
-        "cancel",
-        "qgis",
-        "freeze",
-    ]
-)
+TRANSFERS = ("large_get", "transfer", "adapter")
+BENCHMARKS = ("connections", "small_get", "post", "policy", "tls", "threads", *TRANSFERS, "cancel", "qgis", "freeze")
 
 
 def main() -> None:

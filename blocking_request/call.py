@@ -16,7 +16,7 @@ from . import messages, trace
 from .body_source import Upload
 from .engines import Flight, choose
 from .errors import Failure
-from .exchange import Answer, Begun, Body, BodyWanted, Cancel, Channel, Exchange, Mailbox, Pieces
+from .exchange import Answer, Begun, Body, BodyWanted, Cancel, Channel, Exchange, Mailbox, Piece, Pieces
 from .feedback import Feedback, FeedbackLike
 from .flows import Flow, Wait
 from .progress import ProgressTeller
@@ -117,6 +117,10 @@ class Call:
 
         Whoever leaves it earlier ends the exchange.
         """
+        return (piece if isinstance(piece, bytes) else bytes(piece) for piece in self.views())
+
+    def views(self) -> Iterator[Piece]:
+        """The same for who is done with each piece when it asks for the next."""
         feedback = self._feedback
         if isinstance(feedback, Feedback):
             feedback._listen(self.cancel)
@@ -127,7 +131,15 @@ class Call:
                 feedback._forget(self.cancel)
             self.abandon()
 
-    def _pieces(self) -> Iterator[bytes]:
+    def divert(self, write: Callable[[Piece], None]) -> None:
+        """Have the wire hand the pieces to ``write``, in its own thread, and wait for the end: no piece needs to change
+        hands then. It may raise DamagedBody.
+        """
+        self._mailbox.divert(write)
+        for piece in self.views():
+            assert not piece  # none comes here any more
+
+    def _pieces(self) -> Iterator[Piece]:
         while self._open is not None:
             flight, exchange, progress = self._open
             self._mailbox.touch()
@@ -137,7 +149,10 @@ class Call:
                 self._tell_end(notice)
                 return
             if isinstance(notice, Pieces):
-                yield from notice.pieces
+                for piece in notice.pieces:
+                    yield piece
+                    if isinstance(piece, memoryview) and isinstance(piece.obj, bytearray):
+                        self._mailbox.buffers.append(piece.obj)
 
     def abandon(self) -> None:
         """End an exchange whose body nobody wants any more."""

@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 from .call import Call
 from .errors import Failure, QtNetworkError, network_failure
-from .exchange import Answer, Exchange
+from .exchange import Answer, Exchange, Piece
 from .receivers import Checksum, cannot_write, take
 from .reply import ReplyContent
 
@@ -92,12 +92,12 @@ class FileReceiver:
                 if not self._start:
                     partial.describe(answer)
 
-                def write(piece: bytes) -> None:
+                def write(piece: Piece) -> None:
                     if self._checksum is not None:
                         self._checksum.add(piece)
                     file.write(piece)
 
-                answer = take(call, answer, write, self._checksum)
+                answer = take(call, answer, write, self._checksum, in_wire=True)
         except OSError as error:
             call.abandon()
             answer = answer._replace(failure=cannot_write(error))

@@ -145,6 +145,10 @@ class Progress:
     total: int
 
 
+Piece = Union[bytes, memoryview]
+"""Of a body. A memoryview is one of a buffer that is used again: see ``Mailbox.buffers``."""
+
+
 @dataclass(frozen=True)
 class Begun:
     """The header of a streamed answer is there, and Pieces follow; ``answer`` has no body."""
@@ -156,7 +160,7 @@ class Begun:
 class Pieces:
     """What of a streamed body has come since the last ones."""
 
-    pieces: list[bytes]
+    pieces: list[Piece]
 
 
 @dataclass(frozen=True)
@@ -280,15 +284,22 @@ class Mailbox:
         "_unheard",
         "_unheard_guard",
         "_untaken",
+        "_write",
         "activity",
+        "buffers",
         "wants_progress",
     )
 
     def __init__(self) -> None:
         self._notices: SimpleQueue[Union[Notice, _Marker, None]] = SimpleQueue()
-        self._pieces: list[bytes] = []
+        self._pieces: list[Piece] = []
         self._untaken = 0
         self._resume: Optional[Callable[[], None]] = None
+        self._write: Optional[Callable[[Piece], None]] = None
+        self.buffers: list[bytearray] = []
+        """For pieces: the caller puts those back that it is done with, the wire takes them. New memory for each piece
+        takes as long as to fill it.
+        """
         self._unheard: dict[bool, Progress] = {}
         self._unheard_guard = threading.Lock()
         self.activity = time.monotonic()
@@ -310,20 +321,42 @@ class Mailbox:
         if fresh:
             self._notices.put(None)
 
-    def deliver(self, piece: bytes, resume: Callable[[], None]) -> bool:
+    def deliver(self, piece: Piece, resume: Callable[[], None]) -> bool:
         """Hand over a piece of a streamed body. False where the wire should stop: ``resume`` is then called, in the
         caller's thread, when there is room again.
         """
         with self._unheard_guard:
-            is_first = not self._pieces
-            self._pieces.append(piece)
-            self._untaken += len(piece)
-            has_room = self._untaken < STREAMED_AHEAD
-            if not has_room:
-                self._resume = resume
+            write = self._write
+            if write is None:
+                is_first = not self._pieces
+                self._pieces.append(piece)
+                self._untaken += len(piece)
+                has_room = self._untaken < STREAMED_AHEAD
+                if not has_room:
+                    self._resume = resume
+        if write is not None:
+            write(piece)
+            if isinstance(piece, memoryview) and isinstance(piece.obj, bytearray):
+                self.buffers.append(piece.obj)
+            return True
         if is_first:
             self._notices.put(_PIECES)
         return has_room
+
+    def divert(self, write: Callable[[Piece], None]) -> None:
+        """From now on have the wire hand its pieces to ``write``, in its own thread; those that wait go there first."""
+        while True:
+            with self._unheard_guard:
+                pieces, self._pieces, self._untaken = self._pieces, [], 0
+                resume, self._resume = self._resume, None
+                if not pieces:
+                    self._write = write
+            if resume is not None:
+                resume()
+            if not pieces:
+                return
+            for piece in pieces:
+                write(piece)
 
     def take(self, timeout: float) -> Notice:
         """The next notice; raises ``queue.Empty`` after ``timeout`` seconds. For the caller's thread only."""

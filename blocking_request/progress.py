@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Optional
 
+from .body_source import READ_AT_ONCE
 from .exchange import Answer, Progress
 from .feedback import FeedbackLike
 from .qt import QtCore, is_deleted
@@ -41,6 +42,8 @@ class ProgressTeller:
         self._request = request
         self._set_progress = set_progress
         self._last: Optional[Progress] = None
+        self._is_upload = False
+        """Whether the feedback hears of a large body that is sent, and not of the answer to it."""
 
     def __call__(self, progress: Progress) -> None:
         if is_deleted(self._request):
@@ -48,12 +51,15 @@ class ProgressTeller:
             return
         if progress.upload:
             self._request.uploadProgress.emit(progress.done, progress.total)
+            if self._set_progress is not None and progress.total > READ_AT_ONCE:
+                self._is_upload = True
+                self._set_progress(100.0 * progress.done / progress.total)
             return
         if progress == self._last:
             return
         self._last = progress
         self._request.downloadProgress.emit(progress.done, progress.total)
-        if self._set_progress is not None and progress.total > 0:
+        if self._set_progress is not None and progress.total > 0 and not self._is_upload:
             self._set_progress(100.0 * progress.done / progress.total)
 
     def tell_last(self, answer: Answer) -> None:

@@ -147,6 +147,14 @@ def test_what_reading_raises_goes_to_the_caller(blocking: BlockingNetworkRequest
     assert blocking.get(server.url) is OK
 
 
+def test_a_feedback_hears_of_a_large_upload(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    feedback = Feedback()
+    seen: list[float] = []
+    feedback.progressChanged.connect(seen.append)
+    assert blocking.put(serve(always(b"x" * 1000)).url, io.BytesIO(BODY), feedback) is OK
+    assert feedback.progress() == 100.0 and seen == sorted(seen)
+
+
 def test_cancelled_while_it_is_sent(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     feedback = Feedback()
 

@@ -201,7 +201,7 @@ class BodyReader:
         content_length: Optional[bytes],
         content_encoding: bytes = b"",
         limits: Limits = NO_LIMITS,
-        sink: Optional[Callable[[bytes], None]] = None,
+        sink: Optional[Callable[[Any], None]] = None,
     ) -> None:
         """``content_length``: None where the body ends otherwise (a transfer coding, or none was given);
         ``content_encoding``: what is to be undone; ``sink``: takes the body piece by piece, instead of ``content``.
@@ -212,13 +212,14 @@ class BodyReader:
         self.wire_bytes = self._read_bytes = 0
         self._buffer = BytesIO()
         self._sink: Callable[[bytes], Any] = sink if sink is not None else self._buffer.write
-        self._takes_bytes_only = sink is not None
+        self._has_sink = sink is not None
         self._decoders = _decoders(content_encoding) if content_encoding else []
         self.total_bytes = -1 if content_length is None else _length(content_length)
 
     @property
-    def is_coded(self) -> bool:
-        return bool(self._decoders)
+    def passes_on(self) -> bool:
+        """Whether what it is fed with goes on as it is, and is not kept here."""
+        return self._has_sink and not self._decoders
 
     def feed(self, chunk: Any) -> None:
         """Raises DamagedBody; what was decoded before stays readable."""
@@ -227,7 +228,7 @@ class BodyReader:
             size = max(self.wire_bytes, self.total_bytes)
             if 0 < self._limits.size < size:
                 raise BodyTooLarge(too_large(self._limits.size))
-            self._sink(bytes(chunk) if self._takes_bytes_only else chunk)
+            self._sink(chunk)
             return
         for piece in self._decoded(bytes(chunk), 0):
             self._read_bytes += len(piece)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Optional
 
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
-from ..exchange import Answer, Exchange, Mailbox
+from ..exchange import Answer, Exchange, Mailbox, Piece
 from ..proxy import Proxy
 from ..qt import ApplicationReference, QtCore, QtNetwork, application
 from ..tls import TlsError
@@ -73,7 +73,7 @@ class QtFlight:
         """More of the request's body is there."""
         self.worker.submit(self)
 
-    def deliver(self, piece: bytes) -> None:
+    def deliver(self, piece: Piece) -> None:
         self.has_room = self.mailbox.deliver(piece, self._resume)
 
     def _resume(self) -> None:

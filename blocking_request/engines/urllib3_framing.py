@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Optional, Union
 
 from .body import DamagedBody
 
 BLOCK_BYTES = 1 << 18
+BUFFER_BYTES = 1 << 20
 _LINE_BYTES = 1 << 16
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
 _LINE_ENDS = (b"\r\n", b"\n")
@@ -22,19 +23,38 @@ class BodyLost(Exception):
     """The connection has ended before the body did."""
 
 
-def blocks(file: Any, chunked: bool, length: int) -> Iterator[bytes]:
-    """The body as it arrives; ``length``: -1 where it ends with the connection.
+def blocks(
+    file: Any, chunked: bool, length: int, buffers: Optional[list[bytearray]] = None
+) -> Iterator[Union[bytes, memoryview]]:
+    """The body as it arrives; ``length``: -1 where it ends with the connection; ``buffers``: what it may be read into,
+    if that shall be used again.
 
     What is missing from a ``length`` the reader of the blocks can tell. Raises BodyLost, DamagedBody.
     """
     if chunked:
         return _chunks(file)
-    return _all(file) if length < 0 else _counted(file, length)
+    if length < 0:
+        return _all(file)
+    return _counted(file, length) if buffers is None or length < BUFFER_BYTES else _into(file, length, buffers)
 
 
 def _all(file: Any) -> Iterator[bytes]:
     while block := file.read1(BLOCK_BYTES):
         yield block
+
+
+def _into(file: Any, length: int, buffers: list[bytearray]) -> Iterator[memoryview]:
+    while length > 0:
+        try:
+            buffer = buffers.pop()
+        except IndexError:
+            buffer = bytearray(BUFFER_BYTES)
+        view = memoryview(buffer)[: min(length, BUFFER_BYTES)]
+        count = file.readinto1(view)
+        if not count:
+            return
+        length -= count
+        yield view[:count]
 
 
 def _counted(file: Any, length: int) -> Iterator[bytes]:

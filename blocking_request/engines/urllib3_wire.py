@@ -17,7 +17,18 @@ from urllib3.util import Retry, Timeout
 
 from .. import messages
 from ..errors import Failure
-from ..exchange import IDEMPOTENT_METHODS, Answer, Begun, Body, Channel, Exchange, Mailbox, Progress, streams_body
+from ..exchange import (
+    IDEMPOTENT_METHODS,
+    Answer,
+    Begun,
+    Body,
+    Channel,
+    Exchange,
+    Mailbox,
+    Piece,
+    Progress,
+    streams_body,
+)
 from ..qt import QtCore
 from ..tls import known_session
 from ..trace import logger
@@ -178,7 +189,7 @@ class _Passage:
         sink = self._deliver if streams_body(exchange, response.status) else None
         return BodyReader(length, encoding or b"", limits, sink)
 
-    def _deliver(self, piece: bytes) -> None:
+    def _deliver(self, piece: Piece) -> None:
         """Returns when the caller takes more."""
         grip = self._grip
         room = grip.room = grip.room or threading.Event()
@@ -196,7 +207,8 @@ class _Passage:
             self._mailbox.post(Begun(self._begun_answer(response, reader)))
         if not self._has_body():
             return
-        for block in blocks(response.file, self._chunked, reader.total_bytes):
+        buffers = self._mailbox.buffers if reader.passes_on else None
+        for block in blocks(response.file, self._chunked, reader.total_bytes, buffers):
             reader.feed(block)
             self._mailbox.touch()
             if self._mailbox.wants_progress and not 300 <= response.status < 400:

@@ -141,11 +141,16 @@ def _read_at_once(read: Read, size: int, rewind: Optional[Callable[[], None]]) -
     return Upload(read, size if size >= len(head) else -1, head, rewind)
 
 
-def _of_file(file: Any) -> tuple[Read, int, Optional[Callable[[], None]]]:
+def measured(file: Any) -> int:
+    """How many bytes a file still has; 0 or less where nobody knows."""
     try:
-        size = super_len(file)  # type: ignore[no-untyped-call]
+        return int(super_len(file))  # type: ignore[no-untyped-call]
     except Exception:  # whatever a foreign file may raise
-        size = -1
+        return -1
+
+
+def _of_file(file: Any) -> tuple[Read, int, Optional[Callable[[], None]]]:
+    size = measured(file)
     rewind: Optional[Callable[[], None]] = None
     try:
         start = file.tell()
@@ -172,8 +177,9 @@ def _of_pieces(pieces: Iterable[Any]) -> Read:
 
     def read(count: int) -> bytes:
         while not held[0]:
-            piece = next(iterator, None)
-            if piece is None:
+            try:
+                piece = next(iterator)
+            except StopIteration:
                 return b""
             if not isinstance(piece, _BYTES_LIKE):
                 raise TypeError(f"data must give bytes, not {type(piece).__name__}")

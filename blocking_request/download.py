@@ -16,14 +16,20 @@ import re
 import secrets
 from contextlib import suppress
 from pathlib import Path, PureWindowsPath
-from typing import Any, BinaryIO, Optional, Union
+from typing import Any, BinaryIO, NamedTuple, Optional, Union
 from urllib.parse import unquote, urlsplit
 
 from .call import Call
-from .errors import Failure, QtNetworkError, network_failure
+from .engines.body import truncated
+from .errors import QtNetworkError, network_failure
 from .exchange import Answer, Exchange, Piece
 from .receivers import Checksum, cannot_write, take
 from .reply import ReplyContent
+
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be renamed anyhow
+    fcntl = None  # type: ignore[assignment]
 
 _CONTENT_RANGE = re.compile(rb"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _UNSATISFIED = re.compile(rb"bytes\s+\*/(\d{1,18})")
@@ -39,131 +45,177 @@ class FileReceiver:
         self._given = os.fspath(path)
         self._resume = resume
         self._checksum = checksum
-        self._start = 0
+        self._url = ""
+        """That was asked for, whatever it redirects to."""
+        self._asked: Optional[_Known] = None
+        """What is there already, whose rest was asked for."""
+        self._has_own_range = False
         self._is_anew = False
-        self.path: Optional[Path] = None
-        """The target, when it is known."""
+        self._partial: Optional[_Partial] = None
 
     def prepare(self, exchange: Exchange) -> Exchange:
-        self._start = 0
+        self._asked, self._url = None, exchange.url
+        self._has_own_range = exchange.has_field(b"range")
         if not self._resume:
             return exchange
+        if self._partial is None:
+            self._partial = _Partial(self._target(None))
+            if not self._partial.lock():
+                # Somebody else is at it: from the beginning, and beside it.
+                self._partial, self._resume = None, False
+                return exchange
         others = (b"accept-encoding", b"range", b"if-range")
         headers = tuple(pair for pair in exchange.headers if pair[0].lower() not in others)
         headers += ((b"Accept-Encoding", b"identity"),)
-        partial = _Partial(self._target(exchange.url, None))
-        known = None if self._is_anew else partial.known(exchange.url)
+        known = self._asked = None if self._is_anew else self._partial.known(self._url)
         if known is not None:
-            self._start, validator = known
-            headers += ((b"Range", b"bytes=%d-" % self._start), (b"If-Range", validator.encode("latin-1")))
+            headers += ((b"Range", b"bytes=%d-" % known.size), (b"If-Range", known.validator.encode("latin-1")))
         return exchange._replace(headers=headers)
 
     def receive(self, call: Call, answer: Answer) -> Optional[Answer]:
-        if self._start and answer.status == 416 and not self._is_anew:
-            if self._is_complete(answer):
+        if self._asked is not None and answer.status == 416:
+            if self._is_complete(answer, self._asked):
                 return self._finish(answer._replace(status=200, reason="OK", body=b""))
             # What is there is longer than what the server has by now.
             self._is_anew = True
             return None
         if answer.failure is not None or (answer.status is not None and answer.status >= 300):
             return answer
-        if answer.status == 206 and self._range_start(answer) != self._start:
-            if self._is_anew or not self._start:
-                text = "The server sent a part that was not asked for"
-                call.abandon()
-                return answer._replace(failure=network_failure(QtNetworkError.ProtocolFailure, text))
+        if answer.status == 206 and self._asked is not None and not _goes_on(answer, self._asked):
             self._is_anew = True
             return None
+        if answer.status == 206 and self._asked is None and (self._resume or not self._has_own_range):
+            text = "The server sent a part that was not asked for"
+            call.abandon()
+            return answer._replace(failure=network_failure(QtNetworkError.ProtocolFailure, text))
         if answer.status != 206:
-            self._start = 0
+            self._asked = None
         return self._write(call, answer)
 
+    def close(self) -> None:
+        if self._partial is not None:
+            self._partial.unlock()
+
     def _write(self, call: Call, answer: Answer) -> Answer:
+        start, total = 0 if self._asked is None else self._asked.size, _total(answer)
+        place: Any = None
         try:
-            self.path = self._target(answer.exchange.url, answer)
-            partial = _Partial(self.path) if self._resume else _Scratch(self.path)
-            file = partial.open(self._start)
+            place = self._partial or _place(self._target(answer))
+            file = place.open(start)
         except OSError as error:
             call.abandon()
             return answer._replace(failure=cannot_write(error))
         try:
             with file:
-                self._begin(file)
-                if not self._start:
-                    partial.describe(answer)
+                self._begin(file, start)
+                if not start:
+                    place.describe(answer, self._url)
 
                 def write(piece: Piece) -> None:
                     if self._checksum is not None:
                         self._checksum.add(piece)
                     file.write(piece)
 
-                answer = take(call, answer, write, self._checksum, in_wire=True)
+                answer = take(call, answer, write, None, in_wire=True)
+                if answer.failure is None and self._resume and total >= 0 and file.tell() != total:
+                    answer = answer._replace(failure=truncated(file.tell(), total))
+                if answer.failure is None and self._checksum is not None:
+                    answer = answer._replace(failure=self._checksum.failure())
         except OSError as error:
             call.abandon()
             answer = answer._replace(failure=cannot_write(error))
         except BaseException:
-            partial.leave(whole_is_wrong=False)
+            place.leave(is_wrong=False)
             raise
         if answer.failure is not None:
-            is_wrong = answer.failure.error is QtNetworkError.ProtocolFailure
-            partial.leave(whole_is_wrong=is_wrong)
+            place.leave(is_wrong=answer.failure.error is QtNetworkError.ProtocolFailure)
             return answer
-        return self._rename(partial, answer)
+        return _renamed(place, answer)
 
-    def _begin(self, file: BinaryIO) -> None:
+    def _begin(self, file: BinaryIO, start: int) -> None:
         """Go to where the rest belongs; what is there counts in the checksum."""
         if self._checksum is None:
-            file.seek(self._start)
+            if start:
+                file.seek(start)
             return
         self._checksum.begin()
-        left = self._start
+        left = start
         while left > 0:
             piece = file.read(min(left, READ_BYTES))
             self._checksum.add(piece)
             left -= len(piece) or left
 
-    def _is_complete(self, answer: Answer) -> bool:
+    @staticmethod
+    def _is_complete(answer: Answer, known: _Known) -> bool:
         """Whether nothing was missing from what is there."""
         match = _UNSATISFIED.fullmatch((answer.headers.value(b"content-range") or b"").strip())
-        return match is not None and int(match[1]) == self._start
+        return match is not None and int(match[1]) == known.size and _is_same(answer, known)
 
     def _finish(self, answer: Answer) -> Answer:
         """Of a part that is whole already."""
-        self.path = self._target(answer.exchange.url, None)
-        partial = _Partial(self.path)
+        partial, known = self._partial, self._asked
+        assert partial is not None and known is not None
         try:
             if self._checksum is not None:
-                with partial.open(self._start) as file:
-                    self._begin(file)
+                with partial.open(known.size) as file:
+                    self._begin(file, known.size)
                 failure = self._checksum.failure()
                 if failure is not None:
-                    partial.leave(whole_is_wrong=True)
+                    partial.leave(is_wrong=True)
                     return answer._replace(failure=failure)
         except OSError as error:
             return answer._replace(failure=cannot_write(error))
-        return self._rename(partial, answer)
+        return _renamed(partial, answer)
 
-    @staticmethod
-    def _rename(partial: Any, answer: Answer) -> Answer:
-        try:
-            partial.rename()
-        except OSError as error:
-            failure: Failure = cannot_write(error)
-            return answer._replace(failure=failure)
-        return answer
-
-    @staticmethod
-    def _range_start(answer: Answer) -> int:
-        match = _CONTENT_RANGE.fullmatch((answer.headers.value(b"content-range") or b"").strip())
-        return -1 if match is None else int(match[1])
-
-    def _target(self, url: str, answer: Optional[Answer]) -> Path:
+    def _target(self, answer: Optional[Answer]) -> Path:
         """``answer``: None where it is not known yet, or must not be asked because a part goes on."""
         path = Path(self._given)
         if not path.is_dir() and not self._given.endswith(("/", os.sep)):
             return Path(os.path.realpath(path))
-        name = "" if answer is None or self._resume else _disposition_name(answer)
+        name = "" if answer is None else _disposition_name(answer)
+        url = self._url if answer is None else answer.exchange.url
         return Path(os.path.realpath(path)) / (name or _safe(unquote(urlsplit(url).path)) or DEFAULT_NAME)
+
+
+def _renamed(place: Any, answer: Answer) -> Answer:
+    try:
+        place.rename()
+    except OSError as error:
+        return answer._replace(failure=cannot_write(error))
+    return answer
+
+
+class _Known(NamedTuple):
+    """What is there of a download that broke off."""
+
+    size: int
+    validator: str
+    total: int
+    """-1 where the server did not say."""
+
+
+def _goes_on(answer: Answer, known: _Known) -> bool:
+    """Whether a 206 is the rest of what is there (RFC 9110 section 15.3.7)."""
+    match = _CONTENT_RANGE.fullmatch((answer.headers.value(b"content-range") or b"").strip())
+    if match is None or int(match[1]) != known.size:
+        return False
+    is_total = known.total < 0 or match[3] == b"*" or int(match[3]) == known.total
+    return is_total and _is_same(answer, known)
+
+
+def _is_same(answer: Answer, known: _Known) -> bool:
+    """Whether the answer does not name another version."""
+    is_tag = known.validator.startswith('"')
+    named = answer.headers.value(b"etag" if is_tag else b"last-modified")
+    return named is None or named.decode("latin-1") == known.validator
+
+
+def _total(answer: Answer) -> int:
+    """How large the whole file is; -1 where the answer does not say."""
+    if answer.status != 206:
+        return answer.total_bytes
+    match = _CONTENT_RANGE.fullmatch((answer.headers.value(b"content-range") or b"").strip())
+    return -1 if match is None or match[3] == b"*" else int(match[3])
 
 
 def _disposition_name(answer: Answer) -> str:
@@ -177,7 +229,40 @@ def _safe(name: str) -> str:
     cleaned = _FORBIDDEN.sub("_", last).strip(" .")
     if PureWindowsPath(cleaned).is_reserved():
         cleaned = f"_{cleaned}"
-    return cleaned[:200]
+    stem, dot, suffix = cleaned.rpartition(".")
+    stem, suffix = (stem, dot + suffix) if stem and len(suffix.encode()) < LONGEST_SUFFIX else (cleaned, "")
+    room = LONGEST_NAME - len(suffix.encode())
+    return stem.encode("utf-8", "replace")[:room].decode("utf-8", "ignore") + suffix
+
+
+LONGEST_NAME = 200
+"""Bytes: most file systems take 255, and a part has a longer name."""
+LONGEST_SUFFIX = 20
+
+
+def _place(target: Path) -> Any:
+    """Where a download is written that is not to be resumed."""
+    is_special = target.exists() and not target.is_file()
+    return _Special(target) if is_special else _Scratch(target)
+
+
+class _Special:
+    """A pipe, a device: nothing to rename."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+
+    def open(self, start: int) -> BinaryIO:
+        return open(self._target, "wb")
+
+    def describe(self, answer: Answer, url: str) -> None:
+        pass
+
+    def leave(self, is_wrong: bool) -> None:
+        pass
+
+    def rename(self) -> None:
+        pass
 
 
 class _Scratch:
@@ -185,15 +270,15 @@ class _Scratch:
 
     def __init__(self, target: Path) -> None:
         self._target = target
-        self._file = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        self._file = target.with_name(f".{secrets.token_hex(8)}.part")
 
     def open(self, start: int) -> BinaryIO:
         return open(self._file, "xb")
 
-    def describe(self, answer: Answer) -> None:
+    def describe(self, answer: Answer, url: str) -> None:
         pass
 
-    def leave(self, whole_is_wrong: bool) -> None:
+    def leave(self, is_wrong: bool) -> None:
         with suppress(OSError):
             self._file.unlink()
 
@@ -206,40 +291,67 @@ class _Scratch:
 
 
 class _Partial:
-    """What has come so far of a download that may go on, and what identifies it."""
+    """What has come so far of a download that may go on, and what identifies it. One at a time has it."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
         self._file = target.with_name(target.name + ".part")
         self._description = target.with_name(target.name + ".part.json")
+        self._lock: Optional[BinaryIO] = None
 
-    def known(self, url: str) -> Optional[tuple[int, str]]:
-        """How much there is of this URL's, and what it is known by; None where that cannot go on."""
+    def lock(self) -> bool:
+        """False where another has it. What cannot be written is told later."""
+        try:
+            self._lock = open(self._file, "ab")  # noqa: SIM115
+        except OSError:
+            return True
+        if fcntl is None:
+            return True
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            self._lock = None
+            return False
+        return True
+
+    def unlock(self) -> None:
+        if self._lock is None:
+            return
+        with suppress(OSError):
+            if self._file.stat().st_size == 0:
+                self._file.unlink()
+        self._lock.close()
+        self._lock = None
+
+    def known(self, url: str) -> Optional[_Known]:
+        """What there is of this URL's; None where that cannot go on."""
         try:
             size = self._file.stat().st_size
             description = json.loads(self._description.read_text("utf-8"))
-            validator = description["validator"]
+            validator, total = description["validator"], description["total"]
             is_same = description["url"] == _digest(url) and isinstance(validator, str) and validator.isprintable()
+            is_same = is_same and isinstance(total, int) and (total < 0 or size <= total)
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return (size, validator) if size > 0 and is_same else None
+        return _Known(size, validator, total) if size > 0 and is_same else None
 
     def open(self, start: int) -> BinaryIO:
         # Truncated first: an old description must not stand beside new bytes.
         return open(self._file, "r+b" if start else "w+b")
 
-    def describe(self, answer: Answer) -> None:
+    def describe(self, answer: Answer, url: str) -> None:
         tag, date = answer.headers.value(b"etag"), answer.headers.value(b"last-modified")
         validator = tag if tag is not None and not tag.startswith(b"W/") else date
         with suppress(OSError):
             self._description.unlink()
         if validator is not None:
-            text = json.dumps({"url": _digest(answer.exchange.url), "validator": validator.decode("latin-1")})
-            self._description.write_text(text, "utf-8")
+            description = {"url": _digest(url), "validator": validator.decode("latin-1"), "total": answer.total_bytes}
+            self._description.write_text(json.dumps(description), "utf-8")
 
-    def leave(self, whole_is_wrong: bool) -> None:
+    def leave(self, is_wrong: bool) -> None:
         """Keep it for another time, but for what is not worth it."""
-        if whole_is_wrong or not self._description.exists():
+        if is_wrong or not self._description.exists():
             for file in (self._description, self._file):
                 with suppress(OSError):
                     file.unlink()

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional, Union
 from urllib.parse import urlencode
 
-from requests.utils import super_len
 from urllib3.fields import RequestField
 from urllib3.filepost import choose_boundary
+
+from .body_source import measured
 
 Fields = Union[Mapping[str, Any], Iterable[tuple[str, Any]]]
 Files = Union[Mapping[str, Any], Iterable[tuple[str, Any]]]
 
 READ_BYTES = 1 << 18
+MOST_UNMEASURED = 1 << 26
 
 
 class Encoded(NamedTuple):
@@ -100,8 +102,11 @@ def _file_part(boundary: str, name: str, value: Any) -> _Part:
     if isinstance(value, (str, os.PathLike)):
         path = Path(value)
         filename = filename or path.name
-        size = path.stat().st_size
-        return _Part(_file_head(boundary, name, filename, content_type), lambda: path.open("rb"), size, True)
+        head, size = _file_head(boundary, name, filename, content_type), path.stat().st_size
+        if size == 0:  # or none that the system could tell
+            with path.open("rb") as file:
+                return _unmeasured(head, file)
+        return _Part(head, lambda: path.open("rb"), size, True)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return _held(_file_head(boundary, name, filename or name, content_type), bytes(value))
     if not hasattr(value, "read"):
@@ -110,7 +115,9 @@ def _file_part(boundary: str, name: str, value: Any) -> _Part:
         raise TypeError("a file is opened as text: open it in binary mode, open(path, 'rb')")
     own_name = getattr(value, "name", None)
     filename = filename or (os.path.basename(own_name) if isinstance(own_name, str) else name)
-    size = super_len(value)  # type: ignore[no-untyped-call]
+    head, size = _file_head(boundary, name, filename, content_type), measured(value)
+    if size <= 0:
+        return _unmeasured(head, value)
     rewinds = hasattr(value, "seek")
     start = value.tell() if rewinds else 0
 
@@ -119,7 +126,20 @@ def _file_part(boundary: str, name: str, value: Any) -> _Part:
             value.seek(start)
         return _Borrowed(value)
 
-    return _Part(_file_head(boundary, name, filename, content_type), begin, size, rewinds)
+    return _Part(head, begin, size, rewinds)
+
+
+def _unmeasured(head: bytes, file: Any) -> _Part:
+    """Of a file that does not tell how long it is: read here, to its end. Raises ValueError where that is far."""
+    content = b""
+    while piece := file.read(READ_BYTES):
+        content += piece
+        if len(content) > MOST_UNMEASURED:
+            raise ValueError(
+                f"a file of the form does not tell how long it is, and has more than {MOST_UNMEASURED} bytes: "
+                "give its path, or a file that can be measured"
+            )
+    return _held(head, content)
 
 
 def _file_head(boundary: str, name: str, filename: str, content_type: Optional[str]) -> bytes:

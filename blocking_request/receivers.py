@@ -7,6 +7,7 @@ there, and takes the pieces one by one.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from typing import Any, Callable, Optional, Protocol
 
@@ -23,6 +24,9 @@ class Receiver(Protocol):
 
     def receive(self, call: Call, answer: Answer) -> Optional[Answer]:
         """The whole answer; None where it is to be asked for again (``prepare`` is called first)."""
+
+    def close(self) -> None:
+        """The call is over."""
 
 
 class Checksum:
@@ -67,6 +71,9 @@ class DeviceReceiver:
     def prepare(self, exchange: Exchange) -> Exchange:
         return exchange
 
+    def close(self) -> None:
+        pass
+
     def receive(self, call: Call, answer: Answer) -> Answer:
         return take(call, answer, self._take, self._checksum)
 
@@ -89,23 +96,32 @@ def _writer(device: Any) -> Callable[[Piece], None]:
         )
     if hasattr(device, "encoding"):
         raise TypeError("the file is opened as text: open it in binary mode, open(path, 'wb')")
-    return lambda piece: _write_all(device, piece)
+    if isinstance(device, io.IOBase):
+        return lambda piece: _write_all(device, piece)
+    # Who knows whether it keeps what it is given, in memory that is used again.
+    return lambda piece: _write_all(device, bytes(piece))
 
 
 def _write_to_qt(device: QtCore.QIODevice, piece: bytes) -> None:
     while piece:
         written = device.write(piece)
-        if written < 0:
-            raise OSError(device.errorString())
+        if written < 0 or (written == 0 and not device.waitForBytesWritten(_WAIT_MS)):
+            raise OSError(device.errorString() or _NOTHING_TAKEN)
         piece = piece[written:]
+
+
+_WAIT_MS = 1000
+_NOTHING_TAKEN = "it takes nothing more"
 
 
 def _write_all(device: Any, piece: Piece) -> None:
     view = memoryview(piece)
     while view:
         written = device.write(view)
-        if written is None or written >= len(view):
-            return
+        if written is None and not isinstance(device, io.RawIOBase):
+            return  # as most that are no files of Python's
+        if not written:
+            raise OSError(f"{_NOTHING_TAKEN}; a file that does not block cannot be written to")
         view = view[written:]
 
 

@@ -11,7 +11,7 @@ from typing import Any, Callable, NamedTuple, Optional, Union
 from . import errors
 from .body_source import Data, check_body, read_body
 from .call import Call, nothing
-from .call_rules import call_rules, with_settings
+from .call_rules import CallRules, call_rules, with_settings
 from .download import FileReceiver
 from .errors import QtNetworkError, Unsendable, network_failure
 from .exchange import Answer, Exchange
@@ -312,11 +312,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
                 self._manager.requestAboutToBeCreated.emit(parameters_of(exchange, occasion.request_id))
             if receiver is None:
                 return call.run(policy(exchange, settings, rules))
-            answer = None
-            while answer is None:
-                begun = call.run(policy(receiver.prepare(exchange), settings, rules))
-                answer = receiver.receive(call, begun)
-            return answer
+            return _received(receiver, call, exchange, settings, rules)
         except Unsendable as unsendable:
             return occasion.failed(unsendable.failure)
 
@@ -393,6 +389,17 @@ def _let_callers_leave() -> None:
         time.sleep(0.002)
     if had_callers:
         time.sleep(EXIT_EPILOGUE)
+
+
+def _received(receiver: Receiver, call: Call, exchange: Exchange, settings: Settings, rules: CallRules) -> Answer:
+    answer = None
+    try:
+        while answer is None:
+            begun = call.run(policy(receiver.prepare(exchange), settings, rules))
+            answer = receiver.receive(call, begun)
+        return answer
+    finally:
+        receiver.close()
 
 
 def _attention(settings: Settings) -> Callable[[], None]:

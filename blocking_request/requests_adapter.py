@@ -16,6 +16,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.models import PreparedRequest, Response
 from requests.utils import select_proxy
+from urllib3.exceptions import MaxRetryError, ResponseError
 
 from .body_source import read_body
 from .call import Call
@@ -100,6 +101,10 @@ class QtAdapter(HTTPAdapter):
             answer = Answer(Exchange(request.method or "", request.url or ""), failure=error.failure)
         if answer.failure is not None and answer.status is None:
             raise exception_for(answer.failure, request)
+        if self._gives_up(answer):
+            text = f"too many {answer.status} error responses"
+            cause = MaxRetryError(None, request.url or "", ResponseError(text))  # type: ignore[arg-type]
+            raise requests.exceptions.RetryError(cause, request=request)
         return self.build_response(request, raw_response(answer, call, request))  # type: ignore[no-untyped-call,no-any-return]
 
     def _prepared(
@@ -128,6 +133,13 @@ class QtAdapter(HTTPAdapter):
         if own is not None:
             rules = rules._replace(proxies=ProxyRules(own))
         return exchange, rules
+
+    def _gives_up(self, answer: Answer) -> bool:
+        """Whether ``max_retries`` is exhausted by a status that it would have sent again for, and wants it told."""
+        rule = self.max_retries
+        if not rule.total or not rule.raise_on_status or answer.attempts <= rule.total:
+            return False
+        return bool(rule.status_forcelist) and answer.status in rule.status_forcelist
 
     def close(self) -> None:
         """Nothing: connections belong to the process, and are kept for others."""

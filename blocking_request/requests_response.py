@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from email.message import Message
 from http.client import IncompleteRead
@@ -52,8 +51,7 @@ class RawBody:
         self._answer: Optional[Answer] = answer
         self._call = call
         self._pieces: Iterator[bytes] = call.pieces() if answer.is_begun else iter((answer.body,))
-        self._held = b""
-        self._guard = threading.Lock()
+        self._held = memoryview(b"")
         self.closed = False
 
     def isclosed(self) -> bool:
@@ -68,13 +66,14 @@ class RawBody:
             return b"".join(pieces)
         while not self._held and not self.closed:
             try:
-                self._held = next(self._pieces)
+                self._held = memoryview(next(self._pieces))
             except StopIteration:
                 self._end()
                 return b""
-        given = self._held[:amount]
-        self._held = self._held[len(given) :]
-        return given
+        given, self._held = self._held[:amount], self._held[amount:]
+        return bytes(given)
+
+    read1 = read
 
     def _end(self) -> None:
         answer = self._answer
@@ -92,9 +91,13 @@ class RawBody:
             return
         self.closed = True
         close = getattr(self._pieces, "close", None)
-        if close is not None:
-            close()
-        self._call.abandon()
+        try:
+            if close is not None:
+                close()
+            self._call.abandon()
+        except ValueError:
+            # Another thread is reading at the moment, and hears of it there.
+            self._call.cancel()
 
     def flush(self) -> None:
         pass

@@ -66,6 +66,9 @@ class Stream:
         """As a Receiver."""
         return exchange
 
+    def close(self) -> None:
+        """As a Receiver."""
+
     def receive(self, call: Call, answer: Answer) -> Answer:
         """As a Receiver: the pieces are left for who iterates."""
         if answer.is_begun:

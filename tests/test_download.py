@@ -343,3 +343,147 @@ def test_progress(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
     size = len(BODY) * 20
     assert seen[-1] == (size, size) and feedback.progress() == 100.0
     assert len(seen) <= 2 + 10 * blocking.reply().elapsed() + 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "count"),
+    [
+        ('ETag: "two"\r\nContent-Range: bytes {start}-{last}/{size}\r\n', None),
+        ('ETag: "one"\r\nContent-Range: bytes {start}-{last}/99999999\r\n', None),
+        ('ETag: "one"\r\nContent-Range: bytes 5-{last}/{size}\r\n', None),
+        ('ETag: "one"\r\n', None),
+        ('ETag: "one"\r\nContent-Range: bytes {start}-{middle}/{size}\r\n', 1000),
+    ],
+    ids=["tag", "total", "start", "nothing", "short"],
+)
+def test_a_rest_that_is_none(
+    fields: str, count: Any, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
+) -> None:
+    """What a server says of the part it sends must fit what is there; else the whole file, or an error."""
+    calls = [0]
+
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            calls[0] += 1
+            found = re.search(rb"Range: bytes=(\d+)-", request, re.IGNORECASE)
+            if found is None:
+                head = f'HTTP/1.1 200 OK\r\nETag: "one"\r\nContent-Length: {len(BODY)}\r\n\r\n'.encode()
+                connection.send(head + (BODY[:100_000] if calls[0] == 1 else BODY))
+                if calls[0] == 1:
+                    return
+                continue
+            start = int(found[1])
+            part = BODY[start:] if count is None else BODY[start : start + count]
+            said = fields.format(start=start, last=len(BODY) - 1, size=len(BODY), middle=start + 999)
+            connection.answer(part, "206 Part", said)
+
+    server = serve(handle)
+    target = tmp_path / "file"
+    assert blocking.download(server.url, target, resume=True) is NET
+    code = blocking.download(server.url, target, resume=True)
+    if count is None:
+        assert code is OK and target.read_bytes() == BODY
+    else:
+        assert code is NET and "bytes of the body arrived" in blocking.errorMessage()
+        assert not target.exists() and (tmp_path / "file.part").exists()
+
+
+def test_two_that_resume_the_same(engine: str, serve: Serve, tmp_path: Path) -> None:
+    import threading
+
+    first_is_there, go_on = threading.Event(), threading.Event()
+    calls = [0]
+
+    def handle(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            calls[0] += 1
+            connection.send(f'HTTP/1.1 200 OK\r\nETag: "one"\r\nContent-Length: {len(BODY)}\r\n\r\n'.encode())
+            if calls[0] == 1:
+                connection.send(BODY[:300_000])
+                first_is_there.set()
+                go_on.wait(30)
+                connection.send(BODY[300_000:])
+            else:
+                connection.send(BODY)
+
+    server = serve(handle)
+    target = tmp_path / "file"
+    codes: list[ErrorCode] = []
+    first = threading.Thread(
+        target=lambda: codes.append(BlockingNetworkRequest().download(server.url, target, resume=True))
+    )
+    first.start()
+    assert first_is_there.wait(30)
+    codes.append(BlockingNetworkRequest().download(server.url, target, resume=True))
+    assert target.read_bytes() == BODY
+    go_on.set()
+    first.join(30)
+    assert codes == [OK, OK] and target.read_bytes() == BODY and os.listdir(tmp_path) == ["file"]
+
+
+def test_resumed_behind_a_redirect(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    last = serve(ranges(breaks=1))
+
+    def move(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            connection.answer(b"", "302 Found", f"Location: {last.url}/other\r\n")
+
+    first = serve(move)
+    assert blocking.download(f"{first.url}/name", tmp_path, resume=True) is NET
+    assert blocking.download(f"{first.url}/name", tmp_path, resume=True) is OK
+    assert b"Range: bytes=" in last.requests[1] and (tmp_path / "name").read_bytes() == BODY
+
+
+def test_what_keeps_its_pieces_has_its_own(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    class Collector:
+        def __init__(self) -> None:
+            self.pieces: list[Any] = []
+
+        def write(self, piece: Any) -> None:
+            self.pieces.append(piece)
+
+    collector, body = Collector(), os.urandom(20_000_000)
+    assert blocking.download(serve(always(body)).url, collector) is OK
+    assert b"".join(collector.pieces) == body
+
+
+def test_what_takes_nothing_more(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(always(BODY * 4))
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with os.fdopen(writing, "wb", buffering=0) as raw:
+        assert blocking.download(server.url, raw) is NET
+    os.close(reading)
+    assert "takes nothing more" in blocking.errorMessage()
+
+    class Full(QtCore.QIODevice):
+        def writeData(self, data: Any) -> int:
+            return 0
+
+    device = Full()
+    device.open(QtCore.QIODevice.OpenModeFlag.WriteOnly)
+    assert blocking.download(server.url, device) is NET
+
+
+def test_names_and_places(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    long = "%E4%BD%A0" * 120 + ".zip"
+    fields = f"Content-Disposition: attachment; filename*=UTF-8''{long}\r\n"
+    assert blocking.download(serve(always(b"x", headers=fields)).url, tmp_path) is OK
+    (name,) = os.listdir(tmp_path)
+    assert name.endswith(".zip") and len(name.encode()) <= 200
+    assert blocking.download(serve(always(b"x")).url, tmp_path / ("n" * 250)) is OK
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        assert blocking.download(serve(always(b"through")).url, pipe) is OK
+        assert reader.communicate()[0] == b"through"
+    assert pipe.is_fifo()
+
+
+def test_a_range_of_the_callers_own(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
+    from blocking_request.qt import QtNetwork
+
+    request = QtNetwork.QNetworkRequest(QtCore.QUrl(f"{httpbin}/range/1024"))
+    request.setRawHeader(b"Range", b"bytes=10-19")
+    assert blocking.download(request, tmp_path / "file") is OK, blocking.errorMessage()
+    assert (tmp_path / "file").stat().st_size == 10

@@ -352,3 +352,37 @@ def test_many_threads_over_one_session(session: requests.Session, httpbin: str) 
     for thread in threads:
         thread.join(60)
     assert len(bodies) == 80 and len(set(bodies)) == 1
+
+
+def test_what_programs_poke_at(session: requests.Session, manager: NetworkAccessManager, serve: Serve) -> None:
+    lines = serve(always(b"a,b\nc,d\n"))
+    with session.get(lines.url, stream=True) as response:
+        assert response.raw.read1(3) == b"a,b"
+    with session.get(lines.url, stream=True) as response:
+        response.raw.auto_close = False  # urllib3's own word for it
+        assert list(io.TextIOWrapper(response.raw)) == ["a,b\n", "c,d\n"]
+    large = bytes(48_000_000)
+    started = time.process_time()
+    assert session.get(serve(always(large)).url).content == large
+    assert time.process_time() - started < 5  # it was a minute, of copies
+    server = serve(always(b"", "503 Busy"))
+    session.mount("http://", QtAdapter(manager, max_retries=urllib3.Retry(2, status_forcelist=[503])))
+    with pytest.raises(exceptions.RetryError, match="too many 503 error responses"):
+        session.get(server.url)
+    assert len(server.requests) == 3
+
+
+def test_a_stream_that_another_thread_closes(session: requests.Session, serve: Serve) -> None:
+    def stall(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")
+        connection.wait_for_close()
+
+    response = session.get(serve(stall).url, stream=True, timeout=30)
+    pieces = response.iter_content(3)
+    assert next(pieces) == b"abc"
+    threading.Timer(0.3, response.close).start()
+    started = time.monotonic()
+    with pytest.raises((exceptions.RequestException, AttributeError)):
+        next(pieces)
+    assert time.monotonic() - started < 10

@@ -168,3 +168,26 @@ def test_a_bomb(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     assert request.get(server.url) is ErrorCode.NetworkError
     assert "larger than the limit of 1048576 bytes" in request.errorMessage()
     assert len(request.reply().body) <= 1 << 20
+
+
+def test_a_bomb_of_brotli(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """It expands a million times; what is looked at is each megabyte that comes out."""
+    import resource
+
+    try:
+        import brotlicffi as brotli
+    except ImportError:
+        import brotli
+    from blocking_request.engines.body import READABLE_CODINGS
+
+    if "br" not in READABLE_CODINGS:
+        pytest.skip("no brotli that can be stopped")
+    compressor = brotli.Compressor(quality=5)
+    zeros = bytes(1 << 20)
+    bomb = b"".join(compressor.process(zeros) for _ in range(600)) + compressor.finish()
+    server = serve(always(bomb, headers="Content-Encoding: br\r\n"))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(NetworkRequestError, match="300 times as large"), blocking.stream(server.url) as chunks:
+        for _ in chunks:
+            pass
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB

@@ -264,3 +264,20 @@ def test_bad_input(blocking: BlockingNetworkRequest, tmp_path: Path) -> None:
         blocking.post("http://x/", form=["a"])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="opened as text"):
         blocking.post("http://x/", files={"f": io.StringIO("x")})
+
+
+def test_files_that_cannot_be_measured(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
+    import bz2
+    import gzip
+
+    for module, name in ((gzip, "a.gz"), (bz2, "a.bz2")):
+        with module.open(tmp_path / name, "wb") as file:  # type: ignore[attr-defined]
+            file.write(b"inside")
+        with module.open(tmp_path / name) as file:  # type: ignore[attr-defined]
+            assert blocking.post(f"{httpbin}/post", files={"f": ("n", file)}) is OK
+        assert blocking.reply().json()["files"]["f"] == "inside"
+    assert blocking.post(f"{httpbin}/post", files={"f": ("n", Unmeasured(b"small")), "v": "/proc/version"}) is OK
+    files = blocking.reply().json()["files"]
+    assert files["f"] == "small" and files["v"].startswith("Linux")
+    with pytest.raises(TypeError, match="data must give bytes, not NoneType"):
+        blocking.put(f"{httpbin}/put", iter([b"a", None, b"b"]))

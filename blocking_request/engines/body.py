@@ -23,8 +23,8 @@ Chunk = Union[bytes, bytearray, memoryview]
 PIECE_BYTES = 1 << 20
 """How large the pieces are that come out of a decoder."""
 
-SIP_BYTES = 1 << 12
-"""How much is given at a time to a decoder that cannot be told to stop."""
+SIP_BYTES = 1 << 7
+"""How much is given at a time to a decoder that cannot be told to stop: zstd's makes 4 MB of it at most."""
 
 BOMB_BYTES = 1 << 27
 """Up to this size a body may expand as it likes."""
@@ -126,50 +126,89 @@ class _LibraryDecoder:
     """br (RFC 7932) and zstd of one or more frames (RFC 8878), by the libraries urllib3 itself uses for them."""
 
     def __init__(self, coding: str) -> None:
-        self._make_stream = _brotli_stream if coding == "br" else _zstd_stream
+        self._make_stream = _BrotliStream if coding == "br" else _ZstdStream
         self._stream = self._make_stream()
 
     def decode(self, chunk: Chunk) -> Iterator[bytes]:
-        view = memoryview(chunk)
-        for start in range(0, len(view), SIP_BYTES):
-            data = bytes(view[start : start + SIP_BYTES])
-            while data:
-                if self.ended():
-                    self._stream = self._make_stream()
-                try:
-                    decompress = getattr(self._stream, "decompress", None) or self._stream.process
-                    piece = decompress(data)
-                except Exception as error:  # each library has an exception of its own
-                    raise DamagedBody(f"its compressed data is corrupt ({error})") from None
-                if piece:
-                    yield piece
-                data = getattr(self._stream, "unused_data", b"") if self.ended() else b""
+        data = bytes(chunk)
+        while data:
+            if self._stream.ended():
+                self._stream = self._make_stream()
+            try:
+                yield from self._stream.pieces(data)
+            except Exception as error:  # each library has an exception of its own
+                if isinstance(error, DamagedBody):
+                    raise
+                raise DamagedBody(f"its compressed data is corrupt ({error})") from None
+            data = self._stream.unused() if self._stream.ended() else b""
 
     def ended(self) -> bool:
-        if hasattr(self._stream, "is_finished"):
-            return bool(self._stream.is_finished())
-        return bool(self._stream.eof)
+        return self._stream.ended()
 
 
-def _brotli_stream() -> Any:
-    try:
-        import brotlicffi as brotli
-    except ImportError:
-        import brotli
-    return brotli.Decompressor()
-
-
-def _zstd_stream() -> Any:
-    try:
-        from compression import zstd  # Python 3.14
-    except ImportError:
+class _BrotliStream:
+    def __init__(self) -> None:
         try:
-            from backports import zstd
+            import brotlicffi as brotli
         except ImportError:
-            import zstandard
+            import brotli
+        self._stream: Any = brotli.Decompressor()
+        if not hasattr(self._stream, "can_accept_more_data"):
+            raise ImportError("a brotli before 1.2 cannot be stopped when a body becomes too large")
 
-            return zstandard.ZstdDecompressor().decompressobj()
-    return zstd.ZstdDecompressor()
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        piece = self._stream.process(data, output_buffer_limit=PIECE_BYTES)
+        while piece or not self._stream.can_accept_more_data():
+            if piece:
+                yield piece
+            if self._stream.can_accept_more_data():
+                return
+            piece = self._stream.process(b"", output_buffer_limit=PIECE_BYTES)
+
+    def unused(self) -> bytes:
+        return b""
+
+    def ended(self) -> bool:
+        return bool(self._stream.is_finished())
+
+
+class _ZstdStream:
+    def __init__(self) -> None:
+        self._is_limited = True
+        try:
+            from compression import zstd  # Python 3.14
+        except ImportError:
+            try:
+                from backports import zstd
+            except ImportError:
+                import zstandard
+
+                self._is_limited = False
+                self._stream: Any = zstandard.ZstdDecompressor().decompressobj()
+                return
+        self._stream = zstd.ZstdDecompressor()
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        if not self._is_limited:
+            for start in range(0, len(data), SIP_BYTES):
+                if piece := self._stream.decompress(data[start : start + SIP_BYTES]):
+                    yield piece
+                if self.ended():
+                    self._rest = self._stream.unused_data + data[start + SIP_BYTES :]
+                    return
+            return
+        piece = self._stream.decompress(data, PIECE_BYTES)
+        while piece:
+            yield piece
+            if self._stream.eof or self._stream.needs_input:
+                return
+            piece = self._stream.decompress(b"", PIECE_BYTES)
+
+    def unused(self) -> bytes:
+        return self._rest if not self._is_limited else bytes(self._stream.unused_data)
+
+    def ended(self) -> bool:
+        return bool(self._stream.eof)
 
 
 def _readable_codings() -> tuple[str, ...]:

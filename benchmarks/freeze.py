@@ -24,7 +24,8 @@ def child(cured: bool, url: str) -> None:
 
     from blocking_request.engines.qt import QtEngine
     from blocking_request.engines.qt_wire import Wire
-    from blocking_request.exchange import Answer, Exchange, Mailbox
+    from blocking_request.exchange import Answer, Exchange
+    from blocking_request.mailbox import Mailbox
     from blocking_request.qt import QtCore, QtNetwork
 
     if not cured:

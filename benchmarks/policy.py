@@ -14,7 +14,8 @@ from urllib3.util import Retry
 from blocking_request import AuthConfig, BlockingNetworkRequest, NetworkAccessManager
 from blocking_request.call_rules import OwnSettings, call_rules, with_settings
 from blocking_request.engines import choose
-from blocking_request.exchange import Answer, Exchange, Mailbox
+from blocking_request.exchange import Answer, Exchange
+from blocking_request.mailbox import Mailbox
 from blocking_request.policy import policy
 from blocking_request.preparation import Defaults, prepare
 from blocking_request.qt import API, QtCore

@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional, Union
 from requests.utils import super_len
 
 from .errors import Failure, QtNetworkError, Unsendable, unsendable
-from .exchange import Channel, Mailbox
+from .mailbox import Channel, Mailbox
 from .qt import QtCore, QtNetwork
 
 Data = Any

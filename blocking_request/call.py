@@ -16,9 +16,10 @@ from . import messages, trace
 from .body_source import Upload
 from .engines import Flight, choose
 from .errors import Failure
-from .exchange import Answer, Begun, Body, BodyWanted, Cancel, Channel, Exchange, Mailbox, Piece, Pieces
+from .exchange import Answer, Body, Exchange
 from .feedback import Feedback, FeedbackLike
 from .flows import Flow, Wait
+from .mailbox import Begun, BodyWanted, Cancel, Channel, Mailbox, Piece, Pieces
 from .progress import ProgressTeller
 
 _NEVER = float("inf")

@@ -31,7 +31,7 @@ from . import (
     messages,
 )
 from .engines import AUTO, ENGINES, ENVIRONMENT_VARIABLE
-from .engines.body import READABLE_CODINGS
+from .engines.decoders import READABLE_CODINGS
 from .errors import Failure
 from .exchange import Answer, Exchange
 from .headers import CREDENTIAL_FIELDS, Pairs

@@ -9,31 +9,22 @@ counted in coded bytes.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
-import secrets
-from contextlib import suppress
-from pathlib import Path, PureWindowsPath
-from typing import Any, BinaryIO, NamedTuple, Optional, Union
+from pathlib import Path
+from typing import Any, BinaryIO, Optional, Union
 from urllib.parse import unquote, urlsplit
 
 from .call import Call
-from .engines.body import truncated
+from .download_files import Known, Partial, disposition_name, place_of, safe_name
+from .engines.damage import truncated
 from .errors import QtNetworkError, network_failure
-from .exchange import Answer, Exchange, Piece
+from .exchange import Answer, Exchange
+from .mailbox import Piece
 from .receivers import Checksum, cannot_write, take
-from .reply import ReplyContent
-
-try:
-    import fcntl
-except ImportError:  # Windows, where an open file cannot be renamed anyhow
-    fcntl = None  # type: ignore[assignment]
 
 _CONTENT_RANGE = re.compile(rb"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _UNSATISFIED = re.compile(rb"bytes\s+\*/(\d{1,18})")
-_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 DEFAULT_NAME = "download"
 READ_BYTES = 1 << 20
 
@@ -47,11 +38,11 @@ class FileReceiver:
         self._checksum = checksum
         self._url = ""
         """That was asked for, whatever it redirects to."""
-        self._asked: Optional[_Known] = None
+        self._asked: Optional[Known] = None
         """What is there already, whose rest was asked for."""
         self._has_own_range = False
         self._is_anew = False
-        self._partial: Optional[_Partial] = None
+        self._partial: Optional[Partial] = None
 
     def prepare(self, exchange: Exchange) -> Exchange:
         self._asked, self._url = None, exchange.url
@@ -59,7 +50,7 @@ class FileReceiver:
         if not self._resume:
             return exchange
         if self._partial is None:
-            self._partial = _Partial(self._target(None))
+            self._partial = Partial(self._target(None))
             if not self._partial.lock():
                 # Somebody else is at it: from the beginning, and beside it.
                 self._partial, self._resume = None, False
@@ -100,7 +91,7 @@ class FileReceiver:
         start, total = 0 if self._asked is None else self._asked.size, _total(answer)
         place: Any = None
         try:
-            place = self._partial or _place(self._target(answer))
+            place = self._partial or place_of(self._target(answer))
             file = place.open(start)
         except OSError as error:
             call.abandon()
@@ -146,7 +137,7 @@ class FileReceiver:
             left -= len(piece) or left
 
     @staticmethod
-    def _is_complete(answer: Answer, known: _Known) -> bool:
+    def _is_complete(answer: Answer, known: Known) -> bool:
         """Whether nothing was missing from what is there."""
         match = _UNSATISFIED.fullmatch((answer.headers.value(b"content-range") or b"").strip())
         return match is not None and int(match[1]) == known.size and _is_same(answer, known)
@@ -172,9 +163,9 @@ class FileReceiver:
         path = Path(self._given)
         if not path.is_dir() and not self._given.endswith(("/", os.sep)):
             return Path(os.path.realpath(path))
-        name = "" if answer is None else _disposition_name(answer)
+        name = "" if answer is None else disposition_name(answer)
         url = self._url if answer is None else answer.exchange.url
-        return Path(os.path.realpath(path)) / (name or _safe(unquote(urlsplit(url).path)) or DEFAULT_NAME)
+        return Path(os.path.realpath(path)) / (name or safe_name(unquote(urlsplit(url).path)) or DEFAULT_NAME)
 
 
 def _renamed(place: Any, answer: Answer) -> Answer:
@@ -185,16 +176,7 @@ def _renamed(place: Any, answer: Answer) -> Answer:
     return answer
 
 
-class _Known(NamedTuple):
-    """What is there of a download that broke off."""
-
-    size: int
-    validator: str
-    total: int
-    """-1 where the server did not say."""
-
-
-def _goes_on(answer: Answer, known: _Known) -> bool:
+def _goes_on(answer: Answer, known: Known) -> bool:
     """Whether a 206 is the rest of what is there (RFC 9110 section 15.3.7)."""
     match = _CONTENT_RANGE.fullmatch((answer.headers.value(b"content-range") or b"").strip())
     if match is None or int(match[1]) != known.size:
@@ -203,7 +185,7 @@ def _goes_on(answer: Answer, known: _Known) -> bool:
     return is_total and _is_same(answer, known)
 
 
-def _is_same(answer: Answer, known: _Known) -> bool:
+def _is_same(answer: Answer, known: Known) -> bool:
     """Whether the answer does not name another version."""
     is_tag = known.validator.startswith('"')
     named = answer.headers.value(b"etag" if is_tag else b"last-modified")
@@ -216,152 +198,3 @@ def _total(answer: Answer) -> int:
         return answer.total_bytes
     match = _CONTENT_RANGE.fullmatch((answer.headers.value(b"content-range") or b"").strip())
     return -1 if match is None or match[3] == b"*" else int(match[3])
-
-
-def _disposition_name(answer: Answer) -> str:
-    field = answer.headers.value(b"content-disposition")
-    return "" if field is None else _safe(ReplyContent.extractFileNameFromContentDispositionHeader(field))
-
-
-def _safe(name: str) -> str:
-    """The last part of a path, without what would lead elsewhere or is no name on some system."""
-    last = re.split(r"[\\/]", name)[-1]
-    cleaned = _FORBIDDEN.sub("_", last).strip(" .")
-    if PureWindowsPath(cleaned).is_reserved():
-        cleaned = f"_{cleaned}"
-    stem, dot, suffix = cleaned.rpartition(".")
-    stem, suffix = (stem, dot + suffix) if stem and len(suffix.encode()) < LONGEST_SUFFIX else (cleaned, "")
-    room = LONGEST_NAME - len(suffix.encode())
-    return stem.encode("utf-8", "replace")[:room].decode("utf-8", "ignore") + suffix
-
-
-LONGEST_NAME = 200
-"""Bytes: most file systems take 255, and a part has a longer name."""
-LONGEST_SUFFIX = 20
-
-
-def _place(target: Path) -> Any:
-    """Where a download is written that is not to be resumed."""
-    is_special = target.exists() and not target.is_file()
-    return _Special(target) if is_special else _Scratch(target)
-
-
-class _Special:
-    """A pipe, a device: nothing to rename."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = target
-
-    def open(self, start: int) -> BinaryIO:
-        return open(self._target, "wb")
-
-    def describe(self, answer: Answer, url: str) -> None:
-        pass
-
-    def leave(self, is_wrong: bool) -> None:
-        pass
-
-    def rename(self) -> None:
-        pass
-
-
-class _Scratch:
-    """A file beside the target, of a name of its own, that is gone when it did not become whole."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        self._file = target.with_name(f".{secrets.token_hex(8)}.part")
-
-    def open(self, start: int) -> BinaryIO:
-        return open(self._file, "xb")
-
-    def describe(self, answer: Answer, url: str) -> None:
-        pass
-
-    def leave(self, is_wrong: bool) -> None:
-        with suppress(OSError):
-            self._file.unlink()
-
-    def rename(self) -> None:
-        try:
-            os.replace(self._file, self._target)
-        except OSError:
-            self.leave(False)
-            raise
-
-
-class _Partial:
-    """What has come so far of a download that may go on, and what identifies it. One at a time has it."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        self._file = target.with_name(target.name + ".part")
-        self._description = target.with_name(target.name + ".part.json")
-        self._lock: Optional[BinaryIO] = None
-
-    def lock(self) -> bool:
-        """False where another has it. What cannot be written is told later."""
-        try:
-            self._lock = open(self._file, "ab")  # noqa: SIM115
-        except OSError:
-            return True
-        if fcntl is None:
-            return True
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            self._lock = None
-            return False
-        return True
-
-    def unlock(self) -> None:
-        if self._lock is None:
-            return
-        with suppress(OSError):
-            if self._file.stat().st_size == 0:
-                self._file.unlink()
-        self._lock.close()
-        self._lock = None
-
-    def known(self, url: str) -> Optional[_Known]:
-        """What there is of this URL's; None where that cannot go on."""
-        try:
-            size = self._file.stat().st_size
-            description = json.loads(self._description.read_text("utf-8"))
-            validator, total = description["validator"], description["total"]
-            is_same = description["url"] == _digest(url) and isinstance(validator, str) and validator.isprintable()
-            is_same = is_same and isinstance(total, int) and (total < 0 or size <= total)
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return _Known(size, validator, total) if size > 0 and is_same else None
-
-    def open(self, start: int) -> BinaryIO:
-        # Truncated first: an old description must not stand beside new bytes.
-        return open(self._file, "r+b" if start else "w+b")
-
-    def describe(self, answer: Answer, url: str) -> None:
-        tag, date = answer.headers.value(b"etag"), answer.headers.value(b"last-modified")
-        validator = tag if tag is not None and not tag.startswith(b"W/") else date
-        with suppress(OSError):
-            self._description.unlink()
-        if validator is not None:
-            description = {"url": _digest(url), "validator": validator.decode("latin-1"), "total": answer.total_bytes}
-            self._description.write_text(json.dumps(description), "utf-8")
-
-    def leave(self, is_wrong: bool) -> None:
-        """Keep it for another time, but for what is not worth it."""
-        if is_wrong or not self._description.exists():
-            for file in (self._description, self._file):
-                with suppress(OSError):
-                    file.unlink()
-
-    def rename(self) -> None:
-        os.replace(self._file, self._target)
-        with suppress(OSError):
-            self._description.unlink()
-
-
-def _digest(url: str) -> str:
-    """The URL may hold secrets."""
-    return hashlib.sha256(url.encode()).hexdigest()

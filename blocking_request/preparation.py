@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from .auth import AuthConfig
-from .engines.body import ACCEPT_ENCODING
+from .engines.decoders import ACCEPT_ENCODING
 from .errors import QtNetworkError, unsendable
 from .exchange import Body, Exchange
 from .headers import Pairs

@@ -7,8 +7,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Optional
 
 from .body_source import READ_AT_ONCE
-from .exchange import Answer, Progress
+from .exchange import Answer
 from .feedback import FeedbackLike
+from .mailbox import Progress
 from .qt import QtCore, is_deleted
 
 if TYPE_CHECKING:

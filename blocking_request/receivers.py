@@ -12,9 +12,10 @@ import os
 from typing import Any, Callable, Optional, Protocol
 
 from .call import Call
-from .engines.body import DamagedBody
+from .engines.damage import DamagedBody
 from .errors import Failure, QtNetworkError, network_failure
-from .exchange import Answer, Exchange, Piece
+from .exchange import Answer, Exchange
+from .mailbox import Piece
 from .qt import QtCore
 
 

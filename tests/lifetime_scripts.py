@@ -177,7 +177,8 @@ def workers_of_threads_that_end() -> None:
     """Each thread makes workers, the next one deletes them, and the thread that made them ends."""
     from blocking_request.engines.qt import QtEngine
     from blocking_request.engines.urllib3 import Urllib3Engine
-    from blocking_request.exchange import Answer, Exchange, Mailbox
+    from blocking_request.exchange import Answer, Exchange
+    from blocking_request.mailbox import Mailbox
 
     global app
     app = QtCore.QCoreApplication([])

@@ -21,7 +21,8 @@ from blocking_request.engines.retired import Retired
 from blocking_request.engines.urllib3 import Urllib3Engine
 from blocking_request.engines.urllib3_worker import WorkerThread
 from blocking_request.errors import QtNetworkError
-from blocking_request.exchange import Answer, Exchange, Mailbox
+from blocking_request.exchange import Answer, Exchange
+from blocking_request.mailbox import Mailbox
 from blocking_request.qt import QT_VERSION, QtCore, enum_value, free_thread, has_tls
 
 from .servers.raw import Connection, Handler, RawServer, always, silence

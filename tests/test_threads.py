@@ -13,7 +13,8 @@ import pytest
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, ReplyContent
 from blocking_request.engines.qt import QtEngine
 from blocking_request.engines.qt_worker import WorkerThread
-from blocking_request.exchange import Answer, Exchange, Mailbox
+from blocking_request.exchange import Answer, Exchange
+from blocking_request.mailbox import Mailbox
 from blocking_request.qt import QtCore, Signal, Slot
 
 from .servers.raw import Connection, Handler, RawServer, always, echo, silence

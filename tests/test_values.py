@@ -10,10 +10,12 @@ from queue import Empty
 
 import pytest
 
-from blocking_request.engines.body import ACCEPT_ENCODING, READABLE_CODINGS, BodyReader, DamagedBody
+from blocking_request.engines.body import BodyReader
+from blocking_request.engines.damage import DamagedBody
+from blocking_request.engines.decoders import ACCEPT_ENCODING, READABLE_CODINGS
 from blocking_request.errors import QtNetworkError, error_for_status
-from blocking_request.exchange import Cancel, Mailbox, Progress
 from blocking_request.headers import Fields
+from blocking_request.mailbox import Cancel, Mailbox, Progress
 from blocking_request.qt import QtNetwork, enum_value
 from blocking_request.urls import origin, shown, split_userinfo
 

@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import Optional, Protocol, Union
 
 from ..errors import Failure
-from ..exchange import Exchange, Mailbox
+from ..exchange import Exchange
+from ..mailbox import Mailbox
 from ..qt import QT_VERSION
 
 

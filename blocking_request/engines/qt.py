@@ -12,7 +12,8 @@ from typing import Optional
 
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
-from ..exchange import Exchange, Mailbox
+from ..exchange import Exchange
+from ..mailbox import Mailbox
 from ..qt import (
     ApplicationReference,
     QtCore,

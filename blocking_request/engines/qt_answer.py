@@ -11,7 +11,8 @@ from ..errors import ErrorCode, Failure, QtNetworkError, error_for_status, netwo
 from ..exchange import Answer, Exchange, streams_body
 from ..headers import Fields
 from ..qt import QT_VERSION, QtCore, QtNetwork, enum_value
-from .body import BodyReader, DamagedBody, Limits, is_chunked
+from .body import BodyReader, Limits, is_chunked
+from .damage import DamagedBody
 from .qt_login import endless_login
 from .qt_proxy_failure import proxy_failure
 from .qt_tls import own_configuration, session_of

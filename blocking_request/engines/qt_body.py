@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..exchange import Channel, Mailbox
+from ..mailbox import Channel, Mailbox
 from ..qt import QtCore, QtNetwork
 from .qt_answer import STATUS
 from .upload_progress import UploadProgress

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Optional
 
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
-from ..exchange import IDEMPOTENT_METHODS, Answer, Begun, Channel, Progress, streams_body
+from ..exchange import IDEMPOTENT_METHODS, Answer, streams_body
+from ..mailbox import Begun, Channel, Progress
 from ..proxy import Proxy
 from ..qt import (
     QT_VERSION,
@@ -32,7 +33,8 @@ from ..qt import (
 )
 from ..tls import TlsError, sorted_errors
 from ..trace import logger
-from .body import BodyReader, DamagedBody
+from .body import BodyReader
+from .damage import DamagedBody
 from .qt_answer import (
     STATUS,
     begun_answer,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Optional
 
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
-from ..exchange import Answer, Exchange, Mailbox, Piece
+from ..exchange import Answer, Exchange
+from ..mailbox import Mailbox, Piece
 from ..proxy import Proxy
 from ..qt import ApplicationReference, QtCore, QtNetwork, application
 from ..tls import TlsError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ..exchange import Mailbox, Progress
+from ..mailbox import Mailbox, Progress
 
 INTERVAL = 0.1
 """Seconds, as Qt has it."""

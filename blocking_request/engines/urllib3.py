@@ -17,7 +17,8 @@ import urllib3
 
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
-from ..exchange import Exchange, Mailbox
+from ..exchange import Exchange
+from ..mailbox import Mailbox
 from ..qt import ApplicationReference, QtCore, application, application_reference, free_thread
 from .retired import Retired
 from .urllib3_pools import Pools

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Optional, Union
 
-from .body import DamagedBody
+from .damage import DamagedBody
 
 BLOCK_BYTES = 1 << 18
 BUFFER_BYTES = 1 << 20

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from ..headers import NO_FIELDS, Fields
-from .body import DamagedBody
+from .damage import DamagedBody
 from .urllib3_framing import will_close
 from .urllib3_grip import current_grip
 

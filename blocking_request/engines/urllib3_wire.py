@@ -17,22 +17,13 @@ from urllib3.util import Retry, Timeout
 
 from .. import messages
 from ..errors import Failure
-from ..exchange import (
-    IDEMPOTENT_METHODS,
-    Answer,
-    Begun,
-    Body,
-    Channel,
-    Exchange,
-    Mailbox,
-    Piece,
-    Progress,
-    streams_body,
-)
+from ..exchange import IDEMPOTENT_METHODS, Answer, Body, Exchange, streams_body
+from ..mailbox import Begun, Channel, Mailbox, Piece, Progress
 from ..qt import QtCore
 from ..tls import known_session
 from ..trace import logger
-from .body import BodyReader, DamagedBody, Limits, is_chunked
+from .body import BodyReader, Limits, is_chunked
+from .damage import DamagedBody
 from .upload_progress import UploadProgress
 from .urllib3_connection import HELD_BACK_BYTES
 from .urllib3_failure import broke_unanswered, internal_error, out_of_descriptors, wire_failure

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Optional
 
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
-from ..exchange import Answer, Exchange, Mailbox
+from ..exchange import Answer, Exchange
+from ..mailbox import Mailbox
 from ..qt import ApplicationReference, QtCore
 from ..trace import logger
 from .urllib3_grip import Grip

@@ -21,7 +21,7 @@ import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
 from blocking_request.errors import QtNetworkError as Q
-from blocking_request.qt import QtCore, enum_value
+from blocking_request.qt import QT_VERSION, QtCore, enum_value
 
 from .servers.raw import Connection, Handler, RawServer, always
 
@@ -455,6 +455,9 @@ def test_what_takes_nothing_more(blocking: BlockingNetworkRequest, serve: Serve)
         assert blocking.download(server.url, raw) is NET
     os.close(reading)
     assert "takes nothing more" in blocking.errorMessage()
+
+    if QT_VERSION >= (6,):
+        return  # PyQt6 takes no result from a writeData in Python
 
     class Full(QtCore.QIODevice):
         def writeData(self, data: Any) -> int:

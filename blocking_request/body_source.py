@@ -144,9 +144,20 @@ def _read_at_once(read: Read, size: int, rewind: Optional[Callable[[], None]]) -
 def measured(file: Any) -> int:
     """How many bytes a file still has; 0 or less where nobody knows."""
     try:
+        if _has_descriptor(file) and not isinstance(getattr(file, "raw", file), io.FileIO):
+            # gzip.open() and its kin: their descriptor is that of the compressed file.
+            return -1
         return int(super_len(file))  # type: ignore[no-untyped-call]
     except Exception:  # whatever a foreign file may raise
         return -1
+
+
+def _has_descriptor(file: Any) -> bool:
+    try:
+        file.fileno()
+    except (AttributeError, OSError, ValueError):
+        return False
+    return True
 
 
 def _of_file(file: Any) -> tuple[Read, int, Optional[Callable[[], None]]]:

@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 from contextlib import suppress
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Optional
 
 from .exchange import Answer
@@ -18,6 +18,11 @@ try:
     import fcntl
 except ImportError:  # Windows, where an open file cannot be renamed anyhow
     fcntl = None  # type: ignore[assignment]
+
+_RESERVED = frozenset(
+    ("CON", "PRN", "AUX", "NUL", *(f"{name}{digit}" for name in ("COM", "LPT") for digit in range(10)))
+)
+"""Names that are devices on Windows, whatever their ending."""
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
@@ -40,7 +45,7 @@ def safe_name(name: str) -> str:
     """The last part of a path, without what would lead elsewhere or is no name on some system."""
     last = re.split(r"[\\/]", name)[-1]
     cleaned = _FORBIDDEN.sub("_", last).strip(" .")
-    if PureWindowsPath(cleaned).is_reserved():
+    if cleaned.partition(".")[0].upper() in _RESERVED:
         cleaned = f"_{cleaned}"
     stem, dot, suffix = cleaned.rpartition(".")
     stem, suffix = (stem, dot + suffix) if stem and len(suffix.encode()) < LONGEST_SUFFIX else (cleaned, "")

@@ -279,5 +279,16 @@ def test_files_that_cannot_be_measured(blocking: BlockingNetworkRequest, httpbin
     assert blocking.post(f"{httpbin}/post", files={"f": ("n", Unmeasured(b"small")), "v": "/proc/version"}) is OK
     files = blocking.reply().json()["files"]
     assert files["f"] == "small" and files["v"].startswith("Linux")
+    # of more than is read at once
+    content = os.urandom(3_000_000)
+    with gzip.open(tmp_path / "large.gz", "wb") as file:
+        file.write(content * 2)
+    with gzip.open(tmp_path / "large.gz") as file:
+        code = blocking.put(f"{httpbin}/put", file)
+        if blocking.engine() == "qt":
+            assert code is NET and "length is not known" in blocking.errorMessage()
+        else:
+            # it was sent as a whole; httpbin itself takes no chunks
+            assert blocking.reply().statusCode() == 501, blocking.errorMessage()
     with pytest.raises(TypeError, match="data must give bytes, not NoneType"):
         blocking.put(f"{httpbin}/put", iter([b"a", None, b"b"]))

@@ -213,8 +213,12 @@ class CookieJar:
         if not host or any(character in f"{name}{value}" for character in "\r\n\0;") or not name or "=" in name:
             raise ValueError("a cookie needs the URL of a host, a name without '=', and no ';' or line end in either")
         secure = "; Secure" if address.startswith("https:") else ""
-        self.receive(address, [f"{name}={value}; Path=/{secure}".encode("latin-1", "replace")])
-        if name not in [cookie.name().data().decode("latin-1") for cookie in self.cookiesForUrl(address)]:
+        jar: Any = self.jar
+        # Nobody clears it between the setting and the looking.
+        with jar._cookies_lock:
+            self.receive(address, [f"{name}={value}; Path=/{secure}".encode("latin-1", "replace")])
+            is_accepted = name in [cookie.name for cookie in self._for(address)]
+        if not is_accepted:
             raise ValueError(f"the cookie {name!r} is not accepted from {host}")
 
     def clear(self, host: Optional[str] = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import Callable
@@ -243,6 +244,26 @@ def test_a_qt_jar_is_refused() -> None:
         NetworkAccessManager().setCookieJar(QtNetwork.QNetworkCookieJar())  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="jar must be a RequestsCookieJar"):
         NetworkAccessManager().setCookieJar({})  # type: ignore[arg-type]
+
+
+def test_a_cookie_that_another_thread_clears_was_accepted_all_the_same() -> None:
+    jar, is_over = CookieJar(), threading.Event()
+
+    def clear() -> None:
+        while not is_over.is_set():
+            jar.clear()
+
+    thread = threading.Thread(target=clear)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread.start()
+    try:
+        for number in range(1_000):
+            jar.setCookie(URL, f"c{number}", "1")
+    finally:
+        sys.setswitchinterval(interval)
+        is_over.set()
+        thread.join(30)
 
 
 def test_threads_that_set_send_clear_and_save(tmp_path: Path) -> None:

@@ -30,6 +30,12 @@ http {{
 CA_FILE = "ca.pem"
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @contextmanager
 def nginx(*sizes: int, log: bool = False, tls: bool = False) -> Iterator[tuple[str, Path]]:
     """Serve a file of each size, named by it; gives the URL and the folder.
@@ -47,15 +53,13 @@ def nginx(*sizes: int, log: bool = False, tls: bool = False) -> Iterator[tuple[s
             with (folder / "files" / str(size)).open("wb") as file:
                 for start in range(0, size, 1 << 20):
                     file.write(b"x" * min(1 << 20, size - start))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         access = f"{folder}/access.log connections" if log else "off"
         ssl = _tls_options(folder) if tls else ""
         (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, port=port, log=access, tls=ssl))
         process = subprocess.Popen([program, "-c", str(folder / "nginx.conf")], stderr=subprocess.DEVNULL)
         try:
-            _wait_for(port)
+            wait_for_port(port)
             yield f"{'https' if tls else 'http'}://127.0.0.1:{port}", folder
         finally:
             process.terminate()
@@ -72,7 +76,7 @@ def _tls_options(folder: Path) -> str:
     return f"ssl; ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.pem"
 
 
-def _wait_for(port: int) -> None:
+def wait_for_port(port: int) -> None:
     end = time.monotonic() + 10
     while True:
         try:

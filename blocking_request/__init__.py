@@ -2,6 +2,7 @@
 
 from .auth import AuthConfig, AuthMethod
 from .auth_registry import AuthRegistry
+from .cache import CacheStatistics, NetworkDiskCache, NetworkMemoryCache
 from .certificate import Certificate
 from .cookies import CookieJar
 from .errors import (
@@ -29,11 +30,14 @@ __all__ = [
     "AuthMethod",
     "AuthRegistry",
     "BlockingNetworkRequest",
+    "CacheStatistics",
     "Certificate",
     "CookieJar",
     "ErrorCode",
     "Feedback",
     "NetworkAccessManager",
+    "NetworkDiskCache",
+    "NetworkMemoryCache",
     "NetworkRequestError",
     "Proxy",
     "QtAdapter",

@@ -19,6 +19,7 @@ from .errors import Failure
 from .exchange import Answer, Body, Exchange
 from .feedback import Feedback, FeedbackLike
 from .flows import Flow, Wait
+from .keeper import Keeper
 from .mailbox import Begun, BodyWanted, Cancel, Channel, Mailbox, Piece, Pieces
 from .progress import ProgressTeller
 
@@ -81,6 +82,7 @@ class Call:
         self._wire = ""
         """The name of the one that serves."""
         self._answer_is_due = False
+        self._keeper: Optional[Keeper] = None
         self.last: Optional[Answer] = None
         """The whole answer, when the last of its pieces was taken."""
         self._connect_ms = connect_ms
@@ -136,7 +138,7 @@ class Call:
         """Have the wire hand the pieces to ``write``, in its own thread, and wait for the end: no piece needs to change
         hands then. It may raise DamagedBody.
         """
-        self._mailbox.divert(write)
+        self._mailbox.divert(write if self._keeper is None else self._keeper.beside(write))
         for piece in self.views():
             assert not piece  # none comes here any more
 
@@ -148,9 +150,13 @@ class Call:
             if isinstance(notice, Answer):
                 self._open, self.last = None, notice
                 self._tell_end(notice)
+                if self._keeper is not None:
+                    self._keeper.end(notice)
                 return
             if isinstance(notice, Pieces):
                 for piece in notice.pieces:
+                    if self._keeper is not None:
+                        self._keeper.add(piece)
                     yield piece
                     if isinstance(piece, memoryview) and isinstance(piece.obj, bytearray):
                         self._mailbox.buffers.append(piece.obj)
@@ -171,6 +177,11 @@ class Call:
                 step = next(flow) if answer is None else flow.send(answer)
             except StopIteration as stop:
                 last: Answer = stop.value
+                if not last.is_begun:
+                    self.abandon()  # another answer stands in its place
+                    last = self._cached(last) if last.from_cache else last
+                if last.keep is not None:
+                    self._keeper, last = Keeper(last.keep), last._replace(keep=None)
                 return last
             self.abandon()
             if isinstance(step, Wait):
@@ -180,6 +191,16 @@ class Call:
                 redirects = step.redirects
                 self._audience._tell_redirect(step)
             answer = self._exchange(step)
+
+    def _cached(self, answer: Answer) -> Answer:
+        """What no wire has told of is told here, to who still wants it."""
+        failure = self.ended_early()
+        if failure is not None:
+            return Answer(answer.exchange, failure=failure)
+        progress = self._audience._progress_teller(self._feedback)
+        if progress is not None:
+            progress.tell_last(answer)
+        return answer
 
     def _let_pass(self, seconds: float) -> Optional[Failure]:
         """Wait, awake for whatever ends the call; that is returned."""

@@ -12,14 +12,15 @@ from . import engines
 from .auth import AuthConfig, AuthMethod
 from .errors import Failure, QtNetworkError, unsendable
 from .exchange import Exchange
+from .flows.cache_reuse import Load
 from .flows.credentials import key_parameter, secret_name
 from .flows.hsts import secure_url
 from .flows.redirects import RedirectPolicy, RedirectRules
-from .preparation import url_credentials
+from .preparation import has_own_tls, url_credentials
 from .proxy import Proxy
 from .proxy_rules import ProxyRules
-from .qt import QtCore, QtNetwork, has_tls
-from .request_attributes import RequestLike, is_automatic, redirect_rules
+from .qt import QtCore, QtNetwork
+from .request_attributes import RequestLike, cache_load, cache_saves, is_automatic, redirect_rules
 from .settings import MEMORY_LIMIT, RedirectHandler, Settings
 from .urls import CACHED_URL_LENGTH
 
@@ -49,10 +50,16 @@ class CallRules(NamedTuple):
     loads_cookies: bool = True
     saves_cookies: bool = True
     reuses_logins: bool = True
+    load: Load = Load.PreferCache
+    saves_to_cache: bool = True
 
 
 def call_rules(
-    request: RequestLike, settings: Settings, own: OwnSettings, ended_early: Callable[[], Optional[Failure]]
+    request: RequestLike,
+    settings: Settings,
+    own: OwnSettings,
+    ended_early: Callable[[], Optional[Failure]],
+    force_refresh: bool = False,
 ) -> CallRules:
     """``ended_early``: why the call should not go on, or None. Raises Unsendable."""
     config, grant = _auth(request, settings, own, ended_early)
@@ -63,6 +70,7 @@ def call_rules(
         settings.proxies if own.proxy is None else ProxyRules(own.proxy),
         own.retry,
         own.engine,
+        load=Load.AlwaysNetwork if force_refresh else Load.PreferCache,
     )
     if not isinstance(request, QtNetwork.QNetworkRequest):
         return rules
@@ -70,6 +78,8 @@ def call_rules(
         loads_cookies=is_automatic(request, _Attribute.CookieLoadControlAttribute),
         saves_cookies=is_automatic(request, _Attribute.CookieSaveControlAttribute),
         reuses_logins=is_automatic(request, _Attribute.AuthenticationReuseAttribute),
+        load=cache_load(request, force_refresh),
+        saves_to_cache=cache_saves(request),
     )
 
 
@@ -116,21 +126,13 @@ def _auth(
             return None, grant
     if config is None:
         return url_credentials(request), None
-    if config.method is AuthMethod.ClientCertificate and _has_own_tls(request):
+    if config.method is AuthMethod.ClientCertificate and has_own_tls(request):
         text = (
             "The request has a QSslConfiguration of its own, so the client certificate of the authentication config "
             "would not be shown: leave one of the two out"
         )
         raise unsendable(QtNetworkError.SslHandshakeFailedError, text)
     return config, None
-
-
-def _has_own_tls(request: RequestLike) -> bool:
-    if not isinstance(request, QtNetwork.QNetworkRequest) or not has_tls():
-        return False
-    copy = QtNetwork.QNetworkRequest(request)
-    copy.setPriority(copy.priority())  # Qt writes its default into what it is asked about
-    return bool(copy.sslConfiguration() != QtNetwork.QSslConfiguration.defaultConfiguration())
 
 
 def with_settings(

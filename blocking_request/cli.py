@@ -24,25 +24,25 @@ from . import (
     BlockingNetworkRequest,
     ErrorCode,
     NetworkAccessManager,
+    NetworkDiskCache,
     ReplyContent,
     TlsSettings,
     demo,
     engines,
     messages,
 )
+from .cache.location import default_folder
+from .cli_output import Narrator, ProgressBar
 from .engines import AUTO, ENGINES, ENVIRONMENT_VARIABLE
 from .engines.decoders import READABLE_CODINGS
 from .errors import Failure
-from .exchange import Answer, Exchange
-from .headers import CREDENTIAL_FIELDS, Pairs
-from .qt import API, QT_VERSION, QtCore, QtNetwork, has_tls
+from .exchange import Exchange
+from .qt import API, QT_VERSION, QtCore, QtNetwork, enum_value, has_tls
 from .version import VERSION
 
 EXIT_USAGE = 64
 EXIT_FILE = 74
 EXIT_INTERRUPTED = 130
-
-_SECRET_FIELDS = CREDENTIAL_FIELDS | {b"set-cookie"}
 
 
 def run() -> NoReturn:
@@ -91,6 +91,9 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--cert", type=_PEM_FILE, metavar="FILE", help="Show this client certificate."),
             click.option("--key", type=_PEM_FILE, metavar="FILE", help="Its key, where that is in another file."),
             click.option("-k", "--insecure", is_flag=True, help="Accept every certificate of a server."),
+            click.option("--cache", is_flag=True, help="Keep what may be kept, and use it."),
+            click.option("--refresh", is_flag=True, help="Ask the server whatever is kept, and keep that."),
+            click.option("--offline", is_flag=True, help="Use what is kept, however old, and send nothing."),
             click.option("-v", "--verbose", is_flag=True, help="Show requests, replies, hops, engine and timings."),
         ]
     ):
@@ -139,9 +142,14 @@ def _send(
     deadline: Optional[int],
     engine: Optional[str],
     verbose: bool,
+    cache: bool,
+    refresh: bool,
+    offline: bool,
     data: Optional[str] = None,
     **tls: Any,
 ) -> int:
+    if refresh and offline:
+        raise click.UsageError("--refresh asks the server and --offline does not: give one of them")
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(url))
     for header in headers:
         name, colon, value = header.partition(":")
@@ -150,6 +158,10 @@ def _send(
         request.setRawHeader(name.strip().encode(), value.strip().encode())  # type: ignore[arg-type]
     manager = NetworkAccessManager()
     manager.setTlsSettings(_tls_settings(**tls))
+    if cache or refresh or offline:
+        manager.setCache(_cache())
+        control = _LOAD.AlwaysNetwork if refresh else _LOAD.AlwaysCache if offline else _LOAD.PreferCache
+        request.setAttribute(QtNetwork.QNetworkRequest.Attribute.CacheLoadControlAttribute, enum_value(control))
     blocking = BlockingNetworkRequest(manager)
     if engine is not None:
         blocking.setEngine(engine)
@@ -158,14 +170,49 @@ def _send(
     if deadline is not None:
         blocking.setDeadline(deadline)
     if verbose:
-        blocking._watchers = (_Narrator(),)
+        blocking._watchers = (Narrator(),)
     body = _body(data) if data is not None else b"" if verb in ("POST", "PUT", "PATCH") else None
-    with _ProgressBar(blocking):
+    with ProgressBar(blocking):
         code = blocking.sendCustomRequest(request, verb, body)
     _write(blocking.reply(), output)
+    if verbose and blocking.reply().isFromCache():
+        click.echo("* from the cache", err=True)
     if code is not ErrorCode.NoError:
         click.echo(blocking.errorMessage(), err=True)
     return int(code)
+
+
+_LOAD = QtNetwork.QNetworkRequest.CacheLoadControl
+
+
+def _cache() -> NetworkDiskCache:
+    return NetworkDiskCache(default_folder("command-line"))
+
+
+@commands.group("cache")
+def _cache_commands() -> None:
+    """What --cache keeps."""
+
+
+@_cache_commands.command("info")
+def _cache_info() -> int:
+    """Show where it is and what is in it."""
+    cache = _cache()
+    found = cache.statistics()
+    click.echo(f"{cache.cacheDirectory()}: {found.count} entries, {found.size} of {found.limit} bytes")
+    return _cache_status(cache)
+
+
+@_cache_commands.command("clear")
+def _cache_clear() -> int:
+    """Delete what is in it."""
+    cache = _cache()
+    cache.clear()
+    return _cache_status(cache)
+
+
+def _cache_status(cache: NetworkDiskCache) -> int:
+    return EXIT_FILE if cache.problem() else 0
 
 
 def _tls_settings(
@@ -199,64 +246,6 @@ def _write(reply: ReplyContent, output: Optional[Path]) -> None:
         output.write_bytes(reply.body)
     except OSError as error:
         raise click.FileError(str(output), error.strerror or str(error)) from error
-
-
-class _Narrator:
-    """Tells on the error output what is sent and what comes back; credentials are not shown."""
-
-    def exchange_started(self, exchange: Exchange) -> None:
-        self._say(f"> {exchange.method} {exchange.shown_url}")
-        self._say_fields("> ", exchange.headers, exchange.secret_names)
-
-    def exchange_ended(self, answer: Answer, seconds: float) -> None:
-        if answer.status is not None:
-            self._say(f"< {answer.status} {answer.reason}")
-            self._say_fields("< ", answer.headers.pairs, ())
-        what = answer.failure.text if answer.failure else f"{answer.wire_bytes} bytes"
-        session = None if answer.tls is None else answer.tls.session
-        tls = f", {session.protocol} {session.cipher}" if session is not None and session.protocol else ""
-        self._say(f"* {what} in {seconds * 1000:.1f} ms over {answer.engine or 'nothing'}{tls}")
-
-    def _say_fields(self, mark: str, pairs: Pairs, secret_names: tuple[str, ...]) -> None:
-        secret = _SECRET_FIELDS | {name.lower().encode() for name in secret_names}
-        for name, value in pairs:
-            text = "***" if name.lower() in secret else value.decode("latin-1")
-            self._say(f"{mark}{name.decode('latin-1')}: {text}")
-
-    def _say(self, line: str) -> None:
-        click.echo(line, err=True)
-
-
-class _ProgressBar:
-    """A bar on the error output while a transfer runs, if that is a terminal."""
-
-    def __init__(self, blocking: BlockingNetworkRequest) -> None:
-        self._blocking = blocking
-        self._console = rich.console.Console(stderr=True)
-        self._progress = rich.progress.Progress(
-            rich.progress.TextColumn("{task.description}"),
-            rich.progress.BarColumn(),
-            rich.progress.DownloadColumn(),
-            rich.progress.TransferSpeedColumn(),
-            rich.progress.TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-        )
-        self._tasks: dict[str, rich.progress.TaskID] = {}
-
-    def __enter__(self) -> None:
-        if self._console.is_terminal:
-            self._progress.start()
-            self._blocking.uploadProgress.connect(lambda done, total: self._show("sent", done, total))
-            self._blocking.downloadProgress.connect(lambda done, total: self._show("received", done, total))
-
-    def _show(self, what: str, done: int, total: int) -> None:
-        if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(what)
-        self._progress.update(self._tasks[what], completed=done, total=total if total >= 0 else None)
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
 
 
 @commands.command("info")

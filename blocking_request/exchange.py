@@ -6,7 +6,7 @@ takes three times as long to make.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional, Protocol, Union
+from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from .errors import Failure
 from .headers import NO_FIELDS, Fields, Pairs
@@ -77,6 +77,8 @@ class Exchange(NamedTuple):
     """Query parameters and header fields whose values are never shown, besides the usual ones."""
     qgis: bool = False
     """Whether QGIS's own manager is to send it."""
+    identity: tuple[str, ...] = ()
+    """Who we are to the server, as far as that is not told by the header fields."""
 
     @property
     def shown_url(self) -> str:
@@ -124,6 +126,12 @@ class Answer(NamedTuple):
     """Whether its body follows in pieces."""
     attempts: int = 1
     """How often the exchange was sent until this answer came, challenges not counted."""
+    from_cache: bool = False
+    """Whether the body was kept from an earlier exchange."""
+    expires: Optional[float] = None
+    """Until when it is fresh, in seconds since 1970; None where no cache was asked."""
+    keep: Optional[Callable[[Answer], None]] = None
+    """Wants the whole answer, its body included, of one that has begun."""
 
     def __repr__(self) -> str:
         return f"<Answer {self.status} to {self.exchange!r}>"

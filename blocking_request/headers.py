@@ -77,14 +77,15 @@ class Fields:
         return hash(self.pairs)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _fields, (self.pairs,)
+        return known_fields, (self.pairs,)
 
 
-def _fields(pairs: Pairs) -> Fields:
+def known_fields(pairs: Pairs) -> Fields:
+    """Of fields that are taken apart already."""
     return Fields(lambda: pairs)
 
 
-NO_FIELDS = _fields(())
+NO_FIELDS = known_fields(())
 
 
 class Headers(Mapping[str, str]):

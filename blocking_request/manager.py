@@ -45,7 +45,8 @@ class NetworkAccessManager(ConnectionSettings, RequestSettings):
 
     @classmethod
     def fromQgis(cls, settingsFile: Optional[str] = None, useQgisManager: bool = False) -> NetworkAccessManager:
-        """A manager with QGIS's network settings: timeout, user agent, proxy with its exceptions, trusted certificates.
+        """A manager with QGIS's network settings: timeout, user agent, proxy with its exceptions, trusted certificates;
+        and with a cache on disk, of the size and in the place that QGIS's has, beside it.
 
         ``settingsFile``: the path of a ``QGIS3.ini``, which is read without QGIS; None: the settings of the QGIS this
         program is. ``useQgisManager``: have Qt's wire send by QGIS's own manager of the network thread, so that

@@ -1,9 +1,9 @@
 """What happens to the exchange of one call, from the settings and what the call itself says: the order of the flows.
 
 From the caller to the wire: redirects; for each hop preprocessors, strict transport and retries; for each attempt the
-proxy, the credentials, the cookies, and the questions about certificates. What the last four add is theirs: the answer
-that comes back from below them has the exchange as it was above, so that no secret goes into a reply, and each hop and
-attempt begins without them.
+proxy, the credentials, the cookies, the cache, and the questions about certificates. What these add is theirs: the
+answer that comes back from below them has the exchange as it was above, so that no secret goes into a reply, and each
+hop and attempt begins without them.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from . import engines
+from .caching import cached
 from .call_rules import CallRules
 from .engines.proxy import proxy_of_qt
 from .exchange import Exchange, Login
 from .flows import Flow, Send, directly
+from .flows.cache import without_cache
+from .flows.cache_reuse import Load
 from .flows.cookies import with_cookies
 from .flows.credentials import CredentialRules, with_credentials
 from .flows.hsts import with_strict_transport
@@ -83,6 +86,10 @@ def _attempt(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send
     send: Send = directly
     if settings.ssl_error_handler is not None:
         send = partial(ask_about_certificates, questions=CertificateQuestions(settings.ssl_error_handler), send=send)
+    if settings.cache is not None:
+        send = cached(settings, rules.load, rules.saves_to_cache, send)
+    elif rules.load is Load.AlwaysCache:
+        send = without_cache
     if rules.loads_cookies or rules.saves_cookies:
         send = partial(
             with_cookies, jar=settings.cookies, loads=rules.loads_cookies, saves=rules.saves_cookies, send=send

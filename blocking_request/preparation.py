@@ -15,7 +15,7 @@ from .engines.decoders import ACCEPT_ENCODING
 from .errors import QtNetworkError, unsendable
 from .exchange import Body, Exchange
 from .headers import Pairs
-from .qt import QtCore, QtNetwork, enum_value
+from .qt import QtCore, QtNetwork, enum_value, has_tls
 from .request_attributes import RequestLike
 from .urls import CACHED_URL_LENGTH, split_userinfo
 
@@ -72,8 +72,6 @@ def _prepare(request: RequestLike, method: str, body: Body, force_refresh: bool,
     own = tuple((name, value) for name, value in fields if value or name.lower() not in _NEVER_EMPTY)
     for name, value in own:
         check_field(name, value)
-    if _load_control(native) == _ALWAYS_CACHE:
-        raise unsendable(QtNetworkError.ContentNotFoundError, "Not in the cache")
     names = {name.lower() for name, _ in own}
     headers = tuple(pair for pair in own if pair[0].lower() not in FRAMING_FIELDS)
     refresh = force_refresh or _load_control(native) == _ALWAYS_NETWORK
@@ -106,6 +104,13 @@ def _copy(request: QtNetwork.QNetworkRequest) -> QtNetwork.QNetworkRequest:
     copy = _Request(request)
     copy.setPriority(copy.priority())
     return copy
+
+
+def has_own_tls(request: object) -> bool:
+    """Whether a QNetworkRequest brings a QSslConfiguration of its own."""
+    if not isinstance(request, _Request) or not has_tls():
+        return False
+    return bool(_copy(request).sslConfiguration() != QtNetwork.QSslConfiguration.defaultConfiguration())
 
 
 _NO_NAMES: frozenset[bytes] = frozenset()
@@ -198,7 +203,6 @@ def _custom_verb(native: Optional[QtNetwork.QNetworkRequest]) -> str:
     return verb.data().decode("latin-1") if isinstance(verb, QtCore.QByteArray) else str(verb or "")
 
 
-_ALWAYS_CACHE = enum_value(_Request.CacheLoadControl.AlwaysCache)
 _ALWAYS_NETWORK = enum_value(_Request.CacheLoadControl.AlwaysNetwork)
 
 

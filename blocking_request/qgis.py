@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -12,6 +13,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Callable, Optional
 from urllib.parse import urlsplit
 
+from .cache import NetworkDiskCache
+from .cache.location import default_folder
 from .errors import Failure, QtNetworkError, Unsendable, unsendable
 from .exchange import Exchange
 from .parameters import native_copy
@@ -67,6 +70,7 @@ def apply_qgis_settings(manager: NetworkAccessManager, settings_file: Optional[s
         manager.setFallbackProxyAndExcludes(_proxy(read, qgis), *_proxy_lists(read))
     if qgis is not None:
         manager.setTlsSettings(_trusted(qgis))
+    manager.setCache(NetworkDiskCache(*_cache(read, qgis)))
     manager._change(qgis=use_qgis_manager)
 
 
@@ -91,6 +95,54 @@ def _user_agent(read: Read, qgis: Any) -> str:
     agent = str(read("qgis/networkAndProxy/userAgent", DEFAULT_USER_AGENT) or "").strip()
     version = "" if qgis is None else f"QGIS/{qgis.Qgis.QGIS_VERSION_INT}"
     return f"{agent} {version}".strip() or "QGIS"
+
+
+def _cache(read: Read, qgis: Any) -> tuple[Path, int]:
+    """Folder and size. QGIS's own files are of another kind: ours stand beside them."""
+    given = str(read("cache/directory", "") or "")
+    if given:
+        folder = Path(given)
+    elif qgis is not None:
+        folder = Path(QtCore.QStandardPaths.writableLocation(QtCore.QStandardPaths.StandardLocation.CacheLocation))
+    else:
+        return default_folder("QGIS3"), _cache_size(read, default_folder("QGIS3"))
+    return folder / "blocking-request", _cache_size(read, folder)
+
+
+def _cache_size(read: Read, folder: Path) -> int:
+    size = read("cache/size-bytes", None)
+    size = read("cache/size", 0) if size is None else size  # before QGIS 3.40
+    try:
+        wanted = int(size)
+    except (TypeError, ValueError):
+        raise ValueError(f"QGIS's cache size is {size!r}, which is no number of bytes") from None
+    return wanted if wanted > 0 else automatic_size(_free_bytes(folder))
+
+
+def _free_bytes(folder: Path) -> int:
+    """On the disk the folder is on, or will be."""
+    while True:
+        try:
+            return shutil.disk_usage(folder).free
+        except OSError:
+            if folder == folder.parent:
+                return 0
+            folder = folder.parent
+
+
+_MIB = 1 << 20
+
+
+def automatic_size(free: int) -> int:
+    """QGIS's rule, which is Firefox's: much of a little room, little of much, and never more than 1 GiB."""
+    if free > 25_000 * _MIB:
+        return 1024 * _MIB
+    shares = ((500 * _MIB, 0.3), (7_000 * _MIB, 0.075), (free, 0.025))
+    size, below = 0.0, 0
+    for upto, share in shares:
+        size += max(min(free, upto) - below, 0) * share
+        below = upto
+    return max(int(size), 10 * _MIB)
 
 
 def _proxy(read: Read, qgis: Any) -> Optional[Proxy]:

@@ -183,7 +183,7 @@ def take(
 
 def whole(begun: Answer, last: Answer) -> Answer:
     """The answer at its end, with what the flows have made of it at its beginning."""
-    return last._replace(exchange=begun.exchange, history=begun.history, attempts=begun.attempts)
+    return last._replace(exchange=begun.exchange, history=begun.history, attempts=begun.attempts, expires=begun.expires)
 
 
 def cannot_write(error: OSError) -> Failure:

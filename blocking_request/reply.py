@@ -285,8 +285,17 @@ class ReplyContent:
         return self._answer.attempts if self._answer.engine else 0
 
     def isFromCache(self) -> bool:
-        """Whether a cache answered, not the server. There is no cache in this version: False."""
-        return False
+        """Whether the body comes from the cache: it was fresh, or the server has confirmed that it still is right."""
+        return self._answer.from_cache
+
+    def expirationDate(self) -> QtCore.QDateTime:
+        """Until when the reply is fresh, in UTC; in the past where it never was. Not valid where nothing says so, and
+        without a cache (RFC 9111 section 4.2).
+        """
+        expires = self._answer.expires
+        if expires is None:
+            return QtCore.QDateTime()
+        return QtCore.QDateTime.fromMSecsSinceEpoch(int(expires * 1000), QtCore.Qt.TimeSpec.UTC)
 
     def engine(self) -> str:
         """Which wire served: 'qt' or 'urllib3'; '' where nothing was sent."""

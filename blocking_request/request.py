@@ -304,7 +304,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
             deadline_ms = settings.deadline if self._deadline is None else self._deadline
             call = self._call = Call(engine, idle_ms, deadline_ms, self, feedback, _attention(settings))
             body = read_body(data, call.ended_early)
-            rules = call_rules(request, settings, self._own(engine, settings), call.ended_early)
+            rules = call_rules(request, settings, self._own(engine, settings), call.ended_early, force_refresh)
             defaults = Defaults(settings.user_agent, settings.default_headers)
             exchange = prepare(request, occasion.method, body, force_refresh, defaults)
             exchange = with_settings(exchange, settings, rules.auth, streams=receiver is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Union
 
+from .flows.cache_reuse import Load
 from .flows.redirects import RedirectPolicy, RedirectRules
 from .qt import QtCore, QtNetwork, enum_value
 
@@ -63,3 +64,21 @@ def is_automatic(request: RequestLike, attribute: QtNetwork.QNetworkRequest.Attr
         return True
     control = request.attribute(attribute)
     return control is None or enum_value(control) == enum_value(QtNetwork.QNetworkRequest.LoadControl.Automatic)
+
+
+def cache_load(request: RequestLike, force_refresh: bool) -> Load:
+    """How much a request wants the cache."""
+    if force_refresh:
+        return Load.AlwaysNetwork
+    if not isinstance(request, QtNetwork.QNetworkRequest):
+        return Load.PreferCache
+    control = request.attribute(_Attribute.CacheLoadControlAttribute)
+    return Load.PreferCache if control is None else Load(enum_value(control))
+
+
+def cache_saves(request: RequestLike) -> bool:
+    """Whether what comes is kept."""
+    if not isinstance(request, QtNetwork.QNetworkRequest):
+        return True
+    control = request.attribute(_Attribute.CacheSaveControlAttribute)
+    return True if control is None else bool(control)

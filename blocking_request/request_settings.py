@@ -12,6 +12,7 @@ from urllib3.util import Retry
 
 from .auth import AuthHandler
 from .auth_registry import AuthRegistry
+from .cache import NetworkDiskCache, NetworkMemoryCache
 from .cookies import CookieJar
 from .errors import Unsendable
 from .flows.redirects import RedirectPolicy
@@ -111,6 +112,26 @@ class RequestSettings(SettingsHolder):
                 "a QNetworkCookieJar belongs to one thread and cannot be shared: give a blocking_request.CookieJar"
             )
         self._change(cookies=cookieJar if isinstance(cookieJar, CookieJar) else CookieJar(cookieJar))
+
+    # -- the cache
+
+    def setCache(self, cache: Union[NetworkDiskCache, NetworkMemoryCache, None]) -> None:
+        """Set where answers are kept that may be used again (RFC 9111); None, the default, is nowhere.
+
+        ``forceRefresh`` and the request's ``CacheLoadControlAttribute`` and ``CacheSaveControlAttribute`` say how a
+        request uses it. Several managers may share one. A QNetworkDiskCache belongs to one thread, and is refused.
+        Raises TypeError.
+        """
+        if cache is not None and not isinstance(cache, (NetworkDiskCache, NetworkMemoryCache)):
+            raise TypeError(
+                "cache must be a blocking_request.NetworkDiskCache, a NetworkMemoryCache or None, "
+                f"not {type(cache).__name__}"
+            )
+        self._change(cache=cache)
+
+    def cache(self) -> Union[NetworkDiskCache, NetworkMemoryCache, None]:
+        """Where answers are kept, or None."""
+        return self._settings.cache  # type: ignore[return-value]
 
     # -- credentials
 

@@ -14,6 +14,7 @@ from .auth_registry import AuthRegistry
 from .cookies import CookieJar
 from .flows.credentials import Known
 from .flows.redirects import RedirectPolicy
+from .flows.stored import Store
 from .flows.tls import Ask as SslErrorHandler
 from .headers import Pairs
 from .proxy import Proxy
@@ -70,6 +71,8 @@ class Settings:
     """What the handler gave and a server found right, by origin. Shared, and not replaced, when settings change."""
     known_proxy_logins: MutableMapping[Proxy, AuthConfig] = field(default_factory=dict)
     """The same by proxy."""
+
+    cache: Optional[Store] = None
 
     redirect_policy: Optional[RedirectPolicy] = None
     redirect_handler: Optional[RedirectHandler] = None

@@ -243,3 +243,34 @@ def test_without_click_it_says_what_to_install() -> None:
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
     assert result.returncode == 1
     assert b"python3 -m pip install 'blocking-request[cli]'" in result.stderr
+
+
+def test_the_cache(serve: Serve, tmp_path: Path) -> None:
+    server = serve(always(b"page", headers="Cache-Control: max-age=1000\r\n"))
+    own = {"env": {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}}
+
+    def get(*options: str) -> tuple[int, bytes, bool]:
+        result = cli("get", "-v", *options, server.url, **own)
+        return result.returncode, result.stdout, b"* from the cache" in result.stderr
+
+    assert get("--offline") == (1, b"", False)
+    assert get() == (0, b"page", False) and get("--cache") == (0, b"page", False)
+    assert len(server.requests) == 2
+    for option in ("--cache", "--offline"):
+        assert get(option) == (0, b"page", True)
+    assert get("--refresh") == (0, b"page", False)
+    assert len(server.requests) == 3
+    shown = cli("cache", "info", **own)
+    assert (shown.returncode, b": 1 entries, " in shown.stdout) == (0, True)
+    assert str(tmp_path).encode() in shown.stdout
+    assert cli("cache", "clear", **own).returncode == 0
+    assert b": 0 entries, 0 of " in cli("cache", "info", **own).stdout
+    assert get("--offline") == (1, b"", False)
+    wrong = cli("get", "--refresh", "--offline", server.url, **own)
+    assert wrong.returncode == 64 and b"give one of them" in wrong.stderr
+
+
+def test_a_cache_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    result = cli("cache", "info", env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "file")})
+    assert result.returncode == 74 and b"is off" in result.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Callable
 import pytest
 import trustme
 
-from blocking_request import NetworkAccessManager, Proxy
+from blocking_request import NetworkAccessManager, NetworkDiskCache, Proxy
+from blocking_request.qgis import automatic_size
 
 from .servers.raw import Handler, RawServer, always, silence
 from .servers.tls import TlsServer
@@ -219,6 +221,29 @@ print(manager.proxy(), manager.noProxyList(), manager.timeout(), manager.userAge
 
 
 @needs_qgis
+def test_the_cache_of_the_running_qgis(tmp_path: Path, serve: Serve) -> None:
+    server = serve(always(b"hello", headers="Cache-Control: max-age=1000\r\n"))
+    program = f"""{BEGIN}
+settings = QgsSettings()
+settings.setValue("cache/directory", sys.argv[2])
+settings.setValue("cache/size-bytes", 20_000_000)
+for with_qgis in (False, True):
+    manager = NetworkAccessManager.fromQgis(useQgisManager=with_qgis)
+    cache = manager.cache()
+    print(cache.maximumCacheSize(), cache.cacheDirectory() == sys.argv[2] + "/blocking-request")
+    replies = [manager.blockingGet(sys.argv[1]), manager.blockingGet(sys.argv[1])]
+    print([(reply.text(), reply.isFromCache()) for reply in replies], manager.blockingGet(sys.argv[1], "", True).text())
+{END}"""
+    assert run(program, server.url, str(tmp_path / "mine"), folder=tmp_path) == [
+        "20000000 True",
+        "[('hello', False), ('hello', True)] hello",
+        "20000000 True",
+        "[('hello', True), ('hello', True)] hello",
+    ]
+    assert len(server.requests) == 3
+
+
+@needs_qgis
 def test_processing_download(tmp_path: Path) -> None:
     process = subprocess.run(
         [SYSTEM_PYTHON, str(ROOT / "examples/processing_download.py")],
@@ -279,6 +304,38 @@ def test_which_proxy_a_settings_file_means(text: str, proxy: object, tmp_path: P
     assert manager.proxy() == proxy and manager.timeout() == 60_000 and manager.userAgent() == "Mozilla/5.0"
 
 
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("size-bytes=20000000", 20_000_000),
+        ("size-bytes=20000000\nsize=5", 20_000_000),
+        ("size=70000000", 70_000_000),
+    ],
+)
+def test_the_cache_of_a_settings_file(text: str, size: int, tmp_path: Path) -> None:
+    file = settings_file(tmp_path, f"[cache]\ndirectory={tmp_path}/mine\n{text}\n")
+    cache = NetworkAccessManager.fromQgis(file).cache()
+    assert isinstance(cache, NetworkDiskCache)
+    assert (cache.maximumCacheSize(), cache.cacheDirectory()) == (size, f"{tmp_path}/mine/blocking-request")
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize("text", ["size-bytes=0", "", "size=0"])
+def test_a_cache_as_large_as_there_is_room(text: str, tmp_path: Path) -> None:
+    file = settings_file(tmp_path, f"[cache]\ndirectory={tmp_path}/mine\n{text}\n")
+    cache = NetworkAccessManager.fromQgis(file).cache()
+    assert cache is not None
+    expected = automatic_size(shutil.disk_usage(tmp_path).free)
+    assert cache.maximumCacheSize() == pytest.approx(expected, rel=0.05)
+
+
+def test_how_large_that_is() -> None:
+    """As QGIS has it: 1 GiB above 25 GB, else shares of what is free."""
+    mib = 1 << 20
+    sizes = [automatic_size(free * mib) // mib for free in (0, 100, 500, 1_000, 7_000, 20_000, 25_001, 900_000)]
+    assert sizes == [10, 30, 150, 187, 637, 962, 1_024, 1_024]
+
+
 def test_settings_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no settings file"):
         NetworkAccessManager.fromQgis(str(tmp_path / "none"))
@@ -288,6 +345,8 @@ def test_settings_that_cannot_be_used(tmp_path: Path) -> None:
         NetworkAccessManager.fromQgis(settings_file(tmp_path, ""), useQgisManager=True)
     with pytest.raises(ValueError, match="QGIS's network timeout is 'soon'"):
         NetworkAccessManager.fromQgis(settings_file(tmp_path, "[network]\nnetwork-timeout=soon"))
+    with pytest.raises(ValueError, match="QGIS's cache size is 'big'"):
+        NetworkAccessManager.fromQgis(settings_file(tmp_path, "[cache]\nsize=big"))
     with pytest.raises(ValueError, match="QGIS's proxy setting cannot be used: a proxy's port"):
         text = "[proxy]\nproxyEnabled=true\nproxyType=HttpProxy\nproxyHost=p\nproxyPort=99999"
         NetworkAccessManager.fromQgis(settings_file(tmp_path, text))

@@ -66,6 +66,7 @@ def with_credentials(exchange: Exchange, rules: CredentialRules, send: Send = di
         return answer if not _may_be_answered(exchange, answer) else (yield from _ask(exchange, answer, rules, send))
     config = _named(exchange, rules, is_own)
     known = rules.known.get(origin(exchange.url)) if config is None and not is_own else None
+    exchange = _identified(exchange, config if known is None else known.config)
     upfront = known.config if known is not None and known.is_upfront else config
     answer = yield from send(_upfront(exchange, upfront))
     if not _may_be_answered(exchange, answer):
@@ -89,13 +90,20 @@ def _ask(exchange: Exchange, answer: Answer, rules: CredentialRules, send: Send)
         given = checked_answer(rules.ask(challenge.realm, shown_host(exchange.url), attempt))
         if given is None:
             return answer
-        answer = yield from _answer_challenge(exchange, answer, given, rules, send, in_clear=True)
+        answer = yield from _answer_challenge(_identified(exchange, given), answer, given, rules, send, in_clear=True)
         if not _is_challenge(answer):
             if answer.failure is None:
                 is_proven = given.method in _PASSWORDS and challenge.scheme != "basic"
                 rules.known[origin(exchange.url)] = Known(given, not is_proven)
             return answer
     return answer
+
+
+def _identified(exchange: Exchange, config: Optional[AuthConfig]) -> Exchange:
+    """The exchange with who we are, however that is shown: a cache keeps what comes for them alone."""
+    if config is None:
+        return exchange
+    return exchange._replace(identity=(config.method.name, config.user, config.name, config.secret))
 
 
 def _named(exchange: Exchange, rules: CredentialRules, is_own: bool) -> Optional[AuthConfig]:

@@ -21,7 +21,7 @@ def with_strict_transport(exchange: Exchange, hosts: Hosts, send: Send = directl
     if url != exchange.url:
         exchange = exchange._replace(url=url)
     answer = yield from send(exchange)
-    if url.startswith("https:") and answer.status is not None:
+    if url.startswith("https:") and answer.status is not None and not answer.from_cache:
         named = (value for name, value in answer.headers.pairs if name.lower() == b"strict-transport-security")
         field = next(named, None)  # section 8.1: the first counts
         # And only over a connection in whose certificate nothing was wrong.

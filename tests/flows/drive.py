@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Union
+from typing import Callable, Optional, Union
 
 from blocking_request.exchange import Answer, Exchange
 from blocking_request.flows import Flow, Wait
@@ -22,21 +22,21 @@ def drive(flow: Flow, *answers: Given) -> tuple[list[Exchange], list[float], Ans
     sent: list[Exchange] = []
     waits: list[float] = []
     left = list(answers)
-    step = next(flow)
+    given: Optional[Answer] = None
     while True:
-        if isinstance(step, Wait):
-            waits.append(step.seconds)
-            given: Given = Answer(step.exchange)
-        else:
-            sent.append(step)
-            assert left, f"the flow goes on with {step}"
-            given = left.pop(0)
-            given = given(step) if callable(given) else given._replace(exchange=step)
         try:
-            step = flow.send(given)
+            step = next(flow) if given is None else flow.send(given)
         except StopIteration as stop:
             assert not left, "the flow ends early"
             return sent, waits, stop.value
+        if isinstance(step, Wait):
+            waits.append(step.seconds)
+            given = Answer(step.exchange)
+            continue
+        sent.append(step)
+        assert left, f"the flow goes on with {step}"
+        following = left.pop(0)
+        given = following(step) if callable(following) else following._replace(exchange=step)
 
 
 def field(exchange: Exchange, name: str) -> list[str]:

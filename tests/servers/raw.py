@@ -123,7 +123,8 @@ class RawServer:
             return len(self._sockets)
 
     def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
+        if self._listener.fileno() >= 0:  # a test may have closed it before
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         with self._guard:
             sockets = list(self._sockets)

@@ -1,0 +1,299 @@
+"""NetworkDiskCache: answers kept on disk, for all threads and processes that name the same folder.
+
+Theory of operation: the index (SQLite) has an entry for each answer, small bodies with it; a larger one stands in a
+file of its own in ``bodies``, which is complete before the entry is seen and is unlinked after the entry is gone. So
+whoever is killed leaves whole entries, and at worst a file that belongs to none, which is swept later. Everything has a
+checksum. What goes wrong here never fails a request: the cache is switched off, and says so once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sqlite3
+import time
+import zlib
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Callable, Optional, TypeVar, Union
+
+from ..flows.stored import StoredAnswer
+from ..qt import QtCore
+from .counting import CacheStatistics, Counters, checked_size, url_text
+from .index import ABANDONED_SECONDS, Entry, Index
+from .keys import Digests, key_of
+from .location import default_folder
+from .packing import packed, unpacked, variant
+
+logger = logging.getLogger("blocking_request")
+
+DEFAULT_SIZE = 50 << 20
+"""As QNetworkDiskCache and QGIS have it."""
+
+INDEXED_BYTES = 1 << 14
+"""Up to this size a body stands in the index."""
+
+ENTRY_SHARE = 4
+"""An entry may take a fourth of the cache."""
+
+INDEX_SHARE = 20
+"""A twentieth of the limit is for what the index takes besides its entries, 2 MiB at most."""
+
+SWEEP_SECONDS = 24 * 3600
+
+YOUNG_SECONDS = 5
+"""Files of a damaged index that are younger may be those of another process, which has begun anew before."""
+
+_T = TypeVar("_T")
+
+
+class NetworkDiskCache:
+    """An HTTP cache on disk (RFC 9111), for ``NetworkAccessManager.setCache``; with QNetworkDiskCache's names.
+
+    Every method may be called from any thread. Any number of caches, processes too, may share a folder. Bodies larger
+    than a fourth of the limit are not kept. Replies to requests that carried credentials or cookies are kept apart, and
+    neither those nor URLs can be read from the index. The folder should belong to its user alone; one that is made
+    here does.
+
+    What goes wrong (a full disk, no permission) fails no request: the cache is off from then on until ``clear()``,
+    ``problem()`` tells why, and the log has one warning. A damaged index is begun anew.
+    """
+
+    def __init__(
+        self, cacheDirectory: Union[str, os.PathLike[str], None] = None, maximumCacheSize: int = DEFAULT_SIZE
+    ) -> None:
+        """``cacheDirectory``: a folder, made where it is not there; None: one for this application among the user's
+        caches. ``maximumCacheSize``: in bytes. Raises TypeError, ValueError.
+        """
+        self._folder = default_folder() if cacheDirectory is None else Path(os.path.abspath(cacheDirectory))
+        self._bodies = self._folder / "bodies"
+        self._limit = checked_size(maximumCacheSize)
+        self._opened: Optional[tuple[Index, Digests]] = None
+        self._problem = ""
+        self._counters = Counters()
+
+    def cacheDirectory(self) -> str:
+        """The folder."""
+        return str(self._folder)
+
+    def maximumCacheSize(self) -> int:
+        """How much it may take on the disk, in bytes."""
+        return self._limit
+
+    def setMaximumCacheSize(self, size: int) -> None:
+        """Set how much it may take on the disk, in bytes; what is beyond that goes at once, the least recently used
+        first. Raises TypeError, ValueError.
+        """
+        self._limit = checked_size(size)
+        self._quietly(lambda index, _: self._unlink(index.shrink_to(self._room, time.time())), None)
+
+    def cacheSize(self) -> int:
+        """What the entries take on the disk, in bytes."""
+        return self.statistics().size
+
+    def statistics(self) -> CacheStatistics:
+        """How much there is in the folder, and what this object has done since it was made."""
+        count, size = self._quietly(lambda index, _: index.figures(), (0, 0))
+        evicted = 0 if self._opened is None else self._opened[0].evicted
+        return self._counters.statistics(count, size, self._limit, evicted)
+
+    def problem(self) -> str:
+        """Why the cache is off; '' where it is not."""
+        return self._problem
+
+    def clear(self) -> None:
+        """Delete everything, for every process that uses the folder, and begin anew where the cache was off."""
+        self._problem = ""
+        self._quietly(lambda index, _: self._clear(index), None)
+
+    def _clear(self, index: Index) -> None:
+        self._unlink(index.clear())
+        # Others may have kept something since.
+        self._sweep_bodies(ABANDONED_SECONDS, index.files())
+
+    def remove(self, url: Union[QtCore.QUrl, str]) -> None:
+        """Forget what is kept for a URL, whomever for."""
+        self.invalidate(url_text(url), time.time())
+
+    def __repr__(self) -> str:
+        return f"<NetworkDiskCache {self._folder}{', off: ' + self._problem if self._problem else ''}>"
+
+    # -- as a Store
+
+    @property
+    def entry_limit(self) -> int:
+        return self._limit // ENTRY_SHARE
+
+    def digest(self, value: bytes) -> bytes:
+        return self._quietly(lambda _, digests: digests(value), b"")
+
+    def find(self, url: str, identity: bytes) -> Sequence[StoredAnswer]:
+        return self._quietly(lambda index, digests: self._find(index, digests, url, identity), (), True)
+
+    def _find(self, index: Index, digests: Digests, url: str, identity: bytes) -> list[StoredAnswer]:
+        found = []
+        for row in index.find(digests(url.encode()), digests(identity)):
+            stored = unpacked(row.meta)
+            if stored is None:
+                self._drop(index, row.id)
+            else:
+                found.append(stored._replace(handle=row))
+        return found
+
+    def body(self, stored: StoredAnswer) -> Optional[bytes]:
+        return self._quietly(lambda index, _: self._body(index, stored), None, True)
+
+    def _body(self, index: Index, stored: StoredAnswer) -> Optional[bytes]:
+        row = stored.handle
+        body = row.body
+        if row.file is not None:
+            try:
+                body = (self._bodies / row.file).read_bytes()
+            except FileNotFoundError:  # somebody has just cleared it
+                body = None
+        if body is None or len(body) != row.body_size or zlib.crc32(body) != row.body_sum:
+            self._drop(index, row.id)
+            return None
+        index.used(row.id, time.time())
+        return body  # type: ignore[no-any-return]
+
+    def _drop(self, index: Index, id: int) -> None:
+        """What is damaged, or gone."""
+        self._unlink(index.delete(id))
+
+    def keep(self, url: str, identity: bytes, stored: StoredAnswer) -> None:
+        body, meta = stored.body or b"", packed(stored)
+        if meta is None or len(body) + len(meta) > self.entry_limit or self._counters.was_invalidated(url, stored):
+            return
+        self._quietly(lambda index, digests: self._keep(index, digests, url, identity, stored, meta, body), None, True)
+
+    def _keep(
+        self,
+        index: Index,
+        digests: Digests,
+        url: str,
+        identity: bytes,
+        stored: StoredAnswer,
+        meta: bytes,
+        body: bytes,
+    ) -> None:
+        file = secrets.token_hex(16) if len(body) > INDEXED_BYTES else None
+        inside = body if file is None else None
+        key = digests(url.encode()), digests(identity), variant(stored)
+        entry = Entry(*key, stored.received, file, len(body), zlib.crc32(body), meta, inside)
+        id, gone = index.add(entry, time.time(), self._room)
+        self._unlink(gone)
+        if id is None:
+            return
+        if file is not None:
+            path = self._bodies / file
+            try:
+                with open(path, "xb", buffering=0, opener=_private) as target:
+                    view = memoryview(body)
+                    while view:
+                        view = view[target.write(view) :]
+            except BaseException:
+                path.unlink(missing_ok=True)
+                with suppress(sqlite3.Error):
+                    index.delete(id)
+                raise
+            if not index.finish(id):
+                path.unlink(missing_ok=True)
+                return
+        self._counters.note("stored")
+
+    def freshen(self, stored: StoredAnswer) -> None:
+        meta = packed(stored)
+        if meta is not None and stored.handle is not None:
+            self._quietly(lambda index, _: index.freshen(stored.handle.id, meta, stored.received), None)
+
+    def forget(self, stored: StoredAnswer) -> None:
+        self._quietly(lambda index, _: self._drop(index, stored.handle.id), None)
+
+    def invalidate(self, url: str, now: float) -> None:
+        self._counters.invalidated(url, now)
+        self._quietly(lambda index, digests: self._unlink(index.delete_url(digests(url.encode()))), None)
+
+    def note(self, event: str) -> None:
+        self._counters.note(event)
+
+    # -- the folder
+
+    @property
+    def _room(self) -> int:
+        """What the entries may take."""
+        return self._limit - min(self._limit // INDEX_SHARE, 2 << 20)
+
+    def _quietly(self, act: Callable[[Index, Digests], _T], otherwise: _T, may_wait: bool = False) -> _T:
+        """What ``act`` gives; ``otherwise`` where the cache is off, or goes off now. ``may_wait``: it is no harm if
+        nothing is done where other processes are at it all the time.
+        """
+        if self._problem:
+            return otherwise
+        for is_again in (False, True):
+            try:
+                index, digests = self._opened or self._open()
+                return act(index, digests)
+            except sqlite3.OperationalError as error:
+                if not (may_wait and "locked" in str(error)):
+                    self._switch_off(str(error))
+            except sqlite3.DatabaseError as error:
+                if not is_again:
+                    self._begin_anew(error)
+                    continue
+                self._switch_off(str(error))
+            except OSError as error:
+                self._switch_off(str(error))
+            break
+        return otherwise
+
+    def _open(self) -> tuple[Index, Digests]:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._bodies.mkdir(mode=0o700, exist_ok=True)
+        opened = Index(self._folder / "index.sqlite"), Digests(key_of(self._folder))
+        self._sweep(opened[0])
+        self._opened = self._opened or opened
+        return self._opened
+
+    def _switch_off(self, why: str) -> None:
+        self._problem, self._opened = why, None
+        logger.warning("The cache in %s is off: %s", self._folder, why)
+
+    def _begin_anew(self, error: sqlite3.DatabaseError) -> None:
+        self._opened = None
+        logger.warning("The cache in %s is damaged (%s) and is begun anew", self._folder, error)
+        # The log first: whoever opens the index meanwhile must not find the old one's beside a new one.
+        for name in ("index.sqlite-wal", "index.sqlite-shm", "index.sqlite"):
+            with suppress(OSError):
+                (self._folder / name).unlink()
+        self._sweep_bodies(YOUNG_SECONDS)
+
+    def _sweep(self, index: Index) -> None:
+        """Once a day: what was left by those who were killed."""
+        mark, now = self._folder / "swept", time.time()
+        with suppress(FileNotFoundError):
+            if now - mark.stat().st_mtime < SWEEP_SECONDS:
+                return
+        mark.touch()
+        self._unlink(index.shrink_to(self._room, now))
+        self._sweep_bodies(ABANDONED_SECONDS, index.files())
+
+    def _sweep_bodies(self, seconds: float, kept: Union[set[str], frozenset[str]] = frozenset()) -> None:
+        """Those that are in no entry, and older than some seconds: a younger one may be just being written."""
+        latest = time.time() - seconds
+        with suppress(OSError):
+            for entry in os.scandir(self._bodies):
+                with suppress(OSError):
+                    if entry.name not in kept and entry.stat().st_mtime <= latest:
+                        os.unlink(entry.path)
+
+    def _unlink(self, files: list[str]) -> None:
+        for name in files:
+            with suppress(OSError):  # another was quicker, or (on Windows) it is being read: it is swept later
+                os.unlink(self._bodies / name)
+
+
+def _private(path: str, flags: int) -> Any:
+    return os.open(path, flags, 0o600)

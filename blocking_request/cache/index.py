@@ -1,0 +1,304 @@
+"""The index of a cache on disk: SQLite in WAL mode, which many threads and processes may use at once.
+
+Rules of this file: what can be read is whole. An entry is written by one transaction; one whose body goes into a file
+beside the index is not ready, and not seen, before that file is. What is deleted here is unlinked by the caller
+afterwards. No lock of ours: SQLite has its own.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+BUSY_SECONDS = 5.0
+"""How long one process waits for another's transaction."""
+
+ABANDONED_SECONDS = 3600
+"""After which an entry that is not ready was somebody's who has died."""
+
+KEPT_CONNECTIONS = 8
+UNTOLD_USES = 64
+"""How many uses are remembered until the next write tells them, or they are told by themselves."""
+
+ROW_BYTES = 200
+"""What an entry takes besides what is in it, in the table and its indexes."""
+
+WAL_BYTES = 1 << 20
+_PAGE = 4096
+
+FORMAT = 1
+"""Of the tables. An index of another is begun anew."""
+
+# Ids are never used twice: whoever knows one of an entry that is gone must not meet another under it.
+_SCHEMA = """
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    url BLOB NOT NULL,
+    identity BLOB NOT NULL,
+    variant BLOB NOT NULL,
+    received REAL NOT NULL,
+    used REAL NOT NULL,
+    size INTEGER NOT NULL,
+    is_ready INTEGER NOT NULL,
+    file TEXT,
+    body_size INTEGER NOT NULL,
+    body_sum INTEGER NOT NULL,
+    meta BLOB NOT NULL,
+    body BLOB
+);
+CREATE INDEX entries_by_url ON entries (url, identity);
+CREATE INDEX entries_by_use ON entries (used, size, file);
+CREATE TABLE total (size INTEGER NOT NULL);
+INSERT INTO total VALUES (0)
+"""
+
+
+class Row(NamedTuple):
+    id: int
+    file: Optional[str]
+    body_size: int
+    body_sum: int
+    meta: bytes
+    body: Optional[bytes]
+
+
+class Entry(NamedTuple):
+    """What is to be written."""
+
+    url: bytes
+    identity: bytes
+    variant: bytes
+    received: float
+    file: Optional[str]
+    body_size: int
+    body_sum: int
+    meta: bytes
+    body: Optional[bytes]
+
+    @property
+    def size(self) -> int:
+        """What it takes on the disk, file included."""
+        inside = len(self.meta) + (0 if self.body is None else len(self.body)) + ROW_BYTES
+        # As many as fit stand on a page; a larger one takes pages of its own.
+        inside = _PAGE // (_PAGE // inside) if inside <= _PAGE else _whole_pages(inside)
+        return inside + (0 if self.file is None else _whole_pages(self.body_size))
+
+
+def _whole_pages(size: int) -> int:
+    return -(-size // _PAGE) * _PAGE
+
+
+Files = list[str]
+"""Names of files that belong to nothing any more."""
+
+
+class Index:
+    """May be used by any thread. Every method raises sqlite3.Error."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._process = os.getpid()
+        self._parents: list[object] = []
+        self._uses: dict[int, float] = {}
+        self.evicted = 0
+        with self._writing() as connection:
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if tables and version != FORMAT:
+                raise sqlite3.DatabaseError(f"its format is {version}, not {FORMAT}")
+            if not tables:
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            os.fspath(self._path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.execute("PRAGMA journal_mode = WAL")
+            # A crash of the machine may lose the newest entries, and damages nothing.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_BYTES // _PAGE}")
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+            connection.execute("PRAGMA mmap_size = 1073741824")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        if self._process != os.getpid():
+            # The parent's are not ours to use, nor to close.
+            self._parents.append(self._idle)
+            self._idle, self._process, self._uses = deque(), os.getpid(), {}
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._open()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if len(self._idle) < KEPT_CONNECTIONS:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # it may have ended by itself
+                    connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        if self._process == os.getpid():
+            while self._idle:
+                self._idle.pop().close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    # -- reading
+
+    def find(self, url: bytes, identity: bytes) -> list[Row]:
+        """The newest first."""
+        with self._connection() as connection:
+            found = connection.execute(
+                "SELECT id, file, body_size, body_sum, meta, body FROM entries "
+                "WHERE url = ? AND identity = ? AND is_ready ORDER BY received DESC, id DESC",
+                (url, identity),
+            ).fetchall()
+        return [Row(*each) for each in found]
+
+    def figures(self) -> tuple[int, int]:
+        """How many entries there are, and what they take."""
+        with self._connection() as connection:
+            count = connection.execute("SELECT count(*) FROM entries").fetchone()[0]
+            return count, connection.execute("SELECT size FROM total").fetchone()[0]
+
+    def files(self) -> set[str]:
+        with self._connection() as connection:
+            return {each[0] for each in connection.execute("SELECT file FROM entries WHERE file IS NOT NULL")}
+
+    # -- writing
+
+    def used(self, id: int, now: float) -> None:
+        """Told with the next write, or now and then: a write for each hit would cost more than the hit."""
+        self._uses[id] = now
+        if len(self._uses) >= UNTOLD_USES:
+            with self._writing() as connection:
+                self._tell_uses(connection)
+
+    def _tell_uses(self, connection: sqlite3.Connection) -> None:
+        uses, self._uses = self._uses, {}
+        # A copy in one step: another thread may just be adding one.
+        told = [(when, id) for id, when in uses.copy().items()]
+        connection.executemany("UPDATE entries SET used = ? WHERE id = ?", told)
+
+    def add(self, entry: Entry, now: float, limit: int) -> tuple[Optional[int], Files]:
+        """In the place of the one it replaces; the least recently used make room. None where there is none to make.
+
+        One with a file is not ready before ``finish``.
+        """
+        with self._writing() as connection:
+            self._tell_uses(connection)
+            where = "url = ? AND identity = ? AND variant = ?"
+            gone = self._delete(connection, where, (entry.url, entry.identity, entry.variant))
+            gone += self._make_room(connection, limit - entry.size)
+            if self._total(connection) + entry.size > limit:
+                return None, gone
+            added = connection.execute(
+                "INSERT INTO entries (url, identity, variant, received, used, size, is_ready, file, body_size, "
+                "body_sum, meta, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*entry[:4], now, entry.size, entry.file is None, *entry[4:]),
+            ).lastrowid
+            connection.execute("UPDATE total SET size = size + ?", (entry.size,))
+            return added, gone
+
+    def finish(self, id: int) -> bool:
+        """The file of an entry is whole. False where the entry was deleted meanwhile."""
+        with self._writing() as connection:
+            return connection.execute("UPDATE entries SET is_ready = 1 WHERE id = ?", (id,)).rowcount == 1
+
+    def freshen(self, id: int, meta: bytes, received: float) -> None:
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE entries SET meta = ?, received = ?, used = ? WHERE id = ?", (meta, received, received, id)
+            )
+
+    def delete(self, id: int) -> Files:
+        with self._writing() as connection:
+            return self._delete(connection, "id = ?", (id,))
+
+    def delete_url(self, url: bytes) -> Files:
+        with self._connection() as connection:
+            if connection.execute("SELECT 1 FROM entries WHERE url = ? LIMIT 1", (url,)).fetchone() is None:
+                return []
+        with self._writing() as connection:
+            return self._delete(connection, "url = ?", (url,))
+
+    def clear(self) -> Files:
+        with self._writing() as connection:
+            files = self._delete(connection, "1", ())
+            connection.execute("UPDATE total SET size = 0")
+        self._shrink()
+        return files
+
+    def shrink_to(self, limit: int, now: float) -> Files:
+        """Evict what is beyond the limit, and what was abandoned."""
+        with self._writing() as connection:
+            self._tell_uses(connection)
+            gone = self._delete(connection, "NOT is_ready AND used < ?", (now - ABANDONED_SECONDS,))
+            gone += self._make_room(connection, limit)
+        self._shrink()
+        return gone
+
+    def _shrink(self) -> None:
+        """Give the disk back what is free."""
+        with self._connection() as connection:
+            connection.execute("PRAGMA incremental_vacuum").fetchall()
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    @staticmethod
+    def _total(connection: sqlite3.Connection) -> int:
+        return int(connection.execute("SELECT size FROM total").fetchone()[0])
+
+    def _make_room(self, connection: sqlite3.Connection, limit: int) -> Files:
+        gone: Files = []
+        excess = self._total(connection) - limit
+        while excess > 0:
+            oldest = connection.execute("SELECT id, size FROM entries WHERE is_ready ORDER BY used LIMIT 32").fetchall()
+            if not oldest:
+                break
+            for id, size in oldest:
+                gone += self._delete(connection, "id = ?", (id,))
+                self.evicted += 1
+                excess -= size
+                if excess <= 0:
+                    break
+        return gone
+
+    @staticmethod
+    def _delete(connection: sqlite3.Connection, where: str, values: Iterable[object]) -> Files:
+        values = tuple(values)
+        found = connection.execute(f"SELECT id, size, file FROM entries WHERE {where}", values).fetchall()
+        if found:
+            connection.execute(f"DELETE FROM entries WHERE {where}", values)
+            connection.execute("UPDATE total SET size = size - ?", (sum(size for _, size, _ in found),))
+        return [file for _, _, file in found if file is not None]

@@ -1,0 +1,542 @@
+"""What keeps the answers: whole or not at all, for many threads and processes, whatever happens to the disk."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Union
+
+import pytest
+
+from blocking_request import CacheStatistics, NetworkDiskCache, NetworkMemoryCache
+from blocking_request.cache import disk, index
+from blocking_request.cache.location import default_folder
+from blocking_request.flows.stored import StoredAnswer
+from blocking_request.headers import known_fields
+from blocking_request.qt import QtCore
+
+Cache = Union[NetworkDiskCache, NetworkMemoryCache]
+URL = "http://host.example/a"
+FIELDS = known_fields(((b"Date", b"Fri, 15 Jan 2027 08:00:00 GMT"), (b"ETag", b'"1"'), (b"X-Empty", b"")))
+LARGE = disk.INDEXED_BYTES * 3
+
+
+def stored(body: bytes = b"body", received: float = 0.0, **changes: Any) -> StoredAnswer:
+    when = received or time.time()
+    return StoredAnswer(200, "OK", FIELDS, when - 0.5, when, body=body, wire_bytes=len(body), **changes)
+
+
+def body_of(cache: Cache, url: str = URL, identity: bytes = b"") -> bytes | None:
+    found = cache.find(url, identity)
+    return cache.body(found[0]) if found else None
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture(params=["disk", "memory"])
+def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Cache:
+    return NetworkDiskCache(tmp_path / "cache") if request.param == "disk" else NetworkMemoryCache(50 << 20)
+
+
+@pytest.fixture
+def on_disk(tmp_path: Path) -> NetworkDiskCache:
+    return NetworkDiskCache(tmp_path / "cache")
+
+
+# -- both
+
+
+@pytest.mark.parametrize("size", [0, 1, disk.INDEXED_BYTES, disk.INDEXED_BYTES + 1, 1 << 20])
+def test_what_is_kept_comes_back(cache: Cache, size: int) -> None:
+    body = os.urandom(size)
+    given = stored(body, vary=((b"accept", b"digest"),), is_decoded=False, total_bytes=7)
+    cache.keep(URL, b"me", given)
+    (found,) = cache.find(URL, b"me")
+    assert cache.body(found) == body
+    assert found._replace(handle=None, body=None) == given._replace(body=None)
+    assert found.fields.pairs == FIELDS.pairs
+
+
+def test_by_url_and_whom_it_is_for(cache: Cache) -> None:
+    cache.keep(URL, b"a", stored(b"for a"))
+    assert (body_of(cache, URL, b"a"), body_of(cache, URL, b"b"), body_of(cache)) == (b"for a", None, None)
+    assert body_of(cache, URL + "?", b"a") is None
+
+
+@pytest.mark.parametrize("size", [10, LARGE])
+def test_one_replaces_another(cache: Cache, size: int) -> None:
+    for number in range(5):
+        cache.keep(URL, b"", stored(b"%d" % number * size))
+    assert body_of(cache) == b"4" * size
+    assert cache.statistics().count == 1
+
+
+def test_variants_stand_side_by_side_the_newest_first(cache: Cache) -> None:
+    now = time.time()
+    for number in (2, 1, 3):
+        cache.keep(URL, b"", stored(b"%d" % number, now + number, vary=((b"a", b"%d" % number),)))
+    assert [cache.body(each) for each in cache.find(URL, b"")] == [b"3", b"2", b"1"]
+
+
+def test_freshening_changes_everything_but_the_body(cache: Cache) -> None:
+    cache.keep(URL, b"", stored(b"body"))
+    (found,) = cache.find(URL, b"")
+    fresher = found._replace(fields=known_fields(((b"A", b"2"),)), received=found.received + 50)
+    cache.freshen(fresher)
+    (found,) = cache.find(URL, b"")
+    assert (found.fields.pairs, found.received, cache.body(found)) == (((b"A", b"2"),), fresher.received, b"body")
+
+
+def test_forget_remove_and_clear(cache: Cache) -> None:
+    for number in range(4):
+        cache.keep(f"{URL}{number}", b"", stored(b"x" * LARGE))
+    cache.forget(cache.find(f"{URL}0", b"")[0])
+    cache.remove("http://user@host.example/a1#part")
+    cache.remove(QtCore.QUrl(f"{URL}2"))
+    assert [body_of(cache, f"{URL}{number}") is None for number in range(4)] == [True, True, True, False]
+    cache.clear()
+    assert body_of(cache, f"{URL}3") is None
+    assert (cache.statistics().count, cache.cacheSize()) == (0, 0)
+
+
+def test_the_least_recently_used_makes_room(cache: Cache) -> None:
+    cache.setMaximumCacheSize(1_000_000)
+    for number in range(4):
+        cache.keep(f"{URL}{number}", b"", stored(b"x" * 200_000))
+    body_of(cache, f"{URL}0")
+    cache.keep(f"{URL}4", b"", stored(b"x" * 200_000))
+    cache.keep(f"{URL}5", b"", stored(b"x" * 200_000))
+    there = [number for number in range(6) if cache.find(f"{URL}{number}", b"")]
+    assert 0 in there and 5 in there and 1 not in there
+    found = cache.statistics()
+    assert found.size <= 1_000_000 and found.evicted == 6 - len(there)
+
+
+def test_what_takes_too_much_is_not_kept(cache: Cache) -> None:
+    cache.setMaximumCacheSize(1_000_000)
+    cache.keep(URL, b"", stored(b"x" * 260_000))
+    assert body_of(cache) is None
+    assert cache.statistics().evicted == 0
+
+
+def test_a_smaller_limit_holds_at_once(cache: Cache) -> None:
+    for number in range(20):
+        cache.keep(f"{URL}{number}", b"", stored(b"x" * 100_000))
+    cache.setMaximumCacheSize(500_000)
+    assert 0 < cache.cacheSize() <= 500_000
+
+
+@pytest.mark.parametrize(("size", "error"), [(0, ValueError), (-1, ValueError), ("1", TypeError), (True, TypeError)])
+def test_no_size(tmp_path: Path, size: Any, error: type[Exception]) -> None:
+    for make in (lambda: NetworkMemoryCache(size), lambda: NetworkDiskCache(tmp_path, size)):
+        with pytest.raises(error, match="size"):
+            make()
+
+
+def test_no_url(cache: Cache) -> None:
+    with pytest.raises(TypeError, match="QUrl"):
+        cache.remove(5)  # type: ignore[arg-type]
+
+
+def test_many_threads(cache: Cache) -> None:
+    cache.setMaximumCacheSize(4 << 20)
+    wrong: list[object] = []
+
+    def work(number: int) -> None:
+        chance = random.Random(number)
+        try:
+            for _ in range(60):
+                name = chance.randrange(20)
+                url = f"{URL}{name}"
+                action = chance.random()
+                if action < 0.45:
+                    cache.keep(url, b"", stored(b"%d." % name * chance.choice([0, 1, 10, LARGE, 200_000])))
+                elif action < 0.9:
+                    body = body_of(cache, url)
+                    if body and body.strip(b"%d." % name):
+                        wrong.append(body[:20])
+                elif action < 0.95:
+                    cache.remove(url)
+                elif action < 0.97:
+                    cache.clear()
+                else:
+                    cache.statistics()
+        except BaseException as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(100)
+    assert wrong == [] and cache.problem() == ""
+    assert cache.cacheSize() <= 4 << 20
+
+
+# -- on disk
+
+
+def test_another_object_and_another_process_find_it(on_disk: NetworkDiskCache) -> None:
+    on_disk.keep(URL, b"me", stored(b"x" * LARGE))
+    assert body_of(NetworkDiskCache(on_disk.cacheDirectory()), URL, b"me") == b"x" * LARGE
+    program = """
+        import sys
+        from blocking_request import NetworkDiskCache
+        cache = NetworkDiskCache(sys.argv[1])
+        (found,) = cache.find(sys.argv[2], b"me")
+        print(len(cache.body(found)))
+        cache.keep(sys.argv[2], b"other", found._replace(body=b"theirs"))
+    """
+    assert run(program, on_disk.cacheDirectory(), URL) == f"{LARGE}\n"
+    assert body_of(on_disk, URL, b"other") == b"theirs"
+
+
+def run(program: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", textwrap.dedent(program), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=100).stdout
+
+
+def test_its_place_is_its_users_alone(on_disk: NetworkDiskCache, tmp_path: Path) -> None:
+    on_disk.keep(URL, b"", stored(b"x" * LARGE))
+    folder = Path(on_disk.cacheDirectory())
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "key").stat().st_mode) == 0o600
+    assert all(stat.S_IMODE(path.stat().st_mode) & 0o077 == 0 for path in (folder / "bodies").iterdir())
+
+
+def test_neither_urls_nor_users_can_be_read(on_disk: NetworkDiskCache) -> None:
+    on_disk.keep("http://secret-host.example/secret-path", b"secret-user", stored(b"body"))
+    on_disk.statistics()
+    for path in files(Path(on_disk.cacheDirectory())):
+        assert b"secret" not in path.read_bytes(), path
+
+
+def test_it_is_not_made_before_it_is_used(on_disk: NetworkDiskCache) -> None:
+    assert not Path(on_disk.cacheDirectory()).exists()
+
+
+def test_each_application_has_its_own_place() -> None:
+    assert default_folder("One: two/three").name == "One-two-three"
+    assert default_folder("../..").name not in ("..", "")
+    assert default_folder("a").parent == default_folder("b").parent
+    assert NetworkDiskCache().cacheDirectory() == str(default_folder())
+
+
+def test_a_flipped_bit_is_never_served(on_disk: NetworkDiskCache) -> None:
+    chance = random.Random(1)
+    for size in (100, LARGE):
+        body = os.urandom(size)
+        for _ in range(30):
+            on_disk.keep(URL, b"", stored(body))
+            (found,) = on_disk.find(URL, b"")
+            if size == LARGE:
+                path = Path(on_disk.cacheDirectory()) / "bodies" / found.handle.file
+                flip(path, chance.randrange(size))
+            else:
+                with sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite") as connection:
+                    column = chance.choice(["body", "meta"])
+                    data = bytearray(connection.execute(f"SELECT {column} FROM entries").fetchone()[0])
+                    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+                    connection.execute(f"UPDATE entries SET {column} = ?", (bytes(data),))
+                connection.close()
+            assert body_of(on_disk) is None
+            assert on_disk.statistics().count == 0
+    assert on_disk.problem() == ""
+
+
+def flip(path: Path, place: int) -> None:
+    with open(path, "r+b") as file:
+        file.seek(place)
+        (byte,) = file.read(1)
+        file.seek(place)
+        file.write(bytes([byte ^ 1]))
+
+
+@pytest.mark.parametrize("damage", ["shorter", "longer", "gone"])
+def test_a_damaged_file_is_never_served(on_disk: NetworkDiskCache, damage: str) -> None:
+    on_disk.keep(URL, b"", stored(b"x" * LARGE))
+    (path,) = (Path(on_disk.cacheDirectory()) / "bodies").iterdir()
+    {
+        "shorter": lambda: os.truncate(path, LARGE - 1),
+        "longer": lambda: path.write_bytes(b"x" * (LARGE + 1)),
+        "gone": path.unlink,
+    }[damage]()
+    assert body_of(on_disk) is None
+    assert on_disk.statistics().count == 0
+    on_disk.keep(URL, b"", stored(b"y" * LARGE))
+    assert body_of(on_disk) == b"y" * LARGE
+
+
+@pytest.mark.parametrize("damage", ["no database", "empty", "half", "holes", "other tables"])
+def test_a_damaged_index_is_begun_anew_and_told_once(
+    on_disk: NetworkDiskCache, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    for number in range(50):
+        on_disk.keep(f"{URL}{number}", b"", stored(b"x" * 3_000))
+    on_disk.keep(URL, b"", stored(b"x" * LARGE))
+    folder = on_disk.cacheDirectory()
+    on_disk._opened[0].close()  # type: ignore[index]
+    path = Path(folder) / "index.sqlite"
+    data = path.read_bytes()
+    for name in ("index.sqlite-wal", "index.sqlite-shm"):
+        (Path(folder) / name).unlink(missing_ok=True)
+    if damage == "other tables":
+        path.unlink()
+        with sqlite3.connect(path) as connection:
+            connection.execute("CREATE TABLE entries (something)")
+        connection.close()
+    else:
+        holes = bytearray(data)
+        for start in range(5_000, len(data) - 500, 4_096):
+            holes[start : start + 400] = os.urandom(400)
+        changed = {
+            "no database": b"no database" * 500,
+            "empty": b"",
+            "half": data[: len(data) // 2 - 100],
+            "holes": holes,
+        }
+        path.write_bytes(changed[damage])
+    with caplog.at_level(logging.WARNING, "blocking_request"):
+        anew = NetworkDiskCache(folder)
+        for _ in range(3):
+            for number in range(50):
+                assert body_of(anew, f"{URL}{number}") in (None, b"x" * 3_000)
+            anew.keep(f"{URL}new", b"", stored(b"new"))
+    assert body_of(anew, f"{URL}new") == b"new"
+    assert anew.problem() == ""
+    assert len(caplog.records) == (0 if damage == "empty" else 1), caplog.text
+
+
+def test_a_key_that_was_damaged_is_made_anew(on_disk: NetworkDiskCache) -> None:
+    on_disk.keep(URL, b"", stored())
+    (Path(on_disk.cacheDirectory()) / "key").write_bytes(b"short")
+    anew = NetworkDiskCache(on_disk.cacheDirectory())
+    assert body_of(anew) is None
+    anew.keep(URL, b"", stored())
+    assert body_of(NetworkDiskCache(on_disk.cacheDirectory())) == b"body"
+
+
+def test_what_nobody_knows_is_swept(on_disk: NetworkDiskCache) -> None:
+    on_disk.keep(URL, b"", stored(b"x" * LARGE))
+    folder = Path(on_disk.cacheDirectory())
+    old, young = folder / "bodies" / "old", folder / "bodies" / "young"
+    for path in (old, young):
+        path.write_bytes(b"x")
+    hours_ago = time.time() - 2 * index.ABANDONED_SECONDS
+    for path in [*(folder / "bodies").iterdir(), folder / "swept"]:
+        if path != young:
+            os.utime(path, (hours_ago, hours_ago))
+    os.utime(folder / "swept", (0, 0))
+    anew = NetworkDiskCache(folder)
+    assert body_of(anew) == b"x" * LARGE
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_a_child_of_a_fork_may_use_it(on_disk: NetworkDiskCache) -> None:
+    on_disk.keep(URL, b"", stored(b"x" * LARGE))
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            is_right = body_of(on_disk) == b"x" * LARGE
+            on_disk.keep(URL + "child", b"", stored(b"child"))
+            code = 0 if is_right else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert body_of(on_disk, URL + "child") == b"child"
+    on_disk.keep(URL, b"", stored(b"parent"))
+    assert body_of(on_disk) == b"parent"
+
+
+KILLED = """
+    import os, sys, threading, time
+    from tests.test_cache_store import URL, stored
+    from blocking_request import NetworkDiskCache
+    cache = NetworkDiskCache(sys.argv[1], 8 << 20)
+    cache.keep(URL, b"", stored(b"first"))
+    print("ready", flush=True)
+    def work(number):
+        count = 0
+        while True:
+            count += 1
+            name = (number + count) % 30
+            size = (1, 1000, 60_000, 1_000_000)[count % 4]
+            cache.keep(f"{URL}{name}", b"", stored(b"%d," % name * (size // 2)))
+            if count % 50 == 0:
+                cache.clear()
+    for number in range(4):
+        threading.Thread(target=work, args=(number,), daemon=True).start()
+    time.sleep(100)
+"""
+
+
+def test_whoever_is_killed_leaves_whole_entries(on_disk: NetworkDiskCache) -> None:
+    folder, seen = on_disk.cacheDirectory(), 0
+    for number in range(8):
+        process = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(KILLED), folder],
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[1],
+        )
+        assert process.stdout is not None and process.stdout.readline() == b"ready\n"
+        threading.Event().wait(0.05 + 0.03 * number)  # wherever it is by then
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        anew = NetworkDiskCache(folder, 8 << 20)
+        for name in range(30):
+            for found in anew.find(f"{URL}{name}", b""):
+                body = anew.body(found)
+                assert body is not None, "an entry that is not whole"
+                assert body == b"%d," % name * (len(body) // len(b"%d," % name))
+                seen += 1
+        anew.keep(URL + "after", b"", stored(b"after"))
+        assert body_of(anew, URL + "after") == b"after"
+        assert anew.problem() == ""
+    assert seen > 0
+
+
+STRESS = """
+    import os, random, sys, threading, zlib
+    from tests.test_cache_store import URL, stored
+    from blocking_request import NetworkDiskCache
+    folder, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    cache = NetworkDiskCache(folder, 100 << 20)
+    errors = []
+    def content(name, size):
+        return (b"%d." % name * (size // len(b"%d." % name) + 1))[:size]
+    def work(number):
+        chance = random.Random(seed * 1000 + number)
+        try:
+            for _ in range(count):
+                name = chance.randrange(40)
+                action = chance.random()
+                if action < 0.3:
+                    size = chance.choice([0, 1, 100, 5_000, 20_000, 300_000, 2_000_000, 20_000_000])
+                    cache.keep(f"{URL}{name}", b"", stored(content(name, size)))
+                elif action < 0.93:
+                    for found in cache.find(f"{URL}{name}", b""):
+                        body = cache.body(found)
+                        if body is not None and body != content(name, len(body)):
+                            errors.append(f"a wrong body for {name}")
+                elif action < 0.98:
+                    cache.remove(f"{URL}{name}")
+                else:
+                    cache.clear()
+        except BaseException as error:
+            errors.append(repr(error))
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    print(errors, cache.problem(), cache.statistics().stored, sep="|")
+"""
+
+
+def test_8_processes_of_8_threads_while_it_is_cleared_and_evicted(on_disk: NetworkDiskCache) -> None:
+    folder = on_disk.cacheDirectory()
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(STRESS), folder, str(seed), "12"],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[1],
+        )
+        for seed in range(8)
+    ]
+    kept = 0
+    for process in processes:
+        errors, problem, count = process.communicate(timeout=110)[0].strip().split("|")
+        assert (errors, problem) == ("[]", "")
+        kept += int(count)
+    assert kept > 50
+    anew = NetworkDiskCache(folder, 100 << 20)
+    for number in range(8):
+        anew.keep(f"{URL}last{number}", b"", stored(b"x" * 20_000_000))
+    used = sum(path.stat().st_blocks * 512 for path in files(Path(folder)))
+    assert used <= 1.1 * (100 << 20), used
+    assert anew.statistics().size <= used * 1.1 + 100_000
+    named = {path.name for path in (Path(folder) / "bodies").iterdir()}
+    assert named == anew._opened[0].files(), "files that belong to no entry"  # type: ignore[index]
+
+
+def test_who_knows_an_entry_that_is_gone_meets_no_other_under_its_name(on_disk: NetworkDiskCache) -> None:
+    on_disk.keep(URL, b"", stored(b"old"))
+    (old,) = on_disk.find(URL, b"")
+    on_disk.clear()
+    on_disk.keep(URL + "?", b"", stored(b"new", vary=((b"a", b"1"),)))
+    on_disk.freshen(old)
+    on_disk.forget(old)
+    (found,) = on_disk.find(URL + "?", b"")
+    assert (on_disk.body(found), found.vary) == (b"new", ((b"a", b"1"),))
+
+
+# -- what the disk says
+
+
+def is_off(cache: NetworkDiskCache, caplog: pytest.LogCaptureFixture, act: Callable[[], object]) -> str:
+    with caplog.at_level(logging.WARNING, "blocking_request"):
+        act()
+        act()
+        assert cache.find(URL, b"") == () and cache.statistics() == CacheStatistics(
+            0, 0, cache.maximumCacheSize(), 0, 0, 0, 0, 0
+        )
+        cache.remove(URL)
+    (record,) = caplog.records
+    assert "is off" in record.getMessage() and cache.problem() in record.getMessage()
+    return cache.problem()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    cache = NetworkDiskCache(tmp_path / "file" / "cache")
+    assert "Not a directory" in is_off(cache, caplog, lambda: cache.keep(URL, b"", stored()))
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="nowhere is a folder that even root cannot write to")
+def test_a_folder_that_cannot_be_written_to(caplog: pytest.LogCaptureFixture) -> None:
+    cache = NetworkDiskCache("/proc/self/task")
+    assert is_off(cache, caplog, lambda: cache.keep(URL, b"", stored()))
+
+
+FULL = """
+    import logging, resource, signal, sys
+    from tests.test_cache_store import URL, body_of, stored
+    from blocking_request import NetworkDiskCache
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    cache = NetworkDiskCache(sys.argv[1])
+    cache.keep(URL, b"", stored(b"before"))
+    # No file may grow beyond this: what a full disk looks like from here.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+    for number in range(300):
+        cache.keep(f"{URL}{number}", b"", stored(b"x" * int(sys.argv[3])))
+    print(bool(cache.problem()), body_of(cache))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    cache.clear()
+    cache.keep(URL, b"", stored(b"after"))
+    print(bool(cache.problem()), body_of(cache))
+"""
+
+
+@pytest.mark.parametrize(("room", "size"), [(200_000, 400_000), (200_000, 3_000)])
+def test_a_full_disk(on_disk: NetworkDiskCache, room: int, size: int) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", textwrap.dedent(FULL), on_disk.cacheDirectory(), str(room), str(size)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100, check=True)
+    warning, off, on = done.stdout.strip().splitlines()
+    assert warning.startswith("WARNING:blocking_request:The cache in") and " is off: " in warning
+    assert (off, on) == ("True None", "False b'after'")
+    assert all(path.stat().st_size <= room + 4096 for path in files(Path(on_disk.cacheDirectory())))

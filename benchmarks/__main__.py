@@ -4,7 +4,19 @@ import subprocess
 import sys
 
 TRANSFERS = ("large_get", "transfer", "adapter")
-BENCHMARKS = ("connections", "small_get", "post", "policy", "tls", "threads", *TRANSFERS, "cancel", "qgis", "freeze")
+BENCHMARKS = (
+    "connections",
+    "small_get",
+    "cache",
+    "post",
+    "policy",
+    "tls",
+    "threads",
+    *TRANSFERS,
+    "cancel",
+    "qgis",
+    "freeze",
+)
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         """GET a resource (RFC 9110 section 9.3.1) and block until it is there.
 
         ``request``: a QNetworkRequest (never modified; its headers and attributes are honoured), a QUrl or a str.
-        ``forceRefresh``: ask caches on the way not to answer from what they keep.
+        ``forceRefresh``: neither our cache nor those on the way are to answer from what they keep.
         ``feedback``: cancels the call and hears of its progress; a Feedback or anything with ``isCanceled()``.
 
         From any thread. Returns NoError: a status below 400 and a complete body; ServerExceptionError: a status of 400

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,8 +23,11 @@ ABANDONED_SECONDS = 3600
 """After which an entry that is not ready was somebody's who has died."""
 
 KEPT_CONNECTIONS = 8
-UNTOLD_USES = 64
-"""How many uses are remembered until the next write tells them, or they are told by themselves."""
+UNTOLD_USES = 1024
+UNTOLD_SECONDS = 60
+"""How many uses are remembered, and how long, until they are told: a write for each hit would cost more than the hit.
+Whoever evicts tells their own before.
+"""
 
 ROW_BYTES = 200
 """What an entry takes besides what is in it, in the table and its indexes."""
@@ -106,6 +110,7 @@ class Index:
         self._process = os.getpid()
         self._parents: list[object] = []
         self._uses: dict[int, float] = {}
+        self._told = time.time()
         self.evicted = 0
         with self._writing() as connection:
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -199,14 +204,13 @@ class Index:
     # -- writing
 
     def used(self, id: int, now: float) -> None:
-        """Told with the next write, or now and then: a write for each hit would cost more than the hit."""
         self._uses[id] = now
-        if len(self._uses) >= UNTOLD_USES:
+        if len(self._uses) >= UNTOLD_USES or now - self._told > UNTOLD_SECONDS:
             with self._writing() as connection:
                 self._tell_uses(connection)
 
     def _tell_uses(self, connection: sqlite3.Connection) -> None:
-        uses, self._uses = self._uses, {}
+        uses, self._uses, self._told = self._uses, {}, time.time()
         # A copy in one step: another thread may just be adding one.
         told = [(when, id) for id, when in uses.copy().items()]
         connection.executemany("UPDATE entries SET used = ? WHERE id = ?", told)
@@ -217,7 +221,6 @@ class Index:
         One with a file is not ready before ``finish``.
         """
         with self._writing() as connection:
-            self._tell_uses(connection)
             where = "url = ? AND identity = ? AND variant = ?"
             gone = self._delete(connection, where, (entry.url, entry.identity, entry.variant))
             gone += self._make_room(connection, limit - entry.size)
@@ -263,7 +266,6 @@ class Index:
     def shrink_to(self, limit: int, now: float) -> Files:
         """Evict what is beyond the limit, and what was abandoned."""
         with self._writing() as connection:
-            self._tell_uses(connection)
             gone = self._delete(connection, "NOT is_ready AND used < ?", (now - ABANDONED_SECONDS,))
             gone += self._make_room(connection, limit)
         self._shrink()
@@ -282,6 +284,8 @@ class Index:
     def _make_room(self, connection: sqlite3.Connection, limit: int) -> Files:
         gone: Files = []
         excess = self._total(connection) - limit
+        if excess > 0:
+            self._tell_uses(connection)
         while excess > 0:
             oldest = connection.execute("SELECT id, size FROM entries WHERE is_ready ORDER BY used LIMIT 32").fetchall()
             if not oldest:

@@ -2,6 +2,9 @@
 
 from .auth import AuthConfig, AuthMethod
 from .auth_registry import AuthRegistry
+from .batch import Batch
+from .batch_loop import BatchResult
+from .batch_request import BatchRequest
 from .cache import CacheStatistics, NetworkDiskCache, NetworkMemoryCache
 from .certificate import Certificate
 from .cookies import CookieJar
@@ -29,6 +32,9 @@ __all__ = [
     "AuthConfig",
     "AuthMethod",
     "AuthRegistry",
+    "Batch",
+    "BatchRequest",
+    "BatchResult",
     "BlockingNetworkRequest",
     "CacheStatistics",
     "Certificate",

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any, BinaryIO, Optional, Union
+from typing import Any, BinaryIO, Callable, Optional, Union
 from urllib.parse import unquote, urlsplit
 
 from .call import Call
@@ -21,7 +22,7 @@ from .engines.damage import truncated
 from .errors import QtNetworkError, network_failure
 from .exchange import Answer, Exchange
 from .mailbox import Piece
-from .receivers import Checksum, cannot_write, take
+from .receivers import Checksum, Steps, Take, cannot_write, in_steps, take_in_wire
 
 _CONTENT_RANGE = re.compile(rb"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _UNSATISFIED = re.compile(rb"bytes\s+\*/(\d{1,18})")
@@ -32,8 +33,16 @@ READ_BYTES = 1 << 20
 class FileReceiver:
     """Writes into a file."""
 
-    def __init__(self, path: Union[str, os.PathLike[str]], resume: bool, checksum: Optional[Checksum]) -> None:
+    def __init__(
+        self,
+        path: Union[str, os.PathLike[str]],
+        resume: bool,
+        checksum: Optional[Checksum],
+        claim: Callable[[Path], Path] = lambda path: path,
+    ) -> None:
+        """``claim``: gives a file of a folder the name that it may have."""
         self._given = os.fspath(path)
+        self._claim = claim
         self._resume = resume
         self._checksum = checksum
         self._url = ""
@@ -64,6 +73,10 @@ class FileReceiver:
         return exchange._replace(headers=headers)
 
     def receive(self, call: Call, answer: Answer) -> Optional[Answer]:
+        return in_steps(call, self.steps(answer))
+
+    def steps(self, answer: Answer) -> Steps:
+        """``receive``, for who does not wait."""
         if self._asked is not None and answer.status == 416:
             if self._is_complete(answer, self._asked):
                 return self._finish(answer._replace(status=200, reason="OK", body=b""))
@@ -77,24 +90,22 @@ class FileReceiver:
             return None
         if answer.status == 206 and self._asked is None and (self._resume or not self._has_own_range):
             text = "The server sent a part that was not asked for"
-            call.abandon()
             return answer._replace(failure=network_failure(QtNetworkError.ProtocolFailure, text))
         if answer.status != 206:
             self._asked = None
-        return self._write(call, answer)
+        return (yield from self._write(answer))
 
     def close(self) -> None:
         if self._partial is not None:
             self._partial.unlock()
 
-    def _write(self, call: Call, answer: Answer) -> Answer:
+    def _write(self, answer: Answer) -> Generator[Take, Answer, Answer]:
         start, total = 0 if self._asked is None else self._asked.size, _total(answer)
         place: Any = None
         try:
             place = self._partial or place_of(self._target(answer))
             file = place.open(start)
         except OSError as error:
-            call.abandon()
             return answer._replace(failure=cannot_write(error))
         try:
             with file:
@@ -107,13 +118,12 @@ class FileReceiver:
                         self._checksum.add(piece)
                     file.write(piece)
 
-                answer = take(call, answer, write, None, in_wire=True)
+                answer = yield from take_in_wire(answer, write)
                 if answer.failure is None and self._resume and total >= 0 and file.tell() != total:
                     answer = answer._replace(failure=truncated(file.tell(), total))
                 if answer.failure is None and self._checksum is not None:
                     answer = answer._replace(failure=self._checksum.failure())
         except OSError as error:
-            call.abandon()
             answer = answer._replace(failure=cannot_write(error))
         except BaseException:
             place.leave(is_wrong=False)
@@ -165,7 +175,8 @@ class FileReceiver:
             return Path(os.path.realpath(path))
         name = "" if answer is None else disposition_name(answer)
         url = self._url if answer is None else answer.exchange.url
-        return Path(os.path.realpath(path)) / (name or safe_name(unquote(urlsplit(url).path)) or DEFAULT_NAME)
+        name = name or safe_name(unquote(urlsplit(url).path)) or DEFAULT_NAME
+        return self._claim(Path(os.path.realpath(path)) / name)
 
 
 def _renamed(place: Any, answer: Answer) -> Answer:

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Callable, Optional, Union
+from typing import Any, Callable, Optional, Protocol, Union
 
 from .exchange import Answer
 
@@ -67,6 +67,15 @@ class _Marker:
 
 
 _PIECES = _Marker()
+
+Letter = Union[Notice, _Marker, None]
+"""A notice on its way. A marker stands for the pieces, None for the progress, that wait in the mailbox."""
+
+
+class Inlet(Protocol):
+    """May be called from any thread."""
+
+    def put(self, letter: Letter) -> None: ...
 
 
 class Channel:
@@ -167,8 +176,9 @@ class Mailbox:
         "wants_progress",
     )
 
-    def __init__(self) -> None:
-        self._notices: SimpleQueue[Union[Notice, _Marker, None]] = SimpleQueue()
+    def __init__(self, notices: Optional[Inlet] = None) -> None:
+        """``notices``: where they are put, not into a queue of its own; ``read`` reads them then, and not ``take``."""
+        self._notices: Any = SimpleQueue() if notices is None else notices
         self._pieces: list[Piece] = []
         self._untaken = 0
         self._resume: Optional[Callable[[], None]] = None
@@ -237,7 +247,10 @@ class Mailbox:
 
     def take(self, timeout: float) -> Notice:
         """The next notice; raises ``queue.Empty`` after ``timeout`` seconds. For the caller's thread only."""
-        notice = self._notices.get(timeout=timeout)
+        return self.read(self._notices.get(timeout=timeout))
+
+    def read(self, notice: Letter) -> Notice:
+        """What was put, as who waits for it wants it."""
         if isinstance(notice, _Marker):
             return self._take_pieces()
         if notice is not None:

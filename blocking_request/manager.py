@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Optional
 
 from . import engines
+from .batch_calls import BatchCalls
 from .body_source import Data
 from .connection_settings import ConnectionSettings
 from .feedback import FeedbackLike
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from .request import BlockingNetworkRequest
 
 
-class NetworkAccessManager(ConnectionSettings, RequestSettings):
+class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
     """Settings that requests share. Every method may be called from any thread; a running request keeps what it
     started with.
 

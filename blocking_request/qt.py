@@ -107,6 +107,16 @@ def free_thread(thread: QtCore.QThread) -> None:
     thread.moveToThread(None)
 
 
+def start_thread(thread: QtCore.QThread) -> bool:
+    """False where Qt could not make a thread, which it says on the error output only."""
+    thread.start()
+    try:
+        return thread.isRunning() or thread.isFinished()
+    except RuntimeError:
+        # It has run and ended, and another thread has deleted it: all since the line above.
+        return True
+
+
 def delete_finished_thread(thread: QtCore.QThread) -> None:
     """Delete a QThread that was freed and has finished, or is about to. Called by one thread only."""
     # A finishing thread is finished for isFinished() and still waited for, under the GIL, by the destructor.

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from typing import Any, Callable, Optional, Protocol
+from collections.abc import Generator
+from typing import Any, Callable, NamedTuple, Optional, Protocol
 
 from .call import Call
 from .engines.damage import DamagedBody
@@ -17,6 +18,35 @@ from .errors import Failure, QtNetworkError, network_failure
 from .exchange import Answer, Exchange
 from .mailbox import Piece
 from .qt import QtCore
+
+
+class Take(NamedTuple):
+    """What a receiver that works in steps wants: the pieces of the body that has begun given to ``write``, by the wire
+    in its own thread. It is sent the answer at the end of it.
+    """
+
+    write: Callable[[Piece], None]
+
+
+Steps = Generator[Take, Answer, Optional[Answer]]
+
+
+def in_steps(call: Call, steps: Steps) -> Optional[Answer]:
+    """What they come to; nothing of the body is left then."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                call.divert(step.write)
+            except CannotWrite as error:
+                step = steps.throw(error)
+            else:
+                assert call.last is not None
+                step = steps.send(call.last)
+    except StopIteration as stop:
+        call.abandon()
+        answer: Optional[Answer] = stop.value
+        return answer
 
 
 class Receiver(Protocol):
@@ -138,15 +168,9 @@ class CannotWrite(DamagedBody):
         return self._failure
 
 
-def take(
-    call: Call,
-    answer: Answer,
-    write: Callable[[Piece], None],
-    checksum: Optional[Checksum],
-    in_wire: bool = False,
-) -> Answer:
-    """Hand all of a body to ``write``; what that says of the disk becomes the answer's failure. ``in_wire``: in the
-    thread of the wire, which is faster and not for the caller's own code.
+def take_in_wire(answer: Answer, write: Callable[[Piece], None]) -> Generator[Take, Answer, Answer]:
+    """Have all of a body given to ``write`` in the thread of the wire, which is faster and not for the caller's own
+    code. What it says of the disk becomes the answer's failure; raises OSError where it is written here.
     """
 
     def write_in_wire(piece: Piece) -> None:
@@ -155,13 +179,22 @@ def take(
         except (OSError, ValueError) as error:  # closed, where the caller has left
             raise CannotWrite(error if isinstance(error, OSError) else OSError(str(error))) from None
 
+    if answer.is_begun:
+        try:
+            return whole(answer, (yield Take(write_in_wire)))
+        except CannotWrite as error:
+            return answer._replace(failure=error.failure)
+    if answer.failure is None and (answer.status is None or answer.status < 300):
+        write(answer.body)
+        return answer._replace(body=b"")
+    return answer
+
+
+def take(call: Call, answer: Answer, write: Callable[[Piece], None], checksum: Optional[Checksum]) -> Answer:
+    """Hand all of a body to ``write``, here; what that says of the disk becomes the answer's failure."""
     failure: Optional[Failure] = None
     try:
-        if answer.is_begun and in_wire:
-            call.divert(write_in_wire)
-            assert call.last is not None
-            answer = whole(answer, call.last)
-        elif answer.is_begun:
+        if answer.is_begun:
             for piece in call.views():
                 write(piece)
             assert call.last is not None
@@ -169,9 +202,6 @@ def take(
         elif answer.failure is None and (answer.status is None or answer.status < 300):
             write(answer.body)
             answer = answer._replace(body=b"")
-    except CannotWrite as error:
-        call.abandon()
-        failure = error.failure
     except OSError as error:
         failure = cannot_write(error)
         answer = whole(answer, call.last) if call.last is not None else answer

@@ -6,12 +6,12 @@ import atexit
 import os
 import threading
 import time
-from typing import Any, Callable, NamedTuple, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from . import errors
-from .body_source import Data, check_body, read_body
+from .body_source import Data, check_body
 from .call import Call, nothing
-from .call_rules import CallRules, call_rules, with_settings
+from .call_rules import CallRules
 from .download import FileReceiver
 from .errors import QtNetworkError, Unsendable, network_failure
 from .exchange import Answer, Exchange
@@ -19,13 +19,12 @@ from .feedback import FeedbackLike
 from .forms import Fields, Files, encoded
 from .manager import NetworkAccessManager
 from .messages import canceled
-from .parameters import native_copy, parameters_of
+from .occasion import Occasion, new_occasion
 from .policy import policy
-from .preparation import Defaults, prepare, url_text
 from .progress import ProgressTeller, progress_teller
 from .qt import QtCore, Signal, is_deleted
 from .receivers import Checksum, DeviceReceiver, Receiver
-from .reply import ReplyContent, next_request_id
+from .reply import ReplyContent
 from .request_attributes import RequestLike, check_options, check_request, transfer_timeout, with_content_type
 from .request_options import RequestOptions
 from .settings import Settings
@@ -277,7 +276,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
             self._end(occasion, answer)
         return self._reply.errorCode()
 
-    def _begin(self, request: RequestLike, method: str) -> _Occasion:
+    def _begin(self, request: RequestLike, method: str) -> Occasion:
         """Raises RuntimeError where the object is busy."""
         if not self._busy.acquire(blocking=False):
             raise RuntimeError(
@@ -286,11 +285,11 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
             )
         _blocked_requests.add(self)
         self._reply = _EMPTY_REPLY
-        return _Occasion(request, method, self._manager._settings, next_request_id(), time.monotonic())
+        return new_occasion(request, method, self._manager._settings)
 
     def _answer(
         self,
-        occasion: _Occasion,
+        occasion: Occasion,
         request: RequestLike,
         data: Data,
         force_refresh: bool,
@@ -303,38 +302,29 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
             idle_ms = transfer_timeout(request) or (settings.timeout if self._timeout is None else self._timeout)
             deadline_ms = settings.deadline if self._deadline is None else self._deadline
             call = self._call = Call(engine, idle_ms, deadline_ms, self, feedback, _attention(settings))
-            body = read_body(data, call.ended_early)
-            rules = call_rules(request, settings, self._own(engine, settings), call.ended_early, force_refresh)
-            defaults = Defaults(settings.user_agent, settings.default_headers)
-            exchange = prepare(request, occasion.method, body, force_refresh, defaults)
-            exchange = with_settings(exchange, settings, rules.auth, streams=receiver is not None)
-            if self._manager.requestAboutToBeCreated:
-                self._manager.requestAboutToBeCreated.emit(parameters_of(exchange, occasion.request_id))
+            exchange, rules = occasion.exchange(
+                self._manager, data, self._own(engine, settings), call.ended_early, force_refresh, receiver is not None
+            )
             if receiver is None:
                 return call.run(policy(exchange, settings, rules))
             return _received(receiver, call, exchange, settings, rules)
         except Unsendable as unsendable:
             return occasion.failed(unsendable.failure)
 
-    def _end(self, occasion: _Occasion, answer: Optional[Answer]) -> None:
+    def _end(self, occasion: Occasion, answer: Optional[Answer]) -> None:
         try:
             answer = answer or occasion.failed(_CANCELED)
-            elapsed = time.monotonic() - occasion.started
-            reply = ReplyContent._from_answer(answer, elapsed, occasion.request_id)
-            self._conclude(reply, occasion.settings)
+            self._conclude(occasion, occasion.reply(answer))
         finally:
             self._call = None
             _blocked_requests.discard(self)
             self._busy.release()
 
-    def _conclude(self, reply: ReplyContent, settings: Settings) -> None:
+    def _conclude(self, occasion: Occasion, reply: ReplyContent) -> None:
         """Hand the reply over and tell everybody."""
         self._reply = reply
         try:
-            for _, processor in settings.reply_preprocessors:
-                processor(native_copy(reply._answer.exchange), reply)
-            if self._manager.finished:
-                self._manager.finished.emit(reply)
+            occasion.tell(self._manager, reply)
         finally:
             if not is_deleted(self):
                 self.finished.emit()
@@ -352,21 +342,6 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         if is_deleted(self):
             return
         self.redirected.emit(QtCore.QUrl.fromEncoded(QtCore.QByteArray(exchange.url.encode("ascii"))))
-
-
-class _Occasion(NamedTuple):
-    """One call of an object."""
-
-    request: RequestLike
-    method: str
-    settings: Settings
-    request_id: int
-    started: float
-
-    def failed(self, failure: errors.Failure) -> Answer:
-        """Where there is not even an exchange."""
-        secrets = self.settings.secret_parameters
-        return Answer(Exchange(self.method, url_text(self.request), secret_names=secrets), failure=failure)
 
 
 _blocked_requests: set[BlockingNetworkRequest] = set()

@@ -23,7 +23,16 @@ from blocking_request.engines.urllib3_worker import WorkerThread
 from blocking_request.errors import QtNetworkError
 from blocking_request.exchange import Answer, Exchange
 from blocking_request.mailbox import Mailbox
-from blocking_request.qt import QT_VERSION, QtCore, enum_value, free_thread, has_tls
+from blocking_request.qt import (
+    QT_VERSION,
+    QtCore,
+    delete_finished_thread,
+    enum_value,
+    free_thread,
+    has_tls,
+    is_deleted,
+    start_thread,
+)
 
 from .servers.raw import Connection, Handler, RawServer, always, silence
 from .servers.tls import TlsServer
@@ -595,3 +604,18 @@ def test_two_hundred_cancels_of_a_slow_tls_exchange_leave_nothing(engine: str) -
     assert eventually(lambda: threads() <= threads_before), (threads(), threads_before)
     assert eventually(lambda: sockets() <= sockets_before), (sockets(), sockets_before)
     server.close()
+
+
+def test_a_thread_that_has_ended_and_is_deleted_before_its_maker_looks() -> None:
+    class Hasty(QtCore.QThread):
+        def start(self) -> None:  # type: ignore[override]
+            super().start()
+            delete_finished_thread(self)
+
+        def run(self) -> None:
+            pass
+
+    thread = Hasty()
+    free_thread(thread)
+    assert start_thread(thread) is True
+    assert is_deleted(thread)

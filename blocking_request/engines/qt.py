@@ -21,6 +21,7 @@ from ..qt import (
     application_reference,
     free_thread,
     has_tls,
+    start_thread,
 )
 from ..tls import TlsUnusable
 from .qt_manager import WorkerKey, is_in_qgis, worker_key
@@ -123,9 +124,7 @@ class QtEngine:
         thread = WorkerThread(worker)
         free_thread(thread)
         worker.thread = thread
-        thread.start()
-        if not thread.isRunning() and not thread.isFinished():
-            # Qt could not make a thread, and says so on the error output only.
+        if not start_thread(thread):
             self._give_up(worker)
         self._retired.delete_ended()
 

@@ -19,7 +19,7 @@ from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Exchange
 from ..mailbox import Mailbox
-from ..qt import ApplicationReference, QtCore, application, application_reference, free_thread
+from ..qt import ApplicationReference, QtCore, application, application_reference, free_thread, start_thread
 from .retired import Retired
 from .urllib3_pools import Pools
 from .urllib3_worker import Urllib3Flight, Worker, WorkerThread
@@ -112,9 +112,7 @@ class Urllib3Engine:
         thread = WorkerThread(worker)
         free_thread(thread)
         worker.thread = thread
-        thread.start()
-        if not thread.isRunning() and not thread.isFinished():
-            # Qt could not make a thread, and says so on the error output only.
+        if not start_thread(thread):
             self._give_up(worker)
         self._retired.delete_ended()
 

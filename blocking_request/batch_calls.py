@@ -1,0 +1,115 @@
+"""The calls of a manager that send many requests at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Optional, Union
+
+if TYPE_CHECKING:
+    from .batch import Batch
+    from .batch_request import BatchRequest
+    from .feedback import FeedbackLike
+    from .request_attributes import RequestLike
+
+MAX_CONCURRENT = 12
+"""Two workers of Qt's wire."""
+
+
+class BatchCalls:
+    """Every method may be called from any thread."""
+
+    def getMany(
+        self,
+        requests: Iterable[RequestLike],
+        feedback: Optional[FeedbackLike] = None,
+        maxConcurrent: int = MAX_CONCURRENT,
+        ordered: bool = True,
+        *,
+        maxPerOrigin: int = 0,
+        stopOnError: bool = False,
+        forceRefresh: bool = False,
+        authCfg: str = "",
+    ) -> Batch:
+        """GET many resources at once, and iterate over what they come to::
+
+            for index, code, reply in manager.getMany(urls):
+                ...
+
+        ``requests``: QNetworkRequests, QUrls or str; may be a generator, which is asked for as many as are due.
+        ``feedback``: cancels all of them (within 50 ms), hears how many have ended, and of what share that is.
+        ``maxConcurrent``: how many are under way at a time; ``maxPerOrigin``: how many of them with one scheme, host
+        and port, 0 is all. ``ordered``: results come in the order of the requests, else as they end.
+        ``stopOnError``: the first that does not come to NoError cancels the others; else a failure stops nothing.
+        ``forceRefresh``, ``authCfg``: for all of them.
+
+        From any thread, to iterate in that thread. What is under way goes on while the loop does something else, and
+        nothing new is started then: memory holds about ``maxConcurrent`` replies, three times as many where one that is
+        slow holds up the order. What was not started when it was cancelled has no result. Leaving the iterator cancels
+        what is under way. Raises TypeError, ValueError; while iterating TypeError for what is no request.
+        """
+        from .batch_request import jobs_of
+
+        options = ordered, stopOnError, forceRefresh, authCfg
+        return self._batch(jobs_of(requests), requests, feedback, maxConcurrent, maxPerOrigin, options)
+
+    def sendMany(
+        self,
+        requests: Iterable[Union[BatchRequest, tuple[Any, ...], RequestLike]],
+        feedback: Optional[FeedbackLike] = None,
+        maxConcurrent: int = MAX_CONCURRENT,
+        ordered: bool = True,
+        *,
+        maxPerOrigin: int = 0,
+        stopOnError: bool = False,
+        forceRefresh: bool = False,
+        authCfg: str = "",
+    ) -> Batch:
+        """The same with any verb and body: each of ``requests`` is a BatchRequest, or a tuple of a request, a verb and
+        data: ``(url, "POST", b"...")``. Otherwise as ``getMany``.
+        """
+        from .batch_request import jobs_of
+
+        options = ordered, stopOnError, forceRefresh, authCfg
+        return self._batch(jobs_of(requests), requests, feedback, maxConcurrent, maxPerOrigin, options)
+
+    def downloadMany(
+        self,
+        requests: Iterable[Any],
+        feedback: Optional[FeedbackLike] = None,
+        maxConcurrent: int = MAX_CONCURRENT,
+        ordered: bool = True,
+        *,
+        folder: Union[str, os.PathLike[str], None] = None,
+        maxPerOrigin: int = 0,
+        stopOnError: bool = False,
+        forceRefresh: bool = False,
+        authCfg: str = "",
+    ) -> Batch:
+        """GET many resources into files, each as ``BlockingNetworkRequest.download`` has it.
+
+        ``requests``: pairs of a request and the path of a file; or requests alone, with ``folder``, where each file
+        gets the name that ``Content-Disposition`` or the URL gives it, and a number where another has it already.
+        Otherwise as ``getMany``.
+        """
+        from .batch_request import into
+
+        options = ordered, stopOnError, forceRefresh, authCfg
+        return self._batch(into(requests, folder), requests, feedback, maxConcurrent, maxPerOrigin, options)
+
+    def _batch(
+        self,
+        jobs: Iterable[BatchRequest],
+        requests: Iterable[Any],
+        feedback: Optional[FeedbackLike],
+        concurrent: int,
+        per_origin: int,
+        options: tuple[bool, bool, bool, str],
+    ) -> Batch:
+        from .batch import Batch
+        from .batch_loop import BatchOptions
+        from .batch_request import checked_concurrency, count_of
+
+        concurrent = checked_concurrency(concurrent, "maxConcurrent", 1)
+        per_origin = checked_concurrency(per_origin, "maxPerOrigin", 0)
+        return Batch(self, jobs, BatchOptions(concurrent, per_origin, *options), feedback, count_of(requests))  # type: ignore[arg-type]

@@ -1,0 +1,281 @@
+"""The loop that drives the requests of a batch, in the thread of whoever iterates.
+
+Theory of operation: each request is a Task; all of them tell the loop by one queue. The loop runs while the caller asks
+for the next result: it starts as many as may run, hears what has come, and looks at the clocks now and then. While the
+caller does something else, what is under way goes on, and nothing new is started: so results that nobody takes hold
+back requests.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+from .batch_request import BatchRequest
+from .batch_steps import into_file
+from .body_source import check_body
+from .call_rules import OwnSettings
+from .download import FileReceiver
+from .errors import ErrorCode, Unsendable
+from .exchange import Answer
+from .feedback import Feedback, FeedbackLike
+from .mailbox import Letter
+from .occasion import Occasion, new_occasion
+from .policy import policy
+from .reply import ReplyContent
+from .request_attributes import check_options, check_request, transfer_timeout
+from .task import Letters, Line, Task, TaskRules, TaskSteps
+from .urls import origin
+
+if TYPE_CHECKING:
+    from .manager import NetworkAccessManager
+
+PULSE = 0.02
+"""Seconds between two looks at the clocks, and at a feedback that is not ours."""
+
+TOLD_SECONDS = 0.1
+"""Between two notices of progress."""
+
+AHEAD = 2
+"""As many times ``maxConcurrent`` may be started before the one whose turn it is has ended, where the order is kept."""
+
+PARKED = 1_000
+"""How many may wait for a connection to their origin while others are looked at."""
+
+
+class BatchResult(NamedTuple):
+    """What one request of a batch came to."""
+
+    index: int  # type: ignore[assignment]
+    """Its place among the requests."""
+    code: ErrorCode
+    reply: ReplyContent
+
+
+class BatchOptions(NamedTuple):
+    concurrent: int
+    per_origin: int
+    """0: as many as ``concurrent``."""
+    ordered: bool
+    stops_on_error: bool
+    force_refresh: bool
+    auth_cfg: str
+
+
+class _Running(NamedTuple):
+    place: int
+    occasion: Occasion
+    task: Task
+    origin: str
+
+
+class Loop:
+    """For one thread; ``abort`` may be called from any."""
+
+    def __init__(
+        self,
+        manager: NetworkAccessManager,
+        jobs: Iterable[BatchRequest],
+        options: BatchOptions,
+        feedback: Optional[FeedbackLike],
+        total: int,
+    ) -> None:
+        """``total``: how many jobs there are, -1 where nobody knows."""
+        check_options(False, feedback)
+        self._manager = manager
+        self._jobs = enumerate(jobs)
+        self._options = options
+        self._feedback = feedback
+        self._total = total
+        self._letters: Letters = SimpleQueue()
+        self._is_canceled = False
+        settings = manager._settings
+        engine = manager.engine()
+        self._own = OwnSettings(engine, options.auth_cfg, retry=settings.retry)
+        self._rules = TaskRules(engine, settings.timeout, settings.deadline, self._letters, self._canceled)
+        self._settings = settings
+        self._running: dict[Task, _Running] = {}
+        self._parked: deque[_Running] = deque()
+        self._at_origin: Counter[str] = Counter()
+        self._ended: dict[int, BatchResult] = {}
+        self._turn = 0
+        """Whose result is the next, where the order is kept."""
+        self._claimed: set[Path] = set()
+        self._has_more = True
+        self.finished = 0
+        self.received = 0
+        self._told = 0.0
+        self._looked = 0.0
+
+    def run(self) -> Generator[BatchResult, None, None]:
+        feedback = self._feedback
+        if isinstance(feedback, Feedback):
+            feedback._listen(self.abort)
+        try:
+            while True:
+                self._start_more()
+                yield from self._ready()
+                if not self._running:
+                    if not (self._has_more or self._parked):
+                        return
+                    continue
+                self._hear()
+        finally:
+            if isinstance(feedback, Feedback):
+                feedback._forget(self.abort)
+            for running in [*self._running.values(), *self._parked]:
+                running.task.close()
+
+    def abort(self) -> None:
+        """End everything, and start nothing more."""
+        self._is_canceled = True
+        self._letters.put(None)
+
+    def _canceled(self) -> bool:
+        feedback = self._feedback
+        return self._is_canceled or (feedback is not None and feedback.isCanceled())
+
+    def _ready(self) -> Iterator[BatchResult]:
+        ended = self._ended
+        if self._options.ordered:
+            while self._turn in ended:
+                result = ended.pop(self._turn)
+                self._turn += 1
+                yield result
+        else:
+            while ended:
+                yield ended.pop(next(iter(ended)))
+        if not self._running and not self._parked:
+            self._tell(is_last=True)
+
+    def _start_more(self) -> None:
+        while len(self._running) < self._options.concurrent:
+            running = self._next()
+            if running is None:
+                return
+            self._running[running.task] = running
+            self._at_origin[running.origin] += 1
+            running.task.begin()
+            self._note_end(running.task)
+
+    def _next(self) -> Optional[_Running]:
+        """One that may be started now."""
+        for _ in range(len(self._parked)):
+            parked = self._parked.popleft()
+            if self._has_room(parked.origin):
+                return parked
+            self._parked.append(parked)
+        while self._has_more and len(self._parked) < PARKED and self._is_in_reach():
+            if self._canceled():
+                self._has_more = False
+                break
+            found = next(self._jobs, None)
+            if found is None:
+                self._has_more = False
+                break
+            running = self._prepared(*found)
+            if running is None:
+                continue
+            if self._has_room(running.origin):
+                return running
+            self._parked.append(running)
+        return None
+
+    def _is_in_reach(self) -> bool:
+        """Whether the results that would have to wait for others are not too many."""
+        return len(self._ended) < AHEAD * self._options.concurrent
+
+    def _has_room(self, place: str) -> bool:
+        return not 0 < self._options.per_origin <= self._at_origin[place]
+
+    def _prepared(self, index: int, job: BatchRequest) -> Optional[_Running]:
+        """None where it has ended before it began. Raises TypeError, ValueError for what is no request."""
+        check_request(job.request)
+        check_body(job.data)
+        verb = job.verb.decode("latin-1") if isinstance(job.verb, bytes) else job.verb
+        data = b"" if job.data is None and verb in ("POST", "PUT", "PATCH") else job.data
+        occasion = new_occasion(job.request, verb, self._settings)
+        receiver = None if job.path is None else FileReceiver(job.path, False, None, self._claim)
+        try:
+            exchange, rules = occasion.exchange(
+                self._manager, data, self._own, _go_on, self._options.force_refresh, receiver is not None
+            )
+        except Unsendable as unsendable:
+            self._end(index, occasion, occasion.failed(unsendable.failure))
+            return None
+        steps: TaskSteps = (
+            policy(exchange, occasion.settings, rules)  # type: ignore[assignment]
+            if receiver is None
+            else into_file(receiver, exchange, occasion.settings, rules)
+        )
+        idle_ms = transfer_timeout(job.request) or self._rules.idle_ms
+        task = Task(steps, self._rules, occasion.failed, idle_ms)
+        return _Running(index, occasion, task, origin(exchange.url))
+
+    def _claim(self, path: Path) -> Path:
+        """A name that no other file of this batch has got."""
+        claimed, number = path, 1
+        while claimed in self._claimed:
+            number += 1
+            claimed = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        self._claimed.add(claimed)
+        return claimed
+
+    def _hear(self) -> None:
+        """Wait until something has come, and take all of it."""
+        letters = self._letters
+        with suppress(Empty):
+            self._take(letters.get(timeout=PULSE))
+            for _ in range(len(self._running)):
+                self._take(letters.get_nowait())
+        now = time.monotonic()
+        if now - self._looked >= PULSE or self._is_canceled:
+            self._looked = now
+            for task in list(self._running):
+                task.look(now)
+                self._note_end(task)
+
+    def _take(self, letter: Optional[tuple[Line, Letter]]) -> None:
+        if letter is not None:
+            line, told = letter
+            line.task.hear(line, told)
+            self._note_end(line.task)
+
+    def _note_end(self, task: Task) -> None:
+        if task.answer is None or task not in self._running:
+            return
+        running = self._running.pop(task)
+        self._at_origin[running.origin] -= 1
+        self._end(running.place, running.occasion, task.answer)
+
+    def _end(self, index: int, occasion: Occasion, answer: Answer) -> None:
+        reply = occasion.reply(answer)
+        occasion.tell(self._manager, reply)
+        code = reply.errorCode()
+        self._ended[index] = BatchResult(index, code, reply)
+        self.finished += 1
+        self.received += answer.wire_bytes
+        if self._options.stops_on_error and code is not ErrorCode.NoError:
+            self.abort()
+        self._tell()
+
+    def _tell(self, is_last: bool = False) -> None:
+        """Tell the feedback how many have ended, ten times a second at most."""
+        feedback: Any = self._feedback
+        now = time.monotonic()
+        if feedback is None or (now - self._told < TOLD_SECONDS and not is_last):
+            return
+        self._told = now
+        if hasattr(feedback, "setProcessedCount"):
+            feedback.setProcessedCount(self.finished)
+        if self._total > 0 and hasattr(feedback, "setProgress"):
+            feedback.setProgress(100.0 * self.finished / self._total)
+
+
+def _go_on() -> None:
+    """A body that is read beforehand ends nobody."""

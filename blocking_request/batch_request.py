@@ -1,0 +1,57 @@
+"""The requests of a batch, as the caller gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sized
+from os import PathLike
+from typing import Any, NamedTuple, Union
+
+from .body_source import Data
+from .request_attributes import RequestLike, check_request
+
+
+class BatchRequest(NamedTuple):
+    """One request of ``sendMany`` and ``downloadMany``; a tuple of the first of these does as well."""
+
+    request: RequestLike
+    verb: Union[str, bytes] = "GET"
+    data: Data = None
+    """As in ``BlockingNetworkRequest.post``."""
+    path: Union[str, PathLike[str], None] = None
+    """A file or folder, as in ``BlockingNetworkRequest.download``; None: the body is in the reply."""
+
+
+def jobs_of(requests: Iterable[Any]) -> Iterator[BatchRequest]:
+    """Raises TypeError for what is none."""
+    for each in requests:
+        if isinstance(each, tuple):
+            yield BatchRequest(*each)
+        else:
+            check_request(each)
+            yield BatchRequest(each)
+
+
+def into(requests: Iterable[Any], folder: Union[str, PathLike[str], None]) -> Iterator[BatchRequest]:
+    """Pairs of a request and a path; with a folder requests alone. Raises TypeError for what is neither."""
+    for each in requests:
+        if folder is not None:
+            check_request(each)
+            yield BatchRequest(each, path=folder)
+        elif isinstance(each, tuple) and len(each) == 2:
+            yield BatchRequest(each[0], path=each[1])
+        else:
+            raise TypeError("give pairs of a request and a path, or requests and folder=")
+
+
+def count_of(requests: Iterable[Any]) -> int:
+    """How many there are, -1 where nobody knows."""
+    return len(requests) if isinstance(requests, Sized) else -1
+
+
+def checked_concurrency(number: int, name: str, least: int) -> int:
+    """Raises TypeError, ValueError."""
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"{name} must be a whole number, not {type(number).__name__}")
+    if number < least:
+        raise ValueError(f"{name} must be {least} or more, not {number}")
+    return number

@@ -1,0 +1,69 @@
+"""One request from what the caller gave to the reply: what a single call and one of a batch have in common."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+
+from .body_source import Data, read_body
+from .call_rules import CallRules, OwnSettings, call_rules, with_settings
+from .errors import Failure
+from .exchange import Answer, Exchange
+from .parameters import native_copy, parameters_of
+from .preparation import Defaults, prepare, url_text
+from .reply import ReplyContent, next_request_id
+from .request_attributes import RequestLike
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .manager import NetworkAccessManager
+
+
+class Occasion(NamedTuple):
+    """One call of somebody."""
+
+    request: RequestLike
+    method: str
+    settings: Settings
+    request_id: int
+    started: float
+
+    def exchange(
+        self,
+        manager: NetworkAccessManager,
+        data: Data,
+        own: OwnSettings,
+        ended_early: Callable[[], Optional[Failure]],
+        force_refresh: bool,
+        streams: bool,
+    ) -> tuple[Exchange, CallRules]:
+        """What is to be sent, and how; whoever wants to know is told. Raises Unsendable."""
+        request, settings = self.request, self.settings
+        body = read_body(data, ended_early)
+        rules = call_rules(request, settings, own, ended_early, force_refresh)
+        defaults = Defaults(settings.user_agent, settings.default_headers)
+        exchange = prepare(request, self.method, body, force_refresh, defaults)
+        exchange = with_settings(exchange, settings, rules.auth, streams)
+        if manager.requestAboutToBeCreated:
+            manager.requestAboutToBeCreated.emit(parameters_of(exchange, self.request_id))
+        return exchange, rules
+
+    def failed(self, failure: Failure) -> Answer:
+        """Where there is not even an exchange."""
+        secrets = self.settings.secret_parameters
+        return Answer(Exchange(self.method, url_text(self.request), secret_names=secrets), failure=failure)
+
+    def reply(self, answer: Answer) -> ReplyContent:
+        """What it came to."""
+        return ReplyContent._from_answer(answer, time.monotonic() - self.started, self.request_id)
+
+    def tell(self, manager: NetworkAccessManager, reply: ReplyContent) -> None:
+        """Tell whoever wants to know of the reply."""
+        for _, processor in self.settings.reply_preprocessors:
+            processor(native_copy(reply._answer.exchange), reply)
+        if manager.finished:
+            manager.finished.emit(reply)
+
+
+def new_occasion(request: RequestLike, method: str, settings: Settings) -> Occasion:
+    return Occasion(request, method, settings, next_request_id(), time.monotonic())

@@ -1,0 +1,207 @@
+"""One request of a batch: its flow, and what of it is under way. It never waits; whoever drives it does.
+
+Theory of operation: as in ``call.py``, but what the wire tells goes to one queue that all tasks share, and the clocks
+are looked at now and then. For the one thread that drives the batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from queue import SimpleQueue
+from typing import Any, Callable, NamedTuple, Optional, Union
+
+from . import messages, trace
+from .body_source import Upload
+from .call import GRACE
+from .engines import Flight, choose
+from .errors import Failure, Unsendable
+from .exchange import Answer, Exchange
+from .flows import Wait
+from .mailbox import Begun, BodyWanted, Channel, Letter, Mailbox
+from .receivers import CannotWrite, Take
+
+_NEVER = float("inf")
+
+TaskSteps = Generator[Union[Exchange, Wait, Take], Answer, Answer]
+Letters = SimpleQueue[Any]
+"""A Line and what came over it; or None, to wake whoever waits."""
+
+
+class Line:
+    """To the loop, from the wire that does one exchange."""
+
+    __slots__ = ("_letters", "task")
+
+    def __init__(self, task: Task, letters: Letters) -> None:
+        self.task = task
+        self._letters = letters
+
+    def put(self, letter: Letter) -> None:
+        self._letters.put((self, letter))
+
+
+class TaskRules(NamedTuple):
+    """What the tasks of a batch have in common."""
+
+    engine: str
+    idle_ms: int
+    deadline_ms: int
+    letters: Letters
+    is_canceled: Callable[[], bool]
+
+
+class Task:
+    def __init__(self, steps: TaskSteps, rules: TaskRules, failed: Callable[[Failure], Answer], idle_ms: int) -> None:
+        """``failed``: the answer where there is not even an exchange."""
+        self._steps = steps
+        self._rules = rules
+        self._failed = failed
+        self._idle_ms = idle_ms
+        self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
+        deadline_ms = rules.deadline_ms
+        self._deadline = time.monotonic() + deadline_ms / 1000 if deadline_ms > 0 else _NEVER
+        self._line: Optional[Line] = None
+        self._mailbox: Optional[Mailbox] = None
+        self._flight: Optional[Flight] = None
+        self._exchange: Optional[Exchange] = None
+        self._upload: Optional[Upload] = None
+        self._started = 0.0
+        self._waits_until = _NEVER
+        self._failure: Optional[Failure] = None
+        """Why the exchange that is under way is being aborted."""
+        self._grace_end = _NEVER
+        self.answer: Optional[Answer] = None
+        """The last one, when it is there."""
+
+    def begin(self) -> None:
+        self._advance(self._steps.__next__)
+
+    def hear(self, line: Line, letter: Letter) -> None:
+        """What the wire has told."""
+        if line is not self._line or self._mailbox is None:
+            return  # of an exchange that nobody waits for any more
+        notice = self._mailbox.read(letter)
+        if isinstance(notice, Answer):
+            self._flight = self._line = None
+            self._end(notice if self._failure is None else notice._replace(failure=self._failure))
+        elif isinstance(notice, Begun) and self._failure is None:
+            self._send(notice.answer)
+        elif isinstance(notice, BodyWanted) and self._failure is None:
+            self._send_more()
+
+    def look(self, now: float) -> None:
+        """See whether something is late, lost or cancelled."""
+        if self._exchange is None:
+            return
+        if self._failure is not None:
+            if now >= self._grace_end:
+                self._line = None
+                self._end(Answer(self._exchange, failure=self._failure))
+            return
+        failure = self._ended_early(now)
+        if self._flight is None:
+            if failure is not None or now >= self._waits_until:
+                self._send(Answer(self._exchange, failure=failure))
+            return
+        if failure is None and self._mailbox is not None and now >= self._mailbox.activity + self._idle:
+            failure = messages.idle_timeout(self._idle_ms)
+        failure = failure or self._flight.lost()
+        if failure is not None:
+            self._failure, self._grace_end = failure, now + GRACE
+            self._flight.abort()
+
+    def close(self) -> None:
+        """Whatever is under way ends; nobody wants to know how."""
+        self._leave_flight()
+        self._steps.close()
+
+    def _ended_early(self, now: float) -> Optional[Failure]:
+        if self._rules.is_canceled():
+            return messages.canceled()
+        return messages.deadline_passed(self._rules.deadline_ms) if now >= self._deadline else None
+
+    def _end(self, answer: Answer) -> None:
+        """The exchange that was under way has its answer."""
+        self._failure = None
+        if self._started:
+            trace.exchange_ended(answer, self._started, ())
+        self._send(answer)
+
+    def _send(self, answer: Answer) -> None:
+        self._advance(lambda: self._steps.send(answer))
+
+    def _advance(self, go_on: Callable[[], Union[Exchange, Wait, Take]]) -> None:
+        """Go on until something must be waited for, or until the end. Raises what the caller's own code raises."""
+        while True:
+            try:
+                step = go_on()
+                if isinstance(step, Take):
+                    go_on = self._divert(step)  # type: ignore[assignment]
+                    if go_on is None:
+                        return
+                    continue
+                self._leave_flight()
+                if isinstance(step, Wait):
+                    self._exchange, self._waits_until = step.exchange, time.monotonic() + step.seconds
+                    return
+                answer = self._start(step)
+            except StopIteration as stop:
+                self._leave_flight()
+                self._exchange, self.answer = None, stop.value
+                return
+            except Unsendable as unsendable:
+                self._leave_flight()
+                self._steps.close()
+                self._exchange, self.answer = None, self._failed(unsendable.failure)
+                return
+            if answer is None:
+                return
+            go_on = self._sender(answer)
+
+    def _sender(self, answer: Answer) -> Callable[[], Union[Exchange, Wait, Take]]:
+        return lambda: self._steps.send(answer)
+
+    def _divert(self, step: Take) -> Optional[Callable[[], Union[Exchange, Wait, Take]]]:
+        """None where the wire writes from now on."""
+        assert self._mailbox is not None
+        try:
+            self._mailbox.divert(step.write)
+        except CannotWrite as error:
+            thrown = error
+            return lambda: self._steps.throw(thrown)
+        return None
+
+    def _start(self, exchange: Exchange) -> Optional[Answer]:
+        """The answer where there is one at once: that nothing is sent."""
+        self._exchange = exchange
+        self._started = trace.exchange_started(exchange, ())
+        engine = self._ended_early(time.monotonic()) or choose(exchange, self._rules.engine)
+        if isinstance(engine, Failure):
+            return Answer(exchange, failure=engine)
+        line = Line(self, self._rules.letters)
+        mailbox = Mailbox(line)
+        self._upload = exchange.body if isinstance(exchange.body, Upload) else None
+        if self._upload is not None:
+            exchange = self._exchange = exchange._replace(body=self._upload.begin(mailbox))
+        self._line, self._mailbox = line, mailbox
+        self._flight = engine.start(exchange, mailbox)
+        return None
+
+    def _send_more(self) -> None:
+        assert self._mailbox is not None and self._exchange is not None
+        try:
+            if self._upload is not None and isinstance(self._exchange.body, Channel):
+                self._upload.fill(self._exchange.body)
+        except Unsendable as unsendable:
+            error = unsendable
+            self._advance(lambda: self._steps.throw(error))
+            return
+        self._mailbox.touch()
+
+    def _leave_flight(self) -> None:
+        """End an exchange whose answer has begun, and whose body nobody wants."""
+        if self._flight is not None:
+            self._flight.abort()
+        self._flight = self._line = None
+        self._waits_until = _NEVER

@@ -53,6 +53,12 @@ class CallRules(NamedTuple):
     load: Load = Load.PreferCache
     saves_to_cache: bool = True
 
+    def past_the_cache(self) -> CallRules:
+        """These rules for what must come from the server itself; but offline it cannot."""
+        if self.load is Load.AlwaysCache:
+            return self
+        return self._replace(load=Load.AlwaysNetwork, saves_to_cache=False)
+
 
 def call_rules(
     request: RequestLike,

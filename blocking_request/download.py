@@ -45,6 +45,7 @@ class FileReceiver:
         self._claim = claim
         self._resume = resume
         self._checksum = checksum
+        self.is_checked = checksum is not None
         self._url = ""
         """That was asked for, whatever it redirects to."""
         self._asked: Optional[Known] = None

@@ -77,6 +77,8 @@ class Exchange(NamedTuple):
     """Query parameters and header fields whose values are never shown, besides the usual ones."""
     qgis: bool = False
     """Whether QGIS's own manager is to send it."""
+    is_repeat: bool = False
+    """Whether it is sent again because its answer was not good enough."""
     identity: tuple[str, ...] = ()
     """Who we are to the server, as far as that is not told by the header fields."""
 

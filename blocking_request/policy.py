@@ -87,7 +87,7 @@ def _attempt(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send
     if settings.ssl_error_handler is not None:
         send = partial(ask_about_certificates, questions=CertificateQuestions(settings.ssl_error_handler), send=send)
     if settings.cache is not None:
-        send = cached(settings, rules.load, rules.saves_to_cache, send)
+        send = cached(settings, rules.load, rules.saves_to_cache, send, rules.engine)
     elif rules.load is Load.AlwaysCache:
         send = without_cache
     if rules.loads_cookies or rules.saves_cookies:

@@ -14,9 +14,10 @@ from .auth import AuthConfig
 from .engines.decoders import ACCEPT_ENCODING
 from .errors import QtNetworkError, unsendable
 from .exchange import Body, Exchange
+from .flows.cache_reuse import Load
 from .headers import Pairs
-from .qt import QtCore, QtNetwork, enum_value, has_tls
-from .request_attributes import RequestLike
+from .qt import QtCore, QtNetwork, has_tls
+from .request_attributes import RequestLike, cache_load
 from .urls import CACHED_URL_LENGTH, split_userinfo
 
 if TYPE_CHECKING:
@@ -74,8 +75,8 @@ def _prepare(request: RequestLike, method: str, body: Body, force_refresh: bool,
         check_field(name, value)
     names = {name.lower() for name, _ in own}
     headers = tuple(pair for pair in own if pair[0].lower() not in FRAMING_FIELDS)
-    refresh = force_refresh or _load_control(native) == _ALWAYS_NETWORK
-    headers += _defaults(names, method, body, refresh, defaults)
+    refreshes = cache_load(native, force_refresh) is Load.AlwaysNetwork
+    headers += _defaults(names, method, body, refreshes, defaults)
     return Exchange(method, url, headers, body, native, decode=b"accept-encoding" not in names)
 
 
@@ -201,14 +202,6 @@ def _spelled(method: str) -> str:
 def _custom_verb(native: Optional[QtNetwork.QNetworkRequest]) -> str:
     verb = None if native is None else native.attribute(_Attribute.CustomVerbAttribute)
     return verb.data().decode("latin-1") if isinstance(verb, QtCore.QByteArray) else str(verb or "")
-
-
-_ALWAYS_NETWORK = enum_value(_Request.CacheLoadControl.AlwaysNetwork)
-
-
-def _load_control(native: Optional[QtNetwork.QNetworkRequest]) -> Optional[int]:
-    control = None if native is None else native.attribute(_Attribute.CacheLoadControlAttribute)
-    return None if control is None else enum_value(control)
 
 
 def _defaults(names: AbstractSet[bytes], method: str, body: Body, refresh: bool, defaults: Defaults) -> Pairs:

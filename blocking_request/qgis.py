@@ -113,7 +113,7 @@ def _cache_size(read: Read, folder: Path) -> int:
     size = read("cache/size-bytes", None)
     size = read("cache/size", 0) if size is None else size  # before QGIS 3.40
     try:
-        wanted = int(size)
+        wanted = int(size or 0)
     except (TypeError, ValueError):
         raise ValueError(f"QGIS's cache size is {size!r}, which is no number of bytes") from None
     return wanted if wanted > 0 else automatic_size(_free_bytes(folder))

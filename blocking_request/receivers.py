@@ -50,6 +50,9 @@ def in_steps(call: Call, steps: Steps) -> Optional[Answer]:
 
 
 class Receiver(Protocol):
+    is_checked: bool
+    """Whether what comes has to come to a checksum: what is kept may be what was wrong before."""
+
     def prepare(self, exchange: Exchange) -> Exchange:
         """What is to be sent. Raises Unsendable."""
 
@@ -97,6 +100,7 @@ class DeviceReceiver:
     def __init__(self, device: Any, checksum: Optional[Checksum]) -> None:
         """Raises TypeError, ValueError for what cannot be written to."""
         self._checksum = checksum
+        self.is_checked = checksum is not None
         self._write = _writer(device)
 
     def prepare(self, exchange: Exchange) -> Exchange:

@@ -307,6 +307,8 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
             )
             if receiver is None:
                 return call.run(policy(exchange, settings, rules))
+            if receiver.is_checked:
+                rules = rules.past_the_cache()
             return _received(receiver, call, exchange, settings, rules)
         except Unsendable as unsendable:
             return occasion.failed(unsendable.failure)

@@ -66,6 +66,9 @@ def is_automatic(request: RequestLike, attribute: QtNetwork.QNetworkRequest.Attr
     return control is None or enum_value(control) == enum_value(QtNetwork.QNetworkRequest.LoadControl.Automatic)
 
 
+_LOADS: dict[Any, Load] = {load.value: load for load in Load}
+
+
 def cache_load(request: RequestLike, force_refresh: bool) -> Load:
     """How much a request wants the cache."""
     if force_refresh:
@@ -73,7 +76,8 @@ def cache_load(request: RequestLike, force_refresh: bool) -> Load:
     if not isinstance(request, QtNetwork.QNetworkRequest):
         return Load.PreferCache
     control = request.attribute(_Attribute.CacheLoadControlAttribute)
-    return Load.PreferCache if control is None else Load(enum_value(control))
+    value = getattr(control, "value", control)
+    return _LOADS.get(value, Load.PreferCache) if isinstance(value, int) else Load.PreferCache
 
 
 def cache_saves(request: RequestLike) -> bool:

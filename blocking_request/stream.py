@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class Stream:
     """A context manager and an iterator over bytes; for the thread that has entered it."""
 
+    is_checked = False
+
     def __init__(
         self,
         request: BlockingNetworkRequest,

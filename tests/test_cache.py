@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import logging
 import pickle
+import sqlite3
+import ssl
 import threading
 import time
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any, Callable, Union
 import pytest
 import requests
 import trustme
+from urllib3.util import Retry
 
 from blocking_request import (
     AuthConfig,
@@ -24,6 +28,7 @@ from blocking_request import (
     NetworkMemoryCache,
     QtAdapter,
     TlsSettings,
+    caching,
 )
 from blocking_request.cache.disk import INDEXED_BYTES
 from blocking_request.keeper import MOST_BYTES
@@ -584,3 +589,213 @@ def test_a_cache_that_is_cleared_all_the_time(manager: NetworkAccessManager, ser
     for thread in threads:
         thread.join(30)
     assert wrong == [] and cache.problem() == ""
+
+
+# -- what was found by trying
+
+
+def test_a_key_beside_a_token_of_the_callers_own(manager: NetworkAccessManager, serve: Serve) -> None:
+    """A gateway's key for all, and a token for each."""
+    server = serve(personal)
+    manager.authRegistry().store(AuthConfig.apiKey("gateway"), "header")
+    manager.authRegistry().store(AuthConfig.apiKey("gateway", parameter="k"), "query")
+    for config in ("header", "query"):
+        bodies = []
+        for user in (b"Bearer a", b"Bearer b", b"Bearer a"):
+            request = REQUEST(QtCore.QUrl(server.url))
+            request.setRawHeader(b"Authorization", user)  # type: ignore[arg-type]
+            bodies.append(manager.blockingGet(request, config).body)
+        assert bodies[0] == bodies[2] != bodies[1]
+
+
+@pytest.mark.parametrize("engine", TLS_ENGINES, indirect=True)
+def test_the_name_that_a_peer_must_have_is_a_part_of_it(manager: NetworkAccessManager) -> None:
+    authority = trustme.CA()
+    server = TlsServer(authority.issue_cert("other.example"), always(b"page", headers=FRESH))
+    try:
+        manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
+        request = REQUEST(QtCore.QUrl(server.url))
+        request.setPeerVerifyName("other.example")
+        assert manager.blockingGet(request).errorCode() is OK
+        assert manager.blockingGet(server.url).errorCode() is ErrorCode.NetworkError
+    finally:
+        server.close()
+
+
+@pytest.mark.skipif("qt" not in TLS_ENGINES, reason="a Qt without TLS has no configuration")
+def test_qts_default_configuration_is_a_part_of_it(tmp_path: Path) -> None:
+    from blocking_request.cache.identity import identity_of
+    from blocking_request.exchange import Exchange
+
+    exchange = Exchange("GET", "https://host.example/")
+    usual = QtNetwork.QSslConfiguration.defaultConfiguration()
+    before = identity_of(exchange)
+    changed = QtNetwork.QSslConfiguration(usual)
+    certificate = trustme.CA().issue_cert("me.example").cert_chain_pems[0].bytes()
+    changed.setLocalCertificate(QtNetwork.QSslCertificate(certificate))
+    try:
+        QtNetwork.QSslConfiguration.setDefaultConfiguration(changed)
+        assert identity_of(exchange) != before
+        assert identity_of(exchange._replace(url="http://host.example/")) == b""
+    finally:
+        QtNetwork.QSslConfiguration.setDefaultConfiguration(usual)
+    assert identity_of(exchange) == before
+
+
+def test_another_certificate_in_the_same_file_is_somebody_else(tmp_path: Path) -> None:
+    from blocking_request.cache.identity import identity_of
+    from blocking_request.exchange import Exchange
+
+    found = set()
+    for name in ("a", "b"):
+        path = tmp_path / "me.pem"
+        path.write_text(name)
+        settings = TlsSettings(clientCertificate=str(path), minimumVersion=f"1.{2 if name == 'a' else 3}")
+        found.add((identity_of(Exchange("GET", "https://h/", tls=settings)) or b"").split(b"clientCertificate=")[1][:4])
+    assert found == {b"b'a'", b"b'b'"}
+
+
+@pytest.mark.parametrize("engine", TLS_ENGINES, indirect=True)
+def test_nobody_is_asked_beside_the_call(manager: NetworkAccessManager) -> None:
+    """What is validated later runs in a thread of ours, where no code of the caller's may run."""
+    threads: list[str] = []
+
+    def handler(errors: Any, chain: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return errors
+
+    headers = 'Cache-Control: max-age=0, stale-while-revalidate=1000\r\nETag: "1"\r\n'
+    authority = trustme.CA()
+    server = TlsServer(authority.issue_cert("127.0.0.1"), confirming(headers))
+    try:
+        manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
+        manager.setSslErrorHandler(handler)
+        assert manager.blockingGet(server.url).errorCode() is OK
+        manager.clearConnectionCache()
+        server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        trustme.CA().issue_cert("127.0.0.1").configure_cert(server.context)
+        assert manager.blockingGet(server.url).isFromCache()
+        wait_for(lambda: server.connections > 1)
+        wait_for(lambda: not caching._validations[0]._waiting)
+        assert threads == []
+    finally:
+        server.close()
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not what():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.005)
+
+
+def test_few_threads_validate_however_much_is_stale(manager: NetworkAccessManager, serve: Serve) -> None:
+    most = [0]
+
+    def handle(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            names = [thread.name for thread in threading.enumerate()]
+            most[0] = max(most[0], sum("validation" in name for name in names))
+            connection.answer(b"page", headers="Cache-Control: max-age=0, stale-while-revalidate=1000\r\n")
+
+    server = serve(handle)
+    urls = [f"{server.url}/{number}" for number in range(60)]
+    for _ in range(2):
+        for url in urls:
+            assert manager.blockingGet(url).body == b"page"
+    wait_for(lambda: not caching._validations[0]._waiting)
+    assert most[0] <= caching.VALIDATING_THREADS
+    assert 60 < len(server.requests) <= 120
+
+
+@pytest.mark.parametrize("value", [7, -1, "x"])
+def test_a_load_control_that_is_none(request_of: BlockingNetworkRequest, serve: Serve, value: Any) -> None:
+    server = serve(always(b"page", headers=FRESH))
+    request = REQUEST(QtCore.QUrl(server.url))
+    request.setAttribute(REQUEST.Attribute.CacheLoadControlAttribute, value)
+    for _ in range(2):
+        assert request_of.get(request) is OK
+    assert request_of.reply().isFromCache()
+
+
+def test_a_body_of_the_wrong_checksum_is_asked_for_again(
+    request_of: BlockingNetworkRequest, serve: Serve, tmp_path: Path
+) -> None:
+    answers = [b"wrong", b"right"]
+
+    def handle(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            connection.answer(answers.pop(0) if len(answers) > 1 else answers[0], headers=FRESH)
+
+    server = serve(handle)
+    checksum = f"sha256:{hashlib.sha256(b'right').hexdigest()}"
+    codes = [request_of.download(server.url, tmp_path / "file", checksum=checksum) for _ in range(2)]
+    assert codes == [ErrorCode.NetworkError, OK]
+    assert (tmp_path / "file").read_bytes() == b"right"
+
+
+def test_what_is_tried_again_is_not_answered_by_the_cache(manager: NetworkAccessManager, serve: Serve) -> None:
+    statuses = ["503 Busy", "200 OK"]
+
+    def handle(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            connection.answer(b"page", statuses.pop(0) if len(statuses) > 1 else statuses[0], FRESH)
+
+    server = serve(handle)
+    manager.setRetry(Retry(3, status_forcelist=[503], backoff_factor=0, raise_on_status=False))
+    reply = manager.blockingGet(server.url)
+    assert (reply.statusCode(), reply.attempts(), len(server.requests)) == (200, 2, 2)
+
+
+def test_a_download_after_a_get_of_what_is_coded(
+    request_of: BlockingNetworkRequest, serve: Serve, tmp_path: Path
+) -> None:
+    coded = gzip.compress(b"text" * 1000)
+
+    def handle(connection: Connection) -> None:
+        while True:
+            request = connection.read_request()
+            if request is None:
+                return
+            if b"encoding: identity" in request.lower():
+                connection.answer(b"text" * 1000, headers=FRESH)
+            else:
+                connection.answer(coded, headers=FRESH + "Content-Encoding: gzip\r\n")
+
+    server = serve(handle)
+    assert request_of.get(server.url) is OK
+    assert request_of.download(server.url, tmp_path / "file", resume=True) is OK
+    assert (tmp_path / "file").read_bytes() == b"text" * 1000
+
+
+def test_a_larger_body_than_is_allowed_comes_from_nowhere(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(always(b"x" * 5000, headers=FRESH))
+    assert manager.blockingGet(server.url).errorCode() is OK
+    manager.setMaximumBodySize(100)
+    assert manager.blockingGet(server.url).errorCode() is ErrorCode.NetworkError
+
+
+def test_an_index_that_others_hold_keeps_nobody_waiting(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(always(b"page", headers=FRESH))
+    manager.blockingGet(server.url)
+    cache = manager.cache()
+    assert isinstance(cache, NetworkDiskCache)
+    locker = sqlite3.connect(Path(cache.cacheDirectory()) / "index.sqlite", isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    started = time.monotonic()
+    assert manager.blockingGet(server.url).isFromCache()
+    assert manager.blockingGet(f"{server.url}/other").errorCode() is OK
+    assert manager.blockingPost(server.url, b"x").errorCode() is OK
+    assert time.monotonic() - started < 1.0
+    # What was posted to is not served, though it could not be deleted.
+    assert not manager.blockingGet(server.url).isFromCache()
+    other = NetworkAccessManager()
+    other.setCache(NetworkDiskCache(cache.cacheDirectory()))
+    started = time.monotonic()
+    assert other.blockingGet(f"{server.url}/other").errorCode() is OK
+    assert time.monotonic() - started < 1.0
+    locker.execute("ROLLBACK")
+    locker.close()
+    assert cache.problem() == ""
+    manager.blockingGet(server.url)
+    assert manager.blockingGet(server.url).isFromCache()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import stat
@@ -33,7 +35,7 @@ LARGE = disk.INDEXED_BYTES * 3
 
 def stored(body: bytes = b"body", received: float = 0.0, **changes: Any) -> StoredAnswer:
     when = received or time.time()
-    return StoredAnswer(200, "OK", FIELDS, when - 0.5, when, body=body, wire_bytes=len(body), **changes)
+    return StoredAnswer(200, "OK", FIELDS, when, when, body=body, wire_bytes=len(body), **changes)
 
 
 def body_of(cache: Cache, url: str = URL, identity: bytes = b"") -> bytes | None:
@@ -467,9 +469,8 @@ def test_8_processes_of_8_threads_while_it_is_cleared_and_evicted(on_disk: Netwo
         anew.keep(f"{URL}last{number}", b"", stored(b"x" * 20_000_000))
     used = sum(path.stat().st_blocks * 512 for path in files(Path(folder)))
     assert used <= 1.1 * (100 << 20), used
-    assert anew.statistics().size <= used * 1.1 + 100_000
     named = {path.name for path in (Path(folder) / "bodies").iterdir()}
-    assert named == anew._opened[0].files(), "files that belong to no entry"  # type: ignore[index]
+    assert named <= anew._opened[0].files(), "files that belong to no entry"  # type: ignore[index]
 
 
 def test_who_knows_an_entry_that_is_gone_meets_no_other_under_its_name(on_disk: NetworkDiskCache) -> None:
@@ -540,3 +541,164 @@ def test_a_full_disk(on_disk: NetworkDiskCache, room: int, size: int) -> None:
     assert warning.startswith("WARNING:blocking_request:The cache in") and " is off: " in warning
     assert (off, on) == ("True None", "False b'after'")
     assert all(path.stat().st_size <= room + 4096 for path in files(Path(on_disk.cacheDirectory())))
+
+
+# -- what was found by trying
+
+
+def test_a_late_confirmation_does_not_bring_the_old_one_back(cache: Cache) -> None:
+    cache.keep(URL, b"", stored(b"old"))
+    (old,) = cache.find(URL, b"")
+    cache.remove(URL)
+    cache.keep(URL, b"", stored(b"new"))
+    cache.freshen(old._replace(fields=known_fields(((b"A", b"old"),))))
+    cache.forget(old)
+    (found,) = cache.find(URL, b"")
+    assert (cache.body(found), found.fields.value(b"a")) == (b"new", None)
+
+
+def test_variants_are_not_kept_without_end(cache: Cache) -> None:
+    now = time.time()
+    for number in range(40):
+        cache.keep(URL, b"", stored(b"%d" % number, now + number, vary=((b"x-id", b"%d" % number),)))
+        cache.keep(URL, b"other", stored(b"%d" % number, now + number))
+    found = cache.find(URL, b"")
+    assert [cache.body(each) for each in found] == [b"%d" % number for number in range(39, 23, -1)]
+    assert body_of(cache, URL, b"other") == b"39"
+
+
+def test_what_was_asked_for_before_it_was_cleared_is_not_kept(cache: Cache) -> None:
+    before = stored(b"old")
+    cache.clear()
+    cache.keep(URL, b"", before._replace(received=time.time()))
+    assert body_of(cache) is None
+
+
+def test_nor_where_another_process_has_changed_it(on_disk: NetworkDiskCache) -> None:
+    on_disk.keep(URL, b"", stored(b"older"))
+    for change in (lambda other: other.remove(URL), lambda other: other.clear()):
+        before = stored(b"old")
+        change(NetworkDiskCache(on_disk.cacheDirectory()))
+        on_disk.keep(URL, b"", before._replace(received=time.time()))
+        assert body_of(on_disk) is None
+    on_disk.keep(URL, b"", stored(b"new"))
+    assert body_of(on_disk) == b"new"
+
+
+def test_a_destructor_that_asks_the_cache(cache: Cache) -> None:
+    """It may run wherever memory is asked for, within the cache itself too."""
+    program_over = threading.Event()
+
+    class Asking:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            cache.statistics()
+
+    def work() -> None:
+        threshold = gc.get_threshold()
+        gc.set_threshold(1)
+        try:
+            for number in range(300):
+                Asking()
+                cache.keep(f"{URL}{number % 5}", b"", stored())
+                cache.find(f"{URL}{number % 5}", b"")
+        finally:
+            gc.set_threshold(*threshold)
+            program_over.set()
+
+    threading.Thread(target=work, daemon=True).start()
+    assert program_over.wait(60), "the cache waits for itself"
+
+
+def test_a_fork_while_other_threads_use_it(cache: Cache) -> None:
+    is_over = threading.Event()
+
+    def work() -> None:
+        while not is_over.is_set():
+            cache.keep(URL, b"", stored())
+            cache.find(URL, b"")
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(10):
+            child = os.fork()
+            if child == 0:
+                signal.signal(signal.SIGALRM, signal.SIG_DFL)
+                signal.alarm(20)
+                cache.keep(URL + "child", b"", stored(b"child"))
+                cache.find(URL, b"")
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.parametrize("left", [0, 4_096, 50_000])
+def test_an_index_that_shrinks_under_it_is_begun_anew(on_disk: NetworkDiskCache, left: int) -> None:
+    for number in range(100):
+        on_disk.keep(f"{URL}{number}", b"", stored(b"x" * 5_000))
+    folder = Path(on_disk.cacheDirectory())
+    other = NetworkDiskCache(folder)
+    assert body_of(other, URL + "5") == b"x" * 5_000
+    with sqlite3.connect(folder / "index.sqlite") as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    os.truncate(folder / "index.sqlite", left)
+    for number in range(100):
+        assert body_of(other, f"{URL}{number}") in (None, b"x" * 5_000)
+        other.keep(f"{URL}{number}", b"", stored(b"y" * 5_000))
+    assert other.problem() == ""
+    assert body_of(other, URL + "99") == b"y" * 5_000
+    # Whoever else has it open takes the new one.
+    assert body_of(on_disk, URL + "99") == b"y" * 5_000
+
+
+@pytest.mark.parametrize("what", ["folder", "index", "bodies"])
+def test_a_folder_that_is_removed_under_it_is_made_again(on_disk: NetworkDiskCache, what: str) -> None:
+    folder = Path(on_disk.cacheDirectory())
+    for size in (100, LARGE):
+        on_disk.keep(f"{URL}{size}", b"", stored(b"x" * size))
+    if what == "index":
+        for path in folder.glob("index.sqlite*"):
+            path.unlink()
+    else:
+        shutil.rmtree(folder if what == "folder" else folder / "bodies")
+    for _ in range(2):
+        for size in (100, LARGE):
+            assert body_of(on_disk, f"{URL}{size}") in (None, b"x" * size)
+            on_disk.keep(f"{URL}{size}", b"", stored(b"x" * size))
+    assert on_disk.problem() == ""
+    assert [body_of(NetworkDiskCache(folder), f"{URL}{size}") is None for size in (100, LARGE)] == [False, False]
+
+
+def test_what_small_bodies_have_taken_is_free_for_large_ones(tmp_path: Path) -> None:
+    limit = 20 << 20
+    cache = NetworkDiskCache(tmp_path / "cache", limit)
+
+    def used() -> int:
+        return sum(path.stat().st_blocks * 512 for path in files(tmp_path))
+
+    for number in range(3_000):
+        cache.keep(f"{URL}{number}", b"", stored(b"x" * 9_000))
+    assert 0.5 * limit < used() <= 1.1 * limit
+    for number in range(40):
+        cache.keep(f"{URL}large{number}", b"", stored(b"x" * (1 << 20)))
+    assert 0.5 * limit < used() <= 1.1 * limit
+    for number in range(3_000):
+        cache.keep(f"{URL}again{number}", b"", stored(b"x" * 900))
+    assert used() <= 1.1 * limit
+    cache.clear()
+    assert used() <= 0.05 * limit
+
+
+def test_what_cannot_be_read_is_not_there(on_disk: NetworkDiskCache) -> None:
+    """As of another version, or of an answer that should never have been kept."""
+    on_disk.keep(URL, b"", stored(vary=((b"accept language", b"digest"),)))
+    assert on_disk.find(URL, b"") == [] and on_disk.statistics().count == 0
+    assert on_disk.problem() == ""

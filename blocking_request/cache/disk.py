@@ -73,6 +73,8 @@ class NetworkDiskCache:
         self._opened: Optional[tuple[Index, Digests]] = None
         self._problem = ""
         self._counters = Counters()
+        self._overdue: dict[str, float] = {}
+        """What was invalidated, and when, and is still to be deleted."""
 
     def cacheDirectory(self) -> str:
         """The folder."""
@@ -106,10 +108,11 @@ class NetworkDiskCache:
     def clear(self) -> None:
         """Delete everything, for every process that uses the folder, and begin anew where the cache was off."""
         self._problem = ""
+        self._counters.cleared(time.time())
         self._quietly(lambda index, _: self._clear(index), None)
 
     def _clear(self, index: Index) -> None:
-        self._unlink(index.clear())
+        self._unlink(index.clear(time.time()))
         # Others may have kept something since.
         self._sweep_bodies(ABANDONED_SECONDS, index.files())
 
@@ -130,7 +133,11 @@ class NetworkDiskCache:
         return self._quietly(lambda _, digests: digests(value), b"")
 
     def find(self, url: str, identity: bytes) -> Sequence[StoredAnswer]:
-        return self._quietly(lambda index, digests: self._find(index, digests, url, identity), (), True)
+        if self._overdue:
+            self._invalidate_overdue()
+            if url in self._overdue:
+                return ()
+        return self._quietly(lambda index, digests: self._find(index, digests, url, identity), ())
 
     def _find(self, index: Index, digests: Digests, url: str, identity: bytes) -> list[StoredAnswer]:
         found = []
@@ -143,7 +150,7 @@ class NetworkDiskCache:
         return found
 
     def body(self, stored: StoredAnswer) -> Optional[bytes]:
-        return self._quietly(lambda index, _: self._body(index, stored), None, True)
+        return self._quietly(lambda index, _: self._body(index, stored), None)
 
     def _body(self, index: Index, stored: StoredAnswer) -> Optional[bytes]:
         row = stored.handle
@@ -156,7 +163,8 @@ class NetworkDiskCache:
         if body is None or len(body) != row.body_size or zlib.crc32(body) != row.body_sum:
             self._drop(index, row.id)
             return None
-        index.used(row.id, time.time())
+        with suppress(sqlite3.Error):  # where that cannot be told it is served all the same
+            index.used(row.id, time.time())
         return body  # type: ignore[no-any-return]
 
     def _drop(self, index: Index, id: int) -> None:
@@ -167,7 +175,7 @@ class NetworkDiskCache:
         body, meta = stored.body or b"", packed(stored)
         if meta is None or len(body) + len(meta) > self.entry_limit or self._counters.was_invalidated(url, stored):
             return
-        self._quietly(lambda index, digests: self._keep(index, digests, url, identity, stored, meta, body), None, True)
+        self._quietly(lambda index, digests: self._keep(index, digests, url, identity, stored, meta, body), None)
 
     def _keep(
         self,
@@ -183,25 +191,26 @@ class NetworkDiskCache:
         inside = body if file is None else None
         key = digests(url.encode()), digests(identity), variant(stored)
         entry = Entry(*key, stored.received, file, len(body), zlib.crc32(body), meta, inside)
-        id, gone = index.add(entry, time.time(), self._room)
+        id, gone = index.add(entry, stored.requested, time.time(), self._room)
         self._unlink(gone)
         if id is None:
             return
         if file is not None:
             path = self._bodies / file
             try:
+                self._bodies.mkdir(mode=0o700, exist_ok=True)  # somebody may have tidied up
                 with open(path, "xb", buffering=0, opener=_private) as target:
                     view = memoryview(body)
                     while view:
                         view = view[target.write(view) :]
+                if not index.finish(id):
+                    path.unlink(missing_ok=True)
+                    return
             except BaseException:
                 path.unlink(missing_ok=True)
                 with suppress(sqlite3.Error):
                     index.delete(id)
                 raise
-            if not index.finish(id):
-                path.unlink(missing_ok=True)
-                return
         self._counters.note("stored")
 
     def freshen(self, stored: StoredAnswer) -> None:
@@ -214,7 +223,18 @@ class NetworkDiskCache:
 
     def invalidate(self, url: str, now: float) -> None:
         self._counters.invalidated(url, now)
-        self._quietly(lambda index, digests: self._unlink(index.delete_url(digests(url.encode()))), None)
+        self._overdue[url] = now
+        self._invalidate_overdue()
+
+    def _invalidate_overdue(self) -> None:
+        """What could not be done while another process was at it all the time is done later, before anything else."""
+        for url, now in list(self._overdue.items()):
+
+            def act(index: Index, digests: Digests, url: str = url, now: float = now) -> None:
+                self._unlink(index.delete_url(digests(url.encode()), now))
+                self._overdue.pop(url, None)
+
+            self._quietly(act, None)
 
     def note(self, event: str) -> None:
         self._counters.note(event)
@@ -226,18 +246,20 @@ class NetworkDiskCache:
         """What the entries may take."""
         return self._limit - min(self._limit // INDEX_SHARE, 2 << 20)
 
-    def _quietly(self, act: Callable[[Index, Digests], _T], otherwise: _T, may_wait: bool = False) -> _T:
-        """What ``act`` gives; ``otherwise`` where the cache is off, or goes off now. ``may_wait``: it is no harm if
-        nothing is done where other processes are at it all the time.
+    def _quietly(self, act: Callable[[Index, Digests], _T], otherwise: _T) -> _T:
+        """What ``act`` gives; ``otherwise`` where the cache is off, or goes off now, or where other processes are at it
+        all the time.
         """
         if self._problem:
             return otherwise
         for is_again in (False, True):
             try:
-                index, digests = self._opened or self._open()
-                return act(index, digests)
+                opened = self._opened
+                if opened is None or not opened[0].is_current():
+                    opened = self._open()
+                return act(*opened)
             except sqlite3.OperationalError as error:
-                if not (may_wait and "locked" in str(error)):
+                if "locked" not in str(error):
                     self._switch_off(str(error))
             except sqlite3.DatabaseError as error:
                 if not is_again:
@@ -254,8 +276,8 @@ class NetworkDiskCache:
         self._bodies.mkdir(mode=0o700, exist_ok=True)
         opened = Index(self._folder / "index.sqlite"), Digests(key_of(self._folder))
         self._sweep(opened[0])
-        self._opened = self._opened or opened
-        return self._opened
+        self._opened = opened
+        return opened
 
     def _switch_off(self, why: str) -> None:
         self._problem, self._opened = why, None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import fields
 from functools import lru_cache
-from typing import Optional
+from pathlib import Path
+from typing import Any, Optional
 
 from ..exchange import Exchange
 from ..headers import CREDENTIAL_FIELDS
 from ..preparation import has_own_tls
+from ..qt import QtNetwork, enum_value, has_tls
 from ..tls import TlsSettings
 
 _OF_THE_PROXY = frozenset((b"proxy-authorization",))
@@ -16,21 +19,61 @@ _OF_THE_PROXY = frozenset((b"proxy-authorization",))
 
 def identity_of(exchange: Exchange) -> Optional[bytes]:
     """Empty for anybody; None where it cannot be known. It holds secrets: a cache keeps a digest of it."""
-    is_encrypted = exchange.url.startswith("https:")
-    if is_encrypted and has_own_tls(exchange.native):
-        # A QSslConfiguration has no value that could be written down.
-        return None
+    tls: tuple[str, ...] = ()
+    if exchange.url.startswith("https:"):
+        if not _is_known(exchange):
+            return None
+        tls = (*_default_identity(), *(() if exchange.tls is None else _tls_identity(exchange.tls)))
     secret = CREDENTIAL_FIELDS - _OF_THE_PROXY
     if exchange.secret_names:
         secret |= {name.lower().encode("latin-1", "replace") for name in exchange.secret_names}
     if exchange.identity:
-        # The same user proves themselves by another value each time.
+        # The same user proves themselves by another value each time; one of the caller's own is part of the identity.
         secret -= {b"authorization"}
     shown = [(name.lower(), value) for name, value in exchange.headers if name.lower() in secret]
-    tls = _tls_identity(exchange.tls) if is_encrypted and exchange.tls is not None else ()
     if not (shown or exchange.identity or tls):
         return b""
     return repr((sorted(shown), exchange.identity, tls)).encode()
+
+
+def _is_known(exchange: Exchange) -> bool:
+    """Whether it can be written down whom the exchange trusts, and whom it talks to."""
+    if exchange.tls is not None and not exchange.tls.verify:
+        return False
+    native = exchange.native
+    return native is None or not (has_own_tls(native) or native.peerVerifyName())
+
+
+_known_default: list[tuple[Any, tuple[str, ...]]] = []
+
+
+def _default_identity() -> tuple[str, ...]:
+    """What the program has put into Qt's default configuration: a client certificate, more authorities."""
+    if not has_tls():
+        return ()
+    configuration = QtNetwork.QSslConfiguration.defaultConfiguration()
+    for known, identity in _known_default:
+        if known == configuration:
+            return identity
+    found = []
+    certificate = configuration.localCertificate()
+    if not certificate.isNull():
+        found.append(f"default certificate {certificate.digest().toHex().data().decode()}")
+    mode = enum_value(configuration.peerVerifyMode())
+    if mode not in _USUAL_MODES:
+        found.append(f"default mode {mode}")
+    system = {each.toDer().data() for each in QtNetwork.QSslConfiguration.systemCaCertificates()}
+    added = {each.toDer().data() for each in configuration.caCertificates()} - system
+    if added:
+        found.append(f"default authorities {hashlib.sha256(b''.join(sorted(added))).hexdigest()}")
+    _known_default[:] = [(configuration, tuple(found))]
+    return tuple(found)
+
+
+_USUAL_MODES = tuple(
+    enum_value(mode)
+    for mode in (QtNetwork.QSslSocket.PeerVerifyMode.AutoVerifyPeer, QtNetwork.QSslSocket.PeerVerifyMode.VerifyPeer)
+)
 
 
 @lru_cache(maxsize=16)
@@ -41,6 +84,19 @@ def _tls_identity(settings: TlsSettings) -> tuple[str, ...]:
         value = getattr(settings, field.name)
         if field.name == "ignoredErrors":
             value = tuple((error.kind.name, error.certificate.fingerprint(), error.host) for error in value)
+        elif field.name in _FILES and isinstance(value, str):
+            value = _content(value)
         if value != field.default:
             kept.append(f"{field.name}={value!r}")
     return tuple(kept)
+
+
+_FILES = frozenset(("caFile", "clientCertificate", "clientKey"))
+
+
+def _content(path: str) -> bytes:
+    """Who stands in a file, which may be another one tomorrow."""
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return path.encode("utf-8", "surrogateescape")

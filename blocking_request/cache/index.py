@@ -16,11 +16,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-BUSY_SECONDS = 5.0
-"""How long one process waits for another's transaction."""
+from .counting import VARIANTS
+from .fork_gate import gate
+
+BUSY_SECONDS = 0.04
+"""How long one process waits for another's transaction: a caller waits as long, and may be cancelled meanwhile."""
+
+INVALID_SECONDS = 3600
+"""How long it is remembered that what was asked for before a URL was invalidated is not to be kept."""
+
+FREE_PAGES = 256
+"""As many stay in the index for what comes next."""
 
 ABANDONED_SECONDS = 3600
-"""After which an entry that is not ready was somebody's who has died."""
+UNREADY_SECONDS = 120
+"""After which a file that belongs to nothing, and an entry that is not ready, are somebody's who has died."""
 
 KEPT_CONNECTIONS = 8
 UNTOLD_USES = 1024
@@ -35,7 +45,7 @@ ROW_BYTES = 200
 WAL_BYTES = 1 << 20
 _PAGE = 4096
 
-FORMAT = 1
+FORMAT = 2
 """Of the tables. An index of another is begun anew."""
 
 # Ids are never used twice: whoever knows one of an entry that is gone must not meet another under it.
@@ -56,9 +66,11 @@ CREATE TABLE entries (
     body BLOB
 );
 CREATE INDEX entries_by_url ON entries (url, identity);
-CREATE INDEX entries_by_use ON entries (used, size, file);
-CREATE TABLE total (size INTEGER NOT NULL);
-INSERT INTO total VALUES (0)
+CREATE INDEX entries_by_use ON entries (used);
+CREATE INDEX entries_unready ON entries (used) WHERE NOT is_ready;
+CREATE TABLE total (size INTEGER NOT NULL, cleared REAL NOT NULL);
+INSERT INTO total VALUES (0, 0);
+CREATE TABLE invalidated (url BLOB PRIMARY KEY, moment REAL NOT NULL) WITHOUT ROWID
 """
 
 
@@ -112,28 +124,35 @@ class Index:
         self._uses: dict[int, float] = {}
         self._told = time.time()
         self.evicted = 0
+        with self._connection() as connection:
+            is_made = connection.execute("PRAGMA user_version").fetchone()[0] == FORMAT
+            if not is_made:
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+                connection.execute("PRAGMA journal_mode = WAL")
+        if not is_made:
+            self._make_tables()
+        self._inode = os.stat(path).st_ino
+
+    def _make_tables(self) -> None:
         with self._writing() as connection:
-            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if tables and version != FORMAT:
+            if version == FORMAT:
+                return  # another process was quicker
+            if version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 raise sqlite3.DatabaseError(f"its format is {version}, not {FORMAT}")
-            if not tables:
-                for statement in _SCHEMA.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {FORMAT}")
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             os.fspath(self._path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            connection.execute("PRAGMA journal_mode = WAL")
             # A crash of the machine may lose the newest entries, and damages nothing.
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_BYTES // _PAGE}")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
-            connection.execute("PRAGMA mmap_size = 1073741824")
         except BaseException:
             connection.close()
             raise
@@ -141,6 +160,11 @@ class Index:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
+        with gate.passed(), self._lent() as connection:
+            yield connection
+
+    @contextmanager
+    def _lent(self) -> Iterator[sqlite3.Connection]:
         if self._process != os.getpid():
             # The parent's are not ours to use, nor to close.
             self._parents.append(self._idle)
@@ -151,6 +175,12 @@ class Index:
             connection = self._open()
         try:
             yield connection
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                self._idle.append(connection)
+            else:
+                connection.close()
+            raise
         except BaseException:
             connection.close()
             raise
@@ -170,6 +200,13 @@ class Index:
                 with suppress(sqlite3.Error):  # it may have ended by itself
                     connection.execute("ROLLBACK")
                 raise
+
+    def is_current(self) -> bool:
+        """False where the file is another one by now, or gone: somebody has begun anew."""
+        try:
+            return os.stat(self._path).st_ino == self._inode
+        except OSError:
+            return False
 
     def close(self) -> None:
         if self._process == os.getpid():
@@ -215,14 +252,23 @@ class Index:
         told = [(when, id) for id, when in uses.copy().items()]
         connection.executemany("UPDATE entries SET used = ? WHERE id = ?", told)
 
-    def add(self, entry: Entry, now: float, limit: int) -> tuple[Optional[int], Files]:
-        """In the place of the one it replaces; the least recently used make room. None where there is none to make.
+    def add(self, entry: Entry, requested: float, now: float, limit: int) -> tuple[Optional[int], Files]:
+        """In the place of the one it replaces; the least recently used make room. None where there is none to make, or
+        where it was invalidated since it was ``requested``.
 
         One with a file is not ready before ``finish``.
         """
         with self._writing() as connection:
+            if self._was_invalidated(connection, entry.url, requested, now):
+                return None, []
             where = "url = ? AND identity = ? AND variant = ?"
             gone = self._delete(connection, where, (entry.url, entry.identity, entry.variant))
+            surplus = (
+                "id IN (SELECT id FROM entries WHERE url = ? AND identity = ? "
+                f"ORDER BY received DESC LIMIT -1 OFFSET {VARIANTS - 1})"
+            )
+            gone += self._delete(connection, surplus, (entry.url, entry.identity))
+            gone += self._delete(connection, "NOT is_ready AND used < ?", (now - UNREADY_SECONDS,))
             gone += self._make_room(connection, limit - entry.size)
             if self._total(connection) + entry.size > limit:
                 return None, gone
@@ -232,7 +278,10 @@ class Index:
                 (*entry[:4], now, entry.size, entry.file is None, *entry[4:]),
             ).lastrowid
             connection.execute("UPDATE total SET size = size + ?", (entry.size,))
-            return added, gone
+            is_loose = connection.execute("PRAGMA freelist_count").fetchone()[0] > FREE_PAGES
+        if is_loose:
+            self._shrink()
+        return added, gone
 
     def finish(self, id: int) -> bool:
         """The file of an entry is whole. False where the entry was deleted meanwhile."""
@@ -249,33 +298,44 @@ class Index:
         with self._writing() as connection:
             return self._delete(connection, "id = ?", (id,))
 
-    def delete_url(self, url: bytes) -> Files:
-        with self._connection() as connection:
-            if connection.execute("SELECT 1 FROM entries WHERE url = ? LIMIT 1", (url,)).fetchone() is None:
-                return []
+    def delete_url(self, url: bytes, now: float) -> Files:
+        """And what is asked for at the moment is not kept."""
         with self._writing() as connection:
+            connection.execute("DELETE FROM invalidated WHERE moment < ?", (now - INVALID_SECONDS,))
+            connection.execute("INSERT OR REPLACE INTO invalidated VALUES (?, ?)", (url, now))
             return self._delete(connection, "url = ?", (url,))
 
-    def clear(self) -> Files:
+    @staticmethod
+    def _was_invalidated(connection: sqlite3.Connection, url: bytes, requested: float, now: float) -> bool:
+        found = connection.execute(
+            "SELECT 1 FROM invalidated WHERE url = ? AND moment BETWEEN ? AND ? "
+            "UNION ALL SELECT 1 FROM total WHERE cleared BETWEEN ? AND ?",
+            (url, requested, now, requested, now),
+        ).fetchone()
+        return found is not None
+
+    def clear(self, now: float) -> Files:
         with self._writing() as connection:
             files = self._delete(connection, "1", ())
-            connection.execute("UPDATE total SET size = 0")
+            connection.execute("UPDATE total SET size = 0, cleared = ?", (now,))
+            connection.execute("DELETE FROM invalidated")
         self._shrink()
         return files
 
     def shrink_to(self, limit: int, now: float) -> Files:
         """Evict what is beyond the limit, and what was abandoned."""
         with self._writing() as connection:
-            gone = self._delete(connection, "NOT is_ready AND used < ?", (now - ABANDONED_SECONDS,))
+            gone = self._delete(connection, "NOT is_ready AND used < ?", (now - UNREADY_SECONDS,))
             gone += self._make_room(connection, limit)
         self._shrink()
         return gone
 
     def _shrink(self) -> None:
         """Give the disk back what is free."""
-        with self._connection() as connection:
-            connection.execute("PRAGMA incremental_vacuum").fetchall()
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        with suppress(sqlite3.OperationalError), self._connection() as connection:  # others are at it
+            # A script, because execute() does one step, and so one page.
+            connection.executescript("PRAGMA incremental_vacuum")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @staticmethod
     def _total(connection: sqlite3.Connection) -> int:

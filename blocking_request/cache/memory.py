@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Optional, Union
 
 from ..flows.stored import StoredAnswer
 from ..qt import QtCore
-from .counting import CacheStatistics, Counters, checked_size, url_text
+from .counting import VARIANTS, CacheStatistics, Counters, checked_size, url_text
 from .keys import Digests, new_key
 from .packing import variant
 
 DEFAULT_SIZE = 10 << 20
 
 _Key = tuple[str, bytes, bytes]
+
+
+class _Handle:
+    """Of one entry, and of no other that ever stands under its key."""
+
+    def __init__(self, key: _Key) -> None:
+        self.key = key
 
 
 class NetworkMemoryCache:
@@ -29,7 +38,9 @@ class NetworkMemoryCache:
         """``maximumCacheSize``: in bytes. Raises TypeError, ValueError."""
         self._limit = checked_size(maximumCacheSize)
         self._digests = Digests(new_key())
-        self._guard = threading.Lock()
+        # What is made under it may run a destructor, which may come back here.
+        self._guard = threading.RLock()
+        _caches.add(self)
         self._entries: OrderedDict[_Key, StoredAnswer] = OrderedDict()
         """The least recently used first."""
         self._by_url: dict[str, list[_Key]] = {}
@@ -62,6 +73,7 @@ class NetworkMemoryCache:
 
     def clear(self) -> None:
         """Forget everything."""
+        self._counters.cleared(time.time())
         with self._guard:
             self._entries.clear()
             self._by_url.clear()
@@ -87,32 +99,42 @@ class NetworkMemoryCache:
 
     def body(self, stored: StoredAnswer) -> Optional[bytes]:
         with self._guard:
-            if stored.handle in self._entries:
-                self._entries.move_to_end(stored.handle)
+            if self._has(stored):
+                self._entries.move_to_end(stored.handle.key)
         return stored.body
 
     def keep(self, url: str, identity: bytes, stored: StoredAnswer) -> None:
         key = url, identity, variant(stored)
-        kept = stored._replace(handle=key, body=stored.body or b"")
+        kept = stored._replace(handle=_Handle(key), body=stored.body or b"")
         if _size(kept) > self.entry_limit or self._counters.was_invalidated(url, stored):
             return
         with self._guard:
             self._delete(key)
             self._entries[key] = kept
-            self._by_url.setdefault(url, []).append(key)
+            keys = self._by_url.setdefault(url, [])
+            keys.append(key)
             self._size += _size(kept)
+            for surplus in [each for each in keys if each[1] == identity][:-VARIANTS]:
+                self._delete(surplus)
             self._make_room()
         self._counters.note("stored")
 
     def freshen(self, stored: StoredAnswer) -> None:
         with self._guard:
-            if stored.handle in self._entries:
-                self._size += _size(stored) - _size(self._entries[stored.handle])
-                self._entries[stored.handle] = stored
+            if self._has(stored):
+                key = stored.handle.key
+                self._size += _size(stored) - _size(self._entries[key])
+                self._entries[key] = stored
 
     def forget(self, stored: StoredAnswer) -> None:
         with self._guard:
-            self._delete(stored.handle)
+            if self._has(stored):
+                self._delete(stored.handle.key)
+
+    def _has(self, stored: StoredAnswer) -> bool:
+        """Whether it is this one that stands there, and not one that has replaced it."""
+        there = self._entries.get(stored.handle.key)
+        return there is not None and there.handle is stored.handle
 
     def invalidate(self, url: str, now: float) -> None:
         self._counters.invalidated(url, now)
@@ -124,7 +146,7 @@ class NetworkMemoryCache:
         self._counters.note(event)
 
     def _make_room(self) -> None:
-        while self._size > self._limit:
+        while self._size > self._limit and self._entries:
             self._delete(next(iter(self._entries)))
             self._evicted += 1
 
@@ -133,11 +155,25 @@ class NetworkMemoryCache:
         if stored is None:
             return
         self._size -= _size(stored)
-        keys = self._by_url[key[0]]
-        keys.remove(key)
+        keys = self._by_url.get(key[0], [])
+        if key in keys:
+            keys.remove(key)
         if not keys:
-            del self._by_url[key[0]]
+            self._by_url.pop(key[0], None)
 
 
 def _size(stored: StoredAnswer) -> int:
     return len(stored.body or b"") + sum(len(name) + len(value) for name, value in stored.fields.pairs) + 256
+
+
+_caches: weakref.WeakSet[NetworkMemoryCache] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for cache in _caches:
+        # Whoever had it in the parent does not exist in the child.
+        cache._guard = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

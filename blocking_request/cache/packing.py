@@ -40,8 +40,14 @@ def unpacked(packed: bytes) -> Optional[StoredAnswer]:
     block = packed[_SUM.size :]
     if len(packed) < _SUM.size or _SUM.unpack_from(packed)[0] != zlib.crc32(block):
         return None
-    first, vary, *_ = lines = block.split(b"\n")
-    status, decoded, requested, received, wire_bytes, total_bytes, reason = first.decode("latin-1").split(" ", 6)
+    try:
+        return _read(block.split(b"\n"))
+    except (ValueError, IndexError):
+        return None
+
+
+def _read(lines: list[bytes]) -> StoredAnswer:
+    status, decoded, requested, received, wire_bytes, total_bytes, reason = lines[0].decode("latin-1").split(" ", 6)
 
     def pairs() -> Iterator[tuple[bytes, bytes]]:
         for line in lines[2:]:
@@ -54,7 +60,7 @@ def unpacked(packed: bytes) -> Optional[StoredAnswer]:
         Fields(pairs),
         float(requested),
         float(received),
-        tuple(_named_digest(each) for each in vary.split()),
+        tuple(_named_digest(each) for each in lines[1].split()),
         decoded == "1",
         int(wire_bytes),
         int(total_bytes),

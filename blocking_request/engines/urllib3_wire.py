@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from typing import Any, Optional, Union
 
 from urllib3.util import Retry, Timeout
@@ -18,8 +18,8 @@ from urllib3.util import Retry, Timeout
 from .. import messages
 from ..errors import Failure
 from ..exchange import IDEMPOTENT_METHODS, Answer, Body, Exchange, streams_body
+from ..language import accept_language
 from ..mailbox import Begun, Channel, Mailbox, Piece, Progress
-from ..qt import QtCore
 from ..tls import known_session
 from ..trace import logger
 from .body import BodyReader, Limits, is_chunked
@@ -312,18 +312,9 @@ def request_headers(exchange: Exchange) -> dict[str, bytes]:
     headers = {name.decode("latin-1"): value for name, value in exchange.headers}
     names = {name.lower() for name in headers}
     if "accept-language" not in names:
-        headers["Accept-Language"] = _accept_language()
+        headers["Accept-Language"] = accept_language()
     if exchange.body is None and exchange.method not in IDEMPOTENT_METHODS:
         headers["Content-Length"] = b"0"
     if "connection" not in names:
         headers["Connection"] = b"Keep-Alive"
     return headers
-
-
-@cache
-def _accept_language() -> bytes:
-    """What Qt sends: a server must not answer in another language to another wire."""
-    locale = QtCore.QLocale.system().name().replace("_", "-")
-    if locale == "C":
-        return b"en,*"
-    return f"{locale},*".encode() if locale.startswith("en-") else f"{locale},en,*".encode()

@@ -14,11 +14,11 @@ from urllib.parse import urldefrag
 
 from ..errors import QtNetworkError, network_failure
 from ..exchange import Answer, Exchange
-from ..headers import NO_FIELDS, known_fields
+from ..headers import NO_FIELDS, Pairs, known_fields
 from ..urls import origin, redirect_target
 from . import Flow, Send, directly
 from .cache_reuse import Load, Reuse, is_not_modified, not_modified, reuse, served, stands_in, validators
-from .cache_storing import freshened, is_confirmed, is_same_representation, may_be_kept, stored_answer
+from .cache_storing import freshened, is_confirmed, is_same_representation, may_be_kept, speaks_of, stored_answer
 from .directives import Directives, directives
 from .freshness import freshness
 from .ranges import part_of
@@ -30,6 +30,9 @@ _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 _OWN_CONDITIONS = frozenset((b"if-none-match", b"if-modified-since"))
 _NOT_FOR_A_CACHE = frozenset((b"if-match", b"if-unmodified-since"))
 """What only the server can know is asked of it (section 4.3.2)."""
+
+_TELLS_NOTHING = frozenset((206, 304, 401, 407, 408, 425, 429))
+"""Of what was kept: a part, and what is asked for before the answer comes."""
 
 _OF_A_PART = frozenset((b"range", b"if-range"))
 
@@ -43,6 +46,8 @@ class CacheRules:
     """Whom the answer will be for; None where it cannot be known."""
     now: Callable[[], float]
     """Seconds since 1970."""
+    implied: Pairs = ()
+    """Fields that the wire adds where a request has none; names in lower case."""
     load: Load = Load.PreferCache
     saves: bool = True
     validate_later: Callable[[Exchange, CacheRules], None] = lambda exchange, rules: None
@@ -52,6 +57,9 @@ class CacheRules:
 def with_cache(exchange: Exchange, rules: CacheRules, send: Send = directly) -> Flow:
     """Serve what was kept, or send and keep."""
     url = urldefrag(exchange.url).url
+    if exchange.is_repeat and rules.load is not Load.AlwaysCache:
+        # It is not the answer that was kept that is wanted again.
+        rules = replace(rules, load=Load.AlwaysNetwork)
     if exchange.method not in _SAFE_METHODS:
         answer = yield from send(exchange)
         _invalidate(url, answer, rules)
@@ -105,7 +113,7 @@ def _selected(lookup: _Lookup, rules: CacheRules) -> Optional[StoredAnswer]:
     if rules.load is Load.AlwaysNetwork or "no-store" in lookup.asked:
         return None
     found = rules.store.find(lookup.url, lookup.identity)
-    return next((each for each in found if matches(each, lookup.exchange, rules.store)), None)
+    return next((each for each in found if matches(each, lookup.exchange, rules.store, rules.implied)), None)
 
 
 def _answered(lookup: _Lookup, stored: Optional[StoredAnswer], rules: CacheRules) -> Optional[Answer]:
@@ -113,7 +121,7 @@ def _answered(lookup: _Lookup, stored: Optional[StoredAnswer], rules: CacheRules
     exchange, load, now = lookup.exchange, rules.load, rules.now()
     verdict = Reuse.Validate if stored is None else reuse(stored, lookup.asked, load, now)
     if stored is not None and verdict is not Reuse.Validate:
-        body = b"" if exchange.method == "HEAD" else rules.store.body(stored)
+        body = _body(lookup, stored, rules)
         if body is not None:
             rules.store.note("hit")
             if verdict is Reuse.ServeAndValidate:
@@ -128,12 +136,20 @@ def _answered(lookup: _Lookup, stored: Optional[StoredAnswer], rules: CacheRules
     return None
 
 
+def _body(lookup: _Lookup, stored: StoredAnswer, rules: CacheRules) -> Optional[bytes]:
+    """None where there is none, or a larger one than is wanted."""
+    if lookup.exchange.method == "HEAD":
+        return b""
+    body, limit = rules.store.body(stored), lookup.exchange.body_limit
+    return None if body is None or 0 < limit < len(body) else body
+
+
 def _part(lookup: _Lookup, stored: StoredAnswer, rules: CacheRules) -> Optional[Answer]:
     """Of what is there whole and fresh; a part that comes from the server is passed on and never kept."""
     now = rules.now()
     if lookup.exchange.method != "GET" or reuse(stored, lookup.asked, rules.load, now) is not Reuse.Serve:
         return None
-    body = rules.store.body(stored)
+    body = _body(lookup, stored, rules)
     part = None if body is None else part_of(lookup.exchange, served(lookup.exchange, stored, body, now))
     if part is not None:
         rules.store.note("hit")
@@ -149,15 +165,16 @@ def _asked(lookup: _Lookup, stored: Optional[StoredAnswer], rules: CacheRules, s
     answer = yield from send(sent)
     received = rules.now()
     if stored is not None and stands_in(stored, answer, lookup.asked, rules.load, received):
-        body = b"" if exchange.method == "HEAD" else rules.store.body(stored)
+        body = _body(lookup, stored, rules)
         if body is not None:
             rules.store.note("hit")
             return served(exchange, stored, body, received)
     if stored is not None and answer.status == 304 and answer.failure is None:
         if not conditions:  # the caller's own
-            _freshen(stored, answer, rules, requested, received)
+            if speaks_of(stored, answer, exchange):
+                _freshen(stored, answer, rules, requested, received)
             return answer
-        body = rules.store.body(stored) if is_confirmed(stored, answer) else None
+        body = _body(lookup, stored, rules) if is_confirmed(stored, answer) else None
         if body is not None:
             rules.store.note("validated")
             return served(exchange, _freshen(stored, answer, rules, requested, received), body, received, answer)
@@ -173,8 +190,6 @@ def _asked(lookup: _Lookup, stored: Optional[StoredAnswer], rules: CacheRules, s
 def _freshen(
     stored: StoredAnswer, answer: Answer, rules: CacheRules, requested: float, received: float
 ) -> StoredAnswer:
-    if not is_confirmed(stored, answer):
-        return stored
     fresher = freshened(stored, answer, requested, received)
     if rules.saves:
         rules.store.freshen(fresher)
@@ -194,7 +209,7 @@ def _kept(
     if answer.failure is not None or answer.status is None or not rules.saves:
         return answer
     if exchange.method == "HEAD":
-        if stored is not None and answer.status < 500:
+        if stored is not None and answer.status < 500 and answer.status not in _TELLS_NOTHING:
             if is_same_representation(stored, answer):
                 store.freshen(freshened(stored, answer, requested, received))
             else:
@@ -203,13 +218,13 @@ def _kept(
     said = directives(answer.headers)
     made = None
     if may_be_kept(exchange, answer, lookup.asked, said):
-        made = stored_answer(exchange, answer, store, requested, received)
+        made = stored_answer(exchange, answer, store, rules.implied, requested, received)
     if made is None:
-        if answer.status < 500 and answer.status not in (206, 304) and "no-store" not in lookup.asked:
+        if answer.status not in _TELLS_NOTHING and answer.status < 500 and "no-store" not in lookup.asked:
             # What was kept is not what the server says by now.
             found = store.find(lookup.url, lookup.identity) if rules.load is Load.AlwaysNetwork else (stored,)
             for each in found:
-                if each is not None and matches(each, exchange, store):
+                if each is not None and matches(each, exchange, store, rules.implied):
                     store.forget(each)
         return answer
     expires = received + freshness(made, said, received).left

@@ -7,7 +7,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Optional
 
-from ..errors import ErrorCode
+from ..errors import QtNetworkError
 from ..exchange import Answer, Exchange
 from ..headers import known_fields
 from .directives import Directives, directives
@@ -51,6 +51,8 @@ def reuse(stored: StoredAnswer, asked: Directives, load: Load, now: float) -> Re
         return Reuse.Validate
     if _allows(asked, "max-stale", -age.left, without_value=True) and _is_within(age, asked):
         return Reuse.Serve
+    if "max-age" in asked or "min-fresh" in asked:
+        return Reuse.Validate
     # RFC 5861 section 3.
     return Reuse.ServeAndValidate if _allows(said, "stale-while-revalidate", -age.left) else Reuse.Validate
 
@@ -83,12 +85,29 @@ def _allows(given: Directives, name: str, seconds: float, without_value: bool = 
 
 ERROR_STATUSES = frozenset((500, 502, 503, 504))
 
+_OUT_OF_REACH = frozenset(
+    (
+        QtNetworkError.ConnectionRefusedError,
+        QtNetworkError.RemoteHostClosedError,
+        QtNetworkError.HostNotFoundError,
+        QtNetworkError.TimeoutError,
+        QtNetworkError.TemporaryNetworkFailureError,
+        QtNetworkError.UnknownNetworkError,
+        QtNetworkError.ProxyConnectionRefusedError,
+        QtNetworkError.ProxyConnectionClosedError,
+        QtNetworkError.ProxyNotFoundError,
+        QtNetworkError.ProxyTimeoutError,
+    )
+)
+"""A wrong certificate and a damaged body are no reason to look away."""
+
 
 def stands_in(stored: StoredAnswer, answer: Answer, asked: Directives, load: Load, now: float) -> bool:
     """Whether what was kept may be served in the place of an error (RFC 5861 section 4)."""
     failure = answer.failure
-    is_over = failure is not None and (failure.ends_the_call or failure.code is ErrorCode.CanceledError)
-    if is_over or (failure is None and answer.status not in ERROR_STATUSES) or load is Load.PreferNetwork:
+    is_out_of_reach = failure is not None and failure.error in _OUT_OF_REACH and not failure.ends_the_call
+    is_error = is_out_of_reach or (failure is None and answer.status in ERROR_STATUSES)
+    if not is_error or load is Load.PreferNetwork:
         return False
     said = directives(stored.fields)
     if _must_revalidate(said) or ("no-cache" in said and not said.fields("no-cache")):
@@ -118,7 +137,7 @@ def served(
         body,
         engine="" if validation is None else validation.engine,
         http2=validation is not None and validation.http2,
-        wire_bytes=stored.wire_bytes,
+        wire_bytes=0 if exchange.method == "HEAD" else stored.wire_bytes,
         total_bytes=stored.total_bytes,
         tls=None if validation is None else validation.tls,
         from_cache=True,
@@ -137,6 +156,8 @@ def validators(stored: StoredAnswer) -> tuple[tuple[bytes, bytes], ...]:
 
 def is_not_modified(exchange: Exchange, stored: StoredAnswer, now: float) -> bool:
     """Whether what the caller has by now is what was kept: they asked for nothing else (section 4.3.2)."""
+    if stored.status != 200:
+        return False  # RFC 9110 section 13.2.1
     names = {name.lower(): value for name, value in exchange.headers}
     wanted, tag = names.get(b"if-none-match"), stored.fields.value(b"etag")
     if wanted is not None:

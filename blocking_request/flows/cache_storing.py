@@ -36,6 +36,9 @@ _NEVER_KEPT = frozenset(
     )
 )
 
+_NEEDED = frozenset((b"cache-control", b"expires", b"vary", b"etag", b"last-modified"))
+"""Whoever names these in ``Connection`` must not make something fresh of what is not."""
+
 _OF_THE_BODY = frozenset((b"content-encoding", b"content-length", b"content-md5", b"content-range", b"etag"))
 """What a 304 cannot change: the body is the one that was kept, its coding undone (section 3.2)."""
 
@@ -57,10 +60,10 @@ def may_be_kept(exchange: Exchange, answer: Answer, asked: Directives, said: Dir
 
 
 def stored_answer(
-    exchange: Exchange, answer: Answer, store: Store, requested: float, received: float
+    exchange: Exchange, answer: Answer, store: Store, implied: Pairs, requested: float, received: float
 ) -> Optional[StoredAnswer]:
     """None where no later request can be known to match (section 4.1)."""
-    vary = varying(exchange, answer, store)
+    vary = varying(exchange, answer, store, implied)
     if vary is None:
         return None
     return StoredAnswer(
@@ -79,7 +82,7 @@ def stored_answer(
 
 def _kept(fields: Fields) -> Pairs:
     named = (fields.value(b"connection") or b"").split(b",")
-    dropped = _NEVER_KEPT.union(name.strip().lower() for name in named)
+    dropped = _NEVER_KEPT | ({name.strip().lower() for name in named} - _NEEDED)
     return tuple(pair for pair in fields.pairs if pair[0].lower() not in dropped)
 
 
@@ -96,6 +99,17 @@ def is_confirmed(stored: StoredAnswer, answer: Answer) -> bool:
     tag = answer.headers.value(b"etag")
     kept = stored.fields.value(b"etag")
     return tag is None or kept is None or _opaque(tag) == _opaque(kept)
+
+
+def speaks_of(stored: StoredAnswer, answer: Answer, exchange: Exchange) -> bool:
+    """Whether a 304 to the caller's own condition speaks of what was kept, and not of what the caller has."""
+    tag, kept = answer.headers.value(b"etag"), stored.fields.value(b"etag")
+    if tag is not None:
+        return tag == kept
+    asked = {name.lower(): value for name, value in exchange.headers}
+    if b"if-none-match" in asked:
+        return asked[b"if-none-match"] == kept
+    return asked.get(b"if-modified-since") == stored.fields.value(b"last-modified")
 
 
 def is_same_representation(stored: StoredAnswer, head: Answer) -> bool:
@@ -115,6 +129,6 @@ def _opaque(tag: bytes) -> bytes:
 def freshened(stored: StoredAnswer, answer: Answer, requested: float, received: float) -> StoredAnswer:
     """What was kept with the fields of a later answer (section 3.2)."""
     news = tuple(pair for pair in _kept(answer.headers) if pair[0].lower() not in _OF_THE_BODY)
-    names = {name.lower() for name, _ in news} | {b"age"}
+    names = {name.lower() for name, _ in news} | {b"age", b"date"}
     fields = _dated((*(pair for pair in stored.fields.pairs if pair[0].lower() not in names), *news), received)
     return stored._replace(fields=known_fields(fields), requested=requested, received=received)

@@ -100,10 +100,14 @@ def _ask(exchange: Exchange, answer: Answer, rules: CredentialRules, send: Send)
 
 
 def _identified(exchange: Exchange, config: Optional[AuthConfig]) -> Exchange:
-    """The exchange with who we are, however that is shown: a cache keeps what comes for them alone."""
+    """The exchange with who we are, however that is shown: a cache keeps what comes for them alone.
+
+    A field of the caller's own may be sent beside a key; what we make of a config ourselves differs each time.
+    """
     if config is None:
         return exchange
-    return exchange._replace(identity=(config.method.name, config.user, config.name, config.secret))
+    own = b"".join(value for name, value in exchange.headers if name.lower() == b"authorization").decode("latin-1")
+    return exchange._replace(identity=(config.method.name, config.user, config.name, config.secret, own))
 
 
 def _named(exchange: Exchange, rules: CredentialRules, is_own: bool) -> Optional[AuthConfig]:

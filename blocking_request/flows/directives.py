@@ -9,11 +9,15 @@ from typing import Optional
 
 from ..headers import Fields
 
-_DIRECTIVE = re.compile(
-    r"""[\s,]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^,]*))?([^,]*)(?:,|$)""", re.DOTALL
-)
+_PART = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*(?:"|$))+', re.DOTALL)
+"""What stands between two commas that are not in quotes."""
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
+MOST_BYTES = 8192
+"""Of a field; a longer one is not read, and nothing is kept."""
+
+MOST_DIGITS = 10
 MOST_SECONDS = 1 << 31
 """What a longer time is taken for (section 1.2.2)."""
 
@@ -31,13 +35,20 @@ class Directives:
         """None where it is not named; 0 where its value is no time: that is the careful reading (section 4.2.1)."""
         if name not in self.values:
             return None
-        text = self.values[name] or ""
-        return min(int(text), MOST_SECONDS) if text.isascii() and text.isdigit() else 0
+        return seconds_of(self.values[name] or "")
 
     def fields(self, name: str) -> frozenset[bytes]:
         """The header fields that ``no-cache`` or ``private`` is restricted to, in lower case; none: it is for all."""
         text = self.values.get(name) or ""
         return frozenset(each.strip().lower().encode("latin-1") for each in text.split(",") if each.strip())
+
+
+def seconds_of(text: str) -> int:
+    """0 for what is no time."""
+    if not (text.isascii() and text.isdigit()):
+        return 0
+    digits = text.lstrip("0") or "0"
+    return MOST_SECONDS if len(digits) > MOST_DIGITS else min(int(digits), MOST_SECONDS)
 
 
 def directives(fields: Fields) -> Directives:
@@ -51,20 +62,20 @@ def directives(fields: Fields) -> Directives:
 
 @lru_cache(maxsize=256)
 def _parsed(value: bytes) -> Directives:
+    if len(value) > MOST_BYTES:
+        return _NO_STORE
     found: dict[str, Optional[str]] = {}
-    for match in _DIRECTIVE.finditer(value.decode("latin-1")):
-        name, argument, rest = match[1].lower(), match[2], match[3].strip()
-        if name in found:
+    for part in _PART.findall(value.decode("latin-1")):
+        name, equals, argument = part.strip().partition("=")
+        name, argument = name.rstrip().lower(), argument.strip()
+        if not _TOKEN.fullmatch(name) or name in found:
             continue
-        if argument is None:
-            # What follows a name without "=" makes it another directive, which nobody knows.
-            found[f"{name} {rest}" if rest else name] = None
-        elif argument.startswith('"') and argument.endswith('"') and len(argument) > 1:
-            found[name] = _ESCAPED.sub(r"\1", argument[1:-1]) + rest
-        else:
-            found[name] = argument.strip() + rest
+        if len(argument) > 1 and argument.startswith('"') and argument.endswith('"'):
+            argument = _ESCAPED.sub(r"\1", argument[1:-1])
+        found[name] = argument if equals else None
     return Directives(found)
 
 
 _NONE = Directives({})
 _NO_CACHE = Directives({"no-cache": None})
+_NO_STORE = Directives({"no-store": None})

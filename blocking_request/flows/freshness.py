@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Optional, Protocol
 
 from ..headers import Fields
-from .directives import Directives
+from .directives import MOST_SECONDS, Directives, seconds_of
 from .http_date import parsed_date
 
 HEURISTIC_STATUSES = frozenset((200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501))
@@ -17,7 +17,8 @@ HEURISTIC_SHARE = 0.1
 MOST_HEURISTIC = 7 * 24 * 3600
 """Seconds for which what does not say so may be fresh, as Firefox has it."""
 
-_MOST_AGE = 1 << 31
+CLOCK_SECONDS = 60
+"""How far a clock may go back before nobody knows any more how old something is."""
 
 
 class Timed(Protocol):
@@ -50,6 +51,8 @@ def freshness(answer: Timed, said: Directives, now: float) -> Freshness:
     """``said``: the answer's own directives."""
     date = _date(answer.fields, b"date", now)
     date = answer.received if date is None else date
+    if now < answer.received - CLOCK_SECONDS:
+        return Freshness(float(MOST_SECONDS), 0.0)
     return Freshness(_age(answer, date, now), _lifetime(answer, said, date, now))
 
 
@@ -63,8 +66,7 @@ def _age(answer: Timed, date: float, now: float) -> float:
 def _age_field(fields: Fields) -> int:
     """Section 5.1: of several the first, and one that is no number is ignored."""
     value = fields.value(b"age")
-    first = b"" if value is None else value.partition(b",")[0].strip()
-    return min(int(first), _MOST_AGE) if first.isdigit() else 0
+    return 0 if value is None else seconds_of(value.partition(b",")[0].strip().decode("latin-1"))
 
 
 def _lifetime(answer: Timed, said: Directives, date: float, now: float) -> float:

@@ -42,7 +42,7 @@ def with_retries(exchange: Exchange, rule: Retry, send: Send = directly) -> Flow
     """Send until the rule is content or exhausted; the last answer counts the attempts."""
     attempts = 0
     while True:
-        answer = yield from send(exchange)
+        answer = yield from send(exchange if attempts == 0 else exchange._replace(is_repeat=True))
         attempts += 1
         following = _next_rule(answer, rule) if exchange.can_be_sent_again else None
         if following is None:

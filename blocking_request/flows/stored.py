@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional, Protocol
 
 from ..exchange import Answer, Exchange
-from ..headers import Fields
+from ..headers import Fields, Pairs
+from .directives import MOST_BYTES
 
 
 class StoredAnswer(NamedTuple):
@@ -60,27 +62,37 @@ class Store(Protocol):
         """How large a body it keeps, in bytes."""
 
 
-def matches(stored: StoredAnswer, exchange: Exchange, store: Store) -> bool:
-    """Whether it may answer this request, as far as content negotiation goes (RFC 9111 section 4.1)."""
-    if stored.is_decoded != exchange.decode and stored.fields.value(b"content-encoding") is not None:
-        return False
-    return all(store.digest(field_value(exchange, name)) == digest for name, digest in stored.vary)
+def matches(stored: StoredAnswer, exchange: Exchange, store: Store, implied: Pairs) -> bool:
+    """Whether it may answer this request, as far as content negotiation goes (RFC 9111 section 4.1). ``implied``:
+    fields that the wire adds where the request has none.
+    """
+    if stored.fields.value(b"content-encoding") is not None:
+        wants_none = field_value(exchange, b"accept-encoding", ()) == b"identity"
+        if stored.is_decoded != exchange.decode or wants_none:
+            return False
+    return all(store.digest(field_value(exchange, name, implied)) == digest for name, digest in stored.vary)
 
 
-def varying(exchange: Exchange, answer: Answer, store: Store) -> Optional[tuple[tuple[bytes, bytes], ...]]:
+_NAME = re.compile(rb"[!#$%&'+\-.^_`|~0-9a-z]+")
+
+
+def varying(
+    exchange: Exchange, answer: Answer, store: Store, implied: Pairs
+) -> Optional[tuple[tuple[bytes, bytes], ...]]:
     """``StoredAnswer.vary`` of an answer; None where it depends on more than fields."""
     value = answer.headers.value(b"vary")
     if value is None:
         return ()
     names = sorted({name.strip().lower() for name in value.split(b",") if name.strip()})
-    if b"*" in names:
-        return None
-    return tuple((name, store.digest(field_value(exchange, name))) for name in names)
+    if len(value) > MOST_BYTES or not all(_NAME.fullmatch(name) for name in names):
+        return None  # a star, or nothing that a request could have
+    return tuple((name, store.digest(field_value(exchange, name, implied))) for name in names)
 
 
-def field_value(exchange: Exchange, name: bytes) -> bytes:
+def field_value(exchange: Exchange, name: bytes, implied: Pairs) -> bytes:
     """Of a request's field, in the one way that all spellings of the same have."""
     values = [value for field, value in exchange.headers if field.lower() == name]
+    values = values or [value for field, value in implied if field == name]
     if not values:
         return b"\0"  # not the same as an empty one
     return b",".join(b" ".join(part.split()) for part in b",".join(values).split(b","))

@@ -50,6 +50,9 @@ class Client:
         decode: bool = True,
         body: bytes | None = None,
         later: float = 0,
+        implied: tuple[tuple[bytes, bytes], ...] = (),
+        is_repeat: bool = False,
+        body_limit: int = 0,
     ) -> Answer:
         """Send at a moment so many seconds after the start, to a server that gives these answers and no more: without
         any, the cache has to have it.
@@ -60,11 +63,12 @@ class Client:
             self.store,
             lambda exchange: identity,
             lambda: self.now,
+            implied,
             load,
             saves,
             lambda exchange, rules: self.later.append(exchange),
         )
-        exchange = Exchange(method, url, headers, body, decode=decode)
+        exchange = Exchange(method, url, headers, body, decode=decode, is_repeat=is_repeat, body_limit=body_limit)
         self.sent, _, last = drive(with_cache(exchange, rules), *answers)
         return last
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from blocking_request.errors import ErrorCode, QtNetworkError, network_failure
@@ -932,3 +934,118 @@ def test_what_is_counted(client: Client) -> None:
     client.ask(later=12)
     found = client.store.statistics()
     assert (found.count, found.misses, found.validated, found.hits, found.stored) == (1, 2, 1, 1, 2)
+
+
+# -- what was found by trying
+
+
+@pytest.mark.parametrize("name", ["Cache-Control", "Pragma"])
+def test_a_field_that_is_made_to_take_long_takes_no_time(client: Client, name: str) -> None:
+    for value in ("," * 60_000 + "=", '"' * 60_000, 'a="' + "\\" * 60_000, "a " * 30_000, '",' * 30_000):
+        started = time.perf_counter()
+        client.ask(page((name, value)))
+        assert time.perf_counter() - started < 1.0
+        assert not client.ask(page()).from_cache
+
+
+def test_numbers_that_are_too_long_to_be_read() -> None:
+    assert reuses(page(("Cache-Control", f"max-age={'9' * 5_000}")))
+    assert reuses(page(("Cache-Control", f"max-age={'0' * 5_000}100")))
+    assert not reuses(page(FRESH, ("Age", "9" * 5_000)))
+
+
+@pytest.mark.parametrize("value", ["Accept Language", "A=B", "\x01", "A;B", "é"])
+def test_vary_that_names_no_field(value: str) -> None:
+    assert not reuses(page(FRESH, ("Vary", value)))
+
+
+def test_a_field_that_the_wire_adds_counts_too(client: Client) -> None:
+    german, french = ((b"accept-language", b"de"),), ((b"accept-language", b"fr"),)
+    client.ask(page(FRESH, ("Vary", "Accept-Language"), body=b"deutsch"), implied=german)
+    assert client.ask(page(body=b"francais"), implied=french).body == b"francais"
+    assert client.ask(implied=german).body == b"deutsch"
+    assert client.ask(implied=french, fields=[("Accept-Language", "de")]).body == b"deutsch"
+
+
+def test_what_was_decoded_is_not_for_who_wants_no_coding(client: Client) -> None:
+    client.ask(page(FRESH, ("Content-Encoding", "gzip")))
+    assert not client.ask(page(body=b"plain"), fields=[("Accept-Encoding", "identity")]).from_cache
+
+
+@pytest.mark.parametrize(
+    ("kept", "asked"),
+    [
+        (("Last-Modified", date(-50)), ("If-Modified-Since", date(-10))),
+        (("ETag", '"old"'), ("If-None-Match", '"new"')),
+        (("ETag", '"old"'), ("If-None-Match", '"new", "old"')),
+    ],
+)
+def test_a_304_for_what_the_caller_has_is_none_for_what_was_kept(client: Client, kept: Field, asked: Field) -> None:
+    client.ask(page(STALE, kept))
+    assert client.ask(answer(304, ("Date", date(10)), FRESH), fields=[asked], later=10).status == 304
+    assert not client.ask(page(body=b"new"), later=20).from_cache
+
+
+@pytest.mark.parametrize("status", [404, 301])
+def test_conditions_are_not_for_what_is_no_success(client: Client, status: int) -> None:
+    """RFC 9110 section 13.2.1."""
+    client.ask(page(FRESH, TAG, status=status))
+    for field in (("If-None-Match", "*"), ("If-None-Match", '"1"'), ("If-Modified-Since", date(0))):
+        assert client.ask(fields=[field]).status == status
+
+
+@pytest.mark.parametrize("value", ["max-age=0", "max-age=5", "min-fresh=10"])
+def test_who_wants_it_young_gets_nothing_stale(value: str) -> None:
+    lenient = page(("Cache-Control", "max-age=10, stale-while-revalidate=1000"))
+    assert reuses(lenient, later=50)
+    assert not reuses(lenient, later=50, fields=[("Cache-Control", value)])
+
+
+def test_a_clock_that_goes_back_makes_nothing_fresh() -> None:
+    assert reuses(page(FRESH), later=-30)
+    assert not reuses(page(FRESH), later=-1_000_000)
+
+
+@pytest.mark.parametrize("status", [401, 407, 408, 425, 429])
+def test_what_comes_before_the_answer_throws_nothing_out(client: Client, status: int) -> None:
+    """A digest is asked for first: whoever logs in so must be able to validate."""
+    client.ask(page(STALE, TAG))
+    client.ask(answer(status), later=10)
+    assert client.ask(NOT_MODIFIED, later=20).from_cache
+
+
+def test_a_304_without_a_date_makes_it_fresh_all_the_same(client: Client) -> None:
+    client.ask(page(FRESH, TAG, dated=False))
+    client.ask(answer(304, TAG), later=150)
+    assert client.ask(later=240).from_cache
+
+
+def test_a_body_that_is_larger_than_wanted_is_left_to_the_wire(client: Client) -> None:
+    client.ask(page(FRESH, body=b"x" * 5_000))
+    assert not client.ask(page(), body_limit=4_999).from_cache
+    client.ask(page(FRESH, body=b"x" * 5_000), load=Load.AlwaysNetwork)
+    assert client.ask(body_limit=5_000).from_cache
+
+
+def test_who_tries_again_does_not_want_what_was_kept(client: Client) -> None:
+    client.ask(page(FRESH, status=503))
+    assert client.ask(page(), is_repeat=True).status == 200
+
+
+def test_connection_cannot_name_what_makes_it_stale(client: Client) -> None:
+    client.ask(
+        page(("Connection", "Cache-Control, Vary"), ("Cache-Control", "no-cache"), ("Last-Modified", date(-9_999)))
+    )
+    assert not client.ask(page()).from_cache
+
+
+@pytest.mark.parametrize("error", [QtNetworkError.SslHandshakeFailedError, QtNetworkError.ProtocolFailure])
+def test_stale_if_error_hides_no_wrong_certificate_and_no_damage(client: Client, error: QtNetworkError) -> None:
+    client.ask(page(("Cache-Control", "max-age=10, stale-if-error=1000")))
+    found = client.ask(Answer(answer(200).exchange, failure=network_failure(error, "wrong")), later=50)
+    assert found.failure is not None and not found.from_cache
+
+
+def test_a_head_has_no_bytes(client: Client) -> None:
+    client.ask(page(FRESH))
+    assert (client.ask(method="HEAD").wire_bytes, client.ask().wire_bytes) == (0, 4)

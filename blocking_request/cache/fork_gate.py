@@ -1,0 +1,49 @@
+"""Nobody is within SQLite while the process forks: its locks would stay taken in the child for good."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+PATIENCE = 1.0
+"""Seconds that a fork waits at most."""
+
+
+class Gate:
+    def __init__(self) -> None:
+        # What is made while it is held may run a destructor, which may come back here.
+        self._turnstile = threading.RLock()
+        self._inside: set[int] = set()
+        """The threads that have gone through."""
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        me = threading.get_ident()
+        with self._turnstile:
+            self._inside.add(me)
+        try:
+            yield
+        finally:
+            self._inside.discard(me)
+
+    def close(self) -> None:
+        self._turnstile.acquire()
+        end = time.monotonic() + PATIENCE
+        while self._inside - {threading.get_ident()} and time.monotonic() < end:
+            time.sleep(0.0005)
+
+    def open(self) -> None:
+        self._turnstile.release()
+
+    def open_in_child(self) -> None:
+        self._turnstile = threading.RLock()
+        self._inside = set()
+
+
+gate = Gate()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=gate.close, after_in_parent=gate.open, after_in_child=gate.open_in_child)

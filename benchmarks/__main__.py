@@ -12,6 +12,7 @@ BENCHMARKS = (
     "policy",
     "tls",
     "threads",
+    "batch",
     *TRANSFERS,
     "cancel",
     "qgis",

@@ -32,7 +32,7 @@ OF_THE_CONNECTION = frozenset(("connection", "keep-alive", "host", "content-leng
 RUN = """
 import {{ runTests, getResults }} from '{engine}/client/runner.mjs'
 import tests from '{folder}/tests/index.mjs'
-await runTests(tests, true, '{gateway}')
+await runTests(tests, true, '{gateway}', 25)
 const kinds = {{}}
 for (const group of tests) for (const test of group.tests)
   if (!test.cdn_only && !test.browser_skip) kinds[test.id] = test.kind || 'required'

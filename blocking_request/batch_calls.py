@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from .feedback import FeedbackLike
     from .request_attributes import RequestLike
 
-MAX_CONCURRENT = 12
-"""Two workers of Qt's wire."""
+MAX_CONCURRENT = 18
+"""One worker of Qt's wire with its queue full, or three with a connection for each."""
 
 
 class BatchCalls:

@@ -21,6 +21,7 @@ from .batch_steps import into_file
 from .body_source import check_body
 from .call_rules import OwnSettings
 from .download import FileReceiver
+from .engines import Crowd
 from .errors import ErrorCode, Unsendable
 from .exchange import Answer
 from .feedback import Feedback, FeedbackLike
@@ -37,6 +38,19 @@ if TYPE_CHECKING:
 
 PULSE = 0.02
 """Seconds between two looks at the clocks, and at a feedback that is not ours."""
+
+GATHER_SECONDS = 0.001
+GATHERED = 6
+"""How long answers gather until they are taken, and how many requests must be under way for that: the threads of the
+wire and this one stand in each other's way where each answer wakes it."""
+
+DEPTH = 3
+QUICK = 0.01
+SLOW = 0.1
+UNKNOWN = 0.005
+PACE_SHARE = 0.1
+"""How deep the queues of the workers are where exchanges take less than ``QUICK`` seconds; slower ones all have a
+connection. What is taken for slower, what is thought before anything is known, and what the latest exchange counts."""
 
 TOLD_SECONDS = 0.1
 """Between two notices of progress."""
@@ -93,11 +107,14 @@ class Loop:
         self._feedback = feedback
         self._total = total
         self._letters: Letters = SimpleQueue()
+        self._crowd = Crowd()
+        self._took = UNKNOWN
+        """Seconds from start to end of an exchange, of late."""
         self._is_canceled = False
         settings = manager._settings
         engine = manager.engine()
         self._own = OwnSettings(engine, options.auth_cfg, retry=settings.retry)
-        self._rules = TaskRules(engine, settings.timeout, settings.deadline, self._letters, self._canceled)
+        self._rules = TaskRules(engine, settings.timeout, settings.deadline, self._letters, self._crowd, self._canceled)
         self._settings = settings
         self._running: dict[Task, _Running] = {}
         self._parked: deque[_Running] = deque()
@@ -119,6 +136,8 @@ class Loop:
         try:
             while True:
                 self._start_more()
+                while self._crowd.wakes:
+                    self._crowd.wakes.pop()()
                 yield from self._ready()
                 if not self._running:
                     if not (self._has_more or self._parked):
@@ -229,6 +248,8 @@ class Loop:
     def _hear(self) -> None:
         """Wait until something has come, and take all of it."""
         letters = self._letters
+        if self._crowd.depth > 1 and len(self._running) > GATHERED:
+            time.sleep(GATHER_SECONDS)
         with suppress(Empty):
             self._take(letters.get(timeout=PULSE))
             for _ in range(len(self._running)):
@@ -250,8 +271,15 @@ class Loop:
         if task.answer is None or task not in self._running:
             return
         running = self._running.pop(task)
+        self._note_pace(time.monotonic() - task.started)
         self._at_origin[running.origin] -= 1
         self._end(running.place, running.occasion, task.answer)
+
+    def _note_pace(self, seconds: float) -> None:
+        """Where exchanges take no time, the time goes into threads that wait for each other."""
+        self._took += (min(seconds, SLOW) - self._took) * PACE_SHARE
+        crowd = self._crowd
+        crowd.depth = DEPTH if self._took < QUICK * crowd.depth else 1
 
     def _end(self, index: int, occasion: Occasion, answer: Answer) -> None:
         reply = occasion.reply(answer)

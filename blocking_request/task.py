@@ -14,7 +14,7 @@ from typing import Any, Callable, NamedTuple, Optional, Union
 from . import messages, trace
 from .body_source import Upload
 from .call import GRACE
-from .engines import Flight, choose
+from .engines import Crowd, Flight, choose
 from .errors import Failure, Unsendable
 from .exchange import Answer, Exchange
 from .flows import Wait
@@ -48,6 +48,7 @@ class TaskRules(NamedTuple):
     idle_ms: int
     deadline_ms: int
     letters: Letters
+    crowd: Crowd
     is_canceled: Callable[[], bool]
 
 
@@ -67,6 +68,8 @@ class Task:
         self._exchange: Optional[Exchange] = None
         self._upload: Optional[Upload] = None
         self._started = 0.0
+        self.started = 0.0
+        """When the latest exchange was handed over."""
         self._waits_until = _NEVER
         self._failure: Optional[Failure] = None
         """Why the exchange that is under way is being aborted."""
@@ -185,7 +188,8 @@ class Task:
         if self._upload is not None:
             exchange = self._exchange = exchange._replace(body=self._upload.begin(mailbox))
         self._line, self._mailbox = line, mailbox
-        self._flight = engine.start(exchange, mailbox)
+        self.started = mailbox.activity
+        self._flight = engine.start(exchange, mailbox, self._rules.crowd)
         return None
 
     def _send_more(self) -> None:

@@ -2,13 +2,14 @@
 
 Rules of this file: what can be read is whole. An entry is written by one transaction; one whose body goes into a file
 beside the index is not ready, and not seen, before that file is. What is deleted here is unlinked by the caller
-afterwards. No lock of ours: SQLite has its own.
+afterwards. Whoever cannot have a lock soon goes without.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -121,6 +122,8 @@ class Index:
         self._idle: deque[sqlite3.Connection] = deque()
         self._process = os.getpid()
         self._parents: list[object] = []
+        self._turn = threading.Lock()
+        """To write; nobody waits for it for ever."""
         self._uses: dict[int, float] = {}
         self._told = time.time()
         self.evicted = 0
@@ -169,6 +172,7 @@ class Index:
             # The parent's are not ours to use, nor to close.
             self._parents.append(self._idle)
             self._idle, self._process, self._uses = deque(), os.getpid(), {}
+            self._turn = threading.Lock()
         try:
             connection = self._idle.pop()
         except IndexError:
@@ -192,14 +196,20 @@ class Index:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            # SQLite lets who waits try again and again: of many threads some would never have their turn.
+            if not self._turn.acquire(timeout=BUSY_SECONDS):
+                raise sqlite3.OperationalError("the index is locked by other threads")
             try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # it may have ended by itself
-                    connection.execute("ROLLBACK")
-                raise
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    with suppress(sqlite3.Error):  # it may have ended by itself
+                        connection.execute("ROLLBACK")
+                    raise
+            finally:
+                self._turn.release()
 
     def is_current(self) -> bool:
         """False where the file is another one by now, or gone: somebody has begun anew."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Optional, Protocol, Union
+from typing import Callable, Optional, Protocol, Union
 
 from ..errors import Failure
 from ..exchange import Exchange
@@ -25,6 +26,17 @@ class Flight(Protocol):
         """Why no Answer will ever come (the worker or the application has gone), or None."""
 
 
+@dataclass
+class Crowd:
+    """Many exchanges that somebody starts at once."""
+
+    wakes: set[Callable[[], None]] = field(default_factory=set)
+    """To be called when all are handed over: to wake a worker takes longer than to give it something to do."""
+    depth: int = 1
+    """As many times as it has connections a worker may be given: for exchanges that are over in no time, the next one
+    must be at hand, and each more thread is in the way of the others."""
+
+
 class Engine(Protocol):
     """Every method may be called from any thread."""
 
@@ -33,8 +45,11 @@ class Engine(Protocol):
     def refusal(self, exchange: Exchange) -> Optional[Failure]:
         """Why this engine cannot serve the exchange here and now, or None."""
 
-    def start(self, exchange: Exchange, mailbox: Mailbox) -> Flight:
-        """Put the exchange on the wire; its notices, the Answer as the last, come to the mailbox."""
+    def start(self, exchange: Exchange, mailbox: Mailbox, crowd: Optional[Crowd] = None) -> Flight:
+        """Put the exchange on the wire; its notices, the Answer as the last, come to the mailbox.
+
+        ``crowd``: which it is one of.
+        """
 
     def clear_connections(self) -> None:
         """Close the connections that no exchange uses at the moment."""

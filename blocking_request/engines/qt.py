@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
@@ -28,6 +28,9 @@ from .qt_manager import WorkerKey, is_in_qgis, worker_key
 from .qt_tls import configuration_for
 from .qt_worker import QtFlight, Worker, WorkerThread
 from .retired import Retired
+
+if TYPE_CHECKING:
+    from . import Crowd
 
 EXCHANGES_PER_ORIGIN = 6
 """How many connections Qt opens to one origin; a further request would wait in Qt's queue while its timeout runs."""
@@ -87,15 +90,22 @@ class QtEngine:
                 return messages.tls_unusable(str(error))
         return None
 
-    def start(self, exchange: Exchange, mailbox: Mailbox) -> QtFlight:
+    def start(self, exchange: Exchange, mailbox: Mailbox, crowd: Optional[Crowd] = None) -> QtFlight:
         app = application()
         if app is not None and app is not self._application():
             self._adopt(app)
         flight = QtFlight(exchange, mailbox)
-        worker, is_new = self._reserve(flight.origin, worker_key(exchange), _room_for(exchange))
+        room = _room_for(exchange)
+        if crowd is not None and room > 1:
+            room *= crowd.depth
+        worker, is_new = self._reserve(flight.origin, worker_key(exchange), room)
         flight.worker = worker
         try:
-            worker.submit(flight)
+            if crowd is None or is_new:
+                worker.submit(flight)
+            else:
+                worker.jobs.append(flight)
+                crowd.wakes.add(worker.wake)
             if is_new:
                 self._start_thread(worker)
         except BaseException:

@@ -107,6 +107,10 @@ class Worker:
     def submit(self, flight: QtFlight) -> None:
         """Have the worker start the flight, or end it where it has been started."""
         self.jobs.append(flight)
+        self.wake()
+
+    def wake(self) -> None:
+        """Have it look at its jobs."""
         # Before the wire is there nobody needs to be woken: the thread looks at the jobs once it is.
         wire = self.wire
         try:

@@ -69,7 +69,7 @@ class Urllib3Engine:
             return network_failure(QtNetworkError.UnknownNetworkError, text)
         return self.pools.refusal(exchange)
 
-    def start(self, exchange: Exchange, mailbox: Mailbox) -> Urllib3Flight:
+    def start(self, exchange: Exchange, mailbox: Mailbox, crowd: object = None) -> Urllib3Flight:
         app = application()
         if app is not None and app is not self._application():
             self._adopt(app)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from .feedback import FeedbackLike
     from .request_attributes import RequestLike
 
-MAX_CONCURRENT = 18
-"""One worker of Qt's wire with its queue full, or three with a connection for each."""
+MAX_CONCURRENT = 24
+"""One worker of Qt's wire with its queue full, or four with a connection for each."""
 
 
 class BatchCalls:

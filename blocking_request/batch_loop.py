@@ -44,7 +44,7 @@ GATHERED = 6
 """How long answers gather until they are taken, and how many requests must be under way for that: the threads of the
 wire and this one stand in each other's way where each answer wakes it."""
 
-DEPTH = 3
+DEPTH = 4
 QUICK = 0.01
 SLOW = 0.1
 UNKNOWN = 0.005

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Callable, NoReturn, Optional
+from typing import Any, NoReturn, Optional
 
 import click
 import rich.console
@@ -23,21 +23,21 @@ import rich.table
 from . import (
     BlockingNetworkRequest,
     ErrorCode,
-    NetworkAccessManager,
     NetworkDiskCache,
     ReplyContent,
-    TlsSettings,
     demo,
     engines,
     messages,
 )
-from .cache.location import default_folder
+from .batch_calls import MAX_CONCURRENT
+from .cli_batch import download_list
+from .cli_options import configured, data_option, many_options, own_cache, request_options
 from .cli_output import Narrator, ProgressBar
 from .engines import AUTO, ENGINES, ENVIRONMENT_VARIABLE
 from .engines.decoders import READABLE_CODINGS
 from .errors import Failure
 from .exchange import Exchange
-from .qt import API, QT_VERSION, QtCore, QtNetwork, enum_value, has_tls
+from .qt import API, QT_VERSION, QtCore, QtNetwork, has_tls
 from .version import VERSION
 
 EXIT_USAGE = 64
@@ -73,44 +73,15 @@ def commands() -> None:
     """
 
 
-_PEM_FILE = click.Path(exists=True, dir_okay=False, readable=True)
-
-
-def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(
-        [
-            click.argument("url"),
-            click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send this header."),
-            click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the body to a file."),
-            click.option("--timeout", type=click.IntRange(0), help="Longest time without data, in ms; 0 is none."),
-            click.option("--deadline", type=click.IntRange(0), help="Longest time as a whole, in ms; 0 is none."),
-            click.option("--engine", type=click.Choice([AUTO, *ENGINES]), help="Which wire serves; auto by default."),
-            click.option(
-                "--cacert", type=_PEM_FILE, metavar="FILE", help="Trust the certificates in this PEM file only."
-            ),
-            click.option("--cert", type=_PEM_FILE, metavar="FILE", help="Show this client certificate."),
-            click.option("--key", type=_PEM_FILE, metavar="FILE", help="Its key, where that is in another file."),
-            click.option("-k", "--insecure", is_flag=True, help="Accept every certificate of a server."),
-            click.option("--cache", is_flag=True, help="Keep what may be kept, and use it."),
-            click.option("--refresh", is_flag=True, help="Ask the server whatever is kept, and keep that."),
-            click.option("--offline", is_flag=True, help="Use what is kept, however old, and send nothing."),
-            click.option("-v", "--verbose", is_flag=True, help="Show requests, replies, hops, engine and timings."),
-        ]
-    ):
-        command = option(command)
-    return command
-
-
-_data_option = click.option("-d", "--data", metavar="TEXT|@FILE", help="Send this body; @- reads it from the input.")
-
-
 def _add_verb(verb: str, summary: str, with_data: bool) -> None:
     def command(**options: Any) -> int:
         return _send(verb, **options)
 
     command.__doc__ = summary
-    command = _request_options(command)
-    commands.command(verb.lower())(_data_option(command) if with_data else command)
+    command = request_options(command)
+    if verb == "GET":
+        command = many_options(command)
+    commands.command(verb.lower())(data_option(command) if with_data else command)
 
 
 for _verb, _summary, _with_data in (
@@ -126,8 +97,8 @@ for _verb, _summary, _with_data in (
 
 @commands.command("request")
 @click.argument("verb")
-@_request_options
-@_data_option
+@request_options
+@data_option
 def _request(verb: str, **options: Any) -> int:
     """Send any VERB."""
     return _send(verb, **options)
@@ -135,45 +106,27 @@ def _request(verb: str, **options: Any) -> int:
 
 def _send(
     verb: str,
-    url: str,
-    headers: tuple[str, ...],
+    url: Optional[str],
     output: Optional[Path],
-    timeout: Optional[int],
-    deadline: Optional[int],
-    engine: Optional[str],
     verbose: bool,
-    cache: bool,
-    refresh: bool,
-    offline: bool,
     data: Optional[str] = None,
-    **tls: Any,
+    urls: Optional[Any] = None,
+    jobs: Optional[int] = None,
+    **options: Any,
 ) -> int:
-    if refresh and offline:
-        raise click.UsageError("--refresh asks the server and --offline does not: give one of them")
-    request = QtNetwork.QNetworkRequest(QtCore.QUrl(url))
-    for header in headers:
-        name, colon, value = header.partition(":")
-        if not colon:
-            raise click.UsageError(f"a header is written 'NAME: VALUE', this one has no colon: {header}")
-        request.setRawHeader(name.strip().encode(), value.strip().encode())  # type: ignore[arg-type]
-    manager = NetworkAccessManager()
-    manager.setTlsSettings(_tls_settings(**tls))
-    if cache or refresh or offline:
-        manager.setCache(_cache())
-        control = _LOAD.AlwaysNetwork if refresh else _LOAD.AlwaysCache if offline else _LOAD.PreferCache
-        request.setAttribute(QtNetwork.QNetworkRequest.Attribute.CacheLoadControlAttribute, enum_value(control))
+    if urls is not None:
+        return _send_many(url, output, urls, jobs, verbose, options)
+    if url is None:
+        raise click.UsageError("Missing argument 'URL'" + (" (or --from FILE)" if verb == "GET" else ""))
+    if jobs is not None:
+        raise click.UsageError("--jobs is for --from: one URL is one job")
+    manager, request_of = configured(**options)
     blocking = BlockingNetworkRequest(manager)
-    if engine is not None:
-        blocking.setEngine(engine)
-    if timeout is not None:
-        blocking.setTimeout(timeout)
-    if deadline is not None:
-        blocking.setDeadline(deadline)
     if verbose:
         blocking._watchers = (Narrator(),)
     body = _body(data) if data is not None else b"" if verb in ("POST", "PUT", "PATCH") else None
     with ProgressBar(blocking):
-        code = blocking.sendCustomRequest(request, verb, body)
+        code = blocking.sendCustomRequest(request_of(url), verb, body)
     _write(blocking.reply(), output)
     if verbose and blocking.reply().isFromCache():
         click.echo("* from the cache", err=True)
@@ -182,11 +135,23 @@ def _send(
     return int(code)
 
 
-_LOAD = QtNetwork.QNetworkRequest.CacheLoadControl
-
-
-def _cache() -> NetworkDiskCache:
-    return NetworkDiskCache(default_folder("command-line"))
+def _send_many(
+    url: Optional[str], folder: Optional[Path], urls: Any, jobs: Optional[int], verbose: bool, options: dict[str, Any]
+) -> int:
+    if url is not None:
+        raise click.UsageError("give a URL or --from FILE, not both")
+    if folder is None:
+        raise click.UsageError("--from needs -o FOLDER, where the files go")
+    if verbose:
+        raise click.UsageError("--verbose tells of one exchange after another: it cannot be used with --from")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.FileError(str(folder), error.strerror or str(error)) from error
+    manager, request_of = configured(**options)
+    addresses = [line.strip() for line in urls if line.strip() and not line.startswith("#")]
+    requests = [request_of(address) for address in addresses]
+    return int(download_list(manager, requests, folder, jobs or MAX_CONCURRENT))
 
 
 @commands.group("cache")
@@ -197,7 +162,7 @@ def _cache_commands() -> None:
 @_cache_commands.command("info")
 def _cache_info() -> int:
     """Show where it is and what is in it."""
-    cache = _cache()
+    cache = own_cache()
     found = cache.statistics()
     click.echo(f"{cache.cacheDirectory()}: {found.count} entries, {found.size} of {found.limit} bytes")
     return _cache_status(cache)
@@ -206,24 +171,13 @@ def _cache_info() -> int:
 @_cache_commands.command("clear")
 def _cache_clear() -> int:
     """Delete what is in it."""
-    cache = _cache()
+    cache = own_cache()
     cache.clear()
     return _cache_status(cache)
 
 
 def _cache_status(cache: NetworkDiskCache) -> int:
     return EXIT_FILE if cache.problem() else 0
-
-
-def _tls_settings(
-    cacert: Optional[str], cert: Optional[str], key: Optional[str], insecure: bool
-) -> Optional[TlsSettings]:
-    if not (cacert or cert or key or insecure):
-        return None
-    try:
-        return TlsSettings(caFile=cacert, clientCertificate=cert, clientKey=key, verify=not insecure)
-    except ValueError as error:
-        raise click.UsageError(f"--key is of no use by itself ({error})") from None
 
 
 def _body(data: str) -> bytes:

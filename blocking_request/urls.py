@@ -44,7 +44,13 @@ def origin(url: str) -> str:
     return _known_origin(url) if len(url) <= CACHED_URL_LENGTH else _origin(url)
 
 
+_PLAIN = re.compile(r"(https?)://([a-z0-9.-]+)(?::([1-9]\d{0,4}))?(?=[/?#]|$)")
+
+
 def _origin(url: str) -> str:
+    plain = _PLAIN.match(url)
+    if plain is not None:  # as nearly all are, and it takes a tenth of the time
+        return f"{plain[1]}://{plain[2]}:{plain[3] or DEFAULT_PORTS[plain[1]]}"
     parts = urlsplit(url)
     host = parts.hostname or ""
     port = parts.port if parts.port is not None else DEFAULT_PORTS.get(parts.scheme, 0)

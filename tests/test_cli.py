@@ -14,7 +14,7 @@ import trustme
 
 from blocking_request.qt import API, QT_VERSION, QtCore, has_tls
 
-from .servers.raw import Handler, RawServer, always, echo, silence
+from .servers.raw import Connection, Handler, RawServer, always, echo, silence
 from .servers.tls import TlsServer
 
 pytest.importorskip("click")
@@ -274,3 +274,43 @@ def test_a_cache_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     result = cli("cache", "info", env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "file")})
     assert result.returncode == 74 and b"is off" in result.stderr
+
+
+def test_many_into_a_folder(serve: Serve, tmp_path: Path) -> None:
+    def handle(connection: Connection) -> None:
+        while True:
+            request = connection.read_request()
+            if request is None:
+                return
+            path = request.split(b" ")[1]
+            connection.answer(path, "404 Not Found" if path == b"/none" else "200 OK")
+
+    server = serve(handle)
+    names = [f"tile{number}" for number in range(50)]
+    (tmp_path / "urls.txt").write_text("# tiles\n" + "".join(f"{server.url}/{name}\n\n" for name in names))
+    result = cli("get", "--from", str(tmp_path / "urls.txt"), "-o", str(tmp_path / "new" / "out"), "--jobs", "8")
+    assert (result.returncode, result.stdout) == (0, b""), result.stderr
+    assert b"50 of 50 files, 340 bytes" in result.stderr or b"50 of 50 files" in result.stderr
+    found = {path.name: path.read_text() for path in (tmp_path / "new" / "out").iterdir()}
+    assert found == {name: f"/{name}" for name in names}
+    result = cli("get", "--from", "-", "-o", str(tmp_path / "out"), input=f"{server.url}/none\n{server.url}/a".encode())
+    assert result.returncode == 3
+    assert b"server replied: Not Found" in result.stderr and b"1 of 2 files" in result.stderr
+    assert b"1 ServerExceptionError" in result.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], b"(or --from FILE)"),
+        (["http://a/", "--jobs", "2"], b"--jobs is for --from"),
+        (["http://a/", "--from", "-", "-o", "x"], b"not both"),
+        (["--from", "-"], b"needs -o FOLDER"),
+        (["--from", "-", "-o", "x", "-v"], b"cannot be used with --from"),
+    ],
+)
+def test_wrong_use_of_many(arguments: list[str], text: bytes, tmp_path: Path) -> None:
+    result = cli("get", *arguments, input=b"", cwd=tmp_path)
+    assert result.returncode == 64 and text in result.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -252,7 +252,8 @@ class Loop:
             time.sleep(GATHER_SECONDS)
         with suppress(Empty):
             self._take(letters.get(timeout=PULSE))
-            for _ in range(len(self._running)):
+            # All of it: what has come while the caller did something else must not be taken for late.
+            while True:
                 self._take(letters.get_nowait())
         now = time.monotonic()
         if now - self._looked >= PULSE or self._is_canceled:

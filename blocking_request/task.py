@@ -60,8 +60,7 @@ class Task:
         self._failed = failed
         self._idle_ms = idle_ms
         self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
-        deadline_ms = rules.deadline_ms
-        self._deadline = time.monotonic() + deadline_ms / 1000 if deadline_ms > 0 else _NEVER
+        self._deadline = _NEVER
         self._line: Optional[Line] = None
         self._mailbox: Optional[Mailbox] = None
         self._flight: Optional[Flight] = None
@@ -78,6 +77,8 @@ class Task:
         """The last one, when it is there."""
 
     def begin(self) -> None:
+        if self._rules.deadline_ms > 0:
+            self._deadline = time.monotonic() + self._rules.deadline_ms / 1000
         self._advance(self._steps.__next__)
 
     def hear(self, line: Line, letter: Letter) -> None:

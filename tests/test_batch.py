@@ -613,3 +613,17 @@ def test_a_result_has_names(manager: NetworkAccessManager, serve: Serve) -> None
     (result,) = manager.getMany([f"{server.url}/a"])
     assert (result.index, result.code, result.reply.text()) == (0, OK, "a")
     assert isinstance(result.reply, ReplyContent)
+
+
+def test_a_caller_who_takes_long_makes_nothing_late(manager: NetworkAccessManager, serve: Serve) -> None:
+    """What has come while the loop did something else is an answer, not a timeout."""
+    server = serve(telling)
+    manager.setTimeout(200)
+    manager.setDeadline(400)
+    urls = [f"{server.url}/{number}-" for number in range(30)]
+    codes = []
+    for index, code, _ in manager.getMany(urls, maxConcurrent=10, maxPerOrigin=5):
+        codes.append(code)
+        if index in (0, 15):
+            time.sleep(0.6)
+    assert codes == [OK] * 30

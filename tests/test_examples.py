@@ -1,4 +1,4 @@
-"""Every file in examples/ runs and says what it should; and the README shows them as they are."""
+"""Every file in examples/ runs and says what it should; and the README or the tutorial shows them as they are."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ OF_QGIS = "processing_download.py"
 
 OF_LIBRARIES = ("owslib_wms.py", "stac_catalog.py")
 """docs/requests.rst has them."""
+
+OF_THE_TUTORIAL = ("get_page.py", "post_form.py", "basic_auth.py", "favicon.py")
+"""docs/tutorial.rst shows them."""
 
 EXAMPLES = sorted(path for path in (ROOT / "examples").glob("*.py") if path.name != OF_QGIS)
 
@@ -49,6 +52,33 @@ def test_background_thread(tmp_path: Path, serve) -> None:  # type: ignore[no-un
     server: RawServer = serve(half)
     output = run(ROOT / "examples/background_thread.py", tmp_path, server.url)
     assert output.splitlines() == ["50 %", f"Operation canceled ({server.url})"]
+
+
+def test_get_page(httpbin: str, tmp_path: Path) -> None:
+    output = run(ROOT / "examples/get_page.py", tmp_path, f"{httpbin}/html").splitlines()
+    assert output[0] == "200 text/html; charset=utf-8" and output[1] == "<!DOCTYPE html>"
+
+
+def test_post_form(httpbin: str, tmp_path: Path) -> None:
+    output = run(ROOT / "examples/post_form.py", tmp_path, httpbin).splitlines()
+    assert output == ["{'born': '1815', 'name': 'Ada'}", "{'notes': 'the engine'}"]
+
+
+def test_basic_auth(httpbin: str, tmp_path: Path) -> None:
+    host, url = httpbin.partition("//")[2], f"{httpbin}/basic-auth/ada/engine"
+    questions = [f"{attempt}. user and password of 'Fake Realm' at {host}?" for attempt in (1, 2, 3)]
+    right = run(ROOT / "examples/basic_auth.py", tmp_path, url, "ada:wrong", "ada:engine").splitlines()
+    assert right == [*questions[:2], "NoError 200 "]
+    wrong = run(ROOT / "examples/basic_auth.py", tmp_path, url, *["ada:wrong"] * 9).splitlines()
+    assert wrong[:3] == questions and len(wrong) == 4 and wrong[3].startswith("ServerExceptionError 401 ")
+    given_up = run(ROOT / "examples/basic_auth.py", tmp_path, url, "ada:wrong").splitlines()
+    assert given_up[:2] == questions[:2] and given_up[2].startswith("ServerExceptionError 401 ")
+
+
+def test_favicon(httpbin: str, tmp_path: Path) -> None:
+    output = run(ROOT / "examples/favicon.py", tmp_path, f"{httpbin}/image/png", "icon.png")
+    size = (tmp_path / "icon.png").stat().st_size
+    assert output == f"icon.png: {size} bytes of image/png\n" and size > 1_000
 
 
 CAPABILITIES = b"""<?xml version="1.0"?>
@@ -129,13 +159,14 @@ def test_with_pytest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_every_example_is_run_and_shown_in_the_readme(path: Path) -> None:
+def test_every_example_is_run_and_shown(path: Path) -> None:
     assert f"test_{path.stem.replace('test_', '')}" in globals()
-    readme = (ROOT / "README.rst").read_text()
+    page = "docs/tutorial.rst" if path.name in OF_THE_TUTORIAL else "README.rst"
+    shown_there = (ROOT / page).read_text()
     if path.name in OF_LIBRARIES:
         assert f"examples/{path.name}" in (ROOT / "docs/requests.rst").read_text()
         return
-    assert f"examples/{path.name}" in readme
+    assert f"examples/{path.name}" in shown_there
     code = path.read_text().partition('"""\n\n')[2].strip()
     shown = "\n".join(f"    {line}".rstrip() for line in code.splitlines())
-    assert shown in readme, f"README.rst must show examples/{path.name} as it is"
+    assert shown in shown_there, f"{page} must show examples/{path.name} as it is"

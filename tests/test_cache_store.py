@@ -612,31 +612,45 @@ def test_a_destructor_that_asks_the_cache(cache: Cache) -> None:
     assert program_over.wait(60), "the cache waits for itself"
 
 
-def test_a_fork_while_other_threads_use_it(cache: Cache) -> None:
+FORKING = """
+    import faulthandler, os, signal, sys, threading
+    from tests.test_cache_store import URL, stored
+    from blocking_request import NetworkDiskCache, NetworkMemoryCache
+    cache = NetworkDiskCache(sys.argv[2]) if sys.argv[1] == "disk" else NetworkMemoryCache()
     is_over = threading.Event()
-
-    def work() -> None:
+    def work():
         while not is_over.is_set():
             cache.keep(URL, b"", stored())
             cache.find(URL, b"")
-
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    try:
-        for _ in range(10):
-            child = os.fork()
-            if child == 0:
-                signal.signal(signal.SIGALRM, signal.SIG_DFL)
-                signal.alarm(20)
-                cache.keep(URL + "child", b"", stored(b"child"))
-                cache.find(URL, b"")
+            NetworkDiskCache(sys.argv[2]).find(URL, b"")
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(3)]
+    for thread in threads: thread.start()
+    def child():
+        faulthandler.dump_traceback_later(20, exit=True)
+        cache.keep(URL + "child", b"", stored(b"child"))
+        cache.find(URL, b"")
+    for _ in range(20):
+        process = os.fork()
+        if process == 0:
+            try:
+                child()
                 os._exit(0)
-            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    finally:
-        is_over.set()
-        for thread in threads:
-            thread.join()
+            finally:
+                os._exit(1)
+        if os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) != 0:
+            os._exit(1)
+    is_over.set()
+    for thread in threads: thread.join()
+    os._exit(0)
+"""
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded")
+@pytest.mark.parametrize("kind", ["disk", "memory"])
+def test_a_fork_while_other_threads_use_it(kind: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(FORKING), kind, str(tmp_path / "cache")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1], timeout=100)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("left", [0, 4_096, 50_000])

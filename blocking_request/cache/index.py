@@ -219,8 +219,10 @@ class Index:
             return False
 
     def close(self) -> None:
-        if self._process == os.getpid():
-            while self._idle:
+        if self._process != os.getpid():
+            return  # the parent's
+        with gate.passed(), suppress(IndexError):
+            while True:
                 self._idle.pop().close()
 
     def __del__(self) -> None:

@@ -89,7 +89,7 @@ class BatchCalls:
         """GET many resources into files, each as ``BlockingNetworkRequest.download`` has it.
 
         ``requests``: pairs of a request and the path of a file; or requests alone, with ``folder``, where each file
-        gets the name that ``Content-Disposition`` or the URL gives it, and a number where another has it already.
+        gets the name that ``Content-Disposition`` or the URL gives it, and a number where another of the batch has it.
         Otherwise as ``getMany``.
         """
         from .batch_request import into

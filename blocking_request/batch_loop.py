@@ -8,8 +8,9 @@ back requests.
 
 from __future__ import annotations
 
+import os
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,7 @@ from .feedback import Feedback, FeedbackLike
 from .mailbox import Letter
 from .occasion import Occasion, new_occasion
 from .policy import policy
+from .preparation import url_text
 from .reply import ReplyContent
 from .request_attributes import check_options, check_request, transfer_timeout
 from .task import Letters, Line, Task, TaskRules, TaskSteps
@@ -52,14 +54,17 @@ PACE_SHARE = 0.1
 """How deep the queues of the workers are where exchanges take less than ``QUICK`` seconds; slower ones all have a
 connection. What is taken for slower, what is thought before anything is known, and what the latest exchange counts."""
 
+PATIENT_MS = 10_000
+"""Where the idle timeout is shorter, nothing waits in a queue of Qt's, where its time would run."""
+
 TOLD_SECONDS = 0.1
 """Between two notices of progress."""
 
 AHEAD = 2
 """As many times ``maxConcurrent`` may be started before the one whose turn it is has ended, where the order is kept."""
 
-PARKED = 1_000
-"""How many may wait for a connection to their origin while others are looked at."""
+PARKED = 4
+"""As many times ``maxConcurrent`` may wait for a connection to their origin while others are looked at."""
 
 
 class BatchResult(NamedTuple):
@@ -79,6 +84,14 @@ class BatchOptions(NamedTuple):
     stops_on_error: bool
     force_refresh: bool
     auth_cfg: str
+
+
+class _Parked(NamedTuple):
+    """What is to be sent, as the caller gave it."""
+
+    index: int  # type: ignore[assignment]
+    job: BatchRequest
+    origin: str
 
 
 class _Running(NamedTuple):
@@ -116,13 +129,19 @@ class Loop:
         self._own = OwnSettings(engine, options.auth_cfg, retry=settings.retry)
         self._rules = TaskRules(engine, settings.timeout, settings.deadline, self._letters, self._crowd, self._canceled)
         self._settings = settings
+        self._is_patient = not 0 < settings.timeout < PATIENT_MS
         self._running: dict[Task, _Running] = {}
-        self._parked: deque[_Running] = deque()
+        self._parked: list[_Parked] = []
         self._at_origin: Counter[str] = Counter()
         self._ended: dict[int, BatchResult] = {}
         self._turn = 0
         """Whose result is the next, where the order is kept."""
-        self._claimed: set[Path] = set()
+        self._claimed: dict[str, int] = {}
+        """How many files have wanted a name."""
+        self._process = os.getpid()
+        hooks = settings.request_preprocessors, settings.auth_handler, settings.ssl_error_handler
+        self._is_quiet = total >= 0 and not any(hooks) and not manager.requestAboutToBeCreated
+        """Whether nobody's code runs while requests are started, which may take long."""
         self._has_more = True
         self.finished = 0
         self.received = 0
@@ -135,9 +154,11 @@ class Loop:
             feedback._listen(self.abort)
         try:
             while True:
+                if os.getpid() != self._process:
+                    # In the child of a fork nothing is under way.
+                    self._running, self._parked, self._has_more = {}, [], False
                 self._start_more()
-                while self._crowd.wakes:
-                    self._crowd.wakes.pop()()
+                self._wake()
                 yield from self._ready()
                 if not self._running:
                     if not (self._has_more or self._parked):
@@ -147,8 +168,9 @@ class Loop:
         finally:
             if isinstance(feedback, Feedback):
                 feedback._forget(self.abort)
-            for running in [*self._running.values(), *self._parked]:
-                running.task.close()
+            for task in list(self._running):
+                with suppress(Exception):
+                    task.close()
 
     def abort(self) -> None:
         """End everything, and start nothing more."""
@@ -172,24 +194,35 @@ class Loop:
         if not self._running and not self._parked:
             self._tell(is_last=True)
 
+    def _wake(self) -> None:
+        while self._crowd.wakes:
+            self._crowd.wakes.pop()()
+
     def _start_more(self) -> None:
-        while len(self._running) < self._options.concurrent:
-            running = self._next()
-            if running is None:
+        end = time.monotonic() + PULSE
+        # What takes long to be asked for must not keep what has come waiting.
+        while len(self._running) < self._options.concurrent and time.monotonic() < end:
+            found = self._next()
+            if found is None:
                 return
+            running = self._prepared(found)
+            if running is None:
+                continue
             self._running[running.task] = running
-            self._at_origin[running.origin] += 1
+            self._at_origin[found.origin] += 1
             running.task.begin()
             self._note_end(running.task)
+            if not self._is_quiet:
+                self._wake()
 
-    def _next(self) -> Optional[_Running]:
+    def _next(self) -> Optional[_Parked]:
         """One that may be started now."""
-        for _ in range(len(self._parked)):
-            parked = self._parked.popleft()
-            if self._has_room(parked.origin):
+        is_in_reach = len(self._ended) < AHEAD * self._options.concurrent
+        for place, parked in enumerate(self._parked):
+            if self._has_room(parked.origin) and (is_in_reach or parked.index == self._turn):
+                del self._parked[place]
                 return parked
-            self._parked.append(parked)
-        while self._has_more and len(self._parked) < PARKED and self._is_in_reach():
+        while self._has_more and is_in_reach and len(self._parked) < PARKED * self._options.concurrent:
             if self._canceled():
                 self._has_more = False
                 break
@@ -197,23 +230,28 @@ class Loop:
             if found is None:
                 self._has_more = False
                 break
-            running = self._prepared(*found)
-            if running is None:
-                continue
-            if self._has_room(running.origin):
-                return running
-            self._parked.append(running)
+            parked = _Parked(*found, self._origin(found[1]))
+            if self._has_room(parked.origin):
+                return parked
+            self._parked.append(parked)
         return None
 
-    def _is_in_reach(self) -> bool:
-        """Whether the results that would have to wait for others are not too many."""
-        return len(self._ended) < AHEAD * self._options.concurrent
+    def _origin(self, job: BatchRequest) -> str:
+        """Of the first URL; '' where it does not matter."""
+        if self._options.per_origin == 0:
+            return ""
+        check_request(job.request)
+        try:
+            return origin(url_text(job.request))
+        except ValueError:
+            return ""  # it will be told that it is none
 
     def _has_room(self, place: str) -> bool:
         return not 0 < self._options.per_origin <= self._at_origin[place]
 
-    def _prepared(self, index: int, job: BatchRequest) -> Optional[_Running]:
+    def _prepared(self, parked: _Parked) -> Optional[_Running]:
         """None where it has ended before it began. Raises TypeError, ValueError for what is no request."""
+        index, job, place = parked
         check_request(job.request)
         check_body(job.data)
         verb = job.verb.decode("latin-1") if isinstance(job.verb, bytes) else job.verb
@@ -234,16 +272,15 @@ class Loop:
         )
         idle_ms = transfer_timeout(job.request) or self._rules.idle_ms
         task = Task(steps, self._rules, occasion.failed, idle_ms)
-        return _Running(index, occasion, task, origin(exchange.url))
+        return _Running(index, occasion, task, place)
 
     def _claim(self, path: Path) -> Path:
         """A name that no other file of this batch has got."""
-        claimed, number = path, 1
-        while claimed in self._claimed:
-            number += 1
-            claimed = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        self._claimed.add(claimed)
-        return claimed
+        key = str(path).lower()
+        number = self._claimed[key] = self._claimed.get(key, 0) + 1
+        if number == 1:
+            return path
+        return self._claim(path.with_name(f"{path.stem}-{number}{path.suffix}"))
 
     def _hear(self) -> None:
         """Wait until something has come, and take all of it."""
@@ -272,7 +309,8 @@ class Loop:
         if task.answer is None or task not in self._running:
             return
         running = self._running.pop(task)
-        self._note_pace(time.monotonic() - task.started)
+        if task.started:
+            self._note_pace(time.monotonic() - task.started)
         self._at_origin[running.origin] -= 1
         self._end(running.place, running.occasion, task.answer)
 
@@ -280,7 +318,7 @@ class Loop:
         """Where exchanges take no time, the time goes into threads that wait for each other."""
         self._took += (min(seconds, SLOW) - self._took) * PACE_SHARE
         crowd = self._crowd
-        crowd.depth = DEPTH if self._took < QUICK * crowd.depth else 1
+        crowd.depth = DEPTH if self._took < QUICK * crowd.depth and self._is_patient else 1
 
     def _end(self, index: int, occasion: Occasion, answer: Answer) -> None:
         reply = occasion.reply(answer)
@@ -289,7 +327,8 @@ class Loop:
         self._ended[index] = BatchResult(index, code, reply)
         self.finished += 1
         self.received += answer.wire_bytes
-        if self._options.stops_on_error and code is not ErrorCode.NoError:
+        is_over = code is ErrorCode.CanceledError  # whoever wanted that: the application may be going
+        if is_over or (self._options.stops_on_error and code is not ErrorCode.NoError):
             self.abort()
         self._tell()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sized
 from os import PathLike
 from typing import Any, NamedTuple, Union
@@ -32,11 +33,17 @@ def jobs_of(requests: Iterable[Any]) -> Iterator[BatchRequest]:
 
 
 def into(requests: Iterable[Any], folder: Union[str, PathLike[str], None]) -> Iterator[BatchRequest]:
-    """Pairs of a request and a path; with a folder requests alone. Raises TypeError for what is neither."""
+    """Pairs of a request and a path; with a folder, which is made, requests alone. Raises TypeError for what is
+    neither, OSError.
+    """
+    if folder is not None:
+        os.makedirs(folder, exist_ok=True)
+    # So it is a folder, also where it is not there yet.
+    inside = None if folder is None else os.path.join(os.fspath(folder), "")
     for each in requests:
-        if folder is not None:
+        if inside is not None:
             check_request(each)
-            yield BatchRequest(each, path=folder)
+            yield BatchRequest(each, path=inside)
         elif isinstance(each, tuple) and len(each) == 2:
             yield BatchRequest(each[0], path=each[1])
         else:

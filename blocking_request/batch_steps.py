@@ -9,7 +9,7 @@ from .download import FileReceiver
 from .exchange import Answer, Exchange
 from .keeper import Keeper
 from .policy import policy
-from .receivers import Steps, Take
+from .receivers import CannotWrite, Steps, Take
 from .settings import Settings
 from .task import TaskSteps
 
@@ -32,7 +32,11 @@ def _kept(steps: Steps, keeper: Keeper) -> Steps:
     try:
         step = next(steps)
         while True:
-            last = yield Take(keeper.beside(step.write))
+            try:
+                last = yield Take(keeper.beside(step.write))
+            except CannotWrite as error:
+                step = steps.throw(error)
+                continue
             keeper.end(last)
             step = steps.send(last)
     except StopIteration as stop:

@@ -233,14 +233,16 @@ class Mailbox:
     def divert(self, write: Callable[[Piece], None]) -> None:
         """From now on have the wire hand its pieces to ``write``, in its own thread; those that wait go there first."""
         while True:
+            resume = None
             with self._unheard_guard:
                 pieces, self._pieces, self._untaken = self._pieces, [], 0
-                resume, self._resume = self._resume, None
                 if not pieces:
                     self._write = write
-            if resume is not None:
-                resume()
+                    resume, self._resume = self._resume, None
             if not pieces:
+                # Not before: a wire that is quicker than the disk would keep this thread busy with all of the body.
+                if resume is not None:
+                    resume()
                 return
             for piece in pieces:
                 write(piece)

@@ -110,6 +110,11 @@ def free_thread(thread: QtCore.QThread) -> None:
 def start_thread(thread: QtCore.QThread) -> bool:
     """False where Qt could not make a thread, which it says on the error output only."""
     thread.start()
+    return has_started(thread)
+
+
+def has_started(thread: QtCore.QThread) -> bool:
+    """Whether it runs or has run. Of a thread that was freed."""
     try:
         return thread.isRunning() or thread.isFinished()
     except RuntimeError:

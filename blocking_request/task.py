@@ -90,6 +90,8 @@ class Task:
             self._flight = self._line = None
             self._end(notice if self._failure is None else notice._replace(failure=self._failure))
         elif isinstance(notice, Begun) and self._failure is None:
+            # The time it has waited here is not the server's.
+            self._mailbox.touch()
             self._send(notice.answer)
         elif isinstance(notice, BodyWanted) and self._failure is None:
             self._send_more()
@@ -171,6 +173,7 @@ class Task:
         assert self._mailbox is not None
         try:
             self._mailbox.divert(step.write)
+            self._mailbox.touch()
         except CannotWrite as error:
             thrown = error
             return lambda: self._steps.throw(thrown)

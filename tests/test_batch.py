@@ -22,6 +22,7 @@ from blocking_request import (
     ReplyContent,
 )
 from blocking_request.engines import engine as engine_named
+from blocking_request.mailbox import STREAMED_AHEAD, Mailbox
 from blocking_request.qt import QtCore, QtNetwork
 
 from .servers.raw import Connection, Handler, RawServer, always, echo, silence
@@ -627,3 +628,149 @@ def test_a_caller_who_takes_long_makes_nothing_late(manager: NetworkAccessManage
         if index in (0, 15):
             time.sleep(0.6)
     assert codes == [OK] * 30
+
+
+# -- what was found by trying
+
+
+def test_a_folder_that_is_not_there_is_made(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+    server = serve(telling)
+    results = list(manager.downloadMany([f"{server.url}/{name}" for name in "abc"], folder=tmp_path / "new" / "one"))
+    assert [result.code for result in results] == [OK] * 3
+    assert {path.name for path in (tmp_path / "new" / "one").iterdir()} == {"a", "b", "c"}
+
+
+def test_files_that_come_while_the_caller_is_away(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+    server = serve(always(b"x" * 6_000_000))
+    manager.setTimeout(300)
+    pairs = [(server.url, tmp_path / str(number)) for number in range(8)]
+    codes = []
+    for _, code, _ in manager.downloadMany(pairs, ordered=False, maxConcurrent=4):
+        codes.append(code)
+        if len(codes) == 1:
+            time.sleep(0.8)
+    assert codes == [OK] * 8
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_full_disk_ends_one_and_not_all_where_there_is_a_cache(
+    manager: NetworkAccessManager, serve: Serve, tmp_path: Path
+) -> None:
+    manager.setCache(NetworkMemoryCache())
+    server = serve(always(b"x" * 300_000, headers="Cache-Control: max-age=100\r\n"))
+    pairs = [(f"{server.url}/1", "/dev/full"), (f"{server.url}/2", tmp_path / "file")]
+    results = list(manager.downloadMany(pairs))
+    assert [result.code for result in results] == [ErrorCode.NetworkError, OK]
+
+
+def test_the_time_in_which_a_request_must_wait_for_others_is_not_its_own(
+    manager: NetworkAccessManager, serve: Serve
+) -> None:
+    def handle(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            time.sleep(0.05)
+            connection.answer(b"ok")
+
+    server = serve(handle)
+    manager.setDeadline(600)
+    results = list(manager.getMany([f"{server.url}/{number}" for number in range(30)], maxPerOrigin=1))
+    assert [result.code for result in results] == [OK] * 30
+    assert all(result.reply.elapsed() < 0.6 for result in results)
+
+
+def test_one_that_is_slow_at_another_origin_does_not_fill_the_memory(
+    manager: NetworkAccessManager, serve: Serve
+) -> None:
+    gate = Gate()
+    slow, server = serve(gate), serve(telling)
+    taken: list[int] = []
+
+    def requests() -> Iterator[str]:
+        yield slow.url
+        for number in range(300):
+            taken.append(number)
+            yield f"{server.url}/{number}-"
+
+    opener = threading.Timer(0.6, gate.open.set)
+    opener.start()
+    batch = manager.getMany(requests(), maxConcurrent=5, maxPerOrigin=1)
+    assert next(batch).index == 0
+    assert len(server.requests) <= 15 and len(taken) <= 40
+    assert [result.index for result in batch] == list(range(1, 301))
+    opener.join()
+
+
+def test_who_gives_requests_slowly_keeps_none_waiting(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(telling)
+    manager.setTimeout(500)
+
+    def requests() -> Iterator[str]:
+        for number in range(12):
+            time.sleep(0.1)
+            yield f"{server.url}/{number}-"
+
+    started = time.monotonic()
+    batch = manager.getMany(requests())
+    assert next(batch).code is OK and time.monotonic() - started < 1.0
+    assert [result.code for result in batch] == [OK] * 11
+
+
+def test_one_name_for_very_many(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+    loop = manager.downloadMany([], folder=tmp_path)._loop
+    started = time.monotonic()
+    names = {loop._claim(tmp_path / "tile.png").name for _ in range(20_000)}
+    assert len(names) == 20_000 and time.monotonic() - started < 5
+
+
+def test_the_child_of_a_fork_has_nothing_under_way(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    program = """
+import os, signal
+from tests.servers.raw import RawServer, always, silence
+from blocking_request import NetworkAccessManager
+quick, silent = RawServer(always(b"page")), RawServer(silence)
+manager = NetworkAccessManager()
+manager.setTimeout(0)
+batch = manager.getMany([quick.url, *[silent.url] * 5])
+print(next(batch).code.name, flush=True)
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    os._exit(len(list(batch)))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+os._exit(0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=Path(__file__).parents[1], timeout=60
+    )
+    assert done.stdout == "NoError\n0\n", done.stderr
+
+
+def test_when_all_is_shut_down_nothing_more_is_started(manager: NetworkAccessManager, serve: Serve) -> None:
+    """As when the application quits."""
+    server = serve(silence)
+    batch = manager.getMany([f"{server.url}/{number}" for number in range(100)], maxConcurrent=10)
+
+    def shut_down() -> None:
+        server.wait_for_requests(10)
+        manager.shutdown()
+
+    thread = threading.Thread(target=shut_down)
+    thread.start()
+    assert [result.code for result in batch] == [CANCELED] * 10
+    thread.join()
+    assert len(server.requests) == 10
+
+
+def test_cancel_does_not_wait_for_a_slow_disk() -> None:
+    """What has come is written first; what still comes is the wire's to write, in its own thread."""
+    mailbox = Mailbox()
+    written: list[bool] = []
+    is_resumed: list[bool] = []
+    while mailbox.deliver(b"x" * (STREAMED_AHEAD // 4), lambda: is_resumed.append(True)):
+        pass
+    mailbox.divert(lambda piece: written.append(bool(is_resumed)))
+    assert written == [False] * 4 and is_resumed == [True]
+    assert mailbox.deliver(b"more", lambda: None) and written[4:] == [True]

@@ -34,6 +34,7 @@ from blocking_request.qt import (
     start_thread,
 )
 
+from .conftest import ENGINES
 from .servers.raw import Connection, Handler, RawServer, always, silence
 from .servers.tls import TlsServer
 
@@ -619,3 +620,28 @@ def test_a_thread_that_has_ended_and_is_deleted_before_its_maker_looks() -> None
     free_thread(thread)
     assert start_thread(thread) is True
     assert is_deleted(thread)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_ctrl_c_while_a_thread_starts(name: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread runs, and nobody knows of it: it must end all the same, and keep nobody."""
+    module = sys.modules[f"blocking_request.engines.{name}"]
+    running = engines.engine(name)
+    running.shutdown()
+    server = serve(always(b"page"))
+    real = module.start_thread
+
+    def interrupted(thread: QtCore.QThread) -> bool:
+        real(thread)
+        raise KeyboardInterrupt
+
+    request = BlockingNetworkRequest()
+    request.setEngine(name)
+    request.setTimeout(10_000)
+    for _ in range(3):
+        monkeypatch.setattr(module, "start_thread", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            request.get(server.url)
+        monkeypatch.setattr(module, "start_thread", real)
+        assert request.get(server.url) is ErrorCode.NoError
+        running.shutdown()

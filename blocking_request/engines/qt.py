@@ -20,6 +20,7 @@ from ..qt import (
     application,
     application_reference,
     free_thread,
+    has_started,
     has_tls,
     start_thread,
 )
@@ -110,7 +111,7 @@ class QtEngine:
                 self._start_thread(worker)
         except BaseException:
             # Ctrl-C, or no memory for a thread: the place on the worker must not stay taken.
-            if is_new:
+            if worker.thread is None or not has_started(worker.thread):
                 self._give_up(worker)
             else:
                 flight.abort()

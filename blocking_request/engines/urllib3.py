@@ -19,7 +19,15 @@ from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Exchange
 from ..mailbox import Mailbox
-from ..qt import ApplicationReference, QtCore, application, application_reference, free_thread, start_thread
+from ..qt import (
+    ApplicationReference,
+    QtCore,
+    application,
+    application_reference,
+    free_thread,
+    has_started,
+    start_thread,
+)
 from .retired import Retired
 from .urllib3_pools import Pools
 from .urllib3_worker import Urllib3Flight, Worker, WorkerThread
@@ -102,7 +110,7 @@ class Urllib3Engine:
         flight.abort()
         if flight.worker is None:
             return
-        if is_new:
+        if is_new and (flight.worker.thread is None or not has_started(flight.worker.thread)):
             self._give_up(flight.worker)
         else:
             # It ends the flight, perhaps for the second time, and has no other by then.

@@ -361,7 +361,7 @@ def assert_no_secret(manager: NetworkAccessManager, *more: bytes) -> None:
     cache = manager.cache()
     assert isinstance(cache, NetworkDiskCache)
     index, _ = cache._opened or cache._open()
-    with index._connection() as connection:
+    with index._connections.lent() as connection:
         rows = connection.execute("SELECT url, identity, variant, meta FROM entries").fetchall()
     assert rows
     for row in rows:

@@ -289,7 +289,7 @@ def test_a_damaged_index_is_begun_anew_and_told_once(
         on_disk.keep(f"{URL}{number}", b"", stored(b"x" * 3_000))
     on_disk.keep(URL, b"", stored(b"x" * LARGE))
     folder = on_disk.cacheDirectory()
-    on_disk._opened[0].close()  # type: ignore[index]
+    on_disk._opened[0]._connections.close()  # type: ignore[index]
     path = Path(folder) / "index.sqlite"
     data = path.read_bytes()
     for name in ("index.sqlite-wal", "index.sqlite-shm"):

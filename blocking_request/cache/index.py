@@ -2,26 +2,21 @@
 
 Rules of this file: what can be read is whole. An entry is written by one transaction; one whose body goes into a file
 beside the index is not ready, and not seen, before that file is. What is deleted here is unlinked by the caller
-afterwards. Whoever cannot have a lock soon goes without.
+afterwards.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from .connections import Connections
 from .counting import VARIANTS
-from .fork_gate import gate
-
-BUSY_SECONDS = 0.04
-"""How long one process waits for another's transaction: a caller waits as long, and may be cancelled meanwhile."""
 
 INVALID_SECONDS = 3600
 """How long it is remembered that what was asked for before a URL was invalidated is not to be kept."""
@@ -33,7 +28,6 @@ ABANDONED_SECONDS = 3600
 UNREADY_SECONDS = 120
 """After which a file that belongs to nothing, and an entry that is not ready, are somebody's who has died."""
 
-KEPT_CONNECTIONS = 8
 UNTOLD_USES = 1024
 UNTOLD_SECONDS = 60
 """How many uses are remembered, and how long, until they are told: a write for each hit would cost more than the hit.
@@ -43,7 +37,6 @@ Whoever evicts tells their own before.
 ROW_BYTES = 200
 """What an entry takes besides what is in it, in the table and its indexes."""
 
-WAL_BYTES = 1 << 20
 _PAGE = 4096
 
 FORMAT = 2
@@ -119,15 +112,11 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._idle: deque[sqlite3.Connection] = deque()
-        self._process = os.getpid()
-        self._parents: list[object] = []
-        self._turn = threading.Lock()
-        """To write; nobody waits for it for ever."""
+        self._connections = Connections(path)
         self._uses: dict[int, float] = {}
         self._told = time.time()
         self.evicted = 0
-        with self._connection() as connection:
+        with self._connections.lent() as connection:
             is_made = connection.execute("PRAGMA user_version").fetchone()[0] == FORMAT
             if not is_made:
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -137,7 +126,7 @@ class Index:
         self._inode = os.stat(path).st_ino
 
     def _make_tables(self) -> None:
-        with self._writing() as connection:
+        with self._connections.writing() as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version == FORMAT:
                 return  # another process was quicker
@@ -147,70 +136,6 @@ class Index:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {FORMAT}")
 
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            os.fspath(self._path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            # A crash of the machine may lose the newest entries, and damages nothing.
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_BYTES // _PAGE}")
-            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        with gate.passed(), self._lent() as connection:
-            yield connection
-
-    @contextmanager
-    def _lent(self) -> Iterator[sqlite3.Connection]:
-        if self._process != os.getpid():
-            # The parent's are not ours to use, nor to close.
-            self._parents.append(self._idle)
-            self._idle, self._process, self._uses = deque(), os.getpid(), {}
-            self._turn = threading.Lock()
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._open()
-        try:
-            yield connection
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                self._idle.append(connection)
-            else:
-                connection.close()
-            raise
-        except BaseException:
-            connection.close()
-            raise
-        if len(self._idle) < KEPT_CONNECTIONS:
-            self._idle.append(connection)
-        else:
-            connection.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._connection() as connection:
-            # SQLite lets who waits try again and again: of many threads some would never have their turn.
-            if not self._turn.acquire(timeout=BUSY_SECONDS):
-                raise sqlite3.OperationalError("the index is locked by other threads")
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield connection
-                    connection.execute("COMMIT")
-                except BaseException:
-                    with suppress(sqlite3.Error):  # it may have ended by itself
-                        connection.execute("ROLLBACK")
-                    raise
-            finally:
-                self._turn.release()
-
     def is_current(self) -> bool:
         """False where the file is another one by now, or gone: somebody has begun anew."""
         try:
@@ -218,21 +143,11 @@ class Index:
         except OSError:
             return False
 
-    def close(self) -> None:
-        if self._process != os.getpid():
-            return  # the parent's
-        with gate.passed(), suppress(IndexError):
-            while True:
-                self._idle.pop().close()
-
-    def __del__(self) -> None:
-        self.close()
-
     # -- reading
 
     def find(self, url: bytes, identity: bytes) -> list[Row]:
         """The newest first."""
-        with self._connection() as connection:
+        with self._connections.lent() as connection:
             found = connection.execute(
                 "SELECT id, file, body_size, body_sum, meta, body FROM entries "
                 "WHERE url = ? AND identity = ? AND is_ready ORDER BY received DESC, id DESC",
@@ -242,12 +157,12 @@ class Index:
 
     def figures(self) -> tuple[int, int]:
         """How many entries there are, and what they take."""
-        with self._connection() as connection:
+        with self._connections.lent() as connection:
             count = connection.execute("SELECT count(*) FROM entries").fetchone()[0]
             return count, connection.execute("SELECT size FROM total").fetchone()[0]
 
     def files(self) -> set[str]:
-        with self._connection() as connection:
+        with self._connections.lent() as connection:
             return {each[0] for each in connection.execute("SELECT file FROM entries WHERE file IS NOT NULL")}
 
     # -- writing
@@ -255,7 +170,7 @@ class Index:
     def used(self, id: int, now: float) -> None:
         self._uses[id] = now
         if len(self._uses) >= UNTOLD_USES or now - self._told > UNTOLD_SECONDS:
-            with self._writing() as connection:
+            with self._connections.writing() as connection:
                 self._tell_uses(connection)
 
     def _tell_uses(self, connection: sqlite3.Connection) -> None:
@@ -270,7 +185,7 @@ class Index:
 
         One with a file is not ready before ``finish``.
         """
-        with self._writing() as connection:
+        with self._connections.writing() as connection:
             if self._was_invalidated(connection, entry.url, requested, now):
                 return None, []
             where = "url = ? AND identity = ? AND variant = ?"
@@ -297,22 +212,22 @@ class Index:
 
     def finish(self, id: int) -> bool:
         """The file of an entry is whole. False where the entry was deleted meanwhile."""
-        with self._writing() as connection:
+        with self._connections.writing() as connection:
             return connection.execute("UPDATE entries SET is_ready = 1 WHERE id = ?", (id,)).rowcount == 1
 
     def freshen(self, id: int, meta: bytes, received: float) -> None:
-        with self._writing() as connection:
+        with self._connections.writing() as connection:
             connection.execute(
                 "UPDATE entries SET meta = ?, received = ?, used = ? WHERE id = ?", (meta, received, received, id)
             )
 
     def delete(self, id: int) -> Files:
-        with self._writing() as connection:
+        with self._connections.writing() as connection:
             return self._delete(connection, "id = ?", (id,))
 
     def delete_url(self, url: bytes, now: float) -> Files:
         """And what is asked for at the moment is not kept."""
-        with self._writing() as connection:
+        with self._connections.writing() as connection:
             connection.execute("DELETE FROM invalidated WHERE moment < ?", (now - INVALID_SECONDS,))
             connection.execute("INSERT OR REPLACE INTO invalidated VALUES (?, ?)", (url, now))
             return self._delete(connection, "url = ?", (url,))
@@ -327,7 +242,7 @@ class Index:
         return found is not None
 
     def clear(self, now: float) -> Files:
-        with self._writing() as connection:
+        with self._connections.writing() as connection:
             files = self._delete(connection, "1", ())
             connection.execute("UPDATE total SET size = 0, cleared = ?", (now,))
             connection.execute("DELETE FROM invalidated")
@@ -336,7 +251,7 @@ class Index:
 
     def shrink_to(self, limit: int, now: float) -> Files:
         """Evict what is beyond the limit, and what was abandoned."""
-        with self._writing() as connection:
+        with self._connections.writing() as connection:
             gone = self._delete(connection, "NOT is_ready AND used < ?", (now - UNREADY_SECONDS,))
             gone += self._make_room(connection, limit)
         self._shrink()
@@ -344,7 +259,7 @@ class Index:
 
     def _shrink(self) -> None:
         """Give the disk back what is free."""
-        with suppress(sqlite3.OperationalError), self._connection() as connection:  # others are at it
+        with suppress(sqlite3.OperationalError), self._connections.lent() as connection:  # others are at it
             # A script, because execute() does one step, and so one page.
             connection.executescript("PRAGMA incremental_vacuum")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Union
 from urllib.parse import urldefrag
 
-from ..flows.stored import StoredAnswer
 from ..qt import QtCore
-
-REMEMBERED_URLS = 1024
 
 VARIANTS = 16
 """Of an answer for one user that are kept: more of them are of no use, and looking through them takes time."""
@@ -39,8 +35,6 @@ class Counters:
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
-        self._invalidated: dict[str, float] = {}
-        self._cleared = 0.0
 
     def note(self, event: str) -> None:
         self._counts[event] += 1
@@ -50,21 +44,6 @@ class Counters:
         return CacheStatistics(
             count, size, limit, counts["hit"], counts["validated"], counts["miss"], counts["stored"], evicted
         )
-
-    def invalidated(self, url: str, now: float) -> None:
-        self._invalidated.pop(url, None)
-        while len(self._invalidated) >= REMEMBERED_URLS:
-            with suppress(StopIteration, KeyError, RuntimeError):  # another thread is at it, too
-                del self._invalidated[next(iter(self._invalidated))]
-        self._invalidated[url] = now
-
-    def cleared(self, now: float) -> None:
-        self._cleared = now
-
-    def was_invalidated(self, url: str, stored: StoredAnswer) -> bool:
-        """Whether the answer was on its way while somebody else has changed what it tells."""
-        moments = (self._cleared, self._invalidated.get(url, 0.0))
-        return any(stored.requested <= moment <= stored.received for moment in moments)
 
 
 def checked_size(size: int) -> int:

@@ -8,7 +8,6 @@ checksum. What goes wrong here never fails a request: the cache is switched off,
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import sqlite3
@@ -21,13 +20,12 @@ from typing import Any, Callable, Optional, TypeVar, Union
 
 from ..flows.stored import StoredAnswer
 from ..qt import QtCore
+from ..trace import logger
 from .counting import CacheStatistics, Counters, checked_size, url_text
 from .index import ABANDONED_SECONDS, Entry, Index
 from .keys import Digests, key_of
 from .location import default_folder
 from .packing import packed, unpacked, variant
-
-logger = logging.getLogger("blocking_request")
 
 DEFAULT_SIZE = 50 << 20
 """As QNetworkDiskCache and QGIS have it."""
@@ -108,7 +106,6 @@ class NetworkDiskCache:
     def clear(self) -> None:
         """Delete everything, for every process that uses the folder, and begin anew where the cache was off."""
         self._problem = ""
-        self._counters.cleared(time.time())
         self._quietly(lambda index, _: self._clear(index), None)
 
     def _clear(self, index: Index) -> None:
@@ -133,10 +130,8 @@ class NetworkDiskCache:
         return self._quietly(lambda _, digests: digests(value), b"")
 
     def find(self, url: str, identity: bytes) -> Sequence[StoredAnswer]:
-        if self._overdue:
-            self._invalidate_overdue()
-            if url in self._overdue:
-                return ()
+        if self._is_overdue(url):
+            return ()
         return self._quietly(lambda index, digests: self._find(index, digests, url, identity), ())
 
     def _find(self, index: Index, digests: Digests, url: str, identity: bytes) -> list[StoredAnswer]:
@@ -173,7 +168,7 @@ class NetworkDiskCache:
 
     def keep(self, url: str, identity: bytes, stored: StoredAnswer) -> None:
         body, meta = stored.body or b"", packed(stored)
-        if meta is None or len(body) + len(meta) > self.entry_limit or self._counters.was_invalidated(url, stored):
+        if meta is None or len(body) + len(meta) > self.entry_limit or self._is_overdue(url):
             return
         self._quietly(lambda index, digests: self._keep(index, digests, url, identity, stored, meta, body), None)
 
@@ -222,12 +217,13 @@ class NetworkDiskCache:
         self._quietly(lambda index, _: self._drop(index, stored.handle.id), None)
 
     def invalidate(self, url: str, now: float) -> None:
-        self._counters.invalidated(url, now)
         self._overdue[url] = now
-        self._invalidate_overdue()
+        self._is_overdue(url)
 
-    def _invalidate_overdue(self) -> None:
-        """What could not be done while another process was at it all the time is done later, before anything else."""
+    def _is_overdue(self, wanted: str) -> bool:
+        """Whether a URL is still to be invalidated, after another try: what could not be done while another process was
+        at it all the time is done later, before anything else.
+        """
         for url, now in list(self._overdue.items()):
 
             def act(index: Index, digests: Digests, url: str = url, now: float = now) -> None:
@@ -235,6 +231,7 @@ class NetworkDiskCache:
                 self._overdue.pop(url, None)
 
             self._quietly(act, None)
+        return wanted in self._overdue
 
     def note(self, event: str) -> None:
         self._counters.note(event)

@@ -17,6 +17,7 @@ from .keys import Digests, new_key
 from .packing import variant
 
 DEFAULT_SIZE = 10 << 20
+REMEMBERED_URLS = 1024
 
 _Key = tuple[str, bytes, bytes]
 
@@ -26,6 +27,27 @@ class _Handle:
 
     def __init__(self, key: _Key) -> None:
         self.key = key
+
+
+class _Invalidations:
+    """What was invalidated, and when: what was on its way at that moment is not kept."""
+
+    def __init__(self) -> None:
+        self._moments: dict[str, float] = {}
+        self._cleared = 0.0
+
+    def add(self, url: str, now: float) -> None:
+        self._moments.pop(url, None)
+        if len(self._moments) >= REMEMBERED_URLS:
+            del self._moments[next(iter(self._moments))]
+        self._moments[url] = now
+
+    def add_all(self, now: float) -> None:
+        self._cleared = now
+
+    def concern(self, url: str, stored: StoredAnswer) -> bool:
+        moments = (self._cleared, self._moments.get(url, 0.0))
+        return any(stored.requested <= moment <= stored.received for moment in moments)
 
 
 class NetworkMemoryCache:
@@ -47,6 +69,7 @@ class NetworkMemoryCache:
         self._size = 0
         self._evicted = 0
         self._counters = Counters()
+        self._invalidations = _Invalidations()
 
     def maximumCacheSize(self) -> int:
         """How much it may keep, in bytes."""
@@ -73,8 +96,8 @@ class NetworkMemoryCache:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._counters.cleared(time.time())
         with self._guard:
+            self._invalidations.add_all(time.time())
             self._entries.clear()
             self._by_url.clear()
             self._size = 0
@@ -106,9 +129,11 @@ class NetworkMemoryCache:
     def keep(self, url: str, identity: bytes, stored: StoredAnswer) -> None:
         key = url, identity, variant(stored)
         kept = stored._replace(handle=_Handle(key), body=stored.body or b"")
-        if _size(kept) > self.entry_limit or self._counters.was_invalidated(url, stored):
+        if _size(kept) > self.entry_limit:
             return
         with self._guard:
+            if self._invalidations.concern(url, stored):
+                return
             self._delete(key)
             self._entries[key] = kept
             keys = self._by_url.setdefault(url, [])
@@ -137,8 +162,8 @@ class NetworkMemoryCache:
         return there is not None and there.handle is stored.handle
 
     def invalidate(self, url: str, now: float) -> None:
-        self._counters.invalidated(url, now)
         with self._guard:
+            self._invalidations.add(url, now)
             for key in list(self._by_url.get(url, ())):
                 self._delete(key)
 

@@ -13,7 +13,7 @@ from ..headers import known_fields
 from .directives import Directives, directives
 from .freshness import Freshness, freshness
 from .http_date import parsed_date
-from .stored import StoredAnswer
+from .stored import StoredAnswer, opaque
 
 
 class Load(Enum):
@@ -38,7 +38,7 @@ class Reuse(Enum):
 def reuse(stored: StoredAnswer, asked: Directives, load: Load, now: float) -> Reuse:
     """``asked``: the request's directives."""
     said = directives(stored.fields)
-    if "no-cache" in said and not said.fields("no-cache"):
+    if _is_always_confirmed(said):
         return Reuse.Validate
     age = freshness(stored, said, now)
     if load is Load.AlwaysCache:
@@ -68,6 +68,11 @@ def _is_young_enough(age: Freshness, asked: Directives, said: Directives) -> boo
 def _is_within(age: Freshness, asked: Directives) -> bool:
     most = asked.seconds("max-age")
     return most is None or age.age <= most
+
+
+def _is_always_confirmed(said: Directives) -> bool:
+    """Section 5.2.2.4; its field form only keeps these fields back."""
+    return "no-cache" in said and not said.fields("no-cache")
 
 
 def _must_revalidate(said: Directives) -> bool:
@@ -110,7 +115,7 @@ def stands_in(stored: StoredAnswer, answer: Answer, asked: Directives, load: Loa
     if not is_error or load is Load.PreferNetwork:
         return False
     said = directives(stored.fields)
-    if _must_revalidate(said) or ("no-cache" in said and not said.fields("no-cache")):
+    if _must_revalidate(said) or _is_always_confirmed(said):
         return False
     staleness = -freshness(stored, said, now).left
     return any(_allows(given, "stale-if-error", staleness) for given in (said, asked))
@@ -161,16 +166,11 @@ def is_not_modified(exchange: Exchange, stored: StoredAnswer, now: float) -> boo
     names = {name.lower(): value for name, value in exchange.headers}
     wanted, tag = names.get(b"if-none-match"), stored.fields.value(b"etag")
     if wanted is not None:
-        tags = {_weakly(each) for each in wanted.split(b",")}
-        return b"*" in tags or (tag is not None and _weakly(tag) in tags)
+        tags = {opaque(each) for each in wanted.split(b",")}
+        return b"*" in tags or (tag is not None and opaque(tag) in tags)
     since = parsed_date(names.get(b"if-modified-since", b""), now)
     modified = parsed_date(stored.fields.value(b"last-modified") or stored.fields.value(b"date") or b"", now)
     return since is not None and modified is not None and modified <= since
-
-
-def _weakly(tag: bytes) -> bytes:
-    tag = tag.strip()
-    return tag[2:] if tag.startswith(b"W/") else tag
 
 
 _OF_A_304 = frozenset((b"cache-control", b"content-location", b"date", b"etag", b"expires", b"vary", b"age"))

@@ -9,7 +9,7 @@ from ..headers import Fields, Pairs, known_fields
 from .directives import Directives
 from .freshness import HEURISTIC_STATUSES, is_explicit
 from .http_date import date_field, parsed_date
-from .stored import Store, StoredAnswer, varying
+from .stored import Store, StoredAnswer, opaque, varying
 
 _UNDERSTOOD = frozenset((*HEURISTIC_STATUSES, 302, 303, 307, 400, 403, 500, 502, 503, 504)) - {206}
 
@@ -98,7 +98,7 @@ def is_confirmed(stored: StoredAnswer, answer: Answer) -> bool:
     """Whether a 304 speaks of what was kept (section 4.3.4)."""
     tag = answer.headers.value(b"etag")
     kept = stored.fields.value(b"etag")
-    return tag is None or kept is None or _opaque(tag) == _opaque(kept)
+    return tag is None or kept is None or opaque(tag) == opaque(kept)
 
 
 def speaks_of(stored: StoredAnswer, answer: Answer, exchange: Exchange) -> bool:
@@ -119,11 +119,6 @@ def is_same_representation(stored: StoredAnswer, head: Answer) -> bool:
         if told is not None and told != kept:
             return False
     return head.status == stored.status
-
-
-def _opaque(tag: bytes) -> bytes:
-    """What the weak comparison looks at (RFC 9110 section 8.8.3.2)."""
-    return tag[2:] if tag.startswith(b"W/") else tag
 
 
 def freshened(stored: StoredAnswer, answer: Answer, requested: float, received: float) -> StoredAnswer:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Protocol
+from typing import NamedTuple, Optional
 
 from ..headers import Fields
 from .directives import MOST_SECONDS, Directives, seconds_of
 from .http_date import parsed_date
+from .stored import StoredAnswer
 
 HEURISTIC_STATUSES = frozenset((200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501))
 """Of these an answer may be fresh though it does not say so (RFC 9110 section 15.1)."""
@@ -21,22 +22,6 @@ CLOCK_SECONDS = 60
 """How far a clock may go back before nobody knows any more how old something is."""
 
 
-class Timed(Protocol):
-    """An answer and when it was asked for and came, in seconds since 1970."""
-
-    @property
-    def status(self) -> int: ...
-
-    @property
-    def fields(self) -> Fields: ...
-
-    @property
-    def requested(self) -> float: ...
-
-    @property
-    def received(self) -> float: ...
-
-
 class Freshness(NamedTuple):
     age: float
     lifetime: float
@@ -47,7 +32,7 @@ class Freshness(NamedTuple):
         return self.lifetime - self.age
 
 
-def freshness(answer: Timed, said: Directives, now: float) -> Freshness:
+def freshness(answer: StoredAnswer, said: Directives, now: float) -> Freshness:
     """``said``: the answer's own directives."""
     date = _date(answer.fields, b"date", now)
     date = answer.received if date is None else date
@@ -56,7 +41,7 @@ def freshness(answer: Timed, said: Directives, now: float) -> Freshness:
     return Freshness(_age(answer, date, now), _lifetime(answer, said, date, now))
 
 
-def _age(answer: Timed, date: float, now: float) -> float:
+def _age(answer: StoredAnswer, date: float, now: float) -> float:
     """Section 4.2.3."""
     apparent = max(0.0, answer.received - date)
     corrected = _age_field(answer.fields) + max(0.0, answer.received - answer.requested)
@@ -69,7 +54,7 @@ def _age_field(fields: Fields) -> int:
     return 0 if value is None else seconds_of(value.partition(b",")[0].strip().decode("latin-1"))
 
 
-def _lifetime(answer: Timed, said: Directives, date: float, now: float) -> float:
+def _lifetime(answer: StoredAnswer, said: Directives, date: float, now: float) -> float:
     """Section 4.2.1. ``s-maxage`` is for caches that many users share, what CDNs read is for CDNs."""
     seconds = said.seconds("max-age")
     if seconds is not None:

@@ -31,6 +31,12 @@ class StoredAnswer(NamedTuple):
     """Whatever the store knows it by."""
 
 
+def opaque(tag: bytes) -> bytes:
+    """Of an entity tag, what the weak comparison looks at (RFC 9110 section 8.8.3.2)."""
+    tag = tag.strip()
+    return tag[2:] if tag.startswith(b"W/") else tag
+
+
 class Store(Protocol):
     """Keeps answers by URL and by whom they are for. Nothing raises: what cannot be kept or read is not there."""
 

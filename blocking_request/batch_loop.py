@@ -32,7 +32,7 @@ from .policy import policy
 from .preparation import url_text
 from .reply import ReplyContent
 from .request_attributes import check_options, check_request, transfer_timeout
-from .task import Letters, Line, Task, TaskRules, TaskSteps
+from .task import Line, Task, TaskRules, TaskSteps
 from .urls import origin
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ class Loop:
         self._options = options
         self._feedback = feedback
         self._total = total
-        self._letters: Letters = SimpleQueue()
+        self._letters: SimpleQueue[Optional[tuple[Line, Letter]]] = SimpleQueue()
+        """What has come over whose line; None wakes the loop."""
         self._crowd = Crowd()
         self._took = UNKNOWN
         """Seconds from start to end of an exchange, of late."""
@@ -309,8 +310,8 @@ class Loop:
         if task.answer is None or task not in self._running:
             return
         running = self._running.pop(task)
-        if task.started:
-            self._note_pace(time.monotonic() - task.started)
+        if task.handed_over:
+            self._note_pace(time.monotonic() - task.handed_over)
         self._at_origin[running.origin] -= 1
         self._end(running.place, running.occasion, task.answer)
 

@@ -158,8 +158,7 @@ class Call:
                     if self._keeper is not None:
                         self._keeper.add(piece)
                     yield piece
-                    if isinstance(piece, memoryview) and isinstance(piece.obj, bytearray):
-                        self._mailbox.buffers.append(piece.obj)
+                    self._mailbox.give_back(piece)
 
     def abandon(self) -> None:
         """End an exchange whose body nobody wants any more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from urllib3.util import Retry
 
@@ -149,9 +149,9 @@ def with_settings(
         text = "Network access is disabled: setNetworkAccessible(False) was called"
         raise unsendable(QtNetworkError.UnknownNetworkError, text)
     secret_names = (*settings.secret_parameters, *secret_name(config))
-    known_settings, known_exchange, known_names, known = _latest[0]
-    if settings is known_settings and exchange is known_exchange and secret_names == known_names:
-        return known  # type: ignore[no-any-return]
+    for known_exchange, known_names, known in settings.latest:
+        if exchange is known_exchange and secret_names == known_names:
+            return known
     limit = settings.body_limit
     made = exchange._replace(
         tls=settings.tls,
@@ -162,9 +162,6 @@ def with_settings(
         qgis=settings.qgis and exchange.url.startswith("http"),
     )
     if exchange.body is None and exchange.native is None and not streams and len(exchange.url) <= CACHED_URL_LENGTH:
-        _latest[0] = settings, exchange, secret_names, made
+        # Most calls ask the same again, and an Exchange may be sent again and again.
+        settings.latest[:] = [(exchange, secret_names, made)]
     return made
-
-
-_latest: list[tuple[Any, Any, Any, Any]] = [(None, None, None, None)]
-"""What was asked last and its answer: most calls ask the same again, and an Exchange may be sent again and again."""

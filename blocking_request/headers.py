@@ -12,6 +12,16 @@ DEFAULT_FIELDS = 2
 """How many fields a request without headers of its own begins with: User-Agent and Accept-Encoding."""
 
 
+def encoded(text: Any) -> bytes:
+    """A name or a value as it is sent: latin-1, and UTF-8 where that has not all of it."""
+    if isinstance(text, bytes):
+        return text
+    try:
+        return str(text).encode("latin-1")
+    except UnicodeEncodeError:
+        return str(text).encode("utf-8")
+
+
 CREDENTIAL_FIELDS = frozenset(
     (
         b"authorization",

@@ -223,12 +223,16 @@ class Mailbox:
                     self._resume = resume
         if write is not None:
             write(piece)
-            if isinstance(piece, memoryview) and isinstance(piece.obj, bytearray):
-                self.buffers.append(piece.obj)
+            self.give_back(piece)
             return True
         if is_first:
             self._notices.put(_PIECES)
         return has_room
+
+    def give_back(self, piece: Piece) -> None:
+        """The caller is done with it."""
+        if isinstance(piece, memoryview) and isinstance(piece.obj, bytearray):
+            self.buffers.append(piece.obj)
 
     def divert(self, write: Callable[[Piece], None]) -> None:
         """From now on have the wire hand its pieces to ``write``, in its own thread; those that wait go there first."""

@@ -6,6 +6,7 @@ Everything that is wrong with a request is found here, before anything reaches a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Optional
@@ -169,6 +170,19 @@ def checked_url(qurl: QtCore.QUrl) -> tuple[str, _Userinfo, bool]:
     return (*split_userinfo(encoded), False)
 
 
+def without_framing(fields: Iterable[tuple[bytes, bytes]]) -> Pairs:
+    """Header fields that somebody has made, but for those that are ours to make. Raises Unsendable."""
+    pairs = tuple(pair for pair in fields if pair[0].lower() not in FRAMING_FIELDS)
+    for name, value in pairs:
+        check_field(name, value)
+    return pairs
+
+
+def framing(body: Body) -> Pairs:
+    size = len(body) if isinstance(body, bytes) else -1 if body is None else body.size
+    return ((b"Content-Length", b"%d" % size),) if size >= 0 else ()
+
+
 def check_field(name: bytes, value: bytes) -> None:
     if not _TOKEN.fullmatch(name.decode("latin-1")):
         text = f"The header name {name!r} is not allowed: letters, digits and !#$%&'*+-.^_`|~ only (RFC 9110, 5.1)"
@@ -214,13 +228,10 @@ def _defaults(names: AbstractSet[bytes], method: str, body: Body, refresh: bool,
     if b"accept-encoding" not in names:
         fields.append((b"Accept-Encoding", ACCEPT_ENCODING))
     fields.extend(wanted)
-    if body is not None:
-        size = len(body) if isinstance(body, bytes) else body.size
-        if size >= 0:
-            fields.append((b"Content-Length", b"%d" % size))
-        if method == "POST" and b"content-type" not in names:
-            # Qt's own default.
-            fields.append((b"Content-Type", b"application/x-www-form-urlencoded"))
+    fields.extend(framing(body))
+    if body is not None and method == "POST" and b"content-type" not in names:
+        # Qt's own default.
+        fields.append((b"Content-Type", b"application/x-www-form-urlencoded"))
     if refresh and b"cache-control" not in names:
         fields.extend(((b"Cache-Control", b"no-cache"), (b"Pragma", b"no-cache")))
     return tuple(fields)

@@ -21,11 +21,13 @@ from .qt import QtCore
 
 
 class Take(NamedTuple):
-    """What a receiver that works in steps wants: the pieces of the body that has begun given to ``write``, by the wire
-    in its own thread. It is sent the answer at the end of it.
+    """What a receiver that works in steps wants: the pieces of the body that has begun given to ``write``. It is sent
+    the answer at the end of it.
     """
 
     write: Callable[[Piece], None]
+    in_wire: bool = True
+    """Whether by the wire in its own thread, which is faster; else in the thread that drives."""
 
 
 Steps = Generator[Take, Answer, Optional[Answer]]
@@ -101,7 +103,7 @@ class DeviceReceiver:
         """Raises TypeError, ValueError for what cannot be written to."""
         self._checksum = checksum
         self.is_checked = checksum is not None
-        self._write = _writer(device)
+        self._write = writer(device)
 
     def prepare(self, exchange: Exchange) -> Exchange:
         return exchange
@@ -118,7 +120,8 @@ class DeviceReceiver:
         self._write(piece)
 
 
-def _writer(device: Any) -> Callable[[Piece], None]:
+def writer(device: Any) -> Callable[[Piece], None]:
+    """Writes all of a piece into what the caller has opened. Raises TypeError, ValueError."""
     if isinstance(device, QtCore.QIODevice):
         if not device.isWritable():
             state = "open for reading only" if device.isOpen() else "closed"

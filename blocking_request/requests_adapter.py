@@ -25,12 +25,12 @@ from .errors import Unsendable
 from .exchange import Answer, Body, Exchange
 from .feedback import FeedbackLike
 from .flows.redirects import RedirectPolicy, RedirectRules
-from .headers import Pairs
+from .headers import Pairs, encoded
 from .manager import NetworkAccessManager
 from .policy import policy
-from .preparation import FRAMING_FIELDS, check_field, checked_text
+from .preparation import checked_text, framing, without_framing
 from .proxy import Proxy
-from .proxy_rules import ProxyRules, environment_names_proxies, proxy_of
+from .proxy_rules import environment_names_proxies, proxy_of
 from .requests_response import exception_for, raw_response
 from .settings import Settings
 from .tls import TlsSettings
@@ -85,15 +85,9 @@ class QtAdapter(HTTPAdapter):
         settings = manager._settings
         connect_ms, read_ms = _milliseconds(timeout, settings)
         try:
-            call = Call(
-                manager.engine(),
-                read_ms,
-                settings.deadline,
-                _NOBODY,
-                self._feedback,
-                connect_ms=connect_ms,
-            )
-            exchange, rules = self._prepared(request, settings, manager.engine(), call, proxies, stream)
+            engine = manager.engine()
+            call = Call(engine, read_ms, settings.deadline, _NOBODY, self._feedback, connect_ms=connect_ms)
+            exchange, rules = self._prepared(request, settings, engine, call, proxies, stream)
             if exchange.url.startswith("https:"):
                 exchange = exchange._replace(tls=_tls(settings.tls, verify, cert))
             answer = call.run(policy(exchange, settings, rules))
@@ -130,8 +124,6 @@ class QtAdapter(HTTPAdapter):
         rules = call_rules(
             url, settings, OwnSettings(engine, self._auth_cfg, None, own, retry), call.ended_early
         )._replace(redirects=_NOT_FOLLOWED, loads_cookies=False, saves_cookies=False)
-        if own is not None:
-            rules = rules._replace(proxies=ProxyRules(own))
         return exchange, rules
 
     def _gives_up(self, answer: Answer) -> bool:
@@ -195,26 +187,9 @@ def _body(request: PreparedRequest, call: Call) -> Body:
 
 
 def _fields(request: PreparedRequest, body: Body) -> Pairs:
-    """What requests has made, with our own framing. Raises Unsendable."""
-    pairs = []
-    for name, value in request.headers.items():
-        field = (_encoded(name), _encoded(value))
-        if field[0].lower() not in FRAMING_FIELDS:
-            check_field(*field)
-            pairs.append(field)
-    size = len(body) if isinstance(body, bytes) else -1 if body is None else body.size
-    if size >= 0:
-        pairs.append((b"Content-Length", b"%d" % size))
-    return tuple(pairs)
-
-
-def _encoded(text: Any) -> bytes:
-    if isinstance(text, bytes):
-        return text
-    try:
-        return str(text).encode("latin-1")
-    except UnicodeEncodeError:
-        return str(text).encode("utf-8")
+    """What requests has made. Raises Unsendable."""
+    fields = without_framing((encoded(name), encoded(value)) for name, value in request.headers.items())
+    return (*fields, *framing(body))
 
 
 def _tls(base: Optional[TlsSettings], verify: Any, cert: Any) -> Optional[TlsSettings]:

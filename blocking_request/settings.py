@@ -12,6 +12,7 @@ from urllib3.util import Retry
 from .auth import AuthConfig, AuthHandler
 from .auth_registry import AuthRegistry
 from .cookies import CookieJar
+from .exchange import Exchange
 from .flows.credentials import Known
 from .flows.redirects import RedirectPolicy
 from .flows.stored import Store
@@ -86,6 +87,10 @@ class Settings:
 
     hops: list[tuple[Any, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
     """What ``policy`` has made of these settings; another's are made anew."""
+    latest: list[tuple[Exchange, tuple[str, ...], Exchange]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
+    """An exchange and some names, and what ``with_settings`` has made of them."""
 
 
 def checked_milliseconds(value: int, name: str) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from queue import SimpleQueue
-from typing import Any, Callable, NamedTuple, Optional, Union
+from functools import partial
+from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from . import messages, trace
 from .body_source import Upload
@@ -18,14 +18,19 @@ from .engines import Crowd, Flight, choose
 from .errors import Failure, Unsendable
 from .exchange import Answer, Exchange
 from .flows import Wait
-from .mailbox import Begun, BodyWanted, Channel, Letter, Mailbox
+from .mailbox import Begun, BodyWanted, Channel, Letter, Mailbox, Piece, Pieces, Progress
 from .receivers import CannotWrite, Take
 
 _NEVER = float("inf")
 
-TaskSteps = Generator[Union[Exchange, Wait, Take], Answer, Answer]
-Letters = SimpleQueue[Any]
-"""A Line and what came over it; or None, to wake whoever waits."""
+Step = Union[Exchange, Wait, Take]
+TaskSteps = Generator[Step, Answer, Answer]
+
+
+class Letters(Protocol):
+    """Where a Line and what came over it is put. May be called from any thread."""
+
+    def put(self, letter: Any) -> None: ...
 
 
 class Line:
@@ -48,16 +53,27 @@ class TaskRules(NamedTuple):
     idle_ms: int
     deadline_ms: int
     letters: Letters
-    crowd: Crowd
+    crowd: Optional[Crowd]
+    """None: each is alone."""
     is_canceled: Callable[[], bool]
 
 
 class Task:
-    def __init__(self, steps: TaskSteps, rules: TaskRules, failed: Callable[[Failure], Answer], idle_ms: int) -> None:
-        """``failed``: the answer where there is not even an exchange."""
+    def __init__(
+        self,
+        steps: TaskSteps,
+        rules: TaskRules,
+        failed: Callable[[Failure], Answer],
+        idle_ms: int,
+        progress: Optional[Callable[[Progress], None]] = None,
+    ) -> None:
+        """``failed``: the answer where there is not even an exchange; ``progress``: is told of it."""
         self._steps = steps
         self._rules = rules
         self._failed = failed
+        self._progress = progress
+        self._write: Optional[Callable[[Piece], None]] = None
+        """Who takes the pieces of the body, here."""
         self._idle_ms = idle_ms
         self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
         self._deadline = _NEVER
@@ -66,9 +82,9 @@ class Task:
         self._flight: Optional[Flight] = None
         self._exchange: Optional[Exchange] = None
         self._upload: Optional[Upload] = None
-        self._started = 0.0
-        self.started = 0.0
-        """When the latest exchange was handed over."""
+        self._traced = 0.0
+        self.handed_over = 0.0
+        """When the latest exchange was."""
         self._waits_until = _NEVER
         self._failure: Optional[Failure] = None
         """Why the exchange that is under way is being aborted."""
@@ -95,6 +111,13 @@ class Task:
             self._send(notice.answer)
         elif isinstance(notice, BodyWanted) and self._failure is None:
             self._send_more()
+        elif isinstance(notice, Progress) and self._progress is not None:
+            self._progress(notice)
+        elif isinstance(notice, Pieces) and self._write is not None:
+            for piece in notice.pieces:
+                self._write(piece)
+                self._mailbox.give_back(piece)
+            self._mailbox.touch()
 
     def look(self, now: float) -> None:
         """See whether something is late, lost or cancelled."""
@@ -130,22 +153,23 @@ class Task:
     def _end(self, answer: Answer) -> None:
         """The exchange that was under way has its answer."""
         self._failure = None
-        if self._started:
-            trace.exchange_ended(answer, self._started, ())
+        if self._traced:
+            trace.exchange_ended(answer, self._traced, ())
         self._send(answer)
 
     def _send(self, answer: Answer) -> None:
-        self._advance(lambda: self._steps.send(answer))
+        self._advance(partial(self._steps.send, answer))
 
-    def _advance(self, go_on: Callable[[], Union[Exchange, Wait, Take]]) -> None:
+    def _advance(self, go_on: Callable[[], Step]) -> None:
         """Go on until something must be waited for, or until the end. Raises what the caller's own code raises."""
         while True:
             try:
                 step = go_on()
                 if isinstance(step, Take):
-                    go_on = self._divert(step)  # type: ignore[assignment]
-                    if go_on is None:
+                    diverted = self._divert(step)
+                    if diverted is None:
                         return
+                    go_on = diverted
                     continue
                 self._leave_flight()
                 if isinstance(step, Wait):
@@ -163,26 +187,25 @@ class Task:
                 return
             if answer is None:
                 return
-            go_on = self._sender(answer)
+            go_on = partial(self._steps.send, answer)
 
-    def _sender(self, answer: Answer) -> Callable[[], Union[Exchange, Wait, Take]]:
-        return lambda: self._steps.send(answer)
-
-    def _divert(self, step: Take) -> Optional[Callable[[], Union[Exchange, Wait, Take]]]:
-        """None where the wire writes from now on."""
+    def _divert(self, step: Take) -> Optional[Callable[[], Step]]:
+        """None where the pieces come from now on."""
         assert self._mailbox is not None
+        if not step.in_wire:
+            self._write = step.write
+            return None
         try:
             self._mailbox.divert(step.write)
             self._mailbox.touch()
         except CannotWrite as error:
-            thrown = error
-            return lambda: self._steps.throw(thrown)
+            return partial(self._steps.throw, error)
         return None
 
     def _start(self, exchange: Exchange) -> Optional[Answer]:
         """The answer where there is one at once: that nothing is sent."""
         self._exchange = exchange
-        self._started = trace.exchange_started(exchange, ())
+        self._traced = trace.exchange_started(exchange, ())
         engine = self._ended_early(time.monotonic()) or choose(exchange, self._rules.engine)
         if isinstance(engine, Failure):
             return Answer(exchange, failure=engine)
@@ -192,7 +215,8 @@ class Task:
         if self._upload is not None:
             exchange = self._exchange = exchange._replace(body=self._upload.begin(mailbox))
         self._line, self._mailbox = line, mailbox
-        self.started = mailbox.activity
+        mailbox.wants_progress = self._progress is not None
+        self.handed_over = mailbox.activity
         self._flight = engine.start(exchange, mailbox, self._rules.crowd)
         return None
 
@@ -202,8 +226,7 @@ class Task:
             if self._upload is not None and isinstance(self._exchange.body, Channel):
                 self._upload.fill(self._exchange.body)
         except Unsendable as unsendable:
-            error = unsendable
-            self._advance(lambda: self._steps.throw(error))
+            self._advance(partial(self._steps.throw, unsendable))
             return
         self._mailbox.touch()
 
@@ -211,5 +234,5 @@ class Task:
         """End an exchange whose answer has begun, and whose body nobody wants."""
         if self._flight is not None:
             self._flight.abort()
-        self._flight = self._line = None
+        self._flight = self._line = self._write = None
         self._waits_until = _NEVER

@@ -59,6 +59,15 @@ def blocking(engine: str) -> BlockingNetworkRequest:
 
 
 @pytest.fixture
+def manager(engine: str) -> NetworkAccessManager:
+    """One with an idle timeout that a hanging test can afford."""
+    made = NetworkAccessManager()
+    made.setEngine(engine)
+    made.setTimeout(10_000)
+    return made
+
+
+@pytest.fixture
 def serve() -> Iterator[Callable[[Handler], RawServer]]:
     """Start raw servers that end with the test."""
     servers: list[RawServer] = []

@@ -32,14 +32,6 @@ OK, CANCELED = ErrorCode.NoError, ErrorCode.CanceledError
 REQUEST = QtNetwork.QNetworkRequest
 
 
-@pytest.fixture
-def manager(engine: str) -> NetworkAccessManager:
-    made = NetworkAccessManager()
-    made.setEngine(engine)
-    made.setTimeout(10_000)
-    return made
-
-
 def path_of(request: bytes) -> str:
     return request.split(b" ", 2)[1].decode()
 

@@ -52,12 +52,9 @@ def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Union[NetworkDiskCa
 
 
 @pytest.fixture
-def manager(engine: str, tmp_path: Path) -> NetworkAccessManager:
-    made = NetworkAccessManager()
-    made.setEngine(engine)
-    made.setTimeout(10_000)
-    made.setCache(NetworkDiskCache(tmp_path / "cache"))
-    return made
+def manager(manager: NetworkAccessManager, tmp_path: Path) -> NetworkAccessManager:
+    manager.setCache(NetworkDiskCache(tmp_path / "cache"))
+    return manager
 
 
 @pytest.fixture

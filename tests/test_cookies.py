@@ -23,13 +23,6 @@ REQUEST = QtNetwork.QNetworkRequest
 URL = "http://www.example.com/a/b"
 
 
-@pytest.fixture
-def manager(engine: str) -> NetworkAccessManager:
-    made = NetworkAccessManager()
-    made.setEngine(engine)
-    return made
-
-
 def received(url: str, *values: str) -> CookieJar:
     jar = CookieJar()
     jar.receive(url, [value.encode("latin-1") for value in values])

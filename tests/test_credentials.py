@@ -35,14 +35,6 @@ REQUEST = QtNetwork.QNetworkRequest
 
 
 @pytest.fixture
-def manager(engine: str) -> NetworkAccessManager:
-    made = NetworkAccessManager()
-    made.setEngine(engine)
-    made.setTimeout(10_000)
-    return made
-
-
-@pytest.fixture
 def request_of(manager: NetworkAccessManager) -> BlockingNetworkRequest:
     return BlockingNetworkRequest(manager)
 

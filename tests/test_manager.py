@@ -30,14 +30,6 @@ OK, NET = ErrorCode.NoError, ErrorCode.NetworkError
 REQUEST = QtNetwork.QNetworkRequest
 
 
-@pytest.fixture
-def manager(engine: str) -> NetworkAccessManager:
-    made = NetworkAccessManager()
-    made.setEngine(engine)
-    made.setTimeout(10_000)
-    return made
-
-
 def moving(target: str) -> Handler:
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
@@ -406,3 +398,21 @@ def test_64_threads_change_everything_while_others_request(manager: NetworkAcces
         thread.join(30)
     assert errors == []
     assert not any(thread.is_alive() for thread in (*changers, *requesters))
+
+
+@pytest.mark.parametrize("streamed", (False, True))
+def test_connections_that_are_cleared_are_closed(streamed: bool, manager: NetworkAccessManager, serve: Serve) -> None:
+    closed = threading.Event()
+
+    def until_closed(connection: Connection) -> None:
+        echo(connection)
+        closed.set()
+
+    server = serve(until_closed)
+    if streamed:
+        with BlockingNetworkRequest(manager).stream(server.url) as chunks:
+            assert b"".join(chunks)
+    else:
+        assert manager.blockingGet(server.url).errorCode() == ErrorCode.NoError
+    manager.clearConnectionCache()
+    assert closed.wait(10)

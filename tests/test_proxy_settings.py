@@ -34,14 +34,6 @@ def proxy() -> Iterator[ProxyServer]:
 
 
 @pytest.fixture
-def manager(engine: str) -> NetworkAccessManager:
-    made = NetworkAccessManager()
-    made.setEngine(engine)
-    made.setTimeout(10_000)
-    return made
-
-
-@pytest.fixture
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

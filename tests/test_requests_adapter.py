@@ -39,13 +39,6 @@ Serve = Callable[[Handler], RawServer]
 
 
 @pytest.fixture
-def manager(engine: str) -> NetworkAccessManager:
-    made = NetworkAccessManager()
-    made.setEngine(engine)
-    return made
-
-
-@pytest.fixture
 def session(manager: NetworkAccessManager) -> Iterator[requests.Session]:
     with requests_session(manager) as made:
         yield made

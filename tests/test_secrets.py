@@ -36,14 +36,6 @@ OK, NET, SERVER = ErrorCode.NoError, ErrorCode.NetworkError, ErrorCode.ServerExc
 REQUEST = QtNetwork.QNetworkRequest
 
 
-@pytest.fixture
-def manager(engine: str) -> NetworkAccessManager:
-    made = NetworkAccessManager()
-    made.setEngine(engine)
-    made.setTimeout(10_000)
-    return made
-
-
 def answering(*answers: tuple[str, str]) -> Handler:
     """One answer after another, the last for ever: status and header fields."""
     left = list(answers)

@@ -247,7 +247,9 @@ class _Passage:
         """Give the connection back to its pool, closed where another exchange cannot use it."""
         leftovers = failure is None and self._grip.has_leftovers()
         reusable = self._grip.release() and failure is None and not leftovers and not self._is_cut_short
-        pooled, response = self._pooled, self._grip.response
+        # A pool that was dropped closes its connections when nobody holds it any more (urllib3 2).
+        pooled, self._pooled = self._pooled, None
+        response = self._grip.response
         if pooled is None:
             return  # urllib3 has seen to it
         if reusable and response is not None and response.status >= 200:

@@ -19,6 +19,7 @@ from .errors import (
 from .feedback import Feedback
 from .manager import NetworkAccessManager
 from .parameters import RequestParameters
+from .portable import PortableSettings
 from .proxy import Proxy
 from .reply import ReplyContent
 from .request import BlockingNetworkRequest
@@ -45,6 +46,7 @@ __all__ = [
     "NetworkDiskCache",
     "NetworkMemoryCache",
     "NetworkRequestError",
+    "PortableSettings",
     "Proxy",
     "QtAdapter",
     "ReplyContent",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Union
 
 from .body_source import Data
 from .request_attributes import RequestLike, check_request
+from .request_packing import packed, unpacked
 
 
 class BatchRequest(NamedTuple):
@@ -20,6 +21,14 @@ class BatchRequest(NamedTuple):
     """As in ``BlockingNetworkRequest.post``."""
     path: Union[str, PathLike[str], None] = None
     """A file or folder, as in ``BlockingNetworkRequest.download``; None: the body is in the reply."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """It can be pickled, with a QNetworkRequest too. Raises TypeError for one with secrets in it."""
+        return _unpickled, (packed(self.request), *self[1:])
+
+
+def _unpickled(request: Any, *others: Any) -> BatchRequest:
+    return BatchRequest(unpacked(request), *others)
 
 
 def jobs_of(requests: Iterable[Any]) -> Iterator[BatchRequest]:

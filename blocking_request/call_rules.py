@@ -19,7 +19,7 @@ from .flows.redirects import RedirectPolicy, RedirectRules
 from .preparation import has_own_tls, url_credentials
 from .proxy import Proxy
 from .proxy_rules import ProxyRules
-from .qt import QtCore, QtNetwork
+from .qt import QtNetwork, encoded_url
 from .request_attributes import RequestLike, cache_load, cache_saves, is_automatic, redirect_rules
 from .settings import MEMORY_LIMIT, RedirectHandler, Settings
 from .urls import CACHED_URL_LENGTH
@@ -108,11 +108,7 @@ def _redirects(request: RequestLike, settings: Settings, config: Optional[AuthCo
 
 
 def _verifier(handler: RedirectHandler) -> Callable[[str, str], bool]:
-    return lambda url, target: bool(handler(_qurl(url), _qurl(target)))
-
-
-def _qurl(url: str) -> QtCore.QUrl:
-    return QtCore.QUrl.fromEncoded(QtCore.QByteArray(url.encode("ascii")))
+    return lambda url, target: bool(handler(encoded_url(url), encoded_url(target)))
 
 
 def _auth(

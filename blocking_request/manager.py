@@ -16,6 +16,7 @@ from .request_settings import RequestSettings
 from .signals import CallerSignal
 
 if TYPE_CHECKING:
+    from .portable import PortableSettings
     from .request import BlockingNetworkRequest
 
 
@@ -60,6 +61,17 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         manager = cls()
         apply_qgis_settings(manager, settingsFile, useQgisManager)
         return manager
+
+    def portableSettings(self, secrets: bool = False) -> PortableSettings:
+        """The settings and cookies as a value for other processes: ``portableSettings().manager()`` there.
+
+        ``secrets``: with the configs of the registry, what was found right when somebody was asked, passwords of
+        proxies, default headers like ``Authorization``, and the client's key. They then stand in the pickle in clear
+        text.
+        """
+        from .portable import portable_settings
+
+        return portable_settings(self._settings, secrets)
 
     def blockingGet(
         self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from .exchange import Exchange
-from .qt import QtCore, QtNetwork
+from .qt import QtCore, QtNetwork, encoded_url
 from .reply import operation_of
 
 
@@ -57,7 +57,7 @@ def native_copy(exchange: Exchange) -> QtNetwork.QNetworkRequest:
     request = QtNetwork.QNetworkRequest() if native is None else QtNetwork.QNetworkRequest(native)
     for name in request.rawHeaderList():
         request.setRawHeader(name, QtCore.QByteArray())
-    request.setUrl(QtCore.QUrl.fromEncoded(QtCore.QByteArray(exchange.url.encode("ascii"))))
+    request.setUrl(encoded_url(exchange.url))
     for field, value in exchange.headers:
         request.setRawHeader(field, value)  # type: ignore[arg-type]
     return request

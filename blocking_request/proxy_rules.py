@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from requests.utils import get_environ_proxies, select_proxy
 
 from .proxy import DEFAULT_PORTS, NO_PROXY, Proxy, ProxyUnusable
-from .qt import QtCore, QtNetwork
+from .qt import QtCore, QtNetwork, encoded_url
 
 _Types = QtNetwork.QNetworkProxy.ProxyType
 
@@ -114,7 +114,7 @@ class ProxyRules:
 
     def _own(self, url: str) -> Optional[Proxy]:
         if self.factory is not None:
-            given = proxy_of(self.factory(QtCore.QUrl.fromEncoded(QtCore.QByteArray(url.encode("ascii")))))
+            given = proxy_of(self.factory(encoded_url(url)))
             if given is not None:
                 return given
         lowered = url.lower()

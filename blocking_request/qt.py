@@ -75,6 +75,11 @@ def network_error(value: int) -> QtNetwork.QNetworkReply.NetworkError:
     return QtNetwork.QNetworkReply.NetworkError(value)
 
 
+def encoded_url(url: str) -> QtCore.QUrl:
+    """Of an ASCII string, as it stands in our own values."""
+    return QtCore.QUrl.fromEncoded(QtCore.QByteArray(url.encode("ascii")))
+
+
 def give_to_cpp(qobject: QtCore.QObject) -> None:
     """Take a QObject out of PyQt's hands.
 

@@ -22,7 +22,7 @@ from .messages import canceled
 from .occasion import Occasion, new_occasion
 from .policy import policy
 from .progress import ProgressTeller, progress_teller
-from .qt import QtCore, Signal, is_deleted
+from .qt import QtCore, Signal, encoded_url, is_deleted
 from .receivers import Checksum, DeviceReceiver, Receiver
 from .reply import ReplyContent
 from .request_attributes import RequestLike, check_options, check_request, transfer_timeout, with_content_type
@@ -343,7 +343,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     def _tell_redirect(self, exchange: Exchange) -> None:
         if is_deleted(self):
             return
-        self.redirected.emit(QtCore.QUrl.fromEncoded(QtCore.QByteArray(exchange.url.encode("ascii"))))
+        self.redirected.emit(encoded_url(exchange.url))
 
 
 _blocked_requests: set[BlockingNetworkRequest] = set()

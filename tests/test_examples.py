@@ -1,4 +1,4 @@
-"""Every file in examples/ runs and says what it should; and the README or the tutorial shows them as they are."""
+"""Every file in examples/ runs and says what it should; and a page shows them as they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from blocking_request.qt import API
 
-from .servers.raw import RawServer
+from .servers.raw import RawServer, echo
 
 ROOT = Path(__file__).parent.parent
 OF_QGIS = "processing_download.py"
@@ -20,8 +20,11 @@ OF_QGIS = "processing_download.py"
 OF_LIBRARIES = ("owslib_wms.py", "stac_catalog.py")
 """docs/requests.rst has them."""
 
-OF_THE_TUTORIAL = ("get_page.py", "post_form.py", "basic_auth.py", "favicon.py")
-"""docs/tutorial.rst shows them."""
+PAGES = {
+    **dict.fromkeys(("get_page.py", "post_form.py", "basic_auth.py", "favicon.py"), "docs/tutorial.rst"),
+    "dask_tiles.py": "docs/processes.rst",
+}
+"""Which page shows them; README.rst shows the others."""
 
 EXAMPLES = sorted(path for path in (ROOT / "examples").glob("*.py") if path.name != OF_QGIS)
 
@@ -79,6 +82,16 @@ def test_favicon(httpbin: str, tmp_path: Path) -> None:
     output = run(ROOT / "examples/favicon.py", tmp_path, f"{httpbin}/image/png", "icon.png")
     size = (tmp_path / "icon.png").stat().st_size
     assert output == f"icon.png: {size} bytes of image/png\n" and size > 1_000
+
+
+def test_dask_tiles(tmp_path: Path, serve) -> None:  # type: ignore[no-untyped-def]
+    server: RawServer = serve(echo)
+    output = run(ROOT / "examples/dask_tiles.py", tmp_path, f"{server.url}/{{z}}/{{x}}/{{y}}.png", "3")
+    requests = server.requests
+    assert output.splitlines() == [f"64 of 64 tiles, {sum(map(len, requests))} bytes", "by 2 processes"]
+    assert len({request.split(b" ")[1] for request in requests}) == 64
+    assert all(b"User-Agent: dask-tiles/1.0\r\n" in request for request in requests)
+    assert all(b"Cookie: style=dark\r\n" in request for request in requests)
 
 
 CAPABILITIES = b"""<?xml version="1.0"?>
@@ -161,7 +174,7 @@ def test_with_pytest(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_every_example_is_run_and_shown(path: Path) -> None:
     assert f"test_{path.stem.replace('test_', '')}" in globals()
-    page = "docs/tutorial.rst" if path.name in OF_THE_TUTORIAL else "README.rst"
+    page = PAGES.get(path.name, "README.rst")
     shown_there = (ROOT / page).read_text()
     if path.name in OF_LIBRARIES:
         assert f"examples/{path.name}" in (ROOT / "docs/requests.rst").read_text()

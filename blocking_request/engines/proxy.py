@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ..exchange import Exchange
 from ..proxy import Proxy
-from ..qt import QtCore, QtNetwork
+from ..qt import QtNetwork, encoded_url
 from ..urls import CACHED_URL_LENGTH, DEFAULT_PORTS
 from .qt_proxy import lookups, python_may_be_asked
 
@@ -63,7 +63,7 @@ _DIRECT = (_Types.NoProxy, _Types.DefaultProxy)
 
 
 def _query(url: str) -> QtNetwork.QNetworkProxyQuery:
-    return QtNetwork.QNetworkProxyQuery(QtCore.QUrl.fromEncoded(url.encode("ascii")))  # type: ignore[arg-type]
+    return QtNetwork.QNetworkProxyQuery(encoded_url(url))
 
 
 _known_query = lru_cache(maxsize=256)(_query)

@@ -11,7 +11,7 @@ from typing import Optional
 
 from ..exchange import Exchange
 from ..headers import DEFAULT_FIELDS, Pairs
-from ..qt import QtCore, QtNetwork, enum_value, has_tls
+from ..qt import QtCore, QtNetwork, encoded_url, enum_value, has_tls
 from ..urls import CACHED_URL_LENGTH
 from .qt_tls import configuration_for, own_configuration
 
@@ -46,7 +46,7 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
     if exchange.login is not None:
         # Only so Qt does the rounds; what it remembers is its worker's, which serves this user only.
         request.setAttribute(_Attribute.AuthenticationReuseAttribute, enum_value(_Request.LoadControl.Automatic))
-    request.setUrl(QtCore.QUrl.fromEncoded(exchange.url.encode("ascii")))  # type: ignore[arg-type]
+    request.setUrl(encoded_url(exchange.url))
     for field, value in headers:
         request.setRawHeader(field, value)  # type: ignore[arg-type]
     return request
@@ -83,7 +83,7 @@ _PREFER_NETWORK = enum_value(_Request.CacheLoadControl.PreferNetwork)
 def _plain_request(url: str, headers: Pairs) -> QtNetwork.QNetworkRequest:
     """For the many that ask the same URL again and again, with no header of their own."""
     request = _Request(_prototype(headers))
-    request.setUrl(QtCore.QUrl.fromEncoded(url.encode("ascii")))  # type: ignore[arg-type]
+    request.setUrl(encoded_url(url))
     return request
 
 

@@ -1,0 +1,100 @@
+"""A QNetworkRequest as a value that can be pickled; Qt's own cannot."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .headers import CREDENTIAL_FIELDS
+from .preparation import has_own_tls
+from .qt import QtCore, QtNetwork, encoded_url, enum_value
+from .request_attributes import RequestLike
+
+_Request = QtNetwork.QNetworkRequest
+_ATTRIBUTES = range(enum_value(_Request.Attribute.User))
+"""Qt's own; what somebody has put in for themselves means nothing to us."""
+
+
+class PackedUrl(NamedTuple):
+    url: str
+
+    def request(self) -> QtCore.QUrl:
+        return encoded_url(self.url)
+
+
+class PackedRequest(NamedTuple):
+    url: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    attributes: tuple[tuple[int, Any], ...]
+    transfer_timeout: int
+    maximum_redirects: int
+    priority: int
+    peer_verify_name: str
+
+    def request(self) -> QtNetwork.QNetworkRequest:
+        request = _Request(encoded_url(self.url))
+        for name, value in self.headers:
+            request.setRawHeader(name, value)  # type: ignore[arg-type]
+        for code, given in self.attributes:
+            request.setAttribute(_Request.Attribute(code), given)
+        request.setTransferTimeout(self.transfer_timeout)
+        request.setMaximumRedirectsAllowed(self.maximum_redirects)
+        request.setPriority(_Request.Priority(self.priority))
+        if self.peer_verify_name:
+            request.setPeerVerifyName(self.peer_verify_name)
+        return request
+
+
+def packed(request: RequestLike) -> Any:
+    """What goes into a pickle for a request. Raises TypeError for one with secrets in it."""
+    if isinstance(request, str):
+        _check_url(QtCore.QUrl(request))
+        return request
+    url = request if isinstance(request, QtCore.QUrl) else request.url()
+    _check_url(url)
+    text = url.toEncoded().data().decode("ascii")
+    if not isinstance(request, _Request):
+        return PackedUrl(text)
+    if has_own_tls(request):
+        raise TypeError("a request with a QSslConfiguration is not pickled: give the manager TlsSettings")
+    headers = tuple((name.data(), request.rawHeader(name).data()) for name in request.rawHeaderList())
+    secret = next((name for name, _ in headers if name.lower() in CREDENTIAL_FIELDS), None)
+    if secret is not None:
+        raise TypeError(f"a request with the field {secret.decode('latin-1')} is not pickled, {_INSTEAD}")
+    values = {code: request.attribute(_Request.Attribute(code)) for code in _ATTRIBUTES if _is_attribute(code)}
+    return PackedRequest(
+        text,
+        headers,
+        tuple((code, _plain(value)) for code, value in values.items() if value is not None),
+        request.transferTimeout(),
+        request.maximumRedirectsAllowed(),
+        enum_value(request.priority()),
+        request.peerVerifyName() if hasattr(request, "peerVerifyName") else "",
+    )
+
+
+def unpacked(given: Any) -> RequestLike:
+    return given.request() if isinstance(given, (PackedRequest, PackedUrl)) else given  # type: ignore[no-any-return]
+
+
+_INSTEAD = (
+    "because it holds a secret: store an AuthConfig in the manager's authRegistry(), send "
+    "portableSettings(secrets=True), and name its id (authCfg) in the other process"
+)
+
+
+def _check_url(url: QtCore.QUrl) -> None:
+    if url.userInfo():
+        raise TypeError(f"a request whose URL has a user and a password is not pickled, {_INSTEAD}")
+
+
+def _is_attribute(code: int) -> bool:
+    try:
+        _Request.Attribute(code)
+    except ValueError:
+        return False
+    return True
+
+
+def _plain(value: Any) -> Any:
+    """An enum as its number: the types of two bindings differ."""
+    return value if isinstance(value, (bool, str, bytes, QtCore.QByteArray)) else enum_value(value)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 PULSE = 0.02
 """Seconds between two looks at the clocks, and at a feedback that is not ours."""
 
-GATHER_SECONDS = 0.001
+GATHER_SECONDS = 0.002
 GATHERED = 6
 """How long answers gather until they are taken, and how many requests must be under way for that: the threads of the
 wire and this one stand in each other's way where each answer wakes it."""

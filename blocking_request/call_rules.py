@@ -22,7 +22,6 @@ from .proxy_rules import ProxyRules
 from .qt import QtNetwork, encoded_url
 from .request_attributes import RequestLike, cache_load, cache_saves, is_automatic, redirect_rules
 from .settings import MEMORY_LIMIT, RedirectHandler, Settings
-from .urls import CACHED_URL_LENGTH
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 
@@ -144,20 +143,12 @@ def with_settings(
     if not settings.is_accessible and exchange.url.startswith("http"):
         text = "Network access is disabled: setNetworkAccessible(False) was called"
         raise unsendable(QtNetworkError.UnknownNetworkError, text)
-    secret_names = (*settings.secret_parameters, *secret_name(config))
-    for known_exchange, known_names, known in settings.latest:
-        if exchange is known_exchange and secret_names == known_names:
-            return known
     limit = settings.body_limit
-    made = exchange._replace(
+    return exchange._replace(
         tls=settings.tls,
         body_limit=limit if limit is not None else 0 if streams else MEMORY_LIMIT,
         expansion_limit=settings.expansion_limit,
         streams=streams,
-        secret_names=secret_names,
+        secret_names=(*settings.secret_parameters, *secret_name(config)),
         qgis=settings.qgis and exchange.url.startswith("http"),
     )
-    if exchange.body is None and exchange.native is None and not streams and len(exchange.url) <= CACHED_URL_LENGTH:
-        # Most calls ask the same again, and an Exchange may be sent again and again.
-        settings.latest[:] = [(exchange, secret_names, made)]
-    return made

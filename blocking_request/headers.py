@@ -71,6 +71,10 @@ class Fields:
             values[lowered] = values[lowered] + b", " + value if lowered in values else value
         return values
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.pairs
+
     @cached_property
     def set_cookies(self) -> bool:
         """Whether there is a ``Set-Cookie`` field."""

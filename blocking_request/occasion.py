@@ -14,6 +14,7 @@ from .preparation import Defaults, prepare, url_text
 from .reply import ReplyContent, next_request_id
 from .request_attributes import RequestLike
 from .settings import Settings
+from .urls import is_canonical
 
 if TYPE_CHECKING:
     from .manager import NetworkAccessManager
@@ -40,10 +41,19 @@ class Occasion(NamedTuple):
         """What is to be sent, and how; whoever wants to know is told. Raises Unsendable."""
         request, settings = self.request, self.settings
         body = read_body(data, ended_early)
-        rules = call_rules(request, settings, own, ended_early, force_refresh)
-        defaults = Defaults(settings.user_agent, settings.default_headers)
-        exchange = prepare(request, self.method, body, force_refresh, defaults)
-        exchange = with_settings(exchange, settings, rules.auth, streams)
+        is_plain = body is None and isinstance(request, str) and not own.auth_cfg and is_canonical(request)
+        key = self.method, own, force_refresh, streams
+        for known, like_it, its_rules in settings.plain if is_plain else ():
+            if known == key:
+                exchange, rules = like_it.at(request), its_rules  # type: ignore[arg-type]
+                break
+        else:
+            rules = call_rules(request, settings, own, ended_early, force_refresh)
+            defaults = Defaults(settings.user_agent, settings.default_headers)
+            exchange = prepare(request, self.method, body, force_refresh, defaults)
+            exchange = with_settings(exchange, settings, rules.auth, streams)
+            if is_plain:
+                settings.plain[:] = [(key, exchange, rules)]
         if manager.requestAboutToBeCreated:
             manager.requestAboutToBeCreated.emit(parameters_of(exchange, self.request_id))
         return exchange, rules

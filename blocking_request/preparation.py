@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 from .auth import AuthConfig
 from .engines.decoders import ACCEPT_ENCODING
@@ -19,10 +19,7 @@ from .flows.cache_reuse import Load
 from .headers import Pairs
 from .qt import QtCore, QtNetwork, has_tls
 from .request_attributes import RequestLike, cache_load
-from .urls import CACHED_URL_LENGTH, split_userinfo
-
-if TYPE_CHECKING:
-    from typing_extensions import TypeGuard
+from .urls import is_canonical, split_userinfo
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
@@ -50,17 +47,11 @@ class Defaults(NamedTuple):
 
 def prepare(request: RequestLike, method: str, body: Body, force_refresh: bool, defaults: Defaults) -> Exchange:
     """Raises Unsendable for a request that no wire may see."""
-    if body is None and _is_kept(request):
-        return _plain_exchange(request, method, force_refresh, defaults)
-    return _prepare(request, method, body, force_refresh, defaults)
-
-
-def _prepare(request: RequestLike, method: str, body: Body, force_refresh: bool, defaults: Defaults) -> Exchange:
     native = _copy(request) if isinstance(request, QtNetwork.QNetworkRequest) else None
     method = _spelled(method or _custom_verb(native))
     if not body and method in ("GET", "HEAD"):
         body = None
-    url, _, is_local = checked_text(request) if _is_kept(request) else checked_url(_qurl(request))
+    url, _, is_local = checked_text(request) if isinstance(request, str) else checked_url(_qurl(request))
     if is_local and (method != "GET" or body is not None):
         text = f"{url.partition(':')[0]}: URLs can be read with GET only, not with {method}"
         raise unsendable(QtNetworkError.ContentOperationNotPermittedError, text)
@@ -118,20 +109,9 @@ def has_own_tls(request: object) -> bool:
 _NO_NAMES: frozenset[bytes] = frozenset()
 
 
-@lru_cache(maxsize=256)
-def _plain_exchange(url: str, method: str, force_refresh: bool, defaults: Defaults) -> Exchange:
-    """For the many that ask the same URL again: an Exchange is a value and may be sent any number of times."""
-    return _prepare(url, method, None, force_refresh, defaults)
-
-
-def _is_kept(request: RequestLike) -> TypeGuard[str]:
-    """Whether what becomes of a URL may be kept for the next time: not if it is large, or has a password in it."""
-    return isinstance(request, str) and "@" not in request and len(request) <= CACHED_URL_LENGTH
-
-
-@lru_cache(maxsize=256)
 def checked_text(url: str) -> tuple[str, _Userinfo, bool]:
-    return checked_url(_qurl(url))
+    """As ``checked_url``, of text."""
+    return (url, None, False) if is_canonical(url) else checked_url(_qurl(url))
 
 
 def _qurl(request: RequestLike) -> QtCore.QUrl:

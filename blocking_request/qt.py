@@ -77,7 +77,7 @@ def network_error(value: int) -> QtNetwork.QNetworkReply.NetworkError:
 
 def encoded_url(url: str) -> QtCore.QUrl:
     """Of an ASCII string, as it stands in our own values."""
-    return QtCore.QUrl.fromEncoded(QtCore.QByteArray(url.encode("ascii")))
+    return QtCore.QUrl(url)  # fromEncoded() does the same, and takes twice as long
 
 
 def give_to_cpp(qobject: QtCore.QObject) -> None:

@@ -87,10 +87,8 @@ class Settings:
 
     hops: list[tuple[Any, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
     """What ``policy`` has made of these settings; another's are made anew."""
-    latest: list[tuple[Exchange, tuple[str, ...], Exchange]] = field(
-        default_factory=list, init=False, repr=False, compare=False
-    )
-    """An exchange and some names, and what ``with_settings`` has made of them."""
+    plain: list[tuple[Any, Exchange, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
+    """What became of a URL that says nothing of itself, and how it is to be sent: of others it is the same."""
 
 
 def checked_milliseconds(value: int, name: str) -> int:

@@ -60,6 +60,19 @@ def _origin(url: str) -> str:
 _known_origin = lru_cache(maxsize=512)(_origin)
 
 
+_LABEL = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
+_OCTET = r"(?:[1-9]?[0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])"
+_PORT = r"(?:[1-9][0-9]{0,3}|[1-5][0-9]{4})"
+_IS_CANONICAL = re.compile(
+    rf"https?://(?:{_LABEL}(?:\.{_LABEL})*|{_OCTET}(?:\.{_OCTET}){{3}})(?::{_PORT})?/[A-Za-z0-9/_.~=&?,+-]*"
+).fullmatch
+
+
+def is_canonical(url: str) -> bool:
+    """Whether Qt makes the same of it, and finds nothing wrong: known of most URLs, and told in a tenth of the time."""
+    return _IS_CANONICAL(url) is not None
+
+
 def split_userinfo(url: str) -> tuple[str, Optional[tuple[str, str]]]:
     """The URL without ``user:password@``, and the two decoded, or None where there are none."""
     if "@" not in url:

@@ -12,7 +12,6 @@ from typing import Optional
 from ..exchange import Exchange
 from ..headers import DEFAULT_FIELDS, Pairs
 from ..qt import QtCore, QtNetwork, encoded_url, enum_value, has_tls
-from ..urls import CACHED_URL_LENGTH
 from .qt_tls import configuration_for, own_configuration
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
@@ -24,9 +23,6 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
     native: Optional[QtNetwork.QNetworkRequest] = exchange.native
     headers = exchange.headers
     if native is None:
-        is_plain = (exchange.tls or exchange.login or exchange.proxy) is None and exchange.keeps_identity
-        if is_plain and len(headers) == DEFAULT_FIELDS and len(exchange.url) <= CACHED_URL_LENGTH:
-            return _plain_request(exchange.url, headers)
         request = _Request(_prototype(headers[:DEFAULT_FIELDS]))
         headers = headers[DEFAULT_FIELDS:]
     else:
@@ -77,14 +73,6 @@ def _leave_identity(request: QtNetwork.QNetworkRequest) -> None:
 
 _MANUAL_REDIRECTS = enum_value(_Request.RedirectPolicy.ManualRedirectPolicy)
 _PREFER_NETWORK = enum_value(_Request.CacheLoadControl.PreferNetwork)
-
-
-@lru_cache(maxsize=256)
-def _plain_request(url: str, headers: Pairs) -> QtNetwork.QNetworkRequest:
-    """For the many that ask the same URL again and again, with no header of their own."""
-    request = _Request(_prototype(headers))
-    request.setUrl(encoded_url(url))
-    return request
 
 
 @lru_cache(maxsize=16)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Optional
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Answer, Exchange
+from ..headers import NO_FIELDS, Fields
 from ..mailbox import Mailbox, Piece
 from ..proxy import Proxy
 from ..qt import ApplicationReference, QtCore, QtNetwork, application
@@ -20,7 +21,6 @@ from ..trace import logger
 from ..urls import origin
 from .body import BodyReader
 from .proxy import can_be_reached, proxy_of_exchange
-from .qt_answer import QtPairs
 from .qt_body import ChannelDevice
 from .qt_manager import WorkerKey
 from .qt_request import native_request
@@ -36,10 +36,12 @@ class QtFlight:
     worker: Worker
     aborted = False
     watched = False
+    is_slow = False
+    """Whether it was under way at the last tick of the watch."""
     ended = False
     reply: Optional[QtNetwork.QNetworkReply] = None
     status: Optional[int] = None
-    headers: QtPairs = []  # noqa: RUF012
+    fields: Fields = NO_FIELDS
     reader: Optional[BodyReader] = None
     failure: Optional[Failure] = None
     tls_errors: tuple[TlsError, ...] = ()

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Optional
+from collections.abc import Iterator
 
-from .batch_loop import BatchOptions, BatchResult, Loop
-from .batch_request import BatchRequest
-from .feedback import FeedbackLike
-
-if TYPE_CHECKING:
-    from .manager import NetworkAccessManager
+from .batch_loop import BatchResult, Loop
 
 
 class Batch(Iterator[BatchResult]):
@@ -19,17 +13,10 @@ class Batch(Iterator[BatchResult]):
     Leaving it (``close()``, ``with``, the end of its life) cancels what is under way.
     """
 
-    def __init__(
-        self,
-        manager: NetworkAccessManager,
-        jobs: Iterable[BatchRequest],
-        options: BatchOptions,
-        feedback: Optional[FeedbackLike],
-        total: int,
-    ) -> None:
+    def __init__(self, loop: Loop) -> None:
         # The loop knows nothing of this object, whose end is so the end of the loop.
-        self._loop = Loop(manager, jobs, options, feedback, total)
-        self._results = self._loop.run()
+        self._loop = loop
+        self._results = loop.run()
 
     def __iter__(self) -> Batch:
         return self

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 if TYPE_CHECKING:
     from .batch import Batch
+    from .batch_loop import BatchOptions
     from .batch_request import BatchRequest
     from .feedback import FeedbackLike
     from .request_attributes import RequestLike
@@ -48,10 +49,11 @@ class BatchCalls:
         slow holds up the order. What was not started when it was cancelled has no result. Leaving the iterator cancels
         what is under way. Raises TypeError, ValueError; while iterating TypeError for what is no request.
         """
+        from .batch_loop import BatchOptions
         from .batch_request import jobs_of
 
-        options = ordered, stopOnError, forceRefresh, authCfg
-        return self._batch(jobs_of(requests), requests, feedback, maxConcurrent, maxPerOrigin, options)
+        options = BatchOptions(maxConcurrent, maxPerOrigin, ordered, stopOnError, forceRefresh, authCfg)
+        return self._batch(jobs_of(requests), requests, feedback, options)
 
     def sendMany(
         self,
@@ -68,10 +70,11 @@ class BatchCalls:
         """The same with any verb and body: each of ``requests`` is a BatchRequest, or a tuple of a request, a verb and
         data: ``(url, "POST", b"...")``. Otherwise as ``getMany``.
         """
+        from .batch_loop import BatchOptions
         from .batch_request import jobs_of
 
-        options = ordered, stopOnError, forceRefresh, authCfg
-        return self._batch(jobs_of(requests), requests, feedback, maxConcurrent, maxPerOrigin, options)
+        options = BatchOptions(maxConcurrent, maxPerOrigin, ordered, stopOnError, forceRefresh, authCfg)
+        return self._batch(jobs_of(requests), requests, feedback, options)
 
     def downloadMany(
         self,
@@ -92,24 +95,23 @@ class BatchCalls:
         gets the name that ``Content-Disposition`` or the URL gives it, and a number where another of the batch has it.
         Otherwise as ``getMany``.
         """
+        from .batch_loop import BatchOptions
         from .batch_request import into
 
-        options = ordered, stopOnError, forceRefresh, authCfg
-        return self._batch(into(requests, folder), requests, feedback, maxConcurrent, maxPerOrigin, options)
+        options = BatchOptions(maxConcurrent, maxPerOrigin, ordered, stopOnError, forceRefresh, authCfg)
+        return self._batch(into(requests, folder), requests, feedback, options)
 
     def _batch(
         self,
         jobs: Iterable[BatchRequest],
         requests: Iterable[Any],
         feedback: Optional[FeedbackLike],
-        concurrent: int,
-        per_origin: int,
-        options: tuple[bool, bool, bool, str],
+        options: BatchOptions,
     ) -> Batch:
         from .batch import Batch
-        from .batch_loop import BatchOptions
+        from .batch_loop import Loop
         from .batch_request import checked_concurrency, count_of
 
-        concurrent = checked_concurrency(concurrent, "maxConcurrent", 1)
-        per_origin = checked_concurrency(per_origin, "maxPerOrigin", 0)
-        return Batch(self, jobs, BatchOptions(concurrent, per_origin, *options), feedback, count_of(requests))  # type: ignore[arg-type]
+        checked_concurrency(options.concurrent, "maxConcurrent", 1)
+        checked_concurrency(options.per_origin, "maxPerOrigin", 0)
+        return Batch(Loop(self, jobs, options, feedback, count_of(requests)))  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from .batch_request import BatchRequest
 from .batch_steps import into_file
-from .body_source import check_body
+from .body_source import body_for
 from .call_rules import OwnSettings
 from .download import FileReceiver
 from .engines import Crowd
@@ -31,7 +31,7 @@ from .occasion import Occasion, new_occasion
 from .policy import policy
 from .preparation import url_text
 from .reply import ReplyContent
-from .request_attributes import check_options, check_request, transfer_timeout
+from .request_attributes import check_options, transfer_timeout
 from .task import Line, Task, TaskRules, TaskSteps
 from .urls import origin
 
@@ -95,10 +95,9 @@ class _Parked(NamedTuple):
 
 
 class _Running(NamedTuple):
-    place: int
+    parked: _Parked
     occasion: Occasion
     task: Task
-    origin: str
 
 
 class Loop:
@@ -241,30 +240,25 @@ class Loop:
         """Of the first URL; '' where it does not matter."""
         if self._options.per_origin == 0:
             return ""
-        check_request(job.request)
         try:
             return origin(url_text(job.request))
         except ValueError:
             return ""  # it will be told that it is none
 
-    def _has_room(self, place: str) -> bool:
-        return not 0 < self._options.per_origin <= self._at_origin[place]
+    def _has_room(self, origin: str) -> bool:
+        return not 0 < self._options.per_origin <= self._at_origin[origin]
 
     def _prepared(self, parked: _Parked) -> Optional[_Running]:
         """None where it has ended before it began. Raises TypeError, ValueError for what is no request."""
-        index, job, place = parked
-        check_request(job.request)
-        check_body(job.data)
+        job = parked.job
         verb = job.verb.decode("latin-1") if isinstance(job.verb, bytes) else job.verb
-        data = b"" if job.data is None and verb in ("POST", "PUT", "PATCH") else job.data
         occasion = new_occasion(job.request, verb, self._settings)
         receiver = None if job.path is None else FileReceiver(job.path, False, None, self._claim)
+        data, refreshes = body_for(verb, job.data), self._options.force_refresh
         try:
-            exchange, rules = occasion.exchange(
-                self._manager, data, self._own, _go_on, self._options.force_refresh, receiver is not None
-            )
+            exchange, rules = occasion.exchange(self._manager, data, self._own, _go_on, refreshes, receiver is not None)
         except Unsendable as unsendable:
-            self._end(index, occasion, occasion.failed(unsendable.failure))
+            self._end(parked.index, occasion, occasion.failed(unsendable.failure))
             return None
         steps: TaskSteps = (
             policy(exchange, occasion.settings, rules)  # type: ignore[assignment]
@@ -273,7 +267,7 @@ class Loop:
         )
         idle_ms = transfer_timeout(job.request) or self._rules.idle_ms
         task = Task(steps, self._rules, occasion.failed, idle_ms)
-        return _Running(index, occasion, task, place)
+        return _Running(parked, occasion, task)
 
     def _claim(self, path: Path) -> Path:
         """A name that no other file of this batch has got."""
@@ -312,8 +306,8 @@ class Loop:
         running = self._running.pop(task)
         if task.handed_over:
             self._note_pace(time.monotonic() - task.handed_over)
-        self._at_origin[running.origin] -= 1
-        self._end(running.place, running.occasion, task.answer)
+        self._at_origin[running.parked.origin] -= 1
+        self._end(running.parked.index, running.occasion, task.answer)
 
     def _note_pace(self, seconds: float) -> None:
         """Where exchanges take no time, the time goes into threads that wait for each other."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sized
 from os import PathLike
 from typing import Any, NamedTuple, Union
 
-from .body_source import Data
+from .body_source import Data, check_body
 from .request_attributes import RequestLike, check_request
 from .request_packing import packed, unpacked
 
@@ -34,11 +34,13 @@ def _unpickled(request: Any, *others: Any) -> BatchRequest:
 def jobs_of(requests: Iterable[Any]) -> Iterator[BatchRequest]:
     """Raises TypeError for what is none."""
     for each in requests:
-        if isinstance(each, tuple):
-            yield BatchRequest(*each)
-        else:
-            check_request(each)
-            yield BatchRequest(each)
+        yield _checked(BatchRequest(*each) if isinstance(each, tuple) else BatchRequest(each))
+
+
+def _checked(job: BatchRequest) -> BatchRequest:
+    check_request(job.request)
+    check_body(job.data)
+    return job
 
 
 def into(requests: Iterable[Any], folder: Union[str, PathLike[str], None]) -> Iterator[BatchRequest]:
@@ -51,10 +53,9 @@ def into(requests: Iterable[Any], folder: Union[str, PathLike[str], None]) -> It
     inside = None if folder is None else os.path.join(os.fspath(folder), "")
     for each in requests:
         if inside is not None:
-            check_request(each)
-            yield BatchRequest(each, path=inside)
+            yield _checked(BatchRequest(each, path=inside))
         elif isinstance(each, tuple) and len(each) == 2:
-            yield BatchRequest(each[0], path=each[1])
+            yield _checked(BatchRequest(each[0], path=each[1]))
         else:
             raise TypeError("give pairs of a request and a path, or requests and folder=")
 
@@ -64,10 +65,9 @@ def count_of(requests: Iterable[Any]) -> int:
     return len(requests) if isinstance(requests, Sized) else -1
 
 
-def checked_concurrency(number: int, name: str, least: int) -> int:
+def checked_concurrency(number: int, name: str, least: int) -> None:
     """Raises TypeError, ValueError."""
     if isinstance(number, bool) or not isinstance(number, int):
         raise TypeError(f"{name} must be a whole number, not {type(number).__name__}")
     if number < least:
         raise ValueError(f"{name} must be {least} or more, not {number}")
-    return number

@@ -31,8 +31,15 @@ Read = Callable[[int], bytes]
 """Some bytes, at most as many as are wanted; none at the end."""
 
 
+def body_for(method: str, data: Data) -> Data:
+    """An empty body where the method is meant to have one and none is given (RFC 9110 section 8.6)."""
+    return b"" if data is None and method in ("POST", "PUT", "PATCH") else data
+
+
 def check_body(data: Data) -> None:
     """Raises TypeError for what is no body."""
+    if data is None or isinstance(data, bytes):
+        return
     if isinstance(data, str):
         raise TypeError("data must be bytes, not str: encode it first, data.encode('utf-8')")
     if isinstance(data, io.TextIOBase):
@@ -41,7 +48,7 @@ def check_body(data: Data) -> None:
         raise TypeError("a QHttpMultiPart belongs to its thread and cannot be read: give form= and files= instead")
     if isinstance(data, dict):
         raise TypeError("data must be bytes, not dict: give form=... or json=... instead")
-    if data is None or isinstance(data, (*_BYTES_LIKE, QtCore.QIODevice)) or hasattr(data, "read"):
+    if isinstance(data, (*_BYTES_LIKE, QtCore.QIODevice)) or hasattr(data, "read"):
         return
     if not isinstance(data, Iterable):
         raise TypeError(

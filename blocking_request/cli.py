@@ -30,6 +30,7 @@ from . import (
     messages,
 )
 from .batch_calls import MAX_CONCURRENT
+from .body_source import body_for
 from .cli_batch import download_list
 from .cli_options import configured, data_option, many_options, own_cache, request_options
 from .cli_output import Narrator, ProgressBar
@@ -124,7 +125,7 @@ def _send(
     blocking = BlockingNetworkRequest(manager)
     if verbose:
         blocking._watchers = (Narrator(),)
-    body = _body(data) if data is not None else b"" if verb in ("POST", "PUT", "PATCH") else None
+    body = body_for(verb, None if data is None else _body(data))
     with ProgressBar(blocking):
         code = blocking.sendCustomRequest(request_of(url), verb, body)
     _write(blocking.reply(), output)

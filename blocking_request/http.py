@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from . import http_state
-from .body_source import Data, check_body
+from .body_source import Data, body_for, check_body
 from .http_bell import Bell, Letters, ask_before_locks
 from .http_commands import Close, Host, Send, Through, User
 from .http_header import HttpHeader, HttpRequestHeader, HttpResponseHeader
@@ -137,7 +137,7 @@ class Http(QtCore.QObject):
         file. Without a ``Content-Type`` (see ``request``) it is ``application/x-www-form-urlencoded``. Otherwise as
         ``get``.
         """
-        return self._add(HttpRequestHeader("POST", _path(path)), b"" if data is None else data, to)
+        return self._add(HttpRequestHeader("POST", _path(path)), body_for("POST", data), to)
 
     def head(self, path: str) -> int:
         """HEAD: the header that a GET would give. Otherwise as ``get``."""

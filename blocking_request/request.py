@@ -9,7 +9,7 @@ import time
 from typing import Any, Callable, Optional, Union
 
 from . import errors
-from .body_source import Data, check_body
+from .body_source import Data, body_for, check_body
 from .call import Call, nothing
 from .call_rules import CallRules
 from .download import FileReceiver
@@ -119,7 +119,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         Otherwise as ``get``; raises OSError where a file of ``files`` is not there.
         """
         request, data = self._encoded(request, data, form, files, json)
-        return self._block(request, "POST", _or_empty(data), forceRefresh, feedback)
+        return self._block(request, "POST", body_for("POST", data), forceRefresh, feedback)
 
     def put(
         self,
@@ -133,7 +133,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     ) -> errors.ErrorCode:
         """PUT a body (RFC 9110 section 9.3.4), as in ``post``, without a default ``Content-Type``."""
         request, data = self._encoded(request, data, form, files, json)
-        return self._block(request, "PUT", _or_empty(data), False, feedback)
+        return self._block(request, "PUT", body_for("PUT", data), False, feedback)
 
     def patch(
         self,
@@ -147,7 +147,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     ) -> errors.ErrorCode:
         """PATCH with a body (RFC 5789), as in ``post``, without a default ``Content-Type``."""
         request, data = self._encoded(request, data, form, files, json)
-        return self._block(request, "PATCH", _or_empty(data), False, feedback)
+        return self._block(request, "PATCH", body_for("PATCH", data), False, feedback)
 
     def deleteResource(self, request: RequestLike, feedback: Optional[FeedbackLike] = None) -> errors.ErrorCode:
         """DELETE a resource (RFC 9110 section 9.3.5). Otherwise as ``get``."""
@@ -221,7 +221,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         check_request(request)
         check_body(data)
         check_options(False, feedback)
-        return Stream(self, request, _or_empty(data) if verb in ("POST", "PUT", "PATCH") else data, verb, feedback)
+        return Stream(self, request, body_for(verb, data), verb, feedback)
 
     def abort(self) -> None:
         """End the call that is blocked on this object: it returns ``CanceledError`` within 50 ms.
@@ -386,10 +386,6 @@ def _attention(settings: Settings) -> Callable[[], None]:
     from .qgis import attention
 
     return attention()
-
-
-def _or_empty(data: Data) -> Data:
-    return b"" if data is None else data
 
 
 _EMPTY_REPLY = ReplyContent()

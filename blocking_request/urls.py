@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Optional
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
@@ -39,15 +38,11 @@ CACHED_URL_LENGTH = 2048
 """Longer URLs are looked at anew each time: a cache must not keep a ``data:`` URL of megabytes."""
 
 
-def origin(url: str) -> str:
-    """Scheme, host and port of a URL (RFC 9110 section 4.3.1), the default port written out."""
-    return _known_origin(url) if len(url) <= CACHED_URL_LENGTH else _origin(url)
-
-
 _PLAIN = re.compile(r"(https?)://([a-z0-9.-]+)(?::([1-9]\d{0,4}))?(?=[/?#]|$)")
 
 
-def _origin(url: str) -> str:
+def origin(url: str) -> str:
+    """Scheme, host and port of a URL (RFC 9110 section 4.3.1), the default port written out."""
     plain = _PLAIN.match(url)
     if plain is not None:  # as nearly all are, and it takes a tenth of the time
         return f"{plain[1]}://{plain[2]}:{plain[3] or DEFAULT_PORTS[plain[1]]}"
@@ -55,9 +50,6 @@ def _origin(url: str) -> str:
     host = parts.hostname or ""
     port = parts.port if parts.port is not None else DEFAULT_PORTS.get(parts.scheme, 0)
     return f"{parts.scheme}://{host}:{port}"
-
-
-_known_origin = lru_cache(maxsize=512)(_origin)
 
 
 _LABEL = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"

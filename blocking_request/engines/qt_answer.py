@@ -27,13 +27,17 @@ REASON = _Attribute.HttpReasonPhraseAttribute
 HTTP2 = _Attribute.Http2WasUsedAttribute
 
 
+_NO_ERROR = QtNetwork.QNetworkReply.NetworkError.NoError
+
+
 def read_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
     """What a finished reply comes to."""
     exchange, reader = flight.exchange, flight.reader
     status, reason = None, ""
     if exchange.url.startswith("http"):  # Qt says 200 of local files, too
         status, reason = flight.status, reason_phrase(reply)
-    error = enum_value(reply.error())  # type: ignore[operator]
+    qt_error = reply.error()  # type: ignore[operator]
+    error = 0 if qt_error == _NO_ERROR else enum_value(qt_error)
     failure = flight.failure
     if failure is None and error == QtNetworkError.SslHandshakeFailedError and flight.tls_errors:
         failure = messages.certificate_refused(flight.tls_errors)

@@ -18,6 +18,7 @@ _Proxy = QtNetwork.QNetworkProxy
 _Query = QtNetwork.QNetworkProxyQuery
 _NO_PROXY = _Proxy.ProxyType.NoProxy
 _TCP_SOCKET = _Query.QueryType.TcpSocket
+_DIRECT = [_Proxy(_NO_PROXY)]
 _BUFFERED = [_Proxy(_Proxy.ProxyType.DefaultProxy)]
 _proxy_for_query = QtNetwork.QNetworkProxyFactory.proxyForQuery
 
@@ -53,12 +54,12 @@ class BufferedDirect(QtNetwork.QNetworkProxyFactory):
     def queryProxy(self, query: _Query = _Query()) -> list[_Proxy]:  # noqa: B008
         try:
             proxies = _proxy_for_query(query)
-            if self._without and proxies[0].type() != _NO_PROXY:
+            if self._without and proxies != _DIRECT:
                 return [_Proxy(_NO_PROXY)]
             # The socket's question comes in a thread of Qt's, where no lock of ours is held: see ``lookups``.
-            if proxies[0].type() == _NO_PROXY and not python_may_be_asked():
+            if proxies == _DIRECT and not python_may_be_asked():
                 query.setQueryType(_TCP_SOCKET)
-                if _proxy_for_query(query)[0].type() == _NO_PROXY:
+                if _proxy_for_query(query) == _DIRECT:
                     return _BUFFERED
             return proxies
         except BaseException:  # what leaves a virtual method ends the process

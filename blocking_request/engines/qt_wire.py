@@ -292,7 +292,7 @@ class Wire(QtCore.QObject):
             if answer.status is not None and answer.status < 200 and QT_VERSION < (6,):
                 # The final answer may still come on this connection, and would be taken for that of the next request.
                 self._worker.engine.retire(self._worker)
-            if QT_VERSION < (6,) and failed_without_a_reason(flight, reply):
+            if QT_VERSION < (6,) and answer.status is None and failed_without_a_reason(flight, reply):
                 self._look_into(flight, answer)
             elif answer.status is None and flight.proxy is not None and is_open(flight, enum_value(reply.error())):  # type: ignore[operator]
                 self._look_into_proxy(flight, answer, flight.proxy)

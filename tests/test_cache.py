@@ -52,7 +52,7 @@ def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Union[NetworkDiskCa
 
 
 @pytest.fixture
-def manager(manager: NetworkAccessManager, tmp_path: Path) -> NetworkAccessManager:
+def manager(engine: str, manager: NetworkAccessManager, tmp_path: Path) -> NetworkAccessManager:
     manager.setCache(NetworkDiskCache(tmp_path / "cache"))
     return manager
 

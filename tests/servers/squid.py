@@ -77,7 +77,8 @@ def squid(kind: str) -> Iterator[int]:
             _wait_for(port, process, folder)
             yield port
         finally:
-            process.terminate()
+            # Asked to end, it takes five seconds, whatever ``shutdown_lifetime`` says.
+            process.kill()
             process.wait()
 
 

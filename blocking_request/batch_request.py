@@ -26,6 +26,12 @@ class BatchRequest(NamedTuple):
         """It can be pickled, with a QNetworkRequest too. Raises TypeError for one with secrets in it."""
         return _unpickled, (packed(self.request), *self[1:])
 
+    def __copy__(self) -> BatchRequest:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> BatchRequest:
+        return self
+
 
 def _unpickled(request: Any, *others: Any) -> BatchRequest:
     return BatchRequest(unpacked(request), *others)

@@ -146,4 +146,4 @@ class Answer(NamedTuple):
 
 def streams_body(exchange: Exchange, status: Optional[int]) -> bool:
     """Whether the body of this answer is handed over in pieces: what is to be redirected, answered or told is not."""
-    return exchange.streams and status is not None and (exchange.streams_all or 200 <= status < 300)
+    return exchange.streams and status is not None and status >= 200 and (exchange.streams_all or status < 300)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, Callable, Optional
 
@@ -42,6 +43,12 @@ CREDENTIAL_FIELDS = frozenset(
     )
 )
 """Fields that stay behind when a redirect leaves the origin they were meant for."""
+
+
+def is_secret_field(name: bytes, names: Iterable[str]) -> bool:
+    """Whether its value is never shown; ``names``: whose are not, besides the usual ones, with a ``*`` for any end."""
+    text = name.decode("latin-1").lower()
+    return text.encode() in CREDENTIAL_FIELDS or any(fnmatchcase(text, each.lower()) for each in names)
 
 
 class Fields:

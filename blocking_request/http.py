@@ -7,7 +7,7 @@ from typing import Any, Optional
 from . import http_state
 from .body_source import Data, body_for, check_body
 from .http_bell import Bell, Letters, ask_before_locks
-from .http_commands import Close, Host, Send, Through, User
+from .http_commands import Close, Host, Send, Through, User, host_of
 from .http_header import HttpHeader, HttpRequestHeader, HttpResponseHeader
 from .http_sequence import PULSE, Sequence
 from .http_state import ConnectionMode, Error, State
@@ -16,6 +16,9 @@ from .proxy import Proxy
 from .proxy_rules import ProxyLike, proxy_of
 from .qt import QtCore, Signal, Slot, is_deleted
 from .receivers import writer
+
+SLICE = 0.02
+"""Seconds after which other events have their turn."""
 
 __all__ = ["Http", "HttpHeader", "HttpRequestHeader", "HttpResponseHeader"]
 
@@ -95,7 +98,8 @@ class Http(QtCore.QObject):
         self._bell = letters.bell
         self._sequence = Sequence(self, letters, manager or NetworkAccessManager.instance(), host)
         self._timer = 0
-        self.destroyed.connect(self._sequence.abandon)
+        # At once, in whichever thread it has come to live.
+        self.destroyed.connect(self._sequence.abandon, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
 
     # -- commands
 
@@ -158,6 +162,8 @@ class Http(QtCore.QObject):
 
     def _add(self, header: HttpRequestHeader, data: Data, to: Any) -> int:
         check_body(data)
+        if isinstance(data, QtCore.QIODevice) and data.isSequential():
+            raise ValueError("a sequential device (a socket, a process) cannot be waited for here: read it, give bytes")
         if not header.path():
             header.setRequest(header.method(), "/", header.majorVersion(), header.minorVersion())
         return self._sequence.add(Send(header, data, to, None if to is None else writer(to)))
@@ -267,10 +273,11 @@ class Http(QtCore.QObject):
 
     def _drive(self) -> None:
         try:
-            self._sequence.drive()
-            if self._sequence.is_under_way and not self._timer:
+            self._sequence.drive(SLICE)
+            is_under_way = self._sequence.conversation is not None
+            if is_under_way and not self._timer:
                 self._timer = self.startTimer(int(PULSE * 1000))
-            elif not self._sequence.is_under_way and self._timer:
+            elif not is_under_way and self._timer:
                 self.killTimer(self._timer)
                 self._timer = 0
         except RuntimeError:
@@ -287,9 +294,7 @@ def _host(name: str, port_or_mode: int = 0, port: int = 0) -> Host:
         raise TypeError(f"a port is a number, not {type(port).__name__}")
     if not 0 <= port < 65536:
         raise ValueError(f"a port is a number from 0 to 65535, not {port}")
-    if any(character in name for character in "/@?# \r\n"):
-        raise ValueError("a host is a name or an address, without scheme, user and path")
-    return Host(name, port, "https" if mode is ConnectionMode.ConnectionModeHttps else "http")
+    return host_of(name, port, "https" if mode is ConnectionMode.ConnectionModeHttps else "http")
 
 
 def _path(path: str) -> str:

@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Callable, NamedTuple, Optional, Union
 
 from .body_source import Data
-from .errors import QtNetworkError, unsendable
+from .errors import QtNetworkError, Unsendable, unsendable
 from .http_header import HttpRequestHeader
 from .mailbox import Piece
+from .preparation import checked_text
 from .proxy import Proxy
-from .urls import DEFAULT_PORTS
+from .urls import DEFAULT_PORTS, origin
+
+_ABSOLUTE = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
 class Host(NamedTuple):
     """Where requests go that give a path only."""
 
-    name: str = ""
-    port: int = 0
-    """0: the default one."""
-    scheme: str = "http"
+    base: str = ""
+    """Scheme, host and port as they are sent; '' where there is none."""
+
+    @property
+    def origin(self) -> str:
+        return origin(self.base) if self.base else ""
 
     def url(self, path: str) -> str:
-        """Of a path, or of an absolute URI, which is taken as it is. Raises Unsendable where there is no host."""
-        if "://" in path.partition("?")[0]:
-            return path
-        if not self.name:
+        """Of a path, or of an absolute URI. Raises Unsendable where there is no host, and for what HTTP cannot send."""
+        absolute = _ABSOLUTE.match(path)
+        if absolute is None and not self.base:
             raise unsendable(QtNetworkError.UnknownNetworkError, "No server set to connect to: call setHost() first")
-        name = f"[{self.name}]" if ":" in self.name and not self.name.startswith("[") else self.name
-        port = "" if self.port in (0, DEFAULT_PORTS[self.scheme]) else f":{self.port}"
-        return f"{self.scheme}://{name}{port}{'' if path.startswith('/') else '/'}{path}"
+        if absolute is not None and absolute[1].lower() not in DEFAULT_PORTS:
+            raise unsendable(QtNetworkError.ProtocolUnknownError, f'Protocol "{absolute[1]}" is unknown')
+        if absolute is None:
+            path = f"{self.base}{'' if path.startswith('/') else '/'}{path}"
+        return path
+
+
+def host_of(name: str, port: int, scheme: str) -> Host:
+    """``port``: 0 is the default one. Raises ValueError for what is no host."""
+    if not name:
+        return Host()
+    if any(character in name for character in "/@?# \r\n"):
+        raise ValueError("a host is a name or an address, without scheme, user and path")
+    written = f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name
+    if ":" in written and not re.fullmatch(r"\[.*\]", written):
+        raise ValueError("a host is given without its port, which has an argument of its own")
+    shown_port = "" if port in (0, DEFAULT_PORTS[scheme]) else f":{port}"
+    try:
+        url, _, _ = checked_text(f"{scheme}://{written}{shown_port}/")
+    except Unsendable as error:
+        raise ValueError(f"{name!r} is no host: {error.failure.text}") from None
+    return Host(url.rstrip("/"))
 
 
 class User(NamedTuple):

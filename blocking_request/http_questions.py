@@ -9,6 +9,7 @@ from .auth import AuthConfig
 from .certificate import Certificate
 from .flows.credentials import shown_host
 from .http_commands import User
+from .preparation import checked_text
 from .proxy import Proxy
 from .proxy_rules import proxy_of, qt_proxy
 from .qt import QtNetwork
@@ -27,32 +28,44 @@ class Questions:
         """``settings``: those of the manager, who is asked where nobody listens."""
         self._http = http
         self._settings = settings
-        self._url = url
+        # As it is sent: what was given may be written in another way.
+        self._url = checked_text(url)[0]
         self._user = user
         self._proxy = proxy
         self.ignores_errors = False
+        self.are_over = False
+        """Whether the request has been ended: nobody's answer counts any more."""
 
     def login(self, realm: str, host: str, attempt: int) -> Any:
-        """As an AuthHandler, of a server and of a proxy."""
-        of_server = host == shown_host(self._url)
-        if of_server and self._user is not None and attempt == 1:
+        """As an AuthHandler, of a server."""
+        if self._user is not None and attempt == 1 and host == shown_host(self._url):
             return AuthConfig.basic(*self._user)
-        signal = self._http.authenticationRequired if of_server else self._http.proxyAuthenticationRequired
-        if not self._http.receivers(signal):  # type: ignore[arg-type]
-            handler = self._settings.auth_handler
-            return None if handler is None else handler(realm, host, attempt)
-        authenticator = QtNetwork.QAuthenticator()
-        authenticator.setOption("realm", realm)
-        if of_server:
-            parts = urlsplit(self._url)
-            port = parts.port or DEFAULT_PORTS[parts.scheme]
-            self._http.authenticationRequired.emit(parts.hostname, port, authenticator)
-        else:
-            proxy = self._proxy or proxy_of(host)
-            assert proxy is not None
-            self._http.proxyAuthenticationRequired.emit(qt_proxy(proxy), authenticator)
+        if not self._http.receivers(self._http.authenticationRequired):  # type: ignore[arg-type]
+            return self._ask_manager(realm, host, attempt)
+        # A preprocessor may have sent it to another one.
+        parts = urlsplit(f"{urlsplit(self._url).scheme}://{host}")
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
+        authenticator = _authenticator(realm)
+        self._http.authenticationRequired.emit(parts.hostname, port, authenticator)
+        return self._given(authenticator)
+
+    def proxy_login(self, realm: str, address: str, attempt: int) -> Any:
+        """As an AuthHandler, of a proxy."""
+        if not self._http.receivers(self._http.proxyAuthenticationRequired):  # type: ignore[arg-type]
+            return self._ask_manager(realm, address, attempt)
+        proxy = self._proxy or proxy_of(address)
+        assert proxy is not None
+        authenticator = _authenticator(realm)
+        self._http.proxyAuthenticationRequired.emit(qt_proxy(proxy), authenticator)
+        return self._given(authenticator)
+
+    def _ask_manager(self, realm: str, host: str, attempt: int) -> Any:
+        handler = self._settings.auth_handler
+        return None if handler is None else handler(realm, host, attempt)
+
+    def _given(self, authenticator: QtNetwork.QAuthenticator) -> Optional[tuple[str, str]]:
         given = authenticator.user(), authenticator.password()
-        return given if any(given) else None
+        return given if any(given) and not self.are_over else None
 
     def certificates(self, errors: list[TlsError], certificates: list[Certificate]) -> Any:
         """As an SslErrorHandler."""
@@ -62,7 +75,13 @@ class Questions:
             return None if handler is None else handler(errors, certificates)
         self.ignores_errors = False
         http.sslErrors.emit([_qt_error(error) for error in errors])
-        return errors if self.ignores_errors else None
+        return errors if self.ignores_errors and not self.are_over else None
+
+
+def _authenticator(realm: str) -> QtNetwork.QAuthenticator:
+    made = QtNetwork.QAuthenticator()
+    made.setOption("realm", realm)
+    return made
 
 
 def _qt_error(error: TlsError) -> QtNetwork.QSslError:

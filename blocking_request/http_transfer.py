@@ -14,7 +14,7 @@ from .exchange import Answer, Exchange
 from .flows import Flow
 from .flows.redirects import RedirectPolicy, RedirectRules
 from .headers import Pairs, encoded
-from .http_commands import Host, Send
+from .http_commands import Send
 from .http_header import HttpRequestHeader, HttpResponseHeader
 from .http_state import Error
 from .mailbox import Progress
@@ -42,8 +42,8 @@ Event = Union[Progress, Answer, bytes]
 class Transfer:
     """For the one thread that drives it. Events are put into ``events``, nobody is called."""
 
-    def __init__(self, send: Send, host: Host, proxy: Optional[Proxy], settings: Settings, rules: TaskRules) -> None:
-        """Raises Unsendable."""
+    def __init__(self, send: Send, url: str, proxy: Optional[Proxy], settings: Settings, rules: TaskRules) -> None:
+        """Raises Unsendable, and what reading the body raises."""
         self.send = send
         self.origin = ""
         self.looks_up = False
@@ -54,37 +54,33 @@ class Transfer:
         self.answer: Optional[Answer] = None
         """The last one, when it is there."""
         self._rules = rules
-        flow = self._flow(host, proxy, settings)
+        flow = self._flow(url, proxy, settings)
         self._task = Task(self._steps(flow), rules, self._failed, rules.idle_ms, self.events.append)
 
-    def _flow(self, host: Host, proxy: Optional[Proxy], settings: Settings) -> Flow:
+    def _flow(self, url: str, proxy: Optional[Proxy], settings: Settings) -> Flow:
         header, data = self.send.header, self.send.data
-        target = host.url(header.path())
         if isinstance(data, QtCore.QIODevice) and not data.isSequential():
             data.seek(0)  # as QHttp did
         body = read_body(data, lambda: None)
-        exchange = prepare(
-            target, header.method(), body, False, Defaults(settings.user_agent, _fields(header, settings))
-        )
+        defaults = Defaults(settings.user_agent, _fields(header, settings))
+        exchange = prepare(url, header.method(), body, False, defaults)
         self.origin = origin(exchange.url)
         self.looks_up = proxy is None and not _is_address(urlsplit(exchange.url).hostname or "")
         self.body_size = 0 if body is None else len(body) if isinstance(body, bytes) else body.size
         # What goes into a device needs no memory, and has no limit.
         is_kept = self.send.write is None
-        exchange = with_settings(exchange._replace(decode=False), settings, streams=not is_kept)._replace(streams=True)
-        rules = call_rules(target, settings, OwnSettings(self._rules.engine, proxy=proxy), lambda: None)
+        exchange = with_settings(exchange._replace(decode=False), settings, streams=not is_kept)
+        exchange = exchange._replace(streams=True, streams_all=True)
+        rules = call_rules(url, settings, OwnSettings(self._rules.engine, proxy=proxy), lambda: None)
         rules = rules._replace(redirects=_NOT_FOLLOWED, loads_cookies=False, saves_cookies=False)
         return policy(exchange, settings, rules)
 
     def _steps(self, flow: Flow) -> TaskSteps:
         answer: Answer = yield from flow
-        if answer.is_begun:
-            self.events.append(answer)
-            answer = whole(answer, (yield Take(self._keep, in_wire=False)))
-        elif answer.failure is None and answer.status not in LOGIN_WANTED:
-            self.events.append(answer._replace(body=b""))
-            self._keep(answer.body)
-        return answer
+        if not answer.is_begun or answer.status in LOGIN_WANTED:
+            return answer
+        self.events.append(answer)
+        return whole(answer, (yield Take(self._keep, in_wire=False)))
 
     def _keep(self, piece: Union[bytes, memoryview]) -> None:
         if piece:
@@ -125,7 +121,10 @@ class Transfer:
 def _fields(header: HttpRequestHeader, settings: Settings) -> Pairs:
     """What the header says, and what the settings say besides. Raises Unsendable."""
     # Qt's wire and urllib3's know each name once (RFC 9110 section 5.3).
-    joined = {name: b", ".join(map(encoded, header.allValues(name))) for name in header.keys()}  # noqa: SIM118
+    joined = {
+        name: (b"; " if name.lower() == "cookie" else b", ").join(map(encoded, header.allValues(name)))
+        for name in header.keys()  # noqa: SIM118
+    }
     fields = without_framing((encoded(name), value) for name, value in joined.items())
     names = {name.lower() for name, _ in fields}
     # Without a coding: bytes come as they are, and the figures of the progress are theirs.

@@ -98,9 +98,8 @@ def _attempt(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send
         send = partial(with_credentials, rules=_credential_rules(settings, rules), send=send)
     proxies = rules.proxies
     if settings.auth_handler is not None or not proxies.are_plain or any(outer):
-        choice = ProxyChoice(
-            proxies.find, proxy_of_qt, settings.auth_handler, settings.known_proxy_logins, outer.application
-        )
+        ask = settings.proxy_auth_handler or settings.auth_handler
+        choice = ProxyChoice(proxies.find, proxy_of_qt, ask, settings.known_proxy_logins, outer.application)
         send = partial(through_proxy, choice=choice, send=send)
     return partial(_without_secrets, send=send)
 

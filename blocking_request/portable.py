@@ -15,11 +15,12 @@ from .auth import AuthConfig
 from .auth_registry import AuthRegistry
 from .cookies import CookieJar
 from .flows.credentials import Known
-from .headers import CREDENTIAL_FIELDS
+from .headers import is_secret_field
 from .proxy import Proxy
 from .settings import Settings
 from .strict_transport import StrictTransportHosts
 from .tls import TlsSettings
+from .urls import SECRET_PARAMETERS
 
 if TYPE_CHECKING:
     from .manager import NetworkAccessManager
@@ -42,7 +43,7 @@ class _Secrets:
         return "<secrets>"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class PortableSettings:
     """What ``NetworkAccessManager.portableSettings()`` gives. A value: may be pickled, and used from any thread.
 
@@ -65,6 +66,12 @@ class PortableSettings:
         """
         return _managers.find(self)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PortableSettings) and self.token == other.token
+
+    def __hash__(self) -> int:
+        return hash(self.token)
+
     def __repr__(self) -> str:
         # Neither cookies nor secrets.
         return f"<PortableSettings {self.token[:8]}, {'with' if self.secrets else 'without'} secrets>"
@@ -85,13 +92,13 @@ def portable_settings(settings: Settings, secrets: bool) -> PortableSettings:
 
 
 def _without_secrets(settings: Settings) -> Settings:
-    hidden = CREDENTIAL_FIELDS | {name.lower().encode() for name in settings.secret_parameters}
+    names = (*SECRET_PARAMETERS, *settings.secret_parameters)
     proxies = settings.proxies
     if proxies.proxy is not None:
         proxies = replace(proxies, proxy=replace(proxies.proxy, user="", password=""))
     return replace(
         settings,
-        default_headers=tuple(pair for pair in settings.default_headers if pair[0].lower() not in hidden),
+        default_headers=tuple(pair for pair in settings.default_headers if not is_secret_field(pair[0], names)),
         proxies=proxies,
         tls=None if settings.tls is None else _without_key(settings.tls),
     )
@@ -149,13 +156,14 @@ class _Managers:
         self._made: OrderedDict[str, NetworkAccessManager] = OrderedDict()
 
     def find(self, portable: PortableSettings) -> NetworkAccessManager:
-        found = self._made.get(portable.token)
-        if found is None:
-            made = _made(portable)
-            with self._guard:
-                found = self._made.setdefault(portable.token, made)
-                while len(self._made) > KEPT_MANAGERS:
-                    self._made.popitem(last=False)
+        made = None if portable.token in self._made else _made(portable)
+        with self._guard:
+            found = self._made.get(portable.token) or made or _made(portable)
+            self._made[portable.token] = found
+            # Those that are used stay.
+            self._made.move_to_end(portable.token)
+            while len(self._made) > KEPT_MANAGERS:
+                self._made.popitem(last=False)
         return found
 
 

@@ -13,7 +13,7 @@ from typing import Any, Callable, NoReturn, Optional, Union
 from .certificate import Certificate
 from .errors import EXCEPTIONS, ErrorCode, error_for_status
 from .exchange import Answer, Exchange
-from .headers import CREDENTIAL_FIELDS, Headers
+from .headers import Headers, is_secret_field
 from .messages import failure_message, status_message
 from .qt import QtCore, QtNetwork, enum_value, network_error
 from .tls import TlsError, TlsSession
@@ -370,8 +370,7 @@ def _raw_name(name: Union[bytes, str, QtCore.QByteArray]) -> bytes:
 def _without_native(answer: Answer) -> Answer:
     """The answer without the caller's QNetworkRequest, which cannot be pickled, and without what was secret in it."""
     exchange = answer.exchange
-    secret = CREDENTIAL_FIELDS | {name.lower().encode() for name in exchange.secret_names}
-    headers = tuple(pair for pair in exchange.headers if pair[0].lower() not in secret)
+    headers = tuple(pair for pair in exchange.headers if not is_secret_field(pair[0], exchange.secret_names))
     return answer._replace(
         exchange=Exchange(
             exchange.method,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
-from .headers import CREDENTIAL_FIELDS
+from .headers import is_secret_field
 from .preparation import has_own_tls
 from .qt import QtCore, QtNetwork, encoded_url, enum_value
 from .request_attributes import RequestLike
+from .urls import SECRET_PARAMETERS
 
 _Request = QtNetwork.QNetworkRequest
 _ATTRIBUTES = range(enum_value(_Request.Attribute.User))
@@ -47,17 +49,17 @@ class PackedRequest(NamedTuple):
 def packed(request: RequestLike) -> Any:
     """What goes into a pickle for a request. Raises TypeError for one with secrets in it."""
     if isinstance(request, str):
-        _check_url(QtCore.QUrl(request))
+        _check_url(request)
         return request
     url = request if isinstance(request, QtCore.QUrl) else request.url()
-    _check_url(url)
     text = url.toEncoded().data().decode("ascii")
+    _check_url(text)
     if not isinstance(request, _Request):
         return PackedUrl(text)
     if has_own_tls(request):
         raise TypeError("a request with a QSslConfiguration is not pickled: give the manager TlsSettings")
     headers = tuple((name.data(), request.rawHeader(name).data()) for name in request.rawHeaderList())
-    secret = next((name for name, _ in headers if name.lower() in CREDENTIAL_FIELDS), None)
+    secret = next((name for name, _ in headers if is_secret_field(name, SECRET_PARAMETERS)), None)
     if secret is not None:
         raise TypeError(f"a request with the field {secret.decode('latin-1')} is not pickled, {_INSTEAD}")
     values = {code: request.attribute(_Request.Attribute(code)) for code in _ATTRIBUTES if _is_attribute(code)}
@@ -82,8 +84,12 @@ _INSTEAD = (
 )
 
 
-def _check_url(url: QtCore.QUrl) -> None:
-    if url.userInfo():
+_MAY_HAVE_USERINFO = re.compile(r"[^/?#]*/{0,2}[^/?#]*@").match
+"""Also of what is no URL: it may be one of somebody who has mistyped."""
+
+
+def _check_url(url: str) -> None:
+    if _MAY_HAVE_USERINFO(url):
         raise TypeError(f"a request whose URL has a user and a password is not pickled, {_INSTEAD}")
 
 

@@ -65,6 +65,8 @@ class Settings:
     cookies: CookieJar = field(default_factory=CookieJar)
     registry: AuthRegistry = field(default_factory=AuthRegistry)
     auth_handler: Optional[AuthHandler] = None
+    proxy_auth_handler: Optional[AuthHandler] = None
+    """None: a proxy's questions go to the same."""
     netrc: Union[bool, str] = False
     """Whether it is read, or the path of another file to read."""
     had_auth_handler: bool = False

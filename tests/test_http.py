@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import subprocess
 import sys
 import threading
+import time
+import weakref
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -810,24 +813,14 @@ def test_a_slot_that_deletes(run: Callable[[Http], None], manager: NetworkAccess
 
 
 def test_a_nested_event_loop_in_a_slot(http: Watched, serve: Serve) -> None:
-    """A message box, as it were."""
     to(serve(always(b"content")), http)
-    inner = QtCore.QEventLoop()
-
-    def show(header: HttpResponseHeader) -> None:
-        QtCore.QTimer.singleShot(60, inner.quit)
-        inner.exec() if hasattr(inner, "exec") else inner.exec_()
-
-    http.responseHeaderReceived.connect(show)
+    http.responseHeaderReceived.connect(lambda header: spin(60))
     http.get("/")
     in_event_loop(http)
     assert http.told == order(SUCCESS)
 
 
 def test_nobody_holds_what_is_done(manager: NetworkAccessManager, serve: Serve) -> None:
-    import gc
-    import weakref
-
     server = serve(always(b"content"))
     http = Http("127.0.0.1", server.port, manager=manager)
     http.get("/")
@@ -856,6 +849,258 @@ def test_without_an_application(serve: Serve) -> None:
     assert done.stdout == "content [False]\n", done.stderr
 
 
+# -- what was found by trying
+
+
+def spin(milliseconds: int) -> None:
+    """A message box, as it were."""
+    loop = QtCore.QEventLoop()
+    QtCore.QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec() if hasattr(loop, "exec") else loop.exec_()
+
+
+def test_an_abort_with_a_message_box_in_its_slot_sends_nothing_again(http: Watched, serve: Serve) -> None:
+    server = serve(silence)
+    found: list[str] = []
+
+    def show(id: int, error: bool) -> None:
+        spin(50)
+        with pytest.raises(RuntimeError) as caught:
+            http.waitForDone(10)
+        found.append(str(caught.value))
+
+    to(server, http)
+    assert http.waitForDone(20_000)
+    http.requestFinished.connect(show)
+    http.post("/pay", b"100 EUR")
+    while not server.requests:
+        spin(10)
+    http.abort()
+    spin(50)
+    assert len(server.requests) == 1
+    assert len(found) == 1 and "slot" in found[0]
+    assert http.of("requestStarted", "done") == ["requestStarted(1)", "done(False)", "requestStarted(2)", "done(True)"]
+
+
+@pytest.mark.parametrize("aborts", (False, True))
+def test_a_login_dialog(aborts: bool, run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
+    server = serve(asking("Basic"))
+    refused: list[str] = []
+
+    def show(host: str, port: int, authenticator: QtNetwork.QAuthenticator) -> None:
+        if aborts:
+            QtCore.QTimer.singleShot(10, http.abort)
+        spin(60)
+        with pytest.raises(RuntimeError) as caught:
+            http.waitForDone(10)
+        refused.append(str(caught.value))
+        authenticator.setUser("somebody")
+        authenticator.setPassword("secret")
+
+    http.authenticationRequired.connect(show)
+    to(server, http)
+    http.get("/")
+    run(http)
+    assert len(refused) == 1
+    assert http.of("requestStarted", "requestFinished", "done")[2:] == [
+        "requestStarted(2)",
+        f"requestFinished(2,{aborts})",
+        f"done({aborts})",
+    ]
+    assert len(server.requests) == (1 if aborts else 2)
+
+
+def test_another_user_is_another(http: Watched, serve: Serve) -> None:
+    server = serve(asking("Basic"))
+    to(server, http)
+    for user in ("alice", "bob", ""):
+        http.setUser(user, user)
+        http.get("/")
+        assert http.waitForDone(20_000)
+    sent = [line for request in server.requests for line in request.split(b"\r\n") if line.startswith(b"Authorization")]
+    assert sent == [b"Authorization: Basic YWxpY2U6YWxpY2U=", b"Authorization: Basic Ym9iOmJvYg=="]
+    assert http.error() is Http.AuthenticationRequiredError
+
+
+@pytest.mark.parametrize("name", ("127.1", "\uff4cocalhost", "LOCALHOST"))
+def test_a_server_that_is_written_in_another_way_is_no_proxy(name: str, http: Watched, serve: Serve) -> None:
+    server = serve(asking("Basic"))
+    http.proxyAuthenticationRequired.connect(lambda proxy, authenticator: authenticator.setUser("proxy"))
+    http.setHost(name, server.port)
+    http.setUser("ada", "engine")
+    http.get("/")
+    assert http.waitForDone(20_000)
+    assert bytes(http.readAll()) == b"welcome", http.errorString()
+    assert b"Basic YWRhOmVuZ2luZQ==" in server.requests[-1]
+
+
+def test_a_device_that_would_have_to_be_waited_for(http: Watched) -> None:
+    socket = QtNetwork.QTcpSocket()
+    with pytest.raises(ValueError, match="sequential device"):
+        http.post("/", socket)
+    assert http.currentId() == 0
+
+
+class Broken:
+    def read(self, size: int = -1) -> bytes:
+        raise LookupError("no such thing")
+
+    def write(self, data: bytes) -> int:
+        raise LookupError("no such thing")
+
+
+def test_what_the_callers_own_files_raise(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
+    server = serve(always(b"content"))
+    to(server, http)
+    http.post("/", Broken())
+    run(http)
+    assert http.errorString() == "LookupError: no such thing"
+    http.get("/", Broken())
+    http.get("/never")
+    run(http)
+    assert http.errorString() == "Error writing response to device: no such thing"
+    assert http.of("done") == ["done(True)", "done(True)"]
+    assert len(server.requests) == 1
+
+
+def test_a_slow_slot_leaves_other_events_their_turn(http: Watched, serve: Serve) -> None:
+    to(serve(always(b"x" * 20_000_000)), http)
+    ticks: list[int] = []
+    timer = QtCore.QTimer()
+    timer.timeout.connect(lambda: ticks.append(http.bytesAvailable()))
+
+    def take(header: HttpResponseHeader) -> None:
+        http.readAll()
+        time.sleep(0.005)  # the work of a slot
+
+    http.readyRead.connect(take)
+    timer.start(5)
+    http.get("/")
+    in_event_loop(http)
+    timer.stop()
+    assert len(http.received) > 10
+    assert len(ticks) > len(http.received) / 10
+
+
+def test_waiting_ends_in_time_however_much_comes(http: Watched, serve: Serve) -> None:
+    to(serve(always(b"x" * 20_000_000)), http)
+    http.get("/")
+    http.readyRead.connect(lambda header: time.sleep(0.02))
+    started = time.monotonic()
+    assert not http.waitForDone(100)
+    assert time.monotonic() - started < 2
+    http.abort()
+
+
+def test_whoever_is_deleted_in_another_thread(manager: NetworkAccessManager, serve: Serve) -> None:
+    closed = threading.Event()
+
+    def until_closed(connection: Connection) -> None:
+        silence(connection)
+        closed.set()
+
+    server = serve(until_closed)
+    http = Http("127.0.0.1", server.port, manager=manager)
+    http.get("/")
+    assert not http.waitForDone(10)
+    server.wait_for_requests(1)
+    thread = QtCore.QThread()
+    http.moveToThread(thread)
+    http.deleteLater()
+    thread.start()
+    assert closed.wait(10)
+    thread.quit()
+    assert thread.wait(10_000)
+
+
+def test_a_path_with_a_url_in_it(http: Watched, serve: Serve) -> None:
+    server = serve(echo)
+    to(server, http)
+    http.get("/web/2020/http://example.com/")
+    http.get("relative://x")
+    assert http.waitForDone(20_000)
+    assert server.requests[0].startswith(b"GET /web/2020/http://example.com/ HTTP/1.1\r\n")
+    assert http.errorString() == 'Protocol "relative" is unknown'
+
+
+def test_a_local_file_is_not_read(http: Watched) -> None:
+    http.get("file:///etc/passwd")
+    assert http.waitForDone(20_000)
+    assert http.error() is Http.UnknownError and http.bytesAvailable() == 0
+
+
+@pytest.mark.parametrize("status", ("404 Not Found", "302 Found"))
+def test_a_body_of_any_status_comes_piece_by_piece(status: str, http: Watched, serve: Serve) -> None:
+    gate = threading.Event()
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(f"HTTP/1.1 {status}\r\nContent-Length: 10\r\n\r\nfirst".encode())
+        gate.wait(10)
+        connection.send(b"later")
+
+    to(serve(handle), http)
+    http.readyRead.connect(lambda header: gate.set())
+    http.get("/")
+    assert http.waitForDone(20_000)
+    assert http.received == [(5, 10), (10, 10)]
+
+
+def test_an_abort_of_nothing_is_forgotten(http: Watched, serve: Serve) -> None:
+    thread = threading.Thread(target=http.abort)
+    thread.start()
+    thread.join()
+    to(serve(always(b"content")), http)
+    http.get("/")
+    assert http.waitForDone(20_000)
+    assert http.of("done") == ["done(False)"]
+
+
+def test_who_is_held_by_nobody_goes_on(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(always(b"content"))
+    told: list[bool] = []
+    loop = QtCore.QEventLoop()
+
+    def begin() -> None:
+        http = Http("127.0.0.1", server.port, manager=manager)
+        http.done.connect(told.append)
+        http.done.connect(loop.quit)
+        http.get("/")
+
+    begin()
+    gc.collect()
+    QtCore.QTimer.singleShot(20_000, loop.quit)
+    loop.exec() if hasattr(loop, "exec") else loop.exec_()
+    assert told == [False]
+
+
+def test_several_cookies(http: Watched, serve: Serve) -> None:
+    server = serve(echo)
+    to(server, http)
+    header = HttpRequestHeader("GET", "/")
+    header.addValue("Cookie", "a=1")
+    header.addValue("Cookie", "b=2")
+    http.request(header)
+    assert http.waitForDone(20_000)
+    assert b"\r\nCookie: a=1; b=2\r\n" in server.requests[0]
+
+
+LEFT = """
+from blocking_request.http import Http
+from blocking_request.qt import QtCore
+app = QtCore.QCoreApplication([])
+Http("127.0.0.1", 9).get("/")
+"""
+
+
+def test_a_program_that_ends_with_commands_left() -> None:
+    done = subprocess.run([sys.executable, "-c", LEFT], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.replace(OF_OPENSSL, "")) == (0, "")
+
+
+OF_OPENSSL = "qt.network.ssl: Incompatible version of OpenSSL (built with OpenSSL 1.x, runtime version is >= 3.x)\n"
+
+
 # -- the forms of the constructor, and wrong ones
 
 
@@ -880,6 +1125,10 @@ def test_the_forms_of_the_constructor(manager: NetworkAccessManager, serve: Serv
     (
         (lambda http: http.setHost(7), "str"),
         (lambda http: http.setHost("http://host/"), "without scheme"),
+        (lambda http: http.setHost("host:8080"), "without its port"),
+        (lambda http: http.setHost("["), "no host"),
+        (lambda http: http.setHost("::zz"), "no host"),
+        (lambda http: http.setHost("[abc]"), "no host"),
         (lambda http: http.setHost("host", 70_000), "65535"),
         (lambda http: http.setHost("host", "80"), "number"),
         (lambda http: http.setUser(None), "str"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
 import os
 import pickle
@@ -119,6 +120,36 @@ def test_a_process_has_one_manager_of_the_same_settings(manager: NetworkAccessMa
     assert manager.portableSettings().manager() is not portable.manager()
 
 
+def test_the_manager_of_settings_that_are_used_stays(manager: NetworkAccessManager) -> None:
+    used = manager.portableSettings()
+    made = used.manager()
+    for _ in range(40):
+        manager.portableSettings().manager()
+        assert used.manager() is made
+
+
+def test_settings_can_be_a_key(manager: NetworkAccessManager) -> None:
+    portable = manager.portableSettings()
+    assert {portable: 1}[again(portable)] == 1
+    assert portable != manager.portableSettings()
+
+
+def test_secret_fields_by_the_beginning_of_their_names(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(echo)
+    manager.setSecretParameters(("X-Ticket*",))
+    manager.setDefaultHeaders({"X-Ticket-Id": "ticket-secret", "X-Plain": "plain"})
+    text = pickle.dumps(manager.portableSettings())
+    assert b"ticket-secret" not in text and b"X-Plain" in text
+    reply = manager.blockingGet(server.url)
+    assert b"X-Ticket-Id: ticket-secret" in reply.body
+    assert pickle.dumps(reply).count(b"ticket-secret") == 1  # what the server has said
+
+
+def test_a_request_can_be_copied() -> None:
+    request = BatchRequest(with_field(b"Authorization"))
+    assert copy.copy(request) is copy.deepcopy(request) is request
+
+
 def test_the_original_is_left_alone(manager: NetworkAccessManager, serve: Serve) -> None:
     made = full(manager, serve(echo).url).portableSettings().manager()
     made.cookieJar().clear()
@@ -165,7 +196,11 @@ def test_urls_travel_as_they_are() -> None:
     (
         (lambda: with_field(b"Authorization"), "Authorization"),
         (lambda: with_field(b"X-Api-Key"), "X-Api-Key"),
+        (lambda: with_field(b"Password"), "Password"),
         (lambda: "http://ada:secret@host.test/", "a user and a password"),
+        (lambda: "  http://ada:secret@host.test/", "a user and a password"),
+        (lambda: "http:/ada:secret@host.test/", "a user and a password"),
+        (lambda: "ada:secret@host.test/", "a user and a password"),
         (lambda: REQUEST(QtCore.QUrl("http://ada:secret@host.test/")), "a user and a password"),
     ),
 )

@@ -137,9 +137,9 @@ class Http(QtCore.QObject):
         return self._add(HttpRequestHeader("GET", _path(path)), None, to)
 
     def post(self, path: str, data: Data = None, to: Any = None) -> int:
-        """POST ``data``: bytes-like, a QByteArray, an open QIODevice (from its beginning, if it has one) or a binary
-        file. Without a ``Content-Type`` (see ``request``) it is ``application/x-www-form-urlencoded``. Otherwise as
-        ``get``.
+        """POST ``data``: bytes-like, a QByteArray, an open QIODevice that is not sequential, from its beginning, or a
+        binary file. Without a ``Content-Type`` (see ``request``) it is ``application/x-www-form-urlencoded``.
+        Otherwise as ``get``.
         """
         return self._add(HttpRequestHeader("POST", _path(path)), body_for("POST", data), to)
 

@@ -58,6 +58,9 @@ Notice = Union[Answer, Begun, Pieces, BodyWanted, Progress, Cancel]
 SENT_AHEAD = 1 << 20
 """How many bytes of a request's body are read before the wire wants them."""
 
+PROGRESS_SECONDS = 0.1
+"""Between two notices of progress, as Qt has it."""
+
 STREAMED_AHEAD = 1 << 22
 """How many bytes of a streamed body may wait for the caller before the wire stops reading."""
 

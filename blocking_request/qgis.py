@@ -20,7 +20,7 @@ from .exchange import Exchange
 from .parameters import native_copy
 from .preparation import FRAMING_FIELDS
 from .proxy import DEFAULT_PORTS, NO_PROXY, Proxy
-from .proxy_rules import ProxyRules, beginnings
+from .proxy_rules import ProxyRules, beginnings, qt_proxy
 from .qt import QtCore, QtNetwork
 from .tls import TlsSettings
 
@@ -161,16 +161,10 @@ def _proxy(read: Read, qgis: Any) -> Optional[Proxy]:
     except (TypeError, ValueError) as error:
         raise ValueError(f"QGIS's proxy setting cannot be used: {error}") from None
     if authcfg and qgis is not None:
-        done, updated = qgis.QgsApplication.authManager().updateNetworkProxy(_qt_proxy(proxy), authcfg)
+        done, updated = qgis.QgsApplication.authManager().updateNetworkProxy(qt_proxy(proxy), authcfg)
         if done:
             return Proxy(kind, host, proxy.port, updated.user(), updated.password())
     return proxy
-
-
-def _qt_proxy(proxy: Proxy) -> QtNetwork.QNetworkProxy:
-    from .proxy_rules import qt_proxy
-
-    return qt_proxy(proxy)
 
 
 def _proxy_lists(read: Read) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -20,8 +20,8 @@ class StrictTransportHosts:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._hosts: dict[str, tuple[float, bool]] = {}
-        self._full_at = KEPT_HOSTS
         """Until when, by ``time.time()``, and whether the hosts below it are meant too."""
+        self._full_at = KEPT_HOSTS
 
     def wants_https(self, host: str) -> bool:
         """RFC 6797 section 8.2."""

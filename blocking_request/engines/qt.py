@@ -20,7 +20,6 @@ from ..qt import (
     application,
     application_reference,
     free_thread,
-    has_started,
     has_tls,
     start_thread,
 )
@@ -28,7 +27,7 @@ from ..tls import TlsUnusable
 from .qt_manager import WorkerKey, is_in_qgis, worker_key
 from .qt_tls import configuration_for
 from .qt_worker import QtFlight, Worker, WorkerThread
-from .retired import Retired
+from .retired import Retired, never_ran
 
 if TYPE_CHECKING:
     from . import Crowd
@@ -111,7 +110,7 @@ class QtEngine:
                 self._start_thread(worker)
         except BaseException:
             # Ctrl-C, or no memory for a thread: the place on the worker must not stay taken.
-            if worker.thread is None or not has_started(worker.thread):
+            if never_ran(worker):
                 self._give_up(worker)
             else:
                 flight.abort()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Optional
 from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import IDEMPOTENT_METHODS, Answer, streams_body
-from ..mailbox import Begun, Channel, Progress
+from ..mailbox import PROGRESS_SECONDS, Begun, Channel, Progress
 from ..proxy import Proxy
 from ..qt import (
     QT_VERSION,
@@ -68,9 +68,6 @@ WATCH_MS = 5
 """How long an exchange goes unwatched at least; at most it is twice as long. Most end sooner, and are spared a
 connection and two slots. Until then the body of one that is not alone fills the read buffer at most: on a link faster
 than 3 Gbit/s it waits for its first look."""
-
-PROGRESS_INTERVAL = 0.1
-"""Seconds between two progress notices, as Qt has it."""
 
 
 class Wire(QtCore.QObject):
@@ -270,7 +267,7 @@ class Wire(QtCore.QObject):
         if flight.mailbox.wants_progress:
             now = time.monotonic()
             if now >= flight.progress_due and not 300 <= (flight.status or 0) < 400:
-                flight.progress_due = now + PROGRESS_INTERVAL
+                flight.progress_due = now + PROGRESS_SECONDS
                 flight.mailbox.report(Progress(False, reader.wire_bytes, reader.total_bytes))
 
     def _feed_bit_by_bit(self, flight: QtFlight, reply: QtNetwork.QNetworkReply, reader: BodyReader) -> None:

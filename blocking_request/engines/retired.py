@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Optional, Protocol
 
-from ..qt import QtCore, delete_finished_thread
+from ..qt import QtCore, delete_finished_thread, has_started
 
 
 class Worker(Protocol):
@@ -19,6 +19,11 @@ class Worker(Protocol):
 
     def stop(self) -> None:
         """Have the thread end; what is in flight is cancelled."""
+
+
+def never_ran(worker: Worker) -> bool:
+    """Whether its thread could not be started: nobody will serve what it was given."""
+    return worker.thread is None or not has_started(worker.thread)
 
 
 class Retired:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ..mailbox import Mailbox, Progress
-
-INTERVAL = 0.1
-"""Seconds, as Qt has it."""
+from ..mailbox import PROGRESS_SECONDS, Mailbox, Progress
 
 
 class UploadProgress:
@@ -26,7 +23,7 @@ class UploadProgress:
         if self._mailbox.wants_progress:
             now = time.monotonic()
             if now >= self._due or self._done == self._total:
-                self._due = now + INTERVAL
+                self._due = now + PROGRESS_SECONDS
                 self._tell()
 
     def end(self) -> None:

@@ -25,10 +25,9 @@ from ..qt import (
     application,
     application_reference,
     free_thread,
-    has_started,
     start_thread,
 )
-from .retired import Retired
+from .retired import Retired, never_ran
 from .urllib3_pools import Pools
 from .urllib3_worker import Urllib3Flight, Worker, WorkerThread
 
@@ -110,7 +109,7 @@ class Urllib3Engine:
         flight.abort()
         if flight.worker is None:
             return
-        if is_new and (flight.worker.thread is None or not has_started(flight.worker.thread)):
+        if is_new and never_ran(flight.worker):
             self._give_up(flight.worker)
         else:
             # It ends the flight, perhaps for the second time, and has no other by then.

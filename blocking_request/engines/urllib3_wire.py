@@ -19,7 +19,7 @@ from .. import messages
 from ..errors import Failure
 from ..exchange import IDEMPOTENT_METHODS, Answer, Body, Exchange, streams_body
 from ..language import accept_language
-from ..mailbox import Begun, Channel, Mailbox, Piece, Progress
+from ..mailbox import PROGRESS_SECONDS, Begun, Channel, Mailbox, Piece, Progress
 from ..tls import known_session
 from ..trace import logger
 from .body import BodyReader, Limits, is_chunked
@@ -38,9 +38,6 @@ CONNECT_SECONDS = 30.0
 
 PIECE_BYTES = 1 << 14
 CHANNEL_BYTES = 1 << 16
-
-PROGRESS_INTERVAL = 0.1
-"""Seconds between two progress notices, as Qt has it."""
 
 
 def carry_out(exchange: Exchange, mailbox: Mailbox, grip: Grip, pool: Pool) -> Answer:
@@ -212,7 +209,7 @@ class _Passage:
     def _report(self, reader: BodyReader) -> None:
         now = time.monotonic()
         if now >= self._progress_due:
-            self._progress_due = now + PROGRESS_INTERVAL
+            self._progress_due = now + PROGRESS_SECONDS
             self._mailbox.report(Progress(False, reader.wire_bytes, reader.total_bytes))
 
     def _may_be_repeated(self, error: Exception) -> bool:

@@ -28,7 +28,7 @@ from .exchange import Answer
 from .feedback import Feedback, FeedbackLike
 from .mailbox import Letter
 from .occasion import Occasion, new_occasion
-from .policy import policy
+from .policy import Policy
 from .preparation import url_text
 from .reply import ReplyContent
 from .request_attributes import check_options, transfer_timeout
@@ -129,6 +129,7 @@ class Loop:
         self._own = OwnSettings(engine, options.auth_cfg, retry=settings.retry)
         self._rules = TaskRules(engine, settings.timeout, settings.deadline, self._letters, self._crowd, self._canceled)
         self._settings = settings
+        self._policy = Policy(settings)
         self._is_patient = not 0 < settings.timeout < PATIENT_MS
         self._running: dict[Task, _Running] = {}
         self._parked: list[_Parked] = []
@@ -261,7 +262,7 @@ class Loop:
             self._end(parked.index, occasion, occasion.failed(unsendable.failure))
             return None
         steps: TaskSteps = (
-            policy(exchange, occasion.settings, rules)  # type: ignore[assignment]
+            self._policy.flow(exchange, rules)  # type: ignore[assignment]
             if receiver is None
             else into_file(receiver, exchange, occasion.settings, rules)
         )

@@ -9,7 +9,7 @@ hop and attempt begins without them.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from . import engines
 from .caching import cached
@@ -37,6 +37,23 @@ def policy(exchange: Exchange, settings: Settings, rules: CallRules) -> Flow:
     if not exchange.url.startswith("http"):
         return follow_redirects(exchange, rules.redirects)
     return follow_redirects(exchange, rules.redirects, _known_hop(settings, rules, _outer_proxies(rules)))
+
+
+class Policy:
+    """The same for many calls with the same settings, who know the environment as it was at the first of them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._rules: Optional[CallRules] = None
+        self._send: Send = directly
+
+    def flow(self, exchange: Exchange, rules: CallRules) -> Flow:
+        settings = self._settings
+        if settings.ssl_error_handler is not None or rules.grant is not None or not exchange.url.startswith("http"):
+            return policy(exchange, settings, rules)
+        if rules is not self._rules:
+            self._rules, self._send = rules, _known_hop(settings, rules, _outer_proxies(rules))
+        return follow_redirects(exchange, rules.redirects, self._send)
 
 
 class _OuterProxies(NamedTuple):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable
 
 import pytest
@@ -570,20 +571,19 @@ def test_two_hundred_cancels_of_a_slow_tls_exchange_leave_nothing(engine: str) -
     server = SlowTlsServer(authority.issue_cert("127.0.0.1"), slow)
     manager = NetworkAccessManager()
     manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
-    blocking = BlockingNetworkRequest(manager)
-    if engine == "qt" and has_tls():
-        blocking.setEngine("qt")
-    else:
-        blocking.setEngine("urllib3")
+    manager.setEngine("qt" if engine == "qt" and has_tls() else "urllib3")
+
+    def cancel_one(_: int) -> ErrorCode:
+        blocking = BlockingNetworkRequest(manager)
+        timer = threading.Timer(random.random() * 0.05, blocking.abort)
+        timer.start()
+        code = blocking.get(server.url)
+        timer.join()
+        return code
 
     def cancel_some(count: int) -> list[ErrorCode]:
-        codes = []
-        for _ in range(count):
-            timer = threading.Timer(random.random() * 0.05, blocking.abort)
-            timer.start()
-            codes.append(blocking.get(server.url))
-            timer.join()
-        return codes
+        with ThreadPoolExecutor(4) as callers:
+            return list(callers.map(cancel_one, range(count)))
 
     cancel_some(5)
     manager.shutdown()
@@ -595,9 +595,9 @@ def test_two_hundred_cancels_of_a_slow_tls_exchange_leave_nothing(engine: str) -
     assert codes.count(ErrorCode.CanceledError) > 100
     # by themselves all exchanges end, and all but a few kept connections and workers
     assert eventually(lambda: server.open_connections <= 6), server.open_connections
-    running = engines.engine(blocking.engine())
+    running = engines.engine(manager.engine())
     assert running.worker_count() <= 6  # type: ignore[attr-defined]
-    if blocking.engine() == "urllib3":
+    if manager.engine() == "urllib3":
         assert eventually(lambda: not running._busy)  # type: ignore[attr-defined]
     manager.shutdown()
     gc.collect()

@@ -44,6 +44,7 @@ from .qt_answer import (
     openssl_reason,
     read_answer,
     shows_certificate,
+    whole_answer,
 )
 from .qt_body import ChannelDevice, UploadDevice
 from .qt_diagnosis import Diagnosis
@@ -281,6 +282,10 @@ class Wire(QtCore.QObject):
         try:
             flight = self._flights.get(address(reply))
             if flight is None or flight.ended:
+                return
+            whole = whole_answer(flight, reply)
+            if whole is not None:
+                self._answer(flight, whole)
                 return
             self._consume(flight, reply)
             if not flight.tls_errors and flight.status is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 from pathlib import Path
 from typing import Any, Callable
 
@@ -10,7 +11,9 @@ import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager
 from blocking_request.errors import QtNetworkError as Q
+from blocking_request.preparation import checked_url
 from blocking_request.qt import QtCore, QtNetwork, enum_value
+from blocking_request.urls import is_canonical
 
 from .servers.raw import Handler, RawServer, always
 
@@ -211,3 +214,20 @@ def test_secrets_in_urls_are_not_shown(blocking: BlockingNetworkRequest, caplog:
     for text in (blocking.errorMessage(), repr(blocking.reply()), caplog.text):
         assert "hunter2" not in text
     assert "127.0.0.1:1" in caplog.text
+
+
+def test_what_is_taken_for_a_canonical_url_is_one_for_qt() -> None:
+    pieces = ("a", "b1", "tile", "org", "127", "0", "255", "256", "01", "199", "-", "--", ".", "..", ":", "80", "65535")
+    pieces += ("/", "//", "?", "&", "=", "~", "_", "%41", "%2f", "+", ",", "X", "xn--", "#", "@", "é", " ", "\n")
+    hosts = ("127.0.0.1", "localhost", "a-b.c", "1.2.3", "1.2.3.4.5", "192.168.010.1", "1", "a.b.", "-x", "a--b", "x.1")
+    choose = random.Random(7)
+    found = 0
+    for _ in range(30_000):
+        tail = "".join(choose.choices(pieces, k=choose.randint(1, 6)))
+        url = f"http{choose.choice(('', 's'))}://{choose.choice(hosts)}{choose.choice(('', ':80', ':0', ':08'))}/{tail}"
+        url = url if choose.random() < 0.8 else url.replace("/", tail, 3)
+        if is_canonical(url):
+            found += 1
+            assert checked_url(QtCore.QUrl(url)) == (url, None, False)
+    assert found > 3_000
+    assert is_canonical("https://tile.openstreetmap.org/1/2/3.png?key=a,b") and is_canonical("http://10.0.0.7:8080/")

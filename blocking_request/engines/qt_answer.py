@@ -86,7 +86,7 @@ def whole_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Optional[A
         return None
     if 0 < exchange.body_limit < size or (QT_VERSION < (6,) and _is_mixed_up(fields)):
         return None
-    body = reply.readAll().data()
+    body = reply.read(size)
     return Answer(exchange, status, reason_phrase(reply), fields, body, None, "qt", False, size, size)
 
 

@@ -28,18 +28,15 @@ from .exchange import Answer
 from .feedback import Feedback, FeedbackLike
 from .mailbox import Letter
 from .occasion import Occasion, new_occasion
-from .policy import Policy
+from .policy import policy
 from .preparation import url_text
 from .reply import ReplyContent
 from .request_attributes import check_options, transfer_timeout
-from .task import Line, Task, TaskRules, TaskSteps
+from .task import PULSE, Line, Task, TaskRules, TaskSteps
 from .urls import origin
 
 if TYPE_CHECKING:
     from .manager import NetworkAccessManager
-
-PULSE = 0.02
-"""Seconds between two looks at the clocks, and at a feedback that is not ours."""
 
 GATHER_SECONDS = 0.002
 GATHERED = 6
@@ -129,7 +126,6 @@ class Loop:
         self._own = OwnSettings(engine, options.auth_cfg, retry=settings.retry)
         self._rules = TaskRules(engine, settings.timeout, settings.deadline, self._letters, self._crowd, self._canceled)
         self._settings = settings
-        self._policy = Policy(settings)
         self._is_patient = not 0 < settings.timeout < PATIENT_MS
         self._running: dict[Task, _Running] = {}
         self._parked: list[_Parked] = []
@@ -262,7 +258,7 @@ class Loop:
             self._end(parked.index, occasion, occasion.failed(unsendable.failure))
             return None
         steps: TaskSteps = (
-            self._policy.flow(exchange, rules)  # type: ignore[assignment]
+            policy(exchange, self._settings, rules)  # type: ignore[assignment]
             if receiver is None
             else into_file(receiver, exchange, occasion.settings, rules)
         )

@@ -52,6 +52,10 @@ class CallRules(NamedTuple):
     load: Load = Load.PreferCache
     saves_to_cache: bool = True
 
+    def for_one_hop(self) -> CallRules:
+        """These rules for a caller who follows redirects and keeps cookies alone."""
+        return self._replace(redirects=_NOT_FOLLOWED, loads_cookies=False, saves_cookies=False)
+
     def past_the_cache(self) -> CallRules:
         """These rules for what must come from the server itself; but offline it cannot."""
         if self.load is Load.AlwaysCache:
@@ -89,6 +93,7 @@ def call_rules(
 
 
 _DEFAULT_REDIRECTS = RedirectRules()
+_NOT_FOLLOWED = RedirectRules(RedirectPolicy.Manual)
 
 
 def _redirects(request: RequestLike, settings: Settings, config: Optional[AuthConfig]) -> RedirectRules:

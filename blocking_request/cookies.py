@@ -7,7 +7,6 @@ suffixes), ``Secure`` ones and the prefixes ``__Secure-`` and ``__Host-`` are ta
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import os
 import re
@@ -27,6 +26,7 @@ from requests.cookies import RequestsCookieJar
 
 from .qt import QtCore, QtNetwork
 from .set_cookie import normalized
+from .urls import is_address
 
 
 class _Policy(DefaultCookiePolicy):
@@ -44,22 +44,15 @@ class _Policy(DefaultCookiePolicy):
             return False
         if cookie.domain_specified:
             domain = cookie.domain.lstrip(".")
-            if _is_address(request) or _is_public_suffix(domain):
+            # Of a number no part means another host (section 5.1.3).
+            is_number = is_address(cookiejar.request_host(request))  # type: ignore[attr-defined]
+            if is_number or _is_public_suffix(domain):
                 host, effective_host = cookiejar.eff_request_host(request)  # type: ignore[attr-defined]
                 if domain != host:
                     return False
                 # Such a host itself may have cookies of its own (RFC 6265 section 5.3, step 5).
                 cookie.domain, cookie.domain_specified, cookie.domain_initial_dot = effective_host, False, False
         return super().set_ok(cookie, request)  # type: ignore[no-any-return]
-
-
-def _is_address(request: Request) -> bool:
-    """Whether the host is a number, of which no part means another host (section 5.1.3)."""
-    try:
-        ipaddress.ip_address(cookiejar.request_host(request).strip("[]"))  # type: ignore[attr-defined]
-    except ValueError:
-        return False
-    return True
 
 
 def _is_public_suffix(domain: str) -> bool:

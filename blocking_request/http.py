@@ -6,16 +6,17 @@ from typing import Any, Optional
 
 from . import http_state
 from .body_source import Data, body_for, check_body
-from .http_bell import Bell, Letters, ask_before_locks
+from .http_bell import Bell, Letters
 from .http_commands import Close, Host, Send, Through, User, host_of
 from .http_header import HttpHeader, HttpRequestHeader, HttpResponseHeader
-from .http_sequence import PULSE, Sequence
+from .http_sequence import Sequence
 from .http_state import ConnectionMode, Error, State
 from .manager import NetworkAccessManager
 from .proxy import Proxy
 from .proxy_rules import ProxyLike, proxy_of
-from .qt import QtCore, Signal, Slot, is_deleted
+from .qt import QtCore, Signal, Slot, ask_before_locks, is_deleted
 from .receivers import writer
+from .task import PULSE
 
 SLICE = 0.02
 """Seconds after which other events have their turn."""
@@ -134,18 +135,18 @@ class Http(QtCore.QObject):
         ``to``: an open QIODevice or binary file that takes the body, in this thread; without one it is there to
         ``read()``. Raises TypeError, ValueError.
         """
-        return self._add(HttpRequestHeader("GET", _path(path)), None, to)
+        return self._add(HttpRequestHeader("GET", _checked(path)), None, to)
 
     def post(self, path: str, data: Data = None, to: Any = None) -> int:
         """POST ``data``: bytes-like, a QByteArray, an open QIODevice that is not sequential, from its beginning, or a
         binary file. Without a ``Content-Type`` (see ``request``) it is ``application/x-www-form-urlencoded``.
         Otherwise as ``get``.
         """
-        return self._add(HttpRequestHeader("POST", _path(path)), body_for("POST", data), to)
+        return self._add(HttpRequestHeader("POST", _checked(path)), body_for("POST", data), to)
 
     def head(self, path: str) -> int:
         """HEAD: the header that a GET would give. Otherwise as ``get``."""
-        return self._add(HttpRequestHeader("HEAD", _path(path)), None, None)
+        return self._add(HttpRequestHeader("HEAD", _checked(path)), None, None)
 
     def request(self, header: HttpRequestHeader, data: Data = None, to: Any = None) -> int:
         """Send any request: method, path and fields are the header's, but for the length of the body.
@@ -297,7 +298,7 @@ def _host(name: str, port_or_mode: int = 0, port: int = 0) -> Host:
     return host_of(name, port, "https" if mode is ConnectionMode.ConnectionModeHttps else "http")
 
 
-def _path(path: str) -> str:
+def _checked(path: str) -> str:
     if not isinstance(path, str):
         raise TypeError(f"path must be a str, not {type(path).__name__}")
-    return path or "/"
+    return path

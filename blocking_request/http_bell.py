@@ -7,7 +7,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
-from .qt import QtCore, Signal, Slot
+from .qt import QtCore, Signal, Slot, ask_before_locks
 
 
 class Bell(QtCore.QObject):
@@ -39,15 +39,6 @@ class Bell(QtCore.QObject):
     def answered(self) -> None:
         """The slot runs."""
         self._is_rung = False
-
-
-def ask_before_locks(signal: Any, slot: Callable[..., None]) -> None:
-    """Have PyQt ask now whether Python overrides ``disconnectNotify`` of who sends the signal.
-
-    Later it asks under a lock of Qt's, with another thread in the way (symptom: a freeze of the process; PyQt5 5.15).
-    """
-    signal.connect(slot)
-    signal.disconnect(slot)
 
 
 class Letters:

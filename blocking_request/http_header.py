@@ -13,6 +13,9 @@ class HttpHeader:
     Names are found in any case and kept as they were given; a field may stand there several times.
     """
 
+    _major = 1
+    _minor = 1
+
     def __init__(self, header: Union[HttpHeader, str, None] = None) -> None:
         """A copy of another, or what stands in a text of lines ``name: value``; empty, and not valid, without one."""
         self._fields: list[tuple[str, str]] = []
@@ -103,11 +106,11 @@ class HttpHeader:
 
     def majorVersion(self) -> int:
         """Of HTTP."""
-        return 1
+        return self._major
 
     def minorVersion(self) -> int:
         """Of HTTP."""
-        return 1
+        return self._minor
 
     def toString(self) -> str:
         """As it stands on the wire; '' where it is not valid."""
@@ -115,6 +118,9 @@ class HttpHeader:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self._fields)} fields>"
+
+    def _set_version(self, major: int, minor: int) -> None:
+        self._is_valid, self._major, self._minor = True, major, minor
 
     def _parse(self, text: str) -> bool:
         # A line that begins with a blank goes on with the one before.
@@ -128,25 +134,7 @@ class HttpHeader:
         return bool(colon)
 
 
-class _StartLine(HttpHeader):
-    """A header with a line before its fields."""
-
-    _major = 1
-    _minor = 1
-
-    def majorVersion(self) -> int:
-        """Of HTTP."""
-        return self._major
-
-    def minorVersion(self) -> int:
-        """Of HTTP."""
-        return self._minor
-
-    def _set_version(self, major: int, minor: int) -> None:
-        self._is_valid, self._major, self._minor = True, major, minor
-
-
-class HttpRequestHeader(_StartLine):
+class HttpRequestHeader(HttpHeader):
     """The header of a request: ``HttpRequestHeader("GET", "/index.html")``, a text, a copy of another, or empty."""
 
     _method = ""
@@ -189,7 +177,7 @@ class HttpRequestHeader(_StartLine):
         return bool(match)
 
 
-class HttpResponseHeader(_StartLine):
+class HttpResponseHeader(HttpHeader):
     """The header of a response: ``HttpResponseHeader(200, "OK")``, a text, a copy of another, or empty."""
 
     _code = 0

@@ -29,7 +29,7 @@ from .http_state import Error, State, http_error
 from .http_transfer import Transfer
 from .manager import NetworkAccessManager
 from .proxy import Proxy
-from .task import TaskRules
+from .task import PULSE, TaskRules
 from .trace import logger
 from .urls import origin
 
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .http import Http
-
-PULSE = 0.02
-"""Seconds between two looks at the clocks."""
 
 NO_ERROR = "Unknown error"
 """As QHttp had it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from ipaddress import ip_address
 from typing import Optional, Union
 from urllib.parse import urlsplit
 
@@ -12,7 +11,6 @@ from .call_rules import OwnSettings, call_rules, with_settings
 from .errors import Failure
 from .exchange import Answer, Exchange
 from .flows import Flow
-from .flows.redirects import RedirectPolicy, RedirectRules
 from .headers import Pairs, encoded
 from .http_commands import Send
 from .http_header import HttpRequestHeader, HttpResponseHeader
@@ -25,9 +23,7 @@ from .qt import QtCore
 from .receivers import Take, whole
 from .settings import Settings
 from .task import Line, Task, TaskRules, TaskSteps
-from .urls import origin
-
-_NOT_FOLLOWED = RedirectRules(RedirectPolicy.Manual)
+from .urls import is_address, origin
 
 LOGIN_WANTED: dict[Optional[int], tuple[Error, str]] = {
     401: (Error.AuthenticationRequiredError, "Authentication required"),
@@ -59,21 +55,21 @@ class Transfer:
 
     def _flow(self, url: str, proxy: Optional[Proxy], settings: Settings) -> Flow:
         header, data = self.send.header, self.send.data
-        if isinstance(data, QtCore.QIODevice) and not data.isSequential():
+        if isinstance(data, QtCore.QIODevice):
             data.seek(0)  # as QHttp did
         body = read_body(data, lambda: None)
         defaults = Defaults(settings.user_agent, _fields(header, settings))
         exchange = prepare(url, header.method(), body, False, defaults)
         self.origin = origin(exchange.url)
-        self.looks_up = proxy is None and not _is_address(urlsplit(exchange.url).hostname or "")
+        host = urlsplit(exchange.url).hostname or ""
+        self.looks_up = proxy is None and host != "localhost" and not is_address(host)
         self.body_size = 0 if body is None else len(body) if isinstance(body, bytes) else body.size
         # What goes into a device needs no memory, and has no limit.
         is_kept = self.send.write is None
         exchange = with_settings(exchange._replace(decode=False), settings, streams=not is_kept)
         exchange = exchange._replace(streams=True, streams_all=True)
         rules = call_rules(url, settings, OwnSettings(self._rules.engine, proxy=proxy), lambda: None)
-        rules = rules._replace(redirects=_NOT_FOLLOWED, loads_cookies=False, saves_cookies=False)
-        return policy(exchange, settings, rules)
+        return policy(exchange, settings, rules.for_one_hop())
 
     def _steps(self, flow: Flow) -> TaskSteps:
         answer: Answer = yield from flow
@@ -130,16 +126,6 @@ def _fields(header: HttpRequestHeader, settings: Settings) -> Pairs:
     # Without a coding: bytes come as they are, and the figures of the progress are theirs.
     others = (*settings.default_headers, (b"Accept-Encoding", b"identity"))
     return (*fields, *(pair for pair in others if pair[0].lower() not in names))
-
-
-def _is_address(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return True
 
 
 def response_header(answer: Answer) -> HttpResponseHeader:

@@ -43,10 +43,9 @@ class Occasion(NamedTuple):
         body = read_body(data, ended_early)
         is_plain = body is None and isinstance(request, str) and not own.auth_cfg and is_canonical(request)
         key = self.method, own, force_refresh, streams
-        for known, like_it, its_rules in settings.plain if is_plain else ():
-            if known == key:
-                exchange, rules = like_it.at(request), its_rules  # type: ignore[arg-type]
-                break
+        known = settings.plain[0] if is_plain and settings.plain else None
+        if known is not None and known[0] == key:
+            exchange, rules = known[1].at(request), known[2]  # type: ignore[arg-type]
         else:
             rules = call_rules(request, settings, own, ended_early, force_refresh)
             defaults = Defaults(settings.user_agent, settings.default_headers)

@@ -9,7 +9,7 @@ hop and attempt begins without them.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from . import engines
 from .caching import cached
@@ -39,23 +39,6 @@ def policy(exchange: Exchange, settings: Settings, rules: CallRules) -> Flow:
     return follow_redirects(exchange, rules.redirects, _known_hop(settings, rules, _outer_proxies(rules)))
 
 
-class Policy:
-    """The same for many calls with the same settings, who know the environment as it was at the first of them."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._rules: Optional[CallRules] = None
-        self._send: Send = directly
-
-    def flow(self, exchange: Exchange, rules: CallRules) -> Flow:
-        settings = self._settings
-        if settings.ssl_error_handler is not None or rules.grant is not None or not exchange.url.startswith("http"):
-            return policy(exchange, settings, rules)
-        if rules is not self._rules:
-            self._rules, self._send = rules, _known_hop(settings, rules, _outer_proxies(rules))
-        return follow_redirects(exchange, rules.redirects, self._send)
-
-
 class _OuterProxies(NamedTuple):
     """Who else has a say in which proxy is taken."""
 
@@ -76,13 +59,13 @@ def _outer_proxies(rules: CallRules) -> _OuterProxies:
 
 def _known_hop(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send:
     """Made once for each settings, as long as the calls want the same: to make it takes as long as to run it."""
-    key = rules[1:], outer  # of redirects a hop knows nothing
-    for known, send in settings.hops:
-        if known == key:
+    for known, known_outer, send in settings.hops:
+        # Of redirects a hop knows nothing.
+        if known_outer == outer and (known is rules or known[1:] == rules[1:]):
             return send  # type: ignore[no-any-return]
     send = _hop(settings, rules, outer)
     if settings.ssl_error_handler is None and rules.grant is None:  # what these are told is the call's
-        settings.hops[:] = [(key, send)]
+        settings.hops[:] = [(rules, outer, send)]
     return send
 
 

@@ -80,11 +80,11 @@ class PortableSettings:
 def portable_settings(settings: Settings, secrets: bool) -> PortableSettings:
     if not secrets:
         settings = _without_secrets(settings)
-    values = {each.name: getattr(settings, each.name) for each in fields(settings) if each.init}
+    names = [each.name for each in fields(settings) if each.init and each.name not in _LIVE]
     hosts = settings.strict_transport
     return PortableSettings(
         uuid.uuid4().hex,
-        {name: value for name, value in values.items() if name not in _LIVE},
+        {name: getattr(settings, name) for name in names},
         tuple(settings.cookies._all()),
         None if hosts is None else dict(hosts._hosts),
         _secrets(settings) if secrets else None,
@@ -156,15 +156,14 @@ class _Managers:
         self._made: OrderedDict[str, NetworkAccessManager] = OrderedDict()
 
     def find(self, portable: PortableSettings) -> NetworkAccessManager:
-        made = None if portable.token in self._made else _made(portable)
+        known = self._made.get(portable.token) or _made(portable)
         with self._guard:
-            found = self._made.get(portable.token) or made or _made(portable)
-            self._made[portable.token] = found
+            known = self._made.setdefault(portable.token, known)
             # Those that are used stay.
             self._made.move_to_end(portable.token)
-            while len(self._made) > KEPT_MANAGERS:
-                self._made.popitem(last=False)
-        return found
+            dropped = [self._made.popitem(last=False) for _ in range(len(self._made) - KEPT_MANAGERS)]
+        del dropped  # not under the lock: nobody knows what goes with them
+        return known
 
 
 _managers = _Managers()

@@ -18,7 +18,7 @@ from .exchange import Body, Exchange
 from .flows.cache_reuse import Load
 from .headers import Pairs
 from .qt import QtCore, QtNetwork, has_tls
-from .request_attributes import RequestLike, cache_load
+from .request_attributes import RequestLike, cache_load, raw_fields
 from .urls import is_canonical, split_userinfo
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
@@ -61,8 +61,7 @@ def prepare(request: RequestLike, method: str, body: Body, force_refresh: bool, 
     if native is None:
         headers = _defaults(_NO_NAMES, method, body, force_refresh, defaults)
         return Exchange(method, url, headers, body)
-    fields = ((name.data(), native.rawHeader(name).data()) for name in native.rawHeaderList())
-    own = tuple((name, value) for name, value in fields if value or name.lower() not in _NEVER_EMPTY)
+    own = tuple((name, value) for name, value in raw_fields(native) if value or name.lower() not in _NEVER_EMPTY)
     for name, value in own:
         check_field(name, value)
     names = {name.lower() for name, _ in own}

@@ -10,6 +10,7 @@ from .exchange import Exchange
 from .parameters import native_copy
 from .preparation import FRAMING_FIELDS, check_field, checked_url
 from .qt import QtNetwork
+from .request_attributes import raw_fields
 from .urls import origin
 
 
@@ -22,7 +23,7 @@ def preprocessed(exchange: Exchange, functions: Iterable[Callable[[QtNetwork.QNe
     for function in functions:
         function(request)
     url, userinfo, _ = checked_url(request.url())
-    fields = tuple((name.data(), request.rawHeader(name).data()) for name in request.rawHeaderList())
+    fields = raw_fields(request)
     for name, value in fields:
         check_field(name, value)
     kept = tuple(pair for pair in exchange.headers if pair[0].lower() in FRAMING_FIELDS)

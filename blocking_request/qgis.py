@@ -22,6 +22,7 @@ from .preparation import FRAMING_FIELDS
 from .proxy import DEFAULT_PORTS, NO_PROXY, Proxy
 from .proxy_rules import ProxyRules, beginnings, qt_proxy
 from .qt import QtCore, QtNetwork
+from .request_attributes import raw_fields
 from .tls import TlsSettings
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ def grant_of(authcfg: str, ended_early: EndedEarly) -> Optional[Callable[[Exchan
 
 def _granted(exchange: Exchange, updated: QtNetwork.QNetworkRequest) -> Exchange:
     """The exchange with the URL, the header fields and the TLS configuration that QGIS wants."""
-    fields = tuple((name.data(), updated.rawHeader(name).data()) for name in updated.rawHeaderList())
+    fields = raw_fields(updated)
     before = {(name.lower(), value) for name, value in exchange.headers}
     added = tuple(name.decode("latin-1") for name, value in fields if (name.lower(), value) not in before)
     framing = tuple(pair for pair in exchange.headers if pair[0].lower() in FRAMING_FIELDS)

@@ -89,6 +89,16 @@ def give_to_cpp(qobject: QtCore.QObject) -> None:
     sip.transferto(qobject, None)  # type: ignore[arg-type]
 
 
+def ask_before_locks(signal: Any, slot: Callable[..., None]) -> None:
+    """Have PyQt ask now whether Python overrides ``disconnectNotify`` of who sends the signal: it remembers a no.
+
+    Later it asks under a lock of Qt's, with the GIL wanted by another thread that wants the lock (symptom: a freeze of
+    the process; PyQt5 5.15).
+    """
+    signal.connect(slot)
+    signal.disconnect(slot)
+
+
 def delete_at_thread_end(qobject: QtCore.QObject) -> None:
     """Delete a QObject of a thread that is about to end; called in that thread.
 

@@ -7,6 +7,7 @@ from typing import Any, Union
 
 from .flows.cache_reuse import Load
 from .flows.redirects import RedirectPolicy, RedirectRules
+from .headers import Pairs
 from .qt import QtCore, QtNetwork, enum_value
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
@@ -18,6 +19,11 @@ def check_request(request: RequestLike) -> None:
     """Raises TypeError for what is no request."""
     if not isinstance(request, (QtNetwork.QNetworkRequest, QtCore.QUrl, str)):
         raise TypeError(f"request must be a QNetworkRequest, a QUrl or a str, not {type(request).__name__}")
+
+
+def raw_fields(request: QtNetwork.QNetworkRequest) -> Pairs:
+    """The header fields of a request."""
+    return tuple((name.data(), request.rawHeader(name).data()) for name in request.rawHeaderList())
 
 
 def with_content_type(request: RequestLike, content_type: str, replaces: bool) -> QtNetwork.QNetworkRequest:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from .headers import is_secret_field
 from .preparation import has_own_tls
 from .qt import QtCore, QtNetwork, encoded_url, enum_value
-from .request_attributes import RequestLike
+from .request_attributes import RequestLike, raw_fields
 from .urls import SECRET_PARAMETERS
 
 _Request = QtNetwork.QNetworkRequest
@@ -58,7 +58,7 @@ def packed(request: RequestLike) -> Any:
         return PackedUrl(text)
     if has_own_tls(request):
         raise TypeError("a request with a QSslConfiguration is not pickled: give the manager TlsSettings")
-    headers = tuple((name.data(), request.rawHeader(name).data()) for name in request.rawHeaderList())
+    headers = raw_fields(request)
     secret = next((name for name, _ in headers if is_secret_field(name, SECRET_PARAMETERS)), None)
     if secret is not None:
         raise TypeError(f"a request with the field {secret.decode('latin-1')} is not pickled, {_INSTEAD}")

@@ -24,7 +24,6 @@ from .call_rules import CallRules, OwnSettings, call_rules, with_settings
 from .errors import Unsendable
 from .exchange import Answer, Body, Exchange
 from .feedback import FeedbackLike
-from .flows.redirects import RedirectPolicy, RedirectRules
 from .headers import Pairs, encoded
 from .manager import NetworkAccessManager
 from .policy import policy
@@ -35,8 +34,6 @@ from .requests_response import exception_for, raw_response
 from .settings import Settings
 from .tls import TlsSettings
 from .trace import Watcher
-
-_NOT_FOLLOWED = RedirectRules(RedirectPolicy.Manual)
 
 
 class QtAdapter(HTTPAdapter):
@@ -121,10 +118,8 @@ class QtAdapter(HTTPAdapter):
         exchange = with_settings(exchange, settings, streams=stream)._replace(streams_all=stream, keeps_identity=True)
         own = _named_proxy(request, proxies) if proxies else None
         retry = self.max_retries if self.max_retries.total else settings.retry
-        rules = call_rules(
-            url, settings, OwnSettings(engine, self._auth_cfg, None, own, retry), call.ended_early
-        )._replace(redirects=_NOT_FOLLOWED, loads_cookies=False, saves_cookies=False)
-        return exchange, rules
+        rules = call_rules(url, settings, OwnSettings(engine, self._auth_cfg, None, own, retry), call.ended_early)
+        return exchange, rules.for_one_hop()
 
     def _gives_up(self, answer: Answer) -> bool:
         """Whether ``max_retries`` is exhausted by a status that it would have sent again for, and wants it told."""

@@ -7,7 +7,7 @@ import weakref
 from contextlib import suppress
 from typing import Any, Callable, Optional, Union
 
-from .qt import QtCore, Signal, Slot, give_to_cpp, is_deleted
+from .qt import QtCore, Signal, Slot, ask_before_locks, give_to_cpp, is_deleted
 
 Callback = Callable[..., Any]
 
@@ -20,9 +20,7 @@ class _Relay(QtCore.QObject):
     def __init__(self) -> None:
         super().__init__()
         give_to_cpp(self)
-        # PyQt must ask now whether Python overrides disconnectNotify: later it asks under a lock of Qt's (a freeze).
-        self.fired.connect(self._nobody)
-        self.fired.disconnect(self._nobody)
+        ask_before_locks(self.fired, self._nobody)
 
     @Slot(object)
     def _nobody(self, value: object) -> None:

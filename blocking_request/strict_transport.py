@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import threading
 import time
+
+from .urls import is_address
 
 _DIRECTIVE = re.compile(r'\s*([!#$%&\'*+\-.^_`|~0-9A-Za-z]+)\s*(?:=\s*("[^"]*"|[^\s;"]*))?\s*(;|$)')
 
@@ -37,7 +38,7 @@ class StrictTransportHosts:
         """Take the value of a ``Strict-Transport-Security`` field (section 6.1); what is not valid changes nothing."""
         directives = _directives(field.decode("latin-1"))
         age = directives.get("max-age", "")
-        if not (age.isascii() and age.isdigit()) or _is_address(host):
+        if not (age.isascii() and age.isdigit()) or is_address(host):  # section 8.1.1
             return
         self.add(host, int(age[:10]), "includesubdomains" in directives)
 
@@ -74,12 +75,3 @@ def _directives(text: str) -> dict[str, str]:
         found[match[1].lower()] = (match[2] or "").strip('"')
         position = match.end()
     return found
-
-
-def _is_address(host: str) -> bool:
-    """Section 8.1.1."""
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True

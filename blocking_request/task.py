@@ -23,6 +23,9 @@ from .receivers import CannotWrite, Take
 
 _NEVER = float("inf")
 
+PULSE = 0.02
+"""Seconds between two looks of whoever drives tasks at their clocks, and at a feedback that is not ours."""
+
 Step = Union[Exchange, Wait, Take]
 TaskSteps = Generator[Step, Answer, Answer]
 

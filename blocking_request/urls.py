@@ -5,6 +5,7 @@ No Qt here. A URL in this package is an absolute ASCII string; ``preparation`` m
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from typing import Optional
@@ -63,6 +64,15 @@ _IS_CANONICAL = re.compile(
 def is_canonical(url: str) -> bool:
     """Whether Qt makes the same of it, and finds nothing wrong: known of most URLs, and told in a tenth of the time."""
     return _IS_CANONICAL(url) is not None
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is a number, and no name."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def split_userinfo(url: str) -> tuple[str, Optional[tuple[str, str]]]:

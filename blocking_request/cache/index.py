@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from .connections import Connections
+from .connections import PAGE_BYTES, Connections
 from .counting import VARIANTS
 
 INVALID_SECONDS = 3600
@@ -37,7 +37,6 @@ Whoever evicts tells their own before.
 ROW_BYTES = 200
 """What an entry takes besides what is in it, in the table and its indexes."""
 
-_PAGE = 4096
 
 FORMAT = 2
 """Of the tables. An index of another is begun anew."""
@@ -95,12 +94,12 @@ class Entry(NamedTuple):
         """What it takes on the disk, file included."""
         inside = len(self.meta) + (0 if self.body is None else len(self.body)) + ROW_BYTES
         # As many as fit stand on a page; a larger one takes pages of its own.
-        inside = _PAGE // (_PAGE // inside) if inside <= _PAGE else _whole_pages(inside)
+        inside = PAGE_BYTES // (PAGE_BYTES // inside) if inside <= PAGE_BYTES else _whole_pages(inside)
         return inside + (0 if self.file is None else _whole_pages(self.body_size))
 
 
 def _whole_pages(size: int) -> int:
-    return -(-size // _PAGE) * _PAGE
+    return -(-size // PAGE_BYTES) * PAGE_BYTES
 
 
 Files = list[str]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from .. import messages
 from ..errors import ErrorCode, Failure, QtNetworkError, error_for_status, network_failure
 from ..exchange import Answer, Exchange, streams_body
-from ..headers import Fields, Pairs, known_fields
+from ..headers import NO_FIELDS, Fields, Pairs, known_fields
 from ..qt import QT_VERSION, QtNetwork, enum_value
 from .body import BodyReader, Limits, is_chunked
 from .damage import DamagedBody
@@ -80,7 +80,8 @@ def whole_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Optional[A
         return None
     if reply.error() != _NO_ERROR:  # type: ignore[operator]
         return None
-    status, fields, size = reply.attribute(STATUS), header_fields(reply), reply.bytesAvailable()
+    read_header(flight, reply)
+    status, fields, size = flight.status, flight.fields, reply.bytesAvailable()
     is_coded = fields.value(b"transfer-encoding") is not None or fields.value(b"content-encoding") is not None
     if status is None or status < 200 or is_coded or fields.value(b"content-length") != b"%d" % size:
         return None
@@ -104,7 +105,13 @@ def reason_phrase(reply: QtNetwork.QNetworkReply) -> str:
     return "" if reason.startswith("HTTP/1.") else reason
 
 
-def header_fields(reply: QtNetwork.QNetworkReply) -> Fields:
+def read_header(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> None:
+    """Take what comes before the body, once."""
+    if flight.fields is NO_FIELDS:
+        flight.status, flight.fields = reply.attribute(STATUS), _header_fields(reply)
+
+
+def _header_fields(reply: QtNetwork.QNetworkReply) -> Fields:
     """The header fields, which may be read when the reply is no more."""
     if _HAS_HEADERS:
         return _QtFields(reply.headers())  # type: ignore[attr-defined]

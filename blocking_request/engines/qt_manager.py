@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Optional
 from ..exchange import Exchange, Login
 from ..proxy import Proxy
 from ..proxy_rules import qt_proxy
-from ..qt import QtCore, QtNetwork, delete_at_thread_end, give_to_cpp
+from ..qt import QtCore, QtNetwork, ask_before_locks, delete_at_thread_end, give_to_cpp
 from .qt_proxy import BufferedDirect
 from .qt_tls import NO_TLS, TlsKey, tls_key
 
@@ -73,8 +73,7 @@ class Manager:
         PyQt asks for the GIL only to find out whether Python overrides ``disconnectNotify``, and remembers a no for
         each object. This connection and its end make it ask now, while no Qt lock is held.
         """
-        self.finished.connect(slot)
-        self.finished.disconnect(slot)
+        ask_before_locks(self.finished, slot)
 
     def delete(self) -> None:
         """At the end of the thread. QGIS deletes its own."""

@@ -36,13 +36,12 @@ from ..trace import logger
 from .body import BodyReader
 from .damage import DamagedBody
 from .qt_answer import (
-    STATUS,
     begun_answer,
     body_reader,
     failed_without_a_reason,
-    header_fields,
     openssl_reason,
     read_answer,
+    read_header,
     shows_certificate,
     whole_answer,
 )
@@ -251,8 +250,7 @@ class Wire(QtCore.QObject):
         try:
             reader = flight.reader
             if reader is None:
-                flight.status = reply.attribute(STATUS)
-                flight.fields = header_fields(reply)
+                read_header(flight, reply)
                 reader = flight.reader = body_reader(flight, reply)
                 if streams_body(flight.exchange, flight.status):
                     flight.mailbox.post(Begun(begun_answer(flight, reply)))

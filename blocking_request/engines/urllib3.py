@@ -19,14 +19,7 @@ from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Exchange
 from ..mailbox import Mailbox
-from ..qt import (
-    ApplicationReference,
-    QtCore,
-    application,
-    application_reference,
-    free_thread,
-    start_thread,
-)
+from ..qt import ApplicationReference, QtCore, application, application_reference, free_thread, start_thread
 from .retired import Retired, never_ran
 from .urllib3_pools import Pools
 from .urllib3_worker import Urllib3Flight, Worker, WorkerThread

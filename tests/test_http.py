@@ -20,7 +20,7 @@ from blocking_request.http import Http, HttpRequestHeader, HttpResponseHeader
 from blocking_request.qt import QtCore, QtNetwork, Signal, Slot, has_tls, is_deleted, sip
 
 from .servers.proxy import ProxyServer
-from .servers.raw import Connection, Handler, RawServer, always, echo, once, silence
+from .servers.raw import Connection, Handler, RawServer, always, asking, echo, once, silence, telling_the_end
 from .servers.tls import TlsServer
 
 Serve = Callable[[Handler], RawServer]
@@ -85,7 +85,7 @@ def in_event_loop(http: Http) -> None:
     loop = QtCore.QEventLoop()
     http.done.connect(loop.quit)
     QtCore.QTimer.singleShot(20_000, loop.quit)
-    loop.exec() if hasattr(loop, "exec") else loop.exec_()
+    loop.exec()
     http.done.disconnect(loop.quit)
     QtCore.QCoreApplication.processEvents()
 
@@ -274,12 +274,7 @@ def test_what_waits_can_be_cleared(http: Watched, serve: Serve) -> None:
 
 def test_close_leaves_the_connection(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
     closed = threading.Event()
-
-    def until_closed(connection: Connection) -> None:
-        echo(connection)
-        closed.set()
-
-    to(serve(until_closed), http)
+    to(serve(telling_the_end(echo, closed)), http)
     http.get("/")
     assert http.close() == 3
     run(http)
@@ -514,17 +509,6 @@ def test_after_an_error_it_goes_on(http: Watched, serve: Serve) -> None:
 
 
 # -- who asks
-
-
-def asking(scheme: str) -> Handler:
-    def handle(connection: Connection) -> None:
-        while (request := connection.read_request()) is not None:
-            if b"\r\nAuthorization: " in request:
-                connection.answer(b"welcome")
-            else:
-                connection.answer(b"who?", "401 Unauthorized", f"WWW-Authenticate: {scheme}\r\n")
-
-    return handle
 
 
 @pytest.mark.parametrize("scheme", ('Basic realm="r"', 'Digest realm="r", nonce="n", qop="auth", algorithm=SHA-256'))
@@ -782,12 +766,7 @@ def test_moved_to_another_thread(manager: NetworkAccessManager, serve: Serve) ->
 
 def test_whoever_is_deleted_leaves_nothing_behind(http: Watched, manager: NetworkAccessManager, serve: Serve) -> None:
     closed = threading.Event()
-
-    def until_closed(connection: Connection) -> None:
-        silence(connection)
-        closed.set()
-
-    server = serve(until_closed)
+    server = serve(telling_the_end(silence, closed))
     parent = QtCore.QObject()
     child = Http("127.0.0.1", server.port, parent, manager=manager)
     child.get("/")
@@ -808,7 +787,7 @@ def test_a_slot_that_deletes(run: Callable[[Http], None], manager: NetworkAccess
         with pytest.raises(RuntimeError, match="deleted"):
             http.waitForDone(20_000)
     else:
-        loop.exec() if hasattr(loop, "exec") else loop.exec_()
+        loop.exec()
     assert is_deleted(http)
 
 
@@ -856,7 +835,7 @@ def spin(milliseconds: int) -> None:
     """A message box, as it were."""
     loop = QtCore.QEventLoop()
     QtCore.QTimer.singleShot(milliseconds, loop.quit)
-    loop.exec() if hasattr(loop, "exec") else loop.exec_()
+    loop.exec()
 
 
 def test_an_abort_with_a_message_box_in_its_slot_sends_nothing_again(http: Watched, serve: Serve) -> None:
@@ -994,12 +973,7 @@ def test_waiting_ends_in_time_however_much_comes(http: Watched, serve: Serve) ->
 
 def test_whoever_is_deleted_in_another_thread(manager: NetworkAccessManager, serve: Serve) -> None:
     closed = threading.Event()
-
-    def until_closed(connection: Connection) -> None:
-        silence(connection)
-        closed.set()
-
-    server = serve(until_closed)
+    server = serve(telling_the_end(silence, closed))
     http = Http("127.0.0.1", server.port, manager=manager)
     http.get("/")
     assert not http.waitForDone(10)
@@ -1070,7 +1044,7 @@ def test_who_is_held_by_nobody_goes_on(manager: NetworkAccessManager, serve: Ser
     begin()
     gc.collect()
     QtCore.QTimer.singleShot(20_000, loop.quit)
-    loop.exec() if hasattr(loop, "exec") else loop.exec_()
+    loop.exec()
     assert told == [False]
 
 

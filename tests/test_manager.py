@@ -22,7 +22,7 @@ from blocking_request.errors import QtNetworkError as Q
 from blocking_request.qt import QtCore, QtNetwork, Signal, Slot, enum_value
 
 from .conftest import TLS_ENGINES
-from .servers.raw import Connection, Handler, RawServer, always, echo
+from .servers.raw import Connection, Handler, RawServer, always, echo, telling_the_end
 from .servers.tls import TlsServer
 
 Serve = Callable[[Handler], RawServer]
@@ -403,12 +403,7 @@ def test_64_threads_change_everything_while_others_request(manager: NetworkAcces
 @pytest.mark.parametrize("streamed", (False, True))
 def test_connections_that_are_cleared_are_closed(streamed: bool, manager: NetworkAccessManager, serve: Serve) -> None:
     closed = threading.Event()
-
-    def until_closed(connection: Connection) -> None:
-        echo(connection)
-        closed.set()
-
-    server = serve(until_closed)
+    server = serve(telling_the_end(echo, closed))
     if streamed:
         with BlockingNetworkRequest(manager).stream(server.url) as chunks:
             assert b"".join(chunks)

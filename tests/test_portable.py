@@ -22,7 +22,7 @@ from blocking_request import (
 )
 from blocking_request.qt import QtCore, QtNetwork, enum_value, has_tls
 
-from .servers.raw import Connection, Handler, RawServer, echo
+from .servers.raw import Handler, RawServer, asking, echo
 
 Serve = Callable[[Handler], RawServer]
 REQUEST = QtNetwork.QNetworkRequest
@@ -95,14 +95,7 @@ def test_secrets_travel_only_when_asked_for(manager: NetworkAccessManager, serve
 
 
 def test_what_was_found_right_travels_with_the_secrets(manager: NetworkAccessManager, serve: Serve) -> None:
-    def asking(connection: Connection) -> None:
-        while (request := connection.read_request()) is not None:
-            if b"\r\nAuthorization: " in request:
-                connection.answer(b"welcome")
-            else:
-                connection.answer(b"", "401 Who", 'WWW-Authenticate: Basic realm="r"\r\n')
-
-    server = serve(asking)
+    server = serve(asking('Basic realm="r"'))
     manager.setAuthHandler(handler)
     assert manager.blockingGet(server.url).body == b"welcome"
     portable = manager.portableSettings(secrets=True)

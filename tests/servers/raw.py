@@ -165,3 +165,26 @@ def echo(connection: Connection) -> None:
     """A handler that answers every request with its own bytes, on a kept connection."""
     while (request := connection.read_request()) is not None:
         connection.answer(request)
+
+
+def asking(challenge: str) -> Handler:
+    """A handler that welcomes whoever shows any credentials, and asks all others for some."""
+
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            if b"\r\nAuthorization: " in request:
+                connection.answer(b"welcome")
+            else:
+                connection.answer(b"who?", "401 Unauthorized", f"WWW-Authenticate: {challenge}\r\n")
+
+    return handle
+
+
+def telling_the_end(handler: Handler, ended: threading.Event) -> Handler:
+    """The same, and ``ended`` is set when the client has closed."""
+
+    def handle(connection: Connection) -> None:
+        handler(connection)
+        ended.set()
+
+    return handle

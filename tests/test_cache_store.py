@@ -15,13 +15,14 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Callable, Union
 
 import pytest
 
 from blocking_request import CacheStatistics, NetworkDiskCache, NetworkMemoryCache
-from blocking_request.cache import disk, index
+from blocking_request.cache import connections, disk, index
 from blocking_request.cache.location import default_folder
 from blocking_request.flows.stored import StoredAnswer
 from blocking_request.headers import known_fields
@@ -411,19 +412,82 @@ def test_whoever_is_killed_leaves_whole_entries(on_disk: NetworkDiskCache) -> No
     assert seen > 0
 
 
+def test_what_is_invalidated_just_as_another_thread_looks_what_is(on_disk: NetworkDiskCache) -> None:
+    on_disk.keep(URL, b"", stored())
+    overdue = on_disk._overdue
+    with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for number in range(3):
+            on_disk.remove(f"{URL}{number}")
+        assert len(overdue) == 3
+
+        def by_another(phase: str, _: object) -> None:
+            if phase == "start":
+                overdue.symmetric_difference_update({(f"{URL}of another", 1.0)})
+
+        # Whenever memory is asked for, another thread may have its turn: in a finaliser of what is collected.
+        hoarded = [(number, number) for number in range(5_000)]
+        thresholds = gc.get_threshold()
+        gc.callbacks.append(by_another)
+        gc.set_threshold(1)
+        try:
+            found = on_disk.find(URL, b"")
+        finally:
+            gc.set_threshold(*thresholds)
+            gc.callbacks.remove(by_another)
+        assert len(found) == 1 and len(hoarded) == 5_000
+    assert on_disk.find(f"{URL}1", b"") == [] and not overdue
+
+
+def test_many_that_wait_for_their_deletion_take_the_time_of_one(on_disk: NetworkDiskCache) -> None:
+    on_disk.keep(URL, b"", stored())
+    with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        start = time.monotonic()
+        for number in range(20):
+            on_disk.remove(f"{URL}{number}")
+        took = time.monotonic() - start
+    assert took < 20 * connections.BUSY_SECONDS * 5  # and not 20 times as long for each
+    assert len(on_disk.find(URL, b"")) == 1 and not on_disk._overdue
+
+
+def test_one_that_could_not_be_finished_takes_no_room(
+    on_disk: NetworkDiskCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_disk.setMaximumCacheSize(5 * LARGE * disk.ENTRY_SHARE)
+    on_disk.keep(URL, b"", stored(b"x" * LARGE))
+    opener = disk._private
+    with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
+
+        def locked_meanwhile(path: str, flags: int) -> int:
+            other.execute("BEGIN IMMEDIATE")
+            return int(opener(path, flags))
+
+        monkeypatch.setattr(disk, "_private", locked_meanwhile)
+        on_disk.keep(URL + "1", b"", stored(b"x" * 4 * LARGE))
+        monkeypatch.undo()
+    assert len(files(Path(on_disk.cacheDirectory()) / "bodies")) == 1
+    on_disk.keep(URL, b"", stored(b"y" * LARGE))
+    assert (body_of(on_disk), on_disk.statistics().count) == (b"y" * LARGE, 1)
+    assert on_disk.cacheSize() < 2 * LARGE and on_disk.problem() == ""
+
+
 STRESS = """
-    import os, random, sys, threading, zlib
+    import itertools, random, sys, threading
     from tests.test_cache_store import URL, stored
     from blocking_request import NetworkDiskCache
     folder, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     cache = NetworkDiskCache(folder, 100 << 20)
     errors = []
+    def stored_here():
+        return cache.statistics().stored
     def content(name, size):
         return (b"%d." % name * (size // len(b"%d." % name) + 1))[:size]
     def work(number):
         chance = random.Random(seed * 1000 + number)
         try:
-            for _ in range(count):
+            # Whoever cannot have the lock soon keeps nothing, but nobody is kept from it for good.
+            for _ in itertools.takewhile(lambda done: done < count or stored_here() < 7, itertools.count()):
                 name = chance.randrange(40)
                 action = chance.random()
                 if action < 0.3:
@@ -458,12 +522,10 @@ def test_8_processes_of_8_threads_while_it_is_cleared_and_evicted(on_disk: Netwo
         )
         for seed in range(8)
     ]
-    kept = 0
     for process in processes:
         errors, problem, count = process.communicate(timeout=110)[0].strip().split("|")
         assert (errors, problem) == ("[]", "")
-        kept += int(count)
-    assert kept > 50
+        assert int(count) >= 7
     anew = NetworkDiskCache(folder, 100 << 20)
     for number in range(8):
         anew.keep(f"{URL}last{number}", b"", stored(b"x" * 20_000_000))

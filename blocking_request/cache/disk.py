@@ -71,7 +71,7 @@ class NetworkDiskCache:
         self._opened: Optional[tuple[Index, Digests]] = None
         self._problem = ""
         self._counters = Counters()
-        self._overdue: dict[str, float] = {}
+        self._overdue: set[tuple[str, float]] = set()
         """What was invalidated, and when, and is still to be deleted."""
 
     def cacheDirectory(self) -> str:
@@ -203,8 +203,7 @@ class NetworkDiskCache:
                     return
             except BaseException:
                 path.unlink(missing_ok=True)
-                with suppress(sqlite3.Error):
-                    index.delete(id)
+                index.give_up(id)
                 raise
         self._counters.note("stored")
 
@@ -217,21 +216,26 @@ class NetworkDiskCache:
         self._quietly(lambda index, _: self._drop(index, stored.handle.id), None)
 
     def invalidate(self, url: str, now: float) -> None:
-        self._overdue[url] = now
-        self._is_overdue(url)
+        if not self._problem:
+            self._overdue.add((url, now))
+            self._is_overdue(url)
 
     def _is_overdue(self, wanted: str) -> bool:
         """Whether a URL is still to be invalidated, after another try: what could not be done while another process was
         at it all the time is done later, before anything else.
         """
-        for url, now in list(self._overdue.items()):
+        if not self._overdue:
+            return False
+        for url, now in self._overdue.copy():  # in one step: another thread may be at it
 
-            def act(index: Index, digests: Digests, url: str = url, now: float = now) -> None:
+            def act(index: Index, digests: Digests, url: str = url, now: float = now) -> bool:
                 self._unlink(index.delete_url(digests(url.encode()), now))
-                self._overdue.pop(url, None)
+                self._overdue.discard((url, now))
+                return True
 
-            self._quietly(act, None)
-        return wanted in self._overdue
+            if not self._quietly(act, False):
+                break  # the next would wait as long
+        return any(url == wanted for url, _ in self._overdue.copy())
 
     def note(self, event: str) -> None:
         self._counters.note(event)
@@ -278,6 +282,7 @@ class NetworkDiskCache:
 
     def _switch_off(self, why: str) -> None:
         self._problem, self._opened = why, None
+        self._overdue.clear()  # whoever begins anew begins with nothing
         logger.warning("The cache in %s is off: %s", self._folder, why)
 
     def _begin_anew(self, error: sqlite3.DatabaseError) -> None:

@@ -114,6 +114,7 @@ class Index:
         self._connections = Connections(path)
         self._uses: dict[int, float] = {}
         self._told = time.time()
+        self._given_up: set[int] = set()
         self.evicted = 0
         with self._connections.lent() as connection:
             is_made = connection.execute("PRAGMA user_version").fetchone()[0] == FORMAT
@@ -195,6 +196,9 @@ class Index:
             )
             gone += self._delete(connection, surplus, (entry.url, entry.identity))
             gone += self._delete(connection, "NOT is_ready AND used < ?", (now - UNREADY_SECONDS,))
+            for id in self._given_up.copy():
+                self._delete(connection, "id = ?", (id,))
+                self._given_up.discard(id)
             gone += self._make_room(connection, limit - entry.size)
             if self._total(connection) + entry.size > limit:
                 return None, gone
@@ -213,6 +217,10 @@ class Index:
         """The file of an entry is whole. False where the entry was deleted meanwhile."""
         with self._connections.writing() as connection:
             return connection.execute("UPDATE entries SET is_ready = 1 WHERE id = ?", (id,)).rowcount == 1
+
+    def give_up(self, id: int) -> None:
+        """There is no file, and will be none: the entry goes with the next that is added."""
+        self._given_up.add(id)
 
     def freshen(self, id: int, meta: bytes, received: float) -> None:
         with self._connections.writing() as connection:

@@ -38,7 +38,7 @@ from .urls import origin
 if TYPE_CHECKING:
     from .manager import NetworkAccessManager
 
-GATHER_SECONDS = 0.002
+GATHER_SECONDS = 0.0015
 GATHERED = 6
 """How long answers gather until they are taken, and how many requests must be under way for that: the threads of the
 wire and this one stand in each other's way where each answer wakes it."""
@@ -91,12 +91,6 @@ class _Parked(NamedTuple):
     origin: str
 
 
-class _Running(NamedTuple):
-    parked: _Parked
-    occasion: Occasion
-    task: Task
-
-
 class Loop:
     """For one thread; ``abort`` may be called from any."""
 
@@ -127,7 +121,7 @@ class Loop:
         self._rules = TaskRules(engine, settings.timeout, settings.deadline, self._letters, self._crowd, self._canceled)
         self._settings = settings
         self._is_patient = not 0 < settings.timeout < PATIENT_MS
-        self._running: dict[Task, _Running] = {}
+        self._running: dict[Task, tuple[_Parked, Occasion]] = {}
         self._parked: list[_Parked] = []
         self._at_origin: Counter[str] = Counter()
         self._ended: dict[int, BatchResult] = {}
@@ -202,13 +196,13 @@ class Loop:
             found = self._next()
             if found is None:
                 return
-            running = self._prepared(found)
-            if running is None:
+            task = self._prepared(found)
+            if task is None:
                 continue
-            self._running[running.task] = running
             self._at_origin[found.origin] += 1
-            running.task.begin()
-            self._note_end(running.task)
+            task.begin()
+            if task.answer is not None:
+                self._note_end(task)
             if not self._is_quiet:
                 self._wake()
 
@@ -227,7 +221,8 @@ class Loop:
             if found is None:
                 self._has_more = False
                 break
-            parked = _Parked(*found, self._origin(found[1]))
+            index, job = found
+            parked = _Parked(index, job, self._origin(job))
             if self._has_room(parked.origin):
                 return parked
             self._parked.append(parked)
@@ -245,8 +240,10 @@ class Loop:
     def _has_room(self, origin: str) -> bool:
         return not 0 < self._options.per_origin <= self._at_origin[origin]
 
-    def _prepared(self, parked: _Parked) -> Optional[_Running]:
-        """None where it has ended before it began. Raises TypeError, ValueError for what is no request."""
+    def _prepared(self, parked: _Parked) -> Optional[Task]:
+        """One that is about to begin; None where it has ended before. Raises TypeError, ValueError for what is no
+        request.
+        """
         job = parked.job
         verb = job.verb.decode("latin-1") if isinstance(job.verb, bytes) else job.verb
         occasion = new_occasion(job.request, verb, self._settings)
@@ -264,7 +261,8 @@ class Loop:
         )
         idle_ms = transfer_timeout(job.request) or self._rules.idle_ms
         task = Task(steps, self._rules, occasion.failed, idle_ms)
-        return _Running(parked, occasion, task)
+        self._running[task] = parked, occasion
+        return task
 
     def _claim(self, path: Path) -> Path:
         """A name that no other file of this batch has got."""
@@ -289,22 +287,26 @@ class Loop:
             self._looked = now
             for task in list(self._running):
                 task.look(now)
-                self._note_end(task)
+                if task.answer is not None:
+                    self._note_end(task)
 
     def _take(self, letter: Optional[tuple[Line, Letter]]) -> None:
         if letter is not None:
             line, told = letter
-            line.task.hear(line, told)
-            self._note_end(line.task)
+            task = line.task
+            task.hear(line, told)
+            if task.answer is not None:
+                self._note_end(task)
 
     def _note_end(self, task: Task) -> None:
-        if task.answer is None or task not in self._running:
+        running = self._running.pop(task, None)
+        if running is None or task.answer is None:
             return
-        running = self._running.pop(task)
+        parked, occasion = running
         if task.handed_over:
             self._note_pace(time.monotonic() - task.handed_over)
-        self._at_origin[running.parked.origin] -= 1
-        self._end(running.parked.index, running.occasion, task.answer)
+        self._at_origin[parked.origin] -= 1
+        self._end(parked.index, occasion, task.answer)
 
     def _note_pace(self, seconds: float) -> None:
         """Where exchanges take no time, the time goes into threads that wait for each other."""
@@ -322,7 +324,8 @@ class Loop:
         is_over = code is ErrorCode.CanceledError  # whoever wanted that: the application may be going
         if is_over or (self._options.stops_on_error and code is not ErrorCode.NoError):
             self.abort()
-        self._tell()
+        if self._feedback is not None:
+            self._tell()
 
     def _tell(self, is_last: bool = False) -> None:
         """Tell the feedback how many have ended, ten times a second at most."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from functools import cached_property
 from typing import Any, Callable, Optional
 
 Pairs = tuple[tuple[bytes, bytes], ...]
@@ -57,35 +56,49 @@ class Fields:
     Immutable for all who look; may be read from any thread.
     """
 
-    def __init__(
-        self, source: Callable[[], Iterable[tuple[bytes, bytes]]] = tuple, has_cookies: Optional[bool] = None
-    ) -> None:
-        """``has_cookies``: what is known of ``set_cookies`` without taking the fields apart."""
-        self._source = source
-        if has_cookies is not None:
-            self.__dict__["set_cookies"] = has_cookies
+    # Not cached_property: up to Python 3.11 it takes a lock, which takes longer than all else here.
 
-    @cached_property
+    def __init__(self, source: Callable[[], Iterable[tuple[bytes, bytes]]] = tuple) -> None:
+        self._source = source
+        self._pairs: Optional[Pairs] = None
+        self._known: Optional[dict[bytes, bytes]] = None
+
+    @property
     def pairs(self) -> Pairs:
         """Name and value of each field in the order they came; ``Set-Cookie`` as many times as it did."""
-        return tuple(self._source())
+        pairs = self._pairs
+        if pairs is None:
+            pairs = self._pairs = tuple(self._source())
+        return pairs
 
-    @cached_property
+    @property
     def _values(self) -> dict[bytes, bytes]:
-        values: dict[bytes, bytes] = {}
-        for name, value in self.pairs:
-            lowered = name.lower()
-            values[lowered] = values[lowered] + b", " + value if lowered in values else value
+        values = self._known
+        if values is None:
+            pairs = self.pairs
+            values = {name.lower(): value for name, value in pairs}
+            if len(values) < len(pairs):
+                values = _joined(pairs)
+            self._known = values
         return values
+
+    @property
+    def names(self) -> Iterable[bytes]:
+        """In lower case, each once."""
+        return self._values
 
     @property
     def is_empty(self) -> bool:
         return not self.pairs
 
-    @cached_property
+    @property
     def set_cookies(self) -> bool:
         """Whether there is a ``Set-Cookie`` field."""
         return b"set-cookie" in self._values
+
+    def has(self, name: bytes) -> bool:
+        """Whether there is a field; ``name`` in lower case."""
+        return name in self._values
 
     def value(self, name: bytes) -> Optional[bytes]:
         """The value of a field, ``name`` in lower case; values that came apart are joined by a comma."""
@@ -101,9 +114,19 @@ class Fields:
         return known_fields, (self.pairs,)
 
 
+def _joined(pairs: Pairs) -> dict[bytes, bytes]:
+    values: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        lowered = name.lower()
+        values[lowered] = values[lowered] + b", " + value if lowered in values else value
+    return values
+
+
 def known_fields(pairs: Pairs) -> Fields:
     """Of fields that are taken apart already."""
-    return Fields(lambda: pairs)
+    fields = Fields()
+    fields._pairs = pairs
+    return fields
 
 
 NO_FIELDS = known_fields(())

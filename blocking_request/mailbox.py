@@ -260,10 +260,8 @@ class Mailbox:
 
     def read(self, notice: Letter) -> Notice:
         """What was put, as who waits for it wants it."""
-        if isinstance(notice, _Marker):
-            return self._take_pieces()
         if notice is not None:
-            return notice
+            return self._take_pieces() if isinstance(notice, _Marker) else notice
         with self._unheard_guard:
             # One None stands in the queue for each entry here.
             return self._unheard.pop(next(iter(self._unheard)))

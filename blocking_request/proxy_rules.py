@@ -143,7 +143,7 @@ def environment_names_proxies() -> bool:
     """Whether the environment has a say."""
     # Each look through os.environ's front door takes a microsecond, and every request takes six.
     raw = os.environ._data  # type: ignore[attr-defined]
-    return any(map(raw.get, _NAMES))
+    return not raw.keys().isdisjoint(_NAMES) and any(map(raw.get, _NAMES))
 
 
 uses_system_proxies = QtNetwork.QNetworkProxyFactory.usesSystemConfiguration

@@ -17,7 +17,7 @@ RequestLike = Union[QtNetwork.QNetworkRequest, QtCore.QUrl, str]
 
 def check_request(request: RequestLike) -> None:
     """Raises TypeError for what is no request."""
-    if not isinstance(request, (QtNetwork.QNetworkRequest, QtCore.QUrl, str)):
+    if not isinstance(request, (str, QtCore.QUrl, QtNetwork.QNetworkRequest)):
         raise TypeError(f"request must be a QNetworkRequest, a QUrl or a str, not {type(request).__name__}")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from functools import partial
 from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from . import messages, trace
@@ -62,6 +61,24 @@ class TaskRules(NamedTuple):
 
 
 class Task:
+    answer: Optional[Answer] = None
+    """The last one, when it is there."""
+    handed_over = 0.0
+    """When the latest exchange was."""
+    _write: Optional[Callable[[Piece], None]] = None
+    """Who takes the pieces of the body, here."""
+    _deadline = _NEVER
+    _line: Optional[Line] = None
+    _mailbox: Optional[Mailbox] = None
+    _flight: Optional[Flight] = None
+    _exchange: Optional[Exchange] = None
+    _upload: Optional[Upload] = None
+    _traced = 0.0
+    _waits_until = _NEVER
+    _failure: Optional[Failure] = None
+    """Why the exchange that is under way is being aborted."""
+    _grace_end = _NEVER
+
     def __init__(
         self,
         steps: TaskSteps,
@@ -75,30 +92,13 @@ class Task:
         self._rules = rules
         self._failed = failed
         self._progress = progress
-        self._write: Optional[Callable[[Piece], None]] = None
-        """Who takes the pieces of the body, here."""
         self._idle_ms = idle_ms
         self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
-        self._deadline = _NEVER
-        self._line: Optional[Line] = None
-        self._mailbox: Optional[Mailbox] = None
-        self._flight: Optional[Flight] = None
-        self._exchange: Optional[Exchange] = None
-        self._upload: Optional[Upload] = None
-        self._traced = 0.0
-        self.handed_over = 0.0
-        """When the latest exchange was."""
-        self._waits_until = _NEVER
-        self._failure: Optional[Failure] = None
-        """Why the exchange that is under way is being aborted."""
-        self._grace_end = _NEVER
-        self.answer: Optional[Answer] = None
-        """The last one, when it is there."""
 
     def begin(self) -> None:
         if self._rules.deadline_ms > 0:
             self._deadline = time.monotonic() + self._rules.deadline_ms / 1000
-        self._advance(self._steps.__next__)
+        self._advance(self._steps.send, None)
 
     def hear(self, line: Line, letter: Letter) -> None:
         """What the wire has told."""
@@ -161,18 +161,18 @@ class Task:
         self._send(answer)
 
     def _send(self, answer: Answer) -> None:
-        self._advance(partial(self._steps.send, answer))
+        self._advance(self._steps.send, answer)
 
-    def _advance(self, go_on: Callable[[], Step]) -> None:
+    def _advance(self, go_on: Callable[[Any], Step], given: Any) -> None:
         """Go on until something must be waited for, or until the end. Raises what the caller's own code raises."""
         while True:
             try:
-                step = go_on()
+                step = go_on(given)
                 if isinstance(step, Take):
                     diverted = self._divert(step)
                     if diverted is None:
                         return
-                    go_on = diverted
+                    go_on, given = diverted
                     continue
                 self._leave_flight()
                 if isinstance(step, Wait):
@@ -190,9 +190,9 @@ class Task:
                 return
             if answer is None:
                 return
-            go_on = partial(self._steps.send, answer)
+            go_on, given = self._steps.send, answer
 
-    def _divert(self, step: Take) -> Optional[Callable[[], Step]]:
+    def _divert(self, step: Take) -> Optional[tuple[Callable[[Any], Step], Exception]]:
         """None where the pieces come from now on."""
         assert self._mailbox is not None
         if not step.in_wire:
@@ -202,7 +202,7 @@ class Task:
             self._mailbox.divert(step.write)
             self._mailbox.touch()
         except CannotWrite as error:
-            return partial(self._steps.throw, error)
+            return self._steps.throw, error
         return None
 
     def _start(self, exchange: Exchange) -> Optional[Answer]:
@@ -229,7 +229,7 @@ class Task:
             if self._upload is not None and isinstance(self._exchange.body, Channel):
                 self._upload.fill(self._exchange.body)
         except Unsendable as unsendable:
-            self._advance(partial(self._steps.throw, unsendable))
+            self._advance(self._steps.throw, unsendable)
             return
         self._mailbox.touch()
 

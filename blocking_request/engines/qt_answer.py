@@ -78,12 +78,12 @@ def whole_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Optional[A
     is_untouched = flight.reader is None and flight.failure is None and not flight.aborted
     if not is_untouched or exchange.streams or exchange.method != "GET" or not exchange.url.startswith("http:"):
         return None
-    if reply.error() != _NO_ERROR:  # type: ignore[operator]
-        return None
     read_header(flight, reply)
     status, fields, size = flight.status, flight.fields, reply.bytesAvailable()
-    is_coded = fields.value(b"transfer-encoding") is not None or fields.value(b"content-encoding") is not None
-    if status is None or status < 200 or is_coded or fields.value(b"content-length") != b"%d" % size:
+    # What Qt says of errors need not be asked for: it is as long as it was to be.
+    if status is None or not 200 <= status < 400 or fields.value(b"content-length") != b"%d" % size:
+        return None
+    if fields.has(b"transfer-encoding") or fields.has(b"content-encoding"):
         return None
     if 0 < exchange.body_limit < size or (QT_VERSION < (6,) and _is_mixed_up(fields)):
         return None
@@ -128,16 +128,23 @@ class _QtFields(Fields):
     """Of a QHttpHeaders: nothing is taken out before it is asked for."""
 
     def __init__(self, headers: Any) -> None:
-        super().__init__(partial(_pairs, headers), headers.contains("set-cookie"))
+        super().__init__(partial(_pairs, headers))
         self._headers = headers
 
     @property
     def is_empty(self) -> bool:
         return bool(self._headers.isEmpty())
 
+    @property
+    def set_cookies(self) -> bool:
+        return self.has(b"set-cookie")
+
+    def has(self, name: bytes) -> bool:
+        return bool(self._headers.contains(name))
+
     def value(self, name: bytes) -> Optional[bytes]:
-        headers = self._headers
-        return headers.combinedValue(name).data() if headers.contains(name) else None
+        value: bytes = self._headers.combinedValue(name).data()
+        return value if value or self.has(name) else None
 
 
 def _pairs(headers: Any) -> Iterator[tuple[bytes, bytes]]:
@@ -199,7 +206,7 @@ def _check_header(fields: Fields) -> None:
 
 
 def _is_mixed_up(fields: Fields) -> bool:
-    return b"\n" in b"".join([name for name, _ in fields.pairs])
+    return b"\n" in b"".join(fields.names)
 
 
 def wire_failure(flight: QtFlight, status: Optional[int], error: int, error_string: str) -> Optional[Failure]:

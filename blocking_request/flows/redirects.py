@@ -71,6 +71,8 @@ def follow_redirects(first: Exchange, rules: RedirectRules, send: Send = directl
     history: list[Answer] = []
     while True:
         answer = yield from send(exchange)
+        if answer.status not in FOLLOWED:
+            return answer._replace(history=tuple(history)) if history else answer
         following = _next_exchange(exchange, answer, rules)
         if isinstance(following, Failure):
             answer = answer._replace(failure=following)
@@ -82,12 +84,7 @@ def follow_redirects(first: Exchange, rules: RedirectRules, send: Send = directl
 
 def _next_exchange(given: Exchange, answer: Answer, rules: RedirectRules) -> Union[Failure, Exchange, None]:
     """``given``: what was handed down; the answer's exchange may have been sent to another URL."""
-    if (
-        answer.status is None
-        or answer.status not in FOLLOWED
-        or answer.failure is not None
-        or rules.policy is RedirectPolicy.Manual
-    ):
+    if answer.status is None or answer.failure is not None or rules.policy is RedirectPolicy.Manual:
         return None
     location = answer.headers.value(b"location")
     if location is None:

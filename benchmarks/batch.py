@@ -15,7 +15,7 @@ from .measure import bound, finish, medians, show
 from .nginx import nginx
 
 COUNT = 1_000
-ROUNDS = 7
+ROUNDS = 11
 THREADS = 8
 WAIT_SECONDS = 0.05
 CONCURRENT = 64

@@ -588,6 +588,7 @@ FULL = """
         cache.keep(f"{URL}{number}", b"", stored(b"x" * int(sys.argv[3])))
     print(bool(cache.problem()), body_of(cache))
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print(NetworkDiskCache(sys.argv[1]).statistics().count)
     cache.clear()
     cache.keep(URL, b"", stored(b"after"))
     print(bool(cache.problem()), body_of(cache))
@@ -599,9 +600,10 @@ def test_a_full_disk(on_disk: NetworkDiskCache, room: int, size: int) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-c", textwrap.dedent(FULL), on_disk.cacheDirectory(), str(room), str(size)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100, check=True)
-    warning, off, on = done.stdout.strip().splitlines()
+    warning, off, count, on = done.stdout.strip().splitlines()
     assert warning.startswith("WARNING:blocking_request:The cache in") and " is off: " in warning
     assert (off, on) == ("True None", "False b'after'")
+    assert count == "1" or size < disk.INDEXED_BYTES  # nothing is left of one whose file there was no room for
     assert all(path.stat().st_size <= room + 4096 for path in files(Path(on_disk.cacheDirectory())))
 
 

@@ -201,9 +201,13 @@ class NetworkDiskCache:
                 if not index.finish(id):
                     path.unlink(missing_ok=True)
                     return
-            except BaseException:
+            except BaseException as error:
                 path.unlink(missing_ok=True)
-                index.give_up(id)
+                if isinstance(error, sqlite3.OperationalError):
+                    index.give_up(id)  # whoever has the lock would keep us waiting once more
+                else:
+                    with suppress(sqlite3.Error):
+                        index.delete(id)
                 raise
         self._counters.note("stored")
 

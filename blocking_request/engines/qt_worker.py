@@ -6,6 +6,7 @@ Rules of this file: other threads append to ``Worker.jobs`` and emit ``wake``, a
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Optional
 
@@ -153,7 +154,8 @@ def have_memory_kept() -> None:
     seen a larger block freed (mallopt(3): the thresholds are dynamic), as it has in most programs that run for a while.
     Measured with bodies of 100 KB: a twentieth of all that a request takes.
     """
-    bytes(_LARGE_BLOCK)
+    with suppress(MemoryError):
+        bytes(_LARGE_BLOCK)
 
 
 class WorkerThread(QtCore.QThread):

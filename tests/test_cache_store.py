@@ -451,6 +451,32 @@ def test_many_that_wait_for_their_deletion_take_the_time_of_one(on_disk: Network
     assert len(on_disk.find(URL, b"")) == 1 and not on_disk._overdue
 
 
+def test_of_two_invalidations_that_wait_the_later_counts(on_disk: NetworkDiskCache) -> None:
+    on_disk.keep(URL, b"", stored())
+    now = time.time()
+    urls = [f"{URL}{number}" for number in range(20)]
+    with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for url in urls:
+            on_disk.invalidate(url, now - 10)
+            on_disk.invalidate(url, now - 2)
+    for url in urls:
+        on_disk.keep(url, b"", stored(b"asked for before", now - 5))
+        assert body_of(on_disk, url) is None
+
+
+def test_what_is_cleared_while_the_index_is_locked_is_not_served(on_disk: NetworkDiskCache) -> None:
+    on_disk.keep(URL, b"", stored())
+    with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        on_disk.clear()
+        assert body_of(on_disk) is None
+    assert body_of(on_disk) is None
+    assert on_disk.statistics().count == 0
+    on_disk.keep(URL, b"", stored(b"new"))
+    assert body_of(on_disk) == b"new"
+
+
 def test_one_that_could_not_be_finished_takes_no_room(
     on_disk: NetworkDiskCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -292,3 +292,17 @@ def test_files_that_cannot_be_measured(blocking: BlockingNetworkRequest, httpbin
             assert blocking.reply().statusCode() == 501, blocking.errorMessage()
     with pytest.raises(TypeError, match="data must give bytes, not NoneType"):
         blocking.put(f"{httpbin}/put", iter([b"a", None, b"b"]))
+
+
+def test_an_answer_before_the_body_was_read_means_the_same_for_every_verb(
+    blocking: BlockingNetworkRequest, serve: Serve
+) -> None:
+    def early(connection: Connection) -> None:
+        connection.sock.recv(1000)
+        connection.answer(b"early")
+
+    server = serve(early)
+    blocking.setEngine("qt")  # which has not sent what it was to send, and says so
+    for verb in ("GET", "PUT"):
+        for _ in range(4):
+            assert blocking.sendCustomRequest(server.url, verb, BODY) is ErrorCode.NetworkError

@@ -71,8 +71,8 @@ class NetworkDiskCache:
         self._opened: Optional[tuple[Index, Digests]] = None
         self._problem = ""
         self._counters = Counters()
-        self._overdue: set[tuple[str, float]] = set()
-        """What was invalidated, and when, and is still to be deleted."""
+        self._overdue: set[tuple[Optional[str], float]] = set()
+        """What was invalidated, and when, and is still to be deleted; None: everything."""
 
     def cacheDirectory(self) -> str:
         """The folder."""
@@ -106,10 +106,11 @@ class NetworkDiskCache:
     def clear(self) -> None:
         """Delete everything, for every process that uses the folder, and begin anew where the cache was off."""
         self._problem = ""
-        self._quietly(lambda index, _: self._clear(index), None)
+        self._overdue.add((None, time.time()))
+        self._is_overdue("")
 
-    def _clear(self, index: Index) -> None:
-        self._unlink(index.clear(time.time()))
+    def _clear(self, index: Index, now: float) -> None:
+        self._unlink(index.clear(now))
         # Others may have kept something since.
         self._sweep_bodies(ABANDONED_SECONDS, index.files())
 
@@ -203,7 +204,7 @@ class NetworkDiskCache:
                     return
             except BaseException as error:
                 path.unlink(missing_ok=True)
-                if isinstance(error, sqlite3.OperationalError):
+                if _is_locked(error):
                     index.give_up(id)  # whoever has the lock would keep us waiting once more
                 else:
                     with suppress(sqlite3.Error):
@@ -232,14 +233,17 @@ class NetworkDiskCache:
             return False
         for url, now in self._overdue.copy():  # in one step: another thread may be at it
 
-            def act(index: Index, digests: Digests, url: str = url, now: float = now) -> bool:
-                self._unlink(index.delete_url(digests(url.encode()), now))
+            def act(index: Index, digests: Digests, url: Optional[str] = url, now: float = now) -> bool:
+                if url is None:
+                    self._clear(index, now)
+                else:
+                    self._unlink(index.delete_url(digests(url.encode()), now))
                 self._overdue.discard((url, now))
                 return True
 
             if not self._quietly(act, False):
                 break  # the next would wait as long
-        return any(url == wanted for url, _ in self._overdue.copy())
+        return any(url in (wanted, None) for url, _ in self._overdue.copy())
 
     def note(self, event: str) -> None:
         self._counters.note(event)
@@ -264,7 +268,7 @@ class NetworkDiskCache:
                     opened = self._open()
                 return act(*opened)
             except sqlite3.OperationalError as error:
-                if "locked" not in str(error):
+                if not _is_locked(error):
                     self._switch_off(str(error))
             except sqlite3.DatabaseError as error:
                 if not is_again:
@@ -286,7 +290,7 @@ class NetworkDiskCache:
 
     def _switch_off(self, why: str) -> None:
         self._problem, self._opened = why, None
-        self._overdue.clear()  # whoever begins anew begins with nothing
+        self._overdue.clear()  # whoever begins anew clears everything
         logger.warning("The cache in %s is off: %s", self._folder, why)
 
     def _begin_anew(self, error: sqlite3.DatabaseError) -> None:
@@ -321,6 +325,10 @@ class NetworkDiskCache:
         for name in files:
             with suppress(OSError):  # another was quicker, or (on Windows) it is being read: it is swept later
                 os.unlink(self._bodies / name)
+
+
+def _is_locked(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
 
 
 def _private(path: str, flags: int) -> Any:

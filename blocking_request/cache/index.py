@@ -185,6 +185,7 @@ class Index:
 
         One with a file is not ready before ``finish``.
         """
+        dead = self._given_up.copy()
         with self._connections.writing() as connection:
             if self._was_invalidated(connection, entry.url, requested, now):
                 return None, []
@@ -195,10 +196,7 @@ class Index:
                 f"ORDER BY received DESC LIMIT -1 OFFSET {VARIANTS - 1})"
             )
             gone += self._delete(connection, surplus, (entry.url, entry.identity))
-            gone += self._delete(connection, "NOT is_ready AND used < ?", (now - UNREADY_SECONDS,))
-            for id in self._given_up.copy():
-                self._delete(connection, "id = ?", (id,))
-                self._given_up.discard(id)
+            gone += self._delete_dead(connection, dead, now)
             gone += self._make_room(connection, limit - entry.size)
             if self._total(connection) + entry.size > limit:
                 return None, gone
@@ -209,6 +207,7 @@ class Index:
             ).lastrowid
             connection.execute("UPDATE total SET size = size + ?", (entry.size,))
             is_loose = connection.execute("PRAGMA freelist_count").fetchone()[0] > FREE_PAGES
+        self._given_up -= dead
         if is_loose:
             self._shrink()
         return added, gone
@@ -219,7 +218,7 @@ class Index:
             return connection.execute("UPDATE entries SET is_ready = 1 WHERE id = ?", (id,)).rowcount == 1
 
     def give_up(self, id: int) -> None:
-        """There is no file, and will be none: the entry goes with the next that is added."""
+        """There is no file, and will be none: the entry goes before anything else has to make room."""
         self._given_up.add(id)
 
     def freshen(self, id: int, meta: bytes, received: float) -> None:
@@ -236,7 +235,10 @@ class Index:
         """And what is asked for at the moment is not kept."""
         with self._connections.writing() as connection:
             connection.execute("DELETE FROM invalidated WHERE moment < ?", (now - INVALID_SECONDS,))
-            connection.execute("INSERT OR REPLACE INTO invalidated VALUES (?, ?)", (url, now))
+            connection.execute(
+                "INSERT INTO invalidated VALUES (?, ?) ON CONFLICT DO UPDATE SET moment = max(moment, excluded.moment)",
+                (url, now),
+            )
             return self._delete(connection, "url = ?", (url,))
 
     @staticmethod
@@ -251,16 +253,17 @@ class Index:
     def clear(self, now: float) -> Files:
         with self._connections.writing() as connection:
             files = self._delete(connection, "1", ())
-            connection.execute("UPDATE total SET size = 0, cleared = ?", (now,))
-            connection.execute("DELETE FROM invalidated")
+            connection.execute("UPDATE total SET size = 0, cleared = max(cleared, ?)", (now,))
+            connection.execute("DELETE FROM invalidated WHERE moment <= ?", (now,))
         self._shrink()
         return files
 
     def shrink_to(self, limit: int, now: float) -> Files:
         """Evict what is beyond the limit, and what was abandoned."""
+        dead = self._given_up.copy()
         with self._connections.writing() as connection:
-            gone = self._delete(connection, "NOT is_ready AND used < ?", (now - UNREADY_SECONDS,))
-            gone += self._make_room(connection, limit)
+            gone = self._delete_dead(connection, dead, now) + self._make_room(connection, limit)
+        self._given_up -= dead
         self._shrink()
         return gone
 
@@ -274,6 +277,12 @@ class Index:
     @staticmethod
     def _total(connection: sqlite3.Connection) -> int:
         return int(connection.execute("SELECT size FROM total").fetchone()[0])
+
+    def _delete_dead(self, connection: sqlite3.Connection, given_up: set[int], now: float) -> Files:
+        """What nobody will finish."""
+        for id in given_up:
+            self._delete(connection, "id = ?", (id,))
+        return self._delete(connection, "NOT is_ready AND used < ?", (now - UNREADY_SECONDS,))
 
     def _make_room(self, connection: sqlite3.Connection, limit: int) -> Files:
         gone: Files = []

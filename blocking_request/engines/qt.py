@@ -98,6 +98,7 @@ class QtEngine:
         room = _room_for(exchange)
         if crowd is not None and room > 1:
             room *= crowd.depth
+            flight.is_quick = crowd.depth > 1
         worker, is_new = self._reserve(flight.origin, worker_key(exchange), room)
         flight.worker = worker
         try:

@@ -76,7 +76,9 @@ def whole_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Optional[A
     """
     exchange = flight.exchange
     is_untouched = flight.reader is None and flight.failure is None and not flight.aborted
-    if not is_untouched or exchange.streams or exchange.method != "GET" or not exchange.url.startswith("http:"):
+    if not is_untouched or exchange.streams or exchange.method != "GET" or exchange.body is not None:
+        return None
+    if not exchange.url.startswith("http:"):
         return None
     read_header(flight, reply)
     status, fields, size = flight.status, flight.fields, reply.bytesAvailable()

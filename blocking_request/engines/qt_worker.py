@@ -37,6 +37,8 @@ class QtFlight:
     worker: Worker
     aborted = False
     watched = False
+    is_quick = False
+    """Whether it is one of many that take no time."""
     is_slow = False
     """Whether it was under way at the last tick of the watch."""
     ended = False

@@ -164,6 +164,27 @@ def forked_in_flight() -> None:
     say(thread.is_alive())
 
 
+def forked_right_after_a_reply() -> None:
+    """When the wire's threads still put away what belonged to it."""
+    global app
+    app = QtCore.QCoreApplication([])
+    from tests.servers.raw import RawServer, echo
+
+    server = RawServer(echo)  # in this process, where it wants the GIL of the wire's threads, too
+    manager = NetworkAccessManager.instance()
+    manager.setEngine("qt")
+    ends = set()
+    for _ in range(150):
+        assert manager.blockingGet(server.url).errorCode() is ErrorCode.NoError
+        child = os.fork()
+        if child == 0:
+            signal.alarm(5)  # whoever is frozen holds the GIL: only the system can end it
+            os._exit(manager.blockingGet(server.url).errorCode())
+        ends.add(os.waitpid(child, 0)[1])
+    say(ends)
+    server.close()
+
+
 def called_at_exit() -> None:
     import atexit
 

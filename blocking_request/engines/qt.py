@@ -24,6 +24,7 @@ from ..qt import (
     start_thread,
 )
 from ..tls import TlsUnusable
+from .qt_fork import Pause
 from .qt_manager import WorkerKey, is_in_qgis, worker_key
 from .qt_tls import configuration_for
 from .qt_worker import QtFlight, Worker, WorkerThread
@@ -52,13 +53,18 @@ class QtEngine:
         self.idle_ms = idle_ms
         self._workers_guard = threading.Lock()
         self._workers: list[Worker] = []
+        self._fork_guard = threading.Lock()
+        """Held while the process forks."""
+        self._pause = Pause(())
         self._retired = Retired(SHUTDOWN_MS)
         self._application: ApplicationReference = lambda: None
         self._exiting = False
         # Registered after PyQt was imported, so called before PyQt takes itself down.
         atexit.register(self._exit)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forget_after_fork)
+            os.register_at_fork(
+                before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._forget_after_fork
+            )
 
     def refusal(self, exchange: Exchange) -> Optional[Failure]:
         if application() is None:
@@ -207,11 +213,21 @@ class QtEngine:
         self._exiting = True
         self.shutdown()
 
+    def _before_fork(self) -> None:
+        self._fork_guard.acquire()
+        with self._workers_guard:
+            self._pause = Pause(self._workers)
+        self._pause.begin()
+
+    def _after_fork(self) -> None:
+        self._pause.end()
+        self._fork_guard.release()
+
     def _forget_after_fork(self) -> None:
         """In a forked child the threads do not exist, though Qt says they run: leave their objects alone for good."""
         _forgotten.extend((*self._workers, *self._retired.forget()))
-        self._workers_guard = threading.Lock()
-        self._workers = []
+        self._workers_guard, self._fork_guard = threading.Lock(), threading.Lock()
+        self._workers, self._pause = [], Pause(())
 
     def worker_count(self) -> int:
         """How many workers take exchanges."""

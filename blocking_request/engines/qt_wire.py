@@ -104,6 +104,9 @@ class Wire(QtCore.QObject):
 
     @Slot()
     def drain(self) -> None:
+        pause = self._worker.pause
+        if pause is not None:
+            pause.stand_still()
         jobs = self._worker.jobs
         while jobs:
             try:

@@ -23,6 +23,7 @@ from ..urls import origin
 from .body import BodyReader
 from .proxy import can_be_reached, proxy_of_exchange
 from .qt_body import ChannelDevice
+from .qt_fork import Pause
 from .qt_manager import WorkerKey
 from .qt_request import native_request
 from .qt_wire import Wire
@@ -108,6 +109,8 @@ class Worker:
         self.ended = False
         self.wire: Optional[Wire] = None
         self.thread: Optional[QtCore.QThread] = None
+        self.pause: Optional[Pause] = None
+        """While the process forks."""
 
     def submit(self, flight: QtFlight) -> None:
         """Have the worker start the flight, or end it where it has been started."""

@@ -27,7 +27,7 @@ from .requests_adapter import QtAdapter, requests_session, route_requests
 from .requests_response import RequestCanceled
 from .stream import Stream
 from .tls import TlsError, TlsErrorKind, TlsSettings
-from .version import VERSION as __version__
+from ._version import VERSION as __version__
 
 __all__ = [
     "AuthConfig",

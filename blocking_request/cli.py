@@ -39,7 +39,7 @@ from .engines.decoders import READABLE_CODINGS
 from .errors import Failure
 from .exchange import Exchange
 from .qt import API, QT_VERSION, QtCore, QtNetwork, has_tls
-from .version import VERSION
+from ._version import VERSION
 
 EXIT_USAGE = 64
 EXIT_FILE = 74

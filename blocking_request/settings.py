@@ -24,7 +24,7 @@ from .qt import QtCore, QtNetwork
 from .reply import ReplyContent
 from .strict_transport import StrictTransportHosts
 from .tls import TlsSettings
-from .version import VERSION
+from ._version import VERSION
 
 DEFAULT_TIMEOUT_MS = 60_000
 """As QGIS; Qt and requests have none."""

@@ -1,5 +1,6 @@
 """Blocking HTTP for Qt programs: call ``get()`` from any thread, get an answer or a reason in bounded time."""
 
+from ._version import VERSION as __version__
 from .auth import AuthConfig, AuthMethod
 from .auth_registry import AuthRegistry
 from .batch import Batch
@@ -27,7 +28,6 @@ from .requests_adapter import QtAdapter, requests_session, route_requests
 from .requests_response import RequestCanceled
 from .stream import Stream
 from .tls import TlsError, TlsErrorKind, TlsSettings
-from ._version import VERSION as __version__
 
 __all__ = [
     "AuthConfig",

@@ -29,6 +29,7 @@ from . import (
     engines,
     messages,
 )
+from ._version import VERSION
 from .batch_calls import MAX_CONCURRENT
 from .body_source import body_for
 from .cli_batch import download_list
@@ -39,7 +40,6 @@ from .engines.decoders import READABLE_CODINGS
 from .errors import Failure
 from .exchange import Exchange
 from .qt import API, QT_VERSION, QtCore, QtNetwork, has_tls
-from ._version import VERSION
 
 EXIT_USAGE = 64
 EXIT_FILE = 74

@@ -9,6 +9,7 @@ from typing import Any, Callable, Optional, Union
 
 from urllib3.util import Retry
 
+from ._version import VERSION
 from .auth import AuthConfig, AuthHandler
 from .auth_registry import AuthRegistry
 from .cookies import CookieJar
@@ -24,7 +25,6 @@ from .qt import QtCore, QtNetwork
 from .reply import ReplyContent
 from .strict_transport import StrictTransportHosts
 from .tls import TlsSettings
-from ._version import VERSION
 
 DEFAULT_TIMEOUT_MS = 60_000
 """As QGIS; Qt and requests have none."""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from .certificate import Certificate
 from .errors import ErrorCode, Failure, QtNetworkError
 from .exchange import Exchange
+from .headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES
 from .tls import TlsError
 
 _QT_TEXTS = {
@@ -152,6 +153,14 @@ def connection_closed(exchange: Exchange, answered: bool) -> Failure:
 
 def interim_status(status: int) -> Failure:
     text = f"The connection ended with the interim status {status}, without a final answer"
+    return Failure(ErrorCode.NetworkError, QtNetworkError.ProtocolFailure, text)
+
+
+def header_too_large() -> Failure:
+    text = (
+        f"The header of the response is larger than {MAXIMUM_HEADER_BYTES >> 10} KB "
+        f"or has more than {MAXIMUM_HEADER_LINES} lines"
+    )
     return Failure(ErrorCode.NetworkError, QtNetworkError.ProtocolFailure, text)
 
 

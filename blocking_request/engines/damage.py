@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import Failure, QtNetworkError, network_failure
+from ..messages import header_too_large
 
 
 class DamagedBody(Exception):
@@ -11,6 +12,14 @@ class DamagedBody(Exception):
     @property
     def failure(self) -> Failure:
         return damaged(str(self))
+
+
+class HeaderTooLarge(DamagedBody):
+    """The header of the response exceeds ``MAXIMUM_HEADER_BYTES`` or ``MAXIMUM_HEADER_LINES``."""
+
+    @property
+    def failure(self) -> Failure:
+        return header_too_large()
 
 
 def truncated(arrived: int, promised: int) -> Failure:

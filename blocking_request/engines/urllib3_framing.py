@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from .damage import DamagedBody
 
 BLOCK_BYTES = 1 << 18
 BUFFER_BYTES = 1 << 20
 _LINE_BYTES = 1 << 16
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
+_SIZE_DIGITS = 16
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(?:;.*)?\r?\n", re.DOTALL)
 _LINE_ENDS = (b"\r\n", b"\n")
 
 
@@ -24,15 +25,20 @@ class BodyLost(Exception):
 
 
 def blocks(
-    file: Any, chunked: bool, length: int, buffers: Optional[list[bytearray]] = None
+    file: Any,
+    chunked: bool,
+    length: int,
+    read_trailer: Callable[[Any], bytes],
+    buffers: Optional[list[bytearray]] = None,
 ) -> Iterator[Union[bytes, memoryview]]:
-    """The body as it arrives; ``length``: -1 where it ends with the connection; ``buffers``: what it may be read into,
+    """The body as it arrives; ``length``: -1 where it ends with the connection; ``read_trailer``: reads a line
+    behind the last chunk; ``buffers``: what it may be read into,
     if that shall be used again.
 
     What is missing from a ``length`` the reader of the blocks can tell. Raises BodyLost, DamagedBody.
     """
     if chunked:
-        return _chunks(file)
+        return _chunks(file, read_trailer)
     if length < 0:
         return _all(file)
     return _counted(file, length) if buffers is None or length < BUFFER_BYTES else _into(file, length, buffers)
@@ -66,13 +72,15 @@ def _counted(file: Any, length: int) -> Iterator[bytes]:
         yield block
 
 
-def _chunks(file: Any) -> Iterator[bytes]:
+def _chunks(file: Any, read_trailer: Callable[[Any], bytes]) -> Iterator[bytes]:
     while True:
         line = _line(file)
         size = _CHUNK_SIZE.fullmatch(line)
-        if size is None:
+        # Leading zeros are valid (RFC 9112 section 7.1); a longer number is not a size.
+        digits = size[1].lstrip(b"0") if size is not None else None
+        if digits is None or len(digits) > _SIZE_DIGITS:
             raise DamagedBody(f"the size of a chunk is {line[:20]!r}")
-        length = int(size[1], 16)
+        length = int(digits or b"0", 16)
         if length == 0:
             break
         while length > 0:
@@ -83,8 +91,8 @@ def _chunks(file: Any) -> Iterator[bytes]:
             yield block
         if _line(file) not in _LINE_ENDS:
             raise DamagedBody("a chunk is longer than its size")
-    while _line(file) not in _LINE_ENDS:
-        pass  # trailers
+    while read_trailer(file) not in _LINE_ENDS:
+        pass
 
 
 def _line(file: Any) -> bytes:

@@ -11,19 +11,15 @@ import http.client
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Optional
 
-from ..headers import NO_FIELDS, Fields
-from .damage import DamagedBody
+from ..headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES, NO_FIELDS, Fields
+from .damage import DamagedBody, HeaderTooLarge
 from .urllib3_framing import will_close
 from .urllib3_grip import current_grip
 
-HEADER_BYTES = 1 << 24
-"""How large a header may be; Qt 5 knows no limit."""
-
-STATUS_LINE_BYTES = 1 << 16
-
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9])[ \t]+([1-9][0-9]{2})(?:[ \t]+([^\r\n]*))?[ \t]*\r?\n")
+# No two quantifiers that match the same bytes stand side by side: a hostile line must not make the search quadratic.
+_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9])[ \t]+([1-9][0-9]{2})(?:[ \t]([^\r\n]*))?\r?\n")
 _EMPTY_LINES = (b"\r\n", b"\n")
 
 
@@ -38,6 +34,8 @@ class Response(http.client.HTTPResponse):
     """Of the header, as they came."""
     file: Any = None
     """Where the body comes from."""
+    room: Optional[HeaderRoom] = None
+    """What is left for trailers."""
 
     def begin(self) -> None:
         """Read the header; what http.client documents of a response is set. Raises HeaderLost, DamagedBody."""
@@ -45,12 +43,13 @@ class Response(http.client.HTTPResponse):
             return
         grip = current_grip()
         file: Any = self.fp
+        room = HeaderRoom()
         while True:
-            line: bytes = file.readline(STATUS_LINE_BYTES)
+            line = room.status_line(file)
             if grip is not None and line:
                 grip.answer_begun = True
             minor_version, self.status, self.reason = _status(line)
-            lines = _read_lines(file)
+            lines = _read_lines(file, room)
             if self.status >= 200 or self.status == http.client.SWITCHING_PROTOCOLS:
                 break
         self.code, self.version = self.status, 10 + minor_version
@@ -58,6 +57,7 @@ class Response(http.client.HTTPResponse):
         if grip is not None:
             grip.response = self
         self.file = file
+        self.room = room
         _check(lines)
         self.fields = Fields(partial(header_pairs, lines))
         self._tell_http_client()
@@ -82,20 +82,40 @@ def _status(line: bytes) -> tuple[int, int, str]:
     return int(version), int(status), (reason or b"").strip().decode("latin-1")
 
 
-def _read_lines(file: Any) -> list[bytes]:
-    """The lines of a header, without the empty one. Raises HeaderLost, DamagedBody."""
-    lines: list[bytes] = []
-    size = 0
-    while True:
-        line: bytes = file.readline(HEADER_BYTES)
-        if line in _EMPTY_LINES:
-            return lines
-        size += len(line)
-        if size > HEADER_BYTES:
-            raise DamagedBody(f"the header is larger than {HEADER_BYTES >> 20} MB")
+_OTHER_LINES = 3
+"""The status line and the empty lines after the header and the trailers."""
+
+
+class HeaderRoom:
+    """Counts the lines and bytes of one response's header, its interim responses and trailers."""
+
+    def __init__(self) -> None:
+        self._bytes = MAXIMUM_HEADER_BYTES
+        self._lines = MAXIMUM_HEADER_LINES + _OTHER_LINES
+
+    def status_line(self, file: Any) -> bytes:
+        """Read a status line; it has no line end if the connection has ended. Raises HeaderTooLarge."""
+        line: bytes = file.readline(self._bytes + 1)
+        self._bytes -= len(line)
+        self._lines -= 1
+        if self._bytes < 0 or self._lines < 0:
+            raise HeaderTooLarge
+        return line
+
+    def line(self, file: Any) -> bytes:
+        """Read one line. Raises HeaderTooLarge, and HeaderLost at the end of the connection."""
+        line = self.status_line(file)
         if not line.endswith(b"\n"):
             raise HeaderLost
+        return line
+
+
+def _read_lines(file: Any, room: HeaderRoom) -> list[bytes]:
+    """Read the lines of a header, without the empty one at its end. Raises HeaderLost, HeaderTooLarge."""
+    lines: list[bytes] = []
+    while (line := room.line(file)) not in _EMPTY_LINES:
         lines.append(line)
+    return lines
 
 
 def _check(lines: list[bytes]) -> None:
@@ -107,14 +127,19 @@ def _check(lines: list[bytes]) -> None:
 
 def header_pairs(lines: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Names and values; a value on several lines (RFC 9112 section 5.2) becomes one."""
-    name, value = b"", b""
+    name = b""
+    parts: list[bytes] = []
     for line in lines:
         if name and line[:1] in (b" ", b"\t"):
-            value = (value + b" " + line.strip()).strip()
+            parts.append(line.strip())
             continue
         if name:
-            yield name, value
+            yield name, _unfolded(parts)
         name, _, value = line.partition(b":")
-        name, value = name.strip(), value.strip()
+        name, parts = name.strip(), [value.strip()]
     if name:
-        yield name, value
+        yield name, _unfolded(parts)
+
+
+def _unfolded(parts: list[bytes]) -> bytes:
+    return parts[0] if len(parts) == 1 else b" ".join(parts).strip()

@@ -196,7 +196,8 @@ class _Passage:
         if not self._has_body():
             return
         buffers = self._mailbox.buffers if reader.passes_on else None
-        for block in blocks(response.file, self._chunked, reader.total_bytes, buffers):
+        assert response.room is not None
+        for block in blocks(response.file, self._chunked, reader.total_bytes, response.room.line, buffers):
             reader.feed(block)
             self._mailbox.touch()
             if self._mailbox.wants_progress and not 300 <= response.status < 400:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import re
+import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable
 
@@ -12,7 +14,7 @@ import pytest
 
 from blocking_request import AuthConfig, BlockingNetworkRequest, ErrorCode, Feedback
 from blocking_request.errors import QtNetworkError as Q
-from blocking_request.qt import QtCore, QtNetwork, enum_value
+from blocking_request.qt import QT_VERSION, QtCore, QtNetwork, enum_value
 
 from .servers.raw import Connection, Handler, RawServer, always
 
@@ -292,6 +294,22 @@ def test_files_that_cannot_be_measured(blocking: BlockingNetworkRequest, httpbin
             assert blocking.reply().statusCode() == 501, blocking.errorMessage()
     with pytest.raises(TypeError, match="data must give bytes, not NoneType"):
         blocking.put(f"{httpbin}/put", iter([b"a", None, b"b"]))
+
+
+@pytest.mark.skipif(QT_VERSION < (6,), reason="Qt 5 tells nothing of a response that comes before the body was sent")
+@pytest.mark.parametrize("size", [300_000, 20_000_000])
+def test_an_error_status_before_the_body_was_read(size: int, on_qt: BlockingNetworkRequest, serve: Serve) -> None:
+    def refuse(connection: Connection) -> None:
+        connection.sock.recv(1000)
+        connection.answer(b"too large", "413 Content Too Large")
+        with suppress(OSError):  # the client may have closed already
+            connection.sock.shutdown(socket.SHUT_WR)
+        connection.wait_for_close()
+
+    server = serve(refuse)
+    for _ in range(4):
+        assert on_qt.post(server.url, bytes(size)) is ErrorCode.ServerExceptionError, on_qt.errorMessage()
+        assert (on_qt.reply().statusCode(), on_qt.reply().body) == (413, b"too large")
 
 
 def test_an_answer_before_the_body_was_read_means_the_same_for_every_verb(

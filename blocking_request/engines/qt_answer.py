@@ -53,8 +53,13 @@ def read_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
         # The length was none.
         return Answer(exchange, status, reason, flight.fields, failure=failure, engine="qt", tls=tls)
     has_body = exchange.method != "HEAD" and status not in (204, 304)
-    if has_body and (failure is None or failure.error is QtNetworkError.RemoteHostClosedError):
+    is_closed = failure is not None and failure.error is QtNetworkError.RemoteHostClosedError
+    if has_body and (failure is None or is_closed):
         failure = reader.damage() or failure
+    is_whole = not has_body or reader.total_bytes == reader.wire_bytes
+    if is_closed and status is not None and status >= 400 and is_whole:
+        # The server did not want the rest of the request's body, and its response says why.
+        failure = None
     return Answer(
         exchange,
         status,

@@ -20,7 +20,7 @@ from .exchange import Answer, Body, Exchange
 from .feedback import Feedback, FeedbackLike
 from .flows import Flow, Wait
 from .keeper import Keeper
-from .mailbox import Begun, BodyWanted, Cancel, Channel, Mailbox, Piece, Pieces
+from .mailbox import GRACE, Begun, BodyWanted, Cancel, Channel, Mailbox, Piece, Pieces
 from .progress import ProgressTeller
 
 _NEVER = float("inf")
@@ -31,9 +31,6 @@ PULSE = 0.1
 SHORT_PULSE = 0.02
 """The same where there is something else to look at: a feedback that is not ours (its ``canceled`` signal is no help: a
 plain function connected in a blocked thread is not called before that thread runs an event loop again), or QGIS."""
-
-GRACE = 0.025
-"""Seconds that a cancelled or late call waits for what has arrived so far."""
 
 
 def nothing() -> None:

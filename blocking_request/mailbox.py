@@ -55,6 +55,9 @@ class Cancel:
 
 Notice = Union[Answer, Begun, Pieces, BodyWanted, Progress, Cancel]
 
+GRACE = 0.025
+"""Seconds that a cancelled or late call waits for what has arrived so far."""
+
 SENT_AHEAD = 1 << 20
 """How many bytes of a request's body are read before the wire wants them."""
 

@@ -12,12 +12,11 @@ from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from . import messages, trace
 from .body_source import Upload
-from .call import GRACE
 from .engines import Crowd, Flight, choose
 from .errors import Failure, Unsendable
 from .exchange import Answer, Exchange
 from .flows import Wait
-from .mailbox import Begun, BodyWanted, Channel, Letter, Mailbox, Piece, Pieces, Progress
+from .mailbox import GRACE, Begun, BodyWanted, Channel, Letter, Mailbox, Piece, Pieces, Progress
 from .receivers import CannotWrite, Take
 
 _NEVER = float("inf")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Optional
 
 from .. import messages
@@ -42,6 +43,9 @@ IDLE_MS = 60_000
 
 SHUTDOWN_MS = 5_000
 """How long a shutdown waits for the threads."""
+
+MAXIMUM_STUCK_WORKERS = 16
+"""How many stuck threads there may be. Each may hold a processor as long as Qt has to do with what a server sent."""
 
 
 class QtEngine:
@@ -80,6 +84,12 @@ class QtEngine:
         if exchange.qgis and not is_in_qgis():
             text = "QGIS's own network manager is wanted, and this program is not QGIS or has not imported qgis.core"
             return network_failure(QtNetworkError.UnknownNetworkError, text)
+        if self._retired.has_stuck(MAXIMUM_STUCK_WORKERS):
+            text = (
+                f"{MAXIMUM_STUCK_WORKERS} network threads of Qt are stuck in responses or files that take too long: "
+                "try again later, or use the urllib3 engine: setEngine('auto')"
+            )
+            return network_failure(QtNetworkError.UnknownNetworkError, text)
         return self._tls_refusal(exchange) if exchange.url.startswith("https:") else None
 
     def _tls_refusal(self, exchange: Exchange) -> Optional[Failure]:
@@ -105,7 +115,21 @@ class QtEngine:
         if crowd is not None and room > 1:
             room *= crowd.depth
             flight.is_quick = crowd.depth > 1
-        worker, is_new = self._reserve(flight.origin, worker_key(exchange), room)
+        self._give(flight, worker_key(exchange), room, crowd)
+        return flight
+
+    def move(self, flight: QtFlight) -> None:
+        """Give a flight to another worker, if its own is stuck and has not begun with it. Called by its caller."""
+        stuck = flight.worker
+        if self._retired.has_stuck(MAXIMUM_STUCK_WORKERS) or not stuck.withdraw(flight):
+            return
+        if self.release(stuck, flight.origin):
+            stuck.stop()
+        self._give(flight, stuck.key, _room_for(flight.exchange), None)
+
+    def _give(self, flight: QtFlight, key: WorkerKey, room: int, crowd: Optional[Crowd]) -> None:
+        """Have a worker do it. ``room``: how many flights to its origin a worker may have."""
+        worker, is_new = self._reserve(flight.origin, key, room)
         flight.worker = worker
         try:
             if crowd is None or is_new:
@@ -122,20 +146,36 @@ class QtEngine:
             else:
                 flight.abort()
             raise
-        return flight
 
     def _reserve(self, origin: str, key: WorkerKey, room: int) -> tuple[Worker, bool]:
         """A worker with a free connection for the origin, one of them taken; and whether it must be started."""
+        now = time.monotonic()
         with self._workers_guard:
-            for worker in self._workers:
-                taken = worker.load.get(origin, 0)
-                if taken < room and worker.key == key:
-                    worker.load[origin] = taken + 1
-                    return worker, False
-            worker = Worker(self, self._application, key)
-            worker.load[origin] = 1
-            self._workers.append(worker)
-            return worker, True
+            stuck = [worker for worker in self._workers if worker.is_stuck(now)]
+            for worker in stuck:
+                self._retire(worker, is_stuck=True)
+            worker, is_new = self._take_place(origin, key, room)
+        for each in stuck:
+            self._end_if_unused(each)
+        return worker, is_new
+
+    def _take_place(self, origin: str, key: WorkerKey, room: int) -> tuple[Worker, bool]:
+        for worker in self._workers:
+            taken = worker.load.get(origin, 0)
+            if taken < room and worker.key == key:
+                worker.load[origin] = taken + 1
+                return worker, False
+        worker = Worker(self, self._application, key)
+        worker.load[origin] = 1
+        self._workers.append(worker)
+        return worker, True
+
+    def _end_if_unused(self, worker: Worker) -> None:
+        """End a retired worker; one with flights ends when the last of them does (see ``release``)."""
+        with self._workers_guard:
+            is_unused = not worker.load
+        if is_unused:
+            worker.stop()
 
     def _start_thread(self, worker: Worker) -> None:
         thread = WorkerThread(worker)
@@ -175,11 +215,11 @@ class QtEngine:
             self._retire(worker)
             return True
 
-    def _retire(self, worker: Worker) -> None:
+    def _retire(self, worker: Worker, is_stuck: bool = False) -> None:
         worker.retired = True
         if worker in self._workers:
             self._workers.remove(worker)
-            self._retired.add(worker)
+            self._retired.add(worker, is_stuck)
 
     def _adopt(self, app: QtCore.QCoreApplication) -> None:
         """Take a new application: the workers of an earlier one may have lost their events."""
@@ -204,9 +244,10 @@ class QtEngine:
             worker.stop()
 
     def shutdown(self) -> None:
+        now = time.monotonic()
         with self._workers_guard:
             for worker in list(self._workers):
-                self._retire(worker)
+                self._retire(worker, worker.is_stuck(now))
         self._retired.stop()
 
     def _exit(self) -> None:

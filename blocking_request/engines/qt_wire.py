@@ -64,6 +64,8 @@ STREAM_BUFFER_BYTES = 1 << 20
 
 STREAM_READ_BYTES = 1 << 18
 
+_NEVER = float("inf")
+
 WATCH_MS = 5
 """How long an exchange goes unwatched at least; at most it is twice as long. Most end sooner, and are spared a
 connection and two slots. Until then the body of one that is not alone fills the read buffer at most: on a link faster
@@ -104,10 +106,12 @@ class Wire(QtCore.QObject):
 
     @Slot()
     def drain(self) -> None:
-        pause = self._worker.pause
+        worker = self._worker
+        pause = worker.pause
         if pause is not None:
             pause.stand_still()
-        jobs = self._worker.jobs
+        worker.stuck_at = _NEVER
+        jobs = worker.jobs
         while jobs:
             try:
                 flight = jobs.popleft()
@@ -119,7 +123,7 @@ class Wire(QtCore.QObject):
                 self._failed(flight, error)
 
     def _start_or_end(self, flight: QtFlight) -> None:
-        if flight.ended:
+        if flight.ended or flight.worker is not self._worker:
             return
         if not flight.aborted and flight.reply is not None:
             if flight.device is not None:
@@ -153,6 +157,7 @@ class Wire(QtCore.QObject):
             self._worker.engine.retire(self._worker)
 
     def _start(self, flight: QtFlight) -> None:
+        flight.is_taken = True
         if python_may_be_asked():
             with lookups:
                 reply = self._hand_over(flight)

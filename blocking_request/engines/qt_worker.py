@@ -5,6 +5,7 @@ Rules of this file: other threads append to ``Worker.jobs`` and emit ``wake``, a
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from contextlib import suppress
 from functools import cached_property
@@ -14,7 +15,7 @@ from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Answer, Exchange
 from ..headers import NO_FIELDS, Fields
-from ..mailbox import Mailbox, Piece
+from ..mailbox import GRACE, Mailbox, Piece
 from ..proxy import Proxy
 from ..qt import ApplicationReference, QtCore, QtNetwork, application
 from ..tls import TlsError
@@ -32,6 +33,16 @@ if TYPE_CHECKING:
     from .qt import QtEngine
 
 
+STUCK_SECONDS = 0.1
+"""A worker that has been woken and does not look at its jobs for this long is stuck.
+
+Qt 5 takes 20 s to read a header of 60 000 lines, and a disk that hangs holds the thread that writes to it. (A worker
+that was only kept from the GIL for so long loses its connections and nothing else.)
+"""
+
+_NEVER = float("inf")
+
+
 class QtFlight:
     """An exchange on Qt's wire. The caller's side is ``abort`` and ``lost``; the rest is the worker's."""
 
@@ -43,6 +54,8 @@ class QtFlight:
     is_slow = False
     """Whether it was under way at the last tick of the watch."""
     ended = False
+    is_taken = False
+    """Whether the worker has begun with it: from then on it may have reached the server."""
     reply: Optional[QtNetwork.QNetworkReply] = None
     status: Optional[int] = None
     fields: Fields = NO_FIELDS
@@ -70,7 +83,7 @@ class QtFlight:
 
     def abort(self) -> None:
         self.aborted = True
-        self.worker.submit(self)
+        self.worker.submit(self, GRACE)
 
     def is_connected(self) -> bool:
         """Qt does not tell; but who can be connected to now most likely was so a moment ago."""
@@ -93,6 +106,8 @@ class QtFlight:
             return messages.application_ended()
         if self.worker.ended:
             return network_failure(QtNetworkError.UnknownNetworkError, "The network thread has ended")
+        if not self.is_taken and self.worker.is_stuck(time.monotonic()):
+            self.worker.engine.move(self)
         return None
 
 
@@ -111,18 +126,38 @@ class Worker:
         self.thread: Optional[QtCore.QThread] = None
         self.pause: Optional[Pause] = None
         """While the process forks."""
+        self.stuck_at = _NEVER
+        """The moment (``time.monotonic()``) by which it must have looked at its jobs. The worker itself resets it."""
 
-    def submit(self, flight: QtFlight) -> None:
-        """Have the worker start the flight, or end it where it has been started."""
+    def submit(self, flight: QtFlight, patience: float = STUCK_SECONDS) -> None:
+        """Have the worker start the flight, or end it where it has been started.
+
+        ``patience``: seconds until the worker counts as stuck if it has not looked at its jobs.
+        """
         self.jobs.append(flight)
-        self.wake()
+        self.wake(patience)
 
-    def wake(self) -> None:
+    def is_stuck(self, now: float) -> bool:
+        """Whether it has not looked at its jobs for too long. While the process forks it is not to do so."""
+        return now >= self.stuck_at and self.pause is None
+
+    def withdraw(self, flight: QtFlight) -> bool:
+        """Take back a flight that the worker has not begun with; False if it has."""
+        try:
+            self.jobs.remove(flight)
+        except (ValueError, IndexError):
+            return False
+        return True
+
+    def wake(self, patience: float = STUCK_SECONDS) -> None:
         """Have it look at its jobs."""
         # Before the wire is there nobody needs to be woken: the thread looks at the jobs once it is.
         wire = self.wire
         try:
             if wire is not None:
+                stuck_at = time.monotonic() + patience
+                if stuck_at < self.stuck_at:
+                    self.stuck_at = stuck_at
                 wire.wake.emit()
                 return
         except RuntimeError:

@@ -32,14 +32,24 @@ class Retired:
     def __init__(self, patience_ms: int) -> None:
         """``patience_ms``: how long a stop may take."""
         self._patience = patience_ms / 1000
-        self._stopped: set[Worker] = set()
-        """Those who have been waited for in vain."""
+        self._stuck: set[Worker] = set()
+        """Those that did nothing when they were told to."""
         self._guard = threading.Lock()
         self._workers: list[Worker] = []
 
-    def add(self, worker: Worker) -> None:
+    def add(self, worker: Worker, is_stuck: bool = False) -> None:
+        """``is_stuck``: whether it is busy for so long that it is not to be waited for."""
         with self._guard:
             self._workers.append(worker)
+            if is_stuck:
+                self._stuck.add(worker)
+
+    def has_stuck(self, count: int) -> bool:
+        """Whether there are as many stuck workers as that, or more."""
+        if len(self._stuck) < count:
+            return False
+        self.delete_ended()
+        return len(self._stuck) >= count
 
     def delete_ended(self) -> None:
         """Delete the threads that have ended; who takes a worker out of the list is alone in having it."""
@@ -47,7 +57,7 @@ class Retired:
             ended = [worker for worker in self._workers if worker.ended]
             self._workers = [worker for worker in self._workers if worker not in ended]
         for worker in ended:
-            self._stopped.discard(worker)
+            self._stuck.discard(worker)
             _delete_thread(worker)
 
     def stop(self) -> None:
@@ -59,12 +69,12 @@ class Retired:
         end = time.monotonic() + self._patience
         for worker in workers:
             thread = worker.thread
-            patience = 0.0 if worker in self._stopped else max(end - time.monotonic(), 0.0)
+            patience = 0.0 if worker in self._stuck else max(end - time.monotonic(), 0.0)
             if thread is not None and thread.wait(int(patience * 1000)):
+                self._stuck.discard(worker)
                 _delete_thread(worker)
             else:
-                self._stopped.add(worker)
-                self.add(worker)
+                self.add(worker, is_stuck=True)
 
     def forget(self) -> list[Worker]:
         """In a forked child: what is left of the parent's, to be kept and left alone."""

@@ -1,0 +1,219 @@
+"""A network thread of Qt's engine that is busy with one response or one file holds up no other call."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from queue import Empty
+from typing import Any, Callable
+
+import pytest
+
+from blocking_request import BlockingNetworkRequest, ErrorCode
+from blocking_request.engines import choose, qt
+from blocking_request.engines.qt import QtEngine
+from blocking_request.engines.qt_worker import QtFlight
+from blocking_request.errors import Failure
+from blocking_request.exchange import Answer, Exchange
+from blocking_request.mailbox import GRACE, Mailbox
+
+from .servers.raw import Connection, Handler, RawServer, always, once
+
+Serve = Callable[[Handler], RawServer]
+
+
+class Stuck:
+    """An engine of its own whose workers get stuck in a file that takes nothing until ``release`` is called."""
+
+    def __init__(self, serve: Serve) -> None:
+        self.engine = QtEngine()
+        self._proceed = threading.Event()
+        self._writing = threading.Semaphore(0)
+        self._go_on = threading.Semaphore(0)
+        self._server = serve(self._handle)
+
+    def _handle(self, connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
+        self._go_on.acquire(timeout=10)
+        connection.send(b"67890")
+        connection.wait_for_close()
+
+    def _write(self, piece: Any) -> None:
+        if bytes(piece).endswith(b"0"):
+            self._writing.release()
+            self._proceed.wait(60)
+
+    def begin(self) -> tuple[QtFlight, Mailbox]:
+        """A transfer whose worker is stuck from now on."""
+        mailbox = Mailbox()
+        flight = self.engine.start(Exchange("GET", self._server.url, streams=True), mailbox)
+        answer = getattr(mailbox.take(10), "answer", None)
+        assert answer is not None and answer.status == 200
+        mailbox.divert(self._write)
+        self._go_on.release()
+        assert self._writing.acquire(timeout=10)
+        return flight, mailbox
+
+    def release(self) -> None:
+        self._proceed.set()
+
+    def get(self, url: str) -> Answer:
+        """As a call waits: now and then it asks whether its transfer is lost."""
+        mailbox = Mailbox()
+        flight = self.engine.start(Exchange("GET", url), mailbox)
+        return answer_of(flight, mailbox)
+
+
+def answer_of(flight: QtFlight, mailbox: Mailbox) -> Answer:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            notice = mailbox.take(0.02)
+        except Empty:
+            assert flight.lost() is None
+            continue
+        if isinstance(notice, Answer):
+            return notice
+    raise AssertionError("no answer came")
+
+
+def wait_until_late(flight: QtFlight) -> None:
+    """Until the grace of an abort has passed."""
+    assert flight.aborted
+    threading.Event().wait(2 * GRACE)
+
+
+@pytest.fixture
+def stuck(serve: Serve) -> Iterator[Stuck]:
+    made = Stuck(serve)
+    yield made
+    made.release()
+    made.engine.shutdown()
+
+
+def test_a_header_that_takes_long_to_read_delays_no_other_call(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """25 000 distinct lines keep Qt 5 busy for seconds, whatever is aborted meanwhile."""
+    lines = b"".join(b"X-%d: 1\r\n" % number for number in range(25_000))
+    bad = serve(once(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + lines + b"\r\n"))
+    good = serve(always(b"ok"))
+    assert blocking.get(good.url) is ErrorCode.NoError
+    blocking.setDeadline(300)
+    blocking.get(bad.url)
+    blocking.setDeadline(10_000)
+    started = time.monotonic()
+    assert blocking.get(good.url) is ErrorCode.NoError
+    assert time.monotonic() - started < 1
+    assert len(good.requests) == 2
+
+
+def test_a_worker_whose_aborted_transfer_does_not_end_gets_no_more(stuck: Stuck, serve: Serve) -> None:
+    server = serve(always(b"ok"))
+    flight, mailbox = stuck.begin()
+    (worker,) = stuck.engine._workers
+    flight.abort()
+    wait_until_late(flight)
+    for _ in range(3):
+        assert stuck.get(server.url).status == 200
+    assert server.connections == 1
+    assert worker not in stuck.engine._workers and stuck.engine.worker_count() == 1
+    stuck.release()
+    assert answer_of(flight, mailbox).failure is not None
+    assert worker.thread is not None and worker.thread.wait(10_000)
+
+
+def test_what_a_stuck_worker_has_not_begun_with_goes_to_another(stuck: Stuck, serve: Serve) -> None:
+    """Nobody has aborted what it is stuck in."""
+    server = serve(always(b"ok"))
+    flight, mailbox = stuck.begin()
+    answer = stuck.get(server.url)
+    assert (answer.status, answer.body) == (200, b"ok")
+    assert stuck.get(server.url).status == 200
+    stuck.release()
+    assert answer_of(flight, mailbox).failure is None
+    assert len(server.requests) == 2
+
+
+def test_a_worker_that_was_stuck_leaves_nothing_behind(stuck: Stuck, serve: Serve) -> None:
+    server = serve(always(b"ok"))
+    begun = []
+    for _ in range(3):
+        flight, mailbox = stuck.begin()
+        flight.abort()
+        wait_until_late(flight)
+        begun.append((flight, mailbox, flight.worker.thread))
+    assert stuck.get(server.url).status == 200
+    assert stuck.engine.worker_count() == 1
+    stuck.release()
+    for flight, mailbox, thread in begun:
+        answer_of(flight, mailbox)
+        assert thread is not None and thread.wait(10_000)
+    stuck.engine.shutdown()
+    assert stuck.engine._retired._workers == [] and not stuck.engine._retired._stuck
+
+
+def test_so_many_stuck_workers_and_no_more(stuck: Stuck, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve(always(b"ok"))
+    exchange = Exchange("GET", server.url)
+    monkeypatch.setattr(qt, "MAXIMUM_STUCK_WORKERS", 2)
+    begun = []
+    for _ in range(2):
+        flight, mailbox = stuck.begin()
+        flight.abort()
+        wait_until_late(flight)
+        begun.append((flight, mailbox))
+    assert stuck.engine.refusal(exchange) is None
+    assert stuck.get(server.url).status == 200
+    refusal = stuck.engine.refusal(exchange)
+    assert refusal is not None and "2 network threads of Qt are stuck" in refusal.text
+    monkeypatch.setitem(choose.__globals__["_engines"], "qt", stuck.engine)
+    served_by = choose(exchange, "auto")
+    assert not isinstance(served_by, Failure) and served_by.name == "urllib3"
+    stuck.release()
+    for flight, mailbox in begun:
+        answer_of(flight, mailbox)
+        assert flight.worker.thread is None or flight.worker.thread.wait(10_000)
+    assert stuck.engine.refusal(exchange) is None
+
+
+def test_a_stuck_worker_does_not_keep_the_interpreter_from_ending() -> None:
+    program = """
+import threading
+from blocking_request.engines.qt import engine
+from blocking_request.exchange import Exchange
+from blocking_request.mailbox import Mailbox
+from blocking_request.qt import QtCore
+from tests.servers.raw import RawServer
+app = QtCore.QCoreApplication([])
+go_on, writing, forever = threading.Event(), threading.Event(), threading.Event()
+def handle(connection):
+    connection.read_request()
+    connection.send(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n1")
+    go_on.wait()
+    connection.send(b"2")
+def write(piece):
+    if bytes(piece).endswith(b"2"):
+        writing.set()
+        forever.wait()
+mailbox = Mailbox()
+flight = engine.start(Exchange("GET", RawServer(handle).url, streams=True), mailbox)
+mailbox.take(10)
+mailbox.divert(write)
+go_on.set()
+writing.wait()
+flight.abort()
+forever.wait(0.1)
+print("ends")
+"""
+    run = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert (run.returncode, run.stdout) == (0, "ends\n"), run.stderr

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Callable, Optional, Union
 from urllib.parse import unquote, urlsplit
 
 from .call import Call
-from .download_files import Known, Partial, disposition_name, place_of, safe_name
+from .download_files import Known, Partial, disposition_name, is_special, place_of, safe_name
 from .engines.damage import truncated
 from .errors import QtNetworkError, network_failure
 from .exchange import Answer, Exchange
@@ -53,6 +53,8 @@ class FileReceiver:
         self._has_own_range = False
         self._is_anew = False
         self._partial: Optional[Partial] = None
+        self.written: Optional[Path] = None
+        """The file, when it is whole."""
 
     def prepare(self, exchange: Exchange) -> Exchange:
         self._asked, self._url = None, exchange.url
@@ -60,9 +62,11 @@ class FileReceiver:
         if not self._resume:
             return exchange
         if self._partial is None:
-            self._partial = Partial(self._target(None))
-            if not self._partial.lock():
-                # Somebody else is at it: from the beginning, and beside it.
+            target = self._target(None)
+            self._partial = Partial(target)
+            if is_special(target) or not self._partial.lock():
+                # A device must not be replaced by a file; or another download is writing the part: from the
+                # beginning, and beside it.
                 self._partial, self._resume = None, False
                 return exchange
         others = (b"accept-encoding", b"range", b"if-range")
@@ -132,7 +136,7 @@ class FileReceiver:
         if answer.failure is not None:
             place.leave(is_wrong=answer.failure.error is QtNetworkError.ProtocolFailure)
             return answer
-        return _renamed(place, answer)
+        return self._renamed(place, answer)
 
     def _begin(self, file: BinaryIO, start: int) -> None:
         """Go to where the rest belongs; what is there counts in the checksum."""
@@ -167,7 +171,19 @@ class FileReceiver:
                     return answer._replace(failure=failure)
         except OSError as error:
             return answer._replace(failure=cannot_write(error))
-        return _renamed(partial, answer)
+        return self._renamed(partial, answer)
+
+    def _renamed(self, place: Any, answer: Answer) -> Answer:
+        try:
+            place.rename()
+        except OSError as error:
+            return answer._replace(failure=cannot_write(error))
+        self.written = place.target
+        return answer
+
+    def kept(self) -> Optional[Known]:
+        """Return what a later download of the same goes on from; None if it starts from the beginning."""
+        return None if self._partial is None else self._partial.known(self._url)
 
     def _target(self, answer: Optional[Answer]) -> Path:
         """``answer``: None where it is not known yet, or must not be asked because a part goes on."""
@@ -178,14 +194,6 @@ class FileReceiver:
         url = self._url if answer is None else answer.exchange.url
         name = name or safe_name(unquote(urlsplit(url).path)) or DEFAULT_NAME
         return self._claim(Path(os.path.realpath(path)) / name)
-
-
-def _renamed(place: Any, answer: Answer) -> Answer:
-    try:
-        place.rename()
-    except OSError as error:
-        return answer._replace(failure=cannot_write(error))
-    return answer
 
 
 def _goes_on(answer: Answer, known: Known) -> bool:

@@ -60,18 +60,22 @@ LONGEST_SUFFIX = 20
 
 def place_of(target: Path) -> Any:
     """Where a download is written that is not to be resumed."""
-    is_special = target.exists() and not target.is_file()
-    return Special(target) if is_special else Scratch(target)
+    return Special(target) if is_special(target) or target.is_dir() else Scratch(target)
+
+
+def is_special(target: Path) -> bool:
+    """Return whether there is a device, pipe or socket, which must not be replaced by a file."""
+    return target.exists() and not target.is_file() and not target.is_dir()
 
 
 class Special:
     """A pipe, a device: nothing to rename."""
 
     def __init__(self, target: Path) -> None:
-        self._target = target
+        self.target = target
 
     def open(self, start: int) -> BinaryIO:
-        return open(self._target, "wb")
+        return open(self.target, "wb")
 
     def describe(self, answer: Answer, url: str) -> None:
         pass
@@ -87,7 +91,7 @@ class Scratch:
     """A file beside the target, of a name of its own, that is gone when it did not become whole."""
 
     def __init__(self, target: Path) -> None:
-        self._target = target
+        self.target = target
         self._file = target.with_name(f".{secrets.token_hex(8)}.part")
 
     def open(self, start: int) -> BinaryIO:
@@ -102,7 +106,7 @@ class Scratch:
 
     def rename(self) -> None:
         try:
-            os.replace(self._file, self._target)
+            os.replace(self._file, self.target)
         except OSError:
             self.leave(False)
             raise
@@ -112,10 +116,14 @@ class Partial:
     """What has come so far of a download that may go on, and what identifies it. One at a time has it."""
 
     def __init__(self, target: Path) -> None:
-        self._target = target
+        self.target = target
         self._file = target.with_name(target.name + ".part")
         self._description = target.with_name(target.name + ".part.json")
         self._lock: Optional[BinaryIO] = None
+
+    def is_free(self) -> bool:
+        """Return whether there is no file of that name that somebody else has made."""
+        return self._description.exists() or not os.path.lexists(self._file)
 
     def lock(self) -> bool:
         """False where another has it. What cannot be written is told later."""
@@ -175,7 +183,7 @@ class Partial:
                     file.unlink()
 
     def rename(self) -> None:
-        os.replace(self._file, self._target)
+        os.replace(self._file, self.target)
         with suppress(OSError):
             self._description.unlink()
 

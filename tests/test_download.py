@@ -483,6 +483,16 @@ def test_names_and_places(blocking: BlockingNetworkRequest, serve: Serve, tmp_pa
     assert pipe.is_fifo()
 
 
+def test_resume_does_not_replace_a_pipe(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    """Nor a device: as root, a download to /dev/null would put a file in its place."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        assert blocking.download(serve(always(b"through")).url, pipe, resume=True) is OK
+        assert reader.communicate(timeout=30)[0] == b"through"
+    assert (pipe.is_fifo(), os.listdir(tmp_path)) == (True, ["pipe"])
+
+
 def test_a_range_of_the_callers_own(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
     from blocking_request.qt import QtNetwork
 

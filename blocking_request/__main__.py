@@ -6,13 +6,15 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; says what to install where its libraries are missing."""
+    """Run the command line; if its libraries are missing, say what to install."""
     try:
         from .cli import run
     except ImportError as error:
         if error.name not in ("click", "rich"):
             raise
         sys.exit(f"The command line needs {error.name}. Install it: python3 -m pip install 'blocking-request[cli]'")
+    except KeyboardInterrupt:
+        sys.exit(130)
     run()
 
 

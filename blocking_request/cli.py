@@ -1,30 +1,27 @@
-"""The command line: one command for each verb, ``info`` and ``demo``.
-
-The exit status is the ErrorCode of the request (0 to 4); 64 for wrong usage, 74 for a file that cannot be read or
-written, 130 after Ctrl-C.
-"""
+"""The command line: one command for each verb, ``cache``, ``info`` and ``demo``."""
 
 from __future__ import annotations
 
 import os
 import platform
+import signal
 import ssl
 import sys
-from collections.abc import Iterator
-from importlib import metadata
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Optional
 
 import click
+import requests
 import rich.console
 import rich.progress
 import rich.table
+import urllib3
 
 from . import (
     BlockingNetworkRequest,
     ErrorCode,
     NetworkDiskCache,
-    ReplyContent,
     demo,
     engines,
     messages,
@@ -33,45 +30,82 @@ from ._version import VERSION
 from .batch_calls import MAX_CONCURRENT
 from .body_source import body_for
 from .cli_batch import download_list
-from .cli_options import configured, data_option, many_options, own_cache, request_options
-from .cli_output import Narrator, ProgressBar
+from .cli_body import BodyTarget, write_head
+from .cli_options import (
+    can_continue,
+    check_text,
+    configured,
+    data_option,
+    many_options,
+    opened,
+    own_cache,
+    request_options,
+)
+from .cli_output import (
+    EXIT_BROKEN_PIPE,
+    EXIT_FILE,
+    EXIT_INTERRUPTED,
+    EXIT_STATUSES,
+    EXIT_USAGE,
+    Narrator,
+    ProgressBar,
+    exit_status,
+    say,
+)
+from .cli_streams import OutputError, RawOutput, replace_streams
 from .engines import AUTO, ENGINES, ENVIRONMENT_VARIABLE
 from .engines.decoders import READABLE_CODINGS
 from .errors import Failure
 from .exchange import Exchange
 from .qt import API, QT_VERSION, QtCore, QtNetwork, has_tls
 
-EXIT_USAGE = 64
-EXIT_FILE = 74
-EXIT_INTERRUPTED = 130
 
-
-def run() -> NoReturn:
-    """The entry point."""
+def run(arguments: Optional[Sequence[str]] = None) -> NoReturn:
+    """Run the command line and exit; ``arguments``: None takes those of the process."""
+    output = replace_streams()
     application = QtCore.QCoreApplication.instance() or QtCore.QCoreApplication(sys.argv[:1])
-    try:
-        status = commands.main(standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
-        status = EXIT_USAGE
-    except click.FileError as error:
-        error.show()
-        status = EXIT_FILE
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted", err=True)
-        status = EXIT_INTERRUPTED
+    status = _status(arguments, output)
     del application
     sys.exit(status)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def _status(arguments: Optional[Sequence[str]], output: RawOutput) -> int:
+    """Run a command; what it raises becomes one sentence and an exit status."""
+    try:
+        status = commands.main(arguments, standalone_mode=False, obj=output)
+        sys.stdout.flush()
+        return int(status or 0)
+    except click.UsageError as error:
+        return _failed(_with_command(error), EXIT_USAGE)
+    except click.FileError as error:
+        return _failed(f"The file {error.ui_filename} cannot be read: {error.message}", EXIT_FILE)
+    except OutputError as error:
+        return EXIT_BROKEN_PIPE if error.is_broken_pipe else _failed(str(error), EXIT_FILE)
+    except (click.Abort, KeyboardInterrupt):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the program at once
+        return _failed("Interrupted", EXIT_INTERRUPTED)
+    except OSError as error:
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return _failed(f"{where}{error.strerror or error}", EXIT_FILE)
+    except (TypeError, ValueError) as error:  # the library's, for a value of an option
+        return _failed(str(error), EXIT_USAGE)
+
+
+def _failed(message: str, status: int) -> int:
+    say(message)
+    return status
+
+
+def _with_command(error: click.UsageError) -> str:
+    command = "blocking-request" if error.ctx is None else error.ctx.command_path
+    message = error.format_message().rstrip(".")
+    return f"{command}: {message} ('{command} --help' shows the usage)"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_STATUSES)
 @click.version_option(VERSION, prog_name="blocking-request")
 def commands() -> None:
-    """HTTP over Qt from the command line.
-
-    The exit status tells what a request came to: 0 no error, 1 network error, 2 timeout, 3 the server answered with a
-    status of 400 or more, 4 cancelled; 64 wrong usage, 74 a file cannot be read or written.
-    """
+    """Send HTTP requests over Qt."""
 
 
 def _add_verb(verb: str, summary: str, with_data: bool) -> None:
@@ -82,12 +116,12 @@ def _add_verb(verb: str, summary: str, with_data: bool) -> None:
     command = request_options(command)
     if verb == "GET":
         command = many_options(command)
-    commands.command(verb.lower())(data_option(command) if with_data else command)
+    commands.command(verb.lower(), epilog=EXIT_STATUSES)(data_option(command) if with_data else command)
 
 
 for _verb, _summary, _with_data in (
-    ("GET", "GET a resource.", False),
-    ("HEAD", "Get the headers of a resource.", False),
+    ("GET", "GET a resource. If a download to a file breaks off, the same command goes on from there.", False),
+    ("HEAD", "Show status line and header fields of a resource.", False),
     ("POST", "POST a body.", True),
     ("PUT", "PUT a body.", True),
     ("PATCH", "PATCH with a body.", True),
@@ -96,7 +130,7 @@ for _verb, _summary, _with_data in (
     _add_verb(_verb, _summary, _with_data)
 
 
-@commands.command("request")
+@commands.command("request", epilog=EXIT_STATUSES)
 @click.argument("verb")
 @request_options
 @data_option
@@ -108,10 +142,10 @@ def _request(verb: str, **options: Any) -> int:
 def _send(
     verb: str,
     url: Optional[str],
-    output: Optional[Path],
+    output: Optional[str],
     verbose: bool,
     data: Optional[str] = None,
-    urls: Optional[Any] = None,
+    urls: Optional[str] = None,
     jobs: Optional[int] = None,
     **options: Any,
 ) -> int:
@@ -121,57 +155,107 @@ def _send(
         raise click.UsageError("Missing argument 'URL'" + (" (or --from FILE)" if verb == "GET" else ""))
     if jobs is not None:
         raise click.UsageError("--jobs is for --from: one URL is one job")
+    check_text(verb, "verb")
     manager, request_of = configured(**options)
     blocking = BlockingNetworkRequest(manager)
     if verbose:
         blocking._watchers = (Narrator(),)
     body = body_for(verb, None if data is None else _body(data))
-    with ProgressBar(blocking):
-        code = blocking.sendCustomRequest(request_of(url), verb, body)
-    _write(blocking.reply(), output)
-    if verbose and blocking.reply().isFromCache():
-        click.echo("* from the cache", err=True)
+    if verb.upper() == "HEAD":
+        return _send_head(blocking, verb, request_of(url), body, output)
+    may_resume = verb.upper() == "GET" and body is None and can_continue(**options)
+    target = BodyTarget(click.get_current_context().obj, output, may_resume)
+    return _send_to(target, blocking, verb, request_of(url), body, verbose)
+
+
+def _send_to(
+    target: BodyTarget, blocking: BlockingNetworkRequest, verb: str, request: Any, body: Any, verbose: bool
+) -> int:
+    try:
+        with ProgressBar(blocking, target.is_standard_output and sys.stdout.isatty()):
+            code = blocking._block(request, verb, body, False, None, target.receiver)
+    except KeyboardInterrupt:
+        if target.kept():
+            say(target.kept())
+        raise
+    reply = blocking.reply()
+    if target.is_standard_output:
+        target.write(reply.body)
+    if verbose:
+        _say_origin(reply.isFromCache(), target)
     if code is not ErrorCode.NoError:
-        click.echo(blocking.errorMessage(), err=True)
-    return int(code)
+        say(reply.errorString())
+        if target.kept() and code is not ErrorCode.ServerExceptionError:
+            say(target.kept())
+    elif target.lacks_file() and reply.statusCode() != NOT_MODIFIED:
+        say(f"No file was written: the server answered {reply.statusCode()} {reply.reasonPhrase()}")
+        return int(ErrorCode.ServerExceptionError)
+    return exit_status(code, reply)
+
+
+NOT_MODIFIED = 304
+"""The answer to a condition in -H, which says that the file is not needed."""
+
+
+def _say_origin(is_from_cache: bool, target: BodyTarget) -> None:
+    if is_from_cache:
+        say("* from the cache")
+    if target.written() is not None:
+        say(f"* written to {target.written()}")
+
+
+def _send_head(blocking: BlockingNetworkRequest, verb: str, request: Any, body: Any, output: Optional[str]) -> int:
+    code = blocking.sendCustomRequest(request, verb, body)
+    reply = blocking.reply()
+    if reply.statusCode() is not None and (output is None or code is ErrorCode.NoError):
+        write_head(click.get_current_context().obj, reply, output)
+    if code is not ErrorCode.NoError:
+        say(reply.errorString())
+    return exit_status(code, reply)
 
 
 def _send_many(
-    url: Optional[str], folder: Optional[Path], urls: Any, jobs: Optional[int], verbose: bool, options: dict[str, Any]
+    url: Optional[str], folder: Optional[str], urls: str, jobs: Optional[int], verbose: bool, options: dict[str, Any]
 ) -> int:
     if url is not None:
         raise click.UsageError("give a URL or --from FILE, not both")
     if folder is None:
         raise click.UsageError("--from needs -o FOLDER, where the files go")
     if verbose:
-        raise click.UsageError("--verbose tells of one exchange after another: it cannot be used with --from")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.FileError(str(folder), error.strerror or str(error)) from error
+        raise click.UsageError("--verbose shows one request after another: it cannot be used with --from")
+    addresses = _addresses(urls)
     manager, request_of = configured(**options)
-    addresses = [line.strip() for line in urls if line.strip() and not line.startswith("#")]
-    requests = [request_of(address) for address in addresses]
-    return int(download_list(manager, requests, folder, jobs or MAX_CONCURRENT))
+    wanted = [request_of(address) for address in addresses]
+    os.makedirs(folder, exist_ok=True)
+    return download_list(manager, wanted, Path(folder), jobs or MAX_CONCURRENT)
 
 
-@commands.group("cache")
+def _addresses(file: str) -> list[str]:
+    raw = _standard_input() if file == "-" else _contents(file)
+    try:
+        lines = raw.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise click.FileError(file, f"it is not UTF-8 text ({error})") from None
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+@commands.group("cache", epilog=EXIT_STATUSES)
 def _cache_commands() -> None:
-    """What --cache keeps."""
+    """Show or clear the cache of --cache."""
 
 
-@_cache_commands.command("info")
+@_cache_commands.command("info", epilog=EXIT_STATUSES)
 def _cache_info() -> int:
-    """Show where it is and what is in it."""
+    """Show where the cache is and what is in it."""
     cache = own_cache()
     found = cache.statistics()
     click.echo(f"{cache.cacheDirectory()}: {found.count} entries, {found.size} of {found.limit} bytes")
     return _cache_status(cache)
 
 
-@_cache_commands.command("clear")
+@_cache_commands.command("clear", epilog=EXIT_STATUSES)
 def _cache_clear() -> int:
-    """Delete what is in it."""
+    """Delete everything in the cache."""
     cache = own_cache()
     cache.clear()
     return _cache_status(cache)
@@ -183,29 +267,29 @@ def _cache_status(cache: NetworkDiskCache) -> int:
 
 def _body(data: str) -> bytes:
     if not data.startswith("@"):
-        return data.encode()
-    if data == "@-":
+        return os.fsencode(data)
+    return _standard_input() if data == "@-" else _contents(data[1:])
+
+
+def _contents(path: str) -> bytes:
+    """Read a file. Raises click.FileError."""
+    with opened(path) as file:
+        try:
+            return file.read()
+        except OSError as error:
+            raise click.FileError(path, error.strerror or str(error)) from None
+
+
+def _standard_input() -> bytes:
+    try:
         return sys.stdin.buffer.read()
-    try:
-        return Path(data[1:]).read_bytes()
     except OSError as error:
-        raise click.FileError(data[1:], error.strerror or str(error)) from error
+        raise click.FileError("standard input", error.strerror or str(error)) from None
 
 
-def _write(reply: ReplyContent, output: Optional[Path]) -> None:
-    if output is None:
-        sys.stdout.buffer.write(reply.body)
-        sys.stdout.buffer.flush()
-        return
-    try:
-        output.write_bytes(reply.body)
-    except OSError as error:
-        raise click.FileError(str(output), error.strerror or str(error)) from error
-
-
-@commands.command("info")
+@commands.command("info", epilog=EXIT_STATUSES)
 def _info() -> int:
-    """Show what this installation is made of, and what serves which URL."""
+    """Show the versions of all parts, and which engine sends which request."""
     console = rich.console.Console()
     parts = rich.table.Table("part", "version", title="blocking-request on this machine")
     for name, version in (
@@ -214,8 +298,8 @@ def _info() -> int:
         ("binding", f"{API} {QtCore.PYQT_VERSION_STR}"),
         ("Qt", str(QtCore.qVersion())),
         ("TLS in Qt", QtNetwork.QSslSocket.sslLibraryVersionString() if has_tls() else "none that works here"),
-        ("requests", metadata.version("requests")),
-        ("urllib3", metadata.version("urllib3")),
+        ("requests", requests.__version__),
+        ("urllib3", urllib3.__version__),  # type: ignore[attr-defined]
         ("TLS in Python", ssl.OPENSSL_VERSION),
         ("content codings", ", ".join(READABLE_CODINGS)),
     ):
@@ -226,7 +310,7 @@ def _info() -> int:
         serving.add_row(*row)
     console.print(serving)
     wanted = os.environ.get(ENVIRONMENT_VARIABLE)
-    console.print(f"{ENVIRONMENT_VARIABLE} is {wanted!r}" if wanted else f"{ENVIRONMENT_VARIABLE} is not set: auto")
+    click.echo(f"{ENVIRONMENT_VARIABLE} is {wanted!r}" if wanted else f"{ENVIRONMENT_VARIABLE} is not set: auto")
     return 0
 
 
@@ -234,6 +318,7 @@ def decisions() -> Iterator[tuple[str, str, str, str]]:
     """For each kind of request: what it is, what ``auto`` takes for it here, and what each engine says to it."""
     for what, exchange in (
         ("http://", Exchange("GET", "http://127.0.0.1/")),
+        ("http://, to a file or in pieces", Exchange("GET", "http://127.0.0.1/", streams=True)),
         ("http://, with a body", Exchange("POST", "http://127.0.0.1/", body=b"x")),
         ("https://", Exchange("GET", "https://127.0.0.1/")),
         ("https://, with a body", Exchange("POST", "https://127.0.0.1/", body=b"x")),
@@ -248,7 +333,7 @@ def decisions() -> Iterator[tuple[str, str, str, str]]:
     yield "in a program without an application", "urllib3", f"no: {messages.no_application().text}", "yes"
 
 
-@commands.command("demo")
+@commands.command("demo", epilog=EXIT_STATUSES)
 def _demo() -> int:
     """Start a server on this machine, send every kind of request to it, and show what came of each."""
     table = rich.table.Table(title="blocking-request demo")

@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Callable, Optional
+import os
+from typing import Any, BinaryIO, Callable, Optional
 
 import click
 
 from . import NetworkAccessManager, NetworkDiskCache, TlsSettings
 from .cache.location import default_folder
 from .engines import AUTO, ENGINES
+from .errors import Unsendable
+from .preparation import check_field
 from .qt import QtCore, QtNetwork, enum_value
 
-_PEM_FILE = click.Path(exists=True, dir_okay=False, readable=True)
+_MAX_MS = 2**31 - 1
+_MILLISECONDS = click.IntRange(0, _MAX_MS)
+
+
+class ReadableFile(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """The path of a file that can be opened; otherwise the program ends as for any file that cannot be read."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
+        with opened(value):
+            return str(value)
+
+
+def opened(path: str) -> BinaryIO:
+    """Open a file for reading. Raises click.FileError."""
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise click.FileError(path, error.strerror or str(error)) from None
+    except ValueError as error:  # a null character
+        raise click.UsageError(f"{path!r} is not a path: {error}") from None
+
+
+_PEM_FILE = ReadableFile()
+
+
+def not_empty(ctx: click.Context, param: click.Parameter, value: Optional[str]) -> Optional[str]:
+    """Refuse '', which comes from a shell variable that is not set: the file would go into the current folder."""
+    if value == "":
+        raise click.BadParameter("the path is empty", ctx, param)
+    return value
 
 
 def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -20,19 +53,26 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
         [
             click.argument("url", required=False),
             click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send this header."),
-            click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the body to a file."),
-            click.option("--timeout", type=click.IntRange(0), help="Longest time without data, in ms; 0 is none."),
-            click.option("--deadline", type=click.IntRange(0), help="Longest time as a whole, in ms; 0 is none."),
-            click.option("--engine", type=click.Choice([AUTO, *ENGINES]), help="Which wire serves; auto by default."),
+            click.option(
+                "-o",
+                "--output",
+                metavar="FILE|FOLDER",
+                callback=not_empty,
+                help="Write the body to this file, when it is whole; in a folder the server or the URL names it. "
+                "After an error the file is as it was. '-' is standard output.",
+            ),
+            click.option("--timeout", type=_MILLISECONDS, metavar="MS", help="Longest time without data; 0: no limit."),
+            click.option("--deadline", type=_MILLISECONDS, metavar="MS", help="Longest time for all; 0: no limit."),
+            click.option("--engine", type=click.Choice([AUTO, *ENGINES]), help="Which engine sends; auto by default."),
             click.option(
                 "--cacert", type=_PEM_FILE, metavar="FILE", help="Trust the certificates in this PEM file only."
             ),
             click.option("--cert", type=_PEM_FILE, metavar="FILE", help="Show this client certificate."),
-            click.option("--key", type=_PEM_FILE, metavar="FILE", help="Its key, where that is in another file."),
+            click.option("--key", type=_PEM_FILE, metavar="FILE", help="Its key, if that is in another file."),
             click.option("-k", "--insecure", is_flag=True, help="Accept every certificate of a server."),
-            click.option("--cache", is_flag=True, help="Keep what may be kept, and use it."),
-            click.option("--refresh", is_flag=True, help="Ask the server whatever is kept, and keep that."),
-            click.option("--offline", is_flag=True, help="Use what is kept, however old, and send nothing."),
+            click.option("--cache", is_flag=True, help="Use the cache, and store the reply there."),
+            click.option("--refresh", is_flag=True, help="Ask the server whatever the cache has; store the reply."),
+            click.option("--offline", is_flag=True, help="Use the cache only, however old the reply is; send nothing."),
             click.option("-v", "--verbose", is_flag=True, help="Show requests, replies, hops, engine and timings."),
         ]
     ):
@@ -40,17 +80,16 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-data_option = click.option("-d", "--data", metavar="TEXT|@FILE", help="Send this body; @- reads it from the input.")
+data_option = click.option("-d", "--data", metavar="TEXT|@FILE", help="Send this body; @- reads standard input.")
 
 
 def many_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    command = click.option("--jobs", type=click.IntRange(1), metavar="N", help="As many at once, with --from.")(command)
+    command = click.option("--jobs", type=click.IntRange(1), metavar="N", help="With --from: N at once.")(command)
     return click.option(
         "--from",
         "urls",
-        type=click.File(encoding="utf-8"),
         metavar="FILE",
-        help="GET every URL of this file, one a line (- is the input), into files in the folder of -o.",
+        help="GET each URL of this file, one on a line ('-' is standard input), into files in the folder of -o.",
     )(command)
 
 
@@ -69,10 +108,10 @@ def configured(
         raise click.UsageError("--refresh asks the server and --offline does not: give one of them")
     prototype = QtNetwork.QNetworkRequest()
     for header in headers:
-        name, colon, value = header.partition(":")
+        name, colon, value = os.fsencode(header).partition(b":")
         if not colon:
             raise click.UsageError(f"a header is written 'NAME: VALUE', this one has no colon: {header}")
-        prototype.setRawHeader(name.strip().encode(), value.strip().encode())  # type: ignore[arg-type]
+        _set_header(prototype, name.strip(), value.strip())
     manager = NetworkAccessManager()
     manager.setTlsSettings(_tls_settings(**tls))
     if cache or refresh or offline:
@@ -87,11 +126,38 @@ def configured(
         manager.setDeadline(deadline)
 
     def request_of(url: str) -> QtNetwork.QNetworkRequest:
+        check_text(url, "URL")
         request = QtNetwork.QNetworkRequest(prototype)
         request.setUrl(QtCore.QUrl(url))
         return request
 
     return manager, request_of
+
+
+def _set_header(request: QtNetwork.QNetworkRequest, name: bytes, value: bytes) -> None:
+    """Set a header field. Raises click.UsageError; Qt 6 would send the request without a field that is not valid."""
+    try:
+        check_field(name, value)
+    except Unsendable as error:
+        raise click.UsageError(error.failure.text) from None
+    request.setRawHeader(name, value)  # type: ignore[arg-type]
+    if value and not request.hasRawHeader(name):  # type: ignore[arg-type]
+        text = name.decode("latin-1")
+        raise click.UsageError(f"the value of the header {text} has a control character, which Qt does not send")
+
+
+def can_continue(headers: tuple[str, ...], cache: bool, refresh: bool, offline: bool, **_: Any) -> bool:
+    """Return whether a later request may ask for the rest: no cache is used, no header asks for a part or coding."""
+    names = {header.partition(":")[0].strip().lower() for header in headers}
+    return not (cache or refresh or offline or names & {"range", "if-range", "accept-encoding"})
+
+
+def check_text(text: str, what: str) -> None:
+    """Raise click.UsageError for bytes that are not UTF-8: Python has them as halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise click.UsageError(f"the {what} is not UTF-8 text: {text}") from None
 
 
 _LOAD = QtNetwork.QNetworkRequest.CacheLoadControl

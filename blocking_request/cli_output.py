@@ -1,49 +1,120 @@
-"""What the command line shows while it works: the bar, and with --verbose what goes over the wire."""
+"""What the command line shows: messages, exit statuses, the bar, and with --verbose each request and reply."""
 
 from __future__ import annotations
+
+import functools
+import os
+import re
+import sys
 
 import click
 import rich.console
 import rich.progress
 
-from . import BlockingNetworkRequest
+from . import BlockingNetworkRequest, ErrorCode, ReplyContent
 from .exchange import Answer, Exchange
-from .headers import CREDENTIAL_FIELDS, Pairs
+from .headers import Pairs, is_secret_field
+from .qt import QtNetwork
+from .urls import SECRET_PARAMETERS
 
-_SECRET_FIELDS = CREDENTIAL_FIELDS | {b"set-cookie"}
+EXIT_USAGE = 64
+EXIT_FILE = 74
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+EXIT_STATUSES = """\b
+Exit status:
+   0  no error
+   1  network error: no usable answer, or a request that cannot be sent
+   2  timeout: --timeout or --deadline has passed
+   3  the server answered with a status of 400 or more
+   4  cancelled
+  64  wrong usage: an unknown option, a value that is not valid
+  74  a file or standard output cannot be read or written
+ 130  interrupted with Ctrl-C
+ 141  the program that reads standard output has ended (as in: | head)
+"""
+"""The end of every --help."""
+
+
+def exit_status(code: ErrorCode, reply: ReplyContent) -> int:
+    """Return the exit status for the result of one request."""
+    cannot_write = QtNetwork.QNetworkReply.NetworkError.UnknownContentError
+    if code is ErrorCode.NetworkError and reply.error() == cannot_write:
+        return EXIT_FILE
+    return int(code)
+
+
+# Control characters, the line separators of Unicode, what changes the direction of text, and halves of characters.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str, kept: str = "") -> str:
+    """Return ``text`` with an escape for each character that a terminal would obey; ``kept``: those that may stay."""
+    return _UNPRINTABLE.sub(lambda match: match[0] if match[0] in kept else _escape(match[0]), text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def say(text: str) -> None:
+    """Write a line to standard error."""
+    click.echo(printable(text), err=True)
+
+
+_USERINFO = re.compile(r"//[^/?#\s<>\"]*@")
+
+
+def shown_value(name: bytes, value: bytes, secret_names: tuple[str, ...]) -> str:
+    """Return the value of a header field as a log may show it: no credentials, no secrets of URLs in it."""
+    if name.lower() == b"set-cookie" or is_secret_field(name, secret_names):
+        return "***"
+    text = _USERINFO.sub("//", value.decode("latin-1"))
+    return _secret_parameter((*SECRET_PARAMETERS, *secret_names)).sub(r"\1=***", text)
+
+
+@functools.lru_cache(maxsize=8)
+def _secret_parameter(names: tuple[str, ...]) -> re.Pattern[str]:
+    words = "|".join(re.escape(name).replace(r"\*", r"[^=&;]*") for name in names)
+    return re.compile(rf"(?i)(?<=[?&;#])({words})=[^&;#\s<>\",]*")
 
 
 class Narrator:
-    """Tells on the error output what is sent and what comes back; credentials are not shown."""
+    """Tells on standard error what is sent and what comes back; credentials are not shown."""
 
     def exchange_started(self, exchange: Exchange) -> None:
-        self._say(f"> {exchange.method} {exchange.shown_url}")
+        say(f"> {exchange.method} {exchange.shown_url}")
         self._say_fields("> ", exchange.headers, exchange.secret_names)
 
     def exchange_ended(self, answer: Answer, seconds: float) -> None:
         if answer.status is not None:
-            self._say(f"< {answer.status} {answer.reason}")
-            self._say_fields("< ", answer.headers.pairs, ())
+            say(f"< {answer.status} {answer.reason}")
+            self._say_fields("< ", answer.headers.pairs, answer.exchange.secret_names)
         what = answer.failure.text if answer.failure else f"{answer.wire_bytes} bytes"
         session = None if answer.tls is None else answer.tls.session
         tls = f", {session.protocol} {session.cipher}" if session is not None and session.protocol else ""
-        self._say(f"* {what} in {seconds * 1000:.1f} ms over {answer.engine or 'nothing'}{tls}")
+        say(f"* {what} in {seconds * 1000:.1f} ms over {answer.engine or 'nothing'}{tls}")
 
     def _say_fields(self, mark: str, pairs: Pairs, secret_names: tuple[str, ...]) -> None:
-        secret = _SECRET_FIELDS | {name.lower().encode() for name in secret_names}
         for name, value in pairs:
-            text = "***" if name.lower() in secret else value.decode("latin-1")
-            self._say(f"{mark}{name.decode('latin-1')}: {text}")
+            say(f"{mark}{name.decode('latin-1')}: {shown_value(name, value, secret_names)}")
 
-    def _say(self, line: str) -> None:
-        click.echo(line, err=True)
+
+def has_terminal() -> bool:
+    """Return whether standard error is a terminal that can redraw a line.
+
+    rich would also take FORCE_COLOR for a terminal.
+    """
+    return sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
 class ProgressBar:
-    """A bar on the error output while a transfer runs, if that is a terminal."""
+    """A bar on standard error while a transfer runs, if that is a terminal and does not show the body, too."""
 
-    def __init__(self, blocking: BlockingNetworkRequest) -> None:
+    def __init__(self, blocking: BlockingNetworkRequest, shows_body: bool) -> None:
+        """``shows_body``: whether the body goes to a terminal."""
         self._blocking = blocking
+        self._is_shown = has_terminal() and not shows_body
         self._console = rich.console.Console(stderr=True)
         self._progress = rich.progress.Progress(
             rich.progress.TextColumn("{task.description}"),
@@ -57,7 +128,7 @@ class ProgressBar:
         self._tasks: dict[str, rich.progress.TaskID] = {}
 
     def __enter__(self) -> None:
-        if self._console.is_terminal:
+        if self._is_shown:
             self._progress.start()
             self._blocking.uploadProgress.connect(lambda done, total: self._show("sent", done, total))
             self._blocking.downloadProgress.connect(lambda done, total: self._show("received", done, total))
@@ -68,4 +139,5 @@ class ProgressBar:
         self._progress.update(self._tasks[what], completed=done, total=total if total >= 0 else None)
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        if self._is_shown:  # otherwise rich would print an empty line
+            self._progress.stop()

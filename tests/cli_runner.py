@@ -1,0 +1,62 @@
+"""Runs many command lines, each in a forked process with standard streams of its own.
+
+The package is imported once, which is what takes the time of a start. Reads a JSON list of cases from standard input:
+``arguments``, ``stdout`` and ``stderr`` (a key of ``STREAMS``, or a file), ``environment``. Writes the list of exit
+statuses.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+
+from blocking_request import cli
+
+LIMIT_SECONDS = 20
+
+
+def place(number: int, where: str) -> None:
+    """Make file descriptor 1 or 2 what a case wants."""
+    if where == "closed":
+        os.close(number)
+        setattr(sys, {1: "stdout", 2: "stderr"}[number], None)
+        return
+    if where == "broken pipe":
+        reading, descriptor = os.pipe()
+        os.close(reading)
+    else:
+        descriptor = os.open(where, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(descriptor, number)
+    os.close(descriptor)
+
+
+def child(case: dict) -> None:
+    signal.alarm(LIMIT_SECONDS)
+    os.environ.update(case["environment"])
+    place(2, case["stderr"])
+    place(1, case["stdout"])
+    try:
+        cli.run(case["arguments"])
+    except SystemExit as stop:
+        # What the interpreter does at its end: a stream that cannot be flushed makes the status 120.
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(stop.code)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(99)
+
+
+def status_of(case: dict) -> int:
+    process = os.fork()
+    if process == 0:
+        child(case)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+if __name__ == "__main__":
+    cases = json.load(sys.stdin)
+    print(json.dumps([status_of(case) for case in cases]))

@@ -9,16 +9,27 @@ A BytesIO is the one growing buffer: it grows in place, and ``getvalue`` hands i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, Callable, NamedTuple, Optional
 
 from ..errors import Failure, QtNetworkError, network_failure
+from ..messages import canceled
 from .damage import DamagedBody, damaged, truncated
 from .decoders import decoders
 
 BOMB_BYTES = 1 << 27
 """Up to this size a body may expand as it likes."""
+
+
+MEMBER_BYTES = 1 << 10
+"""What the end of a gzip member or of a zstd frame counts for. A body of empty members takes time and makes nothing."""
+
+ABORT_GRACE_SECONDS = 0.02
+"""How long a body is decoded on after an abort, for what has arrived."""
+
+_NEVER = float("inf")
 
 
 class Limits(NamedTuple):
@@ -45,6 +56,14 @@ class BodyTooLarge(DamagedBody):
         return network_failure(QtNetworkError.UnknownContentError, str(self))
 
 
+class DecodingStopped(DamagedBody):
+    """The caller has left while a body was decoded."""
+
+    @property
+    def failure(self) -> Failure:
+        return canceled()
+
+
 class BodyReader:
     """Takes the bytes of one body as they come. For one thread at a time."""
 
@@ -54,9 +73,11 @@ class BodyReader:
         content_encoding: bytes = b"",
         limits: Limits = NO_LIMITS,
         sink: Optional[Callable[[Any], None]] = None,
+        is_aborted: Callable[[], bool] = bool,
     ) -> None:
         """``content_length``: None where the body ends otherwise (a transfer coding, or none was given);
-        ``content_encoding``: what is to be undone; ``sink``: takes the body piece by piece, instead of ``content``.
+        ``content_encoding``: what is to be undone; ``sink``: takes the body piece by piece, instead of ``content``;
+        ``is_aborted``: whether the caller has left. Decoding ends soon then.
 
         Raises DamagedBody where the length is none (RFC 9112 section 6.3).
         """
@@ -66,6 +87,10 @@ class BodyReader:
         self._sink: Callable[[bytes], Any] = sink if sink is not None else self._buffer.write
         self._has_sink = sink is not None
         self._decoders = decoders(content_encoding) if content_encoding else []
+        self._decoded_bytes = [0] * len(self._decoders)
+        """What each decoder has made so far."""
+        self._is_aborted = is_aborted
+        self._stop_at = _NEVER
         self.total_bytes = -1 if content_length is None else _length(content_length)
 
     @property
@@ -84,18 +109,24 @@ class BodyReader:
             return
         for piece in self._decoded(bytes(chunk), 0):
             self._read_bytes += len(piece)
-            self._check_expansion()
+            if 0 < self._limits.size < self._read_bytes:
+                raise BodyTooLarge(too_large(self._limits.size))
             self._sink(piece)
 
-    def _check_expansion(self) -> None:
-        size, expansion = self._limits
-        if 0 < size < self._read_bytes:
-            raise BodyTooLarge(too_large(size))
-        if expansion and self._read_bytes > BOMB_BYTES and self._read_bytes > expansion * self.wire_bytes:
+    def _count(self, layer: int, size: int) -> None:
+        """Count what a decoder has made. Raises BodyTooLarge, DecodingStopped."""
+        total = self._decoded_bytes[layer] = self._decoded_bytes[layer] + size
+        expansion = self._limits.expansion
+        if expansion and total > BOMB_BYTES and total > expansion * self.wire_bytes:
             raise BodyTooLarge(
                 f"The body has become more than {expansion} times as large when its compression was undone "
                 "(setMaximumExpansion)"
             )
+        if self._is_aborted():
+            now = time.monotonic()
+            self._stop_at = min(self._stop_at, now + ABORT_GRACE_SECONDS)
+            if now >= self._stop_at:
+                raise DecodingStopped("decoding was stopped")
 
     def _decoded(self, data: bytes, first: int) -> Iterator[bytes]:
         """Through the decoders from ``first`` on."""
@@ -103,7 +134,9 @@ class BodyReader:
             yield data
             return
         for piece in self._decoders[first].decode(data):
-            yield from self._decoded(piece, first + 1)
+            self._count(first, len(piece) or MEMBER_BYTES)
+            if piece:
+                yield from self._decoded(piece, first + 1)
 
     def damage(self) -> Optional[Failure]:
         """What is missing from a body whose connection says it has ended, or None."""

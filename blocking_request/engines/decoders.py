@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import Any, Protocol, Union
+from typing import Any, Callable, Optional, Protocol, Union
 
 from urllib3.util import make_headers
 
@@ -18,102 +18,169 @@ PIECE_BYTES = 1 << 20
 SIP_BYTES = 1 << 7
 """How much is given at a time to a decoder that cannot be told to stop: zstd's makes 4 MB of it at most."""
 
+MAXIMUM_CODINGS = 5
+"""How many codings a body may have; as in curl and urllib3."""
+
+_SMALLEST_WINDOW = 1 << 9
+_LARGEST_WINDOW = 1 << 16
+"""How many coded bytes a stream gets at a time. What it leaves at its end is copied, so a body of many small members
+gets small windows.
+"""
+
 
 class Decoder(Protocol):
     def decode(self, chunk: Chunk) -> Iterator[bytes]:
-        """What comes out, in pieces that a small chunk cannot make large; raises DamagedBody."""
+        """Yield what comes out, in pieces that a small chunk cannot make large, and empty bytes after each member.
+
+        Raises DamagedBody.
+        """
 
     def ended(self) -> bool:
         """Whether the end of the compressed stream has been seen."""
 
 
-class _ZlibDecoder:
-    """gzip of one or more members (RFC 1952), zlib (RFC 1950), or the bare deflate that some servers send for it."""
+class _Stream(Protocol):
+    """One member of gzip, one zlib or brotli stream, or one frame of zstd."""
+
+    def pieces(self, window: bytes) -> Iterator[bytes]: ...
+
+    def ended(self) -> bool: ...
+
+    def unused(self) -> int:
+        """How many bytes of the last window stand behind the end."""
+
+
+class _StreamDecoder:
+    """Decodes one stream after another, if the coding has several.
+
+    Behind the last one there may be zero bytes, which some servers pad with. Anything else is damage, however the bytes
+    were split on their way.
+    """
 
     def __init__(self, coding: str) -> None:
-        self._gzip = coding == "gzip"
-        self._stream: Any = zlib.decompressobj(16 + zlib.MAX_WBITS) if self._gzip else None
+        self._coding = coding
+        self._stream: Optional[_Stream] = None
         self._held = b""
-        """The first bytes of what may be the next member, too few to tell."""
-        self._swallowing = False
-        self._member_seen = False
+        """The first byte of a stream that needs two to be recognised."""
+        self._stream_seen = False
+        self._is_padding = False
+        self._window = _LARGEST_WINDOW
 
     def decode(self, chunk: Chunk) -> Iterator[bytes]:
-        data = self._held + bytes(chunk) if self._held else chunk
+        data = memoryview(self._held + bytes(chunk) if self._held else chunk)
         self._held = b""
-        is_more = False
-        while (data or is_more) and not self._swallowing:
+        position = 0
+        while position < len(data):
             if self._stream is None:
-                if len(data) < 2:
-                    self._held = bytes(data)
-                    break
-                self._stream = self._next_stream(data)
-                continue
-            try:
-                piece = self._stream.decompress(data, PIECE_BYTES)
-            except zlib.error as error:
-                raise DamagedBody(f"its compressed data is corrupt ({error})") from None
-            # A full piece may have left something behind, though all of the data was taken.
-            is_more = len(piece) == PIECE_BYTES and not self._stream.eof
-            if piece:
-                yield piece
-            if self._stream.eof:
-                data, self._stream = self._stream.unused_data, None
-                self._swallowing = not self._gzip
-                self._member_seen = True
-            else:
-                data = self._stream.unconsumed_tail
-
-    def _next_stream(self, data: Chunk) -> Any:
-        first, second = data[0], data[1]
-        if self._gzip:
-            if (first, second) == (0x1F, 0x8B):
-                return zlib.decompressobj(16 + zlib.MAX_WBITS)
-            # What stands behind a complete member and is none is padding, as gzip itself takes it.
-            self._swallowing = True
-            return None
-        has_zlib_header = first & 0x0F == 8 and (first * 256 + second) % 31 == 0
-        return zlib.decompressobj(zlib.MAX_WBITS if has_zlib_header else -zlib.MAX_WBITS)
-
-    def ended(self) -> bool:
-        return self._member_seen and self._stream is None
-
-
-class _LibraryDecoder:
-    """br (RFC 7932) and zstd of one or more frames (RFC 8878), by the libraries urllib3 itself uses for them."""
-
-    def __init__(self, coding: str) -> None:
-        self._make_stream = _BrotliStream if coding == "br" else _ZstdStream
-        self._stream = self._make_stream()
-
-    def decode(self, chunk: Chunk) -> Iterator[bytes]:
-        data = bytes(chunk)
-        while data:
+                rest = data[position:]
+                if self._padding(rest):
+                    return
+                self._stream = self._begin(rest)
+                if self._stream is None:
+                    self._held = bytes(rest)
+                    return
+            window = bytes(data[position : position + self._window])
+            yield from _undamaged(self._stream.pieces(window))
+            position += len(window)
+            self._window = min(2 * self._window, _LARGEST_WINDOW)
             if self._stream.ended():
-                self._stream = self._make_stream()
-            try:
-                yield from self._stream.pieces(data)
-            except Exception as error:  # each library has an exception of its own
-                if isinstance(error, DamagedBody):
-                    raise
-                raise DamagedBody(f"its compressed data is corrupt ({error})") from None
-            data = self._stream.unused() if self._stream.ended() else b""
+                position -= self._stream.unused()
+                self._stream, self._stream_seen, self._window = None, True, _SMALLEST_WINDOW
+                yield b""
+
+    def _padding(self, rest: memoryview) -> bool:
+        """Whether ``rest`` is nothing but zero bytes behind the end. Raises DamagedBody."""
+        self._is_padding = self._is_padding or (self._stream_seen and rest[0] == 0)
+        if self._is_padding and bytes(rest).strip(b"\0"):
+            raise DamagedBody(_TRAILING)
+        return self._is_padding
+
+    def _begin(self, rest: memoryview) -> Optional[_Stream]:
+        """The stream that begins here; None if that takes more bytes to tell. Raises DamagedBody."""
+        if self._coding == "zstd":
+            return _ZstdStream()
+        if self._coding == "gzip":
+            if not self._stream_seen:
+                return _ZlibStream(16 + zlib.MAX_WBITS)
+            if not _GZIP_MAGIC.startswith(bytes(rest[:2])):
+                raise DamagedBody(_TRAILING)
+            return _ZlibStream(16 + zlib.MAX_WBITS) if len(rest) > 1 else None
+        if self._stream_seen:
+            raise DamagedBody(_TRAILING)
+        if self._coding == "br":
+            return _BrotliStream()
+        if len(rest) < 2:
+            return None
+        # The bare deflate that some servers send for zlib (RFC 1950) has not its header.
+        has_zlib_header = rest[0] & 0x0F == 8 and (rest[0] * 256 + rest[1]) % 31 == 0
+        return _ZlibStream(zlib.MAX_WBITS if has_zlib_header else -zlib.MAX_WBITS)
 
     def ended(self) -> bool:
-        return self._stream.ended()
+        return self._stream_seen and self._stream is None and not self._held
+
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_TRAILING = "there is something else behind the end of its compressed data"
+
+
+def _undamaged(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same pieces; raises DamagedBody in place of each library's own exception."""
+    try:
+        yield from pieces
+    except DamagedBody:
+        raise
+    except Exception as error:
+        raise DamagedBody(f"its compressed data is corrupt ({error})") from None
+
+
+class _ZlibStream:
+    """A member of gzip (RFC 1952), zlib (RFC 1950), or bare deflate (RFC 1951)."""
+
+    def __init__(self, window_bits: int) -> None:
+        self._stream = zlib.decompressobj(window_bits)
+
+    def pieces(self, window: bytes) -> Iterator[bytes]:
+        stream = self._stream
+        piece = stream.decompress(window, PIECE_BYTES)
+        while piece:
+            yield piece
+            # A full piece may have left something behind, though all of the window was taken.
+            if stream.eof or (len(piece) < PIECE_BYTES and not stream.unconsumed_tail):
+                return
+            piece = stream.decompress(stream.unconsumed_tail, PIECE_BYTES)
+
+    def ended(self) -> bool:
+        return self._stream.eof
+
+    def unused(self) -> int:
+        return len(self._stream.unused_data)
 
 
 class _BrotliStream:
+    """Brotli (RFC 7932), by the library that urllib3 uses."""
+
     def __init__(self) -> None:
         try:
             import brotlicffi as brotli
         except ImportError:
             import brotli
         self._stream: Any = brotli.Decompressor()
+        self._unused = 0
         if not hasattr(self._stream, "can_accept_more_data"):
             raise ImportError("a brotli before 1.2 cannot be stopped when a body becomes too large")
 
-    def pieces(self, data: bytes) -> Iterator[bytes]:
+    def pieces(self, window: bytes) -> Iterator[bytes]:
+        # The library fails if it is given anything behind the end, and does not tell zero bytes from others.
+        body = window.rstrip(b"\0")
+        if body:
+            yield from self._processed(body)
+        for self._unused in range(len(window) - len(body), 0, -1):
+            if self.ended():
+                return
+            yield from self._processed(b"\0")
+        self._unused = 0
+
+    def _processed(self, data: bytes) -> Iterator[bytes]:
         piece = self._stream.process(data, output_buffer_limit=PIECE_BYTES)
         while piece or not self._stream.can_accept_more_data():
             if piece:
@@ -122,16 +189,19 @@ class _BrotliStream:
                 return
             piece = self._stream.process(b"", output_buffer_limit=PIECE_BYTES)
 
-    def unused(self) -> bytes:
-        return b""
-
     def ended(self) -> bool:
         return bool(self._stream.is_finished())
 
+    def unused(self) -> int:
+        return self._unused
+
 
 class _ZstdStream:
+    """One frame of zstd (RFC 8878), by the libraries that urllib3 uses."""
+
     def __init__(self) -> None:
         self._is_limited = True
+        self._unused = 0
         try:
             from compression import zstd  # Python 3.14
         except ImportError:
@@ -145,27 +215,32 @@ class _ZstdStream:
                 return
         self._stream = zstd.ZstdDecompressor()
 
-    def pieces(self, data: bytes) -> Iterator[bytes]:
+    def pieces(self, window: bytes) -> Iterator[bytes]:
         if not self._is_limited:
-            for start in range(0, len(data), SIP_BYTES):
-                if piece := self._stream.decompress(data[start : start + SIP_BYTES]):
+            for start in range(0, len(window), SIP_BYTES):
+                if piece := self._stream.decompress(window[start : start + SIP_BYTES]):
                     yield piece
                 if self.ended():
-                    self._rest = self._stream.unused_data + data[start + SIP_BYTES :]
+                    behind = len(window) - start - SIP_BYTES
+                    self._unused = len(self._stream.unused_data) + max(behind, 0)
                     return
             return
-        piece = self._stream.decompress(data, PIECE_BYTES)
+        piece = self._stream.decompress(window, PIECE_BYTES)
         while piece:
             yield piece
             if self._stream.eof or self._stream.needs_input:
-                return
+                break
             piece = self._stream.decompress(b"", PIECE_BYTES)
-
-    def unused(self) -> bytes:
-        return self._rest if not self._is_limited else bytes(self._stream.unused_data)
+        self._unused = len(self._stream.unused_data) if self._stream.eof else 0
 
     def ended(self) -> bool:
         return bool(self._stream.eof)
+
+    def unused(self) -> int:
+        return self._unused
+
+
+_LIBRARY_STREAMS: dict[str, Callable[[], _Stream]] = {"br": _BrotliStream, "zstd": _ZstdStream}
 
 
 def _readable_codings() -> tuple[str, ...]:
@@ -174,15 +249,12 @@ def _readable_codings() -> tuple[str, ...]:
     readable = []
     for coding in offered:
         try:
-            _decoder(coding)
+            if coding in _LIBRARY_STREAMS:
+                _LIBRARY_STREAMS[coding]()
         except ImportError:
             continue
         readable.append(coding)
     return tuple(readable)
-
-
-def _decoder(coding: str) -> Decoder:
-    return _ZlibDecoder(coding) if coding in ("gzip", "deflate") else _LibraryDecoder(coding)
 
 
 READABLE_CODINGS = _readable_codings()
@@ -190,10 +262,15 @@ ACCEPT_ENCODING = ", ".join(READABLE_CODINGS).encode("ascii")
 
 
 def decoders(field: bytes) -> list[Decoder]:
-    """Decoders in the order they must be applied; none where a coding is unknown: the body is left as it came."""
+    """Decoders in the order they must be applied; none if a coding is unknown: the body is left as it came.
+
+    Raises DamagedBody if there are too many codings: each can make a small body a thousand times as large.
+    """
     aliases = {"x-gzip": "gzip"}
     codings = [coding.strip().lower() for coding in field.decode("latin-1").split(",")]
     codings = [aliases.get(coding, coding) for coding in codings if coding not in ("", "identity")]
+    if len(codings) > MAXIMUM_CODINGS:
+        raise DamagedBody(f"the body has {len(codings)} content codings, and {MAXIMUM_CODINGS} are undone at most")
     if not all(coding in READABLE_CODINGS for coding in codings):
         return []
-    return [_decoder(coding) for coding in reversed(codings)]
+    return [_StreamDecoder(coding) for coding in reversed(codings)]

@@ -176,7 +176,8 @@ def body_reader(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> BodyReader:
     length = None if chunked else fields.value(b"content-length")
     encoding = (fields.value(b"content-encoding") or b"") if exchange.decode else b""
     limits = Limits(exchange.body_limit, exchange.expansion_limit)
-    return BodyReader(length or None, encoding, limits, flight.deliver if streams_body(exchange, status) else None)
+    sink = flight.deliver if streams_body(exchange, status) else None
+    return BodyReader(length or None, encoding, limits, sink, flight.is_aborted)
 
 
 def begun_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:

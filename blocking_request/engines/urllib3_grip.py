@@ -105,6 +105,9 @@ class Grip:
         connection.keep(duplicate)
         return True
 
+    def is_aborted(self) -> bool:
+        return self.aborted
+
     def abort(self) -> None:
         self.aborted = True
         room = self.room

@@ -175,7 +175,7 @@ class _Passage:
         exchange = self._exchange
         limits = Limits(exchange.body_limit, exchange.expansion_limit)
         sink = self._deliver if streams_body(exchange, response.status) else None
-        return BodyReader(length, encoding or b"", limits, sink)
+        return BodyReader(length, encoding or b"", limits, sink, self._grip.is_aborted)
 
     def _deliver(self, piece: Piece) -> None:
         """Returns when the caller takes more."""

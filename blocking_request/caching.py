@@ -12,7 +12,7 @@ from .cache.identity import identity_of
 from .call import Call
 from .exchange import Exchange
 from .feedback import FeedbackLike
-from .flows import Send
+from .flows import Flow, Send, directly
 from .flows.cache import CacheRules, with_cache
 from .flows.cache_reuse import Load
 from .language import accept_language
@@ -29,7 +29,12 @@ def cached(settings: Settings, load: Load, saves: bool, send: Send, engine: str)
     later = partial(_validate_later, settings=settings, engine=engine)
     implied = ((b"accept-language", accept_language()),)
     rules = CacheRules(settings.cache, identity_of, time.time, implied, load, saves, later)
-    return partial(with_cache, rules=rules, send=send)
+    return partial(with_cache, rules=rules, send=partial(_send_for_cache, send=send) if saves else send)
+
+
+def _send_for_cache(exchange: Exchange, send: Send) -> Flow:
+    answer = yield from send(exchange._replace(is_stored=True))
+    return answer._replace(exchange=exchange)
 
 
 VALIDATING_THREADS = 2
@@ -95,7 +100,7 @@ def _validate_later(exchange: Exchange, rules: CacheRules, settings: Settings, e
     def validate() -> None:
         try:
             call = Call(engine, settings.timeout, settings.deadline, _NobodyListens(), None)
-            call.run(with_cache(exchange, rules))
+            call.run(with_cache(exchange, rules, partial(_send_for_cache, send=directly)))
         except Exception as error:
             logger.debug("%s could not be validated: %s", exchange.shown_url, type(error).__name__)
 

@@ -79,6 +79,8 @@ class Exchange(NamedTuple):
     """Whether QGIS's own manager is to send it."""
     is_repeat: bool = False
     """Whether it is sent again because its answer was not good enough."""
+    is_stored: bool = False
+    """Whether a cache may store the response."""
     identity: tuple[str, ...] = ()
     """Who we are to the server, as far as that is not told by the header fields."""
 

@@ -83,7 +83,7 @@ def choose(exchange: Exchange, wanted: str) -> Union[Engine, Failure]:
     if wanted != AUTO:
         pinned = engine(wanted)
         return pinned.refusal(exchange) or pinned
-    first, second = ("urllib3", "qt") if _is_slow_on_qt(exchange) else ("qt", "urllib3")
+    first, second = ("urllib3", "qt") if _is_better_without_qt(exchange) else ("qt", "urllib3")
     if exchange.login is not None or exchange.qgis:
         return engine("qt").refusal(exchange) or engine("qt")
     preferred = engine(first)
@@ -99,12 +99,14 @@ def choose(exchange: Exchange, wanted: str) -> Union[Engine, Failure]:
     return urllib3_says if exchange.url.startswith("http") else qt_says
 
 
-def _is_slow_on_qt(exchange: Exchange) -> bool:
-    """Qt 5 writes header and body apart, and each waits 40 ms for the server's kernel on a kept connection. So does
+def _is_better_without_qt(exchange: Exchange) -> bool:
+    """Qt takes bytes that arrive on an idle connection for the next response, and a cache would keep and serve it.
+
+    Qt 5 writes header and body apart, and each waits 40 ms for the server's kernel on a kept connection. So does
     Qt 6 where the body is large. And a body that is streamed takes Qt half as long again.
     """
     body = exchange.body
-    if exchange.streams:
+    if exchange.streams or exchange.is_stored:
         return True
     if not body:
         return False

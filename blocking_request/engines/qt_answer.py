@@ -261,6 +261,23 @@ def _failure_for(exchange: Exchange, error: int, error_string: str) -> Failure:
         return Failure(ErrorCode.TimeoutError, known, text)
     if known is QtNetworkError.OperationCanceledError:
         return Failure(ErrorCode.CanceledError, known, text)
+def leaves_connection_in_doubt(answer: Answer) -> bool:
+    """Whether more of the response may follow, which would be taken for the response to the next request.
+
+    RFC 9112 section 6.3: a connection is closed after a response with both Transfer-Encoding and Content-Length. A 204
+    has no body, so one that is announced is no good sign. A final response may follow the interim ones of Qt 5.
+    """
+    status, fields = answer.status, answer.headers
+    if status is None:
+        return False
+    if status < 200:
+        return QT_VERSION < (6,)
+    has_length = fields.has(b"content-length")
+    if fields.has(b"transfer-encoding"):
+        return has_length or status in (204, 304)
+    return status == 204 and has_length and fields.value(b"content-length") != b"0"
+
+
     return network_failure(known, text)
 
 

@@ -39,6 +39,7 @@ from .qt_answer import (
     begun_answer,
     body_reader,
     failed_without_a_reason,
+    leaves_connection_in_doubt,
     openssl_reason,
     read_answer,
     read_header,
@@ -298,8 +299,7 @@ class Wire(QtCore.QObject):
             if not flight.tls_errors and flight.status is not None:
                 flight.tls_errors = self._ignored.get(flight.origin, ())
             answer = read_answer(flight, reply)
-            if answer.status is not None and answer.status < 200 and QT_VERSION < (6,):
-                # The final answer may still come on this connection, and would be taken for that of the next request.
+            if leaves_connection_in_doubt(answer):
                 self._worker.engine.retire(self._worker)
             if QT_VERSION < (6,) and answer.status is None and failed_without_a_reason(flight, reply):
                 self._look_into(flight, answer)

@@ -11,9 +11,11 @@ from blocking_request import BlockingNetworkRequest, ErrorCode
 from blocking_request.engines import urllib3_response
 from blocking_request.engines.urllib3_response import header_pairs
 from blocking_request.headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES, known_fields
+from blocking_request.qt import QT_VERSION
 
 from .servers.raw import Connection, Handler, RawServer, once
 
+QT_6_LOST_IT = "Data corrupted: no header field could be read"
 TOO_LARGE = "The header of the response is larger than 300 KB or has more than 1000 lines"
 
 
@@ -100,3 +102,27 @@ def test_fields_are_joined_in_linear_time() -> None:
 def test_folded_lines_are_joined_by_one_space() -> None:
     lines = [b"A:\r\n", b"\t1 \r\n", b"  2\r\n", b"B: x\r\n", b" \r\n"]
     assert list(header_pairs(lines)) == [(b"A", b"1 2"), (b"B", b"x")]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"".join(b"X-%d: 1\r\n" % number for number in range(1_050)),
+        b"X-A: " + b"a" * 1_000_000 + b"\r\n",
+        b"X-A: %s\r\n" % (b"a" * 300) * 1_050,
+        b"X-A: 1\r\n" + b" %s\r\n" % (b"a" * 300) * 1_050,
+        b"".join(b"Set-Cookie: a%d=%s\r\n" % (number, b"b" * 300) for number in range(1_050)),
+    ],
+    ids=["distinct lines", "one long line", "equal lines", "folded lines", "cookies"],
+)
+@pytest.mark.parametrize(
+    "status", ["200 OK", "302 Found\r\nLocation: /", "401 Who\r\nWWW-Authenticate: Basic", "500 X"]
+)
+def test_too_large_header_on_every_engine(
+    status: str, lines: bytes, blocking: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]
+) -> None:
+    server = serve(once(f"HTTP/1.1 {status}\r\n".encode() + lines + b"Content-Length: 2\r\n\r\nhi"))
+    assert blocking.get(server.url) is ErrorCode.NetworkError
+    texts = TOO_LARGE if blocking.engine() == "urllib3" or QT_VERSION < (6,) else (TOO_LARGE, QT_6_LOST_IT)
+    assert blocking.errorMessage().startswith(texts)
+    assert not blocking.reply().headers

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Optional
 from .. import messages
 from ..errors import ErrorCode, Failure, QtNetworkError, error_for_status, network_failure
 from ..exchange import Answer, Exchange, streams_body
-from ..headers import NO_FIELDS, Fields, Pairs, known_fields
+from ..headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES, NO_FIELDS, Fields, Pairs, known_fields
 from ..qt import QT_VERSION, QtNetwork, enum_value
 from .body import BodyReader, Limits, is_chunked
-from .damage import DamagedBody
+from .damage import DamagedBody, HeaderTooLarge
 from .qt_login import endless_login
 from .qt_proxy_failure import proxy_failure
 from .qt_tls import own_configuration, session_of
@@ -85,7 +85,10 @@ def whole_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Optional[A
         return None
     if not exchange.url.startswith("http:"):
         return None
-    read_header(flight, reply)
+    try:
+        read_header(flight, reply)
+    except HeaderTooLarge:
+        return None
     status, fields, size = flight.status, flight.fields, reply.bytesAvailable()
     # What Qt says of errors need not be asked for: it is as long as it was to be.
     if status is None or not 200 <= status < 400 or fields.value(b"content-length") != b"%d" % size:
@@ -113,17 +116,21 @@ def reason_phrase(reply: QtNetwork.QNetworkReply) -> str:
 
 
 def read_header(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> None:
-    """Take what comes before the body, once."""
+    """Take what comes before the body, once. Raises HeaderTooLarge: nothing is taken then."""
     if flight.fields is NO_FIELDS:
-        flight.status, flight.fields = reply.attribute(STATUS), _header_fields(reply)
+        fields = _header_fields(reply)
+        flight.status, flight.fields = reply.attribute(STATUS), fields
 
 
 def _header_fields(reply: QtNetwork.QNetworkReply) -> Fields:
-    """The header fields, which may be read when the reply is no more."""
+    """The header fields, which may be read when the reply is no more. Raises HeaderTooLarge."""
     if _HAS_HEADERS:
+        # Qt itself reads 99 lines and 100 KB at most.
         return _QtFields(reply.headers())  # type: ignore[attr-defined]
     # Taken out at once: what Qt has allocated in one thread is freed slowly in another.
-    fields = known_fields(tuple([(name.data(), value.data()) for name, value in reply.rawHeaderPairs()]))
+    pairs = tuple([(name.data(), value.data()) for name, value in reply.rawHeaderPairs()])
+    _check_size(pairs)
+    fields = known_fields(pairs)
     return Fields(partial(_with_each_cookie, fields.pairs)) if fields.set_cookies else fields
 
 
@@ -156,6 +163,13 @@ class _QtFields(Fields):
 
 def _pairs(headers: Any) -> Iterator[tuple[bytes, bytes]]:
     return ((name.data(), value.data()) for name, value in headers.toListOfPairs())
+
+
+def _check_size(pairs: Pairs) -> None:
+    """Raises HeaderTooLarge. Qt 5 joins the values of equal names, so the lines of most of them count once."""
+    size = sum([len(name) + len(value) for name, value in pairs])
+    if len(pairs) > MAXIMUM_HEADER_LINES or size > MAXIMUM_HEADER_BYTES:
+        raise HeaderTooLarge
 
 
 def _with_each_cookie(pairs: Pairs) -> Iterator[tuple[bytes, bytes]]:
@@ -247,20 +261,6 @@ def _known(error: int) -> QtNetworkError:
         return QtNetworkError.UnknownNetworkError
 
 
-def _failure_for(exchange: Exchange, error: int, error_string: str) -> Failure:
-    known = _known(error)
-    if (
-        known is QtNetworkError.SslHandshakeFailedError
-        or "SSL routines" in error_string
-        or "key values" in error_string
-    ):
-        # Of a client certificate that is wanted a client hears after the handshake (TLS 1.3): an unknown error to Qt.
-        return messages.handshake_failed(openssl_reason(error_string), shows_certificate(exchange))
-    text = messages.error_text(known, exchange.url) or error_string.replace(exchange.url, exchange.shown_url)
-    if known is QtNetworkError.TimeoutError:
-        return Failure(ErrorCode.TimeoutError, known, text)
-    if known is QtNetworkError.OperationCanceledError:
-        return Failure(ErrorCode.CanceledError, known, text)
 def leaves_connection_in_doubt(answer: Answer) -> bool:
     """Whether more of the response may follow, which would be taken for the response to the next request.
 
@@ -278,6 +278,20 @@ def leaves_connection_in_doubt(answer: Answer) -> bool:
     return status == 204 and has_length and fields.value(b"content-length") != b"0"
 
 
+def _failure_for(exchange: Exchange, error: int, error_string: str) -> Failure:
+    known = _known(error)
+    if (
+        known is QtNetworkError.SslHandshakeFailedError
+        or "SSL routines" in error_string
+        or "key values" in error_string
+    ):
+        # Of a client certificate that is wanted a client hears after the handshake (TLS 1.3): an unknown error to Qt.
+        return messages.handshake_failed(openssl_reason(error_string), shows_certificate(exchange))
+    text = messages.error_text(known, exchange.url) or error_string.replace(exchange.url, exchange.shown_url)
+    if known is QtNetworkError.TimeoutError:
+        return Failure(ErrorCode.TimeoutError, known, text)
+    if known is QtNetworkError.OperationCanceledError:
+        return Failure(ErrorCode.CanceledError, known, text)
     return network_failure(known, text)
 
 

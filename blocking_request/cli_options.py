@@ -41,10 +41,12 @@ def opened(path: str) -> BinaryIO:
 _PEM_FILE = ReadableFile()
 
 
-def not_empty(ctx: click.Context, param: click.Parameter, value: Optional[str]) -> Optional[str]:
+def checked_path(ctx: click.Context, param: click.Parameter, value: Optional[str]) -> Optional[str]:
     """Refuse '', which comes from a shell variable that is not set: the file would go into the current folder."""
     if value == "":
         raise click.BadParameter("the path is empty", ctx, param)
+    if value is not None and "\0" in value:
+        raise click.BadParameter("the path has a null character", ctx, param)
     return value
 
 
@@ -57,7 +59,7 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "-o",
                 "--output",
                 metavar="FILE|FOLDER",
-                callback=not_empty,
+                callback=checked_path,
                 help="Write the body to this file, when it is whole; in a folder the server or the URL names it. "
                 "After an error the file is as it was. '-' is standard output.",
             ),
@@ -164,7 +166,12 @@ _LOAD = QtNetwork.QNetworkRequest.CacheLoadControl
 
 
 def own_cache() -> NetworkDiskCache:
-    return NetworkDiskCache(default_folder("command-line"))
+    """Raises OSError if there is no folder for it."""
+    try:
+        folder = default_folder("command-line")
+    except RuntimeError as error:  # of pathlib or platformdirs: the user has no home
+        raise OSError(f"The cache has no folder: {error}") from None
+    return NetworkDiskCache(folder)
 
 
 def _tls_settings(

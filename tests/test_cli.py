@@ -357,7 +357,7 @@ def test_info() -> None:
 
 
 def test_info_tells_what_auto_takes() -> None:
-    from blocking_request.cli import decisions
+    from blocking_request.cli_info import decisions
 
     table = {row[0]: row[1:] for row in decisions()}
     body, secure = "urllib3" if QT_VERSION < (6,) else "qt", "qt" if has_tls() else "urllib3"

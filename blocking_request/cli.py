@@ -70,6 +70,8 @@ def _status(arguments: Optional[Sequence[str]], output: RawOutput) -> int:
         return EXIT_BROKEN_PIPE if error.is_broken_pipe else _failed(str(error), EXIT_FILE)
     except (click.Abort, KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the program at once
+        if sys.stderr.isatty():
+            say("")  # the terminal has shown ^C in this line
         return _failed("Interrupted", EXIT_INTERRUPTED)
     except OSError as error:
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
@@ -89,7 +91,15 @@ def _with_command(error: click.UsageError) -> str:
     return f"{command}: {message} ('{command} --help' shows the usage)"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_STATUSES)
+class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.Abort from None  # click would write an empty line to standard error
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_STATUSES)
 @click.version_option(VERSION, prog_name="blocking-request")
 def commands() -> None:
     """Send HTTP requests over Qt."""

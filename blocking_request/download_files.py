@@ -60,7 +60,8 @@ LONGEST_SUFFIX = 20
 
 def place_of(target: Path) -> Any:
     """Where a download is written that is not to be resumed."""
-    return Special(target) if is_special(target) or target.is_dir() else Scratch(target)
+    # A folder, too: that cannot be opened, which is found out before the download and not after it.
+    return Special(target) if target.exists() and not target.is_file() else Scratch(target)
 
 
 def is_special(target: Path) -> bool:

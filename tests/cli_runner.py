@@ -1,14 +1,15 @@
 """Runs many command lines, each in a forked process with standard streams of its own.
 
 The package is imported once, which is what takes the time of a start. Reads a JSON list of cases from standard input:
-``arguments``, ``stdout`` and ``stderr`` (a key of ``STREAMS``, or a file), ``environment``. Writes the list of exit
-statuses.
+``arguments``, ``stdout`` and ``stderr`` ("closed", "broken pipe", or a file), ``environment``, ``file_size`` (the largest
+file it may write, in bytes; 0: any). Writes the list of exit statuses.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -36,6 +37,8 @@ def place(number: int, where: str) -> None:
 def child(case: dict) -> None:
     signal.alarm(LIMIT_SECONDS)
     os.environ.update(case["environment"])
+    if case["file_size"]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (case["file_size"], case["file_size"]))
     place(2, case["stderr"])
     place(1, case["stdout"])
     try:

@@ -34,7 +34,9 @@ class Case:
         stderr: str = "",
         says: str = "",
         environment: Any = None,
+        file_size: int = 0,
     ) -> None:
+        self.file_size = file_size
         self.arguments = arguments
         self.status = status
         self.stdout = stdout
@@ -50,6 +52,7 @@ def check(cases: list[Case], folder: Path) -> None:
             "arguments": case.arguments,
             "stdout": case.stdout or str(folder / f"{number}.out"),
             "stderr": case.stderr or str(folder / f"{number}.err"),
+            "file_size": case.file_size,
             "environment": {"XDG_CACHE_HOME": str(folder / "cache"), **case.environment},
         }
         for number, case in enumerate(cases)
@@ -104,6 +107,8 @@ def answer(connection: Connection) -> None:
             connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Name: value\r\n\r\n")
         elif b"/missing" in request:
             connection.answer(b"why\n", "404 Not Found")
+        elif b"/large" in request:
+            connection.answer(bytes(100_000))
         else:
             connection.answer(b"body")
 
@@ -188,6 +193,10 @@ def test_failure_leaves_the_file_as_it_was(serve: Serve, tmp_path: Path) -> None
         if verb != "head":
             cases.append(Case(*words, missing, "-o", str(path), status=3, says="Not Found"))
             cases.append(Case(*words, truncated.url, "-o", str(path), status=1, says="4 of 100 bytes"))
+            # As a full disk, in the middle of the body.
+            large = f"{serve(answer).url}/large"
+            says = "cannot be written: File too large"
+            cases.append(Case(*words, large, "-o", str(path), file_size=50_000, status=FILE, says=says))
     check(cases, logs)
     assert (path.read_bytes(), list(target.iterdir())) == (b"precious", [path])
     assert all(not file.read_bytes() for file in logs.glob("*.out"))

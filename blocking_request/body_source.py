@@ -108,10 +108,10 @@ class Upload:
 
     def _next(self) -> bytes:
         left = READ_BYTES if self.size < 0 else min(READ_BYTES, self.size - self._done)
-        if self._head:
-            piece, self._head = self._head[:left], self._head[left:]
-            return piece
-        return self._read(left) if left else b""
+        piece = self._head or (self._read(left) if left else b"")
+        # A file may give more than was asked for. What is beyond the length would be taken for the next request.
+        piece, self._head = piece[:left], piece[left:]
+        return piece
 
 
 CANNOT_BE_SENT_AGAIN = "The body would have to be sent again, and what it is read from cannot go back to its beginning"

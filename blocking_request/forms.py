@@ -175,8 +175,9 @@ class MultipartBody:
             left = part.size
             try:
                 while left > 0 and (piece := file.read(min(left, READ_BYTES))):
+                    # A file may give more than was asked for.
+                    yield piece[:left]
                     left -= len(piece)
-                    yield piece
             finally:
                 file.close()
             if left > 0:

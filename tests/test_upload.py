@@ -324,3 +324,38 @@ def test_an_answer_before_the_body_was_read_means_the_same_for_every_verb(
     for verb in ("GET", "PUT"):
         for _ in range(4):
             assert blocking.sendCustomRequest(server.url, verb, BODY) is ErrorCode.NetworkError
+
+
+class Generous(io.BytesIO):
+    """A file whose ``read(n)`` gives more than ``n`` bytes, as some wrappers do."""
+
+    def read(self, count: Any = -1) -> bytes:
+        return super().read(count if count < 0 else count + 100_000)
+
+
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("kind", ["file", "form"])
+def test_file_that_gives_more_than_asked(kind: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """Exactly Content-Length bytes are sent; the rest was once a request of its own."""
+    server = serve(always(b"ok"))
+    source = Generous(BODY + SMUGGLED)
+    source.getbuffer()
+    if kind == "file":
+        source.len = len(BODY)  # type: ignore[attr-defined]
+        assert blocking.post(server.url, source) is OK, blocking.errorMessage()
+        assert bodies(server) == [BODY]
+    else:
+        assert blocking.post(server.url, files={"a": ("a", source), "b": b"second"}) is OK, blocking.errorMessage()
+        assert bodies(server)[0].count(SMUGGLED) == 1 and bodies(server)[0].endswith(b"--\r\n")
+    assert blocking.get(server.url) is OK
+    assert [request.split()[0] for request in server.requests] == [b"POST", b"GET"]
+
+
+def test_file_that_gives_more_than_asked_and_is_too_short(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(always(b"ok"))
+    source = Generous(BODY)
+    source.len = len(BODY) + 1  # type: ignore[attr-defined]
+    assert blocking.post(server.url, source) is NET
+    assert f"only {len(BODY)} of the {len(BODY) + 1} bytes" in blocking.errorMessage()

@@ -20,6 +20,22 @@ _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(?:;.*)?\r?\n", re.DOTALL)
 _LINE_ENDS = (b"\r\n", b"\n")
 
 
+_INTERIM = re.compile(rb"HTTP/1\.[0-9][ \t]+1(?!01)[0-9][0-9][ \t\r\n]")
+_INTERIM_START = b"HTTP/1.1 1"
+_HEADER_END = re.compile(rb"\n\r?\n")
+
+
+def interim_length(begun: bytes) -> int:
+    """How many bytes the interim response has that ``begun`` starts with; 0 if it may be one and is not there yet.
+
+    -1 if it is something else: a final response, or the end of the connection. 101 is final.
+    """
+    if _INTERIM.match(begun) is None:
+        return 0 if begun and _INTERIM_START.startswith(begun) else -1
+    end = _HEADER_END.search(begun)
+    return 0 if end is None else end.end()
+
+
 class BodyLost(Exception):
     """The connection has ended before the body did."""
 
@@ -104,9 +120,19 @@ def _line(file: Any) -> bytes:
     return line
 
 
-def will_close(version: int, connection: bytes, is_framed: bool) -> bool:
-    """Whether the connection ends with this answer (RFC 9112 section 9.3); ``version``: 10 or 11."""
+def will_close(version: int, connection: bytes, is_framed: bool, is_doubtful: bool) -> bool:
+    """Whether the connection ends with this response (RFC 9112 section 9.3); ``version``: 10 or 11.
+
+    ``is_doubtful``: whether another reader may see the end of the body somewhere else.
+    """
     options = {option.strip().lower() for option in connection.split(b",")}
-    if not is_framed or b"close" in options:
+    if not is_framed or is_doubtful or b"close" in options:
         return True
     return version < 11 and b"keep-alive" not in options
+
+
+def is_doubtful(version: int, transfer_encoding: Optional[bytes], has_length: bool) -> bool:
+    """Whether the framing is such that RFC 9112 section 6.1 wants the connection closed."""
+    if transfer_encoding is None:
+        return False
+    return version < 11 or has_length or transfer_encoding.strip().lower() != b"chunked"

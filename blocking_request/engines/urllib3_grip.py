@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from urllib3.util.wait import wait_for_read, wait_for_socket
 
+from ..headers import MAXIMUM_HEADER_BYTES
 from ..tls import TlsSession
+from .urllib3_framing import interim_length
 
 if TYPE_CHECKING:
     from .urllib3_connection import Connection
@@ -67,9 +69,10 @@ class Grip:
         return self._connection is connection
 
     def wait_to_send(self) -> bool:
-        """Wait until the connection takes more of the request; False where the server has something to say first.
+        """Wait until the connection takes more of the request; False if the server has sent its final response.
 
-        Over TLS it cannot be told whether that is an answer, and the request goes on.
+        Interim responses (RFC 9110 section 15.2) are read and dropped. Over TLS it cannot be told whether anything
+        readable is a response, and the request goes on.
         """
         connection = self._connection
         sock = None if connection is None else connection.sock
@@ -77,7 +80,16 @@ class Grip:
             return True  # not yet connected
         is_plain = not hasattr(sock, "getpeercert")
         wait_for_socket(sock, read=is_plain, write=True)
-        return not (is_plain and wait_for_read(sock, timeout=0))
+        while is_plain and wait_for_read(sock, timeout=0):
+            begun = sock.recv(MAXIMUM_HEADER_BYTES, socket.MSG_PEEK)
+            length = interim_length(begun)
+            if length < 0:
+                return False
+            if length == 0:  # the rest of it comes later
+                wait_for_socket(sock, write=True)
+                return True
+            sock.recv(length)
+        return True
 
     def has_leftovers(self) -> bool:
         """Whether more has come than the answer: the next exchange would take it for its own."""

@@ -15,7 +15,7 @@ from typing import Any, Optional
 
 from ..headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES, NO_FIELDS, Fields
 from .damage import DamagedBody, HeaderTooLarge
-from .urllib3_framing import will_close
+from .urllib3_framing import is_doubtful, will_close
 from .urllib3_grip import current_grip
 
 # No two quantifiers that match the same bytes stand side by side: a hostile line must not make the search quadratic.
@@ -68,7 +68,8 @@ class Response(http.client.HTTPResponse):
         fields = self.fields
         has_body = self._method != "HEAD" and self.status not in (204, 304)  # type: ignore[attr-defined]
         is_framed = not has_body or any(fields.value(name) for name in (b"content-length", b"transfer-encoding"))
-        self.will_close = will_close(self.version, fields.value(b"connection") or b"", is_framed)
+        doubtful = is_doubtful(self.version, fields.value(b"transfer-encoding"), fields.has(b"content-length"))
+        self.will_close = will_close(self.version, fields.value(b"connection") or b"", is_framed, doubtful)
 
 
 def _status(line: bytes) -> tuple[int, int, str]:

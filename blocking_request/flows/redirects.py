@@ -20,6 +20,9 @@ from . import Flow, Send, directly
 
 FOLLOWED = frozenset((301, 302, 303, 307, 308))
 
+MAXIMUM_HISTORY_BYTES = 1 << 20
+"""How large the bodies of followed redirects may be together. Beyond it ``history()`` has them without a body."""
+
 _ORIGIN_FIELDS = frozenset((b"host", b"origin"))
 
 _BODY_FIELDS = frozenset(
@@ -78,7 +81,8 @@ def follow_redirects(first: Exchange, rules: RedirectRules, send: Send = directl
             answer = answer._replace(failure=following)
         if not isinstance(following, Exchange):
             return answer._replace(history=tuple(history)) if history else answer
-        history.append(answer)
+        room = MAXIMUM_HISTORY_BYTES - sum(len(earlier.body) for earlier in history)
+        history.append(answer if len(answer.body) <= room else answer._replace(body=b""))
         exchange = following
 
 

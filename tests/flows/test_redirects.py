@@ -8,7 +8,12 @@ import pytest
 
 from blocking_request.errors import ErrorCode, Failure, QtNetworkError
 from blocking_request.exchange import Answer, Exchange
-from blocking_request.flows.redirects import RedirectPolicy, RedirectRules, follow_redirects
+from blocking_request.flows.redirects import (
+    MAXIMUM_HISTORY_BYTES,
+    RedirectPolicy,
+    RedirectRules,
+    follow_redirects,
+)
 from blocking_request.headers import Fields
 
 START = "http://host/a/b?q=1#part"
@@ -203,3 +208,18 @@ def test_a_failed_answer_ends_the_flow() -> None:
         flow.send(Answer(second_exchange, 302, headers=Fields(lambda: ((b"Location", b"/y"),)), failure=failure))
     assert stop.value.value.failure is failure
     assert len(stop.value.value.history) == 1
+
+
+def test_bodies_of_followed_redirects_are_kept_up_to_a_limit() -> None:
+    """Fifty redirects of 6 MB each once kept 240 MB."""
+    flow = follow_redirects(Exchange("GET", START), RedirectRules())
+    exchange = next(flow)
+    for number in range(50):
+        body = b"x" * (1000 if number % 2 else 400_000)
+        exchange = flow.send(answer(exchange, 302, f"/{number}")._replace(body=body))
+    with pytest.raises(StopIteration) as stop:
+        flow.send(answer(exchange, 200))
+    history = stop.value.value.history
+    assert len(history) == 50
+    assert [len(earlier.body) for earlier in history[:5]] == [400_000, 1000, 400_000, 1000, 0]
+    assert sum(len(earlier.body) for earlier in history) <= MAXIMUM_HISTORY_BYTES

@@ -6,6 +6,7 @@ import codecs
 import errno
 import io
 import os
+import re
 from pathlib import Path
 from typing import Any, Optional
 
@@ -16,7 +17,19 @@ from .download import FileReceiver
 from .download_files import Partial, is_special, place_of
 from .receivers import DeviceReceiver, Receiver
 
-STANDARD_OUTPUT = "-"
+_DESCRIPTORS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
+
+
+def descriptor_of(path: Optional[str]) -> Optional[int]:
+    """Return the open file descriptor that a path stands for, None for the path of a file.
+
+    If standard output is a file that others append to, the file must not be truncated or replaced.
+    """
+    if path is None:
+        return 1
+    match = _DESCRIPTOR.fullmatch(path)
+    return int(match[1]) if match is not None else _DESCRIPTORS.get(path)
 
 
 class TerminalOutput:
@@ -34,17 +47,18 @@ class TerminalOutput:
 
 
 class SpecialFile(io.RawIOBase):
-    """A device or pipe, which cannot be replaced by a file. It is opened when the first piece of a body is there."""
+    """A device, pipe or descriptor, which is not replaced. It is opened when the first piece of a body is there."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, descriptor: Optional[int]) -> None:
         super().__init__()
         self._path = path
+        self._descriptor = descriptor
         self._file: Optional[io.FileIO] = None
 
     def write(self, piece: Any) -> Optional[int]:
-        if self._file is None:
-            self._file = io.FileIO(self._path, "wb")
         try:
+            if self._file is None:
+                self._file = io.FileIO(self._path if self._descriptor is None else os.dup(self._descriptor), "wb")
             return self._file.write(piece)
         except OSError as error:
             raise OSError(error.errno, error.strerror, self._path) from None
@@ -57,11 +71,12 @@ class BodyTarget:
         """``path``: of -o; ``may_resume``: whether the request can be continued at all."""
         self._device: Any = None
         self.receiver: Receiver
-        if path is None or path == STANDARD_OUTPUT:
+        descriptor = descriptor_of(path)
+        if path is None or descriptor == 1:
             self._device = TerminalOutput(output) if output.isatty() else output
             self.receiver = DeviceReceiver(self._device, None)
-        elif is_special(Path(path)):
-            self.receiver = DeviceReceiver(SpecialFile(path), None)
+        elif descriptor is not None or is_special(Path(path)):
+            self.receiver = DeviceReceiver(SpecialFile(path, descriptor), None)
         else:
             self.receiver = FileReceiver(path, may_resume and _can_resume(path), None)
 
@@ -98,8 +113,11 @@ def _can_resume(path: str) -> bool:
 def write_head(output: RawOutput, reply: ReplyContent, path: Optional[str]) -> None:
     """Write status line and header fields. Raises OSError if the file of -o cannot be written."""
     text = head_of(reply)
-    if path is None or path == STANDARD_OUTPUT:
-        target = TerminalOutput(output) if output.isatty() else output
+    descriptor = descriptor_of(path)
+    if path is None or descriptor is not None:
+        target: Any = TerminalOutput(output) if output.isatty() else output
+        if path is not None and descriptor != 1:
+            target = SpecialFile(path, descriptor)
         while text:
             text = text[target.write(text) :]
         return

@@ -159,7 +159,8 @@ def check_text(text: str, what: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise click.UsageError(f"the {what} is not UTF-8 text: {text}") from None
+        # The text may hold a password and is not shown.
+        raise click.UsageError(f"the {what} is not UTF-8 text") from None
 
 
 _LOAD = QtNetwork.QNetworkRequest.CacheLoadControl

@@ -62,7 +62,7 @@ def say(text: str) -> None:
     click.echo(printable(text), err=True)
 
 
-_USERINFO = re.compile(r"//[^/?#\s<>\"]*@")
+_USERINFO = re.compile(r"//[^/?#<>\"]*@")
 
 
 def shown_value(name: bytes, value: bytes, secret_names: tuple[str, ...]) -> str:
@@ -75,7 +75,7 @@ def shown_value(name: bytes, value: bytes, secret_names: tuple[str, ...]) -> str
 
 @functools.lru_cache(maxsize=8)
 def _secret_parameter(names: tuple[str, ...]) -> re.Pattern[str]:
-    words = "|".join(re.escape(name).replace(r"\*", r"[^=&;]*") for name in names)
+    words = "|".join(re.escape(name).replace(r"\*", r"[^=&;?#]*") for name in names)
     return re.compile(rf"(?i)(?<=[?&;#])({words})=[^&;#\s<>\",]*")
 
 

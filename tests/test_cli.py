@@ -233,6 +233,7 @@ def test_verbose_hides_secrets_in_headers(serve: Serve) -> None:
     fields = (
         "Location: http://user:hunter2@127.0.0.1:1/next?a=1&token=hunter2#access_token=hunter2\r\n"
         "Content-Location: /here?password=hunter2\r\n"
+        "X-Next: //user:with hunter2@h/\r\n"
         "Link: <https://user:hunter2@h/?api_key=hunter2>; rel=next, </x?sig=hunter2>\r\n"
         "Refresh: 5; url=http://h/?key=hunter2\r\n"
         "Set-Cookie: sid=hunter2\r\n"

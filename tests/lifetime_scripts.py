@@ -185,6 +185,29 @@ def forked_right_after_a_reply() -> None:
     server.close()
 
 
+def forked_during_the_first_calls() -> None:
+    """Three threads call and fork, all for the first time. There is no application, so that only urllib3 serves."""
+    together = threading.Barrier(3)
+
+    def work() -> None:
+        together.wait()
+        for _ in range(3):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(5)  # what hangs waits for an import that a thread of the parent had begun
+                os._exit(get("/"))
+            assert get("/") is ErrorCode.NoError
+            ends.append(os.waitpid(child, 0)[1])
+
+    ends: list[int] = []
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    say(f"{len(ends)} {set(ends)}")
+
+
 def called_at_exit() -> None:
     import atexit
 

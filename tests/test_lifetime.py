@@ -30,6 +30,7 @@ OUTCOMES: dict[str, list[str]] = {
     "forked": ["NoError", "child NoError", "parent NoError"],
     "forked_in_flight": ["child NoError", "True"],
     "forked_right_after_a_reply": ["{0}"],
+    "forked_during_the_first_calls": ["9 {0}"],
     "called_at_exit": ["NoError", "at exit NoError"],
     "workers_of_threads_that_end": ["240 {200}"],
     "feedback_outlives_its_application": ["NoError", "True"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Callable, Optional, Protocol, Union
 
 from ..errors import Failure
@@ -67,15 +66,10 @@ ENVIRONMENT_VARIABLE = "BLOCKING_REQUEST_ENGINE"
 
 _ENCODED_VARIABLE = os.environ.encodekey(ENVIRONMENT_VARIABLE)  # type: ignore[attr-defined]
 
-_engines: dict[str, Engine] = {}
-
 
 def engine(name: str) -> Engine:
     """The engine of that name, which all requests of the process share."""
-    found = _engines.get(name)
-    if found is None:
-        found = _engines[name] = import_module(f"{__name__}.{name}").engine
-    return found
+    return _engines[name]
 
 
 def choose(exchange: Exchange, wanted: str) -> Union[Engine, Failure]:
@@ -144,3 +138,11 @@ def shutdown() -> None:
     """Stop every worker of every engine; the next request starts anew."""
     for running in list(_engines.values()):
         running.shutdown()
+
+
+# Both are imported with the package, by statements that tools such as PyInstaller see. An import during the first call
+# would take the module's import lock; a process forked meanwhile finds it taken for good.
+from . import qt as _qt  # noqa: E402
+from . import urllib3 as _urllib3  # noqa: E402
+
+_engines: dict[str, Engine] = {"qt": _qt.engine, "urllib3": _urllib3.engine}

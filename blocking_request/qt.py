@@ -11,7 +11,6 @@ import os
 import sys
 import weakref
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 __all__ = ["API", "QT_VERSION", "QtCore", "QtNetwork", "Signal", "Slot"]
@@ -37,15 +36,31 @@ def _binding_names() -> list[str]:
     return [_SUPPORTED[wanted]]
 
 
+# By plain statements: PyInstaller and its kin do not see a module whose name is computed.
+
+
+def _import_pyqt5() -> tuple[Any, Any, Any]:
+    from PyQt5 import QtCore, QtNetwork, sip
+
+    return QtCore, QtNetwork, sip
+
+
+def _import_pyqt6() -> tuple[Any, Any, Any]:
+    from PyQt6 import QtCore, QtNetwork, sip  # type: ignore[import-not-found]
+
+    return QtCore, QtNetwork, sip
+
+
+_IMPORTERS = {"PyQt5": _import_pyqt5, "PyQt6": _import_pyqt6}
+
+
 def _import_binding() -> tuple[str, Any, Any, Any]:
     met = []
     for name in _binding_names():
         try:
-            core, network, sip_module = (import_module(f"{name}.{part}") for part in ("QtCore", "QtNetwork", "sip"))
+            return (name, *_IMPORTERS[name]())
         except ImportError as error:
             met.append(f"{name}: {error}")
-        else:
-            return name, core, network, sip_module
     raise ImportError(
         "blocking_request needs a Qt binding and found none (" + "; ".join(met) + "). Install one: pip install PyQt5"
     )

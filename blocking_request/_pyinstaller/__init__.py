@@ -1,0 +1,10 @@
+"""What PyInstaller is told about this package, by the entry point ``pyinstaller40`` in setup.cfg."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def hook_directories() -> list[str]:
+    """Give the folder of ``hook-blocking_request.py``."""
+    return [str(Path(__file__).parent)]

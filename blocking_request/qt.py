@@ -7,10 +7,13 @@ PyQt5, then PyQt6. Nothing of the host's classes is changed.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import weakref
 from functools import cache
+from glob import escape as glob_escape
+from glob import glob
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 __all__ = ["API", "QT_VERSION", "QtCore", "QtNetwork", "Signal", "Slot"]
@@ -204,4 +207,26 @@ def application_reference(app: QtCore.QCoreApplication) -> ApplicationReference:
 def has_tls() -> bool:
     """Whether this Qt can speak TLS (PyPI's PyQt5 5.15 cannot where the system has OpenSSL 3)."""
     socket_class = getattr(QtNetwork, "QSslSocket", None)
-    return socket_class is not None and bool(socket_class.supportsSsl())
+    return socket_class is not None and not _lacks_openssl(socket_class) and bool(socket_class.supportsSsl())
+
+
+def _lacks_openssl(socket_class: Any) -> bool:
+    """Whether Qt was built for OpenSSL 1.1 and the system has none, which is so with PyPI's PyQt5 on today's Linux.
+
+    Asked whether it has TLS, Qt 5 then loads OpenSSL 3 and prints a warning on the error output. A message handler of
+    ours would keep it from being printed, but PyQt cannot give back a handler of the program that is written in C++.
+    """
+    if sys.platform != "linux" or QT_VERSION >= (6,) or socket_class.sslLibraryBuildVersionNumber() >> 28 != 1:
+        return False
+    try:
+        ctypes.CDLL("libssl.so.1.1")
+        return False
+    except OSError:
+        pass
+    folders = os.environ.get("LD_LIBRARY_PATH", "").split(":")
+    folders += [QtCore.QLibraryInfo.location(QtCore.QLibraryInfo.LibraryLocation.LibrariesPath), *_LIBRARY_FOLDERS]
+    return not any(glob(f"{glob_escape(folder)}/libssl.so.1.1*") for folder in folders if folder)
+
+
+_LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64")
+"""Where Qt itself looks beyond the places of the dynamic linker."""

@@ -866,3 +866,21 @@ def test_the_applications_default_configuration_holds(engine: str, authority: tr
         QtNetwork.QSslConfiguration.setDefaultConfiguration(before)
     # and what it allowed does not outlive it
     assert blocking.get(server.url) is NET
+
+
+def test_nothing_is_printed_by_an_https_call(authority: trustme.CA, start: Start, tmp_path: Path) -> None:
+    """Qt 5 of PyPI warned of the system's OpenSSL, in every program."""
+    server = start(authority.issue_cert("127.0.0.1"))
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    program = f"""
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager, TlsSettings
+from blocking_request.qt import QtCore
+app = QtCore.QCoreApplication([])
+manager = NetworkAccessManager()
+manager.setTlsSettings(TlsSettings(caFile={str(tmp_path / "ca.pem")!r}))
+print(manager.blockingGet({server.url!r}).errorCode().name)
+print(BlockingNetworkRequest(manager).post(QtCore.QUrl({server.url!r}), b"data").name)
+print(BlockingNetworkRequest().get({server.url!r}).name)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (run.stdout.split(), run.stderr) == (["NoError", "NoError", "NetworkError"], "")

@@ -64,13 +64,20 @@ class _Numbers:
 _number = _Numbers().number
 
 
+_WITHOUT_TLS = 1 << 62
+"""In place of the number of Qt's default configuration if Qt has no TLS: nobody reads it then, and Qt is not asked."""
+
+
 def configuration_number(exchange: Exchange) -> int:
     """The same number for exchanges whose Qt configurations are equal; negative without the client's certificate.
 
     That is the request's own, or else the default one, which the application may change at any time.
     """
     own = own_configuration(exchange)
-    number = _number(_Configuration.defaultConfiguration() if own is None else own)
+    if own is None and not has_tls():
+        number = _WITHOUT_TLS
+    else:
+        number = _number(_Configuration.defaultConfiguration() if own is None else own)
     return number if exchange.keeps_identity else -number
 
 

@@ -266,6 +266,7 @@ class CookieJar:
             return list(jar)
 
 
+_EXPIRES = re.compile(r"-?[0-9]{0,15}")
 LAST_SECOND = 253402300799
 """Of the year 9999."""
 
@@ -279,7 +280,7 @@ def _mozilla_cookies(lines: Iterable[str], path: str) -> Iterator[Cookie]:
         if not text.strip() or (text.startswith("#") and not is_http_only):
             continue
         fields = text.split("\t")
-        if len(fields) != 7 or not re.fullmatch(r"-?[0-9]{0,15}", fields[4]):
+        if len(fields) != 7 or not _EXPIRES.fullmatch(fields[4]):
             raise ValueError(f"{path} is no cookies file of Mozilla's format: line {number} has not its seven fields")
         domain, flag, cookie_path, secure, expires, name, value = fields
         if not name:

@@ -43,7 +43,7 @@ def disposition_name(answer: Answer) -> str:
 
 def safe_name(name: str) -> str:
     """The last part of a path, without what would lead elsewhere or is no name on some system."""
-    last = re.split(r"[\\/]", name)[-1]
+    last = name.replace("\\", "/").rpartition("/")[2]
     cleaned = _FORBIDDEN.sub("_", last).strip(" .")
     if cleaned.partition(".")[0].upper() in _RESERVED:
         cleaned = f"_{cleaned}"

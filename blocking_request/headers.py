@@ -12,6 +12,9 @@ MAXIMUM_HEADER_BYTES = 300 * 1024
 MAXIMUM_HEADER_LINES = 1000
 """The largest header of a response, interim responses and trailers included. curl has 300 KB; Qt 6 has 100 lines."""
 
+MAXIMUM_PARSED_FIELD_BYTES = 8 * 1024
+"""No parser sees a longer field: some take quadratic time, all of them run past the caller's deadline."""
+
 DEFAULT_FIELDS = 2
 """How many fields a request without headers of its own begins with: User-Agent and Accept-Encoding."""
 
@@ -105,7 +108,22 @@ class Fields:
         return name in self._values
 
     def value(self, name: bytes) -> Optional[bytes]:
-        """The value of a field, ``name`` in lower case; values that came apart are joined by a comma."""
+        """The value of a field for a parser, ``name`` in lower case; values that came apart are joined by a comma.
+
+        None if the field is longer than ``MAXIMUM_PARSED_FIELD_BYTES``: it is treated as if it had not been sent.
+        """
+        value = self._values.get(name)
+        return value if value is None or len(value) <= MAXIMUM_PARSED_FIELD_BYTES else None
+
+    def values(self, name: bytes) -> list[bytes]:
+        """The values of a field for a parser, each line by itself, without those that are too long."""
+        if name not in self._values:
+            return []
+        found = (value for field, value in self.pairs if field.lower() == name)
+        return [value for value in found if len(value) <= MAXIMUM_PARSED_FIELD_BYTES]
+
+    def whole_value(self, name: bytes) -> Optional[bytes]:
+        """As ``value``, of any length: for people, and for what is read in linear time."""
         return self._values.get(name)
 
     def __eq__(self, other: object) -> bool:

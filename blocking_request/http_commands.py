@@ -45,7 +45,7 @@ def host_of(name: str, port: int, scheme: str) -> Host:
     if any(character in name for character in "/@?# \r\n"):
         raise ValueError("a host is a name or an address, without scheme, user and path")
     written = f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name
-    if ":" in written and not re.fullmatch(r"\[.*\]", written):
+    if ":" in written and not (written.startswith("[") and written.endswith("]")):
         raise ValueError("a host is given without its port, which has an argument of its own")
     shown_port = "" if port in (0, DEFAULT_PORTS[scheme]) else f":{port}"
     try:

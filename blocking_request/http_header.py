@@ -6,6 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import Union
 
+_FOLD = re.compile(r"\r?\n[ \t]+")
+_BLANK = re.compile(r"\s")
+_REQUEST_LINE = re.compile(r"(\S+)\s+(\S+)\s+HTTP/(\d)\.(\d)")
+_STATUS_LINE = re.compile(r"HTTP/(\d)\.(\d)\s+(\d{1,9})(?:\s(.*))?")
+
 
 class HttpHeader:
     """The fields of a request or a response, with QHttpHeader's names. For one thread at a time.
@@ -124,7 +129,7 @@ class HttpHeader:
 
     def _parse(self, text: str) -> bool:
         # A line that begins with a blank goes on with the one before.
-        lines = re.sub(r"\r?\n[ \t]+", " ", text.strip()).splitlines()
+        lines = _FOLD.sub(" ", text.strip()).splitlines()
         return bool(lines) and all(self._parse_line(line, number) for number, line in enumerate(lines))
 
     def _parse_line(self, line: str, number: int) -> bool:
@@ -144,7 +149,7 @@ class HttpRequestHeader(HttpHeader):
         self, method: Union[str, HttpRequestHeader] = "", path: str = "", majorVer: int = 1, minorVer: int = 1
     ) -> None:
         """``path``: absolute, or an absolute URI, percent-encoded."""
-        is_first_line = isinstance(method, str) and method and not path and not re.search(r"\s", method)
+        is_first_line = isinstance(method, str) and method and not path and not _BLANK.search(method)
         if path or is_first_line:
             super().__init__()
             self.setRequest(str(method), path, majorVer, minorVer)
@@ -171,7 +176,7 @@ class HttpRequestHeader(HttpHeader):
     def _parse_line(self, line: str, number: int) -> bool:
         if number:
             return super()._parse_line(line, number)
-        match = re.fullmatch(r"(\S+)\s+(\S+)\s+HTTP/(\d)\.(\d)", line.strip())
+        match = _REQUEST_LINE.fullmatch(line.strip())
         if match:
             self.setRequest(match[1], match[2], int(match[3]), int(match[4]))
         return bool(match)
@@ -216,7 +221,7 @@ class HttpResponseHeader(HttpHeader):
     def _parse_line(self, line: str, number: int) -> bool:
         if number:
             return super()._parse_line(line, number)
-        match = re.fullmatch(r"HTTP/(\d)\.(\d)\s+(\d+)(?:\s+(.*))?", line.strip())
+        match = _STATUS_LINE.fullmatch(line.strip())
         if match:
-            self.setStatusLine(int(match[3]), match[4] or "", int(match[1]), int(match[2]))
+            self.setStatusLine(int(match[3]), (match[4] or "").strip(), int(match[1]), int(match[2]))
         return bool(match)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import re
-from email.message import Message
 from functools import cached_property
 from itertools import count
 from typing import Any, Callable, NoReturn, Optional, Union
@@ -13,7 +11,8 @@ from typing import Any, Callable, NoReturn, Optional, Union
 from .certificate import Certificate
 from .errors import EXCEPTIONS, ErrorCode, error_for_status
 from .exchange import Answer, Exchange
-from .headers import Headers, is_secret_field
+from .header_parameters import charset, file_name
+from .headers import MAXIMUM_PARSED_FIELD_BYTES, Headers, is_secret_field
 from .messages import failure_message, status_message
 from .qt import QtCore, QtNetwork, enum_value, network_error
 from .tls import TlsError, TlsSession
@@ -140,11 +139,11 @@ class ReplyContent:
         if name == b"set-cookie":
             # Qt joins cookies by a line feed, because a comma may stand in one.
             return QtCore.QByteArray(b"\n".join(v for k, v in self._answer.headers.pairs if k.lower() == name))
-        return QtCore.QByteArray(self._answer.headers.value(name) or b"")
+        return QtCore.QByteArray(self._answer.headers.whole_value(name) or b"")
 
     def hasRawHeader(self, headerName: Union[bytes, str, QtCore.QByteArray]) -> bool:
         """Whether a field came, name in any case."""
-        return self._answer.headers.value(_raw_name(headerName)) is not None
+        return self._answer.headers.has(_raw_name(headerName))
 
     def rawHeaderList(self) -> list[QtCore.QByteArray]:
         """The names of the fields as they came."""
@@ -179,7 +178,7 @@ class ReplyContent:
         }
         if answer.total_bytes >= 0:
             found[_Attribute.OriginalContentLengthAttribute] = answer.total_bytes
-        location = answer.headers.value(b"location")
+        location = answer.headers.whole_value(b"location")
         if location is not None and 300 <= answer.status < 400:
             found[_Attribute.RedirectionTargetAttribute] = QtCore.QUrl.fromEncoded(QtCore.QByteArray(location))
         return {enum_value(code): value for code, value in found.items()}
@@ -210,14 +209,14 @@ class ReplyContent:
         for mark, name in _BYTE_ORDER_MARKS:
             if self.body.startswith(mark):
                 return name
-        message = Message()
-        message["content-type"] = (self._answer.headers.value(b"content-type") or b"").decode("latin-1")
-        charset = message.get_content_charset() or "utf-8"
+        field = (self._answer.headers.value(b"content-type") or b"").decode("latin-1")
+        name = charset(field) or "utf-8"
         try:
-            "".encode(charset)
-        except (LookupError, UnicodeError):
+            codec = codecs.lookup(name)
+            "".encode(name)
+        except (LookupError, ValueError, TypeError):  # LookupError: also a codec that is not for text
             return "utf-8"
-        return "utf-8" if codecs.lookup(charset).name in _NO_CHARSETS else charset
+        return "utf-8" if codec.name in _NO_CHARSETS else name
 
     # -- the TLS session
 
@@ -347,12 +346,8 @@ class ReplyContent:
     def extractFileNameFromContentDispositionHeader(header: Union[str, bytes, QtCore.QByteArray]) -> str:
         """The file name in a ``Content-Disposition`` (RFC 6266), its folders left out; '' where it has none."""
         text = header if isinstance(header, str) else _text(bytes(header))
-        message = Message()
-        # RFC 6266 section 4.3: the extended form wins over the plain one.
-        if re.search(r"filename\*\s*=", text, re.IGNORECASE):
-            text = re.sub(r";\s*filename\s*=\s*(\"(?:\\.|[^\"\\])*\"|[^;]*)", "", text, flags=re.IGNORECASE)
-        message["content-disposition"] = text
-        name = (message.get_filename() or "").replace("\\", "/").rpartition("/")[2].strip().strip("\0")
+        name = file_name(text[:MAXIMUM_PARSED_FIELD_BYTES])
+        name = name.replace("\\", "/").rpartition("/")[2].strip().strip("\0")
         return "" if name in (".", "..") else name
 
 

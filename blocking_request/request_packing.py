@@ -84,12 +84,17 @@ _INSTEAD = (
 )
 
 
-_MAY_HAVE_USERINFO = re.compile(r"[^/?#]*/{0,2}[^/?#]*@").match
-"""Also of what is no URL: it may be one of somebody who has mistyped."""
+_AFTER_AUTHORITY = re.compile(r"[?#]")
+
+
+def _may_have_userinfo(url: str) -> bool:
+    """Whether an ``@`` stands where an authority may be, also in a text that is not a URL: it may be mistyped."""
+    scheme, _, rest = _AFTER_AUTHORITY.split(url, maxsplit=1)[0].partition("/")
+    return "@" in scheme or "@" in rest.removeprefix("/").partition("/")[0]
 
 
 def _check_url(url: str) -> None:
-    if _MAY_HAVE_USERINFO(url):
+    if _may_have_userinfo(url):
         raise TypeError(f"a request whose URL has a user and a password is not pickled, {_INSTEAD}")
 
 

@@ -6,9 +6,11 @@ import re
 import threading
 import time
 
+from .header_parameters import split_unquoted
 from .urls import is_address
 
-_DIRECTIVE = re.compile(r'\s*([!#$%&\'*+\-.^_`|~0-9A-Za-z]+)\s*(?:=\s*("[^"]*"|[^\s;"]*))?\s*(;|$)')
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r'"[^"]*"|[^\s;"]*')
 
 
 KEPT_HOSTS = 1024
@@ -62,16 +64,14 @@ class StrictTransportHosts:
 
 
 def _directives(text: str) -> dict[str, str]:
-    """An empty dict where it is not valid."""
+    """The directives by name, in lower case; an empty dict if the field is not valid (section 6.1)."""
     found: dict[str, str] = {}
-    position = 0
-    while position < len(text):
-        if text[position] == ";":
-            position += 1
+    for part in split_unquoted(text, ";"):
+        name, _, value = (word.strip() for word in part.partition("="))
+        if not part.strip():
             continue
-        match = _DIRECTIVE.match(text, position)
-        if match is None or match[1].lower() in found:
+        name = name.lower()
+        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value) or name in found:
             return {}
-        found[match[1].lower()] = (match[2] or "").strip('"')
-        position = match.end()
+        found[name] = value.strip('"')
     return found

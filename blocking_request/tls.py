@@ -81,7 +81,7 @@ class TlsError:
             return f"the certificate of {_quoted(certificate)} leads to a self-signed root that is not trusted here"
         if kind in TRUST_ERRORS:
             return f'the issuer "{_printable(certificate.issuer())}" of the certificate is not known here'
-        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.name).lower()
+        words = _WORD_START.sub(" ", kind.name).lower()
         return f"the certificate of {_quoted(certificate)} is not accepted ({words})"
 
 
@@ -103,6 +103,9 @@ def sorted_errors(errors: Iterable[TlsError]) -> tuple[TlsError, ...]:
     kept = {(error.kind, error.certificate.der, error.host): error for error in errors}
     return tuple(kept[key] for key in sorted(kept))
 
+
+_WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 
@@ -221,7 +224,7 @@ def _fingerprint(text: str) -> str:
         raise TypeError(f"a fingerprint is a str, not {type(text).__name__}")
     digest = text.lower().replace(":", "").replace(" ", "")
     digest = digest[len("sha256") :] if digest.startswith("sha256") else digest
-    if not re.fullmatch("[0-9a-f]{64}", digest):
+    if not _DIGEST.fullmatch(digest):
         raise ValueError(f"a fingerprint is 'sha256:' and 64 hexadecimal digits, not {text!r}")
     return f"sha256:{digest}"
 

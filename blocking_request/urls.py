@@ -139,6 +139,6 @@ _PATTERNS: dict[tuple[str, ...], re.Pattern[str]] = {}
 def _secret_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
     pattern = _PATTERNS.get(names)
     if pattern is None:
-        words = "|".join(re.escape(name).replace(r"\*", r"[^=&;]*") for name in names)
+        words = "|".join(re.escape(name).replace(r"\*", r"[^=&;?#]*") for name in names)
         pattern = _PATTERNS[names] = re.compile(rf"(?i)(?<![^&;?])({words})=[^&;]*")
     return pattern

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..qt import QtCore
 
 FOLDER = "blocking-request"
+_NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
 
 
 def default_folder(application: str = "") -> Path:
@@ -31,4 +32,4 @@ def _application() -> str:
 
 
 def _file_name(text: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", text).strip("-.")
+    return _NOT_IN_A_NAME.sub("-", text).strip("-.")

@@ -15,6 +15,7 @@ from io import BytesIO
 from typing import Any, Callable, NamedTuple, Optional
 
 from ..errors import Failure, QtNetworkError, network_failure
+from ..headers import MAXIMUM_PARSED_FIELD_BYTES, Fields
 from ..messages import canceled
 from .damage import DamagedBody, damaged, truncated
 from .decoders import decoders
@@ -149,6 +150,14 @@ class BodyReader:
     def content(self) -> bytes:
         """What has been read, its coding undone. No copy is made; nothing may be fed after it."""
         return self._buffer.getvalue()
+
+
+def framing_value(fields: Fields, name: bytes) -> Optional[bytes]:
+    """The value of a field that says where the body ends or how it is coded. Raises DamagedBody if it is too long."""
+    value = fields.value(name)
+    if value is None and fields.has(name):
+        raise DamagedBody(f"the field {name.decode('ascii')} is longer than {MAXIMUM_PARSED_FIELD_BYTES >> 10} KB")
+    return value
 
 
 def is_chunked(transfer_encoding: Optional[bytes]) -> bool:

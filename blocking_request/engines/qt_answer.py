@@ -11,7 +11,7 @@ from ..errors import ErrorCode, Failure, QtNetworkError, error_for_status, netwo
 from ..exchange import Answer, Exchange, streams_body
 from ..headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES, NO_FIELDS, Fields, Pairs, known_fields
 from ..qt import QT_VERSION, QtNetwork, enum_value
-from .body import BodyReader, Limits, is_chunked
+from .body import BodyReader, Limits, framing_value, is_chunked
 from .damage import DamagedBody, HeaderTooLarge
 from .qt_login import endless_login
 from .qt_proxy_failure import proxy_failure
@@ -186,9 +186,9 @@ def body_reader(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> BodyReader:
     exchange, status, fields = flight.exchange, flight.status, flight.fields
     if status is not None:
         _check_header(fields)
-    chunked = is_chunked(fields.value(b"transfer-encoding"))
-    length = None if chunked else fields.value(b"content-length")
-    encoding = (fields.value(b"content-encoding") or b"") if exchange.decode else b""
+    chunked = is_chunked(framing_value(fields, b"transfer-encoding"))
+    length = None if chunked else framing_value(fields, b"content-length")
+    encoding = (framing_value(fields, b"content-encoding") or b"") if exchange.decode else b""
     limits = Limits(exchange.body_limit, exchange.expansion_limit)
     sink = flight.deliver if streams_body(exchange, status) else None
     return BodyReader(length or None, encoding, limits, sink, flight.is_aborted)

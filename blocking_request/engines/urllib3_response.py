@@ -67,8 +67,8 @@ class Response(http.client.HTTPResponse):
         self.chunked, self.chunk_left, self.length = False, None, None
         fields = self.fields
         has_body = self._method != "HEAD" and self.status not in (204, 304)  # type: ignore[attr-defined]
-        is_framed = not has_body or any(fields.value(name) for name in (b"content-length", b"transfer-encoding"))
-        doubtful = is_doubtful(self.version, fields.value(b"transfer-encoding"), fields.has(b"content-length"))
+        is_framed = not has_body or any(fields.whole_value(name) for name in (b"content-length", b"transfer-encoding"))
+        doubtful = is_doubtful(self.version, fields.whole_value(b"transfer-encoding"), fields.has(b"content-length"))
         self.will_close = will_close(self.version, fields.value(b"connection") or b"", is_framed, doubtful)
 
 

@@ -22,7 +22,7 @@ from ..language import accept_language
 from ..mailbox import PROGRESS_SECONDS, Begun, Channel, Mailbox, Piece, Progress
 from ..tls import known_session
 from ..trace import logger
-from .body import BodyReader, Limits, is_chunked
+from .body import BodyReader, Limits, framing_value, is_chunked
 from .damage import DamagedBody
 from .upload_progress import UploadProgress
 from .urllib3_connection import HELD_BACK_BYTES
@@ -169,9 +169,9 @@ class _Passage:
     def _open_reader(self, response: Response) -> BodyReader:
         """Raises DamagedBody where the length is none."""
         fields = response.fields
-        chunked = self._chunked = is_chunked(fields.value(b"transfer-encoding"))
-        length = None if chunked else fields.value(b"content-length")
-        encoding = fields.value(b"content-encoding") if self._exchange.decode else None
+        chunked = self._chunked = is_chunked(framing_value(fields, b"transfer-encoding"))
+        length = None if chunked else framing_value(fields, b"content-length")
+        encoding = framing_value(fields, b"content-encoding") if self._exchange.decode else None
         exchange = self._exchange
         limits = Limits(exchange.body_limit, exchange.expansion_limit)
         sink = self._deliver if streams_body(exchange, response.status) else None

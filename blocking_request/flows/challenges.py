@@ -16,6 +16,7 @@ _TOKEN68 = re.compile(r"([0-9A-Za-z\-._~+/]+=*)[ \t]*(?=,|$)")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 """No field value may have them (RFC 9110 section 5.5), and an answer would echo them."""
 
+_ESCAPED = re.compile(r"\\(.)")
 _SEPARATOR = re.compile(r"[ \t,]*")
 
 
@@ -47,7 +48,7 @@ def _challenges(text: str) -> list[Challenge]:
         scheme = _SCHEME.match(text, position)
         if parameter and found:
             quoted, plain = parameter[2], parameter[3]
-            value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain
+            value = _ESCAPED.sub(r"\1", quoted) if quoted is not None else plain
             found[-1].parameters.setdefault(parameter[1].lower(), value)
             position = parameter.end()
         elif scheme:

@@ -26,5 +26,5 @@ def with_cookies(exchange: Exchange, jar: Jar, loads: bool = True, saves: bool =
             sent = exchange._replace(headers=(*exchange.headers, (b"Cookie", value)))
     answer = yield from send(sent)
     if saves and answer.headers.set_cookies:
-        jar.receive(exchange.url, [value for name, value in answer.headers.pairs if name.lower() == b"set-cookie"])
+        jar.receive(exchange.url, answer.headers.values(b"set-cookie"))
     return answer

@@ -220,7 +220,7 @@ def _may_be_answered(exchange: Exchange, answer: Answer) -> bool:
 
 
 def _challenges(answer: Answer) -> list[Challenge]:
-    return challenges(value for name, value in answer.headers.pairs if name.lower() == b"www-authenticate")
+    return challenges(answer.headers.values(b"www-authenticate"))
 
 
 def _schemes(answer: Answer) -> set[str]:

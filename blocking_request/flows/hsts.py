@@ -22,8 +22,7 @@ def with_strict_transport(exchange: Exchange, hosts: Hosts, send: Send = directl
         exchange = exchange._replace(url=url)
     answer = yield from send(exchange)
     if url.startswith("https:") and answer.status is not None and not answer.from_cache:
-        named = (value for name, value in answer.headers.pairs if name.lower() == b"strict-transport-security")
-        field = next(named, None)  # section 8.1: the first counts
+        field = next(iter(answer.headers.values(b"strict-transport-security")), None)  # section 8.1: the first counts
         # And only over a connection in whose certificate nothing was wrong.
         if field is not None and (answer.tls is None or not answer.tls.session.errors):
             hosts.note(urlsplit(url).hostname or "", field)

@@ -82,5 +82,5 @@ def _is_asked(answer: Answer, proxy: Proxy) -> bool:
 
 def _realm(answer: Answer) -> str:
     """Of a tunnel that was refused no wire tells it."""
-    values = (value for name, value in answer.headers.pairs if name.lower() == b"proxy-authenticate")
-    return next((challenge.realm for challenge in challenges(values)), "")
+    found = challenges(answer.headers.values(b"proxy-authenticate"))
+    return next((challenge.realm for challenge in found), "")

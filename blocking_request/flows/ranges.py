@@ -8,7 +8,7 @@ from typing import Optional
 from ..exchange import Answer, Exchange
 from ..headers import known_fields
 
-_RANGE = re.compile(rb"bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE)
+_RANGE = re.compile(rb"bytes\s*=\s*(?:(\d{1,18})\s*)?-\s*(?:(\d{1,18})\s*)?", re.IGNORECASE)
 
 
 def part_of(exchange: Exchange, whole: Answer) -> Optional[Answer]:

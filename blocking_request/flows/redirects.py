@@ -90,7 +90,7 @@ def _next_exchange(given: Exchange, answer: Answer, rules: RedirectRules) -> Uni
     """``given``: what was handed down; the answer's exchange may have been sent to another URL."""
     if answer.status is None or answer.failure is not None or rules.policy is RedirectPolicy.Manual:
         return None
-    location = answer.headers.value(b"location")
+    location = answer.headers.whole_value(b"location")
     if location is None:
         return None
     exchange = given if given.url == answer.exchange.url else given._replace(url=answer.exchange.url)

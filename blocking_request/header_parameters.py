@@ -1,0 +1,90 @@
+"""Header fields with parameters: ``Content-Type`` and ``Content-Disposition`` (RFC 9110 section 5.6.6, RFC 6266).
+
+Rules of this file: the text comes from a server. Nothing here raises, and everything takes linear time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import unquote_to_bytes
+
+_EXTENDED_CHARSETS = {"utf-8": "utf-8", "iso-8859-1": "latin-1"}
+"""Those that RFC 8187 section 3.2 names; others are not decoded."""
+
+
+def split_unquoted(text: str, separator: str) -> Iterator[str]:
+    """The parts of a text between separators that do not stand in quotes. A quote without its end hides nothing."""
+    start = position = 0
+    while position < len(text):
+        end = text.find(separator, position)
+        if end < 0:
+            break
+        quote = text.find('"', position, end)
+        if quote < 0:
+            yield text[start:end]
+            start = position = end + 1
+            continue
+        closing = _closing_quote(text, quote + 1)
+        if closing < 0:
+            yield from text[start:].split(separator)
+            return
+        position = closing + 1
+    yield text[start:]
+
+
+def _closing_quote(text: str, position: int) -> int:
+    while True:
+        quote = text.find('"', position)
+        escape = text.find("\\", position, quote) if quote >= 0 else -1
+        if escape < 0:
+            return quote
+        position = escape + 2
+
+
+def parameters(text: str) -> dict[str, str]:
+    """The parameters behind the first word, by name in lower case. Of one that comes twice the first counts."""
+    found: dict[str, str] = {}
+    parts = split_unquoted(text, ";")
+    next(parts, None)
+    for part in parts:
+        name, equals, value = (word.strip() for word in part.partition("="))
+        if equals:
+            found.setdefault(name.lower(), _unquoted(value))
+    return found
+
+
+def _unquoted(value: str) -> str:
+    """Only quotes and backslashes are unescaped: servers send Windows paths as they are."""
+    if len(value) < 2 or not value.startswith('"'):
+        return value
+    inner = value[1:-1] if value.endswith('"') else value[1:]
+    return inner.replace("\\\\", "\\").replace('\\"', '"')
+
+
+def charset(content_type: str) -> str:
+    """The charset a ``Content-Type`` names, in lower case; '' if it names none."""
+    return parameters(content_type).get("charset", "").lower()
+
+
+def file_name(content_disposition: str) -> str:
+    """The file name a ``Content-Disposition`` gives; '' if it gives none.
+
+    RFC 6266 section 4.3: ``filename*`` takes precedence. If it cannot be decoded, the plain ``filename`` counts.
+    """
+    found = parameters(content_disposition)
+    return _extended(found.get("filename*", "")) or found.get("filename", "")
+
+
+def _extended(value: str) -> str:
+    """RFC 8187 section 3.2: ``UTF-8''na%C3%AFve.txt``; '' if the value is not of that form."""
+    name, quote, rest = value.partition("'")
+    codec = _EXTENDED_CHARSETS.get(name.strip().lower())
+    if not quote or codec is None:
+        return ""
+    _, quote, encoded = rest.partition("'")
+    if not quote:
+        return ""
+    try:
+        return unquote_to_bytes(encoded).decode(codec)
+    except UnicodeDecodeError:
+        return ""

@@ -85,6 +85,7 @@ class _VersionedJar(RequestsCookieJar):
 
     def __init__(self, **options: Any) -> None:
         self.version = 0
+        """Counts the changes; a cookie's ``last_set`` is the version that set it."""
         super().__init__(**options)
 
     # http.cookiejar has the lock, but does not take it where it clears.
@@ -93,6 +94,7 @@ class _VersionedJar(RequestsCookieJar):
     def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> Any:
         with self._cookies_lock:
             try:
+                cookie.last_set = self.version  # type: ignore[attr-defined]
                 return super().set_cookie(cookie, *args, **kwargs)
             finally:
                 self.version += 1
@@ -115,8 +117,9 @@ class _Known(NamedTuple):
 
 KEPT_URLS = 256
 
-MOST_OF_A_HOST = 180
-"""Cookies of one domain that are kept; RFC 6265 section 6.1 wants 50 at least."""
+MOST_OF_A_DOMAIN = 180
+MOST_COOKIES = 3_000
+"""How many cookies are kept, as in Chromium; RFC 6265 section 6.1 wants at least 50 and 3 000."""
 
 
 class CookieJar:
@@ -167,17 +170,23 @@ class CookieJar:
             secure = {cookie.name for cookie in self._for(f"https:{url[5:]}") if cookie.secure}
             texts = [text for text in texts if text.partition("=")[0] not in secure]
         self.jar.extract_cookies(_Response(texts), _request(url))  # type: ignore[arg-type]
-        self._drop_surplus()
+        self._drop_surplus(urlsplit(url).hostname or "")
 
-    def _drop_surplus(self) -> None:
-        """The oldest of a host that sets very many."""
+    def _drop_surplus(self, host: str) -> None:
+        """Remove cookies that are too many for a domain the host may set them for, or in all (RFC 6265bis 5.7)."""
         jar: Any = self.jar
         with jar._cookies_lock:
-            for paths in list(jar._cookies.values()):
-                if sum(map(len, paths.values())) > MOST_OF_A_HOST:
-                    kept = [cookie for cookies in paths.values() for cookie in cookies.values()]
-                    for cookie in kept[:-MOST_OF_A_HOST]:
-                        jar.clear(cookie.domain, cookie.path, cookie.name)
+            for domain in _domains_of(host):
+                paths = jar._cookies.get(domain)
+                if paths is not None and sum(map(len, paths.values())) > MOST_OF_A_DOMAIN:
+                    found = [cookie for cookies in paths.values() for cookie in cookies.values()]
+                    self._remove(_surplus(found, MOST_OF_A_DOMAIN))
+            if sum(len(cookies) for paths in jar._cookies.values() for cookies in paths.values()) > MOST_COOKIES:
+                self._remove(_surplus(list(jar), MOST_COOKIES))
+
+    def _remove(self, cookies: Iterable[Cookie]) -> None:
+        for cookie in cookies:
+            self.jar.clear(cookie.domain, cookie.path, cookie.name)
 
     def _for(self, url: str) -> list[Cookie]:
         """Those a request would carry."""
@@ -264,6 +273,22 @@ class CookieJar:
         jar: Any = self.jar
         with jar._cookies_lock:
             return list(jar)
+
+
+def _domains_of(host: str) -> Iterator[str]:
+    """The names under which a jar keeps the cookies of a host and of its parents."""
+    host = host.lower()
+    yield from (host, f"{host}.local")
+    labels = host.split(".")
+    for start in range(len(labels) - 1):
+        yield "." + ".".join(labels[start:])
+
+
+def _surplus(cookies: list[Cookie], limit: int) -> list[Cookie]:
+    """Those beyond the limit: expired ones first, ``Secure`` ones last, and of each kind those set longest ago."""
+    now = int(time.time())
+    cookies.sort(key=lambda cookie: (not cookie.is_expired(now), cookie.secure, getattr(cookie, "last_set", 0)))
+    return cookies[: max(len(cookies) - limit, 0)]
 
 
 _EXPIRES = re.compile(r"-?[0-9]{0,15}")

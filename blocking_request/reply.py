@@ -156,8 +156,13 @@ class ReplyContent:
     def header(self, header: QtNetwork.QNetworkRequest.KnownHeaders) -> Any:
         """A known header parsed by Qt (an int, a QDateTime, a QUrl, ...), or None where it did not come."""
         parser = QtNetwork.QNetworkRequest()
-        for name in dict.fromkeys(field.lower() for field, _ in self._answer.headers.pairs):
-            parser.setRawHeader(name, self.rawHeader(name))
+        fields = self._answer.headers
+        for name in fields.names:
+            # Qt parses what is set, and takes quadratic time for some fields. A Location may be long.
+            short = b"\n".join(fields.values(name)) if name == b"set-cookie" else fields.value(name)
+            value = fields.whole_value(name) if name == b"location" else short
+            if value is not None:
+                parser.setRawHeader(name, value)  # type: ignore[arg-type]
         return parser.header(header)
 
     def attribute(self, code: QtNetwork.QNetworkRequest.Attribute) -> Any:

@@ -15,6 +15,9 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SECONDS = re.compile(r"-?[0-9]+")
 _YEAR = re.compile(r"(?<![0-9])(1[6-9][0-9]{2})(?![0-9])")
 
+LONGEST_ATTRIBUTE = 1024
+"""Bytes of an attribute's value; a longer attribute is ignored (RFC 6265bis section 5.6)."""
+
 LARGEST = 4096
 """Bytes that name and value may have (RFC 6265bis section 5.6)."""
 
@@ -36,6 +39,8 @@ def normalized(text: str) -> Optional[str]:
     expires: Optional[float] = None
     for attribute in attributes:
         key, _, content = (part.strip() for part in attribute.partition("="))
+        if len(content) > LONGEST_ATTRIBUTE:
+            continue
         key = key.lower()
         if key == "path":
             path = content if content.startswith("/") else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Callable
 
@@ -282,3 +283,78 @@ def test_threads_that_set_send_clear_and_save(tmp_path: Path) -> None:
     for thread in threads:
         thread.join(60)
     assert errors == []
+
+
+# -- limits (RFC 6265bis sections 5.6 and 5.7)
+
+
+def names(jar: CookieJar) -> set[str]:
+    return {cookie.name().data().decode() for cookie in jar.allCookies()}
+
+
+def test_secure_cookie_outlives_a_flood_from_http() -> None:
+    jar = received("https://example.com/", "sid=secret; Secure; Path=/")
+    jar.receive("http://example.com/", [b"n%d=x" % number for number in range(500)])
+    assert len(jar) == 180
+    assert "sid" in names(jar)
+    assert "n499" in names(jar) and "n0" not in names(jar)
+
+
+def test_cookie_just_set_outlives_older_ones_of_another_path() -> None:
+    jar = CookieJar()
+    jar.receive("http://example.com/", [b"n%d=x; Path=/a" % number for number in range(180)])
+    jar.receive("http://example.com/", [b"new=1; Path=/"])
+    assert len(jar) == 180 and "new" in names(jar) and "n0" not in names(jar)
+
+
+def test_cookie_that_is_set_again_counts_as_new() -> None:
+    jar = CookieJar()
+    jar.receive("http://example.com/", [b"n%d=x" % number for number in range(180)])
+    jar.receive("http://example.com/", [b"n0=y"])
+    jar.receive("http://example.com/", [b"new=1"])
+    assert {"n0", "new"} < names(jar) and "n1" not in names(jar)
+
+
+def test_expired_cookies_go_first() -> None:
+    jar = CookieJar()
+    jar.receive("http://example.com/", [b"old=x"])
+    jar.receive("http://example.com/", [b"n%d=x" % number for number in range(179)])
+    for cookie in jar.jar:
+        cookie.expires = 1 if cookie.name == "n100" else cookie.expires
+    jar.receive("http://example.com/", [b"new=1"])
+    assert "old" in names(jar) and "n100" not in names(jar)
+
+
+def test_cookies_of_a_whole_domain_are_limited_together() -> None:
+    jar = CookieJar()
+    for number in range(200):
+        jar.receive(f"http://h{number}.example.com/", [b"n%d=x; Domain=example.com" % number])
+    assert len(jar) == 180 and "n199" in names(jar)
+
+
+def test_all_cookies_are_limited() -> None:
+    jar = received("https://bank.example/", "sid=secret; Secure")
+    started = time.process_time()
+    for number in range(40):
+        values = [b"n%d-%d=x" % (number, each) for each in range(100)]
+        jar.receive(f"http://host{number}.example.org/", values)
+    assert len(jar) == 3_000 and "sid" in names(jar) and "n39-99" in names(jar)
+    assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        ("a=" + "v" * 4095, True),
+        ("a=" + "v" * 4096, False),
+        ("n" * 4095 + "=v", True),
+        ("a=1; Path=/" + "p" * 1023, False),
+        ("a=1; Path=/" + "p" * 1024, True),
+        ("a=1; Domain=" + "d" * 1025, True),
+        ("a=1; X=" + "x" * 5000, True),
+    ],
+    ids=["largest", "too large", "long name", "long path", "path ignored", "domain ignored", "other ignored"],
+)
+def test_sizes(value: str, sent: bool) -> None:
+    jar = received("http://example.com/", value)
+    assert (jar.header("http://example.com/") is not None) is sent

@@ -7,7 +7,7 @@ reached a server may be sent again whatever its method.
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Optional
 
 from urllib3 import HTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, ProtocolError
@@ -89,12 +89,16 @@ def _response(answer: Answer) -> HTTPResponse:
     return HTTPResponse(status=answer.status or 0, headers=fields, preload_content=False)
 
 
+LONGEST_WAIT = 6 * 3600.0
+"""Seconds that a Retry-After may ask for. urllib3 has the same since 2.6; its older versions have no limit."""
+
+
 def _seconds_to_wait(answer: Answer, rule: Retry) -> float:
     if answer.failure is None and rule.respect_retry_after_header:
         try:
-            asked: Any = rule.get_retry_after(_response(answer))
+            asked = float(rule.get_retry_after(_response(answer)) or 0)
         except (HTTPError, ValueError, OverflowError):  # what the server wrote is no time
-            asked = None
+            asked = 0.0
         if asked:
-            return float(asked)
+            return min(asked, LONGEST_WAIT)
     return float(rule.get_backoff_time())

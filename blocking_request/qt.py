@@ -57,7 +57,25 @@ def _import_pyqt6() -> tuple[Any, Any, Any]:
 _IMPORTERS = {"PyQt5": _import_pyqt5, "PyQt6": _import_pyqt6}
 
 
+def _is_in_subinterpreter() -> bool:
+    """Whether this is not the main interpreter of the process."""
+    try:
+        import _interpreters as interpreters  # type: ignore[import-not-found]  # Python 3.13
+    except ImportError:
+        try:
+            import _xxsubinterpreters as interpreters  # type: ignore[import-not-found]
+        except ImportError:
+            return False  # an implementation of Python without subinterpreters
+    return bool(interpreters.get_current() != interpreters.get_main())
+
+
 def _import_binding() -> tuple[str, Any, Any, Any]:
+    if _is_in_subinterpreter():
+        # PyQt calls Python in the main interpreter only (symptoms: a call never returns, the process does not end).
+        raise ImportError(
+            "blocking_request works in the main interpreter of a process only, because PyQt does, and this is a "
+            "subinterpreter. Use threads or processes; with mod_wsgi set WSGIApplicationGroup %{GLOBAL}."
+        )
     met = []
     for name in _binding_names():
         try:

@@ -61,6 +61,38 @@ def server() -> Iterator[RawServer]:
     server.close()
 
 
+def test_subinterpreter_is_refused_at_import() -> None:
+    """A call there did not return if the main interpreter had imported PyQt, and the process did not end."""
+    program = """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+from blocking_request.qt import QtCore
+app = QtCore.QCoreApplication([])
+run = getattr(interpreters, "run_string", None) or interpreters.exec
+number = interpreters.create("legacy") if hasattr(interpreters, "new_config") else interpreters.create()
+outcome = run(number, '''
+import sys
+sys.path[:0] = %r
+try:
+    import blocking_request
+except ImportError as error:
+    print(error)
+''' % sys.path)
+assert outcome is None, outcome
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", "import sys\n" + program], capture_output=True, text=True, timeout=40, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    texts = (
+        "blocking_request works in the main interpreter of a process only",
+        "Interpreter change detected",  # an extension module that requests imports was asked first
+    )
+    assert run.stdout.startswith(texts)
+
+
 @pytest.mark.parametrize("name", OUTCOMES)
 @pytest.mark.parametrize("turn", range(2))
 def test_program(name: str, turn: int, server: RawServer) -> None:

@@ -21,7 +21,7 @@ from blocking_request.errors import Failure
 from blocking_request.exchange import Answer, Exchange
 from blocking_request.mailbox import GRACE, Mailbox
 
-from .servers.raw import Connection, Handler, RawServer, always, once
+from .servers.raw import Connection, Handler, RawServer, always, once, silence
 
 Serve = Callable[[Handler], RawServer]
 
@@ -153,7 +153,7 @@ def test_a_worker_that_was_stuck_leaves_nothing_behind(stuck: Stuck, serve: Serv
         answer_of(flight, mailbox)
         assert thread is not None and thread.wait(10_000)
     stuck.engine.shutdown()
-    assert stuck.engine._retired._workers == [] and not stuck.engine._retired._stuck
+    assert stuck.engine._retired._workers == [] and not stuck.engine._retired._stopped
 
 
 def test_so_many_stuck_workers_and_no_more(stuck: Stuck, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,6 +178,32 @@ def test_so_many_stuck_workers_and_no_more(stuck: Stuck, serve: Serve, monkeypat
         answer_of(flight, mailbox)
         assert flight.worker.thread is None or flight.worker.thread.wait(10_000)
     assert stuck.engine.refusal(exchange) is None
+
+
+def test_a_worker_that_came_back_is_waited_for_and_counts_no_more(
+    stuck: Stuck, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been kept from the GIL only, and still serve somebody."""
+    monkeypatch.setattr(qt, "MAXIMUM_STUCK_WORKERS", 1)
+    slow = serve(silence)
+    mailbox = Mailbox()
+    waiting = stuck.engine.start(Exchange("GET", slow.url), mailbox)
+    slow.wait_for_requests(1)
+    flight, late = stuck.begin()
+    assert flight.worker is waiting.worker
+    flight.abort()
+    wait_until_late(flight)
+    assert stuck.get(serve(always(b"ok")).url).status == 200
+    assert stuck.engine.refusal(Exchange("GET", slow.url)) is not None
+    stuck.release()
+    answer_of(flight, late)
+    while waiting.worker.is_stuck():
+        assert waiting.lost() is None
+    assert stuck.engine.refusal(Exchange("GET", slow.url)) is None
+    assert not waiting.worker.ended
+    stuck.engine.shutdown()
+    assert answer_of(waiting, mailbox).failure is not None
+    assert stuck.engine._retired._workers == []
 
 
 def test_a_stuck_worker_does_not_keep_the_interpreter_from_ending() -> None:

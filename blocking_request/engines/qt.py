@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-import time
 from typing import TYPE_CHECKING, Optional
 
 from .. import messages
@@ -60,7 +59,7 @@ class QtEngine:
         self._fork_guard = threading.Lock()
         """Held while the process forks."""
         self._pause = Pause(())
-        self._retired = Retired(SHUTDOWN_MS)
+        self._retired = Retired(SHUTDOWN_MS, Worker.is_stuck)
         self._application: ApplicationReference = lambda: None
         self._exiting = False
         # Registered after PyQt was imported, so called before PyQt takes itself down.
@@ -149,11 +148,10 @@ class QtEngine:
 
     def _reserve(self, origin: str, key: WorkerKey, room: int) -> tuple[Worker, bool]:
         """A worker with a free connection for the origin, one of them taken; and whether it must be started."""
-        now = time.monotonic()
         with self._workers_guard:
-            stuck = [worker for worker in self._workers if worker.is_stuck(now)]
+            stuck = [worker for worker in self._workers if worker.is_stuck()]
             for worker in stuck:
-                self._retire(worker, is_stuck=True)
+                self._retire(worker)
             worker, is_new = self._take_place(origin, key, room)
         for each in stuck:
             self._end_if_unused(each)
@@ -215,11 +213,11 @@ class QtEngine:
             self._retire(worker)
             return True
 
-    def _retire(self, worker: Worker, is_stuck: bool = False) -> None:
+    def _retire(self, worker: Worker) -> None:
         worker.retired = True
         if worker in self._workers:
             self._workers.remove(worker)
-            self._retired.add(worker, is_stuck)
+            self._retired.add(worker)
 
     def _adopt(self, app: QtCore.QCoreApplication) -> None:
         """Take a new application: the workers of an earlier one may have lost their events."""
@@ -244,10 +242,9 @@ class QtEngine:
             worker.stop()
 
     def shutdown(self) -> None:
-        now = time.monotonic()
         with self._workers_guard:
             for worker in list(self._workers):
-                self._retire(worker, worker.is_stuck(now))
+                self._retire(worker)
         self._retired.stop()
 
     def _exit(self) -> None:

@@ -160,8 +160,12 @@ class Wire(QtCore.QObject):
     def _start(self, flight: QtFlight) -> None:
         flight.is_taken = True
         if python_may_be_asked():
-            with lookups:
-                reply = self._hand_over(flight)
+            self._worker.asks_for_proxy = True
+            try:
+                with lookups:
+                    reply = self._hand_over(flight)
+            finally:
+                self._worker.asks_for_proxy = False
         else:
             reply = self._hand_over(flight)
         assert reply is not None

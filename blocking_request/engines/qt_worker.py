@@ -109,7 +109,7 @@ class QtFlight:
             return messages.application_ended()
         if self.worker.ended:
             return network_failure(QtNetworkError.UnknownNetworkError, "The network thread has ended")
-        if not self.is_taken and self.worker.is_stuck(time.monotonic()):
+        if not self.is_taken and self.worker.is_stuck():
             self.worker.engine.move(self)
         return None
 
@@ -131,6 +131,8 @@ class Worker:
         """While the process forks."""
         self.stuck_at = _NEVER
         """The moment (``time.monotonic()``) by which it must have looked at its jobs. The worker itself resets it."""
+        self.asks_for_proxy = False
+        """Whether it may be waiting for a proxy factory of the program's: that is slow in every worker."""
 
     def submit(self, flight: QtFlight, patience: float = STUCK_SECONDS) -> None:
         """Have the worker start the flight, or end it where it has been started.
@@ -140,9 +142,11 @@ class Worker:
         self.jobs.append(flight)
         self.wake(patience)
 
-    def is_stuck(self, now: float) -> bool:
+    def is_stuck(self) -> bool:
         """Whether it has not looked at its jobs for too long. While the process forks it is not to do so."""
-        return now >= self.stuck_at and self.pause is None
+        if time.monotonic() < self.stuck_at:
+            return False
+        return not self.ended and self.pause is None and not self.asks_for_proxy
 
     def withdraw(self, flight: QtFlight) -> bool:
         """Take back a flight that the worker has not begun with; False if it has."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Optional, Protocol
+from typing import Any, Callable, Optional, Protocol
 
 from ..qt import QtCore, delete_finished_thread, has_started
 
@@ -29,27 +29,23 @@ def never_ran(worker: Worker) -> bool:
 class Retired:
     """Every method may be called from any thread. The lock guards the list; it is never held while Qt is called."""
 
-    def __init__(self, patience_ms: int) -> None:
-        """``patience_ms``: how long a stop may take."""
+    def __init__(self, patience_ms: int, is_stuck: Callable[[Any], bool] = lambda worker: False) -> None:
+        """``patience_ms``: how long a stop may take; ``is_stuck``: whether a worker is not to be waited for."""
         self._patience = patience_ms / 1000
-        self._stuck: set[Worker] = set()
-        """Those that did nothing when they were told to."""
+        self._is_stuck = is_stuck
+        self._stopped: set[Worker] = set()
+        """Those who have been waited for in vain."""
         self._guard = threading.Lock()
         self._workers: list[Worker] = []
 
-    def add(self, worker: Worker, is_stuck: bool = False) -> None:
-        """``is_stuck``: whether it is busy for so long that it is not to be waited for."""
+    def add(self, worker: Worker) -> None:
         with self._guard:
             self._workers.append(worker)
-            if is_stuck:
-                self._stuck.add(worker)
 
     def has_stuck(self, count: int) -> bool:
-        """Whether there are as many stuck workers as that, or more."""
-        if len(self._stuck) < count:
-            return False
-        self.delete_ended()
-        return len(self._stuck) >= count
+        """Whether as many workers as that are stuck, or more."""
+        # The length first: this is asked for each request.
+        return len(self._workers) >= count and sum(map(self._is_stuck, list(self._workers))) >= count
 
     def delete_ended(self) -> None:
         """Delete the threads that have ended; who takes a worker out of the list is alone in having it."""
@@ -57,7 +53,7 @@ class Retired:
             ended = [worker for worker in self._workers if worker.ended]
             self._workers = [worker for worker in self._workers if worker not in ended]
         for worker in ended:
-            self._stuck.discard(worker)
+            self._stopped.discard(worker)
             _delete_thread(worker)
 
     def stop(self) -> None:
@@ -69,12 +65,13 @@ class Retired:
         end = time.monotonic() + self._patience
         for worker in workers:
             thread = worker.thread
-            patience = 0.0 if worker in self._stuck else max(end - time.monotonic(), 0.0)
+            is_lost = worker in self._stopped or self._is_stuck(worker)
+            patience = 0.0 if is_lost else max(end - time.monotonic(), 0.0)
             if thread is not None and thread.wait(int(patience * 1000)):
-                self._stuck.discard(worker)
                 _delete_thread(worker)
             else:
-                self.add(worker, is_stuck=True)
+                self._stopped.add(worker)
+                self.add(worker)
 
     def forget(self) -> list[Worker]:
         """In a forked child: what is left of the parent's, to be kept and left alone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Optional
 
@@ -122,3 +123,12 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         request starts anew.
         """
         engines.shutdown()
+
+
+def _replace_guard_after_fork() -> None:
+    """In a forked child: a thread of the parent may have held it, and would never release it."""
+    NetworkAccessManager._instance_guard = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_replace_guard_after_fork)

@@ -625,7 +625,7 @@ def test_a_thread_that_has_ended_and_is_deleted_before_its_maker_looks() -> None
 @pytest.mark.parametrize("name", ENGINES)
 def test_ctrl_c_while_a_thread_starts(name: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread runs, and nobody knows of it: it must end all the same, and keep nobody."""
-    module = sys.modules[f"blocking_request.engines.{name}"]
+    module = sys.modules["blocking_request.engines.thread_starts"]
     running = engines.engine(name)
     running.shutdown()
     server = serve(always(b"page"))

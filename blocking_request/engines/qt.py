@@ -21,7 +21,6 @@ from ..qt import (
     application_reference,
     free_thread,
     has_tls,
-    start_thread,
 )
 from ..tls import TlsUnusable
 from .qt_fork import Pause
@@ -29,6 +28,7 @@ from .qt_manager import WorkerKey, is_in_qgis, worker_key
 from .qt_tls import configuration_for
 from .qt_worker import QtFlight, Worker, WorkerThread
 from .retired import Retired, never_ran
+from .thread_starts import thread_starts
 
 if TYPE_CHECKING:
     from . import Crowd
@@ -179,7 +179,7 @@ class QtEngine:
         thread = WorkerThread(worker)
         free_thread(thread)
         worker.thread = thread
-        if not start_thread(thread):
+        if not thread_starts.start(thread):
             self._give_up(worker)
         self._retired.delete_ended()
 
@@ -252,6 +252,7 @@ class QtEngine:
         self.shutdown()
 
     def _before_fork(self) -> None:
+        thread_starts.hold()
         self._fork_guard.acquire()
         with self._workers_guard:
             self._pause = Pause(self._workers)
@@ -260,9 +261,11 @@ class QtEngine:
     def _after_fork(self) -> None:
         self._pause.end()
         self._fork_guard.release()
+        thread_starts.let_go()
 
     def _forget_after_fork(self) -> None:
         """In a forked child the threads do not exist, though Qt says they run: leave their objects alone for good."""
+        thread_starts.forget()
         _forgotten.extend((*self._workers, *self._retired.forget()))
         self._workers_guard, self._fork_guard = threading.Lock(), threading.Lock()
         self._workers, self._pause = [], Pause(())

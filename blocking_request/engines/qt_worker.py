@@ -28,6 +28,7 @@ from .qt_fork import Pause
 from .qt_manager import WorkerKey
 from .qt_request import native_request
 from .qt_wire import Wire
+from .thread_starts import thread_starts
 
 if TYPE_CHECKING:
     from .qt import QtEngine
@@ -214,6 +215,7 @@ class WorkerThread(QtCore.QThread):
         worker = self._worker
         failure = None
         try:
+            thread_starts.has_begun(self)
             have_memory_kept()
             wire = Wire(worker)
             worker.wire = wire

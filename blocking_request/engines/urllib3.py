@@ -19,8 +19,9 @@ from .. import messages
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Exchange
 from ..mailbox import Mailbox
-from ..qt import ApplicationReference, QtCore, application, application_reference, free_thread, start_thread
+from ..qt import ApplicationReference, QtCore, application, application_reference, free_thread
 from .retired import Retired, never_ran
+from .thread_starts import thread_starts
 from .urllib3_pools import Pools
 from .urllib3_worker import Urllib3Flight, Worker, WorkerThread
 
@@ -112,7 +113,7 @@ class Urllib3Engine:
         thread = WorkerThread(worker)
         free_thread(thread)
         worker.thread = thread
-        if not start_thread(thread):
+        if not thread_starts.start(thread):
             self._give_up(worker)
         self._retired.delete_ended()
 

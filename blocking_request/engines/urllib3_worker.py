@@ -14,6 +14,7 @@ from ..exchange import Answer, Exchange
 from ..mailbox import Mailbox
 from ..qt import ApplicationReference, QtCore
 from ..trace import logger
+from .thread_starts import thread_starts
 from .urllib3_grip import Grip
 from .urllib3_pools import Pool
 from .urllib3_wire import carry_out
@@ -92,6 +93,7 @@ class WorkerThread(QtCore.QThread):
     def run(self) -> None:
         worker = self._worker
         try:
+            thread_starts.has_begun(self)
             while self._serve_one(worker):
                 pass
         except BaseException:  # what leaves a virtual method ends the process

@@ -93,7 +93,7 @@ def test_fields_are_joined_in_linear_time() -> None:
     """400 000 equal lines once took 68 s."""
     started = time.process_time()
     fields = known_fields(tuple([(b"X-A", b"1")] * 400_000))
-    assert len(fields.value(b"x-a") or b"") == 3 * 400_000 - 2
+    assert len(fields.whole_value(b"x-a") or b"") == 3 * 400_000 - 2
     pairs = list(header_pairs([b"X-A: 1\r\n", *[b" 2\r\n"] * 400_000]))
     assert pairs == [(b"X-A", b"1" + b" 2" * 400_000)]
     assert time.process_time() - started < 10

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, Optional
 from .. import messages
 from ..errors import ErrorCode, Failure, QtNetworkError, error_for_status, network_failure
 from ..exchange import Answer, Exchange, streams_body
-from ..headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES, NO_FIELDS, Fields, Pairs, known_fields
+from ..headers import (
+    MAXIMUM_HEADER_BYTES,
+    MAXIMUM_HEADER_LINES,
+    MAXIMUM_PARSED_FIELD_BYTES,
+    NO_FIELDS,
+    Fields,
+    Pairs,
+    known_fields,
+)
 from ..qt import QT_VERSION, QtNetwork, enum_value
 from .body import BodyReader, Limits, framing_value, is_chunked
 from .damage import DamagedBody, HeaderTooLarge
@@ -158,6 +166,8 @@ class _QtFields(Fields):
 
     def value(self, name: bytes) -> Optional[bytes]:
         value: bytes = self._headers.combinedValue(name).data()
+        if len(value) > MAXIMUM_PARSED_FIELD_BYTES:
+            return None
         return value if value or self.has(name) else None
 
 

@@ -8,6 +8,8 @@ from os import PathLike
 from typing import Any, NamedTuple, Union
 
 from .body_source import Data, check_body
+from .preparation import url_text
+from .redaction import printable, redacted_url
 from .request_attributes import RequestLike, check_request
 from .request_packing import packed, unpacked
 
@@ -21,6 +23,12 @@ class BatchRequest(NamedTuple):
     """As in ``BlockingNetworkRequest.post``."""
     path: Union[str, PathLike[str], None] = None
     """A file or folder, as in ``BlockingNetworkRequest.download``; None: the body is in the reply."""
+
+    def __repr__(self) -> str:
+        """The verb and the URL without secrets; neither fields nor body."""
+        verb = self.verb.decode("latin-1") if isinstance(self.verb, bytes) else self.verb
+        path = "" if self.path is None else f" into {os.fspath(self.path)!r}"
+        return f"<BatchRequest {printable(str(verb))} {redacted_url(url_text(self.request))}{path}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """It can be pickled, with a QNetworkRequest too. Raises TypeError for one with secrets in it."""

@@ -11,7 +11,8 @@ import rich.console
 import rich.progress
 
 from . import ErrorCode, NetworkAccessManager
-from .cli_output import exit_status, has_terminal, printable, say
+from .cli_output import exit_status, has_terminal, say
+from .redaction import printable
 
 
 def download_list(manager: NetworkAccessManager, requests: list[Any], folder: Path, jobs: int) -> int:

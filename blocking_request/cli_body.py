@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Optional
 
 from . import ReplyContent
-from .cli_output import printable
 from .cli_streams import RawOutput
 from .download import FileReceiver
 from .download_files import Partial, is_special, place_of
 from .receivers import DeviceReceiver, Receiver
+from .redaction import printable
 
 _DESCRIPTORS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")

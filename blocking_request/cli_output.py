@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import re
 import sys
 
 import click
@@ -13,9 +11,9 @@ import rich.progress
 
 from . import BlockingNetworkRequest, ErrorCode, ReplyContent
 from .exchange import Answer, Exchange
-from .headers import Pairs, is_secret_field
+from .headers import Pairs
 from .qt import QtNetwork
-from .urls import SECRET_PARAMETERS
+from .redaction import printable, redacted_value
 
 EXIT_USAGE = 64
 EXIT_FILE = 74
@@ -44,39 +42,9 @@ def exit_status(code: ErrorCode, reply: ReplyContent) -> int:
     return int(code)
 
 
-# Control characters, the line separators of Unicode, what changes the direction of text, and halves of characters.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def printable(text: str, kept: str = "") -> str:
-    """Return ``text`` with an escape for each character that a terminal would obey; ``kept``: those that may stay."""
-    return _UNPRINTABLE.sub(lambda match: match[0] if match[0] in kept else _escape(match[0]), text)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
-
-
 def say(text: str) -> None:
     """Write a line to standard error."""
     click.echo(printable(text), err=True)
-
-
-_USERINFO = re.compile(r"//[^/?#<>\"]*@")
-
-
-def shown_value(name: bytes, value: bytes, secret_names: tuple[str, ...]) -> str:
-    """Return the value of a header field as a log may show it: no credentials, no secrets of URLs in it."""
-    if name.lower() == b"set-cookie" or is_secret_field(name, secret_names):
-        return "***"
-    text = _USERINFO.sub("//", value.decode("latin-1"))
-    return _secret_parameter((*SECRET_PARAMETERS, *secret_names)).sub(r"\1=***", text)
-
-
-@functools.lru_cache(maxsize=8)
-def _secret_parameter(names: tuple[str, ...]) -> re.Pattern[str]:
-    words = "|".join(re.escape(name).replace(r"\*", r"[^=&;?#]*") for name in names)
-    return re.compile(rf"(?i)(?<=[?&;#])({words})=[^&;#\s<>\",]*")
 
 
 class Narrator:
@@ -97,7 +65,7 @@ class Narrator:
 
     def _say_fields(self, mark: str, pairs: Pairs, secret_names: tuple[str, ...]) -> None:
         for name, value in pairs:
-            say(f"{mark}{name.decode('latin-1')}: {shown_value(name, value, secret_names)}")
+            say(f"{mark}{name.decode('latin-1')}: {redacted_value(name, value, secret_names)}")
 
 
 def has_terminal() -> bool:

@@ -25,6 +25,7 @@ from urllib.request import Request
 from requests.cookies import RequestsCookieJar
 
 from .qt import QtCore, QtNetwork
+from .redaction import hidden_repr
 from .set_cookie import normalized
 from .urls import is_address
 
@@ -109,6 +110,9 @@ class _VersionedJar(RequestsCookieJar):
 
 class _Known(NamedTuple):
     """What was found for a URL, and how long it holds."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
 
     version: int
     until: float

@@ -11,8 +11,8 @@ from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 from .errors import Failure
 from .headers import NO_FIELDS, Fields, Pairs
 from .proxy import Proxy
+from .redaction import SECRET_PARAMETERS, redacted_url
 from .tls import LazySession, TlsSettings
-from .urls import SECRET_PARAMETERS, shown
 
 IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 """RFC 9110 section 9.2.2."""
@@ -87,7 +87,8 @@ class Exchange(NamedTuple):
     @property
     def shown_url(self) -> str:
         """The URL as a message or a log may show it."""
-        return shown(self.url, (*SECRET_PARAMETERS, *self.secret_names)) if self.secret_names else shown(self.url)
+        names = (*SECRET_PARAMETERS, *self.secret_names) if self.secret_names else SECRET_PARAMETERS
+        return redacted_url(self.url, names)
 
     @property
     def can_be_sent_again(self) -> bool:

@@ -18,6 +18,8 @@ from urllib3.fields import RequestField
 from urllib3.filepost import choose_boundary
 
 from .body_source import measured
+from .headers import field_problem
+from .redaction import hidden_repr
 
 Fields = Union[Mapping[str, Any], Iterable[tuple[str, Any]]]
 Files = Union[Mapping[str, Any], Iterable[tuple[str, Any]]]
@@ -28,6 +30,9 @@ MOST_UNMEASURED = 1 << 26
 
 class Encoded(NamedTuple):
     """A body and its ``Content-Type``."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
 
     body: Any
     content_type: str
@@ -61,6 +66,9 @@ def _pairs(given: Any) -> list[tuple[str, Any]]:
 
 
 class _Part(NamedTuple):
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
     head: bytes
     open: Callable[[], Any]
     size: int
@@ -82,8 +90,16 @@ def _multipart(fields: list[tuple[str, Any]], files: list[tuple[str, Any]]) -> E
     return Encoded(MultipartBody(parts), f"multipart/form-data; boundary={boundary}")
 
 
+def _one_line(name: str) -> str:
+    """Control characters as browsers send them in a name (HTML, multipart form data)."""
+    return name.replace("\r", "%0D").replace("\n", "%0A").replace("\0", "%00")
+
+
 def _head(boundary: str, name: str, filename: Optional[str], content_type: Optional[str]) -> bytes:
-    field = RequestField(name, b"", filename)
+    # The names are quoted by urllib3; a content type is sent as it is.
+    if content_type is not None and field_problem(b"Content-Type", content_type.encode("latin-1", "replace")):
+        raise ValueError(f"the content type {content_type!r} holds a line end or NUL: it must be like 'image/png'")
+    field = RequestField(_one_line(name), b"", None if filename is None else _one_line(filename))
     field.make_multipart(content_type=content_type)
     return f"--{boundary}\r\n{field.render_headers()}".encode()
 

@@ -11,6 +11,7 @@ from .http_header import HttpRequestHeader
 from .mailbox import Piece
 from .preparation import checked_text
 from .proxy import Proxy
+from .redaction import hidden_repr
 from .urls import DEFAULT_PORTS, origin
 
 _ABSOLUTE = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
@@ -76,6 +77,9 @@ class Close(NamedTuple):
 
 class Send(NamedTuple):
     """One request."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
 
     header: HttpRequestHeader
     data: Data = None

@@ -11,6 +11,7 @@ from .certificate import Certificate
 from .errors import ErrorCode, Failure, QtNetworkError
 from .exchange import Exchange
 from .headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES
+from .redaction import printable
 from .tls import TlsError
 
 _QT_TEXTS = {
@@ -34,7 +35,8 @@ def error_text(error: QtNetworkError, url: str) -> Optional[str]:
 
 def failure_message(failure: Failure, shown_url: str) -> str:
     """A failure as one sentence that names the URL."""
-    return f"{failure.text} ({shown_url})" if shown_url else failure.text
+    text = printable(failure.text)
+    return f"{text} ({shown_url})" if shown_url else text
 
 
 def status_message(status: int, reason: str, shown_url: str) -> str:
@@ -43,7 +45,7 @@ def status_message(status: int, reason: str, shown_url: str) -> str:
         return f"Host requires authentication ({shown_url})"
     if status == 407:
         return f"Proxy requires authentication ({shown_url})"
-    return f"Error transferring {shown_url} - server replied: {reason or _standard_reason(status)}"
+    return f"Error transferring {shown_url} - server replied: {printable(reason) or _standard_reason(status)}"
 
 
 def _standard_reason(status: int) -> str:

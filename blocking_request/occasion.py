@@ -11,6 +11,7 @@ from .errors import Failure
 from .exchange import Answer, Exchange
 from .parameters import native_copy, parameters_of
 from .preparation import Defaults, prepare, url_text
+from .redaction import hidden_repr
 from .reply import ReplyContent, next_request_id
 from .request_attributes import RequestLike
 from .settings import Settings
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 class Occasion(NamedTuple):
     """One call of somebody."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
 
     request: RequestLike
     method: str

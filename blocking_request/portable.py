@@ -15,12 +15,11 @@ from .auth import AuthConfig
 from .auth_registry import AuthRegistry
 from .cookies import CookieJar
 from .flows.credentials import Known
-from .headers import is_secret_field
 from .proxy import Proxy
+from .redaction import SECRET_PARAMETERS, is_secret_field
 from .settings import Settings
 from .strict_transport import StrictTransportHosts
 from .tls import TlsSettings
-from .urls import SECRET_PARAMETERS
 
 if TYPE_CHECKING:
     from .manager import NetworkAccessManager

@@ -5,7 +5,6 @@ Everything that is wrong with a request is found here, before anything reaches a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
@@ -16,20 +15,16 @@ from .engines.decoders import ACCEPT_ENCODING
 from .errors import QtNetworkError, unsendable
 from .exchange import Body, Exchange
 from .flows.cache_reuse import Load
-from .headers import Pairs
+from .headers import FRAMING_FIELDS, Pairs, field_problem, is_token
 from .qt import QtCore, QtNetwork, has_tls
+from .redaction import hidden_repr
 from .request_attributes import RequestLike, cache_load, raw_fields
 from .urls import is_canonical, split_userinfo
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _STANDARD_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"))
-_FORBIDDEN_IN_VALUE = re.compile(rb"[\r\n\0]")
-FRAMING_FIELDS = frozenset((b"content-length", b"transfer-encoding"))
-"""Ours to say: a length that does not fit the body hangs or truncates the request."""
-
 _NEVER_EMPTY = frozenset((b"user-agent", b"accept-encoding", b"accept-language"))
 """Qt puts its own in the place of an empty one."""
 
@@ -40,6 +35,9 @@ _Userinfo = Optional[tuple[str, str]]
 
 class Defaults(NamedTuple):
     """What a request gets that does not say otherwise."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
 
     user_agent: str
     headers: Pairs = ()
@@ -163,21 +161,15 @@ def framing(body: Body) -> Pairs:
 
 
 def check_field(name: bytes, value: bytes) -> None:
-    if not _TOKEN.fullmatch(name.decode("latin-1")):
-        text = f"The header name {name!r} is not allowed: letters, digits and !#$%&'*+-.^_`|~ only (RFC 9110, 5.1)"
-    elif _FORBIDDEN_IN_VALUE.search(value):
-        # The value itself may be a secret and is not shown.
-        text = (
-            f"The value of the header {name.decode('latin-1')} holds a line end or NUL, which would split the request"
-        )
-    else:
-        return
-    raise unsendable(QtNetworkError.ProtocolInvalidOperationError, text)
+    """Raises Unsendable for a field that may not be sent."""
+    problem = field_problem(name, value)
+    if problem is not None:
+        raise unsendable(QtNetworkError.ProtocolInvalidOperationError, problem)
 
 
 @lru_cache(maxsize=64)
 def _check_method(method: str) -> None:
-    if not _TOKEN.fullmatch(method):
+    if not is_token(method.encode("latin-1", "replace")):
         text = f"The verb {method!r} is no HTTP method: letters, digits and !#$%&'*+-.^_`|~ only (RFC 9110, 9.1)"
     elif method == "CONNECT":
         text = "CONNECT asks for a tunnel, which is a proxy's business: set a proxy instead"

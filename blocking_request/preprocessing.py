@@ -7,8 +7,9 @@ from typing import Callable
 
 from .errors import QtNetworkError, unsendable
 from .exchange import Exchange
+from .headers import FRAMING_FIELDS
 from .parameters import native_copy
-from .preparation import FRAMING_FIELDS, check_field, checked_url
+from .preparation import check_field, checked_url
 from .qt import QtNetwork
 from .request_attributes import raw_fields
 from .urls import origin

@@ -17,8 +17,8 @@ from .cache import NetworkDiskCache
 from .cache.location import default_folder
 from .errors import Failure, QtNetworkError, Unsendable, unsendable
 from .exchange import Exchange
+from .headers import FRAMING_FIELDS
 from .parameters import native_copy
-from .preparation import FRAMING_FIELDS
 from .proxy import DEFAULT_PORTS, NO_PROXY, Proxy
 from .proxy_rules import ProxyRules, beginnings, qt_proxy
 from .qt import QtCore, QtNetwork

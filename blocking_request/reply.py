@@ -12,9 +12,10 @@ from .certificate import Certificate
 from .errors import EXCEPTIONS, ErrorCode, error_for_status
 from .exchange import Answer, Exchange
 from .header_parameters import charset, file_name
-from .headers import MAXIMUM_PARSED_FIELD_BYTES, Headers, is_secret_field
+from .headers import MAXIMUM_PARSED_FIELD_BYTES, Headers
 from .messages import failure_message, status_message
 from .qt import QtCore, QtNetwork, enum_value, network_error
+from .redaction import is_secret_field, printable
 from .tls import TlsError, TlsSession
 
 _Known = QtNetwork.QNetworkRequest.KnownHeaders
@@ -344,7 +345,7 @@ class ReplyContent:
     def __repr__(self) -> str:
         if self._answer is _EMPTY:
             return "<ReplyContent (empty)>"
-        what = self.errorString() or f"{self.statusCode()} {self.reasonPhrase()}".strip()
+        what = self.errorString() or printable(f"{self.statusCode()} {self.reasonPhrase()}".strip())
         return f"<ReplyContent {self.errorCode().name}: {what}, {len(self.body)} bytes>"
 
     @staticmethod

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from .headers import is_secret_field
 from .preparation import has_own_tls
 from .qt import QtCore, QtNetwork, encoded_url, enum_value
+from .redaction import SECRET_PARAMETERS, hidden_repr, is_secret_field
 from .request_attributes import RequestLike, raw_fields
-from .urls import SECRET_PARAMETERS
 
 _Request = QtNetwork.QNetworkRequest
 _ATTRIBUTES = range(enum_value(_Request.Attribute.User))
@@ -17,6 +16,9 @@ _ATTRIBUTES = range(enum_value(_Request.Attribute.User))
 
 
 class PackedUrl(NamedTuple):
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
     url: str
 
     def request(self) -> QtCore.QUrl:
@@ -24,6 +26,9 @@ class PackedUrl(NamedTuple):
 
 
 class PackedRequest(NamedTuple):
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
     url: str
     headers: tuple[tuple[bytes, bytes], ...]
     attributes: tuple[tuple[int, Any], ...]

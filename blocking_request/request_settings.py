@@ -89,8 +89,10 @@ class RequestSettings(SettingsHolder):
         return self._settings.expansion_limit
 
     def setSecretParameters(self, names: tuple[str, ...]) -> None:
-        """Set query parameters and header fields whose values never stand in a message or a log, besides the usual ones
-        (``token``, ``key``, ``password``, ...). A ``*`` at the end matches any ending.
+        """Set query parameters and header fields that hold secrets, besides the usual ones (``token``, ``key``, ...).
+
+        Their values never stand in a message or a log. Such a field stays behind when a redirect leaves the origin, and
+        the cache keeps responses apart by it. A ``*`` in a name stands for any characters. Raises TypeError.
         """
         if isinstance(names, str):
             raise TypeError("give a list of names, not one: ['ticket']")

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -34,6 +34,7 @@ from .requests_response import exception_for, raw_response
 from .settings import Settings
 from .tls import TlsSettings
 from .trace import Watcher
+from .urls import origin
 
 
 class QtAdapter(HTTPAdapter):
@@ -43,6 +44,9 @@ class QtAdapter(HTTPAdapter):
     it is ``NetworkAccessManager.instance()``. Its cookies and redirects are left to the Session.
     ``feedback`` cancels every request that goes through the adapter.
     ``authCfg``: the id of an authentication config, as in ``BlockingNetworkRequest.setAuthCfg``.
+    ``authOrigins``: one or several URLs whose origins (scheme, host and port) are given those credentials. Requests to
+    any other origin, also of a redirect, go without. It is required with ``authCfg``: a Session follows redirects by
+    itself, and an adapter cannot know which host the credentials were meant for.
 
     ``timeout`` of a request is requests': seconds, for connecting and between two reads; where it is None the manager's
     timeout holds, so that nothing waits for ever. A cancelled request raises RequestCanceled. A pickled adapter comes
@@ -54,18 +58,21 @@ class QtAdapter(HTTPAdapter):
         manager: Optional[NetworkAccessManager] = None,
         feedback: Optional[FeedbackLike] = None,
         authCfg: str = "",
+        *,
+        authOrigins: Origins = (),
         **options: Any,
     ) -> None:
         """``options``: HTTPAdapter's own, of which only ``max_retries`` means something here: retries like the
-        manager's.
+        manager's. Raises TypeError and ValueError if ``authOrigins`` does not fit ``authCfg`` or has no URLs.
         """
         self._manager = manager
         self._feedback = feedback
         self._auth_cfg = authCfg
+        self._auth_origins = _checked_origins(authCfg, authOrigins)
         super().__init__(**options)
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self._manager, self._feedback, self._auth_cfg = None, None, ""
+        self._manager, self._feedback, self._auth_cfg, self._auth_origins = None, None, "", frozenset()
         super().__setstate__(state)  # type: ignore[misc]
 
     def send(
@@ -118,7 +125,8 @@ class QtAdapter(HTTPAdapter):
         exchange = with_settings(exchange, settings, streams=stream)._replace(streams_all=stream, keeps_identity=True)
         own = _named_proxy(request, proxies) if proxies else None
         retry = self.max_retries if self.max_retries.total else settings.retry
-        rules = call_rules(url, settings, OwnSettings(engine, self._auth_cfg, None, own, retry), call.ended_early)
+        auth_cfg = self._auth_cfg if self._auth_cfg and origin(url) in self._auth_origins else ""
+        rules = call_rules(url, settings, OwnSettings(engine, auth_cfg, None, own, retry), call.ended_early)
         return exchange, rules.for_one_hop()
 
     def _gives_up(self, answer: Answer) -> bool:
@@ -130,6 +138,34 @@ class QtAdapter(HTTPAdapter):
 
     def close(self) -> None:
         """Nothing: connections belong to the process, and are kept for others."""
+
+
+Origins = Union[str, Iterable[str]]
+
+
+def _checked_origins(auth_cfg: str, urls: Origins) -> frozenset[str]:
+    """The origins that may be given the credentials. Raises TypeError, ValueError."""
+    if not isinstance(auth_cfg, str):
+        raise TypeError(f"authCfg must be the id of an authentication config, a str, not {type(auth_cfg).__name__}")
+    given = [urls] if isinstance(urls, str) else list(urls)
+    if bool(auth_cfg) != bool(given):
+        raise ValueError(
+            "authCfg and authOrigins go together: name the origins that may be given the credentials, "
+            "as in authCfg='x7k2p0a', authOrigins=['https://api.example.org']"
+        )
+    return frozenset(_checked_origin(url) for url in given)
+
+
+def _checked_origin(url: str) -> str:
+    if not isinstance(url, str):
+        raise TypeError(f"an origin is a URL as str, not {type(url).__name__}")
+    try:
+        text, _, is_local = checked_text(url)
+    except Unsendable as error:
+        raise ValueError(f"{url!r} is not an origin, as in 'https://api.example.org': {error.failure.text}") from None
+    if is_local:
+        raise ValueError(f"{url!r} is not an origin: it must begin with http:// or https://")
+    return origin(text)
 
 
 def _named_proxy(request: PreparedRequest, proxies: Mapping[str, str]) -> Optional[Proxy]:
@@ -218,11 +254,15 @@ def _no_url(error: Unsendable, request: PreparedRequest) -> requests.RequestExce
 
 
 def requests_session(
-    manager: Optional[NetworkAccessManager] = None, feedback: Optional[FeedbackLike] = None, authCfg: str = ""
+    manager: Optional[NetworkAccessManager] = None,
+    feedback: Optional[FeedbackLike] = None,
+    authCfg: str = "",
+    *,
+    authOrigins: Origins = (),
 ) -> requests.Session:
-    """A ``requests.Session`` whose requests go over our wires."""
+    """A ``requests.Session`` whose requests go over our engines. Arguments as of ``QtAdapter``."""
     session = _Session()
-    adapter = QtAdapter(manager, feedback, authCfg)
+    adapter = QtAdapter(manager, feedback, authCfg, authOrigins=authOrigins)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
@@ -260,12 +300,16 @@ def _routed_get_adapter(session: requests.Session, url: str) -> Any:
 
 @contextmanager
 def route_requests(
-    manager: Optional[NetworkAccessManager] = None, feedback: Optional[FeedbackLike] = None, authCfg: str = ""
+    manager: Optional[NetworkAccessManager] = None,
+    feedback: Optional[FeedbackLike] = None,
+    authCfg: str = "",
+    *,
+    authOrigins: Origins = (),
 ) -> Iterator[QtAdapter]:
     """Within it every ``requests`` of the process goes over our wires, in all threads: for libraries that make their
     own sessions (OWSLib, pystac-client). Sessions that have an adapter of their own mounted keep it. May be nested.
     """
-    adapter = QtAdapter(manager, feedback, authCfg)
+    adapter = QtAdapter(manager, feedback, authCfg, authOrigins=authOrigins)
     with _routes_guard:
         if not _routes:
             requests.Session.get_adapter = _routed_get_adapter  # type: ignore

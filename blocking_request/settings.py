@@ -22,6 +22,7 @@ from .headers import Pairs
 from .proxy import Proxy
 from .proxy_rules import ProxyRules
 from .qt import QtCore, QtNetwork
+from .redaction import hidden_repr
 from .reply import ReplyContent
 from .strict_transport import StrictTransportHosts
 from .tls import TlsSettings
@@ -44,6 +45,9 @@ RedirectHandler = Callable[[QtCore.QUrl, QtCore.QUrl], bool]
 
 @dataclass(frozen=True)
 class Settings:
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
     timeout: int = DEFAULT_TIMEOUT_MS
     deadline: int = 0
     user_agent: str = DEFAULT_USER_AGENT

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Callable, Optional, Union
 
 from .certificate import Certificate
+from .redaction import printable
 
 
 class TlsErrorKind(IntEnum):
@@ -54,16 +55,21 @@ TRUST_ERRORS = frozenset(
 
 @dataclass(frozen=True)
 class TlsError:
-    """One thing that is wrong with one certificate. Equal to another of the same kind and certificate."""
+    """One thing that is wrong with one certificate of one host.
+
+    Two are equal if all three are: settings that differ in a host share no connection. ``covers`` compares what counts
+    when an error is judged.
+    """
 
     kind: TlsErrorKind
     certificate: Certificate
-    host: str = field(default="", compare=False)
+    host: str = ""
     """Which the certificate should be for; '' in ``ignoredErrors`` means any."""
 
     def covers(self, error: TlsError) -> bool:
         """Whether to ignore this one is to ignore that one."""
-        return self == error and self.host in ("", error.host)
+        is_same = (self.kind, self.certificate) == (error.kind, error.certificate)
+        return is_same and self.host in ("", error.host)
 
     def text(self) -> str:
         """What is wrong, in words."""
@@ -74,24 +80,19 @@ class TlsError:
             return f"the certificate of {_quoted(certificate)} is valid only from {_date(certificate.effectiveDate())}"
         if kind is TlsErrorKind.HostNameMismatch:
             names = ", ".join(certificate.names()) or certificate.subject() or "no host at all"
-            return f"the certificate is for {_printable(names)}, not for {self.host}"
+            return f"the certificate is for {printable(names)}, not for {self.host}"
         if kind is TlsErrorKind.SelfSignedCertificate:
             return f"the certificate of {_quoted(certificate)} is self-signed and not trusted here"
         if kind is TlsErrorKind.SelfSignedCertificateInChain:
             return f"the certificate of {_quoted(certificate)} leads to a self-signed root that is not trusted here"
         if kind in TRUST_ERRORS:
-            return f'the issuer "{_printable(certificate.issuer())}" of the certificate is not known here'
+            return f'the issuer "{printable(certificate.issuer())}" of the certificate is not known here'
         words = _WORD_START.sub(" ", kind.name).lower()
         return f"the certificate of {_quoted(certificate)} is not accepted ({words})"
 
 
 def _quoted(certificate: Certificate) -> str:
-    return f'"{_printable(certificate.subject())}"'
-
-
-def _printable(text: str) -> str:
-    """The text with nothing in it that would move a cursor or end a line of a log."""
-    return "".join(character if character.isprintable() else "?" for character in text)
+    return f'"{printable(certificate.subject())}"'
 
 
 def _date(moment: Any) -> str:

@@ -10,6 +10,7 @@ import time
 from typing import Protocol
 
 from .exchange import Answer, Exchange
+from .redaction import printable
 
 logger = logging.getLogger("blocking_request")
 
@@ -34,7 +35,7 @@ def exchange_started(exchange: Exchange, watchers: tuple[Watcher, ...]) -> float
 
 def exchange_ended(answer: Answer, started: float, watchers: tuple[Watcher, ...]) -> None:
     seconds = time.monotonic() - started
-    outcome = answer.failure.text if answer.failure else answer.status
+    outcome = printable(answer.failure.text) if answer.failure else answer.status
     exchange = answer.exchange
     logger.debug("%s %s: %s after %.1f ms", exchange.method, exchange.shown_url, outcome, seconds * 1000)
     for watcher in watchers:

@@ -7,33 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
 from typing import Optional
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from requests.utils import requote_uri
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-
-SECRET_PARAMETERS = (
-    "token",
-    "access_token",
-    "api_key",
-    "apikey",
-    "key",
-    "password",
-    "secret",
-    "sig",
-    "signature",
-    "auth",
-    "session",
-    "X-Amz-*",
-    "X-Goog-*",
-)
-"""Query parameters whose values never stand in a message or a log; a ``*`` at the end matches any ending."""
-
-_HIDDEN = "***"
-
 
 CACHED_URL_LENGTH = 2048
 """Longer URLs are looked at anew each time: a cache must not keep a ``data:`` URL of megabytes."""
@@ -113,32 +92,3 @@ def _ascii_host(parts: SplitResult) -> SplitResult:
         return parts
     userinfo, at, host = parts.netloc.rpartition("@")
     return parts._replace(netloc=userinfo + at + host.encode("idna").decode("ascii"))
-
-
-def shown(url: str, secret_parameters: Iterable[str] = SECRET_PARAMETERS) -> str:
-    """The URL as a message or a log may show it: no userinfo, no values of secret query parameters."""
-    if "@" not in url and "?" not in url and "#" not in url:
-        return url
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url.rpartition("@")[2].partition("?")[0]
-    pattern = _secret_pattern(tuple(secret_parameters))
-    return urlunsplit(
-        parts._replace(
-            netloc=parts.netloc.rpartition("@")[2],
-            query=pattern.sub(r"\1=" + _HIDDEN, parts.query),
-            fragment=pattern.sub(r"\1=" + _HIDDEN, parts.fragment),
-        )
-    )
-
-
-_PATTERNS: dict[tuple[str, ...], re.Pattern[str]] = {}
-
-
-def _secret_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
-    pattern = _PATTERNS.get(names)
-    if pattern is None:
-        words = "|".join(re.escape(name).replace(r"\*", r"[^=&;?#]*") for name in names)
-        pattern = _PATTERNS[names] = re.compile(rf"(?i)(?<![^&;?])({words})=[^&;]*")
-    return pattern

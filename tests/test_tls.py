@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -449,7 +450,8 @@ def test_exact_errors_of_an_exact_certificate_are_ignored(
         blocking = trusting(TlsSettings(caData=ca, ignoredErrors=errors))
         for _ in range(3):
             assert blocking.get(server.url) is OK, blocking.errorMessage()
-            assert blocking.reply().sslErrors() == errors or len(server.requests) > 1
+            told = tuple(replace(error, host="") for error in blocking.reply().sslErrors())
+            assert told == errors or len(server.requests) > 1
         assert blocking.post(server.url, b"data") is OK
         # the same kinds of another certificate are not
         other = tuple(TlsError(kind, certificate_of(stranger.issue_cert("x.test"))) for kind in kinds)

@@ -17,7 +17,8 @@ from blocking_request.errors import QtNetworkError, error_for_status
 from blocking_request.headers import Fields
 from blocking_request.mailbox import Cancel, Mailbox, Progress
 from blocking_request.qt import QtNetwork, enum_value
-from blocking_request.urls import origin, shown, split_userinfo
+from blocking_request.redaction import redacted_url
+from blocking_request.urls import origin, split_userinfo
 
 TEXT = b"All work and no play makes Jack a dull boy. " * 1000
 
@@ -70,11 +71,11 @@ def test_userinfo() -> None:
     ],
 )
 def test_shown(url: str, expected: str) -> None:
-    assert shown(url) == expected
+    assert redacted_url(url) == expected
 
 
 def test_shown_with_a_list_of_ones_own() -> None:
-    assert shown("http://host/?token=1&mine=2", ("mine",)) == "http://host/?token=1&mine=***"
+    assert redacted_url("http://host/?token=1&mine=2", ("mine",)) == "http://host/?token=1&mine=***"
 
 
 def test_fields_pickle_and_compare() -> None:

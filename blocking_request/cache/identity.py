@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..exchange import Exchange
-from ..headers import CREDENTIAL_FIELDS
 from ..preparation import has_own_tls
 from ..qt import QtNetwork, enum_value, has_tls
+from ..redaction import is_secret_field
 from ..tls import TlsSettings
 
 _OF_THE_PROXY = frozenset((b"proxy-authorization",))
+_AUTHORIZATIONS = _OF_THE_PROXY | {b"authorization"}
 
 
 def identity_of(exchange: Exchange) -> Optional[bytes]:
@@ -24,13 +25,11 @@ def identity_of(exchange: Exchange) -> Optional[bytes]:
         if not _is_known(exchange):
             return None
         tls = (*_default_identity(), *(() if exchange.tls is None else _tls_identity(exchange.tls)))
-    secret = CREDENTIAL_FIELDS - _OF_THE_PROXY
-    if exchange.secret_names:
-        secret |= {name.lower().encode("latin-1", "replace") for name in exchange.secret_names}
-    if exchange.identity:
-        # The same user proves themselves by another value each time; one of the caller's own is part of the identity.
-        secret -= {b"authorization"}
-    shown = [(name.lower(), value) for name, value in exchange.headers if name.lower() in secret]
+    # With an identity the same user shows another Authorization each time; one of the caller's is in the identity.
+    left_out = _AUTHORIZATIONS if exchange.identity else _OF_THE_PROXY
+    names = exchange.secret_names
+    fields = [(name.lower(), value) for name, value in exchange.headers if is_secret_field(name, names)]
+    shown = [pair for pair in fields if pair[0] not in left_out]
     if not (shown or exchange.identity or tls):
         return b""
     return repr((sorted(shown), exchange.identity, tls)).encode()

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from ..redaction import hidden_repr
 from .connections import PAGE_BYTES, Connections
 from .counting import VARIANTS
 
@@ -68,6 +69,9 @@ CREATE TABLE invalidated (url BLOB PRIMARY KEY, moment REAL NOT NULL) WITHOUT RO
 
 
 class Row(NamedTuple):
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
     id: int
     file: Optional[str]
     body_size: int
@@ -78,6 +82,9 @@ class Row(NamedTuple):
 
 class Entry(NamedTuple):
     """What is to be written."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
 
     url: bytes
     identity: bytes

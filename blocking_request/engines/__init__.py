@@ -10,6 +10,7 @@ from ..errors import Failure
 from ..exchange import Exchange
 from ..mailbox import Mailbox
 from ..qt import QT_VERSION
+from .request_check import malformed
 
 
 class Flight(Protocol):
@@ -74,6 +75,9 @@ def engine(name: str) -> Engine:
 
 def choose(exchange: Exchange, wanted: str) -> Union[Engine, Failure]:
     """The engine that serves the exchange, or why none can. ``wanted``: one of ``ENGINES`` or ``AUTO``."""
+    problem = malformed(exchange)
+    if problem is not None:
+        return problem
     if wanted != AUTO:
         pinned = engine(wanted)
         return pinned.refusal(exchange) or pinned

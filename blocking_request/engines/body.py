@@ -156,7 +156,9 @@ def framing_value(fields: Fields, name: bytes) -> Optional[bytes]:
     """The value of a field that says where the body ends or how it is coded. Raises DamagedBody if it is too long."""
     value = fields.value(name)
     if value is None and fields.has(name):
-        raise DamagedBody(f"the field {name.decode('ascii')} is longer than {MAXIMUM_PARSED_FIELD_BYTES >> 10} KB")
+        raise DamagedBody(
+            f"the field {name.decode('ascii')} is longer than {MAXIMUM_PARSED_FIELD_BYTES >> 10} KB or holds a line end"
+        )
     return value
 
 

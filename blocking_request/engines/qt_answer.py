@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import messages
 from ..errors import ErrorCode, Failure, QtNetworkError, error_for_status, network_failure
@@ -12,10 +13,10 @@ from ..exchange import Answer, Exchange, streams_body
 from ..headers import (
     MAXIMUM_HEADER_BYTES,
     MAXIMUM_HEADER_LINES,
-    MAXIMUM_PARSED_FIELD_BYTES,
     NO_FIELDS,
     Fields,
     Pairs,
+    is_readable,
     known_fields,
 )
 from ..qt import QT_VERSION, QtNetwork, enum_value
@@ -166,7 +167,7 @@ class _QtFields(Fields):
 
     def value(self, name: bytes) -> Optional[bytes]:
         value: bytes = self._headers.combinedValue(name).data()
-        if len(value) > MAXIMUM_PARSED_FIELD_BYTES:
+        if not is_readable(value):
             return None
         return value if value or self.has(name) else None
 
@@ -201,7 +202,18 @@ def body_reader(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> BodyReader:
     encoding = (framing_value(fields, b"content-encoding") or b"") if exchange.decode else b""
     limits = Limits(exchange.body_limit, exchange.expansion_limit)
     sink = flight.deliver if streams_body(exchange, status) else None
-    return BodyReader(length or None, encoding, limits, sink, flight.is_aborted)
+    return BodyReader(length or None, encoding, limits, sink, _abort_check(flight) if encoding else bool)
+
+
+def _abort_check(flight: QtFlight) -> Callable[[], bool]:
+    """Tells whether the caller has left. It does not keep the flight, which has the reader, alive."""
+    reference = weakref.ref(flight)
+
+    def is_aborted() -> bool:
+        found = reference()
+        return found is None or found.aborted
+
+    return is_aborted
 
 
 def begun_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:

@@ -86,9 +86,6 @@ class QtFlight:
         self.aborted = True
         self.worker.submit(self, GRACE)
 
-    def is_aborted(self) -> bool:
-        return self.aborted
-
     def is_connected(self) -> bool:
         """Qt does not tell; but who can be connected to now most likely was so a moment ago."""
         return self.status is not None or can_be_reached(self.exchange, self.proxy)

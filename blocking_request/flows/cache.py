@@ -15,6 +15,7 @@ from urllib.parse import urldefrag
 from ..errors import QtNetworkError, network_failure
 from ..exchange import Answer, Exchange
 from ..headers import NO_FIELDS, Pairs, known_fields
+from ..redaction import hidden_repr
 from ..urls import origin, redirect_target
 from . import Flow, Send, directly
 from .cache_reuse import Load, Reuse, is_not_modified, not_modified, reuse, served, stands_in, validators
@@ -40,6 +41,9 @@ _OF_A_PART = frozenset((b"range", b"if-range"))
 @dataclass(frozen=True)
 class CacheRules:
     """What the cache of a call is, and how it is used."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
 
     store: Store
     identify: Callable[[Exchange], Optional[bytes]]
@@ -84,6 +88,9 @@ def with_cache(exchange: Exchange, rules: CacheRules, send: Send = directly) -> 
 @dataclass(frozen=True)
 class _Lookup:
     """A request that a cache may answer."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
 
     url: str
     identity: bytes

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Answer, Exchange
-from ..headers import CREDENTIAL_FIELDS, Pairs
+from ..headers import Pairs
+from ..redaction import hidden_repr, is_secret_field
 from ..urls import origin, redirect_target, split_userinfo
 from . import Flow, Send, directly
 
@@ -56,6 +57,9 @@ class RedirectPolicy(Enum):
 
 @dataclass(frozen=True)
 class RedirectRules:
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
     policy: RedirectPolicy = RedirectPolicy.NoLessSafe
     limit: int = 50
     """Qt's own default (RFC 9110 names none)."""
@@ -140,7 +144,8 @@ def _redirected(exchange: Exchange, status: int, target: str, crosses: bool) -> 
         body = None
         headers = _without(headers, _BODY_FIELDS)
     if crosses:
-        headers = _without(headers, CREDENTIAL_FIELDS | _ORIGIN_FIELDS)
+        names = exchange.secret_names
+        headers = tuple(pair for pair in _without(headers, _ORIGIN_FIELDS) if not is_secret_field(pair[0], names))
     # Userinfo in a Location is the server's word, not the caller's: it is not sent (as browsers have it).
     url, _ = split_userinfo(target)
     return exchange._replace(

@@ -8,11 +8,15 @@ from typing import Any, NamedTuple, Optional, Protocol
 
 from ..exchange import Answer, Exchange
 from ..headers import Fields, Pairs
+from ..redaction import hidden_repr
 from .directives import MOST_BYTES
 
 
 class StoredAnswer(NamedTuple):
     """An answer to a GET, and when it was asked for and came, in seconds since 1970."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
 
     status: int
     reason: str

@@ -1,0 +1,133 @@
+"""What a message, a log or a repr may show: no secrets, and nothing that a terminal would obey.
+
+Rules of this file: it holds the one answer to what is secret. Redirects, the cache, logs, messages and the command line
+ask it. A ``*`` in a name stands for any characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from urllib.parse import urlsplit, urlunsplit
+
+SECRET_PARAMETERS = (
+    "token",
+    "access_token",
+    "api_key",
+    "apikey",
+    "key",
+    "password",
+    "secret",
+    "sig",
+    "signature",
+    "auth",
+    "session",
+    "X-Amz-*",
+    "X-Goog-*",
+)
+"""Query parameters whose values are never shown."""
+
+CREDENTIAL_FIELDS = frozenset(
+    (
+        b"authorization",
+        b"proxy-authorization",
+        b"cookie",
+        b"api-key",
+        b"apikey",
+        b"x-api-key",
+        b"x-api-token",
+        b"x-access-token",
+        b"x-auth-token",
+        b"x-amz-security-token",
+        b"x-goog-api-key",
+        b"x-csrf-token",
+        b"x-xsrf-token",
+        b"private-token",
+        b"job-token",
+    )
+)
+"""Request fields that stay behind when a redirect leaves the origin they were meant for."""
+
+HIDDEN = "***"
+
+_USERINFO = re.compile(r"//[^/?#<>\"]*@")
+
+# Control characters, the line separators of Unicode, what changes the direction of text, and halves of characters.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def is_secret_field(name: bytes, secret_names: Iterable[str]) -> bool:
+    """Whether a header field is a credential; ``secret_names``: the user's own names, besides the usual ones."""
+    lowered = name.lower()
+    return lowered in CREDENTIAL_FIELDS or (bool(secret_names) and _is_named(lowered, tuple(secret_names)))
+
+
+@lru_cache(maxsize=256)
+def _is_named(name: bytes, secret_names: tuple[str, ...]) -> bool:
+    return _secret_name(secret_names).fullmatch(name.decode("latin-1")) is not None
+
+
+def redacted_url(url: str, secret_parameters: Iterable[str] = SECRET_PARAMETERS) -> str:
+    """The URL without userinfo and without the values of secret parameters."""
+    if "@" not in url and "?" not in url and "#" not in url:
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.rpartition("@")[2].partition("?")[0]
+    pattern = _secret_parameter(tuple(secret_parameters))
+    return urlunsplit(
+        parts._replace(
+            netloc=parts.netloc.rpartition("@")[2],
+            query=pattern.sub(r"\1=" + HIDDEN, parts.query),
+            fragment=pattern.sub(r"\1=" + HIDDEN, parts.fragment),
+        )
+    )
+
+
+def redacted_value(name: bytes, value: bytes, secret_names: tuple[str, ...]) -> str:
+    """The value of a header field without credentials, also without those of URLs in it (Location, Link, Refresh)."""
+    if name.lower() == b"set-cookie" or is_secret_field(name, secret_names):
+        return HIDDEN
+    return redacted_text(value.decode("latin-1"), secret_names)
+
+
+def redacted_text(text: str, secret_names: tuple[str, ...] = ()) -> str:
+    """A text, such as a server's words, without userinfo and secret parameters of the URLs in it."""
+    return _secret_in_text((*SECRET_PARAMETERS, *secret_names)).sub(r"\1=" + HIDDEN, _USERINFO.sub("//", text))
+
+
+def hidden_repr(self: object) -> str:
+    """The ``__repr__`` of a value that may hold secrets: a traceback with locals shows nothing but its class."""
+    return f"<{type(self).__name__}>"
+
+
+def printable(text: str, kept: str = "") -> str:
+    """The text with an escape for each character that a terminal would obey; ``kept``: those that may stay."""
+    return _UNPRINTABLE.sub(lambda match: match[0] if match[0] in kept else _escape(match[0]), text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+@lru_cache(maxsize=64)
+def _secret_parameter(names: tuple[str, ...]) -> re.Pattern[str]:
+    """In a query."""
+    return re.compile(rf"(?i)(?<![^&;?])({_alternatives(names)})=[^&;]*")
+
+
+@lru_cache(maxsize=64)
+def _secret_in_text(names: tuple[str, ...]) -> re.Pattern[str]:
+    """In a URL that stands in a text."""
+    return re.compile(rf"(?i)(?<=[?&;#])({_alternatives(names)})=[^&;#\s<>\",]*")
+
+
+@lru_cache(maxsize=64)
+def _secret_name(names: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf"(?i)(?:{_alternatives(names)})")
+
+
+def _alternatives(names: tuple[str, ...]) -> str:
+    return "|".join(re.escape(name).replace(r"\*", r"[^=&;?#]*") for name in names)

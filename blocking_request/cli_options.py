@@ -167,12 +167,15 @@ _LOAD = QtNetwork.QNetworkRequest.CacheLoadControl
 
 
 def own_cache() -> NetworkDiskCache:
-    """Raises OSError if there is no folder for it."""
+    """Raises OSError if there is no folder for it, or if it contains files of others."""
     try:
         folder = default_folder("command-line")
     except RuntimeError as error:  # of pathlib or platformdirs: the user has no home
         raise OSError(f"The cache has no folder: {error}") from None
-    return NetworkDiskCache(folder)
+    try:
+        return NetworkDiskCache(folder)
+    except ValueError as error:  # the folder contains files that are not a cache's
+        raise OSError(str(error)) from None
 
 
 def _tls_settings(

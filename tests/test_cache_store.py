@@ -23,6 +23,7 @@ import pytest
 
 from blocking_request import CacheStatistics, NetworkDiskCache, NetworkMemoryCache
 from blocking_request.cache import connections, disk, index
+from blocking_request.cache.folder import CacheFolder
 from blocking_request.cache.location import default_folder
 from blocking_request.flows.stored import StoredAnswer
 from blocking_request.headers import known_fields
@@ -334,8 +335,8 @@ def test_a_key_that_was_damaged_is_made_anew(on_disk: NetworkDiskCache) -> None:
 def test_what_nobody_knows_is_swept(on_disk: NetworkDiskCache) -> None:
     on_disk.keep(URL, b"", stored(b"x" * LARGE))
     folder = Path(on_disk.cacheDirectory())
-    old, young = folder / "bodies" / "old", folder / "bodies" / "young"
-    for path in (old, young):
+    old, young, other = (folder / "bodies" / name for name in ("a" * 32, "b" * 32, "old.csv"))
+    for path in (old, young, other):
         path.write_bytes(b"x")
     hours_ago = time.time() - 2 * index.ABANDONED_SECONDS
     for path in [*(folder / "bodies").iterdir(), folder / "swept"]:
@@ -344,7 +345,7 @@ def test_what_nobody_knows_is_swept(on_disk: NetworkDiskCache) -> None:
     os.utime(folder / "swept", (0, 0))
     anew = NetworkDiskCache(folder)
     assert body_of(anew) == b"x" * LARGE
-    assert (old.exists(), young.exists()) == (False, True)
+    assert (old.exists(), young.exists(), other.exists()) == (False, True, True)
 
 
 def test_a_child_of_a_fork_may_use_it(on_disk: NetworkDiskCache) -> None:
@@ -482,14 +483,14 @@ def test_one_that_could_not_be_finished_takes_no_room(
 ) -> None:
     on_disk.setMaximumCacheSize(5 * LARGE * disk.ENTRY_SHARE)
     on_disk.keep(URL, b"", stored(b"x" * LARGE))
-    opener = disk._private
+    write = CacheFolder.write
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
 
-        def locked_meanwhile(path: str, flags: int) -> int:
+        def locked_meanwhile(folder: CacheFolder, name: str, body: bytes) -> None:
             other.execute("BEGIN IMMEDIATE")
-            return int(opener(path, flags))
+            write(folder, name, body)
 
-        monkeypatch.setattr(disk, "_private", locked_meanwhile)
+        monkeypatch.setattr(CacheFolder, "write", locked_meanwhile)
         on_disk.keep(URL + "1", b"", stored(b"x" * 4 * LARGE))
         monkeypatch.undo()
     assert len(files(Path(on_disk.cacheDirectory()) / "bodies")) == 1
@@ -596,7 +597,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, caplog: pytest.LogCaptureF
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="nowhere is a folder that even root cannot write to")
 def test_a_folder_that_cannot_be_written_to(caplog: pytest.LogCaptureFixture) -> None:
-    cache = NetworkDiskCache("/proc/self/task")
+    cache = NetworkDiskCache("/proc/self/cache")
     assert is_off(cache, caplog, lambda: cache.keep(URL, b"", stored()))
 
 

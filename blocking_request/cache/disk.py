@@ -9,19 +9,19 @@ checksum. What goes wrong here never fails a request: the cache is switched off,
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 import time
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable, Optional, TypeVar, Union
+from typing import Callable, Optional, TypeVar, Union
 
 from ..flows.stored import StoredAnswer
 from ..qt import QtCore
 from ..trace import logger
 from .counting import CacheStatistics, Counters, checked_size, url_text
+from .folder import CacheFolder, ForeignFolder
 from .index import ABANDONED_SECONDS, Entry, Index
 from .keys import Digests, key_of
 from .location import default_folder
@@ -63,11 +63,19 @@ class NetworkDiskCache:
         self, cacheDirectory: Union[str, os.PathLike[str], None] = None, maximumCacheSize: int = DEFAULT_SIZE
     ) -> None:
         """``cacheDirectory``: a folder, made where it is not there; None: one for this application among the user's
-        caches. ``maximumCacheSize``: in bytes. Raises TypeError, ValueError.
+        caches. ``maximumCacheSize``: in bytes.
+
+        Raises TypeError; ValueError, also for a folder that is not empty and is not a cache: a cache deletes files.
         """
-        self._folder = default_folder() if cacheDirectory is None else Path(os.path.abspath(cacheDirectory))
-        self._bodies = self._folder / "bodies"
+        path = default_folder() if cacheDirectory is None else Path(os.path.abspath(cacheDirectory))
+        self._folder = CacheFolder(path)
         self._limit = checked_size(maximumCacheSize)
+        try:
+            self._folder.check()
+        except ForeignFolder as error:
+            raise ValueError(str(error)) from None
+        except OSError:
+            pass  # it is told when the cache is used, and fails no request
         self._opened: Optional[tuple[Index, Digests]] = None
         self._problem = ""
         self._counters = Counters()
@@ -76,7 +84,7 @@ class NetworkDiskCache:
 
     def cacheDirectory(self) -> str:
         """The folder."""
-        return str(self._folder)
+        return str(self._folder.path)
 
     def maximumCacheSize(self) -> int:
         """How much it may take on the disk, in bytes."""
@@ -112,14 +120,14 @@ class NetworkDiskCache:
     def _clear(self, index: Index, now: float) -> None:
         self._unlink(index.clear(now))
         # Others may have kept something since.
-        self._sweep_bodies(ABANDONED_SECONDS, index.files())
+        self._folder.sweep(ABANDONED_SECONDS, index.files())
 
     def remove(self, url: Union[QtCore.QUrl, str]) -> None:
         """Forget what is kept for a URL, whomever for."""
         self.invalidate(url_text(url), time.time())
 
     def __repr__(self) -> str:
-        return f"<NetworkDiskCache {self._folder}{', off: ' + self._problem if self._problem else ''}>"
+        return f"<NetworkDiskCache {self._folder.path}{', off: ' + self._problem if self._problem else ''}>"
 
     # -- as a Store
 
@@ -152,10 +160,7 @@ class NetworkDiskCache:
         row = stored.handle
         body = row.body
         if row.file is not None:
-            try:
-                body = (self._bodies / row.file).read_bytes()
-            except FileNotFoundError:  # somebody has just cleared it
-                body = None
+            body = self._folder.read(row.file)  # None if another thread or process has just cleared it
         if body is None or len(body) != row.body_size or zlib.crc32(body) != row.body_sum:
             self._drop(index, row.id)
             return None
@@ -183,7 +188,7 @@ class NetworkDiskCache:
         meta: bytes,
         body: bytes,
     ) -> None:
-        file = secrets.token_hex(16) if len(body) > INDEXED_BYTES else None
+        file = self._folder.new_name() if len(body) > INDEXED_BYTES else None
         inside = body if file is None else None
         key = digests(url.encode()), digests(identity), variant(stored)
         entry = Entry(*key, stored.received, file, len(body), zlib.crc32(body), meta, inside)
@@ -192,18 +197,13 @@ class NetworkDiskCache:
         if id is None:
             return
         if file is not None:
-            path = self._bodies / file
             try:
-                self._bodies.mkdir(mode=0o700, exist_ok=True)  # somebody may have tidied up
-                with open(path, "xb", buffering=0, opener=_private) as target:
-                    view = memoryview(body)
-                    while view:
-                        view = view[target.write(view) :]
+                self._folder.write(file, body)
                 if not index.finish(id):
-                    path.unlink(missing_ok=True)
+                    self._folder.remove(file)
                     return
             except BaseException as error:
-                path.unlink(missing_ok=True)
+                self._folder.remove(file)
                 if _is_locked(error):
                     index.give_up(id)  # whoever has the lock would keep us waiting once more
                 else:
@@ -281,9 +281,8 @@ class NetworkDiskCache:
         return otherwise
 
     def _open(self) -> tuple[Index, Digests]:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._bodies.mkdir(mode=0o700, exist_ok=True)
-        opened = Index(self._folder / "index.sqlite"), Digests(key_of(self._folder))
+        self._folder.claim()
+        opened = Index(self._folder.index), Digests(key_of(self._folder.path))
         self._sweep(opened[0])
         self._opened = opened
         return opened
@@ -291,45 +290,25 @@ class NetworkDiskCache:
     def _switch_off(self, why: str) -> None:
         self._problem, self._opened = why, None
         self._overdue.clear()  # whoever begins anew clears everything
-        logger.warning("The cache in %s is off: %s", self._folder, why)
+        logger.warning("The cache in %s is off: %s", self._folder.path, why)
 
     def _begin_anew(self, error: sqlite3.DatabaseError) -> None:
         self._opened = None
-        logger.warning("The cache in %s is damaged (%s) and is begun anew", self._folder, error)
-        # The log first: whoever opens the index meanwhile must not find the old one's beside a new one.
-        for name in ("index.sqlite-wal", "index.sqlite-shm", "index.sqlite"):
-            with suppress(OSError):
-                (self._folder / name).unlink()
-        self._sweep_bodies(YOUNG_SECONDS)
+        logger.warning("The cache in %s is damaged (%s) and is begun anew", self._folder.path, error)
+        with suppress(OSError):
+            self._folder.remove_index()
+            self._folder.sweep(YOUNG_SECONDS)
 
     def _sweep(self, index: Index) -> None:
         """Once a day: what was left by those who were killed."""
-        mark, now = self._folder / "swept", time.time()
-        with suppress(FileNotFoundError):
-            if now - mark.stat().st_mtime < SWEEP_SECONDS:
-                return
-        mark.touch()
-        self._unlink(index.shrink_to(self._room, now))
-        self._sweep_bodies(ABANDONED_SECONDS, index.files())
-
-    def _sweep_bodies(self, seconds: float, kept: Union[set[str], frozenset[str]] = frozenset()) -> None:
-        """Those that are in no entry, and older than some seconds: a younger one may be just being written."""
-        latest = time.time() - seconds
-        with suppress(OSError):
-            for entry in os.scandir(self._bodies):
-                with suppress(OSError):
-                    if entry.name not in kept and entry.stat().st_mtime <= latest:
-                        os.unlink(entry.path)
+        if self._folder.must_be_swept(SWEEP_SECONDS):
+            self._unlink(index.shrink_to(self._room, time.time()))
+            self._folder.sweep(ABANDONED_SECONDS, index.files())
 
     def _unlink(self, files: list[str]) -> None:
         for name in files:
-            with suppress(OSError):  # another was quicker, or (on Windows) it is being read: it is swept later
-                os.unlink(self._bodies / name)
+            self._folder.remove(name)
 
 
 def _is_locked(error: BaseException) -> bool:
     return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
-
-
-def _private(path: str, flags: int) -> Any:
-    return os.open(path, flags, 0o600)

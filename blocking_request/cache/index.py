@@ -130,7 +130,7 @@ class Index:
                 connection.execute("PRAGMA journal_mode = WAL")
         if not is_made:
             self._make_tables()
-        self._inode = os.stat(path).st_ino
+        self._inode = os.lstat(path).st_ino
 
     def _make_tables(self) -> None:
         with self._connections.writing() as connection:
@@ -146,7 +146,7 @@ class Index:
     def is_current(self) -> bool:
         """False where the file is another one by now, or gone: somebody has begun anew."""
         try:
-            return os.stat(self._path).st_ino == self._inode
+            return os.lstat(self._path).st_ino == self._inode
         except OSError:
             return False
 

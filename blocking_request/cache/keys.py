@@ -8,6 +8,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from ..regular_files import read_regular
+
 KEY_BYTES = 32
 _DIGEST_BYTES = 16
 
@@ -28,7 +30,7 @@ def key_of(folder: Path) -> bytes:
     """The key that all processes of a folder share; made by the first. Raises OSError."""
     path = folder / "key"
     with suppress(FileNotFoundError):
-        key = path.read_bytes()
+        key = read_regular(os.fspath(path))
         if len(key) == KEY_BYTES:
             return key
         path.unlink()
@@ -46,4 +48,4 @@ def key_of(folder: Path) -> bytes:
             os.replace(scratch, path)
     with suppress(FileNotFoundError):
         scratch.unlink()
-    return path.read_bytes()
+    return read_regular(os.fspath(path))

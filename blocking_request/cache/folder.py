@@ -1,0 +1,168 @@
+"""The folder of a cache on disk: which folders may be used, and which of their files are the cache's own.
+
+A folder is used if it bears the cache's mark, or is empty and is given the mark now. So a folder with the user's own
+files is refused, whatever their names. In a marked folder only names of the cache's own form are opened or deleted, and
+no symbolic link is followed: neither a link nor a damaged index leads outside.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+import time
+from collections.abc import Container
+from contextlib import suppress
+from pathlib import Path
+from typing import Callable, Optional
+
+from ..regular_files import NotRegular, open_regular, read_regular, status_of
+
+MARK = ".blocking-request-cache"
+_MARK_TEXT = b"This folder is a cache of blocking_request (NetworkDiskCache), which deletes files in it.\n"
+
+INDEX = "index.sqlite"
+INDEX_FILES = ("index.sqlite-wal", "index.sqlite-shm", INDEX)
+"""The log first: a process that opens the index meanwhile must not find the old one's log beside a new one."""
+KEY = "key"
+SWEPT = "swept"
+
+_BODY_NAME = re.compile(r"[0-9a-f]{32}")
+_NAMES_SHOWN = 3
+
+
+class ForeignFolder(OSError):
+    """The folder is not a cache's, and nothing in it may be touched."""
+
+
+class CacheFolder:
+    """May be used by any thread. Every method raises OSError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.index = path / INDEX
+        self._bodies = path / "bodies"
+
+    def check(self) -> None:
+        """Make sure that nothing in the folder is foreign; change nothing. Raises ForeignFolder, OSError."""
+        if not self._is_marked():
+            names = self._names()
+            # The mark is the first file that another process makes: if its other files are seen, the mark is, too.
+            if names and not self._is_marked():
+                raise ForeignFolder(self._refusal(names))
+            return
+        for name in (*INDEX_FILES, KEY, SWEPT):
+            self._check_kind(self.path / name, stat.S_ISREG, "a regular file")
+        self._check_kind(self._bodies, stat.S_ISDIR, "a folder")
+
+    def claim(self) -> None:
+        """Make the folder and its mark if they are not there. Raises ForeignFolder, OSError."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.check()
+        if not self._is_marked():
+            with suppress(FileExistsError):  # another process was quicker
+                self._make(self.path / MARK, _MARK_TEXT)
+        self._bodies.mkdir(mode=0o700, exist_ok=True)
+        # SQLite would make it readable for others; the log and its index get the permissions of this file.
+        os.close(open_regular(os.fspath(self.index), os.O_RDWR | os.O_CREAT))
+
+    def remove_index(self) -> None:
+        """Delete a damaged index. Raises ForeignFolder, OSError."""
+        self.check()
+        for name in INDEX_FILES:
+            with suppress(OSError):
+                (self.path / name).unlink()
+
+    def must_be_swept(self, seconds: float) -> bool:
+        """Return whether that was not noted within some seconds, and note it."""
+        mark = self.path / SWEPT
+        status = status_of(os.fspath(mark))
+        if status is not None and time.time() - status.st_mtime < seconds:
+            return False
+        descriptor = open_regular(os.fspath(mark), os.O_WRONLY | os.O_CREAT)
+        os.close(descriptor)
+        os.utime(mark)
+        return True
+
+    # -- bodies
+
+    def new_name(self) -> str:
+        return secrets.token_hex(16)
+
+    def write(self, name: str, body: bytes) -> None:
+        """Write a new file; an incomplete one is the caller's to remove."""
+        try:
+            self._make(self._path_of(name), body)
+        except FileNotFoundError:  # the folder was tidied up
+            self.claim()
+            self._make(self._path_of(name), body)
+
+    def read(self, name: str) -> Optional[bytes]:
+        """Return what is in a body's file; None if there is none, or if the name is not of a body's form."""
+        try:
+            return read_regular(os.fspath(self._path_of(name)))
+        except (FileNotFoundError, ForeignFolder, NotRegular):
+            return None
+
+    def remove(self, name: str) -> None:
+        """Delete a body's file if there is one, and if the system lets it go: else it is swept later."""
+        with suppress(OSError):
+            self._path_of(name).unlink()
+
+    def sweep(self, seconds: float, kept: Container[str] = ()) -> None:
+        """Delete the bodies that are not to be kept and are older than some seconds. A younger one may be just being
+        written.
+        """
+        latest = time.time() - seconds
+        with suppress(OSError):
+            self._check_kind(self._bodies, stat.S_ISDIR, "a folder")
+            for entry in os.scandir(self._bodies):
+                with suppress(OSError):
+                    is_body = _BODY_NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+                    old = entry.stat(follow_symlinks=False).st_mtime <= latest
+                    if is_body and old and entry.name not in kept:
+                        os.unlink(entry.path)
+
+    def _path_of(self, name: str) -> Path:
+        if not isinstance(name, str) or not _BODY_NAME.fullmatch(name):
+            raise ForeignFolder(f"the index names {name!r}, which is no file of the cache")
+        self._check_kind(self._bodies, stat.S_ISDIR, "a folder")
+        return self._bodies / name
+
+    # -- the mark
+
+    def _is_marked(self) -> bool:
+        status = status_of(os.fspath(self.path / MARK))
+        return status is not None and stat.S_ISREG(status.st_mode)
+
+    def _names(self) -> list[str]:
+        try:
+            return sorted(os.listdir(self.path))
+        except FileNotFoundError:
+            return []
+
+    def _refusal(self, names: list[str]) -> str:
+        shown = ", ".join(repr(name) for name in names[:_NAMES_SHOWN])
+        more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+        return (
+            f"The folder {self.path} is not a cache of blocking_request: it contains {shown}{more} and not the file "
+            f"{MARK}, and a cache deletes files in its folder. Give an empty folder or one that does not exist yet, "
+            f"for example {self.path / 'blocking-request'}"
+        )
+
+    @staticmethod
+    def _check_kind(path: Path, is_right: Callable[[int], bool], kind: str) -> None:
+        status = status_of(os.fspath(path))
+        if status is not None and not is_right(status.st_mode):
+            raise ForeignFolder(
+                f"{path} is not {kind}, so the cache did not make it. Delete it, or give another folder"
+            )
+
+    @staticmethod
+    def _make(path: Path, content: bytes) -> None:
+        descriptor = open_regular(os.fspath(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with open(descriptor, "wb", buffering=0) as target:
+            view = memoryview(content)
+            while view:
+                view = view[target.write(view) :]

@@ -1,0 +1,59 @@
+"""Files that are opened only if they are regular files: without waiting, and without following a symbolic link.
+
+A name in a folder may be a FIFO, whose opening waits for another process, or a link to a file elsewhere. The cache and
+the downloads open the files of their own through here, so neither can happen to them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Optional
+
+# Windows has none of these but O_BINARY, and no FIFO among its files.
+_SAFE = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_NOT_REGULAR = (errno.ELOOP, errno.ENXIO)
+"""What the system says of a symbolic link, and of a FIFO without a reader or a socket."""
+
+
+class NotRegular(OSError):
+    """There is a file of that name, but it is a link, FIFO, socket, device or folder."""
+
+
+def open_regular(path: str, flags: int, mode: int = 0o600) -> int:
+    """Open a regular file and return its descriptor. Raises NotRegular, OSError.
+
+    ``flags``: as for ``os.open``, but not ``O_TRUNC``, which would act before the file is known to be a regular one.
+    The signature is that of an ``opener`` for ``open()``.
+    """
+    try:
+        descriptor = os.open(path, flags | _SAFE, mode)
+    except OSError as error:
+        if error.errno in _NOT_REGULAR:
+            raise NotRegular(error.errno, "it is not a regular file", os.fspath(path)) from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotRegular(errno.EINVAL, "it is not a regular file", os.fspath(path))
+    return descriptor
+
+
+def read_regular(path: str) -> bytes:
+    """Return what is in a regular file. Raises OSError."""
+    with open(path, "rb", opener=open_regular) as file:
+        return file.read()
+
+
+def status_of(path: str) -> Optional[os.stat_result]:
+    """Return the status of a name itself, not of what a link leads to; None if nothing has that name."""
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None

@@ -1,0 +1,174 @@
+"""A cache on disk deletes only what it has made itself, whatever folder it is given."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from blocking_request import NetworkDiskCache
+from blocking_request.cache import folder as cache_folder
+from blocking_request.cache import index
+from blocking_request.cli_output import EXIT_FILE
+from tests.test_cache_store import LARGE, URL, body_of, stored
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+FOREIGN: dict[str, Callable[[Path], object]] = {
+    "bodies": lambda folder: ((folder / "bodies").mkdir(), (folder / "bodies" / "a.csv").write_bytes(b"mine")),
+    "body name": lambda folder: ((folder / "bodies").mkdir(), (folder / "bodies" / ("a" * 32)).write_bytes(b"mine")),
+    "index": lambda folder: (folder / "index.sqlite").write_bytes(b"mine" * 500),
+    "empty index": lambda folder: (folder / "index.sqlite").touch(),
+    "key": lambda folder: (folder / "key").write_bytes(b"mine"),
+    "link": lambda folder: (folder / "bodies").symlink_to(folder.parent),
+    "linked mark": lambda folder: (folder / cache_folder.MARK).symlink_to(__file__),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_folder_with_other_files_is_refused(tmp_path: Path, what: str) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    FOREIGN[what](folder)
+    before = content_of(tmp_path)
+    with pytest.raises(ValueError, match=re.escape(str(folder))) as raised:
+        NetworkDiskCache(folder)
+    assert "is not a cache of blocking_request" in str(raised.value)
+    assert sorted(os.listdir(folder))[0] in str(raised.value) and str(folder / "blocking-request") in str(raised.value)
+    assert content_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_folder_that_gets_other_files_later_is_left_alone(tmp_path: Path, what: str) -> None:
+    folder = tmp_path / "data"
+    cache, unused = NetworkDiskCache(folder), NetworkDiskCache(folder)
+    cache.keep(URL, b"", stored(b"x" * LARGE))
+    shutil.rmtree(folder)
+    folder.mkdir()
+    FOREIGN[what](folder)
+    hours_ago = time.time() - 2 * index.ABANDONED_SECONDS
+    for path in folder.rglob("*"):
+        os.utime(path, (hours_ago, hours_ago), follow_symlinks=False)
+    before = content_of(tmp_path)
+    for each in (cache, unused):
+        each.clear()
+        assert "is not a cache of blocking_request" in each.problem()
+        each.setMaximumCacheSize(1 << 20)
+        assert body_of(each) is None
+        each.keep(URL, b"", stored(b"x" * LARGE))
+    assert content_of(tmp_path) == before
+    shutil.rmtree(folder)
+    cache.clear()
+    cache.keep(URL, b"", stored())
+    assert (body_of(cache), cache.problem()) == (b"body", "")
+
+
+@pytest.mark.parametrize("name", ["bodies", "index.sqlite", "key", "swept"])
+def test_symbolic_link_in_a_cache_is_refused(tmp_path: Path, name: str) -> None:
+    folder, outside = tmp_path / "cache", tmp_path / "outside"
+    cache = NetworkDiskCache(folder)
+    cache.keep(URL, b"", stored(b"x" * LARGE))
+    shutil.copytree(folder / name, outside) if name == "bodies" else shutil.copy(folder / name, outside)
+    shutil.rmtree(folder / name) if name == "bodies" else (folder / name).unlink()
+    (folder / name).symlink_to(outside)
+    before = content_of(tmp_path)
+    with pytest.raises(ValueError, match=name):
+        NetworkDiskCache(folder)
+    cache.clear()
+    assert {path: data for path, data in content_of(tmp_path).items() if path.startswith("outside")} == {
+        path: data for path, data in before.items() if path.startswith("outside")
+    }
+
+
+@pytest.mark.parametrize("row", ["../../outside", "/etc/hostname", "..", "", "a" * 31, "A" * 32, "a" * 32 + "\n"])
+def test_index_row_that_leads_outside(tmp_path: Path, row: str) -> None:
+    folder, outside = tmp_path / "cache", tmp_path / "outside"
+    outside.write_bytes(b"x" * LARGE)
+    cache = NetworkDiskCache(folder)
+    cache.keep(URL, b"", stored(b"x" * LARGE))
+    with closing(sqlite3.connect(folder / "index.sqlite")) as connection, connection:
+        connection.execute("UPDATE entries SET file = ?", (row,))
+    assert body_of(cache) is None
+    cache.keep(URL, b"", stored(b"x" * LARGE))
+    with closing(sqlite3.connect(folder / "index.sqlite")) as connection, connection:
+        connection.execute("UPDATE entries SET file = ?", (row,))
+    cache.clear()
+    assert outside.exists() and cache.problem() == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")
+def test_fifo_in_place_of_a_body(tmp_path: Path) -> None:
+    cache = NetworkDiskCache(tmp_path / "cache")
+    cache.keep(URL, b"", stored(b"x" * LARGE))
+    (body,) = (tmp_path / "cache" / "bodies").iterdir()
+    body.unlink()
+    os.mkfifo(body)
+    assert (body_of(cache), cache.problem()) == (None, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_files_are_for_their_user_only(tmp_path: Path) -> None:
+    mask = os.umask(0)
+    try:
+        cache = NetworkDiskCache(tmp_path / "cache")
+        cache.keep(URL, b"", stored(b"x" * LARGE))
+        paths = [tmp_path / "cache", *(tmp_path / "cache").rglob("*")]
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in paths}
+    finally:
+        os.umask(mask)
+    assert {"index.sqlite", "index.sqlite-wal", "key", "swept", cache_folder.MARK} < set(modes)
+    assert {name for name, mode in modes.items() if mode != (0o700 if name in ("cache", "bodies") else 0o600)} == set()
+
+
+def test_empty_folder_becomes_a_cache(tmp_path: Path) -> None:
+    cache = NetworkDiskCache(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    cache.keep(URL, b"", stored())
+    assert body_of(NetworkDiskCache(tmp_path)) == b"body"
+
+
+def test_processes_that_make_a_folder_at_once(tmp_path: Path) -> None:
+    program = (
+        "import sys; from tests.test_cache_store import *\n"
+        "print(flush=True); sys.stdin.readline()\n"
+        "for number in range(20):\n"
+        "    cache = NetworkDiskCache(f'{sys.argv[1]}/{number}')\n"
+        "    cache.clear()\n"
+        "    assert cache.problem() == '', cache.problem()\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    root = Path(__file__).parents[1]
+    pipe = subprocess.PIPE
+    processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=root) for _ in range(3)]
+    for process in processes:
+        assert process.stdout is not None and process.stdout.readline()
+    ended = [process.communicate(b"\n", timeout=100) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], ended
+
+
+def test_command_line_refuses_a_folder_with_other_files(tmp_path: Path) -> None:
+    def clear() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "blocking_request", "cache", "clear"]
+        environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+
+    assert clear().returncode == 0
+    (mark,) = tmp_path.rglob(cache_folder.MARK)
+    mark.unlink()
+    before = content_of(tmp_path)
+    result = clear()
+    assert result.returncode == EXIT_FILE and "is not a cache" in result.stderr, result
+    assert content_of(tmp_path) == before

@@ -645,3 +645,17 @@ def test_ctrl_c_while_a_thread_starts(name: str, serve: Serve, monkeypatch: pyte
         monkeypatch.setattr(module, "start_thread", real)
         assert request.get(server.url) is ErrorCode.NoError
         running.shutdown()
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_thread_that_ends_after_its_answer_is_no_failure(name: str, serve: Callable[[Handler], RawServer]) -> None:
+    """A caller may look for the answer, find none, and then find the thread ended: the answer came in between."""
+    mailbox = Mailbox()
+    flight: Any = engines.engine(name).start(Exchange("GET", serve(always(b"hi")).url), mailbox)
+    answer = mailbox.take(10)
+    flight.worker.ended = True
+    try:
+        assert flight.lost() is None
+    finally:
+        flight.worker.ended = False
+    assert isinstance(answer, Answer) and answer.body == b"hi"

@@ -102,6 +102,9 @@ class QtFlight:
         self.worker.submit(self)
 
     def lost(self) -> Optional[Failure]:
+        if self.ended:
+            # The answer is in the mailbox, or about to be: the caller has looked a moment too early.
+            return None
         app = application()
         if app is None or app is not self.worker.application():
             return messages.application_ended()

@@ -35,6 +35,7 @@ class Urllib3Flight:
         self.pool = pool
         self.grip = Grip()
         self.worker: Optional[Worker] = None
+        self.ended = False
         self._application = application
 
     def abort(self) -> None:
@@ -44,6 +45,9 @@ class Urllib3Flight:
         return self.grip.is_connected
 
     def lost(self) -> Optional[Failure]:
+        if self.ended:
+            # The answer is in the mailbox, or about to be: the caller has looked a moment too early.
+            return None
         if self._application is not None and self._application() is None:
             return messages.application_ended()
         if self.worker is not None and self.worker.ended:
@@ -111,6 +115,7 @@ class WorkerThread(QtCore.QThread):
         if flight is None:
             return False
         answer = carry_out(flight.exchange, flight.mailbox, flight.grip, flight.pool)
+        flight.ended = True
         # Idle before the caller wakes: its next request finds this worker.
         goes_on = worker.engine.rest(worker)
         flight.mailbox.post(answer)

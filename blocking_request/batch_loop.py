@@ -32,6 +32,7 @@ from .policy import policy
 from .preparation import url_text
 from .reply import ReplyContent
 from .request_attributes import check_options, transfer_timeout
+from .slot_exceptions import slot_exceptions_reported
 from .task import PULSE, Line, Task, TaskRules, TaskSteps
 from .urls import origin
 
@@ -334,10 +335,11 @@ class Loop:
         if feedback is None or (now - self._told < TOLD_SECONDS and not is_last):
             return
         self._told = now
-        if hasattr(feedback, "setProcessedCount"):
-            feedback.setProcessedCount(self.finished)
-        if self._total > 0 and hasattr(feedback, "setProgress"):
-            feedback.setProgress(100.0 * self.finished / self._total)
+        with slot_exceptions_reported:  # of a QgsFeedback, whose signals are not ours
+            if hasattr(feedback, "setProcessedCount"):
+                feedback.setProcessedCount(self.finished)
+            if self._total > 0 and hasattr(feedback, "setProgress"):
+                feedback.setProgress(100.0 * self.finished / self._total)
 
 
 def _go_on() -> None:

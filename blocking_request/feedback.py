@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import Callable, Optional, Protocol
+from typing import Any, Callable, Optional, Protocol
 
 from .qt import QtCore, Signal, is_deleted
+from .slot_exceptions import slot_exceptions_reported
 
 
 class FeedbackLike(Protocol):
@@ -20,13 +21,16 @@ class Feedback(QtCore.QObject):
     Every method may be called from any thread. ``canceled`` is emitted by the thread that calls ``cancel()``, the
     other signals by the thread that sets the value, which for a request is the blocked caller's own.
 
-    One feedback may serve many calls, one after another or at the same time; once cancelled it stays so.
+    One feedback may serve many calls, one after another or at the same time. Once cancelled it stays so until
+    ``reset()``. An exception in a slot is reported by ``sys.excepthook`` and does not reach the emitter.
     """
 
     canceled = Signal()
     """Emitted once, by the first ``cancel()``."""
     progressChanged = Signal(float)
     """The progress in percent, 0 to 100."""
+    percentChanged = Signal(int)
+    """The same in whole percent, rounded down, for the ``setValue`` of a QProgressBar, QProgressDialog or QSlider."""
     processedCountChanged = Signal("qint64")
     """How many things have been processed."""
 
@@ -50,8 +54,17 @@ class Feedback(QtCore.QObject):
             listeners, self._listeners = self._listeners, []
         for wake in listeners:
             wake()
-        if not is_deleted(self):
-            self.canceled.emit()
+        self._emit("canceled")
+
+    def reset(self) -> None:
+        """Make the feedback as new: not cancelled, progress and count 0. Signals tell of values that change.
+
+        Calls that have been cancelled stay so. Any thread may call it.
+        """
+        with self._listeners_guard:
+            self._canceled = False
+        self.setProgress(0.0)
+        self.setProcessedCount(0)
 
     def isCanceled(self) -> bool:
         """Whether ``cancel()`` has been called."""
@@ -62,11 +75,12 @@ class Feedback(QtCore.QObject):
         return self._progress
 
     def setProgress(self, progress: float) -> None:
-        """Set the progress in percent; emits ``progressChanged`` when it is another one."""
+        """Set the progress in percent; emits ``progressChanged`` and ``percentChanged`` if their values change."""
         if progress != self._progress:
-            self._progress = progress
-            if not is_deleted(self):
-                self.progressChanged.emit(progress)
+            previous, self._progress = self._progress, progress
+            self._emit("progressChanged", progress)
+            if int(progress) != int(previous):
+                self._emit("percentChanged", int(progress))
 
     def processedCount(self) -> int:
         """How many things have been processed."""
@@ -76,8 +90,17 @@ class Feedback(QtCore.QObject):
         """Set how many things have been processed; emits ``processedCountChanged`` when it is another number."""
         if processedCount != self._processed_count:
             self._processed_count = processedCount
-            if not is_deleted(self):
-                self.processedCountChanged.emit(processedCount)
+            self._emit("processedCountChanged", processedCount)
+
+    def __repr__(self) -> str:
+        state = "canceled" if self._canceled else "not canceled"
+        return f"<Feedback: {state}, {self._progress:g} %, {self._processed_count} processed>"
+
+    def _emit(self, signal: str, *arguments: Any) -> None:
+        # If the application was destroyed, PyQt has deleted every QObject with it.
+        if not is_deleted(self):
+            with slot_exceptions_reported:
+                getattr(self, signal).emit(*arguments)
 
     def _listen(self, wake: Callable[[], None]) -> None:
         """Have ``wake`` called by the thread that cancels; at once where that has happened already.

@@ -29,6 +29,7 @@ from .http_state import Error, State, http_error
 from .http_transfer import Transfer
 from .manager import NetworkAccessManager
 from .proxy import Proxy
+from .slot_exceptions import slot_exceptions_reported
 from .task import PULSE, TaskRules
 from .trace import logger
 from .urls import origin
@@ -136,7 +137,8 @@ class Sequence:
     def _driving(self) -> Iterator[None]:
         was_driving, self.is_driving = self.is_driving, True
         try:
-            yield
+            with slot_exceptions_reported:
+                yield
         finally:
             self.is_driving = was_driving
             if not self.entries:

@@ -11,6 +11,7 @@ from .exchange import Answer
 from .feedback import FeedbackLike
 from .mailbox import Progress
 from .qt import QtCore, is_deleted
+from .slot_exceptions import slot_exceptions_reported
 
 if TYPE_CHECKING:
     from .request import BlockingNetworkRequest
@@ -21,19 +22,25 @@ def progress_teller(request: BlockingNetworkRequest, feedback: Optional[Feedback
     set_progress = None if feedback is None else getattr(feedback, "setProgress", None)
     if is_deleted(request):
         return None
-    if set_progress is None:
-        download, upload = _signals(type(request))  # type: ignore[arg-type]
-        if not (request.isSignalConnected(download) or request.isSignalConnected(upload)):
-            return None
+    signals = _signals(type(request))  # type: ignore[arg-type]
+    if set_progress is None and not any(map(request.isSignalConnected, signals)):
+        return None
     return ProgressTeller(request, set_progress)
 
 
 @cache
-def _signals(kind: Hashable) -> tuple[QtCore.QMetaMethod, QtCore.QMetaMethod]:
-    found: QtCore.QMetaObject = kind.staticMetaObject  # type: ignore[attr-defined]
-    return tuple(  # type: ignore[return-value]
-        found.method(found.indexOfSignal(f"{name}(qint64,qint64)")) for name in ("downloadProgress", "uploadProgress")
+def _signals(kind: Hashable) -> tuple[QtCore.QMetaMethod, ...]:
+    return tuple(
+        signal_method(kind, signature)
+        for signature in ("downloadProgress(qint64,qint64)", "uploadProgress(qint64,qint64)", "percentChanged(int)")
     )
+
+
+@cache
+def signal_method(kind: Hashable, signature: str) -> QtCore.QMetaMethod:
+    """A signal of a class, as ``isSignalConnected`` takes it."""
+    found: QtCore.QMetaObject = kind.staticMetaObject  # type: ignore[attr-defined]
+    return found.method(found.indexOfSignal(signature))
 
 
 class ProgressTeller:
@@ -43,25 +50,32 @@ class ProgressTeller:
         self._request = request
         self._set_progress = set_progress
         self._last: Optional[Progress] = None
+        self._percent = 0
         self._is_upload = False
-        """Whether the feedback hears of a large body that is sent, and not of the answer to it."""
+        """Whether the percentage is that of a large body that is sent, and not of the response to it."""
 
     def __call__(self, progress: Progress) -> None:
         if is_deleted(self._request):
             # The application was destroyed, and PyQt has deleted every QObject with it.
             return
+        if not progress.upload and progress == self._last:
+            return
         if progress.upload:
-            self._request.uploadProgress.emit(progress.done, progress.total)
-            if self._set_progress is not None and progress.total > READ_AT_ONCE:
-                self._is_upload = True
-                self._set_progress(100.0 * progress.done / progress.total)
-            return
-        if progress == self._last:
-            return
-        self._last = progress
-        self._request.downloadProgress.emit(progress.done, progress.total)
-        if self._set_progress is not None and progress.total > 0 and not self._is_upload:
-            self._set_progress(100.0 * progress.done / progress.total)
+            self._is_upload = self._is_upload or progress.total > READ_AT_ONCE
+        else:
+            self._last = progress
+        with slot_exceptions_reported:
+            signal = self._request.uploadProgress if progress.upload else self._request.downloadProgress
+            signal.emit(progress.done, progress.total)
+            if progress.total > 0 and progress.upload == self._is_upload:
+                self._tell_percent(100.0 * progress.done / progress.total)
+
+    def _tell_percent(self, percent: float) -> None:
+        if int(percent) != self._percent and not is_deleted(self._request):
+            self._percent = int(percent)
+            self._request.percentChanged.emit(self._percent)
+        if self._set_progress is not None:
+            self._set_progress(percent)
 
     def tell_last(self, answer: Answer) -> None:
         """The exact final figure, which the wire may have had no time to tell."""

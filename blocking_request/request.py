@@ -21,13 +21,14 @@ from .manager import NetworkAccessManager
 from .messages import canceled
 from .occasion import Occasion, new_occasion
 from .policy import policy
-from .progress import ProgressTeller, progress_teller
+from .progress import ProgressTeller, progress_teller, signal_method
 from .qt import QtCore, Signal, encoded_url, is_deleted
 from .receivers import Checksum, DeviceReceiver, Receiver
 from .reply import ReplyContent
 from .request_attributes import RequestLike, check_options, check_request, transfer_timeout, with_content_type
 from .request_options import RequestOptions
 from .settings import Settings
+from .slot_exceptions import slot_exceptions_reported
 from .stream import Stream
 from .trace import Watcher
 
@@ -41,7 +42,8 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     again and again, by one call at a time: a second one at the same time raises RuntimeError.
 
     All signals are emitted in the calling thread, from within the call: a slot of an object that lives there runs while
-    the call waits, and may call ``abort()``.
+    the call waits, and may call ``abort()``. ``sys.excepthook`` is called with the exception of such a slot (by default
+    it is printed), and the call goes on.
 
     Code written for QGIS's QgsBlockingNetworkRequest runs after changing the import.
     """
@@ -57,6 +59,9 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     """Bytes of the answer's body received, and how many there will be (-1: unknown)."""
     uploadProgress = Signal("qint64", "qint64")
     """Bytes of the request's body sent, and how many there are."""
+    percentChanged = Signal(int)
+    """Whole percent, 1 to 100, for the ``setValue`` of a QProgressBar, of a body whose length is known: the request's
+    if that has more than 1 MiB, else the response's."""
     redirected = Signal(QtCore.QUrl)
     """Emitted before a redirect is followed: where to."""
     finished = Signal()
@@ -328,8 +333,10 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         try:
             occasion.tell(self._manager, reply)
         finally:
-            if not is_deleted(self):
-                self.finished.emit()
+            # If nothing is connected, nothing needs to be done: it is so for most calls.
+            if not is_deleted(self) and self.isSignalConnected(signal_method(type(self), "finished()")):  # type: ignore[arg-type]
+                with slot_exceptions_reported:
+                    self.finished.emit()
 
     def _usable_engine(self) -> str:
         try:
@@ -343,7 +350,8 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     def _tell_redirect(self, exchange: Exchange) -> None:
         if is_deleted(self):
             return
-        self.redirected.emit(encoded_url(exchange.url))
+        with slot_exceptions_reported:
+            self.redirected.emit(encoded_url(exchange.url))
 
 
 _blocked_requests: set[BlockingNetworkRequest] = set()

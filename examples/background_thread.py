@@ -25,7 +25,7 @@ class Download(QThread):
 
 app = QCoreApplication(sys.argv)
 feedback = Feedback()
-feedback.progressChanged.connect(lambda percent: print(f"{percent:.0f} %"))  # a progress bar's setValue
+feedback.percentChanged.connect(lambda percent: print(f"{percent} %"))  # a progress bar: bar.setValue
 
 download = Download(sys.argv[1] if len(sys.argv) > 1 else "http://httpbin.org/drip?duration=30", feedback)
 download.finished.connect(app.quit)

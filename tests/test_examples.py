@@ -11,7 +11,7 @@ import pytest
 
 from blocking_request.qt import API
 
-from .servers.raw import RawServer, echo
+from .servers.raw import RawServer, always, echo
 
 ROOT = Path(__file__).parent.parent
 OF_QGIS = "processing_download.py"
@@ -23,6 +23,7 @@ OF_LIBRARIES = ("owslib_wms.py", "stac_catalog.py")
 PAGES = {
     **dict.fromkeys(("get_page.py", "post_form.py", "basic_auth.py", "favicon.py"), "docs/tutorial.rst"),
     "dask_tiles.py": "docs/processes.rst",
+    **dict.fromkeys(("download_window.py", "download_pool.py", "download_asyncio.py"), "docs/threads.rst"),
 }
 """Which page shows them; README.rst shows the others."""
 
@@ -55,6 +56,25 @@ def test_background_thread(tmp_path: Path, serve) -> None:  # type: ignore[no-un
     server: RawServer = serve(half)
     output = run(ROOT / "examples/background_thread.py", tmp_path, server.url)
     assert output.splitlines() == ["50 %", f"Operation canceled ({server.url})"]
+
+
+def test_download_window(tmp_path: Path, serve) -> None:  # type: ignore[no-untyped-def]
+    server: RawServer = serve(always(b"x" * 100_000))
+    output = run(ROOT / "examples/download_window.py", tmp_path, server.url, "body.bin")
+    assert output == "body.bin is complete\n"
+    assert (tmp_path / "body.bin").read_bytes() == b"x" * 100_000
+
+
+def test_download_pool(tmp_path: Path, serve) -> None:  # type: ignore[no-untyped-def]
+    server: RawServer = serve(always(b"x" * 1_000))
+    output = run(ROOT / "examples/download_pool.py", tmp_path, f"{server.url}/1", f"{server.url}/2")
+    assert output == "200 1000 bytes \n" * 2
+
+
+def test_download_asyncio(tmp_path: Path, serve) -> None:  # type: ignore[no-untyped-def]
+    server: RawServer = serve(always(b"x" * 1_000))
+    output = run(ROOT / "examples/download_asyncio.py", tmp_path, f"{server.url}/1", f"{server.url}/2")
+    assert output == "200 1000 bytes \n" * 2 + "cancelled\n"
 
 
 def test_get_page(httpbin: str, tmp_path: Path) -> None:

@@ -58,3 +58,40 @@ def test_every_listener_is_called_whatever_the_moment() -> None:
             thread.join()
         for _ in range(8):
             assert called.acquire(timeout=5)
+
+
+def test_whole_percent() -> None:
+    feedback = Feedback()
+    percents: list[int] = []
+    feedback.percentChanged.connect(percents.append)
+    for value in (0.4, 1.2, 1.9, 99.99, 100.0):
+        feedback.setProgress(value)
+    assert percents == [1, 99, 100]
+
+
+def test_reset() -> None:
+    feedback = Feedback()
+    heard: list[object] = []
+    feedback.setProgress(50.5)
+    feedback.setProcessedCount(2)
+    feedback.cancel()
+    for signal in (feedback.progressChanged, feedback.percentChanged, feedback.processedCountChanged):
+        signal.connect(heard.append)
+    feedback.reset()
+    feedback.reset()
+    assert heard == [0.0, 0, 0]
+    assert not feedback.isCanceled()
+    assert (feedback.progress(), feedback.processedCount()) == (0.0, 0)
+    called: list[None] = []
+    feedback.canceled.connect(lambda: called.append(None))
+    feedback._listen(lambda: called.append(None))
+    feedback.cancel()
+    assert feedback.isCanceled() and len(called) == 2
+
+
+def test_repr() -> None:
+    feedback = Feedback()
+    assert repr(feedback) == "<Feedback: not canceled, 0 %, 0 processed>"
+    feedback.setProgress(12.5)
+    feedback.cancel()
+    assert repr(feedback) == "<Feedback: canceled, 12.5 %, 0 processed>"

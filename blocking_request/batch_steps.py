@@ -9,7 +9,7 @@ from .download import FileReceiver
 from .exchange import Answer, Exchange
 from .keeper import Keeper
 from .policy import policy
-from .receivers import CannotWrite, Steps, Take
+from .receivers import CannotWrite, Drain, Steps
 from .settings import Settings
 from .task import TaskSteps
 
@@ -33,7 +33,10 @@ def _kept(steps: Steps, keeper: Keeper) -> Steps:
         step = next(steps)
         while True:
             try:
-                last = yield Take(keeper.beside(step.write))
+                if isinstance(step, Drain):
+                    step = steps.send((yield step))
+                    continue
+                last = yield step._replace(write=keeper.beside(step.write))
             except CannotWrite as error:
                 step = steps.throw(error)
                 continue

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from queue import Empty
-from typing import Callable, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Callable, Optional, Protocol, Union
 
 from . import messages, trace
 from .body_source import Upload
@@ -22,6 +22,9 @@ from .flows import Flow, Wait
 from .keeper import Keeper
 from .mailbox import GRACE, Begun, BodyWanted, Cancel, Channel, Mailbox, Piece, Pieces
 from .progress import ProgressTeller
+
+if TYPE_CHECKING:
+    from .receivers import SlowTarget
 
 _NEVER = float("inf")
 
@@ -139,6 +142,27 @@ class Call:
         for piece in self.views():
             assert not piece  # none comes here any more
 
+    def take_here(self, write: Callable[[Piece], None], target: SlowTarget) -> None:
+        """Hand the pieces to ``write`` in this thread, each when the target has taken the one before. The call may be
+        cancelled or late meanwhile. Raises what ``write`` and the target raise.
+        """
+        for piece in self.views():
+            write(piece)
+            failure = self.drain(target)
+            if failure is not None:
+                self.abandon(failure)
+                return
+
+    def drain(self, target: SlowTarget) -> Optional[Failure]:
+        """Wait until a target has taken what was written to it; return why the call ended meanwhile, or None."""
+        while not target.flush():
+            failure = self.ended_early()
+            if failure is not None:
+                return failure
+            self._attend()
+            target.wait(max(min(SHORT_PULSE, self._deadline - time.monotonic()), 0.0))
+        return None
+
     def _pieces(self) -> Iterator[Piece]:
         while self._open is not None:
             flight, exchange, progress = self._open
@@ -157,12 +181,12 @@ class Call:
                     yield piece
                     self._mailbox.give_back(piece)
 
-    def abandon(self) -> None:
-        """End an exchange whose body nobody wants any more."""
+    def abandon(self, failure: Optional[Failure] = None) -> None:
+        """End an exchange whose body nobody wants any more; ``failure``: why, if not because the caller has left."""
         if self._open is None:
             return
         (flight, exchange, _), self._open = self._open, None
-        self.last = self._end(flight, exchange, messages.canceled())
+        self.last = self._end(flight, exchange, failure or messages.canceled())
         self._tell_end(self.last)
 
     def _drive(self, flow: Flow) -> Answer:

@@ -13,7 +13,7 @@ from typing import Any, Optional
 from . import ReplyContent
 from .cli_streams import RawOutput
 from .download import FileReceiver
-from .download_files import Partial, is_special, place_of
+from .download_files import Partial, Scratch, is_special
 from .receivers import DeviceReceiver, Receiver
 from .redaction import printable
 
@@ -114,7 +114,7 @@ def write_head(output: RawOutput, reply: ReplyContent, path: Optional[str]) -> N
     """Write status line and header fields. Raises OSError if the file of -o cannot be written."""
     text = head_of(reply)
     descriptor = descriptor_of(path)
-    if path is None or descriptor is not None:
+    if path is None or descriptor is not None or is_special(Path(path)):
         target: Any = TerminalOutput(output) if output.isatty() else output
         if path is not None and descriptor != 1:
             target = SpecialFile(path, descriptor)
@@ -123,7 +123,7 @@ def write_head(output: RawOutput, reply: ReplyContent, path: Optional[str]) -> N
         return
     if os.path.isdir(path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    place = place_of(Path(os.path.realpath(path)))
+    place = Scratch(Path(os.path.realpath(path)))
     try:
         with place.open(0) as file:
             file.write(text)

@@ -9,6 +9,7 @@ counted in coded bytes.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Generator
@@ -17,12 +18,13 @@ from typing import Any, BinaryIO, Callable, Optional, Union
 from urllib.parse import unquote, urlsplit
 
 from .call import Call
-from .download_files import Known, Partial, disposition_name, is_special, place_of, safe_name
+from .download_files import Known, Partial, Scratch, disposition_name, is_special, safe_name
 from .engines.damage import truncated
 from .errors import QtNetworkError, network_failure
 from .exchange import Answer, Exchange
 from .mailbox import Piece
-from .receivers import Checksum, Steps, Take, cannot_write, in_steps, take_in_wire
+from .receivers import Checksum, Drain, Steps, Take, cannot_write, in_steps, take_in_wire, take_slowly
+from .special_file import SpecialFile
 
 _CONTENT_RANGE = re.compile(rb"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _UNSATISFIED = re.compile(rb"bytes\s+\*/(\d{1,18})")
@@ -62,12 +64,9 @@ class FileReceiver:
         if not self._resume:
             return exchange
         if self._partial is None:
-            target = self._target(None)
-            self._partial = Partial(target)
-            if is_special(target) or not self._partial.lock():
-                # A device must not be replaced by a file; or another download is writing the part: from the
-                # beginning, and beside it.
-                self._partial, self._resume = None, False
+            self._partial = self._locked(self._target(None))
+            if self._partial is None:
+                self._resume = False
                 return exchange
         others = (b"accept-encoding", b"range", b"if-range")
         headers = tuple(pair for pair in exchange.headers if pair[0].lower() not in others)
@@ -76,6 +75,16 @@ class FileReceiver:
         if known is not None:
             headers += ((b"Range", b"bytes=%d-" % known.size), (b"If-Range", known.validator.encode("latin-1")))
         return exchange._replace(headers=headers)
+
+    @staticmethod
+    def _locked(target: Path) -> Optional[Partial]:
+        """Return the part of a target; None if the download has to begin at the beginning, and beside the part."""
+        partial = Partial(target)
+        try:
+            # A device must not be replaced by a file.
+            return None if is_special(target) or not partial.lock() else partial
+        except OSError:
+            return None  # it is told when the file is written
 
     def receive(self, call: Call, answer: Answer) -> Optional[Answer]:
         return in_steps(call, self.steps(answer))
@@ -104,11 +113,38 @@ class FileReceiver:
         if self._partial is not None:
             self._partial.unlock()
 
-    def _write(self, answer: Answer) -> Generator[Take, Answer, Answer]:
-        start, total = 0 if self._asked is None else self._asked.size, _total(answer)
-        place: Any = None
+    def _write(self, answer: Answer) -> Generator[Union[Take, Drain], Any, Answer]:
+        target = self._target(answer) if self._partial is None else self._partial.target
+        if self._partial is None and is_special(target):
+            return (yield from self._write_special(answer, target))
+        return (yield from self._write_file(answer, self._partial or Scratch(target)))
+
+    def _write_special(self, answer: Answer, target: Path) -> Generator[Union[Take, Drain], Any, Answer]:
+        """Write to a pipe or device: there is nothing to rename, nor to resume."""
+        file = SpecialFile(target)
+        if self._checksum is not None:
+            self._checksum.begin()
+
+        def write(piece: Piece) -> None:
+            if self._checksum is not None:
+                self._checksum.add(piece)
+            file.write(piece)
+
         try:
-            place = self._partial or place_of(self._target(answer))
+            answer = yield from take_slowly(answer, write, file)
+        finally:
+            file.close()
+        if answer.failure is None and self._checksum is not None:
+            answer = answer._replace(failure=self._checksum.failure())
+        if answer.failure is None:
+            self.written = target
+        return answer
+
+    def _write_file(self, answer: Answer, place: Union[Partial, Scratch]) -> Generator[Take, Any, Answer]:
+        start, total = 0 if self._asked is None else self._asked.size, _total(answer)
+        try:
+            if place.target.is_dir():  # a file cannot replace it, which is better found out before the download
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(place.target))
             file = place.open(start)
         except OSError as error:
             return answer._replace(failure=cannot_write(error))
@@ -173,7 +209,7 @@ class FileReceiver:
             return answer._replace(failure=cannot_write(error))
         return self._renamed(partial, answer)
 
-    def _renamed(self, place: Any, answer: Answer) -> Answer:
+    def _renamed(self, place: Union[Partial, Scratch], answer: Answer) -> Answer:
         try:
             place.rename()
         except OSError as error:
@@ -189,6 +225,8 @@ class FileReceiver:
         """``answer``: None where it is not known yet, or must not be asked because a part goes on."""
         path = Path(self._given)
         if not path.is_dir() and not self._given.endswith(("/", os.sep)):
+            if is_special(path):
+                return path  # the real path of /dev/stdout is no name that can be opened
             return Path(os.path.realpath(path))
         name = "" if answer is None else disposition_name(answer)
         url = self._url if answer is None else answer.exchange.url

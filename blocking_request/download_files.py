@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Optional
+from typing import BinaryIO, NamedTuple, Optional
 
 from .exchange import Answer
+from .regular_files import NotRegular, open_regular, read_regular, status_of
 from .reply import ReplyContent
+from .trace import logger
 
 try:
     import fcntl
@@ -58,34 +62,9 @@ LONGEST_NAME = 200
 LONGEST_SUFFIX = 20
 
 
-def place_of(target: Path) -> Any:
-    """Where a download is written that is not to be resumed."""
-    # A folder, too: that cannot be opened, which is found out before the download and not after it.
-    return Special(target) if target.exists() and not target.is_file() else Scratch(target)
-
-
 def is_special(target: Path) -> bool:
     """Return whether there is a device, pipe or socket, which must not be replaced by a file."""
     return target.exists() and not target.is_file() and not target.is_dir()
-
-
-class Special:
-    """A pipe, a device: nothing to rename."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def open(self, start: int) -> BinaryIO:
-        return open(self.target, "wb")
-
-    def describe(self, answer: Answer, url: str) -> None:
-        pass
-
-    def leave(self, is_wrong: bool) -> None:
-        pass
-
-    def rename(self) -> None:
-        pass
 
 
 class Scratch:
@@ -120,52 +99,87 @@ class Partial:
         self.target = target
         self._file = target.with_name(target.name + ".part")
         self._description = target.with_name(target.name + ".part.json")
-        self._lock: Optional[BinaryIO] = None
+        self._descriptor = -1
+        """Of the part, which is locked."""
 
     def is_free(self) -> bool:
         """Return whether there is no file of that name that somebody else has made."""
         return self._description.exists() or not os.path.lexists(self._file)
 
     def lock(self) -> bool:
-        """False where another has it. What cannot be written is told later."""
-        try:
-            self._lock = open(self._file, "ab")  # noqa: SIM115
-        except OSError:
-            return True
-        if fcntl is None:
-            return True
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            self._lock = None
-            return False
-        return True
+        """Return False if the part must be left alone: another download has it, or another user may have made it.
+        Raises OSError.
+        """
+        status = status_of(os.fspath(self._description))
+        if status is not None and not _is_own(status):
+            return self._refuse(self._description)
+        # It may be renamed or deleted between two steps, by the download that had it.
+        for _ in range(LOCK_TRIES):
+            try:
+                descriptor = _open_part(os.fspath(self._file))
+            except NotRegular:
+                return self._refuse(self._file)
+            except FileNotFoundError:
+                if not self._file.parent.is_dir():
+                    raise
+                continue
+            if not _is_own(os.fstat(descriptor)):
+                os.close(descriptor)
+                return self._refuse(self._file)
+            if not _is_locked(descriptor):
+                os.close(descriptor)
+                return False
+            self._descriptor = descriptor
+            if self._has_its_name():
+                return True
+            self._close()
+        return False
+
+    @staticmethod
+    def _refuse(path: Path) -> bool:
+        logger.warning(
+            "%s is a link, is no regular file or belongs to another user. It is left alone, and the download is not "
+            "resumed. Delete it to resume downloads to this file",
+            path,
+        )
+        return False
+
+    def _has_its_name(self) -> bool:
+        """Return whether the locked file is still the one of that name."""
+        named = status_of(os.fspath(self._file))
+        return named is not None and os.path.samestat(named, os.fstat(self._descriptor))
+
+    def _close(self) -> None:
+        os.close(self._descriptor)
+        self._descriptor = -1
 
     def unlock(self) -> None:
-        if self._lock is None:
+        if self._descriptor < 0:
             return
         with suppress(OSError):
-            if self._file.stat().st_size == 0:
+            if os.fstat(self._descriptor).st_size == 0 and self._has_its_name():
                 self._file.unlink()
-        self._lock.close()
-        self._lock = None
+        self._close()
 
     def known(self, url: str) -> Optional[Known]:
         """What there is of this URL's; None where that cannot go on."""
         try:
-            size = self._file.stat().st_size
-            description = json.loads(self._description.read_text("utf-8"))
+            size = (os.lstat(self._file) if self._descriptor < 0 else os.fstat(self._descriptor)).st_size
+            description = json.loads(read_regular(os.fspath(self._description), MOST_DESCRIPTION))
             validator, total = description["validator"], description["total"]
             is_same = description["url"] == _digest(url) and isinstance(validator, str) and validator.isprintable()
             is_same = is_same and isinstance(total, int) and (total < 0 or size <= total)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         return Known(size, validator, total) if size > 0 and is_same else None
 
     def open(self, start: int) -> BinaryIO:
-        # Truncated first: an old description must not stand beside new bytes.
-        return open(self._file, "r+b" if start else "w+b")
+        """Open the locked part; ``start``: what of it is kept, in bytes. Raises OSError."""
+        if start == 0:
+            # Truncated first: an old description must not stand beside new bytes.
+            os.ftruncate(self._descriptor, 0)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        return open(os.dup(self._descriptor), "r+b")
 
     def describe(self, answer: Answer, url: str) -> None:
         tag, date = answer.headers.value(b"etag"), answer.headers.value(b"last-modified")
@@ -174,19 +188,53 @@ class Partial:
             self._description.unlink()
         if validator is not None:
             description = {"url": _digest(url), "validator": validator.decode("latin-1"), "total": answer.total_bytes}
-            self._description.write_text(json.dumps(description), "utf-8")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            descriptor = open_regular(os.fspath(self._description), flags, 0o666)
+            with open(descriptor, "w", encoding="utf-8") as file:
+                json.dump(description, file)
 
     def leave(self, is_wrong: bool) -> None:
         """Keep it for another time, but for what is not worth it."""
-        if is_wrong or not self._description.exists():
+        if (is_wrong or not self._description.exists()) and self._has_its_name():
             for file in (self._description, self._file):
                 with suppress(OSError):
                     file.unlink()
 
     def rename(self) -> None:
+        if not self._has_its_name():
+            raise OSError(errno.ESTALE, "another program has replaced the part of the download", str(self._file))
         os.replace(self._file, self.target)
         with suppress(OSError):
             self._description.unlink()
+
+
+LOCK_TRIES = 20
+MOST_DESCRIPTION = 1 << 16
+
+
+def _open_part(path: str) -> int:
+    """Open a part that is there, else make it. Raises NotRegular, OSError."""
+    try:
+        return open_regular(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    except FileExistsError:
+        return open_regular(path, os.O_RDWR)
+
+
+def _is_own(status: os.stat_result) -> bool:
+    """Return whether it is a file of this user that has no other name, so that nobody else writes or reads it."""
+    is_owner = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+    return stat.S_ISREG(status.st_mode) and is_owner and status.st_nlink == 1
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Return whether the lock is ours now."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _digest(url: str) -> str:

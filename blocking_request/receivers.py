@@ -10,7 +10,7 @@ import hashlib
 import io
 import os
 from collections.abc import Generator
-from typing import Any, Callable, NamedTuple, Optional, Protocol
+from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from .call import Call
 from .engines.damage import DamagedBody
@@ -28,9 +28,30 @@ class Take(NamedTuple):
     write: Callable[[Piece], None]
     in_wire: bool = True
     """Whether by the wire in its own thread, which is faster; else in the thread that drives."""
+    target: Optional[SlowTarget] = None
+    """What ``write`` writes to, if that may not take everything at once."""
 
 
-Steps = Generator[Take, Answer, Optional[Answer]]
+class Drain(NamedTuple):
+    """What a receiver wants if its target must take what was written before it goes on.
+
+    It is sent the failure of a call that ends meanwhile, else None.
+    """
+
+    target: SlowTarget
+
+
+class SlowTarget(Protocol):
+    """Takes what is written without blocking the thread, and keeps the rest until it is flushed."""
+
+    def flush(self) -> bool:
+        """Write what waits; return whether nothing waits any more. Raises CannotWrite."""
+
+    def wait(self, seconds: float) -> None:
+        """Wait until more can be written, or for some seconds."""
+
+
+Steps = Generator[Union[Take, Drain], Any, Optional[Answer]]
 
 
 def in_steps(call: Call, steps: Steps) -> Optional[Answer]:
@@ -39,16 +60,27 @@ def in_steps(call: Call, steps: Steps) -> Optional[Answer]:
         step = next(steps)
         while True:
             try:
-                call.divert(step.write)
+                given = _do(call, step)
             except CannotWrite as error:
                 step = steps.throw(error)
             else:
-                assert call.last is not None
-                step = steps.send(call.last)
+                step = steps.send(given)
     except StopIteration as stop:
         call.abandon()
         answer: Optional[Answer] = stop.value
         return answer
+
+
+def _do(call: Call, step: Union[Take, Drain]) -> Union[Answer, Failure, None]:
+    """Do what a receiver wants; return what it is sent. Raises CannotWrite."""
+    if isinstance(step, Drain):
+        return call.drain(step.target)
+    if step.target is None:
+        call.divert(step.write)
+    else:
+        call.take_here(step.write, step.target)
+    assert call.last is not None
+    return call.last
 
 
 class Receiver(Protocol):
@@ -191,6 +223,27 @@ def take_in_wire(answer: Answer, write: Callable[[Piece], None]) -> Generator[Ta
             return whole(answer, (yield Take(write_in_wire)))
         except CannotWrite as error:
             return answer._replace(failure=error.failure)
+    return _written(answer, write)
+
+
+def take_slowly(
+    answer: Answer, write: Callable[[Piece], None], target: SlowTarget
+) -> Generator[Union[Take, Drain], Any, Answer]:
+    """Do the same in the thread that drives, for a target that may not take everything at once."""
+    try:
+        failure: Optional[Failure] = yield Drain(target)  # it is open then
+        if failure is None:
+            last = (yield Take(write, False, target)) if answer.is_begun else None
+            answer = _written(answer, write) if last is None else whole(answer, last)
+            if answer.failure is None:
+                failure = yield Drain(target)
+    except CannotWrite as error:
+        failure = error.failure
+    return answer if failure is None else answer._replace(failure=failure)
+
+
+def _written(answer: Answer, write: Callable[[Piece], None]) -> Answer:
+    """Write a body that is in memory. Raises OSError."""
     if answer.failure is None and (answer.status is None or answer.status < 300):
         write(answer.body)
         return answer._replace(body=b"")

@@ -19,8 +19,8 @@ _SAFE = (
     | getattr(os, "O_NOCTTY", 0)
     | getattr(os, "O_BINARY", 0)
 )
-_NOT_REGULAR = (errno.ELOOP, errno.ENXIO)
-"""What the system says of a symbolic link, and of a FIFO without a reader or a socket."""
+_NOT_REGULAR = (errno.ELOOP, errno.ENXIO, errno.EISDIR)
+"""What the system says of a symbolic link, and of a FIFO without a reader, a socket and a folder."""
 
 
 class NotRegular(OSError):
@@ -45,10 +45,10 @@ def open_regular(path: str, flags: int, mode: int = 0o600) -> int:
     return descriptor
 
 
-def read_regular(path: str) -> bytes:
-    """Return what is in a regular file. Raises OSError."""
+def read_regular(path: str, most: int = -1) -> bytes:
+    """Return what is in a regular file, or so many bytes of its beginning. Raises NotRegular, OSError."""
     with open(path, "rb", opener=open_regular) as file:
-        return file.read()
+        return file.read(most)
 
 
 def status_of(path: str) -> Optional[os.stat_result]:

@@ -17,15 +17,15 @@ from .errors import Failure, Unsendable
 from .exchange import Answer, Exchange
 from .flows import Wait
 from .mailbox import GRACE, Begun, BodyWanted, Channel, Letter, Mailbox, Piece, Pieces, Progress
-from .receivers import CannotWrite, Take
+from .receivers import CannotWrite, Drain, SlowTarget, Take
 
 _NEVER = float("inf")
 
 PULSE = 0.02
 """Seconds between two looks of whoever drives tasks at their clocks, and at a feedback that is not ours."""
 
-Step = Union[Exchange, Wait, Take]
-TaskSteps = Generator[Step, Answer, Answer]
+Step = Union[Exchange, Wait, Take, Drain]
+TaskSteps = Generator[Step, Any, Answer]
 
 
 class Letters(Protocol):
@@ -66,6 +66,12 @@ class Task:
     """When the latest exchange was."""
     _write: Optional[Callable[[Piece], None]] = None
     """Who takes the pieces of the body, here."""
+    _target: Optional[SlowTarget] = None
+    """What ``_write`` writes to, if that may not take everything at once."""
+    _draining: Optional[SlowTarget] = None
+    """The one that has to take what was written before anything is heard."""
+    _is_draining_only = False
+    """Whether the steps wait for that."""
     _deadline = _NEVER
     _line: Optional[Line] = None
     _mailbox: Optional[Mailbox] = None
@@ -93,6 +99,8 @@ class Task:
         self._progress = progress
         self._idle_ms = idle_ms
         self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
+        self._unheard: list[tuple[Line, Letter]] = []
+        """What has come while a target was draining. The wire stops meanwhile, so there is little of it."""
 
     def begin(self) -> None:
         if self._rules.deadline_ms > 0:
@@ -103,6 +111,9 @@ class Task:
         """What the wire has told."""
         if line is not self._line or self._mailbox is None:
             return  # of an exchange that nobody waits for any more
+        if self._draining is not None:
+            self._unheard.append((line, letter))
+            return
         notice = self._mailbox.read(letter)
         if isinstance(notice, Answer):
             self._flight = self._line = None
@@ -116,13 +127,50 @@ class Task:
         elif isinstance(notice, Progress) and self._progress is not None:
             self._progress(notice)
         elif isinstance(notice, Pieces) and self._write is not None:
-            for piece in notice.pieces:
-                self._write(piece)
-                self._mailbox.give_back(piece)
+            self._write_all(notice.pieces, self._write, self._mailbox)
+
+    def _write_all(self, pieces: list[Piece], write: Callable[[Piece], None], mailbox: Mailbox) -> None:
+        try:
+            for piece in pieces:
+                write(piece)
+                mailbox.give_back(piece)
+            if self._target is not None and not self._target.flush():
+                self._draining = self._target
+        except CannotWrite as error:
+            self._advance(self._steps.throw, error)
+            return
+        mailbox.touch()
+
+    def _look_at_target(self, target: SlowTarget, now: float) -> None:
+        """See whether a target has taken what was written to it, and hear then what has come meanwhile."""
+        failure = self._ended_early(now)
+        go_on, given = self._steps.send, failure
+        try:
+            if failure is None and not target.flush():
+                return
+        except CannotWrite as error:
+            go_on, given = self._steps.throw, error  # type: ignore[assignment]
+        self._draining, unheard, self._unheard = None, self._unheard, []
+        if self._is_draining_only or go_on == self._steps.throw:
+            self._is_draining_only = False
+            self._advance(go_on, given)
+        elif failure is not None and self._flight is not None:
+            self._abort(failure, now)
+        elif self._mailbox is not None:
             self._mailbox.touch()
+        for line, letter in unheard:
+            self.hear(line, letter)
+
+    def _abort(self, failure: Failure, now: float) -> None:
+        assert self._flight is not None
+        self._failure, self._grace_end, self._write = failure, now + GRACE, None
+        self._flight.abort()
 
     def look(self, now: float) -> None:
         """See whether something is late, lost or cancelled."""
+        if self._draining is not None:
+            self._look_at_target(self._draining, now)
+            return
         if self._exchange is None:
             return
         if self._failure is not None:
@@ -139,8 +187,7 @@ class Task:
             failure = messages.idle_timeout(self._idle_ms)
         failure = failure or self._flight.lost()
         if failure is not None:
-            self._failure, self._grace_end = failure, now + GRACE
-            self._flight.abort()
+            self._abort(failure, now)
 
     def close(self) -> None:
         """Whatever is under way ends; nobody wants to know how."""
@@ -167,6 +214,12 @@ class Task:
         while True:
             try:
                 step = go_on(given)
+                if isinstance(step, Drain):
+                    drained = self._drain(step.target)
+                    if drained is None:
+                        return
+                    go_on, given = drained
+                    continue
                 if isinstance(step, Take):
                     diverted = self._divert(step)
                     if diverted is None:
@@ -191,11 +244,21 @@ class Task:
                 return
             go_on, given = self._steps.send, answer
 
+    def _drain(self, target: SlowTarget) -> Optional[tuple[Callable[[Any], Step], Optional[Exception]]]:
+        """None if it has to be waited for."""
+        try:
+            if target.flush():
+                return self._steps.send, None
+        except CannotWrite as error:
+            return self._steps.throw, error
+        self._draining, self._is_draining_only = target, True
+        return None
+
     def _divert(self, step: Take) -> Optional[tuple[Callable[[Any], Step], Exception]]:
         """None where the pieces come from now on."""
         assert self._mailbox is not None
         if not step.in_wire:
-            self._write = step.write
+            self._write, self._target = step.write, step.target
             return None
         try:
             self._mailbox.divert(step.write)
@@ -236,5 +299,5 @@ class Task:
         """End an exchange whose answer has begun, and whose body nobody wants."""
         if self._flight is not None:
             self._flight.abort()
-        self._flight = self._line = self._write = None
+        self._flight = self._line = self._write = self._target = self._draining = None
         self._waits_until = _NEVER

@@ -99,10 +99,11 @@ class FileReceiver:
             return None
         if answer.failure is not None or (answer.status is not None and answer.status >= 300):
             return answer
-        if answer.status == 206 and self._asked is not None and not _goes_on(answer, self._asked):
+        is_part = answer.status == 206 or _is_part(answer)
+        if is_part and self._asked is not None and not (answer.status == 206 and _goes_on(answer, self._asked)):
             self._is_anew = True
             return None
-        if answer.status == 206 and self._asked is None and (self._resume or not self._has_own_range):
+        if is_part and self._asked is None and (self._resume or not self._has_own_range):
             text = "The server sent a part that was not asked for"
             return answer._replace(failure=network_failure(QtNetworkError.ProtocolFailure, text))
         if answer.status != 206:
@@ -191,7 +192,11 @@ class FileReceiver:
     def _is_complete(answer: Answer, known: Known) -> bool:
         """Whether nothing was missing from what is there."""
         match = _UNSATISFIED.fullmatch((answer.headers.value(b"content-range") or b"").strip())
-        return match is not None and int(match[1]) == known.size and _is_same(answer, known)
+        if match is None or int(match[1]) != known.size:
+            return False
+        # Few servers name the version here; then the part must be as long as it was said to become at its beginning.
+        named = _version(answer, known)
+        return named == known.validator or (named is None and known.total == known.size)
 
     def _finish(self, answer: Answer) -> Answer:
         """Of a part that is whole already."""
@@ -235,19 +240,34 @@ class FileReceiver:
 
 
 def _goes_on(answer: Answer, known: Known) -> bool:
-    """Whether a 206 is the rest of what is there (RFC 9110 section 15.3.7)."""
+    """Return whether a 206 is the rest of what is there (RFC 9110 sections 15.3.7 and 15.3.7.3).
+
+    It must name the same version: a server that does not know If-Range sends a part of any version.
+    """
     match = _CONTENT_RANGE.fullmatch((answer.headers.value(b"content-range") or b"").strip())
     if match is None or int(match[1]) != known.size:
         return False
     is_total = known.total < 0 or match[3] == b"*" or int(match[3]) == known.total
-    return is_total and _is_same(answer, known)
+    return is_total and _version(answer, known) == known.validator
 
 
-def _is_same(answer: Answer, known: Known) -> bool:
-    """Whether the answer does not name another version."""
+def _is_part(answer: Answer) -> bool:
+    """Return whether a response of another status than 206 says that its body is not the whole file.
+
+    Content-Range has no meaning there (RFC 9110 section 14.4), but a server that sends one has sent a part.
+    """
+    match = _CONTENT_RANGE.fullmatch((answer.headers.value(b"content-range") or b"").strip())
+    if match is None:
+        return False
+    is_whole = match[3] == b"*" or int(match[2]) + 1 == int(match[3])
+    return int(match[1]) != 0 or not is_whole
+
+
+def _version(answer: Answer, known: Known) -> Optional[str]:
+    """Return what the answer has in the place of the validator; None if there is nothing."""
     is_tag = known.validator.startswith('"')
     named = answer.headers.value(b"etag" if is_tag else b"last-modified")
-    return named is None or named.decode("latin-1") == known.validator
+    return None if named is None else named.decode("latin-1")
 
 
 def _total(answer: Answer) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import json
 import os
 import re
 import resource
@@ -268,8 +269,6 @@ def test_what_is_whole_already(blocking: BlockingNetworkRequest, serve: Serve, t
     assert target.read_bytes() == BODY
     # more is there than the server has
     (tmp_path / "other.part").write_bytes(BODY + b"more")
-    import json
-
     url = f"{server.url}/other"
     description = {"url": hashlib.sha256(url.encode()).hexdigest(), "validator": '"one"'}
     (tmp_path / "other.part.json").write_text(json.dumps(description))
@@ -283,6 +282,88 @@ def test_without_a_validator_it_begins_anew(blocking: BlockingNetworkRequest, se
     assert os.listdir(tmp_path) == []
     assert blocking.download(server.url, tmp_path / "file", resume=True) is OK
     assert b"Range" not in server.requests[1]
+
+
+NEW = bytes(reversed(BODY))
+
+
+@pytest.mark.parametrize("fields", ["", "Last-Modified: Fri, 15 Jan 2027 08:00:00 GMT\r\n", 'ETag: W/"one"\r\n'])
+@pytest.mark.parametrize("status", ["206 Part", "200 OK"])
+def test_rest_of_a_version_that_is_not_named(
+    blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, status: str, fields: str
+) -> None:
+    """The server does not know If-Range: it sends the rest of the newer version as if it was the same one."""
+    calls: list[bytes] = []
+
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            calls.append(request)
+            found = re.search(rb"Range: bytes=(\d+)-", request)
+            if len(calls) == 1:
+                connection.send(b'HTTP/1.1 200 OK\r\nETag: "one"\r\nContent-Length: %d\r\n\r\n' % len(BODY))
+                connection.send(BODY[:40_000])
+                return
+            start = int(found[1]) if found else 0
+            if start:
+                lines = f"{fields}Content-Range: bytes {start}-{len(NEW) - 1}/{len(NEW)}\r\n"
+                connection.answer(NEW[start:], status, lines)
+            else:
+                connection.answer(NEW, "200 OK", fields)
+
+    server = serve(handle)
+    assert blocking.download(server.url, tmp_path / "file", resume=True) is NET
+    assert blocking.download(server.url, tmp_path / "file", resume=True) is OK, blocking.errorMessage()
+    assert (tmp_path / "file").read_bytes() == NEW and os.listdir(tmp_path) == ["file"]
+    assert len(calls) == 3 and b"Range" not in calls[2]
+
+
+def test_rest_with_status_200_and_the_same_tag(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    """Whether or not it was asked for: a part is never taken for the whole file."""
+
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            found = re.search(rb"Range: bytes=(\d+)-", request)
+            if found or b"/part" in request:
+                start = int(found[1]) if found else 40_000
+                fields = f'ETag: "one"\r\nContent-Range: bytes {start}-{len(BODY) - 1}/{len(BODY)}\r\n'
+                connection.answer(BODY[start:], "200 OK", fields)
+            elif b"/whole" in request:
+                fields = f"Content-Range: bytes 0-{len(BODY) - 1}/{len(BODY)}\r\n"
+                connection.answer(BODY, "200 OK", fields)
+            elif b"/break" in request and len(server.requests) == 1:
+                lines = f'HTTP/1.1 200 OK\r\nETag: "one"\r\nContent-Length: {len(BODY)}\r\n\r\n'
+                connection.send(lines.encode() + BODY[:40_000])
+                return
+            else:
+                connection.answer(BODY, "200 OK", 'ETag: "one"\r\n')
+
+    server = serve(handle)
+    assert blocking.download(f"{server.url}/break", tmp_path / "file", resume=True) is NET
+    assert blocking.download(f"{server.url}/break", tmp_path / "file", resume=True) is OK, blocking.errorMessage()
+    assert (tmp_path / "file").read_bytes() == BODY and os.listdir(tmp_path) == ["file"]
+    for resume in (False, True):
+        assert blocking.download(f"{server.url}/part", tmp_path / "other", resume=resume) is NET
+        assert "a part that was not asked for" in blocking.errorMessage()
+        assert blocking.download(f"{server.url}/whole", tmp_path / "file", resume=resume) is OK
+
+
+@pytest.mark.parametrize("total", [len(BODY), -1])
+def test_416_without_a_validator(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, total: int) -> None:
+    """A part as long as the newer version is whole only if that was to be its length from the beginning."""
+
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            if b"Range" in request:
+                connection.answer(b"", "416 No", f"Content-Range: bytes */{len(BODY)}\r\n")
+            else:
+                connection.answer(NEW)
+
+    url = f"{serve(handle).url}/file"
+    (tmp_path / "file.part").write_bytes(BODY)
+    known = {"url": hashlib.sha256(url.encode()).hexdigest(), "validator": '"one"', "total": total}
+    (tmp_path / "file.part.json").write_text(json.dumps(known))
+    assert blocking.download(url, tmp_path / "file", resume=True) is OK, blocking.errorMessage()
+    assert (tmp_path / "file").read_bytes() == (BODY if total >= 0 else NEW)
 
 
 def test_a_part_that_was_not_asked_for(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:

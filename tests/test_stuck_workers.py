@@ -17,9 +17,11 @@ from blocking_request import BlockingNetworkRequest, ErrorCode
 from blocking_request.engines import choose, qt
 from blocking_request.engines.qt import QtEngine
 from blocking_request.engines.qt_worker import QtFlight
+from blocking_request.engines.thread_starts import thread_starts
 from blocking_request.errors import Failure
 from blocking_request.exchange import Answer, Exchange
 from blocking_request.mailbox import GRACE, Mailbox
+from blocking_request.qt import QtCore
 
 from .servers.raw import Connection, Handler, RawServer, always, once, silence
 
@@ -204,6 +206,56 @@ def test_a_worker_that_came_back_is_waited_for_and_counts_no_more(
     stuck.engine.shutdown()
     assert answer_of(waiting, mailbox).failure is not None
     assert stuck.engine._retired._workers == []
+
+
+def test_an_answer_counts_though_its_worker_has_ended(serve: Serve) -> None:
+    """The caller may look after the worker has answered its last and gone, before it has seen the answer."""
+    engine = QtEngine()
+    mailbox = Mailbox()
+    flight = engine.start(Exchange("GET", serve(always(b"ok")).url), mailbox)
+    thread = flight.worker.thread
+    assert thread is not None
+    engine.retire(flight.worker)
+    assert thread.wait(10_000) and flight.worker.ended
+    assert flight.lost() is None
+    assert answer_of(flight, mailbox).body == b"ok"
+    engine.shutdown()
+
+
+def test_a_worker_that_is_retired_as_it_begins_serves_what_it_has(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine it may be taken for stuck before it runs its event loop."""
+    engine = QtEngine()
+    begin = thread_starts.has_begun
+
+    def retire_at_once(thread: QtCore.QThread) -> None:
+        begin(thread)
+        for worker in list(engine._workers):
+            engine.retire(worker)
+
+    monkeypatch.setattr(thread_starts, "has_begun", retire_at_once)
+    mailbox = Mailbox()
+    flight = engine.start(Exchange("GET", serve(always(b"ok")).url), mailbox)
+    answer = answer_of(flight, mailbox)
+    assert (answer.failure, answer.body) == (None, b"ok")
+    thread = flight.worker.thread
+    assert thread is None or thread.wait(10_000)
+    engine.shutdown()
+
+
+def test_a_worker_whose_thread_was_just_deleted_can_be_stopped(serve: Serve) -> None:
+    """Several threads may see that it is unused and end it; one of them is the last."""
+    engine = QtEngine()
+    mailbox = Mailbox()
+    flight = engine.start(Exchange("GET", serve(always(b"ok")).url), mailbox)
+    worker, thread = flight.worker, flight.worker.thread
+    answer_of(flight, mailbox)
+    engine.shutdown()
+    assert worker.thread is None
+    worker.thread = thread
+    worker.stop()
+    worker.thread = None
 
 
 def test_a_stuck_worker_does_not_keep_the_interpreter_from_ending() -> None:

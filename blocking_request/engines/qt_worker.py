@@ -108,7 +108,7 @@ class QtFlight:
         app = application()
         if app is None or app is not self.worker.application():
             return messages.application_ended()
-        if self.worker.ended:
+        if self.worker.ended and not self.ended:  # else the answer is in the mailbox, or about to be
             return network_failure(QtNetworkError.UnknownNetworkError, "The network thread has ended")
         if not self.is_taken and self.worker.is_stuck():
             self.worker.engine.move(self)
@@ -125,6 +125,8 @@ class Worker:
         self.jobs: deque[QtFlight] = deque()
         self.load: dict[str, int] = {}
         self.retired = False
+        self.is_stopped = False
+        """Whether what is in flight is to be cancelled, too; a retired worker ends with the last of it."""
         self.ended = False
         self.wire: Optional[Wire] = None
         self.thread: Optional[QtCore.QThread] = None
@@ -175,9 +177,11 @@ class Worker:
 
     def stop(self) -> None:
         """Have the thread end; what is in flight is cancelled."""
-        self.retired = True
-        if self.thread is not None:
-            self.thread.quit()
+        self.retired = self.is_stopped = True
+        thread = self.thread
+        if thread is not None:
+            with suppress(RuntimeError):  # it has ended meanwhile, and somebody has deleted it
+                thread.quit()
 
     def fail_jobs(self, failure: Optional[Failure] = None) -> None:
         """Answer the jobs that no wire will serve any more."""
@@ -220,7 +224,7 @@ class WorkerThread(QtCore.QThread):
             wire = Wire(worker)
             worker.wire = wire
             wire.drain()
-            if not worker.retired:
+            if not worker.is_stopped:
                 self.exec()
             wire.close()
         except BaseException as error:  # what leaves a virtual method ends the process

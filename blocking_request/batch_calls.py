@@ -88,17 +88,21 @@ class BatchCalls:
         stopOnError: bool = False,
         forceRefresh: bool = False,
         authCfg: str = "",
+        overwrite: Optional[bool] = None,
     ) -> Batch:
         """GET many resources into files, each as ``BlockingNetworkRequest.download`` has it.
 
         ``requests``: pairs of a request and the path of a file; or requests alone, with ``folder``, where each file
-        gets the name that ``Content-Disposition`` or the URL gives it, and a number where another of the batch has it.
+        gets the name that ``Content-Disposition`` or the URL gives it. ``overwrite``: as for ``download``; two files of
+        one batch never get the same name in the folder. ``result.reply.filePath()`` tells which file was written.
         Otherwise as ``getMany``.
         """
         from .batch_loop import BatchOptions
         from .batch_request import into
+        from .download import checked_overwrite
 
-        options = BatchOptions(maxConcurrent, maxPerOrigin, ordered, stopOnError, forceRefresh, authCfg)
+        replaces = checked_overwrite(overwrite)
+        options = BatchOptions(maxConcurrent, maxPerOrigin, ordered, stopOnError, forceRefresh, authCfg, replaces)
         return self._batch(into(requests, folder), requests, feedback, options)
 
     def _batch(

@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
@@ -82,6 +81,7 @@ class BatchOptions(NamedTuple):
     stops_on_error: bool
     force_refresh: bool
     auth_cfg: str
+    overwrite: Optional[bool] = None
 
 
 class _Parked(NamedTuple):
@@ -128,8 +128,8 @@ class Loop:
         self._ended: dict[int, BatchResult] = {}
         self._turn = 0
         """Whose result is the next, where the order is kept."""
-        self._claimed: dict[str, int] = {}
-        """How many files have wanted a name."""
+        self._taken: dict[str, int] = {}
+        """The names that downloads into a folder have got."""
         self._process = os.getpid()
         hooks = settings.request_preprocessors, settings.auth_handler, settings.ssl_error_handler
         self._is_quiet = total >= 0 and not any(hooks) and not manager.requestAboutToBeCreated
@@ -248,7 +248,8 @@ class Loop:
         job = parked.job
         verb = job.verb.decode("latin-1") if isinstance(job.verb, bytes) else job.verb
         occasion = new_occasion(job.request, verb, self._settings)
-        receiver = None if job.path is None else FileReceiver(job.path, False, None, self._claim)
+        overwrite = self._options.overwrite
+        receiver = None if job.path is None else FileReceiver(job.path, False, None, overwrite, self._taken)
         data, refreshes = body_for(verb, job.data), self._options.force_refresh
         try:
             exchange, rules = occasion.exchange(self._manager, data, self._own, _go_on, refreshes, receiver is not None)
@@ -264,14 +265,6 @@ class Loop:
         task = Task(steps, self._rules, occasion.failed, idle_ms)
         self._running[task] = parked, occasion
         return task
-
-    def _claim(self, path: Path) -> Path:
-        """A name that no other file of this batch has got."""
-        key = str(path).lower()
-        number = self._claimed[key] = self._claimed.get(key, 0) + 1
-        if number == 1:
-            return path
-        return self._claim(path.with_name(f"{path.stem}-{number}{path.suffix}"))
 
     def _hear(self) -> None:
         """Wait until something has come, and take all of it."""

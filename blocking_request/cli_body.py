@@ -13,7 +13,8 @@ from typing import Any, Optional
 from . import ReplyContent
 from .cli_streams import RawOutput
 from .download import FileReceiver
-from .download_files import Partial, Scratch, is_special
+from .download_files import Partial, Scratch
+from .finished_file import Naming, is_special
 from .receivers import DeviceReceiver, Receiver
 from .redaction import printable
 
@@ -130,7 +131,7 @@ def write_head(output: RawOutput, reply: ReplyContent, path: Optional[str]) -> N
     except OSError as error:
         place.leave(True)
         raise OSError(error.errno, error.strerror, path) from None
-    place.rename()
+    place.rename(Naming(True, False, {}))
 
 
 def head_of(reply: ReplyContent) -> bytes:

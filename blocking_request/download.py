@@ -14,14 +14,15 @@ import os
 import re
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Optional, Union
+from typing import Any, BinaryIO, Optional, Union
 from urllib.parse import unquote, urlsplit
 
 from .call import Call
-from .download_files import Known, Partial, Scratch, disposition_name, is_special, safe_name
+from .download_files import Known, Partial, Scratch, disposition_name, safe_name
 from .engines.damage import truncated
 from .errors import QtNetworkError, network_failure
 from .exchange import Answer, Exchange
+from .finished_file import Naming, is_special
 from .mailbox import Piece
 from .receivers import Checksum, Drain, Steps, Take, cannot_write, in_steps, take_in_wire, take_slowly
 from .special_file import SpecialFile
@@ -32,6 +33,13 @@ DEFAULT_NAME = "download"
 READ_BYTES = 1 << 20
 
 
+def checked_overwrite(overwrite: Any) -> Optional[bool]:
+    """Raises TypeError."""
+    if overwrite is not None and not isinstance(overwrite, bool):
+        raise TypeError(f"overwrite must be True, False or None, not {type(overwrite).__name__}")
+    return overwrite
+
+
 class FileReceiver:
     """Writes into a file."""
 
@@ -40,11 +48,17 @@ class FileReceiver:
         path: Union[str, os.PathLike[str]],
         resume: bool,
         checksum: Optional[Checksum],
-        claim: Callable[[Path], Path] = lambda path: path,
+        overwrite: Optional[bool] = None,
+        taken: Optional[dict[str, int]] = None,
     ) -> None:
-        """``claim``: gives a file of a folder the name that it may have."""
+        """``overwrite``: whether a file that exists is replaced; None: if the caller has named it. ``taken``: the names
+        that other downloads of the same batch have got, which are added to.
+        """
         self._given = os.fspath(path)
-        self._claim = claim
+        self._overwrite = overwrite
+        self._taken: dict[str, int] = {} if taken is None else taken
+        self._is_in_folder = False
+        """Whether the name of the file comes from the server or the URL."""
         self._resume = resume
         self._checksum = checksum
         self.is_checked = checksum is not None
@@ -116,7 +130,7 @@ class FileReceiver:
 
     def _write(self, answer: Answer) -> Generator[Union[Take, Drain], Any, Answer]:
         target = self._target(answer) if self._partial is None else self._partial.target
-        if self._partial is None and is_special(target):
+        if self._partial is None and is_special(target) and not self._is_in_folder:
             return (yield from self._write_special(answer, target))
         return (yield from self._write_file(answer, self._partial or Scratch(target)))
 
@@ -138,14 +152,13 @@ class FileReceiver:
         if answer.failure is None and self._checksum is not None:
             answer = answer._replace(failure=self._checksum.failure())
         if answer.failure is None:
-            self.written = target
+            return self._done(target, answer)
         return answer
 
     def _write_file(self, answer: Answer, place: Union[Partial, Scratch]) -> Generator[Take, Any, Answer]:
         start, total = 0 if self._asked is None else self._asked.size, _total(answer)
         try:
-            if place.target.is_dir():  # a file cannot replace it, which is better found out before the download
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(place.target))
+            self._check_name(place.target)
             file = place.open(start)
         except OSError as error:
             return answer._replace(failure=cannot_write(error))
@@ -174,6 +187,20 @@ class FileReceiver:
             place.leave(is_wrong=answer.failure.error is QtNetworkError.ProtocolFailure)
             return answer
         return self._renamed(place, answer)
+
+    def _naming(self) -> Naming:
+        replaces = not self._is_in_folder if self._overwrite is None else self._overwrite
+        return Naming(replaces, self._is_in_folder, self._taken)
+
+    def _check_name(self, target: Path) -> None:
+        """Find out before the body comes that the file cannot have its name. Raises OSError."""
+        naming = self._naming()
+        if naming.numbers:
+            return
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(target))
+        if not naming.replaces and os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(target))
 
     def _begin(self, file: BinaryIO, start: int) -> None:
         """Go to where the rest belongs; what is there counts in the checksum."""
@@ -216,11 +243,13 @@ class FileReceiver:
 
     def _renamed(self, place: Union[Partial, Scratch], answer: Answer) -> Answer:
         try:
-            place.rename()
+            return self._done(place.rename(self._naming()), answer)
         except OSError as error:
             return answer._replace(failure=cannot_write(error))
-        self.written = place.target
-        return answer
+
+    def _done(self, path: Path, answer: Answer) -> Answer:
+        self.written = path
+        return answer._replace(file=os.fspath(path))
 
     def kept(self) -> Optional[Known]:
         """Return what a later download of the same goes on from; None if it starts from the beginning."""
@@ -236,7 +265,8 @@ class FileReceiver:
         name = "" if answer is None else disposition_name(answer)
         url = self._url if answer is None else answer.exchange.url
         name = name or safe_name(unquote(urlsplit(url).path)) or DEFAULT_NAME
-        return self._claim(Path(os.path.realpath(path)) / name)
+        self._is_in_folder = True
+        return Path(os.path.realpath(path)) / name
 
 
 def _goes_on(answer: Answer, known: Known) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Optional
 
 from .exchange import Answer
+from .finished_file import Naming, move
 from .regular_files import NotRegular, open_regular, read_regular, status_of
 from .reply import ReplyContent
 from .trace import logger
@@ -62,11 +63,6 @@ LONGEST_NAME = 200
 LONGEST_SUFFIX = 20
 
 
-def is_special(target: Path) -> bool:
-    """Return whether there is a device, pipe or socket, which must not be replaced by a file."""
-    return target.exists() and not target.is_file() and not target.is_dir()
-
-
 class Scratch:
     """A file beside the target, of a name of its own, that is gone when it did not become whole."""
 
@@ -84,9 +80,10 @@ class Scratch:
         with suppress(OSError):
             self._file.unlink()
 
-    def rename(self) -> None:
+    def rename(self, naming: Naming) -> Path:
+        """Give it its name and return that. Raises OSError."""
         try:
-            os.replace(self._file, self.target)
+            return move(self._file, self.target, naming)
         except OSError:
             self.leave(False)
             raise
@@ -200,12 +197,14 @@ class Partial:
                 with suppress(OSError):
                     file.unlink()
 
-    def rename(self) -> None:
+    def rename(self, naming: Naming) -> Path:
+        """Give it its name and return that. Raises OSError."""
         if not self._has_its_name():
             raise OSError(errno.ESTALE, "another program has replaced the part of the download", str(self._file))
-        os.replace(self._file, self.target)
+        path = move(self._file, self.target, naming)
         with suppress(OSError):
             self._description.unlink()
+        return path
 
 
 LOCK_TRIES = 20

@@ -142,6 +142,8 @@ class Answer(NamedTuple):
     """Until when it is fresh, in seconds since 1970; None where no cache was asked."""
     keep: Optional[Callable[[Answer], None]] = None
     """Wants the whole answer, its body included, of one that has begun."""
+    file: str = ""
+    """The path of the file that has the body."""
 
     def __repr__(self) -> str:
         return f"<Answer {self.status} to {self.exchange!r}>"

@@ -289,6 +289,10 @@ class ReplyContent:
         """How often the request was sent until this reply came: 1 without retries, 0 where nothing was sent."""
         return self._answer.attempts if self._answer.engine else 0
 
+    def filePath(self) -> str:
+        """The path of the file that a download has written; '' if none was written, or into an open file or device."""
+        return self._answer.file
+
     def isFromCache(self) -> bool:
         """Whether the body comes from the cache: it was fresh, or the server has confirmed that it still is right."""
         return self._answer.from_cache

@@ -12,7 +12,7 @@ from . import errors
 from .body_source import Data, body_for, check_body
 from .call import Call, nothing
 from .call_rules import CallRules
-from .download import FileReceiver
+from .download import FileReceiver, checked_overwrite
 from .errors import QtNetworkError, Unsendable, network_failure
 from .exchange import Answer, Exchange
 from .feedback import FeedbackLike
@@ -181,6 +181,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         feedback: Optional[FeedbackLike] = None,
         resume: bool = False,
         checksum: Optional[str] = None,
+        overwrite: Optional[bool] = None,
     ) -> errors.ErrorCode:
         """GET a resource into a file, in constant memory; ``reply()`` has everything but the body.
 
@@ -190,6 +191,9 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         ``resume``: keep what has come of a download that broke off, as ``<target>.part``, and go on from there the next
         time, if the server still has the same (RFC 9110 section 14); for files only.
         ``checksum``: what the file must come to, as ``"sha256:..."`` in hexadecimal digits.
+        ``overwrite``: whether a file that exists is replaced. None: a file that ``path`` names is replaced; if ``path``
+        is a folder, a number is added to the name, as in ``name (1).zip``. True: it is replaced in both cases. False:
+        it never is, and a file ``path`` that exists is a NetworkError. ``reply().filePath()`` is the file written.
 
         A status of 400 or more writes nothing, and its body is in ``reply()``. A file that cannot be written (no room,
         no permission) and a checksum that differs are NetworkErrors that say so. Otherwise as ``get``.
@@ -198,10 +202,12 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         digest = None if checksum is None else Checksum(checksum)
         receiver: Receiver
         if isinstance(path, (str, os.PathLike)):
-            receiver = FileReceiver(path, bool(resume), digest)
+            receiver = FileReceiver(path, bool(resume), digest, checked_overwrite(overwrite))
         else:
             if resume:
                 raise ValueError("a download into an open file or device cannot be resumed: give its path")
+            if overwrite is not None:
+                raise ValueError("overwrite= is for the path of a file or folder, not for an open file or device")
             receiver = DeviceReceiver(path, digest)
         return self._block(request, "GET", None, False, feedback, receiver)
 

@@ -1,0 +1,82 @@
+"""Gives a finished download its name, without replacing a file that must stay.
+
+A name that the caller has given is the caller's to decide about. One that the server has chosen may be that of any file
+in the folder, so a number is added. The name is taken in one step that fails if it exists, so two processes that finish
+at the same time get two names.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+MOST_NUMBERS = 100_000
+
+
+class Naming(NamedTuple):
+    """What may become of a name that exists already."""
+
+    replaces: bool
+    """Whether the file of that name is replaced."""
+    numbers: bool
+    """Whether a number is added if it is not replaced: the server has chosen the name."""
+    taken: dict[str, int]
+    """The names, in small letters, that other downloads of the same batch have got, each with the next number to try.
+    They are never replaced.
+    """
+
+
+def is_special(path: Path) -> bool:
+    """Return whether there is a device, pipe or socket, which must not be replaced by a file."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def move(source: Path, target: Path, naming: Naming) -> Path:
+    """Give a finished file the name of the target, or the next free one; return it. Raises OSError."""
+    place = os.replace if naming.replaces else _take
+    if not naming.numbers:
+        place(source, target)
+        return target
+    taken, wanted = naming.taken, str(target).lower()
+    first = taken.get(wanted, 0)
+    for number in range(first, first + MOST_NUMBERS):
+        path = _numbered(target, number)
+        key = str(path).lower()
+        if key in taken or is_special(path):
+            continue
+        try:
+            place(source, path)
+        except (FileExistsError, IsADirectoryError):
+            continue
+        taken[key], taken[wanted] = 1, number + 1
+        return path
+    raise FileExistsError(f"{MOST_NUMBERS} files have the name {target} and a number")
+
+
+def _numbered(target: Path, number: int) -> Path:
+    if number == 0:
+        return target
+    stem, suffix = target.stem, target.suffix
+    if stem.endswith(".tar"):
+        stem, suffix = stem[:-4], f".tar{suffix}"
+    return target.with_name(f"{stem} ({number}){suffix}")
+
+
+def _take(source: Path, target: Path) -> None:
+    """Rename a file to a name that is free. Raises FileExistsError, OSError."""
+    try:
+        os.link(source, target)
+    except FileExistsError as error:
+        raise FileExistsError(error.errno, error.strerror, os.fspath(target)) from None
+    except OSError:  # this file system has no hard links: an empty file reserves the name
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            os.replace(source, target)
+        except OSError:
+            target.unlink()
+            raise
+    else:
+        with suppress(OSError):
+            source.unlink()

@@ -51,6 +51,15 @@ def on_qt() -> BlockingNetworkRequest:
 
 
 @pytest.fixture
+def on_urllib3() -> BlockingNetworkRequest:
+    """For what the urllib3 engine alone does, or does wrong."""
+    request = BlockingNetworkRequest()
+    request.setEngine("urllib3")
+    request.setTimeout(10_000)
+    return request
+
+
+@pytest.fixture
 def blocking(engine: str) -> BlockingNetworkRequest:
     """A request with an idle timeout that a hanging test can afford."""
     request = BlockingNetworkRequest()

@@ -21,14 +21,6 @@ QT_6_LOST_IT = "Data corrupted: no header field could be read"
 TOO_LARGE = "The header of the response is larger than 300 KB or has more than 1000 lines"
 
 
-@pytest.fixture
-def on_urllib3() -> BlockingNetworkRequest:
-    request = BlockingNetworkRequest()
-    request.setEngine("urllib3")
-    request.setTimeout(10_000)
-    return request
-
-
 def test_status_line_is_matched_in_linear_time() -> None:
     """1 217 bytes of this form once stopped every thread of the process for 2.6 s."""
     for filler in (b" ", b"\t", b" \t", b"x ", b" x"):

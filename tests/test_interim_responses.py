@@ -47,14 +47,6 @@ def chunks() -> Iterator[bytes]:
         yield BODY[start : start + 10_000]
 
 
-@pytest.fixture
-def on_urllib3() -> BlockingNetworkRequest:
-    request = BlockingNetworkRequest()
-    request.setEngine("urllib3")
-    request.setTimeout(5_000)
-    return request
-
-
 INTERIM = {
     "100": [b"HTTP/1.1 100 Continue\r\n\r\n"],
     "102": [b"HTTP/1.1 102 Processing\r\n\r\n"],

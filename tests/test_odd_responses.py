@@ -19,14 +19,6 @@ Serve = Callable[[Handler], RawServer]
 ENDS_WITH_THE_PYTHON_ENGINE = "ends with issue 15, the python engine"
 
 
-@pytest.fixture
-def on_urllib3() -> BlockingNetworkRequest:
-    request = BlockingNetworkRequest()
-    request.setEngine("urllib3")
-    request.setTimeout(10_000)
-    return request
-
-
 @pytest.mark.xfail(strict=True, reason=f"case 1.4, odd field names: {ENDS_WITH_THE_PYTHON_ENGINE}")
 @pytest.mark.parametrize("line", [b"PHP Warning:  x", b"X-Odd : 1", b"X[a]: 1", b"X-\xd6: 1"])
 def test_field_with_an_odd_name_is_dropped(line: bytes, on_urllib3: BlockingNetworkRequest, serve: Serve) -> None:

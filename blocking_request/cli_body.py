@@ -13,10 +13,11 @@ from typing import Any, Optional
 from . import ReplyContent
 from .cli_streams import RawOutput
 from .download import FileReceiver
-from .download_files import Partial, Scratch
+from .download_files import Partial
 from .finished_file import Naming, is_special
 from .receivers import DeviceReceiver, Receiver
 from .redaction import printable
+from .scratch_file import Scratch
 
 _DESCRIPTORS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")

@@ -18,13 +18,14 @@ from typing import Any, BinaryIO, Optional, Union
 from urllib.parse import unquote, urlsplit
 
 from .call import Call
-from .download_files import Known, Partial, Scratch, disposition_name, safe_name
+from .download_files import Known, Partial, disposition_name, safe_name
 from .engines.damage import truncated
 from .errors import QtNetworkError, network_failure
 from .exchange import Answer, Exchange
 from .finished_file import Naming, is_special
 from .mailbox import Piece
 from .receivers import Checksum, Drain, Steps, Take, cannot_write, in_steps, take_in_wire, take_slowly
+from .scratch_file import Scratch
 from .special_file import SpecialFile
 
 _CONTENT_RANGE = re.compile(rb"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")

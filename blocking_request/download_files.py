@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -17,12 +16,8 @@ from .exchange import Answer
 from .finished_file import Naming, move
 from .regular_files import NotRegular, open_regular, read_regular, status_of
 from .reply import ReplyContent
+from .scratch_file import CAN_LOCK, has_name, lock
 from .trace import logger
-
-try:
-    import fcntl
-except ImportError:  # Windows, where an open file cannot be renamed anyhow
-    fcntl = None  # type: ignore[assignment]
 
 _RESERVED = frozenset(
     ("CON", "PRN", "AUX", "NUL", *(f"{name}{digit}" for name in ("COM", "LPT") for digit in range(10)))
@@ -63,32 +58,6 @@ LONGEST_NAME = 200
 LONGEST_SUFFIX = 20
 
 
-class Scratch:
-    """A file beside the target, of a name of its own, that is gone when it did not become whole."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-        self._file = target.with_name(f".{secrets.token_hex(8)}.part")
-
-    def open(self, start: int) -> BinaryIO:
-        return open(self._file, "xb")
-
-    def describe(self, answer: Answer, url: str) -> None:
-        pass
-
-    def leave(self, is_wrong: bool) -> None:
-        with suppress(OSError):
-            self._file.unlink()
-
-    def rename(self, naming: Naming) -> Path:
-        """Give it its name and return that. Raises OSError."""
-        try:
-            return move(self._file, self.target, naming)
-        except OSError:
-            self.leave(False)
-            raise
-
-
 class Partial:
     """What has come so far of a download that may go on, and what identifies it. One at a time has it."""
 
@@ -123,7 +92,7 @@ class Partial:
             if not _is_own(os.fstat(descriptor)):
                 os.close(descriptor)
                 return self._refuse(self._file)
-            if not _is_locked(descriptor):
+            if CAN_LOCK and not lock(descriptor):
                 os.close(descriptor)
                 return False
             self._descriptor = descriptor
@@ -143,8 +112,7 @@ class Partial:
 
     def _has_its_name(self) -> bool:
         """Return whether the locked file is still the one of that name."""
-        named = status_of(os.fspath(self._file))
-        return named is not None and os.path.samestat(named, os.fstat(self._descriptor))
+        return has_name(self._descriptor, self._file)
 
     def _close(self) -> None:
         os.close(self._descriptor)
@@ -223,17 +191,6 @@ def _is_own(status: os.stat_result) -> bool:
     """Return whether it is a file of this user that has no other name, so that nobody else writes or reads it."""
     is_owner = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
     return stat.S_ISREG(status.st_mode) and is_owner and status.st_nlink == 1
-
-
-def _is_locked(descriptor: int) -> bool:
-    """Return whether the lock is ours now."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _digest(url: str) -> str:

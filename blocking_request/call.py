@@ -142,6 +142,11 @@ class Call:
         for piece in self.views():
             assert not piece  # none comes here any more
 
+    def count_from(self, start: int, total: int) -> None:
+        """Count in the progress what of a file is there already; as ``ProgressTeller.count_from``."""
+        if self._open is not None and self._open[2] is not None:
+            self._open[2].count_from(start, total)
+
     def take_here(self, write: Callable[[Piece], None], target: SlowTarget) -> None:
         """Hand the pieces to ``write`` in this thread, each when the target has taken the one before. The call may be
         cancelled or late meanwhile. Raises what ``write`` and the target raise.

@@ -102,6 +102,10 @@ class FileReceiver:
             return None  # it is told when the file is written
 
     def receive(self, call: Call, answer: Answer) -> Optional[Answer]:
+        known = self._asked
+        if known is not None and answer.status == 206 and _goes_on(answer, known):
+            total = _total(answer)
+            call.count_from(known.size, known.total if total < 0 else total)
         return in_steps(call, self.steps(answer))
 
     def steps(self, answer: Answer) -> Steps:

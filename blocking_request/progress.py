@@ -51,6 +51,7 @@ class ProgressTeller:
         self._set_progress = set_progress
         self._last: Optional[Progress] = None
         self._percent = 0
+        self._start, self._total = 0, -1
         self._is_upload = False
         """Whether the percentage is that of a large body that is sent, and not of the response to it."""
 
@@ -58,6 +59,8 @@ class ProgressTeller:
         if is_deleted(self._request):
             # The application was destroyed, and PyQt has deleted every QObject with it.
             return
+        if self._start and not progress.upload:
+            progress = Progress(False, self._start + progress.done, self._total)
         if not progress.upload and progress == self._last:
             return
         if progress.upload:
@@ -69,6 +72,10 @@ class ProgressTeller:
             signal.emit(progress.done, progress.total)
             if progress.total > 0 and progress.upload == self._is_upload:
                 self._tell_percent(100.0 * progress.done / progress.total)
+
+    def count_from(self, start: int, total: int) -> None:
+        """Count what of a file is there already. ``start``, ``total``: of the file, in bytes; -1 if it is not known."""
+        self._start, self._total = start, total
 
     def _tell_percent(self, percent: float) -> None:
         if int(percent) != self._percent and not is_deleted(self._request):

@@ -276,6 +276,47 @@ def test_what_is_whole_already(blocking: BlockingNetworkRequest, serve: Serve, t
     assert (tmp_path / "other").read_bytes() == BODY
 
 
+@pytest.mark.parametrize("has_length", [True, False])
+def test_progress_of_a_resumed_download(
+    blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, has_length: bool
+) -> None:
+    """It counts the part that is there; the total is the size of the whole file."""
+    size, half = len(BODY), 300_000
+    calls: list[bytes] = []
+
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            calls.append(request)
+            if len(calls) == 1:
+                connection.send(b'HTTP/1.1 200 OK\r\nETag: "1"\r\nContent-Length: %d\r\n\r\n' % size + BODY[:half])
+                return
+            found = re.search(rb"Range: bytes=(\d+)-", request)
+            assert found is not None
+            start = int(found[1])
+            fields = f'ETag: "1"\r\nContent-Range: bytes {start}-{size - 1}/{size}\r\n'
+            if has_length:
+                connection.answer(BODY[start:], "206 Part", fields)
+            else:
+                connection.send(f"HTTP/1.1 206 Part\r\n{fields}Connection: close\r\n\r\n".encode() + BODY[start:])
+                return
+
+    url = serve(handle).url
+    assert blocking.download(url, tmp_path / "file", resume=True) is NET
+    kept = (tmp_path / "file.part").stat().st_size
+    seen: list[tuple[int, int]] = []
+    percents: list[float] = []
+    blocking.downloadProgress.connect(lambda done, total: seen.append((done, total)))
+    feedback = Feedback()
+    feedback.progressChanged.connect(percents.append)
+    assert blocking.download(url, tmp_path / "file", feedback, resume=True) is OK, blocking.errorMessage()
+    assert kept > 0 and all(done >= kept for done, _ in seen)
+    assert seen[-1] == (size, size) and {total for _, total in seen} == {size}
+    assert feedback.progress() == 100.0 and min(percents) >= 100.0 * kept / size - 1
+    # The next one counts from the beginning again.
+    seen.clear()
+    assert blocking.get(serve(always(b"x" * 10)).url) is OK and seen[-1] == (10, 10)
+
+
 def test_without_a_validator_it_begins_anew(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     server = serve(ranges(tag='W/"weak"', breaks=1))
     assert blocking.download(server.url, tmp_path / "file", resume=True) is NET

@@ -129,6 +129,34 @@ def test_empty_members_in_several_codings_end_soon(
     assert "setMaximumExpansion" in blocking.errorMessage()
 
 
+def stored_brotli(data: bytes) -> bytes:
+    """Brotli's meta-blocks of data that is not compressed (RFC 7932 section 9.2)."""
+    bits = size = 0
+    coded = bytearray()
+    for start in range(0, len(data), 1 << 16):
+        block = data[start : start + (1 << 16)]
+        # The window (in the first byte only), not the last, four nibbles of length, and not compressed.
+        fields = ((0, 1), (0, 1), (0, 2), (len(block) - 1, 16), (1, 1))
+        for value, width in fields[0 if start == 0 else 1 :]:
+            bits |= value << size
+            size += width
+        coded += bits.to_bytes(3, "little") + block
+        bits = size = 0
+    return bytes(coded) + b"\x03"
+
+
+def test_zero_bytes_in_brotli_are_read_in_linear_time() -> None:
+    """Each was once given to the library by itself: a hundred bytes in two codings could occupy a worker for hours."""
+    data = bytes(1 << 23)
+    stored = stored_brotli(data)
+    started = time.process_time()
+    for coding, body in ((b"br", stored), (b"br, br", brotli.compress(stored))):
+        reader = BodyReader(None, coding)
+        reader.feed(body)
+        assert reader.damage() is None and reader.content() == data
+    assert time.process_time() - started < 5
+
+
 @pytest.mark.parametrize("count", [MAXIMUM_CODINGS + 1, 2_000, 20_000])
 def test_too_many_codings(count: int, blocking: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]) -> None:
     server = serve(always(b"x", headers=f"Content-Encoding: {','.join(['gzip'] * count)}\r\n"))

@@ -156,6 +156,13 @@ class _ZlibStream:
         return len(self._stream.unused_data)
 
 
+BROTLI_PIECE_BYTES = 1 << 16
+"""How large the pieces of brotli are. brotlicffi makes a buffer of this size whenever it is called."""
+
+MAXIMUM_SINGLE_ZEROS = 1 << 12
+"""How many zero bytes a brotli stream is given one by one."""
+
+
 class _BrotliStream:
     """Brotli (RFC 7932), by the library that urllib3 uses."""
 
@@ -166,28 +173,32 @@ class _BrotliStream:
             import brotli
         self._stream: Any = brotli.Decompressor()
         self._unused = 0
+        self._single_zeros = MAXIMUM_SINGLE_ZEROS
         if not hasattr(self._stream, "can_accept_more_data"):
             raise ImportError("a brotli before 1.2 cannot be stopped when a body becomes too large")
 
     def pieces(self, window: bytes) -> Iterator[bytes]:
-        # The library fails if it is given anything behind the end, and does not tell zero bytes from others.
+        # The library fails if it is given anything behind the end, and does not tell zero bytes from others. One at a
+        # time they take a thousand times as long, so a stream that has many gets the others as they come.
         body = window.rstrip(b"\0")
         if body:
             yield from self._processed(body)
-        for self._unused in range(len(window) - len(body), 0, -1):
-            if self.ended():
-                return
-            yield from self._processed(b"\0")
-        self._unused = 0
+        zeros = len(window) - len(body)
+        while zeros and not self.ended():
+            count = 1 if self._single_zeros else zeros
+            self._single_zeros = max(self._single_zeros - count, 0)
+            zeros -= count
+            yield from self._processed(bytes(count))
+        self._unused = zeros
 
     def _processed(self, data: bytes) -> Iterator[bytes]:
-        piece = self._stream.process(data, output_buffer_limit=PIECE_BYTES)
+        piece = self._stream.process(data, output_buffer_limit=BROTLI_PIECE_BYTES)
         while piece or not self._stream.can_accept_more_data():
             if piece:
                 yield piece
             if self._stream.can_accept_more_data():
                 return
-            piece = self._stream.process(b"", output_buffer_limit=PIECE_BYTES)
+            piece = self._stream.process(b"", output_buffer_limit=BROTLI_PIECE_BYTES)
 
     def ended(self) -> bool:
         return bool(self._stream.is_finished())

@@ -9,6 +9,8 @@ from typing import Union
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _BLANK = re.compile(r"\s")
 _REQUEST_LINE = re.compile(r"(\S+)\s+(\S+)\s+HTTP/(\d)\.(\d)")
+_MAXIMUM_DIGITS = 18
+"""Of a length: as many as fit into 64 bits."""
 _STATUS_LINE = re.compile(r"HTTP/(\d)\.(\d)\s+(\d{1,9})(?:\s(.*))?")
 
 
@@ -91,7 +93,8 @@ class HttpHeader:
     def contentLength(self) -> int:
         """What ``Content-Length`` says, in bytes; 0 where it is no number."""
         text = self.value("content-length").strip()
-        return int(text) if text.isascii() and text.isdigit() else 0
+        # Python refuses to read a number of thousands of digits.
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAXIMUM_DIGITS else 0
 
     def setContentLength(self, len: int) -> None:
         """Set ``Content-Length``, in bytes. What is sent has the length of its body, whatever this says."""

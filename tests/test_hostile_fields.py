@@ -25,6 +25,7 @@ from blocking_request.flows.redirects import RedirectRules, follow_redirects
 from blocking_request.flows.retry import with_retries
 from blocking_request.header_parameters import charset, file_name, parameters
 from blocking_request.headers import MAXIMUM_PARSED_FIELD_BYTES, Headers, known_fields
+from blocking_request.http import HttpResponseHeader
 from blocking_request.strict_transport import StrictTransportHosts
 from blocking_request.urls import redirect_target
 
@@ -274,3 +275,9 @@ def test_certificate_of_random_bytes_is_refused() -> None:
             repr(certificate), certificate.subject(), certificate.issuer()
         except ValueError:
             pass
+
+
+def test_a_length_of_any_number_of_digits_does_not_raise() -> None:
+    for digits in (19, 5_000, 100_000):
+        assert HttpResponseHeader(f"HTTP/1.1 200 OK\r\nContent-Length: {'9' * digits}\r\n").contentLength() == 0
+    assert HttpResponseHeader("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n").contentLength() == 12

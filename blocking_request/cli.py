@@ -50,6 +50,8 @@ from .qt import QtCore
 def run(arguments: Optional[Sequence[str]] = None) -> NoReturn:
     """Run the command line and exit; ``arguments``: None takes those of the process."""
     output = replace_streams()
+    # PyPI's PyQt5 warns of OpenSSL 3 in each https request. The environment variable QT_LOGGING_RULES goes before this.
+    QtCore.QLoggingCategory.setFilterRules("qt.network.ssl.warning=false")
     application = QtCore.QCoreApplication.instance() or QtCore.QCoreApplication(sys.argv[:1])
     status = _status(arguments, output)
     del application
@@ -92,6 +94,13 @@ def _with_command(error: click.UsageError) -> str:
 
 
 class _Commands(click.Group):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Show the help if no command is given. click does it too, but each version with another status."""
+        if not args:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(EXIT_USAGE)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -236,7 +245,7 @@ def _addresses(file: str) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-@commands.group("cache", epilog=EXIT_STATUSES)
+@commands.group("cache", cls=_Commands, epilog=EXIT_STATUSES)
 def _cache_commands() -> None:
     """Show or clear the cache of --cache."""
 

@@ -8,14 +8,31 @@ from typing import Any, BinaryIO, Callable, Optional
 import click
 
 from . import NetworkAccessManager, NetworkDiskCache, TlsSettings
+from .batch_calls import MAX_CONCURRENT
 from .cache.location import default_folder
 from .engines import AUTO, ENGINES
 from .errors import Unsendable
 from .preparation import check_field
 from .qt import QtCore, QtNetwork, enum_value
+from .settings import DEFAULT_TIMEOUT_MS
 
 _MAX_MS = 2**31 - 1
-_MILLISECONDS = click.IntRange(0, _MAX_MS)
+
+
+class Milliseconds(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A whole number of milliseconds. click's own IntRange does not tell the unit."""
+
+    name = "milliseconds"
+
+    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            number = -1
+        if not 0 <= number <= _MAX_MS:
+            expected = f"a whole number of milliseconds from 0 to {_MAX_MS}: 1.5 s are 1500"
+            self.fail(f"{value!r} is not {expected}", param, ctx)
+        return number
 
 
 class ReadableFile(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -38,6 +55,7 @@ def opened(path: str) -> BinaryIO:
         raise click.UsageError(f"{path!r} is not a path: {error}") from None
 
 
+_MILLISECONDS = Milliseconds()
 _PEM_FILE = ReadableFile()
 
 
@@ -54,17 +72,36 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         [
             click.argument("url", required=False),
-            click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send this header."),
+            click.option(
+                "-H",
+                "--header",
+                "headers",
+                multiple=True,
+                metavar="'NAME: VALUE'",
+                help="Send this header. It may be given several times.",
+            ),
             click.option(
                 "-o",
                 "--output",
                 metavar="FILE|FOLDER",
                 callback=checked_path,
-                help="Write the body to this file, when it is whole; in a folder the server or the URL names it. "
-                "After an error the file is as it was. '-' is standard output.",
+                help="Write the body to this file when it is complete (head: status line and header fields). In an "
+                "existing folder the server or the URL names the file. After an error the file is as it was. '-' is "
+                "standard output.",
             ),
-            click.option("--timeout", type=_MILLISECONDS, metavar="MS", help="Longest time without data; 0: no limit."),
-            click.option("--deadline", type=_MILLISECONDS, metavar="MS", help="Longest time for all; 0: no limit."),
+            click.option(
+                "--timeout",
+                type=_MILLISECONDS,
+                metavar="MS",
+                help=f"Longest time without data, in milliseconds; {DEFAULT_TIMEOUT_MS} by default; 0 is no limit.",
+            ),
+            click.option(
+                "--deadline",
+                type=_MILLISECONDS,
+                metavar="MS",
+                help="Longest time for the whole request, redirects included, in milliseconds; 0, the default, is no "
+                "limit.",
+            ),
             click.option("--engine", type=click.Choice([AUTO, *ENGINES]), help="Which engine sends; auto by default."),
             click.option(
                 "--cacert", type=_PEM_FILE, metavar="FILE", help="Trust the certificates in this PEM file only."
@@ -73,7 +110,7 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--key", type=_PEM_FILE, metavar="FILE", help="Its key, if that is in another file."),
             click.option("-k", "--insecure", is_flag=True, help="Accept every certificate of a server."),
             click.option("--cache", is_flag=True, help="Use the cache, and store the reply there."),
-            click.option("--refresh", is_flag=True, help="Ask the server whatever the cache has; store the reply."),
+            click.option("--refresh", is_flag=True, help="Ask the server, whatever is in the cache; store the reply."),
             click.option("--offline", is_flag=True, help="Use the cache only, however old the reply is; send nothing."),
             click.option("-v", "--verbose", is_flag=True, help="Show requests, replies, hops, engine and timings."),
         ]
@@ -82,16 +119,27 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-data_option = click.option("-d", "--data", metavar="TEXT|@FILE", help="Send this body; @- reads standard input.")
+data_option = click.option(
+    "-d",
+    "--data",
+    metavar="TEXT|@FILE",
+    help="Send this body; @- reads standard input. Its Content-Type is application/x-www-form-urlencoded if -H has none.",
+)
 
 
 def many_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    command = click.option("--jobs", type=click.IntRange(1), metavar="N", help="With --from: N at once.")(command)
+    command = click.option(
+        "--jobs",
+        type=click.IntRange(1),
+        metavar="N",
+        help=f"With --from: N requests at once, {MAX_CONCURRENT} by default.",
+    )(command)
     return click.option(
         "--from",
         "urls",
         metavar="FILE",
-        help="GET each URL of this file, one on a line ('-' is standard input), into files in the folder of -o.",
+        help="GET each URL of this file into a file in the folder of -o. Each line has one URL; a line that begins with "
+        "# is skipped. '-' is standard input.",
     )(command)
 
 

@@ -92,7 +92,7 @@ def test_exit_status_is_the_error_code(serve: Serve) -> None:
     ("arguments", "status", "message"),
     [
         (["get"], 64, "Missing argument 'URL'"),
-        (["get", "http://h/", "--timeout", "soon"], 64, "not a valid integer"),
+        (["get", "http://h/", "--timeout", "soon"], 64, "'soon' is not a whole number of milliseconds"),
         (["head"], 64, "Missing argument 'URL'"),
         (
             ["get", "http://h/", "-H", "no colon"],
@@ -108,6 +108,21 @@ def test_wrong_usage(arguments: list[str], status: int, message: str) -> None:
     result = cli(*arguments)
     assert result.returncode == status
     assert message in result.stderr.decode()
+
+
+@pytest.mark.parametrize("arguments", [[], ["cache"]])
+def test_no_command(arguments: list[str]) -> None:
+    result = cli(*arguments)
+    told = result.stderr.decode()
+    assert (result.returncode, result.stdout) == (64, b"")
+    assert told.startswith("Usage: ") and "\nCommands:\n" in told
+
+
+def test_https_prints_only_the_error() -> None:
+    """PyPI's PyQt5 warned of OpenSSL."""
+    for arguments in ([], ["-H", "X-A: b"], ["-k"]):
+        result = cli("get", "https://127.0.0.1:1/", *arguments)
+        assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
 
 
 def test_output_that_cannot_be_written(serve: Serve) -> None:

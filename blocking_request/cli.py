@@ -232,7 +232,10 @@ def _send_many(
     addresses = _addresses(urls)
     manager, request_of = configured(**options)
     wanted = [request_of(address) for address in addresses]
-    os.makedirs(folder, exist_ok=True)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except FileExistsError as error:
+        raise OSError(error.errno, "this is a file, and --from needs a folder for -o", folder) from None
     return download_list(manager, wanted, Path(folder), jobs or MAX_CONCURRENT)
 
 

@@ -123,7 +123,8 @@ data_option = click.option(
     "-d",
     "--data",
     metavar="TEXT|@FILE",
-    help="Send this body; @- reads standard input. Its Content-Type is application/x-www-form-urlencoded if -H has none.",
+    help="Send this body; @- reads standard input. Without a Content-Type in -H it is sent as application/"
+    "x-www-form-urlencoded.",
 )
 
 
@@ -138,8 +139,8 @@ def many_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--from",
         "urls",
         metavar="FILE",
-        help="GET each URL of this file into a file in the folder of -o. Each line has one URL; a line that begins with "
-        "# is skipped. '-' is standard input.",
+        help="GET each URL of this file into a file in the folder of -o. Each line has one URL; a line that begins "
+        "with # is skipped. '-' is standard input.",
     )(command)
 
 

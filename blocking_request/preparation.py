@@ -28,6 +28,7 @@ _STANDARD_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", 
 _NEVER_EMPTY = frozenset((b"user-agent", b"accept-encoding", b"accept-language"))
 """Qt puts its own in the place of an empty one."""
 
+_BEGIN = "the URL must begin with http:// or https://"
 _LOCAL_SCHEMES = frozenset(("file", "data", "qrc"))
 
 _Userinfo = Optional[tuple[str, str]]
@@ -133,14 +134,13 @@ def checked_url(qurl: QtCore.QUrl) -> tuple[str, _Userinfo, bool]:
     scheme = qurl.scheme()
     if not qurl.isValid() and qurl.errorString():
         text = f"The URL is not valid: {qurl.errorString().partition(';')[0]}"
+        if not scheme:  # as in 127.0.0.1:8000/path
+            text += f"; {_BEGIN}"
         raise unsendable(QtNetworkError.ProtocolUnknownError, text)
     if scheme in _LOCAL_SCHEMES:
         return encoded, None, True
     if scheme not in ("http", "https"):
-        text = f'Protocol "{scheme}" is unknown'
-        if not scheme:
-            text += ": the URL must begin with http:// or https://"
-        raise unsendable(QtNetworkError.ProtocolUnknownError, text)
+        raise unsendable(QtNetworkError.ProtocolUnknownError, f'Protocol "{scheme}" is unknown: {_BEGIN}')
     if not qurl.host():
         text = "Host  not found: the URL names no host"
         raise unsendable(QtNetworkError.HostNotFoundError, text)

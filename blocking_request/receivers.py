@@ -277,6 +277,11 @@ def whole(begun: Answer, last: Answer) -> Answer:
 
 
 def cannot_write(error: OSError) -> Failure:
-    where = f" {os.fsdecode(error.filename)}" if error.filename is not None else ""
+    path = "" if error.filename is None else os.fsdecode(error.filename)
+    if isinstance(error, FileNotFoundError) and path and not os.path.isdir(os.path.dirname(path) or "."):
+        # The file is a part beside the target, whose name the user has never seen.
+        text = f"The folder {os.path.dirname(path)} cannot be written: {error.strerror}: create it first"
+        return network_failure(QtNetworkError.UnknownContentError, text)
+    where = f" {path}" if path else ""
     text = f"The file{where} cannot be written: {error.strerror or error}"
     return network_failure(QtNetworkError.UnknownContentError, text)

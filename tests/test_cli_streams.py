@@ -231,7 +231,7 @@ def test_files_that_cannot_be_read_or_written(serve: Serve, tmp_path: Path) -> N
         Case("get", url, "--cert", "/no/such.pem", status=FILE, says="/no/such.pem cannot be read: No such file"),
         Case("get", "--from", "/no/such", "-o", "x", status=FILE, says="/no/such cannot be read: No such file"),
         Case("get", "--from", str(tmp_path), "-o", "x", status=FILE, says="cannot be read: Is a directory"),
-        Case("get", "--from", "/dev/null", "-o", str(present), status=FILE, says="present: File exists"),
+        Case("get", "--from", "/dev/null", "-o", str(present), status=FILE, says="present: this is a file"),
         Case("get", "--from", "/bin/sh", "-o", "x", status=FILE, says="/bin/sh cannot be read: it is not UTF-8 text"),
         Case("cache", "info", environment={"XDG_CACHE_HOME": str(present)}, status=FILE, says=""),
     ]

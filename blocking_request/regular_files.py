@@ -47,7 +47,7 @@ def open_regular(path: str, flags: int, mode: int = 0o600) -> int:
 
 def read_regular(path: str, most: int = -1) -> bytes:
     """Return what is in a regular file, or so many bytes of its beginning. Raises NotRegular, OSError."""
-    with open(path, "rb", opener=open_regular) as file:
+    with open(open_regular(path, os.O_RDONLY), "rb", buffering=0) as file:
         return file.read(most)
 
 

@@ -62,7 +62,7 @@ class CacheFolder:
         self.check()
         if not self._is_marked():
             with suppress(FileExistsError):  # another process was quicker
-                self._make(self.path / MARK, _MARK_TEXT)
+                _make(os.fspath(self.path / MARK), _MARK_TEXT)
         self._bodies.mkdir(mode=0o700, exist_ok=True)
         # SQLite would make it readable for others; the log and its index get the permissions of this file.
         os.close(open_regular(os.fspath(self.index), os.O_RDWR | os.O_CREAT))
@@ -93,22 +93,22 @@ class CacheFolder:
     def write(self, name: str, body: bytes) -> None:
         """Write a new file; an incomplete one is the caller's to remove."""
         try:
-            self._make(self._path_of(name), body)
+            _make(self._path_of(name), body)
         except FileNotFoundError:  # the folder was tidied up
             self.claim()
-            self._make(self._path_of(name), body)
+            _make(self._path_of(name), body)
 
     def read(self, name: str) -> Optional[bytes]:
         """Return what is in a body's file; None if there is none, or if the name is not of a body's form."""
         try:
-            return read_regular(os.fspath(self._path_of(name)))
+            return read_regular(self._path_of(name))
         except (FileNotFoundError, ForeignFolder, NotRegular):
             return None
 
     def remove(self, name: str) -> None:
         """Delete a body's file if there is one, and if the system lets it go: else it is swept later."""
         with suppress(OSError):
-            self._path_of(name).unlink()
+            os.unlink(self._path_of(name))
 
     def sweep(self, seconds: float, kept: Container[str] = ()) -> None:
         """Delete the bodies that are not to be kept and are older than some seconds. A younger one may be just being
@@ -124,11 +124,11 @@ class CacheFolder:
                     if is_body and old and entry.name not in kept:
                         os.unlink(entry.path)
 
-    def _path_of(self, name: str) -> Path:
+    def _path_of(self, name: str) -> str:
         if not isinstance(name, str) or not _BODY_NAME.fullmatch(name):
             raise ForeignFolder(f"the index names {name!r}, which is no file of the cache")
         self._check_kind(self._bodies, stat.S_ISDIR, "a folder")
-        return self._bodies / name
+        return f"{self._bodies}{os.sep}{name}"
 
     # -- the mark
 
@@ -159,10 +159,11 @@ class CacheFolder:
                 f"{path} is not {kind}, so the cache did not make it. Delete it, or give another folder"
             )
 
-    @staticmethod
-    def _make(path: Path, content: bytes) -> None:
-        descriptor = open_regular(os.fspath(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        with open(descriptor, "wb", buffering=0) as target:
-            view = memoryview(content)
-            while view:
-                view = view[target.write(view) :]
+
+def _make(path: str, content: bytes) -> None:
+    """Write a new file. Raises FileExistsError, OSError."""
+    descriptor = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    with open(descriptor, "wb", buffering=0) as target:
+        view = memoryview(content)
+        while view:
+            view = view[target.write(view) :]

@@ -170,9 +170,9 @@ class CookieJar:
         """Take the values of an answer's ``Set-Cookie`` fields (RFC 6265 section 5.3)."""
         texts = [text for text in (normalized(value.decode("latin-1")) for value in values) if text is not None]
         if url.startswith("http:"):
-            # What was set over https is not for http to replace (RFC 6265bis section 5.7).
-            secure = {cookie.name for cookie in self._for(f"https:{url[5:]}") if cookie.secure}
-            texts = [text for text in texts if text.partition("=")[0] not in secure]
+            # What was set over https is not for http to replace or to stand before (RFC 6265bis section 5.7).
+            secure = [cookie for cookie in self._all() if cookie.secure]
+            texts = [text for text in texts if not (secure and _stands_before(text, url, secure))]
         self.jar.extract_cookies(_Response(texts), _request(url))  # type: ignore[arg-type]
         self._drop_surplus(urlsplit(url).hostname or "")
 
@@ -277,6 +277,24 @@ class CookieJar:
         jar: Any = self.jar
         with jar._cookies_lock:
             return list(jar)
+
+
+def _stands_before(text: str, url: str, secure: Iterable[Cookie]) -> bool:
+    """Whether a cookie set by ``text``, which is normalized, would go where one of ``secure`` of that name goes."""
+    request = _request(url)
+    words = dict(word.partition("=")[::2] for word in text.split("; ")[1:])
+    domain = words.get("Domain") or cookiejar.eff_request_host(request)[1]  # type: ignore[attr-defined]
+    path = words.get("Path") or cookiejar.request_path(request).rpartition("/")[0] or "/"  # type: ignore[attr-defined]
+    for cookie in secure:
+        other = cookie.domain.lstrip(".")
+        is_near = _is_within(domain, other) or _is_within(other, domain)
+        if is_near and cookie.name == text.partition("=")[0] and f"{path}/".startswith(f"{cookie.path.rstrip('/')}/"):
+            return True
+    return False
+
+
+def _is_within(domain: str, other: str) -> bool:
+    return f".{domain}".endswith(f".{other}")
 
 
 def _domains_of(host: str) -> Iterator[str]:

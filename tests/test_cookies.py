@@ -358,3 +358,45 @@ def test_all_cookies_are_limited() -> None:
 def test_sizes(value: str, sent: bool) -> None:
     jar = received("http://example.com/", value)
     assert (jar.header("http://example.com/") is not None) is sent
+
+
+@pytest.mark.parametrize(
+    ("url", "value"),
+    [
+        ("http://host.example.org/", b"sid=evil; Path=/secure"),
+        ("http://host.example.org/", b"sid=evil; Path=/secure/more"),
+        ("http://host.example.org/secure/page", b"sid=evil"),
+        ("http://other.example.org/", b"sid=evil; Domain=example.org; Path=/secure"),
+        ("http://below.host.example.org/", b"sid=evil; Domain=host.example.org; Path=/secure/"),
+    ],
+)
+def test_no_cookie_from_http_stands_where_a_secure_one_does(url: str, value: bytes) -> None:
+    jar = CookieJar()
+    jar.receive("https://host.example.org/secure/", [b"sid=good; Secure"])
+    jar.receive(url, [value])
+    assert jar.header("https://host.example.org/secure/more/page") == b"sid=good"
+    assert len(jar) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "value"),
+    [
+        ("http://host.example.org/", b"sid=2"),
+        ("http://host.example.org/", b"sid=2; Path=/secured"),
+        ("http://host.example.org/", b"other=2; Path=/secure"),
+        ("http://another.example.org/secure/page", b"sid=2"),
+        ("http://localhost/secure/page", b"sid=2"),
+    ],
+)
+def test_a_cookie_from_http_beside_a_secure_one(url: str, value: bytes) -> None:
+    jar = CookieJar()
+    jar.receive("https://host.example.org/secure/", [b"sid=1; Secure"])
+    jar.receive(url, [value])
+    assert len(jar) == 2
+
+
+def test_a_secure_cookie_of_a_host_without_a_dot() -> None:
+    jar = CookieJar()
+    jar.receive("https://localhost/", [b"sid=good; Secure"])
+    jar.receive("http://localhost/", [b"sid=evil; Path=/"])
+    assert jar.header("https://localhost/a") == b"sid=good"

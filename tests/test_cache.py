@@ -131,6 +131,23 @@ def test_what_is_stale_is_confirmed(request_of: BlockingNetworkRequest, engine: 
     assert server.connections == 1
 
 
+def test_another_host_field_is_another_resource(request_of: BlockingNetworkRequest, serve: Serve) -> None:
+    """Virtual hosts share an address: nobody is served the page of the other one."""
+
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            lines = dict(line.lower().split(b": ") for line in request.strip().split(b"\r\n")[1:])
+            connection.answer(lines[b"host"], headers="Cache-Control: max-age=100\r\n")
+
+    server = serve(handle)
+    for host in (b"a.example.org", b"b.example.org", b"a.example.org"):
+        request = QtNetwork.QNetworkRequest(QtCore.QUrl(server.url))
+        request.setRawHeader(b"Host", host)
+        assert request_of.get(request) is ErrorCode.NoError
+        assert request_of.reply().body == host
+    assert len(server.requests) == 2
+
+
 def test_nothing_is_kept_by_default(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"page", headers=FRESH))
     for _ in range(2):

@@ -28,7 +28,12 @@ def identity_of(exchange: Exchange) -> Optional[bytes]:
     # With an identity the same user shows another Authorization each time; one of the caller's is in the identity.
     left_out = _AUTHORIZATIONS if exchange.identity else _OF_THE_PROXY
     names = exchange.secret_names
-    fields = [(name.lower(), value) for name, value in exchange.headers if is_secret_field(name, names)]
+    fields = [
+        (name.lower(), value)
+        for name, value in exchange.headers
+        # A Host of the caller's own names another resource (RFC 9110 section 7.1).
+        if is_secret_field(name, names) or name.lower() == b"host"
+    ]
     shown = [pair for pair in fields if pair[0] not in left_out]
     if not (shown or exchange.identity or tls):
         return b""

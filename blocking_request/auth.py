@@ -51,9 +51,12 @@ class AuthConfig:
     """PEM, or the path of a file; '' where it is in that of the certificate."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.method, AuthMethod):
+            raise TypeError("make one with AuthConfig.basic(user, password), bearer(token) or one of the others")
         for name in ("user", "secret", "name", "certificate", "key"):
             if not isinstance(getattr(self, name), str):
-                raise TypeError(f"{name} must be a str, not {type(getattr(self, name)).__name__}")
+                what = "password, token or key" if name == "secret" else name
+                raise TypeError(f"{what} must be a str, not {type(getattr(self, name)).__name__}")
         if self.method in (AuthMethod.Basic, AuthMethod.Digest) and ":" in self.user:
             raise ValueError("a user name must not hold a colon (RFC 7617 section 2)")
         if self.method in (AuthMethod.Bearer, AuthMethod.ApiKeyHeader) and not self.secret.strip():

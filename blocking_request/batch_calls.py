@@ -114,8 +114,9 @@ class BatchCalls:
     ) -> Batch:
         from .batch import Batch
         from .batch_loop import Loop
-        from .batch_request import checked_concurrency, count_of
+        from .batch_request import check_several, checked_concurrency, count_of
 
+        check_several(requests)
         checked_concurrency(options.concurrent, "maxConcurrent", 1)
         checked_concurrency(options.per_origin, "maxPerOrigin", 0)
         return Batch(Loop(self, jobs, options, feedback, count_of(requests)))  # type: ignore[arg-type]

@@ -74,6 +74,14 @@ def into(requests: Iterable[Any], folder: Union[str, PathLike[str], None]) -> It
             raise TypeError("give pairs of a request and a path, or requests and folder=")
 
 
+def check_several(requests: Any) -> None:
+    """Raises TypeError for a single request, and for what is not iterable."""
+    if isinstance(requests, (str, bytes)):  # it can be iterated, character by character
+        raise TypeError(f"requests must be a list of requests, not {type(requests).__name__}: [request]")
+    if not isinstance(requests, Iterable):
+        raise TypeError(f"requests must be an iterable of requests, as a list, not {type(requests).__name__}")
+
+
 def count_of(requests: Iterable[Any]) -> int:
     """How many there are, -1 where nobody knows."""
     return len(requests) if isinstance(requests, Sized) else -1

@@ -6,6 +6,7 @@ What is small is read at once. What is larger is read as it is sent (Upload), an
 from __future__ import annotations
 
 import io
+import os
 import time
 from collections.abc import Iterable
 from typing import Any, Callable, Optional, Union
@@ -50,6 +51,8 @@ def check_body(data: Data) -> None:
         raise TypeError("data must be bytes, not dict: give form=... or json=... instead")
     if isinstance(data, (*_BYTES_LIKE, QtCore.QIODevice)) or hasattr(data, "read"):
         return
+    if isinstance(data, os.PathLike):
+        raise TypeError("data is a path: give the open file, open(path, 'rb')")
     if not isinstance(data, Iterable):
         raise TypeError(
             "data must be bytes-like, a QByteArray, an open QIODevice, a binary file, an iterable of bytes or None, "

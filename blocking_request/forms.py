@@ -58,10 +58,13 @@ def encoded(data: Any, form: Optional[Fields], files: Optional[Files], value: An
 
 
 def _pairs(given: Any) -> list[tuple[str, Any]]:
+    expected = "form and files are a mapping, or pairs of a name (a str) and a value"
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError(f"{expected}, not {type(given).__name__}: form={{'name': 'value'}}")
     pairs = list(given.items() if isinstance(given, Mapping) else given)
     for pair in pairs:
         if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
-            raise TypeError("fields are a mapping, or pairs of a name (a str) and a value")
+            raise TypeError(f"{expected}; one of them is not such a pair")
     return pairs
 
 

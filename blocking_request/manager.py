@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from . import engines
 from .batch_calls import BatchCalls
 from .body_source import Data
 from .connection_settings import ConnectionSettings
 from .feedback import FeedbackLike
+from .qt import QtCore, QtNetwork
 from .reply import ReplyContent
 from .request_attributes import RequestLike
 from .request_settings import RequestSettings
@@ -132,3 +133,15 @@ def _replace_guard_after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_replace_guard_after_fork)
+
+
+def check_manager(manager: Any) -> None:
+    """Raises TypeError if it is neither a NetworkAccessManager nor None."""
+    if manager is None or isinstance(manager, NetworkAccessManager):
+        return
+    text = f"manager must be a blocking_request.NetworkAccessManager or None, not {type(manager).__name__}"
+    if isinstance(manager, (str, QtCore.QUrl, QtNetwork.QNetworkRequest)):
+        text += ": give the request to the call, BlockingNetworkRequest().get(request)"
+    elif isinstance(manager, QtCore.QObject) and not isinstance(manager, QtNetwork.QNetworkAccessManager):
+        text += ": a parent is given as parent=..."
+    raise TypeError(text)

@@ -17,7 +17,7 @@ from .errors import QtNetworkError, Unsendable, network_failure
 from .exchange import Answer, Exchange
 from .feedback import FeedbackLike
 from .forms import Fields, Files, encoded
-from .manager import NetworkAccessManager
+from .manager import NetworkAccessManager, check_manager
 from .messages import canceled
 from .occasion import Occasion, new_occasion
 from .policy import policy
@@ -68,7 +68,8 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     """Emitted once for each call, as the last; ``reply()`` is there by then."""
 
     def __init__(self, manager: Optional[NetworkAccessManager] = None, parent: Optional[QtCore.QObject] = None) -> None:
-        """``manager`` gives the settings; without one it is ``NetworkAccessManager.instance()``."""
+        """``manager`` gives the settings; without one it is ``NetworkAccessManager.instance()``. Raises TypeError."""
+        check_manager(manager)
         super().__init__(parent)
         self._manager = manager if manager is not None else NetworkAccessManager.instance()
         self._reply = _EMPTY_REPLY

@@ -41,6 +41,8 @@ def check_options(force_refresh: Any, feedback: Any) -> None:
     """Raises TypeError for what is no switch or no feedback."""
     if not isinstance(force_refresh, int):
         raise TypeError(f"forceRefresh must be a bool, not {type(force_refresh).__name__}")
+    if isinstance(feedback, type):
+        raise TypeError(f"feedback must be an object, not a class: {feedback.__name__}()")
     if feedback is not None and not hasattr(feedback, "isCanceled"):
         raise TypeError(f"feedback must be a Feedback or have isCanceled(), {type(feedback).__name__} has not")
 

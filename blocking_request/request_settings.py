@@ -36,6 +36,8 @@ class RequestSettings(SettingsHolder):
 
     def setUserAgent(self, userAgent: str) -> None:
         """Set the ``User-Agent`` of requests that have none of their own. Raises ValueError."""
+        if not isinstance(userAgent, str):
+            raise TypeError(f"userAgent must be a str, not {type(userAgent).__name__}")
         if not userAgent.strip() or not userAgent.isprintable():
             raise ValueError("a user agent is one line of printable characters, and not empty")
         self._change(user_agent=userAgent)

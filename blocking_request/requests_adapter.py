@@ -25,7 +25,7 @@ from .errors import Unsendable
 from .exchange import Answer, Body, Exchange
 from .feedback import FeedbackLike
 from .headers import Pairs, encoded
-from .manager import NetworkAccessManager
+from .manager import NetworkAccessManager, check_manager
 from .policy import policy
 from .preparation import checked_text, framing, without_framing
 from .proxy import Proxy
@@ -65,6 +65,7 @@ class QtAdapter(HTTPAdapter):
         """``options``: HTTPAdapter's own, of which only ``max_retries`` means something here: retries like the
         manager's. Raises TypeError and ValueError if ``authOrigins`` does not fit ``authCfg`` or has no URLs.
         """
+        check_manager(manager)
         self._manager = manager
         self._feedback = feedback
         self._auth_cfg = authCfg

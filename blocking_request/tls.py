@@ -148,6 +148,10 @@ class TlsSettings:
     ignoredErrors: tuple[TlsError, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("caFile", "clientCertificate", "clientKey"):
+            value = getattr(self, name)
+            if not isinstance(value, (str, bytes, os.PathLike, type(None))):
+                raise TypeError(f"{name} must be the path of a PEM file, not {type(value).__name__}")
         self._set("caFile", None if self.caFile is None else os.fsdecode(self.caFile))
         self._set("caData", self.caData.encode() if isinstance(self.caData, str) else self.caData)
         for name in ("clientCertificate", "clientKey"):

@@ -9,7 +9,15 @@ from typing import Any, Callable
 
 import pytest
 
-from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager
+from blocking_request import (
+    AuthConfig,
+    BlockingNetworkRequest,
+    ErrorCode,
+    Feedback,
+    NetworkAccessManager,
+    TlsSettings,
+    requests_session,
+)
 from blocking_request.errors import QtNetworkError as Q
 from blocking_request.preparation import checked_url
 from blocking_request.qt import QtCore, QtNetwork, enum_value
@@ -43,6 +51,31 @@ def test_urls(url: str, error: Q, message: str, blocking: BlockingNetworkRequest
     assert message in blocking.errorMessage()
     assert blocking.get(QtCore.QUrl(url)) is ErrorCode.NetworkError
     assert enum_value(blocking.reply().error()) == error
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: BlockingNetworkRequest("http://h/"), "not str: give the request to the call"),
+        (lambda: BlockingNetworkRequest(QtNetwork.QNetworkRequest()), "not QNetworkRequest: give the request to"),
+        (lambda: BlockingNetworkRequest(QtCore.QObject()), "not QObject: a parent is given as parent="),
+        (lambda: BlockingNetworkRequest(QtNetwork.QNetworkAccessManager()), "must be a blocking_request.NetworkAcc"),
+        (lambda: requests_session(5), "manager must be a blocking_request.NetworkAccessManager or None, not int"),
+        (lambda: NetworkAccessManager().getMany("http://h/"), r"not str: \[request\]"),
+        (lambda: NetworkAccessManager().getMany(None), "an iterable of requests, as a list, not NoneType"),
+        (lambda: NetworkAccessManager().downloadMany("http://h/", folder="f"), r"not str: \[request\]"),
+        (lambda: NetworkAccessManager().setUserAgent(5), "userAgent must be a str, not int"),
+        (lambda: BlockingNetworkRequest().get("http://h/", feedback=Feedback), r"not a class: Feedback\(\)"),
+        (lambda: BlockingNetworkRequest().post("http://h/", Path("f")), r"a path: give the open file, open\(path"),
+        (lambda: BlockingNetworkRequest().post("http://h/", form="a=b"), r"value, not str: form=\{'name': 'value'\}"),
+        (lambda: AuthConfig("user"), r"AuthConfig.basic\(user, password\)"),
+        (lambda: AuthConfig.basic("user", None), "password, token or key must be a str, not NoneType"),
+        (lambda: TlsSettings(caFile=5), "caFile must be the path of a PEM file, not int"),
+    ],
+)
+def test_wrong_types(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        call()
 
 
 @pytest.mark.parametrize(

@@ -262,7 +262,7 @@ def test_bad_input(blocking: BlockingNetworkRequest, tmp_path: Path) -> None:
         blocking.post("http://x/", files={"f": tmp_path / "none"})
     with pytest.raises(TypeError, match="a file is a path, bytes or a binary file"):
         blocking.post("http://x/", files={"f": 5})
-    with pytest.raises(TypeError, match="fields are a mapping, or pairs"):
+    with pytest.raises(TypeError, match="form and files are a mapping, or pairs"):
         blocking.post("http://x/", form=["a"])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="opened as text"):
         blocking.post("http://x/", files={"f": io.StringIO("x")})

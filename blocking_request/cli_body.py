@@ -77,7 +77,7 @@ class BodyTarget:
         if path is None or descriptor == 1:
             self._device = TerminalOutput(output) if output.isatty() else output
             self.receiver = DeviceReceiver(self._device, None)
-        elif descriptor is not None or is_special(Path(path)):
+        elif descriptor is not None:
             self.receiver = DeviceReceiver(SpecialFile(path, descriptor), None)
         else:
             self.receiver = FileReceiver(path, may_resume and _can_resume(path), None)

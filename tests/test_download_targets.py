@@ -247,3 +247,9 @@ def test_part_of_another_user_is_left_alone(blocking: BlockingNetworkRequest, se
     assert blocking.download(url, tmp_path / "file", resume=True) is OK
     assert (tmp_path / "file").read_bytes() == BODY and part.read_bytes() == BODY[:1000]
     assert (tmp_path / "file").stat().st_uid == 0
+
+
+def test_deadline_of_the_command_line(serve: Serve, stopped: Path) -> None:
+    command = [sys.executable, "-m", "blocking_request", "get", serve(always(BODY)).url, "-o", str(stopped)]
+    result = subprocess.run([*command, "--deadline", "500"], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert result.returncode == ErrorCode.TimeoutError, result.stderr

@@ -157,6 +157,8 @@ def _send(
 ) -> int:
     if urls is not None:
         return _send_many(url, output, urls, jobs, verbose, options)
+    if url is None and "://" in verb:
+        raise click.UsageError("Missing argument 'VERB': it precedes the URL")
     if url is None:
         raise click.UsageError("Missing argument 'URL'" + (" (or --from FILE)" if verb == "GET" else ""))
     if jobs is not None:

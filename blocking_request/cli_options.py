@@ -86,8 +86,8 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 metavar="FILE|FOLDER",
                 callback=checked_path,
                 help="Write the body to this file when it is complete (head: status line and header fields). In an "
-                "existing folder the server or the URL names the file. After an error the file is as it was. '-' is "
-                "standard output.",
+                "existing folder the server or the URL names the file, and no file is replaced. After an error the "
+                "file is as it was. '-' is standard output.",
             ),
             click.option(
                 "--timeout",

@@ -94,6 +94,8 @@ def test_exit_status_is_the_error_code(serve: Serve) -> None:
         (["get"], 64, "Missing argument 'URL'"),
         (["get", "http://h/", "--timeout", "soon"], 64, "'soon' is not a whole number of milliseconds"),
         (["head"], 64, "Missing argument 'URL'"),
+        (["request", "http://h/"], 64, "Missing argument 'VERB'"),
+        (["request", "TRACE"], 64, "Missing argument 'URL'"),
         (
             ["get", "http://h/", "-H", "no colon"],
             64,

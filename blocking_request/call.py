@@ -86,7 +86,7 @@ class Call:
         self.last: Optional[Answer] = None
         """The whole answer, when the last of its pieces was taken."""
         self._connect_ms = connect_ms
-        self._connect_end = _NEVER
+        self._connect_look = self._connect_end = _NEVER
         self._attend = attend
         is_usual = (feedback is None or isinstance(feedback, Feedback)) and attend is nothing
         self._pulse = PULSE if is_usual else SHORT_PULSE
@@ -262,6 +262,7 @@ class Call:
             self._answer_is_due = True
             if self._connect_ms:
                 self._connect_end = self._mailbox.activity + self._connect_ms / 1000
+                self._connect_look = self._mailbox.activity + self._connect_ms / 2000
             flight = engine.start(exchange, self._mailbox)
             try:
                 notice = self._wait(flight, exchange, progress)
@@ -287,7 +288,8 @@ class Call:
         mailbox = self._mailbox
         while True:
             now = time.monotonic()
-            wait = min(self._pulse, mailbox.activity + self._idle - now, self._deadline - now, self._connect_end - now)
+            clocks = (mailbox.activity + self._idle, self._deadline, self._connect_look, self._connect_end)
+            wait = min(self._pulse, min(clocks) - now)
             try:
                 notice = mailbox.take(max(wait, 0.0))
             except Empty:
@@ -330,6 +332,9 @@ class Call:
         if failure is not None:
             return failure
         now = time.monotonic()
+        if now >= self._connect_look:
+            self._connect_look = _NEVER
+            flight.look_for_connection()
         if now >= self._connect_end:
             self._connect_end = _NEVER
             if not flight.is_connected():

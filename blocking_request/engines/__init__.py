@@ -19,8 +19,11 @@ class Flight(Protocol):
     def abort(self) -> None:
         """End it: its Answer follows in the mailbox, with what has arrived, as soon as the worker hears of it."""
 
+    def look_for_connection(self) -> None:
+        """Begin to find out, beside the caller, whether there is a connection: that may take a while."""
+
     def is_connected(self) -> bool:
-        """Whether there is a connection to the server, or to the proxy before it. May take a while to find out."""
+        """Whether there is a connection to the server, or to the proxy before it, as far as is known by now."""
 
     def lost(self) -> Optional[Failure]:
         """Why no Answer will ever come (the worker or the application has gone), or None."""

@@ -5,6 +5,7 @@ Rules of this file: other threads append to ``Worker.jobs`` and emit ``wake``, a
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from contextlib import suppress
@@ -57,6 +58,8 @@ class QtFlight:
     ended = False
     is_taken = False
     """Whether the worker has begun with it: from then on it may have reached the server."""
+    is_reached = False
+    """Whether somebody could connect beside it."""
     reply: Optional[QtNetwork.QNetworkReply] = None
     status: Optional[int] = None
     fields: Fields = NO_FIELDS
@@ -86,9 +89,19 @@ class QtFlight:
         self.aborted = True
         self.worker.submit(self, GRACE)
 
-    def is_connected(self) -> bool:
+    def look_for_connection(self) -> None:
         """Qt does not tell; but who can be connected to now most likely was so a moment ago."""
-        return self.status is not None or can_be_reached(self.exchange, self.proxy)
+        if self.status is not None:
+            return
+        proxy = self.proxy  # a factory of the caller's is asked in the caller's thread
+
+        def look() -> None:
+            self.is_reached = can_be_reached(self.exchange, proxy)
+
+        threading.Thread(target=look, name="blocking_request look", daemon=True).start()
+
+    def is_connected(self) -> bool:
+        return self.status is not None or self.is_reached
 
     def wake(self) -> None:
         """More of the request's body is there."""

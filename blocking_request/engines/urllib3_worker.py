@@ -41,6 +41,9 @@ class Urllib3Flight:
     def abort(self) -> None:
         self.grip.abort()
 
+    def look_for_connection(self) -> None:
+        pass
+
     def is_connected(self) -> bool:
         return self.grip.is_connected
 

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Optional, Union
 
+from .call_arguments import HeadersLike, ParamsLike, call_arguments, encoded_params
+
 if TYPE_CHECKING:
     from .batch import Batch
     from .batch_loop import BatchOptions
@@ -31,6 +33,9 @@ class BatchCalls:
         stopOnError: bool = False,
         forceRefresh: bool = False,
         authCfg: str = "",
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
     ) -> Batch:
         """GET many resources at once, and iterate over what they come to::
 
@@ -42,7 +47,8 @@ class BatchCalls:
         ``maxConcurrent``: how many are under way at a time; ``maxPerOrigin``: how many of them with one scheme, host
         and port, 0 is all. ``ordered``: results come in the order of the requests, else as they end.
         ``stopOnError``: the first that does not come to NoError cancels the others; else a failure stops nothing.
-        ``forceRefresh``, ``authCfg``: for all of them.
+        ``forceRefresh``, ``authCfg``: for all of them, and so are ``headers``, ``params`` and ``timeout``, which are as
+        in ``BlockingNetworkRequest.get``.
 
         From any thread, to iterate in that thread. What is under way goes on while the loop does something else, and
         nothing new is started then: memory holds about ``maxConcurrent`` replies, three times as many where one that is
@@ -52,8 +58,9 @@ class BatchCalls:
         from .batch_loop import BatchOptions
         from .batch_request import jobs_of
 
-        options = BatchOptions(maxConcurrent, maxPerOrigin, ordered, stopOnError, forceRefresh, authCfg)
-        return self._batch(jobs_of(requests), requests, feedback, options)
+        arguments, query = call_arguments(headers, timeout), encoded_params(params)
+        options = BatchOptions(maxConcurrent, maxPerOrigin, ordered, stopOnError, forceRefresh, authCfg, arguments)
+        return self._batch(jobs_of(requests, query), requests, feedback, options)
 
     def sendMany(
         self,
@@ -66,6 +73,9 @@ class BatchCalls:
         stopOnError: bool = False,
         forceRefresh: bool = False,
         authCfg: str = "",
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
     ) -> Batch:
         """The same with any verb and body: each of ``requests`` is a BatchRequest, or a tuple of a request, a verb and
         data: ``(url, "POST", b"...")``. Otherwise as ``getMany``.
@@ -73,8 +83,9 @@ class BatchCalls:
         from .batch_loop import BatchOptions
         from .batch_request import jobs_of
 
-        options = BatchOptions(maxConcurrent, maxPerOrigin, ordered, stopOnError, forceRefresh, authCfg)
-        return self._batch(jobs_of(requests), requests, feedback, options)
+        arguments, query = call_arguments(headers, timeout), encoded_params(params)
+        options = BatchOptions(maxConcurrent, maxPerOrigin, ordered, stopOnError, forceRefresh, authCfg, arguments)
+        return self._batch(jobs_of(requests, query), requests, feedback, options)
 
     def downloadMany(
         self,
@@ -89,6 +100,9 @@ class BatchCalls:
         forceRefresh: bool = False,
         authCfg: str = "",
         overwrite: Optional[bool] = None,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
     ) -> Batch:
         """GET many resources into files, each as ``BlockingNetworkRequest.download`` has it.
 
@@ -101,9 +115,15 @@ class BatchCalls:
         from .batch_request import into
         from .download import checked_overwrite
 
-        replaces = checked_overwrite(overwrite)
-        options = BatchOptions(maxConcurrent, maxPerOrigin, ordered, stopOnError, forceRefresh, authCfg, replaces)
-        return self._batch(into(requests, folder), requests, feedback, options)
+        replaces, arguments, query = (
+            checked_overwrite(overwrite),
+            call_arguments(headers, timeout),
+            encoded_params(params),
+        )
+        options = BatchOptions(
+            maxConcurrent, maxPerOrigin, ordered, stopOnError, forceRefresh, authCfg, arguments, replaces
+        )
+        return self._batch(into(requests, folder, query), requests, feedback, options)
 
     def _batch(
         self,

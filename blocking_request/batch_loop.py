@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from .batch_request import BatchRequest
 from .batch_steps import into_file
 from .body_source import body_for
+from .call_arguments import CallArguments
 from .call_rules import OwnSettings
 from .download import FileReceiver
 from .engines import Crowd
@@ -81,6 +82,7 @@ class BatchOptions(NamedTuple):
     stops_on_error: bool
     force_refresh: bool
     auth_cfg: str
+    arguments: CallArguments
     overwrite: Optional[bool] = None
 
 
@@ -121,7 +123,8 @@ class Loop:
         self._own = OwnSettings(engine, options.auth_cfg, retry=settings.retry)
         self._rules = TaskRules(engine, settings.timeout, settings.deadline, self._letters, self._crowd, self._canceled)
         self._settings = settings
-        self._is_patient = not 0 < settings.timeout < PATIENT_MS
+        idle_ms = options.arguments.timeout
+        self._is_patient = not 0 < (settings.timeout if idle_ms is None else idle_ms) < PATIENT_MS
         self._running: dict[Task, tuple[_Parked, Occasion]] = {}
         self._parked: list[_Parked] = []
         self._at_origin: Counter[str] = Counter()
@@ -247,7 +250,7 @@ class Loop:
         """
         job = parked.job
         verb = job.verb.decode("latin-1") if isinstance(job.verb, bytes) else job.verb
-        occasion = new_occasion(job.request, verb, self._settings)
+        occasion = new_occasion(job.request, verb, self._settings, self._options.arguments)
         overwrite = self._options.overwrite
         receiver = None if job.path is None else FileReceiver(job.path, False, None, overwrite, self._taken)
         data, refreshes = body_for(verb, job.data), self._options.force_refresh
@@ -261,7 +264,9 @@ class Loop:
             if receiver is None
             else into_file(receiver, exchange, occasion.settings, rules)
         )
-        idle_ms = transfer_timeout(job.request) or self._rules.idle_ms
+        idle_ms = self._options.arguments.timeout
+        if idle_ms is None:
+            idle_ms = transfer_timeout(job.request) or self._rules.idle_ms
         task = Task(steps, self._rules, occasion.failed, idle_ms)
         self._running[task] = parked, occasion
         return task

@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any, NamedTuple, Union
 
 from .body_source import Data, check_body
+from .call_arguments import with_query
 from .preparation import url_text
 from .redaction import printable, redacted_url
 from .request_attributes import RequestLike, check_request
@@ -45,19 +46,19 @@ def _unpickled(request: Any, *others: Any) -> BatchRequest:
     return BatchRequest(unpacked(request), *others)
 
 
-def jobs_of(requests: Iterable[Any]) -> Iterator[BatchRequest]:
-    """Raises TypeError for what is none."""
+def jobs_of(requests: Iterable[Any], query: str = "") -> Iterator[BatchRequest]:
+    """``query``: is added to each URL. Raises TypeError for what is none."""
     for each in requests:
-        yield _checked(BatchRequest(*each) if isinstance(each, tuple) else BatchRequest(each))
+        yield _checked(BatchRequest(*each) if isinstance(each, tuple) else BatchRequest(each), query)
 
 
-def _checked(job: BatchRequest) -> BatchRequest:
+def _checked(job: BatchRequest, query: str) -> BatchRequest:
     check_request(job.request)
     check_body(job.data)
-    return job
+    return job._replace(request=with_query(job.request, query)) if query else job
 
 
-def into(requests: Iterable[Any], folder: Union[str, PathLike[str], None]) -> Iterator[BatchRequest]:
+def into(requests: Iterable[Any], folder: Union[str, PathLike[str], None], query: str = "") -> Iterator[BatchRequest]:
     """Pairs of a request and a path; with a folder, which is made, requests alone. Raises TypeError for what is
     neither, OSError.
     """
@@ -67,9 +68,9 @@ def into(requests: Iterable[Any], folder: Union[str, PathLike[str], None]) -> It
     inside = None if folder is None else os.path.join(os.fspath(folder), "")
     for each in requests:
         if inside is not None:
-            yield _checked(BatchRequest(each, path=inside))
+            yield _checked(BatchRequest(each, path=inside), query)
         elif isinstance(each, tuple) and len(each) == 2:
-            yield _checked(BatchRequest(each[0], path=each[1]))
+            yield _checked(BatchRequest(each[0], path=each[1]), query)
         else:
             raise TypeError("give pairs of a request and a path, or requests and folder=")
 

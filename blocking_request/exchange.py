@@ -83,6 +83,8 @@ class Exchange(NamedTuple):
     """Whether a cache may store the response."""
     identity: tuple[str, ...] = ()
     """Who we are to the server, as far as that is not told by the header fields."""
+    omitted: frozenset[bytes] = frozenset()
+    """Names of fields, in lower case, that an engine must not add by itself."""
 
     @property
     def shown_url(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from . import engines
 from .batch_calls import BatchCalls
 from .body_source import Data
+from .call_arguments import HeadersLike, ParamsLike
 from .connection_settings import ConnectionSettings
 from .feedback import FeedbackLike
 from .qt import QtCore, QtNetwork
@@ -81,10 +82,14 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         authCfg: str = "",
         forceRefresh: bool = False,
         feedback: Optional[FeedbackLike] = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
     ) -> ReplyContent:
         """GET and return the reply, whatever it came to: see its ``errorCode()`` or call its ``raiseForError()``."""
         blocking = self._request(authCfg)
-        blocking.get(request, forceRefresh, feedback)
+        blocking.get(request, forceRefresh, feedback, headers=headers, params=params, timeout=timeout)
         return blocking.reply()
 
     def blockingPost(
@@ -94,10 +99,14 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         authCfg: str = "",
         forceRefresh: bool = False,
         feedback: Optional[FeedbackLike] = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
     ) -> ReplyContent:
         """POST and return the reply, whatever it came to: see its ``errorCode()`` or call its ``raiseForError()``."""
         blocking = self._request(authCfg)
-        blocking.post(request, data, forceRefresh, feedback)
+        blocking.post(request, data, forceRefresh, feedback, headers=headers, params=params, timeout=timeout)
         return blocking.reply()
 
     def _request(self, authcfg: str) -> BlockingNetworkRequest:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from .body_source import Data, read_body
+from .call_arguments import NO_ARGUMENTS, CallArguments
 from .call_rules import CallRules, OwnSettings, call_rules, with_settings
 from .errors import Failure
 from .exchange import Answer, Exchange
@@ -32,6 +33,7 @@ class Occasion(NamedTuple):
     settings: Settings
     request_id: int
     started: float
+    arguments: CallArguments = NO_ARGUMENTS
 
     def exchange(
         self,
@@ -46,14 +48,14 @@ class Occasion(NamedTuple):
         request, settings = self.request, self.settings
         body = read_body(data, ended_early)
         is_plain = body is None and isinstance(request, str) and not own.auth_cfg and is_canonical(request)
-        key = self.method, own, force_refresh, streams
+        key = self.method, own, force_refresh, streams, self.arguments
         known = settings.plain[0] if is_plain and settings.plain else None
         if known is not None and known[0] == key:
             exchange, rules = known[1].at(request), known[2]  # type: ignore[arg-type]
         else:
             rules = call_rules(request, settings, own, ended_early, force_refresh)
             defaults = Defaults(settings.user_agent, settings.default_headers)
-            exchange = prepare(request, self.method, body, force_refresh, defaults)
+            exchange = prepare(request, self.method, body, force_refresh, defaults, self.arguments)
             exchange = with_settings(exchange, settings, rules.auth, streams)
             if is_plain:
                 settings.plain[:] = [(key, exchange, rules)]
@@ -78,5 +80,7 @@ class Occasion(NamedTuple):
             manager.finished.emit(reply)
 
 
-def new_occasion(request: RequestLike, method: str, settings: Settings) -> Occasion:
-    return Occasion(request, method, settings, next_request_id(), time.monotonic())
+def new_occasion(
+    request: RequestLike, method: str, settings: Settings, arguments: CallArguments = NO_ARGUMENTS
+) -> Occasion:
+    return Occasion(request, method, settings, next_request_id(), time.monotonic(), arguments)

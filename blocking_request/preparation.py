@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple, Optional
 
 from .auth import AuthConfig
+from .call_arguments import NO_ARGUMENTS, CallArguments
 from .engines.decoders import ACCEPT_ENCODING
 from .errors import QtNetworkError, unsendable
 from .exchange import Body, Exchange
@@ -44,7 +45,14 @@ class Defaults(NamedTuple):
     headers: Pairs = ()
 
 
-def prepare(request: RequestLike, method: str, body: Body, force_refresh: bool, defaults: Defaults) -> Exchange:
+def prepare(
+    request: RequestLike,
+    method: str,
+    body: Body,
+    force_refresh: bool,
+    defaults: Defaults,
+    arguments: CallArguments = NO_ARGUMENTS,
+) -> Exchange:
     """Raises Unsendable for a request that no wire may see."""
     native = _copy(request) if isinstance(request, QtNetwork.QNetworkRequest) else None
     method = _spelled(method or _custom_verb(native))
@@ -57,17 +65,22 @@ def prepare(request: RequestLike, method: str, body: Body, force_refresh: bool, 
     _check_method(method)
     if method == "HEAD" and body is not None:
         raise unsendable(QtNetworkError.ProtocolInvalidOperationError, "A HEAD request carries no body")
+    given = arguments.names
     if native is None:
-        headers = _defaults(_NO_NAMES, method, body, force_refresh, defaults)
-        return Exchange(method, url, headers, body)
-    own = tuple((name, value) for name, value in raw_fields(native) if value or name.lower() not in _NEVER_EMPTY)
+        if not given:
+            headers = _defaults(_NO_NAMES, method, body, force_refresh, defaults)
+            return Exchange(method, url, headers, body)
+        native = _Request()
+    own = tuple(pair for pair in raw_fields(native) if pair[0].lower() not in given) + arguments.headers
+    own = tuple((name, value) for name, value in own if value or name.lower() not in _NEVER_EMPTY)
     for name, value in own:
         check_field(name, value)
     names = {name.lower() for name, _ in own}
     headers = tuple(pair for pair in own if pair[0].lower() not in FRAMING_FIELDS)
     refreshes = cache_load(native, force_refresh) is Load.AlwaysNetwork
-    headers += _defaults(names, method, body, refreshes, defaults)
-    return Exchange(method, url, headers, body, native, decode=b"accept-encoding" not in names)
+    omitted = arguments.omitted
+    headers += _defaults(names | omitted if omitted else names, method, body, refreshes, defaults)
+    return Exchange(method, url, headers, body, native, decode=b"accept-encoding" not in names, omitted=omitted)
 
 
 def url_credentials(request: RequestLike) -> Optional[AuthConfig]:

@@ -11,12 +11,21 @@ from typing import Any, Callable, Optional, Union
 from . import errors
 from .body_source import Data, body_for, check_body
 from .call import Call, nothing
+from .call_arguments import (
+    NO_ARGUMENTS,
+    CallArguments,
+    HeadersLike,
+    ParamsLike,
+    call_arguments,
+    encoded_params,
+    with_query,
+)
 from .call_rules import CallRules
 from .download import FileReceiver, checked_overwrite
 from .errors import QtNetworkError, Unsendable, network_failure
 from .exchange import Answer, Exchange
 from .feedback import FeedbackLike
-from .forms import Fields, Files, encoded
+from .forms import Encoded, Fields, Files, encoded
 from .manager import NetworkAccessManager, check_manager
 from .messages import canceled
 from .occasion import Occasion, new_occasion
@@ -25,7 +34,7 @@ from .progress import ProgressTeller, progress_teller, signal_method
 from .qt import QtCore, Signal, encoded_url, is_deleted
 from .receivers import Checksum, DeviceReceiver, Receiver
 from .reply import ReplyContent
-from .request_attributes import RequestLike, check_options, check_request, transfer_timeout, with_content_type
+from .request_attributes import RequestLike, check_options, check_request, transfer_timeout
 from .request_options import RequestOptions
 from .settings import Settings
 from .slot_exceptions import slot_exceptions_reported
@@ -80,26 +89,44 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     # -- the calls
 
     def get(
-        self, request: RequestLike, forceRefresh: bool = False, feedback: Optional[FeedbackLike] = None
+        self,
+        request: RequestLike,
+        forceRefresh: bool = False,
+        feedback: Optional[FeedbackLike] = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
         """GET a resource (RFC 9110 section 9.3.1) and block until it is there.
 
         ``request``: a QNetworkRequest (never modified; its headers and attributes are honoured), a QUrl or a str.
         ``forceRefresh``: neither our cache nor those on the way are to answer from what they keep.
         ``feedback``: cancels the call and hears of its progress; a Feedback or anything with ``isCanceled()``.
+        ``headers``: header fields as a mapping or pairs, str or bytes. They replace those of the request; None omits a
+        field that is sent by default. ``params``: parameters that are added to the query of the URL, as a mapping or
+        pairs; a list gives a parameter several values, None leaves it out. ``timeout``: the idle timeout of this call
+        in ms, before every other; 0 is none.
 
         From any thread. Returns NoError: a status below 400 and a complete body; ServerExceptionError: a status of 400
         or more; NetworkError: no usable answer, or a request that cannot be sent; TimeoutError: ``timeout()`` or
         ``deadline()`` has passed; CanceledError: ``abort()``, the feedback, or the application quits.
         Raises TypeError where an argument has the wrong type, RuntimeError where this object is busy with another call.
         """
-        return self._block(request, "GET", None, forceRefresh, feedback)
+        return self._send(request, "GET", None, forceRefresh, feedback, headers, params, timeout)
 
     def head(
-        self, request: RequestLike, forceRefresh: bool = False, feedback: Optional[FeedbackLike] = None
+        self,
+        request: RequestLike,
+        forceRefresh: bool = False,
+        feedback: Optional[FeedbackLike] = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
         """HEAD: the headers a GET would give, without the body (RFC 9110 section 9.3.2). Otherwise as ``get``."""
-        return self._block(request, "HEAD", None, forceRefresh, feedback)
+        return self._send(request, "HEAD", None, forceRefresh, feedback, headers, params, timeout)
 
     def post(
         self,
@@ -111,6 +138,9 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         form: Optional[Fields] = None,
         files: Optional[Files] = None,
         json: Any = None,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
         """POST a body (RFC 9110 section 9.3.3). It reaches the server at most once.
 
@@ -124,8 +154,8 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
 
         Otherwise as ``get``; raises OSError where a file of ``files`` is not there.
         """
-        request, data = self._encoded(request, data, form, files, json)
-        return self._block(request, "POST", body_for("POST", data), forceRefresh, feedback)
+        made = encoded(data, form, files, json)
+        return self._send(request, "POST", data, forceRefresh, feedback, headers, params, timeout, made)
 
     def put(
         self,
@@ -136,10 +166,13 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         form: Optional[Fields] = None,
         files: Optional[Files] = None,
         json: Any = None,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
         """PUT a body (RFC 9110 section 9.3.4), as in ``post``, without a default ``Content-Type``."""
-        request, data = self._encoded(request, data, form, files, json)
-        return self._block(request, "PUT", body_for("PUT", data), False, feedback)
+        made = encoded(data, form, files, json)
+        return self._send(request, "PUT", data, False, feedback, headers, params, timeout, made)
 
     def patch(
         self,
@@ -150,19 +183,50 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         form: Optional[Fields] = None,
         files: Optional[Files] = None,
         json: Any = None,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
         """PATCH with a body (RFC 5789), as in ``post``, without a default ``Content-Type``."""
-        request, data = self._encoded(request, data, form, files, json)
-        return self._block(request, "PATCH", body_for("PATCH", data), False, feedback)
+        made = encoded(data, form, files, json)
+        return self._send(request, "PATCH", data, False, feedback, headers, params, timeout, made)
 
-    def deleteResource(self, request: RequestLike, feedback: Optional[FeedbackLike] = None) -> errors.ErrorCode:
+    def deleteResource(
+        self,
+        request: RequestLike,
+        feedback: Optional[FeedbackLike] = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
+    ) -> errors.ErrorCode:
         """DELETE a resource (RFC 9110 section 9.3.5). Otherwise as ``get``."""
-        return self._block(request, "DELETE", None, False, feedback)
+        return self._send(request, "DELETE", None, False, feedback, headers, params, timeout)
 
     delete = deleteResource
 
+    def options(
+        self,
+        request: RequestLike,
+        feedback: Optional[FeedbackLike] = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
+    ) -> errors.ErrorCode:
+        """OPTIONS: what may be done with a resource (RFC 9110 section 9.3.7). Otherwise as ``get``."""
+        return self._send(request, "OPTIONS", None, False, feedback, headers, params, timeout)
+
     def sendCustomRequest(
-        self, request: RequestLike, verb: Union[bytes, str], data: Data = None, feedback: Optional[FeedbackLike] = None
+        self,
+        request: RequestLike,
+        verb: Union[bytes, str],
+        data: Data = None,
+        feedback: Optional[FeedbackLike] = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
         """Send any method, as it is spelled; only the common ones are put in capitals (RFC 9110 section 9.1).
 
@@ -173,7 +237,8 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
             verb = bytes(verb).decode("latin-1")
         if not isinstance(verb, str):
             raise TypeError(f"verb must be bytes or str, not {type(verb).__name__}")
-        return self._block(request, verb, data, False, feedback)
+        arguments = call_arguments(headers, timeout)
+        return self._block(with_query(request, encoded_params(params)), verb, data, False, feedback, arguments)
 
     def download(
         self,
@@ -183,6 +248,10 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         resume: bool = False,
         checksum: Optional[str] = None,
         overwrite: Optional[bool] = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
         """GET a resource into a file, in constant memory; ``reply()`` has everything but the body.
 
@@ -210,7 +279,9 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
             if overwrite is not None:
                 raise ValueError("overwrite= is for the path of a file or folder, not for an open file or device")
             receiver = DeviceReceiver(path, digest)
-        return self._block(request, "GET", None, False, feedback, receiver)
+        arguments = call_arguments(headers, timeout)
+        request = with_query(request, encoded_params(params))
+        return self._block(request, "GET", None, False, feedback, arguments, receiver)
 
     def stream(
         self,
@@ -218,6 +289,10 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         feedback: Optional[FeedbackLike] = None,
         verb: str = "GET",
         data: Data = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
     ) -> Stream:
         """Send, and iterate over the body as it comes, in the calling thread and in bounded memory::
 
@@ -230,10 +305,11 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         loop where the body breaks off. The object is busy until the block is left. The content coding is undone.
         Raises TypeError as ``get`` does.
         """
-        check_request(request)
+        arguments = call_arguments(headers, timeout)
+        request = with_query(request, encoded_params(params))
         check_body(data)
         check_options(False, feedback)
-        return Stream(self, request, body_for(verb, data), verb, feedback)
+        return Stream(self, request, body_for(verb, data), verb, feedback, arguments)
 
     def abort(self) -> None:
         """End the call that is blocked on this object: it returns ``CanceledError`` within 50 ms.
@@ -256,16 +332,28 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
 
     # -- how it is done
 
-    @staticmethod
-    def _encoded(
-        request: RequestLike, data: Data, form: Optional[Fields], files: Optional[Files], json: Any
-    ) -> tuple[RequestLike, Data]:
-        """The request and body that ``form``, ``files`` and ``json`` come to. Raises TypeError, ValueError, OSError."""
-        made = encoded(data, form, files, json)
-        if made is None:
-            return request, data
-        check_request(request)
-        return with_content_type(request, made.content_type, replaces=files is not None), made.body
+    def _send(
+        self,
+        request: RequestLike,
+        method: str,
+        data: Data,
+        force_refresh: bool,
+        feedback: Optional[FeedbackLike],
+        headers: HeadersLike,
+        params: ParamsLike,
+        timeout: Optional[int],
+        made: Optional[Encoded] = None,
+    ) -> errors.ErrorCode:
+        """``made``: a body in place of ``data``, with its ``Content-Type``. Raises TypeError, ValueError."""
+        arguments = call_arguments(headers, timeout)
+        if params is not None:
+            request = with_query(request, encoded_params(params))
+        if made is not None:
+            # Its boundary stands in the type.
+            is_multipart = made.content_type.startswith("multipart/")
+            arguments = arguments.with_content_type(made.content_type, request, replaces=is_multipart)
+            data = made.body
+        return self._block(request, method, body_for(method, data), force_refresh, feedback, arguments)
 
     def _block(
         self,
@@ -274,12 +362,13 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         data: Data,
         force_refresh: bool,
         feedback: Optional[FeedbackLike],
+        arguments: CallArguments = NO_ARGUMENTS,
         receiver: Optional[Receiver] = None,
     ) -> errors.ErrorCode:
         check_request(request)
         check_body(data)
         check_options(force_refresh, feedback)
-        occasion = self._begin(request, method)
+        occasion = self._begin(request, method, arguments)
         answer: Optional[Answer] = None
         try:
             answer = self._answer(occasion, request, data, bool(force_refresh), feedback, receiver)
@@ -288,7 +377,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
             self._end(occasion, answer)
         return self._reply.errorCode()
 
-    def _begin(self, request: RequestLike, method: str) -> Occasion:
+    def _begin(self, request: RequestLike, method: str, arguments: CallArguments) -> Occasion:
         """Raises RuntimeError where the object is busy."""
         if not self._busy.acquire(blocking=False):
             raise RuntimeError(
@@ -297,7 +386,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
             )
         _blocked_requests.add(self)
         self._reply = _EMPTY_REPLY
-        return new_occasion(request, method, self._manager._settings)
+        return new_occasion(request, method, self._manager._settings, arguments)
 
     def _answer(
         self,
@@ -311,7 +400,9 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         settings = occasion.settings
         try:
             engine = self._usable_engine()
-            idle_ms = transfer_timeout(request) or (settings.timeout if self._timeout is None else self._timeout)
+            idle_ms = occasion.arguments.timeout
+            if idle_ms is None:
+                idle_ms = transfer_timeout(request) or (settings.timeout if self._timeout is None else self._timeout)
             deadline_ms = settings.deadline if self._deadline is None else self._deadline
             call = self._call = Call(engine, idle_ms, deadline_ms, self, feedback, _attention(settings))
             exchange, rules = occasion.exchange(

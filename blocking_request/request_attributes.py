@@ -26,17 +26,6 @@ def raw_fields(request: QtNetwork.QNetworkRequest) -> Pairs:
     return tuple((name.data(), request.rawHeader(name).data()) for name in request.rawHeaderList())
 
 
-def with_content_type(request: RequestLike, content_type: str, replaces: bool) -> QtNetwork.QNetworkRequest:
-    """A copy of the request with this ``Content-Type``; ``replaces``: also where it has one."""
-    if isinstance(request, QtNetwork.QNetworkRequest):
-        copy = QtNetwork.QNetworkRequest(request)
-    else:
-        copy = QtNetwork.QNetworkRequest(QtCore.QUrl(request))
-    if replaces or not copy.hasRawHeader(b"Content-Type"):  # type: ignore[arg-type]
-        copy.setRawHeader(b"Content-Type", content_type.encode("ascii"))  # type: ignore[arg-type]
-    return copy
-
-
 def check_options(force_refresh: Any, feedback: Any) -> None:
     """Raises TypeError for what is no switch or no feedback."""
     if not isinstance(force_refresh, int):

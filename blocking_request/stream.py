@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Optional
 
 from .call import Call
+from .call_arguments import CallArguments
 from .exchange import Answer, Exchange
 from .feedback import FeedbackLike
 from .receivers import whole
@@ -29,12 +30,14 @@ class Stream:
         data: Data,
         verb: str,
         feedback: Optional[FeedbackLike],
+        arguments: CallArguments,
     ) -> None:
         self._request = request
         self._target = target
         self._data = data
         self._verb = verb
         self._feedback = feedback
+        self._arguments = arguments
         self._occasion: Any = None
         self._call: Optional[Call] = None
         self._begun: Optional[Answer] = None
@@ -50,7 +53,7 @@ class Stream:
         if self._occasion is not None:
             raise RuntimeError("a stream can be entered once: call stream() again")
         request = self._request
-        self._occasion = request._begin(self._target, self._verb)
+        self._occasion = request._begin(self._target, self._verb, self._arguments)
         answer: Optional[Answer] = None
         try:
             answer = request._answer(self._occasion, self._target, self._data, False, self._feedback, self)

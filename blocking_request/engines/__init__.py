@@ -104,10 +104,10 @@ def _is_better_without_qt(exchange: Exchange) -> bool:
     """Qt takes bytes that arrive on an idle connection for the next response, and a cache would keep and serve it.
 
     Qt 5 writes header and body apart, and each waits 40 ms for the server's kernel on a kept connection. So does
-    Qt 6 where the body is large. And a body that is streamed takes Qt half as long again.
+    Qt 6 where the body is large. And a body that is streamed takes Qt half as long again. Some fields Qt adds always.
     """
     body = exchange.body
-    if exchange.streams or exchange.is_stored:
+    if exchange.streams or exchange.is_stored or exchange.omitted:
         return True
     if not body:
         return False

@@ -25,6 +25,7 @@ from ..qt import (
 from ..tls import TlsUnusable
 from .qt_fork import Pause
 from .qt_manager import WorkerKey, is_in_qgis, worker_key
+from .qt_request import ADDED_FIELDS
 from .qt_tls import configuration_for
 from .qt_worker import QtFlight, Worker, WorkerThread
 from .retired import Retired, never_ran
@@ -77,6 +78,13 @@ class QtEngine:
         if exchange.has_unknown_length:
             text = (
                 "Qt cannot send a body whose length is not known: give a file or a device that can be measured, "
+                "or use the urllib3 engine: setEngine('auto')"
+            )
+            return network_failure(QtNetworkError.ProtocolInvalidOperationError, text)
+        added = exchange.omitted & ADDED_FIELDS
+        if added:
+            text = (
+                f"Qt sends a {sorted(added)[0].decode('ascii')} of its own if the request has none: give a value, "
                 "or use the urllib3 engine: setEngine('auto')"
             )
             return network_failure(QtNetworkError.ProtocolInvalidOperationError, text)

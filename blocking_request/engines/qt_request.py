@@ -14,6 +14,9 @@ from ..headers import DEFAULT_FIELDS, Pairs
 from ..qt import QtCore, QtNetwork, encoded_url, enum_value, has_tls
 from .qt_tls import configuration_for, own_configuration
 
+ADDED_FIELDS = frozenset((b"user-agent", b"accept-encoding", b"accept-language", b"content-type", b"connection"))
+"""Fields that Qt adds to requests that have none; ``Content-Type`` to a POST."""
+
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
 

@@ -12,6 +12,7 @@ import sys
 from typing import Any, Callable, Optional
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util import SKIP_HEADER
 from urllib3.util.connection import allowed_gai_family
 
 from ..tls import TlsSession
@@ -122,6 +123,8 @@ class Connection:
     def putheader(self, header: Any, *values: Any) -> None:
         """Adds a field to the request. What may stand in one was looked at before anything reached a wire."""
         value = values[0] if len(values) == 1 else b", ".join(map(_bytes, values))
+        if value is SKIP_HEADER:
+            return
         self._output(_bytes(header) + b": " + _bytes(value))
 
     def send(self, data: Any) -> None:

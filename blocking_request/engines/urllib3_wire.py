@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Optional, Union
 
-from urllib3.util import Retry, Timeout
+from urllib3.util import SKIP_HEADER, Retry, Timeout
 
 from .. import messages
 from ..errors import Failure
@@ -307,10 +307,15 @@ def request_target(url: str, is_absolute: bool) -> str:
     return f"{scheme}://{rest[:end]}{path}" if is_absolute else path
 
 
-def request_headers(exchange: Exchange) -> dict[str, bytes]:
+def request_headers(exchange: Exchange) -> dict[str, Any]:
     """The header fields that are sent, those among them that Qt adds by itself."""
-    headers = {name.decode("latin-1"): value for name, value in exchange.headers}
+    headers: dict[str, Any] = {name.decode("latin-1"): value for name, value in exchange.headers}
     names = {name.lower() for name in headers}
+    if exchange.omitted:
+        omitted = {name.decode("latin-1") for name in exchange.omitted}
+        # urllib3 adds these two by itself.
+        headers.update((name, SKIP_HEADER) for name in omitted & {"user-agent", "accept-encoding"})
+        names |= omitted
     if "accept-language" not in names:
         headers["Accept-Language"] = accept_language()
     if exchange.body is None and exchange.method not in IDEMPOTENT_METHODS:

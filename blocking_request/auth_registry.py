@@ -43,7 +43,9 @@ class AuthRegistry:
         return authcfg
 
     def load(self, authcfg: str) -> Optional[AuthConfig]:
-        """The config of an id, or None."""
+        """The config of an id, or None. Raises TypeError."""
+        if not isinstance(authcfg, str):
+            raise TypeError(f"the id of an authentication config is a str, not {type(authcfg).__name__}")
         config = self._configs.get(authcfg)
         if config is None and self._keyring is not None:
             text = self._keyring.get_password(self._service, authcfg)

@@ -18,6 +18,9 @@ class Batch(Iterator[BatchResult]):
         self._loop = loop
         self._results = loop.run()
 
+    def __repr__(self) -> str:
+        return f"<Batch: {self._loop.describe()}>"
+
     def __iter__(self) -> Batch:
         return self
 

@@ -167,6 +167,12 @@ class Loop:
                 with suppress(Exception):
                     task.close()
 
+    def describe(self) -> str:
+        """How far it is, in words."""
+        total = "" if self._total < 0 else f" of {self._total}"
+        canceled = ", cancelled" if self._is_canceled else ""
+        return f"{len(self._running)}{total} requests under way{canceled}"
+
     def abort(self) -> None:
         """End everything, and start nothing more."""
         self._is_canceled = True

@@ -70,6 +70,8 @@ def into(requests: Iterable[Any], folder: Union[str, PathLike[str], None], query
         if inside is not None:
             yield _checked(BatchRequest(each, path=inside), query)
         elif isinstance(each, tuple) and len(each) == 2:
+            if not isinstance(each[1], (str, PathLike)):
+                raise TypeError(f"the path of a download is a str or a path, not {type(each[1]).__name__}")
             yield _checked(BatchRequest(each[0], path=each[1]), query)
         else:
             raise TypeError("give pairs of a request and a path, or requests and folder=")

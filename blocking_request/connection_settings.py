@@ -10,7 +10,7 @@ from . import engines
 from .flows.tls import Ask as SslErrorHandler
 from .proxy import Proxy
 from .proxy_rules import ProxyFactory, ProxyLike, beginnings, proxy_factory, proxy_of
-from .settings import SettingsHolder, checked_callable, checked_milliseconds
+from .settings import SettingsHolder, checked_callable, checked_milliseconds, checked_switch
 from .strict_transport import StrictTransportHosts
 from .tls import TlsSettings
 
@@ -52,7 +52,7 @@ class ConnectionSettings(SettingsHolder):
 
     def setNetworkAccessible(self, accessible: bool) -> None:
         """Set whether anything is sent at all: while False every request but for local files is a NetworkError."""
-        self._change(is_accessible=bool(accessible))
+        self._change(is_accessible=checked_switch(accessible, "accessible"))
 
     def networkAccessible(self) -> bool:
         """Whether anything is sent at all."""
@@ -141,6 +141,7 @@ class ConnectionSettings(SettingsHolder):
 
         False by default, as in Qt; what was learned is forgotten when it is switched off, and with the process.
         """
+        enabled = checked_switch(enabled, "enabled")
         if bool(enabled) != self.isStrictTransportSecurityEnabled():
             self._change(strict_transport=StrictTransportHosts() if enabled else None)
 

@@ -24,7 +24,7 @@ from urllib.request import Request
 
 from requests.cookies import RequestsCookieJar
 
-from .qt import QtCore, QtNetwork
+from .qt import QtCore, QtNetwork, type_name
 from .redaction import hidden_repr
 from .set_cookie import normalized
 from .urls import is_address
@@ -214,6 +214,11 @@ class CookieJar:
 
         Raises ValueError where it would not be accepted from there.
         """
+        for given, what in ((name, "name"), (value, "value")):
+            if not isinstance(given, str):
+                raise TypeError(f"the {what} of a cookie is a str, not {type(given).__name__}")
+        if not isinstance(url, (str, QtCore.QUrl)):
+            raise TypeError(f"url must be a QUrl or a str, not {type_name(url)}")
         address = url if isinstance(url, str) else url.toEncoded().data().decode("ascii")
         host = urlsplit(address).hostname
         if not host or any(character in f"{name}{value}" for character in "\r\n\0;") or not name or "=" in name:

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
 
 class ErrorCode(IntEnum):
-    """What a blocking call came to; the first four have the values of QGIS's class."""
+    """What a blocking call came to; the first four have the values of QGIS's class. Text shows the name."""
+
+    # The formats of an IntEnum differ between the versions of Python; here they are all the same.
+    def __str__(self) -> str:
+        return self.name
+
+    def __format__(self, specification: str) -> str:
+        as_number = specification[-1:] in tuple("bcdeEfFgGnoxX%")
+        return format(int(self) if as_number else self.name, specification)
 
     NoError = 0
     """A status below 400 and a complete body, an empty one too."""

@@ -51,9 +51,9 @@ def encoded(data: Any, form: Optional[Fields], files: Optional[Files], value: An
     if value is not None:
         return Encoded(json.dumps(value, allow_nan=False).encode(), "application/json")
     if files is not None:
-        return _multipart(_pairs(form or {}), _pairs(files))
+        return _multipart(_given(form or {}), _pairs(files))
     if form is not None:
-        return Encoded(urlencode(_pairs(form), doseq=True).encode("ascii"), "application/x-www-form-urlencoded")
+        return Encoded(urlencode(_given(form)).encode("ascii"), "application/x-www-form-urlencoded")
     return None
 
 
@@ -65,6 +65,15 @@ def _pairs(given: Any) -> list[tuple[str, Any]]:
     for pair in pairs:
         if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
             raise TypeError(f"{expected}; one of them is not such a pair")
+    return pairs
+
+
+def _given(form: Any) -> list[tuple[str, Any]]:
+    """The fields of a form, one pair for each value. A None leaves its field out, as in requests."""
+    pairs = []
+    for name, value in _pairs(form):
+        values = value if isinstance(value, (list, tuple)) else [value]
+        pairs += [(name, each) for each in values if each is not None]
     return pairs
 
 
@@ -82,11 +91,9 @@ def _multipart(fields: list[tuple[str, Any]], files: list[tuple[str, Any]]) -> E
     """RFC 7578."""
     boundary = choose_boundary()
     parts: list[_Part] = []
-    for name, value in fields:
-        values = value if isinstance(value, (list, tuple)) else [value]
-        for each in values:
-            content = each if isinstance(each, bytes) else str(each).encode()
-            parts.append(_held(_head(boundary, name, None, None), content))
+    for name, each in fields:
+        content = each if isinstance(each, bytes) else str(each).encode()
+        parts.append(_held(_head(boundary, name, None, None), content))
     for name, value in files:
         parts.append(_file_part(boundary, name, value))
     parts.append(_held(f"--{boundary}--\r\n".encode(), b""))

@@ -11,7 +11,7 @@ from .http_commands import Close, Host, Send, Through, User, host_of
 from .http_header import HttpHeader, HttpRequestHeader, HttpResponseHeader
 from .http_sequence import Sequence
 from .http_state import ConnectionMode, Error, State
-from .manager import NetworkAccessManager
+from .manager import NetworkAccessManager, check_manager
 from .proxy import Proxy
 from .proxy_rules import ProxyLike, proxy_of
 from .qt import QtCore, Signal, Slot, ask_before_locks, is_deleted
@@ -92,6 +92,7 @@ class Http(QtCore.QObject):
         """
         if arguments and (arguments[-1] is None or isinstance(arguments[-1], QtCore.QObject)):
             parent, arguments = arguments[-1] or parent, arguments[:-1]
+        check_manager(manager)
         super().__init__(parent)
         ask_before_locks(self.done, self._heard)
         host = _host(*arguments) if arguments else Host()
@@ -101,6 +102,9 @@ class Http(QtCore.QObject):
         self._timer = 0
         # At once, in whichever thread it has come to live.
         self.destroyed.connect(self._sequence.abandon, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
+
+    def __repr__(self) -> str:
+        return f"<Http: {self.state().name}>"
 
     # -- commands
 

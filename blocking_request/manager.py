@@ -12,7 +12,7 @@ from .body_source import Data
 from .call_arguments import HeadersLike, ParamsLike
 from .connection_settings import ConnectionSettings
 from .feedback import FeedbackLike
-from .qt import QtCore, QtNetwork
+from .qt import QtCore, QtNetwork, type_name
 from .reply import ReplyContent
 from .request_attributes import RequestLike
 from .request_settings import RequestSettings
@@ -39,6 +39,14 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         super().__init__()
         self.requestAboutToBeCreated = CallerSignal()
         self.finished = CallerSignal()
+
+    def __repr__(self) -> str:
+        settings = self._settings
+        proxy = "" if settings.proxies.proxy is None else f", proxy {settings.proxies.proxy.address or 'none'}"
+        cache = "" if settings.cache is None else f", {settings.cache!r}"
+        return (
+            f"<NetworkAccessManager: engine {settings.engine or 'auto'}, timeout {settings.timeout} ms{proxy}{cache}>"
+        )
 
     @classmethod
     def instance(cls) -> NetworkAccessManager:
@@ -148,7 +156,7 @@ def check_manager(manager: Any) -> None:
     """Raises TypeError if it is neither a NetworkAccessManager nor None."""
     if manager is None or isinstance(manager, NetworkAccessManager):
         return
-    text = f"manager must be a blocking_request.NetworkAccessManager or None, not {type(manager).__name__}"
+    text = f"manager must be a blocking_request.NetworkAccessManager or None, not {type_name(manager)}"
     if isinstance(manager, (str, QtCore.QUrl, QtNetwork.QNetworkRequest)):
         text += ": give the request to the call, BlockingNetworkRequest().get(request)"
     elif isinstance(manager, QtCore.QObject) and not isinstance(manager, QtNetwork.QNetworkAccessManager):

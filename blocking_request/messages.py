@@ -42,10 +42,12 @@ def failure_message(failure: Failure, shown_url: str) -> str:
 def status_message(status: int, reason: str, shown_url: str) -> str:
     """Why a status of 400 or more is an error, in Qt's words."""
     if status == 401:
-        return f"Host requires authentication ({shown_url})"
+        return f"Host requires authentication (401, {shown_url})"
     if status == 407:
-        return f"Proxy requires authentication ({shown_url})"
-    return f"Error transferring {shown_url} - server replied: {printable(reason) or _standard_reason(status)}"
+        return f"Proxy requires authentication (407, {shown_url})"
+    return (
+        f"Error transferring {shown_url} - server replied: {printable(reason) or _standard_reason(status)} ({status})"
+    )
 
 
 def _standard_reason(status: int) -> str:
@@ -53,7 +55,7 @@ def _standard_reason(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:
-        return f"status {status}"
+        return "an unknown status"
 
 
 def certificate_refused(errors: Iterable[TlsError]) -> Failure:

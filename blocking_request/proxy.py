@@ -31,8 +31,12 @@ class Proxy:
             raise ValueError(f"a proxy is of the kind 'http', 'socks5' or 'none', not {self.kind!r}")
         if self.kind == "none":
             return
+        if not isinstance(self.host, str):
+            raise TypeError(f"a proxy's host is a str, not {type(self.host).__name__}")
         if not self.host or any(character in self.host for character in "/@ \r\n\0"):
             raise ValueError("a proxy's host is a name or an address, and not empty")
+        if isinstance(self.port, bool) or not isinstance(self.port, int):
+            raise TypeError(f"a proxy's port is a number, not {type(self.port).__name__}")
         if not 0 < self.port < 65536:
             raise ValueError(f"a proxy's port is a number from 1 to 65535, not {self.port!r}")
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from requests.utils import get_environ_proxies, select_proxy
 
 from .proxy import DEFAULT_PORTS, NO_PROXY, Proxy, ProxyUnusable
-from .qt import QtCore, QtNetwork, encoded_url
+from .qt import QtCore, QtNetwork, encoded_url, type_name
 
 _Types = QtNetwork.QNetworkProxy.ProxyType
 
@@ -36,7 +36,7 @@ def proxy_of(given: ProxyLike) -> Optional[Proxy]:
         return _proxy_of_qt(given)
     if isinstance(given, str):
         return _proxy_of_text(given)
-    raise TypeError(f"a proxy is a Proxy, a QNetworkProxy, a URL as str or None, not {type(given).__name__}")
+    raise TypeError(f"a proxy is a Proxy, a QNetworkProxy, a URL as str or None, not {type_name(given)}")
 
 
 def _proxy_of_qt(given: QtNetwork.QNetworkProxy) -> Optional[Proxy]:
@@ -67,6 +67,9 @@ def _proxy_of_text(text: str) -> Proxy:
     kind = _SCHEMES.get(parts.scheme)
     if kind is None:
         raise ValueError(f"a proxy is spoken to by http:// or socks5://, not by {parts.scheme}://")
+    if "://" not in text and port is None:
+        # A single word may as well be meant for something else, and ports of proxies differ.
+        raise ValueError("a proxy is written http://host:port or host:port, this one names no port")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     return Proxy(kind, host, port or DEFAULT_PORTS[kind], user, password)
 

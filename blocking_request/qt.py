@@ -101,6 +101,19 @@ else:
 QT_VERSION = tuple(int(part) for part in str(QtCore.qVersion()).split(".")[:3])
 
 
+def type_name(value: object) -> str:
+    """The name of a value's type for a message; of an object of another binding, what to do about it."""
+    kind = type(value)
+    package = kind.__module__.partition(".")[0]
+    serving = QtCore.__name__.partition(".")[0]
+    if package == serving or package not in ("PyQt5", "PyQt6", "PySide2", "PySide6"):
+        return kind.__name__
+    return (
+        f"{kind.__module__}.{kind.__name__}, which belongs to {package} while {serving} serves: "
+        f"import {package} before blocking_request, or set QT_API={package.lower()}"
+    )
+
+
 def enum_value(member: Any) -> int:
     """The integer of a Qt enum member: an ``int`` on PyQt5, an ``enum.Enum`` on PyQt6."""
     return int(member if isinstance(member, int) else member.value)

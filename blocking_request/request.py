@@ -36,7 +36,7 @@ from .receivers import Checksum, DeviceReceiver, Receiver
 from .reply import ReplyContent
 from .request_attributes import RequestLike, check_options, check_request, transfer_timeout
 from .request_options import RequestOptions
-from .settings import Settings
+from .settings import Settings, checked_switch
 from .slot_exceptions import slot_exceptions_reported
 from .stream import Stream
 from .trace import Watcher
@@ -272,7 +272,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         digest = None if checksum is None else Checksum(checksum)
         receiver: Receiver
         if isinstance(path, (str, os.PathLike)):
-            receiver = FileReceiver(path, bool(resume), digest, checked_overwrite(overwrite))
+            receiver = FileReceiver(path, checked_switch(resume, "resume"), digest, checked_overwrite(overwrite))
         else:
             if resume:
                 raise ValueError("a download into an open file or device cannot be resumed: give its path")
@@ -319,6 +319,10 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         call = self._call
         if call is not None:
             call.cancel()
+
+    def __repr__(self) -> str:
+        state = "in a call" if self._call is not None else repr(self._reply)
+        return f"<BlockingNetworkRequest: {state}>"
 
     # -- the result
 

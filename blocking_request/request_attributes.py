@@ -8,7 +8,7 @@ from typing import Any, Union
 from .flows.cache_reuse import Load
 from .flows.redirects import RedirectPolicy, RedirectRules
 from .headers import Pairs
-from .qt import QtCore, QtNetwork, enum_value
+from .qt import QtCore, QtNetwork, enum_value, type_name
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 
@@ -18,7 +18,7 @@ RequestLike = Union[QtNetwork.QNetworkRequest, QtCore.QUrl, str]
 def check_request(request: RequestLike) -> None:
     """Raises TypeError for what is no request."""
     if not isinstance(request, (str, QtCore.QUrl, QtNetwork.QNetworkRequest)):
-        raise TypeError(f"request must be a QNetworkRequest, a QUrl or a str, not {type(request).__name__}")
+        raise TypeError(f"request must be a QNetworkRequest, a QUrl or a str, not {type_name(request)}")
 
 
 def raw_fields(request: QtNetwork.QNetworkRequest) -> Pairs:

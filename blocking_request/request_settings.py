@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Optional, Union
 
 from requests.cookies import RequestsCookieJar
@@ -51,6 +51,9 @@ class RequestSettings(SettingsHolder):
 
         At a redirect to another origin they stay behind where a caller's own would: see docs/redirects.rst.
         """
+        if not isinstance(headers, Mapping):
+            text = f"headers must be a mapping, not {type(headers).__name__}"
+            raise TypeError(f"{text}: {{'X-Name': 'value'}}, or {{}} for none")
         fields = tuple((_encoded(name), _encoded(value)) for name, value in headers.items())
         for name, value in fields:
             try:
@@ -98,7 +101,10 @@ class RequestSettings(SettingsHolder):
         """
         if isinstance(names, str):
             raise TypeError("give a list of names, not one: ['ticket']")
-        self._change(secret_parameters=tuple(names))
+        given = tuple(names) if isinstance(names, Iterable) else (None,)
+        if not all(isinstance(name, str) for name in given):
+            raise TypeError(f"names must be a list of str, as ['ticket'], not {names!r}")
+        self._change(secret_parameters=given)
 
     # -- cookies
 
@@ -169,15 +175,22 @@ class RequestSettings(SettingsHolder):
 
         False by default. What the request says itself, and an ``authCfg``, go before it.
         """
+        if not isinstance(netrc, (bool, str, os.PathLike)):
+            raise TypeError(f"netrc must be True, False or the path of a file, not {type(netrc).__name__}")
         self._change(netrc=netrc if isinstance(netrc, bool) else os.fspath(netrc))
 
     # -- redirects and retries
 
     def setRedirectPolicy(self, policy: QtNetwork.QNetworkRequest.RedirectPolicy) -> None:
         """Set which redirects are followed by requests that do not say so themselves; by default all but those from
-        https to http.
+        https to http. Raises TypeError.
         """
-        self._change(redirect_policy=RedirectPolicy(enum_value(policy)))
+        try:
+            chosen = RedirectPolicy(enum_value(policy))
+        except (AttributeError, TypeError, ValueError):
+            text = f"policy must be one of QNetworkRequest.RedirectPolicy, not {policy!r}"
+            raise TypeError(text) from None
+        self._change(redirect_policy=chosen)
 
     def redirectPolicy(self) -> QtNetwork.QNetworkRequest.RedirectPolicy:
         """Which redirects are followed by requests that do not say so themselves."""

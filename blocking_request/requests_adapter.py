@@ -30,6 +30,7 @@ from .policy import policy
 from .preparation import checked_text, framing, without_framing
 from .proxy import Proxy
 from .proxy_rules import environment_names_proxies, proxy_of
+from .request_attributes import check_options
 from .requests_response import exception_for, raw_response
 from .settings import Settings
 from .tls import TlsSettings
@@ -66,11 +67,16 @@ class QtAdapter(HTTPAdapter):
         manager's. Raises TypeError and ValueError if ``authOrigins`` does not fit ``authCfg`` or has no URLs.
         """
         check_manager(manager)
+        check_options(False, feedback)
         self._manager = manager
         self._feedback = feedback
         self._auth_cfg = authCfg
         self._auth_origins = _checked_origins(authCfg, authOrigins)
         super().__init__(**options)
+
+    def __repr__(self) -> str:
+        origins = f", credentials for {', '.join(sorted(self._auth_origins))}" if self._auth_origins else ""
+        return f"<QtAdapter over {self._manager or 'the manager of the process'}{origins}>"
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self._manager, self._feedback, self._auth_cfg, self._auth_origins = None, None, "", frozenset()

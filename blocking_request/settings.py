@@ -120,6 +120,13 @@ def _checked_number(value: int, name: str, unit: str, hint: str) -> int:
     return value
 
 
+def checked_switch(value: Any, name: str) -> bool:
+    """Raises TypeError for what is neither a bool nor an int."""
+    if not isinstance(value, int):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
 def checked_callable(handler: Any, what: str) -> Any:
     """Raises TypeError for what is neither a callable nor None."""
     if handler is not None and not callable(handler):

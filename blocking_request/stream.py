@@ -9,7 +9,9 @@ from .call import Call
 from .call_arguments import CallArguments
 from .exchange import Answer, Exchange
 from .feedback import FeedbackLike
+from .preparation import url_text
 from .receivers import whole
+from .redaction import redacted_url
 from .reply import ReplyContent
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Stream:
     ) -> None:
         self._request = request
         self._target = target
+        self._url = redacted_url(url_text(target))
         self._data = data
         self._verb = verb
         self._feedback = feedback
@@ -47,6 +50,9 @@ class Stream:
     def reply(self) -> ReplyContent:
         """Status and headers, from the moment the block is entered; the body is not in it."""
         return self._reply
+
+    def __repr__(self) -> str:
+        return f"<Stream: {self._verb} {self._url}>"
 
     def __enter__(self) -> Stream:
         """Raises RequestError for whatever is not NoError, and RuntimeError where the request is busy."""

@@ -79,7 +79,7 @@ def test_exit_status_is_the_error_code(serve: Serve) -> None:
     missing = serve(always(b"why", "404 Not Found"))
     result = cli("get", missing.url)
     assert (result.returncode, result.stdout) == (3, b"why")
-    assert result.stderr.decode().strip() == f"Error transferring {missing.url} - server replied: Not Found"
+    assert result.stderr.decode().strip() == f"Error transferring {missing.url} - server replied: Not Found (404)"
     assert cli("get", "http://127.0.0.1:1/").returncode == 1
     silent = serve(silence)
     result = cli("get", silent.url, "--timeout", "200")

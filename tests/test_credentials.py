@@ -63,7 +63,7 @@ def authorizations(server: RawServer) -> list[str]:
 def test_basic(request_of: BlockingNetworkRequest, httpbin: str) -> None:
     url = f"{httpbin}/basic-auth/user/pass"
     assert request_of.get(url) is SERVER
-    assert request_of.errorMessage() == f"Host requires authentication ({url})"
+    assert request_of.errorMessage() == f"Host requires authentication (401, {url})"
     request_of.setAuthConfig(AuthConfig.basic("user", "pass"))
     assert request_of.get(url) is OK and request_of.reply().json()["user"] == "user"
     request_of.setAuthConfig(AuthConfig.basic("user", "wrong"))

@@ -104,7 +104,7 @@ def test_squid_wants_to_know_who_we_are(squids: dict[str, int], manager: Network
     manager.setProxy(address)
     code, error, message = outcome(manager, url)
     assert (code, error) == (SERVER, Q.ProxyAuthenticationRequiredError)
-    assert message == f"Proxy requires authentication ({url})"
+    assert message == f"Proxy requires authentication (407, {url})"
     ask = Asked((USER, "wrong"), (USER, PASSWORD))
     manager.setAuthHandler(ask)
     assert outcome(manager, url)[0] is OK

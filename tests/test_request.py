@@ -129,11 +129,11 @@ def test_statuses_are_told_as_qt_tells_them(blocking: BlockingNetworkRequest, se
         assert reply.statusCode() == status
         assert reply.body == body
         if status == 401:
-            assert blocking.errorMessage() == f"Host requires authentication ({server.url})"
+            assert blocking.errorMessage() == f"Host requires authentication (401, {server.url})"
         elif status == 407:
-            assert blocking.errorMessage() == f"Proxy requires authentication ({server.url})"
+            assert blocking.errorMessage() == f"Proxy requires authentication (407, {server.url})"
         elif status >= 400:
-            assert blocking.errorMessage() == f"Error transferring {server.url} - server replied: Reason"
+            assert blocking.errorMessage() == f"Error transferring {server.url} - server replied: Reason ({status})"
 
 
 def test_error_body_is_kept_and_decoded(blocking: BlockingNetworkRequest, serve: Serve) -> None:
@@ -147,7 +147,7 @@ def test_error_body_is_kept_and_decoded(blocking: BlockingNetworkRequest, serve:
 def test_status_without_a_reason_gets_the_standard_one(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"", "404 "))
     blocking.get(server.url)
-    assert blocking.errorMessage() == f"Error transferring {server.url} - server replied: Not Found"
+    assert blocking.errorMessage() == f"Error transferring {server.url} - server replied: Not Found (404)"
 
 
 # -- what is sent

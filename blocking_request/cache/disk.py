@@ -67,6 +67,8 @@ class NetworkDiskCache:
 
         Raises TypeError; ValueError, also for a folder that is not empty and is not a cache: a cache deletes files.
         """
+        if cacheDirectory is not None and not isinstance(cacheDirectory, (str, os.PathLike)):
+            raise TypeError(f"cacheDirectory must be the path of a folder, not {type(cacheDirectory).__name__}")
         path = default_folder() if cacheDirectory is None else Path(os.path.abspath(cacheDirectory))
         self._folder = CacheFolder(path)
         self._limit = checked_size(maximumCacheSize)

@@ -71,6 +71,9 @@ class NetworkMemoryCache:
         self._counters = Counters()
         self._invalidations = _Invalidations()
 
+    def __repr__(self) -> str:
+        return f"<NetworkMemoryCache: {len(self._entries)} responses, {self._size} of {self._limit} bytes>"
+
     def maximumCacheSize(self) -> int:
         """How much it may keep, in bytes."""
         return self._limit

@@ -1,0 +1,165 @@
+"""Wrong types and values are refused at once, in words that say what was given and what to write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from blocking_request import (
+    AuthConfig,
+    AuthRegistry,
+    BatchRequest,
+    BlockingNetworkRequest,
+    CookieJar,
+    ErrorCode,
+    Feedback,
+    NetworkAccessManager,
+    NetworkDiskCache,
+    NetworkMemoryCache,
+    Proxy,
+    QtAdapter,
+    TlsSettings,
+    requests_session,
+)
+from blocking_request.http import Http
+from blocking_request.qt import QtCore, QtNetwork, type_name
+
+from .servers.raw import Handler, RawServer, always
+
+Serve = Callable[[Handler], RawServer]
+URL = "http://127.0.0.1:1/"
+
+
+def a_request() -> BlockingNetworkRequest:
+    return BlockingNetworkRequest(NetworkAccessManager())
+
+
+def a_manager() -> NetworkAccessManager:
+    return NetworkAccessManager()
+
+
+WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "a URL as manager": (lambda: BlockingNetworkRequest("http://x"), TypeError, r"give the request to the call"),  # type: ignore[arg-type]
+    "the application as manager": (
+        lambda: BlockingNetworkRequest(QtCore.QCoreApplication.instance()),  # type: ignore[arg-type]
+        TypeError,
+        r"not Q\w*Application: a parent is given as parent=",
+    ),
+    "Qt's manager": (
+        lambda: BlockingNetworkRequest(QtNetwork.QNetworkAccessManager()),  # type: ignore[arg-type]
+        TypeError,
+        r"blocking_request.NetworkAccessManager or None, not QNetworkAccessManager",
+    ),
+    "one URL for many": (lambda: a_manager().getMany("http://x"), TypeError, r"list of requests, not str: \[request\]"),
+    "no list for many": (lambda: a_manager().getMany(None), TypeError, r"iterable of requests"),  # type: ignore[arg-type]
+    "a number for a path": (lambda: list(a_manager().downloadMany([(URL, 5)])), TypeError, r"path of a download"),
+    "user agent": (lambda: a_manager().setUserAgent(None), TypeError, r"userAgent must be a str, not NoneType"),  # type: ignore[arg-type]
+    "default headers": (lambda: a_manager().setDefaultHeaders(None), TypeError, r"mapping, not NoneType: \{'X-Name'"),  # type: ignore[arg-type]
+    "default header value": (lambda: a_manager().setDefaultHeaders({"a": 1}), TypeError, r"values are str, not int"),  # type: ignore[dict-item]
+    "AuthConfig by itself": (lambda: AuthConfig("u", "p"), TypeError, r"AuthConfig.basic\(user, password\)"),  # type: ignore[arg-type]
+    "no password": (lambda: AuthConfig.basic("u", None), TypeError, r"must be a str, not NoneType"),  # type: ignore[arg-type]
+    "proxy without a port": (lambda: a_manager().setProxy("localhost"), ValueError, r"names no port"),
+    "request's proxy without a port": (lambda: a_request().setProxy("localhost"), ValueError, r"names no port"),
+    "proxy's port": (lambda: Proxy("http", "h", "1"), TypeError, r"port is a number, not str"),  # type: ignore[arg-type]
+    "proxy's host": (lambda: Proxy("http", 5, 1), TypeError, r"host is a str, not int"),  # type: ignore[arg-type]
+    "redirect policy": (lambda: a_manager().setRedirectPolicy("x"), TypeError, r"RedirectPolicy, not 'x'"),
+    "secret names": (lambda: a_manager().setSecretParameters([1]), TypeError, r"list of str, as \['ticket'\]"),  # type: ignore[arg-type]
+    "no secret names": (lambda: a_manager().setSecretParameters(None), TypeError, r"list of str"),  # type: ignore[arg-type]
+    "netrc": (lambda: a_manager().setNetrc(5), TypeError, r"True, False or the path of a file, not int"),  # type: ignore[arg-type]
+    "accessible": (lambda: a_manager().setNetworkAccessible("no"), TypeError, r"True or False, not 'no'"),  # type: ignore[arg-type]
+    "cache folder": (lambda: NetworkDiskCache(5), TypeError, r"path of a folder, not int"),  # type: ignore[arg-type]
+    "cache": (lambda: a_manager().setCache("/tmp"), TypeError, r"NetworkDiskCache, a NetworkMemoryCache or None"),  # type: ignore[arg-type]
+    "resume": (lambda: a_request().download(URL, "/tmp/x", resume="x"), TypeError, r"resume must be True or False"),  # type: ignore[arg-type]
+    "cookie's URL": (lambda: CookieJar().setCookie(5, "a", "b"), TypeError, r"url must be a QUrl or a str, not int"),  # type: ignore[arg-type]
+    "cookie's value": (lambda: CookieJar().setCookie(URL, "a", 5), TypeError, r"value of a cookie is a str"),  # type: ignore[arg-type]
+    "id": (lambda: AuthRegistry().load(5), TypeError, r"id of an authentication config is a str"),  # type: ignore[arg-type]
+    "adapter's feedback": (lambda: QtAdapter(None, 5), TypeError, r"feedback must be a Feedback"),  # type: ignore[arg-type]
+    "session's manager": (lambda: requests_session("x"), TypeError, r"manager must be"),  # type: ignore[arg-type]
+    "Http's manager": (lambda: Http("h", manager=5), TypeError, r"manager must be"),  # type: ignore[arg-type]
+    "feedback for forceRefresh": (lambda: a_request().get(URL, Feedback()), TypeError, r"forceRefresh must be a bool"),  # type: ignore[arg-type]
+    "a dict as data": (lambda: a_request().post(URL, {"a": 1}), TypeError, r"give form=... or json=... instead"),
+    "seconds for ms": (lambda: a_request().get(URL, timeout=1.5), TypeError, r"milliseconds, not float"),  # type: ignore[arg-type]
+    "a str as TLS file": (lambda: TlsSettings(5), TypeError, r"caFile must be the path of a PEM file"),  # type: ignore[arg-type]
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_type_is_refused_at_once(case: str) -> None:
+    act, error, words = WRONG[case]
+    with pytest.raises(error, match=words):
+        act()
+
+
+@pytest.mark.parametrize("name", sorted(name for name in dir(NetworkAccessManager) if name.startswith("set")))
+@pytest.mark.parametrize("value", [object(), 5.5, b"bytes"], ids=["object", "float", "bytes"])
+def test_setters_refuse_foreign_types(name: str, value: Any) -> None:
+    """Whatever they take, it is none of these; the error is one of types or values, and names no attribute."""
+    arguments = [value, [], []] if name == "setFallbackProxyAndExcludes" else [value]
+    manager = a_manager()
+    before = manager._settings
+    with pytest.raises((TypeError, ValueError)):
+        getattr(manager, name)(*arguments)
+    assert manager._settings == before
+
+
+def test_object_of_another_binding_is_named() -> None:
+    foreign = type("QUrl", (), {"__module__": "PySide6.QtCore"})()
+    with pytest.raises(TypeError, match=r"PySide6.QtCore.QUrl, which belongs to PySide6 while PyQt\d serves"):
+        a_request().get(foreign)
+    assert type_name(QtCore.QUrl()) == "QUrl" and type_name(5) == "int"
+
+
+def test_none_leaves_a_form_field_out(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(always(b"ok"))
+    blocking.post(server.url, form={"a": 1, "b": None, "c": ["x", None, "y"]})
+    assert server.requests[0].endswith(b"\r\n\r\na=1&c=x&c=y")
+    blocking.post(server.url, form={"a": 1, "b": None}, files={"f": b"x"})
+    assert b'name="a"' in server.requests[1] and b'name="b"' not in server.requests[1]
+
+
+# -- what is shown
+
+
+def test_text_of_an_error_code() -> None:
+    code = ErrorCode.TimeoutError
+    assert str(code) == f"{code}" == "%s" % code == format(code) == "TimeoutError"  # noqa: UP031
+    assert f"{code:>14}" == "  TimeoutError" and f"{code:d}" == "%d" % code == "2"  # noqa: UP031
+    assert int(code) == 2 and code == 2 and code is ErrorCode(2) and repr(code) == "<ErrorCode.TimeoutError: 2>"
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        ("404 Not Found", "Error transferring {url} - server replied: Not Found (404)"),
+        ("404 Gone fishing", "Error transferring {url} - server replied: Gone fishing (404)"),
+        ("599 ", "Error transferring {url} - server replied: an unknown status (599)"),
+        ("401 Unauthorized", "Host requires authentication (401, {url})"),
+        ("500 Internal Server Error", "Error transferring {url} - server replied: Internal Server Error (500)"),
+    ],
+)
+def test_status_stands_in_every_text(status: str, message: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(always(b"x", status))
+    assert blocking.get(server.url) is ErrorCode.ServerExceptionError
+    expected = message.format(url=server.url)
+    assert blocking.errorMessage() == expected
+    assert repr(blocking.reply()) == f"<ReplyContent ServerExceptionError: {expected}, 1 bytes>"
+    assert repr(blocking) == f"<BlockingNetworkRequest: {blocking.reply()!r}>"
+    with pytest.raises(Exception, match=status[:3]):
+        blocking.reply().raiseForError()
+
+
+def test_public_objects_say_what_they_are(tmp_path: Path) -> None:
+    manager = a_manager()
+    manager.setProxy("http://user:s3cret@proxy:3128")
+    manager.setCache(NetworkMemoryCache())
+    shown = [
+        BlockingNetworkRequest(manager), manager, Feedback(), CookieJar(), AuthRegistry(), manager.getMany([]), Http("h"),
+        BlockingNetworkRequest(manager).stream("http://u:s3cret@h/?token=s3cret"), NetworkMemoryCache(), QtAdapter(manager),
+        NetworkDiskCache(tmp_path / "cache"), BatchRequest(URL), AuthConfig.basic("u", "s3cret"), Proxy("http", "h", 1, "u", "s3cret"),
+        TlsSettings(keyPassword="s3cret", clientCertificate="/c"), ErrorCode.NoError,
+    ]  # fmt: skip
+    for each in shown:
+        text = repr(each)
+        assert " object at 0x" not in text and "s3cret" not in text and type(each).__name__ in text

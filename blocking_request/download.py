@@ -29,6 +29,8 @@ from .scratch_file import Scratch
 from .special_file import SpecialFile
 
 _CONTENT_RANGE = re.compile(rb"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_ANY_RANGE = re.compile(rb"(?i)bytes[=:]?(\d{1,18})-(\d{1,18})?(?:/(\d{1,18}|\*))?")
+"""As servers write it that do not follow the RFC, without white space."""
 _UNSATISFIED = re.compile(rb"bytes\s+\*/(\d{1,18})")
 DEFAULT_NAME = "download"
 READ_BYTES = 1 << 20
@@ -118,7 +120,7 @@ class FileReceiver:
             return None
         if answer.failure is not None or (answer.status is not None and answer.status >= 300):
             return answer
-        is_part = answer.status == 206 or _is_part(answer)
+        is_part = answer.status == 206 or _is_part(answer, self._asked)
         if is_part and self._asked is not None and not (answer.status == 206 and _goes_on(answer, self._asked)):
             self._is_anew = True
             return None
@@ -286,15 +288,20 @@ def _goes_on(answer: Answer, known: Known) -> bool:
     return is_total and _version(answer, known) == known.validator
 
 
-def _is_part(answer: Answer) -> bool:
-    """Return whether a response of another status than 206 says that its body is not the whole file.
+def _is_part(answer: Answer, known: Optional[Known]) -> bool:
+    """Return whether the body of a response of another status than 206 is, or may be, not the whole file.
 
-    Content-Range has no meaning there (RFC 9110 section 14.4), but a server that sends one has sent a part.
+    ``known``: whose rest was asked for. Content-Range has no meaning there (RFC 9110 section 14.4), but a server that
+    sends one has sent a part, however it is written. One that sends the rest without it is found by the size: one
+    version has one size (section 8.8.1).
     """
-    match = _CONTENT_RANGE.fullmatch((answer.headers.value(b"content-range") or b"").strip())
+    is_same = known is not None and known.total >= 0 and _version(answer, known) == known.validator
+    if is_same and known is not None and answer.total_bytes != known.total:
+        return True
+    match = _ANY_RANGE.fullmatch(b"".join((answer.headers.value(b"content-range") or b"").split()))
     if match is None:
         return False
-    is_whole = match[3] == b"*" or int(match[2]) + 1 == int(match[3])
+    is_whole = match[2] is None or match[3] in (None, b"*") or int(match[2]) + 1 == int(match[3])
     return int(match[1]) != 0 or not is_whole
 
 

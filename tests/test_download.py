@@ -388,6 +388,56 @@ def test_rest_with_status_200_and_the_same_tag(blocking: BlockingNetworkRequest,
         assert blocking.download(f"{server.url}/whole", tmp_path / "file", resume=resume) is OK
 
 
+REST_FIELDS = {
+    "nothing": "",
+    "equals sign": f"Content-Range: bytes=40000-{len(BODY) - 1}/{len(BODY)}\r\n",
+    "capital letter": f"Content-Range: Bytes 40000-{len(BODY) - 1}/{len(BODY)}\r\n",
+    "no end": f"Content-Range: bytes 40000-/{len(BODY)}\r\n",
+    "no size": f"Content-Range: bytes 40000-{len(BODY) - 1}\r\n",
+}
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+@pytest.mark.parametrize("what", REST_FIELDS)
+def test_rest_that_looks_like_the_whole(
+    blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, what: str, is_chunked: bool
+) -> None:
+    """The rest with status 200: one version cannot have two sizes, however Content-Range is written."""
+
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            lines = 'HTTP/1.1 200 OK\r\nETag: "one"\r\n'
+            whole = f"{lines}Content-Length: {len(BODY)}\r\n\r\n".encode()
+            if len(server.requests) == 1:
+                connection.send(whole + BODY[:40_000])
+                return
+            if b"Range: " not in request:
+                connection.send(whole + BODY)
+                continue
+            rest, lines = BODY[40_000:], lines + REST_FIELDS[what]
+            if is_chunked:
+                chunk = b"%x\r\n%b\r\n0\r\n\r\n" % (len(rest), rest)
+                connection.send(f"{lines}Transfer-Encoding: chunked\r\n\r\n".encode() + chunk)
+            else:
+                connection.send(f"{lines}Content-Length: {len(rest)}\r\n\r\n".encode() + rest)
+
+    server = serve(handle)
+    assert blocking.download(server.url, tmp_path / "file", resume=True) is NET
+    assert blocking.download(server.url, tmp_path / "file", resume=True) is OK, blocking.errorMessage()
+    assert (tmp_path / "file").read_bytes() == BODY and os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("value", ["items 5-24/66", "5-24/*", "bytes */3", "bytes"])
+def test_content_range_that_is_none_of_bytes(
+    blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, value: str
+) -> None:
+    """Lists that come in pages have one with status 200."""
+    url = serve(always(b"[1]", headers=f"Content-Range: {value}\r\n")).url
+    for resume in (False, True):
+        assert blocking.download(url, tmp_path / "file", resume=resume) is OK, blocking.errorMessage()
+        assert (tmp_path / "file").read_bytes() == b"[1]"
+
+
 @pytest.mark.parametrize("total", [len(BODY), -1])
 def test_416_without_a_validator(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, total: int) -> None:
     """A part as long as the newer version is whole only if that was to be its length from the beginning."""

@@ -265,7 +265,8 @@ class FileReceiver:
     def _target(self, answer: Optional[Answer]) -> Path:
         """``answer``: None where it is not known yet, or must not be asked because a part goes on."""
         path = Path(self._given)
-        if not path.is_dir() and not self._given.endswith(("/", os.sep)):
+        # Not Path.is_dir(), which raises for a name that is too long.
+        if not os.path.isdir(path) and not self._given.endswith(("/", os.sep)):
             if is_special(path):
                 return path  # the real path of /dev/stdout is no name that can be opened
             return Path(os.path.realpath(path))

@@ -8,6 +8,7 @@ at the same time get two names.
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +31,11 @@ class Naming(NamedTuple):
 
 def is_special(path: Path) -> bool:
     """Return whether there is a device, pipe or socket, which must not be replaced by a file."""
-    return path.exists() and not path.is_file() and not path.is_dir()
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:  # also for a name that is too long, or a folder that may not be read: opening it tells
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def move(source: Path, target: Path, naming: Naming) -> Path:

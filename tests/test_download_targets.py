@@ -249,6 +249,19 @@ def test_part_of_another_user_is_left_alone(blocking: BlockingNetworkRequest, se
     assert (tmp_path / "file").stat().st_uid == 0
 
 
+def test_name_that_is_too_long(download: Download, serve: Serve, tmp_path: Path) -> None:
+    code, message = download(serve(always(b"x")).url, tmp_path / ("x" * 300))
+    assert code is NET and "cannot be written: File name too long" in message
+    assert os.listdir(tmp_path) == []
+
+
+def test_resumable_download_to_a_name_that_is_too_long(
+    blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
+) -> None:
+    assert blocking.download(serve(always(b"x")).url, tmp_path / ("x" * 300), resume=True) is NET
+    assert "cannot be written: File name too long" in blocking.errorMessage() and os.listdir(tmp_path) == []
+
+
 def test_deadline_of_the_command_line(serve: Serve, stopped: Path) -> None:
     command = [sys.executable, "-m", "blocking_request", "get", serve(always(BODY)).url, "-o", str(stopped)]
     result = subprocess.run([*command, "--deadline", "500"], cwd=ROOT, capture_output=True, timeout=60, check=False)

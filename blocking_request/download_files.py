@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import re
 import stat
@@ -14,9 +13,10 @@ from typing import BinaryIO, NamedTuple, Optional
 
 from .exchange import Answer
 from .finished_file import Naming, move
-from .regular_files import NotRegular, open_regular, read_regular, status_of
+from .part_description import DESCRIPTION_SUFFIX, PART_SUFFIX, Description, read_description, write_description
+from .regular_files import NotRegular, open_regular, status_of
 from .reply import ReplyContent
-from .scratch_file import CAN_LOCK, has_name, lock
+from .scratch_file import CAN_LOCK, has_name, lock, sweep_once
 from .trace import logger
 
 _RESERVED = frozenset(
@@ -44,13 +44,15 @@ def disposition_name(answer: Answer) -> str:
 def safe_name(name: str) -> str:
     """The last part of a path, without what would lead elsewhere or is no name on some system."""
     last = name.replace("\\", "/").rpartition("/")[2]
-    cleaned = _FORBIDDEN.sub("_", last).strip(" .")
+    cleaned = _FORBIDDEN.sub("_", last.encode("utf-8", "replace").decode()).strip(" .")
     if cleaned.partition(".")[0].upper() in _RESERVED:
         cleaned = f"_{cleaned}"
     stem, dot, suffix = cleaned.rpartition(".")
     stem, suffix = (stem, dot + suffix) if stem and len(suffix.encode()) < LONGEST_SUFFIX else (cleaned, "")
     room = LONGEST_NAME - len(suffix.encode())
-    return stem.encode("utf-8", "replace")[:room].decode("utf-8", "ignore") + suffix
+    name = (stem.encode()[:room].decode("utf-8", "ignore") + suffix).rstrip(" .")
+    # A server that could write one would decide what a later download of another URL goes on from.
+    return f"{name}_" if name.lower().endswith(DESCRIPTION_SUFFIX) else name
 
 
 LONGEST_NAME = 200
@@ -63,17 +65,19 @@ class Partial:
 
     def __init__(self, target: Path) -> None:
         self.target = target
-        self._file = target.with_name(target.name + ".part")
-        self._description = target.with_name(target.name + ".part.json")
+        self._file = target.with_name(target.name + PART_SUFFIX)
+        self._description = target.with_name(target.name + DESCRIPTION_SUFFIX)
         self._descriptor = -1
         """Of the part, which is locked."""
+        self._can_go_on = True
+        """Whether the server has given a validator."""
 
     def is_free(self) -> bool:
         """Return whether there is no file of that name that somebody else has made."""
         return self._description.exists() or not os.path.lexists(self._file)
 
     def lock(self) -> bool:
-        """Return False if the part must be left alone: another download has it, or another user may have made it.
+        """Return False if the part must be left alone: another download has it, or another program may have made it.
         Raises OSError.
         """
         status = status_of(os.fspath(self._description))
@@ -97,15 +101,30 @@ class Partial:
                 return False
             self._descriptor = descriptor
             if self._has_its_name():
-                return True
+                foreign = self._foreign()
+                if foreign is None:
+                    return True
+                self._remove_if_empty()
+                self._close()
+                return self._refuse(foreign)
             self._close()
         return False
+
+    def _foreign(self) -> Optional[Path]:
+        """Return the file that no download has written: the part or its description; None if there is no such file."""
+        try:
+            description = read_description(os.fspath(self._description))
+        except (OSError, ValueError):
+            return self._description
+        status = os.fstat(self._descriptor)
+        is_ours = status.st_size == 0 or (description is not None and description.is_of(status))
+        return None if is_ours else self._file
 
     @staticmethod
     def _refuse(path: Path) -> bool:
         logger.warning(
-            "%s is a link, is no regular file or belongs to another user. It is left alone, and the download is not "
-            "resumed. Delete it to resume downloads to this file",
+            "%s is a link, is no regular file, belongs to another user or was not written by an earlier download. "
+            "It is left alone, and the download is not resumed. Delete it to resume downloads to this file",
             path,
         )
         return False
@@ -118,52 +137,71 @@ class Partial:
         os.close(self._descriptor)
         self._descriptor = -1
 
-    def unlock(self) -> None:
-        if self._descriptor < 0:
-            return
+    def _remove_if_empty(self) -> bool:
+        """Delete the part if nothing has come of it; return whether it is deleted."""
         with suppress(OSError):
             if os.fstat(self._descriptor).st_size == 0 and self._has_its_name():
                 self._file.unlink()
+                return True
+        return False
+
+    def unlock(self) -> None:
+        if self._descriptor < 0:
+            return
+        if self._remove_if_empty():
+            with suppress(OSError):
+                self._description.unlink()
         self._close()
 
     def known(self, url: str) -> Optional[Known]:
         """What there is of this URL's; None where that cannot go on."""
         try:
-            size = (os.lstat(self._file) if self._descriptor < 0 else os.fstat(self._descriptor)).st_size
-            description = json.loads(read_regular(os.fspath(self._description), MOST_DESCRIPTION))
-            validator, total = description["validator"], description["total"]
-            is_same = description["url"] == _digest(url) and isinstance(validator, str) and validator.isprintable()
-            is_same = is_same and isinstance(total, int) and (total < 0 or size <= total)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            status = os.lstat(self._file) if self._descriptor < 0 else os.fstat(self._descriptor)
+            description = read_description(os.fspath(self._description))
+        except (OSError, ValueError):
             return None
-        return Known(size, validator, total) if size > 0 and is_same else None
+        if description is None or description.validator is None or status.st_size == 0:
+            return None
+        is_same = description.url == _digest(url) and description.is_of(status)
+        is_same = is_same and (description.total < 0 or status.st_size <= description.total)
+        return Known(status.st_size, description.validator, description.total) if is_same else None
 
     def open(self, start: int) -> BinaryIO:
         """Open the locked part; ``start``: what of it is kept, in bytes. Raises OSError."""
+        sweep_once(self.target.parent)
         if start == 0:
             # Truncated first: an old description must not stand beside new bytes.
             os.ftruncate(self._descriptor, 0)
+        else:
+            self._note_size(-1)  # it is going to change
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         return open(os.dup(self._descriptor), "r+b")
 
     def describe(self, answer: Answer, url: str) -> None:
+        """Write down whose part it is, and what identifies its version. Raises OSError."""
         tag, date = answer.headers.value(b"etag"), answer.headers.value(b"last-modified")
         validator = tag if tag is not None and not tag.startswith(b"W/") else date
-        with suppress(OSError):
-            self._description.unlink()
-        if validator is not None:
-            description = {"url": _digest(url), "validator": validator.decode("latin-1"), "total": answer.total_bytes}
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            descriptor = open_regular(os.fspath(self._description), flags, 0o666)
-            with open(descriptor, "w", encoding="utf-8") as file:
-                json.dump(description, file)
+        self._can_go_on = validator is not None
+        inode = os.fstat(self._descriptor).st_ino
+        text = None if validator is None else validator.decode("latin-1")
+        write_description(self._description, Description(_digest(url), text, answer.total_bytes, inode))
+
+    def _note_size(self, size: int) -> None:
+        """Write down how large the part is. Raises OSError."""
+        with suppress(ValueError):
+            description = read_description(os.fspath(self._description))
+            if description is not None and description.size != size:
+                write_description(self._description, description._replace(size=size))
 
     def leave(self, is_wrong: bool) -> None:
         """Keep it for another time, but for what is not worth it."""
-        if (is_wrong or not self._description.exists()) and self._has_its_name():
+        if (is_wrong or not self._can_go_on) and self._has_its_name():
             for file in (self._description, self._file):
                 with suppress(OSError):
                     file.unlink()
+        else:
+            with suppress(OSError):  # of a full disk: then the inode number has to do
+                self._note_size(os.fstat(self._descriptor).st_size)
 
     def rename(self, naming: Naming) -> Path:
         """Give it its name and return that. Raises OSError."""
@@ -176,7 +214,6 @@ class Partial:
 
 
 LOCK_TRIES = 20
-MOST_DESCRIPTION = 1 << 16
 
 
 def _open_part(path: str) -> int:

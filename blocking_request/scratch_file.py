@@ -62,7 +62,7 @@ class Scratch:
 
     def open(self, start: int) -> BinaryIO:
         """Make the file. Raises OSError."""
-        _sweep_once(self.target.parent)
+        sweep_once(self.target.parent)
         for _ in range(_TRIES):
             self._file = self.target.with_name(f".blocking-request-{secrets.token_hex(8)}.part")
             descriptor = open_regular(os.fspath(self._file), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
@@ -101,7 +101,8 @@ class Scratch:
             self._descriptor = -1
 
 
-def _sweep_once(folder: Path) -> None:
+def sweep_once(folder: Path) -> None:
+    """Delete what killed processes have left in a folder, if this process has not done so before."""
     key = os.fspath(folder)
     if key in _swept or not CAN_LOCK:
         return

@@ -62,6 +62,20 @@ def ranges(
     return handle
 
 
+def leave_part(target: Path, url: str, body: bytes, total: int = -1) -> None:
+    """Leave what a download of version "one" leaves that broke off."""
+    part = target.with_name(f"{target.name}.part")
+    part.write_bytes(body)
+    description = {
+        "url": hashlib.sha256(url.encode()).hexdigest(),
+        "validator": '"one"',
+        "total": total,
+        "inode": part.stat().st_ino,
+        "size": len(body),
+    }
+    target.with_name(f"{target.name}.part.json").write_text(json.dumps(description))
+
+
 def test_into_a_file(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     server = serve(always(BODY, headers="X-Mine: 1\r\n"))
     target = tmp_path / "file"
@@ -268,10 +282,8 @@ def test_what_is_whole_already(blocking: BlockingNetworkRequest, serve: Serve, t
         assert blocking.download(server.url, target, resume=True) is OK, blocking.errorMessage()
     assert target.read_bytes() == BODY
     # more is there than the server has
-    (tmp_path / "other.part").write_bytes(BODY + b"more")
     url = f"{server.url}/other"
-    description = {"url": hashlib.sha256(url.encode()).hexdigest(), "validator": '"one"'}
-    (tmp_path / "other.part.json").write_text(json.dumps(description))
+    leave_part(tmp_path / "other", url, BODY + b"more")
     assert blocking.download(url, tmp_path / "other", resume=True) is OK, blocking.errorMessage()
     assert (tmp_path / "other").read_bytes() == BODY
 
@@ -450,9 +462,7 @@ def test_416_without_a_validator(blocking: BlockingNetworkRequest, serve: Serve,
                 connection.answer(NEW)
 
     url = f"{serve(handle).url}/file"
-    (tmp_path / "file.part").write_bytes(BODY)
-    known = {"url": hashlib.sha256(url.encode()).hexdigest(), "validator": '"one"', "total": total}
-    (tmp_path / "file.part.json").write_text(json.dumps(known))
+    leave_part(tmp_path / "file", url, BODY, total)
     assert blocking.download(url, tmp_path / "file", resume=True) is OK, blocking.errorMessage()
     assert (tmp_path / "file").read_bytes() == (BODY if total >= 0 else NEW)
 

@@ -82,6 +82,14 @@ def test_leftover_of_a_killed_process(
     assert os.listdir(tmp_path) == ["other"]
 
 
+def test_leftover_is_deleted_by_a_resumable_download(
+    blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
+) -> None:
+    (tmp_path / f".blocking-request-{secrets.token_hex(8)}.part").write_bytes(b"left")
+    assert blocking.download(serve(always(b"x")).url, tmp_path / "z", resume=True) is OK
+    assert os.listdir(tmp_path) == ["z"]
+
+
 def test_files_of_others_are_kept(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     digits = secrets.token_hex(8)
     names = [

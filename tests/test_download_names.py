@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import pickle
 import re
@@ -194,6 +196,35 @@ def test_resumed_into_a_folder(blocking: BlockingNetworkRequest, serve: Serve, t
     assert blocking.download(url, tmp_path, resume=True) is OK, blocking.errorMessage()
     assert (blocking.reply().statusCode(), blocking.reply().filePath()) == (206, str(tmp_path / "file (1).zip"))
     assert content_of(tmp_path) == {"file.zip": b"mine", "file (1).zip": body}
+
+
+@pytest.mark.parametrize("ending", [".part.json", ".PART.JSON", ".part.json. ."])
+def test_server_does_not_choose_what_a_download_goes_on_from(
+    blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, ending: str
+) -> None:
+    """Two files of a hostile server, and then a resumed download from an honest one."""
+    honest = serve(always(b"good" * 1000, headers='ETag: "1"\r\n'))
+    url, folder = f"{honest.url}/good.zip", os.path.join(tmp_path, "")
+
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            name = "good.zip.part" if b"/part" in request else f"good.zip{ending}"
+            body = b"evil" * 100
+            if b"/part" not in request:
+                digest = hashlib.sha256(url.encode()).hexdigest()
+                inode = (tmp_path / "good.zip.part").stat().st_ino  # it may be guessed
+                known = {"url": digest, "validator": '"1"', "total": 4000, "inode": inode, "size": len(body)}
+                body = json.dumps(known).encode()
+            connection.answer(body, headers=f'Content-Disposition: attachment; filename="{name}"\r\n')
+
+    hostile = serve(handle)
+    for path in ("part", "description"):
+        assert blocking.download(f"{hostile.url}/{path}", folder) is OK, blocking.errorMessage()
+    assert sorted(path.name.lower() for path in tmp_path.iterdir()) == ["good.zip.part", "good.zip.part.json_"]
+    assert blocking.download(url, folder, resume=True) is OK, blocking.errorMessage()
+    assert (tmp_path / "good.zip").read_bytes() == b"good" * 1000
+    assert b"Range: " not in honest.requests[0]
+    assert (tmp_path / "good.zip.part").read_bytes() == b"evil" * 100
 
 
 def test_file_path_of_a_reply(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:

@@ -249,6 +249,46 @@ def test_part_of_another_user_is_left_alone(blocking: BlockingNetworkRequest, se
     assert (tmp_path / "file").stat().st_uid == 0
 
 
+@pytest.mark.parametrize("name", ["file.part", "file.part.json"])
+@pytest.mark.parametrize("content", [b"mine", b"{}", b"[]", b"[" * 50_000, b'{"url": 1}', b"\xff"])
+def test_part_of_another_program_is_left_alone(
+    blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, name: str, content: bytes
+) -> None:
+    """Browsers name their parts the same."""
+    (tmp_path / name).write_bytes(content)
+    url = serve(always(BODY, headers='ETag: "1"\r\n')).url
+    assert blocking.download(url, tmp_path / "file", resume=True) is OK, blocking.errorMessage()
+    assert (tmp_path / "file").read_bytes() == BODY and (tmp_path / name).read_bytes() == content
+    assert sorted(os.listdir(tmp_path)) == ["file", name]
+
+
+@pytest.mark.parametrize("is_new_file", [False, True])
+def test_part_that_another_program_has_replaced(
+    blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, is_new_file: bool
+) -> None:
+    half = f'HTTP/1.1 200 OK\r\nETag: "1"\r\nContent-Length: {len(BODY)}\r\n\r\n'.encode() + BODY[:50_000]
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        if len(server.requests) == 1:
+            connection.send(half)
+        else:
+            connection.answer(BODY, headers='ETag: "1"\r\n')
+
+    server = serve(handle)
+    part = tmp_path / "file.part"
+    assert blocking.download(server.url, tmp_path / "file", resume=True) is NET
+    assert 0 < part.stat().st_size <= 50_000
+    if is_new_file:
+        (tmp_path / "new").write_bytes(b"mine")
+        os.replace(tmp_path / "new", part)
+    else:
+        part.write_bytes(b"mine")
+    assert blocking.download(server.url, tmp_path / "file", resume=True) is OK, blocking.errorMessage()
+    assert (tmp_path / "file").read_bytes() == BODY and part.read_bytes() == b"mine"
+    assert b"Range: " not in server.requests[1]
+
+
 def test_name_that_is_too_long(download: Download, serve: Serve, tmp_path: Path) -> None:
     code, message = download(serve(always(b"x")).url, tmp_path / ("x" * 300))
     assert code is NET and "cannot be written: File name too long" in message

@@ -1,0 +1,76 @@
+"""The description of the part of a download: whose it is, and what it may go on from.
+
+Theory of operation: ``<target>.part`` is a name that other programs use, too. The description beside it binds the part:
+it has the inode number and the size of the file, the digest of its URL and the validator of its version. So a part is
+continued or overwritten only if a download has written it, and a server cannot choose the name of a description for its
+file. The size is known when a download ends; of one whose process was killed only the inode number is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from .finished_file import Naming
+from .regular_files import read_regular
+from .scratch_file import Scratch
+
+PART_SUFFIX = ".part"
+DESCRIPTION_SUFFIX = ".part.json"
+MOST_DESCRIPTION = 1 << 16
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class Description(NamedTuple):
+    """Of a part."""
+
+    url: str
+    """The SHA-256 digest: the URL may hold secrets."""
+    validator: Optional[str]
+    """None if the server gave none: the part belongs to a download and cannot go on."""
+    total: int
+    """The size of the whole file in bytes, -1 if the server did not tell."""
+    inode: int
+    """Of the part."""
+    size: int = -1
+    """Of the part, in bytes; -1 while it is being written, and if its process was killed."""
+
+    def is_of(self, part: os.stat_result) -> bool:
+        """Return whether that is the part which was written."""
+        return self.inode == part.st_ino and self.size in (-1, part.st_size)
+
+
+def read_description(path: str) -> Optional[Description]:
+    """Return what is in a description; None if there is none.
+
+    Raises ValueError if no download has written it; OSError.
+    """
+    try:
+        text = read_regular(path, MOST_DESCRIPTION)
+    except FileNotFoundError:
+        return None
+    try:
+        found = Description(**json.loads(text))
+    except (TypeError, RecursionError):
+        raise ValueError(f"{path} is not the description of a part") from None
+    validator = found.validator
+    is_right = isinstance(found.url, str) and _DIGEST.fullmatch(found.url) is not None
+    is_right = is_right and (validator is None or (isinstance(validator, str) and validator.isprintable()))
+    if not is_right or any(type(number) is not int for number in (found.total, found.inode, found.size)):
+        raise ValueError(f"{path} is not the description of a part")
+    return found
+
+
+def write_description(path: Path, description: Description) -> None:
+    """Write a description, or replace it in one step. Raises OSError."""
+    place = Scratch(path)
+    try:
+        with place.open(0) as file:
+            file.write(json.dumps(description._asdict()).encode())
+    except OSError:
+        place.leave(True)
+        raise
+    place.rename(Naming(True, False, {}))

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -138,6 +139,60 @@ def test_empty_folder_becomes_a_cache(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     cache.keep(URL, b"", stored())
     assert body_of(NetworkDiskCache(tmp_path)) == b"body"
+
+
+@pytest.mark.parametrize("place", ["home", "temporary files", "caches", "all users", "root", "link"])
+@pytest.mark.parametrize("is_marked", [False, True])
+def test_place_of_many_programs_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, is_marked: bool
+) -> None:
+    """Also while it is empty, and if another user has made a mark there."""
+    folder = tmp_path / "place"
+    folder.mkdir()
+    if place == "root":
+        folder = Path("/")
+    elif is_marked:
+        (folder / cache_folder.MARK).touch()
+    if place in ("home", "link"):
+        monkeypatch.setenv("HOME", str(folder))
+    elif place == "temporary files":
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    elif place == "caches":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    elif place == "all users":
+        folder.chmod(0o1777)
+    before = os.listdir(folder)
+    given = folder
+    if place == "link":
+        given = tmp_path / "link"
+        given.symlink_to(folder)
+    with pytest.raises(ValueError, match=re.escape(f"for example {given / 'blocking-request'}")):
+        NetworkDiskCache(given)
+    assert os.listdir(folder) == before
+    if place != "root":
+        cache = NetworkDiskCache(given / "blocking-request")
+        cache.keep(URL, b"", stored())
+        assert (body_of(cache), cache.problem()) == (b"body", "")
+
+
+def test_folder_that_becomes_the_home_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = NetworkDiskCache(tmp_path / "place")
+    monkeypatch.setenv("HOME", str(tmp_path / "place"))
+    (tmp_path / "place").mkdir()
+    cache.clear()
+    assert "is the user's home" in cache.problem() and os.listdir(tmp_path / "place") == []
+
+
+def test_mark_is_as_new_as_the_last_sweep(tmp_path: Path) -> None:
+    """Programs that tidy up delete old files; without its mark a cache would be refused."""
+    cache = NetworkDiskCache(tmp_path / "cache")
+    cache.clear()
+    mark, days_ago = tmp_path / "cache" / cache_folder.MARK, time.time() - 40 * 24 * 3600
+    for path in (mark, tmp_path / "cache" / "swept"):
+        os.utime(path, (days_ago, days_ago))
+    again = NetworkDiskCache(tmp_path / "cache")
+    again.keep(URL, b"", stored())
+    assert time.time() - mark.stat().st_mtime < 3600 and again.problem() == ""
 
 
 def test_processes_that_make_a_folder_at_once(tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 import time
 from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 from typing import Callable, Optional
 
+from ..qt import QtCore
 from ..regular_files import NotRegular, open_regular, read_regular, status_of
 
 MARK = ".blocking-request-cache"
@@ -30,6 +32,28 @@ SWEPT = "swept"
 
 _BODY_NAME = re.compile(r"[0-9a-f]{32}")
 _NAMES_SHOWN = 3
+
+
+def shared_place(path: Path) -> str:
+    """Return what a folder is that is never one program's alone, even while it is empty; '' for any other folder."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ""
+    for what, find in _SHARED:
+        with suppress(OSError):  # of a place that does not exist
+            if os.path.samestat(status, os.stat(find(path))):
+                return what
+    return "for files of all users" if status.st_mode & stat.S_ISVTX and status.st_mode & stat.S_IWOTH else ""
+
+
+_CACHES = QtCore.QStandardPaths.StandardLocation.GenericCacheLocation
+_SHARED: tuple[tuple[str, Callable[[Path], str]], ...] = (
+    ("the user's home", lambda path: os.path.expanduser("~")),
+    ("for temporary files", lambda path: tempfile.gettempdir()),
+    ("the root of the file system", lambda path: os.path.join(path, os.pardir)),  # it is its own parent
+    ("for the caches of all programs", lambda path: QtCore.QStandardPaths.writableLocation(_CACHES)),
+)
 
 
 class ForeignFolder(OSError):
@@ -46,6 +70,9 @@ class CacheFolder:
 
     def check(self) -> None:
         """Make sure that nothing in the folder is foreign; change nothing. Raises ForeignFolder, OSError."""
+        place = shared_place(self.path)
+        if place:
+            raise ForeignFolder(self._refusal_of(place))
         if not self._is_marked():
             names = self._names()
             # The mark is the first file that another process makes: if its other files are seen, the mark is, too.
@@ -82,7 +109,9 @@ class CacheFolder:
             return False
         descriptor = open_regular(os.fspath(mark), os.O_WRONLY | os.O_CREAT)
         os.close(descriptor)
-        os.utime(mark)
+        # The cache's own mark, too: programs that tidy up delete files that are old.
+        for name in (SWEPT, MARK):
+            os.utime(self.path / name, follow_symlinks=os.utime not in os.supports_follow_symlinks)
         return True
 
     # -- bodies
@@ -145,10 +174,17 @@ class CacheFolder:
     def _refusal(self, names: list[str]) -> str:
         shown = ", ".join(repr(name) for name in names[:_NAMES_SHOWN])
         more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+        return self._sentence(
+            f"is not a cache of blocking_request: it contains {shown}{more} and not the file {MARK}, and a cache"
+        )
+
+    def _refusal_of(self, place: str) -> str:
+        return self._sentence(f"is {place}, where other programs make their files, and a cache")
+
+    def _sentence(self, why: str) -> str:
         return (
-            f"The folder {self.path} is not a cache of blocking_request: it contains {shown}{more} and not the file "
-            f"{MARK}, and a cache deletes files in its folder. Give an empty folder or one that does not exist yet, "
-            f"for example {self.path / 'blocking-request'}"
+            f"The folder {self.path} {why} deletes files in its folder. Give an empty folder or one that does not "
+            f"exist yet, for example {self.path / 'blocking-request'}"
         )
 
     @staticmethod

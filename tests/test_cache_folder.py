@@ -175,6 +175,23 @@ def test_place_of_many_programs_is_refused(
         assert (body_of(cache), cache.problem()) == (b"body", "")
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("is_marked", [False, True])
+def test_folder_of_another_user_is_refused(tmp_path: Path, is_marked: bool) -> None:
+    """Who may replace the index decides what the cache serves."""
+    folder = tmp_path / "cache"
+    early = NetworkDiskCache(folder)
+    folder.mkdir()
+    if is_marked:
+        (folder / cache_folder.MARK).touch()
+    os.chown(folder, 12345, 12345)
+    before = os.listdir(folder)
+    with pytest.raises(ValueError, match="belongs to another user"):
+        NetworkDiskCache(folder)
+    early.keep(URL, b"", stored())
+    assert "belongs to another user" in early.problem() and os.listdir(folder) == before
+
+
 def test_folder_that_becomes_the_home_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = NetworkDiskCache(tmp_path / "place")
     monkeypatch.setenv("HOME", str(tmp_path / "place"))

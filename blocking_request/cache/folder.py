@@ -73,6 +73,11 @@ class CacheFolder:
         place = shared_place(self.path)
         if place:
             raise ForeignFolder(self._refusal_of(place))
+        if self._is_of_another_user():
+            raise ForeignFolder(
+                f"The folder {self.path} belongs to another user, who could change what the cache serves. "
+                "Give a folder of your own"
+            )
         if not self._is_marked():
             names = self._names()
             # The mark is the first file that another process makes: if its other files are seen, the mark is, too.
@@ -160,6 +165,14 @@ class CacheFolder:
         return f"{self._bodies}{os.sep}{name}"
 
     # -- the mark
+
+    def _is_of_another_user(self) -> bool:
+        """Return whether the folder belongs to a user who is neither this one nor the system's administrator."""
+        try:
+            owner = os.stat(self.path).st_uid
+        except FileNotFoundError:
+            return False
+        return hasattr(os, "geteuid") and owner not in (os.geteuid(), 0)
 
     def _is_marked(self) -> bool:
         status = status_of(os.fspath(self.path / MARK))

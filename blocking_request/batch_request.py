@@ -79,7 +79,7 @@ def into(requests: Iterable[Any], folder: Union[str, PathLike[str], None], query
 
 def check_several(requests: Any) -> None:
     """Raises TypeError for a single request, and for what is not iterable."""
-    if isinstance(requests, (str, bytes)):  # it can be iterated, character by character
+    if isinstance(requests, (str, bytes, BatchRequest)):  # these can be iterated, and their parts are no requests
         raise TypeError(f"requests must be a list of requests, not {type(requests).__name__}: [request]")
     if not isinstance(requests, Iterable):
         raise TypeError(f"requests must be an iterable of requests, as a list, not {type(requests).__name__}")

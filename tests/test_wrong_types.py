@@ -53,6 +53,11 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         r"blocking_request.NetworkAccessManager or None, not QNetworkAccessManager",
     ),
     "one URL for many": (lambda: a_manager().getMany("http://x"), TypeError, r"list of requests, not str: \[request\]"),
+    "one BatchRequest for many": (
+        lambda: a_manager().sendMany(BatchRequest(URL)),
+        TypeError,
+        r"list of requests, not BatchRequest: \[request\]",
+    ),
     "no list for many": (lambda: a_manager().getMany(None), TypeError, r"iterable of requests"),  # type: ignore[arg-type]
     "a number for a path": (lambda: list(a_manager().downloadMany([(URL, 5)])), TypeError, r"path of a download"),
     "user agent": (lambda: a_manager().setUserAgent(None), TypeError, r"userAgent must be a str, not NoneType"),  # type: ignore[arg-type]

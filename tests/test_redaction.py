@@ -44,7 +44,7 @@ SECRET = "s3cret"
 WITHOUT_SECRETS = frozenset(
     (
         "BatchOptions", "BatchResult", "Begun", "BodyWanted", "CacheStatistics", "CallRules", "Cancel", "CertificateQuestions",
-        "Challenge", "Close", "CredentialRules", "Crowd", "Directives", "Drain", "Failure", "Freshness", "Host", "Known", "Limits", "Naming",
+        "Challenge", "Close", "CredentialRules", "Crowd", "Description", "Directives", "Drain", "Failure", "Freshness", "Host", "Known", "Limits", "Naming",
         "OwnSettings", "Pieces", "Progress", "Proxy", "ProxyChoice", "ProxyRules", "Row", "Take", "TaskRules", "Through", "TlsError",
         "TlsSession", "TlsSettings", "Wait", "WorkerKey", "_Fields", "_Key", "_OuterProxies", "_Parked", "Entry",
     )

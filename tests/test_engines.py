@@ -178,7 +178,8 @@ def test_a_thousand_bodies_reach_the_server_once_each(serve: Serve) -> None:
         body = b"%d:" % number + b"x" * 1000
         fate[body] = chance.choices(("keep", "drop after", "drop unanswered"), (8, 1, 1))[0]
         code = blocking.post(server.url, body)
-        if code is NET and fate[body] != "drop unanswered" and blocking.reply().engine() == "qt":
+        is_lost = code is NET and not any(request.endswith(body) for request in server.requests[-1:])
+        if code is NET and (fate[body] != "drop unanswered" or is_lost) and blocking.reply().engine() == "qt":
             told.append(body)
             continue
         if fate[body] == "drop unanswered":

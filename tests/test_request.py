@@ -398,7 +398,8 @@ def test_body_reaches_the_server_at_most_once(
     server = serve(handle)
     for warm in (False, True):
         if warm:
-            assert blocking.get(server.url) is ErrorCode.NoError
+            # After a reset Qt may have used up its attempts to connect (docs/limits.rst).
+            assert any(blocking.get(server.url) is ErrorCode.NoError for _ in range(3))
         before = len(server.requests)
         assert blocking.sendCustomRequest(server.url, verb, b"x" * size) is ErrorCode.NetworkError
         assert enum_value(blocking.reply().error()) == QtNetworkError.RemoteHostClosedError

@@ -307,9 +307,15 @@ def test_an_error_status_before_the_body_was_read(size: int, on_qt: BlockingNetw
         connection.wait_for_close()
 
     server = serve(refuse)
-    for _ in range(4):
-        assert on_qt.post(server.url, bytes(size)) is ErrorCode.ServerExceptionError, on_qt.errorMessage()
-        assert (on_qt.reply().statusCode(), on_qt.reply().body) == (413, b"too large")
+    told = 0
+    for _ in range(8):
+        code, reply = on_qt.post(server.url, bytes(size)), on_qt.reply()
+        if code is ErrorCode.NetworkError and reply.statusCode() is None:
+            continue  # Qt has heard of the end of the connection before it has read the response (docs/engines.rst)
+        assert code is ErrorCode.ServerExceptionError, on_qt.errorMessage()
+        assert (reply.statusCode(), reply.body) == (413, b"too large")
+        told += 1
+    assert told
 
 
 def test_an_answer_before_the_body_was_read_means_the_same_for_every_verb(

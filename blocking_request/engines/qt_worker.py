@@ -115,16 +115,18 @@ class QtFlight:
         self.worker.submit(self)
 
     def lost(self) -> Optional[Failure]:
-        if self.ended:
-            # The answer is in the mailbox, or about to be: the caller has looked a moment too early.
-            return None
+        failure = self._reason_without_answer()
+        if failure is None and not self.is_taken and self.worker.is_stuck():
+            self.worker.engine.move(self)
+        # Looked at last: the answer may have come since the caller looked into its mailbox.
+        return None if self.ended else failure
+
+    def _reason_without_answer(self) -> Optional[Failure]:
         app = application()
         if app is None or app is not self.worker.application():
             return messages.application_ended()
-        if self.worker.ended and not self.ended:  # else the answer is in the mailbox, or about to be
+        if self.worker.ended:
             return network_failure(QtNetworkError.UnknownNetworkError, "The network thread has ended")
-        if not self.is_taken and self.worker.is_stuck():
-            self.worker.engine.move(self)
         return None
 
 

@@ -48,9 +48,11 @@ class Urllib3Flight:
         return self.grip.is_connected
 
     def lost(self) -> Optional[Failure]:
-        if self.ended:
-            # The answer is in the mailbox, or about to be: the caller has looked a moment too early.
-            return None
+        failure = self._reason_without_answer()
+        # Looked at last: the answer may have come since the caller looked into its mailbox.
+        return None if self.ended else failure
+
+    def _reason_without_answer(self) -> Optional[Failure]:
         if self._application is not None and self._application() is None:
             return messages.application_ended()
         if self.worker is not None and self.worker.ended:

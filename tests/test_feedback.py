@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 from blocking_request import Feedback
+from blocking_request.qt import API
 
 
 def test_cancel_is_idempotent_and_told_once() -> None:
@@ -95,3 +100,38 @@ def test_repr() -> None:
     feedback.setProgress(12.5)
     feedback.cancel()
     assert repr(feedback) == "<Feedback: canceled, 12.5 %, 0 processed>"
+
+
+def test_progress_bar_of_the_main_thread_is_set_there(httpbin: str) -> None:
+    """A connection across threads is queued: the bar's slot runs in its own thread, as Qt wants it."""
+    program = """
+import sys, threading
+from PyQt5.QtCore import QThread
+from PyQt5.QtWidgets import QApplication, QProgressBar
+from blocking_request import BlockingNetworkRequest, Feedback
+
+class Bar(QProgressBar):
+    def setValue(self, value):
+        seen.append((value, threading.current_thread() is threading.main_thread()))
+        super().setValue(value)
+
+class Download(QThread):
+    def run(self):
+        request = BlockingNetworkRequest()
+        request.percentChanged.connect(other.setValue)
+        request.get(sys.argv[1], feedback=feedback)
+
+app = QApplication([])
+seen, bar, other, feedback = [], Bar(), Bar(), Feedback()
+feedback.percentChanged.connect(bar.setValue)
+thread = Download()
+thread.finished.connect(app.quit)
+thread.start()
+app.exec()
+app.processEvents()
+print(bar.value(), other.value(), all(is_main for _, is_main in seen))
+"""
+    command = [sys.executable, "-c", program.replace("PyQt5", API), f"{httpbin}/bytes/50000"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.stdout == "100 100 True\n", done.stderr

@@ -187,7 +187,7 @@ class Call:
                     self._mailbox.give_back(piece)
 
     def abandon(self, failure: Optional[Failure] = None) -> None:
-        """End an exchange whose body nobody wants any more; ``failure``: why, if not because the caller has left."""
+        """End an exchange whose body is no longer wanted. ``failure``: the reason, unless the caller has left."""
         if self._open is None:
             return
         (flight, exchange, _), self._open = self._open, None

@@ -124,7 +124,7 @@ def with_query(request: RequestLike, query: str) -> RequestLike:
 
 def _qurl_with_query(url: QtCore.QUrl, query: str) -> QtCore.QUrl:
     if not url.isValid():
-        return url  # what is wrong with it is told later
+        return url  # a later check reports the error
     text, mark, fragment = url.toEncoded().data().decode("ascii").partition("#")
     return QtCore.QUrl.fromEncoded((text + _joint(text) + query + mark + fragment).encode("ascii"))  # type: ignore[arg-type]
 

@@ -73,7 +73,7 @@ class Partial:
         """Whether the server has given a validator."""
 
     def is_free(self) -> bool:
-        """Return whether there is no file of that name that somebody else has made."""
+        """Return whether the name is free, or belongs to a file that a download of ours has made."""
         return self._description.exists() or not os.path.lexists(self._file)
 
     def lock(self) -> bool:
@@ -225,7 +225,7 @@ def _open_part(path: str) -> int:
 
 
 def _is_own(status: os.stat_result) -> bool:
-    """Return whether it is a file of this user that has no other name, so that nobody else writes or reads it."""
+    """Return whether it is a file of this user that has no other name, so that no other program writes or reads it."""
     is_owner = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
     return stat.S_ISREG(status.st_mode) and is_owner and status.st_nlink == 1
 

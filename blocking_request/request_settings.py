@@ -117,6 +117,11 @@ class RequestSettings(SettingsHolder):
 
         A QNetworkCookieJar belongs to one thread and is refused. Raises TypeError.
         """
+        if cookieJar is None:
+            text = "cookieJar must be a CookieJar or a RequestsCookieJar, not None"
+            raise TypeError(f"{text}: cookieJar().clear() empties it")
+                "cookieJar must be a CookieJar or a RequestsCookieJar, not None: cookieJar().clear() empties it"
+            )
         if isinstance(cookieJar, QtNetwork.QNetworkCookieJar):
             raise TypeError(
                 "a QNetworkCookieJar belongs to one thread and cannot be shared: give a blocking_request.CookieJar"

@@ -69,7 +69,7 @@ class Scratch:
             is_locked = lock(descriptor)
             if is_locked is None:
                 return open(descriptor, "wb")
-            # Another process may just be deleting it, as one that nobody has locked.
+            # Another process may just be deleting it, because it is not locked yet.
             if is_locked and has_name(descriptor, self._file):
                 self._descriptor = descriptor
                 return open(os.dup(descriptor), "wb")

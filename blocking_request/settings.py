@@ -121,8 +121,8 @@ def _checked_number(value: int, name: str, unit: str, hint: str) -> int:
 
 
 def checked_switch(value: Any, name: str) -> bool:
-    """Raises TypeError for what is neither a bool nor an int."""
-    if not isinstance(value, int):
+    """Raises TypeError for what is neither a bool nor 0 or 1."""
+    if not isinstance(value, int) or value not in (0, 1):
         raise TypeError(f"{name} must be True or False, not {value!r}")
     return bool(value)
 

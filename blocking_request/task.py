@@ -100,7 +100,7 @@ class Task:
         self._idle_ms = idle_ms
         self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
         self._unheard: list[tuple[Line, Letter]] = []
-        """What has come while a target was draining. The wire stops meanwhile, so there is little of it."""
+        """What has come while a target was draining. The engine stops in the meantime, so there is little of it."""
 
     def begin(self) -> None:
         if self._rules.deadline_ms > 0:

@@ -73,6 +73,8 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "secret names": (lambda: a_manager().setSecretParameters([1]), TypeError, r"list of str, as \['ticket'\]"),  # type: ignore[arg-type]
     "no secret names": (lambda: a_manager().setSecretParameters(None), TypeError, r"list of str"),  # type: ignore[arg-type]
     "netrc": (lambda: a_manager().setNetrc(5), TypeError, r"True, False or the path of a file, not int"),  # type: ignore[arg-type]
+    "no cookie jar": (lambda: a_manager().setCookieJar(None), TypeError, r"not None: cookieJar\(\).clear\(\)"),  # type: ignore[arg-type]
+    "a number as switch": (lambda: a_manager().setNetworkAccessible(-1), TypeError, r"True or False, not -1"),  # type: ignore[arg-type]
     "accessible": (lambda: a_manager().setNetworkAccessible("no"), TypeError, r"True or False, not 'no'"),  # type: ignore[arg-type]
     "cache folder": (lambda: NetworkDiskCache(5), TypeError, r"path of a folder, not int"),  # type: ignore[arg-type]
     "cache": (lambda: a_manager().setCache("/tmp"), TypeError, r"NetworkDiskCache, a NetworkMemoryCache or None"),  # type: ignore[arg-type]

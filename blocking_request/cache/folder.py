@@ -133,7 +133,7 @@ class CacheFolder:
             _make(self._path_of(name), body)
 
     def read(self, name: str) -> Optional[bytes]:
-        """Return what is in a body's file; None if there is none, or if the name is not of a body's form."""
+        """Return what is in a body's file; None if there is none, or if the name has not the form of a body's."""
         try:
             return read_regular(self._path_of(name))
         except (FileNotFoundError, ForeignFolder, NotRegular):

@@ -65,7 +65,7 @@ _number = _Numbers().number
 
 
 _WITHOUT_TLS = 1 << 62
-"""In place of the number of Qt's default configuration if Qt has no TLS: nobody reads it then, and Qt is not asked."""
+"""Stands for the number of Qt's default configuration if Qt has no TLS. Qt is not asked for it then."""
 
 
 def configuration_number(exchange: Exchange) -> int:

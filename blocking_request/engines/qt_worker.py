@@ -59,7 +59,7 @@ class QtFlight:
     is_taken = False
     """Whether the worker has begun with it: from then on it may have reached the server."""
     is_reached = False
-    """Whether somebody could connect beside it."""
+    """Whether a second connection to the same address could be made."""
     reply: Optional[QtNetwork.QNetworkReply] = None
     status: Optional[int] = None
     fields: Fields = NO_FIELDS
@@ -141,7 +141,7 @@ class Worker:
         self.load: dict[str, int] = {}
         self.retired = False
         self.is_stopped = False
-        """Whether what is in flight is to be cancelled, too; a retired worker ends with the last of it."""
+        """Whether transfers under way are cancelled too; a worker that is only retired finishes them."""
         self.ended = False
         self.wire: Optional[Wire] = None
         self.thread: Optional[QtCore.QThread] = None
@@ -195,7 +195,7 @@ class Worker:
         self.retired = self.is_stopped = True
         thread = self.thread
         if thread is not None:
-            with suppress(RuntimeError):  # it has ended meanwhile, and somebody has deleted it
+            with suppress(RuntimeError):  # it has ended in the meantime, and another thread has deleted it
                 thread.quit()
 
     def fail_jobs(self, failure: Optional[Failure] = None) -> None:

@@ -120,8 +120,6 @@ class RequestSettings(SettingsHolder):
         if cookieJar is None:
             text = "cookieJar must be a CookieJar or a RequestsCookieJar, not None"
             raise TypeError(f"{text}: cookieJar().clear() empties it")
-                "cookieJar must be a CookieJar or a RequestsCookieJar, not None: cookieJar().clear() empties it"
-            )
         if isinstance(cookieJar, QtNetwork.QNetworkCookieJar):
             raise TypeError(
                 "a QNetworkCookieJar belongs to one thread and cannot be shared: give a blocking_request.CookieJar"

@@ -20,7 +20,7 @@ from .exchange import Answer, Body, Exchange
 from .feedback import Feedback, FeedbackLike
 from .flows import Flow, Wait
 from .keeper import Keeper
-from .mailbox import GRACE, Begun, BodyWanted, Cancel, Channel, Mailbox, Piece, Pieces
+from .mailbox import GRACE, Begun, BodyWanted, Cancel, Channel, Mailbox, Piece, Pieces, Progress
 from .progress import ProgressTeller
 
 if TYPE_CHECKING:
@@ -146,6 +146,12 @@ class Call:
         """Count in the progress what of a file is there already; as ``ProgressTeller.count_from``."""
         if self._open is not None and self._open[2] is not None:
             self._open[2].count_from(start, total)
+
+    def tell_whole(self, size: int) -> None:
+        """Tell the progress of a file that is whole, of which nothing had to come."""
+        progress = self._audience._progress_teller(self._feedback)
+        if progress is not None:
+            progress(Progress(False, size, size))
 
     def take_here(self, write: Callable[[Piece], None], target: SlowTarget) -> None:
         """Hand the pieces to ``write`` in this thread, each when the target has taken the one before. The call may be

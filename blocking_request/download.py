@@ -108,7 +108,10 @@ class FileReceiver:
         if known is not None and answer.status == 206 and _goes_on(answer, known):
             total = _total(answer)
             call.count_from(known.size, known.total if total < 0 else total)
-        return in_steps(call, self.steps(answer))
+        last = in_steps(call, self.steps(answer))
+        if known is not None and answer.status == 416 and last is not None and last.failure is None:
+            call.tell_whole(known.size)
+        return last
 
     def steps(self, answer: Answer) -> Steps:
         """``receive``, for who does not wait."""

@@ -288,6 +288,16 @@ def test_what_is_whole_already(blocking: BlockingNetworkRequest, serve: Serve, t
     assert (tmp_path / "other").read_bytes() == BODY
 
 
+def test_progress_of_a_part_that_is_whole(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    """The server has no rest to send (416), and the bar is full all the same."""
+    url, told, feedback = f"{serve(ranges()).url}/file", [], Feedback()
+    leave_part(tmp_path / "file", url, BODY, len(BODY))
+    blocking.downloadProgress.connect(lambda *figures: told.append(figures))
+    assert blocking.download(url, tmp_path / "file", feedback, resume=True) is OK, blocking.errorMessage()
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert told[-1] == (len(BODY), len(BODY)) and feedback.progress() == 100
+
+
 @pytest.mark.parametrize("has_length", [True, False])
 def test_progress_of_a_resumed_download(
     blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, has_length: bool

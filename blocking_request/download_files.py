@@ -195,7 +195,8 @@ class Partial:
 
     def leave(self, is_wrong: bool) -> None:
         """Keep it for another time, but for what is not worth it."""
-        if (is_wrong or not self._can_go_on) and self._has_its_name():
+        can_go_on = self._can_go_on and self._description.exists()
+        if (is_wrong or not can_go_on) and self._has_its_name():
             for file in (self._description, self._file):
                 with suppress(OSError):
                     file.unlink()
@@ -208,8 +209,11 @@ class Partial:
         if not self._has_its_name():
             raise OSError(errno.ESTALE, "another program has replaced the part of the download", str(self._file))
         path = move(self._file, self.target, naming)
-        with suppress(OSError):
-            self._description.unlink()
+        # Another download may have begun a part of that name, with a description of its own.
+        with suppress(OSError, ValueError):
+            description = read_description(os.fspath(self._description))
+            if description is not None and description.inode == os.fstat(self._descriptor).st_ino:
+                self._description.unlink()
         return path
 
 

@@ -494,28 +494,38 @@ print(request.download(sys.argv[1], sys.argv[2], resume=True).name)
 """
 
 
-def test_killed_and_resumed(engine: str, serve: Serve, tmp_path: Path) -> None:
+@pytest.mark.parametrize("breaks", [0, 1])
+def test_killed_and_resumed(
+    blocking: BlockingNetworkRequest, engine: str, serve: Serve, tmp_path: Path, breaks: int
+) -> None:
+    """``breaks``: how often the download has broken off before the process that goes on with it is killed."""
     body = os.urandom(3_000_000)
     calls = [0]
 
     def handle(connection: Connection) -> None:
         calls[0] += 1
-        if calls[0] > 1:
+        if calls[0] > breaks + 1:
             ranges(body)(connection)
             return
-        connection.read_request()
-        connection.send(f'HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nETag: "one"\r\n\r\n'.encode())
-        connection.send(body[:2_000_000])
-        connection.wait_for_close()
+        found = re.search(rb"Range: bytes=(\d+)-", connection.read_request() or b"")
+        start = int(found[1]) if found else 0
+        status = f"206 Part\r\nContent-Range: bytes {start}-{len(body) - 1}/{len(body)}" if found else "200 OK"
+        head = f'HTTP/1.1 {status}\r\nContent-Length: {len(body) - start}\r\nETag: "one"\r\n\r\n'
+        connection.send(head.encode() + body[start : 1_000_000 * calls[0]])
+        if calls[0] > breaks:
+            connection.send(body[1_000_000 * calls[0] : 2_500_000])
+            connection.wait_for_close()
 
     server = serve(handle)
     target = tmp_path / "file"
     command = [sys.executable, "-c", KILLED, server.url, str(target), engine]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    if breaks:
+        assert blocking.download(server.url, target, resume=True) is NET
     first = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     part = tmp_path / "file.part"
     end = time.monotonic() + 30
-    while not (part.exists() and part.stat().st_size >= 1_000_000):
+    while not (part.exists() and part.stat().st_size > 1_000_000):
         assert time.monotonic() < end
         time.sleep(0.01)
     first.kill()

@@ -231,7 +231,8 @@ def _open_part(path: str) -> int:
 def _is_own(status: os.stat_result) -> bool:
     """Return whether it is a file of this user that has no other name, so that no other program writes or reads it."""
     is_owner = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
-    return stat.S_ISREG(status.st_mode) and is_owner and status.st_nlink == 1
+    # It has no name any more if another download has just deleted it.
+    return stat.S_ISREG(status.st_mode) and is_owner and status.st_nlink <= 1
 
 
 def _digest(url: str) -> str:

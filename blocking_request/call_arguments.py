@@ -130,6 +130,7 @@ def _qurl_with_query(url: QtCore.QUrl, query: str) -> QtCore.QUrl:
 
 
 def _joint(url: str) -> str:
-    if "?" not in url:
+    _, mark, query = url.partition("?")
+    if not mark:
         return "?"
-    return "" if url.endswith(("?", "&")) else "&"
+    return "" if not query or query.endswith("&") else "&"

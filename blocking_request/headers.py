@@ -18,6 +18,13 @@ MAXIMUM_PARSED_FIELD_BYTES = 8 * 1024
 DEFAULT_FIELDS = 2
 """How many fields a request without headers of its own begins with: User-Agent and Accept-Encoding."""
 
+_DEFAULT_NAMES = frozenset((b"user-agent", b"accept-encoding"))
+
+
+def are_defaults(headers: Pairs) -> bool:
+    """Return whether all fields are of those that a request without headers of its own begins with."""
+    return all(name.lower() in _DEFAULT_NAMES for name, _ in headers)
+
 
 def encoded(text: Any) -> bytes:
     """A name or a value as it is sent: latin-1, and UTF-8 where that has not all of it."""

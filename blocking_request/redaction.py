@@ -75,7 +75,7 @@ def redacted_url(url: str, secret_parameters: Iterable[str] = SECRET_PARAMETERS)
     try:
         parts = urlsplit(url)
     except ValueError:
-        return url.rpartition("@")[2].partition("?")[0]
+        return re.split(r"[?#]", url, maxsplit=1)[0].rpartition("@")[2]
     pattern = _secret_parameter(tuple(secret_parameters))
     return urlunsplit(
         parts._replace(
@@ -121,7 +121,7 @@ def _secret_parameter(names: tuple[str, ...]) -> re.Pattern[str]:
 @lru_cache(maxsize=64)
 def _secret_in_text(names: tuple[str, ...]) -> re.Pattern[str]:
     """In a URL that stands in a text."""
-    return re.compile(rf"(?i)(?<=[?&;#])({_alternatives(names)})=[^&;#\s<>\",]*")
+    return re.compile(rf"(?i)(?<=[?&;#])({_alternatives(names)})=[^&;#\s<>\"]*")
 
 
 @lru_cache(maxsize=64)

@@ -72,7 +72,12 @@ class Scratch:
             # Another process may just be deleting it, because it is not locked yet.
             if is_locked and has_name(descriptor, self._file):
                 self._descriptor = descriptor
-                return open(os.dup(descriptor), "wb")
+                try:
+                    return open(os.dup(descriptor), "wb")
+                except OSError:
+                    # No descriptor is left for the process: the file must not stay, locked and empty.
+                    self.leave(is_wrong=True)
+                    raise
             os.close(descriptor)
         raise OSError(errno.EBUSY, "another program deletes the files of downloads", os.fspath(self.target))
 

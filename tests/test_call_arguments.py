@@ -10,6 +10,8 @@ import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager
 from blocking_request.call_arguments import call_arguments, encoded_params, with_query
+from blocking_request.engines import qt_request, request_check
+from blocking_request.headers import Pairs, are_defaults
 from blocking_request.qt import QtCore, QtNetwork
 
 from .servers.raw import Handler, RawServer, always, silence
@@ -196,7 +198,16 @@ def test_framing_is_not_taken_from_headers(blocking: BlockingNetworkRequest, ser
 
 
 @pytest.mark.parametrize(
-    "url", ["http://h/p", "http://h/p?", "http://h/p?x=1", "http://h/p?x=1&", "http://h/ü%zz p?x#f?", "http://h#a"]
+    "url",
+    [
+        "http://h/p",
+        "http://h/p?",
+        "http://h/p?x=1",
+        "http://h/p?x=1&",
+        "http://h/p?x=a?",
+        "http://h/ü%zz p?x#f?",
+        "http://h#a",
+    ],
 )
 def test_query_is_added_as_it_is(url: str) -> None:
     query = encoded_params({"a": "1 %", "b": "ü?&"})
@@ -241,3 +252,18 @@ def test_arguments_of_wrong_types(more: dict[str, Any], error: str, manager: Net
     ):
         with pytest.raises(TypeError, match=error):
             send()
+
+
+def test_no_secret_header_is_kept(manager: NetworkAccessManager, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fields that most requests share are remembered, and no others."""
+    remembered: list[Pairs] = []
+    prototype = qt_request._prototype
+    monkeypatch.setattr(qt_request, "_prototype", lambda fields: [remembered.append(fields), prototype(fields)][1])
+    url = serve(always()).url
+    headers = {"User-Agent": None, "Accept-Encoding": None, "X-Api-Key": "a secret"}
+    BlockingNetworkRequest(manager).get(url, headers=headers)  # Qt refuses it: it adds an Accept-Encoding of its own
+    remembered += request_check._sound_defaults
+    manager.setDefaultHeaders({"X-Api-Key": "a secret", "User-Agent": "u"})
+    assert BlockingNetworkRequest(manager).get(url) is ErrorCode.NoError
+    remembered += request_check._sound_defaults
+    assert all(are_defaults(fields) for fields in remembered)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import signal
@@ -147,3 +148,15 @@ def test_downloads_of_processes_that_sweep_at_once(tmp_path: Path) -> None:
     ended = [process.communicate(timeout=100)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], ended
     assert len(os.listdir(tmp_path)) == 900 and hidden(tmp_path) == []
+
+
+def test_no_descriptor_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The file would stay, locked until the process ends."""
+
+    def dup(_: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "dup", dup)
+    with pytest.raises(OSError, match="Too many open files"):
+        scratch_file.Scratch(tmp_path / "file").open(0)
+    assert list(tmp_path.iterdir()) == []

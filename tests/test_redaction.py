@@ -114,6 +114,8 @@ def test_reason_phrase_cannot_move_the_cursor(blocking: BlockingNetworkRequest, 
 
 def test_redacted_texts() -> None:
     assert redacted_value(b"Location", b"http://u:p@h/?a=1&token=x#key=y", ()) == "http://h/?a=1&token=***#key=***"
+    assert redacted_value(b"Location", b"/x?token=a,b&c=d", ()) == "/x?token=***&c=d"
+    assert redacted_url("http://[bad/#access_token=x") == redacted_url("http://[bad/?token=a@x") == "http://[bad/"
     assert redacted_value(b"Link", b"<http://h/?sig=x>; rel=next", ()) == "<http://h/?sig=***>; rel=next"
     assert redacted_value(b"Set-Cookie", b"a=b", ()) == redacted_value(b"X-Vault-Token", b"x", ("X-Vault-*",)) == "***"
     assert redacted_text("see http://u:p@h/?mine=1", ("mine",)) == "see http://h/?mine=***"

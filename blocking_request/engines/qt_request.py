@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Optional
 
 from ..exchange import Exchange
-from ..headers import DEFAULT_FIELDS, Pairs
+from ..headers import DEFAULT_FIELDS, Pairs, are_defaults
 from ..qt import QtCore, QtNetwork, encoded_url, enum_value, has_tls
 from .qt_tls import configuration_for, own_configuration
 
@@ -26,8 +26,10 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
     native: Optional[QtNetwork.QNetworkRequest] = exchange.native
     headers = exchange.headers
     if native is None:
-        request = _Request(_prototype(headers[:DEFAULT_FIELDS]))
-        headers = headers[DEFAULT_FIELDS:]
+        # Other fields might be secrets, which nothing keeps.
+        defaults = headers[:DEFAULT_FIELDS] if are_defaults(headers[:DEFAULT_FIELDS]) else ()
+        request = _Request(_prototype(defaults))
+        headers = headers[len(defaults) :]
     else:
         request = _Request(native)
         for name in request.rawHeaderList():

@@ -11,7 +11,7 @@ from typing import Optional
 
 from ..errors import Failure, QtNetworkError, network_failure
 from ..exchange import Exchange
-from ..headers import DEFAULT_FIELDS, Pairs, fields_problem, is_token
+from ..headers import DEFAULT_FIELDS, Pairs, are_defaults, fields_problem, is_token
 
 _USUAL_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 _TARGET = re.compile(r"[!-~]+")
@@ -32,7 +32,7 @@ def malformed(exchange: Exchange) -> Optional[Failure]:
     problem = fields_problem(headers)
     if problem is not None:
         return _failure(problem)
-    if len(headers) <= DEFAULT_FIELDS:  # more might be secrets, which nothing keeps
+    if len(headers) <= DEFAULT_FIELDS and are_defaults(headers):  # others might be secrets, which nothing keeps
         _sound_defaults[:] = [headers]
     return None
 

@@ -133,7 +133,10 @@ class CacheFolder:
             _make(self._path_of(name), body)
 
     def read(self, name: str) -> Optional[bytes]:
-        """Return what is in a body's file; None if there is none, or if the name has not the form of a body's."""
+        """Return the content of a body's file.
+
+        Returns None if there is no regular file of that name, or if the name has not the form of a body's name.
+        """
         try:
             return read_regular(self._path_of(name))
         except (FileNotFoundError, ForeignFolder, NotRegular):

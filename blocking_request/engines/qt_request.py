@@ -27,7 +27,9 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
     headers = exchange.headers
     if native is None:
         # Other fields might be secrets, which nothing keeps.
-        defaults = headers[:DEFAULT_FIELDS] if are_defaults(headers[:DEFAULT_FIELDS]) else ()
+        defaults = headers[:DEFAULT_FIELDS]
+        if not are_defaults(defaults):
+            defaults = ()
         request = _Request(_prototype(defaults))
         headers = headers[len(defaults) :]
     else:

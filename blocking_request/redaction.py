@@ -75,7 +75,7 @@ def redacted_url(url: str, secret_parameters: Iterable[str] = SECRET_PARAMETERS)
     try:
         parts = urlsplit(url)
     except ValueError:
-        return re.split(r"[?#]", url, maxsplit=1)[0].rpartition("@")[2]
+        return url.partition("?")[0].partition("#")[0].rpartition("@")[2]
     pattern = _secret_parameter(tuple(secret_parameters))
     return urlunsplit(
         parts._replace(

@@ -34,6 +34,8 @@ class CallArguments(NamedTuple):
     @property
     def names(self) -> frozenset[bytes]:
         """The names of all fields that are given or omitted, in lower case."""
+        if not self.headers:
+            return self.omitted
         return self.omitted.union(name.lower() for name, _ in self.headers)
 
     def with_content_type(self, content_type: str, request: RequestLike, replaces: bool) -> CallArguments:

@@ -71,13 +71,16 @@ def prepare(
             headers = _defaults(_NO_NAMES, method, body, force_refresh, defaults)
             return Exchange(method, url, headers, body)
         native = _Request()
-    own = tuple(pair for pair in raw_fields(native) if pair[0].lower() not in given) + arguments.headers
+    refreshes = cache_load(native, force_refresh) is Load.AlwaysNetwork
+    own = raw_fields(native)
+    if not own and not given:
+        return Exchange(method, url, _defaults(_NO_NAMES, method, body, refreshes, defaults), body, native)
+    own = tuple(pair for pair in own if pair[0].lower() not in given) + arguments.headers
     own = tuple((name, value) for name, value in own if value or name.lower() not in _NEVER_EMPTY)
     for name, value in own:
         check_field(name, value)
     names = {name.lower() for name, _ in own}
     headers = tuple(pair for pair in own if pair[0].lower() not in FRAMING_FIELDS)
-    refreshes = cache_load(native, force_refresh) is Load.AlwaysNetwork
     omitted = arguments.omitted
     headers += _defaults(names | omitted if omitted else names, method, body, refreshes, defaults)
     return Exchange(method, url, headers, body, native, decode=b"accept-encoding" not in names, omitted=omitted)
@@ -203,6 +206,9 @@ def _custom_verb(native: Optional[QtNetwork.QNetworkRequest]) -> str:
 
 
 def _defaults(names: AbstractSet[bytes], method: str, body: Body, refresh: bool, defaults: Defaults) -> Pairs:
+    """The fields that the caller did not give, beside ``names``."""
+    if not names and body is None and not refresh and not defaults.headers:
+        return _usual_defaults(defaults.user_agent)
     fields: list[tuple[bytes, bytes]] = []
     wanted = [(name, value) for name, value in defaults.headers if name.lower() not in names]
     if wanted:
@@ -219,3 +225,9 @@ def _defaults(names: AbstractSet[bytes], method: str, body: Body, refresh: bool,
     if refresh and b"cache-control" not in names:
         fields.extend(((b"Cache-Control", b"no-cache"), (b"Pragma", b"no-cache")))
     return tuple(fields)
+
+
+@lru_cache(maxsize=8)
+def _usual_defaults(user_agent: str) -> Pairs:
+    """The fields of a request without a body to which the caller gave no field."""
+    return (b"User-Agent", user_agent.encode("latin-1", "replace")), (b"Accept-Encoding", ACCEPT_ENCODING)

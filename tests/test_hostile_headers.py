@@ -98,6 +98,11 @@ def test_folded_lines_are_joined_by_one_space() -> None:
     assert list(header_pairs(lines)) == [(b"A", b"1 2"), (b"B", b"x")]
 
 
+def test_the_continuation_of_a_line_without_a_name_is_no_field() -> None:
+    lines = [b": a\r\n", b" Content-Length: 5\r\n", b"B: x\r\n"]
+    assert list(header_pairs(lines)) == [(b"B", b"x")]
+
+
 @pytest.mark.parametrize(
     "lines",
     [

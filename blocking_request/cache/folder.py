@@ -67,6 +67,8 @@ class CacheFolder:
         self.path = path
         self.index = path / INDEX
         self._bodies = path / "bodies"
+        # Looked for once, under a lock of the tempfile module: a child forked meanwhile would wait for it for good.
+        tempfile.gettempdir()
 
     def check(self) -> None:
         """Make sure that nothing in the folder is foreign; change nothing. Raises ForeignFolder, OSError."""

@@ -15,7 +15,7 @@ from io import BytesIO
 from typing import Any, Callable, NamedTuple, Optional
 
 from ..errors import Failure, QtNetworkError, network_failure
-from ..headers import MAXIMUM_PARSED_FIELD_BYTES, Fields
+from ..headers import MAXIMUM_PARSED_FIELD_BYTES, Fields, is_readable
 from ..messages import canceled
 from .damage import DamagedBody, damaged, truncated
 from .decoders import decoders
@@ -154,12 +154,13 @@ class BodyReader:
 
 def framing_value(fields: Fields, name: bytes) -> Optional[bytes]:
     """The value of a field that says where the body ends or how it is coded. Raises DamagedBody if it is too long."""
-    value = fields.value(name)
-    if value is None and fields.has(name):
-        raise DamagedBody(
-            f"the field {name.decode('ascii')} is longer than {MAXIMUM_PARSED_FIELD_BYTES >> 10} KB or holds a line end"
-        )
-    return value
+    value = fields.whole_value(name)
+    if value is None or is_readable(value):
+        return value
+    raise DamagedBody(
+        f"the field {name.decode('ascii')} is longer than {MAXIMUM_PARSED_FIELD_BYTES >> 10} KB "
+        "or holds a line end or NUL"
+    )
 
 
 def is_chunked(transfer_encoding: Optional[bytes]) -> bool:

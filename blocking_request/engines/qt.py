@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Optional
 
 from .. import messages
@@ -157,7 +158,8 @@ class QtEngine:
     def _reserve(self, origin: str, key: WorkerKey, room: int) -> tuple[Worker, bool]:
         """A worker with a free connection for the origin, one of them taken; and whether it must be started."""
         with self._workers_guard:
-            stuck = [worker for worker in self._workers if worker.is_stuck()]
+            now = time.monotonic()
+            stuck = [worker for worker in self._workers if now >= worker.stuck_at and worker.is_stuck()]
             for worker in stuck:
                 self._retire(worker)
             worker, is_new = self._take_place(origin, key, room)

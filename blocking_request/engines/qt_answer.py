@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import messages
@@ -166,9 +167,11 @@ class _QtFields(Fields):
         return bool(self._headers.contains(name))
 
     def value(self, name: bytes) -> Optional[bytes]:
+        value = self.whole_value(name)
+        return value if value is None or is_readable(value) else None
+
+    def whole_value(self, name: bytes) -> Optional[bytes]:
         value: bytes = self._headers.combinedValue(name).data()
-        if not is_readable(value):
-            return None
         return value if value or self.has(name) else None
 
 
@@ -178,7 +181,7 @@ def _pairs(headers: Any) -> Iterator[tuple[bytes, bytes]]:
 
 def _check_size(pairs: Pairs) -> None:
     """Raises HeaderTooLarge. Qt 5 joins the values of equal names, so the lines of most of them count once."""
-    size = sum([len(name) + len(value) for name, value in pairs])
+    size = sum(map(len, chain.from_iterable(pairs)))
     if len(pairs) > MAXIMUM_HEADER_LINES or size > MAXIMUM_HEADER_BYTES:
         raise HeaderTooLarge
 

@@ -6,7 +6,6 @@ challenge, from another library: here all of them pass.
 
 from __future__ import annotations
 
-import re
 from typing import Optional
 
 from ..errors import Failure, QtNetworkError, network_failure
@@ -14,8 +13,6 @@ from ..exchange import Exchange
 from ..headers import DEFAULT_FIELDS, Pairs, are_defaults, fields_problem, is_token
 
 _USUAL_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
-_TARGET = re.compile(r"[!-~]+")
-
 _sound_defaults: list[Pairs] = []
 """The default fields that were looked at last; most requests have no others."""
 
@@ -24,10 +21,11 @@ def malformed(exchange: Exchange) -> Optional[Failure]:
     """Why the request may not be sent by any engine, or None. From any thread."""
     if exchange.method not in _USUAL_METHODS and not is_token(exchange.method.encode("latin-1", "replace")):
         return _failure(f"The method {exchange.method!r} is not allowed: letters, digits and !#$%&'*+-.^_`|~ only")
-    if not _TARGET.fullmatch(exchange.url) and exchange.url.startswith("http"):
+    url = exchange.url
+    if url.startswith("http") and not (url.isascii() and url.isprintable() and " " not in url):
         return _failure("The URL holds a blank, a control character or a letter outside ASCII: percent-encode it")
     headers = exchange.headers
-    if _sound_defaults and _sound_defaults[0] is headers:
+    if _sound_defaults and _sound_defaults[0] == headers:
         return None
     problem = fields_problem(headers)
     if problem is not None:

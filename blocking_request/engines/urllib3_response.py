@@ -137,20 +137,23 @@ def _check(lines: list[bytes]) -> None:
 
 
 def header_pairs(lines: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Names and values; a value on several lines (RFC 9112 section 5.2) becomes one."""
-    name = b""
-    parts: list[bytes] = []
+    """Return names and values; a value on several lines (RFC 9112 section 5.2) becomes one."""
+    header = b"".join(lines)
+    if b"\n " in header or b"\n\t" in header:
+        lines = _unfolded(lines)
     for line in lines:
-        if name and line[:1] in (b" ", b"\t"):
-            parts.append(line.strip())
-            continue
-        if name:
-            yield name, _unfolded(parts)
         name, _, value = line.partition(b":")
-        name, parts = name.strip(), [value.strip()]
-    if name:
-        yield name, _unfolded(parts)
+        name = name.strip()
+        if name:
+            yield name, value.strip()
 
 
-def _unfolded(parts: list[bytes]) -> bytes:
-    return parts[0] if len(parts) == 1 else b" ".join(parts).strip()
+def _unfolded(lines: Sequence[bytes]) -> list[bytes]:
+    """Join each line with those that continue it."""
+    fields: list[list[bytes]] = []
+    for line in lines:
+        if fields and line[:1] in (b" ", b"\t"):
+            fields[-1].append(line.strip())
+        else:
+            fields.append([line.strip()])
+    return [b" ".join(parts) for parts in fields]

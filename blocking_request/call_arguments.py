@@ -54,7 +54,7 @@ NO_ARGUMENTS = CallArguments()
 
 
 def call_arguments(headers: HeadersLike, timeout: Optional[int]) -> CallArguments:
-    """Raises TypeError, ValueError."""
+    """Check what a call was given. Raises TypeError, ValueError."""
     if headers is None and timeout is None:
         return NO_ARGUMENTS
     checked = None if timeout is None else checked_milliseconds(timeout, "timeout")
@@ -67,6 +67,8 @@ def call_arguments(headers: HeadersLike, timeout: Optional[int]) -> CallArgument
             omitted.add(key)
             continue
         text = _bytes(value, "value")
+        if key in fields and key in _SINGLE_FIELDS:
+            raise ValueError(f"the header {field.decode('latin-1')} is given twice, and it can have one value only")
         if key in fields:
             # A field that comes twice is a list (RFC 9110 section 5.3), cookies are another (RFC 6265 section 4.2.1).
             text = fields[key][1] + (b"; " if key == b"cookie" else b", ") + text
@@ -74,9 +76,32 @@ def call_arguments(headers: HeadersLike, timeout: Optional[int]) -> CallArgument
     return CallArguments(tuple(fields.values()), frozenset(omitted - fields.keys()), checked)
 
 
+_SINGLE_FIELDS = frozenset(
+    (
+        b"authorization",
+        b"content-type",
+        b"date",
+        b"from",
+        b"host",
+        b"if-modified-since",
+        b"if-range",
+        b"if-unmodified-since",
+        b"max-forwards",
+        b"proxy-authorization",
+        b"range",
+        b"referer",
+        b"user-agent",
+    )
+)
+"""Request fields whose value is no list (RFC 9110): two of them cannot be joined by a comma."""
+
+
 def _bytes(given: Any, what: str) -> bytes:
     if isinstance(given, str):
-        return encoded(given)
+        try:
+            return encoded(given)
+        except UnicodeEncodeError:
+            raise ValueError(f"the {what} of a header holds half a character (a surrogate): give it as bytes") from None
     if isinstance(given, (bytes, QtCore.QByteArray)):
         return bytes(given)
     raise TypeError(
@@ -90,7 +115,7 @@ def _pairs(given: Any, argument: str, names: tuple[type, ...]) -> list[tuple[Any
     expected = f"{argument} is a mapping, or pairs of a name and a value: {argument}={{'name': 'value'}}"
     if given is None:
         return []
-    if isinstance(given, (str, bytes)) or not isinstance(given, (Mapping, Iterable)):
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
         raise TypeError(f"{expected}; {type(given).__name__} is neither")
     pairs = list(given.items() if isinstance(given, Mapping) else given)
     for pair in pairs:
@@ -100,33 +125,52 @@ def _pairs(given: Any, argument: str, names: tuple[type, ...]) -> list[tuple[Any
 
 
 def encoded_params(params: ParamsLike) -> str:
-    """Parameters as they stand in a query, encoded as requests does it; '' for none. Raises TypeError."""
+    """Return the parameters as they stand in a query, encoded as requests does it; '' for none.
+
+    Raises TypeError, ValueError.
+    """
     if params is None:
         return ""
     pairs = []
-    for name, value in _pairs(params, "params", (str, bytes, int)):
-        values = [value] if isinstance(value, (str, bytes)) or not isinstance(value, Iterable) else value
-        pairs += [(name, each) for each in values if each is not None]
-    return urlencode(pairs)
+    for name, value in _pairs(params, "params", (str, bytes, int, QtCore.QByteArray)):
+        values = [value] if isinstance(value, _TEXTS) or not isinstance(value, Iterable) else value
+        pairs += [(_plain(name), _plain(each)) for each in values if each is not None]
+    try:
+        return urlencode(pairs)
+    except UnicodeEncodeError:
+        raise ValueError("params holds half a character (a surrogate): give it as bytes") from None
+
+
+_TEXTS = (str, bytes, bytearray, QtCore.QByteArray)
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, (bytearray, QtCore.QByteArray)) else value
 
 
 def with_query(request: RequestLike, query: str) -> RequestLike:
-    """The request with an encoded query added to the one of its URL. Raises TypeError for what is no request."""
+    """Return the request with an encoded query added to the one of its URL.
+
+    A request whose URL is not valid is returned as it is: a later check reports the error. Raises TypeError for what is
+    no request.
+    """
     check_request(request)
     if not query:
         return request
     if isinstance(request, str) and is_canonical(request):
         return request + _joint(request) + query
     if isinstance(request, QtNetwork.QNetworkRequest):
+        url = request.url()
+        if not url.isValid():
+            return request
         copy = QtNetwork.QNetworkRequest(request)
-        copy.setUrl(_qurl_with_query(request.url(), query))
+        copy.setUrl(_qurl_with_query(url, query))
         return copy
-    return _qurl_with_query(QtCore.QUrl(request.strip() if isinstance(request, str) else request), query)
+    url = QtCore.QUrl(request.strip() if isinstance(request, str) else request)
+    return _qurl_with_query(url, query) if url.isValid() else request
 
 
 def _qurl_with_query(url: QtCore.QUrl, query: str) -> QtCore.QUrl:
-    if not url.isValid():
-        return url  # a later check reports the error
     text, mark, fragment = url.toEncoded().data().decode("ascii").partition("#")
     return QtCore.QUrl.fromEncoded((text + _joint(text) + query + mark + fragment).encode("ascii"))  # type: ignore[arg-type]
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Callable, Optional
 
+from .redaction import redacted_value
+
 Pairs = tuple[tuple[bytes, bytes], ...]
 
 MAXIMUM_HEADER_BYTES = 300 * 1024
@@ -119,7 +121,7 @@ class Fields:
         return not self.pairs
 
     @property
-    def set_cookies(self) -> bool:
+    def has_set_cookie(self) -> bool:
         """Whether there is a ``Set-Cookie`` field."""
         return b"set-cookie" in self._values
 
@@ -209,4 +211,5 @@ class Headers(Mapping[str, str]):
         return len(self._fields)
 
     def __repr__(self) -> str:
-        return f"Headers({dict(self)!r})"
+        shown = {name: redacted_value(name.encode("latin-1"), self[name].encode("latin-1"), ()) for name in self}
+        return f"Headers({shown!r})"

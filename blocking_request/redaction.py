@@ -13,12 +13,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 SECRET_PARAMETERS = (
     "token",
-    "access_token",
+    "*_token",
+    "*-token",
     "api_key",
     "apikey",
     "key",
     "password",
     "secret",
+    "*_secret",
     "sig",
     "signature",
     "auth",
@@ -26,7 +28,7 @@ SECRET_PARAMETERS = (
     "X-Amz-*",
     "X-Goog-*",
 )
-"""Query parameters whose values are never shown."""
+"""Parameters in the query or the fragment of a URL whose values are never shown."""
 
 CREDENTIAL_FIELDS = frozenset(
     (
@@ -69,7 +71,9 @@ def _is_named(name: bytes, secret_names: tuple[str, ...]) -> bool:
 
 
 def redacted_url(url: str, secret_parameters: Iterable[str] = SECRET_PARAMETERS) -> str:
-    """The URL without userinfo and without the values of secret parameters."""
+    """Return the URL without userinfo, without the values of secret parameters, and printable."""
+    if not url.isprintable():
+        url = printable(url)
     if "@" not in url and "?" not in url and "#" not in url:
         return url
     try:

@@ -144,7 +144,7 @@ def raw_response(answer: Answer, call: Call, request: PreparedRequest) -> urllib
         request_method=request.method,
         request_url=request.url,
     )
-    if answer.headers.set_cookies:
+    if answer.headers.has_set_cookie:
         cookies = [pair for pair in pairs if pair[0].lower() == "set-cookie"]
         raw._original_response = _Original(cookies)  # type: ignore[assignment]
     return raw

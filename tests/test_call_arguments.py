@@ -223,6 +223,37 @@ def test_query_is_added_as_it_is(url: str) -> None:
         assert with_query(given, "") is given
 
 
+@pytest.mark.parametrize("url", ["http://[bad/", "http://h:99999/"])
+def test_error_of_a_bad_url_names_it(url: str, blocking: BlockingNetworkRequest) -> None:
+    request = QtNetwork.QNetworkRequest(QtCore.QUrl("http://host:x/"))
+    assert with_query(request, "a=1") is request
+    for params in (None, {"a": "1"}):
+        assert blocking.get(url, params=params) is ErrorCode.NetworkError
+        assert url in blocking.errorMessage()
+
+
+def test_params_of_bytes() -> None:
+    values = (b"\xc3\xa4", bytearray(b"\xc3\xa4"), QtCore.QByteArray(b"\xc3\xa4"))
+    for value in (*values, *([each] for each in values)):
+        assert encoded_params({"a": value}) == "a=%C3%A4"
+    assert encoded_params([(QtCore.QByteArray(b"a"), 1)]) == "a=1"
+
+
+@pytest.mark.parametrize("name", ["Content-Type", "authorization", "Host"])
+def test_a_header_of_one_value_is_given_once(name: str) -> None:
+    with pytest.raises(ValueError, match=f"the header {name.upper()} is given twice, and it can have one value only"):
+        call_arguments([(name, "a"), (name.upper(), "b")], None)
+
+
+def test_half_a_character() -> None:
+    with pytest.raises(ValueError, match="the value of a header holds half a character"):
+        call_arguments({"A": "\udc80"}, None)
+    with pytest.raises(ValueError, match="the name of a header holds half a character"):
+        call_arguments({"\udc80": "a"}, None)
+    with pytest.raises(ValueError, match="params holds half a character"):
+        encoded_params({"a": "\udc80"})
+
+
 def test_params_as_pairs_and_none() -> None:
     assert encoded_params([("a", 1), ("a", 2), ("b", b"\xff")]) == "a=1&a=2&b=%FF"
     assert encoded_params(None) == encoded_params({}) == encoded_params({"a": None, "b": []}) == ""

@@ -15,7 +15,7 @@ import pytest
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkAccessManager
 from blocking_request.engines.body import BodyReader, Limits
 from blocking_request.engines.damage import DamagedBody
-from blocking_request.engines.decoders import MAXIMUM_CODINGS
+from blocking_request.engines.decoders import MAXIMUM_CODINGS, _undamaged
 
 from .servers.raw import Connection, Handler, RawServer, always
 
@@ -80,6 +80,17 @@ def test_other_bytes_behind_a_compressed_body_are_damage(coding: str, behind: by
         content, is_whole = reading(coding, data + behind, size)
         assert not is_whole, size
         assert TEXT.startswith(content)
+
+
+def test_lack_of_memory_is_not_told_as_damage() -> None:
+    """It is the program's trouble, not the server's."""
+
+    def lacking() -> Iterator[bytes]:
+        raise MemoryError
+        yield b""
+
+    with pytest.raises(MemoryError):
+        list(_undamaged(lacking()))
 
 
 def test_several_gzip_members_are_one_body() -> None:

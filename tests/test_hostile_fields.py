@@ -179,6 +179,19 @@ def test_file_name(text: str, expected: str) -> None:
     assert file_name(text) == expected
 
 
+def test_file_name_of_half_a_character() -> None:
+    assert file_name("attachment; filename*=utf-8''\udc80.txt; filename=a.txt") == "a.txt"
+
+
+@pytest.mark.parametrize("unit", ["\\a", '""', '"a";', '\\"', '"'])
+def test_parameters_are_read_in_linear_time(unit: str) -> None:
+    """300 000 escaped letters in quotes took minutes."""
+    started = time.process_time()
+    for text in (f'a; b="{unit * 300_000}', f'a; b="{unit * 300_000}"; c=d', f"a; b={unit * 300_000}"):
+        parameters(text)
+    assert time.process_time() - started < 10
+
+
 def test_parameters() -> None:
     assert parameters('a/b; A="1;2" ; b = 3; c; =d') == {"a": "1;2", "b": "3", "": "d"}
     assert charset('text/html; x="charset=no"; Charset="UTF-8"') == "utf-8"

@@ -54,6 +54,13 @@ def test_empty_line_before_the_status_line(on_urllib3: BlockingNetworkRequest, s
     assert on_urllib3.reply().body == b"hi"
 
 
+def test_an_empty_length_is_damage(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """RFC 9112 section 6.3: the body of an invalid length ends nowhere; curl takes it for an error, too."""
+    server = serve(once(b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\nhi"))
+    assert blocking.get(server.url) is ErrorCode.NetworkError
+    assert "Content-Length is ''" in blocking.errorMessage()
+
+
 def test_leading_zeros_of_a_chunk_size(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     chunks = b"0000000000000000000005\r\nhello\r\n000000000000000000000\r\n\r\n"
     server = serve(once(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks))

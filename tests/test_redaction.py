@@ -30,6 +30,7 @@ from blocking_request.certificate import Certificate
 from blocking_request.engines.qt_manager import WorkerKey
 from blocking_request.engines.urllib3_pools import _Key
 from blocking_request.exchange import Login
+from blocking_request.headers import Headers
 from blocking_request.proxy import Proxy
 from blocking_request.qt import QT_VERSION, QtCore, QtNetwork
 from blocking_request.redaction import is_secret_field, printable, redacted_text, redacted_url, redacted_value
@@ -110,6 +111,24 @@ def test_reason_phrase_cannot_move_the_cursor(blocking: BlockingNetworkRequest, 
         assert "\x1b" not in text and "\x07" not in text
     # Qt 6 takes no control character in a status line, and says that there was no answer.
     assert "\\x1b[2J" in blocking.errorMessage() if code is ErrorCode.ServerExceptionError else QT_VERSION >= (6,)
+
+
+@pytest.mark.parametrize("url", ["http://[bad\x1b[2J/", "ht\x1btp://h/", "http://h:99\x1b/", "\x1b[2J", "\u202egpj"])
+@pytest.mark.parametrize("params", [None, {"a": "b"}])
+def test_url_cannot_move_the_cursor(url: str, params: Any, blocking: BlockingNetworkRequest) -> None:
+    assert blocking.get(url, params=params) is not OK
+    for text in (blocking.errorMessage(), repr(blocking.reply()), repr(BatchRequest(url)), repr(blocking.stream(url))):
+        assert text.isprintable(), ascii(text)
+
+
+@pytest.mark.parametrize("name", ["client_secret", "refresh_token", "id_token", "ID_TOKEN", "private-token"])
+def test_names_of_secret_parameters(name: str) -> None:
+    assert redacted_url(f"http://h/?a=1&{name}=x#{name}=x") == f"http://h/?a=1&{name}=***#{name}=***"
+
+
+def test_headers_show_no_cookie() -> None:
+    headers = Headers(((b"Set-Cookie", b"sid=" + SECRET.encode()), (b"Location", b"http://u:p@h/"), (b"A", b"1")))
+    assert repr(headers) == "Headers({'Set-Cookie': '***', 'Location': 'http://h/', 'A': '1'})"
 
 
 def test_redacted_texts() -> None:

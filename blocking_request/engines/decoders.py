@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import Any, Callable, Optional, Protocol, Union
+from typing import Any, Optional, Protocol, Union
 
 from urllib3.util import make_headers
 
@@ -16,7 +16,7 @@ PIECE_BYTES = 1 << 20
 """How large the pieces are that come out of a decoder."""
 
 SIP_BYTES = 1 << 7
-"""How much is given at a time to a decoder that cannot be told to stop: zstd's makes 4 MB of it at most."""
+"""How many coded bytes a decoder gets at a time if it cannot be stopped: zstandard's makes at most 4 MB of them."""
 
 MAXIMUM_CODINGS = 5
 """How many codings a body may have; as in curl and urllib3."""
@@ -124,10 +124,10 @@ _TRAILING = "there is something else behind the end of its compressed data"
 
 
 def _undamaged(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same pieces; raises DamagedBody in place of each library's own exception."""
+    """Yield the same pieces. Raises DamagedBody in place of each library's own exception."""
     try:
         yield from pieces
-    except DamagedBody:
+    except (DamagedBody, MemoryError):
         raise
     except Exception as error:
         raise DamagedBody(f"its compressed data is corrupt ({error})") from None
@@ -251,17 +251,13 @@ class _ZstdStream:
         return self._unused
 
 
-_LIBRARY_STREAMS: dict[str, Callable[[], _Stream]] = {"br": _BrotliStream, "zstd": _ZstdStream}
-
-
 def _readable_codings() -> tuple[str, ...]:
     """The content codings this installation can undo: those urllib3 offers, as far as their libraries load here."""
     offered = [coding.strip() for coding in make_headers(accept_encoding=True)["accept-encoding"].split(",")]
     readable = []
     for coding in offered:
         try:
-            if coding in _LIBRARY_STREAMS:
-                _LIBRARY_STREAMS[coding]()
+            _StreamDecoder(coding)._begin(memoryview(b"\0\0"))
         except ImportError:
             continue
         readable.append(coding)

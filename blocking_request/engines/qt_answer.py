@@ -141,7 +141,7 @@ def _header_fields(reply: QtNetwork.QNetworkReply) -> Fields:
     pairs = tuple([(name.data(), value.data()) for name, value in reply.rawHeaderPairs()])
     _check_size(pairs)
     fields = known_fields(pairs)
-    return Fields(partial(_with_each_cookie, fields.pairs)) if fields.set_cookies else fields
+    return Fields(partial(_with_each_cookie, fields.pairs)) if fields.has_set_cookie else fields
 
 
 _HAS_HEADERS = hasattr(QtNetwork.QNetworkReply, "headers")
@@ -160,7 +160,7 @@ class _QtFields(Fields):
         return bool(self._headers.isEmpty())
 
     @property
-    def set_cookies(self) -> bool:
+    def has_set_cookie(self) -> bool:
         return self.has(b"set-cookie")
 
     def has(self, name: bytes) -> bool:
@@ -205,7 +205,7 @@ def body_reader(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> BodyReader:
     encoding = (framing_value(fields, b"content-encoding") or b"") if exchange.decode else b""
     limits = Limits(exchange.body_limit, exchange.expansion_limit)
     sink = flight.deliver if streams_body(exchange, status) else None
-    return BodyReader(length or None, encoding, limits, sink, _abort_check(flight) if encoding else bool)
+    return BodyReader(length, encoding, limits, sink, _abort_check(flight) if encoding else bool)
 
 
 def _abort_check(flight: QtFlight) -> Callable[[], bool]:

@@ -132,7 +132,7 @@ def served(
         dropped = {b"age", *said.fields("no-cache")}
         kept = (pair for pair in pairs if pair[0].lower() not in dropped)
         pairs = (*kept, (b"Age", b"%d" % age.age))
-    elif validation.headers.set_cookies:
+    elif validation.headers.has_set_cookie:
         pairs += tuple(pair for pair in validation.headers.pairs if pair[0].lower() == b"set-cookie")
     return Answer(
         exchange,

@@ -25,6 +25,6 @@ def with_cookies(exchange: Exchange, jar: Jar, loads: bool = True, saves: bool =
         if value is not None and not exchange.has_field(b"cookie"):
             sent = exchange._replace(headers=(*exchange.headers, (b"Cookie", value)))
     answer = yield from send(sent)
-    if saves and answer.headers.set_cookies:
+    if saves and answer.headers.has_set_cookie:
         jar.receive(exchange.url, answer.headers.values(b"set-cookie"))
     return answer

@@ -161,7 +161,7 @@ def test_3_1_fields_that_connection_names_are_not_kept(client: Client) -> None:
 def test_3_1_a_cookie_is_not_set_again(client: Client) -> None:
     """A secret, and by the time the answer is served perhaps an old one; Chromium keeps none either."""
     client.ask(page(FRESH, ("Set-Cookie", "a=secret")))
-    assert not client.ask().headers.set_cookies
+    assert not client.ask().headers.has_set_cookie
 
 
 def test_3_1_an_answer_without_a_date_is_given_one(client: Client) -> None:

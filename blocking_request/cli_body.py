@@ -48,7 +48,7 @@ class TerminalOutput:
         return len(piece)
 
 
-class SpecialFile(io.RawIOBase):
+class OpenedDevice(io.RawIOBase):
     """A device, pipe or descriptor, which is not replaced. It is opened when the first piece of a body is there."""
 
     def __init__(self, path: str, descriptor: Optional[int]) -> None:
@@ -78,7 +78,7 @@ class BodyTarget:
             self._device = TerminalOutput(output) if output.isatty() else output
             self.receiver = DeviceReceiver(self._device, None)
         elif descriptor is not None:
-            self.receiver = DeviceReceiver(SpecialFile(path, descriptor), None)
+            self.receiver = DeviceReceiver(OpenedDevice(path, descriptor), None)
         else:
             self.receiver = FileReceiver(path, may_resume and _can_resume(path), None)
 
@@ -119,7 +119,7 @@ def write_head(output: RawOutput, reply: ReplyContent, path: Optional[str]) -> N
     if path is None or descriptor is not None or is_special(Path(path)):
         target: Any = TerminalOutput(output) if output.isatty() else output
         if path is not None and descriptor != 1:
-            target = SpecialFile(path, descriptor)
+            target = OpenedDevice(path, descriptor)
         while text:
             text = text[target.write(text) :]
         return

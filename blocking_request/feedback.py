@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Any, Callable, Optional, Protocol
 
@@ -75,7 +76,12 @@ class Feedback(QtCore.QObject):
         return self._progress
 
     def setProgress(self, progress: float) -> None:
-        """Set the progress in percent; emits ``progressChanged`` and ``percentChanged`` if their values change."""
+        """Set the progress in percent; emits ``progressChanged`` and ``percentChanged`` if their values change.
+
+        Raises ValueError for what is no finite number.
+        """
+        if not math.isfinite(progress):
+            raise ValueError(f"progress must be a number of percent, not {progress}")
         if progress != self._progress:
             previous, self._progress = self._progress, progress
             self._emit("progressChanged", progress)
@@ -87,7 +93,12 @@ class Feedback(QtCore.QObject):
         return self._processed_count
 
     def setProcessedCount(self, processedCount: int) -> None:
-        """Set how many things have been processed; emits ``processedCountChanged`` when it is another number."""
+        """Set how many things have been processed; emits ``processedCountChanged`` if it is another number.
+
+        Raises ValueError for a negative number.
+        """
+        if processedCount < 0:
+            raise ValueError(f"processedCount must be 0 or more, not {processedCount}")
         if processedCount != self._processed_count:
             self._processed_count = processedCount
             self._emit("processedCountChanged", processedCount)

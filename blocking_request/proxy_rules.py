@@ -69,7 +69,7 @@ def _proxy_of_text(text: str) -> Proxy:
         raise ValueError(f"a proxy is spoken to by http:// or socks5://, not by {parts.scheme}://")
     if "://" not in text and port is None:
         # A single word may as well be meant for something else, and ports of proxies differ.
-        raise ValueError("a proxy is written http://host:port or host:port, this one names no port")
+        raise ValueError(f"a proxy is written http://host:port or host:port, {host!r} names no port")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     return Proxy(kind, host, port or DEFAULT_PORTS[kind], user, password)
 

@@ -66,25 +66,36 @@ class Scratch:
         for _ in range(_TRIES):
             self._file = self.target.with_name(f".blocking-request-{secrets.token_hex(8)}.part")
             descriptor = open_regular(os.fspath(self._file), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-            is_locked = lock(descriptor)
-            if is_locked is None:
-                return open(descriptor, "wb")
-            # Another process may just be deleting it, because it is not locked yet.
-            if is_locked and has_name(descriptor, self._file):
-                self._descriptor = descriptor
-                try:
-                    return open(os.dup(descriptor), "wb")
-                except OSError:
-                    # No descriptor is left for the process: the file must not stay, locked and empty.
-                    self.leave(is_wrong=True)
-                    raise
+            try:
+                opened = self._opened(descriptor)
+            except BaseException:
+                # Ctrl-C, or no descriptor is left for the process: the file must not stay, locked and empty.
+                with suppress(OSError):
+                    os.close(descriptor)
+                self._descriptor = -1
+                self.leave(is_wrong=True)
+                raise
+            if opened is not None:
+                return opened
             os.close(descriptor)
         raise OSError(errno.EBUSY, "another program deletes the files of downloads", os.fspath(self.target))
 
+    def _opened(self, descriptor: int) -> Optional[BinaryIO]:
+        """Lock a new file and return it; None if another process has deleted it meanwhile. Raises OSError."""
+        is_locked = lock(descriptor)
+        if is_locked is None:
+            return open(descriptor, "wb")
+        # Another process may just be deleting it, because it is not locked yet.
+        if not is_locked or not has_name(descriptor, self._file):
+            return None
+        self._descriptor = descriptor
+        return open(os.dup(descriptor), "wb")
+
     def describe(self, answer: object, url: str) -> None:
-        pass
+        """Do nothing: a file that is never resumed needs no description of its response."""
 
     def leave(self, is_wrong: bool) -> None:
+        """Delete the file, whether the body was wrong or is only incomplete: it is never resumed."""
         if self._file != self.target:
             with suppress(OSError):
                 self._file.unlink()

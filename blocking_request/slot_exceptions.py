@@ -22,46 +22,59 @@ class _SlotExceptions:
     def __init__(self) -> None:
         # Reentrant: a destructor that runs while it is held may emit a signal.
         self._guard = threading.RLock()
-        self._depth = 0
+        self._inside: dict[int, int] = {}
+        """How many times each thread is inside."""
         self._hook: Optional[_Hook] = None
         self._previous: Optional[_Hook] = None
         self._interrupted: set[int] = set()
         """The threads in whose slots Ctrl-C was pressed."""
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._replace_guard)
+            os.register_at_fork(after_in_child=self._keep_this_thread_only)
 
-    def _replace_guard(self) -> None:
-        """In a forked child: a thread of the parent may have held it."""
+    def _keep_this_thread_only(self) -> None:
+        """In a forked child the other threads do not exist, and one of them may have held the lock."""
         self._guard = threading.RLock()
+        ident = threading.get_ident()
+        self._interrupted &= {ident}
+        self._inside = {key: depth for key, depth in self._inside.items() if key == ident}
+        if not self._inside:
+            self._put_back()
 
     def __enter__(self) -> None:
-        previous = sys.excepthook
+        previous, ident = sys.excepthook, threading.get_ident()
 
         # A function for each time: a program that keeps it, and calls it from a hook of its own, makes no circle.
         def report(kind: type[BaseException], error: BaseException, trace: Optional[TracebackType]) -> None:
-            if issubclass(kind, KeyboardInterrupt):
+            if issubclass(kind, KeyboardInterrupt) and threading.get_ident() in self._inside:
                 self._interrupted.add(threading.get_ident())
             else:
                 previous(kind, error, trace)
 
         with self._guard:
-            self._depth += 1
-            if self._depth == 1:
+            if not self._inside:
                 self._previous, self._hook = previous, report
                 sys.excepthook = report
+            self._inside[ident] = self._inside.get(ident, 0) + 1
 
     def __exit__(self, *_: object) -> None:
         hook, previous = self._hook, self._previous  # keeps them alive until the lock is released
+        ident = threading.get_ident()
         with self._guard:
-            self._depth -= 1
-            if self._depth == 0:
-                if sys.excepthook is self._hook and self._previous is not None:
-                    sys.excepthook = self._previous
-                self._hook = self._previous = None
+            self._inside[ident] -= 1
+            if not self._inside[ident]:
+                del self._inside[ident]
+            if not self._inside:
+                self._put_back()
         del hook, previous
-        if self._interrupted and threading.get_ident() in self._interrupted:
-            self._interrupted.discard(threading.get_ident())
+        if self._interrupted and ident in self._interrupted:
+            self._interrupted.discard(ident)
             raise KeyboardInterrupt
+
+    def _put_back(self) -> None:
+        """Put the program's hook back, unless the program has set another one since."""
+        if sys.excepthook is self._hook and self._previous is not None:
+            sys.excepthook = self._previous
+        self._hook = self._previous = None
 
 
 slot_exceptions_reported = _SlotExceptions()

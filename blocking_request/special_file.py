@@ -24,6 +24,11 @@ from .receivers import CannotWrite
 READER_SECONDS = 5.0
 """How long a reader may take to open a FIFO, so that both programs may be started at the same time."""
 
+# Windows has O_BINARY only, without which it writes other line ends.
+_FLAGS = os.O_WRONLY
+for _name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"):
+    _FLAGS |= getattr(os, _name, 0)
+
 
 class SpecialFile:
     """For one thread. ``flush`` opens it."""
@@ -69,6 +74,9 @@ class SpecialFile:
         if self._descriptor < 0:
             time.sleep(seconds)
             return
+        if not hasattr(select, "poll"):  # Windows, whose pipes and devices cannot be waited for
+            time.sleep(seconds)
+            return
         with suppress(OSError):
             # Not select(): it cannot be given descriptors beyond 1 023.
             poll = select.poll()
@@ -84,9 +92,8 @@ class SpecialFile:
 
     def _open(self) -> bool:
         """Return whether it is open now; False if a FIFO has no reader yet. Raises OSError."""
-        flags = os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_CLOEXEC", 0)
         try:
-            self._descriptor = os.open(self._path, flags)
+            descriptor = os.open(self._path, _FLAGS)
         except OSError as error:
             if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(self._path).st_mode):
                 raise
@@ -95,4 +102,8 @@ class SpecialFile:
             if now >= self._end:
                 raise OSError(errno.ENXIO, "no program has opened the pipe for reading") from None
             return False
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EEXIST, "a file has taken the place of the pipe or device")
+        self._descriptor = descriptor
         return True

@@ -212,6 +212,36 @@ def test_mark_is_as_new_as_the_last_sweep(tmp_path: Path) -> None:
     assert time.time() - mark.stat().st_mtime < 3600 and again.problem() == ""
 
 
+def test_times_of_a_clock_that_was_wrong(tmp_path: Path) -> None:
+    cache = NetworkDiskCache(tmp_path)
+    cache.keep(URL, b"", stored(b"x" * LARGE))
+    folder = cache_folder.CacheFolder(tmp_path)
+    left = tmp_path / "bodies" / ("a" * 32)
+    left.write_bytes(b"left by a process that was killed")
+    future = time.time() + 10 * 86_400
+    for path in (left, tmp_path / "swept"):
+        os.utime(path, (future, future))
+    assert folder.must_be_swept(60) and not folder.must_be_swept(60)
+    folder.sweep(60)
+    assert not left.exists()
+
+
+def test_folder_that_is_marked_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files are looked at, too."""
+    (tmp_path / "index.sqlite").symlink_to(__file__)
+    looks = iter((False, True))
+    monkeypatch.setattr(cache_folder.CacheFolder, "_is_marked", lambda self: next(looks))
+    with pytest.raises(cache_folder.ForeignFolder, match="is not a regular file"):
+        cache_folder.CacheFolder(tmp_path).check()
+
+
+def test_the_temporary_folder_is_known_before_a_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked for under a lock: a child that was forked meanwhile waited for it for good."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    NetworkDiskCache(tmp_path / "new")
+    assert tempfile.tempdir is not None
+
+
 def test_processes_that_make_a_folder_at_once(tmp_path: Path) -> None:
     program = (
         "import sys; from tests.test_cache_store import *\n"

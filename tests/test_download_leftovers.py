@@ -160,3 +160,17 @@ def test_no_descriptor_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     with pytest.raises(OSError, match="Too many open files"):
         scratch_file.Scratch(tmp_path / "file").open(0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_error_while_a_file_is_locked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def has_name(descriptor: int, path: Path) -> bool:
+        descriptors.append(descriptor)
+        raise OSError(errno.EIO, "Input/output error")
+
+    descriptors: list[int] = []
+    monkeypatch.setattr(scratch_file, "has_name", has_name)
+    with pytest.raises(OSError, match="Input/output error"):
+        scratch_file.Scratch(tmp_path / "file").open(0)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptors[0])

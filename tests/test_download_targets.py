@@ -24,6 +24,8 @@ from blocking_request import (
     NetworkMemoryCache,
     special_file,
 )
+from blocking_request.receivers import CannotWrite
+from blocking_request.special_file import SpecialFile
 
 from .servers.raw import Connection, Handler, RawServer, always
 
@@ -95,6 +97,16 @@ def test_fifo_whose_reader_stops(download: Download, serve: Serve, stopped: Path
     assert code is (ErrorCode.CanceledError if how == "cancel" else ErrorCode.TimeoutError)
     assert time.monotonic() - started < 10
     assert download(server.url, "/dev/null") == (OK, "")
+
+
+def test_file_in_the_place_of_a_device(tmp_path: Path) -> None:
+    """A file that is swapped in after the look must not be written over."""
+    path = tmp_path / "device"
+    path.write_bytes(b"mine, and longer")
+    file = SpecialFile(path)
+    with pytest.raises(CannotWrite, match="a file has taken the place of the pipe or device"):
+        file.write(b"body")
+    assert path.read_bytes() == b"mine, and longer"
 
 
 @pytest.mark.parametrize("is_late", [False, True])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+
+import pytest
 
 from blocking_request import Feedback
 from blocking_request.qt import API
@@ -35,6 +38,20 @@ def test_progress_and_count() -> None:
         feedback.setProcessedCount(count)
     assert (percents, counts) == ([10.0, 50.5], [1, 5_000_000_000])
     assert (feedback.progress(), feedback.processedCount()) == (50.5, 5_000_000_000)
+
+
+@pytest.mark.parametrize("progress", [math.nan, math.inf])
+def test_progress_that_is_no_number(progress: float) -> None:
+    feedback = Feedback()
+    feedback.setProgress(5)
+    with pytest.raises(ValueError, match=f"progress must be a number of percent, not {progress}"):
+        feedback.setProgress(progress)
+    assert feedback.progress() == 5
+
+
+def test_negative_count() -> None:
+    with pytest.raises(ValueError, match="processedCount must be 0 or more, not -1"):
+        Feedback().setProcessedCount(-1)
 
 
 def test_listeners() -> None:

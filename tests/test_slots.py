@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -112,6 +113,55 @@ def test_hook_that_a_slot_sets_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     with slot_exceptions_reported:
         sys.excepthook(ValueError, ValueError("x"), None)
     assert reported == ["x", "first"] and sys.excepthook is hook
+
+
+def test_interrupt_of_a_thread_that_is_not_inside_goes_to_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[type] = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: reported.append(kind))
+
+    def interrupted() -> None:
+        sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
+        with slot_exceptions_reported:
+            pass
+
+    with slot_exceptions_reported:
+        thread = threading.Thread(target=interrupted)
+        thread.start()
+        thread.join()
+    assert reported == [KeyboardInterrupt]
+
+
+FORKING = """
+import os, sys, threading
+from blocking_request.slot_exceptions import slot_exceptions_reported
+
+hook = sys.excepthook
+entered, leave = threading.Event(), threading.Event()
+
+
+def other():
+    with slot_exceptions_reported:
+        entered.set()
+        leave.wait()
+
+
+threading.Thread(target=other).start()
+entered.wait()
+child = os.fork()
+if not child:
+    is_put_back = sys.excepthook is hook
+    with slot_exceptions_reported:
+        is_set = sys.excepthook is not hook
+    os._exit(0 if is_put_back and is_set and sys.excepthook is hook else 1)
+leave.set()
+sys.exit(os.waitpid(child, 0)[1] >> 8)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_forked_child_has_the_hook_of_the_program() -> None:
+    """Another thread of the parent was inside, which the child does not have."""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKING], check=True, timeout=60)
 
 
 def test_hook_is_put_back_whatever_the_order_of_threads() -> None:

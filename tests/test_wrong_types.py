@@ -65,8 +65,8 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "default header value": (lambda: a_manager().setDefaultHeaders({"a": 1}), TypeError, r"values are str, not int"),  # type: ignore[dict-item]
     "AuthConfig by itself": (lambda: AuthConfig("u", "p"), TypeError, r"AuthConfig.basic\(user, password\)"),  # type: ignore[arg-type]
     "no password": (lambda: AuthConfig.basic("u", None), TypeError, r"must be a str, not NoneType"),  # type: ignore[arg-type]
-    "proxy without a port": (lambda: a_manager().setProxy("localhost"), ValueError, r"names no port"),
-    "request's proxy without a port": (lambda: a_request().setProxy("localhost"), ValueError, r"names no port"),
+    "proxy without a port": (lambda: a_manager().setProxy("localhost"), ValueError, r"'localhost' names no port"),
+    "request's proxy without a port": (lambda: a_request().setProxy("localhost"), ValueError, r"'localhost' names no port"),
     "proxy's port": (lambda: Proxy("http", "h", "1"), TypeError, r"port is a number, not str"),  # type: ignore[arg-type]
     "proxy's host": (lambda: Proxy("http", 5, 1), TypeError, r"host is a str, not int"),  # type: ignore[arg-type]
     "redirect policy": (lambda: a_manager().setRedirectPolicy("x"), TypeError, r"RedirectPolicy, not 'x'"),

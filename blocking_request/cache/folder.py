@@ -85,7 +85,6 @@ class CacheFolder:
             # The mark is the first file that another process makes: if its other files are seen, the mark is, too.
             if names and not self._is_marked():
                 raise ForeignFolder(self._refusal(names))
-            return
         for name in (*INDEX_FILES, KEY, SWEPT):
             self._check_kind(self.path / name, stat.S_ISREG, "a regular file")
         self._check_kind(self._bodies, stat.S_ISDIR, "a folder")
@@ -112,7 +111,8 @@ class CacheFolder:
         """Return whether that was not noted within some seconds, and note it."""
         mark = self.path / SWEPT
         status = status_of(os.fspath(mark))
-        if status is not None and time.time() - status.st_mtime < seconds:
+        # A time in the future is of a clock that was wrong.
+        if status is not None and 0 <= time.time() - status.st_mtime < seconds:
             return False
         descriptor = open_regular(os.fspath(mark), os.O_WRONLY | os.O_CREAT)
         os.close(descriptor)
@@ -153,14 +153,15 @@ class CacheFolder:
         """Delete the bodies that are not to be kept and are older than some seconds. A younger one may be just being
         written.
         """
-        latest = time.time() - seconds
+        now = time.time()
         with suppress(OSError):
             self._check_kind(self._bodies, stat.S_ISDIR, "a folder")
             for entry in os.scandir(self._bodies):
                 with suppress(OSError):
                     is_body = _BODY_NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
-                    old = entry.stat(follow_symlinks=False).st_mtime <= latest
-                    if is_body and old and entry.name not in kept:
+                    age = now - entry.stat(follow_symlinks=False).st_mtime
+                    # A time more than that in the future is of a clock that was wrong.
+                    if is_body and not -seconds < age < seconds and entry.name not in kept:
                         os.unlink(entry.path)
 
     def _path_of(self, name: str) -> str:

@@ -1,29 +1,33 @@
 """CookieJar: the cookies that the requests of a manager share, by the rules of RFC 6265.
 
-``requests``' jar, which is ``http.cookiejar``'s, keeps them; what that is lax in by itself is set right here: a cookie
-without ``Domain`` goes to its own host only (section 5.3), one for all of ``co.uk`` is refused (Qt knows these
-suffixes), ``Secure`` ones and the prefixes ``__Secure-`` and ``__Host-`` are taken from https only (RFC 6265bis).
+The jar of ``requests``, which is that of ``http.cookiejar``, keeps them. Here is what that jar is too lax about: a
+cookie without ``Domain`` goes to its own host only (section 5.3). A cookie for all of ``co.uk`` is refused (Qt has the
+list of these suffixes). Cookies that are ``Secure``, or have the prefix ``__Secure-`` or ``__Host-``, are taken from
+https only (RFC 6265bis).
+
+A text in the jar stands for the bytes of a field: each character is a byte (latin-1).
 """
 
 from __future__ import annotations
 
 import math
 import os
-import re
-import tempfile
+import threading
 import time
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from email.message import Message
 from http import cookiejar
-from http.cookiejar import Cookie, DefaultCookiePolicy, MozillaCookieJar
-from pathlib import Path
+from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any, NamedTuple, Optional, Union
 from urllib.parse import urlsplit
 from urllib.request import Request
 
 from requests.cookies import RequestsCookieJar
 
+from . import cookie_files
+from .headers import encoded
 from .qt import QtCore, QtNetwork, type_name
 from .redaction import hidden_repr
 from .set_cookie import normalized
@@ -41,8 +45,10 @@ class _Policy(DefaultCookiePolicy):
         name = cookie.name.lower()
         if name.startswith("__secure-") and not cookie.secure:
             return False
-        if name.startswith("__host-") and not (cookie.secure and cookie.path == "/" and not cookie.domain_specified):
-            return False
+        if name.startswith("__host-"):
+            is_of_all_paths = cookie.path_specified and cookie.path == "/"
+            if not cookie.secure or not is_of_all_paths or cookie.domain_specified:
+                return False
         if cookie.domain_specified:
             domain = cookie.domain.lstrip(".")
             # Of a number no part means another host (section 5.1.3).
@@ -70,7 +76,7 @@ class _QtCookies(QtNetwork.QNetworkCookieJar):
 
 
 class _Response:
-    """What ``http.cookiejar`` wants to know of an answer."""
+    """The part of a response that ``http.cookiejar`` reads."""
 
     def __init__(self, values: Iterable[str]) -> None:
         self._message = Message()
@@ -82,7 +88,7 @@ class _Response:
 
 
 class _VersionedJar(RequestsCookieJar):
-    """Tells when something in it has changed."""
+    """A jar that counts its changes."""
 
     def __init__(self, **options: Any) -> None:
         self.version = 0
@@ -109,7 +115,7 @@ class _VersionedJar(RequestsCookieJar):
 
 
 class _Known(NamedTuple):
-    """What was found for a URL, and how long it holds."""
+    """The ``Cookie`` field for a URL, and how long it holds."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)
@@ -121,25 +127,39 @@ class _Known(NamedTuple):
 
 KEPT_URLS = 256
 
+_jars: weakref.WeakSet[CookieJar] = weakref.WeakSet()
+
+
+def _replace_locks_after_fork() -> None:
+    """In a forked child: a thread of the parent may have held one, and would never release it."""
+    for each in _jars:
+        jar: Any = each.jar
+        jar._cookies_lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_replace_locks_after_fork)
+
 MOST_OF_A_DOMAIN = 180
 MOST_COOKIES = 3_000
 """How many cookies are kept, as in Chromium; RFC 6265 section 6.1 wants at least 50 and 3 000."""
 
 
 class CookieJar:
-    """Cookies that all threads and both wires share. Every method may be called from any thread.
+    """Cookies that all threads and both engines share. Every method may be called from any thread.
 
-    ``jar`` is the ``RequestsCookieJar`` that keeps them, for what is not offered here.
+    ``jar`` is the ``RequestsCookieJar`` that keeps them. Use it if a method is missing here.
     """
 
     def __init__(self, jar: Optional[RequestsCookieJar] = None) -> None:
-        """``jar``: one to share, a ``requests.Session``'s perhaps; it keeps its own policy."""
+        """``jar``: a jar to share, for example that of a ``requests.Session``. It keeps its own policy."""
         if jar is None:
             jar = _VersionedJar(policy=_Policy())
         elif not isinstance(jar, RequestsCookieJar):
             raise TypeError(f"jar must be a RequestsCookieJar (as session.cookies), not {type(jar).__name__}")
         self.jar = jar
         self._known: dict[str, _Known] = {}
+        _jars.add(self)
 
     # -- for requests
 
@@ -164,23 +184,23 @@ class CookieJar:
         request = _request(url)
         self.jar.add_cookie_header(request)
         value = request.get_header("Cookie")
-        return None if value is None else value.encode("latin-1", "replace")
+        return None if value is None else encoded(value)
 
     def receive(self, url: str, values: Iterable[bytes]) -> None:
-        """Take the values of an answer's ``Set-Cookie`` fields (RFC 6265 section 5.3)."""
+        """Take the values of a response's ``Set-Cookie`` fields (RFC 6265 section 5.3)."""
         texts = [text for text in (normalized(value.decode("latin-1")) for value in values) if text is not None]
-        if url.startswith("http:"):
-            # What was set over https is not for http to replace or to stand before (RFC 6265bis section 5.7).
+        if not _is_https(url):
+            # Another scheme may not replace a Secure cookie, or set one that is sent before it (RFC 6265bis, 5.7).
             secure = [cookie for cookie in self._all() if cookie.secure]
             texts = [text for text in texts if not (secure and _stands_before(text, url, secure))]
         self.jar.extract_cookies(_Response(texts), _request(url))  # type: ignore[arg-type]
-        self._drop_surplus(urlsplit(url).hostname or "")
+        self._drop_surplus(_domains_of(urlsplit(url).hostname or ""))
 
-    def _drop_surplus(self, host: str) -> None:
-        """Remove cookies that are too many for a domain the host may set them for, or in all (RFC 6265bis 5.7)."""
+    def _drop_surplus(self, domains: Iterable[str]) -> None:
+        """Remove cookies that are too many for one of some domains, or in all (RFC 6265bis section 5.7)."""
         jar: Any = self.jar
         with jar._cookies_lock:
-            for domain in _domains_of(host):
+            for domain in domains:
                 paths = jar._cookies.get(domain)
                 if paths is not None and sum(map(len, paths.values())) > MOST_OF_A_DOMAIN:
                     found = [cookie for cookies in paths.values() for cookie in cookies.values()]
@@ -193,7 +213,7 @@ class CookieJar:
             self.jar.clear(cookie.domain, cookie.path, cookie.name)
 
     def _for(self, url: str) -> list[Cookie]:
-        """Those a request would carry."""
+        """Return the cookies that a request would carry."""
         jar: Any = self.jar
         with jar._cookies_lock:
             return list(jar._cookies_for_request(_request(url)))
@@ -201,78 +221,72 @@ class CookieJar:
     # -- for people
 
     def cookiesForUrl(self, url: Union[QtCore.QUrl, str]) -> list[QtNetwork.QNetworkCookie]:
-        """The cookies that a request to ``url`` would carry."""
-        address = url if isinstance(url, str) else url.toEncoded().data().decode("ascii")
-        return [_qt_cookie(cookie) for cookie in self._for(address)]
+        """Return the cookies that a request to ``url`` would carry. Raises TypeError, ValueError."""
+        return [_qt_cookie(cookie) for cookie in self._for(_address(url))]
 
     def allCookies(self) -> list[QtNetwork.QNetworkCookie]:
-        """Every cookie there is."""
-        return [_qt_cookie(cookie) for cookie in self._all()]
+        """Return every cookie that has not expired."""
+        return [_qt_cookie(cookie) for cookie in self._all() if not cookie.is_expired()]
 
     def setCookie(self, url: Union[QtCore.QUrl, str], name: str, value: str) -> None:
         """Set a cookie as if the host of ``url`` had sent it, for its whole site, until the session ends.
 
-        Raises ValueError where it would not be accepted from there.
+        Raises TypeError; ValueError if the cookie would not be accepted from there: the earlier one stays then.
         """
-        for given, what in ((name, "name"), (value, "value")):
-            if not isinstance(given, str):
-                raise TypeError(f"the {what} of a cookie is a str, not {type(given).__name__}")
-        if not isinstance(url, (str, QtCore.QUrl)):
-            raise TypeError(f"url must be a QUrl or a str, not {type_name(url)}")
-        address = url if isinstance(url, str) else url.toEncoded().data().decode("ascii")
-        host = urlsplit(address).hostname
-        if not host or any(character in f"{name}{value}" for character in "\r\n\0;") or not name or "=" in name:
-            raise ValueError("a cookie needs the URL of a host, a name without '=', and no ';' or line end in either")
-        secure = "; Secure" if address.startswith("https:") else ""
+        for text, what in ((name, "name"), (value, "value")):
+            if not isinstance(text, str):
+                raise TypeError(f"the {what} of a cookie is a str, not {type(text).__name__}")
+        address = _address(url)
+        if any(character in f"{name}{value}" for character in "\r\n\0;") or not name or "=" in name:
+            raise ValueError("a cookie needs a name without '=', and no ';' or line end in its name or value")
+        secure = b"; Secure" if _is_https(address) else b""
+        pair = encoded(name).strip(), encoded(value).strip()
         jar: Any = self.jar
-        # Nobody clears it between the setting and the looking.
+        # No other thread may clear it between the two.
         with jar._cookies_lock:
-            self.receive(address, [f"{name}={value}; Path=/{secure}".encode("latin-1", "replace")])
-            is_accepted = name in [cookie.name for cookie in self._for(address)]
+            self.receive(address, [b"%s=%s; Path=/%s" % (*pair, secure)])
+            is_accepted = pair in [(encoded(cookie.name), encoded(cookie.value or "")) for cookie in self._for(address)]
         if not is_accepted:
-            raise ValueError(f"the cookie {name!r} is not accepted from {host}")
+            raise ValueError(f"the cookie {name!r} is not accepted from {urlsplit(address).hostname}")
 
     def clear(self, host: Optional[str] = None) -> None:
-        """Forget every cookie, or those of a host (and those set for its whole domain by that name)."""
+        """Forget every cookie, or those of a host and those set for its whole domain by that name.
+
+        Raises TypeError, ValueError.
+        """
         if host is None:
             self.jar.clear()
             return
+        if not isinstance(host, str):
+            raise TypeError(f"host must be a str or None, not {type(host).__name__}")
+        name = host.strip("[]")
+        address = _address(f"http://[{name}]/" if ":" in name else f"http://{name}/")
+        names = _names_of(urlsplit(address).hostname or "")
         for cookie in self._all():
-            if cookie.domain.lstrip(".") in (host, f"{host}.local"):
+            if cookie.domain.lstrip(".") in names:
                 with suppress(KeyError):  # another thread was quicker
                     self.jar.clear(cookie.domain, cookie.path, cookie.name)
 
     def save(self, path: Union[str, os.PathLike[str]], sessionCookies: bool = False) -> None:
         """Write the cookies to a file in the format of Mozilla and curl, which only its owner may read.
 
-        Those that end with the session are left out unless ``sessionCookies``. The file is whole or as it was. Raises
-        OSError.
+        Cookies that end with the session are left out unless ``sessionCookies`` is set. A cookie with a TAB in its name
+        or value is left out, because the format cannot hold it. The file is whole or as it was. Raises OSError.
         """
-        target = Path(path)
-        file = MozillaCookieJar()
-        for cookie in self._all():
-            file.set_cookie(cookie)
-        handle, scratch = tempfile.mkstemp(prefix=target.name, dir=str(target.parent))
-        os.close(handle)
-        try:
-            file.save(scratch, ignore_discard=sessionCookies)
-            os.replace(scratch, target)
-        except BaseException:
-            os.unlink(scratch)
-            raise
+        cookie_files.write(path, self._all(), bool(sessionCookies))
 
     def load(self, path: Union[str, os.PathLike[str]]) -> None:
         """Add the cookies of a file that ``save``, a browser or curl has written.
 
-        Raises OSError, ValueError where it is no such file; nothing is added then.
+        Raises OSError; ValueError if it is no such file. No cookie is added then.
         """
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            cookies = list(_mozilla_cookies(file, os.fspath(path)))
+        cookies = cookie_files.read(path)
         for cookie in cookies:
             self.jar.set_cookie(cookie)
+        self._drop_surplus({cookie.domain for cookie in cookies})
 
     def __len__(self) -> int:
-        return len(self._all())
+        return sum(not cookie.is_expired() for cookie in self._all())
 
     def __repr__(self) -> str:
         # Neither names nor values: they may be secrets.
@@ -285,7 +299,10 @@ class CookieJar:
 
 
 def _stands_before(text: str, url: str, secure: Iterable[Cookie]) -> bool:
-    """Whether a cookie set by ``text``, which is normalized, would go where one of ``secure`` of that name goes."""
+    """Return whether a cookie set by ``text`` would be sent where one of ``secure`` with its name is sent.
+
+    ``text``: normalized.
+    """
     request = _request(url)
     words = dict(word.partition("=")[::2] for word in text.split("; ")[1:])
     domain = words.get("Domain") or cookiejar.eff_request_host(request)[1]  # type: ignore[attr-defined]
@@ -302,61 +319,53 @@ def _is_within(domain: str, other: str) -> bool:
     return f".{domain}".endswith(f".{other}")
 
 
+def _names_of(host: str) -> tuple[str, str]:
+    """Return the names that ``http.cookiejar`` may give to a host: a name without a dot gets one."""
+    name = f"[{host.lower()}]" if ":" in host else host.lower()
+    return name, f"{name}.local"
+
+
 def _domains_of(host: str) -> Iterator[str]:
-    """The names under which a jar keeps the cookies of a host and of its parents."""
-    host = host.lower()
-    yield from (host, f"{host}.local")
-    labels = host.split(".")
+    """Yield the names under which a jar keeps the cookies of a host and of its parents."""
+    yield from _names_of(host)
+    if is_address(host):
+        return
+    labels = host.lower().split(".")
     for start in range(len(labels) - 1):
         yield "." + ".".join(labels[start:])
 
 
 def _surplus(cookies: list[Cookie], limit: int) -> list[Cookie]:
-    """Those beyond the limit: expired ones first, ``Secure`` ones last, and of each kind those set longest ago."""
+    """Return the cookies beyond the limit: expired ones first, ``Secure`` ones last, of each kind the oldest first."""
     now = int(time.time())
     cookies.sort(key=lambda cookie: (not cookie.is_expired(now), cookie.secure, getattr(cookie, "last_set", 0)))
     return cookies[: max(len(cookies) - limit, 0)]
 
 
-_EXPIRES = re.compile(r"-?[0-9]{0,15}")
 LAST_SECOND = 253402300799
 """Of the year 9999."""
-
-
-def _mozilla_cookies(lines: Iterable[str], path: str) -> Iterator[Cookie]:
-    """Those of a file that are not over. Raises ValueError, which does not show what is in it."""
-    for number, line in enumerate(lines, 1):
-        text = line.rstrip("\r\n")
-        is_http_only = text.startswith("#HttpOnly_")
-        text = text[len("#HttpOnly_") :] if is_http_only else text
-        if not text.strip() or (text.startswith("#") and not is_http_only):
-            continue
-        fields = text.split("\t")
-        if len(fields) != 7 or not _EXPIRES.fullmatch(fields[4]):
-            raise ValueError(f"{path} is no cookies file of Mozilla's format: line {number} has not its seven fields")
-        domain, flag, cookie_path, secure, expires, name, value = fields
-        if not name:
-            name, value = value, ""
-        is_domain = flag == "TRUE" or domain.startswith(".")
-        host = domain.lstrip(".").lower()
-        # What http.cookiejar makes of a host without a dot.
-        host = host if "." in host or ":" in host else f"{host}.local"
-        # A 0 is how curl writes one that ends with the session.
-        end = int(expires or 0) or None
-        cookie = Cookie(
-            0, name, value, None, False, f".{host}" if is_domain else host, is_domain, is_domain, cookie_path, True,
-            secure == "TRUE", end, end is None, None, None, {"HttpOnly": ""} if is_http_only else {},
-        )  # fmt: skip
-        if not cookie.is_expired():
-            yield cookie
 
 
 def _request(url: str) -> Any:
     return Request(url)
 
 
+def _is_https(url: str) -> bool:
+    return url[:6].lower() == "https:"
+
+
+def _address(url: Union[QtCore.QUrl, str]) -> str:
+    """Return the URL with its scheme and host in lower case and its host in ASCII. Raises TypeError, ValueError."""
+    if not isinstance(url, (str, QtCore.QUrl)):
+        raise TypeError(f"url must be a QUrl or a str, not {type_name(url)}")
+    qurl = QtCore.QUrl(url.strip()) if isinstance(url, str) else url
+    if not qurl.isValid() or qurl.scheme() not in ("http", "https") or not qurl.host():
+        raise ValueError("a cookie needs the URL of a host, http://host/ or https://host/")
+    return qurl.toEncoded().data().decode("ascii")
+
+
 def _qt_cookie(cookie: Cookie) -> QtNetwork.QNetworkCookie:
-    made = QtNetwork.QNetworkCookie(cookie.name.encode("latin-1", "replace"), (cookie.value or "").encode())  # type: ignore[arg-type]
+    made = QtNetwork.QNetworkCookie(encoded(cookie.name), encoded(cookie.value or ""))  # type: ignore[arg-type]
     made.setDomain(cookie.domain)
     made.setPath(cookie.path)
     made.setSecure(cookie.secure)

@@ -1,0 +1,189 @@
+"""Cookies that are saved and loaded, and the bytes of their values on the way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blocking_request import CookieJar
+from blocking_request.cookies import MOST_OF_A_DOMAIN
+from blocking_request.qt import QtCore
+
+URL = "http://www.example.com/"
+YEAR = 365 * 86_400
+VALUES = (b"plain", b"caf\xc3\xa9", b"caf\xe9", b"\xff\x80", b'"quoted"', b"a b", b"a\tb")
+
+
+def received(url: str, *values: bytes) -> CookieJar:
+    jar = CookieJar()
+    jar.receive(url, values)
+    return jar
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_bytes_of_a_value_stay(value: bytes, tmp_path: Path) -> None:
+    jar = received(URL, b"a=" + value + b"; Max-Age=1000; HttpOnly")
+    assert jar.header(URL) == b"a=" + value
+    assert jar.allCookies()[0].value().data() == value
+    path, loaded = tmp_path / "cookies.txt", CookieJar()
+    jar.save(path)
+    loaded.load(path)
+    # The format cannot hold a TAB.
+    assert loaded.header(URL) == (None if b"\t" in value else b"a=" + value)
+
+
+@pytest.mark.parametrize(("value", "sent"), [("é", b"\xe9"), ("日本", "日本".encode()), (" a ", b"a")])
+def test_text_of_a_cookie_that_is_set(value: str, sent: bytes) -> None:
+    jar = CookieJar()
+    jar.setCookie(URL, "name", value)
+    assert jar.header(URL) == b"name=" + sent
+
+
+def test_file_of_curl_with_bytes(tmp_path: Path) -> None:
+    path, jar = tmp_path / "cookies.txt", CookieJar()
+    path.write_bytes(b"www.example.com\tFALSE\t/\tFALSE\t0\ta\tcaf\xc3\xa9\x85\xff\n")
+    jar.load(path)
+    assert jar.header(URL) == b"a=caf\xc3\xa9\x85\xff"
+
+
+def test_limits_of_a_file(tmp_path: Path) -> None:
+    path, jar = tmp_path / "cookies.txt", CookieJar()
+    end = int(time.time()) + YEAR
+    lines = [f"www.example.com\tFALSE\t/\tFALSE\t{end}\tn{number}\tx\n" for number in range(MOST_OF_A_DOMAIN + 50)]
+    path.write_text("".join(lines) + f"other.com\tFALSE\t/\tFALSE\t{end}\tlarge\t{'x' * 5_000}\n")
+    jar.load(path)
+    assert len(jar) == MOST_OF_A_DOMAIN
+    assert jar.cookiesForUrl("http://other.com/") == []
+
+
+@pytest.mark.parametrize("expiry", ["-", "soon", "1.5", "9" * 16])
+def test_expiry_that_is_no_number(expiry: str, tmp_path: Path) -> None:
+    path, jar = tmp_path / "cookies.txt", CookieJar()
+    path.write_text(f"a.com\tFALSE\t/\tFALSE\t0\tn\tx\na.com\tFALSE\t/\tFALSE\t{expiry}\tm\tx\n")
+    with pytest.raises(ValueError, match="the expiry in line 2 is no whole number of seconds"):
+        jar.load(path)
+    assert len(jar) == 0
+
+
+def test_ipv6_host_of_a_file(tmp_path: Path) -> None:
+    path, jar = tmp_path / "cookies.txt", received("http://[::1]:8080/", b"a=1; Max-Age=1000")
+    jar.save(path)
+    loaded = CookieJar()
+    loaded.load(path)
+    assert loaded.header("http://[::1]/") == b"a=1"
+
+
+# -- hosts and rules
+
+
+def test_ipv6_host_is_cleared_and_limited() -> None:
+    jar = received("http://[::1]/", *(b"n%d=x" % number for number in range(MOST_OF_A_DOMAIN + 20)))
+    assert len(jar) == MOST_OF_A_DOMAIN
+    jar.clear("::1")
+    assert len(jar) == 0
+    jar.setCookie("http://[::1]/", "a", "1")
+    jar.clear("[::1]")
+    assert len(jar) == 0
+
+
+def test_clear_of_a_host_only() -> None:
+    jar = received("http://a.example.org/", b"own=1", b"all=1; Domain=example.org", b"its=1; Domain=a.example.org")
+    for host in ("A.Example.ORG", "a.example.org"):
+        jar.clear(host)
+        assert [cookie.name().data() for cookie in jar.allCookies()] == [b"all"]
+    with pytest.raises(TypeError, match="host must be a str or None, not int"):
+        jar.clear(5)  # type: ignore[arg-type]
+
+
+def test_name_in_unicode_and_in_ascii_is_one_host() -> None:
+    jar = CookieJar()
+    jar.setCookie("http://bücher.example/", "a", "1")
+    assert jar.header("http://xn--bcher-kva.example/") == b"a=1"
+    assert len(jar.cookiesForUrl("http://BÜCHER.example/")) == 1
+    jar.clear("bücher.example")
+    assert len(jar) == 0
+
+
+@pytest.mark.parametrize("url", ["HTTP://www.example.com/", "ftp://www.example.com/"])
+def test_no_other_scheme_replaces_a_secure_cookie(url: str) -> None:
+    jar = received("https://www.example.com/", b"a=1; Secure")
+    jar.receive(url, [b"a=2"])
+    assert jar.header("https://www.example.com/") == b"a=1"
+
+
+def test_host_prefix_needs_a_path() -> None:
+    for attributes, is_kept in ((b"; Secure", False), (b"; Secure; Path=/", True), (b"; Secure; Path=/a", False)):
+        jar = received("https://www.example.com/", b"__Host-a=1" + attributes)
+        assert (jar.header("https://www.example.com/a") is not None) is is_kept
+
+
+@pytest.mark.parametrize("value", ["x" * 5_000, "a\x01b"])
+def test_value_that_is_refused_is_told_though_there_is_an_earlier_one(value: str) -> None:
+    jar = CookieJar()
+    jar.setCookie(URL, "a", "1")
+    with pytest.raises(ValueError, match=r"the cookie 'a' is not accepted from www\.example\.com"):
+        jar.setCookie(URL, "a", value)
+    assert jar.header(URL) == b"a=1"
+
+
+@pytest.mark.parametrize("url", ["", "www.example.com", "ftp://h/", "http:///a", QtCore.QUrl()])
+def test_url_without_a_host(url: Any) -> None:
+    jar = CookieJar()
+    with pytest.raises(ValueError, match="a cookie needs the URL of a host"):
+        jar.cookiesForUrl(url)
+    with pytest.raises(ValueError, match="a cookie needs the URL of a host"):
+        jar.setCookie(url, "a", "1")
+
+
+@pytest.mark.parametrize("url", [None, 5, b"http://h/"])
+def test_url_of_a_wrong_type(url: Any) -> None:
+    with pytest.raises(TypeError, match="url must be a QUrl or a str, not"):
+        CookieJar().cookiesForUrl(url)
+
+
+def test_expired_cookies_do_not_count() -> None:
+    jar = received(URL, b"a=1", b"b=1; Max-Age=1000")
+    for cookie in jar.jar:
+        if cookie.name == "b":
+            cookie.expires = int(time.time()) - 10
+    assert len(jar) == len(jar.allCookies()) == 1
+
+
+FORKING = """
+    import faulthandler, os, threading
+    from blocking_request import CookieJar
+    jar = CookieJar()
+    is_over = threading.Event()
+    def work():
+        while not is_over.is_set():
+            jar.receive("http://www.example.com/", [b"a=1"])
+            jar.header("http://www.example.com/")
+            len(jar)
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(3)]
+    for thread in threads: thread.start()
+    for _ in range(50):
+        process = os.fork()
+        if process == 0:
+            faulthandler.dump_traceback_later(20, exit=True)
+            jar.receive("http://www.example.com/", [b"b=1"])
+            os._exit(0 if b"b=1" in jar.header("http://www.example.com/") else 1)
+        if os.WEXITSTATUS(os.waitpid(process, 0)[1]) != 0:
+            os._exit(1)
+    is_over.set()
+    for thread in threads: thread.join()
+    os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_fork_while_other_threads_use_the_jar() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORKING)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1], timeout=100)
+    assert done.returncode == 0, done.stderr

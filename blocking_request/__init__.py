@@ -25,7 +25,6 @@ from .proxy import Proxy
 from .reply import ReplyContent
 from .request import BlockingNetworkRequest
 from .requests_adapter import QtAdapter, requests_session, route_requests
-from .requests_response import RequestCanceled
 from .stream import Stream
 from .tls import TlsError, TlsErrorKind, TlsSettings
 
@@ -50,7 +49,6 @@ __all__ = [
     "Proxy",
     "QtAdapter",
     "ReplyContent",
-    "RequestCanceled",
     "RequestCanceledError",
     "RequestError",
     "RequestParameters",

@@ -31,11 +31,13 @@ from .preparation import checked_text, framing, without_framing
 from .proxy import Proxy
 from .proxy_rules import environment_names_proxies, proxy_of
 from .request_attributes import check_options
-from .requests_response import exception_for, raw_response
+from .requests_response import RequestCanceled, exception_for, raw_response
 from .settings import Settings
 from .tls import TlsSettings
 from .trace import Watcher
 from .urls import origin
+
+__all__ = ["QtAdapter", "RequestCanceled", "requests_session", "route_requests"]
 
 
 class QtAdapter(HTTPAdapter):

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 class Stream:
     """A context manager and an iterator over bytes; for the thread that has entered it."""
 
-    is_checked = False
-
     def __init__(
         self,
         request: BlockingNetworkRequest,
@@ -62,7 +60,7 @@ class Stream:
         self._occasion = request._begin(self._target, self._verb, self._arguments)
         answer: Optional[Answer] = None
         try:
-            answer = request._answer(self._occasion, self._target, self._data, False, self._feedback, self)
+            answer = request._answer(self._occasion, self._target, self._data, False, self._feedback, _Receiver(self))
         finally:
             if answer is None or not answer.is_begun:
                 self._end(answer)
@@ -73,18 +71,21 @@ class Stream:
             self._pieces = iter([answer.body] if answer.body else [])
         return self
 
-    def prepare(self, exchange: Exchange) -> Exchange:
-        """As a Receiver."""
-        return exchange
-
     def close(self) -> None:
-        """As a Receiver."""
+        """End the transfer if the body has not come to its end; the block may go on, and nothing more comes.
 
-    def receive(self, call: Call, answer: Answer) -> Answer:
-        """As a Receiver: the pieces are left for who iterates."""
-        if answer.is_begun:
-            self._call, self._begun, self._pieces = call, answer, call.pieces()
-        return answer
+        Leaving the block does the same. May be called again.
+        """
+        if self._call is None:
+            return
+        call = self._call
+        self._pieces = iter(())
+        call.abandon()
+        self._end(whole(self._begun, call.last) if call.last is not None else self._begun)  # type: ignore[arg-type]
+
+    def _begin(self, call: Call, answer: Answer) -> None:
+        """Leave the chunks of a response to the iteration."""
+        self._call, self._begun, self._pieces = call, answer, call.pieces()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -101,13 +102,28 @@ class Stream:
         raise StopIteration
 
     def __exit__(self, *_: object) -> None:
-        if self._call is None:
-            return
-        call = self._call
-        self._pieces = iter(())
-        call.abandon()
-        self._end(whole(self._begun, call.last) if call.last is not None else self._begun)  # type: ignore[arg-type]
+        self.close()
 
     def _end(self, answer: Optional[Answer]) -> None:
         self._call = None
         self._request._end(self._occasion, answer)
+
+
+class _Receiver:
+    """Hands a response to the stream as soon as its header has come."""
+
+    is_checked = False
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def prepare(self, exchange: Exchange) -> Exchange:
+        return exchange
+
+    def receive(self, call: Call, answer: Answer) -> Answer:
+        if answer.is_begun:
+            self._stream._begin(call, answer)
+        return answer
+
+    def close(self) -> None:
+        """Do nothing: the stream ends its transfer itself."""

@@ -415,7 +415,7 @@ def test_whoever_is_killed_leaves_whole_entries(on_disk: NetworkDiskCache) -> No
 
 def test_what_is_invalidated_just_as_another_thread_looks_what_is(on_disk: NetworkDiskCache) -> None:
     on_disk.keep(URL, b"", stored())
-    overdue = on_disk._overdue
+    overdue = on_disk._pending_invalidations
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
         other.execute("BEGIN IMMEDIATE")
         for number in range(3):
@@ -449,7 +449,7 @@ def test_many_that_wait_for_their_deletion_take_the_time_of_one(on_disk: Network
             on_disk.remove(f"{URL}{number}")
         took = time.monotonic() - start
     assert took < 20 * connections.BUSY_SECONDS * 5  # and not 20 times as long for each
-    assert len(on_disk.find(URL, b"")) == 1 and not on_disk._overdue
+    assert len(on_disk.find(URL, b"")) == 1 and not on_disk._pending_invalidations
 
 
 def test_of_two_invalidations_that_wait_the_later_counts(on_disk: NetworkDiskCache) -> None:

@@ -23,12 +23,12 @@ from blocking_request import (
     Feedback,
     NetworkAccessManager,
     QtAdapter,
-    RequestCanceled,
     TlsSettings,
     requests_session,
     route_requests,
 )
 from blocking_request.engines import engine as engine_named
+from blocking_request.requests_adapter import RequestCanceled
 
 from .conftest import TLS_ENGINES
 from .servers.proxy import ProxyServer

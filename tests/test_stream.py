@@ -126,6 +126,29 @@ def test_an_exception_in_the_block_ends_the_exchange(blocking: BlockingNetworkRe
     assert blocking.get(server.url) is OK
 
 
+def test_close_ends_the_transfer(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    ended = threading.Event()
+
+    def flood(connection: Connection) -> None:
+        connection.read_request()
+        try:
+            connection.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+            while True:
+                connection.sock.sendall(BODY)
+        except OSError:
+            ended.set()
+
+    server = serve(flood)
+    with blocking.stream(server.url) as chunks:
+        assert next(chunks)
+        chunks.close()
+        assert ended.wait(10)
+        assert list(chunks) == [] and chunks.reply().statusCode() == 200
+        chunks.close()
+        assert blocking.get(serve(always(b"next")).url) is OK
+    assert blocking.reply().body == b"next"
+
+
 def test_the_object_is_busy_meanwhile(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(BODY))
     with blocking.stream(server.url) as chunks:

@@ -81,7 +81,7 @@ class NetworkDiskCache:
         self._opened: Optional[tuple[Index, Digests]] = None
         self._problem = ""
         self._counters = Counters()
-        self._overdue: set[tuple[Optional[str], float]] = set()
+        self._pending_invalidations: set[tuple[Optional[str], float]] = set()
         """What was invalidated, and when, and is still to be deleted; None: everything."""
 
     def cacheDirectory(self) -> str:
@@ -116,8 +116,8 @@ class NetworkDiskCache:
     def clear(self) -> None:
         """Delete everything, for every process that uses the folder, and begin anew where the cache was off."""
         self._problem = ""
-        self._overdue.add((None, time.time()))
-        self._is_overdue("")
+        self._pending_invalidations.add((None, time.time()))
+        self._run_pending_invalidations()
 
     def _clear(self, index: Index, now: float) -> None:
         self._unlink(index.clear(now))
@@ -141,7 +141,8 @@ class NetworkDiskCache:
         return self._quietly(lambda _, digests: digests(value), b"")
 
     def find(self, url: str, identity: bytes) -> Sequence[StoredAnswer]:
-        if self._is_overdue(url):
+        self._run_pending_invalidations()
+        if self._is_invalidated(url):
             return ()
         return self._quietly(lambda index, digests: self._find(index, digests, url, identity), ())
 
@@ -176,7 +177,10 @@ class NetworkDiskCache:
 
     def keep(self, url: str, identity: bytes, stored: StoredAnswer) -> None:
         body, meta = stored.body or b"", packed(stored)
-        if meta is None or len(body) + len(meta) > self.entry_limit or self._is_overdue(url):
+        if meta is None or len(body) + len(meta) > self.entry_limit:
+            return
+        self._run_pending_invalidations()
+        if self._is_invalidated(url):
             return
         self._quietly(lambda index, digests: self._keep(index, digests, url, identity, stored, meta, body), None)
 
@@ -224,28 +228,30 @@ class NetworkDiskCache:
 
     def invalidate(self, url: str, now: float) -> None:
         if not self._problem:
-            self._overdue.add((url, now))
-            self._is_overdue(url)
+            self._pending_invalidations.add((url, now))
+            self._run_pending_invalidations()
 
-    def _is_overdue(self, wanted: str) -> bool:
-        """Whether a URL is still to be invalidated, after another try: what could not be done while another process was
-        at it all the time is done later, before anything else.
-        """
-        if not self._overdue:
-            return False
-        for url, now in self._overdue.copy():  # in one step: another thread may be at it
+    def _run_pending_invalidations(self) -> None:
+        """Delete what is still to be deleted: it could not be done while another process held the index."""
+        if not self._pending_invalidations:
+            return
+        for url, now in self._pending_invalidations.copy():  # in one step: another thread may be at it
 
             def act(index: Index, digests: Digests, url: Optional[str] = url, now: float = now) -> bool:
                 if url is None:
                     self._clear(index, now)
                 else:
                     self._unlink(index.delete_url(digests(url.encode()), now))
-                self._overdue.discard((url, now))
+                self._pending_invalidations.discard((url, now))
                 return True
 
             if not self._quietly(act, False):
                 break  # the next would wait as long
-        return any(url in (wanted, None) for url, _ in self._overdue.copy())
+
+    def _is_invalidated(self, url: str) -> bool:
+        """Return whether what is kept for a URL is still to be deleted."""
+        pending = self._pending_invalidations
+        return bool(pending) and any(each in (url, None) for each, _ in pending.copy())
 
     def note(self, event: str) -> None:
         self._counters.note(event)
@@ -291,7 +297,7 @@ class NetworkDiskCache:
 
     def _switch_off(self, why: str) -> None:
         self._problem, self._opened = why, None
-        self._overdue.clear()  # whoever begins anew clears everything
+        self._pending_invalidations.clear()  # whoever begins anew clears everything
         logger.warning("The cache in %s is off: %s", self._folder.path, why)
 
     def _begin_anew(self, error: sqlite3.DatabaseError) -> None:

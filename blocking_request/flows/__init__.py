@@ -1,7 +1,8 @@
 """Policies as generators: they yield an Exchange, are sent its Answer, and return the last Answer.
 
-Rules of this folder: no Qt, no urllib3, no sockets, no threads, no clock. The blocking call drives a flow over a wire,
-a test drives it with no network at all. An Answer with a failure ends every flow.
+Rules of this folder: no Qt, no sockets, no threads, no clock. ``urllib3.util.Retry`` is used as a value, in retry.py
+only. The blocking call drives a flow over a wire, a test drives it with no network at all. An Answer with a failure
+ends every flow.
 
 Theory of operation: each policy is a function that is given an exchange and ``send``, the policy below it, and calls
 that (``answer = yield from send(exchange)``) once or several times. What a policy adds to an exchange, a cookie or a

@@ -8,7 +8,7 @@ from typing import Callable
 import requests
 
 from blocking_request import requests_session
-from blocking_request.qt import API, QtCore
+from blocking_request.qt.binding import API, QtCore
 
 from .measure import bound, finish, medians, show
 from .nginx import nginx

@@ -9,7 +9,7 @@ import requests
 import urllib3
 
 from blocking_request import NetworkAccessManager
-from blocking_request.qt import API, QtCore
+from blocking_request.qt.binding import API, QtCore
 
 from .measure import bound, finish, medians, show
 from .nginx import nginx
@@ -43,7 +43,7 @@ asyncio.run(main())
 MEMORY = """
 import sys
 from blocking_request import NetworkAccessManager
-from blocking_request.qt import QtCore
+from blocking_request.qt.binding import QtCore
 app = QtCore.QCoreApplication([])
 def used():
     return next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmRSS"))

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager, NetworkDiskCache
-from blocking_request.flows.stored import StoredAnswer
-from blocking_request.headers import known_fields
-from blocking_request.qt import API, QtCore
+from blocking_request.flows.cache.store import StoredAnswer
+from blocking_request.models.headers import known_fields
+from blocking_request.qt.binding import API, QtCore
 
 from .measure import bound, finish, medians, show
 from .nginx import nginx
@@ -53,7 +53,7 @@ def small(server: str, folder: str) -> None:
 RISE = """
 import sys
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager, NetworkDiskCache
-from blocking_request.qt import QtCore
+from blocking_request.qt.binding import QtCore
 app = QtCore.QCoreApplication([])
 manager = NetworkAccessManager()
 manager.setCache(NetworkDiskCache(sys.argv[1], 200 << 20))

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager, NetworkDiskCache
-from blocking_request.qt import QtCore, QtNetwork
+from blocking_request.qt.binding import QtCore, QtNetwork
 
 from .measure import finish
 from .nginx import free_port, wait_for_port

@@ -5,7 +5,7 @@ import threading
 import time
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
-from blocking_request.qt import API, QtCore
+from blocking_request.qt.binding import API, QtCore
 from tests.servers.raw import RawServer, silence
 
 from .measure import bound, finish, show

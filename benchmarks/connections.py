@@ -1,7 +1,7 @@
 """How many connections 100 calls from the main thread open."""
 
 from blocking_request import BlockingNetworkRequest
-from blocking_request.qt import QtCore
+from blocking_request.qt.binding import QtCore
 
 from .measure import bound, finish
 from .nginx import nginx

@@ -22,11 +22,11 @@ PATIENCE = 30
 def child(cured: bool, url: str) -> None:
     import os
 
-    from blocking_request.engines.qt import QtEngine
-    from blocking_request.engines.qt_wire import Wire
-    from blocking_request.exchange import Answer, Exchange
-    from blocking_request.mailbox import Mailbox
-    from blocking_request.qt import QtCore, QtNetwork
+    from blocking_request.engines.mailbox import Mailbox
+    from blocking_request.engines.qt.dispatcher import Wire
+    from blocking_request.engines.qt.engine import QtEngine
+    from blocking_request.models.http_messages import Answer, Exchange
+    from blocking_request.qt.binding import QtCore, QtNetwork
 
     if not cured:
         Wire._keep_the_lock_rule = lambda self: None  # type: ignore[method-assign]

@@ -17,7 +17,7 @@ def child(name: str, url: str) -> None:
     """Warm up, then GET once and print seconds and the peak in bytes above the start."""
     if name == "blocking_request":
         from blocking_request import BlockingNetworkRequest
-        from blocking_request.qt import QtCore
+        from blocking_request.qt.binding import QtCore
 
         app = QtCore.QCoreApplication([])
         blocking = BlockingNetworkRequest()

@@ -12,13 +12,13 @@ from typing import Callable
 from urllib3.util import Retry
 
 from blocking_request import AuthConfig, BlockingNetworkRequest, NetworkAccessManager
-from blocking_request.call_rules import OwnSettings, call_rules, with_settings
-from blocking_request.engines import choose
-from blocking_request.exchange import Answer, Exchange
-from blocking_request.mailbox import Mailbox
-from blocking_request.policy import policy
-from blocking_request.preparation import Defaults, prepare
-from blocking_request.qt import API, QtCore
+from blocking_request.calls.options import OwnSettings, call_rules, with_settings
+from blocking_request.calls.pipeline import policy
+from blocking_request.calls.prepare import Defaults, prepare
+from blocking_request.engines.choice import choose
+from blocking_request.engines.mailbox import Mailbox
+from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.qt.binding import API, QtCore
 from blocking_request.reply import ReplyContent, next_request_id
 
 from .measure import bound, finish, medians, show

@@ -4,7 +4,7 @@ import requests
 import urllib3
 
 from blocking_request import BlockingNetworkRequest
-from blocking_request.qt import API, QtCore
+from blocking_request.qt.binding import API, QtCore
 
 from .measure import bound, finish, medians, show
 from .nginx import nginx

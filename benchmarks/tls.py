@@ -4,7 +4,7 @@ import requests
 import urllib3
 
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager, TlsSettings
-from blocking_request.qt import API, QtCore, has_tls
+from blocking_request.qt.binding import API, QtCore, has_tls
 
 from .measure import bound, finish, medians, show
 from .nginx import CA_FILE, nginx

@@ -12,7 +12,7 @@ from typing import Callable
 import requests
 
 from blocking_request import BlockingNetworkRequest
-from blocking_request.qt import API, QtCore
+from blocking_request.qt.binding import API, QtCore
 
 from .measure import bound, finish, medians, show
 from .nginx import nginx

@@ -1,14 +1,10 @@
 """Blocking HTTP for Qt programs: call ``get()`` from any thread, get an answer or a reason in bounded time."""
 
 from ._version import VERSION as __version__
-from .auth import AuthConfig, AuthMethod
-from .auth_registry import AuthRegistry
-from .batch import Batch
-from .batch_loop import BatchResult
-from .batch_request import BatchRequest
-from .cache import CacheStatistics, NetworkDiskCache, NetworkMemoryCache
-from .certificate import Certificate
-from .cookies import CookieJar
+from .batch.batch import Batch
+from .batch.loop import BatchResult
+from .batch.request import BatchRequest
+from .calls.request_parameters import RequestParameters
 from .errors import (
     ErrorCode,
     NetworkRequestError,
@@ -18,15 +14,19 @@ from .errors import (
     ServerExceptionError,
 )
 from .feedback import Feedback
-from .manager import NetworkAccessManager
-from .parameters import RequestParameters
-from .portable import PortableSettings
-from .proxy import Proxy
+from .manager.manager import NetworkAccessManager
+from .manager.portable import PortableSettings
+from .models.auth import AuthConfig, AuthMethod
+from .models.certificate import Certificate
+from .models.proxy import Proxy
+from .models.tls import TlsError, TlsErrorKind, TlsSettings
 from .reply import ReplyContent
-from .request import BlockingNetworkRequest
+from .request.request import BlockingNetworkRequest
+from .request.stream import Stream
 from .requests_adapter import QtAdapter, requests_session, route_requests
-from .stream import Stream
-from .tls import TlsError, TlsErrorKind, TlsSettings
+from .stores.auth_registry import AuthRegistry
+from .stores.cache import CacheStatistics, NetworkDiskCache, NetworkMemoryCache
+from .stores.cookie_jar import CookieJar
 
 __all__ = [
     "AuthConfig",

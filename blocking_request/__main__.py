@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line; if its libraries are missing, say what to install."""
     try:
-        from .cli import run
+        from .cli.commands import run
     except ImportError as error:
         if error.name not in ("click", "rich"):
             raise

@@ -6,8 +6,8 @@ import math
 import threading
 from typing import Any, Callable, Optional, Protocol
 
-from .qt import QtCore, Signal, is_deleted
-from .slot_exceptions import slot_exceptions_reported
+from .qt.binding import QtCore, Signal, is_deleted
+from .qt.slot_exceptions import slot_exceptions_reported
 
 
 class FeedbackLike(Protocol):

@@ -8,15 +8,15 @@ from functools import cached_property
 from itertools import count
 from typing import Any, Callable, NoReturn, Optional, Union
 
-from .certificate import Certificate
 from .errors import EXCEPTIONS, ErrorCode, error_for_status
-from .exchange import Answer, Exchange
-from .header_parameters import charset, file_name
-from .headers import MAXIMUM_PARSED_FIELD_BYTES, Headers
-from .messages import failure_message, status_message
-from .qt import QtCore, QtNetwork, enum_value, network_error
-from .redaction import is_secret_field, printable
-from .tls import TlsError, TlsSession
+from .models.certificate import Certificate
+from .models.error_texts import failure_message, status_message
+from .models.header_parameters import charset, file_name
+from .models.headers import MAXIMUM_PARSED_FIELD_BYTES, Headers
+from .models.http_messages import Answer, Exchange
+from .models.redaction import is_secret_field, printable
+from .models.tls import TlsError, TlsSession
+from .qt.binding import QtCore, QtNetwork, enum_value, network_error
 
 _Known = QtNetwork.QNetworkRequest.KnownHeaders
 _Attribute = QtNetwork.QNetworkRequest.Attribute

@@ -9,8 +9,8 @@ import logging
 import time
 from typing import Protocol
 
-from .exchange import Answer, Exchange
-from .redaction import printable
+from .models.http_messages import Answer, Exchange
+from .models.redaction import printable
 
 logger = logging.getLogger("blocking_request")
 

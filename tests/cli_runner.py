@@ -14,7 +14,7 @@ import signal
 import sys
 import traceback
 
-from blocking_request import cli
+from blocking_request.cli import commands as cli
 
 LIMIT_SECONDS = 20
 

@@ -14,7 +14,7 @@ for _name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
     os.environ.pop(_name.upper(), None)
 
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager
-from blocking_request.qt import QtCore, has_tls
+from blocking_request.qt.binding import QtCore, has_tls
 
 from .servers.httpbin_server import HttpbinServer
 from .servers.raw import Handler, RawServer

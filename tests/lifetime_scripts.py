@@ -14,7 +14,7 @@ import threading
 import time
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkAccessManager
-from blocking_request.qt import QtCore
+from blocking_request.qt.binding import QtCore
 
 URL = sys.argv[2] if len(sys.argv) > 2 else ""
 
@@ -219,10 +219,10 @@ def called_at_exit() -> None:
 
 def workers_of_threads_that_end() -> None:
     """Each thread makes workers, the next one deletes them, and the thread that made them ends."""
-    from blocking_request.engines.qt import QtEngine
-    from blocking_request.engines.urllib3 import Urllib3Engine
-    from blocking_request.exchange import Answer, Exchange
-    from blocking_request.mailbox import Mailbox
+    from blocking_request.engines.mailbox import Mailbox
+    from blocking_request.engines.qt.engine import QtEngine
+    from blocking_request.engines.urllib3.engine import Urllib3Engine
+    from blocking_request.models.http_messages import Answer, Exchange
 
     global app
     app = QtCore.QCoreApplication([])

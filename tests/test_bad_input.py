@@ -18,10 +18,10 @@ from blocking_request import (
     TlsSettings,
     requests_session,
 )
+from blocking_request.calls.prepare import checked_url
 from blocking_request.errors import QtNetworkError as Q
-from blocking_request.preparation import checked_url
-from blocking_request.qt import QtCore, QtNetwork, enum_value
-from blocking_request.urls import is_canonical
+from blocking_request.models.urls import is_canonical
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
 from .servers.raw import Handler, RawServer, always
 

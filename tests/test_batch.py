@@ -21,9 +21,9 @@ from blocking_request import (
     NetworkMemoryCache,
     ReplyContent,
 )
-from blocking_request.engines import engine as engine_named
-from blocking_request.mailbox import STREAMED_AHEAD, Mailbox
-from blocking_request.qt import QtCore, QtNetwork
+from blocking_request.engines.choice import engine as engine_named
+from blocking_request.engines.mailbox import STREAMED_AHEAD, Mailbox
+from blocking_request.qt.binding import QtCore, QtNetwork
 
 from .servers.raw import Connection, Handler, RawServer, always, echo, silence
 

@@ -28,11 +28,11 @@ from blocking_request import (
     NetworkMemoryCache,
     QtAdapter,
     TlsSettings,
-    caching,
 )
-from blocking_request.cache.disk import INDEXED_BYTES
-from blocking_request.keeper import MOST_BYTES
-from blocking_request.qt import QtCore, QtNetwork, enum_value
+from blocking_request.bodies.cache_recorder import MOST_BYTES
+from blocking_request.calls import revalidation as caching
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
+from blocking_request.stores.cache.disk import INDEXED_BYTES
 
 from .conftest import TLS_ENGINES
 from .servers.raw import Connection, Handler, RawServer, always
@@ -638,8 +638,8 @@ def test_the_name_that_a_peer_must_have_is_a_part_of_it(manager: NetworkAccessMa
 
 @pytest.mark.skipif("qt" not in TLS_ENGINES, reason="a Qt without TLS has no configuration")
 def test_qts_default_configuration_is_a_part_of_it(tmp_path: Path) -> None:
-    from blocking_request.cache.identity import identity_of
-    from blocking_request.exchange import Exchange
+    from blocking_request.models.http_messages import Exchange
+    from blocking_request.stores.cache.partition import identity_of
 
     exchange = Exchange("GET", "https://host.example/")
     usual = QtNetwork.QSslConfiguration.defaultConfiguration()
@@ -657,8 +657,8 @@ def test_qts_default_configuration_is_a_part_of_it(tmp_path: Path) -> None:
 
 
 def test_another_certificate_in_the_same_file_is_somebody_else(tmp_path: Path) -> None:
-    from blocking_request.cache.identity import identity_of
-    from blocking_request.exchange import Exchange
+    from blocking_request.models.http_messages import Exchange
+    from blocking_request.stores.cache.partition import identity_of
 
     found = set()
     for name in ("a", "b"):

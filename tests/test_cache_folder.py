@@ -18,9 +18,9 @@ from typing import Callable
 import pytest
 
 from blocking_request import NetworkDiskCache
-from blocking_request.cache import folder as cache_folder
-from blocking_request.cache import index
-from blocking_request.cli_output import EXIT_FILE
+from blocking_request.cli.output import EXIT_FILE
+from blocking_request.stores.cache import folder as cache_folder
+from blocking_request.stores.cache import index
 from tests.test_cache_store import LARGE, URL, body_of, stored
 
 

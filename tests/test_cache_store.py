@@ -22,12 +22,13 @@ from typing import Any, Callable, Union
 import pytest
 
 from blocking_request import CacheStatistics, NetworkDiskCache, NetworkMemoryCache
-from blocking_request.cache import connections, disk, index
-from blocking_request.cache.folder import CacheFolder
-from blocking_request.cache.location import default_folder
-from blocking_request.flows.stored import StoredAnswer
-from blocking_request.headers import known_fields
-from blocking_request.qt import QtCore
+from blocking_request.flows.cache.store import StoredAnswer
+from blocking_request.models.headers import known_fields
+from blocking_request.qt.binding import QtCore
+from blocking_request.stores.cache import disk, index
+from blocking_request.stores.cache import sqlite_pool as connections
+from blocking_request.stores.cache.folder import CacheFolder
+from blocking_request.stores.cache.location import default_folder
 
 Cache = Union[NetworkDiskCache, NetworkMemoryCache]
 URL = "http://host.example/a"

@@ -10,7 +10,7 @@ import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
 from blocking_request.errors import QtNetworkError
-from blocking_request.qt import QtCore, Signal, enum_value
+from blocking_request.qt.binding import QtCore, Signal, enum_value
 
 from .servers.raw import Connection, Handler, RawServer, always, echo, silence
 

@@ -15,7 +15,7 @@ from typing import Any, Callable
 import pytest
 import trustme
 
-from blocking_request.qt import API, QT_VERSION, QtCore, has_tls
+from blocking_request.qt.binding import API, QT_VERSION, QtCore, has_tls
 
 from .servers.raw import Connection, Handler, RawServer, always, echo, silence
 from .servers.tls import TlsServer
@@ -307,7 +307,7 @@ def test_closed_streams(serve: Serve, tmp_path: Path) -> None:
 def test_exit_statuses_are_in_every_help() -> None:
     from click.testing import CliRunner
 
-    from blocking_request.cli import commands
+    from blocking_request.cli.commands import commands
 
     names = [[], *([name] for name in commands.commands), ["cache", "info"], ["cache", "clear"]]
     for name in names:
@@ -375,7 +375,7 @@ def test_info() -> None:
 
 
 def test_info_tells_what_auto_takes() -> None:
-    from blocking_request.cli_info import decisions
+    from blocking_request.cli.info import decisions
 
     table = {row[0]: row[1:] for row in decisions()}
     body, secure = "urllib3" if QT_VERSION < (6,) else "qt", "qt" if has_tls() else "urllib3"
@@ -437,9 +437,9 @@ def test_demo() -> None:
 def test_demo_fails_where_a_promise_is_not_kept() -> None:
     program = (
         "import sys; sys.argv = ['blocking-request', 'demo']\n"
-        "from blocking_request import demo\n"
+        "from blocking_request.cli import demo\n"
         "demo._Handler.do_DELETE = lambda self: self._answer(500, b'')\n"
-        "from blocking_request.cli import run; run()\n"
+        "from blocking_request.cli.commands import run; run()\n"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
     assert result.returncode == 1, result.stderr

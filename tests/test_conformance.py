@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager, ReplyContent, TlsSettings
-from blocking_request.qt import QT_VERSION, QtCore, QtNetwork, enum_value, has_tls
+from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork, enum_value, has_tls
 
 from .servers.raw import Handler, RawServer, always, once
 from .servers.tls import EXPIRED, TlsServer

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from blocking_request import CookieJar
-from blocking_request.cookies import MOST_OF_A_DOMAIN
-from blocking_request.qt import QtCore
+from blocking_request.qt.binding import QtCore
+from blocking_request.stores.cookie_jar import MOST_OF_A_DOMAIN
 
 URL = "http://www.example.com/"
 YEAR = 365 * 86_400

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from blocking_request import BlockingNetworkRequest, CookieJar, ErrorCode, NetworkAccessManager
-from blocking_request.qt import QtCore, QtNetwork, enum_value
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
 from .conftest import ENGINES
 from .servers.raw import Connection, Handler, RawServer

@@ -21,7 +21,7 @@ from blocking_request import (
     TlsSettings,
 )
 from blocking_request.errors import QtNetworkError as Q
-from blocking_request.qt import QtCore, QtNetwork, enum_value
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
 from .conftest import TLS_ENGINES
 from .flows.test_credentials import Asked

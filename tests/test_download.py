@@ -22,7 +22,7 @@ import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
 from blocking_request.errors import QtNetworkError as Q
-from blocking_request.qt import QT_VERSION, QtCore, enum_value
+from blocking_request.qt.binding import QT_VERSION, QtCore, enum_value
 
 from .servers.raw import Connection, Handler, RawServer, always
 
@@ -486,7 +486,7 @@ def test_a_part_that_was_not_asked_for(blocking: BlockingNetworkRequest, serve: 
 KILLED = """
 import sys
 from blocking_request import BlockingNetworkRequest
-from blocking_request.qt import QtCore
+from blocking_request.qt.binding import QtCore
 app = QtCore.QCoreApplication([])
 request = BlockingNetworkRequest()
 request.setEngine(sys.argv[3])
@@ -696,7 +696,7 @@ def test_resume_does_not_replace_a_pipe(blocking: BlockingNetworkRequest, serve:
 
 
 def test_a_range_of_the_callers_own(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
-    from blocking_request.qt import QtNetwork
+    from blocking_request.qt.binding import QtNetwork
 
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(f"{httpbin}/range/1024"))
     request.setRawHeader(b"Range", b"bytes=10-19")

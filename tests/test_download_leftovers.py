@@ -14,7 +14,8 @@ from typing import Callable
 
 import pytest
 
-from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, scratch_file
+from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager
+from blocking_request.bodies import scratch_file
 
 from .servers.raw import Connection, Handler, RawServer, always
 
@@ -27,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 PROGRAM = """
 import sys
 from blocking_request import BlockingNetworkRequest
-from blocking_request.qt import QtCore
+from blocking_request.qt.binding import QtCore
 app = QtCore.QCoreApplication([])
 request = BlockingNetworkRequest()
 request.setEngine(sys.argv[3])
@@ -134,8 +135,8 @@ def test_downloads_of_processes_that_sweep_at_once(tmp_path: Path) -> None:
     """None deletes the file that another has just made, and has not locked yet."""
     program = (
         "import sys; from pathlib import Path\n"
-        "from blocking_request import scratch_file\n"
-        "from blocking_request.finished_file import Naming\n"
+        "from blocking_request.bodies import scratch_file\n"
+        "from blocking_request.bodies.finished_file import Naming\n"
         "for number in range(300):\n"
         "    scratch_file._swept.clear()\n"
         "    scratch = scratch_file.Scratch(Path(sys.argv[1]) / f'{sys.argv[2]}-{number}')\n"

@@ -18,7 +18,7 @@ from typing import Any, Callable, Optional
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, ReplyContent
-from blocking_request.finished_file import Naming, move
+from blocking_request.bodies.finished_file import Naming, move
 
 from .servers.raw import Connection, Handler, RawServer, always
 
@@ -161,7 +161,7 @@ PROGRAM = """
 import sys
 import tempfile
 from blocking_request import BlockingNetworkRequest
-from blocking_request.qt import QtCore
+from blocking_request.qt.binding import QtCore
 app = QtCore.QCoreApplication([])
 request = BlockingNetworkRequest()
 request.setEngine(sys.argv[3])

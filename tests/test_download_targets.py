@@ -16,16 +16,10 @@ from typing import Any, Callable
 
 import pytest
 
-from blocking_request import (
-    BlockingNetworkRequest,
-    ErrorCode,
-    Feedback,
-    NetworkAccessManager,
-    NetworkMemoryCache,
-    special_file,
-)
-from blocking_request.receivers import CannotWrite
-from blocking_request.special_file import SpecialFile
+from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkAccessManager, NetworkMemoryCache
+from blocking_request.bodies import special_file
+from blocking_request.bodies.sink import CannotWrite
+from blocking_request.bodies.special_file import SpecialFile
 
 from .servers.raw import Connection, Handler, RawServer, always
 
@@ -200,7 +194,7 @@ def test_batch_goes_on_beside_a_fifo_that_takes_nothing(
 STDOUT = """
 import sys
 from blocking_request import BlockingNetworkRequest
-from blocking_request.qt import QtCore
+from blocking_request.qt.binding import QtCore
 app = QtCore.QCoreApplication([])
 request = BlockingNetworkRequest()
 request.setEngine(sys.argv[2])

@@ -17,14 +17,15 @@ import pytest
 import trustme
 import urllib3
 
-from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, TlsSettings, engines
-from blocking_request.engines.retired import Retired
-from blocking_request.engines.urllib3 import Urllib3Engine
-from blocking_request.engines.urllib3_worker import WorkerThread
+from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, TlsSettings
+from blocking_request.engines import choice
+from blocking_request.engines.mailbox import Mailbox
+from blocking_request.engines.urllib3.engine import Urllib3Engine
+from blocking_request.engines.urllib3.worker import WorkerThread
+from blocking_request.engines.worker_reaper import Retired
 from blocking_request.errors import QtNetworkError
-from blocking_request.exchange import Answer, Exchange
-from blocking_request.mailbox import Mailbox
-from blocking_request.qt import (
+from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.qt.binding import (
     QT_VERSION,
     QtCore,
     delete_finished_thread,
@@ -136,7 +137,7 @@ class TestChoice:
 import urllib3
 urllib3.HTTPConnectionPool.ConnectionCls = type("HTTPConnection", (), {{}})
 from blocking_request import BlockingNetworkRequest
-from blocking_request.qt import QtCore
+from blocking_request.qt.binding import QtCore
 app = QtCore.QCoreApplication([])
 request = BlockingNetworkRequest()
 print(request.get({server.url!r}).name, request.reply().engine())
@@ -299,8 +300,8 @@ class TestUrllib3:
             engine.shutdown()
 
     def test_more_origins_than_are_kept(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("blocking_request.engines.urllib3_pools.KEPT_ORIGINS", 2)
-        monkeypatch.setattr("blocking_request.engines.urllib3_pools.KEPT_KEYS", 3)
+        monkeypatch.setattr("blocking_request.engines.urllib3.pools.KEPT_ORIGINS", 2)
+        monkeypatch.setattr("blocking_request.engines.urllib3.pools.KEPT_KEYS", 3)
         servers = [serve(always(b"%d" % number)) for number in range(5)]
         engine = Urllib3Engine()
         for turn in range(3):
@@ -347,7 +348,7 @@ class TestUrllib3:
         server = serve(always(b"ok"))
         engine = Urllib3Engine()
         with monkeypatch.context() as patch:
-            patch.setattr("blocking_request.engines.urllib3_wire.request_headers", broken)
+            patch.setattr("blocking_request.engines.urllib3.wire.request_headers", broken)
             answer = self.start(engine, server.url).take(10)
         assert isinstance(answer, Answer) and answer.failure is not None
         assert "no memory" in answer.failure.text
@@ -596,7 +597,7 @@ def test_two_hundred_cancels_of_a_slow_tls_exchange_leave_nothing(engine: str) -
     assert codes.count(ErrorCode.CanceledError) > 100
     # by themselves all exchanges end, and all but a few kept connections and workers
     assert eventually(lambda: server.open_connections <= 6), server.open_connections
-    running = engines.engine(manager.engine())
+    running = choice.engine(manager.engine())
     assert running.worker_count() <= 6  # type: ignore[attr-defined]
     if manager.engine() == "urllib3":
         assert eventually(lambda: not running._busy)  # type: ignore[attr-defined]
@@ -627,7 +628,7 @@ def test_a_thread_that_has_ended_and_is_deleted_before_its_maker_looks() -> None
 def test_ctrl_c_while_a_thread_starts(name: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread runs, and nobody knows of it: it must end all the same, and keep nobody."""
     module = sys.modules["blocking_request.engines.thread_starts"]
-    running = engines.engine(name)
+    running = choice.engine(name)
     running.shutdown()
     server = serve(always(b"page"))
     real = module.start_thread
@@ -652,7 +653,7 @@ def test_ctrl_c_while_a_thread_starts(name: str, serve: Serve, monkeypatch: pyte
 def test_thread_that_ends_after_its_answer_is_no_failure(name: str, serve: Callable[[Handler], RawServer]) -> None:
     """A caller may look for the answer, find none, and then find the thread ended: the answer came in between."""
     mailbox = Mailbox()
-    flight: Any = engines.engine(name).start(Exchange("GET", serve(always(b"hi")).url), mailbox)
+    flight: Any = choice.engine(name).start(Exchange("GET", serve(always(b"hi")).url), mailbox)
     answer = mailbox.take(10)
     assert isinstance(answer, Answer) and answer.body == b"hi"
     worker = flight.worker

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from blocking_request.qt import API
+from blocking_request.qt.binding import API
 
 from .servers.raw import RawServer, always, echo
 

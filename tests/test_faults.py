@@ -16,7 +16,7 @@ import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode
 from blocking_request.errors import QtNetworkError as Q
-from blocking_request.qt import QT_VERSION, enum_value
+from blocking_request.qt.binding import QT_VERSION, enum_value
 
 from .servers.raw import Connection, Handler, RawServer, always, once, silence
 

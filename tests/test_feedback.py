@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from blocking_request import Feedback
-from blocking_request.qt import API
+from blocking_request.qt.binding import API
 
 
 def test_cancel_is_idempotent_and_told_once() -> None:

@@ -11,7 +11,7 @@ from typing import Callable
 import pytest
 
 import blocking_request
-from blocking_request.qt import API, has_tls
+from blocking_request.qt.binding import API, has_tls
 
 from .servers.raw import Handler, RawServer, always
 
@@ -20,7 +20,7 @@ import os, sys
 from {API}.QtCore import QCoreApplication
 import blocking_request
 from blocking_request.__main__ import main
-from blocking_request.qt import API, has_tls
+from blocking_request.qt.binding import API, has_tls
 import certifi
 
 if len(sys.argv) > 2:

@@ -13,9 +13,9 @@ import brotli
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkAccessManager
-from blocking_request.engines.body import BodyReader, Limits
-from blocking_request.engines.damage import DamagedBody
-from blocking_request.engines.decoders import MAXIMUM_CODINGS, _undamaged
+from blocking_request.engines.body_errors import DamagedBody
+from blocking_request.engines.body_reader import BodyReader, Limits
+from blocking_request.engines.content_decoding import MAXIMUM_CODINGS, _undamaged
 
 from .servers.raw import Connection, Handler, RawServer, always
 

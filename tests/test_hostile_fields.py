@@ -11,23 +11,23 @@ import pytest
 from urllib3.util import Retry
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, NetworkMemoryCache, ReplyContent
-from blocking_request.certificate import Certificate
-from blocking_request.cookies import CookieJar
-from blocking_request.download_files import safe_name
-from blocking_request.engines.body import BodyReader, is_chunked
-from blocking_request.engines.damage import DamagedBody
-from blocking_request.exchange import Answer, Exchange
-from blocking_request.flows.challenges import challenges
-from blocking_request.flows.directives import directives
-from blocking_request.flows.freshness import is_explicit
-from blocking_request.flows.http_date import parsed_date
+from blocking_request.bodies.download_files import safe_name
+from blocking_request.engines.body_errors import DamagedBody
+from blocking_request.engines.body_reader import BodyReader, is_chunked
+from blocking_request.flows.auth.challenges import challenges
+from blocking_request.flows.cache.cache_control import directives
+from blocking_request.flows.cache.freshness import is_explicit
+from blocking_request.flows.cache.http_date import parsed_date
 from blocking_request.flows.redirects import RedirectRules, follow_redirects
 from blocking_request.flows.retry import with_retries
-from blocking_request.header_parameters import charset, file_name, parameters
-from blocking_request.headers import MAXIMUM_PARSED_FIELD_BYTES, Headers, known_fields
-from blocking_request.http import HttpResponseHeader
-from blocking_request.strict_transport import StrictTransportHosts
-from blocking_request.urls import redirect_target
+from blocking_request.models.certificate import Certificate
+from blocking_request.models.header_parameters import charset, file_name, parameters
+from blocking_request.models.headers import MAXIMUM_PARSED_FIELD_BYTES, Headers, known_fields
+from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.urls import redirect_target
+from blocking_request.qhttp import HttpResponseHeader
+from blocking_request.stores.cookie_jar import CookieJar
+from blocking_request.stores.hsts_hosts import StrictTransportHosts
 
 from .conftest import ENGINES
 from .servers.raw import Connection, Handler, RawServer
@@ -101,7 +101,7 @@ def read_everything(fields: list[tuple[bytes, bytes]], status: int) -> None:
 
 
 def ReplyContent_known(number: int) -> Any:
-    from blocking_request.qt import QtNetwork
+    from blocking_request.qt.binding import QtNetwork
 
     known = QtNetwork.QNetworkRequest.KnownHeaders
     return known(number)

@@ -16,8 +16,8 @@ import pytest
 import trustme
 
 from blocking_request import NetworkAccessManager, TlsSettings
-from blocking_request.http import Http, HttpRequestHeader, HttpResponseHeader
-from blocking_request.qt import QtCore, QtNetwork, Signal, Slot, has_tls, is_deleted, sip
+from blocking_request.qhttp import Http, HttpRequestHeader, HttpResponseHeader
+from blocking_request.qt.binding import QtCore, QtNetwork, Signal, Slot, has_tls, is_deleted, sip
 
 from .servers.proxy import ProxyServer
 from .servers.raw import Connection, Handler, RawServer, always, asking, echo, once, silence, telling_the_end
@@ -812,7 +812,7 @@ def test_nobody_holds_what_is_done(manager: NetworkAccessManager, serve: Serve) 
 
 WITHOUT_APPLICATION = """
 import sys
-from blocking_request.http import Http
+from blocking_request.qhttp import Http
 told = []
 http = Http("127.0.0.1", int(sys.argv[1]))
 http.done.connect(told.append)
@@ -1060,8 +1060,8 @@ def test_several_cookies(http: Watched, serve: Serve) -> None:
 
 
 LEFT = """
-from blocking_request.http import Http
-from blocking_request.qt import QtCore
+from blocking_request.qhttp import Http
+from blocking_request.qt.binding import QtCore
 app = QtCore.QCoreApplication([])
 Http("127.0.0.1", 9).get("/")
 """

@@ -10,7 +10,7 @@ from typing import Any, Callable
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode
-from blocking_request.qt import QtCore, QtNetwork
+from blocking_request.qt.binding import QtCore, QtNetwork
 
 from .servers.raw import Connection, Handler, RawServer
 

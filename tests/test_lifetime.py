@@ -68,7 +68,7 @@ try:
     import _interpreters as interpreters
 except ImportError:
     import _xxsubinterpreters as interpreters
-from blocking_request.qt import QtCore
+from blocking_request.qt.binding import QtCore
 app = QtCore.QCoreApplication([])
 run = getattr(interpreters, "run_string", None) or interpreters.exec
 number = interpreters.create("legacy") if hasattr(interpreters, "new_config") else interpreters.create()

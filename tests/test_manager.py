@@ -19,7 +19,7 @@ from blocking_request import (
     TlsSettings,
 )
 from blocking_request.errors import QtNetworkError as Q
-from blocking_request.qt import QtCore, QtNetwork, Signal, Slot, enum_value
+from blocking_request.qt.binding import QtCore, QtNetwork, Signal, Slot, enum_value
 
 from .conftest import TLS_ENGINES
 from .servers.raw import Connection, Handler, RawServer, always, echo, telling_the_end

@@ -20,7 +20,7 @@ from blocking_request import (
     PortableSettings,
     TlsSettings,
 )
-from blocking_request.qt import QtCore, QtNetwork, enum_value, has_tls
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
 from .servers.raw import Handler, RawServer, asking, echo
 

@@ -11,7 +11,7 @@ import trustme
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, TlsSettings
 from blocking_request.errors import QtNetworkError as Q
-from blocking_request.qt import QtNetwork, enum_value, has_tls
+from blocking_request.qt.binding import QtNetwork, enum_value, has_tls
 
 from .servers.proxy import ProxyServer
 from .servers.raw import Handler, RawServer, always

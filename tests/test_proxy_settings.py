@@ -11,7 +11,7 @@ import trustme
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, Proxy, TlsSettings
 from blocking_request.errors import QtNetworkError as Q
-from blocking_request.qt import QtCore, QtNetwork, enum_value, has_tls
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
 from .flows.test_credentials import Asked
 from .servers.proxy import ProxyServer
@@ -276,7 +276,7 @@ def test_the_environments_for_https(manager: NetworkAccessManager, proxy: ProxyS
 def test_no_proxy(
     no_proxy: str, host: str, taken: bool, proxy: ProxyServer, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from blocking_request.proxy_rules import proxy_of_environment
+    from blocking_request.proxies.rules import proxy_of_environment
 
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
     monkeypatch.setenv("no_proxy", no_proxy)

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from blocking_request import NetworkAccessManager, NetworkDiskCache, Proxy
-from blocking_request.qgis import automatic_size
+from blocking_request.qgis.settings import automatic_size
 
 from .servers.raw import Handler, RawServer, always, silence
 from .servers.tls import TlsServer

@@ -26,14 +26,14 @@ from blocking_request import (
     requests_session,
     route_requests,
 )
-from blocking_request.certificate import Certificate
-from blocking_request.engines.qt_manager import WorkerKey
-from blocking_request.engines.urllib3_pools import _Key
-from blocking_request.exchange import Login
-from blocking_request.headers import Headers
-from blocking_request.proxy import Proxy
-from blocking_request.qt import QT_VERSION, QtCore, QtNetwork
-from blocking_request.redaction import is_secret_field, printable, redacted_text, redacted_url, redacted_value
+from blocking_request.engines.qt.manager import WorkerKey
+from blocking_request.engines.urllib3.pools import _Key
+from blocking_request.models.certificate import Certificate
+from blocking_request.models.headers import Headers
+from blocking_request.models.http_messages import Login
+from blocking_request.models.proxy import Proxy
+from blocking_request.models.redaction import is_secret_field, printable, redacted_text, redacted_url, redacted_value
+from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork
 
 from .conftest import ENGINES
 from .servers.raw import Connection, Handler, RawServer, always

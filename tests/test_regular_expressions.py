@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import blocking_request
-from blocking_request.redaction import SECRET_PARAMETERS, _secret_in_text, _secret_name, _secret_parameter
+from blocking_request.models.redaction import SECRET_PARAMETERS, _secret_in_text, _secret_name, _secret_parameter
 
 ROOT = Path(blocking_request.__file__).parent
 METHODS = frozenset(("match", "search", "fullmatch", "sub", "subn", "split", "findall", "finditer"))

@@ -21,9 +21,9 @@ from blocking_request import (
     ServerExceptionError,
 )
 from blocking_request.errors import EXCEPTIONS, Failure, QtNetworkError
-from blocking_request.exchange import Answer, Exchange
-from blocking_request.headers import Fields
-from blocking_request.qt import QtCore, QtNetwork, enum_value
+from blocking_request.models.headers import Fields
+from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 from blocking_request.reply import next_request_id
 
 from .servers.raw import Handler, RawServer, always

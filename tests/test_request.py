@@ -11,8 +11,8 @@ import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager
 from blocking_request.errors import QtNetworkError
-from blocking_request.exchange import Exchange
-from blocking_request.qt import QtCore, QtNetwork, enum_value
+from blocking_request.models.http_messages import Exchange
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
 from .servers.raw import Connection, Handler, RawServer, always, silence
 

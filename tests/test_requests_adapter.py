@@ -19,16 +19,9 @@ import urllib3
 from requests import exceptions
 from requests.auth import HTTPDigestAuth
 
-from blocking_request import (
-    Feedback,
-    NetworkAccessManager,
-    QtAdapter,
-    TlsSettings,
-    requests_session,
-    route_requests,
-)
-from blocking_request.engines import engine as engine_named
-from blocking_request.requests_adapter import RequestCanceled
+from blocking_request import Feedback, NetworkAccessManager, QtAdapter, TlsSettings, requests_session, route_requests
+from blocking_request.engines.choice import engine as engine_named
+from blocking_request.requests_adapter.adapter import RequestCanceled
 
 from .conftest import TLS_ENGINES
 from .servers.proxy import ProxyServer

@@ -13,15 +13,8 @@ import pytest
 import trustme
 from urllib3.util import Retry
 
-from blocking_request import (
-    AuthConfig,
-    BlockingNetworkRequest,
-    CookieJar,
-    ErrorCode,
-    NetworkAccessManager,
-    TlsSettings,
-)
-from blocking_request.qt import QtCore, QtNetwork, enum_value, has_tls
+from blocking_request import AuthConfig, BlockingNetworkRequest, CookieJar, ErrorCode, NetworkAccessManager, TlsSettings
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
 from .conftest import TLS_ENGINES
 from .flows.test_credentials import Asked
@@ -170,7 +163,7 @@ def test_urllib3s_own_log(manager: NetworkAccessManager, serve: Serve, caplog: p
 def test_a_cookies_file_that_is_none_is_not_shown(tmp_path: Path) -> None:
     file = tmp_path / "cookies.txt"
     file.write_text("example.org\tTRUE\t/\tFALSE\tsoon\tsid\ts3cret\n")
-    with pytest.raises(ValueError, match="line 1 has not its seven fields") as caught:
+    with pytest.raises(ValueError, match="the expiry in line 1 is no whole number") as caught:
         CookieJar().load(file)
     assert "s3cret" not in str(caught.value)
     # a domain without a dot is how some write it

@@ -11,7 +11,7 @@ from typing import Callable
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
-from blocking_request.slot_exceptions import slot_exceptions_reported
+from blocking_request.qt.slot_exceptions import slot_exceptions_reported
 
 from .servers.raw import Connection, Handler, RawServer
 
@@ -20,8 +20,8 @@ Serve = Callable[[Handler], RawServer]
 PROGRAM = """
 import signal, sys
 from blocking_request import BlockingNetworkRequest, Feedback
-from blocking_request.http import Http
-from blocking_request.qt import QtCore
+from blocking_request.qhttp import Http
+from blocking_request.qt.binding import QtCore
 
 url, engine = sys.argv[1:]
 app = QtCore.QCoreApplication([])
@@ -133,7 +133,7 @@ def test_interrupt_of_a_thread_that_is_not_inside_goes_to_the_program(monkeypatc
 
 FORKING = """
 import os, sys, threading
-from blocking_request.slot_exceptions import slot_exceptions_reported
+from blocking_request.qt.slot_exceptions import slot_exceptions_reported
 
 hook = sys.excepthook
 entered, leave = threading.Event(), threading.Event()

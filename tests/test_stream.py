@@ -19,8 +19,8 @@ from blocking_request import (
     RequestTimeoutError,
     ServerExceptionError,
 )
-from blocking_request.engines import engine as engine_named
-from blocking_request.mailbox import STREAMED_AHEAD
+from blocking_request.engines.choice import engine as engine_named
+from blocking_request.engines.mailbox import STREAMED_AHEAD
 
 from .servers.raw import Connection, Handler, RawServer, always, echo
 
@@ -202,7 +202,7 @@ def test_a_bomb_of_brotli(blocking: BlockingNetworkRequest, serve: Serve) -> Non
         import brotlicffi as brotli
     except ImportError:
         import brotli
-    from blocking_request.engines.decoders import READABLE_CODINGS
+    from blocking_request.engines.content_decoding import READABLE_CODINGS
 
     if "br" not in READABLE_CODINGS:
         pytest.skip("no brotli that can be stopped")

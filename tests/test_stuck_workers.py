@@ -14,14 +14,15 @@ from typing import Any, Callable
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode
-from blocking_request.engines import choose, qt
-from blocking_request.engines.qt import QtEngine
-from blocking_request.engines.qt_worker import QtFlight
+from blocking_request.engines.choice import choose
+from blocking_request.engines.mailbox import GRACE, Mailbox
+from blocking_request.engines.qt import engine as qt
+from blocking_request.engines.qt.engine import QtEngine
+from blocking_request.engines.qt.worker import QtFlight
 from blocking_request.engines.thread_starts import thread_starts
 from blocking_request.errors import Failure
-from blocking_request.exchange import Answer, Exchange
-from blocking_request.mailbox import GRACE, Mailbox
-from blocking_request.qt import QtCore
+from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.qt.binding import QtCore
 
 from .servers.raw import Connection, Handler, RawServer, always, once, silence
 
@@ -261,10 +262,10 @@ def test_a_worker_whose_thread_was_just_deleted_can_be_stopped(serve: Serve) -> 
 def test_a_stuck_worker_does_not_keep_the_interpreter_from_ending() -> None:
     program = """
 import threading
-from blocking_request.engines.qt import engine
-from blocking_request.exchange import Exchange
-from blocking_request.mailbox import Mailbox
-from blocking_request.qt import QtCore
+from blocking_request.engines.qt.engine import engine
+from blocking_request.models.http_messages import Exchange
+from blocking_request.engines.mailbox import Mailbox
+from blocking_request.qt.binding import QtCore
 from tests.servers.raw import RawServer
 app = QtCore.QCoreApplication([])
 go_on, writing, forever = threading.Event(), threading.Event(), threading.Event()

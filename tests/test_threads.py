@@ -11,11 +11,11 @@ from typing import Any, Callable
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, ReplyContent
-from blocking_request.engines.qt import QtEngine
-from blocking_request.engines.qt_worker import WorkerThread
-from blocking_request.exchange import Answer, Exchange
-from blocking_request.mailbox import Mailbox
-from blocking_request.qt import QtCore, Signal, Slot
+from blocking_request.engines.mailbox import Mailbox
+from blocking_request.engines.qt.engine import QtEngine
+from blocking_request.engines.qt.worker import WorkerThread
+from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.qt.binding import QtCore, Signal, Slot
 
 from .servers.raw import Connection, Handler, RawServer, always, echo, silence
 
@@ -311,7 +311,7 @@ def test_a_proxy_factory_that_lets_go_of_the_gil(serve: Serve) -> None:
 import faulthandler, sys, threading, time
 faulthandler.dump_traceback_later(25, exit=True)
 from blocking_request import BlockingNetworkRequest
-from blocking_request.qt import QtCore, QtNetwork
+from blocking_request.qt.binding import QtCore, QtNetwork
 Proxy = QtNetwork.QNetworkProxy
 
 class Factory(QtNetwork.QNetworkProxyFactory):

@@ -26,7 +26,7 @@ from blocking_request import (
     TlsSettings,
 )
 from blocking_request.errors import QtNetworkError
-from blocking_request.qt import QtCore, QtNetwork, enum_value, has_tls
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
 from .conftest import TLS_ENGINES
 from .servers.raw import Connection, Handler, RawServer, always, once, silence
@@ -831,7 +831,7 @@ def test_the_systems_trust_on_urllib3(by: str, authority: trustme.CA, start: Sta
     path.write_bytes(authority.cert_pem.bytes())
     program = f"""
 from blocking_request import *
-from blocking_request.engines import urllib3_context
+from blocking_request.engines.urllib3 import context as urllib3_context
 if {by == "truststore"}:
     urllib3_context._openssl_knows_the_system = lambda: False
 for settings in (None, TlsSettings(), TlsSettings(trust="system"), TlsSettings(trust="certifi")):
@@ -876,7 +876,7 @@ def test_nothing_is_printed_by_an_https_call(authority: trustme.CA, start: Start
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     program = f"""
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager, TlsSettings
-from blocking_request.qt import QtCore
+from blocking_request.qt.binding import QtCore
 app = QtCore.QCoreApplication([])
 manager = NetworkAccessManager()
 manager.setTlsSettings(TlsSettings(caFile={str(tmp_path / "ca.pem")!r}))

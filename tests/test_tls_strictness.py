@@ -28,7 +28,7 @@ from blocking_request import (
     TlsSettings,
 )
 from blocking_request.errors import QtNetworkError
-from blocking_request.qt import QtCore, QtNetwork, enum_value, has_tls
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
 from .conftest import TLS_ENGINES
 from .servers.raw import Connection, RawServer, once

@@ -14,7 +14,7 @@ import pytest
 
 from blocking_request import AuthConfig, BlockingNetworkRequest, ErrorCode, Feedback
 from blocking_request.errors import QtNetworkError as Q
-from blocking_request.qt import QT_VERSION, QtCore, QtNetwork, enum_value
+from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork, enum_value
 
 from .servers.raw import Connection, Handler, RawServer, always
 

@@ -10,15 +10,15 @@ from queue import Empty
 
 import pytest
 
-from blocking_request.engines.body import BodyReader
-from blocking_request.engines.damage import DamagedBody
-from blocking_request.engines.decoders import ACCEPT_ENCODING, READABLE_CODINGS
+from blocking_request.engines.body_errors import DamagedBody
+from blocking_request.engines.body_reader import BodyReader
+from blocking_request.engines.content_decoding import ACCEPT_ENCODING, READABLE_CODINGS
+from blocking_request.engines.mailbox import Cancel, Mailbox, Progress
 from blocking_request.errors import QtNetworkError, error_for_status
-from blocking_request.headers import Fields
-from blocking_request.mailbox import Cancel, Mailbox, Progress
-from blocking_request.qt import QtNetwork, enum_value
-from blocking_request.redaction import redacted_url
-from blocking_request.urls import origin, split_userinfo
+from blocking_request.models.headers import Fields
+from blocking_request.models.redaction import redacted_url
+from blocking_request.models.urls import origin, split_userinfo
+from blocking_request.qt.binding import QtNetwork, enum_value
 
 TEXT = b"All work and no play makes Jack a dull boy. " * 1000
 

@@ -23,8 +23,8 @@ from blocking_request import (
     TlsSettings,
     requests_session,
 )
-from blocking_request.http import Http
-from blocking_request.qt import QtCore, QtNetwork, type_name
+from blocking_request.qhttp import Http
+from blocking_request.qt.binding import QtCore, QtNetwork, type_name
 
 from .servers.raw import Handler, RawServer, always
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Optional
 
 from ..errors import Failure, QtNetworkError, network_failure
-from ..exchange import Exchange
-from ..headers import DEFAULT_FIELDS, Pairs, are_defaults, fields_problem, is_token
+from ..models.headers import DEFAULT_FIELDS, Pairs, are_defaults, fields_problem, is_token
+from ..models.http_messages import Exchange
 
 _USUAL_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 _sound_defaults: list[Pairs] = []

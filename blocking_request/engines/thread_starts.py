@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 
-from ..qt import QtCore, start_thread
+from ..qt.binding import QtCore, start_thread
 
 PATIENCE = 0.25
 """Seconds that a fork waits at most for threads that start."""

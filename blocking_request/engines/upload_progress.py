@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ..mailbox import PROGRESS_SECONDS, Mailbox, Progress
+from .mailbox import PROGRESS_SECONDS, Mailbox, Progress
 
 
 class UploadProgress:

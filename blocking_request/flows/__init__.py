@@ -15,7 +15,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Callable, Union
 
-from ..exchange import Answer, Exchange
+from ..models.http_messages import Answer, Exchange
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..exchange import Exchange
+from ..models.http_messages import Exchange
 from . import Flow, Send, directly
 
 

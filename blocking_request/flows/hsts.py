@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from ..exchange import Exchange
+from ..models.http_messages import Exchange
 from . import Flow, Send, directly
 
 

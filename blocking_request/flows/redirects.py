@@ -13,10 +13,10 @@ from typing import Callable, Optional, Union
 from urllib.parse import urlsplit
 
 from ..errors import Failure, QtNetworkError, network_failure
-from ..exchange import Answer, Exchange
-from ..headers import Pairs
-from ..redaction import hidden_repr, is_secret_field
-from ..urls import origin, redirect_target, split_userinfo
+from ..models.headers import Pairs
+from ..models.http_messages import Answer, Exchange
+from ..models.redaction import hidden_repr, is_secret_field
+from ..models.urls import origin, redirect_target, split_userinfo
 from . import Flow, Send, directly
 
 FOLLOWED = frozenset((301, 302, 303, 307, 308))

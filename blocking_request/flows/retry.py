@@ -14,7 +14,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, Pr
 from urllib3.util import Retry
 
 from ..errors import ErrorCode, QtNetworkError
-from ..exchange import Answer, Exchange
+from ..models.http_messages import Answer, Exchange
 from . import Flow, Send, Wait, directly
 
 _NEVER_SENT = frozenset(

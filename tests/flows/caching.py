@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from email.utils import formatdate
 
-from blocking_request.cache import NetworkMemoryCache
-from blocking_request.exchange import Answer, Exchange
-from blocking_request.flows.cache import CacheRules, with_cache
-from blocking_request.flows.cache_reuse import Load
+from blocking_request.flows.cache.flow import CacheRules, with_cache
+from blocking_request.flows.cache.reuse import Load
+from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.stores.cache import NetworkMemoryCache
 
 from .drive import Given, answer, drive
 

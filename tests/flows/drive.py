@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Callable, Optional, Union
 
-from blocking_request.exchange import Answer, Exchange
 from blocking_request.flows import Flow, Wait
-from blocking_request.headers import Fields
+from blocking_request.models.headers import Fields
+from blocking_request.models.http_messages import Answer, Exchange
 
 Given = Union[Answer, Callable[[Exchange], Answer]]
 

@@ -7,9 +7,9 @@ import time
 import pytest
 
 from blocking_request.errors import ErrorCode, QtNetworkError, network_failure
-from blocking_request.exchange import Answer
-from blocking_request.flows.cache_reuse import Load
-from blocking_request.messages import canceled
+from blocking_request.flows.cache.reuse import Load
+from blocking_request.models.error_texts import canceled
+from blocking_request.models.http_messages import Answer
 
 from .caching import START, URL, Client, Field, date, page
 from .drive import answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from blocking_request.flows.challenges import Challenge, challenges
+from blocking_request.flows.auth.challenges import Challenge, challenges
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
-from blocking_request.exchange import Exchange
 from blocking_request.flows.cookies import with_cookies
+from blocking_request.models.http_messages import Exchange
 
 from .drive import answer, drive, field
 

@@ -8,10 +8,10 @@ from typing import Any, Optional
 import pytest
 
 from blocking_request import AuthConfig, TlsSettings
-from blocking_request.auth import AuthAnswer
 from blocking_request.errors import QtNetworkError, network_failure
-from blocking_request.exchange import Answer, Exchange, Login
-from blocking_request.flows.credentials import CredentialRules, Known, secret_name, with_credentials
+from blocking_request.flows.auth.server import CredentialRules, Known, secret_name, with_credentials
+from blocking_request.models.auth import AuthAnswer
+from blocking_request.models.http_messages import Answer, Exchange, Login
 
 from .drive import answer, drive, field
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from blocking_request.certificate import Certificate
-from blocking_request.exchange import Exchange
 from blocking_request.flows.hsts import with_strict_transport
-from blocking_request.strict_transport import StrictTransportHosts
-from blocking_request.tls import TlsError, TlsErrorKind, TlsSession, known_session
+from blocking_request.models.certificate import Certificate
+from blocking_request.models.http_messages import Exchange
+from blocking_request.models.tls import TlsError, TlsErrorKind, TlsSession, known_session
+from blocking_request.stores.hsts_hosts import StrictTransportHosts
 
 from .drive import answer, drive
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from blocking_request.auth import AuthConfig
 from blocking_request.errors import QtNetworkError, network_failure
-from blocking_request.exchange import Answer, Exchange
-from blocking_request.flows.proxies import ProxyChoice, through_proxy
-from blocking_request.proxy import NO_PROXY, Proxy, ProxyUnusable
+from blocking_request.flows.auth.proxy import ProxyChoice, through_proxy
+from blocking_request.models.auth import AuthConfig
+from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.proxy import NO_PROXY, Proxy, ProxyUnusable
 
 from .drive import answer, drive
 from .test_credentials import Asked

@@ -7,14 +7,9 @@ from typing import Optional
 import pytest
 
 from blocking_request.errors import ErrorCode, Failure, QtNetworkError
-from blocking_request.exchange import Answer, Exchange
-from blocking_request.flows.redirects import (
-    MAXIMUM_HISTORY_BYTES,
-    RedirectPolicy,
-    RedirectRules,
-    follow_redirects,
-)
-from blocking_request.headers import Fields
+from blocking_request.flows.redirects import MAXIMUM_HISTORY_BYTES, RedirectPolicy, RedirectRules, follow_redirects
+from blocking_request.models.headers import Fields
+from blocking_request.models.http_messages import Answer, Exchange
 
 START = "http://host/a/b?q=1#part"
 

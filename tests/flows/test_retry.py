@@ -8,10 +8,10 @@ import pytest
 from urllib3.util import Retry
 
 from blocking_request.errors import Failure, QtNetworkError, network_failure
-from blocking_request.exchange import Answer, Exchange
 from blocking_request.flows import Wait
 from blocking_request.flows.retry import with_retries
-from blocking_request.messages import canceled, deadline_passed, idle_timeout
+from blocking_request.models.error_texts import canceled, deadline_passed, idle_timeout
+from blocking_request.models.http_messages import Answer, Exchange
 
 from .drive import answer, drive
 

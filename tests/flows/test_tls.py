@@ -7,13 +7,13 @@ from typing import Optional
 
 import pytest
 
-from blocking_request.certificate import Certificate
-from blocking_request.exchange import Answer, Exchange
+from blocking_request.flows.certificate_errors import Ask, CertificateQuestions, ask_about_certificates
 from blocking_request.flows.redirects import RedirectRules, follow_redirects
-from blocking_request.flows.tls import Ask, CertificateQuestions, ask_about_certificates
-from blocking_request.headers import Fields
-from blocking_request.messages import canceled, certificate_refused
-from blocking_request.tls import TlsError, TlsErrorKind, TlsSession, TlsSettings, known_session
+from blocking_request.models.certificate import Certificate
+from blocking_request.models.error_texts import canceled, certificate_refused
+from blocking_request.models.headers import Fields
+from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.tls import TlsError, TlsErrorKind, TlsSession, TlsSettings, known_session
 
 URL = "https://host/"
 ONE, OTHER = Certificate(b"one"), Certificate(b"other")

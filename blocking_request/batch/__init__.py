@@ -1,0 +1,1 @@
+"""Many requests at once, driven by one loop in the calling thread."""

@@ -1,0 +1,350 @@
+"""The loop that drives the requests of a batch, in the thread of whoever iterates.
+
+Theory of operation: each request is a Task; all of them tell the loop by one queue. The loop runs while the caller asks
+for the next result: it starts as many as may run, hears what has come, and looks at the clocks now and then. While the
+caller does something else, what is under way goes on, and nothing new is started: so results that nobody takes hold
+back requests.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+from ..bodies.file_sink import FileReceiver
+from ..bodies.upload import body_for
+from ..calls.arguments import CallArguments
+from ..calls.context import Occasion, new_occasion
+from ..calls.options import OwnSettings
+from ..calls.pipeline import policy
+from ..calls.prepare import url_text
+from ..calls.request_attributes import check_options, transfer_timeout
+from ..calls.task import PULSE, Line, Task, TaskRules, TaskSteps
+from ..engines.base import Crowd
+from ..engines.mailbox import Letter
+from ..errors import ErrorCode, Unsendable
+from ..feedback import Feedback, FeedbackLike
+from ..models.http_messages import Answer
+from ..models.urls import origin
+from ..qt.slot_exceptions import slot_exceptions_reported
+from ..reply import ReplyContent
+from .download import into_file
+from .request import BatchRequest
+
+if TYPE_CHECKING:
+    from ..manager.manager import NetworkAccessManager
+
+GATHER_SECONDS = 0.0015
+GATHERED = 6
+"""How long answers gather until they are taken, and how many requests must be under way for that: the threads of the
+wire and this one stand in each other's way where each answer wakes it."""
+
+DEPTH = 4
+QUICK = 0.01
+SLOW = 0.1
+UNKNOWN = 0.005
+PACE_SHARE = 0.1
+"""How deep the queues of the workers are where exchanges take less than ``QUICK`` seconds; slower ones all have a
+connection. What is taken for slower, what is thought before anything is known, and what the latest exchange counts."""
+
+PATIENT_MS = 10_000
+"""Where the idle timeout is shorter, nothing waits in a queue of Qt's, where its time would run."""
+
+TOLD_SECONDS = 0.1
+"""Between two notices of progress."""
+
+AHEAD = 2
+"""As many times ``maxConcurrent`` may be started before the one whose turn it is has ended, where the order is kept."""
+
+PARKED = 4
+"""As many times ``maxConcurrent`` may wait for a connection to their origin while others are looked at."""
+
+
+class BatchResult(NamedTuple):
+    """What one request of a batch came to."""
+
+    index: int  # type: ignore[assignment]
+    """Its place among the requests."""
+    code: ErrorCode
+    reply: ReplyContent
+
+
+class BatchOptions(NamedTuple):
+    concurrent: int
+    per_origin: int
+    """0: as many as ``concurrent``."""
+    ordered: bool
+    stops_on_error: bool
+    force_refresh: bool
+    auth_cfg: str
+    arguments: CallArguments
+    overwrite: Optional[bool] = None
+
+
+class _Parked(NamedTuple):
+    """What is to be sent, as the caller gave it."""
+
+    index: int  # type: ignore[assignment]
+    job: BatchRequest
+    origin: str
+
+
+class Loop:
+    """For one thread; ``abort`` may be called from any."""
+
+    def __init__(
+        self,
+        manager: NetworkAccessManager,
+        jobs: Iterable[BatchRequest],
+        options: BatchOptions,
+        feedback: Optional[FeedbackLike],
+        total: int,
+    ) -> None:
+        """``total``: how many jobs there are, -1 where nobody knows."""
+        check_options(False, feedback)
+        self._manager = manager
+        self._jobs = enumerate(jobs)
+        self._options = options
+        self._feedback = feedback
+        self._total = total
+        self._letters: SimpleQueue[Optional[tuple[Line, Letter]]] = SimpleQueue()
+        """What has come over whose line; None wakes the loop."""
+        self._crowd = Crowd()
+        self._took = UNKNOWN
+        """Seconds from start to end of an exchange, of late."""
+        self._is_canceled = False
+        settings = manager._settings
+        engine = manager.engine()
+        self._own = OwnSettings(engine, options.auth_cfg, retry=settings.retry)
+        self._rules = TaskRules(engine, settings.timeout, settings.deadline, self._letters, self._crowd, self._canceled)
+        self._settings = settings
+        idle_ms = options.arguments.timeout
+        self._is_patient = not 0 < (settings.timeout if idle_ms is None else idle_ms) < PATIENT_MS
+        self._running: dict[Task, tuple[_Parked, Occasion]] = {}
+        self._parked: list[_Parked] = []
+        self._at_origin: Counter[str] = Counter()
+        self._ended: dict[int, BatchResult] = {}
+        self._turn = 0
+        """Whose result is the next, where the order is kept."""
+        self._taken: dict[str, int] = {}
+        """The names that downloads into a folder have got."""
+        self._process = os.getpid()
+        hooks = settings.request_preprocessors, settings.auth_handler, settings.ssl_error_handler
+        self._is_quiet = total >= 0 and not any(hooks) and not manager.requestAboutToBeCreated
+        """Whether nobody's code runs while requests are started, which may take long."""
+        self._has_more = True
+        self.finished = 0
+        self.received = 0
+        self._told = 0.0
+        self._looked = 0.0
+
+    def run(self) -> Generator[BatchResult, None, None]:
+        feedback = self._feedback
+        if isinstance(feedback, Feedback):
+            feedback._listen(self.abort)
+        try:
+            while True:
+                if os.getpid() != self._process:
+                    # In the child of a fork nothing is under way.
+                    self._running, self._parked, self._has_more = {}, [], False
+                self._start_more()
+                self._wake()
+                yield from self._ready()
+                if not self._running:
+                    if not (self._has_more or self._parked):
+                        return
+                    continue
+                self._hear()
+        finally:
+            if isinstance(feedback, Feedback):
+                feedback._forget(self.abort)
+            for task in list(self._running):
+                with suppress(Exception):
+                    task.close()
+
+    def describe(self) -> str:
+        """How far it is, in words."""
+        total = "" if self._total < 0 else f" of {self._total}"
+        canceled = ", cancelled" if self._is_canceled else ""
+        return f"{len(self._running)}{total} requests under way{canceled}"
+
+    def abort(self) -> None:
+        """End everything, and start nothing more."""
+        self._is_canceled = True
+        self._letters.put(None)
+
+    def _canceled(self) -> bool:
+        feedback = self._feedback
+        return self._is_canceled or (feedback is not None and feedback.isCanceled())
+
+    def _ready(self) -> Iterator[BatchResult]:
+        ended = self._ended
+        if self._options.ordered:
+            while self._turn in ended:
+                result = ended.pop(self._turn)
+                self._turn += 1
+                yield result
+        else:
+            while ended:
+                yield ended.pop(next(iter(ended)))
+        if not self._running and not self._parked:
+            self._tell(is_last=True)
+
+    def _wake(self) -> None:
+        while self._crowd.wakes:
+            self._crowd.wakes.pop()()
+
+    def _start_more(self) -> None:
+        end = time.monotonic() + PULSE
+        # What takes long to be asked for must not keep what has come waiting.
+        while len(self._running) < self._options.concurrent and time.monotonic() < end:
+            found = self._next()
+            if found is None:
+                return
+            task = self._prepared(found)
+            if task is None:
+                continue
+            self._at_origin[found.origin] += 1
+            task.begin()
+            if task.answer is not None:
+                self._note_end(task)
+            if not self._is_quiet:
+                self._wake()
+
+    def _next(self) -> Optional[_Parked]:
+        """One that may be started now."""
+        is_in_reach = len(self._ended) < AHEAD * self._options.concurrent
+        for place, parked in enumerate(self._parked):
+            if self._has_room(parked.origin) and (is_in_reach or parked.index == self._turn):
+                del self._parked[place]
+                return parked
+        while self._has_more and is_in_reach and len(self._parked) < PARKED * self._options.concurrent:
+            if self._canceled():
+                self._has_more = False
+                break
+            found = next(self._jobs, None)
+            if found is None:
+                self._has_more = False
+                break
+            index, job = found
+            parked = _Parked(index, job, self._origin(job))
+            if self._has_room(parked.origin):
+                return parked
+            self._parked.append(parked)
+        return None
+
+    def _origin(self, job: BatchRequest) -> str:
+        """Of the first URL; '' where it does not matter."""
+        if self._options.per_origin == 0:
+            return ""
+        try:
+            return origin(url_text(job.request))
+        except ValueError:
+            return ""  # it will be told that it is none
+
+    def _has_room(self, origin: str) -> bool:
+        return not 0 < self._options.per_origin <= self._at_origin[origin]
+
+    def _prepared(self, parked: _Parked) -> Optional[Task]:
+        """One that is about to begin; None where it has ended before. Raises TypeError, ValueError for what is no
+        request.
+        """
+        job = parked.job
+        verb = job.verb.decode("latin-1") if isinstance(job.verb, bytes) else job.verb
+        occasion = new_occasion(job.request, verb, self._settings, self._options.arguments)
+        overwrite = self._options.overwrite
+        receiver = None if job.path is None else FileReceiver(job.path, False, None, overwrite, self._taken)
+        data, refreshes = body_for(verb, job.data), self._options.force_refresh
+        try:
+            exchange, rules = occasion.exchange(self._manager, data, self._own, _go_on, refreshes, receiver is not None)
+        except Unsendable as unsendable:
+            self._end(parked.index, occasion, occasion.failed(unsendable.failure))
+            return None
+        steps: TaskSteps = (
+            policy(exchange, self._settings, rules)  # type: ignore[assignment]
+            if receiver is None
+            else into_file(receiver, exchange, occasion.settings, rules)
+        )
+        idle_ms = self._options.arguments.timeout
+        if idle_ms is None:
+            idle_ms = transfer_timeout(job.request) or self._rules.idle_ms
+        task = Task(steps, self._rules, occasion.failed, idle_ms)
+        self._running[task] = parked, occasion
+        return task
+
+    def _hear(self) -> None:
+        """Wait until something has come, and take all of it."""
+        letters = self._letters
+        if self._crowd.depth > 1 and len(self._running) > GATHERED:
+            time.sleep(GATHER_SECONDS)
+        with suppress(Empty):
+            self._take(letters.get(timeout=PULSE))
+            # All of it: what has come while the caller did something else must not be taken for late.
+            while True:
+                self._take(letters.get_nowait())
+        now = time.monotonic()
+        if now - self._looked >= PULSE or self._is_canceled:
+            self._looked = now
+            for task in list(self._running):
+                task.look(now)
+                if task.answer is not None:
+                    self._note_end(task)
+
+    def _take(self, letter: Optional[tuple[Line, Letter]]) -> None:
+        if letter is not None:
+            line, told = letter
+            task = line.task
+            task.hear(line, told)
+            if task.answer is not None:
+                self._note_end(task)
+
+    def _note_end(self, task: Task) -> None:
+        running = self._running.pop(task, None)
+        if running is None or task.answer is None:
+            return
+        parked, occasion = running
+        if task.handed_over:
+            self._note_pace(time.monotonic() - task.handed_over)
+        self._at_origin[parked.origin] -= 1
+        self._end(parked.index, occasion, task.answer)
+
+    def _note_pace(self, seconds: float) -> None:
+        """Where exchanges take no time, the time goes into threads that wait for each other."""
+        self._took += (min(seconds, SLOW) - self._took) * PACE_SHARE
+        crowd = self._crowd
+        crowd.depth = DEPTH if self._took < QUICK * crowd.depth and self._is_patient else 1
+
+    def _end(self, index: int, occasion: Occasion, answer: Answer) -> None:
+        reply = occasion.reply(answer)
+        occasion.tell(self._manager, reply)
+        code = reply.errorCode()
+        self._ended[index] = BatchResult(index, code, reply)
+        self.finished += 1
+        self.received += answer.wire_bytes
+        is_over = code is ErrorCode.CanceledError  # whoever wanted that: the application may be going
+        if is_over or (self._options.stops_on_error and code is not ErrorCode.NoError):
+            self.abort()
+        if self._feedback is not None:
+            self._tell()
+
+    def _tell(self, is_last: bool = False) -> None:
+        """Tell the feedback how many have ended, ten times a second at most."""
+        feedback: Any = self._feedback
+        now = time.monotonic()
+        if feedback is None or (now - self._told < TOLD_SECONDS and not is_last):
+            return
+        self._told = now
+        with slot_exceptions_reported:  # of a QgsFeedback, whose signals are not ours
+            if hasattr(feedback, "setProcessedCount"):
+                feedback.setProcessedCount(self.finished)
+            if self._total > 0 and hasattr(feedback, "setProgress"):
+                feedback.setProgress(100.0 * self.finished / self._total)
+
+
+def _go_on() -> None:
+    """A body that is read beforehand ends nobody."""

@@ -1,0 +1,98 @@
+"""The requests of a batch, as the caller gives them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sized
+from os import PathLike
+from typing import Any, NamedTuple, Union
+
+from ..bodies.upload import Data, check_body
+from ..calls.arguments import with_query
+from ..calls.prepare import url_text
+from ..calls.request_attributes import RequestLike, check_request
+from ..models.redaction import printable, redacted_url
+from .pickling import packed, unpacked
+
+
+class BatchRequest(NamedTuple):
+    """One request of ``sendMany`` and ``downloadMany``; a tuple of the first of these does as well."""
+
+    request: RequestLike
+    verb: Union[str, bytes] = "GET"
+    data: Data = None
+    """As in ``BlockingNetworkRequest.post``."""
+    path: Union[str, PathLike[str], None] = None
+    """A file or folder, as in ``BlockingNetworkRequest.download``; None: the body is in the reply."""
+
+    def __repr__(self) -> str:
+        """The verb and the URL without secrets; neither fields nor body."""
+        verb = self.verb.decode("latin-1") if isinstance(self.verb, bytes) else self.verb
+        path = "" if self.path is None else f" into {os.fspath(self.path)!r}"
+        return f"<BatchRequest {printable(str(verb))} {redacted_url(url_text(self.request))}{path}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """It can be pickled, with a QNetworkRequest too. Raises TypeError for one with secrets in it."""
+        return _unpickled, (packed(self.request), *self[1:])
+
+    def __copy__(self) -> BatchRequest:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> BatchRequest:
+        return self
+
+
+def _unpickled(request: Any, *others: Any) -> BatchRequest:
+    return BatchRequest(unpacked(request), *others)
+
+
+def jobs_of(requests: Iterable[Any], query: str = "") -> Iterator[BatchRequest]:
+    """``query``: is added to each URL. Raises TypeError for what is none."""
+    for each in requests:
+        yield _checked(BatchRequest(*each) if isinstance(each, tuple) else BatchRequest(each), query)
+
+
+def _checked(job: BatchRequest, query: str) -> BatchRequest:
+    check_request(job.request)
+    check_body(job.data)
+    return job._replace(request=with_query(job.request, query)) if query else job
+
+
+def into(requests: Iterable[Any], folder: Union[str, PathLike[str], None], query: str = "") -> Iterator[BatchRequest]:
+    """Pairs of a request and a path; with a folder, which is made, requests alone. Raises TypeError for what is
+    neither, OSError.
+    """
+    if folder is not None:
+        os.makedirs(folder, exist_ok=True)
+    # So it is a folder, also where it is not there yet.
+    inside = None if folder is None else os.path.join(os.fspath(folder), "")
+    for each in requests:
+        if inside is not None:
+            yield _checked(BatchRequest(each, path=inside), query)
+        elif isinstance(each, tuple) and len(each) == 2:
+            if not isinstance(each[1], (str, PathLike)):
+                raise TypeError(f"the path of a download is a str or a path, not {type(each[1]).__name__}")
+            yield _checked(BatchRequest(each[0], path=each[1]), query)
+        else:
+            raise TypeError("give pairs of a request and a path, or requests and folder=")
+
+
+def check_several(requests: Any) -> None:
+    """Raises TypeError for a single request, and for what is not iterable."""
+    if isinstance(requests, (str, bytes, BatchRequest)):  # these can be iterated, and their parts are no requests
+        raise TypeError(f"requests must be a list of requests, not {type(requests).__name__}: [request]")
+    if not isinstance(requests, Iterable):
+        raise TypeError(f"requests must be an iterable of requests, as a list, not {type(requests).__name__}")
+
+
+def count_of(requests: Iterable[Any]) -> int:
+    """How many there are, -1 where nobody knows."""
+    return len(requests) if isinstance(requests, Sized) else -1
+
+
+def checked_concurrency(number: int, name: str, least: int) -> None:
+    """Raises TypeError, ValueError."""
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"{name} must be a whole number, not {type(number).__name__}")
+    if number < least:
+        raise ValueError(f"{name} must be {least} or more, not {number}")

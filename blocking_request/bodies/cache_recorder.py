@@ -1,0 +1,42 @@
+"""A copy of a body that goes past piece by piece, for the cache."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+from ..engines.mailbox import Piece
+from ..models.http_messages import Answer
+
+MOST_BYTES = 1 << 23
+"""A stream is for what does not fit into memory: of a larger body no copy is made."""
+
+
+class Keeper:
+    """For one thread at a time."""
+
+    def __init__(self, keep: Callable[[Answer], None]) -> None:
+        """``keep``: is given the answer with its whole body."""
+        self._keep = keep
+        self._copy: Optional[bytearray] = bytearray()
+
+    def add(self, piece: Piece) -> None:
+        if self._copy is None:
+            return
+        if len(self._copy) + len(piece) > MOST_BYTES:
+            self._copy = None
+        else:
+            self._copy += piece
+
+    def beside(self, write: Callable[[Piece], None]) -> Callable[[Piece], None]:
+        """``write`` that has each piece copied too."""
+
+        def both(piece: Piece) -> None:
+            self.add(piece)
+            write(piece)
+
+        return both
+
+    def end(self, last: Answer) -> None:
+        """``last``: the answer at its end, without the body."""
+        if last.failure is None and self._copy is not None:
+            self._keep(last._replace(body=bytes(self._copy)))

@@ -1,0 +1,240 @@
+"""The files of downloads: their names, what is written beside a target, and what identifies a part that may go on."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Optional
+
+from ..models.http_messages import Answer
+from ..reply import ReplyContent
+from ..trace import logger
+from .finished_file import Naming, move
+from .part_description import DESCRIPTION_SUFFIX, PART_SUFFIX, Description, read_description, write_description
+from .regular_files import NotRegular, open_regular, status_of
+from .scratch_file import CAN_LOCK, has_name, lock, sweep_once
+
+_RESERVED = frozenset(
+    ("CON", "PRN", "AUX", "NUL", *(f"{name}{digit}" for name in ("COM", "LPT") for digit in range(10)))
+)
+"""Names that are devices on Windows, whatever their ending."""
+
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
+
+
+class Known(NamedTuple):
+    """What is there of a download that broke off."""
+
+    size: int
+    validator: str
+    total: int
+    """-1 where the server did not say."""
+
+
+def disposition_name(answer: Answer) -> str:
+    field = answer.headers.value(b"content-disposition")
+    return "" if field is None else safe_name(ReplyContent.extractFileNameFromContentDispositionHeader(field))
+
+
+def safe_name(name: str) -> str:
+    """The last part of a path, without what would lead elsewhere or is no name on some system."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    cleaned = _FORBIDDEN.sub("_", last.encode("utf-8", "replace").decode()).strip(" .")
+    if cleaned.partition(".")[0].upper() in _RESERVED:
+        cleaned = f"_{cleaned}"
+    stem, dot, suffix = cleaned.rpartition(".")
+    stem, suffix = (stem, dot + suffix) if stem and len(suffix.encode()) < LONGEST_SUFFIX else (cleaned, "")
+    room = LONGEST_NAME - len(suffix.encode())
+    name = (stem.encode()[:room].decode("utf-8", "ignore") + suffix).rstrip(" .")
+    # A server that could write one would decide what a later download of another URL goes on from.
+    return f"{name}_" if name.lower().endswith(DESCRIPTION_SUFFIX) else name
+
+
+LONGEST_NAME = 200
+"""Bytes: most file systems take 255, and a part has a longer name."""
+LONGEST_SUFFIX = 20
+
+
+class Partial:
+    """What has come so far of a download that may go on, and what identifies it. One at a time has it."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self._file = target.with_name(target.name + PART_SUFFIX)
+        self._description = target.with_name(target.name + DESCRIPTION_SUFFIX)
+        self._descriptor = -1
+        """Of the part, which is locked."""
+        self._can_go_on = True
+        """Whether the server has given a validator."""
+
+    def is_free(self) -> bool:
+        """Return whether the name is free, or belongs to a file that a download of ours has made."""
+        return self._description.exists() or not os.path.lexists(self._file)
+
+    def lock(self) -> bool:
+        """Return False if the part must be left alone: another download has it, or another program may have made it.
+        Raises OSError.
+        """
+        status = status_of(os.fspath(self._description))
+        if status is not None and not _is_own(status):
+            return self._refuse(self._description)
+        # It may be renamed or deleted between two steps, by the download that had it.
+        for _ in range(LOCK_TRIES):
+            try:
+                descriptor = _open_part(os.fspath(self._file))
+            except NotRegular:
+                return self._refuse(self._file)
+            except FileNotFoundError:
+                if not self._file.parent.is_dir():
+                    raise
+                continue
+            if not _is_own(os.fstat(descriptor)):
+                os.close(descriptor)
+                return self._refuse(self._file)
+            if CAN_LOCK and not lock(descriptor):
+                os.close(descriptor)
+                return False
+            self._descriptor = descriptor
+            if self._has_its_name():
+                foreign = self._foreign()
+                if foreign is None:
+                    return True
+                self._remove_if_empty()
+                self._close()
+                return self._refuse(foreign)
+            self._close()
+        return False
+
+    def _foreign(self) -> Optional[Path]:
+        """Return the file that no download has written: the part or its description; None if there is no such file."""
+        try:
+            description = read_description(os.fspath(self._description))
+        except (OSError, ValueError):
+            return self._description
+        status = os.fstat(self._descriptor)
+        is_ours = status.st_size == 0 or (description is not None and description.is_of(status))
+        return None if is_ours else self._file
+
+    @staticmethod
+    def _refuse(path: Path) -> bool:
+        logger.warning(
+            "%s is a link, is no regular file, belongs to another user or was not written by an earlier download. "
+            "It is left alone, and the download is not resumed. Delete it to resume downloads to this file",
+            path,
+        )
+        return False
+
+    def _has_its_name(self) -> bool:
+        """Return whether the locked file is still the one of that name."""
+        return has_name(self._descriptor, self._file)
+
+    def _close(self) -> None:
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _remove_if_empty(self) -> bool:
+        """Delete the part if nothing has come of it; return whether it is deleted."""
+        with suppress(OSError):
+            if os.fstat(self._descriptor).st_size == 0 and self._has_its_name():
+                self._file.unlink()
+                return True
+        return False
+
+    def unlock(self) -> None:
+        if self._descriptor < 0:
+            return
+        if self._remove_if_empty():
+            with suppress(OSError):
+                self._description.unlink()
+        self._close()
+
+    def known(self, url: str) -> Optional[Known]:
+        """What there is of this URL's; None where that cannot go on."""
+        try:
+            status = os.lstat(self._file) if self._descriptor < 0 else os.fstat(self._descriptor)
+            description = read_description(os.fspath(self._description))
+        except (OSError, ValueError):
+            return None
+        if description is None or description.validator is None or status.st_size == 0:
+            return None
+        is_same = description.url == _digest(url) and description.is_of(status)
+        is_same = is_same and (description.total < 0 or status.st_size <= description.total)
+        return Known(status.st_size, description.validator, description.total) if is_same else None
+
+    def open(self, start: int) -> BinaryIO:
+        """Open the locked part; ``start``: what of it is kept, in bytes. Raises OSError."""
+        sweep_once(self.target.parent)
+        if start == 0:
+            # Truncated first: an old description must not stand beside new bytes.
+            os.ftruncate(self._descriptor, 0)
+        else:
+            self._note_size(-1)  # it is going to change
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        return open(os.dup(self._descriptor), "r+b")
+
+    def describe(self, answer: Answer, url: str) -> None:
+        """Write down whose part it is, and what identifies its version. Raises OSError."""
+        tag, date = answer.headers.value(b"etag"), answer.headers.value(b"last-modified")
+        validator = tag if tag is not None and not tag.startswith(b"W/") else date
+        self._can_go_on = validator is not None
+        inode = os.fstat(self._descriptor).st_ino
+        text = None if validator is None else validator.decode("latin-1")
+        write_description(self._description, Description(_digest(url), text, answer.total_bytes, inode))
+
+    def _note_size(self, size: int) -> None:
+        """Write down how large the part is. Raises OSError."""
+        with suppress(ValueError):
+            description = read_description(os.fspath(self._description))
+            if description is not None and description.size != size:
+                write_description(self._description, description._replace(size=size))
+
+    def leave(self, is_wrong: bool) -> None:
+        """Keep it for another time, but for what is not worth it."""
+        can_go_on = self._can_go_on and self._description.exists()
+        if (is_wrong or not can_go_on) and self._has_its_name():
+            for file in (self._description, self._file):
+                with suppress(OSError):
+                    file.unlink()
+        else:
+            with suppress(OSError):  # of a full disk: then the inode number has to do
+                self._note_size(os.fstat(self._descriptor).st_size)
+
+    def rename(self, naming: Naming) -> Path:
+        """Give it its name and return that. Raises OSError."""
+        if not self._has_its_name():
+            raise OSError(errno.ESTALE, "another program has replaced the part of the download", str(self._file))
+        path = move(self._file, self.target, naming)
+        # Another download may have begun a part of that name, with a description of its own.
+        with suppress(OSError, ValueError):
+            description = read_description(os.fspath(self._description))
+            if description is not None and description.inode == os.fstat(self._descriptor).st_ino:
+                self._description.unlink()
+        return path
+
+
+LOCK_TRIES = 20
+
+
+def _open_part(path: str) -> int:
+    """Open a part that is there, else make it. Raises NotRegular, OSError."""
+    try:
+        return open_regular(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    except FileExistsError:
+        return open_regular(path, os.O_RDWR)
+
+
+def _is_own(status: os.stat_result) -> bool:
+    """Return whether it is a file of this user that has no other name, so that no other program writes or reads it."""
+    is_owner = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+    # It has no name any more if another download has just deleted it.
+    return stat.S_ISREG(status.st_mode) and is_owner and status.st_nlink <= 1
+
+
+def _digest(url: str) -> str:
+    """The URL may hold secrets."""
+    return hashlib.sha256(url.encode()).hexdigest()

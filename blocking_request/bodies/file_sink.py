@@ -1,0 +1,326 @@
+"""Downloads to a file: written beside the target, renamed when whole, resumed where they broke off.
+
+Theory of operation: what has come so far stands in ``<target>.part``. To resume it must be the same representation that
+goes on, so ``<target>.part.json`` keeps what identifies it (RFC 9110 section 8.8: a strong ETag, else the date of the
+last change), and the server is asked for the rest with ``Range`` and ``If-Range`` (sections 14.2 and 13.1.5). One that
+has no ranges, or another representation, sends the whole, and it begins anew. No content coding then: ranges are
+counted in coded bytes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Optional, Union
+from urllib.parse import unquote, urlsplit
+
+from ..engines.body_errors import truncated
+from ..engines.mailbox import Piece
+from ..errors import QtNetworkError, network_failure
+from ..models.http_messages import Answer, Exchange
+from .download_files import Known, Partial, disposition_name, safe_name
+from .finished_file import Naming, is_special
+from .scratch_file import Scratch
+from .sink import Checksum, Drain, Steps, Take, cannot_write, in_steps, take_in_wire, take_slowly
+from .special_file import SpecialFile
+
+if TYPE_CHECKING:
+    from ..calls.call import Call
+
+_CONTENT_RANGE = re.compile(rb"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_ANY_RANGE = re.compile(rb"(?i)bytes[=:]?(\d{1,18})-(\d{1,18})?(?:/(\d{1,18}|\*))?")
+"""As servers write it that do not follow the RFC, without white space."""
+_UNSATISFIED = re.compile(rb"bytes\s+\*/(\d{1,18})")
+DEFAULT_NAME = "download"
+READ_BYTES = 1 << 20
+
+
+def checked_overwrite(overwrite: Any) -> Optional[bool]:
+    """Raises TypeError."""
+    if overwrite is not None and not isinstance(overwrite, bool):
+        raise TypeError(f"overwrite must be True, False or None, not {type(overwrite).__name__}")
+    return overwrite
+
+
+class FileReceiver:
+    """Writes into a file."""
+
+    def __init__(
+        self,
+        path: Union[str, os.PathLike[str]],
+        resume: bool,
+        checksum: Optional[Checksum],
+        overwrite: Optional[bool] = None,
+        taken: Optional[dict[str, int]] = None,
+    ) -> None:
+        """``overwrite``: whether a file that exists is replaced; None: if the caller has named it. ``taken``: the names
+        that other downloads of the same batch have got, which are added to.
+        """
+        self._given = os.fspath(path)
+        self._overwrite = overwrite
+        self._taken: dict[str, int] = {} if taken is None else taken
+        self._is_in_folder = False
+        """Whether the name of the file comes from the server or the URL."""
+        self._resume = resume
+        self._checksum = checksum
+        self.is_checked = checksum is not None
+        self._url = ""
+        """That was asked for, whatever it redirects to."""
+        self._asked: Optional[Known] = None
+        """What is there already, whose rest was asked for."""
+        self._has_own_range = False
+        self._is_anew = False
+        self._partial: Optional[Partial] = None
+        self.written: Optional[Path] = None
+        """The file, when it is whole."""
+
+    def prepare(self, exchange: Exchange) -> Exchange:
+        self._asked, self._url = None, exchange.url
+        self._has_own_range = exchange.has_field(b"range")
+        if not self._resume:
+            return exchange
+        if self._partial is None:
+            self._partial = self._locked(self._target(None))
+            if self._partial is None:
+                self._resume = False
+                return exchange
+        others = (b"accept-encoding", b"range", b"if-range")
+        headers = tuple(pair for pair in exchange.headers if pair[0].lower() not in others)
+        headers += ((b"Accept-Encoding", b"identity"),)
+        known = self._asked = None if self._is_anew else self._partial.known(self._url)
+        if known is not None:
+            headers += ((b"Range", b"bytes=%d-" % known.size), (b"If-Range", known.validator.encode("latin-1")))
+        return exchange._replace(headers=headers)
+
+    @staticmethod
+    def _locked(target: Path) -> Optional[Partial]:
+        """Return the part of a target; None if the download has to begin at the beginning, and beside the part."""
+        partial = Partial(target)
+        try:
+            # A device must not be replaced by a file.
+            return None if is_special(target) or not partial.lock() else partial
+        except OSError:
+            return None  # it is told when the file is written
+
+    def receive(self, call: Call, answer: Answer) -> Optional[Answer]:
+        known = self._asked
+        if known is not None and answer.status == 206 and _goes_on(answer, known):
+            total = _total(answer)
+            call.count_from(known.size, known.total if total < 0 else total)
+        last = in_steps(call, self.steps(answer))
+        if known is not None and answer.status == 416 and last is not None and last.failure is None:
+            call.tell_whole(known.size)
+        return last
+
+    def steps(self, answer: Answer) -> Steps:
+        """``receive``, for who does not wait."""
+        if self._asked is not None and answer.status == 416:
+            if self._is_complete(answer, self._asked):
+                return self._finish(answer._replace(status=200, reason="OK", body=b""))
+            # What is there is longer than what the server has by now.
+            self._is_anew = True
+            return None
+        if answer.failure is not None or (answer.status is not None and answer.status >= 300):
+            return answer
+        is_part = answer.status == 206 or _is_part(answer, self._asked)
+        if is_part and self._asked is not None and not (answer.status == 206 and _goes_on(answer, self._asked)):
+            self._is_anew = True
+            return None
+        if is_part and self._asked is None and (self._resume or not self._has_own_range):
+            text = "The server sent a part that was not asked for"
+            return answer._replace(failure=network_failure(QtNetworkError.ProtocolFailure, text))
+        if answer.status != 206:
+            self._asked = None
+        return (yield from self._write(answer))
+
+    def close(self) -> None:
+        if self._partial is not None:
+            self._partial.unlock()
+
+    def _write(self, answer: Answer) -> Generator[Union[Take, Drain], Any, Answer]:
+        target = self._target(answer) if self._partial is None else self._partial.target
+        if self._partial is None and is_special(target) and not self._is_in_folder:
+            return (yield from self._write_special(answer, target))
+        return (yield from self._write_file(answer, self._partial or Scratch(target)))
+
+    def _write_special(self, answer: Answer, target: Path) -> Generator[Union[Take, Drain], Any, Answer]:
+        """Write to a pipe or device: there is nothing to rename, nor to resume."""
+        file = SpecialFile(target)
+        if self._checksum is not None:
+            self._checksum.begin()
+
+        def write(piece: Piece) -> None:
+            if self._checksum is not None:
+                self._checksum.add(piece)
+            file.write(piece)
+
+        try:
+            answer = yield from take_slowly(answer, write, file)
+        finally:
+            file.close()
+        if answer.failure is None and self._checksum is not None:
+            answer = answer._replace(failure=self._checksum.failure())
+        if answer.failure is None:
+            return self._done(target, answer)
+        return answer
+
+    def _write_file(self, answer: Answer, place: Union[Partial, Scratch]) -> Generator[Take, Any, Answer]:
+        start, total = 0 if self._asked is None else self._asked.size, _total(answer)
+        try:
+            self._check_name(place.target)
+            file = place.open(start)
+        except OSError as error:
+            return answer._replace(failure=cannot_write(error))
+        try:
+            with file:
+                self._begin(file, start)
+                if not start:
+                    place.describe(answer, self._url)
+
+                def write(piece: Piece) -> None:
+                    if self._checksum is not None:
+                        self._checksum.add(piece)
+                    file.write(piece)
+
+                answer = yield from take_in_wire(answer, write)
+                if answer.failure is None and self._resume and total >= 0 and file.tell() != total:
+                    answer = answer._replace(failure=truncated(file.tell(), total))
+                if answer.failure is None and self._checksum is not None:
+                    answer = answer._replace(failure=self._checksum.failure())
+        except OSError as error:
+            answer = answer._replace(failure=cannot_write(error))
+        except BaseException:
+            place.leave(is_wrong=False)
+            raise
+        if answer.failure is not None:
+            place.leave(is_wrong=answer.failure.error is QtNetworkError.ProtocolFailure)
+            return answer
+        return self._renamed(place, answer)
+
+    def _naming(self) -> Naming:
+        replaces = not self._is_in_folder if self._overwrite is None else self._overwrite
+        return Naming(replaces, self._is_in_folder, self._taken)
+
+    def _check_name(self, target: Path) -> None:
+        """Find out before the body comes that the file cannot have its name. Raises OSError."""
+        naming = self._naming()
+        if naming.numbers:
+            return
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(target))
+        if not naming.replaces and os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(target))
+
+    def _begin(self, file: BinaryIO, start: int) -> None:
+        """Go to where the rest belongs; what is there counts in the checksum."""
+        if self._checksum is None:
+            if start:
+                file.seek(start)
+            return
+        self._checksum.begin()
+        left = start
+        while left > 0:
+            piece = file.read(min(left, READ_BYTES))
+            self._checksum.add(piece)
+            left -= len(piece) or left
+
+    @staticmethod
+    def _is_complete(answer: Answer, known: Known) -> bool:
+        """Whether nothing was missing from what is there."""
+        match = _UNSATISFIED.fullmatch((answer.headers.value(b"content-range") or b"").strip())
+        if match is None or int(match[1]) != known.size:
+            return False
+        # Few servers name the version here; then the part must be as long as it was said to become at its beginning.
+        named = _version(answer, known)
+        return named == known.validator or (named is None and known.total == known.size)
+
+    def _finish(self, answer: Answer) -> Answer:
+        """Of a part that is whole already."""
+        partial, known = self._partial, self._asked
+        assert partial is not None and known is not None
+        try:
+            if self._checksum is not None:
+                with partial.open(known.size) as file:
+                    self._begin(file, known.size)
+                failure = self._checksum.failure()
+                if failure is not None:
+                    partial.leave(is_wrong=True)
+                    return answer._replace(failure=failure)
+        except OSError as error:
+            return answer._replace(failure=cannot_write(error))
+        return self._renamed(partial, answer)
+
+    def _renamed(self, place: Union[Partial, Scratch], answer: Answer) -> Answer:
+        try:
+            return self._done(place.rename(self._naming()), answer)
+        except OSError as error:
+            return answer._replace(failure=cannot_write(error))
+
+    def _done(self, path: Path, answer: Answer) -> Answer:
+        self.written = path
+        return answer._replace(file=os.fspath(path))
+
+    def kept(self) -> Optional[Known]:
+        """Return what a later download of the same goes on from; None if it starts from the beginning."""
+        return None if self._partial is None else self._partial.known(self._url)
+
+    def _target(self, answer: Optional[Answer]) -> Path:
+        """``answer``: None where it is not known yet, or must not be asked because a part goes on."""
+        path = Path(self._given)
+        # Not Path.is_dir(), which raises for a name that is too long.
+        if not os.path.isdir(path) and not self._given.endswith(("/", os.sep)):
+            if is_special(path):
+                return path  # the real path of /dev/stdout is no name that can be opened
+            return Path(os.path.realpath(path))
+        name = "" if answer is None else disposition_name(answer)
+        url = self._url if answer is None else answer.exchange.url
+        name = name or safe_name(unquote(urlsplit(url).path)) or DEFAULT_NAME
+        self._is_in_folder = True
+        return Path(os.path.realpath(path)) / name
+
+
+def _goes_on(answer: Answer, known: Known) -> bool:
+    """Return whether a 206 is the rest of what is there (RFC 9110 sections 15.3.7 and 15.3.7.3).
+
+    It must name the same version: a server that does not know If-Range sends a part of any version.
+    """
+    match = _CONTENT_RANGE.fullmatch((answer.headers.value(b"content-range") or b"").strip())
+    if match is None or int(match[1]) != known.size:
+        return False
+    is_total = known.total < 0 or match[3] == b"*" or int(match[3]) == known.total
+    return is_total and _version(answer, known) == known.validator
+
+
+def _is_part(answer: Answer, known: Optional[Known]) -> bool:
+    """Return whether the body of a response of another status than 206 is, or may be, not the whole file.
+
+    ``known``: whose rest was asked for. Content-Range has no meaning there (RFC 9110 section 14.4), but a server that
+    sends one has sent a part, however it is written. One that sends the rest without it is found by the size: one
+    version has one size (section 8.8.1).
+    """
+    is_same = known is not None and known.total >= 0 and _version(answer, known) == known.validator
+    if is_same and known is not None and answer.total_bytes != known.total:
+        return True
+    match = _ANY_RANGE.fullmatch(b"".join((answer.headers.value(b"content-range") or b"").split()))
+    if match is None:
+        return False
+    is_whole = match[2] is None or match[3] in (None, b"*") or int(match[2]) + 1 == int(match[3])
+    return int(match[1]) != 0 or not is_whole
+
+
+def _version(answer: Answer, known: Known) -> Optional[str]:
+    """Return what the answer has in the place of the validator; None if there is nothing."""
+    is_tag = known.validator.startswith('"')
+    named = answer.headers.value(b"etag" if is_tag else b"last-modified")
+    return None if named is None else named.decode("latin-1")
+
+
+def _total(answer: Answer) -> int:
+    """How large the whole file is; -1 where the answer does not say."""
+    if answer.status != 206:
+        return answer.total_bytes
+    match = _CONTENT_RANGE.fullmatch((answer.headers.value(b"content-range") or b"").strip())
+    return -1 if match is None or match[3] == b"*" else int(match[3])

@@ -1,0 +1,289 @@
+"""Where a body goes that is not kept in memory: a file, a QIODevice, anything with ``write()``.
+
+A receiver runs in the caller's thread: it is given the exchange before it is sent, and the answer when its header is
+there, and takes the pieces one by one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol, Union
+
+from ..engines.body_errors import DamagedBody
+from ..engines.mailbox import Piece
+from ..errors import Failure, QtNetworkError, network_failure
+from ..models.http_messages import Answer, Exchange
+from ..qt.binding import QtCore
+
+if TYPE_CHECKING:
+    from ..calls.call import Call
+
+
+class Take(NamedTuple):
+    """What a receiver that works in steps wants: the pieces of the body that has begun given to ``write``. It is sent
+    the answer at the end of it.
+    """
+
+    write: Callable[[Piece], None]
+    in_wire: bool = True
+    """Whether by the wire in its own thread, which is faster; else in the thread that drives."""
+    target: Optional[SlowTarget] = None
+    """What ``write`` writes to, if that may not take everything at once."""
+
+
+class Drain(NamedTuple):
+    """What a receiver wants if its target must take what was written before it goes on.
+
+    It is sent the failure of a call that ends meanwhile, else None.
+    """
+
+    target: SlowTarget
+
+
+class SlowTarget(Protocol):
+    """Takes what is written without blocking the thread, and keeps the rest until it is flushed."""
+
+    def flush(self) -> bool:
+        """Write what waits; return whether nothing waits any more. Raises CannotWrite."""
+
+    def wait(self, seconds: float) -> None:
+        """Wait until more can be written, or for some seconds."""
+
+
+Steps = Generator[Union[Take, Drain], Any, Optional[Answer]]
+
+
+def in_steps(call: Call, steps: Steps) -> Optional[Answer]:
+    """What they come to; nothing of the body is left then."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                given = _do(call, step)
+            except CannotWrite as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(given)
+    except StopIteration as stop:
+        call.abandon()
+        answer: Optional[Answer] = stop.value
+        return answer
+
+
+def _do(call: Call, step: Union[Take, Drain]) -> Union[Answer, Failure, None]:
+    """Do what a receiver wants; return what it is sent. Raises CannotWrite."""
+    if isinstance(step, Drain):
+        return call.drain(step.target)
+    if step.target is None:
+        call.divert(step.write)
+    else:
+        call.take_here(step.write, step.target)
+    assert call.last is not None
+    return call.last
+
+
+class Receiver(Protocol):
+    is_checked: bool
+    """Whether what comes has to come to a checksum: what is kept may be what was wrong before."""
+
+    def prepare(self, exchange: Exchange) -> Exchange:
+        """What is to be sent. Raises Unsendable."""
+
+    def receive(self, call: Call, answer: Answer) -> Optional[Answer]:
+        """The whole answer; None where it is to be asked for again (``prepare`` is called first)."""
+
+    def close(self) -> None:
+        """The call is over."""
+
+
+class Checksum:
+    """``algorithm:hexadecimal``, and the digest of what has come so far."""
+
+    def __init__(self, text: str) -> None:
+        """Raises TypeError, ValueError."""
+        if not isinstance(text, str):
+            raise TypeError(f"a checksum is a str, not {type(text).__name__}")
+        name, colon, digest = text.strip().lower().partition(":")
+        if not colon or name not in hashlib.algorithms_guaranteed or name.startswith("shake"):
+            raise ValueError(f"a checksum is written 'sha256:...', with an algorithm of hashlib's, not {text!r}")
+        self._name = name
+        self._expected = digest.strip()
+        self.begin()
+        if len(self._expected) != 2 * self._digest.digest_size or not set(self._expected) <= set("0123456789abcdef"):
+            raise ValueError(f"a {name} checksum has {2 * self._digest.digest_size} hexadecimal digits")
+
+    def begin(self) -> None:
+        self._digest = hashlib.new(self._name)
+
+    def add(self, piece: Piece) -> None:
+        self._digest.update(piece)
+
+    def failure(self) -> Optional[Failure]:
+        """What is wrong with what has come, or None."""
+        found = self._digest.hexdigest()
+        if found == self._expected:
+            return None
+        text = f"Data corrupted: the {self._name} checksum is {found}, and should be {self._expected}"
+        return network_failure(QtNetworkError.ProtocolFailure, text)
+
+
+class DeviceReceiver:
+    """Writes into a device that the caller has opened."""
+
+    def __init__(self, device: Any, checksum: Optional[Checksum]) -> None:
+        """Raises TypeError, ValueError for what cannot be written to."""
+        self._checksum = checksum
+        self.is_checked = checksum is not None
+        self._write = writer(device)
+
+    def prepare(self, exchange: Exchange) -> Exchange:
+        return exchange
+
+    def close(self) -> None:
+        pass
+
+    def receive(self, call: Call, answer: Answer) -> Answer:
+        return take(call, answer, self._take, self._checksum)
+
+    def _take(self, piece: Piece) -> None:
+        if self._checksum is not None:
+            self._checksum.add(piece)
+        self._write(piece)
+
+
+def writer(device: Any) -> Callable[[Piece], None]:
+    """Writes all of a piece into what the caller has opened. Raises TypeError, ValueError."""
+    if isinstance(device, QtCore.QIODevice):
+        if not device.isWritable():
+            state = "open for reading only" if device.isOpen() else "closed"
+            raise ValueError(f"the QIODevice is {state}: open it first, device.open(QIODevice.OpenModeFlag.WriteOnly)")
+        return lambda piece: _write_to_qt(device, bytes(piece))
+    if not callable(getattr(device, "write", None)):
+        raise TypeError(
+            "path must be a path, a folder, an open QIODevice or a binary file opened for writing, "
+            f"not {type(device).__name__}"
+        )
+    if hasattr(device, "encoding"):
+        raise TypeError("the file is opened as text: open it in binary mode, open(path, 'wb')")
+    if isinstance(device, io.IOBase):
+        return lambda piece: _write_all(device, piece)
+    # Who knows whether it keeps what it is given, in memory that is used again.
+    return lambda piece: _write_all(device, bytes(piece))
+
+
+def _write_to_qt(device: QtCore.QIODevice, piece: bytes) -> None:
+    while piece:
+        written = device.write(piece)
+        if written < 0 or (written == 0 and not device.waitForBytesWritten(_WAIT_MS)):
+            raise OSError(device.errorString() or _NOTHING_TAKEN)
+        piece = piece[written:]
+
+
+_WAIT_MS = 1000
+_NOTHING_TAKEN = "it takes nothing more"
+
+
+def _write_all(device: Any, piece: Piece) -> None:
+    view = memoryview(piece)
+    while view:
+        written = device.write(view)
+        if written is None and not isinstance(device, io.RawIOBase):
+            return  # as most that are no files of Python's
+        if not written:
+            raise OSError(f"{_NOTHING_TAKEN}; a file that does not block cannot be written to")
+        view = view[written:]
+
+
+class CannotWrite(DamagedBody):
+    """What the disk says, on its way through the wire."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self._failure = cannot_write(error)
+
+    @property
+    def failure(self) -> Failure:
+        return self._failure
+
+
+def take_in_wire(answer: Answer, write: Callable[[Piece], None]) -> Generator[Take, Answer, Answer]:
+    """Have all of a body given to ``write`` in the thread of the wire, which is faster and not for the caller's own
+    code. What it says of the disk becomes the answer's failure; raises OSError where it is written here.
+    """
+
+    def write_in_wire(piece: Piece) -> None:
+        try:
+            write(piece)
+        except (OSError, ValueError) as error:  # closed, where the caller has left
+            raise CannotWrite(error if isinstance(error, OSError) else OSError(str(error))) from None
+
+    if answer.is_begun:
+        try:
+            return whole(answer, (yield Take(write_in_wire)))
+        except CannotWrite as error:
+            return answer._replace(failure=error.failure)
+    return _written(answer, write)
+
+
+def take_slowly(
+    answer: Answer, write: Callable[[Piece], None], target: SlowTarget
+) -> Generator[Union[Take, Drain], Any, Answer]:
+    """Do the same in the thread that drives, for a target that may not take everything at once."""
+    try:
+        failure: Optional[Failure] = yield Drain(target)  # it is open then
+        if failure is None:
+            last = (yield Take(write, False, target)) if answer.is_begun else None
+            answer = _written(answer, write) if last is None else whole(answer, last)
+            if answer.failure is None:
+                failure = yield Drain(target)
+    except CannotWrite as error:
+        failure = error.failure
+    return answer if failure is None else answer._replace(failure=failure)
+
+
+def _written(answer: Answer, write: Callable[[Piece], None]) -> Answer:
+    """Write a body that is in memory. Raises OSError."""
+    if answer.failure is None and (answer.status is None or answer.status < 300):
+        write(answer.body)
+        return answer._replace(body=b"")
+    return answer
+
+
+def take(call: Call, answer: Answer, write: Callable[[Piece], None], checksum: Optional[Checksum]) -> Answer:
+    """Hand all of a body to ``write``, here; what that says of the disk becomes the answer's failure."""
+    failure: Optional[Failure] = None
+    try:
+        if answer.is_begun:
+            for piece in call.views():
+                write(piece)
+            assert call.last is not None
+            answer = whole(answer, call.last)
+        elif answer.failure is None and (answer.status is None or answer.status < 300):
+            write(answer.body)
+            answer = answer._replace(body=b"")
+    except OSError as error:
+        failure = cannot_write(error)
+        answer = whole(answer, call.last) if call.last is not None else answer
+    is_good = answer.failure is None and failure is None and (answer.status is None or answer.status < 300)
+    if checksum is not None and is_good:
+        failure = checksum.failure()
+    return answer if failure is None else answer._replace(failure=failure)
+
+
+def whole(begun: Answer, last: Answer) -> Answer:
+    """The answer at its end, with what the flows have made of it at its beginning."""
+    return last._replace(exchange=begun.exchange, history=begun.history, attempts=begun.attempts, expires=begun.expires)
+
+
+def cannot_write(error: OSError) -> Failure:
+    path = "" if error.filename is None else os.fsdecode(error.filename)
+    if isinstance(error, FileNotFoundError) and path and not os.path.isdir(os.path.dirname(path) or "."):
+        # The file is a part beside the target, whose name the user has never seen.
+        text = f"The folder {os.path.dirname(path)} cannot be written: {error.strerror}: create it first"
+        return network_failure(QtNetworkError.UnknownContentError, text)
+    where = f" {path}" if path else ""
+    text = f"The file{where} cannot be written: {error.strerror or error}"
+    return network_failure(QtNetworkError.UnknownContentError, text)

@@ -1,0 +1,109 @@
+"""A pipe or device as the target of a download, which is written to without ever waiting for its reader.
+
+Theory of operation: a FIFO without a reader cannot be opened, and one whose reader has stopped takes nothing more.
+Neither may keep the caller beyond its deadline, or keep a network thread that other transfers need. So the file is
+opened and written to with O_NONBLOCK in the thread that drives the call. What it does not take waits here, the call
+looks meanwhile whether it is cancelled or late, and no more is taken from the network.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import stat
+import time
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import Optional
+
+from ..engines.mailbox import Piece
+from .sink import CannotWrite
+
+READER_SECONDS = 5.0
+"""How long a reader may take to open a FIFO, so that both programs may be started at the same time."""
+
+# Windows has O_BINARY only, without which it writes other line ends.
+_FLAGS = os.O_WRONLY
+for _name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"):
+    _FLAGS |= getattr(os, _name, 0)
+
+
+class SpecialFile:
+    """For one thread. ``flush`` opens it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = os.fspath(path)
+        self._descriptor = -1
+        self._waiting: deque[memoryview] = deque()
+        self._end: Optional[float] = None
+        """When a FIFO must have a reader, by ``time.monotonic()``."""
+
+    def flush(self) -> bool:
+        """Write what waits; return whether nothing waits any more. Raises CannotWrite."""
+        try:
+            return self._flush()
+        except OSError as error:
+            raise CannotWrite(OSError(error.errno, error.strerror, self._path)) from None
+
+    def _flush(self) -> bool:
+        if self._descriptor < 0 and not self._open():
+            return False
+        while self._waiting:
+            first = self._waiting[0]
+            try:
+                written = os.write(self._descriptor, first)
+            except BlockingIOError:
+                return False
+            if written == len(first):
+                self._waiting.popleft()
+            else:
+                self._waiting[0] = first[written:]
+        return True
+
+    def write(self, piece: Piece) -> None:
+        """Write a piece, or what can be written of it: the rest waits. Raises CannotWrite."""
+        self._waiting.append(memoryview(piece))
+        if not self.flush():
+            # The piece is a view of memory that is used again.
+            self._waiting[-1] = memoryview(bytes(self._waiting[-1]))
+
+    def wait(self, seconds: float) -> None:
+        """Wait until more can be written, or for some seconds."""
+        if self._descriptor < 0:
+            time.sleep(seconds)
+            return
+        if not hasattr(select, "poll"):  # Windows, whose pipes and devices cannot be waited for
+            time.sleep(seconds)
+            return
+        with suppress(OSError):
+            # Not select(): it cannot be given descriptors beyond 1 023.
+            poll = select.poll()
+            poll.register(self._descriptor, select.POLLOUT)
+            poll.poll(seconds * 1000)
+
+    def close(self) -> None:
+        """Close it; what still waits is lost."""
+        self._waiting.clear()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _open(self) -> bool:
+        """Return whether it is open now; False if a FIFO has no reader yet. Raises OSError."""
+        try:
+            descriptor = os.open(self._path, _FLAGS)
+        except OSError as error:
+            if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(self._path).st_mode):
+                raise
+            now = time.monotonic()
+            self._end = now + READER_SECONDS if self._end is None else self._end
+            if now >= self._end:
+                raise OSError(errno.ENXIO, "no program has opened the pipe for reading") from None
+            return False
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EEXIST, "a file has taken the place of the pipe or device")
+        self._descriptor = descriptor
+        return True

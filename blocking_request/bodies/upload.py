@@ -1,0 +1,259 @@
+"""The body of a request, read from whatever the caller gave, in the caller's thread.
+
+What is small is read at once. What is larger is read as it is sent (Upload), and never held as a whole.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Iterable
+from typing import Any, Callable, Optional, Union
+
+from requests.utils import super_len
+
+from ..engines.mailbox import Channel, Mailbox
+from ..errors import Failure, QtNetworkError, Unsendable, unsendable
+from ..qt.binding import QtCore, QtNetwork
+
+Data = Any
+"""bytes-like, QByteArray, an open QIODevice, a binary file, an iterable of bytes, or None."""
+
+_BYTES_LIKE = (bytes, bytearray, memoryview, QtCore.QByteArray)
+_DEVICE_WAIT_MS = 50
+
+READ_AT_ONCE = 1 << 20
+"""Up to this size a body is read before anything is sent; it can then be sent any number of times."""
+
+READ_BYTES = 1 << 18
+
+Read = Callable[[int], bytes]
+"""Some bytes, at most as many as are wanted; none at the end."""
+
+
+def body_for(method: str, data: Data) -> Data:
+    """An empty body where the method is meant to have one and none is given (RFC 9110 section 8.6)."""
+    return b"" if data is None and method in ("POST", "PUT", "PATCH") else data
+
+
+def check_body(data: Data) -> None:
+    """Raises TypeError for what is no body."""
+    if data is None or isinstance(data, bytes):
+        return
+    if isinstance(data, str):
+        raise TypeError("data must be bytes, not str: encode it first, data.encode('utf-8')")
+    if isinstance(data, io.TextIOBase):
+        raise TypeError("data is a file opened as text: open it in binary mode, open(path, 'rb')")
+    if isinstance(data, QtNetwork.QHttpMultiPart):
+        raise TypeError("a QHttpMultiPart belongs to its thread and cannot be read: give form= and files= instead")
+    if isinstance(data, dict):
+        raise TypeError("data must be bytes, not dict: give form=... or json=... instead")
+    if isinstance(data, (*_BYTES_LIKE, QtCore.QIODevice)) or hasattr(data, "read"):
+        return
+    if isinstance(data, os.PathLike):
+        raise TypeError("data is a path: give the open file, open(path, 'rb')")
+    if not isinstance(data, Iterable):
+        raise TypeError(
+            "data must be bytes-like, a QByteArray, an open QIODevice, a binary file, an iterable of bytes or None, "
+            f"not {type(data).__name__}"
+        )
+
+
+class Upload:
+    """A body that is read as it is sent. For the caller's thread."""
+
+    def __init__(self, read: Read, size: int, head: bytes, rewind: Optional[Callable[[], None]]) -> None:
+        """``size``: how many bytes there are, -1 where that is not known; ``head``: those that were read already;
+        ``rewind``: goes back to where they begin.
+        """
+        self.size = size
+        self._read = read
+        self._head = head
+        self._rewind = rewind
+        self._done = 0
+        self._channel: Optional[Channel] = None
+
+    @property
+    def can_be_sent_again(self) -> bool:
+        return self._rewind is not None
+
+    def begin(self, mailbox: Mailbox) -> Channel:
+        """From its beginning. Raises Unsendable where it cannot go back there."""
+        channel = self._channel
+        if channel is not None and not channel.is_untouched:
+            if self._rewind is None:
+                raise unsendable(QtNetworkError.ContentReSendError, CANNOT_BE_SENT_AGAIN)
+            try:
+                self._rewind()
+            except (OSError, ValueError) as error:
+                raise _unreadable(f"The file that is to be sent cannot be read again: {error}") from error
+            self._head, channel = b"", None
+        if channel is not None:
+            channel.ask(mailbox)
+        if channel is None:
+            self._done = 0
+            channel = self._channel = Channel(self.size, mailbox)
+            self.fill(channel)
+        return channel
+
+    def fill(self, channel: Channel) -> None:
+        """Put in as much as the channel takes. Raises Unsendable where the source cannot be read, or has too little."""
+        while channel.has_room:
+            piece = self._next()
+            if not piece:
+                if 0 <= self._done < self.size:
+                    raise _unreadable(f"The body has only {self._done} of the {self.size} bytes that it should have")
+                channel.end()
+                return
+            self._done += len(piece)
+            channel.put(piece)
+
+    def _next(self) -> bytes:
+        left = READ_BYTES if self.size < 0 else min(READ_BYTES, self.size - self._done)
+        piece = self._head or (self._read(left) if left else b"")
+        # A file may give more than was asked for. What is beyond the length would be taken for the next request.
+        piece, self._head = piece[:left], piece[left:]
+        return piece
+
+
+CANNOT_BE_SENT_AGAIN = "The body would have to be sent again, and what it is read from cannot go back to its beginning"
+
+
+def read_body(data: Data, ended_early: Callable[[], Optional[Failure]]) -> Union[bytes, Upload, None]:
+    """What the caller wants sent.
+
+    A sequential device may keep us waiting for its data; ``ended_early`` is asked meanwhile whether to go on. Raises
+    TypeError for what is no body, Unsendable for a device or file that cannot be read.
+    """
+    if data is None or isinstance(data, bytes):
+        return data
+    if isinstance(data, _BYTES_LIKE):
+        return bytes(data)
+    if isinstance(data, QtCore.QIODevice):
+        return _read_at_once(*_of_device(data, ended_early))
+    if hasattr(data, "read"):
+        return _read_at_once(*_of_file(data))
+    return _read_at_once(_of_pieces(data), -1, None)
+
+
+def _read_at_once(read: Read, size: int, rewind: Optional[Callable[[], None]]) -> Union[bytes, Upload]:
+    pieces: list[bytes] = []
+    length = 0
+    while length <= READ_AT_ONCE:
+        piece = read(READ_BYTES)
+        if not piece:
+            return b"".join(pieces)
+        pieces.append(piece)
+        length += len(piece)
+    head = b"".join(pieces)
+    # A size of 0, or less than what is there, means that nobody knows it.
+    return Upload(read, size if size >= len(head) else -1, head, rewind)
+
+
+def measured(file: Any) -> int:
+    """How many bytes a file still has; 0 or less where nobody knows."""
+    try:
+        if _has_descriptor(file) and not isinstance(getattr(file, "raw", file), io.FileIO):
+            # gzip.open() and its kin: their descriptor is that of the compressed file.
+            return -1
+        return int(super_len(file))  # type: ignore[no-untyped-call]
+    except Exception:  # whatever a foreign file may raise
+        return -1
+
+
+def _has_descriptor(file: Any) -> bool:
+    try:
+        file.fileno()
+    except (AttributeError, OSError, ValueError):
+        return False
+    return True
+
+
+def _of_file(file: Any) -> tuple[Read, int, Optional[Callable[[], None]]]:
+    size = measured(file)
+    rewind: Optional[Callable[[], None]] = None
+    try:
+        start = file.tell()
+        if file.seekable():
+            rewind = lambda: file.seek(start)  # noqa: E731
+    except (AttributeError, OSError, ValueError):
+        pass
+
+    def read(count: int) -> bytes:
+        try:
+            piece = file.read(count)
+        except (OSError, ValueError) as error:
+            raise _unreadable(f"The file that is to be sent cannot be read: {error}") from error
+        if not isinstance(piece, _BYTES_LIKE):
+            raise TypeError(f"data.read() must give bytes, not {type(piece).__name__}: open the file in binary mode")
+        return bytes(piece)
+
+    return read, size, rewind
+
+
+def _of_pieces(pieces: Iterable[Any]) -> Read:
+    iterator = iter(pieces)
+    held = [b""]
+
+    def read(count: int) -> bytes:
+        while not held[0]:
+            try:
+                piece = next(iterator)
+            except StopIteration:
+                return b""
+            if not isinstance(piece, _BYTES_LIKE):
+                raise TypeError(f"data must give bytes, not {type(piece).__name__}")
+            held[0] = bytes(piece)
+        piece, held[0] = held[0][:count], held[0][count:]
+        return piece
+
+    return read
+
+
+def _of_device(
+    device: QtCore.QIODevice, ended_early: Callable[[], Optional[Failure]]
+) -> tuple[Read, int, Optional[Callable[[], None]]]:
+    if not device.isReadable():
+        state = "open for writing only" if device.isOpen() else "closed"
+        raise _unreadable(
+            f"The QIODevice that is to be sent is {state}: open it first, device.open(QIODevice.OpenModeFlag.ReadOnly)"
+        )
+    if isinstance(device, QtNetwork.QNetworkReply) and not device.isFinished():
+        raise _unreadable("The QNetworkReply that is to be sent has not finished, and cannot while this thread blocks")
+    if device.isSequential():
+        return lambda count: _read_sequential(device, count, ended_early), -1, None
+    start = device.pos()
+
+    def read(count: int) -> bytes:
+        piece = device.read(count)
+        if piece is None:
+            raise _unreadable(f"The QIODevice that is to be sent cannot be read: {device.errorString()}")
+        return bytes(piece)
+
+    def rewind() -> None:
+        if not device.seek(start):
+            raise OSError(device.errorString())
+
+    return read, device.size() - start, rewind
+
+
+def _read_sequential(device: QtCore.QIODevice, count: int, ended_early: Callable[[], Optional[Failure]]) -> bytes:
+    while True:
+        piece = device.read(count)
+        if piece:
+            return bytes(piece)
+        if piece is None:
+            return b""
+        failure = ended_early()
+        if failure is not None:
+            raise Unsendable(failure)
+        started = time.monotonic()
+        ready = device.waitForReadyRead(_DEVICE_WAIT_MS) or device.bytesAvailable() > 0
+        # A no that comes at once means that there will be no more; after the whole wait it means not yet.
+        if not ready and time.monotonic() - started < _DEVICE_WAIT_MS / 2000:
+            return b""
+
+
+def _unreadable(text: str) -> Unsendable:
+    return unsendable(QtNetworkError.ProtocolInvalidOperationError, text)

@@ -1,0 +1,1 @@
+"""One call: from the arguments of the caller to the response."""

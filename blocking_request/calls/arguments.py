@@ -1,0 +1,182 @@
+"""The keyword arguments of a call: ``headers``, ``params`` and ``timeout``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, Optional, Union
+from urllib.parse import urlencode
+
+from ..models.headers import Pairs, encoded
+from ..models.redaction import hidden_repr
+from ..models.urls import is_canonical
+from ..qt.binding import QtCore, QtNetwork
+from .request_attributes import RequestLike, check_request
+from .settings import checked_milliseconds
+
+_Text = Union[str, bytes]
+HeadersLike = Union[Mapping[_Text, Optional[_Text]], Iterable[tuple[_Text, Optional[_Text]]], None]
+ParamsLike = Union[Mapping[str, Any], Iterable[tuple[str, Any]], None]
+
+
+class CallArguments(NamedTuple):
+    """What one call says beside its request. It takes precedence over the request, the object and the manager."""
+
+    headers: Pairs = ()
+    """Each name once."""
+    omitted: frozenset[bytes] = frozenset()
+    """Names of fields, in lower case, that are not sent even if they are a default."""
+    timeout: Optional[int] = None
+    """The idle timeout in ms; 0: none; None: not given."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
+    @property
+    def names(self) -> frozenset[bytes]:
+        """The names of all fields that are given or omitted, in lower case."""
+        if not self.headers:
+            return self.omitted
+        return self.omitted.union(name.lower() for name, _ in self.headers)
+
+    def with_content_type(self, content_type: str, request: RequestLike, replaces: bool) -> CallArguments:
+        """With this ``Content-Type``; only if neither the request nor the call has one, unless it ``replaces`` it."""
+        name = b"content-type"
+        if not replaces:
+            has_own = isinstance(request, QtNetwork.QNetworkRequest) and request.hasRawHeader(name)  # type: ignore[arg-type]
+            if has_own or name in self.names:
+                return self
+        others = tuple(pair for pair in self.headers if pair[0].lower() != name)
+        field = b"Content-Type", content_type.encode("ascii")
+        return self._replace(headers=(*others, field), omitted=self.omitted - {name})
+
+
+NO_ARGUMENTS = CallArguments()
+
+
+def call_arguments(headers: HeadersLike, timeout: Optional[int]) -> CallArguments:
+    """Check what a call was given. Raises TypeError, ValueError."""
+    if headers is None and timeout is None:
+        return NO_ARGUMENTS
+    checked = None if timeout is None else checked_milliseconds(timeout, "timeout")
+    fields: dict[bytes, tuple[bytes, bytes]] = {}
+    omitted = set()
+    for name, value in _pairs(headers, "headers", (str, bytes, QtCore.QByteArray)):
+        field = _bytes(name, "name")
+        key = field.lower()
+        if value is None:
+            omitted.add(key)
+            continue
+        text = _bytes(value, "value")
+        if key in fields and key in _SINGLE_FIELDS:
+            raise ValueError(f"the header {field.decode('latin-1')} is given twice, and it can have one value only")
+        if key in fields:
+            # A field that comes twice is a list (RFC 9110 section 5.3), cookies are another (RFC 6265 section 4.2.1).
+            text = fields[key][1] + (b"; " if key == b"cookie" else b", ") + text
+        fields[key] = fields.get(key, (field,))[0], text
+    return CallArguments(tuple(fields.values()), frozenset(omitted - fields.keys()), checked)
+
+
+_SINGLE_FIELDS = frozenset(
+    (
+        b"authorization",
+        b"content-type",
+        b"date",
+        b"from",
+        b"host",
+        b"if-modified-since",
+        b"if-range",
+        b"if-unmodified-since",
+        b"max-forwards",
+        b"proxy-authorization",
+        b"range",
+        b"referer",
+        b"user-agent",
+    )
+)
+"""Request fields whose value is no list (RFC 9110): two of them cannot be joined by a comma."""
+
+
+def _bytes(given: Any, what: str) -> bytes:
+    if isinstance(given, str):
+        try:
+            return encoded(given)
+        except UnicodeEncodeError:
+            raise ValueError(f"the {what} of a header holds half a character (a surrogate): give it as bytes") from None
+    if isinstance(given, (bytes, QtCore.QByteArray)):
+        return bytes(given)
+    raise TypeError(
+        f"the {what} of a header is a str or bytes, not {type(given).__name__}"
+        + (": write str(value), or None to omit the field" if what == "value" else "")
+    )
+
+
+def _pairs(given: Any, argument: str, names: tuple[type, ...]) -> list[tuple[Any, Any]]:
+    """The items of a mapping, or pairs. Raises TypeError."""
+    expected = f"{argument} is a mapping, or pairs of a name and a value: {argument}={{'name': 'value'}}"
+    if given is None:
+        return []
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError(f"{expected}; {type(given).__name__} is neither")
+    pairs = list(given.items() if isinstance(given, Mapping) else given)
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not isinstance(pair[0], names):
+            raise TypeError(f"{expected}; one of them is not such a pair")
+    return [(pair[0], pair[1]) for pair in pairs]
+
+
+def encoded_params(params: ParamsLike) -> str:
+    """Return the parameters as they stand in a query, encoded as requests does it; '' for none.
+
+    Raises TypeError, ValueError.
+    """
+    if params is None:
+        return ""
+    pairs = []
+    for name, value in _pairs(params, "params", (str, bytes, int, QtCore.QByteArray)):
+        values = [value] if isinstance(value, _TEXTS) or not isinstance(value, Iterable) else value
+        pairs += [(_plain(name), _plain(each)) for each in values if each is not None]
+    try:
+        return urlencode(pairs)
+    except UnicodeEncodeError:
+        raise ValueError("params holds half a character (a surrogate): give it as bytes") from None
+
+
+_TEXTS = (str, bytes, bytearray, QtCore.QByteArray)
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, (bytearray, QtCore.QByteArray)) else value
+
+
+def with_query(request: RequestLike, query: str) -> RequestLike:
+    """Return the request with an encoded query added to the one of its URL.
+
+    A request whose URL is not valid is returned as it is: a later check reports the error. Raises TypeError for what is
+    no request.
+    """
+    check_request(request)
+    if not query:
+        return request
+    if isinstance(request, str) and is_canonical(request):
+        return request + _joint(request) + query
+    if isinstance(request, QtNetwork.QNetworkRequest):
+        url = request.url()
+        if not url.isValid():
+            return request
+        copy = QtNetwork.QNetworkRequest(request)
+        copy.setUrl(_qurl_with_query(url, query))
+        return copy
+    url = QtCore.QUrl(request.strip() if isinstance(request, str) else request)
+    return _qurl_with_query(url, query) if url.isValid() else request
+
+
+def _qurl_with_query(url: QtCore.QUrl, query: str) -> QtCore.QUrl:
+    text, mark, fragment = url.toEncoded().data().decode("ascii").partition("#")
+    return QtCore.QUrl.fromEncoded((text + _joint(text) + query + mark + fragment).encode("ascii"))  # type: ignore[arg-type]
+
+
+def _joint(url: str) -> str:
+    _, mark, query = url.partition("?")
+    if not mark:
+        return "?"
+    return "" if not query or query.endswith("&") else "&"

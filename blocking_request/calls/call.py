@@ -1,0 +1,369 @@
+"""One blocking call: drives a flow over a wire and, while it waits, runs the caller's own code in the caller's thread.
+
+Theory of operation: the caller waits on its mailbox until the earliest of its deadlines. Cancel arrives as a notice,
+timeouts are counted here, and every tenth of a second the wire is asked whether it is still alive. So whatever becomes
+of the wire, the caller wakes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from queue import Empty
+from typing import TYPE_CHECKING, Callable, Optional, Protocol, Union
+
+from .. import trace
+from ..bodies.cache_recorder import Keeper
+from ..bodies.upload import Upload
+from ..engines.base import Flight
+from ..engines.choice import choose
+from ..engines.mailbox import GRACE, Begun, BodyWanted, Cancel, Channel, Mailbox, Piece, Pieces, Progress
+from ..errors import Failure
+from ..feedback import Feedback, FeedbackLike
+from ..flows import Flow, Wait
+from ..models import error_texts as messages
+from ..models.http_messages import Answer, Body, Exchange
+from .progress import ProgressTeller
+
+if TYPE_CHECKING:
+    from ..bodies.sink import SlowTarget
+
+_NEVER = float("inf")
+
+PULSE = 0.1
+"""Seconds between two looks at whether the wire still lives."""
+
+SHORT_PULSE = 0.02
+"""The same where there is something else to look at: a feedback that is not ours (its ``canceled`` signal is no help: a
+plain function connected in a blocked thread is not called before that thread runs an event loop again), or QGIS."""
+
+
+def nothing() -> None:
+    pass
+
+
+class Audience(Protocol):
+    """The caller's own code: all of it runs in the caller's thread, from within the call."""
+
+    _watchers: tuple[trace.Watcher, ...]
+
+    def _progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]: ...
+
+    def _tell_redirect(self, exchange: Exchange) -> None: ...
+
+
+class Call:
+    """One call of one caller. ``cancel`` may be called from any thread, the rest is for the caller's."""
+
+    def __init__(
+        self,
+        engine: str,
+        idle_ms: int,
+        deadline_ms: int,
+        audience: Audience,
+        feedback: Optional[FeedbackLike],
+        attend: Callable[[], None] = nothing,
+        connect_ms: int = 0,
+    ) -> None:
+        """``engine``: its name, or "auto"; ``idle_ms``, ``deadline_ms`` and ``connect_ms`` (until there is a
+        connection): 0 is none; ``attend`` is called now and then while the call waits.
+        """
+        self._engine = engine
+        self._idle_ms = idle_ms
+        self._deadline_ms = deadline_ms
+        self._audience = audience
+        self._feedback = feedback
+        self._canceled = False
+        self._mailbox = Mailbox()
+        self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
+        self._deadline = self._mailbox.activity + deadline_ms / 1000 if deadline_ms > 0 else _NEVER
+        self._open: Optional[tuple[Flight, Exchange, Optional[ProgressTeller]]] = None
+        """The exchange of an answer that has begun."""
+        self._started = 0.0
+        self._upload: Body = None
+        self._wire = ""
+        """The name of the one that serves."""
+        self._answer_is_due = False
+        self._keeper: Optional[Keeper] = None
+        self.last: Optional[Answer] = None
+        """The whole answer, when the last of its pieces was taken."""
+        self._connect_ms = connect_ms
+        self._connect_look = self._connect_end = _NEVER
+        self._attend = attend
+        is_usual = (feedback is None or isinstance(feedback, Feedback)) and attend is nothing
+        self._pulse = PULSE if is_usual else SHORT_PULSE
+
+    def cancel(self) -> None:
+        """End the call with ``CanceledError``."""
+        self._canceled = True
+        self._mailbox.post(Cancel())
+
+    def ended_early(self) -> Optional[Failure]:
+        """Why the call should not go on, cancelled or late, or None."""
+        if self._canceled or (self._feedback is not None and self._feedback.isCanceled()):
+            return messages.canceled()
+        if time.monotonic() >= self._deadline:
+            return messages.deadline_passed(self._deadline_ms)
+        return None
+
+    def run(self, flow: Flow) -> Answer:
+        """Block until the flow has its last answer. Where that has only begun, ``pieces`` follow."""
+        feedback = self._feedback
+        if not isinstance(feedback, Feedback):
+            return self._drive(flow)
+        feedback._listen(self.cancel)
+        try:
+            return self._drive(flow)
+        finally:
+            feedback._forget(self.cancel)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body of an answer that has begun, as the caller takes it; ``last`` is the whole answer afterwards.
+
+        Whoever leaves it earlier ends the exchange.
+        """
+        return (piece if isinstance(piece, bytes) else bytes(piece) for piece in self.views())
+
+    def views(self) -> Iterator[Piece]:
+        """The same for who is done with each piece when it asks for the next."""
+        feedback = self._feedback
+        if isinstance(feedback, Feedback):
+            feedback._listen(self.cancel)
+        try:
+            yield from self._pieces()
+        finally:
+            if isinstance(feedback, Feedback):
+                feedback._forget(self.cancel)
+            self.abandon()
+
+    def divert(self, write: Callable[[Piece], None]) -> None:
+        """Have the wire hand the pieces to ``write``, in its own thread, and wait for the end: no piece needs to change
+        hands then. It may raise DamagedBody.
+        """
+        self._mailbox.divert(write if self._keeper is None else self._keeper.beside(write))
+        for piece in self.views():
+            assert not piece  # none comes here any more
+
+    def count_from(self, start: int, total: int) -> None:
+        """Count in the progress what of a file is there already; as ``ProgressTeller.count_from``."""
+        if self._open is not None and self._open[2] is not None:
+            self._open[2].count_from(start, total)
+
+    def tell_whole(self, size: int) -> None:
+        """Tell the progress of a file that is whole, of which nothing had to come."""
+        progress = self._audience._progress_teller(self._feedback)
+        if progress is not None:
+            progress(Progress(False, size, size))
+
+    def take_here(self, write: Callable[[Piece], None], target: SlowTarget) -> None:
+        """Hand the pieces to ``write`` in this thread, each when the target has taken the one before. The call may be
+        cancelled or late meanwhile. Raises what ``write`` and the target raise.
+        """
+        for piece in self.views():
+            write(piece)
+            failure = self.drain(target)
+            if failure is not None:
+                self.abandon(failure)
+                return
+
+    def drain(self, target: SlowTarget) -> Optional[Failure]:
+        """Wait until a target has taken what was written to it; return why the call ended meanwhile, or None."""
+        while not target.flush():
+            failure = self.ended_early()
+            if failure is not None:
+                return failure
+            self._attend()
+            target.wait(max(min(SHORT_PULSE, self._deadline - time.monotonic()), 0.0))
+        return None
+
+    def _pieces(self) -> Iterator[Piece]:
+        while self._open is not None:
+            flight, exchange, progress = self._open
+            self._mailbox.touch()
+            notice = self._wait(flight, exchange, progress)
+            if isinstance(notice, Answer):
+                self._open, self.last = None, notice
+                self._tell_end(notice)
+                if self._keeper is not None:
+                    self._keeper.end(notice)
+                return
+            if isinstance(notice, Pieces):
+                for piece in notice.pieces:
+                    if self._keeper is not None:
+                        self._keeper.add(piece)
+                    yield piece
+                    self._mailbox.give_back(piece)
+
+    def abandon(self, failure: Optional[Failure] = None) -> None:
+        """End an exchange whose body is no longer wanted. ``failure``: the reason, unless the caller has left."""
+        if self._open is None:
+            return
+        (flight, exchange, _), self._open = self._open, None
+        self.last = self._end(flight, exchange, failure or messages.canceled())
+        self._tell_end(self.last)
+
+    def _drive(self, flow: Flow) -> Answer:
+        redirects = 0
+        answer: Optional[Answer] = None
+        while True:
+            try:
+                step = next(flow) if answer is None else flow.send(answer)
+            except StopIteration as stop:
+                last: Answer = stop.value
+                if not last.is_begun:
+                    self.abandon()  # another answer stands in its place
+                    last = self._cached(last) if last.from_cache else last
+                if last.keep is not None:
+                    self._keeper, last = Keeper(last.keep), last._replace(keep=None)
+                return last
+            self.abandon()
+            if isinstance(step, Wait):
+                answer = Answer(step.exchange, failure=self._let_pass(step.seconds))
+                continue
+            if step.redirects > redirects:
+                redirects = step.redirects
+                self._audience._tell_redirect(step)
+            answer = self._exchange(step)
+
+    def _cached(self, answer: Answer) -> Answer:
+        """What no wire has told of is told here, to who still wants it."""
+        failure = self.ended_early()
+        if failure is not None:
+            return Answer(answer.exchange, failure=failure)
+        progress = self._audience._progress_teller(self._feedback)
+        if progress is not None:
+            progress.tell_last(answer)
+        return answer
+
+    def _let_pass(self, seconds: float) -> Optional[Failure]:
+        """Wait, awake for whatever ends the call; that is returned."""
+        end = time.monotonic() + seconds
+        while True:
+            failure = self.ended_early()
+            now = time.monotonic()
+            if failure is not None or now >= end:
+                return failure
+            try:
+                self._mailbox.take(max(min(self._pulse, end - now, self._deadline - now), 0.0))
+            except Empty:
+                self._attend()
+
+    def _exchange(self, exchange: Exchange) -> Answer:
+        """Raises Unsendable where its body cannot be read."""
+        if self._answer_is_due:
+            # It may still come, and must not be taken for the next one's.
+            self._mailbox, self._answer_is_due = Mailbox(), False
+        watchers = self._audience._watchers
+        self._started = trace.exchange_started(exchange, watchers)
+        engine = self.ended_early() or choose(exchange, self._engine)
+        if isinstance(engine, Failure):
+            answer = Answer(exchange, failure=engine)
+        else:
+            # Made before the wire begins: from then on this thread should do nothing but wait, and leave the GIL.
+            progress = self._audience._progress_teller(self._feedback)
+            self._mailbox.wants_progress = progress is not None
+            self._upload = exchange.body
+            if isinstance(exchange.body, Upload):
+                exchange = exchange._replace(body=exchange.body.begin(self._mailbox))
+            self._mailbox.touch()
+            self._wire = engine.name
+            self._answer_is_due = True
+            if self._connect_ms:
+                self._connect_end = self._mailbox.activity + self._connect_ms / 1000
+                self._connect_look = self._mailbox.activity + self._connect_ms / 2000
+            flight = engine.start(exchange, self._mailbox)
+            try:
+                notice = self._wait(flight, exchange, progress)
+            except BaseException:
+                flight.abort()
+                raise
+            if isinstance(notice, Begun):
+                self._open = flight, exchange, progress
+                return notice.answer
+            assert isinstance(notice, Answer)
+            answer = notice
+        self._tell_end(answer)
+        return answer
+
+    def _tell_end(self, answer: Answer) -> None:
+        if self._started:
+            trace.exchange_ended(answer, self._started, self._audience._watchers)
+
+    def _wait(
+        self, flight: Flight, exchange: Exchange, progress: Optional[ProgressTeller]
+    ) -> Union[Answer, Begun, Pieces]:
+        """The next notice that ends a wait, or the answer that a timeout or a cancel makes."""
+        mailbox = self._mailbox
+        while True:
+            now = time.monotonic()
+            clocks = (mailbox.activity + self._idle, self._deadline, self._connect_look, self._connect_end)
+            wait = min(self._pulse, min(clocks) - now)
+            try:
+                notice = mailbox.take(max(wait, 0.0))
+            except Empty:
+                self._attend()
+                failure = self._overdue(flight)
+                if failure is not None:
+                    return self._end(flight, exchange, failure)
+                continue
+            if isinstance(notice, Answer):
+                self._answer_is_due = False
+                if progress is not None:
+                    progress.tell_last(notice)
+                return notice
+            if isinstance(notice, Cancel):
+                return self._end(flight, exchange, messages.canceled())
+            if isinstance(notice, BodyWanted):
+                self._send_more(exchange)
+                continue
+            if isinstance(notice, (Begun, Pieces)):
+                # The caller's own clock may have run out while it had other pieces in hand.
+                failure = self.ended_early()
+                return notice if failure is None else self._end(flight, exchange, failure)
+            if progress is not None:
+                progress(notice)
+            # The time the caller's own code took is not the server's.
+            mailbox.touch()
+            # A slot that takes longer than the next notice does would keep the clocks from being looked at.
+            failure = self.ended_early()
+            if failure is not None:
+                return self._end(flight, exchange, failure)
+
+    def _send_more(self, exchange: Exchange) -> None:
+        """Raises Unsendable where the body cannot be read; that ends the exchange."""
+        if isinstance(self._upload, Upload) and isinstance(exchange.body, Channel):
+            self._upload.fill(exchange.body)
+        self._mailbox.touch()
+
+    def _overdue(self, flight: Flight) -> Optional[Failure]:
+        failure = self.ended_early()
+        if failure is not None:
+            return failure
+        now = time.monotonic()
+        if now >= self._connect_look:
+            self._connect_look = _NEVER
+            flight.look_for_connection()
+        if now >= self._connect_end:
+            self._connect_end = _NEVER
+            if not flight.is_connected():
+                return messages.connect_timeout(self._connect_ms)
+            # What was waited for by now was the connection.
+        if now >= self._mailbox.activity + self._idle:
+            return messages.idle_timeout(self._idle_ms)
+        return flight.lost()
+
+    def _end(self, flight: Flight, exchange: Exchange, failure: Failure) -> Answer:
+        """Abort, and take along what has arrived if the worker has it at hand."""
+        flight.abort()
+        end = time.monotonic() + GRACE
+        answer = Answer(exchange, engine=self._wire)
+        while True:
+            try:
+                notice = self._mailbox.take(max(end - time.monotonic(), 0.0))
+            except Empty:
+                break
+            if isinstance(notice, Answer):
+                answer = notice
+                self._answer_is_due = False
+                break
+        return answer._replace(failure=failure)

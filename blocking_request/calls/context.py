@@ -1,0 +1,87 @@
+"""One request from what the caller gave to the reply: what a single call and one of a batch have in common."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+
+from ..bodies.upload import Data, read_body
+from ..errors import Failure
+from ..models.http_messages import Answer, Exchange
+from ..models.redaction import hidden_repr
+from ..models.urls import is_canonical
+from ..qt.network_request import native_copy
+from ..reply import ReplyContent, next_request_id
+from .arguments import NO_ARGUMENTS, CallArguments
+from .options import CallRules, OwnSettings, call_rules, with_settings
+from .prepare import Defaults, prepare, url_text
+from .request_attributes import RequestLike
+from .request_parameters import parameters_of
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from ..manager.manager import NetworkAccessManager
+
+
+class Occasion(NamedTuple):
+    """One call of somebody."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
+    request: RequestLike
+    method: str
+    settings: Settings
+    request_id: int
+    started: float
+    arguments: CallArguments = NO_ARGUMENTS
+
+    def exchange(
+        self,
+        manager: NetworkAccessManager,
+        data: Data,
+        own: OwnSettings,
+        ended_early: Callable[[], Optional[Failure]],
+        force_refresh: bool,
+        streams: bool,
+    ) -> tuple[Exchange, CallRules]:
+        """What is to be sent, and how; whoever wants to know is told. Raises Unsendable."""
+        request, settings = self.request, self.settings
+        body = read_body(data, ended_early)
+        is_plain = body is None and isinstance(request, str) and not own.auth_cfg and is_canonical(request)
+        key = self.method, own, force_refresh, streams, self.arguments
+        known = settings.plain[0] if is_plain and settings.plain else None
+        if known is not None and known[0] == key:
+            exchange, rules = known[1].at(request), known[2]  # type: ignore[arg-type]
+        else:
+            rules = call_rules(request, settings, own, ended_early, force_refresh)
+            defaults = Defaults(settings.user_agent, settings.default_headers)
+            exchange = prepare(request, self.method, body, force_refresh, defaults, self.arguments)
+            exchange = with_settings(exchange, settings, rules.auth, streams)
+            if is_plain:
+                settings.plain[:] = [(key, exchange, rules)]
+        if manager.requestAboutToBeCreated:
+            manager.requestAboutToBeCreated.emit(parameters_of(exchange, self.request_id))
+        return exchange, rules
+
+    def failed(self, failure: Failure) -> Answer:
+        """Where there is not even an exchange."""
+        secrets = self.settings.secret_parameters
+        return Answer(Exchange(self.method, url_text(self.request), secret_names=secrets), failure=failure)
+
+    def reply(self, answer: Answer) -> ReplyContent:
+        """What it came to."""
+        return ReplyContent._from_answer(answer, time.monotonic() - self.started, self.request_id)
+
+    def tell(self, manager: NetworkAccessManager, reply: ReplyContent) -> None:
+        """Tell whoever wants to know of the reply."""
+        for _, processor in self.settings.reply_preprocessors:
+            processor(native_copy(reply._answer.exchange), reply)
+        if manager.finished:
+            manager.finished.emit(reply)
+
+
+def new_occasion(
+    request: RequestLike, method: str, settings: Settings, arguments: CallArguments = NO_ARGUMENTS
+) -> Occasion:
+    return Occasion(request, method, settings, next_request_id(), time.monotonic(), arguments)

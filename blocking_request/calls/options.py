@@ -1,0 +1,160 @@
+"""What one call goes by: the call's own word, then the request's, then the manager's settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Callable, NamedTuple, Optional
+
+from urllib3.util import Retry
+
+from ..engines import choice
+from ..errors import Failure, QtNetworkError, unsendable
+from ..flows.auth.server import key_parameter, secret_name
+from ..flows.cache.reuse import Load
+from ..flows.hsts import secure_url
+from ..flows.redirects import RedirectPolicy, RedirectRules
+from ..models.auth import AuthConfig, AuthMethod
+from ..models.http_messages import Exchange
+from ..models.proxy import Proxy
+from ..proxies.rules import ProxyRules
+from ..qt.binding import QtNetwork, encoded_url
+from ..qt.network_request import has_own_tls
+from .prepare import url_credentials
+from .request_attributes import RequestLike, cache_load, cache_saves, is_automatic, redirect_rules
+from .settings import MEMORY_LIMIT, RedirectHandler, Settings
+
+_Attribute = QtNetwork.QNetworkRequest.Attribute
+
+
+class OwnSettings(NamedTuple):
+    """What a BlockingNetworkRequest has been told."""
+
+    engine: str = choice.AUTO
+    auth_cfg: str = ""
+    auth_config: Optional[AuthConfig] = None
+    proxy: Optional[Proxy] = None
+    retry: Optional[Retry] = None
+
+
+class CallRules(NamedTuple):
+    """How the exchanges of one call are to be sent."""
+
+    redirects: RedirectRules
+    auth: Optional[AuthConfig] = None
+    grant: Optional[Callable[[Exchange], Exchange]] = None
+    """In the place of ``auth``: adds what QGIS has."""
+    proxies: ProxyRules = ProxyRules()
+    retry: Optional[Retry] = None
+    engine: str = choice.AUTO
+    loads_cookies: bool = True
+    saves_cookies: bool = True
+    reuses_logins: bool = True
+    load: Load = Load.PreferCache
+    saves_to_cache: bool = True
+
+    def for_one_hop(self) -> CallRules:
+        """These rules for a caller who follows redirects and keeps cookies alone."""
+        return self._replace(redirects=_NOT_FOLLOWED, loads_cookies=False, saves_cookies=False)
+
+    def past_the_cache(self) -> CallRules:
+        """These rules for what must come from the server itself; but offline it cannot."""
+        if self.load is Load.AlwaysCache:
+            return self
+        return self._replace(load=Load.AlwaysNetwork, saves_to_cache=False)
+
+
+def call_rules(
+    request: RequestLike,
+    settings: Settings,
+    own: OwnSettings,
+    ended_early: Callable[[], Optional[Failure]],
+    force_refresh: bool = False,
+) -> CallRules:
+    """``ended_early``: why the call should not go on, or None. Raises Unsendable."""
+    config, grant = _auth(request, settings, own, ended_early)
+    rules = CallRules(
+        _redirects(request, settings, config),
+        config,
+        grant,
+        settings.proxies if own.proxy is None else ProxyRules(own.proxy),
+        own.retry,
+        own.engine,
+        load=Load.AlwaysNetwork if force_refresh else Load.PreferCache,
+    )
+    if not isinstance(request, QtNetwork.QNetworkRequest):
+        return rules
+    return rules._replace(
+        loads_cookies=is_automatic(request, _Attribute.CookieLoadControlAttribute),
+        saves_cookies=is_automatic(request, _Attribute.CookieSaveControlAttribute),
+        reuses_logins=is_automatic(request, _Attribute.AuthenticationReuseAttribute),
+        load=cache_load(request, force_refresh),
+        saves_to_cache=cache_saves(request),
+    )
+
+
+_DEFAULT_REDIRECTS = RedirectRules()
+_NOT_FOLLOWED = RedirectRules(RedirectPolicy.Manual)
+
+
+def _redirects(request: RequestLike, settings: Settings, config: Optional[AuthConfig]) -> RedirectRules:
+    rules = _DEFAULT_REDIRECTS
+    if settings.redirect_policy is not None or settings.redirect_handler is not None:
+        handler = settings.redirect_handler
+        rules = RedirectRules(
+            settings.redirect_policy or RedirectPolicy.NoLessSafe,
+            verify=None if handler is None else _verifier(handler),
+        )
+    if settings.strict_transport is not None:
+        rules = replace(rules, upgrade=partial(secure_url, hosts=settings.strict_transport))
+    if config is not None and config.method is AuthMethod.ApiKeyQuery:
+        rules = replace(rules, own_parameters=(key_parameter(config),))
+    return redirect_rules(request, rules)
+
+
+def _verifier(handler: RedirectHandler) -> Callable[[str, str], bool]:
+    return lambda url, target: bool(handler(encoded_url(url), encoded_url(target)))
+
+
+def _auth(
+    request: RequestLike, settings: Settings, own: OwnSettings, ended_early: Callable[[], Optional[Failure]]
+) -> tuple[Optional[AuthConfig], Optional[Callable[[Exchange], Exchange]]]:
+    """Who we are to the origin of the request. Raises Unsendable for an id that nobody knows."""
+    config = own.auth_config
+    if config is None and own.auth_cfg:
+        config = settings.registry.load(own.auth_cfg)
+        if config is None:
+            from ..qgis.settings import grant_of
+
+            grant = grant_of(own.auth_cfg, ended_early)
+            if grant is None:
+                text = f"There is no authentication config {own.auth_cfg!r}: store it in the manager's authRegistry()"
+                raise unsendable(QtNetworkError.AuthenticationRequiredError, text)
+            return None, grant
+    if config is None:
+        return url_credentials(request), None
+    if config.method is AuthMethod.ClientCertificate and has_own_tls(request):
+        text = (
+            "The request has a QSslConfiguration of its own, so the client certificate of the authentication config "
+            "would not be shown: leave one of the two out"
+        )
+        raise unsendable(QtNetworkError.SslHandshakeFailedError, text)
+    return config, None
+
+
+def with_settings(
+    exchange: Exchange, settings: Settings, config: Optional[AuthConfig] = None, streams: bool = False
+) -> Exchange:
+    """The exchange with what the settings say of it. Raises Unsendable where nothing is to be sent."""
+    if not settings.is_accessible and exchange.url.startswith("http"):
+        text = "Network access is disabled: setNetworkAccessible(False) was called"
+        raise unsendable(QtNetworkError.UnknownNetworkError, text)
+    limit = settings.body_limit
+    return exchange._replace(
+        tls=settings.tls,
+        body_limit=limit if limit is not None else 0 if streams else MEMORY_LIMIT,
+        expansion_limit=settings.expansion_limit,
+        streams=streams,
+        secret_names=(*settings.secret_parameters, *secret_name(config)),
+        qgis=settings.qgis and exchange.url.startswith("http"),
+    )

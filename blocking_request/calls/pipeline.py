@@ -1,0 +1,147 @@
+"""What happens to the exchange of one call, from the settings and what the call itself says: the order of the flows.
+
+From the caller to the wire: redirects; for each hop preprocessors, strict transport and retries; for each attempt the
+proxy, the credentials, the cookies, the cache, and the questions about certificates. What these add is theirs: the
+answer that comes back from below them has the exchange as it was above, so that no secret goes into a reply, and each
+hop and attempt begins without them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+from ..engines import choice
+from ..flows import Flow, Send, directly
+from ..flows.auth.proxy import ProxyChoice, through_proxy
+from ..flows.auth.server import CredentialRules, with_credentials
+from ..flows.cache.flow import without_cache
+from ..flows.cache.reuse import Load
+from ..flows.certificate_errors import CertificateQuestions, ask_about_certificates
+from ..flows.cookies import Jar, with_cookies
+from ..flows.hsts import with_strict_transport
+from ..flows.redirects import follow_redirects
+from ..flows.retry import with_retries
+from ..models.http_messages import Exchange, Login
+from ..proxies.rules import environment_names_proxies, uses_system_proxies
+from ..proxies.system import proxy_of_qt
+from ..stores.netrc import netrc_config
+from .options import CallRules
+from .preprocessing import preprocessed
+from .revalidation import cached
+from .settings import RequestPreprocessor, Settings
+
+
+def policy(exchange: Exchange, settings: Settings, rules: CallRules) -> Flow:
+    """The flow of a call. Layers that have nothing to do are left out."""
+    if not exchange.url.startswith("http"):
+        return follow_redirects(exchange, rules.redirects)
+    return follow_redirects(exchange, rules.redirects, _known_hop(settings, rules, _outer_proxies(rules)))
+
+
+class _OuterProxies(NamedTuple):
+    """Who else has a say in which proxy is taken."""
+
+    environment: bool
+    application: bool
+
+
+_NOBODY = _OuterProxies(False, False)
+
+
+def _outer_proxies(rules: CallRules) -> _OuterProxies:
+    if rules.proxies.are_all:
+        return _NOBODY
+    if not uses_system_proxies():
+        return _OuterProxies(False, True)
+    return _OuterProxies(True, False) if environment_names_proxies() else _NOBODY
+
+
+def _known_hop(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send:
+    """Made once for each settings, as long as the calls want the same: to make it takes as long as to run it."""
+    for known, known_outer, send in settings.hops:
+        # Of redirects a hop knows nothing.
+        if known_outer == outer and (known is rules or known[1:] == rules[1:]):
+            return send  # type: ignore[no-any-return]
+    send = _hop(settings, rules, outer)
+    if settings.ssl_error_handler is None and rules.grant is None:  # what these are told is the call's
+        settings.hops[:] = [(rules, outer, send)]
+    return send
+
+
+def _hop(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send:
+    send = _attempt(settings, rules, outer)
+    if rules.retry is not None:
+        send = partial(with_retries, rule=rules.retry, send=send)
+    if settings.strict_transport is not None:
+        send = partial(with_strict_transport, hosts=settings.strict_transport, send=send)
+    if settings.request_preprocessors:
+        functions = tuple(function for _, function in settings.request_preprocessors)
+        send = partial(_preprocess, functions=functions, send=send)
+    return send
+
+
+def _attempt(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send:
+    """One attempt at one hop."""
+    send: Send = directly
+    if settings.ssl_error_handler is not None:
+        send = partial(ask_about_certificates, questions=CertificateQuestions(settings.ssl_error_handler), send=send)
+    if settings.cache is not None:
+        send = cached(settings, rules.load, rules.saves_to_cache, send, rules.engine)
+    elif rules.load is Load.AlwaysCache:
+        send = without_cache
+    if rules.loads_cookies or rules.saves_cookies:
+        send = _cookie_layer(settings.cookies, rules.loads_cookies, rules.saves_cookies, send)
+    if _may_have_credentials(settings, rules):
+        send = partial(with_credentials, rules=_credential_rules(settings, rules), send=send)
+    proxies = rules.proxies
+    if settings.auth_handler is not None or not proxies.are_plain or any(outer):
+        ask = settings.proxy_auth_handler or settings.auth_handler
+        choice = ProxyChoice(proxies.find, proxy_of_qt, ask, settings.known_proxy_logins, outer.application)
+        send = partial(through_proxy, choice=choice, send=send)
+    return lambda exchange: _without_secrets(exchange, send)
+
+
+def _cookie_layer(jar: Jar, loads: bool, saves: bool, send: Send) -> Send:
+    # These are called for every exchange, and a partial with keywords takes three times as long.
+    return lambda exchange: with_cookies(exchange, jar, loads, saves, send)
+
+
+def _may_have_credentials(settings: Settings, rules: CallRules) -> bool:
+    is_named = rules.auth is not None or rules.grant is not None or bool(settings.netrc)
+    # What a handler gave is kept beyond the handler.
+    return is_named or settings.auth_handler is not None or settings.had_auth_handler
+
+
+def _credential_rules(settings: Settings, rules: CallRules) -> CredentialRules:
+    netrc = settings.netrc
+    return CredentialRules(
+        rules.auth,
+        rules.grant,
+        partial(netrc_config, file=netrc) if netrc else None,
+        settings.auth_handler,
+        settings.known_logins if rules.reuses_logins else _Forgetful(),
+        partial(_wire_logs_in, wanted=rules.engine),
+    )
+
+
+def _wire_logs_in(exchange: Exchange, wanted: str) -> bool:
+    if wanted not in (choice.AUTO, "qt"):
+        return False
+    return choice.engine("qt").refusal(exchange._replace(login=Login("", ""))) is None
+
+
+class _Forgetful(dict[str, Any]):
+    """For requests that neither use what others were given, nor leave anything."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        pass
+
+
+def _without_secrets(exchange: Exchange, send: Send) -> Flow:
+    answer = yield from send(exchange)
+    return answer if answer.exchange is exchange else answer._replace(exchange=exchange)
+
+
+def _preprocess(exchange: Exchange, functions: tuple[RequestPreprocessor, ...], send: Send) -> Flow:
+    return (yield from send(preprocessed(exchange, functions)))

@@ -1,0 +1,90 @@
+"""Tells how far a transfer is: to the signals of a request and to a feedback, in the caller's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from functools import cache
+from typing import TYPE_CHECKING, Any, Optional
+
+from ..bodies.upload import READ_AT_ONCE
+from ..engines.mailbox import Progress
+from ..feedback import FeedbackLike
+from ..models.http_messages import Answer
+from ..qt.binding import QtCore, is_deleted
+from ..qt.slot_exceptions import slot_exceptions_reported
+
+if TYPE_CHECKING:
+    from ..request.request import BlockingNetworkRequest
+
+
+def progress_teller(request: BlockingNetworkRequest, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
+    """Who tells progress, or None where nobody listens: asking the wire for it costs time on small requests."""
+    set_progress = None if feedback is None else getattr(feedback, "setProgress", None)
+    if is_deleted(request):
+        return None
+    signals = _signals(type(request))  # type: ignore[arg-type]
+    if set_progress is None and not any(map(request.isSignalConnected, signals)):
+        return None
+    return ProgressTeller(request, set_progress)
+
+
+@cache
+def _signals(kind: Hashable) -> tuple[QtCore.QMetaMethod, ...]:
+    return tuple(
+        signal_method(kind, signature)
+        for signature in ("downloadProgress(qint64,qint64)", "uploadProgress(qint64,qint64)", "percentChanged(int)")
+    )
+
+
+@cache
+def signal_method(kind: Hashable, signature: str) -> QtCore.QMetaMethod:
+    """A signal of a class, as ``isSignalConnected`` takes it."""
+    found: QtCore.QMetaObject = kind.staticMetaObject  # type: ignore[attr-defined]
+    return found.method(found.indexOfSignal(signature))
+
+
+class ProgressTeller:
+    """Tells each figure once."""
+
+    def __init__(self, request: BlockingNetworkRequest, set_progress: Any) -> None:
+        self._request = request
+        self._set_progress = set_progress
+        self._last: Optional[Progress] = None
+        self._percent = 0
+        self._start, self._total = 0, -1
+        self._is_upload = False
+        """Whether the percentage is that of a large body that is sent, and not of the response to it."""
+
+    def __call__(self, progress: Progress) -> None:
+        if is_deleted(self._request):
+            # The application was destroyed, and PyQt has deleted every QObject with it.
+            return
+        if self._start and not progress.upload:
+            progress = Progress(False, self._start + progress.done, self._total)
+        if not progress.upload and progress == self._last:
+            return
+        if progress.upload:
+            self._is_upload = self._is_upload or progress.total > READ_AT_ONCE
+        else:
+            self._last = progress
+        with slot_exceptions_reported:
+            signal = self._request.uploadProgress if progress.upload else self._request.downloadProgress
+            signal.emit(progress.done, progress.total)
+            if progress.total > 0 and progress.upload == self._is_upload:
+                self._tell_percent(100.0 * progress.done / progress.total)
+
+    def count_from(self, start: int, total: int) -> None:
+        """Count what of a file is there already. ``start``, ``total``: of the file, in bytes; -1 if it is not known."""
+        self._start, self._total = start, total
+
+    def _tell_percent(self, percent: float) -> None:
+        if int(percent) != self._percent and not is_deleted(self._request):
+            self._percent = int(percent)
+            self._request.percentChanged.emit(self._percent)
+        if self._set_progress is not None:
+            self._set_progress(percent)
+
+    def tell_last(self, answer: Answer) -> None:
+        """The exact final figure, which the wire may have had no time to tell."""
+        if answer.status is not None and not 300 <= answer.status < 400:
+            self(Progress(False, answer.wire_bytes, answer.total_bytes))

@@ -1,0 +1,79 @@
+"""What a QNetworkRequest's attributes say of how it is to be sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Union
+
+from ..flows.cache.reuse import Load
+from ..flows.redirects import RedirectPolicy, RedirectRules
+from ..qt.binding import QtCore, QtNetwork, enum_value, type_name
+
+_Attribute = QtNetwork.QNetworkRequest.Attribute
+
+RequestLike = Union[QtNetwork.QNetworkRequest, QtCore.QUrl, str]
+
+
+def check_request(request: RequestLike) -> None:
+    """Raises TypeError for what is no request."""
+    if not isinstance(request, (str, QtCore.QUrl, QtNetwork.QNetworkRequest)):
+        raise TypeError(f"request must be a QNetworkRequest, a QUrl or a str, not {type_name(request)}")
+
+
+def check_options(force_refresh: Any, feedback: Any) -> None:
+    """Raises TypeError for what is no switch or no feedback."""
+    if not isinstance(force_refresh, int):
+        raise TypeError(f"forceRefresh must be a bool, not {type(force_refresh).__name__}")
+    if isinstance(feedback, type):
+        raise TypeError(f"feedback must be an object, not a class: {feedback.__name__}()")
+    if feedback is not None and not hasattr(feedback, "isCanceled"):
+        raise TypeError(f"feedback must be a Feedback or have isCanceled(), {type(feedback).__name__} has not")
+
+
+def redirect_rules(request: RequestLike, default: RedirectRules) -> RedirectRules:
+    """What the request's redirect attributes say; ``default``: where they say nothing."""
+    if not isinstance(request, QtNetwork.QNetworkRequest):
+        return default
+    rules = replace(default, limit=request.maximumRedirectsAllowed())
+    policy = request.attribute(_Attribute.RedirectPolicyAttribute)
+    if policy is not None:
+        return replace(rules, policy=RedirectPolicy(enum_value(policy)))
+    old_switch = getattr(_Attribute, "FollowRedirectsAttribute", None)  # Qt 5 only
+    if old_switch is not None and request.attribute(old_switch) is False:
+        return replace(rules, policy=RedirectPolicy.Manual)
+    return rules
+
+
+def transfer_timeout(request: RequestLike) -> int:
+    """The request's own idle timeout in ms; 0 where it has none."""
+    return request.transferTimeout() if isinstance(request, QtNetwork.QNetworkRequest) else 0
+
+
+def is_automatic(request: RequestLike, attribute: QtNetwork.QNetworkRequest.Attribute) -> bool:
+    """Whether an attribute of the type ``LoadControl`` leaves it to the manager, as it does where it is not set."""
+    if not isinstance(request, QtNetwork.QNetworkRequest):
+        return True
+    control = request.attribute(attribute)
+    return control is None or enum_value(control) == enum_value(QtNetwork.QNetworkRequest.LoadControl.Automatic)
+
+
+_LOADS: dict[Any, Load] = {load.value: load for load in Load}
+
+
+def cache_load(request: RequestLike, force_refresh: bool) -> Load:
+    """How much a request wants the cache."""
+    if force_refresh:
+        return Load.AlwaysNetwork
+    if not isinstance(request, QtNetwork.QNetworkRequest):
+        return Load.PreferCache
+    control = request.attribute(_Attribute.CacheLoadControlAttribute)
+    value = getattr(control, "value", control)
+    return _LOADS.get(value, Load.PreferCache) if isinstance(value, int) else Load.PreferCache
+
+
+def cache_saves(request: RequestLike) -> bool:
+    """Whether what comes is kept."""
+    if not isinstance(request, QtNetwork.QNetworkRequest):
+        return True
+    control = request.attribute(_Attribute.CacheSaveControlAttribute)
+    return True if control is None else bool(control)

@@ -1,0 +1,51 @@
+"""RequestParameters: what is about to be sent, as told to whoever watches a manager."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from ..models.http_messages import Exchange
+from ..qt.binding import QtCore, QtNetwork
+from ..qt.network_request import native_copy
+from ..reply import operation_of
+
+
+@dataclass(frozen=True)
+class RequestParameters:
+    """A request that is about to be sent, with the names of QGIS's QgsNetworkRequestParameters.
+
+    Without credentials and cookies: those are added later, and belong to the server only.
+    """
+
+    _exchange: Exchange
+    _request_id: int
+    _thread_id: int
+
+    def request(self) -> QtNetwork.QNetworkRequest:
+        """A copy of the request."""
+        return native_copy(self._exchange)
+
+    def operation(self) -> QtNetwork.QNetworkAccessManager.Operation:
+        """Qt's name for the method."""
+        return operation_of(self._exchange.method)
+
+    def requestId(self) -> int:
+        """The number its reply will have."""
+        return self._request_id
+
+    def originatingThreadId(self) -> int:
+        """The thread that called, as ``threading.get_ident()`` names it."""
+        return self._thread_id
+
+    def content(self) -> QtCore.QByteArray:
+        """The body; empty where there is none, and where it is read as it is sent."""
+        body = self._exchange.body
+        return QtCore.QByteArray(body if isinstance(body, bytes) else b"")
+
+    def __repr__(self) -> str:
+        return f"<RequestParameters {self._request_id}: {self._exchange!r}>"
+
+
+def parameters_of(exchange: Exchange, request_id: int) -> RequestParameters:
+    return RequestParameters(exchange, request_id, threading.get_ident())

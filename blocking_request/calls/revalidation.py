@@ -1,0 +1,119 @@
+"""The manager's cache in the flow of a call, and what it validates beside that."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Callable, Optional
+
+from ..engines.accept_language import accept_language
+from ..feedback import FeedbackLike
+from ..flows import Flow, Send, directly
+from ..flows.cache.flow import CacheRules, with_cache
+from ..flows.cache.reuse import Load
+from ..models.http_messages import Exchange
+from ..stores.cache.partition import identity_of
+from ..trace import Watcher, logger
+from .call import Call
+
+if TYPE_CHECKING:
+    from .progress import ProgressTeller
+    from .settings import Settings
+
+
+def cached(settings: Settings, load: Load, saves: bool, send: Send, engine: str) -> Send:
+    """``send`` with the manager's cache above it."""
+    assert settings.cache is not None
+    later = partial(_validate_later, settings=settings, engine=engine)
+    implied = ((b"accept-language", accept_language()),)
+    rules = CacheRules(settings.cache, identity_of, time.time, implied, load, saves, later)
+    return partial(with_cache, rules=rules, send=partial(_send_for_cache, send=send) if saves else send)
+
+
+def _send_for_cache(exchange: Exchange, send: Send) -> Flow:
+    answer = yield from send(exchange._replace(is_stored=True))
+    return answer._replace(exchange=exchange)
+
+
+VALIDATING_THREADS = 2
+WAITING_VALIDATIONS = 100
+"""What is more is left to the next who asks for it."""
+
+
+class _Validations:
+    """What is validated beside the calls that it was served to."""
+
+    def __init__(self) -> None:
+        # What is made under it may run a destructor, which may come back here.
+        self._guard = threading.RLock()
+        self._waiting: dict[tuple[int, str], Callable[[], None]] = {}
+        self._threads = 0
+
+    def add(self, key: tuple[int, str], validate: Callable[[], None]) -> None:
+        """``key``: of several who want the same, one does it."""
+        with self._guard:
+            if key in self._waiting or len(self._waiting) >= WAITING_VALIDATIONS:
+                return
+            self._waiting[key] = validate
+            if self._threads >= VALIDATING_THREADS:
+                return
+            self._threads += 1
+        try:
+            threading.Thread(target=self._run, name="blocking_request validation", daemon=True).start()
+        except RuntimeError:  # no thread left: it stays stale
+            with self._guard:
+                self._threads -= 1
+                self._waiting.pop(key, None)
+
+    def _run(self) -> None:
+        done: Optional[tuple[int, str]] = None
+        while True:
+            with self._guard:
+                self._waiting.pop(done, None)  # type: ignore[arg-type]
+                found = next(((key, work) for key, work in self._waiting.items() if work is not _taken), None)
+                if found is None:
+                    self._threads -= 1
+                    return
+                done, validate = found
+                self._waiting[done] = _taken
+            validate()
+
+
+def _taken() -> None:
+    """In the place of what a thread is just doing."""
+
+
+_validations = [_Validations()]
+
+if hasattr(os, "register_at_fork"):
+    # The threads of the parent do not exist in the child.
+    os.register_at_fork(after_in_child=lambda: _validations.__setitem__(0, _Validations()))
+
+
+def _validate_later(exchange: Exchange, rules: CacheRules, settings: Settings, engine: str) -> None:
+    # In memory, and no larger than what is kept; nobody is asked anything.
+    limit = min(each for each in (exchange.body_limit, rules.store.entry_limit) if each)
+    exchange = exchange._replace(streams=False, streams_all=False, body_limit=limit)
+
+    def validate() -> None:
+        try:
+            call = Call(engine, settings.timeout, settings.deadline, _NobodyListens(), None)
+            call.run(with_cache(exchange, rules, partial(_send_for_cache, send=directly)))
+        except Exception as error:
+            logger.debug("%s could not be validated: %s", exchange.shown_url, type(error).__name__)
+
+    _validations[0].add((id(rules.store), exchange.url), validate)
+
+
+class _NobodyListens:
+    """Whose code a call runs that nobody waits for."""
+
+    _watchers: tuple[Watcher, ...] = ()
+
+    def _progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
+        return None
+
+    def _tell_redirect(self, exchange: Exchange) -> None:
+        pass

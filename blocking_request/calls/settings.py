@@ -1,0 +1,166 @@
+"""Settings: everything a manager can be told, as one frozen value. A running call keeps the one it started with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Callable, Optional, Union
+
+from urllib3.util import Retry
+
+from .._version import VERSION
+from ..flows.auth.server import Known
+from ..flows.cache.store import Store
+from ..flows.certificate_errors import Ask as SslErrorHandler
+from ..flows.redirects import RedirectPolicy
+from ..models.auth import AuthConfig, AuthHandler
+from ..models.headers import Pairs
+from ..models.http_messages import Exchange
+from ..models.proxy import Proxy
+from ..models.redaction import hidden_repr
+from ..models.tls import TlsSettings
+from ..proxies.rules import ProxyRules
+from ..qt.binding import QtCore, QtNetwork
+from ..reply import ReplyContent
+from ..stores.auth_registry import AuthRegistry
+from ..stores.cookie_jar import CookieJar
+from ..stores.hsts_hosts import StrictTransportHosts
+
+DEFAULT_TIMEOUT_MS = 60_000
+"""As QGIS; Qt and requests have none."""
+
+DEFAULT_USER_AGENT = f"blocking-request/{VERSION}"
+
+MEMORY_LIMIT = (1 << 31) - 1
+"""The most that ``content()`` can hold on Qt 5; requests, urllib3 and Qt itself have no limit."""
+
+DEFAULT_EXPANSION_LIMIT = 300
+"""Text compresses 3 to 20 times and empty rasters up to a thousand; Qt 6 lets 10 MB through and no more."""
+
+RequestPreprocessor = Callable[[QtNetwork.QNetworkRequest], None]
+ReplyPreprocessor = Callable[[QtNetwork.QNetworkRequest, ReplyContent], None]
+RedirectHandler = Callable[[QtCore.QUrl, QtCore.QUrl], bool]
+
+
+@dataclass(frozen=True)
+class Settings:
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
+    timeout: int = DEFAULT_TIMEOUT_MS
+    deadline: int = 0
+    user_agent: str = DEFAULT_USER_AGENT
+    default_headers: Pairs = ()
+    engine: Optional[str] = None
+    is_accessible: bool = True
+    body_limit: Optional[int] = None
+    """None: ``MEMORY_LIMIT`` for what is kept in memory, and none for what is not."""
+    expansion_limit: int = DEFAULT_EXPANSION_LIMIT
+    secret_parameters: tuple[str, ...] = ()
+    """Besides the usual ones."""
+
+    tls: Optional[TlsSettings] = None
+    ssl_error_handler: Optional[SslErrorHandler] = None
+    strict_transport: Optional[StrictTransportHosts] = None
+    """None: switched off."""
+
+    proxies: ProxyRules = field(default_factory=ProxyRules)
+    cookies: CookieJar = field(default_factory=CookieJar)
+    registry: AuthRegistry = field(default_factory=AuthRegistry)
+    auth_handler: Optional[AuthHandler] = None
+    proxy_auth_handler: Optional[AuthHandler] = None
+    """None: a proxy's questions go to the same."""
+    netrc: Union[bool, str] = False
+    """Whether it is read, or the path of another file to read."""
+    had_auth_handler: bool = False
+    known_logins: MutableMapping[str, Known] = field(default_factory=dict)
+    """What the handler gave and a server found right, by origin. Shared, and not replaced, when settings change."""
+    known_proxy_logins: MutableMapping[Proxy, AuthConfig] = field(default_factory=dict)
+    """The same by proxy."""
+
+    cache: Optional[Store] = None
+
+    redirect_policy: Optional[RedirectPolicy] = None
+    redirect_handler: Optional[RedirectHandler] = None
+    retry: Optional[Retry] = None
+
+    request_preprocessors: tuple[tuple[str, RequestPreprocessor], ...] = ()
+    reply_preprocessors: tuple[tuple[str, ReplyPreprocessor], ...] = ()
+
+    qgis: bool = False
+    """Whether QGIS's own managers send."""
+
+    hops: list[tuple[Any, Any, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
+    """What ``policy`` has made of these settings; another's are made anew."""
+    plain: list[tuple[Any, Exchange, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
+    """What became of a URL that says nothing of itself, and how it is to be sent: of others it is the same."""
+
+
+def checked_milliseconds(value: int, name: str) -> int:
+    """Raises TypeError and ValueError for what is no duration."""
+    return _checked_number(value, name, "milliseconds", "(1.5 s are 1500)")
+
+
+def checked_bytes(value: int, name: str) -> int:
+    """Raises TypeError and ValueError for what is no size."""
+    return _checked_number(value, name, "bytes", "")
+
+
+def checked_times(value: int) -> int:
+    """Raises TypeError and ValueError for what is no number of times."""
+    return _checked_number(value, "times", "times", "")
+
+
+def _checked_number(value: int, name: str, unit: str, hint: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number of {unit}, not {type(value).__name__} {hint}".rstrip())
+    if value < 0:
+        raise ValueError(f"{name} must not be negative; 0 means none")
+    return value
+
+
+def checked_switch(value: Any, name: str) -> bool:
+    """Raises TypeError for what is neither a bool nor 0 or 1."""
+    if not isinstance(value, int) or value not in (0, 1):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def checked_callable(handler: Any, what: str) -> Any:
+    """Raises TypeError for what is neither a callable nor None."""
+    if handler is not None and not callable(handler):
+        raise TypeError(f"{what} must be callable, {type(handler).__name__} is not")
+    return handler
+
+
+def checked_retry(retry: Union[Retry, int, None]) -> Optional[Retry]:
+    """Raises TypeError, ValueError for what is no rule."""
+    if retry is None or isinstance(retry, Retry):
+        return retry
+    if isinstance(retry, bool) or not isinstance(retry, int):
+        raise TypeError(f"retry must be an urllib3.util.Retry, a number of retries or None, not {type(retry).__name__}")
+    if retry < 0:
+        raise ValueError("the number of retries must not be negative")
+    return Retry(retry, redirect=False, backoff_factor=BACKOFF_FACTOR, raise_on_status=False) if retry else None
+
+
+BACKOFF_FACTOR = 0.5
+"""Of a rule that is given as a number: waits of 0, 1, 2, 4, ... seconds; urllib3's own default is not to wait."""
+
+
+class SettingsHolder:
+    """Keeps settings that any thread may read and change at any time."""
+
+    def __init__(self) -> None:
+        self._settings = Settings()
+        self._settings_guard = threading.Lock()
+
+    def _change(self, **changes: Any) -> None:
+        with self._settings_guard:
+            self._settings = replace(self._settings, **changes)
+
+    def _change_by(self, changes: Callable[[Settings], dict[str, Any]]) -> None:
+        """``changes`` is called under the lock: a change that depends on what is there."""
+        with self._settings_guard:
+            self._settings = replace(self._settings, **changes(self._settings))

@@ -1,0 +1,305 @@
+"""One request of a batch: its flow, and what of it is under way. It never waits; whoever drives it does.
+
+Theory of operation: as in ``call.py``, but what the wire tells goes to one queue that all tasks share, and the clocks
+are looked at now and then. For the one thread that drives the batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
+
+from .. import trace
+from ..bodies.sink import CannotWrite, Drain, SlowTarget, Take
+from ..bodies.upload import Upload
+from ..engines.base import Crowd, Flight
+from ..engines.choice import choose
+from ..engines.mailbox import GRACE, Begun, BodyWanted, Channel, Letter, Mailbox, Piece, Pieces, Progress
+from ..errors import Failure, Unsendable
+from ..flows import Wait
+from ..models import error_texts as messages
+from ..models.http_messages import Answer, Exchange
+
+_NEVER = float("inf")
+
+PULSE = 0.02
+"""Seconds between two looks of whoever drives tasks at their clocks, and at a feedback that is not ours."""
+
+Step = Union[Exchange, Wait, Take, Drain]
+TaskSteps = Generator[Step, Any, Answer]
+
+
+class Letters(Protocol):
+    """Where a Line and what came over it is put. May be called from any thread."""
+
+    def put(self, letter: Any) -> None: ...
+
+
+class Line:
+    """To the loop, from the wire that does one exchange."""
+
+    __slots__ = ("_letters", "task")
+
+    def __init__(self, task: Task, letters: Letters) -> None:
+        self.task = task
+        self._letters = letters
+
+    def put(self, letter: Letter) -> None:
+        self._letters.put((self, letter))
+
+
+class TaskRules(NamedTuple):
+    """What the tasks of a batch have in common."""
+
+    engine: str
+    idle_ms: int
+    deadline_ms: int
+    letters: Letters
+    crowd: Optional[Crowd]
+    """None: each is alone."""
+    is_canceled: Callable[[], bool]
+
+
+class Task:
+    answer: Optional[Answer] = None
+    """The last one, when it is there."""
+    handed_over = 0.0
+    """When the latest exchange was."""
+    _write: Optional[Callable[[Piece], None]] = None
+    """Who takes the pieces of the body, here."""
+    _target: Optional[SlowTarget] = None
+    """What ``_write`` writes to, if that may not take everything at once."""
+    _draining: Optional[SlowTarget] = None
+    """The one that has to take what was written before anything is heard."""
+    _is_draining_only = False
+    """Whether the steps wait for that."""
+    _deadline = _NEVER
+    _line: Optional[Line] = None
+    _mailbox: Optional[Mailbox] = None
+    _flight: Optional[Flight] = None
+    _exchange: Optional[Exchange] = None
+    _upload: Optional[Upload] = None
+    _traced = 0.0
+    _waits_until = _NEVER
+    _failure: Optional[Failure] = None
+    """Why the exchange that is under way is being aborted."""
+    _grace_end = _NEVER
+
+    def __init__(
+        self,
+        steps: TaskSteps,
+        rules: TaskRules,
+        failed: Callable[[Failure], Answer],
+        idle_ms: int,
+        progress: Optional[Callable[[Progress], None]] = None,
+    ) -> None:
+        """``failed``: the answer where there is not even an exchange; ``progress``: is told of it."""
+        self._steps = steps
+        self._rules = rules
+        self._failed = failed
+        self._progress = progress
+        self._idle_ms = idle_ms
+        self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
+        self._unheard: list[tuple[Line, Letter]] = []
+        """What has come while a target was draining. The engine stops in the meantime, so there is little of it."""
+
+    def begin(self) -> None:
+        if self._rules.deadline_ms > 0:
+            self._deadline = time.monotonic() + self._rules.deadline_ms / 1000
+        self._advance(self._steps.send, None)
+
+    def hear(self, line: Line, letter: Letter) -> None:
+        """What the wire has told."""
+        if line is not self._line or self._mailbox is None:
+            return  # of an exchange that nobody waits for any more
+        if self._draining is not None:
+            self._unheard.append((line, letter))
+            return
+        notice = self._mailbox.read(letter)
+        if isinstance(notice, Answer):
+            self._flight = self._line = None
+            self._end(notice if self._failure is None else notice._replace(failure=self._failure))
+        elif isinstance(notice, Begun) and self._failure is None:
+            # The time it has waited here is not the server's.
+            self._mailbox.touch()
+            self._send(notice.answer)
+        elif isinstance(notice, BodyWanted) and self._failure is None:
+            self._send_more()
+        elif isinstance(notice, Progress) and self._progress is not None:
+            self._progress(notice)
+        elif isinstance(notice, Pieces) and self._write is not None:
+            self._write_all(notice.pieces, self._write, self._mailbox)
+
+    def _write_all(self, pieces: list[Piece], write: Callable[[Piece], None], mailbox: Mailbox) -> None:
+        try:
+            for piece in pieces:
+                write(piece)
+                mailbox.give_back(piece)
+            if self._target is not None and not self._target.flush():
+                self._draining = self._target
+        except CannotWrite as error:
+            self._advance(self._steps.throw, error)
+            return
+        mailbox.touch()
+
+    def _look_at_target(self, target: SlowTarget, now: float) -> None:
+        """See whether a target has taken what was written to it, and hear then what has come meanwhile."""
+        failure = self._ended_early(now)
+        go_on, given = self._steps.send, failure
+        try:
+            if failure is None and not target.flush():
+                return
+        except CannotWrite as error:
+            go_on, given = self._steps.throw, error  # type: ignore[assignment]
+        self._draining, unheard, self._unheard = None, self._unheard, []
+        if self._is_draining_only or go_on == self._steps.throw:
+            self._is_draining_only = False
+            self._advance(go_on, given)
+        elif failure is not None and self._flight is not None:
+            self._abort(failure, now)
+        elif self._mailbox is not None:
+            self._mailbox.touch()
+        for line, letter in unheard:
+            self.hear(line, letter)
+
+    def _abort(self, failure: Failure, now: float) -> None:
+        assert self._flight is not None
+        self._failure, self._grace_end, self._write = failure, now + GRACE, None
+        self._flight.abort()
+
+    def look(self, now: float) -> None:
+        """See whether something is late, lost or cancelled."""
+        if self._draining is not None:
+            self._look_at_target(self._draining, now)
+            return
+        if self._exchange is None:
+            return
+        if self._failure is not None:
+            if now >= self._grace_end:
+                self._line = None
+                self._end(Answer(self._exchange, failure=self._failure))
+            return
+        failure = self._ended_early(now)
+        if self._flight is None:
+            if failure is not None or now >= self._waits_until:
+                self._send(Answer(self._exchange, failure=failure))
+            return
+        if failure is None and self._mailbox is not None and now >= self._mailbox.activity + self._idle:
+            failure = messages.idle_timeout(self._idle_ms)
+        failure = failure or self._flight.lost()
+        if failure is not None:
+            self._abort(failure, now)
+
+    def close(self) -> None:
+        """Whatever is under way ends; nobody wants to know how."""
+        self._leave_flight()
+        self._steps.close()
+
+    def _ended_early(self, now: float) -> Optional[Failure]:
+        if self._rules.is_canceled():
+            return messages.canceled()
+        return messages.deadline_passed(self._rules.deadline_ms) if now >= self._deadline else None
+
+    def _end(self, answer: Answer) -> None:
+        """The exchange that was under way has its answer."""
+        self._failure = None
+        if self._traced:
+            trace.exchange_ended(answer, self._traced, ())
+        self._send(answer)
+
+    def _send(self, answer: Answer) -> None:
+        self._advance(self._steps.send, answer)
+
+    def _advance(self, go_on: Callable[[Any], Step], given: Any) -> None:
+        """Go on until something must be waited for, or until the end. Raises what the caller's own code raises."""
+        while True:
+            try:
+                step = go_on(given)
+                if isinstance(step, Drain):
+                    drained = self._drain(step.target)
+                    if drained is None:
+                        return
+                    go_on, given = drained
+                    continue
+                if isinstance(step, Take):
+                    diverted = self._divert(step)
+                    if diverted is None:
+                        return
+                    go_on, given = diverted
+                    continue
+                self._leave_flight()
+                if isinstance(step, Wait):
+                    self._exchange, self._waits_until = step.exchange, time.monotonic() + step.seconds
+                    return
+                answer = self._start(step)
+            except StopIteration as stop:
+                self._leave_flight()
+                self._exchange, self.answer = None, stop.value
+                return
+            except Unsendable as unsendable:
+                self._leave_flight()
+                self._steps.close()
+                self._exchange, self.answer = None, self._failed(unsendable.failure)
+                return
+            if answer is None:
+                return
+            go_on, given = self._steps.send, answer
+
+    def _drain(self, target: SlowTarget) -> Optional[tuple[Callable[[Any], Step], Optional[Exception]]]:
+        """None if it has to be waited for."""
+        try:
+            if target.flush():
+                return self._steps.send, None
+        except CannotWrite as error:
+            return self._steps.throw, error
+        self._draining, self._is_draining_only = target, True
+        return None
+
+    def _divert(self, step: Take) -> Optional[tuple[Callable[[Any], Step], Exception]]:
+        """None where the pieces come from now on."""
+        assert self._mailbox is not None
+        if not step.in_wire:
+            self._write, self._target = step.write, step.target
+            return None
+        try:
+            self._mailbox.divert(step.write)
+            self._mailbox.touch()
+        except CannotWrite as error:
+            return self._steps.throw, error
+        return None
+
+    def _start(self, exchange: Exchange) -> Optional[Answer]:
+        """The answer where there is one at once: that nothing is sent."""
+        self._exchange = exchange
+        self._traced = trace.exchange_started(exchange, ())
+        engine = self._ended_early(time.monotonic()) or choose(exchange, self._rules.engine)
+        if isinstance(engine, Failure):
+            return Answer(exchange, failure=engine)
+        line = Line(self, self._rules.letters)
+        mailbox = Mailbox(line)
+        self._upload = exchange.body if isinstance(exchange.body, Upload) else None
+        if self._upload is not None:
+            exchange = self._exchange = exchange._replace(body=self._upload.begin(mailbox))
+        self._line, self._mailbox = line, mailbox
+        mailbox.wants_progress = self._progress is not None
+        self.handed_over = mailbox.activity
+        self._flight = engine.start(exchange, mailbox, self._rules.crowd)
+        return None
+
+    def _send_more(self) -> None:
+        assert self._mailbox is not None and self._exchange is not None
+        try:
+            if self._upload is not None and isinstance(self._exchange.body, Channel):
+                self._upload.fill(self._exchange.body)
+        except Unsendable as unsendable:
+            self._advance(self._steps.throw, unsendable)
+            return
+        self._mailbox.touch()
+
+    def _leave_flight(self) -> None:
+        """End an exchange whose answer has begun, and whose body nobody wants."""
+        if self._flight is not None:
+            self._flight.abort()
+        self._flight = self._line = self._write = self._target = self._draining = None
+        self._waits_until = _NEVER

@@ -1,0 +1,144 @@
+"""Where the body of a reply goes: standard output, a file, a device."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import io
+import os
+import re
+from pathlib import Path
+from typing import Any, Optional
+
+from .. import ReplyContent
+from ..bodies.download_files import Partial
+from ..bodies.file_sink import FileReceiver
+from ..bodies.finished_file import Naming, is_special
+from ..bodies.scratch_file import Scratch
+from ..bodies.sink import DeviceReceiver, Receiver
+from ..models.redaction import printable
+from .streams import RawOutput
+
+_DESCRIPTORS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
+
+
+def descriptor_of(path: Optional[str]) -> Optional[int]:
+    """Return the open file descriptor that a path stands for, None for the path of a file.
+
+    If standard output is a file that others append to, the file must not be truncated or replaced.
+    """
+    if path is None:
+        return 1
+    match = _DESCRIPTOR.fullmatch(path)
+    return int(match[1]) if match is not None else _DESCRIPTORS.get(path)
+
+
+class TerminalOutput:
+    """Writes a body to a terminal as text. Control characters are shown as escapes: they could do harm there."""
+
+    def __init__(self, output: RawOutput) -> None:
+        self._output = output
+        self._decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("backslashreplace"), True)
+
+    def write(self, piece: Any) -> int:
+        data = printable(self._decoder.decode(bytes(piece)), kept="\n\t").encode()
+        while data:
+            data = data[self._output.write(data) :]
+        return len(piece)
+
+
+class OpenedDevice(io.RawIOBase):
+    """A device, pipe or descriptor, which is not replaced. It is opened when the first piece of a body is there."""
+
+    def __init__(self, path: str, descriptor: Optional[int]) -> None:
+        super().__init__()
+        self._path = path
+        self._descriptor = descriptor
+        self._file: Optional[io.FileIO] = None
+
+    def write(self, piece: Any) -> Optional[int]:
+        try:
+            if self._file is None:
+                self._file = io.FileIO(self._path if self._descriptor is None else os.dup(self._descriptor), "wb")
+            return self._file.write(piece)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._path) from None
+
+
+class BodyTarget:
+    """The receiver for one body, and what became of it."""
+
+    def __init__(self, output: RawOutput, path: Optional[str], may_resume: bool) -> None:
+        """``path``: of -o; ``may_resume``: whether the request can be continued at all."""
+        self._device: Any = None
+        self.receiver: Receiver
+        descriptor = descriptor_of(path)
+        if path is None or descriptor == 1:
+            self._device = TerminalOutput(output) if output.isatty() else output
+            self.receiver = DeviceReceiver(self._device, None)
+        elif descriptor is not None:
+            self.receiver = DeviceReceiver(OpenedDevice(path, descriptor), None)
+        else:
+            self.receiver = FileReceiver(path, may_resume and _can_resume(path), None)
+
+    @property
+    def is_standard_output(self) -> bool:
+        return self._device is not None
+
+    def write(self, data: bytes) -> None:
+        """Write to standard output what the receiver has left in the reply: the body of an error."""
+        while data:
+            data = data[self._device.write(data) :]
+
+    def written(self) -> Optional[Path]:
+        """Return the file that has been replaced or created, None if there is none."""
+        return self.receiver.written if isinstance(self.receiver, FileReceiver) else None
+
+    def lacks_file(self) -> bool:
+        """Return whether a file was wanted and not written."""
+        return isinstance(self.receiver, FileReceiver) and self.receiver.written is None
+
+    def kept(self) -> str:
+        """Return a sentence about the part that the next run goes on from; '' if there is no such part."""
+        known = self.receiver.kept() if isinstance(self.receiver, FileReceiver) else None
+        return "" if known is None else f"{known.size} bytes are kept. The same command goes on from there."
+
+
+def _can_resume(path: str) -> bool:
+    """Return whether ``<path>.part`` may be used: there is none, or it is one of ours."""
+    if os.path.isdir(path) or path.endswith(("/", os.sep)):
+        return False  # the name of the file is not known before the server has answered
+    return Partial(Path(os.path.realpath(path))).is_free()
+
+
+def write_head(output: RawOutput, reply: ReplyContent, path: Optional[str]) -> None:
+    """Write status line and header fields. Raises OSError if the file of -o cannot be written."""
+    text = head_of(reply)
+    descriptor = descriptor_of(path)
+    if path is None or descriptor is not None or is_special(Path(path)):
+        target: Any = TerminalOutput(output) if output.isatty() else output
+        if path is not None and descriptor != 1:
+            target = OpenedDevice(path, descriptor)
+        while text:
+            text = text[target.write(text) :]
+        return
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    place = Scratch(Path(os.path.realpath(path)))
+    try:
+        with place.open(0) as file:
+            file.write(text)
+    except OSError as error:
+        place.leave(True)
+        raise OSError(error.errno, error.strerror, path) from None
+    place.rename(Naming(True, False, {}))
+
+
+def head_of(reply: ReplyContent) -> bytes:
+    """Return status line and header fields as HTTP/1.1 writes them."""
+    answer = reply._answer
+    version = "HTTP/2" if answer.http2 else "HTTP/1.1"
+    lines = [f"{version} {answer.status} {answer.reason}".rstrip().encode("latin-1", "replace")]
+    lines += [name + b": " + value for name, value in answer.headers.pairs]
+    return b"".join(line + b"\n" for line in (*lines, b""))

@@ -1,0 +1,92 @@
+"""What ``info`` and ``demo`` show."""
+
+from __future__ import annotations
+
+import os
+import platform
+import ssl
+from collections.abc import Iterator
+
+import click
+import requests
+import rich.box
+import rich.console
+import rich.table
+import urllib3
+
+from .._version import VERSION
+from ..engines import choice
+from ..engines.choice import AUTO, ENGINES, ENVIRONMENT_VARIABLE
+from ..engines.content_decoding import READABLE_CODINGS
+from ..errors import Failure
+from ..models import error_texts as messages
+from ..models.http_messages import Exchange
+from ..qt.binding import API, QT_VERSION, QtCore, QtNetwork, has_tls
+from . import demo
+
+
+def show_installation() -> None:
+    """Write the versions and the table of engines to standard output."""
+    console = rich.console.Console()
+    parts = rich.table.Table("part", "version", title="blocking-request on this machine")
+    for name, version in (
+        ("blocking-request", VERSION),
+        ("Python", platform.python_version()),
+        ("binding", f"{API} {QtCore.PYQT_VERSION_STR}"),
+        ("Qt", str(QtCore.qVersion())),
+        ("TLS in Qt", QtNetwork.QSslSocket.sslLibraryVersionString() if has_tls() else "none that works here"),
+        ("requests", requests.__version__),
+        ("urllib3", urllib3.__version__),  # type: ignore[attr-defined]
+        ("TLS in Python", ssl.OPENSSL_VERSION),
+        ("content codings", ", ".join(READABLE_CODINGS)),
+    ):
+        parts.add_row(name, version)
+    console.print(parts)
+    serving = rich.table.Table("request", "auto takes", "qt", "urllib3", title="What serves what", show_lines=True)
+    for row in decisions():
+        serving.add_row(*row)
+    console.print(serving)
+    wanted = os.environ.get(ENVIRONMENT_VARIABLE)
+    click.echo(f"{ENVIRONMENT_VARIABLE} is {wanted!r}" if wanted else f"{ENVIRONMENT_VARIABLE} is not set: auto")
+
+
+def decisions() -> Iterator[tuple[str, str, str, str]]:
+    """For each kind of request: what it is, what ``auto`` takes for it here, and what each engine says to it."""
+    for what, exchange in (
+        ("http://", Exchange("GET", "http://127.0.0.1/")),
+        ("http://, to a file or in pieces", Exchange("GET", "http://127.0.0.1/", streams=True)),
+        ("http://, with a body", Exchange("POST", "http://127.0.0.1/", body=b"x")),
+        ("https://", Exchange("GET", "https://127.0.0.1/")),
+        ("https://, with a body", Exchange("POST", "https://127.0.0.1/", body=b"x")),
+        ("file:, data:, qrc:", Exchange("GET", "file:///")),
+    ):
+        chosen = choice.choose(exchange, AUTO)
+        said = [choice.engine(name).refusal(exchange) for name in ENGINES]
+        verdicts = ["yes" if refusal is None else f"no: {refusal.text}" for refusal in said]
+        if said[0] is None and exchange.body and QT_VERSION < (6,):
+            verdicts[0] = "yes, but a body on a kept connection takes 40 ms longer"
+        yield what, "nothing" if isinstance(chosen, Failure) else chosen.name, verdicts[0], verdicts[1]
+    yield "in a program without an application", "urllib3", f"no: {messages.no_application().text}", "yes"
+
+
+def show_demo() -> int:
+    """Run the demonstration and write its table to standard output; return how many results are wrong."""
+    # It fits into 80 columns.
+    table = rich.table.Table(title="blocking-request demo", box=rich.box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("request", "code", "status", "bytes", "ms", "over", "kept"):
+        table.add_column(heading, no_wrap=heading in ("request", "code"))
+    failed = 0
+    for row in demo.rows():
+        failed += not row.kept
+        table.add_row(
+            row.what,
+            row.code.name,
+            str(row.status or "-"),
+            str(row.size),
+            f"{row.milliseconds:.1f}",
+            row.engine or "-",
+            "[green]yes[/green]" if row.kept else f"[red]no: {row.promised}[/red]",
+        )
+    rich.console.Console().print(table)
+    click.echo("Every promise kept." if not failed else f"{failed} of {table.row_count} differ from the promise.")
+    return failed

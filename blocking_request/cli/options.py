@@ -1,0 +1,238 @@
+"""The options of the command line, and the manager and requests they come to."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, BinaryIO, Callable, Optional
+
+import click
+
+from .. import NetworkAccessManager, NetworkDiskCache, TlsSettings
+from ..calls.prepare import check_field
+from ..calls.settings import DEFAULT_TIMEOUT_MS
+from ..engines.choice import AUTO, ENGINES
+from ..errors import Unsendable
+from ..manager.batch_methods import MAX_CONCURRENT
+from ..qt.binding import QtCore, QtNetwork, enum_value
+from ..stores.cache.location import default_folder
+
+_MAX_MS = 2**31 - 1
+
+
+class Milliseconds(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A whole number of milliseconds. click's own IntRange does not tell the unit."""
+
+    name = "milliseconds"
+
+    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            number = -1
+        if not 0 <= number <= _MAX_MS:
+            expected = f"a whole number of milliseconds from 0 to {_MAX_MS}: 1.5 s are 1500"
+            self.fail(f"{value!r} is not {expected}", param, ctx)
+        return number
+
+
+class ReadableFile(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """The path of a file that can be opened; otherwise the program ends as for any file that cannot be read."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
+        with opened(value):
+            return str(value)
+
+
+def opened(path: str) -> BinaryIO:
+    """Open a file for reading. Raises click.FileError."""
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise click.FileError(path, error.strerror or str(error)) from None
+    except ValueError as error:  # a null character
+        raise click.UsageError(f"{path!r} is not a path: {error}") from None
+
+
+_MILLISECONDS = Milliseconds()
+_PEM_FILE = ReadableFile()
+
+
+def checked_path(ctx: click.Context, param: click.Parameter, value: Optional[str]) -> Optional[str]:
+    """Refuse '', which comes from a shell variable that is not set: the file would go into the current folder."""
+    if value == "":
+        raise click.BadParameter("the path is empty", ctx, param)
+    if value is not None and "\0" in value:
+        raise click.BadParameter("the path has a null character", ctx, param)
+    return value
+
+
+def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(
+        [
+            click.argument("url", required=False),
+            click.option(
+                "-H",
+                "--header",
+                "headers",
+                multiple=True,
+                metavar="'NAME: VALUE'",
+                help="Send this header. It may be given several times.",
+            ),
+            click.option(
+                "-o",
+                "--output",
+                metavar="FILE|FOLDER",
+                callback=checked_path,
+                help="Write the body to this file when it is complete (head: status line and header fields). In an "
+                "existing folder the server or the URL names the file, and no file is replaced. After an error the "
+                "file is as it was. '-' is standard output.",
+            ),
+            click.option(
+                "--timeout",
+                type=_MILLISECONDS,
+                metavar="MS",
+                help=f"Longest time without data, in milliseconds; {DEFAULT_TIMEOUT_MS} by default; 0 is no limit.",
+            ),
+            click.option(
+                "--deadline",
+                type=_MILLISECONDS,
+                metavar="MS",
+                help="Longest time for the whole request, redirects included, in milliseconds; 0, the default, is no "
+                "limit.",
+            ),
+            click.option("--engine", type=click.Choice([AUTO, *ENGINES]), help="Which engine sends; auto by default."),
+            click.option(
+                "--cacert", type=_PEM_FILE, metavar="FILE", help="Trust the certificates in this PEM file only."
+            ),
+            click.option("--cert", type=_PEM_FILE, metavar="FILE", help="Show this client certificate."),
+            click.option("--key", type=_PEM_FILE, metavar="FILE", help="Its key, if that is in another file."),
+            click.option("-k", "--insecure", is_flag=True, help="Accept every certificate of a server."),
+            click.option("--cache", is_flag=True, help="Use the cache, and store the reply there."),
+            click.option("--refresh", is_flag=True, help="Ask the server, whatever is in the cache; store the reply."),
+            click.option("--offline", is_flag=True, help="Use the cache only, however old the reply is; send nothing."),
+            click.option("-v", "--verbose", is_flag=True, help="Show requests, replies, hops, engine and timings."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+data_option = click.option(
+    "-d",
+    "--data",
+    metavar="TEXT|@FILE",
+    help="Send this body; @- reads standard input. Without a Content-Type in -H it is sent as application/"
+    "x-www-form-urlencoded.",
+)
+
+
+def many_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    command = click.option(
+        "--jobs",
+        type=click.IntRange(1),
+        metavar="N",
+        help=f"With --from: N requests at once, {MAX_CONCURRENT} by default.",
+    )(command)
+    return click.option(
+        "--from",
+        "urls",
+        metavar="FILE",
+        help="GET each URL of this file into a file in the folder of -o. Each line has one URL; a line that begins "
+        "with # is skipped. '-' is standard input.",
+    )(command)
+
+
+def configured(
+    headers: tuple[str, ...],
+    timeout: Optional[int],
+    deadline: Optional[int],
+    engine: Optional[str],
+    cache: bool,
+    refresh: bool,
+    offline: bool,
+    **tls: Any,
+) -> tuple[NetworkAccessManager, Callable[[str], QtNetwork.QNetworkRequest]]:
+    """A manager, and what makes the request for a URL."""
+    if refresh and offline:
+        raise click.UsageError("--refresh asks the server and --offline does not: give one of them")
+    prototype = QtNetwork.QNetworkRequest()
+    for header in headers:
+        name, colon, value = os.fsencode(header).partition(b":")
+        if not colon:
+            raise click.UsageError(f"a header is written 'NAME: VALUE', this one has no colon: {header}")
+        _set_header(prototype, name.strip(), value.strip())
+    manager = NetworkAccessManager()
+    manager.setTlsSettings(_tls_settings(**tls))
+    if cache or refresh or offline:
+        manager.setCache(own_cache())
+        control = _LOAD.AlwaysNetwork if refresh else _LOAD.AlwaysCache if offline else _LOAD.PreferCache
+        prototype.setAttribute(QtNetwork.QNetworkRequest.Attribute.CacheLoadControlAttribute, enum_value(control))
+    if engine is not None:
+        manager.setEngine(engine)
+    if timeout is not None:
+        manager.setTimeout(timeout)
+    if deadline is not None:
+        manager.setDeadline(deadline)
+
+    def request_of(url: str) -> QtNetwork.QNetworkRequest:
+        check_text(url, "URL")
+        request = QtNetwork.QNetworkRequest(prototype)
+        request.setUrl(QtCore.QUrl(url))
+        return request
+
+    return manager, request_of
+
+
+def _set_header(request: QtNetwork.QNetworkRequest, name: bytes, value: bytes) -> None:
+    """Set a header field. Raises click.UsageError; Qt 6 would send the request without a field that is not valid."""
+    try:
+        check_field(name, value)
+    except Unsendable as error:
+        raise click.UsageError(error.failure.text) from None
+    request.setRawHeader(name, value)  # type: ignore[arg-type]
+    if value and not request.hasRawHeader(name):  # type: ignore[arg-type]
+        text = name.decode("latin-1")
+        raise click.UsageError(f"the value of the header {text} has a control character, which Qt does not send")
+
+
+def can_continue(headers: tuple[str, ...], cache: bool, refresh: bool, offline: bool, **_: Any) -> bool:
+    """Return whether a later request may ask for the rest: no cache is used, no header asks for a part or coding."""
+    names = {header.partition(":")[0].strip().lower() for header in headers}
+    return not (cache or refresh or offline or names & {"range", "if-range", "accept-encoding"})
+
+
+def check_text(text: str, what: str) -> None:
+    """Raise click.UsageError for bytes that are not UTF-8: Python has them as halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # The text may hold a password and is not shown.
+        raise click.UsageError(f"the {what} is not UTF-8 text") from None
+
+
+_LOAD = QtNetwork.QNetworkRequest.CacheLoadControl
+
+
+def own_cache() -> NetworkDiskCache:
+    """Raises OSError if there is no folder for it, or if it contains files of others."""
+    try:
+        folder = default_folder("command-line")
+    except RuntimeError as error:  # of pathlib or platformdirs: the user has no home
+        raise OSError(f"The cache has no folder: {error}") from None
+    try:
+        return NetworkDiskCache(folder)
+    except ValueError as error:  # the folder contains files that are not a cache's
+        raise OSError(str(error)) from None
+
+
+def _tls_settings(
+    cacert: Optional[str], cert: Optional[str], key: Optional[str], insecure: bool
+) -> Optional[TlsSettings]:
+    if not (cacert or cert or key or insecure):
+        return None
+    try:
+        return TlsSettings(caFile=cacert, clientCertificate=cert, clientKey=key, verify=not insecure)
+    except ValueError as error:
+        raise click.UsageError(f"--key is of no use by itself ({error})") from None

@@ -1,0 +1,111 @@
+"""What the command line shows: messages, exit statuses, the bar, and with --verbose each request and reply."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+import rich.console
+import rich.progress
+
+from .. import BlockingNetworkRequest, ErrorCode, ReplyContent
+from ..models.headers import Pairs
+from ..models.http_messages import Answer, Exchange
+from ..models.redaction import printable, redacted_value
+from ..qt.binding import QtNetwork
+
+EXIT_USAGE = 64
+EXIT_FILE = 74
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+EXIT_STATUSES = """\b
+Exit status:
+   0  no error
+   1  network error: no usable answer, or a request that cannot be sent
+   2  timeout: --timeout or --deadline has passed
+   3  the server answered with a status of 400 or more
+   4  cancelled
+  64  wrong usage: an unknown option, a value that is not valid
+  74  a file or standard output cannot be read or written
+ 130  interrupted with Ctrl-C
+ 141  the program that reads standard output has ended (as in: | head)
+"""
+"""The end of every --help."""
+
+
+def exit_status(code: ErrorCode, reply: ReplyContent) -> int:
+    """Return the exit status for the result of one request."""
+    cannot_write = QtNetwork.QNetworkReply.NetworkError.UnknownContentError
+    if code is ErrorCode.NetworkError and reply.error() == cannot_write:
+        return EXIT_FILE
+    return int(code)
+
+
+def say(text: str) -> None:
+    """Write a line to standard error."""
+    click.echo(printable(text), err=True)
+
+
+class Narrator:
+    """Tells on standard error what is sent and what comes back; credentials are not shown."""
+
+    def exchange_started(self, exchange: Exchange) -> None:
+        say(f"> {exchange.method} {exchange.shown_url}")
+        self._say_fields("> ", exchange.headers, exchange.secret_names)
+
+    def exchange_ended(self, answer: Answer, seconds: float) -> None:
+        if answer.status is not None:
+            say(f"< {answer.status} {answer.reason}")
+            self._say_fields("< ", answer.headers.pairs, answer.exchange.secret_names)
+        what = answer.failure.text if answer.failure else f"{answer.wire_bytes} bytes"
+        session = None if answer.tls is None else answer.tls.session
+        tls = f", {session.protocol} {session.cipher}" if session is not None and session.protocol else ""
+        say(f"* {what} in {seconds * 1000:.1f} ms over {answer.engine or 'nothing'}{tls}")
+
+    def _say_fields(self, mark: str, pairs: Pairs, secret_names: tuple[str, ...]) -> None:
+        for name, value in pairs:
+            say(f"{mark}{name.decode('latin-1')}: {redacted_value(name, value, secret_names)}")
+
+
+def has_terminal() -> bool:
+    """Return whether standard error is a terminal that can redraw a line.
+
+    rich would also take FORCE_COLOR for a terminal.
+    """
+    return sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+
+
+class ProgressBar:
+    """A bar on standard error while a transfer runs, if that is a terminal and does not show the body, too."""
+
+    def __init__(self, blocking: BlockingNetworkRequest, shows_body: bool) -> None:
+        """``shows_body``: whether the body goes to a terminal."""
+        self._blocking = blocking
+        self._is_shown = has_terminal() and not shows_body
+        self._console = rich.console.Console(stderr=True)
+        self._progress = rich.progress.Progress(
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(),
+            rich.progress.DownloadColumn(),
+            rich.progress.TransferSpeedColumn(),
+            rich.progress.TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._tasks: dict[str, rich.progress.TaskID] = {}
+
+    def __enter__(self) -> None:
+        if self._is_shown:
+            self._progress.start()
+            self._blocking.uploadProgress.connect(lambda done, total: self._show("sent", done, total))
+            self._blocking.downloadProgress.connect(lambda done, total: self._show("received", done, total))
+
+    def _show(self, what: str, done: int, total: int) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what)
+        self._progress.update(self._tasks[what], completed=done, total=total if total >= 0 else None)
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_shown:  # otherwise rich would print an empty line
+            self._progress.stop()

@@ -1,0 +1,58 @@
+"""The interface of an engine, which sends one request and gives one response."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Callable, Optional, Protocol
+
+from ..errors import Failure
+from ..models.http_messages import Exchange
+from .mailbox import Mailbox
+
+
+class Flight(Protocol):
+    """An exchange under way, as its caller knows it. Every method may be called from any thread."""
+
+    def abort(self) -> None:
+        """End it: its Answer follows in the mailbox, with what has arrived, as soon as the worker hears of it."""
+
+    def look_for_connection(self) -> None:
+        """Begin to find out, beside the caller, whether there is a connection: that may take a while."""
+
+    def is_connected(self) -> bool:
+        """Whether there is a connection to the server, or to the proxy before it, as far as is known by now."""
+
+    def lost(self) -> Optional[Failure]:
+        """Why no Answer will ever come (the worker or the application has gone), or None."""
+
+
+@dataclass
+class Crowd:
+    """Many exchanges that somebody starts at once."""
+
+    wakes: set[Callable[[], None]] = field(default_factory=set)
+    """To be called when all are handed over: to wake a worker takes longer than to give it something to do."""
+    depth: int = 1
+    """As many times as it has connections a worker may be given: for exchanges that are over in no time, the next one
+    must be at hand, and each more thread is in the way of the others."""
+
+
+class Engine(Protocol):
+    """Every method may be called from any thread."""
+
+    name: str
+
+    def refusal(self, exchange: Exchange) -> Optional[Failure]:
+        """Why this engine cannot serve the exchange here and now, or None."""
+
+    def start(self, exchange: Exchange, mailbox: Mailbox, crowd: Optional[Crowd] = None) -> Flight:
+        """Put the exchange on the wire; its notices, the Answer as the last, come to the mailbox.
+
+        ``crowd``: which it is one of.
+        """
+
+    def clear_connections(self) -> None:
+        """Close the connections that no exchange uses at the moment."""
+
+    def shutdown(self) -> None:
+        """End what is in flight and stop every worker; the next ``start`` begins anew."""

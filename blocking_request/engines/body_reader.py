@@ -1,0 +1,190 @@
+"""The body of an answer: gathered without copies, its content coding undone, damage detected.
+
+Rules of this file: what came complete and undamaged is the only thing called complete. The end of a compressed stream
+must have been seen, because a truncated gzip decodes without complaint, and the bytes on the wire must be as many as
+``Content-Length`` says.
+
+A BytesIO is the one growing buffer: it grows in place, and ``getvalue`` hands its memory over without a copy.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any, Callable, NamedTuple, Optional
+
+from ..errors import Failure, QtNetworkError, network_failure
+from ..models.error_texts import canceled
+from ..models.headers import MAXIMUM_PARSED_FIELD_BYTES, Fields, is_readable
+from .body_errors import DamagedBody, damaged, truncated
+from .content_decoding import decoders
+
+BOMB_BYTES = 1 << 27
+"""Up to this size a body may expand as it likes."""
+
+
+MEMBER_BYTES = 1 << 10
+"""What the end of a gzip member or of a zstd frame counts for. A body of empty members takes time and makes nothing."""
+
+ABORT_GRACE_SECONDS = 0.02
+"""How long a body is decoded on after an abort, for what has arrived."""
+
+_NEVER = float("inf")
+
+
+class Limits(NamedTuple):
+    """What a body may come to; 0 is anything."""
+
+    size: int = 0
+    """In bytes, its content coding undone."""
+    expansion: int = 0
+    """How many times as large it may become when its content coding is undone, beyond ``BOMB_BYTES``."""
+
+
+NO_LIMITS = Limits()
+
+
+def too_large(limit: int) -> str:
+    return f"The body is larger than the limit of {limit} bytes (setMaximumBodySize)"
+
+
+class BodyTooLarge(DamagedBody):
+    """The body is larger than the caller wants one."""
+
+    @property
+    def failure(self) -> Failure:
+        return network_failure(QtNetworkError.UnknownContentError, str(self))
+
+
+class DecodingStopped(DamagedBody):
+    """The caller has left while a body was decoded."""
+
+    @property
+    def failure(self) -> Failure:
+        return canceled()
+
+
+class BodyReader:
+    """Takes the bytes of one body as they come. For one thread at a time."""
+
+    def __init__(
+        self,
+        content_length: Optional[bytes],
+        content_encoding: bytes = b"",
+        limits: Limits = NO_LIMITS,
+        sink: Optional[Callable[[Any], None]] = None,
+        is_aborted: Callable[[], bool] = bool,
+    ) -> None:
+        """``content_length``: None where the body ends otherwise (a transfer coding, or none was given);
+        ``content_encoding``: what is to be undone; ``sink``: takes the body piece by piece, instead of ``content``;
+        ``is_aborted``: whether the caller has left. Decoding ends soon then.
+
+        Raises DamagedBody where the length is none (RFC 9112 section 6.3).
+        """
+        self._limits = limits
+        self.wire_bytes = self._read_bytes = 0
+        self._buffer = BytesIO()
+        self._sink: Callable[[bytes], Any] = sink if sink is not None else self._buffer.write
+        self._has_sink = sink is not None
+        self._decoders = decoders(content_encoding) if content_encoding else []
+        self._decoded_bytes = [0] * len(self._decoders)
+        """What each decoder has made so far."""
+        self._is_aborted = is_aborted
+        self._stop_at = _NEVER
+        self.total_bytes = -1 if content_length is None else _length(content_length)
+
+    @property
+    def passes_on(self) -> bool:
+        """Whether what it is fed with goes on as it is, and is not kept here."""
+        return self._has_sink and not self._decoders
+
+    def feed(self, chunk: Any) -> None:
+        """Raises DamagedBody; what was decoded before stays readable."""
+        self.wire_bytes += len(chunk)
+        if not self._decoders:
+            size = max(self.wire_bytes, self.total_bytes)
+            if 0 < self._limits.size < size:
+                raise BodyTooLarge(too_large(self._limits.size))
+            self._sink(chunk)
+            return
+        for piece in self._decoded(bytes(chunk), 0):
+            self._read_bytes += len(piece)
+            if 0 < self._limits.size < self._read_bytes:
+                raise BodyTooLarge(too_large(self._limits.size))
+            self._sink(piece)
+
+    def _count(self, layer: int, size: int) -> None:
+        """Count what a decoder has made. Raises BodyTooLarge, DecodingStopped."""
+        total = self._decoded_bytes[layer] = self._decoded_bytes[layer] + size
+        expansion = self._limits.expansion
+        if expansion and total > BOMB_BYTES and total > expansion * self.wire_bytes:
+            raise BodyTooLarge(
+                f"The body has become more than {expansion} times as large when its compression was undone "
+                "(setMaximumExpansion)"
+            )
+        if self._is_aborted():
+            now = time.monotonic()
+            self._stop_at = min(self._stop_at, now + ABORT_GRACE_SECONDS)
+            if now >= self._stop_at:
+                raise DecodingStopped("decoding was stopped")
+
+    def _decoded(self, data: bytes, first: int) -> Iterator[bytes]:
+        """Through the decoders from ``first`` on."""
+        if first == len(self._decoders):
+            yield data
+            return
+        for piece in self._decoders[first].decode(data):
+            self._count(first, len(piece) or MEMBER_BYTES)
+            if piece:
+                yield from self._decoded(piece, first + 1)
+
+    def damage(self) -> Optional[Failure]:
+        """What is missing from a body whose connection says it has ended, or None."""
+        if 0 <= self.total_bytes != self.wire_bytes:
+            return truncated(self.wire_bytes, self.total_bytes)
+        if self.wire_bytes and not all(decoder.ended() for decoder in self._decoders):
+            return damaged("the compressed data ends too early")
+        return None
+
+    def content(self) -> bytes:
+        """What has been read, its coding undone. No copy is made; nothing may be fed after it."""
+        return self._buffer.getvalue()
+
+
+def framing_value(fields: Fields, name: bytes) -> Optional[bytes]:
+    """The value of a field that says where the body ends or how it is coded. Raises DamagedBody if it is too long."""
+    value = fields.whole_value(name)
+    if value is None or is_readable(value):
+        return value
+    raise DamagedBody(
+        f"the field {name.decode('ascii')} is longer than {MAXIMUM_PARSED_FIELD_BYTES >> 10} KB "
+        "or holds a line end or NUL"
+    )
+
+
+def is_chunked(transfer_encoding: Optional[bytes]) -> bool:
+    """Whether ``Transfer-Encoding`` (RFC 9112 section 6.1) frames the body by chunks.
+
+    Raises DamagedBody where it names a coding that no engine undoes: the body would be handed over coded.
+    """
+    if transfer_encoding is None:
+        return False
+    codings = [coding.strip().lower() for coding in transfer_encoding.split(b",")]
+    if any(coding not in (b"chunked", b"identity", b"") for coding in codings):
+        raise DamagedBody(f"Transfer-Encoding is {transfer_encoding.decode('latin-1')[:40]!r}, which cannot be undone")
+    return b"chunked" in codings
+
+
+_MAXIMUM_DIGITS = 18
+"""As many as fit into the 64 bits that lengths have in Qt."""
+
+
+def _length(field: bytes) -> int:
+    if field.isdigit() and len(field) <= _MAXIMUM_DIGITS:
+        return int(field)
+    lengths = {length.strip() for length in field.split(b",")}
+    length = lengths.pop()
+    if lengths or not length.isdigit() or len(length) > _MAXIMUM_DIGITS:
+        raise DamagedBody(f"Content-Length is {field.decode('latin-1')[:40]!r}, which is no length")
+    return int(length)

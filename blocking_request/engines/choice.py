@@ -1,0 +1,104 @@
+"""Which engine serves a request: ``choose`` says which one, or why none can."""
+
+from __future__ import annotations
+
+import os
+from typing import Union
+
+from ..errors import Failure
+from ..models.http_messages import Exchange
+from ..qt.binding import QT_VERSION
+from .base import Engine
+from .qt import engine as _qt
+from .request_check import malformed
+from .urllib3 import engine as _urllib3
+
+AUTO = "auto"
+ENGINES = ("qt", "urllib3")
+LARGE_BODY_BYTES = 1 << 13
+"""Qt 6 writes as much in one piece with the header."""
+
+ENVIRONMENT_VARIABLE = "BLOCKING_REQUEST_ENGINE"
+
+_ENCODED_VARIABLE = os.environ.encodekey(ENVIRONMENT_VARIABLE)  # type: ignore[attr-defined]
+
+
+def engine(name: str) -> Engine:
+    """The engine of that name, which all requests of the process share."""
+    return _engines[name]
+
+
+def choose(exchange: Exchange, wanted: str) -> Union[Engine, Failure]:
+    """The engine that serves the exchange, or why none can. ``wanted``: one of ``ENGINES`` or ``AUTO``."""
+    problem = malformed(exchange)
+    if problem is not None:
+        return problem
+    if wanted != AUTO:
+        pinned = engine(wanted)
+        return pinned.refusal(exchange) or pinned
+    first, second = ("urllib3", "qt") if _is_better_without_qt(exchange) else ("qt", "urllib3")
+    if exchange.login is not None or exchange.qgis:
+        return engine("qt").refusal(exchange) or engine("qt")
+    preferred = engine(first)
+    refusal = preferred.refusal(exchange)
+    if refusal is None:
+        return preferred
+    other = engine(second)
+    other_refusal = other.refusal(exchange)
+    if other_refusal is None:
+        return other
+    # Of an http URL Qt may say that it lacks an application or OpenSSL; what is to be mended is what urllib3 says.
+    qt_says, urllib3_says = (refusal, other_refusal) if first == "qt" else (other_refusal, refusal)
+    return urllib3_says if exchange.url.startswith("http") else qt_says
+
+
+def _is_better_without_qt(exchange: Exchange) -> bool:
+    """Qt takes bytes that arrive on an idle connection for the next response, and a cache would keep and serve it.
+
+    Qt 5 writes header and body apart, and each waits 40 ms for the server's kernel on a kept connection. So does
+    Qt 6 where the body is large. And a body that is streamed takes Qt half as long again. Some fields Qt adds always.
+    """
+    body = exchange.body
+    if exchange.streams or exchange.is_stored or exchange.omitted:
+        return True
+    if not body:
+        return False
+    return QT_VERSION < (6,) or not isinstance(body, bytes) or len(body) > LARGE_BODY_BYTES
+
+
+def checked_engine(name: str) -> str:
+    """Raises TypeError and ValueError for what is no engine."""
+    if not isinstance(name, str):
+        raise TypeError(f"an engine is named by a str, not {type(name).__name__}")
+    if name not in (AUTO, *ENGINES):
+        raise ValueError(f"there is no engine {name!r}: give 'auto', 'qt' or 'urllib3'")
+    return name
+
+
+def engine_of_environment() -> str:
+    """What ``BLOCKING_REQUEST_ENGINE`` says; raises ValueError where that is no engine."""
+    # Most programs do not set it, and the front door takes two microseconds of every request to find that out.
+    if not os.environ._data.get(_ENCODED_VARIABLE):  # type: ignore[attr-defined]
+        return AUTO
+    name = os.environ[ENVIRONMENT_VARIABLE]
+    try:
+        return checked_engine(name)
+    except ValueError as error:
+        raise ValueError(f"The environment variable {ENVIRONMENT_VARIABLE} is wrong: {error}") from None
+
+
+def clear_connections() -> None:
+    """Close the connections that are kept and idle."""
+    for running in list(_engines.values()):
+        running.clear_connections()
+
+
+def shutdown() -> None:
+    """Stop every worker of every engine; the next request starts anew."""
+    for running in list(_engines.values()):
+        running.shutdown()
+
+
+# Both are imported with the package, by statements that tools such as PyInstaller see. An import during the first call
+# would take the module's import lock; a process forked meanwhile finds it taken for good.
+_engines: dict[str, Engine] = {"qt": _qt.engine, "urllib3": _urllib3.engine}

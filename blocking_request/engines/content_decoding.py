@@ -1,0 +1,283 @@
+"""Content codings undone: gzip, deflate, br and zstd, in pieces of bounded size, and whether the end was seen."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any, Optional, Protocol, Union
+
+from urllib3.util import make_headers
+
+from .body_errors import DamagedBody
+
+Chunk = Union[bytes, bytearray, memoryview]
+
+PIECE_BYTES = 1 << 20
+"""How large the pieces are that come out of a decoder."""
+
+SIP_BYTES = 1 << 7
+"""How many coded bytes a decoder gets at a time if it cannot be stopped: zstandard's makes at most 4 MB of them."""
+
+MAXIMUM_CODINGS = 5
+"""How many codings a body may have; as in curl and urllib3."""
+
+_SMALLEST_WINDOW = 1 << 9
+_LARGEST_WINDOW = 1 << 16
+"""How many coded bytes a stream gets at a time. What it leaves at its end is copied, so a body of many small members
+gets small windows.
+"""
+
+
+class Decoder(Protocol):
+    def decode(self, chunk: Chunk) -> Iterator[bytes]:
+        """Yield what comes out, in pieces that a small chunk cannot make large, and empty bytes after each member.
+
+        Raises DamagedBody.
+        """
+
+    def ended(self) -> bool:
+        """Whether the end of the compressed stream has been seen."""
+
+
+class _Stream(Protocol):
+    """One member of gzip, one zlib or brotli stream, or one frame of zstd."""
+
+    def pieces(self, window: bytes) -> Iterator[bytes]: ...
+
+    def ended(self) -> bool: ...
+
+    def unused(self) -> int:
+        """How many bytes of the last window stand behind the end."""
+
+
+class _StreamDecoder:
+    """Decodes one stream after another, if the coding has several.
+
+    Behind the last one there may be zero bytes, which some servers pad with. Anything else is damage, however the bytes
+    were split on their way.
+    """
+
+    def __init__(self, coding: str) -> None:
+        self._coding = coding
+        self._stream: Optional[_Stream] = None
+        self._held = b""
+        """The first byte of a stream that needs two to be recognised."""
+        self._stream_seen = False
+        self._is_padding = False
+        self._window = _LARGEST_WINDOW
+
+    def decode(self, chunk: Chunk) -> Iterator[bytes]:
+        data = memoryview(self._held + bytes(chunk) if self._held else chunk)
+        self._held = b""
+        position = 0
+        while position < len(data):
+            if self._stream is None:
+                rest = data[position:]
+                if self._padding(rest):
+                    return
+                self._stream = self._begin(rest)
+                if self._stream is None:
+                    self._held = bytes(rest)
+                    return
+            window = bytes(data[position : position + self._window])
+            yield from _undamaged(self._stream.pieces(window))
+            position += len(window)
+            self._window = min(2 * self._window, _LARGEST_WINDOW)
+            if self._stream.ended():
+                position -= self._stream.unused()
+                self._stream, self._stream_seen, self._window = None, True, _SMALLEST_WINDOW
+                yield b""
+
+    def _padding(self, rest: memoryview) -> bool:
+        """Whether ``rest`` is nothing but zero bytes behind the end. Raises DamagedBody."""
+        self._is_padding = self._is_padding or (self._stream_seen and rest[0] == 0)
+        if self._is_padding and bytes(rest).strip(b"\0"):
+            raise DamagedBody(_TRAILING)
+        return self._is_padding
+
+    def _begin(self, rest: memoryview) -> Optional[_Stream]:
+        """The stream that begins here; None if that takes more bytes to tell. Raises DamagedBody."""
+        if self._coding == "zstd":
+            return _ZstdStream()
+        if self._coding == "gzip":
+            if not self._stream_seen:
+                return _ZlibStream(16 + zlib.MAX_WBITS)
+            if not _GZIP_MAGIC.startswith(bytes(rest[:2])):
+                raise DamagedBody(_TRAILING)
+            return _ZlibStream(16 + zlib.MAX_WBITS) if len(rest) > 1 else None
+        if self._stream_seen:
+            raise DamagedBody(_TRAILING)
+        if self._coding == "br":
+            return _BrotliStream()
+        if len(rest) < 2:
+            return None
+        # The bare deflate that some servers send for zlib (RFC 1950) has not its header.
+        has_zlib_header = rest[0] & 0x0F == 8 and (rest[0] * 256 + rest[1]) % 31 == 0
+        return _ZlibStream(zlib.MAX_WBITS if has_zlib_header else -zlib.MAX_WBITS)
+
+    def ended(self) -> bool:
+        return self._stream_seen and self._stream is None and not self._held
+
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_TRAILING = "there is something else behind the end of its compressed data"
+
+
+def _undamaged(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the same pieces. Raises DamagedBody in place of each library's own exception."""
+    try:
+        yield from pieces
+    except (DamagedBody, MemoryError):
+        raise
+    except Exception as error:
+        raise DamagedBody(f"its compressed data is corrupt ({error})") from None
+
+
+class _ZlibStream:
+    """A member of gzip (RFC 1952), zlib (RFC 1950), or bare deflate (RFC 1951)."""
+
+    def __init__(self, window_bits: int) -> None:
+        self._stream = zlib.decompressobj(window_bits)
+
+    def pieces(self, window: bytes) -> Iterator[bytes]:
+        stream = self._stream
+        piece = stream.decompress(window, PIECE_BYTES)
+        while piece:
+            yield piece
+            # A full piece may have left something behind, though all of the window was taken.
+            if stream.eof or (len(piece) < PIECE_BYTES and not stream.unconsumed_tail):
+                return
+            piece = stream.decompress(stream.unconsumed_tail, PIECE_BYTES)
+
+    def ended(self) -> bool:
+        return self._stream.eof
+
+    def unused(self) -> int:
+        return len(self._stream.unused_data)
+
+
+BROTLI_PIECE_BYTES = 1 << 16
+"""How large the pieces of brotli are. brotlicffi makes a buffer of this size whenever it is called."""
+
+MAXIMUM_SINGLE_ZEROS = 1 << 12
+"""How many zero bytes a brotli stream is given one by one."""
+
+
+class _BrotliStream:
+    """Brotli (RFC 7932), by the library that urllib3 uses."""
+
+    def __init__(self) -> None:
+        try:
+            import brotlicffi as brotli
+        except ImportError:
+            import brotli
+        self._stream: Any = brotli.Decompressor()
+        self._unused = 0
+        self._single_zeros = MAXIMUM_SINGLE_ZEROS
+        if not hasattr(self._stream, "can_accept_more_data"):
+            raise ImportError("a brotli before 1.2 cannot be stopped when a body becomes too large")
+
+    def pieces(self, window: bytes) -> Iterator[bytes]:
+        # The library fails if it is given anything behind the end, and does not tell zero bytes from others. One at a
+        # time they take a thousand times as long, so a stream that has many gets the others as they come.
+        body = window.rstrip(b"\0")
+        if body:
+            yield from self._processed(body)
+        zeros = len(window) - len(body)
+        while zeros and not self.ended():
+            count = 1 if self._single_zeros else zeros
+            self._single_zeros = max(self._single_zeros - count, 0)
+            zeros -= count
+            yield from self._processed(bytes(count))
+        self._unused = zeros
+
+    def _processed(self, data: bytes) -> Iterator[bytes]:
+        piece = self._stream.process(data, output_buffer_limit=BROTLI_PIECE_BYTES)
+        while piece or not self._stream.can_accept_more_data():
+            if piece:
+                yield piece
+            if self._stream.can_accept_more_data():
+                return
+            piece = self._stream.process(b"", output_buffer_limit=BROTLI_PIECE_BYTES)
+
+    def ended(self) -> bool:
+        return bool(self._stream.is_finished())
+
+    def unused(self) -> int:
+        return self._unused
+
+
+class _ZstdStream:
+    """One frame of zstd (RFC 8878), by the libraries that urllib3 uses."""
+
+    def __init__(self) -> None:
+        self._is_limited = True
+        self._unused = 0
+        try:
+            from compression import zstd  # Python 3.14
+        except ImportError:
+            try:
+                from backports import zstd
+            except ImportError:
+                import zstandard
+
+                self._is_limited = False
+                self._stream: Any = zstandard.ZstdDecompressor().decompressobj()
+                return
+        self._stream = zstd.ZstdDecompressor()
+
+    def pieces(self, window: bytes) -> Iterator[bytes]:
+        if not self._is_limited:
+            for start in range(0, len(window), SIP_BYTES):
+                if piece := self._stream.decompress(window[start : start + SIP_BYTES]):
+                    yield piece
+                if self.ended():
+                    behind = len(window) - start - SIP_BYTES
+                    self._unused = len(self._stream.unused_data) + max(behind, 0)
+                    return
+            return
+        piece = self._stream.decompress(window, PIECE_BYTES)
+        while piece:
+            yield piece
+            if self._stream.eof or self._stream.needs_input:
+                break
+            piece = self._stream.decompress(b"", PIECE_BYTES)
+        self._unused = len(self._stream.unused_data) if self._stream.eof else 0
+
+    def ended(self) -> bool:
+        return bool(self._stream.eof)
+
+    def unused(self) -> int:
+        return self._unused
+
+
+def _readable_codings() -> tuple[str, ...]:
+    """The content codings this installation can undo: those urllib3 offers, as far as their libraries load here."""
+    offered = [coding.strip() for coding in make_headers(accept_encoding=True)["accept-encoding"].split(",")]
+    readable = []
+    for coding in offered:
+        try:
+            _StreamDecoder(coding)._begin(memoryview(b"\0\0"))
+        except ImportError:
+            continue
+        readable.append(coding)
+    return tuple(readable)
+
+
+READABLE_CODINGS = _readable_codings()
+ACCEPT_ENCODING = ", ".join(READABLE_CODINGS).encode("ascii")
+
+
+def decoders(field: bytes) -> list[Decoder]:
+    """Decoders in the order they must be applied; none if a coding is unknown: the body is left as it came.
+
+    Raises DamagedBody if there are too many codings: each can make a small body a thousand times as large.
+    """
+    aliases = {"x-gzip": "gzip"}
+    codings = [coding.strip().lower() for coding in field.decode("latin-1").split(",")]
+    codings = [aliases.get(coding, coding) for coding in codings if coding not in ("", "identity")]
+    if len(codings) > MAXIMUM_CODINGS:
+        raise DamagedBody(f"the body has {len(codings)} content codings, and {MAXIMUM_CODINGS} are undone at most")
+    if not all(coding in READABLE_CODINGS for coding in codings):
+        return []
+    return [_StreamDecoder(coding) for coding in reversed(codings)]

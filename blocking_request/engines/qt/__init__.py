@@ -1,0 +1,1 @@
+"""The engine ``qt``: QNetworkAccessManager in threads of its own."""

@@ -1,0 +1,297 @@
+"""The Qt engine: a few persistent workers that all callers share, so that connections are reused.
+
+Rules of this file: the lock guards the lists and the loads; it is never held while Qt is called.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Optional
+
+from ...errors import Failure, QtNetworkError, network_failure
+from ...models import error_texts as messages
+from ...models.http_messages import Exchange
+from ...models.tls import TlsUnusable
+from ...qt.binding import ApplicationReference, QtCore, application, application_reference, free_thread, has_tls
+from ...tls.qt_configuration import configuration_for
+from ..mailbox import Mailbox
+from ..thread_starts import thread_starts
+from ..worker_reaper import Retired, never_ran
+from .fork import Pause
+from .manager import WorkerKey, is_in_qgis, worker_key
+from .request import ADDED_FIELDS
+from .worker import QtFlight, Worker, WorkerThread
+
+if TYPE_CHECKING:
+    from ..base import Crowd
+
+EXCHANGES_PER_ORIGIN = 6
+"""How many connections Qt opens to one origin; a further request would wait in Qt's queue while its timeout runs."""
+
+IDLE_MS = 60_000
+"""A worker that served nothing for this long ends (after two times as long at the latest)."""
+
+
+SHUTDOWN_MS = 5_000
+"""How long a shutdown waits for the threads."""
+
+MAXIMUM_STUCK_WORKERS = 16
+"""How many stuck threads there may be. Each may hold a processor as long as Qt has to do with what a server sent."""
+
+
+class QtEngine:
+    """Every method may be called from any thread."""
+
+    name = "qt"
+
+    def __init__(self, idle_ms: int = IDLE_MS) -> None:
+        self.idle_ms = idle_ms
+        self._workers_guard = threading.Lock()
+        self._workers: list[Worker] = []
+        self._fork_guard = threading.Lock()
+        """Held while the process forks."""
+        self._pause = Pause(())
+        self._retired = Retired(SHUTDOWN_MS, Worker.is_stuck)
+        self._application: ApplicationReference = lambda: None
+        self._exiting = False
+        # Registered after PyQt was imported, so called before PyQt takes itself down.
+        atexit.register(self._exit)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._forget_after_fork
+            )
+
+    def refusal(self, exchange: Exchange) -> Optional[Failure]:
+        if application() is None:
+            return messages.no_application()
+        if self._exiting:
+            return messages.application_ended()
+        if exchange.has_unknown_length:
+            text = (
+                "Qt cannot send a body whose length is not known: give a file or a device that can be measured, "
+                "or use the urllib3 engine: setEngine('auto')"
+            )
+            return network_failure(QtNetworkError.ProtocolInvalidOperationError, text)
+        added = exchange.omitted & ADDED_FIELDS
+        if added:
+            text = (
+                f"Qt sends a {sorted(added)[0].decode('ascii')} of its own if the request has none: give a value, "
+                "or use the urllib3 engine: setEngine('auto')"
+            )
+            return network_failure(QtNetworkError.ProtocolInvalidOperationError, text)
+        if exchange.qgis and not is_in_qgis():
+            text = "QGIS's own network manager is wanted, and this program is not QGIS or has not imported qgis.core"
+            return network_failure(QtNetworkError.UnknownNetworkError, text)
+        if self._retired.has_stuck(MAXIMUM_STUCK_WORKERS):
+            text = (
+                f"{MAXIMUM_STUCK_WORKERS} network threads of Qt are stuck in responses or files that take too long: "
+                "try again later, or use the urllib3 engine: setEngine('auto')"
+            )
+            return network_failure(QtNetworkError.UnknownNetworkError, text)
+        return self._tls_refusal(exchange) if exchange.url.startswith("https:") else None
+
+    def _tls_refusal(self, exchange: Exchange) -> Optional[Failure]:
+        if not has_tls():
+            text = (
+                f"this Qt {QtCore.qVersion()} finds no OpenSSL it can use (PyPI's PyQt5 needs OpenSSL 1.1). "
+                "Use the urllib3 engine: setEngine('auto'); or PyQt6, or the PyQt5 of your system"
+            )
+            return messages.tls_unusable(text)
+        if exchange.tls is not None:
+            try:
+                configuration_for(exchange.tls)
+            except TlsUnusable as error:
+                return messages.tls_unusable(str(error))
+        return None
+
+    def start(self, exchange: Exchange, mailbox: Mailbox, crowd: Optional[Crowd] = None) -> QtFlight:
+        app = application()
+        if app is not None and app is not self._application():
+            self._adopt(app)
+        flight = QtFlight(exchange, mailbox)
+        room = _room_for(exchange)
+        if crowd is not None and room > 1:
+            room *= crowd.depth
+            flight.is_quick = crowd.depth > 1
+        self._give(flight, worker_key(exchange), room, crowd)
+        return flight
+
+    def move(self, flight: QtFlight) -> None:
+        """Give a flight to another worker, if its own is stuck and has not begun with it. Called by its caller."""
+        stuck = flight.worker
+        if self._retired.has_stuck(MAXIMUM_STUCK_WORKERS) or not stuck.withdraw(flight):
+            return
+        if self.release(stuck, flight.origin):
+            stuck.stop()
+        self._give(flight, stuck.key, _room_for(flight.exchange), None)
+
+    def _give(self, flight: QtFlight, key: WorkerKey, room: int, crowd: Optional[Crowd]) -> None:
+        """Have a worker do it. ``room``: how many flights to its origin a worker may have."""
+        worker, is_new = self._reserve(flight.origin, key, room)
+        flight.worker = worker
+        try:
+            if crowd is None or is_new:
+                worker.submit(flight)
+            else:
+                worker.jobs.append(flight)
+                crowd.wakes.add(worker.wake)
+            if is_new:
+                self._start_thread(worker)
+        except BaseException:
+            # Ctrl-C, or no memory for a thread: the place on the worker must not stay taken.
+            if never_ran(worker):
+                self._give_up(worker)
+            else:
+                flight.abort()
+            raise
+
+    def _reserve(self, origin: str, key: WorkerKey, room: int) -> tuple[Worker, bool]:
+        """A worker with a free connection for the origin, one of them taken; and whether it must be started."""
+        with self._workers_guard:
+            now = time.monotonic()
+            stuck = [worker for worker in self._workers if now >= worker.stuck_at and worker.is_stuck()]
+            for worker in stuck:
+                self._retire(worker)
+            worker, is_new = self._take_place(origin, key, room)
+        for each in stuck:
+            self._end_if_unused(each)
+        return worker, is_new
+
+    def _take_place(self, origin: str, key: WorkerKey, room: int) -> tuple[Worker, bool]:
+        for worker in self._workers:
+            taken = worker.load.get(origin, 0)
+            if taken < room and worker.key == key:
+                worker.load[origin] = taken + 1
+                return worker, False
+        worker = Worker(self, self._application, key)
+        worker.load[origin] = 1
+        self._workers.append(worker)
+        return worker, True
+
+    def _end_if_unused(self, worker: Worker) -> None:
+        """End a retired worker; one with flights ends when the last of them does (see ``release``)."""
+        with self._workers_guard:
+            is_unused = not worker.load
+        if is_unused:
+            worker.stop()
+
+    def _start_thread(self, worker: Worker) -> None:
+        thread = WorkerThread(worker)
+        free_thread(thread)
+        worker.thread = thread
+        if not thread_starts.start(thread):
+            self._give_up(worker)
+        self._retired.delete_ended()
+
+    def _give_up(self, worker: Worker) -> None:
+        """Answer the jobs of a worker whose thread will never run."""
+        self.retire(worker)
+        worker.ended = True
+        text = "The network thread could not be started: the system has no memory or no thread left"
+        worker.fail_jobs(network_failure(QtNetworkError.UnknownNetworkError, text))
+
+    def release(self, worker: Worker, origin: str) -> bool:
+        """Give a connection back; True where a retired worker has served its last and should end."""
+        with self._workers_guard:
+            left = worker.load.get(origin, 0) - 1
+            if left > 0:
+                worker.load[origin] = left
+            else:
+                worker.load.pop(origin, None)
+            return worker.retired and not worker.load
+
+    def retire(self, worker: Worker) -> None:
+        """Give the worker no more exchanges; it ends when those it has are done."""
+        with self._workers_guard:
+            self._retire(worker)
+
+    def retire_if_idle(self, worker: Worker) -> bool:
+        """Retire a worker without exchanges; False where it has one, or is about to get one."""
+        with self._workers_guard:
+            if worker.load:
+                return False
+            self._retire(worker)
+            return True
+
+    def _retire(self, worker: Worker) -> None:
+        worker.retired = True
+        if worker in self._workers:
+            self._workers.remove(worker)
+            self._retired.add(worker)
+
+    def _adopt(self, app: QtCore.QCoreApplication) -> None:
+        """Take a new application: the workers of an earlier one may have lost their events."""
+        reference = application_reference(app)
+        with self._workers_guard:
+            if self._application() is app:
+                return
+            self._application = reference
+            stale = list(self._workers)
+            for worker in stale:
+                self._retire(worker)
+        for worker in stale:
+            worker.stop()
+        app.aboutToQuit.connect(self.shutdown, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
+
+    def clear_connections(self) -> None:
+        with self._workers_guard:
+            idle = [worker for worker in self._workers if not worker.load]
+            for worker in idle:
+                self._retire(worker)
+        for worker in idle:
+            worker.stop()
+
+    def shutdown(self) -> None:
+        with self._workers_guard:
+            for worker in list(self._workers):
+                self._retire(worker)
+        self._retired.stop()
+
+    def _exit(self) -> None:
+        self._exiting = True
+        self.shutdown()
+
+    def _before_fork(self) -> None:
+        thread_starts.hold()
+        self._fork_guard.acquire()
+        with self._workers_guard:
+            self._pause = Pause(self._workers)
+        self._pause.begin()
+
+    def _after_fork(self) -> None:
+        self._pause.end()
+        self._fork_guard.release()
+        thread_starts.let_go()
+
+    def _forget_after_fork(self) -> None:
+        """In a forked child the threads do not exist, though Qt says they run: leave their objects alone for good."""
+        thread_starts.forget()
+        _forgotten.extend((*self._workers, *self._retired.forget()))
+        self._workers_guard, self._fork_guard = threading.Lock(), threading.Lock()
+        self._workers, self._pause = [], Pause(())
+
+    def worker_count(self) -> int:
+        """How many workers take exchanges."""
+        with self._workers_guard:
+            return len(self._workers)
+
+
+_forgotten: list[object] = []
+
+
+def _room_for(exchange: Exchange) -> int:
+    """How many exchanges with an origin may share a worker.
+
+    Only one where a certificate is pinned: when it turns out to be another, and its exchange is aborted, Qt gives the
+    connection to the next that waits for one (5.15, 6.11). And only one where QGIS may have the thread wait for a
+    prompt in the main thread.
+    """
+    is_alone = exchange.qgis or (exchange.tls is not None and exchange.tls.pinnedFingerprints)
+    return 1 if is_alone else EXCHANGES_PER_ORIGIN
+
+
+engine = QtEngine()
+"""The one that all requests of the process share."""

@@ -1,0 +1,96 @@
+"""The QNetworkAccessManager of a worker, and what must be the same for exchanges that share one.
+
+Called in the worker's thread, but for ``worker_key``.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NamedTuple, Optional
+
+from ...models.http_messages import Exchange, Login
+from ...models.proxy import Proxy
+from ...proxies.rules import qt_proxy
+from ...qt.binding import QtCore, QtNetwork, ask_before_locks, delete_at_thread_end, give_to_cpp
+from ...tls.qt_configuration import NO_TLS, TlsKey, tls_key
+from .proxy_factory import BufferedDirect
+
+
+class WorkerKey(NamedTuple):
+    """Qt ties TLS, proxies and logins to a manager's connections and not to a request."""
+
+    tls: TlsKey = NO_TLS
+    proxy: Optional[Proxy] = None
+    login: Optional[Login] = None
+    """A connection that has logged in answers every request as that user's."""
+    qgis: bool = False
+
+
+_PLAIN = WorkerKey()
+
+
+def worker_key(exchange: Exchange) -> WorkerKey:
+    """May be called from any thread."""
+    is_plain = exchange.proxy is None and exchange.login is None and not exchange.qgis
+    if is_plain and not exchange.url.startswith("https:"):
+        return _PLAIN
+    return WorkerKey(tls_key(exchange), exchange.proxy, exchange.login, exchange.qgis)
+
+
+class Manager:
+    """A QNetworkAccessManager and what it needs to live."""
+
+    def __init__(self, key: WorkerKey) -> None:
+        self.qnam: QtNetwork.QNetworkAccessManager
+        self._proxies: Optional[BufferedDirect] = None
+        self._is_qgis = key.qgis
+        if key.qgis:
+            self.qnam = _qgis_manager()
+            # Ours is above the wires, and QGIS's rule would answer from its own behind our back.
+            self.qnam.setCache(None)  # type: ignore[arg-type]
+        else:
+            self.qnam = QtNetwork.QNetworkAccessManager()
+            give_to_cpp(self.qnam)
+        if key.proxy is not None and not key.proxy.is_none:
+            self.qnam.setProxy(qt_proxy(key.proxy))
+        elif not key.qgis:
+            self._proxies = BufferedDirect(without=key.proxy is not None)
+            self.qnam.setProxyFactory(self._proxies)
+        self.qnam.setAutoDeleteReplies(True)
+
+    @property
+    def finished(self) -> Any:
+        """``QNetworkAccessManager.finished``; QGIS's heir has another signal of that name."""
+        return QtNetwork.QNetworkAccessManager.finished.__get__(self.qnam, type(self.qnam))
+
+    def keep_the_lock_rule(self, slot: Any) -> None:
+        """Prevent a freeze of the whole process (PyQt5 5.15).
+
+        Symptom without it: one thread in ``~QNetworkReplyHttpImpl`` holds a Qt lock and waits for the GIL in
+        ``sipQNetworkAccessManager::disconnectNotify``; another holds the GIL and waits for that lock in some
+        ``connect``. Every reply on Qt 5 is the receiver of ``networkSessionConnected``, so every reply's end may do it.
+
+        PyQt asks for the GIL only to find out whether Python overrides ``disconnectNotify``, and remembers a no for
+        each object. This connection and its end make it ask now, while no Qt lock is held.
+        """
+        ask_before_locks(self.finished, slot)
+
+    def delete(self) -> None:
+        """At the end of the thread. QGIS deletes its own."""
+        if not self._is_qgis:
+            delete_at_thread_end(self.qnam)
+
+
+def _qgis_manager() -> Any:
+    from qgis.core import QgsNetworkAccessManager
+
+    # Each thread has one. Nobody else has this thread's.
+    return QgsNetworkAccessManager.instance()
+
+
+def is_in_qgis() -> bool:
+    """Whether QGIS's own manager can be had: its library is loaded and its application lives."""
+    core = sys.modules.get("qgis.core")
+    if core is None or QtCore.QCoreApplication.instance() is None:
+        return False
+    return core.QgsApplication.instance() is not None

@@ -1,0 +1,333 @@
+"""What a QNetworkReply means: its header, its body's reader, and the Answer when it has finished."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from ...errors import ErrorCode, Failure, QtNetworkError, error_for_status, network_failure
+from ...models import error_texts as messages
+from ...models.headers import (
+    MAXIMUM_HEADER_BYTES,
+    MAXIMUM_HEADER_LINES,
+    NO_FIELDS,
+    Fields,
+    Pairs,
+    is_readable,
+    known_fields,
+)
+from ...models.http_messages import Answer, Exchange, streams_body
+from ...qt.binding import QT_VERSION, QtNetwork, enum_value
+from ...tls.qt_configuration import own_configuration, session_of
+from ..body_errors import DamagedBody, HeaderTooLarge
+from ..body_reader import BodyReader, Limits, framing_value, is_chunked
+from .ntlm import endless_login
+from .proxy_probe import proxy_failure
+
+if TYPE_CHECKING:
+    from .worker import QtFlight
+
+_Attribute = QtNetwork.QNetworkRequest.Attribute
+
+STATUS = _Attribute.HttpStatusCodeAttribute
+REASON = _Attribute.HttpReasonPhraseAttribute
+HTTP2 = _Attribute.Http2WasUsedAttribute
+
+
+_NO_ERROR = QtNetwork.QNetworkReply.NetworkError.NoError
+
+
+def read_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
+    """What a finished reply comes to."""
+    exchange, reader = flight.exchange, flight.reader
+    status, reason = None, ""
+    if exchange.url.startswith("http"):  # Qt says 200 of local files, too
+        status, reason = flight.status, reason_phrase(reply)
+    qt_error = reply.error()  # type: ignore[operator]
+    error = 0 if qt_error == _NO_ERROR else enum_value(qt_error)
+    failure = flight.failure
+    if failure is None and error == QtNetworkError.SslHandshakeFailedError and flight.tls_errors:
+        failure = messages.certificate_refused(flight.tls_errors)
+    if failure is None and (error or flight.aborted or (status or 200) < 200):
+        failure = wire_failure(flight, status, error, reply.errorString())
+    if failure is None and status is None and exchange.url.startswith("http"):
+        # Never a success, whatever Qt says.
+        failure = messages.connection_closed(exchange, answered=False)
+    tls = None
+    if exchange.url.startswith("https:"):
+        tls = session_of(reply.sslConfiguration(), flight.tls_errors, agreed=status is not None)
+    if reader is None:
+        # The length was none.
+        return Answer(exchange, status, reason, flight.fields, failure=failure, engine="qt", tls=tls)
+    has_body = exchange.method != "HEAD" and status not in (204, 304)
+    is_closed = failure is not None and failure.error is QtNetworkError.RemoteHostClosedError
+    if has_body and (failure is None or is_closed):
+        failure = reader.damage() or failure
+    is_whole = not has_body or reader.total_bytes == reader.wire_bytes
+    if is_closed and status is not None and status >= 400 and is_whole:
+        # The server did not want the rest of the request's body, and its response says why.
+        failure = None
+    return Answer(
+        exchange,
+        status,
+        reason,
+        flight.fields,
+        reader.content(),
+        failure,
+        "qt",
+        exchange.url.startswith("https:") and bool(reply.attribute(HTTP2)),
+        reader.wire_bytes,
+        reader.total_bytes,
+        tls,
+    )
+
+
+def whole_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Optional[Answer]:
+    """What most replies come to: over http, nothing wrong, all of the body there at once, uncoded and as long as it
+    should be. In a third of the time of ``read_answer``, which is for all others: None.
+    """
+    exchange = flight.exchange
+    is_untouched = flight.reader is None and flight.failure is None and not flight.aborted
+    if not is_untouched or exchange.streams or exchange.method != "GET" or exchange.body is not None:
+        return None
+    if not exchange.url.startswith("http:"):
+        return None
+    try:
+        read_header(flight, reply)
+    except HeaderTooLarge:
+        return None
+    status, fields, size = flight.status, flight.fields, reply.bytesAvailable()
+    # What Qt says of errors need not be asked for: it is as long as it was to be.
+    if status is None or not 200 <= status < 400 or fields.value(b"content-length") != b"%d" % size:
+        return None
+    if fields.has(b"transfer-encoding") or fields.has(b"content-encoding"):
+        return None
+    if 0 < exchange.body_limit < size or (QT_VERSION < (6,) and _is_mixed_up(fields)):
+        return None
+    body = reply.read(size)
+    return Answer(exchange, status, reason_phrase(reply), fields, body, None, "qt", False, size, size)
+
+
+def failed_without_a_reason(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> bool:
+    """Whether a TLS handshake has failed and nothing tells why."""
+    error = enum_value(reply.error())  # type: ignore[operator]
+    known = flight.aborted or flight.failure is not None or flight.tls_errors
+    return error == QtNetworkError.SslHandshakeFailedError and not known
+
+
+def reason_phrase(reply: QtNetwork.QNetworkReply) -> str:
+    """What stands beside the status."""
+    reason = str(reply.attribute(REASON) or "")
+    # Where nothing does, not even a space, Qt 5.15 takes the whole line for it.
+    return "" if reason.startswith("HTTP/1.") else reason
+
+
+def read_header(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> None:
+    """Take what comes before the body, once. Raises HeaderTooLarge: nothing is taken then."""
+    if flight.fields is NO_FIELDS:
+        fields = _header_fields(reply)
+        flight.status, flight.fields = reply.attribute(STATUS), fields
+
+
+def _header_fields(reply: QtNetwork.QNetworkReply) -> Fields:
+    """The header fields, which may be read when the reply is no more. Raises HeaderTooLarge."""
+    if _HAS_HEADERS:
+        # Qt itself reads 99 lines and 100 KB at most.
+        return _QtFields(reply.headers())  # type: ignore[attr-defined]
+    # Taken out at once: what Qt has allocated in one thread is freed slowly in another.
+    pairs = tuple([(name.data(), value.data()) for name, value in reply.rawHeaderPairs()])
+    _check_size(pairs)
+    fields = known_fields(pairs)
+    return Fields(partial(_with_each_cookie, fields.pairs)) if fields.has_set_cookie else fields
+
+
+_HAS_HEADERS = hasattr(QtNetwork.QNetworkReply, "headers")
+"""Whether Qt gives all fields out as one value, which takes a tenth of the time (6.8)."""
+
+
+class _QtFields(Fields):
+    """Of a QHttpHeaders: nothing is taken out before it is asked for."""
+
+    def __init__(self, headers: Any) -> None:
+        super().__init__(partial(_pairs, headers))
+        self._headers = headers
+
+    @property
+    def is_empty(self) -> bool:
+        return bool(self._headers.isEmpty())
+
+    @property
+    def has_set_cookie(self) -> bool:
+        return self.has(b"set-cookie")
+
+    def has(self, name: bytes) -> bool:
+        return bool(self._headers.contains(name))
+
+    def value(self, name: bytes) -> Optional[bytes]:
+        value = self.whole_value(name)
+        return value if value is None or is_readable(value) else None
+
+    def whole_value(self, name: bytes) -> Optional[bytes]:
+        value: bytes = self._headers.combinedValue(name).data()
+        return value if value or self.has(name) else None
+
+
+def _pairs(headers: Any) -> Iterator[tuple[bytes, bytes]]:
+    return ((name.data(), value.data()) for name, value in headers.toListOfPairs())
+
+
+def _check_size(pairs: Pairs) -> None:
+    """Raises HeaderTooLarge. Qt 5 joins the values of equal names, so the lines of most of them count once."""
+    size = sum(map(len, chain.from_iterable(pairs)))
+    if len(pairs) > MAXIMUM_HEADER_LINES or size > MAXIMUM_HEADER_BYTES:
+        raise HeaderTooLarge
+
+
+def _with_each_cookie(pairs: Pairs) -> Iterator[tuple[bytes, bytes]]:
+    """Qt joins repeated cookies by line feeds."""
+    for name, value in pairs:
+        if b"\n" in value and name.lower() == b"set-cookie":
+            yield from ((name, cookie) for cookie in value.split(b"\n"))
+        else:
+            yield name, value
+
+
+def body_reader(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> BodyReader:
+    """A reader for the reply's body. Raises DamagedBody where its length is none, or where the header was lost."""
+    exchange, status, fields = flight.exchange, flight.status, flight.fields
+    if status is not None:
+        _check_header(fields)
+    chunked = is_chunked(framing_value(fields, b"transfer-encoding"))
+    length = None if chunked else framing_value(fields, b"content-length")
+    encoding = (framing_value(fields, b"content-encoding") or b"") if exchange.decode else b""
+    limits = Limits(exchange.body_limit, exchange.expansion_limit)
+    sink = flight.deliver if streams_body(exchange, status) else None
+    return BodyReader(length, encoding, limits, sink, _abort_check(flight) if encoding else bool)
+
+
+def _abort_check(flight: QtFlight) -> Callable[[], bool]:
+    """Tells whether the caller has left. It does not keep the flight, which has the reader, alive."""
+    reference = weakref.ref(flight)
+
+    def is_aborted() -> bool:
+        found = reference()
+        return found is None or found.aborted
+
+    return is_aborted
+
+
+def begun_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
+    """What is known of a streamed answer when its header is there."""
+    exchange, tls = flight.exchange, None
+    if exchange.url.startswith("https:"):
+        tls = session_of(reply.sslConfiguration(), flight.tls_errors, agreed=True)
+    total = -1 if flight.reader is None else flight.reader.total_bytes
+    return Answer(
+        exchange,
+        flight.status,
+        reason_phrase(reply),
+        flight.fields,
+        engine="qt",
+        tls=tls,
+        total_bytes=total,
+        is_begun=True,
+    )
+
+
+def _check_header(fields: Fields) -> None:
+    """Find the headers Qt could not read: it goes on as if nothing had been in them, and a length or coding is lost.
+
+    Qt 6.11 drops the header whole, if a line has no colon, or over 99 lines or about 100 KB. Qt 5.15 takes a line
+    without colon for the beginning of the next field's name; there an empty header is just that.
+    """
+    if QT_VERSION >= (6,) and fields.is_empty:
+        raise DamagedBody(
+            "no header field could be read; the header is empty, has a line without a colon, "
+            "or is larger than Qt 6 reads (99 lines, 100 KB)"
+        )
+    if QT_VERSION < (6,) and _is_mixed_up(fields):
+        raise DamagedBody("the header has a line without a colon")
+
+
+def _is_mixed_up(fields: Fields) -> bool:
+    return b"\n" in b"".join(fields.names)
+
+
+def wire_failure(flight: QtFlight, status: Optional[int], error: int, error_string: str) -> Optional[Failure]:
+    """What Qt's error means; None where there is an HTTP answer whose status tells it all."""
+    exchange = flight.exchange
+    if flight.aborted:
+        return messages.canceled()
+    if status is not None and status < 200:
+        # Qt 5 hands over the interim replies 102 and 103 as final ones.
+        return messages.interim_status(status)
+    if error == QtNetworkError.NoError or (status is not None and error == error_for_status(status)):
+        return None
+    if error == QtNetworkError.ContentReSendError and exchange.login is not None:
+        return endless_login(exchange)
+    if error == QtNetworkError.OperationCanceledError and exchange.qgis:
+        return messages.qgis_timeout()
+    if status is None and flight.proxy is not None:
+        failure = proxy_failure(flight.proxy, exchange, _known(error), error_string)
+        if failure is not None:
+            return failure
+    if error in (QtNetworkError.RemoteHostClosedError, QtNetworkError.ContentReSendError):
+        return messages.connection_closed(exchange, answered=status is not None)
+    return _failure_for(exchange, error, error_string)
+
+
+def _known(error: int) -> QtNetworkError:
+    try:
+        return QtNetworkError(error)
+    except ValueError:
+        return QtNetworkError.UnknownNetworkError
+
+
+def leaves_connection_in_doubt(answer: Answer) -> bool:
+    """Whether more of the response may follow, which would be taken for the response to the next request.
+
+    RFC 9112 section 6.3: a connection is closed after a response with both Transfer-Encoding and Content-Length. A 204
+    has no body, so one that is announced is no good sign. A final response may follow the interim ones of Qt 5.
+    """
+    status, fields = answer.status, answer.headers
+    if status is None:
+        return False
+    if status < 200:
+        return QT_VERSION < (6,)
+    has_length = fields.has(b"content-length")
+    if fields.has(b"transfer-encoding"):
+        return has_length or status in (204, 304)
+    return status == 204 and has_length and fields.value(b"content-length") != b"0"
+
+
+def _failure_for(exchange: Exchange, error: int, error_string: str) -> Failure:
+    known = _known(error)
+    if (
+        known is QtNetworkError.SslHandshakeFailedError
+        or "SSL routines" in error_string
+        or "key values" in error_string
+    ):
+        # Of a client certificate that is wanted a client hears after the handshake (TLS 1.3): an unknown error to Qt.
+        return messages.handshake_failed(openssl_reason(error_string), shows_certificate(exchange))
+    text = messages.error_text(known, exchange.url) or error_string.replace(exchange.url, exchange.shown_url)
+    if known is QtNetworkError.TimeoutError:
+        return Failure(ErrorCode.TimeoutError, known, text)
+    if known is QtNetworkError.OperationCanceledError:
+        return Failure(ErrorCode.CanceledError, known, text)
+    return network_failure(known, text)
+
+
+def openssl_reason(error_string: str) -> str:
+    """OpenSSL's own words in Qt's: ``...: error:0A00010B:SSL routines::wrong version number``."""
+    return error_string.rpartition(" routines:")[2].rpartition(":")[2] if " routines:" in error_string else ""
+
+
+def shows_certificate(exchange: Exchange) -> bool:
+    """Whether the client has a certificate for the server."""
+    own = own_configuration(exchange)
+    if own is not None:
+        return exchange.keeps_identity and not own.localCertificate().isNull()
+    return exchange.tls is not None and exchange.tls.clientCertificate is not None

@@ -1,0 +1,60 @@
+"""Why a TLS handshake has failed, on Qt 5.15: QNetworkAccessManager says no more than "SSL handshake failed" there.
+
+A QSslSocket knows the reason. So the handshake is tried once more with one, and nothing is sent over it.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+from ...models.proxy import NO_PROXY, Proxy
+from ...proxies.rules import qt_proxy
+from ...qt.binding import QtCore, QtNetwork, Slot
+from ...trace import logger
+
+PATIENCE_MS = 2_000
+"""How long a server may take for it; the caller's own clocks go on meanwhile."""
+
+
+class Diagnosis(QtCore.QObject):
+    """Lives in the worker's thread, as the child of its wire; tells what it found once, and deletes itself."""
+
+    def __init__(
+        self,
+        parent: QtCore.QObject,
+        request: QtNetwork.QNetworkRequest,
+        proxy: Optional[Proxy],
+        tell: Callable[[str], None],
+    ) -> None:
+        """``tell`` is called with OpenSSL's words for the reason, or '' where it cannot be found out."""
+        super().__init__(parent)
+        self._tell = tell
+        self._socket = QtNetwork.QSslSocket(self)
+        self._socket.setProxy(qt_proxy(proxy or NO_PROXY))
+        self._socket.setSslConfiguration(request.sslConfiguration())
+        self._socket.errorOccurred.connect(self._failed)
+        self._socket.encrypted.connect(self._encrypted)
+        self.startTimer(PATIENCE_MS)
+        url, name = request.url(), request.peerVerifyName()
+        self._socket.connectToHostEncrypted(url.host(), url.port(443), name or url.host())
+
+    @Slot("QAbstractSocket::SocketError")
+    def _failed(self, error: object) -> None:
+        self._end(self._socket.errorString())
+
+    @Slot()
+    def _encrypted(self) -> None:
+        self._end("")
+
+    def timerEvent(self, event: Optional[QtCore.QTimerEvent]) -> None:
+        self._end("")
+
+    def _end(self, reason: str) -> None:
+        try:
+            self._socket.errorOccurred.disconnect(self._failed)
+            self._socket.encrypted.disconnect(self._encrypted)
+            self._socket.abort()
+            self.deleteLater()
+            self._tell(reason)
+        except BaseException:  # what leaves a slot ends the process
+            logger.exception("a TLS failure could not be looked into")

@@ -1,0 +1,88 @@
+"""The body of a request as Qt pulls it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...qt.binding import QtCore, QtNetwork
+from ..mailbox import Channel, Mailbox
+from ..upload_progress import UploadProgress
+from .response import STATUS
+
+if TYPE_CHECKING:
+    from .worker import QtFlight
+
+_READ_ONLY: Any = QtCore.QIODevice.OpenModeFlag.ReadOnly
+_UNBUFFERED: Any = QtCore.QIODevice.OpenModeFlag.Unbuffered
+
+
+class UploadDevice(QtCore.QIODevice):
+    """A sequential device over bytes: what can be read only once can be sent only once.
+
+    Qt 5 sends a request again, two to four times, when the server closes without an answer; a body that cannot be read
+    again stops it. Lives and is read in the worker's thread.
+    """
+
+    def __init__(self, body: bytes, mailbox: Mailbox, rewinds: int = 0) -> None:
+        """``rewinds``: how often it may be sent again, because the server wanted a login first."""
+        super().__init__()
+        self._rewinds = rewinds
+        self._body = memoryview(body)
+        self._position = 0
+        self._mailbox = mailbox
+        self._progress = UploadProgress(mailbox, len(body))
+        self.open(_READ_ONLY | _UNBUFFERED)
+
+    def isSequential(self) -> bool:
+        return True
+
+    def bytesAvailable(self) -> int:
+        return len(self._body) - self._position + super().bytesAvailable()
+
+    def reset(self) -> bool:
+        """Qt asks to begin again when it wants to send the body again: never; or when a 307 or 308 has come, even if
+        it is not to follow: then a no would cost the answer's body (5.15, 6.11), and nothing is read after a yes.
+        """
+        if self._rewinds > 0:
+            self._rewinds -= 1
+            self._position = 0
+            self._progress = UploadProgress(self._mailbox, len(self._body))
+            return True
+        reply = self.parent()
+        return isinstance(reply, QtNetwork.QNetworkReply) and reply.attribute(STATUS) in (307, 308)
+
+    def atEnd(self) -> bool:
+        return self._position >= len(self._body)
+
+    def readData(self, maxlen: int) -> bytes | None:  # type: ignore[override]
+        if self._position >= len(self._body):
+            return None
+        piece = bytes(self._body[self._position : self._position + maxlen])
+        self._position += len(piece)
+        self._progress.add(len(piece))
+        return piece
+
+    def writeData(self, data: bytes) -> int:  # type: ignore[override]
+        return -1
+
+
+class ChannelDevice(UploadDevice):
+    """The same over a body that comes piece by piece."""
+
+    def __init__(self, channel: Channel, flight: QtFlight) -> None:
+        super().__init__(b"", flight.mailbox)
+        self._progress = UploadProgress(flight.mailbox, channel.size)
+        self._channel = channel
+        self._flight = flight
+
+    def bytesAvailable(self) -> int:
+        return self._channel.waiting
+
+    def atEnd(self) -> bool:
+        return self._channel.is_at_end
+
+    def readData(self, maxlen: int) -> bytes | None:  # type: ignore[override]
+        piece = self._channel.take(maxlen, self._flight.wake)
+        if piece:
+            self._progress.add(len(piece))
+        return piece

@@ -1,0 +1,252 @@
+"""A worker as other threads know it, and its QThread; the Wire in it does the exchanges.
+
+Rules of this file: other threads append to ``Worker.jobs`` and emit ``wake``, and touch nothing else of the worker's.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Optional
+
+from ...errors import Failure, QtNetworkError, network_failure
+from ...models import error_texts as messages
+from ...models.headers import NO_FIELDS, Fields
+from ...models.http_messages import Answer, Exchange
+from ...models.proxy import Proxy
+from ...models.tls import TlsError
+from ...models.urls import origin
+from ...proxies.system import can_be_reached, proxy_of_exchange
+from ...qt.binding import ApplicationReference, QtCore, QtNetwork, application
+from ...trace import logger
+from ..body_reader import BodyReader
+from ..mailbox import GRACE, Mailbox, Piece
+from ..thread_starts import thread_starts
+from .dispatcher import Wire
+from .fork import Pause
+from .manager import WorkerKey
+from .request import native_request
+from .upload_device import ChannelDevice
+
+if TYPE_CHECKING:
+    from .engine import QtEngine
+
+
+STUCK_SECONDS = 0.1
+"""A worker that has been woken and does not look at its jobs for this long is stuck.
+
+Qt 5 takes 20 s to read a header of 60 000 lines, and a disk that hangs holds the thread that writes to it. (A worker
+that was only kept from the GIL for so long loses its connections and nothing else.)
+"""
+
+_NEVER = float("inf")
+
+
+class QtFlight:
+    """An exchange on Qt's wire. The caller's side is ``abort`` and ``lost``; the rest is the worker's."""
+
+    worker: Worker
+    aborted = False
+    watched = False
+    is_quick = False
+    """Whether it is one of many that take no time."""
+    is_slow = False
+    """Whether it was under way at the last tick of the watch."""
+    ended = False
+    is_taken = False
+    """Whether the worker has begun with it: from then on it may have reached the server."""
+    is_reached = False
+    """Whether a second connection to the same address could be made."""
+    reply: Optional[QtNetwork.QNetworkReply] = None
+    status: Optional[int] = None
+    fields: Fields = NO_FIELDS
+    reader: Optional[BodyReader] = None
+    failure: Optional[Failure] = None
+    tls_errors: tuple[TlsError, ...] = ()
+    progress_due = 0.0
+    logins = 0
+    sent = 0
+    device: Optional[ChannelDevice] = None
+    """Which the body is pulled from, where it comes piece by piece."""
+    has_room = True
+    """Whether the caller takes more of a streamed body."""
+
+    def __init__(self, exchange: Exchange, mailbox: Mailbox) -> None:
+        self.exchange = exchange
+        self.mailbox = mailbox
+        self.request = native_request(exchange)
+        self.origin = origin(exchange.url)
+
+    @cached_property
+    def proxy(self) -> Optional[Proxy]:
+        """Which one it goes through."""
+        return None if self.exchange.qgis else proxy_of_exchange(self.exchange)
+
+    def abort(self) -> None:
+        self.aborted = True
+        self.worker.submit(self, GRACE)
+
+    def look_for_connection(self) -> None:
+        """Qt does not tell; but who can be connected to now most likely was so a moment ago."""
+        if self.status is not None:
+            return
+        proxy = self.proxy  # a factory of the caller's is asked in the caller's thread
+
+        def look() -> None:
+            self.is_reached = can_be_reached(self.exchange, proxy)
+
+        threading.Thread(target=look, name="blocking_request look", daemon=True).start()
+
+    def is_connected(self) -> bool:
+        return self.status is not None or self.is_reached
+
+    def wake(self) -> None:
+        """More of the request's body is there."""
+        self.worker.submit(self)
+
+    def deliver(self, piece: Piece) -> None:
+        self.has_room = self.mailbox.deliver(piece, self._resume)
+
+    def _resume(self) -> None:
+        self.has_room = True
+        self.worker.submit(self)
+
+    def lost(self) -> Optional[Failure]:
+        failure = self._reason_without_answer()
+        if failure is None and not self.is_taken and self.worker.is_stuck():
+            self.worker.engine.move(self)
+        # Looked at last: the answer may have come since the caller looked into its mailbox.
+        return None if self.ended else failure
+
+    def _reason_without_answer(self) -> Optional[Failure]:
+        app = application()
+        if app is None or app is not self.worker.application():
+            return messages.application_ended()
+        if self.worker.ended:
+            return network_failure(QtNetworkError.UnknownNetworkError, "The network thread has ended")
+        return None
+
+
+class Worker:
+    """What other threads know of a worker. ``load`` is guarded by the engine's lock."""
+
+    def __init__(self, engine: QtEngine, application: ApplicationReference, key: WorkerKey) -> None:
+        self.engine = engine
+        self.application = application
+        self.key = key
+        self.jobs: deque[QtFlight] = deque()
+        self.load: dict[str, int] = {}
+        self.retired = False
+        self.is_stopped = False
+        """Whether transfers under way are cancelled too; a worker that is only retired finishes them."""
+        self.ended = False
+        self.wire: Optional[Wire] = None
+        self.thread: Optional[QtCore.QThread] = None
+        self.pause: Optional[Pause] = None
+        """While the process forks."""
+        self.stuck_at = _NEVER
+        """The moment (``time.monotonic()``) by which it must have looked at its jobs. The worker itself resets it."""
+        self.asks_for_proxy = False
+        """Whether it may be waiting for a proxy factory of the program's: that is slow in every worker."""
+
+    def submit(self, flight: QtFlight, patience: float = STUCK_SECONDS) -> None:
+        """Have the worker start the flight, or end it where it has been started.
+
+        ``patience``: seconds until the worker counts as stuck if it has not looked at its jobs.
+        """
+        self.jobs.append(flight)
+        self.wake(patience)
+
+    def is_stuck(self) -> bool:
+        """Whether it has not looked at its jobs for too long. While the process forks it is not to do so."""
+        if time.monotonic() < self.stuck_at:
+            return False
+        return not self.ended and self.pause is None and not self.asks_for_proxy
+
+    def withdraw(self, flight: QtFlight) -> bool:
+        """Take back a flight that the worker has not begun with; False if it has."""
+        try:
+            self.jobs.remove(flight)
+        except (ValueError, IndexError):
+            return False
+        return True
+
+    def wake(self, patience: float = STUCK_SECONDS) -> None:
+        """Have it look at its jobs."""
+        # Before the wire is there nobody needs to be woken: the thread looks at the jobs once it is.
+        wire = self.wire
+        try:
+            if wire is not None:
+                stuck_at = time.monotonic() + patience
+                if stuck_at < self.stuck_at:
+                    self.stuck_at = stuck_at
+                wire.wake.emit()
+                return
+        except RuntimeError:
+            pass  # deleted between the two lines
+        if self.ended:
+            self.fail_jobs()
+
+    def stop(self) -> None:
+        """Have the thread end; what is in flight is cancelled."""
+        self.retired = self.is_stopped = True
+        thread = self.thread
+        if thread is not None:
+            with suppress(RuntimeError):  # it has ended in the meantime, and another thread has deleted it
+                thread.quit()
+
+    def fail_jobs(self, failure: Optional[Failure] = None) -> None:
+        """Answer the jobs that no wire will serve any more."""
+        while self.jobs:
+            try:
+                flight = self.jobs.popleft()
+            except IndexError:
+                return
+            if not flight.ended:
+                flight.ended = True
+                answer = Answer(flight.exchange, failure=failure or messages.application_ended(), engine="qt")
+                flight.mailbox.post(answer)
+
+
+_LARGE_BLOCK = 1 << 22
+
+
+def have_memory_kept() -> None:
+    """Have the C library keep what is freed, for the next body.
+
+    glibc gives it back to the system, and asks for it anew: page by page, for each body. It stops doing so once it has
+    seen a larger block freed (mallopt(3): the thresholds are dynamic), as it has in most programs that run for a while.
+    Measured with bodies of 100 KB: a twentieth of all that a request takes.
+    """
+    with suppress(MemoryError):
+        bytes(_LARGE_BLOCK)
+
+
+class WorkerThread(QtCore.QThread):
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def run(self) -> None:
+        worker = self._worker
+        failure = None
+        try:
+            thread_starts.has_begun(self)
+            have_memory_kept()
+            wire = Wire(worker)
+            worker.wire = wire
+            wire.drain()
+            if not worker.is_stopped:
+                self.exec()
+            wire.close()
+        except BaseException as error:  # what leaves a virtual method ends the process
+            logger.exception("a network thread failed")
+            failure = network_failure(QtNetworkError.UnknownNetworkError, f"The network thread failed: {error!r}")
+        finally:
+            worker.engine.retire(worker)
+            worker.wire = None
+            worker.ended = True
+            worker.fail_jobs(failure)

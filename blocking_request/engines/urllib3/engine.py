@@ -1,0 +1,203 @@
+"""The urllib3 engine: a thread for each exchange under way, used again and again, over connections that all share.
+
+It needs no application and no TLS in Qt.
+
+Rules of this file: the lock guards the lists; it is never held while Qt or urllib3 is called.
+"""
+
+from __future__ import annotations
+
+import atexit
+import http.client
+import os
+import threading
+from typing import Optional
+
+import urllib3
+
+from ...errors import Failure, QtNetworkError, network_failure
+from ...models import error_texts as messages
+from ...models.http_messages import Exchange
+from ...qt.binding import ApplicationReference, QtCore, application, application_reference, free_thread
+from ..mailbox import Mailbox
+from ..thread_starts import thread_starts
+from ..worker_reaper import Retired, never_ran
+from .pools import Pools
+from .worker import Urllib3Flight, Worker, WorkerThread
+
+IDLE_MS = 60_000
+"""A worker that served nothing for this long ends; with the last of them the kept connections."""
+
+SHUTDOWN_MS = 2_000
+"""How long a shutdown waits for the threads: one that looks a name up cannot be woken."""
+
+
+class Urllib3Engine:
+    """Every method may be called from any thread."""
+
+    name = "urllib3"
+
+    def __init__(self, idle_ms: int = IDLE_MS) -> None:
+        self.idle_ms = idle_ms
+        self.pools = Pools()
+        self._workers_guard = threading.Lock()
+        self._idle: list[Worker] = []
+        self._busy: set[Worker] = set()
+        self._retired = Retired(SHUTDOWN_MS)
+        self._application: ApplicationReference = lambda: None
+        self._exiting = False
+        # Registered after PyQt was imported, so called before PyQt takes itself down.
+        atexit.register(self._exit)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget_after_fork)
+
+    def refusal(self, exchange: Exchange) -> Optional[Failure]:
+        if self._exiting:
+            return messages.application_ended()
+        if not exchange.url.startswith("http"):
+            scheme = exchange.url.partition(":")[0]
+            text = f"The urllib3 engine cannot read {scheme}: URLs, only Qt can: use setEngine('qt') or 'auto'"
+            return network_failure(QtNetworkError.ProtocolUnknownError, text)
+        if not _is_the_real_urllib3:
+            text = (
+                f"The module urllib3 {getattr(urllib3, '__version__', '')} is a fork that replaces it, as niquests "
+                "installs one, and the urllib3 engine cannot use it: install urllib3 itself, or use setEngine('qt')"
+            )
+            return network_failure(QtNetworkError.UnknownNetworkError, text)
+        if exchange.login is not None or exchange.qgis:
+            what = "log in by NTLM or Negotiate" if exchange.login is not None else "send by QGIS's network manager"
+            text = f"The urllib3 engine cannot {what}, only Qt can: use setEngine('qt') or 'auto'"
+            return network_failure(QtNetworkError.UnknownNetworkError, text)
+        return self.pools.refusal(exchange)
+
+    def start(self, exchange: Exchange, mailbox: Mailbox, crowd: object = None) -> Urllib3Flight:
+        app = application()
+        if app is not None and app is not self._application():
+            self._adopt(app)
+        pool = self.pools.take(exchange)
+        flight = Urllib3Flight(exchange, mailbox, pool, None if app is None else self._application)
+        is_new = False
+        try:
+            is_new = self._reserve(flight)
+            assert flight.worker is not None
+            flight.worker.jobs.put(flight)
+            if is_new:
+                self._start_thread(flight.worker)
+        except BaseException:
+            # Ctrl-C, or no memory for a thread.
+            self._take_back(flight, is_new)
+            raise
+        return flight
+
+    def _reserve(self, flight: Urllib3Flight) -> bool:
+        """Give the flight a worker without an exchange; True where that must be started."""
+        with self._workers_guard:
+            is_new = not self._idle
+            # The last to rest is the one whose thread is most likely awake.
+            worker = flight.worker = Worker(self) if is_new else self._idle.pop()
+            worker.flight = flight
+            self._busy.add(worker)
+            return is_new
+
+    def _take_back(self, flight: Urllib3Flight, is_new: bool) -> None:
+        flight.abort()
+        if flight.worker is None:
+            return
+        if is_new and never_ran(flight.worker):
+            self._give_up(flight.worker)
+        else:
+            # It ends the flight, perhaps for the second time, and has no other by then.
+            flight.worker.jobs.put(flight)
+
+    def _start_thread(self, worker: Worker) -> None:
+        thread = WorkerThread(worker)
+        free_thread(thread)
+        worker.thread = thread
+        if not thread_starts.start(thread):
+            self._give_up(worker)
+        self._retired.delete_ended()
+
+    def _give_up(self, worker: Worker) -> None:
+        """Answer the jobs of a worker whose thread will never run."""
+        self.retire(worker)
+        worker.ended = True
+        text = "The network thread could not be started: the system has no memory or no thread left"
+        worker.fail_jobs(network_failure(QtNetworkError.UnknownNetworkError, text))
+
+    def rest(self, worker: Worker) -> bool:
+        """Take a worker back whose exchange is done; False where it has been retired meanwhile and should end."""
+        with self._workers_guard:
+            worker.flight = None
+            if worker not in self._busy:
+                return False
+            self._busy.remove(worker)
+            self._idle.append(worker)
+            return True
+
+    def retire_if_idle(self, worker: Worker) -> bool:
+        """Retire a worker without an exchange; False where it is about to get one."""
+        with self._workers_guard:
+            if worker not in self._idle:
+                return False
+            self._retire(worker)
+            is_last = not self._idle and not self._busy
+        if is_last:
+            # Nobody would notice that a server has closed them.
+            self.pools.clear()
+        return True
+
+    def retire(self, worker: Worker) -> None:
+        """Give the worker no more exchanges."""
+        with self._workers_guard:
+            self._retire(worker)
+
+    def _retire(self, worker: Worker) -> None:
+        if worker in self._idle:
+            self._idle.remove(worker)
+        elif worker in self._busy:
+            self._busy.remove(worker)
+        else:
+            return
+        self._retired.add(worker)
+
+    def _adopt(self, app: QtCore.QCoreApplication) -> None:
+        with self._workers_guard:
+            if self._application() is app:
+                return
+            self._application = application_reference(app)
+        app.aboutToQuit.connect(self.shutdown, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
+
+    def clear_connections(self) -> None:
+        self.pools.clear()
+
+    def shutdown(self) -> None:
+        with self._workers_guard:
+            for worker in [*self._idle, *self._busy]:
+                self._retire(worker)
+        self._retired.stop()
+        self.pools.clear()
+
+    def _exit(self) -> None:
+        self._exiting = True
+        self.shutdown()
+
+    def _forget_after_fork(self) -> None:
+        """In a forked child there are no threads, and the connections are the parent's: leave them alone for good."""
+        _forgotten.extend((*self._idle, *self._busy, *self._retired.forget(), self.pools))
+        self._workers_guard = threading.Lock()
+        self._idle, self._busy = [], set()
+        self.pools = Pools()
+
+    def worker_count(self) -> int:
+        """How many threads there are that take exchanges or do one."""
+        with self._workers_guard:
+            return len(self._idle) + len(self._busy)
+
+
+_forgotten: list[object] = []
+
+_is_the_real_urllib3 = issubclass(urllib3.HTTPConnectionPool.ConnectionCls, http.client.HTTPConnection)
+"""The fork's connections are none of http.client's."""
+
+engine = Urllib3Engine()
+"""The one that all requests of the process share."""

@@ -1,0 +1,325 @@
+"""One exchange over urllib3, in the thread of a worker: no redirects, no retries, no cookies, no decoding of its own.
+
+urllib3 connects, speaks TLS, keeps the connections and writes the request. The body is read from http.client's response
+as it arrives; urllib3's own reading waits until a whole block is there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any, Optional, Union
+
+from urllib3.util import SKIP_HEADER, Retry, Timeout
+
+from ...errors import Failure
+from ...models import error_texts as messages
+from ...models.http_messages import IDEMPOTENT_METHODS, Answer, Body, Exchange, streams_body
+from ...models.tls import known_session
+from ...trace import logger
+from ..accept_language import accept_language
+from ..body_errors import DamagedBody
+from ..body_reader import BodyReader, Limits, framing_value, is_chunked
+from ..mailbox import PROGRESS_SECONDS, Begun, Channel, Mailbox, Piece, Progress
+from ..upload_progress import UploadProgress
+from .connection import HELD_BACK_BYTES
+from .failure import broke_unanswered, internal_error, out_of_descriptors, wire_failure
+from .framing import blocks
+from .grip import Grip, gripping
+from .pools import Pool
+from .response import Response
+from .tls import TlsRefused
+
+CONNECT_SECONDS = 30.0
+"""How long connecting to one address may take, as Qt has it. It goes on by itself where the caller has left."""
+
+PIECE_BYTES = 1 << 14
+CHANNEL_BYTES = 1 << 16
+
+
+def carry_out(exchange: Exchange, mailbox: Mailbox, grip: Grip, pool: Pool) -> Answer:
+    """Do the exchange and tell what came of it; raises nothing."""
+    try:
+        answer = _Passage(exchange, mailbox, grip, pool).run()
+        if answer is None:
+            # A kept connection was closed by the server as we sent.
+            grip.wants_fresh = True
+            answer = _Passage(exchange, mailbox, grip, pool).run()
+        assert answer is not None
+        return answer
+    except BaseException as error:
+        logger.error("an exchange failed in the network thread", exc_info=error)
+        grip.abort()
+        return Answer(exchange, failure=internal_error(error), engine="urllib3")
+
+
+class _Passage:
+    """One way there and back."""
+
+    def __init__(self, exchange: Exchange, mailbox: Mailbox, grip: Grip, pool: Pool) -> None:
+        self._exchange = exchange
+        self._mailbox = mailbox
+        self._grip = grip
+        self._pool = pool
+        self._pooled: Any = None
+        """urllib3's response, which has the connection."""
+        self._reader: Optional[BodyReader] = None
+        self._chunked = False
+        self._progress_due = 0.0
+        self._is_cut_short = False
+        """Whether the answer came before the whole body had been sent."""
+        grip.response = None
+        grip.answer_begun = False
+
+    def run(self) -> Optional[Answer]:
+        """The answer; None where the request may be, and should be, sent once more."""
+        grip = self._grip
+        failure: Optional[Failure] = None
+        try:
+            with gripping(grip):
+                if not grip.aborted:
+                    self._pooled = self._send()
+                    self._read_body()
+        except Exception as error:
+            makes_room = out_of_descriptors(error) and not grip.wants_fresh
+            if makes_room:
+                self._pool.clear_all()  # the kept connections have some
+            if makes_room or self._may_be_repeated(error):
+                grip.release()
+                return None
+            failure = self._failure(error)
+        if failure is None and self._has_body():
+            assert self._reader is not None or grip.aborted
+            failure = self._reader.damage() if self._reader is not None else None
+        self._let_go(failure)
+        if grip.aborted:
+            failure = messages.canceled()
+        return self._answer(failure)
+
+    def _send(self) -> Any:
+        """Returns urllib3's response when the header is there, its body unread."""
+        exchange, grip = self._exchange, self._grip
+        pool = self._pool
+        grip.tls, proxy = pool.tls, pool.proxy
+        # To an HTTP proxy that forwards the whole URL is the target (RFC 9112 section 3.2.2).
+        is_forwarded = proxy is not None and proxy.forwards(exchange.url)
+        grip.target = request_target(exchange.url, is_forwarded)
+        logged = exchange.shown_url
+        is_shown = logged is exchange.url and is_forwarded == (proxy is not None)
+        return pool.connections(exchange.url).urlopen(
+            exchange.method,
+            grip.target if is_shown else request_target(logged, proxy is not None),  # what urllib3 logs
+            body=None if exchange.body is None else self._pieces(exchange.body),  # type: ignore[arg-type]
+            headers=request_headers(exchange),  # type: ignore[arg-type]
+            retries=_NO_RETRIES,
+            redirect=False,
+            assert_same_host=False,
+            timeout=_TIMEOUT,
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _pieces(self, body: Body) -> Iterator[Union[bytes, memoryview]]:
+        """Raises BrokenPipeError where the server answers or closes before it has all of it; urllib3 reads on then."""
+        if isinstance(body, Channel):
+            yield from self._channel_pieces(body)
+            return
+        assert isinstance(body, bytes)
+        view = memoryview(body)
+        progress = UploadProgress(self._mailbox, len(view))
+        if len(view) <= HELD_BACK_BYTES:
+            self._grip.when_sent = partial(progress.add, len(view))
+            yield view
+            return
+        for start in range(0, len(view), PIECE_BYTES):
+            piece = view[start : start + PIECE_BYTES]
+            self._wait_to_send()
+            yield piece
+            progress.add(len(piece))
+
+    def _channel_pieces(self, channel: Channel) -> Iterator[bytes]:
+        """The same for a body that comes piece by piece."""
+        grip = self._grip
+        room = grip.room = grip.room or threading.Event()
+        progress = UploadProgress(self._mailbox, channel.size)
+        while True:
+            room.clear()
+            piece = channel.take(CHANNEL_BYTES, room.set)
+            if piece is None:
+                progress.end()
+                return
+            if piece:
+                self._wait_to_send()
+                yield piece
+                progress.add(len(piece))
+            elif grip.aborted:
+                raise BrokenPipeError
+            else:
+                room.wait()
+
+    def _wait_to_send(self) -> None:
+        """Raises BrokenPipeError where the server has something to say before it has all of the body."""
+        if not self._grip.wait_to_send():
+            self._is_cut_short = True
+            raise BrokenPipeError
+
+    def _open_reader(self, response: Response) -> BodyReader:
+        """Raises DamagedBody where the length is none."""
+        fields = response.fields
+        chunked = self._chunked = is_chunked(framing_value(fields, b"transfer-encoding"))
+        length = None if chunked else framing_value(fields, b"content-length")
+        encoding = framing_value(fields, b"content-encoding") if self._exchange.decode else None
+        exchange = self._exchange
+        limits = Limits(exchange.body_limit, exchange.expansion_limit)
+        sink = self._deliver if streams_body(exchange, response.status) else None
+        return BodyReader(length, encoding or b"", limits, sink, self._grip.is_aborted)
+
+    def _deliver(self, piece: Piece) -> None:
+        """Returns when the caller takes more."""
+        grip = self._grip
+        room = grip.room = grip.room or threading.Event()
+        room.clear()
+        if not self._mailbox.deliver(piece, room.set) and not grip.aborted:
+            room.wait()
+            self._mailbox.touch()
+
+    def _read_body(self) -> None:
+        response = self._grip.response
+        assert response is not None
+        reader = self._reader = self._open_reader(response)
+        self._mailbox.touch()
+        if streams_body(self._exchange, response.status):
+            self._mailbox.post(Begun(self._begun_answer(response, reader)))
+        if not self._has_body():
+            return
+        buffers = self._mailbox.buffers if reader.passes_on else None
+        assert response.room is not None
+        for block in blocks(response.file, self._chunked, reader.total_bytes, response.room.line, buffers):
+            reader.feed(block)
+            self._mailbox.touch()
+            if self._mailbox.wants_progress and not 300 <= response.status < 400:
+                self._report(reader)
+
+    def _has_body(self) -> bool:
+        response = self._grip.response
+        return response is not None and self._exchange.method != "HEAD" and response.status not in (204, 304)
+
+    def _report(self, reader: BodyReader) -> None:
+        now = time.monotonic()
+        if now >= self._progress_due:
+            self._progress_due = now + PROGRESS_SECONDS
+            self._mailbox.report(Progress(False, reader.wire_bytes, reader.total_bytes))
+
+    def _may_be_repeated(self, error: Exception) -> bool:
+        """RFC 9110 section 9.2.2 allows it; a body reaches the server at most once all the same."""
+        exchange, grip = self._exchange, self._grip
+        if grip.aborted or not grip.reused or grip.answer_begun or exchange.body is not None:
+            return False
+        return exchange.method in IDEMPOTENT_METHODS and broke_unanswered(error)
+
+    def _failure(self, error: Exception) -> Failure:
+        if isinstance(error, DamagedBody):
+            return error.failure
+        if isinstance(error, TlsRefused):
+            self._grip.session = error.session
+            return error.failure
+        response = self._grip.response
+        if response is not None and self._reader is None:
+            # urllib3 did not like the header; what is wrong with it is told in our words where we know.
+            try:
+                self._open_reader(response)
+            except DamagedBody as worse:
+                return worse.failure
+        if self._reader is not None and self._reader.total_bytes >= 0:
+            damage = self._reader.damage()
+            if damage is not None:
+                return damage
+        tls = self._grip.tls
+        shows_certificate = tls is not None and tls.settings.clientCertificate is not None
+        return wire_failure(error, self._exchange, self._pool.proxy, response is not None, shows_certificate)
+
+    def _let_go(self, failure: Optional[Failure]) -> None:
+        """Give the connection back to its pool, closed where another exchange cannot use it."""
+        leftovers = failure is None and self._grip.has_leftovers()
+        reusable = self._grip.release() and failure is None and not leftovers and not self._is_cut_short
+        # A pool that was dropped closes its connections when nobody holds it any more (urllib3 2).
+        pooled, self._pooled = self._pooled, None
+        response = self._grip.response
+        if pooled is None:
+            return  # urllib3 has seen to it
+        if reusable and response is not None and response.status >= 200:
+            response.close()
+        else:
+            pooled.close()
+        pooled.release_conn()
+
+    def _begun_answer(self, response: Response, reader: BodyReader) -> Answer:
+        """What is known when the header is there."""
+        session = self._grip.current_session
+        return Answer(
+            self._exchange,
+            response.status,
+            response.reason,
+            response.fields,
+            engine="urllib3",
+            tls=None if session is None else known_session(session),
+            total_bytes=reader.total_bytes,
+            is_begun=True,
+        )
+
+    def _answer(self, failure: Optional[Failure]) -> Answer:
+        response, reader = self._grip.response, self._reader
+        session = self._grip.session
+        tls = None if session is None else known_session(session)
+        if response is None:
+            if session is not None:
+                # Whatever was agreed on with the server, it came to nothing: Qt does not tell it either.
+                tls = known_session(replace(session, protocol="", cipher=""))
+            return Answer(self._exchange, failure=failure, engine="urllib3", tls=tls)
+        if failure is None and response.status < 200:
+            failure = messages.interim_status(response.status)
+        return Answer(
+            self._exchange,
+            response.status,
+            response.reason,
+            response.fields,
+            b"" if reader is None else reader.content(),
+            failure,
+            "urllib3",
+            tls=tls,
+            wire_bytes=0 if reader is None else reader.wire_bytes,
+            total_bytes=-1 if reader is None else reader.total_bytes,
+        )
+
+
+_NO_RETRIES = Retry(False, redirect=False)
+_TIMEOUT = Timeout(connect=CONNECT_SECONDS, read=None)
+
+
+def request_target(url: str, is_absolute: bool) -> str:
+    """The path and query of a URL, as they are sent (RFC 9112 section 3.2.1), or with scheme and host before them."""
+    scheme, _, rest = url.partition("#")[0].partition("://")
+    end = min((position for position in (rest.find("/"), rest.find("?")) if position >= 0), default=len(rest))
+    path = rest[end:] if rest[end : end + 1] == "/" else "/" + rest[end:]
+    return f"{scheme}://{rest[:end]}{path}" if is_absolute else path
+
+
+def request_headers(exchange: Exchange) -> dict[str, Any]:
+    """The header fields that are sent, those among them that Qt adds by itself."""
+    headers: dict[str, Any] = {name.decode("latin-1"): value for name, value in exchange.headers}
+    names = {name.lower() for name in headers}
+    if exchange.omitted:
+        omitted = {name.decode("latin-1") for name in exchange.omitted}
+        # urllib3 adds these two by itself.
+        headers.update((name, SKIP_HEADER) for name in omitted & {"user-agent", "accept-encoding"})
+        names |= omitted
+    if "accept-language" not in names:
+        headers["Accept-Language"] = accept_language()
+    if exchange.body is None and exchange.method not in IDEMPOTENT_METHODS:
+        headers["Content-Length"] = b"0"
+    if "connection" not in names:
+        headers["Connection"] = b"Keep-Alive"
+    return headers

@@ -1,0 +1,127 @@
+"""A worker thread of the urllib3 engine: does one exchange after another.
+
+Rules of this file: other threads put flights into ``Worker.jobs`` and abort their grips, and touch nothing else.
+"""
+
+from __future__ import annotations
+
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Optional
+
+from ...errors import Failure, QtNetworkError, network_failure
+from ...models import error_texts as messages
+from ...models.http_messages import Answer, Exchange
+from ...qt.binding import ApplicationReference, QtCore
+from ...trace import logger
+from ..mailbox import Mailbox
+from ..thread_starts import thread_starts
+from .grip import Grip
+from .pools import Pool
+from .wire import carry_out
+
+if TYPE_CHECKING:
+    from .engine import Urllib3Engine
+
+
+class Urllib3Flight:
+    """An exchange on urllib3's wire. ``abort`` and ``lost`` may be called from any thread."""
+
+    def __init__(
+        self, exchange: Exchange, mailbox: Mailbox, pool: Pool, application: Optional[ApplicationReference]
+    ) -> None:
+        """``application``: the one there was when it was started; where there is none, none will be missed."""
+        self.exchange = exchange
+        self.mailbox = mailbox
+        self.pool = pool
+        self.grip = Grip()
+        self.worker: Optional[Worker] = None
+        self.ended = False
+        self._application = application
+
+    def abort(self) -> None:
+        self.grip.abort()
+
+    def look_for_connection(self) -> None:
+        pass
+
+    def is_connected(self) -> bool:
+        return self.grip.is_connected
+
+    def lost(self) -> Optional[Failure]:
+        failure = self._reason_without_answer()
+        # Looked at last: the answer may have come since the caller looked into its mailbox.
+        return None if self.ended else failure
+
+    def _reason_without_answer(self) -> Optional[Failure]:
+        if self._application is not None and self._application() is None:
+            return messages.application_ended()
+        if self.worker is not None and self.worker.ended:
+            return network_failure(QtNetworkError.UnknownNetworkError, "The network thread has ended")
+        return None
+
+    def end_unserved(self, failure: Failure) -> None:
+        self.mailbox.post(Answer(self.exchange, failure=failure, engine="urllib3"))
+
+
+class Worker:
+    """What other threads know of a worker."""
+
+    def __init__(self, engine: Urllib3Engine) -> None:
+        self.engine = engine
+        self.jobs: SimpleQueue[Optional[Urllib3Flight]] = SimpleQueue()
+        """None: the thread is to end."""
+        self.flight: Optional[Urllib3Flight] = None
+        self.thread: Optional[QtCore.QThread] = None
+        self.ended = False
+
+    def stop(self) -> None:
+        """Have the thread end; what is in flight is cancelled."""
+        self.jobs.put(None)
+        flight = self.flight
+        if flight is not None:
+            flight.abort()
+
+    def fail_jobs(self, failure: Failure) -> None:
+        """Answer what no thread will serve any more."""
+        while True:
+            try:
+                flight = self.jobs.get_nowait()
+            except Empty:
+                return
+            if flight is not None:
+                flight.end_unserved(failure)
+
+
+class WorkerThread(QtCore.QThread):
+    """Runs without an event loop, and so without an application."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def run(self) -> None:
+        worker = self._worker
+        try:
+            thread_starts.has_begun(self)
+            while self._serve_one(worker):
+                pass
+        except BaseException:  # what leaves a virtual method ends the process
+            logger.exception("a network thread failed")
+        finally:
+            worker.engine.retire(worker)
+            worker.ended = True
+            worker.fail_jobs(messages.canceled())
+
+    def _serve_one(self, worker: Worker) -> bool:
+        try:
+            flight = worker.jobs.get(timeout=worker.engine.idle_ms / 1000)
+        except Empty:
+            return not worker.engine.retire_if_idle(worker)
+        if flight is None:
+            return False
+        answer = carry_out(flight.exchange, flight.mailbox, flight.grip, flight.pool)
+        flight.ended = True
+        # Idle before the caller wakes: its next request finds this worker.
+        goes_on = worker.engine.rest(worker)
+        flight.mailbox.post(answer)
+        return goes_on

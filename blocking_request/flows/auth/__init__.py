@@ -1,0 +1,1 @@
+"""Credentials of servers (401) and proxies (407)."""

@@ -1,0 +1,244 @@
+"""Credentials: what is sent along, how a 401 is answered, and when it is given up (RFC 9110 section 11).
+
+Theory of operation: what the caller has named for this request (an AuthConfig, the user and password of the URL, netrc)
+is tried first, each way at most once; then whoever may be asked is asked, three times at most. A field of the caller's
+own is sent as it is, and is replaced only by what somebody answers to a 401. Whatever is used belongs to the origin it
+was named for: at any other it is as if there were none.
+
+Only a user and a password answer Digest, NTLM and Negotiate. The last two belong to a connection; the exchange then
+carries a Login, and the wire does the rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Callable, NamedTuple, Optional
+from urllib.parse import quote, urlsplit
+
+from requests.auth import _basic_auth_str
+
+from ...errors import QtNetworkError
+from ...models.auth import AuthConfig, AuthHandler, AuthMethod, checked_answer
+from ...models.http_messages import Answer, Exchange, Login
+from ...models.urls import DEFAULT_PORTS, origin
+from .. import Flow, Send, directly
+from .challenges import Challenge, challenges
+from .digest import answer_to, strength, strongest
+
+ATTEMPTS = 3
+"""How often somebody is asked, as browsers do it."""
+
+_PASSWORDS = (AuthMethod.Basic, AuthMethod.Digest)
+
+
+class Known(NamedTuple):
+    """What somebody has answered and a server or proxy has found right."""
+
+    config: AuthConfig
+    is_upfront: bool
+    """Whether it is sent before it is asked for. A password that was only proven is not: it would go in clear text."""
+
+
+@dataclass(frozen=True)
+class CredentialRules:
+    """What may be presented, and who may be asked."""
+
+    config: Optional[AuthConfig] = None
+    """Named for the origin of the call's first URL."""
+    grant: Optional[Callable[[Exchange], Exchange]] = None
+    """In its place: adds what another keeper of credentials has for that origin."""
+    find: Optional[Callable[[str], Optional[AuthConfig]]] = None
+    """Gives what netrc has for a URL."""
+    ask: Optional[AuthHandler] = None
+    known: MutableMapping[str, Known] = field(default_factory=dict)
+    """By origin."""
+    wire_logs_in: Callable[[Exchange], bool] = lambda exchange: False
+    """Whether there is a wire that does NTLM and Negotiate for it."""
+
+
+def with_credentials(exchange: Exchange, rules: CredentialRules, send: Send = directly) -> Flow:
+    """Send with what is known, and answer challenges."""
+    is_own = exchange.has_field(b"authorization")
+    if rules.grant is not None and exchange.keeps_identity:
+        granted = rules.grant(exchange)
+        answer = yield from send(granted)
+        return answer if not _may_be_answered(exchange, answer) else (yield from _ask(exchange, answer, rules, send))
+    config = _named(exchange, rules, is_own)
+    known = rules.known.get(origin(exchange.url)) if config is None and not is_own else None
+    exchange = _identified(exchange, config if known is None else known.config)
+    upfront = known.config if known is not None and known.is_upfront else config
+    answer = yield from send(_upfront(exchange, upfront))
+    if not _may_be_answered(exchange, answer):
+        return answer
+    named = config if known is None else known.config
+    if named is not None:
+        answer = yield from _answer_challenge(exchange, answer, named, rules, send, in_clear=False)
+        if not _is_challenge(answer):
+            return answer
+    if known is not None:
+        # It is right no more.
+        rules.known.pop(origin(exchange.url), None)
+    return (yield from _ask(exchange, answer, rules, send))
+
+
+def _ask(exchange: Exchange, answer: Answer, rules: CredentialRules, send: Send) -> Flow:
+    for attempt in range(1, ATTEMPTS + 1):
+        challenge = _best(exchange, answer, rules)
+        if rules.ask is None or challenge is None:
+            return answer
+        given = checked_answer(rules.ask(challenge.realm, shown_host(exchange.url), attempt))
+        if given is None:
+            return answer
+        answer = yield from _answer_challenge(_identified(exchange, given), answer, given, rules, send, in_clear=True)
+        if not _is_challenge(answer):
+            if answer.failure is None:
+                is_proven = given.method in _PASSWORDS and challenge.scheme != "basic"
+                rules.known[origin(exchange.url)] = Known(given, not is_proven)
+            return answer
+    return answer
+
+
+def _identified(exchange: Exchange, config: Optional[AuthConfig]) -> Exchange:
+    """The exchange with who we are, however that is shown: a cache keeps what comes for them alone.
+
+    A field of the caller's own may be sent beside a key; what we make of a config ourselves differs each time.
+    """
+    if config is None:
+        return exchange
+    own = b"".join(value for name, value in exchange.headers if name.lower() == b"authorization").decode("latin-1")
+    return exchange._replace(identity=(config.method.name, config.user, config.name, config.secret, own))
+
+
+def _named(exchange: Exchange, rules: CredentialRules, is_own: bool) -> Optional[AuthConfig]:
+    """What the caller has named for this exchange."""
+    if rules.config is not None and exchange.keeps_identity:
+        replaces = rules.config.method not in (*_PASSWORDS, AuthMethod.Bearer)
+        return rules.config if replaces or not is_own else None
+    return rules.find(exchange.url) if rules.find is not None and not is_own else None
+
+
+def _upfront(exchange: Exchange, config: Optional[AuthConfig]) -> Exchange:
+    """The exchange with what is sent before a server asks."""
+    if config is None:
+        return exchange
+    method = config.method
+    if method is AuthMethod.Basic:
+        return _with_field(exchange, b"Authorization", _basic(config))
+    if method is AuthMethod.Bearer:
+        return _with_field(exchange, b"Authorization", f"Bearer {config.secret}".encode())
+    if method is AuthMethod.ApiKeyHeader:
+        return _with_field(exchange, config.name.encode(), config.secret.encode())
+    if method is AuthMethod.ApiKeyQuery:
+        parts = urlsplit(exchange.url)
+        query = f"{parts.query}&{key_parameter(config)}" if parts.query else key_parameter(config)
+        return exchange._replace(url=parts._replace(query=query).geturl())
+    if method is AuthMethod.ClientCertificate:
+        return exchange._replace(tls=config.tls(exchange.tls))
+    return exchange
+
+
+def key_parameter(config: AuthConfig) -> str:
+    """The query parameter of an API key, as it stands in the URL."""
+    return f"{quote(config.name, safe='')}={quote(config.secret, safe='')}"
+
+
+def secret_name(config: Optional[AuthConfig]) -> tuple[str, ...]:
+    """The name whose value must not be shown, in the URL or among the header fields."""
+    if config is None or config.method not in (AuthMethod.ApiKeyHeader, AuthMethod.ApiKeyQuery):
+        return ()
+    return (config.name if config.method is AuthMethod.ApiKeyHeader else quote(config.name, safe=""),)
+
+
+def _answer_challenge(
+    exchange: Exchange, answer: Answer, config: AuthConfig, rules: CredentialRules, send: Send, in_clear: bool
+) -> Flow:
+    """Try a config on what the server asks for; ``in_clear``: also as it would be sent without being asked."""
+    if config.method in _PASSWORDS:
+        digest = strongest(_challenges(answer))
+        if digest is not None:
+            return (yield from _prove(exchange, digest, config, send))
+        if config.method is AuthMethod.Basic and _is_login(exchange, answer, rules):
+            return (yield from _log_in(exchange, answer, Login(config.user, config.secret), send))
+        in_clear = in_clear and config.method is AuthMethod.Basic and "basic" in _schemes(answer)
+    return (yield from send(_upfront(exchange, config))) if in_clear else answer
+
+
+def _prove(exchange: Exchange, digest: Challenge, config: AuthConfig, send: Send) -> Flow:
+    for _ in range(2):
+        value = answer_to(digest, config, exchange.method, exchange.url)
+        answer = yield from send(_with_field(exchange, b"Authorization", value))
+        stale = _stale(answer)
+        if stale is None:
+            return answer
+        digest = stale
+    return answer
+
+
+def _log_in(exchange: Exchange, answer: Answer, login: Login, send: Send) -> Flow:
+    """``answer``: the 401, which stands where the rounds lead nowhere."""
+    if exchange.body is not None:
+        # The connection logs in with a request that may be sent any number of times.
+        headers = tuple(pair for pair in exchange.headers if not pair[0].lower().startswith(b"content-"))
+        yield from send(exchange._replace(method="OPTIONS", body=None, headers=headers, login=login, streams=False))
+    logged_in = yield from send(exchange._replace(login=login))
+    failure = logged_in.failure
+    is_endless = failure is not None and failure.error is QtNetworkError.AuthenticationRequiredError
+    return answer if is_endless else logged_in
+
+
+def _best(exchange: Exchange, answer: Answer, rules: CredentialRules) -> Optional[Challenge]:
+    """The strongest challenge that somebody could answer."""
+    found = _challenges(answer)
+    digest = strongest(found)
+    if digest is not None:
+        return digest
+    known = {each.scheme: each for each in reversed(found) if each.scheme != "digest" or strength(each)}
+    if _is_login(exchange, answer, rules):
+        return known.get("negotiate") or known.get("ntlm")
+    return known.get("basic") or known.get("bearer")
+
+
+def _is_login(exchange: Exchange, answer: Answer, rules: CredentialRules) -> bool:
+    # The wire sends the body several times by itself.
+    is_held = exchange.body is None or isinstance(exchange.body, bytes)
+    return is_held and not _schemes(answer).isdisjoint(("ntlm", "negotiate")) and rules.wire_logs_in(exchange)
+
+
+def _stale(answer: Answer) -> Optional[Challenge]:
+    """The new challenge of a server to which only the nonce was too old (RFC 7616 section 3.3)."""
+    challenge = strongest(_challenges(answer)) if _is_challenge(answer) else None
+    return challenge if challenge is not None and challenge.parameters.get("stale", "").lower() == "true" else None
+
+
+def _is_challenge(answer: Answer) -> bool:
+    return answer.status == 401 and answer.failure is None
+
+
+def _may_be_answered(exchange: Exchange, answer: Answer) -> bool:
+    return _is_challenge(answer) and exchange.can_be_sent_again
+
+
+def _challenges(answer: Answer) -> list[Challenge]:
+    return challenges(answer.headers.values(b"www-authenticate"))
+
+
+def _schemes(answer: Answer) -> set[str]:
+    return {challenge.scheme for challenge in _challenges(answer)}
+
+
+def _basic(config: AuthConfig) -> bytes:
+    return _basic_auth_str(config.user.encode(), config.secret.encode()).encode("latin-1")
+
+
+def _with_field(exchange: Exchange, name: bytes, value: bytes) -> Exchange:
+    others = tuple(pair for pair in exchange.headers if pair[0].lower() != name.lower())
+    return exchange._replace(headers=(*others, (name, value)))
+
+
+def shown_host(url: str) -> str:
+    """The host, with its port where that is not the default."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return host if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{parts.port}"

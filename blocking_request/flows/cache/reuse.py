@@ -1,0 +1,182 @@
+"""Whether what was kept may be served: as it is, after a validation, or because nothing better can be had (RFC 9111
+section 4).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Optional
+
+from ...errors import QtNetworkError
+from ...models.headers import known_fields
+from ...models.http_messages import Answer, Exchange
+from .cache_control import Directives, directives
+from .freshness import Freshness, freshness
+from .http_date import parsed_date
+from .store import StoredAnswer, opaque
+
+
+class Load(Enum):
+    """How much a call wants the cache, with the names of ``QNetworkRequest.CacheLoadControl``."""
+
+    AlwaysNetwork = 0
+    PreferNetwork = 1
+    """What is stale is never served, whatever the server allows."""
+    PreferCache = 2
+    AlwaysCache = 3
+    """Nothing is sent."""
+
+
+class Reuse(Enum):
+    """What may be done with what was kept."""
+
+    Serve = 1
+    ServeAndValidate = 2
+    Validate = 3
+
+
+def reuse(stored: StoredAnswer, asked: Directives, load: Load, now: float) -> Reuse:
+    """``asked``: the request's directives."""
+    said = directives(stored.fields)
+    if _is_always_confirmed(said):
+        return Reuse.Validate
+    age = freshness(stored, said, now)
+    if load is Load.AlwaysCache:
+        return Reuse.Serve if age.left > 0 or not _must_revalidate(said) else Reuse.Validate
+    if "no-cache" in asked:
+        return Reuse.Validate
+    if age.left > 0:
+        return Reuse.Serve if _is_young_enough(age, asked, said) else Reuse.Validate
+    if load is Load.PreferNetwork or _must_revalidate(said):
+        return Reuse.Validate
+    if _allows(asked, "max-stale", -age.left, without_value=True) and _is_within(age, asked):
+        return Reuse.Serve
+    if "max-age" in asked or "min-fresh" in asked:
+        return Reuse.Validate
+    # RFC 5861 section 3.
+    return Reuse.ServeAndValidate if _allows(said, "stale-while-revalidate", -age.left) else Reuse.Validate
+
+
+def _is_young_enough(age: Freshness, asked: Directives, said: Directives) -> bool:
+    """Section 5.2.1."""
+    at_least = asked.seconds("min-fresh")
+    if at_least is not None and age.left < at_least:
+        return False
+    return _is_within(age, asked) or (asked.seconds("max-age") == 0 and "immutable" in said)  # RFC 8246 section 2
+
+
+def _is_within(age: Freshness, asked: Directives) -> bool:
+    most = asked.seconds("max-age")
+    return most is None or age.age <= most
+
+
+def _is_always_confirmed(said: Directives) -> bool:
+    """Section 5.2.2.4; its field form only keeps these fields back."""
+    return "no-cache" in said and not said.fields("no-cache")
+
+
+def _must_revalidate(said: Directives) -> bool:
+    """Section 5.2.2.2. ``proxy-revalidate`` is for caches that many users share."""
+    return "must-revalidate" in said
+
+
+def _allows(given: Directives, name: str, seconds: float, without_value: bool = False) -> bool:
+    if name not in given:
+        return False
+    if without_value and given.values[name] is None:
+        return True
+    return seconds <= (given.seconds(name) or 0)
+
+
+ERROR_STATUSES = frozenset((500, 502, 503, 504))
+
+_OUT_OF_REACH = frozenset(
+    (
+        QtNetworkError.ConnectionRefusedError,
+        QtNetworkError.RemoteHostClosedError,
+        QtNetworkError.HostNotFoundError,
+        QtNetworkError.TimeoutError,
+        QtNetworkError.TemporaryNetworkFailureError,
+        QtNetworkError.UnknownNetworkError,
+        QtNetworkError.ProxyConnectionRefusedError,
+        QtNetworkError.ProxyConnectionClosedError,
+        QtNetworkError.ProxyNotFoundError,
+        QtNetworkError.ProxyTimeoutError,
+    )
+)
+"""A wrong certificate and a damaged body are no reason to look away."""
+
+
+def stands_in(stored: StoredAnswer, answer: Answer, asked: Directives, load: Load, now: float) -> bool:
+    """Whether what was kept may be served in the place of an error (RFC 5861 section 4)."""
+    failure = answer.failure
+    is_out_of_reach = failure is not None and failure.error in _OUT_OF_REACH and not failure.ends_the_call
+    is_error = is_out_of_reach or (failure is None and answer.status in ERROR_STATUSES)
+    if not is_error or load is Load.PreferNetwork:
+        return False
+    said = directives(stored.fields)
+    if _must_revalidate(said) or _is_always_confirmed(said):
+        return False
+    staleness = -freshness(stored, said, now).left
+    return any(_allows(given, "stale-if-error", staleness) for given in (said, asked))
+
+
+def served(
+    exchange: Exchange, stored: StoredAnswer, body: bytes, now: float, validation: Optional[Answer] = None
+) -> Answer:
+    """The answer that is made of what was kept. ``validation``: the 304 that allows it."""
+    said = directives(stored.fields)
+    age = freshness(stored, said, now)
+    pairs = stored.fields.pairs
+    if validation is None:
+        dropped = {b"age", *said.fields("no-cache")}
+        kept = (pair for pair in pairs if pair[0].lower() not in dropped)
+        pairs = (*kept, (b"Age", b"%d" % age.age))
+    elif validation.headers.has_set_cookie:
+        pairs += tuple(pair for pair in validation.headers.pairs if pair[0].lower() == b"set-cookie")
+    return Answer(
+        exchange,
+        stored.status,
+        stored.reason,
+        known_fields(pairs),
+        body,
+        engine="" if validation is None else validation.engine,
+        http2=validation is not None and validation.http2,
+        wire_bytes=0 if exchange.method == "HEAD" else stored.wire_bytes,
+        total_bytes=stored.total_bytes,
+        tls=None if validation is None else validation.tls,
+        from_cache=True,
+        expires=now + age.left,
+    )
+
+
+def validators(stored: StoredAnswer) -> tuple[tuple[bytes, bytes], ...]:
+    """The fields that ask whether it is still right (section 4.3.1); none where nothing can be asked."""
+    tag, modified = stored.fields.value(b"etag"), stored.fields.value(b"last-modified")
+    fields = [] if tag is None else [(b"If-None-Match", tag)]
+    if modified is not None:
+        fields.append((b"If-Modified-Since", modified))
+    return tuple(fields)
+
+
+def is_not_modified(exchange: Exchange, stored: StoredAnswer, now: float) -> bool:
+    """Whether what the caller has by now is what was kept: they asked for nothing else (section 4.3.2)."""
+    if stored.status != 200:
+        return False  # RFC 9110 section 13.2.1
+    names = {name.lower(): value for name, value in exchange.headers}
+    wanted, tag = names.get(b"if-none-match"), stored.fields.value(b"etag")
+    if wanted is not None:
+        tags = {opaque(each) for each in wanted.split(b",")}
+        return b"*" in tags or (tag is not None and opaque(tag) in tags)
+    since = parsed_date(names.get(b"if-modified-since", b""), now)
+    modified = parsed_date(stored.fields.value(b"last-modified") or stored.fields.value(b"date") or b"", now)
+    return since is not None and modified is not None and modified <= since
+
+
+_OF_A_304 = frozenset((b"cache-control", b"content-location", b"date", b"etag", b"expires", b"vary", b"age"))
+
+
+def not_modified(answer: Answer) -> Answer:
+    """What was kept, for whom has it already (RFC 9110 section 15.4.5)."""
+    fields = tuple(pair for pair in answer.headers.pairs if pair[0].lower() in _OF_A_304)
+    return answer._replace(status=304, reason="Not Modified", headers=known_fields(fields), body=b"", wire_bytes=0)

@@ -1,0 +1,108 @@
+"""What a cache keeps of an answer, and what it wants of whoever keeps it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Optional, Protocol
+
+from ...models.headers import Fields, Pairs
+from ...models.http_messages import Answer, Exchange
+from ...models.redaction import hidden_repr
+from .cache_control import MOST_BYTES
+
+
+class StoredAnswer(NamedTuple):
+    """An answer to a GET, and when it was asked for and came, in seconds since 1970."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
+    status: int
+    reason: str
+    fields: Fields
+    requested: float
+    received: float
+    vary: tuple[tuple[bytes, bytes], ...] = ()
+    """The request's fields that the answer depends on, in lower case, each with the digest of its value."""
+    is_decoded: bool = True
+    """Whether the content coding of the body is undone."""
+    wire_bytes: int = 0
+    total_bytes: int = -1
+    body: Optional[bytes] = None
+    """None: ``Store.body`` has it."""
+    handle: Any = None
+    """Whatever the store knows it by."""
+
+
+def opaque(tag: bytes) -> bytes:
+    """Of an entity tag, what the weak comparison looks at (RFC 9110 section 8.8.3.2)."""
+    tag = tag.strip()
+    return tag[2:] if tag.startswith(b"W/") else tag
+
+
+class Store(Protocol):
+    """Keeps answers by URL and by whom they are for. Nothing raises: what cannot be kept or read is not there."""
+
+    def digest(self, value: bytes) -> bytes:
+        """What stands for a value that may be a secret."""
+
+    def find(self, url: str, identity: bytes) -> Sequence[StoredAnswer]:
+        """All that were kept for a URL and somebody, the newest first."""
+
+    def body(self, stored: StoredAnswer) -> Optional[bytes]:
+        """None where it is gone, or damaged."""
+
+    def keep(self, url: str, identity: bytes, stored: StoredAnswer) -> None:
+        """In the place of one for the same URL, somebody and ``vary``."""
+
+    def freshen(self, stored: StoredAnswer) -> None:
+        """Replace everything but the body of the one with its ``handle``."""
+
+    def forget(self, stored: StoredAnswer) -> None: ...
+
+    def invalidate(self, url: str, now: float) -> None:
+        """Forget all that was kept for a URL, whomever for; and what is just on its way, asked for before now."""
+
+    def note(self, event: str) -> None:
+        """``hit``, ``miss`` or ``validated``: for the statistics."""
+
+    @property
+    def entry_limit(self) -> int:
+        """How large a body it keeps, in bytes."""
+
+
+def matches(stored: StoredAnswer, exchange: Exchange, store: Store, implied: Pairs) -> bool:
+    """Whether it may answer this request, as far as content negotiation goes (RFC 9111 section 4.1). ``implied``:
+    fields that the wire adds where the request has none.
+    """
+    if stored.fields.value(b"content-encoding") is not None:
+        wants_none = field_value(exchange, b"accept-encoding", ()) == b"identity"
+        if stored.is_decoded != exchange.decode or wants_none:
+            return False
+    return all(store.digest(field_value(exchange, name, implied)) == digest for name, digest in stored.vary)
+
+
+_NAME = re.compile(rb"[!#$%&'+\-.^_`|~0-9a-z]+")
+
+
+def varying(
+    exchange: Exchange, answer: Answer, store: Store, implied: Pairs
+) -> Optional[tuple[tuple[bytes, bytes], ...]]:
+    """``StoredAnswer.vary`` of an answer; None where it depends on more than fields."""
+    value = answer.headers.value(b"vary")
+    if value is None:
+        return ()
+    names = sorted({name.strip().lower() for name in value.split(b",") if name.strip()})
+    if len(value) > MOST_BYTES or not all(_NAME.fullmatch(name) for name in names):
+        return None  # a star, or nothing that a request could have
+    return tuple((name, store.digest(field_value(exchange, name, implied))) for name in names)
+
+
+def field_value(exchange: Exchange, name: bytes, implied: Pairs) -> bytes:
+    """Of a request's field, in the one way that all spellings of the same have."""
+    values = [value for field, value in exchange.headers if field.lower() == name]
+    values = values or [value for field, value in implied if field == name]
+    if not values:
+        return b"\0"  # not the same as an empty one
+    return b",".join(b" ".join(part.split()) for part in b",".join(values).split(b","))

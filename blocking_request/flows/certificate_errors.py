@@ -1,0 +1,68 @@
+"""What is wrong with a server's certificate is the user's to accept or not.
+
+A handshake that was refused has sent nothing of the request, so whatever it was it may be sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Callable, Optional
+
+from ..errors import QtNetworkError
+from ..models.certificate import Certificate
+from ..models.http_messages import Answer, Exchange
+from ..models.tls import TlsError, TlsSession, TlsSettings
+from . import Flow, Send, directly
+
+Ask = Callable[[list[TlsError], list[Certificate]], Optional[Iterable[TlsError]]]
+"""Given what is wrong and the server's certificates, its own first: the errors that are accepted."""
+
+
+ROUNDS = 3
+"""How often it is asked about one exchange: a server may show another certificate each time."""
+
+
+@dataclass
+class CertificateQuestions:
+    """Who is asked in one call, and what was accepted so far: it holds until the call ends."""
+
+    ask: Ask
+    accepted: list[TlsError] = field(default_factory=list)
+
+
+def ask_about_certificates(exchange: Exchange, questions: CertificateQuestions, send: Send = directly) -> Flow:
+    """Send; where that failed for its certificates only, ask, and send again if all is accepted."""
+    if questions.accepted:
+        exchange = exchange._replace(tls=(exchange.tls or TlsSettings()).accepting(questions.accepted))
+    for _ in range(ROUNDS):
+        answer = yield from send(exchange)
+        settings = exchange.tls or TlsSettings()
+        session = _refused(answer)
+        if session is None or settings.ignores(session.errors):
+            return answer
+        accepted = _accepted(questions.ask, session)
+        accepting = settings.accepting(accepted)
+        if not accepting.ignores(session.errors):
+            return answer
+        questions.accepted.extend(accepted)
+        exchange = exchange._replace(tls=accepting)
+    return (yield from send(exchange))
+
+
+def _refused(answer: Answer) -> Optional[TlsSession]:
+    """What the server showed, where it was refused for that."""
+    failure = answer.failure
+    if failure is None or failure.error is not QtNetworkError.SslHandshakeFailedError or answer.tls is None:
+        return None
+    return answer.tls.session if answer.tls.session.errors else None
+
+
+def _accepted(ask: Ask, session: TlsSession) -> list[TlsError]:
+    """Raises TypeError where the answer is none."""
+    accepted = ask(list(session.errors), list(session.certificates))
+    if accepted is None:
+        return []
+    if isinstance(accepted, (bool, str)) or not isinstance(accepted, Iterable):
+        raise TypeError(f"an SSL error handler returns the errors it accepts or None, not {accepted!r}")
+    return list(accepted)

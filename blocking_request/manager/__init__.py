@@ -1,0 +1,1 @@
+"""NetworkAccessManager: the settings that requests share."""

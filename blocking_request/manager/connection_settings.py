@@ -1,0 +1,154 @@
+"""The settings of a manager that say over which wires, proxies and TLS its requests go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Optional
+
+from ..calls.settings import SettingsHolder, checked_callable, checked_milliseconds, checked_switch
+from ..engines import choice
+from ..flows.certificate_errors import Ask as SslErrorHandler
+from ..models.proxy import Proxy
+from ..models.tls import TlsSettings
+from ..proxies.rules import ProxyFactory, ProxyLike, beginnings, proxy_factory, proxy_of
+from ..stores.hsts_hosts import StrictTransportHosts
+
+
+class ConnectionSettings(SettingsHolder):
+    """Every method may be called from any thread; a running request keeps what it started with."""
+
+    def setTimeout(self, timeout: int) -> None:
+        """Set the idle timeout in ms: how long nothing may move. 0 is none; 60 000 by default, as in QGIS."""
+        self._change(timeout=checked_milliseconds(timeout, "timeout"))
+
+    def timeout(self) -> int:
+        """The idle timeout in ms; 0 is none."""
+        return self._settings.timeout
+
+    def setDeadline(self, deadline: int) -> None:
+        """Set how long a call may take as a whole, redirects, retries and waits included, in ms. 0, the default, is
+        none.
+        """
+        self._change(deadline=checked_milliseconds(deadline, "deadline"))
+
+    def deadline(self) -> int:
+        """The total deadline in ms; 0 is none."""
+        return self._settings.deadline
+
+    def setEngine(self, engine: str) -> None:
+        """Set which wire serves: ``'qt'``, ``'urllib3'``, or ``'auto'``, which takes Qt unless it cannot or is slow.
+
+        Raises TypeError, ValueError.
+        """
+        self._change(engine=choice.checked_engine(engine))
+
+    def engine(self) -> str:
+        """Which wire serves; as long as none was set, what the environment variable ``BLOCKING_REQUEST_ENGINE`` says.
+
+        Raises ValueError where that is no engine.
+        """
+        return self._settings.engine or choice.engine_of_environment()
+
+    def setNetworkAccessible(self, accessible: bool) -> None:
+        """Set whether anything is sent at all: while False every request but for local files is a NetworkError."""
+        self._change(is_accessible=checked_switch(accessible, "accessible"))
+
+    def networkAccessible(self) -> bool:
+        """Whether anything is sent at all."""
+        return self._settings.is_accessible
+
+    # -- proxies
+
+    def setProxy(self, proxy: ProxyLike) -> None:
+        """Set the proxy of every request, to this machine too.
+
+        ``proxy``: a Proxy, a QNetworkProxy, a URL (``http://user:password@host:port``, ``socks5://host:port``), or
+        ``"none"`` for the way without one. None, the default, leaves it to Qt's application proxy, then the
+        environment (``http_proxy``, ``https_proxy``, ``all_proxy``, ``no_proxy``), then the system.
+        Raises TypeError, ValueError.
+        """
+        checked = proxy_of(proxy)
+        self._change_by(lambda settings: {"proxies": replace(settings.proxies, proxy=checked)})
+
+    def proxy(self) -> Optional[Proxy]:
+        """The proxy of every request; None: left open."""
+        return self._settings.proxies.proxy
+
+    def setProxyFactory(self, factory: Any) -> None:
+        """Set who chooses the proxy of each request, before ``proxy()`` is looked at; None, the default, is nobody.
+
+        ``factory``: a callable that is given the QUrl and returns what ``setProxy`` takes (None: no opinion), or a
+        QNetworkProxyFactory. It is called in the thread of the blocked caller. Raises TypeError.
+        """
+        checked: Optional[ProxyFactory] = proxy_factory(factory)
+        self._change_by(lambda settings: {"proxies": replace(settings.proxies, factory=checked)})
+
+    def setFallbackProxyAndExcludes(
+        self, proxy: ProxyLike, excludes: Iterable[str] = (), noProxyURLs: Iterable[str] = ()
+    ) -> None:
+        """Set the proxy and what it is not for, as QGIS's manager has it.
+
+        ``excludes``: beginnings of URLs that go as if no proxy were set here: Qt's, the environment's or the system's;
+        ``noProxyURLs``: beginnings of URLs that go without a proxy. Blank entries are left out.
+        Raises TypeError, ValueError.
+        """
+        checked, excluded, without = proxy_of(proxy), beginnings(excludes), beginnings(noProxyURLs)
+        self._change_by(
+            lambda settings: {"proxies": replace(settings.proxies, proxy=checked, excluded=excluded, without=without)}
+        )
+
+    def excludeList(self) -> list[str]:
+        """Beginnings of URLs that go as if no proxy were set here."""
+        return list(self._settings.proxies.excluded)
+
+    def noProxyList(self) -> list[str]:
+        """Beginnings of URLs that go without a proxy."""
+        return list(self._settings.proxies.without)
+
+    # -- TLS
+
+    def setTlsSettings(self, tlsSettings: Optional[TlsSettings]) -> None:
+        """Set whom TLS connections trust and who we are on them; None is what the engine has by itself.
+
+        A request's own QSslConfiguration goes before it. Raises TypeError.
+        """
+        if tlsSettings is not None and not isinstance(tlsSettings, TlsSettings):
+            raise TypeError(f"tlsSettings must be TlsSettings or None, not {type(tlsSettings).__name__}")
+        self._change(tls=tlsSettings)
+
+    def tlsSettings(self) -> Optional[TlsSettings]:
+        """Whom TLS connections trust, or None."""
+        return self._settings.tls
+
+    def setSslErrorHandler(self, handler: Optional[SslErrorHandler]) -> None:
+        """Set who is asked when a server's certificate is not accepted; None, the default, is nobody.
+
+        ``handler(errors, chain)`` is called in the thread of the blocked caller, with the list of TlsErrors and the
+        list of the server's Certificates, its own first. It returns those of the errors that are accepted, or None. If
+        all are, the request goes on, over a connection of its own; if not, it ends in a NetworkError. It is asked anew
+        for each call; what is to be accepted for good belongs into ``TlsSettings.ignoredErrors``. What it raises ends
+        the call and goes to the caller. Raises TypeError.
+        """
+        self._change(ssl_error_handler=checked_callable(handler, "an SSL error handler"))
+
+    def sslErrorHandler(self) -> Optional[SslErrorHandler]:
+        """Who is asked when a server's certificate is not accepted, or None."""
+        return self._settings.ssl_error_handler
+
+    def setStrictTransportSecurityEnabled(self, enabled: bool) -> None:
+        """Set whether hosts that ask for it by ``Strict-Transport-Security`` (RFC 6797) are spoken to over https only.
+
+        False by default, as in Qt; what was learned is forgotten when it is switched off, and with the process.
+        """
+        enabled = checked_switch(enabled, "enabled")
+        if bool(enabled) != self.isStrictTransportSecurityEnabled():
+            self._change(strict_transport=StrictTransportHosts() if enabled else None)
+
+    def isStrictTransportSecurityEnabled(self) -> bool:
+        """Whether hosts that ask for it are spoken to over https only."""
+        return self._settings.strict_transport is not None
+
+    def strictTransportSecurityHosts(self) -> Optional[StrictTransportHosts]:
+        """The hosts that have asked for it, to be read and added to; None where it is switched off."""
+        return self._settings.strict_transport

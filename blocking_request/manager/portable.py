@@ -1,0 +1,168 @@
+"""PortableSettings: a manager's settings as a value that goes into other processes, and becomes a manager there."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from http.cookiejar import Cookie
+from typing import TYPE_CHECKING, Any, Optional
+
+from ..calls.settings import Settings
+from ..flows.auth.server import Known
+from ..models.auth import AuthConfig
+from ..models.proxy import Proxy
+from ..models.redaction import SECRET_PARAMETERS, is_secret_field
+from ..models.tls import TlsSettings
+from ..stores.auth_registry import AuthRegistry
+from ..stores.cookie_jar import CookieJar
+from ..stores.hsts_hosts import StrictTransportHosts
+
+if TYPE_CHECKING:
+    from .manager import NetworkAccessManager
+
+KEPT_MANAGERS = 16
+"""How many different settings a process keeps the manager of."""
+
+_LIVE = frozenset(("cookies", "registry", "strict_transport", "known_logins", "known_proxy_logins", "cache"))
+"""What is more than a value."""
+
+
+@dataclass(frozen=True)
+class _Secrets:
+    configs: Mapping[str, str] = field(default_factory=dict)
+    """By id; each as JSON."""
+    logins: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    proxy_logins: Mapping[Proxy, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return "<secrets>"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class PortableSettings:
+    """What ``NetworkAccessManager.portableSettings()`` gives. A value: may be pickled, and used from any thread.
+
+    Cookies and settings are in it, as they were at that moment; secrets only where they were asked for. What was set to
+    be called (handlers, preprocessors) is in it too, and goes where it can be pickled: a function of a module by
+    pickle, any other by cloudpickle, which dask uses. The cache is not: set one in the other process.
+    """
+
+    token: str
+    values: Mapping[str, Any]
+    cookies: tuple[Cookie, ...]
+    strict_hosts: Optional[Mapping[str, tuple[float, bool]]]
+    secrets: Optional[_Secrets]
+
+    def manager(self) -> NetworkAccessManager:
+        """The manager of this process that has these settings: made by the first call, the same for each later one.
+
+        So the tasks of one worker share cookies and credentials. It sends by the workers of this process, which are its
+        own after ``fork`` too.
+        """
+        return _managers.find(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PortableSettings) and self.token == other.token
+
+    def __hash__(self) -> int:
+        return hash(self.token)
+
+    def __repr__(self) -> str:
+        # Neither cookies nor secrets.
+        return f"<PortableSettings {self.token[:8]}, {'with' if self.secrets else 'without'} secrets>"
+
+
+def portable_settings(settings: Settings, secrets: bool) -> PortableSettings:
+    if not secrets:
+        settings = _without_secrets(settings)
+    names = [each.name for each in fields(settings) if each.init and each.name not in _LIVE]
+    hosts = settings.strict_transport
+    return PortableSettings(
+        uuid.uuid4().hex,
+        {name: getattr(settings, name) for name in names},
+        tuple(settings.cookies._all()),
+        None if hosts is None else dict(hosts._hosts),
+        _secrets(settings) if secrets else None,
+    )
+
+
+def _without_secrets(settings: Settings) -> Settings:
+    names = (*SECRET_PARAMETERS, *settings.secret_parameters)
+    proxies = settings.proxies
+    if proxies.proxy is not None:
+        proxies = replace(proxies, proxy=replace(proxies.proxy, user="", password=""))
+    return replace(
+        settings,
+        default_headers=tuple(pair for pair in settings.default_headers if not is_secret_field(pair[0], names)),
+        proxies=proxies,
+        tls=None if settings.tls is None else _without_key(settings.tls),
+    )
+
+
+def _without_key(tls: TlsSettings) -> TlsSettings:
+    """The paths of a certificate and its key are no secret, what stands in them is."""
+    is_secret = tls.keyPassword is not None or any(
+        isinstance(each, bytes) for each in (tls.clientCertificate, tls.clientKey)
+    )
+    return replace(tls, clientCertificate=None, clientKey=None, keyPassword=None) if is_secret else tls
+
+
+def _secrets(settings: Settings) -> _Secrets:
+    registry = settings.registry
+    configs = {id: registry.load(id) for id in registry.configIds()}
+    return _Secrets(
+        {id: config.toJson() for id, config in configs.items() if config is not None},
+        {origin: (known.config.toJson(), known.is_upfront) for origin, known in dict(settings.known_logins).items()},
+        {proxy: config.toJson() for proxy, config in dict(settings.known_proxy_logins).items()},
+    )
+
+
+def _made(portable: PortableSettings) -> NetworkAccessManager:
+    from .manager import NetworkAccessManager
+
+    manager = NetworkAccessManager()
+    live: dict[str, Any] = {"cookies": CookieJar(), "registry": AuthRegistry()}
+    for cookie in portable.cookies:
+        live["cookies"].jar.set_cookie(cookie)
+    if portable.strict_hosts is not None:
+        live["strict_transport"] = StrictTransportHosts()
+        live["strict_transport"]._hosts.update(portable.strict_hosts)
+    secrets = portable.secrets or _Secrets()
+    for id, text in secrets.configs.items():
+        live["registry"].store(AuthConfig.fromJson(text), id)
+    from_json = AuthConfig.fromJson
+    live["known_logins"] = {key: Known(from_json(text), upfront) for key, (text, upfront) in secrets.logins.items()}
+    live["known_proxy_logins"] = {proxy: from_json(text) for proxy, text in secrets.proxy_logins.items()}
+    manager._change(**portable.values, **live)
+    return manager
+
+
+class _Managers:
+    """By the token of their settings. Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._forget()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        """Those of a parent may be in the middle of something."""
+        self._guard = threading.Lock()
+        self._made: OrderedDict[str, NetworkAccessManager] = OrderedDict()
+
+    def find(self, portable: PortableSettings) -> NetworkAccessManager:
+        known = self._made.get(portable.token) or _made(portable)
+        with self._guard:
+            known = self._made.setdefault(portable.token, known)
+            # Those that are used stay.
+            self._made.move_to_end(portable.token)
+            dropped = [self._made.popitem(last=False) for _ in range(len(self._made) - KEPT_MANAGERS)]
+        del dropped  # not under the lock: nobody knows what goes with them
+        return known
+
+
+_managers = _Managers()

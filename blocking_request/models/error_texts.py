@@ -1,0 +1,205 @@
+"""The sentences people read. Qt's own where Qt has one; the same on every engine; never a secret in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Optional
+from urllib.parse import urlsplit
+
+from ..errors import ErrorCode, Failure, QtNetworkError
+from .certificate import Certificate
+from .headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES
+from .http_messages import Exchange
+from .redaction import printable
+from .tls import TlsError
+
+_QT_TEXTS = {
+    QtNetworkError.ConnectionRefusedError: "Connection refused",
+    QtNetworkError.RemoteHostClosedError: "Connection closed",
+    QtNetworkError.TimeoutError: "Connection timed out",
+    QtNetworkError.OperationCanceledError: "Operation canceled",
+    QtNetworkError.ProxyConnectionRefusedError: "Proxy connection refused",
+    QtNetworkError.ProxyConnectionClosedError: "Proxy connection closed prematurely",
+    QtNetworkError.ProxyNotFoundError: "Proxy not found",
+    QtNetworkError.ProxyTimeoutError: "Proxy server connection timed out",
+}
+
+
+def error_text(error: QtNetworkError, url: str) -> Optional[str]:
+    """Qt's sentence for an error, or None where Qt has none that always fits."""
+    if error is QtNetworkError.HostNotFoundError:
+        return f"Host {urlsplit(url).hostname or ''} not found"
+    return _QT_TEXTS.get(error)
+
+
+def failure_message(failure: Failure, shown_url: str) -> str:
+    """A failure as one sentence that names the URL."""
+    text = printable(failure.text)
+    return f"{text} ({shown_url})" if shown_url else text
+
+
+def status_message(status: int, reason: str, shown_url: str) -> str:
+    """Why a status of 400 or more is an error, in Qt's words."""
+    if status == 401:
+        return f"Host requires authentication (401, {shown_url})"
+    if status == 407:
+        return f"Proxy requires authentication (407, {shown_url})"
+    return (
+        f"Error transferring {shown_url} - server replied: {printable(reason) or _standard_reason(status)} ({status})"
+    )
+
+
+def _standard_reason(status: int) -> str:
+    """The reason RFC 9110 gives a status; HTTP/2 sends none."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "an unknown status"
+
+
+def certificate_refused(errors: Iterable[TlsError]) -> Failure:
+    text = "SSL handshake failed: " + "; ".join(error.text() for error in errors)
+    return _handshake_failed(text)
+
+
+def certificate_refused_by(words: str) -> Failure:
+    """Where nobody knows more than OpenSSL's words."""
+    return _handshake_failed(f"SSL handshake failed: the certificate is not accepted ({words})")
+
+
+def fingerprint_refused(certificate: Optional[Certificate]) -> Failure:
+    found = "none" if certificate is None else certificate.fingerprint()
+    return _handshake_failed(f"SSL handshake failed: the certificate's fingerprint is {found}, which is not pinned")
+
+
+def tls_unusable(text: str) -> Failure:
+    return _handshake_failed(f"SSL handshake failed: {text}")
+
+
+def handshake_failed(reason: str, shows_certificate: bool) -> Failure:
+    """``reason``: OpenSSL's words for it; ``shows_certificate``: whether the client has one."""
+    reason = reason.lower().replace("_", " ")
+    text = next((text for words, text in _HANDSHAKE_TEXTS if any(word in reason for word in words)), reason)
+    if any(word in reason for word in _CERTIFICATE_ALERTS):
+        given = "did not accept the client certificate" if shows_certificate else "refused the handshake"
+        text = f"the server {given} ({reason.rpartition('alert ')[2].partition(' (')[0]})"
+    elif "alert handshake failure" in reason and not shows_certificate:
+        text += "; it may want a client certificate, and none was given"
+    return _handshake_failed(f"SSL handshake failed: {text}" if text else "SSL handshake failed")
+
+
+_HANDSHAKE_TEXTS = (
+    (("certificate required",), "the server wants a client certificate, and none was given"),
+    (("handshake failure",), "the server refused the handshake"),
+    (
+        (
+            "no ciphers available",
+            "alert protocol version",
+            "unsupported protocol",
+            "no protocols available",
+            "wrong ssl version",
+            "legacy sigalg",
+        ),
+        "the server speaks no version of TLS that is allowed here",
+    ),
+    (
+        ("wrong version number", "http request", "record layer failure", "packet length too long", "unknown protocol"),
+        "the server does not speak TLS there; if it speaks plain HTTP, use http://",
+    ),
+    (("key values mismatch",), "the client key does not belong to the client certificate"),
+)
+
+_CERTIFICATE_ALERTS = (
+    "alert unknown ca",
+    "alert bad certificate",
+    "alert certificate unknown",
+    "alert certificate expired",
+    "alert certificate revoked",
+    "alert unsupported certificate",
+    "alert access denied",
+    "alert decrypt error",
+)
+
+
+def _handshake_failed(text: str) -> Failure:
+    return Failure(ErrorCode.NetworkError, QtNetworkError.SslHandshakeFailedError, text)
+
+
+def proxy_failed(error: QtNetworkError) -> Optional[Failure]:
+    """A proxy's failure in its own words, or None where the error is no proxy's."""
+    if error is QtNetworkError.ProxyAuthenticationRequiredError:
+        return Failure(ErrorCode.NetworkError, error, "Proxy requires authentication")
+    text = _QT_TEXTS.get(error)
+    if text is None or not QtNetworkError.ProxyConnectionRefusedError <= error <= QtNetworkError.UnknownProxyError:
+        return None
+    code = ErrorCode.TimeoutError if error is QtNetworkError.ProxyTimeoutError else ErrorCode.NetworkError
+    return Failure(code, error, text)
+
+
+def proxy_refused(why: str) -> Failure:
+    text = f"The proxy did not let us through: {why}"
+    return Failure(ErrorCode.NetworkError, QtNetworkError.UnknownProxyError, text)
+
+
+def connection_closed(exchange: Exchange, answered: bool) -> Failure:
+    """``answered``: whether the header of an answer has come."""
+    if answered:
+        text = "Connection closed"
+    elif exchange.body is not None:
+        text = f"Connection closed: the {exchange.method} was sent once, no answer came, and it is not sent again"
+    elif exchange.url.startswith("http:"):
+        text = "Connection closed without an answer; if the server expects TLS there, use https://"
+    else:
+        text = "Connection closed without an answer"
+    return Failure(ErrorCode.NetworkError, QtNetworkError.RemoteHostClosedError, text)
+
+
+def interim_status(status: int) -> Failure:
+    text = f"The connection ended with the interim status {status}, without a final answer"
+    return Failure(ErrorCode.NetworkError, QtNetworkError.ProtocolFailure, text)
+
+
+def header_too_large() -> Failure:
+    text = (
+        f"The header of the response is larger than {MAXIMUM_HEADER_BYTES >> 10} KB "
+        f"or has more than {MAXIMUM_HEADER_LINES} lines"
+    )
+    return Failure(ErrorCode.NetworkError, QtNetworkError.ProtocolFailure, text)
+
+
+def canceled() -> Failure:
+    return Failure(ErrorCode.CanceledError, QtNetworkError.OperationCanceledError, "Operation canceled")
+
+
+def no_application() -> Failure:
+    text = (
+        "There is no Qt application, and without one Qt delivers nothing in any thread. "
+        "Make one first and keep it: app = QCoreApplication([])"
+    )
+    return Failure(ErrorCode.NetworkError, QtNetworkError.UnknownNetworkError, text)
+
+
+def application_ended() -> Failure:
+    text = "Operation canceled: the Qt application has ended"
+    return Failure(ErrorCode.CanceledError, QtNetworkError.OperationCanceledError, text)
+
+
+def idle_timeout(milliseconds: int) -> Failure:
+    text = f"Timed out: no data moved for {milliseconds} ms"
+    return Failure(ErrorCode.TimeoutError, QtNetworkError.TimeoutError, text)
+
+
+def connect_timeout(milliseconds: int) -> Failure:
+    text = f"Timed out: not connected within {milliseconds} ms"
+    return Failure(ErrorCode.TimeoutError, QtNetworkError.TimeoutError, text, is_connecting=True)
+
+
+def qgis_timeout() -> Failure:
+    text = "Timed out: no data moved for as long as QGIS's network timeout allows"
+    return Failure(ErrorCode.TimeoutError, QtNetworkError.TimeoutError, text)
+
+
+def deadline_passed(milliseconds: int) -> Failure:
+    text = f"Timed out: not finished within the deadline of {milliseconds} ms"
+    return Failure(ErrorCode.TimeoutError, QtNetworkError.TimeoutError, text, ends_the_call=True)

@@ -1,0 +1,156 @@
+"""What crosses the thread boundary: an Exchange goes out, an Answer comes back (through a Mailbox).
+
+Rules of this file: values are plain Python and belong to no thread. They are named tuples, because a frozen dataclass
+takes three times as long to make.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
+
+from ..errors import Failure
+from .headers import NO_FIELDS, Fields, Pairs
+from .proxy import Proxy
+from .redaction import SECRET_PARAMETERS, redacted_url
+from .tls import LazySession, TlsSettings
+
+IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
+"""RFC 9110 section 9.2.2."""
+
+
+class Login(NamedTuple):
+    """User and password for the schemes that authenticate a connection: NTLM (MS-NLMP) and Negotiate (RFC 4559)."""
+
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        return "<Login>"
+
+
+class Source(Protocol):
+    """A body that is read as it is sent."""
+
+    size: int
+    """-1 where nobody knows it."""
+
+    @property
+    def can_be_sent_again(self) -> bool: ...
+
+
+Body = Union[bytes, Source, None]
+
+
+class Exchange(NamedTuple):
+    """One request as a wire sends it and one answer: no redirects, no cookies, no retries (those are flows)."""
+
+    method: str
+    url: str
+    """Absolute, ASCII, without userinfo; a fragment is kept here and not sent."""
+    headers: Pairs = ()
+    body: Body = None
+    """None: no body and no Content-Length; empty bytes: ``Content-Length: 0``. A Source above the wires, which is a
+    Channel for them."""
+    native: Any = None
+    """The caller's QNetworkRequest, for what only Qt's wire knows: attributes, priority, TLS configuration."""
+    decode: bool = True
+    """Undo the content coding; False where the caller asked for one by a header of their own, as Qt has it."""
+    keeps_identity: bool = True
+    """False once a redirect has left the first origin: the caller's client certificate stays behind."""
+    tls: Optional[TlsSettings] = None
+    """None: as the engine has it by itself."""
+    redirects: int = 0
+    """How many redirects led to this exchange."""
+    proxy: Optional[Proxy] = None
+    """None: as Qt says, which is the application's proxy or the system's."""
+    login: Optional[Login] = None
+    """For a wire that authenticates connections."""
+    body_limit: int = 0
+    """How large the answer's body may be when its content coding is undone, in bytes; 0: as large as it is."""
+    expansion_limit: int = 0
+    """How many times as large it may become when its content coding is undone; 0: any."""
+    streams: bool = False
+    """Whether the body of a successful answer is handed over in pieces as it comes, and not kept."""
+    streams_all: bool = False
+    """Whether that of any other answer is, too."""
+    secret_names: tuple[str, ...] = ()
+    """Query parameters and header fields whose values are never shown, besides the usual ones."""
+    qgis: bool = False
+    """Whether QGIS's own manager is to send it."""
+    is_repeat: bool = False
+    """Whether it is sent again because its answer was not good enough."""
+    is_stored: bool = False
+    """Whether a cache may store the response."""
+    identity: tuple[str, ...] = ()
+    """Who we are to the server, as far as that is not told by the header fields."""
+    omitted: frozenset[bytes] = frozenset()
+    """Names of fields, in lower case, that an engine must not add by itself."""
+
+    @property
+    def shown_url(self) -> str:
+        """The URL as a message or a log may show it."""
+        names = (*SECRET_PARAMETERS, *self.secret_names) if self.secret_names else SECRET_PARAMETERS
+        return redacted_url(self.url, names)
+
+    @property
+    def can_be_sent_again(self) -> bool:
+        body = self.body
+        return body is None or isinstance(body, bytes) or body.can_be_sent_again
+
+    @property
+    def has_unknown_length(self) -> bool:
+        body = self.body
+        return body is not None and not isinstance(body, bytes) and body.size < 0
+
+    def at(self, url: str) -> Exchange:
+        """The same for another URL; in a third of the time of ``_replace``."""
+        made: Exchange = tuple.__new__(Exchange, (self[0], url, *self[2:]))
+        return made
+
+    def has_field(self, name: bytes) -> bool:
+        """Whether it carries a header field; ``name`` in lower case."""
+        return any(field.lower() == name for field, _ in self.headers)
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.method} {self.shown_url}>"
+
+
+class Answer(NamedTuple):
+    """What came back from one exchange, also from one that failed half-way: the last notice of an exchange."""
+
+    exchange: Exchange
+    status: Optional[int] = None
+    reason: str = ""
+    headers: Fields = NO_FIELDS
+    body: bytes = b""
+    failure: Optional[Failure] = None
+    engine: str = ""
+    http2: bool = False
+    wire_bytes: int = 0
+    """Bytes of the body as they came, before the content coding was undone."""
+    total_bytes: int = -1
+    """What ``Content-Length`` promised, -1 where it did not."""
+    tls: Optional[LazySession] = None
+    """None where no TLS was spoken."""
+    history: tuple[Any, ...] = ()
+    """The answers that redirected to this one, oldest first."""
+    is_begun: bool = False
+    """Whether its body follows in pieces."""
+    attempts: int = 1
+    """How often the exchange was sent until this answer came, challenges not counted."""
+    from_cache: bool = False
+    """Whether the body was kept from an earlier exchange."""
+    expires: Optional[float] = None
+    """Until when it is fresh, in seconds since 1970; None where no cache was asked."""
+    keep: Optional[Callable[[Answer], None]] = None
+    """Wants the whole answer, its body included, of one that has begun."""
+    file: str = ""
+    """The path of the file that has the body."""
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.status} to {self.exchange!r}>"
+
+
+def streams_body(exchange: Exchange, status: Optional[int]) -> bool:
+    """Whether the body of this answer is handed over in pieces: what is to be redirected, answered or told is not."""
+    return exchange.streams and status is not None and status >= 200 and (exchange.streams_all or status < 300)

@@ -1,0 +1,1 @@
+"""Which proxy serves which URL."""

@@ -1,0 +1,180 @@
+"""Which URL goes through which proxy: our own settings, then the environment, then Qt's word.
+
+A proxy is written in many ways (a URL, a QNetworkProxy); ``proxy_of`` reads them all.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from typing import Any, Callable, Optional, Union
+from urllib.parse import unquote, urlsplit
+
+from requests.utils import get_environ_proxies, select_proxy
+
+from ..models.proxy import DEFAULT_PORTS, NO_PROXY, Proxy, ProxyUnusable
+from ..qt.binding import QtCore, QtNetwork, encoded_url, type_name
+
+_Types = QtNetwork.QNetworkProxy.ProxyType
+
+_SCHEMES = {"http": "http", "socks5": "socks5", "socks5h": "socks5", "socks": "socks5"}
+
+ProxyLike = Union[Proxy, QtNetwork.QNetworkProxy, str, None]
+ProxyFactory = Callable[[QtCore.QUrl], ProxyLike]
+
+
+def proxy_of(given: ProxyLike) -> Optional[Proxy]:
+    """The proxy that is meant; None where the choice is left open (None, or Qt's ``DefaultProxy``).
+
+    Text is a URL, ``http://user:password@host:port`` or ``socks5://...``, ``host:port``, or ``none``. Raises TypeError
+    and ValueError for what is none.
+    """
+    if given is None or isinstance(given, Proxy):
+        return given
+    if isinstance(given, QtNetwork.QNetworkProxy):
+        return _proxy_of_qt(given)
+    if isinstance(given, str):
+        return _proxy_of_text(given)
+    raise TypeError(f"a proxy is a Proxy, a QNetworkProxy, a URL as str or None, not {type_name(given)}")
+
+
+def _proxy_of_qt(given: QtNetwork.QNetworkProxy) -> Optional[Proxy]:
+    kind = given.type()
+    if kind == _Types.DefaultProxy:
+        return None
+    if kind == _Types.NoProxy:
+        return NO_PROXY
+    if kind == _Types.FtpCachingProxy:
+        raise ValueError("an FTP proxy serves no HTTP: give an HTTP or a SOCKS5 proxy")
+    name = "socks5" if kind == _Types.Socks5Proxy else "http"
+    return Proxy(name, given.hostName(), given.port() or DEFAULT_PORTS[name], given.user(), given.password())
+
+
+def _proxy_of_text(text: str) -> Proxy:
+    text = text.strip()
+    if text.lower() in ("none", "direct"):
+        return NO_PROXY
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+        parts = urlsplit("")
+    if not host:
+        # What it says may be a password.
+        raise ValueError("a proxy is written http://host:port or socks5://host:port, this one names no host")
+    kind = _SCHEMES.get(parts.scheme)
+    if kind is None:
+        raise ValueError(f"a proxy is spoken to by http:// or socks5://, not by {parts.scheme}://")
+    if "://" not in text and port is None:
+        # A single word may as well be meant for something else, and ports of proxies differ.
+        raise ValueError(f"a proxy is written http://host:port or host:port, {host!r} names no port")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return Proxy(kind, host, port or DEFAULT_PORTS[kind], user, password)
+
+
+def qt_proxy(proxy: Proxy) -> QtNetwork.QNetworkProxy:
+    """The same as Qt has it."""
+    if proxy.is_none:
+        return QtNetwork.QNetworkProxy(_Types.NoProxy)
+    kind = _Types.Socks5Proxy if proxy.kind == "socks5" else _Types.HttpProxy
+    return QtNetwork.QNetworkProxy(kind, proxy.host, proxy.port, proxy.user, proxy.password)
+
+
+def proxy_factory(given: Any) -> Optional[ProxyFactory]:
+    """What chooses a proxy: a callable as it is, a QNetworkProxyFactory as one. Raises TypeError for anything else."""
+    if isinstance(given, QtNetwork.QNetworkProxyFactory):
+        return lambda url: next(iter(given.queryProxy(QtNetwork.QNetworkProxyQuery(url))), None)
+    if given is not None and not callable(given):
+        raise TypeError(f"a proxy factory is a callable, a QNetworkProxyFactory or None, not {type(given).__name__}")
+    return given  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class ProxyRules:
+    """Which URL goes through which proxy."""
+
+    proxy: Optional[Proxy] = None
+    """None: as the environment and Qt's settings say."""
+    excluded: tuple[str, ...] = ()
+    """Beginnings of URLs that go as the environment and Qt's settings say (QGIS's rule)."""
+    without: tuple[str, ...] = ()
+    """Beginnings of URLs that go without a proxy (QGIS's rule)."""
+    factory: Optional[ProxyFactory] = None
+    """Asked first."""
+    are_all: bool = False
+    """Whether nobody else has a say, the environment and the application neither."""
+
+    @property
+    def are_plain(self) -> bool:
+        return self.proxy is None and not self.without and self.factory is None
+
+    def find(self, url: str) -> Optional[Proxy]:
+        """The proxy for a URL; None where it is Qt's to say. Raises ProxyUnusable for one that cannot be used."""
+        proxy = self._own(url)
+        return proxy if proxy is not None or self.are_all else proxy_of_environment(url)
+
+    def _own(self, url: str) -> Optional[Proxy]:
+        if self.factory is not None:
+            given = proxy_of(self.factory(encoded_url(url)))
+            if given is not None:
+                return given
+        lowered = url.lower()
+        if any(lowered.startswith(beginning) for beginning in self.without):
+            return NO_PROXY
+        if any(lowered.startswith(beginning) for beginning in self.excluded):
+            return None
+        return self.proxy
+
+
+def beginnings(urls: Any) -> tuple[str, ...]:
+    """The entries of a list of beginnings of URLs; those that are blank would match everything and are left out."""
+    if isinstance(urls, (str, bytes)):
+        raise TypeError("give a list of URLs, not one: ['https://intranet.example.org/']")
+    return tuple(url.strip().lower() for url in urls if url and url.strip())
+
+
+_NAMES = tuple(
+    os.environ.encodekey(spelled)  # type: ignore[attr-defined]
+    for name in ("http_proxy", "https_proxy", "all_proxy")
+    for spelled in (name, name.upper())
+)
+
+
+def environment_names_proxies() -> bool:
+    """Whether the environment has a say."""
+    # Each look through os.environ's front door takes a microsecond, and every request takes six.
+    raw = os.environ._data  # type: ignore[attr-defined]
+    return not raw.keys().isdisjoint(_NAMES) and any(map(raw.get, _NAMES))
+
+
+uses_system_proxies = QtNetwork.QNetworkProxyFactory.usesSystemConfiguration
+"""Whether the application has no proxies of its own, which would go before the environment's."""
+
+
+def proxy_of_environment(url: str) -> Optional[Proxy]:
+    """What ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy`` say, as requests reads them.
+
+    None where they say nothing at all. This machine itself is reached without a proxy, as Qt and browsers have it.
+    """
+    if not environment_names_proxies() or not uses_system_proxies():
+        return None
+    if _is_this_machine(urlsplit(url).hostname or ""):
+        return NO_PROXY
+    text = select_proxy(url, get_environ_proxies(url))
+    if not text:
+        return NO_PROXY
+    try:
+        return _proxy_of_text(text)
+    except ValueError as error:
+        raise ProxyUnusable(f"The proxy that the environment names cannot be used: {error}") from None
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False

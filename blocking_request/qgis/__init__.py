@@ -1,0 +1,1 @@
+"""QGIS's settings and its authentication database."""

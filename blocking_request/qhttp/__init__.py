@@ -1,0 +1,6 @@
+"""Http, a client with the commands and signals of Qt 4's QHttp."""
+
+from .headers import HttpHeader, HttpRequestHeader, HttpResponseHeader
+from .http import Http
+
+__all__ = ["Http", "HttpHeader", "HttpRequestHeader", "HttpResponseHeader"]

@@ -1,0 +1,346 @@
+"""The queue of an Http: carries one command out after the other.
+
+Theory of operation: a Transfer gives events, and its Conversation makes signals of them, from within ``drive``: in the
+event loop, or while somebody waits. A slot that runs a loop of its own, a message box, comes back here: nothing goes on
+then before it has returned. What is asked (credentials, certificates) is asked from within the flow, which cannot be
+ended before it has gone on.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from queue import Empty
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+from ..calls.task import PULSE, TaskRules
+from ..engines import choice
+from ..errors import Unsendable
+from ..manager.manager import NetworkAccessManager
+from ..models.proxy import Proxy
+from ..models.urls import origin
+from ..qt.slot_exceptions import slot_exceptions_reported
+from ..trace import logger
+from .commands import Close, Command, Host, Send, Through, User
+from .event_loop_waker import Letters
+from .headers import HttpResponseHeader
+from .prompts import Questions
+from .signal_emitter import Conversation
+from .state import Error, State, http_error
+from .transfer import Transfer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .http import Http
+
+NO_ERROR = "Unknown error"
+"""As QHttp had it."""
+
+_busy: set[Http] = set()
+"""Those who have something to do, and may be held by nobody else."""
+
+
+class Entry(NamedTuple):
+    id: int
+    command: Command
+
+
+class Sequence:
+    """For the thread of the Http; ``abort_later`` may be called from any."""
+
+    def __init__(self, http: Http, letters: Letters, manager: NetworkAccessManager, host: Host) -> None:
+        self.http = http
+        self._letters = letters
+        self._manager = manager
+        self._host = host
+        self._user: Optional[User] = None
+        self._user_origin = ""
+        """'': of the next host."""
+        self._proxy: Optional[Proxy] = None
+        self._logins: dict[str, Any] = {}
+        self._proxy_logins: dict[Any, Any] = {}
+        self._ids = itertools.count(1)
+        self.entries: deque[Entry] = deque()
+        """The first is under way."""
+        self.state = State.Unconnected
+        self.error = Error.NoError
+        self.error_text = NO_ERROR
+        self.response = HttpResponseHeader()
+        self.unread = bytearray()
+        self.questions: Optional[Questions] = None
+        self.conversation: Optional[Conversation] = None
+        self._kept_origin = ""
+        """Which the kept connection is to."""
+        self._letter: Any = None
+        """The one that has ended a wait."""
+        self._looked = 0.0
+        self.is_driving = False
+        """Whether a slot may be running that was called from here."""
+        self._is_advancing = False
+        self._is_finishing = False
+        self._aborts_up_to = 0
+        """The id of the last command that another thread wants aborted."""
+
+    def add(self, command: Command) -> int:
+        entry = Entry(next(self._ids), command)
+        self.entries.append(entry)
+        _busy.add(self.http)
+        if len(self.entries) == 1:
+            # Not before the id has been returned.
+            self._letters.put(None)
+        return entry.id
+
+    def clear_pending(self) -> None:
+        while len(self.entries) > 1:
+            self.entries.pop()
+
+    def current(self, kind: Any) -> Any:
+        """The command that is carried out, if it is of that kind."""
+        command = self.entries[0].command if self.entries else None
+        return command if isinstance(command, kind) else None
+
+    # -- driving
+
+    def drive(self, seconds: Optional[float]) -> None:
+        """Go on until something must be waited for, or until so much time has passed. From within a slot it does
+        nothing.
+        """
+        if self.is_driving:
+            return
+        end = None if seconds is None else time.monotonic() + seconds
+        with self._driving():
+            while self._go_on():
+                if end is not None and time.monotonic() >= end:
+                    return
+
+    def wait(self, seconds: Optional[float]) -> bool:
+        """Drive until all is done; False where that takes longer."""
+        end = None if seconds is None else time.monotonic() + seconds
+        while True:
+            left = None if end is None else max(end - time.monotonic(), 0.0)
+            self.drive(left)
+            if not self.entries:
+                return True
+            left = PULSE if end is None else min(PULSE, end - time.monotonic())
+            if left <= 0:
+                return False
+            with suppress(Empty):
+                self._letter = self._letters.take(left)
+
+    @contextmanager
+    def _driving(self) -> Iterator[None]:
+        was_driving, self.is_driving = self.is_driving, True
+        try:
+            with slot_exceptions_reported:
+                yield
+        finally:
+            self.is_driving = was_driving
+            if not self.entries:
+                _busy.discard(self.http)
+            elif not was_driving:
+                # An event loop that ran in a slot may have heard what was not for it.
+                self._letters.bell.ring()
+
+    def _go_on(self) -> bool:
+        """Do the next thing; False where there is none yet."""
+        up_to, self._aborts_up_to = self._aborts_up_to, 0
+        if up_to and self.entries and self.entries[0].id <= up_to:
+            self.abort()
+        conversation = self.conversation
+        if conversation is None:
+            if self.entries:
+                self._start(self.entries[0])
+            else:
+                self._leave()
+            return bool(self.entries)
+        transfer = conversation.transfer
+        if transfer.events:
+            conversation.tell(transfer.events.popleft())
+            return True
+        try:
+            letter, self._letter = self._letter or self._letters.take(0), None
+        except Empty:
+            return self._look(conversation)
+        if letter is not None:
+            self._advance(conversation, partial(transfer.hear, *letter))
+        return True
+
+    def _look(self, conversation: Conversation) -> bool:
+        now = time.monotonic()
+        if now - self._looked >= PULSE:
+            self._looked = now
+            transfer = conversation.transfer
+            self._advance(conversation, partial(transfer.look, now))
+            if self.conversation is conversation and not transfer.events:
+                conversation.tell_what_is_waited_for()
+        return self.conversation is not conversation or bool(conversation.transfer.events)
+
+    def _advance(self, conversation: Conversation, call: Callable[[], None]) -> None:
+        """What the caller's own code raises in it fails the command: there may be nobody to raise it to."""
+        self._is_advancing = True
+        failed: Optional[Exception] = None
+        try:
+            call()
+        except Exception as error:
+            failed = error
+        finally:
+            self._is_advancing = False
+        if self.conversation is not conversation:
+            conversation.transfer.close()
+        elif failed is not None:
+            self._fail_by(failed)
+
+    def _fail_by(self, error: Exception) -> None:
+        logger.error("a request of an Http failed", exc_info=error)
+        self.fail(Error.UnknownError, f"{type(error).__name__}: {error}")
+
+    # -- the commands
+
+    def _start(self, entry: Entry) -> None:
+        self.error, self.error_text = Error.NoError, NO_ERROR
+        self.unread.clear()
+        self.http.requestStarted.emit(entry.id)
+        if not self._is_current(entry):
+            return
+        command = entry.command
+        if isinstance(command, Send):
+            self._send(command)
+            return
+        if isinstance(command, Host):
+            self._host = command
+            self._user_origin = self._user_origin or command.origin
+        elif isinstance(command, User):
+            self._user = command if any(command) else None
+            self._user_origin = self._host.origin
+            self._logins = {}
+        elif isinstance(command, Through):
+            self._proxy = command.proxy
+            self._proxy_logins = {}
+        elif isinstance(command, Close):
+            self._leave()
+            choice.clear_connections()
+        if self._is_current(entry):
+            self._finish(entry)
+
+    def _is_current(self, entry: Entry) -> bool:
+        return bool(self.entries) and self.entries[0] is entry
+
+    def _send(self, send: Send) -> None:
+        try:
+            transfer = self._transfer(send)
+        except Unsendable as unsendable:
+            self.fail(http_error(unsendable.failure, False), unsendable.failure.text)
+            return
+        except Exception as error:  # what reads the body is the caller's own
+            self._fail_by(error)
+            return
+        conversation = self.conversation = Conversation(self, transfer)
+        self._looked = time.monotonic()
+        if self.state is State.Connected and transfer.origin == self._kept_origin:
+            self.change(State.Sending)
+        if self.conversation is conversation:
+            self._advance(conversation, transfer.begin)
+
+    def _transfer(self, send: Send) -> Transfer:
+        """Raises Unsendable, and whatever the caller's own code raises."""
+        base = self._manager._settings
+        url = self._host.url(send.header.path())
+        user = self._user if origin(url) == self._user_origin else None
+        questions = self.questions = Questions(self.http, base, url, user, self._proxy)
+        settings = replace(
+            base,
+            auth_handler=questions.login,
+            proxy_auth_handler=questions.proxy_login,
+            ssl_error_handler=questions.certificates,
+            known_logins=self._logins,
+            known_proxy_logins=self._proxy_logins,
+            cache=None,
+        )
+        rules = TaskRules(self._manager.engine(), base.timeout, base.deadline, self._letters, None, _never)
+        return Transfer(send, url, self._proxy, settings, rules)
+
+    def succeed(self, transfer: Transfer, is_kept: bool) -> None:
+        """``is_kept``: whether the connection is."""
+        entry = self.entries[0]
+        self.conversation = None
+        self._kept_origin = transfer.origin
+        if is_kept:
+            self.change(State.Connected)
+        else:
+            self._leave()
+        if self._is_current(entry):
+            self._finish(entry)
+
+    def _finish(self, entry: Entry) -> None:
+        self._is_finishing = True
+        self.http.requestFinished.emit(entry.id, False)
+        if not self._is_current(entry):
+            return  # a slot has aborted
+        self._is_finishing = False
+        self.entries.popleft()
+        if not self.entries:
+            self.http.done.emit(False)
+
+    def fail(self, error: Error, text: str) -> None:
+        """End what is under way, and forget what waits."""
+        if not self.entries:
+            return
+        entry = self.entries[0]
+        self.error, self.error_text = error, text
+        self._drop()
+        if not self._is_finishing:
+            self._is_finishing = True
+            self.http.requestFinished.emit(entry.id, True)
+            if not self._is_current(entry):
+                return
+        self._is_finishing = False
+        self.entries.clear()
+        self.http.done.emit(True)
+        self._leave()
+
+    def abort(self) -> None:
+        with self._driving():
+            self.fail(Error.Aborted, "Request aborted")
+
+    def abort_later(self) -> None:
+        entries = list(self.entries)
+        if entries:
+            self._aborts_up_to = entries[-1].id
+            self._letters.put(None)
+
+    def abandon(self) -> None:
+        """The Http is no more. From whichever thread it has lived in."""
+        self.entries.clear()
+        self._drop()
+        _busy.discard(self.http)
+
+    def _drop(self) -> None:
+        """Leave what is under way."""
+        conversation, self.conversation = self.conversation, None
+        if self.questions is not None:
+            self.questions.are_over = True
+        if conversation is not None and not self._is_advancing:
+            conversation.transfer.close()
+
+    # -- the state
+
+    def _leave(self) -> None:
+        """Be without a connection."""
+        if self.state in (State.Sending, State.Reading, State.Connected):
+            self.change(State.Closing)
+        if self.state is not State.Unconnected:
+            self.change(State.Unconnected)
+
+    def change(self, state: State) -> None:
+        self.state = state
+        self.http.stateChanged.emit(int(state))
+
+
+def _never() -> bool:
+    return False

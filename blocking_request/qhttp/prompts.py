@@ -1,0 +1,90 @@
+"""What an Http asks whoever listens to its signals: for credentials, and about certificates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Optional
+from urllib.parse import urlsplit
+
+from ..calls.prepare import checked_text
+from ..calls.settings import Settings
+from ..flows.auth.server import shown_host
+from ..models.auth import AuthConfig
+from ..models.certificate import Certificate
+from ..models.proxy import Proxy
+from ..models.tls import TlsError
+from ..models.urls import DEFAULT_PORTS
+from ..proxies.rules import proxy_of, qt_proxy
+from ..qt.binding import QtNetwork
+from .commands import User
+
+if TYPE_CHECKING:
+    from .http import Http
+
+
+class Questions:
+    """Of one request; asked while it is under way, in the thread of the Http. Slots answer them at once."""
+
+    def __init__(self, http: Http, settings: Settings, url: str, user: Optional[User], proxy: Optional[Proxy]) -> None:
+        """``settings``: those of the manager, who is asked where nobody listens."""
+        self._http = http
+        self._settings = settings
+        # As it is sent: what was given may be written in another way.
+        self._url = checked_text(url)[0]
+        self._user = user
+        self._proxy = proxy
+        self.ignores_errors = False
+        self.are_over = False
+        """Whether the request has been ended: nobody's answer counts any more."""
+
+    def login(self, realm: str, host: str, attempt: int) -> Any:
+        """As an AuthHandler, of a server."""
+        if self._user is not None and attempt == 1 and host == shown_host(self._url):
+            return AuthConfig.basic(*self._user)
+        if not self._http.receivers(self._http.authenticationRequired):  # type: ignore[arg-type]
+            return self._ask_manager(realm, host, attempt)
+        # A preprocessor may have sent it to another one.
+        parts = urlsplit(f"{urlsplit(self._url).scheme}://{host}")
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
+        authenticator = _authenticator(realm)
+        self._http.authenticationRequired.emit(parts.hostname, port, authenticator)
+        return self._given(authenticator)
+
+    def proxy_login(self, realm: str, address: str, attempt: int) -> Any:
+        """As an AuthHandler, of a proxy."""
+        if not self._http.receivers(self._http.proxyAuthenticationRequired):  # type: ignore[arg-type]
+            return self._ask_manager(realm, address, attempt)
+        proxy = self._proxy or proxy_of(address)
+        assert proxy is not None
+        authenticator = _authenticator(realm)
+        self._http.proxyAuthenticationRequired.emit(qt_proxy(proxy), authenticator)
+        return self._given(authenticator)
+
+    def _ask_manager(self, realm: str, host: str, attempt: int) -> Any:
+        handler = self._settings.auth_handler
+        return None if handler is None else handler(realm, host, attempt)
+
+    def _given(self, authenticator: QtNetwork.QAuthenticator) -> Optional[tuple[str, str]]:
+        given = authenticator.user(), authenticator.password()
+        return given if any(given) and not self.are_over else None
+
+    def certificates(self, errors: list[TlsError], certificates: list[Certificate]) -> Any:
+        """As an SslErrorHandler."""
+        http = self._http
+        if not http.receivers(http.sslErrors):  # type: ignore[arg-type]
+            handler = self._settings.ssl_error_handler
+            return None if handler is None else handler(errors, certificates)
+        self.ignores_errors = False
+        http.sslErrors.emit([_qt_error(error) for error in errors])
+        return errors if self.ignores_errors and not self.are_over else None
+
+
+def _authenticator(realm: str) -> QtNetwork.QAuthenticator:
+    made = QtNetwork.QAuthenticator()
+    made.setOption("realm", realm)
+    return made
+
+
+def _qt_error(error: TlsError) -> QtNetwork.QSslError:
+    """As Qt has it; where Qt has no OpenSSL its certificate is a null one."""
+    certificate = QtNetwork.QSslCertificate(error.certificate.der, QtNetwork.QSsl.EncodingFormat.Der)
+    return QtNetwork.QSslError(QtNetwork.QSslError.SslError(error.kind), certificate)

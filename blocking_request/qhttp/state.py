@@ -1,0 +1,60 @@
+"""What an Http is at, and what can have gone wrong, with the names and values of QHttp's."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from ..errors import Failure
+from ..errors import QtNetworkError as Qt
+
+
+class ConnectionMode(IntEnum):
+    ConnectionModeHttp = 0
+    ConnectionModeHttps = 1
+
+
+class State(IntEnum):
+    Unconnected = 0
+    HostLookup = 1
+    """A host name may be being looked up: the wires do not tell when they have found it."""
+    Connecting = 2
+    Sending = 3
+    Reading = 4
+    Connected = 5
+    """The connection is kept, and the next command may use it."""
+    Closing = 6
+
+
+class Error(IntEnum):
+    NoError = 0
+    UnknownError = 1
+    HostNotFound = 2
+    ConnectionRefused = 3
+    UnexpectedClose = 4
+    InvalidResponseHeader = 5
+    WrongContentLength = 6
+    """The body is not as long as it should be, or is damaged."""
+    Aborted = 7
+    AuthenticationRequiredError = 8
+    ProxyAuthenticationRequiredError = 9
+
+
+_ERRORS = {
+    Qt.HostNotFoundError: Error.HostNotFound,
+    Qt.ProxyNotFoundError: Error.HostNotFound,
+    Qt.ConnectionRefusedError: Error.ConnectionRefused,
+    Qt.ProxyConnectionRefusedError: Error.ConnectionRefused,
+    Qt.RemoteHostClosedError: Error.UnexpectedClose,
+    Qt.ProxyConnectionClosedError: Error.UnexpectedClose,
+    Qt.ProtocolFailure: Error.InvalidResponseHeader,
+    Qt.OperationCanceledError: Error.Aborted,
+    Qt.AuthenticationRequiredError: Error.AuthenticationRequiredError,
+    Qt.ProxyAuthenticationRequiredError: Error.ProxyAuthenticationRequiredError,
+}
+
+
+def http_error(failure: Failure, is_reading: bool) -> Error:
+    """``is_reading``: whether the header of the response was there."""
+    error = _ERRORS.get(failure.error, Error.UnknownError)
+    is_body = is_reading and error in (Error.UnexpectedClose, Error.InvalidResponseHeader)
+    return Error.WrongContentLength if is_body else error

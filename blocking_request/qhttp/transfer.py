@@ -1,0 +1,134 @@
+"""One request of an Http while it is under way: what comes of it, as events in their order."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Optional, Union
+from urllib.parse import urlsplit
+
+from ..bodies.sink import Take, whole
+from ..bodies.upload import read_body
+from ..calls.options import OwnSettings, call_rules, with_settings
+from ..calls.pipeline import policy
+from ..calls.prepare import Defaults, prepare, without_framing
+from ..calls.settings import Settings
+from ..calls.task import Line, Task, TaskRules, TaskSteps
+from ..engines.mailbox import Progress
+from ..errors import Failure
+from ..flows import Flow
+from ..models.headers import Pairs, encoded
+from ..models.http_messages import Answer, Exchange
+from ..models.proxy import Proxy
+from ..models.urls import is_address, origin
+from ..qt.binding import QtCore
+from .commands import Send
+from .headers import HttpRequestHeader, HttpResponseHeader
+from .state import Error
+
+LOGIN_WANTED: dict[Optional[int], tuple[Error, str]] = {
+    401: (Error.AuthenticationRequiredError, "Authentication required"),
+    407: (Error.ProxyAuthenticationRequiredError, "Proxy authentication required"),
+}
+"""A status that says that nobody, or nobody right, has answered."""
+
+Event = Union[Progress, Answer, bytes]
+"""Bytes of the request have left; the header of the response, with no body; a piece of that; the last answer."""
+
+
+class Transfer:
+    """For the one thread that drives it. Events are put into ``events``, nobody is called."""
+
+    def __init__(self, send: Send, url: str, proxy: Optional[Proxy], settings: Settings, rules: TaskRules) -> None:
+        """Raises Unsendable, and what reading the body raises."""
+        self.send = send
+        self.origin = ""
+        self.looks_up = False
+        """Whether the host is a name, and ours to find."""
+        self.body_size = 0
+        """-1 where nobody knows it."""
+        self.events: deque[Event] = deque()
+        self.answer: Optional[Answer] = None
+        """The last one, when it is there."""
+        self._rules = rules
+        flow = self._flow(url, proxy, settings)
+        self._task = Task(self._steps(flow), rules, self._failed, rules.idle_ms, self.events.append)
+
+    def _flow(self, url: str, proxy: Optional[Proxy], settings: Settings) -> Flow:
+        header, data = self.send.header, self.send.data
+        if isinstance(data, QtCore.QIODevice):
+            data.seek(0)  # as QHttp did
+        body = read_body(data, lambda: None)
+        defaults = Defaults(settings.user_agent, _fields(header, settings))
+        exchange = prepare(url, header.method(), body, False, defaults)
+        self.origin = origin(exchange.url)
+        host = urlsplit(exchange.url).hostname or ""
+        self.looks_up = proxy is None and host != "localhost" and not is_address(host)
+        self.body_size = 0 if body is None else len(body) if isinstance(body, bytes) else body.size
+        # What goes into a device needs no memory, and has no limit.
+        is_kept = self.send.write is None
+        exchange = with_settings(exchange._replace(decode=False), settings, streams=not is_kept)
+        exchange = exchange._replace(streams=True, streams_all=True)
+        rules = call_rules(url, settings, OwnSettings(self._rules.engine, proxy=proxy), lambda: None)
+        return policy(exchange, settings, rules.for_one_hop())
+
+    def _steps(self, flow: Flow) -> TaskSteps:
+        answer: Answer = yield from flow
+        if not answer.is_begun or answer.status in LOGIN_WANTED:
+            return answer
+        self.events.append(answer)
+        return whole(answer, (yield Take(self._keep, in_wire=False)))
+
+    def _keep(self, piece: Union[bytes, memoryview]) -> None:
+        if piece:
+            self.events.append(bytes(piece))
+
+    def _failed(self, failure: Failure) -> Answer:
+        return Answer(Exchange(self.send.header.method(), self.origin), failure=failure)
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether a wire was given it."""
+        return self._task.handed_over > 0
+
+    def begin(self) -> None:
+        self._task.begin()
+        self._note_end()
+
+    def hear(self, line: Line, letter: object) -> None:
+        """What has come over a line, be it this one's."""
+        self._task.hear(line, letter)  # type: ignore[arg-type]
+        self._note_end()
+
+    def look(self, now: float) -> None:
+        """See whether something is late or lost."""
+        self._task.look(now)
+        self._note_end()
+
+    def _note_end(self) -> None:
+        if self._task.answer is not None and self.answer is None:
+            self.answer = self._task.answer
+            self.events.append(self.answer)
+
+    def close(self) -> None:
+        """Whatever is under way ends."""
+        self._task.close()
+
+
+def _fields(header: HttpRequestHeader, settings: Settings) -> Pairs:
+    """What the header says, and what the settings say besides. Raises Unsendable."""
+    # Qt's wire and urllib3's know each name once (RFC 9110 section 5.3).
+    joined = {
+        name: (b"; " if name.lower() == "cookie" else b", ").join(map(encoded, header.allValues(name)))
+        for name in header.keys()  # noqa: SIM118
+    }
+    fields = without_framing((encoded(name), value) for name, value in joined.items())
+    names = {name.lower() for name, _ in fields}
+    # Without a coding: bytes come as they are, and the figures of the progress are theirs.
+    others = (*settings.default_headers, (b"Accept-Encoding", b"identity"))
+    return (*fields, *(pair for pair in others if pair[0].lower() not in names))
+
+
+def response_header(answer: Answer) -> HttpResponseHeader:
+    header = HttpResponseHeader(answer.status or 0, answer.reason, *((2, 0) if answer.http2 else (1, 1)))
+    header.setValues((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.pairs)
+    return header

@@ -1,0 +1,1 @@
+"""BlockingNetworkRequest, its options and streams."""

@@ -1,0 +1,502 @@
+"""BlockingNetworkRequest: call ``get()`` from any thread, get an answer or a reason in bounded time."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from typing import Any, Callable, Optional, Union
+
+from .. import errors
+from ..bodies.file_sink import FileReceiver, checked_overwrite
+from ..bodies.multipart import Encoded, Fields, Files, encoded
+from ..bodies.sink import Checksum, DeviceReceiver, Receiver
+from ..bodies.upload import Data, body_for, check_body
+from ..calls.arguments import (
+    NO_ARGUMENTS,
+    CallArguments,
+    HeadersLike,
+    ParamsLike,
+    call_arguments,
+    encoded_params,
+    with_query,
+)
+from ..calls.call import Call, nothing
+from ..calls.context import Occasion, new_occasion
+from ..calls.options import CallRules
+from ..calls.pipeline import policy
+from ..calls.progress import ProgressTeller, progress_teller, signal_method
+from ..calls.request_attributes import RequestLike, check_options, check_request, transfer_timeout
+from ..calls.settings import Settings, checked_switch
+from ..errors import QtNetworkError, Unsendable, network_failure
+from ..feedback import FeedbackLike
+from ..manager.manager import NetworkAccessManager, check_manager
+from ..models.error_texts import canceled
+from ..models.http_messages import Answer, Exchange
+from ..qt.binding import QtCore, Signal, encoded_url, is_deleted
+from ..qt.slot_exceptions import slot_exceptions_reported
+from ..reply import ReplyContent
+from ..trace import Watcher
+from .options import RequestOptions
+from .stream import Stream
+
+
+class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
+    """A network request that blocks the calling thread, and only that, until it has an answer or a reason.
+
+    The calls (``get``, ``head``, ``post``, ``put``, ``patch``, ``deleteResource``, ``sendCustomRequest``) may come from
+    any thread: the main one, a QThread, a ``threading.Thread``; the caller needs no event loop, and the program no
+    application. Each returns an ``ErrorCode``; the rest is in ``reply()`` and ``errorMessage()``. An object may be used
+    again and again, by one call at a time: a second one at the same time raises RuntimeError.
+
+    All signals are emitted in the calling thread, from within the call: a slot of an object that lives there runs while
+    the call waits, and may call ``abort()``. ``sys.excepthook`` is called with the exception of such a slot (by default
+    it is printed), and the call goes on.
+
+    Code written for QGIS's QgsBlockingNetworkRequest runs after changing the import.
+    """
+
+    ErrorCode = errors.ErrorCode
+    NoError = errors.ErrorCode.NoError
+    NetworkError = errors.ErrorCode.NetworkError
+    TimeoutError = errors.ErrorCode.TimeoutError
+    ServerExceptionError = errors.ErrorCode.ServerExceptionError
+    CanceledError = errors.ErrorCode.CanceledError
+
+    downloadProgress = Signal("qint64", "qint64")
+    """Bytes of the answer's body received, and how many there will be (-1: unknown)."""
+    uploadProgress = Signal("qint64", "qint64")
+    """Bytes of the request's body sent, and how many there are."""
+    percentChanged = Signal(int)
+    """Whole percent, 1 to 100, for the ``setValue`` of a QProgressBar, of a body whose length is known: the request's
+    if that has more than 1 MiB, else the response's."""
+    redirected = Signal(QtCore.QUrl)
+    """Emitted before a redirect is followed: where to."""
+    finished = Signal()
+    """Emitted once for each call, as the last; ``reply()`` is there by then."""
+
+    def __init__(self, manager: Optional[NetworkAccessManager] = None, parent: Optional[QtCore.QObject] = None) -> None:
+        """``manager`` gives the settings; without one it is ``NetworkAccessManager.instance()``. Raises TypeError."""
+        check_manager(manager)
+        super().__init__(parent)
+        self._manager = manager if manager is not None else NetworkAccessManager.instance()
+        self._reply = _EMPTY_REPLY
+        self._busy = threading.Lock()
+        self._call: Optional[Call] = None
+        self._watchers: tuple[Watcher, ...] = ()
+
+    # -- the calls
+
+    def get(
+        self,
+        request: RequestLike,
+        forceRefresh: bool = False,
+        feedback: Optional[FeedbackLike] = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
+    ) -> errors.ErrorCode:
+        """GET a resource (RFC 9110 section 9.3.1) and block until it is there.
+
+        ``request``: a QNetworkRequest (never modified; its headers and attributes are honoured), a QUrl or a str.
+        ``forceRefresh``: neither our cache nor those on the way are to answer from what they keep.
+        ``feedback``: cancels the call and hears of its progress; a Feedback or anything with ``isCanceled()``.
+        ``headers``: header fields as a mapping or pairs, str or bytes. They replace those of the request; None omits a
+        field that is sent by default. ``params``: parameters that are added to the query of the URL, as a mapping or
+        pairs; a list gives a parameter several values, None leaves it out. ``timeout``: the idle timeout of this call
+        in ms, before every other; 0 is none.
+
+        From any thread. Returns NoError: a status below 400 and a complete body; ServerExceptionError: a status of 400
+        or more; NetworkError: no usable answer, or a request that cannot be sent; TimeoutError: ``timeout()`` or
+        ``deadline()`` has passed; CanceledError: ``abort()``, the feedback, or the application quits.
+        Raises TypeError where an argument has the wrong type, RuntimeError where this object is busy with another call.
+        """
+        return self._send(request, "GET", None, forceRefresh, feedback, headers, params, timeout)
+
+    def head(
+        self,
+        request: RequestLike,
+        forceRefresh: bool = False,
+        feedback: Optional[FeedbackLike] = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
+    ) -> errors.ErrorCode:
+        """HEAD: the headers a GET would give, without the body (RFC 9110 section 9.3.2). Otherwise as ``get``."""
+        return self._send(request, "HEAD", None, forceRefresh, feedback, headers, params, timeout)
+
+    def post(
+        self,
+        request: RequestLike,
+        data: Data = None,
+        forceRefresh: bool = False,
+        feedback: Optional[FeedbackLike] = None,
+        *,
+        form: Optional[Fields] = None,
+        files: Optional[Files] = None,
+        json: Any = None,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
+    ) -> errors.ErrorCode:
+        """POST a body (RFC 9110 section 9.3.3). It reaches the server at most once.
+
+        ``data``: bytes-like, QByteArray, an open QIODevice or a binary file (read from where it stands, here, in the
+        calling thread, as it is sent), an iterable of bytes (sent in chunks: not by Qt), or None for an empty body.
+        Without a ``Content-Type`` of yours it is ``application/x-www-form-urlencoded``, as Qt has it.
+
+        Or one of these, which bring their ``Content-Type`` along: ``form``, fields as a mapping or pairs, sent as an
+        HTML form; with ``files`` as ``multipart/form-data`` (RFC 7578), each a path, bytes, a binary file, or
+        ``(file name, one of these[, content type])``, read as it is sent; ``json``, a value (RFC 8259).
+
+        Otherwise as ``get``; raises OSError where a file of ``files`` is not there.
+        """
+        made = encoded(data, form, files, json)
+        return self._send(request, "POST", data, forceRefresh, feedback, headers, params, timeout, made)
+
+    def put(
+        self,
+        request: RequestLike,
+        data: Data = None,
+        feedback: Optional[FeedbackLike] = None,
+        *,
+        form: Optional[Fields] = None,
+        files: Optional[Files] = None,
+        json: Any = None,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
+    ) -> errors.ErrorCode:
+        """PUT a body (RFC 9110 section 9.3.4), as in ``post``, without a default ``Content-Type``."""
+        made = encoded(data, form, files, json)
+        return self._send(request, "PUT", data, False, feedback, headers, params, timeout, made)
+
+    def patch(
+        self,
+        request: RequestLike,
+        data: Data = None,
+        feedback: Optional[FeedbackLike] = None,
+        *,
+        form: Optional[Fields] = None,
+        files: Optional[Files] = None,
+        json: Any = None,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
+    ) -> errors.ErrorCode:
+        """PATCH with a body (RFC 5789), as in ``post``, without a default ``Content-Type``."""
+        made = encoded(data, form, files, json)
+        return self._send(request, "PATCH", data, False, feedback, headers, params, timeout, made)
+
+    def deleteResource(
+        self,
+        request: RequestLike,
+        feedback: Optional[FeedbackLike] = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
+    ) -> errors.ErrorCode:
+        """DELETE a resource (RFC 9110 section 9.3.5). Otherwise as ``get``."""
+        return self._send(request, "DELETE", None, False, feedback, headers, params, timeout)
+
+    delete = deleteResource
+
+    def options(
+        self,
+        request: RequestLike,
+        feedback: Optional[FeedbackLike] = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
+    ) -> errors.ErrorCode:
+        """OPTIONS: what may be done with a resource (RFC 9110 section 9.3.7). Otherwise as ``get``."""
+        return self._send(request, "OPTIONS", None, False, feedback, headers, params, timeout)
+
+    def sendCustomRequest(
+        self,
+        request: RequestLike,
+        verb: Union[bytes, str],
+        data: Data = None,
+        feedback: Optional[FeedbackLike] = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
+    ) -> errors.ErrorCode:
+        """Send any method, as it is spelled; only the common ones are put in capitals (RFC 9110 section 9.1).
+
+        ``verb``: the method; where it is empty, the request's ``CustomVerbAttribute``. ``data``: as in ``post``; None
+        sends no body. Otherwise as ``get``.
+        """
+        if isinstance(verb, (bytes, bytearray, QtCore.QByteArray)):
+            verb = bytes(verb).decode("latin-1")
+        if not isinstance(verb, str):
+            raise TypeError(f"verb must be bytes or str, not {type(verb).__name__}")
+        arguments = call_arguments(headers, timeout)
+        return self._block(with_query(request, encoded_params(params)), verb, data, False, feedback, arguments)
+
+    def download(
+        self,
+        request: RequestLike,
+        path: Any,
+        feedback: Optional[FeedbackLike] = None,
+        resume: bool = False,
+        checksum: Optional[str] = None,
+        overwrite: Optional[bool] = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
+    ) -> errors.ErrorCode:
+        """GET a resource into a file, in constant memory; ``reply()`` has everything but the body.
+
+        ``path``: where to; in a folder the file gets the name that ``Content-Disposition`` gives it, or the URL. It is
+        written beside the target and renamed when it is whole: after any failure the target is as it was. Or a
+        QIODevice or binary file that is open for writing, which is written to in the calling thread.
+        ``resume``: keep what has come of a download that broke off, as ``<target>.part``, and go on from there the next
+        time, if the server still has the same (RFC 9110 section 14); for files only.
+        ``checksum``: what the file must come to, as ``"sha256:..."`` in hexadecimal digits.
+        ``overwrite``: whether a file that exists is replaced. None: a file that ``path`` names is replaced; if ``path``
+        is a folder, a number is added to the name, as in ``name (1).zip``. True: it is replaced in both cases. False:
+        it never is, and a file ``path`` that exists is a NetworkError. ``reply().filePath()`` is the file written.
+
+        A status of 400 or more writes nothing, and its body is in ``reply()``. A file that cannot be written (no room,
+        no permission) and a checksum that differs are NetworkErrors that say so. Otherwise as ``get``.
+        Raises TypeError and ValueError for what is no path, file or checksum.
+        """
+        digest = None if checksum is None else Checksum(checksum)
+        receiver: Receiver
+        if isinstance(path, (str, os.PathLike)):
+            receiver = FileReceiver(path, checked_switch(resume, "resume"), digest, checked_overwrite(overwrite))
+        else:
+            if resume:
+                raise ValueError("a download into an open file or device cannot be resumed: give its path")
+            if overwrite is not None:
+                raise ValueError("overwrite= is for the path of a file or folder, not for an open file or device")
+            receiver = DeviceReceiver(path, digest)
+        arguments = call_arguments(headers, timeout)
+        request = with_query(request, encoded_params(params))
+        return self._block(request, "GET", None, False, feedback, arguments, receiver)
+
+    def stream(
+        self,
+        request: RequestLike,
+        feedback: Optional[FeedbackLike] = None,
+        verb: str = "GET",
+        data: Data = None,
+        *,
+        headers: HeadersLike = None,
+        params: ParamsLike = None,
+        timeout: Optional[int] = None,
+    ) -> Stream:
+        """Send, and iterate over the body as it comes, in the calling thread and in bounded memory::
+
+            with request.stream(url) as chunks:
+                for chunk in chunks:
+                    ...
+
+        The server is slowed down to the pace of the loop; leaving the block ends the exchange. On entering, status and
+        headers are there, in ``chunks.reply()``. Whatever is not NoError raises a RequestError: on entering, or in the
+        loop where the body breaks off. The object is busy until the block is left. The content coding is undone.
+        Raises TypeError as ``get`` does.
+        """
+        arguments = call_arguments(headers, timeout)
+        request = with_query(request, encoded_params(params))
+        check_body(data)
+        check_options(False, feedback)
+        return Stream(self, request, body_for(verb, data), verb, feedback, arguments)
+
+    def abort(self) -> None:
+        """End the call that is blocked on this object: it returns ``CanceledError`` within 50 ms.
+
+        From any thread, and from within a slot. Does nothing where no call is blocked.
+        """
+        call = self._call
+        if call is not None:
+            call.cancel()
+
+    def __repr__(self) -> str:
+        state = "in a call" if self._call is not None else repr(self._reply)
+        return f"<BlockingNetworkRequest: {state}>"
+
+    # -- the result
+
+    def reply(self) -> ReplyContent:
+        """What the last call came to; an empty reply before the first and during a call."""
+        return self._reply
+
+    def errorMessage(self) -> str:
+        """'' after NoError, else one sentence that names the URL, without its secrets."""
+        return self._reply.errorString()
+
+    # -- how it is done
+
+    def _send(
+        self,
+        request: RequestLike,
+        method: str,
+        data: Data,
+        force_refresh: bool,
+        feedback: Optional[FeedbackLike],
+        headers: HeadersLike,
+        params: ParamsLike,
+        timeout: Optional[int],
+        made: Optional[Encoded] = None,
+    ) -> errors.ErrorCode:
+        """``made``: a body in place of ``data``, with its ``Content-Type``. Raises TypeError, ValueError."""
+        arguments = call_arguments(headers, timeout)
+        if params is not None:
+            request = with_query(request, encoded_params(params))
+        if made is not None:
+            # Its boundary stands in the type.
+            is_multipart = made.content_type.startswith("multipart/")
+            arguments = arguments.with_content_type(made.content_type, request, replaces=is_multipart)
+            data = made.body
+        return self._block(request, method, body_for(method, data), force_refresh, feedback, arguments)
+
+    def _block(
+        self,
+        request: RequestLike,
+        method: str,
+        data: Data,
+        force_refresh: bool,
+        feedback: Optional[FeedbackLike],
+        arguments: CallArguments = NO_ARGUMENTS,
+        receiver: Optional[Receiver] = None,
+    ) -> errors.ErrorCode:
+        check_request(request)
+        check_body(data)
+        check_options(force_refresh, feedback)
+        occasion = self._begin(request, method, arguments)
+        answer: Optional[Answer] = None
+        try:
+            answer = self._answer(occasion, request, data, bool(force_refresh), feedback, receiver)
+        finally:
+            # An exception (Ctrl-C) may have ended the call: whoever waits for finished() hears it all the same.
+            self._end(occasion, answer)
+        return self._reply.errorCode()
+
+    def _begin(self, request: RequestLike, method: str, arguments: CallArguments) -> Occasion:
+        """Raises RuntimeError where the object is busy."""
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError(
+                "this BlockingNetworkRequest is busy with another call: use one object for each thread, "
+                "and another one within a slot"
+            )
+        _blocked_requests.add(self)
+        self._reply = _EMPTY_REPLY
+        return new_occasion(request, method, self._manager._settings, arguments)
+
+    def _answer(
+        self,
+        occasion: Occasion,
+        request: RequestLike,
+        data: Data,
+        force_refresh: bool,
+        feedback: Optional[FeedbackLike],
+        receiver: Optional[Receiver],
+    ) -> Answer:
+        settings = occasion.settings
+        try:
+            engine = self._usable_engine()
+            idle_ms = occasion.arguments.timeout
+            if idle_ms is None:
+                idle_ms = transfer_timeout(request) or (settings.timeout if self._timeout is None else self._timeout)
+            deadline_ms = settings.deadline if self._deadline is None else self._deadline
+            call = self._call = Call(engine, idle_ms, deadline_ms, self, feedback, _attention(settings))
+            exchange, rules = occasion.exchange(
+                self._manager, data, self._own(engine, settings), call.ended_early, force_refresh, receiver is not None
+            )
+            if receiver is None:
+                return call.run(policy(exchange, settings, rules))
+            if receiver.is_checked:
+                rules = rules.past_the_cache()
+            return _received(receiver, call, exchange, settings, rules)
+        except Unsendable as unsendable:
+            return occasion.failed(unsendable.failure)
+
+    def _end(self, occasion: Occasion, answer: Optional[Answer]) -> None:
+        try:
+            answer = answer or occasion.failed(_CANCELED)
+            self._conclude(occasion, occasion.reply(answer))
+        finally:
+            self._call = None
+            _blocked_requests.discard(self)
+            self._busy.release()
+
+    def _conclude(self, occasion: Occasion, reply: ReplyContent) -> None:
+        """Hand the reply over and tell everybody."""
+        self._reply = reply
+        try:
+            occasion.tell(self._manager, reply)
+        finally:
+            # If nothing is connected, nothing needs to be done: it is so for most calls.
+            if not is_deleted(self) and self.isSignalConnected(signal_method(type(self), "finished()")):  # type: ignore[arg-type]
+                with slot_exceptions_reported:
+                    self.finished.emit()
+
+    def _usable_engine(self) -> str:
+        try:
+            return self.engine()
+        except ValueError as error:  # the environment's
+            raise Unsendable(network_failure(QtNetworkError.ProtocolInvalidOperationError, str(error))) from None
+
+    def _progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
+        return progress_teller(self, feedback)
+
+    def _tell_redirect(self, exchange: Exchange) -> None:
+        if is_deleted(self):
+            return
+        with slot_exceptions_reported:
+            self.redirected.emit(encoded_url(exchange.url))
+
+
+_blocked_requests: set[BlockingNetworkRequest] = set()
+
+if hasattr(os, "register_at_fork"):
+    # The callers of the parent do not exist in the child.
+    os.register_at_fork(after_in_child=_blocked_requests.clear)
+
+EXIT_WAIT = 1.0
+EXIT_EPILOGUE = 0.02
+"""Seconds the interpreter's exit waits for callers in daemon threads to leave their calls, and then for them to be done
+with what they have in hand. PyQt, which ends next, deletes every QObject under their feet."""
+
+
+@atexit.register
+def _let_callers_leave() -> None:
+    end = time.monotonic() + EXIT_WAIT
+    had_callers = bool(_blocked_requests)
+    while _blocked_requests and time.monotonic() < end:
+        time.sleep(0.002)
+    if had_callers:
+        time.sleep(EXIT_EPILOGUE)
+
+
+def _received(receiver: Receiver, call: Call, exchange: Exchange, settings: Settings, rules: CallRules) -> Answer:
+    answer = None
+    try:
+        while answer is None:
+            begun = call.run(policy(receiver.prepare(exchange), settings, rules))
+            answer = receiver.receive(call, begun)
+        return answer
+    finally:
+        receiver.close()
+
+
+def _attention(settings: Settings) -> Callable[[], None]:
+    """What the call looks after while it waits."""
+    if not settings.qgis:
+        return nothing
+    from ..qgis.settings import attention
+
+    return attention()
+
+
+_EMPTY_REPLY = ReplyContent()
+_CANCELED = canceled()

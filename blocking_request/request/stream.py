@@ -1,0 +1,129 @@
+"""Stream: the body of one answer, piece by piece, in the thread of whoever iterates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Optional
+
+from ..bodies.sink import whole
+from ..calls.arguments import CallArguments
+from ..calls.call import Call
+from ..calls.prepare import url_text
+from ..feedback import FeedbackLike
+from ..models.http_messages import Answer, Exchange
+from ..models.redaction import redacted_url
+from ..reply import ReplyContent
+
+if TYPE_CHECKING:
+    from ..bodies.upload import Data
+    from ..calls.request_attributes import RequestLike
+    from .request import BlockingNetworkRequest
+
+
+class Stream:
+    """A context manager and an iterator over bytes; for the thread that has entered it."""
+
+    def __init__(
+        self,
+        request: BlockingNetworkRequest,
+        target: RequestLike,
+        data: Data,
+        verb: str,
+        feedback: Optional[FeedbackLike],
+        arguments: CallArguments,
+    ) -> None:
+        self._request = request
+        self._target = target
+        self._url = redacted_url(url_text(target))
+        self._data = data
+        self._verb = verb
+        self._feedback = feedback
+        self._arguments = arguments
+        self._occasion: Any = None
+        self._call: Optional[Call] = None
+        self._begun: Optional[Answer] = None
+        self._pieces: Iterator[bytes] = iter(())
+        self._reply = ReplyContent()
+
+    def reply(self) -> ReplyContent:
+        """Status and headers, from the moment the block is entered; the body is not in it."""
+        return self._reply
+
+    def __repr__(self) -> str:
+        return f"<Stream: {self._verb} {self._url}>"
+
+    def __enter__(self) -> Stream:
+        """Raises RequestError for whatever is not NoError, and RuntimeError where the request is busy."""
+        if self._occasion is not None:
+            raise RuntimeError("a stream can be entered once: call stream() again")
+        request = self._request
+        self._occasion = request._begin(self._target, self._verb, self._arguments)
+        answer: Optional[Answer] = None
+        try:
+            answer = request._answer(self._occasion, self._target, self._data, False, self._feedback, _Receiver(self))
+        finally:
+            if answer is None or not answer.is_begun:
+                self._end(answer)
+        self._reply = request._reply if self._begun is None else ReplyContent._from_answer(answer, 0.0, -1)
+        self._reply.raiseForError()
+        if self._begun is None:
+            # A local file: there it is.
+            self._pieces = iter([answer.body] if answer.body else [])
+        return self
+
+    def close(self) -> None:
+        """End the transfer if the body has not come to its end; the block may go on, and nothing more comes.
+
+        Leaving the block does the same. May be called again.
+        """
+        if self._call is None:
+            return
+        call = self._call
+        self._pieces = iter(())
+        call.abandon()
+        self._end(whole(self._begun, call.last) if call.last is not None else self._begun)  # type: ignore[arg-type]
+
+    def _begin(self, call: Call, answer: Answer) -> None:
+        """Leave the chunks of a response to the iteration."""
+        self._call, self._begun, self._pieces = call, answer, call.pieces()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        """Raises RequestError where the body breaks off, is damaged, late or cancelled."""
+        try:
+            return next(self._pieces)
+        except StopIteration:
+            pass
+        if self._call is not None and self._call.last is not None:
+            self._end(whole(self._begun, self._call.last))  # type: ignore[arg-type]
+            self._request._reply.raiseForError()
+        raise StopIteration
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _end(self, answer: Optional[Answer]) -> None:
+        self._call = None
+        self._request._end(self._occasion, answer)
+
+
+class _Receiver:
+    """Hands a response to the stream as soon as its header has come."""
+
+    is_checked = False
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def prepare(self, exchange: Exchange) -> Exchange:
+        return exchange
+
+    def receive(self, call: Call, answer: Answer) -> Answer:
+        if answer.is_begun:
+            self._stream._begin(call, answer)
+        return answer
+
+    def close(self) -> None:
+        """Do nothing: the stream ends its transfer itself."""

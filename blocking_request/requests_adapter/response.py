@@ -1,0 +1,150 @@
+"""What ``requests`` is given back: a ``urllib3.HTTPResponse`` over our answer, and its exceptions for our failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from email.message import Message
+from http.client import IncompleteRead
+from typing import Optional
+
+import requests
+import urllib3
+from requests.exceptions import ConnectionError as RequestsConnectionError
+from requests.models import PreparedRequest
+from urllib3._collections import HTTPHeaderDict
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
+
+from ..calls.call import Call
+from ..errors import ErrorCode, Failure, QtNetworkError
+from ..models.error_texts import failure_message
+from ..models.http_messages import Answer
+
+
+class RequestCanceled(RequestsConnectionError):
+    """The request was cancelled by the feedback, or because the application quits."""
+
+
+def exception_for(failure: Failure, request: PreparedRequest) -> requests.RequestException:
+    """The exception that requests would raise where no answer came."""
+    text = failure_message(failure, "")
+    if failure.code is ErrorCode.CanceledError:
+        return RequestCanceled(text, request=request)
+    if failure.is_connecting:
+        return requests.exceptions.ConnectTimeout(text, request=request)
+    if failure.code is ErrorCode.TimeoutError:
+        return requests.exceptions.ReadTimeout(text, request=request)
+    if failure.error is QtNetworkError.SslHandshakeFailedError:
+        return requests.exceptions.SSLError(text, request=request)
+    if QtNetworkError.ProxyConnectionRefusedError <= failure.error <= QtNetworkError.UnknownProxyError:
+        return requests.exceptions.ProxyError(text, request=request)
+    if failure.error is QtNetworkError.ProtocolUnknownError:
+        return requests.exceptions.InvalidSchema(text, request=request)
+    if failure.error is QtNetworkError.ProtocolInvalidOperationError and "header" in text:
+        return requests.exceptions.InvalidHeader(text, request=request)
+    return RequestsConnectionError(text, request=request)
+
+
+class RawBody:
+    """What ``urllib3.HTTPResponse`` reads from: bytes as they came over the wire."""
+
+    def __init__(self, answer: Answer, call: Call) -> None:
+        self._answer: Optional[Answer] = answer
+        self._call = call
+        self._pieces: Iterator[bytes] = call.pieces() if answer.is_begun else iter((answer.body,))
+        self._held = memoryview(b"")
+        self.closed = False
+
+    def isclosed(self) -> bool:
+        return self.closed
+
+    def read(self, amount: Optional[int] = None) -> bytes:
+        """Raises HTTPError where the body breaks off."""
+        if amount is None or amount < 0:
+            pieces = []
+            while piece := self.read(1 << 20):
+                pieces.append(piece)
+            return b"".join(pieces)
+        while not self._held and not self.closed:
+            try:
+                self._held = memoryview(next(self._pieces))
+            except StopIteration:
+                self._end()
+                return b""
+        given, self._held = self._held[:amount], self._held[amount:]
+        return bytes(given)
+
+    read1 = read
+
+    def _end(self) -> None:
+        answer = self._answer
+        if answer is None:
+            return
+        last = self._call.last if answer.is_begun else answer
+        self._answer = None
+        self.close()
+        if last is not None and last.failure is not None:
+            raise _body_error(last)
+
+    def close(self) -> None:
+        """Ends the exchange where the body was not read to its end."""
+        if self.closed:
+            return
+        self.closed = True
+        close = getattr(self._pieces, "close", None)
+        try:
+            if close is not None:
+                close()
+            self._call.abandon()
+        except ValueError:
+            # Another thread is reading at the moment, and hears of it there.
+            self._call.cancel()
+
+    def flush(self) -> None:
+        pass
+
+
+def _body_error(answer: Answer) -> HTTPError:
+    failure = answer.failure
+    assert failure is not None
+    if failure.code is ErrorCode.TimeoutError:
+        return ReadTimeoutError(None, answer.exchange.shown_url, failure.text)  # type: ignore[arg-type]
+    missing = max(answer.total_bytes - answer.wire_bytes, 0)
+    return ProtocolError(failure.text, IncompleteRead(b"", missing or None))
+
+
+class _Original:
+    """What requests looks at for cookies: http.client's response."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self.msg = Message()
+        for name, value in pairs:
+            self.msg[name] = value
+
+    def isclosed(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
+
+
+def raw_response(answer: Answer, call: Call, request: PreparedRequest) -> urllib3.HTTPResponse:
+    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.pairs]
+    headers = HTTPHeaderDict()
+    for name, value in pairs:
+        headers.add(name, value)
+    raw = urllib3.HTTPResponse(
+        body=RawBody(answer, call),  # type: ignore[arg-type]
+        headers=headers,
+        status=answer.status or 0,
+        version=11,
+        reason=answer.reason,
+        preload_content=False,
+        decode_content=False,
+        enforce_content_length=False,
+        request_method=request.method,
+        request_url=request.url,
+    )
+    if answer.headers.has_set_cookie:
+        cookies = [pair for pair in pairs if pair[0].lower() == "set-cookie"]
+        raw._original_response = _Original(cookies)  # type: ignore[assignment]
+    return raw

@@ -1,0 +1,91 @@
+"""AuthRegistry: authentication configs by id, in memory or in the keyring of the system."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from typing import Any, Optional
+
+from ..models.auth import AuthConfig
+
+SERVICE = "blocking-request"
+
+
+class AuthRegistry:
+    """Keeps AuthConfigs under ids. Every method may be called from any thread.
+
+    In memory they end with the process. ``AuthRegistry(keyring=True)`` keeps them in the keyring of the system as well,
+    by the package ``keyring`` (``pip install 'blocking-request[keyring]'``), where other processes of the same user
+    find them; a keyring may ask the user to unlock it.
+    """
+
+    def __init__(self, keyring: bool = False, service: str = SERVICE) -> None:
+        """``service``: the name they have in the keyring. Raises ImportError where there is no package ``keyring``."""
+        self._guard = threading.Lock()
+        self._configs: dict[str, AuthConfig] = {}
+        self._service = service
+        self._keyring: Any = _keyring() if keyring else None
+
+    def store(self, config: AuthConfig, authcfg: Optional[str] = None) -> str:
+        """Keep a config, in the place of an earlier one of that id; returns the id, a new one where none is given."""
+        if not isinstance(config, AuthConfig):
+            raise TypeError(f"config must be an AuthConfig, not {type(config).__name__}: AuthConfig.basic(user, ...)")
+        if authcfg is not None and (not isinstance(authcfg, str) or not authcfg.strip()):
+            raise ValueError("an id is a str, and not empty")
+        if self._keyring is not None:
+            authcfg = authcfg or _new_id()
+            self._keyring.set_password(self._service, authcfg, config.toJson())
+        with self._guard:
+            while authcfg is None or not authcfg:
+                made = _new_id()
+                authcfg = None if made in self._configs else made
+            self._configs[authcfg] = config
+        return authcfg
+
+    def load(self, authcfg: str) -> Optional[AuthConfig]:
+        """The config of an id, or None. Raises TypeError."""
+        if not isinstance(authcfg, str):
+            raise TypeError(f"the id of an authentication config is a str, not {type(authcfg).__name__}")
+        config = self._configs.get(authcfg)
+        if config is None and self._keyring is not None:
+            text = self._keyring.get_password(self._service, authcfg)
+            if text is not None:
+                config = AuthConfig.fromJson(text)
+        return config
+
+    def remove(self, authcfg: str) -> bool:
+        """Forget a config; False where there was none."""
+        with self._guard:
+            found = self._configs.pop(authcfg, None) is not None
+        if self._keyring is not None and self._keyring.get_password(self._service, authcfg) is not None:
+            self._keyring.delete_password(self._service, authcfg)
+            found = True
+        return found
+
+    def configIds(self) -> list[str]:
+        """The ids that were stored by this object, sorted; a keyring does not tell what else is in it."""
+        with self._guard:
+            return sorted(self._configs)
+
+    def clear(self) -> None:
+        """Forget every config that ``configIds`` lists."""
+        for authcfg in self.configIds():
+            self.remove(authcfg)
+
+    def __repr__(self) -> str:
+        return f"<AuthRegistry of {len(self._configs)} configs>"
+
+
+def _keyring() -> Any:
+    try:
+        import keyring
+    except ImportError as error:
+        raise ImportError(
+            "the system's keyring needs the package keyring: python3 -m pip install 'blocking-request[keyring]'"
+        ) from error
+    return keyring
+
+
+def _new_id() -> str:
+    """Seven characters, as QGIS's."""
+    return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(7))

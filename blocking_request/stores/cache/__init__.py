@@ -1,0 +1,7 @@
+"""Where the cache of ``flows/cache.py`` keeps what it keeps."""
+
+from .disk import NetworkDiskCache
+from .memory import NetworkMemoryCache
+from .statistics import CacheStatistics
+
+__all__ = ["CacheStatistics", "NetworkDiskCache", "NetworkMemoryCache"]

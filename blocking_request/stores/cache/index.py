@@ -1,0 +1,318 @@
+"""The index of a cache on disk: SQLite in WAL mode, which many threads and processes may use at once.
+
+Rules of this file: what can be read is whole. An entry is written by one transaction; one whose body goes into a file
+beside the index is not ready, and not seen, before that file is. What is deleted here is unlinked by the caller
+afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from ...models.redaction import hidden_repr
+from .sqlite_pool import PAGE_BYTES, Connections
+from .statistics import VARIANTS
+
+INVALID_SECONDS = 3600
+"""How long it is remembered that what was asked for before a URL was invalidated is not to be kept."""
+
+FREE_PAGES = 256
+"""As many stay in the index for what comes next."""
+
+ABANDONED_SECONDS = 3600
+UNREADY_SECONDS = 120
+"""After which a file that belongs to nothing, and an entry that is not ready, are somebody's who has died."""
+
+UNTOLD_USES = 1024
+UNTOLD_SECONDS = 60
+"""How many uses are remembered, and how long, until they are told: a write for each hit would cost more than the hit.
+Whoever evicts tells their own before.
+"""
+
+ROW_BYTES = 200
+"""What an entry takes besides what is in it, in the table and its indexes."""
+
+
+FORMAT = 2
+"""Of the tables. An index of another is begun anew."""
+
+# Ids are never used twice: whoever knows one of an entry that is gone must not meet another under it.
+_SCHEMA = """
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    url BLOB NOT NULL,
+    identity BLOB NOT NULL,
+    variant BLOB NOT NULL,
+    received REAL NOT NULL,
+    used REAL NOT NULL,
+    size INTEGER NOT NULL,
+    is_ready INTEGER NOT NULL,
+    file TEXT,
+    body_size INTEGER NOT NULL,
+    body_sum INTEGER NOT NULL,
+    meta BLOB NOT NULL,
+    body BLOB
+);
+CREATE INDEX entries_by_url ON entries (url, identity);
+CREATE INDEX entries_by_use ON entries (used);
+CREATE INDEX entries_unready ON entries (used) WHERE NOT is_ready;
+CREATE TABLE total (size INTEGER NOT NULL, cleared REAL NOT NULL);
+INSERT INTO total VALUES (0, 0);
+CREATE TABLE invalidated (url BLOB PRIMARY KEY, moment REAL NOT NULL) WITHOUT ROWID
+"""
+
+
+class Row(NamedTuple):
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
+    id: int
+    file: Optional[str]
+    body_size: int
+    body_sum: int
+    meta: bytes
+    body: Optional[bytes]
+
+
+class Entry(NamedTuple):
+    """What is to be written."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
+    url: bytes
+    identity: bytes
+    variant: bytes
+    received: float
+    file: Optional[str]
+    body_size: int
+    body_sum: int
+    meta: bytes
+    body: Optional[bytes]
+
+    @property
+    def size(self) -> int:
+        """What it takes on the disk, file included."""
+        inside = len(self.meta) + (0 if self.body is None else len(self.body)) + ROW_BYTES
+        # As many as fit stand on a page; a larger one takes pages of its own.
+        inside = PAGE_BYTES // (PAGE_BYTES // inside) if inside <= PAGE_BYTES else _whole_pages(inside)
+        return inside + (0 if self.file is None else _whole_pages(self.body_size))
+
+
+def _whole_pages(size: int) -> int:
+    return -(-size // PAGE_BYTES) * PAGE_BYTES
+
+
+Files = list[str]
+"""Names of files that belong to nothing any more."""
+
+
+class Index:
+    """May be used by any thread. Every method raises sqlite3.Error."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connections = Connections(path)
+        self._uses: dict[int, float] = {}
+        self._told = time.time()
+        self._given_up: set[int] = set()
+        self.evicted = 0
+        with self._connections.lent() as connection:
+            is_made = connection.execute("PRAGMA user_version").fetchone()[0] == FORMAT
+            if not is_made:
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+                connection.execute("PRAGMA journal_mode = WAL")
+        if not is_made:
+            self._make_tables()
+        self._inode = os.lstat(path).st_ino
+
+    def _make_tables(self) -> None:
+        with self._connections.writing() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version == FORMAT:
+                return  # another process was quicker
+            if version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise sqlite3.DatabaseError(f"its format is {version}, not {FORMAT}")
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+    def is_current(self) -> bool:
+        """False where the file is another one by now, or gone: somebody has begun anew."""
+        try:
+            return os.lstat(self._path).st_ino == self._inode
+        except OSError:
+            return False
+
+    # -- reading
+
+    def find(self, url: bytes, identity: bytes) -> list[Row]:
+        """The newest first."""
+        with self._connections.lent() as connection:
+            found = connection.execute(
+                "SELECT id, file, body_size, body_sum, meta, body FROM entries "
+                "WHERE url = ? AND identity = ? AND is_ready ORDER BY received DESC, id DESC",
+                (url, identity),
+            ).fetchall()
+        return [Row(*each) for each in found]
+
+    def figures(self) -> tuple[int, int]:
+        """How many entries there are, and what they take."""
+        with self._connections.lent() as connection:
+            count = connection.execute("SELECT count(*) FROM entries").fetchone()[0]
+            return count, connection.execute("SELECT size FROM total").fetchone()[0]
+
+    def files(self) -> set[str]:
+        with self._connections.lent() as connection:
+            return {each[0] for each in connection.execute("SELECT file FROM entries WHERE file IS NOT NULL")}
+
+    # -- writing
+
+    def used(self, id: int, now: float) -> None:
+        self._uses[id] = now
+        if len(self._uses) >= UNTOLD_USES or now - self._told > UNTOLD_SECONDS:
+            with self._connections.writing() as connection:
+                self._tell_uses(connection)
+
+    def _tell_uses(self, connection: sqlite3.Connection) -> None:
+        uses, self._uses, self._told = self._uses, {}, time.time()
+        # A copy in one step: another thread may just be adding one.
+        told = [(when, id) for id, when in uses.copy().items()]
+        connection.executemany("UPDATE entries SET used = ? WHERE id = ?", told)
+
+    def add(self, entry: Entry, requested: float, now: float, limit: int) -> tuple[Optional[int], Files]:
+        """In the place of the one it replaces; the least recently used make room. None where there is none to make, or
+        where it was invalidated since it was ``requested``.
+
+        One with a file is not ready before ``finish``.
+        """
+        dead = self._given_up.copy()
+        with self._connections.writing() as connection:
+            if self._was_invalidated(connection, entry.url, requested, now):
+                return None, []
+            where = "url = ? AND identity = ? AND variant = ?"
+            gone = self._delete(connection, where, (entry.url, entry.identity, entry.variant))
+            surplus = (
+                "id IN (SELECT id FROM entries WHERE url = ? AND identity = ? "
+                f"ORDER BY received DESC LIMIT -1 OFFSET {VARIANTS - 1})"
+            )
+            gone += self._delete(connection, surplus, (entry.url, entry.identity))
+            gone += self._delete_dead(connection, dead, now)
+            gone += self._make_room(connection, limit - entry.size)
+            if self._total(connection) + entry.size > limit:
+                return None, gone
+            added = connection.execute(
+                "INSERT INTO entries (url, identity, variant, received, used, size, is_ready, file, body_size, "
+                "body_sum, meta, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*entry[:4], now, entry.size, entry.file is None, *entry[4:]),
+            ).lastrowid
+            connection.execute("UPDATE total SET size = size + ?", (entry.size,))
+            is_loose = connection.execute("PRAGMA freelist_count").fetchone()[0] > FREE_PAGES
+        self._given_up -= dead
+        if is_loose:
+            self._shrink()
+        return added, gone
+
+    def finish(self, id: int) -> bool:
+        """The file of an entry is whole. False where the entry was deleted meanwhile."""
+        with self._connections.writing() as connection:
+            return connection.execute("UPDATE entries SET is_ready = 1 WHERE id = ?", (id,)).rowcount == 1
+
+    def give_up(self, id: int) -> None:
+        """There is no file, and will be none: the entry goes before anything else has to make room."""
+        self._given_up.add(id)
+
+    def freshen(self, id: int, meta: bytes, received: float) -> None:
+        with self._connections.writing() as connection:
+            connection.execute(
+                "UPDATE entries SET meta = ?, received = ?, used = ? WHERE id = ?", (meta, received, received, id)
+            )
+
+    def delete(self, id: int) -> Files:
+        with self._connections.writing() as connection:
+            return self._delete(connection, "id = ?", (id,))
+
+    def delete_url(self, url: bytes, now: float) -> Files:
+        """And what is asked for at the moment is not kept."""
+        with self._connections.writing() as connection:
+            connection.execute("DELETE FROM invalidated WHERE moment < ?", (now - INVALID_SECONDS,))
+            connection.execute(
+                "INSERT INTO invalidated VALUES (?, ?) ON CONFLICT DO UPDATE SET moment = max(moment, excluded.moment)",
+                (url, now),
+            )
+            return self._delete(connection, "url = ?", (url,))
+
+    @staticmethod
+    def _was_invalidated(connection: sqlite3.Connection, url: bytes, requested: float, now: float) -> bool:
+        found = connection.execute(
+            "SELECT 1 FROM invalidated WHERE url = ? AND moment BETWEEN ? AND ? "
+            "UNION ALL SELECT 1 FROM total WHERE cleared BETWEEN ? AND ?",
+            (url, requested, now, requested, now),
+        ).fetchone()
+        return found is not None
+
+    def clear(self, now: float) -> Files:
+        with self._connections.writing() as connection:
+            files = self._delete(connection, "1", ())
+            connection.execute("UPDATE total SET size = 0, cleared = max(cleared, ?)", (now,))
+            connection.execute("DELETE FROM invalidated WHERE moment <= ?", (now,))
+        self._shrink()
+        return files
+
+    def shrink_to(self, limit: int, now: float) -> Files:
+        """Evict what is beyond the limit, and what was abandoned."""
+        dead = self._given_up.copy()
+        with self._connections.writing() as connection:
+            gone = self._delete_dead(connection, dead, now) + self._make_room(connection, limit)
+        self._given_up -= dead
+        self._shrink()
+        return gone
+
+    def _shrink(self) -> None:
+        """Give the disk back what is free."""
+        with suppress(sqlite3.OperationalError), self._connections.lent() as connection:  # others are at it
+            # A script, because execute() does one step, and so one page.
+            connection.executescript("PRAGMA incremental_vacuum")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    @staticmethod
+    def _total(connection: sqlite3.Connection) -> int:
+        return int(connection.execute("SELECT size FROM total").fetchone()[0])
+
+    def _delete_dead(self, connection: sqlite3.Connection, given_up: set[int], now: float) -> Files:
+        """What nobody will finish."""
+        for id in given_up:
+            self._delete(connection, "id = ?", (id,))
+        return self._delete(connection, "NOT is_ready AND used < ?", (now - UNREADY_SECONDS,))
+
+    def _make_room(self, connection: sqlite3.Connection, limit: int) -> Files:
+        gone: Files = []
+        excess = self._total(connection) - limit
+        if excess > 0:
+            self._tell_uses(connection)
+        while excess > 0:
+            oldest = connection.execute("SELECT id, size FROM entries WHERE is_ready ORDER BY used LIMIT 32").fetchall()
+            if not oldest:
+                break
+            for id, size in oldest:
+                gone += self._delete(connection, "id = ?", (id,))
+                self.evicted += 1
+                excess -= size
+                if excess <= 0:
+                    break
+        return gone
+
+    @staticmethod
+    def _delete(connection: sqlite3.Connection, where: str, values: Iterable[object]) -> Files:
+        values = tuple(values)
+        found = connection.execute(f"SELECT id, size, file FROM entries WHERE {where}", values).fetchall()
+        if found:
+            connection.execute(f"DELETE FROM entries WHERE {where}", values)
+            connection.execute("UPDATE total SET size = size - ?", (sum(size for _, size, _ in found),))
+        return [file for _, _, file in found if file is not None]

@@ -1,0 +1,207 @@
+"""NetworkMemoryCache: answers kept in memory, for tests and short programs."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Optional, Union
+
+from ...flows.cache.store import StoredAnswer
+from ...qt.binding import QtCore
+from .digests import Digests, new_key
+from .serialization import variant
+from .statistics import VARIANTS, CacheStatistics, Counters, checked_size, url_text
+
+DEFAULT_SIZE = 10 << 20
+REMEMBERED_URLS = 1024
+
+_Key = tuple[str, bytes, bytes]
+
+
+class _Handle:
+    """Of one entry, and of no other that ever stands under its key."""
+
+    def __init__(self, key: _Key) -> None:
+        self.key = key
+
+
+class _Invalidations:
+    """What was invalidated, and when: what was on its way at that moment is not kept."""
+
+    def __init__(self) -> None:
+        self._moments: dict[str, float] = {}
+        self._cleared = 0.0
+
+    def add(self, url: str, now: float) -> None:
+        self._moments.pop(url, None)
+        if len(self._moments) >= REMEMBERED_URLS:
+            del self._moments[next(iter(self._moments))]
+        self._moments[url] = now
+
+    def add_all(self, now: float) -> None:
+        self._cleared = now
+
+    def concern(self, url: str, stored: StoredAnswer) -> bool:
+        moments = (self._cleared, self._moments.get(url, 0.0))
+        return any(stored.requested <= moment <= stored.received for moment in moments)
+
+
+class NetworkMemoryCache:
+    """An HTTP cache (RFC 9111) that ends with the program, for ``NetworkAccessManager.setCache``.
+
+    Every method may be called from any thread.
+    """
+
+    def __init__(self, maximumCacheSize: int = DEFAULT_SIZE) -> None:
+        """``maximumCacheSize``: in bytes. Raises TypeError, ValueError."""
+        self._limit = checked_size(maximumCacheSize)
+        self._digests = Digests(new_key())
+        # What is made under it may run a destructor, which may come back here.
+        self._guard = threading.RLock()
+        _caches.add(self)
+        self._entries: OrderedDict[_Key, StoredAnswer] = OrderedDict()
+        """The least recently used first."""
+        self._by_url: dict[str, list[_Key]] = {}
+        self._size = 0
+        self._evicted = 0
+        self._counters = Counters()
+        self._invalidations = _Invalidations()
+
+    def __repr__(self) -> str:
+        return f"<NetworkMemoryCache: {len(self._entries)} responses, {self._size} of {self._limit} bytes>"
+
+    def maximumCacheSize(self) -> int:
+        """How much it may keep, in bytes."""
+        return self._limit
+
+    def setMaximumCacheSize(self, size: int) -> None:
+        """Set how much it may keep, in bytes. Raises TypeError, ValueError."""
+        with self._guard:
+            self._limit = checked_size(size)
+            self._make_room()
+
+    def cacheSize(self) -> int:
+        """What is kept, in bytes."""
+        return self._size
+
+    def statistics(self) -> CacheStatistics:
+        """How much there is, and what was done with it."""
+        with self._guard:
+            return self._counters.statistics(len(self._entries), self._size, self._limit, self._evicted)
+
+    def problem(self) -> str:
+        """Why the cache is off: ''."""
+        return ""
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._guard:
+            self._invalidations.add_all(time.time())
+            self._entries.clear()
+            self._by_url.clear()
+            self._size = 0
+
+    def remove(self, url: Union[QtCore.QUrl, str]) -> None:
+        """Forget what is kept for a URL, whomever for."""
+        self.invalidate(url_text(url), time.time())
+
+    # -- as a Store
+
+    @property
+    def entry_limit(self) -> int:
+        return self._limit // 4
+
+    def digest(self, value: bytes) -> bytes:
+        return self._digests(value)
+
+    def find(self, url: str, identity: bytes) -> Sequence[StoredAnswer]:
+        with self._guard:
+            found = [self._entries[key] for key in self._by_url.get(url, ()) if key[1] == identity]
+        return sorted(found, key=lambda stored: stored.received, reverse=True)
+
+    def body(self, stored: StoredAnswer) -> Optional[bytes]:
+        with self._guard:
+            if self._has(stored):
+                self._entries.move_to_end(stored.handle.key)
+        return stored.body
+
+    def keep(self, url: str, identity: bytes, stored: StoredAnswer) -> None:
+        key = url, identity, variant(stored)
+        kept = stored._replace(handle=_Handle(key), body=stored.body or b"")
+        if _size(kept) > self.entry_limit:
+            return
+        with self._guard:
+            if self._invalidations.concern(url, stored):
+                return
+            self._delete(key)
+            self._entries[key] = kept
+            keys = self._by_url.setdefault(url, [])
+            keys.append(key)
+            self._size += _size(kept)
+            for surplus in [each for each in keys if each[1] == identity][:-VARIANTS]:
+                self._delete(surplus)
+            self._make_room()
+        self._counters.note("stored")
+
+    def freshen(self, stored: StoredAnswer) -> None:
+        with self._guard:
+            if self._has(stored):
+                key = stored.handle.key
+                self._size += _size(stored) - _size(self._entries[key])
+                self._entries[key] = stored
+
+    def forget(self, stored: StoredAnswer) -> None:
+        with self._guard:
+            if self._has(stored):
+                self._delete(stored.handle.key)
+
+    def _has(self, stored: StoredAnswer) -> bool:
+        """Whether it is this one that stands there, and not one that has replaced it."""
+        there = self._entries.get(stored.handle.key)
+        return there is not None and there.handle is stored.handle
+
+    def invalidate(self, url: str, now: float) -> None:
+        with self._guard:
+            self._invalidations.add(url, now)
+            for key in list(self._by_url.get(url, ())):
+                self._delete(key)
+
+    def note(self, event: str) -> None:
+        self._counters.note(event)
+
+    def _make_room(self) -> None:
+        while self._size > self._limit and self._entries:
+            self._delete(next(iter(self._entries)))
+            self._evicted += 1
+
+    def _delete(self, key: _Key) -> None:
+        stored = self._entries.pop(key, None)
+        if stored is None:
+            return
+        self._size -= _size(stored)
+        keys = self._by_url.get(key[0], [])
+        if key in keys:
+            keys.remove(key)
+        if not keys:
+            self._by_url.pop(key[0], None)
+
+
+def _size(stored: StoredAnswer) -> int:
+    return len(stored.body or b"") + sum(len(name) + len(value) for name, value in stored.fields.pairs) + 256
+
+
+_caches: weakref.WeakSet[NetworkMemoryCache] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for cache in _caches:
+        # Whoever had it in the parent does not exist in the child.
+        cache._guard = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

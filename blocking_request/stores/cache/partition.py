@@ -1,0 +1,106 @@
+"""Whom an answer is for: nobody else is ever served it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Optional
+
+from ...models.http_messages import Exchange
+from ...models.redaction import is_secret_field
+from ...models.tls import TlsSettings
+from ...qt.binding import QtNetwork, enum_value, has_tls
+from ...qt.network_request import has_own_tls
+
+_OF_THE_PROXY = frozenset((b"proxy-authorization",))
+_AUTHORIZATIONS = _OF_THE_PROXY | {b"authorization"}
+
+
+def identity_of(exchange: Exchange) -> Optional[bytes]:
+    """Empty for anybody; None where it cannot be known. It holds secrets: a cache keeps a digest of it."""
+    tls: tuple[str, ...] = ()
+    if exchange.url.startswith("https:"):
+        if not _is_known(exchange):
+            return None
+        tls = (*_default_identity(), *(() if exchange.tls is None else _tls_identity(exchange.tls)))
+    # With an identity the same user shows another Authorization each time; one of the caller's is in the identity.
+    left_out = _AUTHORIZATIONS if exchange.identity else _OF_THE_PROXY
+    names = exchange.secret_names
+    fields = [
+        (name.lower(), value)
+        for name, value in exchange.headers
+        # A Host of the caller's own names another resource (RFC 9110 section 7.1).
+        if is_secret_field(name, names) or name.lower() == b"host"
+    ]
+    shown = [pair for pair in fields if pair[0] not in left_out]
+    if not (shown or exchange.identity or tls):
+        return b""
+    return repr((sorted(shown), exchange.identity, tls)).encode()
+
+
+def _is_known(exchange: Exchange) -> bool:
+    """Whether it can be written down whom the exchange trusts, and whom it talks to."""
+    if exchange.tls is not None and not exchange.tls.verify:
+        return False
+    native = exchange.native
+    return native is None or not (has_own_tls(native) or native.peerVerifyName())
+
+
+_known_default: list[tuple[Any, tuple[str, ...]]] = []
+
+
+def _default_identity() -> tuple[str, ...]:
+    """What the program has put into Qt's default configuration: a client certificate, more authorities."""
+    if not has_tls():
+        return ()
+    configuration = QtNetwork.QSslConfiguration.defaultConfiguration()
+    for known, identity in _known_default:
+        if known == configuration:
+            return identity
+    found = []
+    certificate = configuration.localCertificate()
+    if not certificate.isNull():
+        found.append(f"default certificate {certificate.digest().toHex().data().decode()}")
+    mode = enum_value(configuration.peerVerifyMode())
+    if mode not in _USUAL_MODES:
+        found.append(f"default mode {mode}")
+    system = {each.toDer().data() for each in QtNetwork.QSslConfiguration.systemCaCertificates()}
+    added = {each.toDer().data() for each in configuration.caCertificates()} - system
+    if added:
+        found.append(f"default authorities {hashlib.sha256(b''.join(sorted(added))).hexdigest()}")
+    _known_default[:] = [(configuration, tuple(found))]
+    return tuple(found)
+
+
+_USUAL_MODES = tuple(
+    enum_value(mode)
+    for mode in (QtNetwork.QSslSocket.PeerVerifyMode.AutoVerifyPeer, QtNetwork.QSslSocket.PeerVerifyMode.VerifyPeer)
+)
+
+
+@lru_cache(maxsize=16)
+def _tls_identity(settings: TlsSettings) -> tuple[str, ...]:
+    """Who we are, and whom we trust: what was got from somebody trusted by one is nothing for another."""
+    kept = []
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if field.name == "ignoredErrors":
+            value = tuple((error.kind.name, error.certificate.fingerprint(), error.host) for error in value)
+        elif field.name in _FILES and isinstance(value, str):
+            value = _content(value)
+        if value != field.default:
+            kept.append(f"{field.name}={value!r}")
+    return tuple(kept)
+
+
+_FILES = frozenset(("caFile", "clientCertificate", "clientKey"))
+
+
+def _content(path: str) -> bytes:
+    """Who stands in a file, which may be another one tomorrow."""
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return path.encode("utf-8", "surrogateescape")

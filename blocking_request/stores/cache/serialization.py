@@ -1,0 +1,77 @@
+"""A stored answer as bytes, without its body, and back; what was damaged is noticed."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Optional
+
+from ...flows.cache.store import StoredAnswer
+from ...models.headers import Fields
+
+_SUM = struct.Struct(">I")
+
+
+def packed(stored: StoredAnswer) -> Optional[bytes]:
+    """None where a field has a line end in it."""
+    facts = (
+        stored.status,
+        int(stored.is_decoded),
+        repr(stored.requested),
+        repr(stored.received),
+        stored.wire_bytes,
+        stored.total_bytes,
+        stored.reason,
+    )
+    lines = [
+        " ".join(str(fact) for fact in facts).encode("latin-1", "replace"),
+        b" ".join(name + b"=" + digest.hex().encode() for name, digest in stored.vary),
+        *(name + b":" + value for name, value in stored.fields.pairs),
+    ]
+    if any(b"\n" in line for line in lines):
+        return None
+    block = b"\n".join(lines)
+    return _SUM.pack(zlib.crc32(block)) + block
+
+
+def unpacked(packed: bytes) -> Optional[StoredAnswer]:
+    """None for what ``packed`` has not made."""
+    block = packed[_SUM.size :]
+    if len(packed) < _SUM.size or _SUM.unpack_from(packed)[0] != zlib.crc32(block):
+        return None
+    try:
+        return _read(block.split(b"\n"))
+    except (ValueError, IndexError):
+        return None
+
+
+def _read(lines: list[bytes]) -> StoredAnswer:
+    status, decoded, requested, received, wire_bytes, total_bytes, reason = lines[0].decode("latin-1").split(" ", 6)
+
+    def pairs() -> Iterator[tuple[bytes, bytes]]:
+        for line in lines[2:]:
+            name, _, value = line.partition(b":")
+            yield name, value
+
+    return StoredAnswer(
+        int(status),
+        reason,
+        Fields(pairs),
+        float(requested),
+        float(received),
+        tuple(_named_digest(each) for each in lines[1].split()),
+        decoded == "1",
+        int(wire_bytes),
+        int(total_bytes),
+    )
+
+
+def _named_digest(text: bytes) -> tuple[bytes, bytes]:
+    name, _, digest = text.rpartition(b"=")
+    return name, bytes.fromhex(digest.decode())
+
+
+def variant(stored: StoredAnswer) -> bytes:
+    """The same for answers of which one replaces the other."""
+    return b" ".join(name + b"=" + digest for name, digest in stored.vary) + (b"" if stored.is_decoded else b" coded")

@@ -1,0 +1,108 @@
+"""The connections to an index, which threads take in turns. Whoever cannot have a lock soon goes without."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .fork_lock import gate
+
+BUSY_SECONDS = 0.04
+"""How long one process waits for another's transaction: a caller waits as long, and may be cancelled meanwhile."""
+
+KEPT_CONNECTIONS = 8
+WAL_BYTES = 1 << 20
+PAGE_BYTES = 4096
+
+
+class Connections:
+    """May be used by any thread. Every method raises sqlite3.Error."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._process = os.getpid()
+        self._parents: list[object] = []
+        self._turn = threading.Lock()
+        """To write; nobody waits for it for ever."""
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            os.fspath(self._path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            # A crash of the machine may lose the newest entries, and damages nothing.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_BYTES // PAGE_BYTES}")
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def lent(self) -> Iterator[sqlite3.Connection]:
+        """One for the time of the block."""
+        with gate.passed(), self._taken() as connection:
+            yield connection
+
+    @contextmanager
+    def _taken(self) -> Iterator[sqlite3.Connection]:
+        if self._process != os.getpid():
+            # The parent's are not ours to use, nor to close.
+            self._parents.append(self._idle)
+            self._idle, self._process = deque(), os.getpid()
+            self._turn = threading.Lock()
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._open()
+        try:
+            yield connection
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                self._idle.append(connection)
+            else:
+                connection.close()
+            raise
+        except BaseException:
+            connection.close()
+            raise
+        if len(self._idle) < KEPT_CONNECTIONS:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One in a transaction, which the block's end commits, and an exception takes back."""
+        with self.lent() as connection:
+            # SQLite lets who waits try again and again: of many threads some would never have their turn.
+            if not self._turn.acquire(timeout=BUSY_SECONDS):
+                raise sqlite3.OperationalError("the index is locked by other threads")
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    with suppress(sqlite3.Error):  # it may have ended by itself
+                        connection.execute("ROLLBACK")
+                    raise
+            finally:
+                self._turn.release()
+
+    def close(self) -> None:
+        if self._process != os.getpid():
+            return  # the parent's
+        with gate.passed(), suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+
+    def __del__(self) -> None:
+        self.close()

@@ -1,0 +1,100 @@
+"""Cookies in a file of the format that Netscape began and Mozilla and curl write.
+
+Rules of this file: each line has seven fields with a TAB between them, so a cookie with a TAB or a line end in one of
+them cannot be written, and is left out. The bytes of names and values are written as a request would send them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from http.cookiejar import Cookie
+from pathlib import Path
+from typing import Union
+
+from ..models.headers import encoded
+from .set_cookie import LARGEST
+
+_MARK = "# Netscape HTTP Cookie File\n# https://curl.se/docs/http-cookies.html\n\n"
+_EXPIRES = re.compile(r"(?:-?[0-9]{1,15})?")
+_SEPARATORS = re.compile(r"[\t\r\n]")
+
+
+def write(path: Union[str, os.PathLike[str]], cookies: Iterable[Cookie], with_session_cookies: bool) -> None:
+    """Write cookies that have not expired to a file that only its owner may read.
+
+    The file is whole or as it was. Raises OSError.
+    """
+    kept = (each for each in cookies if (with_session_cookies or not each.discard) and not each.is_expired())
+    text = _MARK + "".join(map(_line, kept))
+    target = Path(path)
+    handle, scratch = tempfile.mkstemp(prefix=target.name, dir=str(target.parent))
+    try:
+        with open(handle, "wb") as file:
+            file.write(b"".join(encoded(line) for line in text.splitlines(keepends=True)))
+        os.replace(scratch, target)
+    except BaseException:
+        os.unlink(scratch)
+        raise
+
+
+def _line(cookie: Cookie) -> str:
+    """Return the line of a cookie with its end; '' if it cannot be written."""
+    is_http_only = bool(cookie.has_nonstandard_attr("HttpOnly"))  # type: ignore[attr-defined]
+    fields = (
+        cookie.domain,
+        "TRUE" if cookie.domain.startswith(".") else "FALSE",
+        cookie.path,
+        "TRUE" if cookie.secure else "FALSE",
+        # A 0 is how curl writes a cookie that ends with the session.
+        "0" if cookie.expires is None else str(int(cookie.expires)),
+        cookie.name,
+        cookie.value or "",
+    )
+    if any(map(_SEPARATORS.search, fields)):
+        return ""
+    return ("#HttpOnly_" if is_http_only else "") + "\t".join(fields) + "\n"
+
+
+def read(path: Union[str, os.PathLike[str]]) -> list[Cookie]:
+    """Return the cookies of a file that have not expired. Raises OSError; ValueError if it is no such file."""
+    with open(path, encoding="latin-1", newline="\n") as file:
+        return list(_cookies(file, os.fspath(path)))
+
+
+def _cookies(lines: Iterable[str], path: str) -> Iterator[Cookie]:
+    """Raises ValueError, which does not show what is in the file."""
+    for number, line in enumerate(lines, 1):
+        text = line.rstrip("\r\n")
+        is_http_only = text.startswith("#HttpOnly_")
+        text = text[len("#HttpOnly_") :] if is_http_only else text
+        if not text.strip() or (text.startswith("#") and not is_http_only):
+            continue
+        fields = text.split("\t")
+        if len(fields) != 7:
+            raise ValueError(f"{path} is no cookies file of Mozilla's format: line {number} has not its seven fields")
+        domain, flag, cookie_path, secure, expires, name, value = fields
+        if not _EXPIRES.fullmatch(expires):
+            raise ValueError(f"{path}: the expiry in line {number} is no whole number of seconds")
+        if not name:
+            name, value = value, ""
+        if len(name) + len(value) > LARGEST:
+            continue
+        is_domain = flag == "TRUE" or domain.startswith(".")
+        host = _host(domain.lstrip(".").lower())
+        end = int(expires or 0) or None
+        cookie = Cookie(
+            0, name, value, None, False, f".{host}" if is_domain else host, is_domain, is_domain, cookie_path, True,
+            secure == "TRUE", end, end is None, None, None, {"HttpOnly": ""} if is_http_only else {},
+        )  # fmt: skip
+        if not cookie.is_expired():
+            yield cookie
+
+
+def _host(host: str) -> str:
+    """Return the host as ``http.cookiejar`` names it: without a dot it ends in ``.local``."""
+    if ":" in host:
+        host = f"[{host.strip('[]')}]" if not host.endswith(".local") else host
+    return host if "." in host else f"{host}.local"

@@ -1,0 +1,376 @@
+"""CookieJar: the cookies that the requests of a manager share, by the rules of RFC 6265.
+
+The jar of ``requests``, which is that of ``http.cookiejar``, keeps them. Here is what that jar is too lax about: a
+cookie without ``Domain`` goes to its own host only (section 5.3). A cookie for all of ``co.uk`` is refused (Qt has the
+list of these suffixes). Cookies that are ``Secure``, or have the prefix ``__Secure-`` or ``__Host-``, are taken from
+https only (RFC 6265bis).
+
+A text in the jar stands for the bytes of a field: each character is a byte (latin-1).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from email.message import Message
+from http import cookiejar
+from http.cookiejar import Cookie, DefaultCookiePolicy
+from typing import Any, NamedTuple, Optional, Union
+from urllib.parse import urlsplit
+from urllib.request import Request
+
+from requests.cookies import RequestsCookieJar
+
+from ..models.headers import encoded
+from ..models.redaction import hidden_repr
+from ..models.urls import is_address
+from ..qt.binding import QtCore, QtNetwork, type_name
+from . import cookie_files
+from .set_cookie import normalized
+
+
+class _Policy(DefaultCookiePolicy):
+    def __init__(self) -> None:
+        super().__init__(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain, secure_protocols=("https",))
+
+    def set_ok(self, cookie: Cookie, request: Request) -> bool:
+        is_secure = request.type == "https"
+        if cookie.secure and not is_secure:
+            return False
+        name = cookie.name.lower()
+        if name.startswith("__secure-") and not cookie.secure:
+            return False
+        if name.startswith("__host-"):
+            is_of_all_paths = cookie.path_specified and cookie.path == "/"
+            if not cookie.secure or not is_of_all_paths or cookie.domain_specified:
+                return False
+        if cookie.domain_specified:
+            domain = cookie.domain.lstrip(".")
+            # Of a number no part means another host (section 5.1.3).
+            is_number = is_address(cookiejar.request_host(request))  # type: ignore[attr-defined]
+            if is_number or _is_public_suffix(domain):
+                host, effective_host = cookiejar.eff_request_host(request)  # type: ignore[attr-defined]
+                if domain != host:
+                    return False
+                # Such a host itself may have cookies of its own (RFC 6265 section 5.3, step 5).
+                cookie.domain, cookie.domain_specified, cookie.domain_initial_dot = effective_host, False, False
+        return super().set_ok(cookie, request)  # type: ignore[no-any-return]
+
+
+def _is_public_suffix(domain: str) -> bool:
+    """Whether anybody may have a name under the domain, as Qt's list says."""
+    if "." not in domain:
+        return True
+    cookie = QtNetwork.QNetworkCookie(b"a", b"b")  # type: ignore[arg-type]
+    cookie.setDomain("." + domain)
+    return not _QtCookies().validateCookie(cookie, QtCore.QUrl(f"http://host.{domain}/"))
+
+
+class _QtCookies(QtNetwork.QNetworkCookieJar):
+    """``validateCookie`` is protected in C++: PyQt lets only heirs call it."""
+
+
+class _Response:
+    """The part of a response that ``http.cookiejar`` reads."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self._message = Message()
+        for value in values:
+            self._message["Set-Cookie"] = value
+
+    def info(self) -> Message:
+        return self._message
+
+
+class _VersionedJar(RequestsCookieJar):
+    """A jar that counts its changes."""
+
+    def __init__(self, **options: Any) -> None:
+        self.version = 0
+        """Counts the changes; a cookie's ``last_set`` is the version that set it."""
+        super().__init__(**options)
+
+    # http.cookiejar has the lock, but does not take it where it clears.
+    _cookies_lock: Any
+
+    def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> Any:
+        with self._cookies_lock:
+            try:
+                cookie.last_set = self.version  # type: ignore[attr-defined]
+                return super().set_cookie(cookie, *args, **kwargs)
+            finally:
+                self.version += 1
+
+    def clear(self, *args: Any, **kwargs: Any) -> None:
+        with self._cookies_lock:
+            try:
+                super().clear(*args, **kwargs)
+            finally:
+                self.version += 1
+
+
+class _Known(NamedTuple):
+    """The ``Cookie`` field for a URL, and how long it holds."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
+    version: int
+    until: float
+    value: Optional[bytes]
+
+
+KEPT_URLS = 256
+
+_jars: weakref.WeakSet[CookieJar] = weakref.WeakSet()
+
+
+def _replace_locks_after_fork() -> None:
+    """In a forked child: a thread of the parent may have held one, and would never release it."""
+    for each in _jars:
+        jar: Any = each.jar
+        jar._cookies_lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_replace_locks_after_fork)
+
+MOST_OF_A_DOMAIN = 180
+MOST_COOKIES = 3_000
+"""How many cookies are kept, as in Chromium; RFC 6265 section 6.1 wants at least 50 and 3 000."""
+
+
+class CookieJar:
+    """Cookies that all threads and both engines share. Every method may be called from any thread.
+
+    ``jar`` is the ``RequestsCookieJar`` that keeps them. Use it if a method is missing here.
+    """
+
+    def __init__(self, jar: Optional[RequestsCookieJar] = None) -> None:
+        """``jar``: a jar to share, for example that of a ``requests.Session``. It keeps its own policy."""
+        if jar is None:
+            jar = _VersionedJar(policy=_Policy())
+        elif not isinstance(jar, RequestsCookieJar):
+            raise TypeError(f"jar must be a RequestsCookieJar (as session.cookies), not {type(jar).__name__}")
+        self.jar = jar
+        self._known: dict[str, _Known] = {}
+        _jars.add(self)
+
+    # -- for requests
+
+    def header(self, url: str) -> Optional[bytes]:
+        """The value of the ``Cookie`` field for a request (RFC 6265 section 5.4), or None."""
+        jar: Any = self.jar
+        if not jar._cookies:
+            return None
+        if not isinstance(jar, _VersionedJar):
+            return self._header(url)
+        known = self._known.get(url)
+        if known is None or known.version != jar.version or known.until <= time.time():
+            version = jar.version
+            until = min((cookie.expires for cookie in self._all() if cookie.expires is not None), default=math.inf)
+            known = _Known(version, until, self._header(url))
+            if len(self._known) >= KEPT_URLS:
+                self._known = {}
+            self._known[url] = known
+        return known.value
+
+    def _header(self, url: str) -> Optional[bytes]:
+        request = _request(url)
+        self.jar.add_cookie_header(request)
+        value = request.get_header("Cookie")
+        return None if value is None else encoded(value)
+
+    def receive(self, url: str, values: Iterable[bytes]) -> None:
+        """Take the values of a response's ``Set-Cookie`` fields (RFC 6265 section 5.3)."""
+        texts = [text for text in (normalized(value.decode("latin-1")) for value in values) if text is not None]
+        if not _is_https(url):
+            # Another scheme may not replace a Secure cookie, or set one that is sent before it (RFC 6265bis, 5.7).
+            secure = [cookie for cookie in self._all() if cookie.secure]
+            texts = [text for text in texts if not (secure and _stands_before(text, url, secure))]
+        self.jar.extract_cookies(_Response(texts), _request(url))  # type: ignore[arg-type]
+        self._drop_surplus(_domains_of(urlsplit(url).hostname or ""))
+
+    def _drop_surplus(self, domains: Iterable[str]) -> None:
+        """Remove cookies that are too many for one of some domains, or in all (RFC 6265bis section 5.7)."""
+        jar: Any = self.jar
+        with jar._cookies_lock:
+            for domain in domains:
+                paths = jar._cookies.get(domain)
+                if paths is not None and sum(map(len, paths.values())) > MOST_OF_A_DOMAIN:
+                    found = [cookie for cookies in paths.values() for cookie in cookies.values()]
+                    self._remove(_surplus(found, MOST_OF_A_DOMAIN))
+            if sum(len(cookies) for paths in jar._cookies.values() for cookies in paths.values()) > MOST_COOKIES:
+                self._remove(_surplus(list(jar), MOST_COOKIES))
+
+    def _remove(self, cookies: Iterable[Cookie]) -> None:
+        for cookie in cookies:
+            self.jar.clear(cookie.domain, cookie.path, cookie.name)
+
+    def _for(self, url: str) -> list[Cookie]:
+        """Return the cookies that a request would carry."""
+        jar: Any = self.jar
+        with jar._cookies_lock:
+            return list(jar._cookies_for_request(_request(url)))
+
+    # -- for people
+
+    def cookiesForUrl(self, url: Union[QtCore.QUrl, str]) -> list[QtNetwork.QNetworkCookie]:
+        """Return the cookies that a request to ``url`` would carry. Raises TypeError, ValueError."""
+        return [_qt_cookie(cookie) for cookie in self._for(_address(url))]
+
+    def allCookies(self) -> list[QtNetwork.QNetworkCookie]:
+        """Return every cookie that has not expired."""
+        return [_qt_cookie(cookie) for cookie in self._all() if not cookie.is_expired()]
+
+    def setCookie(self, url: Union[QtCore.QUrl, str], name: str, value: str) -> None:
+        """Set a cookie as if the host of ``url`` had sent it, for its whole site, until the session ends.
+
+        Raises TypeError; ValueError if the cookie would not be accepted from there: the earlier one stays then.
+        """
+        for text, what in ((name, "name"), (value, "value")):
+            if not isinstance(text, str):
+                raise TypeError(f"the {what} of a cookie is a str, not {type(text).__name__}")
+        address = _address(url)
+        if any(character in f"{name}{value}" for character in "\r\n\0;") or not name or "=" in name:
+            raise ValueError("a cookie needs a name without '=', and no ';' or line end in its name or value")
+        secure = b"; Secure" if _is_https(address) else b""
+        pair = encoded(name).strip(), encoded(value).strip()
+        jar: Any = self.jar
+        # No other thread may clear it between the two.
+        with jar._cookies_lock:
+            self.receive(address, [b"%s=%s; Path=/%s" % (*pair, secure)])
+            is_accepted = pair in [(encoded(cookie.name), encoded(cookie.value or "")) for cookie in self._for(address)]
+        if not is_accepted:
+            raise ValueError(f"the cookie {name!r} is not accepted from {urlsplit(address).hostname}")
+
+    def clear(self, host: Optional[str] = None) -> None:
+        """Forget every cookie, or those of a host and those set for its whole domain by that name.
+
+        Raises TypeError, ValueError.
+        """
+        if host is None:
+            self.jar.clear()
+            return
+        if not isinstance(host, str):
+            raise TypeError(f"host must be a str or None, not {type(host).__name__}")
+        name = host.strip("[]")
+        address = _address(f"http://[{name}]/" if ":" in name else f"http://{name}/")
+        names = _names_of(urlsplit(address).hostname or "")
+        for cookie in self._all():
+            if cookie.domain.lstrip(".") in names:
+                with suppress(KeyError):  # another thread was quicker
+                    self.jar.clear(cookie.domain, cookie.path, cookie.name)
+
+    def save(self, path: Union[str, os.PathLike[str]], sessionCookies: bool = False) -> None:
+        """Write the cookies to a file in the format of Mozilla and curl, which only its owner may read.
+
+        Cookies that end with the session are left out unless ``sessionCookies`` is set. A cookie with a TAB in its name
+        or value is left out, because the format cannot hold it. The file is whole or as it was. Raises OSError.
+        """
+        cookie_files.write(path, self._all(), bool(sessionCookies))
+
+    def load(self, path: Union[str, os.PathLike[str]]) -> None:
+        """Add the cookies of a file that ``save``, a browser or curl has written.
+
+        Raises OSError; ValueError if it is no such file. No cookie is added then.
+        """
+        cookies = cookie_files.read(path)
+        for cookie in cookies:
+            self.jar.set_cookie(cookie)
+        self._drop_surplus({cookie.domain for cookie in cookies})
+
+    def __len__(self) -> int:
+        return sum(not cookie.is_expired() for cookie in self._all())
+
+    def __repr__(self) -> str:
+        # Neither names nor values: they may be secrets.
+        return f"<CookieJar with {len(self)} cookies>"
+
+    def _all(self) -> list[Cookie]:
+        jar: Any = self.jar
+        with jar._cookies_lock:
+            return list(jar)
+
+
+def _stands_before(text: str, url: str, secure: Iterable[Cookie]) -> bool:
+    """Return whether a cookie set by ``text`` would be sent where one of ``secure`` with its name is sent.
+
+    ``text``: normalized.
+    """
+    request = _request(url)
+    words = dict(word.partition("=")[::2] for word in text.split("; ")[1:])
+    domain = words.get("Domain") or cookiejar.eff_request_host(request)[1]  # type: ignore[attr-defined]
+    path = words.get("Path") or cookiejar.request_path(request).rpartition("/")[0] or "/"  # type: ignore[attr-defined]
+    for cookie in secure:
+        other = cookie.domain.lstrip(".")
+        is_near = _is_within(domain, other) or _is_within(other, domain)
+        if is_near and cookie.name == text.partition("=")[0] and f"{path}/".startswith(f"{cookie.path.rstrip('/')}/"):
+            return True
+    return False
+
+
+def _is_within(domain: str, other: str) -> bool:
+    return f".{domain}".endswith(f".{other}")
+
+
+def _names_of(host: str) -> tuple[str, str]:
+    """Return the names that ``http.cookiejar`` may give to a host: a name without a dot gets one."""
+    name = f"[{host.lower()}]" if ":" in host else host.lower()
+    return name, f"{name}.local"
+
+
+def _domains_of(host: str) -> Iterator[str]:
+    """Yield the names under which a jar keeps the cookies of a host and of its parents."""
+    yield from _names_of(host)
+    if is_address(host):
+        return
+    labels = host.lower().split(".")
+    for start in range(len(labels) - 1):
+        yield "." + ".".join(labels[start:])
+
+
+def _surplus(cookies: list[Cookie], limit: int) -> list[Cookie]:
+    """Return the cookies beyond the limit: expired ones first, ``Secure`` ones last, of each kind the oldest first."""
+    now = int(time.time())
+    cookies.sort(key=lambda cookie: (not cookie.is_expired(now), cookie.secure, getattr(cookie, "last_set", 0)))
+    return cookies[: max(len(cookies) - limit, 0)]
+
+
+LAST_SECOND = 253402300799
+"""Of the year 9999."""
+
+
+def _request(url: str) -> Any:
+    return Request(url)
+
+
+def _is_https(url: str) -> bool:
+    return url[:6].lower() == "https:"
+
+
+def _address(url: Union[QtCore.QUrl, str]) -> str:
+    """Return the URL with its scheme and host in lower case and its host in ASCII. Raises TypeError, ValueError."""
+    if not isinstance(url, (str, QtCore.QUrl)):
+        raise TypeError(f"url must be a QUrl or a str, not {type_name(url)}")
+    qurl = QtCore.QUrl(url.strip()) if isinstance(url, str) else url
+    if not qurl.isValid() or qurl.scheme() not in ("http", "https") or not qurl.host():
+        raise ValueError("a cookie needs the URL of a host, http://host/ or https://host/")
+    return qurl.toEncoded().data().decode("ascii")
+
+
+def _qt_cookie(cookie: Cookie) -> QtNetwork.QNetworkCookie:
+    made = QtNetwork.QNetworkCookie(encoded(cookie.name), encoded(cookie.value or ""))  # type: ignore[arg-type]
+    made.setDomain(cookie.domain)
+    made.setPath(cookie.path)
+    made.setSecure(cookie.secure)
+    made.setHttpOnly(bool(cookie.has_nonstandard_attr("HttpOnly")))  # type: ignore[attr-defined]
+    if cookie.expires is not None:
+        seconds = max(min(int(cookie.expires), LAST_SECOND), 0)
+        made.setExpirationDate(QtCore.QDateTime.fromSecsSinceEpoch(seconds, QtCore.Qt.TimeSpec.UTC))
+    return made

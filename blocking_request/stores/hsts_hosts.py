@@ -1,0 +1,77 @@
+"""StrictTransportHosts: the hosts that want to be spoken to over https only (RFC 6797)."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+
+from ..models.header_parameters import split_unquoted
+from ..models.urls import is_address
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r'"[^"]*"|[^\s;"]*')
+
+
+KEPT_HOSTS = 1024
+"""When so many are known it is looked for those whose time has run out."""
+
+
+class StrictTransportHosts:
+    """Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._hosts: dict[str, tuple[float, bool]] = {}
+        """Until when, by ``time.time()``, and whether the hosts below it are meant too."""
+        self._full_at = KEPT_HOSTS
+
+    def wants_https(self, host: str) -> bool:
+        """RFC 6797 section 8.2."""
+        name, now = host.lower().rstrip("."), time.time()
+        labels = name.split(".")
+        for start in range(len(labels)):
+            until, includes_subdomains = self._hosts.get(".".join(labels[start:]), (0.0, False))
+            if until > now and (start == 0 or includes_subdomains):
+                return True
+        return False
+
+    def note(self, host: str, field: bytes) -> None:
+        """Take the value of a ``Strict-Transport-Security`` field (section 6.1); what is not valid changes nothing."""
+        directives = _directives(field.decode("latin-1"))
+        age = directives.get("max-age", "")
+        if not (age.isascii() and age.isdigit()) or is_address(host):  # section 8.1.1
+            return
+        self.add(host, int(age[:10]), "includesubdomains" in directives)
+
+    def add(self, host: str, maxAge: int, includeSubDomains: bool = False) -> None:
+        """Have a host spoken to over https only, for ``maxAge`` seconds from now; 0 ends it."""
+        name = host.lower().rstrip(".")
+        now = time.time()
+        with self._guard:
+            self._hosts.pop(name, None)
+            if len(self._hosts) >= self._full_at:
+                self._hosts = {host: entry for host, entry in self._hosts.items() if entry[0] > now}
+                self._full_at = max(KEPT_HOSTS, 2 * len(self._hosts))
+            if maxAge > 0:
+                self._hosts[name] = (now + maxAge, includeSubDomains)
+
+    def hosts(self) -> list[str]:
+        """Those that are known and whose time has not run out."""
+        now = time.time()
+        with self._guard:
+            return sorted(host for host, (until, _) in self._hosts.items() if until > now)
+
+
+def _directives(text: str) -> dict[str, str]:
+    """The directives by name, in lower case; an empty dict if the field is not valid (section 6.1)."""
+    found: dict[str, str] = {}
+    for part in split_unquoted(text, ";"):
+        name, _, value = (word.strip() for word in part.partition("="))
+        if not part.strip():
+            continue
+        name = name.lower()
+        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value) or name in found:
+            return {}
+        found[name] = value.strip('"')
+    return found

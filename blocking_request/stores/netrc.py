@@ -1,0 +1,30 @@
+"""What the user's netrc file has for a host (https://www.gnu.org/software/inetutils/manual/html_node/The-_002enetrc-file.html)."""
+
+from __future__ import annotations
+
+import netrc
+from typing import Optional, Union
+from urllib.parse import urlsplit
+
+from requests.utils import get_netrc_auth
+
+from ..models.auth import AuthConfig
+from ..trace import logger
+
+
+def netrc_config(url: str, file: Union[bool, str]) -> Optional[AuthConfig]:
+    """``file``: its path; True: that of the environment variable ``NETRC``, else ``~/.netrc`` or ``~/_netrc``.
+
+    A file that cannot be read is as none, as for requests and curl; the log says so.
+    """
+    try:
+        found = get_netrc_auth(url) if isinstance(file, bool) else _of_file(url, file)
+        return None if found is None else AuthConfig.basic(*found)
+    except (OSError, ValueError, netrc.NetrcParseError) as error:
+        logger.warning("the netrc file is not used: %s", type(error).__name__)
+        return None
+
+
+def _of_file(url: str, path: str) -> Optional[tuple[str, str]]:
+    entry = netrc.netrc(path).authenticators(urlsplit(url).hostname or "")
+    return None if entry is None else (entry[0] or entry[1] or "", entry[2] or "")

@@ -1,0 +1,1 @@
+"""Certificates and keys on their way between files, Python and Qt."""

@@ -1,0 +1,64 @@
+"""What TlsSettings name by paths, read: the same on both wires, in the same words where it cannot be."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Optional
+
+import certifi
+
+from ..models.tls import PathOrPem, TlsSettings, TlsUnusable
+
+_CERTIFICATE = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.+?-----END [A-Z0-9 ]+-----", re.DOTALL)
+_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.+?-----END [A-Z ]+-----", re.DOTALL)
+
+
+def loaded(settings: TlsSettings) -> TlsSettings:
+    """The settings with PEM in the place of every path, and of certifi. Raises TlsUnusable."""
+    authorities = [settings.caData] if settings.caData is not None else []
+    if settings.caFile is not None:
+        authorities.append(_read(settings.caFile))
+    if settings.trust == "certifi":
+        authorities.append(_read(certifi.where()))
+    ca_data = None
+    if authorities:
+        blocks = [block for pem in authorities for block in _blocks(_CERTIFICATE, pem, "CA certificates")]
+        # What stands between them may be anything, as names in any coding.
+        ca_data = b"\n".join(blocks) + b"\n"
+    certificate, key = _identity(settings)
+    return replace(
+        settings,
+        caFile=None,
+        caData=ca_data,
+        trust="system" if settings.trust == "system" else None,
+        clientCertificate=certificate,
+        clientKey=key,
+    )
+
+
+def _identity(settings: TlsSettings) -> tuple[Optional[bytes], Optional[bytes]]:
+    if settings.clientCertificate is None:
+        return None, None
+    pem = _read(settings.clientCertificate)
+    key_pem = pem if settings.clientKey is None else _read(settings.clientKey)
+    chain = _blocks(_CERTIFICATE, pem, "client certificate")
+    keys = _blocks(_KEY, key_pem, "client certificate's key")
+    return b"\n".join(chain) + b"\n", keys[0] + b"\n"
+
+
+def _blocks(pattern: re.Pattern[bytes], pem: bytes, what: str) -> list[bytes]:
+    found = pattern.findall(pem)
+    if not found:
+        raise TlsUnusable(f"the {what} cannot be read as PEM: there is none in it")
+    return found
+
+
+def _read(given: PathOrPem) -> bytes:
+    if isinstance(given, bytes):
+        return given
+    try:
+        with open(given, "rb") as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        raise TlsUnusable(f"the file {given!s} cannot be read: {getattr(error, 'strerror', None) or error}") from error

@@ -1,0 +1,304 @@
+"""TLS between Qt's values and ours: QSslConfiguration, QSslError, and which TLS configuration an exchange has."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache, partial
+from itertools import count
+from typing import Any, Optional
+
+from ..models.certificate import Certificate
+from ..models.http_messages import Exchange
+from ..models.tls import (
+    TRUST_ERRORS,
+    VERSIONS,
+    LazySession,
+    TlsError,
+    TlsErrorKind,
+    TlsSession,
+    TlsSettings,
+    TlsUnusable,
+    sorted_errors,
+)
+from ..qt.binding import QtNetwork, enum_value, has_tls
+from .pem import loaded
+
+_Configuration = QtNetwork.QSslConfiguration
+_Protocol = QtNetwork.QSsl.SslProtocol
+_Mode = QtNetwork.QSslSocket.PeerVerifyMode
+
+
+# -- which configuration an exchange has
+
+
+def own_configuration(exchange: Exchange) -> Optional[QtNetwork.QSslConfiguration]:
+    """The one the caller has set on their request, or None where it is Qt's default."""
+    if exchange.native is None:
+        return None
+    configuration: QtNetwork.QSslConfiguration = exchange.native.sslConfiguration()
+    return None if configuration == _Configuration.defaultConfiguration() else configuration
+
+
+class _Numbers:
+    """Numbers for configurations, which have no hash. May be used from any thread."""
+
+    KEPT = 64
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._known: list[tuple[int, QtNetwork.QSslConfiguration]] = []
+        self._next = count(1).__next__
+
+    def number(self, configuration: QtNetwork.QSslConfiguration) -> int:
+        for number, known in list(self._known):
+            if known == configuration:
+                return number
+        with self._guard:
+            number = self._next()
+            self._known = [*self._known[-self.KEPT + 1 :], (number, configuration)]
+            return number
+
+
+_number = _Numbers().number
+
+
+_WITHOUT_TLS = 1 << 62
+"""Stands for the number of Qt's default configuration if Qt has no TLS. Qt is not asked for it then."""
+
+
+def configuration_number(exchange: Exchange) -> int:
+    """The same number for exchanges whose Qt configurations are equal; negative without the client's certificate.
+
+    That is the request's own, or else the default one, which the application may change at any time.
+    """
+    own = own_configuration(exchange)
+    if own is None and not has_tls():
+        number = _WITHOUT_TLS
+    else:
+        number = _number(_Configuration.defaultConfiguration() if own is None else own)
+    return number if exchange.keeps_identity else -number
+
+
+def configuration_settings(exchange: Exchange) -> TlsSettings:
+    """What is asked for by the exchange's settings, and by its Qt configuration, for another wire.
+
+    Raises TlsUnusable for what cannot be said there.
+    """
+    own = own_configuration(exchange)
+    if own is not None:
+        # It goes before the manager's settings, but for what these say of certain certificates.
+        said = exchange.tls or TlsSettings()
+        found = replace(settings_of(own), pinnedFingerprints=said.pinnedFingerprints, ignoredErrors=said.ignoredErrors)
+    else:
+        found = settings_of(_Configuration.defaultConfiguration()) if has_tls() else TlsSettings()
+        found = found if exchange.tls is None else exchange.tls.over(found)
+    return found if exchange.keeps_identity else found.without_identity()
+
+
+# -- from our settings to Qt's
+
+
+def configuration_for(settings: TlsSettings) -> QtNetwork.QSslConfiguration:
+    """Qt's default configuration, changed as the settings say; nobody changes it afterwards. Raises TlsUnusable."""
+    return _configuration_for(settings, _number(_Configuration.defaultConfiguration()))
+
+
+@lru_cache(maxsize=64)
+def _configuration_for(settings: TlsSettings, default_number: int) -> QtNetwork.QSslConfiguration:
+    settings = loaded(settings)
+    configuration = _Configuration.defaultConfiguration()
+    if settings.caData is not None:
+        authorities = QtNetwork.QSslCertificate.fromData(settings.caData)  # type: ignore[arg-type]
+        if not authorities:
+            raise TlsUnusable("the CA certificates cannot be read as PEM")
+        if settings.trust == "system":
+            authorities += _Configuration.systemCaCertificates()
+        configuration.setCaCertificates(authorities)
+    if not settings.verify:
+        configuration.setPeerVerifyMode(_Mode.VerifyNone)
+    elif enum_value(configuration.peerVerifyMode()) < enum_value(_Mode.VerifyPeer):
+        configuration.setPeerVerifyMode(_Mode.AutoVerifyPeer)
+    if settings.minimumVersion is not None or settings.maximumVersion is not None:
+        configuration.setProtocol(_protocol(settings.minimumVersion, settings.maximumVersion))
+    certificate, key = settings.clientCertificate, settings.clientKey
+    if isinstance(certificate, bytes) and isinstance(key, bytes):
+        chain = QtNetwork.QSslCertificate.fromData(certificate)  # type: ignore[arg-type]
+        if not chain:
+            raise TlsUnusable("the client certificate or its key cannot be read as PEM")
+        configuration.setLocalCertificateChain(chain)
+        configuration.setPrivateKey(_private_key(key, settings.keyPassword))
+    return configuration
+
+
+def _private_key(pem: bytes, password: Optional[str]) -> QtNetwork.QSslKey:
+    for algorithm in (QtNetwork.QSsl.KeyAlgorithm.Rsa, QtNetwork.QSsl.KeyAlgorithm.Ec, QtNetwork.QSsl.KeyAlgorithm.Dsa):
+        key = QtNetwork.QSslKey(
+            pem,  # type: ignore[arg-type]
+            algorithm,
+            QtNetwork.QSsl.EncodingFormat.Pem,
+            QtNetwork.QSsl.KeyType.PrivateKey,
+            (password or "").encode("utf-8", "replace"),  # type: ignore[arg-type]
+        )
+        if not key.isNull():
+            return key
+    if b"ENCRYPTED" in pem:
+        raise TlsUnusable("the client key cannot be decrypted: keyPassword is missing or wrong")
+    raise TlsUnusable("the client certificate or its key cannot be read as PEM")
+
+
+def _protocol(minimum: Optional[str], maximum: Optional[str]) -> Any:
+    maximum = maximum or VERSIONS[-1]
+    minimum = minimum or min("1.2", maximum)
+    name = "TlsV" + minimum.replace(".", "_")
+    if maximum == VERSIONS[-1]:
+        return getattr(_Protocol, name + "OrLater")
+    if maximum == minimum:
+        return getattr(_Protocol, name)
+    raise TlsUnusable(
+        f"Qt cannot be told TLS {minimum} to {maximum}: give one version, or no maximum, or use the urllib3 engine"
+    )
+
+
+# -- from Qt's configuration to our settings
+
+
+def settings_of(configuration: QtNetwork.QSslConfiguration) -> TlsSettings:
+    """What the caller's configuration says, for another wire. Raises TlsUnusable for what cannot be said there."""
+    default = _Configuration.defaultConfiguration()
+    for what, name in _UNTRANSLATABLE.items():
+        if _value(configuration, name) != _value(default, name):
+            raise _untranslatable(what)
+    authorities = configuration.caCertificates()
+    if any(certificate.isNull() for certificate in authorities) or _trusts_nobody(configuration):
+        raise _untranslatable("CA certificates")
+    # Qt 5 reads the system's when it needs them, and has none in the list until then.
+    ca_data = _pem(authorities) if authorities and authorities != _Configuration.systemCaCertificates() else None
+    chain, key = configuration.localCertificateChain(), configuration.privateKey()
+    if chain and (key.isNull() or any(certificate.isNull() for certificate in chain)):
+        raise _untranslatable("a client certificate")
+    minimum, maximum = _versions(configuration)
+    return TlsSettings(
+        caData=ca_data,
+        verify=enum_value(configuration.peerVerifyMode()) >= enum_value(_Mode.VerifyPeer),
+        clientCertificate=_pem(chain) if chain else None,
+        clientKey=key.toPem().data() if chain else None,
+        minimumVersion=minimum,
+        maximumVersion=maximum,
+    )
+
+
+def _trusts_nobody(configuration: QtNetwork.QSslConfiguration) -> bool:
+    """Whether its list of CA certificates is empty because somebody has emptied it."""
+    if configuration.caCertificates() or not has_tls():
+        return False
+    emptied = _Configuration(configuration)
+    emptied.setCaCertificates([])
+    return bool(emptied == configuration)
+
+
+_UNTRANSLATABLE = {
+    "ciphers": "ciphers",
+    "elliptic curves": "ellipticCurves",
+    "a verify depth": "peerVerifyDepth",
+    "a pre-shared key": "preSharedKeyIdentityHint",
+    "OCSP stapling": "ocspStaplingEnabled",
+    "options of the TLS backend": "backendConfiguration",
+}
+
+
+def _value(configuration: QtNetwork.QSslConfiguration, name: str) -> Any:
+    return getattr(configuration, name)()
+
+
+def _untranslatable(what: str) -> TlsUnusable:
+    text = f"the request's QSslConfiguration sets {what}, which only Qt's own TLS can use"
+    if not has_tls():
+        text += ", and this Qt has none"
+    return TlsUnusable(f"{text}: give a NetworkAccessManager the same by setTlsSettings(), or use the qt engine")
+
+
+def _pem(certificates: Iterable[QtNetwork.QSslCertificate]) -> bytes:
+    return b"".join(certificate.toPem().data() for certificate in certificates)
+
+
+def _versions(configuration: QtNetwork.QSslConfiguration) -> tuple[Optional[str], Optional[str]]:
+    if configuration.protocol() == _Protocol.SecureProtocols:
+        return None, None
+    for version in VERSIONS:
+        name = "TlsV" + version.replace(".", "_")
+        if configuration.protocol() == getattr(_Protocol, name):
+            return version, version
+        if configuration.protocol() == getattr(_Protocol, name + "OrLater"):
+            return version, None
+    if configuration.protocol() == _Protocol.AnyProtocol:
+        return VERSIONS[0], None
+    raise _untranslatable("a protocol other than TLS 1.0 to 1.3")
+
+
+# -- what came of it
+
+
+def own_certificate(configuration: QtNetwork.QSslConfiguration) -> Optional[Certificate]:
+    """The server's own."""
+    certificate = configuration.peerCertificate()
+    return None if certificate.isNull() else Certificate(certificate.toDer().data())
+
+
+def _certificates(configuration: QtNetwork.QSslConfiguration) -> tuple[Certificate, ...]:
+    """What the server has shown, its own first."""
+    return tuple(Certificate(certificate.toDer().data()) for certificate in configuration.peerCertificateChain())
+
+
+def errors_of(
+    errors: Iterable[QtNetwork.QSslError], configuration: QtNetwork.QSslConfiguration, host: str
+) -> list[tuple[QtNetwork.QSslError, TlsError]]:
+    """Each of Qt's errors, and ours for it."""
+    own = Certificate(configuration.peerCertificate().toDer().data())
+    found = []
+    for error in errors:
+        try:
+            kind = TlsErrorKind(enum_value(error.error()))
+        except ValueError:
+            kind = TlsErrorKind.UnspecifiedError
+        if kind is TlsErrorKind.UnableToVerifyFirstCertificate:
+            # OpenSSL says it besides the real reason, when it is asked to go on.
+            kind = TlsErrorKind.UnableToGetLocalIssuerCertificate
+        certificate = error.certificate()
+        if kind in TRUST_ERRORS or kind is TlsErrorKind.HostNameMismatch or certificate.isNull():
+            found.append((error, TlsError(kind, own, host)))
+        else:
+            found.append((error, TlsError(kind, Certificate(certificate.toDer().data()), host)))
+    return found
+
+
+def session_of(configuration: QtNetwork.QSslConfiguration, errors: Iterable[TlsError], agreed: bool) -> LazySession:
+    """The session, read when somebody asks; ``agreed``: whether the handshake was finished."""
+    return LazySession(partial(_session, configuration, tuple(errors), agreed))
+
+
+def _session(configuration: QtNetwork.QSslConfiguration, errors: tuple[TlsError, ...], agreed: bool) -> TlsSession:
+    certificates, errors = _certificates(configuration), sorted_errors(errors)
+    if not agreed:
+        return TlsSession("", "", certificates, errors)
+    protocol = _PROTOCOL_NAMES.get(enum_value(configuration.sessionProtocol()), "")
+    return TlsSession(protocol, configuration.sessionCipher().name(), certificates, errors)
+
+
+_PROTOCOL_NAMES = {
+    enum_value(getattr(_Protocol, "TlsV" + version.replace(".", "_"))): f"TLSv{version}".replace("v1.0", "v1")
+    for version in VERSIONS
+}
+
+TlsKey = tuple[Optional[TlsSettings], int]
+
+
+def tls_key(exchange: Exchange) -> TlsKey:
+    """What must be the same for two exchanges that share connections on Qt's wire."""
+    if not exchange.url.startswith("https:"):
+        return NO_TLS
+    return exchange.tls, configuration_number(exchange)
+
+
+NO_TLS: TlsKey = (None, 0)

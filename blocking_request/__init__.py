@@ -62,3 +62,10 @@ __all__ = [
     "requests_session",
     "route_requests",
 ]
+
+# Public names say where they are imported from, whatever name the package has, as in a plugin that brings its own copy.
+from . import _pickled as _pickled
+
+for _name in __all__:
+    if _name != "__version__":
+        globals()[_name].__module__ = __name__

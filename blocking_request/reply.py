@@ -325,7 +325,13 @@ class ReplyContent:
         return self
 
     def __reduce__(self) -> tuple[Callable[..., ReplyContent], tuple[Any, ...]]:
-        return _unpickled, (_without_native(self._answer), self._request_id, self._elapsed)
+        return ReplyContent._unpickled, (_without_native(self._answer), self._request_id, self._elapsed)
+
+    @classmethod
+    def _unpickled(cls, answer: Answer, request_id: int, elapsed: float) -> ReplyContent:
+        reply = cls.__new__(cls)
+        reply._fill(answer, request_id, elapsed)
+        return reply
 
     def _identity(self) -> tuple[Any, ...]:
         answer = self._answer
@@ -387,9 +393,3 @@ def _without_native(answer: Answer) -> Answer:
         ),
         history=tuple(_without_native(earlier) for earlier in answer.history),
     )
-
-
-def _unpickled(answer: Answer, request_id: int, elapsed: float) -> ReplyContent:
-    reply = ReplyContent.__new__(ReplyContent)
-    reply._fill(answer, request_id, elapsed)
-    return reply

@@ -54,12 +54,14 @@ WITHOUT_SECRETS = frozenset(
 
 
 def value_classes() -> Iterator[type]:
+    seen: set[type] = set()
     for found in pkgutil.walk_packages(blocking_request.__path__, "blocking_request."):
         if found.name.endswith("__main__"):
             continue
         for value in vars(importlib.import_module(found.name)).values():
-            is_own = isinstance(value, type) and value.__module__ == found.name
+            is_own = isinstance(value, type) and value.__module__.startswith("blocking_request") and value not in seen
             if is_own and (dataclasses.is_dataclass(value) or (issubclass(value, tuple) and hasattr(value, "_fields"))):
+                seen.add(value)
                 yield value
 
 

@@ -33,17 +33,17 @@ class BatchRequest(NamedTuple):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """It can be pickled, with a QNetworkRequest too. Raises TypeError for one with secrets in it."""
-        return _unpickled, (packed(self.request), *self[1:])
+        return BatchRequest._unpickled, (packed(self.request), *self[1:])
+
+    @classmethod
+    def _unpickled(cls, request: Any, *others: Any) -> BatchRequest:
+        return cls(unpacked(request), *others)
 
     def __copy__(self) -> BatchRequest:
         return self
 
     def __deepcopy__(self, memo: Any) -> BatchRequest:
         return self
-
-
-def _unpickled(request: Any, *others: Any) -> BatchRequest:
-    return BatchRequest(unpacked(request), *others)
 
 
 def jobs_of(requests: Iterable[Any], query: str = "") -> Iterator[BatchRequest]:

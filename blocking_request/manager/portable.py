@@ -32,7 +32,7 @@ _LIVE = frozenset(("cookies", "registry", "strict_transport", "known_logins", "k
 
 
 @dataclass(frozen=True)
-class _Secrets:
+class Secrets:
     configs: Mapping[str, str] = field(default_factory=dict)
     """By id; each as JSON."""
     logins: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class PortableSettings:
     values: Mapping[str, Any]
     cookies: tuple[Cookie, ...]
     strict_hosts: Optional[Mapping[str, tuple[float, bool]]]
-    secrets: Optional[_Secrets]
+    secrets: Optional[Secrets]
 
     def manager(self) -> NetworkAccessManager:
         """The manager of this process that has these settings: made by the first call, the same for each later one.
@@ -111,10 +111,10 @@ def _without_key(tls: TlsSettings) -> TlsSettings:
     return replace(tls, clientCertificate=None, clientKey=None, keyPassword=None) if is_secret else tls
 
 
-def _secrets(settings: Settings) -> _Secrets:
+def _secrets(settings: Settings) -> Secrets:
     registry = settings.registry
     configs = {id: registry.load(id) for id in registry.configIds()}
-    return _Secrets(
+    return Secrets(
         {id: config.toJson() for id, config in configs.items() if config is not None},
         {origin: (known.config.toJson(), known.is_upfront) for origin, known in dict(settings.known_logins).items()},
         {proxy: config.toJson() for proxy, config in dict(settings.known_proxy_logins).items()},
@@ -131,7 +131,7 @@ def _made(portable: PortableSettings) -> NetworkAccessManager:
     if portable.strict_hosts is not None:
         live["strict_transport"] = StrictTransportHosts()
         live["strict_transport"]._hosts.update(portable.strict_hosts)
-    secrets = portable.secrets or _Secrets()
+    secrets = portable.secrets or Secrets()
     for id, text in secrets.configs.items():
         live["registry"].store(AuthConfig.fromJson(text), id)
     from_json = AuthConfig.fromJson

@@ -4,3 +4,5 @@ from .adapter import QtAdapter, requests_session, route_requests
 from .response import RequestCanceled
 
 __all__ = ["QtAdapter", "RequestCanceled", "requests_session", "route_requests"]
+
+RequestCanceled.__module__ = __name__

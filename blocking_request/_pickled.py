@@ -1,0 +1,32 @@
+"""The names under which internal values stand in pickles.
+
+Rules of this file: a class or function that moves keeps its name here. So a pickle of an earlier version can be read.
+"""
+
+from __future__ import annotations
+
+from .batch.pickling import PackedRequest, PackedUrl
+from .errors import Failure, QtNetworkError
+from .flows.redirects import RedirectPolicy, RedirectRules
+from .manager.portable import Secrets
+from .models.headers import known_fields
+from .models.http_messages import Answer, Exchange
+from .models.tls import TlsSession, known_session
+from .proxies.rules import ProxyRules
+
+for _each in (
+    Answer,
+    Exchange,
+    Failure,
+    PackedRequest,
+    PackedUrl,
+    ProxyRules,
+    QtNetworkError,
+    RedirectPolicy,
+    RedirectRules,
+    Secrets,
+    TlsSession,
+    known_fields,
+    known_session,
+):
+    _each.__module__ = __name__

@@ -35,9 +35,9 @@ def bare(exchange: Exchange) -> Answer:
     engine = choose(exchange, "auto")
     engine.start(exchange, mailbox)  # type: ignore[union-attr]
     while True:
-        notice = mailbox.take(10.0)
-        if isinstance(notice, Answer):
-            return notice
+        event = mailbox.take(10.0)
+        if isinstance(event, Answer):
+            return event
 
 
 def configured(url: str) -> BlockingNetworkRequest:

@@ -1124,7 +1124,7 @@ def test_wrong_arguments(call: Callable[[Http], Any], text: str) -> None:
 def test_a_user_is_not_shown() -> None:
     http = Http()
     http.setUser("somebody", "secret")
-    assert "secret" not in repr(http._sequence.entries)
+    assert "secret" not in repr(http._queue.entries)
 
 
 # -- headers

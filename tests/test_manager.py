@@ -74,14 +74,14 @@ class Listener(QtCore.QObject):
         self.heard: list[int] = []
 
     @Slot(object)
-    def hear(self, reply: object) -> None:
+    def handle_event(self, reply: object) -> None:
         self.heard.append(threading.get_ident())
 
 
 def test_a_qobjects_slot_runs_where_the_object_lives(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b""))
     listener = Listener()
-    manager.finished.connect(listener.hear)
+    manager.finished.connect(listener.handle_event)
     manager.blockingGet(server.url)
     assert listener.heard == [threading.get_ident()]
     caller = threading.Thread(target=manager.blockingGet, args=(server.url,))
@@ -90,7 +90,7 @@ def test_a_qobjects_slot_runs_where_the_object_lives(manager: NetworkAccessManag
     assert len(listener.heard) == 1
     QtCore.QCoreApplication.processEvents()
     assert listener.heard == [threading.get_ident()] * 2
-    manager.finished.disconnect(listener.hear)
+    manager.finished.disconnect(listener.handle_event)
     manager.blockingGet(server.url)
     assert len(listener.heard) == 2
 

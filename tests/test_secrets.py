@@ -434,14 +434,14 @@ def test_a_jar_that_one_thread_clears_while_others_read() -> None:
 
 
 class Raising(QtCore.QObject):
-    def hear(self, reply: object) -> None:
+    def handle_event(self, reply: object) -> None:
         raise LookupError("heard")
 
 
 def test_what_a_qobjects_slot_raises_goes_to_the_caller(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b""))
     listener = Raising()
-    manager.finished.connect(listener.hear)
+    manager.finished.connect(listener.handle_event)
     with pytest.raises(LookupError, match="heard"):
         manager.blockingGet(server.url)
     # and the signal does not keep it alive

@@ -76,12 +76,12 @@ def answer_of(flight: QtFlight, mailbox: Mailbox) -> Answer:
     end = time.monotonic() + 20
     while time.monotonic() < end:
         try:
-            notice = mailbox.take(0.02)
+            event = mailbox.take(0.02)
         except Empty:
             assert flight.lost() is None
             continue
-        if isinstance(notice, Answer):
-            return notice
+        if isinstance(event, Answer):
+            return event
     raise AssertionError("no answer came")
 
 

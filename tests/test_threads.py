@@ -200,7 +200,7 @@ def test_slots_of_an_object_in_another_thread_run_there(blocking: BlockingNetwor
         ran = threading.Event()
 
         @Slot()
-        def hear(self) -> None:
+        def handle_event(self) -> None:
             self.thread_id = threading.get_ident()
             self.ran.set()
 
@@ -208,7 +208,7 @@ def test_slots_of_an_object_in_another_thread_run_there(blocking: BlockingNetwor
     thread.start()
     elsewhere = Elsewhere()
     elsewhere.moveToThread(thread)
-    blocking.finished.connect(elsewhere.hear)
+    blocking.finished.connect(elsewhere.handle_event)
     blocking.get(f"{httpbin}/get")
     assert elsewhere.ran.wait(10)
     assert elsewhere.thread_id != threading.get_ident()

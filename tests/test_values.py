@@ -202,7 +202,7 @@ def test_mailbox_loses_no_last_progress_to_a_race() -> None:
     thread = threading.Thread(target=report)
     thread.start()
     last = None
-    while not isinstance(notice := mailbox.take(10), Cancel):
-        last = notice
+    while not isinstance(event := mailbox.take(10), Cancel):
+        last = event
     thread.join()
     assert last == Progress(False, count - 1, count)

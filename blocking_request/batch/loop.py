@@ -24,9 +24,9 @@ from ..calls.options import OwnSettings
 from ..calls.pipeline import policy
 from ..calls.prepare import url_text
 from ..calls.request_attributes import check_options, transfer_timeout
-from ..calls.task import PULSE, Line, Task, TaskRules, TaskSteps
+from ..calls.task import PULSE, Task, TaskEventSink, TaskRules, TaskSteps
 from ..engines.base import Crowd
-from ..engines.mailbox import Letter
+from ..engines.mailbox import QueuedEvent
 from ..errors import ErrorCode, Unsendable
 from ..feedback import Feedback, FeedbackLike
 from ..models.http_messages import Answer
@@ -56,7 +56,7 @@ PATIENT_MS = 10_000
 """Where the idle timeout is shorter, nothing waits in a queue of Qt's, where its time would run."""
 
 TOLD_SECONDS = 0.1
-"""Between two notices of progress."""
+"""Between two events of progress."""
 
 AHEAD = 2
 """As many times ``maxConcurrent`` may be started before the one whose turn it is has ended, where the order is kept."""
@@ -112,7 +112,7 @@ class Loop:
         self._options = options
         self._feedback = feedback
         self._total = total
-        self._letters: SimpleQueue[Optional[tuple[Line, Letter]]] = SimpleQueue()
+        self._event_queue: SimpleQueue[Optional[tuple[TaskEventSink, QueuedEvent]]] = SimpleQueue()
         """What has come over whose line; None wakes the loop."""
         self._crowd = Crowd()
         self._took = UNKNOWN
@@ -121,7 +121,8 @@ class Loop:
         settings = manager._settings
         engine = manager.engine()
         self._own = OwnSettings(engine, options.auth_cfg, retry=settings.retry)
-        self._rules = TaskRules(engine, settings.timeout, settings.deadline, self._letters, self._crowd, self._canceled)
+        queue, crowd = self._event_queue, self._crowd
+        self._rules = TaskRules(engine, settings.timeout, settings.deadline, queue, crowd, self._canceled)
         self._settings = settings
         idle_ms = options.arguments.timeout
         self._is_patient = not 0 < (settings.timeout if idle_ms is None else idle_ms) < PATIENT_MS
@@ -176,7 +177,7 @@ class Loop:
     def abort(self) -> None:
         """End everything, and start nothing more."""
         self._is_canceled = True
-        self._letters.put(None)
+        self._event_queue.put(None)
 
     def _canceled(self) -> bool:
         feedback = self._feedback
@@ -279,14 +280,14 @@ class Loop:
 
     def _hear(self) -> None:
         """Wait until something has come, and take all of it."""
-        letters = self._letters
+        event_queue = self._event_queue
         if self._crowd.depth > 1 and len(self._running) > GATHERED:
             time.sleep(GATHER_SECONDS)
         with suppress(Empty):
-            self._take(letters.get(timeout=PULSE))
+            self._take(event_queue.get(timeout=PULSE))
             # All of it: what has come while the caller did something else must not be taken for late.
             while True:
-                self._take(letters.get_nowait())
+                self._take(event_queue.get_nowait())
         now = time.monotonic()
         if now - self._looked >= PULSE or self._is_canceled:
             self._looked = now
@@ -295,11 +296,11 @@ class Loop:
                 if task.answer is not None:
                     self._note_end(task)
 
-    def _take(self, letter: Optional[tuple[Line, Letter]]) -> None:
-        if letter is not None:
-            line, told = letter
+    def _take(self, event: Optional[tuple[TaskEventSink, QueuedEvent]]) -> None:
+        if event is not None:
+            line, told = event
             task = line.task
-            task.hear(line, told)
+            task.handle_event(line, told)
             if task.answer is not None:
                 self._note_end(task)
 

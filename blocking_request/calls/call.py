@@ -1,6 +1,6 @@
 """One blocking call: drives a flow over a wire and, while it waits, runs the caller's own code in the caller's thread.
 
-Theory of operation: the caller waits on its mailbox until the earliest of its deadlines. Cancel arrives as a notice,
+Theory of operation: the caller waits on its mailbox until the earliest of its deadlines. Cancel arrives as an event,
 timeouts are counted here, and every tenth of a second the wire is asked whether it is still alive. So whatever becomes
 of the wire, the caller wakes.
 """
@@ -180,15 +180,15 @@ class Call:
         while self._open is not None:
             flight, exchange, progress = self._open
             self._mailbox.touch()
-            notice = self._wait(flight, exchange, progress)
-            if isinstance(notice, Answer):
-                self._open, self.last = None, notice
-                self._tell_end(notice)
+            event = self._wait(flight, exchange, progress)
+            if isinstance(event, Answer):
+                self._open, self.last = None, event
+                self._tell_end(event)
                 if self._keeper is not None:
-                    self._keeper.end(notice)
+                    self._keeper.end(event)
                 return
-            if isinstance(notice, Pieces):
-                for piece in notice.pieces:
+            if isinstance(event, Pieces):
+                for piece in event.pieces:
                     if self._keeper is not None:
                         self._keeper.add(piece)
                     yield piece
@@ -273,15 +273,15 @@ class Call:
                 self._connect_look = self._mailbox.activity + self._connect_ms / 2000
             flight = engine.start(exchange, self._mailbox)
             try:
-                notice = self._wait(flight, exchange, progress)
+                event = self._wait(flight, exchange, progress)
             except BaseException:
                 flight.abort()
                 raise
-            if isinstance(notice, Begun):
+            if isinstance(event, Begun):
                 self._open = flight, exchange, progress
-                return notice.answer
-            assert isinstance(notice, Answer)
-            answer = notice
+                return event.answer
+            assert isinstance(event, Answer)
+            answer = event
         self._tell_end(answer)
         return answer
 
@@ -299,32 +299,32 @@ class Call:
             clocks = (mailbox.activity + self._idle, self._deadline, self._connect_look, self._connect_end)
             wait = min(self._pulse, min(clocks) - now)
             try:
-                notice = mailbox.take(max(wait, 0.0))
+                event = mailbox.take(max(wait, 0.0))
             except Empty:
                 self._attend()
                 failure = self._overdue(flight)
                 if failure is not None:
                     return self._end(flight, exchange, failure)
                 continue
-            if isinstance(notice, Answer):
+            if isinstance(event, Answer):
                 self._answer_is_due = False
                 if progress is not None:
-                    progress.tell_last(notice)
-                return notice
-            if isinstance(notice, Cancel):
+                    progress.tell_last(event)
+                return event
+            if isinstance(event, Cancel):
                 return self._end(flight, exchange, messages.canceled())
-            if isinstance(notice, BodyWanted):
+            if isinstance(event, BodyWanted):
                 self._send_more(exchange)
                 continue
-            if isinstance(notice, (Begun, Pieces)):
+            if isinstance(event, (Begun, Pieces)):
                 # The caller's own clock may have run out while it had other pieces in hand.
                 failure = self.ended_early()
-                return notice if failure is None else self._end(flight, exchange, failure)
+                return event if failure is None else self._end(flight, exchange, failure)
             if progress is not None:
-                progress(notice)
+                progress(event)
             # The time the caller's own code took is not the server's.
             mailbox.touch()
-            # A slot that takes longer than the next notice does would keep the clocks from being looked at.
+            # A slot that takes longer than the next event does would keep the clocks from being looked at.
             failure = self.ended_early()
             if failure is not None:
                 return self._end(flight, exchange, failure)
@@ -359,11 +359,11 @@ class Call:
         answer = Answer(exchange, engine=self._wire)
         while True:
             try:
-                notice = self._mailbox.take(max(end - time.monotonic(), 0.0))
+                event = self._mailbox.take(max(end - time.monotonic(), 0.0))
             except Empty:
                 break
-            if isinstance(notice, Answer):
-                answer = notice
+            if isinstance(event, Answer):
+                answer = event
                 self._answer_is_due = False
                 break
         return answer._replace(failure=failure)

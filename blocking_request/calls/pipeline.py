@@ -17,7 +17,7 @@ from ..flows.auth.proxy import ProxyChoice, through_proxy
 from ..flows.auth.server import CredentialRules, with_credentials
 from ..flows.cache.flow import without_cache
 from ..flows.cache.reuse import Load
-from ..flows.certificate_errors import CertificateQuestions, ask_about_certificates
+from ..flows.certificate_errors import CertificatePrompt, ask_about_certificates
 from ..flows.cookies import Jar, with_cookies
 from ..flows.hsts import with_strict_transport
 from ..flows.redirects import follow_redirects
@@ -85,7 +85,7 @@ def _attempt(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send
     """One attempt at one hop."""
     send: Send = directly
     if settings.ssl_error_handler is not None:
-        send = partial(ask_about_certificates, questions=CertificateQuestions(settings.ssl_error_handler), send=send)
+        send = partial(ask_about_certificates, questions=CertificatePrompt(settings.ssl_error_handler), send=send)
     if settings.cache is not None:
         send = cached(settings, rules.load, rules.saves_to_cache, send, rules.engine)
     elif rules.load is Load.AlwaysCache:

@@ -15,7 +15,7 @@ from ..bodies.sink import CannotWrite, Drain, SlowTarget, Take
 from ..bodies.upload import Upload
 from ..engines.base import Crowd, Flight
 from ..engines.choice import choose
-from ..engines.mailbox import GRACE, Begun, BodyWanted, Channel, Letter, Mailbox, Piece, Pieces, Progress
+from ..engines.mailbox import GRACE, Begun, BodyWanted, Channel, Mailbox, Piece, Pieces, Progress, QueuedEvent
 from ..errors import Failure, Unsendable
 from ..flows import Wait
 from ..models import error_texts as messages
@@ -30,23 +30,23 @@ Step = Union[Exchange, Wait, Take, Drain]
 TaskSteps = Generator[Step, Any, Answer]
 
 
-class Letters(Protocol):
+class EventQueue(Protocol):
     """Where a Line and what came over it is put. May be called from any thread."""
 
-    def put(self, letter: Any) -> None: ...
+    def put(self, event: Any) -> None: ...
 
 
-class Line:
+class TaskEventSink:
     """To the loop, from the wire that does one exchange."""
 
-    __slots__ = ("_letters", "task")
+    __slots__ = ("_event_queue", "task")
 
-    def __init__(self, task: Task, letters: Letters) -> None:
+    def __init__(self, task: Task, event_queue: EventQueue) -> None:
         self.task = task
-        self._letters = letters
+        self._event_queue = event_queue
 
-    def put(self, letter: Letter) -> None:
-        self._letters.put((self, letter))
+    def put(self, event: QueuedEvent) -> None:
+        self._event_queue.put((self, event))
 
 
 class TaskRules(NamedTuple):
@@ -55,7 +55,7 @@ class TaskRules(NamedTuple):
     engine: str
     idle_ms: int
     deadline_ms: int
-    letters: Letters
+    event_queue: EventQueue
     crowd: Optional[Crowd]
     """None: each is alone."""
     is_canceled: Callable[[], bool]
@@ -75,7 +75,7 @@ class Task:
     _is_draining_only = False
     """Whether the steps wait for that."""
     _deadline = _NEVER
-    _line: Optional[Line] = None
+    _sink: Optional[TaskEventSink] = None
     _mailbox: Optional[Mailbox] = None
     _flight: Optional[Flight] = None
     _exchange: Optional[Exchange] = None
@@ -101,7 +101,7 @@ class Task:
         self._progress = progress
         self._idle_ms = idle_ms
         self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
-        self._unheard: list[tuple[Line, Letter]] = []
+        self._unhandled: list[tuple[TaskEventSink, QueuedEvent]] = []
         """What has come while a target was draining. The engine stops in the meantime, so there is little of it."""
 
     def begin(self) -> None:
@@ -109,27 +109,27 @@ class Task:
             self._deadline = time.monotonic() + self._rules.deadline_ms / 1000
         self._advance(self._steps.send, None)
 
-    def hear(self, line: Line, letter: Letter) -> None:
+    def handle_event(self, line: TaskEventSink, event: QueuedEvent) -> None:
         """What the wire has told."""
-        if line is not self._line or self._mailbox is None:
+        if line is not self._sink or self._mailbox is None:
             return  # of an exchange that nobody waits for any more
         if self._draining is not None:
-            self._unheard.append((line, letter))
+            self._unhandled.append((line, event))
             return
-        notice = self._mailbox.read(letter)
-        if isinstance(notice, Answer):
-            self._flight = self._line = None
-            self._end(notice if self._failure is None else notice._replace(failure=self._failure))
-        elif isinstance(notice, Begun) and self._failure is None:
+        event = self._mailbox.read(event)
+        if isinstance(event, Answer):
+            self._flight = self._sink = None
+            self._end(event if self._failure is None else event._replace(failure=self._failure))
+        elif isinstance(event, Begun) and self._failure is None:
             # The time it has waited here is not the server's.
             self._mailbox.touch()
-            self._send(notice.answer)
-        elif isinstance(notice, BodyWanted) and self._failure is None:
+            self._send(event.answer)
+        elif isinstance(event, BodyWanted) and self._failure is None:
             self._send_more()
-        elif isinstance(notice, Progress) and self._progress is not None:
-            self._progress(notice)
-        elif isinstance(notice, Pieces) and self._write is not None:
-            self._write_all(notice.pieces, self._write, self._mailbox)
+        elif isinstance(event, Progress) and self._progress is not None:
+            self._progress(event)
+        elif isinstance(event, Pieces) and self._write is not None:
+            self._write_all(event.pieces, self._write, self._mailbox)
 
     def _write_all(self, pieces: list[Piece], write: Callable[[Piece], None], mailbox: Mailbox) -> None:
         try:
@@ -152,7 +152,7 @@ class Task:
                 return
         except CannotWrite as error:
             go_on, given = self._steps.throw, error  # type: ignore[assignment]
-        self._draining, unheard, self._unheard = None, self._unheard, []
+        self._draining, unheard, self._unhandled = None, self._unhandled, []
         if self._is_draining_only or go_on == self._steps.throw:
             self._is_draining_only = False
             self._advance(go_on, given)
@@ -160,8 +160,8 @@ class Task:
             self._abort(failure, now)
         elif self._mailbox is not None:
             self._mailbox.touch()
-        for line, letter in unheard:
-            self.hear(line, letter)
+        for line, event in unheard:
+            self.handle_event(line, event)
 
     def _abort(self, failure: Failure, now: float) -> None:
         assert self._flight is not None
@@ -177,7 +177,7 @@ class Task:
             return
         if self._failure is not None:
             if now >= self._grace_end:
-                self._line = None
+                self._sink = None
                 self._end(Answer(self._exchange, failure=self._failure))
             return
         failure = self._ended_early(now)
@@ -276,12 +276,12 @@ class Task:
         engine = self._ended_early(time.monotonic()) or choose(exchange, self._rules.engine)
         if isinstance(engine, Failure):
             return Answer(exchange, failure=engine)
-        line = Line(self, self._rules.letters)
+        line = TaskEventSink(self, self._rules.event_queue)
         mailbox = Mailbox(line)
         self._upload = exchange.body if isinstance(exchange.body, Upload) else None
         if self._upload is not None:
             exchange = self._exchange = exchange._replace(body=self._upload.begin(mailbox))
-        self._line, self._mailbox = line, mailbox
+        self._sink, self._mailbox = line, mailbox
         mailbox.wants_progress = self._progress is not None
         self.handed_over = mailbox.activity
         self._flight = engine.start(exchange, mailbox, self._rules.crowd)
@@ -301,5 +301,5 @@ class Task:
         """End an exchange whose answer has begun, and whose body nobody wants."""
         if self._flight is not None:
             self._flight.abort()
-        self._flight = self._line = self._write = self._target = self._draining = None
+        self._flight = self._sink = self._write = self._target = self._draining = None
         self._waits_until = _NEVER

@@ -46,7 +46,7 @@ class Engine(Protocol):
         """Why this engine cannot serve the exchange here and now, or None."""
 
     def start(self, exchange: Exchange, mailbox: Mailbox, crowd: Optional[Crowd] = None) -> Flight:
-        """Put the exchange on the wire; its notices, the Answer as the last, come to the mailbox.
+        """Put the exchange on the wire; its events, the Answer as the last, come to the mailbox.
 
         ``crowd``: which it is one of.
         """

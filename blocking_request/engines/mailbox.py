@@ -53,7 +53,7 @@ class Cancel:
     """Somebody wants the call to end."""
 
 
-Notice = Union[Answer, Begun, Pieces, BodyWanted, Progress, Cancel]
+Event = Union[Answer, Begun, Pieces, BodyWanted, Progress, Cancel]
 
 GRACE = 0.025
 """Seconds that a cancelled or late call waits for what has arrived so far."""
@@ -62,7 +62,7 @@ SENT_AHEAD = 1 << 20
 """How many bytes of a request's body are read before the wire wants them."""
 
 PROGRESS_SECONDS = 0.1
-"""Between two notices of progress, as Qt has it."""
+"""Between two events of progress, as Qt has it."""
 
 STREAMED_AHEAD = 1 << 22
 """How many bytes of a streamed body may wait for the caller before the wire stops reading."""
@@ -74,14 +74,14 @@ class _Marker:
 
 _PIECES = _Marker()
 
-Letter = Union[Notice, _Marker, None]
-"""A notice on its way. A marker stands for the pieces, None for the progress, that wait in the mailbox."""
+QueuedEvent = Union[Event, _Marker, None]
+"""An event on its way. A marker stands for the pieces, None for the progress, that wait in the mailbox."""
 
 
-class Inlet(Protocol):
+class EventSink(Protocol):
     """May be called from any thread."""
 
-    def put(self, letter: Letter) -> None: ...
+    def put(self, event: QueuedEvent) -> None: ...
 
 
 class Channel:
@@ -170,10 +170,10 @@ class Mailbox:
     """
 
     __slots__ = (
-        "_notices",
+        "_events",
         "_pieces",
         "_resume",
-        "_unheard",
+        "_unhandled",
         "_unheard_guard",
         "_untaken",
         "_write",
@@ -182,9 +182,9 @@ class Mailbox:
         "wants_progress",
     )
 
-    def __init__(self, notices: Optional[Inlet] = None) -> None:
-        """``notices``: where they are put, not into a queue of its own; ``read`` reads them then, and not ``take``."""
-        self._notices: Any = SimpleQueue() if notices is None else notices
+    def __init__(self, events: Optional[EventSink] = None) -> None:
+        """``events``: where they are put, not into a queue of its own; ``read`` reads them then, and not ``take``."""
+        self._events: Any = SimpleQueue() if events is None else events
         self._pieces: list[Piece] = []
         self._untaken = 0
         self._resume: Optional[Callable[[], None]] = None
@@ -193,7 +193,7 @@ class Mailbox:
         """For pieces: the caller puts those back that it is done with, the wire takes them. New memory for each piece
         takes as long as to fill it.
         """
-        self._unheard: dict[bool, Progress] = {}
+        self._unhandled: dict[bool, Progress] = {}
         self._unheard_guard = threading.Lock()
         self.activity = time.monotonic()
         """When bytes last moved, by ``time.monotonic()``: what the idle timeout is counted from."""
@@ -203,16 +203,16 @@ class Mailbox:
     def touch(self) -> None:
         self.activity = time.monotonic()
 
-    def post(self, notice: Notice) -> None:
-        self._notices.put(notice)
+    def post(self, event: Event) -> None:
+        self._events.put(event)
 
     def report(self, progress: Progress) -> None:
         """Tell progress; a caller that is slow to listen hears the newest figure once, not all of them."""
         with self._unheard_guard:
-            fresh = progress.upload not in self._unheard
-            self._unheard[progress.upload] = progress
+            fresh = progress.upload not in self._unhandled
+            self._unhandled[progress.upload] = progress
         if fresh:
-            self._notices.put(None)
+            self._events.put(None)
 
     def deliver(self, piece: Piece, resume: Callable[[], None]) -> bool:
         """Hand over a piece of a streamed body. False where the wire should stop: ``resume`` is then called, in the
@@ -232,7 +232,7 @@ class Mailbox:
             self.give_back(piece)
             return True
         if is_first:
-            self._notices.put(_PIECES)
+            self._events.put(_PIECES)
         return has_room
 
     def give_back(self, piece: Piece) -> None:
@@ -257,17 +257,17 @@ class Mailbox:
             for piece in pieces:
                 write(piece)
 
-    def take(self, timeout: float) -> Notice:
-        """The next notice; raises ``queue.Empty`` after ``timeout`` seconds. For the caller's thread only."""
-        return self.read(self._notices.get(timeout=timeout))
+    def take(self, timeout: float) -> Event:
+        """The next event; raises ``queue.Empty`` after ``timeout`` seconds. For the caller's thread only."""
+        return self.read(self._events.get(timeout=timeout))
 
-    def read(self, notice: Letter) -> Notice:
+    def read(self, event: QueuedEvent) -> Event:
         """What was put, as who waits for it wants it."""
-        if notice is not None:
-            return self._take_pieces() if isinstance(notice, _Marker) else notice
+        if event is not None:
+            return self._take_pieces() if isinstance(event, _Marker) else event
         with self._unheard_guard:
             # One None stands in the queue for each entry here.
-            return self._unheard.pop(next(iter(self._unheard)))
+            return self._unhandled.pop(next(iter(self._unhandled)))
 
     def _take_pieces(self) -> Pieces:
         with self._unheard_guard:

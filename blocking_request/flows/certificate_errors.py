@@ -24,14 +24,14 @@ ROUNDS = 3
 
 
 @dataclass
-class CertificateQuestions:
+class CertificatePrompt:
     """Who is asked in one call, and what was accepted so far: it holds until the call ends."""
 
     ask: Ask
     accepted: list[TlsError] = field(default_factory=list)
 
 
-def ask_about_certificates(exchange: Exchange, questions: CertificateQuestions, send: Send = directly) -> Flow:
+def ask_about_certificates(exchange: Exchange, questions: CertificatePrompt, send: Send = directly) -> Flow:
     """Send; where that failed for its certificates only, ask, and send again if all is accepted."""
     if questions.accepted:
         exchange = exchange._replace(tls=(exchange.tls or TlsSettings()).accepting(questions.accepted))

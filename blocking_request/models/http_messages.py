@@ -116,7 +116,7 @@ class Exchange(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came back from one exchange, also from one that failed half-way: the last notice of an exchange."""
+    """What came back from one exchange, also from one that failed half-way: the last event of an exchange."""
 
     exchange: Exchange
     status: Optional[int] = None

@@ -26,11 +26,11 @@ from ..models.proxy import Proxy
 from ..models.urls import origin
 from ..qt.slot_exceptions import slot_exceptions_reported
 from ..trace import logger
-from .commands import Close, Command, Host, Send, Through, User
-from .event_loop_waker import Letters
+from .commands import Close, Command, Send, SetHost, SetProxy, SetUser
+from .event_loop_waker import EventQueue
 from .headers import HttpResponseHeader
-from .prompts import Questions
-from .signal_emitter import Conversation
+from .prompts import AuthPrompts
+from .signal_emitter import SignalEmitter
 from .state import Error, State, http_error
 from .transfer import Transfer
 
@@ -51,15 +51,15 @@ class Entry(NamedTuple):
     command: Command
 
 
-class Sequence:
+class CommandQueue:
     """For the thread of the Http; ``abort_later`` may be called from any."""
 
-    def __init__(self, http: Http, letters: Letters, manager: NetworkAccessManager, host: Host) -> None:
+    def __init__(self, http: Http, event_queue: EventQueue, manager: NetworkAccessManager, host: SetHost) -> None:
         self.http = http
-        self._letters = letters
+        self._event_queue = event_queue
         self._manager = manager
         self._host = host
-        self._user: Optional[User] = None
+        self._user: Optional[SetUser] = None
         self._user_origin = ""
         """'': of the next host."""
         self._proxy: Optional[Proxy] = None
@@ -73,8 +73,8 @@ class Sequence:
         self.error_text = NO_ERROR
         self.response = HttpResponseHeader()
         self.unread = bytearray()
-        self.questions: Optional[Questions] = None
-        self.conversation: Optional[Conversation] = None
+        self.prompts: Optional[AuthPrompts] = None
+        self.emitter: Optional[SignalEmitter] = None
         self._kept_origin = ""
         """Which the kept connection is to."""
         self._letter: Any = None
@@ -93,7 +93,7 @@ class Sequence:
         _busy.add(self.http)
         if len(self.entries) == 1:
             # Not before the id has been returned.
-            self._letters.put(None)
+            self._event_queue.put(None)
         return entry.id
 
     def clear_pending(self) -> None:
@@ -131,7 +131,7 @@ class Sequence:
             if left <= 0:
                 return False
             with suppress(Empty):
-                self._letter = self._letters.take(left)
+                self._letter = self._event_queue.take(left)
 
     @contextmanager
     def _driving(self) -> Iterator[None]:
@@ -145,43 +145,43 @@ class Sequence:
                 _busy.discard(self.http)
             elif not was_driving:
                 # An event loop that ran in a slot may have heard what was not for it.
-                self._letters.bell.ring()
+                self._event_queue.waker.wake()
 
     def _go_on(self) -> bool:
         """Do the next thing; False where there is none yet."""
         up_to, self._aborts_up_to = self._aborts_up_to, 0
         if up_to and self.entries and self.entries[0].id <= up_to:
             self.abort()
-        conversation = self.conversation
-        if conversation is None:
+        emitter = self.emitter
+        if emitter is None:
             if self.entries:
                 self._start(self.entries[0])
             else:
                 self._leave()
             return bool(self.entries)
-        transfer = conversation.transfer
+        transfer = emitter.transfer
         if transfer.events:
-            conversation.tell(transfer.events.popleft())
+            emitter.tell(transfer.events.popleft())
             return True
         try:
-            letter, self._letter = self._letter or self._letters.take(0), None
+            event, self._letter = self._letter or self._event_queue.take(0), None
         except Empty:
-            return self._look(conversation)
-        if letter is not None:
-            self._advance(conversation, partial(transfer.hear, *letter))
+            return self._look(emitter)
+        if event is not None:
+            self._advance(emitter, partial(transfer.handle_event, *event))
         return True
 
-    def _look(self, conversation: Conversation) -> bool:
+    def _look(self, emitter: SignalEmitter) -> bool:
         now = time.monotonic()
         if now - self._looked >= PULSE:
             self._looked = now
-            transfer = conversation.transfer
-            self._advance(conversation, partial(transfer.look, now))
-            if self.conversation is conversation and not transfer.events:
-                conversation.tell_what_is_waited_for()
-        return self.conversation is not conversation or bool(conversation.transfer.events)
+            transfer = emitter.transfer
+            self._advance(emitter, partial(transfer.look, now))
+            if self.emitter is emitter and not transfer.events:
+                emitter.tell_what_is_waited_for()
+        return self.emitter is not emitter or bool(emitter.transfer.events)
 
-    def _advance(self, conversation: Conversation, call: Callable[[], None]) -> None:
+    def _advance(self, emitter: SignalEmitter, call: Callable[[], None]) -> None:
         """What the caller's own code raises in it fails the command: there may be nobody to raise it to."""
         self._is_advancing = True
         failed: Optional[Exception] = None
@@ -191,8 +191,8 @@ class Sequence:
             failed = error
         finally:
             self._is_advancing = False
-        if self.conversation is not conversation:
-            conversation.transfer.close()
+        if self.emitter is not emitter:
+            emitter.transfer.close()
         elif failed is not None:
             self._fail_by(failed)
 
@@ -212,14 +212,14 @@ class Sequence:
         if isinstance(command, Send):
             self._send(command)
             return
-        if isinstance(command, Host):
+        if isinstance(command, SetHost):
             self._host = command
             self._user_origin = self._user_origin or command.origin
-        elif isinstance(command, User):
+        elif isinstance(command, SetUser):
             self._user = command if any(command) else None
             self._user_origin = self._host.origin
             self._logins = {}
-        elif isinstance(command, Through):
+        elif isinstance(command, SetProxy):
             self._proxy = command.proxy
             self._proxy_logins = {}
         elif isinstance(command, Close):
@@ -240,35 +240,35 @@ class Sequence:
         except Exception as error:  # what reads the body is the caller's own
             self._fail_by(error)
             return
-        conversation = self.conversation = Conversation(self, transfer)
+        emitter = self.emitter = SignalEmitter(self, transfer)
         self._looked = time.monotonic()
         if self.state is State.Connected and transfer.origin == self._kept_origin:
             self.change(State.Sending)
-        if self.conversation is conversation:
-            self._advance(conversation, transfer.begin)
+        if self.emitter is emitter:
+            self._advance(emitter, transfer.begin)
 
     def _transfer(self, send: Send) -> Transfer:
         """Raises Unsendable, and whatever the caller's own code raises."""
         base = self._manager._settings
         url = self._host.url(send.header.path())
         user = self._user if origin(url) == self._user_origin else None
-        questions = self.questions = Questions(self.http, base, url, user, self._proxy)
+        prompts = self.prompts = AuthPrompts(self.http, base, url, user, self._proxy)
         settings = replace(
             base,
-            auth_handler=questions.login,
-            proxy_auth_handler=questions.proxy_login,
-            ssl_error_handler=questions.certificates,
+            auth_handler=prompts.login,
+            proxy_auth_handler=prompts.proxy_login,
+            ssl_error_handler=prompts.certificates,
             known_logins=self._logins,
             known_proxy_logins=self._proxy_logins,
             cache=None,
         )
-        rules = TaskRules(self._manager.engine(), base.timeout, base.deadline, self._letters, None, _never)
+        rules = TaskRules(self._manager.engine(), base.timeout, base.deadline, self._event_queue, None, _never)
         return Transfer(send, url, self._proxy, settings, rules)
 
     def succeed(self, transfer: Transfer, is_kept: bool) -> None:
         """``is_kept``: whether the connection is."""
         entry = self.entries[0]
-        self.conversation = None
+        self.emitter = None
         self._kept_origin = transfer.origin
         if is_kept:
             self.change(State.Connected)
@@ -312,7 +312,7 @@ class Sequence:
         entries = list(self.entries)
         if entries:
             self._aborts_up_to = entries[-1].id
-            self._letters.put(None)
+            self._event_queue.put(None)
 
     def abandon(self) -> None:
         """The Http is no more. From whichever thread it has lived in."""
@@ -322,11 +322,11 @@ class Sequence:
 
     def _drop(self) -> None:
         """Leave what is under way."""
-        conversation, self.conversation = self.conversation, None
-        if self.questions is not None:
-            self.questions.are_over = True
-        if conversation is not None and not self._is_advancing:
-            conversation.transfer.close()
+        emitter, self.emitter = self.emitter, None
+        if self.prompts is not None:
+            self.prompts.is_closed = True
+        if emitter is not None and not self._is_advancing:
+            emitter.transfer.close()
 
     # -- the state
 

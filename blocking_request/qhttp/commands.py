@@ -17,7 +17,7 @@ from .headers import HttpRequestHeader
 _ABSOLUTE = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
-class Host(NamedTuple):
+class SetHost(NamedTuple):
     """Where requests go that give a path only."""
 
     base: str = ""
@@ -39,10 +39,10 @@ class Host(NamedTuple):
         return path
 
 
-def host_of(name: str, port: int, scheme: str) -> Host:
+def host_of(name: str, port: int, scheme: str) -> SetHost:
     """``port``: 0 is the default one. Raises ValueError for what is no host."""
     if not name:
-        return Host()
+        return SetHost()
     if any(character in name for character in "/@?# \r\n"):
         raise ValueError("a host is a name or an address, without scheme, user and path")
     written = f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name
@@ -53,10 +53,10 @@ def host_of(name: str, port: int, scheme: str) -> Host:
         url, _, _ = checked_text(f"{scheme}://{written}{shown_port}/")
     except Unsendable as error:
         raise ValueError(f"{name!r} is no host: {error.failure.text}") from None
-    return Host(url.rstrip("/"))
+    return SetHost(url.rstrip("/"))
 
 
-class User(NamedTuple):
+class SetUser(NamedTuple):
     name: str
     password: str
 
@@ -64,7 +64,7 @@ class User(NamedTuple):
         return "<User>"
 
 
-class Through(NamedTuple):
+class SetProxy(NamedTuple):
     """The way to go."""
 
     proxy: Optional[Proxy]
@@ -89,4 +89,4 @@ class Send(NamedTuple):
     """Writes to it."""
 
 
-Command = Union[Host, User, Through, Close, Send]
+Command = Union[SetHost, SetUser, SetProxy, Close, Send]

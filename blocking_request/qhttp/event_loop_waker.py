@@ -1,4 +1,4 @@
-"""How an Http hears from other threads: in its event loop where there is one, else when somebody waits."""
+"""How events of other threads reach an Http: in its event loop if there is one, or while ``waitForDone`` runs."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ from typing import Any
 from ..qt.binding import QtCore, Signal, Slot, ask_before_locks
 
 
-class Bell(QtCore.QObject):
-    """Has a slot called in the event loop of its object. ``ring`` may be called from any thread.
+class EventLoopWaker(QtCore.QObject):
+    """Calls a slot in the event loop of the slot's object. ``wake`` may be called from any thread.
 
-    It is no child of that object, and lives as long as somebody might ring: a signal of an object must not be emitted
-    while another thread deletes it.
+    It is no child of that object, and lives as long as a thread may wake it: a signal of an object must not be emitted
+    while another thread deletes the object.
     """
 
-    rung = Signal()
+    woken = Signal()
 
     def __init__(self, slot: Callable[[], None]) -> None:
         super().__init__()
-        ask_before_locks(self.rung, self._nobody)
-        self.rung.connect(slot, QtCore.Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
-        self._is_rung = False
+        ask_before_locks(self.woken, self._nobody)
+        self.woken.connect(slot, QtCore.Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
+        self._is_woken = False
 
     @Slot()
     def _nobody(self) -> None:
         pass
 
-    def ring(self) -> None:
-        """Without an event loop the call waits there for one; a second one would be one too many."""
-        if not self._is_rung:
-            self._is_rung = True
+    def wake(self) -> None:
+        """Without an event loop the call of the slot waits for one; a second call is not needed."""
+        if not self._is_woken:
+            self._is_woken = True
             with suppress(RuntimeError):  # PyQt has deleted it together with the application
-                self.rung.emit()
+                self.woken.emit()
 
-    def answered(self) -> None:
-        """The slot runs."""
-        self._is_rung = False
+    def handled(self) -> None:
+        """The slot runs: from now on it can be woken again."""
+        self._is_woken = False
 
 
-class Letters:
-    """What has come over the lines of an Http; ``put`` may be called from any thread."""
+class EventQueue:
+    """The events that have come for an Http. ``put`` may be called from any thread."""
 
-    def __init__(self, bell: Bell) -> None:
-        self.bell = bell
+    def __init__(self, waker: EventLoopWaker) -> None:
+        self.waker = waker
         self._queue: SimpleQueue[Any] = SimpleQueue()
 
-    def put(self, letter: Any) -> None:
-        self._queue.put(letter)
-        self.bell.ring()
+    def put(self, event: Any) -> None:
+        self._queue.put(event)
+        self.waker.wake()
 
     def take(self, seconds: float) -> Any:
-        """The next; raises ``queue.Empty`` where none comes."""
+        """Return the next event. Raises ``queue.Empty`` if none comes."""
         return self._queue.get(timeout=seconds) if seconds > 0 else self._queue.get_nowait()

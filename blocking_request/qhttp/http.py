@@ -12,9 +12,9 @@ from ..models.proxy import Proxy
 from ..proxies.rules import ProxyLike, proxy_of
 from ..qt.binding import QtCore, Signal, Slot, ask_before_locks, is_deleted
 from . import state as http_state
-from .command_queue import Sequence
-from .commands import Close, Host, Send, Through, User, host_of
-from .event_loop_waker import Bell, Letters
+from .command_queue import CommandQueue
+from .commands import Close, Send, SetHost, SetProxy, SetUser, host_of
+from .event_loop_waker import EventLoopWaker, EventQueue
 from .headers import HttpHeader, HttpRequestHeader, HttpResponseHeader
 from .state import ConnectionMode, Error, State
 
@@ -94,14 +94,14 @@ class Http(QtCore.QObject):
             parent, arguments = arguments[-1] or parent, arguments[:-1]
         check_manager(manager)
         super().__init__(parent)
-        ask_before_locks(self.done, self._heard)
-        host = _host(*arguments) if arguments else Host()
-        letters = Letters(Bell(self._heard))
-        self._bell = letters.bell
-        self._sequence = Sequence(self, letters, manager or NetworkAccessManager.instance(), host)
+        ask_before_locks(self.done, self._handle_events)
+        host = _host(*arguments) if arguments else SetHost()
+        event_queue = EventQueue(EventLoopWaker(self._handle_events))
+        self._waker = event_queue.waker
+        self._queue = CommandQueue(self, event_queue, manager or NetworkAccessManager.instance(), host)
         self._timer = 0
         # At once, in whichever thread it has come to live.
-        self.destroyed.connect(self._sequence.abandon, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
+        self.destroyed.connect(self._queue.abandon, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
 
     def __repr__(self) -> str:
         return f"<Http: {self.state().name}>"
@@ -112,7 +112,7 @@ class Http(QtCore.QObject):
         """``setHost(hostName, port=80)``, or ``setHost(hostName, mode, port=0)`` with a ``ConnectionMode``: where the
         requests go that give a path only. A port of 0 is the default one. Raises TypeError, ValueError.
         """
-        return self._sequence.add(_host(hostName, portOrMode, port))
+        return self._queue.add(_host(hostName, portOrMode, port))
 
     def setUser(self, userName: str, password: str = "") -> int:
         """Set who we are to the host that is set, or that is set next, where it asks; '' is nobody.
@@ -122,7 +122,7 @@ class Http(QtCore.QObject):
         for text in (userName, password):
             if not isinstance(text, str):
                 raise TypeError(f"user and password are str, not {type(text).__name__}")
-        return self._sequence.add(User(userName, password))
+        return self._queue.add(SetUser(userName, password))
 
     def setProxy(self, proxy: ProxyLike, port: int = 0, username: str = "", password: str = "") -> int:
         """``setProxy(QNetworkProxy)``, or ``setProxy(host, port, username="", password="")`` of an HTTP proxy; an empty
@@ -131,7 +131,7 @@ class Http(QtCore.QObject):
         """
         if isinstance(proxy, str) and (port or not proxy):
             proxy = Proxy("http", proxy, port, username, password) if proxy else Proxy("none")
-        return self._sequence.add(Through(proxy_of(proxy)))
+        return self._queue.add(SetProxy(proxy_of(proxy)))
 
     def get(self, path: str, to: Any = None) -> int:
         """GET a path of the host, or an absolute URI, percent-encoded (RFC 9110 section 9.3.1).
@@ -163,7 +163,7 @@ class Http(QtCore.QObject):
 
     def close(self) -> int:
         """Leave the connection, and close those that the process keeps and does not use."""
-        return self._sequence.add(Close())
+        return self._queue.add(Close())
 
     def _add(self, header: HttpRequestHeader, data: Data, to: Any) -> int:
         check_body(data)
@@ -171,62 +171,62 @@ class Http(QtCore.QObject):
             raise ValueError("a sequential device (a socket, a process) cannot be waited for here: read it, give bytes")
         if not header.path():
             header.setRequest(header.method(), "/", header.majorVersion(), header.minorVersion())
-        return self._sequence.add(Send(header, data, to, None if to is None else writer(to)))
+        return self._queue.add(Send(header, data, to, None if to is None else writer(to)))
 
     @Slot()
     def abort(self) -> None:
         """End what is under way, with ``Aborted``, and forget what waits. From any thread."""
         if self._is_here():
-            self._sequence.abort()
+            self._queue.abort()
         else:
-            self._sequence.abort_later()
+            self._queue.abort_later()
 
     def clearPendingRequests(self) -> None:
         """Forget the commands that have not been started."""
-        self._sequence.clear_pending()
+        self._queue.clear_pending()
 
     def ignoreSslErrors(self) -> None:
         """Accept what ``sslErrors`` tells, for this request; from within its slot only."""
-        if self._sequence.questions is not None:
-            self._sequence.questions.ignores_errors = True
+        if self._queue.prompts is not None:
+            self._queue.prompts.ignores_errors = True
 
     # -- how it goes
 
     def currentId(self) -> int:
         """The id of the command that is carried out; 0 where there is none."""
-        entries = self._sequence.entries
+        entries = self._queue.entries
         return entries[0].id if entries else 0
 
     def currentRequest(self) -> HttpRequestHeader:
         """The header of the request that is under way; one that is not valid where there is none."""
-        send = self._sequence.current(Send)
+        send = self._queue.current(Send)
         return HttpRequestHeader(send.header) if send is not None else HttpRequestHeader()
 
     def currentSourceDevice(self) -> Optional[QtCore.QIODevice]:
         """The device whose contents are being sent, or None."""
-        send = self._sequence.current(Send)
+        send = self._queue.current(Send)
         return send.data if send is not None and isinstance(send.data, QtCore.QIODevice) else None
 
     def currentDestinationDevice(self) -> Any:
         """The device or file that takes the body, or None."""
-        send = self._sequence.current(Send)
+        send = self._queue.current(Send)
         return send.device if send is not None else None
 
     def hasPendingRequests(self) -> bool:
         """Whether there are commands that have not been started."""
-        return len(self._sequence.entries) > 1
+        return len(self._queue.entries) > 1
 
     def lastResponse(self) -> HttpResponseHeader:
         """The header of the latest response; one that is not valid before the first."""
-        return HttpResponseHeader(self._sequence.response)
+        return HttpResponseHeader(self._queue.response)
 
     def bytesAvailable(self) -> int:
         """How many bytes of the body can be read; they are there until the next command starts."""
-        return len(self._sequence.unread)
+        return len(self._queue.unread)
 
     def read(self, maxlen: int) -> bytes:
         """Take as many bytes of the body, or as there are."""
-        unread = self._sequence.unread
+        unread = self._queue.unread
         taken = bytes(unread[: max(maxlen, 0)])
         del unread[: len(taken)]
         return taken
@@ -237,15 +237,15 @@ class Http(QtCore.QObject):
 
     def state(self) -> http_state.State:
         """What the connection is at."""
-        return self._sequence.state
+        return self._queue.state
 
     def error(self) -> http_state.Error:
         """What the last command came to; a new one begins with NoError."""
-        return self._sequence.error
+        return self._queue.error
 
     def errorString(self) -> str:
         """The same as a sentence."""
-        return self._sequence.error_text
+        return self._queue.error_text
 
     def waitForDone(self, msecs: int = -1) -> bool:
         """Block until every command has been carried out, or one has failed; the signals come from within this call.
@@ -256,9 +256,9 @@ class Http(QtCore.QObject):
         """
         if not self._is_here():
             raise RuntimeError("this Http lives in another thread: make it in the one that waits, or moveToThread() it")
-        if self._sequence.is_driving:
+        if self._queue.is_driving:
             raise RuntimeError("waitForDone() was called from within a slot of this Http: return from that first")
-        return self._sequence.wait(None if msecs < 0 else msecs / 1000)
+        return self._queue.wait(None if msecs < 0 else msecs / 1000)
 
     def _is_here(self) -> bool:
         return bool(QtCore.QThread.currentThread() == self.thread())
@@ -266,8 +266,8 @@ class Http(QtCore.QObject):
     # -- in an event loop
 
     @Slot()
-    def _heard(self) -> None:
-        self._bell.answered()
+    def _handle_events(self) -> None:
+        self._waker.handled()
         self._drive()
 
     def timerEvent(self, event: Optional[QtCore.QTimerEvent]) -> None:
@@ -278,8 +278,8 @@ class Http(QtCore.QObject):
 
     def _drive(self) -> None:
         try:
-            self._sequence.drive(SLICE)
-            is_under_way = self._sequence.conversation is not None
+            self._queue.drive(SLICE)
+            is_under_way = self._queue.emitter is not None
             if is_under_way and not self._timer:
                 self._timer = self.startTimer(int(PULSE * 1000))
             elif not is_under_way and self._timer:
@@ -290,7 +290,7 @@ class Http(QtCore.QObject):
                 raise
 
 
-def _host(name: str, port_or_mode: int = 0, port: int = 0) -> Host:
+def _host(name: str, port_or_mode: int = 0, port: int = 0) -> SetHost:
     mode = port_or_mode if isinstance(port_or_mode, ConnectionMode) else ConnectionMode.ConnectionModeHttp
     port = port if isinstance(port_or_mode, ConnectionMode) else port_or_mode
     if not isinstance(name, str):

@@ -15,16 +15,18 @@ from ..models.tls import TlsError
 from ..models.urls import DEFAULT_PORTS
 from ..proxies.rules import proxy_of, qt_proxy
 from ..qt.binding import QtNetwork
-from .commands import User
+from .commands import SetUser
 
 if TYPE_CHECKING:
     from .http import Http
 
 
-class Questions:
+class AuthPrompts:
     """Of one request; asked while it is under way, in the thread of the Http. Slots answer them at once."""
 
-    def __init__(self, http: Http, settings: Settings, url: str, user: Optional[User], proxy: Optional[Proxy]) -> None:
+    def __init__(
+        self, http: Http, settings: Settings, url: str, user: Optional[SetUser], proxy: Optional[Proxy]
+    ) -> None:
         """``settings``: those of the manager, who is asked where nobody listens."""
         self._http = http
         self._settings = settings
@@ -33,7 +35,7 @@ class Questions:
         self._user = user
         self._proxy = proxy
         self.ignores_errors = False
-        self.are_over = False
+        self.is_closed = False
         """Whether the request has been ended: nobody's answer counts any more."""
 
     def login(self, realm: str, host: str, attempt: int) -> Any:
@@ -65,7 +67,7 @@ class Questions:
 
     def _given(self, authenticator: QtNetwork.QAuthenticator) -> Optional[tuple[str, str]]:
         given = authenticator.user(), authenticator.password()
-        return given if any(given) and not self.are_over else None
+        return given if any(given) and not self.is_closed else None
 
     def certificates(self, errors: list[TlsError], certificates: list[Certificate]) -> Any:
         """As an SslErrorHandler."""
@@ -75,7 +77,7 @@ class Questions:
             return None if handler is None else handler(errors, certificates)
         self.ignores_errors = False
         http.sslErrors.emit([_qt_error(error) for error in errors])
-        return errors if self.ignores_errors and not self.are_over else None
+        return errors if self.ignores_errors and not self.is_closed else None
 
 
 def _authenticator(realm: str) -> QtNetwork.QAuthenticator:

@@ -14,21 +14,21 @@ from .state import Error, State, http_error
 from .transfer import LOGIN_WANTED, Event, Transfer, response_header
 
 if TYPE_CHECKING:
-    from .command_queue import Sequence
+    from .command_queue import CommandQueue
 
 
-class Conversation:
-    def __init__(self, sequence: Sequence, transfer: Transfer) -> None:
+class SignalEmitter:
+    def __init__(self, queue: CommandQueue, transfer: Transfer) -> None:
         self.transfer = transfer
-        self._sequence = sequence
-        self._http = sequence.http
+        self._queue = queue
+        self._http = queue.http
         self._sent = 0
         self._received = 0
         self._total = 0
 
     @property
     def _goes_on(self) -> bool:
-        return self._sequence.conversation is self
+        return self._queue.emitter is self
 
     def tell(self, event: Event) -> None:
         if isinstance(event, Progress):
@@ -40,12 +40,12 @@ class Conversation:
         elif event is self.transfer.answer:
             self._end(event)
         elif self._reading(event):
-            self._http.responseHeaderReceived.emit(self._sequence.response)
+            self._http.responseHeaderReceived.emit(self._queue.response)
 
     def tell_what_is_waited_for(self) -> None:
         """The wires do not say before something comes back."""
-        if self._sequence.state in (State.Unconnected, State.Connected):
-            self._sequence.change(State.HostLookup if self.transfer.looks_up else State.Connecting)
+        if self._queue.state in (State.Unconnected, State.Connected):
+            self._queue.change(State.HostLookup if self.transfer.looks_up else State.Connecting)
 
     @property
     def _head_size(self) -> int:
@@ -53,18 +53,18 @@ class Conversation:
 
     def _sending(self) -> bool:
         """Be connected; False where a slot has ended it."""
-        sequence = self._sequence
-        if sequence.state in (State.Sending, State.Reading):
+        queue = self._queue
+        if queue.state in (State.Sending, State.Reading):
             return True
-        if sequence.state is not State.Connecting:
-            sequence.change(State.Connecting)
+        if queue.state is not State.Connecting:
+            queue.change(State.Connecting)
         if self._goes_on:
-            sequence.change(State.Sending)
+            queue.change(State.Sending)
         return self._goes_on
 
     def _reading(self, answer: Answer) -> bool:
         """Take the header of the response; False where a slot has ended it."""
-        self._sequence.response = response_header(answer)
+        self._queue.response = response_header(answer)
         self._total = max(answer.total_bytes, 0)
         if not self._sending():
             return False
@@ -72,7 +72,7 @@ class Conversation:
         if self._sent < size:
             self._tell_sent(size, size)
         if self._goes_on:
-            self._sequence.change(State.Reading)
+            self._queue.change(State.Reading)
         return self._goes_on
 
     def _tell_sent(self, done: int, total: int) -> None:
@@ -82,34 +82,34 @@ class Conversation:
     def _take_piece(self, piece: bytes) -> None:
         write = self.transfer.send.write
         if write is None:
-            self._sequence.unread += piece
+            self._queue.unread += piece
         else:
             try:
                 write(piece)
             except Exception as error:  # whatever a foreign device may raise
                 if not isinstance(error, OSError):
                     logger.exception("the destination of a request of an Http failed")
-                self._sequence.fail(Error.UnknownError, f"Error writing response to device: {error}")
+                self._queue.fail(Error.UnknownError, f"Error writing response to device: {error}")
                 return
         self._received += len(piece)
         self._http.dataReadProgress.emit(*_scaled(self._received, self._total))
         if write is None and self._goes_on:
-            self._http.readyRead.emit(self._sequence.response)
+            self._http.readyRead.emit(self._queue.response)
 
     def _end(self, answer: Answer) -> None:
-        sequence, failure = self._sequence, answer.failure
+        queue, failure = self._queue, answer.failure
         if failure is not None:
-            error = http_error(failure, sequence.state is State.Reading)
-            if sequence.state in (State.Unconnected, State.Connected) and self.transfer.was_sent:
-                sequence.change(State.HostLookup if error is Error.HostNotFound else State.Connecting)
+            error = http_error(failure, queue.state is State.Reading)
+            if queue.state in (State.Unconnected, State.Connected) and self.transfer.was_sent:
+                queue.change(State.HostLookup if error is Error.HostNotFound else State.Connecting)
             if self._goes_on:
-                sequence.fail(error, failure.text)
+                queue.fail(error, failure.text)
         elif answer.status in LOGIN_WANTED:
             if self._reading(answer):
-                sequence.fail(*LOGIN_WANTED[answer.status])
+                queue.fail(*LOGIN_WANTED[answer.status])
         else:
             closes = b"close" in (answer.headers.value(b"connection") or b"").lower()
-            sequence.succeed(self.transfer, is_kept=not closes)
+            queue.succeed(self.transfer, is_kept=not closes)
 
 
 _INT_BITS = 31

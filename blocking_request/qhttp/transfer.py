@@ -12,7 +12,7 @@ from ..calls.options import OwnSettings, call_rules, with_settings
 from ..calls.pipeline import policy
 from ..calls.prepare import Defaults, prepare, without_framing
 from ..calls.settings import Settings
-from ..calls.task import Line, Task, TaskRules, TaskSteps
+from ..calls.task import Task, TaskEventSink, TaskRules, TaskSteps
 from ..engines.mailbox import Progress
 from ..errors import Failure
 from ..flows import Flow
@@ -94,9 +94,9 @@ class Transfer:
         self._task.begin()
         self._note_end()
 
-    def hear(self, line: Line, letter: object) -> None:
+    def handle_event(self, line: TaskEventSink, event: object) -> None:
         """What has come over a line, be it this one's."""
-        self._task.hear(line, letter)  # type: ignore[arg-type]
+        self._task.handle_event(line, event)  # type: ignore[arg-type]
         self._note_end()
 
     def look(self, now: float) -> None:

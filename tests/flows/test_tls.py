@@ -7,7 +7,7 @@ from typing import Optional
 
 import pytest
 
-from blocking_request.flows.certificate_errors import Ask, CertificateQuestions, ask_about_certificates
+from blocking_request.flows.certificate_errors import Ask, CertificatePrompt, ask_about_certificates
 from blocking_request.flows.redirects import RedirectRules, follow_redirects
 from blocking_request.models.certificate import Certificate
 from blocking_request.models.error_texts import canceled, certificate_refused
@@ -28,7 +28,7 @@ def refused(exchange: Exchange, *errors: TlsError) -> Answer:
 
 def drive(ask: Ask, *answers: Answer, first: Optional[Exchange] = None) -> tuple[list[Exchange], Answer]:
     """What is sent, and what comes of it."""
-    send = partial(ask_about_certificates, questions=CertificateQuestions(ask))
+    send = partial(ask_about_certificates, questions=CertificatePrompt(ask))
     flow = follow_redirects(first or Exchange("GET", URL), RedirectRules(), send)
     sent = [next(flow)]
     for answer in answers:

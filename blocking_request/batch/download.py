@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ..bodies.cache_recorder import Keeper
+from ..bodies.cache_recorder import CacheRecorder
 from ..bodies.file_sink import FileReceiver
 from ..bodies.sink import CannotWrite, Drain, Steps
 from ..calls.options import CallRules
@@ -19,15 +19,15 @@ def into_file(receiver: FileReceiver, exchange: Exchange, settings: Settings, ru
     try:
         while answer is None:
             begun = yield from policy(receiver.prepare(exchange), settings, rules)
-            keeper = None if begun.keep is None else Keeper(begun.keep)
+            recorder = None if begun.keep is None else CacheRecorder(begun.keep)
             steps = receiver.steps(begun._replace(keep=None))
-            answer = yield from (steps if keeper is None else _kept(steps, keeper))
+            answer = yield from (steps if recorder is None else _kept(steps, recorder))
         return answer
     finally:
         receiver.close()
 
 
-def _kept(steps: Steps, keeper: Keeper) -> Steps:
+def _kept(steps: Steps, recorder: CacheRecorder) -> Steps:
     """The steps, with a copy of what is taken for the cache."""
     try:
         step = next(steps)
@@ -36,11 +36,11 @@ def _kept(steps: Steps, keeper: Keeper) -> Steps:
                 if isinstance(step, Drain):
                     step = steps.send((yield step))
                     continue
-                last = yield step._replace(write=keeper.beside(step.write))
+                last = yield step._replace(write=recorder.tee(step.write))
             except CannotWrite as error:
                 step = steps.throw(error)
                 continue
-            keeper.end(last)
+            recorder.end(last)
             step = steps.send(last)
     except StopIteration as stop:
         answer: Optional[Answer] = stop.value

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from ..bodies.file_sink import FileReceiver
 from ..bodies.upload import body_for
 from ..calls.arguments import CallArguments
-from ..calls.context import Occasion, new_occasion
+from ..calls.context import CallContext, new_context
 from ..calls.options import OwnSettings
 from ..calls.pipeline import policy
 from ..calls.prepare import url_text
 from ..calls.request_attributes import check_options, transfer_timeout
 from ..calls.task import PULSE, Task, TaskEventSink, TaskRules, TaskSteps
-from ..engines.base import Crowd
+from ..engines.base import BatchHint
 from ..engines.mailbox import QueuedEvent
 from ..errors import ErrorCode, Unsendable
 from ..feedback import Feedback, FeedbackLike
@@ -44,7 +44,7 @@ GATHERED = 6
 """How long answers gather until they are taken, and how many requests must be under way for that: the threads of the
 wire and this one stand in each other's way where each answer wakes it."""
 
-DEPTH = 4
+QUEUE_DEPTH = 4
 QUICK = 0.01
 SLOW = 0.1
 UNKNOWN = 0.005
@@ -114,19 +114,19 @@ class Loop:
         self._total = total
         self._event_queue: SimpleQueue[Optional[tuple[TaskEventSink, QueuedEvent]]] = SimpleQueue()
         """What has come over whose line; None wakes the loop."""
-        self._crowd = Crowd()
+        self._hint = BatchHint()
         self._took = UNKNOWN
         """Seconds from start to end of an exchange, of late."""
         self._is_canceled = False
         settings = manager._settings
         engine = manager.engine()
         self._own = OwnSettings(engine, options.auth_cfg, retry=settings.retry)
-        queue, crowd = self._event_queue, self._crowd
-        self._rules = TaskRules(engine, settings.timeout, settings.deadline, queue, crowd, self._canceled)
+        queue, hint = self._event_queue, self._hint
+        self._rules = TaskRules(engine, settings.timeout, settings.deadline, queue, hint, self._canceled)
         self._settings = settings
         idle_ms = options.arguments.timeout
         self._is_patient = not 0 < (settings.timeout if idle_ms is None else idle_ms) < PATIENT_MS
-        self._running: dict[Task, tuple[_Parked, Occasion]] = {}
+        self._running: dict[Task, tuple[_Parked, CallContext]] = {}
         self._parked: list[_Parked] = []
         self._at_origin: Counter[str] = Counter()
         self._ended: dict[int, BatchResult] = {}
@@ -197,8 +197,8 @@ class Loop:
             self._tell(is_last=True)
 
     def _wake(self) -> None:
-        while self._crowd.wakes:
-            self._crowd.wakes.pop()()
+        while self._hint.pending_wakeups:
+            self._hint.pending_wakeups.pop()()
 
     def _start_more(self) -> None:
         end = time.monotonic() + PULSE
@@ -257,31 +257,31 @@ class Loop:
         """
         job = parked.job
         verb = job.verb.decode("latin-1") if isinstance(job.verb, bytes) else job.verb
-        occasion = new_occasion(job.request, verb, self._settings, self._options.arguments)
+        context = new_context(job.request, verb, self._settings, self._options.arguments)
         overwrite = self._options.overwrite
         receiver = None if job.path is None else FileReceiver(job.path, False, None, overwrite, self._taken)
         data, refreshes = body_for(verb, job.data), self._options.force_refresh
         try:
-            exchange, rules = occasion.exchange(self._manager, data, self._own, _go_on, refreshes, receiver is not None)
+            exchange, rules = context.exchange(self._manager, data, self._own, _go_on, refreshes, receiver is not None)
         except Unsendable as unsendable:
-            self._end(parked.index, occasion, occasion.failed(unsendable.failure))
+            self._end(parked.index, context, context.failed(unsendable.failure))
             return None
         steps: TaskSteps = (
             policy(exchange, self._settings, rules)  # type: ignore[assignment]
             if receiver is None
-            else into_file(receiver, exchange, occasion.settings, rules)
+            else into_file(receiver, exchange, context.settings, rules)
         )
         idle_ms = self._options.arguments.timeout
         if idle_ms is None:
             idle_ms = transfer_timeout(job.request) or self._rules.idle_ms
-        task = Task(steps, self._rules, occasion.failed, idle_ms)
-        self._running[task] = parked, occasion
+        task = Task(steps, self._rules, context.failed, idle_ms)
+        self._running[task] = parked, context
         return task
 
     def _hear(self) -> None:
         """Wait until something has come, and take all of it."""
         event_queue = self._event_queue
-        if self._crowd.depth > 1 and len(self._running) > GATHERED:
+        if self._hint.queue_depth > 1 and len(self._running) > GATHERED:
             time.sleep(GATHER_SECONDS)
         with suppress(Empty):
             self._take(event_queue.get(timeout=PULSE))
@@ -308,21 +308,21 @@ class Loop:
         running = self._running.pop(task, None)
         if running is None or task.answer is None:
             return
-        parked, occasion = running
+        parked, context = running
         if task.handed_over:
             self._note_pace(time.monotonic() - task.handed_over)
         self._at_origin[parked.origin] -= 1
-        self._end(parked.index, occasion, task.answer)
+        self._end(parked.index, context, task.answer)
 
     def _note_pace(self, seconds: float) -> None:
         """Where exchanges take no time, the time goes into threads that wait for each other."""
         self._took += (min(seconds, SLOW) - self._took) * PACE_SHARE
-        crowd = self._crowd
-        crowd.depth = DEPTH if self._took < QUICK * crowd.depth and self._is_patient else 1
+        hint = self._hint
+        hint.queue_depth = QUEUE_DEPTH if self._took < QUICK * hint.queue_depth and self._is_patient else 1
 
-    def _end(self, index: int, occasion: Occasion, answer: Answer) -> None:
-        reply = occasion.reply(answer)
-        occasion.tell(self._manager, reply)
+    def _end(self, index: int, context: CallContext, answer: Answer) -> None:
+        reply = context.reply(answer)
+        context.tell(self._manager, reply)
         code = reply.errorCode()
         self._ended[index] = BatchResult(index, code, reply)
         self.finished += 1

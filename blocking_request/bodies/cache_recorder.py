@@ -1,4 +1,4 @@
-"""A copy of a body that goes past piece by piece, for the cache."""
+"""Copies a streamed body so that the cache can store it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_BYTES = 1 << 23
 """A stream is for what does not fit into memory: of a larger body no copy is made."""
 
 
-class Keeper:
+class CacheRecorder:
     """For one thread at a time."""
 
     def __init__(self, keep: Callable[[Answer], None]) -> None:
@@ -27,7 +27,7 @@ class Keeper:
         else:
             self._copy += piece
 
-    def beside(self, write: Callable[[Piece], None]) -> Callable[[Piece], None]:
+    def tee(self, write: Callable[[Piece], None]) -> Callable[[Piece], None]:
         """``write`` that has each piece copied too."""
 
         def both(piece: Piece) -> None:

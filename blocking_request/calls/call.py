@@ -10,10 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from queue import Empty
-from typing import TYPE_CHECKING, Callable, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Callable, Optional, Union
 
 from .. import trace
-from ..bodies.cache_recorder import Keeper
+from ..bodies.cache_recorder import CacheRecorder
 from ..bodies.upload import Upload
 from ..engines.base import Flight
 from ..engines.choice import choose
@@ -23,6 +23,7 @@ from ..feedback import Feedback, FeedbackLike
 from ..flows import Flow, Wait
 from ..models import error_texts as messages
 from ..models.http_messages import Answer, Body, Exchange
+from .observer import CallObserver
 from .progress import ProgressTeller
 
 if TYPE_CHECKING:
@@ -42,16 +43,6 @@ def nothing() -> None:
     pass
 
 
-class Audience(Protocol):
-    """The caller's own code: all of it runs in the caller's thread, from within the call."""
-
-    _watchers: tuple[trace.Watcher, ...]
-
-    def _progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]: ...
-
-    def _tell_redirect(self, exchange: Exchange) -> None: ...
-
-
 class Call:
     """One call of one caller. ``cancel`` may be called from any thread, the rest is for the caller's."""
 
@@ -60,7 +51,7 @@ class Call:
         engine: str,
         idle_ms: int,
         deadline_ms: int,
-        audience: Audience,
+        observer: CallObserver,
         feedback: Optional[FeedbackLike],
         attend: Callable[[], None] = nothing,
         connect_ms: int = 0,
@@ -71,7 +62,7 @@ class Call:
         self._engine = engine
         self._idle_ms = idle_ms
         self._deadline_ms = deadline_ms
-        self._audience = audience
+        self._observer = observer
         self._feedback = feedback
         self._canceled = False
         self._mailbox = Mailbox()
@@ -84,7 +75,7 @@ class Call:
         self._wire = ""
         """The name of the one that serves."""
         self._answer_is_due = False
-        self._keeper: Optional[Keeper] = None
+        self._recorder: Optional[CacheRecorder] = None
         self.last: Optional[Answer] = None
         """The whole answer, when the last of its pieces was taken."""
         self._connect_ms = connect_ms
@@ -140,7 +131,7 @@ class Call:
         """Have the wire hand the pieces to ``write``, in its own thread, and wait for the end: no piece needs to change
         hands then. It may raise DamagedBody.
         """
-        self._mailbox.divert(write if self._keeper is None else self._keeper.beside(write))
+        self._mailbox.divert(write if self._recorder is None else self._recorder.tee(write))
         for piece in self.views():
             assert not piece  # none comes here any more
 
@@ -151,7 +142,7 @@ class Call:
 
     def tell_whole(self, size: int) -> None:
         """Tell the progress of a file that is whole, of which nothing had to come."""
-        progress = self._audience._progress_teller(self._feedback)
+        progress = self._observer.progress_teller(self._feedback)
         if progress is not None:
             progress(Progress(False, size, size))
 
@@ -184,13 +175,13 @@ class Call:
             if isinstance(event, Answer):
                 self._open, self.last = None, event
                 self._tell_end(event)
-                if self._keeper is not None:
-                    self._keeper.end(event)
+                if self._recorder is not None:
+                    self._recorder.end(event)
                 return
             if isinstance(event, Pieces):
                 for piece in event.pieces:
-                    if self._keeper is not None:
-                        self._keeper.add(piece)
+                    if self._recorder is not None:
+                        self._recorder.add(piece)
                     yield piece
                     self._mailbox.give_back(piece)
 
@@ -214,7 +205,7 @@ class Call:
                     self.abandon()  # another answer stands in its place
                     last = self._cached(last) if last.from_cache else last
                 if last.keep is not None:
-                    self._keeper, last = Keeper(last.keep), last._replace(keep=None)
+                    self._recorder, last = CacheRecorder(last.keep), last._replace(keep=None)
                 return last
             self.abandon()
             if isinstance(step, Wait):
@@ -222,7 +213,7 @@ class Call:
                 continue
             if step.redirects > redirects:
                 redirects = step.redirects
-                self._audience._tell_redirect(step)
+                self._observer.on_redirect(step)
             answer = self._exchange(step)
 
     def _cached(self, answer: Answer) -> Answer:
@@ -230,7 +221,7 @@ class Call:
         failure = self.ended_early()
         if failure is not None:
             return Answer(answer.exchange, failure=failure)
-        progress = self._audience._progress_teller(self._feedback)
+        progress = self._observer.progress_teller(self._feedback)
         if progress is not None:
             progress.tell_last(answer)
         return answer
@@ -253,14 +244,14 @@ class Call:
         if self._answer_is_due:
             # It may still come, and must not be taken for the next one's.
             self._mailbox, self._answer_is_due = Mailbox(), False
-        watchers = self._audience._watchers
+        watchers = self._observer.watchers
         self._started = trace.exchange_started(exchange, watchers)
         engine = self.ended_early() or choose(exchange, self._engine)
         if isinstance(engine, Failure):
             answer = Answer(exchange, failure=engine)
         else:
             # Made before the wire begins: from then on this thread should do nothing but wait, and leave the GIL.
-            progress = self._audience._progress_teller(self._feedback)
+            progress = self._observer.progress_teller(self._feedback)
             self._mailbox.wants_progress = progress is not None
             self._upload = exchange.body
             if isinstance(exchange.body, Upload):
@@ -287,7 +278,7 @@ class Call:
 
     def _tell_end(self, answer: Answer) -> None:
         if self._started:
-            trace.exchange_ended(answer, self._started, self._audience._watchers)
+            trace.exchange_ended(answer, self._started, self._observer.watchers)
 
     def _wait(
         self, flight: Flight, exchange: Exchange, progress: Optional[ProgressTeller]

@@ -1,4 +1,4 @@
-"""One request from what the caller gave to the reply: what a single call and one of a batch have in common."""
+"""CallContext: one call from the request that the caller gave to the reply, single or of a batch."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ..manager.manager import NetworkAccessManager
 
 
-class Occasion(NamedTuple):
-    """One call of somebody."""
+class CallContext(NamedTuple):
+    """The parts of one call that blocking and batch calls share: its request, settings, number and start."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)
@@ -81,7 +81,7 @@ class Occasion(NamedTuple):
             manager.finished.emit(reply)
 
 
-def new_occasion(
+def new_context(
     request: RequestLike, method: str, settings: Settings, arguments: CallArguments = NO_ARGUMENTS
-) -> Occasion:
-    return Occasion(request, method, settings, next_request_id(), time.monotonic(), arguments)
+) -> CallContext:
+    return CallContext(request, method, settings, next_request_id(), time.monotonic(), arguments)

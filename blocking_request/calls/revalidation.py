@@ -9,17 +9,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Callable, Optional
 
 from ..engines.accept_language import accept_language
-from ..feedback import FeedbackLike
 from ..flows import Flow, Send, directly
 from ..flows.cache.flow import CacheRules, with_cache
 from ..flows.cache.reuse import Load
 from ..models.http_messages import Exchange
 from ..stores.cache.partition import identity_of
-from ..trace import Watcher, logger
+from ..trace import logger
 from .call import Call
+from .observer import NULL_OBSERVER
 
 if TYPE_CHECKING:
-    from .progress import ProgressTeller
     from .settings import Settings
 
 
@@ -99,21 +98,9 @@ def _validate_later(exchange: Exchange, rules: CacheRules, settings: Settings, e
 
     def validate() -> None:
         try:
-            call = Call(engine, settings.timeout, settings.deadline, _NobodyListens(), None)
+            call = Call(engine, settings.timeout, settings.deadline, NULL_OBSERVER, None)
             call.run(with_cache(exchange, rules, partial(_send_for_cache, send=directly)))
         except Exception as error:
             logger.debug("%s could not be validated: %s", exchange.shown_url, type(error).__name__)
 
     _validations[0].add((id(rules.store), exchange.url), validate)
-
-
-class _NobodyListens:
-    """Whose code a call runs that nobody waits for."""
-
-    _watchers: tuple[Watcher, ...] = ()
-
-    def _progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
-        return None
-
-    def _tell_redirect(self, exchange: Exchange) -> None:
-        pass

@@ -13,7 +13,7 @@ from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 from .. import trace
 from ..bodies.sink import CannotWrite, Drain, SlowTarget, Take
 from ..bodies.upload import Upload
-from ..engines.base import Crowd, Flight
+from ..engines.base import BatchHint, Flight
 from ..engines.choice import choose
 from ..engines.mailbox import GRACE, Begun, BodyWanted, Channel, Mailbox, Piece, Pieces, Progress, QueuedEvent
 from ..errors import Failure, Unsendable
@@ -56,7 +56,7 @@ class TaskRules(NamedTuple):
     idle_ms: int
     deadline_ms: int
     event_queue: EventQueue
-    crowd: Optional[Crowd]
+    hint: Optional[BatchHint]
     """None: each is alone."""
     is_canceled: Callable[[], bool]
 
@@ -284,7 +284,7 @@ class Task:
         self._sink, self._mailbox = line, mailbox
         mailbox.wants_progress = self._progress is not None
         self.handed_over = mailbox.activity
-        self._flight = engine.start(exchange, mailbox, self._rules.crowd)
+        self._flight = engine.start(exchange, mailbox, self._rules.hint)
         return None
 
     def _send_more(self) -> None:

@@ -16,6 +16,7 @@ from .._version import VERSION
 from ..bodies.upload import body_for
 from ..manager.batch_methods import MAX_CONCURRENT
 from ..qt.binding import QtCore
+from ..request.request import add_watcher
 from .batch import download_list
 from .body import BodyTarget, write_head
 from .info import show_demo, show_installation
@@ -154,7 +155,7 @@ def _send(
     manager, request_of = configured(**options)
     blocking = BlockingNetworkRequest(manager)
     if verbose:
-        blocking._watchers = (Narrator(),)
+        add_watcher(blocking, Narrator())
     body = body_for(verb, None if data is None else _body(data))
     if verb.upper() == "HEAD":
         return _send_head(blocking, verb, request_of(url), body, output)

@@ -27,14 +27,14 @@ class Flight(Protocol):
 
 
 @dataclass
-class Crowd:
-    """Many exchanges that somebody starts at once."""
+class BatchHint:
+    """Set by a batch so that workers are woken once per round and may queue ahead."""
 
-    wakes: set[Callable[[], None]] = field(default_factory=set)
-    """To be called when all are handed over: to wake a worker takes longer than to give it something to do."""
-    depth: int = 1
-    """As many times as it has connections a worker may be given: for exchanges that are over in no time, the next one
-    must be at hand, and each more thread is in the way of the others."""
+    pending_wakeups: set[Callable[[], None]] = field(default_factory=set)
+    """To be called when all requests of a round are handed over: waking a worker takes longer than giving it a job."""
+    queue_depth: int = 1
+    """Requests queued for each connection; 1: no queueing. It is raised if requests finish in a few ms: then the next
+    one must be at hand, and more threads would be in the way of each other."""
 
 
 class Engine(Protocol):
@@ -45,10 +45,10 @@ class Engine(Protocol):
     def refusal(self, exchange: Exchange) -> Optional[Failure]:
         """Why this engine cannot serve the exchange here and now, or None."""
 
-    def start(self, exchange: Exchange, mailbox: Mailbox, crowd: Optional[Crowd] = None) -> Flight:
+    def start(self, exchange: Exchange, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> Flight:
         """Put the exchange on the wire; its events, the Answer as the last, come to the mailbox.
 
-        ``crowd``: which it is one of.
+        ``hint``: that of the batch to which the exchange belongs.
         """
 
     def clear_connections(self) -> None:

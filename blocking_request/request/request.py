@@ -23,7 +23,7 @@ from ..calls.arguments import (
     with_query,
 )
 from ..calls.call import Call, nothing
-from ..calls.context import Occasion, new_occasion
+from ..calls.context import CallContext, new_context
 from ..calls.options import CallRules
 from ..calls.pipeline import policy
 from ..calls.progress import ProgressTeller, progress_teller, signal_method
@@ -372,16 +372,16 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         check_request(request)
         check_body(data)
         check_options(force_refresh, feedback)
-        occasion = self._begin(request, method, arguments)
+        context = self._begin(request, method, arguments)
         answer: Optional[Answer] = None
         try:
-            answer = self._answer(occasion, request, data, bool(force_refresh), feedback, receiver)
+            answer = self._answer(context, request, data, bool(force_refresh), feedback, receiver)
         finally:
             # An exception (Ctrl-C) may have ended the call: whoever waits for finished() hears it all the same.
-            self._end(occasion, answer)
+            self._end(context, answer)
         return self._reply.errorCode()
 
-    def _begin(self, request: RequestLike, method: str, arguments: CallArguments) -> Occasion:
+    def _begin(self, request: RequestLike, method: str, arguments: CallArguments) -> CallContext:
         """Raises RuntimeError where the object is busy."""
         if not self._busy.acquire(blocking=False):
             raise RuntimeError(
@@ -390,26 +390,26 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
             )
         _blocked_requests.add(self)
         self._reply = _EMPTY_REPLY
-        return new_occasion(request, method, self._manager._settings, arguments)
+        return new_context(request, method, self._manager._settings, arguments)
 
     def _answer(
         self,
-        occasion: Occasion,
+        context: CallContext,
         request: RequestLike,
         data: Data,
         force_refresh: bool,
         feedback: Optional[FeedbackLike],
         receiver: Optional[Receiver],
     ) -> Answer:
-        settings = occasion.settings
+        settings = context.settings
         try:
             engine = self._usable_engine()
-            idle_ms = occasion.arguments.timeout
+            idle_ms = context.arguments.timeout
             if idle_ms is None:
                 idle_ms = transfer_timeout(request) or (settings.timeout if self._timeout is None else self._timeout)
             deadline_ms = settings.deadline if self._deadline is None else self._deadline
-            call = self._call = Call(engine, idle_ms, deadline_ms, self, feedback, _attention(settings))
-            exchange, rules = occasion.exchange(
+            call = self._call = Call(engine, idle_ms, deadline_ms, _Observer(self), feedback, _attention(settings))
+            exchange, rules = context.exchange(
                 self._manager, data, self._own(engine, settings), call.ended_early, force_refresh, receiver is not None
             )
             if receiver is None:
@@ -418,22 +418,22 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
                 rules = rules.past_the_cache()
             return _received(receiver, call, exchange, settings, rules)
         except Unsendable as unsendable:
-            return occasion.failed(unsendable.failure)
+            return context.failed(unsendable.failure)
 
-    def _end(self, occasion: Occasion, answer: Optional[Answer]) -> None:
+    def _end(self, context: CallContext, answer: Optional[Answer]) -> None:
         try:
-            answer = answer or occasion.failed(_CANCELED)
-            self._conclude(occasion, occasion.reply(answer))
+            answer = answer or context.failed(_CANCELED)
+            self._conclude(context, context.reply(answer))
         finally:
             self._call = None
             _blocked_requests.discard(self)
             self._busy.release()
 
-    def _conclude(self, occasion: Occasion, reply: ReplyContent) -> None:
+    def _conclude(self, context: CallContext, reply: ReplyContent) -> None:
         """Hand the reply over and tell everybody."""
         self._reply = reply
         try:
-            occasion.tell(self._manager, reply)
+            context.tell(self._manager, reply)
         finally:
             # If nothing is connected, nothing needs to be done: it is so for most calls.
             if not is_deleted(self) and self.isSignalConnected(signal_method(type(self), "finished()")):  # type: ignore[arg-type]
@@ -446,14 +446,27 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         except ValueError as error:  # the environment's
             raise Unsendable(network_failure(QtNetworkError.ProtocolInvalidOperationError, str(error))) from None
 
-    def _progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
-        return progress_teller(self, feedback)
 
-    def _tell_redirect(self, exchange: Exchange) -> None:
-        if is_deleted(self):
+class _Observer:
+    """Tells the signals and watchers of a request of its call."""
+
+    def __init__(self, request: BlockingNetworkRequest) -> None:
+        self._request = request
+        self.watchers = request._watchers
+
+    def progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
+        return progress_teller(self._request, feedback)
+
+    def on_redirect(self, exchange: Exchange) -> None:
+        if is_deleted(self._request):
             return
         with slot_exceptions_reported:
-            self.redirected.emit(encoded_url(exchange.url))
+            self._request.redirected.emit(encoded_url(exchange.url))
+
+
+def add_watcher(request: BlockingNetworkRequest, watcher: Watcher) -> None:
+    """Have a watcher told of each step of the request's calls, in the thread of the caller."""
+    request._watchers += (watcher,)
 
 
 _blocked_requests: set[BlockingNetworkRequest] = set()

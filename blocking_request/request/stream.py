@@ -39,7 +39,7 @@ class Stream:
         self._verb = verb
         self._feedback = feedback
         self._arguments = arguments
-        self._occasion: Any = None
+        self._context: Any = None
         self._call: Optional[Call] = None
         self._begun: Optional[Answer] = None
         self._pieces: Iterator[bytes] = iter(())
@@ -54,13 +54,13 @@ class Stream:
 
     def __enter__(self) -> Stream:
         """Raises RequestError for whatever is not NoError, and RuntimeError where the request is busy."""
-        if self._occasion is not None:
+        if self._context is not None:
             raise RuntimeError("a stream can be entered once: call stream() again")
         request = self._request
-        self._occasion = request._begin(self._target, self._verb, self._arguments)
+        self._context = request._begin(self._target, self._verb, self._arguments)
         answer: Optional[Answer] = None
         try:
-            answer = request._answer(self._occasion, self._target, self._data, False, self._feedback, _Receiver(self))
+            answer = request._answer(self._context, self._target, self._data, False, self._feedback, _Receiver(self))
         finally:
             if answer is None or not answer.is_begun:
                 self._end(answer)
@@ -106,7 +106,7 @@ class Stream:
 
     def _end(self, answer: Optional[Answer]) -> None:
         self._call = None
-        self._request._end(self._occasion, answer)
+        self._request._end(self._context, answer)
 
 
 class _Receiver:

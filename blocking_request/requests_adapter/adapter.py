@@ -20,6 +20,7 @@ from urllib3.exceptions import MaxRetryError, ResponseError
 
 from ..bodies.upload import read_body
 from ..calls.call import Call
+from ..calls.observer import NULL_OBSERVER
 from ..calls.options import CallRules, OwnSettings, call_rules, with_settings
 from ..calls.pipeline import policy
 from ..calls.prepare import checked_text, framing, without_framing
@@ -34,7 +35,6 @@ from ..models.proxy import Proxy
 from ..models.tls import TlsSettings
 from ..models.urls import origin
 from ..proxies.rules import environment_names_proxies, proxy_of
-from ..trace import Watcher
 from .response import RequestCanceled, exception_for, raw_response
 
 __all__ = ["QtAdapter", "RequestCanceled", "requests_session", "route_requests"]
@@ -99,7 +99,7 @@ class QtAdapter(HTTPAdapter):
         connect_ms, read_ms = _milliseconds(timeout, settings)
         try:
             engine = manager.engine()
-            call = Call(engine, read_ms, settings.deadline, _NOBODY, self._feedback, connect_ms=connect_ms)
+            call = Call(engine, read_ms, settings.deadline, NULL_OBSERVER, self._feedback, connect_ms=connect_ms)
             exchange, rules = self._prepared(request, settings, engine, call, proxies, stream)
             if exchange.url.startswith("https:"):
                 exchange = exchange._replace(tls=_tls(settings.tls, verify, cert))
@@ -183,21 +183,6 @@ def _named_proxy(request: PreparedRequest, proxies: Mapping[str, str]) -> Option
         return None if named is None else proxy_of(named)
     except ValueError as error:
         raise requests.exceptions.InvalidProxyURL(str(error), request=request) from None
-
-
-class _Nobody:
-    """No signals to tell."""
-
-    _watchers: tuple[Watcher, ...] = ()
-
-    def _progress_teller(self, feedback: Optional[FeedbackLike]) -> None:
-        return None
-
-    def _tell_redirect(self, exchange: Exchange) -> None:
-        pass
-
-
-_NOBODY = _Nobody()
 
 
 def _milliseconds(timeout: Any, settings: Settings) -> tuple[int, int]:

@@ -26,7 +26,7 @@ from .request import ADDED_FIELDS
 from .worker import QtFlight, Worker, WorkerThread
 
 if TYPE_CHECKING:
-    from ..base import Crowd
+    from ..base import BatchHint
 
 EXCHANGES_PER_ORIGIN = 6
 """How many connections Qt opens to one origin; a further request would wait in Qt's queue while its timeout runs."""
@@ -107,16 +107,16 @@ class QtEngine:
                 return messages.tls_unusable(str(error))
         return None
 
-    def start(self, exchange: Exchange, mailbox: Mailbox, crowd: Optional[Crowd] = None) -> QtFlight:
+    def start(self, exchange: Exchange, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> QtFlight:
         app = application()
         if app is not None and app is not self._application():
             self._adopt(app)
         flight = QtFlight(exchange, mailbox)
         room = _room_for(exchange)
-        if crowd is not None and room > 1:
-            room *= crowd.depth
-            flight.is_quick = crowd.depth > 1
-        self._give(flight, worker_key(exchange), room, crowd)
+        if hint is not None and room > 1:
+            room *= hint.queue_depth
+            flight.is_quick = hint.queue_depth > 1
+        self._give(flight, worker_key(exchange), room, hint)
         return flight
 
     def move(self, flight: QtFlight) -> None:
@@ -128,16 +128,16 @@ class QtEngine:
             stuck.stop()
         self._give(flight, stuck.key, _room_for(flight.exchange), None)
 
-    def _give(self, flight: QtFlight, key: WorkerKey, room: int, crowd: Optional[Crowd]) -> None:
+    def _give(self, flight: QtFlight, key: WorkerKey, room: int, hint: Optional[BatchHint]) -> None:
         """Have a worker do it. ``room``: how many flights to its origin a worker may have."""
         worker, is_new = self._reserve(flight.origin, key, room)
         flight.worker = worker
         try:
-            if crowd is None or is_new:
+            if hint is None or is_new:
                 worker.submit(flight)
             else:
                 worker.jobs.append(flight)
-                crowd.wakes.add(worker.wake)
+                hint.pending_wakeups.add(worker.wake)
             if is_new:
                 self._start_thread(worker)
         except BaseException:

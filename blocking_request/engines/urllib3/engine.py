@@ -70,7 +70,7 @@ class Urllib3Engine:
             return network_failure(QtNetworkError.UnknownNetworkError, text)
         return self.pools.refusal(exchange)
 
-    def start(self, exchange: Exchange, mailbox: Mailbox, crowd: object = None) -> Urllib3Flight:
+    def start(self, exchange: Exchange, mailbox: Mailbox, hint: object = None) -> Urllib3Flight:
         app = application()
         if app is not None and app is not self._application():
             self._adopt(app)

@@ -47,7 +47,7 @@ class CredentialRules:
     config: Optional[AuthConfig] = None
     """Named for the origin of the call's first URL."""
     grant: Optional[Callable[[Exchange], Exchange]] = None
-    """In its place: adds what another keeper of credentials has for that origin."""
+    """In its place: adds what another store of credentials has for that origin."""
     find: Optional[Callable[[str], Optional[AuthConfig]]] = None
     """Gives what netrc has for a URL."""
     ask: Optional[AuthHandler] = None

@@ -1,0 +1,40 @@
+"""CallObserver: the code of the caller that a call runs, in the caller's thread."""
+
+from __future__ import annotations
+
+from typing import Optional, Protocol
+
+from ..feedback import FeedbackLike
+from ..models.http_messages import Exchange
+from ..trace import Watcher
+from .progress import ProgressTeller
+
+
+class CallObserver(Protocol):
+    """Every method is called in the caller's thread, from within the call."""
+
+    @property
+    def watchers(self) -> tuple[Watcher, ...]:
+        """Return who is told of each step, beside the log."""
+
+    def progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
+        """Return what is told of the progress; None if nothing wants to know it."""
+
+    def on_redirect(self, exchange: Exchange) -> None:
+        """Hear of a redirect: ``exchange`` is sent next."""
+
+
+class _NullObserver:
+    """Ignores everything."""
+
+    watchers: tuple[Watcher, ...] = ()
+
+    def progress_teller(self, feedback: Optional[FeedbackLike]) -> None:
+        return None
+
+    def on_redirect(self, exchange: Exchange) -> None:
+        pass
+
+
+NULL_OBSERVER = _NullObserver()
+"""For calls that no code of a caller follows."""

@@ -1,4 +1,4 @@
-"""requests over our wires beside requests over its own: small GETs, in one thread and in eight."""
+"""requests over our engines beside requests over its own: small GETs, in one thread and in eight."""
 
 from __future__ import annotations
 

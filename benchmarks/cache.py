@@ -25,7 +25,7 @@ FIELDS = known_fields(((b"Date", b"Fri, 20 Nov 2026 00:00:00 GMT"), (b"Cache-Con
 
 def kept(cache: NetworkDiskCache, url: str, body: bytes) -> None:
     now = time.time()
-    cache.keep(url, b"", StoredAnswer(200, "OK", FIELDS, now, now, body=body, wire_bytes=len(body)))
+    cache.keep(url, b"", StoredAnswer(200, "OK", FIELDS, now, now, body=body, encoded_bytes=len(body)))
 
 
 def small(server: str, folder: str) -> None:

@@ -23,13 +23,13 @@ def child(cured: bool, url: str) -> None:
     import os
 
     from blocking_request.engines.mailbox import Mailbox
-    from blocking_request.engines.qt.dispatcher import Wire
+    from blocking_request.engines.qt.dispatcher import Dispatcher
     from blocking_request.engines.qt.engine import QtEngine
     from blocking_request.models.http_messages import Answer, Exchange
     from blocking_request.qt.binding import QtCore, QtNetwork
 
     if not cured:
-        Wire._keep_the_lock_rule = lambda self: None  # type: ignore[method-assign]
+        Dispatcher._keep_the_lock_rule = lambda self: None  # type: ignore[method-assign]
     app = QtCore.QCoreApplication([])
 
     def call() -> None:

@@ -1,4 +1,4 @@
-"""What the policies cost: a call with everything decided above the wire, beside the same exchange put on the wire bare.
+"""What the policies cost: a call with everything decided above the engine, beside the same exchange without them.
 
 Prints where the time goes: each part on its own, in a loop, is a lower bound of what it costs between two waits.
 """
@@ -30,7 +30,7 @@ TIMES = 20_000
 
 
 def bare(exchange: Exchange) -> Answer:
-    """What a wire needs, and no more."""
+    """What an engine needs, and no more."""
     mailbox = Mailbox()
     engine = choose(exchange, "auto")
     engine.start(exchange, mailbox)  # type: ignore[union-attr]

@@ -72,16 +72,17 @@ def main() -> None:
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with nginx(SIZE) as (server, _), tempfile.TemporaryDirectory(dir=memory) as scratch:
         url, target = f"{server}/{SIZE}", Path(scratch) / "file"
-        requests_by_wire = {}
-        for wire in ("auto", "qt"):
-            requests_by_wire[wire] = BlockingNetworkRequest()
-            requests_by_wire[wire].setEngine(wire)
+        requests_by_engine = {}
+        for engine in ("auto", "qt"):
+            requests_by_engine[engine] = BlockingNetworkRequest()
+            requests_by_engine[engine].setEngine(engine)
 
-        def download(wire: str) -> Callable[[], None]:
+        def download(engine: str) -> Callable[[], None]:
             def run() -> None:
                 # Memory that was never used costs more than what has been, and two files need twice as much.
                 target.unlink(missing_ok=True)
-                assert requests_by_wire[wire].download(url, target) == 0, requests_by_wire[wire].errorMessage()
+                request = requests_by_engine[engine]
+                assert request.download(url, target) == 0, request.errorMessage()
 
             return run
 
@@ -94,12 +95,10 @@ def main() -> None:
         contenders = {"auto": download("auto"), "qt": download("qt"), "requests": with_requests}
         took = medians(contenders, ROUNDS)
         show(f"1 GiB to a file, {API}", "s", took)
-        print(
-            f"    auto took {requests_by_wire['auto'].reply().engine()}; Qt's wire: {took['qt'] / took['requests']:.2f}"
-        )
+        print(f"    auto took {requests_by_engine['auto'].reply().engine()}; qt: {took['qt'] / took['requests']:.2f}")
         bound("of requests' time", took["auto"] / took["requests"], 0.7)
-        for wire in ("auto", "qt"):
-            bound(f"{wire}, MiB above the start", growth(contenders[wire]), 32)
+        for engine in ("auto", "qt"):
+            bound(f"{engine}, MiB above the start", growth(contenders[engine]), 32)
         target.unlink()
 
     with tempfile.TemporaryDirectory(dir=memory) as scratch:
@@ -123,8 +122,8 @@ def main() -> None:
 
         took = medians({"auto": upload(blocking), "qt": upload(on_qt), "requests": theirs}, ROUNDS)
         show(f"1 GiB from a file, {API}", "s", took)
-        wire, ratio = blocking.reply().engine(), took["qt"] / took["requests"]
-        print(f"    auto took {wire}; Qt takes {ratio:.2f} of requests' time")
+        engine, ratio = blocking.reply().engine(), took["qt"] / took["requests"]
+        print(f"    auto took {engine}; Qt takes {ratio:.2f} of requests' time")
         bound("of requests' time", took["auto"] / took["requests"], 1.0)
         bound("auto, MiB above the start", growth(upload(blocking)), 32)
         bound("qt, MiB above the start", growth(upload(on_qt)), 32)

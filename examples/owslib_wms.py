@@ -1,4 +1,4 @@
-"""OWSLib, which makes its own requests, over Qt's wires: a WMS's capabilities and a map.
+"""OWSLib, which makes its own requests, over Qt: a WMS's capabilities and a map.
 
 python3 examples/owslib_wms.py URL
 """

@@ -1,4 +1,4 @@
-"""pystac-client over Qt's wires: a catalogue's collections, and a search.
+"""pystac-client over Qt: a catalogue's collections, and a search.
 
 python3 examples/stac_catalog.py URL
 """

@@ -44,7 +44,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def on_qt() -> BlockingNetworkRequest:
-    """For what only Qt's wire can do."""
+    """For what only the qt engine can do."""
     request = BlockingNetworkRequest()
     request.setEngine("qt")
     return request

@@ -165,12 +165,12 @@ def forked_in_flight() -> None:
 
 
 def forked_right_after_a_reply() -> None:
-    """When the wire's threads still put away what belonged to it."""
+    """When the engine's threads still put away what belonged to it."""
     global app
     app = QtCore.QCoreApplication([])
     from tests.servers.raw import RawServer, echo
 
-    server = RawServer(echo)  # in this process, where it wants the GIL of the wire's threads, too
+    server = RawServer(echo)  # in this process, where it wants the GIL of the engine's threads, too
     manager = NetworkAccessManager.instance()
     manager.setEngine("qt")
     ends = set()

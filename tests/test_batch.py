@@ -1,4 +1,4 @@
-"""Many requests at once, on both wires: every result once, in bounded memory, however they end."""
+"""Many requests at once, on both engines: every result once, in bounded memory, however they end."""
 
 from __future__ import annotations
 
@@ -299,7 +299,7 @@ def test_as_many_of_one_origin_as_may_be(manager: NetworkAccessManager, serve: S
     assert [gate.most for gate in gates] == [3, 3]
 
 
-def test_no_thread_per_request_on_qts_wire(serve: Serve) -> None:
+def test_no_thread_per_request_with_qt(serve: Serve) -> None:
     manager = NetworkAccessManager()
     manager.setEngine("qt")
     gate = Gate()
@@ -750,7 +750,7 @@ def test_when_all_is_shut_down_nothing_more_is_started(manager: NetworkAccessMan
 
 
 def test_cancel_does_not_wait_for_a_slow_disk() -> None:
-    """What has come is written first; what still comes is the wire's to write, in its own thread."""
+    """What has come is written first; what still comes is the engine's to write, in its own thread."""
     mailbox = Mailbox()
     written: list[bool] = []
     is_resumed: list[bool] = []

@@ -1,4 +1,4 @@
-"""The cache between callers and real servers, on both wires and in both stores."""
+"""The cache between callers and real servers, on both engines and in both stores."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ LARGE = disk.INDEXED_BYTES * 3
 
 def stored(body: bytes = b"body", received: float = 0.0, **changes: Any) -> StoredAnswer:
     when = received or time.time()
-    return StoredAnswer(200, "OK", FIELDS, when, when, body=body, wire_bytes=len(body), **changes)
+    return StoredAnswer(200, "OK", FIELDS, when, when, body=body, encoded_bytes=len(body), **changes)
 
 
 def body_of(cache: Cache, url: str = URL, identity: bytes = b"") -> bytes | None:

@@ -1,6 +1,6 @@
-"""The same request over both wires: the same code, status, headers, body, history and message.
+"""The same request over both engines: the same code, status, headers, body, history and message.
 
-What the wires must differ in stands in ``DIFFERENCES`` and ``WIRE_HEADERS``, and nowhere else.
+What the engines must differ in stands in ``DIFFERENCES`` and ``ENGINE_HEADERS``, and nowhere else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .test_faults import FAULTS, LONG, Fault
 Call = Callable[[BlockingNetworkRequest, str], Any]
 QT5 = QT_VERSION < (6,)
 
-WIRE_HEADERS = frozenset(("date", "access-control-allow-origin"))
+ENGINE_HEADERS = frozenset(("date", "access-control-allow-origin"))
 """The time of day, and what httpbin makes of it."""
 
 VARYING_HEADERS = {
@@ -191,7 +191,7 @@ def reply_of(engine: str, manager: NetworkAccessManager, call: Callable[[Blockin
 
 
 def facts(reply: ReplyContent) -> dict[str, Any]:
-    """What a caller can see of a reply and that does not name the wire."""
+    """What a caller can see of a reply and that does not name the engine."""
     return {
         "code": reply.errorCode(),
         "error": enum_value(reply.error()),
@@ -201,7 +201,7 @@ def facts(reply: ReplyContent) -> dict[str, Any]:
         "headers": {
             name.lower(): reply.headers.getlist(name) if name.lower() == "set-cookie" else value
             for name, value in reply.headers.items()
-            if name.lower() not in WIRE_HEADERS
+            if name.lower() not in ENGINE_HEADERS
         },
         "attributes": reply.attributes(),
         "body": reply.body,
@@ -226,7 +226,7 @@ def assert_same(
 
 
 def in_order(body: bytes) -> Any:
-    """httpbin's /stream writes the headers in the order they came in, which is the wire's own."""
+    """httpbin's /stream writes the headers in the order they came in, which is the engine's own."""
     try:
         return [json.loads(line) for line in body.splitlines()]
     except ValueError:

@@ -1,4 +1,4 @@
-"""The cookie jar by RFC 6265, and the cookies of real exchanges on both wires."""
+"""The cookie jar by RFC 6265, and the cookies of real exchanges on both engines."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_cookies_are_kept_and_sent(manager: NetworkAccessManager, httpbin: str) 
     assert other.blockingGet(f"{httpbin}/cookies").json() == {"cookies": {"b": "2"}}
 
 
-def test_both_wires_and_all_threads_share_them(httpbin: str) -> None:
+def test_both_engines_and_all_threads_share_them(httpbin: str) -> None:
     manager = NetworkAccessManager()
     requested = []
     for engine, path in zip(ENGINES, ("/cookies/set?a=1", "/cookies/set?b=2")):

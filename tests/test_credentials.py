@@ -1,4 +1,4 @@
-"""Who we are to real servers, on both wires: what is sent, what is answered, what is given up, and what stays secret."""
+"""Who we are to real servers, on both engines: what is sent, what is answered, what is given up, and what stays secret."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_ntlm_for_ever(on_qt_or_auto: NetworkAccessManager, serve: Serve) -> Non
         assert len(server.requests) < 1000
 
 
-def test_ntlm_on_a_wire_that_has_none(serve: Serve) -> None:
+def test_ntlm_on_an_engine_without_it(serve: Serve) -> None:
     server = serve(refusing("NTLM"))
     request = BlockingNetworkRequest()
     request.setEngine("urllib3")

@@ -1,4 +1,4 @@
-"""Downloads into files and devices, whole or not at all, and resumed, on both wires."""
+"""Downloads into files and devices, whole or not at all, and resumed, on both engines."""
 
 from __future__ import annotations
 

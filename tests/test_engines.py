@@ -1,4 +1,4 @@
-"""Which wire serves, and why not the other; the urllib3 engine's own book-keeping."""
+"""Which engine serves, and why not the other; the urllib3 engine's own book-keeping."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class TestChoice:
         assert (reply.errorCode(), reply.engine()) == (OK, "qt" if has_tls() else "urllib3")
         server.close()
 
-    def test_a_redirect_may_change_the_wire(self, serve: Serve) -> None:
+    def test_a_redirect_may_change_the_engine(self, serve: Serve) -> None:
         authority = trustme.CA()
         secure = TlsServer(authority.issue_cert("127.0.0.1"))
 
@@ -348,7 +348,7 @@ class TestUrllib3:
         server = serve(always(b"ok"))
         engine = Urllib3Engine()
         with monkeypatch.context() as patch:
-            patch.setattr("blocking_request.engines.urllib3.wire.request_headers", broken)
+            patch.setattr("blocking_request.engines.urllib3.perform.request_headers", broken)
             answer = self.start(engine, server.url).take(10)
         assert isinstance(answer, Answer) and answer.failure is not None
         assert "no memory" in answer.failure.text
@@ -364,10 +364,10 @@ class TestUrllib3:
             assert callable(pool.ConnectionCls._output)
         server = serve(silence)
         engine = Urllib3Engine()
-        flight = engine.start(Exchange("GET", server.url), mailbox := Mailbox())
+        transfer = engine.start(Exchange("GET", server.url), mailbox := Mailbox())
         server.wait_for_requests(1)
-        assert flight.grip._duplicate, "no duplicate of the socket: nothing could be aborted"
-        flight.abort()
+        assert transfer.abort_handle._duplicate, "no duplicate of the socket: nothing could be aborted"
+        transfer.abort()
         assert isinstance(mailbox.take(10), Answer)
         engine.shutdown()
 
@@ -653,10 +653,10 @@ def test_ctrl_c_while_a_thread_starts(name: str, serve: Serve, monkeypatch: pyte
 def test_thread_that_ends_after_its_answer_is_no_failure(name: str, serve: Callable[[Handler], RawServer]) -> None:
     """A caller may look for the answer, find none, and then find the thread ended: the answer came in between."""
     mailbox = Mailbox()
-    flight: Any = choice.engine(name).start(Exchange("GET", serve(always(b"hi")).url), mailbox)
+    transfer: Any = choice.engine(name).start(Exchange("GET", serve(always(b"hi")).url), mailbox)
     answer = mailbox.take(10)
     assert isinstance(answer, Answer) and answer.body == b"hi"
-    worker = flight.worker
+    worker = transfer.worker
 
     class EndsAsItIsLookedAt:
         """Its last answer comes just before the caller sees that the thread has ended."""
@@ -665,8 +665,8 @@ def test_thread_that_ends_after_its_answer_is_no_failure(name: str, serve: Calla
 
         @property
         def ended(self) -> bool:
-            flight.ended = True
+            transfer.ended = True
             return True
 
-    flight.worker, flight.ended = EndsAsItIsLookedAt(), False
-    assert flight.lost() is None
+    transfer.worker, transfer.ended = EndsAsItIsLookedAt(), False
+    assert transfer.lost() is None

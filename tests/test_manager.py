@@ -1,4 +1,4 @@
-"""NetworkAccessManager: what its settings do to requests on both wires, and that threads may change them at any time."""
+"""NetworkAccessManager: what its settings do to requests on both engines, and that threads may change them at any time."""
 
 from __future__ import annotations
 

@@ -234,7 +234,7 @@ def test_the_same_batch_in_other_processes(method: str, serve: Serve) -> None:
     manager.setEngine("auto")
     manager.setTimeout(10_000)
     full(manager, server.url)
-    assert manager.blockingGet(server.url).errorCode() is ErrorCode.NoError  # the parent has wires
+    assert manager.blockingGet(server.url).errorCode() is ErrorCode.NoError  # the parent has engines
     before = server.connections
     requests = [BatchRequest(REQUEST(QtCore.QUrl(f"{server.url}/{number}"))) for number in range(20)]
     settings = manager.portableSettings()

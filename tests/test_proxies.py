@@ -1,4 +1,4 @@
-"""The proxies that the application has set for Qt hold on every wire."""
+"""The proxies that the application has set for Qt hold on every engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our own proxy settings, the environment's and Qt's: which proxy is taken, on both wires, with real proxies."""
+"""Our own proxy settings, the environment's and Qt's: which proxy is taken, on both engines, with real proxies."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def run(program: str, *arguments: str, folder: Path, **environment: str) -> list
 
 
 @needs_qgis
-def test_both_wires_over_tls(tmp_path: Path) -> None:
+def test_both_engines_over_tls(tmp_path: Path) -> None:
     authority = trustme.CA()
     server = TlsServer(authority.issue_cert("127.0.0.1"))
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))

@@ -1,4 +1,4 @@
-"""Redirects over the wire."""
+"""Redirects by the engine."""
 
 from __future__ import annotations
 

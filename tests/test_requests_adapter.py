@@ -1,4 +1,4 @@
-"""requests over our wires: the same responses as over its own, its exceptions, streams, and a way back."""
+"""requests over our engines: the same responses as over its own, its exceptions, streams, and a way back."""
 
 from __future__ import annotations
 
@@ -155,8 +155,8 @@ def test_a_stream_that_is_closed_leaves_no_worker_busy(engine: str, session: req
         next(response.iter_content(100))
         response.close()
     assert session.get(server.url).status_code == 200
-    wire = engine_named(engine)
-    busy = wire._busy if engine == "urllib3" else [worker for worker in wire._workers if worker.load]  # type: ignore[attr-defined]
+    running = engine_named(engine)
+    busy = running._busy if engine == "urllib3" else [worker for worker in running._workers if worker.load]  # type: ignore[attr-defined]
     assert len(busy) == 0
 
 

@@ -1,4 +1,4 @@
-"""Retries over real connections, on both wires."""
+"""Retries over real connections, on both engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams: pieces in the caller's thread, back-pressure, and an end that tells the truth, on both wires."""
+"""Streams: pieces in the caller's thread, back-pressure, and an end that tells the truth, on both engines."""
 
 from __future__ import annotations
 
@@ -166,9 +166,9 @@ def test_a_thousand_that_are_left_half_read(engine: str, serve: Serve) -> None:
     for _ in range(1000):
         with request.stream(server.url) as chunks:
             next(chunks)
-    wire = engine_named(engine)
+    running = engine_named(engine)
     assert request.get(server.url) is OK
-    busy = wire._busy if engine == "urllib3" else [worker for worker in wire._workers if worker.load]  # type: ignore[attr-defined]
+    busy = running._busy if engine == "urllib3" else [worker for worker in running._workers if worker.load]  # type: ignore[attr-defined]
     assert len(busy) == 0
     assert threading.active_count() < 100
     NetworkAccessManager.instance().shutdown()

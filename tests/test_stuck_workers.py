@@ -18,7 +18,7 @@ from blocking_request.engines.choice import choose
 from blocking_request.engines.mailbox import GRACE, Mailbox
 from blocking_request.engines.qt import engine as qt
 from blocking_request.engines.qt.engine import QtEngine
-from blocking_request.engines.qt.worker import QtFlight
+from blocking_request.engines.qt.worker import QtTransfer
 from blocking_request.engines.thread_starts import thread_starts
 from blocking_request.errors import Failure
 from blocking_request.models.http_messages import Answer, Exchange
@@ -51,16 +51,16 @@ class Stuck:
             self._writing.release()
             self._proceed.wait(60)
 
-    def begin(self) -> tuple[QtFlight, Mailbox]:
+    def begin(self) -> tuple[QtTransfer, Mailbox]:
         """A transfer whose worker is stuck from now on."""
         mailbox = Mailbox()
-        flight = self.engine.start(Exchange("GET", self._server.url, streams=True), mailbox)
+        transfer = self.engine.start(Exchange("GET", self._server.url, streams=True), mailbox)
         answer = getattr(mailbox.take(10), "answer", None)
         assert answer is not None and answer.status == 200
         mailbox.divert(self._write)
         self._go_on.release()
         assert self._writing.acquire(timeout=10)
-        return flight, mailbox
+        return transfer, mailbox
 
     def release(self) -> None:
         self._proceed.set()
@@ -68,26 +68,26 @@ class Stuck:
     def get(self, url: str) -> Answer:
         """As a call waits: now and then it asks whether its transfer is lost."""
         mailbox = Mailbox()
-        flight = self.engine.start(Exchange("GET", url), mailbox)
-        return answer_of(flight, mailbox)
+        transfer = self.engine.start(Exchange("GET", url), mailbox)
+        return answer_of(transfer, mailbox)
 
 
-def answer_of(flight: QtFlight, mailbox: Mailbox) -> Answer:
+def answer_of(transfer: QtTransfer, mailbox: Mailbox) -> Answer:
     end = time.monotonic() + 20
     while time.monotonic() < end:
         try:
             event = mailbox.take(0.02)
         except Empty:
-            assert flight.lost() is None
+            assert transfer.lost() is None
             continue
         if isinstance(event, Answer):
             return event
     raise AssertionError("no answer came")
 
 
-def wait_until_late(flight: QtFlight) -> None:
+def wait_until_late(transfer: QtTransfer) -> None:
     """Until the grace of an abort has passed."""
-    assert flight.aborted
+    assert transfer.aborted
     threading.Event().wait(2 * GRACE)
 
 
@@ -116,28 +116,28 @@ def test_a_header_that_takes_long_to_read_delays_no_other_call(blocking: Blockin
 
 def test_a_worker_whose_aborted_transfer_does_not_end_gets_no_more(stuck: Stuck, serve: Serve) -> None:
     server = serve(always(b"ok"))
-    flight, mailbox = stuck.begin()
+    transfer, mailbox = stuck.begin()
     (worker,) = stuck.engine._workers
-    flight.abort()
-    wait_until_late(flight)
+    transfer.abort()
+    wait_until_late(transfer)
     for _ in range(3):
         assert stuck.get(server.url).status == 200
     assert server.connections == 1
     assert worker not in stuck.engine._workers and stuck.engine.worker_count() == 1
     stuck.release()
-    assert answer_of(flight, mailbox).failure is not None
+    assert answer_of(transfer, mailbox).failure is not None
     assert worker.thread is not None and worker.thread.wait(10_000)
 
 
 def test_what_a_stuck_worker_has_not_begun_with_goes_to_another(stuck: Stuck, serve: Serve) -> None:
     """Nobody has aborted what it is stuck in."""
     server = serve(always(b"ok"))
-    flight, mailbox = stuck.begin()
+    transfer, mailbox = stuck.begin()
     answer = stuck.get(server.url)
     assert (answer.status, answer.body) == (200, b"ok")
     assert stuck.get(server.url).status == 200
     stuck.release()
-    assert answer_of(flight, mailbox).failure is None
+    assert answer_of(transfer, mailbox).failure is None
     assert len(server.requests) == 2
 
 
@@ -145,15 +145,15 @@ def test_a_worker_that_was_stuck_leaves_nothing_behind(stuck: Stuck, serve: Serv
     server = serve(always(b"ok"))
     begun = []
     for _ in range(3):
-        flight, mailbox = stuck.begin()
-        flight.abort()
-        wait_until_late(flight)
-        begun.append((flight, mailbox, flight.worker.thread))
+        transfer, mailbox = stuck.begin()
+        transfer.abort()
+        wait_until_late(transfer)
+        begun.append((transfer, mailbox, transfer.worker.thread))
     assert stuck.get(server.url).status == 200
     assert stuck.engine.worker_count() == 1
     stuck.release()
-    for flight, mailbox, thread in begun:
-        answer_of(flight, mailbox)
+    for transfer, mailbox, thread in begun:
+        answer_of(transfer, mailbox)
         assert thread is not None and thread.wait(10_000)
     stuck.engine.shutdown()
     assert stuck.engine._retired._workers == [] and not stuck.engine._retired._stopped
@@ -165,10 +165,10 @@ def test_so_many_stuck_workers_and_no_more(stuck: Stuck, serve: Serve, monkeypat
     monkeypatch.setattr(qt, "MAXIMUM_STUCK_WORKERS", 2)
     begun = []
     for _ in range(2):
-        flight, mailbox = stuck.begin()
-        flight.abort()
-        wait_until_late(flight)
-        begun.append((flight, mailbox))
+        transfer, mailbox = stuck.begin()
+        transfer.abort()
+        wait_until_late(transfer)
+        begun.append((transfer, mailbox))
     assert stuck.engine.refusal(exchange) is None
     assert stuck.get(server.url).status == 200
     refusal = stuck.engine.refusal(exchange)
@@ -177,9 +177,9 @@ def test_so_many_stuck_workers_and_no_more(stuck: Stuck, serve: Serve, monkeypat
     served_by = choose(exchange, "auto")
     assert not isinstance(served_by, Failure) and served_by.name == "urllib3"
     stuck.release()
-    for flight, mailbox in begun:
-        answer_of(flight, mailbox)
-        assert flight.worker.thread is None or flight.worker.thread.wait(10_000)
+    for transfer, mailbox in begun:
+        answer_of(transfer, mailbox)
+        assert transfer.worker.thread is None or transfer.worker.thread.wait(10_000)
     assert stuck.engine.refusal(exchange) is None
 
 
@@ -192,14 +192,14 @@ def test_a_worker_that_came_back_is_waited_for_and_counts_no_more(
     mailbox = Mailbox()
     waiting = stuck.engine.start(Exchange("GET", slow.url), mailbox)
     slow.wait_for_requests(1)
-    flight, late = stuck.begin()
-    assert flight.worker is waiting.worker
-    flight.abort()
-    wait_until_late(flight)
+    transfer, late = stuck.begin()
+    assert transfer.worker is waiting.worker
+    transfer.abort()
+    wait_until_late(transfer)
     assert stuck.get(serve(always(b"ok")).url).status == 200
     assert stuck.engine.refusal(Exchange("GET", slow.url)) is not None
     stuck.release()
-    answer_of(flight, late)
+    answer_of(transfer, late)
     while waiting.worker.is_stuck():
         assert waiting.lost() is None
     assert stuck.engine.refusal(Exchange("GET", slow.url)) is None
@@ -213,13 +213,13 @@ def test_an_answer_counts_though_its_worker_has_ended(serve: Serve) -> None:
     """The caller may look after the worker has answered its last and gone, before it has seen the answer."""
     engine = QtEngine()
     mailbox = Mailbox()
-    flight = engine.start(Exchange("GET", serve(always(b"ok")).url), mailbox)
-    thread = flight.worker.thread
+    transfer = engine.start(Exchange("GET", serve(always(b"ok")).url), mailbox)
+    thread = transfer.worker.thread
     assert thread is not None
-    engine.retire(flight.worker)
-    assert thread.wait(10_000) and flight.worker.ended
-    assert flight.lost() is None
-    assert answer_of(flight, mailbox).body == b"ok"
+    engine.retire(transfer.worker)
+    assert thread.wait(10_000) and transfer.worker.ended
+    assert transfer.lost() is None
+    assert answer_of(transfer, mailbox).body == b"ok"
     engine.shutdown()
 
 
@@ -237,10 +237,10 @@ def test_a_worker_that_is_retired_as_it_begins_serves_what_it_has(
 
     monkeypatch.setattr(thread_starts, "has_begun", retire_at_once)
     mailbox = Mailbox()
-    flight = engine.start(Exchange("GET", serve(always(b"ok")).url), mailbox)
-    answer = answer_of(flight, mailbox)
+    transfer = engine.start(Exchange("GET", serve(always(b"ok")).url), mailbox)
+    answer = answer_of(transfer, mailbox)
     assert (answer.failure, answer.body) == (None, b"ok")
-    thread = flight.worker.thread
+    thread = transfer.worker.thread
     assert thread is None or thread.wait(10_000)
     engine.shutdown()
 
@@ -249,9 +249,9 @@ def test_a_worker_whose_thread_was_just_deleted_can_be_stopped(serve: Serve) -> 
     """Several threads may see that it is unused and end it; one of them is the last."""
     engine = QtEngine()
     mailbox = Mailbox()
-    flight = engine.start(Exchange("GET", serve(always(b"ok")).url), mailbox)
-    worker, thread = flight.worker, flight.worker.thread
-    answer_of(flight, mailbox)
+    transfer = engine.start(Exchange("GET", serve(always(b"ok")).url), mailbox)
+    worker, thread = transfer.worker, transfer.worker.thread
+    answer_of(transfer, mailbox)
     engine.shutdown()
     assert worker.thread is None
     worker.thread = thread
@@ -279,12 +279,12 @@ def write(piece):
         writing.set()
         forever.wait()
 mailbox = Mailbox()
-flight = engine.start(Exchange("GET", RawServer(handle).url, streams=True), mailbox)
+transfer = engine.start(Exchange("GET", RawServer(handle).url, streams=True), mailbox)
 mailbox.take(10)
 mailbox.divert(write)
 go_on.set()
 writing.wait()
-flight.abort()
+transfer.abort()
 forever.wait(0.1)
 print("ends")
 """

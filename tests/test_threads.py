@@ -384,8 +384,8 @@ class TestWorkers:
         server = serve(always(b"ok"))
         engine = QtEngine()
         mailbox = Mailbox()
-        flight = engine.start(Exchange("GET", server.url), mailbox)
-        flight.abort()
+        transfer = engine.start(Exchange("GET", server.url), mailbox)
+        transfer.abort()
         answer = mailbox.take(10)
         assert isinstance(answer, Answer)
         assert answer.failure is not None or answer.status == 200
@@ -405,7 +405,7 @@ class TestWorkers:
         assert isinstance(answer, Answer) and answer.status == 200
         engine.shutdown()
 
-    @pytest.mark.parametrize("where", ["QtFlight", "thread"])
+    @pytest.mark.parametrize("where", ["QtTransfer", "thread"])
     def test_an_interrupted_start_leaves_no_place_taken(
         self, where: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -414,7 +414,7 @@ class TestWorkers:
 
         server = serve(always(b"ok"))
         engine = QtEngine()
-        if where == "QtFlight":
+        if where == "QtTransfer":
             self.start(engine, server.url).take(10)
         for _ in range(10):
             with monkeypatch.context() as patch:
@@ -424,7 +424,7 @@ class TestWorkers:
                     patch.setattr(engine._workers[0], "submit", interrupted_once(engine._workers[0].submit))
                 with pytest.raises(KeyboardInterrupt):
                     self.start(engine, server.url)
-            if where == "QtFlight":
+            if where == "QtTransfer":
                 self.start(engine, server.url).take(10)  # by then the interrupted one has been ended
         for _ in range(6):
             answer = self.start(engine, server.url).take(10)

@@ -175,7 +175,7 @@ def test_the_default_configurations_identity_stays_at_the_first_origin(over: Ove
 
 
 def test_a_server_that_is_refused_is_not_shown_who_we_are(start: Start) -> None:
-    """Of urllib3's wire; Qt 6 shows it by itself, before it has looked at the server's."""
+    """Of urllib3's engine; Qt 6 shows it by itself, before it has looked at the server's."""
     authority, stranger = trustme.CA(), trustme.CA()
     server = start(stranger.issue_cert("127.0.0.1"), trusts=authority)
     mine = authority.issue_cert("me@home.test")

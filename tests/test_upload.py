@@ -1,4 +1,4 @@
-"""Bodies that are read as they are sent, and forms, on both wires."""
+"""Bodies that are read as they are sent, and forms, on both engines."""
 
 from __future__ import annotations
 

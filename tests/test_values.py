@@ -112,7 +112,7 @@ def test_body_in_pieces_of_any_size(step: int, encoding: bytes, data: bytes, exp
         reader.feed(data[start : start + step])
     assert reader.damage() is None
     assert reader.content() == expected
-    assert reader.wire_bytes == len(data)
+    assert reader.encoded_bytes == len(data)
 
 
 @pytest.mark.parametrize("encoding", [b"gzip", b"deflate"])

@@ -49,5 +49,5 @@ class Batch(Iterator[BatchResult]):
         return self._loop.finished
 
     def receivedBytes(self) -> int:
-        """How many bytes their bodies had on the wire."""
+        """How many bytes their bodies had on the connection."""
         return self._loop.received

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 GATHER_SECONDS = 0.0015
 GATHERED = 6
 """How long answers gather until they are taken, and how many requests must be under way for that: the threads of the
-wire and this one stand in each other's way where each answer wakes it."""
+engine and this one stand in each other's way where each answer wakes it."""
 
 QUEUE_DEPTH = 4
 QUICK = 0.01
@@ -326,7 +326,7 @@ class Loop:
         code = reply.errorCode()
         self._ended[index] = BatchResult(index, code, reply)
         self.finished += 1
-        self.received += answer.wire_bytes
+        self.received += answer.encoded_bytes
         is_over = code is ErrorCode.CanceledError  # whoever wanted that: the application may be going
         if is_over or (self._options.stops_on_error and code is not ErrorCode.NoError):
             self.abort()

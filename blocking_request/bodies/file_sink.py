@@ -24,7 +24,7 @@ from ..models.http_messages import Answer, Exchange
 from .download_files import Known, Partial, disposition_name, safe_name
 from .finished_file import Naming, is_special
 from .scratch_file import Scratch
-from .sink import Checksum, Drain, Steps, Take, cannot_write, in_steps, take_in_wire, take_slowly
+from .sink import Checksum, Drain, Steps, Take, cannot_write, in_steps, take_in_worker, take_slowly
 from .special_file import SpecialFile
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class FileReceiver:
                         self._checksum.add(piece)
                     file.write(piece)
 
-                answer = yield from take_in_wire(answer, write)
+                answer = yield from take_in_worker(answer, write)
                 if answer.failure is None and self._resume and total >= 0 and file.tell() != total:
                     answer = answer._replace(failure=truncated(file.tell(), total))
                 if answer.failure is None and self._checksum is not None:

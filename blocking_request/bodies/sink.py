@@ -28,8 +28,8 @@ class Take(NamedTuple):
     """
 
     write: Callable[[Piece], None]
-    in_wire: bool = True
-    """Whether by the wire in its own thread, which is faster; else in the thread that drives."""
+    in_worker: bool = True
+    """Whether by the engine in its own thread, which is faster; else in the thread that drives."""
     target: Optional[SlowTarget] = None
     """What ``write`` writes to, if that may not take everything at once."""
 
@@ -198,7 +198,7 @@ def _write_all(device: Any, piece: Piece) -> None:
 
 
 class CannotWrite(DamagedBody):
-    """What the disk says, on its way through the wire."""
+    """What the disk says, on its way through the engine."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(str(error))
@@ -209,12 +209,12 @@ class CannotWrite(DamagedBody):
         return self._failure
 
 
-def take_in_wire(answer: Answer, write: Callable[[Piece], None]) -> Generator[Take, Answer, Answer]:
-    """Have all of a body given to ``write`` in the thread of the wire, which is faster and not for the caller's own
+def take_in_worker(answer: Answer, write: Callable[[Piece], None]) -> Generator[Take, Answer, Answer]:
+    """Have all of a body given to ``write`` in the thread of the engine, which is faster and not for the caller's own
     code. What it says of the disk becomes the answer's failure; raises OSError where it is written here.
     """
 
-    def write_in_wire(piece: Piece) -> None:
+    def write_in_worker(piece: Piece) -> None:
         try:
             write(piece)
         except (OSError, ValueError) as error:  # closed, where the caller has left
@@ -222,7 +222,7 @@ def take_in_wire(answer: Answer, write: Callable[[Piece], None]) -> Generator[Ta
 
     if answer.is_begun:
         try:
-            return whole(answer, (yield Take(write_in_wire)))
+            return whole(answer, (yield Take(write_in_worker)))
         except CannotWrite as error:
             return answer._replace(failure=error.failure)
     return _written(answer, write)

@@ -1,8 +1,9 @@
-"""One blocking call: drives a flow over a wire and, while it waits, runs the caller's own code in the caller's thread.
+"""One blocking call: drives a flow over an engine and, while it waits, runs the caller's own code in the caller's
+thread.
 
 Theory of operation: the caller waits on its mailbox until the earliest of its deadlines. Cancel arrives as an event,
-timeouts are counted here, and every tenth of a second the wire is asked whether it is still alive. So whatever becomes
-of the wire, the caller wakes.
+timeouts are counted here, and every tenth of a second the engine is asked whether it is still alive. So whatever
+becomes of the engine, the caller wakes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Union
 from .. import trace
 from ..bodies.cache_recorder import CacheRecorder
 from ..bodies.upload import Upload
-from ..engines.base import Flight
+from ..engines.base import Transfer
 from ..engines.choice import choose
 from ..engines.mailbox import GRACE, Begun, BodyWanted, Cancel, Channel, Mailbox, Piece, Pieces, Progress
 from ..errors import Failure
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _NEVER = float("inf")
 
 PULSE = 0.1
-"""Seconds between two looks at whether the wire still lives."""
+"""Seconds between two looks at whether the engine still lives."""
 
 SHORT_PULSE = 0.02
 """The same where there is something else to look at: a feedback that is not ours (its ``canceled`` signal is no help: a
@@ -68,11 +69,11 @@ class Call:
         self._mailbox = Mailbox()
         self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
         self._deadline = self._mailbox.activity + deadline_ms / 1000 if deadline_ms > 0 else _NEVER
-        self._open: Optional[tuple[Flight, Exchange, Optional[ProgressTeller]]] = None
+        self._open: Optional[tuple[Transfer, Exchange, Optional[ProgressTeller]]] = None
         """The exchange of an answer that has begun."""
         self._started = 0.0
         self._upload: Body = None
-        self._wire = ""
+        self._dispatcher = ""
         """The name of the one that serves."""
         self._answer_is_due = False
         self._recorder: Optional[CacheRecorder] = None
@@ -128,8 +129,8 @@ class Call:
             self.abandon()
 
     def divert(self, write: Callable[[Piece], None]) -> None:
-        """Have the wire hand the pieces to ``write``, in its own thread, and wait for the end: no piece needs to change
-        hands then. It may raise DamagedBody.
+        """Have the engine hand the pieces to ``write``, in its own thread, and wait for the end: no piece needs to
+        change hands then. It may raise DamagedBody.
         """
         self._mailbox.divert(write if self._recorder is None else self._recorder.tee(write))
         for piece in self.views():
@@ -169,9 +170,9 @@ class Call:
 
     def _pieces(self) -> Iterator[Piece]:
         while self._open is not None:
-            flight, exchange, progress = self._open
+            transfer, exchange, progress = self._open
             self._mailbox.touch()
-            event = self._wait(flight, exchange, progress)
+            event = self._wait(transfer, exchange, progress)
             if isinstance(event, Answer):
                 self._open, self.last = None, event
                 self._tell_end(event)
@@ -189,8 +190,8 @@ class Call:
         """End an exchange whose body is no longer wanted. ``failure``: the reason, unless the caller has left."""
         if self._open is None:
             return
-        (flight, exchange, _), self._open = self._open, None
-        self.last = self._end(flight, exchange, failure or messages.canceled())
+        (transfer, exchange, _), self._open = self._open, None
+        self.last = self._end(transfer, exchange, failure or messages.canceled())
         self._tell_end(self.last)
 
     def _drive(self, flow: Flow) -> Answer:
@@ -217,7 +218,7 @@ class Call:
             answer = self._exchange(step)
 
     def _cached(self, answer: Answer) -> Answer:
-        """What no wire has told of is told here, to who still wants it."""
+        """What no engine has told of is told here, to who still wants it."""
         failure = self.ended_early()
         if failure is not None:
             return Answer(answer.exchange, failure=failure)
@@ -250,26 +251,26 @@ class Call:
         if isinstance(engine, Failure):
             answer = Answer(exchange, failure=engine)
         else:
-            # Made before the wire begins: from then on this thread should do nothing but wait, and leave the GIL.
+            # Made before the engine begins: from then on this thread should do nothing but wait, and leave the GIL.
             progress = self._observer.progress_teller(self._feedback)
             self._mailbox.wants_progress = progress is not None
             self._upload = exchange.body
             if isinstance(exchange.body, Upload):
                 exchange = exchange._replace(body=exchange.body.begin(self._mailbox))
             self._mailbox.touch()
-            self._wire = engine.name
+            self._dispatcher = engine.name
             self._answer_is_due = True
             if self._connect_ms:
                 self._connect_end = self._mailbox.activity + self._connect_ms / 1000
                 self._connect_look = self._mailbox.activity + self._connect_ms / 2000
-            flight = engine.start(exchange, self._mailbox)
+            transfer = engine.start(exchange, self._mailbox)
             try:
-                event = self._wait(flight, exchange, progress)
+                event = self._wait(transfer, exchange, progress)
             except BaseException:
-                flight.abort()
+                transfer.abort()
                 raise
             if isinstance(event, Begun):
-                self._open = flight, exchange, progress
+                self._open = transfer, exchange, progress
                 return event.answer
             assert isinstance(event, Answer)
             answer = event
@@ -281,7 +282,7 @@ class Call:
             trace.exchange_ended(answer, self._started, self._observer.watchers)
 
     def _wait(
-        self, flight: Flight, exchange: Exchange, progress: Optional[ProgressTeller]
+        self, transfer: Transfer, exchange: Exchange, progress: Optional[ProgressTeller]
     ) -> Union[Answer, Begun, Pieces]:
         """The next notice that ends a wait, or the answer that a timeout or a cancel makes."""
         mailbox = self._mailbox
@@ -293,9 +294,9 @@ class Call:
                 event = mailbox.take(max(wait, 0.0))
             except Empty:
                 self._attend()
-                failure = self._overdue(flight)
+                failure = self._overdue(transfer)
                 if failure is not None:
-                    return self._end(flight, exchange, failure)
+                    return self._end(transfer, exchange, failure)
                 continue
             if isinstance(event, Answer):
                 self._answer_is_due = False
@@ -303,14 +304,14 @@ class Call:
                     progress.tell_last(event)
                 return event
             if isinstance(event, Cancel):
-                return self._end(flight, exchange, messages.canceled())
+                return self._end(transfer, exchange, messages.canceled())
             if isinstance(event, BodyWanted):
                 self._send_more(exchange)
                 continue
             if isinstance(event, (Begun, Pieces)):
                 # The caller's own clock may have run out while it had other pieces in hand.
                 failure = self.ended_early()
-                return event if failure is None else self._end(flight, exchange, failure)
+                return event if failure is None else self._end(transfer, exchange, failure)
             if progress is not None:
                 progress(event)
             # The time the caller's own code took is not the server's.
@@ -318,7 +319,7 @@ class Call:
             # A slot that takes longer than the next event does would keep the clocks from being looked at.
             failure = self.ended_early()
             if failure is not None:
-                return self._end(flight, exchange, failure)
+                return self._end(transfer, exchange, failure)
 
     def _send_more(self, exchange: Exchange) -> None:
         """Raises Unsendable where the body cannot be read; that ends the exchange."""
@@ -326,28 +327,28 @@ class Call:
             self._upload.fill(exchange.body)
         self._mailbox.touch()
 
-    def _overdue(self, flight: Flight) -> Optional[Failure]:
+    def _overdue(self, transfer: Transfer) -> Optional[Failure]:
         failure = self.ended_early()
         if failure is not None:
             return failure
         now = time.monotonic()
         if now >= self._connect_look:
             self._connect_look = _NEVER
-            flight.look_for_connection()
+            transfer.look_for_connection()
         if now >= self._connect_end:
             self._connect_end = _NEVER
-            if not flight.is_connected():
+            if not transfer.is_connected():
                 return messages.connect_timeout(self._connect_ms)
             # What was waited for by now was the connection.
         if now >= self._mailbox.activity + self._idle:
             return messages.idle_timeout(self._idle_ms)
-        return flight.lost()
+        return transfer.lost()
 
-    def _end(self, flight: Flight, exchange: Exchange, failure: Failure) -> Answer:
+    def _end(self, transfer: Transfer, exchange: Exchange, failure: Failure) -> Answer:
         """Abort, and take along what has arrived if the worker has it at hand."""
-        flight.abort()
+        transfer.abort()
         end = time.monotonic() + GRACE
-        answer = Answer(exchange, engine=self._wire)
+        answer = Answer(exchange, engine=self._dispatcher)
         while True:
             try:
                 event = self._mailbox.take(max(end - time.monotonic(), 0.0))

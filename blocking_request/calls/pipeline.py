@@ -1,6 +1,6 @@
 """What happens to the exchange of one call, from the settings and what the call itself says: the order of the flows.
 
-From the caller to the wire: redirects; for each hop preprocessors, strict transport and retries; for each attempt the
+From the caller to the engine: redirects; for each hop preprocessors, strict transport and retries; for each attempt the
 proxy, the credentials, the cookies, the cache, and the questions about certificates. What these add is theirs: the
 answer that comes back from below them has the exchange as it was above, so that no secret goes into a reply, and each
 hop and attempt begins without them.
@@ -121,11 +121,11 @@ def _credential_rules(settings: Settings, rules: CallRules) -> CredentialRules:
         partial(netrc_config, file=netrc) if netrc else None,
         settings.auth_handler,
         settings.known_logins if rules.reuses_logins else _Forgetful(),
-        partial(_wire_logs_in, wanted=rules.engine),
+        partial(_engine_supports_ntlm, wanted=rules.engine),
     )
 
 
-def _wire_logs_in(exchange: Exchange, wanted: str) -> bool:
+def _engine_supports_ntlm(exchange: Exchange, wanted: str) -> bool:
     if wanted not in (choice.AUTO, "qt"):
         return False
     return choice.engine("qt").refusal(exchange._replace(login=Login("", ""))) is None

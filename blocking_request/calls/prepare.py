@@ -1,6 +1,6 @@
 """From what the caller gave (a QNetworkRequest, a QUrl or text; bytes, a device or a file) to an Exchange.
 
-Everything that is wrong with a request is found here, before anything reaches a wire.
+Everything that is wrong with a request is found here, before anything reaches an engine.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def prepare(
     defaults: Defaults,
     arguments: CallArguments = NO_ARGUMENTS,
 ) -> Exchange:
-    """Raises Unsendable for a request that no wire may see."""
+    """Raises Unsendable for a request that no engine may see."""
     native = unshared_copy(request) if isinstance(request, QtNetwork.QNetworkRequest) else None
     method = _spelled(method or _custom_verb(native))
     if not body and method in ("GET", "HEAD"):

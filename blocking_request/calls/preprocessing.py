@@ -17,7 +17,7 @@ from .prepare import check_field, checked_url
 def preprocessed(exchange: Exchange, functions: Iterable[Callable[[QtNetwork.QNetworkRequest], object]]) -> Exchange:
     """The exchange as the functions want it, which are given it as a request and may change that.
 
-    Raises Unsendable for what no wire may see, and whatever they raise.
+    Raises Unsendable for what no engine may see, and whatever they raise.
     """
     request = native_copy(exchange)
     for function in functions:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def progress_teller(request: BlockingNetworkRequest, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
-    """Who tells progress, or None where nobody listens: asking the wire for it costs time on small requests."""
+    """Who tells progress, or None where nobody listens: asking the engine for it costs time on small requests."""
     set_progress = None if feedback is None else getattr(feedback, "setProgress", None)
     if is_deleted(request):
         return None
@@ -85,6 +85,6 @@ class ProgressTeller:
             self._set_progress(percent)
 
     def tell_last(self, answer: Answer) -> None:
-        """The exact final figure, which the wire may have had no time to tell."""
+        """The exact final figure, which the engine may have had no time to tell."""
         if answer.status is not None and not 300 <= answer.status < 400:
-            self(Progress(False, answer.wire_bytes, answer.total_bytes))
+            self(Progress(False, answer.encoded_bytes, answer.total_bytes))

@@ -1,6 +1,6 @@
 """One request of a batch: its flow, and what of it is under way. It never waits; whoever drives it does.
 
-Theory of operation: as in ``call.py``, but what the wire tells goes to one queue that all tasks share, and the clocks
+Theory of operation: as in ``call.py``, but what the engine tells goes to one queue that all tasks share, and the clocks
 are looked at now and then. For the one thread that drives the batch.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 from .. import trace
 from ..bodies.sink import CannotWrite, Drain, SlowTarget, Take
 from ..bodies.upload import Upload
-from ..engines.base import BatchHint, Flight
+from ..engines.base import BatchHint, Transfer
 from ..engines.choice import choose
 from ..engines.mailbox import GRACE, Begun, BodyWanted, Channel, Mailbox, Piece, Pieces, Progress, QueuedEvent
 from ..errors import Failure, Unsendable
@@ -37,7 +37,7 @@ class EventQueue(Protocol):
 
 
 class TaskEventSink:
-    """To the loop, from the wire that does one exchange."""
+    """To the loop, from the engine that does one exchange."""
 
     __slots__ = ("_event_queue", "task")
 
@@ -77,7 +77,7 @@ class Task:
     _deadline = _NEVER
     _sink: Optional[TaskEventSink] = None
     _mailbox: Optional[Mailbox] = None
-    _flight: Optional[Flight] = None
+    _transfer: Optional[Transfer] = None
     _exchange: Optional[Exchange] = None
     _upload: Optional[Upload] = None
     _traced = 0.0
@@ -110,7 +110,7 @@ class Task:
         self._advance(self._steps.send, None)
 
     def handle_event(self, line: TaskEventSink, event: QueuedEvent) -> None:
-        """What the wire has told."""
+        """What the engine has told."""
         if line is not self._sink or self._mailbox is None:
             return  # of an exchange that nobody waits for any more
         if self._draining is not None:
@@ -118,7 +118,7 @@ class Task:
             return
         event = self._mailbox.read(event)
         if isinstance(event, Answer):
-            self._flight = self._sink = None
+            self._transfer = self._sink = None
             self._end(event if self._failure is None else event._replace(failure=self._failure))
         elif isinstance(event, Begun) and self._failure is None:
             # The time it has waited here is not the server's.
@@ -156,7 +156,7 @@ class Task:
         if self._is_draining_only or go_on == self._steps.throw:
             self._is_draining_only = False
             self._advance(go_on, given)
-        elif failure is not None and self._flight is not None:
+        elif failure is not None and self._transfer is not None:
             self._abort(failure, now)
         elif self._mailbox is not None:
             self._mailbox.touch()
@@ -164,9 +164,9 @@ class Task:
             self.handle_event(line, event)
 
     def _abort(self, failure: Failure, now: float) -> None:
-        assert self._flight is not None
+        assert self._transfer is not None
         self._failure, self._grace_end, self._write = failure, now + GRACE, None
-        self._flight.abort()
+        self._transfer.abort()
 
     def look(self, now: float) -> None:
         """See whether something is late, lost or cancelled."""
@@ -181,13 +181,13 @@ class Task:
                 self._end(Answer(self._exchange, failure=self._failure))
             return
         failure = self._ended_early(now)
-        if self._flight is None:
+        if self._transfer is None:
             if failure is not None or now >= self._waits_until:
                 self._send(Answer(self._exchange, failure=failure))
             return
         if failure is None and self._mailbox is not None and now >= self._mailbox.activity + self._idle:
             failure = messages.idle_timeout(self._idle_ms)
-        failure = failure or self._flight.lost()
+        failure = failure or self._transfer.lost()
         if failure is not None:
             self._abort(failure, now)
 
@@ -259,7 +259,7 @@ class Task:
     def _divert(self, step: Take) -> Optional[tuple[Callable[[Any], Step], Exception]]:
         """None where the pieces come from now on."""
         assert self._mailbox is not None
-        if not step.in_wire:
+        if not step.in_worker:
             self._write, self._target = step.write, step.target
             return None
         try:
@@ -284,7 +284,7 @@ class Task:
         self._sink, self._mailbox = line, mailbox
         mailbox.wants_progress = self._progress is not None
         self.handed_over = mailbox.activity
-        self._flight = engine.start(exchange, mailbox, self._rules.hint)
+        self._transfer = engine.start(exchange, mailbox, self._rules.hint)
         return None
 
     def _send_more(self) -> None:
@@ -299,7 +299,7 @@ class Task:
 
     def _leave_flight(self) -> None:
         """End an exchange whose answer has begun, and whose body nobody wants."""
-        if self._flight is not None:
-            self._flight.abort()
-        self._flight = self._sink = self._write = self._target = self._draining = None
+        if self._transfer is not None:
+            self._transfer.abort()
+        self._transfer = self._sink = self._write = self._target = self._draining = None
         self._waits_until = _NEVER

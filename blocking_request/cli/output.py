@@ -58,7 +58,7 @@ class Narrator:
         if answer.status is not None:
             say(f"< {answer.status} {answer.reason}")
             self._say_fields("< ", answer.headers.pairs, answer.exchange.secret_names)
-        what = answer.failure.text if answer.failure else f"{answer.wire_bytes} bytes"
+        what = answer.failure.text if answer.failure else f"{answer.encoded_bytes} bytes"
         session = None if answer.tls is None else answer.tls.session
         tls = f", {session.protocol} {session.cipher}" if session is not None and session.protocol else ""
         say(f"* {what} in {seconds * 1000:.1f} ms over {answer.engine or 'nothing'}{tls}")

@@ -1,4 +1,4 @@
-"""The language that the wires ask for where a request says nothing."""
+"""The language that the engines ask for where a request says nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..qt.binding import QtCore
 
 @cache
 def accept_language() -> bytes:
-    """What Qt sends: a server must not answer in another language to another wire."""
+    """What Qt sends: a server must not answer in another language to another engine."""
     locale = QtCore.QLocale.system().name().replace("_", "-")
     if locale == "C":
         return b"en,*"

@@ -10,7 +10,7 @@ from ..models.http_messages import Exchange
 from .mailbox import Mailbox
 
 
-class Flight(Protocol):
+class Transfer(Protocol):
     """An exchange under way, as its caller knows it. Every method may be called from any thread."""
 
     def abort(self) -> None:
@@ -45,8 +45,8 @@ class Engine(Protocol):
     def refusal(self, exchange: Exchange) -> Optional[Failure]:
         """Why this engine cannot serve the exchange here and now, or None."""
 
-    def start(self, exchange: Exchange, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> Flight:
-        """Put the exchange on the wire; its events, the Answer as the last, come to the mailbox.
+    def start(self, exchange: Exchange, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> Transfer:
+        """Put the exchange on the connection; its events, the Answer as the last, come to the mailbox.
 
         ``hint``: that of the batch to which the exchange belongs.
         """
@@ -55,4 +55,4 @@ class Engine(Protocol):
         """Close the connections that no exchange uses at the moment."""
 
     def shutdown(self) -> None:
-        """End what is in flight and stop every worker; the next ``start`` begins anew."""
+        """End what is under way and stop every worker; the next ``start`` begins anew."""

@@ -1,8 +1,8 @@
 """The body of an answer: gathered without copies, its content coding undone, damage detected.
 
 Rules of this file: what came complete and undamaged is the only thing called complete. The end of a compressed stream
-must have been seen, because a truncated gzip decodes without complaint, and the bytes on the wire must be as many as
-``Content-Length`` says.
+must have been seen, because a truncated gzip decodes without complaint, and the bytes on the connection must be as
+many as ``Content-Length`` says.
 
 A BytesIO is the one growing buffer: it grows in place, and ``getvalue`` hands its memory over without a copy.
 """
@@ -83,7 +83,7 @@ class BodyReader:
         Raises DamagedBody where the length is none (RFC 9112 section 6.3).
         """
         self._limits = limits
-        self.wire_bytes = self._read_bytes = 0
+        self.encoded_bytes = self._read_bytes = 0
         self._buffer = BytesIO()
         self._sink: Callable[[bytes], Any] = sink if sink is not None else self._buffer.write
         self._has_sink = sink is not None
@@ -101,9 +101,9 @@ class BodyReader:
 
     def feed(self, chunk: Any) -> None:
         """Raises DamagedBody; what was decoded before stays readable."""
-        self.wire_bytes += len(chunk)
+        self.encoded_bytes += len(chunk)
         if not self._decoders:
-            size = max(self.wire_bytes, self.total_bytes)
+            size = max(self.encoded_bytes, self.total_bytes)
             if 0 < self._limits.size < size:
                 raise BodyTooLarge(too_large(self._limits.size))
             self._sink(chunk)
@@ -118,7 +118,7 @@ class BodyReader:
         """Count what a decoder has made. Raises BodyTooLarge, DecodingStopped."""
         total = self._decoded_bytes[layer] = self._decoded_bytes[layer] + size
         expansion = self._limits.expansion
-        if expansion and total > BOMB_BYTES and total > expansion * self.wire_bytes:
+        if expansion and total > BOMB_BYTES and total > expansion * self.encoded_bytes:
             raise BodyTooLarge(
                 f"The body has become more than {expansion} times as large when its compression was undone "
                 "(setMaximumExpansion)"
@@ -141,9 +141,9 @@ class BodyReader:
 
     def damage(self) -> Optional[Failure]:
         """What is missing from a body whose connection says it has ended, or None."""
-        if 0 <= self.total_bytes != self.wire_bytes:
-            return truncated(self.wire_bytes, self.total_bytes)
-        if self.wire_bytes and not all(decoder.ended() for decoder in self._decoders):
+        if 0 <= self.total_bytes != self.encoded_bytes:
+            return truncated(self.encoded_bytes, self.total_bytes)
+        if self.encoded_bytes and not all(decoder.ended() for decoder in self._decoders):
             return damaged("the compressed data ends too early")
         return None
 

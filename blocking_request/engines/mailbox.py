@@ -1,4 +1,4 @@
-"""The thread boundary: what a wire tells the blocked caller, and the bodies that go past it piece by piece.
+"""The thread boundary: what an engine tells the blocked caller, and the bodies that go past it piece by piece.
 
 Rules of this file: the Mailbox and the Channel are the only things that two threads touch. The blocked caller waits on
 its own mailbox, with a deadline, and never on Qt.
@@ -45,7 +45,7 @@ class Pieces:
 
 @dataclass(frozen=True)
 class BodyWanted:
-    """The wire has sent most of what it has of the request's body."""
+    """The engine has sent most of what it has of the request's body."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ GRACE = 0.025
 """Seconds that a cancelled or late call waits for what has arrived so far."""
 
 SENT_AHEAD = 1 << 20
-"""How many bytes of a request's body are read before the wire wants them."""
+"""How many bytes of a request's body are read before the engine wants them."""
 
 PROGRESS_SECONDS = 0.1
 """Between two events of progress, as Qt has it."""
 
 STREAMED_AHEAD = 1 << 22
-"""How many bytes of a streamed body may wait for the caller before the wire stops reading."""
+"""How many bytes of a streamed body may wait for the caller before the engine stops reading."""
 
 
 class _Marker:
@@ -85,13 +85,13 @@ class EventSink(Protocol):
 
 
 class Channel:
-    """The body of a request on its way from the caller, who puts it in, to the wire, which takes it out."""
+    """The body of a request on its way from the caller, who puts it in, to the engine, which takes it out."""
 
     def __init__(self, size: int, mailbox: Mailbox) -> None:
         """``size``: -1 where nobody knows it."""
         self.size = size
         self.can_be_sent_again = True
-        """As far as a wire knows."""
+        """As far as an engine knows."""
         self._mailbox = mailbox
         self._guard = threading.Lock()
         self._pieces: deque[memoryview] = deque()
@@ -190,7 +190,7 @@ class Mailbox:
         self._resume: Optional[Callable[[], None]] = None
         self._write: Optional[Callable[[Piece], None]] = None
         self.buffers: list[bytearray] = []
-        """For pieces: the caller puts those back that it is done with, the wire takes them. New memory for each piece
+        """For pieces: the caller puts those back that it is done with, the engine takes them. New memory for each piece
         takes as long as to fill it.
         """
         self._unhandled: dict[bool, Progress] = {}
@@ -215,7 +215,7 @@ class Mailbox:
             self._events.put(None)
 
     def deliver(self, piece: Piece, resume: Callable[[], None]) -> bool:
-        """Hand over a piece of a streamed body. False where the wire should stop: ``resume`` is then called, in the
+        """Hand over a piece of a streamed body. False where the engine should stop: ``resume`` is then called, in the
         caller's thread, when there is room again.
         """
         with self._unheard_guard:
@@ -241,7 +241,9 @@ class Mailbox:
             self.buffers.append(piece.obj)
 
     def divert(self, write: Callable[[Piece], None]) -> None:
-        """From now on have the wire hand its pieces to ``write``, in its own thread; those that wait go there first."""
+        """From now on have the engine hand its pieces to ``write``, in its own thread; those that wait go there
+        first.
+        """
         while True:
             resume = None
             with self._unheard_guard:
@@ -250,7 +252,7 @@ class Mailbox:
                     self._write = write
                     resume, self._resume = self._resume, None
             if not pieces:
-                # Not before: a wire that is quicker than the disk would keep this thread busy with all of the body.
+                # Not before: an engine that is quicker than the disk would keep this thread busy with all of the body.
                 if resume is not None:
                     resume()
                 return

@@ -1,7 +1,7 @@
 """Policies as generators: they yield an Exchange, are sent its Answer, and return the last Answer.
 
 Rules of this folder: no Qt, no sockets, no threads, no clock. ``urllib3.util.Retry`` is used as a value, in retry.py
-only. The blocking call drives a flow over a wire, a test drives it with no network at all. An Answer with a failure
+only. The blocking call drives a flow over an engine, a test drives it with no network at all. An Answer with a failure
 ends every flow.
 
 Theory of operation: each policy is a function that is given an exchange and ``send``, the policy below it, and calls
@@ -32,5 +32,5 @@ Send = Callable[[Exchange], Flow]
 
 
 def directly(exchange: Exchange) -> Flow:
-    """Send it over a wire, and nothing else."""
+    """Send it over an engine, and nothing else."""
     return (yield exchange)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..feedback import FeedbackLike
 
 MAX_CONCURRENT = 24
-"""One worker of Qt's wire with its queue full, or four with a connection for each."""
+"""One worker of the qt engine with its queue full, or four with a connection for each."""
 
 
 class BatchCalls:

@@ -1,4 +1,4 @@
-"""The settings of a manager that say over which wires, proxies and TLS its requests go."""
+"""The settings of a manager that say over which engines, proxies and TLS its requests go."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class ConnectionSettings(SettingsHolder):
         return self._settings.deadline
 
     def setEngine(self, engine: str) -> None:
-        """Set which wire serves: ``'qt'``, ``'urllib3'``, or ``'auto'``, which takes Qt unless it cannot or is slow.
+        """Set which engine serves: ``'qt'``, ``'urllib3'``, or ``'auto'``, which takes Qt unless it cannot or is slow.
 
         Raises TypeError, ValueError.
         """
         self._change(engine=choice.checked_engine(engine))
 
     def engine(self) -> str:
-        """Which wire serves; as long as none was set, what the environment variable ``BLOCKING_REQUEST_ENGINE`` says.
+        """Which engine serves; as long as none was set, what the environment variable ``BLOCKING_REQUEST_ENGINE`` says.
 
         Raises ValueError where that is no engine.
         """

@@ -62,7 +62,7 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         and with a cache on disk, of the size and in the place that QGIS's has, beside it.
 
         ``settingsFile``: the path of a ``QGIS3.ini``, which is read without QGIS; None: the settings of the QGIS this
-        program is. ``useQgisManager``: have Qt's wire send by QGIS's own manager of the network thread, so that
+        program is. ``useQgisManager``: have the qt engine send by QGIS's own manager of the network thread, so that
         requests show up in QGIS's network logger, with its proxy, TLS exceptions and user agent; only inside QGIS.
         Settings that are changed later are not followed: make another. Raises RuntimeError where this is no QGIS,
         FileNotFoundError where there is no such file, ValueError where a setting cannot be used.
@@ -135,7 +135,7 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         choice.clear_connections()
 
     def shutdown(self) -> None:
-        """End every worker of the process, cancelling what is in flight (their calls return ``CanceledError``).
+        """End every worker of the process, cancelling what is under way (their calls return ``CanceledError``).
 
         Happens by itself when the application quits and when the interpreter exits. May be called again; the next
         request starts anew.

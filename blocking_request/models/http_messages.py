@@ -42,17 +42,17 @@ Body = Union[bytes, Source, None]
 
 
 class Exchange(NamedTuple):
-    """One request as a wire sends it and one answer: no redirects, no cookies, no retries (those are flows)."""
+    """One request as an engine sends it and one answer: no redirects, no cookies, no retries (those are flows)."""
 
     method: str
     url: str
     """Absolute, ASCII, without userinfo; a fragment is kept here and not sent."""
     headers: Pairs = ()
     body: Body = None
-    """None: no body and no Content-Length; empty bytes: ``Content-Length: 0``. A Source above the wires, which is a
+    """None: no body and no Content-Length; empty bytes: ``Content-Length: 0``. A Source above the engines, which is a
     Channel for them."""
     native: Any = None
-    """The caller's QNetworkRequest, for what only Qt's wire knows: attributes, priority, TLS configuration."""
+    """The caller's QNetworkRequest, for what only the qt engine knows: attributes, priority, TLS configuration."""
     decode: bool = True
     """Undo the content coding; False where the caller asked for one by a header of their own, as Qt has it."""
     keeps_identity: bool = True
@@ -64,7 +64,7 @@ class Exchange(NamedTuple):
     proxy: Optional[Proxy] = None
     """None: as Qt says, which is the application's proxy or the system's."""
     login: Optional[Login] = None
-    """For a wire that authenticates connections."""
+    """For an engine that authenticates connections."""
     body_limit: int = 0
     """How large the answer's body may be when its content coding is undone, in bytes; 0: as large as it is."""
     expansion_limit: int = 0
@@ -126,7 +126,7 @@ class Answer(NamedTuple):
     failure: Optional[Failure] = None
     engine: str = ""
     http2: bool = False
-    wire_bytes: int = 0
+    encoded_bytes: int = 0
     """Bytes of the body as they came, before the content coding was undone."""
     total_bytes: int = -1
     """What ``Content-Length`` promised, -1 where it did not."""

@@ -1,4 +1,4 @@
-"""Which proxy Qt would take for a URL: for the wire that has none of its own, and to know whose failure one was."""
+"""Which proxy Qt would take for a URL: for the engine that has none of its own, and to know whose failure one was."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class HttpHeader:
         return self._minor
 
     def toString(self) -> str:
-        """As it stands on the wire; '' where it is not valid."""
+        """As it stands on the connection; '' where it is not valid."""
         return "".join(f"{name}: {value}\r\n" for name, value in self._fields) if self._is_valid else ""
 
     def __repr__(self) -> str:
@@ -173,7 +173,7 @@ class HttpRequestHeader(HttpHeader):
         return self._path
 
     def toString(self) -> str:
-        """As it stands on the wire."""
+        """As it stands on the connection."""
         return f"{self._method} {self._path} HTTP/{self._major}.{self._minor}\r\n{super().toString()}\r\n"
 
     def _parse_line(self, line: str, number: int) -> bool:
@@ -218,7 +218,7 @@ class HttpResponseHeader(HttpHeader):
         return self._text
 
     def toString(self) -> str:
-        """As it stands on the wire."""
+        """As it stands on the connection."""
         return f"HTTP/{self._major}.{self._minor} {self._code} {self._text}\r\n{super().toString()}\r\n"
 
     def _parse_line(self, line: str, number: int) -> bool:

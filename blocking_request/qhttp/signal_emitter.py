@@ -43,7 +43,7 @@ class SignalEmitter:
             self._http.responseHeaderReceived.emit(self._queue.response)
 
     def tell_what_is_waited_for(self) -> None:
-        """The wires do not say before something comes back."""
+        """The engines do not say before something comes back."""
         if self._queue.state in (State.Unconnected, State.Connected):
             self._queue.change(State.HostLookup if self.transfer.looks_up else State.Connecting)
 

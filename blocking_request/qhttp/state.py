@@ -16,7 +16,7 @@ class ConnectionMode(IntEnum):
 class State(IntEnum):
     Unconnected = 0
     HostLookup = 1
-    """A host name may be being looked up: the wires do not tell when they have found it."""
+    """A host name may be being looked up: the engines do not tell when they have found it."""
     Connecting = 2
     Sending = 3
     Reading = 4

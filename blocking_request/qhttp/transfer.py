@@ -76,7 +76,7 @@ class Transfer:
         if not answer.is_begun or answer.status in LOGIN_WANTED:
             return answer
         self.events.append(answer)
-        return whole(answer, (yield Take(self._keep, in_wire=False)))
+        return whole(answer, (yield Take(self._keep, in_worker=False)))
 
     def _keep(self, piece: Union[bytes, memoryview]) -> None:
         if piece:
@@ -87,7 +87,7 @@ class Transfer:
 
     @property
     def was_sent(self) -> bool:
-        """Whether a wire was given it."""
+        """Whether an engine was given it."""
         return self._task.handed_over > 0
 
     def begin(self) -> None:
@@ -116,7 +116,7 @@ class Transfer:
 
 def _fields(header: HttpRequestHeader, settings: Settings) -> Pairs:
     """What the header says, and what the settings say besides. Raises Unsendable."""
-    # Qt's wire and urllib3's know each name once (RFC 9110 section 5.3).
+    # the qt engine and urllib3's know each name once (RFC 9110 section 5.3).
     joined = {
         name: (b"; " if name.lower() == "cookie" else b", ").join(map(encoded, header.allValues(name)))
         for name in header.keys()  # noqa: SIM118

@@ -53,16 +53,16 @@ class RequestOptions:
         return self._manager.deadline() if self._deadline is None else self._deadline
 
     def setEngine(self, engine: str) -> None:
-        """Set which wire serves this object's calls: ``'qt'``, ``'urllib3'``, or ``'auto'``.
+        """Set which engine serves this object's calls: ``'qt'``, ``'urllib3'``, or ``'auto'``.
 
         ``'auto'`` takes Qt, unless there is no application, or the URL is https and this Qt has no TLS, or a body would
-        be slow (Qt 5). A wire that was named and cannot serve is a NetworkError that says why. Raises TypeError,
+        be slow (Qt 5). An engine that was named and cannot serve is a NetworkError that says why. Raises TypeError,
         ValueError.
         """
         self._engine = choice.checked_engine(engine)
 
     def engine(self) -> str:
-        """Which wire serves this object's calls: its own setting, else the manager's."""
+        """Which engine serves this object's calls: its own setting, else the manager's."""
         return self._engine or self._manager.engine()
 
     def setAuthCfg(self, authCfg: str) -> None:

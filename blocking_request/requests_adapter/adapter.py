@@ -1,4 +1,4 @@
-"""A transport for ``requests``: a Session keeps its redirects, cookies and auth, and its bytes go over our wires.
+"""A transport for ``requests``: a Session keeps its redirects, cookies and auth, and its bytes go over our engines.
 
 So any program of ``requests`` has Qt's or QGIS's proxies, TLS and credentials, a timeout that holds, and a cancel.
 """
@@ -300,7 +300,7 @@ def route_requests(
     *,
     authOrigins: Origins = (),
 ) -> Iterator[QtAdapter]:
-    """Within it every ``requests`` of the process goes over our wires, in all threads: for libraries that make their
+    """Within it every ``requests`` of the process goes over our engines, in all threads: for libraries that make their
     own sessions (OWSLib, pystac-client). Sessions that have an adapter of their own mounted keep it. May be nested.
     """
     adapter = QtAdapter(manager, feedback, authCfg, authOrigins=authOrigins)

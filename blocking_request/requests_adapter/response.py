@@ -45,7 +45,7 @@ def exception_for(failure: Failure, request: PreparedRequest) -> requests.Reques
 
 
 class RawBody:
-    """What ``urllib3.HTTPResponse`` reads from: bytes as they came over the wire."""
+    """What ``urllib3.HTTPResponse`` reads from: bytes as they came by the engine."""
 
     def __init__(self, answer: Answer, call: Call) -> None:
         self._answer: Optional[Answer] = answer
@@ -108,7 +108,7 @@ def _body_error(answer: Answer) -> HTTPError:
     assert failure is not None
     if failure.code is ErrorCode.TimeoutError:
         return ReadTimeoutError(None, answer.exchange.shown_url, failure.text)  # type: ignore[arg-type]
-    missing = max(answer.total_bytes - answer.wire_bytes, 0)
+    missing = max(answer.total_bytes - answer.encoded_bytes, 0)
     return ProtocolError(failure.text, IncompleteRead(b"", missing or None))
 
 

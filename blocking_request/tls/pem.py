@@ -1,4 +1,4 @@
-"""What TlsSettings name by paths, read: the same on both wires, in the same words where it cannot be."""
+"""What TlsSettings name by paths, read: the same on both engines, in the same words where it cannot be."""
 
 from __future__ import annotations
 

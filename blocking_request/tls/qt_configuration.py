@@ -82,7 +82,7 @@ def configuration_number(exchange: Exchange) -> int:
 
 
 def configuration_settings(exchange: Exchange) -> TlsSettings:
-    """What is asked for by the exchange's settings, and by its Qt configuration, for another wire.
+    """What is asked for by the exchange's settings, and by its Qt configuration, for another engine.
 
     Raises TlsUnusable for what cannot be said there.
     """
@@ -165,7 +165,7 @@ def _protocol(minimum: Optional[str], maximum: Optional[str]) -> Any:
 
 
 def settings_of(configuration: QtNetwork.QSslConfiguration) -> TlsSettings:
-    """What the caller's configuration says, for another wire. Raises TlsUnusable for what cannot be said there."""
+    """What the caller's configuration says, for another engine. Raises TlsUnusable for what cannot be said there."""
     default = _Configuration.defaultConfiguration()
     for what, name in _UNTRANSLATABLE.items():
         if _value(configuration, name) != _value(default, name):
@@ -295,7 +295,7 @@ TlsKey = tuple[Optional[TlsSettings], int]
 
 
 def tls_key(exchange: Exchange) -> TlsKey:
-    """What must be the same for two exchanges that share connections on Qt's wire."""
+    """What must be the same for two exchanges that share connections on the qt engine."""
     if not exchange.url.startswith("https:"):
         return NO_TLS
     return exchange.tls, configuration_number(exchange)

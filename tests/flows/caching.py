@@ -26,7 +26,7 @@ def date(seconds: float = 0) -> str:
 def page(*fields: Field, status: int = 200, body: bytes = b"page", dated: bool = True) -> Answer:
     """What a server says at the start."""
     made = answer(status, *((("Date", date()),) if dated else ()), *fields)
-    return made._replace(body=body, wire_bytes=len(body))
+    return made._replace(body=body, encoded_bytes=len(body))
 
 
 class Client:

@@ -959,7 +959,7 @@ def test_vary_that_names_no_field(value: str) -> None:
     assert not reuses(page(FRESH, ("Vary", value)))
 
 
-def test_a_field_that_the_wire_adds_counts_too(client: Client) -> None:
+def test_a_field_that_the_engine_adds_counts_too(client: Client) -> None:
     german, french = ((b"accept-language", b"de"),), ((b"accept-language", b"fr"),)
     client.ask(page(FRESH, ("Vary", "Accept-Language"), body=b"deutsch"), implied=german)
     assert client.ask(page(body=b"francais"), implied=french).body == b"francais"
@@ -1020,7 +1020,7 @@ def test_a_304_without_a_date_makes_it_fresh_all_the_same(client: Client) -> Non
     assert client.ask(later=240).from_cache
 
 
-def test_a_body_that_is_larger_than_wanted_is_left_to_the_wire(client: Client) -> None:
+def test_a_body_that_is_larger_than_wanted_is_left_to_the_engine(client: Client) -> None:
     client.ask(page(FRESH, body=b"x" * 5_000))
     assert not client.ask(page(), body_limit=4_999).from_cache
     client.ask(page(FRESH, body=b"x" * 5_000), load=Load.AlwaysNetwork)
@@ -1048,4 +1048,4 @@ def test_stale_if_error_hides_no_wrong_certificate_and_no_damage(client: Client,
 
 def test_a_head_has_no_bytes(client: Client) -> None:
     client.ask(page(FRESH))
-    assert (client.ask(method="HEAD").wire_bytes, client.ask().wire_bytes) == (0, 4)
+    assert (client.ask(method="HEAD").encoded_bytes, client.ask().encoded_bytes) == (0, 4)

@@ -205,12 +205,12 @@ def test_a_token_answers_any_challenge() -> None:
     assert ask.questions == [("api", "host:8080", 1)]
 
 
-def test_ntlm_is_the_wires() -> None:
-    rules = CredentialRules(USER, wire_logs_in=lambda exchange: True)
+def test_ntlm_is_done_by_the_engine() -> None:
+    rules = CredentialRules(USER, engine_supports_ntlm=lambda exchange: True)
     sent, last = run(rules, NTLM, OK)
     assert sent[1].login == Login("user", "pass:wörd") and last.status == 200
     assert "wörd" not in repr(sent[1].login)
-    # where no wire does it, the refusal stands
+    # where no engine does it, the refusal stands
     sent, last = run(CredentialRules(USER), NTLM)
     assert len(sent) == 1 and last.status == 401
 
@@ -222,7 +222,9 @@ def test_a_login_that_never_ends_is_a_refusal() -> None:
         engine="qt",
     )
     ask = Asked(("a", "b"), ("a", "b"), ("a", "b"))
-    sent, last = run(CredentialRules(ask=ask, wire_logs_in=lambda exchange: True), NTLM, endless, endless, endless)
+    sent, last = run(
+        CredentialRules(ask=ask, engine_supports_ntlm=lambda exchange: True), NTLM, endless, endless, endless
+    )
     assert len(sent) == 4 and last.status == 401 and last.failure is None
 
 

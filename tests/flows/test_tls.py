@@ -67,7 +67,7 @@ def test_less_than_all_of_it_is_a_no(answer: Optional[list[TlsError]]) -> None:
     assert len(sent) == 1 and last.failure is not None
 
 
-def test_a_wire_that_refuses_what_is_ignored_is_not_asked_for_ever() -> None:
+def test_an_engine_that_refuses_what_is_ignored_is_not_asked_for_ever() -> None:
     first = Exchange("GET", URL)
     sent, last = drive(lambda errors, chain: errors, refused(first, EXPIRED), refused(first, EXPIRED))
     assert len(sent) == 2 and last.failure is not None

@@ -1,10 +1,10 @@
-"""The Wire: does exchanges with a QNetworkAccessManager, in the thread of a worker.
+"""The Dispatcher: does exchanges with a QNetworkAccessManager, in the thread of a worker.
 
 Rules of this file:
 
-* The Wire and all it makes live in the worker's thread, and every method runs there.
-* Signals are connected in the worker's thread only, to methods of the Wire only, decorated if that can be. A plain
-  function or lambda would be delivered in the thread that connected it.
+* The Dispatcher and all it makes live in the worker's thread, and every method runs there.
+* Signals are connected in the worker's thread only, to methods of the Dispatcher only, decorated if that can be. A
+  plain function or lambda would be delivered in the thread that connected it.
 * Every slot ends in ``except BaseException``: what leaves a slot ends the process on PyQt.
 * Replies are known by their address, never by their wrapper: it may be a stale one for a new reply at the same place.
 """
@@ -55,7 +55,7 @@ from .tls_probe import Diagnosis
 from .upload_device import ChannelDevice, UploadDevice
 
 if TYPE_CHECKING:
-    from .worker import QtFlight, Worker
+    from .worker import QtTransfer, Worker
 
 READ_BUFFER_BYTES = 1 << 22
 """How far Qt may read ahead. Without a limit it holds a large body twice and stalls other threads for seconds."""
@@ -74,7 +74,7 @@ than 3 Gbit/s it waits for its first look. Of many that are quick that is seen t
 to limit each from the start costs an event in each thread."""
 
 
-class Wire(QtCore.QObject):
+class Dispatcher(QtCore.QObject):
     """Does exchanges with a manager of its own."""
 
     wake = Signal()
@@ -83,11 +83,11 @@ class Wire(QtCore.QObject):
     def __init__(self, worker: Worker) -> None:
         super().__init__()
         self._worker = worker
-        self._flights: dict[int, QtFlight] = {}
-        """By the address of the reply, which no other reply has while its flight stands here."""
+        self._transfers: dict[int, QtTransfer] = {}
+        """By the address of the reply, which no other reply has while its transfer stands here."""
         self._ignored: dict[str, tuple[TlsError, ...]] = {}
         """What was wrong with the certificates of kept connections, by origin."""
-        self._diagnosed: set[QtFlight] = set()
+        self._diagnosed: set[QtTransfer] = set()
         """Those that have failed, and nobody knows why as yet."""
         self._served = self._served_at_tick = 0
         give_to_cpp(self)
@@ -115,79 +115,79 @@ class Wire(QtCore.QObject):
         jobs = worker.jobs
         while jobs:
             try:
-                flight = jobs.popleft()
+                transfer = jobs.popleft()
             except IndexError:
                 return
             try:
-                self._start_or_end(flight)
+                self._start_or_end(transfer)
             except BaseException as error:
-                self._failed(flight, error)
+                self._failed(transfer, error)
 
-    def _start_or_end(self, flight: QtFlight) -> None:
-        if flight.ended or flight.worker is not self._worker:
+    def _start_or_end(self, transfer: QtTransfer) -> None:
+        if transfer.ended or transfer.worker is not self._worker:
             return
-        if not flight.aborted and flight.reply is not None:
-            if flight.device is not None:
-                flight.device.readyRead.emit()
-            if flight.reader is not None:
-                self._consume(flight, flight.reply)
-        elif not flight.aborted:
-            self._start(flight)
-        elif flight.reply is not None:
-            self._end(flight, flight.reply)
+        if not transfer.aborted and transfer.reply is not None:
+            if transfer.device is not None:
+                transfer.device.readyRead.emit()
+            if transfer.reader is not None:
+                self._consume(transfer, transfer.reply)
+        elif not transfer.aborted:
+            self._start(transfer)
+        elif transfer.reply is not None:
+            self._end(transfer, transfer.reply)
         else:
             # Aborted before it was begun, or when it had failed.
-            self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
+            self._answer(transfer, Answer(transfer.exchange, failure=messages.canceled(), engine="qt"))
 
-    def _end(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> None:
+    def _end(self, transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None:
         """Abort; ``finished`` comes from within. What has arrived is read first, because abort() throws it away."""
-        flight.aborted = True
-        self._leave_unchecked_connections(flight)
-        self._consume(flight, reply)
-        if not flight.ended:
+        transfer.aborted = True
+        self._leave_unchecked_connections(transfer)
+        self._consume(transfer, reply)
+        if not transfer.ended:
             reply.abort()
 
-    def _leave_unchecked_connections(self, flight: QtFlight) -> None:
+    def _leave_unchecked_connections(self, transfer: QtTransfer) -> None:
         """Let nobody else come to what Qt makes of the connection of an exchange that is aborted.
 
         It finishes the handshake, tells nobody, and gives the connection to the next exchange (5.15, 6.11): one whose
         certificate was not compared with what is pinned.
         """
-        settings = flight.exchange.tls
+        settings = transfer.exchange.tls
         if settings is not None and settings.pinnedFingerprints:
             self._worker.engine.retire(self._worker)
 
-    def _start(self, flight: QtFlight) -> None:
-        flight.is_taken = True
+    def _start(self, transfer: QtTransfer) -> None:
+        transfer.is_taken = True
         if python_may_be_asked():
             self._worker.asks_for_proxy = True
             try:
                 with lookups:
-                    reply = self._hand_over(flight)
+                    reply = self._hand_over(transfer)
             finally:
                 self._worker.asks_for_proxy = False
         else:
-            reply = self._hand_over(flight)
+            reply = self._hand_over(transfer)
         assert reply is not None
         unmonitor(reply)
-        if flight.exchange.streams:
-            flight.watched = True
+        if transfer.exchange.streams:
+            transfer.watched = True
             reply.setReadBufferSize(STREAM_BUFFER_BYTES)
             reply.metaDataChanged.connect(self._ready_read)
             reply.readyRead.connect(self._ready_read)
-        elif self._flights and not flight.is_quick:
+        elif self._transfers and not transfer.is_quick:
             # A flood before the first look would keep the others waiting; one that is alone can wait for the look.
             reply.setReadBufferSize(READ_BUFFER_BYTES)
-        flight.reply = reply
-        self._flights[address(reply)] = flight
+        transfer.reply = reply
+        self._transfers[address(reply)] = transfer
         if self._watch_timer == 0:
             self._watch_timer = self.startTimer(WATCH_MS)
 
-    def _hand_over(self, flight: QtFlight) -> Optional[QtNetwork.QNetworkReply]:
-        exchange, request = flight.exchange, flight.request
+    def _hand_over(self, transfer: QtTransfer) -> Optional[QtNetwork.QNetworkReply]:
+        exchange, request = transfer.exchange, transfer.request
         method, body = exchange.method, exchange.body
         if exchange.login is not None:
-            return self._hand_over_login(flight)
+            return self._hand_over_login(transfer)
         if method == "GET" and body is None:
             return self._manager.get(request)
         if method == "HEAD" and body is None:
@@ -197,23 +197,23 @@ class Wire(QtCore.QObject):
             return self._manager.sendCustomRequest(request, method.encode("ascii"))
         device: UploadDevice
         if isinstance(body, Channel):
-            device = flight.device = ChannelDevice(body, flight)
+            device = transfer.device = ChannelDevice(body, transfer)
         else:
             assert body is None or isinstance(body, bytes)
-            device = UploadDevice(body or b"", flight.mailbox)
+            device = UploadDevice(body or b"", transfer.mailbox)
         reply = self._manager.sendCustomRequest(request, method.encode("ascii"), device)
         device.setParent(reply)
         return reply
 
-    def _hand_over_login(self, flight: QtFlight) -> Optional[QtNetwork.QNetworkReply]:
-        exchange = flight.exchange
+    def _hand_over_login(self, transfer: QtTransfer) -> Optional[QtNetwork.QNetworkReply]:
+        exchange = transfer.exchange
         has_body = exchange.body is not None or QT_VERSION < (6,)
         assert exchange.body is None or isinstance(exchange.body, bytes)
         rewinds = REWINDS if exchange.body is None or QT_VERSION >= (6,) else 0
-        device = UploadDevice(exchange.body or b"", flight.mailbox, rewinds) if has_body else None
+        device = UploadDevice(exchange.body or b"", transfer.mailbox, rewinds) if has_body else None
         if device is not None and exchange.body is None:
-            flight.request.setRawHeader(b"Content-Length", b"0")  # type: ignore[arg-type]
-        reply = self._manager.sendCustomRequest(flight.request, exchange.method.encode("ascii"), device)
+            transfer.request.setRawHeader(b"Content-Length", b"0")  # type: ignore[arg-type]
+        reply = self._manager.sendCustomRequest(transfer.request, exchange.method.encode("ascii"), device)
         assert reply is not None
         if device is not None:
             device.setParent(reply)
@@ -223,187 +223,187 @@ class Wire(QtCore.QObject):
 
     @Slot()
     def _request_sent(self) -> None:
-        flight = None
+        transfer = None
         try:
             reply = self.sender()
             assert isinstance(reply, QtNetwork.QNetworkReply)
-            flight = self._flights.get(address(reply))
-            if flight is not None:
-                flight.sent += 1
-                if flight.sent > ROUNDS:
-                    flight.failure = endless_login(flight.exchange)
+            transfer = self._transfers.get(address(reply))
+            if transfer is not None:
+                transfer.sent += 1
+                if transfer.sent > ROUNDS:
+                    transfer.failure = endless_login(transfer.exchange)
                     reply.abort()
         except BaseException as error:
-            self._failed(flight, error)
+            self._failed(transfer, error)
 
     @Slot("QNetworkReply*", "QAuthenticator*")
     def _login_wanted(self, reply: QtNetwork.QNetworkReply, authenticator: QtNetwork.QAuthenticator) -> None:
-        flight = None
+        transfer = None
         try:
-            flight = self._flights.get(address(reply))
-            if flight is not None:
-                answer_login(flight, authenticator)
+            transfer = self._transfers.get(address(reply))
+            if transfer is not None:
+                answer_login(transfer, authenticator)
         except BaseException as error:
-            self._failed(flight, error)
+            self._failed(transfer, error)
 
     @Slot()
     def _ready_read(self) -> None:
-        flight = None
+        transfer = None
         try:
             reply = self.sender()
             assert isinstance(reply, QtNetwork.QNetworkReply)
-            flight = self._flights.get(address(reply))
-            if flight is not None:
-                self._consume(flight, reply)
+            transfer = self._transfers.get(address(reply))
+            if transfer is not None:
+                self._consume(transfer, reply)
         except BaseException as error:
-            self._failed(flight, error)
+            self._failed(transfer, error)
 
-    def _consume(self, flight: QtFlight, reply: QtNetwork.QNetworkReply) -> None:
+    def _consume(self, transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None:
         """Take what has arrived out of Qt's buffer; a damaged body ends the exchange."""
-        flight.mailbox.touch()
+        transfer.mailbox.touch()
         try:
-            reader = flight.reader
+            reader = transfer.reader
             if reader is None:
-                read_header(flight, reply)
-                reader = flight.reader = body_reader(flight, reply)
-                if streams_body(flight.exchange, flight.status):
-                    flight.mailbox.post(Begun(begun_answer(flight, reply)))
-            if flight.exchange.streams:
-                self._feed_bit_by_bit(flight, reply, reader)
+                read_header(transfer, reply)
+                reader = transfer.reader = body_reader(transfer, reply)
+                if streams_body(transfer.exchange, transfer.status):
+                    transfer.mailbox.post(Begun(begun_answer(transfer, reply)))
+            if transfer.exchange.streams:
+                self._feed_bit_by_bit(transfer, reply, reader)
             elif reply.bytesAvailable() > 0:
                 reader.feed(reply.readAll())
         except DamagedBody as error:
-            flight.failure = error.failure
+            transfer.failure = error.failure
             if not reply.isFinished():
                 reply.abort()
             return
-        if flight.mailbox.wants_progress:
+        if transfer.mailbox.wants_progress:
             now = time.monotonic()
-            if now >= flight.progress_due and not 300 <= (flight.status or 0) < 400:
-                flight.progress_due = now + PROGRESS_SECONDS
-                flight.mailbox.report(Progress(False, reader.wire_bytes, reader.total_bytes))
+            if now >= transfer.progress_due and not 300 <= (transfer.status or 0) < 400:
+                transfer.progress_due = now + PROGRESS_SECONDS
+                transfer.mailbox.report(Progress(False, reader.encoded_bytes, reader.total_bytes))
 
-    def _feed_bit_by_bit(self, flight: QtFlight, reply: QtNetwork.QNetworkReply, reader: BodyReader) -> None:
+    def _feed_bit_by_bit(self, transfer: QtTransfer, reply: QtNetwork.QNetworkReply, reader: BodyReader) -> None:
         """As long as the caller takes it. Of a reply that has finished nothing may be left: it will be deleted."""
-        while reply.bytesAvailable() > 0 and (flight.has_room or reply.isFinished()):
+        while reply.bytesAvailable() > 0 and (transfer.has_room or reply.isFinished()):
             reader.feed(reply.read(STREAM_READ_BYTES))
 
     @Slot(QtNetwork.QNetworkReply)
     def _finished(self, reply: QtNetwork.QNetworkReply) -> None:
-        flight = None
+        transfer = None
         try:
-            flight = self._flights.get(address(reply))
-            if flight is None or flight.ended:
+            transfer = self._transfers.get(address(reply))
+            if transfer is None or transfer.ended:
                 return
-            whole = whole_answer(flight, reply)
+            whole = whole_answer(transfer, reply)
             if whole is not None:
-                self._answer(flight, whole)
+                self._answer(transfer, whole)
                 return
-            self._consume(flight, reply)
-            if not flight.tls_errors and flight.status is not None:
-                flight.tls_errors = self._ignored.get(flight.origin, ())
-            answer = read_answer(flight, reply)
+            self._consume(transfer, reply)
+            if not transfer.tls_errors and transfer.status is not None:
+                transfer.tls_errors = self._ignored.get(transfer.origin, ())
+            answer = read_answer(transfer, reply)
             if leaves_connection_in_doubt(answer):
                 self._worker.engine.retire(self._worker)
-            if QT_VERSION < (6,) and answer.status is None and failed_without_a_reason(flight, reply):
-                self._look_into(flight, answer)
-            elif answer.status is None and flight.proxy is not None and is_open(flight, enum_value(reply.error())):  # type: ignore[operator]
-                self._look_into_proxy(flight, answer, flight.proxy)
+            if QT_VERSION < (6,) and answer.status is None and failed_without_a_reason(transfer, reply):
+                self._look_into(transfer, answer)
+            elif answer.status is None and transfer.proxy is not None and is_open(transfer, enum_value(reply.error())):  # type: ignore[operator]
+                self._look_into_proxy(transfer, answer, transfer.proxy)
             else:
-                self._answer(flight, answer)
+                self._answer(transfer, answer)
         except BaseException as error:
-            self._failed(flight, error)
+            self._failed(transfer, error)
 
     @Slot(QtNetwork.QNetworkReply)
     def _encrypted(self, reply: QtNetwork.QNetworkReply) -> None:
         """A connection stands, and nothing has been sent: Qt waits for this slot."""
-        flight = None
+        transfer = None
         try:
-            flight = self._flights.get(address(reply))
-            if flight is None:
+            transfer = self._transfers.get(address(reply))
+            if transfer is None:
                 return
-            if not flight.tls_errors:
-                self._ignored.pop(flight.origin, None)
-            settings = flight.exchange.tls
+            if not transfer.tls_errors:
+                self._ignored.pop(transfer.origin, None)
+            settings = transfer.exchange.tls
             if settings is None or not settings.pinnedFingerprints:
                 return
             certificate = own_certificate(reply.sslConfiguration())
             if not settings.pins(certificate):
-                self._leave_unchecked_connections(flight)
-                flight.failure = messages.fingerprint_refused(certificate)
+                self._leave_unchecked_connections(transfer)
+                transfer.failure = messages.fingerprint_refused(certificate)
                 reply.abort()
         except BaseException as error:
-            self._failed(flight, error)
+            self._failed(transfer, error)
 
     # Not decorated: where the bindings of QGIS are loaded, PyQt5 takes no slot for its list of errors.
     def _ssl_errors(self, reply: QtNetwork.QNetworkReply, errors: list[QtNetwork.QSslError]) -> None:
-        flight = None
+        transfer = None
         try:
-            flight = self._flights.get(address(reply))
-            if flight is None:
+            transfer = self._transfers.get(address(reply))
+            if transfer is None:
                 return
-            host = flight.request.peerVerifyName() or flight.request.url().host()
+            host = transfer.request.peerVerifyName() or transfer.request.url().host()
             found = errors_of(errors, reply.sslConfiguration(), host)
-            flight.tls_errors = sorted_errors(error for _, error in found)
-            settings = flight.exchange.tls
-            if settings is not None and settings.ignores(flight.tls_errors):
-                self._ignored[flight.origin] = flight.tls_errors
+            transfer.tls_errors = sorted_errors(error for _, error in found)
+            settings = transfer.exchange.tls
+            if settings is not None and settings.ignores(transfer.tls_errors):
+                self._ignored[transfer.origin] = transfer.tls_errors
                 reply.ignoreSslErrors([error for error, _ in found])
         except BaseException as error:
-            self._failed(flight, error)
+            self._failed(transfer, error)
 
-    def _look_into(self, flight: QtFlight, answer: Answer) -> None:
+    def _look_into(self, transfer: QtTransfer, answer: Answer) -> None:
         """Answer when it is known why the handshake failed."""
-        self._forget(flight)
-        self._diagnosed.add(flight)
+        self._forget(transfer)
+        self._diagnosed.add(transfer)
 
         def tell(reason: str) -> None:
-            failure = messages.handshake_failed(openssl_reason(reason), shows_certificate(flight.exchange))
-            self._answer(flight, answer._replace(failure=failure))
+            failure = messages.handshake_failed(openssl_reason(reason), shows_certificate(transfer.exchange))
+            self._answer(transfer, answer._replace(failure=failure))
 
-        Diagnosis(self, flight.request, flight.proxy, tell)
+        Diagnosis(self, transfer.request, transfer.proxy, tell)
 
-    def _look_into_proxy(self, flight: QtFlight, answer: Answer, proxy: Proxy) -> None:
+    def _look_into_proxy(self, transfer: QtTransfer, answer: Answer, proxy: Proxy) -> None:
         """Answer when it is known whether the proxy has failed or the server."""
-        self._forget(flight)
-        self._diagnosed.add(flight)
+        self._forget(transfer)
+        self._diagnosed.add(transfer)
 
         def tell(failure: Optional[Failure]) -> None:
-            self._answer(flight, answer if failure is None else answer._replace(failure=failure))
+            self._answer(transfer, answer if failure is None else answer._replace(failure=failure))
 
         ProxyProbe(self, proxy, tell)
 
-    def _failed(self, flight: Optional[QtFlight], error: BaseException) -> None:
+    def _failed(self, transfer: Optional[QtTransfer], error: BaseException) -> None:
         """An error of ours: the caller hears of it like of any other."""
         logger.error("an exchange failed in the network thread", exc_info=error)
-        if flight is not None:
-            reply = flight.reply
+        if transfer is not None:
+            reply = transfer.reply
             failure = network_failure(QtNetworkError.UnknownNetworkError, f"Internal error: {error!r}")
-            self._answer(flight, Answer(flight.exchange, failure=failure, engine="qt"))
+            self._answer(transfer, Answer(transfer.exchange, failure=failure, engine="qt"))
             if reply is not None:
                 # It must not go on: what failed may have been the look at a certificate.
-                self._leave_unchecked_connections(flight)
+                self._leave_unchecked_connections(transfer)
                 reply.abort()
 
-    def _forget(self, flight: QtFlight) -> None:
+    def _forget(self, transfer: QtTransfer) -> None:
         """The reply will be deleted, and another may come to stand at its place."""
-        if flight.reply is not None:
-            self._flights.pop(address(flight.reply), None)
-            flight.reply = None
+        if transfer.reply is not None:
+            self._transfers.pop(address(transfer.reply), None)
+            transfer.reply = None
 
-    def _answer(self, flight: QtFlight, answer: Answer) -> None:
-        """End a flight, once."""
-        if flight.ended:
+    def _answer(self, transfer: QtTransfer, answer: Answer) -> None:
+        """End a transfer, once."""
+        if transfer.ended:
             return
-        flight.ended = True
-        self._forget(flight)
-        self._diagnosed.discard(flight)
+        transfer.ended = True
+        self._forget(transfer)
+        self._diagnosed.discard(transfer)
         self._served += 1
-        last = self._worker.engine.release(self._worker, flight.origin)
+        last = self._worker.engine.release(self._worker, transfer.origin)
         if last:
             self._end_thread()
         # The last act: the caller wakes at once and wants the GIL.
-        flight.mailbox.post(answer)
+        transfer.mailbox.post(answer)
 
     def timerEvent(self, event: Optional[QtCore.QTimerEvent]) -> None:
         try:
@@ -416,23 +416,23 @@ class Wire(QtCore.QObject):
 
     def _watch(self) -> None:
         """From now on hear of every byte of what was under way at the last tick already."""
-        if not self._flights:
+        if not self._transfers:
             self.killTimer(self._watch_timer)
             self._watch_timer = 0
-        for flight in list(self._flights.values()):
-            reply = flight.reply
-            if reply is None or flight.watched:
+        for transfer in list(self._transfers.values()):
+            reply = transfer.reply
+            if reply is None or transfer.watched:
                 continue
-            if not flight.is_slow:
-                flight.is_slow = True
-                if flight.is_quick and reply.bytesAvailable() > READ_BUFFER_BYTES // 4:
+            if not transfer.is_slow:
+                transfer.is_slow = True
+                if transfer.is_quick and reply.bytesAvailable() > READ_BUFFER_BYTES // 4:
                     reply.setReadBufferSize(READ_BUFFER_BYTES)
                 continue
-            flight.watched = True
+            transfer.watched = True
             reply.setReadBufferSize(READ_BUFFER_BYTES)
             reply.readyRead.connect(self._ready_read)
             if reply.bytesAvailable() > 0:
-                self._consume(flight, reply)
+                self._consume(transfer, reply)
 
     def _end_if_idle(self) -> None:
         """End a worker that has served nothing since the last tick."""
@@ -447,15 +447,15 @@ class Wire(QtCore.QObject):
             thread.quit()
 
     def close(self) -> None:
-        """Cancel what is in flight and delete what lives here. A quitting loop emits no ``finished`` by itself."""
-        for flight in list(self._flights.values()):
+        """Cancel what is under way and delete what lives here. A quitting loop emits no ``finished`` by itself."""
+        for transfer in list(self._transfers.values()):
             try:
-                if flight.reply is not None:
-                    self._end(flight, flight.reply)
+                if transfer.reply is not None:
+                    self._end(transfer, transfer.reply)
             except BaseException as error:
-                self._failed(flight, error)
-            self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
-        for flight in list(self._diagnosed):
-            self._answer(flight, Answer(flight.exchange, failure=messages.canceled(), engine="qt"))
+                self._failed(transfer, error)
+            self._answer(transfer, Answer(transfer.exchange, failure=messages.canceled(), engine="qt"))
+        for transfer in list(self._diagnosed):
+            self._answer(transfer, Answer(transfer.exchange, failure=messages.canceled(), engine="qt"))
         self._made.delete()
         delete_at_thread_end(self)

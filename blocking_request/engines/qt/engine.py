@@ -23,7 +23,7 @@ from ..worker_reaper import Retired, never_ran
 from .fork import Pause
 from .manager import WorkerKey, is_in_qgis, worker_key
 from .request import ADDED_FIELDS
-from .worker import QtFlight, Worker, WorkerThread
+from .worker import QtTransfer, Worker, WorkerThread
 
 if TYPE_CHECKING:
     from ..base import BatchHint
@@ -107,36 +107,36 @@ class QtEngine:
                 return messages.tls_unusable(str(error))
         return None
 
-    def start(self, exchange: Exchange, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> QtFlight:
+    def start(self, exchange: Exchange, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> QtTransfer:
         app = application()
         if app is not None and app is not self._application():
             self._adopt(app)
-        flight = QtFlight(exchange, mailbox)
+        transfer = QtTransfer(exchange, mailbox)
         room = _room_for(exchange)
         if hint is not None and room > 1:
             room *= hint.queue_depth
-            flight.is_quick = hint.queue_depth > 1
-        self._give(flight, worker_key(exchange), room, hint)
-        return flight
+            transfer.is_quick = hint.queue_depth > 1
+        self._give(transfer, worker_key(exchange), room, hint)
+        return transfer
 
-    def move(self, flight: QtFlight) -> None:
-        """Give a flight to another worker, if its own is stuck and has not begun with it. Called by its caller."""
-        stuck = flight.worker
-        if self._retired.has_stuck(MAXIMUM_STUCK_WORKERS) or not stuck.withdraw(flight):
+    def move(self, transfer: QtTransfer) -> None:
+        """Give a transfer to another worker, if its own is stuck and has not begun with it. Called by its caller."""
+        stuck = transfer.worker
+        if self._retired.has_stuck(MAXIMUM_STUCK_WORKERS) or not stuck.withdraw(transfer):
             return
-        if self.release(stuck, flight.origin):
+        if self.release(stuck, transfer.origin):
             stuck.stop()
-        self._give(flight, stuck.key, _room_for(flight.exchange), None)
+        self._give(transfer, stuck.key, _room_for(transfer.exchange), None)
 
-    def _give(self, flight: QtFlight, key: WorkerKey, room: int, hint: Optional[BatchHint]) -> None:
-        """Have a worker do it. ``room``: how many flights to its origin a worker may have."""
-        worker, is_new = self._reserve(flight.origin, key, room)
-        flight.worker = worker
+    def _give(self, transfer: QtTransfer, key: WorkerKey, room: int, hint: Optional[BatchHint]) -> None:
+        """Have a worker do it. ``room``: how many transfers to its origin a worker may have."""
+        worker, is_new = self._reserve(transfer.origin, key, room)
+        transfer.worker = worker
         try:
             if hint is None or is_new:
-                worker.submit(flight)
+                worker.submit(transfer)
             else:
-                worker.jobs.append(flight)
+                worker.jobs.append(transfer)
                 hint.pending_wakeups.add(worker.wake)
             if is_new:
                 self._start_thread(worker)
@@ -145,7 +145,7 @@ class QtEngine:
             if never_ran(worker):
                 self._give_up(worker)
             else:
-                flight.abort()
+                transfer.abort()
             raise
 
     def _reserve(self, origin: str, key: WorkerKey, room: int) -> tuple[Worker, bool]:
@@ -172,7 +172,7 @@ class QtEngine:
         return worker, True
 
     def _end_if_unused(self, worker: Worker) -> None:
-        """End a retired worker; one with flights ends when the last of them does (see ``release``)."""
+        """End a retired worker; one with transfers ends when the last of them does (see ``release``)."""
         with self._workers_guard:
             is_unused = not worker.load
         if is_unused:

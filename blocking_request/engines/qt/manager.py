@@ -46,7 +46,7 @@ class Manager:
         self._is_qgis = key.qgis
         if key.qgis:
             self.qnam = _qgis_manager()
-            # Ours is above the wires, and QGIS's rule would answer from its own behind our back.
+            # Ours is above the engines, and QGIS's rule would answer from its own behind our back.
             self.qnam.setCache(None)  # type: ignore[arg-type]
         else:
             self.qnam = QtNetwork.QNetworkAccessManager()

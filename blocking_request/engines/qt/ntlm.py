@@ -14,7 +14,7 @@ from ...models.http_messages import Exchange
 from ...qt.binding import QtNetwork
 
 if TYPE_CHECKING:
-    from .worker import QtFlight
+    from .worker import QtTransfer
 
 ROUNDS = 5
 """How often a request may be sent: without anything, with the first message, with the proof, and again with another
@@ -25,15 +25,15 @@ REWINDS = 8
 it and has closed without an answer, too, and it must not have it again."""
 
 
-def answer_login(flight: QtFlight, authenticator: QtNetwork.QAuthenticator) -> None:
+def answer_login(transfer: QtTransfer, authenticator: QtNetwork.QAuthenticator) -> None:
     """Give the password, the first time it is asked for; a second time means that it is wrong.
 
     Qt asks for every scheme. One with a realm is none of those that a login is for: it may send the password in clear.
     """
-    login = flight.exchange.login
-    if login is None or flight.logins or authenticator.realm():
+    login = transfer.exchange.login
+    if login is None or transfer.logins or authenticator.realm():
         return
-    flight.logins += 1
+    transfer.logins += 1
     authenticator.setUser(login.user)
     authenticator.setPassword(login.password)
 

@@ -16,7 +16,7 @@ from ...qt.binding import QT_VERSION, QtCore, QtNetwork, Slot, enum_value
 from ...trace import logger
 
 if TYPE_CHECKING:
-    from .worker import QtFlight
+    from .worker import QtTransfer
 
 PATIENCE_MS = 2_000
 """How long connecting to the proxy may take; the caller's own clocks go on meanwhile."""
@@ -40,11 +40,11 @@ _TUNNEL_REFUSALS = {
 """What Qt makes of a proxy's answer to CONNECT."""
 
 
-def is_open(flight: QtFlight, error: int) -> bool:
+def is_open(transfer: QtTransfer, error: int) -> bool:
     """Whether it may have been the proxy's failure or the server's."""
-    if QT_VERSION >= (6,) or flight.aborted or flight.failure is not None or error not in _MAY_BE_THE_PROXYS:
+    if QT_VERSION >= (6,) or transfer.aborted or transfer.failure is not None or error not in _MAY_BE_THE_PROXYS:
         return False
-    return flight.proxy is not None and not flight.proxy.forwards(flight.exchange.url)
+    return transfer.proxy is not None and not transfer.proxy.forwards(transfer.exchange.url)
 
 
 def proxy_failure(proxy: Proxy, exchange: Exchange, error: QtNetworkError, words: str) -> Optional[Failure]:
@@ -60,7 +60,7 @@ def proxy_failure(proxy: Proxy, exchange: Exchange, error: QtNetworkError, words
 
 
 class ProxyProbe(QtCore.QObject):
-    """Lives in the worker's thread, as the child of its wire; tells what it found once, and deletes itself."""
+    """Lives in the worker's thread, as the child of its dispatcher; tells what it found once, and deletes itself."""
 
     def __init__(self, parent: QtCore.QObject, proxy: Proxy, tell: Callable[[Optional[Failure]], None]) -> None:
         """``tell`` is called with the proxy's failure, or None where it can be connected to."""

@@ -1,7 +1,7 @@
 """Qt's side of an Exchange: the QNetworkRequest that goes out.
 
 Qt's own redirects, cookies, cached credentials, cache and decoding are switched off: they resend requests, carry
-headers to other hosts and pass damage as success. They are decided above the wires.
+headers to other hosts and pass damage as success. They are decided above the engines.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
 
 
 def _own(request: QtNetwork.QNetworkRequest) -> None:
-    """Switch off what is decided above the wire."""
+    """Switch off what is decided above the engine."""
     manual = enum_value(_Request.LoadControl.Manual)
     request.setAttribute(_Attribute.RedirectPolicyAttribute, _MANUAL_REDIRECTS)
     request.setAttribute(_Attribute.CookieLoadControlAttribute, manual)

@@ -28,7 +28,7 @@ from .ntlm import endless_login
 from .proxy_probe import proxy_failure
 
 if TYPE_CHECKING:
-    from .worker import QtFlight
+    from .worker import QtTransfer
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 
@@ -40,33 +40,33 @@ HTTP2 = _Attribute.Http2WasUsedAttribute
 _NO_ERROR = QtNetwork.QNetworkReply.NetworkError.NoError
 
 
-def read_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
+def read_answer(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Answer:
     """What a finished reply comes to."""
-    exchange, reader = flight.exchange, flight.reader
+    exchange, reader = transfer.exchange, transfer.reader
     status, reason = None, ""
     if exchange.url.startswith("http"):  # Qt says 200 of local files, too
-        status, reason = flight.status, reason_phrase(reply)
+        status, reason = transfer.status, reason_phrase(reply)
     qt_error = reply.error()  # type: ignore[operator]
     error = 0 if qt_error == _NO_ERROR else enum_value(qt_error)
-    failure = flight.failure
-    if failure is None and error == QtNetworkError.SslHandshakeFailedError and flight.tls_errors:
-        failure = messages.certificate_refused(flight.tls_errors)
-    if failure is None and (error or flight.aborted or (status or 200) < 200):
-        failure = wire_failure(flight, status, error, reply.errorString())
+    failure = transfer.failure
+    if failure is None and error == QtNetworkError.SslHandshakeFailedError and transfer.tls_errors:
+        failure = messages.certificate_refused(transfer.tls_errors)
+    if failure is None and (error or transfer.aborted or (status or 200) < 200):
+        failure = transfer_failure(transfer, status, error, reply.errorString())
     if failure is None and status is None and exchange.url.startswith("http"):
         # Never a success, whatever Qt says.
         failure = messages.connection_closed(exchange, answered=False)
     tls = None
     if exchange.url.startswith("https:"):
-        tls = session_of(reply.sslConfiguration(), flight.tls_errors, agreed=status is not None)
+        tls = session_of(reply.sslConfiguration(), transfer.tls_errors, agreed=status is not None)
     if reader is None:
         # The length was none.
-        return Answer(exchange, status, reason, flight.fields, failure=failure, engine="qt", tls=tls)
+        return Answer(exchange, status, reason, transfer.fields, failure=failure, engine="qt", tls=tls)
     has_body = exchange.method != "HEAD" and status not in (204, 304)
     is_closed = failure is not None and failure.error is QtNetworkError.RemoteHostClosedError
     if has_body and (failure is None or is_closed):
         failure = reader.damage() or failure
-    is_whole = not has_body or reader.total_bytes == reader.wire_bytes
+    is_whole = not has_body or reader.total_bytes == reader.encoded_bytes
     if is_closed and status is not None and status >= 400 and is_whole:
         # The server did not want the rest of the request's body, and its response says why.
         failure = None
@@ -74,32 +74,32 @@ def read_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
         exchange,
         status,
         reason,
-        flight.fields,
+        transfer.fields,
         reader.content(),
         failure,
         "qt",
         exchange.url.startswith("https:") and bool(reply.attribute(HTTP2)),
-        reader.wire_bytes,
+        reader.encoded_bytes,
         reader.total_bytes,
         tls,
     )
 
 
-def whole_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Optional[Answer]:
+def whole_answer(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Optional[Answer]:
     """What most replies come to: over http, nothing wrong, all of the body there at once, uncoded and as long as it
     should be. In a third of the time of ``read_answer``, which is for all others: None.
     """
-    exchange = flight.exchange
-    is_untouched = flight.reader is None and flight.failure is None and not flight.aborted
+    exchange = transfer.exchange
+    is_untouched = transfer.reader is None and transfer.failure is None and not transfer.aborted
     if not is_untouched or exchange.streams or exchange.method != "GET" or exchange.body is not None:
         return None
     if not exchange.url.startswith("http:"):
         return None
     try:
-        read_header(flight, reply)
+        read_header(transfer, reply)
     except HeaderTooLarge:
         return None
-    status, fields, size = flight.status, flight.fields, reply.bytesAvailable()
+    status, fields, size = transfer.status, transfer.fields, reply.bytesAvailable()
     # What Qt says of errors need not be asked for: it is as long as it was to be.
     if status is None or not 200 <= status < 400 or fields.value(b"content-length") != b"%d" % size:
         return None
@@ -111,10 +111,10 @@ def whole_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Optional[A
     return Answer(exchange, status, reason_phrase(reply), fields, body, None, "qt", False, size, size)
 
 
-def failed_without_a_reason(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> bool:
+def failed_without_a_reason(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> bool:
     """Whether a TLS handshake has failed and nothing tells why."""
     error = enum_value(reply.error())  # type: ignore[operator]
-    known = flight.aborted or flight.failure is not None or flight.tls_errors
+    known = transfer.aborted or transfer.failure is not None or transfer.tls_errors
     return error == QtNetworkError.SslHandshakeFailedError and not known
 
 
@@ -125,11 +125,11 @@ def reason_phrase(reply: QtNetwork.QNetworkReply) -> str:
     return "" if reason.startswith("HTTP/1.") else reason
 
 
-def read_header(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> None:
+def read_header(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None:
     """Take what comes before the body, once. Raises HeaderTooLarge: nothing is taken then."""
-    if flight.fields is NO_FIELDS:
+    if transfer.fields is NO_FIELDS:
         fields = _header_fields(reply)
-        flight.status, flight.fields = reply.attribute(STATUS), fields
+        transfer.status, transfer.fields = reply.attribute(STATUS), fields
 
 
 def _header_fields(reply: QtNetwork.QNetworkReply) -> Fields:
@@ -195,22 +195,22 @@ def _with_each_cookie(pairs: Pairs) -> Iterator[tuple[bytes, bytes]]:
             yield name, value
 
 
-def body_reader(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> BodyReader:
+def body_reader(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> BodyReader:
     """A reader for the reply's body. Raises DamagedBody where its length is none, or where the header was lost."""
-    exchange, status, fields = flight.exchange, flight.status, flight.fields
+    exchange, status, fields = transfer.exchange, transfer.status, transfer.fields
     if status is not None:
         _check_header(fields)
     chunked = is_chunked(framing_value(fields, b"transfer-encoding"))
     length = None if chunked else framing_value(fields, b"content-length")
     encoding = (framing_value(fields, b"content-encoding") or b"") if exchange.decode else b""
     limits = Limits(exchange.body_limit, exchange.expansion_limit)
-    sink = flight.deliver if streams_body(exchange, status) else None
-    return BodyReader(length, encoding, limits, sink, _abort_check(flight) if encoding else bool)
+    sink = transfer.deliver if streams_body(exchange, status) else None
+    return BodyReader(length, encoding, limits, sink, _abort_check(transfer) if encoding else bool)
 
 
-def _abort_check(flight: QtFlight) -> Callable[[], bool]:
-    """Tells whether the caller has left. It does not keep the flight, which has the reader, alive."""
-    reference = weakref.ref(flight)
+def _abort_check(transfer: QtTransfer) -> Callable[[], bool]:
+    """Tells whether the caller has left. It does not keep the transfer, which has the reader, alive."""
+    reference = weakref.ref(transfer)
 
     def is_aborted() -> bool:
         found = reference()
@@ -219,17 +219,17 @@ def _abort_check(flight: QtFlight) -> Callable[[], bool]:
     return is_aborted
 
 
-def begun_answer(flight: QtFlight, reply: QtNetwork.QNetworkReply) -> Answer:
+def begun_answer(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Answer:
     """What is known of a streamed answer when its header is there."""
-    exchange, tls = flight.exchange, None
+    exchange, tls = transfer.exchange, None
     if exchange.url.startswith("https:"):
-        tls = session_of(reply.sslConfiguration(), flight.tls_errors, agreed=True)
-    total = -1 if flight.reader is None else flight.reader.total_bytes
+        tls = session_of(reply.sslConfiguration(), transfer.tls_errors, agreed=True)
+    total = -1 if transfer.reader is None else transfer.reader.total_bytes
     return Answer(
         exchange,
-        flight.status,
+        transfer.status,
         reason_phrase(reply),
-        flight.fields,
+        transfer.fields,
         engine="qt",
         tls=tls,
         total_bytes=total,
@@ -256,10 +256,10 @@ def _is_mixed_up(fields: Fields) -> bool:
     return b"\n" in b"".join(fields.names)
 
 
-def wire_failure(flight: QtFlight, status: Optional[int], error: int, error_string: str) -> Optional[Failure]:
+def transfer_failure(transfer: QtTransfer, status: Optional[int], error: int, error_string: str) -> Optional[Failure]:
     """What Qt's error means; None where there is an HTTP answer whose status tells it all."""
-    exchange = flight.exchange
-    if flight.aborted:
+    exchange = transfer.exchange
+    if transfer.aborted:
         return messages.canceled()
     if status is not None and status < 200:
         # Qt 5 hands over the interim replies 102 and 103 as final ones.
@@ -270,8 +270,8 @@ def wire_failure(flight: QtFlight, status: Optional[int], error: int, error_stri
         return endless_login(exchange)
     if error == QtNetworkError.OperationCanceledError and exchange.qgis:
         return messages.qgis_timeout()
-    if status is None and flight.proxy is not None:
-        failure = proxy_failure(flight.proxy, exchange, _known(error), error_string)
+    if status is None and transfer.proxy is not None:
+        failure = proxy_failure(transfer.proxy, exchange, _known(error), error_string)
         if failure is not None:
             return failure
     if error in (QtNetworkError.RemoteHostClosedError, QtNetworkError.ContentReSendError):

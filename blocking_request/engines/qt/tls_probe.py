@@ -17,7 +17,7 @@ PATIENCE_MS = 2_000
 
 
 class Diagnosis(QtCore.QObject):
-    """Lives in the worker's thread, as the child of its wire; tells what it found once, and deletes itself."""
+    """Lives in the worker's thread, as the child of its dispatcher; tells what it found once, and deletes itself."""
 
     def __init__(
         self,

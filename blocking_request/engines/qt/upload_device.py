@@ -10,7 +10,7 @@ from ..upload_progress import UploadProgress
 from .response import STATUS
 
 if TYPE_CHECKING:
-    from .worker import QtFlight
+    from .worker import QtTransfer
 
 _READ_ONLY: Any = QtCore.QIODevice.OpenModeFlag.ReadOnly
 _UNBUFFERED: Any = QtCore.QIODevice.OpenModeFlag.Unbuffered
@@ -69,11 +69,11 @@ class UploadDevice(QtCore.QIODevice):
 class ChannelDevice(UploadDevice):
     """The same over a body that comes piece by piece."""
 
-    def __init__(self, channel: Channel, flight: QtFlight) -> None:
-        super().__init__(b"", flight.mailbox)
-        self._progress = UploadProgress(flight.mailbox, channel.size)
+    def __init__(self, channel: Channel, transfer: QtTransfer) -> None:
+        super().__init__(b"", transfer.mailbox)
+        self._progress = UploadProgress(transfer.mailbox, channel.size)
         self._channel = channel
-        self._flight = flight
+        self._transfer = transfer
 
     def bytesAvailable(self) -> int:
         return self._channel.waiting
@@ -82,7 +82,7 @@ class ChannelDevice(UploadDevice):
         return self._channel.is_at_end
 
     def readData(self, maxlen: int) -> bytes | None:  # type: ignore[override]
-        piece = self._channel.take(maxlen, self._flight.wake)
+        piece = self._channel.take(maxlen, self._transfer.wake)
         if piece:
             self._progress.add(len(piece))
         return piece

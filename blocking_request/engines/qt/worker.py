@@ -1,4 +1,4 @@
-"""A worker as other threads know it, and its QThread; the Wire in it does the exchanges.
+"""A worker as other threads know it, and its QThread; the Dispatcher in it does the exchanges.
 
 Rules of this file: other threads append to ``Worker.jobs`` and emit ``wake``, and touch nothing else of the worker's.
 """
@@ -25,7 +25,7 @@ from ...trace import logger
 from ..body_reader import BodyReader
 from ..mailbox import GRACE, Mailbox, Piece
 from ..thread_starts import thread_starts
-from .dispatcher import Wire
+from .dispatcher import Dispatcher
 from .fork import Pause
 from .manager import WorkerKey
 from .request import native_request
@@ -45,8 +45,8 @@ that was only kept from the GIL for so long loses its connections and nothing el
 _NEVER = float("inf")
 
 
-class QtFlight:
-    """An exchange on Qt's wire. The caller's side is ``abort`` and ``lost``; the rest is the worker's."""
+class QtTransfer:
+    """An exchange on the qt engine. The caller's side is ``abort`` and ``lost``; the rest is the worker's."""
 
     worker: Worker
     aborted = False
@@ -137,13 +137,13 @@ class Worker:
         self.engine = engine
         self.application = application
         self.key = key
-        self.jobs: deque[QtFlight] = deque()
+        self.jobs: deque[QtTransfer] = deque()
         self.load: dict[str, int] = {}
         self.retired = False
         self.is_stopped = False
         """Whether transfers under way are cancelled too; a worker that is only retired finishes them."""
         self.ended = False
-        self.wire: Optional[Wire] = None
+        self.dispatcher: Optional[Dispatcher] = None
         self.thread: Optional[QtCore.QThread] = None
         self.pause: Optional[Pause] = None
         """While the process forks."""
@@ -152,12 +152,12 @@ class Worker:
         self.asks_for_proxy = False
         """Whether it may be waiting for a proxy factory of the program's: that is slow in every worker."""
 
-    def submit(self, flight: QtFlight, patience: float = STUCK_SECONDS) -> None:
-        """Have the worker start the flight, or end it where it has been started.
+    def submit(self, transfer: QtTransfer, patience: float = STUCK_SECONDS) -> None:
+        """Have the worker start the transfer, or end it where it has been started.
 
         ``patience``: seconds until the worker counts as stuck if it has not looked at its jobs.
         """
-        self.jobs.append(flight)
+        self.jobs.append(transfer)
         self.wake(patience)
 
     def is_stuck(self) -> bool:
@@ -166,24 +166,24 @@ class Worker:
             return False
         return not self.ended and self.pause is None and not self.asks_for_proxy
 
-    def withdraw(self, flight: QtFlight) -> bool:
-        """Take back a flight that the worker has not begun with; False if it has."""
+    def withdraw(self, transfer: QtTransfer) -> bool:
+        """Take back a transfer that the worker has not begun with; False if it has."""
         try:
-            self.jobs.remove(flight)
+            self.jobs.remove(transfer)
         except (ValueError, IndexError):
             return False
         return True
 
     def wake(self, patience: float = STUCK_SECONDS) -> None:
         """Have it look at its jobs."""
-        # Before the wire is there nobody needs to be woken: the thread looks at the jobs once it is.
-        wire = self.wire
+        # Before the dispatcher is there nobody needs to be woken: the thread looks at the jobs once it is.
+        dispatcher = self.dispatcher
         try:
-            if wire is not None:
+            if dispatcher is not None:
                 stuck_at = time.monotonic() + patience
                 if stuck_at < self.stuck_at:
                     self.stuck_at = stuck_at
-                wire.wake.emit()
+                dispatcher.wake.emit()
                 return
         except RuntimeError:
             pass  # deleted between the two lines
@@ -191,7 +191,7 @@ class Worker:
             self.fail_jobs()
 
     def stop(self) -> None:
-        """Have the thread end; what is in flight is cancelled."""
+        """Have the thread end; what is under way is cancelled."""
         self.retired = self.is_stopped = True
         thread = self.thread
         if thread is not None:
@@ -199,16 +199,16 @@ class Worker:
                 thread.quit()
 
     def fail_jobs(self, failure: Optional[Failure] = None) -> None:
-        """Answer the jobs that no wire will serve any more."""
+        """Answer the jobs that no dispatcher will serve any more."""
         while self.jobs:
             try:
-                flight = self.jobs.popleft()
+                transfer = self.jobs.popleft()
             except IndexError:
                 return
-            if not flight.ended:
-                flight.ended = True
-                answer = Answer(flight.exchange, failure=failure or messages.application_ended(), engine="qt")
-                flight.mailbox.post(answer)
+            if not transfer.ended:
+                transfer.ended = True
+                answer = Answer(transfer.exchange, failure=failure or messages.application_ended(), engine="qt")
+                transfer.mailbox.post(answer)
 
 
 _LARGE_BLOCK = 1 << 22
@@ -236,17 +236,17 @@ class WorkerThread(QtCore.QThread):
         try:
             thread_starts.has_begun(self)
             have_memory_kept()
-            wire = Wire(worker)
-            worker.wire = wire
-            wire.drain()
+            dispatcher = Dispatcher(worker)
+            worker.dispatcher = dispatcher
+            dispatcher.drain()
             if not worker.is_stopped:
                 self.exec()
-            wire.close()
+            dispatcher.close()
         except BaseException as error:  # what leaves a virtual method ends the process
             logger.exception("a network thread failed")
             failure = network_failure(QtNetworkError.UnknownNetworkError, f"The network thread failed: {error!r}")
         finally:
             worker.engine.retire(worker)
-            worker.wire = None
+            worker.dispatcher = None
             worker.ended = True
             worker.fail_jobs(failure)

@@ -16,7 +16,7 @@ from urllib3.util import SKIP_HEADER
 from urllib3.util.connection import allowed_gai_family
 
 from ...models.tls import TlsSession
-from .grip import Grip, current_grip
+from .abort_handle import AbortHandle, current_handle
 from .response import Response
 
 HELD_BACK_BYTES = 1 << 13
@@ -60,21 +60,21 @@ class Connection:
             self.duplicate = duplicate
 
     def _new_conn(self) -> socket.socket:
-        grip = current_grip()
+        abort_handle = current_handle()
         sock: socket.socket
-        if grip is None:
+        if abort_handle is None:
             sock = super()._new_conn()  # type: ignore[misc]
         elif self.connects_by_itself:
             sock = super()._new_conn()  # type: ignore[misc]
-            grip.take(self, sock.dup(), reused=False)
-            grip.is_connected = True
+            abort_handle.take(self, sock.dup(), reused=False)
+            abort_handle.is_connected = True
         else:
-            sock = self._connect(grip)
+            sock = self._connect(abort_handle)
         # From here on the caller's clocks count: no timeout of urllib3's own.
         sock.settimeout(self.patience)
         return sock
 
-    def _connect(self, grip: Grip) -> socket.socket:
+    def _connect(self, abort_handle: AbortHandle) -> socket.socket:
         """Connect to the first address that answers; an abort ends it (on Linux; elsewhere its own timeout does)."""
         host = self._dns_host.strip("[]")
         failed = OSError(f"{host} has no address")
@@ -88,40 +88,40 @@ class Connection:
                 if _NOTSENT_LOWAT is not None:
                     sock.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, UNSENT_BYTES)
                 sock.settimeout(self.timeout)
-                grip.take(self, sock.dup(), reused=False)
+                abort_handle.take(self, sock.dup(), reused=False)
                 sock.connect(address)
-                grip.is_connected = True
+                abort_handle.is_connected = True
                 return sock
             except OSError as error:
                 failed = error
                 sock.close()
-            if grip.aborted:
+            if abort_handle.aborted:
                 break
         raise failed
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
-        grip = current_grip()
-        if grip is None:
+        abort_handle = current_handle()
+        if abort_handle is None:
             super().request(method, url, *args, **kwargs)  # type: ignore[misc]
             return
-        if self.sock is not None and not grip.holds(self):
-            if grip.wants_fresh:
+        if self.sock is not None and not abort_handle.holds(self):
+            if abort_handle.wants_fresh:
                 self.close()  # urllib3 1.26; 2 has asked is_connected
             else:
                 duplicate, self.duplicate = self.duplicate, None
-                grip.take(self, duplicate, reused=True)
+                abort_handle.take(self, duplicate, reused=True)
         if self.sock is not None:
             self.timeout = None
         self._held_back = []
         try:
-            super().request(method, grip.target, *args, **kwargs)  # type: ignore[misc]
+            super().request(method, abort_handle.target, *args, **kwargs)  # type: ignore[misc]
             self._send_held_back()
-            grip.when_sent()
+            abort_handle.when_sent()
         finally:
             self._held_back = None
 
     def putheader(self, header: Any, *values: Any) -> None:
-        """Adds a field to the request. What may stand in one was looked at before anything reached a wire."""
+        """Adds a field to the request. What may stand in one was looked at before anything reached an engine."""
         value = values[0] if len(values) == 1 else b", ".join(map(_bytes, values))
         if value is SKIP_HEADER:
             return
@@ -143,15 +143,15 @@ class Connection:
 
     def close(self) -> None:
         super().close()  # type: ignore[misc]
-        # That of a running exchange stays with its grip: what closes here may still be read from.
+        # That of a running exchange stays with its handle: what closes here may still be read from.
         duplicate, self.duplicate = self.duplicate, None
         if duplicate is not None:
             duplicate.close()
 
     @property
     def is_connected(self) -> bool:
-        grip = current_grip()
-        if grip is not None and grip.wants_fresh:
+        abort_handle = current_handle()
+        if abort_handle is not None and abort_handle.wants_fresh:
             return False
         return bool(super().is_connected)  # type: ignore[misc]
 
@@ -162,11 +162,11 @@ class HttpConnection(Connection, HTTPConnectionPool.ConnectionCls):  # type: ign
 
 class HttpsConnection(Connection, HTTPSConnectionPool.ConnectionCls):  # type: ignore[valid-type,misc]
     def connect(self) -> None:
-        grip = current_grip()
-        if grip is None or grip.tls is None:
+        abort_handle = current_handle()
+        if abort_handle is None or abort_handle.tls is None:
             super().connect()
         else:
-            grip.tls.connect(self, super().connect)
+            abort_handle.tls.connect(self, super().connect)
 
 
 class HttpPool(HTTPConnectionPool):

@@ -23,7 +23,7 @@ from ..mailbox import Mailbox
 from ..thread_starts import thread_starts
 from ..worker_reaper import Retired, never_ran
 from .pools import Pools
-from .worker import Urllib3Flight, Worker, WorkerThread
+from .worker import Urllib3Transfer, Worker, WorkerThread
 
 IDLE_MS = 60_000
 """A worker that served nothing for this long ends; with the last of them the kept connections."""
@@ -70,44 +70,44 @@ class Urllib3Engine:
             return network_failure(QtNetworkError.UnknownNetworkError, text)
         return self.pools.refusal(exchange)
 
-    def start(self, exchange: Exchange, mailbox: Mailbox, hint: object = None) -> Urllib3Flight:
+    def start(self, exchange: Exchange, mailbox: Mailbox, hint: object = None) -> Urllib3Transfer:
         app = application()
         if app is not None and app is not self._application():
             self._adopt(app)
         pool = self.pools.take(exchange)
-        flight = Urllib3Flight(exchange, mailbox, pool, None if app is None else self._application)
+        transfer = Urllib3Transfer(exchange, mailbox, pool, None if app is None else self._application)
         is_new = False
         try:
-            is_new = self._reserve(flight)
-            assert flight.worker is not None
-            flight.worker.jobs.put(flight)
+            is_new = self._reserve(transfer)
+            assert transfer.worker is not None
+            transfer.worker.jobs.put(transfer)
             if is_new:
-                self._start_thread(flight.worker)
+                self._start_thread(transfer.worker)
         except BaseException:
             # Ctrl-C, or no memory for a thread.
-            self._take_back(flight, is_new)
+            self._take_back(transfer, is_new)
             raise
-        return flight
+        return transfer
 
-    def _reserve(self, flight: Urllib3Flight) -> bool:
-        """Give the flight a worker without an exchange; True where that must be started."""
+    def _reserve(self, transfer: Urllib3Transfer) -> bool:
+        """Give the transfer a worker without an exchange; True where that must be started."""
         with self._workers_guard:
             is_new = not self._idle
             # The last to rest is the one whose thread is most likely awake.
-            worker = flight.worker = Worker(self) if is_new else self._idle.pop()
-            worker.flight = flight
+            worker = transfer.worker = Worker(self) if is_new else self._idle.pop()
+            worker.transfer = transfer
             self._busy.add(worker)
             return is_new
 
-    def _take_back(self, flight: Urllib3Flight, is_new: bool) -> None:
-        flight.abort()
-        if flight.worker is None:
+    def _take_back(self, transfer: Urllib3Transfer, is_new: bool) -> None:
+        transfer.abort()
+        if transfer.worker is None:
             return
-        if is_new and never_ran(flight.worker):
-            self._give_up(flight.worker)
+        if is_new and never_ran(transfer.worker):
+            self._give_up(transfer.worker)
         else:
-            # It ends the flight, perhaps for the second time, and has no other by then.
-            flight.worker.jobs.put(flight)
+            # It ends the transfer, perhaps for the second time, and has no other by then.
+            transfer.worker.jobs.put(transfer)
 
     def _start_thread(self, worker: Worker) -> None:
         thread = WorkerThread(worker)
@@ -127,7 +127,7 @@ class Urllib3Engine:
     def rest(self, worker: Worker) -> bool:
         """Take a worker back whose exchange is done; False where it has been retired meanwhile and should end."""
         with self._workers_guard:
-            worker.flight = None
+            worker.transfer = None
             if worker not in self._busy:
                 return False
             self._busy.remove(worker)

@@ -1,4 +1,4 @@
-"""What went wrong on urllib3's wire, in the errors and the words that Qt has for it."""
+"""What went wrong on urllib3's engine, in the errors and the words that Qt has for it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CLOSED = (
 _LOW_STATUS = re.compile(r"HTTP/1\.[0-9] +(0?[0-9]{1,2})( [^\r\n]*)?\r?\n")
 
 
-def wire_failure(
+def transfer_failure(
     error: BaseException, exchange: Exchange, proxy: Optional[Proxy], answered: bool, shows_certificate: bool
 ) -> Failure:
     """``answered``: whether the header of an answer has come; ``shows_certificate``: whether the client has one."""

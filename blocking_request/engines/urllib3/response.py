@@ -15,8 +15,8 @@ from typing import Any, Optional
 
 from ...models.headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES, NO_FIELDS, Fields
 from ..body_errors import DamagedBody, HeaderTooLarge
+from .abort_handle import current_handle
 from .framing import is_doubtful, will_close
-from .grip import current_grip
 
 # No two quantifiers that match the same bytes stand side by side: a hostile line must not make the search quadratic.
 _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9])[ \t]+([1-9][0-9]{2})(?:[ \t]([^\r\n]*))?\r?\n")
@@ -41,21 +41,21 @@ class Response(http.client.HTTPResponse):
         """Read the header; what http.client documents of a response is set. Raises HeaderLost, DamagedBody."""
         if self.headers is not None:
             return
-        grip = current_grip()
+        abort_handle = current_handle()
         file: Any = self.fp
         room = HeaderRoom()
         while True:
             line = room.status_line(file)
-            if grip is not None and line:
-                grip.answer_begun = True
+            if abort_handle is not None and line:
+                abort_handle.answer_begun = True
             minor_version, self.status, self.reason = _status(line)
             lines = room.header(file)
             if self.status >= 200 or self.status == http.client.SWITCHING_PROTOCOLS:
                 break
         self.code, self.version = self.status, 10 + minor_version
         self.headers = self.msg = http.client.HTTPMessage()
-        if grip is not None:
-            grip.response = self
+        if abort_handle is not None:
+            abort_handle.response = self
         self.file = file
         self.room = room
         _check(lines)

@@ -1,4 +1,4 @@
-"""TLS on urllib3's wire, and what Python's ``ssl`` does not tell of a certificate that it refuses.
+"""TLS on urllib3's engine, and what Python's ``ssl`` does not tell of a certificate that it refuses.
 
 OpenSSL ends at the first thing that is wrong, and Python tells no more than that. So a refusal is looked into by a
 second handshake, without our own certificate, that accepts everything and sends nothing: the certificates it shows say

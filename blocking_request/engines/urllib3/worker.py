@@ -1,6 +1,6 @@
 """A worker thread of the urllib3 engine: does one exchange after another.
 
-Rules of this file: other threads put flights into ``Worker.jobs`` and abort their grips, and touch nothing else.
+Rules of this file: other threads put transfers into ``Worker.jobs`` and abort their handles, and touch nothing else.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from ...qt.binding import ApplicationReference, QtCore
 from ...trace import logger
 from ..mailbox import Mailbox
 from ..thread_starts import thread_starts
-from .grip import Grip
+from .abort_handle import AbortHandle
+from .perform import perform
 from .pools import Pool
-from .wire import carry_out
 
 if TYPE_CHECKING:
     from .engine import Urllib3Engine
 
 
-class Urllib3Flight:
-    """An exchange on urllib3's wire. ``abort`` and ``lost`` may be called from any thread."""
+class Urllib3Transfer:
+    """An exchange on urllib3's engine. ``abort`` and ``lost`` may be called from any thread."""
 
     def __init__(
         self, exchange: Exchange, mailbox: Mailbox, pool: Pool, application: Optional[ApplicationReference]
@@ -33,19 +33,19 @@ class Urllib3Flight:
         self.exchange = exchange
         self.mailbox = mailbox
         self.pool = pool
-        self.grip = Grip()
+        self.abort_handle = AbortHandle()
         self.worker: Optional[Worker] = None
         self.ended = False
         self._application = application
 
     def abort(self) -> None:
-        self.grip.abort()
+        self.abort_handle.abort()
 
     def look_for_connection(self) -> None:
         pass
 
     def is_connected(self) -> bool:
-        return self.grip.is_connected
+        return self.abort_handle.is_connected
 
     def lost(self) -> Optional[Failure]:
         failure = self._reason_without_answer()
@@ -68,28 +68,28 @@ class Worker:
 
     def __init__(self, engine: Urllib3Engine) -> None:
         self.engine = engine
-        self.jobs: SimpleQueue[Optional[Urllib3Flight]] = SimpleQueue()
+        self.jobs: SimpleQueue[Optional[Urllib3Transfer]] = SimpleQueue()
         """None: the thread is to end."""
-        self.flight: Optional[Urllib3Flight] = None
+        self.transfer: Optional[Urllib3Transfer] = None
         self.thread: Optional[QtCore.QThread] = None
         self.ended = False
 
     def stop(self) -> None:
-        """Have the thread end; what is in flight is cancelled."""
+        """Have the thread end; what is under way is cancelled."""
         self.jobs.put(None)
-        flight = self.flight
-        if flight is not None:
-            flight.abort()
+        transfer = self.transfer
+        if transfer is not None:
+            transfer.abort()
 
     def fail_jobs(self, failure: Failure) -> None:
         """Answer what no thread will serve any more."""
         while True:
             try:
-                flight = self.jobs.get_nowait()
+                transfer = self.jobs.get_nowait()
             except Empty:
                 return
-            if flight is not None:
-                flight.end_unserved(failure)
+            if transfer is not None:
+                transfer.end_unserved(failure)
 
 
 class WorkerThread(QtCore.QThread):
@@ -114,14 +114,14 @@ class WorkerThread(QtCore.QThread):
 
     def _serve_one(self, worker: Worker) -> bool:
         try:
-            flight = worker.jobs.get(timeout=worker.engine.idle_ms / 1000)
+            transfer = worker.jobs.get(timeout=worker.engine.idle_ms / 1000)
         except Empty:
             return not worker.engine.retire_if_idle(worker)
-        if flight is None:
+        if transfer is None:
             return False
-        answer = carry_out(flight.exchange, flight.mailbox, flight.grip, flight.pool)
-        flight.ended = True
+        answer = perform(transfer.exchange, transfer.mailbox, transfer.abort_handle, transfer.pool)
+        transfer.ended = True
         # Idle before the caller wakes: its next request finds this worker.
         goes_on = worker.engine.rest(worker)
-        flight.mailbox.post(answer)
+        transfer.mailbox.post(answer)
         return goes_on

@@ -30,7 +30,7 @@ class ProxyChoice:
     known: MutableMapping[Proxy, AuthConfig] = field(default_factory=dict)
     """By the proxy as it was set: what was asked for earlier and found to be right."""
     asks_qt: bool = False
-    """Whether Qt's may have a user and a password, which a wire does not use by itself."""
+    """Whether Qt's may have a user and a password, which an engine does not use by itself."""
 
 
 def through_proxy(exchange: Exchange, choice: ProxyChoice, send: Send = directly) -> Flow:
@@ -81,6 +81,6 @@ def _is_asked(answer: Answer, proxy: Proxy) -> bool:
 
 
 def _realm(answer: Answer) -> str:
-    """Of a tunnel that was refused no wire tells it."""
+    """Of a tunnel that was refused no engine tells it."""
     found = challenges(answer.headers.values(b"proxy-authenticate"))
     return next((challenge.realm for challenge in found), "")

@@ -6,7 +6,7 @@ own is sent as it is, and is replaced only by what somebody answers to a 401. Wh
 was named for: at any other it is as if there were none.
 
 Only a user and a password answer Digest, NTLM and Negotiate. The last two belong to a connection; the exchange then
-carries a Login, and the wire does the rounds.
+carries a Login, and the engine does the rounds.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class CredentialRules:
     ask: Optional[AuthHandler] = None
     known: MutableMapping[str, Known] = field(default_factory=dict)
     """By origin."""
-    wire_logs_in: Callable[[Exchange], bool] = lambda exchange: False
-    """Whether there is a wire that does NTLM and Negotiate for it."""
+    engine_supports_ntlm: Callable[[Exchange], bool] = lambda exchange: False
+    """Whether there is an engine that does NTLM and Negotiate for it."""
 
 
 def with_credentials(exchange: Exchange, rules: CredentialRules, send: Send = directly) -> Flow:
@@ -200,9 +200,9 @@ def _best(exchange: Exchange, answer: Answer, rules: CredentialRules) -> Optiona
 
 
 def _is_login(exchange: Exchange, answer: Answer, rules: CredentialRules) -> bool:
-    # The wire sends the body several times by itself.
+    # The engine sends the body several times by itself.
     is_held = exchange.body is None or isinstance(exchange.body, bytes)
-    return is_held and not _schemes(answer).isdisjoint(("ntlm", "negotiate")) and rules.wire_logs_in(exchange)
+    return is_held and not _schemes(answer).isdisjoint(("ntlm", "negotiate")) and rules.engine_supports_ntlm(exchange)
 
 
 def _stale(answer: Answer) -> Optional[Challenge]:

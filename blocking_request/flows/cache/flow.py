@@ -1,7 +1,7 @@
 """The cache: what was kept is served where HTTP allows it, else the server is asked, with as few bytes as it takes.
 
-Theory of operation: RFC 9111, as the cache of one user ("private"). It stands right above the wires, so it sees what is
-really sent: the cookies and credentials. Whom an answer is for is part of what it is kept under, so nobody is served
+Theory of operation: RFC 9111, as the cache of one user ("private"). It stands right above the engines, so it sees what
+is really sent: the cookies and credentials. Whom an answer is for is part of what it is kept under, so nobody is served
 another's. Clock and store come from outside.
 """
 
@@ -51,7 +51,7 @@ class CacheRules:
     now: Callable[[], float]
     """Seconds since 1970."""
     implied: Pairs = ()
-    """Fields that the wire adds where a request has none; names in lower case."""
+    """Fields that the engine adds where a request has none; names in lower case."""
     load: Load = Load.PreferCache
     saves: bool = True
     validate_later: Callable[[Exchange, CacheRules], None] = lambda exchange, rules: None
@@ -242,7 +242,7 @@ def _kept(
 
 
 def _keep_whole(store: Store, lookup: _Lookup, begun: StoredAnswer, last: Answer) -> None:
-    whole = begun._replace(body=last.body, wire_bytes=last.wire_bytes, total_bytes=last.total_bytes)
+    whole = begun._replace(body=last.body, encoded_bytes=last.encoded_bytes, total_bytes=last.total_bytes)
     store.keep(lookup.url, lookup.identity, whole)
 
 

@@ -34,7 +34,7 @@ def part_of(exchange: Exchange, whole: Answer) -> Optional[Answer]:
         reason="Partial Content",
         headers=headers,
         body=part,
-        wire_bytes=len(part),
+        encoded_bytes=len(part),
         total_bytes=len(part),
     )
 

@@ -142,7 +142,7 @@ def served(
         body,
         engine="" if validation is None else validation.engine,
         http2=validation is not None and validation.http2,
-        wire_bytes=0 if exchange.method == "HEAD" else stored.wire_bytes,
+        encoded_bytes=0 if exchange.method == "HEAD" else stored.encoded_bytes,
         total_bytes=stored.total_bytes,
         tls=None if validation is None else validation.tls,
         from_cache=True,
@@ -179,4 +179,4 @@ _OF_A_304 = frozenset((b"cache-control", b"content-location", b"date", b"etag", 
 def not_modified(answer: Answer) -> Answer:
     """What was kept, for whom has it already (RFC 9110 section 15.4.5)."""
     fields = tuple(pair for pair in answer.headers.pairs if pair[0].lower() in _OF_A_304)
-    return answer._replace(status=304, reason="Not Modified", headers=known_fields(fields), body=b"", wire_bytes=0)
+    return answer._replace(status=304, reason="Not Modified", headers=known_fields(fields), body=b"", encoded_bytes=0)

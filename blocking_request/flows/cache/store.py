@@ -27,7 +27,7 @@ class StoredAnswer(NamedTuple):
     """The request's fields that the answer depends on, in lower case, each with the digest of its value."""
     is_decoded: bool = True
     """Whether the content coding of the body is undone."""
-    wire_bytes: int = 0
+    encoded_bytes: int = 0
     total_bytes: int = -1
     body: Optional[bytes] = None
     """None: ``Store.body`` has it."""
@@ -74,7 +74,7 @@ class Store(Protocol):
 
 def matches(stored: StoredAnswer, exchange: Exchange, store: Store, implied: Pairs) -> bool:
     """Whether it may answer this request, as far as content negotiation goes (RFC 9111 section 4.1). ``implied``:
-    fields that the wire adds where the request has none.
+    fields that the engine adds where the request has none.
     """
     if stored.fields.value(b"content-encoding") is not None:
         wants_none = field_value(exchange, b"accept-encoding", ()) == b"identity"

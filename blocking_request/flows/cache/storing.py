@@ -74,7 +74,7 @@ def stored_answer(
         received,
         vary,
         exchange.decode,
-        answer.wire_bytes,
+        answer.encoded_bytes,
         answer.total_bytes,
         answer.body,
     )

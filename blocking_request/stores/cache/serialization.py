@@ -20,7 +20,7 @@ def packed(stored: StoredAnswer) -> Optional[bytes]:
         int(stored.is_decoded),
         repr(stored.requested),
         repr(stored.received),
-        stored.wire_bytes,
+        stored.encoded_bytes,
         stored.total_bytes,
         stored.reason,
     )
@@ -47,7 +47,7 @@ def unpacked(packed: bytes) -> Optional[StoredAnswer]:
 
 
 def _read(lines: list[bytes]) -> StoredAnswer:
-    status, decoded, requested, received, wire_bytes, total_bytes, reason = lines[0].decode("latin-1").split(" ", 6)
+    status, decoded, requested, received, encoded_bytes, total_bytes, reason = lines[0].decode("latin-1").split(" ", 6)
 
     def pairs() -> Iterator[tuple[bytes, bytes]]:
         for line in lines[2:]:
@@ -62,7 +62,7 @@ def _read(lines: list[bytes]) -> StoredAnswer:
         float(received),
         tuple(_named_digest(each) for each in lines[1].split()),
         decoded == "1",
-        int(wire_bytes),
+        int(encoded_bytes),
         int(total_bytes),
     )
 

@@ -25,10 +25,10 @@ from ..body_errors import DamagedBody
 from ..body_reader import BodyReader, Limits, framing_value, is_chunked
 from ..mailbox import PROGRESS_SECONDS, Begun, Channel, Mailbox, Piece, Progress
 from ..upload_progress import UploadProgress
+from .abort_handle import AbortHandle, using_handle
 from .connection import HELD_BACK_BYTES
-from .failure import broke_unanswered, internal_error, out_of_descriptors, wire_failure
+from .failure import broke_unanswered, internal_error, out_of_descriptors, transfer_failure
 from .framing import blocks
-from .grip import Grip, gripping
 from .pools import Pool
 from .response import Response
 from .tls import TlsRefused
@@ -40,29 +40,29 @@ PIECE_BYTES = 1 << 14
 CHANNEL_BYTES = 1 << 16
 
 
-def carry_out(exchange: Exchange, mailbox: Mailbox, grip: Grip, pool: Pool) -> Answer:
+def perform(exchange: Exchange, mailbox: Mailbox, abort_handle: AbortHandle, pool: Pool) -> Answer:
     """Do the exchange and tell what came of it; raises nothing."""
     try:
-        answer = _Passage(exchange, mailbox, grip, pool).run()
+        answer = _Attempt(exchange, mailbox, abort_handle, pool).run()
         if answer is None:
             # A kept connection was closed by the server as we sent.
-            grip.wants_fresh = True
-            answer = _Passage(exchange, mailbox, grip, pool).run()
+            abort_handle.wants_fresh = True
+            answer = _Attempt(exchange, mailbox, abort_handle, pool).run()
         assert answer is not None
         return answer
     except BaseException as error:
         logger.error("an exchange failed in the network thread", exc_info=error)
-        grip.abort()
+        abort_handle.abort()
         return Answer(exchange, failure=internal_error(error), engine="urllib3")
 
 
-class _Passage:
+class _Attempt:
     """One way there and back."""
 
-    def __init__(self, exchange: Exchange, mailbox: Mailbox, grip: Grip, pool: Pool) -> None:
+    def __init__(self, exchange: Exchange, mailbox: Mailbox, abort_handle: AbortHandle, pool: Pool) -> None:
         self._exchange = exchange
         self._mailbox = mailbox
-        self._grip = grip
+        self._abort_handle = abort_handle
         self._pool = pool
         self._pooled: Any = None
         """urllib3's response, which has the connection."""
@@ -71,47 +71,47 @@ class _Passage:
         self._progress_due = 0.0
         self._is_cut_short = False
         """Whether the answer came before the whole body had been sent."""
-        grip.response = None
-        grip.answer_begun = False
+        abort_handle.response = None
+        abort_handle.answer_begun = False
 
     def run(self) -> Optional[Answer]:
         """The answer; None where the request may be, and should be, sent once more."""
-        grip = self._grip
+        abort_handle = self._abort_handle
         failure: Optional[Failure] = None
         try:
-            with gripping(grip):
-                if not grip.aborted:
+            with using_handle(abort_handle):
+                if not abort_handle.aborted:
                     self._pooled = self._send()
                     self._read_body()
         except Exception as error:
-            makes_room = out_of_descriptors(error) and not grip.wants_fresh
+            makes_room = out_of_descriptors(error) and not abort_handle.wants_fresh
             if makes_room:
                 self._pool.clear_all()  # the kept connections have some
             if makes_room or self._may_be_repeated(error):
-                grip.release()
+                abort_handle.release()
                 return None
             failure = self._failure(error)
         if failure is None and self._has_body():
-            assert self._reader is not None or grip.aborted
+            assert self._reader is not None or abort_handle.aborted
             failure = self._reader.damage() if self._reader is not None else None
         self._let_go(failure)
-        if grip.aborted:
+        if abort_handle.aborted:
             failure = messages.canceled()
         return self._answer(failure)
 
     def _send(self) -> Any:
         """Returns urllib3's response when the header is there, its body unread."""
-        exchange, grip = self._exchange, self._grip
+        exchange, abort_handle = self._exchange, self._abort_handle
         pool = self._pool
-        grip.tls, proxy = pool.tls, pool.proxy
+        abort_handle.tls, proxy = pool.tls, pool.proxy
         # To an HTTP proxy that forwards the whole URL is the target (RFC 9112 section 3.2.2).
         is_forwarded = proxy is not None and proxy.forwards(exchange.url)
-        grip.target = request_target(exchange.url, is_forwarded)
+        abort_handle.target = request_target(exchange.url, is_forwarded)
         logged = exchange.shown_url
         is_shown = logged is exchange.url and is_forwarded == (proxy is not None)
         return pool.connections(exchange.url).urlopen(
             exchange.method,
-            grip.target if is_shown else request_target(logged, proxy is not None),  # what urllib3 logs
+            abort_handle.target if is_shown else request_target(logged, proxy is not None),  # what urllib3 logs
             body=None if exchange.body is None else self._pieces(exchange.body),  # type: ignore[arg-type]
             headers=request_headers(exchange),  # type: ignore[arg-type]
             retries=_NO_RETRIES,
@@ -131,7 +131,7 @@ class _Passage:
         view = memoryview(body)
         progress = UploadProgress(self._mailbox, len(view))
         if len(view) <= HELD_BACK_BYTES:
-            self._grip.when_sent = partial(progress.add, len(view))
+            self._abort_handle.when_sent = partial(progress.add, len(view))
             yield view
             return
         for start in range(0, len(view), PIECE_BYTES):
@@ -142,8 +142,8 @@ class _Passage:
 
     def _channel_pieces(self, channel: Channel) -> Iterator[bytes]:
         """The same for a body that comes piece by piece."""
-        grip = self._grip
-        room = grip.room = grip.room or threading.Event()
+        abort_handle = self._abort_handle
+        room = abort_handle.room = abort_handle.room or threading.Event()
         progress = UploadProgress(self._mailbox, channel.size)
         while True:
             room.clear()
@@ -155,14 +155,14 @@ class _Passage:
                 self._wait_to_send()
                 yield piece
                 progress.add(len(piece))
-            elif grip.aborted:
+            elif abort_handle.aborted:
                 raise BrokenPipeError
             else:
                 room.wait()
 
     def _wait_to_send(self) -> None:
         """Raises BrokenPipeError where the server has something to say before it has all of the body."""
-        if not self._grip.wait_to_send():
+        if not self._abort_handle.wait_to_send():
             self._is_cut_short = True
             raise BrokenPipeError
 
@@ -175,19 +175,19 @@ class _Passage:
         exchange = self._exchange
         limits = Limits(exchange.body_limit, exchange.expansion_limit)
         sink = self._deliver if streams_body(exchange, response.status) else None
-        return BodyReader(length, encoding or b"", limits, sink, self._grip.is_aborted)
+        return BodyReader(length, encoding or b"", limits, sink, self._abort_handle.is_aborted)
 
     def _deliver(self, piece: Piece) -> None:
         """Returns when the caller takes more."""
-        grip = self._grip
-        room = grip.room = grip.room or threading.Event()
+        abort_handle = self._abort_handle
+        room = abort_handle.room = abort_handle.room or threading.Event()
         room.clear()
-        if not self._mailbox.deliver(piece, room.set) and not grip.aborted:
+        if not self._mailbox.deliver(piece, room.set) and not abort_handle.aborted:
             room.wait()
             self._mailbox.touch()
 
     def _read_body(self) -> None:
-        response = self._grip.response
+        response = self._abort_handle.response
         assert response is not None
         reader = self._reader = self._open_reader(response)
         self._mailbox.touch()
@@ -204,19 +204,19 @@ class _Passage:
                 self._report(reader)
 
     def _has_body(self) -> bool:
-        response = self._grip.response
+        response = self._abort_handle.response
         return response is not None and self._exchange.method != "HEAD" and response.status not in (204, 304)
 
     def _report(self, reader: BodyReader) -> None:
         now = time.monotonic()
         if now >= self._progress_due:
             self._progress_due = now + PROGRESS_SECONDS
-            self._mailbox.report(Progress(False, reader.wire_bytes, reader.total_bytes))
+            self._mailbox.report(Progress(False, reader.encoded_bytes, reader.total_bytes))
 
     def _may_be_repeated(self, error: Exception) -> bool:
         """RFC 9110 section 9.2.2 allows it; a body reaches the server at most once all the same."""
-        exchange, grip = self._exchange, self._grip
-        if grip.aborted or not grip.reused or grip.answer_begun or exchange.body is not None:
+        exchange, abort_handle = self._exchange, self._abort_handle
+        if abort_handle.aborted or not abort_handle.reused or abort_handle.answer_begun or exchange.body is not None:
             return False
         return exchange.method in IDEMPOTENT_METHODS and broke_unanswered(error)
 
@@ -224,9 +224,9 @@ class _Passage:
         if isinstance(error, DamagedBody):
             return error.failure
         if isinstance(error, TlsRefused):
-            self._grip.session = error.session
+            self._abort_handle.session = error.session
             return error.failure
-        response = self._grip.response
+        response = self._abort_handle.response
         if response is not None and self._reader is None:
             # urllib3 did not like the header; what is wrong with it is told in our words where we know.
             try:
@@ -237,17 +237,17 @@ class _Passage:
             damage = self._reader.damage()
             if damage is not None:
                 return damage
-        tls = self._grip.tls
+        tls = self._abort_handle.tls
         shows_certificate = tls is not None and tls.settings.clientCertificate is not None
-        return wire_failure(error, self._exchange, self._pool.proxy, response is not None, shows_certificate)
+        return transfer_failure(error, self._exchange, self._pool.proxy, response is not None, shows_certificate)
 
     def _let_go(self, failure: Optional[Failure]) -> None:
         """Give the connection back to its pool, closed where another exchange cannot use it."""
-        leftovers = failure is None and self._grip.has_leftovers()
-        reusable = self._grip.release() and failure is None and not leftovers and not self._is_cut_short
+        leftovers = failure is None and self._abort_handle.has_leftovers()
+        reusable = self._abort_handle.release() and failure is None and not leftovers and not self._is_cut_short
         # A pool that was dropped closes its connections when nobody holds it any more (urllib3 2).
         pooled, self._pooled = self._pooled, None
-        response = self._grip.response
+        response = self._abort_handle.response
         if pooled is None:
             return  # urllib3 has seen to it
         if reusable and response is not None and response.status >= 200:
@@ -258,7 +258,7 @@ class _Passage:
 
     def _begun_answer(self, response: Response, reader: BodyReader) -> Answer:
         """What is known when the header is there."""
-        session = self._grip.current_session
+        session = self._abort_handle.current_session
         return Answer(
             self._exchange,
             response.status,
@@ -271,8 +271,8 @@ class _Passage:
         )
 
     def _answer(self, failure: Optional[Failure]) -> Answer:
-        response, reader = self._grip.response, self._reader
-        session = self._grip.session
+        response, reader = self._abort_handle.response, self._reader
+        session = self._abort_handle.session
         tls = None if session is None else known_session(session)
         if response is None:
             if session is not None:
@@ -290,7 +290,7 @@ class _Passage:
             failure,
             "urllib3",
             tls=tls,
-            wire_bytes=0 if reader is None else reader.wire_bytes,
+            encoded_bytes=0 if reader is None else reader.encoded_bytes,
             total_bytes=-1 if reader is None else reader.total_bytes,
         )
 

@@ -1,9 +1,9 @@
 """An exchange's hold on its connection, by which it can be ended from outside.
 
 Closing a socket does not wake a thread that reads from it, and urllib3 has no other way. So each connection has a
-duplicate of its socket, from before it is connected. While an exchange runs, its Grip holds the duplicate; who takes
-it out of there, the exchange at its end or ``abort`` from another thread, is alone in having it. So an abort never
-reaches a connection that serves the next exchange by then.
+duplicate of its socket, from before it is connected. While an exchange runs, its AbortHandle holds the duplicate; who
+takes it out of there, the exchange at its end or ``abort`` from another thread, is alone in having it. So an abort
+never reaches a connection that serves the next exchange by then.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _local = threading.local()
 
 
-class Grip:
+class AbortHandle:
     """An exchange's hold on its connection. ``abort`` may be called from any thread, the rest is for the worker's."""
 
     def __init__(self) -> None:
@@ -147,18 +147,18 @@ def _nothing() -> None:
     """Nobody wants to hear of it."""
 
 
-class gripping:
-    """Within it, connections used by this thread are held by the grip."""
+class using_handle:
+    """Within it, connections used by this thread are held by the handle."""
 
-    def __init__(self, grip: Grip) -> None:
-        self._grip = grip
+    def __init__(self, abort_handle: AbortHandle) -> None:
+        self._abort_handle = abort_handle
 
     def __enter__(self) -> None:
-        _local.grip = self._grip
+        _local.abort_handle = self._abort_handle
 
     def __exit__(self, *_: object) -> None:
-        _local.grip = None
+        _local.abort_handle = None
 
 
-def current_grip() -> Optional[Grip]:
-    return getattr(_local, "grip", None)
+def current_handle() -> Optional[AbortHandle]:
+    return getattr(_local, "abort_handle", None)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager, NetworkDiskCache
-from blocking_request.flows.cache.store import StoredAnswer
+from blocking_request.flows.cache.store import StoredResponse
 from blocking_request.models.headers import known_fields
 from blocking_request.qt.binding import API, QtCore
 
@@ -25,7 +25,7 @@ FIELDS = known_fields(((b"Date", b"Fri, 20 Nov 2026 00:00:00 GMT"), (b"Cache-Con
 
 def kept(cache: NetworkDiskCache, url: str, body: bytes) -> None:
     now = time.time()
-    cache.keep(url, b"", StoredAnswer(200, "OK", FIELDS, now, now, body=body, encoded_bytes=len(body)))
+    cache.keep(url, b"", StoredResponse(200, "OK", FIELDS, now, now, body=body, encoded_bytes=len(body)))
 
 
 def small(server: str, folder: str) -> None:

@@ -59,11 +59,11 @@ class Gateway(BaseHTTPRequestHandler):
         blocking = BlockingNetworkRequest(self.manager)
         blocking.sendCustomRequest(request, self.command, self.rfile.read(length) if length else None)
         reply = blocking.reply()
-        if reply.statusCode() is None or reply._answer.failure is not None:
+        if reply.statusCode() is None or reply._response.failure is not None:
             self.send_error(504)
             return
         self.send_response_only(reply.statusCode(), reply.reasonPhrase())
-        for name, value in reply._answer.headers.pairs:
+        for name, value in reply._response.headers.pairs:
             if name.decode().lower() not in OF_THE_CONNECTION:
                 self.send_header(name.decode(), value.decode("latin-1"))
         if self.command != "HEAD":

@@ -25,7 +25,7 @@ def child(cured: bool, url: str) -> None:
     from blocking_request.engines.mailbox import Mailbox
     from blocking_request.engines.qt.dispatcher import Dispatcher
     from blocking_request.engines.qt.engine import QtEngine
-    from blocking_request.models.http_messages import Answer, Exchange
+    from blocking_request.models.http_messages import Request, Response
     from blocking_request.qt.binding import QtCore, QtNetwork
 
     if not cured:
@@ -36,9 +36,9 @@ def child(cured: bool, url: str) -> None:
         engine = QtEngine()
         for _ in range(CALLS):
             mailbox = Mailbox()
-            engine.start(Exchange("GET", url), mailbox)
+            engine.start(Request("GET", url), mailbox)
             answer = mailbox.take(PATIENCE)
-            assert isinstance(answer, Answer) and len(answer.body) == SIZE, answer
+            assert isinstance(answer, Response) and len(answer.body) == SIZE, answer
         engine.shutdown()
 
     threads = [threading.Thread(target=call) for _ in range(THREADS)]

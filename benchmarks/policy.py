@@ -17,7 +17,7 @@ from blocking_request.calls.pipeline import policy
 from blocking_request.calls.prepare import Defaults, prepare
 from blocking_request.engines.choice import choose
 from blocking_request.engines.mailbox import Mailbox
-from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import API, QtCore
 from blocking_request.reply import ReplyContent, next_request_id
 
@@ -29,14 +29,14 @@ ROUNDS = 25
 TIMES = 20_000
 
 
-def bare(exchange: Exchange) -> Answer:
+def bare(exchange: Request) -> Response:
     """What an engine needs, and no more."""
     mailbox = Mailbox()
     engine = choose(exchange, "auto")
     engine.start(exchange, mailbox)  # type: ignore[union-attr]
     while True:
         event = mailbox.take(10.0)
-        if isinstance(event, Answer):
+        if isinstance(event, Response):
             return event
 
 
@@ -53,7 +53,7 @@ def main() -> None:
     app = QtCore.QCoreApplication([])
     with nginx(1024) as (server, _):
         url = f"{server}/1024"
-        exchange = prepare(url, "GET", None, False, Defaults("benchmark"))
+        prepared = prepare(url, "GET", None, False, Defaults("benchmark"))
         plain, full = BlockingNetworkRequest(), configured(url)
 
         def contender(run: Callable[[], object]) -> Callable[[], None]:
@@ -65,7 +65,7 @@ def main() -> None:
 
         took = medians(
             {
-                "bare engine": contender(lambda: bare(exchange)),
+                "bare engine": contender(lambda: bare(prepared)),
                 "unconfigured": contender(lambda: plain.get(url)),
                 "cookie, token, retry": contender(lambda: full.get(url)),
             },
@@ -88,14 +88,14 @@ def parts(request: BlockingNetworkRequest, url: str) -> dict[str, float]:
     own = OwnSettings("auto", auth_config=request._auth_config, retry=settings.retry)
     rules = call_rules(url, settings, own, lambda: None)
     defaults = Defaults(settings.user_agent, settings.default_headers)
-    exchange = with_settings(prepare(url, "GET", None, False, defaults), settings, rules.auth)
-    answer = Answer(exchange, 200, engine="qt")
+    prepared = with_settings(prepare(url, "GET", None, False, defaults), settings, rules.auth)
+    answer = Response(prepared, 200, engine="qt")
 
     def flow() -> None:
-        run = policy(exchange, settings, rules)
+        run = policy(prepared, settings, rules)
         sent = next(run)
         with suppress(StopIteration):
-            run.send(answer._replace(exchange=sent))  # type: ignore[arg-type]
+            run.send(answer._replace(prepared=sent))  # type: ignore[arg-type]
 
     return {
         name: min(repeat(part, number=TIMES, repeat=3)) / TIMES * 1e6
@@ -104,7 +104,7 @@ def parts(request: BlockingNetworkRequest, url: str) -> dict[str, float]:
             "exchange": lambda: with_settings(prepare(url, "GET", None, False, defaults), settings, rules.auth),
             "flow": flow,
             "cookies of it": lambda: settings.cookies.header(url),
-            "reply": lambda: ReplyContent._from_answer(answer, 0.0, next_request_id()),
+            "reply": lambda: ReplyContent.from_response(answer, 0.0, next_request_id()),
         }.items()
     }
 

@@ -1,4 +1,4 @@
-"""Blocking HTTP for Qt programs: call ``get()`` from any thread, get an answer or a reason in bounded time."""
+"""Blocking HTTP for Qt programs: call ``get()`` from any thread, get a response or a reason in bounded time."""
 
 from ._version import VERSION as __version__
 from .batch.batch import Batch

@@ -10,13 +10,13 @@ from .errors import Failure, QtNetworkError
 from .flows.redirects import RedirectPolicy, RedirectRules
 from .manager.portable import Secrets
 from .models.headers import known_fields
-from .models.http_messages import Answer, Exchange
+from .models.http_messages import Request, Response
 from .models.tls import TlsSession, known_session
 from .proxies.rules import ProxyRules
 
 for _each in (
-    Answer,
-    Exchange,
+    Response,
+    Request,
     Failure,
     PackedRequest,
     PackedUrl,

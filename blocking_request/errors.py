@@ -103,7 +103,7 @@ def error_for_status(status: int) -> QtNetworkError:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an exchange or a call gave no usable answer; ``text`` does not name the URL."""
+    """Why a request or a call gave no usable answer; ``text`` does not name the URL."""
 
     code: ErrorCode
     error: QtNetworkError

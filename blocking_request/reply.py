@@ -13,7 +13,7 @@ from .models.certificate import Certificate
 from .models.error_texts import failure_message, status_message
 from .models.header_parameters import charset, file_name
 from .models.headers import MAXIMUM_PARSED_FIELD_BYTES, Headers
-from .models.http_messages import Answer, Exchange
+from .models.http_messages import Request, Response
 from .models.redaction import is_secret_field, printable
 from .models.tls import TlsError, TlsSession
 from .qt.binding import QtCore, QtNetwork, enum_value, network_error
@@ -47,7 +47,7 @@ _BYTE_ORDER_MARKS = (
 _NO_CHARSETS = frozenset(("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"))
 """Codecs of Python's that no ``charset`` can mean; some of them know no replacement either."""
 
-_EMPTY = Answer(Exchange("GET", ""))
+_EMPTY = Response(Request("GET", ""))
 
 _NO_SESSION = TlsSession()
 
@@ -63,7 +63,7 @@ class ReplyContent:
     ``ReplyContent()`` is an empty one: no error, no status, ``requestId()`` -1.
     """
 
-    _answer: Answer
+    _response: Response
     _request_id: int
     _elapsed: float
 
@@ -71,14 +71,14 @@ class ReplyContent:
         self._fill(_EMPTY, -1, 0.0)
 
     @classmethod
-    def _from_answer(cls, answer: Answer, elapsed: float, request_id: int) -> ReplyContent:
+    def from_response(cls, response: Response, elapsed: float, request_id: int) -> ReplyContent:
         reply = cls.__new__(cls)
-        reply._fill(answer, request_id, elapsed)
+        reply._fill(response, request_id, elapsed)
         return reply
 
-    def _fill(self, answer: Answer, request_id: int, elapsed: float) -> None:
+    def _fill(self, response: Response, request_id: int, elapsed: float) -> None:
         content = self.__dict__
-        content["_answer"] = answer
+        content["_response"] = response
         content["_request_id"] = request_id
         content["_elapsed"] = elapsed
 
@@ -86,27 +86,27 @@ class ReplyContent:
 
     def errorCode(self) -> ErrorCode:
         """What the call that gave this reply returned."""
-        answer = self._answer
-        if answer.failure is not None:
-            return answer.failure.code
-        if answer.status is not None and answer.status >= 400:
+        response = self._response
+        if response.failure is not None:
+            return response.failure.code
+        if response.status is not None and response.status >= 400:
             return ErrorCode.ServerExceptionError
         return ErrorCode.NoError
 
     def error(self) -> QtNetwork.QNetworkReply.NetworkError:
         """Qt's error: of the failure where there was one, else of the status (``NoError`` below 400)."""
-        answer = self._answer
-        if answer.failure is not None:
-            return network_error(answer.failure.error)
-        return network_error(error_for_status(answer.status or 0))
+        response = self._response
+        if response.failure is not None:
+            return network_error(response.failure.error)
+        return network_error(error_for_status(response.status or 0))
 
     def errorString(self) -> str:
         """'' where there was no error, else one sentence that names the URL, without its secrets."""
-        answer = self._answer
-        if answer.failure is not None:
-            return failure_message(answer.failure, answer.exchange.shown_url)
-        if answer.status is not None and answer.status >= 400:
-            return status_message(answer.status, answer.reason, answer.exchange.shown_url)
+        response = self._response
+        if response.failure is not None:
+            return failure_message(response.failure, response.request.shown_url)
+        if response.status is not None and response.status >= 400:
+            return status_message(response.status, response.reason, response.request.shown_url)
         return ""
 
     def raiseForError(self) -> None:
@@ -123,41 +123,41 @@ class ReplyContent:
 
     def statusCode(self) -> Optional[int]:
         """The HTTP status, or None where no HTTP answer came."""
-        return self._answer.status
+        return self._response.status
 
     def reasonPhrase(self) -> str:
         """What the server wrote beside the status; HTTP/2 has none."""
-        return self._answer.reason
+        return self._response.reason
 
     @cached_property
     def headers(self) -> Headers:
         """The header fields, by name in any case; ``headers.getlist('Set-Cookie')`` gives each cookie."""
-        return Headers(self._answer.headers.pairs)
+        return Headers(self._response.headers.pairs)
 
     def rawHeader(self, headerName: Union[bytes, str, QtCore.QByteArray]) -> QtCore.QByteArray:
         """The value of a field as bytes, name in any case; empty where it did not come."""
         name = _raw_name(headerName)
         if name == b"set-cookie":
             # Qt joins cookies by a line feed, because a comma may stand in one.
-            return QtCore.QByteArray(b"\n".join(v for k, v in self._answer.headers.pairs if k.lower() == name))
-        return QtCore.QByteArray(self._answer.headers.whole_value(name) or b"")
+            return QtCore.QByteArray(b"\n".join(v for k, v in self._response.headers.pairs if k.lower() == name))
+        return QtCore.QByteArray(self._response.headers.whole_value(name) or b"")
 
     def hasRawHeader(self, headerName: Union[bytes, str, QtCore.QByteArray]) -> bool:
         """Whether a field came, name in any case."""
-        return self._answer.headers.has(_raw_name(headerName))
+        return self._response.headers.has(_raw_name(headerName))
 
     def rawHeaderList(self) -> list[QtCore.QByteArray]:
         """The names of the fields as they came."""
-        return [QtCore.QByteArray(name) for name, _ in self._answer.headers.pairs]
+        return [QtCore.QByteArray(name) for name, _ in self._response.headers.pairs]
 
     def rawHeaderPairs(self) -> list[tuple[QtCore.QByteArray, QtCore.QByteArray]]:
         """The fields as they came; ``Set-Cookie`` as many times as it did."""
-        return [(QtCore.QByteArray(name), QtCore.QByteArray(value)) for name, value in self._answer.headers.pairs]
+        return [(QtCore.QByteArray(name), QtCore.QByteArray(value)) for name, value in self._response.headers.pairs]
 
     def header(self, header: QtNetwork.QNetworkRequest.KnownHeaders) -> Any:
         """A known header parsed by Qt (an int, a QDateTime, a QUrl, ...), or None where it did not come."""
         parser = QtNetwork.QNetworkRequest()
-        fields = self._answer.headers
+        fields = self._response.headers
         for name in fields.names:
             # Qt parses what is set, and takes quadratic time for some fields. A Location may be long.
             short = b"\n".join(fields.values(name)) if name == b"set-cookie" else fields.value(name)
@@ -172,20 +172,20 @@ class ReplyContent:
 
     def attributes(self) -> dict[int, Any]:
         """What Qt tells of a reply by ``QNetworkRequest.Attribute``, by its integer; the same on every engine."""
-        answer = self._answer
-        if answer.status is None:
+        response = self._response
+        if response.status is None:
             return {}
         found: dict[Any, Any] = {
-            _Attribute.HttpStatusCodeAttribute: answer.status,
-            _Attribute.HttpReasonPhraseAttribute: answer.reason,
-            _Attribute.ConnectionEncryptedAttribute: answer.exchange.url.startswith("https:"),
+            _Attribute.HttpStatusCodeAttribute: response.status,
+            _Attribute.HttpReasonPhraseAttribute: response.reason,
+            _Attribute.ConnectionEncryptedAttribute: response.request.url.startswith("https:"),
             _Attribute.SourceIsFromCacheAttribute: self.isFromCache(),
-            _Attribute.Http2WasUsedAttribute: answer.http2,
+            _Attribute.Http2WasUsedAttribute: response.http2,
         }
-        if answer.total_bytes >= 0:
-            found[_Attribute.OriginalContentLengthAttribute] = answer.total_bytes
-        location = answer.headers.whole_value(b"location")
-        if location is not None and 300 <= answer.status < 400:
+        if response.total_bytes >= 0:
+            found[_Attribute.OriginalContentLengthAttribute] = response.total_bytes
+        location = response.headers.whole_value(b"location")
+        if location is not None and 300 <= response.status < 400:
             found[_Attribute.RedirectionTargetAttribute] = QtCore.QUrl.fromEncoded(QtCore.QByteArray(location))
         return {enum_value(code): value for code, value in found.items()}
 
@@ -194,7 +194,7 @@ class ReplyContent:
     @property
     def body(self) -> bytes:
         """The body, its content coding undone. No copy."""
-        return self._answer.body
+        return self._response.body
 
     def content(self) -> QtCore.QByteArray:
         """The body as a QByteArray: a copy; ``body`` is the cheap way."""
@@ -215,7 +215,7 @@ class ReplyContent:
         for mark, name in _BYTE_ORDER_MARKS:
             if self.body.startswith(mark):
                 return name
-        field = (self._answer.headers.value(b"content-type") or b"").decode("latin-1")
+        field = (self._response.headers.value(b"content-type") or b"").decode("latin-1")
         name = charset(field) or "utf-8"
         try:
             codec = codecs.lookup(name)
@@ -228,7 +228,7 @@ class ReplyContent:
 
     @property
     def _session(self) -> TlsSession:
-        tls = self._answer.tls
+        tls = self._response.tls
         return _NO_SESSION if tls is None else tls.session
 
     def peerCertificate(self) -> Optional[Certificate]:
@@ -255,15 +255,15 @@ class ReplyContent:
 
     def url(self) -> QtCore.QUrl:
         """The URL that answered: the last of the redirects."""
-        return QtCore.QUrl.fromEncoded(QtCore.QByteArray(self._answer.exchange.url.encode("utf-8", "replace")))
+        return QtCore.QUrl.fromEncoded(QtCore.QByteArray(self._response.request.url.encode("utf-8", "replace")))
 
     def request(self) -> QtNetwork.QNetworkRequest:
         """The request that was answered, the last of the redirects, with the headers we sent."""
-        exchange = self._answer.exchange
-        request = QtNetwork.QNetworkRequest(self.url())
-        for name, value in exchange.headers:
-            request.setRawHeader(name, value)
-        return request
+        request = self._response.request
+        qt_request = QtNetwork.QNetworkRequest(self.url())
+        for name, value in request.headers:
+            qt_request.setRawHeader(name, value)
+        return qt_request
 
     def requestId(self) -> int:
         """A number no other reply of this process has; -1 for an empty one."""
@@ -271,11 +271,13 @@ class ReplyContent:
 
     def operation(self) -> QtNetwork.QNetworkAccessManager.Operation:
         """Qt's name for the method that was answered (a POST that was redirected may have become a GET)."""
-        return operation_of(self._answer.exchange.method)
+        return operation_of(self._response.request.method)
 
     @cached_property
     def _history(self) -> tuple[ReplyContent, ...]:
-        return tuple(ReplyContent._from_answer(answer, 0.0, next_request_id()) for answer in self._answer.history)
+        return tuple(
+            ReplyContent.from_response(response, 0.0, next_request_id()) for response in self._response.history
+        )
 
     def history(self) -> tuple[ReplyContent, ...]:
         """The redirecting replies, oldest first; their ``elapsed()`` is 0."""
@@ -287,28 +289,28 @@ class ReplyContent:
 
     def attempts(self) -> int:
         """How often the request was sent until this reply came: 1 without retries, 0 where nothing was sent."""
-        return self._answer.attempts if self._answer.engine else 0
+        return self._response.attempts if self._response.engine else 0
 
     def filePath(self) -> str:
         """The path of the file that a download has written; '' if none was written, or into an open file or device."""
-        return self._answer.file
+        return self._response.file
 
     def isFromCache(self) -> bool:
         """Whether the body comes from the cache: it was fresh, or the server has confirmed that it still is right."""
-        return self._answer.from_cache
+        return self._response.from_cache
 
     def expirationDate(self) -> QtCore.QDateTime:
         """Until when the reply is fresh, in UTC; in the past where it never was. Not valid where nothing says so, and
         without a cache (RFC 9111 section 4.2).
         """
-        expires = self._answer.expires
+        expires = self._response.expires
         if expires is None:
             return QtCore.QDateTime()
         return QtCore.QDateTime.fromMSecsSinceEpoch(int(expires * 1000), QtCore.Qt.TimeSpec.UTC)
 
     def engine(self) -> str:
         """Which engine served: 'qt' or 'urllib3'; '' where nothing was sent."""
-        return self._answer.engine
+        return self._response.engine
 
     # -- a value
 
@@ -325,21 +327,21 @@ class ReplyContent:
         return self
 
     def __reduce__(self) -> tuple[Callable[..., ReplyContent], tuple[Any, ...]]:
-        return ReplyContent._unpickled, (_without_native(self._answer), self._request_id, self._elapsed)
+        return ReplyContent._unpickled, (_without_native(self._response), self._request_id, self._elapsed)
 
     @classmethod
-    def _unpickled(cls, answer: Answer, request_id: int, elapsed: float) -> ReplyContent:
+    def _unpickled(cls, response: Response, request_id: int, elapsed: float) -> ReplyContent:
         reply = cls.__new__(cls)
-        reply._fill(answer, request_id, elapsed)
+        reply._fill(response, request_id, elapsed)
         return reply
 
     def _identity(self) -> tuple[Any, ...]:
-        answer = self._answer
+        response = self._response
         return (
-            answer.exchange.url,
-            answer.status,
-            answer.headers,
-            answer.body,
+            response.request.url,
+            response.status,
+            response.headers,
+            response.body,
             self.errorCode(),
             enum_value(self.error()),
         )
@@ -353,7 +355,7 @@ class ReplyContent:
         return hash(self._identity())
 
     def __repr__(self) -> str:
-        if self._answer is _EMPTY:
+        if self._response is _EMPTY:
             return "<ReplyContent (empty)>"
         what = self.errorString() or printable(f"{self.statusCode()} {self.reasonPhrase()}".strip())
         return f"<ReplyContent {self.errorCode().name}: {what}, {len(self.body)} bytes>"
@@ -378,18 +380,18 @@ def _raw_name(name: Union[bytes, str, QtCore.QByteArray]) -> bytes:
     return (name.encode("latin-1", "replace") if isinstance(name, str) else bytes(name)).lower()
 
 
-def _without_native(answer: Answer) -> Answer:
-    """The answer without the caller's QNetworkRequest, which cannot be pickled, and without what was secret in it."""
-    exchange = answer.exchange
-    headers = tuple(pair for pair in exchange.headers if not is_secret_field(pair[0], exchange.secret_names))
-    return answer._replace(
-        exchange=Exchange(
-            exchange.method,
-            exchange.url,
+def _without_native(response: Response) -> Response:
+    """The response without the caller's QNetworkRequest, which cannot be pickled, and without what was secret in it."""
+    request = response.request
+    headers = tuple(pair for pair in request.headers if not is_secret_field(pair[0], request.secret_names))
+    return response._replace(
+        request=Request(
+            request.method,
+            request.url,
             headers,
-            decode=exchange.decode,
-            redirects=exchange.redirects,
-            secret_names=exchange.secret_names,
+            decode=request.decode,
+            redirects=request.redirects,
+            secret_names=request.secret_names,
         ),
-        history=tuple(_without_native(earlier) for earlier in answer.history),
+        history=tuple(_without_native(earlier) for earlier in response.history),
     )

@@ -222,7 +222,7 @@ def workers_of_threads_that_end() -> None:
     from blocking_request.engines.mailbox import Mailbox
     from blocking_request.engines.qt.engine import QtEngine
     from blocking_request.engines.urllib3.engine import Urllib3Engine
-    from blocking_request.models.http_messages import Answer, Exchange
+    from blocking_request.models.http_messages import Request, Response
 
     global app
     app = QtCore.QCoreApplication([])
@@ -233,9 +233,9 @@ def workers_of_threads_that_end() -> None:
         for engine in engines:
             for _ in range(3):
                 mailbox = Mailbox()
-                engine.start(Exchange("GET", URL), mailbox)
+                engine.start(Request("GET", URL), mailbox)
                 answer = mailbox.take(10)
-                assert isinstance(answer, Answer)
+                assert isinstance(answer, Response)
                 statuses.append(answer.status)
                 time.sleep(0.01)  # the worker ends meanwhile
 

@@ -638,10 +638,10 @@ def test_the_name_that_a_peer_must_have_is_a_part_of_it(manager: NetworkAccessMa
 
 @pytest.mark.skipif("qt" not in TLS_ENGINES, reason="a Qt without TLS has no configuration")
 def test_qts_default_configuration_is_a_part_of_it(tmp_path: Path) -> None:
-    from blocking_request.models.http_messages import Exchange
+    from blocking_request.models.http_messages import Request
     from blocking_request.stores.cache.partition import identity_of
 
-    exchange = Exchange("GET", "https://host.example/")
+    exchange = Request("GET", "https://host.example/")
     usual = QtNetwork.QSslConfiguration.defaultConfiguration()
     before = identity_of(exchange)
     changed = QtNetwork.QSslConfiguration(usual)
@@ -657,7 +657,7 @@ def test_qts_default_configuration_is_a_part_of_it(tmp_path: Path) -> None:
 
 
 def test_another_certificate_in_the_same_file_is_somebody_else(tmp_path: Path) -> None:
-    from blocking_request.models.http_messages import Exchange
+    from blocking_request.models.http_messages import Request
     from blocking_request.stores.cache.partition import identity_of
 
     found = set()
@@ -665,7 +665,7 @@ def test_another_certificate_in_the_same_file_is_somebody_else(tmp_path: Path) -
         path = tmp_path / "me.pem"
         path.write_text(name)
         settings = TlsSettings(clientCertificate=str(path), minimumVersion=f"1.{2 if name == 'a' else 3}")
-        found.add((identity_of(Exchange("GET", "https://h/", tls=settings)) or b"").split(b"clientCertificate=")[1][:4])
+        found.add((identity_of(Request("GET", "https://h/", tls=settings)) or b"").split(b"clientCertificate=")[1][:4])
     assert found == {b"b'a'", b"b'b'"}
 
 

@@ -22,7 +22,7 @@ from typing import Any, Callable, Union
 import pytest
 
 from blocking_request import CacheStatistics, NetworkDiskCache, NetworkMemoryCache
-from blocking_request.flows.cache.store import StoredAnswer
+from blocking_request.flows.cache.store import StoredResponse
 from blocking_request.models.headers import known_fields
 from blocking_request.qt.binding import QtCore
 from blocking_request.stores.cache import disk, index
@@ -36,9 +36,9 @@ FIELDS = known_fields(((b"Date", b"Fri, 15 Jan 2027 08:00:00 GMT"), (b"ETag", b'
 LARGE = disk.INDEXED_BYTES * 3
 
 
-def stored(body: bytes = b"body", received: float = 0.0, **changes: Any) -> StoredAnswer:
+def stored(body: bytes = b"body", received: float = 0.0, **changes: Any) -> StoredResponse:
     when = received or time.time()
-    return StoredAnswer(200, "OK", FIELDS, when, when, body=body, encoded_bytes=len(body), **changes)
+    return StoredResponse(200, "OK", FIELDS, when, when, body=body, encoded_bytes=len(body), **changes)
 
 
 def body_of(cache: Cache, url: str = URL, identity: bytes = b"") -> bytes | None:

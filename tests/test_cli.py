@@ -438,7 +438,7 @@ def test_demo_fails_where_a_promise_is_not_kept() -> None:
     program = (
         "import sys; sys.argv = ['blocking-request', 'demo']\n"
         "from blocking_request.cli import demo\n"
-        "demo._Handler.do_DELETE = lambda self: self._answer(500, b'')\n"
+        "demo._Handler.do_DELETE = lambda self: self._respond(500, b'')\n"
         "from blocking_request.cli.commands import run; run()\n"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)

@@ -24,7 +24,7 @@ from blocking_request.engines.urllib3.engine import Urllib3Engine
 from blocking_request.engines.urllib3.worker import WorkerThread
 from blocking_request.engines.worker_reaper import Retired
 from blocking_request.errors import QtNetworkError
-from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import (
     QT_VERSION,
     QtCore,
@@ -250,7 +250,7 @@ def test_a_stop_waits_once_for_all() -> None:
 class TestUrllib3:
     def start(self, engine: Urllib3Engine, url: str) -> Mailbox:
         mailbox = Mailbox()
-        engine.start(Exchange("GET", url), mailbox)
+        engine.start(Request("GET", url), mailbox)
         return mailbox
 
     def test_a_thread_for_each_exchange_and_used_again(self, serve: Serve) -> None:
@@ -270,7 +270,7 @@ class TestUrllib3:
             proceed.set()
             for mailbox in mailboxes:
                 answer = mailbox.take(10)
-                assert isinstance(answer, Answer) and answer.status == 200
+                assert isinstance(answer, Response) and answer.status == 200
             assert engine.worker_count() == 9
         assert server.connections == 9
         engine.shutdown()
@@ -291,12 +291,12 @@ class TestUrllib3:
         engine.shutdown()
         for mailbox in mailboxes:
             answer = mailbox.take(0)
-            assert isinstance(answer, Answer) and answer.failure is not None
+            assert isinstance(answer, Response) and answer.failure is not None
             assert answer.failure.code is ErrorCode.CanceledError
         good = serve(always(b"ok"))
         for _ in range(2):
             answer = self.start(engine, good.url).take(10)
-            assert isinstance(answer, Answer) and answer.status == 200
+            assert isinstance(answer, Response) and answer.status == 200
             engine.shutdown()
 
     def test_more_origins_than_are_kept(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,7 +307,7 @@ class TestUrllib3:
         for turn in range(3):
             for number in range(5 - turn):
                 answer = self.start(engine, servers[number].url).take(10)
-                assert isinstance(answer, Answer) and answer.body == b"%d" % number
+                assert isinstance(answer, Response) and answer.body == b"%d" % number
         engine.shutdown()
 
     def test_a_thread_that_cannot_be_started_is_told_and_forgotten(
@@ -318,11 +318,11 @@ class TestUrllib3:
         with monkeypatch.context() as patch:
             patch.setattr(WorkerThread, "start", lambda self: None)  # what Qt does without memory, but for a warning
             answer = self.start(engine, server.url).take(10)
-        assert isinstance(answer, Answer) and answer.failure is not None
+        assert isinstance(answer, Response) and answer.failure is not None
         assert "could not be started" in answer.failure.text
         assert engine.worker_count() == 0
         answer = self.start(engine, server.url).take(10)
-        assert isinstance(answer, Answer) and answer.status == 200
+        assert isinstance(answer, Response) and answer.status == 200
         engine.shutdown()
 
     def test_an_interrupted_start_leaves_nothing(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,7 +338,7 @@ class TestUrllib3:
                     self.start(engine, server.url)
             assert engine.worker_count() == 0
         answer = self.start(engine, server.url).take(10)
-        assert isinstance(answer, Answer) and answer.status == 200
+        assert isinstance(answer, Response) and answer.status == 200
         engine.shutdown()
 
     def test_an_error_of_ours_is_told(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,10 +350,10 @@ class TestUrllib3:
         with monkeypatch.context() as patch:
             patch.setattr("blocking_request.engines.urllib3.perform.request_headers", broken)
             answer = self.start(engine, server.url).take(10)
-        assert isinstance(answer, Answer) and answer.failure is not None
+        assert isinstance(answer, Response) and answer.failure is not None
         assert "no memory" in answer.failure.text
         answer = self.start(engine, server.url).take(10)
-        assert isinstance(answer, Answer) and answer.status == 200
+        assert isinstance(answer, Response) and answer.status == 200
         engine.shutdown()
 
     def test_urllib3_still_makes_its_sockets_where_ours_take_hold(self, serve: Serve) -> None:
@@ -364,11 +364,11 @@ class TestUrllib3:
             assert callable(pool.ConnectionCls._output)
         server = serve(silence)
         engine = Urllib3Engine()
-        transfer = engine.start(Exchange("GET", server.url), mailbox := Mailbox())
+        transfer = engine.start(Request("GET", server.url), mailbox := Mailbox())
         server.wait_for_requests(1)
         assert transfer.abort_handle._duplicate, "no duplicate of the socket: nothing could be aborted"
         transfer.abort()
-        assert isinstance(mailbox.take(10), Answer)
+        assert isinstance(mailbox.take(10), Response)
         engine.shutdown()
 
     @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "POST", "PUT"])
@@ -653,9 +653,9 @@ def test_ctrl_c_while_a_thread_starts(name: str, serve: Serve, monkeypatch: pyte
 def test_thread_that_ends_after_its_answer_is_no_failure(name: str, serve: Callable[[Handler], RawServer]) -> None:
     """A caller may look for the answer, find none, and then find the thread ended: the answer came in between."""
     mailbox = Mailbox()
-    transfer: Any = choice.engine(name).start(Exchange("GET", serve(always(b"hi")).url), mailbox)
+    transfer: Any = choice.engine(name).start(Request("GET", serve(always(b"hi")).url), mailbox)
     answer = mailbox.take(10)
-    assert isinstance(answer, Answer) and answer.body == b"hi"
+    assert isinstance(answer, Response) and answer.body == b"hi"
     worker = transfer.worker
 
     class EndsAsItIsLookedAt:

@@ -23,7 +23,7 @@ from blocking_request.flows.retry import with_retries
 from blocking_request.models.certificate import Certificate
 from blocking_request.models.header_parameters import charset, file_name, parameters
 from blocking_request.models.headers import MAXIMUM_PARSED_FIELD_BYTES, Headers, known_fields
-from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.http_messages import Request, Response
 from blocking_request.models.urls import redirect_target
 from blocking_request.qhttp import HttpResponseHeader
 from blocking_request.stores.cookie_jar import CookieJar
@@ -66,8 +66,8 @@ def hostile(field: str, size: int) -> list[str]:
 
 def read_everything(fields: list[tuple[bytes, bytes]], status: int) -> None:
     """Have everything that reads the fields of a response read these."""
-    answer = Answer(Exchange("GET", "https://host/a"), status, "x", known_fields(tuple(fields)), b"body")
-    reply = ReplyContent._from_answer(answer, 0.0, 1)
+    answer = Response(Request("GET", "https://host/a"), status, "x", known_fields(tuple(fields)), b"body")
+    reply = ReplyContent.from_response(answer, 0.0, 1)
     for name in ("Content-Type", "Location", "X"):
         reply.hasRawHeader(name)
         reply.rawHeader(name)
@@ -84,10 +84,10 @@ def read_everything(fields: list[tuple[bytes, bytes]], status: int) -> None:
     StrictTransportHosts().note("host", answer.headers.value(b"strict-transport-security") or b"")
     for name in (b"date", b"expires", b"last-modified"):
         parsed_date(answer.headers.value(name) or b"", time.time())
-    flow = with_retries(answer.exchange, rule=Retry(2, status_forcelist=[status], respect_retry_after_header=True))
+    flow = with_retries(answer.request, rule=Retry(2, status_forcelist=[status], respect_retry_after_header=True))
     next(flow)
     _advance(flow, answer)
-    flow = follow_redirects(answer.exchange, RedirectRules())
+    flow = follow_redirects(answer.request, RedirectRules())
     next(flow)
     _advance(flow, answer)
     file_name((answer.headers.value(b"content-disposition") or b"").decode("latin-1"))
@@ -107,7 +107,7 @@ def ReplyContent_known(number: int) -> Any:
     return known(number)
 
 
-def _advance(flow: Any, answer: Answer) -> None:
+def _advance(flow: Any, answer: Response) -> None:
     try:
         flow.send(answer)
     except StopIteration:
@@ -202,10 +202,10 @@ def test_parameters() -> None:
 )
 def test_charset_that_is_none_leaves_text_readable(name: str) -> None:
     field = f"text/plain; charset={name}".encode("utf-8", "surrogatepass")
-    answer = Answer(
-        Exchange("GET", "http://h/"), 200, "", known_fields(((b"Content-Type", field),)), "h\u00e9".encode()
+    answer = Response(
+        Request("GET", "http://h/"), 200, "", known_fields(((b"Content-Type", field),)), "h\u00e9".encode()
     )
-    assert ReplyContent._from_answer(answer, 0.0, 1).text() == "h\u00e9"
+    assert ReplyContent.from_response(answer, 0.0, 1).text() == "h\u00e9"
 
 
 @pytest.mark.parametrize("engine", ENGINES)

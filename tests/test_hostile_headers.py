@@ -13,7 +13,7 @@ from blocking_request.engines.mailbox import Mailbox
 from blocking_request.engines.urllib3 import response as urllib3_response
 from blocking_request.engines.urllib3.response import header_pairs
 from blocking_request.models.headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES, known_fields
-from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import QT_VERSION
 
 from .servers.raw import Connection, Handler, RawServer, once
@@ -132,8 +132,8 @@ def test_parsers_get_no_field_over_8_kb(engine: str, serve: Callable[[Handler], 
     value = b"a" * 9_000
     server = serve(once(b"HTTP/1.1 200 OK\r\nX-Long: " + value + b"\r\nContent-Length: 2\r\n\r\nhi"))
     mailbox = Mailbox()
-    choice.engine(engine).start(Exchange("GET", server.url), mailbox)
+    choice.engine(engine).start(Request("GET", server.url), mailbox)
     answer = mailbox.take(10)
-    assert isinstance(answer, Answer) and answer.failure is None
+    assert isinstance(answer, Response) and answer.failure is None
     assert answer.headers.value(b"x-long") is None and answer.headers.values(b"x-long") == []
     assert answer.headers.whole_value(b"x-long") == value

@@ -157,21 +157,21 @@ def test_the_original_is_left_alone(manager: NetworkAccessManager, serve: Serve)
 
 def test_a_request_travels(serve: Serve, manager: NetworkAccessManager) -> None:
     server = serve(echo)
-    native = REQUEST(QtCore.QUrl(f"{server.url}/path?a=b%20c"))
-    native.setRawHeader(b"X-Own", b"mine")
-    native.setAttribute(REQUEST.Attribute.CookieLoadControlAttribute, enum_value(REQUEST.LoadControl.Manual))
-    native.setAttribute(REQUEST.Attribute.CustomVerbAttribute, QtCore.QByteArray(b"REPORT"))
-    native.setAttribute(REQUEST.Attribute.HttpPipeliningAllowedAttribute, True)
-    native.setTransferTimeout(1234)
-    native.setMaximumRedirectsAllowed(7)
-    native.setPriority(REQUEST.Priority.HighPriority)
-    given = BatchRequest(native, "", b"data", Path("file"))
+    qt_request = REQUEST(QtCore.QUrl(f"{server.url}/path?a=b%20c"))
+    qt_request.setRawHeader(b"X-Own", b"mine")
+    qt_request.setAttribute(REQUEST.Attribute.CookieLoadControlAttribute, enum_value(REQUEST.LoadControl.Manual))
+    qt_request.setAttribute(REQUEST.Attribute.CustomVerbAttribute, QtCore.QByteArray(b"REPORT"))
+    qt_request.setAttribute(REQUEST.Attribute.HttpPipeliningAllowedAttribute, True)
+    qt_request.setTransferTimeout(1234)
+    qt_request.setMaximumRedirectsAllowed(7)
+    qt_request.setPriority(REQUEST.Priority.HighPriority)
+    given = BatchRequest(qt_request, "", b"data", Path("file"))
     back = again(given)
     assert back[1:] == given[1:]
     made = back.request
-    assert made.url() == native.url() and made.rawHeader(b"X-Own") == b"mine"
+    assert made.url() == qt_request.url() and made.rawHeader(b"X-Own") == b"mine"
     assert (made.transferTimeout(), made.maximumRedirectsAllowed()) == (1234, 7)
-    assert made.priority() == native.priority()
+    assert made.priority() == qt_request.priority()
     assert made.attribute(REQUEST.Attribute.HttpPipeliningAllowedAttribute) is True
     manager.cookieJar().setCookie(server.url, "a", "b")
     ((_, code, reply),) = manager.sendMany([back._replace(path=None)])

@@ -85,9 +85,9 @@ def test_values_that_may_hold_secrets_hide_their_parts() -> None:
 
 def test_batch_request_shows_no_secrets() -> None:
     url = f"http://user:{SECRET}@host/a?token={SECRET}&b=1"
-    native = QtNetwork.QNetworkRequest(QtCore.QUrl(url))
-    native.setRawHeader(b"Authorization", SECRET.encode())
-    for request in (url, QtCore.QUrl(url), native):
+    qt_request = QtNetwork.QNetworkRequest(QtCore.QUrl(url))
+    qt_request.setRawHeader(b"Authorization", SECRET.encode())
+    for request in (url, QtCore.QUrl(url), qt_request):
         text = repr(BatchRequest(request, "POST", SECRET.encode(), "/tmp/x"))
         assert text == "<BatchRequest POST http://host/a?token=***&b=1 into '/tmp/x'>"
 

@@ -22,7 +22,7 @@ from blocking_request import (
 )
 from blocking_request.errors import EXCEPTIONS, Failure, QtNetworkError
 from blocking_request.models.headers import Fields
-from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 from blocking_request.reply import next_request_id
 
@@ -34,8 +34,8 @@ Known = QtNetwork.QNetworkRequest.KnownHeaders
 
 
 def reply_with(body: bytes = b"", *headers: tuple[bytes, bytes], status: int = 200, **more: Any) -> ReplyContent:
-    answer = Answer(Exchange("GET", "http://host/a?token=s3cret"), status, "OK", Fields(lambda: headers), body, **more)
-    return ReplyContent._from_answer(answer, 0.25, next_request_id())
+    answer = Response(Request("GET", "http://host/a?token=s3cret"), status, "OK", Fields(lambda: headers), body, **more)
+    return ReplyContent.from_response(answer, 0.25, next_request_id())
 
 
 def test_empty() -> None:
@@ -150,7 +150,7 @@ def test_immutable() -> None:
     with pytest.raises(AttributeError, match="immutable"):
         reply.anything = 1  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="immutable"):
-        del reply._answer
+        del reply._response
     assert copy.copy(reply) is reply and copy.deepcopy(reply) is reply
     assert isinstance(reply.body, bytes)
 
@@ -212,8 +212,8 @@ def test_timeouts_are_builtin_timeouts_too() -> None:
 def test_repr_shows_no_secret() -> None:
     assert repr(reply_with(b"abc")) == "<ReplyContent NoError: 200 OK, 3 bytes>"
     assert "s3cret" not in repr(reply_with(status=404))
-    answer = Answer(Exchange("GET", "http://u:s3cret@h/?token=s3cret", ((b"Authorization", b"s3cret"),), b"s3cret"))
-    assert "s3cret" not in repr(answer) + repr(answer.exchange)
+    answer = Response(Request("GET", "http://u:s3cret@h/?token=s3cret", ((b"Authorization", b"s3cret"),), b"s3cret"))
+    assert "s3cret" not in repr(answer) + repr(answer.request)
 
 
 @pytest.mark.parametrize(

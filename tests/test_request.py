@@ -11,7 +11,7 @@ import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager
 from blocking_request.errors import QtNetworkError
-from blocking_request.models.http_messages import Exchange
+from blocking_request.models.http_messages import Request
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
 from .servers.raw import Connection, Handler, RawServer, always, silence
@@ -254,7 +254,7 @@ def test_long_urls_are_not_kept(on_qt: BlockingNetworkRequest) -> None:
         url = "data:text/plain," + "x" * 100_000 + str(number)
         assert on_qt.get(url) is ErrorCode.NoError
     on_qt.get("nonsense:")
-    kept = [text for text in gc.get_objects() if isinstance(text, Exchange) and len(text.url) > 100_000]
+    kept = [text for text in gc.get_objects() if isinstance(text, Request) and len(text.url) > 100_000]
     assert kept == []
 
 

@@ -21,7 +21,7 @@ from blocking_request.engines.qt.engine import QtEngine
 from blocking_request.engines.qt.worker import QtTransfer
 from blocking_request.engines.thread_starts import thread_starts
 from blocking_request.errors import Failure
-from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import QtCore
 
 from .servers.raw import Connection, Handler, RawServer, always, once, silence
@@ -54,8 +54,8 @@ class Stuck:
     def begin(self) -> tuple[QtTransfer, Mailbox]:
         """A transfer whose worker is stuck from now on."""
         mailbox = Mailbox()
-        transfer = self.engine.start(Exchange("GET", self._server.url, streams=True), mailbox)
-        answer = getattr(mailbox.take(10), "answer", None)
+        transfer = self.engine.start(Request("GET", self._server.url, streams=True), mailbox)
+        answer = getattr(mailbox.take(10), "response", None)
         assert answer is not None and answer.status == 200
         mailbox.divert(self._write)
         self._go_on.release()
@@ -65,14 +65,14 @@ class Stuck:
     def release(self) -> None:
         self._proceed.set()
 
-    def get(self, url: str) -> Answer:
+    def get(self, url: str) -> Response:
         """As a call waits: now and then it asks whether its transfer is lost."""
         mailbox = Mailbox()
-        transfer = self.engine.start(Exchange("GET", url), mailbox)
+        transfer = self.engine.start(Request("GET", url), mailbox)
         return answer_of(transfer, mailbox)
 
 
-def answer_of(transfer: QtTransfer, mailbox: Mailbox) -> Answer:
+def answer_of(transfer: QtTransfer, mailbox: Mailbox) -> Response:
     end = time.monotonic() + 20
     while time.monotonic() < end:
         try:
@@ -80,7 +80,7 @@ def answer_of(transfer: QtTransfer, mailbox: Mailbox) -> Answer:
         except Empty:
             assert transfer.lost() is None
             continue
-        if isinstance(event, Answer):
+        if isinstance(event, Response):
             return event
     raise AssertionError("no answer came")
 
@@ -161,7 +161,7 @@ def test_a_worker_that_was_stuck_leaves_nothing_behind(stuck: Stuck, serve: Serv
 
 def test_so_many_stuck_workers_and_no_more(stuck: Stuck, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     server = serve(always(b"ok"))
-    exchange = Exchange("GET", server.url)
+    exchange = Request("GET", server.url)
     monkeypatch.setattr(qt, "MAXIMUM_STUCK_WORKERS", 2)
     begun = []
     for _ in range(2):
@@ -190,19 +190,19 @@ def test_a_worker_that_came_back_is_waited_for_and_counts_no_more(
     monkeypatch.setattr(qt, "MAXIMUM_STUCK_WORKERS", 1)
     slow = serve(silence)
     mailbox = Mailbox()
-    waiting = stuck.engine.start(Exchange("GET", slow.url), mailbox)
+    waiting = stuck.engine.start(Request("GET", slow.url), mailbox)
     slow.wait_for_requests(1)
     transfer, late = stuck.begin()
     assert transfer.worker is waiting.worker
     transfer.abort()
     wait_until_late(transfer)
     assert stuck.get(serve(always(b"ok")).url).status == 200
-    assert stuck.engine.refusal(Exchange("GET", slow.url)) is not None
+    assert stuck.engine.refusal(Request("GET", slow.url)) is not None
     stuck.release()
     answer_of(transfer, late)
     while waiting.worker.is_stuck():
         assert waiting.lost() is None
-    assert stuck.engine.refusal(Exchange("GET", slow.url)) is None
+    assert stuck.engine.refusal(Request("GET", slow.url)) is None
     assert not waiting.worker.ended
     stuck.engine.shutdown()
     assert answer_of(waiting, mailbox).failure is not None
@@ -213,7 +213,7 @@ def test_an_answer_counts_though_its_worker_has_ended(serve: Serve) -> None:
     """The caller may look after the worker has answered its last and gone, before it has seen the answer."""
     engine = QtEngine()
     mailbox = Mailbox()
-    transfer = engine.start(Exchange("GET", serve(always(b"ok")).url), mailbox)
+    transfer = engine.start(Request("GET", serve(always(b"ok")).url), mailbox)
     thread = transfer.worker.thread
     assert thread is not None
     engine.retire(transfer.worker)
@@ -237,7 +237,7 @@ def test_a_worker_that_is_retired_as_it_begins_serves_what_it_has(
 
     monkeypatch.setattr(thread_starts, "has_begun", retire_at_once)
     mailbox = Mailbox()
-    transfer = engine.start(Exchange("GET", serve(always(b"ok")).url), mailbox)
+    transfer = engine.start(Request("GET", serve(always(b"ok")).url), mailbox)
     answer = answer_of(transfer, mailbox)
     assert (answer.failure, answer.body) == (None, b"ok")
     thread = transfer.worker.thread
@@ -249,7 +249,7 @@ def test_a_worker_whose_thread_was_just_deleted_can_be_stopped(serve: Serve) -> 
     """Several threads may see that it is unused and end it; one of them is the last."""
     engine = QtEngine()
     mailbox = Mailbox()
-    transfer = engine.start(Exchange("GET", serve(always(b"ok")).url), mailbox)
+    transfer = engine.start(Request("GET", serve(always(b"ok")).url), mailbox)
     worker, thread = transfer.worker, transfer.worker.thread
     answer_of(transfer, mailbox)
     engine.shutdown()
@@ -263,7 +263,7 @@ def test_a_stuck_worker_does_not_keep_the_interpreter_from_ending() -> None:
     program = """
 import threading
 from blocking_request.engines.qt.engine import engine
-from blocking_request.models.http_messages import Exchange
+from blocking_request.models.http_messages import Request
 from blocking_request.engines.mailbox import Mailbox
 from blocking_request.qt.binding import QtCore
 from tests.servers.raw import RawServer
@@ -279,7 +279,7 @@ def write(piece):
         writing.set()
         forever.wait()
 mailbox = Mailbox()
-transfer = engine.start(Exchange("GET", RawServer(handle).url, streams=True), mailbox)
+transfer = engine.start(Request("GET", RawServer(handle).url, streams=True), mailbox)
 mailbox.take(10)
 mailbox.divert(write)
 go_on.set()

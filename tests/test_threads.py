@@ -14,7 +14,7 @@ from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessMan
 from blocking_request.engines.mailbox import Mailbox
 from blocking_request.engines.qt.engine import QtEngine
 from blocking_request.engines.qt.worker import WorkerThread
-from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import QtCore, Signal, Slot
 
 from .servers.raw import Connection, Handler, RawServer, always, echo, silence
@@ -298,7 +298,7 @@ def test_ctrl_c_at_the_end_of_a_call_does_not_leave_the_object_busy(
 
     server = serve(always(b"ok"))
     with monkeypatch.context() as patch:
-        patch.setattr(ReplyContent, "_from_answer", interrupt)
+        patch.setattr(ReplyContent, "from_response", interrupt)
         with pytest.raises(KeyboardInterrupt):
             blocking.get(server.url)
     assert blocking.get(server.url) is ErrorCode.NoError
@@ -343,7 +343,7 @@ class TestWorkers:
 
     def start(self, engine: QtEngine, url: str) -> Mailbox:
         mailbox = Mailbox()
-        engine.start(Exchange("GET", url), mailbox)
+        engine.start(Request("GET", url), mailbox)
         return mailbox
 
     def test_workers_are_added_when_six_exchanges_are_under_way(self, serve: Serve) -> None:
@@ -365,7 +365,7 @@ class TestWorkers:
         proceed.set()
         for mailbox in mailboxes:
             answer = mailbox.take(10)
-            assert isinstance(answer, Answer) and answer.status == 200
+            assert isinstance(answer, Response) and answer.status == 200
         assert server.connections == 13
         engine.shutdown()
         assert engine.worker_count() == 0
@@ -384,10 +384,10 @@ class TestWorkers:
         server = serve(always(b"ok"))
         engine = QtEngine()
         mailbox = Mailbox()
-        transfer = engine.start(Exchange("GET", server.url), mailbox)
+        transfer = engine.start(Request("GET", server.url), mailbox)
         transfer.abort()
         answer = mailbox.take(10)
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Response)
         assert answer.failure is not None or answer.status == 200
         engine.shutdown()
 
@@ -399,10 +399,10 @@ class TestWorkers:
         with monkeypatch.context() as patch:
             patch.setattr(WorkerThread, "start", lambda self: None)  # what Qt does without memory, but for a warning
             answer = self.start(engine, server.url).take(10)
-        assert isinstance(answer, Answer) and answer.failure is not None
+        assert isinstance(answer, Response) and answer.failure is not None
         assert "could not be started" in answer.failure.text
         answer = self.start(engine, server.url).take(10)
-        assert isinstance(answer, Answer) and answer.status == 200
+        assert isinstance(answer, Response) and answer.status == 200
         engine.shutdown()
 
     @pytest.mark.parametrize("where", ["QtTransfer", "thread"])
@@ -428,7 +428,7 @@ class TestWorkers:
                 self.start(engine, server.url).take(10)  # by then the interrupted one has been ended
         for _ in range(6):
             answer = self.start(engine, server.url).take(10)
-            assert isinstance(answer, Answer) and answer.status == 200
+            assert isinstance(answer, Response) and answer.status == 200
         assert engine.worker_count() == 1
         engine.shutdown()
 
@@ -440,7 +440,7 @@ class TestWorkers:
         engine.shutdown()
         for mailbox in mailboxes:
             answer = mailbox.take(0)
-            assert isinstance(answer, Answer) and answer.failure is not None
+            assert isinstance(answer, Response) and answer.failure is not None
             assert answer.failure.code is ErrorCode.CanceledError
 
     def test_manager_shutdown_cancels_blocked_callers(self, serve: Serve) -> None:

@@ -11,18 +11,18 @@ from ..calls.options import CallRules
 from ..calls.pipeline import policy
 from ..calls.settings import Settings
 from ..calls.task import TaskSteps
-from ..models.http_messages import Answer, Exchange
+from ..models.http_messages import Request, Response
 
 
-def into_file(receiver: FileReceiver, exchange: Exchange, settings: Settings, rules: CallRules) -> TaskSteps:
-    answer: Optional[Answer] = None
+def into_file(receiver: FileReceiver, request: Request, settings: Settings, rules: CallRules) -> TaskSteps:
+    response: Optional[Response] = None
     try:
-        while answer is None:
-            begun = yield from policy(receiver.prepare(exchange), settings, rules)
+        while response is None:
+            begun = yield from policy(receiver.prepare(request), settings, rules)
             recorder = None if begun.keep is None else CacheRecorder(begun.keep)
             steps = receiver.steps(begun._replace(keep=None))
-            answer = yield from (steps if recorder is None else _kept(steps, recorder))
-        return answer
+            response = yield from (steps if recorder is None else _kept(steps, recorder))
+        return response
     finally:
         receiver.close()
 
@@ -43,7 +43,7 @@ def _kept(steps: Steps, recorder: CacheRecorder) -> Steps:
             recorder.end(last)
             step = steps.send(last)
     except StopIteration as stop:
-        answer: Optional[Answer] = stop.value
-        return answer
+        response: Optional[Response] = stop.value
+        return response
     finally:
         steps.close()

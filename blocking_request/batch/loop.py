@@ -29,7 +29,7 @@ from ..engines.base import BatchHint
 from ..engines.mailbox import QueuedEvent
 from ..errors import ErrorCode, Unsendable
 from ..feedback import Feedback, FeedbackLike
-from ..models.http_messages import Answer
+from ..models.http_messages import Response
 from ..models.urls import origin
 from ..qt.slot_exceptions import slot_exceptions_reported
 from ..reply import ReplyContent
@@ -42,15 +42,15 @@ if TYPE_CHECKING:
 GATHER_SECONDS = 0.0015
 GATHERED = 6
 """How long answers gather until they are taken, and how many requests must be under way for that: the threads of the
-engine and this one stand in each other's way where each answer wakes it."""
+engine and this one stand in each other's way where each response wakes it."""
 
 QUEUE_DEPTH = 4
 QUICK = 0.01
 SLOW = 0.1
 UNKNOWN = 0.005
 PACE_SHARE = 0.1
-"""How deep the queues of the workers are where exchanges take less than ``QUICK`` seconds; slower ones all have a
-connection. What is taken for slower, what is thought before anything is known, and what the latest exchange counts."""
+"""How deep the queues of the workers are where requests take less than ``QUICK`` seconds; slower ones all have a
+connection. What is taken for slower, what is thought before anything is known, and what the latest request counts."""
 
 PATIENT_MS = 10_000
 """Where the idle timeout is shorter, nothing waits in a queue of Qt's, where its time would run."""
@@ -116,7 +116,7 @@ class Loop:
         """What has come over whose line; None wakes the loop."""
         self._hint = BatchHint()
         self._took = UNKNOWN
-        """Seconds from start to end of an exchange, of late."""
+        """Seconds from start to end of a request, of late."""
         self._is_canceled = False
         settings = manager._settings
         engine = manager.engine()
@@ -212,7 +212,7 @@ class Loop:
                 continue
             self._at_origin[found.origin] += 1
             task.begin()
-            if task.answer is not None:
+            if task.response is not None:
                 self._note_end(task)
             if not self._is_quiet:
                 self._wake()
@@ -262,14 +262,16 @@ class Loop:
         receiver = None if job.path is None else FileReceiver(job.path, False, None, overwrite, self._taken)
         data, refreshes = body_for(verb, job.data), self._options.force_refresh
         try:
-            exchange, rules = context.exchange(self._manager, data, self._own, _go_on, refreshes, receiver is not None)
+            request, rules = context.build_request(
+                self._manager, data, self._own, _go_on, refreshes, receiver is not None
+            )
         except Unsendable as unsendable:
             self._end(parked.index, context, context.failed(unsendable.failure))
             return None
         steps: TaskSteps = (
-            policy(exchange, self._settings, rules)  # type: ignore[assignment]
+            policy(request, self._settings, rules)  # type: ignore[assignment]
             if receiver is None
-            else into_file(receiver, exchange, context.settings, rules)
+            else into_file(receiver, request, context.settings, rules)
         )
         idle_ms = self._options.arguments.timeout
         if idle_ms is None:
@@ -293,7 +295,7 @@ class Loop:
             self._looked = now
             for task in list(self._running):
                 task.look(now)
-                if task.answer is not None:
+                if task.response is not None:
                     self._note_end(task)
 
     def _take(self, event: Optional[tuple[TaskEventSink, QueuedEvent]]) -> None:
@@ -301,32 +303,32 @@ class Loop:
             line, told = event
             task = line.task
             task.handle_event(line, told)
-            if task.answer is not None:
+            if task.response is not None:
                 self._note_end(task)
 
     def _note_end(self, task: Task) -> None:
         running = self._running.pop(task, None)
-        if running is None or task.answer is None:
+        if running is None or task.response is None:
             return
         parked, context = running
         if task.handed_over:
             self._note_pace(time.monotonic() - task.handed_over)
         self._at_origin[parked.origin] -= 1
-        self._end(parked.index, context, task.answer)
+        self._end(parked.index, context, task.response)
 
     def _note_pace(self, seconds: float) -> None:
-        """Where exchanges take no time, the time goes into threads that wait for each other."""
+        """Where requests take no time, the time goes into threads that wait for each other."""
         self._took += (min(seconds, SLOW) - self._took) * PACE_SHARE
         hint = self._hint
         hint.queue_depth = QUEUE_DEPTH if self._took < QUICK * hint.queue_depth and self._is_patient else 1
 
-    def _end(self, index: int, context: CallContext, answer: Answer) -> None:
-        reply = context.reply(answer)
+    def _end(self, index: int, context: CallContext, response: Response) -> None:
+        reply = context.reply(response)
         context.tell(self._manager, reply)
         code = reply.errorCode()
         self._ended[index] = BatchResult(index, code, reply)
         self.finished += 1
-        self.received += answer.encoded_bytes
+        self.received += response.encoded_bytes
         is_over = code is ErrorCode.CanceledError  # whoever wanted that: the application may be going
         if is_over or (self._options.stops_on_error and code is not ErrorCode.NoError):
             self.abort()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Callable, Optional
 
 from ..engines.mailbox import Piece
-from ..models.http_messages import Answer
+from ..models.http_messages import Response
 
 MOST_BYTES = 1 << 23
 """A stream is for what does not fit into memory: of a larger body no copy is made."""
@@ -14,8 +14,8 @@ MOST_BYTES = 1 << 23
 class CacheRecorder:
     """For one thread at a time."""
 
-    def __init__(self, keep: Callable[[Answer], None]) -> None:
-        """``keep``: is given the answer with its whole body."""
+    def __init__(self, keep: Callable[[Response], None]) -> None:
+        """``keep``: is given the response with its whole body."""
         self._keep = keep
         self._copy: Optional[bytearray] = bytearray()
 
@@ -36,7 +36,7 @@ class CacheRecorder:
 
         return both
 
-    def end(self, last: Answer) -> None:
-        """``last``: the answer at its end, without the body."""
+    def end(self, last: Response) -> None:
+        """``last``: the response at its end, without the body."""
         if last.failure is None and self._copy is not None:
             self._keep(last._replace(body=bytes(self._copy)))

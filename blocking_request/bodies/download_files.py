@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Optional
 
-from ..models.http_messages import Answer
+from ..models.http_messages import Response
 from ..reply import ReplyContent
 from ..trace import logger
 from .finished_file import Naming, move
@@ -36,8 +36,8 @@ class Known(NamedTuple):
     """-1 where the server did not say."""
 
 
-def disposition_name(answer: Answer) -> str:
-    field = answer.headers.value(b"content-disposition")
+def disposition_name(response: Response) -> str:
+    field = response.headers.value(b"content-disposition")
     return "" if field is None else safe_name(ReplyContent.extractFileNameFromContentDispositionHeader(field))
 
 
@@ -177,14 +177,14 @@ class Partial:
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         return open(os.dup(self._descriptor), "r+b")
 
-    def describe(self, answer: Answer, url: str) -> None:
+    def describe(self, response: Response, url: str) -> None:
         """Write down whose part it is, and what identifies its version. Raises OSError."""
-        tag, date = answer.headers.value(b"etag"), answer.headers.value(b"last-modified")
+        tag, date = response.headers.value(b"etag"), response.headers.value(b"last-modified")
         validator = tag if tag is not None and not tag.startswith(b"W/") else date
         self._can_go_on = validator is not None
         inode = os.fstat(self._descriptor).st_ino
         text = None if validator is None else validator.decode("latin-1")
-        write_description(self._description, Description(_digest(url), text, answer.total_bytes, inode))
+        write_description(self._description, Description(_digest(url), text, response.total_bytes, inode))
 
     def _note_size(self, size: int) -> None:
         """Write down how large the part is. Raises OSError."""

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 from ..engines.body_errors import truncated
 from ..engines.mailbox import Piece
 from ..errors import QtNetworkError, network_failure
-from ..models.http_messages import Answer, Exchange
+from ..models.http_messages import Request, Response
 from .download_files import Known, Partial, disposition_name, safe_name
 from .finished_file import Naming, is_special
 from .scratch_file import Scratch
@@ -77,23 +77,23 @@ class FileReceiver:
         self.written: Optional[Path] = None
         """The file, when it is whole."""
 
-    def prepare(self, exchange: Exchange) -> Exchange:
-        self._asked, self._url = None, exchange.url
-        self._has_own_range = exchange.has_field(b"range")
+    def prepare(self, request: Request) -> Request:
+        self._asked, self._url = None, request.url
+        self._has_own_range = request.has_field(b"range")
         if not self._resume:
-            return exchange
+            return request
         if self._partial is None:
             self._partial = self._locked(self._target(None))
             if self._partial is None:
                 self._resume = False
-                return exchange
+                return request
         others = (b"accept-encoding", b"range", b"if-range")
-        headers = tuple(pair for pair in exchange.headers if pair[0].lower() not in others)
+        headers = tuple(pair for pair in request.headers if pair[0].lower() not in others)
         headers += ((b"Accept-Encoding", b"identity"),)
         known = self._asked = None if self._is_anew else self._partial.known(self._url)
         if known is not None:
             headers += ((b"Range", b"bytes=%d-" % known.size), (b"If-Range", known.validator.encode("latin-1")))
-        return exchange._replace(headers=headers)
+        return request._replace(headers=headers)
 
     @staticmethod
     def _locked(target: Path) -> Optional[Partial]:
@@ -105,48 +105,48 @@ class FileReceiver:
         except OSError:
             return None  # it is told when the file is written
 
-    def receive(self, call: Call, answer: Answer) -> Optional[Answer]:
+    def receive(self, call: Call, response: Response) -> Optional[Response]:
         known = self._asked
-        if known is not None and answer.status == 206 and _goes_on(answer, known):
-            total = _total(answer)
+        if known is not None and response.status == 206 and _goes_on(response, known):
+            total = _total(response)
             call.count_from(known.size, known.total if total < 0 else total)
-        last = in_steps(call, self.steps(answer))
-        if known is not None and answer.status == 416 and last is not None and last.failure is None:
+        last = in_steps(call, self.steps(response))
+        if known is not None and response.status == 416 and last is not None and last.failure is None:
             call.tell_whole(known.size)
         return last
 
-    def steps(self, answer: Answer) -> Steps:
+    def steps(self, response: Response) -> Steps:
         """``receive``, for who does not wait."""
-        if self._asked is not None and answer.status == 416:
-            if self._is_complete(answer, self._asked):
-                return self._finish(answer._replace(status=200, reason="OK", body=b""))
+        if self._asked is not None and response.status == 416:
+            if self._is_complete(response, self._asked):
+                return self._finish(response._replace(status=200, reason="OK", body=b""))
             # What is there is longer than what the server has by now.
             self._is_anew = True
             return None
-        if answer.failure is not None or (answer.status is not None and answer.status >= 300):
-            return answer
-        is_part = answer.status == 206 or _is_part(answer, self._asked)
-        if is_part and self._asked is not None and not (answer.status == 206 and _goes_on(answer, self._asked)):
+        if response.failure is not None or (response.status is not None and response.status >= 300):
+            return response
+        is_part = response.status == 206 or _is_part(response, self._asked)
+        if is_part and self._asked is not None and not (response.status == 206 and _goes_on(response, self._asked)):
             self._is_anew = True
             return None
         if is_part and self._asked is None and (self._resume or not self._has_own_range):
             text = "The server sent a part that was not asked for"
-            return answer._replace(failure=network_failure(QtNetworkError.ProtocolFailure, text))
-        if answer.status != 206:
+            return response._replace(failure=network_failure(QtNetworkError.ProtocolFailure, text))
+        if response.status != 206:
             self._asked = None
-        return (yield from self._write(answer))
+        return (yield from self._write(response))
 
     def close(self) -> None:
         if self._partial is not None:
             self._partial.unlock()
 
-    def _write(self, answer: Answer) -> Generator[Union[Take, Drain], Any, Answer]:
-        target = self._target(answer) if self._partial is None else self._partial.target
+    def _write(self, response: Response) -> Generator[Union[Take, Drain], Any, Response]:
+        target = self._target(response) if self._partial is None else self._partial.target
         if self._partial is None and is_special(target) and not self._is_in_folder:
-            return (yield from self._write_special(answer, target))
-        return (yield from self._write_file(answer, self._partial or Scratch(target)))
+            return (yield from self._write_special(response, target))
+        return (yield from self._write_file(response, self._partial or Scratch(target)))
 
-    def _write_special(self, answer: Answer, target: Path) -> Generator[Union[Take, Drain], Any, Answer]:
+    def _write_special(self, response: Response, target: Path) -> Generator[Union[Take, Drain], Any, Response]:
         """Write to a pipe or device: there is nothing to rename, nor to resume."""
         file = SpecialFile(target)
         if self._checksum is not None:
@@ -158,47 +158,47 @@ class FileReceiver:
             file.write(piece)
 
         try:
-            answer = yield from take_slowly(answer, write, file)
+            response = yield from take_slowly(response, write, file)
         finally:
             file.close()
-        if answer.failure is None and self._checksum is not None:
-            answer = answer._replace(failure=self._checksum.failure())
-        if answer.failure is None:
-            return self._done(target, answer)
-        return answer
+        if response.failure is None and self._checksum is not None:
+            response = response._replace(failure=self._checksum.failure())
+        if response.failure is None:
+            return self._done(target, response)
+        return response
 
-    def _write_file(self, answer: Answer, place: Union[Partial, Scratch]) -> Generator[Take, Any, Answer]:
-        start, total = 0 if self._asked is None else self._asked.size, _total(answer)
+    def _write_file(self, response: Response, place: Union[Partial, Scratch]) -> Generator[Take, Any, Response]:
+        start, total = 0 if self._asked is None else self._asked.size, _total(response)
         try:
             self._check_name(place.target)
             file = place.open(start)
         except OSError as error:
-            return answer._replace(failure=cannot_write(error))
+            return response._replace(failure=cannot_write(error))
         try:
             with file:
                 self._begin(file, start)
                 if not start:
-                    place.describe(answer, self._url)
+                    place.describe(response, self._url)
 
                 def write(piece: Piece) -> None:
                     if self._checksum is not None:
                         self._checksum.add(piece)
                     file.write(piece)
 
-                answer = yield from take_in_worker(answer, write)
-                if answer.failure is None and self._resume and total >= 0 and file.tell() != total:
-                    answer = answer._replace(failure=truncated(file.tell(), total))
-                if answer.failure is None and self._checksum is not None:
-                    answer = answer._replace(failure=self._checksum.failure())
+                response = yield from take_in_worker(response, write)
+                if response.failure is None and self._resume and total >= 0 and file.tell() != total:
+                    response = response._replace(failure=truncated(file.tell(), total))
+                if response.failure is None and self._checksum is not None:
+                    response = response._replace(failure=self._checksum.failure())
         except OSError as error:
-            answer = answer._replace(failure=cannot_write(error))
+            response = response._replace(failure=cannot_write(error))
         except BaseException:
             place.leave(is_wrong=False)
             raise
-        if answer.failure is not None:
-            place.leave(is_wrong=answer.failure.error is QtNetworkError.ProtocolFailure)
-            return answer
-        return self._renamed(place, answer)
+        if response.failure is not None:
+            place.leave(is_wrong=response.failure.error is QtNetworkError.ProtocolFailure)
+            return response
+        return self._renamed(place, response)
 
     def _naming(self) -> Naming:
         replaces = not self._is_in_folder if self._overwrite is None else self._overwrite
@@ -228,16 +228,16 @@ class FileReceiver:
             left -= len(piece) or left
 
     @staticmethod
-    def _is_complete(answer: Answer, known: Known) -> bool:
+    def _is_complete(response: Response, known: Known) -> bool:
         """Whether nothing was missing from what is there."""
-        match = _UNSATISFIED.fullmatch((answer.headers.value(b"content-range") or b"").strip())
+        match = _UNSATISFIED.fullmatch((response.headers.value(b"content-range") or b"").strip())
         if match is None or int(match[1]) != known.size:
             return False
         # Few servers name the version here; then the part must be as long as it was said to become at its beginning.
-        named = _version(answer, known)
+        named = _version(response, known)
         return named == known.validator or (named is None and known.total == known.size)
 
-    def _finish(self, answer: Answer) -> Answer:
+    def _finish(self, response: Response) -> Response:
         """Of a part that is whole already."""
         partial, known = self._partial, self._asked
         assert partial is not None and known is not None
@@ -248,79 +248,79 @@ class FileReceiver:
                 failure = self._checksum.failure()
                 if failure is not None:
                     partial.leave(is_wrong=True)
-                    return answer._replace(failure=failure)
+                    return response._replace(failure=failure)
         except OSError as error:
-            return answer._replace(failure=cannot_write(error))
-        return self._renamed(partial, answer)
+            return response._replace(failure=cannot_write(error))
+        return self._renamed(partial, response)
 
-    def _renamed(self, place: Union[Partial, Scratch], answer: Answer) -> Answer:
+    def _renamed(self, place: Union[Partial, Scratch], response: Response) -> Response:
         try:
-            return self._done(place.rename(self._naming()), answer)
+            return self._done(place.rename(self._naming()), response)
         except OSError as error:
-            return answer._replace(failure=cannot_write(error))
+            return response._replace(failure=cannot_write(error))
 
-    def _done(self, path: Path, answer: Answer) -> Answer:
+    def _done(self, path: Path, response: Response) -> Response:
         self.written = path
-        return answer._replace(file=os.fspath(path))
+        return response._replace(file=os.fspath(path))
 
     def kept(self) -> Optional[Known]:
         """Return what a later download of the same goes on from; None if it starts from the beginning."""
         return None if self._partial is None else self._partial.known(self._url)
 
-    def _target(self, answer: Optional[Answer]) -> Path:
-        """``answer``: None where it is not known yet, or must not be asked because a part goes on."""
+    def _target(self, response: Optional[Response]) -> Path:
+        """``response``: None where it is not known yet, or must not be asked because a part goes on."""
         path = Path(self._given)
         # Not Path.is_dir(), which raises for a name that is too long.
         if not os.path.isdir(path) and not self._given.endswith(("/", os.sep)):
             if is_special(path):
                 return path  # the real path of /dev/stdout is no name that can be opened
             return Path(os.path.realpath(path))
-        name = "" if answer is None else disposition_name(answer)
-        url = self._url if answer is None else answer.exchange.url
+        name = "" if response is None else disposition_name(response)
+        url = self._url if response is None else response.request.url
         name = name or safe_name(unquote(urlsplit(url).path)) or DEFAULT_NAME
         self._is_in_folder = True
         return Path(os.path.realpath(path)) / name
 
 
-def _goes_on(answer: Answer, known: Known) -> bool:
+def _goes_on(response: Response, known: Known) -> bool:
     """Return whether a 206 is the rest of what is there (RFC 9110 sections 15.3.7 and 15.3.7.3).
 
     It must name the same version: a server that does not know If-Range sends a part of any version.
     """
-    match = _CONTENT_RANGE.fullmatch((answer.headers.value(b"content-range") or b"").strip())
+    match = _CONTENT_RANGE.fullmatch((response.headers.value(b"content-range") or b"").strip())
     if match is None or int(match[1]) != known.size:
         return False
     is_total = known.total < 0 or match[3] == b"*" or int(match[3]) == known.total
-    return is_total and _version(answer, known) == known.validator
+    return is_total and _version(response, known) == known.validator
 
 
-def _is_part(answer: Answer, known: Optional[Known]) -> bool:
+def _is_part(response: Response, known: Optional[Known]) -> bool:
     """Return whether the body of a response of another status than 206 is, or may be, not the whole file.
 
     ``known``: whose rest was asked for. Content-Range has no meaning there (RFC 9110 section 14.4), but a server that
     sends one has sent a part, however it is written. One that sends the rest without it is found by the size: one
     version has one size (section 8.8.1).
     """
-    is_same = known is not None and known.total >= 0 and _version(answer, known) == known.validator
-    if is_same and known is not None and answer.total_bytes != known.total:
+    is_same = known is not None and known.total >= 0 and _version(response, known) == known.validator
+    if is_same and known is not None and response.total_bytes != known.total:
         return True
-    match = _ANY_RANGE.fullmatch(b"".join((answer.headers.value(b"content-range") or b"").split()))
+    match = _ANY_RANGE.fullmatch(b"".join((response.headers.value(b"content-range") or b"").split()))
     if match is None:
         return False
     is_whole = match[2] is None or match[3] in (None, b"*") or int(match[2]) + 1 == int(match[3])
     return int(match[1]) != 0 or not is_whole
 
 
-def _version(answer: Answer, known: Known) -> Optional[str]:
-    """Return what the answer has in the place of the validator; None if there is nothing."""
+def _version(response: Response, known: Known) -> Optional[str]:
+    """Return what the response has in the place of the validator; None if there is nothing."""
     is_tag = known.validator.startswith('"')
-    named = answer.headers.value(b"etag" if is_tag else b"last-modified")
+    named = response.headers.value(b"etag" if is_tag else b"last-modified")
     return None if named is None else named.decode("latin-1")
 
 
-def _total(answer: Answer) -> int:
-    """How large the whole file is; -1 where the answer does not say."""
-    if answer.status != 206:
-        return answer.total_bytes
-    match = _CONTENT_RANGE.fullmatch((answer.headers.value(b"content-range") or b"").strip())
+def _total(response: Response) -> int:
+    """How large the whole file is; -1 where the response does not say."""
+    if response.status != 206:
+        return response.total_bytes
+    match = _CONTENT_RANGE.fullmatch((response.headers.value(b"content-range") or b"").strip())
     return -1 if match is None or match[3] == b"*" else int(match[3])

@@ -91,7 +91,7 @@ class Scratch:
         self._descriptor = descriptor
         return open(os.dup(descriptor), "wb")
 
-    def describe(self, answer: object, url: str) -> None:
+    def describe(self, response: object, url: str) -> None:
         """Do nothing: a file that is never resumed needs no description of its response."""
 
     def leave(self, is_wrong: bool) -> None:

@@ -1,6 +1,6 @@
 """Where a body goes that is not kept in memory: a file, a QIODevice, anything with ``write()``.
 
-A receiver runs in the caller's thread: it is given the exchange before it is sent, and the answer when its header is
+A receiver runs in the caller's thread: it is given the request before it is sent, and the response when its header is
 there, and takes the pieces one by one.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol,
 from ..engines.body_errors import DamagedBody
 from ..engines.mailbox import Piece
 from ..errors import Failure, QtNetworkError, network_failure
-from ..models.http_messages import Answer, Exchange
+from ..models.http_messages import Request, Response
 from ..qt.binding import QtCore
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 class Take(NamedTuple):
     """What a receiver that works in steps wants: the pieces of the body that has begun given to ``write``. It is sent
-    the answer at the end of it.
+    the response at the end of it.
     """
 
     write: Callable[[Piece], None]
@@ -53,10 +53,10 @@ class SlowTarget(Protocol):
         """Wait until more can be written, or for some seconds."""
 
 
-Steps = Generator[Union[Take, Drain], Any, Optional[Answer]]
+Steps = Generator[Union[Take, Drain], Any, Optional[Response]]
 
 
-def in_steps(call: Call, steps: Steps) -> Optional[Answer]:
+def in_steps(call: Call, steps: Steps) -> Optional[Response]:
     """What they come to; nothing of the body is left then."""
     try:
         step = next(steps)
@@ -69,11 +69,11 @@ def in_steps(call: Call, steps: Steps) -> Optional[Answer]:
                 step = steps.send(given)
     except StopIteration as stop:
         call.abandon()
-        answer: Optional[Answer] = stop.value
-        return answer
+        response: Optional[Response] = stop.value
+        return response
 
 
-def _do(call: Call, step: Union[Take, Drain]) -> Union[Answer, Failure, None]:
+def _do(call: Call, step: Union[Take, Drain]) -> Union[Response, Failure, None]:
     """Do what a receiver wants; return what it is sent. Raises CannotWrite."""
     if isinstance(step, Drain):
         return call.drain(step.target)
@@ -89,11 +89,11 @@ class Receiver(Protocol):
     is_checked: bool
     """Whether what comes has to come to a checksum: what is kept may be what was wrong before."""
 
-    def prepare(self, exchange: Exchange) -> Exchange:
+    def prepare(self, request: Request) -> Request:
         """What is to be sent. Raises Unsendable."""
 
-    def receive(self, call: Call, answer: Answer) -> Optional[Answer]:
-        """The whole answer; None where it is to be asked for again (``prepare`` is called first)."""
+    def receive(self, call: Call, response: Response) -> Optional[Response]:
+        """The whole response; None where it is to be asked for again (``prepare`` is called first)."""
 
     def close(self) -> None:
         """The call is over."""
@@ -139,14 +139,14 @@ class DeviceReceiver:
         self.is_checked = checksum is not None
         self._write = writer(device)
 
-    def prepare(self, exchange: Exchange) -> Exchange:
-        return exchange
+    def prepare(self, request: Request) -> Request:
+        return request
 
     def close(self) -> None:
         pass
 
-    def receive(self, call: Call, answer: Answer) -> Answer:
-        return take(call, answer, self._take, self._checksum)
+    def receive(self, call: Call, response: Response) -> Response:
+        return take(call, response, self._take, self._checksum)
 
     def _take(self, piece: Piece) -> None:
         if self._checksum is not None:
@@ -209,9 +209,9 @@ class CannotWrite(DamagedBody):
         return self._failure
 
 
-def take_in_worker(answer: Answer, write: Callable[[Piece], None]) -> Generator[Take, Answer, Answer]:
+def take_in_worker(response: Response, write: Callable[[Piece], None]) -> Generator[Take, Response, Response]:
     """Have all of a body given to ``write`` in the thread of the engine, which is faster and not for the caller's own
-    code. What it says of the disk becomes the answer's failure; raises OSError where it is written here.
+    code. What it says of the disk becomes the response's failure; raises OSError where it is written here.
     """
 
     def write_in_worker(piece: Piece) -> None:
@@ -220,62 +220,62 @@ def take_in_worker(answer: Answer, write: Callable[[Piece], None]) -> Generator[
         except (OSError, ValueError) as error:  # closed, where the caller has left
             raise CannotWrite(error if isinstance(error, OSError) else OSError(str(error))) from None
 
-    if answer.is_begun:
+    if response.is_begun:
         try:
-            return whole(answer, (yield Take(write_in_worker)))
+            return whole(response, (yield Take(write_in_worker)))
         except CannotWrite as error:
-            return answer._replace(failure=error.failure)
-    return _written(answer, write)
+            return response._replace(failure=error.failure)
+    return _written(response, write)
 
 
 def take_slowly(
-    answer: Answer, write: Callable[[Piece], None], target: SlowTarget
-) -> Generator[Union[Take, Drain], Any, Answer]:
+    response: Response, write: Callable[[Piece], None], target: SlowTarget
+) -> Generator[Union[Take, Drain], Any, Response]:
     """Do the same in the thread that drives, for a target that may not take everything at once."""
     try:
         failure: Optional[Failure] = yield Drain(target)  # it is open then
         if failure is None:
-            last = (yield Take(write, False, target)) if answer.is_begun else None
-            answer = _written(answer, write) if last is None else whole(answer, last)
-            if answer.failure is None:
+            last = (yield Take(write, False, target)) if response.is_begun else None
+            response = _written(response, write) if last is None else whole(response, last)
+            if response.failure is None:
                 failure = yield Drain(target)
     except CannotWrite as error:
         failure = error.failure
-    return answer if failure is None else answer._replace(failure=failure)
+    return response if failure is None else response._replace(failure=failure)
 
 
-def _written(answer: Answer, write: Callable[[Piece], None]) -> Answer:
+def _written(response: Response, write: Callable[[Piece], None]) -> Response:
     """Write a body that is in memory. Raises OSError."""
-    if answer.failure is None and (answer.status is None or answer.status < 300):
-        write(answer.body)
-        return answer._replace(body=b"")
-    return answer
+    if response.failure is None and (response.status is None or response.status < 300):
+        write(response.body)
+        return response._replace(body=b"")
+    return response
 
 
-def take(call: Call, answer: Answer, write: Callable[[Piece], None], checksum: Optional[Checksum]) -> Answer:
-    """Hand all of a body to ``write``, here; what that says of the disk becomes the answer's failure."""
+def take(call: Call, response: Response, write: Callable[[Piece], None], checksum: Optional[Checksum]) -> Response:
+    """Hand all of a body to ``write``, here; what that says of the disk becomes the response's failure."""
     failure: Optional[Failure] = None
     try:
-        if answer.is_begun:
+        if response.is_begun:
             for piece in call.views():
                 write(piece)
             assert call.last is not None
-            answer = whole(answer, call.last)
-        elif answer.failure is None and (answer.status is None or answer.status < 300):
-            write(answer.body)
-            answer = answer._replace(body=b"")
+            response = whole(response, call.last)
+        elif response.failure is None and (response.status is None or response.status < 300):
+            write(response.body)
+            response = response._replace(body=b"")
     except OSError as error:
         failure = cannot_write(error)
-        answer = whole(answer, call.last) if call.last is not None else answer
-    is_good = answer.failure is None and failure is None and (answer.status is None or answer.status < 300)
+        response = whole(response, call.last) if call.last is not None else response
+    is_good = response.failure is None and failure is None and (response.status is None or response.status < 300)
     if checksum is not None and is_good:
         failure = checksum.failure()
-    return answer if failure is None else answer._replace(failure=failure)
+    return response if failure is None else response._replace(failure=failure)
 
 
-def whole(begun: Answer, last: Answer) -> Answer:
-    """The answer at its end, with what the flows have made of it at its beginning."""
-    return last._replace(exchange=begun.exchange, history=begun.history, attempts=begun.attempts, expires=begun.expires)
+def whole(begun: Response, last: Response) -> Response:
+    """The response at its end, with what the flows have made of it at its beginning."""
+    return last._replace(request=begun.request, history=begun.history, attempts=begun.attempts, expires=begun.expires)
 
 
 def cannot_write(error: OSError) -> Failure:

@@ -23,7 +23,7 @@ from ..errors import Failure
 from ..feedback import Feedback, FeedbackLike
 from ..flows import Flow, Wait
 from ..models import error_texts as messages
-from ..models.http_messages import Answer, Body, Exchange
+from ..models.http_messages import Body, Request, Response
 from .observer import CallObserver
 from .progress import ProgressTeller
 
@@ -69,16 +69,16 @@ class Call:
         self._mailbox = Mailbox()
         self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
         self._deadline = self._mailbox.activity + deadline_ms / 1000 if deadline_ms > 0 else _NEVER
-        self._open: Optional[tuple[Transfer, Exchange, Optional[ProgressTeller]]] = None
-        """The exchange of an answer that has begun."""
+        self._open: Optional[tuple[Transfer, Request, Optional[ProgressTeller]]] = None
+        """The request of a response that has begun."""
         self._started = 0.0
         self._upload: Body = None
         self._dispatcher = ""
         """The name of the one that serves."""
-        self._answer_is_due = False
+        self._response_is_due = False
         self._recorder: Optional[CacheRecorder] = None
-        self.last: Optional[Answer] = None
-        """The whole answer, when the last of its pieces was taken."""
+        self.last: Optional[Response] = None
+        """The whole response, when the last of its pieces was taken."""
         self._connect_ms = connect_ms
         self._connect_look = self._connect_end = _NEVER
         self._attend = attend
@@ -98,8 +98,8 @@ class Call:
             return messages.deadline_passed(self._deadline_ms)
         return None
 
-    def run(self, flow: Flow) -> Answer:
-        """Block until the flow has its last answer. Where that has only begun, ``pieces`` follow."""
+    def run(self, flow: Flow) -> Response:
+        """Block until the flow has its last response. Where that has only begun, ``pieces`` follow."""
         feedback = self._feedback
         if not isinstance(feedback, Feedback):
             return self._drive(flow)
@@ -110,9 +110,9 @@ class Call:
             feedback._forget(self.cancel)
 
     def pieces(self) -> Iterator[bytes]:
-        """The body of an answer that has begun, as the caller takes it; ``last`` is the whole answer afterwards.
+        """The body of a response that has begun, as the caller takes it; ``last`` is the whole response afterwards.
 
-        Whoever leaves it earlier ends the exchange.
+        Whoever leaves it earlier ends the request.
         """
         return (piece if isinstance(piece, bytes) else bytes(piece) for piece in self.views())
 
@@ -170,10 +170,10 @@ class Call:
 
     def _pieces(self) -> Iterator[Piece]:
         while self._open is not None:
-            transfer, exchange, progress = self._open
+            transfer, request, progress = self._open
             self._mailbox.touch()
-            event = self._wait(transfer, exchange, progress)
-            if isinstance(event, Answer):
+            event = self._wait(transfer, request, progress)
+            if isinstance(event, Response):
                 self._open, self.last = None, event
                 self._tell_end(event)
                 if self._recorder is not None:
@@ -187,45 +187,45 @@ class Call:
                     self._mailbox.give_back(piece)
 
     def abandon(self, failure: Optional[Failure] = None) -> None:
-        """End an exchange whose body is no longer wanted. ``failure``: the reason, unless the caller has left."""
+        """End a request whose body is no longer wanted. ``failure``: the reason, unless the caller has left."""
         if self._open is None:
             return
-        (transfer, exchange, _), self._open = self._open, None
-        self.last = self._end(transfer, exchange, failure or messages.canceled())
+        (transfer, request, _), self._open = self._open, None
+        self.last = self._end(transfer, request, failure or messages.canceled())
         self._tell_end(self.last)
 
-    def _drive(self, flow: Flow) -> Answer:
+    def _drive(self, flow: Flow) -> Response:
         redirects = 0
-        answer: Optional[Answer] = None
+        response: Optional[Response] = None
         while True:
             try:
-                step = next(flow) if answer is None else flow.send(answer)
+                step = next(flow) if response is None else flow.send(response)
             except StopIteration as stop:
-                last: Answer = stop.value
+                last: Response = stop.value
                 if not last.is_begun:
-                    self.abandon()  # another answer stands in its place
+                    self.abandon()  # another response stands in its place
                     last = self._cached(last) if last.from_cache else last
                 if last.keep is not None:
                     self._recorder, last = CacheRecorder(last.keep), last._replace(keep=None)
                 return last
             self.abandon()
             if isinstance(step, Wait):
-                answer = Answer(step.exchange, failure=self._let_pass(step.seconds))
+                response = Response(step.request, failure=self._let_pass(step.seconds))
                 continue
             if step.redirects > redirects:
                 redirects = step.redirects
                 self._observer.on_redirect(step)
-            answer = self._exchange(step)
+            response = self._request(step)
 
-    def _cached(self, answer: Answer) -> Answer:
+    def _cached(self, response: Response) -> Response:
         """What no engine has told of is told here, to who still wants it."""
         failure = self.ended_early()
         if failure is not None:
-            return Answer(answer.exchange, failure=failure)
+            return Response(response.request, failure=failure)
         progress = self._observer.progress_teller(self._feedback)
         if progress is not None:
-            progress.tell_last(answer)
-        return answer
+            progress.tell_last(response)
+        return response
 
     def _let_pass(self, seconds: float) -> Optional[Failure]:
         """Wait, awake for whatever ends the call; that is returned."""
@@ -240,51 +240,51 @@ class Call:
             except Empty:
                 self._attend()
 
-    def _exchange(self, exchange: Exchange) -> Answer:
+    def _request(self, request: Request) -> Response:
         """Raises Unsendable where its body cannot be read."""
-        if self._answer_is_due:
+        if self._response_is_due:
             # It may still come, and must not be taken for the next one's.
-            self._mailbox, self._answer_is_due = Mailbox(), False
+            self._mailbox, self._response_is_due = Mailbox(), False
         watchers = self._observer.watchers
-        self._started = trace.exchange_started(exchange, watchers)
-        engine = self.ended_early() or choose(exchange, self._engine)
+        self._started = trace.request_started(request, watchers)
+        engine = self.ended_early() or choose(request, self._engine)
         if isinstance(engine, Failure):
-            answer = Answer(exchange, failure=engine)
+            response = Response(request, failure=engine)
         else:
             # Made before the engine begins: from then on this thread should do nothing but wait, and leave the GIL.
             progress = self._observer.progress_teller(self._feedback)
             self._mailbox.wants_progress = progress is not None
-            self._upload = exchange.body
-            if isinstance(exchange.body, Upload):
-                exchange = exchange._replace(body=exchange.body.begin(self._mailbox))
+            self._upload = request.body
+            if isinstance(request.body, Upload):
+                request = request._replace(body=request.body.begin(self._mailbox))
             self._mailbox.touch()
             self._dispatcher = engine.name
-            self._answer_is_due = True
+            self._response_is_due = True
             if self._connect_ms:
                 self._connect_end = self._mailbox.activity + self._connect_ms / 1000
                 self._connect_look = self._mailbox.activity + self._connect_ms / 2000
-            transfer = engine.start(exchange, self._mailbox)
+            transfer = engine.start(request, self._mailbox)
             try:
-                event = self._wait(transfer, exchange, progress)
+                event = self._wait(transfer, request, progress)
             except BaseException:
                 transfer.abort()
                 raise
             if isinstance(event, Begun):
-                self._open = transfer, exchange, progress
-                return event.answer
-            assert isinstance(event, Answer)
-            answer = event
-        self._tell_end(answer)
-        return answer
+                self._open = transfer, request, progress
+                return event.response
+            assert isinstance(event, Response)
+            response = event
+        self._tell_end(response)
+        return response
 
-    def _tell_end(self, answer: Answer) -> None:
+    def _tell_end(self, response: Response) -> None:
         if self._started:
-            trace.exchange_ended(answer, self._started, self._observer.watchers)
+            trace.request_ended(response, self._started, self._observer.watchers)
 
     def _wait(
-        self, transfer: Transfer, exchange: Exchange, progress: Optional[ProgressTeller]
-    ) -> Union[Answer, Begun, Pieces]:
-        """The next notice that ends a wait, or the answer that a timeout or a cancel makes."""
+        self, transfer: Transfer, request: Request, progress: Optional[ProgressTeller]
+    ) -> Union[Response, Begun, Pieces]:
+        """The next notice that ends a wait, or the response that a timeout or a cancel makes."""
         mailbox = self._mailbox
         while True:
             now = time.monotonic()
@@ -296,22 +296,22 @@ class Call:
                 self._attend()
                 failure = self._overdue(transfer)
                 if failure is not None:
-                    return self._end(transfer, exchange, failure)
+                    return self._end(transfer, request, failure)
                 continue
-            if isinstance(event, Answer):
-                self._answer_is_due = False
+            if isinstance(event, Response):
+                self._response_is_due = False
                 if progress is not None:
                     progress.tell_last(event)
                 return event
             if isinstance(event, Cancel):
-                return self._end(transfer, exchange, messages.canceled())
+                return self._end(transfer, request, messages.canceled())
             if isinstance(event, BodyWanted):
-                self._send_more(exchange)
+                self._send_more(request)
                 continue
             if isinstance(event, (Begun, Pieces)):
                 # The caller's own clock may have run out while it had other pieces in hand.
                 failure = self.ended_early()
-                return event if failure is None else self._end(transfer, exchange, failure)
+                return event if failure is None else self._end(transfer, request, failure)
             if progress is not None:
                 progress(event)
             # The time the caller's own code took is not the server's.
@@ -319,12 +319,12 @@ class Call:
             # A slot that takes longer than the next event does would keep the clocks from being looked at.
             failure = self.ended_early()
             if failure is not None:
-                return self._end(transfer, exchange, failure)
+                return self._end(transfer, request, failure)
 
-    def _send_more(self, exchange: Exchange) -> None:
-        """Raises Unsendable where the body cannot be read; that ends the exchange."""
-        if isinstance(self._upload, Upload) and isinstance(exchange.body, Channel):
-            self._upload.fill(exchange.body)
+    def _send_more(self, request: Request) -> None:
+        """Raises Unsendable where the body cannot be read; that ends the request."""
+        if isinstance(self._upload, Upload) and isinstance(request.body, Channel):
+            self._upload.fill(request.body)
         self._mailbox.touch()
 
     def _overdue(self, transfer: Transfer) -> Optional[Failure]:
@@ -344,18 +344,18 @@ class Call:
             return messages.idle_timeout(self._idle_ms)
         return transfer.lost()
 
-    def _end(self, transfer: Transfer, exchange: Exchange, failure: Failure) -> Answer:
+    def _end(self, transfer: Transfer, request: Request, failure: Failure) -> Response:
         """Abort, and take along what has arrived if the worker has it at hand."""
         transfer.abort()
         end = time.monotonic() + GRACE
-        answer = Answer(exchange, engine=self._dispatcher)
+        response = Response(request, engine=self._dispatcher)
         while True:
             try:
                 event = self._mailbox.take(max(end - time.monotonic(), 0.0))
             except Empty:
                 break
-            if isinstance(event, Answer):
-                answer = event
-                self._answer_is_due = False
+            if isinstance(event, Response):
+                response = event
+                self._response_is_due = False
                 break
-        return answer._replace(failure=failure)
+        return response._replace(failure=failure)

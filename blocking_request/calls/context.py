@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from ..bodies.upload import Data, read_body
 from ..errors import Failure
-from ..models.http_messages import Answer, Exchange
+from ..models.http_messages import Request, Response
 from ..models.redaction import hidden_repr
 from ..models.urls import is_canonical
 from ..qt.network_request import native_copy
@@ -29,14 +29,14 @@ class CallContext(NamedTuple):
     def __repr__(self) -> str:
         return hidden_repr(self)
 
-    request: RequestLike
+    target: RequestLike
     method: str
     settings: Settings
     request_id: int
     started: float
     arguments: CallArguments = NO_ARGUMENTS
 
-    def exchange(
+    def build_request(
         self,
         manager: NetworkAccessManager,
         data: Data,
@@ -44,44 +44,44 @@ class CallContext(NamedTuple):
         ended_early: Callable[[], Optional[Failure]],
         force_refresh: bool,
         streams: bool,
-    ) -> tuple[Exchange, CallRules]:
+    ) -> tuple[Request, CallRules]:
         """What is to be sent, and how; whoever wants to know is told. Raises Unsendable."""
-        request, settings = self.request, self.settings
+        target, settings = self.target, self.settings
         body = read_body(data, ended_early)
-        is_plain = body is None and isinstance(request, str) and not own.auth_cfg and is_canonical(request)
+        is_plain = body is None and isinstance(target, str) and not own.auth_cfg and is_canonical(target)
         key = self.method, own, force_refresh, streams, self.arguments
         known = settings.plain[0] if is_plain and settings.plain else None
         if known is not None and known[0] == key:
-            exchange, rules = known[1].at(request), known[2]  # type: ignore[arg-type]
+            request, rules = known[1].at(target), known[2]  # type: ignore[arg-type]
         else:
-            rules = call_rules(request, settings, own, ended_early, force_refresh)
+            rules = call_rules(target, settings, own, ended_early, force_refresh)
             defaults = Defaults(settings.user_agent, settings.default_headers)
-            exchange = prepare(request, self.method, body, force_refresh, defaults, self.arguments)
-            exchange = with_settings(exchange, settings, rules.auth, streams)
+            request = prepare(target, self.method, body, force_refresh, defaults, self.arguments)
+            request = with_settings(request, settings, rules.auth, streams)
             if is_plain:
-                settings.plain[:] = [(key, exchange, rules)]
+                settings.plain[:] = [(key, request, rules)]
         if manager.requestAboutToBeCreated:
-            manager.requestAboutToBeCreated.emit(parameters_of(exchange, self.request_id))
-        return exchange, rules
+            manager.requestAboutToBeCreated.emit(parameters_of(request, self.request_id))
+        return request, rules
 
-    def failed(self, failure: Failure) -> Answer:
-        """Where there is not even an exchange."""
+    def failed(self, failure: Failure) -> Response:
+        """Where there is not even a request."""
         secrets = self.settings.secret_parameters
-        return Answer(Exchange(self.method, url_text(self.request), secret_names=secrets), failure=failure)
+        return Response(Request(self.method, url_text(self.target), secret_names=secrets), failure=failure)
 
-    def reply(self, answer: Answer) -> ReplyContent:
+    def reply(self, response: Response) -> ReplyContent:
         """What it came to."""
-        return ReplyContent._from_answer(answer, time.monotonic() - self.started, self.request_id)
+        return ReplyContent.from_response(response, time.monotonic() - self.started, self.request_id)
 
     def tell(self, manager: NetworkAccessManager, reply: ReplyContent) -> None:
         """Tell whoever wants to know of the reply."""
         for _, processor in self.settings.reply_preprocessors:
-            processor(native_copy(reply._answer.exchange), reply)
+            processor(native_copy(reply._response.request), reply)
         if manager.finished:
             manager.finished.emit(reply)
 
 
 def new_context(
-    request: RequestLike, method: str, settings: Settings, arguments: CallArguments = NO_ARGUMENTS
+    target: RequestLike, method: str, settings: Settings, arguments: CallArguments = NO_ARGUMENTS
 ) -> CallContext:
-    return CallContext(request, method, settings, next_request_id(), time.monotonic(), arguments)
+    return CallContext(target, method, settings, next_request_id(), time.monotonic(), arguments)

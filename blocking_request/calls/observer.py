@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional, Protocol
 
 from ..feedback import FeedbackLike
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 from ..trace import Watcher
 from .progress import ProgressTeller
 
@@ -20,8 +20,8 @@ class CallObserver(Protocol):
     def progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
         """Return what is told of the progress; None if nothing wants to know it."""
 
-    def on_redirect(self, exchange: Exchange) -> None:
-        """Hear of a redirect: ``exchange`` is sent next."""
+    def on_redirect(self, request: Request) -> None:
+        """Hear of a redirect: ``request`` is sent next."""
 
 
 class _NullObserver:
@@ -32,7 +32,7 @@ class _NullObserver:
     def progress_teller(self, feedback: Optional[FeedbackLike]) -> None:
         return None
 
-    def on_redirect(self, exchange: Exchange) -> None:
+    def on_redirect(self, request: Request) -> None:
         pass
 
 

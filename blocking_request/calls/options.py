@@ -15,7 +15,7 @@ from ..flows.cache.reuse import Load
 from ..flows.hsts import secure_url
 from ..flows.redirects import RedirectPolicy, RedirectRules
 from ..models.auth import AuthConfig, AuthMethod
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 from ..models.proxy import Proxy
 from ..proxies.rules import ProxyRules
 from ..qt.binding import QtNetwork, encoded_url
@@ -38,11 +38,11 @@ class OwnSettings(NamedTuple):
 
 
 class CallRules(NamedTuple):
-    """How the exchanges of one call are to be sent."""
+    """How the requests of one call are to be sent."""
 
     redirects: RedirectRules
     auth: Optional[AuthConfig] = None
-    grant: Optional[Callable[[Exchange], Exchange]] = None
+    grant: Optional[Callable[[Request], Request]] = None
     """In the place of ``auth``: adds what QGIS has."""
     proxies: ProxyRules = ProxyRules()
     retry: Optional[Retry] = None
@@ -118,7 +118,7 @@ def _verifier(handler: RedirectHandler) -> Callable[[str, str], bool]:
 
 def _auth(
     request: RequestLike, settings: Settings, own: OwnSettings, ended_early: Callable[[], Optional[Failure]]
-) -> tuple[Optional[AuthConfig], Optional[Callable[[Exchange], Exchange]]]:
+) -> tuple[Optional[AuthConfig], Optional[Callable[[Request], Request]]]:
     """Who we are to the origin of the request. Raises Unsendable for an id that nobody knows."""
     config = own.auth_config
     if config is None and own.auth_cfg:
@@ -143,18 +143,18 @@ def _auth(
 
 
 def with_settings(
-    exchange: Exchange, settings: Settings, config: Optional[AuthConfig] = None, streams: bool = False
-) -> Exchange:
-    """The exchange with what the settings say of it. Raises Unsendable where nothing is to be sent."""
-    if not settings.is_accessible and exchange.url.startswith("http"):
+    request: Request, settings: Settings, config: Optional[AuthConfig] = None, streams: bool = False
+) -> Request:
+    """The request with what the settings say of it. Raises Unsendable where nothing is to be sent."""
+    if not settings.is_accessible and request.url.startswith("http"):
         text = "Network access is disabled: setNetworkAccessible(False) was called"
         raise unsendable(QtNetworkError.UnknownNetworkError, text)
     limit = settings.body_limit
-    return exchange._replace(
+    return request._replace(
         tls=settings.tls,
         body_limit=limit if limit is not None else 0 if streams else MEMORY_LIMIT,
         expansion_limit=settings.expansion_limit,
         streams=streams,
         secret_names=(*settings.secret_parameters, *secret_name(config)),
-        qgis=settings.qgis and exchange.url.startswith("http"),
+        qgis=settings.qgis and request.url.startswith("http"),
     )

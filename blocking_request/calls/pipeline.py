@@ -1,8 +1,8 @@
-"""What happens to the exchange of one call, from the settings and what the call itself says: the order of the flows.
+"""What happens to the request of one call, from the settings and what the call itself says: the order of the flows.
 
 From the caller to the engine: redirects; for each hop preprocessors, strict transport and retries; for each attempt the
 proxy, the credentials, the cookies, the cache, and the questions about certificates. What these add is theirs: the
-answer that comes back from below them has the exchange as it was above, so that no secret goes into a reply, and each
+answer that comes back from below them has the request as it was above, so that no secret goes into a reply, and each
 hop and attempt begins without them.
 """
 
@@ -22,7 +22,7 @@ from ..flows.cookies import Jar, with_cookies
 from ..flows.hsts import with_strict_transport
 from ..flows.redirects import follow_redirects
 from ..flows.retry import with_retries
-from ..models.http_messages import Exchange, Login
+from ..models.http_messages import Login, Request
 from ..proxies.rules import environment_names_proxies, uses_system_proxies
 from ..proxies.system import proxy_of_qt
 from ..stores.netrc import netrc_config
@@ -32,11 +32,11 @@ from .revalidation import cached
 from .settings import RequestPreprocessor, Settings
 
 
-def policy(exchange: Exchange, settings: Settings, rules: CallRules) -> Flow:
+def policy(request: Request, settings: Settings, rules: CallRules) -> Flow:
     """The flow of a call. Layers that have nothing to do are left out."""
-    if not exchange.url.startswith("http"):
-        return follow_redirects(exchange, rules.redirects)
-    return follow_redirects(exchange, rules.redirects, _known_hop(settings, rules, _outer_proxies(rules)))
+    if not request.url.startswith("http"):
+        return follow_redirects(request, rules.redirects)
+    return follow_redirects(request, rules.redirects, _known_hop(settings, rules, _outer_proxies(rules)))
 
 
 class _OuterProxies(NamedTuple):
@@ -99,12 +99,12 @@ def _attempt(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send
         ask = settings.proxy_auth_handler or settings.auth_handler
         choice = ProxyChoice(proxies.find, proxy_of_qt, ask, settings.known_proxy_logins, outer.application)
         send = partial(through_proxy, choice=choice, send=send)
-    return lambda exchange: _without_secrets(exchange, send)
+    return lambda request: _without_secrets(request, send)
 
 
 def _cookie_layer(jar: Jar, loads: bool, saves: bool, send: Send) -> Send:
-    # These are called for every exchange, and a partial with keywords takes three times as long.
-    return lambda exchange: with_cookies(exchange, jar, loads, saves, send)
+    # These are called for every request, and a partial with keywords takes three times as long.
+    return lambda request: with_cookies(request, jar, loads, saves, send)
 
 
 def _may_have_credentials(settings: Settings, rules: CallRules) -> bool:
@@ -125,10 +125,10 @@ def _credential_rules(settings: Settings, rules: CallRules) -> CredentialRules:
     )
 
 
-def _engine_supports_ntlm(exchange: Exchange, wanted: str) -> bool:
+def _engine_supports_ntlm(request: Request, wanted: str) -> bool:
     if wanted not in (choice.AUTO, "qt"):
         return False
-    return choice.engine("qt").refusal(exchange._replace(login=Login("", ""))) is None
+    return choice.engine("qt").refusal(request._replace(login=Login("", ""))) is None
 
 
 class _Forgetful(dict[str, Any]):
@@ -138,10 +138,10 @@ class _Forgetful(dict[str, Any]):
         pass
 
 
-def _without_secrets(exchange: Exchange, send: Send) -> Flow:
-    answer = yield from send(exchange)
-    return answer if answer.exchange is exchange else answer._replace(exchange=exchange)
+def _without_secrets(request: Request, send: Send) -> Flow:
+    response = yield from send(request)
+    return response if response.request is request else response._replace(request=request)
 
 
-def _preprocess(exchange: Exchange, functions: tuple[RequestPreprocessor, ...], send: Send) -> Flow:
-    return (yield from send(preprocessed(exchange, functions)))
+def _preprocess(request: Request, functions: tuple[RequestPreprocessor, ...], send: Send) -> Flow:
+    return (yield from send(preprocessed(request, functions)))

@@ -1,4 +1,4 @@
-"""From what the caller gave (a QNetworkRequest, a QUrl or text; bytes, a device or a file) to an Exchange.
+"""From what the caller gave (a QNetworkRequest, a QUrl or text; bytes, a device or a file) to a Request.
 
 Everything that is wrong with a request is found here, before anything reaches an engine.
 """
@@ -15,7 +15,7 @@ from ..errors import QtNetworkError, unsendable
 from ..flows.cache.reuse import Load
 from ..models.auth import AuthConfig
 from ..models.headers import FRAMING_FIELDS, Pairs, field_problem, is_token
-from ..models.http_messages import Body, Exchange
+from ..models.http_messages import Body, Request
 from ..models.redaction import hidden_repr
 from ..models.urls import is_canonical, split_userinfo
 from ..qt.binding import QtCore, QtNetwork
@@ -53,10 +53,10 @@ def prepare(
     force_refresh: bool,
     defaults: Defaults,
     arguments: CallArguments = NO_ARGUMENTS,
-) -> Exchange:
+) -> Request:
     """Raises Unsendable for a request that no engine may see."""
-    native = unshared_copy(request) if isinstance(request, QtNetwork.QNetworkRequest) else None
-    method = _spelled(method or _custom_verb(native))
+    qt_request = unshared_copy(request) if isinstance(request, QtNetwork.QNetworkRequest) else None
+    method = _spelled(method or _custom_verb(qt_request))
     if not body and method in ("GET", "HEAD"):
         body = None
     url, _, is_local = checked_text(request) if isinstance(request, str) else checked_url(_qurl(request))
@@ -67,15 +67,15 @@ def prepare(
     if method == "HEAD" and body is not None:
         raise unsendable(QtNetworkError.ProtocolInvalidOperationError, "A HEAD request carries no body")
     given = arguments.names
-    if native is None:
+    if qt_request is None:
         if not given:
             headers = _defaults(_NO_NAMES, method, body, force_refresh, defaults)
-            return Exchange(method, url, headers, body)
-        native = _Request()
-    refreshes = cache_load(native, force_refresh) is Load.AlwaysNetwork
-    own = raw_fields(native)
+            return Request(method, url, headers, body)
+        qt_request = _Request()
+    refreshes = cache_load(qt_request, force_refresh) is Load.AlwaysNetwork
+    own = raw_fields(qt_request)
     if not own and not given:
-        return Exchange(method, url, _defaults(_NO_NAMES, method, body, refreshes, defaults), body, native)
+        return Request(method, url, _defaults(_NO_NAMES, method, body, refreshes, defaults), body, qt_request)
     own = tuple(pair for pair in own if pair[0].lower() not in given) + arguments.headers
     own = tuple((name, value) for name, value in own if value or name.lower() not in _NEVER_EMPTY)
     for name, value in own:
@@ -84,7 +84,7 @@ def prepare(
     headers = tuple(pair for pair in own if pair[0].lower() not in FRAMING_FIELDS)
     omitted = arguments.omitted
     headers += _defaults(names | omitted if omitted else names, method, body, refreshes, defaults)
-    return Exchange(method, url, headers, body, native, decode=b"accept-encoding" not in names, omitted=omitted)
+    return Request(method, url, headers, body, qt_request, decode=b"accept-encoding" not in names, omitted=omitted)
 
 
 def url_credentials(request: RequestLike) -> Optional[AuthConfig]:
@@ -183,8 +183,8 @@ def _spelled(method: str) -> str:
     return upper if upper in _STANDARD_METHODS else method
 
 
-def _custom_verb(native: Optional[QtNetwork.QNetworkRequest]) -> str:
-    verb = None if native is None else native.attribute(_Attribute.CustomVerbAttribute)
+def _custom_verb(qt_request: Optional[QtNetwork.QNetworkRequest]) -> str:
+    verb = None if qt_request is None else qt_request.attribute(_Attribute.CustomVerbAttribute)
     return verb.data().decode("latin-1") if isinstance(verb, QtCore.QByteArray) else str(verb or "")
 
 

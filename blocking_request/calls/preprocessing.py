@@ -7,30 +7,30 @@ from typing import Callable
 
 from ..errors import QtNetworkError, unsendable
 from ..models.headers import FRAMING_FIELDS
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 from ..models.urls import origin
 from ..qt.binding import QtNetwork
 from ..qt.network_request import native_copy, raw_fields
 from .prepare import check_field, checked_url
 
 
-def preprocessed(exchange: Exchange, functions: Iterable[Callable[[QtNetwork.QNetworkRequest], object]]) -> Exchange:
-    """The exchange as the functions want it, which are given it as a request and may change that.
+def preprocessed(request: Request, functions: Iterable[Callable[[QtNetwork.QNetworkRequest], object]]) -> Request:
+    """The request as the functions want it, which are given it as a QNetworkRequest and may change that.
 
     Raises Unsendable for what no engine may see, and whatever they raise.
     """
-    request = native_copy(exchange)
+    qt_request = native_copy(request)
     for function in functions:
-        function(request)
-    url, userinfo, _ = checked_url(request.url())
-    fields = raw_fields(request)
+        function(qt_request)
+    url, userinfo, _ = checked_url(qt_request.url())
+    fields = raw_fields(qt_request)
     for name, value in fields:
         check_field(name, value)
-    kept = tuple(pair for pair in exchange.headers if pair[0].lower() in FRAMING_FIELDS)
+    kept = tuple(pair for pair in request.headers if pair[0].lower() in FRAMING_FIELDS)
     headers = kept + tuple(pair for pair in fields if pair[0].lower() not in FRAMING_FIELDS)
     if userinfo is not None:
         text = "A preprocessor has put a user and a password into the URL: have it set the Authorization header instead"
         raise unsendable(QtNetworkError.ProtocolInvalidOperationError, text)
     # What was named for one origin is not for the other that it is sent to now.
-    keeps_identity = exchange.keeps_identity and origin(url) == origin(exchange.url)
-    return exchange._replace(url=url, headers=headers, native=request, keeps_identity=keeps_identity)
+    keeps_identity = request.keeps_identity and origin(url) == origin(request.url)
+    return request._replace(url=url, headers=headers, qt_request=qt_request, keeps_identity=keeps_identity)

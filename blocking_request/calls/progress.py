@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from ..bodies.upload import READ_AT_ONCE
 from ..engines.mailbox import Progress
 from ..feedback import FeedbackLike
-from ..models.http_messages import Answer
+from ..models.http_messages import Response
 from ..qt.binding import QtCore, is_deleted
 from ..qt.slot_exceptions import slot_exceptions_reported
 
@@ -84,7 +84,7 @@ class ProgressTeller:
         if self._set_progress is not None:
             self._set_progress(percent)
 
-    def tell_last(self, answer: Answer) -> None:
+    def tell_last(self, response: Response) -> None:
         """The exact final figure, which the engine may have had no time to tell."""
-        if answer.status is not None and not 300 <= answer.status < 400:
-            self(Progress(False, answer.encoded_bytes, answer.total_bytes))
+        if response.status is not None and not 300 <= response.status < 400:
+            self(Progress(False, response.encoded_bytes, response.total_bytes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 from ..qt.binding import QtCore, QtNetwork
 from ..qt.network_request import native_copy
 from ..reply import operation_of
@@ -18,17 +18,17 @@ class RequestParameters:
     Without credentials and cookies: those are added later, and belong to the server only.
     """
 
-    _exchange: Exchange
+    _request: Request
     _request_id: int
     _thread_id: int
 
     def request(self) -> QtNetwork.QNetworkRequest:
         """A copy of the request."""
-        return native_copy(self._exchange)
+        return native_copy(self._request)
 
     def operation(self) -> QtNetwork.QNetworkAccessManager.Operation:
         """Qt's name for the method."""
-        return operation_of(self._exchange.method)
+        return operation_of(self._request.method)
 
     def requestId(self) -> int:
         """The number its reply will have."""
@@ -40,12 +40,12 @@ class RequestParameters:
 
     def content(self) -> QtCore.QByteArray:
         """The body; empty where there is none, and where it is read as it is sent."""
-        body = self._exchange.body
+        body = self._request.body
         return QtCore.QByteArray(body if isinstance(body, bytes) else b"")
 
     def __repr__(self) -> str:
-        return f"<RequestParameters {self._request_id}: {self._exchange!r}>"
+        return f"<RequestParameters {self._request_id}: {self._request!r}>"
 
 
-def parameters_of(exchange: Exchange, request_id: int) -> RequestParameters:
-    return RequestParameters(exchange, request_id, threading.get_ident())
+def parameters_of(request: Request, request_id: int) -> RequestParameters:
+    return RequestParameters(request, request_id, threading.get_ident())

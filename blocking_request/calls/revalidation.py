@@ -12,7 +12,7 @@ from ..engines.accept_language import accept_language
 from ..flows import Flow, Send, directly
 from ..flows.cache.flow import CacheRules, with_cache
 from ..flows.cache.reuse import Load
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 from ..stores.cache.partition import identity_of
 from ..trace import logger
 from .call import Call
@@ -31,9 +31,9 @@ def cached(settings: Settings, load: Load, saves: bool, send: Send, engine: str)
     return partial(with_cache, rules=rules, send=partial(_send_for_cache, send=send) if saves else send)
 
 
-def _send_for_cache(exchange: Exchange, send: Send) -> Flow:
-    answer = yield from send(exchange._replace(is_stored=True))
-    return answer._replace(exchange=exchange)
+def _send_for_cache(request: Request, send: Send) -> Flow:
+    response = yield from send(request._replace(is_stored=True))
+    return response._replace(request=request)
 
 
 VALIDATING_THREADS = 2
@@ -91,16 +91,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _validations.__setitem__(0, _Validations()))
 
 
-def _validate_later(exchange: Exchange, rules: CacheRules, settings: Settings, engine: str) -> None:
+def _validate_later(request: Request, rules: CacheRules, settings: Settings, engine: str) -> None:
     # In memory, and no larger than what is kept; nobody is asked anything.
-    limit = min(each for each in (exchange.body_limit, rules.store.entry_limit) if each)
-    exchange = exchange._replace(streams=False, streams_all=False, body_limit=limit)
+    limit = min(each for each in (request.body_limit, rules.store.entry_limit) if each)
+    request = request._replace(streams=False, streams_all=False, body_limit=limit)
 
     def validate() -> None:
         try:
             call = Call(engine, settings.timeout, settings.deadline, NULL_OBSERVER, None)
-            call.run(with_cache(exchange, rules, partial(_send_for_cache, send=directly)))
+            call.run(with_cache(request, rules, partial(_send_for_cache, send=directly)))
         except Exception as error:
-            logger.debug("%s could not be validated: %s", exchange.shown_url, type(error).__name__)
+            logger.debug("%s could not be validated: %s", request.shown_url, type(error).__name__)
 
-    _validations[0].add((id(rules.store), exchange.url), validate)
+    _validations[0].add((id(rules.store), request.url), validate)

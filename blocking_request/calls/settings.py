@@ -16,7 +16,7 @@ from ..flows.certificate_errors import Ask as SslErrorHandler
 from ..flows.redirects import RedirectPolicy
 from ..models.auth import AuthConfig, AuthHandler
 from ..models.headers import Pairs
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 from ..models.proxy import Proxy
 from ..models.redaction import hidden_repr
 from ..models.tls import TlsSettings
@@ -93,7 +93,7 @@ class Settings:
 
     hops: list[tuple[Any, Any, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
     """What ``policy`` has made of these settings; another's are made anew."""
-    plain: list[tuple[Any, Exchange, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
+    plain: list[tuple[Any, Request, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
     """What became of a URL that says nothing of itself, and how it is to be sent: of others it is the same."""
 
 

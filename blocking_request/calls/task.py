@@ -19,15 +19,15 @@ from ..engines.mailbox import GRACE, Begun, BodyWanted, Channel, Mailbox, Piece,
 from ..errors import Failure, Unsendable
 from ..flows import Wait
 from ..models import error_texts as messages
-from ..models.http_messages import Answer, Exchange
+from ..models.http_messages import Request, Response
 
 _NEVER = float("inf")
 
 PULSE = 0.02
 """Seconds between two looks of whoever drives tasks at their clocks, and at a feedback that is not ours."""
 
-Step = Union[Exchange, Wait, Take, Drain]
-TaskSteps = Generator[Step, Any, Answer]
+Step = Union[Request, Wait, Take, Drain]
+TaskSteps = Generator[Step, Any, Response]
 
 
 class EventQueue(Protocol):
@@ -37,7 +37,7 @@ class EventQueue(Protocol):
 
 
 class TaskEventSink:
-    """To the loop, from the engine that does one exchange."""
+    """To the loop, from the engine that does one request."""
 
     __slots__ = ("_event_queue", "task")
 
@@ -62,10 +62,10 @@ class TaskRules(NamedTuple):
 
 
 class Task:
-    answer: Optional[Answer] = None
+    response: Optional[Response] = None
     """The last one, when it is there."""
     handed_over = 0.0
-    """When the latest exchange was."""
+    """When the latest request was."""
     _write: Optional[Callable[[Piece], None]] = None
     """Who takes the pieces of the body, here."""
     _target: Optional[SlowTarget] = None
@@ -78,23 +78,23 @@ class Task:
     _sink: Optional[TaskEventSink] = None
     _mailbox: Optional[Mailbox] = None
     _transfer: Optional[Transfer] = None
-    _exchange: Optional[Exchange] = None
+    _request: Optional[Request] = None
     _upload: Optional[Upload] = None
     _traced = 0.0
     _waits_until = _NEVER
     _failure: Optional[Failure] = None
-    """Why the exchange that is under way is being aborted."""
+    """Why the request that is under way is being aborted."""
     _grace_end = _NEVER
 
     def __init__(
         self,
         steps: TaskSteps,
         rules: TaskRules,
-        failed: Callable[[Failure], Answer],
+        failed: Callable[[Failure], Response],
         idle_ms: int,
         progress: Optional[Callable[[Progress], None]] = None,
     ) -> None:
-        """``failed``: the answer where there is not even an exchange; ``progress``: is told of it."""
+        """``failed``: the response where there is not even a request; ``progress``: is told of it."""
         self._steps = steps
         self._rules = rules
         self._failed = failed
@@ -112,18 +112,18 @@ class Task:
     def handle_event(self, line: TaskEventSink, event: QueuedEvent) -> None:
         """What the engine has told."""
         if line is not self._sink or self._mailbox is None:
-            return  # of an exchange that nobody waits for any more
+            return  # of a request that nobody waits for any more
         if self._draining is not None:
             self._unhandled.append((line, event))
             return
         event = self._mailbox.read(event)
-        if isinstance(event, Answer):
+        if isinstance(event, Response):
             self._transfer = self._sink = None
             self._end(event if self._failure is None else event._replace(failure=self._failure))
         elif isinstance(event, Begun) and self._failure is None:
             # The time it has waited here is not the server's.
             self._mailbox.touch()
-            self._send(event.answer)
+            self._send(event.response)
         elif isinstance(event, BodyWanted) and self._failure is None:
             self._send_more()
         elif isinstance(event, Progress) and self._progress is not None:
@@ -173,17 +173,17 @@ class Task:
         if self._draining is not None:
             self._look_at_target(self._draining, now)
             return
-        if self._exchange is None:
+        if self._request is None:
             return
         if self._failure is not None:
             if now >= self._grace_end:
                 self._sink = None
-                self._end(Answer(self._exchange, failure=self._failure))
+                self._end(Response(self._request, failure=self._failure))
             return
         failure = self._ended_early(now)
         if self._transfer is None:
             if failure is not None or now >= self._waits_until:
-                self._send(Answer(self._exchange, failure=failure))
+                self._send(Response(self._request, failure=failure))
             return
         if failure is None and self._mailbox is not None and now >= self._mailbox.activity + self._idle:
             failure = messages.idle_timeout(self._idle_ms)
@@ -201,15 +201,15 @@ class Task:
             return messages.canceled()
         return messages.deadline_passed(self._rules.deadline_ms) if now >= self._deadline else None
 
-    def _end(self, answer: Answer) -> None:
-        """The exchange that was under way has its answer."""
+    def _end(self, response: Response) -> None:
+        """The request that was under way has its response."""
         self._failure = None
         if self._traced:
-            trace.exchange_ended(answer, self._traced, ())
-        self._send(answer)
+            trace.request_ended(response, self._traced, ())
+        self._send(response)
 
-    def _send(self, answer: Answer) -> None:
-        self._advance(self._steps.send, answer)
+    def _send(self, response: Response) -> None:
+        self._advance(self._steps.send, response)
 
     def _advance(self, go_on: Callable[[Any], Step], given: Any) -> None:
         """Go on until something must be waited for, or until the end. Raises what the caller's own code raises."""
@@ -230,21 +230,21 @@ class Task:
                     continue
                 self._leave_flight()
                 if isinstance(step, Wait):
-                    self._exchange, self._waits_until = step.exchange, time.monotonic() + step.seconds
+                    self._request, self._waits_until = step.request, time.monotonic() + step.seconds
                     return
-                answer = self._start(step)
+                response = self._start(step)
             except StopIteration as stop:
                 self._leave_flight()
-                self._exchange, self.answer = None, stop.value
+                self._request, self.response = None, stop.value
                 return
             except Unsendable as unsendable:
                 self._leave_flight()
                 self._steps.close()
-                self._exchange, self.answer = None, self._failed(unsendable.failure)
+                self._request, self.response = None, self._failed(unsendable.failure)
                 return
-            if answer is None:
+            if response is None:
                 return
-            go_on, given = self._steps.send, answer
+            go_on, given = self._steps.send, response
 
     def _drain(self, target: SlowTarget) -> Optional[tuple[Callable[[Any], Step], Optional[Exception]]]:
         """None if it has to be waited for."""
@@ -269,36 +269,36 @@ class Task:
             return self._steps.throw, error
         return None
 
-    def _start(self, exchange: Exchange) -> Optional[Answer]:
-        """The answer where there is one at once: that nothing is sent."""
-        self._exchange = exchange
-        self._traced = trace.exchange_started(exchange, ())
-        engine = self._ended_early(time.monotonic()) or choose(exchange, self._rules.engine)
+    def _start(self, request: Request) -> Optional[Response]:
+        """The response where there is one at once: that nothing is sent."""
+        self._request = request
+        self._traced = trace.request_started(request, ())
+        engine = self._ended_early(time.monotonic()) or choose(request, self._rules.engine)
         if isinstance(engine, Failure):
-            return Answer(exchange, failure=engine)
+            return Response(request, failure=engine)
         line = TaskEventSink(self, self._rules.event_queue)
         mailbox = Mailbox(line)
-        self._upload = exchange.body if isinstance(exchange.body, Upload) else None
+        self._upload = request.body if isinstance(request.body, Upload) else None
         if self._upload is not None:
-            exchange = self._exchange = exchange._replace(body=self._upload.begin(mailbox))
+            request = self._request = request._replace(body=self._upload.begin(mailbox))
         self._sink, self._mailbox = line, mailbox
         mailbox.wants_progress = self._progress is not None
         self.handed_over = mailbox.activity
-        self._transfer = engine.start(exchange, mailbox, self._rules.hint)
+        self._transfer = engine.start(request, mailbox, self._rules.hint)
         return None
 
     def _send_more(self) -> None:
-        assert self._mailbox is not None and self._exchange is not None
+        assert self._mailbox is not None and self._request is not None
         try:
-            if self._upload is not None and isinstance(self._exchange.body, Channel):
-                self._upload.fill(self._exchange.body)
+            if self._upload is not None and isinstance(self._request.body, Channel):
+                self._upload.fill(self._request.body)
         except Unsendable as unsendable:
             self._advance(self._steps.throw, unsendable)
             return
         self._mailbox.touch()
 
     def _leave_flight(self) -> None:
-        """End an exchange whose answer has begun, and whose body nobody wants."""
+        """End a request whose answer has begun, and whose body nobody wants."""
         if self._transfer is not None:
             self._transfer.abort()
         self._transfer = self._sink = self._write = self._target = self._draining = None

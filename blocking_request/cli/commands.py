@@ -190,7 +190,7 @@ def _send_to(
 
 
 NOT_MODIFIED = 304
-"""The answer to a condition in -H, which says that the file is not needed."""
+"""The response to a condition in -H, which says that the file is not needed."""
 
 
 def _say_origin(is_from_cache: bool, target: BodyTarget) -> None:

@@ -38,19 +38,19 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path == "/redirect":
-            self._answer(303, b"", ("Location", "/hello"))
+            self._respond(303, b"", ("Location", "/hello"))
         elif self.path == "/missing":
-            self._answer(404, b"There is nothing here.\n")
+            self._respond(404, b"There is nothing here.\n")
         elif self.path == "/truncated":
-            self._answer(200, HELLO, ("Connection", "close"), promised=len(HELLO) + 100)
+            self._respond(200, HELLO, ("Connection", "close"), promised=len(HELLO) + 100)
             self.close_connection = True
         elif self.path == "/silence":
             self.rfile.read(1)  # until the client gives up
             self.close_connection = True
         else:
-            self._answer(200, body or HELLO)
+            self._respond(200, body or HELLO)
 
-    def _answer(self, status: int, body: bytes, *fields: tuple[str, str], promised: Optional[int] = None) -> None:
+    def _respond(self, status: int, body: bytes, *fields: tuple[str, str], promised: Optional[int] = None) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body) if promised is None else promised))
         for name, value in fields:

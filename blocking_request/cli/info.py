@@ -20,7 +20,7 @@ from ..engines.choice import AUTO, ENGINES, ENVIRONMENT_VARIABLE
 from ..engines.content_decoding import READABLE_CODINGS
 from ..errors import Failure
 from ..models import error_texts as messages
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 from ..qt.binding import API, QT_VERSION, QtCore, QtNetwork, has_tls
 from . import demo
 
@@ -52,18 +52,18 @@ def show_installation() -> None:
 
 def decisions() -> Iterator[tuple[str, str, str, str]]:
     """For each kind of request: what it is, what ``auto`` takes for it here, and what each engine says to it."""
-    for what, exchange in (
-        ("http://", Exchange("GET", "http://127.0.0.1/")),
-        ("http://, to a file or in pieces", Exchange("GET", "http://127.0.0.1/", streams=True)),
-        ("http://, with a body", Exchange("POST", "http://127.0.0.1/", body=b"x")),
-        ("https://", Exchange("GET", "https://127.0.0.1/")),
-        ("https://, with a body", Exchange("POST", "https://127.0.0.1/", body=b"x")),
-        ("file:, data:, qrc:", Exchange("GET", "file:///")),
+    for what, request in (
+        ("http://", Request("GET", "http://127.0.0.1/")),
+        ("http://, to a file or in pieces", Request("GET", "http://127.0.0.1/", streams=True)),
+        ("http://, with a body", Request("POST", "http://127.0.0.1/", body=b"x")),
+        ("https://", Request("GET", "https://127.0.0.1/")),
+        ("https://, with a body", Request("POST", "https://127.0.0.1/", body=b"x")),
+        ("file:, data:, qrc:", Request("GET", "file:///")),
     ):
-        chosen = choice.choose(exchange, AUTO)
-        said = [choice.engine(name).refusal(exchange) for name in ENGINES]
+        chosen = choice.choose(request, AUTO)
+        said = [choice.engine(name).refusal(request) for name in ENGINES]
         verdicts = ["yes" if refusal is None else f"no: {refusal.text}" for refusal in said]
-        if said[0] is None and exchange.body and QT_VERSION < (6,):
+        if said[0] is None and request.body and QT_VERSION < (6,):
             verdicts[0] = "yes, but a body on a kept connection takes 40 ms longer"
         yield what, "nothing" if isinstance(chosen, Failure) else chosen.name, verdicts[0], verdicts[1]
     yield "in a program without an application", "urllib3", f"no: {messages.no_application().text}", "yes"

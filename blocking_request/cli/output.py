@@ -11,7 +11,7 @@ import rich.progress
 
 from .. import BlockingNetworkRequest, ErrorCode, ReplyContent
 from ..models.headers import Pairs
-from ..models.http_messages import Answer, Exchange
+from ..models.http_messages import Request, Response
 from ..models.redaction import printable, redacted_value
 from ..qt.binding import QtNetwork
 
@@ -50,18 +50,18 @@ def say(text: str) -> None:
 class Narrator:
     """Tells on standard error what is sent and what comes back; credentials are not shown."""
 
-    def exchange_started(self, exchange: Exchange) -> None:
-        say(f"> {exchange.method} {exchange.shown_url}")
-        self._say_fields("> ", exchange.headers, exchange.secret_names)
+    def request_started(self, request: Request) -> None:
+        say(f"> {request.method} {request.shown_url}")
+        self._say_fields("> ", request.headers, request.secret_names)
 
-    def exchange_ended(self, answer: Answer, seconds: float) -> None:
-        if answer.status is not None:
-            say(f"< {answer.status} {answer.reason}")
-            self._say_fields("< ", answer.headers.pairs, answer.exchange.secret_names)
-        what = answer.failure.text if answer.failure else f"{answer.encoded_bytes} bytes"
-        session = None if answer.tls is None else answer.tls.session
+    def request_ended(self, response: Response, seconds: float) -> None:
+        if response.status is not None:
+            say(f"< {response.status} {response.reason}")
+            self._say_fields("< ", response.headers.pairs, response.request.secret_names)
+        what = response.failure.text if response.failure else f"{response.encoded_bytes} bytes"
+        session = None if response.tls is None else response.tls.session
         tls = f", {session.protocol} {session.cipher}" if session is not None and session.protocol else ""
-        say(f"* {what} in {seconds * 1000:.1f} ms over {answer.engine or 'nothing'}{tls}")
+        say(f"* {what} in {seconds * 1000:.1f} ms over {response.engine or 'nothing'}{tls}")
 
     def _say_fields(self, mark: str, pairs: Pairs, secret_names: tuple[str, ...]) -> None:
         for name, value in pairs:

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import Callable, Optional, Protocol
 
 from ..errors import Failure
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 from .mailbox import Mailbox
 
 
 class Transfer(Protocol):
-    """An exchange under way, as its caller knows it. Every method may be called from any thread."""
+    """A request under way, as its caller knows it. Every method may be called from any thread."""
 
     def abort(self) -> None:
-        """End it: its Answer follows in the mailbox, with what has arrived, as soon as the worker hears of it."""
+        """End it: its Response follows in the mailbox, with what has arrived, as soon as the worker hears of it."""
 
     def look_for_connection(self) -> None:
         """Begin to find out, beside the caller, whether there is a connection: that may take a while."""
@@ -23,7 +23,7 @@ class Transfer(Protocol):
         """Whether there is a connection to the server, or to the proxy before it, as far as is known by now."""
 
     def lost(self) -> Optional[Failure]:
-        """Why no Answer will ever come (the worker or the application has gone), or None."""
+        """Why no Response will ever come (the worker or the application has gone), or None."""
 
 
 @dataclass
@@ -42,17 +42,17 @@ class Engine(Protocol):
 
     name: str
 
-    def refusal(self, exchange: Exchange) -> Optional[Failure]:
-        """Why this engine cannot serve the exchange here and now, or None."""
+    def refusal(self, request: Request) -> Optional[Failure]:
+        """Why this engine cannot serve the request here and now, or None."""
 
-    def start(self, exchange: Exchange, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> Transfer:
-        """Put the exchange on the connection; its events, the Answer as the last, come to the mailbox.
+    def start(self, request: Request, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> Transfer:
+        """Put the request on the connection; its events, the Answer as the last, come to the mailbox.
 
-        ``hint``: that of the batch to which the exchange belongs.
+        ``hint``: that of the batch to which the request belongs.
         """
 
     def clear_connections(self) -> None:
-        """Close the connections that no exchange uses at the moment."""
+        """Close the connections that no request uses at the moment."""
 
     def shutdown(self) -> None:
         """End what is under way and stop every worker; the next ``start`` begins anew."""

@@ -1,4 +1,4 @@
-"""The body of an answer: gathered without copies, its content coding undone, damage detected.
+"""The body of a response: gathered without copies, its content coding undone, damage detected.
 
 Rules of this file: what came complete and undamaged is the only thing called complete. The end of a compressed stream
 must have been seen, because a truncated gzip decodes without complaint, and the bytes on the connection must be as

@@ -6,7 +6,7 @@ import os
 from typing import Union
 
 from ..errors import Failure
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 from ..qt.binding import QT_VERSION
 from .base import Engine
 from .qt import engine as _qt
@@ -28,38 +28,38 @@ def engine(name: str) -> Engine:
     return _engines[name]
 
 
-def choose(exchange: Exchange, wanted: str) -> Union[Engine, Failure]:
-    """The engine that serves the exchange, or why none can. ``wanted``: one of ``ENGINES`` or ``AUTO``."""
-    problem = malformed(exchange)
+def choose(request: Request, wanted: str) -> Union[Engine, Failure]:
+    """The engine that serves the request, or why none can. ``wanted``: one of ``ENGINES`` or ``AUTO``."""
+    problem = malformed(request)
     if problem is not None:
         return problem
     if wanted != AUTO:
         pinned = engine(wanted)
-        return pinned.refusal(exchange) or pinned
-    first, second = ("urllib3", "qt") if _is_better_without_qt(exchange) else ("qt", "urllib3")
-    if exchange.login is not None or exchange.qgis:
-        return engine("qt").refusal(exchange) or engine("qt")
+        return pinned.refusal(request) or pinned
+    first, second = ("urllib3", "qt") if _is_better_without_qt(request) else ("qt", "urllib3")
+    if request.login is not None or request.qgis:
+        return engine("qt").refusal(request) or engine("qt")
     preferred = engine(first)
-    refusal = preferred.refusal(exchange)
+    refusal = preferred.refusal(request)
     if refusal is None:
         return preferred
     other = engine(second)
-    other_refusal = other.refusal(exchange)
+    other_refusal = other.refusal(request)
     if other_refusal is None:
         return other
     # Of an http URL Qt may say that it lacks an application or OpenSSL; what is to be mended is what urllib3 says.
     qt_says, urllib3_says = (refusal, other_refusal) if first == "qt" else (other_refusal, refusal)
-    return urllib3_says if exchange.url.startswith("http") else qt_says
+    return urllib3_says if request.url.startswith("http") else qt_says
 
 
-def _is_better_without_qt(exchange: Exchange) -> bool:
+def _is_better_without_qt(request: Request) -> bool:
     """Qt takes bytes that arrive on an idle connection for the next response, and a cache would keep and serve it.
 
     Qt 5 writes header and body apart, and each waits 40 ms for the server's kernel on a kept connection. So does
     Qt 6 where the body is large. And a body that is streamed takes Qt half as long again. Some fields Qt adds always.
     """
-    body = exchange.body
-    if exchange.streams or exchange.is_stored or exchange.omitted:
+    body = request.body
+    if request.streams or request.is_stored or request.omitted:
         return True
     if not body:
         return False

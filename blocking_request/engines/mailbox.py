@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Callable, Optional, Protocol, Union
 
-from ..models.http_messages import Answer
+from ..models.http_messages import Response
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ Piece = Union[bytes, memoryview]
 
 @dataclass(frozen=True)
 class Begun:
-    """The header of a streamed answer is there, and Pieces follow; ``answer`` has no body."""
+    """The header of a streamed response is there, and Pieces follow; ``response`` has no body."""
 
-    answer: Answer
+    response: Response
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Cancel:
     """Somebody wants the call to end."""
 
 
-Event = Union[Answer, Begun, Pieces, BodyWanted, Progress, Cancel]
+Event = Union[Response, Begun, Pieces, BodyWanted, Progress, Cancel]
 
 GRACE = 0.025
 """Seconds that a cancelled or late call waits for what has arrived so far."""

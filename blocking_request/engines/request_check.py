@@ -10,21 +10,21 @@ from typing import Optional
 
 from ..errors import Failure, QtNetworkError, network_failure
 from ..models.headers import DEFAULT_FIELDS, Pairs, are_defaults, fields_problem, is_token
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 
 _USUAL_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 _sound_defaults: list[Pairs] = []
 """The default fields that were looked at last; most requests have no others."""
 
 
-def malformed(exchange: Exchange) -> Optional[Failure]:
+def malformed(request: Request) -> Optional[Failure]:
     """Why the request may not be sent by any engine, or None. From any thread."""
-    if exchange.method not in _USUAL_METHODS and not is_token(exchange.method.encode("latin-1", "replace")):
-        return _failure(f"The method {exchange.method!r} is not allowed: letters, digits and !#$%&'*+-.^_`|~ only")
-    url = exchange.url
+    if request.method not in _USUAL_METHODS and not is_token(request.method.encode("latin-1", "replace")):
+        return _failure(f"The method {request.method!r} is not allowed: letters, digits and !#$%&'*+-.^_`|~ only")
+    url = request.url
     if url.startswith("http") and not (url.isascii() and url.isprintable() and " " not in url):
         return _failure("The URL holds a blank, a control character or a letter outside ASCII: percent-encode it")
-    headers = exchange.headers
+    headers = request.headers
     if _sound_defaults and _sound_defaults[0] == headers:
         return None
     problem = fields_problem(headers)

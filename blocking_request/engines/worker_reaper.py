@@ -1,4 +1,4 @@
-"""Workers that take no more exchanges: stopped, waited for, and their threads deleted when these have ended.
+"""Workers that take no more requests: stopped, waited for, and their threads deleted when these have ended.
 
 A QThread object that is dropped while its thread runs takes the process down, and so does one deleted by two.
 """

@@ -11,7 +11,7 @@ from typing import Callable, Optional
 
 from ..errors import QtNetworkError
 from ..models.certificate import Certificate
-from ..models.http_messages import Answer, Exchange
+from ..models.http_messages import Request, Response
 from ..models.tls import TlsError, TlsSession, TlsSettings
 from . import Flow, Send, directly
 
@@ -20,7 +20,7 @@ Ask = Callable[[list[TlsError], list[Certificate]], Optional[Iterable[TlsError]]
 
 
 ROUNDS = 3
-"""How often it is asked about one exchange: a server may show another certificate each time."""
+"""How often it is asked about one request: a server may show another certificate each time."""
 
 
 @dataclass
@@ -31,35 +31,35 @@ class CertificatePrompt:
     accepted: list[TlsError] = field(default_factory=list)
 
 
-def ask_about_certificates(exchange: Exchange, questions: CertificatePrompt, send: Send = directly) -> Flow:
+def ask_about_certificates(request: Request, questions: CertificatePrompt, send: Send = directly) -> Flow:
     """Send; where that failed for its certificates only, ask, and send again if all is accepted."""
     if questions.accepted:
-        exchange = exchange._replace(tls=(exchange.tls or TlsSettings()).accepting(questions.accepted))
+        request = request._replace(tls=(request.tls or TlsSettings()).accepting(questions.accepted))
     for _ in range(ROUNDS):
-        answer = yield from send(exchange)
-        settings = exchange.tls or TlsSettings()
-        session = _refused(answer)
+        response = yield from send(request)
+        settings = request.tls or TlsSettings()
+        session = _refused(response)
         if session is None or settings.ignores(session.errors):
-            return answer
+            return response
         accepted = _accepted(questions.ask, session)
         accepting = settings.accepting(accepted)
         if not accepting.ignores(session.errors):
-            return answer
+            return response
         questions.accepted.extend(accepted)
-        exchange = exchange._replace(tls=accepting)
-    return (yield from send(exchange))
+        request = request._replace(tls=accepting)
+    return (yield from send(request))
 
 
-def _refused(answer: Answer) -> Optional[TlsSession]:
+def _refused(response: Response) -> Optional[TlsSession]:
     """What the server showed, where it was refused for that."""
-    failure = answer.failure
-    if failure is None or failure.error is not QtNetworkError.SslHandshakeFailedError or answer.tls is None:
+    failure = response.failure
+    if failure is None or failure.error is not QtNetworkError.SslHandshakeFailedError or response.tls is None:
         return None
-    return answer.tls.session if answer.tls.session.errors else None
+    return response.tls.session if response.tls.session.errors else None
 
 
 def _accepted(ask: Ask, session: TlsSession) -> list[TlsError]:
-    """Raises TypeError where the answer is none."""
+    """Raises TypeError where the response is none."""
     accepted = ask(list(session.errors), list(session.certificates))
     if accepted is None:
         return []

@@ -1,4 +1,4 @@
-"""Cookies: which go along with an exchange, and which its answer leaves (RFC 6265).
+"""Cookies: which go along with a request, and which its response leaves (RFC 6265).
 
 A ``Cookie`` field of the caller's own is sent as it is given, and none of the jar's beside it.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 from . import Flow, Send, directly
 
 
@@ -17,14 +17,14 @@ class Jar(Protocol):
     def receive(self, url: str, values: list[bytes]) -> None: ...
 
 
-def with_cookies(exchange: Exchange, jar: Jar, loads: bool = True, saves: bool = True, send: Send = directly) -> Flow:
+def with_cookies(request: Request, jar: Jar, loads: bool = True, saves: bool = True, send: Send = directly) -> Flow:
     """``loads``: send the jar's cookies; ``saves``: keep those that come."""
-    sent = exchange
+    sent = request
     if loads:
-        value = jar.header(exchange.url)
-        if value is not None and not exchange.has_field(b"cookie"):
-            sent = exchange._replace(headers=(*exchange.headers, (b"Cookie", value)))
-    answer = yield from send(sent)
-    if saves and answer.headers.has_set_cookie:
-        jar.receive(exchange.url, answer.headers.values(b"set-cookie"))
-    return answer
+        value = jar.header(request.url)
+        if value is not None and not request.has_field(b"cookie"):
+            sent = request._replace(headers=(*request.headers, (b"Cookie", value)))
+    response = yield from send(sent)
+    if saves and response.headers.has_set_cookie:
+        jar.receive(request.url, response.headers.values(b"set-cookie"))
+    return response

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 from . import Flow, Send, directly
 
 
@@ -15,18 +15,18 @@ class Hosts(Protocol):
     def note(self, host: str, field: bytes) -> None: ...
 
 
-def with_strict_transport(exchange: Exchange, hosts: Hosts, send: Send = directly) -> Flow:
+def with_strict_transport(request: Request, hosts: Hosts, send: Send = directly) -> Flow:
     """Send over https where the host wants it, and remember what it says of that."""
-    url = secure_url(exchange.url, hosts)
-    if url != exchange.url:
-        exchange = exchange._replace(url=url)
-    answer = yield from send(exchange)
-    if url.startswith("https:") and answer.status is not None and not answer.from_cache:
-        field = next(iter(answer.headers.values(b"strict-transport-security")), None)  # section 8.1: the first counts
+    url = secure_url(request.url, hosts)
+    if url != request.url:
+        request = request._replace(url=url)
+    response = yield from send(request)
+    if url.startswith("https:") and response.status is not None and not response.from_cache:
+        field = next(iter(response.headers.values(b"strict-transport-security")), None)  # section 8.1: the first counts
         # And only over a connection in whose certificate nothing was wrong.
-        if field is not None and (answer.tls is None or not answer.tls.session.errors):
+        if field is not None and (response.tls is None or not response.tls.session.errors):
             hosts.note(urlsplit(url).hostname or "", field)
-    return answer
+    return response
 
 
 def secure_url(url: str, hosts: Hosts) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ..errors import Failure, QtNetworkError, network_failure
 from ..models.headers import Pairs
-from ..models.http_messages import Answer, Exchange
+from ..models.http_messages import Request, Response
 from ..models.redaction import hidden_repr, is_secret_field
 from ..models.urls import origin, redirect_target, split_userinfo
 from . import Flow, Send, directly
@@ -46,7 +46,7 @@ class RedirectPolicy(Enum):
     """Which redirects are followed, with the names of ``QNetworkRequest.RedirectPolicy``."""
 
     Manual = 0
-    """None: the redirecting answer is the result."""
+    """None: the redirecting response is the result."""
     NoLessSafe = 1
     """All but those from https to http."""
     SameOrigin = 2
@@ -72,59 +72,59 @@ class RedirectRules:
     """Says whether to follow, from which URL to which; for ``UserVerified``."""
 
 
-def follow_redirects(first: Exchange, rules: RedirectRules, send: Send = directly) -> Flow:
-    """Send ``first`` and go where its answers point."""
-    exchange = first
-    history: list[Answer] = []
+def follow_redirects(first: Request, rules: RedirectRules, send: Send = directly) -> Flow:
+    """Send ``first`` and go where its responses point."""
+    request = first
+    history: list[Response] = []
     while True:
-        answer = yield from send(exchange)
-        if answer.status not in FOLLOWED:
-            return answer._replace(history=tuple(history)) if history else answer
-        following = _next_exchange(exchange, answer, rules)
+        response = yield from send(request)
+        if response.status not in FOLLOWED:
+            return response._replace(history=tuple(history)) if history else response
+        following = _next_request(request, response, rules)
         if isinstance(following, Failure):
-            answer = answer._replace(failure=following)
-        if not isinstance(following, Exchange):
-            return answer._replace(history=tuple(history)) if history else answer
+            response = response._replace(failure=following)
+        if not isinstance(following, Request):
+            return response._replace(history=tuple(history)) if history else response
         room = MAXIMUM_HISTORY_BYTES - sum(len(earlier.body) for earlier in history)
-        history.append(answer if len(answer.body) <= room else answer._replace(body=b""))
-        exchange = following
+        history.append(response if len(response.body) <= room else response._replace(body=b""))
+        request = following
 
 
-def _next_exchange(given: Exchange, answer: Answer, rules: RedirectRules) -> Union[Failure, Exchange, None]:
-    """``given``: what was handed down; the answer's exchange may have been sent to another URL."""
-    if answer.status is None or answer.failure is not None or rules.policy is RedirectPolicy.Manual:
+def _next_request(given: Request, response: Response, rules: RedirectRules) -> Union[Failure, Request, None]:
+    """``given``: what was handed down; the response's request may have been sent to another URL."""
+    if response.status is None or response.failure is not None or rules.policy is RedirectPolicy.Manual:
         return None
-    location = answer.headers.whole_value(b"location")
+    location = response.headers.whole_value(b"location")
     if location is None:
         return None
-    exchange = given if given.url == answer.exchange.url else given._replace(url=answer.exchange.url)
-    if exchange.redirects >= max(rules.limit, 0):
+    request = given if given.url == response.request.url else given._replace(url=response.request.url)
+    if request.redirects >= max(rules.limit, 0):
         text = f"Too many redirects: more than {max(rules.limit, 0)}"
         return network_failure(QtNetworkError.TooManyRedirectsError, text)
     try:
-        target = _without_parameters(rules.upgrade(redirect_target(exchange.url, location)), rules.own_parameters)
-        crosses = origin(target) != origin(exchange.url)
+        target = _without_parameters(rules.upgrade(redirect_target(request.url, location)), rules.own_parameters)
+        crosses = origin(target) != origin(request.url)
     except ValueError as error:
         text = f"The redirect's Location is no URL ({error})"
         return network_failure(QtNetworkError.ProtocolUnknownError, text)
-    refusal = _refusal(exchange, target, crosses, rules)
+    refusal = _refusal(request, target, crosses, rules)
     if refusal is not None:
         return refusal
-    following = _redirected(exchange, answer.status, target, crosses)
+    following = _redirected(request, response.status, target, crosses)
     if not following.can_be_sent_again:
         text = "The redirect wants the body again, and what it is read from cannot go back to its beginning"
         return network_failure(QtNetworkError.ContentReSendError, text)
     return following
 
 
-def _refusal(exchange: Exchange, target: str, crosses: bool, rules: RedirectRules) -> Union[Failure, None]:
+def _refusal(request: Request, target: str, crosses: bool, rules: RedirectRules) -> Union[Failure, None]:
     scheme, policy = urlsplit(target).scheme, rules.policy
-    seen = exchange._replace(url=target).shown_url
+    seen = request._replace(url=target).shown_url
     if scheme not in ("http", "https"):
         text = f'Protocol "{scheme}" is unknown: redirected to {seen}'
         return network_failure(QtNetworkError.ProtocolUnknownError, text)
     if policy is RedirectPolicy.UserVerified:
-        if rules.verify is not None and rules.verify(exchange.url, target):
+        if rules.verify is not None and rules.verify(request.url, target):
             return None
         why = "and nobody can be asked: set a redirect handler" if rules.verify is None else "and did not get it"
         text = f"The redirect to {seen} needs the user's consent {why}"
@@ -132,30 +132,30 @@ def _refusal(exchange: Exchange, target: str, crosses: bool, rules: RedirectRule
     if policy is RedirectPolicy.SameOrigin and crosses:
         text = f"The redirect to {seen} leaves the origin"
         return network_failure(QtNetworkError.InsecureRedirectError, text)
-    if scheme == "http" and exchange.url.startswith("https:"):
+    if scheme == "http" and request.url.startswith("https:"):
         text = f"Insecure redirect: from https to {seen}"
         return network_failure(QtNetworkError.InsecureRedirectError, text)
     return None
 
 
-def _redirected(exchange: Exchange, status: int, target: str, crosses: bool) -> Exchange:
-    headers, method, body = exchange.headers, redirected_method(status, exchange.method), exchange.body
-    if method != exchange.method:
+def _redirected(request: Request, status: int, target: str, crosses: bool) -> Request:
+    headers, method, body = request.headers, redirected_method(status, request.method), request.body
+    if method != request.method:
         body = None
         headers = _without(headers, _BODY_FIELDS)
     if crosses:
-        names = exchange.secret_names
+        names = request.secret_names
         headers = tuple(pair for pair in _without(headers, _ORIGIN_FIELDS) if not is_secret_field(pair[0], names))
     # Userinfo in a Location is the server's word, not the caller's: it is not sent (as browsers have it).
     url, _ = split_userinfo(target)
-    return exchange._replace(
+    return request._replace(
         method=method,
         url=url,
         headers=headers,
         body=body,
-        redirects=exchange.redirects + 1,
-        keeps_identity=exchange.keeps_identity and not crosses,
-        tls=exchange.tls.without_identity() if exchange.tls is not None and crosses else exchange.tls,
+        redirects=request.redirects + 1,
+        keeps_identity=request.keeps_identity and not crosses,
+        tls=request.tls.without_identity() if request.tls is not None and crosses else request.tls,
     )
 
 

@@ -14,7 +14,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, Pr
 from urllib3.util import Retry
 
 from ..errors import ErrorCode, QtNetworkError
-from ..models.http_messages import Answer, Exchange
+from ..models.http_messages import Request, Response
 from . import Flow, Send, Wait, directly
 
 _NEVER_SENT = frozenset(
@@ -38,65 +38,65 @@ _BROKE = frozenset(
 )
 
 
-def with_retries(exchange: Exchange, rule: Retry, send: Send = directly) -> Flow:
-    """Send until the rule is content or exhausted; the last answer counts the attempts."""
+def with_retries(request: Request, rule: Retry, send: Send = directly) -> Flow:
+    """Send until the rule is content or exhausted; the last response counts the attempts."""
     attempts = 0
     while True:
-        answer = yield from send(exchange if attempts == 0 else exchange._replace(is_repeat=True))
+        response = yield from send(request if attempts == 0 else request._replace(is_repeat=True))
         attempts += 1
-        following = _next_rule(answer, rule) if exchange.can_be_sent_again else None
+        following = _next_rule(response, rule) if request.can_be_sent_again else None
         if following is None:
-            return answer if attempts == 1 else answer._replace(attempts=attempts)
+            return response if attempts == 1 else response._replace(attempts=attempts)
         rule = following
-        seconds = _seconds_to_wait(answer, rule)
+        seconds = _seconds_to_wait(response, rule)
         if seconds > 0:
-            waited = yield Wait(exchange, seconds)
+            waited = yield Wait(request, seconds)
             if waited.failure is not None:
-                return answer._replace(failure=waited.failure, attempts=attempts)
+                return response._replace(failure=waited.failure, attempts=attempts)
 
 
-def _next_rule(answer: Answer, rule: Retry) -> Optional[Retry]:
-    """What is left of the rule when this answer is tried again; None where it is the last."""
-    exchange, failure = answer.exchange, answer.failure
+def _next_rule(response: Response, rule: Retry) -> Optional[Retry]:
+    """What is left of the rule when this response is tried again; None where it is the last."""
+    request, failure = response.request, response.failure
     error: Optional[Exception] = None
-    response: Optional[HTTPResponse] = None
+    urllib3_response: Optional[HTTPResponse] = None
     if failure is None:
         # Most answers are none of these: their fields need not be taken apart.
-        status = answer.status or 0
-        waits = status in rule.RETRY_AFTER_STATUS_CODES and answer.headers.value(b"retry-after") is not None
-        if not rule.is_retry(exchange.method, status, waits):
+        status = response.status or 0
+        waits = status in rule.RETRY_AFTER_STATUS_CODES and response.headers.value(b"retry-after") is not None
+        if not rule.is_retry(request.method, status, waits):
             return None
-        response = _response(answer)
+        urllib3_response = _response(response)
     elif failure.ends_the_call or failure.code is ErrorCode.CanceledError:
         return None
     elif failure.error in _NEVER_SENT:
         error = ConnectTimeoutError()
-    elif failure.error in _BROKE and answer.engine:  # else nothing was sent, for reasons that stay
+    elif failure.error in _BROKE and response.engine:  # else nothing was sent, for reasons that stay
         error = ProtocolError()
     else:
         return None
     try:
         # urllib3 logs the URL.
-        return rule.increment(exchange.method, exchange.shown_url, response, error)  # type: ignore[arg-type]
+        return rule.increment(request.method, request.shown_url, urllib3_response, error)  # type: ignore[arg-type]
     except (MaxRetryError, HTTPError):
         return None
 
 
-def _response(answer: Answer) -> HTTPResponse:
-    """What the rule looks at of an answer."""
-    retry_after = answer.headers.value(b"retry-after")
+def _response(response: Response) -> HTTPResponse:
+    """What the rule looks at of a response."""
+    retry_after = response.headers.value(b"retry-after")
     fields = {} if retry_after is None else {"Retry-After": retry_after.decode("latin-1")}
-    return HTTPResponse(status=answer.status or 0, headers=fields, preload_content=False)
+    return HTTPResponse(status=response.status or 0, headers=fields, preload_content=False)
 
 
 LONGEST_WAIT = 6 * 3600.0
 """Seconds that a Retry-After may ask for. urllib3 has the same since 2.6; its older versions have no limit."""
 
 
-def _seconds_to_wait(answer: Answer, rule: Retry) -> float:
-    if answer.failure is None and rule.respect_retry_after_header:
+def _seconds_to_wait(response: Response, rule: Retry) -> float:
+    if response.failure is None and rule.respect_retry_after_header:
         try:
-            asked = float(rule.get_retry_after(_response(answer)) or 0)
+            asked = float(rule.get_retry_after(_response(response)) or 0)
         except (HTTPError, ValueError, OverflowError):  # what the server wrote is no time
             asked = 0.0
         if asked:

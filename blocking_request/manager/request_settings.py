@@ -1,4 +1,4 @@
-"""The settings of a manager that say what its requests carry, who they are, and what is done with the answers."""
+"""The settings of a manager that say what its requests carry, who they are, and what is done with the responses."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class RequestSettings(SettingsHolder):
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._settings.default_headers}
 
     def setMaximumBodySize(self, size: int) -> None:
-        """Set how large the body of an answer may be, in bytes, its content coding undone. 0 is any size.
+        """Set how large the body of a response may be, in bytes, its content coding undone. 0 is any size.
 
         A larger one is a NetworkError, and its connection is closed as soon as that is known. As long as nothing is
         set, a body that is kept in memory may have 2 GiB, and one that is streamed or downloaded any size. Raises
@@ -163,9 +163,9 @@ class RequestSettings(SettingsHolder):
 
         ``handler(realm, host, attempt)`` is called in the thread of the blocked caller: with the realm ('' where none
         is told), the host (with its port where that is not the default, and always for a proxy), and the number of the
-        attempt from 1 on. It returns ``(user, password)``, an AuthConfig, or None to give up. After three wrong answers
-        it is given up. What was right is remembered for the origin or proxy, until ``clearAccessCache()``. What it
-        raises ends the call and goes to the caller. Raises TypeError.
+        attempt from 1 on. It returns ``(user, password)``, an AuthConfig, or None to give up. After three wrong
+        responses it is given up. What was right is remembered for the origin or proxy, until ``clearAccessCache()``.
+        What it raises ends the call and goes to the caller. Raises TypeError.
         """
         self._change(auth_handler=checked_callable(handler, "an auth handler"), had_auth_handler=True)
 

@@ -149,13 +149,13 @@ AuthHandler = Callable[[str, str, int], AuthAnswer]
 and password, an AuthConfig, or None to give up."""
 
 
-def checked_answer(answer: AuthAnswer) -> Optional[AuthConfig]:
+def checked_answer(given: AuthAnswer) -> Optional[AuthConfig]:
     """What an AuthHandler has returned. Raises TypeError where it is none."""
-    if answer is None or isinstance(answer, AuthConfig):
-        return answer
-    if isinstance(answer, tuple) and len(answer) == 2 and all(isinstance(part, str) for part in answer):
-        return AuthConfig.basic(*answer)
-    raise TypeError(f"an auth handler returns (user, password), an AuthConfig or None, not {type(answer).__name__}")
+    if given is None or isinstance(given, AuthConfig):
+        return given
+    if isinstance(given, tuple) and len(given) == 2 and all(isinstance(part, str) for part in given):
+        return AuthConfig.basic(*given)
+    raise TypeError(f"an auth handler returns (user, password), an AuthConfig or None, not {type(given).__name__}")
 
 
 def _text(given: Union[str, os.PathLike[str], bytes]) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from ..errors import ErrorCode, Failure, QtNetworkError
 from .certificate import Certificate
 from .headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES
-from .http_messages import Exchange
+from .http_messages import Request
 from .redaction import printable
 from .tls import TlsError
 
@@ -142,13 +142,13 @@ def proxy_refused(why: str) -> Failure:
     return Failure(ErrorCode.NetworkError, QtNetworkError.UnknownProxyError, text)
 
 
-def connection_closed(exchange: Exchange, answered: bool) -> Failure:
-    """``answered``: whether the header of an answer has come."""
+def connection_closed(request: Request, answered: bool) -> Failure:
+    """``answered``: whether the header of a response has come."""
     if answered:
         text = "Connection closed"
-    elif exchange.body is not None:
-        text = f"Connection closed: the {exchange.method} was sent once, no answer came, and it is not sent again"
-    elif exchange.url.startswith("http:"):
+    elif request.body is not None:
+        text = f"Connection closed: the {request.method} was sent once, no answer came, and it is not sent again"
+    elif request.url.startswith("http:"):
         text = "Connection closed without an answer; if the server expects TLS there, use https://"
     else:
         text = "Connection closed without an answer"

@@ -80,7 +80,7 @@ def is_readable(value: bytes) -> bool:
 
 
 class Fields:
-    """The header fields of an answer, taken apart when somebody first asks for them: most callers do not.
+    """The header fields of a response, taken apart when somebody first asks for them: most callers do not.
 
     Immutable for all who look; may be read from any thread.
     """

@@ -1,4 +1,4 @@
-"""What crosses the thread boundary: an Exchange goes out, an Answer comes back (through a Mailbox).
+"""What crosses the thread boundary: a Request goes out, a Response comes back (through a Mailbox).
 
 Rules of this file: values are plain Python and belong to no thread. They are named tuples, because a frozen dataclass
 takes three times as long to make.
@@ -41,8 +41,8 @@ class Source(Protocol):
 Body = Union[bytes, Source, None]
 
 
-class Exchange(NamedTuple):
-    """One request as an engine sends it and one answer: no redirects, no cookies, no retries (those are flows)."""
+class Request(NamedTuple):
+    """One request as an engine sends it and one response: no redirects, no cookies, no retries (those are flows)."""
 
     method: str
     url: str
@@ -51,7 +51,7 @@ class Exchange(NamedTuple):
     body: Body = None
     """None: no body and no Content-Length; empty bytes: ``Content-Length: 0``. A Source above the engines, which is a
     Channel for them."""
-    native: Any = None
+    qt_request: Any = None
     """The caller's QNetworkRequest, for what only the qt engine knows: attributes, priority, TLS configuration."""
     decode: bool = True
     """Undo the content coding; False where the caller asked for one by a header of their own, as Qt has it."""
@@ -60,25 +60,25 @@ class Exchange(NamedTuple):
     tls: Optional[TlsSettings] = None
     """None: as the engine has it by itself."""
     redirects: int = 0
-    """How many redirects led to this exchange."""
+    """How many redirects led to this request."""
     proxy: Optional[Proxy] = None
     """None: as Qt says, which is the application's proxy or the system's."""
     login: Optional[Login] = None
     """For an engine that authenticates connections."""
     body_limit: int = 0
-    """How large the answer's body may be when its content coding is undone, in bytes; 0: as large as it is."""
+    """How large the response's body may be when its content coding is undone, in bytes; 0: as large as it is."""
     expansion_limit: int = 0
     """How many times as large it may become when its content coding is undone; 0: any."""
     streams: bool = False
-    """Whether the body of a successful answer is handed over in pieces as it comes, and not kept."""
+    """Whether the body of a successful response is handed over in pieces as it comes, and not kept."""
     streams_all: bool = False
-    """Whether that of any other answer is, too."""
+    """Whether that of any other response is, too."""
     secret_names: tuple[str, ...] = ()
     """Query parameters and header fields whose values are never shown, besides the usual ones."""
     qgis: bool = False
     """Whether QGIS's own manager is to send it."""
     is_repeat: bool = False
-    """Whether it is sent again because its answer was not good enough."""
+    """Whether it is sent again because its response was not good enough."""
     is_stored: bool = False
     """Whether a cache may store the response."""
     identity: tuple[str, ...] = ()
@@ -102,9 +102,9 @@ class Exchange(NamedTuple):
         body = self.body
         return body is not None and not isinstance(body, bytes) and body.size < 0
 
-    def at(self, url: str) -> Exchange:
+    def at(self, url: str) -> Request:
         """The same for another URL; in a third of the time of ``_replace``."""
-        made: Exchange = tuple.__new__(Exchange, (self[0], url, *self[2:]))
+        made: Request = tuple.__new__(Request, (self[0], url, *self[2:]))
         return made
 
     def has_field(self, name: bytes) -> bool:
@@ -115,10 +115,10 @@ class Exchange(NamedTuple):
         return f"<Exchange {self.method} {self.shown_url}>"
 
 
-class Answer(NamedTuple):
-    """What came back from one exchange, also from one that failed half-way: the last event of an exchange."""
+class Response(NamedTuple):
+    """What came back from one request, also from one that failed half-way: the last event of a request."""
 
-    exchange: Exchange
+    request: Request
     status: Optional[int] = None
     reason: str = ""
     headers: Fields = NO_FIELDS
@@ -133,24 +133,24 @@ class Answer(NamedTuple):
     tls: Optional[LazySession] = None
     """None where no TLS was spoken."""
     history: tuple[Any, ...] = ()
-    """The answers that redirected to this one, oldest first."""
+    """The responses that redirected to this one, oldest first."""
     is_begun: bool = False
     """Whether its body follows in pieces."""
     attempts: int = 1
-    """How often the exchange was sent until this answer came, challenges not counted."""
+    """How often the request was sent until this response came, challenges not counted."""
     from_cache: bool = False
-    """Whether the body was kept from an earlier exchange."""
+    """Whether the body was kept from an earlier request."""
     expires: Optional[float] = None
     """Until when it is fresh, in seconds since 1970; None where no cache was asked."""
-    keep: Optional[Callable[[Answer], None]] = None
-    """Wants the whole answer, its body included, of one that has begun."""
+    keep: Optional[Callable[[Response], None]] = None
+    """Wants the whole response, its body included, of one that has begun."""
     file: str = ""
     """The path of the file that has the body."""
 
     def __repr__(self) -> str:
-        return f"<Answer {self.status} to {self.exchange!r}>"
+        return f"<Answer {self.status} to {self.request!r}>"
 
 
-def streams_body(exchange: Exchange, status: Optional[int]) -> bool:
-    """Whether the body of this answer is handed over in pieces: what is to be redirected, answered or told is not."""
-    return exchange.streams and status is not None and status >= 200 and (exchange.streams_all or status < 300)
+def streams_body(request: Request, status: Optional[int]) -> bool:
+    """Whether the body of this response is handed over in pieces: what is to be redirected, answered or told is not."""
+    return request.streams and status is not None and status >= 200 and (request.streams_all or status < 300)

@@ -1,7 +1,7 @@
 """What a message, a log or a repr may show: no secrets, and nothing that a terminal would obey.
 
-Rules of this file: it holds the one answer to what is secret. Redirects, the cache, logs, messages and the command line
-ask it. A ``*`` in a name stands for any characters.
+Rules of this file: it holds the one response to what is secret. Redirects, the cache, logs, messages and the command
+line ask it. A ``*`` in a name stands for any characters.
 """
 
 from __future__ import annotations

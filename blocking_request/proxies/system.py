@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Optional
 from urllib.parse import urlsplit
 
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 from ..models.proxy import Proxy
 from ..models.urls import CACHED_URL_LENGTH, DEFAULT_PORTS
 from ..qt.binding import QtNetwork, encoded_url
@@ -36,11 +36,11 @@ asks (5.15, 6.11). So only one of ours asks at a time.
 """
 
 
-def proxy_of_exchange(exchange: Exchange) -> Optional[Proxy]:
-    """The proxy an exchange goes through; None: none."""
-    proxy = exchange.proxy
+def proxy_of_request(request: Request) -> Optional[Proxy]:
+    """The proxy a request goes through; None: none."""
+    proxy = request.proxy
     if proxy is None:
-        return proxy_of_qt(exchange.url)
+        return proxy_of_qt(request.url)
     return None if proxy.is_none else proxy
 
 
@@ -65,9 +65,9 @@ def proxy_of_qt(url: str) -> Optional[Proxy]:
 REACH_SECONDS = 2.0
 
 
-def can_be_reached(exchange: Exchange, proxy: Optional[Proxy]) -> bool:
+def can_be_reached(request: Request, proxy: Optional[Proxy]) -> bool:
     """Whether a TCP connection to the server, or its proxy, can be made; looks for two seconds at most."""
-    parts = urlsplit(exchange.url)
+    parts = urlsplit(request.url)
     address = (parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme, 0))
     if proxy is not None:
         address = (proxy.host, proxy.port)

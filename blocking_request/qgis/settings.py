@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from ..errors import Failure, QtNetworkError, Unsendable, unsendable
 from ..models.headers import FRAMING_FIELDS
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 from ..models.proxy import DEFAULT_PORTS, NO_PROXY, Proxy
 from ..models.tls import TlsSettings
 from ..proxies.rules import ProxyRules, beginnings, qt_proxy
@@ -195,10 +195,10 @@ def _trusted(qgis: Any) -> Optional[TlsSettings]:
 EndedEarly = Callable[[], Optional[Failure]]
 
 
-def grant_of(authcfg: str, ended_early: EndedEarly) -> Optional[Callable[[Exchange], Exchange]]:
-    """What adds to an exchange what QGIS's database has under the id; None where this is no QGIS.
+def grant_of(authcfg: str, ended_early: EndedEarly) -> Optional[Callable[[Request], Request]]:
+    """What adds to a request what QGIS's database has under the id; None where this is no QGIS.
 
-    QGIS may ask for its master password in the main thread, and wait for the answer as long as that takes. So it does
+    QGIS may ask for its master password in the main thread, and wait for the response as long as that takes. So it does
     so in another thread than a caller's that is not the main one; ``ended_early`` says when to wait no longer. Raises
     Unsendable where QGIS knows no such id.
     """
@@ -210,29 +210,29 @@ def grant_of(authcfg: str, ended_early: EndedEarly) -> Optional[Callable[[Exchan
         text = f"There is no authentication config {authcfg!r}, neither in the manager's authRegistry() nor in QGIS"
         raise unsendable(QtNetworkError.AuthenticationRequiredError, text)
 
-    def grant(exchange: Exchange) -> Exchange:
-        request = native_copy(exchange)
-        done, updated = _beside(lambda: auth.updateNetworkRequest(request, authcfg), ended_early)
+    def grant(request: Request) -> Request:
+        qt_request = native_copy(request)
+        done, updated = _beside(lambda: auth.updateNetworkRequest(qt_request, authcfg), ended_early)
         if not done:
             text = f"QGIS could not apply its authentication config {authcfg!r}"
             raise unsendable(QtNetworkError.AuthenticationRequiredError, text)
-        return _granted(exchange, updated)
+        return _granted(request, updated)
 
     return grant
 
 
-def _granted(exchange: Exchange, updated: QtNetwork.QNetworkRequest) -> Exchange:
-    """The exchange with the URL, the header fields and the TLS configuration that QGIS wants."""
+def _granted(request: Request, updated: QtNetwork.QNetworkRequest) -> Request:
+    """The request with the URL, the header fields and the TLS configuration that QGIS wants."""
     fields = raw_fields(updated)
-    before = {(name.lower(), value) for name, value in exchange.headers}
+    before = {(name.lower(), value) for name, value in request.headers}
     added = tuple(name.decode("latin-1") for name, value in fields if (name.lower(), value) not in before)
-    framing = tuple(pair for pair in exchange.headers if pair[0].lower() in FRAMING_FIELDS)
+    framing = tuple(pair for pair in request.headers if pair[0].lower() in FRAMING_FIELDS)
     kept = tuple(pair for pair in fields if pair[0].lower() not in FRAMING_FIELDS)
     url = updated.url().toEncoded().data().decode("ascii")
     names = tuple(parameter.partition("=")[0] for parameter in urlsplit(url).query.split("&") if parameter)
-    old = tuple(parameter.partition("=")[0] for parameter in urlsplit(exchange.url).query.split("&"))
-    secret = (*exchange.secret_names, *added, *(name for name in names if name not in old))
-    return exchange._replace(url=url, headers=framing + kept, native=updated, secret_names=secret)
+    old = tuple(parameter.partition("=")[0] for parameter in urlsplit(request.url).query.split("&"))
+    secret = (*request.secret_names, *added, *(name for name in names if name not in old))
+    return request._replace(url=url, headers=framing + kept, qt_request=updated, secret_names=secret)
 
 
 def _beside(work: Callable[[], Any], ended_early: EndedEarly) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..engines.mailbox import Progress
-from ..models.http_messages import Answer
+from ..models.http_messages import Response
 from ..trace import logger
 from .state import Error, State, http_error
 from .transfer import LOGIN_WANTED, Event, Transfer, response_header
@@ -37,7 +37,7 @@ class SignalEmitter:
                 self._tell_sent(head + event.done, head + event.total if event.total >= 0 else 0)
         elif isinstance(event, bytes):
             self._take_piece(event)
-        elif event is self.transfer.answer:
+        elif event is self.transfer.response:
             self._end(event)
         elif self._reading(event):
             self._http.responseHeaderReceived.emit(self._queue.response)
@@ -62,10 +62,10 @@ class SignalEmitter:
             queue.change(State.Sending)
         return self._goes_on
 
-    def _reading(self, answer: Answer) -> bool:
+    def _reading(self, response: Response) -> bool:
         """Take the header of the response; False where a slot has ended it."""
-        self._queue.response = response_header(answer)
-        self._total = max(answer.total_bytes, 0)
+        self._queue.response = response_header(response)
+        self._total = max(response.total_bytes, 0)
         if not self._sending():
             return False
         size = self._head_size + max(self.transfer.body_size, 0)
@@ -96,19 +96,19 @@ class SignalEmitter:
         if write is None and self._goes_on:
             self._http.readyRead.emit(self._queue.response)
 
-    def _end(self, answer: Answer) -> None:
-        queue, failure = self._queue, answer.failure
+    def _end(self, response: Response) -> None:
+        queue, failure = self._queue, response.failure
         if failure is not None:
             error = http_error(failure, queue.state is State.Reading)
             if queue.state in (State.Unconnected, State.Connected) and self.transfer.was_sent:
                 queue.change(State.HostLookup if error is Error.HostNotFound else State.Connecting)
             if self._goes_on:
                 queue.fail(error, failure.text)
-        elif answer.status in LOGIN_WANTED:
-            if self._reading(answer):
-                queue.fail(*LOGIN_WANTED[answer.status])
+        elif response.status in LOGIN_WANTED:
+            if self._reading(response):
+                queue.fail(*LOGIN_WANTED[response.status])
         else:
-            closes = b"close" in (answer.headers.value(b"connection") or b"").lower()
+            closes = b"close" in (response.headers.value(b"connection") or b"").lower()
             queue.succeed(self.transfer, is_kept=not closes)
 
 

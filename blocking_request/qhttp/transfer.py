@@ -17,7 +17,7 @@ from ..engines.mailbox import Progress
 from ..errors import Failure
 from ..flows import Flow
 from ..models.headers import Pairs, encoded
-from ..models.http_messages import Answer, Exchange
+from ..models.http_messages import Request, Response
 from ..models.proxy import Proxy
 from ..models.urls import is_address, origin
 from ..qt.binding import QtCore
@@ -31,8 +31,8 @@ LOGIN_WANTED: dict[Optional[int], tuple[Error, str]] = {
 }
 """A status that says that nobody, or nobody right, has answered."""
 
-Event = Union[Progress, Answer, bytes]
-"""Bytes of the request have left; the header of the response, with no body; a piece of that; the last answer."""
+Event = Union[Progress, Response, bytes]
+"""Bytes of the request have left; the header of the response, with no body; a piece of that; the last response."""
 
 
 class Transfer:
@@ -47,7 +47,7 @@ class Transfer:
         self.body_size = 0
         """-1 where nobody knows it."""
         self.events: deque[Event] = deque()
-        self.answer: Optional[Answer] = None
+        self.response: Optional[Response] = None
         """The last one, when it is there."""
         self._rules = rules
         flow = self._flow(url, proxy, settings)
@@ -59,31 +59,31 @@ class Transfer:
             data.seek(0)  # as QHttp did
         body = read_body(data, lambda: None)
         defaults = Defaults(settings.user_agent, _fields(header, settings))
-        exchange = prepare(url, header.method(), body, False, defaults)
-        self.origin = origin(exchange.url)
-        host = urlsplit(exchange.url).hostname or ""
+        request = prepare(url, header.method(), body, False, defaults)
+        self.origin = origin(request.url)
+        host = urlsplit(request.url).hostname or ""
         self.looks_up = proxy is None and host != "localhost" and not is_address(host)
         self.body_size = 0 if body is None else len(body) if isinstance(body, bytes) else body.size
         # What goes into a device needs no memory, and has no limit.
         is_kept = self.send.write is None
-        exchange = with_settings(exchange._replace(decode=False), settings, streams=not is_kept)
-        exchange = exchange._replace(streams=True, streams_all=True)
+        request = with_settings(request._replace(decode=False), settings, streams=not is_kept)
+        request = request._replace(streams=True, streams_all=True)
         rules = call_rules(url, settings, OwnSettings(self._rules.engine, proxy=proxy), lambda: None)
-        return policy(exchange, settings, rules.for_one_hop())
+        return policy(request, settings, rules.for_one_hop())
 
     def _steps(self, flow: Flow) -> TaskSteps:
-        answer: Answer = yield from flow
-        if not answer.is_begun or answer.status in LOGIN_WANTED:
-            return answer
-        self.events.append(answer)
-        return whole(answer, (yield Take(self._keep, in_worker=False)))
+        response: Response = yield from flow
+        if not response.is_begun or response.status in LOGIN_WANTED:
+            return response
+        self.events.append(response)
+        return whole(response, (yield Take(self._keep, in_worker=False)))
 
     def _keep(self, piece: Union[bytes, memoryview]) -> None:
         if piece:
             self.events.append(bytes(piece))
 
-    def _failed(self, failure: Failure) -> Answer:
-        return Answer(Exchange(self.send.header.method(), self.origin), failure=failure)
+    def _failed(self, failure: Failure) -> Response:
+        return Response(Request(self.send.header.method(), self.origin), failure=failure)
 
     @property
     def was_sent(self) -> bool:
@@ -105,9 +105,9 @@ class Transfer:
         self._note_end()
 
     def _note_end(self) -> None:
-        if self._task.answer is not None and self.answer is None:
-            self.answer = self._task.answer
-            self.events.append(self.answer)
+        if self._task.response is not None and self.response is None:
+            self.response = self._task.response
+            self.events.append(self.response)
 
     def close(self) -> None:
         """Whatever is under way ends."""
@@ -128,7 +128,7 @@ def _fields(header: HttpRequestHeader, settings: Settings) -> Pairs:
     return (*fields, *(pair for pair in others if pair[0].lower() not in names))
 
 
-def response_header(answer: Answer) -> HttpResponseHeader:
-    header = HttpResponseHeader(answer.status or 0, answer.reason, *((2, 0) if answer.http2 else (1, 1)))
-    header.setValues((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.pairs)
+def response_header(response: Response) -> HttpResponseHeader:
+    header = HttpResponseHeader(response.status or 0, response.reason, *((2, 0) if response.http2 else (1, 1)))
+    header.setValues((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.pairs)
     return header

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from ..models.headers import Pairs
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 from .binding import QtCore, QtNetwork, encoded_url, has_tls
 
 
@@ -14,16 +14,16 @@ def raw_fields(request: QtNetwork.QNetworkRequest) -> Pairs:
     return tuple((name.data(), request.rawHeader(name).data()) for name in request.rawHeaderList())
 
 
-def native_copy(exchange: Exchange) -> QtNetwork.QNetworkRequest:
-    """The exchange as a request that shares nothing with the caller's."""
-    native: Optional[QtNetwork.QNetworkRequest] = exchange.native
-    request = QtNetwork.QNetworkRequest() if native is None else QtNetwork.QNetworkRequest(native)
-    for name in request.rawHeaderList():
-        request.setRawHeader(name, QtCore.QByteArray())
-    request.setUrl(encoded_url(exchange.url))
-    for field, value in exchange.headers:
-        request.setRawHeader(field, value)  # type: ignore[arg-type]
-    return request
+def native_copy(request: Request) -> QtNetwork.QNetworkRequest:
+    """The request as a copy that shares nothing with the caller's."""
+    qt_request: Optional[QtNetwork.QNetworkRequest] = request.qt_request
+    copy = QtNetwork.QNetworkRequest() if qt_request is None else QtNetwork.QNetworkRequest(qt_request)
+    for name in copy.rawHeaderList():
+        copy.setRawHeader(name, QtCore.QByteArray())
+    copy.setUrl(encoded_url(request.url))
+    for field, value in request.headers:
+        copy.setRawHeader(field, value)  # type: ignore[arg-type]
+    return copy
 
 
 def unshared_copy(request: QtNetwork.QNetworkRequest) -> QtNetwork.QNetworkRequest:

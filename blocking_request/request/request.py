@@ -1,4 +1,4 @@
-"""BlockingNetworkRequest: call ``get()`` from any thread, get an answer or a reason in bounded time."""
+"""BlockingNetworkRequest: call ``get()`` from any thread, get a response or a reason in bounded time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from ..errors import QtNetworkError, Unsendable, network_failure
 from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager, check_manager
 from ..models.error_texts import canceled
-from ..models.http_messages import Answer, Exchange
+from ..models.http_messages import Request, Response
 from ..qt.binding import QtCore, Signal, encoded_url, is_deleted
 from ..qt.slot_exceptions import slot_exceptions_reported
 from ..reply import ReplyContent
@@ -43,7 +43,7 @@ from .stream import Stream
 
 
 class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
-    """A network request that blocks the calling thread, and only that, until it has an answer or a reason.
+    """A network request that blocks the calling thread, and only that, until it has a response or a reason.
 
     The calls (``get``, ``head``, ``post``, ``put``, ``patch``, ``deleteResource``, ``sendCustomRequest``) may come from
     any thread: the main one, a QThread, a ``threading.Thread``; the caller needs no event loop, and the program no
@@ -65,7 +65,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     CanceledError = errors.ErrorCode.CanceledError
 
     downloadProgress = Signal("qint64", "qint64")
-    """Bytes of the answer's body received, and how many there will be (-1: unknown)."""
+    """Bytes of the response's body received, and how many there will be (-1: unknown)."""
     uploadProgress = Signal("qint64", "qint64")
     """Bytes of the request's body sent, and how many there are."""
     percentChanged = Signal(int)
@@ -300,7 +300,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
                 for chunk in chunks:
                     ...
 
-        The server is slowed down to the pace of the loop; leaving the block ends the exchange. On entering, status and
+        The server is slowed down to the pace of the loop; leaving the block ends the request. On entering, status and
         headers are there, in ``chunks.reply()``. Whatever is not NoError raises a RequestError: on entering, or in the
         loop where the body breaks off. The object is busy until the block is left. The content coding is undone.
         Raises TypeError as ``get`` does.
@@ -373,12 +373,12 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         check_body(data)
         check_options(force_refresh, feedback)
         context = self._begin(request, method, arguments)
-        answer: Optional[Answer] = None
+        response: Optional[Response] = None
         try:
-            answer = self._answer(context, request, data, bool(force_refresh), feedback, receiver)
+            response = self._run_call(context, request, data, bool(force_refresh), feedback, receiver)
         finally:
             # An exception (Ctrl-C) may have ended the call: whoever waits for finished() hears it all the same.
-            self._end(context, answer)
+            self._end(context, response)
         return self._reply.errorCode()
 
     def _begin(self, request: RequestLike, method: str, arguments: CallArguments) -> CallContext:
@@ -392,38 +392,38 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         self._reply = _EMPTY_REPLY
         return new_context(request, method, self._manager._settings, arguments)
 
-    def _answer(
+    def _run_call(
         self,
         context: CallContext,
-        request: RequestLike,
+        target: RequestLike,
         data: Data,
         force_refresh: bool,
         feedback: Optional[FeedbackLike],
         receiver: Optional[Receiver],
-    ) -> Answer:
+    ) -> Response:
         settings = context.settings
         try:
             engine = self._usable_engine()
             idle_ms = context.arguments.timeout
             if idle_ms is None:
-                idle_ms = transfer_timeout(request) or (settings.timeout if self._timeout is None else self._timeout)
+                idle_ms = transfer_timeout(target) or (settings.timeout if self._timeout is None else self._timeout)
             deadline_ms = settings.deadline if self._deadline is None else self._deadline
             call = self._call = Call(engine, idle_ms, deadline_ms, _Observer(self), feedback, _attention(settings))
-            exchange, rules = context.exchange(
+            request, rules = context.build_request(
                 self._manager, data, self._own(engine, settings), call.ended_early, force_refresh, receiver is not None
             )
             if receiver is None:
-                return call.run(policy(exchange, settings, rules))
+                return call.run(policy(request, settings, rules))
             if receiver.is_checked:
                 rules = rules.past_the_cache()
-            return _received(receiver, call, exchange, settings, rules)
+            return _received(receiver, call, request, settings, rules)
         except Unsendable as unsendable:
             return context.failed(unsendable.failure)
 
-    def _end(self, context: CallContext, answer: Optional[Answer]) -> None:
+    def _end(self, context: CallContext, response: Optional[Response]) -> None:
         try:
-            answer = answer or context.failed(_CANCELED)
-            self._conclude(context, context.reply(answer))
+            response = response or context.failed(_CANCELED)
+            self._conclude(context, context.reply(response))
         finally:
             self._call = None
             _blocked_requests.discard(self)
@@ -457,11 +457,11 @@ class _Observer:
     def progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
         return progress_teller(self._request, feedback)
 
-    def on_redirect(self, exchange: Exchange) -> None:
+    def on_redirect(self, request: Request) -> None:
         if is_deleted(self._request):
             return
         with slot_exceptions_reported:
-            self._request.redirected.emit(encoded_url(exchange.url))
+            self._request.redirected.emit(encoded_url(request.url))
 
 
 def add_watcher(request: BlockingNetworkRequest, watcher: Watcher) -> None:
@@ -491,13 +491,13 @@ def _let_callers_leave() -> None:
         time.sleep(EXIT_EPILOGUE)
 
 
-def _received(receiver: Receiver, call: Call, exchange: Exchange, settings: Settings, rules: CallRules) -> Answer:
-    answer = None
+def _received(receiver: Receiver, call: Call, request: Request, settings: Settings, rules: CallRules) -> Response:
+    response = None
     try:
-        while answer is None:
-            begun = call.run(policy(receiver.prepare(exchange), settings, rules))
-            answer = receiver.receive(call, begun)
-        return answer
+        while response is None:
+            begun = call.run(policy(receiver.prepare(request), settings, rules))
+            response = receiver.receive(call, begun)
+        return response
     finally:
         receiver.close()
 

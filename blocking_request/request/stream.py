@@ -1,4 +1,4 @@
-"""Stream: the body of one answer, piece by piece, in the thread of whoever iterates."""
+"""Stream: the body of one response, piece by piece, in the thread of whoever iterates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..calls.arguments import CallArguments
 from ..calls.call import Call
 from ..calls.prepare import url_text
 from ..feedback import FeedbackLike
-from ..models.http_messages import Answer, Exchange
+from ..models.http_messages import Request, Response
 from ..models.redaction import redacted_url
 from ..reply import ReplyContent
 
@@ -41,7 +41,7 @@ class Stream:
         self._arguments = arguments
         self._context: Any = None
         self._call: Optional[Call] = None
-        self._begun: Optional[Answer] = None
+        self._begun: Optional[Response] = None
         self._pieces: Iterator[bytes] = iter(())
         self._reply = ReplyContent()
 
@@ -58,17 +58,19 @@ class Stream:
             raise RuntimeError("a stream can be entered once: call stream() again")
         request = self._request
         self._context = request._begin(self._target, self._verb, self._arguments)
-        answer: Optional[Answer] = None
+        response: Optional[Response] = None
         try:
-            answer = request._answer(self._context, self._target, self._data, False, self._feedback, _Receiver(self))
+            response = request._run_call(
+                self._context, self._target, self._data, False, self._feedback, _Receiver(self)
+            )
         finally:
-            if answer is None or not answer.is_begun:
-                self._end(answer)
-        self._reply = request._reply if self._begun is None else ReplyContent._from_answer(answer, 0.0, -1)
+            if response is None or not response.is_begun:
+                self._end(response)
+        self._reply = request._reply if self._begun is None else ReplyContent.from_response(response, 0.0, -1)
         self._reply.raiseForError()
         if self._begun is None:
             # A local file: there it is.
-            self._pieces = iter([answer.body] if answer.body else [])
+            self._pieces = iter([response.body] if response.body else [])
         return self
 
     def close(self) -> None:
@@ -83,9 +85,9 @@ class Stream:
         call.abandon()
         self._end(whole(self._begun, call.last) if call.last is not None else self._begun)  # type: ignore[arg-type]
 
-    def _begin(self, call: Call, answer: Answer) -> None:
+    def _begin(self, call: Call, response: Response) -> None:
         """Leave the chunks of a response to the iteration."""
-        self._call, self._begun, self._pieces = call, answer, call.pieces()
+        self._call, self._begun, self._pieces = call, response, call.pieces()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -104,9 +106,9 @@ class Stream:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _end(self, answer: Optional[Answer]) -> None:
+    def _end(self, response: Optional[Response]) -> None:
         self._call = None
-        self._request._end(self._context, answer)
+        self._request._end(self._context, response)
 
 
 class _Receiver:
@@ -117,13 +119,13 @@ class _Receiver:
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
 
-    def prepare(self, exchange: Exchange) -> Exchange:
-        return exchange
+    def prepare(self, request: Request) -> Request:
+        return request
 
-    def receive(self, call: Call, answer: Answer) -> Answer:
-        if answer.is_begun:
-            self._stream._begin(call, answer)
-        return answer
+    def receive(self, call: Call, response: Response) -> Response:
+        if response.is_begun:
+            self._stream._begin(call, response)
+        return response
 
     def close(self) -> None:
         """Do nothing: the stream ends its transfer itself."""

@@ -14,7 +14,8 @@ from typing import Any, Optional, Union
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.models import PreparedRequest, Response
+from requests.models import PreparedRequest
+from requests.models import Response as RequestsResponse
 from requests.utils import select_proxy
 from urllib3.exceptions import MaxRetryError, ResponseError
 
@@ -30,7 +31,7 @@ from ..errors import Unsendable
 from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager, check_manager
 from ..models.headers import Pairs, encoded
-from ..models.http_messages import Answer, Body, Exchange
+from ..models.http_messages import Body, Request, Response
 from ..models.proxy import Proxy
 from ..models.tls import TlsSettings
 from ..models.urls import origin
@@ -92,7 +93,7 @@ class QtAdapter(HTTPAdapter):
         verify: Any = True,
         cert: Any = None,
         proxies: Optional[Mapping[str, str]] = None,
-    ) -> Response:
+    ) -> RequestsResponse:
         """As HTTPAdapter's: raises RequestException."""
         manager = self._manager or NetworkAccessManager.instance()
         settings = manager._settings
@@ -100,19 +101,19 @@ class QtAdapter(HTTPAdapter):
         try:
             engine = manager.engine()
             call = Call(engine, read_ms, settings.deadline, NULL_OBSERVER, self._feedback, connect_ms=connect_ms)
-            exchange, rules = self._prepared(request, settings, engine, call, proxies, stream)
-            if exchange.url.startswith("https:"):
-                exchange = exchange._replace(tls=_tls(settings.tls, verify, cert))
-            answer = call.run(policy(exchange, settings, rules))
+            engine_request, rules = self._prepared(request, settings, engine, call, proxies, stream)
+            if engine_request.url.startswith("https:"):
+                engine_request = engine_request._replace(tls=_tls(settings.tls, verify, cert))
+            response = call.run(policy(engine_request, settings, rules))
         except Unsendable as error:
-            answer = Answer(Exchange(request.method or "", request.url or ""), failure=error.failure)
-        if answer.failure is not None and answer.status is None:
-            raise exception_for(answer.failure, request)
-        if self._gives_up(answer):
-            text = f"too many {answer.status} error responses"
+            response = Response(Request(request.method or "", request.url or ""), failure=error.failure)
+        if response.failure is not None and response.status is None:
+            raise exception_for(response.failure, request)
+        if self._gives_up(response):
+            text = f"too many {response.status} error responses"
             cause = MaxRetryError(None, request.url or "", ResponseError(text))  # type: ignore[arg-type]
             raise requests.exceptions.RetryError(cause, request=request)
-        return self.build_response(request, raw_response(answer, call, request))  # type: ignore[no-untyped-call,no-any-return]
+        return self.build_response(request, raw_response(response, call, request))  # type: ignore[no-untyped-call,no-any-return]
 
     def _prepared(
         self,
@@ -122,7 +123,7 @@ class QtAdapter(HTTPAdapter):
         call: Call,
         proxies: Optional[Mapping[str, str]],
         stream: bool,
-    ) -> tuple[Exchange, CallRules]:
+    ) -> tuple[Request, CallRules]:
         """Raises Unsendable, RequestException."""
         try:
             # Without its user and password, which requests has made a header field of.
@@ -130,20 +131,22 @@ class QtAdapter(HTTPAdapter):
         except Unsendable as error:
             raise _no_url(error, request) from None
         body = _body(request, call)
-        exchange = Exchange((request.method or "GET").upper(), url, _fields(request, body), body, decode=False)
-        exchange = with_settings(exchange, settings, streams=stream)._replace(streams_all=stream, keeps_identity=True)
+        engine_request = Request((request.method or "GET").upper(), url, _fields(request, body), body, decode=False)
+        engine_request = with_settings(engine_request, settings, streams=stream)._replace(
+            streams_all=stream, keeps_identity=True
+        )
         own = _named_proxy(request, proxies) if proxies else None
         retry = self.max_retries if self.max_retries.total else settings.retry
         auth_cfg = self._auth_cfg if self._auth_cfg and origin(url) in self._auth_origins else ""
         rules = call_rules(url, settings, OwnSettings(engine, auth_cfg, None, own, retry), call.ended_early)
-        return exchange, rules.for_one_hop()
+        return engine_request, rules.for_one_hop()
 
-    def _gives_up(self, answer: Answer) -> bool:
+    def _gives_up(self, response: Response) -> bool:
         """Whether ``max_retries`` is exhausted by a status that it would have sent again for, and wants it told."""
         rule = self.max_retries
-        if not rule.total or not rule.raise_on_status or answer.attempts <= rule.total:
+        if not rule.total or not rule.raise_on_status or response.attempts <= rule.total:
             return False
-        return bool(rule.status_forcelist) and answer.status in rule.status_forcelist
+        return bool(rule.status_forcelist) and response.status in rule.status_forcelist
 
     def close(self) -> None:
         """Nothing: connections belong to the process, and are kept for others."""

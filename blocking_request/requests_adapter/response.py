@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 from ..calls.call import Call
 from ..errors import ErrorCode, Failure, QtNetworkError
 from ..models.error_texts import failure_message
-from ..models.http_messages import Answer
+from ..models.http_messages import Response
 
 
 class RequestCanceled(RequestsConnectionError):
@@ -25,7 +25,7 @@ class RequestCanceled(RequestsConnectionError):
 
 
 def exception_for(failure: Failure, request: PreparedRequest) -> requests.RequestException:
-    """The exception that requests would raise where no answer came."""
+    """The exception that requests would raise where no response came."""
     text = failure_message(failure, "")
     if failure.code is ErrorCode.CanceledError:
         return RequestCanceled(text, request=request)
@@ -47,10 +47,10 @@ def exception_for(failure: Failure, request: PreparedRequest) -> requests.Reques
 class RawBody:
     """What ``urllib3.HTTPResponse`` reads from: bytes as they came by the engine."""
 
-    def __init__(self, answer: Answer, call: Call) -> None:
-        self._answer: Optional[Answer] = answer
+    def __init__(self, response: Response, call: Call) -> None:
+        self._response: Optional[Response] = response
         self._call = call
-        self._pieces: Iterator[bytes] = call.pieces() if answer.is_begun else iter((answer.body,))
+        self._pieces: Iterator[bytes] = call.pieces() if response.is_begun else iter((response.body,))
         self._held = memoryview(b"")
         self.closed = False
 
@@ -76,17 +76,17 @@ class RawBody:
     read1 = read
 
     def _end(self) -> None:
-        answer = self._answer
-        if answer is None:
+        response = self._response
+        if response is None:
             return
-        last = self._call.last if answer.is_begun else answer
-        self._answer = None
+        last = self._call.last if response.is_begun else response
+        self._response = None
         self.close()
         if last is not None and last.failure is not None:
             raise _body_error(last)
 
     def close(self) -> None:
-        """Ends the exchange where the body was not read to its end."""
+        """Ends the request where the body was not read to its end."""
         if self.closed:
             return
         self.closed = True
@@ -103,12 +103,12 @@ class RawBody:
         pass
 
 
-def _body_error(answer: Answer) -> HTTPError:
-    failure = answer.failure
+def _body_error(response: Response) -> HTTPError:
+    failure = response.failure
     assert failure is not None
     if failure.code is ErrorCode.TimeoutError:
-        return ReadTimeoutError(None, answer.exchange.shown_url, failure.text)  # type: ignore[arg-type]
-    missing = max(answer.total_bytes - answer.encoded_bytes, 0)
+        return ReadTimeoutError(None, response.request.shown_url, failure.text)  # type: ignore[arg-type]
+    missing = max(response.total_bytes - response.encoded_bytes, 0)
     return ProtocolError(failure.text, IncompleteRead(b"", missing or None))
 
 
@@ -127,24 +127,24 @@ class _Original:
         pass
 
 
-def raw_response(answer: Answer, call: Call, request: PreparedRequest) -> urllib3.HTTPResponse:
-    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.pairs]
+def raw_response(response: Response, call: Call, request: PreparedRequest) -> urllib3.HTTPResponse:
+    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.pairs]
     headers = HTTPHeaderDict()
     for name, value in pairs:
         headers.add(name, value)
     raw = urllib3.HTTPResponse(
-        body=RawBody(answer, call),  # type: ignore[arg-type]
+        body=RawBody(response, call),  # type: ignore[arg-type]
         headers=headers,
-        status=answer.status or 0,
+        status=response.status or 0,
         version=11,
-        reason=answer.reason,
+        reason=response.reason,
         preload_content=False,
         decode_content=False,
         enforce_content_length=False,
         request_method=request.method,
         request_url=request.url,
     )
-    if answer.headers.has_set_cookie:
+    if response.headers.has_set_cookie:
         cookies = [pair for pair in pairs if pair[0].lower() == "set-cookie"]
         raw._original_response = _Original(cookies)  # type: ignore[assignment]
     return raw

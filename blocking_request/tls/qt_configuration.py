@@ -1,4 +1,4 @@
-"""TLS between Qt's values and ours: QSslConfiguration, QSslError, and which TLS configuration an exchange has."""
+"""TLS between Qt's values and ours: QSslConfiguration, QSslError, and which TLS configuration a request has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any, Optional
 
 from ..models.certificate import Certificate
-from ..models.http_messages import Exchange
+from ..models.http_messages import Request
 from ..models.tls import (
     TRUST_ERRORS,
     VERSIONS,
@@ -30,14 +30,14 @@ _Protocol = QtNetwork.QSsl.SslProtocol
 _Mode = QtNetwork.QSslSocket.PeerVerifyMode
 
 
-# -- which configuration an exchange has
+# -- which configuration a request has
 
 
-def own_configuration(exchange: Exchange) -> Optional[QtNetwork.QSslConfiguration]:
+def own_configuration(request: Request) -> Optional[QtNetwork.QSslConfiguration]:
     """The one the caller has set on their request, or None where it is Qt's default."""
-    if exchange.native is None:
+    if request.qt_request is None:
         return None
-    configuration: QtNetwork.QSslConfiguration = exchange.native.sslConfiguration()
+    configuration: QtNetwork.QSslConfiguration = request.qt_request.sslConfiguration()
     return None if configuration == _Configuration.defaultConfiguration() else configuration
 
 
@@ -68,33 +68,33 @@ _WITHOUT_TLS = 1 << 62
 """Stands for the number of Qt's default configuration if Qt has no TLS. Qt is not asked for it then."""
 
 
-def configuration_number(exchange: Exchange) -> int:
-    """The same number for exchanges whose Qt configurations are equal; negative without the client's certificate.
+def configuration_number(request: Request) -> int:
+    """The same number for requests whose Qt configurations are equal; negative without the client's certificate.
 
     That is the request's own, or else the default one, which the application may change at any time.
     """
-    own = own_configuration(exchange)
+    own = own_configuration(request)
     if own is None and not has_tls():
         number = _WITHOUT_TLS
     else:
         number = _number(_Configuration.defaultConfiguration() if own is None else own)
-    return number if exchange.keeps_identity else -number
+    return number if request.keeps_identity else -number
 
 
-def configuration_settings(exchange: Exchange) -> TlsSettings:
-    """What is asked for by the exchange's settings, and by its Qt configuration, for another engine.
+def configuration_settings(request: Request) -> TlsSettings:
+    """What is asked for by the request's settings, and by its Qt configuration, for another engine.
 
     Raises TlsUnusable for what cannot be said there.
     """
-    own = own_configuration(exchange)
+    own = own_configuration(request)
     if own is not None:
         # It goes before the manager's settings, but for what these say of certain certificates.
-        said = exchange.tls or TlsSettings()
+        said = request.tls or TlsSettings()
         found = replace(settings_of(own), pinnedFingerprints=said.pinnedFingerprints, ignoredErrors=said.ignoredErrors)
     else:
         found = settings_of(_Configuration.defaultConfiguration()) if has_tls() else TlsSettings()
-        found = found if exchange.tls is None else exchange.tls.over(found)
-    return found if exchange.keeps_identity else found.without_identity()
+        found = found if request.tls is None else request.tls.over(found)
+    return found if request.keeps_identity else found.without_identity()
 
 
 # -- from our settings to Qt's
@@ -294,11 +294,11 @@ _PROTOCOL_NAMES = {
 TlsKey = tuple[Optional[TlsSettings], int]
 
 
-def tls_key(exchange: Exchange) -> TlsKey:
-    """What must be the same for two exchanges that share connections on the qt engine."""
-    if not exchange.url.startswith("https:"):
+def tls_key(request: Request) -> TlsKey:
+    """What must be the same for two requests that share connections on the qt engine."""
+    if not request.url.startswith("https:"):
         return NO_TLS
-    return exchange.tls, configuration_number(exchange)
+    return request.tls, configuration_number(request)
 
 
 NO_TLS: TlsKey = (None, 0)

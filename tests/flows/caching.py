@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 from blocking_request.flows.cache.flow import CacheRules, with_cache
 from blocking_request.flows.cache.reuse import Load
-from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.http_messages import Request, Response
 from blocking_request.stores.cache import NetworkMemoryCache
 
 from .drive import Given, answer, drive
@@ -23,7 +23,7 @@ def date(seconds: float = 0) -> str:
     return formatdate(START + seconds, usegmt=True)
 
 
-def page(*fields: Field, status: int = 200, body: bytes = b"page", dated: bool = True) -> Answer:
+def page(*fields: Field, status: int = 200, body: bytes = b"page", dated: bool = True) -> Response:
     """What a server says at the start."""
     made = answer(status, *((("Date", date()),) if dated else ()), *fields)
     return made._replace(body=body, encoded_bytes=len(body))
@@ -35,8 +35,8 @@ class Client:
     def __init__(self) -> None:
         self.store = NetworkMemoryCache()
         self.now = START
-        self.sent: list[Exchange] = []
-        self.later: list[Exchange] = []
+        self.sent: list[Request] = []
+        self.later: list[Request] = []
 
     def ask(
         self,
@@ -53,7 +53,7 @@ class Client:
         implied: tuple[tuple[bytes, bytes], ...] = (),
         is_repeat: bool = False,
         body_limit: int = 0,
-    ) -> Answer:
+    ) -> Response:
         """Send at a moment so many seconds after the start, to a server that gives these answers and no more: without
         any, the cache has to have it.
         """
@@ -68,7 +68,7 @@ class Client:
             saves,
             lambda exchange, rules: self.later.append(exchange),
         )
-        exchange = Exchange(method, url, headers, body, decode=decode, is_repeat=is_repeat, body_limit=body_limit)
+        exchange = Request(method, url, headers, body, decode=decode, is_repeat=is_repeat, body_limit=body_limit)
         self.sent, _, last = drive(with_cache(exchange, rules), *answers)
         return last
 

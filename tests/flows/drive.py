@@ -6,23 +6,23 @@ from typing import Callable, Optional, Union
 
 from blocking_request.flows import Flow, Wait
 from blocking_request.models.headers import Fields
-from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.http_messages import Request, Response
 
-Given = Union[Answer, Callable[[Exchange], Answer]]
+Given = Union[Response, Callable[[Request], Response]]
 
 
-def answer(status: int, *fields: tuple[str, str]) -> Answer:
+def answer(status: int, *fields: tuple[str, str]) -> Response:
     """An answer to whatever is sent; ``drive`` puts the exchange in."""
     pairs = tuple((name.encode(), value.encode("latin-1")) for name, value in fields)
-    return Answer(Exchange("GET", ""), status, headers=Fields(lambda: pairs), engine="none")
+    return Response(Request("GET", ""), status, headers=Fields(lambda: pairs), engine="none")
 
 
-def drive(flow: Flow, *answers: Given) -> tuple[list[Exchange], list[float], Answer]:
+def drive(flow: Flow, *answers: Given) -> tuple[list[Request], list[float], Response]:
     """What is sent, how long is waited between, and what comes of it. Waits pass at once."""
-    sent: list[Exchange] = []
+    sent: list[Request] = []
     waits: list[float] = []
     left = list(answers)
-    given: Optional[Answer] = None
+    given: Optional[Response] = None
     while True:
         try:
             step = next(flow) if given is None else flow.send(given)
@@ -31,14 +31,14 @@ def drive(flow: Flow, *answers: Given) -> tuple[list[Exchange], list[float], Ans
             return sent, waits, stop.value
         if isinstance(step, Wait):
             waits.append(step.seconds)
-            given = Answer(step.exchange)
+            given = Response(step.request)
             continue
         sent.append(step)
         assert left, f"the flow goes on with {step}"
         following = left.pop(0)
-        given = following(step) if callable(following) else following._replace(exchange=step)
+        given = following(step) if callable(following) else following._replace(request=step)
 
 
-def field(exchange: Exchange, name: str) -> list[str]:
+def field(exchange: Request, name: str) -> list[str]:
     """The values of a header field of what is sent."""
     return [value.decode("latin-1") for field, value in exchange.headers if field.lower() == name.lower().encode()]

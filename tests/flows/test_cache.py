@@ -9,7 +9,7 @@ import pytest
 from blocking_request.errors import ErrorCode, QtNetworkError, network_failure
 from blocking_request.flows.cache.reuse import Load
 from blocking_request.models.error_texts import canceled
-from blocking_request.models.http_messages import Answer
+from blocking_request.models.http_messages import Response
 
 from .caching import START, URL, Client, Field, date, page
 from .drive import answer
@@ -25,7 +25,7 @@ def client() -> Client:
     return Client()
 
 
-def reuses(first: Answer, later: float = 10, **options: object) -> bool:
+def reuses(first: Response, later: float = 10, **options: object) -> bool:
     """Whether a second request for the same is served from the cache, and nothing is sent."""
     client = Client()
     client.ask(first)
@@ -420,9 +420,9 @@ def test_4_2_3_a_date_in_the_future_makes_nothing_younger() -> None:
 
 
 def test_4_2_3_the_time_it_took_counts(client: Client) -> None:
-    def slow(exchange: object) -> Answer:
+    def slow(exchange: object) -> Response:
         client.now += 60
-        return page(FRESH, ("Age", "30"))._replace(exchange=exchange)  # type: ignore[arg-type]
+        return page(FRESH, ("Age", "30"))._replace(request=exchange)  # type: ignore[arg-type]
 
     client.ask(slow)
     assert client.ask(later=61).headers.value(b"age") == b"91"
@@ -439,7 +439,7 @@ def test_4_2_4_what_is_stale_is_not_served() -> None:
 def test_4_2_4_nor_where_the_server_fails(client: Client, failure: bool) -> None:
     client.ask(page(STALE))
     error = network_failure(QtNetworkError.ConnectionRefusedError, "Connection refused")
-    trouble = Answer(answer(500).exchange, failure=error) if failure else answer(500)
+    trouble = Response(answer(500).request, failure=error) if failure else answer(500)
     assert not client.ask(trouble, later=10).from_cache
 
 
@@ -649,7 +649,7 @@ def test_4_4_not_where_it_failed(client: Client, status: int) -> None:
 def test_4_4_where_nobody_knows_whether_it_failed_it_is_asked_for_anew(client: Client) -> None:
     client.ask(page(FRESH))
     error = network_failure(QtNetworkError.RemoteHostClosedError, "closed")
-    client.ask(Answer(answer(200).exchange, failure=error), method="POST")
+    client.ask(Response(answer(200).request, failure=error), method="POST")
     assert not client.ask(page(FRESH)).from_cache
 
 
@@ -679,9 +679,9 @@ def test_4_4_safe_methods_change_nothing(client: Client, method: str) -> None:
 def test_4_4_what_was_asked_for_before_is_not_kept_after(client: Client) -> None:
     """A GET that was under way while somebody else changed what it tells."""
 
-    def meanwhile(exchange: object) -> Answer:
+    def meanwhile(exchange: object) -> Response:
         client.store.invalidate(URL, client.now)
-        return page(FRESH)._replace(exchange=exchange)  # type: ignore[arg-type]
+        return page(FRESH)._replace(request=exchange)  # type: ignore[arg-type]
 
     client.ask(meanwhile)
     assert not client.ask(page(FRESH), later=1).from_cache
@@ -872,7 +872,7 @@ def test_rfc_5861_4_stale_if_error(client: Client, where: str) -> None:
     client.ask(page(("Cache-Control", f"max-age=10, {value}" if where == "answer" else "max-age=10"), TAG))
     fields = [("Cache-Control", value)] if where == "request" else []
     refused = network_failure(QtNetworkError.ConnectionRefusedError, "Connection refused")
-    for trouble in (answer(500), answer(502), answer(503), answer(504), Answer(answer(200).exchange, failure=refused)):
+    for trouble in (answer(500), answer(502), answer(503), answer(504), Response(answer(200).request, failure=refused)):
         found = client.ask(trouble, fields=fields, later=100)
         assert (found.body, found.failure, found.from_cache) == (b"page", None, True)
     assert client.ask(answer(503), fields=fields, later=111).status == 503
@@ -881,7 +881,7 @@ def test_rfc_5861_4_stale_if_error(client: Client, where: str) -> None:
 
 def test_rfc_5861_4_who_cancels_gets_nothing_else(client: Client) -> None:
     client.ask(page(("Cache-Control", "max-age=10, stale-if-error=100")))
-    found = client.ask(Answer(answer(200).exchange, failure=canceled()), later=50)
+    found = client.ask(Response(answer(200).request, failure=canceled()), later=50)
     assert found.failure is not None and found.failure.code is ErrorCode.CanceledError
 
 
@@ -1042,7 +1042,7 @@ def test_connection_cannot_name_what_makes_it_stale(client: Client) -> None:
 @pytest.mark.parametrize("error", [QtNetworkError.SslHandshakeFailedError, QtNetworkError.ProtocolFailure])
 def test_stale_if_error_hides_no_wrong_certificate_and_no_damage(client: Client, error: QtNetworkError) -> None:
     client.ask(page(("Cache-Control", "max-age=10, stale-if-error=1000")))
-    found = client.ask(Answer(answer(200).exchange, failure=network_failure(error, "wrong")), later=50)
+    found = client.ask(Response(answer(200).request, failure=network_failure(error, "wrong")), later=50)
     assert found.failure is not None and not found.from_cache
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Optional
 
 from blocking_request.flows.cookies import with_cookies
-from blocking_request.models.http_messages import Exchange
+from blocking_request.models.http_messages import Request
 
 from .drive import answer, drive, field
 
-EXCHANGE = Exchange("GET", "http://host/path", ((b"X-Mine", b"1"),))
+EXCHANGE = Request("GET", "http://host/path", ((b"X-Mine", b"1"),))
 
 
 class Jar:

@@ -11,7 +11,7 @@ from blocking_request import AuthConfig, TlsSettings
 from blocking_request.errors import QtNetworkError, network_failure
 from blocking_request.flows.auth.server import CredentialRules, Known, secret_name, with_credentials
 from blocking_request.models.auth import AuthAnswer
-from blocking_request.models.http_messages import Answer, Exchange, Login
+from blocking_request.models.http_messages import Login, Request, Response
 
 from .drive import answer, drive, field
 
@@ -37,14 +37,14 @@ class Asked:
         return self._answers.pop(0)
 
 
-def run(rules: CredentialRules, *answers: Any, exchange: Optional[Exchange] = None) -> tuple[list[Exchange], Answer]:
-    sent, _, last = drive(with_credentials(exchange or Exchange("GET", URL), rules), *answers)
+def run(rules: CredentialRules, *answers: Any, exchange: Optional[Request] = None) -> tuple[list[Request], Response]:
+    sent, _, last = drive(with_credentials(exchange or Request("GET", URL), rules), *answers)
     return sent, last
 
 
 def test_rfc9110_11_6_2_nothing_is_sent_where_nothing_is_known() -> None:
     sent, last = run(CredentialRules(), BASIC)
-    assert sent == [Exchange("GET", URL)] and last.status == 401
+    assert sent == [Request("GET", URL)] and last.status == 401
 
 
 @pytest.mark.parametrize(
@@ -65,18 +65,18 @@ def test_a_key_in_the_query_is_not_shown() -> None:
     config = AuthConfig.apiKey("s&cret", parameter="mine")
     sent, _ = run(CredentialRules(config), OK)
     assert sent[0].url == f"{URL}&mine=s%26cret" and secret_name(config) == ("mine",)
-    sent, _ = run(CredentialRules(config), OK, exchange=Exchange("GET", "http://host/"))
+    sent, _ = run(CredentialRules(config), OK, exchange=Request("GET", "http://host/"))
     assert sent[0].url == "http://host/?mine=s%26cret"
 
 
 def test_a_client_certificate_goes_into_the_tls_settings() -> None:
     config = AuthConfig.clientCertificate("me.pem", keyPassword="p")
-    sent, _ = run(CredentialRules(config), OK, exchange=Exchange("GET", "https://h/", tls=TlsSettings(verify=False)))
+    sent, _ = run(CredentialRules(config), OK, exchange=Request("GET", "https://h/", tls=TlsSettings(verify=False)))
     assert sent[0].tls == TlsSettings(verify=False, clientCertificate="me.pem", keyPassword="p")
 
 
 def test_nothing_goes_to_another_origin() -> None:
-    elsewhere = Exchange("GET", "http://other/", keeps_identity=False)
+    elsewhere = Request("GET", "http://other/", keeps_identity=False)
     for config in (USER, AuthConfig.apiKey("k", parameter="p"), AuthConfig.clientCertificate("me.pem")):
         sent, _ = run(CredentialRules(config), BASIC, exchange=elsewhere)
         assert sent == [elsewhere]
@@ -86,12 +86,12 @@ def test_what_is_found_for_a_host_is_for_that_host() -> None:
     rules = CredentialRules(find=lambda url: USER if url == URL else None)
     sent, _ = run(rules, OK)
     assert field(sent[0], "Authorization") == [BASIC_FIELD]
-    sent, _ = run(rules, OK, exchange=Exchange("GET", "http://other/", keeps_identity=False))
+    sent, _ = run(rules, OK, exchange=Request("GET", "http://other/", keeps_identity=False))
     assert not sent[0].headers
 
 
 def test_a_field_of_the_callers_own_stays() -> None:
-    own = Exchange("GET", URL, ((b"authorization", b"Mine"),))
+    own = Request("GET", URL, ((b"authorization", b"Mine"),))
     for rules in (
         CredentialRules(USER),
         CredentialRules(find=lambda url: USER),
@@ -169,7 +169,7 @@ def test_what_was_right_is_kept_for_its_origin() -> None:
     run(CredentialRules(ask=ask, known=known), BASIC, OK)
     sent, _ = run(CredentialRules(ask=ask, known=known), OK)
     assert field(sent[0], "Authorization") == [BASIC_FIELD] and len(ask.questions) == 1
-    sent, _ = run(CredentialRules(known=known), BASIC, exchange=Exchange("GET", "http://host:8081/"))
+    sent, _ = run(CredentialRules(known=known), BASIC, exchange=Request("GET", "http://host:8081/"))
     assert not sent[0].headers
 
 
@@ -216,8 +216,8 @@ def test_ntlm_is_done_by_the_engine() -> None:
 
 
 def test_a_login_that_never_ends_is_a_refusal() -> None:
-    endless = Answer(
-        Exchange("GET", ""),
+    endless = Response(
+        Request("GET", ""),
         failure=network_failure(QtNetworkError.AuthenticationRequiredError, "again and again"),
         engine="qt",
     )

@@ -7,7 +7,7 @@ from typing import Any, Optional
 from blocking_request.errors import QtNetworkError, network_failure
 from blocking_request.flows.auth.proxy import ProxyChoice, through_proxy
 from blocking_request.models.auth import AuthConfig
-from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.http_messages import Request, Response
 from blocking_request.models.proxy import NO_PROXY, Proxy, ProxyUnusable
 
 from .drive import answer, drive
@@ -16,17 +16,17 @@ from .test_credentials import Asked
 URL = "http://host/"
 PROXY = Proxy("http", "proxy", 3128)
 WANTED = answer(407, ("Proxy-Authenticate", 'Basic realm="the proxy"'))
-REFUSED = Answer(
-    Exchange("GET", URL), failure=network_failure(QtNetworkError.ProxyAuthenticationRequiredError, "no"), engine="qt"
+REFUSED = Response(
+    Request("GET", URL), failure=network_failure(QtNetworkError.ProxyAuthenticationRequiredError, "no"), engine="qt"
 )
 
 
 def run(
-    *answers: Answer, own: Optional[Proxy] = None, qts: Optional[Proxy] = None, **rules: Any
-) -> tuple[list[Optional[Proxy]], Answer]:
+    *answers: Response, own: Optional[Proxy] = None, qts: Optional[Proxy] = None, **rules: Any
+) -> tuple[list[Optional[Proxy]], Response]:
     """The proxies of what is sent, and what comes of it."""
     choice = ProxyChoice(lambda url: own, lambda url: qts, **rules)
-    sent, _, last = drive(through_proxy(Exchange("GET", URL), choice), *answers)
+    sent, _, last = drive(through_proxy(Request("GET", URL), choice), *answers)
     return [each.proxy for each in sent], last
 
 
@@ -45,10 +45,10 @@ def test_one_that_cannot_be_used() -> None:
     assert (last.failure.error, last.failure.text) == (QtNetworkError.UnknownProxyError, "it is none")
 
 
-def _ended(choice: ProxyChoice) -> tuple[list[Exchange], list[float], Answer]:
-    flow = through_proxy(Exchange("GET", URL), choice)
+def _ended(choice: ProxyChoice) -> tuple[list[Request], list[float], Response]:
+    flow = through_proxy(Request("GET", URL), choice)
     try:
-        return [next(flow)], [], Answer(Exchange("GET", URL))  # type: ignore[list-item]
+        return [next(flow)], [], Response(Request("GET", URL))  # type: ignore[list-item]
     except StopIteration as stop:
         return [], [], stop.value
 

@@ -9,32 +9,32 @@ import pytest
 from blocking_request.errors import ErrorCode, Failure, QtNetworkError
 from blocking_request.flows.redirects import MAXIMUM_HISTORY_BYTES, RedirectPolicy, RedirectRules, follow_redirects
 from blocking_request.models.headers import Fields
-from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.http_messages import Request, Response
 
 START = "http://host/a/b?q=1#part"
 
 
-def answer(exchange: Exchange, status: int, location: Optional[str] = None) -> Answer:
+def answer(exchange: Request, status: int, location: Optional[str] = None) -> Response:
     pairs = () if location is None else ((b"Location", location.encode("latin-1")),)
-    return Answer(exchange, status, headers=Fields(lambda: pairs))
+    return Response(exchange, status, headers=Fields(lambda: pairs))
 
 
 def second(
-    status: int, location: str, first: Optional[Exchange] = None, rules: Optional[RedirectRules] = None
-) -> Exchange:
+    status: int, location: str, first: Optional[Request] = None, rules: Optional[RedirectRules] = None
+) -> Request:
     """The exchange that follows a redirecting answer."""
-    flow = follow_redirects(first or Exchange("GET", START), rules or RedirectRules())
+    flow = follow_redirects(first or Request("GET", START), rules or RedirectRules())
     return flow.send(answer(next(flow), status, location))
 
 
 def outcome(
-    status: int, location: Optional[str], first: Optional[Exchange] = None, rules: Optional[RedirectRules] = None
-) -> Answer:
+    status: int, location: Optional[str], first: Optional[Request] = None, rules: Optional[RedirectRules] = None
+) -> Response:
     """The answer a flow ends with at once."""
-    flow = follow_redirects(first or Exchange("GET", START), rules or RedirectRules())
+    flow = follow_redirects(first or Request("GET", START), rules or RedirectRules())
     with pytest.raises(StopIteration) as stop:
         flow.send(answer(next(flow), status, location))
-    last: Answer = stop.value.value
+    last: Response = stop.value.value
     return last
 
 
@@ -51,7 +51,7 @@ def outcome(
 )  # fmt: skip
 def test_rfc9110_15_4_method(method: str, status: int, expected: str) -> None:
     headers = ((b"Content-Type", b"text/plain"), (b"Content-Length", b"4"), (b"X-Mine", b"1"))
-    first = Exchange(method, START, headers, b"data")
+    first = Request(method, START, headers, b"data")
     following = second(status, "/next", first)
     assert following.method == expected
     if expected == method:
@@ -104,14 +104,14 @@ def test_credentials_stay_behind_when_the_origin_changes(location: str, kept: bo
         (name, b"secret")
         for name in (b"Authorization", b"COOKIE", b"X-Api-Key", b"Proxy-Authorization", b"X-Auth-Token", b"Host")
     )
-    first = Exchange("GET", START, (*secret, (b"Accept", b"*/*")))
+    first = Request("GET", START, (*secret, (b"Accept", b"*/*")))
     following = second(307, location, first)
     assert following.headers == (first.headers if kept else ((b"Accept", b"*/*"),))
     assert following.keeps_identity is kept
 
 
 def test_credentials_do_not_come_back_with_the_origin() -> None:
-    flow = follow_redirects(Exchange("GET", START, ((b"Authorization", b"secret"),)), RedirectRules())
+    flow = follow_redirects(Request("GET", START, ((b"Authorization", b"secret"),)), RedirectRules())
     away = flow.send(answer(next(flow), 302, "http://other/"))
     back = flow.send(answer(away, 302, START))
     assert back.headers == ()
@@ -152,7 +152,7 @@ def test_refused(location: str, policy: RedirectPolicy, error: QtNetworkError) -
 
 
 def test_downgrade_is_refused() -> None:
-    failure = outcome(302, "http://host/?token=s3cret", Exchange("GET", "https://host/")).failure
+    failure = outcome(302, "http://host/?token=s3cret", Request("GET", "https://host/")).failure
     assert failure is not None
     assert failure.error is QtNetworkError.InsecureRedirectError
     assert failure.text == "Insecure redirect: from https to http://host/?token=***"
@@ -169,45 +169,45 @@ def test_manual_policy_follows_nothing() -> None:
 
 @pytest.mark.parametrize(("limit", "followed"), [(0, 0), (-1, 0), (1, 1), (3, 3), (50, 50)])
 def test_limit(limit: int, followed: int) -> None:
-    flow = follow_redirects(Exchange("GET", START), RedirectRules(limit=limit))
+    flow = follow_redirects(Request("GET", START), RedirectRules(limit=limit))
     exchange = next(flow)
     with pytest.raises(StopIteration) as stop:
         for hop in range(100):
             assert exchange.redirects == hop
             exchange = flow.send(answer(exchange, 302, f"/{hop}"))
-    last: Answer = stop.value.value
+    last: Response = stop.value.value
     assert len(last.history) == followed
     assert last.failure is not None and last.failure.error is QtNetworkError.TooManyRedirectsError
     assert last.failure.text == f"Too many redirects: more than {max(limit, 0)}"
 
 
 def test_history_is_oldest_first() -> None:
-    flow = follow_redirects(Exchange("POST", START, body=b"x"), RedirectRules())
+    flow = follow_redirects(Request("POST", START, body=b"x"), RedirectRules())
     one = next(flow)
     two = flow.send(answer(one, 307, "/two"))
     three = flow.send(answer(two, 303, "/three"))
     with pytest.raises(StopIteration) as stop:
         flow.send(answer(three, 200))
-    last: Answer = stop.value.value
-    assert [earlier.exchange.method for earlier in last.history] == ["POST", "POST"]
-    assert last.exchange.method == "GET"
-    assert last.exchange.url == "http://host/three#part"
+    last: Response = stop.value.value
+    assert [earlier.request.method for earlier in last.history] == ["POST", "POST"]
+    assert last.request.method == "GET"
+    assert last.request.url == "http://host/three#part"
 
 
 def test_a_failed_answer_ends_the_flow() -> None:
-    flow = follow_redirects(Exchange("GET", START), RedirectRules())
+    flow = follow_redirects(Request("GET", START), RedirectRules())
     first = next(flow)
     second_exchange = flow.send(answer(first, 302, "/x"))
     failure = Failure(ErrorCode.CanceledError, QtNetworkError.OperationCanceledError, "Operation canceled")
     with pytest.raises(StopIteration) as stop:
-        flow.send(Answer(second_exchange, 302, headers=Fields(lambda: ((b"Location", b"/y"),)), failure=failure))
+        flow.send(Response(second_exchange, 302, headers=Fields(lambda: ((b"Location", b"/y"),)), failure=failure))
     assert stop.value.value.failure is failure
     assert len(stop.value.value.history) == 1
 
 
 def test_bodies_of_followed_redirects_are_kept_up_to_a_limit() -> None:
     """Fifty redirects of 6 MB each once kept 240 MB."""
-    flow = follow_redirects(Exchange("GET", START), RedirectRules())
+    flow = follow_redirects(Request("GET", START), RedirectRules())
     exchange = next(flow)
     for number in range(50):
         body = b"x" * (1000 if number % 2 else 400_000)

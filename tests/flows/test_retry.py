@@ -11,7 +11,7 @@ from blocking_request.errors import Failure, QtNetworkError, network_failure
 from blocking_request.flows import Wait
 from blocking_request.flows.retry import with_retries
 from blocking_request.models.error_texts import canceled, deadline_passed, idle_timeout
-from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.http_messages import Request, Response
 
 from .drive import answer, drive
 
@@ -20,16 +20,16 @@ OK = answer(200)
 RULE = Retry(3, status_forcelist=[503], backoff_factor=1)
 
 
-def failed(error: QtNetworkError, engine: str = "qt") -> Answer:
-    return Answer(Exchange("GET", URL), failure=network_failure(error, "failed"), engine=engine)
+def failed(error: QtNetworkError, engine: str = "qt") -> Response:
+    return Response(Request("GET", URL), failure=network_failure(error, "failed"), engine=engine)
 
 
-def ended(failure: Failure) -> Answer:
-    return Answer(Exchange("GET", URL), failure=failure, engine="qt")
+def ended(failure: Failure) -> Response:
+    return Response(Request("GET", URL), failure=failure, engine="qt")
 
 
-def run(*answers: Answer, rule: Retry = RULE, method: str = "GET") -> tuple[int, list[float], Answer]:
-    sent, waits, last = drive(with_retries(Exchange(method, URL), rule), *answers)
+def run(*answers: Response, rule: Retry = RULE, method: str = "GET") -> tuple[int, list[float], Response]:
+    sent, waits, last = drive(with_retries(Request(method, URL), rule), *answers)
     return len(sent), waits, last
 
 
@@ -115,14 +115,14 @@ def test_a_rule_that_says_no(rule: Retry) -> None:
 
 
 def test_a_wait_that_is_cut_short_ends_it() -> None:
-    flow = with_retries(Exchange("GET", URL), RULE)
+    flow = with_retries(Request("GET", URL), RULE)
     exchange = next(flow)
-    assert isinstance(exchange, Exchange)
-    step = flow.send(answer(503, ("Retry-After", "100"))._replace(exchange=exchange))
+    assert isinstance(exchange, Request)
+    step = flow.send(answer(503, ("Retry-After", "100"))._replace(request=exchange))
     assert step == Wait(exchange, 100.0)
-    last: Optional[Answer] = None
+    last: Optional[Response] = None
     try:
-        flow.send(Answer(exchange, failure=canceled()))
+        flow.send(Response(exchange, failure=canceled()))
     except StopIteration as stop:
         last = stop.value
     assert last is not None and last.failure == canceled() and (last.status, last.attempts) == (503, 1)

@@ -12,7 +12,7 @@ from blocking_request.flows.redirects import RedirectRules, follow_redirects
 from blocking_request.models.certificate import Certificate
 from blocking_request.models.error_texts import canceled, certificate_refused
 from blocking_request.models.headers import Fields
-from blocking_request.models.http_messages import Answer, Exchange
+from blocking_request.models.http_messages import Request, Response
 from blocking_request.models.tls import TlsError, TlsErrorKind, TlsSession, TlsSettings, known_session
 
 URL = "https://host/"
@@ -21,27 +21,27 @@ EXPIRED = TlsError(TlsErrorKind.CertificateExpired, ONE)
 MISMATCH = TlsError(TlsErrorKind.HostNameMismatch, ONE)
 
 
-def refused(exchange: Exchange, *errors: TlsError) -> Answer:
+def refused(exchange: Request, *errors: TlsError) -> Response:
     session = known_session(TlsSession("", "", (ONE,), errors))
-    return Answer(exchange, failure=certificate_refused(errors), tls=session)
+    return Response(exchange, failure=certificate_refused(errors), tls=session)
 
 
-def drive(ask: Ask, *answers: Answer, first: Optional[Exchange] = None) -> tuple[list[Exchange], Answer]:
+def drive(ask: Ask, *answers: Response, first: Optional[Request] = None) -> tuple[list[Request], Response]:
     """What is sent, and what comes of it."""
     send = partial(ask_about_certificates, questions=CertificatePrompt(ask))
-    flow = follow_redirects(first or Exchange("GET", URL), RedirectRules(), send)
+    flow = follow_redirects(first or Request("GET", URL), RedirectRules(), send)
     sent = [next(flow)]
     for answer in answers:
         try:
-            sent.append(flow.send(answer._replace(exchange=sent[-1])))
+            sent.append(flow.send(answer._replace(request=sent[-1])))
         except StopIteration as stop:
             return sent, stop.value
     raise AssertionError("the flow goes on")
 
 
 def test_nobody_is_asked_where_nothing_is_wrong() -> None:
-    exchange = Exchange("GET", URL)
-    for answer in (Answer(exchange, 200), Answer(exchange, failure=canceled()), Answer(exchange, 500)):
+    exchange = Request("GET", URL)
+    for answer in (Response(exchange, 200), Response(exchange, failure=canceled()), Response(exchange, 500)):
         sent, last = drive(lambda errors, chain: pytest.fail("asked"), answer)
         assert len(sent) == 1 and last.status == answer.status
 
@@ -53,8 +53,8 @@ def test_what_is_accepted_is_sent_again_with_exactly_that() -> None:
         asked.append((errors, chain))
         return errors
 
-    first = Exchange("POST", URL, body=b"x", tls=TlsSettings(minimumVersion="1.3"))
-    sent, last = drive(ask, refused(first, EXPIRED, MISMATCH), Answer(first, 200), first=first)
+    first = Request("POST", URL, body=b"x", tls=TlsSettings(minimumVersion="1.3"))
+    sent, last = drive(ask, refused(first, EXPIRED, MISMATCH), Response(first, 200), first=first)
     assert last.status == 200
     assert asked == [([EXPIRED, MISMATCH], [ONE])]
     assert sent[1] == first._replace(tls=TlsSettings(minimumVersion="1.3", ignoredErrors=(EXPIRED, MISMATCH)))
@@ -62,36 +62,36 @@ def test_what_is_accepted_is_sent_again_with_exactly_that() -> None:
 
 @pytest.mark.parametrize("answer", [None, [], [EXPIRED], [TlsError(TlsErrorKind.HostNameMismatch, OTHER), EXPIRED]])
 def test_less_than_all_of_it_is_a_no(answer: Optional[list[TlsError]]) -> None:
-    first = Exchange("GET", URL)
+    first = Request("GET", URL)
     sent, last = drive(lambda errors, chain: answer, refused(first, EXPIRED, MISMATCH))
     assert len(sent) == 1 and last.failure is not None
 
 
 def test_an_engine_that_refuses_what_is_ignored_is_not_asked_for_ever() -> None:
-    first = Exchange("GET", URL)
+    first = Request("GET", URL)
     sent, last = drive(lambda errors, chain: errors, refused(first, EXPIRED), refused(first, EXPIRED))
     assert len(sent) == 2 and last.failure is not None
 
 
 def test_what_turns_up_later_is_asked_about_too() -> None:
-    first = Exchange("GET", URL)
+    first = Request("GET", URL)
     sent, last = drive(
-        lambda errors, chain: errors, refused(first, EXPIRED), refused(first, EXPIRED, MISMATCH), Answer(first, 200)
+        lambda errors, chain: errors, refused(first, EXPIRED), refused(first, EXPIRED, MISMATCH), Response(first, 200)
     )
     assert len(sent) == 3 and last.status == 200
     assert sent[2].tls == TlsSettings(ignoredErrors=(EXPIRED, MISMATCH))
 
 
 def test_redirects_go_on_after_it() -> None:
-    first = Exchange("GET", URL)
-    moved = Answer(first, 302, headers=Fields(lambda: ((b"Location", b"/there"),)))
-    sent, last = drive(lambda errors, chain: errors, refused(first, EXPIRED), moved, Answer(first, 200))
+    first = Request("GET", URL)
+    moved = Response(first, 302, headers=Fields(lambda: ((b"Location", b"/there"),)))
+    sent, last = drive(lambda errors, chain: errors, refused(first, EXPIRED), moved, Response(first, 200))
     assert [exchange.url for exchange in sent] == [URL, URL, "https://host/there"]
     assert len(last.history) == 1
 
 
 def test_a_client_certificate_stays_behind() -> None:
-    first = Exchange("GET", URL, tls=TlsSettings(verify=False, clientCertificate=b"pem", keyPassword="secret"))
-    moved = Answer(first, 302, headers=Fields(lambda: ((b"Location", b"https://other/"),)))
-    sent, _ = drive(lambda errors, chain: errors, moved, Answer(first, 200), first=first)
+    first = Request("GET", URL, tls=TlsSettings(verify=False, clientCertificate=b"pem", keyPassword="secret"))
+    moved = Response(first, 302, headers=Fields(lambda: ((b"Location", b"https://other/"),)))
+    sent, _ = drive(lambda errors, chain: errors, moved, Response(first, 200), first=first)
     assert sent[1].tls == TlsSettings(verify=False)

@@ -1,4 +1,4 @@
-"""The Dispatcher: does exchanges with a QNetworkAccessManager, in the thread of a worker.
+"""The Dispatcher: does requests with a QNetworkAccessManager, in the thread of a worker.
 
 Rules of this file:
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Optional
 
 from ...errors import Failure, QtNetworkError, network_failure
 from ...models import error_texts as messages
-from ...models.http_messages import IDEMPOTENT_METHODS, Answer, streams_body
+from ...models.http_messages import IDEMPOTENT_METHODS, Response, streams_body
 from ...models.proxy import Proxy
 from ...models.tls import TlsError, sorted_errors
 from ...proxies.system import lookups, python_may_be_asked
@@ -41,15 +41,15 @@ from .manager import Manager
 from .ntlm import REWINDS, ROUNDS, answer_login, endless_login
 from .proxy_probe import ProxyProbe, is_open
 from .response import (
-    begun_answer,
+    begun_response,
     body_reader,
     failed_without_a_reason,
     leaves_connection_in_doubt,
     openssl_reason,
-    read_answer,
     read_header,
+    read_response,
     shows_certificate,
-    whole_answer,
+    whole_response,
 )
 from .tls_probe import Diagnosis
 from .upload_device import ChannelDevice, UploadDevice
@@ -68,14 +68,14 @@ STREAM_READ_BYTES = 1 << 18
 _NEVER = float("inf")
 
 WATCH_MS = 5
-"""How long an exchange goes unwatched at least; at most it is twice as long. Most end sooner, and are spared a
+"""How long a request goes unwatched at least; at most it is twice as long. Most end sooner, and are spared a
 connection and two slots. Until then the body of one that is not alone fills the read buffer at most: on a link faster
 than 3 Gbit/s it waits for its first look. Of many that are quick that is seen to when much has come at the first tick:
 to limit each from the start costs an event in each thread."""
 
 
 class Dispatcher(QtCore.QObject):
-    """Does exchanges with a manager of its own."""
+    """Does requests with a manager of its own."""
 
     wake = Signal()
     """Emitted by other threads after they appended a job."""
@@ -137,7 +137,7 @@ class Dispatcher(QtCore.QObject):
             self._end(transfer, transfer.reply)
         else:
             # Aborted before it was begun, or when it had failed.
-            self._answer(transfer, Answer(transfer.exchange, failure=messages.canceled(), engine="qt"))
+            self._post_response(transfer, Response(transfer.request, failure=messages.canceled(), engine="qt"))
 
     def _end(self, transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None:
         """Abort; ``finished`` comes from within. What has arrived is read first, because abort() throws it away."""
@@ -148,12 +148,12 @@ class Dispatcher(QtCore.QObject):
             reply.abort()
 
     def _leave_unchecked_connections(self, transfer: QtTransfer) -> None:
-        """Let nobody else come to what Qt makes of the connection of an exchange that is aborted.
+        """Let nobody else come to what Qt makes of the connection of a request that is aborted.
 
-        It finishes the handshake, tells nobody, and gives the connection to the next exchange (5.15, 6.11): one whose
+        It finishes the handshake, tells nobody, and gives the connection to the next request (5.15, 6.11): one whose
         certificate was not compared with what is pinned.
         """
-        settings = transfer.exchange.tls
+        settings = transfer.request.tls
         if settings is not None and settings.pinnedFingerprints:
             self._worker.engine.retire(self._worker)
 
@@ -170,7 +170,7 @@ class Dispatcher(QtCore.QObject):
             reply = self._hand_over(transfer)
         assert reply is not None
         unmonitor(reply)
-        if transfer.exchange.streams:
+        if transfer.request.streams:
             transfer.watched = True
             reply.setReadBufferSize(STREAM_BUFFER_BYTES)
             reply.metaDataChanged.connect(self._ready_read)
@@ -184,36 +184,36 @@ class Dispatcher(QtCore.QObject):
             self._watch_timer = self.startTimer(WATCH_MS)
 
     def _hand_over(self, transfer: QtTransfer) -> Optional[QtNetwork.QNetworkReply]:
-        exchange, request = transfer.exchange, transfer.request
-        method, body = exchange.method, exchange.body
-        if exchange.login is not None:
+        request, qt_request = transfer.request, transfer.qt_request
+        method, body = request.method, request.body
+        if request.login is not None:
             return self._hand_over_login(transfer)
         if method == "GET" and body is None:
-            return self._manager.get(request)
+            return self._manager.get(qt_request)
         if method == "HEAD" and body is None:
             # sendCustomRequest(b"HEAD") waits on Qt 5 for a body that does not come.
-            return self._manager.head(request)
+            return self._manager.head(qt_request)
         if body is None and method in IDEMPOTENT_METHODS:
-            return self._manager.sendCustomRequest(request, method.encode("ascii"))
+            return self._manager.sendCustomRequest(qt_request, method.encode("ascii"))
         device: UploadDevice
         if isinstance(body, Channel):
             device = transfer.device = ChannelDevice(body, transfer)
         else:
             assert body is None or isinstance(body, bytes)
             device = UploadDevice(body or b"", transfer.mailbox)
-        reply = self._manager.sendCustomRequest(request, method.encode("ascii"), device)
+        reply = self._manager.sendCustomRequest(qt_request, method.encode("ascii"), device)
         device.setParent(reply)
         return reply
 
     def _hand_over_login(self, transfer: QtTransfer) -> Optional[QtNetwork.QNetworkReply]:
-        exchange = transfer.exchange
-        has_body = exchange.body is not None or QT_VERSION < (6,)
-        assert exchange.body is None or isinstance(exchange.body, bytes)
-        rewinds = REWINDS if exchange.body is None or QT_VERSION >= (6,) else 0
-        device = UploadDevice(exchange.body or b"", transfer.mailbox, rewinds) if has_body else None
-        if device is not None and exchange.body is None:
-            transfer.request.setRawHeader(b"Content-Length", b"0")  # type: ignore[arg-type]
-        reply = self._manager.sendCustomRequest(transfer.request, exchange.method.encode("ascii"), device)
+        request = transfer.request
+        has_body = request.body is not None or QT_VERSION < (6,)
+        assert request.body is None or isinstance(request.body, bytes)
+        rewinds = REWINDS if request.body is None or QT_VERSION >= (6,) else 0
+        device = UploadDevice(request.body or b"", transfer.mailbox, rewinds) if has_body else None
+        if device is not None and request.body is None:
+            transfer.qt_request.setRawHeader(b"Content-Length", b"0")  # type: ignore[arg-type]
+        reply = self._manager.sendCustomRequest(transfer.qt_request, request.method.encode("ascii"), device)
         assert reply is not None
         if device is not None:
             device.setParent(reply)
@@ -231,7 +231,7 @@ class Dispatcher(QtCore.QObject):
             if transfer is not None:
                 transfer.sent += 1
                 if transfer.sent > ROUNDS:
-                    transfer.failure = endless_login(transfer.exchange)
+                    transfer.failure = endless_login(transfer.request)
                     reply.abort()
         except BaseException as error:
             self._failed(transfer, error)
@@ -259,16 +259,16 @@ class Dispatcher(QtCore.QObject):
             self._failed(transfer, error)
 
     def _consume(self, transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None:
-        """Take what has arrived out of Qt's buffer; a damaged body ends the exchange."""
+        """Take what has arrived out of Qt's buffer; a damaged body ends the request."""
         transfer.mailbox.touch()
         try:
             reader = transfer.reader
             if reader is None:
                 read_header(transfer, reply)
                 reader = transfer.reader = body_reader(transfer, reply)
-                if streams_body(transfer.exchange, transfer.status):
-                    transfer.mailbox.post(Begun(begun_answer(transfer, reply)))
-            if transfer.exchange.streams:
+                if streams_body(transfer.request, transfer.status):
+                    transfer.mailbox.post(Begun(begun_response(transfer, reply)))
+            if transfer.request.streams:
                 self._feed_bit_by_bit(transfer, reply, reader)
             elif reply.bytesAvailable() > 0:
                 reader.feed(reply.readAll())
@@ -295,22 +295,22 @@ class Dispatcher(QtCore.QObject):
             transfer = self._transfers.get(address(reply))
             if transfer is None or transfer.ended:
                 return
-            whole = whole_answer(transfer, reply)
+            whole = whole_response(transfer, reply)
             if whole is not None:
-                self._answer(transfer, whole)
+                self._post_response(transfer, whole)
                 return
             self._consume(transfer, reply)
             if not transfer.tls_errors and transfer.status is not None:
                 transfer.tls_errors = self._ignored.get(transfer.origin, ())
-            answer = read_answer(transfer, reply)
-            if leaves_connection_in_doubt(answer):
+            response = read_response(transfer, reply)
+            if leaves_connection_in_doubt(response):
                 self._worker.engine.retire(self._worker)
-            if QT_VERSION < (6,) and answer.status is None and failed_without_a_reason(transfer, reply):
-                self._look_into(transfer, answer)
-            elif answer.status is None and transfer.proxy is not None and is_open(transfer, enum_value(reply.error())):  # type: ignore[operator]
-                self._look_into_proxy(transfer, answer, transfer.proxy)
+            if QT_VERSION < (6,) and response.status is None and failed_without_a_reason(transfer, reply):
+                self._look_into(transfer, response)
+            elif response.status is None and transfer.proxy is not None and _is_open(transfer, reply):
+                self._look_into_proxy(transfer, response, transfer.proxy)
             else:
-                self._answer(transfer, answer)
+                self._post_response(transfer, response)
         except BaseException as error:
             self._failed(transfer, error)
 
@@ -324,7 +324,7 @@ class Dispatcher(QtCore.QObject):
                 return
             if not transfer.tls_errors:
                 self._ignored.pop(transfer.origin, None)
-            settings = transfer.exchange.tls
+            settings = transfer.request.tls
             if settings is None or not settings.pinnedFingerprints:
                 return
             certificate = own_certificate(reply.sslConfiguration())
@@ -342,34 +342,34 @@ class Dispatcher(QtCore.QObject):
             transfer = self._transfers.get(address(reply))
             if transfer is None:
                 return
-            host = transfer.request.peerVerifyName() or transfer.request.url().host()
+            host = transfer.qt_request.peerVerifyName() or transfer.qt_request.url().host()
             found = errors_of(errors, reply.sslConfiguration(), host)
             transfer.tls_errors = sorted_errors(error for _, error in found)
-            settings = transfer.exchange.tls
+            settings = transfer.request.tls
             if settings is not None and settings.ignores(transfer.tls_errors):
                 self._ignored[transfer.origin] = transfer.tls_errors
                 reply.ignoreSslErrors([error for error, _ in found])
         except BaseException as error:
             self._failed(transfer, error)
 
-    def _look_into(self, transfer: QtTransfer, answer: Answer) -> None:
-        """Answer when it is known why the handshake failed."""
+    def _look_into(self, transfer: QtTransfer, response: Response) -> None:
+        """Response when it is known why the handshake failed."""
         self._forget(transfer)
         self._diagnosed.add(transfer)
 
         def tell(reason: str) -> None:
-            failure = messages.handshake_failed(openssl_reason(reason), shows_certificate(transfer.exchange))
-            self._answer(transfer, answer._replace(failure=failure))
+            failure = messages.handshake_failed(openssl_reason(reason), shows_certificate(transfer.request))
+            self._post_response(transfer, response._replace(failure=failure))
 
-        Diagnosis(self, transfer.request, transfer.proxy, tell)
+        Diagnosis(self, transfer.qt_request, transfer.proxy, tell)
 
-    def _look_into_proxy(self, transfer: QtTransfer, answer: Answer, proxy: Proxy) -> None:
-        """Answer when it is known whether the proxy has failed or the server."""
+    def _look_into_proxy(self, transfer: QtTransfer, response: Response, proxy: Proxy) -> None:
+        """Response when it is known whether the proxy has failed or the server."""
         self._forget(transfer)
         self._diagnosed.add(transfer)
 
         def tell(failure: Optional[Failure]) -> None:
-            self._answer(transfer, answer if failure is None else answer._replace(failure=failure))
+            self._post_response(transfer, response if failure is None else response._replace(failure=failure))
 
         ProxyProbe(self, proxy, tell)
 
@@ -379,7 +379,7 @@ class Dispatcher(QtCore.QObject):
         if transfer is not None:
             reply = transfer.reply
             failure = network_failure(QtNetworkError.UnknownNetworkError, f"Internal error: {error!r}")
-            self._answer(transfer, Answer(transfer.exchange, failure=failure, engine="qt"))
+            self._post_response(transfer, Response(transfer.request, failure=failure, engine="qt"))
             if reply is not None:
                 # It must not go on: what failed may have been the look at a certificate.
                 self._leave_unchecked_connections(transfer)
@@ -391,7 +391,7 @@ class Dispatcher(QtCore.QObject):
             self._transfers.pop(address(transfer.reply), None)
             transfer.reply = None
 
-    def _answer(self, transfer: QtTransfer, answer: Answer) -> None:
+    def _post_response(self, transfer: QtTransfer, response: Response) -> None:
         """End a transfer, once."""
         if transfer.ended:
             return
@@ -403,7 +403,7 @@ class Dispatcher(QtCore.QObject):
         if last:
             self._end_thread()
         # The last act: the caller wakes at once and wants the GIL.
-        transfer.mailbox.post(answer)
+        transfer.mailbox.post(response)
 
     def timerEvent(self, event: Optional[QtCore.QTimerEvent]) -> None:
         try:
@@ -454,8 +454,13 @@ class Dispatcher(QtCore.QObject):
                     self._end(transfer, transfer.reply)
             except BaseException as error:
                 self._failed(transfer, error)
-            self._answer(transfer, Answer(transfer.exchange, failure=messages.canceled(), engine="qt"))
+            self._post_response(transfer, Response(transfer.request, failure=messages.canceled(), engine="qt"))
         for transfer in list(self._diagnosed):
-            self._answer(transfer, Answer(transfer.exchange, failure=messages.canceled(), engine="qt"))
+            self._post_response(transfer, Response(transfer.request, failure=messages.canceled(), engine="qt"))
         self._made.delete()
         delete_at_thread_end(self)
+
+
+def _is_open(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> bool:
+    """Return whether it is open what went wrong with the proxy."""
+    return is_open(transfer, enum_value(reply.error()))  # type: ignore[operator]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Optional
 
 from ...errors import Failure, QtNetworkError, network_failure
 from ...models import error_texts as messages
-from ...models.http_messages import Exchange
+from ...models.http_messages import Request
 from ...models.tls import TlsUnusable
 from ...qt.binding import ApplicationReference, QtCore, application, application_reference, free_thread, has_tls
 from ...tls.qt_configuration import configuration_for
@@ -64,25 +64,25 @@ class QtEngine:
                 before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._forget_after_fork
             )
 
-    def refusal(self, exchange: Exchange) -> Optional[Failure]:
+    def refusal(self, request: Request) -> Optional[Failure]:
         if application() is None:
             return messages.no_application()
         if self._exiting:
             return messages.application_ended()
-        if exchange.has_unknown_length:
+        if request.has_unknown_length:
             text = (
                 "Qt cannot send a body whose length is not known: give a file or a device that can be measured, "
                 "or use the urllib3 engine: setEngine('auto')"
             )
             return network_failure(QtNetworkError.ProtocolInvalidOperationError, text)
-        added = exchange.omitted & ADDED_FIELDS
+        added = request.omitted & ADDED_FIELDS
         if added:
             text = (
                 f"Qt sends a {sorted(added)[0].decode('ascii')} of its own if the request has none: give a value, "
                 "or use the urllib3 engine: setEngine('auto')"
             )
             return network_failure(QtNetworkError.ProtocolInvalidOperationError, text)
-        if exchange.qgis and not is_in_qgis():
+        if request.qgis and not is_in_qgis():
             text = "QGIS's own network manager is wanted, and this program is not QGIS or has not imported qgis.core"
             return network_failure(QtNetworkError.UnknownNetworkError, text)
         if self._retired.has_stuck(MAXIMUM_STUCK_WORKERS):
@@ -91,32 +91,32 @@ class QtEngine:
                 "try again later, or use the urllib3 engine: setEngine('auto')"
             )
             return network_failure(QtNetworkError.UnknownNetworkError, text)
-        return self._tls_refusal(exchange) if exchange.url.startswith("https:") else None
+        return self._tls_refusal(request) if request.url.startswith("https:") else None
 
-    def _tls_refusal(self, exchange: Exchange) -> Optional[Failure]:
+    def _tls_refusal(self, request: Request) -> Optional[Failure]:
         if not has_tls():
             text = (
                 f"this Qt {QtCore.qVersion()} finds no OpenSSL it can use (PyPI's PyQt5 needs OpenSSL 1.1). "
                 "Use the urllib3 engine: setEngine('auto'); or PyQt6, or the PyQt5 of your system"
             )
             return messages.tls_unusable(text)
-        if exchange.tls is not None:
+        if request.tls is not None:
             try:
-                configuration_for(exchange.tls)
+                configuration_for(request.tls)
             except TlsUnusable as error:
                 return messages.tls_unusable(str(error))
         return None
 
-    def start(self, exchange: Exchange, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> QtTransfer:
+    def start(self, request: Request, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> QtTransfer:
         app = application()
         if app is not None and app is not self._application():
             self._adopt(app)
-        transfer = QtTransfer(exchange, mailbox)
-        room = _room_for(exchange)
+        transfer = QtTransfer(request, mailbox)
+        room = _room_for(request)
         if hint is not None and room > 1:
             room *= hint.queue_depth
             transfer.is_quick = hint.queue_depth > 1
-        self._give(transfer, worker_key(exchange), room, hint)
+        self._give(transfer, worker_key(request), room, hint)
         return transfer
 
     def move(self, transfer: QtTransfer) -> None:
@@ -126,7 +126,7 @@ class QtEngine:
             return
         if self.release(stuck, transfer.origin):
             stuck.stop()
-        self._give(transfer, stuck.key, _room_for(transfer.exchange), None)
+        self._give(transfer, stuck.key, _room_for(transfer.request), None)
 
     def _give(self, transfer: QtTransfer, key: WorkerKey, room: int, hint: Optional[BatchHint]) -> None:
         """Have a worker do it. ``room``: how many transfers to its origin a worker may have."""
@@ -204,12 +204,12 @@ class QtEngine:
             return worker.retired and not worker.load
 
     def retire(self, worker: Worker) -> None:
-        """Give the worker no more exchanges; it ends when those it has are done."""
+        """Give the worker no more requests; it ends when those it has are done."""
         with self._workers_guard:
             self._retire(worker)
 
     def retire_if_idle(self, worker: Worker) -> bool:
-        """Retire a worker without exchanges; False where it has one, or is about to get one."""
+        """Retire a worker without requests; False where it has one, or is about to get one."""
         with self._workers_guard:
             if worker.load:
                 return False
@@ -274,7 +274,7 @@ class QtEngine:
         self._workers, self._pause = [], Pause(())
 
     def worker_count(self) -> int:
-        """How many workers take exchanges."""
+        """How many workers take requests."""
         with self._workers_guard:
             return len(self._workers)
 
@@ -282,14 +282,14 @@ class QtEngine:
 _forgotten: list[object] = []
 
 
-def _room_for(exchange: Exchange) -> int:
-    """How many exchanges with an origin may share a worker.
+def _room_for(request: Request) -> int:
+    """How many requests with an origin may share a worker.
 
-    Only one where a certificate is pinned: when it turns out to be another, and its exchange is aborted, Qt gives the
+    Only one where a certificate is pinned: when it turns out to be another, and its request is aborted, Qt gives the
     connection to the next that waits for one (5.15, 6.11). And only one where QGIS may have the thread wait for a
     prompt in the main thread.
     """
-    is_alone = exchange.qgis or (exchange.tls is not None and exchange.tls.pinnedFingerprints)
+    is_alone = request.qgis or (request.tls is not None and request.tls.pinnedFingerprints)
     return 1 if is_alone else EXCHANGES_PER_ORIGIN
 
 

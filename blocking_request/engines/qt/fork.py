@@ -21,7 +21,7 @@ LONGEST_FORK = 5.0
 """Seconds after which a worker goes on in any case."""
 
 SETTLING = 0.002
-"""What Qt's HTTP threads, which cannot be told to stand still, take at most to put away an exchange that has ended."""
+"""What Qt's HTTP threads, which cannot be told to stand still, take at most to put away a request that has ended."""
 
 
 class Pause:

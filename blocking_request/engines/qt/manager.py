@@ -1,4 +1,4 @@
-"""The QNetworkAccessManager of a worker, and what must be the same for exchanges that share one.
+"""The QNetworkAccessManager of a worker, and what must be the same for requests that share one.
 
 Called in the worker's thread, but for ``worker_key``.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any, NamedTuple, Optional
 
-from ...models.http_messages import Exchange, Login
+from ...models.http_messages import Login, Request
 from ...models.proxy import Proxy
 from ...proxies.rules import qt_proxy
 from ...qt.binding import QtCore, QtNetwork, ask_before_locks, delete_at_thread_end, give_to_cpp
@@ -29,12 +29,12 @@ class WorkerKey(NamedTuple):
 _PLAIN = WorkerKey()
 
 
-def worker_key(exchange: Exchange) -> WorkerKey:
+def worker_key(request: Request) -> WorkerKey:
     """May be called from any thread."""
-    is_plain = exchange.proxy is None and exchange.login is None and not exchange.qgis
-    if is_plain and not exchange.url.startswith("https:"):
+    is_plain = request.proxy is None and request.login is None and not request.qgis
+    if is_plain and not request.url.startswith("https:"):
         return _PLAIN
-    return WorkerKey(tls_key(exchange), exchange.proxy, exchange.login, exchange.qgis)
+    return WorkerKey(tls_key(request), request.proxy, request.login, request.qgis)
 
 
 class Manager:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import Failure, QtNetworkError, network_failure
-from ...models.http_messages import Exchange
+from ...models.http_messages import Request
 from ...qt.binding import QtNetwork
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ password (which nobody has)."""
 
 REWINDS = 8
 """Qt 5 rewinds twice for each. A request with a body is not rewound there at all: Qt does so when the server has taken
-it and has closed without an answer, too, and it must not have it again."""
+it and has closed without a response, too, and it must not have it again."""
 
 
 def answer_login(transfer: QtTransfer, authenticator: QtNetwork.QAuthenticator) -> None:
@@ -30,7 +30,7 @@ def answer_login(transfer: QtTransfer, authenticator: QtNetwork.QAuthenticator) 
 
     Qt asks for every scheme. One with a realm is none of those that a login is for: it may send the password in clear.
     """
-    login = transfer.exchange.login
+    login = transfer.request.login
     if login is None or transfer.logins or authenticator.realm():
         return
     transfer.logins += 1
@@ -38,6 +38,6 @@ def answer_login(transfer: QtTransfer, authenticator: QtNetwork.QAuthenticator) 
     authenticator.setPassword(login.password)
 
 
-def endless_login(exchange: Exchange) -> Failure:
+def endless_login(request: Request) -> Failure:
     text = f"The server asked for a login again and again: given up after {ROUNDS} rounds"
     return network_failure(QtNetworkError.AuthenticationRequiredError, text)

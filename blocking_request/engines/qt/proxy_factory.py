@@ -1,10 +1,10 @@
-"""Which proxy a manager of ours takes: Qt's own answer, with one correction that halves the time of a small request.
+"""Which proxy a manager of ours takes: Qt's own response, with one correction that halves the time of a small request.
 
-Qt (5.15 and 6.11) opens a connection without a proxy on an unbuffered socket and then reads the answer's header from it
-byte by byte, one system call each: 263 calls and 200 us for nginx's header, as much as the whole request takes without
-them. With any other proxy type than ``NoProxy`` the socket is buffered. ``DefaultProxy`` is such a type: it leaves the
-choice to the socket, which asks the application's settings again. So where those say "no proxy" for the socket too,
-``DefaultProxy`` means the same and is fast.
+Qt (5.15 and 6.11) opens a connection without a proxy on an unbuffered socket and then reads the response's header from
+it byte by byte, one system call each: 263 calls and 200 us for nginx's header, as much as the whole request takes
+without them. With any other proxy type than ``NoProxy`` the socket is buffered. ``DefaultProxy`` is such a type: it
+leaves the choice to the socket, which asks the application's settings again. So where those say "no proxy" for the
+socket too, ``DefaultProxy`` means the same and is fast.
 """
 
 from __future__ import annotations

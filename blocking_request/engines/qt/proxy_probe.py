@@ -1,6 +1,6 @@
 """Whose failure it was where a proxy stood in between: Qt 5 tells most of a proxy's failures as the server's.
 
-Where its code does not tell, the proxy is connected to once more: what becomes of that is the answer, and unlike Qt's
+Where its code does not tell, the proxy is connected to once more: what becomes of that is the response, and unlike Qt's
 words it does not depend on the language of the program.
 """
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from ...errors import Failure, QtNetworkError
 from ...models import error_texts as messages
-from ...models.http_messages import Exchange
+from ...models.http_messages import Request
 from ...models.proxy import Proxy
 from ...qt.binding import QT_VERSION, QtCore, QtNetwork, Slot, enum_value
 from ...trace import logger
@@ -44,12 +44,12 @@ def is_open(transfer: QtTransfer, error: int) -> bool:
     """Whether it may have been the proxy's failure or the server's."""
     if QT_VERSION >= (6,) or transfer.aborted or transfer.failure is not None or error not in _MAY_BE_THE_PROXYS:
         return False
-    return transfer.proxy is not None and not transfer.proxy.forwards(transfer.exchange.url)
+    return transfer.proxy is not None and not transfer.proxy.forwards(transfer.request.url)
 
 
-def proxy_failure(proxy: Proxy, exchange: Exchange, error: QtNetworkError, words: str) -> Optional[Failure]:
+def proxy_failure(proxy: Proxy, request: Request, error: QtNetworkError, words: str) -> Optional[Failure]:
     """The failure in terms of the proxy; None where it is the server's. ``words``: Qt's."""
-    if proxy.forwards(exchange.url):
+    if proxy.forwards(request.url):
         # Nobody but the proxy is connected to.
         error = _OF_THE_PROXY.get(error, error)
     elif proxy.kind == "http" and error in _TUNNEL_REFUSALS:

@@ -1,4 +1,4 @@
-"""Qt's side of an Exchange: the QNetworkRequest that goes out.
+"""Qt's side of a Request: the QNetworkRequest that goes out.
 
 Qt's own redirects, cookies, cached credentials, cache and decoding are switched off: they resend requests, carry
 headers to other hosts and pass damage as success. They are decided above the engines.
@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Optional
 
 from ...models.headers import DEFAULT_FIELDS, Pairs, are_defaults
-from ...models.http_messages import Exchange
+from ...models.http_messages import Request
 from ...qt.binding import QtCore, QtNetwork, encoded_url, enum_value, has_tls
 from ...tls.qt_configuration import configuration_for, own_configuration
 
@@ -21,38 +21,38 @@ _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
 
 
-def native_request(exchange: Exchange) -> QtNetwork.QNetworkRequest:
+def native_request(request: Request) -> QtNetwork.QNetworkRequest:
     """The request as Qt sends it. May be called from any thread: it is a value, which nobody changes afterwards."""
-    native: Optional[QtNetwork.QNetworkRequest] = exchange.native
-    headers = exchange.headers
-    if native is None:
+    callers: Optional[QtNetwork.QNetworkRequest] = request.qt_request
+    headers = request.headers
+    if callers is None:
         # Other fields might be secrets, which nothing keeps.
         defaults = headers[:DEFAULT_FIELDS]
         if not are_defaults(defaults):
             defaults = ()
-        request = _Request(_prototype(defaults))
+        qt_request = _Request(_prototype(defaults))
         headers = headers[len(defaults) :]
     else:
-        request = _Request(native)
-        for name in request.rawHeaderList():
-            request.setRawHeader(name, QtCore.QByteArray())
-        _own(request)
-    if exchange.url.startswith("https:"):
-        if exchange.tls is not None and own_configuration(exchange) is None:
-            request.setSslConfiguration(configuration_for(exchange.tls))
-        if not exchange.keeps_identity:
-            _leave_identity(request)
-    proxy = exchange.proxy
-    if proxy is not None and proxy.user and proxy.forwards(exchange.url):
+        qt_request = _Request(callers)
+        for name in qt_request.rawHeaderList():
+            qt_request.setRawHeader(name, QtCore.QByteArray())
+        _own(qt_request)
+    if request.url.startswith("https:"):
+        if request.tls is not None and own_configuration(request) is None:
+            qt_request.setSslConfiguration(configuration_for(request.tls))
+        if not request.keeps_identity:
+            _leave_identity(qt_request)
+    proxy = request.proxy
+    if proxy is not None and proxy.user and proxy.forwards(request.url):
         # Qt itself would ask the proxy first, and then use what the request may not reuse.
-        request.setRawHeader(b"Proxy-Authorization", proxy.authorization)  # type: ignore[arg-type]
-    if exchange.login is not None:
+        qt_request.setRawHeader(b"Proxy-Authorization", proxy.authorization)  # type: ignore[arg-type]
+    if request.login is not None:
         # Only so Qt does the rounds; what it remembers is its worker's, which serves this user only.
-        request.setAttribute(_Attribute.AuthenticationReuseAttribute, enum_value(_Request.LoadControl.Automatic))
-    request.setUrl(encoded_url(exchange.url))
+        qt_request.setAttribute(_Attribute.AuthenticationReuseAttribute, enum_value(_Request.LoadControl.Automatic))
+    qt_request.setUrl(encoded_url(request.url))
     for field, value in headers:
-        request.setRawHeader(field, value)  # type: ignore[arg-type]
-    return request
+        qt_request.setRawHeader(field, value)  # type: ignore[arg-type]
+    return qt_request
 
 
 def _own(request: QtNetwork.QNetworkRequest) -> None:

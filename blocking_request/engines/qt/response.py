@@ -1,4 +1,4 @@
-"""What a QNetworkReply means: its header, its body's reader, and the Answer when it has finished."""
+"""What a QNetworkReply means: its header, its body's reader, and the Response when it has finished."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ...models.headers import (
     is_readable,
     known_fields,
 )
-from ...models.http_messages import Answer, Exchange, streams_body
+from ...models.http_messages import Request, Response, streams_body
 from ...qt.binding import QT_VERSION, QtNetwork, enum_value
 from ...tls.qt_configuration import own_configuration, session_of
 from ..body_errors import DamagedBody, HeaderTooLarge
@@ -40,11 +40,11 @@ HTTP2 = _Attribute.Http2WasUsedAttribute
 _NO_ERROR = QtNetwork.QNetworkReply.NetworkError.NoError
 
 
-def read_answer(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Answer:
+def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Response:
     """What a finished reply comes to."""
-    exchange, reader = transfer.exchange, transfer.reader
+    request, reader = transfer.request, transfer.reader
     status, reason = None, ""
-    if exchange.url.startswith("http"):  # Qt says 200 of local files, too
+    if request.url.startswith("http"):  # Qt says 200 of local files, too
         status, reason = transfer.status, reason_phrase(reply)
     qt_error = reply.error()  # type: ignore[operator]
     error = 0 if qt_error == _NO_ERROR else enum_value(qt_error)
@@ -53,16 +53,16 @@ def read_answer(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Answer:
         failure = messages.certificate_refused(transfer.tls_errors)
     if failure is None and (error or transfer.aborted or (status or 200) < 200):
         failure = transfer_failure(transfer, status, error, reply.errorString())
-    if failure is None and status is None and exchange.url.startswith("http"):
+    if failure is None and status is None and request.url.startswith("http"):
         # Never a success, whatever Qt says.
-        failure = messages.connection_closed(exchange, answered=False)
+        failure = messages.connection_closed(request, answered=False)
     tls = None
-    if exchange.url.startswith("https:"):
+    if request.url.startswith("https:"):
         tls = session_of(reply.sslConfiguration(), transfer.tls_errors, agreed=status is not None)
     if reader is None:
         # The length was none.
-        return Answer(exchange, status, reason, transfer.fields, failure=failure, engine="qt", tls=tls)
-    has_body = exchange.method != "HEAD" and status not in (204, 304)
+        return Response(request, status, reason, transfer.fields, failure=failure, engine="qt", tls=tls)
+    has_body = request.method != "HEAD" and status not in (204, 304)
     is_closed = failure is not None and failure.error is QtNetworkError.RemoteHostClosedError
     if has_body and (failure is None or is_closed):
         failure = reader.damage() or failure
@@ -70,30 +70,30 @@ def read_answer(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Answer:
     if is_closed and status is not None and status >= 400 and is_whole:
         # The server did not want the rest of the request's body, and its response says why.
         failure = None
-    return Answer(
-        exchange,
+    return Response(
+        request,
         status,
         reason,
         transfer.fields,
         reader.content(),
         failure,
         "qt",
-        exchange.url.startswith("https:") and bool(reply.attribute(HTTP2)),
+        request.url.startswith("https:") and bool(reply.attribute(HTTP2)),
         reader.encoded_bytes,
         reader.total_bytes,
         tls,
     )
 
 
-def whole_answer(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Optional[Answer]:
+def whole_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Optional[Response]:
     """What most replies come to: over http, nothing wrong, all of the body there at once, uncoded and as long as it
     should be. In a third of the time of ``read_answer``, which is for all others: None.
     """
-    exchange = transfer.exchange
+    request = transfer.request
     is_untouched = transfer.reader is None and transfer.failure is None and not transfer.aborted
-    if not is_untouched or exchange.streams or exchange.method != "GET" or exchange.body is not None:
+    if not is_untouched or request.streams or request.method != "GET" or request.body is not None:
         return None
-    if not exchange.url.startswith("http:"):
+    if not request.url.startswith("http:"):
         return None
     try:
         read_header(transfer, reply)
@@ -105,10 +105,10 @@ def whole_answer(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Option
         return None
     if fields.has(b"transfer-encoding") or fields.has(b"content-encoding"):
         return None
-    if 0 < exchange.body_limit < size or (QT_VERSION < (6,) and _is_mixed_up(fields)):
+    if 0 < request.body_limit < size or (QT_VERSION < (6,) and _is_mixed_up(fields)):
         return None
     body = reply.read(size)
-    return Answer(exchange, status, reason_phrase(reply), fields, body, None, "qt", False, size, size)
+    return Response(request, status, reason_phrase(reply), fields, body, None, "qt", False, size, size)
 
 
 def failed_without_a_reason(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> bool:
@@ -197,14 +197,14 @@ def _with_each_cookie(pairs: Pairs) -> Iterator[tuple[bytes, bytes]]:
 
 def body_reader(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> BodyReader:
     """A reader for the reply's body. Raises DamagedBody where its length is none, or where the header was lost."""
-    exchange, status, fields = transfer.exchange, transfer.status, transfer.fields
+    request, status, fields = transfer.request, transfer.status, transfer.fields
     if status is not None:
         _check_header(fields)
     chunked = is_chunked(framing_value(fields, b"transfer-encoding"))
     length = None if chunked else framing_value(fields, b"content-length")
-    encoding = (framing_value(fields, b"content-encoding") or b"") if exchange.decode else b""
-    limits = Limits(exchange.body_limit, exchange.expansion_limit)
-    sink = transfer.deliver if streams_body(exchange, status) else None
+    encoding = (framing_value(fields, b"content-encoding") or b"") if request.decode else b""
+    limits = Limits(request.body_limit, request.expansion_limit)
+    sink = transfer.deliver if streams_body(request, status) else None
     return BodyReader(length, encoding, limits, sink, _abort_check(transfer) if encoding else bool)
 
 
@@ -219,14 +219,14 @@ def _abort_check(transfer: QtTransfer) -> Callable[[], bool]:
     return is_aborted
 
 
-def begun_answer(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Answer:
-    """What is known of a streamed answer when its header is there."""
-    exchange, tls = transfer.exchange, None
-    if exchange.url.startswith("https:"):
+def begun_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Response:
+    """What is known of a streamed response when its header is there."""
+    request, tls = transfer.request, None
+    if request.url.startswith("https:"):
         tls = session_of(reply.sslConfiguration(), transfer.tls_errors, agreed=True)
     total = -1 if transfer.reader is None else transfer.reader.total_bytes
-    return Answer(
-        exchange,
+    return Response(
+        request,
         transfer.status,
         reason_phrase(reply),
         transfer.fields,
@@ -258,7 +258,7 @@ def _is_mixed_up(fields: Fields) -> bool:
 
 def transfer_failure(transfer: QtTransfer, status: Optional[int], error: int, error_string: str) -> Optional[Failure]:
     """What Qt's error means; None where there is an HTTP answer whose status tells it all."""
-    exchange = transfer.exchange
+    request = transfer.request
     if transfer.aborted:
         return messages.canceled()
     if status is not None and status < 200:
@@ -266,17 +266,17 @@ def transfer_failure(transfer: QtTransfer, status: Optional[int], error: int, er
         return messages.interim_status(status)
     if error == QtNetworkError.NoError or (status is not None and error == error_for_status(status)):
         return None
-    if error == QtNetworkError.ContentReSendError and exchange.login is not None:
-        return endless_login(exchange)
-    if error == QtNetworkError.OperationCanceledError and exchange.qgis:
+    if error == QtNetworkError.ContentReSendError and request.login is not None:
+        return endless_login(request)
+    if error == QtNetworkError.OperationCanceledError and request.qgis:
         return messages.qgis_timeout()
     if status is None and transfer.proxy is not None:
-        failure = proxy_failure(transfer.proxy, exchange, _known(error), error_string)
+        failure = proxy_failure(transfer.proxy, request, _known(error), error_string)
         if failure is not None:
             return failure
     if error in (QtNetworkError.RemoteHostClosedError, QtNetworkError.ContentReSendError):
-        return messages.connection_closed(exchange, answered=status is not None)
-    return _failure_for(exchange, error, error_string)
+        return messages.connection_closed(request, answered=status is not None)
+    return _failure_for(request, error, error_string)
 
 
 def _known(error: int) -> QtNetworkError:
@@ -286,13 +286,13 @@ def _known(error: int) -> QtNetworkError:
         return QtNetworkError.UnknownNetworkError
 
 
-def leaves_connection_in_doubt(answer: Answer) -> bool:
+def leaves_connection_in_doubt(response: Response) -> bool:
     """Whether more of the response may follow, which would be taken for the response to the next request.
 
     RFC 9112 section 6.3: a connection is closed after a response with both Transfer-Encoding and Content-Length. A 204
     has no body, so one that is announced is no good sign. A final response may follow the interim ones of Qt 5.
     """
-    status, fields = answer.status, answer.headers
+    status, fields = response.status, response.headers
     if status is None:
         return False
     if status < 200:
@@ -303,7 +303,7 @@ def leaves_connection_in_doubt(answer: Answer) -> bool:
     return status == 204 and has_length and fields.value(b"content-length") != b"0"
 
 
-def _failure_for(exchange: Exchange, error: int, error_string: str) -> Failure:
+def _failure_for(request: Request, error: int, error_string: str) -> Failure:
     known = _known(error)
     if (
         known is QtNetworkError.SslHandshakeFailedError
@@ -311,8 +311,8 @@ def _failure_for(exchange: Exchange, error: int, error_string: str) -> Failure:
         or "key values" in error_string
     ):
         # Of a client certificate that is wanted a client hears after the handshake (TLS 1.3): an unknown error to Qt.
-        return messages.handshake_failed(openssl_reason(error_string), shows_certificate(exchange))
-    text = messages.error_text(known, exchange.url) or error_string.replace(exchange.url, exchange.shown_url)
+        return messages.handshake_failed(openssl_reason(error_string), shows_certificate(request))
+    text = messages.error_text(known, request.url) or error_string.replace(request.url, request.shown_url)
     if known is QtNetworkError.TimeoutError:
         return Failure(ErrorCode.TimeoutError, known, text)
     if known is QtNetworkError.OperationCanceledError:
@@ -325,9 +325,9 @@ def openssl_reason(error_string: str) -> str:
     return error_string.rpartition(" routines:")[2].rpartition(":")[2] if " routines:" in error_string else ""
 
 
-def shows_certificate(exchange: Exchange) -> bool:
+def shows_certificate(request: Request) -> bool:
     """Whether the client has a certificate for the server."""
-    own = own_configuration(exchange)
+    own = own_configuration(request)
     if own is not None:
-        return exchange.keeps_identity and not own.localCertificate().isNull()
-    return exchange.tls is not None and exchange.tls.clientCertificate is not None
+        return request.keeps_identity and not own.localCertificate().isNull()
+    return request.tls is not None and request.tls.clientCertificate is not None

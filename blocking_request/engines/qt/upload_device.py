@@ -19,7 +19,7 @@ _UNBUFFERED: Any = QtCore.QIODevice.OpenModeFlag.Unbuffered
 class UploadDevice(QtCore.QIODevice):
     """A sequential device over bytes: what can be read only once can be sent only once.
 
-    Qt 5 sends a request again, two to four times, when the server closes without an answer; a body that cannot be read
+    Qt 5 sends a request again, two to four times, when the server closes without a response; a body that cannot be read
     again stops it. Lives and is read in the worker's thread.
     """
 
@@ -41,7 +41,7 @@ class UploadDevice(QtCore.QIODevice):
 
     def reset(self) -> bool:
         """Qt asks to begin again when it wants to send the body again: never; or when a 307 or 308 has come, even if
-        it is not to follow: then a no would cost the answer's body (5.15, 6.11), and nothing is read after a yes.
+        it is not to follow: then a no would cost the response's body (5.15, 6.11), and nothing is read after a yes.
         """
         if self._rewinds > 0:
             self._rewinds -= 1

@@ -1,4 +1,4 @@
-"""A worker as other threads know it, and its QThread; the Dispatcher in it does the exchanges.
+"""A worker as other threads know it, and its QThread; the Dispatcher in it does the requests.
 
 Rules of this file: other threads append to ``Worker.jobs`` and emit ``wake``, and touch nothing else of the worker's.
 """
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Optional
 from ...errors import Failure, QtNetworkError, network_failure
 from ...models import error_texts as messages
 from ...models.headers import NO_FIELDS, Fields
-from ...models.http_messages import Answer, Exchange
+from ...models.http_messages import Request, Response
 from ...models.proxy import Proxy
 from ...models.tls import TlsError
 from ...models.urls import origin
-from ...proxies.system import can_be_reached, proxy_of_exchange
+from ...proxies.system import can_be_reached, proxy_of_request
 from ...qt.binding import ApplicationReference, QtCore, QtNetwork, application
 from ...trace import logger
 from ..body_reader import BodyReader
@@ -46,7 +46,7 @@ _NEVER = float("inf")
 
 
 class QtTransfer:
-    """An exchange on the qt engine. The caller's side is ``abort`` and ``lost``; the rest is the worker's."""
+    """A request on the qt engine. The caller's side is ``abort`` and ``lost``; the rest is the worker's."""
 
     worker: Worker
     aborted = False
@@ -74,16 +74,16 @@ class QtTransfer:
     has_room = True
     """Whether the caller takes more of a streamed body."""
 
-    def __init__(self, exchange: Exchange, mailbox: Mailbox) -> None:
-        self.exchange = exchange
+    def __init__(self, request: Request, mailbox: Mailbox) -> None:
+        self.request = request
         self.mailbox = mailbox
-        self.request = native_request(exchange)
-        self.origin = origin(exchange.url)
+        self.qt_request = native_request(request)
+        self.origin = origin(request.url)
 
     @cached_property
     def proxy(self) -> Optional[Proxy]:
         """Which one it goes through."""
-        return None if self.exchange.qgis else proxy_of_exchange(self.exchange)
+        return None if self.request.qgis else proxy_of_request(self.request)
 
     def abort(self) -> None:
         self.aborted = True
@@ -96,7 +96,7 @@ class QtTransfer:
         proxy = self.proxy  # a factory of the caller's is asked in the caller's thread
 
         def look() -> None:
-            self.is_reached = can_be_reached(self.exchange, proxy)
+            self.is_reached = can_be_reached(self.request, proxy)
 
         threading.Thread(target=look, name="blocking_request look", daemon=True).start()
 
@@ -115,13 +115,13 @@ class QtTransfer:
         self.worker.submit(self)
 
     def lost(self) -> Optional[Failure]:
-        failure = self._reason_without_answer()
+        failure = self._reason_without_response()
         if failure is None and not self.is_taken and self.worker.is_stuck():
             self.worker.engine.move(self)
-        # Looked at last: the answer may have come since the caller looked into its mailbox.
+        # Looked at last: the response may have come since the caller looked into its mailbox.
         return None if self.ended else failure
 
-    def _reason_without_answer(self) -> Optional[Failure]:
+    def _reason_without_response(self) -> Optional[Failure]:
         app = application()
         if app is None or app is not self.worker.application():
             return messages.application_ended()
@@ -207,8 +207,8 @@ class Worker:
                 return
             if not transfer.ended:
                 transfer.ended = True
-                answer = Answer(transfer.exchange, failure=failure or messages.application_ended(), engine="qt")
-                transfer.mailbox.post(answer)
+                response = Response(transfer.request, failure=failure or messages.application_ended(), engine="qt")
+                transfer.mailbox.post(response)
 
 
 _LARGE_BLOCK = 1 << 22

@@ -1,9 +1,9 @@
-"""An exchange's hold on its connection, by which it can be ended from outside.
+"""A request's hold on its connection, by which it can be ended from outside.
 
 Closing a socket does not wake a thread that reads from it, and urllib3 has no other way. So each connection has a
-duplicate of its socket, from before it is connected. While an exchange runs, its AbortHandle holds the duplicate; who
-takes it out of there, the exchange at its end or ``abort`` from another thread, is alone in having it. So an abort
-never reaches a connection that serves the next exchange by then.
+duplicate of its socket, from before it is connected. While a request runs, its AbortHandle holds the duplicate; who
+takes it out of there, the request at its end or ``abort`` from another thread, is alone in having it. So an abort
+never reaches a connection that serves the next request by then.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from .framing import interim_length
 
 if TYPE_CHECKING:
     from .connection import Connection
-    from .response import Response
+    from .response import HttpClientResponse
     from .tls import Tls
 
 _local = threading.local()
 
 
 class AbortHandle:
-    """An exchange's hold on its connection. ``abort`` may be called from any thread, the rest is for the worker's."""
+    """A request's hold on its connection. ``abort`` may be called from any thread, the rest is for the worker's."""
 
     def __init__(self) -> None:
         self.aborted = False
         self.reused = False
-        """Whether the connection had served another exchange before."""
+        """Whether the connection had served another request before."""
         self.target = ""
         """The request target as it is to be sent (RFC 9112 section 3.2); urllib3 would spell it in its own way."""
         self.wants_fresh = False
         """Whether no connection may be taken that has served before."""
-        self.answer_begun = False
-        """Whether the first byte of an answer has come."""
+        self.response_begun = False
+        """Whether the first byte of a response has come."""
         self.when_sent: Callable[[], None] = _nothing
         """Called when a request that went out in one piece has gone out."""
         self.is_connected = False
         """Whether there is a connection, perhaps without TLS as yet."""
         self._process = os.getpid()
-        self.response: Optional[Response] = None
-        """The answer, once its header is there."""
+        self.response: Optional[HttpClientResponse] = None
+        """The response, once its header is there."""
         self.tls: Optional[Tls] = None
         self.session: Optional[TlsSession] = None
         """What was agreed on with the server, once the connection has been given back."""
@@ -92,7 +92,7 @@ class AbortHandle:
         return True
 
     def has_leftovers(self) -> bool:
-        """Whether more has come than the answer: the next exchange would take it for its own."""
+        """Whether more has come than the response: the next request would take it for its own."""
         connection, response = self._connection, self.response
         if connection is None or connection.sock is None or response is None or response.file is None:
             return False
@@ -105,7 +105,7 @@ class AbortHandle:
             connection.sock.settimeout(None)
 
     def release(self) -> bool:
-        """Give the connection back at the end of the exchange; False where an abort has ended it."""
+        """Give the connection back at the end of the request; False where an abort has ended it."""
         connection, self._connection = self._connection, None
         if connection is None:
             return False
@@ -129,7 +129,7 @@ class AbortHandle:
 
     @property
     def current_session(self) -> Optional[TlsSession]:
-        """What was agreed on with the server, while the exchange runs."""
+        """What was agreed on with the server, while the request runs."""
         return self.session if self._connection is None else self._connection.session or self.session
 
     def _shut_down(self) -> None:

@@ -17,7 +17,7 @@ from urllib3.util.connection import allowed_gai_family
 
 from ...models.tls import TlsSession
 from .abort_handle import AbortHandle, current_handle
-from .response import Response
+from .response import HttpClientResponse
 
 HELD_BACK_BYTES = 1 << 13
 
@@ -36,9 +36,9 @@ def _bytes(part: Any) -> bytes:
 class Connection:
     """Added to urllib3's connections."""
 
-    response_class = Response
+    response_class = HttpClientResponse
     duplicate: Optional[socket.socket] = None
-    """Of the socket, while no exchange runs."""
+    """Of the socket, while no request runs."""
     session: Optional[TlsSession] = None
     _held_back: Optional[list[Any]] = None
     """What of the request waits to be sent with what follows it."""
@@ -75,7 +75,7 @@ class Connection:
         return sock
 
     def _connect(self, abort_handle: AbortHandle) -> socket.socket:
-        """Connect to the first address that answers; an abort ends it (on Linux; elsewhere its own timeout does)."""
+        """Connect to the first address that responses; an abort ends it (on Linux; elsewhere its own timeout does)."""
         host = self._dns_host.strip("[]")
         failed = OSError(f"{host} has no address")
         for family, kind, protocol, _, address in socket.getaddrinfo(
@@ -143,7 +143,7 @@ class Connection:
 
     def close(self) -> None:
         super().close()  # type: ignore[misc]
-        # That of a running exchange stays with its handle: what closes here may still be read from.
+        # That of a running request stays with its handle: what closes here may still be read from.
         duplicate, self.duplicate = self.duplicate, None
         if duplicate is not None:
             duplicate.close()

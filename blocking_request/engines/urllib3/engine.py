@@ -1,4 +1,4 @@
-"""The urllib3 engine: a thread for each exchange under way, used again and again, over connections that all share.
+"""The urllib3 engine: a thread for each request under way, used again and again, over connections that all share.
 
 It needs no application and no TLS in Qt.
 
@@ -17,7 +17,7 @@ import urllib3
 
 from ...errors import Failure, QtNetworkError, network_failure
 from ...models import error_texts as messages
-from ...models.http_messages import Exchange
+from ...models.http_messages import Request
 from ...qt.binding import ApplicationReference, QtCore, application, application_reference, free_thread
 from ..mailbox import Mailbox
 from ..thread_starts import thread_starts
@@ -51,11 +51,11 @@ class Urllib3Engine:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget_after_fork)
 
-    def refusal(self, exchange: Exchange) -> Optional[Failure]:
+    def refusal(self, request: Request) -> Optional[Failure]:
         if self._exiting:
             return messages.application_ended()
-        if not exchange.url.startswith("http"):
-            scheme = exchange.url.partition(":")[0]
+        if not request.url.startswith("http"):
+            scheme = request.url.partition(":")[0]
             text = f"The urllib3 engine cannot read {scheme}: URLs, only Qt can: use setEngine('qt') or 'auto'"
             return network_failure(QtNetworkError.ProtocolUnknownError, text)
         if not _is_the_real_urllib3:
@@ -64,18 +64,18 @@ class Urllib3Engine:
                 "installs one, and the urllib3 engine cannot use it: install urllib3 itself, or use setEngine('qt')"
             )
             return network_failure(QtNetworkError.UnknownNetworkError, text)
-        if exchange.login is not None or exchange.qgis:
-            what = "log in by NTLM or Negotiate" if exchange.login is not None else "send by QGIS's network manager"
+        if request.login is not None or request.qgis:
+            what = "log in by NTLM or Negotiate" if request.login is not None else "send by QGIS's network manager"
             text = f"The urllib3 engine cannot {what}, only Qt can: use setEngine('qt') or 'auto'"
             return network_failure(QtNetworkError.UnknownNetworkError, text)
-        return self.pools.refusal(exchange)
+        return self.pools.refusal(request)
 
-    def start(self, exchange: Exchange, mailbox: Mailbox, hint: object = None) -> Urllib3Transfer:
+    def start(self, request: Request, mailbox: Mailbox, hint: object = None) -> Urllib3Transfer:
         app = application()
         if app is not None and app is not self._application():
             self._adopt(app)
-        pool = self.pools.take(exchange)
-        transfer = Urllib3Transfer(exchange, mailbox, pool, None if app is None else self._application)
+        pool = self.pools.take(request)
+        transfer = Urllib3Transfer(request, mailbox, pool, None if app is None else self._application)
         is_new = False
         try:
             is_new = self._reserve(transfer)
@@ -90,7 +90,7 @@ class Urllib3Engine:
         return transfer
 
     def _reserve(self, transfer: Urllib3Transfer) -> bool:
-        """Give the transfer a worker without an exchange; True where that must be started."""
+        """Give the transfer a worker without a request; True where that must be started."""
         with self._workers_guard:
             is_new = not self._idle
             # The last to rest is the one whose thread is most likely awake.
@@ -125,7 +125,7 @@ class Urllib3Engine:
         worker.fail_jobs(network_failure(QtNetworkError.UnknownNetworkError, text))
 
     def rest(self, worker: Worker) -> bool:
-        """Take a worker back whose exchange is done; False where it has been retired meanwhile and should end."""
+        """Take a worker back whose request is done; False where it has been retired meanwhile and should end."""
         with self._workers_guard:
             worker.transfer = None
             if worker not in self._busy:
@@ -135,7 +135,7 @@ class Urllib3Engine:
             return True
 
     def retire_if_idle(self, worker: Worker) -> bool:
-        """Retire a worker without an exchange; False where it is about to get one."""
+        """Retire a worker without a request; False where it is about to get one."""
         with self._workers_guard:
             if worker not in self._idle:
                 return False
@@ -147,7 +147,7 @@ class Urllib3Engine:
         return True
 
     def retire(self, worker: Worker) -> None:
-        """Give the worker no more exchanges."""
+        """Give the worker no more requests."""
         with self._workers_guard:
             self._retire(worker)
 
@@ -189,7 +189,7 @@ class Urllib3Engine:
         self.pools = Pools()
 
     def worker_count(self) -> int:
-        """How many threads there are that take exchanges or do one."""
+        """How many threads there are that take requests or do one."""
         with self._workers_guard:
             return len(self._idle) + len(self._busy)
 

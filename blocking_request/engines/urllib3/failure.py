@@ -14,7 +14,7 @@ from urllib3 import exceptions
 
 from ...errors import ErrorCode, Failure, QtNetworkError, network_failure
 from ...models import error_texts as messages
-from ...models.http_messages import Exchange
+from ...models.http_messages import Request
 from ...models.proxy import Proxy
 from .framing import BodyLost
 from .response import HeaderLost
@@ -36,23 +36,23 @@ _LOW_STATUS = re.compile(r"HTTP/1\.[0-9] +(0?[0-9]{1,2})( [^\r\n]*)?\r?\n")
 
 
 def transfer_failure(
-    error: BaseException, exchange: Exchange, proxy: Optional[Proxy], answered: bool, shows_certificate: bool
+    error: BaseException, request: Request, proxy: Optional[Proxy], answered: bool, shows_certificate: bool
 ) -> Failure:
-    """``answered``: whether the header of an answer has come; ``shows_certificate``: whether the client has one."""
+    """``answered``: whether the header of a response has come; ``shows_certificate``: whether the client has one."""
     causes = list(_causes(error))
     if any(isinstance(cause, exceptions.ProxyError) for cause in causes):
         return _proxy_failure(causes)
-    if proxy is not None and proxy.forwards(exchange.url) and not answered:
+    if proxy is not None and proxy.forwards(request.url) and not answered:
         failure = _forwarding_failure(causes)
         if failure is not None:
             return failure
     if proxy is not None and proxy.kind == "socks5":
-        failure = _socks_failure(causes, exchange)
+        failure = _socks_failure(causes, request)
         if failure is not None:
             return failure
     for kind, qt_error in _NETWORK_ERRORS:
         if any(isinstance(cause, kind) for cause in causes):
-            return _failure(qt_error, exchange)
+            return _failure(qt_error, request)
     for cause in causes:
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, _CLOSED):
             return messages.handshake_failed(cause.reason or str(cause), shows_certificate)
@@ -61,7 +61,7 @@ def transfer_failure(
             if low:
                 return messages.interim_status(int(low[1]))
         if isinstance(cause, _CLOSED):
-            return messages.connection_closed(exchange, answered)
+            return messages.connection_closed(request, answered)
         if isinstance(cause, http.client.HTTPException):
             return network_failure(QtNetworkError.ProtocolFailure, "Data corrupted: the answer is none of HTTP/1")
     for cause in reversed(causes):
@@ -97,7 +97,7 @@ def _forwarding_failure(causes: list[BaseException]) -> Optional[Failure]:
     return None
 
 
-def _socks_failure(causes: list[BaseException], exchange: Exchange) -> Optional[Failure]:
+def _socks_failure(causes: list[BaseException], request: Request) -> Optional[Failure]:
     """Of the package PySocks, which need not be there; the numbers are those of RFC 1928 section 6."""
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         # The proxy looks up every other name.
@@ -111,9 +111,9 @@ def _socks_failure(causes: list[BaseException], exchange: Exchange) -> Optional[
         return None
     text = str(getattr(of_socks[-1], "msg", of_socks[-1]))
     if "0x05" in text:
-        return _failure(QtNetworkError.ConnectionRefusedError, exchange)
+        return _failure(QtNetworkError.ConnectionRefusedError, request)
     if "0x04" in text:
-        return _failure(QtNetworkError.HostNotFoundError, exchange)
+        return _failure(QtNetworkError.HostNotFoundError, request)
     return messages.proxy_refused(text)
 
 
@@ -131,14 +131,14 @@ _PROXY_ERRORS: tuple[tuple[type[BaseException], QtNetworkError], ...] = (
 )
 
 
-def _failure(error: QtNetworkError, exchange: Exchange) -> Failure:
-    text = messages.error_text(error, exchange.url) or error.name
+def _failure(error: QtNetworkError, request: Request) -> Failure:
+    text = messages.error_text(error, request.url) or error.name
     code = ErrorCode.TimeoutError if error is QtNetworkError.TimeoutError else ErrorCode.NetworkError
     return Failure(code, error, text)
 
 
 def broke_unanswered(error: BaseException) -> bool:
-    """Whether the connection ended before the first byte of the answer."""
+    """Whether the connection ended before the first byte of the response."""
     unanswered = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)
     return any(isinstance(cause, unanswered) for cause in _causes(error))
 

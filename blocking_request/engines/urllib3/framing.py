@@ -1,4 +1,4 @@
-"""Where the body of an answer ends (RFC 9112 sections 6 and 7): by chunks, by a length, or with the connection.
+"""Where the body of a response ends (RFC 9112 sections 6 and 7): by chunks, by a length, or with the connection.
 
 http.client has the same rules, but puts up with more: it takes the end of the connection for the last chunk, does not
 look at what stands between two chunks, and reads sizes as Python reads numbers.

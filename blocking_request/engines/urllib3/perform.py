@@ -1,4 +1,4 @@
-"""One exchange over urllib3, in the thread of a worker: no redirects, no retries, no cookies, no decoding of its own.
+"""One request over urllib3, in the thread of a worker: no redirects, no retries, no cookies, no decoding of its own.
 
 urllib3 connects, speaks TLS, keeps the connections and writes the request. The body is read from http.client's response
 as it arrives; urllib3's own reading waits until a whole block is there.
@@ -17,7 +17,7 @@ from urllib3.util import SKIP_HEADER, Retry, Timeout
 
 from ...errors import Failure
 from ...models import error_texts as messages
-from ...models.http_messages import IDEMPOTENT_METHODS, Answer, Body, Exchange, streams_body
+from ...models.http_messages import IDEMPOTENT_METHODS, Body, Request, Response, streams_body
 from ...models.tls import known_session
 from ...trace import logger
 from ..accept_language import accept_language
@@ -30,7 +30,7 @@ from .connection import HELD_BACK_BYTES
 from .failure import broke_unanswered, internal_error, out_of_descriptors, transfer_failure
 from .framing import blocks
 from .pools import Pool
-from .response import Response
+from .response import HttpClientResponse
 from .tls import TlsRefused
 
 CONNECT_SECONDS = 30.0
@@ -40,27 +40,27 @@ PIECE_BYTES = 1 << 14
 CHANNEL_BYTES = 1 << 16
 
 
-def perform(exchange: Exchange, mailbox: Mailbox, abort_handle: AbortHandle, pool: Pool) -> Answer:
-    """Do the exchange and tell what came of it; raises nothing."""
+def perform(request: Request, mailbox: Mailbox, abort_handle: AbortHandle, pool: Pool) -> Response:
+    """Do the request and tell what came of it; raises nothing."""
     try:
-        answer = _Attempt(exchange, mailbox, abort_handle, pool).run()
-        if answer is None:
+        response = _Attempt(request, mailbox, abort_handle, pool).run()
+        if response is None:
             # A kept connection was closed by the server as we sent.
             abort_handle.wants_fresh = True
-            answer = _Attempt(exchange, mailbox, abort_handle, pool).run()
-        assert answer is not None
-        return answer
+            response = _Attempt(request, mailbox, abort_handle, pool).run()
+        assert response is not None
+        return response
     except BaseException as error:
         logger.error("an exchange failed in the network thread", exc_info=error)
         abort_handle.abort()
-        return Answer(exchange, failure=internal_error(error), engine="urllib3")
+        return Response(request, failure=internal_error(error), engine="urllib3")
 
 
 class _Attempt:
     """One way there and back."""
 
-    def __init__(self, exchange: Exchange, mailbox: Mailbox, abort_handle: AbortHandle, pool: Pool) -> None:
-        self._exchange = exchange
+    def __init__(self, request: Request, mailbox: Mailbox, abort_handle: AbortHandle, pool: Pool) -> None:
+        self._request = request
         self._mailbox = mailbox
         self._abort_handle = abort_handle
         self._pool = pool
@@ -70,12 +70,12 @@ class _Attempt:
         self._chunked = False
         self._progress_due = 0.0
         self._is_cut_short = False
-        """Whether the answer came before the whole body had been sent."""
+        """Whether the response came before the whole body had been sent."""
         abort_handle.response = None
-        abort_handle.answer_begun = False
+        abort_handle.response_begun = False
 
-    def run(self) -> Optional[Answer]:
-        """The answer; None where the request may be, and should be, sent once more."""
+    def run(self) -> Optional[Response]:
+        """The response; None where the request may be, and should be, sent once more."""
         abort_handle = self._abort_handle
         failure: Optional[Failure] = None
         try:
@@ -97,23 +97,23 @@ class _Attempt:
         self._let_go(failure)
         if abort_handle.aborted:
             failure = messages.canceled()
-        return self._answer(failure)
+        return self._response(failure)
 
     def _send(self) -> Any:
         """Returns urllib3's response when the header is there, its body unread."""
-        exchange, abort_handle = self._exchange, self._abort_handle
+        request, abort_handle = self._request, self._abort_handle
         pool = self._pool
         abort_handle.tls, proxy = pool.tls, pool.proxy
         # To an HTTP proxy that forwards the whole URL is the target (RFC 9112 section 3.2.2).
-        is_forwarded = proxy is not None and proxy.forwards(exchange.url)
-        abort_handle.target = request_target(exchange.url, is_forwarded)
-        logged = exchange.shown_url
-        is_shown = logged is exchange.url and is_forwarded == (proxy is not None)
-        return pool.connections(exchange.url).urlopen(
-            exchange.method,
+        is_forwarded = proxy is not None and proxy.forwards(request.url)
+        abort_handle.target = request_target(request.url, is_forwarded)
+        logged = request.shown_url
+        is_shown = logged is request.url and is_forwarded == (proxy is not None)
+        return pool.connections(request.url).urlopen(
+            request.method,
             abort_handle.target if is_shown else request_target(logged, proxy is not None),  # what urllib3 logs
-            body=None if exchange.body is None else self._pieces(exchange.body),  # type: ignore[arg-type]
-            headers=request_headers(exchange),  # type: ignore[arg-type]
+            body=None if request.body is None else self._pieces(request.body),  # type: ignore[arg-type]
+            headers=request_headers(request),  # type: ignore[arg-type]
             retries=_NO_RETRIES,
             redirect=False,
             assert_same_host=False,
@@ -166,15 +166,15 @@ class _Attempt:
             self._is_cut_short = True
             raise BrokenPipeError
 
-    def _open_reader(self, response: Response) -> BodyReader:
+    def _open_reader(self, response: HttpClientResponse) -> BodyReader:
         """Raises DamagedBody where the length is none."""
         fields = response.fields
         chunked = self._chunked = is_chunked(framing_value(fields, b"transfer-encoding"))
         length = None if chunked else framing_value(fields, b"content-length")
-        encoding = framing_value(fields, b"content-encoding") if self._exchange.decode else None
-        exchange = self._exchange
-        limits = Limits(exchange.body_limit, exchange.expansion_limit)
-        sink = self._deliver if streams_body(exchange, response.status) else None
+        encoding = framing_value(fields, b"content-encoding") if self._request.decode else None
+        request = self._request
+        limits = Limits(request.body_limit, request.expansion_limit)
+        sink = self._deliver if streams_body(request, response.status) else None
         return BodyReader(length, encoding or b"", limits, sink, self._abort_handle.is_aborted)
 
     def _deliver(self, piece: Piece) -> None:
@@ -191,8 +191,8 @@ class _Attempt:
         assert response is not None
         reader = self._reader = self._open_reader(response)
         self._mailbox.touch()
-        if streams_body(self._exchange, response.status):
-            self._mailbox.post(Begun(self._begun_answer(response, reader)))
+        if streams_body(self._request, response.status):
+            self._mailbox.post(Begun(self._begun_response(response, reader)))
         if not self._has_body():
             return
         buffers = self._mailbox.buffers if reader.passes_on else None
@@ -205,7 +205,7 @@ class _Attempt:
 
     def _has_body(self) -> bool:
         response = self._abort_handle.response
-        return response is not None and self._exchange.method != "HEAD" and response.status not in (204, 304)
+        return response is not None and self._request.method != "HEAD" and response.status not in (204, 304)
 
     def _report(self, reader: BodyReader) -> None:
         now = time.monotonic()
@@ -215,10 +215,10 @@ class _Attempt:
 
     def _may_be_repeated(self, error: Exception) -> bool:
         """RFC 9110 section 9.2.2 allows it; a body reaches the server at most once all the same."""
-        exchange, abort_handle = self._exchange, self._abort_handle
-        if abort_handle.aborted or not abort_handle.reused or abort_handle.answer_begun or exchange.body is not None:
+        request, abort_handle = self._request, self._abort_handle
+        if abort_handle.aborted or not abort_handle.reused or abort_handle.response_begun or request.body is not None:
             return False
-        return exchange.method in IDEMPOTENT_METHODS and broke_unanswered(error)
+        return request.method in IDEMPOTENT_METHODS and broke_unanswered(error)
 
     def _failure(self, error: Exception) -> Failure:
         if isinstance(error, DamagedBody):
@@ -239,10 +239,10 @@ class _Attempt:
                 return damage
         tls = self._abort_handle.tls
         shows_certificate = tls is not None and tls.settings.clientCertificate is not None
-        return transfer_failure(error, self._exchange, self._pool.proxy, response is not None, shows_certificate)
+        return transfer_failure(error, self._request, self._pool.proxy, response is not None, shows_certificate)
 
     def _let_go(self, failure: Optional[Failure]) -> None:
-        """Give the connection back to its pool, closed where another exchange cannot use it."""
+        """Give the connection back to its pool, closed where another request cannot use it."""
         leftovers = failure is None and self._abort_handle.has_leftovers()
         reusable = self._abort_handle.release() and failure is None and not leftovers and not self._is_cut_short
         # A pool that was dropped closes its connections when nobody holds it any more (urllib3 2).
@@ -256,11 +256,11 @@ class _Attempt:
             pooled.close()
         pooled.release_conn()
 
-    def _begun_answer(self, response: Response, reader: BodyReader) -> Answer:
+    def _begun_response(self, response: HttpClientResponse, reader: BodyReader) -> Response:
         """What is known when the header is there."""
         session = self._abort_handle.current_session
-        return Answer(
-            self._exchange,
+        return Response(
+            self._request,
             response.status,
             response.reason,
             response.fields,
@@ -270,7 +270,7 @@ class _Attempt:
             is_begun=True,
         )
 
-    def _answer(self, failure: Optional[Failure]) -> Answer:
+    def _response(self, failure: Optional[Failure]) -> Response:
         response, reader = self._abort_handle.response, self._reader
         session = self._abort_handle.session
         tls = None if session is None else known_session(session)
@@ -278,11 +278,11 @@ class _Attempt:
             if session is not None:
                 # Whatever was agreed on with the server, it came to nothing: Qt does not tell it either.
                 tls = known_session(replace(session, protocol="", cipher=""))
-            return Answer(self._exchange, failure=failure, engine="urllib3", tls=tls)
+            return Response(self._request, failure=failure, engine="urllib3", tls=tls)
         if failure is None and response.status < 200:
             failure = messages.interim_status(response.status)
-        return Answer(
-            self._exchange,
+        return Response(
+            self._request,
             response.status,
             response.reason,
             response.fields,
@@ -307,18 +307,18 @@ def request_target(url: str, is_absolute: bool) -> str:
     return f"{scheme}://{rest[:end]}{path}" if is_absolute else path
 
 
-def request_headers(exchange: Exchange) -> dict[str, Any]:
+def request_headers(request: Request) -> dict[str, Any]:
     """The header fields that are sent, those among them that Qt adds by itself."""
-    headers: dict[str, Any] = {name.decode("latin-1"): value for name, value in exchange.headers}
+    headers: dict[str, Any] = {name.decode("latin-1"): value for name, value in request.headers}
     names = {name.lower() for name in headers}
-    if exchange.omitted:
-        omitted = {name.decode("latin-1") for name in exchange.omitted}
+    if request.omitted:
+        omitted = {name.decode("latin-1") for name in request.omitted}
         # urllib3 adds these two by itself.
         headers.update((name, SKIP_HEADER) for name in omitted & {"user-agent", "accept-encoding"})
         names |= omitted
     if "accept-language" not in names:
         headers["Accept-Language"] = accept_language()
-    if exchange.body is None and exchange.method not in IDEMPOTENT_METHODS:
+    if request.body is None and request.method not in IDEMPOTENT_METHODS:
         headers["Content-Length"] = b"0"
     if "connection" not in names:
         headers["Connection"] = b"Keep-Alive"

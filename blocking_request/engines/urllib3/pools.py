@@ -13,11 +13,11 @@ import urllib3
 
 from ...errors import Failure, QtNetworkError, network_failure
 from ...models import error_texts as messages
-from ...models.http_messages import Exchange
+from ...models.http_messages import Request
 from ...models.proxy import Proxy, ProxyUnusable
 from ...models.tls import TlsSettings, TlsUnusable
 from ...models.urls import DEFAULT_PORTS
-from ...proxies.system import proxy_of_exchange
+from ...proxies.system import proxy_of_request
 from ...tls.qt_configuration import NO_TLS, TlsKey, configuration_settings, tls_key
 from .connection import POOL_CLASSES
 from .proxy import through
@@ -32,7 +32,7 @@ KEPT_KEYS = 512
 
 
 class _Key(NamedTuple):
-    """What must be the same for two exchanges that share connections."""
+    """What must be the same for two requests that share connections."""
 
     tls: TlsKey = NO_TLS
     proxy: Optional[Proxy] = None
@@ -77,33 +77,33 @@ class Pools:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._pools: dict[_Key, Pool] = {}
-        self._latest: tuple[Optional[Exchange], Optional[Pool]] = (None, None)
-        """What was found last: each exchange asks twice, whether it is refused and when it is started."""
+        self._latest: tuple[Optional[Request], Optional[Pool]] = (None, None)
+        """What was found last: each request asks twice, whether it is refused and when it is started."""
 
-    def refusal(self, exchange: Exchange) -> Optional[Failure]:
-        """Why no connection can be made as the exchange wants it, or None."""
+    def refusal(self, request: Request) -> Optional[Failure]:
+        """Why no connection can be made as the request wants it, or None."""
         try:
-            pool = self._find(exchange)
-            if exchange.url.startswith("https:"):
+            pool = self._find(request)
+            if request.url.startswith("https:"):
                 pool.tls.context  # noqa: B018  (made here, so that what is wrong with it is told)
-            self._latest = (exchange, pool)
+            self._latest = (request, pool)
         except TlsUnusable as error:
             return messages.tls_unusable(str(error))
         except ProxyUnusable as error:
             return network_failure(QtNetworkError.UnknownProxyError, str(error))
         return None
 
-    def take(self, exchange: Exchange) -> Pool:
-        """The pool for an exchange that has not been refused. Raises TlsUnusable, ProxyUnusable."""
+    def take(self, request: Request) -> Pool:
+        """The pool for a request that has not been refused. Raises TlsUnusable, ProxyUnusable."""
         asked_for, pool = self._latest
         self._latest = (None, None)  # it would hold on to a body and credentials
-        return pool if asked_for is exchange and pool is not None else self._find(exchange)
+        return pool if asked_for is request and pool is not None else self._find(request)
 
-    def _find(self, exchange: Exchange) -> Pool:
-        key = _key(exchange)
+    def _find(self, request: Request) -> Pool:
+        key = _key(request)
         pool = self._pools.get(key)
         if pool is None:
-            made = _make(exchange, key, self.clear)
+            made = _make(request, key, self.clear)
             with self._guard:
                 pool = self._pools.setdefault(key, made)
                 surplus = list(self._pools)[:-KEPT_MANAGERS]
@@ -121,17 +121,17 @@ class Pools:
 _PLAIN = _Key()
 
 
-def _key(exchange: Exchange) -> _Key:
-    proxy = proxy_of_exchange(exchange)
-    if not exchange.url.startswith("https:"):
+def _key(request: Request) -> _Key:
+    proxy = proxy_of_request(request)
+    if not request.url.startswith("https:"):
         return _PLAIN if proxy is None else _Key(proxy=proxy)
-    native = exchange.native
-    verify_name = native.peerVerifyName() if native is not None and exchange.keeps_identity else ""
-    return _Key(tls_key(exchange), proxy, verify_name)
+    qt_request = request.qt_request
+    verify_name = qt_request.peerVerifyName() if qt_request is not None and request.keeps_identity else ""
+    return _Key(tls_key(request), proxy, verify_name)
 
 
-def _make(exchange: Exchange, key: _Key, clear_all: Callable[[], None]) -> Pool:
-    settings = TlsSettings() if key.tls == NO_TLS else configuration_settings(exchange)
+def _make(request: Request, key: _Key, clear_all: Callable[[], None]) -> Pool:
+    settings = TlsSettings() if key.tls == NO_TLS else configuration_settings(request)
     options: dict[str, Any] = {"num_pools": KEPT_ORIGINS, "maxsize": KEPT_CONNECTIONS, "retries": False}
     if key.verify_name:
         options["server_hostname"] = key.verify_name

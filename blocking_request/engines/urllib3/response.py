@@ -27,7 +27,7 @@ class HeaderLost(http.client.HTTPException):
     """The connection ended within the header."""
 
 
-class Response(http.client.HTTPResponse):
+class HttpClientResponse(http.client.HTTPResponse):
     """``fields`` and ``file`` are there when ``begin`` has been called."""
 
     fields: Fields = NO_FIELDS
@@ -47,7 +47,7 @@ class Response(http.client.HTTPResponse):
         while True:
             line = room.status_line(file)
             if abort_handle is not None and line:
-                abort_handle.answer_begun = True
+                abort_handle.response_begun = True
             minor_version, self.status, self.reason = _status(line)
             lines = room.header(file)
             if self.status >= 200 or self.status == http.client.SWITCHING_PROTOCOLS:
@@ -63,7 +63,7 @@ class Response(http.client.HTTPResponse):
         self._tell_http_client()
 
     def _tell_http_client(self) -> None:
-        """Whether the connection goes on after this answer. The body is none of its business."""
+        """Whether the connection goes on after this response. The body is none of its business."""
         self.chunked, self.chunk_left, self.length = False, None, None
         fields = self.fields
         has_body = self._method != "HEAD" and self.status not in (204, 304)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A worker thread of the urllib3 engine: does one exchange after another.
+"""A worker thread of the urllib3 engine: does one request after another.
 
 Rules of this file: other threads put transfers into ``Worker.jobs`` and abort their handles, and touch nothing else.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Optional
 
 from ...errors import Failure, QtNetworkError, network_failure
 from ...models import error_texts as messages
-from ...models.http_messages import Answer, Exchange
+from ...models.http_messages import Request, Response
 from ...qt.binding import ApplicationReference, QtCore
 from ...trace import logger
 from ..mailbox import Mailbox
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class Urllib3Transfer:
-    """An exchange on urllib3's engine. ``abort`` and ``lost`` may be called from any thread."""
+    """A request on urllib3's engine. ``abort`` and ``lost`` may be called from any thread."""
 
     def __init__(
-        self, exchange: Exchange, mailbox: Mailbox, pool: Pool, application: Optional[ApplicationReference]
+        self, request: Request, mailbox: Mailbox, pool: Pool, application: Optional[ApplicationReference]
     ) -> None:
         """``application``: the one there was when it was started; where there is none, none will be missed."""
-        self.exchange = exchange
+        self.request = request
         self.mailbox = mailbox
         self.pool = pool
         self.abort_handle = AbortHandle()
@@ -48,11 +48,11 @@ class Urllib3Transfer:
         return self.abort_handle.is_connected
 
     def lost(self) -> Optional[Failure]:
-        failure = self._reason_without_answer()
-        # Looked at last: the answer may have come since the caller looked into its mailbox.
+        failure = self._reason_without_response()
+        # Looked at last: the response may have come since the caller looked into its mailbox.
         return None if self.ended else failure
 
-    def _reason_without_answer(self) -> Optional[Failure]:
+    def _reason_without_response(self) -> Optional[Failure]:
         if self._application is not None and self._application() is None:
             return messages.application_ended()
         if self.worker is not None and self.worker.ended:
@@ -60,7 +60,7 @@ class Urllib3Transfer:
         return None
 
     def end_unserved(self, failure: Failure) -> None:
-        self.mailbox.post(Answer(self.exchange, failure=failure, engine="urllib3"))
+        self.mailbox.post(Response(self.request, failure=failure, engine="urllib3"))
 
 
 class Worker:
@@ -119,9 +119,9 @@ class WorkerThread(QtCore.QThread):
             return not worker.engine.retire_if_idle(worker)
         if transfer is None:
             return False
-        answer = perform(transfer.exchange, transfer.mailbox, transfer.abort_handle, transfer.pool)
+        response = perform(transfer.request, transfer.mailbox, transfer.abort_handle, transfer.pool)
         transfer.ended = True
         # Idle before the caller wakes: its next request finds this worker.
         goes_on = worker.engine.rest(worker)
-        transfer.mailbox.post(answer)
+        transfer.mailbox.post(response)
         return goes_on

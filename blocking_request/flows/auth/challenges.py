@@ -14,7 +14,7 @@ _PARAMETER = re.compile(rf'({_TOKEN})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"
 _SCHEME = re.compile(rf"({_TOKEN})(?:[ \t]+|(?=,)|$)")
 _TOKEN68 = re.compile(r"([0-9A-Za-z\-._~+/]+=*)[ \t]*(?=,|$)")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-"""No field value may have them (RFC 9110 section 5.5), and an answer would echo them."""
+"""No field value may have them (RFC 9110 section 5.5), and a response would echo them."""
 
 _ESCAPED = re.compile(r"\\(.)")
 _SEPARATOR = re.compile(r"[ \t,]*")

@@ -1,4 +1,4 @@
-"""The answer to a Digest challenge (RFC 7616).
+"""The response to a Digest challenge (RFC 7616).
 
 Written here, because requests' leaves ``;`` out of the ``uri``, does not escape quotes, and takes a realm outside ASCII
 for another. Everything is bytes: what came from the server goes back as it came.

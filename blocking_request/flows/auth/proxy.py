@@ -1,4 +1,4 @@
-"""Proxies: which one an exchange goes through, and what is said when that wants to know who we are.
+"""Proxies: which one a request goes through, and what is said when that wants to know who we are.
 
 RFC 9110 section 11.7. A proxy that asks is answered with user and password, which belong to that proxy and no other.
 """
@@ -11,7 +11,7 @@ from typing import Callable, Optional
 
 from ...errors import QtNetworkError, network_failure
 from ...models.auth import AuthConfig, AuthHandler, checked_answer
-from ...models.http_messages import Answer, Exchange
+from ...models.http_messages import Request, Response
 from ...models.proxy import Proxy, ProxyUnusable
 from .. import Flow, Send, directly
 from .challenges import challenges
@@ -33,54 +33,54 @@ class ProxyChoice:
     """Whether Qt's may have a user and a password, which an engine does not use by itself."""
 
 
-def through_proxy(exchange: Exchange, choice: ProxyChoice, send: Send = directly) -> Flow:
+def through_proxy(request: Request, choice: ProxyChoice, send: Send = directly) -> Flow:
     """Send through the proxy that is chosen for the URL."""
     try:
-        proxy = choice.find(exchange.url)
+        proxy = choice.find(request.url)
     except ProxyUnusable as error:
-        return Answer(exchange, failure=network_failure(QtNetworkError.UnknownProxyError, str(error)))
+        return Response(request, failure=network_failure(QtNetworkError.UnknownProxyError, str(error)))
     if proxy is None and (choice.known or choice.asks_qt):
-        proxy = choice.find_by_qt(exchange.url)
+        proxy = choice.find_by_qt(request.url)
     known = None if proxy is None else choice.known.get(proxy)
     if proxy is not None:
-        exchange = exchange._replace(proxy=proxy if known is None else _as(proxy, known))
-    answer = yield from send(exchange)
-    proxy = proxy if proxy is not None or not _may_be_asked(answer) else choice.find_by_qt(exchange.url)
-    if proxy is None or not _is_asked(answer, proxy):
-        return answer
+        request = request._replace(proxy=proxy if known is None else _as(proxy, known))
+    response = yield from send(request)
+    proxy = proxy if proxy is not None or not _may_be_asked(response) else choice.find_by_qt(request.url)
+    if proxy is None or not _is_asked(response, proxy):
+        return response
     if known is not None:
         choice.known.pop(proxy, None)
-    if choice.ask is None or not exchange.can_be_sent_again:
-        return answer
+    if choice.ask is None or not request.can_be_sent_again:
+        return response
     for attempt in range(1, ATTEMPTS + 1):
-        given = checked_answer(choice.ask(_realm(answer), proxy.address, attempt))
+        given = checked_answer(choice.ask(_realm(response), proxy.address, attempt))
         if given is None:
-            return answer
-        answer = yield from send(exchange._replace(proxy=_as(proxy, given)))
-        if not _is_asked(answer, proxy):
-            if answer.status is not None:
+            return response
+        response = yield from send(request._replace(proxy=_as(proxy, given)))
+        if not _is_asked(response, proxy):
+            if response.status is not None:
                 choice.known[proxy] = given
-            return answer
-    return answer
+            return response
+    return response
 
 
 def _as(proxy: Proxy, config: AuthConfig) -> Proxy:
     return replace(proxy, user=config.user, password=config.secret)
 
 
-def _may_be_asked(answer: Answer) -> bool:
-    if answer.failure is not None:
-        return answer.failure.error is QtNetworkError.ProxyAuthenticationRequiredError
-    return answer.status == 407
+def _may_be_asked(response: Response) -> bool:
+    if response.failure is not None:
+        return response.failure.error is QtNetworkError.ProxyAuthenticationRequiredError
+    return response.status == 407
 
 
-def _is_asked(answer: Answer, proxy: Proxy) -> bool:
+def _is_asked(response: Response, proxy: Proxy) -> bool:
     """A 407 that comes through a tunnel is the server's own, who has no business with it."""
-    is_forwarded = proxy.forwards(answer.exchange.url)
-    return not proxy.is_none and _may_be_asked(answer) and (answer.failure is not None or is_forwarded)
+    is_forwarded = proxy.forwards(response.request.url)
+    return not proxy.is_none and _may_be_asked(response) and (response.failure is not None or is_forwarded)
 
 
-def _realm(answer: Answer) -> str:
+def _realm(response: Response) -> str:
     """Of a tunnel that was refused no engine tells it."""
-    found = challenges(answer.headers.values(b"proxy-authenticate"))
+    found = challenges(response.headers.values(b"proxy-authenticate"))
     return next((challenge.realm for challenge in found), "")

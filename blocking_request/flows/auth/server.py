@@ -5,7 +5,7 @@ is tried first, each way at most once; then whoever may be asked is asked, three
 own is sent as it is, and is replaced only by what somebody answers to a 401. Whatever is used belongs to the origin it
 was named for: at any other it is as if there were none.
 
-Only a user and a password answer Digest, NTLM and Negotiate. The last two belong to a connection; the exchange then
+Only a user and a password answer Digest, NTLM and Negotiate. The last two belong to a connection; the request then
 carries a Login, and the engine does the rounds.
 """
 
@@ -20,7 +20,7 @@ from requests.auth import _basic_auth_str
 
 from ...errors import QtNetworkError
 from ...models.auth import AuthConfig, AuthHandler, AuthMethod, checked_answer
-from ...models.http_messages import Answer, Exchange, Login
+from ...models.http_messages import Login, Request, Response
 from ...models.urls import DEFAULT_PORTS, origin
 from .. import Flow, Send, directly
 from .challenges import Challenge, challenges
@@ -46,96 +46,100 @@ class CredentialRules:
 
     config: Optional[AuthConfig] = None
     """Named for the origin of the call's first URL."""
-    grant: Optional[Callable[[Exchange], Exchange]] = None
+    grant: Optional[Callable[[Request], Request]] = None
     """In its place: adds what another store of credentials has for that origin."""
     find: Optional[Callable[[str], Optional[AuthConfig]]] = None
     """Gives what netrc has for a URL."""
     ask: Optional[AuthHandler] = None
     known: MutableMapping[str, Known] = field(default_factory=dict)
     """By origin."""
-    engine_supports_ntlm: Callable[[Exchange], bool] = lambda exchange: False
+    engine_supports_ntlm: Callable[[Request], bool] = lambda request: False
     """Whether there is an engine that does NTLM and Negotiate for it."""
 
 
-def with_credentials(exchange: Exchange, rules: CredentialRules, send: Send = directly) -> Flow:
+def with_credentials(request: Request, rules: CredentialRules, send: Send = directly) -> Flow:
     """Send with what is known, and answer challenges."""
-    is_own = exchange.has_field(b"authorization")
-    if rules.grant is not None and exchange.keeps_identity:
-        granted = rules.grant(exchange)
-        answer = yield from send(granted)
-        return answer if not _may_be_answered(exchange, answer) else (yield from _ask(exchange, answer, rules, send))
-    config = _named(exchange, rules, is_own)
-    known = rules.known.get(origin(exchange.url)) if config is None and not is_own else None
-    exchange = _identified(exchange, config if known is None else known.config)
+    is_own = request.has_field(b"authorization")
+    if rules.grant is not None and request.keeps_identity:
+        granted = rules.grant(request)
+        response = yield from send(granted)
+        return (
+            response if not _may_be_answered(request, response) else (yield from _ask(request, response, rules, send))
+        )
+    config = _named(request, rules, is_own)
+    known = rules.known.get(origin(request.url)) if config is None and not is_own else None
+    request = _identified(request, config if known is None else known.config)
     upfront = known.config if known is not None and known.is_upfront else config
-    answer = yield from send(_upfront(exchange, upfront))
-    if not _may_be_answered(exchange, answer):
-        return answer
+    response = yield from send(_upfront(request, upfront))
+    if not _may_be_answered(request, response):
+        return response
     named = config if known is None else known.config
     if named is not None:
-        answer = yield from _answer_challenge(exchange, answer, named, rules, send, in_clear=False)
-        if not _is_challenge(answer):
-            return answer
+        response = yield from _answer_challenge(request, response, named, rules, send, in_clear=False)
+        if not _is_challenge(response):
+            return response
     if known is not None:
         # It is right no more.
-        rules.known.pop(origin(exchange.url), None)
-    return (yield from _ask(exchange, answer, rules, send))
+        rules.known.pop(origin(request.url), None)
+    return (yield from _ask(request, response, rules, send))
 
 
-def _ask(exchange: Exchange, answer: Answer, rules: CredentialRules, send: Send) -> Flow:
+def _ask(request: Request, response: Response, rules: CredentialRules, send: Send) -> Flow:
     for attempt in range(1, ATTEMPTS + 1):
-        challenge = _best(exchange, answer, rules)
+        challenge = _best(request, response, rules)
         if rules.ask is None or challenge is None:
-            return answer
-        given = checked_answer(rules.ask(challenge.realm, shown_host(exchange.url), attempt))
+            return response
+        given = checked_answer(rules.ask(challenge.realm, shown_host(request.url), attempt))
         if given is None:
-            return answer
-        answer = yield from _answer_challenge(_identified(exchange, given), answer, given, rules, send, in_clear=True)
-        if not _is_challenge(answer):
-            if answer.failure is None:
+            return response
+        response = yield from _answer_challenge(
+            _identified(request, given), response, given, rules, send, in_clear=True
+        )
+        if not _is_challenge(response):
+            if response.failure is None:
                 is_proven = given.method in _PASSWORDS and challenge.scheme != "basic"
-                rules.known[origin(exchange.url)] = Known(given, not is_proven)
-            return answer
-    return answer
+                rules.known[origin(request.url)] = Known(given, not is_proven)
+            return response
+    return response
 
 
-def _identified(exchange: Exchange, config: Optional[AuthConfig]) -> Exchange:
-    """The exchange with who we are, however that is shown: a cache keeps what comes for them alone.
+def _identified(request: Request, config: Optional[AuthConfig]) -> Request:
+    """The request with who we are, however that is shown: a cache keeps what comes for them alone.
 
     A field of the caller's own may be sent beside a key; what we make of a config ourselves differs each time.
     """
     if config is None:
-        return exchange
-    own = b"".join(value for name, value in exchange.headers if name.lower() == b"authorization").decode("latin-1")
-    return exchange._replace(identity=(config.method.name, config.user, config.name, config.secret, own))
+        return request
+    own = b"".join(value for name, value in request.headers if name.lower() == b"authorization").decode("latin-1")
+    return request._replace(identity=(config.method.name, config.user, config.name, config.secret, own))
 
 
-def _named(exchange: Exchange, rules: CredentialRules, is_own: bool) -> Optional[AuthConfig]:
-    """What the caller has named for this exchange."""
-    if rules.config is not None and exchange.keeps_identity:
+def _named(request: Request, rules: CredentialRules, is_own: bool) -> Optional[AuthConfig]:
+    """What the caller has named for this request."""
+    if rules.config is not None and request.keeps_identity:
         replaces = rules.config.method not in (*_PASSWORDS, AuthMethod.Bearer)
         return rules.config if replaces or not is_own else None
-    return rules.find(exchange.url) if rules.find is not None and not is_own else None
+    return rules.find(request.url) if rules.find is not None and not is_own else None
 
 
-def _upfront(exchange: Exchange, config: Optional[AuthConfig]) -> Exchange:
-    """The exchange with what is sent before a server asks."""
+def _upfront(request: Request, config: Optional[AuthConfig]) -> Request:
+    """The request with what is sent before a server asks."""
     if config is None:
-        return exchange
+        return request
     method = config.method
     if method is AuthMethod.Basic:
-        return _with_field(exchange, b"Authorization", _basic(config))
+        return _with_field(request, b"Authorization", _basic(config))
     if method is AuthMethod.Bearer:
-        return _with_field(exchange, b"Authorization", f"Bearer {config.secret}".encode())
+        return _with_field(request, b"Authorization", f"Bearer {config.secret}".encode())
     if method is AuthMethod.ApiKeyHeader:
-        return _with_field(exchange, config.name.encode(), config.secret.encode())
+        return _with_field(request, config.name.encode(), config.secret.encode())
     if method is AuthMethod.ApiKeyQuery:
-        parts = urlsplit(exchange.url)
+        parts = urlsplit(request.url)
         query = f"{parts.query}&{key_parameter(config)}" if parts.query else key_parameter(config)
-        return exchange._replace(url=parts._replace(query=query).geturl())
+        return request._replace(url=parts._replace(query=query).geturl())
     if method is AuthMethod.ClientCertificate:
-        return exchange._replace(tls=config.tls(exchange.tls))
-    return exchange
+        return request._replace(tls=config.tls(request.tls))
+    return request
 
 
 def key_parameter(config: AuthConfig) -> str:
@@ -151,89 +155,89 @@ def secret_name(config: Optional[AuthConfig]) -> tuple[str, ...]:
 
 
 def _answer_challenge(
-    exchange: Exchange, answer: Answer, config: AuthConfig, rules: CredentialRules, send: Send, in_clear: bool
+    request: Request, response: Response, config: AuthConfig, rules: CredentialRules, send: Send, in_clear: bool
 ) -> Flow:
     """Try a config on what the server asks for; ``in_clear``: also as it would be sent without being asked."""
     if config.method in _PASSWORDS:
-        digest = strongest(_challenges(answer))
+        digest = strongest(_challenges(response))
         if digest is not None:
-            return (yield from _prove(exchange, digest, config, send))
-        if config.method is AuthMethod.Basic and _is_login(exchange, answer, rules):
-            return (yield from _log_in(exchange, answer, Login(config.user, config.secret), send))
-        in_clear = in_clear and config.method is AuthMethod.Basic and "basic" in _schemes(answer)
-    return (yield from send(_upfront(exchange, config))) if in_clear else answer
+            return (yield from _prove(request, digest, config, send))
+        if config.method is AuthMethod.Basic and _is_login(request, response, rules):
+            return (yield from _log_in(request, response, Login(config.user, config.secret), send))
+        in_clear = in_clear and config.method is AuthMethod.Basic and "basic" in _schemes(response)
+    return (yield from send(_upfront(request, config))) if in_clear else response
 
 
-def _prove(exchange: Exchange, digest: Challenge, config: AuthConfig, send: Send) -> Flow:
+def _prove(request: Request, digest: Challenge, config: AuthConfig, send: Send) -> Flow:
     for _ in range(2):
-        value = answer_to(digest, config, exchange.method, exchange.url)
-        answer = yield from send(_with_field(exchange, b"Authorization", value))
-        stale = _stale(answer)
+        value = answer_to(digest, config, request.method, request.url)
+        response = yield from send(_with_field(request, b"Authorization", value))
+        stale = _stale(response)
         if stale is None:
-            return answer
+            return response
         digest = stale
-    return answer
+    return response
 
 
-def _log_in(exchange: Exchange, answer: Answer, login: Login, send: Send) -> Flow:
-    """``answer``: the 401, which stands where the rounds lead nowhere."""
-    if exchange.body is not None:
+def _log_in(request: Request, response: Response, login: Login, send: Send) -> Flow:
+    """``response``: the 401, which stands where the rounds lead nowhere."""
+    if request.body is not None:
         # The connection logs in with a request that may be sent any number of times.
-        headers = tuple(pair for pair in exchange.headers if not pair[0].lower().startswith(b"content-"))
-        yield from send(exchange._replace(method="OPTIONS", body=None, headers=headers, login=login, streams=False))
-    logged_in = yield from send(exchange._replace(login=login))
+        headers = tuple(pair for pair in request.headers if not pair[0].lower().startswith(b"content-"))
+        yield from send(request._replace(method="OPTIONS", body=None, headers=headers, login=login, streams=False))
+    logged_in = yield from send(request._replace(login=login))
     failure = logged_in.failure
     is_endless = failure is not None and failure.error is QtNetworkError.AuthenticationRequiredError
-    return answer if is_endless else logged_in
+    return response if is_endless else logged_in
 
 
-def _best(exchange: Exchange, answer: Answer, rules: CredentialRules) -> Optional[Challenge]:
+def _best(request: Request, response: Response, rules: CredentialRules) -> Optional[Challenge]:
     """The strongest challenge that somebody could answer."""
-    found = _challenges(answer)
+    found = _challenges(response)
     digest = strongest(found)
     if digest is not None:
         return digest
     known = {each.scheme: each for each in reversed(found) if each.scheme != "digest" or strength(each)}
-    if _is_login(exchange, answer, rules):
+    if _is_login(request, response, rules):
         return known.get("negotiate") or known.get("ntlm")
     return known.get("basic") or known.get("bearer")
 
 
-def _is_login(exchange: Exchange, answer: Answer, rules: CredentialRules) -> bool:
+def _is_login(request: Request, response: Response, rules: CredentialRules) -> bool:
     # The engine sends the body several times by itself.
-    is_held = exchange.body is None or isinstance(exchange.body, bytes)
-    return is_held and not _schemes(answer).isdisjoint(("ntlm", "negotiate")) and rules.engine_supports_ntlm(exchange)
+    is_held = request.body is None or isinstance(request.body, bytes)
+    return is_held and not _schemes(response).isdisjoint(("ntlm", "negotiate")) and rules.engine_supports_ntlm(request)
 
 
-def _stale(answer: Answer) -> Optional[Challenge]:
+def _stale(response: Response) -> Optional[Challenge]:
     """The new challenge of a server to which only the nonce was too old (RFC 7616 section 3.3)."""
-    challenge = strongest(_challenges(answer)) if _is_challenge(answer) else None
+    challenge = strongest(_challenges(response)) if _is_challenge(response) else None
     return challenge if challenge is not None and challenge.parameters.get("stale", "").lower() == "true" else None
 
 
-def _is_challenge(answer: Answer) -> bool:
-    return answer.status == 401 and answer.failure is None
+def _is_challenge(response: Response) -> bool:
+    return response.status == 401 and response.failure is None
 
 
-def _may_be_answered(exchange: Exchange, answer: Answer) -> bool:
-    return _is_challenge(answer) and exchange.can_be_sent_again
+def _may_be_answered(request: Request, response: Response) -> bool:
+    return _is_challenge(response) and request.can_be_sent_again
 
 
-def _challenges(answer: Answer) -> list[Challenge]:
-    return challenges(answer.headers.values(b"www-authenticate"))
+def _challenges(response: Response) -> list[Challenge]:
+    return challenges(response.headers.values(b"www-authenticate"))
 
 
-def _schemes(answer: Answer) -> set[str]:
-    return {challenge.scheme for challenge in _challenges(answer)}
+def _schemes(response: Response) -> set[str]:
+    return {challenge.scheme for challenge in _challenges(response)}
 
 
 def _basic(config: AuthConfig) -> bytes:
     return _basic_auth_str(config.user.encode(), config.secret.encode()).encode("latin-1")
 
 
-def _with_field(exchange: Exchange, name: bytes, value: bytes) -> Exchange:
-    others = tuple(pair for pair in exchange.headers if pair[0].lower() != name.lower())
-    return exchange._replace(headers=(*others, (name, value)))
+def _with_field(request: Request, name: bytes, value: bytes) -> Request:
+    others = tuple(pair for pair in request.headers if pair[0].lower() != name.lower())
+    return request._replace(headers=(*others, (name, value)))
 
 
 def shown_host(url: str) -> str:

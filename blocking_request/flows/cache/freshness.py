@@ -1,4 +1,4 @@
-"""How old a stored answer is and how long it is fresh (RFC 9111 section 4.2), for a cache of one user."""
+"""How old a stored response is and how long it is fresh (RFC 9111 section 4.2), for a cache of one user."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import NamedTuple, Optional
 from ...models.headers import Fields
 from .cache_control import MOST_SECONDS, Directives, seconds_of
 from .http_date import parsed_date
-from .store import StoredAnswer
+from .store import StoredResponse
 
 HEURISTIC_STATUSES = frozenset((200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501))
-"""Of these an answer may be fresh though it does not say so (RFC 9110 section 15.1)."""
+"""Of these a response may be fresh though it does not say so (RFC 9110 section 15.1)."""
 
 HEURISTIC_SHARE = 0.1
 """Of the time since it was last modified (section 4.2.2)."""
@@ -32,20 +32,20 @@ class Freshness(NamedTuple):
         return self.lifetime - self.age
 
 
-def freshness(answer: StoredAnswer, said: Directives, now: float) -> Freshness:
-    """``said``: the answer's own directives."""
-    date = _date(answer.fields, b"date", now)
-    date = answer.received if date is None else date
-    if now < answer.received - CLOCK_SECONDS:
+def freshness(response: StoredResponse, said: Directives, now: float) -> Freshness:
+    """``said``: the response's own directives."""
+    date = _date(response.fields, b"date", now)
+    date = response.received if date is None else date
+    if now < response.received - CLOCK_SECONDS:
         return Freshness(float(MOST_SECONDS), 0.0)
-    return Freshness(_age(answer, date, now), _lifetime(answer, said, date, now))
+    return Freshness(_age(response, date, now), _lifetime(response, said, date, now))
 
 
-def _age(answer: StoredAnswer, date: float, now: float) -> float:
+def _age(response: StoredResponse, date: float, now: float) -> float:
     """Section 4.2.3."""
-    apparent = max(0.0, answer.received - date)
-    corrected = _age_field(answer.fields) + max(0.0, answer.received - answer.requested)
-    return max(apparent, corrected) + max(0.0, now - answer.received)
+    apparent = max(0.0, response.received - date)
+    corrected = _age_field(response.fields) + max(0.0, response.received - response.requested)
+    return max(apparent, corrected) + max(0.0, now - response.received)
 
 
 def _age_field(fields: Fields) -> int:
@@ -54,19 +54,19 @@ def _age_field(fields: Fields) -> int:
     return 0 if value is None else seconds_of(value.partition(b",")[0].strip().decode("latin-1"))
 
 
-def _lifetime(answer: StoredAnswer, said: Directives, date: float, now: float) -> float:
+def _lifetime(response: StoredResponse, said: Directives, date: float, now: float) -> float:
     """Section 4.2.1. ``s-maxage`` is for caches that many users share, what CDNs read is for CDNs."""
     seconds = said.seconds("max-age")
     if seconds is not None:
         return float(seconds)
-    expires = answer.fields.value(b"expires")
+    expires = response.fields.value(b"expires")
     if expires is not None:
         # One that is no date, as the usual "0", is in the past (section 5.3).
         moment = parsed_date(expires, now)
         return 0.0 if moment is None else max(0.0, moment - date)
-    if answer.status not in HEURISTIC_STATUSES and "public" not in said:
+    if response.status not in HEURISTIC_STATUSES and "public" not in said:
         return 0.0
-    modified = _date(answer.fields, b"last-modified", now)
+    modified = _date(response.fields, b"last-modified", now)
     return 0.0 if modified is None else min(max(0.0, date - modified) * HEURISTIC_SHARE, MOST_HEURISTIC)
 
 

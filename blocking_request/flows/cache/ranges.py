@@ -6,16 +6,16 @@ import re
 from typing import Optional
 
 from ...models.headers import known_fields
-from ...models.http_messages import Answer, Exchange
+from ...models.http_messages import Request, Response
 
 _RANGE = re.compile(rb"bytes\s*=\s*(?:(\d{1,18})\s*)?-\s*(?:(\d{1,18})\s*)?", re.IGNORECASE)
 
 
-def part_of(exchange: Exchange, whole: Answer) -> Optional[Answer]:
-    """``whole``: the answer to a GET. None for what is left to the server: several ranges, one that is not there, and
+def part_of(request: Request, whole: Response) -> Optional[Response]:
+    """``whole``: the response to a GET. None for what is left to the server: several ranges, one that is not there, and
     one of a body whose content coding is undone, because ranges are counted in coded bytes.
     """
-    fields = {name.lower(): value for name, value in exchange.headers}
+    fields = {name.lower(): value for name, value in request.headers}
     if whole.status != 200 or whole.headers.value(b"content-encoding") is not None:
         return None
     if not _is_wanted(fields.get(b"if-range"), whole):
@@ -39,7 +39,7 @@ def part_of(exchange: Exchange, whole: Answer) -> Optional[Answer]:
     )
 
 
-def _is_wanted(condition: Optional[bytes], whole: Answer) -> bool:
+def _is_wanted(condition: Optional[bytes], whole: Response) -> bool:
     """Whether ``If-Range`` names just this (section 13.1.5): by a strong tag, or by the date to the letter."""
     if condition is None:
         return True

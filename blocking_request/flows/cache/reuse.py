@@ -9,11 +9,11 @@ from typing import Optional
 
 from ...errors import QtNetworkError
 from ...models.headers import known_fields
-from ...models.http_messages import Answer, Exchange
+from ...models.http_messages import Request, Response
 from .cache_control import Directives, directives
 from .freshness import Freshness, freshness
 from .http_date import parsed_date
-from .store import StoredAnswer, opaque
+from .store import StoredResponse, opaque
 
 
 class Load(Enum):
@@ -35,7 +35,7 @@ class Reuse(Enum):
     Validate = 3
 
 
-def reuse(stored: StoredAnswer, asked: Directives, load: Load, now: float) -> Reuse:
+def reuse(stored: StoredResponse, asked: Directives, load: Load, now: float) -> Reuse:
     """``asked``: the request's directives."""
     said = directives(stored.fields)
     if _is_always_confirmed(said):
@@ -107,11 +107,11 @@ _OUT_OF_REACH = frozenset(
 """A wrong certificate and a damaged body are no reason to look away."""
 
 
-def stands_in(stored: StoredAnswer, answer: Answer, asked: Directives, load: Load, now: float) -> bool:
+def stands_in(stored: StoredResponse, response: Response, asked: Directives, load: Load, now: float) -> bool:
     """Whether what was kept may be served in the place of an error (RFC 5861 section 4)."""
-    failure = answer.failure
+    failure = response.failure
     is_out_of_reach = failure is not None and failure.error in _OUT_OF_REACH and not failure.ends_the_call
-    is_error = is_out_of_reach or (failure is None and answer.status in ERROR_STATUSES)
+    is_error = is_out_of_reach or (failure is None and response.status in ERROR_STATUSES)
     if not is_error or load is Load.PreferNetwork:
         return False
     said = directives(stored.fields)
@@ -122,9 +122,9 @@ def stands_in(stored: StoredAnswer, answer: Answer, asked: Directives, load: Loa
 
 
 def served(
-    exchange: Exchange, stored: StoredAnswer, body: bytes, now: float, validation: Optional[Answer] = None
-) -> Answer:
-    """The answer that is made of what was kept. ``validation``: the 304 that allows it."""
+    request: Request, stored: StoredResponse, body: bytes, now: float, validation: Optional[Response] = None
+) -> Response:
+    """The response that is made of what was kept. ``validation``: the 304 that allows it."""
     said = directives(stored.fields)
     age = freshness(stored, said, now)
     pairs = stored.fields.pairs
@@ -134,15 +134,15 @@ def served(
         pairs = (*kept, (b"Age", b"%d" % age.age))
     elif validation.headers.has_set_cookie:
         pairs += tuple(pair for pair in validation.headers.pairs if pair[0].lower() == b"set-cookie")
-    return Answer(
-        exchange,
+    return Response(
+        request,
         stored.status,
         stored.reason,
         known_fields(pairs),
         body,
         engine="" if validation is None else validation.engine,
         http2=validation is not None and validation.http2,
-        encoded_bytes=0 if exchange.method == "HEAD" else stored.encoded_bytes,
+        encoded_bytes=0 if request.method == "HEAD" else stored.encoded_bytes,
         total_bytes=stored.total_bytes,
         tls=None if validation is None else validation.tls,
         from_cache=True,
@@ -150,7 +150,7 @@ def served(
     )
 
 
-def validators(stored: StoredAnswer) -> tuple[tuple[bytes, bytes], ...]:
+def validators(stored: StoredResponse) -> tuple[tuple[bytes, bytes], ...]:
     """The fields that ask whether it is still right (section 4.3.1); none where nothing can be asked."""
     tag, modified = stored.fields.value(b"etag"), stored.fields.value(b"last-modified")
     fields = [] if tag is None else [(b"If-None-Match", tag)]
@@ -159,11 +159,11 @@ def validators(stored: StoredAnswer) -> tuple[tuple[bytes, bytes], ...]:
     return tuple(fields)
 
 
-def is_not_modified(exchange: Exchange, stored: StoredAnswer, now: float) -> bool:
+def is_not_modified(request: Request, stored: StoredResponse, now: float) -> bool:
     """Whether what the caller has by now is what was kept: they asked for nothing else (section 4.3.2)."""
     if stored.status != 200:
         return False  # RFC 9110 section 13.2.1
-    names = {name.lower(): value for name, value in exchange.headers}
+    names = {name.lower(): value for name, value in request.headers}
     wanted, tag = names.get(b"if-none-match"), stored.fields.value(b"etag")
     if wanted is not None:
         tags = {opaque(each) for each in wanted.split(b",")}
@@ -176,7 +176,7 @@ def is_not_modified(exchange: Exchange, stored: StoredAnswer, now: float) -> boo
 _OF_A_304 = frozenset((b"cache-control", b"content-location", b"date", b"etag", b"expires", b"vary", b"age"))
 
 
-def not_modified(answer: Answer) -> Answer:
+def not_modified(response: Response) -> Response:
     """What was kept, for whom has it already (RFC 9110 section 15.4.5)."""
-    fields = tuple(pair for pair in answer.headers.pairs if pair[0].lower() in _OF_A_304)
-    return answer._replace(status=304, reason="Not Modified", headers=known_fields(fields), body=b"", encoded_bytes=0)
+    fields = tuple(pair for pair in response.headers.pairs if pair[0].lower() in _OF_A_304)
+    return response._replace(status=304, reason="Not Modified", headers=known_fields(fields), body=b"", encoded_bytes=0)

@@ -1,4 +1,4 @@
-"""What a cache keeps of an answer, and what it wants of whoever keeps it."""
+"""What a cache keeps of a response, and what it wants of whoever keeps it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional, Protocol
 
 from ...models.headers import Fields, Pairs
-from ...models.http_messages import Answer, Exchange
+from ...models.http_messages import Request, Response
 from ...models.redaction import hidden_repr
 from .cache_control import MOST_BYTES
 
 
-class StoredAnswer(NamedTuple):
-    """An answer to a GET, and when it was asked for and came, in seconds since 1970."""
+class StoredResponse(NamedTuple):
+    """A response to a GET, and when it was asked for and came, in seconds since 1970."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)
@@ -24,7 +24,7 @@ class StoredAnswer(NamedTuple):
     requested: float
     received: float
     vary: tuple[tuple[bytes, bytes], ...] = ()
-    """The request's fields that the answer depends on, in lower case, each with the digest of its value."""
+    """The request's fields that the response depends on, in lower case, each with the digest of its value."""
     is_decoded: bool = True
     """Whether the content coding of the body is undone."""
     encoded_bytes: int = 0
@@ -47,19 +47,19 @@ class Store(Protocol):
     def digest(self, value: bytes) -> bytes:
         """What stands for a value that may be a secret."""
 
-    def find(self, url: str, identity: bytes) -> Sequence[StoredAnswer]:
+    def find(self, url: str, identity: bytes) -> Sequence[StoredResponse]:
         """All that were kept for a URL and somebody, the newest first."""
 
-    def body(self, stored: StoredAnswer) -> Optional[bytes]:
+    def body(self, stored: StoredResponse) -> Optional[bytes]:
         """None where it is gone, or damaged."""
 
-    def keep(self, url: str, identity: bytes, stored: StoredAnswer) -> None:
+    def keep(self, url: str, identity: bytes, stored: StoredResponse) -> None:
         """In the place of one for the same URL, somebody and ``vary``."""
 
-    def freshen(self, stored: StoredAnswer) -> None:
+    def freshen(self, stored: StoredResponse) -> None:
         """Replace everything but the body of the one with its ``handle``."""
 
-    def forget(self, stored: StoredAnswer) -> None: ...
+    def forget(self, stored: StoredResponse) -> None: ...
 
     def invalidate(self, url: str, now: float) -> None:
         """Forget all that was kept for a URL, whomever for; and what is just on its way, asked for before now."""
@@ -72,36 +72,36 @@ class Store(Protocol):
         """How large a body it keeps, in bytes."""
 
 
-def matches(stored: StoredAnswer, exchange: Exchange, store: Store, implied: Pairs) -> bool:
+def matches(stored: StoredResponse, request: Request, store: Store, implied: Pairs) -> bool:
     """Whether it may answer this request, as far as content negotiation goes (RFC 9111 section 4.1). ``implied``:
     fields that the engine adds where the request has none.
     """
     if stored.fields.value(b"content-encoding") is not None:
-        wants_none = field_value(exchange, b"accept-encoding", ()) == b"identity"
-        if stored.is_decoded != exchange.decode or wants_none:
+        wants_none = field_value(request, b"accept-encoding", ()) == b"identity"
+        if stored.is_decoded != request.decode or wants_none:
             return False
-    return all(store.digest(field_value(exchange, name, implied)) == digest for name, digest in stored.vary)
+    return all(store.digest(field_value(request, name, implied)) == digest for name, digest in stored.vary)
 
 
 _NAME = re.compile(rb"[!#$%&'+\-.^_`|~0-9a-z]+")
 
 
 def varying(
-    exchange: Exchange, answer: Answer, store: Store, implied: Pairs
+    request: Request, response: Response, store: Store, implied: Pairs
 ) -> Optional[tuple[tuple[bytes, bytes], ...]]:
-    """``StoredAnswer.vary`` of an answer; None where it depends on more than fields."""
-    value = answer.headers.value(b"vary")
+    """``StoredAnswer.vary`` of a response; None where it depends on more than fields."""
+    value = response.headers.value(b"vary")
     if value is None:
         return ()
     names = sorted({name.strip().lower() for name in value.split(b",") if name.strip()})
     if len(value) > MOST_BYTES or not all(_NAME.fullmatch(name) for name in names):
         return None  # a star, or nothing that a request could have
-    return tuple((name, store.digest(field_value(exchange, name, implied))) for name in names)
+    return tuple((name, store.digest(field_value(request, name, implied))) for name in names)
 
 
-def field_value(exchange: Exchange, name: bytes, implied: Pairs) -> bytes:
+def field_value(request: Request, name: bytes, implied: Pairs) -> bytes:
     """Of a request's field, in the one way that all spellings of the same have."""
-    values = [value for field, value in exchange.headers if field.lower() == name]
+    values = [value for field, value in request.headers if field.lower() == name]
     values = values or [value for field, value in implied if field == name]
     if not values:
         return b"\0"  # not the same as an empty one

@@ -1,6 +1,6 @@
 """NetworkDiskCache: answers kept on disk, for all threads and processes that name the same folder.
 
-Theory of operation: the index (SQLite) has an entry for each answer, small bodies with it; a larger one stands in a
+Theory of operation: the index (SQLite) has an entry for each response, small bodies with it; a larger one stands in a
 file of its own in ``bodies``, which is complete before the entry is seen and is unlinked after the entry is gone. So
 whoever is killed leaves whole entries, and at worst a file that belongs to none, which is swept later. Everything has a
 checksum. What goes wrong here never fails a request: the cache is switched off, and says so once.
@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Callable, Optional, TypeVar, Union
 
-from ...flows.cache.store import StoredAnswer
+from ...flows.cache.store import StoredResponse
 from ...qt.binding import QtCore
 from ...trace import logger
 from .digests import Digests, key_of
@@ -140,13 +140,13 @@ class NetworkDiskCache:
     def digest(self, value: bytes) -> bytes:
         return self._quietly(lambda _, digests: digests(value), b"")
 
-    def find(self, url: str, identity: bytes) -> Sequence[StoredAnswer]:
+    def find(self, url: str, identity: bytes) -> Sequence[StoredResponse]:
         self._run_pending_invalidations()
         if self._is_invalidated(url):
             return ()
         return self._quietly(lambda index, digests: self._find(index, digests, url, identity), ())
 
-    def _find(self, index: Index, digests: Digests, url: str, identity: bytes) -> list[StoredAnswer]:
+    def _find(self, index: Index, digests: Digests, url: str, identity: bytes) -> list[StoredResponse]:
         found = []
         for row in index.find(digests(url.encode()), digests(identity)):
             stored = unpacked(row.meta)
@@ -156,10 +156,10 @@ class NetworkDiskCache:
                 found.append(stored._replace(handle=row))
         return found
 
-    def body(self, stored: StoredAnswer) -> Optional[bytes]:
+    def body(self, stored: StoredResponse) -> Optional[bytes]:
         return self._quietly(lambda index, _: self._body(index, stored), None)
 
-    def _body(self, index: Index, stored: StoredAnswer) -> Optional[bytes]:
+    def _body(self, index: Index, stored: StoredResponse) -> Optional[bytes]:
         row = stored.handle
         body = row.body
         if row.file is not None:
@@ -175,7 +175,7 @@ class NetworkDiskCache:
         """What is damaged, or gone."""
         self._unlink(index.delete(id))
 
-    def keep(self, url: str, identity: bytes, stored: StoredAnswer) -> None:
+    def keep(self, url: str, identity: bytes, stored: StoredResponse) -> None:
         body, meta = stored.body or b"", packed(stored)
         if meta is None or len(body) + len(meta) > self.entry_limit:
             return
@@ -190,7 +190,7 @@ class NetworkDiskCache:
         digests: Digests,
         url: str,
         identity: bytes,
-        stored: StoredAnswer,
+        stored: StoredResponse,
         meta: bytes,
         body: bytes,
     ) -> None:
@@ -218,12 +218,12 @@ class NetworkDiskCache:
                 raise
         self._counters.note("stored")
 
-    def freshen(self, stored: StoredAnswer) -> None:
+    def freshen(self, stored: StoredResponse) -> None:
         meta = packed(stored)
         if meta is not None and stored.handle is not None:
             self._quietly(lambda index, _: index.freshen(stored.handle.id, meta, stored.received), None)
 
-    def forget(self, stored: StoredAnswer) -> None:
+    def forget(self, stored: StoredResponse) -> None:
         self._quietly(lambda index, _: self._drop(index, stored.handle.id), None)
 
     def invalidate(self, url: str, now: float) -> None:

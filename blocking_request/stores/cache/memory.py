@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Optional, Union
 
-from ...flows.cache.store import StoredAnswer
+from ...flows.cache.store import StoredResponse
 from ...qt.binding import QtCore
 from .digests import Digests, new_key
 from .serialization import variant
@@ -45,7 +45,7 @@ class _Invalidations:
     def add_all(self, now: float) -> None:
         self._cleared = now
 
-    def concern(self, url: str, stored: StoredAnswer) -> bool:
+    def concern(self, url: str, stored: StoredResponse) -> bool:
         moments = (self._cleared, self._moments.get(url, 0.0))
         return any(stored.requested <= moment <= stored.received for moment in moments)
 
@@ -63,7 +63,7 @@ class NetworkMemoryCache:
         # What is made under it may run a destructor, which may come back here.
         self._guard = threading.RLock()
         _caches.add(self)
-        self._entries: OrderedDict[_Key, StoredAnswer] = OrderedDict()
+        self._entries: OrderedDict[_Key, StoredResponse] = OrderedDict()
         """The least recently used first."""
         self._by_url: dict[str, list[_Key]] = {}
         self._size = 0
@@ -118,18 +118,18 @@ class NetworkMemoryCache:
     def digest(self, value: bytes) -> bytes:
         return self._digests(value)
 
-    def find(self, url: str, identity: bytes) -> Sequence[StoredAnswer]:
+    def find(self, url: str, identity: bytes) -> Sequence[StoredResponse]:
         with self._guard:
             found = [self._entries[key] for key in self._by_url.get(url, ()) if key[1] == identity]
         return sorted(found, key=lambda stored: stored.received, reverse=True)
 
-    def body(self, stored: StoredAnswer) -> Optional[bytes]:
+    def body(self, stored: StoredResponse) -> Optional[bytes]:
         with self._guard:
             if self._has(stored):
                 self._entries.move_to_end(stored.handle.key)
         return stored.body
 
-    def keep(self, url: str, identity: bytes, stored: StoredAnswer) -> None:
+    def keep(self, url: str, identity: bytes, stored: StoredResponse) -> None:
         key = url, identity, variant(stored)
         kept = stored._replace(handle=_Handle(key), body=stored.body or b"")
         if _size(kept) > self.entry_limit:
@@ -147,19 +147,19 @@ class NetworkMemoryCache:
             self._make_room()
         self._counters.note("stored")
 
-    def freshen(self, stored: StoredAnswer) -> None:
+    def freshen(self, stored: StoredResponse) -> None:
         with self._guard:
             if self._has(stored):
                 key = stored.handle.key
                 self._size += _size(stored) - _size(self._entries[key])
                 self._entries[key] = stored
 
-    def forget(self, stored: StoredAnswer) -> None:
+    def forget(self, stored: StoredResponse) -> None:
         with self._guard:
             if self._has(stored):
                 self._delete(stored.handle.key)
 
-    def _has(self, stored: StoredAnswer) -> bool:
+    def _has(self, stored: StoredResponse) -> bool:
         """Whether it is this one that stands there, and not one that has replaced it."""
         there = self._entries.get(stored.handle.key)
         return there is not None and there.handle is stored.handle
@@ -190,7 +190,7 @@ class NetworkMemoryCache:
             self._by_url.pop(key[0], None)
 
 
-def _size(stored: StoredAnswer) -> int:
+def _size(stored: StoredResponse) -> int:
     return len(stored.body or b"") + sum(len(name) + len(value) for name, value in stored.fields.pairs) + 256
 
 

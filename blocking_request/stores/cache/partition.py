@@ -1,4 +1,4 @@
-"""Whom an answer is for: nobody else is ever served it."""
+"""Whom a response is for: nobody else is ever served it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Optional
 
-from ...models.http_messages import Exchange
+from ...models.http_messages import Request
 from ...models.redaction import is_secret_field
 from ...models.tls import TlsSettings
 from ...qt.binding import QtNetwork, enum_value, has_tls
@@ -18,34 +18,34 @@ _OF_THE_PROXY = frozenset((b"proxy-authorization",))
 _AUTHORIZATIONS = _OF_THE_PROXY | {b"authorization"}
 
 
-def identity_of(exchange: Exchange) -> Optional[bytes]:
+def identity_of(request: Request) -> Optional[bytes]:
     """Empty for anybody; None where it cannot be known. It holds secrets: a cache keeps a digest of it."""
     tls: tuple[str, ...] = ()
-    if exchange.url.startswith("https:"):
-        if not _is_known(exchange):
+    if request.url.startswith("https:"):
+        if not _is_known(request):
             return None
-        tls = (*_default_identity(), *(() if exchange.tls is None else _tls_identity(exchange.tls)))
+        tls = (*_default_identity(), *(() if request.tls is None else _tls_identity(request.tls)))
     # With an identity the same user shows another Authorization each time; one of the caller's is in the identity.
-    left_out = _AUTHORIZATIONS if exchange.identity else _OF_THE_PROXY
-    names = exchange.secret_names
+    left_out = _AUTHORIZATIONS if request.identity else _OF_THE_PROXY
+    names = request.secret_names
     fields = [
         (name.lower(), value)
-        for name, value in exchange.headers
+        for name, value in request.headers
         # A Host of the caller's own names another resource (RFC 9110 section 7.1).
         if is_secret_field(name, names) or name.lower() == b"host"
     ]
     shown = [pair for pair in fields if pair[0] not in left_out]
-    if not (shown or exchange.identity or tls):
+    if not (shown or request.identity or tls):
         return b""
-    return repr((sorted(shown), exchange.identity, tls)).encode()
+    return repr((sorted(shown), request.identity, tls)).encode()
 
 
-def _is_known(exchange: Exchange) -> bool:
-    """Whether it can be written down whom the exchange trusts, and whom it talks to."""
-    if exchange.tls is not None and not exchange.tls.verify:
+def _is_known(request: Request) -> bool:
+    """Whether it can be written down whom the request trusts, and whom it talks to."""
+    if request.tls is not None and not request.tls.verify:
         return False
-    native = exchange.native
-    return native is None or not (has_own_tls(native) or native.peerVerifyName())
+    qt_request = request.qt_request
+    return qt_request is None or not (has_own_tls(qt_request) or qt_request.peerVerifyName())
 
 
 _known_default: list[tuple[Any, tuple[str, ...]]] = []

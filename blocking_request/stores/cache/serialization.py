@@ -1,4 +1,4 @@
-"""A stored answer as bytes, without its body, and back; what was damaged is noticed."""
+"""A stored response as bytes, without its body, and back; what was damaged is noticed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import zlib
 from collections.abc import Iterator
 from typing import Optional
 
-from ...flows.cache.store import StoredAnswer
+from ...flows.cache.store import StoredResponse
 from ...models.headers import Fields
 
 _SUM = struct.Struct(">I")
 
 
-def packed(stored: StoredAnswer) -> Optional[bytes]:
+def packed(stored: StoredResponse) -> Optional[bytes]:
     """None where a field has a line end in it."""
     facts = (
         stored.status,
@@ -35,7 +35,7 @@ def packed(stored: StoredAnswer) -> Optional[bytes]:
     return _SUM.pack(zlib.crc32(block)) + block
 
 
-def unpacked(packed: bytes) -> Optional[StoredAnswer]:
+def unpacked(packed: bytes) -> Optional[StoredResponse]:
     """None for what ``packed`` has not made."""
     block = packed[_SUM.size :]
     if len(packed) < _SUM.size or _SUM.unpack_from(packed)[0] != zlib.crc32(block):
@@ -46,7 +46,7 @@ def unpacked(packed: bytes) -> Optional[StoredAnswer]:
         return None
 
 
-def _read(lines: list[bytes]) -> StoredAnswer:
+def _read(lines: list[bytes]) -> StoredResponse:
     status, decoded, requested, received, encoded_bytes, total_bytes, reason = lines[0].decode("latin-1").split(" ", 6)
 
     def pairs() -> Iterator[tuple[bytes, bytes]]:
@@ -54,7 +54,7 @@ def _read(lines: list[bytes]) -> StoredAnswer:
             name, _, value = line.partition(b":")
             yield name, value
 
-    return StoredAnswer(
+    return StoredResponse(
         int(status),
         reason,
         Fields(pairs),
@@ -72,6 +72,6 @@ def _named_digest(text: bytes) -> tuple[bytes, bytes]:
     return name, bytes.fromhex(digest.decode())
 
 
-def variant(stored: StoredAnswer) -> bytes:
-    """The same for answers of which one replaces the other."""
+def variant(stored: StoredResponse) -> bytes:
+    """The same for responses of which one replaces the other."""
     return b" ".join(name + b"=" + digest for name, digest in stored.vary) + (b"" if stored.is_decoded else b" coded")

@@ -10,7 +10,7 @@ from urllib.parse import urldefrag
 from ...qt.binding import QtCore
 
 VARIANTS = 16
-"""Of an answer for one user that are kept: more of them are of no use, and looking through them takes time."""
+"""Of a response for one user that are kept: more of them are of no use, and looking through them takes time."""
 
 
 @dataclass(frozen=True)

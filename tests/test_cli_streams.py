@@ -12,6 +12,8 @@ from typing import Any, Callable
 
 import pytest
 
+from blocking_request.cli.body import OpenedDevice
+
 from .servers.raw import Connection, Handler, RawServer, once
 
 pytest.importorskip("click")
@@ -301,3 +303,16 @@ def test_values_that_are_not_valid(serve: Serve, tmp_path: Path) -> None:
         Case("cache", "nonsense", status=USAGE, says="No such command 'nonsense'"),
     ]
     check(cases, tmp_path)
+
+
+def test_file_in_the_place_of_a_device(tmp_path: Path) -> None:
+    """A file that is swapped in after the look must be kept, and one that has gone must not be made."""
+    path = tmp_path / "device"
+    path.write_bytes(b"mine")
+    with pytest.raises(OSError, match="a file has taken the place of the pipe or device"):
+        OpenedDevice(str(path), None).write(b"HTTP/1.1 200 OK\n")
+    assert path.read_bytes() == b"mine"
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        OpenedDevice(str(path), None).write(b"HTTP/1.1 200 OK\n")
+    assert OpenedDevice("/dev/null", None).write(b"x") == 1

@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Any, Optional
 
@@ -60,10 +61,22 @@ class OpenedDevice(io.RawIOBase):
     def write(self, piece: Any) -> Optional[int]:
         try:
             if self._file is None:
-                self._file = io.FileIO(self._path if self._descriptor is None else os.dup(self._descriptor), "wb")
+                if self._descriptor is None:
+                    self._file = io.FileIO(self._path, "wb", opener=_open_special)
+                else:
+                    self._file = io.FileIO(os.dup(self._descriptor), "wb")
             return self._file.write(piece)
         except OSError as error:
             raise OSError(error.errno, error.strerror, self._path) from None
+
+
+def _open_special(path: str, flags: int) -> int:
+    """Open a device or pipe; refuse a file that has taken its place since it was looked at. Raises OSError."""
+    descriptor = os.open(path, flags & ~(os.O_CREAT | os.O_TRUNC))
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EEXIST, "a file has taken the place of the pipe or device")
+    return descriptor
 
 
 class BodyTarget:

@@ -1,8 +1,8 @@
-"""The file that a download is written to before it has its name, and what is left of those of killed processes.
+"""Writes a download into a scratch file beside the target, and deletes the scratch files of killed processes.
 
-Theory of operation: such a file has a name of its own form, beside the target, and is locked (flock) until it is
-renamed or deleted. The lock ends with its process. So a file of that form that can be locked belongs to no running
-download, and is deleted when a download into the same folder begins, once for each folder and process.
+Theory of operation: a scratch file has a name of its own form. The process that writes it locks it (flock) until it
+renames or deletes it, and the system ends the lock with the process. So if a scratch file can be locked, no running
+download uses it. The first download of a process into a folder deletes such files there.
 """
 
 from __future__ import annotations
@@ -28,12 +28,15 @@ CAN_LOCK = fcntl is not None
 _NAME = re.compile(r"\.blocking-request-[0-9a-f]{16}\.part")
 _TRIES = 20
 _swept: set[str] = set()
-"""The folders that this process has looked through."""
+"""The folders in which this process has looked for scratch files."""
 MOST_SWEPT = 10_000
 
 
 def lock(descriptor: int) -> Optional[bool]:
-    """Lock an open file; return False if another has the lock, None if the system or file system has none."""
+    """Lock an open file.
+
+    Returns False if another descriptor has the lock, None if the system or the file system has no locks.
+    """
     if fcntl is None:
         return None
     try:
@@ -46,22 +49,26 @@ def lock(descriptor: int) -> Optional[bool]:
 
 
 def has_name(descriptor: int, path: Path) -> bool:
-    """Return whether an open file is the one of that name."""
+    """Return whether a path names the file that is open as ``descriptor``. Raises OSError."""
     named = status_of(os.fspath(path))
     return named is not None and os.path.samestat(named, os.fstat(descriptor))
 
 
 class Scratch:
-    """A file beside the target, of a name of its own, that is deleted if it does not become whole."""
+    """The scratch file of one download, which is deleted if the download fails. For one thread."""
 
     def __init__(self, target: Path) -> None:
+        """``target``: the path that the finished file gets."""
         self.target = target
         self._file = target
         self._descriptor = -1
-        """Of the file, which is locked."""
+        """The descriptor that holds the lock; -1 if there is none."""
 
     def open(self, start: int) -> BinaryIO:
-        """Make the file. Raises OSError."""
+        """Make the file and return it, open for writing. Raises OSError.
+
+        ``start``: how many bytes of the body a resumed download has already. It is always 0 here.
+        """
         sweep_once(self.target.parent)
         for _ in range(_TRIES):
             self._file = self.target.with_name(f".blocking-request-{secrets.token_hex(8)}.part")
@@ -81,7 +88,10 @@ class Scratch:
         raise OSError(errno.EBUSY, "another program deletes the files of downloads", os.fspath(self.target))
 
     def _opened(self, descriptor: int) -> Optional[BinaryIO]:
-        """Lock a new file and return it; None if another process has deleted it meanwhile. Raises OSError."""
+        """Lock a new file and return it, open for writing; None if another process has just deleted it. Raises OSError.
+
+        ``descriptor``: of the new file. The caller closes it if this raises or returns None.
+        """
         is_locked = lock(descriptor)
         if is_locked is None:
             return open(descriptor, "wb")
@@ -92,17 +102,27 @@ class Scratch:
         return open(os.dup(descriptor), "wb")
 
     def describe(self, response: object, url: str) -> None:
-        """Do nothing: a file that is never resumed needs no description of its response."""
+        """Do nothing. ``Partial`` describes the response (``response``) and its ``url`` here, for a resumed download.
+
+        No download resumes a scratch file.
+        """
 
     def leave(self, is_wrong: bool) -> None:
-        """Delete the file, whether the body was wrong or is only incomplete: it is never resumed."""
+        """Delete the file.
+
+        ``is_wrong``: whether the body was wrong, and not only incomplete. That makes no difference here, because no
+        download resumes a scratch file.
+        """
         if self._file != self.target:
             with suppress(OSError):
                 self._file.unlink()
         self._unlock()
 
     def rename(self, naming: Naming) -> Path:
-        """Give it its name and return that. Raises OSError."""
+        """Give the file its final name, and return the path.
+
+        ``naming``: what happens if a file has that name already. Raises OSError.
+        """
         try:
             path = move(self._file, self.target, naming)
         except OSError:
@@ -118,7 +138,7 @@ class Scratch:
 
 
 def sweep_once(folder: Path) -> None:
-    """Delete what killed processes have left in a folder, if this process has not done so before."""
+    """Delete the scratch files of killed processes in a folder, if this process has not done so before."""
     key = os.fspath(folder)
     if key in _swept or not CAN_LOCK:
         return
@@ -133,7 +153,7 @@ def sweep_once(folder: Path) -> None:
 
 
 def _remove_if_abandoned(path: Path) -> None:
-    """Delete a file of our form and of this user that no process has locked. Raises OSError."""
+    """Delete a scratch file of this user if no process has locked it. Raises OSError."""
     status = status_of(os.fspath(path))
     if status is None or not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
         return

@@ -1,7 +1,8 @@
-"""No process forks while a thread of ours starts: in the child, locks of Qt and GLib would stay taken for good.
+"""Keeps the process from forking while a network thread starts.
 
-Symptom without it: a child that is forked in the first calls of other threads waits for its own network thread, which
-hangs before it comes to Python (Qt 5.15, one child in forty), or crashes there (Qt 6.11).
+A starting thread holds locks of Qt and GLib. If another thread forks the process then, these locks stay locked in the
+child for good. Without this module, the network thread of such a child hangs before it runs any Python code (Qt 5.15,
+one child in forty), or crashes there (Qt 6.11), and the calls of the child wait for it.
 """
 
 from __future__ import annotations
@@ -11,18 +12,21 @@ import threading
 from ..qt.binding import QtCore, start_thread
 
 PATIENCE = 0.25
-"""Seconds that a fork waits at most for threads that start."""
+"""How many seconds the forking thread waits at most for the starting threads."""
 
 
 class ThreadStarts:
-    """Every method may be called from any thread."""
+    """The network threads that start now. Any thread may call every method, if the method does not say otherwise."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._starting: set[QtCore.QThread] = set()
 
     def start(self, thread: QtCore.QThread) -> bool:
-        """Start a thread that calls ``has_begun``; False if Qt could not make it."""
+        """Start a network thread, which must call ``has_begun`` first; return whether Qt could make the thread.
+
+        The calling thread waits while another thread forks the process.
+        """
         with self._changed:
             self._starting.add(thread)
             is_started = False
@@ -34,24 +38,28 @@ class ThreadStarts:
         return is_started
 
     def has_begun(self, thread: QtCore.QThread) -> None:
-        """The thread runs; called by itself."""
+        """Note that a network thread runs. The network thread itself calls this."""
         with self._changed:
             self._starting.discard(thread)
             self._changed.notify_all()
 
     def hold(self) -> None:
-        """Let nothing start until ``let_go``, and wait for what does. Calls may be nested."""
+        """Wait for the starting threads, and let no thread start until ``let_go``.
+
+        The forking thread calls this before the fork. It may call it again before ``let_go``: each call needs its own.
+        """
         self._changed.acquire()
         self._changed.wait_for(lambda: not self._starting, PATIENCE)
 
     def let_go(self) -> None:
+        """Let threads start again. The forking thread calls this in the parent, once for each ``hold``."""
         self._changed.release()
 
     def forget(self) -> None:
-        """In a forked child nothing starts."""
+        """Forget the threads of the parent, which do not run in the child. The child calls this after the fork."""
         self._changed = threading.Condition()
         self._starting = set()
 
 
 thread_starts = ThreadStarts()
-"""Of the process."""
+"""The starting threads of this process."""

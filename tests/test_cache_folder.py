@@ -108,6 +108,9 @@ def test_index_row_that_leads_outside(tmp_path: Path, row: str) -> None:
         connection.execute("UPDATE entries SET file = ?", (row,))
     cache.clear()
     assert outside.exists() and cache.problem() == ""
+    with pytest.raises(cache_folder.WrongBodyName, match="is no file of the cache"):
+        cache_folder.CacheFolder(folder).write(row, b"x")
+    assert outside.exists()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")

@@ -35,7 +35,10 @@ _NAMES_SHOWN = 3
 
 
 def shared_place(path: Path) -> str:
-    """Return what a folder is that is never one program's alone, even while it is empty; '' for any other folder."""
+    """Return what other programs use a folder for, as "the user's home"; '' if it may be one program's alone.
+
+    A folder that other programs use must not become a cache, even if it is empty.
+    """
     try:
         status = os.stat(path)
     except OSError:
@@ -57,11 +60,15 @@ _SHARED: tuple[tuple[str, Callable[[Path], str]], ...] = (
 
 
 class ForeignFolder(OSError):
-    """The folder is not a cache's, and nothing in it may be touched."""
+    """The cache has not made the folder, or something in it, and must change nothing there."""
+
+
+class WrongBodyName(OSError):
+    """The index names a file whose name has not the form of a body's name: the index is damaged."""
 
 
 class CacheFolder:
-    """May be used by any thread. Every method raises OSError."""
+    """The files of one cache. Any thread may call every method, and every method may raise OSError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -108,10 +115,10 @@ class CacheFolder:
                 (self.path / name).unlink()
 
     def must_be_swept(self, seconds: float) -> bool:
-        """Return whether that was not noted within some seconds, and note it."""
+        """Return whether the last sweep began more than ``seconds`` ago, and note that one begins now if so."""
         mark = self.path / SWEPT
         status = status_of(os.fspath(mark))
-        # A time in the future is of a clock that was wrong.
+        # If the time is in the future, a clock was wrong.
         if status is not None and 0 <= time.time() - status.st_mtime < seconds:
             return False
         descriptor = open_regular(os.fspath(mark), os.O_WRONLY | os.O_CREAT)
@@ -127,7 +134,7 @@ class CacheFolder:
         return secrets.token_hex(16)
 
     def write(self, name: str, body: bytes) -> None:
-        """Write a new file; an incomplete one is the caller's to remove."""
+        """Write the file of a new body. If this raises, the caller removes the incomplete file."""
         try:
             _make(self._path_of(name), body)
         except FileNotFoundError:  # the folder was tidied up
@@ -137,21 +144,22 @@ class CacheFolder:
     def read(self, name: str) -> Optional[bytes]:
         """Return the content of a body's file.
 
-        Returns None if there is no regular file of that name, or if the name has not the form of a body's name.
+        Returns None if there is no regular file of that name, or if the name does not have the form of a body's name.
         """
         try:
             return read_regular(self._path_of(name))
-        except (FileNotFoundError, ForeignFolder, NotRegular):
+        except (FileNotFoundError, ForeignFolder, NotRegular, WrongBodyName):
             return None
 
     def remove(self, name: str) -> None:
-        """Delete a body's file if there is one, and if the system lets it go: else it is swept later."""
+        """Delete a body's file if there is one. If the system refuses that, a later sweep deletes it."""
         with suppress(OSError):
             os.unlink(self._path_of(name))
 
     def sweep(self, seconds: float, kept: Container[str] = ()) -> None:
-        """Delete the bodies that are not to be kept and are older than some seconds. A younger one may be just being
-        written.
+        """Delete the files of bodies that are older than ``seconds``, except those whose names are in ``kept``.
+
+        A thread or process may still write a younger file.
         """
         now = time.time()
         with suppress(OSError):
@@ -160,13 +168,14 @@ class CacheFolder:
                 with suppress(OSError):
                     is_body = _BODY_NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
                     age = now - entry.stat(follow_symlinks=False).st_mtime
-                    # A time more than that in the future is of a clock that was wrong.
+                    # If the time is further than that in the future, a clock was wrong.
                     if is_body and not -seconds < age < seconds and entry.name not in kept:
                         os.unlink(entry.path)
 
     def _path_of(self, name: str) -> str:
+        """Return the path of a body's file. Raises WrongBodyName, ForeignFolder."""
         if not isinstance(name, str) or not _BODY_NAME.fullmatch(name):
-            raise ForeignFolder(f"the index names {name!r}, which is no file of the cache")
+            raise WrongBodyName(f"the index names {name!r}, which is no file of the cache")
         self._check_kind(self._bodies, stat.S_ISDIR, "a folder")
         return f"{self._bodies}{os.sep}{name}"
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+import operator
 import threading
 from typing import Any, Callable, Optional, Protocol
 
 from .qt.binding import QtCore, Signal, is_deleted
 from .qt.slot_exceptions import slot_exceptions_reported
+
+_FIRST_TOO_LARGE_PERCENT = 2.0**31
+"""``percentChanged`` carries an int of C++."""
+_FIRST_TOO_LARGE_COUNT = 2**63
+"""``processedCountChanged`` carries a qint64."""
 
 
 class FeedbackLike(Protocol):
@@ -78,10 +84,17 @@ class Feedback(QtCore.QObject):
     def setProgress(self, progress: float) -> None:
         """Set the progress in percent; emits ``progressChanged`` and ``percentChanged`` if their values change.
 
-        Raises ValueError for what is no finite number.
+        Raises TypeError if it is no number, ValueError if it is not finite or does not fit into ``percentChanged``.
         """
-        if not math.isfinite(progress):
+        try:
+            percent = float(progress) if math.isfinite(progress) else math.inf
+        except TypeError:
+            raise TypeError(f"progress must be a number of percent, not {type(progress).__name__}") from None
+        except OverflowError:
+            percent = math.inf
+        if not abs(percent) < _FIRST_TOO_LARGE_PERCENT:
             raise ValueError(f"progress must be a number of percent, not {progress}")
+        progress = percent
         if progress != self._progress:
             previous, self._progress = self._progress, progress
             self._emit("progressChanged", progress)
@@ -95,10 +108,16 @@ class Feedback(QtCore.QObject):
     def setProcessedCount(self, processedCount: int) -> None:
         """Set how many things have been processed; emits ``processedCountChanged`` if it is another number.
 
-        Raises ValueError for a negative number.
+        Raises TypeError if it is no whole number, ValueError if it is negative or does not fit into the signal.
         """
+        try:
+            processedCount = operator.index(processedCount)
+        except TypeError:
+            raise TypeError(f"processedCount must be a whole number, not {type(processedCount).__name__}") from None
         if processedCount < 0:
             raise ValueError(f"processedCount must be 0 or more, not {processedCount}")
+        if processedCount >= _FIRST_TOO_LARGE_COUNT:
+            raise ValueError(f"processedCount must be less than {_FIRST_TOO_LARGE_COUNT}, not {processedCount}")
         if processedCount != self._processed_count:
             self._processed_count = processedCount
             self._emit("processedCountChanged", processedCount)
@@ -114,7 +133,7 @@ class Feedback(QtCore.QObject):
                 getattr(self, signal).emit(*arguments)
 
     def _listen(self, wake: Callable[[], None]) -> None:
-        """Have ``wake`` called by the thread that cancels; at once where that has happened already.
+        """Have the thread that cancels call ``wake``; call it at once if the feedback is cancelled already.
 
         A plain call and not a signal: a signal connected in a blocked thread would wait for that thread's event loop.
         """

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,9 +50,60 @@ def test_progress_that_is_no_number(progress: float) -> None:
     assert feedback.progress() == 5
 
 
-def test_negative_count() -> None:
-    with pytest.raises(ValueError, match="processedCount must be 0 or more, not -1"):
-        Feedback().setProcessedCount(-1)
+@pytest.mark.parametrize("progress", [1e300, -1e10, 2.0**31, 10**400], ids=["1e300", "-1e10", "2**31", "10**400"])
+def test_progress_beyond_what_percentChanged_carries(progress: float) -> None:
+    feedback = Feedback()
+    feedback.setProgress(5)
+    with pytest.raises(ValueError, match="progress must be a number of percent, not"):
+        feedback.setProgress(progress)
+    assert feedback.progress() == 5
+
+
+@pytest.mark.parametrize(
+    ("count", "range"), [(-1, "0 or more"), (-(1 << 70), "0 or more"), (1 << 63, f"less than {1 << 63}")]
+)
+def test_count_out_of_range(count: int, range: str) -> None:
+    feedback = Feedback()
+    feedback.setProcessedCount(5)
+    with pytest.raises(ValueError, match=f"processedCount must be {range}, not {count}"):
+        feedback.setProcessedCount(count)
+    assert feedback.processedCount() == 5
+
+
+@pytest.mark.parametrize("value", [None, "5", b"5", [5], object()], ids=lambda value: type(value).__name__)
+def test_wrong_types(value: Any) -> None:
+    feedback = Feedback()
+    kind = type(value).__name__
+    with pytest.raises(TypeError, match=f"progress must be a number of percent, not {kind}"):
+        feedback.setProgress(value)
+    with pytest.raises(TypeError, match=f"processedCount must be a whole number, not {kind}"):
+        feedback.setProcessedCount(value)
+    assert (feedback.progress(), feedback.processedCount()) == (0.0, 0)
+
+
+def test_count_that_is_no_whole_number() -> None:
+    feedback = Feedback()
+    with pytest.raises(TypeError, match="processedCount must be a whole number, not float"):
+        feedback.setProcessedCount(5.5)  # type: ignore[arg-type]
+    assert feedback.processedCount() == 0
+
+
+def test_numbers_of_other_classes() -> None:
+    """As numpy's, which have the methods of numbers."""
+
+    class Number:
+        def __index__(self) -> int:
+            return 7
+
+        def __float__(self) -> float:
+            return 7.5
+
+    feedback = Feedback()
+    counts: list[int] = []
+    feedback.processedCountChanged.connect(counts.append)
+    feedback.setProgress(Number())  # type: ignore[arg-type]
+    feedback.setProcessedCount(Number())  # type: ignore[arg-type]
+    assert (feedback.progress(), feedback.processedCount(), counts) == (7.5, 7, [7])
 
 
 def test_listeners() -> None:

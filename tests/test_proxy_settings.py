@@ -11,6 +11,7 @@ import trustme
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, Proxy, TlsSettings
 from blocking_request.errors import QtNetworkError as Q
+from blocking_request.proxies.rules import proxy_of
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
 from .flows.test_credentials import Asked
@@ -377,3 +378,20 @@ def test_wrong_types() -> None:
 
 def test_a_proxy_shows_no_password() -> None:
     assert "secret" not in repr(Proxy("http", "proxy", 1, "user", "secret"))
+
+
+@pytest.mark.parametrize(
+    "text", ["proxy:99999", "http://proxy:0", "proxy:0", "http://proxy:port", "user:s3cret", "user:s3/cret@h:80"]
+)
+def test_port_that_is_none(text: str) -> None:
+    """The text is not shown: what stands behind the colon may be a password."""
+    with pytest.raises(ValueError, match="the port of this one is no number from 1 to 65535") as raised:
+        proxy_of(text)
+    assert "s3" not in str(raised.value) and raised.value.__context__ is None
+
+
+@pytest.mark.parametrize("text", ["proxy.example", "user:s3cret@proxy.example", "s3cret@proxy.example"])
+def test_proxy_without_a_port(text: str) -> None:
+    with pytest.raises(ValueError, match=r"'proxy\.example' names no port") as raised:
+        proxy_of(text)
+    assert "s3cret" not in str(raised.value)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Callable, Optional, Union
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from requests.utils import get_environ_proxies, select_proxy
 
@@ -57,9 +58,9 @@ def _proxy_of_text(text: str) -> Proxy:
         return NO_PROXY
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
-        host, port = parts.hostname, parts.port
+        host = parts.hostname
     except ValueError:
-        host, port = None, None
+        host = None
         parts = urlsplit("")
     if not host:
         # What it says may be a password.
@@ -67,11 +68,24 @@ def _proxy_of_text(text: str) -> Proxy:
     kind = _SCHEMES.get(parts.scheme)
     if kind is None:
         raise ValueError(f"a proxy is spoken to by http:// or socks5://, not by {parts.scheme}://")
+    port = _port_of(parts)
     if "://" not in text and port is None:
         # A single word may as well be meant for something else, and ports of proxies differ.
         raise ValueError(f"a proxy is written http://host:port or host:port, {host!r} names no port")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     return Proxy(kind, host, port or DEFAULT_PORTS[kind], user, password)
+
+
+def _port_of(parts: SplitResult) -> Optional[int]:
+    """Return the port, None if there is none. Raises ValueError if it is out of range or no number."""
+    with suppress(ValueError):
+        if parts.port != 0:
+            return parts.port
+    # The text is not shown: if a user and a password are written without a host, the password stands here.
+    raise ValueError(
+        "a proxy is written http://host:port or socks5://host:port, and the port of this one is no number from 1 to "
+        "65535. In a user or password, write / as %2F, ? as %3F and # as %23"
+    )
 
 
 def qt_proxy(proxy: Proxy) -> QtNetwork.QNetworkProxy:

@@ -258,7 +258,7 @@ def test_routed_requests_keep_credentials_at_their_origins(keeping: NetworkAcces
 )
 def test_credentials_without_origins_are_refused(options: dict[str, Any], error: type[Exception]) -> None:
     for make in (requests_session, QtAdapter, lambda **given: route_requests(**given).__enter__()):
-        with pytest.raises(error, match=r"authOrigins|not an origin|an origin is|authCfg must"):
+        with pytest.raises(error, match=r"authOrigins|not an origin|authCfg must"):
             make(**options)
 
 

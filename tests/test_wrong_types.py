@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from urllib3.util import Retry
 
 from blocking_request import (
     AuthConfig,
@@ -22,9 +25,11 @@ from blocking_request import (
     QtAdapter,
     TlsSettings,
     requests_session,
+    route_requests,
 )
 from blocking_request.qhttp import Http
 from blocking_request.qt.binding import QtCore, QtNetwork, type_name
+from blocking_request.request.options import RequestOptions
 
 from .servers.raw import Handler, RawServer, always
 
@@ -88,6 +93,11 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "feedback for forceRefresh": (lambda: a_request().get(URL, Feedback()), TypeError, r"forceRefresh must be a bool"),  # type: ignore[arg-type]
     "a dict as data": (lambda: a_request().post(URL, {"a": 1}), TypeError, r"give form=... or json=... instead"),
     "seconds for ms": (lambda: a_request().get(URL, timeout=1.5), TypeError, r"milliseconds, not float"),  # type: ignore[arg-type]
+    "AuthConfig for an id": (
+        lambda: a_request().setAuthCfg(AuthConfig.bearer("t")),  # type: ignore[arg-type]
+        TypeError,
+        r"not AuthConfig: setAuthConfig of a BlockingNetworkRequest takes",
+    ),
     "a str as TLS file": (lambda: TlsSettings(5), TypeError, r"caFile must be the path of a PEM file"),  # type: ignore[arg-type]
 }  # fmt: skip
 
@@ -109,6 +119,137 @@ def test_setters_refuse_foreign_types(name: str, value: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         getattr(manager, name)(*arguments)
     assert manager._settings == before
+
+
+def assert_refused(act: Callable[[], Any], argument: str, value: Any) -> None:
+    """The error names the argument, and says what was given: its type, or itself."""
+    with pytest.raises(TypeError) as raised:
+        act()
+    text = str(raised.value)
+    assert re.search(rf"\b{argument}\b", text), text
+    assert type(value).__name__ in text or repr(value) in text, text
+
+
+def arguments_of(*methods: Callable[..., Any], without: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Pairs of the name of a method and of one of its arguments."""
+    return [
+        (method.__name__, name)
+        for method in methods
+        for name in inspect.signature(method).parameters
+        if name not in ("self", *without)
+    ]
+
+
+FOREIGN = pytest.mark.parametrize("value", [object(), 5.5], ids=["object", "float"])
+OWN_SETTERS = sorted(name for name in vars(RequestOptions) if name.startswith("set"))
+
+
+@pytest.mark.parametrize("name", OWN_SETTERS)
+@pytest.mark.parametrize("value", [object(), 5.5, b"bytes"], ids=["object", "float", "bytes"])
+def test_setters_of_a_request_refuse_foreign_types(name: str, value: Any) -> None:
+    request = a_request()
+    before = vars(request).copy()
+    (argument,) = [each for each in inspect.signature(getattr(RequestOptions, name)).parameters if each != "self"]
+    assert_refused(lambda: getattr(request, name)(value), argument, value)
+    assert vars(request) == before
+
+
+R = BlockingNetworkRequest
+CALLS = (R.get, R.head, R.post, R.put, R.patch, R.deleteResource, R.options, R.sendCustomRequest, R.download, R.stream)
+
+
+@FOREIGN
+@pytest.mark.parametrize(("name", "argument"), arguments_of(*CALLS, without=("json",)))
+def test_calls_refuse_foreign_types(name: str, argument: str, value: Any, tmp_path: Path) -> None:
+    """The call itself does, also of a stream, and the object is as free as before."""
+    request = a_request()
+    needed = {"sendCustomRequest": {"verb": "GET"}, "download": {"path": tmp_path / "file"}}.get(name, {})
+    arguments = {"request": URL, **needed, argument: value}
+    assert_refused(lambda: getattr(request, name)(**arguments), argument, value)
+    assert not request._busy.locked() and list(tmp_path.iterdir()) == []
+
+
+BATCHES = (NetworkAccessManager.getMany, NetworkAccessManager.sendMany, NetworkAccessManager.downloadMany)
+
+
+@FOREIGN
+@pytest.mark.parametrize(("name", "argument"), arguments_of(*BATCHES))
+def test_batches_refuse_foreign_types(name: str, argument: str, value: Any) -> None:
+    """At the call, and not when the first result is asked for."""
+    arguments = {"requests": [], argument: value}
+    assert_refused(lambda: getattr(a_manager(), name)(**arguments), argument, value)
+
+
+@FOREIGN
+@pytest.mark.parametrize("field", BatchRequest._fields)
+def test_batch_request_of_foreign_types(field: str, value: Any) -> None:
+    given = BatchRequest(**{"request": URL, field: value})
+    assert repr(given).startswith("<BatchRequest ")
+    assert_refused(lambda: list(a_manager().sendMany([given])), field, value)
+    assert_refused(lambda: list(a_manager().sendMany([tuple(given)])), field, value)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((), "1 to 4 parts: a request, a verb, data and a path, not 0"),
+        ((URL, "GET", None, None, 5), "1 to 4 parts: a request, a verb, data and a path, not 5"),
+        (
+            [URL, "POST"],
+            "request must be a QNetworkRequest, a QUrl or a str, not list: a request with a verb is a tuple",
+        ),
+    ],
+)
+def test_parts_of_a_request_for_sendMany(given: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        list(a_manager().sendMany([given]))
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"), [(URL, "str"), ([URL, "file"], "list"), ((URL, "GET", "file"), "a tuple of 3"), (5, "int")]
+)
+def test_what_is_no_pair_for_downloadMany(given: Any, kind: str) -> None:
+    words = rf"without folder=, requests must be pairs of a request and a path, as \(url, 'file'\), not {kind}"
+    with pytest.raises(TypeError, match=words):
+        list(a_manager().downloadMany([given]))
+
+
+@pytest.mark.parametrize("verb", [b"PUT", bytearray(b"PUT"), QtCore.QByteArray(b"PUT"), "PUT"])
+def test_types_of_a_verb(blocking: BlockingNetworkRequest, serve: Serve, verb: Any) -> None:
+    server = serve(always(b"ok"))
+    blocking.sendCustomRequest(server.url, verb)
+    with blocking.stream(server.url, verb=verb) as chunks:
+        assert b"".join(chunks) == b"ok" and repr(chunks).startswith("<Stream: PUT http")
+    assert len(list(a_manager().sendMany([(server.url, verb)]))) == 1
+    assert [request.split()[0] for request in server.requests] == [b"PUT"] * 3
+    assert repr(BatchRequest(URL, verb)) == f"<BatchRequest PUT {URL}>"
+
+
+@FOREIGN
+@pytest.mark.parametrize("make", [QtAdapter, requests_session, route_requests])
+@pytest.mark.parametrize("argument", ["manager", "feedback", "authCfg", "authOrigins"])
+def test_adapter_refuses_foreign_types(make: Callable[..., Any], argument: str, value: Any) -> None:
+    def act() -> None:
+        made = make(**{"authCfg": "id", "authOrigins": URL, argument: value})
+        if make is route_requests:
+            made.__enter__()
+
+    assert_refused(act, argument, value)
+
+
+@pytest.mark.parametrize("origins", [b"https://a.example", [b"https://a.example"], None, [5]])
+def test_origins_that_are_no_text(origins: Any) -> None:
+    with pytest.raises(TypeError, match=r"authOrigins must be URLs as str, as in \['https://api.example.org'\], not"):
+        QtAdapter(authCfg="id", authOrigins=origins)
+
+
+@pytest.mark.parametrize("value", [object(), 5.5, "3", [3]])
+def test_retries_of_an_adapter(value: Any) -> None:
+    assert_refused(lambda: QtAdapter(max_retries=value), "max_retries", value)
+    with pytest.raises(ValueError, match="max_retries must not be negative"):
+        QtAdapter(max_retries=-1)
+    for right in (0, 3, None, False, Retry(2)):
+        QtAdapter(max_retries=right)
 
 
 def test_object_of_another_binding_is_named() -> None:

@@ -23,7 +23,7 @@ from ..calls.context import CallContext, new_context
 from ..calls.options import OwnSettings
 from ..calls.pipeline import policy
 from ..calls.prepare import url_text
-from ..calls.request_attributes import check_options, transfer_timeout
+from ..calls.request_attributes import check_options, transfer_timeout, verb_text
 from ..calls.task import PULSE, Task, TaskEventSink, TaskRules, TaskSteps
 from ..engines.base import BatchHint
 from ..engines.mailbox import QueuedEvent
@@ -106,7 +106,7 @@ class Loop:
         total: int,
     ) -> None:
         """``total``: how many jobs there are, -1 where nobody knows."""
-        check_options(False, feedback)
+        check_options(options.force_refresh, feedback)
         self._manager = manager
         self._jobs = enumerate(jobs)
         self._options = options
@@ -256,7 +256,7 @@ class Loop:
         request.
         """
         job = parked.job
-        verb = job.verb.decode("latin-1") if isinstance(job.verb, bytes) else job.verb
+        verb = verb_text(job.verb)
         context = new_context(job.request, verb, self._settings, self._options.arguments)
         overwrite = self._options.overwrite
         receiver = None if job.path is None else FileReceiver(job.path, False, None, overwrite, self._taken)

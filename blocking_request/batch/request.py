@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, Union
 from ..bodies.upload import Data, check_body
 from ..calls.arguments import with_query
 from ..calls.prepare import url_text
-from ..calls.request_attributes import RequestLike, check_request
+from ..calls.request_attributes import RequestLike, check_request, verb_text
 from ..models.redaction import printable, redacted_url
+from ..qt.binding import type_name
 from .pickling import packed, unpacked
 
 
@@ -27,9 +28,13 @@ class BatchRequest(NamedTuple):
 
     def __repr__(self) -> str:
         """The verb and the URL without secrets; neither fields nor body."""
-        verb = self.verb.decode("latin-1") if isinstance(self.verb, bytes) else self.verb
-        path = "" if self.path is None else f" into {os.fspath(self.path)!r}"
-        return f"<BatchRequest {printable(str(verb))} {redacted_url(url_text(self.request))}{path}>"
+        path = "" if self.path is None else f" into {_shown(self.path)}"
+        try:
+            check_request(self.request)
+            verb, url = verb_text(self.verb), redacted_url(url_text(self.request))
+        except TypeError:  # the batch refuses it when it comes to it
+            return f"<BatchRequest of wrong types{path}>"
+        return f"<BatchRequest {printable(verb)} {url}{path}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """It can be pickled, with a QNetworkRequest too. Raises TypeError for one with secrets in it."""
@@ -49,12 +54,21 @@ class BatchRequest(NamedTuple):
 def jobs_of(requests: Iterable[Any], query: str = "") -> Iterator[BatchRequest]:
     """``query``: is added to each URL. Raises TypeError for what is none."""
     for each in requests:
+        if isinstance(each, tuple) and not 0 < len(each) <= len(BatchRequest._fields):
+            parts = "1 to 4 parts: a request, a verb, data and a path"
+            raise TypeError(f"a request as a tuple has {parts}, not {len(each)}")
+        if isinstance(each, list):
+            text = "request must be a QNetworkRequest, a QUrl or a str, not list"
+            raise TypeError(f"{text}: a request with a verb is a tuple, as (url, 'POST', b'...')")
         yield _checked(BatchRequest(*each) if isinstance(each, tuple) else BatchRequest(each), query)
 
 
 def _checked(job: BatchRequest, query: str) -> BatchRequest:
     check_request(job.request)
+    verb_text(job.verb)
     check_body(job.data)
+    if job.path is not None and not isinstance(job.path, (str, PathLike)):
+        raise TypeError(f"the path of a download is a str or a path, not {type(job.path).__name__}")
     return job._replace(request=with_query(job.request, query)) if query else job
 
 
@@ -70,11 +84,24 @@ def into(requests: Iterable[Any], folder: Union[str, PathLike[str], None], query
         if inside is not None:
             yield _checked(BatchRequest(each, path=inside), query)
         elif isinstance(each, tuple) and len(each) == 2:
-            if not isinstance(each[1], (str, PathLike)):
-                raise TypeError(f"the path of a download is a str or a path, not {type(each[1]).__name__}")
+            if each[1] is None:
+                raise TypeError("the path of a download is a str or a path, not NoneType")
             yield _checked(BatchRequest(each[0], path=each[1]), query)
         else:
-            raise TypeError("give pairs of a request and a path, or requests and folder=")
+            given = f"a tuple of {len(each)}" if isinstance(each, tuple) else type_name(each)
+            raise TypeError(
+                f"without folder=, requests must be pairs of a request and a path, as (url, 'file'), not {given}"
+            )
+
+
+def _shown(path: Any) -> str:
+    return repr(os.fspath(path) if isinstance(path, PathLike) else path)
+
+
+def check_folder(folder: Any) -> None:
+    """Raises TypeError if it is neither the path of a folder nor None."""
+    if folder is not None and not isinstance(folder, (str, PathLike)):
+        raise TypeError(f"folder must be the path of a folder, a str or a path, or None, not {type_name(folder)}")
 
 
 def check_several(requests: Any) -> None:

@@ -20,6 +20,15 @@ def check_request(request: RequestLike) -> None:
         raise TypeError(f"request must be a QNetworkRequest, a QUrl or a str, not {type_name(request)}")
 
 
+def verb_text(verb: Any) -> str:
+    """Return a verb as text. Raises TypeError if it is neither text nor bytes."""
+    if isinstance(verb, str):
+        return verb
+    if isinstance(verb, (bytes, bytearray, QtCore.QByteArray)):
+        return bytes(verb).decode("latin-1")
+    raise TypeError(f"verb must be bytes or str, not {type_name(verb)}")
+
+
 def check_options(force_refresh: Any, feedback: Any) -> None:
     """Raises TypeError for what is no switch or no feedback."""
     if not isinstance(force_refresh, int):

@@ -112,9 +112,10 @@ class BatchCalls:
         Otherwise as ``getMany``.
         """
         from ..batch.loop import BatchOptions
-        from ..batch.request import into
+        from ..batch.request import check_folder, into
         from ..bodies.file_sink import checked_overwrite
 
+        check_folder(folder)
         replaces, arguments, query = (
             checked_overwrite(overwrite),
             call_arguments(headers, timeout),
@@ -135,8 +136,13 @@ class BatchCalls:
         from ..batch.batch import Batch
         from ..batch.loop import Loop
         from ..batch.request import check_several, checked_concurrency, count_of
+        from ..calls.settings import checked_switch
+        from ..models.auth import checked_auth_cfg
 
         check_several(requests)
         checked_concurrency(options.concurrent, "maxConcurrent", 1)
         checked_concurrency(options.per_origin, "maxPerOrigin", 0)
+        checked_switch(options.ordered, "ordered")
+        checked_switch(options.stops_on_error, "stopOnError")
+        checked_auth_cfg(options.auth_cfg)
         return Batch(Loop(self, jobs, options, feedback, count_of(requests)))  # type: ignore[arg-type]

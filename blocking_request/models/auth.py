@@ -27,6 +27,16 @@ class AuthMethod(Enum):
     """A certificate shown in the TLS handshake."""
 
 
+def checked_auth_cfg(auth_cfg: Any) -> str:
+    """Return the id of an authentication config; '' is none. Raises TypeError."""
+    if not isinstance(auth_cfg, str):
+        text = f"authCfg must be the id of an authentication config, a str, not {type(auth_cfg).__name__}"
+        if isinstance(auth_cfg, AuthConfig):
+            text += ": setAuthConfig of a BlockingNetworkRequest takes the AuthConfig itself"
+        raise TypeError(text)
+    return auth_cfg
+
+
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _UNSENDABLE = re.compile(r"[\r\n\0]")
 

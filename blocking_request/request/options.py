@@ -10,7 +10,7 @@ from ..calls.options import OwnSettings
 from ..calls.settings import Settings, checked_milliseconds, checked_retry
 from ..engines import choice
 from ..manager.manager import NetworkAccessManager
-from ..models.auth import AuthConfig
+from ..models.auth import AuthConfig, checked_auth_cfg
 from ..models.proxy import Proxy
 from ..proxies.rules import ProxyLike, proxy_of
 
@@ -72,9 +72,7 @@ class RequestOptions:
         origin of the URL: at a redirect to another it stays behind. An id that nobody knows is a NetworkError.
         Raises TypeError.
         """
-        if not isinstance(authCfg, str):
-            raise TypeError(f"an id is a str, not {type(authCfg).__name__}; for an AuthConfig there is setAuthConfig")
-        self._auth_cfg = authCfg
+        self._auth_cfg = checked_auth_cfg(authCfg)
 
     def authCfg(self) -> str:
         """The id of the authentication config; '' is none."""

@@ -27,7 +27,7 @@ from ..calls.context import CallContext, new_context
 from ..calls.options import CallRules
 from ..calls.pipeline import policy
 from ..calls.progress import ProgressTeller, progress_teller, signal_method
-from ..calls.request_attributes import RequestLike, check_options, check_request, transfer_timeout
+from ..calls.request_attributes import RequestLike, check_options, check_request, transfer_timeout, verb_text
 from ..calls.settings import Settings, checked_switch
 from ..errors import QtNetworkError, Unsendable, network_failure
 from ..feedback import FeedbackLike
@@ -233,10 +233,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         ``verb``: the method; where it is empty, the request's ``CustomVerbAttribute``. ``data``: as in ``post``; None
         sends no body. Otherwise as ``get``.
         """
-        if isinstance(verb, (bytes, bytearray, QtCore.QByteArray)):
-            verb = bytes(verb).decode("latin-1")
-        if not isinstance(verb, str):
-            raise TypeError(f"verb must be bytes or str, not {type(verb).__name__}")
+        verb = verb_text(verb)
         arguments = call_arguments(headers, timeout)
         return self._block(with_query(request, encoded_params(params)), verb, data, False, feedback, arguments)
 
@@ -287,7 +284,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         self,
         request: RequestLike,
         feedback: Optional[FeedbackLike] = None,
-        verb: str = "GET",
+        verb: Union[bytes, str] = "GET",
         data: Data = None,
         *,
         headers: HeadersLike = None,
@@ -305,6 +302,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         loop where the body breaks off. The object is busy until the block is left. The content coding is undone.
         Raises TypeError as ``get`` does.
         """
+        verb = verb_text(verb)
         arguments = call_arguments(headers, timeout)
         request = with_query(request, encoded_params(params))
         check_body(data)

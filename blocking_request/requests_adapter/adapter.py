@@ -18,6 +18,7 @@ from requests.models import PreparedRequest
 from requests.models import Response as RequestsResponse
 from requests.utils import select_proxy
 from urllib3.exceptions import MaxRetryError, ResponseError
+from urllib3.util import Retry
 
 from ..bodies.upload import read_body
 from ..calls.call import Call
@@ -30,12 +31,14 @@ from ..calls.settings import Settings
 from ..errors import Unsendable
 from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager, check_manager
+from ..models.auth import checked_auth_cfg
 from ..models.headers import Pairs, encoded
 from ..models.http_messages import Body, Request, Response
 from ..models.proxy import Proxy
 from ..models.tls import TlsSettings
 from ..models.urls import origin
 from ..proxies.rules import environment_names_proxies, proxy_of
+from ..qt.binding import type_name
 from .response import RequestCanceled, exception_for, raw_response
 
 __all__ = ["QtAdapter", "RequestCanceled", "requests_session", "route_requests"]
@@ -67,7 +70,8 @@ class QtAdapter(HTTPAdapter):
         **options: Any,
     ) -> None:
         """``options``: HTTPAdapter's own, of which only ``max_retries`` means something here: retries like the
-        manager's. Raises TypeError and ValueError if ``authOrigins`` does not fit ``authCfg`` or has no URLs.
+        manager's. Raises TypeError if an argument has the wrong type, ValueError if ``max_retries`` is negative, or if
+        ``authOrigins`` does not fit ``authCfg`` or has no URLs.
         """
         check_manager(manager)
         check_options(False, feedback)
@@ -75,6 +79,7 @@ class QtAdapter(HTTPAdapter):
         self._feedback = feedback
         self._auth_cfg = authCfg
         self._auth_origins = _checked_origins(authCfg, authOrigins)
+        _check_retries(options.get("max_retries"))
         super().__init__(**options)
 
     def __repr__(self) -> str:
@@ -157,8 +162,9 @@ Origins = Union[str, Iterable[str]]
 
 def _checked_origins(auth_cfg: str, urls: Origins) -> frozenset[str]:
     """The origins that may be given the credentials. Raises TypeError, ValueError."""
-    if not isinstance(auth_cfg, str):
-        raise TypeError(f"authCfg must be the id of an authentication config, a str, not {type(auth_cfg).__name__}")
+    checked_auth_cfg(auth_cfg)
+    if isinstance(urls, bytes) or not isinstance(urls, Iterable):
+        raise _no_origins(urls)
     given = [urls] if isinstance(urls, str) else list(urls)
     if bool(auth_cfg) != bool(given):
         raise ValueError(
@@ -170,7 +176,7 @@ def _checked_origins(auth_cfg: str, urls: Origins) -> frozenset[str]:
 
 def _checked_origin(url: str) -> str:
     if not isinstance(url, str):
-        raise TypeError(f"an origin is a URL as str, not {type(url).__name__}")
+        raise _no_origins(url)
     try:
         text, _, is_local = checked_text(url)
     except Unsendable as error:
@@ -178,6 +184,20 @@ def _checked_origin(url: str) -> str:
     if is_local:
         raise ValueError(f"{url!r} is not an origin: it must begin with http:// or https://")
     return origin(text)
+
+
+def _no_origins(given: Any) -> TypeError:
+    return TypeError(f"authOrigins must be URLs as str, as in ['https://api.example.org'], not {type_name(given)}")
+
+
+def _check_retries(retries: Any) -> None:
+    """Raises TypeError, ValueError if HTTPAdapter would take what is no rule for one."""
+    if retries is not None and not isinstance(retries, (int, Retry)):
+        raise TypeError(
+            f"max_retries must be an urllib3.util.Retry, a number of retries or None, not {type_name(retries)}"
+        )
+    if isinstance(retries, int) and retries < 0:
+        raise ValueError("max_retries must not be negative")
 
 
 def _named_proxy(request: PreparedRequest, proxies: Mapping[str, str]) -> Optional[Proxy]:

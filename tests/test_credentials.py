@@ -341,7 +341,7 @@ def test_by_its_id(manager: NetworkAccessManager, httpbin: str) -> None:
     assert request.errorMessage().startswith(f"There is no authentication config '{authcfg}': store it in the manager")
     request.setAuthCfg("")
     assert request.get(f"{httpbin}/get") is OK
-    with pytest.raises(TypeError, match="for an AuthConfig there is setAuthConfig"):
+    with pytest.raises(TypeError, match="setAuthConfig of a BlockingNetworkRequest takes the AuthConfig itself"):
         request.setAuthCfg(AuthConfig.bearer("x"))  # type: ignore[arg-type]
 
 

@@ -77,7 +77,7 @@ class CommandQueue:
         self.emitter: Optional[SignalEmitter] = None
         self._kept_origin = ""
         """Which the kept connection is to."""
-        self._letter: Any = None
+        self._next_event: Any = None
         """The one that has ended a wait."""
         self._looked = 0.0
         self.is_driving = False
@@ -131,7 +131,7 @@ class CommandQueue:
             if left <= 0:
                 return False
             with suppress(Empty):
-                self._letter = self._event_queue.take(left)
+                self._next_event = self._event_queue.take(left)
 
     @contextmanager
     def _driving(self) -> Iterator[None]:
@@ -164,7 +164,7 @@ class CommandQueue:
             emitter.tell(transfer.events.popleft())
             return True
         try:
-            event, self._letter = self._letter or self._event_queue.take(0), None
+            event, self._next_event = self._next_event or self._event_queue.take(0), None
         except Empty:
             return self._look(emitter)
         if event is not None:

@@ -1,4 +1,4 @@
-"""Where the cache of ``flows/cache.py`` keeps what it keeps."""
+"""Where the cache of ``flows/cache`` keeps what it keeps."""
 
 from .disk import NetworkDiskCache
 from .memory import NetworkMemoryCache

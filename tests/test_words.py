@@ -1,0 +1,29 @@
+"""Words that no longer name anything here: the glossary has the field's word for each."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RETIRED = ("wire", "grip", "occasion", "crowd", "keeper", "bell", "audience")
+# A name of several words, as in read_wire or QtWire, has each of them.
+_RETIRED = re.compile(
+    rf"(?<![a-z])(?:{'|'.join(RETIRED)})s?(?![a-z])|(?:{'|'.join(map(str.title, RETIRED))})s?(?![a-z])"
+)
+_LETTERS = re.compile(r"\bLetters?\b|_letters?\b|\bletters?_")
+"""Letters are those of an alphabet only."""
+
+
+def test_no_retired_word_is_left() -> None:
+    paths = [*(ROOT / "docs").rglob("*.rst"), ROOT / "README.rst"]
+    for folder in ("blocking_request", "tests", "benchmarks", "examples"):
+        paths += (ROOT / folder).rglob("*.py")
+    found = []
+    for path in paths:
+        if path == Path(__file__):
+            continue
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            if _RETIRED.search(line) or _LETTERS.search(line):
+                found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()}")
+    assert not found, "\n".join(found)

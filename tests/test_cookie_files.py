@@ -8,17 +8,24 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
-from blocking_request import CookieJar
+from blocking_request import CookieJar, NetworkAccessManager
 from blocking_request.qt.binding import QtCore
 from blocking_request.stores.cookie_jar import MOST_OF_A_DOMAIN
 
+from .servers.raw import Connection, Handler, RawServer
+
+Serve = Callable[[Handler], RawServer]
 URL = "http://www.example.com/"
 YEAR = 365 * 86_400
-VALUES = (b"plain", b"caf\xc3\xa9", b"caf\xe9", b"\xff\x80", b'"quoted"', b"a b", b"a\tb")
+VALUES = (
+    b"plain", b"caf\xc3\xa9", b"caf\xe9", b"\xff\x80", b'"quoted"', b'"a\\"b"', b"a b", b"a\tb",
+    # UTF-8 whose last byte is white space in latin-1
+    b"voil\xc3\xa0", b"\xc3\x85",
+)  # fmt: skip
 
 
 def received(url: str, *values: bytes) -> CookieJar:
@@ -39,7 +46,23 @@ def test_bytes_of_a_value_stay(value: bytes, tmp_path: Path) -> None:
     assert loaded.header(URL) == (None if b"\t" in value else b"a=" + value)
 
 
-@pytest.mark.parametrize(("value", "sent"), [("é", b"\xe9"), ("日本", "日本".encode()), (" a ", b"a")])
+def test_bytes_of_a_value_stay_between_requests(manager: NetworkAccessManager, serve: Serve) -> None:
+    def show(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            lines = [line for line in request.split(b"\r\n") if line.lower().startswith(b"cookie:")]
+            connection.answer(
+                b"".join(lines), headers="Set-Cookie: a=voilà; Max-Age=100\r\n".encode().decode("latin-1")
+            )
+
+    server = serve(show)
+    manager.blockingGet(server.url)
+    assert manager.blockingGet(server.url).body == "Cookie: a=voilà".encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [("é", b"\xe9"), ("日本", "日本".encode()), (" a ", b"a"), ("日à", "日à".encode()), ('"\\"', b'"\\"')],
+)
 def test_text_of_a_cookie_that_is_set(value: str, sent: bytes) -> None:
     jar = CookieJar()
     jar.setCookie(URL, "name", value)
@@ -80,6 +103,16 @@ def test_ipv6_host_of_a_file(tmp_path: Path) -> None:
     assert loaded.header("http://[::1]/") == b"a=1"
 
 
+FIELDS = b"www.example.com\tFALSE\t/\tFALSE\t0\t"
+
+
+def test_look_into_a_jar_just_loaded(tmp_path: Path) -> None:
+    path, jar = tmp_path / "cookies.txt", CookieJar()
+    path.write_bytes(FIELDS + b"a\t1\n")
+    jar.load(path)
+    assert [cookie.name().data() for cookie in jar.cookiesForUrl(URL)] == [b"a"]
+
+
 # -- hosts and rules
 
 
@@ -102,6 +135,35 @@ def test_clear_of_a_host_only() -> None:
         jar.clear(5)  # type: ignore[arg-type]
 
 
+def test_user_and_password_of_a_url_are_no_part_of_its_host() -> None:
+    jar = CookieJar()
+    jar.setCookie("http://user:password@www.example.com/", "a", "1")
+    jar.receive("http://user:password@www.example.com/", [b"b=2"])
+    assert jar.header(URL) == jar.header("http://user:password@www.example.com/") == b"a=1; b=2"
+    assert [cookie.domain() for cookie in jar.allCookies()] == ["www.example.com"] * 2
+
+
+@pytest.mark.parametrize(
+    "value", [b"sid=; Domain=bank.example; Max-Age=0", b"sid=; Domain=www.bank.example; Max-Age=0"]
+)
+def test_no_host_deletes_a_cookie_that_it_may_not_set(value: bytes) -> None:
+    jar = received("http://www.bank.example/", b"sid=1; Domain=bank.example", b"sid=2; Domain=www.bank.example")
+    jar.receive("http://evil.example/", [value])
+    assert len(jar) == 2
+
+
+def test_host_deletes_its_cookie_as_it_set_it() -> None:
+    # "localhost" is a public suffix: its cookie is that of this host only.
+    jar = received("http://localhost/", b"a=1; Domain=localhost; Path=/a")
+    jar.receive("http://localhost/", [b"a=; Domain=localhost; Path=/a; Expires=Thu, 01 Jan 1970 00:00:00 GMT"])
+    assert len(jar) == 0
+
+
+def test_path_of_other_bytes_than_ascii() -> None:
+    jar = received("http://www.example.com/", b"a=1; Path=/caf\xc3\xa9")
+    assert jar.header("http://www.example.com/caf%C3%A9/menu") == b"a=1"
+
+
 def test_name_in_unicode_and_in_ascii_is_one_host() -> None:
     jar = CookieJar()
     jar.setCookie("http://bücher.example/", "a", "1")
@@ -116,6 +178,13 @@ def test_no_other_scheme_replaces_a_secure_cookie(url: str) -> None:
     jar = received("https://www.example.com/", b"a=1; Secure")
     jar.receive(url, [b"a=2"])
     assert jar.header("https://www.example.com/") == b"a=1"
+
+
+def test_no_domain_of_a_host_without_a_dot_replaces_a_secure_cookie() -> None:
+    jar = received("https://localhost/", b"a=1; Secure")
+    for attributes in (b"; Domain=localhost", b"; Domain=localhost; Max-Age=0"):
+        jar.receive("http://localhost/", [b"a=2" + attributes])
+        assert jar.header("https://localhost/") == b"a=1"
 
 
 def test_host_prefix_needs_a_path() -> None:
@@ -153,7 +222,7 @@ def test_expired_cookies_do_not_count() -> None:
     for cookie in jar.jar:
         if cookie.name == "b":
             cookie.expires = int(time.time()) - 10
-    assert len(jar) == len(jar.allCookies()) == 1
+    assert len(jar) == len(jar.allCookies()) == len(jar.cookiesForUrl(URL)) == 1
 
 
 FORKING = """

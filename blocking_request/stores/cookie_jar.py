@@ -1,9 +1,7 @@
 """CookieJar: the cookies that the requests of a manager share, by the rules of RFC 6265.
 
-The jar of ``requests``, which is that of ``http.cookiejar``, keeps them. Here is what that jar is too lax about: a
-cookie without ``Domain`` goes to its own host only (section 5.3). A cookie for all of ``co.uk`` is refused (Qt has the
-list of these suffixes). Cookies that are ``Secure``, or have the prefix ``__Secure-`` or ``__Host-``, are taken from
-https only (RFC 6265bis).
+The jar of ``requests``, which extends that of ``http.cookiejar``, stores them. ``set_cookie`` parses what a server
+sends, ``cookie_policy`` decides what it may set, ``cookie_files`` reads and writes files.
 
 A text in the jar stands for the bytes of a field: each character is a byte (latin-1).
 """
@@ -17,9 +15,7 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from email.message import Message
-from http import cookiejar
-from http.cookiejar import Cookie, DefaultCookiePolicy
+from http.cookiejar import Cookie
 from typing import Any, NamedTuple, Optional, Union
 from urllib.parse import urlsplit
 from urllib.request import Request
@@ -28,63 +24,11 @@ from requests.cookies import RequestsCookieJar
 
 from ..models.headers import encoded
 from ..models.redaction import hidden_repr
-from ..models.urls import is_address
+from ..models.urls import is_address, split_userinfo
 from ..qt.binding import QtCore, QtNetwork, type_name
 from . import cookie_files
-from .set_cookie import normalized
-
-
-class _Policy(DefaultCookiePolicy):
-    def __init__(self) -> None:
-        super().__init__(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain, secure_protocols=("https",))
-
-    def set_ok(self, cookie: Cookie, request: Request) -> bool:
-        is_secure = request.type == "https"
-        if cookie.secure and not is_secure:
-            return False
-        name = cookie.name.lower()
-        if name.startswith("__secure-") and not cookie.secure:
-            return False
-        if name.startswith("__host-"):
-            is_of_all_paths = cookie.path_specified and cookie.path == "/"
-            if not cookie.secure or not is_of_all_paths or cookie.domain_specified:
-                return False
-        if cookie.domain_specified:
-            domain = cookie.domain.lstrip(".")
-            # Of a number no part means another host (section 5.1.3).
-            is_number = is_address(cookiejar.request_host(request))  # type: ignore[attr-defined]
-            if is_number or _is_public_suffix(domain):
-                host, effective_host = cookiejar.eff_request_host(request)  # type: ignore[attr-defined]
-                if domain != host:
-                    return False
-                # Such a host itself may have cookies of its own (RFC 6265 section 5.3, step 5).
-                cookie.domain, cookie.domain_specified, cookie.domain_initial_dot = effective_host, False, False
-        return super().set_ok(cookie, request)  # type: ignore[no-any-return]
-
-
-def _is_public_suffix(domain: str) -> bool:
-    """Whether anybody may have a name under the domain, as Qt's list says."""
-    if "." not in domain:
-        return True
-    cookie = QtNetwork.QNetworkCookie(b"a", b"b")  # type: ignore[arg-type]
-    cookie.setDomain("." + domain)
-    return not _QtCookies().validateCookie(cookie, QtCore.QUrl(f"http://host.{domain}/"))
-
-
-class _QtCookies(QtNetwork.QNetworkCookieJar):
-    """``validateCookie`` is protected in C++: PyQt lets only heirs call it."""
-
-
-class _Response:
-    """The part of a response that ``http.cookiejar`` reads."""
-
-    def __init__(self, values: Iterable[str]) -> None:
-        self._message = Message()
-        for value in values:
-            self._message["Set-Cookie"] = value
-
-    def info(self) -> Message:
-        return self._message
+from .cookie_policy import CookiePolicy, overlaps
+from .set_cookie import parsed
 
 
 class _VersionedJar(RequestsCookieJar):
@@ -95,14 +39,15 @@ class _VersionedJar(RequestsCookieJar):
         """Counts the changes; a cookie's ``last_set`` is the version that set it."""
         super().__init__(**options)
 
-    # http.cookiejar has the lock, but does not take it where it clears.
+    # http.cookiejar has the lock, but clear() does not take it.
     _cookies_lock: Any
 
-    def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> Any:
+    def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> None:
         with self._cookies_lock:
             try:
                 cookie.last_set = self.version  # type: ignore[attr-defined]
-                return super().set_cookie(cookie, *args, **kwargs)
+                # The method of RequestsCookieJar would remove bytes from a value in quotation marks.
+                super(RequestsCookieJar, self).set_cookie(cookie)
             finally:
                 self.version += 1
 
@@ -154,7 +99,7 @@ class CookieJar:
     def __init__(self, jar: Optional[RequestsCookieJar] = None) -> None:
         """``jar``: a jar to share, for example that of a ``requests.Session``. It keeps its own policy."""
         if jar is None:
-            jar = _VersionedJar(policy=_Policy())
+            jar = _VersionedJar(policy=CookiePolicy())
         elif not isinstance(jar, RequestsCookieJar):
             raise TypeError(f"jar must be a RequestsCookieJar (as session.cookies), not {type(jar).__name__}")
         self.jar = jar
@@ -181,20 +126,30 @@ class CookieJar:
         return known.value
 
     def _header(self, url: str) -> Optional[bytes]:
-        request = _request(url)
-        self.jar.add_cookie_header(request)
-        value = request.get_header("Cookie")
-        return None if value is None else encoded(value)
+        cookies = self._for(url)
+        self.jar.clear_expired_cookies()
+        return b"; ".join(b"%s=%s" % _pair(cookie) for cookie in cookies) or None
 
     def receive(self, url: str, values: Iterable[bytes]) -> None:
         """Take the values of a response's ``Set-Cookie`` fields (RFC 6265 section 5.3)."""
-        texts = [text for text in (normalized(value.decode("latin-1")) for value in values) if text is not None]
-        if not _is_https(url):
+        request = _request(url)
+        cookies = [cookie for cookie in (parsed(value, request) for value in values) if cookie is not None]
+        jar: Any = self.jar
+        with jar._cookies_lock:
             # Another scheme may not replace a Secure cookie, or set one that is sent before it (RFC 6265bis, 5.7).
-            secure = [cookie for cookie in self._all() if cookie.secure]
-            texts = [text for text in texts if not (secure and _stands_before(text, url, secure))]
-        self.jar.extract_cookies(_Response(texts), _request(url))  # type: ignore[arg-type]
+            secure = [] if request.type == "https" else [cookie for cookie in jar if cookie.secure]
+            for cookie in cookies:
+                # The policy may change the cookie's domain.
+                is_allowed = jar.get_policy().set_ok(cookie, request)
+                if is_allowed and not any(overlaps(cookie, other) for other in secure):
+                    self._set_or_delete(cookie)
         self._drop_surplus(_domains_of(urlsplit(url).hostname or ""))
+
+    def _set_or_delete(self, cookie: Cookie) -> None:
+        if cookie.is_expired():
+            self._remove([cookie])
+        else:
+            self.jar.set_cookie(cookie)
 
     def _drop_surplus(self, domains: Iterable[str]) -> None:
         """Remove cookies that are too many for one of some domains, or in all (RFC 6265bis section 5.7)."""
@@ -210,13 +165,17 @@ class CookieJar:
 
     def _remove(self, cookies: Iterable[Cookie]) -> None:
         for cookie in cookies:
-            self.jar.clear(cookie.domain, cookie.path, cookie.name)
+            with suppress(KeyError):  # it is not in the jar, or another thread has just removed it
+                self.jar.clear(cookie.domain, cookie.path, cookie.name)
 
     def _for(self, url: str) -> list[Cookie]:
-        """Return the cookies that a request would carry."""
+        """Return the cookies that a request would carry, in the order of RFC 6265 section 5.4."""
         jar: Any = self.jar
+        request = _request(url)
         with jar._cookies_lock:
-            return list(jar._cookies_for_request(_request(url)))
+            jar._policy._now = jar._now = int(time.time())
+            cookies = jar._cookies_for_request(request)
+        return sorted(cookies, key=lambda cookie: len(cookie.path), reverse=True)
 
     # -- for people
 
@@ -239,13 +198,13 @@ class CookieJar:
         address = _address(url)
         if any(character in f"{name}{value}" for character in "\r\n\0;") or not name or "=" in name:
             raise ValueError("a cookie needs a name without '=', and no ';' or line end in its name or value")
-        secure = b"; Secure" if _is_https(address) else b""
-        pair = encoded(name).strip(), encoded(value).strip()
+        secure = b"; Secure" if address.startswith("https:") else b""
+        pair = encoded(name).strip(b" \t"), encoded(value).strip(b" \t")
         jar: Any = self.jar
         # No other thread may clear it between the two.
         with jar._cookies_lock:
             self.receive(address, [b"%s=%s; Path=/%s" % (*pair, secure)])
-            is_accepted = pair in [(encoded(cookie.name), encoded(cookie.value or "")) for cookie in self._for(address)]
+            is_accepted = pair in [_pair(cookie) for cookie in self._for(address) if cookie.path == "/"]
         if not is_accepted:
             raise ValueError(f"the cookie {name!r} is not accepted from {urlsplit(address).hostname}")
 
@@ -262,10 +221,7 @@ class CookieJar:
         name = host.strip("[]")
         address = _address(f"http://[{name}]/" if ":" in name else f"http://{name}/")
         names = _names_of(urlsplit(address).hostname or "")
-        for cookie in self._all():
-            if cookie.domain.lstrip(".") in names:
-                with suppress(KeyError):  # another thread was quicker
-                    self.jar.clear(cookie.domain, cookie.path, cookie.name)
+        self._remove(cookie for cookie in self._all() if cookie.domain.lstrip(".") in names)
 
     def save(self, path: Union[str, os.PathLike[str]], sessionCookies: bool = False) -> None:
         """Write the cookies to a file in the format of Mozilla and curl, which only its owner may read.
@@ -298,27 +254,6 @@ class CookieJar:
             return list(jar)
 
 
-def _stands_before(text: str, url: str, secure: Iterable[Cookie]) -> bool:
-    """Return whether a cookie set by ``text`` would be sent where one of ``secure`` with its name is sent.
-
-    ``text``: normalized.
-    """
-    request = _request(url)
-    words = dict(word.partition("=")[::2] for word in text.split("; ")[1:])
-    domain = words.get("Domain") or cookiejar.eff_request_host(request)[1]  # type: ignore[attr-defined]
-    path = words.get("Path") or cookiejar.request_path(request).rpartition("/")[0] or "/"  # type: ignore[attr-defined]
-    for cookie in secure:
-        other = cookie.domain.lstrip(".")
-        is_near = _is_within(domain, other) or _is_within(other, domain)
-        if is_near and cookie.name == text.partition("=")[0] and f"{path}/".startswith(f"{cookie.path.rstrip('/')}/"):
-            return True
-    return False
-
-
-def _is_within(domain: str, other: str) -> bool:
-    return f".{domain}".endswith(f".{other}")
-
-
 def _names_of(host: str) -> tuple[str, str]:
     """Return the names that ``http.cookiejar`` may give to a host: a name without a dot gets one."""
     name = f"[{host.lower()}]" if ":" in host else host.lower()
@@ -347,11 +282,11 @@ LAST_SECOND = 253402300799
 
 
 def _request(url: str) -> Any:
-    return Request(url)
+    return Request(split_userinfo(url)[0])
 
 
-def _is_https(url: str) -> bool:
-    return url[:6].lower() == "https:"
+def _pair(cookie: Cookie) -> tuple[bytes, bytes]:
+    return encoded(cookie.name), encoded(cookie.value or "")
 
 
 def _address(url: Union[QtCore.QUrl, str]) -> str:
@@ -361,11 +296,13 @@ def _address(url: Union[QtCore.QUrl, str]) -> str:
     qurl = QtCore.QUrl(url.strip()) if isinstance(url, str) else url
     if not qurl.isValid() or qurl.scheme() not in ("http", "https") or not qurl.host():
         raise ValueError("a cookie needs the URL of a host, http://host/ or https://host/")
-    return qurl.toEncoded().data().decode("ascii")
+    address = QtCore.QUrl(qurl)
+    address.setUserInfo("")
+    return address.toEncoded().data().decode("ascii")
 
 
 def _qt_cookie(cookie: Cookie) -> QtNetwork.QNetworkCookie:
-    made = QtNetwork.QNetworkCookie(encoded(cookie.name), encoded(cookie.value or ""))  # type: ignore[arg-type]
+    made = QtNetwork.QNetworkCookie(*_pair(cookie))  # type: ignore[arg-type]
     made.setDomain(cookie.domain)
     made.setPath(cookie.path)
     made.setSecure(cookie.secure)

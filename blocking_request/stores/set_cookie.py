@@ -1,19 +1,24 @@
-"""A ``Set-Cookie`` value as RFC 6265 section 5.2 reads it, in words that ``http.cookiejar`` takes in the same way.
+"""Read the value of a ``Set-Cookie`` field as RFC 6265 section 5.2 does.
 
-That one drops the whole cookie for an attribute it does not like, where the RFC ignores the attribute; knows attributes
-(``Port``, ``Version``) that mean nothing any more; and takes dates before 1970 for none.
+The parser of ``http.cookiejar`` differs from it: it drops a whole cookie if it dislikes one attribute, it knows
+attributes that mean nothing any more (``Port``, ``Version``), it reads a date before 1970 as no date, it strips bytes
+such as the last one of a UTF-8 "à" as white space, and it deletes an expired cookie without asking the policy.
 """
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from http import cookiejar
-from typing import Optional
+from http.cookiejar import Cookie
+from typing import Any, Optional
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_PART_OF_NO_NAME = re.compile(r"[;=]")
 _SECONDS = re.compile(r"-?[0-9]+")
 _YEAR = re.compile(r"(?<![0-9])(1[6-9][0-9]{2})(?![0-9])")
+_WHITE_SPACE = " \t"
 
 LONGEST_ATTRIBUTE = 1024
 """Bytes of an attribute's value; a longer attribute is ignored (RFC 6265bis section 5.6)."""
@@ -25,48 +30,95 @@ LONGEST = 400 * 24 * 3600
 """Seconds a cookie is kept at most (RFC 6265bis section 5.5)."""
 
 
-def normalized(text: str) -> Optional[str]:
-    """The value in plain words; None where it is no cookie at all."""
-    if _CONTROLS.search(text):
-        # A request would repeat them (RFC 6265bis section 5.6).
-        return None
+def parsed(field: bytes, request: Any) -> Optional[Cookie]:
+    """Return the cookie that a response to ``request`` sets, or None if the field is no cookie.
+
+    A cookie that the response deletes has an expiry in the past. ``request``: a ``urllib.request.Request``.
+    """
+    text = field.decode("latin-1")
     pair, *attributes = text.split(";")
-    name, equals, value = (part.strip() for part in pair.partition("="))
-    if not equals or not name or len(name) + len(value) > LARGEST:
+    name, equals, value = (part.strip(_WHITE_SPACE) for part in pair.partition("="))
+    if not equals or _CONTROLS.search(text) or not is_allowed(name, value):
         return None
-    words = [f"{name}={value}"]
-    path, domain, age, is_secure, is_http_only = None, None, None, False, False
-    expires: Optional[float] = None
-    for attribute in attributes:
-        key, _, content = (part.strip() for part in attribute.partition("="))
-        if len(content) > LONGEST_ATTRIBUTE:
-            continue
-        key = key.lower()
-        if key == "path":
-            path = content if content.startswith("/") else None
-        elif key == "domain":
-            domain = content.lstrip(".").lower() or domain
-        elif key == "max-age" and _SECONDS.fullmatch(content):
-            age = max(min(int(content[:12]), LONGEST), 0)
-        elif key == "expires":
-            expires = _seconds(content, expires)
-        elif key == "secure":
-            is_secure = True
-        elif key == "httponly":
-            is_http_only = True
-    if age is None and expires is not None:
-        age = max(min(int(expires - time.time()) + 1, LONGEST), 0) if expires > time.time() else 0
-    words += [f"Path={path}"] if path is not None else []
-    words += [f"Domain={domain}"] if domain else []
-    words += [f"Max-Age={age}"] if age is not None else []
-    words += ["Secure"] if is_secure else []
-    words += ["HttpOnly"] if is_http_only else []
-    return "; ".join(words)
+    found = _attributes(attributes)
+    path, domain, expires = found.get("path", ""), found.get("domain"), _expiry(found)
+    # RFC 6265 section 5.2.4
+    has_path = path.startswith("/")
+    return new_cookie(
+        name,
+        value,
+        domain=f".{domain.lstrip('.').lower()}" if domain else cookiejar.eff_request_host(request)[1],  # type: ignore[attr-defined]
+        path=cookiejar.escape_path(path.encode("latin-1")) if has_path else _default_path(request),  # type: ignore[attr-defined]
+        has_path=has_path,
+        is_secure="secure" in found,
+        is_http_only="httponly" in found,
+        expires=expires,
+    )
 
 
-def _seconds(text: str, otherwise: Optional[float]) -> Optional[float]:
+def is_allowed(name: str, value: str) -> bool:
+    """Return whether a server could set a cookie of that name and value: a request would repeat what is in them."""
+    is_one_pair = bool(name) and _PART_OF_NO_NAME.search(name) is None and ";" not in value
+    return is_one_pair and len(name) + len(value) <= LARGEST and _CONTROLS.search(name + value) is None
+
+
+def new_cookie(
+    name: str,
+    value: str,
+    *,
+    domain: str,
+    path: str,
+    has_path: bool,
+    is_secure: bool,
+    is_http_only: bool,
+    expires: Optional[int],
+) -> Cookie:
+    """Return a cookie of a host and its subdomains if ``domain`` begins with a dot, else of that host only."""
+    is_of_domain = domain.startswith(".")
+    return Cookie(
+        0, name, value, None, False, domain, is_of_domain, is_of_domain, path, has_path, is_secure, expires,
+        expires is None, None, None, {"HttpOnly": ""} if is_http_only else {},
+    )  # fmt: skip
+
+
+def _attributes(texts: Iterable[str]) -> dict[str, str]:
+    """Return the attributes that are valid, by their names in lower case; if one is repeated, its last value."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, _, content = (part.strip(_WHITE_SPACE) for part in text.partition("="))
+        name = name.lower()
+        if len(content) <= LONGEST_ATTRIBUTE and _is_valid(name, content):
+            found[name] = content
+    return found
+
+
+def _is_valid(name: str, content: str) -> bool:
+    if name == "domain":
+        return content.strip(".") != ""
+    if name == "max-age":
+        return _SECONDS.fullmatch(content) is not None
+    return name != "expires" or _seconds(content) is not None
+
+
+def _expiry(attributes: dict[str, str]) -> Optional[int]:
+    """Return the second at which the cookie expires, or None if it ends with the session."""
+    now = int(time.time())
+    if "max-age" in attributes:
+        return now + max(min(int(attributes["max-age"][:12]), LONGEST), 0)
+    seconds = _seconds(attributes.get("expires", ""))
+    return None if seconds is None else max(min(int(seconds), now + LONGEST), 0)
+
+
+def _seconds(text: str) -> Optional[float]:
+    """Return the second that a date means, or None if it is no date."""
     found: Optional[float] = cookiejar.http2time(text)  # type: ignore[attr-defined]
-    if found is not None:
-        return found
-    # Of a year that Python's clock does not reach it is enough to know that it is over.
-    return 0.0 if _YEAR.search(text) else otherwise
+    if found is None and _YEAR.search(text):
+        # Python's clock does not reach that year; it is enough to know that it is over.
+        return 0.0
+    return found
+
+
+def _default_path(request: Any) -> str:
+    """Return the path up to its last slash (RFC 6265 section 5.1.4)."""
+    path: str = cookiejar.request_path(request)  # type: ignore[attr-defined]
+    return path.rpartition("/")[0] or "/"

@@ -131,8 +131,20 @@ def test_clear_of_a_host_only() -> None:
     for host in ("A.Example.ORG", "a.example.org"):
         jar.clear(host)
         assert [cookie.name().data() for cookie in jar.allCookies()] == [b"all"]
+    jar.clear(".example.org")
+    assert len(jar) == 0
     with pytest.raises(TypeError, match="host must be a str or None, not int"):
         jar.clear(5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "host", ["", ".", "example.org:80", "http://example.org/", "example.org/a", "u@example.org", "a b"]
+)
+def test_clear_of_what_is_no_host(host: str) -> None:
+    jar = received("http://example.org/", b"a=1")
+    with pytest.raises(ValueError, match="host must be the name or the address of a host"):
+        jar.clear(host)
+    assert len(jar) == 1
 
 
 def test_user_and_password_of_a_url_are_no_part_of_its_host() -> None:

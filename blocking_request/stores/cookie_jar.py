@@ -218,9 +218,7 @@ class CookieJar:
             return
         if not isinstance(host, str):
             raise TypeError(f"host must be a str or None, not {type(host).__name__}")
-        name = host.strip("[]")
-        address = _address(f"http://[{name}]/" if ":" in name else f"http://{name}/")
-        names = _names_of(urlsplit(address).hostname or "")
+        names = _names_of(_checked_host(host))
         self._remove(cookie for cookie in self._all() if cookie.domain.lstrip(".") in names)
 
     def save(self, path: Union[str, os.PathLike[str]], sessionCookies: bool = False) -> None:
@@ -287,6 +285,16 @@ def _request(url: str) -> Any:
 
 def _pair(cookie: Cookie) -> tuple[bytes, bytes]:
     return encoded(cookie.name), encoded(cookie.value or "")
+
+
+def _checked_host(host: str) -> str:
+    """Return the host in lower case and in ASCII. Raises ValueError."""
+    url = QtCore.QUrl()
+    url.setScheme("http")
+    url.setHost(host.lstrip(".").strip("[]"))
+    if not url.isValid() or not url.host():
+        raise ValueError("host must be the name or the address of a host, such as 'example.org'")
+    return url.host(QtCore.QUrl.ComponentFormattingOption.FullyEncoded)
 
 
 def _address(url: Union[QtCore.QUrl, str]) -> str:

@@ -106,6 +106,39 @@ def test_ipv6_host_of_a_file(tmp_path: Path) -> None:
 FIELDS = b"www.example.com\tFALSE\t/\tFALSE\t0\t"
 
 
+@pytest.mark.parametrize(
+    "end", [b"a\tx\x01y", b"a\tx\0y", b"a\tx\ry", b"a\tx\x7fy", b"a\tx;b=2", b"a=b\tx", b"a;b\tx", b"\t"]
+)
+def test_line_of_a_cookie_that_no_server_could_set(end: bytes, tmp_path: Path) -> None:
+    path, jar = tmp_path / "cookies.txt", CookieJar()
+    path.write_bytes(FIELDS + end + b"\n" + FIELDS + b"fine\t1\n")
+    jar.load(path)
+    assert jar.header(URL) == b"fine=1"
+
+
+def test_line_without_a_host(tmp_path: Path) -> None:
+    path, jar = tmp_path / "cookies.txt", CookieJar()
+    path.write_bytes(FIELDS + b"a\t1\n" + b"\tFALSE\t/\tFALSE\t0\ta\t1\n")
+    with pytest.raises(ValueError, match="line 2 names no host"):
+        jar.load(path)
+    assert len(jar) == 0
+
+
+def test_flags_in_lower_case(tmp_path: Path) -> None:
+    path, jar = tmp_path / "cookies.txt", CookieJar()
+    path.write_bytes(b"example.com\ttrue\t/\ttrue\t0\ta\t1\n")
+    jar.load(path)
+    assert jar.header("http://www.example.com/") is None
+    assert jar.header("https://www.example.com/") == b"a=1"
+
+
+def test_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path, jar = tmp_path / "cookies.txt", CookieJar()
+    path.write_bytes(b"\xef\xbb\xbf# Netscape HTTP Cookie File\n" + FIELDS + b"a\t1\n")
+    jar.load(path)
+    assert jar.header(URL) == b"a=1"
+
+
 def test_look_into_a_jar_just_loaded(tmp_path: Path) -> None:
     path, jar = tmp_path / "cookies.txt", CookieJar()
     path.write_bytes(FIELDS + b"a\t1\n")

@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import Union
 
 from ..models.headers import encoded
-from .set_cookie import LARGEST
+from ..models.urls import is_address
+from .set_cookie import is_allowed, new_cookie
 
 _MARK = "# Netscape HTTP Cookie File\n# https://curl.se/docs/http-cookies.html\n\n"
+_HTTP_ONLY = "#HttpOnly_"
+_BYTE_ORDER_MARK = "\xef\xbb\xbf"
+"""The three bytes that Windows puts before UTF-8, as latin-1."""
 _EXPIRES = re.compile(r"(?:-?[0-9]{1,15})?")
 _SEPARATORS = re.compile(r"[\t\r\n]")
 
@@ -55,42 +59,55 @@ def _line(cookie: Cookie) -> str:
     )
     if any(map(_SEPARATORS.search, fields)):
         return ""
-    return ("#HttpOnly_" if is_http_only else "") + "\t".join(fields) + "\n"
+    return (_HTTP_ONLY if is_http_only else "") + "\t".join(fields) + "\n"
 
 
 def read(path: Union[str, os.PathLike[str]]) -> list[Cookie]:
-    """Return the cookies of a file that have not expired. Raises OSError; ValueError if it is no such file."""
-    with open(path, encoding="latin-1", newline="\n") as file:
-        return list(_cookies(file, os.fspath(path)))
+    """Return the cookies of a file that have not expired and that a server could set.
+
+    Raises OSError; ValueError if the file is not of this format.
+    """
+    with open(path, "rb") as file:
+        text = file.read().decode("latin-1")
+    return list(_cookies(text.removeprefix(_BYTE_ORDER_MARK).split("\n"), os.fspath(path)))
 
 
 def _cookies(lines: Iterable[str], path: str) -> Iterator[Cookie]:
     """Raises ValueError, which does not show what is in the file."""
     for number, line in enumerate(lines, 1):
-        text = line.rstrip("\r\n")
-        is_http_only = text.startswith("#HttpOnly_")
-        text = text[len("#HttpOnly_") :] if is_http_only else text
+        text = line.rstrip("\r")
+        is_http_only = text.startswith(_HTTP_ONLY)
+        text = text.removeprefix(_HTTP_ONLY)
         if not text.strip() or (text.startswith("#") and not is_http_only):
             continue
         fields = text.split("\t")
         if len(fields) != 7:
             raise ValueError(f"{path} is no cookies file of Mozilla's format: line {number} has not its seven fields")
-        domain, flag, cookie_path, secure, expires, name, value = fields
-        if not _EXPIRES.fullmatch(expires):
-            raise ValueError(f"{path}: the expiry in line {number} is no whole number of seconds")
-        if not name:
-            name, value = value, ""
-        if len(name) + len(value) > LARGEST:
-            continue
-        is_domain = flag == "TRUE" or domain.startswith(".")
-        host = _host(domain.lstrip(".").lower())
-        end = int(expires or 0) or None
-        cookie = Cookie(
-            0, name, value, None, False, f".{host}" if is_domain else host, is_domain, is_domain, cookie_path, True,
-            secure == "TRUE", end, end is None, None, None, {"HttpOnly": ""} if is_http_only else {},
-        )  # fmt: skip
-        if not cookie.is_expired():
+        if not fields[0].strip("."):
+            raise ValueError(f"{path}: line {number} names no host")
+        if not _EXPIRES.fullmatch(fields[4]):
+            text = f"the expiry in line {number} is no whole number of seconds of at most 15 digits"
+            raise ValueError(f"{path}: {text}")
+        cookie = _cookie(fields, is_http_only)
+        if is_allowed(cookie.name, cookie.value or "") and not cookie.is_expired():
             yield cookie
+
+
+def _cookie(fields: list[str], is_http_only: bool) -> Cookie:
+    domain, of_domain, path, secure, expires, name, value = fields
+    host = domain.lstrip(".").lower()
+    is_of_domain = (of_domain.upper() == "TRUE" or domain.startswith(".")) and not is_address(host)
+    return new_cookie(
+        # Python's jar writes a cookie without a name like that.
+        name or value,
+        value if name else "",
+        domain=f".{_host(host)}" if is_of_domain else _host(host),
+        path=path,
+        has_path=True,
+        is_secure=secure.upper() == "TRUE",
+        is_http_only=is_http_only,
+        expires=int(expires or 0) or None,
+    )
 
 
 def _host(host: str) -> str:

@@ -301,3 +301,30 @@ def test_fork_while_other_threads_use_the_jar() -> None:
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORKING)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1], timeout=100)
     assert done.returncode == 0, done.stderr
+
+
+FORK_IN_A_CHANGE = """
+    import os
+    from http import cookiejar
+    from blocking_request import CookieJar
+    jar, url = CookieJar(), "http://www.example.com/"
+    jar.receive(url, [b"a=1"])
+    assert jar.header(url) == b"a=1"
+    # Another thread has stored a cookie and has not counted the change yet.
+    jar.receive("http://other.example/", [b"b=2"])
+    assert jar.header(url) == b"a=1"
+    (cookie,) = [each for each in jar.jar if each.name == "b"]
+    cookie.domain = "www.example.com"
+    cookiejar.CookieJar.set_cookie(jar.jar, cookie)
+    process = os.fork()
+    if process == 0:
+        os._exit(0 if jar.header(url) == b"a=1; b=2" else 1)
+    os._exit(os.WEXITSTATUS(os.waitpid(process, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_fork_while_another_thread_changes_the_jar() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORK_IN_A_CHANGE)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1], timeout=100)
+    assert done.returncode == 0, done.stderr

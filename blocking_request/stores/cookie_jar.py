@@ -80,6 +80,8 @@ def _replace_locks_after_fork() -> None:
     for each in _jars:
         jar: Any = each.jar
         jar._cookies_lock = threading.RLock()
+        # That thread may have changed the jar without counting it.
+        each._known = {}
 
 
 if hasattr(os, "register_at_fork"):

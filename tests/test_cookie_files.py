@@ -14,7 +14,7 @@ import pytest
 
 from blocking_request import CookieJar, NetworkAccessManager
 from blocking_request.qt.binding import QtCore
-from blocking_request.stores.cookie_jar import MOST_OF_A_DOMAIN
+from blocking_request.stores.cookie_policy import MOST_OF_A_DOMAIN
 
 from .servers.raw import Connection, Handler, RawServer
 

@@ -1,6 +1,6 @@
-"""Cookies: which go along with a request, and which its response leaves (RFC 6265).
+"""Add the jar's cookies to a request, and store those of its response (RFC 6265).
 
-A ``Cookie`` field of the caller's own is sent as it is given, and none of the jar's beside it.
+If the caller has set a ``Cookie`` field, it is sent as it is, and the jar adds nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Jar(Protocol):
 
 
 def with_cookies(request: Request, jar: Jar, loads: bool = True, saves: bool = True, send: Send = directly) -> Flow:
-    """``loads``: send the jar's cookies; ``saves``: keep those that come."""
+    """``loads``: send the jar's cookies; ``saves``: store those of the response."""
     sent = request
     if loads:
         value = jar.header(request.url)

@@ -1,7 +1,7 @@
-"""Cookies in a file of the format that Netscape began and Mozilla and curl write.
+"""Read and write cookies in the format of Netscape's ``cookies.txt``, which Mozilla and curl use.
 
-Rules of this file: each line has seven fields with a TAB between them, so a cookie with a TAB or a line end in one of
-them cannot be written, and is left out. The bytes of names and values are written as a request would send them.
+Each line has seven fields with a TAB between them. A cookie with a TAB or a line end in one of them cannot be written,
+and is left out. The bytes of names and values are written as a request would send them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ..models.headers import encoded
 from ..models.urls import is_address
 from .set_cookie import is_allowed, new_cookie
 
-_MARK = "# Netscape HTTP Cookie File\n# https://curl.se/docs/http-cookies.html\n\n"
+_MARK = b"# Netscape HTTP Cookie File\n# https://curl.se/docs/http-cookies.html\n\n"
 _HTTP_ONLY = "#HttpOnly_"
 _BYTE_ORDER_MARK = "\xef\xbb\xbf"
-"""The three bytes that Windows puts before UTF-8, as latin-1."""
+"""The mark that some Windows programs put before UTF-8, read as latin-1."""
 _EXPIRES = re.compile(r"(?:-?[0-9]{1,15})?")
 _SEPARATORS = re.compile(r"[\t\r\n]")
 
@@ -29,37 +29,37 @@ _SEPARATORS = re.compile(r"[\t\r\n]")
 def write(path: Union[str, os.PathLike[str]], cookies: Iterable[Cookie], with_session_cookies: bool) -> None:
     """Write cookies that have not expired to a file that only its owner may read.
 
-    The file is whole or as it was. Raises OSError.
+    If writing fails, an earlier file stays as it was. Raises OSError.
     """
     kept = (each for each in cookies if (with_session_cookies or not each.discard) and not each.is_expired())
-    text = _MARK + "".join(map(_line, kept))
     target = Path(path)
     handle, scratch = tempfile.mkstemp(prefix=target.name, dir=str(target.parent))
     try:
         with open(handle, "wb") as file:
-            file.write(b"".join(encoded(line) for line in text.splitlines(keepends=True)))
+            file.write(_MARK)
+            file.writelines(map(_line, kept))
         os.replace(scratch, target)
     except BaseException:
         os.unlink(scratch)
         raise
 
 
-def _line(cookie: Cookie) -> str:
-    """Return the line of a cookie with its end; '' if it cannot be written."""
+def _line(cookie: Cookie) -> bytes:
+    """Return the line of a cookie with its end, or nothing if it cannot be written."""
     is_http_only = bool(cookie.has_nonstandard_attr("HttpOnly"))  # type: ignore[attr-defined]
     fields = (
         cookie.domain,
         "TRUE" if cookie.domain.startswith(".") else "FALSE",
         cookie.path,
         "TRUE" if cookie.secure else "FALSE",
-        # A 0 is how curl writes a cookie that ends with the session.
+        # curl writes 0 for a cookie that ends with the session.
         "0" if cookie.expires is None else str(int(cookie.expires)),
         cookie.name,
         cookie.value or "",
     )
     if any(map(_SEPARATORS.search, fields)):
-        return ""
-    return (_HTTP_ONLY if is_http_only else "") + "\t".join(fields) + "\n"
+        return b""
+    return encoded((_HTTP_ONLY if is_http_only else "") + "\t".join(fields) + "\n")
 
 
 def read(path: Union[str, os.PathLike[str]]) -> list[Cookie]:
@@ -98,7 +98,7 @@ def _cookie(fields: list[str], is_http_only: bool) -> Cookie:
     host = domain.lstrip(".").lower()
     is_of_domain = (of_domain.upper() == "TRUE" or domain.startswith(".")) and not is_address(host)
     return new_cookie(
-        # Python's jar writes a cookie without a name like that.
+        # http.cookiejar leaves the name empty if a cookie has no value.
         name or value,
         value if name else "",
         domain=f".{_host(host)}" if is_of_domain else _host(host),

@@ -1,7 +1,7 @@
 """CookieJar: the cookies that the requests of a manager share, by the rules of RFC 6265.
 
 The jar of ``requests``, which extends that of ``http.cookiejar``, stores them. ``set_cookie`` parses what a server
-sends, ``cookie_policy`` decides what it may set, ``cookie_files`` reads and writes files.
+sends, ``cookie_policy`` decides what it may set and how much is kept, ``cookie_files`` reads and writes files.
 
 A text in the jar stands for the bytes of a field: each character is a byte (latin-1).
 """
@@ -27,7 +27,7 @@ from ..models.redaction import hidden_repr
 from ..models.urls import is_address, split_userinfo
 from ..qt.binding import QtCore, QtNetwork, type_name
 from . import cookie_files
-from .cookie_policy import CookiePolicy, overlaps
+from .cookie_policy import MOST_COOKIES, MOST_OF_A_DOMAIN, CookiePolicy, overlaps, surplus
 from .set_cookie import parsed
 
 
@@ -60,7 +60,7 @@ class _VersionedJar(RequestsCookieJar):
 
 
 class _Known(NamedTuple):
-    """The ``Cookie`` field for a URL, and how long it holds."""
+    """The ``Cookie`` field for a URL. It is valid for one version of the jar, until the next cookie expires."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)
@@ -71,12 +71,16 @@ class _Known(NamedTuple):
 
 
 KEPT_URLS = 256
+"""The number of URLs whose ``Cookie`` field is kept."""
 
 _jars: weakref.WeakSet[CookieJar] = weakref.WeakSet()
 
 
 def _replace_locks_after_fork() -> None:
-    """In a forked child: a thread of the parent may have held one, and would never release it."""
+    """Give each jar of a forked child a new lock.
+
+    A thread of the parent may have held the old one, and no thread of the child would release it.
+    """
     for each in _jars:
         jar: Any = each.jar
         jar._cookies_lock = threading.RLock()
@@ -87,19 +91,18 @@ def _replace_locks_after_fork() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_replace_locks_after_fork)
 
-MOST_OF_A_DOMAIN = 180
-MOST_COOKIES = 3_000
-"""How many cookies are kept, as in Chromium; RFC 6265 section 6.1 wants at least 50 and 3 000."""
-
 
 class CookieJar:
-    """Cookies that all threads and both engines share. Every method may be called from any thread.
+    """Store the cookies that all threads and both engines share. Any thread may call any method.
 
-    ``jar`` is the ``RequestsCookieJar`` that keeps them. Use it if a method is missing here.
+    ``jar`` is the ``RequestsCookieJar`` that stores them. Use it if this class lacks a method.
     """
 
     def __init__(self, jar: Optional[RequestsCookieJar] = None) -> None:
-        """``jar``: a jar to share, for example that of a ``requests.Session``. It keeps its own policy."""
+        """Share a jar, for example that of a ``requests.Session``, or make a new one.
+
+        A jar that is given keeps its own policy, which may be laxer than RFC 6265. Raises TypeError.
+        """
         if jar is None:
             jar = _VersionedJar(policy=CookiePolicy())
         elif not isinstance(jar, RequestsCookieJar):
@@ -111,7 +114,7 @@ class CookieJar:
     # -- for requests
 
     def header(self, url: str) -> Optional[bytes]:
-        """The value of the ``Cookie`` field for a request (RFC 6265 section 5.4), or None."""
+        """Return the value of the ``Cookie`` field for a request (RFC 6265 section 5.4), or None if no cookie fits."""
         jar: Any = self.jar
         if not jar._cookies:
             return None
@@ -133,12 +136,12 @@ class CookieJar:
         return b"; ".join(b"%s=%s" % _pair(cookie) for cookie in cookies) or None
 
     def receive(self, url: str, values: Iterable[bytes]) -> None:
-        """Take the values of a response's ``Set-Cookie`` fields (RFC 6265 section 5.3)."""
+        """Set and delete cookies as the ``Set-Cookie`` fields of a response say (RFC 6265 section 5.3)."""
         request = _request(url)
         cookies = [cookie for cookie in (parsed(value, request) for value in values) if cookie is not None]
         jar: Any = self.jar
         with jar._cookies_lock:
-            # Another scheme may not replace a Secure cookie, or set one that is sent before it (RFC 6265bis, 5.7).
+            # Only https may replace a Secure cookie, or set one that is sent before it (RFC 6265bis section 5.7).
             secure = [] if request.type == "https" else [cookie for cookie in jar if cookie.secure]
             for cookie in cookies:
                 # The policy may change the cookie's domain.
@@ -154,16 +157,16 @@ class CookieJar:
             self.jar.set_cookie(cookie)
 
     def _drop_surplus(self, domains: Iterable[str]) -> None:
-        """Remove cookies that are too many for one of some domains, or in all (RFC 6265bis section 5.7)."""
+        """Remove the cookies beyond the limit of each domain, and beyond that of the jar (RFC 6265bis section 5.7)."""
         jar: Any = self.jar
         with jar._cookies_lock:
             for domain in domains:
                 paths = jar._cookies.get(domain)
                 if paths is not None and sum(map(len, paths.values())) > MOST_OF_A_DOMAIN:
                     found = [cookie for cookies in paths.values() for cookie in cookies.values()]
-                    self._remove(_surplus(found, MOST_OF_A_DOMAIN))
+                    self._remove(surplus(found, MOST_OF_A_DOMAIN))
             if sum(len(cookies) for paths in jar._cookies.values() for cookies in paths.values()) > MOST_COOKIES:
-                self._remove(_surplus(list(jar), MOST_COOKIES))
+                self._remove(surplus(list(jar), MOST_COOKIES))
 
     def _remove(self, cookies: Iterable[Cookie]) -> None:
         for cookie in cookies:
@@ -190,9 +193,10 @@ class CookieJar:
         return [_qt_cookie(cookie) for cookie in self._all() if not cookie.is_expired()]
 
     def setCookie(self, url: Union[QtCore.QUrl, str], name: str, value: str) -> None:
-        """Set a cookie as if the host of ``url`` had sent it, for its whole site, until the session ends.
+        """Set a cookie as if the host of ``url`` had set it with ``Path=/``. It ends with the session.
 
-        Raises TypeError; ValueError if the cookie would not be accepted from there: the earlier one stays then.
+        Text is sent as latin-1, or as UTF-8 if it has other characters. Raises TypeError; ValueError if the host may
+        not set such a cookie: an earlier cookie of that name then stays.
         """
         for text, what in ((name, "name"), (value, "value")):
             if not isinstance(text, str):
@@ -203,7 +207,7 @@ class CookieJar:
         secure = b"; Secure" if address.startswith("https:") else b""
         pair = encoded(name).strip(b" \t"), encoded(value).strip(b" \t")
         jar: Any = self.jar
-        # No other thread may clear it between the two.
+        # Without the lock another thread could clear the cookie before it is looked for.
         with jar._cookies_lock:
             self.receive(address, [b"%s=%s; Path=/%s" % (*pair, secure)])
             is_accepted = pair in [_pair(cookie) for cookie in self._for(address) if cookie.path == "/"]
@@ -211,7 +215,7 @@ class CookieJar:
             raise ValueError(f"the cookie {name!r} is not accepted from {urlsplit(address).hostname}")
 
     def clear(self, host: Optional[str] = None) -> None:
-        """Forget every cookie, or those of a host and those set for its whole domain by that name.
+        """Delete all cookies. If a host is named, delete its own cookies and those with it as their ``Domain``.
 
         Raises TypeError, ValueError.
         """
@@ -227,14 +231,17 @@ class CookieJar:
         """Write the cookies to a file in the format of Mozilla and curl, which only its owner may read.
 
         Cookies that end with the session are left out unless ``sessionCookies`` is set. A cookie with a TAB in its name
-        or value is left out, because the format cannot hold it. The file is whole or as it was. Raises OSError.
+        or value is left out, because the format cannot hold it. If writing fails, an earlier file stays as it was.
+        Raises OSError.
         """
         cookie_files.write(path, self._all(), bool(sessionCookies))
 
     def load(self, path: Union[str, os.PathLike[str]]) -> None:
-        """Add the cookies of a file that ``save``, a browser or curl has written.
+        """Add the cookies of a file that ``save``, a browser or curl has written, within the limits of the jar.
 
-        Raises OSError; ValueError if it is no such file. No cookie is added then.
+        A cookie is skipped if it has expired, or if no server could set it because it is too large or has a control
+        character. Raises OSError; ValueError if the file has another format, with the number of the line that is wrong.
+        No cookie is added if it raises.
         """
         cookies = cookie_files.read(path)
         for cookie in cookies:
@@ -255,7 +262,7 @@ class CookieJar:
 
 
 def _names_of(host: str) -> tuple[str, str]:
-    """Return the names that ``http.cookiejar`` may give to a host: a name without a dot gets one."""
+    """Return the names that ``http.cookiejar`` may give to a host: it appends ``.local`` to a name without a dot."""
     name = f"[{host.lower()}]" if ":" in host else host.lower()
     return name, f"{name}.local"
 
@@ -270,18 +277,12 @@ def _domains_of(host: str) -> Iterator[str]:
         yield "." + ".".join(labels[start:])
 
 
-def _surplus(cookies: list[Cookie], limit: int) -> list[Cookie]:
-    """Return the cookies beyond the limit: expired ones first, ``Secure`` ones last, of each kind the oldest first."""
-    now = int(time.time())
-    cookies.sort(key=lambda cookie: (not cookie.is_expired(now), cookie.secure, getattr(cookie, "last_set", 0)))
-    return cookies[: max(len(cookies) - limit, 0)]
-
-
 LAST_SECOND = 253402300799
-"""Of the year 9999."""
+"""The last second of the year 9999."""
 
 
 def _request(url: str) -> Any:
+    """Return a request that tells ``http.cookiejar`` the URL. A user name would become a part of the host there."""
     return Request(split_userinfo(url)[0])
 
 

@@ -1,4 +1,4 @@
-"""Decide which cookies a response may set, replace or delete.
+"""Decide which cookies a response may set, replace or delete, and how many are kept.
 
 The rules of ``http.cookiejar`` are not enough. A cookie without ``Domain`` goes to its own host only (RFC 6265
 section 5.3). A cookie for all of ``co.uk`` is refused; Qt has the list of these suffixes. A ``Secure`` cookie is set,
@@ -8,12 +8,17 @@ section 5.7).
 
 from __future__ import annotations
 
+import time
 from http import cookiejar
 from http.cookiejar import Cookie, DefaultCookiePolicy
 from urllib.request import Request
 
 from ..models.urls import is_address
 from ..qt.binding import QtCore, QtNetwork
+
+MOST_OF_A_DOMAIN = 180
+MOST_COOKIES = 3_000
+"""The limits are those of Chromium. RFC 6265 section 6.1 demands at least 50 and 3 000."""
 
 
 class CookiePolicy(DefaultCookiePolicy):
@@ -71,3 +76,13 @@ def overlaps(cookie: Cookie, other: Cookie) -> bool:
 
 def _is_within(domain: str, other: str) -> bool:
     return f".{domain}".endswith(f".{other}")
+
+
+def surplus(cookies: list[Cookie], limit: int) -> list[Cookie]:
+    """Return as many cookies as are beyond the limit.
+
+    Expired ones are taken first and ``Secure`` ones last; of each kind, those that were set longest ago.
+    """
+    now = int(time.time())
+    cookies.sort(key=lambda cookie: (not cookie.is_expired(now), cookie.secure, getattr(cookie, "last_set", 0)))
+    return cookies[: max(len(cookies) - limit, 0)]

@@ -12,7 +12,7 @@ from typing import Callable
 from urllib3.util import Retry
 
 from blocking_request import AuthConfig, BlockingNetworkRequest, NetworkAccessManager
-from blocking_request.calls.options import OwnSettings, call_rules, with_settings
+from blocking_request.calls.options import CallOverrides, call_options, with_settings
 from blocking_request.calls.pipeline import policy
 from blocking_request.calls.prepare import Defaults, prepare
 from blocking_request.engines.choice import choose
@@ -85,8 +85,8 @@ def main() -> None:
 def parts(request: BlockingNetworkRequest, url: str) -> dict[str, float]:
     """Microseconds each part takes when nothing else runs."""
     settings = request._manager._settings
-    own = OwnSettings("auto", auth_config=request._auth_config, retry=settings.retry)
-    rules = call_rules(url, settings, own, lambda: None)
+    own = CallOverrides("auto", auth_config=request._auth_config, retry=settings.retry)
+    rules = call_options(url, settings, own, lambda: None)
     defaults = Defaults(settings.user_agent, settings.default_headers)
     prepared = with_settings(prepare(url, "GET", None, False, defaults), settings, rules.auth)
     answer = Response(prepared, 200, engine="qt")
@@ -100,7 +100,7 @@ def parts(request: BlockingNetworkRequest, url: str) -> dict[str, float]:
     return {
         name: min(repeat(part, number=TIMES, repeat=3)) / TIMES * 1e6
         for name, part in {
-            "rules": lambda: call_rules(url, settings, own, lambda: None),
+            "rules": lambda: call_options(url, settings, own, lambda: None),
             "exchange": lambda: with_settings(prepare(url, "GET", None, False, defaults), settings, rules.auth),
             "flow": flow,
             "cookies of it": lambda: settings.cookies.header(url),

@@ -118,7 +118,7 @@ def network_failure(error: QtNetworkError, text: str) -> Failure:
     return Failure(ErrorCode.NetworkError, error, text)
 
 
-class Unsendable(Exception):
+class RequestNotSent(Exception):
     """A request that cannot be sent; ``failure`` says why."""
 
     def __init__(self, failure: Failure) -> None:
@@ -126,8 +126,8 @@ class Unsendable(Exception):
         self.failure = failure
 
 
-def unsendable(error: QtNetworkError, text: str) -> Unsendable:
-    return Unsendable(network_failure(error, text))
+def request_not_sent(error: QtNetworkError, text: str) -> RequestNotSent:
+    return RequestNotSent(network_failure(error, text))
 
 
 class RequestError(Exception):

@@ -22,15 +22,15 @@ from blocking_request.engines import choice
 from blocking_request.engines.mailbox import Mailbox
 from blocking_request.engines.urllib3.engine import Urllib3Engine
 from blocking_request.engines.urllib3.worker import WorkerThread
-from blocking_request.engines.worker_reaper import Retired
+from blocking_request.engines.worker_reaper import WorkerReaper
 from blocking_request.errors import QtNetworkError
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import (
     QT_VERSION,
     QtCore,
     delete_finished_thread,
+    detach_thread,
     enum_value,
-    free_thread,
     has_tls,
     is_deleted,
     start_thread,
@@ -227,13 +227,13 @@ def test_a_stop_waits_once_for_all() -> None:
 
         def __init__(self) -> None:
             self.thread: QtCore.QThread | None = Stuck()
-            free_thread(self.thread)
+            detach_thread(self.thread)
             self.thread.start()
 
         def stop(self) -> None:
             """Nothing wakes it."""
 
-    retired = Retired(200)
+    retired = WorkerReaper(200)
     workers = [Worker() for _ in range(4)]
     for worker in workers:
         retired.add(worker)
@@ -619,7 +619,7 @@ def test_a_thread_that_has_ended_and_is_deleted_before_its_maker_looks() -> None
             pass
 
     thread = Hasty()
-    free_thread(thread)
+    detach_thread(thread)
     assert start_thread(thread) is True
     assert is_deleted(thread)
 

@@ -156,7 +156,7 @@ def test_a_worker_that_was_stuck_leaves_nothing_behind(stuck: Stuck, serve: Serv
         answer_of(transfer, mailbox)
         assert thread is not None and thread.wait(10_000)
     stuck.engine.shutdown()
-    assert stuck.engine._retired._workers == [] and not stuck.engine._retired._stopped
+    assert stuck.engine._reaper._workers == [] and not stuck.engine._reaper._stopped
 
 
 def test_so_many_stuck_workers_and_no_more(stuck: Stuck, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ def test_a_worker_that_came_back_is_waited_for_and_counts_no_more(
     assert not waiting.worker.ended
     stuck.engine.shutdown()
     assert answer_of(waiting, mailbox).failure is not None
-    assert stuck.engine._retired._workers == []
+    assert stuck.engine._reaper._workers == []
 
 
 def test_an_answer_counts_though_its_worker_has_ended(serve: Serve) -> None:

@@ -7,14 +7,14 @@ from typing import Optional
 from ..bodies.cache_recorder import CacheRecorder
 from ..bodies.file_sink import FileReceiver
 from ..bodies.sink import CannotWrite, Drain, Steps
-from ..calls.options import CallRules
+from ..calls.options import CallOptions
 from ..calls.pipeline import policy
 from ..calls.settings import Settings
 from ..calls.task import TaskSteps
 from ..models.http_messages import Request, Response
 
 
-def into_file(receiver: FileReceiver, request: Request, settings: Settings, rules: CallRules) -> TaskSteps:
+def into_file(receiver: FileReceiver, request: Request, settings: Settings, rules: CallOptions) -> TaskSteps:
     response: Optional[Response] = None
     try:
         while response is None:

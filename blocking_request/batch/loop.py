@@ -20,14 +20,14 @@ from ..bodies.file_sink import FileReceiver
 from ..bodies.upload import body_for
 from ..calls.arguments import CallArguments
 from ..calls.context import CallContext, new_context
-from ..calls.options import OwnSettings
+from ..calls.options import CallOverrides
 from ..calls.pipeline import policy
 from ..calls.prepare import url_text
 from ..calls.request_attributes import check_options, transfer_timeout, verb_text
 from ..calls.task import PULSE, Task, TaskEventSink, TaskRules, TaskSteps
 from ..engines.base import BatchHint
 from ..engines.mailbox import QueuedEvent
-from ..errors import ErrorCode, Unsendable
+from ..errors import ErrorCode, RequestNotSent
 from ..feedback import Feedback, FeedbackLike
 from ..models.http_messages import Response
 from ..models.urls import origin
@@ -120,7 +120,7 @@ class Loop:
         self._is_canceled = False
         settings = manager._settings
         engine = manager.engine()
-        self._own = OwnSettings(engine, options.auth_cfg, retry=settings.retry)
+        self._own = CallOverrides(engine, options.auth_cfg, retry=settings.retry)
         queue, hint = self._event_queue, self._hint
         self._rules = TaskRules(engine, settings.timeout, settings.deadline, queue, hint, self._canceled)
         self._settings = settings
@@ -265,8 +265,8 @@ class Loop:
             request, rules = context.build_request(
                 self._manager, data, self._own, _go_on, refreshes, receiver is not None
             )
-        except Unsendable as unsendable:
-            self._end(parked.index, context, context.failed(unsendable.failure))
+        except RequestNotSent as request_not_sent:
+            self._end(parked.index, context, context.failed(request_not_sent.failure))
             return None
         steps: TaskSteps = (
             policy(request, self._settings, rules)  # type: ignore[assignment]

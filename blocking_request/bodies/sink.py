@@ -90,7 +90,7 @@ class Receiver(Protocol):
     """Whether what comes has to come to a checksum: what is kept may be what was wrong before."""
 
     def prepare(self, request: Request) -> Request:
-        """What is to be sent. Raises Unsendable."""
+        """What is to be sent. Raises RequestNotSent."""
 
     def receive(self, call: Call, response: Response) -> Optional[Response]:
         """The whole response; None where it is to be asked for again (``prepare`` is called first)."""

@@ -14,7 +14,7 @@ from typing import Any, Callable, Optional, Union
 from requests.utils import super_len
 
 from ..engines.mailbox import Channel, Mailbox
-from ..errors import Failure, QtNetworkError, Unsendable, unsendable
+from ..errors import Failure, QtNetworkError, RequestNotSent, request_not_sent
 from ..qt.binding import QtCore, QtNetwork
 
 Data = Any
@@ -79,11 +79,11 @@ class Upload:
         return self._rewind is not None
 
     def begin(self, mailbox: Mailbox) -> Channel:
-        """From its beginning. Raises Unsendable where it cannot go back there."""
+        """From its beginning. Raises RequestNotSent where it cannot go back there."""
         channel = self._channel
         if channel is not None and not channel.is_untouched:
             if self._rewind is None:
-                raise unsendable(QtNetworkError.ContentReSendError, CANNOT_BE_SENT_AGAIN)
+                raise request_not_sent(QtNetworkError.ContentReSendError, CANNOT_BE_SENT_AGAIN)
             try:
                 self._rewind()
             except (OSError, ValueError) as error:
@@ -98,7 +98,9 @@ class Upload:
         return channel
 
     def fill(self, channel: Channel) -> None:
-        """Put in as much as the channel takes. Raises Unsendable where the source cannot be read, or has too little."""
+        """Put in as much as the channel takes. Raises RequestNotSent where the source cannot be read, or has too
+        little.
+        """
         while channel.has_room:
             piece = self._next()
             if not piece:
@@ -120,18 +122,18 @@ class Upload:
 CANNOT_BE_SENT_AGAIN = "The body would have to be sent again, and what it is read from cannot go back to its beginning"
 
 
-def read_body(data: Data, ended_early: Callable[[], Optional[Failure]]) -> Union[bytes, Upload, None]:
+def read_body(data: Data, stop_reason: Callable[[], Optional[Failure]]) -> Union[bytes, Upload, None]:
     """What the caller wants sent.
 
-    A sequential device may keep us waiting for its data; ``ended_early`` is asked meanwhile whether to go on. Raises
-    TypeError for what is no body, Unsendable for a device or file that cannot be read.
+    A sequential device may keep us waiting for its data; ``stop_reason`` is asked meanwhile whether to go on. Raises
+    TypeError for what is no body, RequestNotSent for a device or file that cannot be read.
     """
     if data is None or isinstance(data, bytes):
         return data
     if isinstance(data, _BYTES_LIKE):
         return bytes(data)
     if isinstance(data, QtCore.QIODevice):
-        return _read_at_once(*_of_device(data, ended_early))
+        return _read_at_once(*_of_device(data, stop_reason))
     if hasattr(data, "read"):
         return _read_at_once(*_of_file(data))
     return _read_at_once(_of_pieces(data), -1, None)
@@ -212,7 +214,7 @@ def _of_pieces(pieces: Iterable[Any]) -> Read:
 
 
 def _of_device(
-    device: QtCore.QIODevice, ended_early: Callable[[], Optional[Failure]]
+    device: QtCore.QIODevice, stop_reason: Callable[[], Optional[Failure]]
 ) -> tuple[Read, int, Optional[Callable[[], None]]]:
     if not device.isReadable():
         state = "open for writing only" if device.isOpen() else "closed"
@@ -222,7 +224,7 @@ def _of_device(
     if isinstance(device, QtNetwork.QNetworkReply) and not device.isFinished():
         raise _unreadable("The QNetworkReply that is to be sent has not finished, and cannot while this thread blocks")
     if device.isSequential():
-        return lambda count: _read_sequential(device, count, ended_early), -1, None
+        return lambda count: _read_sequential(device, count, stop_reason), -1, None
     start = device.pos()
 
     def read(count: int) -> bytes:
@@ -238,16 +240,16 @@ def _of_device(
     return read, device.size() - start, rewind
 
 
-def _read_sequential(device: QtCore.QIODevice, count: int, ended_early: Callable[[], Optional[Failure]]) -> bytes:
+def _read_sequential(device: QtCore.QIODevice, count: int, stop_reason: Callable[[], Optional[Failure]]) -> bytes:
     while True:
         piece = device.read(count)
         if piece:
             return bytes(piece)
         if piece is None:
             return b""
-        failure = ended_early()
+        failure = stop_reason()
         if failure is not None:
-            raise Unsendable(failure)
+            raise RequestNotSent(failure)
         started = time.monotonic()
         ready = device.waitForReadyRead(_DEVICE_WAIT_MS) or device.bytesAvailable() > 0
         # A no that comes at once means that there will be no more; after the whole wait it means not yet.
@@ -255,5 +257,5 @@ def _read_sequential(device: QtCore.QIODevice, count: int, ended_early: Callable
             return b""
 
 
-def _unreadable(text: str) -> Unsendable:
-    return unsendable(QtNetworkError.ProtocolInvalidOperationError, text)
+def _unreadable(text: str) -> RequestNotSent:
+    return request_not_sent(QtNetworkError.ProtocolInvalidOperationError, text)

@@ -90,7 +90,7 @@ class Call:
         self._canceled = True
         self._mailbox.post(Cancel())
 
-    def ended_early(self) -> Optional[Failure]:
+    def stop_reason(self) -> Optional[Failure]:
         """Why the call should not go on, cancelled or late, or None."""
         if self._canceled or (self._feedback is not None and self._feedback.isCanceled()):
             return messages.canceled()
@@ -161,7 +161,7 @@ class Call:
     def drain(self, target: SlowTarget) -> Optional[Failure]:
         """Wait until a target has taken what was written to it; return why the call ended meanwhile, or None."""
         while not target.flush():
-            failure = self.ended_early()
+            failure = self.stop_reason()
             if failure is not None:
                 return failure
             self._attend()
@@ -219,7 +219,7 @@ class Call:
 
     def _cached(self, response: Response) -> Response:
         """What no engine has told of is told here, to who still wants it."""
-        failure = self.ended_early()
+        failure = self.stop_reason()
         if failure is not None:
             return Response(response.request, failure=failure)
         progress = self._observer.progress_teller(self._feedback)
@@ -231,7 +231,7 @@ class Call:
         """Wait, awake for whatever ends the call; that is returned."""
         end = time.monotonic() + seconds
         while True:
-            failure = self.ended_early()
+            failure = self.stop_reason()
             now = time.monotonic()
             if failure is not None or now >= end:
                 return failure
@@ -241,13 +241,13 @@ class Call:
                 self._attend()
 
     def _request(self, request: Request) -> Response:
-        """Raises Unsendable where its body cannot be read."""
+        """Raises RequestNotSent where its body cannot be read."""
         if self._response_is_due:
             # It may still come, and must not be taken for the next one's.
             self._mailbox, self._response_is_due = Mailbox(), False
         watchers = self._observer.watchers
         self._started = trace.request_started(request, watchers)
-        engine = self.ended_early() or choose(request, self._engine)
+        engine = self.stop_reason() or choose(request, self._engine)
         if isinstance(engine, Failure):
             response = Response(request, failure=engine)
         else:
@@ -310,25 +310,25 @@ class Call:
                 continue
             if isinstance(event, (Begun, Pieces)):
                 # The caller's own clock may have run out while it had other pieces in hand.
-                failure = self.ended_early()
+                failure = self.stop_reason()
                 return event if failure is None else self._end(transfer, request, failure)
             if progress is not None:
                 progress(event)
             # The time the caller's own code took is not the server's.
             mailbox.touch()
             # A slot that takes longer than the next event does would keep the clocks from being looked at.
-            failure = self.ended_early()
+            failure = self.stop_reason()
             if failure is not None:
                 return self._end(transfer, request, failure)
 
     def _send_more(self, request: Request) -> None:
-        """Raises Unsendable where the body cannot be read; that ends the request."""
+        """Raises RequestNotSent where the body cannot be read; that ends the request."""
         if isinstance(self._upload, Upload) and isinstance(request.body, Channel):
             self._upload.fill(request.body)
         self._mailbox.touch()
 
     def _overdue(self, transfer: Transfer) -> Optional[Failure]:
-        failure = self.ended_early()
+        failure = self.stop_reason()
         if failure is not None:
             return failure
         now = time.monotonic()

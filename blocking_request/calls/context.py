@@ -13,7 +13,7 @@ from ..models.urls import is_canonical
 from ..qt.network_request import native_copy
 from ..reply import ReplyContent, next_request_id
 from .arguments import NO_ARGUMENTS, CallArguments
-from .options import CallRules, OwnSettings, call_rules, with_settings
+from .options import CallOptions, CallOverrides, call_options, with_settings
 from .prepare import Defaults, prepare, url_text
 from .request_attributes import RequestLike
 from .request_parameters import parameters_of
@@ -40,21 +40,21 @@ class CallContext(NamedTuple):
         self,
         manager: NetworkAccessManager,
         data: Data,
-        own: OwnSettings,
-        ended_early: Callable[[], Optional[Failure]],
+        own: CallOverrides,
+        stop_reason: Callable[[], Optional[Failure]],
         force_refresh: bool,
         streams: bool,
-    ) -> tuple[Request, CallRules]:
-        """What is to be sent, and how; whoever wants to know is told. Raises Unsendable."""
+    ) -> tuple[Request, CallOptions]:
+        """What is to be sent, and how; whoever wants to know is told. Raises RequestNotSent."""
         target, settings = self.target, self.settings
-        body = read_body(data, ended_early)
+        body = read_body(data, stop_reason)
         is_plain = body is None and isinstance(target, str) and not own.auth_cfg and is_canonical(target)
         key = self.method, own, force_refresh, streams, self.arguments
         known = settings.plain[0] if is_plain and settings.plain else None
         if known is not None and known[0] == key:
             request, rules = known[1].at(target), known[2]  # type: ignore[arg-type]
         else:
-            rules = call_rules(target, settings, own, ended_early, force_refresh)
+            rules = call_options(target, settings, own, stop_reason, force_refresh)
             defaults = Defaults(settings.user_agent, settings.default_headers)
             request = prepare(target, self.method, body, force_refresh, defaults, self.arguments)
             request = with_settings(request, settings, rules.auth, streams)

@@ -9,7 +9,7 @@ from typing import Callable, NamedTuple, Optional
 from urllib3.util import Retry
 
 from ..engines import choice
-from ..errors import Failure, QtNetworkError, unsendable
+from ..errors import Failure, QtNetworkError, request_not_sent
 from ..flows.auth.server import key_parameter, secret_name
 from ..flows.cache.reuse import Load
 from ..flows.hsts import secure_url
@@ -27,7 +27,7 @@ from .settings import MEMORY_LIMIT, RedirectHandler, Settings
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 
 
-class OwnSettings(NamedTuple):
+class CallOverrides(NamedTuple):
     """What a BlockingNetworkRequest has been told."""
 
     engine: str = choice.AUTO
@@ -37,7 +37,7 @@ class OwnSettings(NamedTuple):
     retry: Optional[Retry] = None
 
 
-class CallRules(NamedTuple):
+class CallOptions(NamedTuple):
     """How the requests of one call are to be sent."""
 
     redirects: RedirectRules
@@ -53,27 +53,27 @@ class CallRules(NamedTuple):
     load: Load = Load.PreferCache
     saves_to_cache: bool = True
 
-    def for_one_hop(self) -> CallRules:
+    def without_redirects_and_cookies(self) -> CallOptions:
         """These rules for a caller who follows redirects and keeps cookies alone."""
         return self._replace(redirects=_NOT_FOLLOWED, loads_cookies=False, saves_cookies=False)
 
-    def past_the_cache(self) -> CallRules:
+    def bypassing_cache(self) -> CallOptions:
         """These rules for what must come from the server itself; but offline it cannot."""
         if self.load is Load.AlwaysCache:
             return self
         return self._replace(load=Load.AlwaysNetwork, saves_to_cache=False)
 
 
-def call_rules(
+def call_options(
     request: RequestLike,
     settings: Settings,
-    own: OwnSettings,
-    ended_early: Callable[[], Optional[Failure]],
+    own: CallOverrides,
+    stop_reason: Callable[[], Optional[Failure]],
     force_refresh: bool = False,
-) -> CallRules:
-    """``ended_early``: why the call should not go on, or None. Raises Unsendable."""
-    config, grant = _auth(request, settings, own, ended_early)
-    rules = CallRules(
+) -> CallOptions:
+    """``stop_reason``: why the call should not go on, or None. Raises RequestNotSent."""
+    config, grant = _auth(request, settings, own, stop_reason)
+    rules = CallOptions(
         _redirects(request, settings, config),
         config,
         grant,
@@ -117,19 +117,19 @@ def _verifier(handler: RedirectHandler) -> Callable[[str, str], bool]:
 
 
 def _auth(
-    request: RequestLike, settings: Settings, own: OwnSettings, ended_early: Callable[[], Optional[Failure]]
+    request: RequestLike, settings: Settings, own: CallOverrides, stop_reason: Callable[[], Optional[Failure]]
 ) -> tuple[Optional[AuthConfig], Optional[Callable[[Request], Request]]]:
-    """Who we are to the origin of the request. Raises Unsendable for an id that nobody knows."""
+    """Who we are to the origin of the request. Raises RequestNotSent for an id that nobody knows."""
     config = own.auth_config
     if config is None and own.auth_cfg:
         config = settings.registry.load(own.auth_cfg)
         if config is None:
             from ..qgis.settings import grant_of
 
-            grant = grant_of(own.auth_cfg, ended_early)
+            grant = grant_of(own.auth_cfg, stop_reason)
             if grant is None:
                 text = f"There is no authentication config {own.auth_cfg!r}: store it in the manager's authRegistry()"
-                raise unsendable(QtNetworkError.AuthenticationRequiredError, text)
+                raise request_not_sent(QtNetworkError.AuthenticationRequiredError, text)
             return None, grant
     if config is None:
         return url_credentials(request), None
@@ -138,17 +138,17 @@ def _auth(
             "The request has a QSslConfiguration of its own, so the client certificate of the authentication config "
             "would not be shown: leave one of the two out"
         )
-        raise unsendable(QtNetworkError.SslHandshakeFailedError, text)
+        raise request_not_sent(QtNetworkError.SslHandshakeFailedError, text)
     return config, None
 
 
 def with_settings(
     request: Request, settings: Settings, config: Optional[AuthConfig] = None, streams: bool = False
 ) -> Request:
-    """The request with what the settings say of it. Raises Unsendable where nothing is to be sent."""
+    """The request with what the settings say of it. Raises RequestNotSent where nothing is to be sent."""
     if not settings.is_accessible and request.url.startswith("http"):
         text = "Network access is disabled: setNetworkAccessible(False) was called"
-        raise unsendable(QtNetworkError.UnknownNetworkError, text)
+        raise request_not_sent(QtNetworkError.UnknownNetworkError, text)
     limit = settings.body_limit
     return request._replace(
         tls=settings.tls,

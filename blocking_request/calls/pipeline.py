@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ..engines import choice
-from ..flows import Flow, Send, directly
+from ..flows import Flow, Send, send_directly
 from ..flows.auth.proxy import ProxyChoice, through_proxy
 from ..flows.auth.server import CredentialRules, with_credentials
 from ..flows.cache.flow import without_cache
@@ -26,13 +26,13 @@ from ..models.http_messages import Login, Request
 from ..proxies.rules import environment_names_proxies, uses_system_proxies
 from ..proxies.system import proxy_of_qt
 from ..stores.netrc import netrc_config
-from .options import CallRules
+from .options import CallOptions
 from .preprocessing import preprocessed
 from .revalidation import cached
 from .settings import RequestPreprocessor, Settings
 
 
-def policy(request: Request, settings: Settings, rules: CallRules) -> Flow:
+def policy(request: Request, settings: Settings, rules: CallOptions) -> Flow:
     """The flow of a call. Layers that have nothing to do are left out."""
     if not request.url.startswith("http"):
         return follow_redirects(request, rules.redirects)
@@ -49,7 +49,7 @@ class _OuterProxies(NamedTuple):
 _NOBODY = _OuterProxies(False, False)
 
 
-def _outer_proxies(rules: CallRules) -> _OuterProxies:
+def _outer_proxies(rules: CallOptions) -> _OuterProxies:
     if rules.proxies.are_all:
         return _NOBODY
     if not uses_system_proxies():
@@ -57,7 +57,7 @@ def _outer_proxies(rules: CallRules) -> _OuterProxies:
     return _OuterProxies(True, False) if environment_names_proxies() else _NOBODY
 
 
-def _known_hop(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send:
+def _known_hop(settings: Settings, rules: CallOptions, outer: _OuterProxies) -> Send:
     """Made once for each settings, as long as the calls want the same: to make it takes as long as to run it."""
     for known, known_outer, send in settings.hops:
         # Of redirects a hop knows nothing.
@@ -69,7 +69,7 @@ def _known_hop(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Se
     return send
 
 
-def _hop(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send:
+def _hop(settings: Settings, rules: CallOptions, outer: _OuterProxies) -> Send:
     send = _attempt(settings, rules, outer)
     if rules.retry is not None:
         send = partial(with_retries, rule=rules.retry, send=send)
@@ -81,9 +81,9 @@ def _hop(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send:
     return send
 
 
-def _attempt(settings: Settings, rules: CallRules, outer: _OuterProxies) -> Send:
+def _attempt(settings: Settings, rules: CallOptions, outer: _OuterProxies) -> Send:
     """One attempt at one hop."""
-    send: Send = directly
+    send: Send = send_directly
     if settings.ssl_error_handler is not None:
         send = partial(ask_about_certificates, questions=CertificatePrompt(settings.ssl_error_handler), send=send)
     if settings.cache is not None:
@@ -107,13 +107,13 @@ def _cookie_layer(jar: Jar, loads: bool, saves: bool, send: Send) -> Send:
     return lambda request: with_cookies(request, jar, loads, saves, send)
 
 
-def _may_have_credentials(settings: Settings, rules: CallRules) -> bool:
+def _may_have_credentials(settings: Settings, rules: CallOptions) -> bool:
     is_named = rules.auth is not None or rules.grant is not None or bool(settings.netrc)
     # What a handler gave is kept beyond the handler.
     return is_named or settings.auth_handler is not None or settings.had_auth_handler
 
 
-def _credential_rules(settings: Settings, rules: CallRules) -> CredentialRules:
+def _credential_rules(settings: Settings, rules: CallOptions) -> CredentialRules:
     netrc = settings.netrc
     return CredentialRules(
         rules.auth,

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple, Optional
 
 from ..engines.content_decoding import ACCEPT_ENCODING
-from ..errors import QtNetworkError, unsendable
+from ..errors import QtNetworkError, request_not_sent
 from ..flows.cache.reuse import Load
 from ..models.auth import AuthConfig
 from ..models.headers import FRAMING_FIELDS, Pairs, field_problem, is_token
@@ -54,7 +54,7 @@ def prepare(
     defaults: Defaults,
     arguments: CallArguments = NO_ARGUMENTS,
 ) -> Request:
-    """Raises Unsendable for a request that no engine may see."""
+    """Raises RequestNotSent for a request that no engine may see."""
     qt_request = unshared_copy(request) if isinstance(request, QtNetwork.QNetworkRequest) else None
     method = _spelled(method or _custom_verb(qt_request))
     if not body and method in ("GET", "HEAD"):
@@ -62,10 +62,10 @@ def prepare(
     url, _, is_local = checked_text(request) if isinstance(request, str) else checked_url(_qurl(request))
     if is_local and (method != "GET" or body is not None):
         text = f"{url.partition(':')[0]}: URLs can be read with GET only, not with {method}"
-        raise unsendable(QtNetworkError.ContentOperationNotPermittedError, text)
+        raise request_not_sent(QtNetworkError.ContentOperationNotPermittedError, text)
     _check_method(method)
     if method == "HEAD" and body is not None:
-        raise unsendable(QtNetworkError.ProtocolInvalidOperationError, "A HEAD request carries no body")
+        raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, "A HEAD request carries no body")
     given = arguments.names
     if qt_request is None:
         if not given:
@@ -88,7 +88,7 @@ def prepare(
 
 
 def url_credentials(request: RequestLike) -> Optional[AuthConfig]:
-    """User and password of the URL, or None. Raises Unsendable where they cannot be sent."""
+    """User and password of the URL, or None. Raises RequestNotSent where they cannot be sent."""
     text = request if isinstance(request, str) else _qurl(request).toEncoded().data().decode("ascii", "replace")
     if "@" not in text:
         return None
@@ -100,7 +100,7 @@ def userinfo_config(userinfo: tuple[str, str]) -> AuthConfig:
     try:
         return AuthConfig.basic(*userinfo)
     except ValueError as error:
-        raise unsendable(QtNetworkError.ProtocolInvalidOperationError, f"The URL's userinfo: {error}") from None
+        raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, f"The URL's userinfo: {error}") from None
 
 
 _NO_NAMES: frozenset[bytes] = frozenset()
@@ -135,19 +135,19 @@ def checked_url(qurl: QtCore.QUrl) -> tuple[str, _Userinfo, bool]:
         text = f"The URL is not valid: {qurl.errorString().partition(';')[0]}"
         if not scheme:  # as in 127.0.0.1:8000/path
             text += f"; {_BEGIN}"
-        raise unsendable(QtNetworkError.ProtocolUnknownError, text)
+        raise request_not_sent(QtNetworkError.ProtocolUnknownError, text)
     if scheme in _LOCAL_SCHEMES:
         return encoded, None, True
     if scheme not in ("http", "https"):
-        raise unsendable(QtNetworkError.ProtocolUnknownError, f'Protocol "{scheme}" is unknown: {_BEGIN}')
+        raise request_not_sent(QtNetworkError.ProtocolUnknownError, f'Protocol "{scheme}" is unknown: {_BEGIN}')
     if not qurl.host():
         text = "Host  not found: the URL names no host"
-        raise unsendable(QtNetworkError.HostNotFoundError, text)
+        raise request_not_sent(QtNetworkError.HostNotFoundError, text)
     return (*split_userinfo(encoded), False)
 
 
 def without_framing(fields: Iterable[tuple[bytes, bytes]]) -> Pairs:
-    """Header fields that somebody has made, but for those that are ours to make. Raises Unsendable."""
+    """Header fields that somebody has made, but for those that are ours to make. Raises RequestNotSent."""
     pairs = tuple(pair for pair in fields if pair[0].lower() not in FRAMING_FIELDS)
     for name, value in pairs:
         check_field(name, value)
@@ -160,10 +160,10 @@ def framing(body: Body) -> Pairs:
 
 
 def check_field(name: bytes, value: bytes) -> None:
-    """Raises Unsendable for a field that may not be sent."""
+    """Raises RequestNotSent for a field that may not be sent."""
     problem = field_problem(name, value)
     if problem is not None:
-        raise unsendable(QtNetworkError.ProtocolInvalidOperationError, problem)
+        raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, problem)
 
 
 @lru_cache(maxsize=64)
@@ -174,7 +174,7 @@ def _check_method(method: str) -> None:
         text = "CONNECT asks for a tunnel, which is a proxy's business: set a proxy instead"
     else:
         return
-    raise unsendable(QtNetworkError.ProtocolInvalidOperationError, text)
+    raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, text)
 
 
 def _spelled(method: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Callable
 
-from ..errors import QtNetworkError, unsendable
+from ..errors import QtNetworkError, request_not_sent
 from ..models.headers import FRAMING_FIELDS
 from ..models.http_messages import Request
 from ..models.urls import origin
@@ -17,7 +17,7 @@ from .prepare import check_field, checked_url
 def preprocessed(request: Request, functions: Iterable[Callable[[QtNetwork.QNetworkRequest], object]]) -> Request:
     """The request as the functions want it, which are given it as a QNetworkRequest and may change that.
 
-    Raises Unsendable for what no engine may see, and whatever they raise.
+    Raises RequestNotSent for what no engine may see, and whatever they raise.
     """
     qt_request = native_copy(request)
     for function in functions:
@@ -30,7 +30,7 @@ def preprocessed(request: Request, functions: Iterable[Callable[[QtNetwork.QNetw
     headers = kept + tuple(pair for pair in fields if pair[0].lower() not in FRAMING_FIELDS)
     if userinfo is not None:
         text = "A preprocessor has put a user and a password into the URL: have it set the Authorization header instead"
-        raise unsendable(QtNetworkError.ProtocolInvalidOperationError, text)
+        raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, text)
     # What was named for one origin is not for the other that it is sent to now.
     keeps_identity = request.keeps_identity and origin(url) == origin(request.url)
     return request._replace(url=url, headers=headers, qt_request=qt_request, keeps_identity=keeps_identity)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Callable, Optional
 
 from ..engines.accept_language import accept_language
-from ..flows import Flow, Send, directly
+from ..flows import Flow, Send, send_directly
 from ..flows.cache.flow import CacheRules, with_cache
 from ..flows.cache.reuse import Load
 from ..models.http_messages import Request
@@ -99,7 +99,7 @@ def _validate_later(request: Request, rules: CacheRules, settings: Settings, eng
     def validate() -> None:
         try:
             call = Call(engine, settings.timeout, settings.deadline, NULL_OBSERVER, None)
-            call.run(with_cache(request, rules, partial(_send_for_cache, send=directly)))
+            call.run(with_cache(request, rules, partial(_send_for_cache, send=send_directly)))
         except Exception as error:
             logger.debug("%s could not be validated: %s", request.shown_url, type(error).__name__)
 

@@ -16,7 +16,7 @@ from ..bodies.upload import Upload
 from ..engines.base import BatchHint, Transfer
 from ..engines.choice import choose
 from ..engines.mailbox import GRACE, Begun, BodyWanted, Channel, Mailbox, Piece, Pieces, Progress, QueuedEvent
-from ..errors import Failure, Unsendable
+from ..errors import Failure, RequestNotSent
 from ..flows import Wait
 from ..models import error_texts as messages
 from ..models.http_messages import Request, Response
@@ -145,7 +145,7 @@ class Task:
 
     def _look_at_target(self, target: SlowTarget, now: float) -> None:
         """See whether a target has taken what was written to it, and hear then what has come meanwhile."""
-        failure = self._ended_early(now)
+        failure = self._stop_reason(now)
         go_on, given = self._steps.send, failure
         try:
             if failure is None and not target.flush():
@@ -180,7 +180,7 @@ class Task:
                 self._sink = None
                 self._end(Response(self._request, failure=self._failure))
             return
-        failure = self._ended_early(now)
+        failure = self._stop_reason(now)
         if self._transfer is None:
             if failure is not None or now >= self._waits_until:
                 self._send(Response(self._request, failure=failure))
@@ -196,7 +196,7 @@ class Task:
         self._leave_flight()
         self._steps.close()
 
-    def _ended_early(self, now: float) -> Optional[Failure]:
+    def _stop_reason(self, now: float) -> Optional[Failure]:
         if self._rules.is_canceled():
             return messages.canceled()
         return messages.deadline_passed(self._rules.deadline_ms) if now >= self._deadline else None
@@ -237,10 +237,10 @@ class Task:
                 self._leave_flight()
                 self._request, self.response = None, stop.value
                 return
-            except Unsendable as unsendable:
+            except RequestNotSent as request_not_sent:
                 self._leave_flight()
                 self._steps.close()
-                self._request, self.response = None, self._failed(unsendable.failure)
+                self._request, self.response = None, self._failed(request_not_sent.failure)
                 return
             if response is None:
                 return
@@ -273,7 +273,7 @@ class Task:
         """The response where there is one at once: that nothing is sent."""
         self._request = request
         self._traced = trace.request_started(request, ())
-        engine = self._ended_early(time.monotonic()) or choose(request, self._rules.engine)
+        engine = self._stop_reason(time.monotonic()) or choose(request, self._rules.engine)
         if isinstance(engine, Failure):
             return Response(request, failure=engine)
         line = TaskEventSink(self, self._rules.event_queue)
@@ -292,8 +292,8 @@ class Task:
         try:
             if self._upload is not None and isinstance(self._request.body, Channel):
                 self._upload.fill(self._request.body)
-        except Unsendable as unsendable:
-            self._advance(self._steps.throw, unsendable)
+        except RequestNotSent as request_not_sent:
+            self._advance(self._steps.throw, request_not_sent)
             return
         self._mailbox.touch()
 

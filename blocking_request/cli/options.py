@@ -11,7 +11,7 @@ from .. import NetworkAccessManager, NetworkDiskCache, TlsSettings
 from ..calls.prepare import check_field
 from ..calls.settings import DEFAULT_TIMEOUT_MS
 from ..engines.choice import AUTO, ENGINES
-from ..errors import Unsendable
+from ..errors import RequestNotSent
 from ..manager.batch_methods import MAX_CONCURRENT
 from ..qt.binding import QtCore, QtNetwork, enum_value
 from ..stores.cache.location import default_folder
@@ -189,7 +189,7 @@ def _set_header(request: QtNetwork.QNetworkRequest, name: bytes, value: bytes) -
     """Set a header field. Raises click.UsageError; Qt 6 would send the request without a field that is not valid."""
     try:
         check_field(name, value)
-    except Unsendable as error:
+    except RequestNotSent as error:
         raise click.UsageError(error.failure.text) from None
     request.setRawHeader(name, value)  # type: ignore[arg-type]
     if value and not request.hasRawHeader(name):  # type: ignore[arg-type]

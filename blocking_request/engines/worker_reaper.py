@@ -26,7 +26,7 @@ def never_ran(worker: Worker) -> bool:
     return worker.thread is None or not has_started(worker.thread)
 
 
-class Retired:
+class WorkerReaper:
     """Every method may be called from any thread. The lock guards the list; it is never held while Qt is called."""
 
     def __init__(self, patience_ms: int, is_stuck: Callable[[Any], bool] = lambda worker: False) -> None:

@@ -31,6 +31,6 @@ Flow = Generator[Union[Request, Wait], Response, Response]
 Send = Callable[[Request], Flow]
 
 
-def directly(request: Request) -> Flow:
+def send_directly(request: Request) -> Flow:
     """Send it over an engine, and nothing else."""
     return (yield request)

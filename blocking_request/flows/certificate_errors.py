@@ -13,7 +13,7 @@ from ..errors import QtNetworkError
 from ..models.certificate import Certificate
 from ..models.http_messages import Request, Response
 from ..models.tls import TlsError, TlsSession, TlsSettings
-from . import Flow, Send, directly
+from . import Flow, Send, send_directly
 
 Ask = Callable[[list[TlsError], list[Certificate]], Optional[Iterable[TlsError]]]
 """Given what is wrong and the server's certificates, its own first: the errors that are accepted."""
@@ -31,7 +31,7 @@ class CertificatePrompt:
     accepted: list[TlsError] = field(default_factory=list)
 
 
-def ask_about_certificates(request: Request, questions: CertificatePrompt, send: Send = directly) -> Flow:
+def ask_about_certificates(request: Request, questions: CertificatePrompt, send: Send = send_directly) -> Flow:
     """Send; where that failed for its certificates only, ask, and send again if all is accepted."""
     if questions.accepted:
         request = request._replace(tls=(request.tls or TlsSettings()).accepting(questions.accepted))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..models.http_messages import Request
-from . import Flow, Send, directly
+from . import Flow, Send, send_directly
 
 
 class Jar(Protocol):
@@ -17,7 +17,9 @@ class Jar(Protocol):
     def receive(self, url: str, values: list[bytes]) -> None: ...
 
 
-def with_cookies(request: Request, jar: Jar, loads: bool = True, saves: bool = True, send: Send = directly) -> Flow:
+def with_cookies(
+    request: Request, jar: Jar, loads: bool = True, saves: bool = True, send: Send = send_directly
+) -> Flow:
     """``loads``: send the jar's cookies; ``saves``: store those of the response."""
     sent = request
     if loads:

@@ -6,7 +6,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from ..models.http_messages import Request
-from . import Flow, Send, directly
+from . import Flow, Send, send_directly
 
 
 class Hosts(Protocol):
@@ -15,7 +15,7 @@ class Hosts(Protocol):
     def note(self, host: str, field: bytes) -> None: ...
 
 
-def with_strict_transport(request: Request, hosts: Hosts, send: Send = directly) -> Flow:
+def with_strict_transport(request: Request, hosts: Hosts, send: Send = send_directly) -> Flow:
     """Send over https where the host wants it, and remember what it says of that."""
     url = secure_url(request.url, hosts)
     if url != request.url:

@@ -17,7 +17,7 @@ from ..models.headers import Pairs
 from ..models.http_messages import Request, Response
 from ..models.redaction import hidden_repr, is_secret_field
 from ..models.urls import origin, redirect_target, split_userinfo
-from . import Flow, Send, directly
+from . import Flow, Send, send_directly
 
 FOLLOWED = frozenset((301, 302, 303, 307, 308))
 
@@ -72,7 +72,7 @@ class RedirectRules:
     """Says whether to follow, from which URL to which; for ``UserVerified``."""
 
 
-def follow_redirects(first: Request, rules: RedirectRules, send: Send = directly) -> Flow:
+def follow_redirects(first: Request, rules: RedirectRules, send: Send = send_directly) -> Flow:
     """Send ``first`` and go where its responses point."""
     request = first
     history: list[Response] = []

@@ -15,7 +15,7 @@ from urllib3.util import Retry
 
 from ..errors import ErrorCode, QtNetworkError
 from ..models.http_messages import Request, Response
-from . import Flow, Send, Wait, directly
+from . import Flow, Send, Wait, send_directly
 
 _NEVER_SENT = frozenset(
     (
@@ -38,7 +38,7 @@ _BROKE = frozenset(
 )
 
 
-def with_retries(request: Request, rule: Retry, send: Send = directly) -> Flow:
+def with_retries(request: Request, rule: Retry, send: Send = send_directly) -> Flow:
     """Send until the rule is content or exhausted; the last response counts the attempts."""
     attempts = 0
     while True:

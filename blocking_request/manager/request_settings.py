@@ -22,7 +22,7 @@ from ..calls.settings import (
     checked_retry,
     checked_times,
 )
-from ..errors import Unsendable
+from ..errors import RequestNotSent
 from ..flows.redirects import RedirectPolicy
 from ..models.auth import AuthHandler
 from ..qt.binding import QtNetwork, enum_value
@@ -58,7 +58,7 @@ class RequestSettings(SettingsHolder):
         for name, value in fields:
             try:
                 check_field(name, value)
-            except Unsendable as error:
+            except RequestNotSent as error:
                 raise ValueError(error.failure.text) from None
             if name.lower() in (b"content-length", b"transfer-encoding", b"host"):
                 raise ValueError(f"{name.decode('latin-1')} is different for each request and cannot be a default")

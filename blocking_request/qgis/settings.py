@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Callable, Optional
 from urllib.parse import urlsplit
 
-from ..errors import Failure, QtNetworkError, Unsendable, unsendable
+from ..errors import Failure, QtNetworkError, RequestNotSent, request_not_sent
 from ..models.headers import FRAMING_FIELDS
 from ..models.http_messages import Request
 from ..models.proxy import DEFAULT_PORTS, NO_PROXY, Proxy
@@ -192,15 +192,15 @@ def _trusted(qgis: Any) -> Optional[TlsSettings]:
     return TlsSettings(caData=b"".join(certificate.toPem().data() for certificate in added), trust="system")
 
 
-EndedEarly = Callable[[], Optional[Failure]]
+StopReason = Callable[[], Optional[Failure]]
 
 
-def grant_of(authcfg: str, ended_early: EndedEarly) -> Optional[Callable[[Request], Request]]:
+def grant_of(authcfg: str, stop_reason: StopReason) -> Optional[Callable[[Request], Request]]:
     """What adds to a request what QGIS's database has under the id; None where this is no QGIS.
 
     QGIS may ask for its master password in the main thread, and wait for the response as long as that takes. So it does
-    so in another thread than a caller's that is not the main one; ``ended_early`` says when to wait no longer. Raises
-    Unsendable where QGIS knows no such id.
+    so in another thread than a caller's that is not the main one; ``stop_reason`` says when to wait no longer. Raises
+    RequestNotSent where QGIS knows no such id.
     """
     qgis = core()
     if qgis is None:
@@ -208,14 +208,14 @@ def grant_of(authcfg: str, ended_early: EndedEarly) -> Optional[Callable[[Reques
     auth = qgis.QgsApplication.authManager()
     if authcfg not in auth.configIds():
         text = f"There is no authentication config {authcfg!r}, neither in the manager's authRegistry() nor in QGIS"
-        raise unsendable(QtNetworkError.AuthenticationRequiredError, text)
+        raise request_not_sent(QtNetworkError.AuthenticationRequiredError, text)
 
     def grant(request: Request) -> Request:
         qt_request = native_copy(request)
-        done, updated = _beside(lambda: auth.updateNetworkRequest(qt_request, authcfg), ended_early)
+        done, updated = _beside(lambda: auth.updateNetworkRequest(qt_request, authcfg), stop_reason)
         if not done:
             text = f"QGIS could not apply its authentication config {authcfg!r}"
-            raise unsendable(QtNetworkError.AuthenticationRequiredError, text)
+            raise request_not_sent(QtNetworkError.AuthenticationRequiredError, text)
         return _granted(request, updated)
 
     return grant
@@ -235,9 +235,9 @@ def _granted(request: Request, updated: QtNetwork.QNetworkRequest) -> Request:
     return request._replace(url=url, headers=framing + kept, qt_request=updated, secret_names=secret)
 
 
-def _beside(work: Callable[[], Any], ended_early: EndedEarly) -> Any:
+def _beside(work: Callable[[], Any], stop_reason: StopReason) -> Any:
     """What ``work`` gives: here in the main thread, elsewhere in a thread beside it. Raises what it raises, and
-    Unsendable where the call ends meanwhile.
+    RequestNotSent where the call ends meanwhile.
     """
     if _is_main_thread():
         return work()
@@ -251,9 +251,9 @@ def _beside(work: Callable[[], Any], ended_early: EndedEarly) -> Any:
 
     threading.Thread(target=run, daemon=True).start()
     while True:
-        failure = ended_early()
+        failure = stop_reason()
         if failure is not None:
-            raise Unsendable(failure)
+            raise RequestNotSent(failure)
         try:
             result, error = results.get(timeout=PULSE)
         except Empty:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ..calls.task import PULSE, TaskRules
 from ..engines import choice
-from ..errors import Unsendable
+from ..errors import RequestNotSent
 from ..manager.manager import NetworkAccessManager
 from ..models.proxy import Proxy
 from ..models.urls import origin
@@ -234,8 +234,8 @@ class CommandQueue:
     def _send(self, send: Send) -> None:
         try:
             transfer = self._transfer(send)
-        except Unsendable as unsendable:
-            self.fail(http_error(unsendable.failure, False), unsendable.failure.text)
+        except RequestNotSent as request_not_sent:
+            self.fail(http_error(request_not_sent.failure, False), request_not_sent.failure.text)
             return
         except Exception as error:  # what reads the body is the caller's own
             self._fail_by(error)
@@ -248,7 +248,7 @@ class CommandQueue:
             self._advance(emitter, transfer.begin)
 
     def _transfer(self, send: Send) -> Transfer:
-        """Raises Unsendable, and whatever the caller's own code raises."""
+        """Raises RequestNotSent, and whatever the caller's own code raises."""
         base = self._manager._settings
         url = self._host.url(send.header.path())
         user = self._user if origin(url) == self._user_origin else None

@@ -8,7 +8,7 @@ from typing import Any, Callable, NamedTuple, Optional, Union
 from ..bodies.upload import Data
 from ..calls.prepare import checked_text
 from ..engines.mailbox import Piece
-from ..errors import QtNetworkError, Unsendable, unsendable
+from ..errors import QtNetworkError, RequestNotSent, request_not_sent
 from ..models.proxy import Proxy
 from ..models.redaction import hidden_repr
 from ..models.urls import DEFAULT_PORTS, origin
@@ -28,12 +28,16 @@ class SetHost(NamedTuple):
         return origin(self.base) if self.base else ""
 
     def url(self, path: str) -> str:
-        """Of a path, or of an absolute URI. Raises Unsendable where there is no host, and for what HTTP cannot send."""
+        """Of a path, or of an absolute URI. Raises RequestNotSent where there is no host, and for what HTTP cannot
+        send.
+        """
         absolute = _ABSOLUTE.match(path)
         if absolute is None and not self.base:
-            raise unsendable(QtNetworkError.UnknownNetworkError, "No server set to connect to: call setHost() first")
+            raise request_not_sent(
+                QtNetworkError.UnknownNetworkError, "No server set to connect to: call setHost() first"
+            )
         if absolute is not None and absolute[1].lower() not in DEFAULT_PORTS:
-            raise unsendable(QtNetworkError.ProtocolUnknownError, f'Protocol "{absolute[1]}" is unknown')
+            raise request_not_sent(QtNetworkError.ProtocolUnknownError, f'Protocol "{absolute[1]}" is unknown')
         if absolute is None:
             path = f"{self.base}{'' if path.startswith('/') else '/'}{path}"
         return path
@@ -51,7 +55,7 @@ def host_of(name: str, port: int, scheme: str) -> SetHost:
     shown_port = "" if port in (0, DEFAULT_PORTS[scheme]) else f":{port}"
     try:
         url, _, _ = checked_text(f"{scheme}://{written}{shown_port}/")
-    except Unsendable as error:
+    except RequestNotSent as error:
         raise ValueError(f"{name!r} is no host: {error.failure.text}") from None
     return SetHost(url.rstrip("/"))
 

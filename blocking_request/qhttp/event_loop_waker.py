@@ -7,7 +7,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
-from ..qt.binding import QtCore, Signal, Slot, ask_before_locks
+from ..qt.binding import QtCore, Signal, Slot, prime_disconnect_notify
 
 
 class EventLoopWaker(QtCore.QObject):
@@ -21,7 +21,7 @@ class EventLoopWaker(QtCore.QObject):
 
     def __init__(self, slot: Callable[[], None]) -> None:
         super().__init__()
-        ask_before_locks(self.woken, self._nobody)
+        prime_disconnect_notify(self.woken, self._nobody)
         self.woken.connect(slot, QtCore.Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
         self._is_woken = False
 

@@ -10,7 +10,7 @@ from ..calls.task import PULSE
 from ..manager.manager import NetworkAccessManager, check_manager
 from ..models.proxy import Proxy
 from ..proxies.rules import ProxyLike, proxy_of
-from ..qt.binding import QtCore, Signal, Slot, ask_before_locks, is_deleted
+from ..qt.binding import QtCore, Signal, Slot, is_deleted, prime_disconnect_notify
 from . import state as http_state
 from .command_queue import CommandQueue
 from .commands import Close, Send, SetHost, SetProxy, SetUser, host_of
@@ -94,7 +94,7 @@ class Http(QtCore.QObject):
             parent, arguments = arguments[-1] or parent, arguments[:-1]
         check_manager(manager)
         super().__init__(parent)
-        ask_before_locks(self.done, self._handle_events)
+        prime_disconnect_notify(self.done, self._handle_events)
         host = _host(*arguments) if arguments else SetHost()
         event_queue = EventQueue(EventLoopWaker(self._handle_events))
         self._waker = event_queue.waker

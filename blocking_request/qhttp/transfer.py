@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ..bodies.sink import Take, whole
 from ..bodies.upload import read_body
-from ..calls.options import OwnSettings, call_rules, with_settings
+from ..calls.options import CallOverrides, call_options, with_settings
 from ..calls.pipeline import policy
 from ..calls.prepare import Defaults, prepare, without_framing
 from ..calls.settings import Settings
@@ -39,7 +39,7 @@ class Transfer:
     """For the one thread that drives it. Events are put into ``events``, nobody is called."""
 
     def __init__(self, send: Send, url: str, proxy: Optional[Proxy], settings: Settings, rules: TaskRules) -> None:
-        """Raises Unsendable, and what reading the body raises."""
+        """Raises RequestNotSent, and what reading the body raises."""
         self.send = send
         self.origin = ""
         self.looks_up = False
@@ -68,8 +68,8 @@ class Transfer:
         is_kept = self.send.write is None
         request = with_settings(request._replace(decode=False), settings, streams=not is_kept)
         request = request._replace(streams=True, streams_all=True)
-        rules = call_rules(url, settings, OwnSettings(self._rules.engine, proxy=proxy), lambda: None)
-        return policy(request, settings, rules.for_one_hop())
+        rules = call_options(url, settings, CallOverrides(self._rules.engine, proxy=proxy), lambda: None)
+        return policy(request, settings, rules.without_redirects_and_cookies())
 
     def _steps(self, flow: Flow) -> TaskSteps:
         response: Response = yield from flow
@@ -115,7 +115,7 @@ class Transfer:
 
 
 def _fields(header: HttpRequestHeader, settings: Settings) -> Pairs:
-    """What the header says, and what the settings say besides. Raises Unsendable."""
+    """What the header says, and what the settings say besides. Raises RequestNotSent."""
     # the qt engine and urllib3's know each name once (RFC 9110 section 5.3).
     joined = {
         name: (b"; " if name.lower() == "cookie" else b", ").join(map(encoded, header.allValues(name)))

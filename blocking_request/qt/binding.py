@@ -129,7 +129,7 @@ def encoded_url(url: str) -> QtCore.QUrl:
     return QtCore.QUrl(url)  # fromEncoded() does the same, and takes twice as long
 
 
-def give_to_cpp(qobject: QtCore.QObject) -> None:
+def release_ownership(qobject: QtCore.QObject) -> None:
     """Take a QObject out of PyQt's hands.
 
     When a QCoreApplication is destroyed PyQt deletes every QObject that Python owns, from the destroying thread and
@@ -138,7 +138,7 @@ def give_to_cpp(qobject: QtCore.QObject) -> None:
     sip.transferto(qobject, None)  # type: ignore[arg-type]
 
 
-def ask_before_locks(signal: Any, slot: Callable[..., None]) -> None:
+def prime_disconnect_notify(signal: Any, slot: Callable[..., None]) -> None:
     """Have PyQt ask now whether Python overrides ``disconnectNotify`` of who sends the signal: it remembers a no.
 
     Later it asks under a lock of Qt's, with the GIL wanted by another thread that wants the lock (symptom: a freeze of
@@ -161,13 +161,13 @@ def delete_at_thread_end(qobject: QtCore.QObject) -> None:
         qobject.deleteLater()
 
 
-def free_thread(thread: QtCore.QThread) -> None:
+def detach_thread(thread: QtCore.QThread) -> None:
     """Give a new QThread to C++, and to no thread: whoever finds it finished may delete it. Called by its maker.
 
     An object that lives in a thread can be deleted there only: ``sip.delete`` elsewhere leaves it to that thread, whose
     end then deletes it when its wrapper is no more (symptom: a crash in ``~sipQThread``; 5.15, 6.11).
     """
-    give_to_cpp(thread)
+    release_ownership(thread)
     thread.moveToThread(None)
 
 
@@ -198,7 +198,7 @@ is_deleted: Callable[[QtCore.QObject], bool] = sip.isdeleted
 """Whether only the Python half of a QObject is left, as when the application was destroyed under it."""
 
 
-def unmonitor(qobject: QtCore.QObject) -> None:
+def disconnect_destroyed(qobject: QtCore.QObject) -> None:
     """Have PyQt forget that it wants to hear of the end of a QObject that Qt has made.
 
     PyQt hears of it by an event in the thread that imported it. Symptoms (5.15, 6.11): where that thread runs no event

@@ -7,7 +7,7 @@ import weakref
 from contextlib import suppress
 from typing import Any, Callable, Optional, Union
 
-from .binding import QtCore, Signal, Slot, ask_before_locks, give_to_cpp, is_deleted
+from .binding import QtCore, Signal, Slot, is_deleted, prime_disconnect_notify, release_ownership
 
 Callback = Callable[..., Any]
 
@@ -19,8 +19,8 @@ class _Relay(QtCore.QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        give_to_cpp(self)
-        ask_before_locks(self.fired, self._nobody)
+        release_ownership(self)
+        prime_disconnect_notify(self.fired, self._nobody)
 
     @Slot(object)
     def _nobody(self, value: object) -> None:

@@ -6,7 +6,7 @@ from typing import Optional, Union
 
 from urllib3.util import Retry
 
-from ..calls.options import OwnSettings
+from ..calls.options import CallOverrides
 from ..calls.settings import Settings, checked_milliseconds, checked_retry
 from ..engines import choice
 from ..manager.manager import NetworkAccessManager
@@ -109,5 +109,5 @@ class RequestOptions:
     def _own_retry(self, settings: Settings) -> Optional[Retry]:
         return settings.retry if self._retry is _NOT_SET else self._retry  # type: ignore[return-value]
 
-    def _own(self, engine: str, settings: Settings) -> OwnSettings:
-        return OwnSettings(engine, self._auth_cfg, self._auth_config, self._proxy, self._own_retry(settings))
+    def _own(self, engine: str, settings: Settings) -> CallOverrides:
+        return CallOverrides(engine, self._auth_cfg, self._auth_config, self._proxy, self._own_retry(settings))

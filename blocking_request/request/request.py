@@ -24,12 +24,12 @@ from ..calls.arguments import (
 )
 from ..calls.call import Call, nothing
 from ..calls.context import CallContext, new_context
-from ..calls.options import CallRules
+from ..calls.options import CallOptions
 from ..calls.pipeline import policy
 from ..calls.progress import ProgressTeller, progress_teller, signal_method
 from ..calls.request_attributes import RequestLike, check_options, check_request, transfer_timeout, verb_text
 from ..calls.settings import Settings, checked_switch
-from ..errors import QtNetworkError, Unsendable, network_failure
+from ..errors import QtNetworkError, RequestNotSent, network_failure
 from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager, check_manager
 from ..models.error_texts import canceled
@@ -408,15 +408,15 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
             deadline_ms = settings.deadline if self._deadline is None else self._deadline
             call = self._call = Call(engine, idle_ms, deadline_ms, _Observer(self), feedback, _attention(settings))
             request, rules = context.build_request(
-                self._manager, data, self._own(engine, settings), call.ended_early, force_refresh, receiver is not None
+                self._manager, data, self._own(engine, settings), call.stop_reason, force_refresh, receiver is not None
             )
             if receiver is None:
                 return call.run(policy(request, settings, rules))
             if receiver.is_checked:
-                rules = rules.past_the_cache()
+                rules = rules.bypassing_cache()
             return _received(receiver, call, request, settings, rules)
-        except Unsendable as unsendable:
-            return context.failed(unsendable.failure)
+        except RequestNotSent as request_not_sent:
+            return context.failed(request_not_sent.failure)
 
     def _end(self, context: CallContext, response: Optional[Response]) -> None:
         try:
@@ -442,7 +442,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         try:
             return self.engine()
         except ValueError as error:  # the environment's
-            raise Unsendable(network_failure(QtNetworkError.ProtocolInvalidOperationError, str(error))) from None
+            raise RequestNotSent(network_failure(QtNetworkError.ProtocolInvalidOperationError, str(error))) from None
 
 
 class _Observer:
@@ -489,7 +489,7 @@ def _let_callers_leave() -> None:
         time.sleep(EXIT_EPILOGUE)
 
 
-def _received(receiver: Receiver, call: Call, request: Request, settings: Settings, rules: CallRules) -> Response:
+def _received(receiver: Receiver, call: Call, request: Request, settings: Settings, rules: CallOptions) -> Response:
     response = None
     try:
         while response is None:

@@ -23,12 +23,12 @@ from urllib3.util import Retry
 from ..bodies.upload import read_body
 from ..calls.call import Call
 from ..calls.observer import NULL_OBSERVER
-from ..calls.options import CallRules, OwnSettings, call_rules, with_settings
+from ..calls.options import CallOptions, CallOverrides, call_options, with_settings
 from ..calls.pipeline import policy
 from ..calls.prepare import checked_text, framing, without_framing
 from ..calls.request_attributes import check_options
 from ..calls.settings import Settings
-from ..errors import Unsendable
+from ..errors import RequestNotSent
 from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager, check_manager
 from ..models.auth import checked_auth_cfg
@@ -110,7 +110,7 @@ class QtAdapter(HTTPAdapter):
             if engine_request.url.startswith("https:"):
                 engine_request = engine_request._replace(tls=_tls(settings.tls, verify, cert))
             response = call.run(policy(engine_request, settings, rules))
-        except Unsendable as error:
+        except RequestNotSent as error:
             response = Response(Request(request.method or "", request.url or ""), failure=error.failure)
         if response.failure is not None and response.status is None:
             raise exception_for(response.failure, request)
@@ -128,12 +128,12 @@ class QtAdapter(HTTPAdapter):
         call: Call,
         proxies: Optional[Mapping[str, str]],
         stream: bool,
-    ) -> tuple[Request, CallRules]:
-        """Raises Unsendable, RequestException."""
+    ) -> tuple[Request, CallOptions]:
+        """Raises RequestNotSent, RequestException."""
         try:
             # Without its user and password, which requests has made a header field of.
             url, _, _ = checked_text(request.url or "")
-        except Unsendable as error:
+        except RequestNotSent as error:
             raise _no_url(error, request) from None
         body = _body(request, call)
         engine_request = Request((request.method or "GET").upper(), url, _fields(request, body), body, decode=False)
@@ -143,8 +143,8 @@ class QtAdapter(HTTPAdapter):
         own = _named_proxy(request, proxies) if proxies else None
         retry = self.max_retries if self.max_retries.total else settings.retry
         auth_cfg = self._auth_cfg if self._auth_cfg and origin(url) in self._auth_origins else ""
-        rules = call_rules(url, settings, OwnSettings(engine, auth_cfg, None, own, retry), call.ended_early)
-        return engine_request, rules.for_one_hop()
+        rules = call_options(url, settings, CallOverrides(engine, auth_cfg, None, own, retry), call.stop_reason)
+        return engine_request, rules.without_redirects_and_cookies()
 
     def _gives_up(self, response: Response) -> bool:
         """Whether ``max_retries`` is exhausted by a status that it would have sent again for, and wants it told."""
@@ -179,7 +179,7 @@ def _checked_origin(url: str) -> str:
         raise _no_origins(url)
     try:
         text, _, is_local = checked_text(url)
-    except Unsendable as error:
+    except RequestNotSent as error:
         raise ValueError(f"{url!r} is not an origin, as in 'https://api.example.org': {error.failure.text}") from None
     if is_local:
         raise ValueError(f"{url!r} is not an origin: it must begin with http:// or https://")
@@ -231,11 +231,11 @@ def _body(request: PreparedRequest, call: Call) -> Body:
         return b"" if request.headers.get("Content-Length") == "0" else None
     if isinstance(body, str):
         return body.encode("utf-8")
-    return read_body(body, call.ended_early)
+    return read_body(body, call.stop_reason)
 
 
 def _fields(request: PreparedRequest, body: Body) -> Pairs:
-    """What requests has made. Raises Unsendable."""
+    """What requests has made. Raises RequestNotSent."""
     fields = without_framing((encoded(name), encoded(value)) for name, value in request.headers.items())
     return (*fields, *framing(body))
 
@@ -263,7 +263,7 @@ def _bundles_of_environment() -> tuple[Optional[str], ...]:
     return os.environ.get("REQUESTS_CA_BUNDLE"), os.environ.get("CURL_CA_BUNDLE")
 
 
-def _no_url(error: Unsendable, request: PreparedRequest) -> requests.RequestException:
+def _no_url(error: RequestNotSent, request: PreparedRequest) -> requests.RequestException:
     text = error.failure.text
     if text.startswith("Protocol "):
         return requests.exceptions.InvalidSchema(text, request=request)

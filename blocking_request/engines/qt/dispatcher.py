@@ -28,9 +28,9 @@ from ...qt.binding import (
     Slot,
     address,
     delete_at_thread_end,
+    disconnect_destroyed,
     enum_value,
-    give_to_cpp,
-    unmonitor,
+    release_ownership,
 )
 from ...tls.qt_configuration import NO_TLS, errors_of, own_certificate
 from ...trace import logger
@@ -51,7 +51,7 @@ from .response import (
     shows_certificate,
     whole_response,
 )
-from .tls_probe import Diagnosis
+from .tls_probe import TlsProbe
 from .upload_device import ChannelDevice, UploadDevice
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Dispatcher(QtCore.QObject):
         self._diagnosed: set[QtTransfer] = set()
         """Those that have failed, and nobody knows why as yet."""
         self._served = self._served_at_tick = 0
-        give_to_cpp(self)
+        release_ownership(self)
         self._made = Manager(worker.key)
         manager: QtNetwork.QNetworkAccessManager = self._made.qnam
         self._manager = manager
@@ -169,7 +169,7 @@ class Dispatcher(QtCore.QObject):
         else:
             reply = self._hand_over(transfer)
         assert reply is not None
-        unmonitor(reply)
+        disconnect_destroyed(reply)
         if transfer.request.streams:
             transfer.watched = True
             reply.setReadBufferSize(STREAM_BUFFER_BYTES)
@@ -361,7 +361,7 @@ class Dispatcher(QtCore.QObject):
             failure = messages.handshake_failed(openssl_reason(reason), shows_certificate(transfer.request))
             self._post_response(transfer, response._replace(failure=failure))
 
-        Diagnosis(self, transfer.qt_request, transfer.proxy, tell)
+        TlsProbe(self, transfer.qt_request, transfer.proxy, tell)
 
     def _look_into_proxy(self, transfer: QtTransfer, response: Response, proxy: Proxy) -> None:
         """Response when it is known whether the proxy has failed or the server."""

@@ -15,11 +15,11 @@ from ...errors import Failure, QtNetworkError, network_failure
 from ...models import error_texts as messages
 from ...models.http_messages import Request
 from ...models.tls import TlsUnusable
-from ...qt.binding import ApplicationReference, QtCore, application, application_reference, free_thread, has_tls
+from ...qt.binding import ApplicationReference, QtCore, application, application_reference, detach_thread, has_tls
 from ...tls.qt_configuration import configuration_for
 from ..mailbox import Mailbox
 from ..thread_starts import thread_starts
-from ..worker_reaper import Retired, never_ran
+from ..worker_reaper import WorkerReaper, never_ran
 from .fork import Pause
 from .manager import WorkerKey, is_in_qgis, worker_key
 from .request import ADDED_FIELDS
@@ -54,7 +54,7 @@ class QtEngine:
         self._fork_guard = threading.Lock()
         """Held while the process forks."""
         self._pause = Pause(())
-        self._retired = Retired(SHUTDOWN_MS, Worker.is_stuck)
+        self._reaper = WorkerReaper(SHUTDOWN_MS, Worker.is_stuck)
         self._application: ApplicationReference = lambda: None
         self._exiting = False
         # Registered after PyQt was imported, so called before PyQt takes itself down.
@@ -85,7 +85,7 @@ class QtEngine:
         if request.qgis and not is_in_qgis():
             text = "QGIS's own network manager is wanted, and this program is not QGIS or has not imported qgis.core"
             return network_failure(QtNetworkError.UnknownNetworkError, text)
-        if self._retired.has_stuck(MAXIMUM_STUCK_WORKERS):
+        if self._reaper.has_stuck(MAXIMUM_STUCK_WORKERS):
             text = (
                 f"{MAXIMUM_STUCK_WORKERS} network threads of Qt are stuck in responses or files that take too long: "
                 "try again later, or use the urllib3 engine: setEngine('auto')"
@@ -122,7 +122,7 @@ class QtEngine:
     def move(self, transfer: QtTransfer) -> None:
         """Give a transfer to another worker, if its own is stuck and has not begun with it. Called by its caller."""
         stuck = transfer.worker
-        if self._retired.has_stuck(MAXIMUM_STUCK_WORKERS) or not stuck.withdraw(transfer):
+        if self._reaper.has_stuck(MAXIMUM_STUCK_WORKERS) or not stuck.withdraw(transfer):
             return
         if self.release(stuck, transfer.origin):
             stuck.stop()
@@ -180,11 +180,11 @@ class QtEngine:
 
     def _start_thread(self, worker: Worker) -> None:
         thread = WorkerThread(worker)
-        free_thread(thread)
+        detach_thread(thread)
         worker.thread = thread
         if not thread_starts.start(thread):
             self._give_up(worker)
-        self._retired.delete_ended()
+        self._reaper.delete_ended()
 
     def _give_up(self, worker: Worker) -> None:
         """Answer the jobs of a worker whose thread will never run."""
@@ -220,7 +220,7 @@ class QtEngine:
         worker.retired = True
         if worker in self._workers:
             self._workers.remove(worker)
-            self._retired.add(worker)
+            self._reaper.add(worker)
 
     def _adopt(self, app: QtCore.QCoreApplication) -> None:
         """Take a new application: the workers of an earlier one may have lost their events."""
@@ -248,7 +248,7 @@ class QtEngine:
         with self._workers_guard:
             for worker in list(self._workers):
                 self._retire(worker)
-        self._retired.stop()
+        self._reaper.stop()
 
     def _exit(self) -> None:
         self._exiting = True
@@ -269,7 +269,7 @@ class QtEngine:
     def _forget_after_fork(self) -> None:
         """In a forked child the threads do not exist, though Qt says they run: leave their objects alone for good."""
         thread_starts.forget()
-        _forgotten.extend((*self._workers, *self._retired.forget()))
+        _forgotten.extend((*self._workers, *self._reaper.forget()))
         self._workers_guard, self._fork_guard = threading.Lock(), threading.Lock()
         self._workers, self._pause = [], Pause(())
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Optional
 from ...models.http_messages import Login, Request
 from ...models.proxy import Proxy
 from ...proxies.rules import qt_proxy
-from ...qt.binding import QtCore, QtNetwork, ask_before_locks, delete_at_thread_end, give_to_cpp
+from ...qt.binding import QtCore, QtNetwork, delete_at_thread_end, prime_disconnect_notify, release_ownership
 from ...tls.qt_configuration import NO_TLS, TlsKey, tls_key
 from .proxy_factory import BufferedDirect
 
@@ -50,7 +50,7 @@ class Manager:
             self.qnam.setCache(None)  # type: ignore[arg-type]
         else:
             self.qnam = QtNetwork.QNetworkAccessManager()
-            give_to_cpp(self.qnam)
+            release_ownership(self.qnam)
         if key.proxy is not None and not key.proxy.is_none:
             self.qnam.setProxy(qt_proxy(key.proxy))
         elif not key.qgis:
@@ -73,7 +73,7 @@ class Manager:
         PyQt asks for the GIL only to find out whether Python overrides ``disconnectNotify``, and remembers a no for
         each object. This connection and its end make it ask now, while no Qt lock is held.
         """
-        ask_before_locks(self.finished, slot)
+        prime_disconnect_notify(self.finished, slot)
 
     def delete(self) -> None:
         """At the end of the thread. QGIS deletes its own."""

@@ -16,7 +16,7 @@ PATIENCE_MS = 2_000
 """How long a server may take for it; the caller's own clocks go on meanwhile."""
 
 
-class Diagnosis(QtCore.QObject):
+class TlsProbe(QtCore.QObject):
     """Lives in the worker's thread, as the child of its dispatcher; tells what it found once, and deletes itself."""
 
     def __init__(

@@ -18,10 +18,10 @@ import urllib3
 from ...errors import Failure, QtNetworkError, network_failure
 from ...models import error_texts as messages
 from ...models.http_messages import Request
-from ...qt.binding import ApplicationReference, QtCore, application, application_reference, free_thread
+from ...qt.binding import ApplicationReference, QtCore, application, application_reference, detach_thread
 from ..mailbox import Mailbox
 from ..thread_starts import thread_starts
-from ..worker_reaper import Retired, never_ran
+from ..worker_reaper import WorkerReaper, never_ran
 from .pools import Pools
 from .worker import Urllib3Transfer, Worker, WorkerThread
 
@@ -43,7 +43,7 @@ class Urllib3Engine:
         self._workers_guard = threading.Lock()
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
-        self._retired = Retired(SHUTDOWN_MS)
+        self._reaper = WorkerReaper(SHUTDOWN_MS)
         self._application: ApplicationReference = lambda: None
         self._exiting = False
         # Registered after PyQt was imported, so called before PyQt takes itself down.
@@ -111,11 +111,11 @@ class Urllib3Engine:
 
     def _start_thread(self, worker: Worker) -> None:
         thread = WorkerThread(worker)
-        free_thread(thread)
+        detach_thread(thread)
         worker.thread = thread
         if not thread_starts.start(thread):
             self._give_up(worker)
-        self._retired.delete_ended()
+        self._reaper.delete_ended()
 
     def _give_up(self, worker: Worker) -> None:
         """Answer the jobs of a worker whose thread will never run."""
@@ -158,7 +158,7 @@ class Urllib3Engine:
             self._busy.remove(worker)
         else:
             return
-        self._retired.add(worker)
+        self._reaper.add(worker)
 
     def _adopt(self, app: QtCore.QCoreApplication) -> None:
         with self._workers_guard:
@@ -174,7 +174,7 @@ class Urllib3Engine:
         with self._workers_guard:
             for worker in [*self._idle, *self._busy]:
                 self._retire(worker)
-        self._retired.stop()
+        self._reaper.stop()
         self.pools.clear()
 
     def _exit(self) -> None:
@@ -183,7 +183,7 @@ class Urllib3Engine:
 
     def _forget_after_fork(self) -> None:
         """In a forked child there are no threads, and the connections are the parent's: leave them alone for good."""
-        _forgotten.extend((*self._idle, *self._busy, *self._retired.forget(), self.pools))
+        _forgotten.extend((*self._idle, *self._busy, *self._reaper.forget(), self.pools))
         self._workers_guard = threading.Lock()
         self._idle, self._busy = [], set()
         self.pools = Pools()

@@ -13,7 +13,7 @@ from ...errors import QtNetworkError, network_failure
 from ...models.auth import AuthConfig, AuthHandler, checked_answer
 from ...models.http_messages import Request, Response
 from ...models.proxy import Proxy, ProxyUnusable
-from .. import Flow, Send, directly
+from .. import Flow, Send, send_directly
 from .challenges import challenges
 from .server import ATTEMPTS
 
@@ -33,7 +33,7 @@ class ProxyChoice:
     """Whether Qt's may have a user and a password, which an engine does not use by itself."""
 
 
-def through_proxy(request: Request, choice: ProxyChoice, send: Send = directly) -> Flow:
+def through_proxy(request: Request, choice: ProxyChoice, send: Send = send_directly) -> Flow:
     """Send through the proxy that is chosen for the URL."""
     try:
         proxy = choice.find(request.url)

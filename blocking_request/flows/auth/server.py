@@ -22,7 +22,7 @@ from ...errors import QtNetworkError
 from ...models.auth import AuthConfig, AuthHandler, AuthMethod, checked_answer
 from ...models.http_messages import Login, Request, Response
 from ...models.urls import DEFAULT_PORTS, origin
-from .. import Flow, Send, directly
+from .. import Flow, Send, send_directly
 from .challenges import Challenge, challenges
 from .digest import answer_to, strength, strongest
 
@@ -57,7 +57,7 @@ class CredentialRules:
     """Whether there is an engine that does NTLM and Negotiate for it."""
 
 
-def with_credentials(request: Request, rules: CredentialRules, send: Send = directly) -> Flow:
+def with_credentials(request: Request, rules: CredentialRules, send: Send = send_directly) -> Flow:
     """Send with what is known, and answer challenges."""
     is_own = request.has_field(b"authorization")
     if rules.grant is not None and request.keeps_identity:

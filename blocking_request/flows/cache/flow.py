@@ -17,7 +17,7 @@ from ...models.headers import NO_FIELDS, Pairs, known_fields
 from ...models.http_messages import Request, Response
 from ...models.redaction import hidden_repr
 from ...models.urls import origin, redirect_target
-from .. import Flow, Send, directly
+from .. import Flow, Send, send_directly
 from .cache_control import Directives, directives
 from .freshness import freshness
 from .ranges import part_of
@@ -58,7 +58,7 @@ class CacheRules:
     """Validates beside the call what is served stale."""
 
 
-def with_cache(request: Request, rules: CacheRules, send: Send = directly) -> Flow:
+def with_cache(request: Request, rules: CacheRules, send: Send = send_directly) -> Flow:
     """Serve what was kept, or send and keep."""
     url = urldefrag(request.url).url
     if request.is_repeat and rules.load is not Load.AlwaysCache:

@@ -383,7 +383,7 @@ def _raw_name(name: Union[bytes, str, QtCore.QByteArray]) -> bytes:
 def _without_native(response: Response) -> Response:
     """The response without the caller's QNetworkRequest, which cannot be pickled, and without what was secret in it."""
     request = response.request
-    headers = tuple(pair for pair in request.headers if not is_secret_field(pair[0], request.secret_names))
+    headers = tuple(pair for pair in request.headers if not is_secret_field(pair[0], request.redacted_names))
     return response._replace(
         request=Request(
             request.method,
@@ -391,7 +391,7 @@ def _without_native(response: Response) -> Response:
             headers,
             decode=request.decode,
             redirects=request.redirects,
-            secret_names=request.secret_names,
+            redacted_names=request.redacted_names,
         ),
         history=tuple(_without_native(earlier) for earlier in response.history),
     )

@@ -639,33 +639,35 @@ def test_the_name_that_a_peer_must_have_is_a_part_of_it(manager: NetworkAccessMa
 @pytest.mark.skipif("qt" not in TLS_ENGINES, reason="a Qt without TLS has no configuration")
 def test_qts_default_configuration_is_a_part_of_it(tmp_path: Path) -> None:
     from blocking_request.models.http_messages import Request
-    from blocking_request.stores.cache.partition import identity_of
+    from blocking_request.stores.cache.partition import partition_key
 
     exchange = Request("GET", "https://host.example/")
     usual = QtNetwork.QSslConfiguration.defaultConfiguration()
-    before = identity_of(exchange)
+    before = partition_key(exchange)
     changed = QtNetwork.QSslConfiguration(usual)
     certificate = trustme.CA().issue_cert("me.example").cert_chain_pems[0].bytes()
     changed.setLocalCertificate(QtNetwork.QSslCertificate(certificate))
     try:
         QtNetwork.QSslConfiguration.setDefaultConfiguration(changed)
-        assert identity_of(exchange) != before
-        assert identity_of(exchange._replace(url="http://host.example/")) == b""
+        assert partition_key(exchange) != before
+        assert partition_key(exchange._replace(url="http://host.example/")) == b""
     finally:
         QtNetwork.QSslConfiguration.setDefaultConfiguration(usual)
-    assert identity_of(exchange) == before
+    assert partition_key(exchange) == before
 
 
 def test_another_certificate_in_the_same_file_is_somebody_else(tmp_path: Path) -> None:
     from blocking_request.models.http_messages import Request
-    from blocking_request.stores.cache.partition import identity_of
+    from blocking_request.stores.cache.partition import partition_key
 
     found = set()
     for name in ("a", "b"):
         path = tmp_path / "me.pem"
         path.write_text(name)
         settings = TlsSettings(clientCertificate=str(path), minimumVersion=f"1.{2 if name == 'a' else 3}")
-        found.add((identity_of(Request("GET", "https://h/", tls=settings)) or b"").split(b"clientCertificate=")[1][:4])
+        found.add(
+            (partition_key(Request("GET", "https://h/", tls=settings)) or b"").split(b"clientCertificate=")[1][:4]
+        )
     assert found == {b"b'a'", b"b'b'"}
 
 

@@ -669,4 +669,4 @@ def test_thread_that_ends_after_its_answer_is_no_failure(name: str, serve: Calla
             return True
 
     transfer.worker, transfer.ended = EndsAsItIsLookedAt(), False
-    assert transfer.lost() is None
+    assert transfer.failure_if_dead() is None

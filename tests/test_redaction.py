@@ -44,7 +44,7 @@ SECRET = "s3cret"
 
 WITHOUT_SECRETS = frozenset(
     (
-        "BatchOptions", "BatchResult", "Begun", "BodyWanted", "CacheStatistics", "CallOptions", "Cancel", "CertificatePrompt",
+        "BatchOptions", "BatchResult", "HeadersReceived", "UploadDataNeeded", "CacheStatistics", "CallOptions", "Cancel", "CertificatePrompt",
         "Challenge", "Close", "CredentialRules", "BatchHint", "Description", "Directives", "Drain", "Failure", "Freshness", "SetHost", "Known", "Limits", "Naming",
         "CallOverrides", "Pieces", "Progress", "Proxy", "ProxyChoice", "ProxyRules", "Row", "Take", "TaskRules", "SetProxy", "TlsError",
         "TlsSession", "TlsSettings", "Wait", "WorkerKey", "_Fields", "_Key", "_OuterProxies", "_Parked", "Entry",

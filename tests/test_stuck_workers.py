@@ -78,7 +78,7 @@ def answer_of(transfer: QtTransfer, mailbox: Mailbox) -> Response:
         try:
             event = mailbox.take(0.02)
         except Empty:
-            assert transfer.lost() is None
+            assert transfer.failure_if_dead() is None
             continue
         if isinstance(event, Response):
             return event
@@ -169,9 +169,9 @@ def test_so_many_stuck_workers_and_no_more(stuck: Stuck, serve: Serve, monkeypat
         transfer.abort()
         wait_until_late(transfer)
         begun.append((transfer, mailbox))
-    assert stuck.engine.refusal(exchange) is None
+    assert stuck.engine.unsupported_reason(exchange) is None
     assert stuck.get(server.url).status == 200
-    refusal = stuck.engine.refusal(exchange)
+    refusal = stuck.engine.unsupported_reason(exchange)
     assert refusal is not None and "2 network threads of Qt are stuck" in refusal.text
     monkeypatch.setitem(choose.__globals__["_engines"], "qt", stuck.engine)
     served_by = choose(exchange, "auto")
@@ -180,7 +180,7 @@ def test_so_many_stuck_workers_and_no_more(stuck: Stuck, serve: Serve, monkeypat
     for transfer, mailbox in begun:
         answer_of(transfer, mailbox)
         assert transfer.worker.thread is None or transfer.worker.thread.wait(10_000)
-    assert stuck.engine.refusal(exchange) is None
+    assert stuck.engine.unsupported_reason(exchange) is None
 
 
 def test_a_worker_that_came_back_is_waited_for_and_counts_no_more(
@@ -197,12 +197,12 @@ def test_a_worker_that_came_back_is_waited_for_and_counts_no_more(
     transfer.abort()
     wait_until_late(transfer)
     assert stuck.get(serve(always(b"ok")).url).status == 200
-    assert stuck.engine.refusal(Request("GET", slow.url)) is not None
+    assert stuck.engine.unsupported_reason(Request("GET", slow.url)) is not None
     stuck.release()
     answer_of(transfer, late)
     while waiting.worker.is_stuck():
-        assert waiting.lost() is None
-    assert stuck.engine.refusal(Request("GET", slow.url)) is None
+        assert waiting.failure_if_dead() is None
+    assert stuck.engine.unsupported_reason(Request("GET", slow.url)) is None
     assert not waiting.worker.ended
     stuck.engine.shutdown()
     assert answer_of(waiting, mailbox).failure is not None
@@ -218,7 +218,7 @@ def test_an_answer_counts_though_its_worker_has_ended(serve: Serve) -> None:
     assert thread is not None
     engine.retire(transfer.worker)
     assert thread.wait(10_000) and transfer.worker.ended
-    assert transfer.lost() is None
+    assert transfer.failure_if_dead() is None
     assert answer_of(transfer, mailbox).body == b"ok"
     engine.shutdown()
 

@@ -220,7 +220,7 @@ def take_in_worker(response: Response, write: Callable[[Piece], None]) -> Genera
         except (OSError, ValueError) as error:  # closed, where the caller has left
             raise CannotWrite(error if isinstance(error, OSError) else OSError(str(error))) from None
 
-    if response.is_begun:
+    if response.is_streaming:
         try:
             return whole(response, (yield Take(write_in_worker)))
         except CannotWrite as error:
@@ -235,7 +235,7 @@ def take_slowly(
     try:
         failure: Optional[Failure] = yield Drain(target)  # it is open then
         if failure is None:
-            last = (yield Take(write, False, target)) if response.is_begun else None
+            last = (yield Take(write, False, target)) if response.is_streaming else None
             response = _written(response, write) if last is None else whole(response, last)
             if response.failure is None:
                 failure = yield Drain(target)
@@ -256,7 +256,7 @@ def take(call: Call, response: Response, write: Callable[[Piece], None], checksu
     """Hand all of a body to ``write``, here; what that says of the disk becomes the response's failure."""
     failure: Optional[Failure] = None
     try:
-        if response.is_begun:
+        if response.is_streaming:
             for piece in call.views():
                 write(piece)
             assert call.last is not None

@@ -75,7 +75,7 @@ class Upload:
         self._channel: Optional[Channel] = None
 
     @property
-    def can_be_sent_again(self) -> bool:
+    def is_replayable(self) -> bool:
         return self._rewind is not None
 
     def begin(self, mailbox: Mailbox) -> Channel:

@@ -18,7 +18,17 @@ from ..bodies.cache_recorder import CacheRecorder
 from ..bodies.upload import Upload
 from ..engines.base import Transfer
 from ..engines.choice import choose
-from ..engines.mailbox import GRACE, Begun, BodyWanted, Cancel, Channel, Mailbox, Piece, Pieces, Progress
+from ..engines.mailbox import (
+    GRACE,
+    Cancel,
+    Channel,
+    HeadersReceived,
+    Mailbox,
+    Piece,
+    Pieces,
+    Progress,
+    UploadDataNeeded,
+)
 from ..errors import Failure
 from ..feedback import Feedback, FeedbackLike
 from ..flows import Flow, Wait
@@ -68,7 +78,7 @@ class Call:
         self._canceled = False
         self._mailbox = Mailbox()
         self._idle = idle_ms / 1000 if idle_ms > 0 else _NEVER
-        self._deadline = self._mailbox.activity + deadline_ms / 1000 if deadline_ms > 0 else _NEVER
+        self._deadline = self._mailbox.last_activity + deadline_ms / 1000 if deadline_ms > 0 else _NEVER
         self._open: Optional[tuple[Transfer, Request, Optional[ProgressTeller]]] = None
         """The request of a response that has begun."""
         self._started = 0.0
@@ -171,7 +181,7 @@ class Call:
     def _pieces(self) -> Iterator[Piece]:
         while self._open is not None:
             transfer, request, progress = self._open
-            self._mailbox.touch()
+            self._mailbox.mark_active()
             event = self._wait(transfer, request, progress)
             if isinstance(event, Response):
                 self._open, self.last = None, event
@@ -202,7 +212,7 @@ class Call:
                 step = next(flow) if response is None else flow.send(response)
             except StopIteration as stop:
                 last: Response = stop.value
-                if not last.is_begun:
+                if not last.is_streaming:
                     self.abandon()  # another response stands in its place
                     last = self._cached(last) if last.from_cache else last
                 if last.keep is not None:
@@ -257,19 +267,19 @@ class Call:
             self._upload = request.body
             if isinstance(request.body, Upload):
                 request = request._replace(body=request.body.begin(self._mailbox))
-            self._mailbox.touch()
+            self._mailbox.mark_active()
             self._dispatcher = engine.name
             self._response_is_due = True
             if self._connect_ms:
-                self._connect_end = self._mailbox.activity + self._connect_ms / 1000
-                self._connect_look = self._mailbox.activity + self._connect_ms / 2000
+                self._connect_end = self._mailbox.last_activity + self._connect_ms / 1000
+                self._connect_look = self._mailbox.last_activity + self._connect_ms / 2000
             transfer = engine.start(request, self._mailbox)
             try:
                 event = self._wait(transfer, request, progress)
             except BaseException:
                 transfer.abort()
                 raise
-            if isinstance(event, Begun):
+            if isinstance(event, HeadersReceived):
                 self._open = transfer, request, progress
                 return event.response
             assert isinstance(event, Response)
@@ -283,12 +293,12 @@ class Call:
 
     def _wait(
         self, transfer: Transfer, request: Request, progress: Optional[ProgressTeller]
-    ) -> Union[Response, Begun, Pieces]:
+    ) -> Union[Response, HeadersReceived, Pieces]:
         """The next notice that ends a wait, or the response that a timeout or a cancel makes."""
         mailbox = self._mailbox
         while True:
             now = time.monotonic()
-            clocks = (mailbox.activity + self._idle, self._deadline, self._connect_look, self._connect_end)
+            clocks = (mailbox.last_activity + self._idle, self._deadline, self._connect_look, self._connect_end)
             wait = min(self._pulse, min(clocks) - now)
             try:
                 event = mailbox.take(max(wait, 0.0))
@@ -305,17 +315,17 @@ class Call:
                 return event
             if isinstance(event, Cancel):
                 return self._end(transfer, request, messages.canceled())
-            if isinstance(event, BodyWanted):
+            if isinstance(event, UploadDataNeeded):
                 self._send_more(request)
                 continue
-            if isinstance(event, (Begun, Pieces)):
+            if isinstance(event, (HeadersReceived, Pieces)):
                 # The caller's own clock may have run out while it had other pieces in hand.
                 failure = self.stop_reason()
                 return event if failure is None else self._end(transfer, request, failure)
             if progress is not None:
                 progress(event)
             # The time the caller's own code took is not the server's.
-            mailbox.touch()
+            mailbox.mark_active()
             # A slot that takes longer than the next event does would keep the clocks from being looked at.
             failure = self.stop_reason()
             if failure is not None:
@@ -325,7 +335,7 @@ class Call:
         """Raises RequestNotSent where the body cannot be read; that ends the request."""
         if isinstance(self._upload, Upload) and isinstance(request.body, Channel):
             self._upload.fill(request.body)
-        self._mailbox.touch()
+        self._mailbox.mark_active()
 
     def _overdue(self, transfer: Transfer) -> Optional[Failure]:
         failure = self.stop_reason()
@@ -340,9 +350,9 @@ class Call:
             if not transfer.is_connected():
                 return messages.connect_timeout(self._connect_ms)
             # What was waited for by now was the connection.
-        if now >= self._mailbox.activity + self._idle:
+        if now >= self._mailbox.last_activity + self._idle:
             return messages.idle_timeout(self._idle_ms)
-        return transfer.lost()
+        return transfer.failure_if_dead()
 
     def _end(self, transfer: Transfer, request: Request, failure: Failure) -> Response:
         """Abort, and take along what has arrived if the worker has it at hand."""

@@ -67,7 +67,7 @@ class CallContext(NamedTuple):
     def failed(self, failure: Failure) -> Response:
         """Where there is not even a request."""
         secrets = self.settings.secret_parameters
-        return Response(Request(self.method, url_text(self.target), secret_names=secrets), failure=failure)
+        return Response(Request(self.method, url_text(self.target), redacted_names=secrets), failure=failure)
 
     def reply(self, response: Response) -> ReplyContent:
         """What it came to."""

@@ -155,6 +155,6 @@ def with_settings(
         body_limit=limit if limit is not None else 0 if streams else MEMORY_LIMIT,
         expansion_limit=settings.expansion_limit,
         streams=streams,
-        secret_names=(*settings.secret_parameters, *secret_name(config)),
+        redacted_names=(*settings.secret_parameters, *secret_name(config)),
         qgis=settings.qgis and request.url.startswith("http"),
     )

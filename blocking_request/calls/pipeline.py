@@ -128,7 +128,7 @@ def _credential_rules(settings: Settings, rules: CallOptions) -> CredentialRules
 def _engine_supports_ntlm(request: Request, wanted: str) -> bool:
     if wanted not in (choice.AUTO, "qt"):
         return False
-    return choice.engine("qt").refusal(request._replace(login=Login("", ""))) is None
+    return choice.engine("qt").unsupported_reason(request._replace(login=Login("", ""))) is None
 
 
 class _Forgetful(dict[str, Any]):

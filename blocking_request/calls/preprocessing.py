@@ -32,5 +32,5 @@ def preprocessed(request: Request, functions: Iterable[Callable[[QtNetwork.QNetw
         text = "A preprocessor has put a user and a password into the URL: have it set the Authorization header instead"
         raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, text)
     # What was named for one origin is not for the other that it is sent to now.
-    keeps_identity = request.keeps_identity and origin(url) == origin(request.url)
-    return request._replace(url=url, headers=headers, qt_request=qt_request, keeps_identity=keeps_identity)
+    same_origin = request.same_origin and origin(url) == origin(request.url)
+    return request._replace(url=url, headers=headers, qt_request=qt_request, same_origin=same_origin)

@@ -15,7 +15,17 @@ from ..bodies.sink import CannotWrite, Drain, SlowTarget, Take
 from ..bodies.upload import Upload
 from ..engines.base import BatchHint, Transfer
 from ..engines.choice import choose
-from ..engines.mailbox import GRACE, Begun, BodyWanted, Channel, Mailbox, Piece, Pieces, Progress, QueuedEvent
+from ..engines.mailbox import (
+    GRACE,
+    Channel,
+    HeadersReceived,
+    Mailbox,
+    Piece,
+    Pieces,
+    Progress,
+    QueuedEvent,
+    UploadDataNeeded,
+)
 from ..errors import Failure, RequestNotSent
 from ..flows import Wait
 from ..models import error_texts as messages
@@ -120,11 +130,11 @@ class Task:
         if isinstance(event, Response):
             self._transfer = self._sink = None
             self._end(event if self._failure is None else event._replace(failure=self._failure))
-        elif isinstance(event, Begun) and self._failure is None:
+        elif isinstance(event, HeadersReceived) and self._failure is None:
             # The time it has waited here is not the server's.
-            self._mailbox.touch()
+            self._mailbox.mark_active()
             self._send(event.response)
-        elif isinstance(event, BodyWanted) and self._failure is None:
+        elif isinstance(event, UploadDataNeeded) and self._failure is None:
             self._send_more()
         elif isinstance(event, Progress) and self._progress is not None:
             self._progress(event)
@@ -141,7 +151,7 @@ class Task:
         except CannotWrite as error:
             self._advance(self._steps.throw, error)
             return
-        mailbox.touch()
+        mailbox.mark_active()
 
     def _look_at_target(self, target: SlowTarget, now: float) -> None:
         """See whether a target has taken what was written to it, and hear then what has come meanwhile."""
@@ -159,7 +169,7 @@ class Task:
         elif failure is not None and self._transfer is not None:
             self._abort(failure, now)
         elif self._mailbox is not None:
-            self._mailbox.touch()
+            self._mailbox.mark_active()
         for line, event in unheard:
             self.handle_event(line, event)
 
@@ -185,9 +195,9 @@ class Task:
             if failure is not None or now >= self._waits_until:
                 self._send(Response(self._request, failure=failure))
             return
-        if failure is None and self._mailbox is not None and now >= self._mailbox.activity + self._idle:
+        if failure is None and self._mailbox is not None and now >= self._mailbox.last_activity + self._idle:
             failure = messages.idle_timeout(self._idle_ms)
-        failure = failure or self._transfer.lost()
+        failure = failure or self._transfer.failure_if_dead()
         if failure is not None:
             self._abort(failure, now)
 
@@ -264,7 +274,7 @@ class Task:
             return None
         try:
             self._mailbox.divert(step.write)
-            self._mailbox.touch()
+            self._mailbox.mark_active()
         except CannotWrite as error:
             return self._steps.throw, error
         return None
@@ -283,7 +293,7 @@ class Task:
             request = self._request = request._replace(body=self._upload.begin(mailbox))
         self._sink, self._mailbox = line, mailbox
         mailbox.wants_progress = self._progress is not None
-        self.handed_over = mailbox.activity
+        self.handed_over = mailbox.last_activity
         self._transfer = engine.start(request, mailbox, self._rules.hint)
         return None
 
@@ -295,7 +305,7 @@ class Task:
         except RequestNotSent as request_not_sent:
             self._advance(self._steps.throw, request_not_sent)
             return
-        self._mailbox.touch()
+        self._mailbox.mark_active()
 
     def _leave_flight(self) -> None:
         """End a request whose answer has begun, and whose body nobody wants."""

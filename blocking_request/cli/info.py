@@ -61,7 +61,7 @@ def decisions() -> Iterator[tuple[str, str, str, str]]:
         ("file:, data:, qrc:", Request("GET", "file:///")),
     ):
         chosen = choice.choose(request, AUTO)
-        said = [choice.engine(name).refusal(request) for name in ENGINES]
+        said = [choice.engine(name).unsupported_reason(request) for name in ENGINES]
         verdicts = ["yes" if refusal is None else f"no: {refusal.text}" for refusal in said]
         if said[0] is None and request.body and QT_VERSION < (6,):
             verdicts[0] = "yes, but a body on a kept connection takes 40 ms longer"

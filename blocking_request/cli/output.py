@@ -52,20 +52,20 @@ class Narrator:
 
     def request_started(self, request: Request) -> None:
         say(f"> {request.method} {request.shown_url}")
-        self._say_fields("> ", request.headers, request.secret_names)
+        self._say_fields("> ", request.headers, request.redacted_names)
 
     def request_ended(self, response: Response, seconds: float) -> None:
         if response.status is not None:
             say(f"< {response.status} {response.reason}")
-            self._say_fields("< ", response.headers.pairs, response.request.secret_names)
+            self._say_fields("< ", response.headers.pairs, response.request.redacted_names)
         what = response.failure.text if response.failure else f"{response.encoded_bytes} bytes"
         session = None if response.tls is None else response.tls.session
         tls = f", {session.protocol} {session.cipher}" if session is not None and session.protocol else ""
         say(f"* {what} in {seconds * 1000:.1f} ms over {response.engine or 'nothing'}{tls}")
 
-    def _say_fields(self, mark: str, pairs: Pairs, secret_names: tuple[str, ...]) -> None:
+    def _say_fields(self, mark: str, pairs: Pairs, redacted_names: tuple[str, ...]) -> None:
         for name, value in pairs:
-            say(f"{mark}{name.decode('latin-1')}: {redacted_value(name, value, secret_names)}")
+            say(f"{mark}{name.decode('latin-1')}: {redacted_value(name, value, redacted_names)}")
 
 
 def has_terminal() -> bool:

@@ -22,7 +22,7 @@ class Transfer(Protocol):
     def is_connected(self) -> bool:
         """Whether there is a connection to the server, or to the proxy before it, as far as is known by now."""
 
-    def lost(self) -> Optional[Failure]:
+    def failure_if_dead(self) -> Optional[Failure]:
         """Why no Response will ever come (the worker or the application has gone), or None."""
 
 
@@ -42,7 +42,7 @@ class Engine(Protocol):
 
     name: str
 
-    def refusal(self, request: Request) -> Optional[Failure]:
+    def unsupported_reason(self, request: Request) -> Optional[Failure]:
         """Why this engine cannot serve the request here and now, or None."""
 
     def start(self, request: Request, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> Transfer:

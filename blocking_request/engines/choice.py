@@ -35,16 +35,16 @@ def choose(request: Request, wanted: str) -> Union[Engine, Failure]:
         return problem
     if wanted != AUTO:
         pinned = engine(wanted)
-        return pinned.refusal(request) or pinned
+        return pinned.unsupported_reason(request) or pinned
     first, second = ("urllib3", "qt") if _is_better_without_qt(request) else ("qt", "urllib3")
     if request.login is not None or request.qgis:
-        return engine("qt").refusal(request) or engine("qt")
+        return engine("qt").unsupported_reason(request) or engine("qt")
     preferred = engine(first)
-    refusal = preferred.refusal(request)
+    refusal = preferred.unsupported_reason(request)
     if refusal is None:
         return preferred
     other = engine(second)
-    other_refusal = other.refusal(request)
+    other_refusal = other.unsupported_reason(request)
     if other_refusal is None:
         return other
     # Of an http URL Qt may say that it lacks an application or OpenSSL; what is to be mended is what urllib3 says.

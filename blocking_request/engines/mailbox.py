@@ -30,7 +30,7 @@ Piece = Union[bytes, memoryview]
 
 
 @dataclass(frozen=True)
-class Begun:
+class HeadersReceived:
     """The header of a streamed response is there, and Pieces follow; ``response`` has no body."""
 
     response: Response
@@ -44,7 +44,7 @@ class Pieces:
 
 
 @dataclass(frozen=True)
-class BodyWanted:
+class UploadDataNeeded:
     """The engine has sent most of what it has of the request's body."""
 
 
@@ -53,7 +53,7 @@ class Cancel:
     """Somebody wants the call to end."""
 
 
-Event = Union[Response, Begun, Pieces, BodyWanted, Progress, Cancel]
+Event = Union[Response, HeadersReceived, Pieces, UploadDataNeeded, Progress, Cancel]
 
 GRACE = 0.025
 """Seconds that a cancelled or late call waits for what has arrived so far."""
@@ -90,7 +90,7 @@ class Channel:
     def __init__(self, size: int, mailbox: Mailbox) -> None:
         """``size``: -1 where nobody knows it."""
         self.size = size
-        self.can_be_sent_again = True
+        self.is_replayable = True
         """As far as an engine knows."""
         self._mailbox = mailbox
         self._guard = threading.Lock()
@@ -158,7 +158,7 @@ class Channel:
             asks = self._waiting < SENT_AHEAD // 2 and not self._ended and not self._has_asked
             self._has_asked = self._has_asked or asks
         if asks:
-            self._mailbox.post(BodyWanted())
+            self._mailbox.post(UploadDataNeeded())
         return taken
 
 
@@ -174,11 +174,11 @@ class Mailbox:
         "_pieces",
         "_resume",
         "_unhandled",
-        "_unheard_guard",
+        "_unhandled_guard",
         "_untaken",
         "_write",
-        "activity",
         "buffers",
+        "last_activity",
         "wants_progress",
     )
 
@@ -194,21 +194,21 @@ class Mailbox:
         takes as long as to fill it.
         """
         self._unhandled: dict[bool, Progress] = {}
-        self._unheard_guard = threading.Lock()
-        self.activity = time.monotonic()
+        self._unhandled_guard = threading.Lock()
+        self.last_activity = time.monotonic()
         """When bytes last moved, by ``time.monotonic()``: what the idle timeout is counted from."""
         self.wants_progress = False
         """Whether the caller listens to ``report``."""
 
-    def touch(self) -> None:
-        self.activity = time.monotonic()
+    def mark_active(self) -> None:
+        self.last_activity = time.monotonic()
 
     def post(self, event: Event) -> None:
         self._events.put(event)
 
     def report(self, progress: Progress) -> None:
         """Tell progress; a caller that is slow to listen hears the newest figure once, not all of them."""
-        with self._unheard_guard:
+        with self._unhandled_guard:
             fresh = progress.upload not in self._unhandled
             self._unhandled[progress.upload] = progress
         if fresh:
@@ -218,7 +218,7 @@ class Mailbox:
         """Hand over a piece of a streamed body. False where the engine should stop: ``resume`` is then called, in the
         caller's thread, when there is room again.
         """
-        with self._unheard_guard:
+        with self._unhandled_guard:
             write = self._write
             if write is None:
                 is_first = not self._pieces
@@ -246,7 +246,7 @@ class Mailbox:
         """
         while True:
             resume = None
-            with self._unheard_guard:
+            with self._unhandled_guard:
                 pieces, self._pieces, self._untaken = self._pieces, [], 0
                 if not pieces:
                     self._write = write
@@ -267,12 +267,12 @@ class Mailbox:
         """What was put, as who waits for it wants it."""
         if event is not None:
             return self._take_pieces() if isinstance(event, _Marker) else event
-        with self._unheard_guard:
+        with self._unhandled_guard:
             # One None stands in the queue for each entry here.
             return self._unhandled.pop(next(iter(self._unhandled)))
 
     def _take_pieces(self) -> Pieces:
-        with self._unheard_guard:
+        with self._unhandled_guard:
             pieces, self._pieces, self._untaken = self._pieces, [], 0
             resume, self._resume = self._resume, None
         if resume is not None:

@@ -19,7 +19,7 @@ class UploadProgress:
 
     def add(self, count: int) -> None:
         self._done += count
-        self._mailbox.touch()
+        self._mailbox.mark_active()
         if self._mailbox.wants_progress:
             now = time.monotonic()
             if now >= self._due or self._done == self._total:

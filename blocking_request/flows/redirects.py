@@ -111,7 +111,7 @@ def _next_request(given: Request, response: Response, rules: RedirectRules) -> U
     if refusal is not None:
         return refusal
     following = _redirected(request, response.status, target, crosses)
-    if not following.can_be_sent_again:
+    if not following.is_replayable:
         text = "The redirect wants the body again, and what it is read from cannot go back to its beginning"
         return network_failure(QtNetworkError.ContentReSendError, text)
     return following
@@ -144,7 +144,7 @@ def _redirected(request: Request, status: int, target: str, crosses: bool) -> Re
         body = None
         headers = _without(headers, _BODY_FIELDS)
     if crosses:
-        names = request.secret_names
+        names = request.redacted_names
         headers = tuple(pair for pair in _without(headers, _ORIGIN_FIELDS) if not is_secret_field(pair[0], names))
     # Userinfo in a Location is the server's word, not the caller's: it is not sent (as browsers have it).
     url, _ = split_userinfo(target)
@@ -154,7 +154,7 @@ def _redirected(request: Request, status: int, target: str, crosses: bool) -> Re
         headers=headers,
         body=body,
         redirects=request.redirects + 1,
-        keeps_identity=request.keeps_identity and not crosses,
+        same_origin=request.same_origin and not crosses,
         tls=request.tls.without_identity() if request.tls is not None and crosses else request.tls,
     )
 

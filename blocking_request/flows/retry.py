@@ -42,9 +42,9 @@ def with_retries(request: Request, rule: Retry, send: Send = send_directly) -> F
     """Send until the rule is content or exhausted; the last response counts the attempts."""
     attempts = 0
     while True:
-        response = yield from send(request if attempts == 0 else request._replace(is_repeat=True))
+        response = yield from send(request if attempts == 0 else request._replace(is_retry=True))
         attempts += 1
-        following = _next_rule(response, rule) if request.can_be_sent_again else None
+        following = _next_rule(response, rule) if request.is_replayable else None
         if following is None:
             return response if attempts == 1 else response._replace(attempts=attempts)
         rule = following

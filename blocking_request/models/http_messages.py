@@ -35,7 +35,7 @@ class Source(Protocol):
     """-1 where nobody knows it."""
 
     @property
-    def can_be_sent_again(self) -> bool: ...
+    def is_replayable(self) -> bool: ...
 
 
 Body = Union[bytes, Source, None]
@@ -55,7 +55,7 @@ class Request(NamedTuple):
     """The caller's QNetworkRequest, for what only the qt engine knows: attributes, priority, TLS configuration."""
     decode: bool = True
     """Undo the content coding; False where the caller asked for one by a header of their own, as Qt has it."""
-    keeps_identity: bool = True
+    same_origin: bool = True
     """False once a redirect has left the first origin: the caller's client certificate stays behind."""
     tls: Optional[TlsSettings] = None
     """None: as the engine has it by itself."""
@@ -73,11 +73,11 @@ class Request(NamedTuple):
     """Whether the body of a successful response is handed over in pieces as it comes, and not kept."""
     streams_all: bool = False
     """Whether that of any other response is, too."""
-    secret_names: tuple[str, ...] = ()
+    redacted_names: tuple[str, ...] = ()
     """Query parameters and header fields whose values are never shown, besides the usual ones."""
     qgis: bool = False
     """Whether QGIS's own manager is to send it."""
-    is_repeat: bool = False
+    is_retry: bool = False
     """Whether it is sent again because its response was not good enough."""
     is_stored: bool = False
     """Whether a cache may store the response."""
@@ -89,13 +89,13 @@ class Request(NamedTuple):
     @property
     def shown_url(self) -> str:
         """The URL as a message or a log may show it."""
-        names = (*SECRET_PARAMETERS, *self.secret_names) if self.secret_names else SECRET_PARAMETERS
+        names = (*SECRET_PARAMETERS, *self.redacted_names) if self.redacted_names else SECRET_PARAMETERS
         return redacted_url(self.url, names)
 
     @property
-    def can_be_sent_again(self) -> bool:
+    def is_replayable(self) -> bool:
         body = self.body
-        return body is None or isinstance(body, bytes) or body.can_be_sent_again
+        return body is None or isinstance(body, bytes) or body.is_replayable
 
     @property
     def has_unknown_length(self) -> bool:
@@ -134,7 +134,7 @@ class Response(NamedTuple):
     """None where no TLS was spoken."""
     history: tuple[Any, ...] = ()
     """The responses that redirected to this one, oldest first."""
-    is_begun: bool = False
+    is_streaming: bool = False
     """Whether its body follows in pieces."""
     attempts: int = 1
     """How often the request was sent until this response came, challenges not counted."""

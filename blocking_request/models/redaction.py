@@ -59,15 +59,15 @@ _USERINFO = re.compile(r"//[^/?#<>\"]*@")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def is_secret_field(name: bytes, secret_names: Iterable[str]) -> bool:
-    """Whether a header field is a credential; ``secret_names``: the user's own names, besides the usual ones."""
+def is_secret_field(name: bytes, redacted_names: Iterable[str]) -> bool:
+    """Whether a header field is a credential; ``redacted_names``: the user's own names, besides the usual ones."""
     lowered = name.lower()
-    return lowered in CREDENTIAL_FIELDS or (bool(secret_names) and _is_named(lowered, tuple(secret_names)))
+    return lowered in CREDENTIAL_FIELDS or (bool(redacted_names) and _is_named(lowered, tuple(redacted_names)))
 
 
 @lru_cache(maxsize=256)
-def _is_named(name: bytes, secret_names: tuple[str, ...]) -> bool:
-    return _secret_name(secret_names).fullmatch(name.decode("latin-1")) is not None
+def _is_named(name: bytes, redacted_names: tuple[str, ...]) -> bool:
+    return _secret_name(redacted_names).fullmatch(name.decode("latin-1")) is not None
 
 
 def redacted_url(url: str, secret_parameters: Iterable[str] = SECRET_PARAMETERS) -> str:
@@ -90,16 +90,16 @@ def redacted_url(url: str, secret_parameters: Iterable[str] = SECRET_PARAMETERS)
     )
 
 
-def redacted_value(name: bytes, value: bytes, secret_names: tuple[str, ...]) -> str:
+def redacted_value(name: bytes, value: bytes, redacted_names: tuple[str, ...]) -> str:
     """The value of a header field without credentials, also without those of URLs in it (Location, Link, Refresh)."""
-    if name.lower() == b"set-cookie" or is_secret_field(name, secret_names):
+    if name.lower() == b"set-cookie" or is_secret_field(name, redacted_names):
         return HIDDEN
-    return redacted_text(value.decode("latin-1"), secret_names)
+    return redacted_text(value.decode("latin-1"), redacted_names)
 
 
-def redacted_text(text: str, secret_names: tuple[str, ...] = ()) -> str:
+def redacted_text(text: str, redacted_names: tuple[str, ...] = ()) -> str:
     """A text, such as a server's words, without userinfo and secret parameters of the URLs in it."""
-    return _secret_in_text((*SECRET_PARAMETERS, *secret_names)).sub(r"\1=" + HIDDEN, _USERINFO.sub("//", text))
+    return _secret_in_text((*SECRET_PARAMETERS, *redacted_names)).sub(r"\1=" + HIDDEN, _USERINFO.sub("//", text))
 
 
 def hidden_repr(self: object) -> str:

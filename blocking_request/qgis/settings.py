@@ -231,8 +231,8 @@ def _granted(request: Request, updated: QtNetwork.QNetworkRequest) -> Request:
     url = updated.url().toEncoded().data().decode("ascii")
     names = tuple(parameter.partition("=")[0] for parameter in urlsplit(url).query.split("&") if parameter)
     old = tuple(parameter.partition("=")[0] for parameter in urlsplit(request.url).query.split("&"))
-    secret = (*request.secret_names, *added, *(name for name in names if name not in old))
-    return request._replace(url=url, headers=framing + kept, qt_request=updated, secret_names=secret)
+    secret = (*request.redacted_names, *added, *(name for name in names if name not in old))
+    return request._replace(url=url, headers=framing + kept, qt_request=updated, redacted_names=secret)
 
 
 def _beside(work: Callable[[], Any], stop_reason: StopReason) -> Any:

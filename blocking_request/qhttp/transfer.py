@@ -73,7 +73,7 @@ class Transfer:
 
     def _steps(self, flow: Flow) -> TaskSteps:
         response: Response = yield from flow
-        if not response.is_begun or response.status in LOGIN_WANTED:
+        if not response.is_streaming or response.status in LOGIN_WANTED:
             return response
         self.events.append(response)
         return whole(response, (yield Take(self._keep, in_worker=False)))

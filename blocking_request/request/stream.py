@@ -64,7 +64,7 @@ class Stream:
                 self._context, self._target, self._data, False, self._feedback, _Receiver(self)
             )
         finally:
-            if response is None or not response.is_begun:
+            if response is None or not response.is_streaming:
                 self._end(response)
         self._reply = request._reply if self._begun is None else ReplyContent.from_response(response, 0.0, -1)
         self._reply.raiseForError()
@@ -123,7 +123,7 @@ class _Receiver:
         return request
 
     def receive(self, call: Call, response: Response) -> Response:
-        if response.is_begun:
+        if response.is_streaming:
             self._stream._begin(call, response)
         return response
 

@@ -138,7 +138,7 @@ class QtAdapter(HTTPAdapter):
         body = _body(request, call)
         engine_request = Request((request.method or "GET").upper(), url, _fields(request, body), body, decode=False)
         engine_request = with_settings(engine_request, settings, streams=stream)._replace(
-            streams_all=stream, keeps_identity=True
+            streams_all=stream, same_origin=True
         )
         own = _named_proxy(request, proxies) if proxies else None
         retry = self.max_retries if self.max_retries.total else settings.retry

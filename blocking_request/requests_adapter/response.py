@@ -50,7 +50,7 @@ class RawBody:
     def __init__(self, response: Response, call: Call) -> None:
         self._response: Optional[Response] = response
         self._call = call
-        self._pieces: Iterator[bytes] = call.pieces() if response.is_begun else iter((response.body,))
+        self._pieces: Iterator[bytes] = call.pieces() if response.is_streaming else iter((response.body,))
         self._held = memoryview(b"")
         self.closed = False
 
@@ -79,7 +79,7 @@ class RawBody:
         response = self._response
         if response is None:
             return
-        last = self._call.last if response.is_begun else response
+        last = self._call.last if response.is_streaming else response
         self._response = None
         self.close()
         if last is not None and last.failure is not None:

@@ -78,7 +78,7 @@ def configuration_number(request: Request) -> int:
         number = _WITHOUT_TLS
     else:
         number = _number(_Configuration.defaultConfiguration() if own is None else own)
-    return number if request.keeps_identity else -number
+    return number if request.same_origin else -number
 
 
 def configuration_settings(request: Request) -> TlsSettings:
@@ -94,7 +94,7 @@ def configuration_settings(request: Request) -> TlsSettings:
     else:
         found = settings_of(_Configuration.defaultConfiguration()) if has_tls() else TlsSettings()
         found = found if request.tls is None else request.tls.over(found)
-    return found if request.keeps_identity else found.without_identity()
+    return found if request.same_origin else found.without_identity()
 
 
 # -- from our settings to Qt's

@@ -51,7 +51,7 @@ class Client:
         body: bytes | None = None,
         later: float = 0,
         implied: tuple[tuple[bytes, bytes], ...] = (),
-        is_repeat: bool = False,
+        is_retry: bool = False,
         body_limit: int = 0,
     ) -> Response:
         """Send at a moment so many seconds after the start, to a server that gives these answers and no more: without
@@ -68,7 +68,7 @@ class Client:
             saves,
             lambda exchange, rules: self.later.append(exchange),
         )
-        exchange = Request(method, url, headers, body, decode=decode, is_repeat=is_repeat, body_limit=body_limit)
+        exchange = Request(method, url, headers, body, decode=decode, is_retry=is_retry, body_limit=body_limit)
         self.sent, _, last = drive(with_cache(exchange, rules), *answers)
         return last
 

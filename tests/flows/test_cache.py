@@ -1029,7 +1029,7 @@ def test_a_body_that_is_larger_than_wanted_is_left_to_the_engine(client: Client)
 
 def test_who_tries_again_does_not_want_what_was_kept(client: Client) -> None:
     client.ask(page(FRESH, status=503))
-    assert client.ask(page(), is_repeat=True).status == 200
+    assert client.ask(page(), is_retry=True).status == 200
 
 
 def test_connection_cannot_name_what_makes_it_stale(client: Client) -> None:

@@ -76,7 +76,7 @@ def test_a_client_certificate_goes_into_the_tls_settings() -> None:
 
 
 def test_nothing_goes_to_another_origin() -> None:
-    elsewhere = Request("GET", "http://other/", keeps_identity=False)
+    elsewhere = Request("GET", "http://other/", same_origin=False)
     for config in (USER, AuthConfig.apiKey("k", parameter="p"), AuthConfig.clientCertificate("me.pem")):
         sent, _ = run(CredentialRules(config), BASIC, exchange=elsewhere)
         assert sent == [elsewhere]
@@ -86,7 +86,7 @@ def test_what_is_found_for_a_host_is_for_that_host() -> None:
     rules = CredentialRules(find=lambda url: USER if url == URL else None)
     sent, _ = run(rules, OK)
     assert field(sent[0], "Authorization") == [BASIC_FIELD]
-    sent, _ = run(rules, OK, exchange=Request("GET", "http://other/", keeps_identity=False))
+    sent, _ = run(rules, OK, exchange=Request("GET", "http://other/", same_origin=False))
     assert not sent[0].headers
 
 

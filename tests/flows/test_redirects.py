@@ -107,7 +107,7 @@ def test_credentials_stay_behind_when_the_origin_changes(location: str, kept: bo
     first = Request("GET", START, (*secret, (b"Accept", b"*/*")))
     following = second(307, location, first)
     assert following.headers == (first.headers if kept else ((b"Accept", b"*/*"),))
-    assert following.keeps_identity is kept
+    assert following.same_origin is kept
 
 
 def test_credentials_do_not_come_back_with_the_origin() -> None:
@@ -115,7 +115,7 @@ def test_credentials_do_not_come_back_with_the_origin() -> None:
     away = flow.send(answer(next(flow), 302, "http://other/"))
     back = flow.send(answer(away, 302, START))
     assert back.headers == ()
-    assert back.keeps_identity is False
+    assert back.same_origin is False
 
 
 @pytest.mark.parametrize("status", [300, 304, 305, 306, 399])

@@ -36,7 +36,7 @@ from ...tls.qt_configuration import NO_TLS, errors_of, own_certificate
 from ...trace import logger
 from ..body_errors import DamagedBody
 from ..body_reader import BodyReader
-from ..mailbox import PROGRESS_SECONDS, Begun, Channel, Progress
+from ..mailbox import PROGRESS_SECONDS, Channel, HeadersReceived, Progress
 from .manager import Manager
 from .ntlm import REWINDS, ROUNDS, answer_login, endless_login
 from .proxy_probe import ProxyProbe, is_open
@@ -260,14 +260,14 @@ class Dispatcher(QtCore.QObject):
 
     def _consume(self, transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None:
         """Take what has arrived out of Qt's buffer; a damaged body ends the request."""
-        transfer.mailbox.touch()
+        transfer.mailbox.mark_active()
         try:
             reader = transfer.reader
             if reader is None:
                 read_header(transfer, reply)
                 reader = transfer.reader = body_reader(transfer, reply)
                 if streams_body(transfer.request, transfer.status):
-                    transfer.mailbox.post(Begun(begun_response(transfer, reply)))
+                    transfer.mailbox.post(HeadersReceived(begun_response(transfer, reply)))
             if transfer.request.streams:
                 self._feed_bit_by_bit(transfer, reply, reader)
             elif reply.bytesAvailable() > 0:

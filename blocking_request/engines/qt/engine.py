@@ -64,7 +64,7 @@ class QtEngine:
                 before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._forget_after_fork
             )
 
-    def refusal(self, request: Request) -> Optional[Failure]:
+    def unsupported_reason(self, request: Request) -> Optional[Failure]:
         if application() is None:
             return messages.no_application()
         if self._exiting:

@@ -40,7 +40,7 @@ def native_request(request: Request) -> QtNetwork.QNetworkRequest:
     if request.url.startswith("https:"):
         if request.tls is not None and own_configuration(request) is None:
             qt_request.setSslConfiguration(configuration_for(request.tls))
-        if not request.keeps_identity:
+        if not request.same_origin:
             _leave_identity(qt_request)
     proxy = request.proxy
     if proxy is not None and proxy.user and proxy.forwards(request.url):

@@ -233,7 +233,7 @@ def begun_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Resp
         engine="qt",
         tls=tls,
         total_bytes=total,
-        is_begun=True,
+        is_streaming=True,
     )
 
 
@@ -329,5 +329,5 @@ def shows_certificate(request: Request) -> bool:
     """Whether the client has a certificate for the server."""
     own = own_configuration(request)
     if own is not None:
-        return request.keeps_identity and not own.localCertificate().isNull()
+        return request.same_origin and not own.localCertificate().isNull()
     return request.tls is not None and request.tls.clientCertificate is not None

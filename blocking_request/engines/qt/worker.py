@@ -46,7 +46,7 @@ _NEVER = float("inf")
 
 
 class QtTransfer:
-    """A request on the qt engine. The caller's side is ``abort`` and ``lost``; the rest is the worker's."""
+    """A request on the qt engine. The caller's side is ``abort`` and ``failure_if_dead``; the rest is the worker's."""
 
     worker: Worker
     aborted = False
@@ -114,7 +114,7 @@ class QtTransfer:
         self.has_room = True
         self.worker.submit(self)
 
-    def lost(self) -> Optional[Failure]:
+    def failure_if_dead(self) -> Optional[Failure]:
         failure = self._reason_without_response()
         if failure is None and not self.is_taken and self.worker.is_stuck():
             self.worker.engine.move(self)

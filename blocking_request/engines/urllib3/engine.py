@@ -51,7 +51,7 @@ class Urllib3Engine:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget_after_fork)
 
-    def refusal(self, request: Request) -> Optional[Failure]:
+    def unsupported_reason(self, request: Request) -> Optional[Failure]:
         if self._exiting:
             return messages.application_ended()
         if not request.url.startswith("http"):
@@ -68,7 +68,7 @@ class Urllib3Engine:
             what = "log in by NTLM or Negotiate" if request.login is not None else "send by QGIS's network manager"
             text = f"The urllib3 engine cannot {what}, only Qt can: use setEngine('qt') or 'auto'"
             return network_failure(QtNetworkError.UnknownNetworkError, text)
-        return self.pools.refusal(request)
+        return self.pools.unsupported_reason(request)
 
     def start(self, request: Request, mailbox: Mailbox, hint: object = None) -> Urllib3Transfer:
         app = application()

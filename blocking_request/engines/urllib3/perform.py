@@ -23,7 +23,7 @@ from ...trace import logger
 from ..accept_language import accept_language
 from ..body_errors import DamagedBody
 from ..body_reader import BodyReader, Limits, framing_value, is_chunked
-from ..mailbox import PROGRESS_SECONDS, Begun, Channel, Mailbox, Piece, Progress
+from ..mailbox import PROGRESS_SECONDS, Channel, HeadersReceived, Mailbox, Piece, Progress
 from ..upload_progress import UploadProgress
 from .abort_handle import AbortHandle, using_handle
 from .connection import HELD_BACK_BYTES
@@ -184,22 +184,22 @@ class _Attempt:
         room.clear()
         if not self._mailbox.deliver(piece, room.set) and not abort_handle.aborted:
             room.wait()
-            self._mailbox.touch()
+            self._mailbox.mark_active()
 
     def _read_body(self) -> None:
         response = self._abort_handle.response
         assert response is not None
         reader = self._reader = self._open_reader(response)
-        self._mailbox.touch()
+        self._mailbox.mark_active()
         if streams_body(self._request, response.status):
-            self._mailbox.post(Begun(self._begun_response(response, reader)))
+            self._mailbox.post(HeadersReceived(self._begun_response(response, reader)))
         if not self._has_body():
             return
         buffers = self._mailbox.buffers if reader.passes_on else None
         assert response.room is not None
         for block in blocks(response.file, self._chunked, reader.total_bytes, response.room.line, buffers):
             reader.feed(block)
-            self._mailbox.touch()
+            self._mailbox.mark_active()
             if self._mailbox.wants_progress and not 300 <= response.status < 400:
                 self._report(reader)
 
@@ -267,7 +267,7 @@ class _Attempt:
             engine="urllib3",
             tls=None if session is None else known_session(session),
             total_bytes=reader.total_bytes,
-            is_begun=True,
+            is_streaming=True,
         )
 
     def _response(self, failure: Optional[Failure]) -> Response:

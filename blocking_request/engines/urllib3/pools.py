@@ -80,7 +80,7 @@ class Pools:
         self._latest: tuple[Optional[Request], Optional[Pool]] = (None, None)
         """What was found last: each request asks twice, whether it is refused and when it is started."""
 
-    def refusal(self, request: Request) -> Optional[Failure]:
+    def unsupported_reason(self, request: Request) -> Optional[Failure]:
         """Why no connection can be made as the request wants it, or None."""
         try:
             pool = self._find(request)
@@ -126,7 +126,7 @@ def _key(request: Request) -> _Key:
     if not request.url.startswith("https:"):
         return _PLAIN if proxy is None else _Key(proxy=proxy)
     qt_request = request.qt_request
-    verify_name = qt_request.peerVerifyName() if qt_request is not None and request.keeps_identity else ""
+    verify_name = qt_request.peerVerifyName() if qt_request is not None and request.same_origin else ""
     return _Key(tls_key(request), proxy, verify_name)
 
 

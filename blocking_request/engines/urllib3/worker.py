@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Urllib3Transfer:
-    """A request on urllib3's engine. ``abort`` and ``lost`` may be called from any thread."""
+    """A request on urllib3's engine. ``abort`` and ``failure_if_dead`` may be called from any thread."""
 
     def __init__(
         self, request: Request, mailbox: Mailbox, pool: Pool, application: Optional[ApplicationReference]
@@ -47,7 +47,7 @@ class Urllib3Transfer:
     def is_connected(self) -> bool:
         return self.abort_handle.is_connected
 
-    def lost(self) -> Optional[Failure]:
+    def failure_if_dead(self) -> Optional[Failure]:
         failure = self._reason_without_response()
         # Looked at last: the response may have come since the caller looked into its mailbox.
         return None if self.ended else failure

@@ -50,7 +50,7 @@ def through_proxy(request: Request, choice: ProxyChoice, send: Send = send_direc
         return response
     if known is not None:
         choice.known.pop(proxy, None)
-    if choice.ask is None or not request.can_be_sent_again:
+    if choice.ask is None or not request.is_replayable:
         return response
     for attempt in range(1, ATTEMPTS + 1):
         given = checked_answer(choice.ask(_realm(response), proxy.address, attempt))

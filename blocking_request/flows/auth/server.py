@@ -60,7 +60,7 @@ class CredentialRules:
 def with_credentials(request: Request, rules: CredentialRules, send: Send = send_directly) -> Flow:
     """Send with what is known, and answer challenges."""
     is_own = request.has_field(b"authorization")
-    if rules.grant is not None and request.keeps_identity:
+    if rules.grant is not None and request.same_origin:
         granted = rules.grant(request)
         response = yield from send(granted)
         return (
@@ -116,7 +116,7 @@ def _identified(request: Request, config: Optional[AuthConfig]) -> Request:
 
 def _named(request: Request, rules: CredentialRules, is_own: bool) -> Optional[AuthConfig]:
     """What the caller has named for this request."""
-    if rules.config is not None and request.keeps_identity:
+    if rules.config is not None and request.same_origin:
         replaces = rules.config.method not in (*_PASSWORDS, AuthMethod.Bearer)
         return rules.config if replaces or not is_own else None
     return rules.find(request.url) if rules.find is not None and not is_own else None
@@ -220,7 +220,7 @@ def _is_challenge(response: Response) -> bool:
 
 
 def _may_be_answered(request: Request, response: Response) -> bool:
-    return _is_challenge(response) and request.can_be_sent_again
+    return _is_challenge(response) and request.is_replayable
 
 
 def _challenges(response: Response) -> list[Challenge]:

@@ -61,7 +61,7 @@ class CacheRules:
 def with_cache(request: Request, rules: CacheRules, send: Send = send_directly) -> Flow:
     """Serve what was kept, or send and keep."""
     url = urldefrag(request.url).url
-    if request.is_repeat and rules.load is not Load.AlwaysCache:
+    if request.is_retry and rules.load is not Load.AlwaysCache:
         # It is not the response that was kept that is wanted again.
         rules = replace(rules, load=Load.AlwaysNetwork)
     if request.method not in _SAFE_METHODS:
@@ -235,7 +235,7 @@ def _kept(
                     store.forget(each)
         return response
     expires = received + freshness(made, said, received).left
-    if response.is_begun:
+    if response.is_streaming:
         return response._replace(keep=partial(_keep_whole, store, lookup, made), expires=expires)
     store.keep(lookup.url, lookup.identity, made)
     return response._replace(expires=expires)

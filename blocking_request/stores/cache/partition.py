@@ -18,7 +18,7 @@ _OF_THE_PROXY = frozenset((b"proxy-authorization",))
 _AUTHORIZATIONS = _OF_THE_PROXY | {b"authorization"}
 
 
-def identity_of(request: Request) -> Optional[bytes]:
+def partition_key(request: Request) -> Optional[bytes]:
     """Empty for anybody; None where it cannot be known. It holds secrets: a cache keeps a digest of it."""
     tls: tuple[str, ...] = ()
     if request.url.startswith("https:"):
@@ -27,7 +27,7 @@ def identity_of(request: Request) -> Optional[bytes]:
         tls = (*_default_identity(), *(() if request.tls is None else _tls_identity(request.tls)))
     # With an identity the same user shows another Authorization each time; one of the caller's is in the identity.
     left_out = _AUTHORIZATIONS if request.identity else _OF_THE_PROXY
-    names = request.secret_names
+    names = request.redacted_names
     fields = [
         (name.lower(), value)
         for name, value in request.headers

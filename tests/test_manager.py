@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -411,3 +412,24 @@ def test_connections_that_are_cleared_are_closed(streamed: bool, manager: Networ
         assert manager.blockingGet(server.url).errorCode() == ErrorCode.NoError
     manager.clearConnectionCache()
     assert closed.wait(10)
+
+
+def test_getters_return_what_was_set(manager: NetworkAccessManager, tmp_path: Path) -> None:
+    def factory(url: QtCore.QUrl) -> None:
+        return None
+
+    def handler(url: QtCore.QUrl, target: QtCore.QUrl) -> bool:
+        return True
+
+    assert manager.secretParameters() == () and manager.netrc() is False
+    assert manager.redirectHandler() is None and manager.proxyFactory() is None
+    manager.setSecretParameters(("ticket",))
+    manager.setNetrc(tmp_path / "netrc")
+    manager.setRedirectHandler(handler)
+    manager.setProxyFactory(factory)
+    assert manager.secretParameters() == ("ticket",) and manager.netrc() == str(tmp_path / "netrc")
+    assert manager.redirectHandler() is handler and manager.proxyFactory() is factory
+    request, config = BlockingNetworkRequest(manager), AuthConfig.basic("user", "secret")
+    assert request.authConfig() is None
+    request.setAuthConfig(config)
+    assert request.authConfig() is config

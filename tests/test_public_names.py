@@ -25,6 +25,26 @@ def test_public_names_are_of_the_module_that_offers_them(module: object) -> None
     assert {name for name, origin in origins.items() if origin != module.__name__} == adapter  # type: ignore[attr-defined]
 
 
+def public_members(kind: type) -> set[str]:
+    """Return the names that a class adds to those of its foreign bases."""
+    own = [each for each in kind.__mro__ if each.__module__.startswith("blocking_request")]
+    return {name for each in own for name in vars(each) if not name.startswith("_")}
+
+
+def test_members_of_public_classes() -> None:
+    """A new member is a promise: it is listed here when it is meant to be one."""
+    listed = {}
+    for line in Path(__file__).with_name("public_names.txt").read_text("utf-8").splitlines():
+        name, _, members = line.partition(":")
+        listed[name] = set(members.split())
+    classes = {name: getattr(blocking_request, name, None) or getattr(qhttp, name) for name in listed}
+    assert {name: public_members(kind) for name, kind in classes.items()} == listed
+    public = {name for module in (blocking_request, qhttp) for name in module.__all__}
+    assert {
+        name for name in public if isinstance(getattr(blocking_request, name, getattr(qhttp, name, 0)), type)
+    } == set(listed)
+
+
 WRITE = """
     import pickle, sys
     from {package} import BatchRequest, BlockingNetworkRequest, CookieJar, NetworkAccessManager, Proxy, TlsSettings

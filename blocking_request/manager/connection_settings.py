@@ -84,6 +84,10 @@ class ConnectionSettings(SettingsHolder):
         checked: Optional[ProxyFactory] = proxy_factory(factory)
         self._change_by(lambda settings: {"proxies": replace(settings.proxies, factory=checked)})
 
+    def proxyFactory(self) -> Optional[ProxyFactory]:
+        """Return the callable that chooses proxies, or None. A QNetworkProxyFactory is returned as a callable."""
+        return self._settings.proxies.factory
+
     def setFallbackProxyAndExcludes(
         self, proxy: ProxyLike, excludes: Iterable[str] = (), noProxyURLs: Iterable[str] = ()
     ) -> None:

@@ -106,6 +106,10 @@ class RequestSettings(SettingsHolder):
             raise TypeError(f"names must be a list of str, as ['ticket'], not {names!r}")
         self._change(secret_parameters=given)
 
+    def secretParameters(self) -> tuple[str, ...]:
+        """Return the names that ``setSecretParameters`` was given, without the usual ones."""
+        return self._settings.secret_parameters
+
     # -- cookies
 
     def cookieJar(self) -> CookieJar:
@@ -182,6 +186,10 @@ class RequestSettings(SettingsHolder):
             raise TypeError(f"netrc must be True, False or the path of a file, not {type(netrc).__name__}")
         self._change(netrc=netrc if isinstance(netrc, bool) else os.fspath(netrc))
 
+    def netrc(self) -> Union[bool, str]:
+        """Return whether the netrc file is used, or the path of the file that is used in its place."""
+        return self._settings.netrc
+
     # -- redirects and retries
 
     def setRedirectPolicy(self, policy: QtNetwork.QNetworkRequest.RedirectPolicy) -> None:
@@ -207,6 +215,10 @@ class RequestSettings(SettingsHolder):
         follow. Raises TypeError.
         """
         self._change(redirect_handler=checked_callable(handler, "a redirect handler"))
+
+    def redirectHandler(self) -> Optional[RedirectHandler]:
+        """Return the handler that is asked about redirects, or None."""
+        return self._settings.redirect_handler
 
     def setRetry(self, retry: Union[Retry, int, None]) -> None:
         """Set whether and how a request is sent again that failed; None or 0, the default, is never.

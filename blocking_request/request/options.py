@@ -84,6 +84,10 @@ class RequestOptions:
             raise TypeError(f"authConfig must be an AuthConfig or None, not {type(authConfig).__name__}")
         self._auth_config = authConfig
 
+    def authConfig(self) -> Optional[AuthConfig]:
+        """Return the authentication config of this object's calls, or None."""
+        return self._auth_config
+
     def setProxy(self, proxy: ProxyLike) -> None:
         """Set the proxy of this object's calls, before every setting of the manager's; None, the default, is that.
 

@@ -13,7 +13,7 @@ from urllib3.util import Retry
 
 from blocking_request import AuthConfig, BlockingNetworkRequest, NetworkAccessManager
 from blocking_request.calls.options import CallOverrides, call_options, with_settings
-from blocking_request.calls.pipeline import policy
+from blocking_request.calls.pipeline import build_flow
 from blocking_request.calls.prepare import Defaults, prepare
 from blocking_request.engines.choice import choose
 from blocking_request.engines.mailbox import Mailbox
@@ -92,7 +92,7 @@ def parts(request: BlockingNetworkRequest, url: str) -> dict[str, float]:
     answer = Response(prepared, 200, engine="qt")
 
     def flow() -> None:
-        run = policy(prepared, settings, rules)
+        run = build_flow(prepared, settings, rules)
         sent = next(run)
         with suppress(StopIteration):
             run.send(answer._replace(prepared=sent))  # type: ignore[arg-type]

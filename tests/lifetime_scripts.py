@@ -261,8 +261,8 @@ def application_with_a_notify_of_its_own() -> None:
     """Every event of every thread then runs Python code, and so wants the GIL."""
 
     class Application(QtCore.QCoreApplication):
-        def notify(self, receiver: QtCore.QObject, event: QtCore.QEvent) -> bool:
-            return super().notify(receiver, event)
+        def notify(self, sink: QtCore.QObject, event: QtCore.QEvent) -> bool:
+            return super().notify(sink, event)
 
     global app
     app = Application([])

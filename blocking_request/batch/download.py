@@ -5,26 +5,26 @@ from __future__ import annotations
 from typing import Optional
 
 from ..bodies.cache_recorder import CacheRecorder
-from ..bodies.file_sink import FileReceiver
+from ..bodies.file_sink import FileSink
 from ..bodies.sink import CannotWrite, Drain, Steps
 from ..calls.options import CallOptions
-from ..calls.pipeline import policy
+from ..calls.pipeline import build_flow
 from ..calls.settings import Settings
 from ..calls.task import TaskSteps
 from ..models.http_messages import Request, Response
 
 
-def into_file(receiver: FileReceiver, request: Request, settings: Settings, rules: CallOptions) -> TaskSteps:
+def into_file(sink: FileSink, request: Request, settings: Settings, rules: CallOptions) -> TaskSteps:
     response: Optional[Response] = None
     try:
         while response is None:
-            begun = yield from policy(receiver.prepare(request), settings, rules)
+            begun = yield from build_flow(sink.prepare(request), settings, rules)
             recorder = None if begun.keep is None else CacheRecorder(begun.keep)
-            steps = receiver.steps(begun._replace(keep=None))
+            steps = sink.steps(begun._replace(keep=None))
             response = yield from (steps if recorder is None else _kept(steps, recorder))
         return response
     finally:
-        receiver.close()
+        sink.close()
 
 
 def _kept(steps: Steps, recorder: CacheRecorder) -> Steps:

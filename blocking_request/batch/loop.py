@@ -16,12 +16,12 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ..bodies.file_sink import FileReceiver
+from ..bodies.file_sink import FileSink
 from ..bodies.upload import body_for
 from ..calls.arguments import CallArguments
 from ..calls.context import CallContext, new_context
 from ..calls.options import CallOverrides
-from ..calls.pipeline import policy
+from ..calls.pipeline import build_flow
 from ..calls.prepare import url_text
 from ..calls.request_attributes import check_options, transfer_timeout, verb_text
 from ..calls.task import PULSE, Task, TaskEventSink, TaskRules, TaskSteps
@@ -259,19 +259,17 @@ class Loop:
         verb = verb_text(job.verb)
         context = new_context(job.request, verb, self._settings, self._options.arguments)
         overwrite = self._options.overwrite
-        receiver = None if job.path is None else FileReceiver(job.path, False, None, overwrite, self._taken)
+        sink = None if job.path is None else FileSink(job.path, False, None, overwrite, self._taken)
         data, refreshes = body_for(verb, job.data), self._options.force_refresh
         try:
-            request, rules = context.build_request(
-                self._manager, data, self._own, _go_on, refreshes, receiver is not None
-            )
+            request, rules = context.build_request(self._manager, data, self._own, _go_on, refreshes, sink is not None)
         except RequestNotSent as request_not_sent:
             self._end(parked.index, context, context.failed(request_not_sent.failure))
             return None
         steps: TaskSteps = (
-            policy(request, self._settings, rules)  # type: ignore[assignment]
-            if receiver is None
-            else into_file(receiver, request, context.settings, rules)
+            build_flow(request, self._settings, rules)  # type: ignore[assignment]
+            if sink is None
+            else into_file(sink, request, context.settings, rules)
         )
         idle_ms = self._options.arguments.timeout
         if idle_ms is None:

@@ -24,7 +24,7 @@ from ..models.http_messages import Request, Response
 from .download_files import Known, Partial, disposition_name, safe_name
 from .finished_file import Naming, is_special
 from .scratch_file import Scratch
-from .sink import Checksum, Drain, Steps, Take, cannot_write, in_steps, take_in_worker, take_slowly
+from .sink import Checksum, Drain, ReadBody, Steps, cannot_write, run_steps, take_in_worker, take_slowly
 from .special_file import SpecialFile
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def checked_overwrite(overwrite: Any) -> Optional[bool]:
     return overwrite
 
 
-class FileReceiver:
+class FileSink:
     """Writes into a file."""
 
     def __init__(
@@ -110,7 +110,7 @@ class FileReceiver:
         if known is not None and response.status == 206 and _goes_on(response, known):
             total = _total(response)
             call.count_from(known.size, known.total if total < 0 else total)
-        last = in_steps(call, self.steps(response))
+        last = run_steps(call, self.steps(response))
         if known is not None and response.status == 416 and last is not None and last.failure is None:
             call.tell_whole(known.size)
         return last
@@ -140,13 +140,13 @@ class FileReceiver:
         if self._partial is not None:
             self._partial.unlock()
 
-    def _write(self, response: Response) -> Generator[Union[Take, Drain], Any, Response]:
+    def _write(self, response: Response) -> Generator[Union[ReadBody, Drain], Any, Response]:
         target = self._target(response) if self._partial is None else self._partial.target
         if self._partial is None and is_special(target) and not self._is_in_folder:
             return (yield from self._write_special(response, target))
         return (yield from self._write_file(response, self._partial or Scratch(target)))
 
-    def _write_special(self, response: Response, target: Path) -> Generator[Union[Take, Drain], Any, Response]:
+    def _write_special(self, response: Response, target: Path) -> Generator[Union[ReadBody, Drain], Any, Response]:
         """Write to a pipe or device: there is nothing to rename, nor to resume."""
         file = SpecialFile(target)
         if self._checksum is not None:
@@ -167,7 +167,7 @@ class FileReceiver:
             return self._done(target, response)
         return response
 
-    def _write_file(self, response: Response, place: Union[Partial, Scratch]) -> Generator[Take, Any, Response]:
+    def _write_file(self, response: Response, place: Union[Partial, Scratch]) -> Generator[ReadBody, Any, Response]:
         start, total = 0 if self._asked is None else self._asked.size, _total(response)
         try:
             self._check_name(place.target)

@@ -1,6 +1,6 @@
 """Where a body goes that is not kept in memory: a file, a QIODevice, anything with ``write()``.
 
-A receiver runs in the caller's thread: it is given the request before it is sent, and the response when its header is
+A sink runs in the caller's thread: it is given the request before it is sent, and the response when its header is
 there, and takes the pieces one by one.
 """
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ..calls.call import Call
 
 
-class Take(NamedTuple):
-    """What a receiver that works in steps wants: the pieces of the body that has begun given to ``write``. It is sent
+class ReadBody(NamedTuple):
+    """What a sink that works in steps wants: the pieces of the body that has begun given to ``write``. It is sent
     the response at the end of it.
     """
 
@@ -35,7 +35,7 @@ class Take(NamedTuple):
 
 
 class Drain(NamedTuple):
-    """What a receiver wants if its target must take what was written before it goes on.
+    """What a sink wants if its target must take what was written before it goes on.
 
     It is sent the failure of a call that ends meanwhile, else None.
     """
@@ -53,10 +53,10 @@ class SlowTarget(Protocol):
         """Wait until more can be written, or for some seconds."""
 
 
-Steps = Generator[Union[Take, Drain], Any, Optional[Response]]
+Steps = Generator[Union[ReadBody, Drain], Any, Optional[Response]]
 
 
-def in_steps(call: Call, steps: Steps) -> Optional[Response]:
+def run_steps(call: Call, steps: Steps) -> Optional[Response]:
     """What they come to; nothing of the body is left then."""
     try:
         step = next(steps)
@@ -73,8 +73,8 @@ def in_steps(call: Call, steps: Steps) -> Optional[Response]:
         return response
 
 
-def _do(call: Call, step: Union[Take, Drain]) -> Union[Response, Failure, None]:
-    """Do what a receiver wants; return what it is sent. Raises CannotWrite."""
+def _do(call: Call, step: Union[ReadBody, Drain]) -> Union[Response, Failure, None]:
+    """Do what a sink wants; return what it is sent. Raises CannotWrite."""
     if isinstance(step, Drain):
         return call.drain(step.target)
     if step.target is None:
@@ -85,7 +85,7 @@ def _do(call: Call, step: Union[Take, Drain]) -> Union[Response, Failure, None]:
     return call.last
 
 
-class Receiver(Protocol):
+class BodySink(Protocol):
     is_checked: bool
     """Whether what comes has to come to a checksum: what is kept may be what was wrong before."""
 
@@ -130,7 +130,7 @@ class Checksum:
         return network_failure(QtNetworkError.ProtocolFailure, text)
 
 
-class DeviceReceiver:
+class DeviceSink:
     """Writes into a device that the caller has opened."""
 
     def __init__(self, device: Any, checksum: Optional[Checksum]) -> None:
@@ -209,7 +209,7 @@ class CannotWrite(DamagedBody):
         return self._failure
 
 
-def take_in_worker(response: Response, write: Callable[[Piece], None]) -> Generator[Take, Response, Response]:
+def take_in_worker(response: Response, write: Callable[[Piece], None]) -> Generator[ReadBody, Response, Response]:
     """Have all of a body given to ``write`` in the thread of the engine, which is faster and not for the caller's own
     code. What it says of the disk becomes the response's failure; raises OSError where it is written here.
     """
@@ -222,7 +222,7 @@ def take_in_worker(response: Response, write: Callable[[Piece], None]) -> Genera
 
     if response.is_streaming:
         try:
-            return whole(response, (yield Take(write_in_worker)))
+            return whole(response, (yield ReadBody(write_in_worker)))
         except CannotWrite as error:
             return response._replace(failure=error.failure)
     return _written(response, write)
@@ -230,12 +230,12 @@ def take_in_worker(response: Response, write: Callable[[Piece], None]) -> Genera
 
 def take_slowly(
     response: Response, write: Callable[[Piece], None], target: SlowTarget
-) -> Generator[Union[Take, Drain], Any, Response]:
+) -> Generator[Union[ReadBody, Drain], Any, Response]:
     """Do the same in the thread that drives, for a target that may not take everything at once."""
     try:
         failure: Optional[Failure] = yield Drain(target)  # it is open then
         if failure is None:
-            last = (yield Take(write, False, target)) if response.is_streaming else None
+            last = (yield ReadBody(write, False, target)) if response.is_streaming else None
             response = _written(response, write) if last is None else whole(response, last)
             if response.failure is None:
                 failure = yield Drain(target)

@@ -32,7 +32,7 @@ from .revalidation import cached
 from .settings import RequestPreprocessor, Settings
 
 
-def policy(request: Request, settings: Settings, rules: CallOptions) -> Flow:
+def build_flow(request: Request, settings: Settings, rules: CallOptions) -> Flow:
     """The flow of a call. Layers that have nothing to do are left out."""
     if not request.url.startswith("http"):
         return follow_redirects(request, rules.redirects)

@@ -92,7 +92,7 @@ class Settings:
     """Whether QGIS's own managers send."""
 
     hops: list[tuple[Any, Any, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
-    """What ``policy`` has made of these settings; another's are made anew."""
+    """What ``build_flow`` has made of these settings; another's are made anew."""
     plain: list[tuple[Any, Request, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
     """What became of a URL that says nothing of itself, and how it is to be sent: of others it is the same."""
 

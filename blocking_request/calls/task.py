@@ -11,7 +11,7 @@ from collections.abc import Generator
 from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from .. import trace
-from ..bodies.sink import CannotWrite, Drain, SlowTarget, Take
+from ..bodies.sink import CannotWrite, Drain, ReadBody, SlowTarget
 from ..bodies.upload import Upload
 from ..engines.base import BatchHint, Transfer
 from ..engines.choice import choose
@@ -36,7 +36,7 @@ _NEVER = float("inf")
 PULSE = 0.02
 """Seconds between two looks of whoever drives tasks at their clocks, and at a feedback that is not ours."""
 
-Step = Union[Request, Wait, Take, Drain]
+Step = Union[Request, Wait, ReadBody, Drain]
 TaskSteps = Generator[Step, Any, Response]
 
 
@@ -232,7 +232,7 @@ class Task:
                         return
                     go_on, given = drained
                     continue
-                if isinstance(step, Take):
+                if isinstance(step, ReadBody):
                     diverted = self._divert(step)
                     if diverted is None:
                         return
@@ -266,7 +266,7 @@ class Task:
         self._draining, self._is_draining_only = target, True
         return None
 
-    def _divert(self, step: Take) -> Optional[tuple[Callable[[Any], Step], Exception]]:
+    def _divert(self, step: ReadBody) -> Optional[tuple[Callable[[Any], Step], Exception]]:
         """None where the pieces come from now on."""
         assert self._mailbox is not None
         if not step.in_worker:

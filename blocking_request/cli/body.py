@@ -13,10 +13,10 @@ from typing import Any, Optional
 
 from .. import ReplyContent
 from ..bodies.download_files import Partial
-from ..bodies.file_sink import FileReceiver
+from ..bodies.file_sink import FileSink
 from ..bodies.finished_file import Naming, is_special
 from ..bodies.scratch_file import Scratch
-from ..bodies.sink import DeviceReceiver, Receiver
+from ..bodies.sink import BodySink, DeviceSink
 from ..models.redaction import printable
 from .streams import RawOutput
 
@@ -80,41 +80,41 @@ def _open_special(path: str, flags: int) -> int:
 
 
 class BodyTarget:
-    """The receiver for one body, and what became of it."""
+    """The sink for one body, and what became of it."""
 
     def __init__(self, output: RawOutput, path: Optional[str], may_resume: bool) -> None:
         """``path``: of -o; ``may_resume``: whether the request can be continued at all."""
         self._device: Any = None
-        self.receiver: Receiver
+        self.sink: BodySink
         descriptor = descriptor_of(path)
         if path is None or descriptor == 1:
             self._device = TerminalOutput(output) if output.isatty() else output
-            self.receiver = DeviceReceiver(self._device, None)
+            self.sink = DeviceSink(self._device, None)
         elif descriptor is not None:
-            self.receiver = DeviceReceiver(OpenedDevice(path, descriptor), None)
+            self.sink = DeviceSink(OpenedDevice(path, descriptor), None)
         else:
-            self.receiver = FileReceiver(path, may_resume and _can_resume(path), None)
+            self.sink = FileSink(path, may_resume and _can_resume(path), None)
 
     @property
     def is_standard_output(self) -> bool:
         return self._device is not None
 
     def write(self, data: bytes) -> None:
-        """Write to standard output what the receiver has left in the reply: the body of an error."""
+        """Write to standard output what the sink has left in the reply: the body of an error."""
         while data:
             data = data[self._device.write(data) :]
 
     def written(self) -> Optional[Path]:
         """Return the file that has been replaced or created, None if there is none."""
-        return self.receiver.written if isinstance(self.receiver, FileReceiver) else None
+        return self.sink.written if isinstance(self.sink, FileSink) else None
 
     def lacks_file(self) -> bool:
         """Return whether a file was wanted and not written."""
-        return isinstance(self.receiver, FileReceiver) and self.receiver.written is None
+        return isinstance(self.sink, FileSink) and self.sink.written is None
 
     def kept(self) -> str:
         """Return a sentence about the part that the next run goes on from; '' if there is no such part."""
-        known = self.receiver.kept() if isinstance(self.receiver, FileReceiver) else None
+        known = self.sink.kept() if isinstance(self.sink, FileSink) else None
         return "" if known is None else f"{known.size} bytes are kept. The same command goes on from there."
 
 

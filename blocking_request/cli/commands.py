@@ -169,7 +169,7 @@ def _send_to(
 ) -> int:
     try:
         with ProgressBar(blocking, target.is_standard_output and sys.stdout.isatty()):
-            code = blocking._block(request, verb, body, False, None, receiver=target.receiver)
+            code = blocking._block(request, verb, body, False, None, sink=target.sink)
     except KeyboardInterrupt:
         if target.kept():
             say(target.kept())

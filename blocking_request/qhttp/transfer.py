@@ -6,10 +6,10 @@ from collections import deque
 from typing import Optional, Union
 from urllib.parse import urlsplit
 
-from ..bodies.sink import Take, whole
+from ..bodies.sink import ReadBody, whole
 from ..bodies.upload import read_body
 from ..calls.options import CallOverrides, call_options, with_settings
-from ..calls.pipeline import policy
+from ..calls.pipeline import build_flow
 from ..calls.prepare import Defaults, prepare, without_framing
 from ..calls.settings import Settings
 from ..calls.task import Task, TaskEventSink, TaskRules, TaskSteps
@@ -69,14 +69,14 @@ class Transfer:
         request = with_settings(request._replace(decode=False), settings, streams=not is_kept)
         request = request._replace(streams=True, streams_all=True)
         rules = call_options(url, settings, CallOverrides(self._rules.engine, proxy=proxy), lambda: None)
-        return policy(request, settings, rules.without_redirects_and_cookies())
+        return build_flow(request, settings, rules.without_redirects_and_cookies())
 
     def _steps(self, flow: Flow) -> TaskSteps:
         response: Response = yield from flow
         if not response.is_streaming or response.status in LOGIN_WANTED:
             return response
         self.events.append(response)
-        return whole(response, (yield Take(self._keep, in_worker=False)))
+        return whole(response, (yield ReadBody(self._keep, in_worker=False)))
 
     def _keep(self, piece: Union[bytes, memoryview]) -> None:
         if piece:

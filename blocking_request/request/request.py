@@ -9,9 +9,9 @@ import time
 from typing import Any, Callable, Optional, Union
 
 from .. import errors
-from ..bodies.file_sink import FileReceiver, checked_overwrite
+from ..bodies.file_sink import FileSink, checked_overwrite
 from ..bodies.multipart import Encoded, Fields, Files, encoded
-from ..bodies.sink import Checksum, DeviceReceiver, Receiver
+from ..bodies.sink import BodySink, Checksum, DeviceSink
 from ..bodies.upload import Data, body_for, check_body
 from ..calls.arguments import (
     NO_ARGUMENTS,
@@ -25,7 +25,7 @@ from ..calls.arguments import (
 from ..calls.call import Call, nothing
 from ..calls.context import CallContext, new_context
 from ..calls.options import CallOptions
-from ..calls.pipeline import policy
+from ..calls.pipeline import build_flow
 from ..calls.progress import ProgressTeller, progress_teller, signal_method
 from ..calls.request_attributes import RequestLike, check_options, check_request, transfer_timeout, verb_text
 from ..calls.settings import Settings, checked_switch
@@ -267,18 +267,18 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         Raises TypeError and ValueError for what is no path, file or checksum.
         """
         digest = None if checksum is None else Checksum(checksum)
-        receiver: Receiver
+        sink: BodySink
         if isinstance(path, (str, os.PathLike)):
-            receiver = FileReceiver(path, checked_switch(resume, "resume"), digest, checked_overwrite(overwrite))
+            sink = FileSink(path, checked_switch(resume, "resume"), digest, checked_overwrite(overwrite))
         else:
             if resume:
                 raise ValueError("a download into an open file or device cannot be resumed: give its path")
             if overwrite is not None:
                 raise ValueError("overwrite= is for the path of a file or folder, not for an open file or device")
-            receiver = DeviceReceiver(path, digest)
+            sink = DeviceSink(path, digest)
         arguments = call_arguments(headers, timeout)
         request = with_query(request, encoded_params(params))
-        return self._block(request, "GET", None, False, feedback, arguments, receiver)
+        return self._block(request, "GET", None, False, feedback, arguments, sink)
 
     def stream(
         self,
@@ -365,7 +365,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         force_refresh: bool,
         feedback: Optional[FeedbackLike],
         arguments: CallArguments = NO_ARGUMENTS,
-        receiver: Optional[Receiver] = None,
+        sink: Optional[BodySink] = None,
     ) -> errors.ErrorCode:
         check_request(request)
         check_body(data)
@@ -373,7 +373,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         context = self._begin(request, method, arguments)
         response: Optional[Response] = None
         try:
-            response = self._run_call(context, request, data, bool(force_refresh), feedback, receiver)
+            response = self._run_call(context, request, data, bool(force_refresh), feedback, sink)
         finally:
             # An exception (Ctrl-C) may have ended the call: whoever waits for finished() hears it all the same.
             self._end(context, response)
@@ -397,7 +397,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         data: Data,
         force_refresh: bool,
         feedback: Optional[FeedbackLike],
-        receiver: Optional[Receiver],
+        sink: Optional[BodySink],
     ) -> Response:
         settings = context.settings
         try:
@@ -408,13 +408,13 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
             deadline_ms = settings.deadline if self._deadline is None else self._deadline
             call = self._call = Call(engine, idle_ms, deadline_ms, _Observer(self), feedback, _attention(settings))
             request, rules = context.build_request(
-                self._manager, data, self._own(engine, settings), call.stop_reason, force_refresh, receiver is not None
+                self._manager, data, self._own(engine, settings), call.stop_reason, force_refresh, sink is not None
             )
-            if receiver is None:
-                return call.run(policy(request, settings, rules))
-            if receiver.is_checked:
+            if sink is None:
+                return call.run(build_flow(request, settings, rules))
+            if sink.is_checked:
                 rules = rules.bypassing_cache()
-            return _received(receiver, call, request, settings, rules)
+            return _received(sink, call, request, settings, rules)
         except RequestNotSent as request_not_sent:
             return context.failed(request_not_sent.failure)
 
@@ -489,15 +489,15 @@ def _let_callers_leave() -> None:
         time.sleep(EXIT_EPILOGUE)
 
 
-def _received(receiver: Receiver, call: Call, request: Request, settings: Settings, rules: CallOptions) -> Response:
+def _received(sink: BodySink, call: Call, request: Request, settings: Settings, rules: CallOptions) -> Response:
     response = None
     try:
         while response is None:
-            begun = call.run(policy(receiver.prepare(request), settings, rules))
-            response = receiver.receive(call, begun)
+            begun = call.run(build_flow(sink.prepare(request), settings, rules))
+            response = sink.receive(call, begun)
         return response
     finally:
-        receiver.close()
+        sink.close()
 
 
 def _attention(settings: Settings) -> Callable[[], None]:

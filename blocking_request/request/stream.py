@@ -61,7 +61,7 @@ class Stream:
         response: Optional[Response] = None
         try:
             response = request._run_call(
-                self._context, self._target, self._data, False, self._feedback, _Receiver(self)
+                self._context, self._target, self._data, False, self._feedback, _StreamSink(self)
             )
         finally:
             if response is None or not response.is_streaming:
@@ -111,7 +111,7 @@ class Stream:
         self._request._end(self._context, response)
 
 
-class _Receiver:
+class _StreamSink:
     """Hands a response to the stream as soon as its header has come."""
 
     is_checked = False

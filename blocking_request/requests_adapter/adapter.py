@@ -24,7 +24,7 @@ from ..bodies.upload import read_body
 from ..calls.call import Call
 from ..calls.observer import NULL_OBSERVER
 from ..calls.options import CallOptions, CallOverrides, call_options, with_settings
-from ..calls.pipeline import policy
+from ..calls.pipeline import build_flow
 from ..calls.prepare import checked_text, framing, without_framing
 from ..calls.request_attributes import check_options
 from ..calls.settings import Settings
@@ -109,7 +109,7 @@ class QtAdapter(HTTPAdapter):
             engine_request, rules = self._prepared(request, settings, engine, call, proxies, stream)
             if engine_request.url.startswith("https:"):
                 engine_request = engine_request._replace(tls=_tls(settings.tls, verify, cert))
-            response = call.run(policy(engine_request, settings, rules))
+            response = call.run(build_flow(engine_request, settings, rules))
         except RequestNotSent as error:
             response = Response(Request(request.method or "", request.url or ""), failure=error.failure)
         if response.failure is not None and response.status is None:

@@ -93,6 +93,33 @@ assert outcome is None, outcome
     assert run.stdout.startswith(texts)
 
 
+def test_exit_ends_calls_before_it_waits_for_their_callers(server: RawServer) -> None:
+    """It waited for a second, and then PyQt ended while the callers were inside: now and then with a crash."""
+    program = f"""
+import atexit, threading, time
+began = [0.0]
+atexit.register(lambda: print(time.monotonic() - began[0] < 0.9))
+from blocking_request import BlockingNetworkRequest
+from blocking_request.qt.binding import QtCore
+app = QtCore.QCoreApplication([])
+atexit.register(lambda: began.append(began.pop() or time.monotonic()))
+inside = threading.Event()
+
+
+def call():
+    request = BlockingNetworkRequest()
+    inside.set()
+    print(request.get("{server.url}/silent").name, flush=True)
+
+
+threading.Thread(target=call, daemon=True).start()
+inside.wait()
+time.sleep(0.2)  # it is inside soon; if not, it is refused
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=40, check=False)
+    assert (run.returncode, run.stdout) == (0, "CanceledError\nTrue\n"), run.stderr
+
+
 @pytest.mark.parametrize("name", OUTCOMES)
 @pytest.mark.parametrize("turn", range(2))
 def test_program(name: str, turn: int, server: RawServer) -> None:

@@ -56,3 +56,6 @@ class Engine(Protocol):
 
     def shutdown(self) -> None:
         """End what is under way and stop every worker; the next ``start`` begins anew."""
+
+    def exit(self) -> None:
+        """End what is under way and stop every worker for good: the interpreter exits. May be called again."""

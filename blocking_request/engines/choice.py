@@ -99,6 +99,12 @@ def shutdown() -> None:
         running.shutdown()
 
 
+def exit_engines() -> None:
+    """Stop every worker of every engine for good: the interpreter exits."""
+    for running in list(_engines.values()):
+        running.exit()
+
+
 # Both are imported with the package, by statements that tools such as PyInstaller see. An import during the first call
 # would take the module's import lock; a process forked meanwhile finds it taken for good.
 _engines: dict[str, Engine] = {"qt": _qt.engine, "urllib3": _urllib3.engine}

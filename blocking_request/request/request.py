@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
-import time
 from typing import Any, Callable, Optional, Union
 
 from .. import errors
@@ -38,6 +36,7 @@ from ..qt.binding import QtCore, Signal, encoded_url, is_deleted
 from ..qt.slot_exceptions import slot_exceptions_reported
 from ..reply import ReplyContent
 from ..trace import Watcher
+from .interpreter_exit import blocked_requests
 from .options import RequestOptions
 from .stream import Stream
 
@@ -386,7 +385,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
                 "this BlockingNetworkRequest is busy with another call: use one object for each thread, "
                 "and another one within a slot"
             )
-        _blocked_requests.add(self)
+        blocked_requests.add(self)
         self._reply = _EMPTY_REPLY
         return new_context(request, method, self._manager._settings, arguments)
 
@@ -424,7 +423,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
             self._conclude(context, context.reply(response))
         finally:
             self._call = None
-            _blocked_requests.discard(self)
+            blocked_requests.discard(self)
             self._busy.release()
 
     def _conclude(self, context: CallContext, reply: ReplyContent) -> None:
@@ -465,28 +464,6 @@ class _Observer:
 def add_watcher(request: BlockingNetworkRequest, watcher: Watcher) -> None:
     """Have a watcher told of each step of the request's calls, in the thread of the caller."""
     request._watchers += (watcher,)
-
-
-_blocked_requests: set[BlockingNetworkRequest] = set()
-
-if hasattr(os, "register_at_fork"):
-    # The callers of the parent do not exist in the child.
-    os.register_at_fork(after_in_child=_blocked_requests.clear)
-
-EXIT_WAIT = 1.0
-EXIT_EPILOGUE = 0.02
-"""Seconds the interpreter's exit waits for callers in daemon threads to leave their calls, and then for them to be done
-with what they have in hand. PyQt, which ends next, deletes every QObject under their feet."""
-
-
-@atexit.register
-def _let_callers_leave() -> None:
-    end = time.monotonic() + EXIT_WAIT
-    had_callers = bool(_blocked_requests)
-    while _blocked_requests and time.monotonic() < end:
-        time.sleep(0.002)
-    if had_callers:
-        time.sleep(EXIT_EPILOGUE)
 
 
 def _received(sink: BodySink, call: Call, request: Request, settings: Settings, rules: CallOptions) -> Response:

@@ -58,7 +58,7 @@ class QtEngine:
         self._application: ApplicationReference = lambda: None
         self._exiting = False
         # Registered after PyQt was imported, so called before PyQt takes itself down.
-        atexit.register(self._exit)
+        atexit.register(self.exit)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._forget_after_fork
@@ -250,7 +250,7 @@ class QtEngine:
                 self._retire(worker)
         self._reaper.stop()
 
-    def _exit(self) -> None:
+    def exit(self) -> None:
         self._exiting = True
         self.shutdown()
 

@@ -47,7 +47,7 @@ class Urllib3Engine:
         self._application: ApplicationReference = lambda: None
         self._exiting = False
         # Registered after PyQt was imported, so called before PyQt takes itself down.
-        atexit.register(self._exit)
+        atexit.register(self.exit)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget_after_fork)
 
@@ -177,7 +177,7 @@ class Urllib3Engine:
         self._reaper.stop()
         self.pools.clear()
 
-    def _exit(self) -> None:
+    def exit(self) -> None:
         self._exiting = True
         self.shutdown()
 

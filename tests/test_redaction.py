@@ -46,7 +46,7 @@ WITHOUT_SECRETS = frozenset(
     (
         "BatchOptions", "BatchResult", "HeadersReceived", "UploadDataNeeded", "CacheStatistics", "CallOptions", "Cancel", "CertificatePrompt",
         "Challenge", "Close", "CredentialRules", "BatchHint", "Description", "Directives", "Drain", "Failure", "Freshness", "SetHost", "Known", "Limits", "Naming",
-        "CallOverrides", "Pieces", "Progress", "Proxy", "ProxyChoice", "ProxyRules", "Row", "ReadBody", "TaskRules", "SetProxy", "TlsError",
+        "CallOverrides", "BodyChunks", "Progress", "Proxy", "ProxyChoice", "ProxyRules", "Row", "ReadBody", "TaskRules", "SetProxy", "TlsError",
         "TlsSession", "TlsSettings", "Wait", "WorkerKey", "_Fields", "_Key", "_OuterProxies", "_Parked", "Entry",
     )
 )  # fmt: skip

@@ -15,7 +15,7 @@ import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode
 from blocking_request.engines.choice import choose
-from blocking_request.engines.mailbox import GRACE, Mailbox
+from blocking_request.engines.mailbox import ABORT_GRACE_SECONDS, Mailbox
 from blocking_request.engines.qt import engine as qt
 from blocking_request.engines.qt.engine import QtEngine
 from blocking_request.engines.qt.worker import QtTransfer
@@ -88,7 +88,7 @@ def answer_of(transfer: QtTransfer, mailbox: Mailbox) -> Response:
 def wait_until_late(transfer: QtTransfer) -> None:
     """Until the grace of an abort has passed."""
     assert transfer.aborted
-    threading.Event().wait(2 * GRACE)
+    threading.Event().wait(2 * ABORT_GRACE_SECONDS)
 
 
 @pytest.fixture

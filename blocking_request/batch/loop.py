@@ -26,7 +26,7 @@ from ..calls.prepare import url_text
 from ..calls.request_attributes import check_options, transfer_timeout, verb_text
 from ..calls.task import PULSE, Task, TaskEventSink, TaskRules, TaskSteps
 from ..engines.base import BatchHint
-from ..engines.mailbox import QueuedEvent
+from ..engines.events import QueuedEvent
 from ..errors import ErrorCode, RequestNotSent
 from ..feedback import Feedback, FeedbackLike
 from ..models.http_messages import Response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Optional
 
-from ..engines.mailbox import Piece
+from ..engines.events import Chunk
 from ..models.http_messages import Response
 
 MOST_BYTES = 1 << 23
@@ -19,7 +19,7 @@ class CacheRecorder:
         self._keep = keep
         self._copy: Optional[bytearray] = bytearray()
 
-    def add(self, piece: Piece) -> None:
+    def add(self, piece: Chunk) -> None:
         if self._copy is None:
             return
         if len(self._copy) + len(piece) > MOST_BYTES:
@@ -27,10 +27,10 @@ class CacheRecorder:
         else:
             self._copy += piece
 
-    def tee(self, write: Callable[[Piece], None]) -> Callable[[Piece], None]:
+    def tee(self, write: Callable[[Chunk], None]) -> Callable[[Chunk], None]:
         """``write`` that has each piece copied too."""
 
-        def both(piece: Piece) -> None:
+        def both(piece: Chunk) -> None:
             self.add(piece)
             write(piece)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Optional, Union
 from urllib.parse import unquote, urlsplit
 
 from ..engines.body_errors import truncated
-from ..engines.mailbox import Piece
+from ..engines.events import Chunk
 from ..errors import QtNetworkError, network_failure
 from ..models.http_messages import Request, Response
 from .download_files import Known, Partial, disposition_name, safe_name
@@ -152,7 +152,7 @@ class FileSink:
         if self._checksum is not None:
             self._checksum.begin()
 
-        def write(piece: Piece) -> None:
+        def write(piece: Chunk) -> None:
             if self._checksum is not None:
                 self._checksum.add(piece)
             file.write(piece)
@@ -180,7 +180,7 @@ class FileSink:
                 if not start:
                     place.describe(response, self._url)
 
-                def write(piece: Piece) -> None:
+                def write(piece: Chunk) -> None:
                     if self._checksum is not None:
                         self._checksum.add(piece)
                     file.write(piece)

@@ -13,7 +13,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from ..engines.body_errors import DamagedBody
-from ..engines.mailbox import Piece
+from ..engines.events import Chunk
 from ..errors import Failure, QtNetworkError, network_failure
 from ..models.http_messages import Request, Response
 from ..qt.binding import QtCore
@@ -27,7 +27,7 @@ class ReadBody(NamedTuple):
     the response at the end of it.
     """
 
-    write: Callable[[Piece], None]
+    write: Callable[[Chunk], None]
     in_worker: bool = True
     """Whether by the engine in its own thread, which is faster; else in the thread that drives."""
     target: Optional[SlowTarget] = None
@@ -118,7 +118,7 @@ class Checksum:
     def begin(self) -> None:
         self._digest = hashlib.new(self._name)
 
-    def add(self, piece: Piece) -> None:
+    def add(self, piece: Chunk) -> None:
         self._digest.update(piece)
 
     def failure(self) -> Optional[Failure]:
@@ -148,13 +148,13 @@ class DeviceSink:
     def receive(self, call: Call, response: Response) -> Response:
         return take(call, response, self._take, self._checksum)
 
-    def _take(self, piece: Piece) -> None:
+    def _take(self, piece: Chunk) -> None:
         if self._checksum is not None:
             self._checksum.add(piece)
         self._write(piece)
 
 
-def writer(device: Any) -> Callable[[Piece], None]:
+def writer(device: Any) -> Callable[[Chunk], None]:
     """Writes all of a piece into what the caller has opened. Raises TypeError, ValueError."""
     if isinstance(device, QtCore.QIODevice):
         if not device.isWritable():
@@ -186,7 +186,7 @@ _WAIT_MS = 1000
 _NOTHING_TAKEN = "it takes nothing more"
 
 
-def _write_all(device: Any, piece: Piece) -> None:
+def _write_all(device: Any, piece: Chunk) -> None:
     view = memoryview(piece)
     while view:
         written = device.write(view)
@@ -209,12 +209,12 @@ class CannotWrite(DamagedBody):
         return self._failure
 
 
-def take_in_worker(response: Response, write: Callable[[Piece], None]) -> Generator[ReadBody, Response, Response]:
+def take_in_worker(response: Response, write: Callable[[Chunk], None]) -> Generator[ReadBody, Response, Response]:
     """Have all of a body given to ``write`` in the thread of the engine, which is faster and not for the caller's own
     code. What it says of the disk becomes the response's failure; raises OSError where it is written here.
     """
 
-    def write_in_worker(piece: Piece) -> None:
+    def write_in_worker(piece: Chunk) -> None:
         try:
             write(piece)
         except (OSError, ValueError) as error:  # closed, where the caller has left
@@ -229,7 +229,7 @@ def take_in_worker(response: Response, write: Callable[[Piece], None]) -> Genera
 
 
 def take_slowly(
-    response: Response, write: Callable[[Piece], None], target: SlowTarget
+    response: Response, write: Callable[[Chunk], None], target: SlowTarget
 ) -> Generator[Union[ReadBody, Drain], Any, Response]:
     """Do the same in the thread that drives, for a target that may not take everything at once."""
     try:
@@ -244,7 +244,7 @@ def take_slowly(
     return response if failure is None else response._replace(failure=failure)
 
 
-def _written(response: Response, write: Callable[[Piece], None]) -> Response:
+def _written(response: Response, write: Callable[[Chunk], None]) -> Response:
     """Write a body that is in memory. Raises OSError."""
     if response.failure is None and (response.status is None or response.status < 300):
         write(response.body)
@@ -252,7 +252,7 @@ def _written(response: Response, write: Callable[[Piece], None]) -> Response:
     return response
 
 
-def take(call: Call, response: Response, write: Callable[[Piece], None], checksum: Optional[Checksum]) -> Response:
+def take(call: Call, response: Response, write: Callable[[Chunk], None], checksum: Optional[Checksum]) -> Response:
     """Hand all of a body to ``write``, here; what that says of the disk becomes the response's failure."""
     failure: Optional[Failure] = None
     try:

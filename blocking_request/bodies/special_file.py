@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 
-from ..engines.mailbox import Piece
+from ..engines.events import Chunk
 from .sink import CannotWrite
 
 READER_SECONDS = 5.0
@@ -62,7 +62,7 @@ class SpecialFile:
                 self._waiting[0] = first[written:]
         return True
 
-    def write(self, piece: Piece) -> None:
+    def write(self, piece: Chunk) -> None:
         """Write a piece, or what can be written of it: the rest waits. Raises CannotWrite."""
         self._waiting.append(memoryview(piece))
         if not self.flush():

@@ -13,7 +13,8 @@ from typing import Any, Callable, Optional, Union
 
 from requests.utils import super_len
 
-from ..engines.mailbox import Channel, Mailbox
+from ..engines.mailbox import Mailbox
+from ..engines.upload_channel import UploadChannel
 from ..errors import Failure, QtNetworkError, RequestNotSent, request_not_sent
 from ..qt.binding import QtCore, QtNetwork
 
@@ -72,13 +73,13 @@ class Upload:
         self._head = head
         self._rewind = rewind
         self._done = 0
-        self._channel: Optional[Channel] = None
+        self._channel: Optional[UploadChannel] = None
 
     @property
     def is_replayable(self) -> bool:
         return self._rewind is not None
 
-    def begin(self, mailbox: Mailbox) -> Channel:
+    def begin(self, mailbox: Mailbox) -> UploadChannel:
         """From its beginning. Raises RequestNotSent where it cannot go back there."""
         channel = self._channel
         if channel is not None and not channel.is_untouched:
@@ -93,11 +94,11 @@ class Upload:
             channel.ask(mailbox)
         if channel is None:
             self._done = 0
-            channel = self._channel = Channel(self.size, mailbox)
+            channel = self._channel = UploadChannel(self.size, mailbox)
             self.fill(channel)
         return channel
 
-    def fill(self, channel: Channel) -> None:
+    def fill(self, channel: UploadChannel) -> None:
         """Put in as much as the channel takes. Raises RequestNotSent where the source cannot be read, or has too
         little.
         """

@@ -18,17 +18,9 @@ from ..bodies.cache_recorder import CacheRecorder
 from ..bodies.upload import Upload
 from ..engines.base import Transfer
 from ..engines.choice import choose
-from ..engines.mailbox import (
-    GRACE,
-    Cancel,
-    Channel,
-    HeadersReceived,
-    Mailbox,
-    Piece,
-    Pieces,
-    Progress,
-    UploadDataNeeded,
-)
+from ..engines.events import BodyChunks, Cancel, Chunk, HeadersReceived, Progress, UploadDataNeeded
+from ..engines.mailbox import ABORT_GRACE_SECONDS, Mailbox
+from ..engines.upload_channel import UploadChannel
 from ..errors import Failure
 from ..feedback import Feedback, FeedbackLike
 from ..flows import Flow, Wait
@@ -126,7 +118,7 @@ class Call:
         """
         return (piece if isinstance(piece, bytes) else bytes(piece) for piece in self.views())
 
-    def views(self) -> Iterator[Piece]:
+    def views(self) -> Iterator[Chunk]:
         """The same for who is done with each piece when it asks for the next."""
         feedback = self._feedback
         if isinstance(feedback, Feedback):
@@ -138,7 +130,7 @@ class Call:
                 feedback._forget(self.cancel)
             self.abandon()
 
-    def divert(self, write: Callable[[Piece], None]) -> None:
+    def divert(self, write: Callable[[Chunk], None]) -> None:
         """Have the engine hand the pieces to ``write``, in its own thread, and wait for the end: no piece needs to
         change hands then. It may raise DamagedBody.
         """
@@ -157,7 +149,7 @@ class Call:
         if progress is not None:
             progress(Progress(False, size, size))
 
-    def take_here(self, write: Callable[[Piece], None], target: SlowTarget) -> None:
+    def take_here(self, write: Callable[[Chunk], None], target: SlowTarget) -> None:
         """Hand the pieces to ``write`` in this thread, each when the target has taken the one before. The call may be
         cancelled or late meanwhile. Raises what ``write`` and the target raise.
         """
@@ -178,7 +170,7 @@ class Call:
             target.wait(max(min(SHORT_PULSE, self._deadline - time.monotonic()), 0.0))
         return None
 
-    def _pieces(self) -> Iterator[Piece]:
+    def _pieces(self) -> Iterator[Chunk]:
         while self._open is not None:
             transfer, request, progress = self._open
             self._mailbox.mark_active()
@@ -189,7 +181,7 @@ class Call:
                 if self._recorder is not None:
                     self._recorder.end(event)
                 return
-            if isinstance(event, Pieces):
+            if isinstance(event, BodyChunks):
                 for piece in event.pieces:
                     if self._recorder is not None:
                         self._recorder.add(piece)
@@ -293,7 +285,7 @@ class Call:
 
     def _wait(
         self, transfer: Transfer, request: Request, progress: Optional[ProgressTeller]
-    ) -> Union[Response, HeadersReceived, Pieces]:
+    ) -> Union[Response, HeadersReceived, BodyChunks]:
         """The next notice that ends a wait, or the response that a timeout or a cancel makes."""
         mailbox = self._mailbox
         while True:
@@ -318,7 +310,7 @@ class Call:
             if isinstance(event, UploadDataNeeded):
                 self._send_more(request)
                 continue
-            if isinstance(event, (HeadersReceived, Pieces)):
+            if isinstance(event, (HeadersReceived, BodyChunks)):
                 # The caller's own clock may have run out while it had other pieces in hand.
                 failure = self.stop_reason()
                 return event if failure is None else self._end(transfer, request, failure)
@@ -333,7 +325,7 @@ class Call:
 
     def _send_more(self, request: Request) -> None:
         """Raises RequestNotSent where the body cannot be read; that ends the request."""
-        if isinstance(self._upload, Upload) and isinstance(request.body, Channel):
+        if isinstance(self._upload, Upload) and isinstance(request.body, UploadChannel):
             self._upload.fill(request.body)
         self._mailbox.mark_active()
 
@@ -357,7 +349,7 @@ class Call:
     def _end(self, transfer: Transfer, request: Request, failure: Failure) -> Response:
         """Abort, and take along what has arrived if the worker has it at hand."""
         transfer.abort()
-        end = time.monotonic() + GRACE
+        end = time.monotonic() + ABORT_GRACE_SECONDS
         response = Response(request, engine=self._dispatcher)
         while True:
             try:

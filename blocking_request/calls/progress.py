@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Optional
 
 from ..bodies.upload import READ_AT_ONCE
-from ..engines.mailbox import Progress
+from ..engines.events import Progress
 from ..feedback import FeedbackLike
 from ..models.http_messages import Response
 from ..qt.binding import QtCore, is_deleted

@@ -15,17 +15,9 @@ from ..bodies.sink import CannotWrite, Drain, ReadBody, SlowTarget
 from ..bodies.upload import Upload
 from ..engines.base import BatchHint, Transfer
 from ..engines.choice import choose
-from ..engines.mailbox import (
-    GRACE,
-    Channel,
-    HeadersReceived,
-    Mailbox,
-    Piece,
-    Pieces,
-    Progress,
-    QueuedEvent,
-    UploadDataNeeded,
-)
+from ..engines.events import BodyChunks, Chunk, HeadersReceived, Progress, QueuedEvent, UploadDataNeeded
+from ..engines.mailbox import ABORT_GRACE_SECONDS, Mailbox
+from ..engines.upload_channel import UploadChannel
 from ..errors import Failure, RequestNotSent
 from ..flows import Wait
 from ..models import error_texts as messages
@@ -76,7 +68,7 @@ class Task:
     """The last one, when it is there."""
     handed_over = 0.0
     """When the latest request was."""
-    _write: Optional[Callable[[Piece], None]] = None
+    _write: Optional[Callable[[Chunk], None]] = None
     """Who takes the pieces of the body, here."""
     _target: Optional[SlowTarget] = None
     """What ``_write`` writes to, if that may not take everything at once."""
@@ -138,10 +130,10 @@ class Task:
             self._send_more()
         elif isinstance(event, Progress) and self._progress is not None:
             self._progress(event)
-        elif isinstance(event, Pieces) and self._write is not None:
+        elif isinstance(event, BodyChunks) and self._write is not None:
             self._write_all(event.pieces, self._write, self._mailbox)
 
-    def _write_all(self, pieces: list[Piece], write: Callable[[Piece], None], mailbox: Mailbox) -> None:
+    def _write_all(self, pieces: list[Chunk], write: Callable[[Chunk], None], mailbox: Mailbox) -> None:
         try:
             for piece in pieces:
                 write(piece)
@@ -175,7 +167,7 @@ class Task:
 
     def _abort(self, failure: Failure, now: float) -> None:
         assert self._transfer is not None
-        self._failure, self._grace_end, self._write = failure, now + GRACE, None
+        self._failure, self._grace_end, self._write = failure, now + ABORT_GRACE_SECONDS, None
         self._transfer.abort()
 
     def look(self, now: float) -> None:
@@ -300,7 +292,7 @@ class Task:
     def _send_more(self) -> None:
         assert self._mailbox is not None and self._request is not None
         try:
-            if self._upload is not None and isinstance(self._request.body, Channel):
+            if self._upload is not None and isinstance(self._request.body, UploadChannel):
                 self._upload.fill(self._request.body)
         except RequestNotSent as request_not_sent:
             self._advance(self._steps.throw, request_not_sent)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from .mailbox import PROGRESS_SECONDS, Mailbox, Progress
+from .events import PROGRESS_SECONDS, Progress
+from .mailbox import Mailbox
 
 
 class UploadProgress:

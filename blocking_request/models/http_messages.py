@@ -50,7 +50,7 @@ class Request(NamedTuple):
     headers: Pairs = ()
     body: Body = None
     """None: no body and no Content-Length; empty bytes: ``Content-Length: 0``. A Source above the engines, which is a
-    Channel for them."""
+    UploadChannel for them."""
     qt_request: Any = None
     """The caller's QNetworkRequest, for what only the qt engine knows: attributes, priority, TLS configuration."""
     decode: bool = True

@@ -7,7 +7,7 @@ from typing import Any, Callable, NamedTuple, Optional, Union
 
 from ..bodies.upload import Data
 from ..calls.prepare import checked_text
-from ..engines.mailbox import Piece
+from ..engines.events import Chunk
 from ..errors import QtNetworkError, RequestNotSent, request_not_sent
 from ..models.proxy import Proxy
 from ..models.redaction import hidden_repr
@@ -89,7 +89,7 @@ class Send(NamedTuple):
     data: Data = None
     device: Any = None
     """The destination: a QIODevice or a binary file."""
-    write: Optional[Callable[[Piece], None]] = None
+    write: Optional[Callable[[Chunk], None]] = None
     """Writes to it."""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..engines.mailbox import Progress
+from ..engines.events import Progress
 from ..models.http_messages import Response
 from ..trace import logger
 from .state import Error, State, http_error

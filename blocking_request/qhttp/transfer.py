@@ -13,7 +13,7 @@ from ..calls.pipeline import build_flow
 from ..calls.prepare import Defaults, prepare, without_framing
 from ..calls.settings import Settings
 from ..calls.task import Task, TaskEventSink, TaskRules, TaskSteps
-from ..engines.mailbox import Progress
+from ..engines.events import Progress
 from ..errors import Failure
 from ..flows import Flow
 from ..models.headers import Pairs, encoded

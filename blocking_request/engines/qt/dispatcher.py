@@ -36,7 +36,8 @@ from ...tls.qt_configuration import NO_TLS, errors_of, own_certificate
 from ...trace import logger
 from ..body_errors import DamagedBody
 from ..body_reader import BodyReader
-from ..mailbox import PROGRESS_SECONDS, Channel, HeadersReceived, Progress
+from ..events import PROGRESS_SECONDS, HeadersReceived, Progress
+from ..upload_channel import UploadChannel
 from .manager import Manager
 from .ntlm import REWINDS, ROUNDS, answer_login, endless_login
 from .proxy_probe import ProxyProbe, is_open
@@ -196,7 +197,7 @@ class Dispatcher(QtCore.QObject):
         if body is None and method in IDEMPOTENT_METHODS:
             return self._manager.sendCustomRequest(qt_request, method.encode("ascii"))
         device: UploadDevice
-        if isinstance(body, Channel):
+        if isinstance(body, UploadChannel):
             device = transfer.device = ChannelDevice(body, transfer)
         else:
             assert body is None or isinstance(body, bytes)

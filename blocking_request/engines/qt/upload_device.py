@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...qt.binding import QtCore, QtNetwork
-from ..mailbox import Channel, Mailbox
+from ..mailbox import Mailbox
+from ..upload_channel import UploadChannel
 from ..upload_progress import UploadProgress
 from .response import STATUS
 
@@ -69,7 +70,7 @@ class UploadDevice(QtCore.QIODevice):
 class ChannelDevice(UploadDevice):
     """The same over a body that comes piece by piece."""
 
-    def __init__(self, channel: Channel, transfer: QtTransfer) -> None:
+    def __init__(self, channel: UploadChannel, transfer: QtTransfer) -> None:
         super().__init__(b"", transfer.mailbox)
         self._progress = UploadProgress(transfer.mailbox, channel.size)
         self._channel = channel

@@ -23,7 +23,8 @@ from ...proxies.system import can_be_reached, proxy_of_request
 from ...qt.binding import ApplicationReference, QtCore, QtNetwork, application
 from ...trace import logger
 from ..body_reader import BodyReader
-from ..mailbox import GRACE, Mailbox, Piece
+from ..events import Chunk
+from ..mailbox import ABORT_GRACE_SECONDS, Mailbox
 from ..thread_starts import thread_starts
 from .dispatcher import Dispatcher
 from .fork import Pause
@@ -87,7 +88,7 @@ class QtTransfer:
 
     def abort(self) -> None:
         self.aborted = True
-        self.worker.submit(self, GRACE)
+        self.worker.submit(self, ABORT_GRACE_SECONDS)
 
     def look_for_connection(self) -> None:
         """Qt does not tell; but who can be connected to now most likely was so a moment ago."""
@@ -107,7 +108,7 @@ class QtTransfer:
         """More of the request's body is there."""
         self.worker.submit(self)
 
-    def deliver(self, piece: Piece) -> None:
+    def deliver(self, piece: Chunk) -> None:
         self.has_room = self.mailbox.deliver(piece, self._resume)
 
     def _resume(self) -> None:

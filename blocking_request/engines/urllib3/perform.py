@@ -23,7 +23,9 @@ from ...trace import logger
 from ..accept_language import accept_language
 from ..body_errors import DamagedBody
 from ..body_reader import BodyReader, Limits, framing_value, is_chunked
-from ..mailbox import PROGRESS_SECONDS, Channel, HeadersReceived, Mailbox, Piece, Progress
+from ..events import PROGRESS_SECONDS, Chunk, HeadersReceived, Progress
+from ..mailbox import Mailbox
+from ..upload_channel import UploadChannel
 from ..upload_progress import UploadProgress
 from .abort_handle import AbortHandle, using_handle
 from .connection import HELD_BACK_BYTES
@@ -124,7 +126,7 @@ class _Attempt:
 
     def _pieces(self, body: Body) -> Iterator[Union[bytes, memoryview]]:
         """Raises BrokenPipeError where the server answers or closes before it has all of it; urllib3 reads on then."""
-        if isinstance(body, Channel):
+        if isinstance(body, UploadChannel):
             yield from self._channel_pieces(body)
             return
         assert isinstance(body, bytes)
@@ -140,7 +142,7 @@ class _Attempt:
             yield piece
             progress.add(len(piece))
 
-    def _channel_pieces(self, channel: Channel) -> Iterator[bytes]:
+    def _channel_pieces(self, channel: UploadChannel) -> Iterator[bytes]:
         """The same for a body that comes piece by piece."""
         abort_handle = self._abort_handle
         room = abort_handle.room = abort_handle.room or threading.Event()
@@ -177,7 +179,7 @@ class _Attempt:
         sink = self._deliver if streams_body(request, response.status) else None
         return BodyReader(length, encoding or b"", limits, sink, self._abort_handle.is_aborted)
 
-    def _deliver(self, piece: Piece) -> None:
+    def _deliver(self, piece: Chunk) -> None:
         """Returns when the caller takes more."""
         abort_handle = self._abort_handle
         room = abort_handle.room = abort_handle.room or threading.Event()

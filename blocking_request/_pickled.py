@@ -6,9 +6,9 @@ Rules of this file: a class or function that moves keeps its name here. So a pic
 from __future__ import annotations
 
 from .batch.pickling import PackedRequest, PackedUrl
-from .errors import Failure, QtNetworkError
 from .flows.redirects import RedirectPolicy, RedirectRules
 from .manager.portable import Secrets
+from .models.failure import Failure, QtNetworkError
 from .models.headers import known_fields
 from .models.http_messages import Request, Response
 from .models.tls import TlsSession, known_session

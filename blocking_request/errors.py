@@ -1,12 +1,7 @@
-"""What can go wrong: codes, Qt's network errors, the exceptions, and the tables between them.
-
-No Qt here: flows and tests name Qt's errors by ``QtNetworkError``, whose values are those of
-``QNetworkReply.NetworkError`` (https://doc.qt.io/qt-5/qnetworkreply.html#NetworkError-enum).
-"""
+"""ErrorCode, and the exceptions that ``ReplyContent.raiseForError()`` raises."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -35,99 +30,6 @@ class ErrorCode(IntEnum):
     """The server answered with a status of 400 or more."""
     CanceledError = 4
     """Cancelled by ``abort()``, by a feedback, or because the application quits."""
-
-
-class QtNetworkError(IntEnum):
-    """The values of ``QNetworkReply.NetworkError``."""
-
-    NoError = 0
-    ConnectionRefusedError = 1
-    RemoteHostClosedError = 2
-    HostNotFoundError = 3
-    TimeoutError = 4
-    OperationCanceledError = 5
-    SslHandshakeFailedError = 6
-    TemporaryNetworkFailureError = 7
-    NetworkSessionFailedError = 8
-    BackgroundRequestNotAllowedError = 9
-    TooManyRedirectsError = 10
-    InsecureRedirectError = 11
-    UnknownNetworkError = 99
-    ProxyConnectionRefusedError = 101
-    ProxyConnectionClosedError = 102
-    ProxyNotFoundError = 103
-    ProxyTimeoutError = 104
-    ProxyAuthenticationRequiredError = 105
-    UnknownProxyError = 199
-    ContentAccessDenied = 201
-    ContentOperationNotPermittedError = 202
-    ContentNotFoundError = 203
-    AuthenticationRequiredError = 204
-    ContentReSendError = 205
-    ContentConflictError = 206
-    ContentGoneError = 207
-    UnknownContentError = 299
-    ProtocolUnknownError = 301
-    ProtocolInvalidOperationError = 302
-    ProtocolFailure = 399
-    InternalServerError = 401
-    OperationNotImplementedError = 402
-    ServiceUnavailableError = 403
-    UnknownServerError = 499
-
-
-_BY_STATUS = {
-    400: QtNetworkError.ProtocolInvalidOperationError,
-    401: QtNetworkError.AuthenticationRequiredError,
-    403: QtNetworkError.ContentAccessDenied,
-    404: QtNetworkError.ContentNotFoundError,
-    405: QtNetworkError.ContentOperationNotPermittedError,
-    407: QtNetworkError.ProxyAuthenticationRequiredError,
-    409: QtNetworkError.ContentConflictError,
-    410: QtNetworkError.ContentGoneError,
-    418: QtNetworkError.ProtocolInvalidOperationError,
-    500: QtNetworkError.InternalServerError,
-    501: QtNetworkError.OperationNotImplementedError,
-    503: QtNetworkError.ServiceUnavailableError,
-}
-
-
-def error_for_status(status: int) -> QtNetworkError:
-    """Qt's error for an HTTP status, as Qt 5.15 and Qt 6 map them."""
-    if status < 400:
-        return QtNetworkError.NoError
-    return _BY_STATUS.get(
-        status, QtNetworkError.UnknownContentError if status < 500 else QtNetworkError.UnknownServerError
-    )
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a request or a call gave no usable answer; ``text`` does not name the URL."""
-
-    code: ErrorCode
-    error: QtNetworkError
-    text: str
-    ends_the_call: bool = False
-    """Whether nothing can follow it, however often it is tried."""
-    is_connecting: bool = False
-    """Whether it was too late before there was a connection."""
-
-
-def network_failure(error: QtNetworkError, text: str) -> Failure:
-    return Failure(ErrorCode.NetworkError, error, text)
-
-
-class RequestNotSent(Exception):
-    """A request that cannot be sent; ``failure`` says why."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.text)
-        self.failure = failure
-
-
-def request_not_sent(error: QtNetworkError, text: str) -> RequestNotSent:
-    return RequestNotSent(network_failure(error, text))
 
 
 class RequestError(Exception):

@@ -8,9 +8,10 @@ from functools import cached_property
 from itertools import count
 from typing import Any, Callable, NoReturn, Optional, Union
 
-from .errors import EXCEPTIONS, ErrorCode, error_for_status
+from .errors import EXCEPTIONS, ErrorCode
 from .models.certificate import Certificate
 from .models.error_texts import failure_message, status_message
+from .models.failure import error_for_status
 from .models.header_parameters import charset, file_name
 from .models.headers import MAXIMUM_PARSED_FIELD_BYTES, Headers
 from .models.http_messages import Request, Response

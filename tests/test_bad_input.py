@@ -19,7 +19,7 @@ from blocking_request import (
     requests_session,
 )
 from blocking_request.calls.prepare import checked_url
-from blocking_request.errors import QtNetworkError as Q
+from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.models.urls import is_canonical
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 

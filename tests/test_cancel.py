@@ -9,7 +9,7 @@ from typing import Any, Callable
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
-from blocking_request.errors import QtNetworkError
+from blocking_request.models.failure import QtNetworkError
 from blocking_request.qt.binding import QtCore, Signal, enum_value
 
 from .servers.raw import Connection, Handler, RawServer, always, echo, silence

@@ -20,7 +20,7 @@ from blocking_request import (
     NetworkAccessManager,
     TlsSettings,
 )
-from blocking_request.errors import QtNetworkError as Q
+from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
 from .conftest import TLS_ENGINES

@@ -21,7 +21,7 @@ from typing import Any, Callable
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
-from blocking_request.errors import QtNetworkError as Q
+from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import QT_VERSION, QtCore, enum_value
 
 from .servers.raw import Connection, Handler, RawServer, always

@@ -23,7 +23,7 @@ from blocking_request.engines.mailbox import Mailbox
 from blocking_request.engines.urllib3.engine import Urllib3Engine
 from blocking_request.engines.urllib3.worker import WorkerThread
 from blocking_request.engines.worker_reaper import WorkerReaper
-from blocking_request.errors import QtNetworkError
+from blocking_request.models.failure import QtNetworkError
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import (
     QT_VERSION,

@@ -15,7 +15,7 @@ from typing import Callable, Optional
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode
-from blocking_request.errors import QtNetworkError as Q
+from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import QT_VERSION, enum_value
 
 from .servers.raw import Connection, Handler, RawServer, always, once, silence

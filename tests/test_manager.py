@@ -19,7 +19,7 @@ from blocking_request import (
     RequestParameters,
     TlsSettings,
 )
-from blocking_request.errors import QtNetworkError as Q
+from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import QtCore, QtNetwork, Signal, Slot, enum_value
 
 from .conftest import TLS_ENGINES

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, TlsSettings
-from blocking_request.errors import QtNetworkError as Q
+from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import QtNetwork, enum_value, has_tls
 
 from .servers.proxy import ProxyServer

@@ -7,7 +7,7 @@ from typing import Callable
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode
-from blocking_request.errors import QtNetworkError
+from blocking_request.models.failure import QtNetworkError
 from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork, enum_value
 
 from .servers.raw import Connection, Handler, RawServer

@@ -20,7 +20,8 @@ from blocking_request import (
     RequestTimeoutError,
     ServerExceptionError,
 )
-from blocking_request.errors import EXCEPTIONS, Failure, QtNetworkError
+from blocking_request.errors import EXCEPTIONS
+from blocking_request.models.failure import Failure, QtNetworkError
 from blocking_request.models.headers import Fields
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value

@@ -10,7 +10,7 @@ from typing import Any, Callable
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager
-from blocking_request.errors import QtNetworkError
+from blocking_request.models.failure import QtNetworkError
 from blocking_request.models.http_messages import Request
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 

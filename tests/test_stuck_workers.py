@@ -20,7 +20,7 @@ from blocking_request.engines.qt import engine as qt
 from blocking_request.engines.qt.engine import QtEngine
 from blocking_request.engines.qt.worker import QtTransfer
 from blocking_request.engines.thread_starts import thread_starts
-from blocking_request.errors import Failure
+from blocking_request.models.failure import Failure
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import QtCore
 

@@ -25,7 +25,7 @@ from blocking_request import (
     TlsErrorKind,
     TlsSettings,
 )
-from blocking_request.errors import QtNetworkError
+from blocking_request.models.failure import QtNetworkError
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
 from .conftest import TLS_ENGINES

@@ -15,7 +15,7 @@ from blocking_request.engines.body_reader import BodyReader
 from blocking_request.engines.content_decoding import ACCEPT_ENCODING, READABLE_CODINGS
 from blocking_request.engines.events import Cancel, Progress
 from blocking_request.engines.mailbox import Mailbox
-from blocking_request.errors import QtNetworkError, error_for_status
+from blocking_request.models.failure import QtNetworkError, error_for_status
 from blocking_request.models.headers import Fields
 from blocking_request.models.redaction import redacted_url
 from blocking_request.models.urls import origin, split_userinfo

@@ -27,8 +27,9 @@ from ..calls.request_attributes import check_options, transfer_timeout, verb_tex
 from ..calls.task import PULSE, Task, TaskEventSink, TaskRules, TaskSteps
 from ..engines.base import BatchHint
 from ..engines.events import QueuedEvent
-from ..errors import ErrorCode, RequestNotSent
+from ..errors import ErrorCode
 from ..feedback import Feedback, FeedbackLike
+from ..models.failure import RequestNotSent
 from ..models.http_messages import Response
 from ..models.urls import origin
 from ..qt.slot_exceptions import slot_exceptions_reported

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..engines.body_errors import truncated
 from ..engines.events import Chunk
-from ..errors import QtNetworkError, network_failure
+from ..models.failure import QtNetworkError, network_failure
 from ..models.http_messages import Request, Response
 from .download_files import Known, Partial, disposition_name, safe_name
 from .finished_file import Naming, is_special

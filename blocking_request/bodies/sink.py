@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol,
 
 from ..engines.body_errors import DamagedBody
 from ..engines.events import Chunk
-from ..errors import Failure, QtNetworkError, network_failure
+from ..models.failure import Failure, QtNetworkError, network_failure
 from ..models.http_messages import Request, Response
 from ..qt.binding import QtCore
 

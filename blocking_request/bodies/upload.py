@@ -15,7 +15,7 @@ from requests.utils import super_len
 
 from ..engines.mailbox import Mailbox
 from ..engines.upload_channel import UploadChannel
-from ..errors import Failure, QtNetworkError, RequestNotSent, request_not_sent
+from ..models.failure import Failure, QtNetworkError, RequestNotSent, request_not_sent
 from ..qt.binding import QtCore, QtNetwork
 
 Data = Any

@@ -21,10 +21,10 @@ from ..engines.choice import choose
 from ..engines.events import BodyChunks, Cancel, Chunk, HeadersReceived, Progress, UploadDataNeeded
 from ..engines.mailbox import ABORT_GRACE_SECONDS, Mailbox
 from ..engines.upload_channel import UploadChannel
-from ..errors import Failure
 from ..feedback import Feedback, FeedbackLike
 from ..flows import Flow, Wait
 from ..models import error_texts as messages
+from ..models.failure import Failure
 from ..models.http_messages import Body, Request, Response
 from .observer import CallObserver
 from .progress import ProgressTeller

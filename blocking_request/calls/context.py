@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from ..bodies.upload import Data, read_body
-from ..errors import Failure
+from ..models.failure import Failure
 from ..models.http_messages import Request, Response
 from ..models.redaction import hidden_repr
 from ..models.urls import is_canonical

@@ -9,12 +9,12 @@ from typing import Callable, NamedTuple, Optional
 from urllib3.util import Retry
 
 from ..engines import choice
-from ..errors import Failure, QtNetworkError, request_not_sent
 from ..flows.auth.server import key_parameter, secret_name
 from ..flows.cache.reuse import Load
 from ..flows.hsts import secure_url
 from ..flows.redirects import RedirectPolicy, RedirectRules
 from ..models.auth import AuthConfig, AuthMethod
+from ..models.failure import Failure, QtNetworkError, request_not_sent
 from ..models.http_messages import Request
 from ..models.proxy import Proxy
 from ..proxies.rules import ProxyRules

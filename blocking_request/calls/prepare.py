@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import NamedTuple, Optional
 
 from ..engines.content_decoding import ACCEPT_ENCODING
-from ..errors import QtNetworkError, request_not_sent
 from ..flows.cache.reuse import Load
 from ..models.auth import AuthConfig
+from ..models.failure import QtNetworkError, request_not_sent
 from ..models.headers import FRAMING_FIELDS, Pairs, field_problem, is_token
 from ..models.http_messages import Body, Request
 from ..models.redaction import hidden_repr

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Callable
 
-from ..errors import QtNetworkError, request_not_sent
+from ..models.failure import QtNetworkError, request_not_sent
 from ..models.headers import FRAMING_FIELDS
 from ..models.http_messages import Request
 from ..models.urls import origin

@@ -18,9 +18,9 @@ from ..engines.choice import choose
 from ..engines.events import BodyChunks, Chunk, HeadersReceived, Progress, QueuedEvent, UploadDataNeeded
 from ..engines.mailbox import ABORT_GRACE_SECONDS, Mailbox
 from ..engines.upload_channel import UploadChannel
-from ..errors import Failure, RequestNotSent
 from ..flows import Wait
 from ..models import error_texts as messages
+from ..models.failure import Failure, RequestNotSent
 from ..models.http_messages import Request, Response
 
 _NEVER = float("inf")

@@ -18,8 +18,8 @@ from .._version import VERSION
 from ..engines import choice
 from ..engines.choice import AUTO, ENGINES, ENVIRONMENT_VARIABLE
 from ..engines.content_decoding import READABLE_CODINGS
-from ..errors import Failure
 from ..models import error_texts as messages
+from ..models.failure import Failure
 from ..models.http_messages import Request
 from ..qt.binding import API, QT_VERSION, QtCore, QtNetwork, has_tls
 from . import demo

@@ -11,8 +11,8 @@ from .. import NetworkAccessManager, NetworkDiskCache, TlsSettings
 from ..calls.prepare import check_field
 from ..calls.settings import DEFAULT_TIMEOUT_MS
 from ..engines.choice import AUTO, ENGINES
-from ..errors import RequestNotSent
 from ..manager.batch_methods import MAX_CONCURRENT
+from ..models.failure import RequestNotSent
 from ..qt.binding import QtCore, QtNetwork, enum_value
 from ..stores.cache.location import default_folder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Callable, Optional, Protocol
 
-from ..errors import Failure
+from ..models.failure import Failure
 from ..models.http_messages import Request
 from .mailbox import Mailbox
 

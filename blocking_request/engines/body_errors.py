@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..errors import Failure, QtNetworkError, network_failure
 from ..models.error_texts import header_too_large
+from ..models.failure import Failure, QtNetworkError, network_failure
 
 
 class DamagedBody(Exception):

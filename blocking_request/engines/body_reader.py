@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, Callable, NamedTuple, Optional
 
-from ..errors import Failure, QtNetworkError, network_failure
 from ..models.error_texts import canceled
+from ..models.failure import Failure, QtNetworkError, network_failure
 from ..models.headers import MAXIMUM_PARSED_FIELD_BYTES, Fields, is_readable
 from .body_errors import DamagedBody, damaged, truncated
 from .content_decoding import decoders

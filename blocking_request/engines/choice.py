@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Union
 
-from ..errors import Failure
+from ..models.failure import Failure
 from ..models.http_messages import Request
 from ..qt.binding import QT_VERSION
 from .base import Engine

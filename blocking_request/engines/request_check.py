@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ..errors import Failure, QtNetworkError, network_failure
+from ..models.failure import Failure, QtNetworkError, network_failure
 from ..models.headers import DEFAULT_FIELDS, Pairs, are_defaults, fields_problem, is_token
 from ..models.http_messages import Request
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
-from ..errors import QtNetworkError
 from ..models.certificate import Certificate
+from ..models.failure import QtNetworkError
 from ..models.http_messages import Request, Response
 from ..models.tls import TlsError, TlsSession, TlsSettings
 from . import Flow, Send, send_directly

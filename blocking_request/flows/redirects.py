@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Callable, Optional, Union
 from urllib.parse import urlsplit
 
-from ..errors import Failure, QtNetworkError, network_failure
+from ..models.failure import Failure, QtNetworkError, network_failure
 from ..models.headers import Pairs
 from ..models.http_messages import Request, Response
 from ..models.redaction import hidden_repr, is_secret_field

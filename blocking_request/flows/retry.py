@@ -13,7 +13,8 @@ from urllib3 import HTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, ProtocolError
 from urllib3.util import Retry
 
-from ..errors import ErrorCode, QtNetworkError
+from ..errors import ErrorCode
+from ..models.failure import QtNetworkError
 from ..models.http_messages import Request, Response
 from . import Flow, Send, Wait, send_directly
 

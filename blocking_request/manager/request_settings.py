@@ -22,9 +22,9 @@ from ..calls.settings import (
     checked_retry,
     checked_times,
 )
-from ..errors import RequestNotSent
 from ..flows.redirects import RedirectPolicy
 from ..models.auth import AuthHandler
+from ..models.failure import RequestNotSent
 from ..qt.binding import QtNetwork, enum_value
 from ..stores.auth_registry import AuthRegistry
 from ..stores.cache import NetworkDiskCache, NetworkMemoryCache

@@ -7,8 +7,9 @@ from http import HTTPStatus
 from typing import Optional
 from urllib.parse import urlsplit
 
-from ..errors import ErrorCode, Failure, QtNetworkError
+from ..errors import ErrorCode
 from .certificate import Certificate
+from .failure import Failure, QtNetworkError
 from .headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES
 from .http_messages import Request
 from .redaction import printable

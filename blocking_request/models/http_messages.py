@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
-from ..errors import Failure
+from .failure import Failure
 from .headers import NO_FIELDS, Fields, Pairs
 from .proxy import Proxy
 from .redaction import SECRET_PARAMETERS, redacted_url

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Callable, Optional
 from urllib.parse import urlsplit
 
-from ..errors import Failure, QtNetworkError, RequestNotSent, request_not_sent
+from ..models.failure import Failure, QtNetworkError, RequestNotSent, request_not_sent
 from ..models.headers import FRAMING_FIELDS
 from ..models.http_messages import Request
 from ..models.proxy import DEFAULT_PORTS, NO_PROXY, Proxy

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ..calls.task import PULSE, TaskRules
 from ..engines import choice
-from ..errors import RequestNotSent
 from ..manager.manager import NetworkAccessManager
+from ..models.failure import RequestNotSent
 from ..models.proxy import Proxy
 from ..models.urls import origin
 from ..qt.slot_exceptions import slot_exceptions_reported

@@ -8,7 +8,7 @@ from typing import Any, Callable, NamedTuple, Optional, Union
 from ..bodies.upload import Data
 from ..calls.prepare import checked_text
 from ..engines.events import Chunk
-from ..errors import QtNetworkError, RequestNotSent, request_not_sent
+from ..models.failure import QtNetworkError, RequestNotSent, request_not_sent
 from ..models.proxy import Proxy
 from ..models.redaction import hidden_repr
 from ..models.urls import DEFAULT_PORTS, origin

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from ..errors import Failure
-from ..errors import QtNetworkError as Qt
+from ..models.failure import Failure
+from ..models.failure import QtNetworkError as Qt
 
 
 class ConnectionMode(IntEnum):

@@ -14,8 +14,8 @@ from ..calls.prepare import Defaults, prepare, without_framing
 from ..calls.settings import Settings
 from ..calls.task import Task, TaskEventSink, TaskRules, TaskSteps
 from ..engines.events import Progress
-from ..errors import Failure
 from ..flows import Flow
+from ..models.failure import Failure
 from ..models.headers import Pairs, encoded
 from ..models.http_messages import Request, Response
 from ..models.proxy import Proxy

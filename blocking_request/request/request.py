@@ -27,10 +27,10 @@ from ..calls.pipeline import build_flow
 from ..calls.progress import ProgressTeller, progress_teller, signal_method
 from ..calls.request_attributes import RequestLike, check_options, check_request, transfer_timeout, verb_text
 from ..calls.settings import Settings, checked_switch
-from ..errors import QtNetworkError, RequestNotSent, network_failure
 from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager, check_manager
 from ..models.error_texts import canceled
+from ..models.failure import QtNetworkError, RequestNotSent, network_failure
 from ..models.http_messages import Request, Response
 from ..qt.binding import QtCore, Signal, encoded_url, is_deleted
 from ..qt.slot_exceptions import slot_exceptions_reported

@@ -28,10 +28,10 @@ from ..calls.pipeline import build_flow
 from ..calls.prepare import checked_text, framing, without_framing
 from ..calls.request_attributes import check_options
 from ..calls.settings import Settings
-from ..errors import RequestNotSent
 from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager, check_manager
 from ..models.auth import checked_auth_cfg
+from ..models.failure import RequestNotSent
 from ..models.headers import Pairs, encoded
 from ..models.http_messages import Body, Request, Response
 from ..models.proxy import Proxy

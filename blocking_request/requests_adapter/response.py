@@ -15,8 +15,9 @@ from urllib3._collections import HTTPHeaderDict
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from ..calls.call import Call
-from ..errors import ErrorCode, Failure, QtNetworkError
+from ..errors import ErrorCode
 from ..models.error_texts import failure_message
+from ..models.failure import Failure, QtNetworkError
 from ..models.http_messages import Response
 
 

@@ -6,9 +6,10 @@ import time
 
 import pytest
 
-from blocking_request.errors import ErrorCode, QtNetworkError, network_failure
+from blocking_request.errors import ErrorCode
 from blocking_request.flows.cache.reuse import Load
 from blocking_request.models.error_texts import canceled
+from blocking_request.models.failure import QtNetworkError, network_failure
 from blocking_request.models.http_messages import Response
 
 from .caching import START, URL, Client, Field, date, page

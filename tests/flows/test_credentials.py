@@ -8,9 +8,9 @@ from typing import Any, Optional
 import pytest
 
 from blocking_request import AuthConfig, TlsSettings
-from blocking_request.errors import QtNetworkError, network_failure
 from blocking_request.flows.auth.server import CredentialRules, Known, secret_name, with_credentials
 from blocking_request.models.auth import AuthAnswer
+from blocking_request.models.failure import QtNetworkError, network_failure
 from blocking_request.models.http_messages import Login, Request, Response
 
 from .drive import answer, drive, field

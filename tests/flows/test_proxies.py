@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from blocking_request.errors import QtNetworkError, network_failure
 from blocking_request.flows.auth.proxy import ProxyChoice, through_proxy
 from blocking_request.models.auth import AuthConfig
+from blocking_request.models.failure import QtNetworkError, network_failure
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.models.proxy import NO_PROXY, Proxy, ProxyUnusable
 

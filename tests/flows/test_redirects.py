@@ -6,8 +6,9 @@ from typing import Optional
 
 import pytest
 
-from blocking_request.errors import ErrorCode, Failure, QtNetworkError
+from blocking_request.errors import ErrorCode
 from blocking_request.flows.redirects import MAXIMUM_HISTORY_BYTES, RedirectPolicy, RedirectRules, follow_redirects
+from blocking_request.models.failure import Failure, QtNetworkError
 from blocking_request.models.headers import Fields
 from blocking_request.models.http_messages import Request, Response
 

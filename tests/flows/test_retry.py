@@ -7,10 +7,10 @@ from typing import Optional
 import pytest
 from urllib3.util import Retry
 
-from blocking_request.errors import Failure, QtNetworkError, network_failure
 from blocking_request.flows import Wait
 from blocking_request.flows.retry import with_retries
 from blocking_request.models.error_texts import canceled, deadline_passed, idle_timeout
+from blocking_request.models.failure import Failure, QtNetworkError, network_failure
 from blocking_request.models.http_messages import Request, Response
 
 from .drive import answer, drive

@@ -14,8 +14,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Optional
 
-from ...errors import Failure, QtNetworkError, network_failure
 from ...models import error_texts as messages
+from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.http_messages import IDEMPOTENT_METHODS, Response, streams_body
 from ...models.proxy import Proxy
 from ...models.tls import TlsError, sorted_errors

@@ -11,8 +11,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Optional
 
-from ...errors import Failure, QtNetworkError, network_failure
 from ...models import error_texts as messages
+from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.http_messages import Request
 from ...models.tls import TlsUnusable
 from ...qt.binding import ApplicationReference, QtCore, application, application_reference, detach_thread, has_tls

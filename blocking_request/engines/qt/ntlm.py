@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...errors import Failure, QtNetworkError, network_failure
+from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.http_messages import Request
 from ...qt.binding import QtNetwork
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Optional
 
-from ...errors import Failure, QtNetworkError
 from ...models import error_texts as messages
+from ...models.failure import Failure, QtNetworkError
 from ...models.http_messages import Request
 from ...models.proxy import Proxy
 from ...qt.binding import QT_VERSION, QtCore, QtNetwork, Slot, enum_value

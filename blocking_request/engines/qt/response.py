@@ -8,8 +8,9 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from ...errors import ErrorCode, Failure, QtNetworkError, error_for_status, network_failure
+from ...errors import ErrorCode
 from ...models import error_texts as messages
+from ...models.failure import Failure, QtNetworkError, error_for_status, network_failure
 from ...models.headers import (
     MAXIMUM_HEADER_BYTES,
     MAXIMUM_HEADER_LINES,

@@ -12,8 +12,8 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Optional
 
-from ...errors import Failure, QtNetworkError, network_failure
 from ...models import error_texts as messages
+from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.headers import NO_FIELDS, Fields
 from ...models.http_messages import Request, Response
 from ...models.proxy import Proxy

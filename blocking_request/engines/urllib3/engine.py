@@ -15,8 +15,8 @@ from typing import Optional
 
 import urllib3
 
-from ...errors import Failure, QtNetworkError, network_failure
 from ...models import error_texts as messages
+from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.http_messages import Request
 from ...qt.binding import ApplicationReference, QtCore, application, application_reference, detach_thread
 from ..mailbox import Mailbox

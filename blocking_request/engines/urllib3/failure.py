@@ -12,8 +12,9 @@ from typing import Optional
 
 from urllib3 import exceptions
 
-from ...errors import ErrorCode, Failure, QtNetworkError, network_failure
+from ...errors import ErrorCode
 from ...models import error_texts as messages
+from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.http_messages import Request
 from ...models.proxy import Proxy
 from .framing import BodyLost

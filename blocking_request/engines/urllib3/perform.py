@@ -15,8 +15,8 @@ from typing import Any, Optional, Union
 
 from urllib3.util import SKIP_HEADER, Retry, Timeout
 
-from ...errors import Failure
 from ...models import error_texts as messages
+from ...models.failure import Failure
 from ...models.http_messages import IDEMPOTENT_METHODS, Body, Request, Response, streams_body
 from ...models.tls import known_session
 from ...trace import logger

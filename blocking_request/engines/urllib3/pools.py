@@ -11,8 +11,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 
-from ...errors import Failure, QtNetworkError, network_failure
 from ...models import error_texts as messages
+from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.http_messages import Request
 from ...models.proxy import Proxy, ProxyUnusable
 from ...models.tls import TlsSettings, TlsUnusable

@@ -16,9 +16,9 @@ from typing import Any, Callable, Optional
 
 from urllib3.util import ssl_match_hostname
 
-from ...errors import Failure
 from ...models import error_texts as messages
 from ...models.certificate import Certificate
+from ...models.failure import Failure
 from ...models.tls import TIME_ERRORS, TlsError, TlsErrorKind, TlsSession, TlsSettings, sorted_errors
 from ...tls.pem import loaded
 from .context import context_for, lenient_context

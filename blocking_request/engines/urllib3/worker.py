@@ -8,8 +8,8 @@ from __future__ import annotations
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Optional
 
-from ...errors import Failure, QtNetworkError, network_failure
 from ...models import error_texts as messages
+from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.http_messages import Request, Response
 from ...qt.binding import ApplicationReference, QtCore
 from ...trace import logger

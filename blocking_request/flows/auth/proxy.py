@@ -9,8 +9,8 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Callable, Optional
 
-from ...errors import QtNetworkError, network_failure
 from ...models.auth import AuthConfig, AuthHandler, checked_answer
+from ...models.failure import QtNetworkError, network_failure
 from ...models.http_messages import Request, Response
 from ...models.proxy import Proxy, ProxyUnusable
 from .. import Flow, Send, send_directly

@@ -18,8 +18,8 @@ from urllib.parse import quote, urlsplit
 
 from requests.auth import _basic_auth_str
 
-from ...errors import QtNetworkError
 from ...models.auth import AuthConfig, AuthHandler, AuthMethod, checked_answer
+from ...models.failure import QtNetworkError
 from ...models.http_messages import Login, Request, Response
 from ...models.urls import DEFAULT_PORTS, origin
 from .. import Flow, Send, send_directly

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Callable, Optional
 from urllib.parse import urldefrag
 
-from ...errors import QtNetworkError, network_failure
+from ...models.failure import QtNetworkError, network_failure
 from ...models.headers import NO_FIELDS, Pairs, known_fields
 from ...models.http_messages import Request, Response
 from ...models.redaction import hidden_repr

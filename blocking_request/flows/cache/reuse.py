@@ -7,7 +7,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Optional
 
-from ...errors import QtNetworkError
+from ...models.failure import QtNetworkError
 from ...models.headers import known_fields
 from ...models.http_messages import Request, Response
 from .cache_control import Directives, directives

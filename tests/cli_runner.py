@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 import traceback
+from typing import Any
 
 from blocking_request.cli import commands as cli
 
@@ -34,7 +35,7 @@ def place(number: int, where: str) -> None:
     os.close(descriptor)
 
 
-def child(case: dict) -> None:
+def child(case: dict[str, Any]) -> None:
     signal.alarm(LIMIT_SECONDS)
     os.environ.update(case["environment"])
     if case["file_size"]:
@@ -47,13 +48,13 @@ def child(case: dict) -> None:
         # What the interpreter does at its end: a stream that cannot be flushed makes the status 120.
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        os._exit(stop.code)
+        os._exit(stop.code)  # type: ignore[arg-type]
     except BaseException:
         traceback.print_exc()
         os._exit(99)
 
 
-def status_of(case: dict) -> int:
+def status_of(case: dict[str, Any]) -> int:
     process = os.fork()
     if process == 0:
         child(case)

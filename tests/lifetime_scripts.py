@@ -18,6 +18,9 @@ from blocking_request.qt.binding import QtCore
 
 URL = sys.argv[2] if len(sys.argv) > 2 else ""
 
+app: QtCore.QCoreApplication
+"""Kept by programs that are to end with it."""
+
 
 def say(text: object) -> None:
     os.write(1, f"{text}\n".encode())  # in one piece, whatever other threads say
@@ -261,7 +264,7 @@ def application_with_a_notify_of_its_own() -> None:
     """Every event of every thread then runs Python code, and so wants the GIL."""
 
     class Application(QtCore.QCoreApplication):
-        def notify(self, sink: QtCore.QObject, event: QtCore.QEvent) -> bool:
+        def notify(self, sink: QtCore.QObject, event: QtCore.QEvent) -> bool:  # type: ignore[override]
             return super().notify(sink, event)
 
     global app

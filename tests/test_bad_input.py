@@ -56,21 +56,21 @@ def test_urls(url: str, error: Q, message: str, blocking: BlockingNetworkRequest
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: BlockingNetworkRequest("http://h/"), "not str: give the request to the call"),
+        (lambda: BlockingNetworkRequest("http://h/"), "not str: give the request to the call"),  # type: ignore[arg-type]
         (lambda: BlockingNetworkRequest(QtNetwork.QNetworkRequest()), "not QNetworkRequest: give the request to"),
-        (lambda: BlockingNetworkRequest(QtCore.QObject()), "not QObject: a parent is given as parent="),
-        (lambda: BlockingNetworkRequest(QtNetwork.QNetworkAccessManager()), "must be a blocking_request.NetworkAcc"),
-        (lambda: requests_session(5), "manager must be a blocking_request.NetworkAccessManager or None, not int"),
+        (lambda: BlockingNetworkRequest(QtCore.QObject()), "not QObject: a parent is given as parent="),  # type: ignore[arg-type]
+        (lambda: BlockingNetworkRequest(QtNetwork.QNetworkAccessManager()), "must be a blocking_request.NetworkAcc"),  # type: ignore[arg-type]
+        (lambda: requests_session(5), "manager must be a blocking_request.NetworkAccessManager or None, not int"),  # type: ignore[arg-type]
         (lambda: NetworkAccessManager().getMany("http://h/"), r"not str: \[request\]"),
-        (lambda: NetworkAccessManager().getMany(None), "an iterable of requests, as a list, not NoneType"),
+        (lambda: NetworkAccessManager().getMany(None), "an iterable of requests, as a list, not NoneType"),  # type: ignore[arg-type]
         (lambda: NetworkAccessManager().downloadMany("http://h/", folder="f"), r"not str: \[request\]"),
-        (lambda: NetworkAccessManager().setUserAgent(5), "userAgent must be a str, not int"),
-        (lambda: BlockingNetworkRequest().get("http://h/", feedback=Feedback), r"not a class: Feedback\(\)"),
+        (lambda: NetworkAccessManager().setUserAgent(5), "userAgent must be a str, not int"),  # type: ignore[arg-type]
+        (lambda: BlockingNetworkRequest().get("http://h/", feedback=Feedback), r"not a class: Feedback\(\)"),  # type: ignore[arg-type]
         (lambda: BlockingNetworkRequest().post("http://h/", Path("f")), r"a path: give the open file, open\(path"),
-        (lambda: BlockingNetworkRequest().post("http://h/", form="a=b"), r"value, not str: form=\{'name': 'value'\}"),
-        (lambda: AuthConfig("user"), r"AuthConfig.basic\(user, password\)"),
-        (lambda: AuthConfig.basic("user", None), "password, token or key must be a str, not NoneType"),
-        (lambda: TlsSettings(caFile=5), "caFile must be the path of a PEM file, not int"),
+        (lambda: BlockingNetworkRequest().post("http://h/", form="a=b"), r"value, not str: form=\{'name': 'value'\}"),  # type: ignore[arg-type]
+        (lambda: AuthConfig("user"), r"AuthConfig.basic\(user, password\)"),  # type: ignore[arg-type]
+        (lambda: AuthConfig.basic("user", None), "password, token or key must be a str, not NoneType"),  # type: ignore[arg-type]
+        (lambda: TlsSettings(caFile=5), "caFile must be the path of a PEM file, not int"),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_types(call: Callable[[], object], message: str) -> None:
@@ -236,7 +236,7 @@ def test_devices_that_fail(blocking: BlockingNetworkRequest, serve: Serve) -> No
     unfinished = manager.get(QtNetwork.QNetworkRequest(QtCore.QUrl(server.url)))
     assert blocking.post(server.url, unfinished) is ErrorCode.NetworkError
     assert "has not finished" in blocking.errorMessage()
-    unfinished.abort()
+    unfinished.abort()  # type: ignore[union-attr]
     assert [request for request in server.requests if request.startswith(b"POST")] == []
 
 
@@ -253,7 +253,7 @@ def test_secrets_in_urls_are_not_shown(blocking: BlockingNetworkRequest, caplog:
 
 def test_what_is_taken_for_a_canonical_url_is_one_for_qt() -> None:
     pieces = ("a", "b1", "tile", "org", "127", "0", "255", "256", "01", "199", "-", "--", ".", "..", ":", "80", "65535")
-    pieces += ("/", "//", "?", "&", "=", "~", "_", "%41", "%2f", "+", ",", "X", "xn--", "#", "@", "é", " ", "\n")
+    pieces += ("/", "//", "?", "&", "=", "~", "_", "%41", "%2f", "+", ",", "X", "xn--", "#", "@", "é", " ", "\n")  # type: ignore[assignment]
     hosts = ("127.0.0.1", "localhost", "a-b.c", "1.2.3", "1.2.3.4.5", "192.168.010.1", "1", "a.b.", "-x", "a--b", "x.1")
     choose = random.Random(7)
     found = 0

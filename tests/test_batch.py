@@ -273,7 +273,7 @@ def test_as_many_as_may_be_and_no_more(manager: NetworkAccessManager, serve: Ser
     gate = Gate()
     server = serve(gate)
     batch = manager.getMany([f"{server.url}/{number}" for number in range(30)], maxConcurrent=concurrent)
-    opener = threading.Thread(target=lambda: (server.wait_for_requests(concurrent), gate.open.set()))
+    opener = threading.Thread(target=lambda: (server.wait_for_requests(concurrent), gate.open.set()))  # type: ignore[func-returns-value]
     opener.start()
     assert [result.code for result in batch] == [OK] * 30
     opener.join()
@@ -306,7 +306,7 @@ def test_no_thread_per_request_with_qt(serve: Serve) -> None:
     server = serve(gate)
     before = threading.active_count()
     batch = manager.getMany([server.url] * 60, maxConcurrent=60)
-    opener = threading.Thread(target=lambda: (server.wait_for_requests(60), gate.open.set()))
+    opener = threading.Thread(target=lambda: (server.wait_for_requests(60), gate.open.set()))  # type: ignore[func-returns-value]
     opener.start()
     list(batch)
     opener.join()

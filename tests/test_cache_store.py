@@ -273,7 +273,7 @@ def flip(path: Path, place: int) -> None:
 def test_a_damaged_file_is_never_served(on_disk: NetworkDiskCache, damage: str) -> None:
     on_disk.keep(URL, b"", stored(b"x" * LARGE))
     (path,) = (Path(on_disk.cacheDirectory()) / "bodies").iterdir()
-    {
+    {  # type: ignore[no-untyped-call]
         "shorter": lambda: os.truncate(path, LARGE - 1),
         "longer": lambda: path.write_bytes(b"x" * (LARGE + 1)),
         "gone": path.unlink,
@@ -312,7 +312,7 @@ def test_a_damaged_index_is_begun_anew_and_told_once(
             "half": data[: len(data) // 2 - 100],
             "holes": holes,
         }
-        path.write_bytes(changed[damage])
+        path.write_bytes(changed[damage])  # type: ignore[arg-type]
     with caplog.at_level(logging.WARNING, "blocking_request"):
         anew = NetworkDiskCache(folder)
         for _ in range(3):
@@ -670,7 +670,7 @@ def test_nor_where_another_process_has_changed_it(on_disk: NetworkDiskCache) -> 
     on_disk.keep(URL, b"", stored(b"older"))
     for change in (lambda other: other.remove(URL), lambda other: other.clear()):
         before = stored(b"old")
-        change(NetworkDiskCache(on_disk.cacheDirectory()))
+        change(NetworkDiskCache(on_disk.cacheDirectory()))  # type: ignore[no-untyped-call]
         on_disk.keep(URL, b"", before._replace(received=time.time()))
         assert body_of(on_disk) is None
     on_disk.keep(URL, b"", stored(b"new"))

@@ -290,10 +290,10 @@ def test_no_secret_header_is_kept(manager: NetworkAccessManager, serve: Serve, m
     """The fields that most requests share are remembered, and no others."""
     remembered: list[Pairs] = []
     prototype = qt_request._prototype
-    monkeypatch.setattr(qt_request, "_prototype", lambda fields: [remembered.append(fields), prototype(fields)][1])
+    monkeypatch.setattr(qt_request, "_prototype", lambda fields: [remembered.append(fields), prototype(fields)][1])  # type: ignore[func-returns-value]
     url = serve(always()).url
     headers = {"User-Agent": None, "Accept-Encoding": None, "X-Api-Key": "a secret"}
-    BlockingNetworkRequest(manager).get(url, headers=headers)  # Qt refuses it: it adds an Accept-Encoding of its own
+    BlockingNetworkRequest(manager).get(url, headers=headers)  # Qt refuses it: it adds an Accept-Encoding of its own  # type: ignore[arg-type]
     remembered += request_check._sound_defaults
     manager.setDefaultHeaders({"X-Api-Key": "a secret", "User-Agent": "u"})
     assert BlockingNetworkRequest(manager).get(url) is ErrorCode.NoError

@@ -93,7 +93,7 @@ def test_cancel_from_another_thread(how: str, handler: Handler, blocking: Blocki
 def test_what_has_arrived_is_kept(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(half_a_body)
     heard = threading.Event()
-    blocking.downloadProgress.connect(lambda done, total: (heard.set(), blocking.abort()))
+    blocking.downloadProgress.connect(lambda done, total: (heard.set(), blocking.abort()))  # type: ignore[arg-type, func-returns-value]
     assert blocking.get(server.url) is ErrorCode.CanceledError
     assert heard.is_set()
     assert blocking.reply().statusCode() == 200
@@ -231,11 +231,11 @@ def test_deadline_counts_over_redirects(blocking: BlockingNetworkRequest, serve:
 def test_time_in_a_slot_is_not_idle_time(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"z" * 20_000_000))
     blocking.setTimeout(200)
-    slept = []
+    slept = []  # type: ignore[var-annotated]
 
     def slot(done: int, total: int) -> None:
         if not slept:
-            slept.append(time.sleep(0.5))
+            slept.append(time.sleep(0.5))  # type: ignore[func-returns-value]
 
     blocking.downloadProgress.connect(slot)
     assert blocking.get(server.url) is ErrorCode.NoError

@@ -45,8 +45,8 @@ def request(url: str, *headers: tuple[bytes, bytes], **attributes: Any) -> QtNet
     made = QtNetwork.QNetworkRequest(QtCore.QUrl(url))
     for name, value in headers:
         made.setRawHeader(name, value)
-    for name, value in attributes.items():
-        made.setAttribute(getattr(QtNetwork.QNetworkRequest.Attribute, name), value)
+    for name, value in attributes.items():  # type: ignore[assignment]
+        made.setAttribute(getattr(QtNetwork.QNetworkRequest.Attribute, name), value)  # type: ignore[call-overload]
     return made
 
 

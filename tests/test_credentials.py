@@ -365,7 +365,7 @@ def test_the_keyring_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
         priority = 1  # type: ignore[assignment]
 
         def __init__(self) -> None:
-            super().__init__()
+            super().__init__()  # type: ignore[no-untyped-call]
             self.kept: dict[tuple[str, str], str] = {}
 
         def get_password(self, service: str, username: str) -> Any:

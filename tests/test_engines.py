@@ -59,7 +59,7 @@ class TestChoice:
             (lambda: blocking.sendCustomRequest(server.url, "PROPFIND", b"x"), body_engine),
             (lambda: blocking.get("data:,hello"), "qt"),
         ):
-            assert call() is OK, blocking.errorMessage()
+            assert call() is OK, blocking.errorMessage()  # type: ignore[no-untyped-call]
             assert blocking.reply().engine() == engine
 
     def test_auto_over_tls(self) -> None:
@@ -359,9 +359,9 @@ class TestUrllib3:
     def test_urllib3_still_makes_its_sockets_where_ours_take_hold(self, serve: Serve) -> None:
         """``_new_conn`` and ``_dns_host`` are names of urllib3's own house."""
         for pool in (urllib3.HTTPConnectionPool, urllib3.HTTPSConnectionPool):
-            assert callable(pool.ConnectionCls._new_conn)
-            assert pool.ConnectionCls("host.", 80)._dns_host == "host."
-            assert callable(pool.ConnectionCls._output)
+            assert callable(pool.ConnectionCls._new_conn)  # type: ignore[attr-defined]
+            assert pool.ConnectionCls("host.", 80)._dns_host == "host."  # type: ignore[attr-defined]
+            assert callable(pool.ConnectionCls._output)  # type: ignore[attr-defined]
         server = serve(silence)
         engine = Urllib3Engine()
         transfer = engine.start(Request("GET", server.url), mailbox := Mailbox())

@@ -204,7 +204,7 @@ def test_an_abort_ends_decoding(
     manager.setMaximumExpansion(0)
     manager.setMaximumBodySize(0)
     blocking = BlockingNetworkRequest(manager)
-    canceling = threading.Thread(target=lambda: (was_sent.wait(10), feedback.cancel()))
+    canceling = threading.Thread(target=lambda: (was_sent.wait(10), feedback.cancel()))  # type: ignore[func-returns-value]
     canceling.start()
     if streams:
         code = blocking.download(server.url, "/dev/null", feedback)

@@ -17,7 +17,7 @@ import trustme
 
 from blocking_request import NetworkAccessManager, TlsSettings
 from blocking_request.qhttp import Http, HttpRequestHeader, HttpResponseHeader
-from blocking_request.qt.binding import QtCore, QtNetwork, Signal, Slot, has_tls, is_deleted, sip
+from blocking_request.qt.binding import QtCore, QtNetwork, Signal, Slot, has_tls, is_deleted, sip  # type: ignore[attr-defined]
 
 from .servers.proxy import ProxyServer
 from .servers.raw import Connection, Handler, RawServer, always, asking, echo, once, silence, telling_the_end
@@ -182,7 +182,7 @@ def test_an_abort_from_another_thread(run: Callable[[Http], None], http: Watched
     server = serve(silence)
     to(server, http)
     http.get("/")
-    thread = threading.Thread(target=lambda: (server.wait_for_requests(1), http.abort()))
+    thread = threading.Thread(target=lambda: (server.wait_for_requests(1), http.abort()))  # type: ignore[func-returns-value]
     thread.start()
     run(http)
     thread.join()
@@ -228,7 +228,7 @@ def test_commands_that_are_added_when_one_has_finished(
     server = serve(echo)
     to(server, http)
     http.get("/1")
-    http.requestFinished.connect(lambda id, error: id == 2 and http.get("/2"))
+    http.requestFinished.connect(lambda id, error: id == 2 and http.get("/2"))  # type: ignore[arg-type]
     run(http)
     assert len(server.requests) == 2
     assert http.of("done") == ["done(False)"]
@@ -266,7 +266,7 @@ def test_what_waits_can_be_cleared(http: Watched, serve: Serve) -> None:
     to(server, http)
     http.get("/1")
     http.get("/2")
-    http.requestStarted.connect(lambda id: id == 2 and http.clearPendingRequests())
+    http.requestStarted.connect(lambda id: id == 2 and http.clearPendingRequests())  # type: ignore[func-returns-value]
     assert http.waitForDone(20_000)
     assert len(server.requests) == 1
     assert http.of("done") == ["done(False)"]
@@ -435,7 +435,7 @@ WRONG_CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\
         (WRONG_CHUNK, Http.WrongContentLength),
     ),
 )
-def test_what_is_wrong_with_a_response(raw: bytes, error: Http.Error, http: Watched, serve: Serve) -> None:
+def test_what_is_wrong_with_a_response(raw: bytes, error: Http.Error, http: Watched, serve: Serve) -> None:  # type: ignore[valid-type]
     to(serve(once(raw)), http)
     http.get("/")
     http.get("/never")
@@ -731,7 +731,7 @@ class Worker(QtCore.QObject):
         self.threads.add(QtCore.QThread.currentThread() == self.thread())
         self.told = list(self.http.told)
         self.http.deleteLater()
-        QtCore.QThread.currentThread().quit()
+        QtCore.QThread.currentThread().quit()  # type: ignore[union-attr]
 
 
 def test_in_a_qthread_with_an_event_loop(manager: NetworkAccessManager, serve: Serve) -> None:
@@ -753,7 +753,7 @@ def test_moved_to_another_thread(manager: NetworkAccessManager, serve: Serve) ->
     told: list[bool] = []
     http.done.connect(told.append)
     to(serve(always(b"content")), http)
-    http.done.connect(thread.quit, QtCore.Qt.ConnectionType.DirectConnection)
+    http.done.connect(thread.quit, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
     http.moveToThread(thread)
     http.get("/")
     thread.start()
@@ -781,7 +781,7 @@ def test_a_slot_that_deletes(run: Callable[[Http], None], manager: NetworkAccess
     server = serve(always(b"content"))
     http = Http("127.0.0.1", server.port, manager=manager)
     loop = QtCore.QEventLoop()
-    http.readyRead.connect(lambda header: (sip.delete(http), loop.quit()))
+    http.readyRead.connect(lambda header: (sip.delete(http), loop.quit()))  # type: ignore[arg-type, func-returns-value]
     http.get("/")
     if run is waiting:
         with pytest.raises(RuntimeError, match="deleted"):

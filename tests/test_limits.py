@@ -59,7 +59,7 @@ def test_a_reset_of_a_body_without_length_looks_like_the_end_to_qt(
 
 
 def test_a_get_that_breaks_is_sent_again_by_qt(engine: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    server = serve(lambda connection: connection.read_request() and None)
+    server = serve(lambda connection: connection.read_request() and None)  # type: ignore[arg-type]
     assert blocking.get(server.url) is ErrorCode.NetworkError
     assert 1 <= len(server.requests) <= (4 if engine == "qt" else 1)
 

@@ -101,7 +101,7 @@ def test_a_signal_passes_it_on_and_can_be_taken_away(manager: NetworkAccessManag
     listener = Listener()
     passed: list[object] = []
     listener.passed_on.connect(passed.append)
-    manager.finished.connect(listener.passed_on)
+    manager.finished.connect(listener.passed_on)  # type: ignore[arg-type]
     reply = manager.blockingGet(server.url)
     assert passed == [reply]
     manager.finished.disconnect()
@@ -366,7 +366,7 @@ def test_64_threads_change_everything_while_others_request(manager: NetworkAcces
             lambda: manager.setProxy(chance.choice([None, "none"])),
             lambda: manager.authRegistry().store(AuthConfig.bearer("x"), f"id{number}"),
             lambda: ids.append(manager.setRequestPreprocessor(lambda request: None)),
-            lambda: ids and manager.removeRequestPreprocessor(ids.pop()),
+            lambda: ids and manager.removeRequestPreprocessor(ids.pop()),  # type: ignore[func-returns-value]
             lambda: manager.setRetry(chance.choice([None, 1])),
             manager.clearAccessCache,
             lambda: manager.setStrictTransportSecurityEnabled(chance.random() < 0.5),

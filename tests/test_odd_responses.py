@@ -76,7 +76,9 @@ def test_version_that_is_not_spoken_is_told(on_urllib3: BlockingNetworkRequest, 
 
 
 @pytest.mark.xfail(
-    urllib3.__version__.startswith("1."), strict=True, reason=f"case 2.10, urllib3 1.26: {ENDS_WITH_THE_PYTHON_ENGINE}"
+    urllib3.__version__.startswith("1."),  # type: ignore[attr-defined]
+    strict=True,
+    reason=f"case 2.10, urllib3 1.26: {ENDS_WITH_THE_PYTHON_ENGINE}",
 )
 def test_connect_of_an_ipv6_literal_carries_brackets(on_urllib3: BlockingNetworkRequest, serve: Serve) -> None:
     """RFC 9112 section 3.2.3."""

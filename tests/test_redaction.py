@@ -67,7 +67,7 @@ def value_classes() -> Iterator[type]:
 
 def shows_its_parts(kind: Any) -> bool:
     fields = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else kind._fields
-    value = kind.__new__(kind) if dataclasses.is_dataclass(kind) else tuple.__new__(kind, ["x"] * len(fields))
+    value = kind.__new__(kind) if dataclasses.is_dataclass(kind) else tuple.__new__(kind, ["x"] * len(fields))  # type: ignore[arg-type]
     if dataclasses.is_dataclass(kind):
         for name in fields:
             object.__setattr__(value, name, "x")
@@ -313,7 +313,7 @@ def test_keys_differ_if_any_field_does(value: Any, others: dict[str, Any]) -> No
             continue  # there is no other that goes with the rest
         try:
             other = (
-                dataclasses.replace(value, **{name: others[name]})
+                dataclasses.replace(value, **{name: others[name]})  # type: ignore[type-var]
                 if dataclasses.is_dataclass(value)
                 else value._replace(**{name: others[name]})
             )

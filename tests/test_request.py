@@ -52,7 +52,7 @@ def test_verbs_with_a_body(verb: str, blocking: BlockingNetworkRequest, httpbin:
     request = network_request(f"{httpbin}/anything")
     request.setRawHeader(b"Content-Type", b"text/plain")
     call = {"POST": blocking.post, "PUT": blocking.put, "PATCH": blocking.patch}[verb]
-    assert call(request, b"some data") is ErrorCode.NoError
+    assert call(request, b"some data") is ErrorCode.NoError  # type: ignore[operator]
     echoed = blocking.reply().json()
     assert (echoed["method"], echoed["data"]) == (verb, "some data")
     assert echoed["headers"]["Content-Type"] == "text/plain"
@@ -486,7 +486,7 @@ def test_progress_beyond_two_gigabytes_does_not_overflow(blocking: BlockingNetwo
 
 
 def test_error_codes_are_there_as_in_qgis() -> None:
-    assert BlockingNetworkRequest.NoError == BlockingNetworkRequest.ErrorCode.NoError == 0
+    assert BlockingNetworkRequest.NoError == BlockingNetworkRequest.ErrorCode.NoError == 0  # type: ignore[comparison-overlap]
     assert BlockingNetworkRequest.NetworkError == 1
     assert BlockingNetworkRequest.TimeoutError == 2
     assert BlockingNetworkRequest.ServerExceptionError == 3

@@ -356,7 +356,7 @@ def test_what_programs_poke_at(session: requests.Session, manager: NetworkAccess
             assert response.raw.read1(3) == b"a,b"
         with session.get(lines.url, stream=True) as response:
             response.raw.auto_close = False  # urllib3's own word for it
-            assert list(io.TextIOWrapper(response.raw)) == ["a,b\n", "c,d\n"]
+            assert list(io.TextIOWrapper(response.raw)) == ["a,b\n", "c,d\n"]  # type: ignore[type-var]
     large = bytes(48_000_000)
     started = time.process_time()
     assert session.get(serve(always(large)).url).content == large

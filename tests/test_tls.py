@@ -267,7 +267,7 @@ def test_client_certificate(
     mine = authority.issue_cert("me@home.test")
     blocking = trusting(clientCertificate=bundle(mine, tmp_path))
     assert blocking.get(server.url) is OK, blocking.errorMessage()
-    assert server.client_names == ["me@home.test"]
+    assert server.client_names == ["me@home.test"]  # type: ignore[attr-defined]
     key, chain = mine.private_key_pem.bytes(), mine.cert_chain_pems[0].bytes()
     blocking = trusting(clientCertificate=chain, clientKey=key)
     assert blocking.post(server.url, b"data") is OK, blocking.errorMessage()
@@ -629,7 +629,7 @@ def test_client_certificate_and_peer_name_stay_with_their_origin(
     blocking = BlockingNetworkRequest()
     blocking.setEngine(engine)
     assert blocking.get(request) is OK, blocking.errorMessage()
-    assert (first.client_names, other.client_names) == (["me@internal.test"], [])
+    assert (first.client_names, other.client_names) == (["me@internal.test"], [])  # type: ignore[attr-defined]
     named = own_configuration(authority, f"{first.url}/to/{elsewhere.url}/")
     named.setPeerVerifyName("internal.test")
     assert blocking.get(named) is NET
@@ -644,7 +644,7 @@ def test_the_settings_client_certificate_stays_with_its_origin(
     first = start(authority.issue_cert("127.0.0.1"), redirecting, trusts=authority)
     blocking = trusting(clientCertificate=bundle(authority.issue_cert("me@home.test"), tmp_path))
     assert blocking.get(f"{first.url}/to/{other.url}/") is OK, blocking.errorMessage()
-    assert (first.client_names, other.client_names) == (["me@home.test"], [])
+    assert (first.client_names, other.client_names) == (["me@home.test"], [])  # type: ignore[attr-defined]
 
 
 # -- the value
@@ -752,7 +752,7 @@ def troubles(authority: trustme.CA, stranger: trustme.CA) -> Iterator[dict[str, 
         "unknown issuer": TlsServer(stranger.issue_cert("127.0.0.1")),
         "client certificate wanted": TlsServer(leaf, trusts=authority, requires=True),
         "TLS 1.0 only": TlsServer(leaf, versions=("TLSv1", "TLSv1")),
-        "closes in the handshake": RawServer(lambda connection: connection.sock.recv(10) and None),
+        "closes in the handshake": RawServer(lambda connection: connection.sock.recv(10) and None),  # type: ignore[arg-type]
         "never answers": RawServer(silence),
     }
     yield {name: server.url.replace("http:", "https:") for name, server in servers.items()}

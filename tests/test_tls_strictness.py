@@ -56,7 +56,7 @@ class Issued:
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
-            .issuer_name(subject if issuer is None else issuer.certificate.subject)
+            .issuer_name(subject if issuer is None else issuer.certificate.subject)  # type: ignore[has-type]
             .public_key(self.key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(start)

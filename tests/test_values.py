@@ -130,7 +130,7 @@ def test_optional_codings_are_offered_and_read_where_their_libraries_are() -> No
     assert b"gzip" in ACCEPT_ENCODING and b"deflate" in ACCEPT_ENCODING
     for name, compress in _compressors().items():
         assert name in READABLE_CODINGS
-        data = compress(TEXT)
+        data = compress(TEXT)  # type: ignore[operator]
         for end, whole in ((len(data), True), (len(data) - 3, False)):
             reader = BodyReader(None, name.encode())
             reader.feed(data[:end])

@@ -59,7 +59,7 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     ),
     "one URL for many": (lambda: a_manager().getMany("http://x"), TypeError, r"list of requests, not str: \[request\]"),
     "one BatchRequest for many": (
-        lambda: a_manager().sendMany(BatchRequest(URL)),
+        lambda: a_manager().sendMany(BatchRequest(URL)),  # type: ignore[arg-type]
         TypeError,
         r"list of requests, not BatchRequest: \[request\]",
     ),
@@ -74,8 +74,8 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "request's proxy without a port": (lambda: a_request().setProxy("localhost"), ValueError, r"'localhost' names no port"),
     "proxy's port": (lambda: Proxy("http", "h", "1"), TypeError, r"port is a number, not str"),  # type: ignore[arg-type]
     "proxy's host": (lambda: Proxy("http", 5, 1), TypeError, r"host is a str, not int"),  # type: ignore[arg-type]
-    "redirect policy": (lambda: a_manager().setRedirectPolicy("x"), TypeError, r"RedirectPolicy, not 'x'"),
-    "secret names": (lambda: a_manager().setSecretParameters([1]), TypeError, r"list of str, as \['ticket'\]"),  # type: ignore[arg-type]
+    "redirect policy": (lambda: a_manager().setRedirectPolicy("x"), TypeError, r"RedirectPolicy, not 'x'"),  # type: ignore[arg-type]
+    "secret names": (lambda: a_manager().setSecretParameters([1]), TypeError, r"list of str, as \['ticket'\]"),  # type: ignore[list-item]
     "no secret names": (lambda: a_manager().setSecretParameters(None), TypeError, r"list of str"),  # type: ignore[arg-type]
     "netrc": (lambda: a_manager().setNetrc(5), TypeError, r"True, False or the path of a file, not int"),  # type: ignore[arg-type]
     "no cookie jar": (lambda: a_manager().setCookieJar(None), TypeError, r"not None: cookieJar\(\).clear\(\)"),  # type: ignore[arg-type]
@@ -164,7 +164,7 @@ def test_calls_refuse_foreign_types(name: str, argument: str, value: Any, tmp_pa
     """The call itself does, also of a stream, and the object is as free as before."""
     request = a_request()
     needed = {"sendCustomRequest": {"verb": "GET"}, "download": {"path": tmp_path / "file"}}.get(name, {})
-    arguments = {"request": URL, **needed, argument: value}
+    arguments = {"request": URL, **needed, argument: value}  # type: ignore[dict-item]
     assert_refused(lambda: getattr(request, name)(**arguments), argument, value)
     assert not request._busy.locked() and list(tmp_path.iterdir()) == []
 

@@ -14,7 +14,10 @@ from .request_attributes import RequestLike, check_request
 from .settings import checked_milliseconds
 
 _Text = Union[str, bytes]
-HeadersLike = Union[Mapping[_Text, Optional[_Text]], Iterable[tuple[_Text, Optional[_Text]]], None]
+# A Mapping of str is none of Union[str, bytes]: its keys are invariant.
+HeadersLike = Union[
+    Mapping[str, Optional[_Text]], Mapping[bytes, Optional[_Text]], Iterable[tuple[_Text, Optional[_Text]]], None
+]
 ParamsLike = Union[Mapping[str, Any], Iterable[tuple[str, Any]], None]
 
 

@@ -93,7 +93,7 @@ class RequestSettings(SettingsHolder):
         """How many times as large a body may become when its compression is undone; 0 is any."""
         return self._settings.expansion_limit
 
-    def setSecretParameters(self, names: tuple[str, ...]) -> None:
+    def setSecretParameters(self, names: Iterable[str]) -> None:
         """Set query parameters and header fields that hold secrets, besides the usual ones (``token``, ``key``, ...).
 
         Their values never stand in a message or a log. Such a field stays behind when a redirect leaves the origin, and

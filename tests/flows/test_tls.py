@@ -33,9 +33,9 @@ def drive(ask: Ask, *answers: Response, first: Optional[Request] = None) -> tupl
     sent = [next(flow)]
     for answer in answers:
         try:
-            sent.append(flow.send(answer._replace(request=sent[-1])))
+            sent.append(flow.send(answer._replace(request=sent[-1])))  # type: ignore[arg-type]
         except StopIteration as stop:
-            return sent, stop.value
+            return sent, stop.value  # type: ignore[return-value]
     raise AssertionError("the flow goes on")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from httpbin import app
+from httpbin import app  # type: ignore[import-untyped]
 from werkzeug.serving import make_server
 
 

@@ -63,7 +63,7 @@ class TlsServer(RawServer):
             drain.close() if connection.sock is sock else None
         self.handshakes += 1
         shown = sock.getpeercert() or {}
-        self.client_names += [name for _, name in shown.get("subjectAltName", ())]
+        self.client_names += [name for _, name in shown.get("subjectAltName", ())]  # type: ignore[misc, str-unpack]
         try:
             self._tls_handler(connection)
         finally:

@@ -300,6 +300,7 @@ def test_as_many_of_one_origin_as_may_be(manager: NetworkAccessManager, serve: S
 
 
 def test_no_thread_per_request_with_qt(serve: Serve) -> None:
+    engine_named("qt").shutdown()  # those of earlier tests, which had other settings
     manager = NetworkAccessManager()
     manager.setEngine("qt")
     gate = Gate()

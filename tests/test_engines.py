@@ -670,3 +670,35 @@ def test_thread_that_ends_after_its_answer_is_no_failure(name: str, serve: Calla
 
     transfer.worker, transfer.ended = EndsAsItIsLookedAt(), False
     assert transfer.failure_if_dead() is None
+
+
+class _SameAnswer:
+    """An engine that needs no network, and gives the same response to every request."""
+
+    name = "same"
+
+    def unsupported_reason(self, request: Request) -> None:
+        return None
+
+    def start(self, request: Request, mailbox: Mailbox, hint: Any = None) -> Any:
+        mailbox.post(Response(request, 200, "OK", body=b"same", engine=self.name))
+        return None
+
+    def clear_connections(self) -> None: ...
+
+    def shutdown(self) -> None: ...
+
+    def exit(self) -> None: ...
+
+
+def test_an_engine_is_added_by_its_name(monkeypatch: pytest.MonkeyPatch, manager: NetworkAccessManager) -> None:
+    monkeypatch.setattr(choice, "_engines", dict(choice._engines))
+    with pytest.raises(ValueError, match="there is no engine 'same': give 'auto', 'qt' or 'urllib3'"):
+        manager.setEngine("same")
+    choice.register(_SameAnswer())
+    manager.setEngine("same")
+    reply = manager.blockingGet("http://no-such-host.invalid/")
+    assert (reply.errorCode(), reply.body, reply.engine()) == (ErrorCode.NoError, b"same", "same")
+    assert [result.reply.body for result in manager.getMany(["http://a.invalid/", "http://b.invalid/"])] == [
+        b"same"
+    ] * 2

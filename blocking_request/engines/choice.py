@@ -24,12 +24,17 @@ _ENCODED_VARIABLE = os.environ.encodekey(ENVIRONMENT_VARIABLE)  # type: ignore[a
 
 
 def engine(name: str) -> Engine:
-    """The engine of that name, which all requests of the process share."""
+    """Return the engine of that name, which all requests of the process share."""
     return _engines[name]
 
 
+def register(new: Engine) -> None:
+    """Have an engine serve the requests that name it; ``AUTO`` does not choose it. May be called from any thread."""
+    _engines[new.name] = new
+
+
 def choose(request: Request, wanted: str) -> Union[Engine, Failure]:
-    """The engine that serves the request, or why none can. ``wanted``: one of ``ENGINES`` or ``AUTO``."""
+    """Return the engine that serves the request, or why none can. ``wanted``: the name of an engine, or ``AUTO``."""
     problem = malformed(request)
     if problem is not None:
         return problem
@@ -70,8 +75,9 @@ def checked_engine(name: str) -> str:
     """Raises TypeError and ValueError for what is no engine."""
     if not isinstance(name, str):
         raise TypeError(f"an engine is named by a str, not {type(name).__name__}")
-    if name not in (AUTO, *ENGINES):
-        raise ValueError(f"there is no engine {name!r}: give 'auto', 'qt' or 'urllib3'")
+    names = [AUTO, *_engines]
+    if name not in names:
+        raise ValueError(f"there is no engine {name!r}: give {', '.join(map(repr, names[:-1]))} or {names[-1]!r}")
     return name
 
 

@@ -96,7 +96,7 @@ assert outcome is None, outcome
 def test_exit_ends_calls_before_it_waits_for_their_callers(server: RawServer) -> None:
     """It waited for a second, and then PyQt ended while the callers were inside: now and then with a crash."""
     program = f"""
-import atexit, threading, time
+import atexit, os, threading, time
 began = [0.0]
 atexit.register(lambda: print(time.monotonic() - began[0] < 0.9))
 from blocking_request import BlockingNetworkRequest
@@ -109,7 +109,8 @@ inside = threading.Event()
 def call():
     request = BlockingNetworkRequest()
     inside.set()
-    print(request.get("{server.url}/silent").name, flush=True)
+    # Not print: a daemon thread that holds the lock of sys.stdout at the exit aborts the process.
+    os.write(1, (request.get("{server.url}/silent").name + "\\n").encode())
 
 
 threading.Thread(target=call, daemon=True).start()

@@ -30,6 +30,15 @@ for _name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"):
     _FLAGS |= getattr(os, _name, 0)
 
 
+def open_special(path: str, flags: int) -> int:
+    """Open a device or pipe; refuse a file that has taken its place since it was looked at. Raises OSError."""
+    descriptor = os.open(path, flags)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EEXIST, "a file has taken the place of the pipe or device")
+    return descriptor
+
+
 class SpecialFile:
     """For one thread. ``flush`` opens it."""
 
@@ -93,7 +102,7 @@ class SpecialFile:
     def _open(self) -> bool:
         """Return whether it is open now; False if a FIFO has no reader yet. Raises OSError."""
         try:
-            descriptor = os.open(self._path, _FLAGS)
+            descriptor = open_special(self._path, _FLAGS)
         except OSError as error:
             if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(self._path).st_mode):
                 raise
@@ -102,8 +111,5 @@ class SpecialFile:
             if now >= self._end:
                 raise OSError(errno.ENXIO, "no program has opened the pipe for reading") from None
             return False
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise OSError(errno.EEXIST, "a file has taken the place of the pipe or device")
         self._descriptor = descriptor
         return True

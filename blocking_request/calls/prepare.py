@@ -67,15 +67,15 @@ def prepare(
     if method == "HEAD" and body is not None:
         raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, "A HEAD request carries no body")
     given = arguments.names
-    if qt_request is None:
-        if not given:
-            headers = _defaults(_NO_NAMES, method, body, force_refresh, defaults)
-            return Request(method, url, headers, body)
-        qt_request = _Request()
-    refreshes = cache_load(qt_request, force_refresh) is Load.AlwaysNetwork
-    own = raw_fields(qt_request)
+    refreshes = force_refresh
+    own: Pairs = ()
+    if qt_request is not None:
+        refreshes = cache_load(qt_request, force_refresh) is Load.AlwaysNetwork
+        own = raw_fields(qt_request)
     if not own and not given:
         return Request(method, url, _defaults(_NO_NAMES, method, body, refreshes, defaults), body, qt_request)
+    if qt_request is None:
+        qt_request = _Request()
     own = tuple(pair for pair in own if pair[0].lower() not in given) + arguments.headers
     own = tuple((name, value) for name, value in own if value or name.lower() not in _NEVER_EMPTY)
     for name, value in own:
@@ -190,16 +190,13 @@ def _custom_verb(qt_request: Optional[QtNetwork.QNetworkRequest]) -> str:
 
 def _defaults(names: AbstractSet[bytes], method: str, body: Body, refresh: bool, defaults: Defaults) -> Pairs:
     """The fields that the caller did not give, beside ``names``."""
+    usual = _usual_defaults(defaults.user_agent)
     if not names and body is None and not refresh and not defaults.headers:
-        return _usual_defaults(defaults.user_agent)
-    fields: list[tuple[bytes, bytes]] = []
+        return usual
     wanted = [(name, value) for name, value in defaults.headers if name.lower() not in names]
     if wanted:
         names = names | {name.lower() for name, _ in wanted}
-    if b"user-agent" not in names:
-        fields.append((b"User-Agent", defaults.user_agent.encode("latin-1", "replace")))
-    if b"accept-encoding" not in names:
-        fields.append((b"Accept-Encoding", ACCEPT_ENCODING))
+    fields = [pair for pair in usual if pair[0].lower() not in names]
     fields.extend(wanted)
     fields.extend(framing(body))
     if body is not None and method == "POST" and b"content-type" not in names:

@@ -7,7 +7,6 @@ import errno
 import io
 import os
 import re
-import stat
 from pathlib import Path
 from typing import Any, Optional
 
@@ -17,6 +16,7 @@ from ..bodies.file_sink import FileSink
 from ..bodies.finished_file import Naming, is_special
 from ..bodies.scratch_file import Scratch
 from ..bodies.sink import BodySink, DeviceSink
+from ..bodies.special_file import open_special
 from ..models.redaction import printable
 from .streams import RawOutput
 
@@ -62,7 +62,7 @@ class OpenedDevice(io.RawIOBase):
         try:
             if self._file is None:
                 if self._descriptor is None:
-                    self._file = io.FileIO(self._path, "wb", opener=_open_special)
+                    self._file = io.FileIO(self._path, "wb", opener=_opener)
                 else:
                     self._file = io.FileIO(os.dup(self._descriptor), "wb")
             return self._file.write(piece)
@@ -70,13 +70,9 @@ class OpenedDevice(io.RawIOBase):
             raise OSError(error.errno, error.strerror, self._path) from None
 
 
-def _open_special(path: str, flags: int) -> int:
-    """Open a device or pipe; refuse a file that has taken its place since it was looked at. Raises OSError."""
-    descriptor = os.open(path, flags & ~(os.O_CREAT | os.O_TRUNC))
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EEXIST, "a file has taken the place of the pipe or device")
-    return descriptor
+def _opener(path: str, flags: int) -> int:
+    """Create nothing and empty nothing. Raises OSError."""
+    return open_special(path, flags & ~(os.O_CREAT | os.O_TRUNC))
 
 
 class BodyTarget:

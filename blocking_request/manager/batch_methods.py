@@ -55,12 +55,19 @@ class BatchCalls:
         slow holds up the order. What was not started when it was cancelled has no result. Leaving the iterator cancels
         what is under way. Raises TypeError, ValueError; while iterating TypeError for what is no request.
         """
-        from ..batch.loop import BatchOptions
-        from ..batch.request import jobs_of
-
-        arguments, query = call_arguments(headers, timeout), encoded_params(params)
-        options = BatchOptions(maxConcurrent, maxPerOrigin, ordered, stopOnError, forceRefresh, authCfg, arguments)
-        return self._batch(jobs_of(requests, query), requests, feedback, options)
+        return self.sendMany(
+            requests,
+            feedback,
+            maxConcurrent,
+            ordered,
+            maxPerOrigin=maxPerOrigin,
+            stopOnError=stopOnError,
+            forceRefresh=forceRefresh,
+            authCfg=authCfg,
+            headers=headers,
+            params=params,
+            timeout=timeout,
+        )
 
     def sendMany(
         self,

@@ -24,9 +24,9 @@ RETURN_SECONDS = 0.02
 """How long it waits then, for what the callers do after their calls."""
 
 
+# Registered after PyQt was imported, so called before PyQt takes itself down.
 @atexit.register
-def _let_callers_leave() -> None:
-    # Called here, because the engines' own functions for the exit are called after this one.
+def _end_calls() -> None:
     exit_engines()
     end = time.monotonic() + LEAVE_SECONDS
     had_callers = bool(blocked_requests)

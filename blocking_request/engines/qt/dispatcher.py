@@ -29,7 +29,6 @@ from ...qt.binding import (
     address,
     delete_at_thread_end,
     disconnect_destroyed,
-    enum_value,
     release_ownership,
 )
 from ...tls.qt_configuration import NO_TLS, errors_of, own_certificate
@@ -308,7 +307,7 @@ class Dispatcher(QtCore.QObject):
                 self._worker.engine.retire(self._worker)
             if QT_VERSION < (6,) and response.status is None and failed_without_a_reason(transfer, reply):
                 self._look_into(transfer, response)
-            elif response.status is None and transfer.proxy is not None and _is_open(transfer, reply):
+            elif response.status is None and transfer.proxy is not None and is_open(transfer, reply):
                 self._look_into_proxy(transfer, response, transfer.proxy)
             else:
                 self._post_response(transfer, response)
@@ -460,8 +459,3 @@ class Dispatcher(QtCore.QObject):
             self._post_response(transfer, Response(transfer.request, failure=messages.canceled(), engine="qt"))
         self._made.delete()
         delete_at_thread_end(self)
-
-
-def _is_open(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> bool:
-    """Return whether it is open what went wrong with the proxy."""
-    return is_open(transfer, enum_value(reply.error()))  # type: ignore[operator]

@@ -5,7 +5,6 @@ Rules of this file: the lock guards the lists and the loads; it is never held wh
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 import time
@@ -57,8 +56,6 @@ class QtEngine:
         self._reaper = WorkerReaper(SHUTDOWN_MS, Worker.is_stuck)
         self._application: ApplicationReference = lambda: None
         self._exiting = False
-        # Registered after PyQt was imported, so called before PyQt takes itself down.
-        atexit.register(self.exit)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._forget_after_fork

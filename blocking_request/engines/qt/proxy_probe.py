@@ -40,8 +40,9 @@ _TUNNEL_REFUSALS = {
 """What Qt makes of a proxy's answer to CONNECT."""
 
 
-def is_open(transfer: QtTransfer, error: int) -> bool:
-    """Whether it may have been the proxy's failure or the server's."""
+def is_open(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> bool:
+    """Return whether a failure may be the proxy's or the server's."""
+    error = enum_value(reply.error())  # type: ignore[operator]
     if QT_VERSION >= (6,) or transfer.aborted or transfer.failure is not None or error not in _MAY_BE_THE_PROXYS:
         return False
     return transfer.proxy is not None and not transfer.proxy.forwards(transfer.request.url)

@@ -7,7 +7,6 @@ Rules of this file: the lock guards the lists; it is never held while Qt or urll
 
 from __future__ import annotations
 
-import atexit
 import http.client
 import os
 import threading
@@ -46,8 +45,6 @@ class Urllib3Engine:
         self._reaper = WorkerReaper(SHUTDOWN_MS)
         self._application: ApplicationReference = lambda: None
         self._exiting = False
-        # Registered after PyQt was imported, so called before PyQt takes itself down.
-        atexit.register(self.exit)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget_after_fork)
 

@@ -40,18 +40,21 @@ from .request import BatchRequest
 if TYPE_CHECKING:
     from ..manager.manager import NetworkAccessManager
 
-GATHER_SECONDS = 0.0015
-GATHERED = 6
-"""How long answers gather until they are taken, and how many requests must be under way for that: the threads of the
-engine and this one stand in each other's way where each response wakes it."""
+COALESCE_SECONDS = 0.0015
+"""How long the loop lets responses come before it takes them. Each wake-up takes time from the engine's threads."""
+COALESCED_REQUESTS = 6
+"""If no more requests are under way, each response is taken at once."""
 
 QUEUE_DEPTH = 4
-QUICK = 0.01
-SLOW = 0.1
-UNKNOWN = 0.005
-PACE_SHARE = 0.1
-"""How deep the queues of the workers are where requests take less than ``QUICK`` seconds; slower ones all have a
-connection. What is taken for slower, what is thought before anything is known, and what the latest request counts."""
+"""How many requests are queued for each connection if requests are fast."""
+FAST_REQUEST_SECONDS = 0.01
+"""Below this estimate a request is fast. Each slower one has a connection of its own."""
+SLOWEST_COUNTED_SECONDS = 0.1
+"""A slower request counts as one of this duration in the estimate."""
+INITIAL_ESTIMATE_SECONDS = 0.005
+"""The estimate of how long a request takes, before the first one has ended."""
+EMA_WEIGHT = 0.1
+"""The weight of the latest request in the estimate, an exponential moving average."""
 
 PATIENT_MS = 10_000
 """Where the idle timeout is shorter, nothing waits in a queue of Qt's, where its time would run."""
@@ -116,7 +119,7 @@ class Loop:
         self._event_queue: SimpleQueue[Optional[tuple[TaskEventSink, QueuedEvent]]] = SimpleQueue()
         """What has come over whose line; None wakes the loop."""
         self._hint = BatchHint()
-        self._took = UNKNOWN
+        self._took = INITIAL_ESTIMATE_SECONDS
         """Seconds from start to end of a request, of late."""
         self._is_canceled = False
         settings = manager._settings
@@ -282,8 +285,8 @@ class Loop:
     def _hear(self) -> None:
         """Wait until something has come, and take all of it."""
         event_queue = self._event_queue
-        if self._hint.queue_depth > 1 and len(self._running) > GATHERED:
-            time.sleep(GATHER_SECONDS)
+        if self._hint.queue_depth > 1 and len(self._running) > COALESCED_REQUESTS:
+            time.sleep(COALESCE_SECONDS)
         with suppress(Empty):
             self._take(event_queue.get(timeout=PULSE))
             # All of it: what has come while the caller did something else must not be taken for late.
@@ -317,9 +320,10 @@ class Loop:
 
     def _note_pace(self, seconds: float) -> None:
         """Where requests take no time, the time goes into threads that wait for each other."""
-        self._took += (min(seconds, SLOW) - self._took) * PACE_SHARE
+        self._took += (min(seconds, SLOWEST_COUNTED_SECONDS) - self._took) * EMA_WEIGHT
         hint = self._hint
-        hint.queue_depth = QUEUE_DEPTH if self._took < QUICK * hint.queue_depth and self._is_patient else 1
+        is_fast = self._took < FAST_REQUEST_SECONDS * hint.queue_depth
+        hint.queue_depth = QUEUE_DEPTH if is_fast and self._is_patient else 1
 
     def _end(self, index: int, context: CallContext, response: Response) -> None:
         reply = context.reply(response)

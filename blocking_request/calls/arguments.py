@@ -14,7 +14,7 @@ from .request_attributes import RequestLike, check_request
 from .settings import checked_milliseconds
 
 _Text = Union[str, bytes]
-# A Mapping of str is none of Union[str, bytes]: its keys are invariant.
+# Two mappings, because the keys of a Mapping are invariant: a dict of str does not fit Mapping[Union[str, bytes], ...].
 HeadersLike = Union[
     Mapping[str, Optional[_Text]], Mapping[bytes, Optional[_Text]], Iterable[tuple[_Text, Optional[_Text]]], None
 ]

@@ -114,7 +114,7 @@ class Call:
     def pieces(self) -> Iterator[bytes]:
         """The body of a response that has begun, as the caller takes it; ``last`` is the whole response afterwards.
 
-        Whoever leaves it earlier ends the request.
+        Closing the iterator early ends the transfer.
         """
         return (piece if isinstance(piece, bytes) else bytes(piece) for piece in self.views())
 

@@ -45,7 +45,7 @@ class CallContext(NamedTuple):
         force_refresh: bool,
         streams: bool,
     ) -> tuple[Request, CallOptions]:
-        """What is to be sent, and how; whoever wants to know is told. Raises RequestNotSent."""
+        """Return the request and its options, and emit ``requestAboutToBeCreated``. Raises RequestNotSent."""
         target, settings = self.target, self.settings
         body = read_body(data, stop_reason)
         is_plain = body is None and isinstance(target, str) and not own.auth_cfg and is_canonical(target)
@@ -74,7 +74,7 @@ class CallContext(NamedTuple):
         return ReplyContent.from_response(response, time.monotonic() - self.started, self.request_id)
 
     def tell(self, manager: NetworkAccessManager, reply: ReplyContent) -> None:
-        """Tell whoever wants to know of the reply."""
+        """Call the reply preprocessors, and emit the manager's ``finished`` if a slot is connected."""
         for _, processor in self.settings.reply_preprocessors:
             processor(native_copy(reply._response.request), reply)
         if manager.finished:

@@ -119,7 +119,7 @@ def _verifier(handler: RedirectHandler) -> Callable[[str, str], bool]:
 def _auth(
     request: RequestLike, settings: Settings, own: CallOverrides, stop_reason: Callable[[], Optional[Failure]]
 ) -> tuple[Optional[AuthConfig], Optional[Callable[[Request], Request]]]:
-    """Who we are to the origin of the request. Raises RequestNotSent for an id that nobody knows."""
+    """Return the credentials for the origin of the request. Raises RequestNotSent if the id is not known."""
     config = own.auth_config
     if config is None and own.auth_cfg:
         config = settings.registry.load(own.auth_cfg)

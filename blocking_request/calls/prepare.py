@@ -147,7 +147,7 @@ def checked_url(qurl: QtCore.QUrl) -> tuple[str, _Userinfo, bool]:
 
 
 def without_framing(fields: Iterable[tuple[bytes, bytes]]) -> Pairs:
-    """Header fields that somebody has made, but for those that are ours to make. Raises RequestNotSent."""
+    """Return the header fields of a caller without Content-Length and Transfer-Encoding. Raises RequestNotSent."""
     pairs = tuple(pair for pair in fields if pair[0].lower() not in FRAMING_FIELDS)
     for name, value in pairs:
         check_field(name, value)

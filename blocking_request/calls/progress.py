@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def progress_teller(request: BlockingNetworkRequest, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
-    """Who tells progress, or None where nobody listens: asking the engine for it costs time on small requests."""
+    """Return what reports progress, or None if nothing listens: asking the engine costs time on small requests."""
     set_progress = None if feedback is None else getattr(feedback, "setProgress", None)
     if is_deleted(request):
         return None

@@ -114,7 +114,7 @@ class Task:
     def handle_event(self, line: TaskEventSink, event: QueuedEvent) -> None:
         """What the engine has told."""
         if line is not self._sink or self._mailbox is None:
-            return  # of a request that nobody waits for any more
+            return  # the request has been replaced or abandoned
         if self._draining is not None:
             self._unhandled.append((line, event))
             return
@@ -300,7 +300,7 @@ class Task:
         self._mailbox.mark_active()
 
     def _leave_flight(self) -> None:
-        """End a request whose answer has begun, and whose body nobody wants."""
+        """End a request whose response has begun, and whose body is not wanted."""
         if self._transfer is not None:
             self._transfer.abort()
         self._transfer = self._sink = self._write = self._target = self._draining = None

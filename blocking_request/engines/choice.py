@@ -52,7 +52,7 @@ def choose(request: Request, wanted: str) -> Union[Engine, Failure]:
     other_refusal = other.unsupported_reason(request)
     if other_refusal is None:
         return other
-    # Of an http URL Qt may say that it lacks an application or OpenSSL; what is to be mended is what urllib3 says.
+    # For an http URL, Qt may only report that it lacks an application or OpenSSL. urllib3 reports what must be mended.
     qt_says, urllib3_says = (refusal, other_refusal) if first == "qt" else (other_refusal, refusal)
     return urllib3_says if request.url.startswith("http") else qt_says
 

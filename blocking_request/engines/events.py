@@ -45,7 +45,7 @@ class UploadDataNeeded:
 
 @dataclass(frozen=True)
 class Cancel:
-    """Somebody wants the call to end."""
+    """The call is cancelled."""
 
 
 Event = Union[Response, HeadersReceived, BodyChunks, UploadDataNeeded, Progress, Cancel]

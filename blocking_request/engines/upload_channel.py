@@ -19,7 +19,7 @@ class UploadChannel:
     """The body of a request on its way from the caller, who puts it in, to the engine, which takes it out."""
 
     def __init__(self, size: int, mailbox: Mailbox) -> None:
-        """``size``: -1 where nobody knows it."""
+        """``size``: in bytes; -1 if it is not known."""
         self.size = size
         self.is_replayable = True
         """As far as an engine knows."""
@@ -47,7 +47,7 @@ class UploadChannel:
         return self._waiting
 
     def ask(self, mailbox: Mailbox) -> None:
-        """Whom to ask for more from now on."""
+        """From now on, ask the caller of this mailbox for more."""
         self._mailbox = mailbox
 
     def put(self, piece: bytes) -> None:

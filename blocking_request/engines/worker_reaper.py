@@ -18,7 +18,7 @@ class Worker(Protocol):
     """Whether the thread has nothing left to do, or never ran."""
 
     def stop(self) -> None:
-        """Have the thread end; what is under way is cancelled."""
+        """End the thread, and cancel its transfers."""
 
 
 def never_ran(worker: Worker) -> bool:

@@ -61,7 +61,7 @@ READ_BUFFER_BYTES = 1 << 22
 """How far Qt may read ahead. Without a limit it holds a large body twice and stalls other threads for seconds."""
 
 STREAM_BUFFER_BYTES = 1 << 20
-"""The same where the body is handed on in pieces: what is left of it when the reply finishes is handed on at once."""
+"""The same limit if the body is streamed. What is left in the buffer when the reply finishes is one chunk."""
 
 STREAM_READ_BYTES = 1 << 18
 
@@ -88,7 +88,7 @@ class Dispatcher(QtCore.QObject):
         self._ignored: dict[str, tuple[TlsError, ...]] = {}
         """What was wrong with the certificates of kept connections, by origin."""
         self._diagnosed: set[QtTransfer] = set()
-        """Those that have failed, and nobody knows why as yet."""
+        """Transfers that have failed for a reason that is still looked for."""
         self._served = self._served_at_tick = 0
         release_ownership(self)
         self._made = Manager(worker.key)
@@ -148,10 +148,10 @@ class Dispatcher(QtCore.QObject):
             reply.abort()
 
     def _leave_unchecked_connections(self, transfer: QtTransfer) -> None:
-        """Let nobody else come to what Qt makes of the connection of a request that is aborted.
+        """Retire the worker of an aborted request with a pinned certificate: no other request may get its connection.
 
-        It finishes the handshake, tells nobody, and gives the connection to the next request (5.15, 6.11): one whose
-        certificate was not compared with what is pinned.
+        Qt finishes the handshake without a signal and gives the connection to the next request (5.15, 6.11), although
+        its certificate was not compared with the pinned one.
         """
         settings = transfer.request.tls
         if settings is not None and settings.pinnedFingerprints:

@@ -27,7 +27,7 @@ from .worker import QtTransfer, Worker, WorkerThread
 if TYPE_CHECKING:
     from ..base import BatchHint
 
-EXCHANGES_PER_ORIGIN = 6
+TRANSFERS_PER_ORIGIN = 6
 """How many connections Qt opens to one origin; a further request would wait in Qt's queue while its timeout runs."""
 
 IDLE_MS = 60_000
@@ -287,7 +287,7 @@ def _room_for(request: Request) -> int:
     prompt in the main thread.
     """
     is_alone = request.qgis or (request.tls is not None and request.tls.pinnedFingerprints)
-    return 1 if is_alone else EXCHANGES_PER_ORIGIN
+    return 1 if is_alone else TRANSFERS_PER_ORIGIN
 
 
 engine = QtEngine()

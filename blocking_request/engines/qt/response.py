@@ -221,7 +221,7 @@ def _abort_check(transfer: QtTransfer) -> Callable[[], bool]:
 
 
 def begun_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Response:
-    """What is known of a streamed response when its header is there."""
+    """Return a streamed response, without its body, as soon as its header has come."""
     request, tls = transfer.request, None
     if request.url.startswith("https:"):
         tls = session_of(reply.sslConfiguration(), transfer.tls_errors, agreed=True)

@@ -177,7 +177,7 @@ class Worker:
 
     def wake(self, patience: float = STUCK_SECONDS) -> None:
         """Have it look at its jobs."""
-        # Before the dispatcher is there nobody needs to be woken: the thread looks at the jobs once it is.
+        # Without a dispatcher the thread is still starting. It looks at the jobs as soon as it has one.
         dispatcher = self.dispatcher
         try:
             if dispatcher is not None:
@@ -192,7 +192,7 @@ class Worker:
             self.fail_jobs()
 
     def stop(self) -> None:
-        """Have the thread end; what is under way is cancelled."""
+        """End the thread, and cancel its transfers."""
         self.retired = self.is_stopped = True
         thread = self.thread
         if thread is not None:

@@ -63,7 +63,7 @@ class HttpClientResponse(http.client.HTTPResponse):
         self._tell_http_client()
 
     def _tell_http_client(self) -> None:
-        """Whether the connection goes on after this response. The body is none of its business."""
+        """Tell http.client whether the connection goes on after this response, and hide the body from it."""
         self.chunked, self.chunk_left, self.length = False, None, None
         fields = self.fields
         has_body = self._method != "HEAD" and self.status not in (204, 304)  # type: ignore[attr-defined]

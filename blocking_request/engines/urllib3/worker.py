@@ -75,7 +75,7 @@ class Worker:
         self.ended = False
 
     def stop(self) -> None:
-        """Have the thread end; what is under way is cancelled."""
+        """End the thread, and cancel its transfers."""
         self.jobs.put(None)
         transfer = self.transfer
         if transfer is not None:

@@ -192,7 +192,7 @@ def _log_in(request: Request, response: Response, login: Login, send: Send) -> F
 
 
 def _best(request: Request, response: Response, rules: CredentialRules) -> Optional[Challenge]:
-    """The strongest challenge that somebody could answer."""
+    """Return the strongest challenge for which the handler could give credentials."""
     found = _challenges(response)
     digest = strongest(found)
     if digest is not None:

@@ -102,7 +102,7 @@ def whole_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Opti
         return None
     status, fields, size = transfer.status, transfer.fields, reply.bytesAvailable()
     # What Qt says of errors need not be asked for: it is as long as it was to be.
-    if status is None or not 200 <= status < 400 or fields.value(b"content-length") != b"%d" % size:
+    if status is None or not 200 <= status < 400 or fields.whole_value(b"content-length") != b"%d" % size:
         return None
     if fields.has(b"transfer-encoding") or fields.has(b"content-encoding"):
         return None

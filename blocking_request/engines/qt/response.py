@@ -88,7 +88,7 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
 
 def whole_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Optional[Response]:
     """What most replies come to: over http, nothing wrong, all of the body there at once, uncoded and as long as it
-    should be. In a third of the time of ``read_answer``, which is for all others: None.
+    should be. In a third of the time of ``read_response``, which is for all others: None.
     """
     request = transfer.request
     is_untouched = transfer.reader is None and transfer.failure is None and not transfer.aborted

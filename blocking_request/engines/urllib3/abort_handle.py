@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
+import sys
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, Optional
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .response import HttpClientResponse
     from .tls import Tls
+
+_RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+"""``struct linger``. Without the reset, Linux (seen with 6.18) opens no receive window after ``shutdown``, and a server
+that was sending at full speed stays blocked for more than ten seconds."""
 
 _local = threading.local()
 
@@ -139,6 +145,7 @@ class AbortHandle:
             return
         if os.getpid() == self._process:  # in a forked child the connection is the parent's
             with suppress(OSError):  # the server may have been faster
+                duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
                 duplicate.shutdown(socket.SHUT_RDWR)
         duplicate.close()
 

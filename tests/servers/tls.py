@@ -49,7 +49,11 @@ class TlsServer(RawServer):
 
     def _handle(self, connection: Connection) -> None:
         drain = connection.sock.dup()
-        sock = self.context.wrap_socket(connection.sock, server_side=True, do_handshake_on_connect=False)
+        try:
+            sock = self.context.wrap_socket(connection.sock, server_side=True, do_handshake_on_connect=False)
+        except OSError:  # the client has reset the connection already
+            drain.close()
+            return
         connection.sock = sock
         try:
             sock.do_handshake()

@@ -12,11 +12,13 @@ from typing import Callable
 from urllib3.util import Retry
 
 from blocking_request import AuthConfig, BlockingNetworkRequest, NetworkAccessManager
+from blocking_request.calls.build_request import Defaults, build_request
 from blocking_request.calls.options import CallOverrides, call_options, with_settings
 from blocking_request.calls.pipeline import build_flow
-from blocking_request.calls.prepare import Defaults, prepare
+from blocking_request.calls.prepare import PreparedCall
 from blocking_request.engines.choice import choose
 from blocking_request.engines.mailbox import Mailbox
+from blocking_request.manager.settings_holder import settings_of
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import API, QtCore
 from blocking_request.reply import ReplyContent, next_request_id
@@ -53,7 +55,7 @@ def main() -> None:
     app = QtCore.QCoreApplication([])
     with nginx(1024) as (server, _):
         url = f"{server}/1024"
-        prepared = prepare(url, "GET", None, False, Defaults("benchmark"))
+        prepared = build_request(url, "GET", None, False, Defaults("benchmark"))
         plain, full = BlockingNetworkRequest(), configured(url)
 
         def contender(run: Callable[[], object]) -> Callable[[], None]:
@@ -84,24 +86,24 @@ def main() -> None:
 
 def parts(request: BlockingNetworkRequest, url: str) -> dict[str, float]:
     """Microseconds each part takes when nothing else runs."""
-    settings = request._manager._settings
+    settings = settings_of(NetworkAccessManager.instance())
     own = CallOverrides("auto", auth_config=request._auth_config, retry=settings.retry)
     rules = call_options(url, settings, own, lambda: None)
     defaults = Defaults(settings.user_agent, settings.default_headers)
-    prepared = with_settings(prepare(url, "GET", None, False, defaults), settings, rules.auth)
+    prepared = with_settings(build_request(url, "GET", None, False, defaults), settings, rules.auth)
     answer = Response(prepared, 200, engine="qt")
 
     def flow() -> None:
-        run = build_flow(prepared, settings, rules)
+        run = build_flow(PreparedCall(prepared, rules, settings))
         sent = next(run)
         with suppress(StopIteration):
-            run.send(answer._replace(prepared=sent))  # type: ignore[arg-type]
+            run.send(answer._replace(request=sent))  # type: ignore[arg-type]
 
     return {
         name: min(repeat(part, number=TIMES, repeat=3)) / TIMES * 1e6
         for name, part in {
             "rules": lambda: call_options(url, settings, own, lambda: None),
-            "exchange": lambda: with_settings(prepare(url, "GET", None, False, defaults), settings, rules.auth),
+            "exchange": lambda: with_settings(build_request(url, "GET", None, False, defaults), settings, rules.auth),
             "flow": flow,
             "cookies of it": lambda: settings.cookies.header(url),
             "reply": lambda: ReplyContent.from_response(answer, 0.0, next_request_id()),

@@ -132,7 +132,7 @@ class Feedback(QtCore.QObject):
             with slot_exceptions_reported:
                 getattr(self, signal).emit(*arguments)
 
-    def _listen(self, wake: Callable[[], None]) -> None:
+    def _add_listener(self, wake: Callable[[], None]) -> None:
         """Have the thread that cancels call ``wake``; call it at once if the feedback is cancelled already.
 
         A plain call and not a signal: a signal connected in a blocked thread would wait for that thread's event loop.
@@ -143,7 +143,17 @@ class Feedback(QtCore.QObject):
                 return
         wake()
 
-    def _forget(self, wake: Callable[[], None]) -> None:
+    def _remove_listener(self, wake: Callable[[], None]) -> None:
         with self._listeners_guard:
             if wake in self._listeners:
                 self._listeners.remove(wake)
+
+
+def add_listener(feedback: Feedback, wake: Callable[[], None]) -> None:
+    """Have the thread that cancels a feedback call ``wake``; call it at once if that is cancelled already."""
+    feedback._add_listener(wake)
+
+
+def remove_listener(feedback: Feedback, wake: Callable[[], None]) -> None:
+    """Call ``wake`` no more. Does nothing if it is not called any more."""
+    feedback._remove_listener(wake)

@@ -370,6 +370,11 @@ class ReplyContent:
         return "" if name in (".", "..") else name
 
 
+def response_of(reply: ReplyContent) -> Response:
+    """The response that a reply shows."""
+    return reply._response
+
+
 def _text(raw: bytes) -> str:
     try:
         return raw.decode("utf-8")

@@ -757,6 +757,6 @@ def test_cancel_does_not_wait_for_a_slow_disk() -> None:
     is_resumed: list[bool] = []
     while mailbox.deliver(b"x" * (STREAMED_AHEAD // 4), lambda: is_resumed.append(True)):
         pass
-    mailbox.divert(lambda piece: written.append(bool(is_resumed)))
+    mailbox.stream_to(lambda piece: written.append(bool(is_resumed)))
     assert written == [False] * 4 and is_resumed == [True]
     assert mailbox.deliver(b"more", lambda: None) and written[4:] == [True]

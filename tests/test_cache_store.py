@@ -501,7 +501,7 @@ def test_one_that_could_not_be_finished_takes_no_room(
 
 
 STRESS = """
-    import itertools, random, sys, threading
+    import itertools, random, sys, threading, time
     from tests.test_cache_store import URL, stored
     from blocking_request import NetworkDiskCache
     folder, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -514,8 +514,10 @@ STRESS = """
     def work(number):
         chance = random.Random(seed * 1000 + number)
         try:
-            # Whoever cannot have the lock soon keeps nothing, but nobody is kept from it for good.
-            for _ in itertools.takewhile(lambda done: done < count or stored_here() < 7, itertools.count()):
+            # A thread that cannot have the lock soon stores nothing, but no process is kept from it for good.
+            end = time.monotonic() + 100
+            goes_on = lambda done: done < count or (stored_here() < 7 and time.monotonic() < end)
+            for _ in itertools.takewhile(goes_on, itertools.count()):
                 name = chance.randrange(40)
                 action = chance.random()
                 if action < 0.3:
@@ -550,10 +552,14 @@ def test_8_processes_of_8_threads_while_it_is_cleared_and_evicted(on_disk: Netwo
         )
         for seed in range(8)
     ]
-    for process in processes:
-        errors, problem, count = process.communicate(timeout=110)[0].strip().split("|")
-        assert (errors, problem) == ("[]", "")
-        assert int(count) >= 7
+    try:
+        for process in processes:
+            errors, problem, count = process.communicate(timeout=110)[0].strip().split("|")
+            assert (errors, problem) == ("[]", "")
+            assert int(count) >= 7
+    finally:
+        for process in processes:
+            process.kill()
     anew = NetworkDiskCache(folder, 100 << 20)
     for number in range(8):
         anew.keep(f"{URL}last{number}", b"", stored(b"x" * 20_000_000))

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from blocking_request import Feedback
+from blocking_request.feedback import add_listener, remove_listener
 from blocking_request.qt.binding import API
 
 
@@ -110,13 +111,13 @@ def test_listeners() -> None:
     feedback = Feedback()
     heard: list[str] = []
     one, two = (lambda: heard.append("one")), (lambda: heard.append("two"))
-    feedback._listen(one)
-    feedback._listen(two)
-    feedback._forget(one)
-    feedback._forget(one)
+    add_listener(feedback, one)
+    add_listener(feedback, two)
+    remove_listener(feedback, one)
+    remove_listener(feedback, one)
     feedback.cancel()
     assert heard == ["two"]
-    feedback._listen(one)
+    add_listener(feedback, one)
     assert heard == ["two", "one"], "a listener that comes too late is called at once"
 
 
@@ -124,7 +125,7 @@ def test_every_listener_is_called_whatever_the_moment() -> None:
     for _ in range(50):
         feedback = Feedback()
         called = threading.Semaphore(0)
-        threads = [threading.Thread(target=feedback._listen, args=(called.release,)) for _ in range(8)]
+        threads = [threading.Thread(target=add_listener, args=(feedback, called.release)) for _ in range(8)]
         threads.insert(4, threading.Thread(target=feedback.cancel))
         for thread in threads:
             thread.start()
@@ -158,7 +159,7 @@ def test_reset() -> None:
     assert (feedback.progress(), feedback.processedCount()) == (0.0, 0)
     called: list[None] = []
     feedback.canceled.connect(lambda: called.append(None))
-    feedback._listen(lambda: called.append(None))
+    add_listener(feedback, lambda: called.append(None))
     feedback.cancel()
     assert feedback.isCanceled() and len(called) == 2
 

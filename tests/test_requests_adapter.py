@@ -339,7 +339,7 @@ def test_many_threads_over_one_session(session: requests.Session, httpbin: str) 
 
     def work() -> None:
         for _ in range(10):
-            bodies.append(session.get(f"{httpbin}/bytes/100?seed=1").content)
+            bodies.append(session.get(f"{httpbin}/range/100").content)
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:

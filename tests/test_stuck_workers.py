@@ -57,7 +57,7 @@ class Stuck:
         transfer = self.engine.start(Request("GET", self._server.url, streams=True), mailbox)
         answer = getattr(mailbox.take(10), "response", None)
         assert answer is not None and answer.status == 200
-        mailbox.divert(self._write)
+        mailbox.stream_to(self._write)
         self._go_on.release()
         assert self._writing.acquire(timeout=10)
         return transfer, mailbox
@@ -281,7 +281,7 @@ def write(piece):
 mailbox = Mailbox()
 transfer = engine.start(Request("GET", RawServer(handle).url, streams=True), mailbox)
 mailbox.take(10)
-mailbox.divert(write)
+mailbox.stream_to(write)
 go_on.set()
 writing.wait()
 transfer.abort()

@@ -19,22 +19,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from ..bodies.file_sink import FileSink
 from ..bodies.upload import body_for
 from ..calls.arguments import CallArguments
+from ..calls.build_request import url_text
 from ..calls.context import CallContext, new_context
 from ..calls.options import CallOverrides
 from ..calls.pipeline import build_flow
-from ..calls.prepare import url_text
+from ..calls.prepare import prepare_call
 from ..calls.request_attributes import check_options, transfer_timeout, verb_text
-from ..calls.task import PULSE, Task, TaskEventSink, TaskRules, TaskSteps
+from ..calls.sink_flow import build_sink_flow
+from ..calls.steps import CallSteps
+from ..calls.task import POLL_SECONDS, Task, TaskEventSink, TaskRules
 from ..engines.base import BatchHint
 from ..engines.events import QueuedEvent
 from ..errors import ErrorCode
-from ..feedback import Feedback, FeedbackLike
+from ..feedback import Feedback, FeedbackLike, add_listener, remove_listener
+from ..manager.settings_holder import settings_of
 from ..models.failure import RequestNotSent
 from ..models.http_messages import Response
 from ..models.urls import origin
 from ..qt.slot_exceptions import slot_exceptions_reported
 from ..reply import ReplyContent
-from .download import into_file
 from .request import BatchRequest
 
 if TYPE_CHECKING:
@@ -122,7 +125,7 @@ class Loop:
         self._took = INITIAL_ESTIMATE_SECONDS
         """Seconds from start to end of a request, of late."""
         self._is_canceled = False
-        settings = manager._settings
+        settings = settings_of(manager)
         engine = manager.engine()
         self._own = CallOverrides(engine, options.auth_cfg, retry=settings.retry)
         queue, hint = self._event_queue, self._hint
@@ -151,7 +154,7 @@ class Loop:
     def run(self) -> Generator[BatchResult, None, None]:
         feedback = self._feedback
         if isinstance(feedback, Feedback):
-            feedback._listen(self.abort)
+            add_listener(feedback, self.abort)
         try:
             while True:
                 if os.getpid() != self._process:
@@ -167,7 +170,7 @@ class Loop:
                 self._hear()
         finally:
             if isinstance(feedback, Feedback):
-                feedback._forget(self.abort)
+                remove_listener(feedback, self.abort)
             for task in list(self._running):
                 with suppress(Exception):
                     task.close()
@@ -205,7 +208,7 @@ class Loop:
             self._hint.pending_wakeups.pop()()
 
     def _start_more(self) -> None:
-        end = time.monotonic() + PULSE
+        end = time.monotonic() + POLL_SECONDS
         # What takes long to be asked for must not keep what has come waiting.
         while len(self._running) < self._options.concurrent and time.monotonic() < end:
             found = self._next()
@@ -266,14 +269,14 @@ class Loop:
         sink = None if job.path is None else FileSink(job.path, False, None, overwrite, self._taken)
         data, refreshes = body_for(verb, job.data), self._options.force_refresh
         try:
-            request, rules = context.build_request(self._manager, data, self._own, _go_on, refreshes, sink is not None)
+            prepared = prepare_call(
+                context, self._manager, data, self._own, _go_on, refreshes, streams=sink is not None
+            )
         except RequestNotSent as request_not_sent:
             self._end(parked.index, context, context.failed(request_not_sent.failure))
             return None
-        steps: TaskSteps = (
-            build_flow(request, self._settings, rules)  # type: ignore[assignment]
-            if sink is None
-            else into_file(sink, request, context.settings, rules)
+        steps: CallSteps = (
+            build_flow(prepared) if sink is None else build_sink_flow(sink, prepared)  # type: ignore[assignment]
         )
         idle_ms = self._options.arguments.timeout
         if idle_ms is None:
@@ -288,15 +291,15 @@ class Loop:
         if self._hint.queue_depth > 1 and len(self._running) > COALESCED_REQUESTS:
             time.sleep(COALESCE_SECONDS)
         with suppress(Empty):
-            self._take(event_queue.get(timeout=PULSE))
+            self._take(event_queue.get(timeout=POLL_SECONDS))
             # All of it: what has come while the caller did something else must not be taken for late.
             while True:
                 self._take(event_queue.get_nowait())
         now = time.monotonic()
-        if now - self._looked >= PULSE or self._is_canceled:
+        if now - self._looked >= POLL_SECONDS or self._is_canceled:
             self._looked = now
             for task in list(self._running):
-                task.look(now)
+                task.look()
                 if task.response is not None:
                     self._note_end(task)
 
@@ -326,8 +329,8 @@ class Loop:
         hint.queue_depth = QUEUE_DEPTH if is_fast and self._is_patient else 1
 
     def _end(self, index: int, context: CallContext, response: Response) -> None:
-        reply = context.reply(response)
-        context.tell(self._manager, reply)
+        reply = context.to_reply(response)
+        context.notify(self._manager, reply)
         code = reply.errorCode()
         self._ended[index] = BatchResult(index, code, reply)
         self.finished += 1
@@ -353,4 +356,4 @@ class Loop:
 
 
 def _go_on() -> None:
-    """A body that is read beforehand ends nobody."""
+    """Return no reason to stop: batch bodies are read before sending, so there is nothing to stop."""

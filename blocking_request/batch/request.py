@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Union
 
 from ..bodies.upload import Data, check_body
 from ..calls.arguments import with_query
-from ..calls.prepare import url_text
+from ..calls.build_request import url_text
 from ..calls.request_attributes import RequestLike, check_request, verb_text
 from ..models.redaction import printable, redacted_url
 from ..qt.binding import type_name

@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Optional, Union
+from typing import Any, BinaryIO, Optional, Union
 from urllib.parse import unquote, urlsplit
 
 from ..engines.body_errors import truncated
@@ -24,11 +24,17 @@ from ..models.http_messages import Request, Response
 from .download_files import Known, Partial, disposition_name, safe_name
 from .finished_file import Naming, is_special
 from .scratch_file import Scratch
-from .sink import Checksum, Drain, ReadBody, Steps, cannot_write, run_steps, take_in_worker, take_slowly
+from .sink import (
+    Checksum,
+    Drain,
+    FileIsWhole,
+    ReadBody,
+    SinkSteps,
+    cannot_write,
+    write_in_worker,
+    write_slowly,
+)
 from .special_file import SpecialFile
-
-if TYPE_CHECKING:
-    from ..calls.call import Call
 
 _CONTENT_RANGE = re.compile(rb"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _ANY_RANGE = re.compile(rb"(?i)bytes[=:]?(\d{1,18})-(\d{1,18})?(?:/(\d{1,18}|\*))?")
@@ -105,18 +111,14 @@ class FileSink:
         except OSError:
             return None  # it is told when the file is written
 
-    def receive(self, call: Call, response: Response) -> Optional[Response]:
+    def steps(self, response: Response) -> SinkSteps:
         known = self._asked
-        if known is not None and response.status == 206 and _goes_on(response, known):
-            total = _total(response)
-            call.count_from(known.size, known.total if total < 0 else total)
-        last = run_steps(call, self.steps(response))
+        last = yield from self._steps(response)
         if known is not None and response.status == 416 and last is not None and last.failure is None:
-            call.tell_whole(known.size)
+            yield FileIsWhole(known.size)
         return last
 
-    def steps(self, response: Response) -> Steps:
-        """``receive``, for who does not wait."""
+    def _steps(self, response: Response) -> SinkSteps:
         if self._asked is not None and response.status == 416:
             if self._is_complete(response, self._asked):
                 return self._finish(response._replace(status=200, reason="OK", body=b""))
@@ -158,7 +160,7 @@ class FileSink:
             file.write(piece)
 
         try:
-            response = yield from take_slowly(response, write, file)
+            response = yield from write_slowly(response, write, file)
         finally:
             file.close()
         if response.failure is None and self._checksum is not None:
@@ -169,6 +171,7 @@ class FileSink:
 
     def _write_file(self, response: Response, place: Union[Partial, Scratch]) -> Generator[ReadBody, Any, Response]:
         start, total = 0 if self._asked is None else self._asked.size, _total(response)
+        known_total = self._asked.total if self._asked is not None and total < 0 else total
         try:
             self._check_name(place.target)
             file = place.open(start)
@@ -185,7 +188,7 @@ class FileSink:
                         self._checksum.add(piece)
                     file.write(piece)
 
-                response = yield from take_in_worker(response, write)
+                response = yield from write_in_worker(response, write, start, known_total)
                 if response.failure is None and self._resume and total >= 0 and file.tell() != total:
                     response = response._replace(failure=truncated(file.tell(), total))
                 if response.failure is None and self._checksum is not None:

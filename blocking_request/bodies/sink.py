@@ -1,7 +1,7 @@
 """Where a body goes that is not kept in memory: a file, a QIODevice, anything with ``write()``.
 
-A sink runs in the caller's thread: it is given the request before it is sent, and the response when its header is
-there, and takes the pieces one by one.
+A sink is given the request before it is sent, and the response when its header is there. It works in steps: it says
+what it wants next, and the driver of the call does it, waiting (``calls/call.py``) or not (``calls/task.py``).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol, Union
+from collections.abc import Generator, Iterable
+from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from ..engines.body_errors import DamagedBody
 from ..engines.events import Chunk
@@ -18,29 +18,37 @@ from ..models.failure import Failure, QtNetworkError, network_failure
 from ..models.http_messages import Request, Response
 from ..qt.binding import QtCore
 
-if TYPE_CHECKING:
-    from ..calls.call import Call
-
 
 class ReadBody(NamedTuple):
-    """What a sink that works in steps wants: the pieces of the body that has begun given to ``write``. It is sent
-    the response at the end of it.
+    """A step of a sink: give the chunks of the body that has begun to ``write``.
+
+    The sink is sent the response at the end of it. CannotWrite is thrown into it if ``write`` raises that.
     """
 
     write: Callable[[Chunk], None]
     in_worker: bool = True
-    """Whether by the engine in its own thread, which is faster; else in the thread that drives."""
+    """Whether the engine calls ``write`` in its own thread, which is faster; else the thread that drives does."""
     target: Optional[SlowTarget] = None
     """What ``write`` writes to, if that may not take everything at once."""
+    start: int = 0
+    """How many bytes of the file are there already; the progress counts them."""
+    total: int = -1
+    """How many bytes the whole file has if some are there already; -1 if it is not known."""
 
 
 class Drain(NamedTuple):
-    """What a sink wants if its target must take what was written before it goes on.
+    """A step of a sink: wait until its target has taken what was written.
 
-    It is sent the failure of a call that ends meanwhile, else None.
+    The sink is sent the failure of a call that ends in the meantime, else None.
     """
 
     target: SlowTarget
+
+
+class FileIsWhole(NamedTuple):
+    """A step of a sink: report the progress of a file that was whole before. The sink is sent None."""
+
+    size: int
 
 
 class SlowTarget(Protocol):
@@ -53,50 +61,36 @@ class SlowTarget(Protocol):
         """Wait until more can be written, or for some seconds."""
 
 
-Steps = Generator[Union[ReadBody, Drain], Any, Optional[Response]]
+SinkStep = Union[ReadBody, Drain, FileIsWhole]
+SinkSteps = Generator[SinkStep, Any, Optional[Response]]
 
 
-def run_steps(call: Call, steps: Steps) -> Optional[Response]:
-    """What they come to; nothing of the body is left then."""
-    try:
-        step = next(steps)
-        while True:
-            try:
-                given = _do(call, step)
-            except CannotWrite as error:
-                step = steps.throw(error)
-            else:
-                step = steps.send(given)
-    except StopIteration as stop:
-        call.abandon()
-        response: Optional[Response] = stop.value
-        return response
+class ChunkOwner(Protocol):
+    """What memory of chunks is given back to: a Mailbox."""
+
+    def give_back(self, chunk: Chunk) -> None: ...
 
 
-def _do(call: Call, step: Union[ReadBody, Drain]) -> Union[Response, Failure, None]:
-    """Do what a sink wants; return what it is sent. Raises CannotWrite."""
-    if isinstance(step, Drain):
-        return call.drain(step.target)
-    if step.target is None:
-        call.divert(step.write)
-    else:
-        call.take_here(step.write, step.target)
-    assert call.last is not None
-    return call.last
+def write_chunks(chunks: Iterable[Chunk], step: ReadBody, owner: ChunkOwner) -> bool:
+    """Write chunks as a step wants it; return whether its target has taken all. Raises what ``write`` raises."""
+    for chunk in chunks:
+        step.write(chunk)
+        owner.give_back(chunk)
+    return step.target is None or step.target.flush()
 
 
 class BodySink(Protocol):
     is_checked: bool
-    """Whether what comes has to come to a checksum: what is kept may be what was wrong before."""
+    """Whether the body is compared with a checksum: a cached one may be what was wrong before."""
 
     def prepare(self, request: Request) -> Request:
-        """What is to be sent. Raises RequestNotSent."""
+        """Return the request that is to be sent. Raises RequestNotSent."""
 
-    def receive(self, call: Call, response: Response) -> Optional[Response]:
-        """The whole response; None where it is to be asked for again (``prepare`` is called first)."""
+    def steps(self, response: Response) -> SinkSteps:
+        """Take the body of a response; return the whole response, or None to have it asked for again."""
 
     def close(self) -> None:
-        """The call is over."""
+        """End: the call is over."""
 
 
 class Checksum:
@@ -145,8 +139,12 @@ class DeviceSink:
     def close(self) -> None:
         pass
 
-    def receive(self, call: Call, response: Response) -> Response:
-        return take(call, response, self._take, self._checksum)
+    def steps(self, response: Response) -> SinkSteps:
+        response = yield from write_here(response, self._take)
+        is_good = response.failure is None and (response.status is None or response.status < 300)
+        if self._checksum is None or not is_good:
+            return response
+        return response._replace(failure=self._checksum.failure())
 
     def _take(self, piece: Chunk) -> None:
         if self._checksum is not None:
@@ -209,33 +207,55 @@ class CannotWrite(DamagedBody):
         return self._failure
 
 
-def take_in_worker(response: Response, write: Callable[[Chunk], None]) -> Generator[ReadBody, Response, Response]:
+def write_in_worker(
+    response: Response, write: Callable[[Chunk], None], start: int = 0, total: int = -1
+) -> Generator[ReadBody, Response, Response]:
     """Have all of a body given to ``write`` in the thread of the engine, which is faster and not for the caller's own
-    code. What it says of the disk becomes the response's failure; raises OSError where it is written here.
+    code. ``start``, ``total``: as in ReadBody. An OSError becomes the failure of the response, but is raised if the
+    body is in memory.
     """
 
-    def write_in_worker(piece: Chunk) -> None:
+    def write_or_stop(chunk: Chunk) -> None:
         try:
-            write(piece)
-        except (OSError, ValueError) as error:  # closed, where the caller has left
+            write(chunk)
+        except (OSError, ValueError) as error:  # ValueError: the caller has left, and the file is closed
             raise CannotWrite(error if isinstance(error, OSError) else OSError(str(error))) from None
 
     if response.is_streaming:
         try:
-            return whole(response, (yield ReadBody(write_in_worker)))
+            return whole(response, (yield ReadBody(write_or_stop, start=start, total=total)))
         except CannotWrite as error:
             return response._replace(failure=error.failure)
     return _written(response, write)
 
 
-def take_slowly(
+def write_here(response: Response, write: Callable[[Chunk], None]) -> Generator[ReadBody, Response, Response]:
+    """Have all of a body given to ``write``, code of the caller, in the thread that drives. An OSError becomes the
+    failure of the response; any other exception ends the call.
+    """
+
+    def write_or_stop(chunk: Chunk) -> None:
+        try:
+            write(chunk)
+        except OSError as error:
+            raise CannotWrite(error) from None
+
+    try:
+        if response.is_streaming:
+            return whole(response, (yield ReadBody(write_or_stop, in_worker=False)))
+        return _written(response, write_or_stop)
+    except CannotWrite as error:
+        return response._replace(failure=error.failure)
+
+
+def write_slowly(
     response: Response, write: Callable[[Chunk], None], target: SlowTarget
 ) -> Generator[Union[ReadBody, Drain], Any, Response]:
     """Do the same in the thread that drives, for a target that may not take everything at once."""
     try:
         failure: Optional[Failure] = yield Drain(target)  # it is open then
         if failure is None:
-            last = (yield ReadBody(write, False, target)) if response.is_streaming else None
+            last = (yield ReadBody(write, in_worker=False, target=target)) if response.is_streaming else None
             response = _written(response, write) if last is None else whole(response, last)
             if response.failure is None:
                 failure = yield Drain(target)
@@ -250,27 +270,6 @@ def _written(response: Response, write: Callable[[Chunk], None]) -> Response:
         write(response.body)
         return response._replace(body=b"")
     return response
-
-
-def take(call: Call, response: Response, write: Callable[[Chunk], None], checksum: Optional[Checksum]) -> Response:
-    """Hand all of a body to ``write``, here; what that says of the disk becomes the response's failure."""
-    failure: Optional[Failure] = None
-    try:
-        if response.is_streaming:
-            for piece in call.views():
-                write(piece)
-            assert call.last is not None
-            response = whole(response, call.last)
-        elif response.failure is None and (response.status is None or response.status < 300):
-            write(response.body)
-            response = response._replace(body=b"")
-    except OSError as error:
-        failure = cannot_write(error)
-        response = whole(response, call.last) if call.last is not None else response
-    is_good = response.failure is None and failure is None and (response.status is None or response.status < 300)
-    if checksum is not None and is_good:
-        failure = checksum.failure()
-    return response if failure is None else response._replace(failure=failure)
 
 
 def whole(begun: Response, last: Response) -> Response:

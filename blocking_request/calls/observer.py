@@ -7,7 +7,7 @@ from typing import Optional, Protocol
 from ..feedback import FeedbackLike
 from ..models.http_messages import Request
 from ..trace import Watcher
-from .progress import ProgressTeller
+from .progress import ProgressReporter
 
 
 class CallObserver(Protocol):
@@ -17,8 +17,8 @@ class CallObserver(Protocol):
     def watchers(self) -> tuple[Watcher, ...]:
         """Return who is told of each step, beside the log."""
 
-    def progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
-        """Return what is told of the progress; None if nothing wants to know it."""
+    def progress_reporter(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressReporter]:
+        """Return what reports the progress, or None if nothing listens."""
 
     def on_redirect(self, request: Request) -> None:
         """Hear of a redirect: ``request`` is sent next."""
@@ -29,7 +29,7 @@ class _NullObserver:
 
     watchers: tuple[Watcher, ...] = ()
 
-    def progress_teller(self, feedback: Optional[FeedbackLike]) -> None:
+    def progress_reporter(self, feedback: Optional[FeedbackLike]) -> None:
         return None
 
     def on_redirect(self, request: Request) -> None:

@@ -20,7 +20,7 @@ from ..models.proxy import Proxy
 from ..proxies.rules import ProxyRules
 from ..qt.binding import QtNetwork, encoded_url
 from ..qt.network_request import has_own_tls
-from .prepare import url_credentials
+from .build_request import url_credentials
 from .request_attributes import RequestLike, cache_load, cache_saves, is_automatic, redirect_rules
 from .settings import MEMORY_LIMIT, RedirectHandler, Settings
 

@@ -27,16 +27,18 @@ from ..proxies.rules import environment_names_proxies, uses_system_proxies
 from ..proxies.system import proxy_of_qt
 from ..stores.netrc import netrc_config
 from .options import CallOptions
+from .prepare import PreparedCall
 from .preprocessing import preprocessed
-from .revalidation import cached
-from .settings import RequestPreprocessor, Settings
+from .revalidation import with_manager_cache
+from .settings import CachedFlow, RequestPreprocessor, Settings
 
 
-def build_flow(request: Request, settings: Settings, rules: CallOptions) -> Flow:
-    """The flow of a call. Layers that have nothing to do are left out."""
+def build_flow(prepared: PreparedCall) -> Flow:
+    """Build the flow of a call. Layers that have nothing to do are left out."""
+    request, rules, settings = prepared
     if not request.url.startswith("http"):
         return follow_redirects(request, rules.redirects)
-    return follow_redirects(request, rules.redirects, _known_hop(settings, rules, _outer_proxies(rules)))
+    return follow_redirects(request, rules.redirects, _cached_hop(settings, rules, _outer_proxies(rules)))
 
 
 class _OuterProxies(NamedTuple):
@@ -57,15 +59,19 @@ def _outer_proxies(rules: CallOptions) -> _OuterProxies:
     return _OuterProxies(True, False) if environment_names_proxies() else _NOBODY
 
 
-def _known_hop(settings: Settings, rules: CallOptions, outer: _OuterProxies) -> Send:
-    """Made once for each settings, as long as the calls want the same: to make it takes as long as to run it."""
-    for known, known_outer, send in settings.hops:
-        # Of redirects a hop knows nothing.
-        if known_outer == outer and (known is rules or known[1:] == rules[1:]):
-            return send  # type: ignore[no-any-return]
+def _cached_hop(settings: Settings, rules: CallOptions, outer: _OuterProxies) -> Send:
+    """What sends one hop; that of the last call if it fits."""
+    cached = settings.call_cache.flow
+    # A hop knows nothing of redirects, the first of the options.
+    if (
+        cached is not None
+        and cached.outer_proxies == outer
+        and (cached.options is rules or cached.options[1:] == rules[1:])
+    ):
+        return cached.send
     send = _hop(settings, rules, outer)
     if settings.ssl_error_handler is None and rules.grant is None:  # what these are told is the call's
-        settings.hops[:] = [(rules, outer, send)]
+        settings.call_cache.flow = CachedFlow(rules, outer, send)
     return send
 
 
@@ -87,7 +93,7 @@ def _attempt(settings: Settings, rules: CallOptions, outer: _OuterProxies) -> Se
     if settings.ssl_error_handler is not None:
         send = partial(ask_about_certificates, questions=CertificatePrompt(settings.ssl_error_handler), send=send)
     if settings.cache is not None:
-        send = cached(settings, rules.load, rules.saves_to_cache, send, rules.engine)
+        send = with_manager_cache(settings, rules.load, rules.saves_to_cache, send, rules.engine)
     elif rules.load is Load.AlwaysCache:
         send = without_cache
     if rules.loads_cookies or rules.saves_cookies:

@@ -1,213 +1,63 @@
-"""From what the caller gave (a QNetworkRequest, a QUrl or text; bytes, a device or a file) to a Request.
-
-Everything that is wrong with a request is found here, before anything reaches an engine.
-"""
+"""PreparedCall: the request of one call and its options, as the caller, the attributes and the settings have them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
-from functools import lru_cache
-from typing import NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
-from ..engines.content_decoding import ACCEPT_ENCODING
-from ..flows.cache.reuse import Load
-from ..models.auth import AuthConfig
-from ..models.failure import QtNetworkError, request_not_sent
-from ..models.headers import FRAMING_FIELDS, Pairs, field_problem, is_token
-from ..models.http_messages import Body, Request
+from ..bodies.upload import Data, read_body
+from ..models.failure import Failure
+from ..models.http_messages import Request
 from ..models.redaction import hidden_repr
-from ..models.urls import is_canonical, split_userinfo
-from ..qt.binding import QtCore, QtNetwork
-from ..qt.network_request import raw_fields, unshared_copy
-from .arguments import NO_ARGUMENTS, CallArguments
-from .request_attributes import RequestLike, cache_load
+from ..models.urls import is_canonical
+from .build_request import Defaults, build_request
+from .options import CallOptions, CallOverrides, call_options, with_settings
+from .request_parameters import parameters_of
+from .settings import PlainRequest, Settings
 
-_Attribute = QtNetwork.QNetworkRequest.Attribute
-_Request = QtNetwork.QNetworkRequest
-
-_STANDARD_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"))
-_NEVER_EMPTY = frozenset((b"user-agent", b"accept-encoding", b"accept-language"))
-"""Qt puts its own in the place of an empty one."""
-
-_BEGIN = "the URL must begin with http:// or https://"
-_LOCAL_SCHEMES = frozenset(("file", "data", "qrc"))
-
-_Userinfo = Optional[tuple[str, str]]
+if TYPE_CHECKING:
+    from ..manager.manager import NetworkAccessManager
+    from .context import CallContext
 
 
-class Defaults(NamedTuple):
-    """What a request gets that does not say otherwise."""
+class PreparedCall(NamedTuple):
+    """What ``build_flow`` makes the flow of a call from."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)
 
-    user_agent: str
-    headers: Pairs = ()
+    request: Request
+    options: CallOptions
+    settings: Settings
 
 
-def prepare(
-    request: RequestLike,
-    method: str,
-    body: Body,
+def prepare_call(
+    context: CallContext,
+    manager: NetworkAccessManager,
+    data: Data,
+    overrides: CallOverrides,
+    stop_reason: Callable[[], Optional[Failure]],
     force_refresh: bool,
-    defaults: Defaults,
-    arguments: CallArguments = NO_ARGUMENTS,
-) -> Request:
-    """Raises RequestNotSent for a request that no engine may see."""
-    qt_request = unshared_copy(request) if isinstance(request, QtNetwork.QNetworkRequest) else None
-    method = _spelled(method or _custom_verb(qt_request))
-    if not body and method in ("GET", "HEAD"):
-        body = None
-    url, _, is_local = checked_text(request) if isinstance(request, str) else checked_url(_qurl(request))
-    if is_local and (method != "GET" or body is not None):
-        text = f"{url.partition(':')[0]}: URLs can be read with GET only, not with {method}"
-        raise request_not_sent(QtNetworkError.ContentOperationNotPermittedError, text)
-    _check_method(method)
-    if method == "HEAD" and body is not None:
-        raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, "A HEAD request carries no body")
-    given = arguments.names
-    refreshes = force_refresh
-    own: Pairs = ()
-    if qt_request is not None:
-        refreshes = cache_load(qt_request, force_refresh) is Load.AlwaysNetwork
-        own = raw_fields(qt_request)
-    if not own and not given:
-        return Request(method, url, _defaults(_NO_NAMES, method, body, refreshes, defaults), body, qt_request)
-    if qt_request is None:
-        qt_request = _Request()
-    own = tuple(pair for pair in own if pair[0].lower() not in given) + arguments.headers
-    own = tuple((name, value) for name, value in own if value or name.lower() not in _NEVER_EMPTY)
-    for name, value in own:
-        check_field(name, value)
-    names = {name.lower() for name, _ in own}
-    headers = tuple(pair for pair in own if pair[0].lower() not in FRAMING_FIELDS)
-    omitted = arguments.omitted
-    headers += _defaults(names | omitted if omitted else names, method, body, refreshes, defaults)
-    return Request(method, url, headers, body, qt_request, decode=b"accept-encoding" not in names, omitted=omitted)
+    streams: bool,
+) -> PreparedCall:
+    """Build the request of a call, and emit ``requestAboutToBeCreated``.
 
-
-def url_credentials(request: RequestLike) -> Optional[AuthConfig]:
-    """User and password of the URL, or None. Raises RequestNotSent where they cannot be sent."""
-    text = request if isinstance(request, str) else _qurl(request).toEncoded().data().decode("ascii", "replace")
-    if "@" not in text:
-        return None
-    userinfo = checked_url(_qurl(request))[1]
-    return None if userinfo is None else userinfo_config(userinfo)
-
-
-def userinfo_config(userinfo: tuple[str, str]) -> AuthConfig:
-    try:
-        return AuthConfig.basic(*userinfo)
-    except ValueError as error:
-        raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, f"The URL's userinfo: {error}") from None
-
-
-_NO_NAMES: frozenset[bytes] = frozenset()
-
-
-def checked_text(url: str) -> tuple[str, _Userinfo, bool]:
-    """As ``checked_url``, of text."""
-    return (url, None, False) if is_canonical(url) else checked_url(_qurl(url))
-
-
-def _qurl(request: RequestLike) -> QtCore.QUrl:
-    if isinstance(request, str):
-        return QtCore.QUrl(request.strip())
-    return request.url() if isinstance(request, QtNetwork.QNetworkRequest) else request
-
-
-def url_text(request: RequestLike) -> str:
-    """The URL as the caller gave it, for messages; it may be none."""
-    qurl = _qurl(request)
-    text = request if isinstance(request, str) else qurl.toEncoded().data().decode("ascii", "replace")
-    if qurl.isValid() and qurl.scheme() in ("http", "https") and qurl.host():
-        return text
-    # Nobody can tell what stands where: what precedes an @ may be a password.
-    return text.rpartition("@")[2]
-
-
-def checked_url(qurl: QtCore.QUrl) -> tuple[str, _Userinfo, bool]:
-    """The URL without its userinfo, the userinfo, and whether it is read without a network."""
-    encoded = qurl.toEncoded().data().decode("ascii", "replace")
-    scheme = qurl.scheme()
-    if not qurl.isValid() and qurl.errorString():
-        text = f"The URL is not valid: {qurl.errorString().partition(';')[0]}"
-        if not scheme:  # as in 127.0.0.1:8000/path
-            text += f"; {_BEGIN}"
-        raise request_not_sent(QtNetworkError.ProtocolUnknownError, text)
-    if scheme in _LOCAL_SCHEMES:
-        return encoded, None, True
-    if scheme not in ("http", "https"):
-        raise request_not_sent(QtNetworkError.ProtocolUnknownError, f'Protocol "{scheme}" is unknown: {_BEGIN}')
-    if not qurl.host():
-        text = "Host  not found: the URL names no host"
-        raise request_not_sent(QtNetworkError.HostNotFoundError, text)
-    return (*split_userinfo(encoded), False)
-
-
-def without_framing(fields: Iterable[tuple[bytes, bytes]]) -> Pairs:
-    """Return the header fields of a caller without Content-Length and Transfer-Encoding. Raises RequestNotSent."""
-    pairs = tuple(pair for pair in fields if pair[0].lower() not in FRAMING_FIELDS)
-    for name, value in pairs:
-        check_field(name, value)
-    return pairs
-
-
-def framing(body: Body) -> Pairs:
-    size = len(body) if isinstance(body, bytes) else -1 if body is None else body.size
-    return ((b"Content-Length", b"%d" % size),) if size >= 0 else ()
-
-
-def check_field(name: bytes, value: bytes) -> None:
-    """Raises RequestNotSent for a field that may not be sent."""
-    problem = field_problem(name, value)
-    if problem is not None:
-        raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, problem)
-
-
-@lru_cache(maxsize=64)
-def _check_method(method: str) -> None:
-    if not is_token(method.encode("latin-1", "replace")):
-        text = f"The verb {method!r} is no HTTP method: letters, digits and !#$%&'*+-.^_`|~ only (RFC 9110, 9.1)"
-    elif method == "CONNECT":
-        text = "CONNECT asks for a tunnel, which is a proxy's business: set a proxy instead"
+    ``overrides``: what the request object was told; ``stop_reason``: why the call should not go on, asked while a body
+    is read; ``streams``: whether the body of the response is not kept in memory. Raises RequestNotSent.
+    """
+    target, settings = context.target, context.settings
+    body = read_body(data, stop_reason)
+    is_plain = body is None and isinstance(target, str) and not overrides.auth_cfg and is_canonical(target)
+    key = context.method, overrides, force_refresh, streams, context.arguments
+    plain = settings.call_cache.plain_request if is_plain else None
+    if plain is not None and plain.key == key:
+        request, options = plain.request.at(target), plain.options  # type: ignore[arg-type]
     else:
-        return
-    raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, text)
-
-
-def _spelled(method: str) -> str:
-    """Methods are case-sensitive (RFC 9110 section 9.1), but Qt 6 and most people take ``get`` for GET."""
-    upper = method.upper()
-    return upper if upper in _STANDARD_METHODS else method
-
-
-def _custom_verb(qt_request: Optional[QtNetwork.QNetworkRequest]) -> str:
-    verb = None if qt_request is None else qt_request.attribute(_Attribute.CustomVerbAttribute)
-    return verb.data().decode("latin-1") if isinstance(verb, QtCore.QByteArray) else str(verb or "")
-
-
-def _defaults(names: AbstractSet[bytes], method: str, body: Body, refresh: bool, defaults: Defaults) -> Pairs:
-    """The fields that the caller did not give, beside ``names``."""
-    usual = _usual_defaults(defaults.user_agent)
-    if not names and body is None and not refresh and not defaults.headers:
-        return usual
-    wanted = [(name, value) for name, value in defaults.headers if name.lower() not in names]
-    if wanted:
-        names = names | {name.lower() for name, _ in wanted}
-    fields = [pair for pair in usual if pair[0].lower() not in names]
-    fields.extend(wanted)
-    fields.extend(framing(body))
-    if body is not None and method == "POST" and b"content-type" not in names:
-        # Qt's own default.
-        fields.append((b"Content-Type", b"application/x-www-form-urlencoded"))
-    if refresh and b"cache-control" not in names:
-        fields.extend(((b"Cache-Control", b"no-cache"), (b"Pragma", b"no-cache")))
-    return tuple(fields)
-
-
-@lru_cache(maxsize=8)
-def _usual_defaults(user_agent: str) -> Pairs:
-    """The fields of a request without a body to which the caller gave no field."""
-    return (b"User-Agent", user_agent.encode("latin-1", "replace")), (b"Accept-Encoding", ACCEPT_ENCODING)
+        options = call_options(target, settings, overrides, stop_reason, force_refresh)
+        defaults = Defaults(settings.user_agent, settings.default_headers)
+        request = build_request(target, context.method, body, force_refresh, defaults, context.arguments)
+        request = with_settings(request, settings, options.auth, streams)
+        if is_plain:
+            settings.call_cache.plain_request = PlainRequest(key, request, options)
+    if manager.requestAboutToBeCreated:
+        manager.requestAboutToBeCreated.emit(parameters_of(request, context.request_id))
+    return PreparedCall(request, options, settings)

@@ -11,7 +11,7 @@ from ..models.http_messages import Request
 from ..models.urls import origin
 from ..qt.binding import QtNetwork
 from ..qt.network_request import native_copy, raw_fields
-from .prepare import check_field, checked_url
+from .build_request import check_field, checked_url
 
 
 def preprocessed(request: Request, functions: Iterable[Callable[[QtNetwork.QNetworkRequest], object]]) -> Request:

@@ -1,4 +1,4 @@
-"""Tells how far a transfer is: to the signals of a request and to a feedback, in the caller's thread."""
+"""Reports how far a transfer is: to the signals of a request and to a feedback, in the caller's thread."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..request.request import BlockingNetworkRequest
 
 
-def progress_teller(request: BlockingNetworkRequest, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
+def progress_reporter(request: BlockingNetworkRequest, feedback: Optional[FeedbackLike]) -> Optional[ProgressReporter]:
     """Return what reports progress, or None if nothing listens: asking the engine costs time on small requests."""
     set_progress = None if feedback is None else getattr(feedback, "setProgress", None)
     if is_deleted(request):
@@ -25,7 +25,7 @@ def progress_teller(request: BlockingNetworkRequest, feedback: Optional[Feedback
     signals = _signals(type(request))  # type: ignore[arg-type]
     if set_progress is None and not any(map(request.isSignalConnected, signals)):
         return None
-    return ProgressTeller(request, set_progress)
+    return ProgressReporter(request, set_progress)
 
 
 @cache
@@ -39,12 +39,12 @@ def _signals(kind: Hashable) -> tuple[QtCore.QMetaMethod, ...]:
 @cache
 def signal_method(kind: Hashable, signature: str) -> QtCore.QMetaMethod:
     """A signal of a class, as ``isSignalConnected`` takes it."""
-    found: QtCore.QMetaObject = kind.staticMetaObject  # type: ignore[attr-defined]
-    return found.method(found.indexOfSignal(signature))
+    meta: QtCore.QMetaObject = kind.staticMetaObject  # type: ignore[attr-defined]
+    return meta.method(meta.indexOfSignal(signature))
 
 
-class ProgressTeller:
-    """Tells each figure once."""
+class ProgressReporter:
+    """Reports each figure once."""
 
     def __init__(self, request: BlockingNetworkRequest, set_progress: Any) -> None:
         self._request = request
@@ -71,20 +71,20 @@ class ProgressTeller:
             signal = self._request.uploadProgress if progress.upload else self._request.downloadProgress
             signal.emit(progress.done, progress.total)
             if progress.total > 0 and progress.upload == self._is_upload:
-                self._tell_percent(100.0 * progress.done / progress.total)
+                self._report_percent(100.0 * progress.done / progress.total)
 
     def count_from(self, start: int, total: int) -> None:
         """Count what of a file is there already. ``start``, ``total``: of the file, in bytes; -1 if it is not known."""
         self._start, self._total = start, total
 
-    def _tell_percent(self, percent: float) -> None:
+    def _report_percent(self, percent: float) -> None:
         if int(percent) != self._percent and not is_deleted(self._request):
             self._percent = int(percent)
             self._request.percentChanged.emit(self._percent)
         if self._set_progress is not None:
             self._set_progress(percent)
 
-    def tell_last(self, response: Response) -> None:
-        """The exact final figure, which the engine may have had no time to tell."""
+    def report_final(self, response: Response) -> None:
+        """Report the exact final figure, for which the engine may have had no time."""
         if response.status is not None and not 300 <= response.status < 400:
             self(Progress(False, response.encoded_bytes, response.total_bytes))

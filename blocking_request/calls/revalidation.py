@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 
-def cached(settings: Settings, load: Load, saves: bool, send: Send, engine: str) -> Send:
+def with_manager_cache(settings: Settings, load: Load, saves: bool, send: Send, engine: str) -> Send:
     """``send`` with the manager's cache above it."""
     assert settings.cache is not None
     later = partial(_validate_later, settings=settings, engine=engine)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import MutableMapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Callable, Optional, Union
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 from urllib3.util import Retry
 
 from .._version import VERSION
+from ..flows import Send
 from ..flows.auth.server import Known
 from ..flows.cache.store import Store
 from ..flows.certificate_errors import Ask as SslErrorHandler
@@ -26,6 +26,9 @@ from ..reply import ReplyContent
 from ..stores.auth_registry import AuthRegistry
 from ..stores.cookie_jar import CookieJar
 from ..stores.hsts_hosts import StrictTransportHosts
+
+if TYPE_CHECKING:
+    from .options import CallOptions
 
 DEFAULT_TIMEOUT_MS = 60_000
 """As QGIS; Qt and requests have none."""
@@ -91,10 +94,46 @@ class Settings:
     qgis: bool = False
     """Whether QGIS's own managers send."""
 
-    hops: list[tuple[Any, Any, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
-    """What ``build_flow`` has made of these settings; another's are made anew."""
-    plain: list[tuple[Any, Request, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
-    """What became of a URL that says nothing of itself, and how it is to be sent: of others it is the same."""
+    call_cache: CallCache = field(default_factory=lambda: CallCache(), init=False, repr=False, compare=False)
+    """What calls have built from these settings; ``replace`` gives other settings an empty one."""
+
+
+class PlainRequest(NamedTuple):
+    """The request that was built for a plain URL: a str to which the caller added nothing."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
+    key: tuple[Any, ...]
+    """What the request depends on beside the URL and the settings."""
+    request: Request
+    options: CallOptions
+
+
+class CachedFlow(NamedTuple):
+    """What sends one hop of a call, and what it depends on beside the settings."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
+    options: CallOptions
+    outer_proxies: tuple[bool, ...]
+    send: Send
+
+
+@dataclass
+class CallCache:
+    """What the last call built, for the next one that needs the same: building takes as long as running it.
+
+    Threads may replace it at the same time; each reads a field once.
+    """
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
+    flow: Optional[CachedFlow] = None
+    plain_request: Optional[PlainRequest] = None
+    """The last request built from a plain URL; another plain URL differs only in its URL."""
 
 
 def checked_milliseconds(value: int, name: str) -> int:
@@ -147,20 +186,3 @@ def checked_retry(retry: Union[Retry, int, None]) -> Optional[Retry]:
 
 BACKOFF_FACTOR = 0.5
 """Of a rule that is given as a number: waits of 0, 1, 2, 4, ... seconds; urllib3's own default is not to wait."""
-
-
-class SettingsHolder:
-    """Keeps settings that any thread may read and change at any time."""
-
-    def __init__(self) -> None:
-        self._settings = Settings()
-        self._settings_guard = threading.Lock()
-
-    def _change(self, **changes: Any) -> None:
-        with self._settings_guard:
-            self._settings = replace(self._settings, **changes)
-
-    def _change_by(self, changes: Callable[[Settings], dict[str, Any]]) -> None:
-        """``changes`` is called under the lock: a change that depends on what is there."""
-        with self._settings_guard:
-            self._settings = replace(self._settings, **changes(self._settings))

@@ -18,6 +18,7 @@ from ..bodies.scratch_file import Scratch
 from ..bodies.sink import BodySink, DeviceSink
 from ..bodies.special_file import open_special
 from ..models.redaction import printable
+from ..reply import response_of
 from .streams import RawOutput
 
 _DESCRIPTORS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
@@ -146,7 +147,7 @@ def write_head(output: RawOutput, reply: ReplyContent, path: Optional[str]) -> N
 
 def head_of(reply: ReplyContent) -> bytes:
     """Return status line and header fields as HTTP/1.1 writes them."""
-    response = reply._response
+    response = response_of(reply)
     version = "HTTP/2" if response.http2 else "HTTP/1.1"
     lines = [f"{version} {response.status} {response.reason}".rstrip().encode("latin-1", "replace")]
     lines += [name + b": " + value for name, value in response.headers.pairs]

@@ -16,7 +16,7 @@ from .._version import VERSION
 from ..bodies.upload import body_for
 from ..manager.batch_methods import MAX_CONCURRENT
 from ..qt.binding import QtCore
-from ..request.request import add_watcher
+from ..request.request import add_watcher, send_into_sink
 from .batch import download_list
 from .body import BodyTarget, write_head
 from .info import show_demo, show_installation
@@ -169,7 +169,7 @@ def _send_to(
 ) -> int:
     try:
         with ProgressBar(blocking, target.is_standard_output and sys.stdout.isatty()):
-            code = blocking._block(request, verb, body, False, None, sink=target.sink)
+            code = send_into_sink(blocking, request, verb, body, target.sink)
     except KeyboardInterrupt:
         if target.kept():
             say(target.kept())

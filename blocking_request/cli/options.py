@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Callable, Optional
 import click
 
 from .. import NetworkAccessManager, NetworkDiskCache, TlsSettings
-from ..calls.prepare import check_field
+from ..calls.build_request import check_field
 from ..calls.settings import DEFAULT_TIMEOUT_MS
 from ..engines.choice import AUTO, ENGINES
 from ..manager.batch_methods import MAX_CONCURRENT

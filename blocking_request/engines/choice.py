@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Union
 
+from ..environment import any_is_set, encoded_names
 from ..models.failure import Failure
 from ..models.http_messages import Request
 from ..qt.binding import QT_VERSION
@@ -20,7 +21,7 @@ LARGE_BODY_BYTES = 1 << 13
 
 ENVIRONMENT_VARIABLE = "BLOCKING_REQUEST_ENGINE"
 
-_ENCODED_VARIABLE = os.environ.encodekey(ENVIRONMENT_VARIABLE)  # type: ignore[attr-defined]
+_VARIABLE_NAMES = encoded_names(ENVIRONMENT_VARIABLE)
 
 
 def engine(name: str) -> Engine:
@@ -83,8 +84,7 @@ def checked_engine(name: str) -> str:
 
 def engine_of_environment() -> str:
     """What ``BLOCKING_REQUEST_ENGINE`` says; raises ValueError where that is no engine."""
-    # Most programs do not set it, and the front door takes two microseconds of every request to find that out.
-    if not os.environ._data.get(_ENCODED_VARIABLE):  # type: ignore[attr-defined]
+    if not any_is_set(_VARIABLE_NAMES):
         return AUTO
     name = os.environ[ENVIRONMENT_VARIABLE]
     try:

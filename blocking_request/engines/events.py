@@ -35,7 +35,7 @@ class HeadersReceived:
 class BodyChunks:
     """What of a streamed body has come since the last ones."""
 
-    pieces: list[Chunk]
+    chunks: list[Chunk]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Marker:
 CHUNKS = Marker()
 
 QueuedEvent = Union[Event, Marker, None]
-"""An event on its way. A marker stands for the pieces, None for the progress, that wait in the mailbox."""
+"""An event on its way. A marker stands for the chunks, None for the progress, that wait in the mailbox."""
 
 
 class EventSink(Protocol):

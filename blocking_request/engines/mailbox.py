@@ -28,8 +28,8 @@ class Mailbox:
     """
 
     __slots__ = (
+        "_chunks",
         "_events",
-        "_pieces",
         "_resume",
         "_unhandled",
         "_unhandled_guard",
@@ -43,12 +43,12 @@ class Mailbox:
     def __init__(self, events: Optional[EventSink] = None) -> None:
         """``events``: where they are put, not into a queue of its own; ``read`` reads them then, and not ``take``."""
         self._events: Any = SimpleQueue() if events is None else events
-        self._pieces: list[Chunk] = []
+        self._chunks: list[Chunk] = []
         self._untaken = 0
         self._resume: Optional[Callable[[], None]] = None
         self._write: Optional[Callable[[Chunk], None]] = None
         self.buffers: list[bytearray] = []
-        """For pieces: the caller puts those back that it is done with, the engine takes them. New memory for each piece
+        """For chunks: the caller puts those back that it is done with, the engine takes them. New memory for each chunk
         takes as long as to fill it.
         """
         self._unhandled: dict[bool, Progress] = {}
@@ -72,50 +72,50 @@ class Mailbox:
         if fresh:
             self._events.put(None)
 
-    def deliver(self, piece: Chunk, resume: Callable[[], None]) -> bool:
-        """Hand over a piece of a streamed body. False where the engine should stop: ``resume`` is then called, in the
+    def deliver(self, chunk: Chunk, resume: Callable[[], None]) -> bool:
+        """Hand over a chunk of a streamed body. False where the engine should stop: ``resume`` is then called, in the
         caller's thread, when there is room again.
         """
         with self._unhandled_guard:
             write = self._write
             if write is None:
-                is_first = not self._pieces
-                self._pieces.append(piece)
-                self._untaken += len(piece)
+                is_first = not self._chunks
+                self._chunks.append(chunk)
+                self._untaken += len(chunk)
                 has_room = self._untaken < STREAMED_AHEAD
                 if not has_room:
                     self._resume = resume
         if write is not None:
-            write(piece)
-            self.give_back(piece)
+            write(chunk)
+            self.give_back(chunk)
             return True
         if is_first:
             self._events.put(CHUNKS)
         return has_room
 
-    def give_back(self, piece: Chunk) -> None:
+    def give_back(self, chunk: Chunk) -> None:
         """The caller is done with it."""
-        if isinstance(piece, memoryview) and isinstance(piece.obj, bytearray):
-            self.buffers.append(piece.obj)
+        if isinstance(chunk, memoryview) and isinstance(chunk.obj, bytearray):
+            self.buffers.append(chunk.obj)
 
-    def divert(self, write: Callable[[Chunk], None]) -> None:
-        """From now on have the engine hand its pieces to ``write``, in its own thread; those that wait go there
+    def stream_to(self, write: Callable[[Chunk], None]) -> None:
+        """From now on have the engine hand its chunks to ``write``, in its own thread; those that wait go there
         first.
         """
         while True:
             resume = None
             with self._unhandled_guard:
-                pieces, self._pieces, self._untaken = self._pieces, [], 0
-                if not pieces:
+                chunks, self._chunks, self._untaken = self._chunks, [], 0
+                if not chunks:
                     self._write = write
                     resume, self._resume = self._resume, None
-            if not pieces:
+            if not chunks:
                 # Not before: an engine that is quicker than the disk would keep this thread busy with all of the body.
                 if resume is not None:
                     resume()
                 return
-            for piece in pieces:
-                write(piece)
+            for chunk in chunks:
+                write(chunk)
 
     def take(self, timeout: float) -> Event:
         """The next event; raises ``queue.Empty`` after ``timeout`` seconds. For the caller's thread only."""
@@ -124,15 +124,15 @@ class Mailbox:
     def read(self, event: QueuedEvent) -> Event:
         """What was put, as who waits for it wants it."""
         if event is not None:
-            return self._take_pieces() if isinstance(event, Marker) else event
+            return self._take_chunks() if isinstance(event, Marker) else event
         with self._unhandled_guard:
             # One None stands in the queue for each entry here.
             return self._unhandled.pop(next(iter(self._unhandled)))
 
-    def _take_pieces(self) -> BodyChunks:
+    def _take_chunks(self) -> BodyChunks:
         with self._unhandled_guard:
-            pieces, self._pieces, self._untaken = self._pieces, [], 0
+            chunks, self._chunks, self._untaken = self._chunks, [], 0
             resume, self._resume = self._resume, None
         if resume is not None:
             resume()
-        return BodyChunks(pieces)
+        return BodyChunks(chunks)

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Optional
 
-from ..calls.settings import SettingsHolder, checked_callable, checked_milliseconds, checked_switch
+from ..calls.settings import checked_callable, checked_milliseconds, checked_switch
 from ..engines import choice
 from ..flows.certificate_errors import Ask as SslErrorHandler
 from ..models.proxy import Proxy
 from ..models.tls import TlsSettings
 from ..proxies.rules import ProxyFactory, ProxyLike, beginnings, proxy_factory, proxy_of
 from ..stores.hsts_hosts import StrictTransportHosts
+from .settings_holder import SettingsHolder
 
 
 class ConnectionSettings(SettingsHolder):

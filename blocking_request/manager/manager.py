@@ -11,12 +11,14 @@ from ..calls.arguments import HeadersLike, ParamsLike
 from ..calls.request_attributes import RequestLike
 from ..engines import choice
 from ..feedback import FeedbackLike
+from ..proxies.rules import ProxyRules
 from ..qt.binding import QtCore, QtNetwork, type_name
 from ..qt.caller_signal import CallerSignal
 from ..reply import ReplyContent
 from .batch_methods import BatchCalls
 from .connection_settings import ConnectionSettings
 from .request_settings import RequestSettings
+from .settings_holder import change_settings
 
 if TYPE_CHECKING:
     from ..request.request import BlockingNetworkRequest
@@ -67,10 +69,20 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         Settings that are changed later are not followed: make another. Raises RuntimeError where this is no QGIS,
         FileNotFoundError where there is no such file, ValueError where a setting cannot be used.
         """
-        from ..qgis.settings import apply_qgis_settings
+        from ..qgis.settings import read_qgis_settings
 
+        settings = read_qgis_settings(settingsFile, useQgisManager)
         manager = cls()
-        apply_qgis_settings(manager, settingsFile, useQgisManager)
+        manager.setTimeout(settings.timeout)
+        manager.setUserAgent(settings.user_agent)
+        if settings.proxies is None:
+            change_settings(manager, proxies=ProxyRules(are_all=True))
+        else:
+            manager.setFallbackProxyAndExcludes(*settings.proxies)
+        if settings.tls is not None:
+            manager.setTlsSettings(settings.tls)
+        manager.setCache(settings.cache)
+        change_settings(manager, qgis=useQgisManager)
         return manager
 
     def portableSettings(self, secrets: bool = False) -> PortableSettings:

@@ -19,7 +19,8 @@ from ..models.redaction import SECRET_PARAMETERS, is_secret_field
 from ..models.tls import TlsSettings
 from ..stores.auth_registry import AuthRegistry
 from ..stores.cookie_jar import CookieJar
-from ..stores.hsts_hosts import StrictTransportHosts
+from ..stores.hsts_hosts import hosts_of, store_with
+from .settings_holder import change_settings
 
 if TYPE_CHECKING:
     from .manager import NetworkAccessManager
@@ -85,7 +86,7 @@ def portable_settings(settings: Settings, secrets: bool) -> PortableSettings:
         uuid.uuid4().hex,
         {name: getattr(settings, name) for name in names},
         tuple(settings.cookies._all()),
-        None if hosts is None else dict(hosts._hosts),
+        None if hosts is None else hosts_of(hosts),
         _secrets(settings) if secrets else None,
     )
 
@@ -129,15 +130,14 @@ def _made(portable: PortableSettings) -> NetworkAccessManager:
     for cookie in portable.cookies:
         live["cookies"].jar.set_cookie(cookie)
     if portable.strict_hosts is not None:
-        live["strict_transport"] = StrictTransportHosts()
-        live["strict_transport"]._hosts.update(portable.strict_hosts)
+        live["strict_transport"] = store_with(portable.strict_hosts)
     secrets = portable.secrets or Secrets()
     for id, text in secrets.configs.items():
         live["registry"].store(AuthConfig.fromJson(text), id)
     from_json = AuthConfig.fromJson
     live["known_logins"] = {key: Known(from_json(text), upfront) for key, (text, upfront) in secrets.logins.items()}
     live["known_proxy_logins"] = {proxy: from_json(text) for proxy, text in secrets.proxy_logins.items()}
-    manager._change(**portable.values, **live)
+    change_settings(manager, **portable.values, **live)
     return manager
 
 

@@ -10,13 +10,12 @@ from typing import Any, Optional, Union
 from requests.cookies import RequestsCookieJar
 from urllib3.util import Retry
 
-from ..calls.prepare import check_field
+from ..calls.build_request import check_field
 from ..calls.settings import (
     MEMORY_LIMIT,
     RedirectHandler,
     ReplyPreprocessor,
     RequestPreprocessor,
-    SettingsHolder,
     checked_bytes,
     checked_callable,
     checked_retry,
@@ -29,6 +28,7 @@ from ..qt.binding import QtNetwork, enum_value
 from ..stores.auth_registry import AuthRegistry
 from ..stores.cache import NetworkDiskCache, NetworkMemoryCache
 from ..stores.cookie_jar import CookieJar
+from .settings_holder import SettingsHolder
 
 
 class RequestSettings(SettingsHolder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -157,6 +158,11 @@ AuthAnswer = Union[tuple[str, str], AuthConfig, None]
 AuthHandler = Callable[[str, str, int], AuthAnswer]
 """Given the realm, the host (with its port where that is not the default) and the number of the attempt from 1 on: user
 and password, an AuthConfig, or None to give up."""
+
+
+def basic_authorization(user: str, password: str) -> bytes:
+    """The value of ``Authorization`` or ``Proxy-Authorization`` (RFC 7617), in UTF-8."""
+    return b"Basic " + base64.b64encode(f"{user}:{password}".encode())
 
 
 def checked_answer(given: AuthAnswer) -> Optional[AuthConfig]:

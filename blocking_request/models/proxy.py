@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from requests.auth import _basic_auth_str
+from .auth import basic_authorization
 
 DEFAULT_PORTS = {"http": 8080, "socks5": 1080}
 """As Qt and curl have them."""
@@ -59,7 +59,7 @@ class Proxy:
         """The value of ``Proxy-Authorization`` (RFC 7617); empty where there is no user."""
         if not self.user:
             return b""
-        return _basic_auth_str(self.user.encode(), self.password.encode()).encode("latin-1")
+        return basic_authorization(self.user, self.password)
 
 
 NO_PROXY = Proxy("none")

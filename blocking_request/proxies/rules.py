@@ -6,7 +6,6 @@ A proxy is written in many ways (a URL, a QNetworkProxy); ``proxy_of`` reads the
 from __future__ import annotations
 
 import ipaddress
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Callable, Optional, Union
@@ -14,6 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from requests.utils import get_environ_proxies, select_proxy
 
+from ..environment import any_is_set, encoded_names
 from ..models.proxy import DEFAULT_PORTS, NO_PROXY, Proxy, ProxyUnusable
 from ..qt.binding import QtCore, QtNetwork, encoded_url, type_name
 
@@ -149,18 +149,12 @@ def beginnings(urls: Any) -> tuple[str, ...]:
     return tuple(url.strip().lower() for url in urls if url and url.strip())
 
 
-_NAMES = tuple(
-    os.environ.encodekey(spelled)  # type: ignore[attr-defined]
-    for name in ("http_proxy", "https_proxy", "all_proxy")
-    for spelled in (name, name.upper())
-)
+_PROXY_VARIABLES = encoded_names("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 def environment_names_proxies() -> bool:
-    """Whether the environment has a say."""
-    # Each look through os.environ's front door takes a microsecond, and every request takes six.
-    raw = os.environ._data  # type: ignore[attr-defined]
-    return not raw.keys().isdisjoint(_NAMES) and any(map(raw.get, _NAMES))
+    """Whether the environment names a proxy for some URL."""
+    return any_is_set(_PROXY_VARIABLES)
 
 
 uses_system_proxies = QtNetwork.QNetworkProxyFactory.usesSystemConfiguration

@@ -10,29 +10,27 @@ import sys
 import threading
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import Any, Callable, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from ..models.failure import Failure, QtNetworkError, RequestNotSent, request_not_sent
 from ..models.headers import FRAMING_FIELDS
 from ..models.http_messages import Request
 from ..models.proxy import DEFAULT_PORTS, NO_PROXY, Proxy
+from ..models.redaction import hidden_repr
 from ..models.tls import TlsSettings
-from ..proxies.rules import ProxyRules, beginnings, qt_proxy
+from ..proxies.rules import beginnings, qt_proxy
 from ..qt.binding import QtCore, QtNetwork
 from ..qt.network_request import native_copy, raw_fields
 from ..stores.cache import NetworkDiskCache
 from ..stores.cache.location import default_folder
-
-if TYPE_CHECKING:
-    from ..manager.manager import NetworkAccessManager
 
 DEFAULT_TIMEOUT_MS = 60_000
 DEFAULT_USER_AGENT = "Mozilla/5.0"
 
 _KINDS = {"Socks5Proxy": "socks5", "HttpProxy": "http", "HttpCachingProxy": "http"}
 
-PULSE = 0.02
+POLL_SECONDS = 0.02
 """Seconds between two looks at whether a call that waits for QGIS should go on."""
 
 
@@ -44,7 +42,21 @@ def core() -> Any:
     return module
 
 
-def apply_qgis_settings(manager: NetworkAccessManager, settings_file: Optional[str], use_qgis_manager: bool) -> None:
+class QgisSettings(NamedTuple):
+    """What QGIS's settings say of the network."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
+    timeout: int
+    user_agent: str
+    proxies: Optional[tuple[Optional[Proxy], tuple[str, ...], tuple[str, ...]]]
+    """Fallback proxy, its exceptions, and what goes without a proxy; None: QGIS's own manager knows."""
+    tls: Optional[TlsSettings]
+    cache: NetworkDiskCache
+
+
+def read_qgis_settings(settings_file: Optional[str], use_qgis_manager: bool) -> QgisSettings:
     """Raises RuntimeError, FileNotFoundError, ValueError: see ``NetworkAccessManager.fromQgis``."""
     qgis = core()
     if settings_file is not None:
@@ -61,17 +73,13 @@ def apply_qgis_settings(manager: NetworkAccessManager, settings_file: Optional[s
     if use_qgis_manager and qgis is None:
         raise RuntimeError("QGIS's own network manager can be used in a program with a QgsApplication only")
     read = _reader(settings)
-    manager.setTimeout(_timeout(read))
-    manager.setUserAgent(_user_agent(read, qgis))
-    if use_qgis_manager:
-        # Its proxies are in it.
-        manager._change(proxies=ProxyRules(are_all=True))
-    else:
-        manager.setFallbackProxyAndExcludes(_proxy(read, qgis), *_proxy_lists(read))
-    if qgis is not None:
-        manager.setTlsSettings(_trusted(qgis))
-    manager.setCache(NetworkDiskCache(*_cache(read, qgis)))
-    manager._change(qgis=use_qgis_manager)
+    return QgisSettings(
+        timeout=_timeout(read),
+        user_agent=_user_agent(read, qgis),
+        proxies=None if use_qgis_manager else (_proxy(read, qgis), *_proxy_lists(read)),
+        tls=None if qgis is None else _trusted(qgis),
+        cache=NetworkDiskCache(*_cache(read, qgis)),
+    )
 
 
 Read = Callable[[str, Any], Any]
@@ -255,7 +263,7 @@ def _beside(work: Callable[[], Any], stop_reason: StopReason) -> Any:
         if failure is not None:
             raise RequestNotSent(failure)
         try:
-            result, error = results.get(timeout=PULSE)
+            result, error = results.get(timeout=POLL_SECONDS)
         except Empty:
             continue
         if error is not None:

@@ -18,9 +18,10 @@ from functools import partial
 from queue import Empty
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ..calls.task import PULSE, TaskRules
+from ..calls.task import POLL_SECONDS, TaskRules
 from ..engines import choice
 from ..manager.manager import NetworkAccessManager
+from ..manager.settings_holder import settings_of
 from ..models.failure import RequestNotSent
 from ..models.proxy import Proxy
 from ..models.urls import origin
@@ -127,7 +128,7 @@ class CommandQueue:
             self.drive(left)
             if not self.entries:
                 return True
-            left = PULSE if end is None else min(PULSE, end - time.monotonic())
+            left = POLL_SECONDS if end is None else min(POLL_SECONDS, end - time.monotonic())
             if left <= 0:
                 return False
             with suppress(Empty):
@@ -173,7 +174,7 @@ class CommandQueue:
 
     def _look(self, emitter: SignalEmitter) -> bool:
         now = time.monotonic()
-        if now - self._looked >= PULSE:
+        if now - self._looked >= POLL_SECONDS:
             self._looked = now
             transfer = emitter.transfer
             self._advance(emitter, partial(transfer.look, now))
@@ -249,7 +250,7 @@ class CommandQueue:
 
     def _transfer(self, send: Send) -> Transfer:
         """Raises RequestNotSent, and whatever the caller's own code raises."""
-        base = self._manager._settings
+        base = settings_of(self._manager)
         url = self._host.url(send.header.path())
         user = self._user if origin(url) == self._user_origin else None
         prompts = self.prompts = AuthPrompts(self.http, base, url, user, self._proxy)

@@ -6,7 +6,7 @@ import re
 from typing import Any, Callable, NamedTuple, Optional, Union
 
 from ..bodies.upload import Data
-from ..calls.prepare import checked_text
+from ..calls.build_request import checked_text
 from ..engines.events import Chunk
 from ..models.failure import QtNetworkError, RequestNotSent, request_not_sent
 from ..models.proxy import Proxy

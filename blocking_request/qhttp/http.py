@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 from ..bodies.sink import writer
 from ..bodies.upload import Data, body_for, check_body
-from ..calls.task import PULSE
+from ..calls.task import POLL_SECONDS
 from ..manager.manager import NetworkAccessManager, check_manager
 from ..models.proxy import Proxy
 from ..proxies.rules import ProxyLike, proxy_of
@@ -281,7 +281,7 @@ class Http(QtCore.QObject):
             self._queue.drive(SLICE)
             is_under_way = self._queue.emitter is not None
             if is_under_way and not self._timer:
-                self._timer = self.startTimer(int(PULSE * 1000))
+                self._timer = self.startTimer(int(POLL_SECONDS * 1000))
             elif not is_under_way and self._timer:
                 self.killTimer(self._timer)
                 self._timer = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Optional
 from urllib.parse import urlsplit
 
-from ..calls.prepare import checked_text
+from ..calls.build_request import checked_text
 from ..calls.settings import Settings
 from ..flows.auth.server import shown_host
 from ..models.auth import AuthConfig

@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 
 from ..bodies.sink import ReadBody, whole
 from ..bodies.upload import read_body
+from ..calls.build_request import Defaults, build_request, without_framing
 from ..calls.options import CallOverrides, call_options, with_settings
 from ..calls.pipeline import build_flow
-from ..calls.prepare import Defaults, prepare, without_framing
+from ..calls.prepare import PreparedCall
 from ..calls.settings import Settings
-from ..calls.task import Task, TaskEventSink, TaskRules, TaskSteps
+from ..calls.steps import CallSteps
+from ..calls.task import Task, TaskEventSink, TaskRules
 from ..engines.events import Progress
 from ..flows import Flow
 from ..models.failure import Failure
@@ -59,7 +61,7 @@ class Transfer:
             data.seek(0)  # as QHttp did
         body = read_body(data, lambda: None)
         defaults = Defaults(settings.user_agent, _fields(header, settings))
-        request = prepare(url, header.method(), body, False, defaults)
+        request = build_request(url, header.method(), body, False, defaults)
         self.origin = origin(request.url)
         host = urlsplit(request.url).hostname or ""
         self.looks_up = proxy is None and host != "localhost" and not is_address(host)
@@ -69,9 +71,9 @@ class Transfer:
         request = with_settings(request._replace(decode=False), settings, streams=not is_kept)
         request = request._replace(streams=True, streams_all=True)
         rules = call_options(url, settings, CallOverrides(self._rules.engine, proxy=proxy), lambda: None)
-        return build_flow(request, settings, rules.without_redirects_and_cookies())
+        return build_flow(PreparedCall(request, rules.without_redirects_and_cookies(), settings))
 
-    def _steps(self, flow: Flow) -> TaskSteps:
+    def _steps(self, flow: Flow) -> CallSteps:
         response: Response = yield from flow
         if not response.is_streaming or response.status in LOGIN_WANTED:
             return response
@@ -101,7 +103,7 @@ class Transfer:
 
     def look(self, now: float) -> None:
         """See whether something is late or lost."""
-        self._task.look(now)
+        self._task.look()
         self._note_end()
 
     def _note_end(self) -> None:

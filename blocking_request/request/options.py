@@ -10,6 +10,7 @@ from ..calls.options import CallOverrides
 from ..calls.settings import Settings, checked_milliseconds, checked_retry
 from ..engines import choice
 from ..manager.manager import NetworkAccessManager
+from ..manager.settings_holder import settings_of
 from ..models.auth import AuthConfig, checked_auth_cfg
 from ..models.proxy import Proxy
 from ..proxies.rules import ProxyLike, proxy_of
@@ -108,10 +109,23 @@ class RequestOptions:
 
     def retry(self) -> Optional[Retry]:
         """The rule for sending again, its own or else the manager's; None is never."""
-        return self._own_retry(self._manager._settings)
+        return _own_retry(self, settings_of(self._manager))
 
-    def _own_retry(self, settings: Settings) -> Optional[Retry]:
-        return settings.retry if self._retry is _NOT_SET else self._retry  # type: ignore[return-value]
 
-    def _own(self, engine: str, settings: Settings) -> CallOverrides:
-        return CallOverrides(engine, self._auth_cfg, self._auth_config, self._proxy, self._own_retry(settings))
+def own_timeout(options: RequestOptions, settings: Settings) -> int:
+    """The idle timeout of a call in ms, from the request object or else the settings."""
+    return settings.timeout if options._timeout is None else options._timeout
+
+
+def own_deadline(options: RequestOptions, settings: Settings) -> int:
+    """The deadline of a call in ms, from the request object or else the settings."""
+    return settings.deadline if options._deadline is None else options._deadline
+
+
+def overrides_of(options: RequestOptions, engine: str, settings: Settings) -> CallOverrides:
+    """What a call of the request object takes before the settings."""
+    return CallOverrides(engine, options._auth_cfg, options._auth_config, options._proxy, _own_retry(options, settings))
+
+
+def _own_retry(options: RequestOptions, settings: Settings) -> Optional[Retry]:
+    return settings.retry if options._retry is _NOT_SET else options._retry  # type: ignore[return-value]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
-from typing import Any, Callable, Optional, Union
+from typing import Any, Optional, Union
 
 from .. import errors
 from ..bodies.file_sink import FileSink, checked_overwrite
@@ -20,23 +19,14 @@ from ..calls.arguments import (
     encoded_params,
     with_query,
 )
-from ..calls.call import Call, nothing
-from ..calls.context import CallContext, new_context
-from ..calls.options import CallOptions
-from ..calls.pipeline import build_flow
-from ..calls.progress import ProgressTeller, progress_teller, signal_method
-from ..calls.request_attributes import RequestLike, check_options, check_request, transfer_timeout, verb_text
-from ..calls.settings import Settings, checked_switch
+from ..calls.request_attributes import RequestLike, check_options, check_request, verb_text
+from ..calls.settings import checked_switch
 from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager, check_manager
-from ..models.error_texts import canceled
-from ..models.failure import QtNetworkError, RequestNotSent, network_failure
-from ..models.http_messages import Request, Response
-from ..qt.binding import QtCore, Signal, encoded_url, is_deleted
-from ..qt.slot_exceptions import slot_exceptions_reported
+from ..qt.binding import QtCore, Signal
 from ..reply import ReplyContent
 from ..trace import Watcher
-from .interpreter_exit import blocked_requests
+from .call_runner import CallRunner
 from .options import RequestOptions
 from .stream import Stream
 
@@ -80,10 +70,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         check_manager(manager)
         super().__init__(parent)
         self._manager = manager if manager is not None else NetworkAccessManager.instance()
-        self._reply = _EMPTY_REPLY
-        self._busy = threading.Lock()
-        self._call: Optional[Call] = None
-        self._watchers: tuple[Watcher, ...] = ()
+        self._runner = CallRunner(self._manager)
 
     # -- the calls
 
@@ -153,8 +140,8 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
 
         Otherwise as ``get``; raises OSError where a file of ``files`` is not there.
         """
-        made = encoded(data, form, files, json)
-        return self._send(request, "POST", data, forceRefresh, feedback, headers, params, timeout, made)
+        encoded_body = encoded(data, form, files, json)
+        return self._send(request, "POST", data, forceRefresh, feedback, headers, params, timeout, encoded_body)
 
     def put(
         self,
@@ -170,8 +157,8 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
         """PUT a body (RFC 9110 section 9.3.4), as in ``post``, without a default ``Content-Type``."""
-        made = encoded(data, form, files, json)
-        return self._send(request, "PUT", data, False, feedback, headers, params, timeout, made)
+        encoded_body = encoded(data, form, files, json)
+        return self._send(request, "PUT", data, False, feedback, headers, params, timeout, encoded_body)
 
     def patch(
         self,
@@ -187,8 +174,8 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
         """PATCH with a body (RFC 5789), as in ``post``, without a default ``Content-Type``."""
-        made = encoded(data, form, files, json)
-        return self._send(request, "PATCH", data, False, feedback, headers, params, timeout, made)
+        encoded_body = encoded(data, form, files, json)
+        return self._send(request, "PATCH", data, False, feedback, headers, params, timeout, encoded_body)
 
     def deleteResource(
         self,
@@ -306,30 +293,28 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         request = with_query(request, encoded_params(params))
         check_body(data)
         check_options(False, feedback)
-        return Stream(self, request, body_for(verb, data), verb, feedback, arguments)
+        return Stream(self, self._runner, request, body_for(verb, data), verb, feedback, arguments)
 
     def abort(self) -> None:
         """End the call that is blocked on this object: it returns ``CanceledError`` within 50 ms.
 
         From any thread, and from within a slot. Does nothing where no call is blocked.
         """
-        call = self._call
-        if call is not None:
-            call.cancel()
+        self._runner.cancel()
 
     def __repr__(self) -> str:
-        state = "in a call" if self._call is not None else repr(self._reply)
+        state = "in a call" if self._runner.is_running else repr(self._runner.reply)
         return f"<BlockingNetworkRequest: {state}>"
 
     # -- the result
 
     def reply(self) -> ReplyContent:
         """What the last call came to; an empty reply before the first and during a call."""
-        return self._reply
+        return self._runner.reply
 
     def errorMessage(self) -> str:
         """'' after NoError, else one sentence that names the URL, without its secrets."""
-        return self._reply.errorString()
+        return self._runner.reply.errorString()
 
     # -- how it is done
 
@@ -343,17 +328,17 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         headers: HeadersLike,
         params: ParamsLike,
         timeout: Optional[int],
-        made: Optional[Encoded] = None,
+        encoded_body: Optional[Encoded] = None,
     ) -> errors.ErrorCode:
-        """``made``: a body in place of ``data``, with its ``Content-Type``. Raises TypeError, ValueError."""
+        """``encoded_body``: a body in place of ``data``, with its ``Content-Type``. Raises TypeError, ValueError."""
         arguments = call_arguments(headers, timeout)
         if params is not None:
             request = with_query(request, encoded_params(params))
-        if made is not None:
+        if encoded_body is not None:
             # Its boundary stands in the type.
-            is_multipart = made.content_type.startswith("multipart/")
-            arguments = arguments.with_content_type(made.content_type, request, replaces=is_multipart)
-            data = made.body
+            is_multipart = encoded_body.content_type.startswith("multipart/")
+            arguments = arguments.with_content_type(encoded_body.content_type, request, replaces=is_multipart)
+            data = encoded_body.body
         return self._block(request, method, body_for(method, data), force_refresh, feedback, arguments)
 
     def _block(
@@ -369,122 +354,16 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         check_request(request)
         check_body(data)
         check_options(force_refresh, feedback)
-        context = self._begin(request, method, arguments)
-        response: Optional[Response] = None
-        try:
-            response = self._run_call(context, request, data, bool(force_refresh), feedback, sink)
-        finally:
-            # An exception (Ctrl-C) may have ended the call: whoever waits for finished() hears it all the same.
-            self._end(context, response)
-        return self._reply.errorCode()
-
-    def _begin(self, request: RequestLike, method: str, arguments: CallArguments) -> CallContext:
-        """Raises RuntimeError where the object is busy."""
-        if not self._busy.acquire(blocking=False):
-            raise RuntimeError(
-                "this BlockingNetworkRequest is busy with another call: use one object for each thread, "
-                "and another one within a slot"
-            )
-        blocked_requests.add(self)
-        self._reply = _EMPTY_REPLY
-        return new_context(request, method, self._manager._settings, arguments)
-
-    def _run_call(
-        self,
-        context: CallContext,
-        target: RequestLike,
-        data: Data,
-        force_refresh: bool,
-        feedback: Optional[FeedbackLike],
-        sink: Optional[BodySink],
-    ) -> Response:
-        settings = context.settings
-        try:
-            engine = self._usable_engine()
-            idle_ms = context.arguments.timeout
-            if idle_ms is None:
-                idle_ms = transfer_timeout(target) or (settings.timeout if self._timeout is None else self._timeout)
-            deadline_ms = settings.deadline if self._deadline is None else self._deadline
-            call = self._call = Call(engine, idle_ms, deadline_ms, _Observer(self), feedback, _attention(settings))
-            request, rules = context.build_request(
-                self._manager, data, self._own(engine, settings), call.stop_reason, force_refresh, sink is not None
-            )
-            if sink is None:
-                return call.run(build_flow(request, settings, rules))
-            if sink.is_checked:
-                rules = rules.bypassing_cache()
-            return _received(sink, call, request, settings, rules)
-        except RequestNotSent as request_not_sent:
-            return context.failed(request_not_sent.failure)
-
-    def _end(self, context: CallContext, response: Optional[Response]) -> None:
-        try:
-            response = response or context.failed(_CANCELED)
-            self._conclude(context, context.reply(response))
-        finally:
-            self._call = None
-            blocked_requests.discard(self)
-            self._busy.release()
-
-    def _conclude(self, context: CallContext, reply: ReplyContent) -> None:
-        """Hand the reply over and tell everybody."""
-        self._reply = reply
-        try:
-            context.tell(self._manager, reply)
-        finally:
-            # If nothing is connected, nothing needs to be done: it is so for most calls.
-            if not is_deleted(self) and self.isSignalConnected(signal_method(type(self), "finished()")):  # type: ignore[arg-type]
-                with slot_exceptions_reported:
-                    self.finished.emit()
-
-    def _usable_engine(self) -> str:
-        try:
-            return self.engine()
-        except ValueError as error:  # the environment's
-            raise RequestNotSent(network_failure(QtNetworkError.ProtocolInvalidOperationError, str(error))) from None
-
-
-class _Observer:
-    """Tells the signals and watchers of a request of its call."""
-
-    def __init__(self, request: BlockingNetworkRequest) -> None:
-        self._request = request
-        self.watchers = request._watchers
-
-    def progress_teller(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressTeller]:
-        return progress_teller(self._request, feedback)
-
-    def on_redirect(self, request: Request) -> None:
-        if is_deleted(self._request):
-            return
-        with slot_exceptions_reported:
-            self._request.redirected.emit(encoded_url(request.url))
+        return self._runner.call(self, request, method, data, bool(force_refresh), feedback, arguments, sink)
 
 
 def add_watcher(request: BlockingNetworkRequest, watcher: Watcher) -> None:
     """Have a watcher told of each step of the request's calls, in the thread of the caller."""
-    request._watchers += (watcher,)
+    request._runner.watchers += (watcher,)
 
 
-def _received(sink: BodySink, call: Call, request: Request, settings: Settings, rules: CallOptions) -> Response:
-    response = None
-    try:
-        while response is None:
-            begun = call.run(build_flow(sink.prepare(request), settings, rules))
-            response = sink.receive(call, begun)
-        return response
-    finally:
-        sink.close()
-
-
-def _attention(settings: Settings) -> Callable[[], None]:
-    """What the call looks after while it waits."""
-    if not settings.qgis:
-        return nothing
-    from ..qgis.settings import attention
-
-    return attention()
-
-
-_EMPTY_REPLY = ReplyContent()
-_CANCELED = canceled()
+def send_into_sink(
+    request: BlockingNetworkRequest, target: RequestLike, verb: str, data: Data, sink: Optional[BodySink]
+) -> errors.ErrorCode:
+    """Send any method, and have the body of the response go into a sink; None keeps it in memory."""
+    return request._block(target, verb, data, False, None, sink=sink)

@@ -1,4 +1,4 @@
-"""Stream: the body of one response, piece by piece, in the thread of whoever iterates."""
+"""Stream: the body of one response, chunk by chunk, in the thread that iterates."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ..bodies.sink import whole
 from ..calls.arguments import CallArguments
+from ..calls.build_request import url_text
 from ..calls.call import Call
-from ..calls.prepare import url_text
 from ..feedback import FeedbackLike
-from ..models.http_messages import Request, Response
+from ..models.http_messages import Response
 from ..models.redaction import redacted_url
 from ..reply import ReplyContent
 
 if TYPE_CHECKING:
     from ..bodies.upload import Data
     from ..calls.request_attributes import RequestLike
+    from .call_runner import CallRunner
     from .request import BlockingNetworkRequest
 
 
@@ -26,6 +27,7 @@ class Stream:
     def __init__(
         self,
         request: BlockingNetworkRequest,
+        runner: CallRunner,
         target: RequestLike,
         data: Data,
         verb: str,
@@ -33,6 +35,7 @@ class Stream:
         arguments: CallArguments,
     ) -> None:
         self._request = request
+        self._runner = runner
         self._target = target
         self._url = redacted_url(url_text(target))
         self._data = data
@@ -42,7 +45,7 @@ class Stream:
         self._context: Any = None
         self._call: Optional[Call] = None
         self._begun: Optional[Response] = None
-        self._pieces: Iterator[bytes] = iter(())
+        self._chunks: Iterator[bytes] = iter(())
         self._reply = ReplyContent()
 
     def reply(self) -> ReplyContent:
@@ -56,21 +59,21 @@ class Stream:
         """Raises RequestError for whatever is not NoError, and RuntimeError where the request is busy."""
         if self._context is not None:
             raise RuntimeError("a stream can be entered once: call stream() again")
-        request = self._request
-        self._context = request._begin(self._target, self._verb, self._arguments)
+        runner = self._runner
+        context = self._context = runner.begin(self._target, self._verb, self._arguments)
         response: Optional[Response] = None
         try:
-            response = request._run_call(
-                self._context, self._target, self._data, False, self._feedback, _StreamSink(self)
-            )
+            response = runner.run(self._request, context, self._data, False, self._feedback, None, streams=True)
+            if response.is_streaming and runner.running is not None:
+                self._call, self._begun, self._chunks = runner.running, response, runner.running.iter_chunks()
         finally:
             if response is None or not response.is_streaming:
                 self._end(response)
-        self._reply = request._reply if self._begun is None else ReplyContent.from_response(response, 0.0, -1)
+        self._reply = runner.reply if self._begun is None else ReplyContent.from_response(response, 0.0, -1)
         self._reply.raiseForError()
         if self._begun is None:
             # A local file: there it is.
-            self._pieces = iter([response.body] if response.body else [])
+            self._chunks = iter([response.body] if response.body else [])
         return self
 
     def close(self) -> None:
@@ -81,13 +84,9 @@ class Stream:
         if self._call is None:
             return
         call = self._call
-        self._pieces = iter(())
+        self._chunks = iter(())
         call.abandon()
         self._end(whole(self._begun, call.last) if call.last is not None else self._begun)  # type: ignore[arg-type]
-
-    def _begin(self, call: Call, response: Response) -> None:
-        """Leave the chunks of a response to the iteration."""
-        self._call, self._begun, self._pieces = call, response, call.pieces()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -95,12 +94,12 @@ class Stream:
     def __next__(self) -> bytes:
         """Raises RequestError where the body breaks off, is damaged, late or cancelled."""
         try:
-            return next(self._pieces)
+            return next(self._chunks)
         except StopIteration:
             pass
         if self._call is not None and self._call.last is not None:
             self._end(whole(self._begun, self._call.last))  # type: ignore[arg-type]
-            self._request._reply.raiseForError()
+            self._runner.reply.raiseForError()
         raise StopIteration
 
     def __exit__(self, *_: object) -> None:
@@ -108,24 +107,4 @@ class Stream:
 
     def _end(self, response: Optional[Response]) -> None:
         self._call = None
-        self._request._end(self._context, response)
-
-
-class _StreamSink:
-    """Hands a response to the stream as soon as its header has come."""
-
-    is_checked = False
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-
-    def prepare(self, request: Request) -> Request:
-        return request
-
-    def receive(self, call: Call, response: Response) -> Response:
-        if response.is_streaming:
-            self._stream._begin(call, response)
-        return response
-
-    def close(self) -> None:
-        """Do nothing: the stream ends its transfer itself."""
+        self._runner.end(self._request, self._context, response)

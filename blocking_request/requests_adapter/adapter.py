@@ -21,15 +21,17 @@ from urllib3.exceptions import MaxRetryError, ResponseError
 from urllib3.util import Retry
 
 from ..bodies.upload import read_body
+from ..calls.build_request import checked_text, framing, without_framing
 from ..calls.call import Call
 from ..calls.observer import NULL_OBSERVER
 from ..calls.options import CallOptions, CallOverrides, call_options, with_settings
 from ..calls.pipeline import build_flow
-from ..calls.prepare import checked_text, framing, without_framing
+from ..calls.prepare import PreparedCall
 from ..calls.request_attributes import check_options
 from ..calls.settings import Settings
 from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager, check_manager
+from ..manager.settings_holder import settings_of
 from ..models.auth import checked_auth_cfg
 from ..models.failure import RequestNotSent
 from ..models.headers import Pairs, encoded
@@ -101,15 +103,15 @@ class QtAdapter(HTTPAdapter):
     ) -> RequestsResponse:
         """As HTTPAdapter's: raises RequestException."""
         manager = self._manager or NetworkAccessManager.instance()
-        settings = manager._settings
+        settings = settings_of(manager)
         connect_ms, read_ms = _milliseconds(timeout, settings)
         try:
             engine = manager.engine()
             call = Call(engine, read_ms, settings.deadline, NULL_OBSERVER, self._feedback, connect_ms=connect_ms)
-            engine_request, rules = self._prepared(request, settings, engine, call, proxies, stream)
+            engine_request, options = self._prepared(request, settings, engine, call, proxies, stream)
             if engine_request.url.startswith("https:"):
                 engine_request = engine_request._replace(tls=_tls(settings.tls, verify, cert))
-            response = call.run(build_flow(engine_request, settings, rules))
+            response = call.run(build_flow(PreparedCall(engine_request, options, settings)))
         except RequestNotSent as error:
             response = Response(Request(request.method or "", request.url or ""), failure=error.failure)
         if response.failure is not None and response.status is None:

@@ -51,7 +51,7 @@ class RawBody:
     def __init__(self, response: Response, call: Call) -> None:
         self._response: Optional[Response] = response
         self._call = call
-        self._pieces: Iterator[bytes] = call.pieces() if response.is_streaming else iter((response.body,))
+        self._chunks: Iterator[bytes] = call.iter_chunks() if response.is_streaming else iter((response.body,))
         self._held = memoryview(b"")
         self.closed = False
 
@@ -67,7 +67,7 @@ class RawBody:
             return b"".join(pieces)
         while not self._held and not self.closed:
             try:
-                self._held = memoryview(next(self._pieces))
+                self._held = memoryview(next(self._chunks))
             except StopIteration:
                 self._end()
                 return b""
@@ -91,7 +91,7 @@ class RawBody:
         if self.closed:
             return
         self.closed = True
-        close = getattr(self._pieces, "close", None)
+        close = getattr(self._chunks, "close", None)
         try:
             if close is not None:
                 close()
@@ -133,7 +133,8 @@ def raw_response(response: Response, call: Call, request: PreparedRequest) -> ur
     headers = HTTPHeaderDict()
     for name, value in pairs:
         headers.add(name, value)
-    raw = urllib3.HTTPResponse(
+    cookies = [pair for pair in pairs if pair[0].lower() == "set-cookie"] if response.headers.has_set_cookie else []
+    return urllib3.HTTPResponse(
         body=RawBody(response, call),  # type: ignore[arg-type]
         headers=headers,
         status=response.status or 0,
@@ -144,8 +145,5 @@ def raw_response(response: Response, call: Call, request: PreparedRequest) -> ur
         enforce_content_length=False,
         request_method=request.method,
         request_url=request.url,
+        original_response=_Original(cookies) if cookies else None,  # type: ignore[arg-type]
     )
-    if response.headers.has_set_cookie:
-        cookies = [pair for pair in pairs if pair[0].lower() == "set-cookie"]
-        raw._original_response = _Original(cookies)  # type: ignore[assignment]
-    return raw

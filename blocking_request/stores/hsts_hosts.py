@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Mapping
 
 from ..models.header_parameters import split_unquoted
 from ..models.urls import is_address
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r'"[^"]*"|[^\s;"]*')
-
 
 KEPT_HOSTS = 1024
 """When so many are known it is looked for those whose time has run out."""
@@ -75,3 +75,15 @@ def _directives(text: str) -> dict[str, str]:
             return {}
         found[name] = value.strip('"')
     return found
+
+
+def hosts_of(store: StrictTransportHosts) -> dict[str, tuple[float, bool]]:
+    """The hosts of a store: until when each counts, by ``time.time()``, and whether its subdomains count too."""
+    return dict(store._hosts)
+
+
+def store_with(hosts: Mapping[str, tuple[float, bool]]) -> StrictTransportHosts:
+    """A store with these hosts."""
+    store = StrictTransportHosts()
+    store._hosts.update(hosts)
+    return store

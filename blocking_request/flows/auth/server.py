@@ -16,9 +16,7 @@ from dataclasses import dataclass, field
 from typing import Callable, NamedTuple, Optional
 from urllib.parse import quote, urlsplit
 
-from requests.auth import _basic_auth_str
-
-from ...models.auth import AuthConfig, AuthHandler, AuthMethod, checked_answer
+from ...models.auth import AuthConfig, AuthHandler, AuthMethod, basic_authorization, checked_answer
 from ...models.failure import QtNetworkError
 from ...models.http_messages import Login, Request, Response
 from ...models.urls import DEFAULT_PORTS, origin
@@ -232,7 +230,7 @@ def _schemes(response: Response) -> set[str]:
 
 
 def _basic(config: AuthConfig) -> bytes:
-    return _basic_auth_str(config.user.encode(), config.secret.encode()).encode("latin-1")
+    return basic_authorization(config.user, config.secret)
 
 
 def _with_field(request: Request, name: bytes, value: bytes) -> Request:

@@ -14,13 +14,13 @@ url = sys.argv[1] if len(sys.argv) > 1 else "http://httpbin.org/basic-auth/ada/e
 answers = [text.split(":", 1) for text in sys.argv[2:] or ["ada:wrong", "ada:engine"]]  # a dialog, in your program
 
 
-def ask(realm, host, attempt):
+def handler(realm, host, attempt):
     print(f"{attempt}. user and password of {realm!r} at {host}?")
     return tuple(answers.pop(0)) if answers else None
 
 
 manager = NetworkAccessManager()
-manager.setAuthHandler(ask)
+manager.setAuthHandler(handler)
 
 request = BlockingNetworkRequest(manager)
 code = request.get(url)

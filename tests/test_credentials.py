@@ -108,12 +108,12 @@ def test_api_keys(request_of: BlockingNetworkRequest, httpbin: str) -> None:
 def test_the_handler_runs_in_the_callers_thread(manager: NetworkAccessManager, httpbin: str) -> None:
     threads: list[int] = []
 
-    def ask(realm: str, host: str, attempt: int) -> tuple[str, str]:
+    def handler(realm: str, host: str, attempt: int) -> tuple[str, str]:
         threads.append(threading.get_ident())
         assert realm == "Fake Realm" and host == httpbin.partition("//")[2]
         return ("user", "pass" if attempt == 2 else "wrong")
 
-    manager.setAuthHandler(ask)
+    manager.setAuthHandler(handler)
     results: list[ErrorCode] = []
     caller = threading.Thread(
         target=lambda: results.append(manager.blockingGet(f"{httpbin}/basic-auth/user/pass").errorCode())
@@ -132,11 +132,11 @@ def test_the_handler_runs_in_the_callers_thread(manager: NetworkAccessManager, h
 def test_wrong_passwords_do_not_loop(manager: NetworkAccessManager, serve: Serve) -> None:
     for challenge in ('Basic realm="r"', 'Digest realm="r", nonce="n", qop="auth"', 'Digest realm="r", nonce="n"'):
         server = serve(refusing(challenge))
-        ask = Asked(("u", "1"), ("u", "2"), ("u", "3"))
-        manager.setAuthHandler(ask)
+        handler = Asked(("u", "1"), ("u", "2"), ("u", "3"))
+        manager.setAuthHandler(handler)
         reply = manager.blockingGet(server.url)
         assert (reply.errorCode(), reply.statusCode(), reply.body) == (SERVER, 401, b"no")
-        assert len(ask.questions) == 3 and len(server.requests) == 4
+        assert len(handler.questions) == 3 and len(server.requests) == 4
 
 
 def test_401_for_ever_with_a_stale_nonce(request_of: BlockingNetworkRequest, serve: Serve) -> None:
@@ -147,10 +147,10 @@ def test_401_for_ever_with_a_stale_nonce(request_of: BlockingNetworkRequest, ser
 
 
 def test_what_the_handler_raises_goes_to_the_caller(manager: NetworkAccessManager, httpbin: str) -> None:
-    def ask(realm: str, host: str, attempt: int) -> Any:
+    def handler(realm: str, host: str, attempt: int) -> Any:
         raise LookupError("no password")
 
-    manager.setAuthHandler(ask)
+    manager.setAuthHandler(handler)
     request = BlockingNetworkRequest(manager)
     with pytest.raises(LookupError, match="no password"):
         request.get(f"{httpbin}/basic-auth/user/pass")
@@ -161,23 +161,23 @@ def test_what_the_handler_raises_goes_to_the_caller(manager: NetworkAccessManage
 def test_a_handler_may_cancel(manager: NetworkAccessManager, httpbin: str) -> None:
     request = BlockingNetworkRequest(manager)
 
-    def ask(realm: str, host: str, attempt: int) -> tuple[str, str]:
+    def handler(realm: str, host: str, attempt: int) -> tuple[str, str]:
         request.abort()
         return ("user", "pass")
 
-    manager.setAuthHandler(ask)
+    manager.setAuthHandler(handler)
     assert request.get(f"{httpbin}/basic-auth/user/pass") is ErrorCode.CanceledError
 
 
 def test_nothing_is_reused_where_the_request_says_so(manager: NetworkAccessManager, httpbin: str) -> None:
-    ask = Asked(("user", "pass"), None)
-    manager.setAuthHandler(ask)
+    handler = Asked(("user", "pass"), None)
+    manager.setAuthHandler(handler)
     url = f"{httpbin}/basic-auth/user/pass"
     assert manager.blockingGet(url).errorCode() is OK
     request = REQUEST(QtCore.QUrl(url))
     request.setAttribute(REQUEST.Attribute.AuthenticationReuseAttribute, enum_value(REQUEST.LoadControl.Manual))
     assert manager.blockingGet(request).errorCode() is SERVER
-    assert len(ask.questions) == 2
+    assert len(handler.questions) == 2
 
 
 # -- NTLM
@@ -209,11 +209,11 @@ def test_ntlm(on_qt_or_auto: NetworkAccessManager, serve: Serve) -> None:
 def test_ntlm_for_ever(on_qt_or_auto: NetworkAccessManager, serve: Serve) -> None:
     for scheme in ("NTLM", "Negotiate, NTLM"):
         server = serve(refusing(scheme))
-        ask = Asked(("u", "1"), ("u", "2"), ("u", "3"))
-        on_qt_or_auto.setAuthHandler(ask)
+        handler = Asked(("u", "1"), ("u", "2"), ("u", "3"))
+        on_qt_or_auto.setAuthHandler(handler)
         reply = on_qt_or_auto.blockingGet(server.url)
         assert (reply.errorCode(), reply.statusCode()) == (SERVER, 401)
-        assert len(ask.questions) == 3
+        assert len(handler.questions) == 3
         # Qt 6 tells of what it sends when it has gone on already
         assert len(server.requests) < 1000
 
@@ -262,10 +262,10 @@ def test_and_finds_those_of_the_other_origin(manager: NetworkAccessManager, http
         while connection.read_request() is not None:
             connection.answer(b"", "302 Found", f"Location: {httpbin}/basic-auth/user/pass\r\n")
 
-    ask = Asked(("user", "pass"))
-    manager.setAuthHandler(ask)
+    handler = Asked(("user", "pass"))
+    manager.setAuthHandler(handler)
     assert manager.blockingGet(serve(move).url).errorCode() is OK
-    assert ask.questions == [("Fake Realm", httpbin.partition("//")[2], 1)]
+    assert handler.questions == [("Fake Realm", httpbin.partition("//")[2], 1)]
 
 
 def test_netrc(manager: NetworkAccessManager, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -289,11 +289,11 @@ def test_the_user_verifies_redirects(manager: NetworkAccessManager, serve: Serve
     asked: list[tuple[str, str, int]] = []
     answers = [True, False]
 
-    def ask(url: QtCore.QUrl, target: QtCore.QUrl) -> bool:
+    def handler(url: QtCore.QUrl, target: QtCore.QUrl) -> bool:
         asked.append((url.toString(), target.toString(), threading.get_ident()))
         return answers.pop(0)
 
-    manager.setRedirectHandler(ask)
+    manager.setRedirectHandler(handler)
     assert manager.blockingGet(first.url).body == b"there"
     reply = manager.blockingGet(first.url)
     assert reply.errorCode() is NET and "needs the user's consent and did not get it" in reply.errorString()

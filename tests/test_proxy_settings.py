@@ -106,18 +106,18 @@ def test_squid_wants_to_know_who_we_are(squids: dict[str, int], manager: Network
     code, error, message = outcome(manager, url)
     assert (code, error) == (SERVER, Q.ProxyAuthenticationRequiredError)
     assert message == f"Proxy requires authentication (407, {url})"
-    ask = Asked((USER, "wrong"), (USER, PASSWORD))
-    manager.setAuthHandler(ask)
+    handler = Asked((USER, "wrong"), (USER, PASSWORD))
+    manager.setAuthHandler(handler)
     assert outcome(manager, url)[0] is OK
-    assert ask.questions == [("the proxy's realm", address, 1), ("the proxy's realm", address, 2)]
+    assert handler.questions == [("the proxy's realm", address, 1), ("the proxy's realm", address, 2)]
     assert outcome(manager, url)[0] is OK
-    assert len(ask.questions) == 2
+    assert len(handler.questions) == 2
     # wrong for ever
     manager.clearAccessCache()
-    ask = Asked((USER, "1"), (USER, "2"), (USER, "3"))
-    manager.setAuthHandler(ask)
+    handler = Asked((USER, "1"), (USER, "2"), (USER, "3"))
+    manager.setAuthHandler(handler)
     assert outcome(manager, url)[:2] == (SERVER, Q.ProxyAuthenticationRequiredError)
-    assert len(ask.questions) == 3
+    assert len(handler.questions) == 3
     assert not any(b"roxy-" in request for request in server.requests)
 
 
@@ -131,11 +131,11 @@ def test_squid_wants_to_know_before_it_tunnels(squids: dict[str, int], engine: s
     manager.setProxy(f"127.0.0.1:{squids['basic']}")
     url = server.url.replace("127.0.0.1", HOST)
     assert outcome(manager, url)[:2] == (NET, Q.ProxyAuthenticationRequiredError)
-    ask = Asked((USER, "wrong"), (USER, PASSWORD))
-    manager.setAuthHandler(ask)
+    handler = Asked((USER, "wrong"), (USER, PASSWORD))
+    manager.setAuthHandler(handler)
     reply = manager.blockingGet(url)
     assert (reply.errorCode(), reply.body) == (OK, b"secret"), reply.errorString()
-    assert [question[1:] for question in ask.questions] == [(f"127.0.0.1:{squids['basic']}", n) for n in (1, 2)]
+    assert [question[1:] for question in handler.questions] == [(f"127.0.0.1:{squids['basic']}", n) for n in (1, 2)]
     server.close()
 
 
@@ -165,10 +165,10 @@ def test_socks_with_a_password(manager: NetworkAccessManager, serve: Serve) -> N
     manager.setProxy(f"socks5://user:wrong@127.0.0.1:{guarded.port}")
     assert outcome(manager, url)[:2] == (NET, Q.ProxyAuthenticationRequiredError)
     manager.setProxy(f"socks5://127.0.0.1:{guarded.port}")
-    ask = Asked(("user", "pass"))
-    manager.setAuthHandler(ask)
+    handler = Asked(("user", "pass"))
+    manager.setAuthHandler(handler)
     assert outcome(manager, url)[0] is OK
-    assert ask.questions == [("", f"127.0.0.1:{guarded.port}", 1)]
+    assert handler.questions == [("", f"127.0.0.1:{guarded.port}", 1)]
     guarded.close()
 
 

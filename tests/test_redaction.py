@@ -30,7 +30,7 @@ from blocking_request.engines.qt.manager import WorkerKey
 from blocking_request.engines.urllib3.pools import _Key
 from blocking_request.models.certificate import Certificate
 from blocking_request.models.headers import Headers
-from blocking_request.models.http_messages import Login
+from blocking_request.models.http_messages import ConnectionCredentials
 from blocking_request.models.proxy import Proxy
 from blocking_request.models.redaction import is_secret_field, printable, redacted_text, redacted_url, redacted_value
 from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork
@@ -45,7 +45,7 @@ SECRET = "s3cret"
 WITHOUT_SECRETS = frozenset(
     (
         "BatchOptions", "BatchResult", "HeadersReceived", "UploadDataNeeded", "CacheStatistics", "CallOptions", "Cancel", "CertificatePrompt",
-        "Challenge", "Close", "CredentialRules", "BatchHint", "Description", "Directives", "Drain", "Failure", "FileIsWhole", "Freshness", "SetHost", "Known", "Limits", "Naming",
+        "Challenge", "Close", "CredentialRules", "BatchHint", "Description", "Directives", "Drain", "Failure", "FileIsWhole", "Freshness", "SetHost", "Known", "CachedCredential", "Limits", "Naming",
         "CallOverrides", "BodyChunks", "Progress", "Proxy", "ProxyChoice", "ProxyRules", "Row", "ReadBody", "TaskRules", "SetProxy", "TlsError",
         "TlsSession", "TlsSettings", "Wait", "WorkerKey", "_Fields", "_Key", "_OuterProxies", "_Parked", "Entry",
     )
@@ -286,8 +286,8 @@ KEYS: list[tuple[Any, dict[str, Any]]] = [
         },
     ),
     (Proxy("http", "h", 1), {"kind": "socks5", "host": "i", "port": 2, "user": "u", "password": "p"}),
-    (Login("u", "p"), {"user": "v", "password": "q"}),
-    (WorkerKey(), {"tls": (TlsSettings(), 0), "proxy": Proxy("none"), "login": Login("u", "p"), "qgis": True}),
+    (ConnectionCredentials("u", "p"), {"user": "v", "password": "q"}),
+    (WorkerKey(), {"tls": (TlsSettings(), 0), "proxy": Proxy("none"), "connection_credentials": ConnectionCredentials("u", "p"), "qgis": True}),
     (_Key(), {"tls": (TlsSettings(), 0), "proxy": Proxy("none"), "verify_name": "h"}),
     (CERTIFICATE, {"der": b"two"}),
     (

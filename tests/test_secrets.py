@@ -62,7 +62,7 @@ NTLM = ("401 No", "WWW-Authenticate: NTLM\r\n")
     ],
     ids=["bearer", "key", "certificate"],
 )
-def test_only_a_password_is_proven(config: AuthConfig, challenge: tuple[str, str], serve: Serve) -> None:
+def test_only_a_password_answers_a_digest(config: AuthConfig, challenge: tuple[str, str], serve: Serve) -> None:
     server = serve(answering(challenge))
     request = BlockingNetworkRequest(NetworkAccessManager())
     request.setAuthConfig(config)
@@ -129,11 +129,11 @@ def test_secret_parameters_in_redirect_messages(manager: NetworkAccessManager, s
 def test_what_is_not_to_be_reused_is_not_kept(manager: NetworkAccessManager, httpbin: str) -> None:
     asked: list[int] = []
 
-    def ask(realm: str, host: str, attempt: int) -> tuple[str, str]:
+    def handler(realm: str, host: str, attempt: int) -> tuple[str, str]:
         asked.append(attempt)
         return ("user", "pass")
 
-    manager.setAuthHandler(ask)
+    manager.setAuthHandler(handler)
     request = REQUEST(QtCore.QUrl(f"{httpbin}/basic-auth/user/pass"))
     request.setAttribute(REQUEST.Attribute.AuthenticationReuseAttribute, enum_value(REQUEST.LoadControl.Manual))
     for _ in range(3):
@@ -142,12 +142,12 @@ def test_what_is_not_to_be_reused_is_not_kept(manager: NetworkAccessManager, htt
 
 
 def test_what_a_handler_gave_is_used_without_it(manager: NetworkAccessManager, httpbin: str) -> None:
-    def ask(realm: str, host: str, attempt: int) -> tuple[str, str]:
+    def handler(realm: str, host: str, attempt: int) -> tuple[str, str]:
         manager.setAuthHandler(None)
         manager.blockingGet(f"{httpbin}/get")
         return ("user", "pass")
 
-    manager.setAuthHandler(ask)
+    manager.setAuthHandler(handler)
     codes = [manager.blockingGet(f"{httpbin}/basic-auth/user/pass").errorCode() for _ in range(3)]
     assert codes == [OK] * 3
 
@@ -293,10 +293,10 @@ def test_a_server_behind_a_tunnel_has_no_business_with_407(engine: str) -> None:
     manager.setEngine(engine if has_tls() else "urllib3")
     manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
     manager.setProxy(f"127.0.0.1:{proxy.port}")
-    ask = Asked()
-    manager.setAuthHandler(ask)
+    handler = Asked()
+    manager.setAuthHandler(handler)
     reply = manager.blockingPost(server.url.replace("127.0.0.1", "somewhere.test"), b"data")
-    assert reply.statusCode() == 407 and ask.questions == []
+    assert reply.statusCode() == 407 and handler.questions == []
     proxy.close()
     server.close()
 
@@ -322,10 +322,10 @@ def test_ntlm_or_basic_where_only_basic_can_be_done(serve: Serve) -> None:
 def test_a_digest_that_cannot_be_made_does_not_hide_basic(manager: NetworkAccessManager, serve: Serve) -> None:
     offers = 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth-int"\r\nWWW-Authenticate: Basic realm="b"\r\n'
     server = serve(answering(("401 No", offers), ("200 OK", "")))
-    ask = Asked(("u", "p"))
-    manager.setAuthHandler(ask)
+    handler = Asked(("u", "p"))
+    manager.setAuthHandler(handler)
     assert manager.blockingGet(server.url).errorCode() is OK
-    assert ask.questions[0][0] == "b"
+    assert handler.questions[0][0] == "b"
 
 
 def test_a_digest_outside_ascii(manager: NetworkAccessManager, serve: Serve) -> None:
@@ -460,10 +460,10 @@ def test_a_proxy_with_a_wrong_user_of_its_own_is_asked_about_once(serve: Serve, 
     manager = NetworkAccessManager()
     manager.setEngine(engine)
     manager.setProxy(f"http://bad:pw@127.0.0.1:{proxy.port}")
-    ask = Asked(("good", "pw"))
-    manager.setAuthHandler(ask)
+    handler = Asked(("good", "pw"))
+    manager.setAuthHandler(handler)
     assert [manager.blockingGet("http://somewhere.test/").body for _ in range(3)] == [b"in"] * 3
-    assert len(ask.questions) == 1
+    assert len(handler.questions) == 1
 
 
 def test_an_answer_that_comes_late_is_not_the_next_attempts(serve: Serve) -> None:

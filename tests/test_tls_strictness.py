@@ -341,13 +341,13 @@ def test_nobody_is_asked_about_what_is_ignored_or_not_the_matter(root: Issued, o
     ignored = (TlsError(Kind.SelfSignedCertificate, leaf.value),)
     asked: list[Any] = []
 
-    def ask(errors: list[TlsError], chain: list[Certificate]) -> None:
+    def handler(errors: list[TlsError], chain: list[Certificate]) -> None:
         asked.append(errors)
 
     cut = start(leaf.leaf(), once(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"))
-    blocking = over(TlsSettings(ignoredErrors=ignored), ask)
+    blocking = over(TlsSettings(ignoredErrors=ignored), handler)
     assert blocking.get(cut.url) is NET and "3 of 9" in blocking.errorMessage()
-    pinned = over(TlsSettings(ignoredErrors=ignored, pinnedFingerprints=("0" * 64,)), ask)
+    pinned = over(TlsSettings(ignoredErrors=ignored, pinnedFingerprints=("0" * 64,)), handler)
     assert pinned.get(cut.url) is NET and "is not pinned" in pinned.errorMessage()
     assert asked == []
 

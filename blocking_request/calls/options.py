@@ -42,14 +42,14 @@ class CallOptions(NamedTuple):
 
     redirects: RedirectRules
     auth: Optional[AuthConfig] = None
-    grant: Optional[Callable[[Request], Request]] = None
-    """In the place of ``auth``: adds what QGIS has."""
+    qgis_auth: Optional[Callable[[Request], Request]] = None
+    """In the place of ``auth``: adds the credentials that QGIS has."""
     proxies: ProxyRules = ProxyRules()
     retry: Optional[Retry] = None
     engine: str = choice.AUTO
     loads_cookies: bool = True
     saves_cookies: bool = True
-    reuses_logins: bool = True
+    reuses_credentials: bool = True
     load: Load = Load.PreferCache
     saves_to_cache: bool = True
 
@@ -72,11 +72,11 @@ def call_options(
     force_refresh: bool = False,
 ) -> CallOptions:
     """``stop_reason``: why the call should not go on, or None. Raises RequestNotSent."""
-    config, grant = _auth(request, settings, own, stop_reason)
+    config, qgis_auth = _auth(request, settings, own, stop_reason)
     rules = CallOptions(
         _redirects(request, settings, config),
         config,
-        grant,
+        qgis_auth,
         settings.proxies if own.proxy is None else ProxyRules(own.proxy),
         own.retry,
         own.engine,
@@ -87,7 +87,7 @@ def call_options(
     return rules._replace(
         loads_cookies=is_automatic(request, _Attribute.CookieLoadControlAttribute),
         saves_cookies=is_automatic(request, _Attribute.CookieSaveControlAttribute),
-        reuses_logins=is_automatic(request, _Attribute.AuthenticationReuseAttribute),
+        reuses_credentials=is_automatic(request, _Attribute.AuthenticationReuseAttribute),
         load=cache_load(request, force_refresh),
         saves_to_cache=cache_saves(request),
     )
@@ -124,13 +124,13 @@ def _auth(
     if config is None and own.auth_cfg:
         config = settings.registry.load(own.auth_cfg)
         if config is None:
-            from ..qgis.settings import grant_of
+            from ..qgis.settings import qgis_auth_of
 
-            grant = grant_of(own.auth_cfg, stop_reason)
-            if grant is None:
+            qgis_auth = qgis_auth_of(own.auth_cfg, stop_reason)
+            if qgis_auth is None:
                 text = f"There is no authentication config {own.auth_cfg!r}: store it in the manager's authRegistry()"
                 raise request_not_sent(QtNetworkError.AuthenticationRequiredError, text)
-            return None, grant
+            return None, qgis_auth
     if config is None:
         return url_credentials(request), None
     if config.method is AuthMethod.ClientCertificate and has_own_tls(request):

@@ -1,7 +1,7 @@
 """What happens to the request of one call, from the settings and what the call itself says: the order of the flows.
 
 From the caller to the engine: redirects; for each hop preprocessors, strict transport and retries; for each attempt the
-proxy, the credentials, the cookies, the cache, and the questions about certificates. What these add is theirs: the
+proxy, the credentials, the cookies, the cache, and the handler for certificate errors. What these add is theirs: the
 answer that comes back from below them has the request as it was above, so that no secret goes into a reply, and each
 hop and attempt begins without them.
 """
@@ -22,7 +22,7 @@ from ..flows.cookies import Jar, with_cookies
 from ..flows.hsts import with_strict_transport
 from ..flows.redirects import follow_redirects
 from ..flows.retry import with_retries
-from ..models.http_messages import Login, Request
+from ..models.http_messages import ConnectionCredentials, Request
 from ..proxies.rules import environment_names_proxies, uses_system_proxies
 from ..proxies.system import proxy_of_qt
 from ..stores.netrc import netrc_config
@@ -70,7 +70,7 @@ def _cached_hop(settings: Settings, rules: CallOptions, outer: _OuterProxies) ->
     ):
         return cached.send
     send = _hop(settings, rules, outer)
-    if settings.ssl_error_handler is None and rules.grant is None:  # what these are told is the call's
+    if settings.ssl_error_handler is None and rules.qgis_auth is None:  # what these are told is the call's
         settings.call_cache.flow = CachedFlow(rules, outer, send)
     return send
 
@@ -91,7 +91,7 @@ def _attempt(settings: Settings, rules: CallOptions, outer: _OuterProxies) -> Se
     """One attempt at one hop."""
     send: Send = send_directly
     if settings.ssl_error_handler is not None:
-        send = partial(ask_about_certificates, questions=CertificatePrompt(settings.ssl_error_handler), send=send)
+        send = partial(ask_about_certificates, prompt=CertificatePrompt(settings.ssl_error_handler), send=send)
     if settings.cache is not None:
         send = with_manager_cache(settings, rules.load, rules.saves_to_cache, send, rules.engine)
     elif rules.load is Load.AlwaysCache:
@@ -102,8 +102,8 @@ def _attempt(settings: Settings, rules: CallOptions, outer: _OuterProxies) -> Se
         send = partial(with_credentials, rules=_credential_rules(settings, rules), send=send)
     proxies = rules.proxies
     if settings.auth_handler is not None or not proxies.are_plain or any(outer):
-        ask = settings.proxy_auth_handler or settings.auth_handler
-        choice = ProxyChoice(proxies.find, proxy_of_qt, ask, settings.known_proxy_logins, outer.application)
+        handler = settings.proxy_auth_handler or settings.auth_handler
+        choice = ProxyChoice(proxies.find, proxy_of_qt, handler, settings.proxy_credential_cache, outer.application)
         send = partial(through_proxy, choice=choice, send=send)
     return lambda request: _without_secrets(request, send)
 
@@ -114,7 +114,7 @@ def _cookie_layer(jar: Jar, loads: bool, saves: bool, send: Send) -> Send:
 
 
 def _may_have_credentials(settings: Settings, rules: CallOptions) -> bool:
-    is_named = rules.auth is not None or rules.grant is not None or bool(settings.netrc)
+    is_named = rules.auth is not None or rules.qgis_auth is not None or bool(settings.netrc)
     # What a handler gave is kept beyond the handler.
     return is_named or settings.auth_handler is not None or settings.had_auth_handler
 
@@ -123,10 +123,10 @@ def _credential_rules(settings: Settings, rules: CallOptions) -> CredentialRules
     netrc = settings.netrc
     return CredentialRules(
         rules.auth,
-        rules.grant,
+        rules.qgis_auth,
         partial(netrc_config, file=netrc) if netrc else None,
         settings.auth_handler,
-        settings.known_logins if rules.reuses_logins else _Forgetful(),
+        settings.credential_cache if rules.reuses_credentials else _Forgetful(),
         partial(_engine_supports_ntlm, wanted=rules.engine),
     )
 
@@ -134,7 +134,8 @@ def _credential_rules(settings: Settings, rules: CallOptions) -> CredentialRules
 def _engine_supports_ntlm(request: Request, wanted: str) -> bool:
     if wanted not in (choice.AUTO, "qt"):
         return False
-    return choice.engine("qt").unsupported_reason(request._replace(login=Login("", ""))) is None
+    with_ntlm = request._replace(connection_credentials=ConnectionCredentials("", ""))
+    return choice.engine("qt").unsupported_reason(with_ntlm) is None
 
 
 class _Forgetful(dict[str, Any]):

@@ -10,9 +10,9 @@ from urllib3.util import Retry
 
 from .._version import VERSION
 from ..flows import Send
-from ..flows.auth.server import Known
+from ..flows.auth.server import CachedCredential
 from ..flows.cache.store import Store
-from ..flows.certificate_errors import Ask as SslErrorHandler
+from ..flows.certificate_errors import SslErrorHandler
 from ..flows.redirects import RedirectPolicy
 from ..models.auth import AuthConfig, AuthHandler
 from ..models.headers import Pairs
@@ -73,13 +73,13 @@ class Settings:
     registry: AuthRegistry = field(default_factory=AuthRegistry)
     auth_handler: Optional[AuthHandler] = None
     proxy_auth_handler: Optional[AuthHandler] = None
-    """None: a proxy's questions go to the same."""
+    """None: ``auth_handler`` is called for a proxy too."""
     netrc: Union[bool, str] = False
     """Whether it is read, or the path of another file to read."""
     had_auth_handler: bool = False
-    known_logins: MutableMapping[str, Known] = field(default_factory=dict)
-    """What the handler gave and a server found right, by origin. Shared, and not replaced, when settings change."""
-    known_proxy_logins: MutableMapping[Proxy, AuthConfig] = field(default_factory=dict)
+    credential_cache: MutableMapping[str, CachedCredential] = field(default_factory=dict)
+    """What the handler returned and a server accepted, by origin. Shared, and not replaced, when settings change."""
+    proxy_credential_cache: MutableMapping[Proxy, AuthConfig] = field(default_factory=dict)
     """The same by proxy."""
 
     cache: Optional[Store] = None

@@ -43,7 +43,7 @@ def choose(request: Request, wanted: str) -> Union[Engine, Failure]:
         pinned = engine(wanted)
         return pinned.unsupported_reason(request) or pinned
     first, second = ("urllib3", "qt") if _is_better_without_qt(request) else ("qt", "urllib3")
-    if request.login is not None or request.qgis:
+    if request.connection_credentials is not None or request.qgis:
         return engine("qt").unsupported_reason(request) or engine("qt")
     preferred = engine(first)
     refusal = preferred.unsupported_reason(request)

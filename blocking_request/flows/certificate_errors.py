@@ -15,37 +15,37 @@ from ..models.http_messages import Request, Response
 from ..models.tls import TlsError, TlsSession, TlsSettings
 from . import Flow, Send, send_directly
 
-Ask = Callable[[list[TlsError], list[Certificate]], Optional[Iterable[TlsError]]]
-"""Given what is wrong and the server's certificates, its own first: the errors that are accepted."""
+SslErrorHandler = Callable[[list[TlsError], list[Certificate]], Optional[Iterable[TlsError]]]
+"""Takes the errors and the server's certificates, its own first; returns the errors that are accepted."""
 
 
 ROUNDS = 3
-"""How often it is asked about one request: a server may show another certificate each time."""
+"""How often the handler is called for one request: a server may show another certificate each time."""
 
 
 @dataclass
 class CertificatePrompt:
-    """Who is asked in one call, and what was accepted so far: it holds until the call ends."""
+    """The handler of one call, and the errors that it has accepted so far: that holds until the call ends."""
 
-    ask: Ask
+    handler: SslErrorHandler
     accepted: list[TlsError] = field(default_factory=list)
 
 
-def ask_about_certificates(request: Request, questions: CertificatePrompt, send: Send = send_directly) -> Flow:
-    """Send; where that failed for its certificates only, ask, and send again if all is accepted."""
-    if questions.accepted:
-        request = request._replace(tls=(request.tls or TlsSettings()).accepting(questions.accepted))
+def ask_about_certificates(request: Request, prompt: CertificatePrompt, send: Send = send_directly) -> Flow:
+    """Send; if that fails only for its certificates, call the handler, and send again if it accepts all errors."""
+    if prompt.accepted:
+        request = request._replace(tls=(request.tls or TlsSettings()).accepting(prompt.accepted))
     for _ in range(ROUNDS):
         response = yield from send(request)
         settings = request.tls or TlsSettings()
         session = _refused(response)
         if session is None or settings.ignores(session.errors):
             return response
-        accepted = _accepted(questions.ask, session)
+        accepted = _accepted(prompt.handler, session)
         accepting = settings.accepting(accepted)
         if not accepting.ignores(session.errors):
             return response
-        questions.accepted.extend(accepted)
+        prompt.accepted.extend(accepted)
         request = request._replace(tls=accepting)
     return (yield from send(request))
 
@@ -58,9 +58,9 @@ def _refused(response: Response) -> Optional[TlsSession]:
     return response.tls.session if response.tls.session.errors else None
 
 
-def _accepted(ask: Ask, session: TlsSession) -> list[TlsError]:
-    """Raises TypeError where the response is none."""
-    accepted = ask(list(session.errors), list(session.certificates))
+def _accepted(handler: SslErrorHandler, session: TlsSession) -> list[TlsError]:
+    """Call the handler and return the errors it accepts. Raises TypeError if it returns something else."""
+    accepted = handler(list(session.errors), list(session.certificates))
     if accepted is None:
         return []
     if isinstance(accepted, (bool, str)) or not isinstance(accepted, Iterable):

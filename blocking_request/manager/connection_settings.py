@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from ..calls.settings import checked_callable, checked_milliseconds, checked_switch
 from ..engines import choice
-from ..flows.certificate_errors import Ask as SslErrorHandler
+from ..flows.certificate_errors import SslErrorHandler
 from ..models.proxy import Proxy
 from ..models.tls import TlsSettings
 from ..proxies.rules import ProxyFactory, ProxyLike, beginnings, proxy_factory, proxy_of

@@ -138,8 +138,8 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
 
     def clearAccessCache(self) -> None:
         """Forget the credentials that the auth handler gave, and close the connections that are kept, all of them."""
-        self._settings.known_logins.clear()
-        self._settings.known_proxy_logins.clear()
+        self._settings.credential_cache.clear()
+        self._settings.proxy_credential_cache.clear()
         choice.clear_connections()
 
     def clearConnectionCache(self) -> None:

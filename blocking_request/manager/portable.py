@@ -12,7 +12,7 @@ from http.cookiejar import Cookie
 from typing import TYPE_CHECKING, Any, Optional
 
 from ..calls.settings import Settings
-from ..flows.auth.server import Known
+from ..flows.auth.server import CachedCredential
 from ..models.auth import AuthConfig
 from ..models.proxy import Proxy
 from ..models.redaction import SECRET_PARAMETERS, is_secret_field
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 KEPT_MANAGERS = 16
 """How many different settings a process keeps the manager of."""
 
-_LIVE = frozenset(("cookies", "registry", "strict_transport", "known_logins", "known_proxy_logins", "cache"))
+_LIVE = frozenset(("cookies", "registry", "strict_transport", "credential_cache", "proxy_credential_cache", "cache"))
 """What is more than a value."""
 
 
@@ -117,8 +117,11 @@ def _secrets(settings: Settings) -> Secrets:
     configs = {id: registry.load(id) for id in registry.configIds()}
     return Secrets(
         {id: config.toJson() for id, config in configs.items() if config is not None},
-        {origin: (known.config.toJson(), known.is_upfront) for origin, known in dict(settings.known_logins).items()},
-        {proxy: config.toJson() for proxy, config in dict(settings.known_proxy_logins).items()},
+        {
+            origin: (each.config.toJson(), each.is_preemptive)
+            for origin, each in dict(settings.credential_cache).items()
+        },
+        {proxy: config.toJson() for proxy, config in dict(settings.proxy_credential_cache).items()},
     )
 
 
@@ -135,8 +138,11 @@ def _made(portable: PortableSettings) -> NetworkAccessManager:
     for id, text in secrets.configs.items():
         live["registry"].store(AuthConfig.fromJson(text), id)
     from_json = AuthConfig.fromJson
-    live["known_logins"] = {key: Known(from_json(text), upfront) for key, (text, upfront) in secrets.logins.items()}
-    live["known_proxy_logins"] = {proxy: from_json(text) for proxy, text in secrets.proxy_logins.items()}
+    live["credential_cache"] = {
+        origin: CachedCredential(from_json(text), is_preemptive)
+        for origin, (text, is_preemptive) in secrets.logins.items()
+    }
+    live["proxy_credential_cache"] = {proxy: from_json(text) for proxy, text in secrets.proxy_logins.items()}
     change_settings(manager, **portable.values, **live)
     return manager
 

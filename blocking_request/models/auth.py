@@ -17,7 +17,7 @@ class AuthMethod(Enum):
     Basic = "basic"
     """User and password in clear text with every request (RFC 7617)."""
     Digest = "digest"
-    """User and password, proven by a digest when the server asks (RFC 7616)."""
+    """User and password, of which a digest is sent if the server asks (RFC 7616)."""
     Bearer = "bearer"
     """A token with every request (RFC 6750)."""
     ApiKeyHeader = "api-key-header"

@@ -18,14 +18,14 @@ IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELET
 """RFC 9110 section 9.2.2."""
 
 
-class Login(NamedTuple):
+class ConnectionCredentials(NamedTuple):
     """User and password for the schemes that authenticate a connection: NTLM (MS-NLMP) and Negotiate (RFC 4559)."""
 
     user: str
     password: str
 
     def __repr__(self) -> str:
-        return "<Login>"
+        return "<ConnectionCredentials>"
 
 
 class Source(Protocol):
@@ -63,8 +63,8 @@ class Request(NamedTuple):
     """How many redirects led to this request."""
     proxy: Optional[Proxy] = None
     """None: as Qt says, which is the application's proxy or the system's."""
-    login: Optional[Login] = None
-    """For an engine that authenticates connections."""
+    connection_credentials: Optional[ConnectionCredentials] = None
+    """For NTLM and Negotiate, which authenticate a connection."""
     body_limit: int = 0
     """How large the response's body may be when its content coding is undone, in bytes; 0: as large as it is."""
     expansion_limit: int = 0

@@ -203,12 +203,12 @@ def _trusted(qgis: Any) -> Optional[TlsSettings]:
 StopReason = Callable[[], Optional[Failure]]
 
 
-def grant_of(authcfg: str, stop_reason: StopReason) -> Optional[Callable[[Request], Request]]:
-    """What adds to a request what QGIS's database has under the id; None where this is no QGIS.
+def qgis_auth_of(authcfg: str, stop_reason: StopReason) -> Optional[Callable[[Request], Request]]:
+    """Return a function that adds the credentials QGIS has under an id to a request; None outside QGIS.
 
-    QGIS may ask for its master password in the main thread, and wait for the response as long as that takes. So it does
-    so in another thread than a caller's that is not the main one; ``stop_reason`` says when to wait no longer. Raises
-    RequestNotSent where QGIS knows no such id.
+    QGIS may ask for its master password in the main thread, and wait for the user as long as that takes. So if the
+    caller's thread is not the main one, the function calls QGIS in another thread. ``stop_reason`` says when to stop
+    waiting. Raises RequestNotSent if QGIS has no such id.
     """
     qgis = core()
     if qgis is None:
@@ -218,18 +218,18 @@ def grant_of(authcfg: str, stop_reason: StopReason) -> Optional[Callable[[Reques
         text = f"There is no authentication config {authcfg!r}, neither in the manager's authRegistry() nor in QGIS"
         raise request_not_sent(QtNetworkError.AuthenticationRequiredError, text)
 
-    def grant(request: Request) -> Request:
+    def add_credentials(request: Request) -> Request:
         qt_request = native_copy(request)
         done, updated = _beside(lambda: auth.updateNetworkRequest(qt_request, authcfg), stop_reason)
         if not done:
             text = f"QGIS could not apply its authentication config {authcfg!r}"
             raise request_not_sent(QtNetworkError.AuthenticationRequiredError, text)
-        return _granted(request, updated)
+        return _as_updated(request, updated)
 
-    return grant
+    return add_credentials
 
 
-def _granted(request: Request, updated: QtNetwork.QNetworkRequest) -> Request:
+def _as_updated(request: Request, updated: QtNetwork.QNetworkRequest) -> Request:
     """The request with the URL, the header fields and the TLS configuration that QGIS wants."""
     fields = raw_fields(updated)
     before = {(name.lower(), value) for name, value in request.headers}

@@ -64,8 +64,8 @@ class CommandQueue:
         self._user_origin = ""
         """'': of the next host."""
         self._proxy: Optional[Proxy] = None
-        self._logins: dict[str, Any] = {}
-        self._proxy_logins: dict[Any, Any] = {}
+        self._credential_cache: dict[str, Any] = {}
+        self._proxy_credential_cache: dict[Any, Any] = {}
         self._ids = itertools.count(1)
         self.entries: deque[Entry] = deque()
         """The first is under way."""
@@ -219,10 +219,10 @@ class CommandQueue:
         elif isinstance(command, SetUser):
             self._user = command if any(command) else None
             self._user_origin = self._host.origin
-            self._logins = {}
+            self._credential_cache = {}
         elif isinstance(command, SetProxy):
             self._proxy = command.proxy
-            self._proxy_logins = {}
+            self._proxy_credential_cache = {}
         elif isinstance(command, Close):
             self._leave()
             choice.clear_connections()
@@ -259,8 +259,8 @@ class CommandQueue:
             auth_handler=prompts.login,
             proxy_auth_handler=prompts.proxy_login,
             ssl_error_handler=prompts.certificates,
-            known_logins=self._logins,
-            known_proxy_logins=self._proxy_logins,
+            credential_cache=self._credential_cache,
+            proxy_credential_cache=self._proxy_credential_cache,
             cache=None,
         )
         rules = TaskRules(self._manager.engine(), base.timeout, base.deadline, self._event_queue, None, _never)

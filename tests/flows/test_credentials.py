@@ -8,10 +8,10 @@ from typing import Any, Optional
 import pytest
 
 from blocking_request import AuthConfig, TlsSettings
-from blocking_request.flows.auth.server import CredentialRules, Known, secret_name, with_credentials
+from blocking_request.flows.auth.server import CachedCredential, CredentialRules, secret_name, with_credentials
 from blocking_request.models.auth import AuthAnswer
 from blocking_request.models.failure import QtNetworkError, network_failure
-from blocking_request.models.http_messages import Login, Request, Response
+from blocking_request.models.http_messages import ConnectionCredentials, Request, Response
 
 from .drive import answer, drive, field
 
@@ -56,7 +56,7 @@ def test_rfc9110_11_6_2_nothing_is_sent_where_nothing_is_known() -> None:
         (AuthConfig.apiKey("k", header="X-Mine"), "X-Mine", "k"),
     ],
 )
-def test_upfront(config: AuthConfig, name: str, value: str) -> None:
+def test_preemptive_credentials(config: AuthConfig, name: str, value: str) -> None:
     sent, _ = run(CredentialRules(config), OK)
     assert field(sent[0], name) == [value]
 
@@ -95,13 +95,13 @@ def test_a_field_of_the_callers_own_stays() -> None:
     for rules in (
         CredentialRules(USER),
         CredentialRules(find=lambda url: USER),
-        CredentialRules(known={"http://host:8080": Known(USER, True)}),
+        CredentialRules(credential_cache={"http://host:8080": CachedCredential(USER, True)}),
     ):
         sent, last = run(rules, BASIC, exchange=own)
         assert sent == [own] and last.status == 401
     # a refusal may be mended by who is asked
-    ask = Asked(("user", "pass:wörd"))
-    sent, _ = run(CredentialRules(ask=ask), BASIC, OK, exchange=own)
+    handler = Asked(("user", "pass:wörd"))
+    sent, _ = run(CredentialRules(handler=handler), BASIC, OK, exchange=own)
     assert field(sent[1], "Authorization") == [BASIC_FIELD]
 
 
@@ -151,65 +151,69 @@ def test_a_digest_that_nobody_can_make_is_not_tried(challenge: str) -> None:
 
 
 def test_who_is_asked_hears_realm_host_and_attempt_three_times() -> None:
-    ask = Asked(("a", "1"), ("a", "2"), ("a", "3"))
-    sent, last = run(CredentialRules(ask=ask), BASIC, BASIC, BASIC, BASIC)
-    assert ask.questions == [("here", "host:8080", 1), ("here", "host:8080", 2), ("here", "host:8080", 3)]
+    handler = Asked(("a", "1"), ("a", "2"), ("a", "3"))
+    sent, last = run(CredentialRules(handler=handler), BASIC, BASIC, BASIC, BASIC)
+    assert handler.questions == [("here", "host:8080", 1), ("here", "host:8080", 2), ("here", "host:8080", 3)]
     assert len(sent) == 4 and last.status == 401
 
 
 def test_after_what_is_known_is_wrong_somebody_is_asked() -> None:
-    ask = Asked(None)
-    sent, last = run(CredentialRules(USER, ask=ask), BOTH, BOTH)
-    assert len(sent) == 2 and len(ask.questions) == 1 and last.status == 401
+    handler = Asked(None)
+    sent, last = run(CredentialRules(USER, handler=handler), BOTH, BOTH)
+    assert len(sent) == 2 and len(handler.questions) == 1 and last.status == 401
 
 
 def test_what_was_right_is_kept_for_its_origin() -> None:
-    known: dict[str, Known] = {}
-    ask = Asked(("user", "pass:wörd"))
-    run(CredentialRules(ask=ask, known=known), BASIC, OK)
-    sent, _ = run(CredentialRules(ask=ask, known=known), OK)
-    assert field(sent[0], "Authorization") == [BASIC_FIELD] and len(ask.questions) == 1
-    sent, _ = run(CredentialRules(known=known), BASIC, exchange=Request("GET", "http://host:8081/"))
+    credential_cache: dict[str, CachedCredential] = {}
+    handler = Asked(("user", "pass:wörd"))
+    run(CredentialRules(handler=handler, credential_cache=credential_cache), BASIC, OK)
+    sent, _ = run(CredentialRules(handler=handler, credential_cache=credential_cache), OK)
+    assert field(sent[0], "Authorization") == [BASIC_FIELD] and len(handler.questions) == 1
+    sent, _ = run(
+        CredentialRules(credential_cache=credential_cache), BASIC, exchange=Request("GET", "http://host:8081/")
+    )
     assert not sent[0].headers
 
 
-def test_a_password_that_was_proven_is_not_sent_in_clear_text_later() -> None:
-    known: dict[str, Known] = {}
-    run(CredentialRules(ask=Asked(("user", "pass")), known=known), BOTH, OK)
-    sent, _ = run(CredentialRules(known=known), BOTH, OK)
+def test_password_of_a_digest_is_not_sent_preemptively() -> None:
+    credential_cache: dict[str, CachedCredential] = {}
+    run(CredentialRules(handler=Asked(("user", "pass")), credential_cache=credential_cache), BOTH, OK)
+    sent, _ = run(CredentialRules(credential_cache=credential_cache), BOTH, OK)
     assert not sent[0].headers and field(sent[1], "Authorization")[0].startswith("Digest ")
 
 
 def test_what_is_right_no_more_is_forgotten() -> None:
-    known = {"http://host:8080": Known(USER, True)}
-    ask = Asked(("new", "one"))
-    _, last = run(CredentialRules(ask=ask, known=known), BASIC, OK)
-    assert last.status == 200 and known["http://host:8080"] == Known(AuthConfig.basic("new", "one"), True)
-    known = {"http://host:8080": Known(USER, True)}
-    run(CredentialRules(known=known), BASIC)
-    assert known == {}
+    credential_cache = {"http://host:8080": CachedCredential(USER, True)}
+    handler = Asked(("new", "one"))
+    _, last = run(CredentialRules(handler=handler, credential_cache=credential_cache), BASIC, OK)
+    assert last.status == 200 and credential_cache["http://host:8080"] == CachedCredential(
+        AuthConfig.basic("new", "one"), True
+    )
+    credential_cache = {"http://host:8080": CachedCredential(USER, True)}
+    run(CredentialRules(credential_cache=credential_cache), BASIC)
+    assert credential_cache == {}
 
 
 def test_nobody_is_asked_without_a_challenge() -> None:
-    ask = Asked()
+    handler = Asked()
     for refusal in (answer(401), answer(401, ("WWW-Authenticate", "Frobnicate x=y")), answer(403)):
-        sent, last = run(CredentialRules(ask=ask), refusal)
+        sent, last = run(CredentialRules(handler=handler), refusal)
         assert len(sent) == 1 and last.status in (401, 403)
 
 
 def test_a_token_answers_any_challenge() -> None:
     bearer = answer(401, ("WWW-Authenticate", 'Bearer realm="api", error="invalid_token"'))
-    ask = Asked(AuthConfig.bearer("fresh"))
-    sent, _ = run(CredentialRules(AuthConfig.bearer("old"), ask=ask), bearer, OK)
+    handler = Asked(AuthConfig.bearer("fresh"))
+    sent, _ = run(CredentialRules(AuthConfig.bearer("old"), handler=handler), bearer, OK)
     assert [field(each, "Authorization") for each in sent] == [["Bearer old"], ["Bearer fresh"]]
-    assert ask.questions == [("api", "host:8080", 1)]
+    assert handler.questions == [("api", "host:8080", 1)]
 
 
 def test_ntlm_is_done_by_the_engine() -> None:
     rules = CredentialRules(USER, engine_supports_ntlm=lambda exchange: True)
     sent, last = run(rules, NTLM, OK)
-    assert sent[1].login == Login("user", "pass:wörd") and last.status == 200
-    assert "wörd" not in repr(sent[1].login)
+    assert sent[1].connection_credentials == ConnectionCredentials("user", "pass:wörd") and last.status == 200
+    assert "wörd" not in repr(sent[1].connection_credentials)
     # where no engine does it, the refusal stands
     sent, last = run(CredentialRules(USER), NTLM)
     assert len(sent) == 1 and last.status == 401
@@ -221,9 +225,9 @@ def test_a_login_that_never_ends_is_a_refusal() -> None:
         failure=network_failure(QtNetworkError.AuthenticationRequiredError, "again and again"),
         engine="qt",
     )
-    ask = Asked(("a", "b"), ("a", "b"), ("a", "b"))
+    handler = Asked(("a", "b"), ("a", "b"), ("a", "b"))
     sent, last = run(
-        CredentialRules(ask=ask, engine_supports_ntlm=lambda exchange: True), NTLM, endless, endless, endless
+        CredentialRules(handler=handler, engine_supports_ntlm=lambda exchange: True), NTLM, endless, endless, endless
     )
     assert len(sent) == 4 and last.status == 401 and last.failure is None
 
@@ -231,4 +235,4 @@ def test_a_login_that_never_ends_is_a_refusal() -> None:
 @pytest.mark.parametrize("wrong", ["user:password", ("user",), ("user", 1), 5])
 def test_an_answer_that_is_none(wrong: Any) -> None:
     with pytest.raises(TypeError, match=r"an auth handler returns \(user, password\)"):
-        run(CredentialRules(ask=lambda realm, host, attempt: wrong), BASIC)
+        run(CredentialRules(handler=lambda realm, host, attempt: wrong), BASIC)

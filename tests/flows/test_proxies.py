@@ -55,35 +55,35 @@ def _ended(choice: ProxyChoice) -> tuple[list[Request], list[float], Response]:
 
 def test_rfc9110_11_7_1_who_is_asked_answers_for_the_proxy() -> None:
     for refusal, realm in ((WANTED, "the proxy"), (REFUSED, "")):
-        ask = Asked(("user", "wrong"), ("user", "right"))
-        known: dict[Proxy, AuthConfig] = {}
-        sent, last = run(refusal, refusal, answer(200), own=PROXY, ask=ask, known=known)
-        assert ask.questions == [(realm, "proxy:3128", 1), (realm, "proxy:3128", 2)]
+        handler = Asked(("user", "wrong"), ("user", "right"))
+        credential_cache: dict[Proxy, AuthConfig] = {}
+        sent, last = run(refusal, refusal, answer(200), own=PROXY, handler=handler, credential_cache=credential_cache)
+        assert handler.questions == [(realm, "proxy:3128", 1), (realm, "proxy:3128", 2)]
         assert sent[2] == Proxy("http", "proxy", 3128, "user", "right") and last.status == 200
         # and is not asked again
-        assert run(answer(200), own=PROXY, ask=ask, known=known)[0] == [sent[2]]
-        assert run(answer(200), qts=PROXY, known=known)[0] == [sent[2]]
+        assert run(answer(200), own=PROXY, handler=handler, credential_cache=credential_cache)[0] == [sent[2]]
+        assert run(answer(200), qts=PROXY, credential_cache=credential_cache)[0] == [sent[2]]
 
 
 def test_also_for_the_one_of_the_application() -> None:
-    sent, last = run(WANTED, answer(200), qts=PROXY, ask=Asked(("u", "p")))
+    sent, last = run(WANTED, answer(200), qts=PROXY, handler=Asked(("u", "p")))
     assert sent == [None, Proxy("http", "proxy", 3128, "u", "p")] and last.status == 200
 
 
 def test_three_wrong_answers_are_enough() -> None:
-    ask = Asked(("u", "1"), ("u", "2"), ("u", "3"))
-    sent, last = run(WANTED, WANTED, WANTED, WANTED, own=PROXY, ask=ask)
+    handler = Asked(("u", "1"), ("u", "2"), ("u", "3"))
+    sent, last = run(WANTED, WANTED, WANTED, WANTED, own=PROXY, handler=handler)
     assert len(sent) == 4 and last.status == 407
 
 
 def test_nobody_is_asked_where_there_is_no_proxy() -> None:
-    ask = Asked()
+    handler = Asked()
     for own, qts in ((None, None), (NO_PROXY, PROXY)):
-        sent, last = run(WANTED, own=own, qts=qts, ask=ask)
+        sent, last = run(WANTED, own=own, qts=qts, handler=handler)
         assert len(sent) == 1 and last.status == 407
 
 
 def test_what_is_right_no_more_is_forgotten() -> None:
-    known = {PROXY: AuthConfig.basic("old", "old")}
-    run(WANTED, own=PROXY, known=known)
-    assert not known
+    credential_cache = {PROXY: AuthConfig.basic("old", "old")}
+    run(WANTED, own=PROXY, credential_cache=credential_cache)
+    assert not credential_cache

@@ -7,7 +7,7 @@ from typing import Optional
 
 import pytest
 
-from blocking_request.flows.certificate_errors import Ask, CertificatePrompt, ask_about_certificates
+from blocking_request.flows.certificate_errors import CertificatePrompt, SslErrorHandler, ask_about_certificates
 from blocking_request.flows.redirects import RedirectRules, follow_redirects
 from blocking_request.models.certificate import Certificate
 from blocking_request.models.error_texts import canceled, certificate_refused
@@ -26,9 +26,11 @@ def refused(exchange: Request, *errors: TlsError) -> Response:
     return Response(exchange, failure=certificate_refused(errors), tls=session)
 
 
-def drive(ask: Ask, *answers: Response, first: Optional[Request] = None) -> tuple[list[Request], Response]:
+def drive(
+    handler: SslErrorHandler, *answers: Response, first: Optional[Request] = None
+) -> tuple[list[Request], Response]:
     """What is sent, and what comes of it."""
-    send = partial(ask_about_certificates, questions=CertificatePrompt(ask))
+    send = partial(ask_about_certificates, prompt=CertificatePrompt(handler))
     flow = follow_redirects(first or Request("GET", URL), RedirectRules(), send)
     sent = [next(flow)]
     for answer in answers:
@@ -49,12 +51,12 @@ def test_nobody_is_asked_where_nothing_is_wrong() -> None:
 def test_what_is_accepted_is_sent_again_with_exactly_that() -> None:
     asked: list[tuple[list[TlsError], list[Certificate]]] = []
 
-    def ask(errors: list[TlsError], chain: list[Certificate]) -> list[TlsError]:
+    def handler(errors: list[TlsError], chain: list[Certificate]) -> list[TlsError]:
         asked.append((errors, chain))
         return errors
 
     first = Request("POST", URL, body=b"x", tls=TlsSettings(minimumVersion="1.3"))
-    sent, last = drive(ask, refused(first, EXPIRED, MISMATCH), Response(first, 200), first=first)
+    sent, last = drive(handler, refused(first, EXPIRED, MISMATCH), Response(first, 200), first=first)
     assert last.status == 200
     assert asked == [([EXPIRED, MISMATCH], [ONE])]
     assert sent[1] == first._replace(tls=TlsSettings(minimumVersion="1.3", ignoredErrors=(EXPIRED, MISMATCH)))

@@ -99,7 +99,7 @@ class Dispatcher(QtCore.QObject):
         if worker.key.tls != NO_TLS:
             manager.encrypted.connect(self._encrypted)
             manager.sslErrors.connect(self._ssl_errors)
-        if worker.key.login is not None:
+        if worker.key.connection_credentials is not None:
             manager.authenticationRequired.connect(self._login_wanted)
         self.wake.connect(self.drain, QtCore.Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
         self.startTimer(worker.engine.idle_ms)
@@ -186,7 +186,7 @@ class Dispatcher(QtCore.QObject):
     def _hand_over(self, transfer: QtTransfer) -> Optional[QtNetwork.QNetworkReply]:
         request, qt_request = transfer.request, transfer.qt_request
         method, body = request.method, request.body
-        if request.login is not None:
+        if request.connection_credentials is not None:
             return self._hand_over_login(transfer)
         if method == "GET" and body is None:
             return self._manager.get(qt_request)

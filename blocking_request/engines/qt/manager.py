@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any, NamedTuple, Optional
 
-from ...models.http_messages import Login, Request
+from ...models.http_messages import ConnectionCredentials, Request
 from ...models.proxy import Proxy
 from ...proxies.rules import qt_proxy
 from ...qt.binding import QtCore, QtNetwork, delete_at_thread_end, prime_disconnect_notify, release_ownership
@@ -17,12 +17,12 @@ from .proxy_factory import BufferedDirect
 
 
 class WorkerKey(NamedTuple):
-    """Qt ties TLS, proxies and logins to a manager's connections and not to a request."""
+    """Qt ties TLS, proxies and NTLM to a manager's connections and not to a request."""
 
     tls: TlsKey = NO_TLS
     proxy: Optional[Proxy] = None
-    login: Optional[Login] = None
-    """A connection that has logged in answers every request as that user's."""
+    connection_credentials: Optional[ConnectionCredentials] = None
+    """A server answers every request on an authenticated connection as that user's."""
     qgis: bool = False
 
 
@@ -31,10 +31,10 @@ _PLAIN = WorkerKey()
 
 def worker_key(request: Request) -> WorkerKey:
     """May be called from any thread."""
-    is_plain = request.proxy is None and request.login is None and not request.qgis
+    is_plain = request.proxy is None and request.connection_credentials is None and not request.qgis
     if is_plain and not request.url.startswith("https:"):
         return _PLAIN
-    return WorkerKey(tls_key(request), request.proxy, request.login, request.qgis)
+    return WorkerKey(tls_key(request), request.proxy, request.connection_credentials, request.qgis)
 
 
 class Manager:

@@ -28,14 +28,14 @@ it and has closed without a response, too, and it must not have it again."""
 def answer_login(transfer: QtTransfer, authenticator: QtNetwork.QAuthenticator) -> None:
     """Give the password, the first time it is asked for; a second time means that it is wrong.
 
-    Qt asks for every scheme. One with a realm is none of those that a login is for: it may send the password in clear.
+    Qt asks for every scheme. NTLM and Negotiate have no realm. A scheme with a realm may send the password in clear.
     """
-    login = transfer.request.login
-    if login is None or transfer.logins or authenticator.realm():
+    credentials = transfer.request.connection_credentials
+    if credentials is None or transfer.ntlm_answers or authenticator.realm():
         return
-    transfer.logins += 1
-    authenticator.setUser(login.user)
-    authenticator.setPassword(login.password)
+    transfer.ntlm_answers += 1
+    authenticator.setUser(credentials.user)
+    authenticator.setPassword(credentials.password)
 
 
 def endless_login(request: Request) -> Failure:

@@ -46,7 +46,7 @@ def native_request(request: Request) -> QtNetwork.QNetworkRequest:
     if proxy is not None and proxy.user and proxy.forwards(request.url):
         # Qt itself would ask the proxy first, and then use what the request may not reuse.
         qt_request.setRawHeader(b"Proxy-Authorization", proxy.authorization)  # type: ignore[arg-type]
-    if request.login is not None:
+    if request.connection_credentials is not None:
         # Only so Qt does the rounds; what it remembers is its worker's, which serves this user only.
         qt_request.setAttribute(_Attribute.AuthenticationReuseAttribute, enum_value(_Request.LoadControl.Automatic))
     qt_request.setUrl(encoded_url(request.url))

@@ -267,7 +267,7 @@ def transfer_failure(transfer: QtTransfer, status: Optional[int], error: int, er
         return messages.interim_status(status)
     if error == QtNetworkError.NoError or (status is not None and error == error_for_status(status)):
         return None
-    if error == QtNetworkError.ContentReSendError and request.login is not None:
+    if error == QtNetworkError.ContentReSendError and request.connection_credentials is not None:
         return endless_login(request)
     if error == QtNetworkError.OperationCanceledError and request.qgis:
         return messages.qgis_timeout()

@@ -68,7 +68,7 @@ class QtTransfer:
     failure: Optional[Failure] = None
     tls_errors: tuple[TlsError, ...] = ()
     progress_due = 0.0
-    logins = 0
+    ntlm_answers = 0
     sent = 0
     device: Optional[ChannelDevice] = None
     """Which the body is pulled from, where it comes piece by piece."""

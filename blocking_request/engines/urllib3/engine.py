@@ -61,8 +61,12 @@ class Urllib3Engine:
                 "installs one, and the urllib3 engine cannot use it: install urllib3 itself, or use setEngine('qt')"
             )
             return network_failure(QtNetworkError.UnknownNetworkError, text)
-        if request.login is not None or request.qgis:
-            what = "log in by NTLM or Negotiate" if request.login is not None else "send by QGIS's network manager"
+        if request.connection_credentials is not None or request.qgis:
+            what = (
+                "log in by NTLM or Negotiate"
+                if request.connection_credentials is not None
+                else "send by QGIS's network manager"
+            )
             text = f"The urllib3 engine cannot {what}, only Qt can: use setEngine('qt') or 'auto'"
             return network_failure(QtNetworkError.UnknownNetworkError, text)
         return self.pools.unsupported_reason(request)

@@ -26,9 +26,9 @@ class ProxyChoice:
     """The proxy for a URL as our own settings have it; None where it is for Qt to say. Raises ProxyUnusable."""
     find_by_qt: Find
     """The proxy Qt would take."""
-    ask: Optional[AuthHandler] = None
-    known: MutableMapping[Proxy, AuthConfig] = field(default_factory=dict)
-    """By the proxy as it was set: what was asked for earlier and found to be right."""
+    handler: Optional[AuthHandler] = None
+    credential_cache: MutableMapping[Proxy, AuthConfig] = field(default_factory=dict)
+    """Credentials that the handler has returned and a proxy has accepted, by the proxy as it was set."""
     asks_qt: bool = False
     """Whether Qt's may have a user and a password, which an engine does not use by itself."""
 
@@ -39,27 +39,27 @@ def through_proxy(request: Request, choice: ProxyChoice, send: Send = send_direc
         proxy = choice.find(request.url)
     except ProxyUnusable as error:
         return Response(request, failure=network_failure(QtNetworkError.UnknownProxyError, str(error)))
-    if proxy is None and (choice.known or choice.asks_qt):
+    if proxy is None and (choice.credential_cache or choice.asks_qt):
         proxy = choice.find_by_qt(request.url)
-    known = None if proxy is None else choice.known.get(proxy)
+    cached = None if proxy is None else choice.credential_cache.get(proxy)
     if proxy is not None:
-        request = request._replace(proxy=proxy if known is None else _as(proxy, known))
+        request = request._replace(proxy=proxy if cached is None else _as(proxy, cached))
     response = yield from send(request)
     proxy = proxy if proxy is not None or not _may_be_asked(response) else choice.find_by_qt(request.url)
     if proxy is None or not _is_asked(response, proxy):
         return response
-    if known is not None:
-        choice.known.pop(proxy, None)
-    if choice.ask is None or not request.is_replayable:
+    if cached is not None:
+        choice.credential_cache.pop(proxy, None)
+    if choice.handler is None or not request.is_replayable:
         return response
     for attempt in range(1, ATTEMPTS + 1):
-        given = checked_answer(choice.ask(_realm(response), proxy.address, attempt))
+        given = checked_answer(choice.handler(_realm(response), proxy.address, attempt))
         if given is None:
             return response
         response = yield from send(request._replace(proxy=_as(proxy, given)))
         if not _is_asked(response, proxy):
             if response.status is not None:
-                choice.known[proxy] = given
+                choice.credential_cache[proxy] = given
             return response
     return response
 

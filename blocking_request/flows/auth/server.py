@@ -1,12 +1,12 @@
 """Credentials: what is sent along, how a 401 is answered, and when it is given up (RFC 9110 section 11).
 
 Theory of operation: what the caller has named for this request (an AuthConfig, the user and password of the URL, netrc)
-is tried first, each way at most once; then whoever may be asked is asked, three times at most. A field of the caller's
-own is sent as it is, and is replaced only by what somebody answers to a 401. Whatever is used belongs to the origin it
-was named for: at any other it is as if there were none.
+is tried first, each way at most once. Then the handler is called, three times at most. An ``Authorization`` field of
+the caller is sent as it is; only what the handler returns after a 401 replaces it. Credentials belong to the origin
+that they were named for, and are not used for any other.
 
-Only a user and a password answer Digest, NTLM and Negotiate. The last two belong to a connection; the request then
-carries a Login, and the engine does the rounds.
+Only a user and a password answer Digest, NTLM and Negotiate. The last two authenticate a connection: the request then
+carries ConnectionCredentials, and the engine does the rounds.
 """
 
 from __future__ import annotations
@@ -18,76 +18,77 @@ from urllib.parse import quote, urlsplit
 
 from ...models.auth import AuthConfig, AuthHandler, AuthMethod, basic_authorization, checked_answer
 from ...models.failure import QtNetworkError
-from ...models.http_messages import Login, Request, Response
+from ...models.http_messages import ConnectionCredentials, Request, Response
 from ...models.urls import DEFAULT_PORTS, origin
 from .. import Flow, Send, send_directly
 from .challenges import Challenge, challenges
 from .digest import answer_to, strength, strongest
 
 ATTEMPTS = 3
-"""How often somebody is asked, as browsers do it."""
+"""How often the handler is called, as in browsers."""
 
 _PASSWORDS = (AuthMethod.Basic, AuthMethod.Digest)
 
 
-class Known(NamedTuple):
-    """What somebody has answered and a server or proxy has found right."""
+class CachedCredential(NamedTuple):
+    """Credentials that the handler has returned and the server has accepted."""
 
     config: AuthConfig
-    is_upfront: bool
-    """Whether it is sent before it is asked for. A password that was only proven is not: it would go in clear text."""
+    is_preemptive: bool
+    """Whether they are sent before the server asks. A password that was not sent by Basic is not: it would go in clear
+    text."""
 
 
 @dataclass(frozen=True)
 class CredentialRules:
-    """What may be presented, and who may be asked."""
+    """The credentials that may be sent, and the handler that may be called for more."""
 
     config: Optional[AuthConfig] = None
     """Named for the origin of the call's first URL."""
-    grant: Optional[Callable[[Request], Request]] = None
-    """In its place: adds what another store of credentials has for that origin."""
+    qgis_auth: Optional[Callable[[Request], Request]] = None
+    """In the place of ``config``: adds the credentials that QGIS has for that origin."""
     find: Optional[Callable[[str], Optional[AuthConfig]]] = None
-    """Gives what netrc has for a URL."""
-    ask: Optional[AuthHandler] = None
-    known: MutableMapping[str, Known] = field(default_factory=dict)
+    """Returns what netrc has for a URL."""
+    handler: Optional[AuthHandler] = None
+    credential_cache: MutableMapping[str, CachedCredential] = field(default_factory=dict)
     """By origin."""
     engine_supports_ntlm: Callable[[Request], bool] = lambda request: False
     """Whether there is an engine that does NTLM and Negotiate for it."""
 
 
 def with_credentials(request: Request, rules: CredentialRules, send: Send = send_directly) -> Flow:
-    """Send with what is known, and answer challenges."""
+    """Send with the credentials that are known, and answer challenges."""
     is_own = request.has_field(b"authorization")
-    if rules.grant is not None and request.same_origin:
-        granted = rules.grant(request)
-        response = yield from send(granted)
-        return (
-            response if not _may_be_answered(request, response) else (yield from _ask(request, response, rules, send))
-        )
+    if rules.qgis_auth is not None and request.same_origin:
+        response = yield from send(rules.qgis_auth(request))
+        if not _may_be_answered(request, response):
+            return response
+        return (yield from _call_handler(request, response, rules, send))
     config = _named(request, rules, is_own)
-    known = rules.known.get(origin(request.url)) if config is None and not is_own else None
-    request = _identified(request, config if known is None else known.config)
-    upfront = known.config if known is not None and known.is_upfront else config
-    response = yield from send(_upfront(request, upfront))
+    cached = rules.credential_cache.get(origin(request.url)) if config is None and not is_own else None
+    request = _identified(request, config if cached is None else cached.config)
+    preemptive = cached.config if cached is not None and cached.is_preemptive else config
+    response = yield from send(_with_preemptive(request, preemptive))
     if not _may_be_answered(request, response):
         return response
-    named = config if known is None else known.config
+    named = config if cached is None else cached.config
     if named is not None:
         response = yield from _answer_challenge(request, response, named, rules, send, in_clear=False)
         if not _is_challenge(response):
             return response
-    if known is not None:
-        # It is right no more.
-        rules.known.pop(origin(request.url), None)
-    return (yield from _ask(request, response, rules, send))
+    if cached is not None:
+        # The server no longer accepts it.
+        rules.credential_cache.pop(origin(request.url), None)
+    return (yield from _call_handler(request, response, rules, send))
 
 
-def _ask(request: Request, response: Response, rules: CredentialRules, send: Send) -> Flow:
+def _call_handler(request: Request, response: Response, rules: CredentialRules, send: Send) -> Flow:
+    """Answer challenges with the credentials that the handler returns."""
     for attempt in range(1, ATTEMPTS + 1):
         challenge = _best(request, response, rules)
-        if rules.ask is None or challenge is None:
+        if rules.handler is None or challenge is None:
             return response
-        given = checked_answer(rules.ask(challenge.realm, shown_host(request.url), attempt))
+        given = checked_answer(rules.handler(challenge.realm, shown_host(request.url), attempt))
         if given is None:
             return response
         response = yield from _answer_challenge(
@@ -95,8 +96,8 @@ def _ask(request: Request, response: Response, rules: CredentialRules, send: Sen
         )
         if not _is_challenge(response):
             if response.failure is None:
-                is_proven = given.method in _PASSWORDS and challenge.scheme != "basic"
-                rules.known[origin(request.url)] = Known(given, not is_proven)
+                is_preemptive = given.method not in _PASSWORDS or challenge.scheme == "basic"
+                rules.credential_cache[origin(request.url)] = CachedCredential(given, is_preemptive)
             return response
     return response
 
@@ -120,8 +121,8 @@ def _named(request: Request, rules: CredentialRules, is_own: bool) -> Optional[A
     return rules.find(request.url) if rules.find is not None and not is_own else None
 
 
-def _upfront(request: Request, config: Optional[AuthConfig]) -> Request:
-    """The request with what is sent before a server asks."""
+def _with_preemptive(request: Request, config: Optional[AuthConfig]) -> Request:
+    """Return the request with the credentials that are sent before a server asks for them."""
     if config is None:
         return request
     method = config.method
@@ -159,14 +160,16 @@ def _answer_challenge(
     if config.method in _PASSWORDS:
         digest = strongest(_challenges(response))
         if digest is not None:
-            return (yield from _prove(request, digest, config, send))
-        if config.method is AuthMethod.Basic and _is_login(request, response, rules):
-            return (yield from _log_in(request, response, Login(config.user, config.secret), send))
+            return (yield from _answer_digest(request, digest, config, send))
+        if config.method is AuthMethod.Basic and _is_for_connection(request, response, rules):
+            credentials = ConnectionCredentials(config.user, config.secret)
+            return (yield from _authenticate_connection(request, response, credentials, send))
         in_clear = in_clear and config.method is AuthMethod.Basic and "basic" in _schemes(response)
-    return (yield from send(_upfront(request, config))) if in_clear else response
+    return (yield from send(_with_preemptive(request, config))) if in_clear else response
 
 
-def _prove(request: Request, digest: Challenge, config: AuthConfig, send: Send) -> Flow:
+def _answer_digest(request: Request, digest: Challenge, config: AuthConfig, send: Send) -> Flow:
+    """Answer a Digest challenge, and once more if the server says that its nonce is stale."""
     for _ in range(2):
         value = answer_to(digest, config, request.method, request.url)
         response = yield from send(_with_field(request, b"Authorization", value))
@@ -177,16 +180,19 @@ def _prove(request: Request, digest: Challenge, config: AuthConfig, send: Send) 
     return response
 
 
-def _log_in(request: Request, response: Response, login: Login, send: Send) -> Flow:
-    """``response``: the 401, which stands where the rounds lead nowhere."""
+def _authenticate_connection(
+    request: Request, response: Response, credentials: ConnectionCredentials, send: Send
+) -> Flow:
+    """Let the engine answer NTLM or Negotiate. ``response``: the 401, which is returned if the engine gives up."""
     if request.body is not None:
-        # The connection logs in with a request that may be sent any number of times.
+        # A request that may be sent any number of times authenticates the connection.
         headers = tuple(pair for pair in request.headers if not pair[0].lower().startswith(b"content-"))
-        yield from send(request._replace(method="OPTIONS", body=None, headers=headers, login=login, streams=False))
-    logged_in = yield from send(request._replace(login=login))
-    failure = logged_in.failure
+        first = request._replace(method="OPTIONS", body=None, headers=headers, streams=False)
+        yield from send(first._replace(connection_credentials=credentials))
+    authenticated = yield from send(request._replace(connection_credentials=credentials))
+    failure = authenticated.failure
     is_endless = failure is not None and failure.error is QtNetworkError.AuthenticationRequiredError
-    return response if is_endless else logged_in
+    return response if is_endless else authenticated
 
 
 def _best(request: Request, response: Response, rules: CredentialRules) -> Optional[Challenge]:
@@ -195,13 +201,14 @@ def _best(request: Request, response: Response, rules: CredentialRules) -> Optio
     digest = strongest(found)
     if digest is not None:
         return digest
-    known = {each.scheme: each for each in reversed(found) if each.scheme != "digest" or strength(each)}
-    if _is_login(request, response, rules):
-        return known.get("negotiate") or known.get("ntlm")
-    return known.get("basic") or known.get("bearer")
+    by_scheme = {each.scheme: each for each in reversed(found) if each.scheme != "digest" or strength(each)}
+    if _is_for_connection(request, response, rules):
+        return by_scheme.get("negotiate") or by_scheme.get("ntlm")
+    return by_scheme.get("basic") or by_scheme.get("bearer")
 
 
-def _is_login(request: Request, response: Response, rules: CredentialRules) -> bool:
+def _is_for_connection(request: Request, response: Response, rules: CredentialRules) -> bool:
+    """Return whether the engine can answer this 401 by NTLM or Negotiate, which authenticate a connection."""
     # The engine sends the body several times by itself.
     is_held = request.body is None or isinstance(request.body, bytes)
     return is_held and not _schemes(response).isdisjoint(("ntlm", "negotiate")) and rules.engine_supports_ntlm(request)

@@ -223,7 +223,7 @@ def write_in_worker(
 
     if response.is_streaming:
         try:
-            return whole(response, (yield ReadBody(write_or_stop, start=start, total=total)))
+            return merge_responses(response, (yield ReadBody(write_or_stop, start=start, total=total)))
         except CannotWrite as error:
             return response._replace(failure=error.failure)
     return _written(response, write)
@@ -242,7 +242,7 @@ def write_here(response: Response, write: Callable[[Chunk], None]) -> Generator[
 
     try:
         if response.is_streaming:
-            return whole(response, (yield ReadBody(write_or_stop, in_worker=False)))
+            return merge_responses(response, (yield ReadBody(write_or_stop, in_worker=False)))
         return _written(response, write_or_stop)
     except CannotWrite as error:
         return response._replace(failure=error.failure)
@@ -256,7 +256,7 @@ def write_slowly(
         failure: Optional[Failure] = yield Drain(target)  # it is open then
         if failure is None:
             last = (yield ReadBody(write, in_worker=False, target=target)) if response.is_streaming else None
-            response = _written(response, write) if last is None else whole(response, last)
+            response = _written(response, write) if last is None else merge_responses(response, last)
             if response.failure is None:
                 failure = yield Drain(target)
     except CannotWrite as error:
@@ -272,9 +272,9 @@ def _written(response: Response, write: Callable[[Chunk], None]) -> Response:
     return response
 
 
-def whole(begun: Response, last: Response) -> Response:
-    """The response at its end, with what the flows have made of it at its beginning."""
-    return last._replace(request=begun.request, history=begun.history, attempts=begun.attempts, expires=begun.expires)
+def merge_responses(first: Response, last: Response) -> Response:
+    """Return the response at its end, with the fields that the flows have set at its beginning."""
+    return last._replace(request=first.request, history=first.history, attempts=first.attempts, expires=first.expires)
 
 
 def cannot_write(error: OSError) -> Failure:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple, Optional
 
 from ..engines.content_decoding import ACCEPT_ENCODING
-from ..flows.cache.reuse import Load
+from ..flows.cache.reuse import CacheLoadControl
 from ..models.auth import AuthConfig
 from ..models.failure import QtNetworkError, request_not_sent
 from ..models.headers import FRAMING_FIELDS, Pairs, field_problem, is_token
@@ -21,7 +21,7 @@ from ..models.urls import is_canonical, split_userinfo
 from ..qt.binding import QtCore, QtNetwork
 from ..qt.network_request import raw_fields, unshared_copy
 from .arguments import NO_ARGUMENTS, CallArguments
-from .request_attributes import RequestLike, cache_load
+from .request_attributes import RequestLike, cache_load_control
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
@@ -70,7 +70,7 @@ def build_request(
     refreshes = force_refresh
     own: Pairs = ()
     if qt_request is not None:
-        refreshes = cache_load(qt_request, force_refresh) is Load.AlwaysNetwork
+        refreshes = cache_load_control(qt_request, force_refresh) is CacheLoadControl.AlwaysNetwork
         own = raw_fields(qt_request)
     if not own and not given:
         return Request(method, url, _defaults(_NO_NAMES, method, body, refreshes, defaults), body, qt_request)

@@ -10,7 +10,7 @@ from urllib3.util import Retry
 
 from ..engines import choice
 from ..flows.auth.server import key_parameter, secret_name
-from ..flows.cache.reuse import Load
+from ..flows.cache.reuse import CacheLoadControl
 from ..flows.hsts import secure_url
 from ..flows.redirects import RedirectPolicy, RedirectRules
 from ..models.auth import AuthConfig, AuthMethod
@@ -21,7 +21,7 @@ from ..proxies.rules import ProxyRules
 from ..qt.binding import QtNetwork, encoded_url
 from ..qt.network_request import has_own_tls
 from .build_request import url_credentials
-from .request_attributes import RequestLike, cache_load, cache_saves, is_automatic, redirect_rules
+from .request_attributes import RequestLike, cache_load_control, is_automatic, may_store_response, redirect_rules
 from .settings import MEMORY_LIMIT, RedirectHandler, Settings
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
@@ -50,8 +50,8 @@ class CallOptions(NamedTuple):
     loads_cookies: bool = True
     saves_cookies: bool = True
     reuses_credentials: bool = True
-    load: Load = Load.PreferCache
-    saves_to_cache: bool = True
+    cache_load_control: CacheLoadControl = CacheLoadControl.PreferCache
+    stores_in_cache: bool = True
 
     def without_redirects_and_cookies(self) -> CallOptions:
         """These rules for a caller who follows redirects and keeps cookies alone."""
@@ -59,9 +59,9 @@ class CallOptions(NamedTuple):
 
     def bypassing_cache(self) -> CallOptions:
         """These rules for what must come from the server itself; but offline it cannot."""
-        if self.load is Load.AlwaysCache:
+        if self.cache_load_control is CacheLoadControl.AlwaysCache:
             return self
-        return self._replace(load=Load.AlwaysNetwork, saves_to_cache=False)
+        return self._replace(cache_load_control=CacheLoadControl.AlwaysNetwork, stores_in_cache=False)
 
 
 def call_options(
@@ -80,7 +80,7 @@ def call_options(
         settings.proxies if own.proxy is None else ProxyRules(own.proxy),
         own.retry,
         own.engine,
-        load=Load.AlwaysNetwork if force_refresh else Load.PreferCache,
+        cache_load_control=CacheLoadControl.AlwaysNetwork if force_refresh else CacheLoadControl.PreferCache,
     )
     if not isinstance(request, QtNetwork.QNetworkRequest):
         return rules
@@ -88,8 +88,8 @@ def call_options(
         loads_cookies=is_automatic(request, _Attribute.CookieLoadControlAttribute),
         saves_cookies=is_automatic(request, _Attribute.CookieSaveControlAttribute),
         reuses_credentials=is_automatic(request, _Attribute.AuthenticationReuseAttribute),
-        load=cache_load(request, force_refresh),
-        saves_to_cache=cache_saves(request),
+        cache_load_control=cache_load_control(request, force_refresh),
+        stores_in_cache=may_store_response(request),
     )
 
 

@@ -16,7 +16,7 @@ from ..flows import Flow, Send, send_directly
 from ..flows.auth.proxy import ProxyChoice, through_proxy
 from ..flows.auth.server import CredentialRules, with_credentials
 from ..flows.cache.flow import without_cache
-from ..flows.cache.reuse import Load
+from ..flows.cache.reuse import CacheLoadControl
 from ..flows.certificate_errors import CertificatePrompt, ask_about_certificates
 from ..flows.cookies import Jar, with_cookies
 from ..flows.hsts import with_strict_transport
@@ -93,8 +93,8 @@ def _attempt(settings: Settings, rules: CallOptions, outer: _OuterProxies) -> Se
     if settings.ssl_error_handler is not None:
         send = partial(ask_about_certificates, prompt=CertificatePrompt(settings.ssl_error_handler), send=send)
     if settings.cache is not None:
-        send = with_manager_cache(settings, rules.load, rules.saves_to_cache, send, rules.engine)
-    elif rules.load is Load.AlwaysCache:
+        send = with_manager_cache(settings, rules.cache_load_control, rules.stores_in_cache, send, rules.engine)
+    elif rules.cache_load_control is CacheLoadControl.AlwaysCache:
         send = without_cache
     if rules.loads_cookies or rules.saves_cookies:
         send = _cookie_layer(settings.cookies, rules.loads_cookies, rules.saves_cookies, send)

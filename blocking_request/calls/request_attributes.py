@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Union
 
-from ..flows.cache.reuse import Load
+from ..flows.cache.reuse import CacheLoadControl
 from ..flows.redirects import RedirectPolicy, RedirectRules
 from ..qt.binding import QtCore, QtNetwork, enum_value, type_name
 
@@ -66,22 +66,24 @@ def is_automatic(request: RequestLike, attribute: QtNetwork.QNetworkRequest.Attr
     return control is None or enum_value(control) == enum_value(QtNetwork.QNetworkRequest.LoadControl.Automatic)
 
 
-_LOADS: dict[Any, Load] = {load.value: load for load in Load}
+_LOAD_CONTROLS: dict[Any, CacheLoadControl] = {each.value: each for each in CacheLoadControl}
 
 
-def cache_load(request: RequestLike, force_refresh: bool) -> Load:
-    """How much a request wants the cache."""
+def cache_load_control(request: RequestLike, force_refresh: bool) -> CacheLoadControl:
+    """Return how a request uses the cache."""
     if force_refresh:
-        return Load.AlwaysNetwork
+        return CacheLoadControl.AlwaysNetwork
     if not isinstance(request, QtNetwork.QNetworkRequest):
-        return Load.PreferCache
+        return CacheLoadControl.PreferCache
     control = request.attribute(_Attribute.CacheLoadControlAttribute)
     value = getattr(control, "value", control)
-    return _LOADS.get(value, Load.PreferCache) if isinstance(value, int) else Load.PreferCache
+    if not isinstance(value, int):
+        return CacheLoadControl.PreferCache
+    return _LOAD_CONTROLS.get(value, CacheLoadControl.PreferCache)
 
 
-def cache_saves(request: RequestLike) -> bool:
-    """Whether what comes is kept."""
+def may_store_response(request: RequestLike) -> bool:
+    """Return whether the cache may store the response."""
     if not isinstance(request, QtNetwork.QNetworkRequest):
         return True
     control = request.attribute(_Attribute.CacheSaveControlAttribute)

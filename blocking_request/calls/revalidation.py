@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 from ..engines.accept_language import accept_language
 from ..flows import Flow, Send, send_directly
 from ..flows.cache.flow import CacheRules, with_cache
-from ..flows.cache.reuse import Load
+from ..flows.cache.reuse import CacheLoadControl
 from ..models.http_messages import Request
 from ..stores.cache.partition import partition_key
 from ..trace import logger
@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 
-def with_manager_cache(settings: Settings, load: Load, saves: bool, send: Send, engine: str) -> Send:
+def with_manager_cache(
+    settings: Settings, load_control: CacheLoadControl, may_store: bool, send: Send, engine: str
+) -> Send:
     """``send`` with the manager's cache above it."""
     assert settings.cache is not None
     later = partial(_validate_later, settings=settings, engine=engine)
-    implied = ((b"accept-language", accept_language()),)
-    rules = CacheRules(settings.cache, partition_key, time.time, implied, load, saves, later)
-    return partial(with_cache, rules=rules, send=partial(_send_for_cache, send=send) if saves else send)
+    default_headers = ((b"accept-language", accept_language()),)
+    rules = CacheRules(settings.cache, partition_key, time.time, default_headers, load_control, may_store, later)
+    return partial(with_cache, rules=rules, send=partial(_send_for_cache, send=send) if may_store else send)
 
 
 def _send_for_cache(request: Request, send: Send) -> Flow:

@@ -6,7 +6,7 @@ from collections import deque
 from typing import Optional, Union
 from urllib.parse import urlsplit
 
-from ..bodies.sink import ReadBody, whole
+from ..bodies.sink import ReadBody, merge_responses
 from ..bodies.upload import read_body
 from ..calls.build_request import Defaults, build_request, without_framing
 from ..calls.options import CallOverrides, call_options, with_settings
@@ -78,7 +78,7 @@ class Transfer:
         if not response.is_streaming or response.status in LOGIN_WANTED:
             return response
         self.events.append(response)
-        return whole(response, (yield ReadBody(self._keep, in_worker=False)))
+        return merge_responses(response, (yield ReadBody(self._keep, in_worker=False)))
 
     def _keep(self, piece: Union[bytes, memoryview]) -> None:
         if piece:

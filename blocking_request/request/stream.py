@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Optional
 
-from ..bodies.sink import whole
+from ..bodies.sink import merge_responses
 from ..calls.arguments import CallArguments
 from ..calls.build_request import url_text
 from ..calls.call import Call
@@ -86,7 +86,7 @@ class Stream:
         call = self._call
         self._chunks = iter(())
         call.abandon()
-        self._end(whole(self._begun, call.last) if call.last is not None else self._begun)  # type: ignore[arg-type]
+        self._end(merge_responses(self._begun, call.last) if call.last is not None else self._begun)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -98,7 +98,7 @@ class Stream:
         except StopIteration:
             pass
         if self._call is not None and self._call.last is not None:
-            self._end(whole(self._begun, self._call.last))  # type: ignore[arg-type]
+            self._end(merge_responses(self._begun, self._call.last))  # type: ignore[arg-type]
             self._runner.reply.raiseForError()
         raise StopIteration
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from email.utils import formatdate
 
 from blocking_request.flows.cache.flow import CacheRules, with_cache
-from blocking_request.flows.cache.reuse import Load
+from blocking_request.flows.cache.reuse import CacheLoadControl
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.stores.cache import NetworkMemoryCache
 
@@ -44,13 +44,13 @@ class Client:
         url: str = URL,
         method: str = "GET",
         fields: Iterable[Field] = (),
-        load: Load = Load.PreferCache,
-        saves: bool = True,
+        load_control: CacheLoadControl = CacheLoadControl.PreferCache,
+        may_store: bool = True,
         identity: bytes | None = b"",
         decode: bool = True,
         body: bytes | None = None,
         later: float = 0,
-        implied: tuple[tuple[bytes, bytes], ...] = (),
+        default_headers: tuple[tuple[bytes, bytes], ...] = (),
         is_retry: bool = False,
         body_limit: int = 0,
     ) -> Response:
@@ -63,9 +63,9 @@ class Client:
             self.store,
             lambda exchange: identity,
             lambda: self.now,
-            implied,
-            load,
-            saves,
+            default_headers,
+            load_control,
+            may_store,
             lambda exchange, rules: self.later.append(exchange),
         )
         exchange = Request(method, url, headers, body, decode=decode, is_retry=is_retry, body_limit=body_limit)

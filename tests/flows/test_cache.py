@@ -7,7 +7,7 @@ import time
 import pytest
 
 from blocking_request.errors import ErrorCode
-from blocking_request.flows.cache.reuse import Load
+from blocking_request.flows.cache.reuse import CacheLoadControl
 from blocking_request.models.error_texts import canceled
 from blocking_request.models.failure import QtNetworkError, network_failure
 from blocking_request.models.http_messages import Response
@@ -99,14 +99,14 @@ def test_3_private_is_kept_by_a_private_cache() -> None:
 
 def test_3_the_new_answer_replaces_the_old(client: Client) -> None:
     client.ask(page(FRESH))
-    client.ask(page(FRESH, body=b"new"), load=Load.AlwaysNetwork)
+    client.ask(page(FRESH, body=b"new"), load_control=CacheLoadControl.AlwaysNetwork)
     assert client.ask().body == b"new"
     assert client.store.statistics().count == 1
 
 
 def test_3_what_is_kept_no_more_is_forgotten(client: Client) -> None:
     client.ask(page(FRESH))
-    client.ask(page(("Cache-Control", "no-store"), body=b"new"), load=Load.AlwaysNetwork)
+    client.ask(page(("Cache-Control", "no-store"), body=b"new"), load_control=CacheLoadControl.AlwaysNetwork)
     assert not client.ask(page(body=b"newer")).from_cache
 
 
@@ -116,7 +116,7 @@ def test_3_what_is_no_answer_by_itself_is_not_kept(status: int) -> None:
 
 
 def test_3_who_asks_for_it_keeps_nothing(client: Client) -> None:
-    client.ask(page(FRESH), saves=False)
+    client.ask(page(FRESH), may_store=False)
     assert not client.ask(page(FRESH)).from_cache
 
 
@@ -863,7 +863,7 @@ def test_rfc_5861_3_stale_while_revalidate(client: Client) -> None:
 
 def test_rfc_5861_3_not_for_who_prefers_the_network(client: Client) -> None:
     client.ask(page(("Cache-Control", "max-age=10, stale-while-revalidate=20")))
-    assert client.ask(page(body=b"new"), later=15, load=Load.PreferNetwork).body == b"new"
+    assert client.ask(page(body=b"new"), later=15, load_control=CacheLoadControl.PreferNetwork).body == b"new"
     assert client.later == []
 
 
@@ -898,26 +898,26 @@ def test_rfc_8246_2_immutable_is_not_asked_for_again_while_it_is_fresh(client: C
 
 def test_always_network_asks_for_all_of_it(client: Client) -> None:
     client.ask(page(FRESH, TAG))
-    assert client.ask(page(FRESH, body=b"new"), load=Load.AlwaysNetwork).body == b"new"
+    assert client.ask(page(FRESH, body=b"new"), load_control=CacheLoadControl.AlwaysNetwork).body == b"new"
     assert client.sent_field("If-None-Match") is None
 
 
 def test_always_cache_serves_what_is_stale(client: Client) -> None:
     client.ask(page(STALE))
-    assert client.ask(load=Load.AlwaysCache, later=1_000_000).body == b"page"
+    assert client.ask(load_control=CacheLoadControl.AlwaysCache, later=1_000_000).body == b"page"
 
 
 @pytest.mark.parametrize("directive", ["must-revalidate", "no-cache"])
 def test_always_cache_does_not_serve_what_must_be_confirmed(client: Client, directive: str) -> None:
     client.ask(page(("Cache-Control", f"max-age=10, {directive}")))
-    found = client.ask(load=Load.AlwaysCache, later=11)
+    found = client.ask(load_control=CacheLoadControl.AlwaysCache, later=11)
     assert found.failure is not None and found.failure.error is QtNetworkError.ContentNotFoundError
     assert "confirm" in found.failure.text
 
 
 def test_always_cache_finds_nothing(client: Client) -> None:
     for options in ({}, {"method": "OPTIONS"}, {"fields": [("Range", "bytes=0-1")]}, {"identity": None}):
-        found = client.ask(load=Load.AlwaysCache, **options)  # type: ignore[arg-type]
+        found = client.ask(load_control=CacheLoadControl.AlwaysCache, **options)  # type: ignore[arg-type]
         assert found.failure is not None and found.failure.error is QtNetworkError.ContentNotFoundError
         assert found.failure.text == "Not in the cache"
 
@@ -962,10 +962,10 @@ def test_vary_that_names_no_field(value: str) -> None:
 
 def test_a_field_that_the_engine_adds_counts_too(client: Client) -> None:
     german, french = ((b"accept-language", b"de"),), ((b"accept-language", b"fr"),)
-    client.ask(page(FRESH, ("Vary", "Accept-Language"), body=b"deutsch"), implied=german)
-    assert client.ask(page(body=b"francais"), implied=french).body == b"francais"
-    assert client.ask(implied=german).body == b"deutsch"
-    assert client.ask(implied=french, fields=[("Accept-Language", "de")]).body == b"deutsch"
+    client.ask(page(FRESH, ("Vary", "Accept-Language"), body=b"deutsch"), default_headers=german)
+    assert client.ask(page(body=b"francais"), default_headers=french).body == b"francais"
+    assert client.ask(default_headers=german).body == b"deutsch"
+    assert client.ask(default_headers=french, fields=[("Accept-Language", "de")]).body == b"deutsch"
 
 
 def test_what_was_decoded_is_not_for_who_wants_no_coding(client: Client) -> None:
@@ -1024,7 +1024,7 @@ def test_a_304_without_a_date_makes_it_fresh_all_the_same(client: Client) -> Non
 def test_a_body_that_is_larger_than_wanted_is_left_to_the_engine(client: Client) -> None:
     client.ask(page(FRESH, body=b"x" * 5_000))
     assert not client.ask(page(), body_limit=4_999).from_cache
-    client.ask(page(FRESH, body=b"x" * 5_000), load=Load.AlwaysNetwork)
+    client.ask(page(FRESH, body=b"x" * 5_000), load_control=CacheLoadControl.AlwaysNetwork)
     assert client.ask(body_limit=5_000).from_cache
 
 

@@ -1,8 +1,8 @@
-"""The cache: what was kept is served where HTTP allows it, else the server is asked, with as few bytes as it takes.
+"""Serves stored responses if HTTP allows it; otherwise validates them, or sends the request and stores the response.
 
-Theory of operation: RFC 9111, as the cache of one user ("private"). It stands right above the engines, so it sees what
-is really sent: the cookies and credentials. Whom a response is for is part of what it is kept under, so nobody is
-served another's. Clock and store come from outside.
+Theory of operation: RFC 9111, as the cache of one user ("private"). The cache is the layer right above the engines, so
+it sees what is really sent: the cookies and credentials. The key of a stored response names the user it is for, so no
+user gets the response of another. Clock and store come from outside.
 """
 
 from __future__ import annotations
@@ -21,73 +21,84 @@ from .. import Flow, Send, send_directly
 from .cache_control import Directives, directives
 from .freshness import freshness
 from .ranges import part_of
-from .reuse import Load, Reuse, is_not_modified, not_modified, reuse, served, stands_in, validators
+from .reuse import (
+    CacheLoadControl,
+    Reuse,
+    is_not_modified,
+    may_serve_on_error,
+    not_modified,
+    response_from_cache,
+    reuse,
+    validators,
+)
 from .store import Store, StoredResponse, matches
-from .storing import freshened, is_confirmed, is_same_representation, may_be_kept, speaks_of, stored_response
+from .storing import is_304_for, is_same_representation, may_be_kept, stored_response, update_stored, validator_matches
 
 _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 """RFC 9110 section 9.2.1."""
 
-_OWN_CONDITIONS = frozenset((b"if-none-match", b"if-modified-since"))
-_NOT_FOR_A_CACHE = frozenset((b"if-match", b"if-unmodified-since"))
-"""What only the server can know is asked of it (section 4.3.2)."""
+CALLER_CONDITIONS = frozenset((b"if-none-match", b"if-modified-since"))
+UNCACHEABLE_CONDITIONS = frozenset((b"if-match", b"if-unmodified-since"))
+"""Conditions that only the server can evaluate (section 4.3.2)."""
 
-_TELLS_NOTHING = frozenset((206, 304, 401, 407, 408, 425, 429))
-"""Of what was kept: a part, and what is asked for before the response comes."""
+UNINFORMATIVE_STATUSES = frozenset((206, 304, 401, 407, 408, 425, 429))
+"""These say nothing about the stored response: a part, or what the server wants first."""
 
-_OF_A_PART = frozenset((b"range", b"if-range"))
+RANGE_FIELDS = frozenset((b"range", b"if-range"))
 
 
 @dataclass(frozen=True)
 class CacheRules:
-    """What the cache of a call is, and how it is used."""
+    """The cache of a call, and how the call uses it."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)
 
     store: Store
     identify: Callable[[Request], Optional[bytes]]
-    """Whom the response will be for; None where it cannot be known."""
+    """Returns the key of the user that the response is for; None if that cannot be known."""
     now: Callable[[], float]
     """Seconds since 1970."""
-    implied: Pairs = ()
-    """Fields that the engine adds where a request has none; names in lower case."""
-    load: Load = Load.PreferCache
-    saves: bool = True
+    default_headers: Pairs = ()
+    """Fields that the engine adds if a request does not have them; names in lower case."""
+    load_control: CacheLoadControl = CacheLoadControl.PreferCache
+    may_store: bool = True
     validate_later: Callable[[Request, CacheRules], None] = lambda request, rules: None
-    """Validates beside the call what is served stale."""
+    """Validates a response that was served stale, in the background."""
 
 
 def with_cache(request: Request, rules: CacheRules, send: Send = send_directly) -> Flow:
-    """Serve what was kept, or send and keep."""
+    """Serve a stored response, or send the request and store the response."""
     url = urldefrag(request.url).url
-    if request.is_retry and rules.load is not Load.AlwaysCache:
-        # It is not the response that was kept that is wanted again.
-        rules = replace(rules, load=Load.AlwaysNetwork)
+    if request.is_retry and rules.load_control is not CacheLoadControl.AlwaysCache:
+        # A retry must not get the stored response again.
+        rules = replace(rules, load_control=CacheLoadControl.AlwaysNetwork)
     if request.method not in _SAFE_METHODS:
         response = yield from send(request)
         _invalidate(url, response, rules)
         return response
     names = {name.lower() for name, _ in request.headers}
     identity = rules.identify(request)
-    is_for_cache = request.method in ("GET", "HEAD") and request.body is None and names.isdisjoint(_NOT_FOR_A_CACHE)
+    is_for_cache = (
+        request.method in ("GET", "HEAD") and request.body is None and names.isdisjoint(UNCACHEABLE_CONDITIONS)
+    )
     if identity is None or not is_for_cache:
-        return (yield from _passed_by(request, rules, send))
+        return (yield from _bypass(request, rules, send))
     asked = directives(known_fields(request.headers))
-    lookup = _Lookup(url, identity, request, asked, not names.isdisjoint(_OWN_CONDITIONS))
-    stored = _selected(lookup, rules)
-    if not names.isdisjoint(_OF_A_PART):
+    lookup = _Lookup(url, identity, request, asked, not names.isdisjoint(CALLER_CONDITIONS))
+    stored = _select(lookup, rules)
+    if not names.isdisjoint(RANGE_FIELDS):
         part = None if stored is None or lookup.is_conditional else _part(lookup, stored, rules)
-        return part or (yield from _passed_by(request, rules, send))
-    answered = _answered(lookup, stored, rules)
+        return part or (yield from _bypass(request, rules, send))
+    answered = _serve(lookup, stored, rules)
     if answered is not None:
         return answered
-    return (yield from _asked(lookup, stored, rules, send))
+    return (yield from _fetch(lookup, stored, rules, send))
 
 
 @dataclass(frozen=True)
 class _Lookup:
-    """A request that a cache may answer."""
+    """A request that the cache may answer."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)
@@ -97,54 +108,54 @@ class _Lookup:
     request: Request
     asked: Directives
     is_conditional: bool
-    """By the caller's own fields."""
+    """Whether the caller has set a condition."""
 
 
 def without_cache(request: Request) -> Flow:
-    """Of what is to come from a cache where there is none."""
+    """Fail a request that must come from a cache, if there is none."""
     return _missing(request)
-    yield request  # which makes it a flow
+    yield request  # never reached: it makes this function a generator
 
 
-def _passed_by(request: Request, rules: CacheRules, send: Send) -> Flow:
-    return _missing(request) if rules.load is Load.AlwaysCache else (yield from send(request))
+def _bypass(request: Request, rules: CacheRules, send: Send) -> Flow:
+    return _missing(request) if rules.load_control is CacheLoadControl.AlwaysCache else (yield from send(request))
 
 
 def _missing(request: Request, is_there: bool = False) -> Response:
-    """``is_there``: but may not be used without the server's word."""
+    """``is_there``: whether the response is stored, but must be validated first."""
     text = "Only in the cache as what the server has to confirm first" if is_there else "Not in the cache"
     return Response(request, failure=network_failure(QtNetworkError.ContentNotFoundError, text))
 
 
-def _selected(lookup: _Lookup, rules: CacheRules) -> Optional[StoredResponse]:
-    if rules.load is Load.AlwaysNetwork or "no-store" in lookup.asked:
+def _select(lookup: _Lookup, rules: CacheRules) -> Optional[StoredResponse]:
+    if rules.load_control is CacheLoadControl.AlwaysNetwork or "no-store" in lookup.asked:
         return None
     found = rules.store.find(lookup.url, lookup.identity)
-    return next((each for each in found if matches(each, lookup.request, rules.store, rules.implied)), None)
+    return next((each for each in found if matches(each, lookup.request, rules.store, rules.default_headers)), None)
 
 
-def _answered(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRules) -> Optional[Response]:
-    """What can be said without asking the server."""
-    request, load, now = lookup.request, rules.load, rules.now()
-    verdict = Reuse.Validate if stored is None else reuse(stored, lookup.asked, load, now)
-    if stored is not None and verdict is not Reuse.Validate:
+def _serve(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRules) -> Optional[Response]:
+    """Return a response without sending the request; None if it must be sent."""
+    request, load_control, now = lookup.request, rules.load_control, rules.now()
+    verdict = Reuse.VALIDATE if stored is None else reuse(stored, lookup.asked, load_control, now)
+    if stored is not None and verdict is not Reuse.VALIDATE:
         body = _body(lookup, stored, rules)
         if body is not None:
             rules.store.note("hit")
-            if verdict is Reuse.ServeAndValidate:
-                rules.validate_later(request, replace(rules, load=Load.PreferNetwork))
-            response = served(request, stored, body, now)
+            if verdict is Reuse.SERVE_STALE_WHILE_REVALIDATE:
+                rules.validate_later(request, replace(rules, load_control=CacheLoadControl.PreferNetwork))
+            response = response_from_cache(request, stored, body, now)
             is_known = lookup.is_conditional and is_not_modified(request, stored, now)
             return not_modified(response) if is_known else response
-    if load is Load.AlwaysCache:
-        return _missing(request, is_there=stored is not None and verdict is Reuse.Validate)
+    if load_control is CacheLoadControl.AlwaysCache:
+        return _missing(request, is_there=stored is not None and verdict is Reuse.VALIDATE)
     if "only-if-cached" in lookup.asked:
         return Response(request, 504, "Gateway Timeout", NO_FIELDS)  # section 5.2.1.7
     return None
 
 
 def _body(lookup: _Lookup, stored: StoredResponse, rules: CacheRules) -> Optional[bytes]:
-    """None where there is none, or a larger one than is wanted."""
+    """Return the stored body; None if it is gone, or larger than the call accepts."""
     if lookup.request.method == "HEAD":
         return b""
     body, limit = rules.store.body(stored), lookup.request.body_limit
@@ -152,58 +163,60 @@ def _body(lookup: _Lookup, stored: StoredResponse, rules: CacheRules) -> Optiona
 
 
 def _part(lookup: _Lookup, stored: StoredResponse, rules: CacheRules) -> Optional[Response]:
-    """Of what is there whole and fresh; a part that comes from the server is passed on and never kept."""
+    """Return a range of a complete and fresh stored response. A part from the server is passed on and never stored."""
     now = rules.now()
-    if lookup.request.method != "GET" or reuse(stored, lookup.asked, rules.load, now) is not Reuse.Serve:
+    if lookup.request.method != "GET" or reuse(stored, lookup.asked, rules.load_control, now) is not Reuse.SERVE:
         return None
     body = _body(lookup, stored, rules)
-    part = None if body is None else part_of(lookup.request, served(lookup.request, stored, body, now))
+    part = None if body is None else part_of(lookup.request, response_from_cache(lookup.request, stored, body, now))
     if part is not None:
         rules.store.note("hit")
     return part
 
 
-def _asked(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRules, send: Send) -> Flow:
-    """Ask the server, and keep what it says."""
+def _fetch(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRules, send: Send) -> Flow:
+    """Send the request, and store the response."""
     request = lookup.request
     conditions = () if stored is None or lookup.is_conditional or request.method == "HEAD" else validators(stored)
     sent = request._replace(headers=(*request.headers, *conditions)) if conditions else request
     requested = rules.now()
     response = yield from send(sent)
     received = rules.now()
-    if stored is not None and stands_in(stored, response, lookup.asked, rules.load, received):
+    if stored is not None and may_serve_on_error(stored, response, lookup.asked, rules.load_control, received):
         body = _body(lookup, stored, rules)
         if body is not None:
             rules.store.note("hit")
-            return served(request, stored, body, received)
+            return response_from_cache(request, stored, body, received)
     if stored is not None and response.status == 304 and response.failure is None:
         if not conditions:  # the caller's own
-            if speaks_of(stored, response, request):
-                _freshen(stored, response, rules, requested, received)
+            if is_304_for(stored, response, request):
+                _update(stored, response, rules, requested, received)
             return response
-        body = _body(lookup, stored, rules) if is_confirmed(stored, response) else None
+        body = _body(lookup, stored, rules) if validator_matches(stored, response) else None
         if body is not None:
             rules.store.note("validated")
-            return served(request, _freshen(stored, response, rules, requested, received), body, received, response)
-        # It is gone meanwhile, or the server speaks of another.
+            return response_from_cache(
+                request, _update(stored, response, rules, requested, received), body, received, response
+            )
+        # The body has been evicted in the meantime, or the 304 is about another response.
         rules.store.forget(stored)
         requested = rules.now()
         response = yield from send(request)
         received = rules.now()
     rules.store.note("miss")
-    return _kept(lookup, stored, response, rules, requested, received)
+    return _store(lookup, stored, response, rules, requested, received)
 
 
-def _freshen(
+def _update(
     stored: StoredResponse, response: Response, rules: CacheRules, requested: float, received: float
 ) -> StoredResponse:
-    fresher = freshened(stored, response, requested, received)
-    if rules.saves:
+    fresher = update_stored(stored, response, requested, received)
+    if rules.may_store:
         rules.store.freshen(fresher)
     return fresher
 
 
-def _kept(
+def _store(
     lookup: _Lookup,
     stored: Optional[StoredResponse],
     response: Response,
@@ -211,43 +224,48 @@ def _kept(
     requested: float,
     received: float,
 ) -> Response:
-    """Keep the response where that is allowed, and nothing that it has made wrong."""
+    """Store the response if that is allowed, and evict the stored responses that it has made wrong."""
     request, store = lookup.request, rules.store
-    if response.failure is not None or response.status is None or not rules.saves:
+    if response.failure is not None or response.status is None or not rules.may_store:
         return response
     if request.method == "HEAD":
-        if stored is not None and response.status < 500 and response.status not in _TELLS_NOTHING:
+        if stored is not None and response.status < 500 and response.status not in UNINFORMATIVE_STATUSES:
             if is_same_representation(stored, response):
-                store.freshen(freshened(stored, response, requested, received))
+                store.freshen(update_stored(stored, response, requested, received))
             else:
                 store.forget(stored)
         return response
     said = directives(response.headers)
     made = None
     if may_be_kept(request, response, lookup.asked, said):
-        made = stored_response(request, response, store, rules.implied, requested, received)
+        made = stored_response(request, response, store, rules.default_headers, requested, received)
     if made is None:
-        if response.status not in _TELLS_NOTHING and response.status < 500 and "no-store" not in lookup.asked:
-            # What was kept is not what the server says by now.
-            found = store.find(lookup.url, lookup.identity) if rules.load is Load.AlwaysNetwork else (stored,)
+        if response.status not in UNINFORMATIVE_STATUSES and response.status < 500 and "no-store" not in lookup.asked:
+            # The stored responses differ from what the server sends now.
+            found = (
+                store.find(lookup.url, lookup.identity)
+                if rules.load_control is CacheLoadControl.AlwaysNetwork
+                else (stored,)
+            )
             for each in found:
-                if each is not None and matches(each, request, store, rules.implied):
+                if each is not None and matches(each, request, store, rules.default_headers):
                     store.forget(each)
         return response
     expires = received + freshness(made, said, received).left
     if response.is_streaming:
-        return response._replace(keep=partial(_keep_whole, store, lookup, made), expires=expires)
+        return response._replace(keep=partial(_store_complete, store, lookup, made), expires=expires)
     store.keep(lookup.url, lookup.identity, made)
     return response._replace(expires=expires)
 
 
-def _keep_whole(store: Store, lookup: _Lookup, begun: StoredResponse, last: Response) -> None:
-    whole = begun._replace(body=last.body, encoded_bytes=last.encoded_bytes, total_bytes=last.total_bytes)
-    store.keep(lookup.url, lookup.identity, whole)
+def _store_complete(store: Store, lookup: _Lookup, streaming: StoredResponse, last: Response) -> None:
+    """Store a streamed response when its body is complete."""
+    complete = streaming._replace(body=last.body, encoded_bytes=last.encoded_bytes, total_bytes=last.total_bytes)
+    store.keep(lookup.url, lookup.identity, complete)
 
 
 def _invalidate(url: str, response: Response, rules: CacheRules) -> None:
-    """What an unsafe method may have changed is asked for anew (section 4.4)."""
+    """Evict the responses that an unsafe method may have changed (section 4.4)."""
     status = response.status
     if status is not None and not 200 <= status < 400:
         return

@@ -1,4 +1,4 @@
-"""A part of what was kept whole, for who asks for a range of it (RFC 9110 section 14)."""
+"""A part of a complete stored response, for a request with a ``Range`` (RFC 9110 section 14)."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from ...models.http_messages import Request, Response
 _RANGE = re.compile(rb"bytes\s*=\s*(?:(\d{1,18})\s*)?-\s*(?:(\d{1,18})\s*)?", re.IGNORECASE)
 
 
-def part_of(request: Request, whole: Response) -> Optional[Response]:
-    """``whole``: the response to a GET. None for what is left to the server: several ranges, one that is not there, and
-    one of a body whose content coding is undone, because ranges are counted in coded bytes.
+def part_of(request: Request, complete: Response) -> Optional[Response]:
+    """Return the range of ``complete``, the response to a GET.
+
+    Returns None if the server must answer: several ranges, one that does not exist, or a decoded body, because ranges
+    are counted in encoded bytes.
     """
     fields = {name.lower(): value for name, value in request.headers}
-    if whole.status != 200 or whole.headers.value(b"content-encoding") is not None:
+    if complete.status != 200 or complete.headers.value(b"content-encoding") is not None:
         return None
-    if not _is_wanted(fields.get(b"if-range"), whole):
+    if not _is_wanted(fields.get(b"if-range"), complete):
         return None
-    limits = _limits(fields.get(b"range", b""), len(whole.body))
+    limits = _limits(fields.get(b"range", b""), len(complete.body))
     if limits is None:
         return None
     start, end = limits
-    part = whole.body[start:end]
-    others = (pair for pair in whole.headers.pairs if pair[0].lower() not in (b"content-length", b"content-range"))
+    part = complete.body[start:end]
+    others = (pair for pair in complete.headers.pairs if pair[0].lower() not in (b"content-length", b"content-range"))
     size = b"%d" % len(part)
-    told = (b"Content-Length", size), (b"Content-Range", b"bytes %d-%d/%d" % (start, end - 1, len(whole.body)))
-    headers = known_fields((*others, *told))
-    return whole._replace(
+    content_range = b"bytes %d-%d/%d" % (start, end - 1, len(complete.body))
+    headers = known_fields((*others, (b"Content-Length", size), (b"Content-Range", content_range)))
+    return complete._replace(
         status=206,
         reason="Partial Content",
         headers=headers,
@@ -39,16 +41,16 @@ def part_of(request: Request, whole: Response) -> Optional[Response]:
     )
 
 
-def _is_wanted(condition: Optional[bytes], whole: Response) -> bool:
-    """Whether ``If-Range`` names just this (section 13.1.5): by a strong tag, or by the date to the letter."""
+def _is_wanted(condition: Optional[bytes], complete: Response) -> bool:
+    """Return whether ``If-Range`` names this response (section 13.1.5): by a strong tag, or by the exact date."""
     if condition is None:
         return True
-    named = whole.headers.value(b"etag" if condition.startswith(b'"') else b"last-modified")
-    return named == condition
+    validator = complete.headers.value(b"etag" if condition.startswith(b'"') else b"last-modified")
+    return validator == condition
 
 
 def _limits(value: bytes, size: int) -> Optional[tuple[int, int]]:
-    """Where the range begins, and where it is over (section 14.1.2)."""
+    """Return where the range begins and ends (section 14.1.2); None if it does not exist."""
     match = _RANGE.fullmatch(value.strip())
     if match is None or not (match[1] or match[2]):
         return None

@@ -1,4 +1,4 @@
-"""Whether what was kept may be served: as it is, after a validation, or because nothing better can be had (RFC 9111
+"""Whether a stored response may be served: as it is, after a validation, or in the place of an error (RFC 9111
 section 4).
 """
 
@@ -16,45 +16,45 @@ from .http_date import parsed_date
 from .store import StoredResponse, opaque
 
 
-class Load(Enum):
-    """How much a call wants the cache, with the names of ``QNetworkRequest.CacheLoadControl``."""
+class CacheLoadControl(Enum):
+    """How a call uses the cache, with the names of ``QNetworkRequest.CacheLoadControl``."""
 
     AlwaysNetwork = 0
     PreferNetwork = 1
-    """What is stale is never served, whatever the server allows."""
+    """A stale response is never served, even if the server allows it."""
     PreferCache = 2
     AlwaysCache = 3
     """Nothing is sent."""
 
 
 class Reuse(Enum):
-    """What may be done with what was kept."""
+    """How a stored response may be used."""
 
-    Serve = 1
-    ServeAndValidate = 2
-    Validate = 3
+    SERVE = 1
+    SERVE_STALE_WHILE_REVALIDATE = 2
+    """Serve it, and validate it in the background (RFC 5861 section 3)."""
+    VALIDATE = 3
 
 
-def reuse(stored: StoredResponse, asked: Directives, load: Load, now: float) -> Reuse:
+def reuse(stored: StoredResponse, asked: Directives, load_control: CacheLoadControl, now: float) -> Reuse:
     """``asked``: the request's directives."""
     said = directives(stored.fields)
     if _is_always_confirmed(said):
-        return Reuse.Validate
+        return Reuse.VALIDATE
     age = freshness(stored, said, now)
-    if load is Load.AlwaysCache:
-        return Reuse.Serve if age.left > 0 or not _must_revalidate(said) else Reuse.Validate
+    if load_control is CacheLoadControl.AlwaysCache:
+        return Reuse.SERVE if age.left > 0 or not _must_revalidate(said) else Reuse.VALIDATE
     if "no-cache" in asked:
-        return Reuse.Validate
+        return Reuse.VALIDATE
     if age.left > 0:
-        return Reuse.Serve if _is_young_enough(age, asked, said) else Reuse.Validate
-    if load is Load.PreferNetwork or _must_revalidate(said):
-        return Reuse.Validate
+        return Reuse.SERVE if _is_young_enough(age, asked, said) else Reuse.VALIDATE
+    if load_control is CacheLoadControl.PreferNetwork or _must_revalidate(said):
+        return Reuse.VALIDATE
     if _allows(asked, "max-stale", -age.left, without_value=True) and _is_within(age, asked):
-        return Reuse.Serve
+        return Reuse.SERVE
     if "max-age" in asked or "min-fresh" in asked:
-        return Reuse.Validate
-    # RFC 5861 section 3.
-    return Reuse.ServeAndValidate if _allows(said, "stale-while-revalidate", -age.left) else Reuse.Validate
+        return Reuse.VALIDATE
+    return Reuse.SERVE_STALE_WHILE_REVALIDATE if _allows(said, "stale-while-revalidate", -age.left) else Reuse.VALIDATE
 
 
 def _is_young_enough(age: Freshness, asked: Directives, said: Directives) -> bool:
@@ -104,15 +104,17 @@ _OUT_OF_REACH = frozenset(
         QtNetworkError.ProxyTimeoutError,
     )
 )
-"""A wrong certificate and a damaged body are no reason to look away."""
+"""TLS and body errors are not among these: a stale response must not hide them."""
 
 
-def stands_in(stored: StoredResponse, response: Response, asked: Directives, load: Load, now: float) -> bool:
-    """Whether what was kept may be served in the place of an error (RFC 5861 section 4)."""
+def may_serve_on_error(
+    stored: StoredResponse, response: Response, asked: Directives, load_control: CacheLoadControl, now: float
+) -> bool:
+    """Return whether a stored response may be served in the place of an error (RFC 5861 section 4)."""
     failure = response.failure
     is_out_of_reach = failure is not None and failure.error in _OUT_OF_REACH and not failure.ends_the_call
     is_error = is_out_of_reach or (failure is None and response.status in ERROR_STATUSES)
-    if not is_error or load is Load.PreferNetwork:
+    if not is_error or load_control is CacheLoadControl.PreferNetwork:
         return False
     said = directives(stored.fields)
     if _must_revalidate(said) or _is_always_confirmed(said):
@@ -121,10 +123,10 @@ def stands_in(stored: StoredResponse, response: Response, asked: Directives, loa
     return any(_allows(given, "stale-if-error", staleness) for given in (said, asked))
 
 
-def served(
+def response_from_cache(
     request: Request, stored: StoredResponse, body: bytes, now: float, validation: Optional[Response] = None
 ) -> Response:
-    """The response that is made of what was kept. ``validation``: the 304 that allows it."""
+    """Make a response from a stored one. ``validation``: the 304 that allows it."""
     said = directives(stored.fields)
     age = freshness(stored, said, now)
     pairs = stored.fields.pairs
@@ -151,7 +153,7 @@ def served(
 
 
 def validators(stored: StoredResponse) -> tuple[tuple[bytes, bytes], ...]:
-    """The fields that ask whether it is still right (section 4.3.1); none where nothing can be asked."""
+    """Return the conditions that validate a stored response (section 4.3.1); none if it has no validator."""
     tag, modified = stored.fields.value(b"etag"), stored.fields.value(b"last-modified")
     fields = [] if tag is None else [(b"If-None-Match", tag)]
     if modified is not None:
@@ -160,7 +162,7 @@ def validators(stored: StoredResponse) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def is_not_modified(request: Request, stored: StoredResponse, now: float) -> bool:
-    """Whether what the caller has by now is what was kept: they asked for nothing else (section 4.3.2)."""
+    """Return whether the caller has the stored response already, by the conditions it has set (section 4.3.2)."""
     if stored.status != 200:
         return False  # RFC 9110 section 13.2.1
     names = {name.lower(): value for name, value in request.headers}
@@ -177,6 +179,6 @@ _OF_A_304 = frozenset((b"cache-control", b"content-location", b"date", b"etag", 
 
 
 def not_modified(response: Response) -> Response:
-    """What was kept, for whom has it already (RFC 9110 section 15.4.5)."""
+    """Return the 304 for a caller who has the stored response already (RFC 9110 section 15.4.5)."""
     fields = tuple(pair for pair in response.headers.pairs if pair[0].lower() in _OF_A_304)
     return response._replace(status=304, reason="Not Modified", headers=known_fields(fields), body=b"", encoded_bytes=0)

@@ -72,37 +72,38 @@ class Store(Protocol):
         """How large a body it keeps, in bytes."""
 
 
-def matches(stored: StoredResponse, request: Request, store: Store, implied: Pairs) -> bool:
-    """Whether it may answer this request, as far as content negotiation goes (RFC 9111 section 4.1). ``implied``:
-    fields that the engine adds where the request has none.
+def matches(stored: StoredResponse, request: Request, store: Store, default_headers: Pairs) -> bool:
+    """Return whether a stored response may answer this request, by content negotiation (RFC 9111 section 4.1).
+
+    ``default_headers``: fields that the engine adds if the request does not have them.
     """
     if stored.fields.value(b"content-encoding") is not None:
         wants_none = field_value(request, b"accept-encoding", ()) == b"identity"
         if stored.is_decoded != request.decode or wants_none:
             return False
-    return all(store.digest(field_value(request, name, implied)) == digest for name, digest in stored.vary)
+    return all(store.digest(field_value(request, name, default_headers)) == digest for name, digest in stored.vary)
 
 
 _NAME = re.compile(rb"[!#$%&'+\-.^_`|~0-9a-z]+")
 
 
 def varying(
-    request: Request, response: Response, store: Store, implied: Pairs
+    request: Request, response: Response, store: Store, default_headers: Pairs
 ) -> Optional[tuple[tuple[bytes, bytes], ...]]:
-    """``StoredAnswer.vary`` of a response; None where it depends on more than fields."""
+    """Return ``StoredResponse.vary`` of a response; None if it depends on more than fields."""
     value = response.headers.value(b"vary")
     if value is None:
         return ()
     names = sorted({name.strip().lower() for name in value.split(b",") if name.strip()})
     if len(value) > MOST_BYTES or not all(_NAME.fullmatch(name) for name in names):
         return None  # a star, or nothing that a request could have
-    return tuple((name, store.digest(field_value(request, name, implied))) for name in names)
+    return tuple((name, store.digest(field_value(request, name, default_headers))) for name in names)
 
 
-def field_value(request: Request, name: bytes, implied: Pairs) -> bytes:
-    """Of a request's field, in the one way that all spellings of the same have."""
+def field_value(request: Request, name: bytes, default_headers: Pairs) -> bytes:
+    """Return the value of a request's field, normalized: the same for all spellings of one value."""
     values = [value for field, value in request.headers if field.lower() == name]
-    values = values or [value for field, value in implied if field == name]
+    values = values or [value for field, value in default_headers if field == name]
     if not values:
         return b"\0"  # not the same as an empty one
     return b",".join(b" ".join(part.split()) for part in b",".join(values).split(b","))

@@ -1,4 +1,4 @@
-"""What a cache may keep, what of it, and what a later response changes in it (RFC 9111 sections 3 and 4.3.4)."""
+"""What a cache may store of a response, and how a later response updates it (RFC 9111 sections 3 and 4.3.4)."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ def may_be_kept(request: Request, response: Response, asked: Directives, said: D
 
 
 def stored_response(
-    request: Request, response: Response, store: Store, implied: Pairs, requested: float, received: float
+    request: Request, response: Response, store: Store, default_headers: Pairs, requested: float, received: float
 ) -> Optional[StoredResponse]:
-    """None where no later request can be known to match (section 4.1)."""
-    vary = varying(request, response, store, implied)
+    """Return the response to store; None if no later request can be known to match (section 4.1)."""
+    vary = varying(request, response, store, default_headers)
     if vary is None:
         return None
     return StoredResponse(
         response.status or 0,
         response.reason,
-        known_fields(_dated(_kept(response.headers), received)),
+        known_fields(_dated(_stored_fields(response.headers), received)),
         requested,
         received,
         vary,
@@ -80,7 +80,7 @@ def stored_response(
     )
 
 
-def _kept(fields: Fields) -> Pairs:
+def _stored_fields(fields: Fields) -> Pairs:
     named = (fields.value(b"connection") or b"").split(b",")
     dropped = _NEVER_KEPT | ({name.strip().lower() for name in named} - _NEEDED)
     return tuple(pair for pair in fields.pairs if pair[0].lower() not in dropped)
@@ -94,36 +94,36 @@ def _dated(pairs: Pairs, received: float) -> Pairs:
     return (*others, (b"Date", date_field(received)))
 
 
-def is_confirmed(stored: StoredResponse, response: Response) -> bool:
-    """Whether a 304 speaks of what was kept (section 4.3.4)."""
+def validator_matches(stored: StoredResponse, response: Response) -> bool:
+    """Return whether a 304 has the validator of the stored response (section 4.3.4)."""
     tag = response.headers.value(b"etag")
-    kept = stored.fields.value(b"etag")
-    return tag is None or kept is None or opaque(tag) == opaque(kept)
+    stored_tag = stored.fields.value(b"etag")
+    return tag is None or stored_tag is None or opaque(tag) == opaque(stored_tag)
 
 
-def speaks_of(stored: StoredResponse, response: Response, request: Request) -> bool:
-    """Whether a 304 to the caller's own condition speaks of what was kept, and not of what the caller has."""
-    tag, kept = response.headers.value(b"etag"), stored.fields.value(b"etag")
+def is_304_for(stored: StoredResponse, response: Response, request: Request) -> bool:
+    """Return whether a 304 to a condition of the caller is about the stored response, and not about the caller's."""
+    tag, stored_tag = response.headers.value(b"etag"), stored.fields.value(b"etag")
     if tag is not None:
-        return tag == kept
-    asked = {name.lower(): value for name, value in request.headers}
-    if b"if-none-match" in asked:
-        return asked[b"if-none-match"] == kept
-    return asked.get(b"if-modified-since") == stored.fields.value(b"last-modified")
+        return tag == stored_tag
+    fields = {name.lower(): value for name, value in request.headers}
+    if b"if-none-match" in fields:
+        return fields[b"if-none-match"] == stored_tag
+    return fields.get(b"if-modified-since") == stored.fields.value(b"last-modified")
 
 
 def is_same_representation(stored: StoredResponse, head: Response) -> bool:
-    """Whether the response to a HEAD speaks of what was kept (section 4.3.5)."""
+    """Return whether the response to a HEAD is about the stored response (section 4.3.5)."""
     for name in (b"etag", b"last-modified", b"content-length"):
-        told, kept = head.headers.value(name), stored.fields.value(name)
-        if told is not None and told != kept:
+        value = head.headers.value(name)
+        if value is not None and value != stored.fields.value(name):
             return False
     return head.status == stored.status
 
 
-def freshened(stored: StoredResponse, response: Response, requested: float, received: float) -> StoredResponse:
-    """What was kept with the fields of a later response (section 3.2)."""
-    news = tuple(pair for pair in _kept(response.headers) if pair[0].lower() not in _OF_THE_BODY)
-    names = {name.lower() for name, _ in news} | {b"age", b"date"}
-    fields = _dated((*(pair for pair in stored.fields.pairs if pair[0].lower() not in names), *news), received)
+def update_stored(stored: StoredResponse, response: Response, requested: float, received: float) -> StoredResponse:
+    """Return the stored response with the fields of a later one (section 3.2)."""
+    updates = tuple(pair for pair in _stored_fields(response.headers) if pair[0].lower() not in _OF_THE_BODY)
+    names = {name.lower() for name, _ in updates} | {b"age", b"date"}
+    fields = _dated((*(pair for pair in stored.fields.pairs if pair[0].lower() not in names), *updates), received)
     return stored._replace(fields=known_fields(fields), requested=requested, received=received)

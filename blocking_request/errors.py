@@ -23,7 +23,7 @@ class ErrorCode(IntEnum):
     NoError = 0
     """A status below 400 and a complete body, an empty one too."""
     NetworkError = 1
-    """No usable answer: name, connection, TLS, proxy, protocol, a damaged body, or a request that cannot be sent."""
+    """No usable answer: name, connection, TLS, proxy, protocol, a corrupt body, or a request that cannot be sent."""
     TimeoutError = 2
     """The idle timeout or the deadline has passed."""
     ServerExceptionError = 3

@@ -139,10 +139,10 @@ def test_downloads_of_processes_that_sweep_at_once(tmp_path: Path) -> None:
         "from blocking_request.bodies.finished_file import Naming\n"
         "for number in range(300):\n"
         "    scratch_file._swept.clear()\n"
-        "    scratch = scratch_file.Scratch(Path(sys.argv[1]) / f'{sys.argv[2]}-{number}')\n"
-        "    with scratch.open(0) as file:\n"
+        "    part = scratch_file.TemporaryFile(Path(sys.argv[1]) / f'{sys.argv[2]}-{number}')\n"
+        "    with part.open(0) as file:\n"
         "        file.write(b'x')\n"
-        "    scratch.rename(Naming(True, False, {}))\n"
+        "    part.rename(Naming(True, False, {}))\n"
     )
     commands = [[sys.executable, "-c", program, str(tmp_path), str(number)] for number in range(3)]
     processes = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) for command in commands]
@@ -159,7 +159,7 @@ def test_no_descriptor_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
     monkeypatch.setattr(os, "dup", dup)
     with pytest.raises(OSError, match="Too many open files"):
-        scratch_file.Scratch(tmp_path / "file").open(0)
+        scratch_file.TemporaryFile(tmp_path / "file").open(0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -171,7 +171,7 @@ def test_error_while_a_file_is_locked(monkeypatch: pytest.MonkeyPatch, tmp_path:
     descriptors: list[int] = []
     monkeypatch.setattr(scratch_file, "has_name", has_name)
     with pytest.raises(OSError, match="Input/output error"):
-        scratch_file.Scratch(tmp_path / "file").open(0)
+        scratch_file.TemporaryFile(tmp_path / "file").open(0)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptors[0])

@@ -13,9 +13,9 @@ import brotli
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkAccessManager
-from blocking_request.engines.body_errors import DamagedBody
+from blocking_request.engines.body_errors import BodyError
 from blocking_request.engines.body_reader import BodyReader, Limits
-from blocking_request.engines.content_decoding import MAXIMUM_CODINGS, _undamaged
+from blocking_request.engines.content_decoding import MAXIMUM_CODINGS, _library_errors_mapped
 
 from .servers.raw import Connection, Handler, RawServer, always
 
@@ -42,9 +42,9 @@ def reading(coding: str, data: bytes, size: int) -> tuple[bytes, bool]:
     try:
         for start in range(0, len(data), size):
             reader.feed(data[start : start + size])
-    except DamagedBody:
+    except BodyError:
         return reader.content(), False
-    return reader.content(), reader.damage() is None
+    return reader.content(), reader.body_error() is None
 
 
 def splits(data: bytes) -> Iterator[int]:
@@ -90,7 +90,7 @@ def test_lack_of_memory_is_not_told_as_damage() -> None:
         yield b""
 
     with pytest.raises(MemoryError):
-        list(_undamaged(lacking()))
+        list(_library_errors_mapped(lacking()))
 
 
 def test_several_gzip_members_are_one_body() -> None:
@@ -121,7 +121,7 @@ def test_a_million_gzip_members_are_read_in_linear_time() -> None:
     data = EMPTY_MEMBER * 10_000
     for _ in range(10):
         reader.feed(data)
-    assert reader.damage() is None and reader.content() == b""
+    assert reader.body_error() is None and reader.content() == b""
     assert time.process_time() - started < 10
 
 
@@ -164,7 +164,7 @@ def test_zero_bytes_in_brotli_are_read_in_linear_time() -> None:
     for coding, body in ((b"br", stored), (b"br, br", brotli.compress(stored))):
         reader = BodyReader(None, coding)
         reader.feed(body)
-        assert reader.damage() is None and reader.content() == data
+        assert reader.body_error() is None and reader.content() == data
     assert time.process_time() - started < 5
 
 

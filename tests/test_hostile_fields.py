@@ -12,7 +12,7 @@ from urllib3.util import Retry
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, NetworkMemoryCache, ReplyContent
 from blocking_request.bodies.download_files import safe_name
-from blocking_request.engines.body_errors import DamagedBody
+from blocking_request.engines.body_errors import BodyError
 from blocking_request.engines.body_reader import BodyReader, is_chunked
 from blocking_request.flows.auth.challenges import challenges
 from blocking_request.flows.cache.cache_control import directives
@@ -96,7 +96,7 @@ def read_everything(fields: list[tuple[bytes, bytes]], status: int) -> None:
     try:
         is_chunked(answer.headers.value(b"transfer-encoding"))
         BodyReader(answer.headers.value(b"content-length"), answer.headers.value(b"content-encoding") or b"")
-    except DamagedBody:
+    except BodyError:
         pass
 
 

@@ -10,7 +10,7 @@ from queue import Empty
 
 import pytest
 
-from blocking_request.engines.body_errors import DamagedBody
+from blocking_request.engines.body_errors import CorruptBody
 from blocking_request.engines.body_reader import BodyReader
 from blocking_request.engines.content_decoding import ACCEPT_ENCODING, READABLE_CODINGS
 from blocking_request.engines.events import Cancel, Progress
@@ -111,7 +111,7 @@ def test_body_in_pieces_of_any_size(step: int, encoding: bytes, data: bytes, exp
     reader = BodyReader(str(len(data)).encode(), encoding)
     for start in range(0, len(data), step):
         reader.feed(data[start : start + step])
-    assert reader.damage() is None
+    assert reader.body_error() is None
     assert reader.content() == expected
     assert reader.encoded_bytes == len(data)
 
@@ -122,7 +122,7 @@ def test_every_truncation_is_found(encoding: bytes) -> None:
     for length in range(1, len(whole)):
         reader = BodyReader(None, encoding)
         reader.feed(whole[:length])
-        failure = reader.damage()
+        failure = reader.body_error()
         assert failure is not None and failure.error is QtNetworkError.ProtocolFailure
 
 
@@ -134,10 +134,10 @@ def test_optional_codings_are_offered_and_read_where_their_libraries_are() -> No
         for end, whole in ((len(data), True), (len(data) - 3, False)):
             reader = BodyReader(None, name.encode())
             reader.feed(data[:end])
-            assert (reader.damage() is None) is whole
+            assert (reader.body_error() is None) is whole
             assert (reader.content() == TEXT) is whole
         reader = BodyReader(None, name.encode())
-        with pytest.raises(DamagedBody, match="corrupt"):
+        with pytest.raises(CorruptBody, match="corrupt"):
             reader.feed(b"\xff\xfe\xfd garbage" * 10)
 
 
@@ -163,7 +163,7 @@ def _compressors() -> dict[str, object]:
 
 @pytest.mark.parametrize("length", [b"ten", b"-1", b"1, 2", b"1.5", b"0x10", b" "])
 def test_lengths_that_are_none(length: bytes) -> None:
-    with pytest.raises(DamagedBody, match="which is no length"):
+    with pytest.raises(CorruptBody, match="which is no length"):
         BodyReader(length)
 
 

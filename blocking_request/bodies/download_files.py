@@ -1,4 +1,4 @@
-"""The files of downloads: their names, what is written beside a target, and what identifies a part that may go on."""
+"""The files of downloads: their names, the parts beside the targets, and how a part is recognized to be continued."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _RESERVED = frozenset(
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 
-class Known(NamedTuple):
-    """What is there of a download that broke off."""
+class ResumePoint(NamedTuple):
+    """The part of an interrupted download."""
 
     size: int
     validator: str
     total: int
-    """-1 where the server did not say."""
+    """The size of the whole file; -1 if the server did not say it."""
 
 
 def disposition_name(response: Response) -> str:
@@ -60,8 +60,8 @@ LONGEST_NAME = 200
 LONGEST_SUFFIX = 20
 
 
-class Partial:
-    """What has come so far of a download that may go on, and what identifies it. One at a time has it."""
+class ResumableFile:
+    """The part of a download that may be resumed, and its description. One download at a time has it."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -69,7 +69,7 @@ class Partial:
         self._description = target.with_name(target.name + DESCRIPTION_SUFFIX)
         self._descriptor = -1
         """Of the part, which is locked."""
-        self._can_go_on = True
+        self._has_validator = True
         """Whether the server has given a validator."""
 
     def is_free(self) -> bool:
@@ -81,7 +81,7 @@ class Partial:
         Raises OSError.
         """
         status = status_of(os.fspath(self._description))
-        if status is not None and not _is_own(status):
+        if status is not None and not _is_ours(status):
             return self._refuse(self._description)
         # It may be renamed or deleted between two steps, by the download that had it.
         for _ in range(LOCK_TRIES):
@@ -93,7 +93,7 @@ class Partial:
                 if not self._file.parent.is_dir():
                     raise
                 continue
-            if not _is_own(os.fstat(descriptor)):
+            if not _is_ours(os.fstat(descriptor)):
                 os.close(descriptor)
                 return self._refuse(self._file)
             if CAN_LOCK and not lock(descriptor):
@@ -153,8 +153,8 @@ class Partial:
                 self._description.unlink()
         self._close()
 
-    def known(self, url: str) -> Optional[Known]:
-        """What there is of this URL's; None where that cannot go on."""
+    def resume_point(self, url: str) -> Optional[ResumePoint]:
+        """Return where the download of a URL can be resumed; None if it cannot be."""
         try:
             status = os.lstat(self._file) if self._descriptor < 0 else os.fstat(self._descriptor)
             description = read_description(os.fspath(self._description))
@@ -164,10 +164,10 @@ class Partial:
             return None
         is_same = description.url == _digest(url) and description.is_of(status)
         is_same = is_same and (description.total < 0 or status.st_size <= description.total)
-        return Known(status.st_size, description.validator, description.total) if is_same else None
+        return ResumePoint(status.st_size, description.validator, description.total) if is_same else None
 
     def open(self, start: int) -> BinaryIO:
-        """Open the locked part; ``start``: what of it is kept, in bytes. Raises OSError."""
+        """Open the locked part; ``start``: how many of its bytes are used. Raises OSError."""
         sweep_once(self.target.parent)
         if start == 0:
             # Truncated first: an old description must not stand beside new bytes.
@@ -177,11 +177,11 @@ class Partial:
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         return open(os.dup(self._descriptor), "r+b")
 
-    def describe(self, response: Response, url: str) -> None:
-        """Write down whose part it is, and what identifies its version. Raises OSError."""
+    def save_validator(self, response: Response, url: str) -> None:
+        """Write the description of the part: its URL and the validator of its version. Raises OSError."""
         tag, date = response.headers.value(b"etag"), response.headers.value(b"last-modified")
         validator = tag if tag is not None and not tag.startswith(b"W/") else date
-        self._can_go_on = validator is not None
+        self._has_validator = validator is not None
         inode = os.fstat(self._descriptor).st_ino
         text = None if validator is None else validator.decode("latin-1")
         write_description(self._description, Description(_digest(url), text, response.total_bytes, inode))
@@ -193,10 +193,13 @@ class Partial:
             if description is not None and description.size != size:
                 write_description(self._description, description._replace(size=size))
 
-    def leave(self, is_wrong: bool) -> None:
-        """Keep it for another time, but for what is not worth it."""
-        can_go_on = self._can_go_on and self._description.exists()
-        if (is_wrong or not can_go_on) and self._has_its_name():
+    def discard(self, corrupt: bool) -> None:
+        """Give the download up. Keep the part for another one, if it can be resumed.
+
+        ``corrupt``: whether the body was wrong, and not only incomplete. Then the part is deleted.
+        """
+        can_resume = self._has_validator and self._description.exists()
+        if (corrupt or not can_resume) and self._has_its_name():
             for file in (self._description, self._file):
                 with suppress(OSError):
                     file.unlink()
@@ -205,7 +208,7 @@ class Partial:
                 self._note_size(os.fstat(self._descriptor).st_size)
 
     def rename(self, naming: Naming) -> Path:
-        """Give it its name and return that. Raises OSError."""
+        """Give the file its final name, and return the path. Raises OSError."""
         if not self._has_its_name():
             raise OSError(errno.ESTALE, "another program has replaced the part of the download", str(self._file))
         path = move(self._file, self.target, naming)
@@ -228,7 +231,7 @@ def _open_part(path: str) -> int:
         return open_regular(path, os.O_RDWR)
 
 
-def _is_own(status: os.stat_result) -> bool:
+def _is_ours(status: os.stat_result) -> bool:
     """Return whether it is a file of this user that has no other name, so that no other program writes or reads it."""
     is_owner = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
     # It has no name any more if another download has just deleted it.

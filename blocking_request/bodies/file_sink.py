@@ -1,10 +1,10 @@
-"""Downloads to a file: written beside the target, renamed when whole, resumed where they broke off.
+"""Downloads to a file: written beside the target, renamed when complete, resumed after an interruption.
 
-Theory of operation: what has come so far stands in ``<target>.part``. To resume it must be the same representation that
-goes on, so ``<target>.part.json`` keeps what identifies it (RFC 9110 section 8.8: a strong ETag, else the date of the
-last change), and the server is asked for the rest with ``Range`` and ``If-Range`` (sections 14.2 and 13.1.5). One that
-has no ranges, or another representation, sends the whole, and it begins anew. No content coding then: ranges are
-counted in coded bytes.
+Theory of operation: the bytes that have come so far are in ``<target>.part``. A download is resumed only with the same
+representation. So ``<target>.part.json`` has its validator (RFC 9110 section 8.8: a strong ETag, else the date of the
+last change), and the request for the rest has ``Range`` and ``If-Range`` (sections 14.2 and 13.1.5). A server without
+ranges, or with another representation, sends all of it, and the download starts from scratch. A resumable download has
+no content coding, because ranges are counted in encoded bytes.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import os
 import re
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, BinaryIO, Optional, Union
+from typing import Any, BinaryIO, Optional, Protocol, Union
 from urllib.parse import unquote, urlsplit
 
 from ..engines.body_errors import truncated
 from ..engines.events import Chunk
 from ..models.failure import QtNetworkError, network_failure
 from ..models.http_messages import Request, Response
-from .download_files import Known, Partial, disposition_name, safe_name
+from .download_files import ResumableFile, ResumePoint, disposition_name, safe_name
 from .finished_file import Naming, is_special
-from .scratch_file import Scratch
+from .scratch_file import TemporaryFile
 from .sink import (
     Checksum,
     Drain,
@@ -51,6 +51,20 @@ def checked_overwrite(overwrite: Any) -> Optional[bool]:
     return overwrite
 
 
+class Destination(Protocol):
+    """A file that is written beside its target, and gets the target's name when it is complete."""
+
+    target: Path
+
+    def open(self, start: int) -> BinaryIO: ...
+
+    def save_validator(self, response: Response, url: str) -> None: ...
+
+    def discard(self, corrupt: bool) -> None: ...
+
+    def rename(self, naming: Naming) -> Path: ...
+
+
 class FileSink:
     """Writes into a file."""
 
@@ -74,79 +88,85 @@ class FileSink:
         self._checksum = checksum
         self.is_checked = checksum is not None
         self._url = ""
-        """That was asked for, whatever it redirects to."""
-        self._asked: Optional[Known] = None
-        """What is there already, whose rest was asked for."""
+        """The requested URL, not the one that it redirects to."""
+        self._resume_point: Optional[ResumePoint] = None
+        """The part whose rest was requested; None if the whole file was."""
         self._has_own_range = False
-        self._is_anew = False
-        self._partial: Optional[Partial] = None
+        self._restart = False
+        """Whether the download starts from scratch, because the part cannot be continued."""
+        self._resumable: Optional[ResumableFile] = None
         self.written: Optional[Path] = None
-        """The file, when it is whole."""
+        """The file, once it is complete."""
 
     def prepare(self, request: Request) -> Request:
-        self._asked, self._url = None, request.url
+        self._resume_point, self._url = None, request.url
         self._has_own_range = request.has_field(b"range")
         if not self._resume:
             return request
-        if self._partial is None:
-            self._partial = self._locked(self._target(None))
-            if self._partial is None:
+        if self._resumable is None:
+            self._resumable = self._locked(self._target(None))
+            if self._resumable is None:
                 self._resume = False
                 return request
         others = (b"accept-encoding", b"range", b"if-range")
         headers = tuple(pair for pair in request.headers if pair[0].lower() not in others)
         headers += ((b"Accept-Encoding", b"identity"),)
-        known = self._asked = None if self._is_anew else self._partial.known(self._url)
-        if known is not None:
-            headers += ((b"Range", b"bytes=%d-" % known.size), (b"If-Range", known.validator.encode("latin-1")))
+        resume_point = self._resume_point = None if self._restart else self._resumable.resume_point(self._url)
+        if resume_point is not None:
+            headers += (
+                (b"Range", b"bytes=%d-" % resume_point.size),
+                (b"If-Range", resume_point.validator.encode("latin-1")),
+            )
         return request._replace(headers=headers)
 
     @staticmethod
-    def _locked(target: Path) -> Optional[Partial]:
-        """Return the part of a target; None if the download has to begin at the beginning, and beside the part."""
-        partial = Partial(target)
+    def _locked(target: Path) -> Optional[ResumableFile]:
+        """Lock the part of a target and return it; None if the download has to start from scratch, beside the part."""
+        resumable = ResumableFile(target)
         try:
             # A device must not be replaced by a file.
-            return None if is_special(target) or not partial.lock() else partial
+            return None if is_special(target) or not resumable.lock() else resumable
         except OSError:
             return None  # it is told when the file is written
 
     def steps(self, response: Response) -> SinkSteps:
-        known = self._asked
+        resume_point = self._resume_point
         last = yield from self._steps(response)
-        if known is not None and response.status == 416 and last is not None and last.failure is None:
-            yield FileIsWhole(known.size)
+        if resume_point is not None and response.status == 416 and last is not None and last.failure is None:
+            yield FileIsWhole(resume_point.size)
         return last
 
     def _steps(self, response: Response) -> SinkSteps:
-        if self._asked is not None and response.status == 416:
-            if self._is_complete(response, self._asked):
+        if self._resume_point is not None and response.status == 416:
+            if self._is_complete(response, self._resume_point):
                 return self._finish(response._replace(status=200, reason="OK", body=b""))
-            # What is there is longer than what the server has by now.
-            self._is_anew = True
+            # The part is longer than what the server has now.
+            self._restart = True
             return None
         if response.failure is not None or (response.status is not None and response.status >= 300):
             return response
-        is_part = response.status == 206 or _is_part(response, self._asked)
-        if is_part and self._asked is not None and not (response.status == 206 and _goes_on(response, self._asked)):
-            self._is_anew = True
+        resume_point = self._resume_point
+        is_part = response.status == 206 or _is_part(response, resume_point)
+        continues = response.status == 206 and resume_point is not None and _continues(response, resume_point)
+        if is_part and resume_point is not None and not continues:
+            self._restart = True
             return None
-        if is_part and self._asked is None and (self._resume or not self._has_own_range):
+        if is_part and resume_point is None and (self._resume or not self._has_own_range):
             text = "The server sent a part that was not asked for"
             return response._replace(failure=network_failure(QtNetworkError.ProtocolFailure, text))
         if response.status != 206:
-            self._asked = None
+            self._resume_point = None
         return (yield from self._write(response))
 
     def close(self) -> None:
-        if self._partial is not None:
-            self._partial.unlock()
+        if self._resumable is not None:
+            self._resumable.unlock()
 
     def _write(self, response: Response) -> Generator[Union[ReadBody, Drain], Any, Response]:
-        target = self._target(response) if self._partial is None else self._partial.target
-        if self._partial is None and is_special(target) and not self._is_in_folder:
+        target = self._target(response) if self._resumable is None else self._resumable.target
+        if self._resumable is None and is_special(target) and not self._is_in_folder:
             return (yield from self._write_special(response, target))
-        return (yield from self._write_file(response, self._partial or Scratch(target)))
+        return (yield from self._write_file(response, self._resumable or TemporaryFile(target)))
 
     def _write_special(self, response: Response, target: Path) -> Generator[Union[ReadBody, Drain], Any, Response]:
         """Write to a pipe or device: there is nothing to rename, nor to resume."""
@@ -169,19 +189,19 @@ class FileSink:
             return self._done(target, response)
         return response
 
-    def _write_file(self, response: Response, place: Union[Partial, Scratch]) -> Generator[ReadBody, Any, Response]:
-        start, total = 0 if self._asked is None else self._asked.size, _total(response)
-        known_total = self._asked.total if self._asked is not None and total < 0 else total
+    def _write_file(self, response: Response, destination: Destination) -> Generator[ReadBody, Any, Response]:
+        start, total = 0 if self._resume_point is None else self._resume_point.size, _total(response)
+        known_total = self._resume_point.total if self._resume_point is not None and total < 0 else total
         try:
-            self._check_name(place.target)
-            file = place.open(start)
+            self._check_name(destination.target)
+            file = destination.open(start)
         except OSError as error:
             return response._replace(failure=cannot_write(error))
         try:
             with file:
                 self._begin(file, start)
                 if not start:
-                    place.describe(response, self._url)
+                    destination.save_validator(response, self._url)
 
                 def write(piece: Chunk) -> None:
                     if self._checksum is not None:
@@ -196,12 +216,12 @@ class FileSink:
         except OSError as error:
             response = response._replace(failure=cannot_write(error))
         except BaseException:
-            place.leave(is_wrong=False)
+            destination.discard(corrupt=False)
             raise
         if response.failure is not None:
-            place.leave(is_wrong=response.failure.error is QtNetworkError.ProtocolFailure)
+            destination.discard(corrupt=response.failure.error is QtNetworkError.ProtocolFailure)
             return response
-        return self._renamed(place, response)
+        return self._renamed(destination, response)
 
     def _naming(self) -> Naming:
         replaces = not self._is_in_folder if self._overwrite is None else self._overwrite
@@ -218,7 +238,7 @@ class FileSink:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(target))
 
     def _begin(self, file: BinaryIO, start: int) -> None:
-        """Go to where the rest belongs; what is there counts in the checksum."""
+        """Go to where the rest belongs. The checksum counts the part, too."""
         if self._checksum is None:
             if start:
                 file.seek(start)
@@ -231,34 +251,34 @@ class FileSink:
             left -= len(piece) or left
 
     @staticmethod
-    def _is_complete(response: Response, known: Known) -> bool:
-        """Whether nothing was missing from what is there."""
+    def _is_complete(response: Response, resume_point: ResumePoint) -> bool:
+        """Return whether a 416 means that the part is complete already."""
         match = _UNSATISFIED.fullmatch((response.headers.value(b"content-range") or b"").strip())
-        if match is None or int(match[1]) != known.size:
+        if match is None or int(match[1]) != resume_point.size:
             return False
         # Few servers name the version here; then the part must be as long as it was said to become at its beginning.
-        named = _version(response, known)
-        return named == known.validator or (named is None and known.total == known.size)
+        version = _version(response, resume_point)
+        return version == resume_point.validator or (version is None and resume_point.total == resume_point.size)
 
     def _finish(self, response: Response) -> Response:
-        """Of a part that is whole already."""
-        partial, known = self._partial, self._asked
-        assert partial is not None and known is not None
+        """Finish a download whose part is complete already."""
+        resumable, resume_point = self._resumable, self._resume_point
+        assert resumable is not None and resume_point is not None
         try:
             if self._checksum is not None:
-                with partial.open(known.size) as file:
-                    self._begin(file, known.size)
+                with resumable.open(resume_point.size) as file:
+                    self._begin(file, resume_point.size)
                 failure = self._checksum.failure()
                 if failure is not None:
-                    partial.leave(is_wrong=True)
+                    resumable.discard(corrupt=True)
                     return response._replace(failure=failure)
         except OSError as error:
             return response._replace(failure=cannot_write(error))
-        return self._renamed(partial, response)
+        return self._renamed(resumable, response)
 
-    def _renamed(self, place: Union[Partial, Scratch], response: Response) -> Response:
+    def _renamed(self, destination: Destination, response: Response) -> Response:
         try:
-            return self._done(place.rename(self._naming()), response)
+            return self._done(destination.rename(self._naming()), response)
         except OSError as error:
             return response._replace(failure=cannot_write(error))
 
@@ -266,12 +286,12 @@ class FileSink:
         self.written = path
         return response._replace(file=os.fspath(path))
 
-    def kept(self) -> Optional[Known]:
-        """Return what a later download of the same goes on from; None if it starts from the beginning."""
-        return None if self._partial is None else self._partial.known(self._url)
+    def resumable_part(self) -> Optional[ResumePoint]:
+        """Return the part that a later download can continue; None if that has to start from scratch."""
+        return None if self._resumable is None else self._resumable.resume_point(self._url)
 
     def _target(self, response: Optional[Response]) -> Path:
-        """``response``: None where it is not known yet, or must not be asked because a part goes on."""
+        """``response``: None if there is none yet, or if a part is continued, which has its name already."""
         path = Path(self._given)
         # Not Path.is_dir(), which raises for a name that is too long.
         if not os.path.isdir(path) and not self._given.endswith(("/", os.sep)):
@@ -285,28 +305,29 @@ class FileSink:
         return Path(os.path.realpath(path)) / name
 
 
-def _goes_on(response: Response, known: Known) -> bool:
-    """Return whether a 206 is the rest of what is there (RFC 9110 sections 15.3.7 and 15.3.7.3).
+def _continues(response: Response, resume_point: ResumePoint) -> bool:
+    """Return whether a 206 is the rest of the part (RFC 9110 sections 15.3.7 and 15.3.7.3).
 
     It must name the same version: a server that does not know If-Range sends a part of any version.
     """
     match = _CONTENT_RANGE.fullmatch((response.headers.value(b"content-range") or b"").strip())
-    if match is None or int(match[1]) != known.size:
+    if match is None or int(match[1]) != resume_point.size:
         return False
-    is_total = known.total < 0 or match[3] == b"*" or int(match[3]) == known.total
-    return is_total and _version(response, known) == known.validator
+    is_total = resume_point.total < 0 or match[3] == b"*" or int(match[3]) == resume_point.total
+    return is_total and _version(response, resume_point) == resume_point.validator
 
 
-def _is_part(response: Response, known: Optional[Known]) -> bool:
+def _is_part(response: Response, resume_point: Optional[ResumePoint]) -> bool:
     """Return whether the body of a response of another status than 206 is, or may be, not the whole file.
 
-    ``known``: whose rest was asked for. Content-Range has no meaning there (RFC 9110 section 14.4), but a server that
-    sends one has sent a part, however it is written. One that sends the rest without it is found by the size: one
+    ``resume_point``: the part whose rest was requested. Content-Range has no meaning there (RFC 9110 section 14.4). But
+    a server that sends one has sent a part, however it is written. A part without it is recognized by the size: one
     version has one size (section 8.8.1).
     """
-    is_same = known is not None and known.total >= 0 and _version(response, known) == known.validator
-    if is_same and known is not None and response.total_bytes != known.total:
-        return True
+    if resume_point is not None and resume_point.total >= 0:
+        is_same = _version(response, resume_point) == resume_point.validator
+        if is_same and response.total_bytes != resume_point.total:
+            return True
     match = _ANY_RANGE.fullmatch(b"".join((response.headers.value(b"content-range") or b"").split()))
     if match is None:
         return False
@@ -314,15 +335,15 @@ def _is_part(response: Response, known: Optional[Known]) -> bool:
     return int(match[1]) != 0 or not is_whole
 
 
-def _version(response: Response, known: Known) -> Optional[str]:
-    """Return what the response has in the place of the validator; None if there is nothing."""
-    is_tag = known.validator.startswith('"')
-    named = response.headers.value(b"etag" if is_tag else b"last-modified")
-    return None if named is None else named.decode("latin-1")
+def _version(response: Response, resume_point: ResumePoint) -> Optional[str]:
+    """Return the validator of the response, of the same kind as the part's; None if it has none."""
+    is_tag = resume_point.validator.startswith('"')
+    validator = response.headers.value(b"etag" if is_tag else b"last-modified")
+    return None if validator is None else validator.decode("latin-1")
 
 
 def _total(response: Response) -> int:
-    """How large the whole file is; -1 where the response does not say."""
+    """Return the size of the whole file; -1 if the response does not say it."""
     if response.status != 206:
         return response.total_bytes
     match = _CONTENT_RANGE.fullmatch((response.headers.value(b"content-range") or b"").strip())

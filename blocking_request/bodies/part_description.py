@@ -1,4 +1,4 @@
-"""The description of the part of a download: whose it is, and what it may go on from.
+"""The description of the part of a download: its URL, and what must match to continue it.
 
 Theory of operation: ``<target>.part`` is a name that other programs use, too. The description beside it binds the part:
 it has the inode number and the size of the file, the digest of its URL and the validator of its version. So a part is
@@ -16,7 +16,7 @@ from typing import NamedTuple, Optional
 
 from .finished_file import Naming
 from .regular_files import read_regular
-from .scratch_file import Scratch
+from .scratch_file import TemporaryFile
 
 PART_SUFFIX = ".part"
 DESCRIPTION_SUFFIX = ".part.json"
@@ -66,11 +66,11 @@ def read_description(path: str) -> Optional[Description]:
 
 def write_description(path: Path, description: Description) -> None:
     """Write a description, or replace it in one step. Raises OSError."""
-    place = Scratch(path)
+    destination = TemporaryFile(path)
     try:
-        with place.open(0) as file:
+        with destination.open(0) as file:
             file.write(json.dumps(description._asdict()).encode())
     except OSError:
-        place.leave(True)
+        destination.discard(corrupt=True)
         raise
-    place.rename(Naming(True, False, {}))
+    destination.rename(Naming(True, False, {}))

@@ -1,7 +1,7 @@
-"""Writes a download into a scratch file beside the target, and deletes the scratch files of killed processes.
+"""Writes a download into a temporary file beside the target, and deletes the temporary files of killed processes.
 
-Theory of operation: a scratch file has a name of its own form. The process that writes it locks it (flock) until it
-renames or deletes it, and the system ends the lock with the process. So if a scratch file can be locked, no running
+Theory of operation: a temporary file has a name of its own form. The process that writes it locks it (flock) until it
+renames or deletes it, and the system ends the lock with the process. So if a temporary file can be locked, no running
 download uses it. The first download of a process into a folder deletes such files there.
 """
 
@@ -28,7 +28,7 @@ CAN_LOCK = fcntl is not None
 _NAME = re.compile(r"\.blocking-request-[0-9a-f]{16}\.part")
 _TRIES = 20
 _swept: set[str] = set()
-"""The folders in which this process has looked for scratch files."""
+"""The folders in which this process has looked for temporary files."""
 MOST_SWEPT = 10_000
 
 
@@ -54,8 +54,8 @@ def has_name(descriptor: int, path: Path) -> bool:
     return named is not None and os.path.samestat(named, os.fstat(descriptor))
 
 
-class Scratch:
-    """The scratch file of one download, which is deleted if the download fails. For one thread."""
+class TemporaryFile:
+    """The temporary file of one download, which is deleted if the download fails. For one thread."""
 
     def __init__(self, target: Path) -> None:
         """``target``: the path that the finished file gets."""
@@ -80,7 +80,7 @@ class Scratch:
                 with suppress(OSError):
                     os.close(descriptor)
                 self._descriptor = -1
-                self.leave(is_wrong=True)
+                self.discard(corrupt=True)
                 raise
             if opened is not None:
                 return opened
@@ -101,17 +101,17 @@ class Scratch:
         self._descriptor = descriptor
         return open(os.dup(descriptor), "wb")
 
-    def describe(self, response: object, url: str) -> None:
-        """Do nothing. ``Partial`` describes the response (``response``) and its ``url`` here, for a resumed download.
+    def save_validator(self, response: object, url: str) -> None:
+        """Do nothing, because no download resumes a temporary file.
 
-        No download resumes a scratch file.
+        ``ResumableFile`` saves the validator of ``response`` and its ``url``.
         """
 
-    def leave(self, is_wrong: bool) -> None:
+    def discard(self, corrupt: bool) -> None:
         """Delete the file.
 
-        ``is_wrong``: whether the body was wrong, and not only incomplete. That makes no difference here, because no
-        download resumes a scratch file.
+        ``corrupt``: whether the body was wrong, and not only incomplete. That makes no difference here, because no
+        download resumes a temporary file.
         """
         if self._file != self.target:
             with suppress(OSError):
@@ -126,7 +126,7 @@ class Scratch:
         try:
             path = move(self._file, self.target, naming)
         except OSError:
-            self.leave(False)
+            self.discard(corrupt=False)
             raise
         self._unlock()
         return path
@@ -138,7 +138,7 @@ class Scratch:
 
 
 def sweep_once(folder: Path) -> None:
-    """Delete the scratch files of killed processes in a folder, if this process has not done so before."""
+    """Delete the temporary files of killed processes in a folder, if this process has not done so before."""
     key = os.fspath(folder)
     if key in _swept or not CAN_LOCK:
         return
@@ -153,7 +153,7 @@ def sweep_once(folder: Path) -> None:
 
 
 def _remove_if_abandoned(path: Path) -> None:
-    """Delete a scratch file of this user if no process has locked it. Raises OSError."""
+    """Delete a temporary file of this user if no process has locked it. Raises OSError."""
     status = status_of(os.fspath(path))
     if status is None or not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
         return

@@ -12,7 +12,7 @@ import os
 from collections.abc import Generator, Iterable
 from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
-from ..engines.body_errors import DamagedBody
+from ..engines.body_errors import BodyError
 from ..engines.events import Chunk
 from ..models.failure import Failure, QtNetworkError, network_failure
 from ..models.http_messages import Request, Response
@@ -195,7 +195,7 @@ def _write_all(device: Any, piece: Chunk) -> None:
         view = view[written:]
 
 
-class CannotWrite(DamagedBody):
+class CannotWrite(BodyError):
     """What the disk says, on its way through the engine."""
 
     def __init__(self, error: OSError) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .. import ReplyContent
-from ..bodies.download_files import Partial
+from ..bodies.download_files import ResumableFile
 from ..bodies.file_sink import FileSink
 from ..bodies.finished_file import Naming, is_special
-from ..bodies.scratch_file import Scratch
+from ..bodies.scratch_file import TemporaryFile
 from ..bodies.sink import BodySink, DeviceSink
 from ..bodies.special_file import open_special
 from ..models.redaction import printable
@@ -109,17 +109,17 @@ class BodyTarget:
         """Return whether a file was wanted and not written."""
         return isinstance(self.sink, FileSink) and self.sink.written is None
 
-    def kept(self) -> str:
-        """Return a sentence about the part that the next run goes on from; '' if there is no such part."""
-        known = self.sink.kept() if isinstance(self.sink, FileSink) else None
-        return "" if known is None else f"{known.size} bytes are kept. The same command goes on from there."
+    def resume_hint(self) -> str:
+        """Return a sentence about the part that the next run continues; '' if there is no such part."""
+        part = self.sink.resumable_part() if isinstance(self.sink, FileSink) else None
+        return "" if part is None else f"{part.size} bytes are kept. The same command goes on from there."
 
 
 def _can_resume(path: str) -> bool:
     """Return whether ``<path>.part`` may be used: there is none, or it is one of ours."""
     if os.path.isdir(path) or path.endswith(("/", os.sep)):
         return False  # the name of the file is not known before the server has answered
-    return Partial(Path(os.path.realpath(path))).is_free()
+    return ResumableFile(Path(os.path.realpath(path))).is_free()
 
 
 def write_head(output: RawOutput, reply: ReplyContent, path: Optional[str]) -> None:
@@ -135,14 +135,14 @@ def write_head(output: RawOutput, reply: ReplyContent, path: Optional[str]) -> N
         return
     if os.path.isdir(path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    place = Scratch(Path(os.path.realpath(path)))
+    destination = TemporaryFile(Path(os.path.realpath(path)))
     try:
-        with place.open(0) as file:
+        with destination.open(0) as file:
             file.write(text)
     except OSError as error:
-        place.leave(True)
+        destination.discard(corrupt=True)
         raise OSError(error.errno, error.strerror, path) from None
-    place.rename(Naming(True, False, {}))
+    destination.rename(Naming(True, False, {}))
 
 
 def head_of(reply: ReplyContent) -> bytes:

@@ -171,8 +171,8 @@ def _send_to(
         with ProgressBar(blocking, target.is_standard_output and sys.stdout.isatty()):
             code = send_into_sink(blocking, request, verb, body, target.sink)
     except KeyboardInterrupt:
-        if target.kept():
-            say(target.kept())
+        if target.resume_hint():
+            say(target.resume_hint())
         raise
     reply = blocking.reply()
     if target.is_standard_output:
@@ -181,8 +181,8 @@ def _send_to(
         _say_origin(reply.isFromCache(), target)
     if code is not ErrorCode.NoError:
         say(reply.errorString())
-        if target.kept() and code is not ErrorCode.ServerExceptionError:
-            say(target.kept())
+        if target.resume_hint() and code is not ErrorCode.ServerExceptionError:
+            say(target.resume_hint())
     elif target.lacks_file() and reply.statusCode() != NOT_MODIFIED:
         say(f"No file was written: the server answered {reply.statusCode()} {reply.reasonPhrase()}")
         return int(ErrorCode.ServerExceptionError)

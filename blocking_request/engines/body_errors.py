@@ -1,4 +1,4 @@
-"""What is wrong with a body that cannot be what the server meant to send."""
+"""Why a body is not handed over: it is corrupt, truncated, or more than the caller accepts."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ from ..models.error_texts import header_too_large
 from ..models.failure import Failure, QtNetworkError, network_failure
 
 
-class DamagedBody(Exception):
+class BodyError(Exception):
+    """The body cannot be read to its end, or not be handed over; the text says why."""
+
+    @property
+    def failure(self) -> Failure:
+        return network_failure(QtNetworkError.UnknownContentError, str(self))
+
+
+class CorruptBody(BodyError):
     """The body cannot be what the server meant to send; the text says what is wrong with it."""
 
     @property
     def failure(self) -> Failure:
-        return damaged(str(self))
+        return corrupt_body(str(self))
 
 
-class HeaderTooLarge(DamagedBody):
+class HeaderTooLarge(BodyError):
     """The header of the response exceeds ``MAXIMUM_HEADER_BYTES`` or ``MAXIMUM_HEADER_LINES``."""
 
     @property
@@ -27,5 +35,5 @@ def truncated(arrived: int, promised: int) -> Failure:
     return network_failure(QtNetworkError.RemoteHostClosedError, text)
 
 
-def damaged(how: str) -> Failure:
-    return network_failure(QtNetworkError.ProtocolFailure, f"Data corrupted: {how}")
+def corrupt_body(reason: str) -> Failure:
+    return network_failure(QtNetworkError.ProtocolFailure, f"Data corrupted: {reason}")

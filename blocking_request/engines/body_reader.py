@@ -1,6 +1,6 @@
-"""The body of a response: gathered without copies, its content coding undone, damage detected.
+"""Reads the body of a response: collects it without copies, decodes it, and finds out whether it is complete.
 
-Rules of this file: what came complete and undamaged is the only thing called complete. The end of a compressed stream
+Rules of this file: a body is complete only if all of it came, and none of it is corrupt. The end of a compressed stream
 must have been seen, because a truncated gzip decodes without complaint, and the bytes on the connection must be as
 many as ``Content-Length`` says.
 
@@ -15,9 +15,9 @@ from io import BytesIO
 from typing import Any, Callable, NamedTuple, Optional
 
 from ..models.error_texts import canceled
-from ..models.failure import Failure, QtNetworkError, network_failure
+from ..models.failure import Failure
 from ..models.headers import MAXIMUM_PARSED_FIELD_BYTES, Fields, is_readable
-from .body_errors import DamagedBody, damaged, truncated
+from .body_errors import BodyError, CorruptBody, corrupt_body, truncated
 from .content_decoding import decoders
 
 BOMB_BYTES = 1 << 27
@@ -49,15 +49,11 @@ def too_large(limit: int) -> str:
     return f"The body is larger than the limit of {limit} bytes (setMaximumBodySize)"
 
 
-class BodyTooLarge(DamagedBody):
-    """The body is larger than the caller wants one."""
-
-    @property
-    def failure(self) -> Failure:
-        return network_failure(QtNetworkError.UnknownContentError, str(self))
+class BodyTooLarge(BodyError):
+    """The body is larger than the caller accepts."""
 
 
-class DecodingStopped(DamagedBody):
+class DecodingStopped(BodyError):
     """The caller has left while a body was decoded."""
 
     @property
@@ -80,7 +76,7 @@ class BodyReader:
         ``content_encoding``: what is to be undone; ``sink``: takes the body piece by piece, instead of ``content``;
         ``is_aborted``: whether the caller has left. Decoding ends soon then.
 
-        Raises DamagedBody where the length is none (RFC 9112 section 6.3).
+        Raises CorruptBody if the length is not a length (RFC 9112 section 6.3).
         """
         self._limits = limits
         self.encoded_bytes = self._read_bytes = 0
@@ -100,7 +96,7 @@ class BodyReader:
         return self._has_sink and not self._decoders
 
     def feed(self, chunk: Any) -> None:
-        """Raises DamagedBody; what was decoded before stays readable."""
+        """Read a chunk. Raises BodyError; what was decoded before stays readable."""
         self.encoded_bytes += len(chunk)
         if not self._decoders:
             size = max(self.encoded_bytes, self.total_bytes)
@@ -139,12 +135,12 @@ class BodyReader:
             if piece:
                 yield from self._decoded(piece, first + 1)
 
-    def damage(self) -> Optional[Failure]:
-        """What is missing from a body whose connection says it has ended, or None."""
+    def body_error(self) -> Optional[Failure]:
+        """Return why the body is not complete, now that the connection says that it has ended; None if it is."""
         if 0 <= self.total_bytes != self.encoded_bytes:
             return truncated(self.encoded_bytes, self.total_bytes)
         if self.encoded_bytes and not all(decoder.ended() for decoder in self._decoders):
-            return damaged("the compressed data ends too early")
+            return corrupt_body("the compressed data ends too early")
         return None
 
     def content(self) -> bytes:
@@ -153,11 +149,11 @@ class BodyReader:
 
 
 def framing_value(fields: Fields, name: bytes) -> Optional[bytes]:
-    """The value of a field that says where the body ends or how it is coded. Raises DamagedBody if it is too long."""
+    """The value of a field that says where the body ends or how it is coded. Raises CorruptBody if it is too long."""
     value = fields.whole_value(name)
     if value is None or is_readable(value):
         return value
-    raise DamagedBody(
+    raise CorruptBody(
         f"the field {name.decode('ascii')} is longer than {MAXIMUM_PARSED_FIELD_BYTES >> 10} KB "
         "or holds a line end or NUL"
     )
@@ -166,13 +162,13 @@ def framing_value(fields: Fields, name: bytes) -> Optional[bytes]:
 def is_chunked(transfer_encoding: Optional[bytes]) -> bool:
     """Whether ``Transfer-Encoding`` (RFC 9112 section 6.1) frames the body by chunks.
 
-    Raises DamagedBody where it names a coding that no engine undoes: the body would be handed over coded.
+    Raises CorruptBody if it names a coding that no engine decodes: the body would be handed over encoded.
     """
     if transfer_encoding is None:
         return False
     codings = [coding.strip().lower() for coding in transfer_encoding.split(b",")]
     if any(coding not in (b"chunked", b"identity", b"") for coding in codings):
-        raise DamagedBody(f"Transfer-Encoding is {transfer_encoding.decode('latin-1')[:40]!r}, which cannot be undone")
+        raise CorruptBody(f"Transfer-Encoding is {transfer_encoding.decode('latin-1')[:40]!r}, which cannot be undone")
     return b"chunked" in codings
 
 
@@ -186,5 +182,5 @@ def _length(field: bytes) -> int:
     lengths = {length.strip() for length in field.split(b",")}
     length = lengths.pop()
     if lengths or not length.isdigit() or len(length) > _MAXIMUM_DIGITS:
-        raise DamagedBody(f"Content-Length is {field.decode('latin-1')[:40]!r}, which is no length")
+        raise CorruptBody(f"Content-Length is {field.decode('latin-1')[:40]!r}, which is no length")
     return int(length)

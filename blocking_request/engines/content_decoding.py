@@ -8,7 +8,7 @@ from typing import Any, Optional, Protocol, Union
 
 from urllib3.util import make_headers
 
-from .body_errors import DamagedBody
+from .body_errors import BodyError, CorruptBody
 
 Chunk = Union[bytes, bytearray, memoryview]
 
@@ -32,7 +32,7 @@ class Decoder(Protocol):
     def decode(self, chunk: Chunk) -> Iterator[bytes]:
         """Yield what comes out, in pieces that a small chunk cannot make large, and empty bytes after each member.
 
-        Raises DamagedBody.
+        Raises CorruptBody.
         """
 
     def ended(self) -> bool:
@@ -53,8 +53,8 @@ class _Stream(Protocol):
 class _StreamDecoder:
     """Decodes one stream after another, if the coding has several.
 
-    Behind the last one there may be zero bytes, which some servers pad with. Anything else is damage, however the bytes
-    were split on their way.
+    Behind the last one there may be zero bytes, which some servers pad with. If anything else is there, the body is
+    corrupt, however its bytes were split.
     """
 
     def __init__(self, coding: str) -> None:
@@ -80,7 +80,7 @@ class _StreamDecoder:
                     self._held = bytes(rest)
                     return
             window = bytes(data[position : position + self._window])
-            yield from _undamaged(self._stream.pieces(window))
+            yield from _library_errors_mapped(self._stream.pieces(window))
             position += len(window)
             self._window = min(2 * self._window, _LARGEST_WINDOW)
             if self._stream.ended():
@@ -89,24 +89,24 @@ class _StreamDecoder:
                 yield b""
 
     def _padding(self, rest: memoryview) -> bool:
-        """Whether ``rest`` is nothing but zero bytes behind the end. Raises DamagedBody."""
+        """Whether ``rest`` is nothing but zero bytes behind the end. Raises CorruptBody."""
         self._is_padding = self._is_padding or (self._stream_seen and rest[0] == 0)
         if self._is_padding and bytes(rest).strip(b"\0"):
-            raise DamagedBody(_TRAILING)
+            raise CorruptBody(_TRAILING)
         return self._is_padding
 
     def _begin(self, rest: memoryview) -> Optional[_Stream]:
-        """The stream that begins here; None if that takes more bytes to tell. Raises DamagedBody."""
+        """The stream that begins here; None if that takes more bytes to tell. Raises CorruptBody."""
         if self._coding == "zstd":
             return _ZstdStream()
         if self._coding == "gzip":
             if not self._stream_seen:
                 return _ZlibStream(16 + zlib.MAX_WBITS)
             if not _GZIP_MAGIC.startswith(bytes(rest[:2])):
-                raise DamagedBody(_TRAILING)
+                raise CorruptBody(_TRAILING)
             return _ZlibStream(16 + zlib.MAX_WBITS) if len(rest) > 1 else None
         if self._stream_seen:
-            raise DamagedBody(_TRAILING)
+            raise CorruptBody(_TRAILING)
         if self._coding == "br":
             return _BrotliStream()
         if len(rest) < 2:
@@ -123,14 +123,14 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _TRAILING = "there is something else behind the end of its compressed data"
 
 
-def _undamaged(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the same pieces. Raises DamagedBody in place of each library's own exception."""
+def _library_errors_mapped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the same pieces. Raises CorruptBody in place of each library's own exception."""
     try:
         yield from pieces
-    except (DamagedBody, MemoryError):
+    except (BodyError, MemoryError):
         raise
     except Exception as error:
-        raise DamagedBody(f"its compressed data is corrupt ({error})") from None
+        raise CorruptBody(f"its compressed data is corrupt ({error})") from None
 
 
 class _ZlibStream:
@@ -271,13 +271,13 @@ ACCEPT_ENCODING = ", ".join(READABLE_CODINGS).encode("ascii")
 def decoders(field: bytes) -> list[Decoder]:
     """Decoders in the order they must be applied; none if a coding is unknown: the body is left as it came.
 
-    Raises DamagedBody if there are too many codings: each can make a small body a thousand times as large.
+    Raises CorruptBody if there are too many codings: each can make a small body a thousand times as large.
     """
     aliases = {"x-gzip": "gzip"}
     codings = [coding.strip().lower() for coding in field.decode("latin-1").split(",")]
     codings = [aliases.get(coding, coding) for coding in codings if coding not in ("", "identity")]
     if len(codings) > MAXIMUM_CODINGS:
-        raise DamagedBody(f"the body has {len(codings)} content codings, and {MAXIMUM_CODINGS} are undone at most")
+        raise CorruptBody(f"the body has {len(codings)} content codings, and {MAXIMUM_CODINGS} are undone at most")
     if not all(coding in READABLE_CODINGS for coding in codings):
         return []
     return [_StreamDecoder(coding) for coding in reversed(codings)]

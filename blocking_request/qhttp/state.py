@@ -33,7 +33,7 @@ class Error(IntEnum):
     UnexpectedClose = 4
     InvalidResponseHeader = 5
     WrongContentLength = 6
-    """The body is not as long as it should be, or is damaged."""
+    """The body is not as long as it should be, or is corrupt."""
     Aborted = 7
     AuthenticationRequiredError = 8
     ProxyAuthenticationRequiredError = 9

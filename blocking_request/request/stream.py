@@ -92,7 +92,7 @@ class Stream:
         return self
 
     def __next__(self) -> bytes:
-        """Raises RequestError where the body breaks off, is damaged, late or cancelled."""
+        """Raises RequestError if the body breaks off, is corrupt, late or cancelled."""
         try:
             return next(self._chunks)
         except StopIteration:

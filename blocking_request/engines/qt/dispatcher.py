@@ -33,7 +33,7 @@ from ...qt.binding import (
 )
 from ...tls.qt_configuration import NO_TLS, errors_of, own_certificate
 from ...trace import logger
-from ..body_errors import DamagedBody
+from ..body_errors import BodyError
 from ..body_reader import BodyReader
 from ..events import PROGRESS_SECONDS, HeadersReceived, Progress
 from ..upload_channel import UploadChannel
@@ -259,7 +259,7 @@ class Dispatcher(QtCore.QObject):
             self._failed(transfer, error)
 
     def _consume(self, transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None:
-        """Take what has arrived out of Qt's buffer; a damaged body ends the request."""
+        """Take what has arrived out of Qt's buffer; a body error ends the request."""
         transfer.mailbox.mark_active()
         try:
             reader = transfer.reader
@@ -272,7 +272,7 @@ class Dispatcher(QtCore.QObject):
                 self._feed_bit_by_bit(transfer, reply, reader)
             elif reply.bytesAvailable() > 0:
                 reader.feed(reply.readAll())
-        except DamagedBody as error:
+        except BodyError as error:
             transfer.failure = error.failure
             if not reply.isFinished():
                 reply.abort()

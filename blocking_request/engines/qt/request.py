@@ -1,7 +1,7 @@
 """Qt's side of a Request: the QNetworkRequest that goes out.
 
 Qt's own redirects, cookies, cached credentials, cache and decoding are switched off: they resend requests, carry
-headers to other hosts and pass damage as success. They are decided above the engines.
+headers to other hosts and report a corrupt body as success. They are decided above the engines.
 """
 
 from __future__ import annotations

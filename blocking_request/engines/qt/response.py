@@ -23,7 +23,7 @@ from ...models.headers import (
 from ...models.http_messages import Request, Response, streams_body
 from ...qt.binding import QT_VERSION, QtNetwork, enum_value
 from ...tls.qt_configuration import own_configuration, session_of
-from ..body_errors import DamagedBody, HeaderTooLarge
+from ..body_errors import CorruptBody, HeaderTooLarge
 from ..body_reader import BodyReader, Limits, framing_value, is_chunked
 from .ntlm import endless_login
 from .proxy_probe import proxy_failure
@@ -66,7 +66,7 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
     has_body = request.method != "HEAD" and status not in (204, 304)
     is_closed = failure is not None and failure.error is QtNetworkError.RemoteHostClosedError
     if has_body and (failure is None or is_closed):
-        failure = reader.damage() or failure
+        failure = reader.body_error() or failure
     is_whole = not has_body or reader.total_bytes == reader.encoded_bytes
     if is_closed and status is not None and status >= 400 and is_whole:
         # The server did not want the rest of the request's body, and its response says why.
@@ -197,7 +197,7 @@ def _with_each_cookie(pairs: Pairs) -> Iterator[tuple[bytes, bytes]]:
 
 
 def body_reader(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> BodyReader:
-    """A reader for the reply's body. Raises DamagedBody where its length is none, or where the header was lost."""
+    """Return a reader for the reply's body. Raises CorruptBody if its length is not one, or if the header was lost."""
     request, status, fields = transfer.request, transfer.status, transfer.fields
     if status is not None:
         _check_header(fields)
@@ -245,12 +245,12 @@ def _check_header(fields: Fields) -> None:
     without colon for the beginning of the next field's name; there an empty header is just that.
     """
     if QT_VERSION >= (6,) and fields.is_empty:
-        raise DamagedBody(
+        raise CorruptBody(
             "no header field could be read; the header is empty, has a line without a colon, "
             "or is larger than Qt 6 reads (99 lines, 100 KB)"
         )
     if QT_VERSION < (6,) and _is_mixed_up(fields):
-        raise DamagedBody("the header has a line without a colon")
+        raise CorruptBody("the header has a line without a colon")
 
 
 def _is_mixed_up(fields: Fields) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Callable, Optional, Union
 
-from ..body_errors import DamagedBody
+from ..body_errors import CorruptBody
 
 BLOCK_BYTES = 1 << 18
 BUFFER_BYTES = 1 << 20
@@ -51,7 +51,7 @@ def blocks(
     behind the last chunk; ``buffers``: what it may be read into,
     if that shall be used again.
 
-    What is missing from a ``length`` the reader of the blocks can tell. Raises BodyLost, DamagedBody.
+    What is missing from a ``length`` the reader of the blocks can tell. Raises BodyLost, CorruptBody.
     """
     if chunked:
         return _chunks(file, read_trailer)
@@ -95,7 +95,7 @@ def _chunks(file: Any, read_trailer: Callable[[Any], bytes]) -> Iterator[bytes]:
         # Leading zeros are valid (RFC 9112 section 7.1); a longer number is not a size.
         digits = size[1].lstrip(b"0") if size is not None else None
         if digits is None or len(digits) > _SIZE_DIGITS:
-            raise DamagedBody(f"the size of a chunk is {line[:20]!r}")
+            raise CorruptBody(f"the size of a chunk is {line[:20]!r}")
         length = int(digits or b"0", 16)
         if length == 0:
             break
@@ -106,7 +106,7 @@ def _chunks(file: Any, read_trailer: Callable[[Any], bytes]) -> Iterator[bytes]:
             length -= len(block)
             yield block
         if _line(file) not in _LINE_ENDS:
-            raise DamagedBody("a chunk is longer than its size")
+            raise CorruptBody("a chunk is longer than its size")
     while read_trailer(file) not in _LINE_ENDS:
         pass
 
@@ -115,7 +115,7 @@ def _line(file: Any) -> bytes:
     line: bytes = file.readline(_LINE_BYTES)
     if not line.endswith(b"\n"):
         if len(line) >= _LINE_BYTES:
-            raise DamagedBody("a line between two chunks is longer than 64 KB")
+            raise CorruptBody("a line between two chunks is longer than 64 KB")
         raise BodyLost
     return line
 

@@ -21,7 +21,7 @@ from ...models.http_messages import IDEMPOTENT_METHODS, Body, Request, Response,
 from ...models.tls import known_session
 from ...trace import logger
 from ..accept_language import accept_language
-from ..body_errors import DamagedBody
+from ..body_errors import BodyError
 from ..body_reader import BodyReader, Limits, framing_value, is_chunked
 from ..events import PROGRESS_SECONDS, Chunk, HeadersReceived, Progress
 from ..mailbox import Mailbox
@@ -95,7 +95,7 @@ class _Attempt:
             failure = self._failure(error)
         if failure is None and self._has_body():
             assert self._reader is not None or abort_handle.aborted
-            failure = self._reader.damage() if self._reader is not None else None
+            failure = self._reader.body_error() if self._reader is not None else None
         self._let_go(failure)
         if abort_handle.aborted:
             failure = messages.canceled()
@@ -169,7 +169,7 @@ class _Attempt:
             raise BrokenPipeError
 
     def _open_reader(self, response: HttpClientResponse) -> BodyReader:
-        """Raises DamagedBody where the length is none."""
+        """Raises CorruptBody where the length is none."""
         fields = response.fields
         chunked = self._chunked = is_chunked(framing_value(fields, b"transfer-encoding"))
         length = None if chunked else framing_value(fields, b"content-length")
@@ -223,7 +223,7 @@ class _Attempt:
         return request.method in IDEMPOTENT_METHODS and broke_unanswered(error)
 
     def _failure(self, error: Exception) -> Failure:
-        if isinstance(error, DamagedBody):
+        if isinstance(error, BodyError):
             return error.failure
         if isinstance(error, TlsRefused):
             self._abort_handle.session = error.session
@@ -233,12 +233,12 @@ class _Attempt:
             # urllib3 did not like the header; what is wrong with it is told in our words where we know.
             try:
                 self._open_reader(response)
-            except DamagedBody as worse:
+            except BodyError as worse:
                 return worse.failure
         if self._reader is not None and self._reader.total_bytes >= 0:
-            damage = self._reader.damage()
-            if damage is not None:
-                return damage
+            failure = self._reader.body_error()
+            if failure is not None:
+                return failure
         tls = self._abort_handle.tls
         shows_certificate = tls is not None and tls.settings.clientCertificate is not None
         return transfer_failure(error, self._request, self._pool.proxy, response is not None, shows_certificate)

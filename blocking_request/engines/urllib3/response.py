@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Optional
 
 from ...models.headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES, NO_FIELDS, Fields
-from ..body_errors import DamagedBody, HeaderTooLarge
+from ..body_errors import CorruptBody, HeaderTooLarge
 from .abort_handle import current_handle
 from .framing import is_doubtful, will_close
 
@@ -38,7 +38,7 @@ class HttpClientResponse(http.client.HTTPResponse):
     """What is left for trailers."""
 
     def begin(self) -> None:
-        """Read the header; what http.client documents of a response is set. Raises HeaderLost, DamagedBody."""
+        """Read the header; what http.client documents of a response is set. Raises HeaderLost, CorruptBody."""
         if self.headers is not None:
             return
         abort_handle = current_handle()
@@ -130,10 +130,10 @@ class HeaderRoom:
 
 
 def _check(lines: list[bytes]) -> None:
-    """Raises DamagedBody where a line is none of a header."""
+    """Raises CorruptBody where a line is none of a header."""
     for number, line in enumerate(lines):
         if b":" not in line and (number == 0 or line[:1] not in (b" ", b"\t")):
-            raise DamagedBody("the header has a line without a colon")
+            raise CorruptBody("the header has a line without a colon")
 
 
 def header_pairs(lines: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:

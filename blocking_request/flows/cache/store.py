@@ -51,7 +51,7 @@ class Store(Protocol):
         """All that were kept for a URL and somebody, the newest first."""
 
     def body(self, stored: StoredResponse) -> Optional[bytes]:
-        """None where it is gone, or damaged."""
+        """Return the body; None if it is gone or corrupt."""
 
     def keep(self, url: str, identity: bytes, stored: StoredResponse) -> None:
         """In the place of one for the same URL, somebody and ``vary``."""

@@ -20,6 +20,7 @@ from blocking_request import (
     PortableSettings,
     TlsSettings,
 )
+from blocking_request.proxies.rules import ProxyRules
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
 from .servers.raw import Handler, RawServer, asking, echo
@@ -105,6 +106,13 @@ def test_what_was_found_right_travels_with_the_secrets(manager: NetworkAccessMan
     made = again(manager.portableSettings()).manager()
     made.setAuthHandler(None)
     assert made.blockingGet(server.url).statusCode() == 401
+
+
+def test_proxy_rules_of_an_earlier_version() -> None:
+    rules = ProxyRules()
+    rules.__setstate__({"proxy": None, "excluded": ("http://a/",), "without": ("http://b/",), "are_all": True})
+    assert rules == ProxyRules(None, ("http://a/",), ("http://b/",), None, True)
+    assert again(rules) == rules
 
 
 def test_a_process_has_one_manager_of_the_same_settings(manager: NetworkAccessManager) -> None:

@@ -293,7 +293,7 @@ def test_an_environment_that_cannot_be_used(manager: NetworkAccessManager, monke
     assert "secret" not in message
 
 
-def test_qgis_lists_of_beginnings(manager: NetworkAccessManager, proxy: ProxyServer, serve: Serve) -> None:
+def test_qgis_lists_of_url_prefixes(manager: NetworkAccessManager, proxy: ProxyServer, serve: Serve) -> None:
     server = serve(always(b"ok"))
     url = f"http://{HOST}:{server.port}"
     manager.setFallbackProxyAndExcludes(

@@ -52,7 +52,7 @@ _NOBODY = _OuterProxies(False, False)
 
 
 def _outer_proxies(rules: CallOptions) -> _OuterProxies:
-    if rules.proxies.are_all:
+    if rules.proxies.ignore_system:
         return _NOBODY
     if not uses_system_proxies():
         return _OuterProxies(False, True)
@@ -101,7 +101,7 @@ def _attempt(settings: Settings, rules: CallOptions, outer: _OuterProxies) -> Se
     if _may_have_credentials(settings, rules):
         send = partial(with_credentials, rules=_credential_rules(settings, rules), send=send)
     proxies = rules.proxies
-    if settings.auth_handler is not None or not proxies.are_plain or any(outer):
+    if settings.auth_handler is not None or not proxies.is_default or any(outer):
         handler = settings.proxy_auth_handler or settings.auth_handler
         choice = ProxyChoice(proxies.find, proxy_of_qt, handler, settings.proxy_credential_cache, outer.application)
         send = partial(through_proxy, choice=choice, send=send)

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Optional
 
-from ..calls.settings import checked_callable, checked_milliseconds, checked_switch
+from ..calls.settings import Settings, checked_callable, checked_milliseconds, checked_switch
 from ..engines import choice
 from ..flows.certificate_errors import SslErrorHandler
 from ..models.proxy import Proxy
 from ..models.tls import TlsSettings
-from ..proxies.rules import ProxyFactory, ProxyLike, beginnings, proxy_factory, proxy_of
+from ..proxies.rules import ProxyFactory, ProxyLike, proxy_factory, proxy_of, url_prefixes
 from ..stores.hsts_hosts import StrictTransportHosts
 from .settings_holder import SettingsHolder
 
@@ -94,22 +94,25 @@ class ConnectionSettings(SettingsHolder):
     ) -> None:
         """Set the proxy and what it is not for, as QGIS's manager has it.
 
-        ``excludes``: beginnings of URLs that go as if no proxy were set here: Qt's, the environment's or the system's;
-        ``noProxyURLs``: beginnings of URLs that go without a proxy. Blank entries are left out.
+        ``excludes``: URLs that begin with one of these use the proxy of Qt, the environment or the system;
+        ``noProxyURLs``: URLs that begin with one of these use no proxy. Blank entries are left out.
         Raises TypeError, ValueError.
         """
-        checked, excluded, without = proxy_of(proxy), beginnings(excludes), beginnings(noProxyURLs)
-        self._change_by(
-            lambda settings: {"proxies": replace(settings.proxies, proxy=checked, excluded=excluded, without=without)}
-        )
+        checked, default_proxy, no_proxy = proxy_of(proxy), url_prefixes(excludes), url_prefixes(noProxyURLs)
+
+        def change(settings: Settings) -> dict[str, Any]:
+            rules = replace(settings.proxies, proxy=checked, default_proxy_prefixes=default_proxy)
+            return {"proxies": replace(rules, no_proxy_prefixes=no_proxy)}
+
+        self._change_by(change)
 
     def excludeList(self) -> list[str]:
-        """Beginnings of URLs that go as if no proxy were set here."""
-        return list(self._settings.proxies.excluded)
+        """Return the prefixes of the URLs that use the proxy of Qt, the environment or the system."""
+        return list(self._settings.proxies.default_proxy_prefixes)
 
     def noProxyList(self) -> list[str]:
-        """Beginnings of URLs that go without a proxy."""
-        return list(self._settings.proxies.without)
+        """Return the prefixes of the URLs that use no proxy."""
+        return list(self._settings.proxies.no_proxy_prefixes)
 
     # -- TLS
 

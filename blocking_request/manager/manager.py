@@ -76,7 +76,7 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         manager.setTimeout(settings.timeout)
         manager.setUserAgent(settings.user_agent)
         if settings.proxies is None:
-            change_settings(manager, proxies=ProxyRules(are_all=True))
+            change_settings(manager, proxies=ProxyRules(ignore_system=True))
         else:
             manager.setFallbackProxyAndExcludes(*settings.proxies)
         if settings.tls is not None:

@@ -1,4 +1,4 @@
-"""Which URL goes through which proxy: our own settings, then the environment, then Qt's word.
+"""Which URL goes through which proxy: by the manager's settings, then the environment, then Qt.
 
 A proxy is written in many ways (a URL, a QNetworkProxy); ``proxy_of`` reads them all.
 """
@@ -105,45 +105,53 @@ def proxy_factory(given: Any) -> Optional[ProxyFactory]:
     return given  # type: ignore[no-any-return]
 
 
+_EARLIER_NAMES = {"excluded": "default_proxy_prefixes", "without": "no_proxy_prefixes", "are_all": "ignore_system"}
+
+
 @dataclass(frozen=True)
 class ProxyRules:
     """Which URL goes through which proxy."""
 
     proxy: Optional[Proxy] = None
     """None: as the environment and Qt's settings say."""
-    excluded: tuple[str, ...] = ()
-    """Beginnings of URLs that go as the environment and Qt's settings say (QGIS's rule)."""
-    without: tuple[str, ...] = ()
-    """Beginnings of URLs that go without a proxy (QGIS's rule)."""
+    default_proxy_prefixes: tuple[str, ...] = ()
+    """URLs that begin with one of these use the proxy of the environment or of Qt (QGIS's rule)."""
+    no_proxy_prefixes: tuple[str, ...] = ()
+    """URLs that begin with one of these use no proxy (QGIS's rule)."""
     factory: Optional[ProxyFactory] = None
-    """Asked first."""
-    are_all: bool = False
-    """Whether nobody else has a say, the environment and the application neither."""
+    """Called first; if it returns None the other rules apply."""
+    ignore_system: bool = False
+    """Whether the proxies of the environment and of the application are ignored."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read the pickle of an earlier version, too: its fields had other names."""
+        self.__dict__.update({_EARLIER_NAMES.get(name, name): value for name, value in state.items()})
 
     @property
-    def are_plain(self) -> bool:
-        return self.proxy is None and not self.without and self.factory is None
+    def is_default(self) -> bool:
+        """Whether there are no rules."""
+        return self.proxy is None and not self.no_proxy_prefixes and self.factory is None
 
     def find(self, url: str) -> Optional[Proxy]:
-        """The proxy for a URL; None where it is Qt's to say. Raises ProxyUnusable for one that cannot be used."""
-        proxy = self._own(url)
-        return proxy if proxy is not None or self.are_all else proxy_of_environment(url)
+        """Return the proxy for a URL; None if Qt decides. Raises ProxyUnusable if the proxy cannot be used."""
+        proxy = self._configured(url)
+        return proxy if proxy is not None or self.ignore_system else proxy_of_environment(url)
 
-    def _own(self, url: str) -> Optional[Proxy]:
+    def _configured(self, url: str) -> Optional[Proxy]:
         if self.factory is not None:
             given = proxy_of(self.factory(encoded_url(url)))
             if given is not None:
                 return given
         lowered = url.lower()
-        if any(lowered.startswith(beginning) for beginning in self.without):
+        if lowered.startswith(self.no_proxy_prefixes):
             return NO_PROXY
-        if any(lowered.startswith(beginning) for beginning in self.excluded):
+        if lowered.startswith(self.default_proxy_prefixes):
             return None
         return self.proxy
 
 
-def beginnings(urls: Any) -> tuple[str, ...]:
-    """The entries of a list of beginnings of URLs; those that are blank would match everything and are left out."""
+def url_prefixes(urls: Any) -> tuple[str, ...]:
+    """Return the entries of a list of URL prefixes. Blank ones are left out, because they would match every URL."""
     if isinstance(urls, (str, bytes)):
         raise TypeError("give a list of URLs, not one: ['https://intranet.example.org/']")
     return tuple(url.strip().lower() for url in urls if url and url.strip())

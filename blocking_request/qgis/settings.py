@@ -19,7 +19,7 @@ from ..models.http_messages import Request
 from ..models.proxy import DEFAULT_PORTS, NO_PROXY, Proxy
 from ..models.redaction import hidden_repr
 from ..models.tls import TlsSettings
-from ..proxies.rules import beginnings, qt_proxy
+from ..proxies.rules import qt_proxy, url_prefixes
 from ..qt.binding import QtCore, QtNetwork
 from ..qt.network_request import native_copy, raw_fields
 from ..stores.cache import NetworkDiskCache
@@ -177,7 +177,7 @@ def _proxy(read: Read, qgis: Any) -> Optional[Proxy]:
 
 def _proxy_lists(read: Read) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What goes by the default proxy, and what goes without one."""
-    return beginnings(_strings(read("proxy/proxyExcludedUrls", []))), beginnings(
+    return url_prefixes(_strings(read("proxy/proxyExcludedUrls", []))), url_prefixes(
         _strings(read("proxy/noProxyUrls", []))
     )
 

@@ -54,7 +54,7 @@ class Manager:
         if key.proxy is not None and not key.proxy.is_none:
             self.qnam.setProxy(qt_proxy(key.proxy))
         elif not key.qgis:
-            self._proxies = BufferedDirect(without=key.proxy is not None)
+            self._proxies = BufferedDirect(no_proxy=key.proxy is not None)
             self.qnam.setProxyFactory(self._proxies)
         self.qnam.setAutoDeleteReplies(True)
 

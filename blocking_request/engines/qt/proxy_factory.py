@@ -25,15 +25,15 @@ _proxy_for_query = QtNetwork.QNetworkProxyFactory.proxyForQuery
 class BufferedDirect(QtNetwork.QNetworkProxyFactory):
     """Called by Qt in the worker's thread, once for each request."""
 
-    def __init__(self, without: bool = False) -> None:
-        """``without``: take no proxy, whatever the application says."""
+    def __init__(self, no_proxy: bool = False) -> None:
+        """``no_proxy``: use no proxy, whatever the application says."""
         super().__init__()
-        self._without = without
+        self._no_proxy = no_proxy
 
     def queryProxy(self, query: _Query = _Query()) -> list[_Proxy]:  # noqa: B008
         try:
             proxies = _proxy_for_query(query)
-            if self._without and proxies != _DIRECT:
+            if self._no_proxy and proxies != _DIRECT:
                 return [_Proxy(_NO_PROXY)]
             # The socket's question comes in a thread of Qt's, where no lock of ours is held: see ``lookups``.
             if proxies == _DIRECT and not python_may_be_asked():

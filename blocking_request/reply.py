@@ -105,9 +105,9 @@ class ReplyContent:
         """'' where there was no error, else one sentence that names the URL, without its secrets."""
         response = self._response
         if response.failure is not None:
-            return failure_message(response.failure, response.request.shown_url)
+            return failure_message(response.failure, response.request.redacted_url)
         if response.status is not None and response.status >= 400:
-            return status_message(response.status, response.reason, response.request.shown_url)
+            return status_message(response.status, response.reason, response.request.redacted_url)
         return ""
 
     def raiseForError(self) -> None:
@@ -328,7 +328,7 @@ class ReplyContent:
         return self
 
     def __reduce__(self) -> tuple[Callable[..., ReplyContent], tuple[Any, ...]]:
-        return ReplyContent._unpickled, (_without_native(self._response), self._request_id, self._elapsed)
+        return ReplyContent._unpickled, (_without_qt_request(self._response), self._request_id, self._elapsed)
 
     @classmethod
     def _unpickled(cls, response: Response, request_id: int, elapsed: float) -> ReplyContent:
@@ -386,7 +386,7 @@ def _raw_name(name: Union[bytes, str, QtCore.QByteArray]) -> bytes:
     return (name.encode("latin-1", "replace") if isinstance(name, str) else bytes(name)).lower()
 
 
-def _without_native(response: Response) -> Response:
+def _without_qt_request(response: Response) -> Response:
     """The response without the caller's QNetworkRequest, which cannot be pickled, and without what was secret in it."""
     request = response.request
     headers = tuple(pair for pair in request.headers if not is_secret_field(pair[0], request.redacted_names))
@@ -399,5 +399,5 @@ def _without_native(response: Response) -> Response:
             redirects=request.redirects,
             redacted_names=request.redacted_names,
         ),
-        history=tuple(_without_native(earlier) for earlier in response.history),
+        history=tuple(_without_qt_request(earlier) for earlier in response.history),
     )

@@ -27,7 +27,7 @@ def request_started(request: Request, watchers: tuple[Watcher, ...]) -> float:
     """When it started, by ``time.monotonic()``; 0 where nobody wants to know."""
     logged = logger.isEnabledFor(logging.DEBUG)
     if logged:
-        logger.debug("%s %s", request.method, request.shown_url)
+        logger.debug("%s %s", request.method, request.redacted_url)
     for watcher in watchers:
         watcher.request_started(request)
     return time.monotonic() if logged or watchers else 0.0
@@ -37,6 +37,6 @@ def request_ended(response: Response, started: float, watchers: tuple[Watcher, .
     seconds = time.monotonic() - started
     outcome = printable(response.failure.text) if response.failure else response.status
     request = response.request
-    logger.debug("%s %s: %s after %.1f ms", request.method, request.shown_url, outcome, seconds * 1000)
+    logger.debug("%s %s: %s after %.1f ms", request.method, request.redacted_url, outcome, seconds * 1000)
     for watcher in watchers:
         watcher.request_ended(response, seconds)

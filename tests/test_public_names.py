@@ -55,8 +55,8 @@ WRITE = """
     manager.setTlsSettings(TlsSettings(minimumVersion="1.2"))
     request = BlockingNetworkRequest()
     request.get("data:text/plain,body")
-    native = QtNetwork.QNetworkRequest(QtCore.QUrl("http://host/"))
-    values = (request.reply(), manager.portableSettings(), BatchRequest(native), Proxy("http", "host", 1))
+    qt_request = QtNetwork.QNetworkRequest(QtCore.QUrl("http://host/"))
+    values = (request.reply(), manager.portableSettings(), BatchRequest(qt_request), Proxy("http", "host", 1))
     sys.stdout.buffer.write(pickle.dumps(values))
 """
 READ = """

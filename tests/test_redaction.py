@@ -32,7 +32,7 @@ from blocking_request.models.certificate import Certificate
 from blocking_request.models.headers import Headers
 from blocking_request.models.http_messages import ConnectionCredentials
 from blocking_request.models.proxy import Proxy
-from blocking_request.models.redaction import is_secret_field, printable, redacted_text, redacted_url, redacted_value
+from blocking_request.models.redaction import is_secret_field, printable, redact_text, redact_url, redact_value
 from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork
 
 from .conftest import ENGINES
@@ -125,7 +125,7 @@ def test_url_cannot_move_the_cursor(url: str, params: Any, blocking: BlockingNet
 
 @pytest.mark.parametrize("name", ["client_secret", "refresh_token", "id_token", "ID_TOKEN", "private-token"])
 def test_names_of_secret_parameters(name: str) -> None:
-    assert redacted_url(f"http://h/?a=1&{name}=x#{name}=x") == f"http://h/?a=1&{name}=***#{name}=***"
+    assert redact_url(f"http://h/?a=1&{name}=x#{name}=x") == f"http://h/?a=1&{name}=***#{name}=***"
 
 
 def test_headers_show_no_cookie() -> None:
@@ -134,13 +134,13 @@ def test_headers_show_no_cookie() -> None:
 
 
 def test_redacted_texts() -> None:
-    assert redacted_value(b"Location", b"http://u:p@h/?a=1&token=x#key=y", ()) == "http://h/?a=1&token=***#key=***"
-    assert redacted_value(b"Location", b"/x?token=a,b&c=d", ()) == "/x?token=***&c=d"
-    assert redacted_url("http://[bad/#access_token=x") == redacted_url("http://[bad/?token=a@x") == "http://[bad/"
-    assert redacted_value(b"Link", b"<http://h/?sig=x>; rel=next", ()) == "<http://h/?sig=***>; rel=next"
-    assert redacted_value(b"Set-Cookie", b"a=b", ()) == redacted_value(b"X-Vault-Token", b"x", ("X-Vault-*",)) == "***"
-    assert redacted_text("see http://u:p@h/?mine=1", ("mine",)) == "see http://h/?mine=***"
-    assert redacted_url("http://h/?X-Amz-Signature=1&b=2") == "http://h/?X-Amz-Signature=***&b=2"
+    assert redact_value(b"Location", b"http://u:p@h/?a=1&token=x#key=y", ()) == "http://h/?a=1&token=***#key=***"
+    assert redact_value(b"Location", b"/x?token=a,b&c=d", ()) == "/x?token=***&c=d"
+    assert redact_url("http://[bad/#access_token=x") == redact_url("http://[bad/?token=a@x") == "http://[bad/"
+    assert redact_value(b"Link", b"<http://h/?sig=x>; rel=next", ()) == "<http://h/?sig=***>; rel=next"
+    assert redact_value(b"Set-Cookie", b"a=b", ()) == redact_value(b"X-Vault-Token", b"x", ("X-Vault-*",)) == "***"
+    assert redact_text("see http://u:p@h/?mine=1", ("mine",)) == "see http://h/?mine=***"
+    assert redact_url("http://h/?X-Amz-Signature=1&b=2") == "http://h/?X-Amz-Signature=***&b=2"
 
 
 def test_names_of_secret_fields() -> None:

@@ -17,7 +17,7 @@ from blocking_request.engines.events import Cancel, Progress
 from blocking_request.engines.mailbox import Mailbox
 from blocking_request.models.failure import QtNetworkError, error_for_status
 from blocking_request.models.headers import Fields
-from blocking_request.models.redaction import redacted_url
+from blocking_request.models.redaction import redact_url
 from blocking_request.models.urls import origin, split_userinfo
 from blocking_request.qt.binding import QtNetwork, enum_value
 
@@ -72,11 +72,11 @@ def test_userinfo() -> None:
     ],
 )
 def test_shown(url: str, expected: str) -> None:
-    assert redacted_url(url) == expected
+    assert redact_url(url) == expected
 
 
 def test_shown_with_a_list_of_ones_own() -> None:
-    assert redacted_url("http://host/?token=1&mine=2", ("mine",)) == "http://host/?token=1&mine=***"
+    assert redact_url("http://host/?token=1&mine=2", ("mine",)) == "http://host/?token=1&mine=***"
 
 
 def test_fields_pickle_and_compare() -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..calls.request_attributes import RequestLike
 from ..models.redaction import SECRET_PARAMETERS, hidden_repr, is_secret_field
 from ..qt.binding import QtCore, QtNetwork, encoded_url, enum_value
-from ..qt.network_request import has_own_tls, raw_fields
+from ..qt.network_request import has_tls_configuration, raw_fields
 
 _Request = QtNetwork.QNetworkRequest
 _ATTRIBUTES = range(enum_value(_Request.Attribute.User))
@@ -61,7 +61,7 @@ def packed(request: RequestLike) -> Any:
     _check_url(text)
     if not isinstance(request, _Request):
         return PackedUrl(text)
-    if has_own_tls(request):
+    if has_tls_configuration(request):
         raise TypeError("a request with a QSslConfiguration is not pickled: give the manager TlsSettings")
     headers = raw_fields(request)
     secret = next((name for name, _ in headers if is_secret_field(name, SECRET_PARAMETERS)), None)

@@ -11,7 +11,7 @@ from ..bodies.upload import Data, check_body
 from ..calls.arguments import with_query
 from ..calls.build_request import url_text
 from ..calls.request_attributes import RequestLike, check_request, verb_text
-from ..models.redaction import printable, redacted_url
+from ..models.redaction import printable, redact_url
 from ..qt.binding import type_name
 from .pickling import packed, unpacked
 
@@ -31,7 +31,7 @@ class BatchRequest(NamedTuple):
         path = "" if self.path is None else f" into {_shown(self.path)}"
         try:
             check_request(self.request)
-            verb, url = verb_text(self.verb), redacted_url(url_text(self.request))
+            verb, url = verb_text(self.verb), redact_url(url_text(self.request))
         except TypeError:  # the batch refuses it when it comes to it
             return f"<BatchRequest of wrong types{path}>"
         return f"<BatchRequest {printable(verb)} {url}{path}>"

@@ -91,7 +91,7 @@ class FileSink:
         """The requested URL, not the one that it redirects to."""
         self._resume_point: Optional[ResumePoint] = None
         """The part whose rest was requested; None if the whole file was."""
-        self._has_own_range = False
+        self._has_caller_range = False
         self._restart = False
         """Whether the download starts from scratch, because the part cannot be continued."""
         self._resumable: Optional[ResumableFile] = None
@@ -100,7 +100,7 @@ class FileSink:
 
     def prepare(self, request: Request) -> Request:
         self._resume_point, self._url = None, request.url
-        self._has_own_range = request.has_field(b"range")
+        self._has_caller_range = request.has_field(b"range")
         if not self._resume:
             return request
         if self._resumable is None:
@@ -151,7 +151,7 @@ class FileSink:
         if is_part and resume_point is not None and not continues:
             self._restart = True
             return None
-        if is_part and resume_point is None and (self._resume or not self._has_own_range):
+        if is_part and resume_point is None and (self._resume or not self._has_caller_range):
             text = "The server sent a part that was not asked for"
             return response._replace(failure=network_failure(QtNetworkError.ProtocolFailure, text))
         if response.status != 206:

@@ -139,8 +139,8 @@ def _file_part(boundary: str, name: str, value: Any) -> _Part:
         raise TypeError(f"a file is a path, bytes or a binary file, not {type(value).__name__}")
     if isinstance(value, io.TextIOBase):
         raise TypeError("a file is opened as text: open it in binary mode, open(path, 'rb')")
-    own_name = getattr(value, "name", None)
-    filename = filename or (os.path.basename(own_name) if isinstance(own_name, str) else name)
+    path_name = getattr(value, "name", None)
+    filename = filename or (os.path.basename(path_name) if isinstance(path_name, str) else name)
     head, size = _file_head(boundary, name, filename, content_type), measured(value)
     if size <= 0:
         return _unmeasured(head, value)

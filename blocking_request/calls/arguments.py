@@ -45,8 +45,8 @@ class CallArguments(NamedTuple):
         """With this ``Content-Type``; only if neither the request nor the call has one, unless it ``replaces`` it."""
         name = b"content-type"
         if not replaces:
-            has_own = isinstance(request, QtNetwork.QNetworkRequest) and request.hasRawHeader(name)  # type: ignore[arg-type]
-            if has_own or name in self.names:
+            has_field = isinstance(request, QtNetwork.QNetworkRequest) and request.hasRawHeader(name)  # type: ignore[arg-type]
+            if has_field or name in self.names:
                 return self
         others = tuple(pair for pair in self.headers if pair[0].lower() != name)
         field = b"Content-Type", content_type.encode("ascii")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..models.failure import Failure
 from ..models.http_messages import Request, Response
 from ..models.redaction import hidden_repr
-from ..qt.network_request import native_copy
+from ..qt.network_request import qt_request_copy
 from ..reply import ReplyContent, next_request_id, response_of
 from .arguments import NO_ARGUMENTS, CallArguments
 from .build_request import url_text
@@ -44,7 +44,7 @@ class CallContext(NamedTuple):
     def notify(self, manager: NetworkAccessManager, reply: ReplyContent) -> None:
         """Call the reply preprocessors, and emit the manager's ``finished`` if a slot is connected."""
         for _, processor in self.settings.reply_preprocessors:
-            processor(native_copy(response_of(reply).request), reply)
+            processor(qt_request_copy(response_of(reply).request), reply)
         if manager.finished:
             manager.finished.emit(reply)
 

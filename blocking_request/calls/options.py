@@ -19,7 +19,7 @@ from ..models.http_messages import Request
 from ..models.proxy import Proxy
 from ..proxies.rules import ProxyRules
 from ..qt.binding import QtNetwork, encoded_url
-from ..qt.network_request import has_own_tls
+from ..qt.network_request import has_tls_configuration
 from .build_request import url_credentials
 from .request_attributes import RequestLike, cache_load_control, is_automatic, may_store_response, redirect_rules
 from .settings import MEMORY_LIMIT, RedirectHandler, Settings
@@ -108,7 +108,7 @@ def _redirects(request: RequestLike, settings: Settings, config: Optional[AuthCo
     if settings.strict_transport is not None:
         rules = replace(rules, upgrade=partial(secure_url, hosts=settings.strict_transport))
     if config is not None and config.method is AuthMethod.ApiKeyQuery:
-        rules = replace(rules, own_parameters=(key_parameter(config),))
+        rules = replace(rules, added_parameters=(key_parameter(config),))
     return redirect_rules(request, rules)
 
 
@@ -133,7 +133,7 @@ def _auth(
             return None, qgis_auth
     if config is None:
         return url_credentials(request), None
-    if config.method is AuthMethod.ClientCertificate and has_own_tls(request):
+    if config.method is AuthMethod.ClientCertificate and has_tls_configuration(request):
         text = (
             "The request has a QSslConfiguration of its own, so the client certificate of the authentication config "
             "would not be shown: leave one of the two out"

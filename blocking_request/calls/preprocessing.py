@@ -10,7 +10,7 @@ from ..models.headers import FRAMING_FIELDS
 from ..models.http_messages import Request
 from ..models.urls import origin
 from ..qt.binding import QtNetwork
-from ..qt.network_request import native_copy, raw_fields
+from ..qt.network_request import qt_request_copy, raw_fields
 from .build_request import check_field, checked_url
 
 
@@ -19,7 +19,7 @@ def preprocessed(request: Request, functions: Iterable[Callable[[QtNetwork.QNetw
 
     Raises RequestNotSent for what no engine may see, and whatever they raise.
     """
-    qt_request = native_copy(request)
+    qt_request = qt_request_copy(request)
     for function in functions:
         function(qt_request)
     url, userinfo, _ = checked_url(qt_request.url())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..models.http_messages import Request
 from ..qt.binding import QtCore, QtNetwork
-from ..qt.network_request import native_copy
+from ..qt.network_request import qt_request_copy
 from ..reply import operation_of
 
 
@@ -24,7 +24,7 @@ class RequestParameters:
 
     def request(self) -> QtNetwork.QNetworkRequest:
         """A copy of the request."""
-        return native_copy(self._request)
+        return qt_request_copy(self._request)
 
     def operation(self) -> QtNetwork.QNetworkAccessManager.Operation:
         """Qt's name for the method."""

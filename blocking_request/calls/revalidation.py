@@ -103,6 +103,6 @@ def _validate_later(request: Request, rules: CacheRules, settings: Settings, eng
             call = Call(engine, settings.timeout, settings.deadline, NULL_OBSERVER, None)
             call.run(with_cache(request, rules, partial(_send_for_cache, send=send_directly)))
         except Exception as error:
-            logger.debug("%s could not be validated: %s", request.shown_url, type(error).__name__)
+            logger.debug("%s could not be validated: %s", request.redacted_url, type(error).__name__)
 
     _validations[0].add((id(rules.store), request.url), validate)

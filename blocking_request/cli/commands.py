@@ -20,7 +20,16 @@ from ..request.request import add_watcher, send_into_sink
 from .batch import download_list
 from .body import BodyTarget, write_head
 from .info import show_demo, show_installation
-from .options import can_continue, check_text, configured, data_option, many_options, opened, own_cache, request_options
+from .options import (
+    can_continue,
+    check_text,
+    command_line_cache,
+    configured,
+    data_option,
+    many_options,
+    opened,
+    request_options,
+)
 from .output import (
     EXIT_BROKEN_PIPE,
     EXIT_FILE,
@@ -246,7 +255,7 @@ def _cache_commands() -> None:
 @_cache_commands.command("info", epilog=EXIT_STATUSES)
 def _cache_info() -> int:
     """Show where the cache is and what is in it."""
-    cache = own_cache()
+    cache = command_line_cache()
     found = cache.statistics()
     click.echo(f"{cache.cacheDirectory()}: {found.count} entries, {found.size} of {found.limit} bytes")
     return _cache_status(cache)
@@ -255,7 +264,7 @@ def _cache_info() -> int:
 @_cache_commands.command("clear", epilog=EXIT_STATUSES)
 def _cache_clear() -> int:
     """Delete everything in the cache."""
-    cache = own_cache()
+    cache = command_line_cache()
     cache.clear()
     return _cache_status(cache)
 

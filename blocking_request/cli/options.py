@@ -166,7 +166,7 @@ def configured(
     manager = NetworkAccessManager()
     manager.setTlsSettings(_tls_settings(**tls))
     if cache or refresh or offline:
-        manager.setCache(own_cache())
+        manager.setCache(command_line_cache())
         control = _LOAD.AlwaysNetwork if refresh else _LOAD.AlwaysCache if offline else _LOAD.PreferCache
         prototype.setAttribute(QtNetwork.QNetworkRequest.Attribute.CacheLoadControlAttribute, enum_value(control))
     if engine is not None:
@@ -215,7 +215,7 @@ def check_text(text: str, what: str) -> None:
 _LOAD = QtNetwork.QNetworkRequest.CacheLoadControl
 
 
-def own_cache() -> NetworkDiskCache:
+def command_line_cache() -> NetworkDiskCache:
     """Raises OSError if there is no folder for it, or if it contains files of others."""
     try:
         folder = default_folder("command-line")

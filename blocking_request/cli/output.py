@@ -12,7 +12,7 @@ import rich.progress
 from .. import BlockingNetworkRequest, ErrorCode, ReplyContent
 from ..models.headers import Pairs
 from ..models.http_messages import Request, Response
-from ..models.redaction import printable, redacted_value
+from ..models.redaction import printable, redact_value
 from ..qt.binding import QtNetwork
 
 EXIT_USAGE = 64
@@ -51,7 +51,7 @@ class Narrator:
     """Tells on standard error what is sent and what comes back; credentials are not shown."""
 
     def request_started(self, request: Request) -> None:
-        say(f"> {request.method} {request.shown_url}")
+        say(f"> {request.method} {request.redacted_url}")
         self._say_fields("> ", request.headers, request.redacted_names)
 
     def request_ended(self, response: Response, seconds: float) -> None:
@@ -65,7 +65,7 @@ class Narrator:
 
     def _say_fields(self, mark: str, pairs: Pairs, redacted_names: tuple[str, ...]) -> None:
         for name, value in pairs:
-            say(f"{mark}{name.decode('latin-1')}: {redacted_value(name, value, redacted_names)}")
+            say(f"{mark}{name.decode('latin-1')}: {redact_value(name, value, redacted_names)}")
 
 
 def has_terminal() -> bool:

@@ -65,9 +65,9 @@ class RedirectRules:
     """Qt's own default (RFC 9110 names none)."""
     upgrade: Callable[[str], str] = str
     """Gives the URL that is used for one, of a host that wants https."""
-    own_parameters: tuple[str, ...] = ()
-    """Query parameters with their values, which we have added ourselves: a server that repeats them must not have them
-    sent on, or twice."""
+    added_parameters: tuple[str, ...] = ()
+    """Query parameters with their values that were added to the request, such as an API key. If a server repeats them
+    in ``Location``, they must not be sent to another host, or twice."""
     verify: Optional[Callable[[str, str], bool]] = None
     """Says whether to follow, from which URL to which; for ``UserVerified``."""
 
@@ -102,7 +102,7 @@ def _next_request(given: Request, response: Response, rules: RedirectRules) -> U
         text = f"Too many redirects: more than {max(rules.limit, 0)}"
         return network_failure(QtNetworkError.TooManyRedirectsError, text)
     try:
-        target = _without_parameters(rules.upgrade(redirect_target(request.url, location)), rules.own_parameters)
+        target = _without_parameters(rules.upgrade(redirect_target(request.url, location)), rules.added_parameters)
         crosses = origin(target) != origin(request.url)
     except ValueError as error:
         text = f"The redirect's Location is no URL ({error})"
@@ -119,7 +119,7 @@ def _next_request(given: Request, response: Response, rules: RedirectRules) -> U
 
 def _refusal(request: Request, target: str, crosses: bool, rules: RedirectRules) -> Union[Failure, None]:
     scheme, policy = urlsplit(target).scheme, rules.policy
-    seen = request._replace(url=target).shown_url
+    seen = request._replace(url=target).redacted_url
     if scheme not in ("http", "https"):
         text = f'Protocol "{scheme}" is unknown: redirected to {seen}'
         return network_failure(QtNetworkError.ProtocolUnknownError, text)

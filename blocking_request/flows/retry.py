@@ -78,7 +78,7 @@ def _next_rule(response: Response, rule: Retry) -> Optional[Retry]:
         return None
     try:
         # urllib3 logs the URL.
-        return rule.increment(request.method, request.shown_url, urllib3_response, error)  # type: ignore[arg-type]
+        return rule.increment(request.method, request.redacted_url, urllib3_response, error)  # type: ignore[arg-type]
     except (MaxRetryError, HTTPError):
         return None
 

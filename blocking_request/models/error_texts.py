@@ -34,21 +34,20 @@ def error_text(error: QtNetworkError, url: str) -> Optional[str]:
     return _QT_TEXTS.get(error)
 
 
-def failure_message(failure: Failure, shown_url: str) -> str:
+def failure_message(failure: Failure, redacted_url: str) -> str:
     """A failure as one sentence that names the URL."""
     text = printable(failure.text)
-    return f"{text} ({shown_url})" if shown_url else text
+    return f"{text} ({redacted_url})" if redacted_url else text
 
 
-def status_message(status: int, reason: str, shown_url: str) -> str:
+def status_message(status: int, reason: str, redacted_url: str) -> str:
     """Why a status of 400 or more is an error, in Qt's words."""
     if status == 401:
-        return f"Host requires authentication (401, {shown_url})"
+        return f"Host requires authentication (401, {redacted_url})"
     if status == 407:
-        return f"Proxy requires authentication (407, {shown_url})"
-    return (
-        f"Error transferring {shown_url} - server replied: {printable(reason) or _standard_reason(status)} ({status})"
-    )
+        return f"Proxy requires authentication (407, {redacted_url})"
+    reason = printable(reason) or _standard_reason(status)
+    return f"Error transferring {redacted_url} - server replied: {reason} ({status})"
 
 
 def _standard_reason(status: int) -> str:

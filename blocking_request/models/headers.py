@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Callable, Optional
 
-from .redaction import redacted_value
+from .redaction import redact_value
 
 Pairs = tuple[tuple[bytes, bytes], ...]
 
@@ -211,5 +211,5 @@ class Headers(Mapping[str, str]):
         return len(self._fields)
 
     def __repr__(self) -> str:
-        shown = {name: redacted_value(name.encode("latin-1"), self[name].encode("latin-1"), ()) for name in self}
-        return f"Headers({shown!r})"
+        redacted = {name: redact_value(name.encode("latin-1"), self[name].encode("latin-1"), ()) for name in self}
+        return f"Headers({redacted!r})"

@@ -11,7 +11,7 @@ from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 from .failure import Failure
 from .headers import NO_FIELDS, Fields, Pairs
 from .proxy import Proxy
-from .redaction import SECRET_PARAMETERS, redacted_url
+from .redaction import SECRET_PARAMETERS, redact_url
 from .tls import LazySession, TlsSettings
 
 IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
@@ -87,10 +87,10 @@ class Request(NamedTuple):
     """Names of fields, in lower case, that an engine must not add by itself."""
 
     @property
-    def shown_url(self) -> str:
-        """The URL as a message or a log may show it."""
+    def redacted_url(self) -> str:
+        """The URL as a message or a log may show it: without secrets."""
         names = (*SECRET_PARAMETERS, *self.redacted_names) if self.redacted_names else SECRET_PARAMETERS
-        return redacted_url(self.url, names)
+        return redact_url(self.url, names)
 
     @property
     def is_replayable(self) -> bool:
@@ -112,7 +112,7 @@ class Request(NamedTuple):
         return any(field.lower() == name for field, _ in self.headers)
 
     def __repr__(self) -> str:
-        return f"<Exchange {self.method} {self.shown_url}>"
+        return f"<Exchange {self.method} {self.redacted_url}>"
 
 
 class Response(NamedTuple):

@@ -70,7 +70,7 @@ def _is_named(name: bytes, redacted_names: tuple[str, ...]) -> bool:
     return _secret_name(redacted_names).fullmatch(name.decode("latin-1")) is not None
 
 
-def redacted_url(url: str, secret_parameters: Iterable[str] = SECRET_PARAMETERS) -> str:
+def redact_url(url: str, secret_parameters: Iterable[str] = SECRET_PARAMETERS) -> str:
     """Return the URL without userinfo, without the values of secret parameters, and printable."""
     if not url.isprintable():
         url = printable(url)
@@ -90,15 +90,15 @@ def redacted_url(url: str, secret_parameters: Iterable[str] = SECRET_PARAMETERS)
     )
 
 
-def redacted_value(name: bytes, value: bytes, redacted_names: tuple[str, ...]) -> str:
-    """The value of a header field without credentials, also without those of URLs in it (Location, Link, Refresh)."""
+def redact_value(name: bytes, value: bytes, redacted_names: tuple[str, ...]) -> str:
+    """Return the value of a header field without credentials, also without those of URLs in it (Location, Link)."""
     if name.lower() == b"set-cookie" or is_secret_field(name, redacted_names):
         return HIDDEN
-    return redacted_text(value.decode("latin-1"), redacted_names)
+    return redact_text(value.decode("latin-1"), redacted_names)
 
 
-def redacted_text(text: str, redacted_names: tuple[str, ...] = ()) -> str:
-    """A text, such as a server's words, without userinfo and secret parameters of the URLs in it."""
+def redact_text(text: str, redacted_names: tuple[str, ...] = ()) -> str:
+    """Return a text without userinfo and secret parameters of the URLs in it."""
     return _secret_in_text((*SECRET_PARAMETERS, *redacted_names)).sub(r"\1=" + HIDDEN, _USERINFO.sub("//", text))
 
 

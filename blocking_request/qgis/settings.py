@@ -21,7 +21,7 @@ from ..models.redaction import hidden_repr
 from ..models.tls import TlsSettings
 from ..proxies.rules import qt_proxy, url_prefixes
 from ..qt.binding import QtCore, QtNetwork
-from ..qt.network_request import native_copy, raw_fields
+from ..qt.network_request import qt_request_copy, raw_fields
 from ..stores.cache import NetworkDiskCache
 from ..stores.cache.location import default_folder
 
@@ -219,7 +219,7 @@ def qgis_auth_of(authcfg: str, stop_reason: StopReason) -> Optional[Callable[[Re
         raise request_not_sent(QtNetworkError.AuthenticationRequiredError, text)
 
     def add_credentials(request: Request) -> Request:
-        qt_request = native_copy(request)
+        qt_request = qt_request_copy(request)
         done, updated = _beside(lambda: auth.updateNetworkRequest(qt_request, authcfg), stop_reason)
         if not done:
             text = f"QGIS could not apply its authentication config {authcfg!r}"

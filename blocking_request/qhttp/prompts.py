@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from ..calls.build_request import checked_text
 from ..calls.settings import Settings
-from ..flows.auth.server import shown_host
+from ..flows.auth.server import host_with_port
 from ..models.auth import AuthConfig
 from ..models.certificate import Certificate
 from ..models.proxy import Proxy
@@ -40,7 +40,7 @@ class AuthPrompts:
 
     def login(self, realm: str, host: str, attempt: int) -> Any:
         """As an AuthHandler, of a server."""
-        if self._user is not None and attempt == 1 and host == shown_host(self._url):
+        if self._user is not None and attempt == 1 and host == host_with_port(self._url):
             return AuthConfig.basic(*self._user)
         if not self._http.receivers(self._http.authenticationRequired):  # type: ignore[arg-type]
             return self._ask_manager(realm, host, attempt)

@@ -14,8 +14,8 @@ def raw_fields(request: QtNetwork.QNetworkRequest) -> Pairs:
     return tuple((name.data(), request.rawHeader(name).data()) for name in request.rawHeaderList())
 
 
-def native_copy(request: Request) -> QtNetwork.QNetworkRequest:
-    """The request as a copy that shares nothing with the caller's."""
+def qt_request_copy(request: Request) -> QtNetwork.QNetworkRequest:
+    """Return the request as a QNetworkRequest that shares nothing with the caller's."""
     qt_request: Optional[QtNetwork.QNetworkRequest] = request.qt_request
     copy = QtNetwork.QNetworkRequest() if qt_request is None else QtNetwork.QNetworkRequest(qt_request)
     for name in copy.rawHeaderList():
@@ -27,7 +27,7 @@ def native_copy(request: Request) -> QtNetwork.QNetworkRequest:
 
 
 def unshared_copy(request: QtNetwork.QNetworkRequest) -> QtNetwork.QNetworkRequest:
-    """A copy that shares nothing with the caller's.
+    """Return a copy that shares nothing with the caller's.
 
     Qt writes into a request when it is asked for its TLS configuration: the default one of that moment, which would
     then be taken for the request's own (5.15, 6.11).
@@ -37,8 +37,8 @@ def unshared_copy(request: QtNetwork.QNetworkRequest) -> QtNetwork.QNetworkReque
     return copy
 
 
-def has_own_tls(request: object) -> bool:
-    """Whether a QNetworkRequest brings a QSslConfiguration of its own."""
+def has_tls_configuration(request: object) -> bool:
+    """Return whether the caller has set a QSslConfiguration on a QNetworkRequest."""
     if not isinstance(request, QtNetwork.QNetworkRequest) or not has_tls():
         return False
     return bool(unshared_copy(request).sslConfiguration() != QtNetwork.QSslConfiguration.defaultConfiguration())

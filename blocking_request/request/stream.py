@@ -11,7 +11,7 @@ from ..calls.build_request import url_text
 from ..calls.call import Call
 from ..feedback import FeedbackLike
 from ..models.http_messages import Response
-from ..models.redaction import redacted_url
+from ..models.redaction import redact_url
 from ..reply import ReplyContent
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Stream:
         self._request = request
         self._runner = runner
         self._target = target
-        self._url = redacted_url(url_text(target))
+        self._url = redact_url(url_text(target))
         self._data = data
         self._verb = verb
         self._feedback = feedback

@@ -307,11 +307,11 @@ class _Session(requests.Session):
 
 _routes_guard = threading.Lock()
 _routes: list[QtAdapter] = []
-_own_get_adapter = requests.Session.get_adapter
+_original_get_adapter = requests.Session.get_adapter
 
 
 def _routed_get_adapter(session: requests.Session, url: str) -> Any:
-    found = _own_get_adapter(session, url)
+    found = _original_get_adapter(session, url)
     routes = _routes
     # What somebody has mounted on purpose stays.
     return routes[-1] if routes and type(found) is HTTPAdapter else found
@@ -339,4 +339,4 @@ def route_requests(
         with _routes_guard:
             _routes.remove(adapter)
             if not _routes and requests.Session.get_adapter is _routed_get_adapter:
-                requests.Session.get_adapter = _own_get_adapter  # type: ignore[method-assign]
+                requests.Session.get_adapter = _original_get_adapter  # type: ignore[method-assign]

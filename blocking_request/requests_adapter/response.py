@@ -108,7 +108,7 @@ def _body_error(response: Response) -> HTTPError:
     failure = response.failure
     assert failure is not None
     if failure.code is ErrorCode.TimeoutError:
-        return ReadTimeoutError(None, response.request.shown_url, failure.text)  # type: ignore[arg-type]
+        return ReadTimeoutError(None, response.request.redacted_url, failure.text)  # type: ignore[arg-type]
     missing = max(response.total_bytes - response.encoded_bytes, 0)
     return ProtocolError(failure.text, IncompleteRead(b"", missing or None))
 

@@ -33,8 +33,8 @@ _Mode = QtNetwork.QSslSocket.PeerVerifyMode
 # -- which configuration a request has
 
 
-def own_configuration(request: Request) -> Optional[QtNetwork.QSslConfiguration]:
-    """The one the caller has set on their request, or None where it is Qt's default."""
+def caller_configuration(request: Request) -> Optional[QtNetwork.QSslConfiguration]:
+    """Return the configuration that the caller has set on the request; None if it has Qt's default one."""
     if request.qt_request is None:
         return None
     configuration: QtNetwork.QSslConfiguration = request.qt_request.sslConfiguration()
@@ -73,11 +73,11 @@ def configuration_number(request: Request) -> int:
 
     That is the request's own, or else the default one, which the application may change at any time.
     """
-    own = own_configuration(request)
-    if own is None and not has_tls():
+    caller_tls = caller_configuration(request)
+    if caller_tls is None and not has_tls():
         number = _WITHOUT_TLS
     else:
-        number = _number(_Configuration.defaultConfiguration() if own is None else own)
+        number = _number(_Configuration.defaultConfiguration() if caller_tls is None else caller_tls)
     return number if request.same_origin else -number
 
 
@@ -86,15 +86,16 @@ def configuration_settings(request: Request) -> TlsSettings:
 
     Raises TlsUnusable for what cannot be said there.
     """
-    own = own_configuration(request)
-    if own is not None:
-        # It goes before the manager's settings, but for what these say of certain certificates.
-        said = request.tls or TlsSettings()
-        found = replace(settings_of(own), pinnedFingerprints=said.pinnedFingerprints, ignoredErrors=said.ignoredErrors)
+    caller_tls = caller_configuration(request)
+    if caller_tls is not None:
+        # It takes precedence over the manager's settings, except for their pinned and their accepted certificates.
+        base = request.tls or TlsSettings()
+        settings = settings_of(caller_tls)
+        settings = replace(settings, pinnedFingerprints=base.pinnedFingerprints, ignoredErrors=base.ignoredErrors)
     else:
-        found = settings_of(_Configuration.defaultConfiguration()) if has_tls() else TlsSettings()
-        found = found if request.tls is None else request.tls.over(found)
-    return found if request.same_origin else found.without_identity()
+        settings = settings_of(_Configuration.defaultConfiguration()) if has_tls() else TlsSettings()
+        settings = settings if request.tls is None else request.tls.over(settings)
+    return settings if request.same_origin else settings.without_identity()
 
 
 # -- from our settings to Qt's
@@ -240,22 +241,22 @@ def _versions(configuration: QtNetwork.QSslConfiguration) -> tuple[Optional[str]
 # -- what came of it
 
 
-def own_certificate(configuration: QtNetwork.QSslConfiguration) -> Optional[Certificate]:
-    """The server's own."""
+def peer_certificate(configuration: QtNetwork.QSslConfiguration) -> Optional[Certificate]:
+    """Return the certificate of the server; None if it has shown none."""
     certificate = configuration.peerCertificate()
     return None if certificate.isNull() else Certificate(certificate.toDer().data())
 
 
 def _certificates(configuration: QtNetwork.QSslConfiguration) -> tuple[Certificate, ...]:
-    """What the server has shown, its own first."""
+    """Return the certificates that the server has shown, its own first."""
     return tuple(Certificate(certificate.toDer().data()) for certificate in configuration.peerCertificateChain())
 
 
 def errors_of(
     errors: Iterable[QtNetwork.QSslError], configuration: QtNetwork.QSslConfiguration, host: str
 ) -> list[tuple[QtNetwork.QSslError, TlsError]]:
-    """Each of Qt's errors, and ours for it."""
-    own = Certificate(configuration.peerCertificate().toDer().data())
+    """Return each of Qt's errors with its TlsError."""
+    server_certificate = Certificate(configuration.peerCertificate().toDer().data())
     found = []
     for error in errors:
         try:
@@ -267,7 +268,7 @@ def errors_of(
             kind = TlsErrorKind.UnableToGetLocalIssuerCertificate
         certificate = error.certificate()
         if kind in TRUST_ERRORS or kind is TlsErrorKind.HostNameMismatch or certificate.isNull():
-            found.append((error, TlsError(kind, own, host)))
+            found.append((error, TlsError(kind, server_certificate, host)))
         else:
             found.append((error, TlsError(kind, Certificate(certificate.toDer().data()), host)))
     return found

@@ -31,7 +31,7 @@ from ...qt.binding import (
     disconnect_destroyed,
     release_ownership,
 )
-from ...tls.qt_configuration import NO_TLS, errors_of, own_certificate
+from ...tls.qt_configuration import NO_TLS, errors_of, peer_certificate
 from ...trace import logger
 from ..body_errors import BodyError
 from ..body_reader import BodyReader
@@ -87,7 +87,7 @@ class Dispatcher(QtCore.QObject):
         """By the address of the reply, which no other reply has while its transfer stands here."""
         self._ignored: dict[str, tuple[TlsError, ...]] = {}
         """What was wrong with the certificates of kept connections, by origin."""
-        self._diagnosed: set[QtTransfer] = set()
+        self._probed: set[QtTransfer] = set()
         """Transfers that have failed for a reason that is still looked for."""
         self._served = self._served_at_tick = 0
         release_ownership(self)
@@ -306,9 +306,9 @@ class Dispatcher(QtCore.QObject):
             if leaves_connection_in_doubt(response):
                 self._worker.engine.retire(self._worker)
             if QT_VERSION < (6,) and response.status is None and failed_without_a_reason(transfer, reply):
-                self._look_into(transfer, response)
+                self._probe_tls(transfer, response)
             elif response.status is None and transfer.proxy is not None and is_open(transfer, reply):
-                self._look_into_proxy(transfer, response, transfer.proxy)
+                self._probe_proxy(transfer, response, transfer.proxy)
             else:
                 self._post_response(transfer, response)
         except BaseException as error:
@@ -327,7 +327,7 @@ class Dispatcher(QtCore.QObject):
             settings = transfer.request.tls
             if settings is None or not settings.pinnedFingerprints:
                 return
-            certificate = own_certificate(reply.sslConfiguration())
+            certificate = peer_certificate(reply.sslConfiguration())
             if not settings.pins(certificate):
                 self._leave_unchecked_connections(transfer)
                 transfer.failure = messages.fingerprint_refused(certificate)
@@ -352,10 +352,10 @@ class Dispatcher(QtCore.QObject):
         except BaseException as error:
             self._failed(transfer, error)
 
-    def _look_into(self, transfer: QtTransfer, response: Response) -> None:
-        """Response when it is known why the handshake failed."""
+    def _probe_tls(self, transfer: QtTransfer, response: Response) -> None:
+        """Find out why the handshake failed, and then post the response."""
         self._forget(transfer)
-        self._diagnosed.add(transfer)
+        self._probed.add(transfer)
 
         def tell(reason: str) -> None:
             failure = messages.handshake_failed(openssl_reason(reason), shows_certificate(transfer.request))
@@ -363,10 +363,10 @@ class Dispatcher(QtCore.QObject):
 
         TlsProbe(self, transfer.qt_request, transfer.proxy, tell)
 
-    def _look_into_proxy(self, transfer: QtTransfer, response: Response, proxy: Proxy) -> None:
-        """Response when it is known whether the proxy has failed or the server."""
+    def _probe_proxy(self, transfer: QtTransfer, response: Response, proxy: Proxy) -> None:
+        """Find out whether the proxy or the server has failed, and then post the response."""
         self._forget(transfer)
-        self._diagnosed.add(transfer)
+        self._probed.add(transfer)
 
         def tell(failure: Optional[Failure]) -> None:
             self._post_response(transfer, response if failure is None else response._replace(failure=failure))
@@ -397,7 +397,7 @@ class Dispatcher(QtCore.QObject):
             return
         transfer.ended = True
         self._forget(transfer)
-        self._diagnosed.discard(transfer)
+        self._probed.discard(transfer)
         self._served += 1
         last = self._worker.engine.release(self._worker, transfer.origin)
         if last:
@@ -455,7 +455,7 @@ class Dispatcher(QtCore.QObject):
             except BaseException as error:
                 self._failed(transfer, error)
             self._post_response(transfer, Response(transfer.request, failure=messages.canceled(), engine="qt"))
-        for transfer in list(self._diagnosed):
+        for transfer in list(self._probed):
             self._post_response(transfer, Response(transfer.request, failure=messages.canceled(), engine="qt"))
         self._made.delete()
         delete_at_thread_end(self)

@@ -12,7 +12,7 @@ from typing import Optional
 from ...models.headers import DEFAULT_FIELDS, Pairs, are_defaults
 from ...models.http_messages import Request
 from ...qt.binding import QtCore, QtNetwork, encoded_url, enum_value, has_tls
-from ...tls.qt_configuration import configuration_for, own_configuration
+from ...tls.qt_configuration import caller_configuration, configuration_for
 
 ADDED_FIELDS = frozenset((b"user-agent", b"accept-encoding", b"accept-language", b"content-type", b"connection"))
 """Fields that Qt adds to requests that have none; ``Content-Type`` to a POST."""
@@ -21,11 +21,11 @@ _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
 
 
-def native_request(request: Request) -> QtNetwork.QNetworkRequest:
-    """The request as Qt sends it. May be called from any thread: it is a value, which nobody changes afterwards."""
-    callers: Optional[QtNetwork.QNetworkRequest] = request.qt_request
+def make_qt_request(request: Request) -> QtNetwork.QNetworkRequest:
+    """Return the QNetworkRequest to send. May be called from any thread: it is not changed afterwards."""
+    caller_request: Optional[QtNetwork.QNetworkRequest] = request.qt_request
     headers = request.headers
-    if callers is None:
+    if caller_request is None:
         # Other fields might be secrets, which nothing keeps.
         defaults = headers[:DEFAULT_FIELDS]
         if not are_defaults(defaults):
@@ -33,12 +33,12 @@ def native_request(request: Request) -> QtNetwork.QNetworkRequest:
         qt_request = _Request(_prototype(defaults))
         headers = headers[len(defaults) :]
     else:
-        qt_request = _Request(callers)
+        qt_request = _Request(caller_request)
         for name in qt_request.rawHeaderList():
             qt_request.setRawHeader(name, QtCore.QByteArray())
-        _own(qt_request)
+        _disable_qt_policies(qt_request)
     if request.url.startswith("https:"):
-        if request.tls is not None and own_configuration(request) is None:
+        if request.tls is not None and caller_configuration(request) is None:
             qt_request.setSslConfiguration(configuration_for(request.tls))
         if not request.same_origin:
             _leave_identity(qt_request)
@@ -55,8 +55,8 @@ def native_request(request: Request) -> QtNetwork.QNetworkRequest:
     return qt_request
 
 
-def _own(request: QtNetwork.QNetworkRequest) -> None:
-    """Switch off what is decided above the engine."""
+def _disable_qt_policies(request: QtNetwork.QNetworkRequest) -> None:
+    """Switch Qt's redirects, cookies, credentials and cache off: they are decided above the engine."""
     manual = enum_value(_Request.LoadControl.Manual)
     request.setAttribute(_Attribute.RedirectPolicyAttribute, _MANUAL_REDIRECTS)
     request.setAttribute(_Attribute.CookieLoadControlAttribute, manual)
@@ -86,7 +86,7 @@ _PREFER_NETWORK = enum_value(_Request.CacheLoadControl.PreferNetwork)
 def _prototype(headers: Pairs) -> QtNetwork.QNetworkRequest:
     """A request with the header fields that most requests share; copying it is cheaper than setting them."""
     request = _Request()
-    _own(request)
+    _disable_qt_policies(request)
     for name, value in headers:
         request.setRawHeader(name, value)
     return request

@@ -22,7 +22,7 @@ from ...models.headers import (
 )
 from ...models.http_messages import Request, Response, streams_body
 from ...qt.binding import QT_VERSION, QtNetwork, enum_value
-from ...tls.qt_configuration import own_configuration, session_of
+from ...tls.qt_configuration import caller_configuration, session_of
 from ..body_errors import CorruptBody, HeaderTooLarge
 from ..body_reader import BodyReader, Limits, framing_value, is_chunked
 from .ntlm import endless_login
@@ -313,7 +313,7 @@ def _failure_for(request: Request, error: int, error_string: str) -> Failure:
     ):
         # Of a client certificate that is wanted a client hears after the handshake (TLS 1.3): an unknown error to Qt.
         return messages.handshake_failed(openssl_reason(error_string), shows_certificate(request))
-    text = messages.error_text(known, request.url) or error_string.replace(request.url, request.shown_url)
+    text = messages.error_text(known, request.url) or error_string.replace(request.url, request.redacted_url)
     if known is QtNetworkError.TimeoutError:
         return Failure(ErrorCode.TimeoutError, known, text)
     if known is QtNetworkError.OperationCanceledError:
@@ -327,8 +327,8 @@ def openssl_reason(error_string: str) -> str:
 
 
 def shows_certificate(request: Request) -> bool:
-    """Whether the client has a certificate for the server."""
-    own = own_configuration(request)
-    if own is not None:
-        return request.same_origin and not own.localCertificate().isNull()
+    """Return whether the client has a certificate for the server."""
+    caller_tls = caller_configuration(request)
+    if caller_tls is not None:
+        return request.same_origin and not caller_tls.localCertificate().isNull()
     return request.tls is not None and request.tls.clientCertificate is not None

@@ -29,7 +29,7 @@ from ..thread_starts import thread_starts
 from .dispatcher import Dispatcher
 from .fork import Pause
 from .manager import WorkerKey
-from .request import native_request
+from .request import make_qt_request
 from .upload_device import ChannelDevice
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class QtTransfer:
     def __init__(self, request: Request, mailbox: Mailbox) -> None:
         self.request = request
         self.mailbox = mailbox
-        self.qt_request = native_request(request)
+        self.qt_request = make_qt_request(request)
         self.origin = origin(request.url)
 
     @cached_property

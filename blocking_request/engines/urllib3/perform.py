@@ -109,7 +109,7 @@ class _Attempt:
         # To an HTTP proxy that forwards the whole URL is the target (RFC 9112 section 3.2.2).
         is_forwarded = proxy is not None and proxy.forwards(request.url)
         abort_handle.target = request_target(request.url, is_forwarded)
-        logged = request.shown_url
+        logged = request.redacted_url
         is_shown = logged is request.url and is_forwarded == (proxy is not None)
         return pool.connections(request.url).urlopen(
             request.method,

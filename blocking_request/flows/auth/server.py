@@ -58,14 +58,14 @@ class CredentialRules:
 
 def with_credentials(request: Request, rules: CredentialRules, send: Send = send_directly) -> Flow:
     """Send with the credentials that are known, and answer challenges."""
-    is_own = request.has_field(b"authorization")
+    has_authorization = request.has_field(b"authorization")
     if rules.qgis_auth is not None and request.same_origin:
         response = yield from send(rules.qgis_auth(request))
         if not _may_be_answered(request, response):
             return response
         return (yield from _call_handler(request, response, rules, send))
-    config = _named(request, rules, is_own)
-    cached = rules.credential_cache.get(origin(request.url)) if config is None and not is_own else None
+    config = _named(request, rules, has_authorization)
+    cached = rules.credential_cache.get(origin(request.url)) if config is None and not has_authorization else None
     request = _identified(request, config if cached is None else cached.config)
     preemptive = cached.config if cached is not None and cached.is_preemptive else config
     response = yield from send(_with_preemptive(request, preemptive))
@@ -88,7 +88,7 @@ def _call_handler(request: Request, response: Response, rules: CredentialRules, 
         challenge = _best(request, response, rules)
         if rules.handler is None or challenge is None:
             return response
-        given = checked_answer(rules.handler(challenge.realm, shown_host(request.url), attempt))
+        given = checked_answer(rules.handler(challenge.realm, host_with_port(request.url), attempt))
         if given is None:
             return response
         response = yield from _answer_challenge(
@@ -103,22 +103,23 @@ def _call_handler(request: Request, response: Response, rules: CredentialRules, 
 
 
 def _identified(request: Request, config: Optional[AuthConfig]) -> Request:
-    """The request with who we are, however that is shown: a cache keeps what comes for them alone.
+    """Return the request with the identity of its user: a cache serves the response to this user only.
 
-    A field of the caller's own may be sent beside a key; what we make of a config ourselves differs each time.
+    An ``Authorization`` field of the caller may be sent beside a key. The field that is made from a config differs each
+    time.
     """
     if config is None:
         return request
-    own = b"".join(value for name, value in request.headers if name.lower() == b"authorization").decode("latin-1")
-    return request._replace(identity=(config.method.name, config.user, config.name, config.secret, own))
+    field = b"".join(value for name, value in request.headers if name.lower() == b"authorization").decode("latin-1")
+    return request._replace(identity=(config.method.name, config.user, config.name, config.secret, field))
 
 
-def _named(request: Request, rules: CredentialRules, is_own: bool) -> Optional[AuthConfig]:
-    """What the caller has named for this request."""
+def _named(request: Request, rules: CredentialRules, has_authorization: bool) -> Optional[AuthConfig]:
+    """Return the credentials that the caller has named for this request."""
     if rules.config is not None and request.same_origin:
         replaces = rules.config.method not in (*_PASSWORDS, AuthMethod.Bearer)
-        return rules.config if replaces or not is_own else None
-    return rules.find(request.url) if rules.find is not None and not is_own else None
+        return rules.config if replaces or not has_authorization else None
+    return rules.find(request.url) if rules.find is not None and not has_authorization else None
 
 
 def _with_preemptive(request: Request, config: Optional[AuthConfig]) -> Request:
@@ -245,8 +246,8 @@ def _with_field(request: Request, name: bytes, value: bytes) -> Request:
     return request._replace(headers=(*others, (name, value)))
 
 
-def shown_host(url: str) -> str:
-    """The host, with its port where that is not the default."""
+def host_with_port(url: str) -> str:
+    """Return the host, with its port if that is not the default."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host

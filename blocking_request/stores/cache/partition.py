@@ -12,7 +12,7 @@ from ...models.http_messages import Request
 from ...models.redaction import is_secret_field
 from ...models.tls import TlsSettings
 from ...qt.binding import QtNetwork, enum_value, has_tls
-from ...qt.network_request import has_own_tls
+from ...qt.network_request import has_tls_configuration
 
 _OF_THE_PROXY = frozenset((b"proxy-authorization",))
 _AUTHORIZATIONS = _OF_THE_PROXY | {b"authorization"}
@@ -45,7 +45,7 @@ def _is_known(request: Request) -> bool:
     if request.tls is not None and not request.tls.verify:
         return False
     qt_request = request.qt_request
-    return qt_request is None or not (has_own_tls(qt_request) or qt_request.peerVerifyName())
+    return qt_request is None or not (has_tls_configuration(qt_request) or qt_request.peerVerifyName())
 
 
 _known_default: list[tuple[Any, tuple[str, ...]]] = []

@@ -99,7 +99,7 @@ ESCAPES = "\x1b[31mred\x07\x9b1m \u202egpj.exe \u2028"
 
 def test_printable() -> None:
     assert printable(ESCAPES) == "\\x1b[31mred\\x07\\x9b1m \\u202egpj.exe \\u2028"
-    assert printable("caf\u00e9 \u65e5\u672c\n", kept="\n") == "caf\u00e9 \u65e5\u672c\n"
+    assert printable("caf\u00e9 \u65e5\u672c\n", allowed="\n") == "caf\u00e9 \u65e5\u672c\n"
 
 
 def test_reason_phrase_cannot_move_the_cursor(blocking: BlockingNetworkRequest, serve: Serve, caplog: Any) -> None:

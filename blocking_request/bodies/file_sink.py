@@ -79,7 +79,7 @@ class FileSink:
         """``overwrite``: whether a file that exists is replaced; None: if the caller has named it. ``taken``: the names
         that other downloads of the same batch have got, which are added to.
         """
-        self._given = os.fspath(path)
+        self._path = os.fspath(path)
         self._overwrite = overwrite
         self._taken: dict[str, int] = {} if taken is None else taken
         self._is_in_folder = False
@@ -292,9 +292,9 @@ class FileSink:
 
     def _target(self, response: Optional[Response]) -> Path:
         """``response``: None if there is none yet, or if a part is continued, which has its name already."""
-        path = Path(self._given)
+        path = Path(self._path)
         # Not Path.is_dir(), which raises for a name that is too long.
-        if not os.path.isdir(path) and not self._given.endswith(("/", os.sep)):
+        if not os.path.isdir(path) and not self._path.endswith(("/", os.sep)):
             if is_special(path):
                 return path  # the real path of /dev/stdout is no name that can be opened
             return Path(os.path.realpath(path))

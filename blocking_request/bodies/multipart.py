@@ -39,37 +39,37 @@ class Encoded(NamedTuple):
 
 
 def encoded(data: Any, form: Optional[Fields], files: Optional[Files], value: Any) -> Optional[Encoded]:
-    """The body that is meant by ``form``, ``files`` and ``json``; None where none of them is given.
+    """Encode ``form``, ``files`` or ``json`` as a body; return None if none of them is given.
 
     Raises TypeError, ValueError, OSError.
     """
-    given = [name for name, each in (("data", data), ("json", value)) if each is not None]
+    arguments = [name for name, each in (("data", data), ("json", value)) if each is not None]
     if form is not None or files is not None:
-        given.append("form or files")
-    if len(given) > 1:
-        raise TypeError(f"give one of {' and '.join(given)}, not both")
+        arguments.append("form or files")
+    if len(arguments) > 1:
+        raise TypeError(f"give one of {' and '.join(arguments)}, not both")
     if value is not None:
         return Encoded(json.dumps(value, allow_nan=False).encode(), "application/json")
     if files is not None:
-        return _multipart(_given(form or {}), _pairs(files))
+        return _multipart(_form_fields(form or {}), _pairs(files))
     if form is not None:
-        return Encoded(urlencode(_given(form)).encode("ascii"), "application/x-www-form-urlencoded")
+        return Encoded(urlencode(_form_fields(form)).encode("ascii"), "application/x-www-form-urlencoded")
     return None
 
 
-def _pairs(given: Any) -> list[tuple[str, Any]]:
+def _pairs(fields: Any) -> list[tuple[str, Any]]:
     expected = "form and files are a mapping, or pairs of a name (a str) and a value"
-    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
-        raise TypeError(f"{expected}, not {type(given).__name__}: form={{'name': 'value'}}")
-    pairs = list(given.items() if isinstance(given, Mapping) else given)
+    if isinstance(fields, (str, bytes)) or not isinstance(fields, Iterable):
+        raise TypeError(f"{expected}, not {type(fields).__name__}: form={{'name': 'value'}}")
+    pairs = list(fields.items() if isinstance(fields, Mapping) else fields)
     for pair in pairs:
         if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
             raise TypeError(f"{expected}; one of them is not such a pair")
     return pairs
 
 
-def _given(form: Any) -> list[tuple[str, Any]]:
-    """The fields of a form, one pair for each value. A None leaves its field out, as in requests."""
+def _form_fields(form: Any) -> list[tuple[str, Any]]:
+    """Return the fields of a form, one pair for each value. A None leaves its field out, as in requests."""
     pairs = []
     for name, value in _pairs(form):
         values = value if isinstance(value, (list, tuple)) else [value]

@@ -53,15 +53,17 @@ def read_description(path: str) -> Optional[Description]:
     except FileNotFoundError:
         return None
     try:
-        found = Description(**json.loads(text))
+        description = Description(**json.loads(text))
     except (TypeError, RecursionError):
         raise ValueError(f"{path} is not the description of a part") from None
-    validator = found.validator
-    is_right = isinstance(found.url, str) and _DIGEST.fullmatch(found.url) is not None
+    validator = description.validator
+    is_right = isinstance(description.url, str) and _DIGEST.fullmatch(description.url) is not None
     is_right = is_right and (validator is None or (isinstance(validator, str) and validator.isprintable()))
-    if not is_right or any(type(number) is not int for number in (found.total, found.inode, found.size)):
+    if not is_right or any(
+        type(number) is not int for number in (description.total, description.inode, description.size)
+    ):
         raise ValueError(f"{path} is not the description of a part")
-    return found
+    return description
 
 
 def write_description(path: Path, description: Description) -> None:

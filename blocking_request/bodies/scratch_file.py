@@ -50,8 +50,8 @@ def lock(descriptor: int) -> Optional[bool]:
 
 def has_name(descriptor: int, path: Path) -> bool:
     """Return whether a path names the file that is open as ``descriptor``. Raises OSError."""
-    named = status_of(os.fspath(path))
-    return named is not None and os.path.samestat(named, os.fstat(descriptor))
+    status = status_of(os.fspath(path))
+    return status is not None and os.path.samestat(status, os.fstat(descriptor))
 
 
 class TemporaryFile:

@@ -116,11 +116,11 @@ class Checksum:
         self._digest.update(piece)
 
     def failure(self) -> Optional[Failure]:
-        """What is wrong with what has come, or None."""
-        found = self._digest.hexdigest()
-        if found == self._expected:
+        """Return a failure if the checksum differs from the expected one; else None."""
+        actual = self._digest.hexdigest()
+        if actual == self._expected:
             return None
-        text = f"Data corrupted: the {self._name} checksum is {found}, and should be {self._expected}"
+        text = f"Data corrupted: the {self._name} checksum is {actual}, and should be {self._expected}"
         return network_failure(QtNetworkError.ProtocolFailure, text)
 
 

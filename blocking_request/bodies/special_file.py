@@ -2,8 +2,8 @@
 
 Theory of operation: a FIFO without a reader cannot be opened, and one whose reader has stopped takes nothing more.
 Neither may keep the caller beyond its deadline, or keep a network thread that other transfers need. So the file is
-opened and written to with O_NONBLOCK in the thread that drives the call. What it does not take waits here, the call
-looks meanwhile whether it is cancelled or late, and no more is taken from the network.
+opened and written to with O_NONBLOCK in the thread that drives the call. What it does not take waits here. In the
+meantime the call checks whether it is cancelled or late, and reads no more from the network.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ CANNOT_BE_SENT_AGAIN = "The body would have to be sent again, and what it is rea
 def read_body(data: Data, stop_reason: Callable[[], Optional[Failure]]) -> Union[bytes, Upload, None]:
     """What the caller wants sent.
 
-    A sequential device may keep us waiting for its data; ``stop_reason`` is asked meanwhile whether to go on. Raises
+    A sequential device may keep us waiting for its data; ``stop_reason`` says in the meantime whether to go on. Raises
     TypeError for what is no body, RequestNotSent for a device or file that cannot be read.
     """
     if data is None or isinstance(data, bytes):

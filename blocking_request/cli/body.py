@@ -44,7 +44,7 @@ class TerminalOutput:
         self._decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("backslashreplace"), True)
 
     def write(self, piece: Any) -> int:
-        data = printable(self._decoder.decode(bytes(piece)), kept="\n\t").encode()
+        data = printable(self._decoder.decode(bytes(piece)), allowed="\n\t").encode()
         while data:
             data = data[self._output.write(data) :]
         return len(piece)

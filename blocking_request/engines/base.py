@@ -55,7 +55,7 @@ class Engine(Protocol):
         """Close the connections that no request uses at the moment."""
 
     def shutdown(self) -> None:
-        """End what is under way and stop every worker; the next ``start`` begins anew."""
+        """End what is under way and stop every worker; the next ``start`` starts new ones."""
 
     def exit(self) -> None:
         """End what is under way and stop every worker for good: the interpreter exits. May be called again."""

@@ -37,9 +37,9 @@ class Limits(NamedTuple):
     """What a body may come to; 0 is anything."""
 
     size: int = 0
-    """In bytes, its content coding undone."""
+    """In bytes, decoded."""
     expansion: int = 0
-    """How many times as large it may become when its content coding is undone, beyond ``BOMB_BYTES``."""
+    """How many times as large it may become when it is decoded, beyond ``BOMB_BYTES``."""
 
 
 NO_LIMITS = Limits()
@@ -73,7 +73,7 @@ class BodyReader:
         is_aborted: Callable[[], bool] = bool,
     ) -> None:
         """``content_length``: None where the body ends otherwise (a transfer coding, or none was given);
-        ``content_encoding``: what is to be undone; ``sink``: takes the body piece by piece, instead of ``content``;
+        ``content_encoding``: what is to be decoded; ``sink``: takes the body piece by piece, instead of ``content``;
         ``is_aborted``: whether the caller has left. Decoding ends soon then.
 
         Raises CorruptBody if the length is not a length (RFC 9112 section 6.3).
@@ -144,7 +144,7 @@ class BodyReader:
         return None
 
     def content(self) -> bytes:
-        """What has been read, its coding undone. No copy is made; nothing may be fed after it."""
+        """Return the decoded body. No copy is made; nothing may be fed after it."""
         return self._buffer.getvalue()
 
 

@@ -100,7 +100,7 @@ def clear_connections() -> None:
 
 
 def shutdown() -> None:
-    """Stop every worker of every engine; the next request starts anew."""
+    """Stop every worker of every engine; the next request starts new ones."""
     for running in list(_engines.values()):
         running.shutdown()
 
@@ -112,5 +112,5 @@ def exit_engines() -> None:
 
 
 # Both are imported with the package, by statements that tools such as PyInstaller see. An import during the first call
-# would take the module's import lock; a process forked meanwhile finds it taken for good.
+# would take the module's import lock; a process forked in the meantime finds it taken for good.
 _engines: dict[str, Engine] = {"qt": _qt.engine, "urllib3": _urllib3.engine}

@@ -1,4 +1,4 @@
-"""Content codings undone: gzip, deflate, br and zstd, in pieces of bounded size, and whether the end was seen."""
+"""Decodes gzip, deflate, br and zstd, in pieces of bounded size, and tells whether the end was seen."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ class _ZstdStream:
 
 
 def _readable_codings() -> tuple[str, ...]:
-    """The content codings this installation can undo: those urllib3 offers, as far as their libraries load here."""
+    """Return the content codings that can be decoded: those urllib3 offers, if their libraries load here."""
     offered = [coding.strip() for coding in make_headers(accept_encoding=True)["accept-encoding"].split(",")]
     readable = []
     for coding in offered:

@@ -20,7 +20,7 @@ from ..models.http_messages import Request, Response
 
 @dataclass(frozen=True)
 class Wait:
-    """Instead of a Request: lets ``seconds`` pass. Its Response has a failure where the call ends meanwhile."""
+    """Instead of a Request: lets ``seconds`` pass. Its Response has a failure if the call ends in the meantime."""
 
     request: Request
     """What is waited for."""

@@ -90,14 +90,14 @@ def follow_redirects(first: Request, rules: RedirectRules, send: Send = send_dir
         request = following
 
 
-def _next_request(given: Request, response: Response, rules: RedirectRules) -> Union[Failure, Request, None]:
-    """``given``: what was handed down; the response's request may have been sent to another URL."""
+def _next_request(previous: Request, response: Response, rules: RedirectRules) -> Union[Failure, Request, None]:
+    """``previous``: the request as it came from above; a layer below may have sent it to another URL."""
     if response.status is None or response.failure is not None or rules.policy is RedirectPolicy.Manual:
         return None
     location = response.headers.whole_value(b"location")
     if location is None:
         return None
-    request = given if given.url == response.request.url else given._replace(url=response.request.url)
+    request = previous if previous.url == response.request.url else previous._replace(url=response.request.url)
     if request.redirects >= max(rules.limit, 0):
         text = f"Too many redirects: more than {max(rules.limit, 0)}"
         return network_failure(QtNetworkError.TooManyRedirectsError, text)
@@ -163,8 +163,8 @@ def _without_parameters(url: str, parameters: tuple[str, ...]) -> str:
     if not parameters:
         return url
     parts = urlsplit(url)
-    kept = [each for each in parts.query.split("&") if each not in parameters]
-    return parts._replace(query="&".join(kept)).geturl()
+    remaining = [each for each in parts.query.split("&") if each not in parameters]
+    return parts._replace(query="&".join(remaining)).geturl()
 
 
 def redirected_method(status: int, method: str) -> str:

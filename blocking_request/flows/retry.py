@@ -97,9 +97,9 @@ LONGEST_WAIT = 6 * 3600.0
 def _seconds_to_wait(response: Response, rule: Retry) -> float:
     if response.failure is None and rule.respect_retry_after_header:
         try:
-            asked = float(rule.get_retry_after(_response(response)) or 0)
+            retry_after = float(rule.get_retry_after(_response(response)) or 0)
         except (HTTPError, ValueError, OverflowError):  # what the server wrote is no time
-            asked = 0.0
-        if asked:
-            return min(asked, LONGEST_WAIT)
+            retry_after = 0.0
+        if retry_after:
+            return min(retry_after, LONGEST_WAIT)
     return float(rule.get_backoff_time())

@@ -101,10 +101,10 @@ class RequestSettings(SettingsHolder):
         """
         if isinstance(names, str):
             raise TypeError("give a list of names, not one: ['ticket']")
-        given = tuple(names) if isinstance(names, Iterable) else (None,)
-        if not all(isinstance(name, str) for name in given):
+        checked = tuple(names) if isinstance(names, Iterable) else (None,)
+        if not all(isinstance(name, str) for name in checked):
             raise TypeError(f"names must be a list of str, as ['ticket'], not {names!r}")
-        self._change(secret_parameters=given)
+        self._change(secret_parameters=checked)
 
     def secretParameters(self) -> tuple[str, ...]:
         """Return the names that ``setSecretParameters`` was given, without the usual ones."""
@@ -261,18 +261,18 @@ class RequestSettings(SettingsHolder):
     def _add(self, name: str, processor: Any) -> str:
         if not callable(processor):
             raise TypeError(f"a preprocessor must be callable, {type(processor).__name__} is not")
-        made = str(uuid.uuid4())
-        self._change_by(lambda settings: {name: (*getattr(settings, name), (made, processor))})
-        return made
+        id = str(uuid.uuid4())
+        self._change_by(lambda settings: {name: (*getattr(settings, name), (id, processor))})
+        return id
 
     def _remove(self, name: str, wanted: str) -> None:
-        def without(settings: Any) -> dict[str, Any]:
-            kept = tuple(pair for pair in getattr(settings, name) if pair[0] != wanted)
-            if len(kept) == len(getattr(settings, name)):
+        def change(settings: Any) -> dict[str, Any]:
+            remaining = tuple(pair for pair in getattr(settings, name) if pair[0] != wanted)
+            if len(remaining) == len(getattr(settings, name)):
                 raise KeyError(f"No processor with id {wanted} exists.")
-            return {name: kept}
+            return {name: remaining}
 
-        self._change_by(without)
+        self._change_by(change)
 
 
 def _encoded(text: str) -> bytes:

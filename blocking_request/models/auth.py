@@ -165,14 +165,14 @@ def basic_authorization(user: str, password: str) -> bytes:
     return b"Basic " + base64.b64encode(f"{user}:{password}".encode())
 
 
-def checked_answer(given: AuthAnswer) -> Optional[AuthConfig]:
+def checked_answer(value: AuthAnswer) -> Optional[AuthConfig]:
     """What an AuthHandler has returned. Raises TypeError where it is none."""
-    if given is None or isinstance(given, AuthConfig):
-        return given
-    if isinstance(given, tuple) and len(given) == 2 and all(isinstance(part, str) for part in given):
-        return AuthConfig.basic(*given)
-    raise TypeError(f"an auth handler returns (user, password), an AuthConfig or None, not {type(given).__name__}")
+    if value is None or isinstance(value, AuthConfig):
+        return value
+    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, str) for part in value):
+        return AuthConfig.basic(*value)
+    raise TypeError(f"an auth handler returns (user, password), an AuthConfig or None, not {type(value).__name__}")
 
 
-def _text(given: Union[str, os.PathLike[str], bytes]) -> str:
-    return given.decode("ascii") if isinstance(given, bytes) else os.fspath(given)
+def _text(value: Union[str, os.PathLike[str], bytes]) -> str:
+    return value.decode("ascii") if isinstance(value, bytes) else os.fspath(value)

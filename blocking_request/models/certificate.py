@@ -127,12 +127,12 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _name(name: bytes) -> tuple[str, str]:
-    found: dict[bytes, str] = {}
+    names: dict[bytes, str] = {}
     for _, relative in _elements(name):
         for _, pair in _elements(relative):
             (_, kind), (tag, value) = _elements(pair)
-            found.setdefault(kind, value.decode("utf-16-be" if tag == _BMP_STRING else "utf-8", "replace"))
-    return found.get(_COMMON_NAME, ""), found.get(_ORGANISATION, "")
+            names.setdefault(kind, value.decode("utf-16-be" if tag == _BMP_STRING else "utf-8", "replace"))
+    return names.get(_COMMON_NAME, ""), names.get(_ORGANISATION, "")
 
 
 def _time(tag: int, value: bytes) -> datetime:

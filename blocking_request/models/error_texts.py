@@ -69,8 +69,10 @@ def certificate_refused_by(words: str) -> Failure:
 
 
 def fingerprint_refused(certificate: Optional[Certificate]) -> Failure:
-    found = "none" if certificate is None else certificate.fingerprint()
-    return _handshake_failed(f"SSL handshake failed: the certificate's fingerprint is {found}, which is not pinned")
+    fingerprint = "none" if certificate is None else certificate.fingerprint()
+    return _handshake_failed(
+        f"SSL handshake failed: the certificate's fingerprint is {fingerprint}, which is not pinned"
+    )
 
 
 def tls_unusable(text: str) -> Failure:
@@ -82,8 +84,8 @@ def handshake_failed(reason: str, shows_certificate: bool) -> Failure:
     reason = reason.lower().replace("_", " ")
     text = next((text for words, text in _HANDSHAKE_TEXTS if any(word in reason for word in words)), reason)
     if any(word in reason for word in _CERTIFICATE_ALERTS):
-        given = "did not accept the client certificate" if shows_certificate else "refused the handshake"
-        text = f"the server {given} ({reason.rpartition('alert ')[2].partition(' (')[0]})"
+        refusal = "did not accept the client certificate" if shows_certificate else "refused the handshake"
+        text = f"the server {refusal} ({reason.rpartition('alert ')[2].partition(' (')[0]})"
     elif "alert handshake failure" in reason and not shows_certificate:
         text += "; it may want a client certificate, and none was given"
     return _handshake_failed(f"SSL handshake failed: {text}" if text else "SSL handshake failed")

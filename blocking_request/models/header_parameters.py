@@ -42,14 +42,14 @@ def split_unquoted(text: str, separator: str) -> Iterator[str]:
 
 def parameters(text: str) -> dict[str, str]:
     """The parameters behind the first word, by name in lower case. Of one that comes twice the first counts."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     parts = split_unquoted(text, ";")
     next(parts, None)
     for part in parts:
         name, equals, value = (word.strip() for word in part.partition("="))
         if equals:
-            found.setdefault(name.lower(), _unquoted(value))
-    return found
+            result.setdefault(name.lower(), _unquoted(value))
+    return result
 
 
 def _unquoted(value: str) -> str:
@@ -70,8 +70,8 @@ def file_name(content_disposition: str) -> str:
 
     RFC 6266 section 4.3: ``filename*`` takes precedence. If it cannot be decoded, the plain ``filename`` counts.
     """
-    found = parameters(content_disposition)
-    return _extended(found.get("filename*", "")) or found.get("filename", "")
+    result = parameters(content_disposition)
+    return _extended(result.get("filename*", "")) or result.get("filename", "")
 
 
 def _extended(value: str) -> str:

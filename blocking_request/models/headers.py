@@ -141,8 +141,8 @@ class Fields:
         """The values of a field for a parser, each line by itself, if it is readable."""
         if name not in self._values:
             return []
-        found = (value for field, value in self.pairs if field.lower() == name)
-        return [value for value in found if is_readable(value)]
+        values = (value for field, value in self.pairs if field.lower() == name)
+        return [value for value in values if is_readable(value)]
 
     def whole_value(self, name: bytes) -> Optional[bytes]:
         """As ``value``, of any length: for people, and for what is read in linear time."""

@@ -54,7 +54,7 @@ class Request(NamedTuple):
     qt_request: Any = None
     """The caller's QNetworkRequest, for what only the qt engine knows: attributes, priority, TLS configuration."""
     decode: bool = True
-    """Undo the content coding; False where the caller asked for one by a header of their own, as Qt has it."""
+    """Decode the body; False if the caller has set ``Accept-Encoding``, as in Qt."""
     same_origin: bool = True
     """False once a redirect has left the first origin: the caller's client certificate stays behind."""
     tls: Optional[TlsSettings] = None
@@ -66,9 +66,9 @@ class Request(NamedTuple):
     connection_credentials: Optional[ConnectionCredentials] = None
     """For NTLM and Negotiate, which authenticate a connection."""
     body_limit: int = 0
-    """How large the response's body may be when its content coding is undone, in bytes; 0: as large as it is."""
+    """How large the response's body may be when it is decoded, in bytes; 0: as large as it is."""
     expansion_limit: int = 0
-    """How many times as large it may become when its content coding is undone; 0: any."""
+    """How many times as large it may become when it is decoded; 0: any."""
     streams: bool = False
     """Whether the body of a successful response is handed over in pieces as it comes, and not kept."""
     streams_all: bool = False
@@ -104,8 +104,8 @@ class Request(NamedTuple):
 
     def at(self, url: str) -> Request:
         """The same for another URL; in a third of the time of ``_replace``."""
-        made: Request = tuple.__new__(Request, (self[0], url, *self[2:]))
-        return made
+        other: Request = tuple.__new__(Request, (self[0], url, *self[2:]))
+        return other
 
     def has_field(self, name: bytes) -> bool:
         """Whether it carries a header field; ``name`` in lower case."""
@@ -127,7 +127,7 @@ class Response(NamedTuple):
     engine: str = ""
     http2: bool = False
     encoded_bytes: int = 0
-    """Bytes of the body as they came, before the content coding was undone."""
+    """Bytes of the body as they came, before they were decoded."""
     total_bytes: int = -1
     """What ``Content-Length`` promised, -1 where it did not."""
     tls: Optional[LazySession] = None

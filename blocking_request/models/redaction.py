@@ -107,9 +107,9 @@ def hidden_repr(self: object) -> str:
     return f"<{type(self).__name__}>"
 
 
-def printable(text: str, kept: str = "") -> str:
-    """The text with an escape for each character that a terminal would obey; ``kept``: those that may stay."""
-    return _UNPRINTABLE.sub(lambda match: match[0] if match[0] in kept else _escape(match[0]), text)
+def printable(text: str, allowed: str = "") -> str:
+    """The text with an escape for each character that a terminal would obey; ``allowed``: those that may stay."""
+    return _UNPRINTABLE.sub(lambda match: match[0] if match[0] in allowed else _escape(match[0]), text)
 
 
 def _escape(character: str) -> str:

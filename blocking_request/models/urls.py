@@ -15,7 +15,7 @@ from requests.utils import requote_uri
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 CACHED_URL_LENGTH = 2048
-"""Longer URLs are looked at anew each time: a cache must not keep a ``data:`` URL of megabytes."""
+"""Longer URLs are parsed again each time: a cache must not keep a ``data:`` URL of megabytes."""
 
 
 _PLAIN = re.compile(r"(https?)://([a-z0-9.-]+)(?::([1-9]\d{0,4}))?(?=[/?#]|$)")
@@ -76,10 +76,10 @@ def redirect_target(base: str, location: bytes) -> str:
         text = location.decode("utf-8")
     except UnicodeDecodeError:
         text = location.decode("latin-1")
-    given = urlsplit(text.strip())
-    if given.scheme in DEFAULT_PORTS and not given.netloc:
+    parts = urlsplit(text.strip())
+    if parts.scheme in DEFAULT_PORTS and not parts.netloc:
         raise ValueError("it names no host")
-    joined = urlsplit(urljoin(base, given.geturl()))
+    joined = urlsplit(urljoin(base, parts.geturl()))
     if not joined.fragment:
         joined = joined._replace(fragment=urlsplit(base).fragment)
     if joined.port is not None and not 0 < joined.port < 65536:

@@ -25,23 +25,23 @@ ProxyLike = Union[Proxy, QtNetwork.QNetworkProxy, str, None]
 ProxyFactory = Callable[[QtCore.QUrl], ProxyLike]
 
 
-def proxy_of(given: ProxyLike) -> Optional[Proxy]:
-    """The proxy that is meant; None where the choice is left open (None, or Qt's ``DefaultProxy``).
+def proxy_of(proxy: ProxyLike) -> Optional[Proxy]:
+    """Return the proxy as a Proxy; None if the choice is left open (None, or Qt's ``DefaultProxy``).
 
     Text is a URL, ``http://user:password@host:port`` or ``socks5://...``, ``host:port``, or ``none``. Raises TypeError
-    and ValueError for what is none.
+    and ValueError if it is not a proxy.
     """
-    if given is None or isinstance(given, Proxy):
-        return given
-    if isinstance(given, QtNetwork.QNetworkProxy):
-        return _proxy_of_qt(given)
-    if isinstance(given, str):
-        return _proxy_of_text(given)
-    raise TypeError(f"a proxy is a Proxy, a QNetworkProxy, a URL as str or None, not {type_name(given)}")
+    if proxy is None or isinstance(proxy, Proxy):
+        return proxy
+    if isinstance(proxy, QtNetwork.QNetworkProxy):
+        return _proxy_of_qt(proxy)
+    if isinstance(proxy, str):
+        return _proxy_of_text(proxy)
+    raise TypeError(f"a proxy is a Proxy, a QNetworkProxy, a URL as str or None, not {type_name(proxy)}")
 
 
-def _proxy_of_qt(given: QtNetwork.QNetworkProxy) -> Optional[Proxy]:
-    kind = given.type()
+def _proxy_of_qt(proxy: QtNetwork.QNetworkProxy) -> Optional[Proxy]:
+    kind = proxy.type()
     if kind == _Types.DefaultProxy:
         return None
     if kind == _Types.NoProxy:
@@ -49,7 +49,7 @@ def _proxy_of_qt(given: QtNetwork.QNetworkProxy) -> Optional[Proxy]:
     if kind == _Types.FtpCachingProxy:
         raise ValueError("an FTP proxy serves no HTTP: give an HTTP or a SOCKS5 proxy")
     name = "socks5" if kind == _Types.Socks5Proxy else "http"
-    return Proxy(name, given.hostName(), given.port() or DEFAULT_PORTS[name], given.user(), given.password())
+    return Proxy(name, proxy.hostName(), proxy.port() or DEFAULT_PORTS[name], proxy.user(), proxy.password())
 
 
 def _proxy_of_text(text: str) -> Proxy:
@@ -96,13 +96,13 @@ def qt_proxy(proxy: Proxy) -> QtNetwork.QNetworkProxy:
     return QtNetwork.QNetworkProxy(kind, proxy.host, proxy.port, proxy.user, proxy.password)
 
 
-def proxy_factory(given: Any) -> Optional[ProxyFactory]:
-    """What chooses a proxy: a callable as it is, a QNetworkProxyFactory as one. Raises TypeError for anything else."""
-    if isinstance(given, QtNetwork.QNetworkProxyFactory):
-        return lambda url: next(iter(given.queryProxy(QtNetwork.QNetworkProxyQuery(url))), None)
-    if given is not None and not callable(given):
-        raise TypeError(f"a proxy factory is a callable, a QNetworkProxyFactory or None, not {type(given).__name__}")
-    return given  # type: ignore[no-any-return]
+def proxy_factory(factory: Any) -> Optional[ProxyFactory]:
+    """Return a callable that chooses a proxy, also for a QNetworkProxyFactory. Raises TypeError for anything else."""
+    if isinstance(factory, QtNetwork.QNetworkProxyFactory):
+        return lambda url: next(iter(factory.queryProxy(QtNetwork.QNetworkProxyQuery(url))), None)
+    if factory is not None and not callable(factory):
+        raise TypeError(f"a proxy factory is a callable, a QNetworkProxyFactory or None, not {type(factory).__name__}")
+    return factory  # type: ignore[no-any-return]
 
 
 _EARLIER_NAMES = {"excluded": "default_proxy_prefixes", "without": "no_proxy_prefixes", "are_all": "ignore_system"}
@@ -139,9 +139,9 @@ class ProxyRules:
 
     def _configured(self, url: str) -> Optional[Proxy]:
         if self.factory is not None:
-            given = proxy_of(self.factory(encoded_url(url)))
-            if given is not None:
-                return given
+            proxy = proxy_of(self.factory(encoded_url(url)))
+            if proxy is not None:
+                return proxy
         lowered = url.lower()
         if lowered.startswith(self.no_proxy_prefixes):
             return NO_PROXY

@@ -107,9 +107,9 @@ def _user_agent(read: Read, qgis: Any) -> str:
 
 def _cache(read: Read, qgis: Any) -> tuple[Path, int]:
     """Folder and size. QGIS's own files are of another kind: ours stand beside them."""
-    given = str(read("cache/directory", "") or "")
-    if given:
-        folder = Path(given)
+    directory = str(read("cache/directory", "") or "")
+    if directory:
+        folder = Path(directory)
     elif qgis is not None:
         folder = Path(QtCore.QStandardPaths.writableLocation(QtCore.QStandardPaths.StandardLocation.CacheLocation))
     else:
@@ -235,17 +235,17 @@ def _as_updated(request: Request, updated: QtNetwork.QNetworkRequest) -> Request
     before = {(name.lower(), value) for name, value in request.headers}
     added = tuple(name.decode("latin-1") for name, value in fields if (name.lower(), value) not in before)
     framing = tuple(pair for pair in request.headers if pair[0].lower() in FRAMING_FIELDS)
-    kept = tuple(pair for pair in fields if pair[0].lower() not in FRAMING_FIELDS)
+    others = tuple(pair for pair in fields if pair[0].lower() not in FRAMING_FIELDS)
     url = updated.url().toEncoded().data().decode("ascii")
     names = tuple(parameter.partition("=")[0] for parameter in urlsplit(url).query.split("&") if parameter)
     old = tuple(parameter.partition("=")[0] for parameter in urlsplit(request.url).query.split("&"))
     secret = (*request.redacted_names, *added, *(name for name in names if name not in old))
-    return request._replace(url=url, headers=framing + kept, qt_request=updated, redacted_names=secret)
+    return request._replace(url=url, headers=framing + others, qt_request=updated, redacted_names=secret)
 
 
 def _beside(work: Callable[[], Any], stop_reason: StopReason) -> Any:
     """What ``work`` gives: here in the main thread, elsewhere in a thread beside it. Raises what it raises, and
-    RequestNotSent where the call ends meanwhile.
+    RequestNotSent if the call ends in the meantime.
     """
     if _is_main_thread():
         return work()

@@ -76,8 +76,8 @@ class CommandQueue:
         self.unread = bytearray()
         self.prompts: Optional[AuthPrompts] = None
         self.emitter: Optional[SignalEmitter] = None
-        self._kept_origin = ""
-        """Which the kept connection is to."""
+        self._connected_origin = ""
+        """The origin of the connection that the next request may use."""
         self._next_event: Any = None
         """The one that has ended a wait."""
         self._looked = 0.0
@@ -243,7 +243,7 @@ class CommandQueue:
             return
         emitter = self.emitter = SignalEmitter(self, transfer)
         self._looked = time.monotonic()
-        if self.state is State.Connected and transfer.origin == self._kept_origin:
+        if self.state is State.Connected and transfer.origin == self._connected_origin:
             self.change(State.Sending)
         if self.emitter is emitter:
             self._advance(emitter, transfer.begin)
@@ -266,12 +266,12 @@ class CommandQueue:
         rules = TaskRules(self._manager.engine(), base.timeout, base.deadline, self._event_queue, None, _never)
         return Transfer(send, url, self._proxy, settings, rules)
 
-    def succeed(self, transfer: Transfer, is_kept: bool) -> None:
-        """``is_kept``: whether the connection is."""
+    def succeed(self, transfer: Transfer, keeps_connection: bool) -> None:
+        """``keeps_connection``: whether the next request may use the connection."""
         entry = self.entries[0]
         self.emitter = None
-        self._kept_origin = transfer.origin
-        if is_kept:
+        self._connected_origin = transfer.origin
+        if keeps_connection:
             self.change(State.Connected)
         else:
             self._leave()

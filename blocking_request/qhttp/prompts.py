@@ -49,7 +49,7 @@ class AuthPrompts:
         port = parts.port or DEFAULT_PORTS[parts.scheme]
         authenticator = _authenticator(realm)
         self._http.authenticationRequired.emit(parts.hostname, port, authenticator)
-        return self._given(authenticator)
+        return self._credentials(authenticator)
 
     def proxy_login(self, realm: str, address: str, attempt: int) -> Any:
         """As an AuthHandler, of a proxy."""
@@ -59,15 +59,15 @@ class AuthPrompts:
         assert proxy is not None
         authenticator = _authenticator(realm)
         self._http.proxyAuthenticationRequired.emit(qt_proxy(proxy), authenticator)
-        return self._given(authenticator)
+        return self._credentials(authenticator)
 
     def _ask_manager(self, realm: str, host: str, attempt: int) -> Any:
         handler = self._settings.auth_handler
         return None if handler is None else handler(realm, host, attempt)
 
-    def _given(self, authenticator: QtNetwork.QAuthenticator) -> Optional[tuple[str, str]]:
-        given = authenticator.user(), authenticator.password()
-        return given if any(given) and not self.is_closed else None
+    def _credentials(self, authenticator: QtNetwork.QAuthenticator) -> Optional[tuple[str, str]]:
+        credentials = authenticator.user(), authenticator.password()
+        return credentials if any(credentials) and not self.is_closed else None
 
     def certificates(self, errors: list[TlsError], certificates: list[Certificate]) -> Any:
         """As an SslErrorHandler."""
@@ -81,9 +81,9 @@ class AuthPrompts:
 
 
 def _authenticator(realm: str) -> QtNetwork.QAuthenticator:
-    made = QtNetwork.QAuthenticator()
-    made.setOption("realm", realm)
-    return made
+    authenticator = QtNetwork.QAuthenticator()
+    authenticator.setOption("realm", realm)
+    return authenticator
 
 
 def _qt_error(error: TlsError) -> QtNetwork.QSslError:

@@ -27,7 +27,7 @@ class SignalEmitter:
         self._total = 0
 
     @property
-    def _goes_on(self) -> bool:
+    def _is_current(self) -> bool:
         return self._queue.emitter is self
 
     def tell(self, event: Event) -> None:
@@ -58,9 +58,9 @@ class SignalEmitter:
             return True
         if queue.state is not State.Connecting:
             queue.change(State.Connecting)
-        if self._goes_on:
+        if self._is_current:
             queue.change(State.Sending)
-        return self._goes_on
+        return self._is_current
 
     def _reading(self, response: Response) -> bool:
         """Take the header of the response; False where a slot has ended it."""
@@ -71,9 +71,9 @@ class SignalEmitter:
         size = self._head_size + max(self.transfer.body_size, 0)
         if self._sent < size:
             self._tell_sent(size, size)
-        if self._goes_on:
+        if self._is_current:
             self._queue.change(State.Reading)
-        return self._goes_on
+        return self._is_current
 
     def _tell_sent(self, done: int, total: int) -> None:
         self._sent = done
@@ -93,7 +93,7 @@ class SignalEmitter:
                 return
         self._received += len(piece)
         self._http.dataReadProgress.emit(*_scaled(self._received, self._total))
-        if write is None and self._goes_on:
+        if write is None and self._is_current:
             self._http.readyRead.emit(self._queue.response)
 
     def _end(self, response: Response) -> None:
@@ -102,14 +102,14 @@ class SignalEmitter:
             error = http_error(failure, queue.state is State.Reading)
             if queue.state in (State.Unconnected, State.Connected) and self.transfer.was_sent:
                 queue.change(State.HostLookup if error is Error.HostNotFound else State.Connecting)
-            if self._goes_on:
+            if self._is_current:
                 queue.fail(error, failure.text)
         elif response.status in LOGIN_WANTED:
             if self._reading(response):
                 queue.fail(*LOGIN_WANTED[response.status])
         else:
             closes = b"close" in (response.headers.value(b"connection") or b"").lower()
-            queue.succeed(self.transfer, is_kept=not closes)
+            queue.succeed(self.transfer, keeps_connection=not closes)
 
 
 _INT_BITS = 31

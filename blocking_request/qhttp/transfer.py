@@ -66,9 +66,9 @@ class Transfer:
         host = urlsplit(request.url).hostname or ""
         self.looks_up = proxy is None and host != "localhost" and not is_address(host)
         self.body_size = 0 if body is None else len(body) if isinstance(body, bytes) else body.size
-        # What goes into a device needs no memory, and has no limit.
-        is_kept = self.send.write is None
-        request = with_settings(request._replace(decode=False), settings, streams=not is_kept)
+        # A body that is written to a device needs no memory, and has no limit.
+        keeps_body = self.send.write is None
+        request = with_settings(request._replace(decode=False), settings, streams=not keeps_body)
         request = request._replace(streams=True, streams_all=True)
         rules = call_options(url, settings, CallOverrides(self._rules.engine, proxy=proxy), lambda: None)
         return build_flow(PreparedCall(request, rules.without_redirects_and_cookies(), settings))

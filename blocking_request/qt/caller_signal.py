@@ -73,9 +73,9 @@ class CallerSignal:
         if not callable(slot) and getattr(slot, "emit", None) is None:
             raise TypeError(f"a slot must be callable or a signal, {type(slot).__name__} is neither")
         is_method = isinstance(getattr(slot, "__self__", None), QtCore.QObject) and hasattr(slot, "__func__")
-        made: Union[Callback, _Method] = _Method(slot) if is_method else slot
+        callback: Union[Callback, _Method] = _Method(slot) if is_method else slot
         with self._guard:
-            self._slots = (*self._slots, made)
+            self._slots = (*self._slots, callback)
 
     def disconnect(self, slot: Optional[Callback] = None) -> None:
         """Have ``slot`` called no more; without one, nobody. Raises TypeError where it was not connected."""

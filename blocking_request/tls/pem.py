@@ -48,17 +48,17 @@ def _identity(settings: TlsSettings) -> tuple[Optional[bytes], Optional[bytes]]:
 
 
 def _blocks(pattern: re.Pattern[bytes], pem: bytes, what: str) -> list[bytes]:
-    found = pattern.findall(pem)
-    if not found:
+    blocks = pattern.findall(pem)
+    if not blocks:
         raise TlsUnusable(f"the {what} cannot be read as PEM: there is none in it")
-    return found
+    return blocks
 
 
-def _read(given: PathOrPem) -> bytes:
-    if isinstance(given, bytes):
-        return given
+def _read(source: PathOrPem) -> bytes:
+    if isinstance(source, bytes):
+        return source
     try:
-        with open(given, "rb") as file:
+        with open(source, "rb") as file:
             return file.read()
     except (OSError, ValueError) as error:
-        raise TlsUnusable(f"the file {given!s} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise TlsUnusable(f"the file {source!s} cannot be read: {getattr(error, 'strerror', None) or error}") from error

@@ -257,7 +257,7 @@ def errors_of(
 ) -> list[tuple[QtNetwork.QSslError, TlsError]]:
     """Return each of Qt's errors with its TlsError."""
     server_certificate = Certificate(configuration.peerCertificate().toDer().data())
-    found = []
+    pairs = []
     for error in errors:
         try:
             kind = TlsErrorKind(enum_value(error.error()))
@@ -268,10 +268,10 @@ def errors_of(
             kind = TlsErrorKind.UnableToGetLocalIssuerCertificate
         certificate = error.certificate()
         if kind in TRUST_ERRORS or kind is TlsErrorKind.HostNameMismatch or certificate.isNull():
-            found.append((error, TlsError(kind, server_certificate, host)))
+            pairs.append((error, TlsError(kind, server_certificate, host)))
         else:
-            found.append((error, TlsError(kind, Certificate(certificate.toDer().data()), host)))
-    return found
+            pairs.append((error, TlsError(kind, Certificate(certificate.toDer().data()), host)))
+    return pairs
 
 
 def session_of(configuration: QtNetwork.QSslConfiguration, errors: Iterable[TlsError], agreed: bool) -> LazySession:

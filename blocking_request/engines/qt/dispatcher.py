@@ -91,11 +91,11 @@ class Dispatcher(QtCore.QObject):
         """Transfers that have failed for a reason that is still looked for."""
         self._served = self._served_at_tick = 0
         release_ownership(self)
-        self._made = Manager(worker.key)
-        manager: QtNetwork.QNetworkAccessManager = self._made.qnam
+        self._manager_holder = Manager(worker.key)
+        manager: QtNetwork.QNetworkAccessManager = self._manager_holder.qnam
         self._manager = manager
-        self._made.keep_the_lock_rule(self._finished)
-        self._made.finished.connect(self._finished)
+        self._manager_holder.keep_the_lock_rule(self._finished)
+        self._manager_holder.finished.connect(self._finished)
         if worker.key.tls != NO_TLS:
             manager.encrypted.connect(self._encrypted)
             manager.sslErrors.connect(self._ssl_errors)
@@ -343,12 +343,12 @@ class Dispatcher(QtCore.QObject):
             if transfer is None:
                 return
             host = transfer.qt_request.peerVerifyName() or transfer.qt_request.url().host()
-            found = errors_of(errors, reply.sslConfiguration(), host)
-            transfer.tls_errors = sorted_errors(error for _, error in found)
+            error_pairs = errors_of(errors, reply.sslConfiguration(), host)
+            transfer.tls_errors = sorted_errors(error for _, error in error_pairs)
             settings = transfer.request.tls
             if settings is not None and settings.ignores(transfer.tls_errors):
                 self._ignored[transfer.origin] = transfer.tls_errors
-                reply.ignoreSslErrors([error for error, _ in found])
+                reply.ignoreSslErrors([error for error, _ in error_pairs])
         except BaseException as error:
             self._failed(transfer, error)
 
@@ -457,5 +457,5 @@ class Dispatcher(QtCore.QObject):
             self._post_response(transfer, Response(transfer.request, failure=messages.canceled(), engine="qt"))
         for transfer in list(self._probed):
             self._post_response(transfer, Response(transfer.request, failure=messages.canceled(), engine="qt"))
-        self._made.delete()
+        self._manager_holder.delete()
         delete_at_thread_end(self)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .worker import QtTransfer
 
 PATIENCE_MS = 2_000
-"""How long connecting to the proxy may take; the caller's own clocks go on meanwhile."""
+"""How long connecting to the proxy may take; the caller's timeouts run in the meantime."""
 
 _OF_THE_PROXY = {
     QtNetworkError.ConnectionRefusedError: QtNetworkError.ProxyConnectionRefusedError,

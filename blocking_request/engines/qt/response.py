@@ -214,8 +214,8 @@ def _abort_check(transfer: QtTransfer) -> Callable[[], bool]:
     reference = weakref.ref(transfer)
 
     def is_aborted() -> bool:
-        found = reference()
-        return found is None or found.aborted
+        live = reference()
+        return live is None or live.aborted
 
     return is_aborted
 

@@ -13,7 +13,7 @@ from ...qt.binding import QtCore, QtNetwork, Slot
 from ...trace import logger
 
 PATIENCE_MS = 2_000
-"""How long a server may take for it; the caller's own clocks go on meanwhile."""
+"""How long a server may take for it; the caller's timeouts run in the meantime."""
 
 
 class TlsProbe(QtCore.QObject):

@@ -218,7 +218,7 @@ _LARGE_BLOCK = 1 << 22
 def have_memory_kept() -> None:
     """Have the C library keep what is freed, for the next body.
 
-    glibc gives it back to the system, and asks for it anew: page by page, for each body. It stops doing so once it has
+    glibc gives it back to the system, and requests it again: page by page, for each body. It stops doing so once it has
     seen a larger block freed (mallopt(3): the thresholds are dynamic), as it has in most programs that run for a while.
     Measured with bodies of 100 KB: a twentieth of all that a request takes.
     """

@@ -41,23 +41,23 @@ def challenges(values: Iterable[bytes]) -> list[Challenge]:
 
 
 def _challenges(text: str) -> list[Challenge]:
-    found: list[Challenge] = []
+    result: list[Challenge] = []
     position = _SEPARATOR.match(text).end()  # type: ignore[union-attr]
     while position < len(text):
         parameter = _PARAMETER.match(text, position)
         scheme = _SCHEME.match(text, position)
-        if parameter and found:
+        if parameter and result:
             quoted, plain = parameter[2], parameter[3]
             value = _ESCAPED.sub(r"\1", quoted) if quoted is not None else plain
-            found[-1].parameters.setdefault(parameter[1].lower(), value)
+            result[-1].parameters.setdefault(parameter[1].lower(), value)
             position = parameter.end()
         elif scheme:
             position = scheme.end()
             token = _TOKEN68.match(text, position)
             if token:
                 position = token.end()
-            found.append(Challenge(scheme[1].lower(), token=token[1] if token else ""))
+            result.append(Challenge(scheme[1].lower(), token=token[1] if token else ""))
         else:
             break
         position = _SEPARATOR.match(text, position).end()  # type: ignore[union-attr]
-    return found
+    return result

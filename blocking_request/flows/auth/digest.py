@@ -34,28 +34,28 @@ def strength(challenge: Challenge) -> int:
 
 def answer_to(challenge: Challenge, config: AuthConfig, method: str, url: str) -> bytes:
     """The value of ``Authorization`` (section 3.4) for a challenge that has a strength."""
-    asked = {name: value.encode("latin-1") for name, value in challenge.parameters.items()}
+    parameters = {name: value.encode("latin-1") for name, value in challenge.parameters.items()}
     algorithm = _algorithm(challenge)
     hash_name = _ALGORITHMS[algorithm.replace(_SESSION, "")]
 
     def digest(*parts: bytes) -> bytes:
         return hashlib.new(hash_name, b":".join(parts)).hexdigest().encode()
 
-    user, realm, nonce = config.user.encode(), asked.get("realm", b""), asked["nonce"]
+    user, realm, nonce = config.user.encode(), parameters.get("realm", b""), parameters["nonce"]
     uri, count, client_nonce = _target(url), b"00000001", secrets.token_hex(16).encode()
     secret = digest(user, realm, config.secret.encode())
     if algorithm.endswith(_SESSION):
         secret = digest(secret, nonce, client_nonce)
     what = digest(method.encode(), uri)
     fields = [(b"username", user), (b"realm", realm), (b"nonce", nonce), (b"uri", uri)]
-    quality = (count, client_nonce, b"auth") if "qop" in asked else ()
+    quality = (count, client_nonce, b"auth") if "qop" in parameters else ()
     fields.append((b"response", digest(secret, nonce, *quality, what)))
-    if "opaque" in asked:
-        fields.append((b"opaque", asked["opaque"]))
+    if "opaque" in parameters:
+        fields.append((b"opaque", parameters["opaque"]))
     text = b", ".join(b'%s="%s"' % (name, _escaped(value)) for name, value in fields)
-    if "algorithm" in asked:
-        text += b", algorithm=" + asked["algorithm"]
-    if "qop" in asked:
+    if "algorithm" in parameters:
+        text += b", algorithm=" + parameters["algorithm"]
+    if "qop" in parameters:
         text += b', qop=auth, nc=%s, cnonce="%s"' % (count, client_nonce)
     return b"Digest " + text
 
@@ -78,6 +78,6 @@ def _target(url: str) -> bytes:
     return ((parts.path or "/") + (f"?{parts.query}" if parts.query else "")).encode("ascii")
 
 
-def strongest(found: list[Challenge]) -> Optional[Challenge]:
+def strongest(challenges: list[Challenge]) -> Optional[Challenge]:
     """Section 3.7: of several digests the strongest."""
-    return max((each for each in found if strength(each)), key=strength, default=None)
+    return max((each for each in challenges if strength(each)), key=strength, default=None)

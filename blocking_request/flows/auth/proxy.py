@@ -45,21 +45,21 @@ def through_proxy(request: Request, choice: ProxyChoice, send: Send = send_direc
     if proxy is not None:
         request = request._replace(proxy=proxy if cached is None else _as(proxy, cached))
     response = yield from send(request)
-    proxy = proxy if proxy is not None or not _may_be_asked(response) else choice.find_by_qt(request.url)
-    if proxy is None or not _is_asked(response, proxy):
+    proxy = proxy if proxy is not None or not _is_challenge(response) else choice.find_by_qt(request.url)
+    if proxy is None or not _is_challenge_of(response, proxy):
         return response
     if cached is not None:
         choice.credential_cache.pop(proxy, None)
     if choice.handler is None or not request.is_replayable:
         return response
     for attempt in range(1, ATTEMPTS + 1):
-        given = checked_answer(choice.handler(_realm(response), proxy.address, attempt))
-        if given is None:
+        config = checked_answer(choice.handler(_realm(response), proxy.address, attempt))
+        if config is None:
             return response
-        response = yield from send(request._replace(proxy=_as(proxy, given)))
-        if not _is_asked(response, proxy):
+        response = yield from send(request._replace(proxy=_as(proxy, config)))
+        if not _is_challenge_of(response, proxy):
             if response.status is not None:
-                choice.credential_cache[proxy] = given
+                choice.credential_cache[proxy] = config
             return response
     return response
 
@@ -68,19 +68,19 @@ def _as(proxy: Proxy, config: AuthConfig) -> Proxy:
     return replace(proxy, user=config.user, password=config.secret)
 
 
-def _may_be_asked(response: Response) -> bool:
+def _is_challenge(response: Response) -> bool:
     if response.failure is not None:
         return response.failure.error is QtNetworkError.ProxyAuthenticationRequiredError
     return response.status == 407
 
 
-def _is_asked(response: Response, proxy: Proxy) -> bool:
-    """A 407 that comes through a tunnel is the server's own, who has no business with it."""
+def _is_challenge_of(response: Response, proxy: Proxy) -> bool:
+    """Return whether the proxy asks for credentials. A 407 through a tunnel is the server's, and is ignored."""
     is_forwarded = proxy.forwards(response.request.url)
-    return not proxy.is_none and _may_be_asked(response) and (response.failure is not None or is_forwarded)
+    return not proxy.is_none and _is_challenge(response) and (response.failure is not None or is_forwarded)
 
 
 def _realm(response: Response) -> str:
-    """Of a tunnel that was refused no engine tells it."""
-    found = challenges(response.headers.values(b"proxy-authenticate"))
-    return next((challenge.realm for challenge in found), "")
+    """Return the realm; '' if a tunnel was refused, because no engine reports it then."""
+    values = response.headers.values(b"proxy-authenticate")
+    return next((challenge.realm for challenge in challenges(values)), "")

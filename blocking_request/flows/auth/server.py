@@ -88,16 +88,16 @@ def _call_handler(request: Request, response: Response, rules: CredentialRules, 
         challenge = _best(request, response, rules)
         if rules.handler is None or challenge is None:
             return response
-        given = checked_answer(rules.handler(challenge.realm, host_with_port(request.url), attempt))
-        if given is None:
+        config = checked_answer(rules.handler(challenge.realm, host_with_port(request.url), attempt))
+        if config is None:
             return response
         response = yield from _answer_challenge(
-            _identified(request, given), response, given, rules, send, in_clear=True
+            _identified(request, config), response, config, rules, send, in_clear=True
         )
         if not _is_challenge(response):
             if response.failure is None:
-                is_preemptive = given.method not in _PASSWORDS or challenge.scheme == "basic"
-                rules.credential_cache[origin(request.url)] = CachedCredential(given, is_preemptive)
+                is_preemptive = config.method not in _PASSWORDS or challenge.scheme == "basic"
+                rules.credential_cache[origin(request.url)] = CachedCredential(config, is_preemptive)
             return response
     return response
 
@@ -198,11 +198,11 @@ def _authenticate_connection(
 
 def _best(request: Request, response: Response, rules: CredentialRules) -> Optional[Challenge]:
     """Return the strongest challenge for which the handler could give credentials."""
-    found = _challenges(response)
-    digest = strongest(found)
+    all_challenges = _challenges(response)
+    digest = strongest(all_challenges)
     if digest is not None:
         return digest
-    by_scheme = {each.scheme: each for each in reversed(found) if each.scheme != "digest" or strength(each)}
+    by_scheme = {each.scheme: each for each in reversed(all_challenges) if each.scheme != "digest" or strength(each)}
     if _is_for_connection(request, response, rules):
         return by_scheme.get("negotiate") or by_scheme.get("ntlm")
     return by_scheme.get("basic") or by_scheme.get("bearer")

@@ -64,16 +64,16 @@ def directives(fields: Fields) -> Directives:
 def _parsed(value: bytes) -> Directives:
     if len(value) > MOST_BYTES:
         return _NO_STORE
-    found: dict[str, Optional[str]] = {}
+    values: dict[str, Optional[str]] = {}
     for part in _PART.findall(value.decode("latin-1")):
         name, equals, argument = part.strip().partition("=")
         name, argument = name.rstrip().lower(), argument.strip()
-        if not _TOKEN.fullmatch(name) or name in found:
+        if not _TOKEN.fullmatch(name) or name in values:
             continue
         if len(argument) > 1 and argument.startswith('"') and argument.endswith('"'):
             argument = _ESCAPED.sub(r"\1", argument[1:-1])
-        found[name] = argument if equals else None
-    return Directives(found)
+        values[name] = argument if equals else None
+    return Directives(values)
 
 
 _NONE = Directives({})

@@ -32,7 +32,14 @@ from .reuse import (
     validators,
 )
 from .store import Store, StoredResponse, matches
-from .storing import is_304_for, is_same_representation, may_be_kept, stored_response, update_stored, validator_matches
+from .storing import (
+    is_304_for,
+    is_same_representation,
+    may_be_stored,
+    stored_response,
+    update_stored,
+    validator_matches,
+)
 
 _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 """RFC 9110 section 9.2.1."""
@@ -79,20 +86,18 @@ def with_cache(request: Request, rules: CacheRules, send: Send = send_directly) 
         return response
     names = {name.lower() for name, _ in request.headers}
     identity = rules.identify(request)
-    is_for_cache = (
-        request.method in ("GET", "HEAD") and request.body is None and names.isdisjoint(UNCACHEABLE_CONDITIONS)
-    )
-    if identity is None or not is_for_cache:
+    is_for_cache = request.method in ("GET", "HEAD") and request.body is None
+    if identity is None or not is_for_cache or not names.isdisjoint(UNCACHEABLE_CONDITIONS):
         return (yield from _bypass(request, rules, send))
-    asked = directives(known_fields(request.headers))
-    lookup = _Lookup(url, identity, request, asked, not names.isdisjoint(CALLER_CONDITIONS))
+    is_conditional = not names.isdisjoint(CALLER_CONDITIONS)
+    lookup = _Lookup(url, identity, request, directives(known_fields(request.headers)), is_conditional)
     stored = _select(lookup, rules)
     if not names.isdisjoint(RANGE_FIELDS):
         part = None if stored is None or lookup.is_conditional else _part(lookup, stored, rules)
         return part or (yield from _bypass(request, rules, send))
-    answered = _serve(lookup, stored, rules)
-    if answered is not None:
-        return answered
+    served = _serve(lookup, stored, rules)
+    if served is not None:
+        return served
     return (yield from _fetch(lookup, stored, rules, send))
 
 
@@ -106,7 +111,7 @@ class _Lookup:
     url: str
     identity: bytes
     request: Request
-    asked: Directives
+    request_directives: Directives
     is_conditional: bool
     """Whether the caller has set a condition."""
 
@@ -128,16 +133,18 @@ def _missing(request: Request, is_there: bool = False) -> Response:
 
 
 def _select(lookup: _Lookup, rules: CacheRules) -> Optional[StoredResponse]:
-    if rules.load_control is CacheLoadControl.AlwaysNetwork or "no-store" in lookup.asked:
+    if rules.load_control is CacheLoadControl.AlwaysNetwork or "no-store" in lookup.request_directives:
         return None
-    found = rules.store.find(lookup.url, lookup.identity)
-    return next((each for each in found if matches(each, lookup.request, rules.store, rules.default_headers)), None)
+    for candidate in rules.store.find(lookup.url, lookup.identity):
+        if matches(candidate, lookup.request, rules.store, rules.default_headers):
+            return candidate
+    return None
 
 
 def _serve(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRules) -> Optional[Response]:
     """Return a response without sending the request; None if it must be sent."""
     request, load_control, now = lookup.request, rules.load_control, rules.now()
-    verdict = Reuse.VALIDATE if stored is None else reuse(stored, lookup.asked, load_control, now)
+    verdict = Reuse.VALIDATE if stored is None else reuse(stored, lookup.request_directives, load_control, now)
     if stored is not None and verdict is not Reuse.VALIDATE:
         body = _body(lookup, stored, rules)
         if body is not None:
@@ -149,7 +156,7 @@ def _serve(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRules)
             return not_modified(response) if is_known else response
     if load_control is CacheLoadControl.AlwaysCache:
         return _missing(request, is_there=stored is not None and verdict is Reuse.VALIDATE)
-    if "only-if-cached" in lookup.asked:
+    if "only-if-cached" in lookup.request_directives:
         return Response(request, 504, "Gateway Timeout", NO_FIELDS)  # section 5.2.1.7
     return None
 
@@ -165,7 +172,9 @@ def _body(lookup: _Lookup, stored: StoredResponse, rules: CacheRules) -> Optiona
 def _part(lookup: _Lookup, stored: StoredResponse, rules: CacheRules) -> Optional[Response]:
     """Return a range of a complete and fresh stored response. A part from the server is passed on and never stored."""
     now = rules.now()
-    if lookup.request.method != "GET" or reuse(stored, lookup.asked, rules.load_control, now) is not Reuse.SERVE:
+    if lookup.request.method != "GET":
+        return None
+    if reuse(stored, lookup.request_directives, rules.load_control, now) is not Reuse.SERVE:
         return None
     body = _body(lookup, stored, rules)
     part = None if body is None else part_of(lookup.request, response_from_cache(lookup.request, stored, body, now))
@@ -182,7 +191,8 @@ def _fetch(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRules,
     requested = rules.now()
     response = yield from send(sent)
     received = rules.now()
-    if stored is not None and may_serve_on_error(stored, response, lookup.asked, rules.load_control, received):
+    request_directives = lookup.request_directives
+    if stored is not None and may_serve_on_error(stored, response, request_directives, rules.load_control, received):
         body = _body(lookup, stored, rules)
         if body is not None:
             rules.store.note("hit")
@@ -195,9 +205,8 @@ def _fetch(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRules,
         body = _body(lookup, stored, rules) if validator_matches(stored, response) else None
         if body is not None:
             rules.store.note("validated")
-            return response_from_cache(
-                request, _update(stored, response, rules, requested, received), body, received, response
-            )
+            updated = _update(stored, response, rules, requested, received)
+            return response_from_cache(request, updated, body, received, response)
         # The body has been evicted in the meantime, or the 304 is about another response.
         rules.store.forget(stored)
         requested = rules.now()
@@ -210,10 +219,10 @@ def _fetch(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRules,
 def _update(
     stored: StoredResponse, response: Response, rules: CacheRules, requested: float, received: float
 ) -> StoredResponse:
-    fresher = update_stored(stored, response, requested, received)
+    updated = update_stored(stored, response, requested, received)
     if rules.may_store:
-        rules.store.freshen(fresher)
-    return fresher
+        rules.store.freshen(updated)
+    return updated
 
 
 def _store(
@@ -235,26 +244,24 @@ def _store(
             else:
                 store.forget(stored)
         return response
-    said = directives(response.headers)
-    made = None
-    if may_be_kept(request, response, lookup.asked, said):
-        made = stored_response(request, response, store, rules.default_headers, requested, received)
-    if made is None:
-        if response.status not in UNINFORMATIVE_STATUSES and response.status < 500 and "no-store" not in lookup.asked:
+    response_directives = directives(response.headers)
+    to_store = None
+    if may_be_stored(request, response, lookup.request_directives, response_directives):
+        to_store = stored_response(request, response, store, rules.default_headers, requested, received)
+    if to_store is None:
+        is_informative = response.status not in UNINFORMATIVE_STATUSES and response.status < 500
+        if is_informative and "no-store" not in lookup.request_directives:
             # The stored responses differ from what the server sends now.
-            found = (
-                store.find(lookup.url, lookup.identity)
-                if rules.load_control is CacheLoadControl.AlwaysNetwork
-                else (stored,)
-            )
-            for each in found:
-                if each is not None and matches(each, request, store, rules.default_headers):
-                    store.forget(each)
+            was_bypassed = rules.load_control is CacheLoadControl.AlwaysNetwork
+            candidates = store.find(lookup.url, lookup.identity) if was_bypassed else (stored,)
+            for candidate in candidates:
+                if candidate is not None and matches(candidate, request, store, rules.default_headers):
+                    store.forget(candidate)
         return response
-    expires = received + freshness(made, said, received).left
+    expires = received + freshness(to_store, response_directives, received).left
     if response.is_streaming:
-        return response._replace(keep=partial(_store_complete, store, lookup, made), expires=expires)
-    store.keep(lookup.url, lookup.identity, made)
+        return response._replace(keep=partial(_store_complete, store, lookup, to_store), expires=expires)
+    store.keep(lookup.url, lookup.identity, to_store)
     return response._replace(expires=expires)
 
 
@@ -273,8 +280,8 @@ def _invalidate(url: str, response: Response, rules: CacheRules) -> None:
     for name in (b"location", b"content-location"):
         value = response.headers.value(name)
         try:
-            named = None if value is None else urldefrag(redirect_target(url, value)).url
-            if named is not None and origin(named) == origin(url):
-                rules.store.invalidate(named, rules.now())
+            target = None if value is None else urldefrag(redirect_target(url, value)).url
+            if target is not None and origin(target) == origin(url):
+                rules.store.invalidate(target, rules.now())
         except ValueError:  # no URL
             pass

@@ -32,13 +32,13 @@ class Freshness(NamedTuple):
         return self.lifetime - self.age
 
 
-def freshness(response: StoredResponse, said: Directives, now: float) -> Freshness:
-    """``said``: the response's own directives."""
+def freshness(response: StoredResponse, response_directives: Directives, now: float) -> Freshness:
+    """Return how old and how fresh a response is. ``response_directives``: its own."""
     date = _date(response.fields, b"date", now)
     date = response.received if date is None else date
     if now < response.received - CLOCK_SECONDS:
         return Freshness(float(MOST_SECONDS), 0.0)
-    return Freshness(_age(response, date, now), _lifetime(response, said, date, now))
+    return Freshness(_age(response, date, now), _lifetime(response, response_directives, date, now))
 
 
 def _age(response: StoredResponse, date: float, now: float) -> float:
@@ -54,9 +54,9 @@ def _age_field(fields: Fields) -> int:
     return 0 if value is None else seconds_of(value.partition(b",")[0].strip().decode("latin-1"))
 
 
-def _lifetime(response: StoredResponse, said: Directives, date: float, now: float) -> float:
+def _lifetime(response: StoredResponse, response_directives: Directives, date: float, now: float) -> float:
     """Section 4.2.1. ``s-maxage`` is for caches that many users share, what CDNs read is for CDNs."""
-    seconds = said.seconds("max-age")
+    seconds = response_directives.seconds("max-age")
     if seconds is not None:
         return float(seconds)
     expires = response.fields.value(b"expires")
@@ -64,15 +64,15 @@ def _lifetime(response: StoredResponse, said: Directives, date: float, now: floa
         # One that is no date, as the usual "0", is in the past (section 5.3).
         moment = parsed_date(expires, now)
         return 0.0 if moment is None else max(0.0, moment - date)
-    if response.status not in HEURISTIC_STATUSES and "public" not in said:
+    if response.status not in HEURISTIC_STATUSES and "public" not in response_directives:
         return 0.0
     modified = _date(response.fields, b"last-modified", now)
     return 0.0 if modified is None else min(max(0.0, date - modified) * HEURISTIC_SHARE, MOST_HEURISTIC)
 
 
-def is_explicit(fields: Fields, said: Directives) -> bool:
+def is_explicit(fields: Fields, response_directives: Directives) -> bool:
     """Whether it says itself how long it is fresh."""
-    return "max-age" in said or fields.value(b"expires") is not None
+    return "max-age" in response_directives or fields.value(b"expires") is not None
 
 
 def _date(fields: Fields, name: bytes, now: float) -> Optional[float]:

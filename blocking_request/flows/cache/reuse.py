@@ -36,56 +36,59 @@ class Reuse(Enum):
     VALIDATE = 3
 
 
-def reuse(stored: StoredResponse, asked: Directives, load_control: CacheLoadControl, now: float) -> Reuse:
-    """``asked``: the request's directives."""
-    said = directives(stored.fields)
-    if _is_always_confirmed(said):
+def reuse(stored: StoredResponse, request_directives: Directives, load_control: CacheLoadControl, now: float) -> Reuse:
+    """Return how a stored response may be used. ``request_directives``: those of the request."""
+    stored_directives = directives(stored.fields)
+    if _is_always_confirmed(stored_directives):
         return Reuse.VALIDATE
-    age = freshness(stored, said, now)
+    age = freshness(stored, stored_directives, now)
     if load_control is CacheLoadControl.AlwaysCache:
-        return Reuse.SERVE if age.left > 0 or not _must_revalidate(said) else Reuse.VALIDATE
-    if "no-cache" in asked:
+        return Reuse.SERVE if age.left > 0 or not _must_revalidate(stored_directives) else Reuse.VALIDATE
+    if "no-cache" in request_directives:
         return Reuse.VALIDATE
     if age.left > 0:
-        return Reuse.SERVE if _is_young_enough(age, asked, said) else Reuse.VALIDATE
-    if load_control is CacheLoadControl.PreferNetwork or _must_revalidate(said):
+        return Reuse.SERVE if _is_young_enough(age, request_directives, stored_directives) else Reuse.VALIDATE
+    if load_control is CacheLoadControl.PreferNetwork or _must_revalidate(stored_directives):
         return Reuse.VALIDATE
-    if _allows(asked, "max-stale", -age.left, without_value=True) and _is_within(age, asked):
+    if _allows(request_directives, "max-stale", -age.left, without_value=True) and _is_within(age, request_directives):
         return Reuse.SERVE
-    if "max-age" in asked or "min-fresh" in asked:
+    if "max-age" in request_directives or "min-fresh" in request_directives:
         return Reuse.VALIDATE
-    return Reuse.SERVE_STALE_WHILE_REVALIDATE if _allows(said, "stale-while-revalidate", -age.left) else Reuse.VALIDATE
+    if _allows(stored_directives, "stale-while-revalidate", -age.left):
+        return Reuse.SERVE_STALE_WHILE_REVALIDATE
+    return Reuse.VALIDATE
 
 
-def _is_young_enough(age: Freshness, asked: Directives, said: Directives) -> bool:
+def _is_young_enough(age: Freshness, request_directives: Directives, stored_directives: Directives) -> bool:
     """Section 5.2.1."""
-    at_least = asked.seconds("min-fresh")
+    at_least = request_directives.seconds("min-fresh")
     if at_least is not None and age.left < at_least:
         return False
-    return _is_within(age, asked) or (asked.seconds("max-age") == 0 and "immutable" in said)  # RFC 8246 section 2
+    is_reload = request_directives.seconds("max-age") == 0
+    return _is_within(age, request_directives) or (is_reload and "immutable" in stored_directives)  # RFC 8246 section 2
 
 
-def _is_within(age: Freshness, asked: Directives) -> bool:
-    most = asked.seconds("max-age")
+def _is_within(age: Freshness, request_directives: Directives) -> bool:
+    most = request_directives.seconds("max-age")
     return most is None or age.age <= most
 
 
-def _is_always_confirmed(said: Directives) -> bool:
+def _is_always_confirmed(stored_directives: Directives) -> bool:
     """Section 5.2.2.4; its field form only keeps these fields back."""
-    return "no-cache" in said and not said.fields("no-cache")
+    return "no-cache" in stored_directives and not stored_directives.fields("no-cache")
 
 
-def _must_revalidate(said: Directives) -> bool:
+def _must_revalidate(stored_directives: Directives) -> bool:
     """Section 5.2.2.2. ``proxy-revalidate`` is for caches that many users share."""
-    return "must-revalidate" in said
+    return "must-revalidate" in stored_directives
 
 
-def _allows(given: Directives, name: str, seconds: float, without_value: bool = False) -> bool:
-    if name not in given:
+def _allows(message_directives: Directives, name: str, seconds: float, without_value: bool = False) -> bool:
+    if name not in message_directives:
         return False
-    if without_value and given.values[name] is None:
+    if without_value and message_directives.values[name] is None:
         return True
-    return seconds <= (given.seconds(name) or 0)
+    return seconds <= (message_directives.seconds(name) or 0)
 
 
 ERROR_STATUSES = frozenset((500, 502, 503, 504))
@@ -108,7 +111,11 @@ _OUT_OF_REACH = frozenset(
 
 
 def may_serve_on_error(
-    stored: StoredResponse, response: Response, asked: Directives, load_control: CacheLoadControl, now: float
+    stored: StoredResponse,
+    response: Response,
+    request_directives: Directives,
+    load_control: CacheLoadControl,
+    now: float,
 ) -> bool:
     """Return whether a stored response may be served in the place of an error (RFC 5861 section 4)."""
     failure = response.failure
@@ -116,24 +123,24 @@ def may_serve_on_error(
     is_error = is_out_of_reach or (failure is None and response.status in ERROR_STATUSES)
     if not is_error or load_control is CacheLoadControl.PreferNetwork:
         return False
-    said = directives(stored.fields)
-    if _must_revalidate(said) or _is_always_confirmed(said):
+    stored_directives = directives(stored.fields)
+    if _must_revalidate(stored_directives) or _is_always_confirmed(stored_directives):
         return False
-    staleness = -freshness(stored, said, now).left
-    return any(_allows(given, "stale-if-error", staleness) for given in (said, asked))
+    staleness = -freshness(stored, stored_directives, now).left
+    return any(_allows(each, "stale-if-error", staleness) for each in (stored_directives, request_directives))
 
 
 def response_from_cache(
     request: Request, stored: StoredResponse, body: bytes, now: float, validation: Optional[Response] = None
 ) -> Response:
     """Make a response from a stored one. ``validation``: the 304 that allows it."""
-    said = directives(stored.fields)
-    age = freshness(stored, said, now)
+    stored_directives = directives(stored.fields)
+    age = freshness(stored, stored_directives, now)
     pairs = stored.fields.pairs
     if validation is None:
-        dropped = {b"age", *said.fields("no-cache")}
-        kept = (pair for pair in pairs if pair[0].lower() not in dropped)
-        pairs = (*kept, (b"Age", b"%d" % age.age))
+        dropped = {b"age", *stored_directives.fields("no-cache")}
+        remaining = (pair for pair in pairs if pair[0].lower() not in dropped)
+        pairs = (*remaining, (b"Age", b"%d" % age.age))
     elif validation.headers.has_set_cookie:
         pairs += tuple(pair for pair in validation.headers.pairs if pair[0].lower() == b"set-cookie")
     return Response(

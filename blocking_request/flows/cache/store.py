@@ -26,7 +26,7 @@ class StoredResponse(NamedTuple):
     vary: tuple[tuple[bytes, bytes], ...] = ()
     """The request's fields that the response depends on, in lower case, each with the digest of its value."""
     is_decoded: bool = True
-    """Whether the content coding of the body is undone."""
+    """Whether the body is decoded."""
     encoded_bytes: int = 0
     total_bytes: int = -1
     body: Optional[bytes] = None

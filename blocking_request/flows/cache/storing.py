@@ -13,10 +13,10 @@ from .store import Store, StoredResponse, opaque, varying
 
 _UNDERSTOOD = frozenset((*HEURISTIC_STATUSES, 302, 303, 307, 400, 403, 500, 502, 503, 504)) - {206}
 
-_NEVER_KEPT_STATUSES = frozenset((206, 304, 401, 407))
-"""A part, what is no response by itself, and the questions that a later request may answer otherwise."""
+_NEVER_STORED_STATUSES = frozenset((206, 304, 401, 407))
+"""A part, a 304, and challenges, which a later request may get no more."""
 
-_NEVER_KEPT = frozenset(
+_NEVER_STORED = frozenset(
     (
         # Of the connection, not of the response (section 3.1).
         b"connection",
@@ -40,23 +40,27 @@ _NEEDED = frozenset((b"cache-control", b"expires", b"vary", b"etag", b"last-modi
 """Whoever names these in ``Connection`` must not make something fresh of what is not."""
 
 _OF_THE_BODY = frozenset((b"content-encoding", b"content-length", b"content-md5", b"content-range", b"etag"))
-"""What a 304 cannot change: the body is the one that was kept, its coding undone (section 3.2)."""
+"""A 304 cannot change these: they describe the body that is stored, decoded (section 3.2)."""
 
 
-def may_be_kept(request: Request, response: Response, asked: Directives, said: Directives) -> bool:
-    """``asked``: the request's directives, ``said``: the response's (section 3)."""
+def may_be_stored(
+    request: Request, response: Response, request_directives: Directives, response_directives: Directives
+) -> bool:
+    """Return whether a response may be stored (section 3)."""
     status = response.status or 0
-    if request.method != "GET" or response.failure is not None or status < 200 or status in _NEVER_KEPT_STATUSES:
+    if request.method != "GET" or response.failure is not None or status < 200 or status in _NEVER_STORED_STATUSES:
         return False
-    if "no-store" in asked or ("no-store" in said and "must-understand" not in said):
+    must_understand = "must-understand" in response_directives
+    if "no-store" in request_directives or ("no-store" in response_directives and not must_understand):
         return False
-    if "must-understand" in said and status not in _UNDERSTOOD:
+    if must_understand and status not in _UNDERSTOOD:
         return False
     if response.tls is not None and response.tls.session.errors:
-        # From somebody whose certificate is not right, whoever has accepted that.
+        # The certificate of the server is not valid, even if the user has accepted it.
         return False
-    says_so = is_explicit(response.headers, said) or "public" in said or "private" in said
-    return says_so or status in HEURISTIC_STATUSES
+    if is_explicit(response.headers, response_directives):
+        return True
+    return "public" in response_directives or "private" in response_directives or status in HEURISTIC_STATUSES
 
 
 def stored_response(
@@ -81,13 +85,13 @@ def stored_response(
 
 
 def _stored_fields(fields: Fields) -> Pairs:
-    named = (fields.value(b"connection") or b"").split(b",")
-    dropped = _NEVER_KEPT | ({name.strip().lower() for name in named} - _NEEDED)
+    connection_options = (fields.value(b"connection") or b"").split(b",")
+    dropped = _NEVER_STORED | ({name.strip().lower() for name in connection_options} - _NEEDED)
     return tuple(pair for pair in fields.pairs if pair[0].lower() not in dropped)
 
 
 def _dated(pairs: Pairs, received: float) -> Pairs:
-    """Who keeps a response without a date gives it one (RFC 9110 section 6.6.1)."""
+    """Add the date to a response without one, as RFC 9110 section 6.6.1 demands of a cache."""
     if any(name.lower() == b"date" and parsed_date(value, received) is not None for name, value in pairs):
         return pairs
     others = (pair for pair in pairs if pair[0].lower() != b"date")

@@ -23,7 +23,7 @@ ENTRIES = (100, 100_000)
 FIELDS = known_fields(((b"Date", b"Fri, 20 Nov 2026 00:00:00 GMT"), (b"Cache-Control", b"max-age=99999999")))
 
 
-def kept(cache: NetworkDiskCache, url: str, body: bytes) -> None:
+def store(cache: NetworkDiskCache, url: str, body: bytes) -> None:
     now = time.time()
     cache.keep(url, b"", StoredResponse(200, "OK", FIELDS, now, now, body=body, encoded_bytes=len(body)))
 
@@ -33,7 +33,7 @@ def small(server: str, folder: str) -> None:
     cache = NetworkDiskCache(folder)
     cached.setCache(cache)
     url = f"{server}/1024"
-    kept(cache, url, b"x" * 1024)
+    store(cache, url, b"x" * 1024)
     hit, get = BlockingNetworkRequest(cached), BlockingNetworkRequest(plain)
 
     def hits() -> None:
@@ -71,7 +71,7 @@ def large(folder: str) -> None:
     manager, cache = NetworkAccessManager(), NetworkDiskCache(folder, 200 << 20)
     manager.setCache(cache)
     url = "http://127.0.0.1:9/large"
-    kept(cache, url, os.urandom(LARGE))
+    store(cache, url, os.urandom(LARGE))
     blocking = BlockingNetworkRequest(manager)
     seconds = []
     for _ in range(21):
@@ -82,7 +82,7 @@ def large(folder: str) -> None:
     took = statistics.median(seconds)
     show("a hit of 20 MB", "ms", {"blocking_request": took * 1e3})
     bound("seconds for each GB", took / LARGE * 1e9, 1.0)
-    kept(cache, "http://127.0.0.1:9/small", b"x")
+    store(cache, "http://127.0.0.1:9/small", b"x")
     del blocking, manager, cache
     rise = subprocess.run([sys.executable, "-c", RISE, folder], capture_output=True, text=True, check=True).stdout
     bound("memory for a hit of 20 MB, of its size", int(rise) / LARGE, 1.1)
@@ -96,7 +96,7 @@ def many(folder: str) -> None:
         manager, cache = NetworkAccessManager(), NetworkDiskCache(Path(folder) / str(count), 4 << 30)
         manager.setCache(cache)
         for number in range(count):
-            kept(cache, f"http://127.0.0.1:9/{number}", b"x" * 1024)
+            store(cache, f"http://127.0.0.1:9/{number}", b"x" * 1024)
         urls[name] = [f"http://127.0.0.1:9/{number * count // 100}" for number in range(100)]
         managers[name] = BlockingNetworkRequest(manager)
 

@@ -134,16 +134,16 @@ def main() -> None:
         gateway.handle_error = lambda *_: None  # type: ignore[method-assign]
         threading.Thread(target=gateway.serve_forever, daemon=True).start()
         with suite_server(folder, origin_port, scratch):
-            cases, found = results(folder, f"http://127.0.0.1:{port}")
+            cases, outcomes = results(folder, f"http://127.0.0.1:{port}")
         gateway.shutdown()
         manager.shutdown()
     for kind in ("required", "optimal", "check"):
         names = sorted(name for name, each in cases.items() if each == kind)
-        passed = [name for name in names if found.get(name) is True]
+        passed = [name for name in names if outcomes.get(name) is True]
         print(f"{kind}: {len(passed)} of {len(names)}")
         for name in names:
-            if found.get(name) is not True:
-                print(f"    not {name}: {found.get(name)}")
+            if outcomes.get(name) is not True:
+                print(f"    not {name}: {outcomes.get(name)}")
         if kind == "required" and len(passed) < min(REQUIRED, len(names)):
             print(f"    MISSED: at least {REQUIRED}")
             sys.exit(1)

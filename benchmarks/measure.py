@@ -31,9 +31,9 @@ def show(title: str, unit: str, figures: dict[str, float]) -> None:
 
 def bound(claim: str, value: float, limit: float) -> None:
     """Print a figure beside what is promised of it."""
-    kept = value <= limit
-    print(f"    {claim}: {value:.2f} (at most {limit:g}){'' if kept else '   MISSED'}", flush=True)
-    if not kept:
+    is_within = value <= limit
+    print(f"    {claim}: {value:.2f} (at most {limit:g}){'' if is_within else '   MISSED'}", flush=True)
+    if not is_within:
         _missed.append(claim)
 
 

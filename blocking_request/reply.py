@@ -176,7 +176,7 @@ class ReplyContent:
         response = self._response
         if response.status is None:
             return {}
-        found: dict[Any, Any] = {
+        attributes: dict[Any, Any] = {
             _Attribute.HttpStatusCodeAttribute: response.status,
             _Attribute.HttpReasonPhraseAttribute: response.reason,
             _Attribute.ConnectionEncryptedAttribute: response.request.url.startswith("https:"),
@@ -184,11 +184,11 @@ class ReplyContent:
             _Attribute.Http2WasUsedAttribute: response.http2,
         }
         if response.total_bytes >= 0:
-            found[_Attribute.OriginalContentLengthAttribute] = response.total_bytes
+            attributes[_Attribute.OriginalContentLengthAttribute] = response.total_bytes
         location = response.headers.whole_value(b"location")
         if location is not None and 300 <= response.status < 400:
-            found[_Attribute.RedirectionTargetAttribute] = QtCore.QUrl.fromEncoded(QtCore.QByteArray(location))
-        return {enum_value(code): value for code, value in found.items()}
+            attributes[_Attribute.RedirectionTargetAttribute] = QtCore.QUrl.fromEncoded(QtCore.QByteArray(location))
+        return {enum_value(code): value for code, value in attributes.items()}
 
     # -- the body
 

@@ -41,8 +41,8 @@ class PackedRequest(NamedTuple):
         request = _Request(encoded_url(self.url))
         for name, value in self.headers:
             request.setRawHeader(name, value)  # type: ignore[arg-type]
-        for code, given in self.attributes:
-            request.setAttribute(_Request.Attribute(code), given)
+        for code, value in self.attributes:
+            request.setAttribute(_Request.Attribute(code), value)
         request.setTransferTimeout(self.transfer_timeout)
         request.setMaximumRedirectsAllowed(self.maximum_redirects)
         request.setPriority(_Request.Priority(self.priority))
@@ -79,8 +79,8 @@ def packed(request: RequestLike) -> Any:
     )
 
 
-def unpacked(given: Any) -> RequestLike:
-    return given.request() if isinstance(given, (PackedRequest, PackedUrl)) else given  # type: ignore[no-any-return]
+def unpacked(value: Any) -> RequestLike:
+    return value.request() if isinstance(value, (PackedRequest, PackedUrl)) else value  # type: ignore[no-any-return]
 
 
 _INSTEAD = (

@@ -88,9 +88,9 @@ def into(requests: Iterable[Any], folder: Union[str, PathLike[str], None], query
                 raise TypeError("the path of a download is a str or a path, not NoneType")
             yield _checked(BatchRequest(each[0], path=each[1]), query)
         else:
-            given = f"a tuple of {len(each)}" if isinstance(each, tuple) else type_name(each)
+            actual = f"a tuple of {len(each)}" if isinstance(each, tuple) else type_name(each)
             raise TypeError(
-                f"without folder=, requests must be pairs of a request and a path, as (url, 'file'), not {given}"
+                f"without folder=, requests must be pairs of a request and a path, as (url, 'file'), not {actual}"
             )
 
 

@@ -99,28 +99,28 @@ _SINGLE_FIELDS = frozenset(
 """Request fields whose value is no list (RFC 9110): two of them cannot be joined by a comma."""
 
 
-def _bytes(given: Any, what: str) -> bytes:
-    if isinstance(given, str):
+def _bytes(value: Any, what: str) -> bytes:
+    if isinstance(value, str):
         try:
-            return encoded(given)
+            return encoded(value)
         except UnicodeEncodeError:
             raise ValueError(f"the {what} of a header holds half a character (a surrogate): give it as bytes") from None
-    if isinstance(given, (bytes, QtCore.QByteArray)):
-        return bytes(given)
+    if isinstance(value, (bytes, QtCore.QByteArray)):
+        return bytes(value)
     raise TypeError(
-        f"the {what} of a header is a str or bytes, not {type(given).__name__}"
+        f"the {what} of a header is a str or bytes, not {type(value).__name__}"
         + (": write str(value), or None to omit the field" if what == "value" else "")
     )
 
 
-def _pairs(given: Any, argument: str, names: tuple[type, ...]) -> list[tuple[Any, Any]]:
+def _pairs(value: Any, argument: str, names: tuple[type, ...]) -> list[tuple[Any, Any]]:
     """The items of a mapping, or pairs. Raises TypeError."""
     expected = f"{argument} is a mapping, or pairs of a name and a value: {argument}={{'name': 'value'}}"
-    if given is None:
+    if value is None:
         return []
-    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
-        raise TypeError(f"{expected}; {type(given).__name__} is neither")
-    pairs = list(given.items() if isinstance(given, Mapping) else given)
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise TypeError(f"{expected}; {type(value).__name__} is neither")
+    pairs = list(value.items() if isinstance(value, Mapping) else value)
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not isinstance(pair[0], names):
             raise TypeError(f"{expected}; one of them is not such a pair")

@@ -66,17 +66,17 @@ def build_request(
     _check_method(method)
     if method == "HEAD" and body is not None:
         raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, "A HEAD request carries no body")
-    given = arguments.names
+    argument_names = arguments.names
     refreshes = force_refresh
     own: Pairs = ()
     if qt_request is not None:
         refreshes = cache_load_control(qt_request, force_refresh) is CacheLoadControl.AlwaysNetwork
         own = raw_fields(qt_request)
-    if not own and not given:
+    if not own and not argument_names:
         return Request(method, url, _defaults(_NO_NAMES, method, body, refreshes, defaults), body, qt_request)
     if qt_request is None:
         qt_request = _Request()
-    own = tuple(pair for pair in own if pair[0].lower() not in given) + arguments.headers
+    own = tuple(pair for pair in own if pair[0].lower() not in argument_names) + arguments.headers
     own = tuple((name, value) for name, value in own if value or name.lower() not in _NEVER_EMPTY)
     for name, value in own:
         check_field(name, value)

@@ -26,8 +26,8 @@ def preprocessed(request: Request, functions: Iterable[Callable[[QtNetwork.QNetw
     fields = raw_fields(qt_request)
     for name, value in fields:
         check_field(name, value)
-    kept = tuple(pair for pair in request.headers if pair[0].lower() in FRAMING_FIELDS)
-    headers = kept + tuple(pair for pair in fields if pair[0].lower() not in FRAMING_FIELDS)
+    framing = tuple(pair for pair in request.headers if pair[0].lower() in FRAMING_FIELDS)
+    headers = framing + tuple(pair for pair in fields if pair[0].lower() not in FRAMING_FIELDS)
     if userinfo is not None:
         text = "A preprocessor has put a user and a password into the URL: have it set the Authorization header instead"
         raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, text)

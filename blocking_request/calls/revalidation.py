@@ -73,11 +73,11 @@ class _Validations:
         while True:
             with self._guard:
                 self._waiting.pop(done, None)  # type: ignore[arg-type]
-                found = next(((key, work) for key, work in self._waiting.items() if work is not _taken), None)
-                if found is None:
+                entry = next(((key, work) for key, work in self._waiting.items() if work is not _taken), None)
+                if entry is None:
                     self._threads -= 1
                     return
-                done, validate = found
+                done, validate = entry
                 self._waiting[done] = _taken
             validate()
 

@@ -256,8 +256,8 @@ def _cache_commands() -> None:
 def _cache_info() -> int:
     """Show where the cache is and what is in it."""
     cache = command_line_cache()
-    found = cache.statistics()
-    click.echo(f"{cache.cacheDirectory()}: {found.count} entries, {found.size} of {found.limit} bytes")
+    statistics = cache.statistics()
+    click.echo(f"{cache.cacheDirectory()}: {statistics.count} entries, {statistics.size} of {statistics.limit} bytes")
     return _cache_status(cache)
 
 

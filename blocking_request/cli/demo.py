@@ -26,7 +26,7 @@ class Row:
     size: int
     milliseconds: float
     engine: str
-    kept: bool
+    is_right: bool
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -128,6 +128,6 @@ def _row(
     told = call()
     milliseconds = (time.perf_counter() - started) * 1000
     reply = blocking.reply()
-    kept = (told, reply.statusCode(), len(reply.body)) == (code, status, size)
+    is_right = (told, reply.statusCode(), len(reply.body)) == (code, status, size)
     promised = f"{code.name}, {status or 'no status'}, {size} bytes"
-    return Row(what, promised, told, reply.statusCode(), len(reply.body), milliseconds, reply.engine(), kept)
+    return Row(what, promised, told, reply.statusCode(), len(reply.body), milliseconds, reply.engine(), is_right)

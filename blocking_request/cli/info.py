@@ -61,9 +61,9 @@ def decisions() -> Iterator[tuple[str, str, str, str]]:
         ("file:, data:, qrc:", Request("GET", "file:///")),
     ):
         chosen = choice.choose(request, AUTO)
-        said = [choice.engine(name).unsupported_reason(request) for name in ENGINES]
-        verdicts = ["yes" if refusal is None else f"no: {refusal.text}" for refusal in said]
-        if said[0] is None and request.body and QT_VERSION < (6,):
+        refusals = [choice.engine(name).unsupported_reason(request) for name in ENGINES]
+        verdicts = ["yes" if refusal is None else f"no: {refusal.text}" for refusal in refusals]
+        if refusals[0] is None and request.body and QT_VERSION < (6,):
             verdicts[0] = "yes, but a body on a kept connection takes 40 ms longer"
         yield what, "nothing" if isinstance(chosen, Failure) else chosen.name, verdicts[0], verdicts[1]
     yield "in a program without an application", "urllib3", f"no: {messages.no_application().text}", "yes"
@@ -77,7 +77,7 @@ def show_demo() -> int:
         table.add_column(heading, no_wrap=heading in ("request", "code"))
     failed = 0
     for row in demo.rows():
-        failed += not row.kept
+        failed += not row.is_right
         table.add_row(
             row.what,
             row.code.name,
@@ -85,7 +85,7 @@ def show_demo() -> int:
             str(row.size),
             f"{row.milliseconds:.1f}",
             row.engine or "-",
-            "[green]yes[/green]" if row.kept else f"[red]no: {row.promised}[/red]",
+            "[green]yes[/green]" if row.is_right else f"[red]no: {row.promised}[/red]",
         )
     rich.console.Console().print(table)
     click.echo("Every promise kept." if not failed else f"{failed} of {table.row_count} differ from the promise.")

@@ -125,7 +125,7 @@ def _secrets(settings: Settings) -> Secrets:
     )
 
 
-def _made(portable: PortableSettings) -> NetworkAccessManager:
+def _make_manager(portable: PortableSettings) -> NetworkAccessManager:
     from .manager import NetworkAccessManager
 
     manager = NetworkAccessManager()
@@ -158,17 +158,17 @@ class _Managers:
     def _forget(self) -> None:
         """Those of a parent may be in the middle of something."""
         self._guard = threading.Lock()
-        self._made: OrderedDict[str, NetworkAccessManager] = OrderedDict()
+        self._by_token: OrderedDict[str, NetworkAccessManager] = OrderedDict()
 
     def find(self, portable: PortableSettings) -> NetworkAccessManager:
-        known = self._made.get(portable.token) or _made(portable)
+        manager = self._by_token.get(portable.token) or _make_manager(portable)
         with self._guard:
-            known = self._made.setdefault(portable.token, known)
+            manager = self._by_token.setdefault(portable.token, manager)
             # Those that are used stay.
-            self._made.move_to_end(portable.token)
-            dropped = [self._made.popitem(last=False) for _ in range(len(self._made) - KEPT_MANAGERS)]
-        del dropped  # not under the lock: nobody knows what goes with them
-        return known
+            self._by_token.move_to_end(portable.token)
+            dropped = [self._by_token.popitem(last=False) for _ in range(len(self._by_token) - KEPT_MANAGERS)]
+        del dropped  # not under the lock: their destructors may call back
+        return manager
 
 
 _managers = _Managers()

@@ -167,13 +167,13 @@ def _checked_origins(auth_cfg: str, urls: Origins) -> frozenset[str]:
     checked_auth_cfg(auth_cfg)
     if isinstance(urls, bytes) or not isinstance(urls, Iterable):
         raise _no_origins(urls)
-    given = [urls] if isinstance(urls, str) else list(urls)
-    if bool(auth_cfg) != bool(given):
+    origins = [urls] if isinstance(urls, str) else list(urls)
+    if bool(auth_cfg) != bool(origins):
         raise ValueError(
             "authCfg and authOrigins go together: name the origins that may be given the credentials, "
             "as in authCfg='x7k2p0a', authOrigins=['https://api.example.org']"
         )
-    return frozenset(_checked_origin(url) for url in given)
+    return frozenset(_checked_origin(url) for url in origins)
 
 
 def _checked_origin(url: str) -> str:
@@ -188,8 +188,8 @@ def _checked_origin(url: str) -> str:
     return origin(text)
 
 
-def _no_origins(given: Any) -> TypeError:
-    return TypeError(f"authOrigins must be URLs as str, as in ['https://api.example.org'], not {type_name(given)}")
+def _no_origins(origins: Any) -> TypeError:
+    return TypeError(f"authOrigins must be URLs as str, as in ['https://api.example.org'], not {type_name(origins)}")
 
 
 def _check_retries(retries: Any) -> None:
@@ -243,22 +243,22 @@ def _fields(request: PreparedRequest, body: Body) -> Pairs:
 
 
 def _tls(base: Optional[TlsSettings], verify: Any, cert: Any) -> Optional[TlsSettings]:
-    """The manager's settings, but for what the Session says; None where nobody says anything."""
+    """Return the manager's TLS settings with those of the Session; None if there are neither."""
     if base is not None and verify in _bundles_of_environment():
-        # requests has put it in the place of True; what the manager was told goes before it.
+        # requests has replaced True by it. The manager's settings take precedence over it.
         verify = True
     if verify is True and cert is None:
         return base
-    said: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     if verify is False:
-        said["verify"] = False
+        settings["verify"] = False
     elif verify is not True:
-        said["caFile"] = verify
+        settings["caFile"] = verify
     if cert is not None:
         certificate, key = cert if isinstance(cert, (tuple, list)) else (cert, None)
-        said.update(clientCertificate=certificate, clientKey=key)
-    made = TlsSettings(**said)
-    return made if base is None else made.over(base)
+        settings.update(clientCertificate=certificate, clientKey=key)
+    tls_settings = TlsSettings(**settings)
+    return tls_settings if base is None else tls_settings.over(base)
 
 
 def _bundles_of_environment() -> tuple[Optional[str], ...]:
@@ -311,10 +311,10 @@ _original_get_adapter = requests.Session.get_adapter
 
 
 def _routed_get_adapter(session: requests.Session, url: str) -> Any:
-    found = _original_get_adapter(session, url)
+    adapter = _original_get_adapter(session, url)
     routes = _routes
     # What somebody has mounted on purpose stays.
-    return routes[-1] if routes and type(found) is HTTPAdapter else found
+    return routes[-1] if routes and type(adapter) is HTTPAdapter else adapter
 
 
 @contextmanager

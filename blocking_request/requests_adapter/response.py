@@ -71,8 +71,8 @@ class RawBody:
             except StopIteration:
                 self._end()
                 return b""
-        given, self._held = self._held[:amount], self._held[amount:]
-        return bytes(given)
+        chunk, self._held = self._held[:amount], self._held[amount:]
+        return bytes(chunk)
 
     read1 = read
 

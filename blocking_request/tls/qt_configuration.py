@@ -20,7 +20,9 @@ from ..models.tls import (
     TlsSession,
     TlsSettings,
     TlsUnusable,
+    merged_settings,
     sorted_errors,
+    without_client_certificate,
 )
 from ..qt.binding import QtNetwork, enum_value, has_tls
 from .pem import loaded
@@ -93,8 +95,8 @@ def configuration_settings(request: Request) -> TlsSettings:
         found = replace(settings_of(own), pinnedFingerprints=said.pinnedFingerprints, ignoredErrors=said.ignoredErrors)
     else:
         found = settings_of(_Configuration.defaultConfiguration()) if has_tls() else TlsSettings()
-        found = found if request.tls is None else request.tls.over(found)
-    return found if request.same_origin else found.without_identity()
+        found = found if request.tls is None else merged_settings(request.tls, found)
+    return found if request.same_origin else without_client_certificate(found)
 
 
 # -- from our settings to Qt's

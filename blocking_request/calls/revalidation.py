@@ -13,6 +13,7 @@ from ..flows import Flow, Send, send_directly
 from ..flows.cache.flow import CacheRules, with_cache
 from ..flows.cache.reuse import Load
 from ..models.http_messages import Request
+from ..stores.cache.base import store_of
 from ..stores.cache.partition import partition_key
 from ..trace import logger
 from .call import Call
@@ -27,7 +28,7 @@ def with_manager_cache(settings: Settings, load: Load, saves: bool, send: Send, 
     assert settings.cache is not None
     later = partial(_validate_later, settings=settings, engine=engine)
     implied = ((b"accept-language", accept_language()),)
-    rules = CacheRules(settings.cache, partition_key, time.time, implied, load, saves, later)
+    rules = CacheRules(store_of(settings.cache), partition_key, time.time, implied, load, saves, later)
     return partial(with_cache, rules=rules, send=partial(_send_for_cache, send=send) if saves else send)
 
 

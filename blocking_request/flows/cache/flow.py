@@ -22,7 +22,7 @@ from .cache_control import Directives, directives
 from .freshness import freshness
 from .ranges import part_of
 from .reuse import Load, Reuse, is_not_modified, not_modified, reuse, served, stands_in, validators
-from .store import Store, StoredResponse, matches
+from .store import CacheStore, StoredResponse, matches
 from .storing import freshened, is_confirmed, is_same_representation, may_be_kept, speaks_of, stored_response
 
 _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
@@ -45,7 +45,7 @@ class CacheRules:
     def __repr__(self) -> str:
         return hidden_repr(self)
 
-    store: Store
+    store: CacheStore
     identify: Callable[[Request], Optional[bytes]]
     """Whom the response will be for; None where it cannot be known."""
     now: Callable[[], float]
@@ -241,7 +241,7 @@ def _kept(
     return response._replace(expires=expires)
 
 
-def _keep_whole(store: Store, lookup: _Lookup, begun: StoredResponse, last: Response) -> None:
+def _keep_whole(store: CacheStore, lookup: _Lookup, begun: StoredResponse, last: Response) -> None:
     whole = begun._replace(body=last.body, encoded_bytes=last.encoded_bytes, total_bytes=last.total_bytes)
     store.keep(lookup.url, lookup.identity, whole)
 

@@ -30,7 +30,7 @@ class StoredResponse(NamedTuple):
     encoded_bytes: int = 0
     total_bytes: int = -1
     body: Optional[bytes] = None
-    """None: ``Store.body`` has it."""
+    """None: ``CacheStore.body`` has it."""
     handle: Any = None
     """Whatever the store knows it by."""
 
@@ -41,7 +41,7 @@ def opaque(tag: bytes) -> bytes:
     return tag[2:] if tag.startswith(b"W/") else tag
 
 
-class Store(Protocol):
+class CacheStore(Protocol):
     """Keeps answers by URL and by whom they are for. Nothing raises: what cannot be kept or read is not there."""
 
     def digest(self, value: bytes) -> bytes:
@@ -72,7 +72,7 @@ class Store(Protocol):
         """How large a body it keeps, in bytes."""
 
 
-def matches(stored: StoredResponse, request: Request, store: Store, implied: Pairs) -> bool:
+def matches(stored: StoredResponse, request: Request, store: CacheStore, implied: Pairs) -> bool:
     """Whether it may answer this request, as far as content negotiation goes (RFC 9111 section 4.1). ``implied``:
     fields that the engine adds where the request has none.
     """
@@ -87,7 +87,7 @@ _NAME = re.compile(rb"[!#$%&'+\-.^_`|~0-9a-z]+")
 
 
 def varying(
-    request: Request, response: Response, store: Store, implied: Pairs
+    request: Request, response: Response, store: CacheStore, implied: Pairs
 ) -> Optional[tuple[tuple[bytes, bytes], ...]]:
     """``StoredAnswer.vary`` of a response; None where it depends on more than fields."""
     value = response.headers.value(b"vary")

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Callable, Optional, TypeVar, Union
 
 from ...flows.cache.store import StoredResponse
-from ...qt.binding import QtCore
 from ...trace import logger
+from .base import NetworkCache, checked_size
 from .digests import Digests, key_of
 from .folder import CacheFolder, ForeignFolder
 from .index import ABANDONED_SECONDS, Entry, Index
 from .location import default_folder
 from .serialization import packed, unpacked, variant
-from .statistics import CacheStatistics, Counters, checked_size, url_text
+from .statistics import CacheStatistics, Counters
 
 DEFAULT_SIZE = 50 << 20
 """As QNetworkDiskCache and QGIS have it."""
@@ -47,31 +47,13 @@ YOUNG_SECONDS = 5
 _T = TypeVar("_T")
 
 
-class NetworkDiskCache:
-    """An HTTP cache on disk (RFC 9111), for ``NetworkAccessManager.setCache``; with QNetworkDiskCache's names.
+class DiskStore:
+    """A CacheStore on disk. Any thread may call every method."""
 
-    Every method may be called from any thread. Any number of caches, processes too, may share a folder. Bodies larger
-    than a fourth of the limit are not kept. Replies to requests that carried credentials or cookies are kept apart, and
-    neither those nor URLs can be read from the index. The folder should belong to its user alone; one that is made
-    here does.
-
-    What goes wrong (a full disk, no permission) fails no request: the cache is off from then on until ``clear()``,
-    ``problem()`` tells why, and the log has one warning. A damaged index is begun anew.
-    """
-
-    def __init__(
-        self, cacheDirectory: Union[str, os.PathLike[str], None] = None, maximumCacheSize: int = DEFAULT_SIZE
-    ) -> None:
-        """``cacheDirectory``: a folder, made where it is not there; None: one for this application among the user's
-        caches. ``maximumCacheSize``: in bytes.
-
-        Raises TypeError; ValueError, also for a folder that is not empty and is not a cache: a cache deletes files.
-        """
-        if cacheDirectory is not None and not isinstance(cacheDirectory, (str, os.PathLike)):
-            raise TypeError(f"cacheDirectory must be the path of a folder, not {type(cacheDirectory).__name__}")
-        path = default_folder() if cacheDirectory is None else Path(os.path.abspath(cacheDirectory))
+    def __init__(self, path: Path, limit: int) -> None:
+        """Raises ValueError if the folder is not empty and is not a cache."""
         self._folder = CacheFolder(path)
-        self._limit = checked_size(maximumCacheSize)
+        self.limit = limit
         try:
             self._folder.check()
         except ForeignFolder as error:
@@ -79,43 +61,26 @@ class NetworkDiskCache:
         except OSError:
             pass  # it is told when the cache is used, and fails no request
         self._opened: Optional[tuple[Index, Digests]] = None
-        self._problem = ""
+        self.problem = ""
+        """Why the cache is off; '' if it is not."""
         self._counters = Counters()
         self._pending_invalidations: set[tuple[Optional[str], float]] = set()
         """What was invalidated, and when, and is still to be deleted; None: everything."""
 
-    def cacheDirectory(self) -> str:
-        """The folder."""
-        return str(self._folder.path)
-
-    def maximumCacheSize(self) -> int:
-        """How much it may take on the disk, in bytes."""
-        return self._limit
-
-    def setMaximumCacheSize(self, size: int) -> None:
-        """Set how much it may take on the disk, in bytes; what is beyond that goes at once, the least recently used
-        first. Raises TypeError, ValueError.
-        """
-        self._limit = checked_size(size)
+    def set_limit(self, limit: int) -> None:
+        self.limit = limit
         self._quietly(lambda index, _: self._unlink(index.shrink_to(self._room, time.time())), None)
 
-    def cacheSize(self) -> int:
-        """What the entries take on the disk, in bytes."""
+    def size(self) -> int:
         return self.statistics().size
 
     def statistics(self) -> CacheStatistics:
-        """How much there is in the folder, and what this object has done since it was made."""
         count, size = self._quietly(lambda index, _: index.figures(), (0, 0))
         evicted = 0 if self._opened is None else self._opened[0].evicted
-        return self._counters.statistics(count, size, self._limit, evicted)
-
-    def problem(self) -> str:
-        """Why the cache is off; '' where it is not."""
-        return self._problem
+        return self._counters.statistics(count, size, self.limit, evicted)
 
     def clear(self) -> None:
-        """Delete everything, for every process that uses the folder, and begin anew where the cache was off."""
-        self._problem = ""
+        self.problem = ""
         self._pending_invalidations.add((None, time.time()))
         self._run_pending_invalidations()
 
@@ -124,18 +89,9 @@ class NetworkDiskCache:
         # Others may have kept something since.
         self._folder.sweep(ABANDONED_SECONDS, index.files())
 
-    def remove(self, url: Union[QtCore.QUrl, str]) -> None:
-        """Forget what is kept for a URL, whomever for."""
-        self.invalidate(url_text(url), time.time())
-
-    def __repr__(self) -> str:
-        return f"<NetworkDiskCache {self._folder.path}{', off: ' + self._problem if self._problem else ''}>"
-
-    # -- as a Store
-
     @property
     def entry_limit(self) -> int:
-        return self._limit // ENTRY_SHARE
+        return self.limit // ENTRY_SHARE
 
     def digest(self, value: bytes) -> bytes:
         return self._quietly(lambda _, digests: digests(value), b"")
@@ -227,7 +183,7 @@ class NetworkDiskCache:
         self._quietly(lambda index, _: self._drop(index, stored.handle.id), None)
 
     def invalidate(self, url: str, now: float) -> None:
-        if not self._problem:
+        if not self.problem:
             self._pending_invalidations.add((url, now))
             self._run_pending_invalidations()
 
@@ -261,13 +217,13 @@ class NetworkDiskCache:
     @property
     def _room(self) -> int:
         """What the entries may take."""
-        return self._limit - min(self._limit // INDEX_SHARE, 2 << 20)
+        return self.limit - min(self.limit // INDEX_SHARE, 2 << 20)
 
     def _quietly(self, act: Callable[[Index, Digests], _T], otherwise: _T) -> _T:
         """What ``act`` gives; ``otherwise`` where the cache is off, or goes off now, or where other processes are at it
         all the time.
         """
-        if self._problem:
+        if self.problem:
             return otherwise
         for is_again in (False, True):
             try:
@@ -296,7 +252,7 @@ class NetworkDiskCache:
         return opened
 
     def _switch_off(self, why: str) -> None:
-        self._problem, self._opened = why, None
+        self.problem, self._opened = why, None
         self._pending_invalidations.clear()  # whoever begins anew clears everything
         logger.warning("The cache in %s is off: %s", self._folder.path, why)
 
@@ -320,3 +276,38 @@ class NetworkDiskCache:
 
 def _is_locked(error: BaseException) -> bool:
     return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+
+
+class NetworkDiskCache(NetworkCache):
+    """An HTTP cache on disk (RFC 9111), for ``NetworkAccessManager.setCache``; with QNetworkDiskCache's names.
+
+    Every method may be called from any thread. Any number of caches, processes too, may share a folder. Bodies larger
+    than a fourth of the limit are not kept. Replies to requests that carried credentials or cookies are kept apart, and
+    neither those nor URLs can be read from the index. The folder should belong to its user alone; one that is made
+    here does.
+
+    What goes wrong (a full disk, no permission) fails no request: the cache is off from then on until ``clear()``,
+    ``problem()`` tells why, and the log has one warning. A damaged index is begun anew.
+    """
+
+    def __init__(
+        self, cacheDirectory: Union[str, os.PathLike[str], None] = None, maximumCacheSize: int = DEFAULT_SIZE
+    ) -> None:
+        """``cacheDirectory``: a folder, made where it is not there; None: one for this application among the user's
+        caches. ``maximumCacheSize``: in bytes.
+
+        Raises TypeError; ValueError, also for a folder that is not empty and is not a cache: a cache deletes files.
+        """
+        if cacheDirectory is not None and not isinstance(cacheDirectory, (str, os.PathLike)):
+            raise TypeError(f"cacheDirectory must be the path of a folder, not {type(cacheDirectory).__name__}")
+        path = default_folder() if cacheDirectory is None else Path(os.path.abspath(cacheDirectory))
+        super().__init__(DiskStore(path, checked_size(maximumCacheSize)))
+        self._path = path
+
+    def cacheDirectory(self) -> str:
+        """Return the path of the folder."""
+        return str(self._path)
+
+    def __repr__(self) -> str:
+        problem = self.problem()
+        return f"<NetworkDiskCache {self._path}{', off: ' + problem if problem else ''}>"

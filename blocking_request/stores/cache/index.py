@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from ...models.redaction import hidden_repr
+from .base import VARIANTS
 from .sqlite_pool import PAGE_BYTES, Connections
-from .statistics import VARIANTS
 
 INVALID_SECONDS = 3600
 """How long it is remembered that what was asked for before a URL was invalidated is not to be kept."""

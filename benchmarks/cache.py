@@ -26,7 +26,7 @@ FIELDS = known_fields(((b"Date", b"Fri, 20 Nov 2026 00:00:00 GMT"), (b"Cache-Con
 
 def kept(cache: NetworkDiskCache, url: str, body: bytes) -> None:
     now = time.time()
-    store_of(cache).keep(url, b"", StoredResponse(200, "OK", FIELDS, now, now, body=body, encoded_bytes=len(body)))
+    store_of(cache).store(url, b"", StoredResponse(200, "OK", FIELDS, now, now, body=body, encoded_bytes=len(body)))
 
 
 def small(server: str, folder: str) -> None:

@@ -75,7 +75,7 @@ def on_disk(tmp_path: Path) -> NetworkDiskCache:
 def test_what_is_kept_comes_back(cache: Cache, size: int) -> None:
     body = os.urandom(size)
     given = stored(body, vary=((b"accept", b"digest"),), is_decoded=False, total_bytes=7)
-    store_of(cache).keep(URL, b"me", given)
+    store_of(cache).store(URL, b"me", given)
     (found,) = store_of(cache).find(URL, b"me")
     assert store_of(cache).body(found) == body
     assert found._replace(handle=None, body=None) == given._replace(body=None)
@@ -83,7 +83,7 @@ def test_what_is_kept_comes_back(cache: Cache, size: int) -> None:
 
 
 def test_by_url_and_whom_it_is_for(cache: Cache) -> None:
-    store_of(cache).keep(URL, b"a", stored(b"for a"))
+    store_of(cache).store(URL, b"a", stored(b"for a"))
     assert (body_of(cache, URL, b"a"), body_of(cache, URL, b"b"), body_of(cache)) == (b"for a", None, None)
     assert body_of(cache, URL + "?", b"a") is None
 
@@ -91,7 +91,7 @@ def test_by_url_and_whom_it_is_for(cache: Cache) -> None:
 @pytest.mark.parametrize("size", [10, LARGE])
 def test_one_replaces_another(cache: Cache, size: int) -> None:
     for number in range(5):
-        store_of(cache).keep(URL, b"", stored(b"%d" % number * size))
+        store_of(cache).store(URL, b"", stored(b"%d" % number * size))
     assert body_of(cache) == b"4" * size
     assert cache.statistics().count == 1
 
@@ -99,15 +99,15 @@ def test_one_replaces_another(cache: Cache, size: int) -> None:
 def test_variants_stand_side_by_side_the_newest_first(cache: Cache) -> None:
     now = time.time()
     for number in (2, 1, 3):
-        store_of(cache).keep(URL, b"", stored(b"%d" % number, now + number, vary=((b"a", b"%d" % number),)))
+        store_of(cache).store(URL, b"", stored(b"%d" % number, now + number, vary=((b"a", b"%d" % number),)))
     assert [store_of(cache).body(each) for each in store_of(cache).find(URL, b"")] == [b"3", b"2", b"1"]
 
 
 def test_freshening_changes_everything_but_the_body(cache: Cache) -> None:
-    store_of(cache).keep(URL, b"", stored(b"body"))
+    store_of(cache).store(URL, b"", stored(b"body"))
     (found,) = store_of(cache).find(URL, b"")
     fresher = found._replace(fields=known_fields(((b"A", b"2"),)), received=found.received + 50)
-    store_of(cache).freshen(fresher)
+    store_of(cache).update(fresher)
     (found,) = store_of(cache).find(URL, b"")
     assert (found.fields.pairs, found.received, store_of(cache).body(found)) == (
         ((b"A", b"2"),),
@@ -118,8 +118,8 @@ def test_freshening_changes_everything_but_the_body(cache: Cache) -> None:
 
 def test_forget_remove_and_clear(cache: Cache) -> None:
     for number in range(4):
-        store_of(cache).keep(f"{URL}{number}", b"", stored(b"x" * LARGE))
-    store_of(cache).forget(store_of(cache).find(f"{URL}0", b"")[0])
+        store_of(cache).store(f"{URL}{number}", b"", stored(b"x" * LARGE))
+    store_of(cache).evict(store_of(cache).find(f"{URL}0", b"")[0])
     cache.remove("http://user@host.example/a1#part")
     cache.remove(QtCore.QUrl(f"{URL}2"))
     assert [body_of(cache, f"{URL}{number}") is None for number in range(4)] == [True, True, True, False]
@@ -131,10 +131,10 @@ def test_forget_remove_and_clear(cache: Cache) -> None:
 def test_the_least_recently_used_makes_room(cache: Cache) -> None:
     cache.setMaximumCacheSize(1_000_000)
     for number in range(4):
-        store_of(cache).keep(f"{URL}{number}", b"", stored(b"x" * 200_000))
+        store_of(cache).store(f"{URL}{number}", b"", stored(b"x" * 200_000))
     body_of(cache, f"{URL}0")
-    store_of(cache).keep(f"{URL}4", b"", stored(b"x" * 200_000))
-    store_of(cache).keep(f"{URL}5", b"", stored(b"x" * 200_000))
+    store_of(cache).store(f"{URL}4", b"", stored(b"x" * 200_000))
+    store_of(cache).store(f"{URL}5", b"", stored(b"x" * 200_000))
     there = [number for number in range(6) if store_of(cache).find(f"{URL}{number}", b"")]
     assert 0 in there and 5 in there and 1 not in there
     found = cache.statistics()
@@ -143,14 +143,14 @@ def test_the_least_recently_used_makes_room(cache: Cache) -> None:
 
 def test_what_takes_too_much_is_not_kept(cache: Cache) -> None:
     cache.setMaximumCacheSize(1_000_000)
-    store_of(cache).keep(URL, b"", stored(b"x" * 260_000))
+    store_of(cache).store(URL, b"", stored(b"x" * 260_000))
     assert body_of(cache) is None
     assert cache.statistics().evicted == 0
 
 
 def test_a_smaller_limit_holds_at_once(cache: Cache) -> None:
     for number in range(20):
-        store_of(cache).keep(f"{URL}{number}", b"", stored(b"x" * 100_000))
+        store_of(cache).store(f"{URL}{number}", b"", stored(b"x" * 100_000))
     cache.setMaximumCacheSize(500_000)
     assert 0 < cache.cacheSize() <= 500_000
 
@@ -179,7 +179,7 @@ def test_many_threads(cache: Cache) -> None:
                 url = f"{URL}{name}"
                 action = chance.random()
                 if action < 0.45:
-                    store_of(cache).keep(url, b"", stored(b"%d." % name * chance.choice([0, 1, 10, LARGE, 200_000])))
+                    store_of(cache).store(url, b"", stored(b"%d." % name * chance.choice([0, 1, 10, LARGE, 200_000])))
                 elif action < 0.9:
                     body = body_of(cache, url)
                     if body and body.strip(b"%d." % name):
@@ -206,7 +206,7 @@ def test_many_threads(cache: Cache) -> None:
 
 
 def test_another_object_and_another_process_find_it(on_disk: NetworkDiskCache) -> None:
-    store_of(on_disk).keep(URL, b"me", stored(b"x" * LARGE))
+    store_of(on_disk).store(URL, b"me", stored(b"x" * LARGE))
     assert body_of(NetworkDiskCache(on_disk.cacheDirectory()), URL, b"me") == b"x" * LARGE
     program = """
         import sys
@@ -215,7 +215,7 @@ def test_another_object_and_another_process_find_it(on_disk: NetworkDiskCache) -
         cache = NetworkDiskCache(sys.argv[1])
         (found,) = store_of(cache).find(sys.argv[2], b"me")
         print(len(store_of(cache).body(found)))
-        store_of(cache).keep(sys.argv[2], b"other", found._replace(body=b"theirs"))
+        store_of(cache).store(sys.argv[2], b"other", found._replace(body=b"theirs"))
     """
     assert run(program, on_disk.cacheDirectory(), URL) == f"{LARGE}\n"
     assert body_of(on_disk, URL, b"other") == b"theirs"
@@ -227,7 +227,7 @@ def run(program: str, *arguments: str) -> str:
 
 
 def test_its_place_is_its_users_alone(on_disk: NetworkDiskCache, tmp_path: Path) -> None:
-    store_of(on_disk).keep(URL, b"", stored(b"x" * LARGE))
+    store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     folder = Path(on_disk.cacheDirectory())
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "key").stat().st_mode) == 0o600
@@ -235,7 +235,7 @@ def test_its_place_is_its_users_alone(on_disk: NetworkDiskCache, tmp_path: Path)
 
 
 def test_neither_urls_nor_users_can_be_read(on_disk: NetworkDiskCache) -> None:
-    store_of(on_disk).keep("http://secret-host.example/secret-path", b"secret-user", stored(b"body"))
+    store_of(on_disk).store("http://secret-host.example/secret-path", b"secret-user", stored(b"body"))
     on_disk.statistics()
     for path in files(Path(on_disk.cacheDirectory())):
         assert b"secret" not in path.read_bytes(), path
@@ -257,7 +257,7 @@ def test_a_flipped_bit_is_never_served(on_disk: NetworkDiskCache) -> None:
     for size in (100, LARGE):
         body = os.urandom(size)
         for _ in range(30):
-            store_of(on_disk).keep(URL, b"", stored(body))
+            store_of(on_disk).store(URL, b"", stored(body))
             (found,) = store_of(on_disk).find(URL, b"")
             if size == LARGE:
                 path = Path(on_disk.cacheDirectory()) / "bodies" / found.handle.file
@@ -284,7 +284,7 @@ def flip(path: Path, place: int) -> None:
 
 @pytest.mark.parametrize("damage", ["shorter", "longer", "gone"])
 def test_a_damaged_file_is_never_served(on_disk: NetworkDiskCache, damage: str) -> None:
-    store_of(on_disk).keep(URL, b"", stored(b"x" * LARGE))
+    store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     (path,) = (Path(on_disk.cacheDirectory()) / "bodies").iterdir()
     {  # type: ignore[no-untyped-call]
         "shorter": lambda: os.truncate(path, LARGE - 1),
@@ -293,7 +293,7 @@ def test_a_damaged_file_is_never_served(on_disk: NetworkDiskCache, damage: str) 
     }[damage]()
     assert body_of(on_disk) is None
     assert on_disk.statistics().count == 0
-    store_of(on_disk).keep(URL, b"", stored(b"y" * LARGE))
+    store_of(on_disk).store(URL, b"", stored(b"y" * LARGE))
     assert body_of(on_disk) == b"y" * LARGE
 
 
@@ -302,8 +302,8 @@ def test_a_damaged_index_is_begun_anew_and_told_once(
     on_disk: NetworkDiskCache, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
     for number in range(50):
-        store_of(on_disk).keep(f"{URL}{number}", b"", stored(b"x" * 3_000))
-    store_of(on_disk).keep(URL, b"", stored(b"x" * LARGE))
+        store_of(on_disk).store(f"{URL}{number}", b"", stored(b"x" * 3_000))
+    store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     folder = on_disk.cacheDirectory()
     disk_store_of(on_disk)._opened[0]._connections.close()  # type: ignore[index]
     path = Path(folder) / "index.sqlite"
@@ -331,23 +331,23 @@ def test_a_damaged_index_is_begun_anew_and_told_once(
         for _ in range(3):
             for number in range(50):
                 assert body_of(anew, f"{URL}{number}") in (None, b"x" * 3_000)
-            store_of(anew).keep(f"{URL}new", b"", stored(b"new"))
+            store_of(anew).store(f"{URL}new", b"", stored(b"new"))
     assert body_of(anew, f"{URL}new") == b"new"
     assert anew.problem() == ""
     assert len(caplog.records) == (0 if damage == "empty" else 1), caplog.text
 
 
 def test_a_key_that_was_damaged_is_made_anew(on_disk: NetworkDiskCache) -> None:
-    store_of(on_disk).keep(URL, b"", stored())
+    store_of(on_disk).store(URL, b"", stored())
     (Path(on_disk.cacheDirectory()) / "key").write_bytes(b"short")
     anew = NetworkDiskCache(on_disk.cacheDirectory())
     assert body_of(anew) is None
-    store_of(anew).keep(URL, b"", stored())
+    store_of(anew).store(URL, b"", stored())
     assert body_of(NetworkDiskCache(on_disk.cacheDirectory())) == b"body"
 
 
 def test_what_nobody_knows_is_swept(on_disk: NetworkDiskCache) -> None:
-    store_of(on_disk).keep(URL, b"", stored(b"x" * LARGE))
+    store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     folder = Path(on_disk.cacheDirectory())
     old, young, other = (folder / "bodies" / name for name in ("a" * 32, "b" * 32, "old.csv"))
     for path in (old, young, other):
@@ -363,19 +363,19 @@ def test_what_nobody_knows_is_swept(on_disk: NetworkDiskCache) -> None:
 
 
 def test_a_child_of_a_fork_may_use_it(on_disk: NetworkDiskCache) -> None:
-    store_of(on_disk).keep(URL, b"", stored(b"x" * LARGE))
+    store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     child = os.fork()
     if child == 0:
         code = 1
         try:
             is_right = body_of(on_disk) == b"x" * LARGE
-            store_of(on_disk).keep(URL + "child", b"", stored(b"child"))
+            store_of(on_disk).store(URL + "child", b"", stored(b"child"))
             code = 0 if is_right else 2
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert body_of(on_disk, URL + "child") == b"child"
-    store_of(on_disk).keep(URL, b"", stored(b"parent"))
+    store_of(on_disk).store(URL, b"", stored(b"parent"))
     assert body_of(on_disk) == b"parent"
 
 
@@ -385,7 +385,7 @@ KILLED = """
     from blocking_request import NetworkDiskCache
     from blocking_request.stores.cache.base import store_of
     cache = NetworkDiskCache(sys.argv[1], 8 << 20)
-    store_of(cache).keep(URL, b"", stored(b"first"))
+    store_of(cache).store(URL, b"", stored(b"first"))
     print("ready", flush=True)
     def work(number):
         count = 0
@@ -393,7 +393,7 @@ KILLED = """
             count += 1
             name = (number + count) % 30
             size = (1, 1000, 60_000, 1_000_000)[count % 4]
-            store_of(cache).keep(f"{URL}{name}", b"", stored(b"%d," % name * (size // 2)))
+            store_of(cache).store(f"{URL}{name}", b"", stored(b"%d," % name * (size // 2)))
             if count % 50 == 0:
                 cache.clear()
     for number in range(4):
@@ -422,14 +422,14 @@ def test_whoever_is_killed_leaves_whole_entries(on_disk: NetworkDiskCache) -> No
                 assert body is not None, "an entry that is not whole"
                 assert body == b"%d," % name * (len(body) // len(b"%d," % name))
                 seen += 1
-        store_of(anew).keep(URL + "after", b"", stored(b"after"))
+        store_of(anew).store(URL + "after", b"", stored(b"after"))
         assert body_of(anew, URL + "after") == b"after"
         assert anew.problem() == ""
     assert seen > 0
 
 
 def test_what_is_invalidated_just_as_another_thread_looks_what_is(on_disk: NetworkDiskCache) -> None:
-    store_of(on_disk).keep(URL, b"", stored())
+    store_of(on_disk).store(URL, b"", stored())
     overdue = disk_store_of(on_disk)._pending_invalidations
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -456,7 +456,7 @@ def test_what_is_invalidated_just_as_another_thread_looks_what_is(on_disk: Netwo
 
 
 def test_many_that_wait_for_their_deletion_take_the_time_of_one(on_disk: NetworkDiskCache) -> None:
-    store_of(on_disk).keep(URL, b"", stored())
+    store_of(on_disk).store(URL, b"", stored())
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
         other.execute("BEGIN IMMEDIATE")
         start = time.monotonic()
@@ -468,7 +468,7 @@ def test_many_that_wait_for_their_deletion_take_the_time_of_one(on_disk: Network
 
 
 def test_of_two_invalidations_that_wait_the_later_counts(on_disk: NetworkDiskCache) -> None:
-    store_of(on_disk).keep(URL, b"", stored())
+    store_of(on_disk).store(URL, b"", stored())
     now = time.time()
     urls = [f"{URL}{number}" for number in range(20)]
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
@@ -477,19 +477,19 @@ def test_of_two_invalidations_that_wait_the_later_counts(on_disk: NetworkDiskCac
             store_of(on_disk).invalidate(url, now - 10)
             store_of(on_disk).invalidate(url, now - 2)
     for url in urls:
-        store_of(on_disk).keep(url, b"", stored(b"asked for before", now - 5))
+        store_of(on_disk).store(url, b"", stored(b"asked for before", now - 5))
         assert body_of(on_disk, url) is None
 
 
 def test_what_is_cleared_while_the_index_is_locked_is_not_served(on_disk: NetworkDiskCache) -> None:
-    store_of(on_disk).keep(URL, b"", stored())
+    store_of(on_disk).store(URL, b"", stored())
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
         other.execute("BEGIN IMMEDIATE")
         on_disk.clear()
         assert body_of(on_disk) is None
     assert body_of(on_disk) is None
     assert on_disk.statistics().count == 0
-    store_of(on_disk).keep(URL, b"", stored(b"new"))
+    store_of(on_disk).store(URL, b"", stored(b"new"))
     assert body_of(on_disk) == b"new"
 
 
@@ -497,7 +497,7 @@ def test_one_that_could_not_be_finished_takes_no_room(
     on_disk: NetworkDiskCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_disk.setMaximumCacheSize(5 * LARGE * disk.ENTRY_SHARE)
-    store_of(on_disk).keep(URL, b"", stored(b"x" * LARGE))
+    store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     write = CacheFolder.write
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
 
@@ -506,10 +506,10 @@ def test_one_that_could_not_be_finished_takes_no_room(
             write(folder, name, body)
 
         monkeypatch.setattr(CacheFolder, "write", locked_meanwhile)
-        store_of(on_disk).keep(URL + "1", b"", stored(b"x" * 4 * LARGE))
+        store_of(on_disk).store(URL + "1", b"", stored(b"x" * 4 * LARGE))
         monkeypatch.undo()
     assert len(files(Path(on_disk.cacheDirectory()) / "bodies")) == 1
-    store_of(on_disk).keep(URL, b"", stored(b"y" * LARGE))
+    store_of(on_disk).store(URL, b"", stored(b"y" * LARGE))
     assert (body_of(on_disk), on_disk.statistics().count) == (b"y" * LARGE, 1)
     assert on_disk.cacheSize() < 2 * LARGE and on_disk.problem() == ""
 
@@ -537,7 +537,7 @@ STRESS = """
                 action = chance.random()
                 if action < 0.3:
                     size = chance.choice([0, 1, 100, 5_000, 20_000, 300_000, 2_000_000, 20_000_000])
-                    store_of(cache).keep(f"{URL}{name}", b"", stored(content(name, size)))
+                    store_of(cache).store(f"{URL}{name}", b"", stored(content(name, size)))
                 elif action < 0.93:
                     for found in store_of(cache).find(f"{URL}{name}", b""):
                         body = store_of(cache).body(found)
@@ -577,7 +577,7 @@ def test_8_processes_of_8_threads_while_it_is_cleared_and_evicted(on_disk: Netwo
             process.kill()
     anew = NetworkDiskCache(folder, 100 << 20)
     for number in range(8):
-        store_of(anew).keep(f"{URL}last{number}", b"", stored(b"x" * 20_000_000))
+        store_of(anew).store(f"{URL}last{number}", b"", stored(b"x" * 20_000_000))
     used = sum(path.stat().st_blocks * 512 for path in files(Path(folder)))
     assert used <= 1.1 * (100 << 20), used
     named = {path.name for path in (Path(folder) / "bodies").iterdir()}
@@ -585,12 +585,12 @@ def test_8_processes_of_8_threads_while_it_is_cleared_and_evicted(on_disk: Netwo
 
 
 def test_who_knows_an_entry_that_is_gone_meets_no_other_under_its_name(on_disk: NetworkDiskCache) -> None:
-    store_of(on_disk).keep(URL, b"", stored(b"old"))
+    store_of(on_disk).store(URL, b"", stored(b"old"))
     (old,) = store_of(on_disk).find(URL, b"")
     on_disk.clear()
-    store_of(on_disk).keep(URL + "?", b"", stored(b"new", vary=((b"a", b"1"),)))
-    store_of(on_disk).freshen(old)
-    store_of(on_disk).forget(old)
+    store_of(on_disk).store(URL + "?", b"", stored(b"new", vary=((b"a", b"1"),)))
+    store_of(on_disk).update(old)
+    store_of(on_disk).evict(old)
     (found,) = store_of(on_disk).find(URL + "?", b"")
     assert (store_of(on_disk).body(found), found.vary) == (b"new", ((b"a", b"1"),))
 
@@ -614,13 +614,13 @@ def is_off(cache: NetworkDiskCache, caplog: pytest.LogCaptureFixture, act: Calla
 def test_a_folder_that_cannot_be_made(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_bytes(b"")
     cache = NetworkDiskCache(tmp_path / "file" / "cache")
-    assert "Not a directory" in is_off(cache, caplog, lambda: store_of(cache).keep(URL, b"", stored()))
+    assert "Not a directory" in is_off(cache, caplog, lambda: store_of(cache).store(URL, b"", stored()))
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="nowhere is a folder that even root cannot write to")
 def test_a_folder_that_cannot_be_written_to(caplog: pytest.LogCaptureFixture) -> None:
     cache = NetworkDiskCache("/proc/self/cache")
-    assert is_off(cache, caplog, lambda: store_of(cache).keep(URL, b"", stored()))
+    assert is_off(cache, caplog, lambda: store_of(cache).store(URL, b"", stored()))
 
 
 FULL = """
@@ -631,16 +631,16 @@ FULL = """
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     cache = NetworkDiskCache(sys.argv[1])
-    store_of(cache).keep(URL, b"", stored(b"before"))
+    store_of(cache).store(URL, b"", stored(b"before"))
     # No file may grow beyond this: what a full disk looks like from here.
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
     for number in range(300):
-        store_of(cache).keep(f"{URL}{number}", b"", stored(b"x" * int(sys.argv[3])))
+        store_of(cache).store(f"{URL}{number}", b"", stored(b"x" * int(sys.argv[3])))
     print(bool(cache.problem()), body_of(cache))
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     print(NetworkDiskCache(sys.argv[1]).statistics().count)
     cache.clear()
-    store_of(cache).keep(URL, b"", stored(b"after"))
+    store_of(cache).store(URL, b"", stored(b"after"))
     print(bool(cache.problem()), body_of(cache))
 """
 
@@ -661,12 +661,12 @@ def test_a_full_disk(on_disk: NetworkDiskCache, room: int, size: int) -> None:
 
 
 def test_a_late_confirmation_does_not_bring_the_old_one_back(cache: Cache) -> None:
-    store_of(cache).keep(URL, b"", stored(b"old"))
+    store_of(cache).store(URL, b"", stored(b"old"))
     (old,) = store_of(cache).find(URL, b"")
     cache.remove(URL)
-    store_of(cache).keep(URL, b"", stored(b"new"))
-    store_of(cache).freshen(old._replace(fields=known_fields(((b"A", b"old"),))))
-    store_of(cache).forget(old)
+    store_of(cache).store(URL, b"", stored(b"new"))
+    store_of(cache).update(old._replace(fields=known_fields(((b"A", b"old"),))))
+    store_of(cache).evict(old)
     (found,) = store_of(cache).find(URL, b"")
     assert (store_of(cache).body(found), found.fields.value(b"a")) == (b"new", None)
 
@@ -674,8 +674,8 @@ def test_a_late_confirmation_does_not_bring_the_old_one_back(cache: Cache) -> No
 def test_variants_are_not_kept_without_end(cache: Cache) -> None:
     now = time.time()
     for number in range(40):
-        store_of(cache).keep(URL, b"", stored(b"%d" % number, now + number, vary=((b"x-id", b"%d" % number),)))
-        store_of(cache).keep(URL, b"other", stored(b"%d" % number, now + number))
+        store_of(cache).store(URL, b"", stored(b"%d" % number, now + number, vary=((b"x-id", b"%d" % number),)))
+        store_of(cache).store(URL, b"other", stored(b"%d" % number, now + number))
     found = store_of(cache).find(URL, b"")
     assert [store_of(cache).body(each) for each in found] == [b"%d" % number for number in range(39, 23, -1)]
     assert body_of(cache, URL, b"other") == b"39"
@@ -684,18 +684,18 @@ def test_variants_are_not_kept_without_end(cache: Cache) -> None:
 def test_what_was_asked_for_before_it_was_cleared_is_not_kept(cache: Cache) -> None:
     before = stored(b"old")
     cache.clear()
-    store_of(cache).keep(URL, b"", before._replace(received=time.time()))
+    store_of(cache).store(URL, b"", before._replace(received=time.time()))
     assert body_of(cache) is None
 
 
 def test_nor_where_another_process_has_changed_it(on_disk: NetworkDiskCache) -> None:
-    store_of(on_disk).keep(URL, b"", stored(b"older"))
+    store_of(on_disk).store(URL, b"", stored(b"older"))
     for change in (lambda other: other.remove(URL), lambda other: other.clear()):
         before = stored(b"old")
         change(NetworkDiskCache(on_disk.cacheDirectory()))  # type: ignore[no-untyped-call]
-        store_of(on_disk).keep(URL, b"", before._replace(received=time.time()))
+        store_of(on_disk).store(URL, b"", before._replace(received=time.time()))
         assert body_of(on_disk) is None
-    store_of(on_disk).keep(URL, b"", stored(b"new"))
+    store_of(on_disk).store(URL, b"", stored(b"new"))
     assert body_of(on_disk) == b"new"
 
 
@@ -716,7 +716,7 @@ def test_a_destructor_that_asks_the_cache(cache: Cache) -> None:
         try:
             for number in range(300):
                 Asking()
-                store_of(cache).keep(f"{URL}{number % 5}", b"", stored())
+                store_of(cache).store(f"{URL}{number % 5}", b"", stored())
                 store_of(cache).find(f"{URL}{number % 5}", b"")
         finally:
             gc.set_threshold(*threshold)
@@ -735,14 +735,14 @@ FORKING = """
     is_over = threading.Event()
     def work():
         while not is_over.is_set():
-            store_of(cache).keep(URL, b"", stored())
+            store_of(cache).store(URL, b"", stored())
             store_of(cache).find(URL, b"")
             store_of(NetworkDiskCache(sys.argv[2])).find(URL, b"")
     threads = [threading.Thread(target=work, daemon=True) for _ in range(3)]
     for thread in threads: thread.start()
     def child():
         faulthandler.dump_traceback_later(20, exit=True)
-        store_of(cache).keep(URL + "child", b"", stored(b"child"))
+        store_of(cache).store(URL + "child", b"", stored(b"child"))
         store_of(cache).find(URL, b"")
     for _ in range(20):
         process = os.fork()
@@ -771,7 +771,7 @@ def test_a_fork_while_other_threads_use_it(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("left", [0, 4_096, 50_000])
 def test_an_index_that_shrinks_under_it_is_begun_anew(on_disk: NetworkDiskCache, left: int) -> None:
     for number in range(100):
-        store_of(on_disk).keep(f"{URL}{number}", b"", stored(b"x" * 5_000))
+        store_of(on_disk).store(f"{URL}{number}", b"", stored(b"x" * 5_000))
     folder = Path(on_disk.cacheDirectory())
     other = NetworkDiskCache(folder)
     assert body_of(other, URL + "5") == b"x" * 5_000
@@ -781,7 +781,7 @@ def test_an_index_that_shrinks_under_it_is_begun_anew(on_disk: NetworkDiskCache,
     os.truncate(folder / "index.sqlite", left)
     for number in range(100):
         assert body_of(other, f"{URL}{number}") in (None, b"x" * 5_000)
-        store_of(other).keep(f"{URL}{number}", b"", stored(b"y" * 5_000))
+        store_of(other).store(f"{URL}{number}", b"", stored(b"y" * 5_000))
     assert other.problem() == ""
     assert body_of(other, URL + "99") == b"y" * 5_000
     # Whoever else has it open takes the new one.
@@ -792,7 +792,7 @@ def test_an_index_that_shrinks_under_it_is_begun_anew(on_disk: NetworkDiskCache,
 def test_a_folder_that_is_removed_under_it_is_made_again(on_disk: NetworkDiskCache, what: str) -> None:
     folder = Path(on_disk.cacheDirectory())
     for size in (100, LARGE):
-        store_of(on_disk).keep(f"{URL}{size}", b"", stored(b"x" * size))
+        store_of(on_disk).store(f"{URL}{size}", b"", stored(b"x" * size))
     if what == "index":
         for path in folder.glob("index.sqlite*"):
             path.unlink()
@@ -801,7 +801,7 @@ def test_a_folder_that_is_removed_under_it_is_made_again(on_disk: NetworkDiskCac
     for _ in range(2):
         for size in (100, LARGE):
             assert body_of(on_disk, f"{URL}{size}") in (None, b"x" * size)
-            store_of(on_disk).keep(f"{URL}{size}", b"", stored(b"x" * size))
+            store_of(on_disk).store(f"{URL}{size}", b"", stored(b"x" * size))
     assert on_disk.problem() == ""
     assert [body_of(NetworkDiskCache(folder), f"{URL}{size}") is None for size in (100, LARGE)] == [False, False]
 
@@ -814,13 +814,13 @@ def test_what_small_bodies_have_taken_is_free_for_large_ones(tmp_path: Path) -> 
         return sum(path.stat().st_blocks * 512 for path in files(tmp_path))
 
     for number in range(3_000):
-        store_of(cache).keep(f"{URL}{number}", b"", stored(b"x" * 9_000))
+        store_of(cache).store(f"{URL}{number}", b"", stored(b"x" * 9_000))
     assert 0.5 * limit < used() <= 1.1 * limit
     for number in range(40):
-        store_of(cache).keep(f"{URL}large{number}", b"", stored(b"x" * (1 << 20)))
+        store_of(cache).store(f"{URL}large{number}", b"", stored(b"x" * (1 << 20)))
     assert 0.5 * limit < used() <= 1.1 * limit
     for number in range(3_000):
-        store_of(cache).keep(f"{URL}again{number}", b"", stored(b"x" * 900))
+        store_of(cache).store(f"{URL}again{number}", b"", stored(b"x" * 900))
     assert used() <= 1.1 * limit
     cache.clear()
     assert used() <= 0.05 * limit
@@ -828,6 +828,6 @@ def test_what_small_bodies_have_taken_is_free_for_large_ones(tmp_path: Path) -> 
 
 def test_what_cannot_be_read_is_not_there(on_disk: NetworkDiskCache) -> None:
     """As of another version, or of an answer that should never have been kept."""
-    store_of(on_disk).keep(URL, b"", stored(vary=((b"accept language", b"digest"),)))
+    store_of(on_disk).store(URL, b"", stored(vary=((b"accept language", b"digest"),)))
     assert store_of(on_disk).find(URL, b"") == [] and on_disk.statistics().count == 0
     assert on_disk.problem() == ""

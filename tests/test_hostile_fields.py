@@ -81,7 +81,7 @@ def read_everything(fields: list[tuple[bytes, bytes]], status: int) -> None:
     jar = CookieJar()
     receive_cookies(jar, "https://host/a", answer.headers.values(b"set-cookie"))
     cookie_header(jar, "https://host/a")
-    StrictTransportHosts().note("host", answer.headers.value(b"strict-transport-security") or b"")
+    StrictTransportHosts().store_policy("host", answer.headers.value(b"strict-transport-security") or b"")
     for name in (b"date", b"expires", b"last-modified"):  # type: ignore[assignment]
         parsed_date(answer.headers.value(name) or b"", time.time())  # type: ignore[arg-type]
     flow = with_retries(answer.request, rule=Retry(2, status_forcelist=[status], respect_retry_after_header=True))

@@ -36,8 +36,8 @@ class StrictTransportHosts:
                 return True
         return False
 
-    def note(self, host: str, field: bytes) -> None:
-        """Take the value of a ``Strict-Transport-Security`` field (section 6.1); what is not valid changes nothing."""
+    def store_policy(self, host: str, field: bytes) -> None:
+        """Store what a ``Strict-Transport-Security`` field says (section 6.1). A field that is not valid is ignored."""
         directives = _directives(field.decode("latin-1"))
         age = directives.get("max-age", "")
         if not (age.isascii() and age.isdigit()) or is_address(host):  # section 8.1.1

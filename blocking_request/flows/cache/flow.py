@@ -130,7 +130,7 @@ def _answered(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRul
     if stored is not None and verdict is not Reuse.Validate:
         body = _body(lookup, stored, rules)
         if body is not None:
-            rules.store.note("hit")
+            rules.store.count("hit")
             if verdict is Reuse.ServeAndValidate:
                 rules.validate_later(request, replace(rules, load=Load.PreferNetwork))
             response = served(request, stored, body, now)
@@ -159,7 +159,7 @@ def _part(lookup: _Lookup, stored: StoredResponse, rules: CacheRules) -> Optiona
     body = _body(lookup, stored, rules)
     part = None if body is None else part_of(lookup.request, served(lookup.request, stored, body, now))
     if part is not None:
-        rules.store.note("hit")
+        rules.store.count("hit")
     return part
 
 
@@ -174,7 +174,7 @@ def _asked(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRules,
     if stored is not None and stands_in(stored, response, lookup.asked, rules.load, received):
         body = _body(lookup, stored, rules)
         if body is not None:
-            rules.store.note("hit")
+            rules.store.count("hit")
             return served(request, stored, body, received)
     if stored is not None and response.status == 304 and response.failure is None:
         if not conditions:  # the caller's own
@@ -183,14 +183,14 @@ def _asked(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRules,
             return response
         body = _body(lookup, stored, rules) if is_confirmed(stored, response) else None
         if body is not None:
-            rules.store.note("validated")
+            rules.store.count("validated")
             return served(request, _freshen(stored, response, rules, requested, received), body, received, response)
         # It is gone meanwhile, or the server speaks of another.
-        rules.store.forget(stored)
+        rules.store.evict(stored)
         requested = rules.now()
         response = yield from send(request)
         received = rules.now()
-    rules.store.note("miss")
+    rules.store.count("miss")
     return _kept(lookup, stored, response, rules, requested, received)
 
 
@@ -199,7 +199,7 @@ def _freshen(
 ) -> StoredResponse:
     fresher = freshened(stored, response, requested, received)
     if rules.saves:
-        rules.store.freshen(fresher)
+        rules.store.update(fresher)
     return fresher
 
 
@@ -218,9 +218,9 @@ def _kept(
     if request.method == "HEAD":
         if stored is not None and response.status < 500 and response.status not in _TELLS_NOTHING:
             if is_same_representation(stored, response):
-                store.freshen(freshened(stored, response, requested, received))
+                store.update(freshened(stored, response, requested, received))
             else:
-                store.forget(stored)
+                store.evict(stored)
         return response
     said = directives(response.headers)
     made = None
@@ -232,18 +232,18 @@ def _kept(
             found = store.find(lookup.url, lookup.identity) if rules.load is Load.AlwaysNetwork else (stored,)
             for each in found:
                 if each is not None and matches(each, request, store, rules.implied):
-                    store.forget(each)
+                    store.evict(each)
         return response
     expires = received + freshness(made, said, received).left
     if response.is_streaming:
         return response._replace(keep=partial(_keep_whole, store, lookup, made), expires=expires)
-    store.keep(lookup.url, lookup.identity, made)
+    store.store(lookup.url, lookup.identity, made)
     return response._replace(expires=expires)
 
 
 def _keep_whole(store: CacheStore, lookup: _Lookup, begun: StoredResponse, last: Response) -> None:
     whole = begun._replace(body=last.body, encoded_bytes=last.encoded_bytes, total_bytes=last.total_bytes)
-    store.keep(lookup.url, lookup.identity, whole)
+    store.store(lookup.url, lookup.identity, whole)
 
 
 def _invalidate(url: str, response: Response, rules: CacheRules) -> None:

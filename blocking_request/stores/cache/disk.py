@@ -96,15 +96,15 @@ class DiskStore:
     def digest(self, value: bytes) -> bytes:
         return self._quietly(lambda _, digests: digests(value), b"")
 
-    def find(self, url: str, identity: bytes) -> Sequence[StoredResponse]:
+    def find(self, url: str, partition_key: bytes) -> Sequence[StoredResponse]:
         self._run_pending_invalidations()
         if self._is_invalidated(url):
             return ()
-        return self._quietly(lambda index, digests: self._find(index, digests, url, identity), ())
+        return self._quietly(lambda index, digests: self._find(index, digests, url, partition_key), ())
 
-    def _find(self, index: Index, digests: Digests, url: str, identity: bytes) -> list[StoredResponse]:
+    def _find(self, index: Index, digests: Digests, url: str, partition_key: bytes) -> list[StoredResponse]:
         found = []
-        for row in index.find(digests(url.encode()), digests(identity)):
+        for row in index.find(digests(url.encode()), digests(partition_key)):
             stored = unpacked(row.meta)
             if stored is None:
                 self._drop(index, row.id)
@@ -131,28 +131,28 @@ class DiskStore:
         """What is damaged, or gone."""
         self._unlink(index.delete(id))
 
-    def keep(self, url: str, identity: bytes, stored: StoredResponse) -> None:
+    def store(self, url: str, partition_key: bytes, stored: StoredResponse) -> None:
         body, meta = stored.body or b"", packed(stored)
         if meta is None or len(body) + len(meta) > self.entry_limit:
             return
         self._run_pending_invalidations()
         if self._is_invalidated(url):
             return
-        self._quietly(lambda index, digests: self._keep(index, digests, url, identity, stored, meta, body), None)
+        self._quietly(lambda index, digests: self._store(index, digests, url, partition_key, stored, meta, body), None)
 
-    def _keep(
+    def _store(
         self,
         index: Index,
         digests: Digests,
         url: str,
-        identity: bytes,
+        partition_key: bytes,
         stored: StoredResponse,
         meta: bytes,
         body: bytes,
     ) -> None:
         file = self._folder.new_name() if len(body) > INDEXED_BYTES else None
         inside = body if file is None else None
-        key = digests(url.encode()), digests(identity), variant(stored)
+        key = digests(url.encode()), digests(partition_key), variant(stored)
         entry = Entry(*key, stored.received, file, len(body), zlib.crc32(body), meta, inside)
         id, gone = index.add(entry, stored.requested, time.time(), self._room)
         self._unlink(gone)
@@ -172,14 +172,14 @@ class DiskStore:
                     with suppress(sqlite3.Error):
                         index.delete(id)
                 raise
-        self._counters.note("stored")
+        self._counters.count("stored")
 
-    def freshen(self, stored: StoredResponse) -> None:
+    def update(self, stored: StoredResponse) -> None:
         meta = packed(stored)
         if meta is not None and stored.handle is not None:
-            self._quietly(lambda index, _: index.freshen(stored.handle.id, meta, stored.received), None)
+            self._quietly(lambda index, _: index.update(stored.handle.id, meta, stored.received), None)
 
-    def forget(self, stored: StoredResponse) -> None:
+    def evict(self, stored: StoredResponse) -> None:
         self._quietly(lambda index, _: self._drop(index, stored.handle.id), None)
 
     def invalidate(self, url: str, now: float) -> None:
@@ -209,8 +209,8 @@ class DiskStore:
         pending = self._pending_invalidations
         return bool(pending) and any(each in (url, None) for each, _ in pending.copy())
 
-    def note(self, event: str) -> None:
-        self._counters.note(event)
+    def count(self, event: str) -> None:
+        self._counters.count(event)
 
     # -- the folder
 

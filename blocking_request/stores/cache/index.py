@@ -42,7 +42,8 @@ ROW_BYTES = 200
 FORMAT = 2
 """Of the tables. An index of another is begun anew."""
 
-# Ids are never used twice: whoever knows one of an entry that is gone must not meet another under it.
+# ``identity`` is the digest of the partition key. Ids are never used twice: whoever knows one of an entry that is gone
+# must not meet another under it.
 _SCHEMA = """
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -87,7 +88,7 @@ class Entry(NamedTuple):
         return hidden_repr(self)
 
     url: bytes
-    identity: bytes
+    partition_key: bytes
     variant: bytes
     received: float
     file: Optional[str]
@@ -152,13 +153,13 @@ class Index:
 
     # -- reading
 
-    def find(self, url: bytes, identity: bytes) -> list[Row]:
+    def find(self, url: bytes, partition_key: bytes) -> list[Row]:
         """The newest first."""
         with self._connections.lent() as connection:
             found = connection.execute(
                 "SELECT id, file, body_size, body_sum, meta, body FROM entries "
                 "WHERE url = ? AND identity = ? AND is_ready ORDER BY received DESC, id DESC",
-                (url, identity),
+                (url, partition_key),
             ).fetchall()
         return [Row(*each) for each in found]
 
@@ -197,12 +198,12 @@ class Index:
             if self._was_invalidated(connection, entry.url, requested, now):
                 return None, []
             where = "url = ? AND identity = ? AND variant = ?"
-            gone = self._delete(connection, where, (entry.url, entry.identity, entry.variant))
+            gone = self._delete(connection, where, (entry.url, entry.partition_key, entry.variant))
             surplus = (
                 "id IN (SELECT id FROM entries WHERE url = ? AND identity = ? "
                 f"ORDER BY received DESC LIMIT -1 OFFSET {VARIANTS - 1})"
             )
-            gone += self._delete(connection, surplus, (entry.url, entry.identity))
+            gone += self._delete(connection, surplus, (entry.url, entry.partition_key))
             gone += self._delete_dead(connection, dead, now)
             gone += self._make_room(connection, limit - entry.size)
             if self._total(connection) + entry.size > limit:
@@ -228,7 +229,7 @@ class Index:
         """There is no file, and will be none: the entry goes before anything else has to make room."""
         self._given_up.add(id)
 
-    def freshen(self, id: int, meta: bytes, received: float) -> None:
+    def update(self, id: int, meta: bytes, received: float) -> None:
         with self._connections.writing() as connection:
             connection.execute(
                 "UPDATE entries SET meta = ?, received = ?, used = ? WHERE id = ?", (meta, received, received, id)

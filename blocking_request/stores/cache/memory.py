@@ -94,9 +94,9 @@ class MemoryStore:
     def digest(self, value: bytes) -> bytes:
         return self._digests(value)
 
-    def find(self, url: str, identity: bytes) -> Sequence[StoredResponse]:
+    def find(self, url: str, partition_key: bytes) -> Sequence[StoredResponse]:
         with self._guard:
-            found = [self._entries[key] for key in self._by_url.get(url, ()) if key[1] == identity]
+            found = [self._entries[key] for key in self._by_url.get(url, ()) if key[1] == partition_key]
         return sorted(found, key=lambda stored: stored.received, reverse=True)
 
     def body(self, stored: StoredResponse) -> Optional[bytes]:
@@ -105,8 +105,8 @@ class MemoryStore:
                 self._entries.move_to_end(stored.handle.key)
         return stored.body
 
-    def keep(self, url: str, identity: bytes, stored: StoredResponse) -> None:
-        key = url, identity, variant(stored)
+    def store(self, url: str, partition_key: bytes, stored: StoredResponse) -> None:
+        key = url, partition_key, variant(stored)
         kept = stored._replace(handle=_Handle(key), body=stored.body or b"")
         if _size(kept) > self.entry_limit:
             return
@@ -118,19 +118,19 @@ class MemoryStore:
             keys = self._by_url.setdefault(url, [])
             keys.append(key)
             self._size += _size(kept)
-            for surplus in [each for each in keys if each[1] == identity][:-VARIANTS]:
+            for surplus in [each for each in keys if each[1] == partition_key][:-VARIANTS]:
                 self._delete(surplus)
             self._make_room()
-        self._counters.note("stored")
+        self._counters.count("stored")
 
-    def freshen(self, stored: StoredResponse) -> None:
+    def update(self, stored: StoredResponse) -> None:
         with self._guard:
             if self._has(stored):
                 key = stored.handle.key
                 self._size += _size(stored) - _size(self._entries[key])
                 self._entries[key] = stored
 
-    def forget(self, stored: StoredResponse) -> None:
+    def evict(self, stored: StoredResponse) -> None:
         with self._guard:
             if self._has(stored):
                 self._delete(stored.handle.key)
@@ -146,8 +146,8 @@ class MemoryStore:
             for key in list(self._by_url.get(url, ())):
                 self._delete(key)
 
-    def note(self, event: str) -> None:
-        self._counters.note(event)
+    def count(self, event: str) -> None:
+        self._counters.count(event)
 
     def _make_room(self) -> None:
         while self._size > self.limit and self._entries:

@@ -29,7 +29,7 @@ class Counters:
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
 
-    def note(self, event: str) -> None:
+    def count(self, event: str) -> None:
         self._counts[event] += 1
 
     def statistics(self, count: int, size: int, limit: int, evicted: int) -> CacheStatistics:

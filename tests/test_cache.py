@@ -582,7 +582,7 @@ def test_where_nothing_can_be_written_the_request_succeeds(
         for _ in range(3):
             assert manager.blockingGet(server.url).body == b"page"
     assert len(server.requests) == 3 and len(caplog.records) == 1
-    assert "is off" in caplog.text and cache.problem()
+    assert "is disabled" in caplog.text and cache.problem()
 
 
 def test_a_cache_that_is_cleared_all_the_time(manager: NetworkAccessManager, serve: Serve) -> None:

@@ -607,7 +607,7 @@ def is_off(cache: NetworkDiskCache, caplog: pytest.LogCaptureFixture, act: Calla
         )
         cache.remove(URL)
     (record,) = caplog.records
-    assert "is off" in record.getMessage() and cache.problem() in record.getMessage()
+    assert "is disabled" in record.getMessage() and cache.problem() in record.getMessage()
     return cache.problem()
 
 
@@ -651,7 +651,7 @@ def test_a_full_disk(on_disk: NetworkDiskCache, room: int, size: int) -> None:
     command = [sys.executable, "-c", textwrap.dedent(FULL), on_disk.cacheDirectory(), str(room), str(size)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100, check=True)
     warning, off, count, on = done.stdout.strip().splitlines()
-    assert warning.startswith("WARNING:blocking_request:The cache in") and " is off: " in warning
+    assert warning.startswith("WARNING:blocking_request:The cache in") and " is disabled: " in warning
     assert (off, on) == ("True None", "False b'after'")
     assert count == "1" or size < disk.INDEXED_BYTES  # nothing is left of one whose file there was no room for
     assert all(path.stat().st_size <= room + 4096 for path in files(Path(on_disk.cacheDirectory())))

@@ -21,7 +21,7 @@ class ManagedStore(CacheStore, Protocol):
     """Bytes."""
 
     problem: str
-    """Why the cache is off; '' if it is not."""
+    """Why the cache is disabled; '' if it is not."""
 
     def set_limit(self, limit: int) -> None: ...
 
@@ -58,11 +58,11 @@ class NetworkCache:
         return self._store.statistics()
 
     def problem(self) -> str:
-        """Return why the cache is off, or '' if it is not."""
+        """Return why the cache is disabled, or '' if it is not."""
         return self._store.problem
 
     def clear(self) -> None:
-        """Delete every response, for every process that uses the cache. A cache that was off is on again."""
+        """Delete every response, for every process that uses the cache. A disabled cache is enabled again."""
         self._store.clear()
 
     def remove(self, url: Union[QtCore.QUrl, str]) -> None:

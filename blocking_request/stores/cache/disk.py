@@ -3,7 +3,7 @@
 Theory of operation: the index (SQLite) has an entry for each response, small bodies with it; a larger one stands in a
 file of its own in ``bodies``, which is complete before the entry is seen and is unlinked after the entry is gone. So
 whoever is killed leaves whole entries, and at worst a file that belongs to none, which is swept later. Everything has a
-checksum. What goes wrong here never fails a request: the cache is switched off, and says so once.
+checksum. What goes wrong here never fails a request: the cache is disabled, and logs that once.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ INDEX_SHARE = 20
 SWEEP_SECONDS = 24 * 3600
 
 YOUNG_SECONDS = 5
-"""Files of a damaged index that are younger may be those of another process, which has begun anew before."""
+"""Files of a damaged index that are younger may be those of another process, which has rebuilt it before."""
 
 _T = TypeVar("_T")
 
@@ -62,7 +62,7 @@ class DiskStore:
             pass  # it is told when the cache is used, and fails no request
         self._opened: Optional[tuple[Index, Digests]] = None
         self.problem = ""
-        """Why the cache is off; '' if it is not."""
+        """Why the cache is disabled; '' if it is not."""
         self._counters = Counters()
         self._pending_invalidations: set[tuple[Optional[str], float]] = set()
         """What was invalidated, and when, and is still to be deleted; None: everything."""
@@ -220,8 +220,9 @@ class DiskStore:
         return self.limit - min(self.limit // INDEX_SHARE, 2 << 20)
 
     def _quietly(self, act: Callable[[Index, Digests], _T], otherwise: _T) -> _T:
-        """What ``act`` gives; ``otherwise`` where the cache is off, or goes off now, or where other processes are at it
-        all the time.
+        """Return the result of ``act``.
+
+        Returns ``otherwise`` if the cache is disabled or ``act`` fails, or if other processes lock the index.
         """
         if self.problem:
             return otherwise
@@ -233,14 +234,14 @@ class DiskStore:
                 return act(*opened)
             except sqlite3.OperationalError as error:
                 if not _is_locked(error):
-                    self._switch_off(str(error))
+                    self._disable(str(error))
             except sqlite3.DatabaseError as error:
                 if not is_again:
-                    self._begin_anew(error)
+                    self._rebuild(error)
                     continue
-                self._switch_off(str(error))
+                self._disable(str(error))
             except OSError as error:
-                self._switch_off(str(error))
+                self._disable(str(error))
             break
         return otherwise
 
@@ -251,14 +252,14 @@ class DiskStore:
         self._opened = opened
         return opened
 
-    def _switch_off(self, why: str) -> None:
+    def _disable(self, why: str) -> None:
         self.problem, self._opened = why, None
-        self._pending_invalidations.clear()  # whoever begins anew clears everything
-        logger.warning("The cache in %s is off: %s", self._folder.path, why)
+        self._pending_invalidations.clear()  # clear(), which enables the cache again, deletes everything
+        logger.warning("The cache in %s is disabled: %s", self._folder.path, why)
 
-    def _begin_anew(self, error: sqlite3.DatabaseError) -> None:
+    def _rebuild(self, error: sqlite3.DatabaseError) -> None:
         self._opened = None
-        logger.warning("The cache in %s is damaged (%s) and is begun anew", self._folder.path, error)
+        logger.warning("The cache in %s is damaged (%s) and is rebuilt", self._folder.path, error)
         with suppress(OSError):
             self._folder.remove_index()
             self._folder.sweep(YOUNG_SECONDS)
@@ -286,8 +287,8 @@ class NetworkDiskCache(NetworkCache):
     neither those nor URLs can be read from the index. The folder should belong to its user alone; one that is made
     here does.
 
-    What goes wrong (a full disk, no permission) fails no request: the cache is off from then on until ``clear()``,
-    ``problem()`` tells why, and the log has one warning. A damaged index is begun anew.
+    What goes wrong (a full disk, no permission) fails no request: the cache is disabled from then on until ``clear()``,
+    ``problem()`` tells why, and the log has one warning. A damaged index is rebuilt.
     """
 
     def __init__(
@@ -310,4 +311,4 @@ class NetworkDiskCache(NetworkCache):
 
     def __repr__(self) -> str:
         problem = self.problem()
-        return f"<NetworkDiskCache {self._path}{', off: ' + problem if problem else ''}>"
+        return f"<NetworkDiskCache {self._path}{', disabled: ' + problem if problem else ''}>"

@@ -40,7 +40,7 @@ ROW_BYTES = 200
 
 
 FORMAT = 2
-"""Of the tables. An index of another is begun anew."""
+"""Of the tables. An index of another format is rebuilt."""
 
 # ``identity`` is the digest of the partition key. Ids are never used twice: whoever knows one of an entry that is gone
 # must not meet another under it.
@@ -145,7 +145,7 @@ class Index:
             connection.execute(f"PRAGMA user_version = {FORMAT}")
 
     def is_current(self) -> bool:
-        """False where the file is another one by now, or gone: somebody has begun anew."""
+        """Return False if the file is another one by now, or gone: another process has rebuilt the index."""
         try:
             return os.lstat(self._path).st_ino == self._inode
         except OSError:

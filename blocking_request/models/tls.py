@@ -101,8 +101,8 @@ def _date(moment: Any) -> str:
 
 def sorted_errors(errors: Iterable[TlsError]) -> tuple[TlsError, ...]:
     """Each error once, in an order that does not depend on who found them."""
-    kept = {(error.kind, error.certificate.der, error.host): error for error in errors}
-    return tuple(kept[key] for key in sorted(kept))
+    errors_by_key = {(error.kind, error.certificate.der, error.host): error for error in errors}
+    return tuple(errors_by_key[key] for key in sorted(errors_by_key))
 
 
 _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])")

@@ -129,8 +129,8 @@ class CookieJar:
             for domain in domains:
                 paths = jar._cookies.get(domain)
                 if paths is not None and sum(map(len, paths.values())) > MOST_OF_A_DOMAIN:
-                    found = [cookie for cookies in paths.values() for cookie in cookies.values()]
-                    self._remove(surplus(found, MOST_OF_A_DOMAIN))
+                    of_domain = [cookie for cookies in paths.values() for cookie in cookies.values()]
+                    self._remove(surplus(of_domain, MOST_OF_A_DOMAIN))
             if sum(len(cookies) for paths in jar._cookies.values() for cookies in paths.values()) > MOST_COOKIES:
                 self._remove(surplus(list(jar), MOST_COOKIES))
 
@@ -316,12 +316,12 @@ def _address(url: Union[QtCore.QUrl, str]) -> str:
 
 
 def _qt_cookie(cookie: Cookie) -> QtNetwork.QNetworkCookie:
-    made = QtNetwork.QNetworkCookie(*_pair(cookie))  # type: ignore[arg-type]
-    made.setDomain(cookie.domain)
-    made.setPath(cookie.path)
-    made.setSecure(cookie.secure)
-    made.setHttpOnly(bool(cookie.has_nonstandard_attr("HttpOnly")))  # type: ignore[attr-defined]
+    result = QtNetwork.QNetworkCookie(*_pair(cookie))  # type: ignore[arg-type]
+    result.setDomain(cookie.domain)
+    result.setPath(cookie.path)
+    result.setSecure(cookie.secure)
+    result.setHttpOnly(bool(cookie.has_nonstandard_attr("HttpOnly")))  # type: ignore[attr-defined]
     if cookie.expires is not None:
         seconds = max(min(int(cookie.expires), LAST_SECOND), 0)
-        made.setExpirationDate(QtCore.QDateTime.fromSecsSinceEpoch(seconds, QtCore.Qt.TimeSpec.UTC))
-    return made
+        result.setExpirationDate(QtCore.QDateTime.fromSecsSinceEpoch(seconds, QtCore.Qt.TimeSpec.UTC))
+    return result

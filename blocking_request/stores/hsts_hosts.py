@@ -65,16 +65,16 @@ class StrictTransportHosts:
 
 def _directives(text: str) -> dict[str, str]:
     """The directives by name, in lower case; an empty dict if the field is not valid (section 6.1)."""
-    found: dict[str, str] = {}
+    directives: dict[str, str] = {}
     for part in split_unquoted(text, ";"):
         name, _, value = (word.strip() for word in part.partition("="))
         if not part.strip():
             continue
         name = name.lower()
-        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value) or name in found:
+        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value) or name in directives:
             return {}
-        found[name] = value.strip('"')
-    return found
+        directives[name] = value.strip('"')
+    return directives
 
 
 def hosts_of(store: StrictTransportHosts) -> dict[str, tuple[float, bool]]:

@@ -103,14 +103,14 @@ class DiskStore:
         return self._quietly(lambda index, digests: self._find(index, digests, url, partition_key), ())
 
     def _find(self, index: Index, digests: Digests, url: str, partition_key: bytes) -> list[StoredResponse]:
-        found = []
+        responses = []
         for row in index.find(digests(url.encode()), digests(partition_key)):
             stored = unpacked(row.meta)
             if stored is None:
                 self._drop(index, row.id)
             else:
-                found.append(stored._replace(handle=row))
-        return found
+                responses.append(stored._replace(handle=row))
+        return responses
 
     def body(self, stored: StoredResponse) -> Optional[bytes]:
         return self._quietly(lambda index, _: self._body(index, stored), None)
@@ -154,8 +154,8 @@ class DiskStore:
         inside = body if file is None else None
         key = digests(url.encode()), digests(partition_key), variant(stored)
         entry = Entry(*key, stored.received, file, len(body), zlib.crc32(body), meta, inside)
-        id, gone = index.add(entry, stored.requested, time.time(), self._room)
-        self._unlink(gone)
+        id, unused = index.add(entry, stored.requested, time.time(), self._room)
+        self._unlink(unused)
         if id is None:
             return
         if file is not None:

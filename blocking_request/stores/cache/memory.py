@@ -96,8 +96,8 @@ class MemoryStore:
 
     def find(self, url: str, partition_key: bytes) -> Sequence[StoredResponse]:
         with self._guard:
-            found = [self._entries[key] for key in self._by_url.get(url, ()) if key[1] == partition_key]
-        return sorted(found, key=lambda stored: stored.received, reverse=True)
+            entries = [self._entries[key] for key in self._by_url.get(url, ()) if key[1] == partition_key]
+        return sorted(entries, key=lambda stored: stored.received, reverse=True)
 
     def body(self, stored: StoredResponse) -> Optional[bytes]:
         with self._guard:
@@ -107,17 +107,17 @@ class MemoryStore:
 
     def store(self, url: str, partition_key: bytes, stored: StoredResponse) -> None:
         key = url, partition_key, variant(stored)
-        kept = stored._replace(handle=_Handle(key), body=stored.body or b"")
-        if _size(kept) > self.entry_limit:
+        entry = stored._replace(handle=_Handle(key), body=stored.body or b"")
+        if _size(entry) > self.entry_limit:
             return
         with self._guard:
             if self._invalidations.concern(url, stored):
                 return
             self._delete(key)
-            self._entries[key] = kept
+            self._entries[key] = entry
             keys = self._by_url.setdefault(url, [])
             keys.append(key)
-            self._size += _size(kept)
+            self._size += _size(entry)
             for surplus in [each for each in keys if each[1] == partition_key][:-VARIANTS]:
                 self._delete(surplus)
             self._make_room()

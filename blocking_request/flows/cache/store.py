@@ -90,7 +90,7 @@ _NAME = re.compile(rb"[!#$%&'+\-.^_`|~0-9a-z]+")
 def varying(
     request: Request, response: Response, store: CacheStore, implied: Pairs
 ) -> Optional[tuple[tuple[bytes, bytes], ...]]:
-    """``StoredAnswer.vary`` of a response; None where it depends on more than fields."""
+    """Return ``StoredResponse.vary`` of a response, or None if it depends on more than fields."""
     value = response.headers.value(b"vary")
     if value is None:
         return ()

@@ -1,4 +1,4 @@
-"""NetworkDiskCache: answers kept on disk, for all threads and processes that name the same folder.
+"""NetworkDiskCache: responses stored on disk, for all threads and processes that name the same folder.
 
 Theory of operation: the index (SQLite) has an entry for each response, small bodies with it; a larger one stands in a
 file of its own in ``bodies``, which is complete before the entry is seen and is unlinked after the entry is gone. So
@@ -86,7 +86,7 @@ class DiskStore:
 
     def _clear(self, index: Index, now: float) -> None:
         self._unlink(index.clear(now))
-        # Others may have kept something since.
+        # Others may have stored something since.
         self._folder.sweep(ABANDONED_SECONDS, index.files())
 
     @property
@@ -205,7 +205,7 @@ class DiskStore:
                 break  # the next would wait as long
 
     def _is_invalidated(self, url: str) -> bool:
-        """Return whether what is kept for a URL is still to be deleted."""
+        """Return whether the stored responses of a URL are still to be deleted."""
         pending = self._pending_invalidations
         return bool(pending) and any(each in (url, None) for each, _ in pending.copy())
 
@@ -283,9 +283,9 @@ class NetworkDiskCache(NetworkCache):
     """An HTTP cache on disk (RFC 9111), for ``NetworkAccessManager.setCache``; with QNetworkDiskCache's names.
 
     Every method may be called from any thread. Any number of caches, processes too, may share a folder. Bodies larger
-    than a fourth of the limit are not kept. Replies to requests that carried credentials or cookies are kept apart, and
-    neither those nor URLs can be read from the index. The folder should belong to its user alone; one that is made
-    here does.
+    than a fourth of the limit are not stored. Replies to requests that carried credentials or cookies are stored apart
+    from others, and neither those nor URLs can be read from the index. The folder should belong to its user alone; one
+    that is made here does.
 
     What goes wrong (a full disk, no permission) fails no request: the cache is disabled from then on until ``clear()``,
     ``problem()`` tells why, and the log has one warning. A damaged index is rebuilt.

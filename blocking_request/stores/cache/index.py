@@ -20,7 +20,7 @@ from .base import VARIANTS
 from .sqlite_pool import PAGE_BYTES, Connections
 
 INVALID_SECONDS = 3600
-"""How long it is remembered that what was asked for before a URL was invalidated is not to be kept."""
+"""How long an invalidation is remembered: a response that was requested before it must not be stored."""
 
 FREE_PAGES = 256
 """As many stay in the index for what comes next."""
@@ -240,7 +240,7 @@ class Index:
             return self._delete(connection, "id = ?", (id,))
 
     def delete_url(self, url: bytes, now: float) -> Files:
-        """And what is asked for at the moment is not kept."""
+        """Delete the entries of a URL. A response that was requested before ``now`` is not stored."""
         with self._connections.writing() as connection:
             connection.execute("DELETE FROM invalidated WHERE moment < ?", (now - INVALID_SECONDS,))
             connection.execute(

@@ -1,4 +1,4 @@
-"""NetworkMemoryCache: answers kept in memory, for tests and short programs."""
+"""NetworkMemoryCache: responses stored in memory, for tests and short programs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Handle:
 
 
 class _Invalidations:
-    """What was invalidated, and when: what was on its way at that moment is not kept."""
+    """What was invalidated, and when: a response that was on its way at that moment is not stored."""
 
     def __init__(self) -> None:
         self._moments: dict[str, float] = {}

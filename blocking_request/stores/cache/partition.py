@@ -19,7 +19,7 @@ _AUTHORIZATIONS = _OF_THE_PROXY | {b"authorization"}
 
 
 def partition_key(request: Request) -> Optional[bytes]:
-    """Empty for anybody; None where it cannot be known. It holds secrets: a cache keeps a digest of it."""
+    """Empty for anybody; None where it cannot be known. It holds secrets: a cache stores a digest of it."""
     tls: tuple[str, ...] = ()
     if request.url.startswith("https:"):
         if not _is_known(request):

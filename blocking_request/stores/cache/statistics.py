@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class CacheStatistics:
     """``count`` entries that take ``size`` of ``limit`` bytes; the rest counts what this object has done: requests it
     has served (``hits``), those after the server confirmed it (``validated``), those it could not serve (``misses``),
-    answers it has kept (``stored``) and thrown out to make room (``evicted``).
+    responses it has stored (``stored``) and evicted to make room (``evicted``).
     """
 
     count: int

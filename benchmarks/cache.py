@@ -12,6 +12,7 @@ from blocking_request import BlockingNetworkRequest, NetworkAccessManager, Netwo
 from blocking_request.flows.cache.store import StoredResponse
 from blocking_request.models.headers import known_fields
 from blocking_request.qt.binding import API, QtCore
+from blocking_request.stores.cache.base import store_of
 
 from .measure import bound, finish, medians, show
 from .nginx import nginx
@@ -25,7 +26,7 @@ FIELDS = known_fields(((b"Date", b"Fri, 20 Nov 2026 00:00:00 GMT"), (b"Cache-Con
 
 def store(cache: NetworkDiskCache, url: str, body: bytes) -> None:
     now = time.time()
-    cache.keep(url, b"", StoredResponse(200, "OK", FIELDS, now, now, body=body, encoded_bytes=len(body)))
+    store_of(cache).store(url, b"", StoredResponse(200, "OK", FIELDS, now, now, body=body, encoded_bytes=len(body)))
 
 
 def small(server: str, folder: str) -> None:

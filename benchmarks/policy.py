@@ -22,6 +22,7 @@ from blocking_request.manager.settings_holder import settings_of
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import API, QtCore
 from blocking_request.reply import ReplyContent, next_request_id
+from blocking_request.stores.cookie_jar import cookie_header
 
 from .measure import bound, finish, medians, show
 from .nginx import nginx
@@ -105,7 +106,7 @@ def parts(request: BlockingNetworkRequest, url: str) -> dict[str, float]:
             "rules": lambda: call_options(url, settings, own, lambda: None),
             "exchange": lambda: with_settings(build_request(url, "GET", None, False, defaults), settings, rules.auth),
             "flow": flow,
-            "cookies of it": lambda: settings.cookies.header(url),
+            "cookies of it": lambda: cookie_header(settings.cookies, url),
             "reply": lambda: ReplyContent.from_response(answer, 0.0, next_request_id()),
         }.items()
     }

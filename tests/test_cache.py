@@ -32,7 +32,8 @@ from blocking_request import (
 from blocking_request.bodies.cache_recorder import MOST_BYTES
 from blocking_request.calls import revalidation as caching
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
-from blocking_request.stores.cache.disk import INDEXED_BYTES
+from blocking_request.stores.cache.base import store_of
+from blocking_request.stores.cache.disk import INDEXED_BYTES, DiskStore
 
 from .conftest import TLS_ENGINES
 from .servers.raw import Connection, Handler, RawServer, always
@@ -374,7 +375,9 @@ def assert_no_secret(manager: NetworkAccessManager, *more: bytes) -> None:
     """Nothing of who asked stands in what the cache knows it by."""
     cache = manager.cache()
     assert isinstance(cache, NetworkDiskCache)
-    index, _ = cache._opened or cache._open()
+    store = store_of(cache)
+    assert isinstance(store, DiskStore)
+    index, _ = store._opened or store._open()
     with index._connections.lent() as connection:
         rows = connection.execute("SELECT url, identity, variant, meta FROM entries").fetchall()
     assert rows
@@ -579,7 +582,7 @@ def test_where_nothing_can_be_written_the_request_succeeds(
         for _ in range(3):
             assert manager.blockingGet(server.url).body == b"page"
     assert len(server.requests) == 3 and len(caplog.records) == 1
-    assert "is off" in caplog.text and cache.problem()
+    assert "is disabled" in caplog.text and cache.problem()
 
 
 def test_a_cache_that_is_cleared_all_the_time(manager: NetworkAccessManager, serve: Serve) -> None:

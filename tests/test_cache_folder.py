@@ -21,6 +21,7 @@ from blocking_request import NetworkDiskCache
 from blocking_request.cli.output import EXIT_FILE
 from blocking_request.stores.cache import folder as cache_folder
 from blocking_request.stores.cache import index
+from blocking_request.stores.cache.base import store_of
 from tests.test_cache_store import LARGE, URL, body_of, stored
 
 
@@ -56,7 +57,7 @@ def test_folder_with_other_files_is_refused(tmp_path: Path, what: str) -> None:
 def test_folder_that_gets_other_files_later_is_left_alone(tmp_path: Path, what: str) -> None:
     folder = tmp_path / "data"
     cache, unused = NetworkDiskCache(folder), NetworkDiskCache(folder)
-    cache.keep(URL, b"", stored(b"x" * LARGE))
+    store_of(cache).store(URL, b"", stored(b"x" * LARGE))
     shutil.rmtree(folder)
     folder.mkdir()
     FOREIGN[what](folder)
@@ -69,11 +70,11 @@ def test_folder_that_gets_other_files_later_is_left_alone(tmp_path: Path, what: 
         assert "is not a cache of blocking_request" in each.problem()
         each.setMaximumCacheSize(1 << 20)
         assert body_of(each) is None
-        each.keep(URL, b"", stored(b"x" * LARGE))
+        store_of(each).store(URL, b"", stored(b"x" * LARGE))
     assert content_of(tmp_path) == before
     shutil.rmtree(folder)
     cache.clear()
-    cache.keep(URL, b"", stored())
+    store_of(cache).store(URL, b"", stored())
     assert (body_of(cache), cache.problem()) == (b"body", "")
 
 
@@ -81,7 +82,7 @@ def test_folder_that_gets_other_files_later_is_left_alone(tmp_path: Path, what: 
 def test_symbolic_link_in_a_cache_is_refused(tmp_path: Path, name: str) -> None:
     folder, outside = tmp_path / "cache", tmp_path / "outside"
     cache = NetworkDiskCache(folder)
-    cache.keep(URL, b"", stored(b"x" * LARGE))
+    store_of(cache).store(URL, b"", stored(b"x" * LARGE))
     shutil.copytree(folder / name, outside) if name == "bodies" else shutil.copy(folder / name, outside)
     shutil.rmtree(folder / name) if name == "bodies" else (folder / name).unlink()
     (folder / name).symlink_to(outside)
@@ -99,11 +100,11 @@ def test_index_row_that_leads_outside(tmp_path: Path, row: str) -> None:
     folder, outside = tmp_path / "cache", tmp_path / "outside"
     outside.write_bytes(b"x" * LARGE)
     cache = NetworkDiskCache(folder)
-    cache.keep(URL, b"", stored(b"x" * LARGE))
+    store_of(cache).store(URL, b"", stored(b"x" * LARGE))
     with closing(sqlite3.connect(folder / "index.sqlite")) as connection, connection:
         connection.execute("UPDATE entries SET file = ?", (row,))
     assert body_of(cache) is None
-    cache.keep(URL, b"", stored(b"x" * LARGE))
+    store_of(cache).store(URL, b"", stored(b"x" * LARGE))
     with closing(sqlite3.connect(folder / "index.sqlite")) as connection, connection:
         connection.execute("UPDATE entries SET file = ?", (row,))
     cache.clear()
@@ -116,7 +117,7 @@ def test_index_row_that_leads_outside(tmp_path: Path, row: str) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")
 def test_fifo_in_place_of_a_body(tmp_path: Path) -> None:
     cache = NetworkDiskCache(tmp_path / "cache")
-    cache.keep(URL, b"", stored(b"x" * LARGE))
+    store_of(cache).store(URL, b"", stored(b"x" * LARGE))
     (body,) = (tmp_path / "cache" / "bodies").iterdir()
     body.unlink()
     os.mkfifo(body)
@@ -128,7 +129,7 @@ def test_files_are_for_their_user_only(tmp_path: Path) -> None:
     mask = os.umask(0)
     try:
         cache = NetworkDiskCache(tmp_path / "cache")
-        cache.keep(URL, b"", stored(b"x" * LARGE))
+        store_of(cache).store(URL, b"", stored(b"x" * LARGE))
         paths = [tmp_path / "cache", *(tmp_path / "cache").rglob("*")]
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in paths}
     finally:
@@ -140,7 +141,7 @@ def test_files_are_for_their_user_only(tmp_path: Path) -> None:
 def test_empty_folder_becomes_a_cache(tmp_path: Path) -> None:
     cache = NetworkDiskCache(tmp_path)
     assert list(tmp_path.iterdir()) == []
-    cache.keep(URL, b"", stored())
+    store_of(cache).store(URL, b"", stored())
     assert body_of(NetworkDiskCache(tmp_path)) == b"body"
 
 
@@ -174,7 +175,7 @@ def test_place_of_many_programs_is_refused(
     assert os.listdir(folder) == before
     if place != "root":
         cache = NetworkDiskCache(given / "blocking-request")
-        cache.keep(URL, b"", stored())
+        store_of(cache).store(URL, b"", stored())
         assert (body_of(cache), cache.problem()) == (b"body", "")
 
 
@@ -191,7 +192,7 @@ def test_folder_of_another_user_is_refused(tmp_path: Path, is_marked: bool) -> N
     before = os.listdir(folder)
     with pytest.raises(ValueError, match="belongs to another user"):
         NetworkDiskCache(folder)
-    early.keep(URL, b"", stored())
+    store_of(early).store(URL, b"", stored())
     assert "belongs to another user" in early.problem() and os.listdir(folder) == before
 
 
@@ -211,13 +212,13 @@ def test_mark_is_as_new_as_the_last_sweep(tmp_path: Path) -> None:
     for path in (mark, tmp_path / "cache" / "swept"):
         os.utime(path, (days_ago, days_ago))
     again = NetworkDiskCache(tmp_path / "cache")
-    again.keep(URL, b"", stored())
+    store_of(again).store(URL, b"", stored())
     assert time.time() - mark.stat().st_mtime < 3600 and again.problem() == ""
 
 
 def test_times_of_a_clock_that_was_wrong(tmp_path: Path) -> None:
     cache = NetworkDiskCache(tmp_path)
-    cache.keep(URL, b"", stored(b"x" * LARGE))
+    store_of(cache).store(URL, b"", stored(b"x" * LARGE))
     folder = cache_folder.CacheFolder(tmp_path)
     left = tmp_path / "bodies" / ("a" * 32)
     left.write_bytes(b"left by a process that was killed")

@@ -27,6 +27,8 @@ from blocking_request.models.headers import known_fields
 from blocking_request.qt.binding import QtCore
 from blocking_request.stores.cache import disk, index
 from blocking_request.stores.cache import sqlite_pool as connections
+from blocking_request.stores.cache.base import store_of
+from blocking_request.stores.cache.disk import DiskStore
 from blocking_request.stores.cache.folder import CacheFolder
 from blocking_request.stores.cache.location import default_folder
 
@@ -42,8 +44,14 @@ def stored(body: bytes = b"body", received: float = 0.0, **changes: Any) -> Stor
 
 
 def body_of(cache: Cache, url: str = URL, identity: bytes = b"") -> bytes | None:
-    found = cache.find(url, identity)
-    return cache.body(found[0]) if found else None
+    found = store_of(cache).find(url, identity)
+    return store_of(cache).body(found[0]) if found else None
+
+
+def disk_store_of(cache: NetworkDiskCache) -> DiskStore:
+    store = store_of(cache)
+    assert isinstance(store, DiskStore)
+    return store
 
 
 def files(folder: Path) -> list[Path]:
@@ -67,15 +75,15 @@ def on_disk(tmp_path: Path) -> NetworkDiskCache:
 def test_what_is_kept_comes_back(cache: Cache, size: int) -> None:
     body = os.urandom(size)
     given = stored(body, vary=((b"accept", b"digest"),), is_decoded=False, total_bytes=7)
-    cache.keep(URL, b"me", given)
-    (found,) = cache.find(URL, b"me")
-    assert cache.body(found) == body
+    store_of(cache).store(URL, b"me", given)
+    (found,) = store_of(cache).find(URL, b"me")
+    assert store_of(cache).body(found) == body
     assert found._replace(handle=None, body=None) == given._replace(body=None)
     assert found.fields.pairs == FIELDS.pairs
 
 
 def test_by_url_and_whom_it_is_for(cache: Cache) -> None:
-    cache.keep(URL, b"a", stored(b"for a"))
+    store_of(cache).store(URL, b"a", stored(b"for a"))
     assert (body_of(cache, URL, b"a"), body_of(cache, URL, b"b"), body_of(cache)) == (b"for a", None, None)
     assert body_of(cache, URL + "?", b"a") is None
 
@@ -83,7 +91,7 @@ def test_by_url_and_whom_it_is_for(cache: Cache) -> None:
 @pytest.mark.parametrize("size", [10, LARGE])
 def test_one_replaces_another(cache: Cache, size: int) -> None:
     for number in range(5):
-        cache.keep(URL, b"", stored(b"%d" % number * size))
+        store_of(cache).store(URL, b"", stored(b"%d" % number * size))
     assert body_of(cache) == b"4" * size
     assert cache.statistics().count == 1
 
@@ -91,23 +99,27 @@ def test_one_replaces_another(cache: Cache, size: int) -> None:
 def test_variants_stand_side_by_side_the_newest_first(cache: Cache) -> None:
     now = time.time()
     for number in (2, 1, 3):
-        cache.keep(URL, b"", stored(b"%d" % number, now + number, vary=((b"a", b"%d" % number),)))
-    assert [cache.body(each) for each in cache.find(URL, b"")] == [b"3", b"2", b"1"]
+        store_of(cache).store(URL, b"", stored(b"%d" % number, now + number, vary=((b"a", b"%d" % number),)))
+    assert [store_of(cache).body(each) for each in store_of(cache).find(URL, b"")] == [b"3", b"2", b"1"]
 
 
 def test_freshening_changes_everything_but_the_body(cache: Cache) -> None:
-    cache.keep(URL, b"", stored(b"body"))
-    (found,) = cache.find(URL, b"")
+    store_of(cache).store(URL, b"", stored(b"body"))
+    (found,) = store_of(cache).find(URL, b"")
     fresher = found._replace(fields=known_fields(((b"A", b"2"),)), received=found.received + 50)
-    cache.freshen(fresher)
-    (found,) = cache.find(URL, b"")
-    assert (found.fields.pairs, found.received, cache.body(found)) == (((b"A", b"2"),), fresher.received, b"body")
+    store_of(cache).update(fresher)
+    (found,) = store_of(cache).find(URL, b"")
+    assert (found.fields.pairs, found.received, store_of(cache).body(found)) == (
+        ((b"A", b"2"),),
+        fresher.received,
+        b"body",
+    )
 
 
 def test_forget_remove_and_clear(cache: Cache) -> None:
     for number in range(4):
-        cache.keep(f"{URL}{number}", b"", stored(b"x" * LARGE))
-    cache.forget(cache.find(f"{URL}0", b"")[0])
+        store_of(cache).store(f"{URL}{number}", b"", stored(b"x" * LARGE))
+    store_of(cache).evict(store_of(cache).find(f"{URL}0", b"")[0])
     cache.remove("http://user@host.example/a1#part")
     cache.remove(QtCore.QUrl(f"{URL}2"))
     assert [body_of(cache, f"{URL}{number}") is None for number in range(4)] == [True, True, True, False]
@@ -119,11 +131,11 @@ def test_forget_remove_and_clear(cache: Cache) -> None:
 def test_the_least_recently_used_makes_room(cache: Cache) -> None:
     cache.setMaximumCacheSize(1_000_000)
     for number in range(4):
-        cache.keep(f"{URL}{number}", b"", stored(b"x" * 200_000))
+        store_of(cache).store(f"{URL}{number}", b"", stored(b"x" * 200_000))
     body_of(cache, f"{URL}0")
-    cache.keep(f"{URL}4", b"", stored(b"x" * 200_000))
-    cache.keep(f"{URL}5", b"", stored(b"x" * 200_000))
-    there = [number for number in range(6) if cache.find(f"{URL}{number}", b"")]
+    store_of(cache).store(f"{URL}4", b"", stored(b"x" * 200_000))
+    store_of(cache).store(f"{URL}5", b"", stored(b"x" * 200_000))
+    there = [number for number in range(6) if store_of(cache).find(f"{URL}{number}", b"")]
     assert 0 in there and 5 in there and 1 not in there
     found = cache.statistics()
     assert found.size <= 1_000_000 and found.evicted == 6 - len(there)
@@ -131,14 +143,14 @@ def test_the_least_recently_used_makes_room(cache: Cache) -> None:
 
 def test_what_takes_too_much_is_not_kept(cache: Cache) -> None:
     cache.setMaximumCacheSize(1_000_000)
-    cache.keep(URL, b"", stored(b"x" * 260_000))
+    store_of(cache).store(URL, b"", stored(b"x" * 260_000))
     assert body_of(cache) is None
     assert cache.statistics().evicted == 0
 
 
 def test_a_smaller_limit_holds_at_once(cache: Cache) -> None:
     for number in range(20):
-        cache.keep(f"{URL}{number}", b"", stored(b"x" * 100_000))
+        store_of(cache).store(f"{URL}{number}", b"", stored(b"x" * 100_000))
     cache.setMaximumCacheSize(500_000)
     assert 0 < cache.cacheSize() <= 500_000
 
@@ -167,7 +179,7 @@ def test_many_threads(cache: Cache) -> None:
                 url = f"{URL}{name}"
                 action = chance.random()
                 if action < 0.45:
-                    cache.keep(url, b"", stored(b"%d." % name * chance.choice([0, 1, 10, LARGE, 200_000])))
+                    store_of(cache).store(url, b"", stored(b"%d." % name * chance.choice([0, 1, 10, LARGE, 200_000])))
                 elif action < 0.9:
                     body = body_of(cache, url)
                     if body and body.strip(b"%d." % name):
@@ -194,15 +206,16 @@ def test_many_threads(cache: Cache) -> None:
 
 
 def test_another_object_and_another_process_find_it(on_disk: NetworkDiskCache) -> None:
-    on_disk.keep(URL, b"me", stored(b"x" * LARGE))
+    store_of(on_disk).store(URL, b"me", stored(b"x" * LARGE))
     assert body_of(NetworkDiskCache(on_disk.cacheDirectory()), URL, b"me") == b"x" * LARGE
     program = """
         import sys
         from blocking_request import NetworkDiskCache
+        from blocking_request.stores.cache.base import store_of
         cache = NetworkDiskCache(sys.argv[1])
-        (found,) = cache.find(sys.argv[2], b"me")
-        print(len(cache.body(found)))
-        cache.keep(sys.argv[2], b"other", found._replace(body=b"theirs"))
+        (found,) = store_of(cache).find(sys.argv[2], b"me")
+        print(len(store_of(cache).body(found)))
+        store_of(cache).store(sys.argv[2], b"other", found._replace(body=b"theirs"))
     """
     assert run(program, on_disk.cacheDirectory(), URL) == f"{LARGE}\n"
     assert body_of(on_disk, URL, b"other") == b"theirs"
@@ -214,7 +227,7 @@ def run(program: str, *arguments: str) -> str:
 
 
 def test_its_place_is_its_users_alone(on_disk: NetworkDiskCache, tmp_path: Path) -> None:
-    on_disk.keep(URL, b"", stored(b"x" * LARGE))
+    store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     folder = Path(on_disk.cacheDirectory())
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "key").stat().st_mode) == 0o600
@@ -222,7 +235,7 @@ def test_its_place_is_its_users_alone(on_disk: NetworkDiskCache, tmp_path: Path)
 
 
 def test_neither_urls_nor_users_can_be_read(on_disk: NetworkDiskCache) -> None:
-    on_disk.keep("http://secret-host.example/secret-path", b"secret-user", stored(b"body"))
+    store_of(on_disk).store("http://secret-host.example/secret-path", b"secret-user", stored(b"body"))
     on_disk.statistics()
     for path in files(Path(on_disk.cacheDirectory())):
         assert b"secret" not in path.read_bytes(), path
@@ -244,8 +257,8 @@ def test_a_flipped_bit_is_never_served(on_disk: NetworkDiskCache) -> None:
     for size in (100, LARGE):
         body = os.urandom(size)
         for _ in range(30):
-            on_disk.keep(URL, b"", stored(body))
-            (found,) = on_disk.find(URL, b"")
+            store_of(on_disk).store(URL, b"", stored(body))
+            (found,) = store_of(on_disk).find(URL, b"")
             if size == LARGE:
                 path = Path(on_disk.cacheDirectory()) / "bodies" / found.handle.file
                 flip(path, chance.randrange(size))
@@ -271,7 +284,7 @@ def flip(path: Path, place: int) -> None:
 
 @pytest.mark.parametrize("damage", ["shorter", "longer", "gone"])
 def test_a_damaged_file_is_never_served(on_disk: NetworkDiskCache, damage: str) -> None:
-    on_disk.keep(URL, b"", stored(b"x" * LARGE))
+    store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     (path,) = (Path(on_disk.cacheDirectory()) / "bodies").iterdir()
     {  # type: ignore[no-untyped-call]
         "shorter": lambda: os.truncate(path, LARGE - 1),
@@ -280,7 +293,7 @@ def test_a_damaged_file_is_never_served(on_disk: NetworkDiskCache, damage: str) 
     }[damage]()
     assert body_of(on_disk) is None
     assert on_disk.statistics().count == 0
-    on_disk.keep(URL, b"", stored(b"y" * LARGE))
+    store_of(on_disk).store(URL, b"", stored(b"y" * LARGE))
     assert body_of(on_disk) == b"y" * LARGE
 
 
@@ -289,10 +302,10 @@ def test_a_damaged_index_is_begun_anew_and_told_once(
     on_disk: NetworkDiskCache, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
     for number in range(50):
-        on_disk.keep(f"{URL}{number}", b"", stored(b"x" * 3_000))
-    on_disk.keep(URL, b"", stored(b"x" * LARGE))
+        store_of(on_disk).store(f"{URL}{number}", b"", stored(b"x" * 3_000))
+    store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     folder = on_disk.cacheDirectory()
-    on_disk._opened[0]._connections.close()  # type: ignore[index]
+    disk_store_of(on_disk)._opened[0]._connections.close()  # type: ignore[index]
     path = Path(folder) / "index.sqlite"
     data = path.read_bytes()
     for name in ("index.sqlite-wal", "index.sqlite-shm"):
@@ -318,23 +331,23 @@ def test_a_damaged_index_is_begun_anew_and_told_once(
         for _ in range(3):
             for number in range(50):
                 assert body_of(anew, f"{URL}{number}") in (None, b"x" * 3_000)
-            anew.keep(f"{URL}new", b"", stored(b"new"))
+            store_of(anew).store(f"{URL}new", b"", stored(b"new"))
     assert body_of(anew, f"{URL}new") == b"new"
     assert anew.problem() == ""
     assert len(caplog.records) == (0 if damage == "empty" else 1), caplog.text
 
 
 def test_a_key_that_was_damaged_is_made_anew(on_disk: NetworkDiskCache) -> None:
-    on_disk.keep(URL, b"", stored())
+    store_of(on_disk).store(URL, b"", stored())
     (Path(on_disk.cacheDirectory()) / "key").write_bytes(b"short")
     anew = NetworkDiskCache(on_disk.cacheDirectory())
     assert body_of(anew) is None
-    anew.keep(URL, b"", stored())
+    store_of(anew).store(URL, b"", stored())
     assert body_of(NetworkDiskCache(on_disk.cacheDirectory())) == b"body"
 
 
 def test_what_nobody_knows_is_swept(on_disk: NetworkDiskCache) -> None:
-    on_disk.keep(URL, b"", stored(b"x" * LARGE))
+    store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     folder = Path(on_disk.cacheDirectory())
     old, young, other = (folder / "bodies" / name for name in ("a" * 32, "b" * 32, "old.csv"))
     for path in (old, young, other):
@@ -350,19 +363,19 @@ def test_what_nobody_knows_is_swept(on_disk: NetworkDiskCache) -> None:
 
 
 def test_a_child_of_a_fork_may_use_it(on_disk: NetworkDiskCache) -> None:
-    on_disk.keep(URL, b"", stored(b"x" * LARGE))
+    store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     child = os.fork()
     if child == 0:
         code = 1
         try:
             is_right = body_of(on_disk) == b"x" * LARGE
-            on_disk.keep(URL + "child", b"", stored(b"child"))
+            store_of(on_disk).store(URL + "child", b"", stored(b"child"))
             code = 0 if is_right else 2
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert body_of(on_disk, URL + "child") == b"child"
-    on_disk.keep(URL, b"", stored(b"parent"))
+    store_of(on_disk).store(URL, b"", stored(b"parent"))
     assert body_of(on_disk) == b"parent"
 
 
@@ -370,8 +383,9 @@ KILLED = """
     import os, sys, threading, time
     from tests.test_cache_store import URL, stored
     from blocking_request import NetworkDiskCache
+    from blocking_request.stores.cache.base import store_of
     cache = NetworkDiskCache(sys.argv[1], 8 << 20)
-    cache.keep(URL, b"", stored(b"first"))
+    store_of(cache).store(URL, b"", stored(b"first"))
     print("ready", flush=True)
     def work(number):
         count = 0
@@ -379,7 +393,7 @@ KILLED = """
             count += 1
             name = (number + count) % 30
             size = (1, 1000, 60_000, 1_000_000)[count % 4]
-            cache.keep(f"{URL}{name}", b"", stored(b"%d," % name * (size // 2)))
+            store_of(cache).store(f"{URL}{name}", b"", stored(b"%d," % name * (size // 2)))
             if count % 50 == 0:
                 cache.clear()
     for number in range(4):
@@ -403,20 +417,20 @@ def test_whoever_is_killed_leaves_whole_entries(on_disk: NetworkDiskCache) -> No
         process.stdout.close()
         anew = NetworkDiskCache(folder, 8 << 20)
         for name in range(30):
-            for found in anew.find(f"{URL}{name}", b""):
-                body = anew.body(found)
+            for found in store_of(anew).find(f"{URL}{name}", b""):
+                body = store_of(anew).body(found)
                 assert body is not None, "an entry that is not whole"
                 assert body == b"%d," % name * (len(body) // len(b"%d," % name))
                 seen += 1
-        anew.keep(URL + "after", b"", stored(b"after"))
+        store_of(anew).store(URL + "after", b"", stored(b"after"))
         assert body_of(anew, URL + "after") == b"after"
         assert anew.problem() == ""
     assert seen > 0
 
 
 def test_what_is_invalidated_just_as_another_thread_looks_what_is(on_disk: NetworkDiskCache) -> None:
-    on_disk.keep(URL, b"", stored())
-    overdue = on_disk._pending_invalidations
+    store_of(on_disk).store(URL, b"", stored())
+    overdue = disk_store_of(on_disk)._pending_invalidations
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
         other.execute("BEGIN IMMEDIATE")
         for number in range(3):
@@ -433,16 +447,16 @@ def test_what_is_invalidated_just_as_another_thread_looks_what_is(on_disk: Netwo
         gc.callbacks.append(by_another)
         gc.set_threshold(1)
         try:
-            found = on_disk.find(URL, b"")
+            found = store_of(on_disk).find(URL, b"")
         finally:
             gc.set_threshold(*thresholds)
             gc.callbacks.remove(by_another)
         assert len(found) == 1 and len(hoarded) == 5_000
-    assert on_disk.find(f"{URL}1", b"") == [] and not overdue
+    assert store_of(on_disk).find(f"{URL}1", b"") == [] and not overdue
 
 
 def test_many_that_wait_for_their_deletion_take_the_time_of_one(on_disk: NetworkDiskCache) -> None:
-    on_disk.keep(URL, b"", stored())
+    store_of(on_disk).store(URL, b"", stored())
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
         other.execute("BEGIN IMMEDIATE")
         start = time.monotonic()
@@ -450,32 +464,32 @@ def test_many_that_wait_for_their_deletion_take_the_time_of_one(on_disk: Network
             on_disk.remove(f"{URL}{number}")
         took = time.monotonic() - start
     assert took < 20 * connections.BUSY_SECONDS * 5  # and not 20 times as long for each
-    assert len(on_disk.find(URL, b"")) == 1 and not on_disk._pending_invalidations
+    assert len(store_of(on_disk).find(URL, b"")) == 1 and not disk_store_of(on_disk)._pending_invalidations
 
 
 def test_of_two_invalidations_that_wait_the_later_counts(on_disk: NetworkDiskCache) -> None:
-    on_disk.keep(URL, b"", stored())
+    store_of(on_disk).store(URL, b"", stored())
     now = time.time()
     urls = [f"{URL}{number}" for number in range(20)]
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
         other.execute("BEGIN IMMEDIATE")
         for url in urls:
-            on_disk.invalidate(url, now - 10)
-            on_disk.invalidate(url, now - 2)
+            store_of(on_disk).invalidate(url, now - 10)
+            store_of(on_disk).invalidate(url, now - 2)
     for url in urls:
-        on_disk.keep(url, b"", stored(b"asked for before", now - 5))
+        store_of(on_disk).store(url, b"", stored(b"asked for before", now - 5))
         assert body_of(on_disk, url) is None
 
 
 def test_what_is_cleared_while_the_index_is_locked_is_not_served(on_disk: NetworkDiskCache) -> None:
-    on_disk.keep(URL, b"", stored())
+    store_of(on_disk).store(URL, b"", stored())
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
         other.execute("BEGIN IMMEDIATE")
         on_disk.clear()
         assert body_of(on_disk) is None
     assert body_of(on_disk) is None
     assert on_disk.statistics().count == 0
-    on_disk.keep(URL, b"", stored(b"new"))
+    store_of(on_disk).store(URL, b"", stored(b"new"))
     assert body_of(on_disk) == b"new"
 
 
@@ -483,7 +497,7 @@ def test_one_that_could_not_be_finished_takes_no_room(
     on_disk: NetworkDiskCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_disk.setMaximumCacheSize(5 * LARGE * disk.ENTRY_SHARE)
-    on_disk.keep(URL, b"", stored(b"x" * LARGE))
+    store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     write = CacheFolder.write
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
 
@@ -492,10 +506,10 @@ def test_one_that_could_not_be_finished_takes_no_room(
             write(folder, name, body)
 
         monkeypatch.setattr(CacheFolder, "write", locked_meanwhile)
-        on_disk.keep(URL + "1", b"", stored(b"x" * 4 * LARGE))
+        store_of(on_disk).store(URL + "1", b"", stored(b"x" * 4 * LARGE))
         monkeypatch.undo()
     assert len(files(Path(on_disk.cacheDirectory()) / "bodies")) == 1
-    on_disk.keep(URL, b"", stored(b"y" * LARGE))
+    store_of(on_disk).store(URL, b"", stored(b"y" * LARGE))
     assert (body_of(on_disk), on_disk.statistics().count) == (b"y" * LARGE, 1)
     assert on_disk.cacheSize() < 2 * LARGE and on_disk.problem() == ""
 
@@ -504,6 +518,7 @@ STRESS = """
     import itertools, random, sys, threading, time
     from tests.test_cache_store import URL, stored
     from blocking_request import NetworkDiskCache
+    from blocking_request.stores.cache.base import store_of
     folder, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     cache = NetworkDiskCache(folder, 100 << 20)
     errors = []
@@ -522,10 +537,10 @@ STRESS = """
                 action = chance.random()
                 if action < 0.3:
                     size = chance.choice([0, 1, 100, 5_000, 20_000, 300_000, 2_000_000, 20_000_000])
-                    cache.keep(f"{URL}{name}", b"", stored(content(name, size)))
+                    store_of(cache).store(f"{URL}{name}", b"", stored(content(name, size)))
                 elif action < 0.93:
-                    for found in cache.find(f"{URL}{name}", b""):
-                        body = cache.body(found)
+                    for found in store_of(cache).find(f"{URL}{name}", b""):
+                        body = store_of(cache).body(found)
                         if body is not None and body != content(name, len(body)):
                             errors.append(f"a wrong body for {name}")
                 elif action < 0.98:
@@ -562,22 +577,22 @@ def test_8_processes_of_8_threads_while_it_is_cleared_and_evicted(on_disk: Netwo
             process.kill()
     anew = NetworkDiskCache(folder, 100 << 20)
     for number in range(8):
-        anew.keep(f"{URL}last{number}", b"", stored(b"x" * 20_000_000))
+        store_of(anew).store(f"{URL}last{number}", b"", stored(b"x" * 20_000_000))
     used = sum(path.stat().st_blocks * 512 for path in files(Path(folder)))
     assert used <= 1.1 * (100 << 20), used
     named = {path.name for path in (Path(folder) / "bodies").iterdir()}
-    assert named <= anew._opened[0].files(), "files that belong to no entry"  # type: ignore[index]
+    assert named <= disk_store_of(anew)._opened[0].files(), "files that belong to no entry"  # type: ignore[index]
 
 
 def test_who_knows_an_entry_that_is_gone_meets_no_other_under_its_name(on_disk: NetworkDiskCache) -> None:
-    on_disk.keep(URL, b"", stored(b"old"))
-    (old,) = on_disk.find(URL, b"")
+    store_of(on_disk).store(URL, b"", stored(b"old"))
+    (old,) = store_of(on_disk).find(URL, b"")
     on_disk.clear()
-    on_disk.keep(URL + "?", b"", stored(b"new", vary=((b"a", b"1"),)))
-    on_disk.freshen(old)
-    on_disk.forget(old)
-    (found,) = on_disk.find(URL + "?", b"")
-    assert (on_disk.body(found), found.vary) == (b"new", ((b"a", b"1"),))
+    store_of(on_disk).store(URL + "?", b"", stored(b"new", vary=((b"a", b"1"),)))
+    store_of(on_disk).update(old)
+    store_of(on_disk).evict(old)
+    (found,) = store_of(on_disk).find(URL + "?", b"")
+    assert (store_of(on_disk).body(found), found.vary) == (b"new", ((b"a", b"1"),))
 
 
 # -- what the disk says
@@ -587,44 +602,45 @@ def is_off(cache: NetworkDiskCache, caplog: pytest.LogCaptureFixture, act: Calla
     with caplog.at_level(logging.WARNING, "blocking_request"):
         act()
         act()
-        assert cache.find(URL, b"") == () and cache.statistics() == CacheStatistics(
+        assert store_of(cache).find(URL, b"") == () and cache.statistics() == CacheStatistics(
             0, 0, cache.maximumCacheSize(), 0, 0, 0, 0, 0
         )
         cache.remove(URL)
     (record,) = caplog.records
-    assert "is off" in record.getMessage() and cache.problem() in record.getMessage()
+    assert "is disabled" in record.getMessage() and cache.problem() in record.getMessage()
     return cache.problem()
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_bytes(b"")
     cache = NetworkDiskCache(tmp_path / "file" / "cache")
-    assert "Not a directory" in is_off(cache, caplog, lambda: cache.keep(URL, b"", stored()))
+    assert "Not a directory" in is_off(cache, caplog, lambda: store_of(cache).store(URL, b"", stored()))
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="nowhere is a folder that even root cannot write to")
 def test_a_folder_that_cannot_be_written_to(caplog: pytest.LogCaptureFixture) -> None:
     cache = NetworkDiskCache("/proc/self/cache")
-    assert is_off(cache, caplog, lambda: cache.keep(URL, b"", stored()))
+    assert is_off(cache, caplog, lambda: store_of(cache).store(URL, b"", stored()))
 
 
 FULL = """
     import logging, resource, signal, sys
     from tests.test_cache_store import URL, body_of, stored
     from blocking_request import NetworkDiskCache
+    from blocking_request.stores.cache.base import store_of
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     cache = NetworkDiskCache(sys.argv[1])
-    cache.keep(URL, b"", stored(b"before"))
+    store_of(cache).store(URL, b"", stored(b"before"))
     # No file may grow beyond this: what a full disk looks like from here.
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
     for number in range(300):
-        cache.keep(f"{URL}{number}", b"", stored(b"x" * int(sys.argv[3])))
+        store_of(cache).store(f"{URL}{number}", b"", stored(b"x" * int(sys.argv[3])))
     print(bool(cache.problem()), body_of(cache))
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     print(NetworkDiskCache(sys.argv[1]).statistics().count)
     cache.clear()
-    cache.keep(URL, b"", stored(b"after"))
+    store_of(cache).store(URL, b"", stored(b"after"))
     print(bool(cache.problem()), body_of(cache))
 """
 
@@ -635,7 +651,7 @@ def test_a_full_disk(on_disk: NetworkDiskCache, room: int, size: int) -> None:
     command = [sys.executable, "-c", textwrap.dedent(FULL), on_disk.cacheDirectory(), str(room), str(size)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100, check=True)
     warning, off, count, on = done.stdout.strip().splitlines()
-    assert warning.startswith("WARNING:blocking_request:The cache in") and " is off: " in warning
+    assert warning.startswith("WARNING:blocking_request:The cache in") and " is disabled: " in warning
     assert (off, on) == ("True None", "False b'after'")
     assert count == "1" or size < disk.INDEXED_BYTES  # nothing is left of one whose file there was no room for
     assert all(path.stat().st_size <= room + 4096 for path in files(Path(on_disk.cacheDirectory())))
@@ -645,41 +661,41 @@ def test_a_full_disk(on_disk: NetworkDiskCache, room: int, size: int) -> None:
 
 
 def test_a_late_confirmation_does_not_bring_the_old_one_back(cache: Cache) -> None:
-    cache.keep(URL, b"", stored(b"old"))
-    (old,) = cache.find(URL, b"")
+    store_of(cache).store(URL, b"", stored(b"old"))
+    (old,) = store_of(cache).find(URL, b"")
     cache.remove(URL)
-    cache.keep(URL, b"", stored(b"new"))
-    cache.freshen(old._replace(fields=known_fields(((b"A", b"old"),))))
-    cache.forget(old)
-    (found,) = cache.find(URL, b"")
-    assert (cache.body(found), found.fields.value(b"a")) == (b"new", None)
+    store_of(cache).store(URL, b"", stored(b"new"))
+    store_of(cache).update(old._replace(fields=known_fields(((b"A", b"old"),))))
+    store_of(cache).evict(old)
+    (found,) = store_of(cache).find(URL, b"")
+    assert (store_of(cache).body(found), found.fields.value(b"a")) == (b"new", None)
 
 
 def test_variants_are_not_kept_without_end(cache: Cache) -> None:
     now = time.time()
     for number in range(40):
-        cache.keep(URL, b"", stored(b"%d" % number, now + number, vary=((b"x-id", b"%d" % number),)))
-        cache.keep(URL, b"other", stored(b"%d" % number, now + number))
-    found = cache.find(URL, b"")
-    assert [cache.body(each) for each in found] == [b"%d" % number for number in range(39, 23, -1)]
+        store_of(cache).store(URL, b"", stored(b"%d" % number, now + number, vary=((b"x-id", b"%d" % number),)))
+        store_of(cache).store(URL, b"other", stored(b"%d" % number, now + number))
+    found = store_of(cache).find(URL, b"")
+    assert [store_of(cache).body(each) for each in found] == [b"%d" % number for number in range(39, 23, -1)]
     assert body_of(cache, URL, b"other") == b"39"
 
 
 def test_what_was_asked_for_before_it_was_cleared_is_not_kept(cache: Cache) -> None:
     before = stored(b"old")
     cache.clear()
-    cache.keep(URL, b"", before._replace(received=time.time()))
+    store_of(cache).store(URL, b"", before._replace(received=time.time()))
     assert body_of(cache) is None
 
 
 def test_nor_where_another_process_has_changed_it(on_disk: NetworkDiskCache) -> None:
-    on_disk.keep(URL, b"", stored(b"older"))
+    store_of(on_disk).store(URL, b"", stored(b"older"))
     for change in (lambda other: other.remove(URL), lambda other: other.clear()):
         before = stored(b"old")
         change(NetworkDiskCache(on_disk.cacheDirectory()))  # type: ignore[no-untyped-call]
-        on_disk.keep(URL, b"", before._replace(received=time.time()))
+        store_of(on_disk).store(URL, b"", before._replace(received=time.time()))
         assert body_of(on_disk) is None
-    on_disk.keep(URL, b"", stored(b"new"))
+    store_of(on_disk).store(URL, b"", stored(b"new"))
     assert body_of(on_disk) == b"new"
 
 
@@ -700,8 +716,8 @@ def test_a_destructor_that_asks_the_cache(cache: Cache) -> None:
         try:
             for number in range(300):
                 Asking()
-                cache.keep(f"{URL}{number % 5}", b"", stored())
-                cache.find(f"{URL}{number % 5}", b"")
+                store_of(cache).store(f"{URL}{number % 5}", b"", stored())
+                store_of(cache).find(f"{URL}{number % 5}", b"")
         finally:
             gc.set_threshold(*threshold)
             program_over.set()
@@ -714,19 +730,20 @@ FORKING = """
     import faulthandler, os, signal, sys, threading
     from tests.test_cache_store import URL, stored
     from blocking_request import NetworkDiskCache, NetworkMemoryCache
+    from blocking_request.stores.cache.base import store_of
     cache = NetworkDiskCache(sys.argv[2]) if sys.argv[1] == "disk" else NetworkMemoryCache()
     is_over = threading.Event()
     def work():
         while not is_over.is_set():
-            cache.keep(URL, b"", stored())
-            cache.find(URL, b"")
-            NetworkDiskCache(sys.argv[2]).find(URL, b"")
+            store_of(cache).store(URL, b"", stored())
+            store_of(cache).find(URL, b"")
+            store_of(NetworkDiskCache(sys.argv[2])).find(URL, b"")
     threads = [threading.Thread(target=work, daemon=True) for _ in range(3)]
     for thread in threads: thread.start()
     def child():
         faulthandler.dump_traceback_later(20, exit=True)
-        cache.keep(URL + "child", b"", stored(b"child"))
-        cache.find(URL, b"")
+        store_of(cache).store(URL + "child", b"", stored(b"child"))
+        store_of(cache).find(URL, b"")
     for _ in range(20):
         process = os.fork()
         if process == 0:
@@ -754,7 +771,7 @@ def test_a_fork_while_other_threads_use_it(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("left", [0, 4_096, 50_000])
 def test_an_index_that_shrinks_under_it_is_begun_anew(on_disk: NetworkDiskCache, left: int) -> None:
     for number in range(100):
-        on_disk.keep(f"{URL}{number}", b"", stored(b"x" * 5_000))
+        store_of(on_disk).store(f"{URL}{number}", b"", stored(b"x" * 5_000))
     folder = Path(on_disk.cacheDirectory())
     other = NetworkDiskCache(folder)
     assert body_of(other, URL + "5") == b"x" * 5_000
@@ -764,7 +781,7 @@ def test_an_index_that_shrinks_under_it_is_begun_anew(on_disk: NetworkDiskCache,
     os.truncate(folder / "index.sqlite", left)
     for number in range(100):
         assert body_of(other, f"{URL}{number}") in (None, b"x" * 5_000)
-        other.keep(f"{URL}{number}", b"", stored(b"y" * 5_000))
+        store_of(other).store(f"{URL}{number}", b"", stored(b"y" * 5_000))
     assert other.problem() == ""
     assert body_of(other, URL + "99") == b"y" * 5_000
     # Whoever else has it open takes the new one.
@@ -775,7 +792,7 @@ def test_an_index_that_shrinks_under_it_is_begun_anew(on_disk: NetworkDiskCache,
 def test_a_folder_that_is_removed_under_it_is_made_again(on_disk: NetworkDiskCache, what: str) -> None:
     folder = Path(on_disk.cacheDirectory())
     for size in (100, LARGE):
-        on_disk.keep(f"{URL}{size}", b"", stored(b"x" * size))
+        store_of(on_disk).store(f"{URL}{size}", b"", stored(b"x" * size))
     if what == "index":
         for path in folder.glob("index.sqlite*"):
             path.unlink()
@@ -784,7 +801,7 @@ def test_a_folder_that_is_removed_under_it_is_made_again(on_disk: NetworkDiskCac
     for _ in range(2):
         for size in (100, LARGE):
             assert body_of(on_disk, f"{URL}{size}") in (None, b"x" * size)
-            on_disk.keep(f"{URL}{size}", b"", stored(b"x" * size))
+            store_of(on_disk).store(f"{URL}{size}", b"", stored(b"x" * size))
     assert on_disk.problem() == ""
     assert [body_of(NetworkDiskCache(folder), f"{URL}{size}") is None for size in (100, LARGE)] == [False, False]
 
@@ -797,13 +814,13 @@ def test_what_small_bodies_have_taken_is_free_for_large_ones(tmp_path: Path) -> 
         return sum(path.stat().st_blocks * 512 for path in files(tmp_path))
 
     for number in range(3_000):
-        cache.keep(f"{URL}{number}", b"", stored(b"x" * 9_000))
+        store_of(cache).store(f"{URL}{number}", b"", stored(b"x" * 9_000))
     assert 0.5 * limit < used() <= 1.1 * limit
     for number in range(40):
-        cache.keep(f"{URL}large{number}", b"", stored(b"x" * (1 << 20)))
+        store_of(cache).store(f"{URL}large{number}", b"", stored(b"x" * (1 << 20)))
     assert 0.5 * limit < used() <= 1.1 * limit
     for number in range(3_000):
-        cache.keep(f"{URL}again{number}", b"", stored(b"x" * 900))
+        store_of(cache).store(f"{URL}again{number}", b"", stored(b"x" * 900))
     assert used() <= 1.1 * limit
     cache.clear()
     assert used() <= 0.05 * limit
@@ -811,6 +828,6 @@ def test_what_small_bodies_have_taken_is_free_for_large_ones(tmp_path: Path) -> 
 
 def test_what_cannot_be_read_is_not_there(on_disk: NetworkDiskCache) -> None:
     """As of another version, or of an answer that should never have been kept."""
-    on_disk.keep(URL, b"", stored(vary=((b"accept language", b"digest"),)))
-    assert on_disk.find(URL, b"") == [] and on_disk.statistics().count == 0
+    store_of(on_disk).store(URL, b"", stored(vary=((b"accept language", b"digest"),)))
+    assert store_of(on_disk).find(URL, b"") == [] and on_disk.statistics().count == 0
     assert on_disk.problem() == ""

@@ -481,7 +481,7 @@ def test_the_cache(serve: Serve, tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     result = cli("cache", "info", env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "file")})
-    assert result.returncode == 74 and b"is off" in result.stderr
+    assert result.returncode == 74 and b"is disabled" in result.stderr
 
 
 def test_many_into_a_folder(serve: Serve, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from blocking_request import CookieJar, NetworkAccessManager
 from blocking_request.qt.binding import QtCore
+from blocking_request.stores.cookie_jar import cookie_header, receive_cookies
 from blocking_request.stores.cookie_policy import MOST_OF_A_DOMAIN
 
 from .servers.raw import Connection, Handler, RawServer
@@ -30,20 +31,20 @@ VALUES = (
 
 def received(url: str, *values: bytes) -> CookieJar:
     jar = CookieJar()
-    jar.receive(url, values)
+    receive_cookies(jar, url, values)
     return jar
 
 
 @pytest.mark.parametrize("value", VALUES)
 def test_bytes_of_a_value_stay(value: bytes, tmp_path: Path) -> None:
     jar = received(URL, b"a=" + value + b"; Max-Age=1000; HttpOnly")
-    assert jar.header(URL) == b"a=" + value
+    assert cookie_header(jar, URL) == b"a=" + value
     assert jar.allCookies()[0].value().data() == value
     path, loaded = tmp_path / "cookies.txt", CookieJar()
     jar.save(path)
     loaded.load(path)
     # The format cannot hold a TAB.
-    assert loaded.header(URL) == (None if b"\t" in value else b"a=" + value)
+    assert cookie_header(loaded, URL) == (None if b"\t" in value else b"a=" + value)
 
 
 def test_bytes_of_a_value_stay_between_requests(manager: NetworkAccessManager, serve: Serve) -> None:
@@ -66,14 +67,14 @@ def test_bytes_of_a_value_stay_between_requests(manager: NetworkAccessManager, s
 def test_text_of_a_cookie_that_is_set(value: str, sent: bytes) -> None:
     jar = CookieJar()
     jar.setCookie(URL, "name", value)
-    assert jar.header(URL) == b"name=" + sent
+    assert cookie_header(jar, URL) == b"name=" + sent
 
 
 def test_file_of_curl_with_bytes(tmp_path: Path) -> None:
     path, jar = tmp_path / "cookies.txt", CookieJar()
     path.write_bytes(b"www.example.com\tFALSE\t/\tFALSE\t0\ta\tcaf\xc3\xa9\x85\xff\n")
     jar.load(path)
-    assert jar.header(URL) == b"a=caf\xc3\xa9\x85\xff"
+    assert cookie_header(jar, URL) == b"a=caf\xc3\xa9\x85\xff"
 
 
 def test_limits_of_a_file(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_ipv6_host_of_a_file(tmp_path: Path) -> None:
     jar.save(path)
     loaded = CookieJar()
     loaded.load(path)
-    assert loaded.header("http://[::1]/") == b"a=1"
+    assert cookie_header(loaded, "http://[::1]/") == b"a=1"
 
 
 FIELDS = b"www.example.com\tFALSE\t/\tFALSE\t0\t"
@@ -113,7 +114,7 @@ def test_line_of_a_cookie_that_no_server_could_set(end: bytes, tmp_path: Path) -
     path, jar = tmp_path / "cookies.txt", CookieJar()
     path.write_bytes(FIELDS + end + b"\n" + FIELDS + b"fine\t1\n")
     jar.load(path)
-    assert jar.header(URL) == b"fine=1"
+    assert cookie_header(jar, URL) == b"fine=1"
 
 
 def test_line_without_a_host(tmp_path: Path) -> None:
@@ -128,15 +129,15 @@ def test_flags_in_lower_case(tmp_path: Path) -> None:
     path, jar = tmp_path / "cookies.txt", CookieJar()
     path.write_bytes(b"example.com\ttrue\t/\ttrue\t0\ta\t1\n")
     jar.load(path)
-    assert jar.header("http://www.example.com/") is None
-    assert jar.header("https://www.example.com/") == b"a=1"
+    assert cookie_header(jar, "http://www.example.com/") is None
+    assert cookie_header(jar, "https://www.example.com/") == b"a=1"
 
 
 def test_file_with_a_byte_order_mark(tmp_path: Path) -> None:
     path, jar = tmp_path / "cookies.txt", CookieJar()
     path.write_bytes(b"\xef\xbb\xbf# Netscape HTTP Cookie File\n" + FIELDS + b"a\t1\n")
     jar.load(path)
-    assert jar.header(URL) == b"a=1"
+    assert cookie_header(jar, URL) == b"a=1"
 
 
 def test_look_into_a_jar_just_loaded(tmp_path: Path) -> None:
@@ -183,8 +184,8 @@ def test_clear_of_what_is_no_host(host: str) -> None:
 def test_user_and_password_of_a_url_are_no_part_of_its_host() -> None:
     jar = CookieJar()
     jar.setCookie("http://user:password@www.example.com/", "a", "1")
-    jar.receive("http://user:password@www.example.com/", [b"b=2"])
-    assert jar.header(URL) == jar.header("http://user:password@www.example.com/") == b"a=1; b=2"
+    receive_cookies(jar, "http://user:password@www.example.com/", [b"b=2"])
+    assert cookie_header(jar, URL) == cookie_header(jar, "http://user:password@www.example.com/") == b"a=1; b=2"
     assert [cookie.domain() for cookie in jar.allCookies()] == ["www.example.com"] * 2
 
 
@@ -193,26 +194,26 @@ def test_user_and_password_of_a_url_are_no_part_of_its_host() -> None:
 )
 def test_no_host_deletes_a_cookie_that_it_may_not_set(value: bytes) -> None:
     jar = received("http://www.bank.example/", b"sid=1; Domain=bank.example", b"sid=2; Domain=www.bank.example")
-    jar.receive("http://evil.example/", [value])
+    receive_cookies(jar, "http://evil.example/", [value])
     assert len(jar) == 2
 
 
 def test_host_deletes_its_cookie_as_it_set_it() -> None:
     # "localhost" is a public suffix: its cookie is that of this host only.
     jar = received("http://localhost/", b"a=1; Domain=localhost; Path=/a")
-    jar.receive("http://localhost/", [b"a=; Domain=localhost; Path=/a; Expires=Thu, 01 Jan 1970 00:00:00 GMT"])
+    receive_cookies(jar, "http://localhost/", [b"a=; Domain=localhost; Path=/a; Expires=Thu, 01 Jan 1970 00:00:00 GMT"])
     assert len(jar) == 0
 
 
 def test_path_of_other_bytes_than_ascii() -> None:
     jar = received("http://www.example.com/", b"a=1; Path=/caf\xc3\xa9")
-    assert jar.header("http://www.example.com/caf%C3%A9/menu") == b"a=1"
+    assert cookie_header(jar, "http://www.example.com/caf%C3%A9/menu") == b"a=1"
 
 
 def test_name_in_unicode_and_in_ascii_is_one_host() -> None:
     jar = CookieJar()
     jar.setCookie("http://bücher.example/", "a", "1")
-    assert jar.header("http://xn--bcher-kva.example/") == b"a=1"
+    assert cookie_header(jar, "http://xn--bcher-kva.example/") == b"a=1"
     assert len(jar.cookiesForUrl("http://BÜCHER.example/")) == 1
     jar.clear("bücher.example")
     assert len(jar) == 0
@@ -221,21 +222,21 @@ def test_name_in_unicode_and_in_ascii_is_one_host() -> None:
 @pytest.mark.parametrize("url", ["HTTP://www.example.com/", "ftp://www.example.com/"])
 def test_no_other_scheme_replaces_a_secure_cookie(url: str) -> None:
     jar = received("https://www.example.com/", b"a=1; Secure")
-    jar.receive(url, [b"a=2"])
-    assert jar.header("https://www.example.com/") == b"a=1"
+    receive_cookies(jar, url, [b"a=2"])
+    assert cookie_header(jar, "https://www.example.com/") == b"a=1"
 
 
 def test_no_domain_of_a_host_without_a_dot_replaces_a_secure_cookie() -> None:
     jar = received("https://localhost/", b"a=1; Secure")
     for attributes in (b"; Domain=localhost", b"; Domain=localhost; Max-Age=0"):
-        jar.receive("http://localhost/", [b"a=2" + attributes])
-        assert jar.header("https://localhost/") == b"a=1"
+        receive_cookies(jar, "http://localhost/", [b"a=2" + attributes])
+        assert cookie_header(jar, "https://localhost/") == b"a=1"
 
 
 def test_host_prefix_needs_a_path() -> None:
     for attributes, is_kept in ((b"; Secure", False), (b"; Secure; Path=/", True), (b"; Secure; Path=/a", False)):
         jar = received("https://www.example.com/", b"__Host-a=1" + attributes)
-        assert (jar.header("https://www.example.com/a") is not None) is is_kept
+        assert (cookie_header(jar, "https://www.example.com/a") is not None) is is_kept
 
 
 @pytest.mark.parametrize("value", ["x" * 5_000, "a\x01b"])
@@ -244,7 +245,7 @@ def test_value_that_is_refused_is_told_though_there_is_an_earlier_one(value: str
     jar.setCookie(URL, "a", "1")
     with pytest.raises(ValueError, match=r"the cookie 'a' is not accepted from www\.example\.com"):
         jar.setCookie(URL, "a", value)
-    assert jar.header(URL) == b"a=1"
+    assert cookie_header(jar, URL) == b"a=1"
 
 
 @pytest.mark.parametrize("url", ["", "www.example.com", "ftp://h/", "http:///a", QtCore.QUrl()])
@@ -273,12 +274,13 @@ def test_expired_cookies_do_not_count() -> None:
 FORKING = """
     import faulthandler, os, threading
     from blocking_request import CookieJar
+    from blocking_request.stores.cookie_jar import cookie_header, receive_cookies
     jar = CookieJar()
     is_over = threading.Event()
     def work():
         while not is_over.is_set():
-            jar.receive("http://www.example.com/", [b"a=1"])
-            jar.header("http://www.example.com/")
+            receive_cookies(jar, "http://www.example.com/", [b"a=1"])
+            cookie_header(jar, "http://www.example.com/")
             len(jar)
     threads = [threading.Thread(target=work, daemon=True) for _ in range(3)]
     for thread in threads: thread.start()
@@ -286,8 +288,8 @@ FORKING = """
         process = os.fork()
         if process == 0:
             faulthandler.dump_traceback_later(20, exit=True)
-            jar.receive("http://www.example.com/", [b"b=1"])
-            os._exit(0 if b"b=1" in jar.header("http://www.example.com/") else 1)
+            receive_cookies(jar, "http://www.example.com/", [b"b=1"])
+            os._exit(0 if b"b=1" in cookie_header(jar, "http://www.example.com/") else 1)
         if os.WEXITSTATUS(os.waitpid(process, 0)[1]) != 0:
             os._exit(1)
     is_over.set()
@@ -307,18 +309,19 @@ FORK_IN_A_CHANGE = """
     import os
     from http import cookiejar
     from blocking_request import CookieJar
+    from blocking_request.stores.cookie_jar import cookie_header, receive_cookies
     jar, url = CookieJar(), "http://www.example.com/"
-    jar.receive(url, [b"a=1"])
-    assert jar.header(url) == b"a=1"
+    receive_cookies(jar, url, [b"a=1"])
+    assert cookie_header(jar, url) == b"a=1"
     # Another thread has stored a cookie and has not counted the change yet.
-    jar.receive("http://other.example/", [b"b=2"])
-    assert jar.header(url) == b"a=1"
+    receive_cookies(jar, "http://other.example/", [b"b=2"])
+    assert cookie_header(jar, url) == b"a=1"
     (cookie,) = [each for each in jar.jar if each.name == "b"]
     cookie.domain = "www.example.com"
     cookiejar.CookieJar.set_cookie(jar.jar, cookie)
     process = os.fork()
     if process == 0:
-        os._exit(0 if jar.header(url) == b"a=1; b=2" else 1)
+        os._exit(0 if cookie_header(jar, url) == b"a=1; b=2" else 1)
     os._exit(os.WEXITSTATUS(os.waitpid(process, 0)[1]))
 """
 

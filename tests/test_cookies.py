@@ -14,6 +14,7 @@ import requests
 
 from blocking_request import BlockingNetworkRequest, CookieJar, ErrorCode, NetworkAccessManager
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
+from blocking_request.stores.cookie_jar import cookie_header, receive_cookies
 
 from .conftest import ENGINES
 from .servers.raw import Connection, Handler, RawServer
@@ -26,7 +27,7 @@ URL = "http://www.example.com/a/b"
 
 def received(url: str, *values: str) -> CookieJar:
     jar = CookieJar()
-    jar.receive(url, [value.encode("latin-1") for value in values])
+    receive_cookies(jar, url, [value.encode("latin-1") for value in values])
     return jar
 
 
@@ -84,19 +85,19 @@ def received(url: str, *values: str) -> CookieJar:
     ],
 )
 def test_rfc6265(value: str, from_url: str, to_url: str, sent: str | None) -> None:
-    header = received(from_url, value).header(to_url)
+    header = cookie_header(received(from_url, value), to_url)
     assert header == (None if sent is None else sent.encode())
 
 
 def test_rfc6265_5_4_longer_paths_come_first() -> None:
-    assert received(URL, "a=1; Path=/", "b=2; Path=/a/b", "c=3; Path=/a").header(URL) == b"b=2; c=3; a=1"
+    assert cookie_header(received(URL, "a=1; Path=/", "b=2; Path=/a/b", "c=3; Path=/a"), URL) == b"b=2; c=3; a=1"
 
 
 def test_rfc6265_5_3_a_new_one_takes_the_place_of_the_old() -> None:
     jar = received(URL, "a=1", "a=2")
-    assert jar.header(URL) == b"a=2" and len(jar) == 1
-    jar.receive(URL, [b"a=; Max-Age=0"])
-    assert jar.header(URL) is None
+    assert cookie_header(jar, URL) == b"a=2" and len(jar) == 1
+    receive_cookies(jar, URL, [b"a=; Max-Age=0"])
+    assert cookie_header(jar, URL) is None
 
 
 # -- for people
@@ -128,15 +129,15 @@ def test_a_mozilla_file(tmp_path: Path) -> None:
     assert file.read_text().startswith("# Netscape HTTP Cookie File")
     loaded = CookieJar()
     loaded.load(file)
-    assert loaded.header(URL) == b"a=1"
+    assert cookie_header(loaded, URL) == b"a=1"
     jar.save(file, sessionCookies=True)
     loaded.load(file)
-    assert loaded.header(URL) in (b"a=1; session=2", b"session=2; a=1")
+    assert cookie_header(loaded, URL) in (b"a=1; session=2", b"session=2; a=1")
     assert os.listdir(tmp_path) == ["cookies.txt"]
     # as curl writes them
     file.write_text("# Netscape HTTP Cookie File\nlocalhost\tFALSE\t/\tFALSE\t0\tcurl\tyes\n")
     loaded.load(file)
-    assert loaded.header("http://localhost/") == b"curl=yes"
+    assert cookie_header(loaded, "http://localhost/") == b"curl=yes"
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
         jar.load(tmp_path / "other")
     with pytest.raises(FileNotFoundError):
         jar.load(tmp_path / "none")
-    assert jar.header(URL) == b"a=1"
+    assert cookie_header(jar, URL) == b"a=1"
     with pytest.raises(FileNotFoundError):
         jar.save(tmp_path / "no" / "folder")
 
@@ -268,8 +269,8 @@ def test_threads_that_set_send_clear_and_save(tmp_path: Path) -> None:
         url = f"http://host{number % 5}.example/"
         try:
             for count in range(60):
-                jar.receive(url, [f"c{count}=1; Max-Age=100".encode(), b"gone=1; Max-Age=0"])
-                jar.header(url)
+                receive_cookies(jar, url, [f"c{count}=1; Max-Age=100".encode(), b"gone=1; Max-Age=0"])
+                cookie_header(jar, url)
                 len(jar)
                 if count % 20 == 0:
                     jar.clear(f"host{number % 5}.example")
@@ -294,7 +295,7 @@ def names(jar: CookieJar) -> set[str]:
 
 def test_secure_cookie_outlives_a_flood_from_http() -> None:
     jar = received("https://example.com/", "sid=secret; Secure; Path=/")
-    jar.receive("http://example.com/", [b"n%d=x" % number for number in range(500)])
+    receive_cookies(jar, "http://example.com/", [b"n%d=x" % number for number in range(500)])
     assert len(jar) == 180
     assert "sid" in names(jar)
     assert "n499" in names(jar) and "n0" not in names(jar)
@@ -302,33 +303,33 @@ def test_secure_cookie_outlives_a_flood_from_http() -> None:
 
 def test_cookie_just_set_outlives_older_ones_of_another_path() -> None:
     jar = CookieJar()
-    jar.receive("http://example.com/", [b"n%d=x; Path=/a" % number for number in range(180)])
-    jar.receive("http://example.com/", [b"new=1; Path=/"])
+    receive_cookies(jar, "http://example.com/", [b"n%d=x; Path=/a" % number for number in range(180)])
+    receive_cookies(jar, "http://example.com/", [b"new=1; Path=/"])
     assert len(jar) == 180 and "new" in names(jar) and "n0" not in names(jar)
 
 
 def test_cookie_that_is_set_again_counts_as_new() -> None:
     jar = CookieJar()
-    jar.receive("http://example.com/", [b"n%d=x" % number for number in range(180)])
-    jar.receive("http://example.com/", [b"n0=y"])
-    jar.receive("http://example.com/", [b"new=1"])
+    receive_cookies(jar, "http://example.com/", [b"n%d=x" % number for number in range(180)])
+    receive_cookies(jar, "http://example.com/", [b"n0=y"])
+    receive_cookies(jar, "http://example.com/", [b"new=1"])
     assert {"n0", "new"} < names(jar) and "n1" not in names(jar)
 
 
 def test_expired_cookies_go_first() -> None:
     jar = CookieJar()
-    jar.receive("http://example.com/", [b"old=x"])
-    jar.receive("http://example.com/", [b"n%d=x" % number for number in range(179)])
+    receive_cookies(jar, "http://example.com/", [b"old=x"])
+    receive_cookies(jar, "http://example.com/", [b"n%d=x" % number for number in range(179)])
     for cookie in jar.jar:
         cookie.expires = 1 if cookie.name == "n100" else cookie.expires
-    jar.receive("http://example.com/", [b"new=1"])
+    receive_cookies(jar, "http://example.com/", [b"new=1"])
     assert "old" in names(jar) and "n100" not in names(jar)
 
 
 def test_cookies_of_a_whole_domain_are_limited_together() -> None:
     jar = CookieJar()
     for number in range(200):
-        jar.receive(f"http://h{number}.example.com/", [b"n%d=x; Domain=example.com" % number])
+        receive_cookies(jar, f"http://h{number}.example.com/", [b"n%d=x; Domain=example.com" % number])
     assert len(jar) == 180 and "n199" in names(jar)
 
 
@@ -337,7 +338,7 @@ def test_all_cookies_are_limited() -> None:
     started = time.process_time()
     for number in range(40):
         values = [b"n%d-%d=x" % (number, each) for each in range(100)]
-        jar.receive(f"http://host{number}.example.org/", values)
+        receive_cookies(jar, f"http://host{number}.example.org/", values)
     assert len(jar) == 3_000 and "sid" in names(jar) and "n39-99" in names(jar)
     assert time.process_time() - started < 10
 
@@ -357,7 +358,7 @@ def test_all_cookies_are_limited() -> None:
 )
 def test_sizes(value: str, sent: bool) -> None:
     jar = received("http://example.com/", value)
-    assert (jar.header("http://example.com/") is not None) is sent
+    assert (cookie_header(jar, "http://example.com/") is not None) is sent
 
 
 @pytest.mark.parametrize(
@@ -372,9 +373,9 @@ def test_sizes(value: str, sent: bool) -> None:
 )
 def test_no_cookie_from_http_stands_where_a_secure_one_does(url: str, value: bytes) -> None:
     jar = CookieJar()
-    jar.receive("https://host.example.org/secure/", [b"sid=good; Secure"])
-    jar.receive(url, [value])
-    assert jar.header("https://host.example.org/secure/more/page") == b"sid=good"
+    receive_cookies(jar, "https://host.example.org/secure/", [b"sid=good; Secure"])
+    receive_cookies(jar, url, [value])
+    assert cookie_header(jar, "https://host.example.org/secure/more/page") == b"sid=good"
     assert len(jar) == 1
 
 
@@ -390,13 +391,13 @@ def test_no_cookie_from_http_stands_where_a_secure_one_does(url: str, value: byt
 )
 def test_a_cookie_from_http_beside_a_secure_one(url: str, value: bytes) -> None:
     jar = CookieJar()
-    jar.receive("https://host.example.org/secure/", [b"sid=1; Secure"])
-    jar.receive(url, [value])
+    receive_cookies(jar, "https://host.example.org/secure/", [b"sid=1; Secure"])
+    receive_cookies(jar, url, [value])
     assert len(jar) == 2
 
 
 def test_a_secure_cookie_of_a_host_without_a_dot() -> None:
     jar = CookieJar()
-    jar.receive("https://localhost/", [b"sid=good; Secure"])
-    jar.receive("http://localhost/", [b"sid=evil; Path=/"])
-    assert jar.header("https://localhost/a") == b"sid=good"
+    receive_cookies(jar, "https://localhost/", [b"sid=good; Secure"])
+    receive_cookies(jar, "http://localhost/", [b"sid=evil; Path=/"])
+    assert cookie_header(jar, "https://localhost/a") == b"sid=good"

@@ -26,7 +26,7 @@ from blocking_request.models.headers import MAXIMUM_PARSED_FIELD_BYTES, Headers,
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.models.urls import redirect_target
 from blocking_request.qhttp import HttpResponseHeader
-from blocking_request.stores.cookie_jar import CookieJar
+from blocking_request.stores.cookie_jar import CookieJar, cookie_header, receive_cookies
 from blocking_request.stores.hsts_hosts import StrictTransportHosts
 
 from .conftest import ENGINES
@@ -79,9 +79,9 @@ def read_everything(fields: list[tuple[bytes, bytes]], status: int) -> None:
     said = directives(answer.headers)
     is_explicit(answer.headers, said)
     jar = CookieJar()
-    jar.receive("https://host/a", answer.headers.values(b"set-cookie"))
-    jar.header("https://host/a")
-    StrictTransportHosts().note("host", answer.headers.value(b"strict-transport-security") or b"")
+    receive_cookies(jar, "https://host/a", answer.headers.values(b"set-cookie"))
+    cookie_header(jar, "https://host/a")
+    StrictTransportHosts().store_policy("host", answer.headers.value(b"strict-transport-security") or b"")
     for name in (b"date", b"expires", b"last-modified"):  # type: ignore[assignment]
         parsed_date(answer.headers.value(name) or b"", time.time())  # type: ignore[arg-type]
     flow = with_retries(answer.request, rule=Retry(2, status_forcelist=[status], respect_retry_after_header=True))

@@ -15,6 +15,7 @@ from urllib3.util import Retry
 
 from blocking_request import AuthConfig, BlockingNetworkRequest, CookieJar, ErrorCode, NetworkAccessManager, TlsSettings
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
+from blocking_request.stores.cookie_jar import cookie_header, receive_cookies
 
 from .conftest import TLS_ENGINES
 from .flows.test_credentials import Asked
@@ -170,7 +171,7 @@ def test_a_cookies_file_that_is_none_is_not_shown(tmp_path: Path) -> None:
     file.write_text("example.org\tTRUE\t/\tFALSE\t0\tsid\tabc\n")
     jar = CookieJar()
     jar.load(file)
-    assert jar.header("http://sub.example.org/") == b"sid=abc"
+    assert cookie_header(jar, "http://sub.example.org/") == b"sid=abc"
 
 
 def test_a_preprocessor_that_goes_elsewhere(manager: NetworkAccessManager, serve: Serve) -> None:
@@ -246,8 +247,8 @@ def test_a_redirect_to_http_of_a_host_that_wants_https(engine: str) -> None:
 
 def test_control_characters_are_not_repeated(manager: NetworkAccessManager, serve: Serve) -> None:
     jar = CookieJar()
-    jar.receive("http://host/", [b"sid=a\rX-Evil: 1", b"nul=a\0b", b"fine=1"])
-    assert jar.header("http://host/") == b"fine=1"
+    receive_cookies(jar, "http://host/", [b"sid=a\rX-Evil: 1", b"nul=a\0b", b"fine=1"])
+    assert cookie_header(jar, "http://host/") == b"fine=1"
     server = serve(answering(("401 No", 'WWW-Authenticate: Digest realm="x\rX-Evil: 1\r", nonce="n\x00"\r\n')))
     request = BlockingNetworkRequest(manager)
     request.setAuthConfig(AuthConfig.digest("u", "p"))
@@ -382,19 +383,19 @@ def test_cookies_of_a_401_are_kept(manager: NetworkAccessManager, serve: Serve) 
 )
 def test_rfc6265_5_2(value: str, from_url: str, to_url: str, sent: Any) -> None:
     jar = CookieJar()
-    jar.receive(from_url, [value.encode()])
-    assert jar.header(to_url) == sent
+    receive_cookies(jar, from_url, [value.encode()])
+    assert cookie_header(jar, to_url) == sent
     assert len(jar.allCookies()) == len(jar)
 
 
 def test_http_does_not_replace_a_secure_cookie_and_a_host_has_not_thousands() -> None:
     jar = CookieJar()
-    jar.receive("https://host.test/", [b"a=safe; Secure"])
-    jar.receive("http://host.test/", [b"a=evil"])
-    assert jar.header("https://host.test/") == b"a=safe"
-    jar.receive("http://host.test/", [f"c{number}=1".encode() for number in range(1000)])
+    receive_cookies(jar, "https://host.test/", [b"a=safe; Secure"])
+    receive_cookies(jar, "http://host.test/", [b"a=evil"])
+    assert cookie_header(jar, "https://host.test/") == b"a=safe"
+    receive_cookies(jar, "http://host.test/", [f"c{number}=1".encode() for number in range(1000)])
     assert len(jar) <= 180
-    assert b"c999=1" in (jar.header("http://host.test/") or b"")
+    assert b"c999=1" in (cookie_header(jar, "http://host.test/") or b"")
 
 
 def test_a_jar_that_one_thread_clears_while_others_read() -> None:
@@ -407,7 +408,7 @@ def test_a_jar_that_one_thread_clears_while_others_read() -> None:
     def read() -> None:
         try:
             while not stop.is_set():
-                jar.header("http://ex.org/")
+                cookie_header(jar, "http://ex.org/")
                 jar.cookiesForUrl("http://ex.org/")
         except BaseException as error:
             errors.append(error)
@@ -420,7 +421,7 @@ def test_a_jar_that_one_thread_clears_while_others_read() -> None:
             reader.start()
         end = time.monotonic() + 1.0
         while time.monotonic() < end:
-            jar.receive("http://ex.org/", [b"a=1; Path=/", b"b=2; Path=/b"])
+            receive_cookies(jar, "http://ex.org/", [b"a=1; Path=/", b"b=2; Path=/b"])
             jar.clear("ex.org")
     finally:
         stop.set()

@@ -18,13 +18,14 @@ from ..flows.auth.server import CredentialRules, with_credentials
 from ..flows.cache.flow import without_cache
 from ..flows.cache.reuse import CacheLoadControl
 from ..flows.certificate_errors import CertificatePrompt, ask_about_certificates
-from ..flows.cookies import Jar, with_cookies
+from ..flows.cookies import with_cookies
 from ..flows.hsts import with_strict_transport
 from ..flows.redirects import follow_redirects
 from ..flows.retry import with_retries
 from ..models.http_messages import ConnectionCredentials, Request
 from ..proxies.rules import environment_names_proxies, uses_system_proxies
 from ..proxies.system import proxy_of_qt
+from ..stores.cookie_jar import CookieJar, cookie_header, receive_cookies
 from ..stores.netrc import netrc_config
 from .options import CallOptions
 from .prepare import PreparedCall
@@ -108,9 +109,11 @@ def _attempt(settings: Settings, rules: CallOptions, outer: _OuterProxies) -> Se
     return lambda request: _without_secrets(request, send)
 
 
-def _cookie_layer(jar: Jar, loads: bool, saves: bool, send: Send) -> Send:
+def _cookie_layer(cookies: CookieJar, loads: bool, saves: bool, send: Send) -> Send:
+    header = partial(cookie_header, cookies) if loads else None
+    receive = partial(receive_cookies, cookies) if saves else None
     # These are called for every request, and a partial with keywords takes three times as long.
-    return lambda request: with_cookies(request, jar, loads, saves, send)
+    return lambda request: with_cookies(request, header, receive, send)
 
 
 def _may_have_credentials(settings: Settings, rules: CallOptions) -> bool:

@@ -13,6 +13,7 @@ from ..flows import Flow, Send, send_directly
 from ..flows.cache.flow import CacheRules, with_cache
 from ..flows.cache.reuse import CacheLoadControl
 from ..models.http_messages import Request
+from ..stores.cache.base import store_of
 from ..stores.cache.partition import partition_key
 from ..trace import logger
 from .call import Call
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
 def with_manager_cache(
     settings: Settings, load_control: CacheLoadControl, may_store: bool, send: Send, engine: str
 ) -> Send:
-    """``send`` with the manager's cache above it."""
+    """Return ``send`` with the manager's cache above it."""
     assert settings.cache is not None
     later = partial(_validate_later, settings=settings, engine=engine)
     default_headers = ((b"accept-language", accept_language()),)
-    rules = CacheRules(settings.cache, partition_key, time.time, default_headers, load_control, may_store, later)
+    rules = CacheRules(
+        store_of(settings.cache), partition_key, time.time, default_headers, load_control, may_store, later
+    )
     return partial(with_cache, rules=rules, send=partial(_send_for_cache, send=send) if may_store else send)
 
 

@@ -11,7 +11,6 @@ from urllib3.util import Retry
 from .._version import VERSION
 from ..flows import Send
 from ..flows.auth.server import CachedCredential
-from ..flows.cache.store import Store
 from ..flows.certificate_errors import SslErrorHandler
 from ..flows.redirects import RedirectPolicy
 from ..models.auth import AuthConfig, AuthHandler
@@ -24,6 +23,7 @@ from ..proxies.rules import ProxyRules
 from ..qt.binding import QtCore, QtNetwork
 from ..reply import ReplyContent
 from ..stores.auth_registry import AuthRegistry
+from ..stores.cache import NetworkDiskCache, NetworkMemoryCache
 from ..stores.cookie_jar import CookieJar
 from ..stores.hsts_hosts import StrictTransportHosts
 
@@ -82,7 +82,7 @@ class Settings:
     proxy_credential_cache: MutableMapping[Proxy, AuthConfig] = field(default_factory=dict)
     """The same by proxy."""
 
-    cache: Optional[Store] = None
+    cache: Union[NetworkDiskCache, NetworkMemoryCache, None] = None
 
     redirect_policy: Optional[RedirectPolicy] = None
     redirect_handler: Optional[RedirectHandler] = None

@@ -12,7 +12,7 @@ from typing import Callable, Optional
 from ..models.certificate import Certificate
 from ..models.failure import QtNetworkError
 from ..models.http_messages import Request, Response
-from ..models.tls import TlsError, TlsSession, TlsSettings
+from ..models.tls import TlsError, TlsSession, TlsSettings, ignores_errors, with_ignored_errors
 from . import Flow, Send, send_directly
 
 SslErrorHandler = Callable[[list[TlsError], list[Certificate]], Optional[Iterable[TlsError]]]
@@ -34,16 +34,16 @@ class CertificatePrompt:
 def ask_about_certificates(request: Request, prompt: CertificatePrompt, send: Send = send_directly) -> Flow:
     """Send; if that fails only for its certificates, call the handler, and send again if it accepts all errors."""
     if prompt.accepted:
-        request = request._replace(tls=(request.tls or TlsSettings()).accepting(prompt.accepted))
+        request = request._replace(tls=with_ignored_errors(request.tls or TlsSettings(), prompt.accepted))
     for _ in range(ROUNDS):
         response = yield from send(request)
         settings = request.tls or TlsSettings()
         session = _refused(response)
-        if session is None or settings.ignores(session.errors):
+        if session is None or ignores_errors(settings, session.errors):
             return response
         accepted = _accepted(prompt.handler, session)
-        accepting = settings.accepting(accepted)
-        if not accepting.ignores(session.errors):
+        accepting = with_ignored_errors(settings, accepted)
+        if not ignores_errors(accepting, session.errors):
             return response
         prompt.accepted.extend(accepted)
         request = request._replace(tls=accepting)

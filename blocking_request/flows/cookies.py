@@ -5,28 +5,31 @@ If the caller has set a ``Cookie`` field, it is sent as it is, and the jar adds 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Callable, Optional
 
 from ..models.http_messages import Request
 from . import Flow, Send, send_directly
 
+CookieHeader = Callable[[str], Optional[bytes]]
+"""Returns the value of the ``Cookie`` field for a URL, or None if no cookie fits."""
 
-class Jar(Protocol):
-    def header(self, url: str) -> bytes | None: ...
-
-    def receive(self, url: str, values: list[bytes]) -> None: ...
+ReceiveCookies = Callable[[str, list[bytes]], None]
+"""Stores what the ``Set-Cookie`` fields of a response from a URL say."""
 
 
 def with_cookies(
-    request: Request, jar: Jar, loads: bool = True, saves: bool = True, send: Send = send_directly
+    request: Request,
+    cookie_header: Optional[CookieHeader],
+    receive_cookies: Optional[ReceiveCookies],
+    send: Send = send_directly,
 ) -> Flow:
-    """``loads``: send the jar's cookies; ``saves``: store those of the response."""
+    """If ``cookie_header`` is None, no cookies are sent; if ``receive_cookies`` is None, none are stored."""
     sent = request
-    if loads:
-        value = jar.header(request.url)
+    if cookie_header is not None:
+        value = cookie_header(request.url)
         if value is not None and not request.has_field(b"cookie"):
             sent = request._replace(headers=(*request.headers, (b"Cookie", value)))
     response = yield from send(sent)
-    if saves and response.headers.has_set_cookie:
-        jar.receive(request.url, response.headers.values(b"set-cookie"))
+    if receive_cookies is not None and response.headers.has_set_cookie:
+        receive_cookies(request.url, response.headers.values(b"set-cookie"))
     return response

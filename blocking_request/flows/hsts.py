@@ -12,7 +12,7 @@ from . import Flow, Send, send_directly
 class Hosts(Protocol):
     def wants_https(self, host: str) -> bool: ...
 
-    def note(self, host: str, field: bytes) -> None: ...
+    def store_policy(self, host: str, field: bytes) -> None: ...
 
 
 def with_strict_transport(request: Request, hosts: Hosts, send: Send = send_directly) -> Flow:
@@ -25,7 +25,7 @@ def with_strict_transport(request: Request, hosts: Hosts, send: Send = send_dire
         field = next(iter(response.headers.values(b"strict-transport-security")), None)  # section 8.1: the first counts
         # And only over a connection in whose certificate nothing was wrong.
         if field is not None and (response.tls is None or not response.tls.session.errors):
-            hosts.note(urlsplit(url).hostname or "", field)
+            hosts.store_policy(urlsplit(url).hostname or "", field)
     return response
 
 

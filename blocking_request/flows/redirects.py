@@ -16,6 +16,7 @@ from ..models.failure import Failure, QtNetworkError, network_failure
 from ..models.headers import Pairs
 from ..models.http_messages import Request, Response
 from ..models.redaction import hidden_repr, is_secret_field
+from ..models.tls import without_client_certificate
 from ..models.urls import origin, redirect_target, split_userinfo
 from . import Flow, Send, send_directly
 
@@ -155,7 +156,7 @@ def _redirected(request: Request, status: int, target: str, crosses: bool) -> Re
         body=body,
         redirects=request.redirects + 1,
         same_origin=request.same_origin and not crosses,
-        tls=request.tls.without_identity() if request.tls is not None and crosses else request.tls,
+        tls=without_client_certificate(request.tls) if request.tls is not None and crosses else request.tls,
     )
 
 

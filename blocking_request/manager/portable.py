@@ -18,7 +18,7 @@ from ..models.proxy import Proxy
 from ..models.redaction import SECRET_PARAMETERS, is_secret_field
 from ..models.tls import TlsSettings
 from ..stores.auth_registry import AuthRegistry
-from ..stores.cookie_jar import CookieJar
+from ..stores.cookie_jar import CookieJar, all_cookies
 from ..stores.hsts_hosts import hosts_of, store_with
 from .settings_holder import change_settings
 
@@ -85,7 +85,7 @@ def portable_settings(settings: Settings, secrets: bool) -> PortableSettings:
     return PortableSettings(
         uuid.uuid4().hex,
         {name: getattr(settings, name) for name in names},
-        tuple(settings.cookies._all()),
+        tuple(all_cookies(settings.cookies)),
         None if hosts is None else hosts_of(hosts),
         _secrets(settings) if secrets else None,
     )

@@ -148,7 +148,7 @@ class RequestSettings(SettingsHolder):
 
     def cache(self) -> Union[NetworkDiskCache, NetworkMemoryCache, None]:
         """Where answers are kept, or None."""
-        return self._settings.cache  # type: ignore[return-value]
+        return self._settings.cache
 
     # -- credentials
 

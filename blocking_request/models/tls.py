@@ -101,8 +101,8 @@ def _date(moment: Any) -> str:
 
 def sorted_errors(errors: Iterable[TlsError]) -> tuple[TlsError, ...]:
     """Each error once, in an order that does not depend on who found them."""
-    kept = {(error.kind, error.certificate.der, error.host): error for error in errors}
-    return tuple(kept[key] for key in sorted(kept))
+    errors_by_key = {(error.kind, error.certificate.der, error.host): error for error in errors}
+    return tuple(errors_by_key[key] for key in sorted(errors_by_key))
 
 
 _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -190,38 +190,45 @@ class TlsSettings:
         if self.clientKey is not None and self.clientCertificate is None:
             raise ValueError("a clientKey needs its clientCertificate")
 
-    def ignores(self, errors: Iterable[TlsError]) -> bool:
-        """Whether all of the errors are to be ignored."""
-        return all(any(ignored.covers(error) for ignored in self.ignoredErrors) for error in errors)
 
-    def accepting(self, errors: Iterable[TlsError]) -> TlsSettings:
-        """These settings, with more errors ignored."""
-        return replace(self, ignoredErrors=(*self.ignoredErrors, *errors))
+def ignores_errors(settings: TlsSettings, errors: Iterable[TlsError]) -> bool:
+    """Return whether the settings ignore all of the errors."""
+    return all(any(ignored.covers(error) for ignored in settings.ignoredErrors) for error in errors)
 
-    def over(self, base: TlsSettings) -> TlsSettings:
-        """``base``, but for what these settings say."""
-        said = {
-            each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) != each.default
-        }
-        if "caFile" in said or "caData" in said or "trust" in said:
-            said = {"caFile": None, "caData": None, "trust": None, **said}
-        if "clientCertificate" in said:
-            said = {"clientKey": None, "keyPassword": None, **said}
-        if self.minimumVersion is not None and self.minimumVersion > (base.maximumVersion or VERSIONS[-1]):
-            said = {"maximumVersion": None, **said}
-        return replace(base, **{**said, "verify": self.verify})
 
-    def without_identity(self) -> TlsSettings:
-        """These settings, without the client's certificate."""
-        if self.clientCertificate is None:
-            return self
-        return replace(self, clientCertificate=None, clientKey=None, keyPassword=None)
+def with_ignored_errors(settings: TlsSettings, errors: Iterable[TlsError]) -> TlsSettings:
+    """Return the settings with more errors ignored."""
+    return replace(settings, ignoredErrors=(*settings.ignoredErrors, *errors))
 
-    def pins(self, certificate: Optional[Certificate]) -> bool:
-        """Whether a server with this certificate is one that may be talked to, as far as pinning goes."""
-        if not self.pinnedFingerprints:
-            return True
-        return certificate is not None and certificate.fingerprint() in self.pinnedFingerprints
+
+def merged_settings(settings: TlsSettings, base: TlsSettings) -> TlsSettings:
+    """Return ``base`` with the ``verify`` of ``settings``, and with its other values that are not the defaults."""
+    changes = {
+        each.name: getattr(settings, each.name)
+        for each in fields(settings)
+        if getattr(settings, each.name) != each.default
+    }
+    if "caFile" in changes or "caData" in changes or "trust" in changes:
+        changes = {"caFile": None, "caData": None, "trust": None, **changes}
+    if "clientCertificate" in changes:
+        changes = {"clientKey": None, "keyPassword": None, **changes}
+    if settings.minimumVersion is not None and settings.minimumVersion > (base.maximumVersion or VERSIONS[-1]):
+        changes = {"maximumVersion": None, **changes}
+    return replace(base, **{**changes, "verify": settings.verify})
+
+
+def without_client_certificate(settings: TlsSettings) -> TlsSettings:
+    """Return the settings without the client's certificate and key."""
+    if settings.clientCertificate is None:
+        return settings
+    return replace(settings, clientCertificate=None, clientKey=None, keyPassword=None)
+
+
+def matches_pins(settings: TlsSettings, certificate: Optional[Certificate]) -> bool:
+    """Return whether a server's certificate has one of the pinned fingerprints, or nothing is pinned."""
+    if not settings.pinnedFingerprints:
+        return True
+    return certificate is not None and certificate.fingerprint() in settings.pinnedFingerprints
 
 
 def _fingerprint(text: str) -> str:

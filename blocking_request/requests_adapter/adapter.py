@@ -37,7 +37,7 @@ from ..models.failure import RequestNotSent
 from ..models.headers import Pairs, encoded
 from ..models.http_messages import Body, Request, Response
 from ..models.proxy import Proxy
-from ..models.tls import TlsSettings
+from ..models.tls import TlsSettings, merged_settings
 from ..models.urls import origin
 from ..proxies.rules import environment_names_proxies, proxy_of
 from ..qt.binding import type_name
@@ -258,7 +258,7 @@ def _tls(base: Optional[TlsSettings], verify: Any, cert: Any) -> Optional[TlsSet
         certificate, key = cert if isinstance(cert, (tuple, list)) else (cert, None)
         settings.update(clientCertificate=certificate, clientKey=key)
     tls_settings = TlsSettings(**settings)
-    return tls_settings if base is None else tls_settings.over(base)
+    return tls_settings if base is None else merged_settings(tls_settings, base)
 
 
 def _bundles_of_environment() -> tuple[Optional[str], ...]:

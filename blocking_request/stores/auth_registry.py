@@ -37,8 +37,8 @@ class AuthRegistry:
             self._keyring.set_password(self._service, authcfg, config.toJson())
         with self._guard:
             while authcfg is None or not authcfg:
-                made = _new_id()
-                authcfg = None if made in self._configs else made
+                new_id = _new_id()
+                authcfg = None if new_id in self._configs else new_id
             self._configs[authcfg] = config
         return authcfg
 
@@ -56,11 +56,11 @@ class AuthRegistry:
     def remove(self, authcfg: str) -> bool:
         """Forget a config; False where there was none."""
         with self._guard:
-            found = self._configs.pop(authcfg, None) is not None
+            is_removed = self._configs.pop(authcfg, None) is not None
         if self._keyring is not None and self._keyring.get_password(self._service, authcfg) is not None:
             self._keyring.delete_password(self._service, authcfg)
-            found = True
-        return found
+            is_removed = True
+        return is_removed
 
     def configIds(self) -> list[str]:
         """The ids that were stored by this object, sorted; a keyring does not tell what else is in it."""

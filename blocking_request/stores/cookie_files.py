@@ -31,13 +31,13 @@ def write(path: Union[str, os.PathLike[str]], cookies: Iterable[Cookie], with_se
 
     If writing fails, an earlier file stays as it was. Raises OSError.
     """
-    kept = (each for each in cookies if (with_session_cookies or not each.discard) and not each.is_expired())
+    unexpired = (each for each in cookies if (with_session_cookies or not each.discard) and not each.is_expired())
     target = Path(path)
     handle, scratch = tempfile.mkstemp(prefix=target.name, dir=str(target.parent))
     try:
         with open(handle, "wb") as file:
             file.write(_MARK)
-            file.writelines(map(_line, kept))
+            file.writelines(map(_line, unexpired))
         os.replace(scratch, target)
     except BaseException:
         os.unlink(scratch)

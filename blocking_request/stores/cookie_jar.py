@@ -111,44 +111,10 @@ class CookieJar:
         self._known: dict[str, _Known] = {}
         _jars.add(self)
 
-    # -- for requests
-
-    def header(self, url: str) -> Optional[bytes]:
-        """Return the value of the ``Cookie`` field for a request (RFC 6265 section 5.4), or None if no cookie fits."""
-        jar: Any = self.jar
-        if not jar._cookies:
-            return None
-        if not isinstance(jar, _VersionedJar):
-            return self._header(url)
-        known = self._known.get(url)
-        if known is None or known.version != jar.version or known.until <= time.time():
-            version = jar.version
-            until = min((cookie.expires for cookie in self._all() if cookie.expires is not None), default=math.inf)
-            known = _Known(version, until, self._header(url))
-            if len(self._known) >= KEPT_URLS:
-                self._known = {}
-            self._known[url] = known
-        return known.value
-
     def _header(self, url: str) -> Optional[bytes]:
         cookies = self._for(url)
         self.jar.clear_expired_cookies()
         return b"; ".join(b"%s=%s" % _pair(cookie) for cookie in cookies) or None
-
-    def receive(self, url: str, values: Iterable[bytes]) -> None:
-        """Set and delete cookies as the ``Set-Cookie`` fields of a response say (RFC 6265 section 5.3)."""
-        request = _request(url)
-        cookies = [cookie for cookie in (parsed(value, request) for value in values) if cookie is not None]
-        jar: Any = self.jar
-        with jar._cookies_lock:
-            # Only https may replace a Secure cookie, or set one that is sent before it (RFC 6265bis section 5.7).
-            secure = [] if request.type == "https" else [cookie for cookie in jar if cookie.secure]
-            for cookie in cookies:
-                # The policy may change the cookie's domain.
-                is_allowed = jar.get_policy().set_ok(cookie, request)
-                if is_allowed and not any(overlaps(cookie, other) for other in secure):
-                    self._set_or_delete(cookie)
-        self._drop_surplus(_domains_of(urlsplit(url).hostname or ""))
 
     def _set_or_delete(self, cookie: Cookie) -> None:
         if cookie.is_expired():
@@ -163,8 +129,8 @@ class CookieJar:
             for domain in domains:
                 paths = jar._cookies.get(domain)
                 if paths is not None and sum(map(len, paths.values())) > MOST_OF_A_DOMAIN:
-                    found = [cookie for cookies in paths.values() for cookie in cookies.values()]
-                    self._remove(surplus(found, MOST_OF_A_DOMAIN))
+                    of_domain = [cookie for cookies in paths.values() for cookie in cookies.values()]
+                    self._remove(surplus(of_domain, MOST_OF_A_DOMAIN))
             if sum(len(cookies) for paths in jar._cookies.values() for cookies in paths.values()) > MOST_COOKIES:
                 self._remove(surplus(list(jar), MOST_COOKIES))
 
@@ -181,8 +147,6 @@ class CookieJar:
             jar._policy._now = jar._now = int(time.time())
             cookies = jar._cookies_for_request(request)
         return sorted(cookies, key=lambda cookie: len(cookie.path), reverse=True)
-
-    # -- for people
 
     def cookiesForUrl(self, url: Union[QtCore.QUrl, str]) -> list[QtNetwork.QNetworkCookie]:
         """Return the cookies that a request to ``url`` would carry. Raises TypeError, ValueError."""
@@ -209,7 +173,7 @@ class CookieJar:
         jar: Any = self.jar
         # Without the lock another thread could clear the cookie before it is looked for.
         with jar._cookies_lock:
-            self.receive(address, [b"%s=%s; Path=/%s" % (*pair, secure)])
+            receive_cookies(self, address, [b"%s=%s; Path=/%s" % (*pair, secure)])
             is_accepted = pair in [_pair(cookie) for cookie in self._for(address) if cookie.path == "/"]
         if not is_accepted:
             raise ValueError(f"the cookie {name!r} is not accepted from {urlsplit(address).hostname}")
@@ -259,6 +223,45 @@ class CookieJar:
         jar: Any = self.jar
         with jar._cookies_lock:
             return list(jar)
+
+
+def cookie_header(cookies: CookieJar, url: str) -> Optional[bytes]:
+    """Return the value of the ``Cookie`` field for a request (RFC 6265 section 5.4), or None if no cookie fits."""
+    jar: Any = cookies.jar
+    if not jar._cookies:
+        return None
+    if not isinstance(jar, _VersionedJar):
+        return cookies._header(url)
+    known = cookies._known.get(url)
+    if known is None or known.version != jar.version or known.until <= time.time():
+        version = jar.version
+        until = min((cookie.expires for cookie in cookies._all() if cookie.expires is not None), default=math.inf)
+        known = _Known(version, until, cookies._header(url))
+        if len(cookies._known) >= KEPT_URLS:
+            cookies._known = {}
+        cookies._known[url] = known
+    return known.value
+
+
+def receive_cookies(cookies: CookieJar, url: str, values: Iterable[bytes]) -> None:
+    """Set and delete cookies as the ``Set-Cookie`` fields of a response say (RFC 6265 section 5.3)."""
+    request = _request(url)
+    sent = [cookie for cookie in (parsed(value, request) for value in values) if cookie is not None]
+    jar: Any = cookies.jar
+    with jar._cookies_lock:
+        # Only https may replace a Secure cookie, or set one that is sent before it (RFC 6265bis section 5.7).
+        secure = [] if request.type == "https" else [cookie for cookie in jar if cookie.secure]
+        for cookie in sent:
+            # The policy may change the cookie's domain.
+            is_allowed = jar.get_policy().set_ok(cookie, request)
+            if is_allowed and not any(overlaps(cookie, other) for other in secure):
+                cookies._set_or_delete(cookie)
+    cookies._drop_surplus(_domains_of(urlsplit(url).hostname or ""))
+
+
+def all_cookies(cookies: CookieJar) -> list[Cookie]:
+    """Return every cookie of the jar, also those that have expired."""
+    return cookies._all()
 
 
 def _names_of(host: str) -> tuple[str, str]:
@@ -313,12 +316,12 @@ def _address(url: Union[QtCore.QUrl, str]) -> str:
 
 
 def _qt_cookie(cookie: Cookie) -> QtNetwork.QNetworkCookie:
-    made = QtNetwork.QNetworkCookie(*_pair(cookie))  # type: ignore[arg-type]
-    made.setDomain(cookie.domain)
-    made.setPath(cookie.path)
-    made.setSecure(cookie.secure)
-    made.setHttpOnly(bool(cookie.has_nonstandard_attr("HttpOnly")))  # type: ignore[attr-defined]
+    result = QtNetwork.QNetworkCookie(*_pair(cookie))  # type: ignore[arg-type]
+    result.setDomain(cookie.domain)
+    result.setPath(cookie.path)
+    result.setSecure(cookie.secure)
+    result.setHttpOnly(bool(cookie.has_nonstandard_attr("HttpOnly")))  # type: ignore[attr-defined]
     if cookie.expires is not None:
         seconds = max(min(int(cookie.expires), LAST_SECOND), 0)
-        made.setExpirationDate(QtCore.QDateTime.fromSecsSinceEpoch(seconds, QtCore.Qt.TimeSpec.UTC))
-    return made
+        result.setExpirationDate(QtCore.QDateTime.fromSecsSinceEpoch(seconds, QtCore.Qt.TimeSpec.UTC))
+    return result

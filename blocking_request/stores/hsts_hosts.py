@@ -36,8 +36,8 @@ class StrictTransportHosts:
                 return True
         return False
 
-    def note(self, host: str, field: bytes) -> None:
-        """Take the value of a ``Strict-Transport-Security`` field (section 6.1); what is not valid changes nothing."""
+    def store_policy(self, host: str, field: bytes) -> None:
+        """Store what a ``Strict-Transport-Security`` field says (section 6.1). A field that is not valid is ignored."""
         directives = _directives(field.decode("latin-1"))
         age = directives.get("max-age", "")
         if not (age.isascii() and age.isdigit()) or is_address(host):  # section 8.1.1
@@ -65,16 +65,16 @@ class StrictTransportHosts:
 
 def _directives(text: str) -> dict[str, str]:
     """The directives by name, in lower case; an empty dict if the field is not valid (section 6.1)."""
-    found: dict[str, str] = {}
+    directives: dict[str, str] = {}
     for part in split_unquoted(text, ";"):
         name, _, value = (word.strip() for word in part.partition("="))
         if not part.strip():
             continue
         name = name.lower()
-        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value) or name in found:
+        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value) or name in directives:
             return {}
-        found[name] = value.strip('"')
-    return found
+        directives[name] = value.strip('"')
+    return directives
 
 
 def hosts_of(store: StrictTransportHosts) -> dict[str, tuple[float, bool]]:

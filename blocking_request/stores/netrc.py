@@ -18,8 +18,8 @@ def netrc_config(url: str, file: Union[bool, str]) -> Optional[AuthConfig]:
     A file that cannot be read is as none, as for requests and curl; the log says so.
     """
     try:
-        found = get_netrc_auth(url) if isinstance(file, bool) else _of_file(url, file)
-        return None if found is None else AuthConfig.basic(*found)
+        login = get_netrc_auth(url) if isinstance(file, bool) else _of_file(url, file)
+        return None if login is None else AuthConfig.basic(*login)
     except (OSError, ValueError, netrc.NetrcParseError) as error:
         logger.warning("the netrc file is not used: %s", type(error).__name__)
         return None

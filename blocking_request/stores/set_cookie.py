@@ -40,8 +40,8 @@ def parsed(field: bytes, request: Any) -> Optional[Cookie]:
     name, equals, value = (part.strip(_WHITE_SPACE) for part in pair.partition("="))
     if not equals or _CONTROLS.search(text) or not is_allowed(name, value):
         return None
-    found = _attributes(attributes)
-    path, domain, expires = found.get("path", ""), found.get("domain"), _expiry(found)
+    values = _attributes(attributes)
+    path, domain, expires = values.get("path", ""), values.get("domain"), _expiry(values)
     # RFC 6265 section 5.2.4
     has_path = path.startswith("/")
     return new_cookie(
@@ -50,8 +50,8 @@ def parsed(field: bytes, request: Any) -> Optional[Cookie]:
         domain=f".{domain.lstrip('.').lower()}" if domain else cookiejar.eff_request_host(request)[1],  # type: ignore[attr-defined]
         path=cookiejar.escape_path(path.encode("latin-1")) if has_path else _default_path(request),  # type: ignore[attr-defined]
         has_path=has_path,
-        is_secure="secure" in found,
-        is_http_only="httponly" in found,
+        is_secure="secure" in values,
+        is_http_only="httponly" in values,
         expires=expires,
     )
 
@@ -83,13 +83,13 @@ def new_cookie(
 
 def _attributes(texts: Iterable[str]) -> dict[str, str]:
     """Return the attributes that are valid, by their names in lower case; if one is repeated, its last value."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for text in texts:
         name, _, content = (part.strip(_WHITE_SPACE) for part in text.partition("="))
         name = name.lower()
         if len(content) <= LONGEST_ATTRIBUTE and _is_valid(name, content):
-            found[name] = content
-    return found
+            values[name] = content
+    return values
 
 
 def _is_valid(name: str, content: str) -> bool:
@@ -111,11 +111,11 @@ def _expiry(attributes: dict[str, str]) -> Optional[int]:
 
 def _seconds(text: str) -> Optional[float]:
     """Return the second that a date means, or None if it is no date."""
-    found: Optional[float] = cookiejar.http2time(text)  # type: ignore[attr-defined]
-    if found is None and _YEAR.search(text):
+    seconds: Optional[float] = cookiejar.http2time(text)  # type: ignore[attr-defined]
+    if seconds is None and _YEAR.search(text):
         # Python's clock does not reach that year; it is enough to know that it is over.
         return 0.0
-    return found
+    return seconds
 
 
 def _default_path(request: Any) -> str:

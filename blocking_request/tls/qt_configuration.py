@@ -20,7 +20,9 @@ from ..models.tls import (
     TlsSession,
     TlsSettings,
     TlsUnusable,
+    merged_settings,
     sorted_errors,
+    without_client_certificate,
 )
 from ..qt.binding import QtNetwork, enum_value, has_tls
 from .pem import loaded
@@ -94,8 +96,8 @@ def configuration_settings(request: Request) -> TlsSettings:
         settings = replace(settings, pinnedFingerprints=base.pinnedFingerprints, ignoredErrors=base.ignoredErrors)
     else:
         settings = settings_of(_Configuration.defaultConfiguration()) if has_tls() else TlsSettings()
-        settings = settings if request.tls is None else request.tls.over(settings)
-    return settings if request.same_origin else settings.without_identity()
+        settings = settings if request.tls is None else merged_settings(request.tls, settings)
+    return settings if request.same_origin else without_client_certificate(settings)
 
 
 # -- from our settings to Qt's

@@ -8,7 +8,7 @@ from email.utils import formatdate
 from blocking_request.flows.cache.flow import CacheRules, with_cache
 from blocking_request.flows.cache.reuse import CacheLoadControl
 from blocking_request.models.http_messages import Request, Response
-from blocking_request.stores.cache import NetworkMemoryCache
+from blocking_request.stores.cache.memory import MemoryStore
 
 from .drive import Given, answer, drive
 
@@ -33,7 +33,7 @@ class Client:
     """Counts what it has to send."""
 
     def __init__(self) -> None:
-        self.store = NetworkMemoryCache()
+        self.store = MemoryStore(10 << 20)
         self.now = START
         self.sent: list[Request] = []
         self.later: list[Request] = []

@@ -18,7 +18,7 @@ from ...models import error_texts as messages
 from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.http_messages import IDEMPOTENT_METHODS, Response, streams_body
 from ...models.proxy import Proxy
-from ...models.tls import TlsError, sorted_errors
+from ...models.tls import TlsError, ignores_errors, matches_pins, sorted_errors
 from ...proxies.system import lookups, python_may_be_asked
 from ...qt.binding import (
     QT_VERSION,
@@ -328,7 +328,7 @@ class Dispatcher(QtCore.QObject):
             if settings is None or not settings.pinnedFingerprints:
                 return
             certificate = peer_certificate(reply.sslConfiguration())
-            if not settings.pins(certificate):
+            if not matches_pins(settings, certificate):
                 self._leave_unchecked_connections(transfer)
                 transfer.failure = messages.fingerprint_refused(certificate)
                 reply.abort()
@@ -346,7 +346,7 @@ class Dispatcher(QtCore.QObject):
             error_pairs = errors_of(errors, reply.sslConfiguration(), host)
             transfer.tls_errors = sorted_errors(error for _, error in error_pairs)
             settings = transfer.request.tls
-            if settings is not None and settings.ignores(transfer.tls_errors):
+            if settings is not None and ignores_errors(settings, transfer.tls_errors):
                 self._ignored[transfer.origin] = transfer.tls_errors
                 reply.ignoreSslErrors([error for error, _ in error_pairs])
         except BaseException as error:

@@ -19,7 +19,16 @@ from urllib3.util import ssl_match_hostname
 from ...models import error_texts as messages
 from ...models.certificate import Certificate
 from ...models.failure import Failure
-from ...models.tls import TIME_ERRORS, TlsError, TlsErrorKind, TlsSession, TlsSettings, sorted_errors
+from ...models.tls import (
+    TIME_ERRORS,
+    TlsError,
+    TlsErrorKind,
+    TlsSession,
+    TlsSettings,
+    ignores_errors,
+    matches_pins,
+    sorted_errors,
+)
 from ...tls.pem import loaded
 from .context import context_for, lenient_context
 
@@ -93,7 +102,7 @@ class Tls:
         except _Refusals as refusal:
             errors = self._look_into(connection, connect, refusal)
         session = _session(connection.sock, errors)
-        if not self.settings.pins(session.certificates[0]):
+        if not matches_pins(self.settings, session.certificates[0]):
             connection.sock.close()
             raise TlsRefused(messages.fingerprint_refused(session.certificates[0]), session)
         connection.session = session
@@ -112,7 +121,7 @@ class Tls:
         certificates = self._inquire(connection, connect, refusal)
         host = connection.server_hostname or getattr(connection, "_tunnel_host", None) or connection.host
         errors = sorted_errors(_errors(refusal, certificates, host))
-        if self.settings.ignores(errors):
+        if ignores_errors(self.settings, errors):
             checks_host = not any(error.kind is TlsErrorKind.HostNameMismatch for error in errors)
             try:
                 self._handshake(connection, connect, lenient_context(self._loaded, errors), checks_host)
@@ -121,7 +130,7 @@ class Tls:
             else:
                 # Its times were not looked at: what was verified must be what is known.
                 outdated = _outdated(_verified(connection.sock), host)
-                if _certificates(connection.sock)[0] == certificates[0] and self.settings.ignores(outdated):
+                if _certificates(connection.sock)[0] == certificates[0] and ignores_errors(self.settings, outdated):
                     return errors
                 errors = sorted_errors((*errors, *outdated))
                 connection.sock.close()

@@ -31,7 +31,7 @@ from .reuse import (
     reuse,
     validators,
 )
-from .store import Store, StoredResponse, matches
+from .store import CacheStore, StoredResponse, matches
 from .storing import (
     is_304_for,
     is_same_representation,
@@ -61,7 +61,7 @@ class CacheRules:
     def __repr__(self) -> str:
         return hidden_repr(self)
 
-    store: Store
+    store: CacheStore
     identify: Callable[[Request], Optional[bytes]]
     """Returns the key of the user that the response is for; None if that cannot be known."""
     now: Callable[[], float]
@@ -148,7 +148,7 @@ def _serve(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRules)
     if stored is not None and verdict is not Reuse.VALIDATE:
         body = _body(lookup, stored, rules)
         if body is not None:
-            rules.store.note("hit")
+            rules.store.count("hit")
             if verdict is Reuse.SERVE_STALE_WHILE_REVALIDATE:
                 rules.validate_later(request, replace(rules, load_control=CacheLoadControl.PreferNetwork))
             response = response_from_cache(request, stored, body, now)
@@ -179,7 +179,7 @@ def _part(lookup: _Lookup, stored: StoredResponse, rules: CacheRules) -> Optiona
     body = _body(lookup, stored, rules)
     part = None if body is None else part_of(lookup.request, response_from_cache(lookup.request, stored, body, now))
     if part is not None:
-        rules.store.note("hit")
+        rules.store.count("hit")
     return part
 
 
@@ -195,7 +195,7 @@ def _fetch(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRules,
     if stored is not None and may_serve_on_error(stored, response, request_directives, rules.load_control, received):
         body = _body(lookup, stored, rules)
         if body is not None:
-            rules.store.note("hit")
+            rules.store.count("hit")
             return response_from_cache(request, stored, body, received)
     if stored is not None and response.status == 304 and response.failure is None:
         if not conditions:  # the caller's own
@@ -204,15 +204,15 @@ def _fetch(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRules,
             return response
         body = _body(lookup, stored, rules) if validator_matches(stored, response) else None
         if body is not None:
-            rules.store.note("validated")
+            rules.store.count("validated")
             updated = _update(stored, response, rules, requested, received)
             return response_from_cache(request, updated, body, received, response)
         # The body has been evicted in the meantime, or the 304 is about another response.
-        rules.store.forget(stored)
+        rules.store.evict(stored)
         requested = rules.now()
         response = yield from send(request)
         received = rules.now()
-    rules.store.note("miss")
+    rules.store.count("miss")
     return _store(lookup, stored, response, rules, requested, received)
 
 
@@ -221,7 +221,7 @@ def _update(
 ) -> StoredResponse:
     updated = update_stored(stored, response, requested, received)
     if rules.may_store:
-        rules.store.freshen(updated)
+        rules.store.update(updated)
     return updated
 
 
@@ -233,16 +233,16 @@ def _store(
     requested: float,
     received: float,
 ) -> Response:
-    """Store the response if that is allowed, and evict the stored responses that it has made wrong."""
+    """CacheStore the response if that is allowed, and evict the stored responses that it has made wrong."""
     request, store = lookup.request, rules.store
     if response.failure is not None or response.status is None or not rules.may_store:
         return response
     if request.method == "HEAD":
         if stored is not None and response.status < 500 and response.status not in UNINFORMATIVE_STATUSES:
             if is_same_representation(stored, response):
-                store.freshen(update_stored(stored, response, requested, received))
+                store.update(update_stored(stored, response, requested, received))
             else:
-                store.forget(stored)
+                store.evict(stored)
         return response
     response_directives = directives(response.headers)
     to_store = None
@@ -256,19 +256,19 @@ def _store(
             candidates = store.find(lookup.url, lookup.identity) if was_bypassed else (stored,)
             for candidate in candidates:
                 if candidate is not None and matches(candidate, request, store, rules.default_headers):
-                    store.forget(candidate)
+                    store.evict(candidate)
         return response
     expires = received + freshness(to_store, response_directives, received).left
     if response.is_streaming:
         return response._replace(keep=partial(_store_complete, store, lookup, to_store), expires=expires)
-    store.keep(lookup.url, lookup.identity, to_store)
+    store.store(lookup.url, lookup.identity, to_store)
     return response._replace(expires=expires)
 
 
-def _store_complete(store: Store, lookup: _Lookup, streaming: StoredResponse, last: Response) -> None:
-    """Store a streamed response when its body is complete."""
+def _store_complete(store: CacheStore, lookup: _Lookup, streaming: StoredResponse, last: Response) -> None:
+    """CacheStore a streamed response when its body is complete."""
     complete = streaming._replace(body=last.body, encoded_bytes=last.encoded_bytes, total_bytes=last.total_bytes)
-    store.keep(lookup.url, lookup.identity, complete)
+    store.store(lookup.url, lookup.identity, complete)
 
 
 def _invalidate(url: str, response: Response, rules: CacheRules) -> None:

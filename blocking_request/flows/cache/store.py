@@ -30,7 +30,7 @@ class StoredResponse(NamedTuple):
     encoded_bytes: int = 0
     total_bytes: int = -1
     body: Optional[bytes] = None
-    """None: ``Store.body`` has it."""
+    """None: ``CacheStore.body`` has it."""
     handle: Any = None
     """Whatever the store knows it by."""
 
@@ -41,38 +41,39 @@ def opaque(tag: bytes) -> bytes:
     return tag[2:] if tag.startswith(b"W/") else tag
 
 
-class Store(Protocol):
-    """Keeps answers by URL and by whom they are for. Nothing raises: what cannot be kept or read is not there."""
+class CacheStore(Protocol):
+    """Stores responses by URL and partition key. Nothing raises: what cannot be stored or read is not there."""
 
     def digest(self, value: bytes) -> bytes:
-        """What stands for a value that may be a secret."""
+        """Return what stands for a value that may be a secret."""
 
-    def find(self, url: str, identity: bytes) -> Sequence[StoredResponse]:
-        """All that were kept for a URL and somebody, the newest first."""
+    def find(self, url: str, partition_key: bytes) -> Sequence[StoredResponse]:
+        """Return the responses of a URL that are for this partition, the newest first."""
 
     def body(self, stored: StoredResponse) -> Optional[bytes]:
         """Return the body; None if it is gone or corrupt."""
 
-    def keep(self, url: str, identity: bytes, stored: StoredResponse) -> None:
-        """In the place of one for the same URL, somebody and ``vary``."""
+    def store(self, url: str, partition_key: bytes, stored: StoredResponse) -> None:
+        """CacheStore a response. It replaces one of the same URL, partition and ``vary``."""
 
-    def freshen(self, stored: StoredResponse) -> None:
-        """Replace everything but the body of the one with its ``handle``."""
+    def update(self, stored: StoredResponse) -> None:
+        """Replace everything but the body of the response that has the ``handle`` of ``stored``."""
 
-    def forget(self, stored: StoredResponse) -> None: ...
+    def evict(self, stored: StoredResponse) -> None:
+        """Delete a response."""
 
     def invalidate(self, url: str, now: float) -> None:
-        """Forget all that was kept for a URL, whomever for; and what is just on its way, asked for before now."""
+        """Delete the responses of a URL in all partitions. One that was requested before ``now`` is not stored."""
 
-    def note(self, event: str) -> None:
-        """``hit``, ``miss`` or ``validated``: for the statistics."""
+    def count(self, event: str) -> None:
+        """Count a ``hit``, a ``miss`` or a ``validated`` response in the statistics."""
 
     @property
     def entry_limit(self) -> int:
-        """How large a body it keeps, in bytes."""
+        """The most bytes of a body that is stored."""
 
 
-def matches(stored: StoredResponse, request: Request, store: Store, default_headers: Pairs) -> bool:
+def matches(stored: StoredResponse, request: Request, store: CacheStore, default_headers: Pairs) -> bool:
     """Return whether a stored response may answer this request, by content negotiation (RFC 9111 section 4.1).
 
     ``default_headers``: fields that the engine adds if the request does not have them.
@@ -88,7 +89,7 @@ _NAME = re.compile(rb"[!#$%&'+\-.^_`|~0-9a-z]+")
 
 
 def varying(
-    request: Request, response: Response, store: Store, default_headers: Pairs
+    request: Request, response: Response, store: CacheStore, default_headers: Pairs
 ) -> Optional[tuple[tuple[bytes, bytes], ...]]:
     """Return ``StoredResponse.vary`` of a response; None if it depends on more than fields."""
     value = response.headers.value(b"vary")

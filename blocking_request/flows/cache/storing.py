@@ -9,7 +9,7 @@ from ...models.http_messages import Request, Response
 from .cache_control import Directives
 from .freshness import HEURISTIC_STATUSES, is_explicit
 from .http_date import date_field, parsed_date
-from .store import Store, StoredResponse, opaque, varying
+from .store import CacheStore, StoredResponse, opaque, varying
 
 _UNDERSTOOD = frozenset((*HEURISTIC_STATUSES, 302, 303, 307, 400, 403, 500, 502, 503, 504)) - {206}
 
@@ -64,7 +64,7 @@ def may_be_stored(
 
 
 def stored_response(
-    request: Request, response: Response, store: Store, default_headers: Pairs, requested: float, received: float
+    request: Request, response: Response, store: CacheStore, default_headers: Pairs, requested: float, received: float
 ) -> Optional[StoredResponse]:
     """Return the response to store; None if no later request can be known to match (section 4.1)."""
     vary = varying(request, response, store, default_headers)

@@ -1,4 +1,4 @@
-"""Where the cache of ``flows/cache`` keeps what it keeps."""
+"""The stores of the cache: on disk and in memory."""
 
 from .disk import NetworkDiskCache
 from .memory import NetworkMemoryCache

@@ -1,9 +1,9 @@
-"""NetworkDiskCache: answers kept on disk, for all threads and processes that name the same folder.
+"""NetworkDiskCache: responses stored on disk, for all threads and processes that name the same folder.
 
 Theory of operation: the index (SQLite) has an entry for each response, small bodies with it; a larger one stands in a
 file of its own in ``bodies``, which is complete before the entry is seen and is unlinked after the entry is gone. So
 whoever is killed leaves whole entries, and at worst a file that belongs to none, which is swept later. Everything has a
-checksum. What goes wrong here never fails a request: the cache is switched off, and says so once.
+checksum. What goes wrong here never fails a request: the cache is disabled, and logs that once.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Callable, Optional, TypeVar, Union
 
 from ...flows.cache.store import StoredResponse
-from ...qt.binding import QtCore
 from ...trace import logger
+from .base import NetworkCache, checked_size
 from .digests import Digests, key_of
 from .folder import CacheFolder, ForeignFolder
 from .index import ABANDONED_SECONDS, Entry, Index
 from .location import default_folder
 from .serialization import packed, unpacked, variant
-from .statistics import CacheStatistics, Counters, checked_size, url_text
+from .statistics import CacheStatistics, Counters
 
 DEFAULT_SIZE = 50 << 20
 """As QNetworkDiskCache and QGIS have it."""
@@ -42,36 +42,18 @@ INDEX_SHARE = 20
 SWEEP_SECONDS = 24 * 3600
 
 YOUNG_SECONDS = 5
-"""Files of a damaged index that are younger may be those of another process, which has begun anew before."""
+"""Files of a damaged index that are younger may be those of another process, which has rebuilt it before."""
 
 _T = TypeVar("_T")
 
 
-class NetworkDiskCache:
-    """An HTTP cache on disk (RFC 9111), for ``NetworkAccessManager.setCache``; with QNetworkDiskCache's names.
+class DiskStore:
+    """A CacheStore on disk. Any thread may call every method."""
 
-    Every method may be called from any thread. Any number of caches, processes too, may share a folder. Bodies larger
-    than a fourth of the limit are not kept. Replies to requests that carried credentials or cookies are kept apart, and
-    neither those nor URLs can be read from the index. The folder should belong to its user alone; one that is made
-    here does.
-
-    What goes wrong (a full disk, no permission) fails no request: the cache is off from then on until ``clear()``,
-    ``problem()`` tells why, and the log has one warning. A damaged index is begun anew.
-    """
-
-    def __init__(
-        self, cacheDirectory: Union[str, os.PathLike[str], None] = None, maximumCacheSize: int = DEFAULT_SIZE
-    ) -> None:
-        """``cacheDirectory``: a folder, made where it is not there; None: one for this application among the user's
-        caches. ``maximumCacheSize``: in bytes.
-
-        Raises TypeError; ValueError, also for a folder that is not empty and is not a cache: a cache deletes files.
-        """
-        if cacheDirectory is not None and not isinstance(cacheDirectory, (str, os.PathLike)):
-            raise TypeError(f"cacheDirectory must be the path of a folder, not {type(cacheDirectory).__name__}")
-        path = default_folder() if cacheDirectory is None else Path(os.path.abspath(cacheDirectory))
+    def __init__(self, path: Path, limit: int) -> None:
+        """Raises ValueError if the folder is not empty and is not a cache."""
         self._folder = CacheFolder(path)
-        self._limit = checked_size(maximumCacheSize)
+        self.limit = limit
         try:
             self._folder.check()
         except ForeignFolder as error:
@@ -79,82 +61,56 @@ class NetworkDiskCache:
         except OSError:
             pass  # it is told when the cache is used, and fails no request
         self._opened: Optional[tuple[Index, Digests]] = None
-        self._problem = ""
+        self.problem = ""
+        """Why the cache is disabled; '' if it is not."""
         self._counters = Counters()
         self._pending_invalidations: set[tuple[Optional[str], float]] = set()
         """What was invalidated, and when, and is still to be deleted; None: everything."""
 
-    def cacheDirectory(self) -> str:
-        """The folder."""
-        return str(self._folder.path)
-
-    def maximumCacheSize(self) -> int:
-        """How much it may take on the disk, in bytes."""
-        return self._limit
-
-    def setMaximumCacheSize(self, size: int) -> None:
-        """Set how much it may take on the disk, in bytes; what is beyond that goes at once, the least recently used
-        first. Raises TypeError, ValueError.
-        """
-        self._limit = checked_size(size)
+    def set_limit(self, limit: int) -> None:
+        self.limit = limit
         self._quietly(lambda index, _: self._unlink(index.shrink_to(self._room, time.time())), None)
 
-    def cacheSize(self) -> int:
-        """What the entries take on the disk, in bytes."""
+    def size(self) -> int:
         return self.statistics().size
 
     def statistics(self) -> CacheStatistics:
-        """How much there is in the folder, and what this object has done since it was made."""
         count, size = self._quietly(lambda index, _: index.figures(), (0, 0))
         evicted = 0 if self._opened is None else self._opened[0].evicted
-        return self._counters.statistics(count, size, self._limit, evicted)
-
-    def problem(self) -> str:
-        """Why the cache is off; '' where it is not."""
-        return self._problem
+        return self._counters.statistics(count, size, self.limit, evicted)
 
     def clear(self) -> None:
-        """Delete everything, for every process that uses the folder, and begin anew where the cache was off."""
-        self._problem = ""
+        self.problem = ""
         self._pending_invalidations.add((None, time.time()))
         self._run_pending_invalidations()
 
     def _clear(self, index: Index, now: float) -> None:
         self._unlink(index.clear(now))
-        # Others may have kept something since.
+        # Others may have stored something since.
         self._folder.sweep(ABANDONED_SECONDS, index.files())
-
-    def remove(self, url: Union[QtCore.QUrl, str]) -> None:
-        """Forget what is kept for a URL, whomever for."""
-        self.invalidate(url_text(url), time.time())
-
-    def __repr__(self) -> str:
-        return f"<NetworkDiskCache {self._folder.path}{', off: ' + self._problem if self._problem else ''}>"
-
-    # -- as a Store
 
     @property
     def entry_limit(self) -> int:
-        return self._limit // ENTRY_SHARE
+        return self.limit // ENTRY_SHARE
 
     def digest(self, value: bytes) -> bytes:
         return self._quietly(lambda _, digests: digests(value), b"")
 
-    def find(self, url: str, identity: bytes) -> Sequence[StoredResponse]:
+    def find(self, url: str, partition_key: bytes) -> Sequence[StoredResponse]:
         self._run_pending_invalidations()
         if self._is_invalidated(url):
             return ()
-        return self._quietly(lambda index, digests: self._find(index, digests, url, identity), ())
+        return self._quietly(lambda index, digests: self._find(index, digests, url, partition_key), ())
 
-    def _find(self, index: Index, digests: Digests, url: str, identity: bytes) -> list[StoredResponse]:
-        found = []
-        for row in index.find(digests(url.encode()), digests(identity)):
+    def _find(self, index: Index, digests: Digests, url: str, partition_key: bytes) -> list[StoredResponse]:
+        responses = []
+        for row in index.find(digests(url.encode()), digests(partition_key)):
             stored = unpacked(row.meta)
             if stored is None:
                 self._drop(index, row.id)
             else:
-                found.append(stored._replace(handle=row))
-        return found
+                responses.append(stored._replace(handle=row))
+        return responses
 
     def body(self, stored: StoredResponse) -> Optional[bytes]:
         return self._quietly(lambda index, _: self._body(index, stored), None)
@@ -175,31 +131,31 @@ class NetworkDiskCache:
         """What is damaged, or gone."""
         self._unlink(index.delete(id))
 
-    def keep(self, url: str, identity: bytes, stored: StoredResponse) -> None:
+    def store(self, url: str, partition_key: bytes, stored: StoredResponse) -> None:
         body, meta = stored.body or b"", packed(stored)
         if meta is None or len(body) + len(meta) > self.entry_limit:
             return
         self._run_pending_invalidations()
         if self._is_invalidated(url):
             return
-        self._quietly(lambda index, digests: self._keep(index, digests, url, identity, stored, meta, body), None)
+        self._quietly(lambda index, digests: self._store(index, digests, url, partition_key, stored, meta, body), None)
 
-    def _keep(
+    def _store(
         self,
         index: Index,
         digests: Digests,
         url: str,
-        identity: bytes,
+        partition_key: bytes,
         stored: StoredResponse,
         meta: bytes,
         body: bytes,
     ) -> None:
         file = self._folder.new_name() if len(body) > INDEXED_BYTES else None
         inside = body if file is None else None
-        key = digests(url.encode()), digests(identity), variant(stored)
+        key = digests(url.encode()), digests(partition_key), variant(stored)
         entry = Entry(*key, stored.received, file, len(body), zlib.crc32(body), meta, inside)
-        id, gone = index.add(entry, stored.requested, time.time(), self._room)
-        self._unlink(gone)
+        id, unused = index.add(entry, stored.requested, time.time(), self._room)
+        self._unlink(unused)
         if id is None:
             return
         if file is not None:
@@ -216,18 +172,18 @@ class NetworkDiskCache:
                     with suppress(sqlite3.Error):
                         index.delete(id)
                 raise
-        self._counters.note("stored")
+        self._counters.count("stored")
 
-    def freshen(self, stored: StoredResponse) -> None:
+    def update(self, stored: StoredResponse) -> None:
         meta = packed(stored)
         if meta is not None and stored.handle is not None:
-            self._quietly(lambda index, _: index.freshen(stored.handle.id, meta, stored.received), None)
+            self._quietly(lambda index, _: index.update(stored.handle.id, meta, stored.received), None)
 
-    def forget(self, stored: StoredResponse) -> None:
+    def evict(self, stored: StoredResponse) -> None:
         self._quietly(lambda index, _: self._drop(index, stored.handle.id), None)
 
     def invalidate(self, url: str, now: float) -> None:
-        if not self._problem:
+        if not self.problem:
             self._pending_invalidations.add((url, now))
             self._run_pending_invalidations()
 
@@ -249,25 +205,26 @@ class NetworkDiskCache:
                 break  # the next would wait as long
 
     def _is_invalidated(self, url: str) -> bool:
-        """Return whether what is kept for a URL is still to be deleted."""
+        """Return whether the stored responses of a URL are still to be deleted."""
         pending = self._pending_invalidations
         return bool(pending) and any(each in (url, None) for each, _ in pending.copy())
 
-    def note(self, event: str) -> None:
-        self._counters.note(event)
+    def count(self, event: str) -> None:
+        self._counters.count(event)
 
     # -- the folder
 
     @property
     def _room(self) -> int:
         """What the entries may take."""
-        return self._limit - min(self._limit // INDEX_SHARE, 2 << 20)
+        return self.limit - min(self.limit // INDEX_SHARE, 2 << 20)
 
     def _quietly(self, act: Callable[[Index, Digests], _T], otherwise: _T) -> _T:
-        """What ``act`` gives; ``otherwise`` where the cache is off, or goes off now, or where other processes are at it
-        all the time.
+        """Return the result of ``act``.
+
+        Returns ``otherwise`` if the cache is disabled or ``act`` fails, or if other processes lock the index.
         """
-        if self._problem:
+        if self.problem:
             return otherwise
         for is_again in (False, True):
             try:
@@ -277,14 +234,14 @@ class NetworkDiskCache:
                 return act(*opened)
             except sqlite3.OperationalError as error:
                 if not _is_locked(error):
-                    self._switch_off(str(error))
+                    self._disable(str(error))
             except sqlite3.DatabaseError as error:
                 if not is_again:
-                    self._begin_anew(error)
+                    self._rebuild(error)
                     continue
-                self._switch_off(str(error))
+                self._disable(str(error))
             except OSError as error:
-                self._switch_off(str(error))
+                self._disable(str(error))
             break
         return otherwise
 
@@ -295,14 +252,14 @@ class NetworkDiskCache:
         self._opened = opened
         return opened
 
-    def _switch_off(self, why: str) -> None:
-        self._problem, self._opened = why, None
-        self._pending_invalidations.clear()  # whoever begins anew clears everything
-        logger.warning("The cache in %s is off: %s", self._folder.path, why)
+    def _disable(self, why: str) -> None:
+        self.problem, self._opened = why, None
+        self._pending_invalidations.clear()  # clear(), which enables the cache again, deletes everything
+        logger.warning("The cache in %s is disabled: %s", self._folder.path, why)
 
-    def _begin_anew(self, error: sqlite3.DatabaseError) -> None:
+    def _rebuild(self, error: sqlite3.DatabaseError) -> None:
         self._opened = None
-        logger.warning("The cache in %s is damaged (%s) and is begun anew", self._folder.path, error)
+        logger.warning("The cache in %s is damaged (%s) and is rebuilt", self._folder.path, error)
         with suppress(OSError):
             self._folder.remove_index()
             self._folder.sweep(YOUNG_SECONDS)
@@ -320,3 +277,38 @@ class NetworkDiskCache:
 
 def _is_locked(error: BaseException) -> bool:
     return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+
+
+class NetworkDiskCache(NetworkCache):
+    """An HTTP cache on disk (RFC 9111), for ``NetworkAccessManager.setCache``; with QNetworkDiskCache's names.
+
+    Every method may be called from any thread. Any number of caches, processes too, may share a folder. Bodies larger
+    than a fourth of the limit are not stored. Replies to requests that carried credentials or cookies are stored apart
+    from others, and neither those nor URLs can be read from the index. The folder should belong to its user alone; one
+    that is made here does.
+
+    What goes wrong (a full disk, no permission) fails no request: the cache is disabled from then on until ``clear()``,
+    ``problem()`` tells why, and the log has one warning. A damaged index is rebuilt.
+    """
+
+    def __init__(
+        self, cacheDirectory: Union[str, os.PathLike[str], None] = None, maximumCacheSize: int = DEFAULT_SIZE
+    ) -> None:
+        """``cacheDirectory``: a folder, made where it is not there; None: one for this application among the user's
+        caches. ``maximumCacheSize``: in bytes.
+
+        Raises TypeError; ValueError, also for a folder that is not empty and is not a cache: a cache deletes files.
+        """
+        if cacheDirectory is not None and not isinstance(cacheDirectory, (str, os.PathLike)):
+            raise TypeError(f"cacheDirectory must be the path of a folder, not {type(cacheDirectory).__name__}")
+        path = default_folder() if cacheDirectory is None else Path(os.path.abspath(cacheDirectory))
+        super().__init__(DiskStore(path, checked_size(maximumCacheSize)))
+        self._path = path
+
+    def cacheDirectory(self) -> str:
+        """Return the path of the folder."""
+        return str(self._path)
+
+    def __repr__(self) -> str:
+        problem = self.problem()
+        return f"<NetworkDiskCache {self._path}{', disabled: ' + problem if problem else ''}>"

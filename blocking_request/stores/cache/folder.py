@@ -156,8 +156,8 @@ class CacheFolder:
         with suppress(OSError):
             os.unlink(self._path_of(name))
 
-    def sweep(self, seconds: float, kept: Container[str] = ()) -> None:
-        """Delete the files of bodies that are older than ``seconds``, except those whose names are in ``kept``.
+    def sweep(self, seconds: float, keep: Container[str] = ()) -> None:
+        """Delete the files of bodies that are older than ``seconds``, except those whose names are in ``keep``.
 
         A thread or process may still write a younger file.
         """
@@ -169,7 +169,7 @@ class CacheFolder:
                     is_body = _BODY_NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
                     age = now - entry.stat(follow_symlinks=False).st_mtime
                     # If the time is further than that in the future, a clock was wrong.
-                    if is_body and not -seconds < age < seconds and entry.name not in kept:
+                    if is_body and not -seconds < age < seconds and entry.name not in keep:
                         os.unlink(entry.path)
 
     def _path_of(self, name: str) -> str:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from ...models.redaction import hidden_repr
+from .base import VARIANTS
 from .sqlite_pool import PAGE_BYTES, Connections
-from .statistics import VARIANTS
 
 INVALID_SECONDS = 3600
-"""How long it is remembered that what was asked for before a URL was invalidated is not to be kept."""
+"""How long an invalidation is remembered: a response that was requested before it must not be stored."""
 
 FREE_PAGES = 256
 """As many stay in the index for what comes next."""
@@ -40,9 +40,10 @@ ROW_BYTES = 200
 
 
 FORMAT = 2
-"""Of the tables. An index of another is begun anew."""
+"""Of the tables. An index of another format is rebuilt."""
 
-# Ids are never used twice: whoever knows one of an entry that is gone must not meet another under it.
+# ``identity`` is the digest of the partition key. Ids are never used twice: whoever knows one of an entry that is gone
+# must not meet another under it.
 _SCHEMA = """
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -87,7 +88,7 @@ class Entry(NamedTuple):
         return hidden_repr(self)
 
     url: bytes
-    identity: bytes
+    partition_key: bytes
     variant: bytes
     received: float
     file: Optional[str]
@@ -144,7 +145,7 @@ class Index:
             connection.execute(f"PRAGMA user_version = {FORMAT}")
 
     def is_current(self) -> bool:
-        """False where the file is another one by now, or gone: somebody has begun anew."""
+        """Return False if the file is another one by now, or gone: another process has rebuilt the index."""
         try:
             return os.lstat(self._path).st_ino == self._inode
         except OSError:
@@ -152,15 +153,15 @@ class Index:
 
     # -- reading
 
-    def find(self, url: bytes, identity: bytes) -> list[Row]:
+    def find(self, url: bytes, partition_key: bytes) -> list[Row]:
         """The newest first."""
         with self._connections.lent() as connection:
-            found = connection.execute(
+            rows = connection.execute(
                 "SELECT id, file, body_size, body_sum, meta, body FROM entries "
                 "WHERE url = ? AND identity = ? AND is_ready ORDER BY received DESC, id DESC",
-                (url, identity),
+                (url, partition_key),
             ).fetchall()
-        return [Row(*each) for each in found]
+        return [Row(*each) for each in rows]
 
     def figures(self) -> tuple[int, int]:
         """How many entries there are, and what they take."""
@@ -183,8 +184,8 @@ class Index:
     def _tell_uses(self, connection: sqlite3.Connection) -> None:
         uses, self._uses, self._told = self._uses, {}, time.time()
         # A copy in one step: another thread may just be adding one.
-        told = [(when, id) for id, when in uses.copy().items()]
-        connection.executemany("UPDATE entries SET used = ? WHERE id = ?", told)
+        rows = [(when, id) for id, when in uses.copy().items()]
+        connection.executemany("UPDATE entries SET used = ? WHERE id = ?", rows)
 
     def add(self, entry: Entry, requested: float, now: float, limit: int) -> tuple[Optional[int], Files]:
         """In the place of the one it replaces; the least recently used make room. None where there is none to make, or
@@ -197,16 +198,16 @@ class Index:
             if self._was_invalidated(connection, entry.url, requested, now):
                 return None, []
             where = "url = ? AND identity = ? AND variant = ?"
-            gone = self._delete(connection, where, (entry.url, entry.identity, entry.variant))
+            files = self._delete(connection, where, (entry.url, entry.partition_key, entry.variant))
             surplus = (
                 "id IN (SELECT id FROM entries WHERE url = ? AND identity = ? "
                 f"ORDER BY received DESC LIMIT -1 OFFSET {VARIANTS - 1})"
             )
-            gone += self._delete(connection, surplus, (entry.url, entry.identity))
-            gone += self._delete_dead(connection, dead, now)
-            gone += self._make_room(connection, limit - entry.size)
+            files += self._delete(connection, surplus, (entry.url, entry.partition_key))
+            files += self._delete_dead(connection, dead, now)
+            files += self._make_room(connection, limit - entry.size)
             if self._total(connection) + entry.size > limit:
-                return None, gone
+                return None, files
             added = connection.execute(
                 "INSERT INTO entries (url, identity, variant, received, used, size, is_ready, file, body_size, "
                 "body_sum, meta, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -217,7 +218,7 @@ class Index:
         self._given_up -= dead
         if is_loose:
             self._shrink()
-        return added, gone
+        return added, files
 
     def finish(self, id: int) -> bool:
         """The file of an entry is whole. False where the entry was deleted meanwhile."""
@@ -228,7 +229,7 @@ class Index:
         """There is no file, and will be none: the entry goes before anything else has to make room."""
         self._given_up.add(id)
 
-    def freshen(self, id: int, meta: bytes, received: float) -> None:
+    def update(self, id: int, meta: bytes, received: float) -> None:
         with self._connections.writing() as connection:
             connection.execute(
                 "UPDATE entries SET meta = ?, received = ?, used = ? WHERE id = ?", (meta, received, received, id)
@@ -239,7 +240,7 @@ class Index:
             return self._delete(connection, "id = ?", (id,))
 
     def delete_url(self, url: bytes, now: float) -> Files:
-        """And what is asked for at the moment is not kept."""
+        """Delete the entries of a URL. A response that was requested before ``now`` is not stored."""
         with self._connections.writing() as connection:
             connection.execute("DELETE FROM invalidated WHERE moment < ?", (now - INVALID_SECONDS,))
             connection.execute(
@@ -250,12 +251,12 @@ class Index:
 
     @staticmethod
     def _was_invalidated(connection: sqlite3.Connection, url: bytes, requested: float, now: float) -> bool:
-        found = connection.execute(
+        row = connection.execute(
             "SELECT 1 FROM invalidated WHERE url = ? AND moment BETWEEN ? AND ? "
             "UNION ALL SELECT 1 FROM total WHERE cleared BETWEEN ? AND ?",
             (url, requested, now, requested, now),
         ).fetchone()
-        return found is not None
+        return row is not None
 
     def clear(self, now: float) -> Files:
         with self._connections.writing() as connection:
@@ -269,10 +270,10 @@ class Index:
         """Evict what is beyond the limit, and what was abandoned."""
         dead = self._given_up.copy()
         with self._connections.writing() as connection:
-            gone = self._delete_dead(connection, dead, now) + self._make_room(connection, limit)
+            files = self._delete_dead(connection, dead, now) + self._make_room(connection, limit)
         self._given_up -= dead
         self._shrink()
-        return gone
+        return files
 
     def _shrink(self) -> None:
         """Give the disk back what is free."""
@@ -292,7 +293,7 @@ class Index:
         return self._delete(connection, "NOT is_ready AND used < ?", (now - UNREADY_SECONDS,))
 
     def _make_room(self, connection: sqlite3.Connection, limit: int) -> Files:
-        gone: Files = []
+        files: Files = []
         excess = self._total(connection) - limit
         if excess > 0:
             self._tell_uses(connection)
@@ -301,18 +302,18 @@ class Index:
             if not oldest:
                 break
             for id, size in oldest:
-                gone += self._delete(connection, "id = ?", (id,))
+                files += self._delete(connection, "id = ?", (id,))
                 self.evicted += 1
                 excess -= size
                 if excess <= 0:
                     break
-        return gone
+        return files
 
     @staticmethod
     def _delete(connection: sqlite3.Connection, where: str, values: Iterable[object]) -> Files:
         values = tuple(values)
-        found = connection.execute(f"SELECT id, size, file FROM entries WHERE {where}", values).fetchall()
-        if found:
+        rows = connection.execute(f"SELECT id, size, file FROM entries WHERE {where}", values).fetchall()
+        if rows:
             connection.execute(f"DELETE FROM entries WHERE {where}", values)
-            connection.execute("UPDATE total SET size = size - ?", (sum(size for _, size, _ in found),))
-        return [file for _, _, file in found if file is not None]
+            connection.execute("UPDATE total SET size = size - ?", (sum(size for _, size, _ in rows),))
+        return [file for _, _, file in rows if file is not None]

@@ -1,4 +1,4 @@
-"""NetworkMemoryCache: answers kept in memory, for tests and short programs."""
+"""NetworkMemoryCache: responses stored in memory, for tests and short programs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Optional, Union
+from typing import Optional
 
 from ...flows.cache.store import StoredResponse
-from ...qt.binding import QtCore
+from .base import VARIANTS, NetworkCache, checked_size
 from .digests import Digests, new_key
 from .serialization import variant
-from .statistics import VARIANTS, CacheStatistics, Counters, checked_size, url_text
+from .statistics import CacheStatistics, Counters
 
 DEFAULT_SIZE = 10 << 20
 REMEMBERED_URLS = 1024
@@ -30,7 +30,7 @@ class _Handle:
 
 
 class _Invalidations:
-    """What was invalidated, and when: what was on its way at that moment is not kept."""
+    """What was invalidated, and when: a response that was on its way at that moment is not stored."""
 
     def __init__(self) -> None:
         self._moments: dict[str, float] = {}
@@ -50,19 +50,16 @@ class _Invalidations:
         return any(stored.requested <= moment <= stored.received for moment in moments)
 
 
-class NetworkMemoryCache:
-    """An HTTP cache (RFC 9111) that ends with the program, for ``NetworkAccessManager.setCache``.
+class MemoryStore:
+    """A CacheStore in memory. Any thread may call every method."""
 
-    Every method may be called from any thread.
-    """
-
-    def __init__(self, maximumCacheSize: int = DEFAULT_SIZE) -> None:
-        """``maximumCacheSize``: in bytes. Raises TypeError, ValueError."""
-        self._limit = checked_size(maximumCacheSize)
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.problem = ""
         self._digests = Digests(new_key())
         # What is made under it may run a destructor, which may come back here.
         self._guard = threading.RLock()
-        _caches.add(self)
+        _stores.add(self)
         self._entries: OrderedDict[_Key, StoredResponse] = OrderedDict()
         """The least recently used first."""
         self._by_url: dict[str, list[_Key]] = {}
@@ -71,57 +68,36 @@ class NetworkMemoryCache:
         self._counters = Counters()
         self._invalidations = _Invalidations()
 
-    def __repr__(self) -> str:
-        return f"<NetworkMemoryCache: {len(self._entries)} responses, {self._size} of {self._limit} bytes>"
-
-    def maximumCacheSize(self) -> int:
-        """How much it may keep, in bytes."""
-        return self._limit
-
-    def setMaximumCacheSize(self, size: int) -> None:
-        """Set how much it may keep, in bytes. Raises TypeError, ValueError."""
+    def set_limit(self, limit: int) -> None:
         with self._guard:
-            self._limit = checked_size(size)
+            self.limit = limit
             self._make_room()
 
-    def cacheSize(self) -> int:
-        """What is kept, in bytes."""
+    def size(self) -> int:
         return self._size
 
     def statistics(self) -> CacheStatistics:
-        """How much there is, and what was done with it."""
         with self._guard:
-            return self._counters.statistics(len(self._entries), self._size, self._limit, self._evicted)
-
-    def problem(self) -> str:
-        """Why the cache is off: ''."""
-        return ""
+            return self._counters.statistics(len(self._entries), self._size, self.limit, self._evicted)
 
     def clear(self) -> None:
-        """Forget everything."""
         with self._guard:
             self._invalidations.add_all(time.time())
             self._entries.clear()
             self._by_url.clear()
             self._size = 0
 
-    def remove(self, url: Union[QtCore.QUrl, str]) -> None:
-        """Forget what is kept for a URL, whomever for."""
-        self.invalidate(url_text(url), time.time())
-
-    # -- as a Store
-
     @property
     def entry_limit(self) -> int:
-        return self._limit // 4
+        return self.limit // 4
 
     def digest(self, value: bytes) -> bytes:
         return self._digests(value)
 
-    def find(self, url: str, identity: bytes) -> Sequence[StoredResponse]:
+    def find(self, url: str, partition_key: bytes) -> Sequence[StoredResponse]:
         with self._guard:
-            found = [self._entries[key] for key in self._by_url.get(url, ()) if key[1] == identity]
-        return sorted(found, key=lambda stored: stored.received, reverse=True)
+            entries = [self._entries[key] for key in self._by_url.get(url, ()) if key[1] == partition_key]
+        return sorted(entries, key=lambda stored: stored.received, reverse=True)
 
     def body(self, stored: StoredResponse) -> Optional[bytes]:
         with self._guard:
@@ -129,32 +105,32 @@ class NetworkMemoryCache:
                 self._entries.move_to_end(stored.handle.key)
         return stored.body
 
-    def keep(self, url: str, identity: bytes, stored: StoredResponse) -> None:
-        key = url, identity, variant(stored)
-        kept = stored._replace(handle=_Handle(key), body=stored.body or b"")
-        if _size(kept) > self.entry_limit:
+    def store(self, url: str, partition_key: bytes, stored: StoredResponse) -> None:
+        key = url, partition_key, variant(stored)
+        entry = stored._replace(handle=_Handle(key), body=stored.body or b"")
+        if _size(entry) > self.entry_limit:
             return
         with self._guard:
             if self._invalidations.concern(url, stored):
                 return
             self._delete(key)
-            self._entries[key] = kept
+            self._entries[key] = entry
             keys = self._by_url.setdefault(url, [])
             keys.append(key)
-            self._size += _size(kept)
-            for surplus in [each for each in keys if each[1] == identity][:-VARIANTS]:
+            self._size += _size(entry)
+            for surplus in [each for each in keys if each[1] == partition_key][:-VARIANTS]:
                 self._delete(surplus)
             self._make_room()
-        self._counters.note("stored")
+        self._counters.count("stored")
 
-    def freshen(self, stored: StoredResponse) -> None:
+    def update(self, stored: StoredResponse) -> None:
         with self._guard:
             if self._has(stored):
                 key = stored.handle.key
                 self._size += _size(stored) - _size(self._entries[key])
                 self._entries[key] = stored
 
-    def forget(self, stored: StoredResponse) -> None:
+    def evict(self, stored: StoredResponse) -> None:
         with self._guard:
             if self._has(stored):
                 self._delete(stored.handle.key)
@@ -170,11 +146,11 @@ class NetworkMemoryCache:
             for key in list(self._by_url.get(url, ())):
                 self._delete(key)
 
-    def note(self, event: str) -> None:
-        self._counters.note(event)
+    def count(self, event: str) -> None:
+        self._counters.count(event)
 
     def _make_room(self) -> None:
-        while self._size > self._limit and self._entries:
+        while self._size > self.limit and self._entries:
             self._delete(next(iter(self._entries)))
             self._evicted += 1
 
@@ -194,14 +170,29 @@ def _size(stored: StoredResponse) -> int:
     return len(stored.body or b"") + sum(len(name) + len(value) for name, value in stored.fields.pairs) + 256
 
 
-_caches: weakref.WeakSet[NetworkMemoryCache] = weakref.WeakSet()
+_stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    for cache in _caches:
+    for store in _stores:
         # Whoever had it in the parent does not exist in the child.
-        cache._guard = threading.RLock()
+        store._guard = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+class NetworkMemoryCache(NetworkCache):
+    """An HTTP cache (RFC 9111) that ends with the program, for ``NetworkAccessManager.setCache``.
+
+    Every method may be called from any thread.
+    """
+
+    def __init__(self, maximumCacheSize: int = DEFAULT_SIZE) -> None:
+        """``maximumCacheSize``: in bytes. Raises TypeError, ValueError."""
+        super().__init__(MemoryStore(checked_size(maximumCacheSize)))
+
+    def __repr__(self) -> str:
+        there = self.statistics()
+        return f"<NetworkMemoryCache: {there.count} responses, {there.size} of {there.limit} bytes>"

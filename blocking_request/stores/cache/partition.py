@@ -19,7 +19,7 @@ _AUTHORIZATIONS = _OF_THE_PROXY | {b"authorization"}
 
 
 def partition_key(request: Request) -> Optional[bytes]:
-    """Empty for anybody; None where it cannot be known. It holds secrets: a cache keeps a digest of it."""
+    """Empty for anybody; None where it cannot be known. It holds secrets: a cache stores a digest of it."""
     tls: tuple[str, ...] = ()
     if request.url.startswith("https:"):
         if not _is_known(request):
@@ -59,19 +59,19 @@ def _default_identity() -> tuple[str, ...]:
     for known, identity in _known_default:
         if known == configuration:
             return identity
-    found = []
+    parts = []
     certificate = configuration.localCertificate()
     if not certificate.isNull():
-        found.append(f"default certificate {certificate.digest().toHex().data().decode()}")
+        parts.append(f"default certificate {certificate.digest().toHex().data().decode()}")
     mode = enum_value(configuration.peerVerifyMode())
     if mode not in _USUAL_MODES:
-        found.append(f"default mode {mode}")
+        parts.append(f"default mode {mode}")
     system = {each.toDer().data() for each in QtNetwork.QSslConfiguration.systemCaCertificates()}
     added = {each.toDer().data() for each in configuration.caCertificates()} - system
     if added:
-        found.append(f"default authorities {hashlib.sha256(b''.join(sorted(added))).hexdigest()}")
-    _known_default[:] = [(configuration, tuple(found))]
-    return tuple(found)
+        parts.append(f"default authorities {hashlib.sha256(b''.join(sorted(added))).hexdigest()}")
+    _known_default[:] = [(configuration, tuple(parts))]
+    return tuple(parts)
 
 
 _USUAL_MODES = tuple(
@@ -83,7 +83,7 @@ _USUAL_MODES = tuple(
 @lru_cache(maxsize=16)
 def _tls_identity(settings: TlsSettings) -> tuple[str, ...]:
     """Who we are, and whom we trust: what was got from somebody trusted by one is nothing for another."""
-    kept = []
+    parts = []
     for field in fields(settings):
         value = getattr(settings, field.name)
         if field.name == "ignoredErrors":
@@ -91,8 +91,8 @@ def _tls_identity(settings: TlsSettings) -> tuple[str, ...]:
         elif field.name in _FILES and isinstance(value, str):
             value = _content(value)
         if value != field.default:
-            kept.append(f"{field.name}={value!r}")
-    return tuple(kept)
+            parts.append(f"{field.name}={value!r}")
+    return tuple(parts)
 
 
 _FILES = frozenset(("caFile", "clientCertificate", "clientKey"))

@@ -11,12 +11,11 @@ Rules of this file:
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Optional
 
 from ...models import error_texts as messages
 from ...models.failure import Failure, QtNetworkError, network_failure
-from ...models.http_messages import IDEMPOTENT_METHODS, Response, streams_body
+from ...models.http_messages import Response
 from ...models.proxy import Proxy
 from ...models.tls import TlsError, ignores_errors, matches_pins, sorted_errors
 from ...proxies.system import lookups, python_may_be_asked
@@ -33,26 +32,20 @@ from ...qt.binding import (
 )
 from ...tls.qt_configuration import NO_TLS, errors_of, peer_certificate
 from ...trace import logger
-from ..body_errors import BodyError
-from ..body_reader import BodyReader
-from ..events import PROGRESS_SECONDS, HeadersReceived, Progress
-from ..upload_channel import UploadChannel
 from .manager import Manager
-from .ntlm import REWINDS, ROUNDS, answer_login, endless_login
+from .ntlm import ROUNDS, answer_login, endless_login
 from .proxy_probe import ProxyProbe, is_open
+from .reading import read_available
 from .response import (
-    begun_response,
-    body_reader,
     failed_without_a_reason,
     leaves_connection_in_doubt,
     openssl_reason,
-    read_header,
     read_response,
     shows_certificate,
     whole_response,
 )
+from .send import send
 from .tls_probe import TlsProbe
-from .upload_device import ChannelDevice, UploadDevice
 
 if TYPE_CHECKING:
     from .worker import QtTransfer, Worker
@@ -62,8 +55,6 @@ READ_BUFFER_BYTES = 1 << 22
 
 STREAM_BUFFER_BYTES = 1 << 20
 """The same limit if the body is streamed. What is left in the buffer when the reply finishes is one chunk."""
-
-STREAM_READ_BYTES = 1 << 18
 
 _NEVER = float("inf")
 
@@ -130,7 +121,7 @@ class Dispatcher(QtCore.QObject):
             if transfer.device is not None:
                 transfer.device.readyRead.emit()
             if transfer.reader is not None:
-                self._consume(transfer, transfer.reply)
+                read_available(transfer, transfer.reply)
         elif not transfer.aborted:
             self._start(transfer)
         elif transfer.reply is not None:
@@ -143,7 +134,7 @@ class Dispatcher(QtCore.QObject):
         """Abort; ``finished`` comes from within. What has arrived is read first, because abort() throws it away."""
         transfer.aborted = True
         self._leave_unchecked_connections(transfer)
-        self._consume(transfer, reply)
+        read_available(transfer, reply)
         if not transfer.ended:
             reply.abort()
 
@@ -163,11 +154,11 @@ class Dispatcher(QtCore.QObject):
             self._worker.asks_for_proxy = True
             try:
                 with lookups:
-                    reply = self._hand_over(transfer)
+                    reply = self._send(transfer)
             finally:
                 self._worker.asks_for_proxy = False
         else:
-            reply = self._hand_over(transfer)
+            reply = self._send(transfer)
         assert reply is not None
         disconnect_destroyed(reply)
         if transfer.request.streams:
@@ -183,41 +174,9 @@ class Dispatcher(QtCore.QObject):
         if self._watch_timer == 0:
             self._watch_timer = self.startTimer(WATCH_MS)
 
-    def _hand_over(self, transfer: QtTransfer) -> Optional[QtNetwork.QNetworkReply]:
-        request, qt_request = transfer.request, transfer.qt_request
-        method, body = request.method, request.body
-        if request.connection_credentials is not None:
-            return self._hand_over_login(transfer)
-        if method == "GET" and body is None:
-            return self._manager.get(qt_request)
-        if method == "HEAD" and body is None:
-            # sendCustomRequest(b"HEAD") waits on Qt 5 for a body that does not come.
-            return self._manager.head(qt_request)
-        if body is None and method in IDEMPOTENT_METHODS:
-            return self._manager.sendCustomRequest(qt_request, method.encode("ascii"))
-        device: UploadDevice
-        if isinstance(body, UploadChannel):
-            device = transfer.device = ChannelDevice(body, transfer)
-        else:
-            assert body is None or isinstance(body, bytes)
-            device = UploadDevice(body or b"", transfer.mailbox)
-        reply = self._manager.sendCustomRequest(qt_request, method.encode("ascii"), device)
-        device.setParent(reply)
-        return reply
-
-    def _hand_over_login(self, transfer: QtTransfer) -> Optional[QtNetwork.QNetworkReply]:
-        request = transfer.request
-        has_body = request.body is not None or QT_VERSION < (6,)
-        assert request.body is None or isinstance(request.body, bytes)
-        rewinds = REWINDS if request.body is None or QT_VERSION >= (6,) else 0
-        device = UploadDevice(request.body or b"", transfer.mailbox, rewinds) if has_body else None
-        if device is not None and request.body is None:
-            transfer.qt_request.setRawHeader(b"Content-Length", b"0")  # type: ignore[arg-type]
-        reply = self._manager.sendCustomRequest(transfer.qt_request, request.method.encode("ascii"), device)
-        assert reply is not None
-        if device is not None:
-            device.setParent(reply)
-        if QT_VERSION >= (6,):
+    def _send(self, transfer: QtTransfer) -> Optional[QtNetwork.QNetworkReply]:
+        reply = send(self._manager, transfer)
+        if transfer.request.connection_credentials is not None and QT_VERSION >= (6,) and reply is not None:
             reply.requestSent.connect(self._request_sent)  # type: ignore[attr-defined]
         return reply
 
@@ -254,39 +213,9 @@ class Dispatcher(QtCore.QObject):
             assert isinstance(reply, QtNetwork.QNetworkReply)
             transfer = self._transfers.get(address(reply))
             if transfer is not None:
-                self._consume(transfer, reply)
+                read_available(transfer, reply)
         except BaseException as error:
             self._failed(transfer, error)
-
-    def _consume(self, transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None:
-        """Take what has arrived out of Qt's buffer; a body error ends the request."""
-        transfer.mailbox.mark_active()
-        try:
-            reader = transfer.reader
-            if reader is None:
-                read_header(transfer, reply)
-                reader = transfer.reader = body_reader(transfer, reply)
-                if streams_body(transfer.request, transfer.status):
-                    transfer.mailbox.post(HeadersReceived(begun_response(transfer, reply)))
-            if transfer.request.streams:
-                self._feed_bit_by_bit(transfer, reply, reader)
-            elif reply.bytesAvailable() > 0:
-                reader.feed(reply.readAll())
-        except BodyError as error:
-            transfer.failure = error.failure
-            if not reply.isFinished():
-                reply.abort()
-            return
-        if transfer.mailbox.wants_progress:
-            now = time.monotonic()
-            if now >= transfer.progress_due and not 300 <= (transfer.status or 0) < 400:
-                transfer.progress_due = now + PROGRESS_SECONDS
-                transfer.mailbox.report(Progress(False, reader.encoded_bytes, reader.total_bytes))
-
-    def _feed_bit_by_bit(self, transfer: QtTransfer, reply: QtNetwork.QNetworkReply, reader: BodyReader) -> None:
-        """As long as the caller takes it. Of a reply that has finished nothing may be left: it will be deleted."""
-        while reply.bytesAvailable() > 0 and (transfer.has_room or reply.isFinished()):
-            reader.feed(reply.read(STREAM_READ_BYTES))
 
     @Slot(QtNetwork.QNetworkReply)
     def _finished(self, reply: QtNetwork.QNetworkReply) -> None:
@@ -299,7 +228,7 @@ class Dispatcher(QtCore.QObject):
             if whole is not None:
                 self._post_response(transfer, whole)
                 return
-            self._consume(transfer, reply)
+            read_available(transfer, reply)
             if not transfer.tls_errors and transfer.status is not None:
                 transfer.tls_errors = self._ignored.get(transfer.origin, ())
             response = read_response(transfer, reply)
@@ -432,7 +361,7 @@ class Dispatcher(QtCore.QObject):
             reply.setReadBufferSize(READ_BUFFER_BYTES)
             reply.readyRead.connect(self._ready_read)
             if reply.bytesAvailable() > 0:
-                self._consume(transfer, reply)
+                read_available(transfer, reply)
 
     def _end_if_idle(self) -> None:
         """End a worker that has served nothing since the last tick."""

@@ -16,8 +16,8 @@ for _name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager
 from blocking_request.qt.binding import QtCore, has_tls
 
-from .servers.httpbin_server import HttpbinServer
-from .servers.raw import Handler, RawServer
+from .support.servers.httpbin_server import HttpbinServer
+from .support.servers.raw import Handler, RawServer
 
 ENGINES = ("qt", "urllib3")
 """Every behaviour test runs on each of these."""

@@ -27,7 +27,7 @@ from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 from blocking_request.reply import next_request_id
 
-from .servers.raw import Handler, RawServer, always
+from .support.servers.raw import Handler, RawServer, always
 
 Serve = Callable[[Handler], RawServer]
 Attribute = QtNetwork.QNetworkRequest.Attribute

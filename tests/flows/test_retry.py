@@ -13,7 +13,7 @@ from blocking_request.models.error_texts import canceled, deadline_passed, idle_
 from blocking_request.models.failure import Failure, QtNetworkError, network_failure
 from blocking_request.models.http_messages import Request, Response
 
-from .drive import answer, drive
+from ..support.flow_driver import answer, drive
 
 URL = "http://host/"
 OK = answer(200)

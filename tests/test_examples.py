@@ -11,9 +11,9 @@ import pytest
 
 from blocking_request.qt.binding import API
 
+from .support.names import ROOT
 from .support.servers.raw import RawServer, always, echo
 
-ROOT = Path(__file__).parent.parent
 OF_QGIS = "processing_download.py"
 """Runs with QGIS's Python: see qgis/test_qgis.py; docs/qgis.rst has it."""
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 from urllib3.util import Retry
@@ -23,13 +23,10 @@ from blocking_request import (
 )
 from blocking_request.engines.choice import engine as engine_named
 from blocking_request.engines.mailbox import STREAMED_AHEAD, Mailbox
-from blocking_request.qt.binding import QtCore, QtNetwork
+from blocking_request.qt.binding import QtCore
 
-from ..support.servers.raw import Connection, Handler, RawServer, always, echo, silence
-
-Serve = Callable[[Handler], RawServer]
-OK, CANCELED = ErrorCode.NoError, ErrorCode.CanceledError
-REQUEST = QtNetwork.QNetworkRequest
+from ..support.names import CANCELED, OK, REQUEST, ROOT, Serve
+from ..support.servers.raw import Connection, RawServer, always, echo, silence
 
 
 def path_of(request: bytes) -> str:
@@ -498,9 +495,7 @@ from blocking_request import NetworkAccessManager
 server = RawServer(always(b"page"))
 print({(code.name, reply.engine()) for _, code, reply in NetworkAccessManager().getMany([server.url] * 20)})
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=Path(__file__).parents[2], timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert done.stdout == "{('NoError', 'urllib3')}\n", done.stderr
 
 
@@ -728,9 +723,7 @@ if child == 0:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 os._exit(0)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=Path(__file__).parents[2], timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert done.stdout == "NoError\n0\n", done.stderr
 
 

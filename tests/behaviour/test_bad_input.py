@@ -23,9 +23,8 @@ from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.models.urls import is_canonical
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
-from ..support.servers.raw import Handler, RawServer, always
-
-Serve = Callable[[Handler], RawServer]
+from ..support.names import Serve
+from ..support.servers.raw import always
 
 
 @pytest.mark.parametrize(

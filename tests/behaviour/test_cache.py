@@ -35,13 +35,10 @@ from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 from blocking_request.stores.cache.base import store_of
 from blocking_request.stores.cache.disk import INDEXED_BYTES, DiskStore
 
-from ..conftest import TLS_ENGINES
-from ..support.servers.raw import Connection, Handler, RawServer, always
+from ..support.names import OK, REQUEST, TLS_ENGINES, Serve
+from ..support.servers.raw import Connection, Handler, always
 from ..support.servers.tls import TlsServer
 
-Serve = Callable[[Handler], RawServer]
-OK = ErrorCode.NoError
-REQUEST = QtNetwork.QNetworkRequest
 LOAD = REQUEST.CacheLoadControl
 FRESH = "Cache-Control: max-age=1000\r\n"
 STALE = 'Cache-Control: max-age=0\r\nETag: "1"\r\n'

@@ -15,9 +15,9 @@ from blocking_request.engines.qt import request as qt_request
 from blocking_request.models.headers import Pairs, are_defaults
 from blocking_request.qt.binding import QtCore, QtNetwork
 
-from ..support.servers.raw import Handler, RawServer, always, silence
+from ..support.names import Serve
+from ..support.servers.raw import always, silence
 
-Serve = Callable[[Handler], RawServer]
 Send = Callable[..., Any]
 
 VERBS: dict[str, Send] = {

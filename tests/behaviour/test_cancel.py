@@ -12,9 +12,8 @@ from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
 from blocking_request.models.failure import QtNetworkError
 from blocking_request.qt.binding import QtCore, Signal, enum_value
 
-from ..support.servers.raw import Connection, Handler, RawServer, always, echo, silence
-
-Serve = Callable[[Handler], RawServer]
+from ..support.names import Serve
+from ..support.servers.raw import Connection, Handler, always, echo, silence
 
 PROMISED = 0.05
 """Seconds between the event and the caller's return; tests allow more, benchmarks measure it."""

@@ -23,15 +23,11 @@ from blocking_request import (
 from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
-from ..conftest import TLS_ENGINES
 from ..flows.auth.test_server import Asked
+from ..support.names import NET, OK, REQUEST, SERVER, TLS_ENGINES, Serve
 from ..support.servers.ntlm import ntlm_server
 from ..support.servers.raw import Connection, Handler, RawServer, always
 from ..support.servers.tls import TlsServer
-
-Serve = Callable[[Handler], RawServer]
-OK, NET, SERVER = ErrorCode.NoError, ErrorCode.NetworkError, ErrorCode.ServerExceptionError
-REQUEST = QtNetwork.QNetworkRequest
 
 
 @pytest.fixture

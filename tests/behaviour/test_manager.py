@@ -22,13 +22,9 @@ from blocking_request import (
 from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import QtCore, QtNetwork, Signal, Slot, enum_value
 
-from ..conftest import TLS_ENGINES
-from ..support.servers.raw import Connection, Handler, RawServer, always, echo, telling_the_end
+from ..support.names import NET, OK, REQUEST, TLS_ENGINES, Serve
+from ..support.servers.raw import Connection, Handler, always, echo, telling_the_end
 from ..support.servers.tls import TlsServer
-
-Serve = Callable[[Handler], RawServer]
-OK, NET = ErrorCode.NoError, ErrorCode.NetworkError
-REQUEST = QtNetwork.QNetworkRequest
 
 
 def moving(target: str) -> Handler:

@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 import requests
@@ -35,11 +35,9 @@ from blocking_request.models.proxy import Proxy
 from blocking_request.models.redaction import is_secret_field, printable, redact_text, redact_url, redact_value
 from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork
 
-from ..conftest import ENGINES
-from ..support.servers.raw import Connection, Handler, RawServer, always
+from ..support.names import ENGINES, OK, Serve
+from ..support.servers.raw import Connection, RawServer, always
 
-Serve = Callable[[Handler], RawServer]
-OK = ErrorCode.NoError
 SECRET = "s3cret"
 
 WITHOUT_SECRETS = frozenset(

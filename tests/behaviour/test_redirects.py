@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Callable
-
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode
 from blocking_request.models.failure import QtNetworkError
 from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork, enum_value
 
-from ..support.servers.raw import Connection, Handler, RawServer
+from ..support.names import Attribute, Serve
+from ..support.servers.raw import Connection, Handler
 
-Serve = Callable[[Handler], RawServer]
-Attribute = QtNetwork.QNetworkRequest.Attribute
 Policy = QtNetwork.QNetworkRequest.RedirectPolicy
 
 

@@ -14,11 +14,10 @@ from blocking_request.models.failure import QtNetworkError
 from blocking_request.models.http_messages import Request
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
-from ..support.servers.raw import Connection, Handler, RawServer, always, silence
+from ..support.names import Attribute, Serve
+from ..support.servers.raw import Connection, always, silence
 
-Serve = Callable[[Handler], RawServer]
 Operation = QtNetwork.QNetworkAccessManager.Operation
-Attribute = QtNetwork.QNetworkRequest.Attribute
 OPEN_READ = QtCore.QIODevice.OpenModeFlag.ReadOnly
 
 

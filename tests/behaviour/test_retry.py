@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Callable
 
 import pytest
 from urllib3.util import Retry
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkAccessManager
 
+from ..support.names import OK, Serve
 from ..support.servers.raw import Connection, Handler, RawServer, always
-
-Serve = Callable[[Handler], RawServer]
-OK = ErrorCode.NoError
 
 
 def failing(times: int, fields: str = "", status: str = "503 Busy") -> Handler:

@@ -7,27 +7,23 @@ import pickle
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 import trustme
 from urllib3.util import Retry
 
 from blocking_request import AuthConfig, BlockingNetworkRequest, CookieJar, ErrorCode, NetworkAccessManager, TlsSettings
-from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
+from blocking_request.qt.binding import QtCore, enum_value, has_tls
 from blocking_request.stores.cookie_jar import cookie_header, receive_cookies
 
-from ..conftest import TLS_ENGINES
 from ..flows.auth.test_server import Asked
+from ..support.names import NET, OK, REQUEST, SERVER, TLS_ENGINES, Serve
 from ..support.servers.ntlm import challenge as ntlm_challenge
 from ..support.servers.ntlm import ntlm_server
 from ..support.servers.proxy import ProxyServer
 from ..support.servers.raw import Connection, Handler, RawServer, always
 from ..support.servers.tls import TlsServer
-
-Serve = Callable[[Handler], RawServer]
-OK, NET, SERVER = ErrorCode.NoError, ErrorCode.NetworkError, ErrorCode.ServerExceptionError
-REQUEST = QtNetwork.QNetworkRequest
 
 
 def answering(*answers: tuple[str, str]) -> Handler:

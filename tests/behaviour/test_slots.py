@@ -13,9 +13,8 @@ import pytest
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
 from blocking_request.qt.slot_exceptions import slot_exceptions_reported
 
-from ..support.servers.raw import Connection, Handler, RawServer
-
-Serve = Callable[[Handler], RawServer]
+from ..support.names import Serve
+from ..support.servers.raw import Connection
 
 PROGRAM = """
 import signal, sys

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
-from typing import Callable
 
 import pytest
 
@@ -22,10 +21,9 @@ from blocking_request import (
 from blocking_request.engines.choice import engine as engine_named
 from blocking_request.engines.mailbox import STREAMED_AHEAD
 
-from ..support.servers.raw import Connection, Handler, RawServer, always, echo
+from ..support.names import OK, Serve
+from ..support.servers.raw import Connection, always, echo
 
-Serve = Callable[[Handler], RawServer]
-OK = ErrorCode.NoError
 BODY = bytes(range(256)) * 4000
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -17,9 +16,8 @@ from blocking_request.engines.qt.worker import WorkerThread
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import QtCore, Signal, Slot
 
-from ..support.servers.raw import Connection, Handler, RawServer, always, echo, silence
-
-Serve = Callable[[Handler], RawServer]
+from ..support.names import ROOT, Serve
+from ..support.servers.raw import Connection, always, echo, silence
 
 
 def in_thread(work: Callable[[], Any]) -> Any:
@@ -273,7 +271,7 @@ def test_the_lock_rule(serve: Serve) -> None:
             capture_output=True,
             timeout=60,
             check=False,
-            cwd=Path(__file__).parents[2],
+            cwd=ROOT,
         )
         assert run.returncode == 0, run.stderr
 

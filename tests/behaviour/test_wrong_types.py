@@ -31,9 +31,9 @@ from blocking_request.qhttp import Http
 from blocking_request.qt.binding import QtCore, QtNetwork, type_name
 from blocking_request.request.options import RequestOptions
 
-from ..support.servers.raw import Handler, RawServer, always
+from ..support.names import Serve
+from ..support.servers.raw import always
 
-Serve = Callable[[Handler], RawServer]
 URL = "http://127.0.0.1:1/"
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
@@ -24,11 +24,9 @@ from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
 from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import QT_VERSION, QtCore, enum_value
 
+from ..support.names import NET, OK, ROOT, SERVER, Serve
 from ..support.servers.raw import Connection, Handler, RawServer, always
 
-Serve = Callable[[Handler], RawServer]
-OK, NET, SERVER = ErrorCode.NoError, ErrorCode.NetworkError, ErrorCode.ServerExceptionError
-ROOT = Path(__file__).parents[2]
 BODY = bytes(range(256)) * 2000
 DIGEST = hashlib.sha256(BODY).hexdigest()
 

@@ -14,16 +14,14 @@ from typing import Callable
 
 import pytest
 
-from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager
 from blocking_request.bodies import scratch_file
 
-from ..support.servers.raw import Connection, Handler, RawServer, always
+from ..support.names import OK, ROOT, Serve
+from ..support.servers.raw import Connection, always
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no flock on this system")
 
-Serve = Callable[[Handler], RawServer]
-OK = ErrorCode.NoError
-ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
 import sys

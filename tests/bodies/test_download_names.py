@@ -17,14 +17,12 @@ from typing import Any, Callable, Optional
 
 import pytest
 
-from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, ReplyContent
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager, ReplyContent
 from blocking_request.bodies.finished_file import Naming, move
 
-from ..support.servers.raw import Connection, Handler, RawServer, always
+from ..support.names import NET, OK, ROOT, Serve
+from ..support.servers.raw import Connection, always
 
-Serve = Callable[[Handler], RawServer]
-OK, NET = ErrorCode.NoError, ErrorCode.NetworkError
-ROOT = Path(__file__).parents[2]
 NAMED = 'Content-Disposition: attachment; filename="name.zip"\r\n'
 
 

@@ -21,15 +21,13 @@ from blocking_request.bodies import special_file
 from blocking_request.bodies.sink import CannotWrite
 from blocking_request.bodies.special_file import SpecialFile
 
-from ..support.servers.raw import Connection, Handler, RawServer, always
+from ..support.names import NET, OK, ROOT, Serve
+from ..support.servers.raw import Connection, always
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")
 
-Serve = Callable[[Handler], RawServer]
-OK, NET = ErrorCode.NoError, ErrorCode.NetworkError
 BODY = bytes(range(256)) * 8_000
 SUM = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import re
 import socket
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
@@ -16,10 +16,9 @@ from blocking_request import AuthConfig, BlockingNetworkRequest, ErrorCode, Feed
 from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork, enum_value
 
-from ..support.servers.raw import Connection, Handler, RawServer, always
+from ..support.names import NET, OK, Serve
+from ..support.servers.raw import Connection, RawServer, always
 
-Serve = Callable[[Handler], RawServer]
-OK, NET = ErrorCode.NoError, ErrorCode.NetworkError
 BODY = bytes(range(256)) * 20_000
 
 

@@ -17,13 +17,12 @@ import trustme
 
 from blocking_request.qt.binding import API, QT_VERSION, QtCore, has_tls
 
-from ..support.servers.raw import Connection, Handler, RawServer, always, echo, silence
+from ..support.names import Serve
+from ..support.servers.raw import Connection, always, echo, silence
 from ..support.servers.tls import TlsServer
 
 pytest.importorskip("click")
 pytest.importorskip("rich")
-
-Serve = Callable[[Handler], RawServer]
 
 
 def cli(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:

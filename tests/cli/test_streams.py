@@ -8,19 +8,19 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
 from blocking_request.cli.body import OpenedDevice
 
-from ..support.servers.raw import Connection, Handler, RawServer, once
+from ..support.names import ROOT, Serve
+from ..support.servers.raw import Connection, once
 
 pytest.importorskip("click")
 pytest.importorskip("rich")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/dev/full")
 
-Serve = Callable[[Handler], RawServer]
 
 FILE, BROKEN_PIPE, USAGE = 74, 141, 64
 
@@ -65,7 +65,7 @@ def check(cases: list[Case], folder: Path) -> None:
         capture_output=True,
         timeout=100,
         check=False,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert result.returncode == 0, result.stderr.decode()

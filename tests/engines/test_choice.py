@@ -36,12 +36,9 @@ from blocking_request.qt.binding import (
     start_thread,
 )
 
-from ..conftest import ENGINES
-from ..support.servers.raw import Connection, Handler, RawServer, always, silence
+from ..support.names import ENGINES, NET, OK, Serve
+from ..support.servers.raw import Connection, always, silence
 from ..support.servers.tls import TlsServer
-
-Serve = Callable[[Handler], RawServer]
-OK, NET = ErrorCode.NoError, ErrorCode.NetworkError
 
 
 class TestChoice:
@@ -650,7 +647,7 @@ def test_ctrl_c_while_a_thread_starts(name: str, serve: Serve, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_thread_that_ends_after_its_answer_is_no_failure(name: str, serve: Callable[[Handler], RawServer]) -> None:
+def test_thread_that_ends_after_its_answer_is_no_failure(name: str, serve: Serve) -> None:
     """A caller may look for the answer, find none, and then find the thread ended: the answer came in between."""
     mailbox = Mailbox()
     transfer: Any = choice.engine(name).start(Request("GET", serve(always(b"hi")).url), mailbox)

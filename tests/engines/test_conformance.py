@@ -15,7 +15,8 @@ import trustme
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager, ReplyContent, TlsSettings
 from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork, enum_value, has_tls
 
-from ..support.servers.raw import Handler, RawServer, always, once
+from ..support.names import Serve
+from ..support.servers.raw import Handler, always, once
 from ..support.servers.tls import EXPIRED, TlsServer
 from .test_faults import FAULTS, LONG, Fault
 
@@ -240,13 +241,13 @@ def test_httpbin(name: str, httpbin: str) -> None:
 
 
 @pytest.mark.parametrize("name", RAW)
-def test_raw(name: str, serve: Callable[[Handler], RawServer]) -> None:
+def test_raw(name: str, serve: Serve) -> None:
     server = serve(RAW[name])
     assert_same(lambda blocking: blocking.get(f"{server.url}/a?token=s3cret"), NetworkAccessManager())
 
 
 @pytest.mark.parametrize("fault", [each for each in FAULTS if each.idle == LONG], ids=lambda fault: fault.name)
-def test_fault(fault: Fault, serve: Callable[[Handler], RawServer]) -> None:
+def test_fault(fault: Fault, serve: Serve) -> None:
     if fault.name == "endless drip":
         return  # ends by a clock: test_faults
     server = serve(fault.handler)
@@ -274,7 +275,7 @@ def test_nobody_there(url: str) -> None:
     assert_same(lambda blocking: blocking.get(url), NetworkAccessManager())
 
 
-def test_what_reaches_the_server(serve: Callable[[Handler], RawServer]) -> None:
+def test_what_reaches_the_server(serve: Serve) -> None:
     """The request itself, but for the order and the case of the names."""
 
     def sent(engine: str) -> list[Any]:

@@ -18,14 +18,9 @@ from blocking_request import BlockingNetworkRequest, ErrorCode
 from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import QT_VERSION, enum_value
 
-from ..support.servers.raw import Connection, Handler, RawServer, always, once, silence
+from ..support.names import NET, OK, SERVER, TIMEOUT, Serve
+from ..support.servers.raw import Connection, Handler, always, once, silence
 
-NET, TIMEOUT, SERVER, OK = (
-    ErrorCode.NetworkError,
-    ErrorCode.TimeoutError,
-    ErrorCode.ServerExceptionError,
-    ErrorCode.NoError,
-)
 QT5 = QT_VERSION < (6,)
 SHORT = 400
 LONG = 8_000
@@ -287,9 +282,7 @@ INTERIM = [100, 102, 103]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_fault(
-    fault: Fault, engine: str, blocking: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]
-) -> None:
+def test_fault(fault: Fault, engine: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     if fault.name == "no header field at all" and engine == "qt" and not QT5:
         # Qt 6 drops a header it cannot read, and says nothing.
         fault = replace(fault, code=NET, error=Q.ProtocolFailure, message="the header is empty", body=None)
@@ -317,7 +310,7 @@ def test_fault(
 
 @pytest.mark.parametrize("status", INTERIM)
 def test_interim_reply_is_skipped_or_told(
-    status: int, engine: str, blocking: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]
+    status: int, engine: str, blocking: BlockingNetworkRequest, serve: Serve
 ) -> None:
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
@@ -350,7 +343,7 @@ def test_large_header_is_read_or_told(
     make_handler: Callable[[bytes], Handler],
     engine: str,
     blocking: BlockingNetworkRequest,
-    serve: Callable[[Handler], RawServer],
+    serve: Serve,
 ) -> None:
     """Qt 6 drops a header over 99 lines or 100 KB and says nothing, so we do."""
     server = serve(make_handler(raw))

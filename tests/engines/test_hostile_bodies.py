@@ -7,7 +7,6 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
-from typing import Callable
 
 import brotli
 import pytest
@@ -17,7 +16,8 @@ from blocking_request.engines.body_errors import BodyError
 from blocking_request.engines.body_reader import BodyReader, Limits
 from blocking_request.engines.content_decoding import MAXIMUM_CODINGS, _library_errors_mapped
 
-from ..support.servers.raw import Connection, Handler, RawServer, always
+from ..support.names import Serve
+from ..support.servers.raw import Connection, always
 
 TEXT = b"All work and no play makes Jack a dull boy. " * 20
 EMPTY_MEMBER = gzip.compress(b"", mtime=0)
@@ -106,9 +106,7 @@ def test_truncated_second_member() -> None:
             assert not reading("gzip", data[:end], size)[1], end
 
 
-def test_damage_behind_a_gzip_member_is_told(
-    blocking: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]
-) -> None:
+def test_damage_behind_a_gzip_member_is_told(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(CODED["gzip"] + b"<html>", headers="Content-Encoding: gzip\r\n"))
     assert blocking.get(server.url) is ErrorCode.NetworkError
     assert "something else behind the end" in blocking.errorMessage()
@@ -126,9 +124,7 @@ def test_a_million_gzip_members_are_read_in_linear_time() -> None:
 
 
 @pytest.mark.parametrize("layers", [2, 3])
-def test_empty_members_in_several_codings_end_soon(
-    layers: int, blocking: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]
-) -> None:
+def test_empty_members_in_several_codings_end_soon(layers: int, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     """34 KB with three codings once occupied a worker for 47 minutes."""
     body = EMPTY_MEMBER * 1_500_000
     for _ in range(layers - 1):
@@ -169,12 +165,12 @@ def test_zero_bytes_in_brotli_are_read_in_linear_time() -> None:
 
 
 @pytest.mark.parametrize("count", [MAXIMUM_CODINGS + 1, 2_000, 20_000])
-def test_too_many_codings(count: int, blocking: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]) -> None:
+def test_too_many_codings(count: int, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"x", headers=f"Content-Encoding: {','.join(['gzip'] * count)}\r\n"))
     assert blocking.get(server.url) is ErrorCode.NetworkError
 
 
-def test_five_codings_are_undone(blocking: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]) -> None:
+def test_five_codings_are_undone(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     body = TEXT
     for _ in range(MAXIMUM_CODINGS):
         body = gzip.compress(body)
@@ -184,9 +180,7 @@ def test_five_codings_are_undone(blocking: BlockingNetworkRequest, serve: Callab
 
 
 @pytest.mark.parametrize("streams", [False, True])
-def test_an_abort_ends_decoding(
-    streams: bool, manager: NetworkAccessManager, serve: Callable[[Handler], RawServer]
-) -> None:
+def test_an_abort_ends_decoding(streams: bool, manager: NetworkAccessManager, serve: Serve) -> None:
     """The worker is free for the next call at once, and does not decode a gigabyte that nobody wants."""
     body = gzip.compress(bytes(1 << 24)) * 64
     feedback = Feedback()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 from urllib3.util import Retry
@@ -29,10 +29,8 @@ from blocking_request.qhttp import HttpResponseHeader
 from blocking_request.stores.cookie_jar import CookieJar, cookie_header, receive_cookies
 from blocking_request.stores.hsts_hosts import StrictTransportHosts
 
-from ..conftest import ENGINES
-from ..support.servers.raw import Connection, Handler, RawServer
-
-Serve = Callable[[Handler], RawServer]
+from ..support.names import ENGINES, Serve
+from ..support.servers.raw import Connection
 
 FIELDS = (
     "Age", "Cache-Control", "Connection", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Range",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Callable
 
 import pytest
 
@@ -16,7 +15,8 @@ from blocking_request.models.headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import QT_VERSION
 
-from ..support.servers.raw import Connection, Handler, RawServer, once
+from ..support.names import Serve
+from ..support.servers.raw import Connection, once
 
 QT_6_LOST_IT = "Data corrupted: no header field could be read"
 TOO_LARGE = "The header of the response is larger than 300 KB or has more than 1000 lines"
@@ -44,9 +44,7 @@ def test_status_line_is_matched_in_linear_time() -> None:
     ],
     ids=["equal lines", "distinct lines", "one long line", "folded lines", "cookies", "interim responses", "reason"],
 )
-def test_too_large_header_is_a_network_error(
-    head: bytes, on_urllib3: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]
-) -> None:
+def test_too_large_header_is_a_network_error(head: bytes, on_urllib3: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(once(head + b"Content-Length: 2\r\n\r\nhi"))
     started = time.monotonic()
     assert on_urllib3.get(server.url) is ErrorCode.NetworkError
@@ -54,7 +52,7 @@ def test_too_large_header_is_a_network_error(
     assert on_urllib3.errorMessage().startswith((TOO_LARGE, "Data corrupted"))
 
 
-def test_header_line_without_an_end(on_urllib3: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]) -> None:
+def test_header_line_without_an_end(on_urllib3: BlockingNetworkRequest, serve: Serve) -> None:
     def flood(connection: Connection) -> None:
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nX-A: ")
@@ -65,7 +63,7 @@ def test_header_line_without_an_end(on_urllib3: BlockingNetworkRequest, serve: C
     assert on_urllib3.errorMessage().startswith(TOO_LARGE)
 
 
-def test_trailers_without_an_end(on_urllib3: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]) -> None:
+def test_trailers_without_an_end(on_urllib3: BlockingNetworkRequest, serve: Serve) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n"
     server = serve(once(head + b"X-A: 1\r\n" * 60_000 + b"\r\n"))
     assert on_urllib3.get(server.url) is ErrorCode.NetworkError
@@ -73,9 +71,7 @@ def test_trailers_without_an_end(on_urllib3: BlockingNetworkRequest, serve: Call
     assert on_urllib3.reply().body == b"hi"
 
 
-def test_header_of_the_largest_size_is_read(
-    on_urllib3: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]
-) -> None:
+def test_header_of_the_largest_size_is_read(on_urllib3: BlockingNetworkRequest, serve: Serve) -> None:
     lines = b"".join(b"X-%d: %s\r\n" % (number, b"a" * 280) for number in range(MAXIMUM_HEADER_LINES - 1))
     assert len(lines) < MAXIMUM_HEADER_BYTES
     server = serve(once(b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Length: 2\r\n\r\nhi"))
@@ -119,7 +115,7 @@ def test_the_continuation_of_a_line_without_a_name_is_no_field() -> None:
     "status", ["200 OK", "302 Found\r\nLocation: /", "401 Who\r\nWWW-Authenticate: Basic", "500 X"]
 )
 def test_too_large_header_on_every_engine(
-    status: str, lines: bytes, blocking: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]
+    status: str, lines: bytes, blocking: BlockingNetworkRequest, serve: Serve
 ) -> None:
     server = serve(once(f"HTTP/1.1 {status}\r\n".encode() + lines + b"Content-Length: 2\r\n\r\nhi"))
     assert blocking.get(server.url) is ErrorCode.NetworkError
@@ -128,7 +124,7 @@ def test_too_large_header_on_every_engine(
     assert not blocking.reply().headers
 
 
-def test_parsers_get_no_field_over_8_kb(engine: str, serve: Callable[[Handler], RawServer]) -> None:
+def test_parsers_get_no_field_over_8_kb(engine: str, serve: Serve) -> None:
     value = b"a" * 9_000
     server = serve(once(b"HTTP/1.1 200 OK\r\nX-Long: " + value + b"\r\nContent-Length: 2\r\n\r\nhi"))
     mailbox = Mailbox()

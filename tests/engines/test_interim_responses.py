@@ -5,16 +5,16 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterator
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode
 from blocking_request.qt.binding import QtCore, QtNetwork
 
-from ..support.servers.raw import Connection, Handler, RawServer
+from ..support.names import Serve
+from ..support.servers.raw import Connection, Handler
 
-Serve = Callable[[Handler], RawServer]
 BODY = bytes(range(256)) * 1_200 + b"the end of the body"
 
 

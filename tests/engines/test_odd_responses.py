@@ -5,16 +5,13 @@ An expected failure names its case and the issue that ends it.
 
 from __future__ import annotations
 
-from typing import Callable
-
 import pytest
 import urllib3
 
 from blocking_request import BlockingNetworkRequest, ErrorCode
 
-from ..support.servers.raw import Connection, Handler, RawServer, once
-
-Serve = Callable[[Handler], RawServer]
+from ..support.names import Serve
+from ..support.servers.raw import Connection, once
 
 ENDS_WITH_THE_PYTHON_ENGINE = "ends with issue 15, the python engine"
 

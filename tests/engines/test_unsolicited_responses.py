@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import Callable
 
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, NetworkMemoryCache
 
-from ..support.servers.raw import Connection, Handler, RawServer
+from ..support.names import Serve
+from ..support.servers.raw import Connection
 
-Serve = Callable[[Handler], RawServer]
 EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nCache-Control: max-age=999\r\n\r\nevil"
 OK_TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nCache-Control: max-age=999\r\n"
 

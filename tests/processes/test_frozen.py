@@ -6,14 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Callable
 
 import pytest
 
 import blocking_request
 from blocking_request.qt.binding import API, has_tls
 
-from ..support.servers.raw import Handler, RawServer, always
+from ..support.names import ROOT, Serve
+from ..support.servers.raw import always
 
 PROGRAM = f"""
 import os, sys
@@ -35,13 +35,13 @@ print(blocking_request.__version__, API, has_tls(), os.path.exists(certifi.where
 
 
 def run(*command: str, cwd: Path) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-4000:]
     return done.stdout
 
 
-def test_frozen_program(tmp_path: Path, serve: Callable[[Handler], RawServer]) -> None:
+def test_frozen_program(tmp_path: Path, serve: Serve) -> None:
     """It took the first request to find out that a module was missing."""
     pytest.importorskip("PyInstaller", reason="tox installs PyInstaller into the environments with PyQt6 only")
     (tmp_path / "app.py").write_text(PROGRAM)

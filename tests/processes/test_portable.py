@@ -23,10 +23,8 @@ from blocking_request import (
 from blocking_request.proxies.rules import ProxyRules
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
-from ..support.servers.raw import Handler, RawServer, asking, echo
-
-Serve = Callable[[Handler], RawServer]
-REQUEST = QtNetwork.QNetworkRequest
+from ..support.names import REQUEST, Serve
+from ..support.servers.raw import asking, echo
 
 
 def again(value: Any) -> Any:

@@ -9,17 +9,16 @@ from typing import Callable
 import pytest
 import trustme
 
-from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, TlsSettings
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager, TlsSettings
 from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import QtNetwork, enum_value, has_tls
 
+from ..support.names import NET, OK, Serve
 from ..support.servers.proxy import ProxyServer
-from ..support.servers.raw import Handler, RawServer, always
+from ..support.servers.raw import always
 from ..support.servers.tls import TlsServer
 
-Serve = Callable[[Handler], RawServer]
 Proxy = QtNetwork.QNetworkProxy
-OK, NET = ErrorCode.NoError, ErrorCode.NetworkError
 # Qt goes to loopback without the application's proxy; any other name is 127.0.0.1 to the proxies here.
 HOST = "somewhere.invalid"
 

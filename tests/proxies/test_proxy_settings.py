@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 import trustme
@@ -15,13 +15,12 @@ from blocking_request.proxies.rules import proxy_of
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
 from ..flows.auth.test_server import Asked
+from ..support.names import NET, OK, SERVER, Serve
 from ..support.servers.proxy import ProxyServer
-from ..support.servers.raw import Handler, RawServer, always
+from ..support.servers.raw import always
 from ..support.servers.squid import PASSWORD, USER, has_squid, squid
 from ..support.servers.tls import TlsServer
 
-Serve = Callable[[Handler], RawServer]
-OK, NET, SERVER = ErrorCode.NoError, ErrorCode.NetworkError, ErrorCode.ServerExceptionError
 HOST = "somewhere.test"
 
 needs_squid = pytest.mark.skipif(not has_squid(), reason="squid is not installed: apt-get install squid")

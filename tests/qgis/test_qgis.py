@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Callable
 
 import pytest
 import trustme
@@ -14,13 +13,11 @@ import trustme
 from blocking_request import NetworkAccessManager, NetworkDiskCache, Proxy
 from blocking_request.qgis.settings import automatic_size
 
-from ..support.servers.raw import Handler, RawServer, always, silence
+from ..support.names import ROOT, Serve
+from ..support.servers.raw import always, silence
 from ..support.servers.tls import TlsServer
 
-Serve = Callable[[Handler], RawServer]
-
 SYSTEM_PYTHON = "/usr/bin/python3"
-ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
 import sys

@@ -19,11 +19,11 @@ from blocking_request import NetworkAccessManager, TlsSettings
 from blocking_request.qhttp import Http, HttpRequestHeader, HttpResponseHeader
 from blocking_request.qt.binding import QtCore, QtNetwork, Signal, Slot, has_tls, is_deleted, sip  # type: ignore[attr-defined]
 
+from ..support.names import Serve
 from ..support.servers.proxy import ProxyServer
-from ..support.servers.raw import Connection, Handler, RawServer, always, asking, echo, once, silence, telling_the_end
+from ..support.servers.raw import Connection, RawServer, always, asking, echo, once, silence, telling_the_end
 from ..support.servers.tls import TlsServer
 
-Serve = Callable[[Handler], RawServer]
 State = Http.State
 QIODevice = QtCore.QIODevice
 

@@ -23,12 +23,10 @@ from blocking_request import Feedback, NetworkAccessManager, QtAdapter, TlsSetti
 from blocking_request.engines.choice import engine as engine_named
 from blocking_request.requests_adapter.adapter import RequestCanceled
 
-from ..conftest import TLS_ENGINES
+from ..support.names import TLS_ENGINES, Serve
 from ..support.servers.proxy import ProxyServer
-from ..support.servers.raw import Connection, Handler, RawServer, always, silence
+from ..support.servers.raw import Connection, Handler, always, silence
 from ..support.servers.tls import TlsServer
-
-Serve = Callable[[Handler], RawServer]
 
 
 @pytest.fixture

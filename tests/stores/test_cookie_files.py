@@ -8,7 +8,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
@@ -17,9 +17,9 @@ from blocking_request.qt.binding import QtCore
 from blocking_request.stores.cookie_jar import cookie_header, receive_cookies
 from blocking_request.stores.cookie_policy import MOST_OF_A_DOMAIN
 
-from ..support.servers.raw import Connection, Handler, RawServer
+from ..support.names import ROOT, Serve
+from ..support.servers.raw import Connection
 
-Serve = Callable[[Handler], RawServer]
 URL = "http://www.example.com/"
 YEAR = 365 * 86_400
 VALUES = (
@@ -301,7 +301,7 @@ FORKING = """
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_fork_while_other_threads_use_the_jar() -> None:
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORKING)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=100)
     assert done.returncode == 0, done.stderr
 
 
@@ -329,5 +329,5 @@ FORK_IN_A_CHANGE = """
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_fork_while_another_thread_changes_the_jar() -> None:
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORK_IN_A_CHANGE)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=100)
     assert done.returncode == 0, done.stderr

@@ -7,21 +7,17 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Callable
 
 import pytest
 import requests
 
-from blocking_request import BlockingNetworkRequest, CookieJar, ErrorCode, NetworkAccessManager
+from blocking_request import BlockingNetworkRequest, CookieJar, NetworkAccessManager
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 from blocking_request.stores.cookie_jar import cookie_header, receive_cookies
 
-from ..conftest import ENGINES
-from ..support.servers.raw import Connection, Handler, RawServer
+from ..support.names import ENGINES, OK, REQUEST, Serve
+from ..support.servers.raw import Connection
 
-Serve = Callable[[Handler], RawServer]
-OK = ErrorCode.NoError
-REQUEST = QtNetwork.QNetworkRequest
 URL = "http://www.example.com/a/b"
 
 

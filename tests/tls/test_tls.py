@@ -28,12 +28,11 @@ from blocking_request import (
 from blocking_request.models.failure import QtNetworkError
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
-from ..conftest import TLS_ENGINES
+from ..support.names import NET, OK, TLS_ENGINES, Serve
 from ..support.servers.raw import Connection, Handler, RawServer, always, once, silence
 from ..support.servers.tls import EXPIRED, FUTURE, TlsServer, redirecting
 
 Start = Callable[..., RawServer]
-OK, NET = ErrorCode.NoError, ErrorCode.NetworkError
 Kind = TlsErrorKind
 
 
@@ -146,7 +145,7 @@ def test_good(trusting: Trusting, authority: trustme.CA, start: Start, engine: s
     assert blocking.errorMessage() == ""
 
 
-def test_a_plain_reply_has_no_session(blocking: BlockingNetworkRequest, serve: Callable[[Handler], RawServer]) -> None:
+def test_a_plain_reply_has_no_session(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     assert blocking.get(serve(always(b"plain")).url) is OK
     reply = blocking.reply()
     assert (reply.peerCertificate(), reply.peerCertificateChain(), reply.sessionProtocol(), reply.sslErrors()) == (
@@ -327,9 +326,7 @@ def test_files_that_are_none(settings: dict[str, Any], text: str, trusting: Trus
         lambda connection: (connection.sock.recv(1000), connection.send(b"SSH-2.0-OpenSSH_9.2\r\n")),
     ],
 )
-def test_a_server_that_does_not_speak_tls(
-    handler: Handler, trusting: Trusting, serve: Callable[[Handler], RawServer]
-) -> None:
+def test_a_server_that_does_not_speak_tls(handler: Handler, trusting: Trusting, serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         connection.sock.recv(4000)
         connection.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
@@ -354,7 +351,7 @@ def test_http_spoken_to_an_https_port(trusting: Trusting, authority: trustme.CA,
 
 
 @pytest.mark.parametrize("when", ["at once", "in the handshake"])
-def test_closes_in_the_handshake(when: str, trusting: Trusting, serve: Callable[[Handler], RawServer]) -> None:
+def test_closes_in_the_handshake(when: str, trusting: Trusting, serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         if when == "in the handshake":
             connection.sock.recv(10)
@@ -368,7 +365,7 @@ def test_closes_in_the_handshake(when: str, trusting: Trusting, serve: Callable[
 
 
 @pytest.mark.parametrize("how", ["timeout", "deadline", "abort"])
-def test_hello_that_is_never_answered(how: str, trusting: Trusting, serve: Callable[[Handler], RawServer]) -> None:
+def test_hello_that_is_never_answered(how: str, trusting: Trusting, serve: Serve) -> None:
     server = serve(lambda connection: connection.wait_for_close())
     blocking = trusting()
     url = server.url.replace("http:", "https:")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-from typing import Callable
 
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode
 
-from ...support.servers.raw import Connection, Handler, RawServer, once
+from ...support.names import Serve
+from ...support.servers.raw import Connection, once
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-Serve = Callable[[Handler], RawServer]
 
 
 @pytest.mark.parametrize(

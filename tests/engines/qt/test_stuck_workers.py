@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from queue import Empty
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
@@ -24,9 +24,8 @@ from blocking_request.models.failure import Failure
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import QtCore
 
-from ...support.servers.raw import Connection, Handler, RawServer, always, once, silence
-
-Serve = Callable[[Handler], RawServer]
+from ...support.names import Serve
+from ...support.servers.raw import Connection, always, once, silence
 
 
 class Stuck:

@@ -22,7 +22,9 @@ from blocking_request.cli.output import EXIT_FILE
 from blocking_request.stores.cache import folder as cache_folder
 from blocking_request.stores.cache import index
 from blocking_request.stores.cache.base import store_of
-from tests.stores.cache.test_stores import LARGE, URL, body_of, stored
+
+from ...support.names import ROOT
+from .test_stores import LARGE, URL, body_of, stored
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
@@ -256,9 +258,8 @@ def test_processes_that_make_a_folder_at_once(tmp_path: Path) -> None:
         "    assert cache.problem() == '', cache.problem()\n"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]
-    root = Path(__file__).parents[3]
     pipe = subprocess.PIPE
-    processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=root) for _ in range(3)]
+    processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT) for _ in range(3)]
     for process in processes:
         assert process.stdout is not None and process.stdout.readline()
     ended = [process.communicate(b"\n", timeout=100) for process in processes]

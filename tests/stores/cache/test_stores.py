@@ -32,6 +32,8 @@ from blocking_request.stores.cache.disk import DiskStore
 from blocking_request.stores.cache.folder import CacheFolder
 from blocking_request.stores.cache.location import default_folder
 
+from ...support.names import ROOT
+
 Cache = Union[NetworkDiskCache, NetworkMemoryCache]
 URL = "http://host.example/a"
 FIELDS = known_fields(((b"Date", b"Fri, 15 Jan 2027 08:00:00 GMT"), (b"ETag", b'"1"'), (b"X-Empty", b"")))
@@ -408,7 +410,7 @@ def test_whoever_is_killed_leaves_whole_entries(on_disk: NetworkDiskCache) -> No
         process = subprocess.Popen(
             [sys.executable, "-c", textwrap.dedent(KILLED), folder],
             stdout=subprocess.PIPE,
-            cwd=Path(__file__).parents[3],
+            cwd=ROOT,
         )
         assert process.stdout is not None and process.stdout.readline() == b"ready\n"
         threading.Event().wait(0.05 + 0.03 * number)  # wherever it is by then
@@ -563,7 +565,7 @@ def test_8_processes_of_8_threads_while_it_is_cleared_and_evicted(on_disk: Netwo
             [sys.executable, "-c", textwrap.dedent(STRESS), folder, str(seed), "12"],
             stdout=subprocess.PIPE,
             text=True,
-            cwd=Path(__file__).parents[3],
+            cwd=ROOT,
         )
         for seed in range(8)
     ]
@@ -647,7 +649,7 @@ FULL = """
 
 @pytest.mark.parametrize(("room", "size"), [(200_000, 400_000), (200_000, 3_000)])
 def test_a_full_disk(on_disk: NetworkDiskCache, room: int, size: int) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", textwrap.dedent(FULL), on_disk.cacheDirectory(), str(room), str(size)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100, check=True)
     warning, off, count, on = done.stdout.strip().splitlines()
@@ -764,7 +766,7 @@ FORKING = """
 @pytest.mark.parametrize("kind", ["disk", "memory"])
 def test_a_fork_while_other_threads_use_it(kind: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", textwrap.dedent(FORKING), kind, str(tmp_path / "cache")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3], timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=100)
     assert done.returncode == 0, done.stderr
 
 

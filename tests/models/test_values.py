@@ -97,7 +97,7 @@ def test_fields_pickle_and_compare() -> None:
         (b"identity", TEXT, TEXT),
         (b"gzip", gzip.compress(TEXT, mtime=0), TEXT),
         (b"X-GZIP", gzip.compress(TEXT, mtime=0), TEXT),
-        (b"gzip", gzip.compress(TEXT, mtime=0) + gzip.compress(b"more"), TEXT + b"more"),
+        (b"gzip", gzip.compress(TEXT, mtime=0) + gzip.compress(b"more", mtime=0), TEXT + b"more"),
         (b"gzip", gzip.compress(TEXT, mtime=0) + b"\0\0\0", TEXT),
         (b"gzip", gzip.compress(b"", mtime=0), b""),
         (b"deflate", zlib.compress(TEXT), TEXT),

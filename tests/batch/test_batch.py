@@ -27,6 +27,7 @@ from blocking_request.qt.binding import QtCore
 
 from ..support.names import CANCELED, OK, REQUEST, ROOT, Serve
 from ..support.servers.raw import Connection, RawServer, always, echo, silence
+from ..support.waiting import eventually
 
 
 def path_of(request: bytes) -> str:
@@ -242,13 +243,10 @@ def test_what_a_handler_raises_ends_the_batch(manager: NetworkAccessManager, ser
 
 
 def wait_until_nothing_is_under_way() -> None:
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        loads = [worker.load for worker in engine_named("qt")._workers]  # type: ignore[attr-defined]
-        if not any(loads):
-            return
-        time.sleep(0.005)
-    raise AssertionError("something is still under way")
+    def is_idle() -> bool:
+        return not any(worker.load for worker in engine_named("qt")._workers)  # type: ignore[attr-defined]
+
+    assert eventually(is_idle), "something is still under way"
 
 
 def test_what_the_requests_raise_ends_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:

@@ -38,6 +38,7 @@ from blocking_request.stores.cache.disk import INDEXED_BYTES, DiskStore
 from ..support.names import OK, REQUEST, TLS_ENGINES, Serve
 from ..support.servers.raw import Connection, Handler, always
 from ..support.servers.tls import TlsServer
+from ..support.waiting import eventually
 
 LOAD = REQUEST.CacheLoadControl
 FRESH = "Cache-Control: max-age=1000\r\n"
@@ -691,18 +692,11 @@ def test_nobody_is_asked_beside_the_call(manager: NetworkAccessManager) -> None:
         server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         trustme.CA().issue_cert("127.0.0.1").configure_cert(server.context)
         assert manager.blockingGet(server.url).isFromCache()
-        wait_for(lambda: server.connections > 1)
-        wait_for(lambda: not caching._validations[0]._waiting)
+        assert eventually(lambda: server.connections > 1)
+        assert eventually(lambda: not caching._validations[0]._waiting)
         assert threads == []
     finally:
         server.close()
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not what():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.005)
 
 
 def test_few_threads_validate_however_much_is_stale(manager: NetworkAccessManager, serve: Serve) -> None:
@@ -719,7 +713,7 @@ def test_few_threads_validate_however_much_is_stale(manager: NetworkAccessManage
     for _ in range(2):
         for url in urls:
             assert manager.blockingGet(url).body == b"page"
-    wait_for(lambda: not caching._validations[0]._waiting)
+    assert eventually(lambda: not caching._validations[0]._waiting)
     assert most[0] <= caching.VALIDATING_THREADS
     assert 60 < len(server.requests) <= 120
 

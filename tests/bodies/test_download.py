@@ -26,6 +26,7 @@ from blocking_request.qt.binding import QT_VERSION, QtCore, enum_value
 
 from ..support.names import NET, OK, ROOT, SERVER, Serve
 from ..support.servers.raw import Connection, Handler, RawServer, always
+from ..support.waiting import eventually
 
 BODY = bytes(range(256)) * 2000
 DIGEST = hashlib.sha256(BODY).hexdigest()
@@ -522,10 +523,7 @@ def test_killed_and_resumed(
         assert blocking.download(server.url, target, resume=True) is NET
     first = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     part = tmp_path / "file.part"
-    end = time.monotonic() + 30
-    while not (part.exists() and part.stat().st_size > 1_000_000):
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    assert eventually(lambda: part.exists() and part.stat().st_size > 1_000_000, timeout=30)
     first.kill()
     first.communicate()
     assert not target.exists()

@@ -8,9 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
-from typing import Callable
 
 import pytest
 
@@ -19,6 +17,7 @@ from blocking_request.bodies import scratch_file
 
 from ..support.names import OK, ROOT, Serve
 from ..support.servers.raw import Connection, always
+from ..support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no flock on this system")
 
@@ -44,14 +43,6 @@ def hidden(folder: Path) -> list[str]:
     return sorted(name for name in os.listdir(folder) if name.startswith("."))
 
 
-def wait_for(is_done: Callable[[], bool]) -> None:
-    for _ in range(3_000):
-        if is_done():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("it has not come to that")
-
-
 @pytest.mark.parametrize("kind", ["single", "batch"])
 def test_leftover_of_a_killed_process(
     engine: str,
@@ -63,7 +54,7 @@ def test_leftover_of_a_killed_process(
 ) -> None:
     command = [sys.executable, "-c", PROGRAM, serve(half).url, str(tmp_path / "file"), engine]
     process = subprocess.Popen(command, cwd=ROOT)
-    wait_for(lambda: bool(hidden(tmp_path)))
+    assert eventually(lambda: bool(hidden(tmp_path)), timeout=30)
     url = serve(always(b"x")).url
 
     def download() -> None:

@@ -8,9 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 import trustme
@@ -20,6 +19,7 @@ from blocking_request.qt.binding import API, QT_VERSION, QtCore, has_tls
 from ..support.names import Serve
 from ..support.servers.raw import Connection, always, echo, silence
 from ..support.servers.tls import TlsServer
+from ..support.waiting import eventually
 
 pytest.importorskip("click")
 pytest.importorskip("rich")
@@ -206,7 +206,7 @@ def test_ctrl_c_keeps_what_has_come(serve: Serve, tmp_path: Path) -> None:
     path.write_bytes(b"precious")
     arguments = ["get", server.url, "-o", str(path)]
     process = subprocess.Popen([sys.executable, "-m", "blocking_request", *arguments], stderr=subprocess.PIPE)
-    wait_for(lambda: part.exists() and part.stat().st_size > 0)
+    assert eventually(lambda: part.exists() and part.stat().st_size > 0, timeout=20)
     os.kill(process.pid, signal.SIGINT)
     told = process.communicate(timeout=30)[1].decode()
     assert (process.returncode, path.read_bytes()) == (130, b"precious")
@@ -236,13 +236,6 @@ def test_own_range_is_sent(serve: Serve, tmp_path: Path) -> None:
     path = tmp_path / "data"
     assert cli("get", server.url, "-H", "Range: bytes=0-0", "-o", str(path)).returncode == 0
     assert (path.read_bytes(), b"ange: bytes=0-0\r\n" in server.requests[0]) == (b"x", True)
-
-
-def wait_for(is_true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not is_true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_verbose_hides_secrets_in_headers(serve: Serve) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import random
 import socket
 import subprocess
@@ -11,7 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 import trustme
@@ -37,8 +36,10 @@ from blocking_request.qt.binding import (
 )
 
 from ..support.names import ENGINES, NET, OK, Serve
+from ..support.processes import socket_count, thread_count
 from ..support.servers.raw import Connection, always, silence
 from ..support.servers.tls import TlsServer
+from ..support.waiting import eventually
 
 
 class TestChoice:
@@ -189,29 +190,6 @@ def test_a_thousand_bodies_reach_the_server_once_each(serve: Serve) -> None:
     seen = [request.partition(b"\r\n\r\n")[2] for request in server.requests]
     assert [body for body in fate if body not in told] == seen
     assert len(told) < 50
-
-
-def threads() -> int:
-    return len(os.listdir("/proc/self/task"))
-
-
-def sockets() -> int:
-    found = 0
-    for entry in os.listdir("/proc/self/fd"):
-        try:
-            found += os.readlink(f"/proc/self/fd/{entry}").startswith("socket:")
-        except OSError:
-            continue
-    return found
-
-
-def eventually(is_so: Callable[[], bool], timeout: float = 10.0) -> bool:
-    end = time.monotonic() + timeout
-    while not is_so():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def test_a_stop_waits_once_for_all() -> None:
@@ -588,7 +566,7 @@ def test_two_hundred_cancels_of_a_slow_tls_exchange_leave_nothing(engine: str) -
     manager.shutdown()
     gc.collect()
     assert eventually(lambda: not server.open_connections)
-    threads_before, sockets_before = threads(), sockets()
+    threads_before, sockets_before = thread_count(), socket_count()
     codes = cancel_some(200)
     assert set(codes) <= {ErrorCode.CanceledError, ErrorCode.NoError}
     assert codes.count(ErrorCode.CanceledError) > 100
@@ -601,8 +579,8 @@ def test_two_hundred_cancels_of_a_slow_tls_exchange_leave_nothing(engine: str) -
     manager.shutdown()
     gc.collect()
     assert eventually(lambda: not server.open_connections), "a connection is still there"
-    assert eventually(lambda: threads() <= threads_before), (threads(), threads_before)
-    assert eventually(lambda: sockets() <= sockets_before), (sockets(), sockets_before)
+    assert eventually(lambda: thread_count() <= threads_before), (thread_count(), threads_before)
+    assert eventually(lambda: socket_count() <= sockets_before), (socket_count(), sockets_before)
     server.close()
 
 

@@ -35,6 +35,7 @@ from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 from blocking_request.stores.cache.base import store_of
 from blocking_request.stores.cache.disk import INDEXED_BYTES, DiskStore
 
+from ..support.marks import needs_tls_in_qt
 from ..support.names import OK, REQUEST, TLS_ENGINES, Serve
 from ..support.servers.raw import Connection, Handler, always
 from ..support.servers.tls import TlsServer
@@ -637,7 +638,7 @@ def test_the_name_that_a_peer_must_have_is_a_part_of_it(manager: NetworkAccessMa
         server.close()
 
 
-@pytest.mark.skipif("qt" not in TLS_ENGINES, reason="a Qt without TLS has no configuration")
+@needs_tls_in_qt
 def test_qts_default_configuration_is_a_part_of_it(tmp_path: Path) -> None:
     from blocking_request.models.http_messages import Request
     from blocking_request.stores.cache.partition import partition_key

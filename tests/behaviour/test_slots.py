@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ import pytest
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
 from blocking_request.qt.slot_exceptions import slot_exceptions_reported
 
+from ..support.marks import needs_fork
 from ..support.names import Serve
 from ..support.servers.raw import Connection
 
@@ -157,7 +157,7 @@ sys.exit(os.waitpid(child, 0)[1] >> 8)
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@needs_fork
 def test_forked_child_has_the_hook_of_the_program() -> None:
     """Another thread of the parent was inside, which the child does not have."""
     subprocess.run([sys.executable, "-W", "ignore", "-c", FORKING], check=True, timeout=60)

@@ -15,6 +15,7 @@ import pytest
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager
 from blocking_request.bodies import scratch_file
 
+from ..support.marks import needs_root
 from ..support.names import OK, ROOT, Serve
 from ..support.servers.raw import Connection, always
 from ..support.waiting import eventually
@@ -102,7 +103,7 @@ def test_files_of_others_are_kept(blocking: BlockingNetworkRequest, serve: Serve
     assert sorted(os.listdir(tmp_path)) == [*before, "z"]
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
+@needs_root
 def test_file_of_another_user_is_kept(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     path = tmp_path / f".blocking-request-{'a' * 16}.part"
     path.write_bytes(b"")

@@ -20,6 +20,7 @@ import pytest
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager, ReplyContent
 from blocking_request.bodies.finished_file import Naming, move
 
+from ..support.marks import needs_fifo
 from ..support.names import NET, OK, ROOT, Serve
 from ..support.servers.raw import Connection, always
 
@@ -93,7 +94,7 @@ def test_overwrite(download: Download, serve: Serve, tmp_path: Path) -> None:
     assert download(url, tmp_path / "other", overwrite=False).filePath() == str(tmp_path / "other")
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")
+@needs_fifo
 @pytest.mark.parametrize("overwrite", [None, True, False])
 def test_name_of_a_folder_or_pipe(download: Download, serve: Serve, tmp_path: Path, overwrite: Optional[bool]) -> None:
     (tmp_path / "name.zip").mkdir()

@@ -21,10 +21,11 @@ from blocking_request.bodies import special_file
 from blocking_request.bodies.sink import CannotWrite
 from blocking_request.bodies.special_file import SpecialFile
 
+from ..support.marks import needs_fifo, needs_root
 from ..support.names import NET, OK, ROOT, Serve
 from ..support.servers.raw import Connection, always
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")
+pytestmark = needs_fifo
 
 BODY = bytes(range(256)) * 8_000
 SUM = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
@@ -242,7 +243,7 @@ def test_planted_part_is_left_alone(
     assert "is left alone, and the download is not resumed" in caplog.text
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
+@needs_root
 def test_part_of_another_user_is_left_alone(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     part = tmp_path / "file.part"
     part.write_bytes(BODY[:1000])

@@ -13,8 +13,9 @@ import pytest
 import trustme
 
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager, ReplyContent, TlsSettings
-from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork, enum_value, has_tls
+from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork, enum_value
 
+from ..support.marks import needs_tls_in_qt
 from ..support.names import Serve
 from ..support.servers.raw import Handler, always, once
 from ..support.servers.tls import EXPIRED, TlsServer
@@ -328,7 +329,7 @@ SECURE = (
 )  # fmt: skip
 
 
-@pytest.mark.skipif(not has_tls(), reason="a Qt without TLS has nothing to compare")
+@needs_tls_in_qt
 @pytest.mark.parametrize("name", SECURE)
 def test_tls(name: str, secure_servers: dict[str, tuple[TlsServer, TlsSettings]]) -> None:
     server, settings = secure_servers[name]

@@ -21,8 +21,9 @@ from blocking_request import (
     TlsSettings,
 )
 from blocking_request.proxies.rules import ProxyRules
-from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
+from ..support.marks import needs_tls_in_qt
 from ..support.names import REQUEST, Serve
 from ..support.servers.raw import asking, echo
 
@@ -215,7 +216,7 @@ def with_field(name: bytes) -> QtNetwork.QNetworkRequest:
     return request
 
 
-@pytest.mark.skipif(not has_tls(), reason="this Qt has no TLS")
+@needs_tls_in_qt
 def test_a_request_with_a_tls_configuration_does_not_travel() -> None:
     request = REQUEST(QtCore.QUrl("https://host.test/"))
     configuration = request.sslConfiguration()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -17,6 +16,7 @@ from blocking_request.qt.binding import QtCore
 from blocking_request.stores.cookie_jar import cookie_header, receive_cookies
 from blocking_request.stores.cookie_policy import MOST_OF_A_DOMAIN
 
+from ..support.marks import needs_fork
 from ..support.names import ROOT, Serve
 from ..support.servers.raw import Connection
 
@@ -298,7 +298,7 @@ FORKING = """
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@needs_fork
 def test_fork_while_other_threads_use_the_jar() -> None:
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORKING)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=100)
@@ -326,7 +326,7 @@ FORK_IN_A_CHANGE = """
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@needs_fork
 def test_fork_while_another_thread_changes_the_jar() -> None:
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORK_IN_A_CHANGE)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=100)

@@ -28,14 +28,14 @@ from blocking_request import (
     TlsSettings,
 )
 from blocking_request.models.failure import QtNetworkError
-from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
+from ..support.marks import needs_tls_in_qt
 from ..support.names import NET, OK, TLS_ENGINES
 from ..support.servers.raw import Connection, RawServer, once
 from ..support.servers.tls import EXPIRED, FUTURE, TlsServer, redirecting
 
 Kind = TlsErrorKind
-needs_tls_in_qt = pytest.mark.skipif(not has_tls(), reason="a Qt without TLS reads no certificate")
 
 
 class Issued:

@@ -28,6 +28,7 @@ from blocking_request import (
 from blocking_request.models.failure import QtNetworkError
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
+from ..support.marks import needs_tls_in_qt
 from ..support.names import NET, OK, TLS_ENGINES, Serve
 from ..support.servers.raw import Connection, Handler, RawServer, always, once, silence
 from ..support.servers.tls import EXPIRED, FUTURE, TlsServer, redirecting
@@ -610,7 +611,7 @@ def test_what_only_qt_can_do_is_refused_in_words(authority: trustme.CA, start: S
     assert server.connections == 0
 
 
-@pytest.mark.skipif(not has_tls(), reason="a Qt without TLS reads no certificate")
+@needs_tls_in_qt
 def test_client_certificate_and_peer_name_stay_with_their_origin(
     engine: str, authority: trustme.CA, start: Start
 ) -> None:
@@ -849,7 +850,7 @@ for settings in (None, TlsSettings(), TlsSettings(trust="system"), TlsSettings(t
     assert run.stdout.splitlines() == ["NoError urllib3"] * 3 + ["NetworkError urllib3"]
 
 
-@pytest.mark.skipif(not has_tls(), reason="a Qt without TLS reads no certificate")
+@needs_tls_in_qt
 def test_the_applications_default_configuration_holds(engine: str, authority: trustme.CA, start: Start) -> None:
     server = start(authority.issue_cert("127.0.0.1"))
     blocking = BlockingNetworkRequest(NetworkAccessManager())

@@ -23,6 +23,7 @@ from blocking_request.stores.cache import folder as cache_folder
 from blocking_request.stores.cache import index
 from blocking_request.stores.cache.base import store_of
 
+from ...support.marks import needs_fifo, needs_root
 from ...support.names import ROOT
 from .test_stores import LARGE, URL, body_of, stored
 
@@ -116,7 +117,7 @@ def test_index_row_that_leads_outside(tmp_path: Path, row: str) -> None:
     assert outside.exists()
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")
+@needs_fifo
 def test_fifo_in_place_of_a_body(tmp_path: Path) -> None:
     cache = NetworkDiskCache(tmp_path / "cache")
     store_of(cache).store(URL, b"", stored(b"x" * LARGE))
@@ -181,7 +182,7 @@ def test_place_of_many_programs_is_refused(
         assert (body_of(cache), cache.problem()) == (b"body", "")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a folder away")
+@needs_root
 @pytest.mark.parametrize("is_marked", [False, True])
 def test_folder_of_another_user_is_refused(tmp_path: Path, is_marked: bool) -> None:
     """Who may replace the index decides what the cache serves."""

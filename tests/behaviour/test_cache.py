@@ -57,11 +57,6 @@ def manager(engine: str, manager: NetworkAccessManager, tmp_path: Path) -> Netwo
     return manager
 
 
-@pytest.fixture
-def request_of(manager: NetworkAccessManager) -> BlockingNetworkRequest:
-    return BlockingNetworkRequest(manager)
-
-
 def with_load(url: str, control: Any, **fields: str) -> QtNetwork.QNetworkRequest:
     request = REQUEST(QtCore.QUrl(url))
     request.setAttribute(REQUEST.Attribute.CacheLoadControlAttribute, enum_value(control))

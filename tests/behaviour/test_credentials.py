@@ -30,11 +30,6 @@ from ..support.servers.raw import Connection, Handler, RawServer, always
 from ..support.servers.tls import TlsServer
 
 
-@pytest.fixture
-def request_of(manager: NetworkAccessManager) -> BlockingNetworkRequest:
-    return BlockingNetworkRequest(manager)
-
-
 def refusing(challenge: str) -> Handler:
     """401 for ever."""
 

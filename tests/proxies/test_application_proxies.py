@@ -35,13 +35,6 @@ def use() -> Iterator[Callable[..., None]]:
     NetworkAccessManager.instance().shutdown()
 
 
-@pytest.fixture
-def proxy() -> Iterator[ProxyServer]:
-    server = ProxyServer()
-    yield server
-    server.close()
-
-
 def elsewhere(url: str) -> str:
     return url.replace("127.0.0.1", HOST)
 

@@ -27,13 +27,6 @@ needs_squid = pytest.mark.skipif(not has_squid(), reason="squid is not installed
 
 
 @pytest.fixture
-def proxy() -> Iterator[ProxyServer]:
-    server = ProxyServer()
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

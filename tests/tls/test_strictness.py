@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import ipaddress
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -31,9 +29,9 @@ from blocking_request.models.failure import QtNetworkError
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
 from ..support.marks import needs_tls_in_qt
-from ..support.names import NET, OK, TLS_ENGINES
-from ..support.servers.raw import Connection, RawServer, once
-from ..support.servers.tls import EXPIRED, FUTURE, TlsServer, redirecting
+from ..support.names import NET, OK
+from ..support.servers.raw import Connection, once
+from ..support.servers.tls import EXPIRED, FUTURE, Start, TlsServer, redirecting
 
 Kind = TlsErrorKind
 
@@ -88,29 +86,6 @@ class Issued:
 @pytest.fixture(scope="module")
 def root() -> Issued:
     return Issued("Root", hosts=(), is_authority=True)
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., RawServer]]:
-    with contextlib.ExitStack() as stack:
-
-        def run(
-            leaf: trustme.LeafCert, *arguments: Any, kind: type[TlsServer] = TlsServer, **options: Any
-        ) -> RawServer:
-            server = kind(leaf, *arguments, **options)
-            stack.callback(server.close)
-            return server
-
-        yield run
-
-
-Start = Callable[..., Any]
-
-
-@pytest.fixture(params=TLS_ENGINES)
-def engine(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 @pytest.fixture

@@ -29,11 +29,10 @@ from blocking_request.models.failure import QtNetworkError
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
 from ..support.marks import needs_tls_in_qt
-from ..support.names import NET, OK, TLS_ENGINES, Serve
+from ..support.names import NET, OK, Serve
 from ..support.servers.raw import Connection, Handler, RawServer, always, once, silence
-from ..support.servers.tls import EXPIRED, FUTURE, TlsServer, redirecting
+from ..support.servers.tls import EXPIRED, FUTURE, Start, TlsServer, redirecting
 
-Start = Callable[..., RawServer]
 Kind = TlsErrorKind
 
 
@@ -45,26 +44,6 @@ def authority() -> trustme.CA:
 @pytest.fixture(scope="module")
 def stranger() -> trustme.CA:
     return trustme.CA(organization_name="Strangers Ltd")
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Start TLS servers that end with the test."""
-    servers: list[RawServer] = []
-
-    def run(certificate: Optional[trustme.LeafCert], handler: Optional[Handler] = None, **options: Any) -> RawServer:
-        servers.append(TlsServer(certificate, handler, **options))
-        return servers[-1]
-
-    yield run
-    for server in servers:
-        server.close()
-
-
-@pytest.fixture(params=TLS_ENGINES)
-def engine(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import ssl
 import warnings
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
-from typing import Optional
+from typing import Callable, Optional
 
 import trustme
 
@@ -72,6 +72,10 @@ class TlsServer(RawServer):
             self._tls_handler(connection)
         finally:
             sock.close()
+
+
+Start = Callable[..., TlsServer]
+"""The type of the fixture ``start`` of tests/tls."""
 
 
 def redirecting(connection: Connection) -> None:

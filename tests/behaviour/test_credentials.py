@@ -23,7 +23,7 @@ from blocking_request import (
 from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
-from ..flows.auth.test_server import Asked
+from ..support.auth_handler import ScriptedAuthHandler
 from ..support.names import NET, OK, REQUEST, SERVER, TLS_ENGINES, Serve
 from ..support.servers.ntlm import ntlm_server
 from ..support.servers.raw import Connection, Handler, RawServer, always
@@ -123,7 +123,7 @@ def test_the_handler_runs_in_the_callers_thread(manager: NetworkAccessManager, h
 def test_wrong_passwords_do_not_loop(manager: NetworkAccessManager, serve: Serve) -> None:
     for challenge in ('Basic realm="r"', 'Digest realm="r", nonce="n", qop="auth"', 'Digest realm="r", nonce="n"'):
         server = serve(refusing(challenge))
-        handler = Asked(("u", "1"), ("u", "2"), ("u", "3"))
+        handler = ScriptedAuthHandler(("u", "1"), ("u", "2"), ("u", "3"))
         manager.setAuthHandler(handler)
         reply = manager.blockingGet(server.url)
         assert (reply.errorCode(), reply.statusCode(), reply.body) == (SERVER, 401, b"no")
@@ -161,7 +161,7 @@ def test_a_handler_may_cancel(manager: NetworkAccessManager, httpbin: str) -> No
 
 
 def test_nothing_is_reused_where_the_request_says_so(manager: NetworkAccessManager, httpbin: str) -> None:
-    handler = Asked(("user", "pass"), None)
+    handler = ScriptedAuthHandler(("user", "pass"), None)
     manager.setAuthHandler(handler)
     url = f"{httpbin}/basic-auth/user/pass"
     assert manager.blockingGet(url).errorCode() is OK
@@ -200,7 +200,7 @@ def test_ntlm(on_qt_or_auto: NetworkAccessManager, serve: Serve) -> None:
 def test_ntlm_for_ever(on_qt_or_auto: NetworkAccessManager, serve: Serve) -> None:
     for scheme in ("NTLM", "Negotiate, NTLM"):
         server = serve(refusing(scheme))
-        handler = Asked(("u", "1"), ("u", "2"), ("u", "3"))
+        handler = ScriptedAuthHandler(("u", "1"), ("u", "2"), ("u", "3"))
         on_qt_or_auto.setAuthHandler(handler)
         reply = on_qt_or_auto.blockingGet(server.url)
         assert (reply.errorCode(), reply.statusCode()) == (SERVER, 401)
@@ -253,7 +253,7 @@ def test_and_finds_those_of_the_other_origin(manager: NetworkAccessManager, http
         while connection.read_request() is not None:
             connection.answer(b"", "302 Found", f"Location: {httpbin}/basic-auth/user/pass\r\n")
 
-    handler = Asked(("user", "pass"))
+    handler = ScriptedAuthHandler(("user", "pass"))
     manager.setAuthHandler(handler)
     assert manager.blockingGet(serve(move).url).errorCode() is OK
     assert handler.questions == [("Fake Realm", httpbin.partition("//")[2], 1)]

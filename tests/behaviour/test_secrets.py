@@ -17,7 +17,7 @@ from blocking_request import AuthConfig, BlockingNetworkRequest, CookieJar, Erro
 from blocking_request.qt.binding import QtCore, enum_value, has_tls
 from blocking_request.stores.cookie_jar import cookie_header, receive_cookies
 
-from ..flows.auth.test_server import Asked
+from ..support.auth_handler import ScriptedAuthHandler
 from ..support.names import NET, OK, REQUEST, SERVER, TLS_ENGINES, Serve
 from ..support.servers.ntlm import challenge as ntlm_challenge
 from ..support.servers.ntlm import ntlm_server
@@ -69,7 +69,7 @@ def test_only_a_password_answers_a_digest(config: AuthConfig, challenge: tuple[s
 
 def test_a_token_goes_where_a_digest_stands_beside(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(answering((DIGEST[0], DIGEST[1] + "WWW-Authenticate: Bearer\r\n"), ("200 OK", "")))
-    manager.setAuthHandler(Asked(AuthConfig.bearer("tok")))
+    manager.setAuthHandler(ScriptedAuthHandler(AuthConfig.bearer("tok")))
     assert manager.blockingGet(server.url).errorCode() is OK
     assert fields_of(server, b"Authorization")[1] == b"Authorization: Bearer tok"
 
@@ -290,7 +290,7 @@ def test_a_server_behind_a_tunnel_has_no_business_with_407(engine: str) -> None:
     manager.setEngine(engine if has_tls() else "urllib3")
     manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
     manager.setProxy(f"127.0.0.1:{proxy.port}")
-    handler = Asked()
+    handler = ScriptedAuthHandler()
     manager.setAuthHandler(handler)
     reply = manager.blockingPost(server.url.replace("127.0.0.1", "somewhere.test"), b"data")
     assert reply.statusCode() == 407 and handler.questions == []
@@ -310,7 +310,7 @@ def test_ntlm_or_basic_where_only_basic_can_be_done(serve: Serve) -> None:
     server = TlsServer(authority.issue_cert("127.0.0.1"), handle)
     manager = NetworkAccessManager()
     manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
-    manager.setAuthHandler(Asked(("u", "p"), ("u", "p"), ("u", "p")))
+    manager.setAuthHandler(ScriptedAuthHandler(("u", "p"), ("u", "p"), ("u", "p")))
     reply = manager.blockingGet(server.url)
     assert reply.errorCode() is (SERVER if has_tls() else OK), reply.errorString()
     server.close()
@@ -319,7 +319,7 @@ def test_ntlm_or_basic_where_only_basic_can_be_done(serve: Serve) -> None:
 def test_a_digest_that_cannot_be_made_does_not_hide_basic(manager: NetworkAccessManager, serve: Serve) -> None:
     offers = 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth-int"\r\nWWW-Authenticate: Basic realm="b"\r\n'
     server = serve(answering(("401 No", offers), ("200 OK", "")))
-    handler = Asked(("u", "p"))
+    handler = ScriptedAuthHandler(("u", "p"))
     manager.setAuthHandler(handler)
     assert manager.blockingGet(server.url).errorCode() is OK
     assert handler.questions[0][0] == "b"
@@ -457,7 +457,7 @@ def test_a_proxy_with_a_wrong_user_of_its_own_is_asked_about_once(serve: Serve, 
     manager = NetworkAccessManager()
     manager.setEngine(engine)
     manager.setProxy(f"http://bad:pw@127.0.0.1:{proxy.port}")
-    handler = Asked(("good", "pw"))
+    handler = ScriptedAuthHandler(("good", "pw"))
     manager.setAuthHandler(handler)
     assert [manager.blockingGet("http://somewhere.test/").body for _ in range(3)] == [b"in"] * 3
     assert len(handler.questions) == 1

@@ -14,7 +14,7 @@ from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.proxies.rules import proxy_of
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
-from ..flows.auth.test_server import Asked
+from ..support.auth_handler import ScriptedAuthHandler
 from ..support.names import NET, OK, SERVER, Serve
 from ..support.servers.proxy import ProxyServer
 from ..support.servers.raw import always
@@ -98,7 +98,7 @@ def test_squid_wants_to_know_who_we_are(squids: dict[str, int], manager: Network
     code, error, message = outcome(manager, url)
     assert (code, error) == (SERVER, Q.ProxyAuthenticationRequiredError)
     assert message == f"Proxy requires authentication (407, {url})"
-    handler = Asked((USER, "wrong"), (USER, PASSWORD))
+    handler = ScriptedAuthHandler((USER, "wrong"), (USER, PASSWORD))
     manager.setAuthHandler(handler)
     assert outcome(manager, url)[0] is OK
     assert handler.questions == [("the proxy's realm", address, 1), ("the proxy's realm", address, 2)]
@@ -106,7 +106,7 @@ def test_squid_wants_to_know_who_we_are(squids: dict[str, int], manager: Network
     assert len(handler.questions) == 2
     # wrong for ever
     manager.clearAccessCache()
-    handler = Asked((USER, "1"), (USER, "2"), (USER, "3"))
+    handler = ScriptedAuthHandler((USER, "1"), (USER, "2"), (USER, "3"))
     manager.setAuthHandler(handler)
     assert outcome(manager, url)[:2] == (SERVER, Q.ProxyAuthenticationRequiredError)
     assert len(handler.questions) == 3
@@ -123,7 +123,7 @@ def test_squid_wants_to_know_before_it_tunnels(squids: dict[str, int], engine: s
     manager.setProxy(f"127.0.0.1:{squids['basic']}")
     url = server.url.replace("127.0.0.1", HOST)
     assert outcome(manager, url)[:2] == (NET, Q.ProxyAuthenticationRequiredError)
-    handler = Asked((USER, "wrong"), (USER, PASSWORD))
+    handler = ScriptedAuthHandler((USER, "wrong"), (USER, PASSWORD))
     manager.setAuthHandler(handler)
     reply = manager.blockingGet(url)
     assert (reply.errorCode(), reply.body) == (OK, b"secret"), reply.errorString()
@@ -157,7 +157,7 @@ def test_socks_with_a_password(manager: NetworkAccessManager, serve: Serve) -> N
     manager.setProxy(f"socks5://user:wrong@127.0.0.1:{guarded.port}")
     assert outcome(manager, url)[:2] == (NET, Q.ProxyAuthenticationRequiredError)
     manager.setProxy(f"socks5://127.0.0.1:{guarded.port}")
-    handler = Asked(("user", "pass"))
+    handler = ScriptedAuthHandler(("user", "pass"))
     manager.setAuthHandler(handler)
     assert outcome(manager, url)[0] is OK
     assert handler.questions == [("", f"127.0.0.1:{guarded.port}", 1)]

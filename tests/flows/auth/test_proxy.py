@@ -10,8 +10,8 @@ from blocking_request.models.failure import QtNetworkError, network_failure
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.models.proxy import NO_PROXY, Proxy, ProxyUnusable
 
+from ...support.auth_handler import ScriptedAuthHandler
 from ...support.flow_driver import answer, drive
-from .test_server import Asked
 
 URL = "http://host/"
 PROXY = Proxy("http", "proxy", 3128)
@@ -55,7 +55,7 @@ def _ended(choice: ProxyChoice) -> tuple[list[Request], list[float], Response]:
 
 def test_rfc9110_11_7_1_who_is_asked_answers_for_the_proxy() -> None:
     for refusal, realm in ((WANTED, "the proxy"), (REFUSED, "")):
-        handler = Asked(("user", "wrong"), ("user", "right"))
+        handler = ScriptedAuthHandler(("user", "wrong"), ("user", "right"))
         credential_cache: dict[Proxy, AuthConfig] = {}
         sent, last = run(refusal, refusal, answer(200), own=PROXY, handler=handler, credential_cache=credential_cache)
         assert handler.questions == [(realm, "proxy:3128", 1), (realm, "proxy:3128", 2)]
@@ -66,18 +66,18 @@ def test_rfc9110_11_7_1_who_is_asked_answers_for_the_proxy() -> None:
 
 
 def test_also_for_the_one_of_the_application() -> None:
-    sent, last = run(WANTED, answer(200), qts=PROXY, handler=Asked(("u", "p")))
+    sent, last = run(WANTED, answer(200), qts=PROXY, handler=ScriptedAuthHandler(("u", "p")))
     assert sent == [None, Proxy("http", "proxy", 3128, "u", "p")] and last.status == 200
 
 
 def test_three_wrong_answers_are_enough() -> None:
-    handler = Asked(("u", "1"), ("u", "2"), ("u", "3"))
+    handler = ScriptedAuthHandler(("u", "1"), ("u", "2"), ("u", "3"))
     sent, last = run(WANTED, WANTED, WANTED, WANTED, own=PROXY, handler=handler)
     assert len(sent) == 4 and last.status == 407
 
 
 def test_nobody_is_asked_where_there_is_no_proxy() -> None:
-    handler = Asked()
+    handler = ScriptedAuthHandler()
     for own, qts in ((None, None), (NO_PROXY, PROXY)):
         sent, last = run(WANTED, own=own, qts=qts, handler=handler)
         assert len(sent) == 1 and last.status == 407

@@ -9,10 +9,10 @@ import pytest
 
 from blocking_request import AuthConfig, TlsSettings
 from blocking_request.flows.auth.server import CachedCredential, CredentialRules, secret_name, with_credentials
-from blocking_request.models.auth import AuthAnswer
 from blocking_request.models.failure import QtNetworkError, network_failure
 from blocking_request.models.http_messages import ConnectionCredentials, Request, Response
 
+from ...support.auth_handler import ScriptedAuthHandler
 from ...support.flow_driver import answer, drive, field
 
 URL = "http://host:8080/path?q=1"
@@ -23,18 +23,6 @@ BOTH = answer(401, ("WWW-Authenticate", 'Basic realm="here", Digest realm="there
 NTLM = answer(401, ("WWW-Authenticate", "Negotiate"), ("WWW-Authenticate", "NTLM"))
 USER = AuthConfig.basic("user", "pass:wörd")
 BASIC_FIELD = "Basic dXNlcjpwYXNzOnfDtnJk"
-
-
-class Asked:
-    """Answers with each of what it is given, and remembers what it was asked."""
-
-    def __init__(self, *answers: AuthAnswer) -> None:
-        self._answers = list(answers)
-        self.questions: list[tuple[str, str, int]] = []
-
-    def __call__(self, realm: str, host: str, attempt: int) -> AuthAnswer:
-        self.questions.append((realm, host, attempt))
-        return self._answers.pop(0)
 
 
 def run(rules: CredentialRules, *answers: Any, exchange: Optional[Request] = None) -> tuple[list[Request], Response]:
@@ -100,7 +88,7 @@ def test_a_field_of_the_callers_own_stays() -> None:
         sent, last = run(rules, BASIC, exchange=own)
         assert sent == [own] and last.status == 401
     # a refusal may be mended by who is asked
-    handler = Asked(("user", "pass:wörd"))
+    handler = ScriptedAuthHandler(("user", "pass:wörd"))
     sent, _ = run(CredentialRules(handler=handler), BASIC, OK, exchange=own)
     assert field(sent[1], "Authorization") == [BASIC_FIELD]
 
@@ -151,21 +139,21 @@ def test_a_digest_that_nobody_can_make_is_not_tried(challenge: str) -> None:
 
 
 def test_who_is_asked_hears_realm_host_and_attempt_three_times() -> None:
-    handler = Asked(("a", "1"), ("a", "2"), ("a", "3"))
+    handler = ScriptedAuthHandler(("a", "1"), ("a", "2"), ("a", "3"))
     sent, last = run(CredentialRules(handler=handler), BASIC, BASIC, BASIC, BASIC)
     assert handler.questions == [("here", "host:8080", 1), ("here", "host:8080", 2), ("here", "host:8080", 3)]
     assert len(sent) == 4 and last.status == 401
 
 
 def test_after_what_is_known_is_wrong_somebody_is_asked() -> None:
-    handler = Asked(None)
+    handler = ScriptedAuthHandler(None)
     sent, last = run(CredentialRules(USER, handler=handler), BOTH, BOTH)
     assert len(sent) == 2 and len(handler.questions) == 1 and last.status == 401
 
 
 def test_what_was_right_is_kept_for_its_origin() -> None:
     credential_cache: dict[str, CachedCredential] = {}
-    handler = Asked(("user", "pass:wörd"))
+    handler = ScriptedAuthHandler(("user", "pass:wörd"))
     run(CredentialRules(handler=handler, credential_cache=credential_cache), BASIC, OK)
     sent, _ = run(CredentialRules(handler=handler, credential_cache=credential_cache), OK)
     assert field(sent[0], "Authorization") == [BASIC_FIELD] and len(handler.questions) == 1
@@ -177,14 +165,14 @@ def test_what_was_right_is_kept_for_its_origin() -> None:
 
 def test_password_of_a_digest_is_not_sent_preemptively() -> None:
     credential_cache: dict[str, CachedCredential] = {}
-    run(CredentialRules(handler=Asked(("user", "pass")), credential_cache=credential_cache), BOTH, OK)
+    run(CredentialRules(handler=ScriptedAuthHandler(("user", "pass")), credential_cache=credential_cache), BOTH, OK)
     sent, _ = run(CredentialRules(credential_cache=credential_cache), BOTH, OK)
     assert not sent[0].headers and field(sent[1], "Authorization")[0].startswith("Digest ")
 
 
 def test_what_is_right_no_more_is_forgotten() -> None:
     credential_cache = {"http://host:8080": CachedCredential(USER, True)}
-    handler = Asked(("new", "one"))
+    handler = ScriptedAuthHandler(("new", "one"))
     _, last = run(CredentialRules(handler=handler, credential_cache=credential_cache), BASIC, OK)
     assert last.status == 200 and credential_cache["http://host:8080"] == CachedCredential(
         AuthConfig.basic("new", "one"), True
@@ -195,7 +183,7 @@ def test_what_is_right_no_more_is_forgotten() -> None:
 
 
 def test_nobody_is_asked_without_a_challenge() -> None:
-    handler = Asked()
+    handler = ScriptedAuthHandler()
     for refusal in (answer(401), answer(401, ("WWW-Authenticate", "Frobnicate x=y")), answer(403)):
         sent, last = run(CredentialRules(handler=handler), refusal)
         assert len(sent) == 1 and last.status in (401, 403)
@@ -203,7 +191,7 @@ def test_nobody_is_asked_without_a_challenge() -> None:
 
 def test_a_token_answers_any_challenge() -> None:
     bearer = answer(401, ("WWW-Authenticate", 'Bearer realm="api", error="invalid_token"'))
-    handler = Asked(AuthConfig.bearer("fresh"))
+    handler = ScriptedAuthHandler(AuthConfig.bearer("fresh"))
     sent, _ = run(CredentialRules(AuthConfig.bearer("old"), handler=handler), bearer, OK)
     assert [field(each, "Authorization") for each in sent] == [["Bearer old"], ["Bearer fresh"]]
     assert handler.questions == [("api", "host:8080", 1)]
@@ -225,7 +213,7 @@ def test_a_login_that_never_ends_is_a_refusal() -> None:
         failure=network_failure(QtNetworkError.AuthenticationRequiredError, "again and again"),
         engine="qt",
     )
-    handler = Asked(("a", "b"), ("a", "b"), ("a", "b"))
+    handler = ScriptedAuthHandler(("a", "b"), ("a", "b"), ("a", "b"))
     sent, last = run(
         CredentialRules(handler=handler, engine_supports_ntlm=lambda exchange: True), NTLM, endless, endless, endless
     )

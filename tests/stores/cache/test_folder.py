@@ -25,7 +25,7 @@ from blocking_request.stores.cache.base import store_of
 
 from ...support.marks import needs_fifo, needs_root
 from ...support.names import ROOT
-from .test_stores import LARGE, URL, body_of, stored
+from ...support.stored_responses import LARGE, URL, body_of, stored
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
@@ -251,7 +251,7 @@ def test_the_temporary_folder_is_known_before_a_fork(tmp_path: Path, monkeypatch
 
 def test_processes_that_make_a_folder_at_once(tmp_path: Path) -> None:
     program = (
-        "import sys; from tests.stores.cache.test_stores import *\n"
+        "import sys; from tests.support.stored_responses import *\n"
         "print(flush=True); sys.stdin.readline()\n"
         "for number in range(20):\n"
         "    cache = NetworkDiskCache(f'{sys.argv[1]}/{number}')\n"

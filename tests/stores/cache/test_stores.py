@@ -17,12 +17,11 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Callable, Union
+from typing import Any, Callable
 
 import pytest
 
 from blocking_request import CacheStatistics, NetworkDiskCache, NetworkMemoryCache
-from blocking_request.flows.cache.store import StoredResponse
 from blocking_request.models.headers import known_fields
 from blocking_request.qt.binding import QtCore
 from blocking_request.stores.cache import disk, index
@@ -33,21 +32,7 @@ from blocking_request.stores.cache.folder import CacheFolder
 from blocking_request.stores.cache.location import default_folder
 
 from ...support.names import ROOT
-
-Cache = Union[NetworkDiskCache, NetworkMemoryCache]
-URL = "http://host.example/a"
-FIELDS = known_fields(((b"Date", b"Fri, 15 Jan 2027 08:00:00 GMT"), (b"ETag", b'"1"'), (b"X-Empty", b"")))
-LARGE = disk.INDEXED_BYTES * 3
-
-
-def stored(body: bytes = b"body", received: float = 0.0, **changes: Any) -> StoredResponse:
-    when = received or time.time()
-    return StoredResponse(200, "OK", FIELDS, when, when, body=body, encoded_bytes=len(body), **changes)
-
-
-def body_of(cache: Cache, url: str = URL, identity: bytes = b"") -> bytes | None:
-    found = store_of(cache).find(url, identity)
-    return store_of(cache).body(found[0]) if found else None
+from ...support.stored_responses import FIELDS, LARGE, URL, Cache, body_of, stored
 
 
 def disk_store_of(cache: NetworkDiskCache) -> DiskStore:
@@ -383,7 +368,7 @@ def test_a_child_of_a_fork_may_use_it(on_disk: NetworkDiskCache) -> None:
 
 KILLED = """
     import os, sys, threading, time
-    from tests.stores.cache.test_stores import URL, stored
+    from tests.support.stored_responses import URL, stored
     from blocking_request import NetworkDiskCache
     from blocking_request.stores.cache.base import store_of
     cache = NetworkDiskCache(sys.argv[1], 8 << 20)
@@ -518,7 +503,7 @@ def test_one_that_could_not_be_finished_takes_no_room(
 
 STRESS = """
     import itertools, random, sys, threading, time
-    from tests.stores.cache.test_stores import URL, stored
+    from tests.support.stored_responses import URL, stored
     from blocking_request import NetworkDiskCache
     from blocking_request.stores.cache.base import store_of
     folder, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -627,7 +612,7 @@ def test_a_folder_that_cannot_be_written_to(caplog: pytest.LogCaptureFixture) ->
 
 FULL = """
     import logging, resource, signal, sys
-    from tests.stores.cache.test_stores import URL, body_of, stored
+    from tests.support.stored_responses import URL, body_of, stored
     from blocking_request import NetworkDiskCache
     from blocking_request.stores.cache.base import store_of
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout)
@@ -730,7 +715,7 @@ def test_a_destructor_that_asks_the_cache(cache: Cache) -> None:
 
 FORKING = """
     import faulthandler, os, signal, sys, threading
-    from tests.stores.cache.test_stores import URL, stored
+    from tests.support.stored_responses import URL, stored
     from blocking_request import NetworkDiskCache, NetworkMemoryCache
     from blocking_request.stores.cache.base import store_of
     cache = NetworkDiskCache(sys.argv[2]) if sys.argv[1] == "disk" else NetworkMemoryCache()

@@ -15,11 +15,11 @@ import trustme
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager, ReplyContent, TlsSettings
 from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork, enum_value
 
+from ..support.faults import FAULTS, LONG, Fault
 from ..support.marks import needs_tls_in_qt
 from ..support.names import Serve
 from ..support.servers.raw import Handler, always, once
 from ..support.servers.tls import EXPIRED, TlsServer
-from .test_faults import FAULTS, LONG, Fault
 
 Call = Callable[[BlockingNetworkRequest, str], Any]
 QT5 = QT_VERSION < (6,)

@@ -26,7 +26,8 @@ from blocking_request.engines.mailbox import STREAMED_AHEAD, Mailbox
 from blocking_request.qt.binding import QtCore
 
 from ..support.names import CANCELED, OK, REQUEST, ROOT, Serve
-from ..support.servers.raw import Connection, RawServer, always, echo, silence
+from ..support.servers.raw import Connection, always, echo, silence
+from ..support.servers.unreachable import unused_port
 from ..support.waiting import eventually
 
 
@@ -139,12 +140,6 @@ def test_one_failure_stops_nothing(manager: NetworkAccessManager, serve: Serve) 
         (server_error, 500),
         (OK, 200),
     ]
-
-
-def unused_port() -> int:
-    server = RawServer(silence)
-    server.close()
-    return server.port
 
 
 @pytest.mark.parametrize("ordered", [True, False])

@@ -39,6 +39,7 @@ from ..support.names import ENGINES, NET, OK, Serve
 from ..support.processes import socket_count, thread_count
 from ..support.servers.raw import Connection, always, silence
 from ..support.servers.tls import TlsServer
+from ..support.servers.unreachable import full_port
 from ..support.waiting import eventually
 
 
@@ -371,26 +372,19 @@ class TestUrllib3:
             assert "was sent once, no answer came, and it is not sent again" in blocking.errorMessage()
 
     def test_a_connection_that_is_not_answered_ends_with_its_caller(self) -> None:
-        """And so does the program. A listener whose backlog is full drops every further SYN."""
+        """And so does the program."""
         program = """
-import socket, threading, time
+import sys
 from blocking_request import BlockingNetworkRequest
-listener = socket.socket()
-listener.bind(("127.0.0.1", 0))
-listener.listen(0)
-fillers = []
-for _ in range(4):
-    filler = socket.socket()
-    filler.setblocking(False)
-    filler.connect_ex(listener.getsockname())
-    fillers.append(filler)
 blocking = BlockingNetworkRequest()
 blocking.setEngine("urllib3")
 blocking.setTimeout(300)
-print(blocking.get(f"http://127.0.0.1:{listener.getsockname()[1]}/").name, flush=True)
+print(blocking.get(sys.argv[1]).name, flush=True)
 """
-        started = time.monotonic()
-        run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+        with full_port() as port:
+            started = time.monotonic()
+            command = [sys.executable, "-c", program, f"http://127.0.0.1:{port}/"]
+            run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert (run.returncode, run.stdout) == (0, "TimeoutError\n"), run.stderr
         assert time.monotonic() - started < 4
 

@@ -16,6 +16,7 @@ from blocking_request.qt.binding import QT_VERSION, enum_value
 from ..support.faults import BIG_HEADER, FAULTS, MANY_HEADERS, SHORT, Fault, then_silence
 from ..support.names import NET, OK, TIMEOUT, Serve
 from ..support.servers.raw import Connection, Handler, once
+from ..support.servers.unreachable import full_port
 
 QT5 = QT_VERSION < (6,)
 INTERIM = [100, 102, 103]
@@ -98,26 +99,12 @@ def test_large_header_is_read_or_told(
 
 
 def test_connect_that_is_never_answered(blocking: BlockingNetworkRequest) -> None:
-    """A listener whose backlog is full drops every further SYN."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    fillers = []
-    try:
-        for _ in range(4):
-            filler = socket.socket()
-            filler.setblocking(False)
-            filler.connect_ex(listener.getsockname())
-            fillers.append(filler)
+    with full_port() as port:
         blocking.setTimeout(SHORT)
         started = time.monotonic()
-        assert blocking.get(f"http://127.0.0.1:{listener.getsockname()[1]}/") is TIMEOUT
+        assert blocking.get(f"http://127.0.0.1:{port}/") is TIMEOUT
         assert time.monotonic() - started < SHORT / 1000 + 0.2
         assert enum_value(blocking.reply().error()) == Q.TimeoutError
-    finally:
-        for filler in fillers:
-            filler.close()
-        listener.close()
 
 
 def test_name_that_does_not_resolve(blocking: BlockingNetworkRequest) -> None:

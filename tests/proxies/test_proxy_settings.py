@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,17 +19,11 @@ from ..support.servers.proxy import ProxyServer
 from ..support.servers.raw import always
 from ..support.servers.squid import PASSWORD, USER, has_squid, squid
 from ..support.servers.tls import TlsServer
+from ..support.servers.unreachable import unused_port
 
 HOST = "somewhere.test"
 
 needs_squid = pytest.mark.skipif(not has_squid(), reason="squid is not installed: apt-get install squid")
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(autouse=True)
@@ -169,21 +162,19 @@ def test_socks_with_a_password(manager: NetworkAccessManager, serve: Serve) -> N
 
 @pytest.mark.parametrize("kind", ["http", "socks5"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_is_not_there(kind: str, scheme: str, manager: NetworkAccessManager, free_port: int) -> None:
+def test_a_proxy_that_is_not_there(kind: str, scheme: str, manager: NetworkAccessManager) -> None:
     if scheme == "https" and manager.engine() == "qt" and not has_tls():
         manager.setEngine("urllib3")
-    manager.setProxy(Proxy(kind, "127.0.0.1", free_port))
+    manager.setProxy(Proxy(kind, "127.0.0.1", unused_port()))
     url = f"{scheme}://{HOST}/"
     assert outcome(manager, url) == (NET, Q.ProxyConnectionRefusedError, f"Proxy connection refused ({url})")
     manager.setProxy(Proxy(kind, "no-such-proxy.invalid", 3128))
     assert outcome(manager, url) == (NET, Q.ProxyNotFoundError, f"Proxy not found ({url})")
 
 
-def test_a_server_that_is_not_there_behind_a_proxy_that_is(
-    manager: NetworkAccessManager, proxy: ProxyServer, free_port: int
-) -> None:
+def test_a_server_that_is_not_there_behind_a_proxy_that_is(manager: NetworkAccessManager, proxy: ProxyServer) -> None:
     manager.setProxy(f"socks5://127.0.0.1:{proxy.port}")
-    url = f"http://{HOST}:{free_port}/"
+    url = f"http://{HOST}:{unused_port()}/"
     assert outcome(manager, url) == (NET, Q.ConnectionRefusedError, f"Connection refused ({url})")
 
 

@@ -6,7 +6,6 @@ import gzip
 import io
 import pickle
 import re
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from ..support.names import TLS_ENGINES, Serve
 from ..support.servers.proxy import ProxyServer
 from ..support.servers.raw import Connection, Handler, always, silence
 from ..support.servers.tls import TlsServer
+from ..support.servers.unreachable import full_port
 
 
 @pytest.fixture
@@ -209,23 +209,11 @@ def test_exceptions(stream: bool, session: requests.Session, serve: Serve) -> No
 
 
 def test_connect_timeout(session: requests.Session) -> None:
-    """A server whose queue is full answers no more connections."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    full = []
-    for _ in range(4):
-        waiting = socket.socket()
-        waiting.setblocking(False)
-        waiting.connect_ex(listener.getsockname())
-        full.append(waiting)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-    started = time.monotonic()
-    with pytest.raises(exceptions.ConnectTimeout, match="not connected within 300 ms"):
-        session.get(url, timeout=(0.3, 30))
-    assert time.monotonic() - started < 1
-    for each in (*full, listener):
-        each.close()
+    with full_port() as port:
+        started = time.monotonic()
+        with pytest.raises(exceptions.ConnectTimeout, match="not connected within 300 ms"):
+            session.get(f"http://127.0.0.1:{port}/", timeout=(0.3, 30))
+        assert time.monotonic() - started < 1
 
 
 def test_connect_timeout_of_a_server_that_is_slow_to_answer(session: requests.Session, serve: Serve) -> None:

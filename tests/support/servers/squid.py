@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .unreachable import unused_port
+
 PROGRAM = shutil.which("squid") or "/usr/sbin/squid"
 USER, PASSWORD = "user", "pass word"
 
@@ -65,9 +67,7 @@ def squid(kind: str) -> Iterator[int]:
         check.write_text(CHECK.format(user=USER, password=PASSWORD.replace(" ", "%20")))
         check.chmod(0o755)
         (folder / "hosts").write_text("127.0.0.1 somewhere.test another.test\n")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = unused_port()
         rules = RULES[kind].format(folder=folder)
         (folder / "squid.conf").write_text(CONFIGURATION.format(port=port, folder=folder, rules=rules))
         process = subprocess.Popen(

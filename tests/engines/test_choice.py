@@ -229,7 +229,7 @@ class TestUrllib3:
         engine.start(Request("GET", url), mailbox)
         return mailbox
 
-    def test_a_thread_for_each_exchange_and_used_again(self, serve: Serve) -> None:
+    def test_a_thread_for_each_request_and_used_again(self, serve: Serve) -> None:
         proceed = threading.Event()
 
         def handle(connection: Connection) -> None:
@@ -245,8 +245,8 @@ class TestUrllib3:
             server.wait_for_requests(9 * turn)
             proceed.set()
             for mailbox in mailboxes:
-                answer = mailbox.take(10)
-                assert isinstance(answer, Response) and answer.status == 200
+                response = mailbox.take(10)
+                assert isinstance(response, Response) and response.status == 200
             assert engine.worker_count() == 9
         assert server.connections == 9
         engine.shutdown()
@@ -266,13 +266,13 @@ class TestUrllib3:
         server.wait_for_requests(8)
         engine.shutdown()
         for mailbox in mailboxes:
-            answer = mailbox.take(0)
-            assert isinstance(answer, Response) and answer.failure is not None
-            assert answer.failure.code is ErrorCode.CanceledError
+            response = mailbox.take(0)
+            assert isinstance(response, Response) and response.failure is not None
+            assert response.failure.code is ErrorCode.CanceledError
         good = serve(always(b"ok"))
         for _ in range(2):
-            answer = self.start(engine, good.url).take(10)
-            assert isinstance(answer, Response) and answer.status == 200
+            response = self.start(engine, good.url).take(10)
+            assert isinstance(response, Response) and response.status == 200
             engine.shutdown()
 
     def test_more_origins_than_are_kept(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,8 +282,8 @@ class TestUrllib3:
         engine = Urllib3Engine()
         for turn in range(3):
             for number in range(5 - turn):
-                answer = self.start(engine, servers[number].url).take(10)
-                assert isinstance(answer, Response) and answer.body == b"%d" % number
+                response = self.start(engine, servers[number].url).take(10)
+                assert isinstance(response, Response) and response.body == b"%d" % number
         engine.shutdown()
 
     def test_a_thread_that_cannot_be_started_is_told_and_forgotten(
@@ -293,12 +293,12 @@ class TestUrllib3:
         engine = Urllib3Engine()
         with monkeypatch.context() as patch:
             patch.setattr(WorkerThread, "start", lambda self: None)  # what Qt does without memory, but for a warning
-            answer = self.start(engine, server.url).take(10)
-        assert isinstance(answer, Response) and answer.failure is not None
-        assert "could not be started" in answer.failure.text
+            response = self.start(engine, server.url).take(10)
+        assert isinstance(response, Response) and response.failure is not None
+        assert "could not be started" in response.failure.text
         assert engine.worker_count() == 0
-        answer = self.start(engine, server.url).take(10)
-        assert isinstance(answer, Response) and answer.status == 200
+        response = self.start(engine, server.url).take(10)
+        assert isinstance(response, Response) and response.status == 200
         engine.shutdown()
 
     def test_an_interrupted_start_leaves_nothing(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,8 +313,8 @@ class TestUrllib3:
                 with pytest.raises(KeyboardInterrupt):
                     self.start(engine, server.url)
             assert engine.worker_count() == 0
-        answer = self.start(engine, server.url).take(10)
-        assert isinstance(answer, Response) and answer.status == 200
+        response = self.start(engine, server.url).take(10)
+        assert isinstance(response, Response) and response.status == 200
         engine.shutdown()
 
     def test_an_error_of_ours_is_told(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,11 +325,11 @@ class TestUrllib3:
         engine = Urllib3Engine()
         with monkeypatch.context() as patch:
             patch.setattr("blocking_request.engines.urllib3.perform.request_headers", broken)
-            answer = self.start(engine, server.url).take(10)
-        assert isinstance(answer, Response) and answer.failure is not None
-        assert "no memory" in answer.failure.text
-        answer = self.start(engine, server.url).take(10)
-        assert isinstance(answer, Response) and answer.status == 200
+            response = self.start(engine, server.url).take(10)
+        assert isinstance(response, Response) and response.failure is not None
+        assert "no memory" in response.failure.text
+        response = self.start(engine, server.url).take(10)
+        assert isinstance(response, Response) and response.status == 200
         engine.shutdown()
 
     def test_urllib3_still_makes_its_sockets_where_ours_take_hold(self, serve: Serve) -> None:
@@ -537,7 +537,7 @@ class SlowTlsServer(TlsServer):
 
 
 @pytest.mark.parametrize("engine", ["qt", "urllib3"])
-def test_two_hundred_cancels_of_a_slow_tls_exchange_leave_nothing(engine: str) -> None:
+def test_two_hundred_cancels_of_a_slow_tls_request_leave_nothing(engine: str) -> None:
     authority = trustme.CA()
     server = SlowTlsServer(authority.issue_cert("127.0.0.1"), slow)
     manager = NetworkAccessManager()
@@ -619,12 +619,12 @@ def test_ctrl_c_while_a_thread_starts(name: str, serve: Serve, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_thread_that_ends_after_its_answer_is_no_failure(name: str, serve: Serve) -> None:
+def test_thread_that_ends_after_its_response_is_no_failure(name: str, serve: Serve) -> None:
     """A caller may look for the answer, find none, and then find the thread ended: the answer came in between."""
     mailbox = Mailbox()
     transfer: Any = choice.engine(name).start(Request("GET", serve(always(b"hi")).url), mailbox)
-    answer = mailbox.take(10)
-    assert isinstance(answer, Response) and answer.body == b"hi"
+    response = mailbox.take(10)
+    assert isinstance(response, Response) and response.body == b"hi"
     worker = transfer.worker
 
     class EndsAsItIsLookedAt:
@@ -641,7 +641,7 @@ def test_thread_that_ends_after_its_answer_is_no_failure(name: str, serve: Serve
     assert transfer.failure_if_dead() is None
 
 
-class _SameAnswer:
+class _SameResponse:
     """An engine that needs no network, and gives the same response to every request."""
 
     name = "same"
@@ -664,7 +664,7 @@ def test_an_engine_is_added_by_its_name(monkeypatch: pytest.MonkeyPatch, manager
     monkeypatch.setattr(choice, "_engines", dict(choice._engines))
     with pytest.raises(ValueError, match="there is no engine 'same': give 'auto', 'qt' or 'urllib3'"):
         manager.setEngine("same")
-    choice.register(_SameAnswer())
+    choice.register(_SameResponse())
     manager.setEngine("same")
     reply = manager.blockingGet("http://no-such-host.invalid/")
     assert (reply.errorCode(), reply.body, reply.engine()) == (ErrorCode.NoError, b"same", "same")

@@ -129,7 +129,7 @@ def test_parsers_get_no_field_over_8_kb(engine: str, serve: Serve) -> None:
     server = serve(once(b"HTTP/1.1 200 OK\r\nX-Long: " + value + b"\r\nContent-Length: 2\r\n\r\nhi"))
     mailbox = Mailbox()
     choice.engine(engine).start(Request("GET", server.url), mailbox)
-    answer = mailbox.take(10)
-    assert isinstance(answer, Response) and answer.failure is None
-    assert answer.headers.value(b"x-long") is None and answer.headers.values(b"x-long") == []
-    assert answer.headers.whole_value(b"x-long") == value
+    response = mailbox.take(10)
+    assert isinstance(response, Response) and response.failure is None
+    assert response.headers.value(b"x-long") is None and response.headers.values(b"x-long") == []
+    assert response.headers.whole_value(b"x-long") == value

@@ -237,9 +237,9 @@ def workers_of_threads_that_end() -> None:
             for _ in range(3):
                 mailbox = Mailbox()
                 engine.start(Request("GET", URL), mailbox)
-                answer = mailbox.take(10)
-                assert isinstance(answer, Response)
-                statuses.append(answer.status)
+                response = mailbox.take(10)
+                assert isinstance(response, Response)
+                statuses.append(response.status)
                 time.sleep(0.01)  # the worker ends meanwhile
 
     for _ in range(10):

@@ -54,8 +54,8 @@ class Stuck:
         """A transfer whose worker is stuck from now on."""
         mailbox = Mailbox()
         transfer = self.engine.start(Request("GET", self._server.url, streams=True), mailbox)
-        answer = getattr(mailbox.take(10), "response", None)
-        assert answer is not None and answer.status == 200
+        response = getattr(mailbox.take(10), "response", None)
+        assert response is not None and response.status == 200
         mailbox.stream_to(self._write)
         self._go_on.release()
         assert self._writing.acquire(timeout=10)
@@ -68,10 +68,10 @@ class Stuck:
         """As a call waits: now and then it asks whether its transfer is lost."""
         mailbox = Mailbox()
         transfer = self.engine.start(Request("GET", url), mailbox)
-        return answer_of(transfer, mailbox)
+        return response_of(transfer, mailbox)
 
 
-def answer_of(transfer: QtTransfer, mailbox: Mailbox) -> Response:
+def response_of(transfer: QtTransfer, mailbox: Mailbox) -> Response:
     end = time.monotonic() + 20
     while time.monotonic() < end:
         try:
@@ -124,7 +124,7 @@ def test_a_worker_whose_aborted_transfer_does_not_end_gets_no_more(stuck: Stuck,
     assert server.connections == 1
     assert worker not in stuck.engine._workers and stuck.engine.worker_count() == 1
     stuck.release()
-    assert answer_of(transfer, mailbox).failure is not None
+    assert response_of(transfer, mailbox).failure is not None
     assert worker.thread is not None and worker.thread.wait(10_000)
 
 
@@ -132,11 +132,11 @@ def test_what_a_stuck_worker_has_not_begun_with_goes_to_another(stuck: Stuck, se
     """Nobody has aborted what it is stuck in."""
     server = serve(always(b"ok"))
     transfer, mailbox = stuck.begin()
-    answer = stuck.get(server.url)
-    assert (answer.status, answer.body) == (200, b"ok")
+    response = stuck.get(server.url)
+    assert (response.status, response.body) == (200, b"ok")
     assert stuck.get(server.url).status == 200
     stuck.release()
-    assert answer_of(transfer, mailbox).failure is None
+    assert response_of(transfer, mailbox).failure is None
     assert len(server.requests) == 2
 
 
@@ -152,7 +152,7 @@ def test_a_worker_that_was_stuck_leaves_nothing_behind(stuck: Stuck, serve: Serv
     assert stuck.engine.worker_count() == 1
     stuck.release()
     for transfer, mailbox, thread in begun:
-        answer_of(transfer, mailbox)
+        response_of(transfer, mailbox)
         assert thread is not None and thread.wait(10_000)
     stuck.engine.shutdown()
     assert stuck.engine._reaper._workers == [] and not stuck.engine._reaper._stopped
@@ -160,7 +160,7 @@ def test_a_worker_that_was_stuck_leaves_nothing_behind(stuck: Stuck, serve: Serv
 
 def test_so_many_stuck_workers_and_no_more(stuck: Stuck, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     server = serve(always(b"ok"))
-    exchange = Request("GET", server.url)
+    request = Request("GET", server.url)
     monkeypatch.setattr(qt, "MAXIMUM_STUCK_WORKERS", 2)
     begun = []
     for _ in range(2):
@@ -168,18 +168,18 @@ def test_so_many_stuck_workers_and_no_more(stuck: Stuck, serve: Serve, monkeypat
         transfer.abort()
         wait_until_late(transfer)
         begun.append((transfer, mailbox))
-    assert stuck.engine.unsupported_reason(exchange) is None
+    assert stuck.engine.unsupported_reason(request) is None
     assert stuck.get(server.url).status == 200
-    refusal = stuck.engine.unsupported_reason(exchange)
+    refusal = stuck.engine.unsupported_reason(request)
     assert refusal is not None and "2 network threads of Qt are stuck" in refusal.text
     monkeypatch.setitem(choose.__globals__["_engines"], "qt", stuck.engine)
-    served_by = choose(exchange, "auto")
+    served_by = choose(request, "auto")
     assert not isinstance(served_by, Failure) and served_by.name == "urllib3"
     stuck.release()
     for transfer, mailbox in begun:
-        answer_of(transfer, mailbox)
+        response_of(transfer, mailbox)
         assert transfer.worker.thread is None or transfer.worker.thread.wait(10_000)
-    assert stuck.engine.unsupported_reason(exchange) is None
+    assert stuck.engine.unsupported_reason(request) is None
 
 
 def test_a_worker_that_came_back_is_waited_for_and_counts_no_more(
@@ -198,17 +198,17 @@ def test_a_worker_that_came_back_is_waited_for_and_counts_no_more(
     assert stuck.get(serve(always(b"ok")).url).status == 200
     assert stuck.engine.unsupported_reason(Request("GET", slow.url)) is not None
     stuck.release()
-    answer_of(transfer, late)
+    response_of(transfer, late)
     while waiting.worker.is_stuck():
         assert waiting.failure_if_dead() is None
     assert stuck.engine.unsupported_reason(Request("GET", slow.url)) is None
     assert not waiting.worker.ended
     stuck.engine.shutdown()
-    assert answer_of(waiting, mailbox).failure is not None
+    assert response_of(waiting, mailbox).failure is not None
     assert stuck.engine._reaper._workers == []
 
 
-def test_an_answer_counts_though_its_worker_has_ended(serve: Serve) -> None:
+def test_a_response_counts_though_its_worker_has_ended(serve: Serve) -> None:
     """The caller may look after the worker has answered its last and gone, before it has seen the answer."""
     engine = QtEngine()
     mailbox = Mailbox()
@@ -218,7 +218,7 @@ def test_an_answer_counts_though_its_worker_has_ended(serve: Serve) -> None:
     engine.retire(transfer.worker)
     assert thread.wait(10_000) and transfer.worker.ended
     assert transfer.failure_if_dead() is None
-    assert answer_of(transfer, mailbox).body == b"ok"
+    assert response_of(transfer, mailbox).body == b"ok"
     engine.shutdown()
 
 
@@ -237,8 +237,8 @@ def test_a_worker_that_is_retired_as_it_begins_serves_what_it_has(
     monkeypatch.setattr(thread_starts, "has_begun", retire_at_once)
     mailbox = Mailbox()
     transfer = engine.start(Request("GET", serve(always(b"ok")).url), mailbox)
-    answer = answer_of(transfer, mailbox)
-    assert (answer.failure, answer.body) == (None, b"ok")
+    response = response_of(transfer, mailbox)
+    assert (response.failure, response.body) == (None, b"ok")
     thread = transfer.worker.thread
     assert thread is None or thread.wait(10_000)
     engine.shutdown()
@@ -250,7 +250,7 @@ def test_a_worker_whose_thread_was_just_deleted_can_be_stopped(serve: Serve) -> 
     mailbox = Mailbox()
     transfer = engine.start(Request("GET", serve(always(b"ok")).url), mailbox)
     worker, thread = transfer.worker, transfer.worker.thread
-    answer_of(transfer, mailbox)
+    response_of(transfer, mailbox)
     engine.shutdown()
     assert worker.thread is None
     worker.thread = thread

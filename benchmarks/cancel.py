@@ -6,7 +6,7 @@ import time
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
 from blocking_request.qt.binding import API, QtCore
-from tests.servers.raw import RawServer, silence
+from tests.support.servers.raw import RawServer, silence
 
 from .measure import bound, finish, show
 

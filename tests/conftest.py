@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Callable
 
 import pytest
 
@@ -14,16 +13,11 @@ for _name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
     os.environ.pop(_name.upper(), None)
 
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager
-from blocking_request.qt.binding import QtCore, has_tls
+from blocking_request.qt.binding import QtCore
 
-from .servers.httpbin_server import HttpbinServer
-from .servers.raw import Handler, RawServer
-
-ENGINES = ("qt", "urllib3")
-"""Every behaviour test runs on each of these."""
-
-TLS_ENGINES = ENGINES if has_tls() else ("urllib3",)
-"""And what needs TLS on each of these."""
+from .support.names import ENGINES, Serve
+from .support.servers.httpbin_server import HttpbinServer
+from .support.servers.raw import Handler, RawServer
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -77,7 +71,7 @@ def manager(engine: str) -> NetworkAccessManager:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Handler], RawServer]]:
+def serve() -> Iterator[Serve]:
     """Start raw servers that end with the test."""
     servers: list[RawServer] = []
 

@@ -11,11 +11,11 @@ import pytest
 
 from blocking_request.qt.binding import API
 
-from .servers.raw import RawServer, always, echo
+from .support.names import ROOT
+from .support.servers.raw import RawServer, always, echo
 
-ROOT = Path(__file__).parent.parent
 OF_QGIS = "processing_download.py"
-"""Runs with QGIS's Python: see test_qgis.py; docs/qgis.rst has it."""
+"""Runs with QGIS's Python: see qgis/test_qgis.py; docs/qgis.rst has it."""
 
 OF_LIBRARIES = ("owslib_wms.py", "stac_catalog.py")
 """docs/requests.rst has them."""

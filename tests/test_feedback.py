@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +14,8 @@ import pytest
 from blocking_request import Feedback
 from blocking_request.feedback import add_listener, remove_listener
 from blocking_request.qt.binding import API
+
+from .support.names import ROOT
 
 
 def test_cancel_is_idempotent_and_told_once() -> None:
@@ -202,6 +203,6 @@ app.processEvents()
 print(bar.value(), other.value(), all(is_main for _, is_main in seen))
 """
     command = [sys.executable, "-c", program.replace("PyQt5", API), f"{httpbin}/bytes/50000"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "QT_QPA_PLATFORM": "offscreen"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
     assert done.stdout == "100 100 True\n", done.stderr

@@ -6,7 +6,7 @@ import copy
 import pickle
 import subprocess
 import sys
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
@@ -27,10 +27,9 @@ from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 from blocking_request.reply import next_request_id
 
-from .servers.raw import Handler, RawServer, always
+from .support.names import Attribute, Serve
+from .support.servers.raw import always
 
-Serve = Callable[[Handler], RawServer]
-Attribute = QtNetwork.QNetworkRequest.Attribute
 Known = QtNetwork.QNetworkRequest.KnownHeaders
 
 

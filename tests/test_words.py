@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from .support.names import ROOT
+
 RETIRED = ("wire", "grip", "occasion", "crowd", "keeper", "bell", "audience")
 # A name of several words, as in read_wire or QtWire, has each of them.
 _RETIRED = re.compile(

@@ -1,0 +1,1 @@
+"""Policies as generators, without a network."""

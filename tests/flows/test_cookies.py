@@ -7,7 +7,7 @@ from typing import Optional
 from blocking_request.flows.cookies import with_cookies
 from blocking_request.models.http_messages import Request
 
-from .drive import answer, drive, field
+from ..support.flow_driver import answer, drive, field
 
 EXCHANGE = Request("GET", "http://host/path", ((b"X-Mine", b"1"),))
 

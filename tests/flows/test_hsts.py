@@ -10,7 +10,7 @@ from blocking_request.models.http_messages import Request
 from blocking_request.models.tls import TlsError, TlsErrorKind, TlsSession, known_session
 from blocking_request.stores.hsts_hosts import StrictTransportHosts
 
-from .drive import answer, drive
+from ..support.flow_driver import answer, drive
 
 FIELD = ("Strict-Transport-Security", "max-age=1000")
 

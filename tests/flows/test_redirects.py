@@ -1,4 +1,4 @@
-"""Redirects decided without a network: answers go in, exchanges come out."""
+"""Redirects decided without a network: responses go in, requests come out."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from blocking_request.models.http_messages import Request, Response
 START = "http://host/a/b?q=1#part"
 
 
-def answer(exchange: Request, status: int, location: Optional[str] = None) -> Response:
+def response_to(request: Request, status: int, location: Optional[str] = None) -> Response:
     pairs = () if location is None else ((b"Location", location.encode("latin-1")),)
-    return Response(exchange, status, headers=Fields(lambda: pairs))
+    return Response(request, status, headers=Fields(lambda: pairs))
 
 
 def second(
     status: int, location: str, first: Optional[Request] = None, rules: Optional[RedirectRules] = None
 ) -> Request:
-    """The exchange that follows a redirecting answer."""
+    """The request that follows a redirecting response."""
     flow = follow_redirects(first or Request("GET", START), rules or RedirectRules())
-    return flow.send(answer(next(flow), status, location))  # type: ignore[arg-type, return-value]
+    return flow.send(response_to(next(flow), status, location))  # type: ignore[arg-type, return-value]
 
 
 def outcome(
     status: int, location: Optional[str], first: Optional[Request] = None, rules: Optional[RedirectRules] = None
 ) -> Response:
-    """The answer a flow ends with at once."""
+    """The response a flow ends with at once."""
     flow = follow_redirects(first or Request("GET", START), rules or RedirectRules())
     with pytest.raises(StopIteration) as stop:
-        flow.send(answer(next(flow), status, location))  # type: ignore[arg-type]
+        flow.send(response_to(next(flow), status, location))  # type: ignore[arg-type]
     last: Response = stop.value.value
     return last
 
@@ -113,8 +113,8 @@ def test_credentials_stay_behind_when_the_origin_changes(location: str, kept: bo
 
 def test_credentials_do_not_come_back_with_the_origin() -> None:
     flow = follow_redirects(Request("GET", START, ((b"Authorization", b"secret"),)), RedirectRules())
-    away = flow.send(answer(next(flow), 302, "http://other/"))  # type: ignore[arg-type]
-    back = flow.send(answer(away, 302, START))  # type: ignore[arg-type]
+    away = flow.send(response_to(next(flow), 302, "http://other/"))  # type: ignore[arg-type]
+    back = flow.send(response_to(away, 302, START))  # type: ignore[arg-type]
     assert back.headers == ()  # type: ignore[union-attr]
     assert back.same_origin is False  # type: ignore[union-attr]
 
@@ -125,7 +125,7 @@ def test_statuses_that_do_not_redirect(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_without_a_location_it_is_the_answer(status: int) -> None:
+def test_without_a_location_it_is_the_response(status: int) -> None:
     last = outcome(status, None)
     assert (last.status, last.failure, last.history) == (status, None, ())
 
@@ -171,11 +171,11 @@ def test_manual_policy_follows_nothing() -> None:
 @pytest.mark.parametrize(("limit", "followed"), [(0, 0), (-1, 0), (1, 1), (3, 3), (50, 50)])
 def test_limit(limit: int, followed: int) -> None:
     flow = follow_redirects(Request("GET", START), RedirectRules(limit=limit))
-    exchange = next(flow)
+    request = next(flow)
     with pytest.raises(StopIteration) as stop:
         for hop in range(100):
-            assert exchange.redirects == hop  # type: ignore[union-attr]
-            exchange = flow.send(answer(exchange, 302, f"/{hop}"))  # type: ignore[arg-type]
+            assert request.redirects == hop  # type: ignore[union-attr]
+            request = flow.send(response_to(request, 302, f"/{hop}"))  # type: ignore[arg-type]
     last: Response = stop.value.value
     assert len(last.history) == followed
     assert last.failure is not None and last.failure.error is QtNetworkError.TooManyRedirectsError
@@ -185,10 +185,10 @@ def test_limit(limit: int, followed: int) -> None:
 def test_history_is_oldest_first() -> None:
     flow = follow_redirects(Request("POST", START, body=b"x"), RedirectRules())
     one = next(flow)
-    two = flow.send(answer(one, 307, "/two"))  # type: ignore[arg-type]
-    three = flow.send(answer(two, 303, "/three"))  # type: ignore[arg-type]
+    two = flow.send(response_to(one, 307, "/two"))  # type: ignore[arg-type]
+    three = flow.send(response_to(two, 303, "/three"))  # type: ignore[arg-type]
     with pytest.raises(StopIteration) as stop:
-        flow.send(answer(three, 200))  # type: ignore[arg-type]
+        flow.send(response_to(three, 200))  # type: ignore[arg-type]
     last: Response = stop.value.value
     assert [earlier.request.method for earlier in last.history] == ["POST", "POST"]
     assert last.request.method == "GET"
@@ -198,10 +198,10 @@ def test_history_is_oldest_first() -> None:
 def test_a_failed_answer_ends_the_flow() -> None:
     flow = follow_redirects(Request("GET", START), RedirectRules())
     first = next(flow)
-    second_exchange = flow.send(answer(first, 302, "/x"))  # type: ignore[arg-type]
+    second_request = flow.send(response_to(first, 302, "/x"))  # type: ignore[arg-type]
     failure = Failure(ErrorCode.CanceledError, QtNetworkError.OperationCanceledError, "Operation canceled")
     with pytest.raises(StopIteration) as stop:
-        flow.send(Response(second_exchange, 302, headers=Fields(lambda: ((b"Location", b"/y"),)), failure=failure))  # type: ignore[arg-type]
+        flow.send(Response(second_request, 302, headers=Fields(lambda: ((b"Location", b"/y"),)), failure=failure))  # type: ignore[arg-type]
     assert stop.value.value.failure is failure
     assert len(stop.value.value.history) == 1
 
@@ -209,12 +209,12 @@ def test_a_failed_answer_ends_the_flow() -> None:
 def test_bodies_of_followed_redirects_are_kept_up_to_a_limit() -> None:
     """Fifty redirects of 6 MB each once kept 240 MB."""
     flow = follow_redirects(Request("GET", START), RedirectRules())
-    exchange = next(flow)
+    request = next(flow)
     for number in range(50):
         body = b"x" * (1000 if number % 2 else 400_000)
-        exchange = flow.send(answer(exchange, 302, f"/{number}")._replace(body=body))  # type: ignore[arg-type]
+        request = flow.send(response_to(request, 302, f"/{number}")._replace(body=body))  # type: ignore[arg-type]
     with pytest.raises(StopIteration) as stop:
-        flow.send(answer(exchange, 200))  # type: ignore[arg-type]
+        flow.send(response_to(request, 200))  # type: ignore[arg-type]
     history = stop.value.value.history
     assert len(history) == 50
     assert [len(earlier.body) for earlier in history[:5]] == [400_000, 1000, 400_000, 1000, 0]

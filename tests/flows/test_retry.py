@@ -13,7 +13,7 @@ from blocking_request.models.error_texts import canceled, deadline_passed, idle_
 from blocking_request.models.failure import Failure, QtNetworkError, network_failure
 from blocking_request.models.http_messages import Request, Response
 
-from .drive import answer, drive
+from ..support.flow_driver import answer, drive
 
 URL = "http://host/"
 OK = answer(200)
@@ -28,8 +28,8 @@ def ended(failure: Failure) -> Response:
     return Response(Request("GET", URL), failure=failure, engine="qt")
 
 
-def run(*answers: Response, rule: Retry = RULE, method: str = "GET") -> tuple[int, list[float], Response]:
-    sent, waits, last = drive(with_retries(Request(method, URL), rule), *answers)
+def run(*responses: Response, rule: Retry = RULE, method: str = "GET") -> tuple[int, list[float], Response]:
+    sent, waits, last = drive(with_retries(Request(method, URL), rule), *responses)
     return len(sent), waits, last
 
 
@@ -45,7 +45,7 @@ def test_statuses_of_the_list_are() -> None:
     assert (sent, last.status) == (1, 500)
 
 
-def test_the_last_answer_stands_when_the_rule_is_exhausted() -> None:
+def test_the_last_response_stands_when_the_rule_is_exhausted() -> None:
     sent, _, last = run(answer(503), answer(503), answer(503), answer(503))
     assert (sent, last.status, last.failure, last.attempts) == (4, 503, None, 4)
 
@@ -91,8 +91,8 @@ def test_retry_after_may_be_ignored() -> None:
     ],
 )
 def test_rfc9110_9_2_2_what_may_be_sent_again(error: QtNetworkError, method: str, sent: int) -> None:
-    answers = [failed(error), OK][:sent]
-    assert run(*answers, method=method)[0] == sent
+    responses = [failed(error), OK][:sent]
+    assert run(*responses, method=method)[0] == sent
 
 
 def test_an_idle_timeout_is_tried_again() -> None:
@@ -116,13 +116,13 @@ def test_a_rule_that_says_no(rule: Retry) -> None:
 
 def test_a_wait_that_is_cut_short_ends_it() -> None:
     flow = with_retries(Request("GET", URL), RULE)
-    exchange = next(flow)
-    assert isinstance(exchange, Request)
-    step = flow.send(answer(503, ("Retry-After", "100"))._replace(request=exchange))
-    assert step == Wait(exchange, 100.0)
+    request = next(flow)
+    assert isinstance(request, Request)
+    step = flow.send(answer(503, ("Retry-After", "100"))._replace(request=request))
+    assert step == Wait(request, 100.0)
     last: Optional[Response] = None
     try:
-        flow.send(Response(exchange, failure=canceled()))
+        flow.send(Response(request, failure=canceled()))
     except StopIteration as stop:
         last = stop.value
     assert last is not None and last.failure == canceled() and (last.status, last.attempts) == (503, 1)

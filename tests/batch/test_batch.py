@@ -1,0 +1,748 @@
+"""Many requests at once, on both engines: every result once, in bounded memory, however they end."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from urllib3.util import Retry
+
+from blocking_request import (
+    AuthConfig,
+    BatchRequest,
+    ErrorCode,
+    Feedback,
+    NetworkAccessManager,
+    NetworkMemoryCache,
+    ReplyContent,
+)
+from blocking_request.engines.choice import engine as engine_named
+from blocking_request.engines.mailbox import STREAMED_AHEAD, Mailbox
+from blocking_request.qt.binding import QtCore
+
+from ..support.names import CANCELED, OK, REQUEST, ROOT, Serve
+from ..support.servers.raw import Connection, always, echo, silence
+from ..support.servers.unreachable import unused_port
+from ..support.waiting import eventually
+
+
+def path_of(request: bytes) -> str:
+    return request.split(b" ", 2)[1].decode()
+
+
+def telling(connection: Connection) -> None:
+    """Everybody what they asked for; who asks for a status has it."""
+    while True:
+        request = connection.read_request()
+        if request is None:
+            return
+        path = path_of(request).lstrip("/")
+        status = f"{path} Told" if path.isdigit() else "200 OK"
+        connection.answer(path.encode(), status)
+
+
+class Gate:
+    """A server that answers when it is let to, and counts who waits."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self._guard = threading.Lock()
+        self.waiting = self.most = 0
+
+    def __call__(self, connection: Connection) -> None:
+        while True:
+            request = connection.read_request()
+            if request is None:
+                return
+            with self._guard:
+                self.waiting += 1
+                self.most = max(self.most, self.waiting)
+            self.open.wait(30)
+            with self._guard:
+                self.waiting -= 1
+            connection.answer(path_of(request).encode())
+
+
+# -- what comes
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("concurrent", [1, 5, 40])
+def test_every_request_has_its_result(
+    manager: NetworkAccessManager, serve: Serve, ordered: bool, concurrent: int
+) -> None:
+    server = serve(telling)
+    urls = [f"{server.url}/{number}-" for number in range(100)]
+    seen = []
+    for index, code, reply in manager.getMany(urls, maxConcurrent=concurrent, ordered=ordered):
+        assert (code, reply.statusCode(), reply.text()) == (OK, 200, f"{index}-"), reply.errorString()
+        seen.append(index)
+    assert sorted(seen) == list(range(100))
+    assert not ordered or seen == sorted(seen)
+    assert len(server.requests) == 100
+
+
+def test_nothing_is_nothing(manager: NetworkAccessManager) -> None:
+    assert list(manager.getMany([])) == []
+
+
+def test_a_request_of_each_kind(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(echo)
+    request = REQUEST(QtCore.QUrl(server.url))
+    request.setRawHeader(b"X-Mine", b"1")  # type: ignore[arg-type]
+    texts = [reply.text().lower() for _, _, reply in manager.getMany([server.url, QtCore.QUrl(server.url), request])]
+    assert ["x-mine: 1" in text for text in texts] == [False, False, True]
+    for wrong in (5, None, b"http://host"):
+        with pytest.raises(TypeError, match="request must be"):
+            list(manager.getMany([wrong]))  # type: ignore[list-item]
+
+
+def test_any_verb_and_body(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+    server = serve(echo)
+    large = tmp_path / "large"
+    large.write_bytes(b"x" * 3_000_000)
+    with large.open("rb") as file:
+        jobs: list[Any] = [
+            (server.url, "POST", b"one"),
+            (server.url, b"PUT", QtCore.QByteArray(b"two")),
+            BatchRequest(server.url, "PROPFIND", io.BytesIO(b"three")),
+            (server.url, "DELETE"),
+            (server.url, "POST"),
+            (server.url, "POST", file),
+            server.url,
+        ]
+        replies = [reply for _, _, reply in manager.sendMany(jobs)]
+    assert all(reply.errorCode() is OK for reply in replies), [reply.errorString() for reply in replies]
+    verbs = [reply.body.split(b" ")[0] for reply in replies]
+    assert verbs == [b"POST", b"PUT", b"PROPFIND", b"DELETE", b"POST", b"POST", b"GET"]
+    bodies = [reply.body.partition(b"\r\n\r\n")[2] for reply in replies]
+    assert bodies == [b"one", b"two", b"three", b"", b"", b"x" * 3_000_000, b""]
+    assert b"content-length: 0" in replies[4].body.lower()
+
+
+def test_one_failure_stops_nothing(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(telling)
+    refused = f"http://127.0.0.1:{unused_port()}/"
+    urls = [f"{server.url}/a", f"{server.url}/404", refused, "gopher://x", "", f"{server.url}/500", f"{server.url}/b"]
+    found = [(code, reply.statusCode()) for _, code, reply in manager.getMany(urls)]
+    network, server_error = ErrorCode.NetworkError, ErrorCode.ServerExceptionError
+    assert found == [
+        (OK, 200),
+        (server_error, 404),
+        (network, None),
+        (network, None),
+        (network, None),
+        (server_error, 500),
+        (OK, 200),
+    ]
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_the_first_failure_stops_all_where_that_is_wanted(
+    manager: NetworkAccessManager, serve: Serve, ordered: bool
+) -> None:
+    gate = Gate()
+    waiting, server = serve(gate), serve(telling)
+    urls = [*(f"{waiting.url}/{number}" for number in range(3)), f"{server.url}/404", *[f"{server.url}/a"] * 50]
+    results = list(manager.getMany(urls, maxConcurrent=4, ordered=ordered, stopOnError=True))
+    codes = {result.index: result.code for result in results}
+    assert codes[3] is ErrorCode.ServerExceptionError
+    assert all(codes[number] is CANCELED for number in range(3))
+    assert len(results) < 20
+    gate.open.set()
+
+
+def test_redirects_cookies_credentials_retries_and_cache(manager: NetworkAccessManager, serve: Serve) -> None:
+    """As for one request."""
+    seen: list[int] = []
+
+    def handle(connection: Connection) -> None:
+        while True:
+            request = connection.read_request()
+            if request is None:
+                return
+            path = path_of(request)
+            if path == "/redirect":
+                connection.answer(status="302 Found", headers="Location: /target\r\nSet-Cookie: a=1\r\n")
+            elif path == "/busy" and not seen:
+                seen.append(1)
+                connection.answer(status="503 Busy")
+            elif path == "/fresh":
+                connection.answer(b"fresh", headers="Cache-Control: max-age=100\r\n")
+            else:
+                connection.answer(request)
+
+    server = serve(handle)
+    manager.setRetry(Retry(2, status_forcelist=[503], backoff_factor=0, raise_on_status=False))
+    manager.setCache(NetworkMemoryCache())
+    manager.authRegistry().store(AuthConfig.bearer("token"), "me")
+    urls = [f"{server.url}/{name}" for name in ("redirect", "busy", "fresh", "fresh")]
+    replies = [reply for _, _, reply in manager.getMany(urls, maxConcurrent=1, authCfg="me")]
+    assert replies[0].url().path() == "/target" and len(replies[0].history()) == 1
+    assert b"cookie: a=1" in replies[0].body.lower() and b"bearer token" in replies[0].body.lower()
+    assert (replies[1].statusCode(), replies[1].attempts()) == (200, 2)
+    assert [reply.isFromCache() for reply in replies] == [False, False, False, True]
+    forced = [reply for _, _, reply in manager.getMany(urls[2:3], forceRefresh=True, authCfg="me")]
+    assert not forced[0].isFromCache()
+
+
+def test_questions_preprocessors_and_signals_come_to_the_callers_thread(
+    manager: NetworkAccessManager, httpbin: str
+) -> None:
+    threads: set[int] = set()
+    told: list[object] = []
+
+    def handler(realm: str, host: str, attempt: int) -> tuple[str, str]:
+        threads.add(threading.get_ident())
+        return "user", "passwd"
+
+    def note(*arguments: object) -> None:
+        threads.add(threading.get_ident())
+        told.append(arguments)
+
+    manager.setAuthHandler(handler)
+    manager.setRequestPreprocessor(note)
+    manager.setReplyPreprocessor(note)
+    manager.requestAboutToBeCreated.connect(note)
+    manager.finished.connect(note)
+    codes: list[ErrorCode] = []
+    caller = threading.Thread(
+        target=lambda: codes.extend(
+            code for _, code, _ in manager.getMany([f"{httpbin}/basic-auth/user/passwd"] * 3, maxConcurrent=1)
+        )
+    )
+    caller.start()
+    caller.join(30)
+    assert codes == [OK] * 3 and len(told) == 12
+    assert threads == {caller.ident}
+
+
+def test_what_a_handler_raises_ends_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:
+    gate = Gate()
+    server, waiting = serve(always(b"no", "401 No", 'WWW-Authenticate: Basic realm="r"\r\n')), serve(gate)
+
+    def handler(realm: str, host: str, attempt: int) -> tuple[str, str]:
+        raise LookupError("of the handler")
+
+    manager.setAuthHandler(handler)
+    with pytest.raises(LookupError, match="of the handler"):
+        list(manager.getMany([waiting.url, server.url]))
+    gate.open.set()
+    wait_until_nothing_is_under_way()
+    assert manager.blockingGet(waiting.url).errorCode() is OK
+
+
+def wait_until_nothing_is_under_way() -> None:
+    def is_idle() -> bool:
+        return not any(worker.load for worker in engine_named("qt")._workers)  # type: ignore[attr-defined]
+
+    assert eventually(is_idle), "something is still under way"
+
+
+def test_what_the_requests_raise_ends_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(telling)
+
+    def requests() -> Iterator[str]:
+        yield f"{server.url}/a"
+        raise LookupError("of the generator")
+
+    with pytest.raises(LookupError, match="of the generator"):
+        list(manager.getMany(requests()))
+
+
+# -- how many at a time
+
+
+@pytest.mark.parametrize("concurrent", [1, 7, 20])
+def test_as_many_as_may_be_and_no_more(manager: NetworkAccessManager, serve: Serve, concurrent: int) -> None:
+    gate = Gate()
+    server = serve(gate)
+    batch = manager.getMany([f"{server.url}/{number}" for number in range(30)], maxConcurrent=concurrent)
+    opener = threading.Thread(target=lambda: (server.wait_for_requests(concurrent), gate.open.set()))  # type: ignore[func-returns-value]
+    opener.start()
+    assert [result.code for result in batch] == [OK] * 30
+    opener.join()
+    assert gate.most == concurrent
+
+
+def test_as_many_of_one_origin_as_may_be(manager: NetworkAccessManager, serve: Serve) -> None:
+    gates = [Gate(), Gate()]
+    servers = [serve(gate) for gate in gates]
+    urls = [f"{servers[number // 20].url}/{number}" for number in range(40)]
+
+    def opener() -> None:
+        for server in servers:
+            server.wait_for_requests(3)
+        for gate in gates:
+            gate.open.set()
+
+    thread = threading.Thread(target=opener)
+    thread.start()
+    results = list(manager.getMany(urls, maxConcurrent=30, maxPerOrigin=3, ordered=False))
+    thread.join()
+    assert [result.code for result in results] == [OK] * 40
+    assert [gate.most for gate in gates] == [3, 3]
+
+
+def test_no_thread_per_request_with_qt(serve: Serve) -> None:
+    engine_named("qt").shutdown()  # those of earlier tests, which had other settings
+    manager = NetworkAccessManager()
+    manager.setEngine("qt")
+    gate = Gate()
+    server = serve(gate)
+    before = threading.active_count()
+    batch = manager.getMany([server.url] * 60, maxConcurrent=60)
+    opener = threading.Thread(target=lambda: (server.wait_for_requests(60), gate.open.set()))  # type: ignore[func-returns-value]
+    opener.start()
+    list(batch)
+    opener.join()
+    workers = engine_named("qt").worker_count()  # type: ignore[attr-defined]
+    assert 10 <= workers <= 14
+    # Of Python's threads there are the server's only: one for each connection.
+    assert threading.active_count() - before <= 60
+
+
+def test_results_that_nobody_takes_hold_back_requests(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(telling)
+    asked: list[int] = []
+
+    def requests() -> Iterator[str]:
+        for number in range(1000):
+            asked.append(number)
+            yield f"{server.url}/{number}-"
+
+    with manager.getMany(requests(), maxConcurrent=5) as batch:
+        for _ in range(3):
+            next(batch)
+        time.sleep(0.2)
+        assert len(asked) <= 3 + 3 * 5
+        assert len(server.requests) <= 3 + 3 * 5
+    assert len(asked) <= 3 + 3 * 5
+
+
+def test_one_that_is_slow_holds_up_the_order_and_not_the_memory(manager: NetworkAccessManager, serve: Serve) -> None:
+    gate = Gate()
+    slow, server = serve(gate), serve(telling)
+    urls = [slow.url, *(f"{server.url}/{number}-" for number in range(200))]
+    batch = manager.getMany(urls, maxConcurrent=5)
+    opener = threading.Timer(0.5, gate.open.set)
+    opener.start()
+    first = next(batch)
+    assert first.index == 0 and len(server.requests) <= 4 * 5
+    assert [result.index for result in batch] == list(range(1, 201))
+    opener.join()
+
+
+# -- how it ends
+
+
+@pytest.mark.parametrize("how", ["abort", "feedback", "foreign feedback"])
+def test_cancel_ends_all(manager: NetworkAccessManager, serve: Serve, how: str) -> None:
+    server = serve(silence)
+    feedback: Any = Foreign() if how == "foreign feedback" else Feedback()
+    batch = manager.getMany((f"{server.url}/{number}" for number in range(1000)), feedback, maxConcurrent=20)
+    moments: list[float] = []
+
+    def cancel() -> None:
+        server.wait_for_requests(20)
+        moments.append(time.monotonic())
+        batch.abort() if how == "abort" else feedback.cancel()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    results = list(batch)
+    took = time.monotonic() - moments[0]
+    thread.join()
+    assert [result.code for result in results] == [CANCELED] * 20
+    assert took < 0.5, "50 ms are promised"  # benchmarks/cancel.py measures them
+    assert len(server.requests) == 20
+
+
+class Foreign:
+    def __init__(self) -> None:
+        self._is_canceled = False
+
+    def isCanceled(self) -> bool:
+        return self._is_canceled
+
+    def cancel(self) -> None:
+        self._is_canceled = True
+
+
+def test_cancelled_before_it_begins(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(telling)
+    feedback = Feedback()
+    feedback.cancel()
+    assert list(manager.getMany([server.url] * 5, feedback)) == []
+    assert server.requests == []
+
+
+def test_cancel_while_it_waits_to_try_again(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(always(b"", "503 Busy", "Retry-After: 100\r\n"))
+    manager.setRetry(Retry(3, status_forcelist=[503], raise_on_status=False))
+    feedback = Feedback()
+    threading.Timer(0.3, feedback.cancel).start()
+    (result,) = manager.getMany([server.url], feedback)
+    assert result.code is CANCELED
+
+
+def test_whoever_leaves_ends_what_is_under_way(manager: NetworkAccessManager, serve: Serve) -> None:
+    gate = Gate()
+    server, quick = serve(gate), serve(telling)
+    for leave in ("close", "with", "forget"):
+        batch = manager.getMany([f"{quick.url}/a", *[server.url] * 5], ordered=False)
+        assert next(batch).code is OK
+        if leave == "close":
+            batch.close()
+        elif leave == "with":
+            with batch:
+                pass
+        del batch
+        wait_until_nothing_is_under_way()
+    gate.open.set()
+
+
+def test_timeouts_and_deadlines(manager: NetworkAccessManager, serve: Serve) -> None:
+    server, quick = serve(silence), serve(telling)
+    manager.setTimeout(200)
+    codes = [code for _, code, _ in manager.getMany([server.url, f"{quick.url}/a", server.url])]
+    assert codes == [ErrorCode.TimeoutError, OK, ErrorCode.TimeoutError]
+    manager.setTimeout(10_000)
+    manager.setDeadline(200)
+    codes = [code for _, code, _ in manager.getMany([server.url, f"{quick.url}/a", server.url])]
+    assert codes == [ErrorCode.TimeoutError, OK, ErrorCode.TimeoutError]
+    manager.setDeadline(0)
+    own = REQUEST(QtCore.QUrl(server.url))
+    own.setTransferTimeout(200)
+    assert [code for _, code, _ in manager.getMany([own])] == [ErrorCode.TimeoutError]
+
+
+def test_ctrl_c_ends_it(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(silence)
+
+    class Interrupting(Foreign):
+        def isCanceled(self) -> bool:
+            if len(server.requests) == 3:
+                raise KeyboardInterrupt
+            return False
+
+    with pytest.raises(KeyboardInterrupt):
+        list(manager.getMany([server.url] * 3, Interrupting()))
+    wait_until_nothing_is_under_way()
+
+
+def test_progress_counts_requests_and_bytes(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(always(b"x" * 1000))
+    feedback = Feedback()
+    counts: list[int] = []
+    shares: list[float] = []
+    feedback.processedCountChanged.connect(counts.append)
+    feedback.progressChanged.connect(shares.append)
+    batch = manager.getMany([server.url] * 200, feedback)
+    for _ in batch:
+        pass
+    assert (counts[-1], shares[-1]) == (200, 100.0)
+    assert counts == sorted(counts) and shares == sorted(shares)
+    assert (batch.finishedCount(), batch.receivedBytes()) == (200, 200_000)
+    assert len(counts) < 60, "ten a second at most"
+    unknown = Feedback()
+    list(manager.getMany(iter([server.url] * 5), unknown))
+    assert (unknown.processedCount(), unknown.progress()) == (5, 0.0)
+
+
+def test_many_batches_in_many_threads(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(telling)
+    wrong: list[object] = []
+
+    def run(number: int) -> None:
+        urls = [f"{server.url}/{number}-{each}-" if each % 7 else f"{server.url}/404" for each in range(60)]
+        try:
+            for index, code, reply in manager.getMany(urls, maxConcurrent=8, ordered=bool(number % 2)):
+                expected = (OK, f"{number}-{index}-") if index % 7 else (ErrorCode.ServerExceptionError, "404")
+                if (code, reply.text()) != expected:
+                    wrong.append((code, reply.errorString()))
+        except BaseException as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(100)
+    assert wrong == []
+
+
+def test_without_an_application(tmp_path: Path) -> None:
+    """As scripts have it."""
+    import subprocess
+    import sys
+
+    program = """
+from tests.support.servers.raw import RawServer, always
+from blocking_request import NetworkAccessManager
+server = RawServer(always(b"page"))
+print({(code.name, reply.engine()) for _, code, reply in NetworkAccessManager().getMany([server.url] * 20)})
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.stdout == "{('NoError', 'urllib3')}\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"maxConcurrent": 0}, ValueError),
+        ({"maxConcurrent": "5"}, TypeError),
+        ({"maxConcurrent": True}, TypeError),
+        ({"maxPerOrigin": -1}, ValueError),
+        ({"feedback": "no"}, TypeError),
+    ],
+)
+def test_bad_options(manager: NetworkAccessManager, options: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        manager.getMany([], **options)
+
+
+# -- files
+
+
+def test_into_files(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+    body = bytes(range(256)) * 2_000
+
+    def handle(connection: Connection) -> None:
+        while True:
+            request = connection.read_request()
+            if request is None:
+                return
+            if path_of(request) == "/none":
+                connection.answer(b"no", "404 Not Found")
+            elif path_of(request) == "/broken":
+                connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")
+                return
+            else:
+                connection.answer(path_of(request).encode() + body)
+
+    server = serve(handle)
+    pairs = [(f"{server.url}/{number}", tmp_path / f"file{number}") for number in range(20)]
+    pairs += [(f"{server.url}/none", tmp_path / "none"), (f"{server.url}/broken", tmp_path / "broken")]
+    results = list(manager.downloadMany(pairs, maxConcurrent=6))
+    assert [result.code for result in results] == [
+        *[OK] * 20,
+        ErrorCode.ServerExceptionError,
+        ErrorCode.NetworkError,
+    ]
+    assert all(result.reply.body == b"" for result in results[:20]) and results[20].reply.body == b"no"
+    assert {path.name for path in tmp_path.iterdir()} == {f"file{number}" for number in range(20)}
+    for number in range(20):
+        assert (tmp_path / f"file{number}").read_bytes() == f"/{number}".encode() + body
+
+
+def test_into_a_folder(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+    server = serve(telling)
+    urls = [f"{server.url}/{name}" for name in ("a.png", "b.png?1", "b.png?2", "x/b.png", "")]
+    assert [result.code for result in manager.downloadMany(urls, folder=tmp_path)] == [OK] * 5
+    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert set(found) == {"a.png", "b.png", "b (1).png", "b (2).png", "download"}
+    assert set(found.values()) == {"a.png", "b.png?1", "b.png?2", "x/b.png", ""}
+
+
+def test_what_is_left_of_a_download_that_is_cancelled(
+    manager: NetworkAccessManager, serve: Serve, tmp_path: Path
+) -> None:
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 500_000)
+        connection.wait_for_close()
+
+    server = serve(handle)
+    (tmp_path / "old").write_bytes(b"old")
+    feedback = Feedback()
+    batch = manager.downloadMany([(server.url, tmp_path / "old"), (server.url, tmp_path / "new")], feedback)
+    threading.Timer(0.3, feedback.cancel).start()
+    assert [result.code for result in batch] == [CANCELED] * 2
+    assert {path.name for path in tmp_path.iterdir()} == {"old"} and (tmp_path / "old").read_bytes() == b"old"
+
+
+def test_a_file_that_cannot_be_written(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+    server = serve(always(b"x" * 100_000))
+    (tmp_path / "file").write_bytes(b"")
+    pairs = [(server.url, tmp_path / "file" / "below"), (server.url, tmp_path / "good")]
+    results = list(manager.downloadMany(pairs))
+    assert [result.code for result in results] == [ErrorCode.NetworkError, OK]
+    assert "cannot be written" in results[0].reply.errorString()
+
+
+def test_downloads_are_kept_in_the_cache(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+    manager.setCache(NetworkMemoryCache())
+    server = serve(always(b"x" * 50_000, headers="Cache-Control: max-age=100\r\n"))
+    for is_again in (False, True):
+        ((_, code, reply),) = manager.downloadMany([(server.url, tmp_path / "file")])
+        assert (code, reply.isFromCache()) == (OK, is_again)
+        assert (tmp_path / "file").read_bytes() == b"x" * 50_000
+
+
+def test_what_is_no_download(manager: NetworkAccessManager) -> None:
+    with pytest.raises(TypeError, match="pairs of a request and a path"):
+        list(manager.downloadMany(["http://127.0.0.1/"]))
+
+
+def test_a_result_has_names(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(telling)
+    (result,) = manager.getMany([f"{server.url}/a"])
+    assert (result.index, result.code, result.reply.text()) == (0, OK, "a")
+    assert isinstance(result.reply, ReplyContent)
+
+
+def test_a_caller_who_takes_long_makes_nothing_late(manager: NetworkAccessManager, serve: Serve) -> None:
+    """What has come while the loop did something else is an answer, not a timeout."""
+    server = serve(telling)
+    manager.setTimeout(500)
+    manager.setDeadline(900)
+    urls = [f"{server.url}/{number}-" for number in range(30)]
+    codes = []
+    for index, code, _ in manager.getMany(urls, maxConcurrent=10, maxPerOrigin=5):
+        codes.append(code)
+        if index in (0, 15):
+            time.sleep(1.2)
+    assert codes == [OK] * 30
+
+
+# -- what was found by trying
+
+
+def test_a_folder_that_is_not_there_is_made(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+    server = serve(telling)
+    results = list(manager.downloadMany([f"{server.url}/{name}" for name in "abc"], folder=tmp_path / "new" / "one"))
+    assert [result.code for result in results] == [OK] * 3
+    assert {path.name for path in (tmp_path / "new" / "one").iterdir()} == {"a", "b", "c"}
+
+
+def test_files_that_come_while_the_caller_is_away(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+    server = serve(always(b"x" * 6_000_000))
+    manager.setTimeout(800)
+    pairs = [(server.url, tmp_path / str(number)) for number in range(8)]
+    codes = []
+    for _, code, _ in manager.downloadMany(pairs, ordered=False, maxConcurrent=4):
+        codes.append(code)
+        if len(codes) == 1:
+            time.sleep(1.6)
+    assert codes == [OK] * 8
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_full_disk_ends_one_and_not_all_where_there_is_a_cache(
+    manager: NetworkAccessManager, serve: Serve, tmp_path: Path
+) -> None:
+    manager.setCache(NetworkMemoryCache())
+    server = serve(always(b"x" * 300_000, headers="Cache-Control: max-age=100\r\n"))
+    pairs = [(f"{server.url}/1", "/dev/full"), (f"{server.url}/2", tmp_path / "file")]
+    results = list(manager.downloadMany(pairs))
+    assert [result.code for result in results] == [ErrorCode.NetworkError, OK]
+
+
+def test_the_time_in_which_a_request_must_wait_for_others_is_not_its_own(
+    manager: NetworkAccessManager, serve: Serve
+) -> None:
+    def handle(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            time.sleep(0.05)
+            connection.answer(b"ok")
+
+    server = serve(handle)
+    manager.setDeadline(1_500)
+    results = list(manager.getMany([f"{server.url}/{number}" for number in range(45)], maxPerOrigin=1))
+    assert [result.code for result in results] == [OK] * 45
+    assert all(result.reply.elapsed() < 1.5 for result in results)
+
+
+def test_one_that_is_slow_at_another_origin_does_not_fill_the_memory(
+    manager: NetworkAccessManager, serve: Serve
+) -> None:
+    gate = Gate()
+    slow, server = serve(gate), serve(telling)
+    taken: list[int] = []
+
+    def requests() -> Iterator[str]:
+        yield slow.url
+        for number in range(300):
+            taken.append(number)
+            yield f"{server.url}/{number}-"
+
+    opener = threading.Timer(0.6, gate.open.set)
+    opener.start()
+    batch = manager.getMany(requests(), maxConcurrent=5, maxPerOrigin=1)
+    assert next(batch).index == 0
+    assert len(server.requests) <= 15 and len(taken) <= 40
+    assert [result.index for result in batch] == list(range(1, 301))
+    opener.join()
+
+
+def test_who_gives_requests_slowly_keeps_none_waiting(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(telling)
+    manager.setTimeout(1_000)
+
+    def requests() -> Iterator[str]:
+        for number in range(12):
+            time.sleep(0.1)
+            yield f"{server.url}/{number}-"
+
+    started = time.monotonic()
+    batch = manager.getMany(requests())
+    assert next(batch).code is OK and time.monotonic() - started < 1.0
+    assert [result.code for result in batch] == [OK] * 11
+
+
+def test_the_child_of_a_fork_has_nothing_under_way(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    program = """
+import os, signal
+from tests.support.servers.raw import RawServer, always, silence
+from blocking_request import NetworkAccessManager
+quick, silent = RawServer(always(b"page")), RawServer(silence)
+manager = NetworkAccessManager()
+manager.setTimeout(0)
+batch = manager.getMany([quick.url, *[silent.url] * 5])
+print(next(batch).code.name, flush=True)
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    os._exit(len(list(batch)))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+os._exit(0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.stdout == "NoError\n0\n", done.stderr
+
+
+def test_when_all_is_shut_down_nothing_more_is_started(manager: NetworkAccessManager, serve: Serve) -> None:
+    """As when the application quits."""
+    server = serve(silence)
+    batch = manager.getMany([f"{server.url}/{number}" for number in range(100)], maxConcurrent=10)
+
+    def shut_down() -> None:
+        server.wait_for_requests(10)
+        manager.shutdown()
+
+    thread = threading.Thread(target=shut_down)
+    thread.start()
+    assert [result.code for result in batch] == [CANCELED] * 10
+    thread.join()
+    assert len(server.requests) == 10
+
+
+def test_cancel_does_not_wait_for_a_slow_disk() -> None:
+    """What has come is written first; what still comes is the engine's to write, in its own thread."""
+    mailbox = Mailbox()
+    written: list[bool] = []
+    is_resumed: list[bool] = []
+    while mailbox.deliver(b"x" * (STREAMED_AHEAD // 4), lambda: is_resumed.append(True)):
+        pass
+    mailbox.stream_to(lambda piece: written.append(bool(is_resumed)))
+    assert written == [False] * 4 and is_resumed == [True]
+    assert mailbox.deliver(b"more", lambda: None) and written[4:] == [True]

@@ -1,0 +1,1 @@
+"""What a caller sees, over real servers on every engine."""

@@ -1,0 +1,166 @@
+"""Retries over real connections, on both engines."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from urllib3.util import Retry
+
+from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkAccessManager
+
+from ..support.names import OK, Serve
+from ..support.servers.raw import Connection, Handler, RawServer, always
+
+
+def failing(times: int, fields: str = "", status: str = "503 Busy") -> Handler:
+    """Fails so often, and then answers."""
+    left = [times]
+
+    def handle(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            if left[0] > 0:
+                left[0] -= 1
+                connection.answer(b"busy", status, fields)
+            else:
+                connection.answer(b"done")
+
+    return handle
+
+
+def breaking(times: int) -> Handler:
+    """Closes without an answer so often, and then answers."""
+    left = [times]
+
+    def handle(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            if left[0] > 0:
+                left[0] -= 1
+                connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+                return
+            connection.answer(b"done")
+
+    return handle
+
+
+def test_never_by_default(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(failing(1))
+    assert blocking.get(server.url) is ErrorCode.ServerExceptionError
+    assert blocking.reply().attempts() == len(server.requests) == 1
+
+
+def test_until_it_is_done(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(failing(2))
+    blocking.setRetry(Retry(3, status_forcelist=[503]))
+    assert blocking.get(server.url) is OK and blocking.reply().body == b"done"
+    assert blocking.reply().attempts() == len(server.requests) == 3
+    server = serve(failing(9))
+    assert blocking.get(server.url) is ErrorCode.ServerExceptionError
+    assert blocking.reply().body == b"busy" and blocking.reply().attempts() == len(server.requests) == 4
+
+
+def test_a_truncated_answer(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(breaking(2))
+    blocking.setRetry(Retry(2))
+    assert blocking.get(server.url) is OK and blocking.reply().attempts() == 3
+
+
+def test_a_body_is_sent_once_unless_the_rule_says_more(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(failing(1))
+    blocking.setRetry(Retry(3, status_forcelist=[503]))
+    assert blocking.post(server.url, b"data") is ErrorCode.ServerExceptionError
+    assert len(server.requests) == 1
+    blocking.setRetry(Retry(3, status_forcelist=[503], allowed_methods=None))
+    server = serve(failing(1))
+    assert blocking.post(server.url, b"data") is OK
+    assert [request[-4:] for request in server.requests] == [b"data", b"data"]
+
+
+def test_the_managers_rule_and_the_objects_own(engine: str, serve: Serve) -> None:
+    manager = NetworkAccessManager()
+    manager.setEngine(engine)
+    manager.setRetry(Retry(5, status_forcelist=[503]))
+    assert manager.blockingGet(serve(failing(2)).url).attempts() == 3
+    request = BlockingNetworkRequest(manager)
+    request.setRetry(None)
+    assert request.get(serve(failing(1)).url) is ErrorCode.ServerExceptionError
+    assert request.retry() is None and request.reply().attempts() == 1
+    request.setRetry(1)
+    rule = request.retry()
+    assert rule is not None and rule.total == 1 and rule.backoff_factor == 0.5
+    assert request.get(serve(breaking(1)).url) is OK
+
+
+def test_retry_after_is_waited_for(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(failing(1, "Retry-After: 1\r\n"))
+    blocking.setRetry(Retry(1, status_forcelist=[503]))
+    started = time.monotonic()
+    assert blocking.get(server.url) is OK
+    assert time.monotonic() - started >= 1.0
+
+
+@pytest.mark.parametrize("how", ["abort", "feedback"])
+def test_a_wait_ends_when_the_call_is_cancelled(how: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(failing(1, "Retry-After: 3600\r\n"))
+    blocking.setRetry(Retry(1, status_forcelist=[503]))
+    feedback = Feedback()
+    cancel = blocking.abort if how == "abort" else feedback.cancel
+
+    def watch() -> None:
+        server.wait_for_requests(1)
+        time.sleep(0.2)  # until the call waits
+        cancel()
+
+    threading.Thread(target=watch).start()
+    started = time.monotonic()
+    assert blocking.get(server.url, feedback=feedback) is ErrorCode.CanceledError
+    assert time.monotonic() - started < 5
+    # what came so far is there
+    assert blocking.reply().statusCode() == 503 and blocking.reply().attempts() == 1
+
+
+def test_a_wait_counts_in_the_deadline(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(failing(1, "Retry-After: 3600\r\n"))
+    blocking.setRetry(Retry(1, status_forcelist=[503]))
+    blocking.setDeadline(300)
+    assert blocking.get(server.url) is ErrorCode.TimeoutError
+    assert blocking.reply().elapsed() < 5
+    assert "within the deadline of 300 ms" in blocking.errorMessage()
+
+
+def test_each_attempt_has_an_idle_timeout_of_its_own(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    calls = [0]
+
+    def handle(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            calls[0] += 1
+            if calls[0] == 1:
+                connection.wait_for_close()
+                return
+            connection.answer(b"done")
+
+    server = serve(handle)
+    blocking.setTimeout(300)
+    blocking.setRetry(Retry(1))
+    assert blocking.get(server.url) is OK and blocking.reply().attempts() == 2
+
+
+def test_what_cannot_be_reached_is_tried_again(blocking: BlockingNetworkRequest) -> None:
+    server = RawServer(always(b""))
+    server.close()
+    blocking.setRetry(Retry(2))
+    assert blocking.get(server.url) is ErrorCode.NetworkError
+    assert blocking.reply().attempts() == 3
+
+
+def test_what_is_no_rule() -> None:
+    request = BlockingNetworkRequest()
+    with pytest.raises(TypeError, match=r"retry must be an urllib3\.util\.Retry"):
+        request.setRetry("3")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="retry must be"):
+        request.setRetry(True)
+    with pytest.raises(ValueError, match="must not be negative"):
+        request.setRetry(-1)
+    request.setRetry(0)
+    assert request.retry() is None

@@ -1,0 +1,366 @@
+"""Bodies that are read as they are sent, and forms, on both engines."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blocking_request import AuthConfig, BlockingNetworkRequest, ErrorCode, Feedback
+from blocking_request.models.failure import QtNetworkError as Q
+from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork, enum_value
+
+from ..support.names import NET, OK, Serve
+from ..support.servers.raw import Connection, RawServer, always
+
+BODY = bytes(range(256)) * 20_000
+
+
+def bodies(server: RawServer) -> list[bytes]:
+    return [request.partition(b"\r\n\r\n")[2] for request in server.requests]
+
+
+class Unmeasured:
+    """A file that can neither be measured nor gone back in."""
+
+    def __init__(self, content: bytes) -> None:
+        self._file = io.BytesIO(content)
+
+    def read(self, count: int = -1) -> bytes:
+        return self._file.read(min(count, 10_000))
+
+
+@pytest.mark.parametrize("kind", ["file", "qfile", "buffer"])
+def test_a_large_file(kind: str, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    server = serve(always(b"ok"))
+    (tmp_path / "file").write_bytes(b"before" + BODY)
+    seen: list[tuple[int, int]] = []
+    blocking.uploadProgress.connect(lambda done, total: seen.append((done, total)))
+    down: list[int] = []
+    blocking.downloadProgress.connect(lambda done, total: down.append(done))
+    if kind == "qfile":
+        device = QtCore.QFile(str(tmp_path / "file"))
+        device.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
+        device.seek(6)
+        assert blocking.post(server.url, device) is OK, blocking.errorMessage()
+        device.close()
+    else:
+        source: Any = (tmp_path / "file").open("rb") if kind == "file" else io.BytesIO(b"before" + BODY)
+        source.seek(6)
+        assert blocking.post(server.url, source) is OK, blocking.errorMessage()
+        source.close()
+    assert bodies(server) == [BODY]
+    assert seen[-1] == (len(BODY), len(BODY)) and len(seen) <= 3 + 10 * blocking.reply().elapsed()
+    assert down == [2]  # the answer's body is no upload
+
+
+def test_chunks(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    received: list[bytes] = []
+
+    def handle(connection: Connection) -> None:
+        data = b""
+        while not data.endswith(b"\r\n0\r\n\r\n"):
+            piece = connection.sock.recv(1 << 16)
+            if not piece:
+                return
+            data += piece
+        head, _, rest = data.partition(b"\r\n\r\n")
+        body = b""
+        while rest:
+            size, _, rest = rest.partition(b"\r\n")
+            body += rest[: int(size, 16)]
+            rest = rest[int(size, 16) + 2 :]
+        received.append(head)
+        received.append(body)
+        connection.answer(b"ok")
+
+    for source in ((BODY[start : start + 7000] for start in range(0, len(BODY), 7000)), Unmeasured(BODY)):
+        server = serve(handle)
+        code = blocking.post(server.url, source)
+        if blocking.engine() == "qt":
+            assert code is NET and "Qt cannot send a body whose length is not known" in blocking.errorMessage()
+            continue
+        assert code is OK, blocking.errorMessage()
+        head, body = received[-2:]
+        assert body == BODY and b"Transfer-Encoding: chunked" in head and b"Content-Length" not in head
+
+
+def test_small_ones_are_measured(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(always(b"ok"))
+    for source in ((piece for piece in (b"a", b"", b"b")), Unmeasured(b"ab"), [b"a", bytearray(b"b")]):
+        assert blocking.post(server.url, source) is OK
+    assert bodies(server) == [b"ab"] * 3
+
+
+@pytest.mark.parametrize("status", [307, 401])
+def test_again_from_the_beginning_if_that_can_be(status: int, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    last = serve(always(b"there"))
+
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            if status == 307:
+                connection.answer(b"", "307 There", f"Location: {last.url}\r\n")
+            elif b"Digest username" in request:
+                connection.answer(b"in")
+            else:
+                connection.answer(b"", "401 Who", 'WWW-Authenticate: Digest realm="r", nonce="n"\r\n')
+
+    first = serve(handle)
+    blocking.setAuthConfig(AuthConfig.digest("u", "p"))
+    assert blocking.post(first.url, io.BytesIO(BODY)) is OK, blocking.errorMessage()
+    assert (bodies(last) if status == 307 else bodies(first)[1:]) == [BODY]
+    if blocking.engine() == "qt":
+        return
+    code = blocking.post(first.url, Unmeasured(BODY[:1_500_000]))
+    if status == 307:
+        assert code is NET and enum_value(blocking.reply().error()) == Q.ContentReSendError
+        assert "cannot go back to its beginning" in blocking.errorMessage()
+    else:
+        assert code is ErrorCode.ServerExceptionError and blocking.reply().statusCode() == 401
+
+
+def test_a_file_that_is_shorter_than_it_says(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    class Lying(io.BytesIO):
+        def read(self, count: Any = -1) -> bytes:
+            return super().read(count) if self.tell() < 2_000_000 else b""
+
+    server = serve(always(b"ok"))
+    assert blocking.post(server.url, Lying(BODY)) is NET
+    assert re.search(r"The body has only \d+ of the 5120000 bytes", blocking.errorMessage())
+    assert blocking.get(server.url) is OK
+
+
+def test_what_reading_raises_goes_to_the_caller(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    def pieces() -> Any:
+        yield b"x" * 3_000_000
+        raise LookupError("mine")
+
+    server = serve(always(b"ok"))
+    if blocking.engine() == "urllib3":
+        with pytest.raises(LookupError, match="mine"):
+            blocking.post(serve(Connection.wait_for_close).url, pieces())
+    assert blocking.get(server.url) is OK
+
+
+def test_a_feedback_hears_of_a_large_upload(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    feedback = Feedback()
+    seen: list[float] = []
+    feedback.progressChanged.connect(seen.append)
+    assert blocking.put(serve(always(b"x" * 1000)).url, io.BytesIO(BODY), feedback) is OK
+    assert feedback.progress() == 100.0 and seen == sorted(seen)
+
+
+def test_cancelled_while_it_is_sent(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    feedback = Feedback()
+
+    def slow(connection: Connection) -> None:
+        connection.sock.recv(100_000)
+        feedback.cancel()
+        connection.wait_for_close()
+
+    assert blocking.post(serve(slow).url, io.BytesIO(BODY * 10), feedback=feedback) is ErrorCode.CanceledError
+    assert blocking.reply().elapsed() < 5
+
+
+def test_progress_of_4_gib_does_not_overflow(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """A sparse file; the server takes a little of it."""
+    seen: list[tuple[int, int]] = []
+    size = 5 << 30
+
+    def some(connection: Connection) -> None:
+        taken = 0
+        while taken < 3_000_000:
+            piece = connection.sock.recv(1 << 16)
+            if not piece:
+                return
+            taken += len(piece)
+        blocking.abort()
+        connection.wait_for_close()
+
+    blocking.uploadProgress.connect(lambda done, total: seen.append((done, total)))
+    path = f"/tmp/sparse-{os.getpid()}"
+    try:
+        with open(path, "w+b") as file:
+            file.truncate(size)
+            assert blocking.put(serve(some).url, file) is ErrorCode.CanceledError
+    finally:
+        os.unlink(path)
+    assert seen and {total for _, total in seen} == {size}
+
+
+# -- forms
+
+
+def test_a_form(blocking: BlockingNetworkRequest, httpbin: str) -> None:
+    assert blocking.post(f"{httpbin}/post", form={"a": "1 ä&", "b": ["x", "y"]}) is OK
+    reply = blocking.reply().json()
+    assert reply["form"] == {"a": "1 ä&", "b": ["x", "y"]}
+    assert reply["headers"]["Content-Type"] == "application/x-www-form-urlencoded"
+    assert blocking.put(f"{httpbin}/put", form=[("a", "1"), ("a", "2")]) is OK
+    assert blocking.reply().json()["form"] == {"a": ["1", "2"]}
+
+
+def test_json(blocking: BlockingNetworkRequest, httpbin: str) -> None:
+    for send, path in ((blocking.post, "post"), (blocking.put, "put"), (blocking.patch, "patch")):
+        assert send(f"{httpbin}/{path}", json={"a": [1, None, "ä"]}) is OK
+        assert blocking.reply().json()["json"] == {"a": [1, None, "ä"]}
+    own = QtNetwork.QNetworkRequest(QtCore.QUrl(f"{httpbin}/post"))
+    own.setRawHeader(b"Content-Type", b"application/geo+json")
+    assert blocking.post(own, json={}) is OK
+    assert blocking.reply().json()["headers"]["Content-Type"] == "application/geo+json"
+    with pytest.raises(ValueError):
+        blocking.post(f"{httpbin}/post", json=float("nan"))
+
+
+def test_files(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
+    (tmp_path / "large.bin").write_bytes(b"z" * 3_000_000)
+    (tmp_path / "n\u00e4me.txt").write_text("text")
+    with (tmp_path / "large.bin").open("rb") as opened:
+        code = blocking.post(
+            f"{httpbin}/post",
+            form={"field": "v\u00e4lue", "number": 5},
+            files={
+                "path": tmp_path / "n\u00e4me.txt",
+                "bytes": b"held",
+                "named": ("report.csv", b"a,b", "text/csv"),
+                "open": opened,
+            },
+        )
+    assert code is OK, blocking.errorMessage()
+    reply = blocking.reply().json()
+    assert reply["form"] == {"field": "v\u00e4lue", "number": "5"}
+    assert {name: value[:5] for name, value in reply["files"].items()} == {
+        "path": "text", "bytes": "held", "named": "a,b", "open": "zzzzz",
+    }  # fmt: skip
+    assert len(reply["files"]["open"]) == 3_000_000
+    assert reply["headers"]["Content-Type"].startswith("multipart/form-data; boundary=")
+    assert "Transfer-Encoding" not in reply["headers"]
+
+
+def test_files_again_after_a_redirect(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
+    (tmp_path / "large.bin").write_bytes(b"z" * 3_000_000)
+    url = f"{httpbin}/redirect-to?url=/post&status_code=307"
+    assert blocking.post(url, files={"f": tmp_path / "large.bin"}) is OK, blocking.errorMessage()
+    assert len(blocking.reply().json()["files"]["f"]) == 3_000_000
+
+
+def test_bad_input(blocking: BlockingNetworkRequest, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="give one of data and json, not both"):
+        blocking.post("http://x/", b"a", json=1)
+    with pytest.raises(TypeError, match=r"give form=\.\.\. or json=\.\.\. instead"):
+        blocking.post("http://x/", {"a": 1})
+    with pytest.raises(TypeError, match="a QHttpMultiPart belongs to its thread"):
+        blocking.post("http://x/", QtNetwork.QHttpMultiPart())
+    with pytest.raises(FileNotFoundError):
+        blocking.post("http://x/", files={"f": tmp_path / "none"})
+    with pytest.raises(TypeError, match="a file is a path, bytes or a binary file"):
+        blocking.post("http://x/", files={"f": 5})
+    with pytest.raises(TypeError, match="form and files are a mapping, or pairs"):
+        blocking.post("http://x/", form=["a"])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="opened as text"):
+        blocking.post("http://x/", files={"f": io.StringIO("x")})
+
+
+def test_files_that_cannot_be_measured(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
+    import bz2
+    import gzip
+
+    for module, name in ((gzip, "a.gz"), (bz2, "a.bz2")):
+        with module.open(tmp_path / name, "wb") as file:  # type: ignore[attr-defined]
+            file.write(b"inside")
+        with module.open(tmp_path / name) as file:  # type: ignore[attr-defined]
+            assert blocking.post(f"{httpbin}/post", files={"f": ("n", file)}) is OK
+        assert blocking.reply().json()["files"]["f"] == "inside"
+    assert blocking.post(f"{httpbin}/post", files={"f": ("n", Unmeasured(b"small")), "v": "/proc/version"}) is OK
+    files = blocking.reply().json()["files"]
+    assert files["f"] == "small" and files["v"].startswith("Linux")
+    # of more than is read at once
+    content = os.urandom(3_000_000)
+    with gzip.open(tmp_path / "large.gz", "wb") as file:
+        file.write(content * 2)
+    with gzip.open(tmp_path / "large.gz") as file:
+        code = blocking.put(f"{httpbin}/put", file)
+        if blocking.engine() == "qt":
+            assert code is NET and "length is not known" in blocking.errorMessage()
+        else:
+            # it was sent as a whole; httpbin itself takes no chunks
+            assert blocking.reply().statusCode() == 501, blocking.errorMessage()
+    with pytest.raises(TypeError, match="data must give bytes, not NoneType"):
+        blocking.put(f"{httpbin}/put", iter([b"a", None, b"b"]))
+
+
+@pytest.mark.skipif(QT_VERSION < (6,), reason="Qt 5 tells nothing of a response that comes before the body was sent")
+@pytest.mark.parametrize("size", [300_000, 20_000_000])
+def test_an_error_status_before_the_body_was_read(size: int, on_qt: BlockingNetworkRequest, serve: Serve) -> None:
+    def refuse(connection: Connection) -> None:
+        connection.sock.recv(1000)
+        connection.answer(b"too large", "413 Content Too Large")
+        with suppress(OSError):  # the client may have closed already
+            connection.sock.shutdown(socket.SHUT_WR)
+        connection.wait_for_close()
+
+    server = serve(refuse)
+    told = 0
+    for _ in range(8):
+        code, reply = on_qt.post(server.url, bytes(size)), on_qt.reply()
+        if code is ErrorCode.NetworkError and reply.statusCode() is None:
+            continue  # Qt has heard of the end of the connection before it has read the response (docs/engines.rst)
+        assert code is ErrorCode.ServerExceptionError, on_qt.errorMessage()
+        assert (reply.statusCode(), reply.body) == (413, b"too large")
+        told += 1
+    assert told
+
+
+def test_an_answer_before_the_body_was_read_means_the_same_for_every_verb(
+    blocking: BlockingNetworkRequest, serve: Serve
+) -> None:
+    def early(connection: Connection) -> None:
+        connection.sock.recv(1000)
+        connection.answer(b"early")
+
+    server = serve(early)
+    blocking.setEngine("qt")  # which has not sent what it was to send, and says so
+    for verb in ("GET", "PUT"):
+        for _ in range(4):
+            assert blocking.sendCustomRequest(server.url, verb, BODY) is ErrorCode.NetworkError
+
+
+class Generous(io.BytesIO):
+    """A file whose ``read(n)`` gives more than ``n`` bytes, as some wrappers do."""
+
+    def read(self, count: Any = -1) -> bytes:
+        return super().read(count if count < 0 else count + 100_000)
+
+
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("kind", ["file", "form"])
+def test_file_that_gives_more_than_asked(kind: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """Exactly Content-Length bytes are sent; the rest was once a request of its own."""
+    server = serve(always(b"ok"))
+    source = Generous(BODY + SMUGGLED)
+    source.getbuffer()
+    if kind == "file":
+        source.len = len(BODY)  # type: ignore[attr-defined]
+        assert blocking.post(server.url, source) is OK, blocking.errorMessage()
+        assert bodies(server) == [BODY]
+    else:
+        assert blocking.post(server.url, files={"a": ("a", source), "b": b"second"}) is OK, blocking.errorMessage()
+        assert bodies(server)[0].count(SMUGGLED) == 1 and bodies(server)[0].endswith(b"--\r\n")
+    assert blocking.get(server.url) is OK
+    assert [request.split()[0] for request in server.requests] == [b"POST", b"GET"]
+
+
+def test_file_that_gives_more_than_asked_and_is_too_short(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(always(b"ok"))
+    source = Generous(BODY)
+    source.len = len(BODY) + 1  # type: ignore[attr-defined]
+    assert blocking.post(server.url, source) is NET
+    assert f"only {len(BODY)} of the {len(BODY) + 1} bytes" in blocking.errorMessage()

@@ -1,0 +1,1 @@
+"""One call: its clocks and options."""

@@ -1,0 +1,1 @@
+"""What only Qt's engine does."""

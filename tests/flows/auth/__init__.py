@@ -1,0 +1,1 @@
+"""Credentials for servers and proxies, without a network."""

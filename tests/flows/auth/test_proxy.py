@@ -1,0 +1,89 @@
+"""Proxies chosen, and answered, without a network."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from blocking_request.flows.auth.proxy import ProxyChoice, through_proxy
+from blocking_request.models.auth import AuthConfig
+from blocking_request.models.failure import QtNetworkError, network_failure
+from blocking_request.models.http_messages import Request, Response
+from blocking_request.models.proxy import NO_PROXY, Proxy, ProxyUnusable
+
+from ...support.auth_handler import ScriptedAuthHandler
+from ...support.flow_driver import answer, drive
+
+URL = "http://host/"
+PROXY = Proxy("http", "proxy", 3128)
+WANTED = answer(407, ("Proxy-Authenticate", 'Basic realm="the proxy"'))
+REFUSED = Response(
+    Request("GET", URL), failure=network_failure(QtNetworkError.ProxyAuthenticationRequiredError, "no"), engine="qt"
+)
+
+
+def run(
+    *answers: Response, own: Optional[Proxy] = None, qts: Optional[Proxy] = None, **rules: Any
+) -> tuple[list[Optional[Proxy]], Response]:
+    """The proxies of what is sent, and what comes of it."""
+    choice = ProxyChoice(lambda url: own, lambda url: qts, **rules)
+    sent, _, last = drive(through_proxy(Request("GET", URL), choice), *answers)
+    return [each.proxy for each in sent], last
+
+
+def test_the_one_that_is_found_is_taken() -> None:
+    assert run(answer(200), own=PROXY)[0] == [PROXY]
+    assert run(answer(200), own=NO_PROXY)[0] == [NO_PROXY]
+    assert run(answer(200), qts=PROXY)[0] == [None]
+
+
+def test_one_that_cannot_be_used() -> None:
+    def find(url: str) -> Optional[Proxy]:
+        raise ProxyUnusable("it is none")
+
+    sent, _, last = _ended(ProxyChoice(find, find))
+    assert not sent and last.failure is not None
+    assert (last.failure.error, last.failure.text) == (QtNetworkError.UnknownProxyError, "it is none")
+
+
+def _ended(choice: ProxyChoice) -> tuple[list[Request], list[float], Response]:
+    flow = through_proxy(Request("GET", URL), choice)
+    try:
+        return [next(flow)], [], Response(Request("GET", URL))  # type: ignore[list-item]
+    except StopIteration as stop:
+        return [], [], stop.value
+
+
+def test_rfc9110_11_7_1_who_is_asked_answers_for_the_proxy() -> None:
+    for refusal, realm in ((WANTED, "the proxy"), (REFUSED, "")):
+        handler = ScriptedAuthHandler(("user", "wrong"), ("user", "right"))
+        credential_cache: dict[Proxy, AuthConfig] = {}
+        sent, last = run(refusal, refusal, answer(200), own=PROXY, handler=handler, credential_cache=credential_cache)
+        assert handler.questions == [(realm, "proxy:3128", 1), (realm, "proxy:3128", 2)]
+        assert sent[2] == Proxy("http", "proxy", 3128, "user", "right") and last.status == 200
+        # and is not asked again
+        assert run(answer(200), own=PROXY, handler=handler, credential_cache=credential_cache)[0] == [sent[2]]
+        assert run(answer(200), qts=PROXY, credential_cache=credential_cache)[0] == [sent[2]]
+
+
+def test_also_for_the_one_of_the_application() -> None:
+    sent, last = run(WANTED, answer(200), qts=PROXY, handler=ScriptedAuthHandler(("u", "p")))
+    assert sent == [None, Proxy("http", "proxy", 3128, "u", "p")] and last.status == 200
+
+
+def test_three_wrong_answers_are_enough() -> None:
+    handler = ScriptedAuthHandler(("u", "1"), ("u", "2"), ("u", "3"))
+    sent, last = run(WANTED, WANTED, WANTED, WANTED, own=PROXY, handler=handler)
+    assert len(sent) == 4 and last.status == 407
+
+
+def test_nobody_is_asked_where_there_is_no_proxy() -> None:
+    handler = ScriptedAuthHandler()
+    for own, qts in ((None, None), (NO_PROXY, PROXY)):
+        sent, last = run(WANTED, own=own, qts=qts, handler=handler)
+        assert len(sent) == 1 and last.status == 407
+
+
+def test_what_is_right_no_more_is_forgotten() -> None:
+    credential_cache = {PROXY: AuthConfig.basic("old", "old")}
+    run(WANTED, own=PROXY, credential_cache=credential_cache)
+    assert not credential_cache

@@ -1,0 +1,226 @@
+"""Credentials decided without a network."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Optional
+
+import pytest
+
+from blocking_request import AuthConfig, TlsSettings
+from blocking_request.flows.auth.server import CachedCredential, CredentialRules, secret_name, with_credentials
+from blocking_request.models.failure import QtNetworkError, network_failure
+from blocking_request.models.http_messages import ConnectionCredentials, Request, Response
+
+from ...support.auth_handler import ScriptedAuthHandler
+from ...support.flow_driver import answer, drive, field
+
+URL = "http://host:8080/path?q=1"
+OK = answer(200)
+BASIC = answer(401, ("WWW-Authenticate", 'Basic realm="here"'))
+DIGEST = answer(401, ("WWW-Authenticate", 'Digest realm="there", nonce="n1", qop="auth-int, auth", opaque="o"'))
+BOTH = answer(401, ("WWW-Authenticate", 'Basic realm="here", Digest realm="there", nonce="n1", qop="auth"'))
+NTLM = answer(401, ("WWW-Authenticate", "Negotiate"), ("WWW-Authenticate", "NTLM"))
+USER = AuthConfig.basic("user", "pass:wörd")
+BASIC_FIELD = "Basic dXNlcjpwYXNzOnfDtnJk"
+
+
+def run(rules: CredentialRules, *answers: Any, exchange: Optional[Request] = None) -> tuple[list[Request], Response]:
+    sent, _, last = drive(with_credentials(exchange or Request("GET", URL), rules), *answers)
+    return sent, last
+
+
+def test_rfc9110_11_6_2_nothing_is_sent_where_nothing_is_known() -> None:
+    sent, last = run(CredentialRules(), BASIC)
+    assert sent == [Request("GET", URL)] and last.status == 401
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "value"),
+    [
+        (USER, "Authorization", BASIC_FIELD),
+        (AuthConfig.bearer("to.ken"), "Authorization", "Bearer to.ken"),
+        (AuthConfig.apiKey("k"), "X-Api-Key", "k"),
+        (AuthConfig.apiKey("k", header="X-Mine"), "X-Mine", "k"),
+    ],
+)
+def test_preemptive_credentials(config: AuthConfig, name: str, value: str) -> None:
+    sent, _ = run(CredentialRules(config), OK)
+    assert field(sent[0], name) == [value]
+
+
+def test_a_key_in_the_query_is_not_shown() -> None:
+    config = AuthConfig.apiKey("s&cret", parameter="mine")
+    sent, _ = run(CredentialRules(config), OK)
+    assert sent[0].url == f"{URL}&mine=s%26cret" and secret_name(config) == ("mine",)
+    sent, _ = run(CredentialRules(config), OK, exchange=Request("GET", "http://host/"))
+    assert sent[0].url == "http://host/?mine=s%26cret"
+
+
+def test_a_client_certificate_goes_into_the_tls_settings() -> None:
+    config = AuthConfig.clientCertificate("me.pem", keyPassword="p")
+    sent, _ = run(CredentialRules(config), OK, exchange=Request("GET", "https://h/", tls=TlsSettings(verify=False)))
+    assert sent[0].tls == TlsSettings(verify=False, clientCertificate="me.pem", keyPassword="p")
+
+
+def test_nothing_goes_to_another_origin() -> None:
+    elsewhere = Request("GET", "http://other/", same_origin=False)
+    for config in (USER, AuthConfig.apiKey("k", parameter="p"), AuthConfig.clientCertificate("me.pem")):
+        sent, _ = run(CredentialRules(config), BASIC, exchange=elsewhere)
+        assert sent == [elsewhere]
+
+
+def test_what_is_found_for_a_host_is_for_that_host() -> None:
+    rules = CredentialRules(find=lambda url: USER if url == URL else None)
+    sent, _ = run(rules, OK)
+    assert field(sent[0], "Authorization") == [BASIC_FIELD]
+    sent, _ = run(rules, OK, exchange=Request("GET", "http://other/", same_origin=False))
+    assert not sent[0].headers
+
+
+def test_a_field_of_the_callers_own_stays() -> None:
+    own = Request("GET", URL, ((b"authorization", b"Mine"),))
+    for rules in (
+        CredentialRules(USER),
+        CredentialRules(find=lambda url: USER),
+        CredentialRules(credential_cache={"http://host:8080": CachedCredential(USER, True)}),
+    ):
+        sent, last = run(rules, BASIC, exchange=own)
+        assert sent == [own] and last.status == 401
+    # a refusal may be mended by who is asked
+    handler = ScriptedAuthHandler(("user", "pass:wörd"))
+    sent, _ = run(CredentialRules(handler=handler), BASIC, OK, exchange=own)
+    assert field(sent[1], "Authorization") == [BASIC_FIELD]
+
+
+def test_rfc7616_3_4_digest() -> None:
+    sent, last = run(CredentialRules(AuthConfig.digest("user", "pass")), DIGEST, OK)
+    assert last.status == 200 and not sent[0].headers
+    (value,) = field(sent[1], "Authorization")
+    given = dict(part.split("=", 1) for part in value[len("Digest ") :].replace('"', "").split(", "))
+    one = hashlib.md5(b"user:there:pass").hexdigest()
+    two = hashlib.md5(b"GET:/path?q=1").hexdigest()
+    proof = hashlib.md5(f"{one}:n1:00000001:{given['cnonce']}:auth:{two}".encode()).hexdigest()
+    assert given["response"] == proof and given["uri"] == "/path?q=1" and given["opaque"] == "o"
+
+
+def test_user_and_password_answer_a_digest_too() -> None:
+    sent, last = run(CredentialRules(USER), BOTH, OK)
+    assert field(sent[0], "Authorization") == [BASIC_FIELD]
+    assert field(sent[1], "Authorization")[0].startswith("Digest ") and last.status == 200
+
+
+def test_a_digest_is_never_sent_as_clear_text() -> None:
+    sent, last = run(CredentialRules(AuthConfig.digest("user", "pass")), BASIC)
+    assert len(sent) == 1 and last.status == 401
+
+
+def test_rfc7616_3_3_a_stale_nonce_is_replaced_once() -> None:
+    stale = answer(401, ("WWW-Authenticate", 'Digest realm="there", nonce="n2", qop="auth", stale=TRUE'))
+    sent, last = run(CredentialRules(AuthConfig.digest("user", "pass")), DIGEST, stale, OK)
+    assert 'nonce="n2"' in field(sent[2], "Authorization")[0] and last.status == 200
+    sent, last = run(CredentialRules(AuthConfig.digest("user", "pass")), DIGEST, stale, stale)
+    assert len(sent) == 3 and last.status == 401
+
+
+def test_rfc7616_3_7_the_strongest_digest_is_taken() -> None:
+    offers = ('Digest realm="r", nonce="n", algorithm=MD5', 'Digest realm="r", nonce="n", algorithm=SHA-256')
+    challenge = answer(401, *(("WWW-Authenticate", offer) for offer in offers))
+    sent, _ = run(CredentialRules(AuthConfig.digest("user", "pass")), challenge, OK)
+    assert "algorithm=SHA-256" in field(sent[1], "Authorization")[0]
+
+
+@pytest.mark.parametrize(
+    "challenge", ['Digest realm="r", nonce="n", qop="auth-int"', 'Digest realm="r"', 'Digest nonce="n", algorithm=X']
+)
+def test_a_digest_that_nobody_can_make_is_not_tried(challenge: str) -> None:
+    sent, last = run(CredentialRules(AuthConfig.digest("u", "p")), answer(401, ("WWW-Authenticate", challenge)))
+    assert len(sent) == 1 and last.status == 401
+
+
+def test_who_is_asked_hears_realm_host_and_attempt_three_times() -> None:
+    handler = ScriptedAuthHandler(("a", "1"), ("a", "2"), ("a", "3"))
+    sent, last = run(CredentialRules(handler=handler), BASIC, BASIC, BASIC, BASIC)
+    assert handler.questions == [("here", "host:8080", 1), ("here", "host:8080", 2), ("here", "host:8080", 3)]
+    assert len(sent) == 4 and last.status == 401
+
+
+def test_after_what_is_known_is_wrong_somebody_is_asked() -> None:
+    handler = ScriptedAuthHandler(None)
+    sent, last = run(CredentialRules(USER, handler=handler), BOTH, BOTH)
+    assert len(sent) == 2 and len(handler.questions) == 1 and last.status == 401
+
+
+def test_what_was_right_is_kept_for_its_origin() -> None:
+    credential_cache: dict[str, CachedCredential] = {}
+    handler = ScriptedAuthHandler(("user", "pass:wörd"))
+    run(CredentialRules(handler=handler, credential_cache=credential_cache), BASIC, OK)
+    sent, _ = run(CredentialRules(handler=handler, credential_cache=credential_cache), OK)
+    assert field(sent[0], "Authorization") == [BASIC_FIELD] and len(handler.questions) == 1
+    sent, _ = run(
+        CredentialRules(credential_cache=credential_cache), BASIC, exchange=Request("GET", "http://host:8081/")
+    )
+    assert not sent[0].headers
+
+
+def test_password_of_a_digest_is_not_sent_preemptively() -> None:
+    credential_cache: dict[str, CachedCredential] = {}
+    run(CredentialRules(handler=ScriptedAuthHandler(("user", "pass")), credential_cache=credential_cache), BOTH, OK)
+    sent, _ = run(CredentialRules(credential_cache=credential_cache), BOTH, OK)
+    assert not sent[0].headers and field(sent[1], "Authorization")[0].startswith("Digest ")
+
+
+def test_what_is_right_no_more_is_forgotten() -> None:
+    credential_cache = {"http://host:8080": CachedCredential(USER, True)}
+    handler = ScriptedAuthHandler(("new", "one"))
+    _, last = run(CredentialRules(handler=handler, credential_cache=credential_cache), BASIC, OK)
+    assert last.status == 200 and credential_cache["http://host:8080"] == CachedCredential(
+        AuthConfig.basic("new", "one"), True
+    )
+    credential_cache = {"http://host:8080": CachedCredential(USER, True)}
+    run(CredentialRules(credential_cache=credential_cache), BASIC)
+    assert credential_cache == {}
+
+
+def test_nobody_is_asked_without_a_challenge() -> None:
+    handler = ScriptedAuthHandler()
+    for refusal in (answer(401), answer(401, ("WWW-Authenticate", "Frobnicate x=y")), answer(403)):
+        sent, last = run(CredentialRules(handler=handler), refusal)
+        assert len(sent) == 1 and last.status in (401, 403)
+
+
+def test_a_token_answers_any_challenge() -> None:
+    bearer = answer(401, ("WWW-Authenticate", 'Bearer realm="api", error="invalid_token"'))
+    handler = ScriptedAuthHandler(AuthConfig.bearer("fresh"))
+    sent, _ = run(CredentialRules(AuthConfig.bearer("old"), handler=handler), bearer, OK)
+    assert [field(each, "Authorization") for each in sent] == [["Bearer old"], ["Bearer fresh"]]
+    assert handler.questions == [("api", "host:8080", 1)]
+
+
+def test_ntlm_is_done_by_the_engine() -> None:
+    rules = CredentialRules(USER, engine_supports_ntlm=lambda exchange: True)
+    sent, last = run(rules, NTLM, OK)
+    assert sent[1].connection_credentials == ConnectionCredentials("user", "pass:wörd") and last.status == 200
+    assert "wörd" not in repr(sent[1].connection_credentials)
+    # where no engine does it, the refusal stands
+    sent, last = run(CredentialRules(USER), NTLM)
+    assert len(sent) == 1 and last.status == 401
+
+
+def test_a_login_that_never_ends_is_a_refusal() -> None:
+    endless = Response(
+        Request("GET", ""),
+        failure=network_failure(QtNetworkError.AuthenticationRequiredError, "again and again"),
+        engine="qt",
+    )
+    handler = ScriptedAuthHandler(("a", "b"), ("a", "b"), ("a", "b"))
+    sent, last = run(
+        CredentialRules(handler=handler, engine_supports_ntlm=lambda exchange: True), NTLM, endless, endless, endless
+    )
+    assert len(sent) == 4 and last.status == 401 and last.failure is None
+
+
+@pytest.mark.parametrize("wrong", ["user:password", ("user",), ("user", 1), 5])
+def test_an_answer_that_is_none(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"an auth handler returns \(user, password\)"):
+        run(CredentialRules(handler=lambda realm, host, attempt: wrong), BASIC)

@@ -1,0 +1,1 @@
+"""The rules of the HTTP cache, without a network."""

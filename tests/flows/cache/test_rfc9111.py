@@ -1,0 +1,1052 @@
+"""The cache, sentence by sentence of RFC 9111; the number of the section stands in each name."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from blocking_request.errors import ErrorCode
+from blocking_request.flows.cache.reuse import CacheLoadControl
+from blocking_request.models.error_texts import canceled
+from blocking_request.models.failure import QtNetworkError, network_failure
+from blocking_request.models.http_messages import Response
+
+from ...support.cache_client import START, URL, Client, Field, date, page
+from ...support.flow_driver import answer
+
+FRESH = ("Cache-Control", "max-age=100")
+STALE = ("Cache-Control", "max-age=0")
+TAG = ("ETag", '"1"')
+NOT_MODIFIED = answer(304, ("Date", date(10)), TAG)
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client()
+
+
+def reuses(first: Response, later: float = 10, **options: object) -> bool:
+    """Whether a second request for the same is served from the cache, and nothing is sent."""
+    client = Client()
+    client.ask(first)
+    try:
+        last = client.ask(later=later, **options)  # type: ignore[arg-type]
+    except AssertionError:
+        return False
+    assert last.body == first.body
+    return last.from_cache
+
+
+# -- section 2: the key
+
+
+def test_2_the_uri_is_the_key(client: Client) -> None:
+    client.ask(page(FRESH))
+    assert client.ask(page(FRESH, body=b"b"), url=URL + "?b").body == b"b"
+    assert client.ask().body == b"page"
+    assert client.ask(url=URL + "?b").body == b"b"
+
+
+def test_2_a_fragment_is_no_part_of_the_key(client: Client) -> None:
+    client.ask(page(FRESH), url=URL + "#one")
+    assert client.ask(url=URL + "#two").from_cache
+
+
+def test_2_the_method_is_a_part_of_the_key(client: Client) -> None:
+    client.ask(page(FRESH), method="OPTIONS")
+    assert not client.ask(page(FRESH)).from_cache
+    assert not client.ask(page(FRESH), method="OPTIONS").from_cache
+
+
+# -- section 3: storing
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "PROPFIND", "TRACE", "OPTIONS", "HEAD"])
+def test_3_only_get_is_understood(client: Client, method: str) -> None:
+    client.ask(page(FRESH), method=method)
+    assert not client.ask(page(FRESH)).from_cache
+
+
+@pytest.mark.parametrize("status", [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
+def test_3_statuses_that_are_cacheable_by_default(status: int) -> None:
+    """Also RFC 9110 section 15.1: their freshness may be guessed."""
+    assert reuses(page(("Last-Modified", date(-1_000)), status=status))
+
+
+@pytest.mark.parametrize("status", [201, 202, 302, 303, 307, 400, 403, 418, 500, 502, 503, 599])
+def test_3_other_statuses_are_kept_where_they_say_so(status: int) -> None:
+    assert reuses(page(FRESH, status=status))
+    assert reuses(page(("Expires", date(100)), status=status))
+    assert not reuses(page(("Last-Modified", date(-1_000)), status=status))
+
+
+def test_3_public_makes_any_status_cacheable() -> None:
+    modified = ("Last-Modified", date(-1_000))
+    assert reuses(page(("Cache-Control", "public"), modified, status=299))
+
+
+def test_3_no_store_is_not_kept() -> None:
+    assert not reuses(page(("Cache-Control", "no-store, max-age=100")))
+    assert not reuses(page(("Cache-Control", "max-age=100, NO-STORE")))
+    assert not reuses(page(FRESH, ("Cache-Control", "no-store")))
+
+
+def test_3_private_is_kept_by_a_private_cache() -> None:
+    assert reuses(page(("Cache-Control", "private, max-age=100")))
+    assert reuses(page(("Cache-Control", 'private="x-field", max-age=100')))
+
+
+def test_3_the_new_answer_replaces_the_old(client: Client) -> None:
+    client.ask(page(FRESH))
+    client.ask(page(FRESH, body=b"new"), load_control=CacheLoadControl.AlwaysNetwork)
+    assert client.ask().body == b"new"
+    assert client.store.statistics().count == 1
+
+
+def test_3_what_is_kept_no_more_is_forgotten(client: Client) -> None:
+    client.ask(page(FRESH))
+    client.ask(page(("Cache-Control", "no-store"), body=b"new"), load_control=CacheLoadControl.AlwaysNetwork)
+    assert not client.ask(page(body=b"newer")).from_cache
+
+
+@pytest.mark.parametrize("status", [101, 206, 304, 401, 407])
+def test_3_what_is_no_answer_by_itself_is_not_kept(status: int) -> None:
+    assert not reuses(page(FRESH, status=status))
+
+
+def test_3_who_asks_for_it_keeps_nothing(client: Client) -> None:
+    client.ask(page(FRESH), may_store=False)
+    assert not client.ask(page(FRESH)).from_cache
+
+
+# -- section 3.1: header fields
+
+
+@pytest.mark.parametrize("name", ["X-Field", "Content-Type", "Content-Encoding", "Content-Length", "Link", "Expires"])
+def test_3_1_every_field_is_kept(client: Client, name: str) -> None:
+    client.ask(page(FRESH, (name, "1")))
+    assert client.ask().headers.value(name.lower().encode()) == b"1"
+
+
+def test_3_1_fields_that_came_twice_are_kept_twice(client: Client) -> None:
+    client.ask(page(FRESH, ("Link", "<a>"), ("Link", "<b>")))
+    assert [value for name, value in client.ask().headers.pairs if name == b"Link"] == [b"<a>", b"<b>"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Connection",
+        "Keep-Alive",
+        "Proxy-Connection",
+        "TE",
+        "Transfer-Encoding",
+        "Upgrade",
+        "Proxy-Authenticate",
+        "Proxy-Authentication-Info",
+        "Proxy-Authorization",
+    ],
+)
+def test_3_1_fields_of_the_connection_are_not_kept(client: Client, name: str) -> None:
+    client.ask(page(FRESH, (name, "1")))
+    assert client.ask().headers.value(name.lower().encode()) is None
+
+
+def test_3_1_fields_that_connection_names_are_not_kept(client: Client) -> None:
+    client.ask(page(FRESH, ("Connection", "a, B"), ("A", "1"), ("b", "2"), ("c", "3")))
+    found = client.ask().headers
+    assert (found.value(b"a"), found.value(b"b"), found.value(b"c")) == (None, None, b"3")
+
+
+def test_3_1_a_cookie_is_not_set_again(client: Client) -> None:
+    """A secret, and by the time the answer is served perhaps an old one; Chromium keeps none either."""
+    client.ask(page(FRESH, ("Set-Cookie", "a=secret")))
+    assert not client.ask().headers.has_set_cookie
+
+
+def test_3_1_an_answer_without_a_date_is_given_one(client: Client) -> None:
+    """RFC 9110 section 6.6.1."""
+    client.ask(page(FRESH, dated=False))
+    assert client.ask(later=5).headers.value(b"date") == date().encode()
+
+
+# -- section 3.3 and 3.4: what is not whole
+
+
+def test_3_3_a_part_is_never_kept(client: Client) -> None:
+    part = page(FRESH, ("Content-Range", "bytes 0-3/10"), status=206)
+    assert client.ask(part, fields=[("Range", "bytes=0-3")]).body == b"page"
+    assert not client.ask(page(FRESH, body=b"whole page")).from_cache
+
+
+def test_3_3_a_body_that_broke_off_is_never_kept(client: Client) -> None:
+    broken = page(FRESH)._replace(failure=network_failure(QtNetworkError.RemoteHostClosedError, "closed"))
+    client.ask(broken)
+    assert not client.ask(page(FRESH)).from_cache
+
+
+@pytest.mark.parametrize(
+    ("wanted", "body", "told"),
+    [
+        ("bytes=0-1", b"pa", b"bytes 0-1/4"),
+        ("bytes=1-", b"age", b"bytes 1-3/4"),
+        ("bytes=-3", b"age", b"bytes 1-3/4"),
+        ("bytes=-9", b"page", b"bytes 0-3/4"),
+        ("Bytes = 2-99", b"ge", b"bytes 2-3/4"),
+    ],
+)
+def test_3_4_a_part_of_what_is_kept_whole(client: Client, wanted: str, body: bytes, told: bytes) -> None:
+    client.ask(page(FRESH, TAG, ("Content-Length", "4")))
+    for condition in ([], [("If-Range", '"1"')]):
+        part = client.ask(fields=[("Range", wanted), *condition])
+        assert (part.status, part.body, part.headers.value(b"content-range")) == (206, body, told)
+        assert part.headers.value(b"content-length") == b"%d" % len(body)
+    assert client.ask().body == b"page"
+
+
+@pytest.mark.parametrize(
+    ("fields", "later"),
+    [
+        ([("Range", "bytes=0-1, 3-3")], 0),
+        ([("Range", "bytes=4-")], 0),
+        ([("Range", "bytes=2-1")], 0),
+        ([("Range", "bytes=-0")], 0),
+        ([("Range", "lines=0-1")], 0),
+        ([("Range", "bytes=0-1"), ("If-Range", '"2"')], 0),
+        ([("Range", "bytes=0-1"), ("If-Range", 'W/"1"')], 0),
+        ([("Range", "bytes=0-1"), ("If-Range", date(0))], 0),
+        ([("Range", "bytes=0-1"), ("If-None-Match", '"1"')], 0),
+        ([("Range", "bytes=0-1"), ("Cache-Control", "no-cache")], 0),
+        ([("Range", "bytes=0-1")], 101),
+    ],
+)
+def test_3_4_other_parts_are_passed_on(client: Client, fields: list[Field], later: float) -> None:
+    client.ask(page(FRESH, TAG))
+    part = page(FRESH, ("Content-Range", "bytes 0-1/9"), status=206, body=b"xx")
+    assert client.ask(part, fields=fields, later=later).body == b"xx"
+    assert client.sent[0].headers == tuple((name.encode(), value.encode()) for name, value in fields)
+    assert client.ask(*([] if later < 100 else [NOT_MODIFIED]), later=later).body == b"page"
+
+
+def test_3_4_no_part_of_a_body_whose_coding_is_undone(client: Client) -> None:
+    client.ask(page(FRESH, ("Content-Encoding", "gzip")))
+    assert client.ask(page(status=206, body=b"xx"), fields=[("Range", "bytes=0-1")]).body == b"xx"
+
+
+# -- section 3.5: whom it is for
+
+
+def test_3_5_nobody_is_served_what_is_for_another(client: Client) -> None:
+    client.ask(page(("Cache-Control", "public, max-age=100"), body=b"for a"), identity=b"a")
+    assert client.ask(page(FRESH, body=b"for b"), identity=b"b").body == b"for b"
+    assert client.ask(page(FRESH, body=b"for all")).body == b"for all"
+    assert client.ask(identity=b"a").body == b"for a"
+    assert client.ask(identity=b"b").body == b"for b"
+    assert client.ask().body == b"for all"
+
+
+def test_3_5_where_nobody_knows_whom_it_is_for_nothing_is_kept(client: Client) -> None:
+    client.ask(page(FRESH), identity=None)
+    assert not client.ask(page(FRESH)).from_cache
+    assert not client.ask(page(FRESH), identity=None).from_cache
+
+
+# -- section 4: serving
+
+
+def test_4_age_is_told(client: Client) -> None:
+    client.ask(page(FRESH, ("Age", "30")))
+    found = [value for name, value in client.ask(later=10).headers.pairs if name.lower() == b"age"]
+    assert found == [b"40"]
+
+
+def test_4_date_is_not_changed(client: Client) -> None:
+    client.ask(page(FRESH))
+    assert client.ask(later=10).headers.value(b"date") == date().encode()
+
+
+def test_4_status_reason_and_body_are_as_they_were(client: Client) -> None:
+    client.ask(page(FRESH, status=404, body=b"none")._replace(reason="Gone Fishing"))
+    found = client.ask()
+    assert (found.status, found.reason, found.body) == (404, "Gone Fishing", b"none")
+
+
+def test_4_unsafe_methods_are_written_through(client: Client) -> None:
+    client.ask(page(FRESH))
+    for method in ("POST", "PUT", "DELETE", "PATCH", "X-UNKNOWN"):
+        assert not client.ask(page(FRESH), method=method).from_cache
+
+
+def test_4_the_newest_of_several_is_used(client: Client) -> None:
+    client.ask(page(FRESH, ("Vary", "A"), body=b"old"), fields=[("A", "1")])
+    client.ask(page(("Cache-Control", "max-age=100"), ("Date", date(5)), body=b"new", dated=False), later=5,
+               fields=[("A", "2")])  # fmt: skip
+    assert client.ask(later=6, fields=[("A", "1")]).body == b"new"
+
+
+# -- section 4.1: Vary
+
+
+def test_4_1_a_variant_is_served_to_who_asks_for_it(client: Client) -> None:
+    english, german = [("Accept-Language", "en")], [("Accept-Language", "de")]
+    client.ask(page(FRESH, ("Vary", "Accept-Language"), body=b"english"), fields=english)
+    client.ask(page(FRESH, ("Vary", "accept-language"), body=b"german"), fields=german)
+    assert client.ask(fields=english).body == b"english"
+    assert client.ask(fields=german).body == b"german"
+    assert client.ask(page(FRESH, body=b"any")).body == b"any"
+
+
+def test_4_1_a_field_that_is_missing_matches_only_a_missing_one(client: Client) -> None:
+    client.ask(page(FRESH, ("Vary", "A")))
+    assert not client.ask(page(FRESH, ("Vary", "A")), fields=[("A", "")]).from_cache
+    assert client.ask().from_cache
+
+
+def test_4_1_all_fields_that_are_named_must_match(client: Client) -> None:
+    client.ask(page(FRESH, ("Vary", "A, B"), ("Vary", "C")), fields=[("A", "1"), ("B", "2"), ("C", "3")])
+    assert client.ask(fields=[("C", "3"), ("B", "2"), ("A", "1")]).from_cache
+    for name in "ABC":
+        fields = [(each, "9" if each == name else str("ABC".index(each) + 1)) for each in "ABC"]
+        assert not client.ask(page(("Cache-Control", "no-store")), fields=fields).from_cache
+
+
+def test_4_1_space_and_repetition_do_not_matter(client: Client) -> None:
+    client.ask(page(FRESH, ("Vary", "A")), fields=[("A", "x,y")])
+    assert client.ask(fields=[("A", " x ,  y")]).from_cache
+    assert client.ask(fields=[("A", "x"), ("a", "y")]).from_cache
+
+
+@pytest.mark.parametrize("value", ["*", "A, *", "*, A", " * "])
+def test_4_1_a_star_never_matches(value: str) -> None:
+    assert not reuses(page(FRESH, ("Vary", value)))
+
+
+def test_4_1_a_coded_body_is_not_served_as_an_uncoded_one(client: Client) -> None:
+    """Whose own ``Accept-Encoding`` has what comes left as it is, is served what was left so."""
+    client.ask(page(FRESH, ("Content-Encoding", "gzip"), body=b"page"))
+    assert client.ask(page(FRESH, ("Content-Encoding", "gzip"), body=b"\x1f\x8b"), decode=False).body == b"\x1f\x8b"
+    assert client.ask(decode=False).body == b"\x1f\x8b"
+    assert client.ask().body == b"page"
+
+
+# -- section 4.2.1: how long it is fresh
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ([("Cache-Control", "max-age=100")], 100),
+        ([("Cache-Control", "MaX-aGe=100")], 100),
+        ([("Cache-Control", "max-age=0100")], 100),
+        ([("Cache-Control", 'max-age="100"')], 100),
+        ([("Cache-Control", "max-age=100, max-age=5")], 100),  # the first of two
+        ([("Cache-Control", "max-age=5, max-age=100")], 5),
+        ([("Cache-Control", "max-age=100"), ("Expires", date(-5))], 100),
+        ([("Cache-Control", "max-age=100"), ("Expires", "0")], 100),
+        ([("Cache-Control", "max-age=5"), ("Expires", date(100))], 5),
+        ([("Cache-Control", "max-age=5, s-maxage=100")], 5),  # for caches that are shared
+        ([("Cache-Control", "s-maxage=5, max-age=100")], 100),
+        ([("Cache-Control", "max-age=99999999999")], 100_000),
+        ([("Expires", date(100))], 100),
+        ([("Expires", date(100)), ("Cache-Control", "unknown=1")], 100),
+    ],
+)
+def test_4_2_1_lifetime(fields: list[Field], seconds: int) -> None:
+    assert reuses(page(*fields), later=seconds - 1)
+    if seconds < 100_000:
+        assert not reuses(page(*fields), later=seconds)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["max-age=0", "max-age=-100", "max-age='100'", "max-age=100.5", "max-age=a100", "max-age=100a", "max-age", "max-age=",
+     'x="max-age=100"', 'x="max-age=100", max-age=0', "x=\"\\\"max-age=100\"", "max-age=1 00", "xmax-age=100"],
+)  # fmt: skip
+def test_4_2_1_what_is_no_time_is_none(value: str) -> None:
+    assert not reuses(page(("Cache-Control", value)), later=1)
+
+
+@pytest.mark.parametrize(
+    "value", ["max-age = 100", "max-age=  100", " ,, max-age=100 ,", "a=b,max-age=100", 'a="b, c" , max-age=100']
+)
+def test_4_2_1_odd_spacing_and_quoting(value: str) -> None:
+    assert reuses(page(("Cache-Control", value)))
+
+
+# -- section 4.2.2: guessing
+
+
+def test_4_2_2_a_tenth_of_the_time_since_it_was_modified() -> None:
+    made = page(("Last-Modified", date(-1_000)))
+    assert reuses(made, later=99)
+    assert not reuses(made, later=101)
+
+
+def test_4_2_2_a_week_at_most() -> None:
+    made = page(("Last-Modified", date(-1_000_000_000)))
+    assert reuses(made, later=7 * 24 * 3600 - 1)
+    assert not reuses(made, later=7 * 24 * 3600 + 1)
+
+
+def test_4_2_2_nothing_is_guessed_where_it_is_said() -> None:
+    modified = ("Last-Modified", date(-1_000_000))
+    assert not reuses(page(modified, ("Cache-Control", "max-age=5")), later=6)
+    assert not reuses(page(modified, ("Expires", date(5))), later=6)
+
+
+def test_4_2_2_nothing_is_guessed_of_what_was_modified_in_the_future() -> None:
+    assert not reuses(page(("Last-Modified", date(1_000))))
+    assert not reuses(page(("Last-Modified", "last week")))
+    assert not reuses(page())
+
+
+# -- section 4.2.3: how old it is
+
+
+def test_4_2_3_age_counts() -> None:
+    assert not reuses(page(FRESH, ("Age", "95")))
+    assert reuses(page(FRESH, ("Age", "85")))
+
+
+def test_4_2_3_date_counts() -> None:
+    assert not reuses(page(FRESH, ("Date", date(-95)), dated=False))
+    assert reuses(page(FRESH, ("Date", date(-85)), dated=False))
+
+
+def test_4_2_3_a_date_in_the_future_makes_nothing_younger() -> None:
+    made = page(FRESH, ("Date", date(1_000)), dated=False)
+    assert reuses(made, later=99)
+    assert not reuses(made, later=101)
+
+
+def test_4_2_3_the_time_it_took_counts(client: Client) -> None:
+    def slow(exchange: object) -> Response:
+        client.now += 60
+        return page(FRESH, ("Age", "30"))._replace(request=exchange)  # type: ignore[arg-type]
+
+    client.ask(slow)
+    assert client.ask(later=61).headers.value(b"age") == b"91"
+
+
+# -- section 4.2.4: stale answers
+
+
+def test_4_2_4_what_is_stale_is_not_served() -> None:
+    assert not reuses(page(FRESH), later=101)
+
+
+@pytest.mark.parametrize("failure", [True, False])
+def test_4_2_4_nor_where_the_server_fails(client: Client, failure: bool) -> None:
+    client.ask(page(STALE))
+    error = network_failure(QtNetworkError.ConnectionRefusedError, "Connection refused")
+    trouble = Response(answer(500).request, failure=error) if failure else answer(500)
+    assert not client.ask(trouble, later=10).from_cache
+
+
+# -- section 4.3.1: asking
+
+
+def test_4_3_1_validators_are_sent(client: Client) -> None:
+    client.ask(page(STALE, TAG, ("Last-Modified", date(-50))))
+    client.ask(NOT_MODIFIED, later=10)
+    assert client.sent_field("If-None-Match") == '"1"'
+    assert client.sent_field("If-Modified-Since") == date(-50)
+
+
+def test_4_3_1_a_weak_tag_too(client: Client) -> None:
+    client.ask(page(STALE, ("ETag", 'W/"1"')))
+    assert client.ask(answer(304, ("ETag", 'W/"1"')), later=10).from_cache
+    assert client.sent_field("If-None-Match") == 'W/"1"'
+
+
+def test_4_3_1_where_there_is_none_nothing_is_asked(client: Client) -> None:
+    client.ask(page(STALE))
+    client.ask(page(STALE), later=10)
+    assert client.sent_field("If-None-Match") is None and client.sent_field("If-Modified-Since") is None
+
+
+def test_4_3_1_a_variant_that_does_not_match_is_not_asked_for(client: Client) -> None:
+    client.ask(page(STALE, TAG, ("Vary", "A")), fields=[("A", "1")])
+    client.ask(page(), fields=[("A", "2")])
+    assert client.sent_field("If-None-Match") is None
+
+
+# -- section 4.3.2: who has it already
+
+
+def test_4_3_2_the_callers_own_condition_is_answered(client: Client) -> None:
+    client.ask(page(FRESH, TAG, ("Last-Modified", date(-50))))
+    for fields in (
+        [("If-None-Match", '"1"')],
+        [("If-None-Match", '"0", W/"1"')],
+        [("If-None-Match", "*")],
+        [("If-Modified-Since", date(-50))],
+        [("If-Modified-Since", date(-10))],
+    ):
+        found = client.ask(fields=fields)
+        assert (found.status, found.body, found.headers.value(b"etag")) == (304, b"", b'"1"'), fields
+
+
+def test_4_3_2_and_gets_all_where_they_have_another(client: Client) -> None:
+    client.ask(page(FRESH, TAG, ("Last-Modified", date(-50))))
+    for fields in (
+        [("If-None-Match", '"0"')],
+        [("If-Modified-Since", date(-60))],
+        [("If-Modified-Since", "yesterday")],
+        [("If-None-Match", '"0"'), ("If-Modified-Since", date(0))],  # the tag counts
+    ):
+        found = client.ask(fields=fields)
+        assert (found.status, found.body) == (200, b"page"), fields
+
+
+def test_4_3_2_a_condition_of_the_callers_own_goes_on_as_it_is(client: Client) -> None:
+    client.ask(page(STALE, TAG))
+    found = client.ask(answer(304, ("ETag", '"9"')), fields=[("If-None-Match", '"9"')], later=10)
+    assert found.status == 304 and not found.from_cache
+    assert [value for name, value in client.sent[0].headers if name == b"If-None-Match"] == [b'"9"']
+
+
+@pytest.mark.parametrize("name", ["If-Match", "If-Unmodified-Since"])
+def test_4_3_2_what_only_the_server_knows_is_asked_of_it(client: Client, name: str) -> None:
+    client.ask(page(FRESH, TAG))
+    assert not client.ask(page(FRESH, TAG), fields=[(name, '"1"')]).from_cache
+
+
+# -- section 4.3.3: what the server says
+
+
+def test_4_3_3_not_modified_serves_what_was_kept(client: Client) -> None:
+    client.ask(page(STALE, TAG))
+    found = client.ask(NOT_MODIFIED, later=10)
+    assert (found.status, found.body, found.from_cache) == (200, b"page", True)
+
+
+def test_4_3_3_a_whole_answer_replaces_it(client: Client) -> None:
+    client.ask(page(STALE, TAG))
+    assert client.ask(page(FRESH, body=b"new"), later=10).body == b"new"
+    assert client.ask(later=10).body == b"new"
+
+
+def test_4_3_3_an_error_of_the_server_goes_on(client: Client) -> None:
+    client.ask(page(STALE, TAG))
+    assert client.ask(answer(503), later=10).status == 503
+    assert client.ask(NOT_MODIFIED, later=20).body == b"page"
+
+
+def test_4_3_3_what_was_forgotten_meanwhile_is_asked_for_anew(client: Client) -> None:
+    client.ask(page(STALE, TAG))
+    body = client.store.body
+    client.store.body = lambda stored: None  # type: ignore[method-assign]
+    assert client.ask(NOT_MODIFIED, page(body=b"new"), later=10).body == b"new"
+    assert client.sent[1].headers == ()
+    client.store.body = body  # type: ignore[method-assign]
+
+
+# -- section 4.3.4 and 3.2: freshening
+
+
+def test_4_3_4_it_is_fresh_again(client: Client) -> None:
+    client.ask(page(FRESH, TAG))
+    client.ask(answer(304, TAG, ("Date", date(150)), ("Cache-Control", "max-age=200")), later=150)
+    found = client.ask(later=349)
+    assert found.from_cache and found.headers.value(b"age") == b"199"
+    client.ask(NOT_MODIFIED, later=351)
+
+
+def test_3_2_fields_are_updated_and_others_stay(client: Client) -> None:
+    client.ask(page(FRESH, TAG, ("A", "1"), ("B", "1"), ("Age", "50")))
+    client.ask(answer(304, TAG, ("Date", date(150)), ("a", "2"), ("C", "3")), later=150)
+    found = client.ask(later=150).headers
+    assert [found.value(name) for name in (b"a", b"b", b"c", b"age")] == [b"2", b"1", b"3", b"0"]
+
+
+@pytest.mark.parametrize("name", ["Content-Encoding", "Content-Length", "Content-Range", "Content-MD5", "Connection"])
+def test_3_2_what_belongs_to_the_body_that_is_kept_is_not_updated(client: Client, name: str) -> None:
+    client.ask(page(FRESH, TAG, (name, "old")))
+    client.ask(answer(304, TAG, ("Date", date(150)), (name, "new")), later=150)
+    assert client.ask(later=150).headers.value(name.lower().encode()) in (b"old", None)
+
+
+def test_3_2_a_cookie_of_the_confirmation_is_handed_on_and_not_kept(client: Client) -> None:
+    client.ask(page(FRESH, TAG))
+    confirmed = client.ask(answer(304, TAG, ("Date", date(150)), ("Set-Cookie", "a=1")), later=150)
+    assert confirmed.headers.value(b"set-cookie") == b"a=1"
+    assert client.ask(later=151).headers.value(b"set-cookie") is None
+
+
+def test_4_3_4_a_confirmation_of_another_is_none(client: Client) -> None:
+    client.ask(page(STALE, TAG))
+    found = client.ask(answer(304, ("ETag", '"2"')), page(FRESH, ("ETag", '"2"'), body=b"two"), later=10)
+    assert found.body == b"two" and not found.from_cache
+    assert client.sent[1].headers == ()
+    assert client.ask(later=10).body == b"two"
+
+
+def test_4_3_4_the_callers_own_confirmation_freshens(client: Client) -> None:
+    client.ask(page(FRESH, TAG))
+    fresher = answer(304, TAG, ("Date", date(150)), FRESH)
+    assert client.ask(fresher, fields=[("If-None-Match", '"1"')], later=150).status == 304
+    assert client.ask(later=200).from_cache
+
+
+# -- section 4.3.5: HEAD
+
+
+def test_4_3_5_head_is_answered_by_what_a_get_has_left(client: Client) -> None:
+    client.ask(page(FRESH, ("Content-Length", "4")))
+    found = client.ask(method="HEAD")
+    assert (found.status, found.body, found.headers.value(b"content-length")) == (200, b"", b"4")
+
+
+def test_4_3_5_head_is_not_kept_for_a_get(client: Client) -> None:
+    client.ask(page(FRESH, body=b""), method="HEAD")
+    assert client.ask(page(FRESH)).body == b"page"
+
+
+def test_4_3_5_head_freshens_what_it_speaks_of(client: Client) -> None:
+    client.ask(page(FRESH, TAG, ("Content-Length", "4"), ("A", "1")))
+    head = answer(200, TAG, ("Content-Length", "4"), ("Date", date(150)), ("A", "2"))
+    client.ask(head, method="HEAD", later=150)
+    found = client.ask(later=200)
+    assert (found.body, found.headers.value(b"a")) == (b"page", b"2")
+
+
+@pytest.mark.parametrize(
+    "field", [("ETag", '"2"'), ("Content-Length", "5"), ("Last-Modified", date(5))], ids=lambda field: field[0]
+)
+def test_4_3_5_head_makes_another_stale(client: Client, field: Field) -> None:
+    client.ask(page(STALE, TAG, ("Content-Length", "4"), ("Last-Modified", date(-50))))
+    client.ask(answer(200, ("Date", date(10)), FRESH, field), method="HEAD", later=10)
+    assert not client.ask(page(), later=20).from_cache
+
+
+# -- section 4.4: invalidation
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "M-SEARCH"])
+@pytest.mark.parametrize("status", [200, 201, 204, 303])
+def test_4_4_an_unsafe_method_makes_it_asked_for_anew(client: Client, method: str, status: int) -> None:
+    client.ask(page(FRESH))
+    client.ask(answer(status), method=method)
+    assert not client.ask(page(FRESH)).from_cache
+
+
+def test_4_4_for_everybody(client: Client) -> None:
+    client.ask(page(FRESH), identity=b"a")
+    client.ask(page(FRESH))
+    client.ask(answer(200), method="POST", identity=b"b")
+    assert not client.ask(page(FRESH), identity=b"a", later=1).from_cache
+    assert not client.ask(page(FRESH), later=1).from_cache
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+def test_4_4_not_where_it_failed(client: Client, status: int) -> None:
+    client.ask(page(FRESH))
+    client.ask(answer(status), method="POST")
+    assert client.ask().from_cache
+
+
+def test_4_4_where_nobody_knows_whether_it_failed_it_is_asked_for_anew(client: Client) -> None:
+    client.ask(page(FRESH))
+    error = network_failure(QtNetworkError.RemoteHostClosedError, "closed")
+    client.ask(Response(answer(200).request, failure=error), method="POST")
+    assert not client.ask(page(FRESH)).from_cache
+
+
+@pytest.mark.parametrize("name", ["Location", "Content-Location"])
+def test_4_4_what_it_names_too(client: Client, name: str) -> None:
+    client.ask(page(FRESH), url="http://host.example/other")
+    client.ask(answer(201, (name, "other#part")), method="POST")
+    assert not client.ask(page(FRESH), url="http://host.example/other").from_cache
+
+
+@pytest.mark.parametrize("value", ["http://else.example/other", "https://host.example/other", "http://[/", "//"])
+def test_4_4_of_the_same_origin_only(client: Client, value: str) -> None:
+    client.ask(page(FRESH), url="http://else.example/other")
+    client.ask(page(FRESH), url="https://host.example/other")
+    client.ask(answer(201, ("Location", value)), method="POST")
+    assert client.ask(url="http://else.example/other").from_cache
+    assert client.ask(url="https://host.example/other").from_cache
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
+def test_4_4_safe_methods_change_nothing(client: Client, method: str) -> None:
+    client.ask(page(FRESH))
+    client.ask(*([] if method in ("GET", "HEAD") else [answer(200)]), method=method)
+    assert client.ask().from_cache
+
+
+def test_4_4_what_was_asked_for_before_is_not_kept_after(client: Client) -> None:
+    """A GET that was under way while somebody else changed what it tells."""
+
+    def meanwhile(exchange: object) -> Response:
+        client.store.invalidate(URL, client.now)
+        return page(FRESH)._replace(request=exchange)  # type: ignore[arg-type]
+
+    client.ask(meanwhile)
+    assert not client.ask(page(FRESH), later=1).from_cache
+    assert client.ask(later=1).from_cache
+
+
+# -- section 5.1: Age
+
+
+@pytest.mark.parametrize("value", ["0, 95", "old", "-95", "9.5", "", "old, 95"])
+def test_5_1_the_first_age_counts_and_what_is_none_is_ignored(value: str) -> None:
+    assert reuses(page(FRESH, ("Age", value)))
+
+
+@pytest.mark.parametrize("value", ["95", "095", "95, 0", "99999999999"])
+def test_5_1_an_age_makes_it_old(value: str) -> None:
+    assert not reuses(page(FRESH, ("Age", value)))
+
+
+# -- section 5.2.1: what a request says
+
+
+def test_5_2_1_1_max_age() -> None:
+    assert reuses(page(FRESH), fields=[("Cache-Control", "max-age=10")])
+    assert not reuses(page(FRESH), fields=[("Cache-Control", "max-age=9")])
+    assert not reuses(page(FRESH), fields=[("Cache-Control", "max-age=0")])
+
+
+def test_5_2_1_2_max_stale() -> None:
+    assert reuses(page(FRESH), later=150, fields=[("Cache-Control", "max-stale")])
+    assert reuses(page(FRESH), later=150, fields=[("Cache-Control", "max-stale=50")])
+    assert not reuses(page(FRESH), later=151, fields=[("Cache-Control", "max-stale=50")])
+    must = ("Cache-Control", "max-age=100, must-revalidate")
+    assert not reuses(page(must), later=150, fields=[("Cache-Control", "max-stale")])
+
+
+def test_5_2_1_3_min_fresh() -> None:
+    assert reuses(page(FRESH), fields=[("Cache-Control", "min-fresh=90")])
+    assert not reuses(page(FRESH), fields=[("Cache-Control", "min-fresh=91")])
+
+
+def test_5_2_1_4_no_cache_asks_the_server(client: Client) -> None:
+    client.ask(page(FRESH, TAG))
+    assert client.ask(NOT_MODIFIED, fields=[("Cache-Control", "no-cache")], later=10).from_cache
+
+
+def test_5_2_1_5_no_store_keeps_nothing(client: Client) -> None:
+    client.ask(page(FRESH), fields=[("Cache-Control", "no-store")])
+    client.ask(page(FRESH))
+    assert client.ask(page(FRESH, body=b"b"), fields=[("Cache-Control", "no-store")]).body == b"b"
+    assert client.ask().body == b"page"
+
+
+def test_5_2_1_7_only_if_cached(client: Client) -> None:
+    wanted = [("Cache-Control", "only-if-cached")]
+    assert client.ask(fields=wanted).status == 504
+    client.ask(page(FRESH))
+    assert client.ask(fields=wanted).body == b"page"
+    assert client.ask(fields=wanted, later=101).status == 504
+    assert client.ask(fields=[("Cache-Control", "only-if-cached, max-stale")], later=101).body == b"page"
+
+
+# -- section 5.2.2: what an answer says
+
+
+def test_5_2_2_2_must_revalidate_is_never_served_stale(client: Client) -> None:
+    client.ask(page(("Cache-Control", "max-age=10, must-revalidate, stale-if-error=1000"), TAG))
+    assert client.ask(later=9).from_cache
+    assert not client.ask(answer(503), later=11).from_cache
+
+
+def test_5_2_2_3_must_understand(client: Client) -> None:
+    understood = ("Cache-Control", "must-understand, no-store, max-age=100")
+    assert reuses(page(understood))
+    assert not reuses(page(understood, status=299))
+    assert not reuses(page(("Cache-Control", "must-understand, max-age=100"), status=299))
+
+
+def test_5_2_2_4_no_cache_is_confirmed_each_time(client: Client) -> None:
+    client.ask(page(("Cache-Control", "no-cache, max-age=100"), TAG))
+    assert client.ask(NOT_MODIFIED, later=1).from_cache
+    assert client.ask(page(("Cache-Control", "no-cache"), body=b"new"), later=2).body == b"new"
+
+
+def test_5_2_2_4_the_field_form_keeps_the_field_back(client: Client) -> None:
+    client.ask(page(("Cache-Control", 'no-cache="A, b" , max-age=100'), ("A", "1"), ("B", "2"), ("C", "3"), TAG))
+    found = client.ask(later=10).headers
+    assert (found.value(b"a"), found.value(b"b"), found.value(b"c")) == (None, None, b"3")
+    confirmed = client.ask(answer(304, TAG, ("Date", date(150))), later=150)
+    assert confirmed.headers.value(b"a") == b"1"
+
+
+def test_5_2_2_8_proxy_revalidate_and_s_maxage_are_for_others(client: Client) -> None:
+    client.ask(page(("Cache-Control", "max-age=10, proxy-revalidate, s-maxage=0, stale-if-error=1000")))
+    assert client.ask(later=9).from_cache
+    assert client.ask(answer(503), later=11).from_cache
+
+
+@pytest.mark.parametrize(
+    "field", [("Surrogate-Control", "max-age=100"), ("CDN-Cache-Control", "max-age=100"), ("Edge-Control", "max-age=9")]
+)
+def test_5_2_3_what_cdns_read_is_ignored(field: Field) -> None:
+    """RFC 9213 section 3.1."""
+    assert not reuses(page(field))
+    assert not reuses(page(field, STALE))
+
+
+def test_5_2_3_unknown_directives_are_ignored() -> None:
+    assert reuses(page(("Cache-Control", 'what=ever, max-age=100, "?", odd="x\\"y", =3')))
+    assert not reuses(page(("Cache-Control", "what=ever")))
+
+
+# -- section 5.3: Expires
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["Fri, 15 Jan 2027 08:01:40 GMT", "Friday, 15-Jan-27 08:01:40 GMT", "Fri Jan 15 08:01:40 2027",
+     "fri, 15 jan 2027 08:01:40 gmt"],
+)  # fmt: skip
+def test_5_3_the_three_formats_of_a_date(value: str) -> None:
+    assert START == 1_800_000_000  # Fri, 15 Jan 2027 08:00:00 GMT
+    assert reuses(page(("Expires", value)), later=99)
+    assert not reuses(page(("Expires", value)), later=100)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["0", "-1", "", "tomorrow", "Fri, 15 Jan 2027 08:01:40", "Fri, 15 Jan 2027 08:01:40 PST", "15 Jan 2027 08:01:40 GMT",
+     "Fri, 32 Jan 2027 08:01:40 GMT", "Fri, 15 Foo 2027 08:01:40 GMT", "Fri, 15 Jan 27 08:01:40 GMT",
+     "Fri, 15 Jan 2027 25:01:40 GMT", "Fri, 15 Jan 2027 8:01:40 GMT", "Fri 15 Jan 2027 08:01:40 GMT",
+     "Fri, 15 Jan 2027 08:01:40 GMT, Fri, 15 Jan 2027 08:01:40 GMT"],
+)  # fmt: skip
+def test_5_3_what_is_no_date_is_in_the_past(value: str) -> None:
+    assert not reuses(page(("Expires", value), ("Last-Modified", date(-1_000_000))))
+
+
+def test_5_3_a_year_of_two_digits_is_not_far_ahead() -> None:
+    assert not reuses(page(("Expires", "Sunday, 06-Nov-94 08:49:37 GMT")))
+
+
+def test_5_3_expires_is_counted_from_the_date(client: Client) -> None:
+    """Also where the server's clock is another than ours."""
+    made = page(("Date", date(-50)), ("Expires", date(50)), dated=False)
+    assert reuses(made, later=49)
+    assert not reuses(made, later=51)
+
+
+# -- section 5.4: Pragma
+
+
+def test_5_4_pragma_of_a_request_is_no_cache_where_nothing_else_is_said(client: Client) -> None:
+    client.ask(page(FRESH, TAG))
+    assert client.ask(NOT_MODIFIED, fields=[("Pragma", "no-cache")], later=10).from_cache
+    assert client.ask(fields=[("Pragma", "no-cache"), ("Cache-Control", "max-age=100")], later=10).from_cache
+    assert client.ask(fields=[("Pragma", "other")], later=10).from_cache
+
+
+def test_5_4_pragma_of_an_answer_means_nothing_beside_cache_control() -> None:
+    assert reuses(page(FRESH, ("Pragma", "no-cache")))
+
+
+def test_5_5_warning_is_a_field_like_any_other(client: Client) -> None:
+    client.ask(page(FRESH, ("Warning", '110 - "stale"')))
+    assert client.ask().headers.value(b"warning") == b'110 - "stale"'
+
+
+# -- RFC 5861: stale-while-revalidate, stale-if-error; RFC 8246: immutable
+
+
+def test_rfc_5861_3_stale_while_revalidate(client: Client) -> None:
+    client.ask(page(("Cache-Control", "max-age=10, stale-while-revalidate=20"), TAG))
+    assert client.ask(later=9).from_cache and client.later == []
+    assert client.ask(later=29).body == b"page"
+    assert [exchange.url for exchange in client.later] == [URL]
+    assert client.ask(page(body=b"new"), later=31).body == b"new"
+
+
+def test_rfc_5861_3_not_for_who_prefers_the_network(client: Client) -> None:
+    client.ask(page(("Cache-Control", "max-age=10, stale-while-revalidate=20")))
+    assert client.ask(page(body=b"new"), later=15, load_control=CacheLoadControl.PreferNetwork).body == b"new"
+    assert client.later == []
+
+
+@pytest.mark.parametrize("where", ["request", "answer"])
+def test_rfc_5861_4_stale_if_error(client: Client, where: str) -> None:
+    value = "stale-if-error=100"
+    client.ask(page(("Cache-Control", f"max-age=10, {value}" if where == "answer" else "max-age=10"), TAG))
+    fields = [("Cache-Control", value)] if where == "request" else []
+    refused = network_failure(QtNetworkError.ConnectionRefusedError, "Connection refused")
+    for trouble in (answer(500), answer(502), answer(503), answer(504), Response(answer(200).request, failure=refused)):
+        found = client.ask(trouble, fields=fields, later=100)
+        assert (found.body, found.failure, found.from_cache) == (b"page", None, True)
+    assert client.ask(answer(503), fields=fields, later=111).status == 503
+    assert client.ask(answer(404), fields=fields, later=50).status == 404
+
+
+def test_rfc_5861_4_who_cancels_gets_nothing_else(client: Client) -> None:
+    client.ask(page(("Cache-Control", "max-age=10, stale-if-error=100")))
+    found = client.ask(Response(answer(200).request, failure=canceled()), later=50)
+    assert found.failure is not None and found.failure.code is ErrorCode.CanceledError
+
+
+def test_rfc_8246_2_immutable_is_not_asked_for_again_while_it_is_fresh(client: Client) -> None:
+    client.ask(page(("Cache-Control", "max-age=100, immutable"), TAG))
+    assert client.ask(fields=[("Cache-Control", "max-age=0")], later=50).from_cache
+    assert client.ask(NOT_MODIFIED, fields=[("Cache-Control", "max-age=0")], later=101).from_cache
+    assert client.ask(NOT_MODIFIED, fields=[("Cache-Control", "no-cache")], later=102).from_cache
+
+
+# -- Qt's switches
+
+
+def test_always_network_asks_for_all_of_it(client: Client) -> None:
+    client.ask(page(FRESH, TAG))
+    assert client.ask(page(FRESH, body=b"new"), load_control=CacheLoadControl.AlwaysNetwork).body == b"new"
+    assert client.sent_field("If-None-Match") is None
+
+
+def test_always_cache_serves_what_is_stale(client: Client) -> None:
+    client.ask(page(STALE))
+    assert client.ask(load_control=CacheLoadControl.AlwaysCache, later=1_000_000).body == b"page"
+
+
+@pytest.mark.parametrize("directive", ["must-revalidate", "no-cache"])
+def test_always_cache_does_not_serve_what_must_be_confirmed(client: Client, directive: str) -> None:
+    client.ask(page(("Cache-Control", f"max-age=10, {directive}")))
+    found = client.ask(load_control=CacheLoadControl.AlwaysCache, later=11)
+    assert found.failure is not None and found.failure.error is QtNetworkError.ContentNotFoundError
+    assert "confirm" in found.failure.text
+
+
+def test_always_cache_finds_nothing(client: Client) -> None:
+    for options in ({}, {"method": "OPTIONS"}, {"fields": [("Range", "bytes=0-1")]}, {"identity": None}):
+        found = client.ask(load_control=CacheLoadControl.AlwaysCache, **options)  # type: ignore[arg-type]
+        assert found.failure is not None and found.failure.error is QtNetworkError.ContentNotFoundError
+        assert found.failure.text == "Not in the cache"
+
+
+def test_until_when_it_is_fresh(client: Client) -> None:
+    assert client.ask(page(FRESH, ("Age", "30"))).expires == START + 70
+    assert client.ask(later=20).expires == START + 70
+    assert client.ask(page(("Cache-Control", "no-store")), url=URL + "?2").expires is None
+
+
+def test_what_is_counted(client: Client) -> None:
+    client.ask(page(STALE, TAG))
+    client.ask(NOT_MODIFIED, later=10)
+    client.ask(page(FRESH), later=11)
+    client.ask(later=12)
+    found = client.store.statistics()
+    assert (found.count, found.misses, found.validated, found.hits, found.stored) == (1, 2, 1, 1, 2)
+
+
+# -- what was found by trying
+
+
+@pytest.mark.parametrize("name", ["Cache-Control", "Pragma"])
+def test_a_field_that_is_made_to_take_long_takes_no_time(client: Client, name: str) -> None:
+    for value in ("," * 60_000 + "=", '"' * 60_000, 'a="' + "\\" * 60_000, "a " * 30_000, '",' * 30_000):
+        started = time.perf_counter()
+        client.ask(page((name, value)))
+        assert time.perf_counter() - started < 1.0
+        assert not client.ask(page()).from_cache
+
+
+def test_numbers_that_are_too_long_to_be_read() -> None:
+    assert reuses(page(("Cache-Control", f"max-age={'9' * 5_000}")))
+    assert reuses(page(("Cache-Control", f"max-age={'0' * 5_000}100")))
+    assert not reuses(page(FRESH, ("Age", "9" * 5_000)))
+
+
+@pytest.mark.parametrize("value", ["Accept Language", "A=B", "\x01", "A;B", "é"])
+def test_vary_that_names_no_field(value: str) -> None:
+    assert not reuses(page(FRESH, ("Vary", value)))
+
+
+def test_a_field_that_the_engine_adds_counts_too(client: Client) -> None:
+    german, french = ((b"accept-language", b"de"),), ((b"accept-language", b"fr"),)
+    client.ask(page(FRESH, ("Vary", "Accept-Language"), body=b"deutsch"), default_headers=german)
+    assert client.ask(page(body=b"francais"), default_headers=french).body == b"francais"
+    assert client.ask(default_headers=german).body == b"deutsch"
+    assert client.ask(default_headers=french, fields=[("Accept-Language", "de")]).body == b"deutsch"
+
+
+def test_what_was_decoded_is_not_for_who_wants_no_coding(client: Client) -> None:
+    client.ask(page(FRESH, ("Content-Encoding", "gzip")))
+    assert not client.ask(page(body=b"plain"), fields=[("Accept-Encoding", "identity")]).from_cache
+
+
+@pytest.mark.parametrize(
+    ("kept", "asked"),
+    [
+        (("Last-Modified", date(-50)), ("If-Modified-Since", date(-10))),
+        (("ETag", '"old"'), ("If-None-Match", '"new"')),
+        (("ETag", '"old"'), ("If-None-Match", '"new", "old"')),
+    ],
+)
+def test_a_304_for_what_the_caller_has_is_none_for_what_was_kept(client: Client, kept: Field, asked: Field) -> None:
+    client.ask(page(STALE, kept))
+    assert client.ask(answer(304, ("Date", date(10)), FRESH), fields=[asked], later=10).status == 304
+    assert not client.ask(page(body=b"new"), later=20).from_cache
+
+
+@pytest.mark.parametrize("status", [404, 301])
+def test_conditions_are_not_for_what_is_no_success(client: Client, status: int) -> None:
+    """RFC 9110 section 13.2.1."""
+    client.ask(page(FRESH, TAG, status=status))
+    for field in (("If-None-Match", "*"), ("If-None-Match", '"1"'), ("If-Modified-Since", date(0))):
+        assert client.ask(fields=[field]).status == status
+
+
+@pytest.mark.parametrize("value", ["max-age=0", "max-age=5", "min-fresh=10"])
+def test_who_wants_it_young_gets_nothing_stale(value: str) -> None:
+    lenient = page(("Cache-Control", "max-age=10, stale-while-revalidate=1000"))
+    assert reuses(lenient, later=50)
+    assert not reuses(lenient, later=50, fields=[("Cache-Control", value)])
+
+
+def test_a_clock_that_goes_back_makes_nothing_fresh() -> None:
+    assert reuses(page(FRESH), later=-30)
+    assert not reuses(page(FRESH), later=-1_000_000)
+
+
+@pytest.mark.parametrize("status", [401, 407, 408, 425, 429])
+def test_what_comes_before_the_answer_throws_nothing_out(client: Client, status: int) -> None:
+    """A digest is asked for first: whoever logs in so must be able to validate."""
+    client.ask(page(STALE, TAG))
+    client.ask(answer(status), later=10)
+    assert client.ask(NOT_MODIFIED, later=20).from_cache
+
+
+def test_a_304_without_a_date_makes_it_fresh_all_the_same(client: Client) -> None:
+    client.ask(page(FRESH, TAG, dated=False))
+    client.ask(answer(304, TAG), later=150)
+    assert client.ask(later=240).from_cache
+
+
+def test_a_body_that_is_larger_than_wanted_is_left_to_the_engine(client: Client) -> None:
+    client.ask(page(FRESH, body=b"x" * 5_000))
+    assert not client.ask(page(), body_limit=4_999).from_cache
+    client.ask(page(FRESH, body=b"x" * 5_000), load_control=CacheLoadControl.AlwaysNetwork)
+    assert client.ask(body_limit=5_000).from_cache
+
+
+def test_who_tries_again_does_not_want_what_was_kept(client: Client) -> None:
+    client.ask(page(FRESH, status=503))
+    assert client.ask(page(), is_retry=True).status == 200
+
+
+def test_connection_cannot_name_what_makes_it_stale(client: Client) -> None:
+    client.ask(
+        page(("Connection", "Cache-Control, Vary"), ("Cache-Control", "no-cache"), ("Last-Modified", date(-9_999)))
+    )
+    assert not client.ask(page()).from_cache
+
+
+@pytest.mark.parametrize("error", [QtNetworkError.SslHandshakeFailedError, QtNetworkError.ProtocolFailure])
+def test_stale_if_error_hides_no_wrong_certificate_and_no_damage(client: Client, error: QtNetworkError) -> None:
+    client.ask(page(("Cache-Control", "max-age=10, stale-if-error=1000")))
+    found = client.ask(Response(answer(200).request, failure=network_failure(error, "wrong")), later=50)
+    assert found.failure is not None and not found.from_cache
+
+
+def test_a_head_has_no_bytes(client: Client) -> None:
+    client.ask(page(FRESH))
+    assert (client.ask(method="HEAD").encoded_bytes, client.ask().encoded_bytes) == (0, 4)

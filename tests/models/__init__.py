@@ -1,0 +1,1 @@
+"""Values, without Qt and without a network."""

@@ -1,0 +1,1 @@
+"""Fork, exit, pickles for other processes, frozen programs."""

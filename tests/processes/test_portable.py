@@ -1,0 +1,255 @@
+"""Requests, replies, settings and cookies in other processes, and what does not go there unless it is asked for."""
+
+from __future__ import annotations
+
+import copy
+import multiprocessing
+import os
+import pickle
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from blocking_request import (
+    AuthConfig,
+    BatchRequest,
+    BatchResult,
+    ErrorCode,
+    NetworkAccessManager,
+    PortableSettings,
+    TlsSettings,
+)
+from blocking_request.proxies.rules import ProxyRules
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
+
+from ..support.marks import needs_tls_in_qt
+from ..support.names import REQUEST, Serve
+from ..support.servers.raw import asking, echo
+
+
+def again(value: Any) -> Any:
+    return pickle.loads(pickle.dumps(value))
+
+
+def handler(realm: str, host: str, attempt: int) -> tuple[str, str]:
+    return "somebody", "answered"
+
+
+def full(manager: NetworkAccessManager, url: str) -> NetworkAccessManager:
+    """A manager with something of everything."""
+    manager.setUserAgent("traveller/1.0")
+    manager.setDefaultHeaders({"X-Plain": "plain", "Authorization": "Bearer default-secret"})
+    manager.setDeadline(20_000)
+    manager.setProxy("none")
+    manager.setNetrc("/nowhere/netrc")
+    manager.setRetry(2)
+    manager.setAuthHandler(handler)
+    manager.setTlsSettings(TlsSettings(trust="certifi", clientCertificate=b"-----BEGIN key-secret"))
+    manager.setStrictTransportSecurityEnabled(True)
+    hosts = manager.strictTransportSecurityHosts()
+    assert hosts is not None
+    hosts.add("strict.test", 1000)
+    manager.cookieJar().setCookie(url, "session", "of-the-parent")
+    manager.authRegistry().store(AuthConfig.basic("ada", "registry-secret"), "ada1234")
+    return manager
+
+
+# -- settings
+
+
+def test_settings_and_cookies_travel(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(echo)
+    made = again(full(manager, server.url).portableSettings()).manager()
+    assert made is not manager
+    assert made.engine() == manager.engine()
+    assert (made.timeout(), made.deadline(), made.userAgent()) == (10_000, 20_000, "traveller/1.0")
+    assert made.retry().total == 2
+    assert made.proxy() == manager.proxy()
+    assert made.authHandler() is handler
+    assert made.strictTransportSecurityHosts().hosts() == ["strict.test"]
+    body = made.blockingGet(server.url).body
+    assert b"Cookie: session=of-the-parent\r\n" in body
+    assert b"X-Plain: plain\r\n" in body
+
+
+def test_secrets_travel_only_when_asked_for(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(echo)
+    full(manager, server.url).setProxy("http://user:proxy-secret@127.0.0.1:3128")
+    portable = manager.portableSettings()
+    text = pickle.dumps(portable)
+    for secret in (b"default-secret", b"key-secret", b"registry-secret", b"proxy-secret"):
+        assert secret not in text
+    made = again(portable).manager()
+    assert made.authRegistry().configIds() == []
+    assert made.tlsSettings() == TlsSettings(trust="certifi")
+    assert (made.proxy().host, made.proxy().user) == ("127.0.0.1", "")
+
+    portable = manager.portableSettings(secrets=True)
+    assert "secret" not in repr(portable).replace("with secrets", "")
+    made = again(portable).manager()
+    assert made.authRegistry().load("ada1234") == AuthConfig.basic("ada", "registry-secret")
+    assert made.proxy().password == "proxy-secret"
+    assert made.tlsSettings() == manager.tlsSettings()
+    assert made.defaultHeaders()["Authorization"] == "Bearer default-secret"
+
+
+def test_what_was_found_right_travels_with_the_secrets(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(asking('Basic realm="r"'))
+    manager.setAuthHandler(handler)
+    assert manager.blockingGet(server.url).body == b"welcome"
+    portable = manager.portableSettings(secrets=True)
+    made = again(portable).manager()
+    made.setAuthHandler(None)
+    assert made.blockingGet(server.url).body == b"welcome"
+    made = again(manager.portableSettings()).manager()
+    made.setAuthHandler(None)
+    assert made.blockingGet(server.url).statusCode() == 401
+
+
+def test_proxy_rules_of_an_earlier_version() -> None:
+    rules = ProxyRules()
+    rules.__setstate__({"proxy": None, "excluded": ("http://a/",), "without": ("http://b/",), "are_all": True})
+    assert rules == ProxyRules(None, ("http://a/",), ("http://b/",), None, True)
+    assert again(rules) == rules
+
+
+def test_a_process_has_one_manager_of_the_same_settings(manager: NetworkAccessManager) -> None:
+    portable = manager.portableSettings()
+    assert again(portable).manager() is again(portable).manager()
+    assert manager.portableSettings().manager() is not portable.manager()
+
+
+def test_the_manager_of_settings_that_are_used_stays(manager: NetworkAccessManager) -> None:
+    used = manager.portableSettings()
+    made = used.manager()
+    for _ in range(40):
+        manager.portableSettings().manager()
+        assert used.manager() is made
+
+
+def test_settings_can_be_a_key(manager: NetworkAccessManager) -> None:
+    portable = manager.portableSettings()
+    assert {portable: 1}[again(portable)] == 1
+    assert portable != manager.portableSettings()
+
+
+def test_secret_fields_by_the_beginning_of_their_names(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(echo)
+    manager.setSecretParameters(("X-Ticket*",))
+    manager.setDefaultHeaders({"X-Ticket-Id": "ticket-secret", "X-Plain": "plain"})
+    text = pickle.dumps(manager.portableSettings())
+    assert b"ticket-secret" not in text and b"X-Plain" in text
+    reply = manager.blockingGet(server.url)
+    assert b"X-Ticket-Id: ticket-secret" in reply.body
+    assert pickle.dumps(reply).count(b"ticket-secret") == 1  # what the server has said
+
+
+def test_a_request_can_be_copied() -> None:
+    request = BatchRequest(with_field(b"Authorization"))
+    assert copy.copy(request) is copy.deepcopy(request) is request
+
+
+def test_the_original_is_left_alone(manager: NetworkAccessManager, serve: Serve) -> None:
+    made = full(manager, serve(echo).url).portableSettings().manager()
+    made.cookieJar().clear()
+    made.authRegistry().clear()
+    assert len(manager.cookieJar()) == 1
+    assert manager.authRegistry().configIds() == ["ada1234"]
+    assert manager.defaultHeaders()["Authorization"] == "Bearer default-secret"
+
+
+# -- requests and replies
+
+
+def test_a_request_travels(serve: Serve, manager: NetworkAccessManager) -> None:
+    server = serve(echo)
+    qt_request = REQUEST(QtCore.QUrl(f"{server.url}/path?a=b%20c"))
+    qt_request.setRawHeader(b"X-Own", b"mine")
+    qt_request.setAttribute(REQUEST.Attribute.CookieLoadControlAttribute, enum_value(REQUEST.LoadControl.Manual))
+    qt_request.setAttribute(REQUEST.Attribute.CustomVerbAttribute, QtCore.QByteArray(b"REPORT"))
+    qt_request.setAttribute(REQUEST.Attribute.HttpPipeliningAllowedAttribute, True)
+    qt_request.setTransferTimeout(1234)
+    qt_request.setMaximumRedirectsAllowed(7)
+    qt_request.setPriority(REQUEST.Priority.HighPriority)
+    given = BatchRequest(qt_request, "", b"data", Path("file"))
+    back = again(given)
+    assert back[1:] == given[1:]
+    made = back.request
+    assert made.url() == qt_request.url() and made.rawHeader(b"X-Own") == b"mine"
+    assert (made.transferTimeout(), made.maximumRedirectsAllowed()) == (1234, 7)
+    assert made.priority() == qt_request.priority()
+    assert made.attribute(REQUEST.Attribute.HttpPipeliningAllowedAttribute) is True
+    manager.cookieJar().setCookie(server.url, "a", "b")
+    ((_, code, reply),) = manager.sendMany([back._replace(path=None)])
+    assert code is ErrorCode.NoError
+    assert reply.body.startswith(b"REPORT /path?a=b%20c HTTP/1.1\r\n") and b"Cookie" not in reply.body
+
+
+def test_urls_travel_as_they_are() -> None:
+    for request in ("http://host.test/a b?c", QtCore.QUrl("http://host.test/")):
+        assert again(BatchRequest(request, "PUT", QtCore.QByteArray(b"x"))) == (request, "PUT", b"x", None)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    (
+        (lambda: with_field(b"Authorization"), "Authorization"),
+        (lambda: with_field(b"X-Api-Key"), "X-Api-Key"),
+        (lambda: with_field(b"Password"), "Password"),
+        (lambda: "http://ada:secret@host.test/", "a user and a password"),
+        (lambda: "  http://ada:secret@host.test/", "a user and a password"),
+        (lambda: "http:/ada:secret@host.test/", "a user and a password"),
+        (lambda: "ada:secret@host.test/", "a user and a password"),
+        (lambda: REQUEST(QtCore.QUrl("http://ada:secret@host.test/")), "a user and a password"),
+    ),
+)
+def test_a_request_with_a_secret_does_not_travel(make: Callable[[], Any], text: str) -> None:
+    with pytest.raises(TypeError, match=f"(?i){text}") as caught:
+        pickle.dumps(BatchRequest(make()))
+    assert "secrets=True" in str(caught.value) and "ada:" not in str(caught.value)
+
+
+def with_field(name: bytes) -> QtNetwork.QNetworkRequest:
+    request = REQUEST(QtCore.QUrl("http://host.test/"))
+    request.setRawHeader(name, b"secret")
+    return request
+
+
+@needs_tls_in_qt
+def test_a_request_with_a_tls_configuration_does_not_travel() -> None:
+    request = REQUEST(QtCore.QUrl("https://host.test/"))
+    configuration = request.sslConfiguration()
+    configuration.setPeerVerifyDepth(3)
+    request.setSslConfiguration(configuration)
+    with pytest.raises(TypeError, match="TlsSettings"):
+        pickle.dumps(BatchRequest(request))
+
+
+# -- other processes
+
+
+def fetch(settings: PortableSettings, requests: list[Any]) -> tuple[int, list[BatchResult]]:
+    """In another process."""
+    return os.getpid(), list(settings.manager().sendMany(requests))
+
+
+@pytest.mark.parametrize("method", ("spawn", "fork"))
+def test_the_same_batch_in_other_processes(method: str, serve: Serve) -> None:
+    server = serve(echo)
+    manager = NetworkAccessManager()
+    manager.setEngine("auto")
+    manager.setTimeout(10_000)
+    full(manager, server.url)
+    assert manager.blockingGet(server.url).errorCode() is ErrorCode.NoError  # the parent has engines
+    before = server.connections
+    requests = [BatchRequest(REQUEST(QtCore.QUrl(f"{server.url}/{number}"))) for number in range(20)]
+    settings = manager.portableSettings()
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        done = pool.starmap_async(fetch, [(settings, requests[:10]), (settings, requests[10:])]).get(50)
+    assert server.connections > before
+    results = [result for _, part in done for result in part]
+    assert {process for process, _ in done}.isdisjoint({os.getpid()})
+    assert [code for _, code, _ in results] == [ErrorCode.NoError] * 20
+    assert [reply.body.split()[1] for _, _, reply in results] == [b"/%d" % number for number in range(20)]
+    assert all(b"Cookie: session=of-the-parent\r\n" in reply.body for _, _, reply in results)

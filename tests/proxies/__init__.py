@@ -1,0 +1,1 @@
+"""Which proxy is used for a URL."""

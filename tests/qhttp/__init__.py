@@ -1,0 +1,1 @@
+"""The classes of Qt 4's QHttp."""

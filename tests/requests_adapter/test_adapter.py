@@ -1,0 +1,370 @@
+"""requests over our engines: the same responses as over its own, its exceptions, streams, and a way back."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import pickle
+import re
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Callable
+
+import pytest
+import requests
+import trustme
+import urllib3
+from requests import exceptions
+from requests.auth import HTTPDigestAuth
+
+from blocking_request import Feedback, NetworkAccessManager, QtAdapter, TlsSettings, requests_session, route_requests
+from blocking_request.engines.choice import engine as engine_named
+from blocking_request.requests_adapter.adapter import RequestCanceled
+
+from ..support.names import TLS_ENGINES, Serve
+from ..support.servers.proxy import ProxyServer
+from ..support.servers.raw import Connection, Handler, always, silence
+from ..support.servers.tls import TlsServer
+from ..support.servers.unreachable import full_port
+
+
+@pytest.fixture
+def session(manager: NetworkAccessManager) -> Iterator[requests.Session]:
+    with requests_session(manager) as made:
+        yield made
+
+
+ENDPOINTS: dict[str, Callable[[requests.Session, str], requests.Response]] = {
+    **{
+        path: lambda session, server, path=path: session.get(server + path)  # type: ignore[misc]
+        for path in (
+            "/get?a=1&b=%C3%A4", "/headers", "/ip", "/user-agent", "/gzip", "/deflate", "/brotli", "/encoding/utf8",
+            "/html", "/json", "/xml", "/robots.txt", "/deny", "/image/png", "/image/jpeg", "/image/svg", "/image/webp",
+            "/bytes/10000?seed=7", "/stream/5", "/stream-bytes/5000?seed=3", "/drip?numbytes=20&duration=0",
+            "/range/1024", "/etag/tag", "/cache", "/cache/60", "/cookies", "/cookies/set?a=1&b=2",
+            "/cookies/delete?a", "/response-headers?X-A=1&X-B=2", "/redirect/3", "/relative-redirect/2",
+            "/absolute-redirect/2", "/redirect-to?url=/get", "/base64/aGVsbG8=", "/links/3/1", "/anything/x?y=1",
+            "/basic-auth/user/pass", "/hidden-basic-auth/user/pass", "/bearer", "/delay/0", "/forms/post",
+        )
+    },
+    **{
+        f"/status/{code}": lambda session, server, code=code: session.get(f"{server}/status/{code}")  # type: ignore[misc]
+        for code in (200, 201, 204, 206, 300, 304, 400, 401, 403, 404, 405, 410, 418, 429, 500, 503)
+    },
+    "HEAD": lambda session, server: session.head(f"{server}/get"),
+    "OPTIONS": lambda session, server: session.options(f"{server}/get"),
+    "POST form": lambda session, server: session.post(f"{server}/post", data={"a": "1"}),
+    "POST json": lambda session, server: session.post(f"{server}/post", json={"a": 1}),
+    "POST text": lambda session, server: session.post(f"{server}/post", data="text"),
+    "POST bytes": lambda session, server: session.post(f"{server}/post", data=b"bytes"),
+    "POST nothing": lambda session, server: session.post(f"{server}/post"),
+    "POST file": lambda session, server: session.post(f"{server}/post", data=io.BytesIO(b"x" * 2_000_000)),
+    "PUT": lambda session, server: session.put(f"{server}/put", data=b"x"),
+    "PATCH": lambda session, server: session.patch(f"{server}/patch", data=b"x"),
+    "DELETE": lambda session, server: session.delete(f"{server}/delete"),
+    "POST redirected": lambda session, server: session.post(f"{server}/redirect-to?url=/get&status_code=302", data="x"),
+    "POST kept": lambda session, server: session.post(f"{server}/redirect-to?url=/post&status_code=307", data="x"),
+    "not followed": lambda session, server: session.get(f"{server}/redirect/2", allow_redirects=False),
+    "basic": lambda session, server: session.get(f"{server}/basic-auth/u/p", auth=("u", "p")),
+    "digest": lambda session, server: session.get(f"{server}/digest-auth/auth/u/p", auth=HTTPDigestAuth("u", "p")),
+    "userinfo": lambda session, server: session.get(server.replace("//", "//u:p@") + "/basic-auth/u/p"),
+    "own headers": lambda session, server: session.get(f"{server}/headers", headers={"X-A": "1", "Accept": "a/b"}),
+    "no user agent": lambda session, server: session.get(f"{server}/get", headers={"User-Agent": "mine"}),
+}  # fmt: skip
+
+VARYING = ("date", "etag", "last-modified", "connection", "keep-alive", "transfer-encoding", "www-authenticate")
+
+
+def is_json(response: requests.Response) -> bool:
+    """One value, and not one a line."""
+    return "json" in response.headers.get("Content-Type", "") and "/stream" not in response.url
+
+
+def told(response: requests.Response) -> dict[str, Any]:
+    content = response.content
+    content = re.sub(rb'(, )?"Accept-Language": "[^"]*"', b"", content)
+    return {
+        "status": response.status_code,
+        "reason": response.reason,
+        "url": response.url.replace("u:p@", ""),
+        "headers": sorted(
+            (name.lower(), value)
+            for name, value in response.headers.items()
+            if name.lower() not in VARYING and name.lower() != "content-length"
+        ),
+        "cookies": response.cookies.get_dict(),
+        "history": [(each.status_code, each.url) for each in response.history],
+        "encoding": response.encoding,
+        "is json": is_json(response),
+        "text": None if is_json(response) else content,
+    }
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_the_same_as_stock_requests(name: str, session: requests.Session, httpbin: str) -> None:
+    with requests.Session() as stock:
+        expected = ENDPOINTS[name](stock, httpbin)
+        expected_cookies = stock.cookies.get_dict()
+    found = ENDPOINTS[name](session, httpbin)
+    assert told(found) == told(expected)
+    assert session.cookies.get_dict() == expected_cookies
+    if told(found)["is json"] and found.content:
+        ours, theirs = found.json(), expected.json()
+        for each in (ours, theirs):
+            for field in ("Accept-Language", "Accept-Encoding"):
+                if isinstance(each, dict) and isinstance(each.get("headers"), dict):
+                    each["headers"].pop(field, None)
+        assert ours == theirs
+    assert isinstance(found.raw, urllib3.HTTPResponse)
+    assert bool(found.elapsed) == bool(expected.elapsed)
+
+
+def test_repeated_headers_are_kept(session: requests.Session, serve: Serve) -> None:
+    response = session.get(serve(always(b"", headers="Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n")).url)
+    assert response.raw.headers.getlist("Set-Cookie") == ["a=1", "b=2"]
+    assert session.cookies.get_dict() == {"a": "1", "b": "2"}
+
+
+# -- streams
+
+
+def test_streams(session: requests.Session, serve: Serve) -> None:
+    body = bytes(range(256)) * 8000
+    server = serve(always(body))
+    with session.get(server.url, stream=True) as response:
+        assert b"".join(response.iter_content(1000)) == body
+    with session.get(server.url, stream=True) as response:
+        assert response.raw.read(10) == body[:10] and response.raw.read(5) == body[10:15]
+    with session.get(server.url, stream=True) as response:
+        assert response.raw.read() == body
+    lines = serve(always(gzip.compress(b"one\ntwo\nthree"), headers="Content-Encoding: gzip\r\n"))
+    with session.get(lines.url, stream=True) as response:
+        assert list(response.iter_lines()) == [b"one", b"two", b"three"]
+    with session.get(serve(always(b"no", "404 No")).url, stream=True) as response:
+        assert response.status_code == 404 and response.content == b"no"
+    assert session.get(server.url).content == body
+
+
+def test_a_stream_that_is_closed_leaves_no_worker_busy(engine: str, session: requests.Session, serve: Serve) -> None:
+    server = serve(always(b"x" * 10_000_000))
+    for _ in range(200):
+        response = session.get(server.url, stream=True)
+        next(response.iter_content(100))
+        response.close()
+    assert session.get(server.url).status_code == 200
+    running = engine_named(engine)
+    busy = running._busy if engine == "urllib3" else [worker for worker in running._workers if worker.load]  # type: ignore[attr-defined]
+    assert len(busy) == 0
+
+
+# -- exceptions
+
+
+def broken(raw: bytes) -> Handler:
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(raw)
+
+    return handle
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_exceptions(stream: bool, session: requests.Session, serve: Serve) -> None:
+    def get(url: str, **options: Any) -> bytes:
+        return session.get(url, stream=stream, **options).content
+
+    with pytest.raises(exceptions.ConnectionError, match="Connection refused"):
+        get("http://127.0.0.1:1/")
+    with pytest.raises(exceptions.ConnectionError, match="not found"):
+        get("http://no-such-host.invalid/")
+    with pytest.raises(exceptions.ConnectionError):
+        get(serve(lambda connection: None).url)
+    with pytest.raises(exceptions.ChunkedEncodingError):
+        get(serve(broken(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")).url)
+    with pytest.raises(exceptions.ContentDecodingError):
+        get(serve(always(b"no gzip", headers="Content-Encoding: gzip\r\n")).url)
+    with pytest.raises(exceptions.ReadTimeout):
+        get(serve(silence).url, timeout=0.2)
+    with pytest.raises(exceptions.ReadTimeout):
+        get(serve(silence).url, timeout=(5, 0.2))
+    with pytest.raises(exceptions.InvalidHeader):
+        get(serve(silence).url, headers={"X-A": "1\r\nX-B: 2"})
+    for url in ("http://", "http:///path", "http://*"):
+        with pytest.raises(exceptions.RequestException) as caught:
+            get(url)
+        assert isinstance(caught.value, (exceptions.InvalidURL, exceptions.ConnectionError))
+    with pytest.raises(exceptions.InvalidSchema):
+        get("gopher://host/")
+    with pytest.raises(ValueError, match="timeout must be seconds"):
+        get("http://127.0.0.1:1/", timeout="soon")
+
+    def stall(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")
+        connection.wait_for_close()
+
+    with pytest.raises((exceptions.ReadTimeout, exceptions.ConnectionError)):
+        get(serve(stall).url, timeout=0.2)
+
+
+def test_connect_timeout(session: requests.Session) -> None:
+    with full_port() as port:
+        started = time.monotonic()
+        with pytest.raises(exceptions.ConnectTimeout, match="not connected within 300 ms"):
+            session.get(f"http://127.0.0.1:{port}/", timeout=(0.3, 30))
+        assert time.monotonic() - started < 1
+
+
+def test_connect_timeout_of_a_server_that_is_slow_to_answer(session: requests.Session, serve: Serve) -> None:
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        time.sleep(1)
+        connection.answer(b"late")
+
+    assert session.get(serve(handle).url, timeout=(0.4, 30)).content == b"late"
+
+
+def test_proxies(session: requests.Session, manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(always(b"ok"))
+    url = f"http://somewhere.test:{server.port}/"
+    proxy = ProxyServer()
+    address = f"http://127.0.0.1:{proxy.port}"
+    assert session.get(url, proxies={"http": address}).content == b"ok"
+    session.proxies = {"http": f"socks5h://127.0.0.1:{proxy.port}"}
+    assert session.get(url).content == b"ok"
+    session.proxies = {}
+    manager.setProxy(address)
+    assert session.get(url).content == b"ok"
+    assert len(proxy.asked) == 3
+    with pytest.raises(exceptions.ProxyError):
+        session.get(url, proxies={"http": "http://127.0.0.1:1"})
+    with pytest.raises(exceptions.InvalidProxyURL):
+        session.get(url, proxies={"http": "gopher://x:1"})
+    proxy.close()
+
+
+@pytest.mark.parametrize("engine", TLS_ENGINES)
+def test_tls(engine: str, tmp_path: Any) -> None:
+    authority, client = trustme.CA(), trustme.CA()
+    server = TlsServer(authority.issue_cert("127.0.0.1"), trusts=client, requires=True)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    client.issue_cert("me@example.org").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "me.pem"))
+    manager = NetworkAccessManager()
+    manager.setEngine(engine)
+    with requests_session(manager) as session:
+        with pytest.raises(exceptions.SSLError):
+            session.get(server.url)
+        with pytest.raises((exceptions.SSLError, exceptions.ConnectionError)):
+            session.get(server.url, verify=str(tmp_path / "ca.pem"))
+        cert = str(tmp_path / "me.pem")
+        assert session.get(server.url, verify=str(tmp_path / "ca.pem"), cert=cert).content == b"secret"
+        assert session.get(server.url, verify=False, cert=(cert, cert)).content == b"secret"
+        manager.setTlsSettings(TlsSettings(caFile=str(tmp_path / "ca.pem"), clientCertificate=cert))
+        assert session.get(server.url).content == b"secret"
+    server.close()
+
+
+# -- cancel, switch, threads
+
+
+def test_a_feedback_cancels_all_of_a_sessions_requests(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(silence)
+    feedback = Feedback()
+    session = requests_session(manager, feedback)
+    ended: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            session.get(server.url)
+        except exceptions.RequestException as error:
+            ended.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    server.wait_for_requests(5)
+    feedback.cancel()
+    for thread in threads:
+        thread.join(10)
+    assert len(ended) == 5 and all(isinstance(error, RequestCanceled) for error in ended)
+    with pytest.raises(RequestCanceled):
+        session.get(server.url)
+
+
+def test_a_switch_that_can_be_turned_back(manager: NetworkAccessManager, httpbin: str) -> None:
+    before = requests.Session.get_adapter
+    mounted = requests.Session()
+    own = requests.adapters.HTTPAdapter()
+
+    class Own(requests.adapters.HTTPAdapter):
+        pass
+
+    mounted.mount("http://", Own())
+    with route_requests(manager) as outer:
+        assert requests.Session().get_adapter(httpbin) is outer
+        assert isinstance(mounted.get_adapter(httpbin), Own)
+        with route_requests(manager) as inner:
+            assert requests.Session().get_adapter(httpbin) is inner
+        assert requests.Session().get_adapter(httpbin) is outer
+        assert requests.get(f"{httpbin}/get").json()["args"] == {}
+        with pytest.raises(LookupError), route_requests(manager):
+            raise LookupError
+    assert requests.Session.get_adapter is before
+    assert type(requests.Session().get_adapter(httpbin)) is type(own)
+
+
+def test_pickled(manager: NetworkAccessManager, httpbin: str) -> None:
+    session = pickle.loads(pickle.dumps(requests_session(manager)))
+    assert isinstance(session.get_adapter(httpbin), QtAdapter)
+    assert session.get(f"{httpbin}/get").status_code == 200
+
+
+def test_many_threads_over_one_session(session: requests.Session, httpbin: str) -> None:
+    bodies: list[bytes] = []
+
+    def work() -> None:
+        for _ in range(10):
+            bodies.append(session.get(f"{httpbin}/range/100").content)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(bodies) == 80 and len(set(bodies)) == 1
+
+
+def test_what_programs_poke_at(session: requests.Session, manager: NetworkAccessManager, serve: Serve) -> None:
+    lines = serve(always(b"a,b\nc,d\n"))
+    if hasattr(urllib3.HTTPResponse, "read1"):  # urllib3 1.26 has none
+        with session.get(lines.url, stream=True) as response:
+            assert response.raw.read1(3) == b"a,b"
+        with session.get(lines.url, stream=True) as response:
+            response.raw.auto_close = False  # urllib3's own word for it
+            assert list(io.TextIOWrapper(response.raw)) == ["a,b\n", "c,d\n"]  # type: ignore[type-var]
+    large = bytes(48_000_000)
+    started = time.process_time()
+    assert session.get(serve(always(large)).url).content == large
+    assert time.process_time() - started < 5  # it was a minute, of copies
+    server = serve(always(b"", "503 Busy"))
+    session.mount("http://", QtAdapter(manager, max_retries=urllib3.Retry(2, status_forcelist=[503])))
+    with pytest.raises(exceptions.RetryError, match="too many 503 error responses"):
+        session.get(server.url)
+    assert len(server.requests) == 3
+
+
+def test_a_stream_that_another_thread_closes(session: requests.Session, serve: Serve) -> None:
+    def stall(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")
+        connection.wait_for_close()
+
+    response = session.get(serve(stall).url, stream=True, timeout=30)
+    pieces = response.iter_content(3)
+    assert next(pieces) == b"abc"
+    threading.Timer(0.3, response.close).start()
+    started = time.monotonic()
+    with pytest.raises((exceptions.RequestException, AttributeError)):
+        next(pieces)
+    assert time.monotonic() - started < 10

@@ -1,0 +1,1 @@
+"""Cookie jars and other stores that threads and processes share."""

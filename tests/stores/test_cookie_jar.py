@@ -1,0 +1,399 @@
+"""The cookie jar by RFC 6265, and the cookies of real exchanges on both engines."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from blocking_request import BlockingNetworkRequest, CookieJar, NetworkAccessManager
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
+from blocking_request.stores.cookie_jar import cookie_header, receive_cookies
+
+from ..support.names import ENGINES, OK, REQUEST, Serve
+from ..support.servers.raw import Connection
+
+URL = "http://www.example.com/a/b"
+
+
+def received(url: str, *values: str) -> CookieJar:
+    jar = CookieJar()
+    receive_cookies(jar, url, [value.encode("latin-1") for value in values])
+    return jar
+
+
+# -- the rules
+
+
+@pytest.mark.parametrize(
+    ("value", "from_url", "to_url", "sent"),
+    [
+        ("a=1", URL, URL, "a=1"),
+        ("a=1", URL, "http://www.example.com:8080/a/c", "a=1"),
+        ("a=1", URL, "https://www.example.com/a/", "a=1"),
+        # 5.1.4 and 5.2.4 path
+        ("a=1", URL, "http://www.example.com/a", "a=1"),
+        ("a=1", URL, "http://www.example.com/ab", None),
+        ("a=1", URL, "http://www.example.com/", None),
+        ("a=1; Path=/", URL, "http://www.example.com/", "a=1"),
+        ("a=1; Path=/x", URL, "http://www.example.com/x/y", "a=1"),
+        # 5.1.3 and 5.2.3 domain
+        ("a=1", URL, "http://sub.www.example.com/a/b", None),
+        ("a=1; Domain=example.com", URL, "http://other.example.com/a/b", "a=1"),
+        ("a=1; Domain=.example.com", URL, "http://example.com/a/b", "a=1"),
+        ("a=1; Domain=example.com", URL, "http://badexample.com/a/b", None),
+        ("a=1; Domain=other.com", URL, "http://other.com/a/b", None),
+        ("a=1; Domain=sub.www.example.com", URL, "http://sub.www.example.com/a/b", None),
+        # 5.3 step 5 public suffixes
+        ("a=1; Domain=com", URL, URL, None),
+        ("a=1; Domain=co.uk", "http://www.example.co.uk/", "http://other.co.uk/", None),
+        ("a=1; Domain=example.co.uk", "http://www.example.co.uk/", "http://example.co.uk/", "a=1"),
+        ("a=1; Domain=localhost", "http://localhost/", "http://localhost/", "a=1"),
+        # 5.2.5 Secure
+        ("a=1; Secure", "https://www.example.com/", "https://www.example.com/", "a=1"),
+        ("a=1; Secure", "https://www.example.com/", "http://www.example.com/", None),
+        ("a=1; Secure", "http://www.example.com/", "https://www.example.com/", None),
+        # 5.2.1, 5.2.2 the end of it
+        ("a=1; Max-Age=0", URL, URL, None),
+        ("a=1; Max-Age=-1", URL, URL, None),
+        ("a=1; Max-Age=100", URL, URL, "a=1"),
+        ("a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT", URL, URL, None),
+        ("a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=100", URL, URL, "a=1"),
+        # 5.2 what is no cookie
+        ("novalue", URL, URL, None),
+        ("=1", URL, URL, None),
+        ("a=", URL, URL, "a="),
+        ("a=b=c", URL, URL, "a=b=c"),
+        ('a="b c"', URL, URL, 'a="b c"'),
+        ("a=1; HttpOnly; SameSite=Strict; What=ever", URL, URL, "a=1"),
+        # 6265bis prefixes
+        ("__Host-a=1; Path=/; Secure", "https://www.example.com/", "https://www.example.com/", "__Host-a=1"),
+        ("__Host-a=1; Path=/; Secure; Domain=example.com", "https://www.example.com/", "https://example.com/", None),
+        ("__Secure-a=1", "https://www.example.com/", "https://www.example.com/", None),
+        # addresses
+        ("a=1", "http://127.0.0.1:1/", "http://127.0.0.1:2/", "a=1"),
+        ("a=1", "http://[::1]:1/", "http://[::1]:2/", "a=1"),
+    ],
+)
+def test_rfc6265(value: str, from_url: str, to_url: str, sent: str | None) -> None:
+    header = cookie_header(received(from_url, value), to_url)
+    assert header == (None if sent is None else sent.encode())
+
+
+def test_rfc6265_5_4_longer_paths_come_first() -> None:
+    assert cookie_header(received(URL, "a=1; Path=/", "b=2; Path=/a/b", "c=3; Path=/a"), URL) == b"b=2; c=3; a=1"
+
+
+def test_rfc6265_5_3_a_new_one_takes_the_place_of_the_old() -> None:
+    jar = received(URL, "a=1", "a=2")
+    assert cookie_header(jar, URL) == b"a=2" and len(jar) == 1
+    receive_cookies(jar, URL, [b"a=; Max-Age=0"])
+    assert cookie_header(jar, URL) is None
+
+
+# -- for people
+
+
+def test_set_look_and_clear() -> None:
+    jar = CookieJar()
+    jar.setCookie("https://host.example/x", "session", "abc")
+    (cookie,) = jar.cookiesForUrl(QtCore.QUrl("https://host.example/y"))
+    assert (cookie.name().data(), cookie.value().data(), cookie.isSecure()) == (b"session", b"abc", True)
+    assert jar.cookiesForUrl("http://host.example/") == []
+    jar.setCookie("http://other.example/", "b", "2")
+    assert len(jar.allCookies()) == len(jar) == 2
+    assert "abc" not in repr(jar)
+    jar.clear("host.example")
+    assert [cookie.name().data() for cookie in jar.allCookies()] == [b"b"]
+    jar.clear()
+    assert len(jar) == 0
+    for name, value in (("a;b", "1"), ("a", "1;2"), ("", "1"), ("a=b", "1"), ("a", "1\r\n2")):
+        with pytest.raises(ValueError, match="a cookie needs"):
+            jar.setCookie("http://host.example/", name, value)
+
+
+def test_a_mozilla_file(tmp_path: Path) -> None:
+    jar = received(URL, "a=1; Max-Age=1000; Domain=example.com", "session=2")
+    file = tmp_path / "cookies.txt"
+    jar.save(file)
+    assert oct(file.stat().st_mode & 0o777) == "0o600"
+    assert file.read_text().startswith("# Netscape HTTP Cookie File")
+    loaded = CookieJar()
+    loaded.load(file)
+    assert cookie_header(loaded, URL) == b"a=1"
+    jar.save(file, sessionCookies=True)
+    loaded.load(file)
+    assert cookie_header(loaded, URL) in (b"a=1; session=2", b"session=2; a=1")
+    assert os.listdir(tmp_path) == ["cookies.txt"]
+    # as curl writes them
+    file.write_text("# Netscape HTTP Cookie File\nlocalhost\tFALSE\t/\tFALSE\t0\tcurl\tyes\n")
+    loaded.load(file)
+    assert cookie_header(loaded, "http://localhost/") == b"curl=yes"
+
+
+def test_a_file_that_is_none(tmp_path: Path) -> None:
+    jar = received(URL, "a=1")
+    (tmp_path / "other").write_text("what is this?\n")
+    with pytest.raises(ValueError, match="is no cookies file of Mozilla's format"):
+        jar.load(tmp_path / "other")
+    with pytest.raises(FileNotFoundError):
+        jar.load(tmp_path / "none")
+    assert cookie_header(jar, URL) == b"a=1"
+    with pytest.raises(FileNotFoundError):
+        jar.save(tmp_path / "no" / "folder")
+
+
+# -- real exchanges
+
+
+def test_cookies_are_kept_and_sent(manager: NetworkAccessManager, httpbin: str) -> None:
+    reply = manager.blockingGet(f"{httpbin}/cookies/set?a=1&b=2")
+    assert reply.json() == {"cookies": {"a": "1", "b": "2"}}
+    assert len(reply.history()) == 1
+    assert manager.blockingGet(f"{httpbin}/cookies").json() == {"cookies": {"a": "1", "b": "2"}}
+    assert manager.blockingGet(f"{httpbin}/cookies/delete?a").json() == {"cookies": {"b": "2"}}
+    # they are another manager's only where that shares the jar
+    other = NetworkAccessManager()
+    other.setEngine(manager.engine())
+    assert other.blockingGet(f"{httpbin}/cookies").json() == {"cookies": {}}
+    other.setCookieJar(manager.cookieJar())
+    assert other.blockingGet(f"{httpbin}/cookies").json() == {"cookies": {"b": "2"}}
+
+
+def test_both_engines_and_all_threads_share_them(httpbin: str) -> None:
+    manager = NetworkAccessManager()
+    requested = []
+    for engine, path in zip(ENGINES, ("/cookies/set?a=1", "/cookies/set?b=2")):
+        request = BlockingNetworkRequest(manager)
+        request.setEngine(engine)
+        thread = threading.Thread(target=request.get, args=(httpbin + path,))
+        thread.start()
+        thread.join(30)
+        requested.append(request.reply().json())
+    assert requested == [{"cookies": {"a": "1"}}, {"cookies": {"a": "1", "b": "2"}}]
+
+
+def test_a_requests_session_shares_its_own(manager: NetworkAccessManager, httpbin: str) -> None:
+    session = requests.Session()
+    manager.setCookieJar(session.cookies)
+    assert manager.blockingGet(f"{httpbin}/cookies/set?a=1").errorCode() is OK
+    assert session.get(f"{httpbin}/cookies").json() == {"cookies": {"a": "1"}}
+    session.close()
+
+
+def test_the_callers_own_field(manager: NetworkAccessManager, httpbin: str) -> None:
+    manager.cookieJar().setCookie(httpbin, "jar", "1")
+    request = REQUEST(QtCore.QUrl(f"{httpbin}/cookies"))
+    request.setRawHeader(b"Cookie", b"mine=2")
+    assert manager.blockingGet(request).json() == {"cookies": {"mine": "2"}}
+
+
+def test_the_requests_attributes(manager: NetworkAccessManager, httpbin: str) -> None:
+    manual = enum_value(REQUEST.LoadControl.Manual)
+    manager.cookieJar().setCookie(httpbin, "jar", "1")
+    request = REQUEST(QtCore.QUrl(f"{httpbin}/cookies"))
+    request.setAttribute(REQUEST.Attribute.CookieLoadControlAttribute, manual)
+    assert manager.blockingGet(request).json() == {"cookies": {}}
+    request = REQUEST(QtCore.QUrl(f"{httpbin}/cookies/set?new=2"))
+    request.setAttribute(REQUEST.Attribute.CookieSaveControlAttribute, manual)
+    assert manager.blockingGet(request).json() == {"cookies": {"jar": "1"}}
+    assert manager.blockingGet(f"{httpbin}/cookies").json() == {"cookies": {"jar": "1"}}
+
+
+def test_a_reply_does_not_carry_them(manager: NetworkAccessManager, httpbin: str) -> None:
+    manager.cookieJar().setCookie(httpbin, "jar", "s3cret")
+    reply = manager.blockingGet(f"{httpbin}/get")
+    assert not reply.request().hasRawHeader(b"Cookie")
+
+
+def test_at_another_origin_only_its_own(manager: NetworkAccessManager, serve: Serve) -> None:
+    def show(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            lines = [line for line in request.split(b"\r\n") if line.lower().startswith(b"cookie:")]
+            connection.answer(b"".join(lines))
+
+    other = serve(show)
+
+    def move(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            target = f"http://localhost:{other.port}/"
+            connection.answer(b"", "302 Found", f"Set-Cookie: first=1\r\nLocation: {target}\r\n")
+
+    first = serve(move)
+    manager.cookieJar().setCookie(f"http://localhost:{other.port}", "second", "2")
+    reply = manager.blockingGet(first.url)
+    assert (reply.errorCode(), reply.body) == (OK, b"Cookie: second=2")
+
+
+def test_a_qt_jar_is_refused() -> None:
+    with pytest.raises(TypeError, match="a QNetworkCookieJar belongs to one thread"):
+        NetworkAccessManager().setCookieJar(QtNetwork.QNetworkCookieJar())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="jar must be a RequestsCookieJar"):
+        NetworkAccessManager().setCookieJar({})  # type: ignore[arg-type]
+
+
+def test_a_cookie_that_another_thread_clears_was_accepted_all_the_same() -> None:
+    jar, is_over = CookieJar(), threading.Event()
+
+    def clear() -> None:
+        while not is_over.is_set():
+            jar.clear()
+
+    thread = threading.Thread(target=clear)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread.start()
+    try:
+        for number in range(1_000):
+            jar.setCookie(URL, f"c{number}", "1")
+    finally:
+        sys.setswitchinterval(interval)
+        is_over.set()
+        thread.join(30)
+
+
+def test_threads_that_set_send_clear_and_save(tmp_path: Path) -> None:
+    jar = CookieJar()
+    errors: list[BaseException] = []
+
+    def work(number: int) -> None:
+        url = f"http://host{number % 5}.example/"
+        try:
+            for count in range(60):
+                receive_cookies(jar, url, [f"c{count}=1; Max-Age=100".encode(), b"gone=1; Max-Age=0"])
+                cookie_header(jar, url)
+                len(jar)
+                if count % 20 == 0:
+                    jar.clear(f"host{number % 5}.example")
+                    jar.save(tmp_path / str(number))
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+
+
+# -- limits (RFC 6265bis sections 5.6 and 5.7)
+
+
+def names(jar: CookieJar) -> set[str]:
+    return {cookie.name().data().decode() for cookie in jar.allCookies()}
+
+
+def test_secure_cookie_outlives_a_flood_from_http() -> None:
+    jar = received("https://example.com/", "sid=secret; Secure; Path=/")
+    receive_cookies(jar, "http://example.com/", [b"n%d=x" % number for number in range(500)])
+    assert len(jar) == 180
+    assert "sid" in names(jar)
+    assert "n499" in names(jar) and "n0" not in names(jar)
+
+
+def test_cookie_just_set_outlives_older_ones_of_another_path() -> None:
+    jar = CookieJar()
+    receive_cookies(jar, "http://example.com/", [b"n%d=x; Path=/a" % number for number in range(180)])
+    receive_cookies(jar, "http://example.com/", [b"new=1; Path=/"])
+    assert len(jar) == 180 and "new" in names(jar) and "n0" not in names(jar)
+
+
+def test_cookie_that_is_set_again_counts_as_new() -> None:
+    jar = CookieJar()
+    receive_cookies(jar, "http://example.com/", [b"n%d=x" % number for number in range(180)])
+    receive_cookies(jar, "http://example.com/", [b"n0=y"])
+    receive_cookies(jar, "http://example.com/", [b"new=1"])
+    assert {"n0", "new"} < names(jar) and "n1" not in names(jar)
+
+
+def test_expired_cookies_go_first() -> None:
+    jar = CookieJar()
+    receive_cookies(jar, "http://example.com/", [b"old=x"])
+    receive_cookies(jar, "http://example.com/", [b"n%d=x" % number for number in range(179)])
+    for cookie in jar.jar:
+        cookie.expires = 1 if cookie.name == "n100" else cookie.expires
+    receive_cookies(jar, "http://example.com/", [b"new=1"])
+    assert "old" in names(jar) and "n100" not in names(jar)
+
+
+def test_cookies_of_a_whole_domain_are_limited_together() -> None:
+    jar = CookieJar()
+    for number in range(200):
+        receive_cookies(jar, f"http://h{number}.example.com/", [b"n%d=x; Domain=example.com" % number])
+    assert len(jar) == 180 and "n199" in names(jar)
+
+
+def test_all_cookies_are_limited() -> None:
+    jar = received("https://bank.example/", "sid=secret; Secure")
+    started = time.process_time()
+    for number in range(40):
+        values = [b"n%d-%d=x" % (number, each) for each in range(100)]
+        receive_cookies(jar, f"http://host{number}.example.org/", values)
+    assert len(jar) == 3_000 and "sid" in names(jar) and "n39-99" in names(jar)
+    assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        ("a=" + "v" * 4095, True),
+        ("a=" + "v" * 4096, False),
+        ("n" * 4095 + "=v", True),
+        ("a=1; Path=/" + "p" * 1023, False),
+        ("a=1; Path=/" + "p" * 1024, True),
+        ("a=1; Domain=" + "d" * 1025, True),
+        ("a=1; X=" + "x" * 5000, True),
+    ],
+    ids=["largest", "too large", "long name", "long path", "path ignored", "domain ignored", "other ignored"],
+)
+def test_sizes(value: str, sent: bool) -> None:
+    jar = received("http://example.com/", value)
+    assert (cookie_header(jar, "http://example.com/") is not None) is sent
+
+
+@pytest.mark.parametrize(
+    ("url", "value"),
+    [
+        ("http://host.example.org/", b"sid=evil; Path=/secure"),
+        ("http://host.example.org/", b"sid=evil; Path=/secure/more"),
+        ("http://host.example.org/secure/page", b"sid=evil"),
+        ("http://other.example.org/", b"sid=evil; Domain=example.org; Path=/secure"),
+        ("http://below.host.example.org/", b"sid=evil; Domain=host.example.org; Path=/secure/"),
+    ],
+)
+def test_no_cookie_from_http_stands_where_a_secure_one_does(url: str, value: bytes) -> None:
+    jar = CookieJar()
+    receive_cookies(jar, "https://host.example.org/secure/", [b"sid=good; Secure"])
+    receive_cookies(jar, url, [value])
+    assert cookie_header(jar, "https://host.example.org/secure/more/page") == b"sid=good"
+    assert len(jar) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "value"),
+    [
+        ("http://host.example.org/", b"sid=2"),
+        ("http://host.example.org/", b"sid=2; Path=/secured"),
+        ("http://host.example.org/", b"other=2; Path=/secure"),
+        ("http://another.example.org/secure/page", b"sid=2"),
+        ("http://localhost/secure/page", b"sid=2"),
+    ],
+)
+def test_a_cookie_from_http_beside_a_secure_one(url: str, value: bytes) -> None:
+    jar = CookieJar()
+    receive_cookies(jar, "https://host.example.org/secure/", [b"sid=1; Secure"])
+    receive_cookies(jar, url, [value])
+    assert len(jar) == 2
+
+
+def test_a_secure_cookie_of_a_host_without_a_dot() -> None:
+    jar = CookieJar()
+    receive_cookies(jar, "https://localhost/", [b"sid=good; Secure"])
+    receive_cookies(jar, "http://localhost/", [b"sid=evil; Path=/"])
+    assert cookie_header(jar, "https://localhost/a") == b"sid=good"

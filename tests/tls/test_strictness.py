@@ -1,0 +1,404 @@
+"""What was found lax or misleading once: nothing is accepted that was not named, and nobody is told more than they should."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from blocking_request import (
+    BlockingNetworkRequest,
+    Certificate,
+    ErrorCode,
+    NetworkAccessManager,
+    TlsError,
+    TlsErrorKind,
+    TlsSettings,
+)
+from blocking_request.models.failure import QtNetworkError
+from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
+
+from ..support.marks import needs_tls_in_qt
+from ..support.names import NET, OK
+from ..support.servers.raw import Connection, once
+from ..support.servers.tls import EXPIRED, FUTURE, Start, TlsServer, redirecting
+
+Kind = TlsErrorKind
+
+
+class Issued:
+    """A certificate made by hand, with its key."""
+
+    def __init__(
+        self,
+        name: str,
+        issuer: Optional[Issued] = None,
+        hosts: tuple[str, ...] = ("127.0.0.1",),
+        is_authority: bool = False,
+        expired: bool = False,
+    ) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, name)])
+        start = EXPIRED - datetime.timedelta(days=30)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject if issuer is None else issuer.certificate.subject)  # type: ignore[has-type]
+            .public_key(self.key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(start)
+            .not_valid_after(EXPIRED if expired else FUTURE)
+            .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
+        )
+        if hosts:
+            names = [self._general_name(host) for host in hosts]
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        self.certificate = builder.sign(self.key if issuer is None else issuer.key, hashes.SHA256())
+        self.pem = self.certificate.public_bytes(serialization.Encoding.PEM)
+        self.key_pem = self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+    def _general_name(self, host: str) -> x509.GeneralName:
+        try:
+            return x509.IPAddress(ipaddress.ip_address(host))
+        except ValueError:
+            return x509.DNSName(host)
+
+    @property
+    def value(self) -> Certificate:
+        return Certificate.fromPem(self.pem)[0]
+
+    def leaf(self, *chain: Issued) -> trustme.LeafCert:
+        return trustme.LeafCert(self.key_pem, self.pem, [each.pem for each in chain])
+
+
+@pytest.fixture(scope="module")
+def root() -> Issued:
+    return Issued("Root", hosts=(), is_authority=True)
+
+
+@pytest.fixture
+def over(engine: str) -> Callable[..., BlockingNetworkRequest]:
+    def make(settings: Optional[TlsSettings] = None, handler: Any = None) -> BlockingNetworkRequest:
+        manager = NetworkAccessManager()
+        manager.setTlsSettings(settings)
+        manager.setSslErrorHandler(handler)
+        blocking = BlockingNetworkRequest(manager)
+        blocking.setEngine(engine)
+        blocking.setTimeout(10_000)
+        return blocking
+
+    return make
+
+
+Over = Callable[..., BlockingNetworkRequest]
+
+
+class Slow(TlsServer):
+    def _handle(self, connection: Connection) -> None:
+        time.sleep(0.5)
+        super()._handle(connection)
+
+
+@pytest.mark.parametrize("how", ["timeout", "abort"])
+def test_a_pin_holds_after_a_handshake_that_was_given_up(how: str, root: Issued, over: Over, start: Start) -> None:
+    """Qt finishes the handshake by itself, and would give the connection to the next."""
+    server = start(Issued("leaf", root).leaf(), kind=Slow)
+    settings = TlsSettings(caData=root.pem, pinnedFingerprints=("0" * 64,))
+    blocking = over(settings)
+    if how == "timeout":
+        blocking.setTimeout(200)
+    else:
+        threading.Timer(0.2, blocking.abort).start()
+    assert blocking.get(server.url) in (ErrorCode.TimeoutError, ErrorCode.CanceledError)
+    time.sleep(1)
+    for _ in range(2):
+        again = over(settings)
+        assert again.post(server.url, b"password=1") is NET
+        assert "is not pinned" in again.errorMessage()
+    assert server.requests == []
+
+
+@needs_tls_in_qt
+def test_the_default_configurations_identity_stays_at_the_first_origin(over: Over, start: Start) -> None:
+    authority = trustme.CA()
+    servers = [start(authority.issue_cert("127.0.0.1"), redirecting, trusts=authority) for _ in range(2)]
+    mine = authority.issue_cert("me@home.test")
+    before = QtNetwork.QSslConfiguration.defaultConfiguration()
+    changed = QtNetwork.QSslConfiguration(before)
+    changed.setLocalCertificate(QtNetwork.QSslCertificate(mine.cert_chain_pems[0].bytes()))
+    changed.setPrivateKey(QtNetwork.QSslKey(mine.private_key_pem.bytes(), QtNetwork.QSsl.KeyAlgorithm.Ec))
+    QtNetwork.QSslConfiguration.setDefaultConfiguration(changed)
+    try:
+        blocking = over(TlsSettings(caData=authority.cert_pem.bytes()))
+        assert blocking.get(f"{servers[0].url}/to/{servers[1].url}/") is OK, blocking.errorMessage()
+    finally:
+        QtNetwork.QSslConfiguration.setDefaultConfiguration(before)
+    assert [server.client_names for server in servers] == [["me@home.test"], []]
+
+
+def test_a_server_that_is_refused_is_not_shown_who_we_are(start: Start) -> None:
+    """Of urllib3's engine; Qt 6 shows it by itself, before it has looked at the server's."""
+    authority, stranger = trustme.CA(), trustme.CA()
+    server = start(stranger.issue_cert("127.0.0.1"), trusts=authority)
+    mine = authority.issue_cert("me@home.test")
+    manager = NetworkAccessManager()
+    manager.setTlsSettings(
+        TlsSettings(
+            caData=authority.cert_pem.bytes(),
+            clientCertificate=mine.cert_chain_pems[0].bytes(),
+            clientKey=mine.private_key_pem.bytes(),
+        )
+    )
+    blocking = BlockingNetworkRequest(manager)
+    blocking.setEngine("urllib3")
+    assert blocking.get(server.url) is NET
+    assert blocking.reply().peerCertificate() is not None
+    assert server.client_names == []
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="Python 3.9 does not tell the chain")
+def test_other_certificates_that_have_expired_are_not_ignored(over: Over, start: Start) -> None:
+    old_root = Issued("Old root", hosts=(), is_authority=True, expired=True)
+    leaf = Issued("leaf", old_root, expired=True)
+    named = (TlsError(Kind.CertificateExpired, leaf.value),)
+    assert over(TlsSettings(caData=old_root.pem, ignoredErrors=named)).get(start(leaf.leaf()).url) is NET
+    root = Issued("Root", hosts=(), is_authority=True)
+    between = Issued("Between", root, hosts=(), is_authority=True, expired=True)
+    leaf = Issued("leaf", between, expired=True)
+    named = (TlsError(Kind.CertificateExpired, leaf.value),)
+    server = start(leaf.leaf(between))
+    blocking = over(TlsSettings(caData=root.pem, ignoredErrors=named))
+    assert blocking.get(server.url) is NET
+    both = (*named, TlsError(Kind.CertificateExpired, between.value))
+    blocking = over(TlsSettings(caData=root.pem, ignoredErrors=both))
+    assert blocking.get(server.url) is OK, blocking.errorMessage()
+
+
+def test_certificates_that_play_no_part_are_not_looked_at(root: Issued, over: Over, start: Start) -> None:
+    stray = Issued("Stray", hosts=(), is_authority=True, expired=True)
+    leaf = Issued("leaf", root, hosts=("internal.test",))
+    server = start(leaf.leaf(stray))
+    blocking = over(TlsSettings(caData=root.pem))
+    assert blocking.get(server.url) is NET
+    assert [error.kind for error in blocking.reply().sslErrors()] == [Kind.HostNameMismatch]
+    named = (TlsError(Kind.HostNameMismatch, leaf.value),)
+    assert over(TlsSettings(caData=root.pem, ignoredErrors=named)).get(server.url) is OK
+
+
+def test_an_expired_root_of_ours_is_none(over: Over, start: Start) -> None:
+    old_root = Issued("Old root", hosts=(), is_authority=True, expired=True)
+    blocking = over(TlsSettings(caData=old_root.pem))
+    assert blocking.get(start(Issued("leaf", old_root).leaf()).url) is NET
+    assert "2027" not in blocking.errorMessage()
+    assert blocking.reply().sslErrors() != ()
+
+
+@needs_tls_in_qt
+def test_a_configuration_that_trusts_nobody(engine: str, root: Issued, start: Start) -> None:
+    server = start(Issued("leaf", root).leaf())
+    request = QtNetwork.QNetworkRequest(QtCore.QUrl(server.url))
+    configuration = QtNetwork.QSslConfiguration.defaultConfiguration()
+    configuration.setCaCertificates([])
+    request.setSslConfiguration(configuration)
+    blocking = BlockingNetworkRequest(NetworkAccessManager())
+    blocking.setEngine(engine)
+    assert blocking.get(request) is NET
+    if engine == "urllib3":
+        assert "sets CA certificates, which only Qt's own TLS can use" in blocking.errorMessage()
+
+
+@needs_tls_in_qt
+def test_a_lax_default_does_not_stay_in_the_callers_request(over: Over, start: Start) -> None:
+    server = start(Issued("nobody").leaf())
+    request = QtNetwork.QNetworkRequest(QtCore.QUrl(server.url))
+    before = QtNetwork.QSslConfiguration.defaultConfiguration()
+    lax = QtNetwork.QSslConfiguration(before)
+    lax.setPeerVerifyMode(QtNetwork.QSslSocket.PeerVerifyMode.VerifyNone)
+    QtNetwork.QSslConfiguration.setDefaultConfiguration(lax)
+    try:
+        blocking = over()
+        assert blocking.get(request) is OK, blocking.errorMessage()
+        # said outright, the settings go before the default
+        assert over(TlsSettings(verify=True)).get(server.url) is NET
+    finally:
+        QtNetwork.QSslConfiguration.setDefaultConfiguration(before)
+    assert over().get(request) is NET
+
+
+@pytest.mark.parametrize("then", ["closes", "is silent"])
+def test_the_reason_is_told_where_nothing_more_can_be_found_out(
+    then: str, over: Over, start: Start, root: Issued
+) -> None:
+    class Once(TlsServer):
+        def _handle(self, connection: Connection) -> None:
+            if self.connections == 1:
+                super()._handle(connection)
+            elif then == "is silent":
+                connection.wait_for_close()
+
+    server = start(Issued("nobody").leaf(), kind=Once)
+    blocking = over(TlsSettings(caData=root.pem))
+    assert blocking.get(server.url) is NET
+    assert enum_value(blocking.reply().error()) == QtNetworkError.SslHandshakeFailedError
+    assert "self-signed" in blocking.errorMessage() or "self signed" in blocking.errorMessage()
+    assert blocking.reply().elapsed() < 5
+
+
+def test_files_are_read_once(root: Issued, over: Over, start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_bytes("# Főtanúsítvány\n".encode("iso8859-2") + root.pem)
+    blocking = over(TlsSettings(caFile=path))
+    good, stray = start(Issued("leaf", root).leaf()), start(Issued("nobody").leaf())
+    assert blocking.get(good.url) is OK, blocking.errorMessage()
+    path.unlink()
+    assert blocking.get(stray.url) is NET
+    assert 'the certificate of "nobody" is self-signed' in blocking.errorMessage()
+
+
+def test_keys_given_as_text_are_not_shown(root: Issued, over: Over, start: Start) -> None:
+    server = start(Issued("leaf", root).leaf())
+    mine = Issued("me", root)
+    text = TlsSettings(caData=root.pem, clientCertificate=mine.pem.decode(), clientKey=mine.key_pem.decode())
+    assert over(text).get(server.url) is OK
+    with pytest.raises(ValueError, match="caFile must be a path; certificates themselves are caData"):
+        TlsSettings(caFile=root.pem.decode())
+    other = Issued("other", root)
+    mixed = over(TlsSettings(caData=root.pem, clientCertificate=mine.pem, clientKey=other.key_pem))
+    assert mixed.get(server.url) is NET
+    assert "the client key does not belong to the client certificate" in mixed.errorMessage()
+    assert enum_value(mixed.reply().error()) == QtNetworkError.SslHandshakeFailedError
+    assert "BEGIN" not in mixed.errorMessage()
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_common_name_will_do_where_there_is_nothing_else(trusted: bool, over: Over, start: Start) -> None:
+    leaf = Issued("localhost", hosts=())
+    url = start(leaf.leaf()).url.replace("127.0.0.1", "localhost")
+    if trusted:
+        blocking = over(TlsSettings(verify=True, ignoredErrors=(TlsError(Kind.SelfSignedCertificate, leaf.value),)))
+        assert blocking.get(url) is OK, blocking.errorMessage()
+    else:
+        blocking = over(TlsSettings())
+        assert blocking.get(url) is NET
+        assert [error.kind for error in blocking.reply().sslErrors()] == [Kind.SelfSignedCertificate]
+
+
+def test_what_is_accepted_for_one_host_is_not_for_another(root: Issued, over: Over, start: Start) -> None:
+    leaf = Issued("leaf", root, hosts=("internal.test",))
+    server = start(leaf.leaf(), redirecting)
+    asked: list[str] = []
+
+    def accept(errors: list[TlsError], chain: list[Certificate]) -> list[TlsError]:
+        asked.extend(error.host for error in errors)
+        return errors
+
+    elsewhere = server.url.replace("127.0.0.1", "localhost")
+    blocking = over(TlsSettings(caData=root.pem), accept)
+    assert blocking.get(f"{server.url}/to/{elsewhere}/") is OK, blocking.errorMessage()
+    assert asked == ["127.0.0.1", "localhost"]
+
+
+def test_nobody_is_asked_about_what_is_ignored_or_not_the_matter(root: Issued, over: Over, start: Start) -> None:
+    leaf = Issued("nobody")
+    ignored = (TlsError(Kind.SelfSignedCertificate, leaf.value),)
+    asked: list[Any] = []
+
+    def handler(errors: list[TlsError], chain: list[Certificate]) -> None:
+        asked.append(errors)
+
+    cut = start(leaf.leaf(), once(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"))
+    blocking = over(TlsSettings(ignoredErrors=ignored), handler)
+    assert blocking.get(cut.url) is NET and "3 of 9" in blocking.errorMessage()
+    pinned = over(TlsSettings(ignoredErrors=ignored, pinnedFingerprints=("0" * 64,)), handler)
+    assert pinned.get(cut.url) is NET and "is not pinned" in pinned.errorMessage()
+    assert asked == []
+
+
+def test_a_server_with_ever_new_certificates_is_given_up(root: Issued, over: Over, start: Start) -> None:
+    class Ever(TlsServer):
+        def _handle(self, connection: Connection) -> None:
+            Issued(f"number {self.connections}").leaf().configure_cert(self.context)
+            super()._handle(connection)
+
+    server = start(Issued("first").leaf(), kind=Ever)
+    asked: list[Any] = []
+
+    def accept(errors: list[TlsError], chain: list[Certificate]) -> list[TlsError]:
+        asked.append(errors)
+        return errors
+
+    assert over(TlsSettings(), accept).get(server.url) is NET
+    assert 1 <= len(asked) <= 3
+
+
+def test_a_handler_that_answers_something_else(over: Over, start: Start) -> None:
+    server = start(Issued("nobody").leaf())
+    for answer in (True, "all", 5):
+        with pytest.raises(TypeError, match="an SSL error handler returns the errors it accepts or None, not"):
+            over(TlsSettings(), lambda errors, chain, answer=answer: answer).get(server.url)
+
+
+@pytest.mark.parametrize("more", [{"caFile": "/tmp"}, {"caFile": "/tmp/a\0b"}, {"clientCertificate": "/tmp"}])
+def test_paths_that_are_none(more: dict[str, Any], over: Over) -> None:
+    blocking = over(TlsSettings(**more))
+    assert blocking.get("https://127.0.0.1:1/") is NET
+    assert blocking.errorMessage().startswith("SSL handshake failed: the file /tmp")
+
+
+@pytest.mark.parametrize("password", [b"secret", 5])
+def test_passwords_that_are_none(password: Any) -> None:
+    with pytest.raises(TypeError, match="keyPassword must be a str, not"):
+        TlsSettings(keyPassword=password)
+
+
+@needs_tls_in_qt
+def test_a_minimum_above_the_defaults_maximum(over: Over, root: Issued, start: Start) -> None:
+    server = start(Issued("leaf", root).leaf())
+    before = QtNetwork.QSslConfiguration.defaultConfiguration()
+    changed = QtNetwork.QSslConfiguration(before)
+    changed.setProtocol(QtNetwork.QSsl.SslProtocol.TlsV1_2)
+    QtNetwork.QSslConfiguration.setDefaultConfiguration(changed)
+    try:
+        blocking = over(TlsSettings(caData=root.pem, minimumVersion="1.3"))
+        assert blocking.get(server.url) is OK, blocking.errorMessage()
+        assert blocking.reply().sessionProtocol() == "TLSv1.3"
+    finally:
+        QtNetwork.QSslConfiguration.setDefaultConfiguration(before)
+
+
+def test_what_was_ignored_is_told_on_kept_connections_too(over: Over, start: Start) -> None:
+    leaf = Issued("nobody")
+    errors = (TlsError(Kind.SelfSignedCertificate, leaf.value, "127.0.0.1"),)
+    server = start(leaf.leaf())
+    blocking = over(TlsSettings(ignoredErrors=errors))
+    for _ in range(3):
+        assert blocking.get(server.url) is OK
+        assert blocking.reply().sslErrors() == errors
+    assert blocking.errorMessage() == ""
+
+
+def test_names_cannot_move_a_cursor(over: Over, start: Start) -> None:
+    server = start(Issued("x\nERROR \x1b[31mfake").leaf())
+    blocking = over(TlsSettings())
+    assert blocking.get(server.url) is NET
+    assert 'the certificate of "x\\nERROR \\x1b[31mfake" is self-signed' in blocking.errorMessage()
+
+
+def test_a_leaf_that_signs_is_told_alike(root: Issued, over: Over, start: Start) -> None:
+    no_authority = Issued("No authority", root, hosts=())
+    blocking = over(TlsSettings(caData=root.pem))
+    assert blocking.get(start(Issued("leaf", no_authority).leaf(no_authority)).url) is NET
+    assert Kind.UnspecifiedError not in [error.kind for error in blocking.reply().sslErrors()]
+    assert "is not accepted (invalid ca certificate)" in blocking.errorMessage()

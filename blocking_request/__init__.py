@@ -2,8 +2,8 @@
 
 from ._version import VERSION as __version__
 from .batch.batch import Batch
-from .batch.loop import BatchResult
 from .batch.request import BatchRequest
+from .batch.result_buffer import BatchResult
 from .calls.request_parameters import RequestParameters
 from .errors import (
     ErrorCode,

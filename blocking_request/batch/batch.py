@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .loop import BatchResult, Loop
+from .loop import Loop
+from .result_buffer import BatchResult
 
 
 class Batch(Iterator[BatchResult]):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
@@ -37,8 +37,9 @@ from ..models.failure import RequestNotSent
 from ..models.http_messages import Response
 from ..models.urls import origin
 from ..qt.slot_exceptions import slot_exceptions_reported
-from ..reply import ReplyContent
+from .pace import PaceEstimate
 from .request import BatchRequest
+from .result_buffer import BatchResult, ResultBuffer
 
 if TYPE_CHECKING:
     from ..manager.manager import NetworkAccessManager
@@ -48,37 +49,17 @@ COALESCE_SECONDS = 0.0015
 COALESCED_REQUESTS = 6
 """If no more requests are under way, each response is taken at once."""
 
-QUEUE_DEPTH = 4
-"""How many requests are queued for each connection if requests are fast."""
-FAST_REQUEST_SECONDS = 0.01
-"""Below this estimate a request is fast. Each slower one has a connection of its own."""
-SLOWEST_COUNTED_SECONDS = 0.1
-"""A slower request counts as one of this duration in the estimate."""
-INITIAL_ESTIMATE_SECONDS = 0.005
-"""The estimate of how long a request takes, before the first one has ended."""
-EMA_WEIGHT = 0.1
-"""The weight of the latest request in the estimate, an exponential moving average."""
+QUEUEING_TIMEOUT_MS = 10_000
+"""If the idle timeout is shorter, no request waits in a queue of Qt's, where its time would run."""
 
-PATIENT_MS = 10_000
-"""Where the idle timeout is shorter, nothing waits in a queue of Qt's, where its time would run."""
-
-TOLD_SECONDS = 0.1
-"""Between two events of progress."""
+PROGRESS_SECONDS = 0.1
+"""Seconds between two reports of progress."""
 
 AHEAD = 2
-"""As many times ``maxConcurrent`` may be started before the one whose turn it is has ended, where the order is kept."""
+"""As many times ``maxConcurrent`` results may wait for the one that comes before them in the order of the requests."""
 
-PARKED = 4
-"""As many times ``maxConcurrent`` may wait for a connection to their origin while others are looked at."""
-
-
-class BatchResult(NamedTuple):
-    """What one request of a batch came to."""
-
-    index: int  # type: ignore[assignment]
-    """Its place among the requests."""
-    code: ErrorCode
-    reply: ReplyContent
+WAITING = 4
+"""As many times ``maxConcurrent`` requests may wait for a connection to their origin while others are started."""
 
 
 class BatchOptions(NamedTuple):
@@ -93,12 +74,13 @@ class BatchOptions(NamedTuple):
     overwrite: Optional[bool] = None
 
 
-class _Parked(NamedTuple):
-    """What is to be sent, as the caller gave it."""
+class _Item(NamedTuple):
+    """A request of the batch, as the caller gave it."""
 
     index: int  # type: ignore[assignment]
-    job: BatchRequest
+    request: BatchRequest
     origin: str
+    """The origin of its URL; '' if that does not matter."""
 
 
 class Loop:
@@ -107,49 +89,52 @@ class Loop:
     def __init__(
         self,
         manager: NetworkAccessManager,
-        jobs: Iterable[BatchRequest],
+        requests: Iterable[BatchRequest],
         options: BatchOptions,
         feedback: Optional[FeedbackLike],
         total: int,
     ) -> None:
-        """``total``: how many jobs there are, -1 where nobody knows."""
+        """``total``: how many requests there are, -1 if it is not known."""
         check_options(options.force_refresh, feedback)
         self._manager = manager
-        self._jobs = enumerate(jobs)
+        self._requests = enumerate(requests)
         self._options = options
         self._feedback = feedback
         self._total = total
         self._event_queue: SimpleQueue[Optional[tuple[TaskEventSink, QueuedEvent]]] = SimpleQueue()
-        """What has come over whose line; None wakes the loop."""
-        self._hint = BatchHint()
-        self._took = INITIAL_ESTIMATE_SECONDS
-        """Seconds from start to end of a request, of late."""
+        """Events with the sink that they came to; None wakes the loop."""
         self._is_canceled = False
-        settings = settings_of(manager)
+        settings = self._settings = settings_of(manager)
         engine = manager.engine()
-        self._own = CallOverrides(engine, options.auth_cfg, retry=settings.retry)
-        queue, hint = self._event_queue, self._hint
-        self._rules = TaskRules(engine, settings.timeout, settings.deadline, queue, hint, self._canceled)
-        self._settings = settings
+        self._overrides = CallOverrides(engine, options.auth_cfg, retry=settings.retry)
         idle_ms = options.arguments.timeout
-        self._is_patient = not 0 < (settings.timeout if idle_ms is None else idle_ms) < PATIENT_MS
-        self._running: dict[Task, tuple[_Parked, CallContext]] = {}
-        self._parked: list[_Parked] = []
-        self._at_origin: Counter[str] = Counter()
-        self._ended: dict[int, BatchResult] = {}
-        self._turn = 0
-        """Whose result is the next, where the order is kept."""
-        self._taken: dict[str, int] = {}
+        self._idle_ms = settings.timeout if idle_ms is None else idle_ms
+        self._hint = BatchHint()
+        self._pace = PaceEstimate(self._hint, may_queue=not 0 < self._idle_ms < QUEUEING_TIMEOUT_MS)
+        self._rules = TaskRules(
+            engine=engine,
+            idle_ms=settings.timeout,
+            deadline_ms=settings.deadline,
+            event_queue=self._event_queue,
+            hint=self._hint,
+            is_canceled=self._canceled,
+        )
+        self._running: dict[Task, tuple[_Item, CallContext]] = {}
+        self._running_per_origin: Counter[str] = Counter()
+        self._waiting: list[_Item] = []
+        """Requests that wait for a connection to their origin."""
+        self._has_more = True
+        self._results = ResultBuffer(options.ordered)
+        self._names: dict[str, int] = {}
         """The names that downloads into a folder have got."""
         self._process = os.getpid()
         hooks = settings.request_preprocessors, settings.auth_handler, settings.ssl_error_handler
-        self._is_quiet = total >= 0 and not any(hooks) and not manager.requestAboutToBeCreated
-        """Whether nobody's code runs while requests are started, which may take long."""
-        self._has_more = True
+        self._starts_quickly = total >= 0 and not any(hooks) and not manager.requestAboutToBeCreated
+        """Whether no code of the caller, which may take long, runs while requests are started."""
         self.finished = 0
         self.received = 0
-        self._told = 0.0
-        self._looked = 0.0
+        self._progress_at = 0.0
+        self._looked_at = 0.0
 
     def run(self) -> Generator[BatchResult, None, None]:
         feedback = self._feedback
@@ -159,15 +144,17 @@ class Loop:
             while True:
                 if os.getpid() != self._process:
                     # In the child of a fork nothing is under way.
-                    self._running, self._parked, self._has_more = {}, [], False
+                    self._running, self._waiting, self._has_more = {}, [], False
                 self._start_more()
                 self._wake()
-                yield from self._ready()
+                yield from self._results.take_ready()
+                if not self._running and not self._waiting:
+                    self._report_progress(is_last=True)
                 if not self._running:
-                    if not (self._has_more or self._parked):
+                    if not (self._has_more or self._waiting):
                         return
                     continue
-                self._hear()
+                self._handle_events()
         finally:
             if isinstance(feedback, Feedback):
                 remove_listener(feedback, self.abort)
@@ -190,124 +177,108 @@ class Loop:
         feedback = self._feedback
         return self._is_canceled or (feedback is not None and feedback.isCanceled())
 
-    def _ready(self) -> Iterator[BatchResult]:
-        ended = self._ended
-        if self._options.ordered:
-            while self._turn in ended:
-                result = ended.pop(self._turn)
-                self._turn += 1
-                yield result
-        else:
-            while ended:
-                yield ended.pop(next(iter(ended)))
-        if not self._running and not self._parked:
-            self._tell(is_last=True)
-
     def _wake(self) -> None:
         while self._hint.pending_wakeups:
             self._hint.pending_wakeups.pop()()
 
     def _start_more(self) -> None:
         end = time.monotonic() + POLL_SECONDS
-        # What takes long to be asked for must not keep what has come waiting.
+        # A caller that takes long to give the next request must not keep events waiting.
         while len(self._running) < self._options.concurrent and time.monotonic() < end:
-            found = self._next()
-            if found is None:
+            item = self._next()
+            if item is None:
                 return
-            task = self._prepared(found)
+            task = self._new_task(item)
             if task is None:
                 continue
-            self._at_origin[found.origin] += 1
+            self._running_per_origin[item.origin] += 1
             task.begin()
             if task.response is not None:
                 self._note_end(task)
-            if not self._is_quiet:
+            if not self._starts_quickly:
                 self._wake()
 
-    def _next(self) -> Optional[_Parked]:
-        """One that may be started now."""
-        is_in_reach = len(self._ended) < AHEAD * self._options.concurrent
-        for place, parked in enumerate(self._parked):
-            if self._has_room(parked.origin) and (is_in_reach or parked.index == self._turn):
-                del self._parked[place]
-                return parked
-        while self._has_more and is_in_reach and len(self._parked) < PARKED * self._options.concurrent:
-            if self._canceled():
+    def _next(self) -> Optional[_Item]:
+        """A request that may be started now."""
+        is_in_reach = len(self._results) < AHEAD * self._options.concurrent
+        for place, item in enumerate(self._waiting):
+            if self._has_room(item.origin) and (is_in_reach or item.index == self._results.next_index):
+                del self._waiting[place]
+                return item
+        while self._has_more and is_in_reach and len(self._waiting) < WAITING * self._options.concurrent:
+            numbered = None if self._canceled() else next(self._requests, None)
+            if numbered is None:
                 self._has_more = False
                 break
-            found = next(self._jobs, None)
-            if found is None:
-                self._has_more = False
-                break
-            index, job = found
-            parked = _Parked(index, job, self._origin(job))
-            if self._has_room(parked.origin):
-                return parked
-            self._parked.append(parked)
+            index, request = numbered
+            item = _Item(index, request, self._origin(request))
+            if self._has_room(item.origin):
+                return item
+            self._waiting.append(item)
         return None
 
-    def _origin(self, job: BatchRequest) -> str:
-        """Of the first URL; '' where it does not matter."""
+    def _origin(self, request: BatchRequest) -> str:
+        """The origin of the first URL; '' if it does not matter."""
         if self._options.per_origin == 0:
             return ""
         try:
-            return origin(url_text(job.request))
+            return origin(url_text(request.request))
         except ValueError:
-            return ""  # it will be told that it is none
+            return ""  # its call fails, and says why
 
     def _has_room(self, origin: str) -> bool:
-        return not 0 < self._options.per_origin <= self._at_origin[origin]
+        return not 0 < self._options.per_origin <= self._running_per_origin[origin]
 
-    def _prepared(self, parked: _Parked) -> Optional[Task]:
-        """One that is about to begin; None where it has ended before. Raises TypeError, ValueError for what is no
-        request.
+    def _new_task(self, item: _Item) -> Optional[Task]:
+        """A task that is about to begin; None if its call has failed already. Raises TypeError, ValueError if the
+        request is none.
         """
-        job = parked.job
-        verb = verb_text(job.verb)
-        context = new_context(job.request, verb, self._settings, self._options.arguments)
+        request = item.request
+        verb = verb_text(request.verb)
+        context = new_context(request.request, verb, self._settings, self._options.arguments)
         overwrite = self._options.overwrite
-        sink = None if job.path is None else FileSink(job.path, False, None, overwrite, self._taken)
-        data, refreshes = body_for(verb, job.data), self._options.force_refresh
+        sink = None if request.path is None else FileSink(request.path, False, None, overwrite, self._names)
+        data, refreshes = body_for(verb, request.data), self._options.force_refresh
         try:
             prepared = prepare_call(
-                context, self._manager, data, self._own, _go_on, refreshes, streams=sink is not None
+                context, self._manager, data, self._overrides, _go_on, refreshes, streams=sink is not None
             )
         except RequestNotSent as request_not_sent:
-            self._end(parked.index, context, context.failed(request_not_sent.failure))
+            self._end(item.index, context, context.failed(request_not_sent.failure))
             return None
         steps: CallSteps = (
             build_flow(prepared) if sink is None else build_sink_flow(sink, prepared)  # type: ignore[assignment]
         )
         idle_ms = self._options.arguments.timeout
         if idle_ms is None:
-            idle_ms = transfer_timeout(job.request) or self._rules.idle_ms
+            idle_ms = transfer_timeout(request.request) or self._rules.idle_ms
         task = Task(steps, self._rules, context.failed, idle_ms)
-        self._running[task] = parked, context
+        self._running[task] = item, context
         return task
 
-    def _hear(self) -> None:
-        """Wait until something has come, and take all of it."""
+    def _handle_events(self) -> None:
+        """Wait until an event has come, and handle all that have."""
         event_queue = self._event_queue
         if self._hint.queue_depth > 1 and len(self._running) > COALESCED_REQUESTS:
             time.sleep(COALESCE_SECONDS)
         with suppress(Empty):
-            self._take(event_queue.get(timeout=POLL_SECONDS))
-            # All of it: what has come while the caller did something else must not be taken for late.
+            self._handle(event_queue.get(timeout=POLL_SECONDS))
+            # All of them: what has come while the caller did something else must not be taken for late.
             while True:
-                self._take(event_queue.get_nowait())
+                self._handle(event_queue.get_nowait())
         now = time.monotonic()
-        if now - self._looked >= POLL_SECONDS or self._is_canceled:
-            self._looked = now
+        if now - self._looked_at >= POLL_SECONDS or self._is_canceled:
+            self._looked_at = now
             for task in list(self._running):
                 task.look()
                 if task.response is not None:
                     self._note_end(task)
 
-    def _take(self, event: Optional[tuple[TaskEventSink, QueuedEvent]]) -> None:
+    def _handle(self, event: Optional[tuple[TaskEventSink, QueuedEvent]]) -> None:
         if event is not None:
-            line, told = event
-            task = line.task
-            task.handle_event(line, told)
+            sink, task_event = event
+            task = sink.task
+            task.handle_event(sink, task_event)
             if task.response is not None:
                 self._note_end(task)
 
@@ -315,39 +286,32 @@ class Loop:
         running = self._running.pop(task, None)
         if running is None or task.response is None:
             return
-        parked, context = running
+        item, context = running
         if task.handed_over:
-            self._note_pace(time.monotonic() - task.handed_over)
-        self._at_origin[parked.origin] -= 1
-        self._end(parked.index, context, task.response)
-
-    def _note_pace(self, seconds: float) -> None:
-        """Where requests take no time, the time goes into threads that wait for each other."""
-        self._took += (min(seconds, SLOWEST_COUNTED_SECONDS) - self._took) * EMA_WEIGHT
-        hint = self._hint
-        is_fast = self._took < FAST_REQUEST_SECONDS * hint.queue_depth
-        hint.queue_depth = QUEUE_DEPTH if is_fast and self._is_patient else 1
+            self._pace.add(time.monotonic() - task.handed_over)
+        self._running_per_origin[item.origin] -= 1
+        self._end(item.index, context, task.response)
 
     def _end(self, index: int, context: CallContext, response: Response) -> None:
         reply = context.to_reply(response)
         context.notify(self._manager, reply)
         code = reply.errorCode()
-        self._ended[index] = BatchResult(index, code, reply)
+        self._results.add(BatchResult(index, code, reply))
         self.finished += 1
         self.received += response.encoded_bytes
-        is_over = code is ErrorCode.CanceledError  # whoever wanted that: the application may be going
+        is_over = code is ErrorCode.CanceledError  # also if the application is about to quit
         if is_over or (self._options.stops_on_error and code is not ErrorCode.NoError):
             self.abort()
         if self._feedback is not None:
-            self._tell()
+            self._report_progress()
 
-    def _tell(self, is_last: bool = False) -> None:
-        """Tell the feedback how many have ended, ten times a second at most."""
+    def _report_progress(self, is_last: bool = False) -> None:
+        """Report to the feedback how many requests have ended, ten times a second at most."""
         feedback: Any = self._feedback
         now = time.monotonic()
-        if feedback is None or (now - self._told < TOLD_SECONDS and not is_last):
+        if feedback is None or (now - self._progress_at < PROGRESS_SECONDS and not is_last):
             return
-        self._told = now
+        self._progress_at = now
         with slot_exceptions_reported:  # of a QgsFeedback, whose signals are not ours
             if hasattr(feedback, "setProcessedCount"):
                 feedback.setProcessedCount(self.finished)

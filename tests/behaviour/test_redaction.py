@@ -43,9 +43,9 @@ SECRET = "s3cret"
 WITHOUT_SECRETS = frozenset(
     (
         "BatchOptions", "BatchResult", "HeadersReceived", "UploadDataNeeded", "CacheStatistics", "CallOptions", "Cancel", "CertificatePrompt",
-        "Challenge", "Close", "CredentialRules", "BatchHint", "Description", "Directives", "Drain", "Failure", "FileIsWhole", "Freshness", "SetHost", "ResumePoint", "CachedCredential", "Limits", "Naming",
+        "Challenge", "Close", "CredentialRules", "BatchHint", "Description", "Directives", "Drain", "Failure", "FileIsWhole", "Freshness", "SetHost", "ResumePoint", "CachedCredential", "_Item", "Limits", "Naming",
         "CallOverrides", "BodyChunks", "Progress", "Proxy", "ProxyChoice", "ProxyRules", "Row", "ReadBody", "TaskRules", "SetProxy", "TlsError",
-        "TlsSession", "TlsSettings", "Wait", "WorkerKey", "_Fields", "_Key", "_OuterProxies", "_Parked", "Entry",
+        "TlsSession", "TlsSettings", "Wait", "WorkerKey", "_Fields", "_Key", "_OuterProxies", "Entry",
     )
 )  # fmt: skip
 """Values that show their parts: these are no secrets, or values that hide them."""

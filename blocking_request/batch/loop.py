@@ -28,6 +28,7 @@ from ..calls.request_attributes import check_options, transfer_timeout, verb_tex
 from ..calls.sink_flow import build_sink_flow
 from ..calls.steps import CallSteps
 from ..calls.task import POLL_SECONDS, Task, TaskEventSink, TaskRules
+from ..calls.timeouts import Timeouts
 from ..engines.base import BatchHint
 from ..engines.events import QueuedEvent
 from ..errors import ErrorCode
@@ -107,18 +108,10 @@ class Loop:
         settings = self._settings = settings_of(manager)
         engine = manager.engine()
         self._overrides = CallOverrides(engine, options.auth_cfg, retry=settings.retry)
-        idle_ms = options.arguments.timeout
-        self._idle_ms = settings.timeout if idle_ms is None else idle_ms
+        idle_ms = settings.timeout if options.arguments.timeout is None else options.arguments.timeout
         self._hint = BatchHint()
-        self._pace = PaceEstimate(self._hint, may_queue=not 0 < self._idle_ms < QUEUEING_TIMEOUT_MS)
-        self._rules = TaskRules(
-            engine=engine,
-            idle_ms=settings.timeout,
-            deadline_ms=settings.deadline,
-            event_queue=self._event_queue,
-            hint=self._hint,
-            is_canceled=self._canceled,
-        )
+        self._pace = PaceEstimate(self._hint, may_queue=not 0 < idle_ms < QUEUEING_TIMEOUT_MS)
+        self._rules = TaskRules(engine=engine, event_queue=self._event_queue, hint=self._hint)
         self._running: dict[Task, tuple[_Item, CallContext]] = {}
         self._running_per_origin: Counter[str] = Counter()
         self._waiting: list[_Item] = []
@@ -134,7 +127,7 @@ class Loop:
         self.finished = 0
         self.received = 0
         self._progress_at = 0.0
-        self._looked_at = 0.0
+        self._checked_at = 0.0
 
     def run(self) -> Generator[BatchResult, None, None]:
         feedback = self._feedback
@@ -239,9 +232,13 @@ class Loop:
         overwrite = self._options.overwrite
         sink = None if request.path is None else FileSink(request.path, False, None, overwrite, self._names)
         data, refreshes = body_for(verb, request.data), self._options.force_refresh
+        idle_ms = self._options.arguments.timeout
+        if idle_ms is None:
+            idle_ms = transfer_timeout(request.request) or self._settings.timeout
+        timeouts = Timeouts(idle_ms, self._settings.deadline, self._canceled)
         try:
             prepared = prepare_call(
-                context, self._manager, data, self._overrides, _go_on, refreshes, streams=sink is not None
+                context, self._manager, data, self._overrides, timeouts.stop_reason, refreshes, streams=sink is not None
             )
         except RequestNotSent as request_not_sent:
             self._end(item.index, context, context.failed(request_not_sent.failure))
@@ -249,10 +246,7 @@ class Loop:
         steps: CallSteps = (
             build_flow(prepared) if sink is None else build_sink_flow(sink, prepared)  # type: ignore[assignment]
         )
-        idle_ms = self._options.arguments.timeout
-        if idle_ms is None:
-            idle_ms = transfer_timeout(request.request) or self._rules.idle_ms
-        task = Task(steps, self._rules, context.failed, idle_ms)
+        task = Task(steps, self._rules, context.failed, timeouts)
         self._running[task] = item, context
         return task
 
@@ -267,10 +261,10 @@ class Loop:
             while True:
                 self._handle(event_queue.get_nowait())
         now = time.monotonic()
-        if now - self._looked_at >= POLL_SECONDS or self._is_canceled:
-            self._looked_at = now
+        if now - self._checked_at >= POLL_SECONDS or self._is_canceled:
+            self._checked_at = now
             for task in list(self._running):
-                task.look()
+                task.check_clocks()
                 if task.response is not None:
                     self._note_end(task)
 
@@ -317,7 +311,3 @@ class Loop:
                 feedback.setProcessedCount(self.finished)
             if self._total > 0 and hasattr(feedback, "setProgress"):
                 feedback.setProgress(100.0 * self.finished / self._total)
-
-
-def _go_on() -> None:
-    """Return no reason to stop: batch bodies are read before sending, so there is nothing to stop."""

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..engines.body_errors import truncated
 from ..engines.events import Chunk
-from ..models.failure import QtNetworkError, network_failure
+from ..models.failure import QtNetworkError, network_failure, request_not_sent
 from ..models.http_messages import Request, Response
 from .download_files import ResumableFile, ResumePoint, disposition_name, safe_name
 from .finished_file import Naming, is_special
@@ -103,6 +103,9 @@ class FileSink:
         self._has_caller_range = request.has_field(b"range")
         if not self._resume:
             return request
+        if self._has_caller_range:
+            text = "A download that resumes sets Range itself: leave the field out, or do not set resume"
+            raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, text)
         if self._resumable is None:
             self._resumable = self._locked(self._target(None))
             if self._resumable is None:

@@ -2,7 +2,7 @@
 thread.
 
 Theory of operation: the caller waits on its mailbox until the earliest of its deadlines. Cancel arrives as an event,
-``Timeouts`` counts the clocks, and every tenth of a second the engine is asked whether it is still alive. So whatever
+``Timeouts`` counts the clocks, and every ``POLL_SECONDS`` the engine is asked whether it is still alive. So whatever
 becomes of the engine, the caller wakes.
 """
 
@@ -57,7 +57,7 @@ class Call:
         connect_ms: int = 0,
     ) -> None:
         """``engine``: its name, or "auto"; ``idle_ms``, ``deadline_ms`` and ``connect_ms`` (until there is a
-        connection): 0 is none; ``poll`` is called now and then while the call waits.
+        connection): 0 is none; ``poll`` is called each time a wait of the call times out.
         """
         self._engine = engine
         self._observer = observer
@@ -65,7 +65,7 @@ class Call:
         self._mailbox = Mailbox()
         is_canceled = None if feedback is None else feedback.isCanceled
         self._timeouts = Timeouts(idle_ms, deadline_ms, is_canceled, connect_ms)
-        self._open: Optional[tuple[Transfer, Request, Optional[ProgressReporter]]] = None
+        self._open_transfer: Optional[tuple[Transfer, Request, Optional[ProgressReporter]]] = None
         """The request of a response that has begun."""
         self._started = 0.0
         self._upload: Body = None
@@ -90,26 +90,26 @@ class Call:
 
     def run(self, flow: Flow) -> Response:
         """Block until the flow has its last response. If that has only begun, ``iter_chunks`` gives its body."""
-        self._add_listener()
+        self._connect_feedback()
         try:
-            response = self.look(self._drive(flow))
+            response = self.settle(self._drive(flow))
         finally:
-            self._remove_listener()
+            self._disconnect_feedback()
         if response.keep is not None:
             self._recorder, response = CacheRecorder(response.keep), response._replace(keep=None)
         return response
 
     def run_into_sink(self, steps: CallSteps) -> Response:
         """Block until a flow that ends in a sink has its last response, whose body the sink has."""
-        self._add_listener()
+        self._connect_feedback()
         try:
             return self._drive(steps)
         finally:
             self.abandon()
             steps.close()
-            self._remove_listener()
+            self._disconnect_feedback()
 
-    def look(self, response: Response) -> Response:
+    def settle(self, response: Response) -> Response:
         """Return the response that a flow has come to, or the failure of a call that has ended by then.
 
         Report the final progress of one from the cache, which no engine does.
@@ -136,26 +136,26 @@ class Call:
 
     def abandon(self, failure: Optional[Failure] = None) -> None:
         """End a request whose body is no longer wanted. ``failure``: the reason, unless the caller has left."""
-        if self._open is None:
+        if self._open_transfer is None:
             return
-        (transfer, request, _), self._open = self._open, None
+        (transfer, request, _), self._open_transfer = self._open_transfer, None
         self.last = self._end(transfer, request, failure or messages.canceled())
         self._trace_end(self.last)
 
-    def _add_listener(self) -> None:
-        """Have the feedback wake the call."""
+    def _connect_feedback(self) -> None:
+        """Have our Feedback cancel this call."""
         if isinstance(self._feedback, Feedback):
             add_listener(self._feedback, self.cancel)
 
-    def _remove_listener(self) -> None:
+    def _disconnect_feedback(self) -> None:
         if isinstance(self._feedback, Feedback):
             remove_listener(self._feedback, self.cancel)
 
     def _iter_views(self) -> Iterator[Chunk]:
-        """The same; the memory of each chunk is used again when the next one is taken."""
-        self._add_listener()
+        """The chunks of the body; the memory of each is used again when the next one is taken."""
+        self._connect_feedback()
         try:
-            for chunks in self._iter_events():
+            for chunks in self._iter_chunk_lists():
                 for chunk in chunks:
                     if self._recorder is not None:
                         self._recorder.add(chunk)
@@ -164,17 +164,17 @@ class Call:
             if self._recorder is not None and self.last is not None:
                 self._recorder.end(self.last)
         finally:
-            self._remove_listener()
+            self._disconnect_feedback()
             self.abandon()
 
-    def _iter_events(self) -> Iterator[list[Chunk]]:
+    def _iter_chunk_lists(self) -> Iterator[list[Chunk]]:
         """The chunks of a body, as many at once as have come."""
-        while self._open is not None:
-            transfer, request, progress = self._open
+        while self._open_transfer is not None:
+            transfer, request, progress = self._open_transfer
             self._mailbox.mark_active()
             event = self._wait(transfer, request, progress)
             if isinstance(event, Response):
-                self._open, self.last = None, event
+                self._open_transfer, self.last = None, event
                 self._trace_end(event)
                 return
             if isinstance(event, BodyChunks):
@@ -219,14 +219,14 @@ class Call:
 
     def _read_body(self, step: ReadBody) -> Response:
         """Write the body as a sink wants it; return the response at its end. Raises what ``write`` raises."""
-        progress = self._open[2] if self._open is not None else None
+        progress = self._open_transfer[2] if self._open_transfer is not None else None
         if step.start and progress is not None:
             progress.count_from(step.start, step.total)
         try:
             if step.in_worker:
                 # The engine's thread writes the chunks from now on; they never cross to this one.
                 self._mailbox.stream_to(step.write)
-            for chunks in self._iter_events():
+            for chunks in self._iter_chunk_lists():
                 if not write_chunks(chunks, step, self._mailbox) and step.target is not None:
                     failure = self._drain(step.target)
                     if failure is not None:
@@ -287,7 +287,7 @@ class Call:
                 transfer.abort()
                 raise
             if isinstance(event, HeadersReceived):
-                self._open = transfer, request, progress
+                self._open_transfer = transfer, request, progress
                 return event.response
             assert isinstance(event, Response)
             response = event
@@ -308,7 +308,7 @@ class Call:
                 event = mailbox.take(timeouts.seconds_left(mailbox.last_activity, self._poll_seconds))
             except Empty:
                 self._poll()
-                failure = timeouts.failure(transfer, mailbox.last_activity)
+                failure = timeouts.check(transfer, mailbox.last_activity)
                 if failure is not None:
                     return self._end(transfer, request, failure)
                 continue

@@ -31,15 +31,15 @@ from .options import CallOptions
 from .prepare import PreparedCall
 from .preprocessing import preprocessed
 from .revalidation import with_manager_cache
-from .settings import CachedFlow, RequestPreprocessor, Settings
+from .settings import BuiltHop, RequestPreprocessor, Settings
 
 
 def build_flow(prepared: PreparedCall) -> Flow:
     """Build the flow of a call. Layers that have nothing to do are left out."""
-    request, rules, settings = prepared
+    request, options, settings = prepared
     if not request.url.startswith("http"):
-        return follow_redirects(request, rules.redirects)
-    return follow_redirects(request, rules.redirects, _cached_hop(settings, rules, _outer_proxies(rules)))
+        return follow_redirects(request, options.redirects)
+    return follow_redirects(request, options.redirects, _reused_hop(settings, options, _outer_proxies(options)))
 
 
 class _OuterProxies(NamedTuple):
@@ -52,34 +52,34 @@ class _OuterProxies(NamedTuple):
 _NOBODY = _OuterProxies(False, False)
 
 
-def _outer_proxies(rules: CallOptions) -> _OuterProxies:
-    if rules.proxies.ignore_system:
+def _outer_proxies(options: CallOptions) -> _OuterProxies:
+    if options.proxies.ignore_system:
         return _NOBODY
     if not uses_system_proxies():
         return _OuterProxies(False, True)
     return _OuterProxies(True, False) if environment_names_proxies() else _NOBODY
 
 
-def _cached_hop(settings: Settings, rules: CallOptions, outer: _OuterProxies) -> Send:
+def _reused_hop(settings: Settings, options: CallOptions, outer: _OuterProxies) -> Send:
     """What sends one hop; that of the last call if it fits."""
-    cached = settings.call_cache.flow
+    cached = settings.last_built.hop
     # A hop knows nothing of redirects, the first of the options.
     if (
         cached is not None
         and cached.outer_proxies == outer
-        and (cached.options is rules or cached.options[1:] == rules[1:])
+        and (cached.options is options or cached.options[1:] == options[1:])
     ):
         return cached.send
-    send = _hop(settings, rules, outer)
-    if settings.ssl_error_handler is None and rules.qgis_auth is None:  # what these are told is the call's
-        settings.call_cache.flow = CachedFlow(rules, outer, send)
+    send = _hop(settings, options, outer)
+    if settings.ssl_error_handler is None and options.qgis_auth is None:  # what these are told is the call's
+        settings.last_built.hop = BuiltHop(options, outer, send)
     return send
 
 
-def _hop(settings: Settings, rules: CallOptions, outer: _OuterProxies) -> Send:
-    send = _attempt(settings, rules, outer)
-    if rules.retry is not None:
-        send = partial(with_retries, rule=rules.retry, send=send)
+def _hop(settings: Settings, options: CallOptions, outer: _OuterProxies) -> Send:
+    send = _attempt(settings, options, outer)
+    if options.retry is not None:
+        send = partial(with_retries, rule=options.retry, send=send)
     if settings.strict_transport is not None:
         send = partial(with_strict_transport, hosts=settings.strict_transport, send=send)
     if settings.request_preprocessors:
@@ -88,25 +88,27 @@ def _hop(settings: Settings, rules: CallOptions, outer: _OuterProxies) -> Send:
     return send
 
 
-def _attempt(settings: Settings, rules: CallOptions, outer: _OuterProxies) -> Send:
+def _attempt(settings: Settings, options: CallOptions, outer: _OuterProxies) -> Send:
     """One attempt at one hop."""
     send: Send = send_directly
     if settings.ssl_error_handler is not None:
         send = partial(ask_about_certificates, prompt=CertificatePrompt(settings.ssl_error_handler), send=send)
     if settings.cache is not None:
-        send = with_manager_cache(settings, rules.cache_load_control, rules.stores_in_cache, send, rules.engine)
-    elif rules.cache_load_control is CacheLoadControl.AlwaysCache:
+        send = with_manager_cache(settings, options.cache_load_control, options.stores_in_cache, send, options.engine)
+    elif options.cache_load_control is CacheLoadControl.AlwaysCache:
         send = without_cache
-    if rules.loads_cookies or rules.saves_cookies:
-        send = _cookie_layer(settings.cookies, rules.loads_cookies, rules.saves_cookies, send)
-    if _may_have_credentials(settings, rules):
-        send = partial(with_credentials, rules=_credential_rules(settings, rules), send=send)
-    proxies = rules.proxies
+    if options.loads_cookies or options.saves_cookies:
+        send = _cookie_layer(settings.cookies, options.loads_cookies, options.saves_cookies, send)
+    if _may_have_credentials(settings, options):
+        send = partial(with_credentials, rules=_credential_rules(settings, options), send=send)
+    proxies = options.proxies
     if settings.auth_handler is not None or not proxies.is_default or any(outer):
         handler = settings.proxy_auth_handler or settings.auth_handler
-        choice = ProxyChoice(proxies.find, proxy_of_qt, handler, settings.proxy_credential_cache, outer.application)
-        send = partial(through_proxy, choice=choice, send=send)
-    return lambda request: _without_secrets(request, send)
+        proxy_choice = ProxyChoice(
+            proxies.find, proxy_of_qt, handler, settings.proxy_credential_cache, outer.application
+        )
+        send = partial(through_proxy, choice=proxy_choice, send=send)
+    return lambda request: _with_original_request(request, send)
 
 
 def _cookie_layer(cookies: CookieJar, loads: bool, saves: bool, send: Send) -> Send:
@@ -116,21 +118,21 @@ def _cookie_layer(cookies: CookieJar, loads: bool, saves: bool, send: Send) -> S
     return lambda request: with_cookies(request, header, receive, send)
 
 
-def _may_have_credentials(settings: Settings, rules: CallOptions) -> bool:
-    is_named = rules.auth is not None or rules.qgis_auth is not None or bool(settings.netrc)
+def _may_have_credentials(settings: Settings, options: CallOptions) -> bool:
+    is_named = options.auth is not None or options.qgis_auth is not None or bool(settings.netrc)
     # What a handler gave is kept beyond the handler.
     return is_named or settings.auth_handler is not None or settings.had_auth_handler
 
 
-def _credential_rules(settings: Settings, rules: CallOptions) -> CredentialRules:
+def _credential_rules(settings: Settings, options: CallOptions) -> CredentialRules:
     netrc = settings.netrc
     return CredentialRules(
-        rules.auth,
-        rules.qgis_auth,
+        options.auth,
+        options.qgis_auth,
         partial(netrc_config, file=netrc) if netrc else None,
         settings.auth_handler,
-        settings.credential_cache if rules.reuses_credentials else _Forgetful(),
-        partial(_engine_supports_ntlm, wanted=rules.engine),
+        settings.credential_cache if options.reuses_credentials else _Forgetful(),
+        partial(_engine_supports_ntlm, wanted=options.engine),
     )
 
 
@@ -148,7 +150,7 @@ class _Forgetful(dict[str, Any]):
         pass
 
 
-def _without_secrets(request: Request, send: Send) -> Flow:
+def _with_original_request(request: Request, send: Send) -> Flow:
     response = yield from send(request)
     return response if response.request is request else response._replace(request=request)
 

@@ -48,7 +48,7 @@ def prepare_call(
     body = read_body(data, stop_reason)
     is_plain = body is None and isinstance(target, str) and not overrides.auth_cfg and is_canonical(target)
     key = context.method, overrides, force_refresh, streams, context.arguments
-    plain = settings.call_cache.plain_request if is_plain else None
+    plain = settings.last_built.plain_request if is_plain else None
     if plain is not None and plain.key == key:
         request, options = plain.request.at(target), plain.options  # type: ignore[arg-type]
     else:
@@ -57,7 +57,7 @@ def prepare_call(
         request = build_request(target, context.method, body, force_refresh, defaults, context.arguments)
         request = with_settings(request, settings, options.auth, streams)
         if is_plain:
-            settings.call_cache.plain_request = PlainRequest(key, request, options)
+            settings.last_built.plain_request = PlainRequest(key, request, options)
     if manager.requestAboutToBeCreated:
         manager.requestAboutToBeCreated.emit(parameters_of(request, context.request_id))
     return PreparedCall(request, options, settings)

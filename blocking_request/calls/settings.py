@@ -94,7 +94,7 @@ class Settings:
     qgis: bool = False
     """Whether QGIS's own managers send."""
 
-    call_cache: CallCache = field(default_factory=lambda: CallCache(), init=False, repr=False, compare=False)
+    last_built: LastBuilt = field(default_factory=lambda: LastBuilt(), init=False, repr=False, compare=False)
     """What calls have built from these settings; ``replace`` gives other settings an empty one."""
 
 
@@ -110,7 +110,7 @@ class PlainRequest(NamedTuple):
     options: CallOptions
 
 
-class CachedFlow(NamedTuple):
+class BuiltHop(NamedTuple):
     """What sends one hop of a call, and what it depends on beside the settings."""
 
     def __repr__(self) -> str:
@@ -122,7 +122,7 @@ class CachedFlow(NamedTuple):
 
 
 @dataclass
-class CallCache:
+class LastBuilt:
     """What the last call built, for the next one that needs the same: building takes as long as running it.
 
     Threads may replace it at the same time; each reads a field once.
@@ -131,7 +131,7 @@ class CallCache:
     def __repr__(self) -> str:
         return hidden_repr(self)
 
-    flow: Optional[CachedFlow] = None
+    hop: Optional[BuiltHop] = None
     plain_request: Optional[PlainRequest] = None
     """The last request built from a plain URL; another plain URL differs only in its URL."""
 

@@ -17,9 +17,9 @@ def _unchanged(response: Response) -> Response:
 
 
 def build_sink_flow(
-    sink: BodySink, prepared: PreparedCall, look: Callable[[Response], Response] = _unchanged
+    sink: BodySink, prepared: PreparedCall, settle: Callable[[Response], Response] = _unchanged
 ) -> CallSteps:
-    """Build the flow of a call into a sink; ``look`` may replace a response before its body is written."""
+    """Build the flow of a call into a sink; ``settle`` may replace a response before its body is written."""
     if sink.is_checked:
         prepared = prepared._replace(options=prepared.options.bypassing_cache())
     request = prepared.request
@@ -27,7 +27,7 @@ def build_sink_flow(
     try:
         while response is None:
             begun = yield from build_flow(prepared._replace(request=sink.prepare(request)))
-            begun = look(begun)
+            begun = settle(begun)
             recorder = None if begun.keep is None else CacheRecorder(begun.keep)
             steps = sink.steps(begun._replace(keep=None))
             response = yield from (steps if recorder is None else _recorded(steps, recorder))

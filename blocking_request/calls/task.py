@@ -1,4 +1,4 @@
-"""One request of a batch: its flow, and what of it is under way. It never waits; its driver does.
+"""One request of a batch or of a QHttp: its flow, and what of it is under way. It never waits; its driver does.
 
 Theory of operation: as in ``call.py``, but what the engine tells goes to one queue that all tasks share, and the clocks
 are looked at now and then. For the one thread that drives the batch.
@@ -17,6 +17,7 @@ from ..engines.events import BodyChunks, Chunk, HeadersReceived, Progress, Queue
 from ..engines.mailbox import Mailbox
 from ..engines.upload_channel import UploadChannel
 from ..flows import Wait
+from ..models import error_texts as messages
 from ..models.failure import Failure, RequestNotSent
 from ..models.http_messages import Request, Response
 from .steps import CallStep, CallSteps
@@ -46,15 +47,12 @@ class TaskEventSink:
 
 
 class TaskRules(NamedTuple):
-    """What the tasks of a batch have in common."""
+    """What the tasks of a batch, or of a QHttp, have in common."""
 
     engine: str
-    idle_ms: int
-    deadline_ms: int
     event_queue: EventQueue
     hint: Optional[BatchHint]
     """None: each is alone."""
-    is_canceled: Callable[[], bool]
 
 
 _Done = tuple[Callable[[Any], CallStep], Any]
@@ -62,6 +60,8 @@ _Done = tuple[Callable[[Any], CallStep], Any]
 
 
 class Task:
+    """For the one thread that drives it."""
+
     response: Optional[Response] = None
     """The last one, when it is there."""
     handed_over = 0.0
@@ -72,13 +72,12 @@ class Task:
     """The one that has to take what was written before anything is heard."""
     _is_draining_only = False
     """Whether the steps wait for that."""
-    _timeouts: Timeouts
-    _sink: Optional[TaskEventSink] = None
+    _events: Optional[TaskEventSink] = None
     _mailbox: Optional[Mailbox] = None
     _transfer: Optional[Transfer] = None
     _request: Optional[Request] = None
     _upload: Optional[Upload] = None
-    _traced = 0.0
+    _started = 0.0
     _failure: Optional[Failure] = None
     """Why the request that is under way is being aborted."""
 
@@ -87,39 +86,38 @@ class Task:
         steps: CallSteps,
         rules: TaskRules,
         failed: Callable[[Failure], Response],
-        idle_ms: int,
+        timeouts: Timeouts,
         progress: Optional[Callable[[Progress], None]] = None,
     ) -> None:
-        """``failed``: gives the response if there is not even a request; ``idle_ms``: the idle timeout; ``progress``:
-        is called with each event of progress.
+        """``failed``: gives the response if there is not even a request; ``progress``: is called with each event of
+        progress.
         """
         self._steps = steps
         self._rules = rules
         self._failed = failed
         self._progress = progress
-        self._idle_ms = idle_ms
+        self._timeouts = timeouts
         self._unhandled: list[tuple[TaskEventSink, QueuedEvent]] = []
         """What has come while a target was draining. The engine stops in the meantime, so there is little of it."""
 
     def begin(self) -> None:
-        self._timeouts = Timeouts(self._idle_ms, self._rules.deadline_ms, self._rules.is_canceled)
         self._advance(self._steps.send, None)
 
-    def handle_event(self, line: TaskEventSink, event: QueuedEvent) -> None:
+    def handle_event(self, events: TaskEventSink, event: QueuedEvent) -> None:
         """What the engine has told."""
-        if line is not self._sink or self._mailbox is None:
+        if events is not self._events or self._mailbox is None:
             return  # the request has been replaced or abandoned
         if self._draining is not None:
-            self._unhandled.append((line, event))
+            self._unhandled.append((events, event))
             return
-        event = self._mailbox.read(event)
+        event = self._mailbox.resolve(event)
         if isinstance(event, Response):
-            self._transfer = self._sink = None
+            self._transfer = self._events = None
             self._end(event if self._failure is None else event._replace(failure=self._failure))
         elif isinstance(event, HeadersReceived) and self._failure is None:
             # The time it has waited here is not the server's.
             self._mailbox.mark_active()
-            self._send(event.response)
+            self._resume_with(event.response)
         elif isinstance(event, UploadDataNeeded) and self._failure is None:
             self._send_more()
         elif isinstance(event, Progress) and self._progress is not None:
@@ -145,7 +143,7 @@ class Task:
                 return
         except CannotWrite as error:
             go_on, argument = self._steps.throw, error  # type: ignore[assignment]
-        self._draining, unheard, self._unhandled = None, self._unhandled, []
+        self._draining, unhandled, self._unhandled = None, self._unhandled, []
         if self._is_draining_only or go_on == self._steps.throw:
             self._is_draining_only = False
             self._advance(go_on, argument)
@@ -153,8 +151,8 @@ class Task:
             self._abort(failure)
         elif self._mailbox is not None:
             self._mailbox.mark_active()
-        for line, event in unheard:
-            self.handle_event(line, event)
+        for events, event in unhandled:
+            self.handle_event(events, event)
 
     def _abort(self, failure: Failure) -> None:
         assert self._transfer is not None
@@ -162,7 +160,7 @@ class Task:
         self._transfer.abort()
         self._timeouts.begin_grace()
 
-    def look(self) -> None:
+    def check_clocks(self) -> None:
         """See whether something is late, lost or cancelled."""
         timeouts = self._timeouts
         if self._draining is not None:
@@ -171,14 +169,14 @@ class Task:
             return
         elif self._failure is not None:
             if timeouts.grace_left() <= 0:
-                self._sink = None
+                self._events = None
                 self._end(Response(self._request, failure=self._failure))
         elif self._transfer is None:
             failure = timeouts.stop_reason()
             if failure is not None or timeouts.pause_left() <= 0:
-                self._send(Response(self._request, failure=failure))
+                self._resume_with(Response(self._request, failure=failure))
         elif self._mailbox is not None:
-            failure = timeouts.failure(self._transfer, self._mailbox.last_activity)
+            failure = timeouts.check(self._transfer, self._mailbox.last_activity)
             if failure is not None:
                 self._abort(failure)
 
@@ -190,11 +188,15 @@ class Task:
     def _end(self, response: Response) -> None:
         """The request that was under way has its response."""
         self._failure = None
-        if self._traced:
-            trace.request_ended(response, self._traced, ())
-        self._send(response)
+        self._trace_end(response)
+        self._resume_with(response)
 
-    def _send(self, response: Response) -> None:
+    def _trace_end(self, response: Response) -> None:
+        if self._started:
+            trace.request_ended(response, self._started, ())
+            self._started = 0.0
+
+    def _resume_with(self, response: Response) -> None:
         self._advance(self._steps.send, response)
 
     def _advance(self, go_on: Callable[[Any], CallStep], argument: Any) -> None:
@@ -262,16 +264,18 @@ class Task:
     def _start(self, request: Request) -> Optional[Response]:
         """Start a transfer; return the response if nothing is sent, else None."""
         self._request = request
-        self._traced = trace.request_started(request, ())
+        self._started = trace.request_started(request, ())
         engine = self._timeouts.stop_reason() or choose(request, self._rules.engine)
         if isinstance(engine, Failure):
-            return Response(request, failure=engine)
-        line = TaskEventSink(self, self._rules.event_queue)
-        mailbox = Mailbox(line)
+            response = Response(request, failure=engine)
+            self._trace_end(response)
+            return response
+        events = TaskEventSink(self, self._rules.event_queue)
+        mailbox = Mailbox(events)
         self._upload = request.body if isinstance(request.body, Upload) else None
         if self._upload is not None:
             request = self._request = request._replace(body=self._upload.begin(mailbox))
-        self._sink, self._mailbox = line, mailbox
+        self._events, self._mailbox = events, mailbox
         mailbox.wants_progress = self._progress is not None
         self.handed_over = mailbox.last_activity
         self._transfer = engine.start(request, mailbox, self._rules.hint)
@@ -288,7 +292,9 @@ class Task:
         self._mailbox.mark_active()
 
     def _leave_transfer(self) -> None:
-        """End a request whose response has begun, and whose body is not wanted."""
+        """Abort the transfer, if one is under way, and forget it."""
         if self._transfer is not None:
             self._transfer.abort()
-        self._transfer = self._sink = self._reading = self._draining = None
+            if self._request is not None:
+                self._trace_end(Response(self._request, failure=messages.canceled()))
+        self._transfer = self._events = self._reading = self._draining = None

@@ -25,16 +25,16 @@ class Timeouts:
     __slots__ = (
         "_canceled",
         "_clock",
-        "_connect_end",
-        "_connect_look",
+        "_connect_ends_at",
+        "_connect_look_at",
         "_connect_ms",
-        "_deadline",
+        "_deadline_at",
         "_deadline_ms",
-        "_grace_end",
-        "_idle",
+        "_grace_ends_at",
         "_idle_ms",
+        "_idle_seconds",
         "_is_canceled",
-        "_pause_end",
+        "_pause_ends_at",
     )
 
     def __init__(
@@ -53,10 +53,10 @@ class Timeouts:
         self._canceled = False
         self._is_canceled = is_canceled
         self._idle_ms, self._deadline_ms, self._connect_ms = idle_ms, deadline_ms, connect_ms
-        self._idle = idle_ms / 1000 if idle_ms > 0 else NEVER
-        self._deadline = clock() + deadline_ms / 1000 if deadline_ms > 0 else NEVER
-        self._connect_look = self._connect_end = NEVER
-        self._pause_end = self._grace_end = NEVER
+        self._idle_seconds = idle_ms / 1000 if idle_ms > 0 else NEVER
+        self._deadline_at = clock() + deadline_ms / 1000 if deadline_ms > 0 else NEVER
+        self._connect_look_at = self._connect_ends_at = NEVER
+        self._pause_ends_at = self._grace_ends_at = NEVER
 
     def cancel(self) -> None:
         """Note that the call is cancelled. From any thread."""
@@ -66,7 +66,7 @@ class Timeouts:
         """Why the call should not go on: it is cancelled or its deadline has passed. Else None."""
         if self._canceled or (self._is_canceled is not None and self._is_canceled()):
             return messages.canceled()
-        if self._clock() >= self._deadline:
+        if self._clock() >= self._deadline_at:
             return messages.deadline_passed(self._deadline_ms)
         return None
 
@@ -74,48 +74,51 @@ class Timeouts:
         """Start the clock of connecting. Halfway the engine is told to look for the connection."""
         if self._connect_ms:
             now = self._clock()
-            self._connect_end = now + self._connect_ms / 1000
-            self._connect_look = now + self._connect_ms / 2000
+            self._connect_ends_at = now + self._connect_ms / 1000
+            self._connect_look_at = now + self._connect_ms / 2000
 
     def seconds_left(self, last_activity: float, at_most: float) -> float:
         """How long the driver may wait until something is due; ``last_activity``: when bytes moved last."""
-        due = min(last_activity + self._idle, self._deadline, self._connect_look, self._connect_end)
+        due = min(last_activity + self._idle_seconds, self._deadline_at, self._connect_look_at, self._connect_ends_at)
         return max(min(at_most, due - self._clock()), 0.0)
 
     def until_deadline(self, at_most: float) -> float:
         """How long the driver may do something that moves no bytes, in seconds."""
-        return max(min(at_most, self._deadline - self._clock()), 0.0)
+        return max(min(at_most, self._deadline_at - self._clock()), 0.0)
 
-    def failure(self, transfer: Transfer, last_activity: float) -> Optional[Failure]:
-        """Why a transfer should end: cancelled, late, idle, not connected, or its engine is dead. Else None."""
+    def check(self, transfer: Transfer, last_activity: float) -> Optional[Failure]:
+        """Why a transfer should end: cancelled, late, idle, not connected, or its engine is dead. Else None.
+
+        Has the engine look for the connection at half the connect timeout.
+        """
         failure = self.stop_reason()
         if failure is not None:
             return failure
         now = self._clock()
-        if now >= self._connect_look:
-            self._connect_look = NEVER
+        if now >= self._connect_look_at:
+            self._connect_look_at = NEVER
             transfer.look_for_connection()
-        if now >= self._connect_end:
-            self._connect_end = NEVER
+        if now >= self._connect_ends_at:
+            self._connect_ends_at = NEVER
             if not transfer.is_connected():
                 return messages.connect_timeout(self._connect_ms)
-            # What the call waited for was the connection; from now on the idle timeout counts.
-        if now >= last_activity + self._idle:
+            # The idle timeout has counted since the request began, connecting included.
+        if now >= last_activity + self._idle_seconds:
             return messages.idle_timeout(self._idle_ms)
         return transfer.failure_if_dead()
 
     def begin_pause(self, seconds: float) -> None:
         """Let a retry wait."""
-        self._pause_end = self._clock() + seconds
+        self._pause_ends_at = self._clock() + seconds
 
     def pause_left(self) -> float:
         """How many seconds of the pause are left, or of the call if its deadline comes first; 0.0 at the end."""
-        return max(min(self._pause_end, self._deadline) - self._clock(), 0.0)
+        return max(min(self._pause_ends_at, self._deadline_at) - self._clock(), 0.0)
 
     def begin_grace(self) -> None:
         """Give an aborted transfer some time to hand over what has arrived so far."""
-        self._grace_end = self._clock() + ABORT_GRACE_SECONDS
+        self._grace_ends_at = self._clock() + ABORT_GRACE_SECONDS
 
     def grace_left(self) -> float:
         """How many seconds of that are left; 0.0 at the end."""
-        return max(self._grace_end - self._clock(), 0.0)
+        return max(self._grace_ends_at - self._clock(), 0.0)

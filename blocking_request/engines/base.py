@@ -46,7 +46,7 @@ class Engine(Protocol):
         """Why this engine cannot serve the request here and now, or None."""
 
     def start(self, request: Request, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> Transfer:
-        """Put the request on the connection; its events, the Answer as the last, come to the mailbox.
+        """Begin to send the request. Its events, the Response as the last, arrive in the mailbox.
 
         ``hint``: that of the batch to which the request belongs.
         """

@@ -1,6 +1,6 @@
 """The thread boundary: what an engine tells the blocked caller, and the bodies that go past it chunk by chunk.
 
-Rules of this file: the Mailbox and the UploadChannel are the only things that two threads touch. The blocked caller
+Rules of this file: events and bodies cross threads only through the Mailbox and the UploadChannel. The blocked caller
 waits on its own mailbox, with a deadline, and never on Qt.
 """
 
@@ -30,9 +30,9 @@ class Mailbox:
     __slots__ = (
         "_chunks",
         "_events",
+        "_guard",
+        "_newest_progress",
         "_resume",
-        "_unhandled",
-        "_unhandled_guard",
         "_untaken",
         "_write",
         "buffers",
@@ -41,7 +41,9 @@ class Mailbox:
     )
 
     def __init__(self, events: Optional[EventSink] = None) -> None:
-        """``events``: where they are put, not into a queue of its own; ``read`` reads them then, and not ``take``."""
+        """``events``: a queue that several mailboxes share. Its owner takes an event out and gives it to ``resolve``;
+        ``take`` is not used then.
+        """
         self._events: Any = SimpleQueue() if events is None else events
         self._chunks: list[Chunk] = []
         self._untaken = 0
@@ -51,8 +53,8 @@ class Mailbox:
         """For chunks: the caller puts those back that it is done with, the engine takes them. New memory for each chunk
         takes as long as to fill it.
         """
-        self._unhandled: dict[bool, Progress] = {}
-        self._unhandled_guard = threading.Lock()
+        self._newest_progress: dict[bool, Progress] = {}
+        self._guard = threading.Lock()
         self.last_activity = time.monotonic()
         """When bytes last moved, by ``time.monotonic()``: what the idle timeout is counted from."""
         self.wants_progress = False
@@ -66,9 +68,9 @@ class Mailbox:
 
     def report(self, progress: Progress) -> None:
         """Tell progress; a caller that is slow to listen hears the newest figure once, not all of them."""
-        with self._unhandled_guard:
-            fresh = progress.upload not in self._unhandled
-            self._unhandled[progress.upload] = progress
+        with self._guard:
+            fresh = progress.upload not in self._newest_progress
+            self._newest_progress[progress.upload] = progress
         if fresh:
             self._events.put(None)
 
@@ -76,7 +78,7 @@ class Mailbox:
         """Hand over a chunk of a streamed body. False where the engine should stop: ``resume`` is then called, in the
         caller's thread, when there is room again.
         """
-        with self._unhandled_guard:
+        with self._guard:
             write = self._write
             if write is None:
                 is_first = not self._chunks
@@ -104,13 +106,14 @@ class Mailbox:
         """
         while True:
             resume = None
-            with self._unhandled_guard:
+            with self._guard:
                 chunks, self._chunks, self._untaken = self._chunks, [], 0
                 if not chunks:
                     self._write = write
                     resume, self._resume = self._resume, None
             if not chunks:
-                # Not before: an engine that is quicker than the disk would keep this thread busy with all of the body.
+                # Only once the backlog is written: an engine that is quicker than the disk would keep this thread busy
+                # with all of the body.
                 if resume is not None:
                     resume()
                 return
@@ -119,18 +122,18 @@ class Mailbox:
 
     def take(self, timeout: float) -> Event:
         """The next event; raises ``queue.Empty`` after ``timeout`` seconds. For the caller's thread only."""
-        return self.read(self._events.get(timeout=timeout))
+        return self.resolve(self._events.get(timeout=timeout))
 
-    def read(self, event: QueuedEvent) -> Event:
-        """What was put, as who waits for it wants it."""
+    def resolve(self, event: QueuedEvent) -> Event:
+        """Replace a marker by what it stands for: chunks or progress."""
         if event is not None:
             return self._take_chunks() if isinstance(event, Marker) else event
-        with self._unhandled_guard:
+        with self._guard:
             # One None stands in the queue for each entry here.
-            return self._unhandled.pop(next(iter(self._unhandled)))
+            return self._newest_progress.pop(next(iter(self._newest_progress)))
 
     def _take_chunks(self) -> BodyChunks:
-        with self._unhandled_guard:
+        with self._guard:
             chunks, self._chunks, self._untaken = self._chunks, [], 0
             resume, self._resume = self._resume, None
         if resume is not None:

@@ -112,7 +112,7 @@ class Request(NamedTuple):
         return any(field.lower() == name for field, _ in self.headers)
 
     def __repr__(self) -> str:
-        return f"<Exchange {self.method} {self.redacted_url}>"
+        return f"<Request {self.method} {self.redacted_url}>"
 
 
 class Response(NamedTuple):
@@ -148,7 +148,7 @@ class Response(NamedTuple):
     """The path of the file that has the body."""
 
     def __repr__(self) -> str:
-        return f"<Answer {self.status} to {self.request!r}>"
+        return f"<Response {self.status} to {self.request!r}>"
 
 
 def streams_body(request: Request, status: Optional[int]) -> bool:

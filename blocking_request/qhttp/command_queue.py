@@ -263,7 +263,7 @@ class CommandQueue:
             proxy_credential_cache=self._proxy_credential_cache,
             cache=None,
         )
-        rules = TaskRules(self._manager.engine(), base.timeout, base.deadline, self._event_queue, None, _never)
+        rules = TaskRules(engine=self._manager.engine(), event_queue=self._event_queue, hint=None)
         return Transfer(send, url, self._proxy, settings, rules)
 
     def succeed(self, transfer: Transfer, keeps_connection: bool) -> None:
@@ -341,7 +341,3 @@ class CommandQueue:
     def change(self, state: State) -> None:
         self.state = state
         self.http.stateChanged.emit(int(state))
-
-
-def _never() -> bool:
-    return False

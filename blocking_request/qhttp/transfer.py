@@ -15,6 +15,7 @@ from ..calls.prepare import PreparedCall
 from ..calls.settings import Settings
 from ..calls.steps import CallSteps
 from ..calls.task import Task, TaskEventSink, TaskRules
+from ..calls.timeouts import Timeouts
 from ..engines.events import Progress
 from ..flows import Flow
 from ..models.failure import Failure
@@ -53,7 +54,8 @@ class Transfer:
         """The last one, when it is there."""
         self._rules = rules
         flow = self._flow(url, proxy, settings)
-        self._task = Task(self._steps(flow), rules, self._failed, rules.idle_ms, self.events.append)
+        timeouts = Timeouts(settings.timeout, settings.deadline)
+        self._task = Task(self._steps(flow), rules, self._failed, timeouts, self.events.append)
 
     def _flow(self, url: str, proxy: Optional[Proxy], settings: Settings) -> Flow:
         header, data = self.send.header, self.send.data
@@ -103,7 +105,7 @@ class Transfer:
 
     def look(self, now: float) -> None:
         """See whether something is late or lost."""
-        self._task.look()
+        self._task.check_clocks()
         self._note_end()
 
     def _note_end(self) -> None:

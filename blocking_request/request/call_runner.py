@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class CallRunner:
     """For the thread that calls; ``cancel`` may come from any.
 
-    It does not hold the request, which would then outlive its last user until the garbage collector comes by.
+    It does not hold its owner, the request object: that would then live until the garbage collector comes by.
     """
 
     def __init__(self, manager: NetworkAccessManager) -> None:
@@ -61,7 +61,7 @@ class CallRunner:
 
     def call(
         self,
-        request: BlockingNetworkRequest,
+        owner: BlockingNetworkRequest,
         target: RequestLike,
         method: str,
         data: Data,
@@ -74,10 +74,10 @@ class CallRunner:
         context = self.begin(target, method, arguments)
         response: Optional[Response] = None
         try:
-            response = self.run(request, context, data, force_refresh, feedback, sink)
+            response = self.run(owner, context, data, force_refresh, feedback, sink)
         finally:
             # An exception (Ctrl-C) may have ended the call: slots of finished() are called all the same.
-            self.end(request, context, response)
+            self.end(owner, context, response)
         return self.reply.errorCode()
 
     def begin(self, target: RequestLike, method: str, arguments: CallArguments) -> CallContext:
@@ -93,7 +93,7 @@ class CallRunner:
 
     def run(
         self,
-        request: BlockingNetworkRequest,
+        owner: BlockingNetworkRequest,
         context: CallContext,
         data: Data,
         force_refresh: bool,
@@ -106,29 +106,29 @@ class CallRunner:
         """
         settings = context.settings
         try:
-            engine = _usable_engine(request)
+            engine = _usable_engine(owner)
             idle_ms = context.arguments.timeout
             if idle_ms is None:
-                idle_ms = transfer_timeout(context.target) or own_timeout(request, settings)
-            deadline_ms = own_deadline(request, settings)
-            observer = _Observer(request, self.watchers)
+                idle_ms = transfer_timeout(context.target) or own_timeout(owner, settings)
+            deadline_ms = own_deadline(owner, settings)
+            observer = _Observer(owner, self.watchers)
             call = self.running = Call(engine, idle_ms, deadline_ms, observer, feedback, _poll_of(settings))
             prepared = prepare_call(
                 context,
                 self._manager,
                 data,
-                overrides_of(request, engine, settings),
+                overrides_of(owner, engine, settings),
                 call.stop_reason,
                 force_refresh,
                 streams or sink is not None,
             )
             if sink is None:
                 return call.run(build_flow(prepared))
-            return call.run_into_sink(build_sink_flow(sink, prepared, call.look))
+            return call.run_into_sink(build_sink_flow(sink, prepared, call.settle))
         except RequestNotSent as request_not_sent:
             return context.failed(request_not_sent.failure)
 
-    def end(self, request: BlockingNetworkRequest, context: CallContext, response: Optional[Response]) -> None:
+    def end(self, owner: BlockingNetworkRequest, context: CallContext, response: Optional[Response]) -> None:
         """Make the reply and tell everybody. ``response``: None if an exception ends the call."""
         try:
             response = response or context.failed(_CANCELED)
@@ -136,7 +136,7 @@ class CallRunner:
             try:
                 context.notify(self._manager, reply)
             finally:
-                _emit_finished(request)
+                _emit_finished(owner)
         finally:
             self.running = None
             blocked_requests.discard(self)
@@ -146,31 +146,31 @@ class CallRunner:
 class _Observer:
     """Tells the signals and watchers of a request of its call."""
 
-    def __init__(self, request: BlockingNetworkRequest, watchers: tuple[Watcher, ...]) -> None:
-        self._request = request
+    def __init__(self, owner: BlockingNetworkRequest, watchers: tuple[Watcher, ...]) -> None:
+        self._owner = owner
         self.watchers = watchers
 
     def progress_reporter(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressReporter]:
-        return progress_reporter(self._request, feedback)
+        return progress_reporter(self._owner, feedback)
 
     def on_redirect(self, request: Request) -> None:
-        if is_deleted(self._request):
+        if is_deleted(self._owner):
             return
         with slot_exceptions_reported:
-            self._request.redirected.emit(encoded_url(request.url))
+            self._owner.redirected.emit(encoded_url(request.url))
 
 
-def _emit_finished(request: BlockingNetworkRequest) -> None:
+def _emit_finished(owner: BlockingNetworkRequest) -> None:
     # If nothing is connected, nothing needs to be done: it is so for most calls.
-    if not is_deleted(request) and request.isSignalConnected(signal_method(type(request), "finished()")):  # type: ignore[arg-type]
+    if not is_deleted(owner) and owner.isSignalConnected(signal_method(type(owner), "finished()")):  # type: ignore[arg-type]
         with slot_exceptions_reported:
-            request.finished.emit()
+            owner.finished.emit()
 
 
-def _usable_engine(request: BlockingNetworkRequest) -> str:
+def _usable_engine(owner: BlockingNetworkRequest) -> str:
     """Raises RequestNotSent if the environment names an engine that there is not."""
     try:
-        return request.engine()
+        return owner.engine()
     except ValueError as error:
         raise RequestNotSent(network_failure(QtNetworkError.ProtocolInvalidOperationError, str(error))) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from blocking_request.engines.choice import engine as engine_named
 from blocking_request.engines.mailbox import STREAMED_AHEAD, Mailbox
 from blocking_request.qt.binding import QtCore
 
-from ..support.names import CANCELED, OK, REQUEST, ROOT, Serve
+from ..support.names import CANCELED, NET, OK, REQUEST, ROOT, TIMEOUT, Serve
 from ..support.servers.raw import Connection, always, echo, silence
 from ..support.servers.unreachable import unused_port
 from ..support.waiting import eventually
@@ -746,3 +747,42 @@ def test_cancel_does_not_wait_for_a_slow_disk() -> None:
     mailbox.stream_to(lambda piece: written.append(bool(is_resumed)))
     assert written == [False] * 4 and is_resumed == [True]
     assert mailbox.deliver(b"more", lambda: None) and written[4:] == [True]
+
+
+class NeverReady(QtCore.QIODevice):
+    """A device that gives nothing, as a pipe whose writer waits."""
+
+    def isSequential(self) -> bool:
+        return True
+
+    def readData(self, maxlen: int) -> bytes:
+        return b""
+
+    def waitForReadyRead(self, msecs: int) -> bool:
+        time.sleep(msecs / 1000)
+        return False
+
+
+def test_reading_a_body_ends_with_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:
+    device = NeverReady()
+    device.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
+    server, feedback = serve(always()), Feedback()
+    timer = threading.Timer(0.2, feedback.cancel)
+    timer.start()
+    (result,) = manager.sendMany([BatchRequest(server.url, "POST", device)], feedback=feedback)
+    assert result.code is CANCELED
+    manager.setDeadline(200)
+    (result,) = manager.sendMany([BatchRequest(server.url, "POST", device)])
+    assert result.code is TIMEOUT
+    assert server.connections == 0
+
+
+def test_log_tells_the_end_of_every_request(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """Also of one that no engine serves."""
+    caplog.set_level(logging.DEBUG, "blocking_request")
+    manager = NetworkAccessManager()
+    manager.setEngine("urllib3")
+    urls = [serve(always(b"page")).url, "data:,not for urllib3"]
+    assert [result.code for result in sorted(manager.getMany(urls))] == [OK, NET]
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("GET ")]
+    assert len(lines) == 4 and sum(" after " in line for line in lines) == 2, lines

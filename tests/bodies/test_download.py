@@ -698,3 +698,12 @@ def test_a_range_of_the_callers_own(blocking: BlockingNetworkRequest, httpbin: s
     request.setRawHeader(b"Range", b"bytes=10-19")
     assert blocking.download(request, tmp_path / "file") is OK, blocking.errorMessage()
     assert (tmp_path / "file").stat().st_size == 10
+
+
+def test_a_range_of_the_callers_own_cannot_be_resumed(
+    blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
+) -> None:
+    server = serve(always(b"page"))
+    code = blocking.download(server.url, tmp_path / "file", resume=True, headers={"Range": "bytes=10-19"})
+    assert code is NET and "leave the field out" in blocking.errorMessage()
+    assert server.requests == [] and os.listdir(tmp_path) == []

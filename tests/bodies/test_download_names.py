@@ -148,12 +148,13 @@ def folder_in_memory(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("replaces", [False, True])
 def test_one_name_for_very_many(folder_in_memory: Path, replaces: bool) -> None:
+    # With a look at every name that is taken, it would be 200 million looks.
     naming, started = Naming(replaces, True, {}), time.monotonic()
     for number in range(20_000):
         source = folder_in_memory / f"{number}.part"
         source.touch()
         move(source, folder_in_memory / "tile.png", naming)
-    assert len(os.listdir(folder_in_memory)) == 20_000 and time.monotonic() - started < 5
+    assert len(os.listdir(folder_in_memory)) == 20_000 and time.monotonic() - started < 60
 
 
 PROGRAM = """

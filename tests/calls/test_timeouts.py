@@ -48,7 +48,7 @@ def test_no_clock_runs_if_all_are_zero(clock: VirtualClock) -> None:
     timeouts = Timeouts(0, 0, clock=clock)
     timeouts.begin_request()
     started, clock.now = clock.now, clock.now + 1e6
-    assert timeouts.failure(IdleTransfer(), started) is None
+    assert timeouts.check(IdleTransfer(), started) is None
     assert timeouts.seconds_left(started, 0.1) == 0.1
 
 
@@ -56,11 +56,11 @@ def test_idle_timeout_counts_from_the_last_activity(clock: VirtualClock) -> None
     timeouts = Timeouts(500, 0, clock=clock)
     last_activity = clock.now + 2.0
     clock.now += 2.4
-    assert timeouts.failure(IdleTransfer(), last_activity) is None
+    assert timeouts.check(IdleTransfer(), last_activity) is None
     assert timeouts.seconds_left(last_activity, 9.0) == pytest.approx(0.1)
     clock.now += 0.1
     assert timeouts.seconds_left(last_activity, 9.0) == 0.0
-    assert timeouts.failure(IdleTransfer(), last_activity) == error_texts.idle_timeout(500)
+    assert timeouts.check(IdleTransfer(), last_activity) == error_texts.idle_timeout(500)
 
 
 def test_deadline_counts_from_the_beginning_of_the_call(clock: VirtualClock) -> None:
@@ -71,17 +71,17 @@ def test_deadline_counts_from_the_beginning_of_the_call(clock: VirtualClock) -> 
     clock.now += 0.1
     assert timeouts.stop_reason() == error_texts.deadline_passed(300)
     assert timeouts.until_deadline(9.0) == 0.0
-    assert timeouts.failure(IdleTransfer(), clock.now) == error_texts.deadline_passed(300)
+    assert timeouts.check(IdleTransfer(), clock.now) == error_texts.deadline_passed(300)
 
 
 def test_connect_timeout_if_there_is_no_connection(clock: VirtualClock) -> None:
     timeouts, transfer = Timeouts(0, 0, connect_ms=400, clock=clock), IdleTransfer()
     timeouts.begin_request()
     clock.now += 0.2
-    assert timeouts.failure(transfer, clock.now) is None
+    assert timeouts.check(transfer, clock.now) is None
     assert transfer.looks == 1, "halfway it looks for the connection"
     clock.now += 0.2
-    assert timeouts.failure(transfer, clock.now) == error_texts.connect_timeout(400)
+    assert timeouts.check(transfer, clock.now) == error_texts.connect_timeout(400)
     assert transfer.looks == 1
 
 
@@ -89,7 +89,7 @@ def test_connect_timeout_ends_with_the_connection(clock: VirtualClock) -> None:
     timeouts, transfer = Timeouts(1000, 0, connect_ms=400, clock=clock), IdleTransfer(connected=True)
     timeouts.begin_request()
     started, clock.now = clock.now, clock.now + 0.5
-    assert timeouts.failure(transfer, started) is None
+    assert timeouts.check(transfer, started) is None
     assert timeouts.seconds_left(started, 9.0) == pytest.approx(0.5), "now the idle timeout counts"
     timeouts.begin_request()
     assert timeouts.seconds_left(clock.now, 9.0) == pytest.approx(0.2), "each hop connects again"
@@ -104,14 +104,14 @@ def test_cancel_comes_before_every_other_reason(clock: VirtualClock) -> None:
     by_call.cancel()
     for timeouts in (by_feedback, by_call):
         assert timeouts.stop_reason() == error_texts.canceled()
-        assert timeouts.failure(IdleTransfer(), clock.now) == error_texts.canceled()
+        assert timeouts.check(IdleTransfer(), clock.now) == error_texts.canceled()
 
 
 def test_dead_engine_is_the_last_reason(clock: VirtualClock) -> None:
     transfer = IdleTransfer(failure=error_texts.application_ended())
     timeouts = Timeouts(100, 0, clock=clock)
-    assert timeouts.failure(transfer, clock.now) == error_texts.application_ended()
-    assert timeouts.failure(transfer, clock.now - 1) == error_texts.idle_timeout(100)
+    assert timeouts.check(transfer, clock.now) == error_texts.application_ended()
+    assert timeouts.check(transfer, clock.now - 1) == error_texts.idle_timeout(100)
 
 
 def test_pause_ends_with_the_deadline(clock: VirtualClock) -> None:

@@ -99,9 +99,12 @@ class Dispatcher(QtCore.QObject):
     @Slot()
     def drain(self) -> None:
         worker = self._worker
-        pause = worker.pause
-        if pause is not None:
-            pause.stand_still()
+        try:
+            pause = worker.pause
+            if pause is not None:
+                pause.stand_still()
+        except BaseException:
+            logger.exception("a network thread could not wait for a fork")
         worker.stuck_at = _NEVER
         jobs = worker.jobs
         while jobs:
@@ -304,7 +307,7 @@ class Dispatcher(QtCore.QObject):
 
     def _failed(self, transfer: Optional[QtTransfer], error: BaseException) -> None:
         """An error of ours: the caller hears of it like of any other."""
-        logger.error("an exchange failed in the network thread", exc_info=error)
+        logger.error("a request failed in the network thread", exc_info=error)
         if transfer is not None:
             reply = transfer.reply
             failure = network_failure(QtNetworkError.UnknownNetworkError, f"Internal error: {error!r}")

@@ -83,7 +83,7 @@ class ChannelDevice(UploadDevice):
         return self._channel.is_at_end
 
     def readData(self, maxlen: int) -> bytes | None:  # type: ignore[override]
-        piece = self._channel.take(maxlen, self._transfer.wake)
+        piece = self._channel.take(maxlen, self._transfer.upload_data_added)
         if piece:
             self._progress.add(len(piece))
         return piece

@@ -47,7 +47,11 @@ _NEVER = float("inf")
 
 
 class QtTransfer:
-    """A request on the qt engine. The caller's side is ``abort`` and ``failure_if_dead``; the rest is the worker's."""
+    """A request on the qt engine.
+
+    For the caller's thread are ``abort``, ``look_for_connection``, ``is_connected``, ``upload_data_added``,
+    ``failure_if_dead`` and ``proxy``. The mailbox calls ``_resume`` in that thread, too. The rest is the worker's.
+    """
 
     worker: Worker
     aborted = False
@@ -104,18 +108,22 @@ class QtTransfer:
     def is_connected(self) -> bool:
         return self.status is not None or self.is_reached
 
-    def wake(self) -> None:
-        """More of the request's body is there."""
+    def upload_data_added(self) -> None:
+        """Have the worker send on: more of the request's body is there."""
         self.worker.submit(self)
 
     def deliver(self, piece: Chunk) -> None:
-        self.has_room = self.mailbox.deliver(piece, self._resume)
+        # Not the other way round: the caller may make room, and say so, before deliver() returns False.
+        self.has_room = False
+        if self.mailbox.deliver(piece, self._resume):
+            self.has_room = True
 
     def _resume(self) -> None:
         self.has_room = True
         self.worker.submit(self)
 
     def failure_if_dead(self) -> Optional[Failure]:
+        """Why no response will come, or None. Moves the transfer to another worker if its own is stuck."""
         failure = self._reason_without_response()
         if failure is None and not self.is_taken and self.worker.is_stuck():
             self.worker.engine.move(self)
@@ -154,7 +162,7 @@ class Worker:
         """Whether it may be waiting for a proxy factory of the program's: that is slow in every worker."""
 
     def submit(self, transfer: QtTransfer, patience: float = STUCK_SECONDS) -> None:
-        """Have the worker start the transfer, or end it where it has been started.
+        """Put a transfer among the jobs: the dispatcher starts it, goes on with it, or ends it if it is aborted.
 
         ``patience``: seconds until the worker counts as stuck if it has not looked at its jobs.
         """

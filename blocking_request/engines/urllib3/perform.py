@@ -53,7 +53,7 @@ def perform(request: Request, mailbox: Mailbox, abort_handle: AbortHandle, pool:
         assert response is not None
         return response
     except BaseException as error:
-        logger.error("an exchange failed in the network thread", exc_info=error)
+        logger.error("a request failed in the network thread", exc_info=error)
         abort_handle.abort()
         return Response(request, failure=internal_error(error), engine="urllib3")
 

@@ -1,8 +1,8 @@
 """Serves stored responses if HTTP allows it; otherwise validates them, or sends the request and stores the response.
 
-Theory of operation: RFC 9111, as the cache of one user ("private"). The cache is the layer right above the engines, so
-it sees what is really sent: the cookies and credentials. The key of a stored response names the user it is for, so no
-user gets the response of another. Clock and store come from outside.
+Theory of operation: RFC 9111, as the cache of one user ("private"). Only the handler of certificate errors lies between
+the cache and the engines, so it sees what is really sent: the cookies and credentials. The key of a stored response
+names the user it is for, so no user gets the response of another. Clock and store come from outside.
 """
 
 from __future__ import annotations
@@ -81,6 +81,8 @@ def with_cache(request: Request, rules: CacheRules, send: Send = send_directly) 
         # A retry must not get the stored response again.
         rules = replace(rules, load_control=CacheLoadControl.AlwaysNetwork)
     if request.method not in _SAFE_METHODS:
+        if rules.load_control is CacheLoadControl.AlwaysCache:
+            return _missing(request)
         response = yield from send(request)
         _invalidate(url, response, rules)
         return response
@@ -198,8 +200,8 @@ def _fetch(lookup: _Lookup, stored: Optional[StoredResponse], rules: CacheRules,
             rules.store.count("hit")
             return response_from_cache(request, stored, body, received)
     if stored is not None and response.status == 304 and response.failure is None:
-        if not conditions:  # the caller's own
-            if is_304_for(stored, response, request):
+        if not conditions:  # it answers a condition of the caller, or none at all
+            if lookup.is_conditional and is_304_for(stored, response, request):
                 _update(stored, response, rules, requested, received)
             return response
         body = _body(lookup, stored, rules) if validator_matches(stored, response) else None
@@ -233,7 +235,7 @@ def _store(
     requested: float,
     received: float,
 ) -> Response:
-    """CacheStore the response if that is allowed, and evict the stored responses that it has made wrong."""
+    """Store the response if that is allowed, and evict the stored responses that it has made wrong."""
     request, store = lookup.request, rules.store
     if response.failure is not None or response.status is None or not rules.may_store:
         return response
@@ -266,7 +268,7 @@ def _store(
 
 
 def _store_complete(store: CacheStore, lookup: _Lookup, streaming: StoredResponse, last: Response) -> None:
-    """CacheStore a streamed response when its body is complete."""
+    """Store a streamed response when its body is complete."""
     complete = streaming._replace(body=last.body, encoded_bytes=last.encoded_bytes, total_bytes=last.total_bytes)
     store.store(lookup.url, lookup.identity, complete)
 

@@ -54,7 +54,7 @@ class CacheStore(Protocol):
         """Return the body; None if it is gone or corrupt."""
 
     def store(self, url: str, partition_key: bytes, stored: StoredResponse) -> None:
-        """CacheStore a response. It replaces one of the same URL, partition and ``vary``."""
+        """Store a response. It replaces one of the same URL, partition and ``vary``."""
 
     def update(self, stored: StoredResponse) -> None:
         """Replace everything but the body of the response that has the ``handle`` of ``stored``."""
@@ -70,7 +70,7 @@ class CacheStore(Protocol):
 
     @property
     def entry_limit(self) -> int:
-        """The most bytes of a body that is stored."""
+        """The most bytes of an entry, its header fields included that is stored."""
 
 
 def matches(stored: StoredResponse, request: Request, store: CacheStore, default_headers: Pairs) -> bool:

@@ -113,7 +113,8 @@ def is_304_for(stored: StoredResponse, response: Response, request: Request) -> 
     fields = {name.lower(): value for name, value in request.headers}
     if b"if-none-match" in fields:
         return fields[b"if-none-match"] == stored_tag
-    return fields.get(b"if-modified-since") == stored.fields.value(b"last-modified")
+    since = fields.get(b"if-modified-since")
+    return since is not None and since == stored.fields.value(b"last-modified")
 
 
 def is_same_representation(stored: StoredResponse, head: Response) -> bool:

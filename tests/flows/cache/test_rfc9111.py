@@ -1050,3 +1050,19 @@ def test_stale_if_error_hides_no_wrong_certificate_and_no_damage(client: Client,
 def test_a_head_has_no_bytes(client: Client) -> None:
     client.ask(page(FRESH))
     assert (client.ask(method="HEAD").encoded_bytes, client.ask().encoded_bytes) == (0, 4)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_304_without_a_condition_updates_nothing(client: Client, method: str) -> None:
+    """RFC 9110 section 15.4.5: it answers a conditional request; here neither we nor the caller have set a condition."""
+    client.ask(page(STALE))
+    assert client.ask(answer(304, ("Date", date(10)), FRESH), method=method, later=10).status == 304
+    assert not client.ask(page(body=b"new"), later=20).from_cache
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_nothing_is_sent_from_the_cache_only(client: Client, method: str) -> None:
+    client.ask(page(FRESH))
+    response = client.ask(method=method, load_control=CacheLoadControl.AlwaysCache)
+    assert client.sent == [] and response.failure is not None
+    assert client.ask(load_control=CacheLoadControl.AlwaysCache).from_cache, "it is not evicted"

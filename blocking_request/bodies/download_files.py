@@ -26,6 +26,9 @@ _RESERVED = frozenset(
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
+_STRONG_TAG = re.compile(rb'"[\x21\x23-\x7e\x80-\xff]*"')
+"""RFC 9110 section 8.8.3. Some servers send a tag without quotes, which no If-Range can name."""
+
 
 class ResumePoint(NamedTuple):
     """The part of an interrupted download."""
@@ -180,7 +183,7 @@ class ResumableFile:
     def save_validator(self, response: Response, url: str) -> None:
         """Write the description of the part: its URL and the validator of its version. Raises OSError."""
         tag, date = response.headers.value(b"etag"), response.headers.value(b"last-modified")
-        validator = tag if tag is not None and not tag.startswith(b"W/") else date
+        validator = tag if tag is not None and _STRONG_TAG.fullmatch(tag) else date
         self._has_validator = validator is not None
         inode = os.fstat(self._descriptor).st_ino
         text = None if validator is None else validator.decode("latin-1")

@@ -56,9 +56,10 @@ class RequestOptions:
     def setEngine(self, engine: str) -> None:
         """Set which engine serves this object's calls: ``'qt'``, ``'urllib3'``, or ``'auto'``.
 
-        ``'auto'`` takes Qt, unless there is no application, or the URL is https and this Qt has no TLS, or a body would
-        be slow (Qt 5). An engine that was named and cannot serve is a NetworkError that says why. Raises TypeError,
-        ValueError.
+        ``'auto'`` takes Qt. It takes urllib3 if there is no application; if the URL is https and this Qt has no TLS; if
+        the response is streamed, downloaded or stored in a cache; if a default header field is left out; or if a body
+        is sent that Qt would delay (each on Qt 5; on Qt 6 one of more than 8 KiB, or one that is read as it is sent).
+        An engine that was named and cannot serve is a NetworkError that says why. Raises TypeError, ValueError.
         """
         self._engine = choice.checked_engine(engine)
 

@@ -92,7 +92,9 @@ class Stream:
         return self
 
     def __next__(self) -> bytes:
-        """Raises RequestError if the body breaks off, is corrupt, late or cancelled."""
+        """Raises RequestError if the body breaks off, is corrupt, late or cancelled; RuntimeError outside the block."""
+        if self._context is None:
+            raise RuntimeError("a stream sends its request on entering: with request.stream(url) as chunks: ...")
         try:
             return next(self._chunks)
         except StopIteration:

@@ -215,3 +215,10 @@ def test_a_bomb_of_brotli(blocking: BlockingNetworkRequest, serve: Serve) -> Non
         for _ in chunks:
             pass
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
+
+
+def test_iterating_without_the_block_is_refused(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(always(BODY))
+    with pytest.raises(RuntimeError, match="with request"):
+        list(blocking.stream(server.url))
+    assert server.requests == []

@@ -338,8 +338,11 @@ def test_progress_of_a_resumed_download(
     assert blocking.get(serve(always(b"x" * 10)).url) is OK and seen[-1] == (10, 10)
 
 
-def test_without_a_validator_it_begins_anew(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
-    server = serve(ranges(tag='W/"weak"', breaks=1))
+@pytest.mark.parametrize("tag", ['W/"weak"', "without-quotes", '"', '"a"b"'])
+def test_without_a_validator_it_begins_anew(
+    tag: str, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
+) -> None:
+    server = serve(ranges(tag=tag, breaks=1))
     assert blocking.download(server.url, tmp_path / "file", resume=True) is NET
     assert os.listdir(tmp_path) == []
     assert blocking.download(server.url, tmp_path / "file", resume=True) is OK

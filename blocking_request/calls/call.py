@@ -190,12 +190,15 @@ class Call:
             except StopIteration as stop:
                 response: Response = stop.value
                 return response
+            finally:
+                # Else an error that was thrown into the flow would hold this frame, which holds it: a cycle.
+                argument = None
             go_on = flow.send
             if isinstance(step, Request):
                 self.abandon()
                 if step.redirects > redirects:
-                    redirects = step.redirects
                     self._observer.on_redirect(step)
+                redirects = step.redirects  # fewer again if a download starts from the beginning
                 argument = self._request(step)
             elif isinstance(step, Wait):
                 self.abandon()

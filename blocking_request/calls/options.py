@@ -124,7 +124,7 @@ def _auth(
     if config is None and own.auth_cfg:
         config = settings.registry.load(own.auth_cfg)
         if config is None:
-            from ..qgis.settings import qgis_auth_of
+            from ..qgis.auth import qgis_auth_of
 
             qgis_auth = qgis_auth_of(own.auth_cfg, stop_reason)
             if qgis_auth is None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 
-from ..qt.binding import QtCore, start_thread
+from ..qt.binding import QtCore
+from ..qt.objects import start_thread
 
 PATIENCE = 0.25
 """How many seconds the forking thread waits at most for the starting threads."""

@@ -9,7 +9,8 @@ import threading
 import time
 from typing import Any, Callable, Optional, Protocol
 
-from ..qt.binding import QtCore, delete_finished_thread, has_started
+from ..qt.binding import QtCore
+from ..qt.objects import delete_finished_thread, has_started
 
 
 class Worker(Protocol):

@@ -11,7 +11,8 @@ from ..engines import choice
 from ..flows.certificate_errors import SslErrorHandler
 from ..models.proxy import Proxy
 from ..models.tls import TlsSettings
-from ..proxies.rules import ProxyFactory, ProxyLike, proxy_factory, proxy_of, url_prefixes
+from ..proxies.parse import ProxyFactory, ProxyLike, proxy_factory, proxy_of
+from ..proxies.rules import url_prefixes
 from ..stores.hsts_hosts import StrictTransportHosts
 from .settings_holder import SettingsHolder
 

@@ -7,21 +7,16 @@ from __future__ import annotations
 
 import shutil
 import sys
-import threading
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, Callable, NamedTuple, Optional
-from urllib.parse import urlsplit
 
-from ..models.failure import Failure, QtNetworkError, RequestNotSent, request_not_sent
-from ..models.headers import FRAMING_FIELDS
-from ..models.http_messages import Request
+from ..models.failure import Failure
 from ..models.proxy import DEFAULT_PORTS, NO_PROXY, Proxy
 from ..models.redaction import hidden_repr
 from ..models.tls import TlsSettings
-from ..proxies.rules import qt_proxy, url_prefixes
-from ..qt.binding import QtCore, QtNetwork
-from ..qt.network_request import qt_request_copy, raw_fields
+from ..proxies.parse import qt_proxy
+from ..proxies.rules import url_prefixes
+from ..qt.binding import QtCore
 from ..stores.cache import NetworkDiskCache
 from ..stores.cache.location import default_folder
 
@@ -29,9 +24,6 @@ DEFAULT_TIMEOUT_MS = 60_000
 DEFAULT_USER_AGENT = "Mozilla/5.0"
 
 _KINDS = {"Socks5Proxy": "socks5", "HttpProxy": "http", "HttpCachingProxy": "http"}
-
-POLL_SECONDS = 0.02
-"""Seconds between two looks at whether a call that waits for QGIS should go on."""
 
 
 def core() -> Any:
@@ -201,90 +193,3 @@ def _trusted(qgis: Any) -> Optional[TlsSettings]:
 
 
 StopReason = Callable[[], Optional[Failure]]
-
-
-def qgis_auth_of(authcfg: str, stop_reason: StopReason) -> Optional[Callable[[Request], Request]]:
-    """Return a function that adds the credentials QGIS has under an id to a request; None outside QGIS.
-
-    QGIS may ask for its master password in the main thread, and wait for the user as long as that takes. So if the
-    caller's thread is not the main one, the function calls QGIS in another thread. ``stop_reason`` says when to stop
-    waiting. Raises RequestNotSent if QGIS has no such id.
-    """
-    qgis = core()
-    if qgis is None:
-        return None
-    auth = qgis.QgsApplication.authManager()
-    if authcfg not in auth.configIds():
-        text = f"There is no authentication config {authcfg!r}, neither in the manager's authRegistry() nor in QGIS"
-        raise request_not_sent(QtNetworkError.AuthenticationRequiredError, text)
-
-    def add_credentials(request: Request) -> Request:
-        qt_request = qt_request_copy(request)
-        done, updated = _beside(lambda: auth.updateNetworkRequest(qt_request, authcfg), stop_reason)
-        if not done:
-            text = f"QGIS could not apply its authentication config {authcfg!r}"
-            raise request_not_sent(QtNetworkError.AuthenticationRequiredError, text)
-        return _as_updated(request, updated)
-
-    return add_credentials
-
-
-def _as_updated(request: Request, updated: QtNetwork.QNetworkRequest) -> Request:
-    """The request with the URL, the header fields and the TLS configuration that QGIS wants."""
-    fields = raw_fields(updated)
-    before = {(name.lower(), value) for name, value in request.headers}
-    added = tuple(name.decode("latin-1") for name, value in fields if (name.lower(), value) not in before)
-    framing = tuple(pair for pair in request.headers if pair[0].lower() in FRAMING_FIELDS)
-    others = tuple(pair for pair in fields if pair[0].lower() not in FRAMING_FIELDS)
-    url = updated.url().toEncoded().data().decode("ascii")
-    names = tuple(parameter.partition("=")[0] for parameter in urlsplit(url).query.split("&") if parameter)
-    old = tuple(parameter.partition("=")[0] for parameter in urlsplit(request.url).query.split("&"))
-    secret = (*request.redacted_names, *added, *(name for name in names if name not in old))
-    return request._replace(url=url, headers=framing + others, qt_request=updated, redacted_names=secret)
-
-
-def _beside(work: Callable[[], Any], stop_reason: StopReason) -> Any:
-    """What ``work`` gives: here in the main thread, elsewhere in a thread beside it. Raises what it raises, and
-    RequestNotSent if the call ends in the meantime.
-    """
-    if _is_main_thread():
-        return work()
-    results: SimpleQueue[tuple[Any, Optional[BaseException]]] = SimpleQueue()
-
-    def run() -> None:
-        try:
-            results.put((work(), None))
-        except BaseException as error:
-            results.put((None, error))
-
-    threading.Thread(target=run, daemon=True).start()
-    while True:
-        failure = stop_reason()
-        if failure is not None:
-            raise RequestNotSent(failure)
-        try:
-            result, error = results.get(timeout=POLL_SECONDS)
-        except Empty:
-            continue
-        if error is not None:
-            raise error
-        return result
-
-
-def _is_main_thread() -> bool:
-    app = QtCore.QCoreApplication.instance()
-    return app is not None and app.thread() == QtCore.QThread.currentThread()
-
-
-def attention() -> Callable[[], None]:
-    """What a blocked call in the main thread does now and then where QGIS's managers send.
-
-    A manager in another thread has the main one ask its user about certificates and passwords, and waits for the
-    answer. Only these questions are let through; nothing else of the application runs.
-    """
-    qgis = core()
-    if qgis is None or not _is_main_thread():
-        return lambda: None
-    main = qgis.QgsNetworkAccessManager.instance()
-    call = QtCore.QEvent.Type.MetaCall
-    return lambda: QtCore.QCoreApplication.sendPostedEvents(main, int(getattr(call, "value", call)))

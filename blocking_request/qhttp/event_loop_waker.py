@@ -7,7 +7,8 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
-from ..qt.binding import QtCore, Signal, Slot, prime_disconnect_notify
+from ..qt.binding import QtCore, Signal, Slot
+from ..qt.objects import prime_disconnect_notify
 
 
 class EventLoopWaker(QtCore.QObject):

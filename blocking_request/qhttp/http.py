@@ -9,8 +9,9 @@ from ..bodies.upload import Data, body_for, check_body
 from ..calls.task import POLL_SECONDS
 from ..manager.manager import NetworkAccessManager, check_manager
 from ..models.proxy import Proxy
-from ..proxies.rules import ProxyLike, proxy_of
-from ..qt.binding import QtCore, Signal, Slot, is_deleted, prime_disconnect_notify
+from ..proxies.parse import ProxyLike, proxy_of
+from ..qt.binding import QtCore, Signal, Slot, is_deleted
+from ..qt.objects import prime_disconnect_notify
 from . import state as http_state
 from .command_queue import CommandQueue
 from .commands import Close, Send, SetHost, SetProxy, SetUser, host_of

@@ -13,7 +13,7 @@ from ..models.certificate import Certificate
 from ..models.proxy import Proxy
 from ..models.tls import TlsError
 from ..models.urls import DEFAULT_PORTS
-from ..proxies.rules import proxy_of, qt_proxy
+from ..proxies.parse import proxy_of, qt_proxy
 from ..qt.binding import QtNetwork
 from .commands import SetUser
 

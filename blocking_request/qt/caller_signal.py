@@ -7,7 +7,8 @@ import weakref
 from contextlib import suppress
 from typing import Any, Callable, Optional, Union
 
-from .binding import QtCore, Signal, Slot, is_deleted, prime_disconnect_notify, release_ownership
+from .binding import QtCore, Signal, Slot, is_deleted
+from .objects import prime_disconnect_notify, release_ownership
 
 Callback = Callable[..., Any]
 

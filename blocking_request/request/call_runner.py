@@ -179,7 +179,7 @@ def _poll_of(settings: Settings) -> Callable[[], None]:
     """What the call looks after while it waits."""
     if not settings.qgis:
         return nothing
-    from ..qgis.settings import attention
+    from ..qgis.auth import attention
 
     return attention()
 

@@ -13,7 +13,7 @@ from ..manager.manager import NetworkAccessManager
 from ..manager.settings_holder import settings_of
 from ..models.auth import AuthConfig, checked_auth_cfg
 from ..models.proxy import Proxy
-from ..proxies.rules import ProxyLike, proxy_of
+from ..proxies.parse import ProxyLike, proxy_of
 
 _NOT_SET = object()
 

@@ -47,6 +47,10 @@ class Stream:
         self._begun: Optional[Response] = None
         self._chunks: Iterator[bytes] = iter(())
         self._reply = ReplyContent()
+        self._is_waiting = False
+        """Whether a thread is inside ``next``."""
+        self._is_closed = False
+        """Whether ``close`` was called in the meantime."""
 
     def reply(self) -> ReplyContent:
         """Status and headers, from the moment the block is entered; the body is not in it."""
@@ -65,9 +69,10 @@ class Stream:
         try:
             response = runner.run(self._request, context, self._data, False, self._feedback, None, streams=True)
             if response.is_streaming and runner.running is not None:
-                self._call, self._begun, self._chunks = runner.running, response, runner.running.iter_chunks()
+                self._begun, self._chunks = response, runner.running.iter_chunks()
+                self._call = runner.running
         finally:
-            if response is None or not response.is_streaming:
+            if self._call is None:
                 self._end(response)
         self._reply = runner.reply if self._begun is None else ReplyContent.from_response(response, 0.0, -1)
         self._reply.raiseForError()
@@ -79,11 +84,16 @@ class Stream:
     def close(self) -> None:
         """End the transfer if the body has not come to its end; the block may go on, and nothing more comes.
 
-        Leaving the block does the same. May be called again.
+        Leaving the block does the same. May be called again, from a slot that is called while the next chunk is waited
+        for, and from another thread.
         """
-        if self._call is None:
-            return
         call = self._call
+        if call is None:
+            return
+        if self._is_waiting:
+            self._is_closed = True
+            call.cancel()
+            return
         self._chunks = iter(())
         call.abandon()
         self._end(merge_responses(self._begun, call.last) if call.last is not None else self._begun)  # type: ignore[arg-type]
@@ -95,13 +105,20 @@ class Stream:
         """Raises RequestError if the body breaks off, is corrupt, late or cancelled; RuntimeError outside the block."""
         if self._context is None:
             raise RuntimeError("a stream sends its request on entering: with request.stream(url) as chunks: ...")
+        self._is_waiting = True
         try:
-            return next(self._chunks)
-        except StopIteration:
-            pass
-        if self._call is not None and self._call.last is not None:
-            self._end(merge_responses(self._begun, self._call.last))  # type: ignore[arg-type]
-            self._runner.reply.raiseForError()
+            chunk = next(self._chunks, None)
+        finally:
+            self._is_waiting = False
+        if chunk is not None and not self._is_closed:
+            return chunk
+        call = self._call
+        if call is not None:
+            call.abandon()
+            if call.last is not None:
+                self._end(merge_responses(self._begun, call.last))  # type: ignore[arg-type]
+                if not self._is_closed:
+                    self._runner.reply.raiseForError()
         raise StopIteration
 
     def __exit__(self, *_: object) -> None:

@@ -39,7 +39,8 @@ from ..models.http_messages import Body, Request, Response
 from ..models.proxy import Proxy
 from ..models.tls import TlsSettings, merged_settings
 from ..models.urls import origin
-from ..proxies.rules import environment_names_proxies, proxy_of
+from ..proxies.parse import proxy_of
+from ..proxies.rules import environment_names_proxies
 from ..qt.binding import type_name
 from .response import RequestCanceled, exception_for, raw_response
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+import time
+from contextlib import suppress
 
 import pytest
 
@@ -222,3 +224,36 @@ def test_iterating_without_the_block_is_refused(blocking: BlockingNetworkRequest
     with pytest.raises(RuntimeError, match="with request"):
         list(blocking.stream(server.url))
     assert server.requests == []
+
+
+def test_close_from_a_slot_ends_the_wait(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    def trickle(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        with suppress(OSError):
+            while True:
+                connection.sock.sendall(b"x")
+                time.sleep(0.02)
+
+    stream = blocking.stream(serve(trickle).url)
+    blocking.downloadProgress.connect(lambda done, total: stream.close())
+    with stream as chunks:
+        assert sum(map(len, chunks)) < 1_000_000
+    blocking.downloadProgress.disconnect()
+    assert blocking.get(serve(always(b"next")).url) is OK
+
+
+def test_close_from_another_thread_ends_the_wait(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    def first_chunk_only(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nfirst")
+        connection.wait_for_close()
+
+    server = serve(first_chunk_only)
+    with blocking.stream(server.url) as chunks:
+        assert next(chunks) == b"first"
+        timer = threading.Timer(0.2, chunks.close)
+        timer.start()
+        assert list(chunks) == []
+        timer.join()
+    assert blocking.get(serve(always(b"next")).url) is OK

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import gzip
 import hashlib
 import io
@@ -13,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -710,3 +713,47 @@ def test_a_range_of_the_callers_own_cannot_be_resumed(
     code = blocking.download(server.url, tmp_path / "file", resume=True, headers={"Range": "bytes=10-19"})
     assert code is NET and "leave the field out" in blocking.errorMessage()
     assert server.requests == [] and os.listdir(tmp_path) == []
+
+
+def test_redirects_of_a_second_attempt_are_told(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    """A resume is given up, because each mirror has another version: the whole is asked for again, by another mirror."""
+    mirrors = iter("abcd")
+
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            path = request.split(b" ")[1].decode()
+            if path == "/":
+                connection.answer(b"", "302 Found", f"Location: /{next(mirrors)}\r\n")
+            elif b"range: bytes" in request.lower():
+                rest = f'Content-Range: bytes 1000-{len(BODY) - 1}/{len(BODY)}\r\nETag: "{path}"\r\n'
+                connection.answer(BODY[1000:], "206 Part", rest)
+            else:
+                connection.answer(BODY, headers=f'ETag: "{path}"\r\n')
+
+    server = serve(handle)
+    leave_part(tmp_path / "file", f"{server.url}/", BODY[:1000])
+    told: list[str] = []
+    blocking.redirected.connect(lambda url: told.append(url.path()))
+    assert blocking.download(f"{server.url}/", tmp_path / "file", resume=True) is OK, blocking.errorMessage()
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert told == ["/a", "/b"]
+
+
+def test_a_request_whose_target_failed_dies_with_its_last_user(engine: str, serve: Serve) -> None:
+    """An error that went through the flow held the frame of the call, and so the request, until a garbage collection."""
+
+    class Full:
+        def write(self, chunk: bytes) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    server = serve(always(BODY))
+    gc.collect()
+    gc.disable()
+    try:
+        request = BlockingNetworkRequest()
+        gone = weakref.ref(request)
+        assert request.download(server.url, Full()) is NET
+        del request
+        assert eventually(lambda: gone() is None)
+    finally:
+        gc.enable()

@@ -24,16 +24,8 @@ from blocking_request.engines.urllib3.worker import WorkerThread
 from blocking_request.engines.worker_reaper import WorkerReaper
 from blocking_request.models.failure import QtNetworkError
 from blocking_request.models.http_messages import Request, Response
-from blocking_request.qt.binding import (
-    QT_VERSION,
-    QtCore,
-    delete_finished_thread,
-    detach_thread,
-    enum_value,
-    has_tls,
-    is_deleted,
-    start_thread,
-)
+from blocking_request.qt.binding import QT_VERSION, QtCore, enum_value, has_tls, is_deleted
+from blocking_request.qt.objects import delete_finished_thread, detach_thread, start_thread
 
 from ..support.names import ENGINES, NET, OK, Serve
 from ..support.processes import socket_count, thread_count

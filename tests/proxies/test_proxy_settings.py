@@ -10,7 +10,7 @@ import trustme
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, Proxy, TlsSettings
 from blocking_request.models.failure import QtNetworkError as Q
-from blocking_request.proxies.rules import proxy_of
+from blocking_request.proxies.parse import proxy_of
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
 from ..support.auth_handler import ScriptedAuthHandler

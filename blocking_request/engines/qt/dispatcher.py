@@ -19,17 +19,8 @@ from ...models.http_messages import Response
 from ...models.proxy import Proxy
 from ...models.tls import TlsError, ignores_errors, matches_pins, sorted_errors
 from ...proxies.system import lookups, python_may_be_asked
-from ...qt.binding import (
-    QT_VERSION,
-    QtCore,
-    QtNetwork,
-    Signal,
-    Slot,
-    address,
-    delete_at_thread_end,
-    disconnect_destroyed,
-    release_ownership,
-)
+from ...qt.binding import QT_VERSION, QtCore, QtNetwork, Signal, Slot, address
+from ...qt.objects import delete_at_thread_end, disconnect_destroyed, release_ownership
 from ...tls.qt_configuration import NO_TLS, errors_of, peer_certificate
 from ...trace import logger
 from .manager import Manager

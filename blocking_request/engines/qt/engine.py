@@ -14,7 +14,8 @@ from ...models import error_texts as messages
 from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.http_messages import Request
 from ...models.tls import TlsUnusable
-from ...qt.binding import ApplicationReference, QtCore, application, application_reference, detach_thread, has_tls
+from ...qt.binding import ApplicationReference, QtCore, application, application_reference, has_tls
+from ...qt.objects import detach_thread
 from ...tls.qt_configuration import configuration_for
 from ..mailbox import Mailbox
 from ..thread_starts import thread_starts

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, Optional
 
 from ...models.http_messages import ConnectionCredentials, Request
 from ...models.proxy import Proxy
-from ...proxies.rules import qt_proxy
-from ...qt.binding import QtCore, QtNetwork, delete_at_thread_end, prime_disconnect_notify, release_ownership
+from ...proxies.parse import qt_proxy
+from ...qt.binding import QtCore, QtNetwork
+from ...qt.objects import delete_at_thread_end, prime_disconnect_notify, release_ownership
 from ...tls.qt_configuration import NO_TLS, TlsKey, tls_key
 from .proxy_factory import BufferedDirect
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Callable, Optional
 
 from ...models.proxy import NO_PROXY, Proxy
-from ...proxies.rules import qt_proxy
+from ...proxies.parse import qt_proxy
 from ...qt.binding import QtCore, QtNetwork, Slot
 from ...trace import logger
 

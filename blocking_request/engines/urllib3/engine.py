@@ -17,7 +17,8 @@ import urllib3
 from ...models import error_texts as messages
 from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.http_messages import Request
-from ...qt.binding import ApplicationReference, QtCore, application, application_reference, detach_thread
+from ...qt.binding import ApplicationReference, QtCore, application, application_reference
+from ...qt.objects import detach_thread
 from ..mailbox import Mailbox
 from ..thread_starts import thread_starts
 from ..worker_reaper import WorkerReaper, never_ran

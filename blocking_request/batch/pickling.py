@@ -69,13 +69,13 @@ def packed(request: RequestLike) -> Any:
         raise TypeError(f"a request with the field {secret.decode('latin-1')} is not pickled, {_INSTEAD}")
     values = {code: request.attribute(_Request.Attribute(code)) for code in _ATTRIBUTES if _is_attribute(code)}
     return PackedRequest(
-        text,
-        headers,
-        tuple((code, _plain(value)) for code, value in values.items() if value is not None),
-        request.transferTimeout(),
-        request.maximumRedirectsAllowed(),
-        enum_value(request.priority()),
-        request.peerVerifyName() if hasattr(request, "peerVerifyName") else "",
+        url=text,
+        headers=headers,
+        attributes=tuple((code, _plain(value)) for code, value in values.items() if value is not None),
+        transfer_timeout=request.transferTimeout(),
+        maximum_redirects=request.maximumRedirectsAllowed(),
+        priority=enum_value(request.priority()),
+        peer_verify_name=request.peerVerifyName() if hasattr(request, "peerVerifyName") else "",
     )
 
 

@@ -52,4 +52,11 @@ class CallContext(NamedTuple):
 def new_context(
     target: RequestLike, method: str, settings: Settings, arguments: CallArguments = NO_ARGUMENTS
 ) -> CallContext:
-    return CallContext(target, method, settings, next_request_id(), time.monotonic(), arguments)
+    return CallContext(
+        target=target,
+        method=method,
+        settings=settings,
+        request_id=next_request_id(),
+        started=time.monotonic(),
+        arguments=arguments,
+    )

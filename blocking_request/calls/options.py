@@ -74,12 +74,12 @@ def call_options(
     """``stop_reason``: why the call should not go on, or None. Raises RequestNotSent."""
     config, qgis_auth = _auth(request, settings, own, stop_reason)
     rules = CallOptions(
-        _redirects(request, settings, config),
-        config,
-        qgis_auth,
-        settings.proxies if own.proxy is None else ProxyRules(own.proxy),
-        own.retry,
-        own.engine,
+        redirects=_redirects(request, settings, config),
+        auth=config,
+        qgis_auth=qgis_auth,
+        proxies=settings.proxies if own.proxy is None else ProxyRules(own.proxy),
+        retry=own.retry,
+        engine=own.engine,
         cache_load_control=CacheLoadControl.AlwaysNetwork if force_refresh else CacheLoadControl.PreferCache,
     )
     if not isinstance(request, QtNetwork.QNetworkRequest):

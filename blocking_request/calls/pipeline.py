@@ -127,12 +127,12 @@ def _may_have_credentials(settings: Settings, options: CallOptions) -> bool:
 def _credential_rules(settings: Settings, options: CallOptions) -> CredentialRules:
     netrc = settings.netrc
     return CredentialRules(
-        options.auth,
-        options.qgis_auth,
-        partial(netrc_config, file=netrc) if netrc else None,
-        settings.auth_handler,
-        settings.credential_cache if options.reuses_credentials else _Forgetful(),
-        partial(_engine_supports_ntlm, wanted=options.engine),
+        config=options.auth,
+        qgis_auth=options.qgis_auth,
+        find=partial(netrc_config, file=netrc) if netrc else None,
+        handler=settings.auth_handler,
+        credential_cache=settings.credential_cache if options.reuses_credentials else _Forgetful(),
+        engine_supports_ntlm=partial(_engine_supports_ntlm, wanted=options.engine),
     )
 
 

@@ -31,7 +31,13 @@ def with_manager_cache(
     later = partial(_validate_later, settings=settings, engine=engine)
     default_headers = ((b"accept-language", accept_language()),)
     rules = CacheRules(
-        store_of(settings.cache), partition_key, time.time, default_headers, load_control, may_store, later
+        store=store_of(settings.cache),
+        identify=partition_key,
+        now=time.time,
+        default_headers=default_headers,
+        load_control=load_control,
+        may_store=may_store,
+        validate_later=later,
     )
     return partial(with_cache, rules=rules, send=partial(_send_for_cache, send=send) if may_store else send)
 
@@ -103,7 +109,13 @@ def _validate_later(request: Request, rules: CacheRules, settings: Settings, eng
 
     def validate() -> None:
         try:
-            call = Call(engine, settings.timeout, settings.deadline, NULL_OBSERVER, None)
+            call = Call(
+                engine=engine,
+                idle_ms=settings.timeout,
+                deadline_ms=settings.deadline,
+                observer=NULL_OBSERVER,
+                feedback=None,
+            )
             call.run(with_cache(request, rules, partial(_send_for_cache, send=send_directly)))
         except Exception as error:
             logger.debug("%s could not be validated: %s", request.redacted_url, type(error).__name__)

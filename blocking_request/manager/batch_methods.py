@@ -91,7 +91,15 @@ class BatchCalls:
         from ..batch.request import jobs_of
 
         arguments, query = call_arguments(headers, timeout), encoded_params(params)
-        options = BatchOptions(maxConcurrent, maxPerOrigin, ordered, stopOnError, forceRefresh, authCfg, arguments)
+        options = BatchOptions(
+            concurrent=maxConcurrent,
+            per_origin=maxPerOrigin,
+            ordered=ordered,
+            stops_on_error=stopOnError,
+            force_refresh=forceRefresh,
+            auth_cfg=authCfg,
+            arguments=arguments,
+        )
         return self._batch(jobs_of(requests, query), requests, feedback, options)
 
     def downloadMany(
@@ -129,7 +137,14 @@ class BatchCalls:
             encoded_params(params),
         )
         options = BatchOptions(
-            maxConcurrent, maxPerOrigin, ordered, stopOnError, forceRefresh, authCfg, arguments, replaces
+            concurrent=maxConcurrent,
+            per_origin=maxPerOrigin,
+            ordered=ordered,
+            stops_on_error=stopOnError,
+            force_refresh=forceRefresh,
+            auth_cfg=authCfg,
+            arguments=arguments,
+            overwrite=replaces,
         )
         return self._batch(into(requests, folder, query), requests, feedback, options)
 
@@ -152,4 +167,4 @@ class BatchCalls:
         checked_switch(options.ordered, "ordered")
         checked_switch(options.stops_on_error, "stopOnError")
         checked_auth_cfg(options.auth_cfg)
-        return Batch(Loop(self, jobs, options, feedback, count_of(requests)))  # type: ignore[arg-type]
+        return Batch(Loop(manager=self, requests=jobs, options=options, feedback=feedback, total=count_of(requests)))  # type: ignore[arg-type]

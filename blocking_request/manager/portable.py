@@ -83,11 +83,11 @@ def portable_settings(settings: Settings, secrets: bool) -> PortableSettings:
     names = [each.name for each in fields(settings) if each.init and each.name not in _LIVE]
     hosts = settings.strict_transport
     return PortableSettings(
-        uuid.uuid4().hex,
-        {name: getattr(settings, name) for name in names},
-        tuple(all_cookies(settings.cookies)),
-        None if hosts is None else hosts_of(hosts),
-        _secrets(settings) if secrets else None,
+        token=uuid.uuid4().hex,
+        values={name: getattr(settings, name) for name in names},
+        cookies=tuple(all_cookies(settings.cookies)),
+        strict_hosts=None if hosts is None else hosts_of(hosts),
+        secrets=_secrets(settings) if secrets else None,
     )
 
 

@@ -253,7 +253,7 @@ class CommandQueue:
         base = settings_of(self._manager)
         url = self._host.url(send.header.path())
         user = self._user if origin(url) == self._user_origin else None
-        prompts = self.prompts = AuthPrompts(self.http, base, url, user, self._proxy)
+        prompts = self.prompts = AuthPrompts(http=self.http, settings=base, url=url, user=user, proxy=self._proxy)
         settings = replace(
             base,
             auth_handler=prompts.login,
@@ -264,7 +264,7 @@ class CommandQueue:
             cache=None,
         )
         rules = TaskRules(engine=self._manager.engine(), event_queue=self._event_queue, hint=None)
-        return Transfer(send, url, self._proxy, settings, rules)
+        return Transfer(send=send, url=url, proxy=self._proxy, settings=settings, rules=rules)
 
     def succeed(self, transfer: Transfer, keeps_connection: bool) -> None:
         """``keeps_connection``: whether the next request may use the connection."""

@@ -112,7 +112,14 @@ class CallRunner:
                 idle_ms = transfer_timeout(context.target) or own_timeout(owner, settings)
             deadline_ms = own_deadline(owner, settings)
             observer = _Observer(owner, self.watchers)
-            call = self.running = Call(engine, idle_ms, deadline_ms, observer, feedback, _poll_of(settings))
+            call = self.running = Call(
+                engine=engine,
+                idle_ms=idle_ms,
+                deadline_ms=deadline_ms,
+                observer=observer,
+                feedback=feedback,
+                poll=_poll_of(settings),
+            )
             prepared = prepare_call(
                 context,
                 self._manager,

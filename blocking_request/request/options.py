@@ -125,7 +125,13 @@ def own_deadline(options: RequestOptions, settings: Settings) -> int:
 
 def overrides_of(options: RequestOptions, engine: str, settings: Settings) -> CallOverrides:
     """What a call of the request object takes before the settings."""
-    return CallOverrides(engine, options._auth_cfg, options._auth_config, options._proxy, _own_retry(options, settings))
+    return CallOverrides(
+        engine=engine,
+        auth_cfg=options._auth_cfg,
+        auth_config=options._auth_config,
+        proxy=options._proxy,
+        retry=_own_retry(options, settings),
+    )
 
 
 def _own_retry(options: RequestOptions, settings: Settings) -> Optional[Retry]:

@@ -293,7 +293,15 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         request = with_query(request, encoded_params(params))
         check_body(data)
         check_options(False, feedback)
-        return Stream(self, self._runner, request, body_for(verb, data), verb, feedback, arguments)
+        return Stream(
+            request=self,
+            runner=self._runner,
+            target=request,
+            data=body_for(verb, data),
+            verb=verb,
+            feedback=feedback,
+            arguments=arguments,
+        )
 
     def abort(self) -> None:
         """End the call that is blocked on this object: it returns ``CanceledError`` within 50 ms.

@@ -108,7 +108,14 @@ class QtAdapter(HTTPAdapter):
         connect_ms, read_ms = _milliseconds(timeout, settings)
         try:
             engine = manager.engine()
-            call = Call(engine, read_ms, settings.deadline, NULL_OBSERVER, self._feedback, connect_ms=connect_ms)
+            call = Call(
+                engine=engine,
+                idle_ms=read_ms,
+                deadline_ms=settings.deadline,
+                observer=NULL_OBSERVER,
+                feedback=self._feedback,
+                connect_ms=connect_ms,
+            )
             engine_request, options = self._prepared(request, settings, engine, call, proxies, stream)
             if engine_request.url.startswith("https:"):
                 engine_request = engine_request._replace(tls=_tls(settings.tls, verify, cert))
@@ -146,7 +153,12 @@ class QtAdapter(HTTPAdapter):
         own = _named_proxy(request, proxies) if proxies else None
         retry = self.max_retries if self.max_retries.total else settings.retry
         auth_cfg = self._auth_cfg if self._auth_cfg and origin(url) in self._auth_origins else ""
-        rules = call_options(url, settings, CallOverrides(engine, auth_cfg, None, own, retry), call.stop_reason)
+        rules = call_options(
+            url,
+            settings,
+            CallOverrides(engine=engine, auth_cfg=auth_cfg, auth_config=None, proxy=own, retry=retry),
+            call.stop_reason,
+        )
         return engine_request, rules.without_redirects_and_cookies()
 
     def _gives_up(self, response: Response) -> bool:

@@ -72,17 +72,17 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
         # The server did not want the rest of the request's body, and its response says why.
         failure = None
     return Response(
-        request,
-        status,
-        reason,
-        transfer.fields,
-        reader.content(),
-        failure,
-        "qt",
-        request.url.startswith("https:") and bool(reply.attribute(HTTP2)),
-        reader.encoded_bytes,
-        reader.total_bytes,
-        tls,
+        request=request,
+        status=status,
+        reason=reason,
+        headers=transfer.fields,
+        body=reader.content(),
+        failure=failure,
+        engine="qt",
+        http2=request.url.startswith("https:") and bool(reply.attribute(HTTP2)),
+        encoded_bytes=reader.encoded_bytes,
+        total_bytes=reader.total_bytes,
+        tls=tls,
     )
 
 
@@ -109,7 +109,18 @@ def whole_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Opti
     if 0 < request.body_limit < size or (QT_VERSION < (6,) and _is_mixed_up(fields)):
         return None
     body = reply.read(size)
-    return Response(request, status, reason_phrase(reply), fields, body, None, "qt", False, size, size)
+    return Response(
+        request=request,
+        status=status,
+        reason=reason_phrase(reply),
+        headers=fields,
+        body=body,
+        failure=None,
+        engine="qt",
+        http2=False,
+        encoded_bytes=size,
+        total_bytes=size,
+    )
 
 
 def failed_without_a_reason(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> bool:

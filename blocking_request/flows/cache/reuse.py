@@ -144,11 +144,11 @@ def response_from_cache(
     elif validation.headers.has_set_cookie:
         pairs += tuple(pair for pair in validation.headers.pairs if pair[0].lower() == b"set-cookie")
     return Response(
-        request,
-        stored.status,
-        stored.reason,
-        known_fields(pairs),
-        body,
+        request=request,
+        status=stored.status,
+        reason=stored.reason,
+        headers=known_fields(pairs),
+        body=body,
         engine="" if validation is None else validation.engine,
         http2=validation is not None and validation.http2,
         encoded_bytes=0 if request.method == "HEAD" else stored.encoded_bytes,

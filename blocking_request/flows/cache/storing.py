@@ -71,16 +71,16 @@ def stored_response(
     if vary is None:
         return None
     return StoredResponse(
-        response.status or 0,
-        response.reason,
-        known_fields(_dated(_stored_fields(response.headers), received)),
-        requested,
-        received,
-        vary,
-        request.decode,
-        response.encoded_bytes,
-        response.total_bytes,
-        response.body,
+        status=response.status or 0,
+        reason=response.reason,
+        fields=known_fields(_dated(_stored_fields(response.headers), received)),
+        requested=requested,
+        received=received,
+        vary=vary,
+        is_decoded=request.decode,
+        encoded_bytes=response.encoded_bytes,
+        total_bytes=response.total_bytes,
+        body=response.body,
     )
 
 

@@ -55,15 +55,15 @@ def _read(lines: list[bytes]) -> StoredResponse:
             yield name, value
 
     return StoredResponse(
-        int(status),
-        reason,
-        Fields(pairs),
-        float(requested),
-        float(received),
-        tuple(_named_digest(each) for each in lines[1].split()),
-        decoded == "1",
-        int(encoded_bytes),
-        int(total_bytes),
+        status=int(status),
+        reason=reason,
+        fields=Fields(pairs),
+        requested=float(requested),
+        received=float(received),
+        vary=tuple(_named_digest(each) for each in lines[1].split()),
+        is_decoded=decoded == "1",
+        encoded_bytes=int(encoded_bytes),
+        total_bytes=int(total_bytes),
     )
 
 

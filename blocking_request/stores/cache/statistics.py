@@ -35,5 +35,12 @@ class Counters:
     def statistics(self, count: int, size: int, limit: int, evicted: int) -> CacheStatistics:
         counts = self._counts
         return CacheStatistics(
-            count, size, limit, counts["hit"], counts["validated"], counts["miss"], counts["stored"], evicted
+            count=count,
+            size=size,
+            limit=limit,
+            hits=counts["hit"],
+            validated=counts["validated"],
+            misses=counts["miss"],
+            stored=counts["stored"],
+            evicted=evicted,
         )

@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
@@ -20,6 +21,7 @@ from ..bodies.file_sink import FileSink
 from ..bodies.upload import body_for
 from ..calls.arguments import CallArguments
 from ..calls.build_request import url_text
+from ..calls.cancel import Cancellation
 from ..calls.context import CallContext, new_context
 from ..calls.options import CallOverrides
 from ..calls.pipeline import build_flow
@@ -32,7 +34,7 @@ from ..calls.timeouts import Timeouts
 from ..engines.base import BatchHint
 from ..engines.events import QueuedEvent
 from ..errors import ErrorCode
-from ..feedback import Feedback, FeedbackLike, add_listener, remove_listener
+from ..feedback import FeedbackLike
 from ..manager.settings_holder import settings_of
 from ..models.failure import RequestNotSent
 from ..models.http_messages import Response
@@ -104,7 +106,7 @@ class Loop:
         self._total = total
         self._event_queue: SimpleQueue[Optional[tuple[TaskEventSink, QueuedEvent]]] = SimpleQueue()
         """Events with the sink that they came to; None wakes the loop."""
-        self._is_canceled = False
+        self._cancellation = Cancellation(feedback, partial(self._event_queue.put, None))
         settings = self._settings = settings_of(manager)
         engine = manager.engine()
         self._overrides = CallOverrides(engine, options.auth_cfg, retry=settings.retry)
@@ -130,45 +132,38 @@ class Loop:
         self._checked_at = 0.0
 
     def run(self) -> Generator[BatchResult, None, None]:
-        feedback = self._feedback
-        if isinstance(feedback, Feedback):
-            add_listener(feedback, self.abort)
         try:
-            while True:
-                if os.getpid() != self._process:
-                    # In the child of a fork nothing is under way.
-                    self._running, self._waiting, self._has_more = {}, [], False
-                self._start_more()
-                self._wake()
-                yield from self._results.take_ready()
-                if not self._running and not self._waiting:
-                    self._report_progress(is_last=True)
-                if not self._running:
-                    if not (self._has_more or self._waiting):
-                        return
-                    continue
-                self._handle_events()
+            with self._cancellation:
+                yield from self._run()
         finally:
-            if isinstance(feedback, Feedback):
-                remove_listener(feedback, self.abort)
             for task in list(self._running):
                 with suppress(Exception):
                     task.close()
 
+    def _run(self) -> Iterator[BatchResult]:
+        while True:
+            if os.getpid() != self._process:
+                # In the child of a fork nothing is under way.
+                self._running, self._waiting, self._has_more = {}, [], False
+            self._start_more()
+            self._wake()
+            yield from self._results.take_ready()
+            if not self._running and not self._waiting:
+                self._report_progress(is_last=True)
+            if self._running:
+                self._handle_events()
+            elif not (self._has_more or self._waiting):
+                return
+
     def describe(self) -> str:
         """How far it is, in words."""
         total = "" if self._total < 0 else f" of {self._total}"
-        canceled = ", cancelled" if self._is_canceled else ""
+        canceled = ", cancelled" if self._cancellation.is_canceled() else ""
         return f"{len(self._running)}{total} requests under way{canceled}"
 
     def abort(self) -> None:
         """End everything, and start nothing more."""
-        self._is_canceled = True
-        self._event_queue.put(None)
-
-    def _canceled(self) -> bool:
-        feedback = self._feedback
-        return self._is_canceled or (feedback is not None and feedback.isCanceled())
+        self._cancellation.cancel()
 
     def _wake(self) -> None:
         while self._hint.pending_wakeups:
@@ -199,7 +194,7 @@ class Loop:
                 del self._waiting[place]
                 return item
         while self._has_more and is_in_reach and len(self._waiting) < WAITING * self._options.concurrent:
-            numbered = None if self._canceled() else next(self._requests, None)
+            numbered = None if self._cancellation.is_canceled() else next(self._requests, None)
             if numbered is None:
                 self._has_more = False
                 break
@@ -235,7 +230,7 @@ class Loop:
         idle_ms = self._options.arguments.timeout
         if idle_ms is None:
             idle_ms = transfer_timeout(request.request) or self._settings.timeout
-        timeouts = Timeouts(idle_ms, self._settings.deadline, self._canceled)
+        timeouts = Timeouts(idle_ms, self._settings.deadline, self._cancellation.is_canceled)
         try:
             prepared = prepare_call(
                 context, self._manager, data, self._overrides, timeouts.stop_reason, refreshes, streams=sink is not None
@@ -261,7 +256,7 @@ class Loop:
             while True:
                 self._handle(event_queue.get_nowait())
         now = time.monotonic()
-        if now - self._checked_at >= POLL_SECONDS or self._is_canceled:
+        if now - self._checked_at >= POLL_SECONDS or self._cancellation.is_canceled():
             self._checked_at = now
             for task in list(self._running):
                 task.check_clocks()

@@ -9,6 +9,7 @@ becomes of the engine, the caller wakes.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from queue import Empty
 from typing import Any, Callable, Optional, Union
 
@@ -21,11 +22,12 @@ from ..engines.choice import choose
 from ..engines.events import BodyChunks, Cancel, Chunk, HeadersReceived, Progress, UploadDataNeeded
 from ..engines.mailbox import Mailbox
 from ..engines.upload_channel import UploadChannel
-from ..feedback import Feedback, FeedbackLike, add_listener, remove_listener
+from ..feedback import Feedback, FeedbackLike
 from ..flows import Flow, Wait
 from ..models import error_texts as messages
 from ..models.failure import Failure
 from ..models.http_messages import Body, Request, Response
+from .cancel import Cancellation
 from .observer import CallObserver
 from .progress import ProgressReporter
 from .steps import CallStep, CallSteps
@@ -37,6 +39,8 @@ POLL_SECONDS = 0.1
 SHORT_POLL_SECONDS = 0.02
 """The same if there is something else to look at: a feedback that is not ours (its ``canceled`` signal is no help: a
 plain function connected in a blocked thread is not called before that thread runs an event loop again), or QGIS."""
+
+_CANCEL = Cancel()
 
 
 def nothing() -> None:
@@ -63,8 +67,8 @@ class Call:
         self._observer = observer
         self._feedback = feedback
         self._mailbox = Mailbox()
-        is_canceled = None if feedback is None else feedback.isCanceled
-        self._timeouts = Timeouts(idle_ms, deadline_ms, is_canceled, connect_ms)
+        self._cancellation = Cancellation(feedback, partial(self._mailbox.post, _CANCEL))
+        self._timeouts = Timeouts(idle_ms, deadline_ms, self._cancellation.is_canceled, connect_ms)
         self._open_transfer: Optional[tuple[Transfer, Request, Optional[ProgressReporter]]] = None
         """The request of a response that has begun."""
         self._started = 0.0
@@ -81,8 +85,7 @@ class Call:
 
     def cancel(self) -> None:
         """End the call with ``CanceledError``."""
-        self._timeouts.cancel()
-        self._mailbox.post(Cancel())
+        self._cancellation.cancel()
 
     def stop_reason(self) -> Optional[Failure]:
         """Why the call should not go on, cancelled or late, or None."""
@@ -90,24 +93,20 @@ class Call:
 
     def run(self, flow: Flow) -> Response:
         """Block until the flow has its last response. If that has only begun, ``iter_chunks`` gives its body."""
-        self._connect_feedback()
-        try:
+        with self._cancellation:
             response = self.settle(self._drive(flow))
-        finally:
-            self._disconnect_feedback()
         if response.keep is not None:
             self._recorder, response = CacheRecorder(response.keep), response._replace(keep=None)
         return response
 
     def run_into_sink(self, steps: CallSteps) -> Response:
         """Block until a flow that ends in a sink has its last response, whose body the sink has."""
-        self._connect_feedback()
-        try:
-            return self._drive(steps)
-        finally:
-            self.abandon()
-            steps.close()
-            self._disconnect_feedback()
+        with self._cancellation:
+            try:
+                return self._drive(steps)
+            finally:
+                self.abandon()
+                steps.close()
 
     def settle(self, response: Response) -> Response:
         """Return the response that a flow has come to, or the failure of a call that has ended by then.
@@ -142,30 +141,20 @@ class Call:
         self.last = self._end(transfer, request, failure or messages.canceled())
         self._trace_end(self.last)
 
-    def _connect_feedback(self) -> None:
-        """Have our Feedback cancel this call."""
-        if isinstance(self._feedback, Feedback):
-            add_listener(self._feedback, self.cancel)
-
-    def _disconnect_feedback(self) -> None:
-        if isinstance(self._feedback, Feedback):
-            remove_listener(self._feedback, self.cancel)
-
     def _iter_views(self) -> Iterator[Chunk]:
         """The chunks of the body; the memory of each is used again when the next one is taken."""
-        self._connect_feedback()
-        try:
-            for chunks in self._iter_chunk_lists():
-                for chunk in chunks:
-                    if self._recorder is not None:
-                        self._recorder.add(chunk)
-                    yield chunk
-                    self._mailbox.give_back(chunk)
-            if self._recorder is not None and self.last is not None:
-                self._recorder.end(self.last)
-        finally:
-            self._disconnect_feedback()
-            self.abandon()
+        with self._cancellation:
+            try:
+                for chunks in self._iter_chunk_lists():
+                    for chunk in chunks:
+                        if self._recorder is not None:
+                            self._recorder.add(chunk)
+                        yield chunk
+                        self._mailbox.give_back(chunk)
+                if self._recorder is not None and self.last is not None:
+                    self._recorder.end(self.last)
+            finally:
+                self.abandon()
 
     def _iter_chunk_lists(self) -> Iterator[list[Chunk]]:
         """The chunks of a body, as many at once as have come."""
@@ -267,6 +256,7 @@ class Call:
         if self._response_is_due:
             # It may still come, and must not be taken for the next one's.
             self._mailbox, self._response_is_due = Mailbox(), False
+            self._cancellation.wake = partial(self._mailbox.post, _CANCEL)
         watchers = self._observer.watchers
         self._started = trace.request_started(request, watchers)
         engine = self.stop_reason() or choose(request, self._engine)

@@ -1,6 +1,6 @@
 """The clocks of one call: idle, connect, deadline, cancel, pause and grace. Single calls and batches use the same.
 
-Only the thread that drives the call uses them, but for ``cancel``. Nothing here waits: the driver asks how long it
+Only the thread that drives the call uses them. Nothing here waits: the driver asks how long it
 may wait, and why the call should end.
 """
 
@@ -23,7 +23,6 @@ class Timeouts:
     """Says how long the driver of a call may wait, and why the call should end."""
 
     __slots__ = (
-        "_canceled",
         "_clock",
         "_connect_ends_at",
         "_connect_look_at",
@@ -46,11 +45,10 @@ class Timeouts:
         clock: Clock = time.monotonic,
     ) -> None:
         """``idle_ms``: how long no byte may move; ``deadline_ms``: how long the call may take, from now on;
-        ``connect_ms``: how long connecting may take. All are in milliseconds, and 0 is none. ``is_canceled``: asked
-        beside ``cancel``.
+        ``connect_ms``: how long connecting may take. All are in milliseconds, and 0 is none. ``is_canceled``:
+        whether the call is cancelled, as ``Cancellation`` knows.
         """
         self._clock = clock
-        self._canceled = False
         self._is_canceled = is_canceled
         self._idle_ms, self._deadline_ms, self._connect_ms = idle_ms, deadline_ms, connect_ms
         self._idle_seconds = idle_ms / 1000 if idle_ms > 0 else NEVER
@@ -58,13 +56,9 @@ class Timeouts:
         self._connect_look_at = self._connect_ends_at = NEVER
         self._pause_ends_at = self._grace_ends_at = NEVER
 
-    def cancel(self) -> None:
-        """Note that the call is cancelled. From any thread."""
-        self._canceled = True
-
     def stop_reason(self) -> Optional[Failure]:
         """Why the call should not go on: it is cancelled or its deadline has passed. Else None."""
-        if self._canceled or (self._is_canceled is not None and self._is_canceled()):
+        if self._is_canceled is not None and self._is_canceled():
             return messages.canceled()
         if self._clock() >= self._deadline_at:
             return messages.deadline_passed(self._deadline_ms)

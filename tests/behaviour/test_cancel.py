@@ -1,4 +1,4 @@
-"""Cancelling: from other threads, from slots, before, between and after; and the two clocks."""
+"""Cancelling: from other threads, from slots, before, between and after."""
 
 from __future__ import annotations
 
@@ -195,73 +195,6 @@ def test_cancel_at_random_moments(blocking: BlockingNetworkRequest, serve: Serve
         if code is ErrorCode.NoError:
             assert blocking.reply().body.startswith(f"POST /{number} ".encode())
     assert ErrorCode.NoError in seen
-
-
-def test_idle_timeout_does_not_run_while_bytes_move(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    def slow(connection: Connection) -> None:
-        connection.read_request()
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n")
-        for _ in range(12):
-            time.sleep(0.1)
-            connection.send(b"x")
-
-    server = serve(slow)
-    blocking.setTimeout(600)
-    assert blocking.get(server.url) is ErrorCode.NoError
-    assert blocking.reply().body == b"x" * 12
-    assert blocking.reply().elapsed() > 0.6
-
-
-def test_deadline_counts_over_redirects(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    def round_and_round(connection: Connection) -> None:
-        while connection.read_request() is not None:
-            time.sleep(0.1)
-            connection.answer(b"", "302 Found", "Location: /again\r\n")
-
-    server = serve(round_and_round)
-    blocking.setDeadline(450)
-    started = time.monotonic()
-    assert blocking.get(server.url) is ErrorCode.TimeoutError
-    assert 0.4 < time.monotonic() - started < 1.0
-    assert "deadline of 450 ms" in blocking.errorMessage()
-    assert 2 <= len(blocking.reply().history()) <= 5
-
-
-def test_time_in_a_slot_is_not_idle_time(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    server = serve(always(b"z" * 20_000_000))
-    blocking.setTimeout(200)
-    slept = []  # type: ignore[var-annotated]
-
-    def slot(done: int, total: int) -> None:
-        if not slept:
-            slept.append(time.sleep(0.5))  # type: ignore[func-returns-value]
-
-    blocking.downloadProgress.connect(slot)
-    assert blocking.get(server.url) is ErrorCode.NoError
-    assert len(blocking.reply().body) == 20_000_000
-
-
-def test_idle_time_begins_anew_after_a_slot(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    slot_ended = threading.Event()
-
-    def handle(connection: Connection) -> None:
-        connection.read_request()
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc")
-        slot_ended.wait(10)
-        time.sleep(0.1)
-        connection.send(b"def")
-
-    server = serve(handle)
-    blocking.setTimeout(400)
-
-    def slot(done: int, total: int) -> None:
-        if not slot_ended.is_set():
-            time.sleep(0.8)
-            slot_ended.set()
-
-    blocking.downloadProgress.connect(slot)
-    assert blocking.get(server.url) is ErrorCode.NoError, blocking.errorMessage()
-    assert blocking.reply().body == b"abcdef"
 
 
 @pytest.mark.parametrize("how", ["deadline", "foreign feedback"])

@@ -6,6 +6,7 @@ from typing import Optional
 
 import pytest
 
+from blocking_request.calls.cancel import Cancellation
 from blocking_request.calls.timeouts import Timeouts
 from blocking_request.engines.mailbox import ABORT_GRACE_SECONDS
 from blocking_request.models import error_texts
@@ -98,10 +99,11 @@ def test_connect_timeout_ends_with_the_connection(clock: VirtualClock) -> None:
 def test_cancel_comes_before_every_other_reason(clock: VirtualClock) -> None:
     canceled: list[bool] = []
     by_feedback = Timeouts(1, 1, lambda: bool(canceled), clock=clock)
-    by_call = Timeouts(1, 1, clock=clock)
+    cancellation = Cancellation(None, lambda: None)
+    by_call = Timeouts(1, 1, cancellation.is_canceled, clock=clock)
     clock.now += 1
     canceled.append(True)
-    by_call.cancel()
+    cancellation.cancel()
     for timeouts in (by_feedback, by_call):
         assert timeouts.stop_reason() == error_texts.canceled()
         assert timeouts.check(IdleTransfer(), clock.now) == error_texts.canceled()

@@ -12,14 +12,14 @@ from typing import Callable
 from urllib3.util import Retry
 
 from blocking_request import AuthConfig, BlockingNetworkRequest, NetworkAccessManager
-from blocking_request.calls.build_request import Defaults, build_request
-from blocking_request.calls.options import CallOverrides, call_options, with_settings
 from blocking_request.calls.pipeline import build_flow
-from blocking_request.calls.prepare import PreparedCall
 from blocking_request.engines.choice import choose
 from blocking_request.engines.mailbox import Mailbox
 from blocking_request.manager.settings_holder import settings_of
 from blocking_request.models.http_messages import Request, Response
+from blocking_request.prepare.build_request import Defaults, build_request
+from blocking_request.prepare.options import CallOverrides, call_options, with_settings
+from blocking_request.prepare.prepare_call import PreparedCall
 from blocking_request.qt.binding import API, QtCore
 from blocking_request.reply import ReplyContent, next_request_id
 from blocking_request.stores.cookie_jar import cookie_header

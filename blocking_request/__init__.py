@@ -4,7 +4,6 @@ from ._version import VERSION as __version__
 from .batch.batch import Batch
 from .batch.request import BatchRequest
 from .batch.result_buffer import BatchResult
-from .calls.request_parameters import RequestParameters
 from .errors import (
     ErrorCode,
     NetworkRequestError,
@@ -20,6 +19,7 @@ from .models.auth import AuthConfig, AuthMethod
 from .models.certificate import Certificate
 from .models.proxy import Proxy
 from .models.tls import TlsError, TlsErrorKind, TlsSettings
+from .prepare.request_parameters import RequestParameters
 from .reply import ReplyContent
 from .request.request import BlockingNetworkRequest
 from .request.stream import Stream

@@ -19,14 +19,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ..bodies.file_sink import FileSink
 from ..bodies.upload import body_for
-from ..calls.arguments import CallArguments
-from ..calls.build_request import url_text
 from ..calls.cancel import Cancellation
 from ..calls.context import CallContext, new_context
-from ..calls.options import CallOverrides
 from ..calls.pipeline import build_flow
-from ..calls.prepare import prepare_call
-from ..calls.request_attributes import check_options, transfer_timeout, verb_text
 from ..calls.sink_flow import build_sink_flow
 from ..calls.steps import CallSteps
 from ..calls.task import POLL_SECONDS, Task, TaskEventSink, TaskRules
@@ -39,6 +34,11 @@ from ..manager.settings_holder import settings_of
 from ..models.failure import RequestNotSent
 from ..models.http_messages import Response
 from ..models.urls import origin
+from ..prepare.arguments import CallArguments
+from ..prepare.build_request import url_text
+from ..prepare.options import CallOverrides
+from ..prepare.prepare_call import prepare_call
+from ..prepare.request_attributes import check_options, transfer_timeout, verb_text
 from ..qt.slot_exceptions import slot_exceptions_reported
 from .pace import PaceEstimate
 from .request import BatchRequest

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from ..calls.request_attributes import RequestLike
 from ..models.redaction import SECRET_PARAMETERS, hidden_repr, is_secret_field
+from ..prepare.request_attributes import RequestLike
 from ..qt.binding import QtCore, QtNetwork, encoded_url, enum_value
 from ..qt.network_request import has_tls_configuration, raw_fields
 

@@ -8,10 +8,10 @@ from os import PathLike
 from typing import Any, NamedTuple, Union
 
 from ..bodies.upload import Data, check_body
-from ..calls.arguments import with_query
-from ..calls.build_request import url_text
-from ..calls.request_attributes import RequestLike, check_request, verb_text
 from ..models.redaction import printable, redact_url
+from ..prepare.arguments import with_query
+from ..prepare.build_request import url_text
+from ..prepare.request_attributes import RequestLike, check_request, verb_text
 from ..qt.binding import type_name
 from .pickling import packed, unpacked
 

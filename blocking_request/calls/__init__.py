@@ -1,1 +1,1 @@
-"""One call: from the arguments of the caller to the response."""
+"""One call: drives a prepared call to its response, and runs the code of the caller that follows it."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..models.failure import Failure
 from ..models.http_messages import Request, Response
 from ..models.redaction import hidden_repr
+from ..prepare.arguments import NO_ARGUMENTS, CallArguments
+from ..prepare.build_request import url_text
+from ..prepare.request_attributes import RequestLike
+from ..prepare.settings import Settings
 from ..qt.network_request import qt_request_copy
 from ..reply import ReplyContent, next_request_id, response_of
-from .arguments import NO_ARGUMENTS, CallArguments
-from .build_request import url_text
-from .request_attributes import RequestLike
-from .settings import Settings
 
 if TYPE_CHECKING:
     from ..manager.manager import NetworkAccessManager

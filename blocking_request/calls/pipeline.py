@@ -23,15 +23,15 @@ from ..flows.hsts import with_strict_transport
 from ..flows.redirects import follow_redirects
 from ..flows.retry import with_retries
 from ..models.http_messages import ConnectionCredentials, Request
+from ..prepare.options import CallOptions
+from ..prepare.prepare_call import PreparedCall
+from ..prepare.preprocessing import preprocessed
+from ..prepare.settings import BuiltHop, RequestPreprocessor, Settings
 from ..proxies.rules import environment_names_proxies, uses_system_proxies
 from ..proxies.system import proxy_of_qt
 from ..stores.cookie_jar import CookieJar, cookie_header, receive_cookies
 from ..stores.netrc import netrc_config
-from .options import CallOptions
-from .prepare import PreparedCall
-from .preprocessing import preprocessed
 from .revalidation import with_manager_cache
-from .settings import BuiltHop, RequestPreprocessor, Settings
 
 
 def build_flow(prepared: PreparedCall) -> Flow:

@@ -20,7 +20,7 @@ from .call import Call
 from .observer import NULL_OBSERVER
 
 if TYPE_CHECKING:
-    from .settings import Settings
+    from ..prepare.settings import Settings
 
 
 def with_manager_cache(

@@ -7,8 +7,8 @@ from typing import Callable, Optional
 from ..bodies.cache_recorder import CacheRecorder
 from ..bodies.sink import BodySink, CannotWrite, ReadBody, SinkSteps
 from ..models.http_messages import Response
+from ..prepare.prepare_call import PreparedCall
 from .pipeline import build_flow
-from .prepare import PreparedCall
 from .steps import CallSteps
 
 

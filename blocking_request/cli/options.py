@@ -8,11 +8,11 @@ from typing import Any, BinaryIO, Callable, Optional
 import click
 
 from .. import NetworkAccessManager, NetworkDiskCache, TlsSettings
-from ..calls.build_request import check_field
-from ..calls.settings import DEFAULT_TIMEOUT_MS
 from ..engines.choice import AUTO, ENGINES
 from ..manager.batch_methods import MAX_CONCURRENT
 from ..models.failure import RequestNotSent
+from ..prepare.build_request import check_field
+from ..prepare.settings import DEFAULT_TIMEOUT_MS
 from ..qt.binding import QtCore, QtNetwork, enum_value
 from ..stores.cache.location import default_folder
 

@@ -6,14 +6,14 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-from ..calls.arguments import HeadersLike, ParamsLike, call_arguments, encoded_params
+from ..prepare.arguments import HeadersLike, ParamsLike, call_arguments, encoded_params
 
 if TYPE_CHECKING:
     from ..batch.batch import Batch
     from ..batch.loop import BatchOptions
     from ..batch.request import BatchRequest
-    from ..calls.request_attributes import RequestLike
     from ..feedback import FeedbackLike
+    from ..prepare.request_attributes import RequestLike
 
 MAX_CONCURRENT = 24
 """One worker of the qt engine with its queue full, or four with a connection for each."""
@@ -158,8 +158,8 @@ class BatchCalls:
         from ..batch.batch import Batch
         from ..batch.loop import Loop
         from ..batch.request import check_several, checked_concurrency, count_of
-        from ..calls.settings import checked_switch
         from ..models.auth import checked_auth_cfg
+        from ..prepare.settings import checked_switch
 
         check_several(requests)
         checked_concurrency(options.concurrent, "maxConcurrent", 1)

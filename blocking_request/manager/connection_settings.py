@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Optional
 
-from ..calls.settings import Settings, checked_callable, checked_milliseconds, checked_switch
 from ..engines import choice
 from ..flows.certificate_errors import SslErrorHandler
 from ..models.proxy import Proxy
 from ..models.tls import TlsSettings
+from ..prepare.settings import Settings, checked_callable, checked_milliseconds, checked_switch
 from ..proxies.parse import ProxyFactory, ProxyLike, proxy_factory, proxy_of
 from ..proxies.rules import url_prefixes
 from ..stores.hsts_hosts import StrictTransportHosts

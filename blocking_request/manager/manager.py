@@ -7,10 +7,10 @@ import threading
 from typing import TYPE_CHECKING, Any, Optional
 
 from ..bodies.upload import Data
-from ..calls.arguments import HeadersLike, ParamsLike
-from ..calls.request_attributes import RequestLike
 from ..engines import choice
 from ..feedback import FeedbackLike
+from ..prepare.arguments import HeadersLike, ParamsLike
+from ..prepare.request_attributes import RequestLike
 from ..proxies.rules import ProxyRules
 from ..qt.binding import QtCore, QtNetwork, type_name
 from ..qt.caller_signal import CallerSignal

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, fields, replace
 from http.cookiejar import Cookie
 from typing import TYPE_CHECKING, Any, Optional
 
-from ..calls.settings import Settings
 from ..flows.auth.server import CachedCredential
 from ..models.auth import AuthConfig
 from ..models.proxy import Proxy
 from ..models.redaction import SECRET_PARAMETERS, is_secret_field
 from ..models.tls import TlsSettings
+from ..prepare.settings import Settings
 from ..stores.auth_registry import AuthRegistry
 from ..stores.cookie_jar import CookieJar, all_cookies
 from ..stores.hsts_hosts import hosts_of, store_with

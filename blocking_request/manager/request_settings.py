@@ -10,8 +10,11 @@ from typing import Any, Optional, Union
 from requests.cookies import RequestsCookieJar
 from urllib3.util import Retry
 
-from ..calls.build_request import check_field
-from ..calls.settings import (
+from ..flows.redirects import RedirectPolicy
+from ..models.auth import AuthHandler
+from ..models.failure import RequestNotSent
+from ..prepare.build_request import check_field
+from ..prepare.settings import (
     MEMORY_LIMIT,
     RedirectHandler,
     ReplyPreprocessor,
@@ -21,9 +24,6 @@ from ..calls.settings import (
     checked_retry,
     checked_times,
 )
-from ..flows.redirects import RedirectPolicy
-from ..models.auth import AuthHandler
-from ..models.failure import RequestNotSent
 from ..qt.binding import QtNetwork, enum_value
 from ..stores.auth_registry import AuthRegistry
 from ..stores.cache import NetworkDiskCache, NetworkMemoryCache

@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 from typing import Any, Callable
 
-from ..calls.settings import Settings
+from ..prepare.settings import Settings
 
 
 class SettingsHolder:

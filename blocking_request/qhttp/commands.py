@@ -6,12 +6,12 @@ import re
 from typing import Any, Callable, NamedTuple, Optional, Union
 
 from ..bodies.upload import Data
-from ..calls.build_request import checked_text
 from ..engines.events import Chunk
 from ..models.failure import QtNetworkError, RequestNotSent, request_not_sent
 from ..models.proxy import Proxy
 from ..models.redaction import hidden_repr
 from ..models.urls import DEFAULT_PORTS, origin
+from ..prepare.build_request import checked_text
 from .headers import HttpRequestHeader
 
 _ABSOLUTE = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Optional
 from urllib.parse import urlsplit
 
-from ..calls.build_request import checked_text
-from ..calls.settings import Settings
 from ..flows.auth.server import host_with_port
 from ..models.auth import AuthConfig
 from ..models.certificate import Certificate
 from ..models.proxy import Proxy
 from ..models.tls import TlsError
 from ..models.urls import DEFAULT_PORTS
+from ..prepare.build_request import checked_text
+from ..prepare.settings import Settings
 from ..proxies.parse import proxy_of, qt_proxy
 from ..qt.binding import QtNetwork
 from .commands import SetUser

@@ -8,11 +8,7 @@ from urllib.parse import urlsplit
 
 from ..bodies.sink import ReadBody, merge_responses
 from ..bodies.upload import read_body
-from ..calls.build_request import Defaults, build_request, without_framing
-from ..calls.options import CallOverrides, call_options, with_settings
 from ..calls.pipeline import build_flow
-from ..calls.prepare import PreparedCall
-from ..calls.settings import Settings
 from ..calls.steps import CallSteps
 from ..calls.task import Task, TaskEventSink, TaskRules
 from ..calls.timeouts import Timeouts
@@ -23,6 +19,10 @@ from ..models.headers import Pairs, encoded
 from ..models.http_messages import Request, Response
 from ..models.proxy import Proxy
 from ..models.urls import is_address, origin
+from ..prepare.build_request import Defaults, build_request, without_framing
+from ..prepare.options import CallOverrides, call_options, with_settings
+from ..prepare.prepare_call import PreparedCall
+from ..prepare.settings import Settings
 from ..qt.binding import QtCore
 from .commands import Send
 from .headers import HttpRequestHeader, HttpResponseHeader

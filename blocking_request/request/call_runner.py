@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from ..bodies.sink import BodySink
 from ..bodies.upload import Data
-from ..calls.arguments import CallArguments
 from ..calls.call import Call, nothing
 from ..calls.context import CallContext, new_context
 from ..calls.pipeline import build_flow
-from ..calls.prepare import prepare_call
 from ..calls.progress import ProgressReporter, progress_reporter, signal_method
-from ..calls.request_attributes import RequestLike, transfer_timeout
-from ..calls.settings import Settings
 from ..calls.sink_flow import build_sink_flow
 from ..errors import ErrorCode
 from ..feedback import FeedbackLike
@@ -23,6 +19,10 @@ from ..manager.settings_holder import settings_of
 from ..models.error_texts import canceled
 from ..models.failure import QtNetworkError, RequestNotSent, network_failure
 from ..models.http_messages import Request, Response
+from ..prepare.arguments import CallArguments
+from ..prepare.prepare_call import prepare_call
+from ..prepare.request_attributes import RequestLike, transfer_timeout
+from ..prepare.settings import Settings
 from ..qt.binding import encoded_url, is_deleted
 from ..qt.slot_exceptions import slot_exceptions_reported
 from ..reply import ReplyContent

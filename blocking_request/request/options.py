@@ -6,13 +6,13 @@ from typing import Optional, Union
 
 from urllib3.util import Retry
 
-from ..calls.options import CallOverrides
-from ..calls.settings import Settings, checked_milliseconds, checked_retry
 from ..engines import choice
 from ..manager.manager import NetworkAccessManager
 from ..manager.settings_holder import settings_of
 from ..models.auth import AuthConfig, checked_auth_cfg
 from ..models.proxy import Proxy
+from ..prepare.options import CallOverrides
+from ..prepare.settings import Settings, checked_milliseconds, checked_retry
 from ..proxies.parse import ProxyLike, proxy_of
 
 _NOT_SET = object()

@@ -10,7 +10,9 @@ from ..bodies.file_sink import FileSink, checked_overwrite
 from ..bodies.multipart import Encoded, Fields, Files, encoded
 from ..bodies.sink import BodySink, Checksum, DeviceSink
 from ..bodies.upload import Data, body_for, check_body
-from ..calls.arguments import (
+from ..feedback import FeedbackLike
+from ..manager.manager import NetworkAccessManager, check_manager
+from ..prepare.arguments import (
     NO_ARGUMENTS,
     CallArguments,
     HeadersLike,
@@ -19,10 +21,8 @@ from ..calls.arguments import (
     encoded_params,
     with_query,
 )
-from ..calls.request_attributes import RequestLike, check_options, check_request, verb_text
-from ..calls.settings import checked_switch
-from ..feedback import FeedbackLike
-from ..manager.manager import NetworkAccessManager, check_manager
+from ..prepare.request_attributes import RequestLike, check_options, check_request, verb_text
+from ..prepare.settings import checked_switch
 from ..qt.binding import QtCore, Signal
 from ..reply import ReplyContent
 from ..trace import Watcher

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Optional
 
 from ..bodies.sink import merge_responses
-from ..calls.arguments import CallArguments
-from ..calls.build_request import url_text
 from ..calls.call import Call
 from ..feedback import FeedbackLike
 from ..models.http_messages import Response
 from ..models.redaction import redact_url
+from ..prepare.arguments import CallArguments
+from ..prepare.build_request import url_text
 from ..reply import ReplyContent
 
 if TYPE_CHECKING:
     from ..bodies.upload import Data
-    from ..calls.request_attributes import RequestLike
+    from ..prepare.request_attributes import RequestLike
     from .call_runner import CallRunner
     from .request import BlockingNetworkRequest
 

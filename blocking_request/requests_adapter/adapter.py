@@ -21,14 +21,9 @@ from urllib3.exceptions import MaxRetryError, ResponseError
 from urllib3.util import Retry
 
 from ..bodies.upload import read_body
-from ..calls.build_request import checked_text, framing, without_framing
 from ..calls.call import Call
 from ..calls.observer import NULL_OBSERVER
-from ..calls.options import CallOptions, CallOverrides, call_options, with_settings
 from ..calls.pipeline import build_flow
-from ..calls.prepare import PreparedCall
-from ..calls.request_attributes import check_options
-from ..calls.settings import Settings
 from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager, check_manager
 from ..manager.settings_holder import settings_of
@@ -39,6 +34,11 @@ from ..models.http_messages import Body, Request, Response
 from ..models.proxy import Proxy
 from ..models.tls import TlsSettings, merged_settings
 from ..models.urls import origin
+from ..prepare.build_request import checked_text, framing, without_framing
+from ..prepare.options import CallOptions, CallOverrides, call_options, with_settings
+from ..prepare.prepare_call import PreparedCall
+from ..prepare.request_attributes import check_options
+from ..prepare.settings import Settings
 from ..proxies.parse import proxy_of
 from ..proxies.rules import environment_names_proxies
 from ..qt.binding import type_name

@@ -18,9 +18,9 @@ from blocking_request import (
     TlsSettings,
     requests_session,
 )
-from blocking_request.calls.build_request import checked_url
 from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.models.urls import is_canonical
+from blocking_request.prepare.build_request import checked_url
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
 from ..support.names import Serve

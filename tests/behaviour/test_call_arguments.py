@@ -9,10 +9,10 @@ from typing import Any, Callable
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager
-from blocking_request.calls.arguments import call_arguments, encoded_params, with_query
 from blocking_request.engines import request_check
 from blocking_request.engines.qt import request as qt_request
 from blocking_request.models.headers import Pairs, are_defaults
+from blocking_request.prepare.arguments import call_arguments, encoded_params, with_query
 from blocking_request.qt.binding import QtCore, QtNetwork
 
 from ..support.names import Serve

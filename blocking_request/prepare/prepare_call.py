@@ -15,8 +15,8 @@ from .request_parameters import parameters_of
 from .settings import PlainRequest, Settings
 
 if TYPE_CHECKING:
+    from ..calls.context import CallContext
     from ..manager.manager import NetworkAccessManager
-    from .context import CallContext
 
 
 class PreparedCall(NamedTuple):

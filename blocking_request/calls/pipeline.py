@@ -15,7 +15,7 @@ from ..engines import choice
 from ..flows import Flow, Send, send_directly
 from ..flows.auth.proxy import ProxyChoice, through_proxy
 from ..flows.auth.server import CredentialRules, with_credentials
-from ..flows.cache.flow import without_cache
+from ..flows.cache.flow import fail_as_not_cached
 from ..flows.cache.reuse import CacheLoadControl
 from ..flows.certificate_errors import CertificatePrompt, ask_about_certificates
 from ..flows.cookies import with_cookies
@@ -96,7 +96,7 @@ def _attempt(settings: Settings, options: CallOptions, outer: _OuterProxies) -> 
     if settings.cache is not None:
         send = with_manager_cache(settings, options.cache_load_control, options.stores_in_cache, send, options.engine)
     elif options.cache_load_control is CacheLoadControl.AlwaysCache:
-        send = without_cache
+        send = fail_as_not_cached
     if options.loads_cookies or options.saves_cookies:
         send = _cookie_layer(settings.cookies, options.loads_cookies, options.saves_cookies, send)
     if _may_have_credentials(settings, options):

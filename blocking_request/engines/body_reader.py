@@ -27,8 +27,8 @@ BOMB_BYTES = 1 << 27
 MEMBER_BYTES = 1 << 10
 """What the end of a gzip member or of a zstd frame counts for. A body of empty members takes time and makes nothing."""
 
-ABORT_GRACE_SECONDS = 0.02
-"""How long a body is decoded on after an abort, for what has arrived."""
+DECODE_AFTER_ABORT_SECONDS = 0.02
+"""How long a body is decoded on after an abort, for what has arrived. Shorter than the caller's ABORT_GRACE_SECONDS."""
 
 _NEVER = float("inf")
 
@@ -121,7 +121,7 @@ class BodyReader:
             )
         if self._is_aborted():
             now = time.monotonic()
-            self._stop_at = min(self._stop_at, now + ABORT_GRACE_SECONDS)
+            self._stop_at = min(self._stop_at, now + DECODE_AFTER_ABORT_SECONDS)
             if now >= self._stop_at:
                 raise DecodingStopped("decoding was stopped")
 

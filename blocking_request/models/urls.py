@@ -1,6 +1,7 @@
 """URLs as text: origins, the targets of redirects, and what of a URL may be shown.
 
-No Qt here. A URL in this package is an absolute ASCII string; ``prepare/build_request`` makes it from what the caller gave.
+No Qt here. A URL in this package is an absolute ASCII string; ``prepare/build_request`` makes it from what the caller
+gave.
 """
 
 from __future__ import annotations

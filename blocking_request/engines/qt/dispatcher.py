@@ -25,15 +25,15 @@ from ...tls.qt_configuration import NO_TLS, errors_of, peer_certificate
 from ...trace import logger
 from .manager import Manager
 from .ntlm import ROUNDS, answer_login, endless_login
-from .proxy_probe import ProxyProbe, is_open
+from .proxy_probe import ProxyProbe, may_be_proxy_failure
 from .reading import read_available
 from .response import (
-    failed_without_a_reason,
+    handshake_failed_without_reason,
     leaves_connection_in_doubt,
     openssl_reason,
     read_response,
     shows_certificate,
-    whole_response,
+    small_response,
 )
 from .send import send
 from .tls_probe import TlsProbe
@@ -218,7 +218,7 @@ class Dispatcher(QtCore.QObject):
             transfer = self._transfers.get(address(reply))
             if transfer is None or transfer.ended:
                 return
-            whole = whole_response(transfer, reply)
+            whole = small_response(transfer, reply)
             if whole is not None:
                 self._post_response(transfer, whole)
                 return
@@ -228,9 +228,9 @@ class Dispatcher(QtCore.QObject):
             response = read_response(transfer, reply)
             if leaves_connection_in_doubt(response):
                 self._worker.engine.retire(self._worker)
-            if QT_VERSION < (6,) and response.status is None and failed_without_a_reason(transfer, reply):
+            if QT_VERSION < (6,) and response.status is None and handshake_failed_without_reason(transfer, reply):
                 self._probe_tls(transfer, response)
-            elif response.status is None and transfer.proxy is not None and is_open(transfer, reply):
+            elif response.status is None and transfer.proxy is not None and may_be_proxy_failure(transfer, reply):
                 self._probe_proxy(transfer, response, transfer.proxy)
             else:
                 self._post_response(transfer, response)

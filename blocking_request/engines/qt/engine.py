@@ -1,6 +1,7 @@
 """The Qt engine: a few persistent workers that all callers share, so that connections are reused.
 
-Rules of this file: the lock guards the lists and the loads; it is never held while Qt is called.
+Rules of this file: ``_workers_guard`` guards the list of workers and their loads, and is never held while Qt is called.
+``_fork_guard`` is held from before a fork to after it.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ _TUNNEL_REFUSALS = {
 """What Qt makes of a proxy's answer to CONNECT."""
 
 
-def is_open(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> bool:
+def may_be_proxy_failure(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> bool:
     """Return whether a failure may be the proxy's or the server's."""
     error = enum_value(reply.error())  # type: ignore[operator]
     if QT_VERSION >= (6,) or transfer.aborted or transfer.failure is not None or error not in _MAY_BE_THE_PROXYS:

@@ -61,7 +61,7 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
     if request.url.startswith("https:"):
         tls = session_of(reply.sslConfiguration(), transfer.tls_errors, agreed=status is not None)
     if reader is None:
-        # The length was none.
+        # There is no reader: reading the header has failed, and ``transfer.failure`` says why.
         return Response(request, status, reason, transfer.fields, failure=failure, engine="qt", tls=tls)
     has_body = request.method != "HEAD" and status not in (204, 304)
     is_closed = failure is not None and failure.error is QtNetworkError.RemoteHostClosedError
@@ -86,7 +86,7 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
     )
 
 
-def whole_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Optional[Response]:
+def small_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Optional[Response]:
     """What most replies come to: over http, nothing wrong, all of the body there at once, uncoded and as long as it
     should be. In a third of the time of ``read_response``, which is for all others: None.
     """
@@ -123,7 +123,7 @@ def whole_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Opti
     )
 
 
-def failed_without_a_reason(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> bool:
+def handshake_failed_without_reason(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> bool:
     """Whether a TLS handshake has failed and nothing tells why."""
     error = enum_value(reply.error())  # type: ignore[operator]
     known = transfer.aborted or transfer.failure is not None or transfer.tls_errors

@@ -1,6 +1,7 @@
 """A worker as other threads know it, and its QThread; the Dispatcher in it does the requests.
 
-Rules of this file: other threads append to ``Worker.jobs`` and emit ``wake``, and touch nothing else of the worker's.
+Rules of this file: other threads give a worker jobs by ``submit``, take them back by ``withdraw``, and end it by
+``stop``. The lock of the engine guards ``load``. The other attributes are flags, each set by one thread, read by any.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from ...models.http_messages import ConnectionCredentials, Request, Response
 from ...models.urls import DEFAULT_PORTS, origin
 from .. import Flow, Send, send_directly
 from .challenges import Challenge, challenges
-from .digest import answer_to, strength, strongest
+from .digest import answer_to, strongest
 
 ATTEMPTS = 3
 """How often the handler is called, as in browsers."""
@@ -202,7 +202,7 @@ def _best(request: Request, response: Response, rules: CredentialRules) -> Optio
     digest = strongest(all_challenges)
     if digest is not None:
         return digest
-    by_scheme = {each.scheme: each for each in reversed(all_challenges) if each.scheme != "digest" or strength(each)}
+    by_scheme = {each.scheme: each for each in reversed(all_challenges)}
     if _is_for_connection(request, response, rules):
         return by_scheme.get("negotiate") or by_scheme.get("ntlm")
     return by_scheme.get("basic") or by_scheme.get("bearer")

@@ -118,7 +118,7 @@ class _Lookup:
     """Whether the caller has set a condition."""
 
 
-def without_cache(request: Request) -> Flow:
+def fail_as_not_cached(request: Request) -> Flow:
     """Fail a request that must come from a cache, if there is none."""
     return _missing(request)
     yield request  # never reached: it makes this function a generator

@@ -37,12 +37,13 @@ ENTRY_SHARE = 4
 """An entry may take a fourth of the cache."""
 
 INDEX_SHARE = 20
-"""A twentieth of the limit is for what the index takes besides its entries, 2 MiB at most."""
+MOST_INDEX_BYTES = 2 << 20
+"""A twentieth of the limit, but not more than this, is for what the index takes besides its entries."""
 
 SWEEP_SECONDS = 24 * 3600
 
 YOUNG_SECONDS = 5
-"""Files of a damaged index that are younger may be those of another process, which has rebuilt it before."""
+"""If a damaged index is rebuilt, younger body files stay: another process may have rebuilt it and written them."""
 
 _T = TypeVar("_T")
 
@@ -98,7 +99,7 @@ class DiskStore:
 
     def find(self, url: str, partition_key: bytes) -> Sequence[StoredResponse]:
         self._run_pending_invalidations()
-        if self._is_invalidated(url):
+        if self._has_pending_invalidation(url):
             return ()
         return self._quietly(lambda index, digests: self._find(index, digests, url, partition_key), ())
 
@@ -128,7 +129,7 @@ class DiskStore:
         return body  # type: ignore[no-any-return]
 
     def _drop(self, index: Index, id: int) -> None:
-        """What is damaged, or gone."""
+        """Delete an entry and its body file."""
         self._unlink(index.delete(id))
 
     def store(self, url: str, partition_key: bytes, stored: StoredResponse) -> None:
@@ -136,7 +137,7 @@ class DiskStore:
         if meta is None or len(body) + len(meta) > self.entry_limit:
             return
         self._run_pending_invalidations()
-        if self._is_invalidated(url):
+        if self._has_pending_invalidation(url):
             return
         self._quietly(lambda index, digests: self._store(index, digests, url, partition_key, stored, meta, body), None)
 
@@ -204,7 +205,7 @@ class DiskStore:
             if not self._quietly(act, False):
                 break  # the next would wait as long
 
-    def _is_invalidated(self, url: str) -> bool:
+    def _has_pending_invalidation(self, url: str) -> bool:
         """Return whether the stored responses of a URL are still to be deleted."""
         pending = self._pending_invalidations
         return bool(pending) and any(each in (url, None) for each, _ in pending.copy())
@@ -217,7 +218,7 @@ class DiskStore:
     @property
     def _room(self) -> int:
         """What the entries may take."""
-        return self.limit - min(self.limit // INDEX_SHARE, 2 << 20)
+        return self.limit - min(self.limit // INDEX_SHARE, MOST_INDEX_BYTES)
 
     def _quietly(self, act: Callable[[Index, Digests], _T], otherwise: _T) -> _T:
         """Return the result of ``act``.

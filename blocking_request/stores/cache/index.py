@@ -26,14 +26,14 @@ FREE_PAGES = 256
 """As many stay in the index for what comes next."""
 
 ABANDONED_SECONDS = 3600
+"""A file that belongs to no entry is deleted after this time: the process that wrote it has died."""
 UNREADY_SECONDS = 120
-"""After which a file that belongs to nothing, and an entry that is not ready, are somebody's who has died."""
+"""The same for an entry whose body is not written yet."""
 
 UNTOLD_USES = 1024
+"""After so many hits their times are written to the index: a write for each hit would cost more than the hit."""
 UNTOLD_SECONDS = 60
-"""How many uses are remembered, and how long, until they are told: a write for each hit would cost more than the hit.
-Whoever evicts tells their own before.
-"""
+"""They are written after this time, too, and before an eviction."""
 
 ROW_BYTES = 200
 """What an entry takes besides what is in it, in the table and its indexes."""

@@ -131,7 +131,8 @@ def test_64_threads_at_once(engine: str, serve: Serve) -> None:
     for thread in threads:
         thread.join(60)
     assert results == [True] * 192
-    assert server.connections == 64
+    # Connections are used again. A worker that a busy machine keeps from running for seconds loses those that it has.
+    assert 64 <= server.connections < 128
 
 
 def test_a_hundred_calls_open_one_connection(engine: str, serve: Serve) -> None:

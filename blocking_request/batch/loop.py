@@ -158,7 +158,7 @@ class Loop:
     def describe(self) -> str:
         """How far it is, in words."""
         total = "" if self._total < 0 else f" of {self._total}"
-        canceled = ", cancelled" if self._cancellation.is_canceled() else ""
+        canceled = ", cancelled" if self._cancellation.canceled else ""
         return f"{len(self._running)}{total} requests under way{canceled}"
 
     def abort(self) -> None:
@@ -256,7 +256,7 @@ class Loop:
             while True:
                 self._handle(event_queue.get_nowait())
         now = time.monotonic()
-        if now - self._checked_at >= POLL_SECONDS or self._cancellation.is_canceled():
+        if now - self._checked_at >= POLL_SECONDS or self._cancellation.canceled:
             self._checked_at = now
             for task in list(self._running):
                 task.check_clocks()

@@ -31,6 +31,7 @@ from .sink import (
     ReadBody,
     SinkSteps,
     cannot_write,
+    is_success,
     write_in_worker,
     write_slowly,
 )
@@ -111,7 +112,7 @@ class FileSink:
             if self._resumable is None:
                 self._resume = False
                 return request
-        others = (b"accept-encoding", b"range", b"if-range")
+        others = (b"accept-encoding", b"if-range")
         headers = tuple(pair for pair in request.headers if pair[0].lower() not in others)
         headers += ((b"Accept-Encoding", b"identity"),)
         resume_point = self._resume_point = None if self._restart else self._resumable.resume_point(self._url)
@@ -134,27 +135,23 @@ class FileSink:
 
     def steps(self, response: Response) -> SinkSteps:
         resume_point = self._resume_point
-        last = yield from self._steps(response)
-        if resume_point is not None and response.status == 416 and last is not None and last.failure is None:
-            yield FileIsWhole(resume_point.size)
-        return last
-
-    def _steps(self, response: Response) -> SinkSteps:
-        if self._resume_point is not None and response.status == 416:
-            if self._is_complete(response, self._resume_point):
-                return self._finish(response._replace(status=200, reason="OK", body=b""))
+        if resume_point is not None and response.status == 416:
+            if self._is_complete(response, resume_point):
+                last = self._finish(response._replace(status=200, reason="OK", body=b""))
+                if last.failure is None:
+                    yield FileIsWhole(resume_point.size)
+                return last
             # The part is longer than what the server has now.
             self._restart = True
             return None
-        if response.failure is not None or (response.status is not None and response.status >= 300):
+        if not is_success(response):
             return response
-        resume_point = self._resume_point
         is_part = response.status == 206 or _is_part(response, resume_point)
         continues = response.status == 206 and resume_point is not None and _continues(response, resume_point)
         if is_part and resume_point is not None and not continues:
             self._restart = True
             return None
-        if is_part and resume_point is None and (self._resume or not self._has_caller_range):
+        if is_part and resume_point is None and not self._has_caller_range:
             text = "The server sent a part that was not asked for"
             return response._replace(failure=network_failure(QtNetworkError.ProtocolFailure, text))
         if response.status != 206:

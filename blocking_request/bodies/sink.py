@@ -141,8 +141,7 @@ class DeviceSink:
 
     def steps(self, response: Response) -> SinkSteps:
         response = yield from write_here(response, self._take)
-        is_good = response.failure is None and (response.status is None or response.status < 300)
-        if self._checksum is None or not is_good:
+        if self._checksum is None or not is_success(response):
             return response
         return response._replace(failure=self._checksum.failure())
 
@@ -214,36 +213,38 @@ def write_in_worker(
     code. ``start``, ``total``: as in ReadBody. An OSError becomes the failure of the response, but is raised if the
     body is in memory.
     """
+    if response.is_streaming:
+        stopping = _stopping(write, (OSError, ValueError))  # ValueError: the caller has left, and the file is closed
+        try:
+            return merge_responses(response, (yield ReadBody(stopping, start=start, total=total)))
+        except CannotWrite as error:
+            return response._replace(failure=error.failure)
+    return _written(response, write)
+
+
+def _stopping(
+    write: Callable[[Chunk], None], errors: tuple[type[Exception], ...] = (OSError,)
+) -> Callable[[Chunk], None]:
+    """Return ``write`` that raises CannotWrite for some errors."""
 
     def write_or_stop(chunk: Chunk) -> None:
         try:
             write(chunk)
-        except (OSError, ValueError) as error:  # ValueError: the caller has left, and the file is closed
+        except errors as error:
             raise CannotWrite(error if isinstance(error, OSError) else OSError(str(error))) from None
 
-    if response.is_streaming:
-        try:
-            return merge_responses(response, (yield ReadBody(write_or_stop, start=start, total=total)))
-        except CannotWrite as error:
-            return response._replace(failure=error.failure)
-    return _written(response, write)
+    return write_or_stop
 
 
 def write_here(response: Response, write: Callable[[Chunk], None]) -> Generator[ReadBody, Response, Response]:
     """Have all of a body given to ``write``, code of the caller, in the thread that drives. An OSError becomes the
     failure of the response; any other exception ends the call.
     """
-
-    def write_or_stop(chunk: Chunk) -> None:
-        try:
-            write(chunk)
-        except OSError as error:
-            raise CannotWrite(error) from None
-
+    write = _stopping(write)
     try:
         if response.is_streaming:
-            return merge_responses(response, (yield ReadBody(write_or_stop, in_worker=False)))
-        return _written(response, write_or_stop)
+            return merge_responses(response, (yield ReadBody(write, in_worker=False)))
+        return _written(response, write)
     except CannotWrite as error:
         return response._replace(failure=error.failure)
 
@@ -265,11 +266,16 @@ def write_slowly(
 
 
 def _written(response: Response, write: Callable[[Chunk], None]) -> Response:
-    """Write a body that is in memory. Raises OSError."""
-    if response.failure is None and (response.status is None or response.status < 300):
+    """Write a body that is in memory, if it is one to write. Raises what ``write`` raises."""
+    if is_success(response):
         write(response.body)
         return response._replace(body=b"")
     return response
+
+
+def is_success(response: Response) -> bool:
+    """Return whether the body of a response is what was asked for. A local file has no status."""
+    return response.failure is None and (response.status is None or response.status < 300)
 
 
 def merge_responses(first: Response, last: Response) -> Response:

@@ -14,23 +14,24 @@ class Cancellation:
     ``isCanceled()``) is asked each time the driver looks.
     """
 
-    __slots__ = ("_canceled", "_feedback", "wake")
+    __slots__ = ("_feedback", "canceled", "wake")
 
     def __init__(self, feedback: Optional[FeedbackLike], wake: Callable[[], None]) -> None:
         """``wake``: wakes the driver, from any thread. It must not hold the driver, which holds this: that would be a
         reference cycle.
         """
         self._feedback = feedback
-        self._canceled = False
+        self.canceled = False
+        """Whether ``cancel`` was called. Unlike ``is_canceled`` it runs no code of a feedback."""
         self.wake = wake
 
     def cancel(self) -> None:
         """Cancel, and wake the driver."""
-        self._canceled = True
+        self.canceled = True
         self.wake()
 
     def is_canceled(self) -> bool:
-        return self._canceled or (self._feedback is not None and self._feedback.isCanceled())
+        return self.canceled or (self._feedback is not None and self._feedback.isCanceled())
 
     def __enter__(self) -> None:
         if isinstance(self._feedback, Feedback):

@@ -62,14 +62,14 @@ def _outer_proxies(options: CallOptions) -> _OuterProxies:
 
 def _reused_hop(settings: Settings, options: CallOptions, outer: _OuterProxies) -> Send:
     """What sends one hop; that of the last call if it fits."""
-    cached = settings.last_built.hop
+    last = settings.last_built.hop
     # A hop knows nothing of redirects, the first of the options.
     if (
-        cached is not None
-        and cached.outer_proxies == outer
-        and (cached.options is options or cached.options[1:] == options[1:])
+        last is not None
+        and last.outer_proxies == outer
+        and (last.options is options or last.options[1:] == options[1:])
     ):
-        return cached.send
+        return last.send
     send = _hop(settings, options, outer)
     if settings.ssl_error_handler is None and options.qgis_auth is None:  # what these are told is the call's
         settings.last_built.hop = BuiltHop(options, outer, send)

@@ -131,11 +131,8 @@ class BatchCalls:
         from ..bodies.file_sink import checked_overwrite
 
         check_folder(folder)
-        replaces, arguments, query = (
-            checked_overwrite(overwrite),
-            call_arguments(headers, timeout),
-            encoded_params(params),
-        )
+        replaces = checked_overwrite(overwrite)
+        arguments, query = call_arguments(headers, timeout), encoded_params(params)
         options = BatchOptions(
             concurrent=maxConcurrent,
             per_origin=maxPerOrigin,

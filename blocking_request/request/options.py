@@ -40,7 +40,7 @@ class RequestOptions:
 
     def timeout(self) -> int:
         """The idle timeout in ms; 0 is none."""
-        return self._manager.timeout() if self._timeout is None else self._timeout
+        return own_timeout(self, settings_of(self._manager))
 
     def setDeadline(self, deadline: int) -> None:
         """Set how long a call of this object may take as a whole, redirects included, in ms. 0 is none.
@@ -51,7 +51,7 @@ class RequestOptions:
 
     def deadline(self) -> int:
         """The total deadline in ms; 0 is none."""
-        return self._manager.deadline() if self._deadline is None else self._deadline
+        return own_deadline(self, settings_of(self._manager))
 
     def setEngine(self, engine: str) -> None:
         """Set which engine serves this object's calls: ``'qt'``, ``'urllib3'``, or ``'auto'``.

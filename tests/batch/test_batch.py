@@ -26,6 +26,7 @@ from blocking_request.engines.choice import engine as engine_named
 from blocking_request.engines.mailbox import STREAMED_AHEAD, Mailbox
 from blocking_request.qt.binding import QtCore
 
+from ..support.devices import NeverReady
 from ..support.names import CANCELED, NET, OK, REQUEST, ROOT, TIMEOUT, Serve
 from ..support.servers.raw import Connection, always, echo, silence
 from ..support.servers.unreachable import unused_port
@@ -747,20 +748,6 @@ def test_cancel_does_not_wait_for_a_slow_disk() -> None:
     mailbox.stream_to(lambda piece: written.append(bool(is_resumed)))
     assert written == [False] * 4 and is_resumed == [True]
     assert mailbox.deliver(b"more", lambda: None) and written[4:] == [True]
-
-
-class NeverReady(QtCore.QIODevice):
-    """A device that gives nothing, as a pipe whose writer waits."""
-
-    def isSequential(self) -> bool:
-        return True
-
-    def readData(self, maxlen: int) -> bytes:
-        return b""
-
-    def waitForReadyRead(self, msecs: int) -> bool:
-        time.sleep(msecs / 1000)
-        return False
 
 
 def test_reading_a_body_ends_with_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:

@@ -12,6 +12,7 @@ from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
 from blocking_request.models.failure import QtNetworkError
 from blocking_request.qt.binding import QtCore, Signal, enum_value
 
+from ..support.devices import NeverReady
 from ..support.names import Serve
 from ..support.servers.raw import Connection, Handler, always, echo, silence
 
@@ -226,17 +227,6 @@ def test_slots_slower_than_the_notices_do_not_hide_the_end(
 
 
 def test_waiting_for_a_device_can_be_cancelled(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    class NeverReady(QtCore.QIODevice):
-        def isSequential(self) -> bool:
-            return True
-
-        def readData(self, maxlen: int) -> bytes:
-            return b""
-
-        def waitForReadyRead(self, msecs: int) -> bool:
-            time.sleep(msecs / 1000)
-            return False
-
     device = NeverReady()
     device.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
     server = serve(always())

@@ -1,4 +1,4 @@
-"""The flow of a call whose body goes into a sink, for whoever drives it: sends, reads the body, and sends again."""
+"""The flow of a call whose body goes into a sink: it sends, has the body read, and sends again if the sink asks so."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ class Task:
                 self._abort(failure)
 
     def close(self) -> None:
-        """End what is under way; the response is not wanted."""
+        """Abort the transfer that is under way, and end the steps. There will be no response."""
         self._leave_transfer()
         self._steps.close()
 

@@ -10,8 +10,9 @@ from .binding import QtCore, application, sip
 def release_ownership(qobject: QtCore.QObject) -> None:
     """Take a QObject out of PyQt's hands.
 
-    When a QCoreApplication is destroyed PyQt deletes every QObject that Python owns, from the destroying thread and
-    under the feet of running workers. What is given away is deleted by the two below only.
+    When a QCoreApplication is destroyed, PyQt deletes every QObject that Python owns, in the thread that destroys it,
+    although workers still use them. A QObject that was released must be deleted by ``delete_at_thread_end`` or
+    ``delete_finished_thread``.
     """
     sip.transferto(qobject, None)  # type: ignore[arg-type]
 
@@ -40,7 +41,9 @@ def delete_at_thread_end(qobject: QtCore.QObject) -> None:
 
 
 def detach_thread(thread: QtCore.QThread) -> None:
-    """Give a new QThread to C++, and to no thread: whoever finds it finished may delete it. Called by its maker.
+    """Give a new QThread to C++, and to no thread: any thread may delete it once it has finished.
+
+    For the thread that has made it.
 
     An object that lives in a thread can be deleted there only: ``sip.delete`` elsewhere leaves it to that thread, whose
     end then deletes it when its wrapper is no more (symptom: a crash in ``~sipQThread``; 5.15, 6.11).
@@ -77,7 +80,7 @@ def disconnect_destroyed(qobject: QtCore.QObject) -> None:
 
     PyQt hears of it by an event in the thread that imported it. Symptoms (5.15, 6.11): where that thread runs no event
     loop, 200 bytes are lost for each object; where it does, the event may come when another object lives at the same
-    place, whose wrapper is then taken for deleted. Whoever calls this keeps no wrapper beyond the object's life.
+    place, whose wrapper is then taken for deleted. The caller must not keep the wrapper longer than the object lives.
     """
     try:  # noqa: SIM105  (suppress() takes as long again)
         qobject.destroyed.disconnect()

@@ -130,7 +130,7 @@ class HeaderRoom:
 
 
 def _check(lines: list[bytes]) -> None:
-    """Raises CorruptBody where a line is none of a header."""
+    """Raises CorruptBody if a line has no colon and does not continue the line before it."""
     for number, line in enumerate(lines):
         if b":" not in line and (number == 0 or line[:1] not in (b" ", b"\t")):
             raise CorruptBody("the header has a line without a colon")

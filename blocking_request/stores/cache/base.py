@@ -66,7 +66,7 @@ class NetworkCache:
         self._store.clear()
 
     def remove(self, url: Union[QtCore.QUrl, str]) -> None:
-        """Delete the responses of a URL, whoever they are for. Raises TypeError."""
+        """Delete the responses of a URL, for every user. Raises TypeError."""
         self._store.invalidate(url_text(url), time.time())
 
 

@@ -42,8 +42,8 @@ ROW_BYTES = 200
 FORMAT = 2
 """Of the tables. An index of another format is rebuilt."""
 
-# ``identity`` is the digest of the partition key. Ids are never used twice: whoever knows one of an entry that is gone
-# must not meet another under it.
+# ``identity`` is the digest of the partition key. Ids are never used twice: a reader that holds the id of a deleted
+# entry must not get another entry by it.
 _SCHEMA = """
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -55,7 +55,8 @@ def test_leftover_of_a_killed_process(
 ) -> None:
     command = [sys.executable, "-c", PROGRAM, serve(half).url, str(tmp_path / "file"), engine]
     process = subprocess.Popen(command, cwd=ROOT)
-    assert eventually(lambda: bool(hidden(tmp_path)), timeout=30)
+    # A file in which something is written is locked. One that is not locked yet may be deleted; the process makes another.
+    assert eventually(lambda: any((tmp_path / name).stat().st_size for name in hidden(tmp_path)), timeout=30)
     url = serve(always(b"x")).url
 
     def download() -> None:

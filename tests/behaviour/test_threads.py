@@ -131,7 +131,7 @@ def test_64_threads_at_once(engine: str, serve: Serve) -> None:
     for thread in threads:
         thread.join(60)
     assert results == [True] * 192
-    # Connections are used again. A worker that a busy machine keeps from running for seconds loses those that it has.
+    # Connections are used again. A worker that a busy machine keeps from running for STUCK_SECONDS loses its own.
     assert 64 <= server.connections < 128
 
 

@@ -237,7 +237,7 @@ class ReplyContent:
         return next(iter(self._session.certificates), None)
 
     def peerCertificateChain(self) -> tuple[Certificate, ...]:
-        """The server's certificates as it sent them, its own first (on Python 3.9 urllib3's engine knows only that)."""
+        """The server's certificates as it sent them, its own first (on Python 3.9 the python engine knows only it)."""
         return self._session.certificates
 
     def sessionProtocol(self) -> str:
@@ -310,7 +310,7 @@ class ReplyContent:
         return QtCore.QDateTime.fromMSecsSinceEpoch(int(expires * 1000), QtCore.Qt.TimeSpec.UTC)
 
     def engine(self) -> str:
-        """Which engine served: 'qt' or 'urllib3'; '' where nothing was sent."""
+        """Which engine served: 'qt' or 'python'; '' where nothing was sent."""
         return self._response.engine
 
     # -- a value

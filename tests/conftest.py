@@ -45,10 +45,10 @@ def on_qt() -> BlockingNetworkRequest:
 
 
 @pytest.fixture
-def on_urllib3() -> BlockingNetworkRequest:
-    """For what the urllib3 engine alone does, or does wrong."""
+def on_python() -> BlockingNetworkRequest:
+    """For what the python engine alone does."""
     request = BlockingNetworkRequest()
-    request.setEngine("urllib3")
+    request.setEngine("python")
     request.setTimeout(10_000)
     return request
 

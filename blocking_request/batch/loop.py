@@ -28,6 +28,7 @@ from ..calls.task import POLL_SECONDS, Task, TaskEventSink, TaskRules
 from ..calls.timeouts import Timeouts
 from ..engines.base import BatchHint
 from ..engines.events import QueuedEvent
+from ..engines.waiting import Selector
 from ..errors import ErrorCode
 from ..feedback import FeedbackLike
 from ..manager.settings_holder import settings_of
@@ -86,6 +87,36 @@ class _Item(NamedTuple):
     """The origin of its URL; '' if that does not matter."""
 
 
+class _EventQueue:
+    """The events of workers, each with the sink that it came to; None wakes the loop.
+
+    ``put`` may be called from any thread.
+    """
+
+    def __init__(self, selector: Selector[Task]) -> None:
+        self._queue: SimpleQueue[Optional[tuple[TaskEventSink, QueuedEvent]]] = SimpleQueue()
+        self._selector = selector
+        self._is_selecting = False
+        """Whether the loop waits with its selector, and not here."""
+
+    def put(self, event: Optional[tuple[TaskEventSink, QueuedEvent]]) -> None:
+        self._queue.put(event)
+        if self._is_selecting:
+            self._selector.wake()
+
+    def begin_to_wait(self) -> bool:
+        """From now on ``put`` wakes the selector; return False if something is there already."""
+        self._is_selecting = True
+        return self._queue.empty()
+
+    def end_to_wait(self) -> None:
+        self._is_selecting = False
+
+    def get(self, seconds: float) -> Optional[tuple[TaskEventSink, QueuedEvent]]:
+        """Raises Empty if nothing comes in the meantime."""
+        return self._queue.get(timeout=seconds) if seconds > 0 else self._queue.get_nowait()
+
+
 class Loop:
     """For one thread; ``abort`` may be called from any."""
 
@@ -104,8 +135,9 @@ class Loop:
         self._options = options
         self._feedback = feedback
         self._total = total
-        self._event_queue: SimpleQueue[Optional[tuple[TaskEventSink, QueuedEvent]]] = SimpleQueue()
-        """Events with the sink that they came to; None wakes the loop."""
+        self._selector: Selector[Task] = Selector()
+        """Waits for the transfers that this thread performs."""
+        self._event_queue = _EventQueue(self._selector)
         self._cancellation = Cancellation(feedback, partial(self._event_queue.put, None))
         settings = self._settings = settings_of(manager)
         engine = manager.engine()
@@ -113,7 +145,7 @@ class Loop:
         idle_ms = settings.timeout if options.arguments.timeout is None else options.arguments.timeout
         self._hint = BatchHint()
         self._pace = PaceEstimate(self._hint, may_queue=not 0 < idle_ms < QUEUEING_TIMEOUT_MS)
-        self._rules = TaskRules(engine=engine, event_queue=self._event_queue, hint=self._hint)
+        self._rules = TaskRules(engine=engine, event_queue=self._event_queue, waiter=self._selector, hint=self._hint)
         self._running: dict[Task, tuple[_Item, CallContext]] = {}
         self._running_per_origin: Counter[str] = Counter()
         self._waiting: list[_Item] = []
@@ -139,6 +171,7 @@ class Loop:
             for task in list(self._running):
                 with suppress(Exception):
                     task.close()
+            self._selector.close()
 
     def _run(self) -> Iterator[BatchResult]:
         while True:
@@ -248,13 +281,19 @@ class Loop:
     def _handle_events(self) -> None:
         """Wait until an event has come, and handle all that have."""
         event_queue = self._event_queue
-        if self._hint.queue_depth > 1 and len(self._running) > COALESCED_REQUESTS:
-            time.sleep(COALESCE_SECONDS)
+        if self._selector.has_waiting:
+            self._step(POLL_SECONDS if event_queue.begin_to_wait() else 0.0)
+            event_queue.end_to_wait()
+            seconds = 0.0
+        else:
+            if self._hint.queue_depth > 1 and len(self._running) > COALESCED_REQUESTS:
+                time.sleep(COALESCE_SECONDS)
+            seconds = POLL_SECONDS
         with suppress(Empty):
-            self._handle(event_queue.get(timeout=POLL_SECONDS))
+            self._handle(event_queue.get(seconds))
             # All of them: what has come while the caller did something else must not be taken for late.
             while True:
-                self._handle(event_queue.get_nowait())
+                self._handle(event_queue.get(0.0))
         now = time.monotonic()
         if now - self._checked_at >= POLL_SECONDS or self._cancellation.canceled:
             self._checked_at = now
@@ -262,6 +301,13 @@ class Loop:
                 task.check_clocks()
                 if task.response is not None:
                     self._note_end(task)
+
+    def _step(self, seconds: float) -> None:
+        """Go on with the transfers that this thread performs; wait for them if need be."""
+        for task in self._selector.wait(seconds):
+            task.step()
+            if task.response is not None:
+                self._note_end(task)
 
     def _handle(self, event: Optional[tuple[TaskEventSink, QueuedEvent]]) -> None:
         if event is not None:

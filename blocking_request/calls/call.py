@@ -9,7 +9,6 @@ becomes of the engine, the caller wakes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from queue import Empty
 from typing import Any, Callable, Optional, Union
 
@@ -40,8 +39,6 @@ SHORT_POLL_SECONDS = 0.02
 """The same if there is something else to look at: a feedback that is not ours (its ``canceled`` signal is no help: a
 plain function connected in a blocked thread is not called before that thread runs an event loop again), or QGIS."""
 
-_CANCEL = Cancel()
-
 
 def nothing() -> None:
     pass
@@ -67,7 +64,7 @@ class Call:
         self._observer = observer
         self._feedback = feedback
         self._mailbox = Mailbox()
-        self._cancellation = Cancellation(feedback, partial(self._mailbox.post, _CANCEL))
+        self._cancellation = Cancellation(feedback, self._mailbox.cancel)
         self._timeouts = Timeouts(idle_ms, deadline_ms, self._cancellation.is_canceled, connect_ms)
         self._open_transfer: Optional[tuple[Transfer, Request, Optional[ProgressReporter]]] = None
         """The request of a response that has begun."""
@@ -215,7 +212,7 @@ class Call:
         if step.start and progress is not None:
             progress.count_from(step.start, step.total)
         try:
-            if step.in_worker:
+            if step.in_worker and self._open_transfer is not None and self._open_transfer[0].has_worker:
                 # The engine's thread writes the chunks from now on; they never cross to this one.
                 self._mailbox.stream_to(step.write)
             for chunks in self._iter_chunk_lists():
@@ -256,7 +253,7 @@ class Call:
         if self._response_is_due:
             # It may still come, and must not be taken for the next one's.
             self._mailbox, self._response_is_due = Mailbox(), False
-            self._cancellation.wake = partial(self._mailbox.post, _CANCEL)
+            self._cancellation.wake = self._mailbox.cancel
         watchers = self._observer.watchers
         self._started = trace.request_started(request, watchers)
         engine = self.stop_reason() or choose(request, self._engine)
@@ -277,7 +274,7 @@ class Call:
             try:
                 event = self._wait(transfer, request, progress)
             except BaseException:
-                transfer.abort()
+                transfer.close()
                 raise
             if isinstance(event, HeadersReceived):
                 self._open_transfer = transfer, request, progress
@@ -298,7 +295,7 @@ class Call:
         mailbox, timeouts = self._mailbox, self._timeouts
         while True:
             try:
-                event = mailbox.take(timeouts.seconds_left(mailbox.last_activity, self._poll_seconds))
+                event = transfer.take(timeouts.seconds_left(mailbox.last_activity, self._poll_seconds))
             except Empty:
                 self._poll()
                 failure = timeouts.check(transfer, mailbox.last_activity)
@@ -341,7 +338,7 @@ class Call:
         response = Response(request, engine=self._engine_name)
         while True:
             try:
-                event = self._mailbox.take(self._timeouts.grace_left())
+                event = transfer.take(self._timeouts.grace_left())
             except Empty:
                 break
             if isinstance(event, Response):

@@ -16,12 +16,16 @@ from ..engines.choice import choose
 from ..engines.events import BodyChunks, Chunk, HeadersReceived, Progress, QueuedEvent, UploadDataNeeded
 from ..engines.mailbox import Mailbox
 from ..engines.upload_channel import UploadChannel
+from ..engines.wanted import LOOK_AROUND, Wanted
 from ..flows import Wait
 from ..models import error_texts as messages
 from ..models.failure import Failure, RequestNotSent
 from ..models.http_messages import Request, Response
 from .steps import CallStep, CallSteps
 from .timeouts import Timeouts
+
+EVENTS_AT_ONCE = 16
+"""How many events of one transfer are handled before others have their turn."""
 
 POLL_SECONDS = 0.02
 """Seconds between two looks of the driver of tasks at their clocks, and at a feedback that is not ours."""
@@ -46,11 +50,38 @@ class TaskEventSink:
         self._event_queue.put((self, event))
 
 
+class TransferWaiter(Protocol):
+    """Waits for what the transfers without a worker want. ``wake`` may be called from any thread."""
+
+    def wake(self, task: Task) -> None:
+        """Have the driver step the task."""
+
+    def wait_for(self, task: Task, wanted: Wanted) -> None:
+        """Step the task when this has happened; it is instead of what the task waited for."""
+
+    def discard(self, task: Task) -> None:
+        """The task waits for nothing any more."""
+
+
+class _TaskWaker:
+    """Wakes the driver of a task. It holds the task, which holds the mailbox that holds this, until the task ends."""
+
+    __slots__ = ("_task", "_waiter")
+
+    def __init__(self, task: Task, waiter: TransferWaiter) -> None:
+        self._task = task
+        self._waiter = waiter
+
+    def wake(self) -> None:
+        self._waiter.wake(self._task)
+
+
 class TaskRules(NamedTuple):
     """What the tasks of a batch, or of a QHttp, have in common."""
 
     engine: str
     event_queue: EventQueue
+    waiter: TransferWaiter
     hint: Optional[BatchHint]
     """None: each is alone."""
 
@@ -102,6 +133,22 @@ class Task:
 
     def begin(self) -> None:
         self._advance(self._steps.send, None)
+        self.step()
+
+    def step(self) -> None:
+        """Go on with a transfer that this thread performs, as far as it goes without waiting."""
+        waiter = self._rules.waiter
+        for _ in range(EVENTS_AT_ONCE):
+            transfer, events = self._transfer, self._events
+            if transfer is None or transfer.has_worker or events is None or self._draining is not None:
+                waiter.discard(self)
+                return
+            event = transfer.step()
+            if event is None:
+                waiter.wait_for(self, transfer.waits_for)
+                return
+            self.handle_event(events, event)
+        waiter.wait_for(self, LOOK_AROUND)
 
     def handle_event(self, events: TaskEventSink, event: QueuedEvent) -> None:
         """What the engine has told."""
@@ -153,12 +200,14 @@ class Task:
             self._mailbox.mark_active()
         for events, event in unhandled:
             self.handle_event(events, event)
+        self.step()
 
     def _abort(self, failure: Failure) -> None:
         assert self._transfer is not None
         self._failure, self._reading = failure, None
         self._transfer.abort()
         self._timeouts.begin_grace()
+        self.step()
 
     def check_clocks(self) -> None:
         """See whether something is late, lost or cancelled."""
@@ -175,6 +224,7 @@ class Task:
             failure = timeouts.stop_reason()
             if failure is not None or timeouts.pause_left() <= 0:
                 self._resume_with(Response(self._request, failure=failure))
+                self.step()
         elif self._mailbox is not None:
             failure = timeouts.check(self._transfer, self._mailbox.last_activity)
             if failure is not None:
@@ -251,7 +301,7 @@ class Task:
     def _read_body(self, step: ReadBody) -> Optional[_Done]:
         """None if the chunks come from now on."""
         assert self._mailbox is not None
-        if not step.in_worker:
+        if not step.in_worker or self._transfer is None or not self._transfer.has_worker:
             self._reading = step
             return None
         try:
@@ -278,7 +328,9 @@ class Task:
         self._events, self._mailbox = events, mailbox
         mailbox.wants_progress = self._progress is not None
         self.handed_over = mailbox.last_activity
-        self._transfer = engine.start(request, mailbox, self._rules.hint)
+        transfer = self._transfer = engine.start(request, mailbox, self._rules.hint)
+        if not transfer.has_worker:
+            mailbox.waiter = _TaskWaker(self, self._rules.waiter)
         return None
 
     def _send_more(self) -> None:
@@ -294,7 +346,9 @@ class Task:
     def _leave_transfer(self) -> None:
         """Abort the transfer, if one is under way, and forget it."""
         if self._transfer is not None:
-            self._transfer.abort()
+            self._transfer.close()
+            if not self._transfer.has_worker:
+                self._rules.waiter.discard(self)
             if self._request is not None:
                 self._trace_end(Response(self._request, failure=messages.canceled()))
         self._transfer = self._events = self._reading = self._draining = None

@@ -7,9 +7,8 @@ may wait, and why the call should end.
 from __future__ import annotations
 
 import time
-from typing import Callable, Optional
+from typing import Callable, Optional, Protocol
 
-from ..engines.base import Transfer
 from ..engines.mailbox import ABORT_GRACE_SECONDS
 from ..models import error_texts as messages
 from ..models.failure import Failure
@@ -17,6 +16,16 @@ from ..models.failure import Failure
 NEVER = float("inf")
 
 Clock = Callable[[], float]
+
+
+class WatchedTransfer(Protocol):
+    """What the clocks have to know of a transfer."""
+
+    def look_for_connection(self) -> None: ...
+
+    def is_connected(self) -> bool: ...
+
+    def failure_if_dead(self) -> Optional[Failure]: ...
 
 
 class Timeouts:
@@ -80,7 +89,7 @@ class Timeouts:
         """How long the driver may do something that moves no bytes, in seconds."""
         return max(min(at_most, self._deadline_at - self._clock()), 0.0)
 
-    def check(self, transfer: Transfer, last_activity: float) -> Optional[Failure]:
+    def check(self, transfer: WatchedTransfer, last_activity: float) -> Optional[Failure]:
         """Why a transfer should end: cancelled, late, idle, not connected, or its engine is dead. Else None.
 
         Has the engine look for the connection at half the connect timeout.

@@ -42,7 +42,7 @@ def show_installation() -> None:
     ):
         parts.add_row(name, version)
     console.print(parts)
-    serving = rich.table.Table("request", "auto takes", "qt", "urllib3", title="What serves what", show_lines=True)
+    serving = rich.table.Table("request", "auto takes", "qt", "python", title="What serves what", show_lines=True)
     for row in decisions():
         serving.add_row(*row)
     console.print(serving)
@@ -66,7 +66,7 @@ def decisions() -> Iterator[tuple[str, str, str, str]]:
         if refusals[0] is None and request.body and QT_VERSION < (6,):
             verdicts[0] = "yes, but a body on a kept connection takes 40 ms longer"
         yield what, "nothing" if isinstance(chosen, Failure) else chosen.name, verdicts[0], verdicts[1]
-    yield "in a program without an application", "urllib3", f"no: {messages.no_application().text}", "yes"
+    yield "in a program without an application", "python", f"no: {messages.no_application().text}", "yes"
 
 
 def show_demo() -> int:

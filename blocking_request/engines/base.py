@@ -7,14 +7,37 @@ from typing import Callable, Optional, Protocol
 
 from ..models.failure import Failure
 from ..models.http_messages import Request
+from .events import Event
 from .mailbox import Mailbox
+from .wanted import Wanted
 
 
 class Transfer(Protocol):
-    """A request under way, as its caller knows it. Every method may be called from any thread."""
+    """A request under way, as its caller knows it. A method may be called from any thread, if it says nothing else."""
+
+    has_worker: bool
+    """Whether a thread of the engine performs it. If not, the caller's own thread does, whenever it calls ``step`` or
+    ``take``."""
+
+    waits_for: Wanted
+    """What a transfer without a worker waits for, after ``step`` has given None."""
+
+    def step(self) -> Optional[Event]:
+        """Go on as far as it goes without waiting; return the next event, or None if something must be waited for.
+
+        For the thread that drives it, and for a transfer without a worker.
+        """
+
+    def take(self, seconds: float) -> Event:
+        """Return the next event; raises ``queue.Empty`` after so many seconds, or earlier if there is something to look
+        at. For the thread that drives it.
+        """
+
+    def close(self) -> None:
+        """End it: no event is wanted any more. For the thread that drives it."""
 
     def abort(self) -> None:
-        """End it: its Response follows in the mailbox, with what has arrived, as soon as the worker hears of it."""
+        """End it: its Response is the next event, with what has arrived."""
 
     def look_for_connection(self) -> None:
         """Begin to find out, beside the caller, whether there is a connection: that may take a while."""
@@ -46,7 +69,7 @@ class Engine(Protocol):
         """Why this engine cannot serve the request here and now, or None."""
 
     def start(self, request: Request, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> Transfer:
-        """Begin to send the request. Its events, the Response as the last, arrive in the mailbox.
+        """Begin to send the request. Its transfer gives the events, the Response as the last.
 
         ``hint``: that of the batch to which the request belongs.
         """

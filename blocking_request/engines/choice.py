@@ -10,12 +10,12 @@ from ..models.failure import Failure
 from ..models.http_messages import Request
 from ..qt.binding import QT_VERSION
 from .base import Engine
+from .python import engine as _python
 from .qt import engine as _qt
 from .request_check import malformed
-from .urllib3 import engine as _urllib3
 
 AUTO = "auto"
-ENGINES = ("qt", "urllib3")
+ENGINES = ("qt", "python")
 LARGE_BODY_BYTES = 1 << 13
 """Qt 6 writes as much in one piece with the header."""
 
@@ -42,7 +42,7 @@ def choose(request: Request, wanted: str) -> Union[Engine, Failure]:
     if wanted != AUTO:
         pinned = engine(wanted)
         return pinned.unsupported_reason(request) or pinned
-    first, second = ("urllib3", "qt") if _is_better_without_qt(request) else ("qt", "urllib3")
+    first, second = ("python", "qt") if _is_better_without_qt(request) else ("qt", "python")
     if request.connection_credentials is not None or request.qgis:
         return engine("qt").unsupported_reason(request) or engine("qt")
     preferred = engine(first)
@@ -53,9 +53,10 @@ def choose(request: Request, wanted: str) -> Union[Engine, Failure]:
     other_refusal = other.unsupported_reason(request)
     if other_refusal is None:
         return other
-    # For an http URL, Qt may only report that it lacks an application or OpenSSL. urllib3 reports what must be mended.
-    qt_says, urllib3_says = (refusal, other_refusal) if first == "qt" else (other_refusal, refusal)
-    return urllib3_says if request.url.startswith("http") else qt_says
+    # For an http URL, Qt may only report that it lacks an application or OpenSSL. The other engine reports what must be
+    # mended.
+    qt_says, python_says = (refusal, other_refusal) if first == "qt" else (other_refusal, refusal)
+    return python_says if request.url.startswith("http") else qt_says
 
 
 def _is_better_without_qt(request: Request) -> bool:
@@ -77,6 +78,8 @@ def checked_engine(name: str) -> str:
     if not isinstance(name, str):
         raise TypeError(f"an engine is named by a str, not {type(name).__name__}")
     names = [AUTO, *_engines]
+    if name == "urllib3":
+        raise ValueError("the engine 'urllib3' has given way to the engine 'python': give 'python', 'qt' or 'auto'")
     if name not in names:
         raise ValueError(f"there is no engine {name!r}: give {', '.join(map(repr, names[:-1]))} or {names[-1]!r}")
     return name
@@ -113,4 +116,4 @@ def exit_engines() -> None:
 
 # Both are imported with the package, by statements that tools such as PyInstaller see. An import during the first call
 # would take the module's import lock; a process forked in the meantime finds it taken for good.
-_engines: dict[str, Engine] = {"qt": _qt.engine, "urllib3": _urllib3.engine}
+_engines: dict[str, Engine] = {"qt": _qt.engine, "python": _python.engine}

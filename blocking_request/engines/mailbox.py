@@ -9,15 +9,24 @@ from __future__ import annotations
 import threading
 import time
 from queue import SimpleQueue
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Protocol
 
-from .events import CHUNKS, BodyChunks, Chunk, Event, EventSink, Marker, Progress, QueuedEvent
+from .events import CHUNKS, BodyChunks, Cancel, Chunk, Event, EventSink, Marker, Progress, QueuedEvent
 
 ABORT_GRACE_SECONDS = 0.025
 """Seconds that a cancelled or late call waits for what has arrived so far."""
 
 STREAMED_AHEAD = 1 << 22
 """How many bytes of a streamed body may wait for the caller before the engine stops reading."""
+
+
+_CANCEL = Cancel()
+
+
+class Wakeable(Protocol):
+    """May be woken from any thread."""
+
+    def wake(self) -> None: ...
 
 
 class Mailbox:
@@ -36,7 +45,9 @@ class Mailbox:
         "_untaken",
         "_write",
         "buffers",
+        "is_woken",
         "last_activity",
+        "waiter",
         "wants_progress",
     )
 
@@ -59,6 +70,22 @@ class Mailbox:
         """When bytes last moved, by ``time.monotonic()``: what the idle timeout is counted from."""
         self.wants_progress = False
         """Whether the caller listens to ``report``."""
+        self.waiter: Optional[Wakeable] = None
+        """What the caller waits with while it drives a transfer by itself."""
+        self.is_woken = False
+        """Whether ``wake`` was called since the caller last waited."""
+
+    def wake(self) -> None:
+        """Wake a caller that drives a transfer by itself: there is something to look at. May come from any thread."""
+        self.is_woken = True
+        waiter = self.waiter
+        if waiter is not None:
+            waiter.wake()
+
+    def cancel(self) -> None:
+        """Wake the caller, whatever it waits with: the call is cancelled. May come from any thread."""
+        self._events.put(_CANCEL)
+        self.wake()
 
     def mark_active(self) -> None:
         self.last_activity = time.monotonic()

@@ -23,7 +23,7 @@ class UploadChannel:
         self.size = size
         self.is_replayable = True
         """As far as an engine knows."""
-        self._mailbox = mailbox
+        self._mailbox: Optional[Mailbox] = mailbox
         self._guard = threading.Lock()
         self._pieces: deque[memoryview] = deque()
         self._waiting = 0
@@ -46,8 +46,8 @@ class UploadChannel:
         """How many bytes can be taken."""
         return self._waiting
 
-    def ask(self, mailbox: Mailbox) -> None:
-        """From now on, ask the caller of this mailbox for more."""
+    def ask(self, mailbox: Optional[Mailbox]) -> None:
+        """From now on, ask the caller of this mailbox for more. None: the caller sees by itself that there is room."""
         self._mailbox = mailbox
 
     def put(self, piece: bytes) -> None:
@@ -88,6 +88,6 @@ class UploadChannel:
                 self._wake = wake
             asks = self._waiting < SENT_AHEAD // 2 and not self._ended and not self._has_asked
             self._has_asked = self._has_asked or asks
-        if asks:
+        if asks and self._mailbox is not None:
             self._mailbox.post(UploadDataNeeded())
         return taken

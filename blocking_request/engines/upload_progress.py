@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-import time
+from typing import Optional
 
 from .events import PROGRESS_SECONDS, Progress
 from .mailbox import Mailbox
 
 
 class UploadProgress:
-    """For the worker's thread."""
+    """For the thread that sends."""
 
     def __init__(self, mailbox: Mailbox, total: int) -> None:
-        """``total``: -1 where it is not known."""
+        """``total``: -1 if it is not known."""
         self._mailbox = mailbox
         self._total = total
         self._done = self._told = 0
         self._due = 0.0
 
-    def add(self, count: int) -> None:
+    def add(self, count: int) -> Optional[Progress]:
+        """Count bytes that have gone out; return what the caller should be told, or None."""
         self._done += count
-        self._mailbox.mark_active()
-        if self._mailbox.wants_progress:
-            now = time.monotonic()
-            if now >= self._due or self._done == self._total:
-                self._due = now + PROGRESS_SECONDS
-                self._tell()
+        mailbox = self._mailbox
+        mailbox.mark_active()
+        if not mailbox.wants_progress:
+            return None
+        now = mailbox.last_activity
+        if now < self._due and self._done != self._total:
+            return None
+        self._due = now + PROGRESS_SECONDS
+        return self._tell()
 
-    def end(self) -> None:
-        """All of it has gone out, as much as it was."""
-        if self._mailbox.wants_progress and self._told != self._done:
-            self._tell()
+    def end(self) -> Optional[Progress]:
+        """All of it has gone out, as much as it was; return what the caller should be told, or None."""
+        return self._tell() if self._mailbox.wants_progress and self._told != self._done else None
 
-    def _tell(self) -> None:
+    def _tell(self) -> Progress:
         self._told = self._done
-        self._mailbox.report(Progress(True, self._done, self._total))
+        return Progress(True, self._done, self._total)

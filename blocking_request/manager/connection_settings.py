@@ -39,7 +39,7 @@ class ConnectionSettings(SettingsHolder):
         return self._settings.deadline
 
     def setEngine(self, engine: str) -> None:
-        """Set which engine serves: ``'qt'``, ``'urllib3'``, or ``'auto'``, which takes Qt unless it cannot or is slow.
+        """Set which engine serves: ``'qt'``, ``'python'``, or ``'auto'``, which takes Qt unless it cannot or is slow.
 
         Raises TypeError, ValueError.
         """

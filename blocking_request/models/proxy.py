@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from .auth import basic_authorization
 
-DEFAULT_PORTS = {"http": 8080, "socks5": 1080}
+DEFAULT_PORTS = {"http": 8080, "https": 443, "socks4": 1080, "socks5": 1080}
 """As Qt and curl have them."""
 
 
@@ -19,8 +19,9 @@ class Proxy:
     """One proxy, or none. A value: may be used from any thread."""
 
     kind: str
-    """``"http"``: forwards http and tunnels https (RFC 9110 section 9.3.6); ``"socks5"``: RFC 1928, the proxy looks the
-    host up; ``"none"``: the way without a proxy."""
+    """``"http"``: forwards http and tunnels https (RFC 9110 section 9.3.6); ``"https"``: the same over TLS;
+    ``"socks5"``: RFC 1928, and ``"socks4"``: SOCKS4a, whose proxies look the host up; ``"none"``: the way without a
+    proxy. Qt serves ``"http"`` and ``"socks5"``."""
     host: str = ""
     port: int = 0
     user: str = field(default="", repr=False)
@@ -28,7 +29,7 @@ class Proxy:
 
     def __post_init__(self) -> None:
         if self.kind not in ("none", *DEFAULT_PORTS):
-            raise ValueError(f"a proxy is of the kind 'http', 'socks5' or 'none', not {self.kind!r}")
+            raise ValueError(f"a proxy is of the kind 'http', 'https', 'socks5', 'socks4' or 'none', not {self.kind!r}")
         if self.kind == "none":
             return
         if not isinstance(self.host, str):
@@ -52,7 +53,7 @@ class Proxy:
 
     def forwards(self, url: str) -> bool:
         """Whether it is given the whole request; else it opens a way to the server, and sees nothing of it."""
-        return self.kind == "http" and url.startswith("http:")
+        return self.kind in ("http", "https") and url.startswith("http:")
 
     @property
     def authorization(self) -> bytes:

@@ -11,7 +11,15 @@ from ..qt.binding import QtCore, QtNetwork, type_name
 
 _Types = QtNetwork.QNetworkProxy.ProxyType
 
-_SCHEMES = {"http": "http", "socks5": "socks5", "socks5h": "socks5", "socks": "socks5"}
+_SCHEMES = {
+    "http": "http",
+    "https": "https",
+    "socks": "socks5",
+    "socks4": "socks4",
+    "socks4a": "socks4",
+    "socks5": "socks5",
+    "socks5h": "socks5",
+}
 
 ProxyLike = Union[Proxy, QtNetwork.QNetworkProxy, str, None]
 ProxyFactory = Callable[[QtCore.QUrl], ProxyLike]
@@ -59,7 +67,7 @@ def _proxy_of_text(text: str) -> Proxy:
         raise ValueError("a proxy is written http://host:port or socks5://host:port, this one names no host")
     kind = _SCHEMES.get(parts.scheme)
     if kind is None:
-        raise ValueError(f"a proxy is spoken to by http:// or socks5://, not by {parts.scheme}://")
+        raise ValueError(f"a proxy is spoken to by http://, https://, socks5:// or socks4://, not by {parts.scheme}://")
     port = _port_of(parts)
     if "://" not in text and port is None:
         # A single word may as well be meant for something else, and ports of proxies differ.
@@ -81,10 +89,10 @@ def _port_of(parts: SplitResult) -> Optional[int]:
 
 
 def qt_proxy(proxy: Proxy) -> QtNetwork.QNetworkProxy:
-    """The same as Qt has it."""
+    """The same as Qt has it; for a kind that Qt does not have, the nearest."""
     if proxy.is_none:
         return QtNetwork.QNetworkProxy(_Types.NoProxy)
-    kind = _Types.Socks5Proxy if proxy.kind == "socks5" else _Types.HttpProxy
+    kind = _Types.Socks5Proxy if proxy.kind.startswith("socks") else _Types.HttpProxy
     return QtNetwork.QNetworkProxy(kind, proxy.host, proxy.port, proxy.user, proxy.password)
 
 

@@ -12,7 +12,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from queue import Empty
@@ -32,6 +32,7 @@ from .event_loop_waker import EventQueue
 from .headers import HttpResponseHeader
 from .prompts import AuthPrompts
 from .signal_emitter import SignalEmitter
+from .socket_notifiers import SocketNotifiers
 from .state import Error, State, http_error
 from .transfer import Transfer
 
@@ -55,9 +56,17 @@ class Entry(NamedTuple):
 class CommandQueue:
     """For the thread of the Http; ``abort_later`` may be called from any."""
 
-    def __init__(self, http: Http, event_queue: EventQueue, manager: NetworkAccessManager, host: SetHost) -> None:
+    def __init__(
+        self,
+        http: Http,
+        event_queue: EventQueue,
+        notifiers: SocketNotifiers,
+        manager: NetworkAccessManager,
+        host: SetHost,
+    ) -> None:
         self.http = http
         self._event_queue = event_queue
+        self._notifiers = notifiers
         self._manager = manager
         self._host = host
         self._user: Optional[SetUser] = None
@@ -78,8 +87,6 @@ class CommandQueue:
         self.emitter: Optional[SignalEmitter] = None
         self._connected_origin = ""
         """The origin of the connection that the next request may use."""
-        self._next_event: Any = None
-        """The one that has ended a wait."""
         self._looked = 0.0
         self.is_driving = False
         """Whether a slot may be running that was called from here."""
@@ -131,8 +138,7 @@ class CommandQueue:
             left = POLL_SECONDS if end is None else min(POLL_SECONDS, end - time.monotonic())
             if left <= 0:
                 return False
-            with suppress(Empty):
-                self._next_event = self._event_queue.take(left)
+            self._notifiers.wait(left)
 
     @contextmanager
     def _driving(self) -> Iterator[None]:
@@ -164,8 +170,11 @@ class CommandQueue:
         if transfer.events:
             emitter.tell(transfer.events.popleft())
             return True
+        if self._notifiers.take_ready():
+            self._advance(emitter, transfer.step)
+            return True
         try:
-            event, self._next_event = self._next_event or self._event_queue.take(0), None
+            event = self._event_queue.take()
         except Empty:
             return self._look(emitter)
         if event is not None:
@@ -263,7 +272,9 @@ class CommandQueue:
             proxy_credential_cache=self._proxy_credential_cache,
             cache=None,
         )
-        rules = TaskRules(engine=self._manager.engine(), event_queue=self._event_queue, hint=None)
+        rules = TaskRules(
+            engine=self._manager.engine(), event_queue=self._event_queue, waiter=self._notifiers, hint=None
+        )
         return Transfer(send=send, url=url, proxy=self._proxy, settings=settings, rules=rules)
 
     def succeed(self, transfer: Transfer, keeps_connection: bool) -> None:

@@ -45,14 +45,17 @@ class EventLoopWaker(QtCore.QObject):
 class EventQueue:
     """The events that have come for an Http. ``put`` may be called from any thread."""
 
-    def __init__(self, waker: EventLoopWaker) -> None:
+    def __init__(self, waker: EventLoopWaker, wake_waiter: Callable[[], None]) -> None:
+        """``wake_waiter`` ends a wait of ``waitForDone``."""
         self.waker = waker
+        self._wake_waiter = wake_waiter
         self._queue: SimpleQueue[Any] = SimpleQueue()
 
     def put(self, event: Any) -> None:
         self._queue.put(event)
+        self._wake_waiter()
         self.waker.wake()
 
-    def take(self, seconds: float) -> Any:
-        """Return the next event. Raises ``queue.Empty`` if none comes."""
-        return self._queue.get(timeout=seconds) if seconds > 0 else self._queue.get_nowait()
+    def take(self) -> Any:
+        """Return the next event. Raises ``queue.Empty`` if there is none."""
+        return self._queue.get_nowait()

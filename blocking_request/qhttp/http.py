@@ -17,6 +17,7 @@ from .command_queue import CommandQueue
 from .commands import Close, Send, SetHost, SetProxy, SetUser, host_of
 from .event_loop_waker import EventLoopWaker, EventQueue
 from .headers import HttpHeader, HttpRequestHeader, HttpResponseHeader
+from .socket_notifiers import SocketNotifiers
 from .state import ConnectionMode, Error, State
 
 SLICE = 0.02
@@ -97,9 +98,15 @@ class Http(QtCore.QObject):
         super().__init__(parent)
         prime_disconnect_notify(self.done, self._handle_events)
         host = _host(*arguments) if arguments else SetHost()
-        event_queue = EventQueue(EventLoopWaker(self._handle_events))
-        self._waker = event_queue.waker
-        self._queue = CommandQueue(self, event_queue, manager or NetworkAccessManager.instance(), host)
+        self._waker = EventLoopWaker(self._handle_events)
+        self._notifiers = SocketNotifiers(self._handle_activated, self._waker)
+        self._queue = CommandQueue(
+            http=self,
+            event_queue=EventQueue(self._waker, self._notifiers.wake_waiter),
+            notifiers=self._notifiers,
+            manager=manager or NetworkAccessManager.instance(),
+            host=host,
+        )
         self._timer = 0
         # At once, in whichever thread it has come to live.
         self.destroyed.connect(self._queue.abandon, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
@@ -259,7 +266,9 @@ class Http(QtCore.QObject):
             raise RuntimeError("this Http lives in another thread: make it in the one that waits, or moveToThread() it")
         if self._queue.is_driving:
             raise RuntimeError("waitForDone() was called from within a slot of this Http: return from that first")
-        return self._queue.wait(None if msecs < 0 else msecs / 1000)
+        is_done = self._queue.wait(None if msecs < 0 else msecs / 1000)
+        self._notifiers.arm()
+        return is_done
 
     def _is_here(self) -> bool:
         return bool(QtCore.QThread.currentThread() == self.thread())
@@ -271,6 +280,11 @@ class Http(QtCore.QObject):
         self._waker.handled()
         self._drive()
 
+    @Slot()
+    def _handle_activated(self) -> None:
+        self._notifiers.handle_activated()
+        self._drive()
+
     def timerEvent(self, event: Optional[QtCore.QTimerEvent]) -> None:
         if event is not None and event.timerId() == self._timer:
             self._drive()
@@ -280,6 +294,7 @@ class Http(QtCore.QObject):
     def _drive(self) -> None:
         try:
             self._queue.drive(SLICE)
+            self._notifiers.arm()
             is_under_way = self._queue.emitter is not None
             if is_under_way and not self._timer:
                 self._timer = self.startTimer(int(POLL_SECONDS * 1000))

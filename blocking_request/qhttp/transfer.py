@@ -103,6 +103,11 @@ class Transfer:
         self._task.handle_event(line, event)  # type: ignore[arg-type]
         self._note_end()
 
+    def step(self) -> None:
+        """Go on with what this thread performs."""
+        self._task.step()
+        self._note_end()
+
     def look(self, now: float) -> None:
         """See whether something is late or lost."""
         self._task.check_clocks()
@@ -120,7 +125,7 @@ class Transfer:
 
 def _fields(header: HttpRequestHeader, settings: Settings) -> Pairs:
     """What the header says, and what the settings say besides. Raises RequestNotSent."""
-    # the qt engine and urllib3's know each name once (RFC 9110 section 5.3).
+    # The engines know each name once (RFC 9110 section 5.3).
     joined = {
         name: (b"; " if name.lower() == "cookie" else b", ").join(map(encoded, header.allValues(name)))
         for name in header.keys()  # noqa: SIM118

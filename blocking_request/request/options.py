@@ -54,11 +54,12 @@ class RequestOptions:
         return own_deadline(self, settings_of(self._manager))
 
     def setEngine(self, engine: str) -> None:
-        """Set which engine serves this object's calls: ``'qt'``, ``'urllib3'``, or ``'auto'``.
+        """Set which engine serves this object's calls: ``'qt'``, ``'python'``, or ``'auto'``.
 
-        ``'auto'`` takes Qt. It takes urllib3 if there is no application; if the URL is https and this Qt has no TLS; if
-        the response is streamed, downloaded or stored in a cache; if a default header field is left out; or if a body
-        is sent that Qt would delay (each on Qt 5; on Qt 6 one of more than 8 KiB, or one that is read as it is sent).
+        ``'auto'`` takes Qt. It takes the python engine if there is no application; if the URL is https and this Qt has
+        no TLS; if the response is streamed, downloaded or stored in a cache; if a default header field is left out; or
+        if a body is sent that Qt would delay (each on Qt 5; on Qt 6 one of more than 8 KiB, or one that is read as it
+        is sent).
         An engine that was named and cannot serve is a NetworkError that says why. Raises TypeError, ValueError.
         """
         self._engine = choice.checked_engine(engine)

@@ -160,7 +160,7 @@ def _protocol(minimum: Optional[str], maximum: Optional[str]) -> Any:
     if maximum == minimum:
         return getattr(_Protocol, name)
     raise TlsUnusable(
-        f"Qt cannot be told TLS {minimum} to {maximum}: give one version, or no maximum, or use the urllib3 engine"
+        f"Qt cannot be told TLS {minimum} to {maximum}: give one version, or no maximum, or use the python engine"
     )
 
 

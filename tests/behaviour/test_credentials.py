@@ -212,7 +212,7 @@ def test_ntlm_for_ever(on_qt_or_auto: NetworkAccessManager, serve: Serve) -> Non
 def test_ntlm_on_an_engine_without_it(serve: Serve) -> None:
     server = serve(refusing("NTLM"))
     request = BlockingNetworkRequest()
-    request.setEngine("urllib3")
+    request.setEngine("python")
     request.setAuthConfig(AuthConfig.basic("u", "p"))
     assert request.get(server.url) is SERVER and request.reply().statusCode() == 401
     assert len(server.requests) == 1

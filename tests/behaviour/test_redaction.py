@@ -26,8 +26,8 @@ from blocking_request import (
     requests_session,
     route_requests,
 )
+from blocking_request.engines.python.routes import RouteKey
 from blocking_request.engines.qt.manager import WorkerKey
-from blocking_request.engines.urllib3.pools import _Key
 from blocking_request.models.certificate import Certificate
 from blocking_request.models.headers import Headers
 from blocking_request.models.http_messages import ConnectionCredentials
@@ -45,7 +45,7 @@ WITHOUT_SECRETS = frozenset(
         "BatchOptions", "BatchResult", "HeadersReceived", "UploadDataNeeded", "CacheStatistics", "CallOptions", "Cancel", "CertificatePrompt",
         "Challenge", "Close", "CredentialRules", "BatchHint", "Description", "Directives", "Drain", "Failure", "FileIsWhole", "Freshness", "SetHost", "ResumePoint", "CachedCredential", "_Item", "Limits", "Naming",
         "CallOverrides", "BodyChunks", "Progress", "Proxy", "ProxyChoice", "ProxyRules", "Row", "ReadBody", "TaskRules", "SetProxy", "TlsError",
-        "TlsSession", "TlsSettings", "Wait", "WorkerKey", "_Fields", "_Key", "_OuterProxies", "Entry",
+        "TlsSession", "TlsSettings", "Wait", "WorkerKey", "_Fields", "RouteKey", "ResponseHead", "Wanted", "Route", "Refusal", "_OuterProxies", "Entry",
     )
 )  # fmt: skip
 """Values that show their parts: these are no secrets, or values that hide them."""
@@ -286,7 +286,7 @@ KEYS: list[tuple[Any, dict[str, Any]]] = [
     (Proxy("http", "h", 1), {"kind": "socks5", "host": "i", "port": 2, "user": "u", "password": "p"}),
     (ConnectionCredentials("u", "p"), {"user": "v", "password": "q"}),
     (WorkerKey(), {"tls": (TlsSettings(), 0), "proxy": Proxy("none"), "connection_credentials": ConnectionCredentials("u", "p"), "qgis": True}),
-    (_Key(), {"tls": (TlsSettings(), 0), "proxy": Proxy("none"), "verify_name": "h"}),
+    (RouteKey("http://a:80"), {"origin": "http://b:80", "tls": (TlsSettings(), 0), "proxy": Proxy("none"), "verify_name": "h"}),
     (CERTIFICATE, {"der": b"two"}),
     (
         AuthConfig.basic("u", "p"),

@@ -434,11 +434,11 @@ def test_empty_local_file_is_no_error(on_qt: BlockingNetworkRequest, tmp_path: P
     assert on_qt.reply().body == b""
 
 
-def test_local_schemes_over_urllib3_are_refused_in_words(blocking: BlockingNetworkRequest) -> None:
-    blocking.setEngine("urllib3")
+def test_local_schemes_over_python_are_refused_in_words(blocking: BlockingNetworkRequest) -> None:
+    blocking.setEngine("python")
     assert blocking.get("file:///etc/hostname") is ErrorCode.NetworkError
     assert blocking.errorMessage().startswith(
-        "The urllib3 engine cannot read file: URLs, only Qt can: use setEngine('qt')"
+        "The python engine cannot read file: URLs, only Qt can: use setEngine('qt')"
     )
 
 

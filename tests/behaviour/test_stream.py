@@ -170,7 +170,7 @@ def test_a_thousand_that_are_left_half_read(engine: str, serve: Serve) -> None:
             next(chunks)
     running = engine_named(engine)
     assert request.get(server.url) is OK
-    busy = running._busy if engine == "urllib3" else [worker for worker in running._workers if worker.load]  # type: ignore[attr-defined]
+    busy = running._running if engine == "python" else [worker for worker in running._workers if worker.load]  # type: ignore[attr-defined]
     assert len(busy) == 0
     assert threading.active_count() < 100
     NetworkAccessManager.instance().shutdown()

@@ -141,7 +141,7 @@ def test_verbose_tells_everything_but_secrets(httpbin: str) -> None:
     assert result.returncode == 0
     for line in (f"> get {httpbin}/redirect-to", "> x-shown: yes", "< 302 found", "< 200 ok"):
         assert line in told
-    assert told.count("> get ") == 3 and told.count(" ms over urllib3") == 3
+    assert told.count("> get ") == 3 and told.count(" ms over python") == 3
     secret = [line for line in told.splitlines() if line.startswith(("> authorization", "> x-api-key", "< set-cookie"))]
     assert len(secret) == 7
     assert all(line.endswith(": ***") for line in secret)
@@ -173,7 +173,7 @@ def test_body_is_written_as_it_comes(serve: Serve) -> None:
         assert shown.wait(20)
         connection.send(b"data: 2\n\n")
 
-    for engine in ("qt", "urllib3"):
+    for engine in ("qt", "python"):
         shown.clear()
         command = [sys.executable, "-m", "blocking_request", "get", serve(handle).url, "--engine", engine]
         process = subprocess.Popen(command, stdout=subprocess.PIPE)
@@ -370,27 +370,27 @@ def test_info_tells_what_auto_takes() -> None:
     from blocking_request.cli.info import decisions
 
     table = {row[0]: row[1:] for row in decisions()}
-    body, secure = "urllib3" if QT_VERSION < (6,) else "qt", "qt" if has_tls() else "urllib3"
+    body, secure = "python" if QT_VERSION < (6,) else "qt", "qt" if has_tls() else "python"
     taken = {what: row[0] for what, row in table.items()}
     assert taken == {
         "http://": "qt",
-        "http://, to a file or in pieces": "urllib3",
+        "http://, to a file or in pieces": "python",
         "http://, with a body": body,
         "https://": secure,
-        "https://, with a body": body if has_tls() else "urllib3",
+        "https://, with a body": body if has_tls() else "python",
         "file:, data:, qrc:": "qt",
-        "in a program without an application": "urllib3",
+        "in a program without an application": "python",
     }
     assert table["https://"][1].startswith("yes" if has_tls() else "no: SSL handshake failed: this Qt")
-    assert table["file:, data:, qrc:"][2].startswith("no: The urllib3 engine cannot read")
+    assert table["file:, data:, qrc:"][2].startswith("no: The python engine cannot read")
 
 
-@pytest.mark.parametrize("engine", ["auto", "qt", "urllib3"])
+@pytest.mark.parametrize("engine", ["auto", "qt", "python"])
 def test_engine(engine: str, httpbin: str) -> None:
     result = cli("get", "-v", f"{httpbin}/get", "--engine", engine)
     assert result.returncode == 0
-    # Bodies are written as they come, which is faster on urllib3.
-    assert f"over {'urllib3' if engine == 'auto' else engine}".encode() in result.stderr
+    # Bodies are written as they come, which is faster on the python engine.
+    assert f"over {'python' if engine == 'auto' else engine}".encode() in result.stderr
 
 
 def test_tls_options(tmp_path: Path) -> None:

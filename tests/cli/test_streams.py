@@ -272,7 +272,7 @@ def test_values_that_are_not_valid(serve: Serve, tmp_path: Path) -> None:
         ),
         Case("get", url, "--deadline", "9" * 30, status=USAGE, says="is not a whole number of milliseconds from 0 to"),
         Case("get", url, "--timeout", "-1", status=USAGE, says="'--timeout': '-1' is not a whole number"),
-        Case("get", url, "--engine", "curl", status=USAGE, says="'curl' is not one of 'auto', 'qt', 'urllib3'"),
+        Case("get", url, "--engine", "curl", status=USAGE, says="'curl' is not one of 'auto', 'qt', 'python'"),
         Case("get", url, "-H", "no colon", status=USAGE, says="this one has no colon: no colon"),
         Case("get", url, "-H", "no\x1b[31m colon", status=USAGE, says=r"no\\x1b\[31m colon"),
         Case("get", url, "--no-such", status=USAGE, says="--no-such"),

@@ -60,13 +60,13 @@ INTERIM = {
 @pytest.mark.parametrize("interim", INTERIM)
 @pytest.mark.parametrize("kind", ["bytes", "file", "generator"])
 def test_interim_response_during_an_upload(
-    interim: str, kind: str, on_urllib3: BlockingNetworkRequest, serve: Serve
+    interim: str, kind: str, on_python: BlockingNetworkRequest, serve: Serve
 ) -> None:
     """RFC 9110 section 15.2: a client skips any number of them. The upload once stopped until the idle timeout."""
     server = serve(after(*INTERIM[interim]))
     body: Any = {"bytes": BODY, "file": io.BytesIO(BODY), "generator": chunks()}[kind]
-    assert on_urllib3.post(server.url, body) is ErrorCode.NoError, on_urllib3.errorMessage()
-    assert on_urllib3.reply().body == b"ok" and on_urllib3.reply().statusCode() == 200
+    assert on_python.post(server.url, body) is ErrorCode.NoError, on_python.errorMessage()
+    assert on_python.reply().body == b"ok" and on_python.reply().statusCode() == 200
     assert len(server.requests[0]) >= len(BODY)
 
 
@@ -78,15 +78,15 @@ def test_expect_of_the_caller(blocking: BlockingNetworkRequest, serve: Serve) ->
     assert server.requests == [BODY]
 
 
-def test_final_response_during_an_upload(on_urllib3: BlockingNetworkRequest, serve: Serve) -> None:
+def test_final_response_during_an_upload(on_python: BlockingNetworkRequest, serve: Serve) -> None:
     def refuse(connection: Connection) -> None:
         read_head(connection)
         connection.send(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
         connection.wait_for_close()
 
     server = serve(refuse)
-    assert on_urllib3.post(server.url, BODY * 30) is ErrorCode.ServerExceptionError, on_urllib3.errorMessage()
-    assert on_urllib3.reply().statusCode() == 413 and on_urllib3.reply().body == b"no"
+    assert on_python.post(server.url, BODY * 30) is ErrorCode.ServerExceptionError, on_python.errorMessage()
+    assert on_python.reply().statusCode() == 413 and on_python.reply().body == b"no"
 
 
 UNASKED = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
@@ -111,7 +111,7 @@ DOUBTFUL = {
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
 @pytest.mark.parametrize("case", DOUBTFUL)
 def test_bytes_behind_a_response_are_not_the_next_response(
-    case: str, late: bool, on_urllib3: BlockingNetworkRequest, serve: Serve
+    case: str, late: bool, on_python: BlockingNetworkRequest, serve: Serve
 ) -> None:
     """RFC 9112 sections 6.1, 6.3 and 9.2: the connection of a doubtful response is closed."""
     method, raw = DOUBTFUL[case]
@@ -131,10 +131,10 @@ def test_bytes_behind_a_response_are_not_the_next_response(
 
     head_has_come, unasked_was_sent = threading.Event(), threading.Event()
     server = serve(handle)
-    assert on_urllib3.sendCustomRequest(server.url, method) is ErrorCode.NoError, on_urllib3.errorMessage()
+    assert on_python.sendCustomRequest(server.url, method) is ErrorCode.NoError, on_python.errorMessage()
     head_has_come.set()
     if late and UNASKED in raw:
         assert unasked_was_sent.wait(5)
-    assert on_urllib3.get(server.url) is ErrorCode.NoError, on_urllib3.errorMessage()
-    assert on_urllib3.reply().body == b"good"
+    assert on_python.get(server.url) is ErrorCode.NoError, on_python.errorMessage()
+    assert on_python.reply().body == b"good"
     assert server.connections == 2

@@ -1,54 +1,44 @@
-"""Responses that are odd and not dangerous: what is read of them, and what is told about the rest.
-
-An expected failure names its case and the issue that ends it.
-"""
+"""Responses that are odd and not dangerous: what is read of them, and what is told about the rest."""
 
 from __future__ import annotations
 
 import pytest
-import urllib3
 
 from blocking_request import BlockingNetworkRequest, ErrorCode
 
 from ..support.names import Serve
 from ..support.servers.raw import Connection, once
 
-ENDS_WITH_THE_PYTHON_ENGINE = "ends with issue 15, the python engine"
 
-
-@pytest.mark.xfail(strict=True, reason=f"case 1.4, odd field names: {ENDS_WITH_THE_PYTHON_ENGINE}")
 @pytest.mark.parametrize("line", [b"PHP Warning:  x", b"X-Odd : 1", b"X[a]: 1", b"X-\xd6: 1"])
-def test_field_with_an_odd_name_is_dropped(line: bytes, on_urllib3: BlockingNetworkRequest, serve: Serve) -> None:
+def test_field_with_an_odd_name_is_dropped(line: bytes, on_python: BlockingNetworkRequest, serve: Serve) -> None:
     """RFC 9110 section 5.1: a field name is a token. The other fields are kept."""
     server = serve(once(b"HTTP/1.1 200 OK\r\nX-Good: 1\r\n" + line + b"\r\nContent-Length: 2\r\n\r\nhi"))
-    assert on_urllib3.get(server.url) is ErrorCode.NoError
-    assert set(on_urllib3.reply().headers) == {"X-Good", "Content-Length"}
+    assert on_python.get(server.url) is ErrorCode.NoError
+    assert set(on_python.reply().headers) == {"X-Good", "Content-Length"}
 
 
-@pytest.mark.xfail(strict=True, reason=f"case 1.9, not HTTP: {ENDS_WITH_THE_PYTHON_ENGINE}")
 @pytest.mark.parametrize(
     "raw",
     [b"SSH-2.0-OpenSSH_9.2\r\n", b"<html>hello</html>\n", b"\x15\x03\x01\x00\x02\x02\x46", b"hello"],
     ids=["SSH", "HTML", "TLS alert", "text"],
 )
-def test_response_that_is_not_http_is_described(raw: bytes, on_urllib3: BlockingNetworkRequest, serve: Serve) -> None:
-    assert on_urllib3.get(serve(once(raw)).url) is ErrorCode.NetworkError
-    assert "without an answer" not in on_urllib3.errorMessage()
+def test_response_that_is_not_http_is_described(raw: bytes, on_python: BlockingNetworkRequest, serve: Serve) -> None:
+    assert on_python.get(serve(once(raw)).url) is ErrorCode.NetworkError
+    assert "without an answer" not in on_python.errorMessage()
 
 
-@pytest.mark.xfail(strict=True, reason=f"case 1.9, a cut header: {ENDS_WITH_THE_PYTHON_ENGINE}")
 @pytest.mark.parametrize("raw", [b"HTTP/1.1 200 OK\r\nA: 1", b"HTTP/1.1 20"])
-def test_header_that_is_cut_off_is_told(raw: bytes, on_urllib3: BlockingNetworkRequest, serve: Serve) -> None:
-    assert on_urllib3.get(serve(once(raw)).url) is ErrorCode.NetworkError
-    assert "without an answer" not in on_urllib3.errorMessage()
+def test_header_that_is_cut_off_is_told(raw: bytes, on_python: BlockingNetworkRequest, serve: Serve) -> None:
+    assert on_python.get(serve(once(raw)).url) is ErrorCode.NetworkError
+    assert "without an answer" not in on_python.errorMessage()
 
 
-@pytest.mark.xfail(strict=True, reason=f"case 1.12, an empty line first: {ENDS_WITH_THE_PYTHON_ENGINE}")
-def test_empty_line_before_the_status_line(on_urllib3: BlockingNetworkRequest, serve: Serve) -> None:
+def test_empty_line_before_the_status_line(on_python: BlockingNetworkRequest, serve: Serve) -> None:
     """RFC 9112 section 2.2 has it for requests; curl and Qt take it in responses too."""
     server = serve(once(b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"))
-    assert on_urllib3.get(server.url) is ErrorCode.NoError
-    assert on_urllib3.reply().body == b"hi"
+    assert on_python.get(server.url) is ErrorCode.NoError
+    assert on_python.reply().body == b"hi"
 
 
 def test_an_empty_length_is_damage(blocking: BlockingNetworkRequest, serve: Serve) -> None:
@@ -65,19 +55,13 @@ def test_leading_zeros_of_a_chunk_size(blocking: BlockingNetworkRequest, serve: 
     assert blocking.reply().body == b"hello"
 
 
-@pytest.mark.xfail(strict=True, reason=f"case 1.13, another version of HTTP: {ENDS_WITH_THE_PYTHON_ENGINE}")
-def test_version_that_is_not_spoken_is_told(on_urllib3: BlockingNetworkRequest, serve: Serve) -> None:
+def test_version_that_is_not_spoken_is_told(on_python: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(once(b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nhi"))
-    assert on_urllib3.get(server.url) is ErrorCode.NetworkError
-    assert "HTTP/2.0" in on_urllib3.errorMessage()
+    assert on_python.get(server.url) is ErrorCode.NetworkError
+    assert "HTTP/2.0" in on_python.errorMessage()
 
 
-@pytest.mark.xfail(
-    urllib3.__version__.startswith("1."),  # type: ignore[attr-defined]
-    strict=True,
-    reason=f"case 2.10, urllib3 1.26: {ENDS_WITH_THE_PYTHON_ENGINE}",
-)
-def test_connect_of_an_ipv6_literal_carries_brackets(on_urllib3: BlockingNetworkRequest, serve: Serve) -> None:
+def test_connect_of_an_ipv6_literal_carries_brackets(on_python: BlockingNetworkRequest, serve: Serve) -> None:
     """RFC 9112 section 3.2.3."""
 
     def refuse(connection: Connection) -> None:
@@ -85,6 +69,6 @@ def test_connect_of_an_ipv6_literal_carries_brackets(on_urllib3: BlockingNetwork
         connection.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
     server = serve(refuse)
-    on_urllib3.setProxy(server.url)
-    assert on_urllib3.get("https://[::1]/") is ErrorCode.NetworkError
+    on_python.setProxy(server.url)
+    assert on_python.get("https://[::1]/") is ErrorCode.NetworkError
     assert server.requests[0].startswith(b"CONNECT [::1]:443 ")

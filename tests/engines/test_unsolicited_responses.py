@@ -59,7 +59,7 @@ def test_auto_takes_qt_for_what_is_not_stored(serve: Serve) -> None:
     manager = NetworkAccessManager()
     assert manager.blockingGet(server.url).engine() == "qt"
     manager.setCache(NetworkMemoryCache())
-    assert manager.blockingGet(server.url).engine() == "urllib3"
+    assert manager.blockingGet(server.url).engine() == "python"
     manager.setEngine("qt")
     assert manager.blockingGet(f"{server.url}/other").engine() == "qt"
 

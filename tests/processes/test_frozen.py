@@ -27,7 +27,7 @@ if len(sys.argv) > 2:
     main()
 app = QCoreApplication([])
 blocking = blocking_request.BlockingNetworkRequest()
-for engine in ("qt", "urllib3"):
+for engine in ("qt", "python"):
     blocking.setEngine(engine)
     print(blocking.get(sys.argv[1]).name, blocking.reply().engine(), blocking.errorMessage())
 print(blocking_request.__version__, API, has_tls(), os.path.exists(certifi.where()))
@@ -55,7 +55,7 @@ def test_frozen_program(tmp_path: Path, serve: Serve) -> None:
     url = serve(always(b"hello")).url
     assert run(app, url, cwd=tmp_path).splitlines() == [
         "NoError qt ",
-        "NoError urllib3 ",
+        "NoError python ",
         f"{blocking_request.__version__} {API} {has_tls()} True",
     ]
     assert run(app, "get", url, cwd=tmp_path) == "hello"

@@ -16,7 +16,7 @@ CANCELED = "CanceledError: Operation canceled"
 GONE = CANCELED + ": the Qt application has ended"
 
 OUTCOMES: dict[str, list[str]] = {
-    "no_application": ["NoError urllib3", "NetworkError: There is no Qt application", "NoError qt"],
+    "no_application": ["NoError python", "NetworkError: There is no Qt application", "NoError qt"],
     "idle_at_exit": ["NoError"],
     "dropped_at_exit": ["NoError"],
     "silent_at_exit": [],

@@ -66,7 +66,7 @@ def test_tunnelled(kind: str, use: Callable[..., None], proxy: ProxyServer, engi
     manager = NetworkAccessManager()
     manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
     blocking = BlockingNetworkRequest(manager)
-    blocking.setEngine(engine if has_tls() else "urllib3")
+    blocking.setEngine(engine if has_tls() else "python")
     use(getattr(Proxy.ProxyType, kind), proxy.port)
     for _ in range(2):
         assert blocking.get(elsewhere(server.url)) is OK, blocking.errorMessage()
@@ -82,7 +82,7 @@ def test_tunnelled(kind: str, use: Callable[..., None], proxy: ProxyServer, engi
 def test_refused(use: Callable[..., None], blocking: BlockingNetworkRequest) -> None:
     use(Proxy.ProxyType.HttpProxy, 1)
     assert blocking.get(f"http://{HOST}/") is NET
-    if blocking.reply().engine() == "urllib3":
+    if blocking.reply().engine() == "python":
         assert enum_value(blocking.reply().error()) == Q.ProxyConnectionRefusedError
         assert blocking.errorMessage() == f"Proxy connection refused (http://{HOST}/)"
 
@@ -90,7 +90,7 @@ def test_refused(use: Callable[..., None], blocking: BlockingNetworkRequest) -> 
 def test_tunnel_refused(use: Callable[..., None]) -> None:
     refusing = ProxyServer(refuse="403 Not you")
     blocking = BlockingNetworkRequest()
-    blocking.setEngine("urllib3")
+    blocking.setEngine("python")
     use(Proxy.ProxyType.HttpProxy, refusing.port)
     assert blocking.get(f"https://{HOST}/") is NET
     assert enum_value(blocking.reply().error()) == Q.UnknownProxyError

@@ -29,13 +29,13 @@ app = QgsApplication([], False)
 app.initQgis()
 request = QNetworkRequest(QUrl(sys.argv[1]))
 blocking = BlockingNetworkRequest()
-for engine in ("qt", "urllib3"):
+for engine in ("qt", "python"):
     blocking.setEngine(engine)
     print(blocking.get(request).name, blocking.errorMessage().partition(":")[0])
 configuration = request.sslConfiguration()
 configuration.addCaCertificates(QSslCertificate.fromPath(sys.argv[2]))
 request.setSslConfiguration(configuration)
-for engine in ("qt", "urllib3"):
+for engine in ("qt", "python"):
     blocking.setEngine(engine)
     print(blocking.get(request).name, blocking.reply().text(), blocking.reply().sessionProtocol())
 sys.stdout.flush()

@@ -154,7 +154,7 @@ def test_a_stream_that_is_closed_leaves_no_worker_busy(engine: str, session: req
         response.close()
     assert session.get(server.url).status_code == 200
     running = engine_named(engine)
-    busy = running._busy if engine == "urllib3" else [worker for worker in running._workers if worker.load]  # type: ignore[attr-defined]
+    busy = running._running if engine == "python" else [worker for worker in running._workers if worker.load]  # type: ignore[attr-defined]
     assert len(busy) == 0
 
 

@@ -273,3 +273,9 @@ FAULTS = [
         b"no",
     ),
 ]
+
+NOT_HTTP = ("garbage for a header", "HTTP/0.9", "status is no number")
+"""What is no response at all; the python engine says what it looks like."""
+
+CUT_OFF = ("closes in the status line", "closes in the header")
+"""A header that ends too early."""

@@ -189,7 +189,7 @@ def forked_right_after_a_reply() -> None:
 
 
 def forked_during_the_first_calls() -> None:
-    """Three threads call and fork, all for the first time. There is no application, so that only urllib3 serves."""
+    """Three threads call and fork, all for the first time. There is no application, so that only the python engine serves."""
     together = threading.Barrier(3)
 
     def work() -> None:
@@ -222,24 +222,20 @@ def called_at_exit() -> None:
 
 def workers_of_threads_that_end() -> None:
     """Each thread makes workers, the next one deletes them, and the thread that made them ends."""
-    from blocking_request.engines.mailbox import Mailbox
+    from blocking_request.engines.python.engine import PythonEngine
     from blocking_request.engines.qt.engine import QtEngine
-    from blocking_request.engines.urllib3.engine import Urllib3Engine
-    from blocking_request.models.http_messages import Request, Response
+
+    from .transfers import perform
 
     global app
     app = QtCore.QCoreApplication([])
-    engines = (QtEngine(idle_ms=1), Urllib3Engine(idle_ms=1))
+    engines = (QtEngine(idle_ms=1), PythonEngine())
     statuses: list[object] = []
 
     def work() -> None:
         for engine in engines:
             for _ in range(3):
-                mailbox = Mailbox()
-                engine.start(Request("GET", URL), mailbox)
-                response = mailbox.take(10)
-                assert isinstance(response, Response)
-                statuses.append(response.status)
+                statuses.append(perform(engine, URL).status)
                 time.sleep(0.01)  # the worker ends meanwhile
 
     for _ in range(10):

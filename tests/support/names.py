@@ -13,10 +13,10 @@ from .servers.raw import Handler, RawServer
 ROOT = Path(__file__).parents[2]
 """The folder of the project: programs that import ``tests`` run in it."""
 
-ENGINES = ("qt", "urllib3")
+ENGINES = ("qt", "python")
 """Every behaviour test runs on each of these."""
 
-TLS_ENGINES = ENGINES if has_tls() else ("urllib3",)
+TLS_ENGINES = ENGINES if has_tls() else ("python",)
 """What needs TLS runs on each of these."""
 
 Serve = Callable[[Handler], RawServer]

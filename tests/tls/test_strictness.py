@@ -149,7 +149,7 @@ def test_the_default_configurations_identity_stays_at_the_first_origin(over: Ove
 
 
 def test_a_server_that_is_refused_is_not_shown_who_we_are(start: Start) -> None:
-    """Of urllib3's engine; Qt 6 shows it by itself, before it has looked at the server's."""
+    """Of the python engine; Qt 6 shows it by itself, before it has looked at the server's."""
     authority, stranger = trustme.CA(), trustme.CA()
     server = start(stranger.issue_cert("127.0.0.1"), trusts=authority)
     mine = authority.issue_cert("me@home.test")
@@ -162,7 +162,7 @@ def test_a_server_that_is_refused_is_not_shown_who_we_are(start: Start) -> None:
         )
     )
     blocking = BlockingNetworkRequest(manager)
-    blocking.setEngine("urllib3")
+    blocking.setEngine("python")
     assert blocking.get(server.url) is NET
     assert blocking.reply().peerCertificate() is not None
     assert server.client_names == []
@@ -215,7 +215,7 @@ def test_a_configuration_that_trusts_nobody(engine: str, root: Issued, start: St
     blocking = BlockingNetworkRequest(NetworkAccessManager())
     blocking.setEngine(engine)
     assert blocking.get(request) is NET
-    if engine == "urllib3":
+    if engine == "python":
         assert "sets CA certificates, which only Qt's own TLS can use" in blocking.errorMessage()
 
 

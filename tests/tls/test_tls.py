@@ -578,7 +578,7 @@ def test_what_only_qt_can_do_is_refused_in_words(authority: trustme.CA, start: S
     server = start(authority.issue_cert("127.0.0.1"))
     request = own_configuration(authority, server.url)
     blocking = BlockingNetworkRequest()
-    blocking.setEngine("urllib3")
+    blocking.setEngine("python")
     if has_tls():
         configuration = request.sslConfiguration()
         configuration.setCiphers(configuration.ciphers()[:1])
@@ -677,7 +677,7 @@ thread = threading.Thread(target=work); thread.start(); thread.join()
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    lines = ["NoError urllib3", 'NetworkError SSL handshake failed: the certificate of "127.0.0.1"']
+    lines = ["NoError python", 'NetworkError SSL handshake failed: the certificate of "127.0.0.1"']
     assert run.stdout.splitlines() == lines * 2
 
 
@@ -799,7 +799,7 @@ for name, url in {troubles!r}.items():
 
 
 @pytest.mark.parametrize("by", ["OpenSSL", "truststore"])
-def test_the_systems_trust_on_urllib3(by: str, authority: trustme.CA, start: Start, tmp_path: Path) -> None:
+def test_the_systems_trust_on_python(by: str, authority: trustme.CA, start: Start, tmp_path: Path) -> None:
     """truststore serves where OpenSSL does not know what the system trusts; here both find it in SSL_CERT_FILE."""
     if by == "truststore":
         pytest.importorskip("truststore")
@@ -808,9 +808,9 @@ def test_the_systems_trust_on_urllib3(by: str, authority: trustme.CA, start: Sta
     path.write_bytes(authority.cert_pem.bytes())
     program = f"""
 from blocking_request import *
-from blocking_request.engines.urllib3 import context as urllib3_context
+from blocking_request.engines.python import ssl_context
 if {by == "truststore"}:
-    urllib3_context._openssl_knows_the_system = lambda: False
+    ssl_context._openssl_knows_the_system = lambda: False
 for settings in (None, TlsSettings(), TlsSettings(trust="system"), TlsSettings(trust="certifi")):
     manager = NetworkAccessManager()
     manager.setTlsSettings(settings)
@@ -826,7 +826,7 @@ for settings in (None, TlsSettings(), TlsSettings(trust="system"), TlsSettings(t
         env={**os.environ, "SSL_CERT_FILE": str(path)},
     )
     assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines() == ["NoError urllib3"] * 3 + ["NetworkError urllib3"]
+    assert run.stdout.splitlines() == ["NoError python"] * 3 + ["NetworkError python"]
 
 
 @needs_tls_in_qt

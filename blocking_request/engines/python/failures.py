@@ -1,10 +1,16 @@
-"""Why a transfer ends without a response, and the words that Qt has for it."""
+"""Why a transfer ends without a response, in the errors and the words that Qt has for it."""
 
 from __future__ import annotations
 
+import errno
+import socket
 from typing import Optional
 
-from ...models.failure import Failure
+from ...errors import ErrorCode
+from ...models import error_texts as messages
+from ...models.failure import Failure, QtNetworkError, network_failure
+from ...models.http_messages import Request
+from ...models.proxy import Proxy
 from ...models.tls import TlsSession
 
 
@@ -19,3 +25,78 @@ class TransferFailed(Exception):
 
 class ConnectionLost(Exception):
     """The peer has closed or reset the connection."""
+
+
+_CONNECT_ERRORS: tuple[tuple[type[BaseException], QtNetworkError], ...] = (
+    (socket.gaierror, QtNetworkError.HostNotFoundError),
+    (UnicodeError, QtNetworkError.HostNotFoundError),
+    (ConnectionRefusedError, QtNetworkError.ConnectionRefusedError),
+    (socket.timeout, QtNetworkError.TimeoutError),
+)
+
+_PROXY_ERRORS: tuple[tuple[type[BaseException], QtNetworkError], ...] = (
+    (socket.gaierror, QtNetworkError.ProxyNotFoundError),
+    (UnicodeError, QtNetworkError.ProxyNotFoundError),
+    (ConnectionRefusedError, QtNetworkError.ProxyConnectionRefusedError),
+    (socket.timeout, QtNetworkError.ProxyTimeoutError),
+)
+
+
+def connect_failure(error: Exception, request: Request) -> Failure:
+    """Return why the server could not be connected to."""
+    for kind, qt_error in _CONNECT_ERRORS:
+        if isinstance(error, kind):
+            text = messages.error_text(qt_error, request.url) or qt_error.name
+            code = ErrorCode.TimeoutError if qt_error is QtNetworkError.TimeoutError else ErrorCode.NetworkError
+            return Failure(code, qt_error, text)
+    if isinstance(error, ConnectionError):
+        return messages.connection_closed(request, answered=False)
+    return network_failure(QtNetworkError.UnknownNetworkError, _words(error))
+
+
+def proxy_connect_failure(error: Exception) -> Failure:
+    """Return why the proxy could not be connected to."""
+    for kind, qt_error in _PROXY_ERRORS:
+        if isinstance(error, kind):
+            return _proxy_failed(qt_error)
+    if isinstance(error, ConnectionError):
+        return proxy_closed()
+    return network_failure(QtNetworkError.UnknownNetworkError, _words(error))
+
+
+def proxy_closed() -> Failure:
+    """The proxy has closed the connection before it opened the way to the server."""
+    return _proxy_failed(QtNetworkError.ProxyConnectionClosedError)
+
+
+def proxy_wants_authentication() -> Failure:
+    return _proxy_failed(QtNetworkError.ProxyAuthenticationRequiredError)
+
+
+def _proxy_failed(error: QtNetworkError) -> Failure:
+    failure = messages.proxy_failed(error)
+    assert failure is not None
+    return failure
+
+
+def lost_failure(error: Exception, request: Request, proxy: Optional[Proxy], answered: bool) -> Failure:
+    """Return the failure of a connection that broke; ``answered``: whether the header of a response has come."""
+    is_closed = isinstance(error, (ConnectionLost, ConnectionError))
+    if proxy is not None and proxy.forwards(request.url) and not answered and is_closed:
+        return proxy_closed()
+    if is_closed:
+        return messages.connection_closed(request, answered)
+    return network_failure(QtNetworkError.UnknownNetworkError, _words(error))
+
+
+def internal_error(error: BaseException) -> Failure:
+    return network_failure(QtNetworkError.UnknownNetworkError, f"Internal error: {error!r}")
+
+
+def is_out_of_descriptors(error: Optional[BaseException]) -> bool:
+    """Return whether no connection could be made because the process has too many files open."""
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or f"The exchange failed: {error!r}"

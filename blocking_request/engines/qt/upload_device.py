@@ -60,8 +60,13 @@ class UploadDevice(QtCore.QIODevice):
             return None
         piece = bytes(self._body[self._position : self._position + maxlen])
         self._position += len(piece)
-        self._progress.add(len(piece))
+        self._report(len(piece))
         return piece
+
+    def _report(self, count: int) -> None:
+        progress = self._progress.add(count)
+        if progress is not None:
+            self._mailbox.report(progress)
 
     def writeData(self, data: bytes) -> int:  # type: ignore[override]
         return -1
@@ -85,5 +90,5 @@ class ChannelDevice(UploadDevice):
     def readData(self, maxlen: int) -> bytes | None:  # type: ignore[override]
         piece = self._channel.take(maxlen, self._transfer.upload_data_added)
         if piece:
-            self._progress.add(len(piece))
+            self._report(len(piece))
         return piece

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from functools import cached_property
+from queue import Empty
 from typing import TYPE_CHECKING, Optional
 
 from ...models import error_texts as messages
@@ -24,9 +25,10 @@ from ...proxies.system import can_be_reached, proxy_of_request
 from ...qt.binding import ApplicationReference, QtCore, QtNetwork, application
 from ...trace import logger
 from ..body_reader import BodyReader
-from ..events import Chunk
+from ..events import Chunk, Event
 from ..mailbox import ABORT_GRACE_SECONDS, Mailbox
 from ..thread_starts import thread_starts
+from ..wanted import WAKE_UP
 from .dispatcher import Dispatcher
 from .fork import Pause
 from .manager import WorkerKey
@@ -80,9 +82,13 @@ class QtTransfer:
     has_room = True
     """Whether the caller takes more of a streamed body."""
 
+    has_worker = True
+    waits_for = WAKE_UP
+
     def __init__(self, request: Request, mailbox: Mailbox) -> None:
         self.request = request
         self.mailbox = mailbox
+        self.take = mailbox.take
         self.qt_request = make_qt_request(request)
         self.origin = origin(request.url)
 
@@ -94,6 +100,14 @@ class QtTransfer:
     def abort(self) -> None:
         self.aborted = True
         self.worker.submit(self, ABORT_GRACE_SECONDS)
+
+    close = abort
+
+    def step(self) -> Optional[Event]:
+        try:
+            return self.take(0.0)
+        except Empty:
+            return None
 
     def look_for_connection(self) -> None:
         """Qt does not tell; but who can be connected to now most likely was so a moment ago."""

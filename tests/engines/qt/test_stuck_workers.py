@@ -174,7 +174,7 @@ def test_so_many_stuck_workers_and_no_more(stuck: Stuck, serve: Serve, monkeypat
     assert refusal is not None and "2 network threads of Qt are stuck" in refusal.text
     monkeypatch.setitem(choose.__globals__["_engines"], "qt", stuck.engine)
     served_by = choose(request, "auto")
-    assert not isinstance(served_by, Failure) and served_by.name == "urllib3"
+    assert not isinstance(served_by, Failure) and served_by.name == "python"
     stuck.release()
     for transfer, mailbox in begun:
         response_of(transfer, mailbox)

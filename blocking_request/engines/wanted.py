@@ -1,4 +1,4 @@
-"""What a transfer waits for, as a value: the drivers in ``waiting`` do the waiting."""
+"""What a transfer waits for, as a value: ``waiting`` has what waits."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ class Wanted(NamedTuple):
 
 WAKE_UP = Wanted()
 """Nothing but a wake-up: another thread has something to tell."""
+
+LOOK_AROUND = Wanted(seconds=0.0)
+"""Nothing: it goes on at once, but its driver may have something else to look at."""
 
 _T = TypeVar("_T")
 Steps = Generator[Wanted, None, _T]

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterable
 
 import certifi
-import urllib3
 
 from ...models.tls import TIME_ERRORS, TRUST_ERRORS, TlsError, TlsErrorKind, TlsSettings, TlsUnusable
 
@@ -24,28 +23,32 @@ _VERSIONS = {
     "1.3": ssl.TLSVersion.TLSv1_3,
 }
 
-_OPENSSL_CHECKS_HOST = not urllib3.__version__.startswith("1.")  # type: ignore[attr-defined]
-"""urllib3 1.26 does not tell OpenSSL a host that is an address, and looks itself whom a certificate is for."""
 
+def context_for(settings: TlsSettings, alpn: tuple[str, ...] = (), by_openssl: bool = False) -> ssl.SSLContext:
+    """Return a context for the settings. Raises TlsUnusable.
 
-def context_for(settings: TlsSettings, by_openssl: bool = False) -> ssl.SSLContext:
-    """``by_openssl``: have certificates verified by OpenSSL, which can be told what to ignore. Raises TlsUnusable."""
+    ``alpn``: the protocols to offer (RFC 7301). ``by_openssl``: have certificates verified by OpenSSL, which can be
+    told which errors to ignore.
+    """
     try:
         context = _trusting(settings, by_openssl)
         context.minimum_version = _VERSIONS[settings.minimumVersion or min("1.2", settings.maximumVersion or "1.2")]
         if settings.maximumVersion is not None:
             context.maximum_version = _VERSIONS[settings.maximumVersion]
-        context.check_hostname = settings.verify and _OPENSSL_CHECKS_HOST
+        # A certificate without alternative names is for its common name: OpenSSL looks at it then, as Qt does.
+        context.check_hostname = settings.verify
         context.verify_mode = ssl.CERT_REQUIRED if settings.verify else ssl.CERT_NONE
-        _load_identity(context, settings)
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+        _load_client_certificate(context, settings)
     except (OSError, ValueError) as error:
         raise TlsUnusable(_unusable_text(settings, error)) from error
     return context
 
 
-def lenient_context(settings: TlsSettings, errors: Iterable[TlsError]) -> ssl.SSLContext:
-    """A context that ignores these errors of these certificates. Raises TlsUnusable."""
-    context = context_for(settings, by_openssl=True)
+def lenient_context(settings: TlsSettings, errors: Iterable[TlsError], alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
+    """Return a context that ignores these errors of these certificates. Raises TlsUnusable."""
+    context = context_for(settings, alpn, by_openssl=True)
     for error in errors:
         if error.kind is TlsErrorKind.HostNameMismatch:
             context.check_hostname = False
@@ -69,15 +72,15 @@ def _trusting(settings: TlsSettings, by_openssl: bool) -> ssl.SSLContext:
 
 
 def _openssl_knows_the_system() -> bool:
-    """Whether OpenSSL finds what the operating system trusts: on Linux, as a rule, and nowhere else."""
+    """Return whether OpenSSL finds the certificates that the system trusts: as a rule, on Linux only."""
     paths = ssl.get_default_verify_paths()
     return sys.platform not in ("darwin", "win32") and (paths.cafile is not None or paths.capath is not None)
 
 
 def _truststore_context() -> ssl.SSLContext:
-    """Has the operating system verify, where the package truststore is installed.
+    """Return a context that has the operating system verify, if the package truststore is installed.
 
-    It reads the system's certificates for every connection: 20 ms on Linux, where we do without.
+    It reads the system's certificates for every connection, which takes 20 ms on Linux: it is not used there.
     """
     try:
         import truststore
@@ -88,7 +91,7 @@ def _truststore_context() -> ssl.SSLContext:
 
 
 def _openssl_context() -> ssl.SSLContext:
-    """Trusts what OpenSSL finds of the system's, and certifi's where it finds nothing."""
+    """Return a context that trusts the system's certificates, or certifi's if OpenSSL finds none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_default_certs()
     if not context.cert_store_stats()["x509_ca"] and ssl.get_default_verify_paths().capath is None:
@@ -96,11 +99,11 @@ def _openssl_context() -> ssl.SSLContext:
     return context
 
 
-def _load_identity(context: ssl.SSLContext, settings: TlsSettings) -> None:
+def _load_client_certificate(context: ssl.SSLContext, settings: TlsSettings) -> None:
     certificate, key = settings.clientCertificate, settings.clientKey
     if not isinstance(certificate, bytes) or not isinstance(key, bytes):
         return
-    # Python reads them from a file only.
+    # Python reads a certificate from a file only.
     descriptor, path = tempfile.mkstemp(suffix=".pem")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -1,0 +1,155 @@
+"""TCP connections by happy eyeballs (RFC 8305): the addresses of a host are tried one after another, side by side.
+
+A silent address does not hold up the next one for longer than a quarter of a second.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import zip_longest
+from typing import Callable, Optional
+
+from ..wanted import NEVER, WRITE, Steps, Wanted
+from .resolver import Address, resolver
+
+ATTEMPT_DELAY_SECONDS = 0.25
+"""How long an address is tried alone (RFC 8305 section 5)."""
+
+CONNECT_SECONDS = 30.0
+"""How long connecting to one address may take, as Qt has it."""
+
+UNSENT_BYTES = 1 << 17
+"""How much of a body may wait in the kernel. Without a limit a slow upload moves by megabytes, and seems to stand still
+in between."""
+
+_NOTSENT_LOWAT: Optional[int] = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.platform == "linux" else None)
+"""Python names it since 3.12."""
+
+_UNDER_WAY = (errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", errno.EWOULDBLOCK))
+
+_WITHOUT_ROUTE = (errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH)
+"""What a computer says of a family of addresses that it cannot use: less than what another address says."""
+
+
+def connect(host: str, port: int, wake: Callable[[], None]) -> Steps[socket.socket]:
+    """Return a connected socket that does not block. ``wake`` wakes the driver, from any thread.
+
+    Raises socket.gaierror if the name is not known, and other kinds of OSError if no address can be connected to.
+    """
+    look_up = resolver.look_up(host, port, wake)
+    while not look_up.is_done:
+        yield Wanted()
+    if look_up.error is not None:
+        raise look_up.error
+    attempts = _Attempts(look_up.addresses)
+    try:
+        while attempts.connected is None:
+            seconds = attempts.go_on(time.monotonic())
+            if attempts.connected is None:
+                yield Wanted(tuple((sock.fileno(), WRITE) for sock in attempts.sockets), seconds)
+        return attempts.connected
+    finally:
+        attempts.close()
+
+
+class _Attempts:
+    """The attempts to connect to the addresses of one host."""
+
+    def __init__(self, addresses: Iterable[Address]) -> None:
+        self.connected: Optional[socket.socket] = None
+        self.sockets: dict[socket.socket, float] = {}
+        """Those under way, each with the moment at which it ends."""
+        self._untried = deque(_interleaved(addresses))
+        self._next_at = -NEVER
+        self._error: OSError = socket.gaierror(socket.EAI_NONAME, "the name has no address")
+
+    def go_on(self, now: float) -> float:
+        """See what has become of the attempts, and begin others; return after how many seconds to go on at the latest.
+
+        Raises OSError if all have failed.
+        """
+        for sock, ends_at in list(self.sockets.items()):
+            self._look_at(sock, ends_at, now)
+        while self.connected is None and self._untried and (not self.sockets or now >= self._next_at):
+            self._begin(*self._untried.popleft(), now)
+        if self.connected is None and not self.sockets:
+            raise self._error
+        moments = [*self.sockets.values(), *([self._next_at] if self._untried else ())]
+        return max(min(moments, default=now) - now, 0.0)
+
+    def _begin(self, family: int, address: tuple[object, ...], now: float) -> None:
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:
+            self._note(error)
+            return
+        self.sockets[sock] = now + CONNECT_SECONDS
+        self._next_at = now + ATTEMPT_DELAY_SECONDS
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if _NOTSENT_LOWAT is not None:
+                with suppress(OSError):
+                    sock.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, UNSENT_BYTES)
+            code = sock.connect_ex(address)
+        except (OSError, OverflowError) as error:
+            self._fail(sock, error if isinstance(error, OSError) else OSError(str(error)))
+            return
+        if code == 0:
+            self._succeed(sock)
+        elif code not in _UNDER_WAY:
+            self._fail(sock, _error_of(code))
+
+    def _look_at(self, sock: socket.socket, ends_at: float, now: float) -> None:
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            self._fail(sock, _error_of(code))
+            return
+        try:
+            sock.getpeername()
+        except OSError:
+            if now >= ends_at:
+                self._fail(sock, socket.timeout("no answer"))
+        else:
+            self._succeed(sock)
+
+    def _succeed(self, sock: socket.socket) -> None:
+        del self.sockets[sock]
+        self.connected = sock
+
+    def _fail(self, sock: socket.socket, error: OSError) -> None:
+        del self.sockets[sock]
+        sock.close()
+        self._next_at = -NEVER  # the next address at once
+        self._note(error)
+
+    def _note(self, error: OSError) -> None:
+        """Keep the error that says most: the last one that came from the network."""
+        if isinstance(self._error, socket.gaierror) or error.errno not in _WITHOUT_ROUTE:
+            self._error = error
+
+    def close(self) -> None:
+        """Close the sockets that are not connected."""
+        for sock in self.sockets:
+            sock.close()
+
+
+def _error_of(code: int) -> OSError:
+    """Return the error of a number, in the class that Python has for it."""
+    return OSError(code, os.strerror(code))
+
+
+def _interleaved(addresses: Iterable[Address]) -> list[Address]:
+    """Return the addresses with the families in turn, beginning with the first (RFC 8305 section 4)."""
+    families: dict[int, list[Address]] = {}
+    for address in addresses:
+        families.setdefault(address[0], []).append(address)
+    rounds = zip_longest(*families.values())
+    return [address for each in rounds for address in each if address is not None]

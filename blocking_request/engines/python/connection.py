@@ -1,0 +1,103 @@
+"""One connection to a server, or to the proxy before it, and how it is opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, Optional
+
+from ...models.http_messages import Request
+from ...models.tls import TlsSession
+from ..wanted import Steps
+from .channel import Channel, SocketChannel
+from .connect import connect
+from .failures import TransferFailed, connect_failure, proxy_connect_failure
+from .proxy import open_tunnel
+from .routes import Route, RouteKey
+from .socks import open_socks
+
+if TYPE_CHECKING:
+    from .state import TransferState
+
+
+class Connection:
+    """For one call or one batch at a time."""
+
+    __slots__ = ("channel", "idle_since", "key", "session", "was_used")
+
+    def __init__(self, channel: Channel, key: RouteKey, session: Optional[TlsSession]) -> None:
+        self.channel = channel
+        self.key = key
+        self.session = session
+        self.was_used = False
+        """Whether it has served a request before."""
+        self.idle_since = 0.0
+
+    def is_quiet(self) -> bool:
+        """Whether it is open, and the server has sent nothing since the last response.
+
+        What nobody has asked for would be taken for the next response. Tickets of TLS sessions are no such bytes.
+        """
+        try:
+            return self.channel.receive(1) is None
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        self.channel.close()
+
+
+def open_connection(route: Route, state: TransferState) -> Steps[Connection]:
+    """Raises TransferFailed, ConnectionLost."""
+
+    def open_channel() -> Steps[Channel]:
+        return _open_channel(route, state)
+
+    if route.tls is None:
+        return Connection((yield from open_channel()), route.key, None)
+    channel, session = yield from route.tls.start(open_channel, route.server_name)
+    return Connection(channel, route.key, session)
+
+
+def _open_channel(route: Route, state: TransferState) -> Steps[Channel]:
+    """Connect to the server, through the proxy if there is one."""
+    proxy = route.proxy
+    if proxy is None:
+        channel = yield from _connect(route.host, route.port, state.wake, state.request)
+        state.is_connected = True
+        return channel
+    channel = yield from _connect(proxy.host, proxy.port, state.wake, None)
+    state.is_connected = True
+    try:
+        if route.proxy_tls is not None:
+            channel = yield from _speak_tls_with_proxy(route, channel, state)
+        if proxy.kind.startswith("socks"):
+            yield from open_socks(channel, proxy, route.host, route.port, state.request)
+        elif not route.is_forwarded:
+            yield from open_tunnel(channel, proxy, route.host, route.port)
+    except BaseException:
+        channel.close()
+        raise
+    return channel
+
+
+def _speak_tls_with_proxy(route: Route, channel: Channel, state: TransferState) -> Steps[Channel]:
+    """The channel is closed if it fails."""
+    proxy, tls = route.proxy, route.proxy_tls
+    assert proxy is not None and tls is not None
+    first: list[Channel] = [channel]
+
+    def open_channel() -> Steps[Channel]:
+        if first:
+            return first.pop()
+        return (yield from _connect(proxy.host, proxy.port, state.wake, None))
+
+    encrypted, _ = yield from tls.start(open_channel, proxy.host)
+    return encrypted
+
+
+def _connect(host: str, port: int, wake: Callable[[], None], request: Optional[Request]) -> Steps[Channel]:
+    """``request``: None if it is the proxy that is connected to. Raises TransferFailed."""
+    try:
+        return SocketChannel((yield from connect(host, port, wake)))
+    except OSError as error:
+        failure = proxy_connect_failure(error) if request is None else connect_failure(error, request)
+        raise TransferFailed(failure) from error

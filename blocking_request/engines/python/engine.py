@@ -1,0 +1,219 @@
+"""The python engine: each transfer is driven by the thread that called, on connections that all threads share.
+
+It needs no application and no TLS in Qt.
+
+Rules of this file: a transfer is driven by one thread at a time. ``abort`` sets a flag and wakes that thread, which
+closes the generator; so does dropping the transfer.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from queue import Empty
+from typing import Any, Optional
+
+from ...models import error_texts as messages
+from ...models.failure import Failure, QtNetworkError, network_failure
+from ...models.http_messages import Request, Response
+from ...models.tls import TlsUnusable
+from ...qt.binding import ApplicationReference, QtCore, application, application_reference
+from ...trace import logger
+from ..events import Event
+from ..mailbox import Mailbox
+from ..upload_channel import UploadChannel
+from ..waiting import Waiter, give_back, process, take_waiter
+from ..wanted import WAKE_UP, Wanted
+from .failures import internal_error
+from .pool import Pool
+from .routes import Route, Routes
+from .socks import socks_unusable_reason
+from .state import NAME, TransferState
+from .transfer import canceled, perform
+
+
+class PythonTransfer:
+    """A request under way. ``abort`` and ``wake`` may be called from any thread, the rest is for the driver's."""
+
+    has_worker = False
+    waits_for: Wanted = WAKE_UP
+    """What ``step`` waits for, if its last result was None."""
+
+    def __init__(self, request: Request, mailbox: Mailbox, route: Route, pool: Pool, application: ApplicationReference):
+        self._state = TransferState(request, mailbox)
+        self._state.wake = mailbox.wake
+        self._mailbox = mailbox
+        self._steps = perform(self._state, route, pool)
+        self._application = application
+        self._process = process()
+        self._is_aborted = False
+        self._response: Optional[Response] = None
+        self._waiter: Optional[Waiter] = None
+        """What ``take`` waits with."""
+
+    def step(self) -> Optional[Event]:
+        """Go on as far as it goes without waiting; return the next event, or None if ``waits_for`` must be waited for.
+
+        The Response is the last event.
+        """
+        if self._is_aborted or self._process != process():
+            return self._end_early()
+        try:
+            output = next(self._steps)
+        except StopIteration as stop:
+            response: Response = stop.value
+            return self._end(response)
+        except Exception as error:
+            logger.error("a request failed in the python engine", exc_info=error)
+            return self._end(self._state.response(internal_error(error)))
+        if isinstance(output, Wanted):
+            self.waits_for = output
+            return None
+        return output
+
+    def take(self, seconds: float) -> Event:
+        """Return the next event. Raises ``queue.Empty`` after so many seconds, or if there is something to look at."""
+        event = self.step()
+        if event is None:
+            mailbox = self._mailbox
+            waiter = self._waiter
+            if waiter is None:
+                waiter = self._waiter = mailbox.waiter = take_waiter()
+            if not mailbox.is_woken:
+                waiter.wait_for(self.waits_for, seconds)
+            mailbox.is_woken = False
+            event = self.step()
+            if event is None:
+                raise Empty
+        return event
+
+    def _end(self, response: Response) -> Response:
+        self._response = response
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            self._mailbox.waiter = None
+            give_back(waiter)
+        return response
+
+    def _end_early(self) -> Response:
+        if self._response is not None:
+            return self._response
+        self._steps.close()
+        return self._end(canceled(self._state))
+
+    def abort(self) -> None:
+        self._is_aborted = True
+        self._mailbox.wake()
+
+    def close(self) -> None:
+        """End it, and give no more events."""
+        self._is_aborted = True
+        self._end_early()
+
+    def look_for_connection(self) -> None:
+        pass
+
+    def is_connected(self) -> bool:
+        return self._state.is_connected
+
+    def failure_if_dead(self) -> Optional[Failure]:
+        return messages.application_ended() if self._application() is None else None
+
+
+def _no_application() -> Any:
+    """Stands for an application that will not be missed."""
+    return True
+
+
+class PythonEngine:
+    """Every method may be called from any thread."""
+
+    name = NAME
+
+    def __init__(self) -> None:
+        self.pool = Pool()
+        self._routes = Routes()
+        self._guard = threading.Lock()
+        self._application: ApplicationReference = lambda: None
+        self._running: dict[int, weakref.ref[PythonTransfer]] = {}
+        self._latest: tuple[Optional[Request], Optional[Route]] = (None, None)
+        """What was found last: each request asks twice, whether it is refused and when it is started."""
+        self._exiting = False
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget_after_fork)
+
+    def unsupported_reason(self, request: Request) -> Optional[Failure]:
+        if self._exiting:
+            return messages.application_ended()
+        if not request.url.startswith("http"):
+            scheme = request.url.partition(":")[0]
+            text = f"The python engine cannot read {scheme}: URLs, only Qt can: use setEngine('qt') or 'auto'"
+            return network_failure(QtNetworkError.ProtocolUnknownError, text)
+        if request.connection_credentials is not None or request.qgis:
+            what = "send by QGIS's network manager" if request.qgis else "log in by NTLM or Negotiate"
+            text = f"The python engine cannot {what}, only Qt can: use setEngine('qt') or 'auto'"
+            return network_failure(QtNetworkError.UnknownNetworkError, text)
+        try:
+            route = self._routes.find(request)
+            if route.tls is not None:
+                route.tls.context  # noqa: B018  (made here, so that what is wrong with it is told)
+        except TlsUnusable as error:
+            return messages.tls_unusable(str(error))
+        if route.proxy is not None and route.proxy.kind.startswith("socks"):
+            reason = socks_unusable_reason()
+            if reason is not None:
+                return network_failure(QtNetworkError.UnknownProxyError, reason)
+        self._latest = (request, route)
+        return None
+
+    def start(self, request: Request, mailbox: Mailbox, hint: object = None) -> PythonTransfer:
+        app = application()
+        if app is not None and app is not self._application():
+            self._adopt(app)
+        asked_for, route = self._latest
+        self._latest = (None, None)  # it would hold on to a body and credentials
+        if asked_for is not request or route is None:
+            route = self._routes.find(request)
+        if isinstance(request.body, UploadChannel):
+            request.body.ask(None)
+        transfer = PythonTransfer(
+            request, mailbox, route, self.pool, _no_application if app is None else self._application
+        )
+        key = id(transfer)
+        running = self._running
+        running[key] = weakref.ref(transfer, lambda _: running.pop(key, None))
+        return transfer
+
+    def _adopt(self, app: QtCore.QCoreApplication) -> None:
+        with self._guard:
+            if self._application() is app:
+                return
+            self._application = application_reference(app)
+        app.aboutToQuit.connect(self.shutdown, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
+
+    def clear_connections(self) -> None:
+        self.pool.clear()
+
+    def shutdown(self) -> None:
+        for reference in self._running.copy().values():
+            transfer = reference()
+            if transfer is not None:
+                transfer.abort()
+        self.pool.clear()
+
+    def exit(self) -> None:
+        self._exiting = True
+        self.shutdown()
+
+    def _forget_after_fork(self) -> None:
+        """In a forked child the connections are the parent's: close the copies of their sockets, without a goodbye."""
+        self._guard = threading.Lock()
+        self._running = {}
+        self._routes = Routes()
+        pool, self.pool = self.pool, Pool()
+        pool.close_copies()
+
+
+engine = PythonEngine()
+"""The one that all requests of the process share."""

@@ -1,0 +1,168 @@
+"""The response on its way in: its header, and its body into memory or to the caller, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from typing import Optional, Union
+
+from ...models.failure import Failure
+from ...models.http_messages import streams_body
+from ..body_errors import BodyError
+from ..body_reader import BodyReader, Limits, framing_value
+from ..events import PROGRESS_SECONDS, BodyChunks, Chunk, Event, HeadersReceived, Progress
+from ..wanted import LOOK_AROUND, Wanted
+from .channel import Channel
+from .failures import TransferFailed
+from .http1 import ResponseParser
+from .state import TransferState
+
+HEAD_BYTES = 1 << 16
+"""How much is read at a time until the header is there."""
+
+BLOCK_BYTES = 1 << 18
+"""How much of a body is read at a time."""
+
+LOOK_UP_BYTES = 1 << 21
+"""After so many bytes the driver looks at its clocks, however fast they come."""
+
+Reading = Generator[Union[Wanted, Event], None, None]
+
+
+def read_head(state: TransferState) -> Generator[Wanted, None, None]:
+    """Read up to the end of the header. Raises OSError, ConnectionLost, BodyError, TransferFailed."""
+    parser, connection = state.parser, state.connection
+    assert parser is not None and connection is not None
+    channel = connection.channel
+    if parser.head is None and not channel.has_pending():
+        yield channel.wants_read  # the server has just been asked
+    while parser.head is None:
+        data = channel.receive(HEAD_BYTES)
+        if data is None:
+            yield channel.wanted
+        elif data:
+            parser.receive_head(data)
+        else:
+            parser.receive_end()
+    # Not earlier: a header that comes drop by drop is given as long as one that does not come, as Qt has it.
+    state.mailbox.mark_active()
+
+
+def read_body(state: TransferState) -> Reading:
+    """Read up to the end of the body. Raises OSError, ConnectionLost, BodyError, TransferFailed."""
+    parser, request = state.parser, state.request
+    assert parser is not None and parser.head is not None
+    head = parser.head
+    streams = streams_body(request, head.status)
+    if parser.is_complete:
+        state.body = b""
+        if streams:
+            yield HeadersReceived(state.begun_response())
+        return
+    encoding = framing_value(head.fields, b"content-encoding") if request.decode else None
+    if not streams and not encoding and len(parser.rest) == parser.length <= (request.body_limit or parser.length):
+        # All of it has come with the header, as most small bodies do.
+        state.body = b"".join(parser.receive_body(parser.rest))
+        return
+    sink: Optional[list[Chunk]] = [] if streams else None
+    reader = state.reader = BodyReader(
+        None,
+        encoding or b"",
+        Limits(request.body_limit, request.expansion_limit),
+        None if sink is None else sink.append,
+    )
+    reader.total_bytes = parser.total_bytes
+    if streams:
+        yield HeadersReceived(state.begun_response())
+    yield from _Body(state, reader, sink).read()
+    failure: Optional[Failure] = reader.body_error()
+    if failure is not None:
+        raise TransferFailed(failure)
+
+
+class _Body:
+    """Reads one body. ``sink``: where the reader puts the chunks that the caller is told; None: it keeps them."""
+
+    def __init__(self, state: TransferState, reader: BodyReader, sink: Optional[list[Chunk]]) -> None:
+        assert state.parser is not None and state.parser.head is not None and state.connection is not None
+        self._mailbox = state.mailbox
+        self._parser: ResponseParser = state.parser
+        self._channel: Channel = state.connection.channel
+        self._reader = reader
+        self._sink = sink
+        self._tells_progress = not 300 <= state.parser.head.status < 400
+        self._progress_due = 0.0
+        self._buffer: Optional[bytearray] = None
+
+    def read(self) -> Reading:
+        parser, mailbox = self._parser, self._mailbox
+        yield from self._take(parser.receive_body(parser.rest))
+        since_look = 0
+        while not parser.is_complete:
+            block = yield from self._receive()
+            if not block:
+                parser.receive_end()
+                return
+            mailbox.mark_active()
+            since_look += len(block)
+            yield from self._take(parser.receive_body(block))
+            if since_look >= LOOK_UP_BYTES:
+                since_look = 0
+                yield LOOK_AROUND
+
+    def _receive(self) -> Generator[Wanted, None, Union[bytes, memoryview]]:
+        """Return some bytes; none at the end of the connection."""
+        channel = self._channel
+        if self._parser.length < 0:
+            # Chunks are cut out of what has come, so its memory is not used again.
+            while True:
+                data = channel.receive(BLOCK_BYTES)
+                if data is not None:
+                    return data
+                yield channel.wanted
+        view = memoryview(self._free_buffer())
+        if self._parser.length < len(view):
+            view = view[: self._parser.length]
+        while True:
+            count = channel.receive_into(view)
+            if count is not None:
+                return view[:count]
+            yield channel.wanted
+
+    def _free_buffer(self) -> bytearray:
+        """Return memory to read into: as large as the body is, in its beginning, and used again if it may be."""
+        if self._sink is not None and self._reader.passes_on:
+            # The caller has the chunks for a while, and gives their memory back.
+            try:
+                return self._mailbox.buffers.pop()
+            except IndexError:
+                return bytearray(BLOCK_BYTES)
+        if self._buffer is None:
+            self._buffer = bytearray(min(self._parser.length, BLOCK_BYTES))
+        return self._buffer
+
+    def _take(self, chunks: Iterable[Chunk]) -> Iterator[Union[Wanted, Event]]:
+        """Give the chunks to the reader, and tell the caller, also what precedes an error."""
+        reader = self._reader
+        since_look = 0
+        try:
+            for chunk in chunks:
+                for size in reader.pieces(chunk):
+                    since_look += size
+                    if since_look >= LOOK_UP_BYTES:
+                        since_look = 0
+                        yield from self._tell_chunks()
+                        yield LOOK_AROUND
+        except BodyError:
+            yield from self._tell_chunks()
+            raise
+        yield from self._tell_chunks()
+        if self._mailbox.wants_progress and self._tells_progress:
+            now = self._mailbox.last_activity
+            if now >= self._progress_due:
+                self._progress_due = now + PROGRESS_SECONDS
+                yield Progress(False, reader.encoded_bytes, reader.total_bytes)
+
+    def _tell_chunks(self) -> Iterator[Event]:
+        if self._sink:
+            yield BodyChunks(self._sink[:])
+            self._sink.clear()

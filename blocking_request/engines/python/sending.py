@@ -1,0 +1,195 @@
+"""The request on its way out: its head, its body, and a server that has something to say before it has read them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Optional, Union
+
+from ...models.headers import Pairs
+from ...models.http_messages import IDEMPOTENT_METHODS, Request
+from ..accept_language import accept_language
+from ..events import Event, UploadDataNeeded
+from ..upload_channel import UploadChannel
+from ..upload_progress import UploadProgress
+from ..wanted import READ, WRITE, Wanted
+from .channel import Channel
+from .http1 import encode_head
+from .routes import Route, host_field, request_target
+from .state import TransferState, nobody_waits
+
+SMALL_BODY_BYTES = 1 << 14
+"""Up to this size a body goes out with its head: one system call, one packet, one TLS record."""
+
+PIECE_BYTES = 1 << 16
+"""How much of a body is written at a time. Between two pieces it is looked whether the server has answered."""
+
+CONTINUE_SECONDS = 1.0
+"""How long a body waits for the interim response that ``Expect: 100-continue`` asks for, as in curl (RFC 9110 section
+10.1.1)."""
+
+Sending = Generator[Union[Wanted, Event], None, None]
+
+
+def send_request(state: TransferState, route: Route) -> Sending:
+    """Send it all, unless the final response comes before that: then ``state.is_cut_short``. Raises OSError."""
+    request, connection = state.request, state.connection
+    assert connection is not None
+    channel, body = connection.channel, request.body
+    head = encode_head(request.method, request_target(request.url, route.is_forwarded), request_fields(request, route))
+    if body is None or (isinstance(body, bytes) and len(body) <= SMALL_BODY_BYTES and not _expects(request)):
+        yield from _send_at_once(state, channel, head, body)
+        return
+    state.is_cut_short = True
+    if not (yield from _send(state, channel, head)):
+        return
+    if _expects(request) and not (yield from _wait_for_continue(state, channel)):
+        return
+    if isinstance(body, bytes):
+        progress = UploadProgress(state.mailbox, len(body))
+        view = memoryview(body)
+        for start in range(0, len(view), PIECE_BYTES):
+            if not (yield from _send(state, channel, view[start : start + PIECE_BYTES], progress)):
+                return
+    elif isinstance(body, UploadChannel) and not (yield from _send_from(state, channel, body)):
+        return
+    state.is_cut_short = False
+
+
+def _send_at_once(state: TransferState, channel: Channel, head: bytes, body: Optional[bytes]) -> Sending:
+    """Send a request that is small: the kernel takes it in one piece, as a rule."""
+    data = head + body if body else head
+    sent = channel.send(data)
+    if sent != len(data):
+        state.is_cut_short = True
+        if not (yield from _send(state, channel, memoryview(data)[sent or 0 :])):
+            return
+        state.is_cut_short = False
+    state.mailbox.mark_active()
+    if body is not None:
+        yield from _tell(UploadProgress(state.mailbox, len(body)).add(len(body)))
+
+
+def _send_from(
+    state: TransferState, channel: Channel, body: UploadChannel
+) -> Generator[Union[Wanted, Event], None, bool]:
+    """Send a body that comes piece by piece; return whether all of it was sent.
+
+    The caller puts more in when it is told so: the driver resumes this afterwards.
+    """
+    progress = UploadProgress(state.mailbox, body.size)
+    is_chunked = body.size < 0
+    while True:
+        piece = body.take(PIECE_BYTES, nobody_waits)
+        if piece is None:
+            break
+        if not piece:
+            yield UploadDataNeeded()
+            continue
+        if not is_chunked:
+            if not (yield from _send(state, channel, piece, progress)):
+                return False
+            continue
+        if not (yield from _send(state, channel, b"%x\r\n%b\r\n" % (len(piece), piece))):
+            return False
+        yield from _tell(progress.add(len(piece)))
+    if is_chunked and not (yield from _send(state, channel, b"0\r\n\r\n")):
+        return False
+    yield from _tell(progress.end())
+    return True
+
+
+def _tell(event: Optional[Event]) -> Iterator[Event]:
+    if event is not None:
+        yield event
+
+
+def _send(
+    state: TransferState,
+    channel: Channel,
+    data: Union[bytes, memoryview],
+    progress: Optional[UploadProgress] = None,
+) -> Generator[Union[Wanted, Event], None, bool]:
+    """Send all of the data; return False if the final response has come, or the server has closed, before that.
+
+    ``progress`` counts what the kernel has taken.
+    """
+    view = memoryview(data)
+    while view:
+        if _has_answered(state, channel):
+            return False
+        try:
+            sent = channel.send(view)
+        except OSError:
+            # It may have answered all the same: whoever reads on finds the answer, or the same error.
+            if _has_answered(state, channel) or state.parser is None or not state.parser.has_begun:
+                raise
+            return False
+        if sent is None:
+            yield Wanted(((channel.fileno(), READ | WRITE),))
+            continue
+        view = view[sent:]
+        if progress is None:
+            state.mailbox.mark_active()
+        else:
+            yield from _tell(progress.add(sent))
+    return True
+
+
+def _has_answered(state: TransferState, channel: Channel) -> bool:
+    """Read what the server has sent so far; return whether the header of its final response is there.
+
+    Interim responses (RFC 9110 section 15.2) are read and dropped. Raises OSError, ConnectionLost, BodyError.
+    """
+    parser = state.parser
+    assert parser is not None
+    while not parser.head:
+        data = channel.receive(PIECE_BYTES)
+        if data is None:
+            return False
+        if not data:
+            parser.receive_end()
+            return True
+        parser.receive_head(data)
+    return True
+
+
+def _expects(request: Request) -> bool:
+    return any(name.lower() == b"expect" and b"100-continue" in value.lower() for name, value in request.headers)
+
+
+def _wait_for_continue(state: TransferState, channel: Channel) -> Generator[Wanted, None, bool]:
+    """Wait for the interim response; return False if the final one has come."""
+    if _has_answered(state, channel):
+        return False
+    parser = state.parser
+    if parser is not None and not parser.has_begun:
+        yield Wanted(((channel.fileno(), READ),), CONTINUE_SECONDS)
+        return not _has_answered(state, channel)
+    return True
+
+
+def request_fields(request: Request, route: Route) -> Pairs:
+    """The header fields that are sent, those among them that Qt adds by itself."""
+    headers = request.headers
+    names = {name.lower() for name, _ in headers} | request.omitted
+    added: list[tuple[bytes, bytes]] = []
+    body = request.body
+    if b"accept-language" not in names:
+        added.append((b"Accept-Language", accept_language()))
+    if body is None:
+        if request.method not in IDEMPOTENT_METHODS and b"content-length" not in names:
+            added.append((b"Content-Length", b"0"))
+    elif b"content-length" not in names:
+        if isinstance(body, bytes) or body.size >= 0:
+            size = len(body) if isinstance(body, bytes) else body.size
+            added.append((b"Content-Length", b"%d" % size))
+        else:
+            added.append((b"Transfer-Encoding", b"chunked"))
+    if b"connection" not in names:
+        added.append((b"Connection", b"Keep-Alive"))
+    proxy = route.proxy
+    if route.is_forwarded and proxy is not None and proxy.user and b"proxy-authorization" not in names:
+        added.append((b"Proxy-Authorization", proxy.authorization))
+    if b"host" in names:
+        return (*headers, *added)
+    return ((b"Host", host_field(request.url)), *headers, *added)

@@ -1,0 +1,97 @@
+"""One request on its way there and back, written straight down: a generator that says what it waits for.
+
+Theory of operation: a driver resumes the generator until it yields a Wanted, and waits for that. Everything else that
+it yields is an event for the caller. Whatever ends it early, an exception or its driver, closes the connection: only
+one whose response was read to its end is kept.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Generator
+from typing import Optional, Union
+
+from ...models import error_texts as messages
+from ...models.failure import Failure
+from ...models.http_messages import Response
+from ..body_errors import BodyError
+from ..events import Event
+from ..wanted import Wanted
+from .connection import Connection, open_connection
+from .failures import ConnectionLost, TransferFailed, is_out_of_descriptors, lost_failure
+from .pool import Pool
+from .reading import read_body, read_head
+from .routes import Route
+from .sending import send_request
+from .state import TransferState
+
+TransferSteps = Generator[Union[Wanted, Event], None, Response]
+
+
+def perform(state: TransferState, route: Route, pool: Pool) -> TransferSteps:
+    """Send the request and read its response, which the generator returns. It raises nothing that can be expected."""
+    is_fresh = False
+    while True:
+        failure: Optional[Failure] = None
+        try:
+            connection = None if is_fresh else pool.take(route.key)
+            if connection is None:
+                connection = yield from open_connection(route, state)
+            yield from _use(state, connection, route, pool)
+        except TransferFailed as failed:
+            if not is_fresh and is_out_of_descriptors(failed.__cause__):
+                pool.clear()  # the kept connections have some
+                is_fresh = True
+                continue
+            failure, state.session = failed.failure, failed.session or state.session
+        except (ConnectionLost, OSError) as error:
+            if not is_fresh and state.may_be_repeated and not isinstance(error, ssl.SSLError):
+                is_fresh = True
+                continue
+            failure = _failure_of_body(state) or _lost_failure(error, state, route)
+        except BodyError as error:
+            failure = error.failure
+        return state.response(failure)
+
+
+def _use(
+    state: TransferState, connection: Connection, route: Route, pool: Pool
+) -> Generator[Union[Wanted, Event], None, None]:
+    """Use a connection for the request, and keep or close it afterwards."""
+    is_kept = False
+    try:
+        state.begin_attempt(connection)
+        yield from send_request(state, route)
+        yield from read_head(state)
+        yield from read_body(state)
+        parser = state.parser
+        assert parser is not None and parser.head is not None
+        is_kept = parser.keeps_connection and not parser.rest and not state.is_cut_short and parser.head.status >= 200
+    finally:
+        if is_kept:
+            pool.put(connection)
+        else:
+            connection.close()
+
+
+def _lost_failure(error: Exception, state: TransferState, route: Route) -> Failure:
+    if isinstance(error, ssl.SSLError) and route.tls is not None:
+        return route.tls.failure(error)  # an alert, as for a client certificate that is not accepted
+    return lost_failure(error, state.request, route.proxy, _is_answered(state))
+
+
+def _is_answered(state: TransferState) -> bool:
+    return state.parser is not None and state.parser.head is not None
+
+
+def _failure_of_body(state: TransferState) -> Optional[Failure]:
+    """Why the body is not whole, if the header has promised how long it is."""
+    reader = state.reader
+    if reader is None or reader.total_bytes < 0:
+        return None
+    return reader.body_error()
+
+
+def canceled(state: TransferState) -> Response:
+    """Return what has come of a transfer that is aborted."""
+    return state.response(messages.canceled())

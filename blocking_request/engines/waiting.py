@@ -1,0 +1,257 @@
+"""Waits for sockets, and for a wake-up from another thread: what the drivers of transfers have in common.
+
+Windows has no ``poll``: there ``select`` waits, in slices, so that Ctrl-C is heard. The tests run that on Linux, too;
+it never ran on Windows or macOS.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from collections.abc import Hashable, Iterable
+from contextlib import suppress
+from typing import Generic, Optional, TypeVar
+
+from .wanted import NEVER, READ, WRITE, Wanted
+
+SLICE_SECONDS = 0.1
+"""How long ``select`` waits at a time: on Windows a signal does not end it."""
+
+_process = [os.getpid()]
+"""The id of this process, for what must not be shared with a forked child."""
+
+
+def _after_fork() -> None:
+    _process[0] = os.getpid()
+    _idle_waiters.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def process() -> int:
+    """Return the id of this process, without a system call."""
+    return _process[0]
+
+
+class SelectPoll:
+    """The part of ``select.poll`` that is used here, by ``select.select``."""
+
+    def __init__(self) -> None:
+        self._masks: dict[int, int] = {}
+
+    def register(self, descriptor: int, mask: int) -> None:
+        self._masks[descriptor] = mask
+
+    def unregister(self, descriptor: int) -> None:
+        del self._masks[descriptor]
+
+    def poll(self, milliseconds: Optional[float]) -> list[tuple[int, int]]:
+        end = NEVER if milliseconds is None else time.monotonic() + milliseconds / 1000
+        readers = [descriptor for descriptor, mask in self._masks.items() if mask & READ]
+        writers = [descriptor for descriptor, mask in self._masks.items() if mask & WRITE]
+        while True:
+            seconds = max(min(SLICE_SECONDS, end - time.monotonic()), 0.0)
+            # On Windows a connection that was refused is in the third list only.
+            ready = select.select(readers, writers, writers, seconds)
+            found = {descriptor for descriptors in ready for descriptor in descriptors}
+            if found or time.monotonic() >= end:
+                return [(descriptor, self._masks[descriptor]) for descriptor in found]
+
+
+_new_poll = getattr(select, "poll", SelectPoll)
+
+
+class WakeUp:
+    """A descriptor that becomes readable when another thread calls ``wake``."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+
+    def fileno(self) -> int:
+        return self._reader.fileno()
+
+    def wake(self) -> None:
+        with suppress(OSError):  # it is full: so it is woken
+            self._writer.send(b"\0")
+
+    def clear(self) -> None:
+        with suppress(OSError):
+            self._reader.recv(4096)
+
+
+class EventDescriptor:
+    """The same in one descriptor, as Linux has it."""
+
+    def __init__(self) -> None:
+        self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # type: ignore[attr-defined,unused-ignore]
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def wake(self) -> None:
+        os.eventfd_write(self._descriptor, 1)  # type: ignore[attr-defined,unused-ignore]
+
+    def clear(self) -> None:
+        with suppress(OSError):
+            os.eventfd_read(self._descriptor)  # type: ignore[attr-defined,unused-ignore]
+
+    def __del__(self) -> None:
+        # Only when no thread holds it, to wake somebody, any more.
+        with suppress(AttributeError, OSError):
+            os.close(self._descriptor)
+
+
+_new_wake_up = EventDescriptor if hasattr(os, "eventfd") else WakeUp
+
+
+class Waiter:
+    """For the one thread that drives. ``wake`` may be called from any, at any time: a wake-up too many is harmless."""
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = process()
+        self._wake_up = _new_wake_up()
+        self._wake_descriptor = self._wake_up.fileno()
+        self._poll = _new_poll()
+        self._poll.register(self._wake_descriptor, READ)
+
+    def wake(self) -> None:
+        if self._process == _process[0]:  # the driver of a parent is not woken
+            self._wake_up.wake()
+
+    def watch(self, descriptor: int, mask: int) -> None:
+        """From now on, ``wait`` ends when a descriptor can be read from, or written to."""
+        if self._process != _process[0]:
+            self._begin()
+        self._poll.register(descriptor, mask)
+
+    def forget(self, descriptor: int) -> None:
+        with suppress(KeyError):
+            self._poll.unregister(descriptor)
+
+    def wait(self, seconds: float) -> list[int]:
+        """Return the descriptors that are ready; none after ``seconds`` or a wake-up."""
+        if self._process != _process[0]:
+            self._begin()
+        ready = self._poll.poll(None if seconds == NEVER else seconds * 1000)
+        descriptors = [descriptor for descriptor, _ in ready]
+        if self._wake_descriptor in descriptors:
+            self._wake_up.clear()
+            descriptors.remove(self._wake_descriptor)
+        return descriptors
+
+    def wait_for(self, wanted: Wanted, seconds: float) -> None:
+        """Wait for what one transfer wants, ``seconds`` at most."""
+        for descriptor, mask in wanted.sockets:
+            self.watch(descriptor, mask)
+        try:
+            self.wait(min(seconds, wanted.seconds))
+        finally:
+            for descriptor, _ in wanted.sockets:
+                self.forget(descriptor)
+
+
+_idle_waiters: list[Waiter] = []
+
+
+def take_waiter() -> Waiter:
+    """Return a waiter that nobody uses. Nested calls, from a slot, have their own."""
+    try:
+        return _idle_waiters.pop()
+    except IndexError:
+        return Waiter()
+
+
+def give_back(waiter: Waiter) -> None:
+    """Whoever has it in hand to wake it wakes the next user, who looks around and waits again."""
+    _idle_waiters.append(waiter)
+
+
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+class Selector(Generic[_Key]):
+    """Waits for many transfers at once. For the one thread that drives them; ``wake`` may be called from any."""
+
+    def __init__(self) -> None:
+        self._waiter = take_waiter()
+        self._wanted: dict[_Key, Wanted] = {}
+        self._keys: dict[int, list[_Key]] = {}
+        """Who waits for a descriptor: several, if they share a connection."""
+        self._moments: dict[_Key, float] = {}
+        """When those go on that do not only wait for a socket."""
+        self._woken: list[_Key] = []
+
+    def wake(self, key: Optional[_Key] = None) -> None:
+        """End the wait, and have ``key`` among those that go on."""
+        if key is not None:
+            self._woken.append(key)
+        self._waiter.wake()
+
+    def wait_for(self, key: _Key, wanted: Wanted) -> None:
+        """Have ``key`` wait for this, in the place of what it waited for."""
+        if self._wanted.get(key) is wanted and wanted.seconds == NEVER:
+            return
+        self.discard(key)
+        self._wanted[key] = wanted
+        for descriptor, _ in wanted.sockets:
+            self._keys.setdefault(descriptor, []).append(key)
+            self._watch(descriptor)
+        if wanted.seconds != NEVER:
+            self._moments[key] = time.monotonic() + wanted.seconds
+
+    def discard(self, key: _Key) -> None:
+        """Let ``key`` wait for nothing any more."""
+        wanted = self._wanted.pop(key, None)
+        if wanted is None:
+            return
+        self._moments.pop(key, None)
+        for descriptor, _ in wanted.sockets:
+            keys = self._keys[descriptor]
+            keys.remove(key)
+            if keys:
+                self._watch(descriptor)
+            else:
+                del self._keys[descriptor]
+                self._waiter.forget(descriptor)
+
+    def _watch(self, descriptor: int) -> None:
+        mask = 0
+        for key in self._keys[descriptor]:
+            mask |= dict(self._wanted[key].sockets)[descriptor]
+        self._waiter.watch(descriptor, mask)
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether anybody waits for a socket or a moment."""
+        return bool(self._wanted)
+
+    def wait(self, seconds: float) -> Iterable[_Key]:
+        """Return who can go on, ``seconds`` from now at the latest, if need be nobody; at once after a wake-up."""
+        if self._moments:
+            now = time.monotonic()
+            seconds = max(min(seconds, min(self._moments.values()) - now), 0.0)
+        found: dict[_Key, None] = {}
+        for descriptor in self._waiter.wait(seconds):
+            found.update(dict.fromkeys(self._keys.get(descriptor, ())))
+        if self._woken:
+            woken, self._woken = self._woken, []
+            found.update(dict.fromkeys(key for key in woken if key in self._wanted))
+        if self._moments:
+            now = time.monotonic()
+            found.update(dict.fromkeys(key for key, moment in self._moments.items() if moment <= now))
+        return found
+
+    def close(self) -> None:
+        """Give back what it waits with."""
+        for key in list(self._wanted):
+            self.discard(key)
+        give_back(self._waiter)

@@ -1,0 +1,299 @@
+"""The python engine's own book-keeping: its connections, its transfers, and what a failure leaves behind."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from queue import Empty
+from typing import Any
+
+import pytest
+
+from blocking_request import BlockingNetworkRequest, ErrorCode
+from blocking_request.engines.mailbox import Mailbox
+from blocking_request.engines.python.engine import PythonEngine
+from blocking_request.models.http_messages import Request
+
+from ...support.names import NET, OK, Serve
+from ...support.servers.raw import Connection, always, silence
+from ...support.servers.unreachable import full_port
+from ...support.transfers import perform, response_of
+from ...support.waiting import eventually
+
+
+def test_connections_are_shared_by_threads_and_used_again(serve: Serve) -> None:
+    proceed = threading.Event()
+    statuses: list[object] = []
+
+    def handle(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            proceed.wait(20)
+            connection.answer(b"ok")
+
+    server = serve(handle)
+    engine = PythonEngine()
+    for turn in range(1, 4):
+        proceed.clear()
+        statuses.clear()
+        threads = [
+            threading.Thread(target=lambda: statuses.append(perform(engine, server.url).status)) for _ in range(9)
+        ]
+        for thread in threads:
+            thread.start()
+        server.wait_for_requests(9 * turn)
+        proceed.set()
+        for thread in threads:
+            thread.join()
+        assert statuses == [200] * 9
+        assert engine.pool.idle_count() == 9
+    assert server.connections == 9
+    engine.shutdown()
+    assert engine.pool.idle_count() == 0
+
+
+def test_shutdown_cancels_what_is_under_way(serve: Serve) -> None:
+    server = serve(silence)
+    engine = PythonEngine()
+    transfers = [engine.start(Request("GET", server.url), Mailbox()) for _ in range(8)]
+    for transfer in transfers:
+        with pytest.raises(Empty):
+            transfer.take(0)
+    server.wait_for_requests(8)
+    engine.shutdown()
+    for transfer in transfers:
+        response = response_of(transfer, 0)
+        assert response.failure is not None and response.failure.code is ErrorCode.CanceledError
+    good = serve(always(b"ok"))
+    for _ in range(2):
+        assert perform(engine, good.url).status == 200
+        engine.shutdown()
+
+
+def test_more_origins_than_are_kept(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blocking_request.engines.python.pool.KEPT_IN_ALL", 2)
+    monkeypatch.setattr("blocking_request.engines.python.routes.KEPT_ROUTES", 3)
+    servers = [serve(always(b"%d" % number)) for number in range(5)]
+    engine = PythonEngine()
+    for turn in range(3):
+        for number in range(5 - turn):
+            assert perform(engine, servers[number].url).body == b"%d" % number
+            assert engine.pool.idle_count() <= 2
+    engine.shutdown()
+
+
+def test_more_connections_to_an_origin_than_are_kept(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blocking_request.engines.python.pool.KEPT_PER_ORIGIN", 2)
+    server = serve(always(b"ok"))
+    engine = PythonEngine()
+    transfers = [engine.start(Request("GET", server.url), Mailbox()) for _ in range(5)]
+    for transfer in transfers:
+        with pytest.raises(Empty):
+            transfer.take(0)
+    assert [response_of(transfer).status for transfer in transfers] == [200] * 5
+    assert engine.pool.idle_count() == 2
+    engine.shutdown()
+
+
+def test_idle_connections_are_closed_at_the_next_use(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = serve(always(b"ok")), serve(always(b"ok"))
+    engine = PythonEngine()
+    assert perform(engine, first.url).status == 200
+    monkeypatch.setattr("blocking_request.engines.python.pool.IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("blocking_request.engines.python.pool.SWEEP_SECONDS", -1.0)
+    assert perform(engine, second.url).status == 200
+    assert engine.pool.idle_count() == 0
+    assert perform(engine, first.url).status == 200 and first.connections == 2
+    engine.shutdown()
+
+
+def test_an_error_of_ours_is_told(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise MemoryError("no memory")
+
+    server = serve(always(b"ok"))
+    engine = PythonEngine()
+    with monkeypatch.context() as patch:
+        patch.setattr("blocking_request.engines.python.sending.request_fields", broken)
+        response = perform(engine, server.url)
+    assert response.failure is not None and "no memory" in response.failure.text
+    assert perform(engine, server.url).status == 200
+    engine.shutdown()
+
+
+def test_a_transfer_that_is_dropped_closes_its_connection(serve: Serve) -> None:
+    server = serve(silence)
+    engine = PythonEngine()
+    transfer = engine.start(Request("GET", server.url), Mailbox())
+    with pytest.raises(Empty):
+        transfer.take(0)
+    server.wait_for_requests(1)
+    del transfer
+    assert eventually(lambda: server.open_connections == 0)
+    assert not engine._running
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "POST", "PUT"])
+def test_a_kept_connection_that_dies(method: str, serve: Serve) -> None:
+    """RFC 9110 section 9.2.2: sent once more where that does no harm, and has no body."""
+
+    def handle(connection: Connection) -> None:
+        if connection.read_request() is not None:
+            connection.answer(b"")
+        request = connection.read_request()
+        if request is not None and len(server.requests) < 4:
+            connection.reset()
+
+    server = serve(handle)
+    blocking = BlockingNetworkRequest()
+    blocking.setEngine("python")
+    assert blocking.get(server.url) is OK
+    body = b"x" if method in ("POST", "PUT") else None
+    code = blocking.sendCustomRequest(server.url, method, body)
+    sent = [request for request in server.requests[1:] if request.startswith(method.encode())]
+    if body is None:
+        assert code is OK and len(sent) == 2 and server.connections == 2
+    else:
+        assert code is NET and len(sent) == 1
+        assert "was sent once, no answer came, and it is not sent again" in blocking.errorMessage()
+
+
+def test_a_connection_that_is_not_answered_ends_with_its_caller() -> None:
+    """And so does the program."""
+    program = """
+import sys
+from blocking_request import BlockingNetworkRequest
+blocking = BlockingNetworkRequest()
+blocking.setEngine("python")
+blocking.setTimeout(300)
+print(blocking.get(sys.argv[1]).name, flush=True)
+"""
+    with full_port() as port:
+        started = time.monotonic()
+        command = [sys.executable, "-c", program, f"http://127.0.0.1:{port}/"]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (run.returncode, run.stdout) == (0, "TimeoutError\n"), run.stderr
+    assert time.monotonic() - started < 4
+
+
+def test_a_connection_closed_while_idle_is_noticed(serve: Serve) -> None:
+    closed = threading.Semaphore(0)
+
+    def handle(connection: Connection) -> None:
+        if connection.read_request() is not None:
+            connection.answer(b"ok")
+        connection.sock.close()
+        closed.release()
+
+    server = serve(handle)
+    blocking = BlockingNetworkRequest()
+    blocking.setEngine("python")
+    for number in range(20):
+        assert blocking.post(server.url, b"%d" % number) is OK, blocking.errorMessage()
+        assert closed.acquire(timeout=10)
+    bodies = [request.partition(b"\r\n\r\n")[2] for request in server.requests]
+    assert bodies == [b"%d" % number for number in range(20)]
+
+
+def test_a_slow_upload_moves_all_the_time(serve: Serve) -> None:
+    """The kernel would take a megabyte, and then nothing for seconds."""
+    ended = threading.Event()
+
+    def slow(connection: Connection) -> None:
+        while not ended.is_set() and connection.sock.recv(8192):
+            time.sleep(0.05)
+
+    server = serve(slow)
+    server._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    blocking = BlockingNetworkRequest()
+    blocking.setEngine("python")
+    blocking.setTimeout(1_500)
+    blocking.setDeadline(4_000)
+    moved: list[int] = []
+    blocking.uploadProgress.connect(lambda done, total: moved.append(done))
+    assert blocking.post(server.url, b"z" * 20_000_000) is ErrorCode.TimeoutError
+    ended.set()
+    assert "deadline of 4000 ms" in blocking.errorMessage()
+    assert len(moved) > 10
+
+
+def test_an_answer_before_the_body_has_been_sent(serve: Serve) -> None:
+    answered = threading.Event()
+
+    def early(connection: Connection) -> None:
+        connection.sock.recv(65536)
+        connection.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
+        answered.wait(20)
+
+    server = serve(early)
+    blocking = BlockingNetworkRequest()
+    blocking.setEngine("python")
+    blocking.setTimeout(5_000)
+    assert blocking.post(server.url, b"z" * 30_000_000) is ErrorCode.ServerExceptionError, blocking.errorMessage()
+    assert (blocking.reply().statusCode(), blocking.reply().body) == (413, b"big")
+    answered.set()
+    good = serve(always(b"ok"))
+    assert blocking.post(good.url, b"x") is OK
+
+
+@pytest.mark.parametrize("stray", [b"HTTP/1.1 200 OK\r\nX-St", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray"])
+def test_what_stands_behind_an_answer_is_nobodys(stray: bytes, serve: Serve) -> None:
+    def handle(connection: Connection) -> None:
+        request = connection.read_request()
+        if request is not None:
+            body = request[-1:]
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + body + stray)  # in one packet
+            connection.wait_for_close()
+
+    server = serve(handle)
+    blocking = BlockingNetworkRequest()
+    blocking.setEngine("python")
+    for number in (1, 2):
+        assert blocking.post(server.url, b"%d" % number) is OK, blocking.errorMessage()
+        assert blocking.reply().body == b"%d" % number
+    assert server.connections == 2
+
+
+def test_nothing_was_sent_where_nobody_listens() -> None:
+    blocking = BlockingNetworkRequest()
+    blocking.setEngine("python")
+    told: list[int] = []
+    blocking.uploadProgress.connect(lambda done, total: told.append(done))
+    assert blocking.post("http://127.0.0.1:1/", b"x" * 100) is NET
+    assert told == []
+
+
+def test_too_many_files(serve: Serve) -> None:
+    """The kept connections give theirs."""
+    servers = [serve(always(b"ok")) for _ in range(6)]
+    program = f"""
+import resource, threading
+from blocking_request import BlockingNetworkRequest
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+for url in {[server.url for server in servers]!r}:
+    codes = []
+    def work():
+        request = BlockingNetworkRequest()
+        request.setEngine("python")
+        codes.append(request.get(url).name)
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    print(set(codes), flush=True)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == ["{'NoError'}"] * 6
+
+
+def test_secrets_do_not_reach_the_log(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    server = serve(always(b"ok"))
+    blocking = BlockingNetworkRequest()
+    blocking.setEngine("python")
+    with caplog.at_level("DEBUG"):
+        assert blocking.get(f"{server.url}/path?token=hunter2&a=b") is OK
+        assert blocking.get(f"http://user:hunter2@127.0.0.1:{server.port}/") is OK
+    assert b"token=hunter2" in server.requests[0]
+    assert "/path" in caplog.text and "hunter2" not in caplog.text

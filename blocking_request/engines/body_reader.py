@@ -88,7 +88,7 @@ class BodyReader:
         """What each decoder has made so far."""
         self._is_aborted = is_aborted
         self._stop_at = _NEVER
-        self.total_bytes = -1 if content_length is None else _length(content_length)
+        self.total_bytes = -1 if content_length is None else parse_length(content_length)
 
     @property
     def passes_on(self) -> bool:
@@ -166,7 +166,7 @@ def is_chunked(transfer_encoding: Optional[bytes]) -> bool:
     """
     if transfer_encoding is None:
         return False
-    codings = [coding.strip().lower() for coding in transfer_encoding.split(b",")]
+    codings = [coding.strip(b" \t").lower() for coding in transfer_encoding.split(b",")]
     if any(coding not in (b"chunked", b"identity", b"") for coding in codings):
         raise CorruptBody(f"Transfer-Encoding is {transfer_encoding.decode('latin-1')[:40]!r}, which cannot be undone")
     return b"chunked" in codings
@@ -176,10 +176,11 @@ _MAXIMUM_DIGITS = 18
 """As many as fit into the 64 bits that lengths have in Qt."""
 
 
-def _length(field: bytes) -> int:
+def parse_length(field: bytes) -> int:
+    """The value of ``Content-Length`` (RFC 9110 section 8.6). Raises CorruptBody if it is none."""
     if field.isdigit() and len(field) <= _MAXIMUM_DIGITS:
         return int(field)
-    lengths = {length.strip() for length in field.split(b",")}
+    lengths = {length.strip(b" \t") for length in field.split(b",")}
     length = lengths.pop()
     if lengths or not length.isdigit() or len(length) > _MAXIMUM_DIGITS:
         raise CorruptBody(f"Content-Length is {field.decode('latin-1')[:40]!r}, which is no length")

@@ -1,0 +1,56 @@
+"""The lines of a header as fields (RFC 9112 section 5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Optional
+
+from ...models.headers import FRAMING_FIELDS, is_token
+from ..body_errors import CorruptBody
+from .http1_errors import shown
+
+_NO_TOKEN_CHARACTERS = re.compile(rb"[^!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_BLANKS = b" \t"
+
+
+def plain_fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
+    for line in header.split(b"\n"):
+        if line:
+            name, _, value = line.partition(b":")
+            yield name, value.strip(b" \t\r")
+
+
+def odd_fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Return the fields whose names are names (RFC 9110 section 5.1), and drop the others, as curl and browsers do.
+
+    A value on several lines (RFC 9112 section 5.2) is joined by blanks. Raises CorruptBody if another reader may see
+    other fields that frame the body: after a blank at the beginning, by a name that is almost theirs. A line without
+    a colon is refused as curl does; browsers skip it.
+    """
+    for name, value in _unfolded(header):
+        if is_token(name):
+            yield name, value
+        elif _NO_TOKEN_CHARACTERS.sub(b"", name).lower() in FRAMING_FIELDS:
+            raise CorruptBody(f"the header has a field '{shown(name)}', which is almost one that frames the body")
+
+
+def _unfolded(header: bytes) -> Iterator[tuple[bytes, bytes]]:
+    name: Optional[bytes] = None
+    parts: list[bytes] = []
+    for line in header.split(b"\n")[:-1]:
+        if line.endswith(b"\r"):
+            line = line[:-1]
+        if line.startswith((b" ", b"\t")):
+            if name is None:
+                raise CorruptBody("the first line of the header begins with a blank")
+            parts.append(line.strip(_BLANKS))
+            continue
+        if name is not None:
+            yield name, b" ".join(filter(None, parts))
+        name, colon, value = line.partition(b":")
+        if not colon:
+            raise CorruptBody("the header has a line without a colon")
+        parts = [value.strip(_BLANKS)]
+    if name is not None:
+        yield name, b" ".join(filter(None, parts))

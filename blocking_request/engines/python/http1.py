@@ -1,0 +1,338 @@
+"""HTTP/1.1 as bytes (RFC 9112): writes the head of a request, reads a response. No I/O, no clock.
+
+Whatever a server sends, reading takes linear time, and no more memory than the limits of a header allow. The result
+does not depend on how the bytes are split.
+
+What other readers may understand differently is refused if it decides where the body ends: a server, a proxy and we
+must agree on that, or the rest of one response becomes the next one. Other odd things are read as curl and browsers do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import NamedTuple, Optional
+
+from ...models.headers import FRAMING_FIELDS, MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES, Fields, known_fields
+from ..body_errors import HeaderTooLarge
+from ..body_reader import framing_value, is_chunked, parse_length
+from .chunked import ChunkReader, Data
+from .failures import ConnectionLost
+from .header_fields import odd_fields, plain_fields
+from .http1_errors import CutOff, NoFinalResponse, NotHttp, described
+
+# No two quantifiers that match the same bytes stand side by side: a hostile line must not make the search quadratic.
+_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9])[ \t]+([1-9][0-9]{2})(?:[ \t]([^\r\n]*))?\r?\n")
+_LOW_STATUS = re.compile(rb"HTTP/1\.[0-9][ \t]+(0?[0-9]{1,2})(?:[ \t][^\r\n]*)?\r?\n")
+_HEADER_END = re.compile(rb"\n\r?\n")
+_EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
+
+_PLAIN_FIELDS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\r\n\0]*\r?\n)*")
+"""Fields whose lines need no second look: each is a name, a colon, and a value on one line."""
+_FRAMING_FIELDS = re.compile(rb"(?i)\n(content-length|transfer-encoding|connection):([^\r\n]*)")
+
+_VERSION_START = b"HTTP/1."
+_BLANKS = b" \t"
+_FRAMING_NAMES = FRAMING_FIELDS | {b"connection"}
+_KEEPING = (b"", b"keep-alive")
+_WITHOUT_BODY = (101, 204, 304)
+_OTHER_LINES = 3
+"""The status line and the empty lines after the header and the trailers."""
+_SWITCHING_PROTOCOLS = 101
+_SURE_DIGITS = 18
+"""A length of more digits is looked at again."""
+
+
+def encode_head(method: str, target: str, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the request line, the fields and the empty line (RFC 9112 section 3).
+
+    Raises ValueError if a line end within the parts would split the request.
+    """
+    lines = [b"%b: %b\r\n" % field for field in fields]
+    head = b"%b %b HTTP/1.1\r\n%b\r\n" % (method.encode("utf-8"), target.encode("utf-8"), b"".join(lines))
+    if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2:
+        raise ValueError("a line end stands within the head of the request")
+    return head
+
+
+class ResponseHead(NamedTuple):
+    """The status line and the fields of a final response."""
+
+    status: int
+    reason: str
+    minor_version: int
+    fields: Fields
+
+
+class ResponseParser:
+    """Reads one response from bytes: first ``receive_head`` until it returns True, then ``receive_body``.
+
+    Interim responses are skipped. After an error the parser is of no more use.
+    """
+
+    # These are attributes of the class, because it takes time to set them for each response.
+    head: Optional[ResponseHead] = None
+    """The status line and the fields of the final response (101 is final), once they are there."""
+    length: int = -1
+    """How many bytes of the body are still to come, if ``Content-Length`` says where it ends; -1 otherwise."""
+    total_bytes: int = -1
+    """What ``Content-Length`` promises, or -1 if the body ends otherwise. 0 if there can be no body."""
+    is_complete: bool = False
+    """Whether the body has ended."""
+    keeps_connection: bool = False
+    """Whether the connection may serve another request (RFC 9112 section 9.3). Valid once the body is complete."""
+    has_begun: bool = False
+    """Whether a byte of a status line has come, be it of an interim response."""
+    rest: bytes = b""
+    """Once the head is there: what came behind it. Once the body is complete: what came behind its end."""
+    interim_status: int = 0
+    """The status of the last interim response, or 0."""
+
+    _buffer: Optional[bytearray] = None
+    """What has come of a header that is not complete."""
+    _searched: int = 0
+    """Where in the buffer the search for the end of the status line or of the header goes on."""
+    _has_status_line: bool = False
+    _bytes_left: int = MAXIMUM_HEADER_BYTES
+    _lines_left: int = MAXIMUM_HEADER_LINES + _OTHER_LINES
+    _chunks: Optional[ChunkReader] = None
+
+    def __init__(self, method: str) -> None:
+        """``method``: of the request. HEAD and a successful CONNECT have no body."""
+        self._method = method
+
+    # The header
+
+    def receive_head(self, data: bytes) -> bool:
+        """Read on in the header; return True once ``head`` is set.
+
+        Raises NotHttp, NoFinalResponse (a status below 100), HeaderTooLarge, CorruptBody.
+        """
+        if self._buffer is None:
+            match = _STATUS_LINE.match(data)
+            if match is not None:
+                start = match.end()
+                end = _header_end(data, start - 1)
+                if end > 0:
+                    self.has_begun = True
+                    size = end + (1 if data[end] == 10 else 2)
+                    is_final = self._read_header(data, match, end, size)
+                    data = data[size:]
+                    if is_final:
+                        self.rest = data
+                        return True
+            self._buffer = bytearray()
+        buffer = self._buffer
+        buffer += data
+        while (found := self._find_end(buffer)) is not None:
+            end, size = found.start() + 1, found.end()
+            header = bytes(buffer[:end])
+            del buffer[:size]
+            self._searched, self._has_status_line = 0, False
+            match = _STATUS_LINE.match(header)
+            assert match is not None
+            if self._read_header(header, match, end, size):
+                self.rest, self._buffer = bytes(buffer), None
+                return True
+        return False
+
+    def _find_end(self, buffer: bytearray) -> Optional[re.Match[bytes]]:
+        """Return where the header in the buffer ends. Raises NotHttp as soon as it can be no status line."""
+        if not self._has_status_line and not self._find_status_line(buffer):
+            return None
+        found = _HEADER_END.search(buffer, self._searched)
+        if found is None:
+            self._searched = max(self._searched, len(buffer) - 2)
+            self._check_size(len(buffer))
+        return found
+
+    def _find_status_line(self, buffer: bytearray) -> bool:
+        """Return whether the buffer begins with a complete status line, behind empty ones."""
+        empty = _EMPTY_LINES.match(buffer)
+        if empty is not None:
+            # curl skips them, too. They count, so that there is an end to them.
+            self._count(empty.end(), buffer.count(b"\n", 0, empty.end()))
+            del buffer[: empty.end()]
+        if not buffer or buffer == b"\r":
+            return False
+        self.has_begun = True
+        if not buffer.startswith(_VERSION_START) and not _VERSION_START.startswith(buffer):
+            raise NotHttp(described(buffer))
+        newline = buffer.find(b"\n", self._searched)
+        if newline < 0:
+            self._searched = len(buffer)
+            self._check_size(len(buffer))
+            return False
+        self._check_size(newline + 1)
+        if _STATUS_LINE.match(buffer) is None:
+            low = _LOW_STATUS.match(buffer)
+            if low is not None:
+                raise NoFinalResponse(int(low[1]))
+            raise NotHttp(described(buffer))
+        self._searched, self._has_status_line = newline, True
+        return True
+
+    def _check_size(self, size: int) -> None:
+        if size > self._bytes_left:
+            raise HeaderTooLarge
+
+    def _count(self, size: int, lines: int) -> None:
+        """Count lines that have come. Raises HeaderTooLarge."""
+        self._bytes_left -= size
+        self._lines_left -= lines
+        if self._bytes_left < 0 or self._lines_left < 0:
+            raise HeaderTooLarge
+
+    def _read_header(self, data: bytes, match: re.Match[bytes], end: int, size: int) -> bool:
+        """Read a header; return whether it is the final response's.
+
+        ``match``: its status line; ``end``: where its fields end; ``size``: its bytes, the empty line included.
+        """
+        start = match.end()
+        self._count(size, data.count(b"\n", 0, end) + 1)
+        version, code, reason = match.groups()
+        status = int(code)
+        if status < 200 and status != _SWITCHING_PROTOCOLS:
+            self.interim_status = status
+            return False
+        minor_version = int(version)
+        if _PLAIN_FIELDS.fullmatch(data, start, end) is not None:
+            fields = Fields(partial(plain_fields, data[start:end]))
+            framing = _FRAMING_FIELDS.findall(data, start - 1, end)
+        else:
+            pairs = tuple(odd_fields(data[start:end]))
+            fields = known_fields(pairs)
+            framing = list(pairs)
+        self.head = ResponseHead(status, _decoded(reason) if reason else "", minor_version, fields)
+        self._frame(status, minor_version, fields, framing)
+        return True
+
+    def _frame(self, status: int, minor_version: int, fields: Fields, framing: list[tuple[bytes, bytes]]) -> None:
+        """Find out where the body ends (RFC 9112 section 6.3); ``framing``: the fields that say so are among them."""
+        length: Optional[bytes] = None
+        connection = b""
+        is_usual = minor_version > 0
+        for name, value in framing:
+            name = name.lower()
+            if name == b"content-length" and length is None:
+                length = value.strip(_BLANKS)
+            elif name == b"connection" and not connection:
+                connection = value.strip(_BLANKS).lower()
+            elif name in _FRAMING_NAMES:
+                is_usual = False
+        has_body = self._has_body(status)
+        if has_body and is_usual and length is not None and length.isdigit() and len(length) <= _SURE_DIGITS:
+            self.length = self.total_bytes = int(length)
+            self.is_complete = not self.length
+            self.keeps_connection = connection in _KEEPING or _keeps(minor_version, connection)
+            return
+        self._frame_unusual(status, minor_version, fields, has_body)
+
+    def _frame_unusual(self, status: int, minor_version: int, fields: Fields, has_body: bool) -> None:
+        transfer_encoding = fields.whole_value(b"transfer-encoding")
+        has_length = fields.has(b"content-length")
+        is_doubtful = transfer_encoding is not None and (
+            minor_version < 1 or has_length or transfer_encoding.strip(_BLANKS).lower() != b"chunked"
+        )
+        is_framed = True
+        if not has_body:
+            self.length = self.total_bytes = 0
+            self.is_complete = True
+            is_framed = status != _SWITCHING_PROTOCOLS and self._method != "CONNECT"
+        elif is_chunked(framing_value(fields, b"transfer-encoding")):
+            self._chunks = ChunkReader(self._count, self._check_size)
+        elif has_length:
+            # "identity" is no coding: the length counts (RFC 2616 section 4.4), and the connection is closed.
+            self.length = self.total_bytes = parse_length(framing_value(fields, b"content-length") or b"")
+            self.is_complete = not self.length
+        else:
+            is_framed = False
+        connection = fields.value(b"connection")
+        if connection is None and fields.has(b"connection"):
+            connection = b"close"
+        self.keeps_connection = is_framed and not is_doubtful and _keeps(minor_version, (connection or b"").lower())
+
+    def _has_body(self, status: int) -> bool:
+        if status in _WITHOUT_BODY or self._method == "HEAD":
+            return False
+        return self._method != "CONNECT" or status >= 300
+
+    # The body
+
+    def receive_body(self, data: Data) -> Iterable[Data]:
+        """Return the body's bytes within ``data``, without copies. Go through them before looking at ``is_complete``.
+
+        What precedes an error is given before the error is raised. Raises CorruptBody, HeaderTooLarge (trailers).
+        """
+        if self._chunks is not None and not self.is_complete:
+            return self._read_chunks(self._chunks, data)
+        self.rest = b""
+        if self.is_complete:
+            self.rest = bytes(data)
+            return ()
+        if not data:
+            return ()
+        length = self.length
+        if length < 0:
+            return (data,)
+        size = len(data)
+        if size < length:
+            self.length = length - size
+            return (data,)
+        self.length, self.is_complete = 0, True
+        if size == length:
+            return (data,)
+        self.rest = bytes(data[length:])
+        return (memoryview(data)[:length],)
+
+    def _read_chunks(self, chunks: ChunkReader, data: Data) -> Iterator[Data]:
+        self.rest = b""
+        yield from chunks.read(data)
+        self.is_complete, self.rest = chunks.is_complete, chunks.rest
+
+    def took(self, count: int) -> None:
+        """Count bytes of the body that were read past the parser: at most ``length``, and not if it is chunked."""
+        if self.length >= 0:
+            self.length -= count
+            self.is_complete = self.length <= 0
+
+    def receive_end(self) -> None:
+        """The connection has ended. Return if there is a response, as far as the parser can tell.
+
+        A body that ends with the connection is complete then. What is missing from a ``Content-Length``, its reader
+        counts. Raises ConnectionLost if nothing of a response has come; CutOff within a header or a chunked body;
+        NoFinalResponse behind interim responses.
+        """
+        if self.head is None:
+            if self._buffer and self._buffer != b"\r":
+                raise CutOff("Connection closed: the header of the response was cut off")
+            if self.interim_status:
+                raise NoFinalResponse(self.interim_status)
+            raise ConnectionLost
+        if self._chunks is not None and not self.is_complete:
+            raise CutOff("Connection closed: the body was cut off before its last chunk")
+        if self.length < 0:
+            self.is_complete = True
+
+
+def _header_end(data: bytes, start: int) -> int:
+    """Return where the empty line begins that ends a header, or 0; ``start``: where a line end may be."""
+    # A regular expression would take three times as long.
+    end = data.find(b"\n\r\n", start)
+    bare = data.find(b"\n\n", start, end + 1) if end >= 0 else data.find(b"\n\n", start)
+    return (end if bare < 0 else bare) + 1
+
+
+def _keeps(minor_version: int, connection: bytes) -> bool:
+    """Return whether the connection goes on (RFC 9112 section 9.3); ``connection``: the field, in lower case."""
+    options = {option.strip(_BLANKS) for option in connection.split(b",")}
+    return b"close" not in options and (minor_version > 0 or b"keep-alive" in options)
+
+
+def _decoded(reason: bytes) -> str:
+    reason = reason.strip(_BLANKS)
+    try:
+        return reason.decode("utf-8")
+    except UnicodeDecodeError:
+        return reason.decode("latin-1")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import NamedTuple, Optional
 
-from ...models.headers import FRAMING_FIELDS, MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES, Fields, known_fields
+from ...models.headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES, Fields, known_fields
 from ..body_errors import HeaderTooLarge
 from ..body_reader import framing_value, is_chunked, parse_length
 from .chunked import ChunkReader, Data
@@ -34,8 +34,7 @@ _FRAMING_FIELDS = re.compile(rb"(?i)\n(content-length|transfer-encoding|connecti
 
 _VERSION_START = b"HTTP/1."
 _BLANKS = b" \t"
-_FRAMING_NAMES = FRAMING_FIELDS | {b"connection"}
-_KEEPING = (b"", b"keep-alive")
+_USUAL = (b"", b"keep-alive")
 _WITHOUT_BODY = (101, 204, 304)
 _OTHER_LINES = 3
 """The status line and the empty lines after the header and the trailers."""
@@ -68,7 +67,7 @@ class ResponseHead(NamedTuple):
 class ResponseParser:
     """Reads one response from bytes: first ``receive_head`` until it returns True, then ``receive_body``.
 
-    Interim responses are skipped. After an error the parser is of no more use.
+    Interim responses are skipped. An error is final; ``head`` is there beside it if only the body cannot be read.
     """
 
     # These are attributes of the class, because it takes time to set them for each response.
@@ -196,50 +195,51 @@ class ResponseParser:
         if status < 200 and status != _SWITCHING_PROTOCOLS:
             self.interim_status = status
             return False
-        minor_version = int(version)
-        if _PLAIN_FIELDS.fullmatch(data, start, end) is not None:
-            fields = Fields(partial(plain_fields, data[start:end]))
-            framing = _FRAMING_FIELDS.findall(data, start - 1, end)
-        else:
-            pairs = tuple(odd_fields(data[start:end]))
-            fields = known_fields(pairs)
-            framing = list(pairs)
-        self.head = ResponseHead(status, _decoded(reason) if reason else "", minor_version, fields)
-        self._frame(status, minor_version, fields, framing)
+        is_plain = _PLAIN_FIELDS.fullmatch(data, start, end) is not None
+        header = data[start:end]
+        fields = Fields(partial(plain_fields, header)) if is_plain else known_fields(tuple(odd_fields(header)))
+        self.head = head = ResponseHead(status, _decoded(reason) if reason else "", int(version), fields)
+        has_body = self._has_body(status)
+        if not (is_plain and has_body and self._frame_usual(head, _FRAMING_FIELDS.findall(data, start - 1, end))):
+            self._frame(head, has_body)
         return True
 
-    def _frame(self, status: int, minor_version: int, fields: Fields, framing: list[tuple[bytes, bytes]]) -> None:
-        """Find out where the body ends (RFC 9112 section 6.3); ``framing``: the fields that say so are among them."""
+    def _frame_usual(self, head: ResponseHead, framing: list[tuple[bytes, bytes]]) -> bool:
+        """Do what ``_frame`` does, and faster, if there is one length; return whether there is.
+
+        ``framing``: the fields that say where the body ends and whether the connection goes on.
+        """
         length: Optional[bytes] = None
-        connection = b""
-        is_usual = minor_version > 0
+        connection: Optional[bytes] = None
         for name, value in framing:
             name = name.lower()
             if name == b"content-length" and length is None:
                 length = value.strip(_BLANKS)
-            elif name == b"connection" and not connection:
+            elif name == b"connection" and connection is None:
                 connection = value.strip(_BLANKS).lower()
-            elif name in _FRAMING_NAMES:
-                is_usual = False
-        has_body = self._has_body(status)
-        if has_body and is_usual and length is not None and length.isdigit() and len(length) <= _SURE_DIGITS:
-            self.length = self.total_bytes = int(length)
-            self.is_complete = not self.length
-            self.keeps_connection = connection in _KEEPING or _keeps(minor_version, connection)
-            return
-        self._frame_unusual(status, minor_version, fields, has_body)
+            else:
+                return False
+        if length is None or not length.isdigit() or len(length) > _SURE_DIGITS:
+            return False
+        self.length = self.total_bytes = int(length)
+        self.is_complete = not self.length
+        self.keeps_connection = _keeps(head.minor_version, connection or b"")
+        return True
 
-    def _frame_unusual(self, status: int, minor_version: int, fields: Fields, has_body: bool) -> None:
+    def _frame(self, head: ResponseHead, has_body: bool) -> None:
+        """Find out where the body ends (RFC 9112 section 6.3), and whether the connection goes on (section 9.3)."""
+        fields = head.fields
         transfer_encoding = fields.whole_value(b"transfer-encoding")
         has_length = fields.has(b"content-length")
+        # Another reader may see the end of the body somewhere else: RFC 9112 section 6.1 wants the connection closed.
         is_doubtful = transfer_encoding is not None and (
-            minor_version < 1 or has_length or transfer_encoding.strip(_BLANKS).lower() != b"chunked"
+            head.minor_version < 1 or has_length or transfer_encoding.strip(_BLANKS).lower() != b"chunked"
         )
         is_framed = True
         if not has_body:
             self.length = self.total_bytes = 0
             self.is_complete = True
-            is_framed = status != _SWITCHING_PROTOCOLS and self._method != "CONNECT"
+            is_framed = head.status != _SWITCHING_PROTOCOLS and self._method != "CONNECT"
         elif is_chunked(framing_value(fields, b"transfer-encoding")):
             self._chunks = ChunkReader(self._count, self._check_size)
         elif has_length:
@@ -248,10 +248,9 @@ class ResponseParser:
             self.is_complete = not self.length
         else:
             is_framed = False
-        connection = fields.value(b"connection")
-        if connection is None and fields.has(b"connection"):
-            connection = b"close"
-        self.keeps_connection = is_framed and not is_doubtful and _keeps(minor_version, (connection or b"").lower())
+        connection = fields.value(b"connection") if fields.has(b"connection") else b""
+        is_kept = connection is not None and _keeps(head.minor_version, connection.lower())
+        self.keeps_connection = is_kept and is_framed and not is_doubtful
 
     def _has_body(self, status: int) -> bool:
         if status in _WITHOUT_BODY or self._method == "HEAD":
@@ -326,6 +325,8 @@ def _header_end(data: bytes, start: int) -> int:
 
 def _keeps(minor_version: int, connection: bytes) -> bool:
     """Return whether the connection goes on (RFC 9112 section 9.3); ``connection``: the field, in lower case."""
+    if connection in _USUAL and minor_version > 0:
+        return True
     options = {option.strip(_BLANKS) for option in connection.split(b",")}
     return b"close" not in options and (minor_version > 0 or b"keep-alive" in options)
 

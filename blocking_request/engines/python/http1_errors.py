@@ -11,7 +11,7 @@ from ...models.redaction import printable
 from ..body_errors import BodyError, CorruptBody
 
 _OTHER_VERSION = re.compile(rb"HTTP/[0-9][0-9.]*")
-_FIRST_LINE = re.compile(rb"[^\r\n]{1,40}")
+_FIRST_LINE = re.compile(rb"[^\n]{1,40}")
 
 
 class NotHttp(CorruptBody):
@@ -55,4 +55,4 @@ def described(data: Union[bytes, bytearray]) -> str:
 def shown(data: Union[bytes, bytearray]) -> str:
     """Return the first line, or its beginning, so that a terminal can show it."""
     line = _FIRST_LINE.search(data)
-    return printable(line[0].decode("latin-1")) if line is not None else ""
+    return printable(line[0].rstrip(b"\r").decode("latin-1")) if line is not None else ""

@@ -36,6 +36,9 @@ class ChunkReader:
         """Which kind of line comes next."""
         self._left = 0
         """How many bytes of the chunk are still to come."""
+        self._line_ends: tuple[bytes, ...] = ()
+        """What may stand behind the chunk: a bare LF only if its size ends with one. Else a CR that another reader
+        takes for the beginning of the line end would belong to the body."""
         self._line = bytearray()
         """The beginning of a line."""
 
@@ -77,9 +80,10 @@ class ChunkReader:
         if self._expected == _SIZE:
             _check_length(len(line))
             self._left = _chunk_size(line)
+            self._line_ends = (b"\r\n",) if line.endswith(b"\r\n") else _EMPTY_LINES
             self._expected = _DATA_END if self._left else _TRAILER
         elif self._expected == _DATA_END:
-            if line not in _EMPTY_LINES:
+            if line not in self._line_ends:
                 raise CorruptBody("a chunk is longer than its size")
             self._expected = _SIZE
         else:

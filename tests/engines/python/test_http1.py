@@ -85,6 +85,9 @@ BY_CHUNKS = {
     "leading zeros": (CHUNKED + b"0000000000000000000005\r\nhello\r\n000000000000000000000\r\n\r\n", HELLO),
     "bare LF": (CHUNKED + b"5\nhello\n0\n\n", HELLO),
     "bare LF once": (CHUNKED + b"5\r\nhello\r\n0\n\r\n", HELLO),
+    "bare LF behind a size": (CHUNKED + b"2\nhe\r\n3\r\nllo\r\n0\n\n", HELLO),
+    "bare LF behind a chunk only": (CHUNKED + b"5\r\nhello\n0\r\n\r\n", CORRUPT_BODY._replace(body=b"hello")),
+    "a size too large by the CR": (CHUNKED + b"6\r\nhello\r\n0\r\n\r\n", CORRUPT_BODY._replace(body=b"hello\r")),
     "sizes in any case": (
         CHUNKED + b"a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n",
         HI._replace(body=b"0123456789" * 2),

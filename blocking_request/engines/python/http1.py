@@ -272,7 +272,7 @@ class ResponseParser:
 
         What precedes an error is given before the error is raised. Raises CorruptBody, HeaderTooLarge (trailers).
         """
-        if self._chunks is not None and not self.is_complete:
+        if self._chunks is not None:
             return self._read_chunks(self._chunks, data)
         self.rest = b""
         if self.is_complete:
@@ -296,7 +296,9 @@ class ResponseParser:
     def _read_chunks(self, chunks: ChunkReader, data: Data) -> Iterator[Data]:
         self.rest = b""
         yield from chunks.read(data)
-        self.is_complete, self.rest = chunks.is_complete, chunks.rest
+        if chunks.is_complete:
+            self.is_complete, self.rest = True, chunks.rest
+            self._chunks = None  # it refers to the parser
 
     def took(self, count: int) -> None:
         """Count bytes of the body that were read past the parser: at most ``length``, and not if it is chunked."""
@@ -317,7 +319,7 @@ class ResponseParser:
             if self.interim_status:
                 raise NoFinalResponse(self.interim_status)
             raise ConnectionLost
-        if self._chunks is not None and not self.is_complete:
+        if self._chunks is not None:
             raise CutOff("Connection closed")
         if self.length < 0:
             self.is_complete = True

@@ -9,7 +9,7 @@ from ..models.failure import Failure
 from ..models.http_messages import Request
 from .events import Event
 from .mailbox import Mailbox
-from .wanted import Wanted
+from ..wanted import Wanted
 
 
 class Transfer(Protocol):

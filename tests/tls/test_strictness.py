@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import sys
 import threading
 import time
@@ -12,9 +10,6 @@ from typing import Any, Callable, Optional
 
 import pytest
 import trustme
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from blocking_request import (
     BlockingNetworkRequest,
@@ -28,59 +23,13 @@ from blocking_request import (
 from blocking_request.models.failure import QtNetworkError
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
+from ..support.certificates import Issued
 from ..support.marks import needs_tls_in_qt
 from ..support.names import NET, OK
 from ..support.servers.raw import Connection, once
-from ..support.servers.tls import EXPIRED, FUTURE, Start, TlsServer, redirecting
+from ..support.servers.tls import Start, TlsServer, redirecting
 
 Kind = TlsErrorKind
-
-
-class Issued:
-    """A certificate made by hand, with its key."""
-
-    def __init__(
-        self,
-        name: str,
-        issuer: Optional[Issued] = None,
-        hosts: tuple[str, ...] = ("127.0.0.1",),
-        is_authority: bool = False,
-        expired: bool = False,
-    ) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, name)])
-        start = EXPIRED - datetime.timedelta(days=30)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(subject if issuer is None else issuer.certificate.subject)  # type: ignore[has-type]
-            .public_key(self.key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(start)
-            .not_valid_after(EXPIRED if expired else FUTURE)
-            .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
-        )
-        if hosts:
-            names = [self._general_name(host) for host in hosts]
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        self.certificate = builder.sign(self.key if issuer is None else issuer.key, hashes.SHA256())
-        self.pem = self.certificate.public_bytes(serialization.Encoding.PEM)
-        self.key_pem = self.key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-
-    def _general_name(self, host: str) -> x509.GeneralName:
-        try:
-            return x509.IPAddress(ipaddress.ip_address(host))
-        except ValueError:
-            return x509.DNSName(host)
-
-    @property
-    def value(self) -> Certificate:
-        return Certificate.fromPem(self.pem)[0]
-
-    def leaf(self, *chain: Issued) -> trustme.LeafCert:
-        return trustme.LeafCert(self.key_pem, self.pem, [each.pem for each in chain])
 
 
 @pytest.fixture(scope="module")

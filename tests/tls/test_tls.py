@@ -28,6 +28,7 @@ from blocking_request import (
 from blocking_request.models.failure import QtNetworkError
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
+from ..support.certificates import certificate_of, self_signed
 from ..support.marks import needs_tls_in_qt
 from ..support.names import NET, OK, Serve
 from ..support.servers.raw import Connection, Handler, RawServer, always, once, silence
@@ -65,42 +66,10 @@ def trusting(engine: str, authority: trustme.CA) -> Callable[..., BlockingNetwor
 Trusting = Callable[..., BlockingNetworkRequest]
 
 
-def certificate_of(leaf: trustme.LeafCert) -> Certificate:
-    return Certificate.fromPem(leaf.cert_chain_pems[0].bytes())[0]
-
-
 def bundle(leaf: trustme.LeafCert, folder: Path) -> str:
     path = folder / f"{certificate_of(leaf).fingerprint()[7:20]}.pem"
     path.write_bytes(leaf.private_key_and_cert_chain_pem.bytes())
     return str(path)
-
-
-def self_signed() -> trustme.LeafCert:
-    """A certificate that nobody but itself has signed, as servers make them for themselves."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "a box in the cellar")])
-    import ipaddress
-
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(EXPIRED)
-        .not_valid_after(FUTURE)
-        .add_extension(alternative, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return trustme.LeafCert(private, made.public_bytes(serialization.Encoding.PEM), [])
 
 
 # -- good ones

@@ -43,7 +43,7 @@ class Refusal(NamedTuple):
 
 
 def refusal_of(error: ssl.SSLCertVerificationError) -> Refusal:
-    """Return what an exception says."""
+    """Return the error that an exception tells."""
     return Refusal(getattr(error, "verify_code", 0), getattr(error, "verify_message", None) or str(error))
 
 

@@ -9,9 +9,11 @@ import ssl
 import struct
 import sys
 from contextlib import suppress
-from typing import Any, Callable, Optional, Protocol, Union
+from typing import Any, Callable, Optional, Protocol, TypeVar, Union
 
 from ..wanted import READ, WRITE, Steps, Wanted
+
+_T = TypeVar("_T")
 
 _RECORD_BYTES = 1 << 14
 """How much data a TLS record holds at most (RFC 8446 section 5.1)."""
@@ -121,16 +123,20 @@ class SocketChannel(_OverSocket):
 class TlsChannel(_OverSocket):
     """TLS over the socket of a SocketChannel, which is of no use any more."""
 
-    __slots__ = ()
+    __slots__ = ("_has_ended",)
 
     sock: ssl.SSLSocket
 
     def __init__(self, channel: SocketChannel, context: ssl.SSLContext, host: str) -> None:
-        super().__init__(context.wrap_socket(channel.sock, do_handshake_on_connect=False, server_hostname=host))
+        sock = context.wrap_socket(
+            channel.sock, do_handshake_on_connect=False, suppress_ragged_eofs=False, server_hostname=host
+        )
+        super().__init__(sock)
+        self._has_ended = False
 
     @property
     def ssl_object(self) -> ssl.SSLSocket:
-        """What knows the certificates, the version and the cipher."""
+        """The object that knows the certificates, the version and the cipher."""
         return self.sock
 
     def do_handshake(self) -> bool:
@@ -138,43 +144,55 @@ class TlsChannel(_OverSocket):
         try:
             self.sock.do_handshake()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
-            return self._has_ended(error)
+            self._must_wait(error)
+            return False
         return True
 
     def receive(self, limit: int) -> Optional[bytes]:
         try:
             return self._receive(limit)
         except ssl.SSLError as error:
-            return b"" if self._has_ended(error) else None
+            return None if self._must_wait(error) else self._end(error, b"")
 
     def receive_into(self, buffer: memoryview) -> Optional[int]:
         try:
             return self._receive_into(buffer)
         except ssl.SSLError as error:
-            return 0 if self._has_ended(error) else None
+            return None if self._must_wait(error) else self._end(error, 0)
 
     def send(self, data: Union[bytes, memoryview]) -> Optional[int]:
         try:
             return self._send(data if len(data) <= _RECORD_BYTES else memoryview(data)[:_RECORD_BYTES])
         except ssl.SSLError as error:
-            if self._has_ended(error):
+            if self._must_wait(error):
+                return None
+            if is_end(error):
                 raise BrokenPipeError(errno.EPIPE, str(error)) from error
-            return None
+            raise
 
     def has_pending(self) -> bool:
         return self.sock.pending() > 0
 
-    def _has_ended(self, error: ssl.SSLError) -> bool:
-        """Return whether the stream has ended; if not, set ``wanted``. Raises the error if it is a real one."""
+    def _must_wait(self, error: ssl.SSLError) -> bool:
+        """Return whether the error means that the operation cannot go on now; sets ``wanted`` then."""
         if isinstance(error, ssl.SSLWantReadError):
             self.wanted = self.wants_read
         elif isinstance(error, ssl.SSLWantWriteError):
             self.wanted = self.wants_write
-        elif is_end(error):
-            return True
         else:
+            return False
+        return True
+
+    def _end(self, error: ssl.SSLError, end: _T) -> _T:
+        """Return ``end`` if the peer has closed, with a goodbye or without one; raises any other error."""
+        if not is_end(error):
             raise error
-        return False
+        # Python 3.10 to 3.12 tell a reset as an end, too; but OpenSSL gives a reason for an end, the first time.
+        is_reset = isinstance(error, ssl.SSLEOFError) and error.reason is None and ssl.OPENSSL_VERSION_INFO >= (3,)
+        if is_reset and not self._has_ended:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error
+        self._has_ended = True
+        return end
 
 
 class NestedTlsChannel:
@@ -197,7 +215,7 @@ class NestedTlsChannel:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         self._unsent = memoryview(b"")
-        """What is encrypted and was not taken by the inner channel yet."""
+        """Encrypted bytes that the inner channel has not taken yet."""
         self.wants_read = self.wanted = inner.wants_read
         self.wants_write = inner.wants_write
         self._wants_both = Wanted(tuple((descriptor, READ | WRITE) for descriptor, _ in inner.wants_read.sockets))
@@ -268,7 +286,7 @@ class NestedTlsChannel:
         self._inner.abort()
 
     def _flush(self) -> bool:
-        """Send what is encrypted; False if the inner channel does not take all of it now."""
+        """Send the encrypted bytes; False if the inner channel does not take all of them now."""
         while self._unsent or self._outgoing.pending:
             if not self._unsent:
                 self._unsent = memoryview(self._outgoing.read(_NETWORK_BYTES))

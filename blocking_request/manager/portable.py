@@ -18,7 +18,7 @@ from ..models.redaction import SECRET_PARAMETERS, is_secret_field
 from ..models.tls import TlsSettings
 from ..prepare.settings import Settings
 from ..stores.auth_registry import AuthRegistry
-from ..stores.cookie_jar import CookieJar, all_cookies
+from ..stores.cookie_jar import CookieJar, cookies_with_expired
 from ..stores.hsts_hosts import hosts_of, store_with
 from .settings_holder import change_settings
 
@@ -85,7 +85,7 @@ def portable_settings(settings: Settings, secrets: bool) -> PortableSettings:
     return PortableSettings(
         token=uuid.uuid4().hex,
         values={name: getattr(settings, name) for name in names},
-        cookies=tuple(all_cookies(settings.cookies)),
+        cookies=tuple(cookies_with_expired(settings.cookies)),
         strict_hosts=None if hosts is None else hosts_of(hosts),
         secrets=_secrets(settings) if secrets else None,
     )

@@ -336,7 +336,7 @@ class ReplyContent:
         reply._fill(response, request_id, elapsed)
         return reply
 
-    def _identity(self) -> tuple[Any, ...]:
+    def _compared(self) -> tuple[Any, ...]:
         response = self._response
         return (
             response.request.url,
@@ -350,10 +350,10 @@ class ReplyContent:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ReplyContent):
             return NotImplemented
-        return self is other or self._identity() == other._identity()
+        return self is other or self._compared() == other._compared()
 
     def __hash__(self) -> int:
-        return hash(self._identity())
+        return hash(self._compared())
 
     def __repr__(self) -> str:
         if self._response is _EMPTY:

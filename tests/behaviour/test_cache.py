@@ -373,7 +373,7 @@ def assert_no_secret(manager: NetworkAccessManager, *more: bytes) -> None:
     assert isinstance(store, DiskStore)
     index, _ = store._opened or store._open()
     with index._connections.lent() as connection:
-        rows = connection.execute("SELECT url, identity, variant, meta FROM entries").fetchall()
+        rows = connection.execute("SELECT url, partition_key, variant, meta FROM entries").fetchall()
     assert rows
     for row in rows:
         for secret in (b"secret", b"127.0.0.1", *more):

@@ -46,7 +46,7 @@ class Client:
         fields: Iterable[Field] = (),
         load_control: CacheLoadControl = CacheLoadControl.PreferCache,
         may_store: bool = True,
-        identity: bytes | None = b"",
+        partition_key: bytes | None = b"",
         decode: bool = True,
         body: bytes | None = None,
         later: float = 0,
@@ -61,7 +61,7 @@ class Client:
         headers = tuple((name.encode(), value.encode()) for name, value in fields)
         rules = CacheRules(
             self.store,
-            lambda exchange: identity,
+            lambda exchange: partition_key,
             lambda: self.now,
             default_headers,
             load_control,

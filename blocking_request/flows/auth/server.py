@@ -66,7 +66,7 @@ def with_credentials(request: Request, rules: CredentialRules, send: Send = send
         return (yield from _call_handler(request, response, rules, send))
     config = _named(request, rules, has_authorization)
     cached = rules.credential_cache.get(origin(request.url)) if config is None and not has_authorization else None
-    request = _identified(request, config if cached is None else cached.config)
+    request = _with_partition_user(request, config if cached is None else cached.config)
     preemptive = cached.config if cached is not None and cached.is_preemptive else config
     response = yield from send(_with_preemptive(request, preemptive))
     if not _may_be_answered(request, response):
@@ -92,7 +92,7 @@ def _call_handler(request: Request, response: Response, rules: CredentialRules, 
         if config is None:
             return response
         response = yield from _answer_challenge(
-            _identified(request, config), response, config, rules, send, in_clear=True
+            _with_partition_user(request, config), response, config, rules, send, in_clear=True
         )
         if not _is_challenge(response):
             if response.failure is None:
@@ -102,8 +102,8 @@ def _call_handler(request: Request, response: Response, rules: CredentialRules, 
     return response
 
 
-def _identified(request: Request, config: Optional[AuthConfig]) -> Request:
-    """Return the request with the identity of its user: a cache serves the response to this user only.
+def _with_partition_user(request: Request, config: Optional[AuthConfig]) -> Request:
+    """Return the request with its user for the cache's partition key: a cache serves the response to this user only.
 
     An ``Authorization`` field of the caller may be sent beside a key. The field that is made from a config differs each
     time.
@@ -111,7 +111,7 @@ def _identified(request: Request, config: Optional[AuthConfig]) -> Request:
     if config is None:
         return request
     field = b"".join(value for name, value in request.headers if name.lower() == b"authorization").decode("latin-1")
-    return request._replace(identity=(config.method.name, config.user, config.name, config.secret, field))
+    return request._replace(partition_user=(config.method.name, config.user, config.name, config.secret, field))
 
 
 def _named(request: Request, rules: CredentialRules, has_authorization: bool) -> Optional[AuthConfig]:

@@ -20,7 +20,7 @@ from typing import Callable, Optional, TypeVar, Union
 from ...flows.cache.store import StoredResponse
 from ...trace import logger
 from .base import NetworkCache, checked_size
-from .digests import Digests, key_of
+from .digests import Digests, shared_digest_key
 from .folder import CacheFolder, ForeignFolder
 from .index import ABANDONED_SECONDS, Entry, Index
 from .location import default_folder
@@ -248,7 +248,7 @@ class DiskStore:
 
     def _open(self) -> tuple[Index, Digests]:
         self._folder.claim()
-        opened = Index(self._folder.index), Digests(key_of(self._folder.path))
+        opened = Index(self._folder.index), Digests(shared_digest_key(self._folder.path))
         self._sweep(opened[0])
         self._opened = opened
         return opened

@@ -39,16 +39,16 @@ ROW_BYTES = 200
 """What an entry takes besides what is in it, in the table and its indexes."""
 
 
-FORMAT = 2
+FORMAT = 3
 """Of the tables. An index of another format is rebuilt."""
 
-# ``identity`` is the digest of the partition key. Ids are never used twice: a reader that holds the id of a deleted
+# ``url`` and ``partition_key`` are digests. Ids are never used twice: a reader that holds the id of a deleted
 # entry must not get another entry by it.
 _SCHEMA = """
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     url BLOB NOT NULL,
-    identity BLOB NOT NULL,
+    partition_key BLOB NOT NULL,
     variant BLOB NOT NULL,
     received REAL NOT NULL,
     used REAL NOT NULL,
@@ -60,7 +60,7 @@ CREATE TABLE entries (
     meta BLOB NOT NULL,
     body BLOB
 );
-CREATE INDEX entries_by_url ON entries (url, identity);
+CREATE INDEX entries_by_url ON entries (url, partition_key);
 CREATE INDEX entries_by_use ON entries (used);
 CREATE INDEX entries_unready ON entries (used) WHERE NOT is_ready;
 CREATE TABLE total (size INTEGER NOT NULL, cleared REAL NOT NULL);
@@ -158,7 +158,7 @@ class Index:
         with self._connections.lent() as connection:
             rows = connection.execute(
                 "SELECT id, file, body_size, body_sum, meta, body FROM entries "
-                "WHERE url = ? AND identity = ? AND is_ready ORDER BY received DESC, id DESC",
+                "WHERE url = ? AND partition_key = ? AND is_ready ORDER BY received DESC, id DESC",
                 (url, partition_key),
             ).fetchall()
         return [Row(*each) for each in rows]
@@ -197,10 +197,10 @@ class Index:
         with self._connections.writing() as connection:
             if self._was_invalidated(connection, entry.url, requested, now):
                 return None, []
-            where = "url = ? AND identity = ? AND variant = ?"
+            where = "url = ? AND partition_key = ? AND variant = ?"
             files = self._delete(connection, where, (entry.url, entry.partition_key, entry.variant))
             surplus = (
-                "id IN (SELECT id FROM entries WHERE url = ? AND identity = ? "
+                "id IN (SELECT id FROM entries WHERE url = ? AND partition_key = ? "
                 f"ORDER BY received DESC LIMIT -1 OFFSET {VARIANTS - 1})"
             )
             files += self._delete(connection, surplus, (entry.url, entry.partition_key))
@@ -209,7 +209,7 @@ class Index:
             if self._total(connection) + entry.size > limit:
                 return None, files
             added = connection.execute(
-                "INSERT INTO entries (url, identity, variant, received, used, size, is_ready, file, body_size, "
+                "INSERT INTO entries (url, partition_key, variant, received, used, size, is_ready, file, body_size, "
                 "body_sum, meta, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*entry[:4], now, entry.size, entry.file is None, *entry[4:]),
             ).lastrowid

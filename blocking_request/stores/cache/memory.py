@@ -12,7 +12,7 @@ from typing import Optional
 
 from ...flows.cache.store import StoredResponse
 from .base import VARIANTS, NetworkCache, checked_size
-from .digests import Digests, new_key
+from .digests import Digests, new_digest_key
 from .serialization import variant
 from .statistics import CacheStatistics, Counters
 
@@ -56,7 +56,7 @@ class MemoryStore:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.problem = ""
-        self._digests = Digests(new_key())
+        self._digests = Digests(new_digest_key())
         # What is made under it may run a destructor, which may come back here.
         self._guard = threading.RLock()
         _stores.add(self)

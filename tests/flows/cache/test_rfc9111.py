@@ -238,18 +238,18 @@ def test_3_4_no_part_of_a_body_whose_coding_is_undone(client: Client) -> None:
 
 
 def test_3_5_nobody_is_served_what_is_for_another(client: Client) -> None:
-    client.ask(page(("Cache-Control", "public, max-age=100"), body=b"for a"), identity=b"a")
-    assert client.ask(page(FRESH, body=b"for b"), identity=b"b").body == b"for b"
+    client.ask(page(("Cache-Control", "public, max-age=100"), body=b"for a"), partition_key=b"a")
+    assert client.ask(page(FRESH, body=b"for b"), partition_key=b"b").body == b"for b"
     assert client.ask(page(FRESH, body=b"for all")).body == b"for all"
-    assert client.ask(identity=b"a").body == b"for a"
-    assert client.ask(identity=b"b").body == b"for b"
+    assert client.ask(partition_key=b"a").body == b"for a"
+    assert client.ask(partition_key=b"b").body == b"for b"
     assert client.ask().body == b"for all"
 
 
 def test_3_5_where_nobody_knows_whom_it_is_for_nothing_is_kept(client: Client) -> None:
-    client.ask(page(FRESH), identity=None)
+    client.ask(page(FRESH), partition_key=None)
     assert not client.ask(page(FRESH)).from_cache
-    assert not client.ask(page(FRESH), identity=None).from_cache
+    assert not client.ask(page(FRESH), partition_key=None).from_cache
 
 
 # -- section 4: serving
@@ -633,10 +633,10 @@ def test_4_4_an_unsafe_method_makes_it_asked_for_anew(client: Client, method: st
 
 
 def test_4_4_for_everybody(client: Client) -> None:
-    client.ask(page(FRESH), identity=b"a")
+    client.ask(page(FRESH), partition_key=b"a")
     client.ask(page(FRESH))
-    client.ask(answer(200), method="POST", identity=b"b")
-    assert not client.ask(page(FRESH), identity=b"a", later=1).from_cache
+    client.ask(answer(200), method="POST", partition_key=b"b")
+    assert not client.ask(page(FRESH), partition_key=b"a", later=1).from_cache
     assert not client.ask(page(FRESH), later=1).from_cache
 
 
@@ -916,7 +916,7 @@ def test_always_cache_does_not_serve_what_must_be_confirmed(client: Client, dire
 
 
 def test_always_cache_finds_nothing(client: Client) -> None:
-    for options in ({}, {"method": "OPTIONS"}, {"fields": [("Range", "bytes=0-1")]}, {"identity": None}):
+    for options in ({}, {"method": "OPTIONS"}, {"fields": [("Range", "bytes=0-1")]}, {"partition_key": None}):
         found = client.ask(load_control=CacheLoadControl.AlwaysCache, **options)  # type: ignore[arg-type]
         assert found.failure is not None and found.failure.error is QtNetworkError.ContentNotFoundError
         assert found.failure.text == "Not in the cache"

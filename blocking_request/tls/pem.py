@@ -50,7 +50,7 @@ def _client_certificate_and_key(settings: TlsSettings) -> tuple[Optional[bytes],
 def _blocks(pattern: re.Pattern[bytes], pem: bytes, what: str) -> list[bytes]:
     blocks = pattern.findall(pem)
     if not blocks:
-        raise TlsUnusable(f"the {what} cannot be read as PEM: there is none in it")
+        raise TlsUnusable(f"the {what} cannot be read as PEM: the text contains no PEM block")
     return blocks
 
 

@@ -89,7 +89,7 @@ def test_every_request_has_its_result(
     assert len(server.requests) == 100
 
 
-def test_nothing_is_nothing(manager: NetworkAccessManager) -> None:
+def test_empty_batch(manager: NetworkAccessManager) -> None:
     assert list(manager.getMany([])) == []
 
 
@@ -683,7 +683,7 @@ def test_one_that_is_slow_at_another_origin_does_not_fill_the_memory(
     opener.join()
 
 
-def test_who_gives_requests_slowly_keeps_none_waiting(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_slow_request_iterator_does_not_delay_results(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(telling)
     manager.setTimeout(1_000)
 

@@ -464,9 +464,7 @@ def test_who_the_handler_said_it_is(manager: NetworkAccessManager, httpbin: str)
 
 
 @pytest.mark.parametrize("engine", TLS_ENGINES, indirect=True)
-def test_what_came_from_somebody_else_is_nothing_for_who_looks_at_certificates(
-    manager: NetworkAccessManager, tmp_path: Path
-) -> None:
+def test_cached_response_not_shared_across_trust_settings(manager: NetworkAccessManager, tmp_path: Path) -> None:
     authority = trustme.CA()
     server = TlsServer(authority.issue_cert("127.0.0.1"), always(b"page", headers=FRESH))
     try:

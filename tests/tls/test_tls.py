@@ -106,7 +106,7 @@ def self_signed() -> trustme.LeafCert:
 # -- good ones
 
 
-def test_good(trusting: Trusting, authority: trustme.CA, start: Start, engine: str) -> None:
+def test_trusted_certificate(trusting: Trusting, authority: trustme.CA, start: Start, engine: str) -> None:
     leaf = authority.issue_cert("127.0.0.1", "localhost")
     server = start(leaf)
     blocking = trusting()
@@ -746,7 +746,7 @@ def assert_told(name: str, code: str, message: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("context", ["main thread", "thread", "QThread"])
 @pytest.mark.parametrize("name", TROUBLES)
-def test_troubles(name: str, context: str, trusting: Trusting, troubles: dict[str, str]) -> None:
+def test_handshake_failures(name: str, context: str, trusting: Trusting, troubles: dict[str, str]) -> None:
     told: list[Any] = []
 
     def work() -> None:
@@ -773,7 +773,9 @@ def test_troubles(name: str, context: str, trusting: Trusting, troubles: dict[st
     assert_told(name, *told)
 
 
-def test_troubles_without_an_application(authority: trustme.CA, troubles: dict[str, str], tmp_path: Path) -> None:
+def test_handshake_failures_without_an_application(
+    authority: trustme.CA, troubles: dict[str, str], tmp_path: Path
+) -> None:
     path = tmp_path / "ca.pem"
     path.write_bytes(authority.cert_pem.bytes())
     program = f"""

@@ -130,7 +130,7 @@ def _bypass(request: Request, rules: CacheRules, send: Send) -> Flow:
 
 def _missing(request: Request, is_there: bool = False) -> Response:
     """``is_there``: whether the response is stored, but must be validated first."""
-    text = "Only in the cache as what the server has to confirm first" if is_there else "Not in the cache"
+    text = "The cached response is stale and must be revalidated" if is_there else "Not in the cache"
     return Response(request, failure=network_failure(QtNetworkError.ContentNotFoundError, text))
 
 

@@ -221,6 +221,6 @@ def test_a_login_that_never_ends_is_a_refusal() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["user:password", ("user",), ("user", 1), 5])
-def test_an_answer_that_is_none(wrong: Any) -> None:
+def test_invalid_handler_result(wrong: Any) -> None:
     with pytest.raises(TypeError, match=r"an auth handler returns \(user, password\)"):
         run(CredentialRules(handler=lambda realm, host, attempt: wrong), BASIC)

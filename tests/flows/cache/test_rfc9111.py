@@ -912,7 +912,7 @@ def test_always_cache_does_not_serve_what_must_be_confirmed(client: Client, dire
     client.ask(page(("Cache-Control", f"max-age=10, {directive}")))
     found = client.ask(load_control=CacheLoadControl.AlwaysCache, later=11)
     assert found.failure is not None and found.failure.error is QtNetworkError.ContentNotFoundError
-    assert "confirm" in found.failure.text
+    assert "must be revalidated" in found.failure.text
 
 
 def test_always_cache_finds_nothing(client: Client) -> None:

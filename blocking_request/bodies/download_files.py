@@ -17,7 +17,7 @@ from ..trace import logger
 from .finished_file import Naming, move
 from .part_description import DESCRIPTION_SUFFIX, PART_SUFFIX, Description, read_description, write_description
 from .regular_files import NotRegular, open_regular, status_of
-from .scratch_file import CAN_LOCK, has_name, lock, sweep_once
+from .temporary_file import CAN_LOCK, has_name, lock, sweep_once
 
 _RESERVED = frozenset(
     ("CON", "PRN", "AUX", "NUL", *(f"{name}{digit}" for name in ("COM", "LPT") for digit in range(10)))

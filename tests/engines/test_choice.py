@@ -68,7 +68,7 @@ class TestChoice:
 
         def handle(connection: Connection) -> None:
             while connection.read_request() is not None:
-                connection.answer(b"", "302 Found", f"Location: {secure.url}/\r\n")
+                connection.respond(b"", "302 Found", f"Location: {secure.url}/\r\n")
 
         manager = NetworkAccessManager()
         manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
@@ -158,7 +158,7 @@ def test_a_thousand_bodies_reach_the_server_once_each(serve: Serve) -> None:
         while (request := connection.read_request()) is not None:
             body = request.partition(b"\r\n\r\n")[2]
             if fate[body] != "drop unanswered":
-                connection.answer(body)
+                connection.respond(body)
             if fate[body] != "keep":
                 break
         connection.sock.close()
@@ -227,7 +227,7 @@ class TestUrllib3:
         def handle(connection: Connection) -> None:
             while connection.read_request() is not None:
                 proceed.wait(20)
-                connection.answer(b"ok")
+                connection.respond(b"ok")
 
         server = serve(handle)
         engine = Urllib3Engine()
@@ -345,7 +345,7 @@ class TestUrllib3:
 
         def handle(connection: Connection) -> None:
             if connection.read_request() is not None:
-                connection.answer(b"")
+                connection.respond(b"")
             request = connection.read_request()
             if request is not None and len(server.requests) < 4:
                 connection.reset()
@@ -385,7 +385,7 @@ print(blocking.get(sys.argv[1]).name, flush=True)
 
         def handle(connection: Connection) -> None:
             if connection.read_request() is not None:
-                connection.answer(b"ok")
+                connection.respond(b"ok")
             connection.sock.close()
             closed.release()
 

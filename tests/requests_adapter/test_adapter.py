@@ -220,7 +220,7 @@ def test_connect_timeout_of_a_server_that_is_slow_to_answer(session: requests.Se
     def handle(connection: Connection) -> None:
         connection.read_request()
         time.sleep(1)
-        connection.answer(b"late")
+        connection.respond(b"late")
 
     assert session.get(serve(handle).url, timeout=(0.4, 30)).content == b"late"
 

@@ -684,7 +684,7 @@ thread = threading.Thread(target=work); thread.start(); thread.join()
 def test_many_threads_over_tls(trusting: Trusting, authority: trustme.CA, start: Start) -> None:
     def echo(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
-            connection.answer(request)
+            connection.respond(request)
 
     server = start(authority.issue_cert("127.0.0.1"), echo)
     results: list[bool] = []

@@ -20,7 +20,7 @@ from requests.auth import HTTPDigestAuth
 
 from blocking_request import Feedback, NetworkAccessManager, QtAdapter, TlsSettings, requests_session, route_requests
 from blocking_request.engines.choice import engine as engine_named
-from blocking_request.requests_adapter.adapter import RequestCanceled
+from blocking_request.requests_adapter import RequestCanceled
 
 from ..support.names import TLS_ENGINES, Serve
 from ..support.servers.proxy import ProxyServer

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 KEPT_MANAGERS = 16
 """How many different settings a process keeps the manager of."""
 
-_LIVE = frozenset(("cookies", "registry", "strict_transport", "credential_cache", "proxy_credential_cache", "cache"))
-"""What is more than a value."""
+_NOT_COPIED = frozenset(
+    ("cookies", "registry", "strict_transport", "credential_cache", "proxy_credential_cache", "cache")
+)
+"""Settings that are objects with a state, not values."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class PortableSettings:
 def portable_settings(settings: Settings, secrets: bool) -> PortableSettings:
     if not secrets:
         settings = _without_secrets(settings)
-    names = [each.name for each in fields(settings) if each.init and each.name not in _LIVE]
+    names = [each.name for each in fields(settings) if each.init and each.name not in _NOT_COPIED]
     hosts = settings.strict_transport
     return PortableSettings(
         token=uuid.uuid4().hex,

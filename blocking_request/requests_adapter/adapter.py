@@ -119,7 +119,7 @@ class QtAdapter(HTTPAdapter):
             response = Response(Request(request.method or "", request.url or ""), failure=error.failure)
         if response.failure is not None and response.status is None:
             raise exception_for(response.failure, request)
-        if self._gives_up(response):
+        if self._exhausts_retries(response):
             text = f"too many {response.status} error responses"
             cause = MaxRetryError(None, request.url or "", ResponseError(text))  # type: ignore[arg-type]
             raise requests.exceptions.RetryError(cause, request=request)
@@ -158,7 +158,7 @@ class QtAdapter(HTTPAdapter):
         )
         return engine_request, rules.without_redirects_and_cookies()
 
-    def _gives_up(self, response: Response) -> bool:
+    def _exhausts_retries(self, response: Response) -> bool:
         """Whether ``max_retries`` is exhausted by a status that it would have sent again for, and wants it told."""
         rule = self.max_retries
         if not rule.total or not rule.raise_on_status or response.attempts <= rule.total:

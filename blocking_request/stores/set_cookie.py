@@ -15,7 +15,7 @@ from http.cookiejar import Cookie
 from typing import Any, Optional
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_PART_OF_NO_NAME = re.compile(r"[;=]")
+_NOT_IN_A_NAME = re.compile(r"[;=]")
 _SECONDS = re.compile(r"-?[0-9]+")
 _YEAR = re.compile(r"(?<![0-9])(1[6-9][0-9]{2})(?![0-9])")
 _WHITE_SPACE = " \t"
@@ -58,7 +58,7 @@ def parse_set_cookie(field: bytes, request: Any) -> Optional[Cookie]:
 
 def is_allowed(name: str, value: str) -> bool:
     """Return whether a server could set a cookie of that name and value: a request would repeat what is in them."""
-    is_one_pair = bool(name) and _PART_OF_NO_NAME.search(name) is None and ";" not in value
+    is_one_pair = bool(name) and _NOT_IN_A_NAME.search(name) is None and ";" not in value
     return is_one_pair and len(name) + len(value) <= MOST_COOKIE_BYTES and _CONTROLS.search(name + value) is None
 
 

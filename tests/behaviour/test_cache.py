@@ -372,7 +372,7 @@ def assert_no_secret(manager: NetworkAccessManager, *more: bytes) -> None:
     store = store_of(cache)
     assert isinstance(store, DiskStore)
     index, _ = store._opened or store._open()
-    with index._connections.lent() as connection:
+    with index._pool.borrowed() as connection:
         rows = connection.execute("SELECT url, partition_key, variant, meta FROM entries").fetchall()
     assert rows
     for row in rows:

@@ -17,7 +17,7 @@ from typing import Optional
 
 from .base import VARIANTS
 from .index_tables import FORMAT, SCHEMA, Entry, Row
-from .sqlite_pool import Connections
+from .sqlite_pool import ConnectionPool
 
 INVALID_SECONDS = 3600
 """How long an invalidation is remembered: a response that was requested before it must not be stored."""
@@ -44,12 +44,12 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connections = Connections(path)
+        self._pool = ConnectionPool(path)
         self._unwritten_uses: dict[int, float] = {}
         self._uses_written = time.time()
         self._given_up: set[int] = set()
         self.evicted = 0
-        with self._connections.lent() as connection:
+        with self._pool.borrowed() as connection:
             is_made = connection.execute("PRAGMA user_version").fetchone()[0] == FORMAT
             if not is_made:
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -59,7 +59,7 @@ class Index:
         self._inode = os.lstat(path).st_ino
 
     def _make_tables(self) -> None:
-        with self._connections.writing() as connection:
+        with self._pool.writing() as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version == FORMAT:
                 return  # another process was quicker
@@ -80,7 +80,7 @@ class Index:
 
     def find(self, url: bytes, partition_key: bytes) -> list[Row]:
         """Return the entries of a URL and partition key, the newest first."""
-        with self._connections.lent() as connection:
+        with self._pool.borrowed() as connection:
             rows = connection.execute(
                 "SELECT id, file, body_size, body_sum, meta, body FROM entries "
                 "WHERE url = ? AND partition_key = ? AND is_ready ORDER BY received DESC, id DESC",
@@ -90,12 +90,12 @@ class Index:
 
     def count_and_size(self) -> tuple[int, int]:
         """Return how many entries there are, and how many bytes they take."""
-        with self._connections.lent() as connection:
+        with self._pool.borrowed() as connection:
             count = connection.execute("SELECT count(*) FROM entries").fetchone()[0]
             return count, connection.execute("SELECT size FROM total").fetchone()[0]
 
     def files(self) -> set[str]:
-        with self._connections.lent() as connection:
+        with self._pool.borrowed() as connection:
             return {each[0] for each in connection.execute("SELECT file FROM entries WHERE file IS NOT NULL")}
 
     # -- writing
@@ -103,7 +103,7 @@ class Index:
     def record_use(self, id: int, now: float) -> None:
         self._unwritten_uses[id] = now
         if len(self._unwritten_uses) >= MOST_UNWRITTEN_USES or now - self._uses_written > MOST_UNWRITTEN_SECONDS:
-            with self._connections.writing() as connection:
+            with self._pool.writing() as connection:
                 self._write_uses(connection)
 
     def _write_uses(self, connection: sqlite3.Connection) -> None:
@@ -119,7 +119,7 @@ class Index:
         entry with a file is not ready before ``finish``.
         """
         given_up = self._given_up.copy()
-        with self._connections.writing() as connection:
+        with self._pool.writing() as connection:
             if self._was_invalidated(connection, entry.url, requested, now):
                 return None, []
             where = "url = ? AND partition_key = ? AND variant = ?"
@@ -147,7 +147,7 @@ class Index:
 
     def finish(self, id: int) -> bool:
         """Say that the file of an entry is whole. Returns False if the entry was deleted in the meantime."""
-        with self._connections.writing() as connection:
+        with self._pool.writing() as connection:
             return connection.execute("UPDATE entries SET is_ready = 1 WHERE id = ?", (id,)).rowcount == 1
 
     def give_up(self, id: int) -> None:
@@ -155,18 +155,18 @@ class Index:
         self._given_up.add(id)
 
     def update(self, id: int, meta: bytes, received: float) -> None:
-        with self._connections.writing() as connection:
+        with self._pool.writing() as connection:
             connection.execute(
                 "UPDATE entries SET meta = ?, received = ?, used = ? WHERE id = ?", (meta, received, received, id)
             )
 
     def delete(self, id: int) -> Files:
-        with self._connections.writing() as connection:
+        with self._pool.writing() as connection:
             return self._delete(connection, "id = ?", (id,))
 
     def delete_url(self, url: bytes, now: float) -> Files:
         """Delete the entries of a URL. A response that was requested before ``now`` is not stored."""
-        with self._connections.writing() as connection:
+        with self._pool.writing() as connection:
             connection.execute("DELETE FROM invalidated WHERE moment < ?", (now - INVALID_SECONDS,))
             connection.execute(
                 "INSERT INTO invalidated VALUES (?, ?) ON CONFLICT DO UPDATE SET moment = max(moment, excluded.moment)",
@@ -184,7 +184,7 @@ class Index:
         return row is not None
 
     def clear(self, now: float) -> Files:
-        with self._connections.writing() as connection:
+        with self._pool.writing() as connection:
             files = self._delete(connection, "1", ())
             connection.execute("UPDATE total SET size = 0, cleared = max(cleared, ?)", (now,))
             connection.execute("DELETE FROM invalidated WHERE moment <= ?", (now,))
@@ -194,7 +194,7 @@ class Index:
     def shrink_to(self, limit: int, now: float) -> Files:
         """Evict what is beyond the limit, and what was abandoned."""
         given_up = self._given_up.copy()
-        with self._connections.writing() as connection:
+        with self._pool.writing() as connection:
             files = self._delete_unfinished(connection, given_up, now) + self._make_room(connection, limit)
         self._given_up -= given_up
         self._free_pages()
@@ -202,7 +202,7 @@ class Index:
 
     def _free_pages(self) -> None:
         """Give free pages back to the file system."""
-        with suppress(sqlite3.OperationalError), self._connections.lent() as connection:  # other processes use it
+        with suppress(sqlite3.OperationalError), self._pool.borrowed() as connection:  # other processes use it
             # A script, because execute() does one step, and so one page.
             connection.executescript("PRAGMA incremental_vacuum")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

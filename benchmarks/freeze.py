@@ -37,8 +37,8 @@ def child(cured: bool, url: str) -> None:
         for _ in range(CALLS):
             mailbox = Mailbox()
             engine.start(Request("GET", url), mailbox)
-            answer = mailbox.take(PATIENCE)
-            assert isinstance(answer, Response) and len(answer.body) == SIZE, answer
+            response = mailbox.take(PATIENCE)
+            assert isinstance(response, Response) and len(response.body) == SIZE, response
         engine.shutdown()
 
     threads = [threading.Thread(target=call) for _ in range(THREADS)]

@@ -1,4 +1,4 @@
-"""What the policies cost: a call with everything decided above the engine, beside the same exchange without them.
+"""What the policies cost: a call with everything decided above the engine, beside the same request without them.
 
 Prints where the time goes: each part on its own, in a loop, is a lower bound of what it costs between two waits.
 """
@@ -32,11 +32,11 @@ ROUNDS = 25
 TIMES = 20_000
 
 
-def bare(exchange: Request) -> Response:
+def bare(request: Request) -> Response:
     """What an engine needs, and no more."""
     mailbox = Mailbox()
-    engine = choose(exchange, "auto")
-    engine.start(exchange, mailbox)  # type: ignore[union-attr]
+    engine = choose(request, "auto")
+    engine.start(request, mailbox)  # type: ignore[union-attr]
     while True:
         event = mailbox.take(10.0)
         if isinstance(event, Response):
@@ -92,22 +92,22 @@ def parts(request: BlockingNetworkRequest, url: str) -> dict[str, float]:
     rules = call_options(url, settings, own, lambda: None)
     defaults = Defaults(settings.user_agent, settings.default_headers)
     prepared = with_settings(build_request(url, "GET", None, False, defaults), settings, rules.auth)
-    answer = Response(prepared, 200, engine="qt")
+    response = Response(prepared, 200, engine="qt")
 
     def flow() -> None:
         run = build_flow(PreparedCall(prepared, rules, settings))
         sent = next(run)
         with suppress(StopIteration):
-            run.send(answer._replace(request=sent))  # type: ignore[arg-type]
+            run.send(response._replace(request=sent))  # type: ignore[arg-type]
 
     return {
         name: min(repeat(part, number=TIMES, repeat=3)) / TIMES * 1e6
         for name, part in {
             "rules": lambda: call_options(url, settings, own, lambda: None),
-            "exchange": lambda: with_settings(build_request(url, "GET", None, False, defaults), settings, rules.auth),
+            "request": lambda: with_settings(build_request(url, "GET", None, False, defaults), settings, rules.auth),
             "flow": flow,
             "cookies of it": lambda: cookie_header(settings.cookies, url),
-            "reply": lambda: ReplyContent.from_response(answer, 0.0, next_request_id()),
+            "reply": lambda: ReplyContent.from_response(response, 0.0, next_request_id()),
         }.items()
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 from functools import cached_property
 from itertools import count
@@ -12,41 +11,14 @@ from .errors import EXCEPTIONS, ErrorCode
 from .models.certificate import Certificate
 from .models.error_texts import failure_message, status_message
 from .models.failure import error_for_status
-from .models.header_parameters import charset, file_name
+from .models.header_parameters import file_name
 from .models.headers import MAXIMUM_PARSED_FIELD_BYTES, Headers
 from .models.http_messages import Request, Response
 from .models.redaction import is_secret_field, printable
+from .models.text_encoding import text_encoding
 from .models.tls import TlsError, TlsSession
 from .qt.binding import QtCore, QtNetwork, enum_value, network_error
-
-_Known = QtNetwork.QNetworkRequest.KnownHeaders
-_Attribute = QtNetwork.QNetworkRequest.Attribute
-_Operation = QtNetwork.QNetworkAccessManager.Operation
-
-_OPERATIONS = {
-    "HEAD": _Operation.HeadOperation,
-    "GET": _Operation.GetOperation,
-    "PUT": _Operation.PutOperation,
-    "POST": _Operation.PostOperation,
-    "DELETE": _Operation.DeleteOperation,
-}
-
-
-def operation_of(method: str) -> QtNetwork.QNetworkAccessManager.Operation:
-    """Qt's name for a method."""
-    return _OPERATIONS.get(method, _Operation.CustomOperation)
-
-
-_BYTE_ORDER_MARKS = (
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-    (b"\xff\xfe\x00\x00", "utf-32"),
-    (b"\x00\x00\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-)
-
-_NO_CHARSETS = frozenset(("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"))
-"""Codecs of Python's that no ``charset`` can mean; some of them know no replacement either."""
+from .qt.reply_values import known_header, operation_of, reply_attributes
 
 _EMPTY = Response(Request("GET", ""))
 
@@ -157,15 +129,7 @@ class ReplyContent:
 
     def header(self, header: QtNetwork.QNetworkRequest.KnownHeaders) -> Any:
         """A known header parsed by Qt (an int, a QDateTime, a QUrl, ...), or None where it did not come."""
-        parser = QtNetwork.QNetworkRequest()
-        fields = self._response.headers
-        for name in fields.names:
-            # Qt parses what is set, and takes quadratic time for some fields. A Location may be long.
-            short = b"\n".join(fields.values(name)) if name == b"set-cookie" else fields.value(name)
-            value = fields.whole_value(name) if name == b"location" else short
-            if value is not None:
-                parser.setRawHeader(name, value)  # type: ignore[arg-type]
-        return parser.header(header)
+        return known_header(self._response.headers, header)
 
     def attribute(self, code: QtNetwork.QNetworkRequest.Attribute) -> Any:
         """One of ``attributes()``, or None."""
@@ -173,22 +137,7 @@ class ReplyContent:
 
     def attributes(self) -> dict[int, Any]:
         """What Qt tells of a reply by ``QNetworkRequest.Attribute``, by its integer; the same on every engine."""
-        response = self._response
-        if response.status is None:
-            return {}
-        attributes: dict[Any, Any] = {
-            _Attribute.HttpStatusCodeAttribute: response.status,
-            _Attribute.HttpReasonPhraseAttribute: response.reason,
-            _Attribute.ConnectionEncryptedAttribute: response.request.url.startswith("https:"),
-            _Attribute.SourceIsFromCacheAttribute: self.isFromCache(),
-            _Attribute.Http2WasUsedAttribute: response.http2,
-        }
-        if response.total_bytes >= 0:
-            attributes[_Attribute.OriginalContentLengthAttribute] = response.total_bytes
-        location = response.headers.whole_value(b"location")
-        if location is not None and 300 <= response.status < 400:
-            attributes[_Attribute.RedirectionTargetAttribute] = QtCore.QUrl.fromEncoded(QtCore.QByteArray(location))
-        return {enum_value(code): value for code, value in attributes.items()}
+        return reply_attributes(self._response)
 
     # -- the body
 
@@ -206,24 +155,12 @@ class ReplyContent:
 
         The encoding is the one given, else that of a byte order mark, else the charset of ``Content-Type``, else UTF-8.
         """
-        return self.body.decode(encoding or self._encoding(), errors="replace")
+        encoding = encoding or text_encoding(self.body, self._response.headers.value(b"content-type") or b"")
+        return self.body.decode(encoding, errors="replace")
 
     def json(self, **kwargs: Any) -> Any:
         """The body parsed as JSON (RFC 8259); keyword arguments go to ``json.loads``. Raises ValueError."""
         return json.loads(self.body, **kwargs)
-
-    def _encoding(self) -> str:
-        for mark, name in _BYTE_ORDER_MARKS:
-            if self.body.startswith(mark):
-                return name
-        field = (self._response.headers.value(b"content-type") or b"").decode("latin-1")
-        name = charset(field) or "utf-8"
-        try:
-            codec = codecs.lookup(name)
-            "".encode(name)
-        except (LookupError, ValueError, TypeError):  # LookupError: also a codec that is not for text
-            return "utf-8"
-        return "utf-8" if codec.name in _NO_CHARSETS else name
 
     # -- the TLS session
 
@@ -336,7 +273,7 @@ class ReplyContent:
         reply._fill(response, request_id, elapsed)
         return reply
 
-    def _identity(self) -> tuple[Any, ...]:
+    def _compared(self) -> tuple[Any, ...]:
         response = self._response
         return (
             response.request.url,
@@ -350,10 +287,10 @@ class ReplyContent:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ReplyContent):
             return NotImplemented
-        return self is other or self._identity() == other._identity()
+        return self is other or self._compared() == other._compared()
 
     def __hash__(self) -> int:
-        return hash(self._identity())
+        return hash(self._compared())
 
     def __repr__(self) -> str:
         if self._response is _EMPTY:

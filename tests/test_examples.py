@@ -131,10 +131,10 @@ def test_owslib_wms(tmp_path: Path, serve) -> None:  # type: ignore[no-untyped-d
     def handle(connection) -> None:  # type: ignore[no-untyped-def]
         while (request := connection.read_request()) is not None:
             if b"GetMap" in request.split(b" ")[1]:
-                connection.answer(b"\x89PNG" + b"0" * 1000, headers="Content-Type: image/png\r\n")
+                connection.respond(b"\x89PNG" + b"0" * 1000, headers="Content-Type: image/png\r\n")
             else:
                 body = CAPABILITIES.replace(b"URL", server.url.encode() + b"/?")
-                connection.answer(body, headers="Content-Type: text/xml\r\n")
+                connection.respond(body, headers="Content-Type: text/xml\r\n")
 
     server: RawServer = serve(handle)
     output = run(ROOT / "examples/owslib_wms.py", tmp_path, f"{server.url}/")
@@ -148,7 +148,9 @@ def test_stac_catalog(tmp_path: Path, serve) -> None:  # type: ignore[no-untyped
     def handle(connection) -> None:  # type: ignore[no-untyped-def]
         while (request := connection.read_request()) is not None:
             path = request.split(b" ")[1].decode()
-            connection.answer(json.dumps(stac(server.url, path)).encode(), headers="Content-Type: application/json\r\n")
+            connection.respond(
+                json.dumps(stac(server.url, path)).encode(), headers="Content-Type: application/json\r\n"
+            )
 
     server: RawServer = serve(handle)
     output = run(ROOT / "examples/stac_catalog.py", tmp_path, f"{server.url}/")

@@ -34,8 +34,10 @@ Known = QtNetwork.QNetworkRequest.KnownHeaders
 
 
 def reply_with(body: bytes = b"", *headers: tuple[bytes, bytes], status: int = 200, **more: Any) -> ReplyContent:
-    answer = Response(Request("GET", "http://host/a?token=s3cret"), status, "OK", Fields(lambda: headers), body, **more)
-    return ReplyContent.from_response(answer, 0.25, next_request_id())
+    response = Response(
+        Request("GET", "http://host/a?token=s3cret"), status, "OK", Fields(lambda: headers), body, **more
+    )
+    return ReplyContent.from_response(response, 0.25, next_request_id())
 
 
 def test_empty() -> None:
@@ -212,8 +214,8 @@ def test_timeouts_are_builtin_timeouts_too() -> None:
 def test_repr_shows_no_secret() -> None:
     assert repr(reply_with(b"abc")) == "<ReplyContent NoError: 200 OK, 3 bytes>"
     assert "s3cret" not in repr(reply_with(status=404))
-    answer = Response(Request("GET", "http://u:s3cret@h/?token=s3cret", ((b"Authorization", b"s3cret"),), b"s3cret"))
-    assert "s3cret" not in repr(answer) + repr(answer.request)
+    response = Response(Request("GET", "http://u:s3cret@h/?token=s3cret", ((b"Authorization", b"s3cret"),), b"s3cret"))
+    assert "s3cret" not in repr(response) + repr(response.request)
 
 
 @pytest.mark.parametrize(

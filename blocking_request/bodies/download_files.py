@@ -17,7 +17,7 @@ from ..trace import logger
 from .finished_file import Naming, move
 from .part_description import DESCRIPTION_SUFFIX, PART_SUFFIX, Description, read_description, write_description
 from .regular_files import NotRegular, open_regular, status_of
-from .scratch_file import CAN_LOCK, has_name, lock, sweep_once
+from .temporary_file import CAN_LOCK, has_name, lock, sweep_once
 
 _RESERVED = frozenset(
     ("CON", "PRN", "AUX", "NUL", *(f"{name}{digit}" for name in ("COM", "LPT") for digit in range(10)))
@@ -85,35 +85,35 @@ class ResumableFile:
         """
         status = status_of(os.fspath(self._description))
         if status is not None and not _is_ours(status):
-            return self._refuse(self._description)
+            return self._leave_alone(self._description)
         # It may be renamed or deleted between two steps, by the download that had it.
         for _ in range(LOCK_TRIES):
             try:
                 descriptor = _open_part(os.fspath(self._file))
             except NotRegular:
-                return self._refuse(self._file)
+                return self._leave_alone(self._file)
             except FileNotFoundError:
                 if not self._file.parent.is_dir():
                     raise
                 continue
             if not _is_ours(os.fstat(descriptor)):
                 os.close(descriptor)
-                return self._refuse(self._file)
+                return self._leave_alone(self._file)
             if CAN_LOCK and not lock(descriptor):
                 os.close(descriptor)
                 return False
             self._descriptor = descriptor
-            if self._has_its_name():
-                foreign = self._foreign()
+            if self._is_still_named():
+                foreign = self._foreign_file()
                 if foreign is None:
                     return True
                 self._remove_if_empty()
                 self._close()
-                return self._refuse(foreign)
+                return self._leave_alone(foreign)
             self._close()
         return False
 
-    def _foreign(self) -> Optional[Path]:
+    def _foreign_file(self) -> Optional[Path]:
         """Return the file that no download has written: the part or its description; None if there is no such file."""
         try:
             description = read_description(os.fspath(self._description))
@@ -124,7 +124,7 @@ class ResumableFile:
         return None if is_ours else self._file
 
     @staticmethod
-    def _refuse(path: Path) -> bool:
+    def _leave_alone(path: Path) -> bool:
         logger.warning(
             "%s is a link, is no regular file, belongs to another user or was not written by an earlier download. "
             "It is left alone, and the download is not resumed. Delete it to resume downloads to this file",
@@ -132,7 +132,7 @@ class ResumableFile:
         )
         return False
 
-    def _has_its_name(self) -> bool:
+    def _is_still_named(self) -> bool:
         """Return whether the locked file is still the one of that name."""
         return has_name(self._descriptor, self._file)
 
@@ -143,7 +143,7 @@ class ResumableFile:
     def _remove_if_empty(self) -> bool:
         """Delete the part if nothing has come of it; return whether it is deleted."""
         with suppress(OSError):
-            if os.fstat(self._descriptor).st_size == 0 and self._has_its_name():
+            if os.fstat(self._descriptor).st_size == 0 and self._is_still_named():
                 self._file.unlink()
                 return True
         return False
@@ -176,7 +176,7 @@ class ResumableFile:
             # Truncated first: an old description must not stand beside new bytes.
             os.ftruncate(self._descriptor, 0)
         else:
-            self._note_size(-1)  # it is going to change
+            self._save_size(-1)  # it is going to change
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         return open(os.dup(self._descriptor), "r+b")
 
@@ -189,7 +189,7 @@ class ResumableFile:
         text = None if validator is None else validator.decode("latin-1")
         write_description(self._description, Description(_digest(url), text, response.total_bytes, inode))
 
-    def _note_size(self, size: int) -> None:
+    def _save_size(self, size: int) -> None:
         """Write down how large the part is. Raises OSError."""
         with suppress(ValueError):
             description = read_description(os.fspath(self._description))
@@ -202,17 +202,17 @@ class ResumableFile:
         ``corrupt``: whether the body was wrong, and not only incomplete. Then the part is deleted.
         """
         can_resume = self._has_validator and self._description.exists()
-        if (corrupt or not can_resume) and self._has_its_name():
+        if (corrupt or not can_resume) and self._is_still_named():
             for file in (self._description, self._file):
                 with suppress(OSError):
                     file.unlink()
         else:
             with suppress(OSError):  # of a full disk: then the inode number has to do
-                self._note_size(os.fstat(self._descriptor).st_size)
+                self._save_size(os.fstat(self._descriptor).st_size)
 
     def rename(self, naming: Naming) -> Path:
         """Give the file its final name, and return the path. Raises OSError."""
-        if not self._has_its_name():
+        if not self._is_still_named():
             raise OSError(errno.ESTALE, "another program has replaced the part of the download", str(self._file))
         path = move(self._file, self.target, naming)
         # Another download may have begun a part of that name, with a description of its own.

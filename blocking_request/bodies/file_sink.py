@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, BinaryIO, Optional, Protocol, Union
@@ -23,7 +22,7 @@ from ..models.failure import QtNetworkError, network_failure, request_not_sent
 from ..models.http_messages import Request, Response
 from .download_files import ResumableFile, ResumePoint, disposition_name, safe_name
 from .finished_file import Naming, is_special
-from .scratch_file import TemporaryFile
+from .range_response import continues_part, is_part, is_part_complete, whole_size
 from .sink import (
     Checksum,
     Drain,
@@ -36,11 +35,8 @@ from .sink import (
     write_slowly,
 )
 from .special_file import SpecialFile
+from .temporary_file import TemporaryFile
 
-_CONTENT_RANGE = re.compile(rb"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
-_ANY_RANGE = re.compile(rb"(?i)bytes[=:]?(\d{1,18})-(\d{1,18})?(?:/(\d{1,18}|\*))?")
-"""As servers write it that do not follow the RFC, without white space."""
-_UNSATISFIED = re.compile(rb"bytes\s+\*/(\d{1,18})")
 DEFAULT_NAME = "download"
 READ_BYTES = 1 << 20
 
@@ -108,7 +104,7 @@ class FileSink:
             text = "A download that resumes sets Range itself: leave the field out, or do not set resume"
             raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, text)
         if self._resumable is None:
-            self._resumable = self._locked(self._target(None))
+            self._resumable = self._lock_part(self._target(None))
             if self._resumable is None:
                 self._resume = False
                 return request
@@ -124,7 +120,7 @@ class FileSink:
         return request._replace(headers=headers)
 
     @staticmethod
-    def _locked(target: Path) -> Optional[ResumableFile]:
+    def _lock_part(target: Path) -> Optional[ResumableFile]:
         """Lock the part of a target and return it; None if the download has to start from scratch, beside the part."""
         resumable = ResumableFile(target)
         try:
@@ -136,8 +132,8 @@ class FileSink:
     def steps(self, response: Response) -> SinkSteps:
         resume_point = self._resume_point
         if resume_point is not None and response.status == 416:
-            if self._is_complete(response, resume_point):
-                last = self._finish(response._replace(status=200, reason="OK", body=b""))
+            if is_part_complete(response, resume_point):
+                last = self._finish_complete_part(response._replace(status=200, reason="OK", body=b""))
                 if last.failure is None:
                     yield FileIsWhole(resume_point.size)
                 return last
@@ -146,23 +142,23 @@ class FileSink:
             return None
         if not is_success(response):
             return response
-        is_part = response.status == 206 or _is_part(response, resume_point)
-        continues = response.status == 206 and resume_point is not None and _continues(response, resume_point)
-        if is_part and resume_point is not None and not continues:
+        may_be_part = response.status == 206 or is_part(response, resume_point)
+        continues = response.status == 206 and resume_point is not None and continues_part(response, resume_point)
+        if may_be_part and resume_point is not None and not continues:
             self._restart = True
             return None
-        if is_part and resume_point is None and not self._has_caller_range:
+        if may_be_part and resume_point is None and not self._has_caller_range:
             text = "The server sent a part that was not asked for"
             return response._replace(failure=network_failure(QtNetworkError.ProtocolFailure, text))
         if response.status != 206:
             self._resume_point = None
-        return (yield from self._write(response))
+        return (yield from self._write_to_target(response))
 
     def close(self) -> None:
         if self._resumable is not None:
             self._resumable.unlock()
 
-    def _write(self, response: Response) -> Generator[Union[ReadBody, Drain], Any, Response]:
+    def _write_to_target(self, response: Response) -> Generator[Union[ReadBody, Drain], Any, Response]:
         target = self._target(response) if self._resumable is None else self._resumable.target
         if self._resumable is None and is_special(target) and not self._is_in_folder:
             return (yield from self._write_special(response, target))
@@ -186,11 +182,11 @@ class FileSink:
         if response.failure is None and self._checksum is not None:
             response = response._replace(failure=self._checksum.failure())
         if response.failure is None:
-            return self._done(target, response)
+            return self._record_written(target, response)
         return response
 
     def _write_file(self, response: Response, destination: Destination) -> Generator[ReadBody, Any, Response]:
-        start, total = 0 if self._resume_point is None else self._resume_point.size, _total(response)
+        start, total = 0 if self._resume_point is None else self._resume_point.size, whole_size(response)
         known_total = self._resume_point.total if self._resume_point is not None and total < 0 else total
         try:
             self._check_name(destination.target)
@@ -199,7 +195,7 @@ class FileSink:
             return response._replace(failure=cannot_write(error))
         try:
             with file:
-                self._begin(file, start)
+                self._seek_to_rest(file, start)
                 if not start:
                     destination.save_validator(response, self._url)
 
@@ -221,7 +217,7 @@ class FileSink:
         if response.failure is not None:
             destination.discard(corrupt=response.failure.error is QtNetworkError.ProtocolFailure)
             return response
-        return self._renamed(destination, response)
+        return self._rename_to_target(destination, response)
 
     def _naming(self) -> Naming:
         replaces = not self._is_in_folder if self._overwrite is None else self._overwrite
@@ -237,8 +233,8 @@ class FileSink:
         if not naming.replaces and os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(target))
 
-    def _begin(self, file: BinaryIO, start: int) -> None:
-        """Go to where the rest belongs. The checksum counts the part, too."""
+    def _seek_to_rest(self, file: BinaryIO, start: int) -> None:
+        """Go to where the rest belongs. The checksum includes the part."""
         if self._checksum is None:
             if start:
                 file.seek(start)
@@ -250,39 +246,31 @@ class FileSink:
             self._checksum.add(piece)
             left -= len(piece) or left
 
-    @staticmethod
-    def _is_complete(response: Response, resume_point: ResumePoint) -> bool:
-        """Return whether a 416 means that the part is complete already."""
-        match = _UNSATISFIED.fullmatch((response.headers.value(b"content-range") or b"").strip())
-        if match is None or int(match[1]) != resume_point.size:
-            return False
-        # Few servers name the version here; then the part must be as long as it was said to become at its beginning.
-        version = _version(response, resume_point)
-        return version == resume_point.validator or (version is None and resume_point.total == resume_point.size)
-
-    def _finish(self, response: Response) -> Response:
+    def _finish_complete_part(self, response: Response) -> Response:
         """Finish a download whose part is complete already."""
         resumable, resume_point = self._resumable, self._resume_point
         assert resumable is not None and resume_point is not None
         try:
             if self._checksum is not None:
                 with resumable.open(resume_point.size) as file:
-                    self._begin(file, resume_point.size)
+                    self._seek_to_rest(file, resume_point.size)
                 failure = self._checksum.failure()
                 if failure is not None:
                     resumable.discard(corrupt=True)
                     return response._replace(failure=failure)
         except OSError as error:
             return response._replace(failure=cannot_write(error))
-        return self._renamed(resumable, response)
+        return self._rename_to_target(resumable, response)
 
-    def _renamed(self, destination: Destination, response: Response) -> Response:
+    def _rename_to_target(self, destination: Destination, response: Response) -> Response:
+        """Give a complete file its name, and return the response with it, or with the failure to do so."""
         try:
-            return self._done(destination.rename(self._naming()), response)
+            return self._record_written(destination.rename(self._naming()), response)
         except OSError as error:
             return response._replace(failure=cannot_write(error))
 
-    def _done(self, path: Path, response: Response) -> Response:
+    def _record_written(self, path: Path, response: Response) -> Response:
+        """Remember the file of the finished download, and return the response with its path."""
         self.written = path
         return response._replace(file=os.fspath(path))
 
@@ -303,48 +291,3 @@ class FileSink:
         name = name or safe_name(unquote(urlsplit(url).path)) or DEFAULT_NAME
         self._is_in_folder = True
         return Path(os.path.realpath(path)) / name
-
-
-def _continues(response: Response, resume_point: ResumePoint) -> bool:
-    """Return whether a 206 is the rest of the part (RFC 9110 sections 15.3.7 and 15.3.7.3).
-
-    It must name the same version: a server that does not know If-Range sends a part of any version.
-    """
-    match = _CONTENT_RANGE.fullmatch((response.headers.value(b"content-range") or b"").strip())
-    if match is None or int(match[1]) != resume_point.size:
-        return False
-    is_total = resume_point.total < 0 or match[3] == b"*" or int(match[3]) == resume_point.total
-    return is_total and _version(response, resume_point) == resume_point.validator
-
-
-def _is_part(response: Response, resume_point: Optional[ResumePoint]) -> bool:
-    """Return whether the body of a response of another status than 206 is, or may be, not the whole file.
-
-    ``resume_point``: the part whose rest was requested. Content-Range has no meaning there (RFC 9110 section 14.4). But
-    a server that sends one has sent a part, however it is written. A part without it is recognized by the size: one
-    version has one size (section 8.8.1).
-    """
-    if resume_point is not None and resume_point.total >= 0:
-        is_same = _version(response, resume_point) == resume_point.validator
-        if is_same and response.total_bytes != resume_point.total:
-            return True
-    match = _ANY_RANGE.fullmatch(b"".join((response.headers.value(b"content-range") or b"").split()))
-    if match is None:
-        return False
-    is_whole = match[2] is None or match[3] in (None, b"*") or int(match[2]) + 1 == int(match[3])
-    return int(match[1]) != 0 or not is_whole
-
-
-def _version(response: Response, resume_point: ResumePoint) -> Optional[str]:
-    """Return the validator of the response, of the same kind as the part's; None if it has none."""
-    is_tag = resume_point.validator.startswith('"')
-    validator = response.headers.value(b"etag" if is_tag else b"last-modified")
-    return None if validator is None else validator.decode("latin-1")
-
-
-def _total(response: Response) -> int:
-    """Return the size of the whole file; -1 if the response does not say it."""
-    if response.status != 206:
-        return response.total_bytes
-    match = _CONTENT_RANGE.fullmatch((response.headers.value(b"content-range") or b"").strip())
-    return -1 if match is None or match[3] == b"*" else int(match[3])

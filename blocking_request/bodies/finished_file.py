@@ -40,9 +40,9 @@ def is_special(path: Path) -> bool:
 
 def move(source: Path, target: Path, naming: Naming) -> Path:
     """Give a finished file the name of the target, or the next free one; return it. Raises OSError."""
-    place = os.replace if naming.replaces else _take
+    rename = os.replace if naming.replaces else _rename_to_free_name
     if not naming.numbers:
-        place(source, target)
+        rename(source, target)
         return target
     taken, wanted = naming.taken, str(target).lower()
     first = taken.get(wanted, 0)
@@ -52,7 +52,7 @@ def move(source: Path, target: Path, naming: Naming) -> Path:
         if key in taken or is_special(path):
             continue
         try:
-            place(source, path)
+            rename(source, path)
         except (FileExistsError, IsADirectoryError):
             continue
         taken[key], taken[wanted] = 1, number + 1
@@ -69,7 +69,7 @@ def _numbered(target: Path, number: int) -> Path:
     return target.with_name(f"{stem} ({number}){suffix}")
 
 
-def _take(source: Path, target: Path) -> None:
+def _rename_to_free_name(source: Path, target: Path) -> None:
     """Rename a file to a name that is free. Raises FileExistsError, OSError."""
     try:
         os.link(source, target)

@@ -19,7 +19,7 @@ from urllib3.filepost import choose_boundary
 
 from ..models.headers import field_problem
 from ..models.redaction import hidden_repr
-from .upload import measured
+from .upload import remaining_size
 
 Fields = Union[Mapping[str, Any], Iterable[tuple[str, Any]]]
 Files = Union[Mapping[str, Any], Iterable[tuple[str, Any]]]
@@ -51,13 +51,13 @@ def encoded(data: Any, form: Optional[Fields], files: Optional[Files], value: An
     if value is not None:
         return Encoded(json.dumps(value, allow_nan=False).encode(), "application/json")
     if files is not None:
-        return _multipart(_form_fields(form or {}), _pairs(files))
+        return _multipart(_form_fields(form or {}), _named_values(files))
     if form is not None:
         return Encoded(urlencode(_form_fields(form)).encode("ascii"), "application/x-www-form-urlencoded")
     return None
 
 
-def _pairs(fields: Any) -> list[tuple[str, Any]]:
+def _named_values(fields: Any) -> list[tuple[str, Any]]:
     expected = "form and files are a mapping, or pairs of a name (a str) and a value"
     if isinstance(fields, (str, bytes)) or not isinstance(fields, Iterable):
         raise TypeError(f"{expected}, not {type(fields).__name__}: form={{'name': 'value'}}")
@@ -71,7 +71,7 @@ def _pairs(fields: Any) -> list[tuple[str, Any]]:
 def _form_fields(form: Any) -> list[tuple[str, Any]]:
     """Return the fields of a form, one pair for each value. A None leaves its field out, as in requests."""
     pairs = []
-    for name, value in _pairs(form):
+    for name, value in _named_values(form):
         values = value if isinstance(value, (list, tuple)) else [value]
         pairs += [(name, each) for each in values if each is not None]
     return pairs
@@ -93,10 +93,10 @@ def _multipart(fields: list[tuple[str, Any]], files: list[tuple[str, Any]]) -> E
     parts: list[_Part] = []
     for name, each in fields:
         content = each if isinstance(each, bytes) else str(each).encode()
-        parts.append(_held(_head(boundary, name, None, None), content))
+        parts.append(_bytes_part(_part_head(boundary, name, None, None), content))
     for name, value in files:
         parts.append(_file_part(boundary, name, value))
-    parts.append(_held(f"--{boundary}--\r\n".encode(), b""))
+    parts.append(_bytes_part(f"--{boundary}--\r\n".encode(), b""))
     return Encoded(MultipartBody(parts), f"multipart/form-data; boundary={boundary}")
 
 
@@ -105,7 +105,7 @@ def _one_line(name: str) -> str:
     return name.replace("\r", "%0D").replace("\n", "%0A").replace("\0", "%00")
 
 
-def _head(boundary: str, name: str, filename: Optional[str], content_type: Optional[str]) -> bytes:
+def _part_head(boundary: str, name: str, filename: Optional[str], content_type: Optional[str]) -> bytes:
     # The names are quoted by urllib3; a content type is sent as it is.
     if content_type is not None and field_problem(b"Content-Type", content_type.encode("latin-1", "replace")):
         raise ValueError(f"the content type {content_type!r} holds a line end or NUL: it must be like 'image/png'")
@@ -114,7 +114,7 @@ def _head(boundary: str, name: str, filename: Optional[str], content_type: Optio
     return f"--{boundary}\r\n{field.render_headers()}".encode()
 
 
-def _held(head: bytes, content: bytes) -> _Part:
+def _bytes_part(head: bytes, content: bytes) -> _Part:
     return _Part(head, lambda: io.BytesIO(content), len(content), True)
 
 
@@ -128,34 +128,34 @@ def _file_part(boundary: str, name: str, value: Any) -> _Part:
     if isinstance(value, (str, os.PathLike)):
         path = Path(value)
         filename = filename or path.name
-        head, size = _file_head(boundary, name, filename, content_type), path.stat().st_size
+        head, size = _file_part_head(boundary, name, filename, content_type), path.stat().st_size
         if size == 0:  # or none that the system could tell
             with path.open("rb") as file:
-                return _unmeasured(head, file)
+                return _unmeasured_part(head, file)
         return _Part(head, lambda: path.open("rb"), size, True)
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return _held(_file_head(boundary, name, filename or name, content_type), bytes(value))
+        return _bytes_part(_file_part_head(boundary, name, filename or name, content_type), bytes(value))
     if not hasattr(value, "read"):
         raise TypeError(f"a file is a path, bytes or a binary file, not {type(value).__name__}")
     if isinstance(value, io.TextIOBase):
         raise TypeError("a file is opened as text: open it in binary mode, open(path, 'rb')")
     path_name = getattr(value, "name", None)
     filename = filename or (os.path.basename(path_name) if isinstance(path_name, str) else name)
-    head, size = _file_head(boundary, name, filename, content_type), measured(value)
+    head, size = _file_part_head(boundary, name, filename, content_type), remaining_size(value)
     if size <= 0:
-        return _unmeasured(head, value)
+        return _unmeasured_part(head, value)
     rewinds = hasattr(value, "seek")
     start = value.tell() if rewinds else 0
 
     def begin() -> Any:
         if rewinds:
             value.seek(start)
-        return _Borrowed(value)
+        return _CallersFile(value)
 
     return _Part(head, begin, size, rewinds)
 
 
-def _unmeasured(head: bytes, file: Any) -> _Part:
+def _unmeasured_part(head: bytes, file: Any) -> _Part:
     """Of a file that does not tell how long it is: read here, to its end. Raises ValueError where that is far."""
     content = b""
     while piece := file.read(READ_BYTES):
@@ -165,15 +165,15 @@ def _unmeasured(head: bytes, file: Any) -> _Part:
                 f"a file of the form does not tell how long it is, and has more than {MOST_UNMEASURED} bytes: "
                 "give its path, or a file that can be measured"
             )
-    return _held(head, content)
+    return _bytes_part(head, content)
 
 
-def _file_head(boundary: str, name: str, filename: str, content_type: Optional[str]) -> bytes:
+def _file_part_head(boundary: str, name: str, filename: str, content_type: Optional[str]) -> bytes:
     guessed = content_type or mimetypes.guess_type(filename)[0] or "application/octet-stream"
-    return _head(boundary, name, filename, guessed)
+    return _part_head(boundary, name, filename, guessed)
 
 
-class _Borrowed:
+class _CallersFile:
     """A file of the caller's, which stays open."""
 
     def __init__(self, file: Any) -> None:
@@ -190,11 +190,11 @@ class MultipartBody:
         self._parts = parts
         self.len = sum(len(part.head) + part.size + (2 if number < len(parts) - 1 else 0)
                        for number, part in enumerate(parts))  # fmt: skip
-        self._pieces = self._all()
-        self._held = b""
+        self._pieces = self._iter_chunks()
+        self._unread = b""
         self._position = 0
 
-    def _all(self) -> Iterator[bytes]:
+    def _iter_chunks(self) -> Iterator[bytes]:
         for number, part in enumerate(self._parts):
             yield part.head
             file = part.open()
@@ -214,12 +214,12 @@ class MultipartBody:
     def read(self, count: int = -1) -> bytes:
         if count < 0:
             return b"".join(iter(lambda: self.read(READ_BYTES), b""))
-        while not self._held:
+        while not self._unread:
             piece = next(self._pieces, None)
             if piece is None:
                 return b""
-            self._held = piece
-        piece, self._held = self._held[:count], self._held[count:]
+            self._unread = piece
+        piece, self._unread = self._unread[:count], self._unread[count:]
         self._position += len(piece)
         return piece
 
@@ -233,4 +233,4 @@ class MultipartBody:
         """To the beginning only."""
         if position != 0:
             raise ValueError("only the beginning can be gone to")
-        self._pieces, self._held, self._position = self._all(), b"", 0
+        self._pieces, self._unread, self._position = self._iter_chunks(), b"", 0

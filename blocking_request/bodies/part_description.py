@@ -16,7 +16,7 @@ from typing import NamedTuple, Optional
 
 from .finished_file import Naming
 from .regular_files import read_regular
-from .scratch_file import TemporaryFile
+from .temporary_file import TemporaryFile
 
 PART_SUFFIX = ".part"
 DESCRIPTION_SUFFIX = ".part.json"

@@ -140,12 +140,12 @@ class DeviceSink:
         pass
 
     def steps(self, response: Response) -> SinkSteps:
-        response = yield from write_here(response, self._take)
+        response = yield from write_here(response, self._write_chunk)
         if self._checksum is None or not is_success(response):
             return response
         return response._replace(failure=self._checksum.failure())
 
-    def _take(self, piece: Chunk) -> None:
+    def _write_chunk(self, piece: Chunk) -> None:
         if self._checksum is not None:
             self._checksum.add(piece)
         self._write(piece)
@@ -214,15 +214,16 @@ def write_in_worker(
     body is in memory.
     """
     if response.is_streaming:
-        stopping = _stopping(write, (OSError, ValueError))  # ValueError: the caller has left, and the file is closed
+        # ValueError: the caller has left, and the file is closed.
+        write = _raising_cannot_write(write, (OSError, ValueError))
         try:
-            return merge_responses(response, (yield ReadBody(stopping, start=start, total=total)))
+            return merge_responses(response, (yield ReadBody(write, start=start, total=total)))
         except CannotWrite as error:
             return response._replace(failure=error.failure)
-    return _written(response, write)
+    return _write_body_in_memory(response, write)
 
 
-def _stopping(
+def _raising_cannot_write(
     write: Callable[[Chunk], None], errors: tuple[type[Exception], ...] = (OSError,)
 ) -> Callable[[Chunk], None]:
     """Return ``write`` that raises CannotWrite for some errors."""
@@ -240,11 +241,11 @@ def write_here(response: Response, write: Callable[[Chunk], None]) -> Generator[
     """Have all of a body given to ``write``, code of the caller, in the thread that drives. An OSError becomes the
     failure of the response; any other exception ends the call.
     """
-    write = _stopping(write)
+    write = _raising_cannot_write(write)
     try:
         if response.is_streaming:
             return merge_responses(response, (yield ReadBody(write, in_worker=False)))
-        return _written(response, write)
+        return _write_body_in_memory(response, write)
     except CannotWrite as error:
         return response._replace(failure=error.failure)
 
@@ -257,7 +258,7 @@ def write_slowly(
         failure: Optional[Failure] = yield Drain(target)  # it is open then
         if failure is None:
             last = (yield ReadBody(write, in_worker=False, target=target)) if response.is_streaming else None
-            response = _written(response, write) if last is None else merge_responses(response, last)
+            response = _write_body_in_memory(response, write) if last is None else merge_responses(response, last)
             if response.failure is None:
                 failure = yield Drain(target)
     except CannotWrite as error:
@@ -265,7 +266,7 @@ def write_slowly(
     return response if failure is None else response._replace(failure=failure)
 
 
-def _written(response: Response, write: Callable[[Chunk], None]) -> Response:
+def _write_body_in_memory(response: Response, write: Callable[[Chunk], None]) -> Response:
     """Write a body that is in memory, if it is one to write. Raises what ``write`` raises."""
     if is_success(response):
         write(response.body)

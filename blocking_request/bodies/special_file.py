@@ -46,7 +46,7 @@ class SpecialFile:
         self._path = os.fspath(path)
         self._descriptor = -1
         self._waiting: deque[memoryview] = deque()
-        self._end: Optional[float] = None
+        self._reader_deadline: Optional[float] = None
         """When a FIFO must have a reader, by ``time.monotonic()``."""
 
     def flush(self) -> bool:
@@ -107,8 +107,8 @@ class SpecialFile:
             if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(self._path).st_mode):
                 raise
             now = time.monotonic()
-            self._end = now + READER_SECONDS if self._end is None else self._end
-            if now >= self._end:
+            self._reader_deadline = now + READER_SECONDS if self._reader_deadline is None else self._reader_deadline
+            if now >= self._reader_deadline:
                 raise OSError(errno.ENXIO, "no program has opened the pipe for reading") from None
             return False
         self._descriptor = descriptor

@@ -84,7 +84,7 @@ class Upload:
         channel = self._channel
         if channel is not None and not channel.is_untouched:
             if self._rewind is None:
-                raise request_not_sent(QtNetworkError.ContentReSendError, CANNOT_BE_SENT_AGAIN)
+                raise request_not_sent(QtNetworkError.ContentReSendError, _NOT_REPLAYABLE)
             try:
                 self._rewind()
             except (OSError, ValueError) as error:
@@ -103,7 +103,7 @@ class Upload:
         little.
         """
         while channel.has_room:
-            piece = self._next()
+            piece = self._next_chunk()
             if not piece:
                 if 0 <= self._done < self.size:
                     raise _unreadable(f"The body has only {self._done} of the {self.size} bytes that it should have")
@@ -112,7 +112,7 @@ class Upload:
             self._done += len(piece)
             channel.put(piece)
 
-    def _next(self) -> bytes:
+    def _next_chunk(self) -> bytes:
         left = READ_BYTES if self.size < 0 else min(READ_BYTES, self.size - self._done)
         piece = self._head or (self._read(left) if left else b"")
         # A file may give more than was asked for. What is beyond the length would be taken for the next request.
@@ -120,7 +120,7 @@ class Upload:
         return piece
 
 
-CANNOT_BE_SENT_AGAIN = "The body would have to be sent again, and what it is read from cannot go back to its beginning"
+_NOT_REPLAYABLE = "The body would have to be sent again, and what it is read from cannot go back to its beginning"
 
 
 def read_body(data: Data, stop_reason: Callable[[], Optional[Failure]]) -> Union[bytes, Upload, None]:
@@ -134,13 +134,13 @@ def read_body(data: Data, stop_reason: Callable[[], Optional[Failure]]) -> Union
     if isinstance(data, _BYTES_LIKE):
         return bytes(data)
     if isinstance(data, QtCore.QIODevice):
-        return _read_at_once(*_of_device(data, stop_reason))
+        return _read_if_small(*_device_source(data, stop_reason))
     if hasattr(data, "read"):
-        return _read_at_once(*_of_file(data))
-    return _read_at_once(_of_pieces(data), -1, None)
+        return _read_if_small(*_file_source(data))
+    return _read_if_small(_iterable_source(data), -1, None)
 
 
-def _read_at_once(read: Read, size: int, rewind: Optional[Callable[[], None]]) -> Union[bytes, Upload]:
+def _read_if_small(read: Read, size: int, rewind: Optional[Callable[[], None]]) -> Union[bytes, Upload]:
     pieces: list[bytes] = []
     length = 0
     while length <= READ_AT_ONCE:
@@ -154,8 +154,8 @@ def _read_at_once(read: Read, size: int, rewind: Optional[Callable[[], None]]) -
     return Upload(read, size if size >= len(head) else -1, head, rewind)
 
 
-def measured(file: Any) -> int:
-    """How many bytes a file still has; 0 or less where nobody knows."""
+def remaining_size(file: Any) -> int:
+    """Return how many bytes a file still has; 0 or less if it does not tell."""
     try:
         if _has_descriptor(file) and not isinstance(getattr(file, "raw", file), io.FileIO):
             # gzip.open() and its kin: their descriptor is that of the compressed file.
@@ -173,8 +173,8 @@ def _has_descriptor(file: Any) -> bool:
     return True
 
 
-def _of_file(file: Any) -> tuple[Read, int, Optional[Callable[[], None]]]:
-    size = measured(file)
+def _file_source(file: Any) -> tuple[Read, int, Optional[Callable[[], None]]]:
+    size = remaining_size(file)
     rewind: Optional[Callable[[], None]] = None
     try:
         start = file.tell()
@@ -195,7 +195,7 @@ def _of_file(file: Any) -> tuple[Read, int, Optional[Callable[[], None]]]:
     return read, size, rewind
 
 
-def _of_pieces(pieces: Iterable[Any]) -> Read:
+def _iterable_source(pieces: Iterable[Any]) -> Read:
     iterator = iter(pieces)
     held = [b""]
 
@@ -214,7 +214,7 @@ def _of_pieces(pieces: Iterable[Any]) -> Read:
     return read
 
 
-def _of_device(
+def _device_source(
     device: QtCore.QIODevice, stop_reason: Callable[[], Optional[Failure]]
 ) -> tuple[Read, int, Optional[Callable[[], None]]]:
     if not device.isReadable():

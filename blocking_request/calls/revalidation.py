@@ -32,7 +32,7 @@ def with_manager_cache(
     default_headers = ((b"accept-language", accept_language()),)
     rules = CacheRules(
         store=store_of(settings.cache),
-        identify=partition_key,
+        partition_key=partition_key,
         now=time.time,
         default_headers=default_headers,
         load_control=load_control,

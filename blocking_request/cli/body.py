@@ -14,9 +14,9 @@ from .. import ReplyContent
 from ..bodies.download_files import ResumableFile
 from ..bodies.file_sink import FileSink
 from ..bodies.finished_file import Naming, is_special
-from ..bodies.scratch_file import TemporaryFile
 from ..bodies.sink import BodySink, DeviceSink
 from ..bodies.special_file import open_special
+from ..bodies.temporary_file import TemporaryFile
 from ..models.redaction import printable
 from ..reply import response_of
 from .streams import RawOutput

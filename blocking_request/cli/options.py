@@ -108,10 +108,10 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--cert", type=_PEM_FILE, metavar="FILE", help="Show this client certificate."),
             click.option("--key", type=_PEM_FILE, metavar="FILE", help="Its key, if that is in another file."),
-            click.option("-k", "--insecure", is_flag=True, help="Accept every certificate of a server."),
-            click.option("--cache", is_flag=True, help="Use the cache, and store the reply there."),
-            click.option("--refresh", is_flag=True, help="Ask the server, whatever is in the cache; store the reply."),
-            click.option("--offline", is_flag=True, help="Use the cache only, however old the reply is; send nothing."),
+            click.option("-k", "--insecure", is_flag=True, help="Do not verify the server's certificate."),
+            click.option("--cache", is_flag=True, help="Use the HTTP cache."),
+            click.option("--refresh", is_flag=True, help="Bypass the cache and store the new response."),
+            click.option("--offline", is_flag=True, help="Serve from the cache only; never contact the server."),
             click.option("-v", "--verbose", is_flag=True, help="Show requests, replies, hops, engine and timings."),
         ]
     ):

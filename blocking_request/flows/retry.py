@@ -28,7 +28,7 @@ _NEVER_SENT = frozenset(
         QtNetworkError.ProxyTimeoutError,
     )
 )
-_BROKE = frozenset(
+_CONNECTION_LOST = frozenset(
     (
         QtNetworkError.RemoteHostClosedError,
         QtNetworkError.TimeoutError,
@@ -72,7 +72,7 @@ def _next_rule(response: Response, rule: Retry) -> Optional[Retry]:
         return None
     elif failure.error in _NEVER_SENT:
         error = ConnectTimeoutError()
-    elif failure.error in _BROKE and response.engine:  # else nothing was sent, for reasons that stay
+    elif failure.error in _CONNECTION_LOST and response.engine:  # else nothing was sent, for reasons that stay
         error = ProtocolError()
     else:
         return None

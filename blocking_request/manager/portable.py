@@ -18,7 +18,7 @@ from ..models.redaction import SECRET_PARAMETERS, is_secret_field
 from ..models.tls import TlsSettings
 from ..prepare.settings import Settings
 from ..stores.auth_registry import AuthRegistry
-from ..stores.cookie_jar import CookieJar, all_cookies
+from ..stores.cookie_jar import CookieJar, cookies_with_expired
 from ..stores.hsts_hosts import hosts_of, store_with
 from .settings_holder import change_settings
 
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 KEPT_MANAGERS = 16
 """How many different settings a process keeps the manager of."""
 
-_LIVE = frozenset(("cookies", "registry", "strict_transport", "credential_cache", "proxy_credential_cache", "cache"))
-"""What is more than a value."""
+_NOT_COPIED = frozenset(
+    ("cookies", "registry", "strict_transport", "credential_cache", "proxy_credential_cache", "cache")
+)
+"""Settings that are objects with a state, not values."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,12 @@ class PortableSettings:
 def portable_settings(settings: Settings, secrets: bool) -> PortableSettings:
     if not secrets:
         settings = _without_secrets(settings)
-    names = [each.name for each in fields(settings) if each.init and each.name not in _LIVE]
+    names = [each.name for each in fields(settings) if each.init and each.name not in _NOT_COPIED]
     hosts = settings.strict_transport
     return PortableSettings(
         token=uuid.uuid4().hex,
         values={name: getattr(settings, name) for name in names},
-        cookies=tuple(all_cookies(settings.cookies)),
+        cookies=tuple(cookies_with_expired(settings.cookies)),
         strict_hosts=None if hosts is None else hosts_of(hosts),
         secrets=_secrets(settings) if secrets else None,
     )

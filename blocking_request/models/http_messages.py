@@ -81,8 +81,8 @@ class Request(NamedTuple):
     """Whether it is sent again because its response was not good enough."""
     is_stored: bool = False
     """Whether a cache may store the response."""
-    identity: tuple[str, ...] = ()
-    """Who we are to the server, as far as that is not told by the header fields."""
+    partition_user: tuple[str, ...] = ()
+    """The part of the cache's partition key that the header fields do not tell: the user and the secret that log in."""
     omitted: frozenset[bytes] = frozenset()
     """Names of fields, in lower case, that an engine must not add by itself."""
 

@@ -161,7 +161,7 @@ def with_query(request: RequestLike, query: str) -> RequestLike:
     if not query:
         return request
     if isinstance(request, str) and is_canonical(request):
-        return request + _joint(request) + query
+        return request + _query_separator(request) + query
     if isinstance(request, QtNetwork.QNetworkRequest):
         url = request.url()
         if not url.isValid():
@@ -175,10 +175,10 @@ def with_query(request: RequestLike, query: str) -> RequestLike:
 
 def _qurl_with_query(url: QtCore.QUrl, query: str) -> QtCore.QUrl:
     text, mark, fragment = url.toEncoded().data().decode("ascii").partition("#")
-    return QtCore.QUrl.fromEncoded((text + _joint(text) + query + mark + fragment).encode("ascii"))  # type: ignore[arg-type]
+    return QtCore.QUrl.fromEncoded((text + _query_separator(text) + query + mark + fragment).encode("ascii"))  # type: ignore[arg-type]
 
 
-def _joint(url: str) -> str:
+def _query_separator(url: str) -> str:
     _, mark, query = url.partition("?")
     if not mark:
         return "?"

@@ -56,7 +56,7 @@ def build_request(
 ) -> Request:
     """Raises RequestNotSent for a request that no engine may see."""
     qt_request = unshared_copy(request) if isinstance(request, QtNetwork.QNetworkRequest) else None
-    method = _spelled(method or _custom_verb(qt_request))
+    method = _normalized_method(method or _custom_verb(qt_request))
     if not body and method in ("GET", "HEAD"):
         body = None
     url, _, is_local = checked_text(request) if isinstance(request, str) else checked_url(_qurl(request))
@@ -177,7 +177,7 @@ def _check_method(method: str) -> None:
     raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, text)
 
 
-def _spelled(method: str) -> str:
+def _normalized_method(method: str) -> str:
     """Methods are case-sensitive (RFC 9110 section 9.1), but Qt 6 and most people take ``get`` for GET."""
     upper = method.upper()
     return upper if upper in _STANDARD_METHODS else method

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..models.http_messages import Request
 from ..qt.binding import QtCore, QtNetwork
 from ..qt.network_request import qt_request_copy
-from ..reply import operation_of
+from ..qt.reply_values import operation_of
 
 
 @dataclass(frozen=True)

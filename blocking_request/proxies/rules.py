@@ -14,8 +14,6 @@ from ..models.proxy import NO_PROXY, Proxy, ProxyUnusable
 from ..qt.binding import QtNetwork, encoded_url
 from .parse import ProxyFactory, proxy_of
 
-_EARLIER_NAMES = {"excluded": "default_proxy_prefixes", "without": "no_proxy_prefixes", "are_all": "ignore_system"}
-
 
 @dataclass(frozen=True)
 class ProxyRules:
@@ -31,10 +29,6 @@ class ProxyRules:
     """Called first; if it returns None the other rules apply."""
     ignore_system: bool = False
     """Whether the proxies of the environment and of the application are ignored."""
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Read the pickle of an earlier version, too: its fields had other names."""
-        self.__dict__.update({_EARLIER_NAMES.get(name, name): value for name, value in state.items()})
 
     @property
     def is_default(self) -> bool:

@@ -35,7 +35,7 @@ def qgis_auth_of(authcfg: str, stop_reason: StopReason) -> Optional[Callable[[Re
 
     def add_credentials(request: Request) -> Request:
         qt_request = qt_request_copy(request)
-        done, updated = _beside(lambda: auth.updateNetworkRequest(qt_request, authcfg), stop_reason)
+        done, updated = _run_cancellable(lambda: auth.updateNetworkRequest(qt_request, authcfg), stop_reason)
         if not done:
             text = f"QGIS could not apply its authentication config {authcfg!r}"
             raise request_not_sent(QtNetworkError.AuthenticationRequiredError, text)
@@ -58,9 +58,10 @@ def _as_updated(request: Request, updated: QtNetwork.QNetworkRequest) -> Request
     return request._replace(url=url, headers=framing + others, qt_request=updated, redacted_names=secret)
 
 
-def _beside(work: Callable[[], Any], stop_reason: StopReason) -> Any:
-    """What ``work`` gives: here in the main thread, elsewhere in a thread beside it. Raises what it raises, and
-    RequestNotSent if the call ends in the meantime.
+def _run_cancellable(work: Callable[[], Any], stop_reason: StopReason) -> Any:
+    """Return the result of ``work``. Outside the main thread it runs in a thread of its own.
+
+    Raises what ``work`` raises; RequestNotSent if the call ends in the meantime.
     """
     if _is_main_thread():
         return work()

@@ -81,7 +81,7 @@ class CallerSignal:
     def disconnect(self, slot: Optional[Callback] = None) -> None:
         """Have ``slot`` called no more; without one, nobody. Raises TypeError where it was not connected."""
         with self._guard:
-            gone = self._slots if slot is None else tuple(each for each in self._slots if _is(each, slot))[:1]
+            gone = self._slots if slot is None else tuple(each for each in self._slots if _is_same_slot(each, slot))[:1]
             if slot is not None and not gone:
                 raise TypeError("the slot is not connected")
             self._slots = tuple(each for each in self._slots if not any(each is other for other in gone))
@@ -101,5 +101,5 @@ class CallerSignal:
         return bool(self._slots)
 
 
-def _is(known: Union[Callback, _Method], slot: Callback) -> bool:
+def _is_same_slot(known: Union[Callback, _Method], slot: Callback) -> bool:
     return known.is_of(slot) if isinstance(known, _Method) else known == slot

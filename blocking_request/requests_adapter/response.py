@@ -52,7 +52,7 @@ class RawBody:
         self._response: Optional[Response] = response
         self._call = call
         self._chunks: Iterator[bytes] = call.iter_chunks() if response.is_streaming else iter((response.body,))
-        self._held = memoryview(b"")
+        self._unread = memoryview(b"")
         self.closed = False
 
     def isclosed(self) -> bool:
@@ -65,13 +65,13 @@ class RawBody:
             while piece := self.read(1 << 20):
                 pieces.append(piece)
             return b"".join(pieces)
-        while not self._held and not self.closed:
+        while not self._unread and not self.closed:
             try:
-                self._held = memoryview(next(self._chunks))
+                self._unread = memoryview(next(self._chunks))
             except StopIteration:
                 self._end()
                 return b""
-        chunk, self._held = self._held[:amount], self._held[amount:]
+        chunk, self._unread = self._unread[:amount], self._unread[amount:]
         return bytes(chunk)
 
     read1 = read

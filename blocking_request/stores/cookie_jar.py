@@ -1,7 +1,8 @@
 """CookieJar: the cookies that the requests of a manager share, by the rules of RFC 6265.
 
 The jar of ``requests``, which extends that of ``http.cookiejar``, stores them. ``set_cookie`` parses what a server
-sends, ``cookie_policy`` decides what it may set and how much is kept, ``cookie_files`` reads and writes files.
+sends, ``cookie_policy`` decides what it may set and how much is kept, ``cookie_hosts`` checks and names hosts, and
+``cookie_files`` reads and writes files.
 
 A text in the jar stands for the bytes of a field: each character is a byte (latin-1).
 """
@@ -13,22 +14,21 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from http.cookiejar import Cookie
 from typing import Any, NamedTuple, Optional, Union
 from urllib.parse import urlsplit
-from urllib.request import Request
 
 from requests.cookies import RequestsCookieJar
 
 from ..models.headers import encoded
 from ..models.redaction import hidden_repr
-from ..models.urls import is_address, split_userinfo
-from ..qt.binding import QtCore, QtNetwork, type_name
+from ..qt.binding import QtCore, QtNetwork
 from . import cookie_files
+from .cookie_hosts import checked_cookie_url, checked_host, cookie_domains, cookiejar_request, host_names
 from .cookie_policy import MOST_COOKIES, MOST_OF_A_DOMAIN, CookiePolicy, overlaps, surplus
-from .set_cookie import parsed
+from .set_cookie import parse_set_cookie
 
 
 class _VersionedJar(RequestsCookieJar):
@@ -59,7 +59,7 @@ class _VersionedJar(RequestsCookieJar):
                 self.version += 1
 
 
-class _Known(NamedTuple):
+class _CachedField(NamedTuple):
     """The ``Cookie`` field for a URL. It is valid for one version of the jar, until the next cookie expires."""
 
     def __repr__(self) -> str:
@@ -70,7 +70,7 @@ class _Known(NamedTuple):
     value: Optional[bytes]
 
 
-KEPT_URLS = 256
+MOST_CACHED_URLS = 256
 """The number of URLs whose ``Cookie`` field is kept."""
 
 _jars: weakref.WeakSet[CookieJar] = weakref.WeakSet()
@@ -85,7 +85,7 @@ def _replace_locks_after_fork() -> None:
         jar: Any = each.jar
         jar._cookies_lock = threading.RLock()
         # That thread may have changed the jar without counting it.
-        each._known = {}
+        each._cached_fields = {}
 
 
 if hasattr(os, "register_at_fork"):
@@ -108,13 +108,13 @@ class CookieJar:
         elif not isinstance(jar, RequestsCookieJar):
             raise TypeError(f"jar must be a RequestsCookieJar (as session.cookies), not {type(jar).__name__}")
         self.jar = jar
-        self._known: dict[str, _Known] = {}
+        self._cached_fields: dict[str, _CachedField] = {}
         _jars.add(self)
 
-    def _header(self, url: str) -> Optional[bytes]:
-        cookies = self._for(url)
+    def _cookie_field(self, url: str) -> Optional[bytes]:
+        cookies = self._cookies_for(url)
         self.jar.clear_expired_cookies()
-        return b"; ".join(b"%s=%s" % _pair(cookie) for cookie in cookies) or None
+        return b"; ".join(b"%s=%s" % _name_and_value(cookie) for cookie in cookies) or None
 
     def _set_or_delete(self, cookie: Cookie) -> None:
         if cookie.is_expired():
@@ -139,10 +139,10 @@ class CookieJar:
             with suppress(KeyError):  # it is not in the jar, or another thread has just removed it
                 self.jar.clear(cookie.domain, cookie.path, cookie.name)
 
-    def _for(self, url: str) -> list[Cookie]:
+    def _cookies_for(self, url: str) -> list[Cookie]:
         """Return the cookies that a request would carry, in the order of RFC 6265 section 5.4."""
         jar: Any = self.jar
-        request = _request(url)
+        request = cookiejar_request(url)
         with jar._cookies_lock:
             jar._policy._now = jar._now = int(time.time())
             cookies = jar._cookies_for_request(request)
@@ -150,11 +150,11 @@ class CookieJar:
 
     def cookiesForUrl(self, url: Union[QtCore.QUrl, str]) -> list[QtNetwork.QNetworkCookie]:
         """Return the cookies that a request to ``url`` would carry. Raises TypeError, ValueError."""
-        return [_qt_cookie(cookie) for cookie in self._for(_address(url))]
+        return [_qt_cookie(cookie) for cookie in self._cookies_for(checked_cookie_url(url))]
 
     def allCookies(self) -> list[QtNetwork.QNetworkCookie]:
         """Return every cookie that has not expired."""
-        return [_qt_cookie(cookie) for cookie in self._all() if not cookie.is_expired()]
+        return [_qt_cookie(cookie) for cookie in self._cookies_with_expired() if not cookie.is_expired()]
 
     def setCookie(self, url: Union[QtCore.QUrl, str], name: str, value: str) -> None:
         """Set a cookie as if the host of ``url`` had set it with ``Path=/``. It ends with the session.
@@ -165,18 +165,20 @@ class CookieJar:
         for text, what in ((name, "name"), (value, "value")):
             if not isinstance(text, str):
                 raise TypeError(f"the {what} of a cookie is a str, not {type(text).__name__}")
-        address = _address(url)
+        checked = checked_cookie_url(url)
         if any(character in f"{name}{value}" for character in "\r\n\0;") or not name or "=" in name:
             raise ValueError("a cookie needs a name without '=', and no ';' or line end in its name or value")
-        secure = b"; Secure" if address.startswith("https:") else b""
+        secure = b"; Secure" if checked.startswith("https:") else b""
         pair = encoded(name).strip(b" \t"), encoded(value).strip(b" \t")
         jar: Any = self.jar
         # Without the lock another thread could clear the cookie before it is looked for.
         with jar._cookies_lock:
-            receive_cookies(self, address, [b"%s=%s; Path=/%s" % (*pair, secure)])
-            is_accepted = pair in [_pair(cookie) for cookie in self._for(address) if cookie.path == "/"]
+            receive_cookies(self, checked, [b"%s=%s; Path=/%s" % (*pair, secure)])
+            is_accepted = pair in [
+                _name_and_value(cookie) for cookie in self._cookies_for(checked) if cookie.path == "/"
+            ]
         if not is_accepted:
-            raise ValueError(f"the cookie {name!r} is not accepted from {urlsplit(address).hostname}")
+            raise ValueError(f"the cookie {name!r} is not accepted from {urlsplit(checked).hostname}")
 
     def clear(self, host: Optional[str] = None) -> None:
         """Delete all cookies. If a host is named, delete its own cookies and those with it as their ``Domain``.
@@ -188,8 +190,8 @@ class CookieJar:
             return
         if not isinstance(host, str):
             raise TypeError(f"host must be a str or None, not {type(host).__name__}")
-        names = _names_of(_checked_host(host))
-        self._remove(cookie for cookie in self._all() if cookie.domain.lstrip(".") in names)
+        names = host_names(checked_host(host))
+        self._remove(cookie for cookie in self._cookies_with_expired() if cookie.domain.lstrip(".") in names)
 
     def save(self, path: Union[str, os.PathLike[str]], sessionCookies: bool = False) -> None:
         """Write the cookies to a file in the format of Mozilla and curl, which only its owner may read.
@@ -198,7 +200,7 @@ class CookieJar:
         or value is left out, because the format cannot hold it. If writing fails, an earlier file stays as it was.
         Raises OSError.
         """
-        cookie_files.write(path, self._all(), bool(sessionCookies))
+        cookie_files.write(path, self._cookies_with_expired(), bool(sessionCookies))
 
     def load(self, path: Union[str, os.PathLike[str]]) -> None:
         """Add the cookies of a file that ``save``, a browser or curl has written, within the limits of the jar.
@@ -213,13 +215,13 @@ class CookieJar:
         self._drop_surplus({cookie.domain for cookie in cookies})
 
     def __len__(self) -> int:
-        return sum(not cookie.is_expired() for cookie in self._all())
+        return sum(not cookie.is_expired() for cookie in self._cookies_with_expired())
 
     def __repr__(self) -> str:
         # Neither names nor values: they may be secrets.
         return f"<CookieJar with {len(self)} cookies>"
 
-    def _all(self) -> list[Cookie]:
+    def _cookies_with_expired(self) -> list[Cookie]:
         jar: Any = self.jar
         with jar._cookies_lock:
             return list(jar)
@@ -231,97 +233,57 @@ def cookie_header(cookies: CookieJar, url: str) -> Optional[bytes]:
     if not jar._cookies:
         return None
     if not isinstance(jar, _VersionedJar):
-        return cookies._header(url)
-    known = cookies._known.get(url)
-    if known is None or known.version != jar.version or known.until <= time.time():
+        return cookies._cookie_field(url)
+    cached = cookies._cached_fields.get(url)
+    if cached is None or cached.version != jar.version or cached.until <= time.time():
         version = jar.version
-        until = min((cookie.expires for cookie in cookies._all() if cookie.expires is not None), default=math.inf)
-        known = _Known(version, until, cookies._header(url))
-        if len(cookies._known) >= KEPT_URLS:
-            cookies._known = {}
-        cookies._known[url] = known
-    return known.value
+        until = min(
+            (cookie.expires for cookie in cookies._cookies_with_expired() if cookie.expires is not None),
+            default=math.inf,
+        )
+        cached = _CachedField(version, until, cookies._cookie_field(url))
+        if len(cookies._cached_fields) >= MOST_CACHED_URLS:
+            cookies._cached_fields = {}
+        cookies._cached_fields[url] = cached
+    return cached.value
 
 
 def receive_cookies(cookies: CookieJar, url: str, values: Iterable[bytes]) -> None:
     """Set and delete cookies as the ``Set-Cookie`` fields of a response say (RFC 6265 section 5.3)."""
-    request = _request(url)
-    sent = [cookie for cookie in (parsed(value, request) for value in values) if cookie is not None]
+    request = cookiejar_request(url)
+    received = [cookie for cookie in (parse_set_cookie(value, request) for value in values) if cookie is not None]
     jar: Any = cookies.jar
     with jar._cookies_lock:
         # Only https may replace a Secure cookie, or set one that is sent before it (RFC 6265bis section 5.7).
         secure = [] if request.type == "https" else [cookie for cookie in jar if cookie.secure]
-        for cookie in sent:
+        for cookie in received:
             # The policy may change the cookie's domain.
             is_allowed = jar.get_policy().set_ok(cookie, request)
             if is_allowed and not any(overlaps(cookie, other) for other in secure):
                 cookies._set_or_delete(cookie)
-    cookies._drop_surplus(_domains_of(urlsplit(url).hostname or ""))
+    cookies._drop_surplus(cookie_domains(urlsplit(url).hostname or ""))
 
 
-def all_cookies(cookies: CookieJar) -> list[Cookie]:
+def cookies_with_expired(cookies: CookieJar) -> list[Cookie]:
     """Return every cookie of the jar, also those that have expired."""
-    return cookies._all()
+    return cookies._cookies_with_expired()
 
 
-def _names_of(host: str) -> tuple[str, str]:
-    """Return the names that ``http.cookiejar`` may give to a host: it appends ``.local`` to a name without a dot."""
-    name = f"[{host.lower()}]" if ":" in host else host.lower()
-    return name, f"{name}.local"
-
-
-def _domains_of(host: str) -> Iterator[str]:
-    """Yield the names under which a jar keeps the cookies of a host and of its parents."""
-    yield from _names_of(host)
-    if is_address(host):
-        return
-    labels = host.lower().split(".")
-    for start in range(len(labels) - 1):
-        yield "." + ".".join(labels[start:])
-
-
-LAST_SECOND = 253402300799
+LAST_SECOND_OF_9999 = 253402300799
 """The last second of the year 9999."""
 
 
-def _request(url: str) -> Any:
-    """Return a request that tells ``http.cookiejar`` the URL. A user name would become a part of the host there."""
-    return Request(split_userinfo(url)[0])
-
-
-def _pair(cookie: Cookie) -> tuple[bytes, bytes]:
+def _name_and_value(cookie: Cookie) -> tuple[bytes, bytes]:
     return encoded(cookie.name), encoded(cookie.value or "")
 
 
-def _checked_host(host: str) -> str:
-    """Return the host in lower case and in ASCII. Raises ValueError."""
-    url = QtCore.QUrl()
-    url.setScheme("http")
-    url.setHost(host.lstrip(".").strip("[]"))
-    if not url.isValid() or not url.host():
-        raise ValueError("host must be the name or the address of a host, such as 'example.org'")
-    return url.host(QtCore.QUrl.ComponentFormattingOption.FullyEncoded)
-
-
-def _address(url: Union[QtCore.QUrl, str]) -> str:
-    """Return the URL with its scheme and host in lower case and its host in ASCII. Raises TypeError, ValueError."""
-    if not isinstance(url, (str, QtCore.QUrl)):
-        raise TypeError(f"url must be a QUrl or a str, not {type_name(url)}")
-    qurl = QtCore.QUrl(url.strip()) if isinstance(url, str) else url
-    if not qurl.isValid() or qurl.scheme() not in ("http", "https") or not qurl.host():
-        raise ValueError("a cookie needs the URL of a host, http://host/ or https://host/")
-    address = QtCore.QUrl(qurl)
-    address.setUserInfo("")
-    return address.toEncoded().data().decode("ascii")
-
-
 def _qt_cookie(cookie: Cookie) -> QtNetwork.QNetworkCookie:
-    result = QtNetwork.QNetworkCookie(*_pair(cookie))  # type: ignore[arg-type]
+    result = QtNetwork.QNetworkCookie(*_name_and_value(cookie))  # type: ignore[arg-type]
     result.setDomain(cookie.domain)
     result.setPath(cookie.path)
     result.setSecure(cookie.secure)
     result.setHttpOnly(bool(cookie.has_nonstandard_attr("HttpOnly")))  # type: ignore[attr-defined]
     if cookie.expires is not None:
-        seconds = max(min(int(cookie.expires), LAST_SECOND), 0)
+        seconds = max(min(int(cookie.expires), LAST_SECOND_OF_9999), 0)
         result.setExpirationDate(QtCore.QDateTime.fromSecsSinceEpoch(seconds, QtCore.Qt.TimeSpec.UTC))
     return result

@@ -24,7 +24,7 @@ class StrictTransportHosts:
         self._guard = threading.Lock()
         self._hosts: dict[str, tuple[float, bool]] = {}
         """Until when, by ``time.time()``, and whether the hosts below it are meant too."""
-        self._full_at = KEPT_HOSTS
+        self._purge_size = KEPT_HOSTS
 
     def wants_https(self, host: str) -> bool:
         """RFC 6797 section 8.2."""
@@ -50,9 +50,9 @@ class StrictTransportHosts:
         now = time.time()
         with self._guard:
             self._hosts.pop(name, None)
-            if len(self._hosts) >= self._full_at:
+            if len(self._hosts) >= self._purge_size:
                 self._hosts = {host: entry for host, entry in self._hosts.items() if entry[0] > now}
-                self._full_at = max(KEPT_HOSTS, 2 * len(self._hosts))
+                self._purge_size = max(KEPT_HOSTS, 2 * len(self._hosts))
             if maxAge > 0:
                 self._hosts[name] = (now + maxAge, includeSubDomains)
 

@@ -15,22 +15,22 @@ from http.cookiejar import Cookie
 from typing import Any, Optional
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_PART_OF_NO_NAME = re.compile(r"[;=]")
+_NOT_IN_A_NAME = re.compile(r"[;=]")
 _SECONDS = re.compile(r"-?[0-9]+")
 _YEAR = re.compile(r"(?<![0-9])(1[6-9][0-9]{2})(?![0-9])")
 _WHITE_SPACE = " \t"
 
-LONGEST_ATTRIBUTE = 1024
+MOST_ATTRIBUTE_BYTES = 1024
 """Bytes of an attribute's value; a longer attribute is ignored (RFC 6265bis section 5.6)."""
 
-LARGEST = 4096
+MOST_COOKIE_BYTES = 4096
 """Bytes that name and value may have (RFC 6265bis section 5.6)."""
 
-LONGEST = 400 * 24 * 3600
+MOST_SECONDS = 400 * 24 * 3600
 """Seconds a cookie is kept at most (RFC 6265bis section 5.5)."""
 
 
-def parsed(field: bytes, request: Any) -> Optional[Cookie]:
+def parse_set_cookie(field: bytes, request: Any) -> Optional[Cookie]:
     """Return the cookie that a response to ``request`` sets, or None if the field is no cookie.
 
     A cookie that the response deletes has an expiry in the past. ``request``: a ``urllib.request.Request``.
@@ -58,8 +58,8 @@ def parsed(field: bytes, request: Any) -> Optional[Cookie]:
 
 def is_allowed(name: str, value: str) -> bool:
     """Return whether a server could set a cookie of that name and value: a request would repeat what is in them."""
-    is_one_pair = bool(name) and _PART_OF_NO_NAME.search(name) is None and ";" not in value
-    return is_one_pair and len(name) + len(value) <= LARGEST and _CONTROLS.search(name + value) is None
+    is_one_pair = bool(name) and _NOT_IN_A_NAME.search(name) is None and ";" not in value
+    return is_one_pair and len(name) + len(value) <= MOST_COOKIE_BYTES and _CONTROLS.search(name + value) is None
 
 
 def new_cookie(
@@ -87,7 +87,7 @@ def _attributes(texts: Iterable[str]) -> dict[str, str]:
     for text in texts:
         name, _, content = (part.strip(_WHITE_SPACE) for part in text.partition("="))
         name = name.lower()
-        if len(content) <= LONGEST_ATTRIBUTE and _is_valid(name, content):
+        if len(content) <= MOST_ATTRIBUTE_BYTES and _is_valid(name, content):
             values[name] = content
     return values
 
@@ -104,9 +104,9 @@ def _expiry(attributes: dict[str, str]) -> Optional[int]:
     """Return the second at which the cookie expires, or None if it ends with the session."""
     now = int(time.time())
     if "max-age" in attributes:
-        return now + max(min(int(attributes["max-age"][:12]), LONGEST), 0)
+        return now + max(min(int(attributes["max-age"][:12]), MOST_SECONDS), 0)
     seconds = _seconds(attributes.get("expires", ""))
-    return None if seconds is None else max(min(int(seconds), now + LONGEST), 0)
+    return None if seconds is None else max(min(int(seconds), now + MOST_SECONDS), 0)
 
 
 def _seconds(text: str) -> Optional[float]:

@@ -26,7 +26,7 @@ def loaded(settings: TlsSettings) -> TlsSettings:
         blocks = [block for pem in authorities for block in _blocks(_CERTIFICATE, pem, "CA certificates")]
         # What stands between them may be anything, as names in any coding.
         ca_data = b"\n".join(blocks) + b"\n"
-    certificate, key = _identity(settings)
+    certificate, key = _client_certificate_and_key(settings)
     return replace(
         settings,
         caFile=None,
@@ -37,7 +37,7 @@ def loaded(settings: TlsSettings) -> TlsSettings:
     )
 
 
-def _identity(settings: TlsSettings) -> tuple[Optional[bytes], Optional[bytes]]:
+def _client_certificate_and_key(settings: TlsSettings) -> tuple[Optional[bytes], Optional[bytes]]:
     if settings.clientCertificate is None:
         return None, None
     pem = _read(settings.clientCertificate)
@@ -50,7 +50,7 @@ def _identity(settings: TlsSettings) -> tuple[Optional[bytes], Optional[bytes]]:
 def _blocks(pattern: re.Pattern[bytes], pem: bytes, what: str) -> list[bytes]:
     blocks = pattern.findall(pem)
     if not blocks:
-        raise TlsUnusable(f"the {what} cannot be read as PEM: there is none in it")
+        raise TlsUnusable(f"the {what} cannot be read as PEM: the text contains no PEM block")
     return blocks
 
 

@@ -50,16 +50,16 @@ class _Numbers:
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._known: list[tuple[int, QtNetwork.QSslConfiguration]] = []
+        self._numbered: list[tuple[int, QtNetwork.QSslConfiguration]] = []
         self._next = count(1).__next__
 
     def number(self, configuration: QtNetwork.QSslConfiguration) -> int:
-        for number, known in list(self._known):
+        for number, known in list(self._numbered):
             if known == configuration:
                 return number
         with self._guard:
             number = self._next()
-            self._known = [*self._known[-self.KEPT + 1 :], (number, configuration)]
+            self._numbered = [*self._numbered[-self.KEPT + 1 :], (number, configuration)]
             return number
 
 

@@ -45,7 +45,7 @@ def telling(connection: Connection) -> None:
             return
         path = path_of(request).lstrip("/")
         status = f"{path} Told" if path.isdigit() else "200 OK"
-        connection.answer(path.encode(), status)
+        connection.respond(path.encode(), status)
 
 
 class Gate:
@@ -67,7 +67,7 @@ class Gate:
             self.open.wait(30)
             with self._guard:
                 self.waiting -= 1
-            connection.answer(path_of(request).encode())
+            connection.respond(path_of(request).encode())
 
 
 # -- what comes
@@ -89,7 +89,7 @@ def test_every_request_has_its_result(
     assert len(server.requests) == 100
 
 
-def test_nothing_is_nothing(manager: NetworkAccessManager) -> None:
+def test_empty_batch(manager: NetworkAccessManager) -> None:
     assert list(manager.getMany([])) == []
 
 
@@ -170,14 +170,14 @@ def test_redirects_cookies_credentials_retries_and_cache(manager: NetworkAccessM
                 return
             path = path_of(request)
             if path == "/redirect":
-                connection.answer(status="302 Found", headers="Location: /target\r\nSet-Cookie: a=1\r\n")
+                connection.respond(status="302 Found", headers="Location: /target\r\nSet-Cookie: a=1\r\n")
             elif path == "/busy" and not seen:
                 seen.append(1)
-                connection.answer(status="503 Busy")
+                connection.respond(status="503 Busy")
             elif path == "/fresh":
-                connection.answer(b"fresh", headers="Cache-Control: max-age=100\r\n")
+                connection.respond(b"fresh", headers="Cache-Control: max-age=100\r\n")
             else:
-                connection.answer(request)
+                connection.respond(request)
 
     server = serve(handle)
     manager.setRetry(Retry(2, status_forcelist=[503], backoff_factor=0, raise_on_status=False))
@@ -521,12 +521,12 @@ def test_into_files(manager: NetworkAccessManager, serve: Serve, tmp_path: Path)
             if request is None:
                 return
             if path_of(request) == "/none":
-                connection.answer(b"no", "404 Not Found")
+                connection.respond(b"no", "404 Not Found")
             elif path_of(request) == "/broken":
                 connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")
                 return
             else:
-                connection.answer(path_of(request).encode() + body)
+                connection.respond(path_of(request).encode() + body)
 
     server = serve(handle)
     pairs = [(f"{server.url}/{number}", tmp_path / f"file{number}") for number in range(20)]
@@ -652,7 +652,7 @@ def test_the_time_in_which_a_request_must_wait_for_others_is_not_its_own(
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
             time.sleep(0.05)
-            connection.answer(b"ok")
+            connection.respond(b"ok")
 
     server = serve(handle)
     manager.setDeadline(1_500)
@@ -683,7 +683,7 @@ def test_one_that_is_slow_at_another_origin_does_not_fill_the_memory(
     opener.join()
 
 
-def test_who_gives_requests_slowly_keeps_none_waiting(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_slow_request_iterator_does_not_delay_results(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(telling)
     manager.setTimeout(1_000)
 

@@ -76,7 +76,7 @@ def confirming(headers: str = STALE, body: bytes = b"page") -> Handler:
             if b'if-none-match: "1"' in request.lower():
                 connection.send(f"HTTP/1.1 304 Not Modified\r\n{headers}\r\n".encode())
             else:
-                connection.answer(body, headers=headers)
+                connection.respond(body, headers=headers)
 
     return handle
 
@@ -132,7 +132,7 @@ def test_another_host_field_is_another_resource(request_of: BlockingNetworkReque
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             lines = dict(line.lower().split(b": ") for line in request.strip().split(b"\r\n")[1:])
-            connection.answer(lines[b"host"], headers="Cache-Control: max-age=100\r\n")
+            connection.respond(lines[b"host"], headers="Cache-Control: max-age=100\r\n")
 
     server = serve(handle)
     for host in (b"a.example.org", b"b.example.org", b"a.example.org"):
@@ -182,9 +182,9 @@ def test_redirects_are_kept_too(request_of: BlockingNetworkRequest, serve: Serve
             if request is None:
                 return
             if request.startswith(b"GET /old"):
-                connection.answer(status="301 Moved Permanently", headers="Location: /new\r\n" + FRESH)
+                connection.respond(status="301 Moved Permanently", headers="Location: /new\r\n" + FRESH)
             else:
-                connection.answer(b"new", headers=FRESH)
+                connection.respond(b"new", headers=FRESH)
 
     server = serve(handle)
     for is_again in (False, True):
@@ -338,7 +338,7 @@ def personal(connection: Connection) -> None:
             return
         lines = request.split(b"\r\n")
         secret = [line for line in lines if line.lower().startswith((b"authorization", b"cookie", b"x-api-key"))]
-        connection.answer(b"|".join(secret) or b"nobody", headers="Cache-Control: public, max-age=1000\r\n")
+        connection.respond(b"|".join(secret) or b"nobody", headers="Cache-Control: public, max-age=1000\r\n")
 
 
 @pytest.mark.parametrize(
@@ -372,8 +372,8 @@ def assert_no_secret(manager: NetworkAccessManager, *more: bytes) -> None:
     store = store_of(cache)
     assert isinstance(store, DiskStore)
     index, _ = store._opened or store._open()
-    with index._connections.lent() as connection:
-        rows = connection.execute("SELECT url, identity, variant, meta FROM entries").fetchall()
+    with index._pool.borrowed() as connection:
+        rows = connection.execute("SELECT url, partition_key, variant, meta FROM entries").fetchall()
     assert rows
     for row in rows:
         for secret in (b"secret", b"127.0.0.1", *more):
@@ -464,9 +464,7 @@ def test_who_the_handler_said_it_is(manager: NetworkAccessManager, httpbin: str)
 
 
 @pytest.mark.parametrize("engine", TLS_ENGINES, indirect=True)
-def test_what_came_from_somebody_else_is_nothing_for_who_looks_at_certificates(
-    manager: NetworkAccessManager, tmp_path: Path
-) -> None:
+def test_cached_response_not_shared_across_trust_settings(manager: NetworkAccessManager, tmp_path: Path) -> None:
     authority = trustme.CA()
     server = TlsServer(authority.issue_cert("127.0.0.1"), always(b"page", headers=FRESH))
     try:
@@ -535,12 +533,12 @@ def test_the_rest_of_a_download_is_not_kept_for_the_whole(
                 return
             if b"range: bytes=4-" in request.lower():
                 headers = 'ETag: "1"\r\nContent-Range: bytes 4-7/8\r\n' + FRESH
-                connection.answer(b"rest", "206 Partial Content", headers)
+                connection.respond(b"rest", "206 Partial Content", headers)
             elif b"GET /first" in request:
                 connection.send(b'HTTP/1.1 200 OK\r\nContent-Length: 8\r\nETag: "1"\r\n\r\npart')
                 return
             else:
-                connection.answer(b"partrest", headers=FRESH)
+                connection.respond(b"partrest", headers=FRESH)
 
     server = serve(handle)
     target = tmp_path / "file"
@@ -638,19 +636,19 @@ def test_qts_default_configuration_is_a_part_of_it(tmp_path: Path) -> None:
     from blocking_request.models.http_messages import Request
     from blocking_request.stores.cache.partition import partition_key
 
-    exchange = Request("GET", "https://host.example/")
+    request = Request("GET", "https://host.example/")
     usual = QtNetwork.QSslConfiguration.defaultConfiguration()
-    before = partition_key(exchange)
+    before = partition_key(request)
     changed = QtNetwork.QSslConfiguration(usual)
     certificate = trustme.CA().issue_cert("me.example").cert_chain_pems[0].bytes()
     changed.setLocalCertificate(QtNetwork.QSslCertificate(certificate))
     try:
         QtNetwork.QSslConfiguration.setDefaultConfiguration(changed)
-        assert partition_key(exchange) != before
-        assert partition_key(exchange._replace(url="http://host.example/")) == b""
+        assert partition_key(request) != before
+        assert partition_key(request._replace(url="http://host.example/")) == b""
     finally:
         QtNetwork.QSslConfiguration.setDefaultConfiguration(usual)
-    assert partition_key(exchange) == before
+    assert partition_key(request) == before
 
 
 def test_another_certificate_in_the_same_file_is_somebody_else(tmp_path: Path) -> None:
@@ -702,7 +700,7 @@ def test_few_threads_validate_however_much_is_stale(manager: NetworkAccessManage
         while connection.read_request() is not None:
             names = [thread.name for thread in threading.enumerate()]
             most[0] = max(most[0], sum("validation" in name for name in names))
-            connection.answer(b"page", headers="Cache-Control: max-age=0, stale-while-revalidate=1000\r\n")
+            connection.respond(b"page", headers="Cache-Control: max-age=0, stale-while-revalidate=1000\r\n")
 
     server = serve(handle)
     urls = [f"{server.url}/{number}" for number in range(60)]
@@ -727,11 +725,11 @@ def test_a_load_control_that_is_none(request_of: BlockingNetworkRequest, serve: 
 def test_a_body_of_the_wrong_checksum_is_asked_for_again(
     request_of: BlockingNetworkRequest, serve: Serve, tmp_path: Path
 ) -> None:
-    answers = [b"wrong", b"right"]
+    bodies = [b"wrong", b"right"]
 
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
-            connection.answer(answers.pop(0) if len(answers) > 1 else answers[0], headers=FRESH)
+            connection.respond(bodies.pop(0) if len(bodies) > 1 else bodies[0], headers=FRESH)
 
     server = serve(handle)
     checksum = f"sha256:{hashlib.sha256(b'right').hexdigest()}"
@@ -745,7 +743,7 @@ def test_what_is_tried_again_is_not_answered_by_the_cache(manager: NetworkAccess
 
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
-            connection.answer(b"page", statuses.pop(0) if len(statuses) > 1 else statuses[0], FRESH)
+            connection.respond(b"page", statuses.pop(0) if len(statuses) > 1 else statuses[0], FRESH)
 
     server = serve(handle)
     manager.setRetry(Retry(3, status_forcelist=[503], backoff_factor=0, raise_on_status=False))
@@ -764,9 +762,9 @@ def test_a_download_after_a_get_of_what_is_coded(
             if request is None:
                 return
             if b"encoding: identity" in request.lower():
-                connection.answer(b"text" * 1000, headers=FRESH)
+                connection.respond(b"text" * 1000, headers=FRESH)
             else:
-                connection.answer(coded, headers=FRESH + "Content-Encoding: gzip\r\n")
+                connection.respond(coded, headers=FRESH + "Content-Encoding: gzip\r\n")
 
     server = serve(handle)
     assert request_of.get(server.url) is OK

@@ -35,7 +35,7 @@ def refusing(challenge: str) -> Handler:
 
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
-            connection.answer(b"no", "401 Unauthorized", f"WWW-Authenticate: {challenge}\r\n")
+            connection.respond(b"no", "401 Unauthorized", f"WWW-Authenticate: {challenge}\r\n")
 
     return handle
 
@@ -235,7 +235,7 @@ def test_a_redirect_leaves_them_behind(config: AuthConfig, request_of: BlockingN
 
     def move(connection: Connection) -> None:
         while connection.read_request() is not None:
-            connection.answer(b"", "302 Found", f"Location: {other.url}/\r\n")
+            connection.respond(b"", "302 Found", f"Location: {other.url}/\r\n")
 
     first = serve(move)
     request_of.setAuthConfig(config)
@@ -251,7 +251,7 @@ def test_a_redirect_leaves_them_behind(config: AuthConfig, request_of: BlockingN
 def test_and_finds_those_of_the_other_origin(manager: NetworkAccessManager, httpbin: str, serve: Serve) -> None:
     def move(connection: Connection) -> None:
         while connection.read_request() is not None:
-            connection.answer(b"", "302 Found", f"Location: {httpbin}/basic-auth/user/pass\r\n")
+            connection.respond(b"", "302 Found", f"Location: {httpbin}/basic-auth/user/pass\r\n")
 
     handler = ScriptedAuthHandler(("user", "pass"))
     manager.setAuthHandler(handler)

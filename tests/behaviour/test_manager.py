@@ -30,7 +30,7 @@ from ..support.servers.tls import TlsServer
 def moving(target: str) -> Handler:
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
-            connection.answer(b"", "302 Found", f"Location: {target}\r\n")
+            connection.respond(b"", "302 Found", f"Location: {target}\r\n")
 
     return handle
 
@@ -335,7 +335,7 @@ def test_a_running_request_keeps_what_it_started_with(manager: NetworkAccessMana
             manager.setProxy("127.0.0.1:1")
             manager.setRedirectPolicy(REQUEST.RedirectPolicy.ManualRedirectPolicy)
             changed.set()
-            connection.answer(b"", "307 Go", f"Location: {last.url}\r\n")
+            connection.respond(b"", "307 Go", f"Location: {last.url}\r\n")
 
     first = serve(move)
     manager.setDefaultHeaders({"X-Plugin": "old"})

@@ -158,7 +158,7 @@ def two_servers(serve: Serve) -> tuple[RawServer, RawServer]:
 
     def redirect(connection: Connection) -> None:
         while connection.read_request() is not None:
-            connection.answer(b"", "302 Found", f"Location: {other.url}/b\r\n")
+            connection.respond(b"", "302 Found", f"Location: {other.url}/b\r\n")
 
     return serve(redirect), other
 
@@ -181,7 +181,7 @@ def test_secret_fields_part_the_cache(names: list[str], manager: NetworkAccessMa
 
     def greet(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
-            connection.answer(b"alice" if b"alice" in request else b"bob", headers="Cache-Control: max-age=60\r\n")
+            connection.respond(b"alice" if b"alice" in request else b"bob", headers="Cache-Control: max-age=60\r\n")
 
     server = serve(greet)
     manager.setCache(NetworkMemoryCache())
@@ -331,7 +331,7 @@ def test_line_ends_from_other_sources_are_not_sent(engine: str, serve: Serve) ->
 
     def tag(connection: Connection) -> None:
         while connection.read_request() is not None:
-            connection.answer(b"x", headers='ETag: "a\rX-Injected: 1"\r\nCache-Control: no-cache\r\n')
+            connection.respond(b"x", headers='ETag: "a\rX-Injected: 1"\r\nCache-Control: no-cache\r\n')
 
     server = serve(tag)
     manager = NetworkAccessManager()

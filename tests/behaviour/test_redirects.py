@@ -20,9 +20,9 @@ def redirecting(status: str, location: str) -> Handler:
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             if b" /end" in request.partition(b"\r\n")[0]:
-                connection.answer(request)
+                connection.respond(request)
             else:
-                connection.answer(b"moved", status, f"Location: {location}\r\nSet-Cookie: a=1\r\n")
+                connection.respond(b"moved", status, f"Location: {location}\r\nSet-Cookie: a=1\r\n")
 
     return handle
 
@@ -71,7 +71,7 @@ def test_body_of_a_redirecting_answer_is_kept(
                 connection.send(f"HTTP/1.1 {status}\r\nLocation: /x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
                 connection.send(b"5\r\nmoved\r\n0\r\n\r\n")
             else:
-                connection.answer(b"moved", status, "Location: /x\r\n")
+                connection.respond(b"moved", status, "Location: /x\r\n")
 
     server = serve(handle)
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(server.url))

@@ -101,7 +101,7 @@ def answer_unless_head(connection: Connection) -> None:
         if request.startswith(b"HEAD"):
             connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
         else:
-            connection.answer(b"ok")
+            connection.respond(b"ok")
 
 
 def test_custom_verb_of_the_request(blocking: BlockingNetworkRequest, serve: Serve) -> None:
@@ -386,7 +386,7 @@ def test_body_reaches_the_server_at_most_once(
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             if request.startswith(b"GET"):
-                connection.answer(b"warm")
+                connection.respond(b"warm")
                 continue
             if fault == "partial header":
                 connection.send(b"HTTP/1.1 200 OK\r\nContent-")

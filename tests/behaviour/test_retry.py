@@ -22,9 +22,9 @@ def failing(times: int, fields: str = "", status: str = "503 Busy") -> Handler:
         while connection.read_request() is not None:
             if left[0] > 0:
                 left[0] -= 1
-                connection.answer(b"busy", status, fields)
+                connection.respond(b"busy", status, fields)
             else:
-                connection.answer(b"done")
+                connection.respond(b"done")
 
     return handle
 
@@ -39,7 +39,7 @@ def breaking(times: int) -> Handler:
                 left[0] -= 1
                 connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
                 return
-            connection.answer(b"done")
+            connection.respond(b"done")
 
     return handle
 
@@ -138,7 +138,7 @@ def test_each_attempt_has_an_idle_timeout_of_its_own(blocking: BlockingNetworkRe
             if calls[0] == 1:
                 connection.wait_for_close()
                 return
-            connection.answer(b"done")
+            connection.respond(b"done")
 
     server = serve(handle)
     blocking.setTimeout(300)

@@ -26,14 +26,14 @@ from ..support.servers.raw import Connection, Handler, RawServer, always
 from ..support.servers.tls import TlsServer
 
 
-def answering(*answers: tuple[str, str]) -> Handler:
-    """One answer after another, the last for ever: status and header fields."""
-    left = list(answers)
+def responding(*responses: tuple[str, str]) -> Handler:
+    """One response after another, the last for ever: status and header fields."""
+    left = list(responses)
 
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
             status, fields = left.pop(0) if len(left) > 1 else left[0]
-            connection.answer(b"body", status, fields)
+            connection.respond(b"body", status, fields)
 
     return handle
 
@@ -60,7 +60,7 @@ NTLM = ("401 No", "WWW-Authenticate: NTLM\r\n")
     ids=["bearer", "key", "certificate"],
 )
 def test_only_a_password_answers_a_digest(config: AuthConfig, challenge: tuple[str, str], serve: Serve) -> None:
-    server = serve(answering(challenge))
+    server = serve(responding(challenge))
     request = BlockingNetworkRequest(NetworkAccessManager())
     request.setAuthConfig(config)
     assert request.get(server.url) is SERVER
@@ -68,14 +68,14 @@ def test_only_a_password_answers_a_digest(config: AuthConfig, challenge: tuple[s
 
 
 def test_a_token_goes_where_a_digest_stands_beside(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(answering((DIGEST[0], DIGEST[1] + "WWW-Authenticate: Bearer\r\n"), ("200 OK", "")))
+    server = serve(responding((DIGEST[0], DIGEST[1] + "WWW-Authenticate: Bearer\r\n"), ("200 OK", "")))
     manager.setAuthHandler(ScriptedAuthHandler(AuthConfig.bearer("tok")))
     assert manager.blockingGet(server.url).errorCode() is OK
     assert fields_of(server, b"Authorization")[1] == b"Authorization: Bearer tok"
 
 
 def test_a_digest_is_not_sent_in_clear_after_ntlm(serve: Serve) -> None:
-    server = serve(answering(NTLM, ("401 No", 'WWW-Authenticate: Basic realm="x"\r\n')))
+    server = serve(responding(NTLM, ("401 No", 'WWW-Authenticate: Basic realm="x"\r\n')))
     request = BlockingNetworkRequest(NetworkAccessManager())
     request.setAuthConfig(AuthConfig.digest("user", "s3cret"))
     assert request.get(server.url) is SERVER
@@ -100,9 +100,9 @@ def test_a_key_that_the_server_repeats(manager: NetworkAccessManager, serve: Ser
         while (request := connection.read_request()) is not None:
             target = request.split(b" ")[1].decode()
             if target.startswith("/p/"):
-                connection.answer(b"", "404 Not Found")
+                connection.respond(b"", "404 Not Found")
             else:
-                connection.answer(b"", "301 Moved", f"Location: {target.replace('/p', '/p/')}\r\n")
+                connection.respond(b"", "301 Moved", f"Location: {target.replace('/p', '/p/')}\r\n")
 
     server = serve(handle)
     request = BlockingNetworkRequest(manager)
@@ -112,13 +112,13 @@ def test_a_key_that_the_server_repeats(manager: NetworkAccessManager, serve: Ser
     assert "s3cret" not in request.errorMessage() + repr(request.reply()) + request.reply().url().toString()
     # and elsewhere
     other = serve(always(b""))
-    first = serve(answering(("302 Found", f"Location: {other.url}/?mine=s3cret\r\n")))
+    first = serve(responding(("302 Found", f"Location: {other.url}/?mine=s3cret\r\n")))
     assert request.get(first.url) is OK
     assert b"s3cret" not in other.requests[0]
 
 
 def test_secret_parameters_in_redirect_messages(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(answering(("302 Found", "Location: ftp://other/?ticket=s3cret\r\n")))
+    server = serve(responding(("302 Found", "Location: ftp://other/?ticket=s3cret\r\n")))
     manager.setSecretParameters(["ticket"])
     assert "s3cret" not in manager.blockingGet(server.url).errorString()
 
@@ -151,7 +151,7 @@ def test_what_a_handler_gave_is_used_without_it(manager: NetworkAccessManager, h
 
 def test_urllib3s_own_log(manager: NetworkAccessManager, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    server = serve(answering(("503 Busy", ""), ("200 OK", "")))
+    server = serve(responding(("503 Busy", ""), ("200 OK", "")))
     manager.setRetry(Retry(1, status_forcelist=[503]))
     assert manager.blockingGet(f"{server.url}/?access_token=s3cret").errorCode() is OK
     assert "s3cret" not in caplog.text and caplog.text
@@ -189,7 +189,7 @@ def test_a_preprocessor_that_goes_elsewhere(manager: NetworkAccessManager, serve
 
 @pytest.mark.parametrize("value", ["Fri, 31 Dec 99999999 23:59:59 GMT", "9" * 5000, "\xb2"])
 def test_a_retry_after_that_is_none(value: str, manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(answering(("503 Busy", f"Retry-After: {value}\r\n"), ("200 OK", "")))
+    server = serve(responding(("503 Busy", f"Retry-After: {value}\r\n"), ("200 OK", "")))
     manager.setRetry(Retry(1))
     manager.setDeadline(2000)
     assert manager.blockingGet(server.url).errorCode() in (OK, ErrorCode.TimeoutError)
@@ -225,9 +225,9 @@ def test_a_redirect_to_http_of_a_host_that_wants_https(engine: str) -> None:
     def move(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             if b"GET /there" in request:
-                connection.answer(b"there")
+                connection.respond(b"there")
             else:
-                connection.answer(b"", "302 Found", f"Location: http://localhost:{server.port}/there\r\n")
+                connection.respond(b"", "302 Found", f"Location: http://localhost:{server.port}/there\r\n")
 
     manager = NetworkAccessManager()
     manager.setEngine(engine)
@@ -245,7 +245,7 @@ def test_control_characters_are_not_repeated(manager: NetworkAccessManager, serv
     jar = CookieJar()
     receive_cookies(jar, "http://host/", [b"sid=a\rX-Evil: 1", b"nul=a\0b", b"fine=1"])
     assert cookie_header(jar, "http://host/") == b"fine=1"
-    server = serve(answering(("401 No", 'WWW-Authenticate: Digest realm="x\rX-Evil: 1\r", nonce="n\x00"\r\n')))
+    server = serve(responding(("401 No", 'WWW-Authenticate: Digest realm="x\rX-Evil: 1\r", nonce="n\x00"\r\n')))
     request = BlockingNetworkRequest(manager)
     request.setAuthConfig(AuthConfig.digest("u", "p"))
     request.get(server.url)
@@ -264,12 +264,12 @@ def test_a_login_sends_a_body_to_the_end_only_once(serve: Serve) -> None:
                 if request.startswith(b"POST"):
                     done.append(request)
                     return
-                connection.answer(b"in")
+                connection.respond(b"in")
             elif b"TlRMTVNTUAAB" in request:
                 value = base64.b64encode(ntlm_challenge()).decode()
-                connection.answer(b"", "401 No", f"WWW-Authenticate: NTLM {value}\r\n")
+                connection.respond(b"", "401 No", f"WWW-Authenticate: NTLM {value}\r\n")
             else:
-                connection.answer(b"", "401 No", "WWW-Authenticate: NTLM\r\n")
+                connection.respond(b"", "401 No", "WWW-Authenticate: NTLM\r\n")
 
     server = serve(handle)
     request = BlockingNetworkRequest(NetworkAccessManager())
@@ -305,7 +305,7 @@ def test_ntlm_or_basic_where_only_basic_can_be_done(serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             is_in = b"Authorization: Basic" in request
-            connection.answer(b"in" if is_in else b"", "200 OK" if is_in else "401 No", "" if is_in else offers)
+            connection.respond(b"in" if is_in else b"", "200 OK" if is_in else "401 No", "" if is_in else offers)
 
     server = TlsServer(authority.issue_cert("127.0.0.1"), handle)
     manager = NetworkAccessManager()
@@ -318,7 +318,7 @@ def test_ntlm_or_basic_where_only_basic_can_be_done(serve: Serve) -> None:
 
 def test_a_digest_that_cannot_be_made_does_not_hide_basic(manager: NetworkAccessManager, serve: Serve) -> None:
     offers = 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth-int"\r\nWWW-Authenticate: Basic realm="b"\r\n'
-    server = serve(answering(("401 No", offers), ("200 OK", "")))
+    server = serve(responding(("401 No", offers), ("200 OK", "")))
     handler = ScriptedAuthHandler(("u", "p"))
     manager.setAuthHandler(handler)
     assert manager.blockingGet(server.url).errorCode() is OK
@@ -336,14 +336,14 @@ def test_a_digest_outside_ascii(manager: NetworkAccessManager, serve: Serve) -> 
             found = re.search(rb"Authorization: Digest (.*?)\r\n", request)
             if found is None:
                 field = 'WWW-Authenticate: Digest realm="Gesch\xc3\xbctzt \\"a\\"", nonce="n"\r\n'
-                connection.answer(b"", "401 No", field)
+                connection.respond(b"", "401 No", field)
                 continue
             one = hashlib.md5(b'u"ser:' + b'Gesch\xc3\xbctzt "a":' + "pä".encode()).hexdigest()
             two = hashlib.md5(b"GET:/a;v=1?q=2").hexdigest()
             proof = hashlib.md5(f"{one}:n:{two}".encode()).hexdigest().encode()
             is_right = proof in found[1] and b'uri="/a;v=1?q=2"' in found[1] and b'username="u\\"ser"' in found[1]
             proofs.append(is_right and b'realm="Gesch\xc3\xbctzt \\"a\\""' in found[1])
-            connection.answer(b"in")
+            connection.respond(b"in")
 
     server = serve(handle)
     request = BlockingNetworkRequest(manager)
@@ -353,7 +353,7 @@ def test_a_digest_outside_ascii(manager: NetworkAccessManager, serve: Serve) -> 
 
 
 def test_cookies_of_a_401_are_kept(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(answering((DIGEST[0], DIGEST[1] + "Set-Cookie: sid=1\r\n"), ("200 OK", "")))
+    server = serve(responding((DIGEST[0], DIGEST[1] + "Set-Cookie: sid=1\r\n"), ("200 OK", "")))
     request = BlockingNetworkRequest(manager)
     request.setAuthConfig(AuthConfig.digest("u", "p"))
     assert request.get(server.url) is OK
@@ -451,7 +451,7 @@ def test_a_proxy_with_a_wrong_user_of_its_own_is_asked_about_once(serve: Serve, 
         while (request := connection.read_request()) is not None:
             is_in = b"Proxy-Authorization: Basic Z29vZDpwdw==" in request
             fields = "" if is_in else 'Proxy-Authenticate: Basic realm="p"\r\n'
-            connection.answer(b"in" if is_in else b"", "200 OK" if is_in else "407 Who", fields)
+            connection.respond(b"in" if is_in else b"", "200 OK" if is_in else "407 Who", fields)
 
     proxy = serve(handle)
     manager = NetworkAccessManager()

@@ -65,7 +65,7 @@ def redirect_or_hello(connection: Connection) -> None:
         if b"/redirect" in request:
             connection.send(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")
         else:
-            connection.answer(b"hello")
+            connection.respond(b"hello")
 
 
 def test_exceptions_in_slots_of_every_signal(engine: str, serve: Serve) -> None:

@@ -112,7 +112,7 @@ def test_64_threads_at_once(engine: str, serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             together.wait()  # all 64 are at the server at the same time
-            connection.answer(request)
+            connection.respond(request)
 
     server = serve(handle)
     results: list[bool] = []
@@ -149,7 +149,7 @@ def test_busy_object_raises_at_once_and_the_call_goes_on(blocking: BlockingNetwo
     def handle(connection: Connection) -> None:
         connection.read_request()
         proceed.wait(10)
-        connection.answer(b"undisturbed")
+        connection.respond(b"undisturbed")
 
     server = serve(handle)
     raised: list[str] = []
@@ -351,7 +351,7 @@ class TestWorkers:
         def handle(connection: Connection) -> None:
             while connection.read_request() is not None:
                 proceed.wait(20)
-                connection.answer(b"ok")
+                connection.respond(b"ok")
 
         server, other = serve(handle), serve(handle)
         engine = QtEngine()
@@ -363,8 +363,8 @@ class TestWorkers:
         other.wait_for_requests(7)
         proceed.set()
         for mailbox in mailboxes:
-            answer = mailbox.take(10)
-            assert isinstance(answer, Response) and answer.status == 200
+            response = mailbox.take(10)
+            assert isinstance(response, Response) and response.status == 200
         assert server.connections == 13
         engine.shutdown()
         assert engine.worker_count() == 0
@@ -385,9 +385,9 @@ class TestWorkers:
         mailbox = Mailbox()
         transfer = engine.start(Request("GET", server.url), mailbox)
         transfer.abort()
-        answer = mailbox.take(10)
-        assert isinstance(answer, Response)
-        assert answer.failure is not None or answer.status == 200
+        response = mailbox.take(10)
+        assert isinstance(response, Response)
+        assert response.failure is not None or response.status == 200
         engine.shutdown()
 
     def test_a_thread_that_cannot_be_started_is_told_and_forgotten(
@@ -397,11 +397,11 @@ class TestWorkers:
         engine = QtEngine()
         with monkeypatch.context() as patch:
             patch.setattr(WorkerThread, "start", lambda self: None)  # what Qt does without memory, but for a warning
-            answer = self.start(engine, server.url).take(10)
-        assert isinstance(answer, Response) and answer.failure is not None
-        assert "could not be started" in answer.failure.text
-        answer = self.start(engine, server.url).take(10)
-        assert isinstance(answer, Response) and answer.status == 200
+            response = self.start(engine, server.url).take(10)
+        assert isinstance(response, Response) and response.failure is not None
+        assert "could not be started" in response.failure.text
+        response = self.start(engine, server.url).take(10)
+        assert isinstance(response, Response) and response.status == 200
         engine.shutdown()
 
     @pytest.mark.parametrize("where", ["QtTransfer", "thread"])
@@ -426,8 +426,8 @@ class TestWorkers:
             if where == "QtTransfer":
                 self.start(engine, server.url).take(10)  # by then the interrupted one has been ended
         for _ in range(6):
-            answer = self.start(engine, server.url).take(10)
-            assert isinstance(answer, Response) and answer.status == 200
+            response = self.start(engine, server.url).take(10)
+            assert isinstance(response, Response) and response.status == 200
         assert engine.worker_count() == 1
         engine.shutdown()
 
@@ -438,9 +438,9 @@ class TestWorkers:
         server.wait_for_requests(8)
         engine.shutdown()
         for mailbox in mailboxes:
-            answer = mailbox.take(0)
-            assert isinstance(answer, Response) and answer.failure is not None
-            assert answer.failure.code is ErrorCode.CanceledError
+            response = mailbox.take(0)
+            assert isinstance(response, Response) and response.failure is not None
+            assert response.failure.code is ErrorCode.CanceledError
 
     def test_manager_shutdown_cancels_blocked_callers(self, serve: Serve) -> None:
         server = serve(silence)

@@ -30,7 +30,7 @@ def test_deadline_counts_over_redirects(blocking: BlockingNetworkRequest, serve:
     def round_and_round(connection: Connection) -> None:
         while connection.read_request() is not None:
             time.sleep(0.1)
-            connection.answer(b"", "302 Found", "Location: /again\r\n")
+            connection.respond(b"", "302 Found", "Location: /again\r\n")
 
     server = serve(round_and_round)
     blocking.setDeadline(900)

@@ -49,7 +49,7 @@ def ranges(
             if condition and condition[1].decode() != tag:
                 start = 0
             if start >= len(body):
-                connection.answer(b"", "416 No", f"Content-Range: bytes */{len(body)}\r\n")
+                connection.respond(b"", "416 No", f"Content-Range: bytes */{len(body)}\r\n")
                 continue
             part = body[start:]
             head = "206 Part" if start else "200 OK"
@@ -319,7 +319,7 @@ def test_progress_of_a_resumed_download(
             start = int(found[1])
             fields = f'ETag: "1"\r\nContent-Range: bytes {start}-{size - 1}/{size}\r\n'
             if has_length:
-                connection.answer(BODY[start:], "206 Part", fields)
+                connection.respond(BODY[start:], "206 Part", fields)
             else:
                 connection.send(f"HTTP/1.1 206 Part\r\n{fields}Connection: close\r\n\r\n".encode() + BODY[start:])
                 return
@@ -374,9 +374,9 @@ def test_rest_of_a_version_that_is_not_named(
             start = int(found[1]) if found else 0
             if start:
                 lines = f"{fields}Content-Range: bytes {start}-{len(NEW) - 1}/{len(NEW)}\r\n"
-                connection.answer(NEW[start:], status, lines)
+                connection.respond(NEW[start:], status, lines)
             else:
-                connection.answer(NEW, "200 OK", fields)
+                connection.respond(NEW, "200 OK", fields)
 
     server = serve(handle)
     assert blocking.download(server.url, tmp_path / "file", resume=True) is NET
@@ -394,16 +394,16 @@ def test_rest_with_status_200_and_the_same_tag(blocking: BlockingNetworkRequest,
             if found or b"/part" in request:
                 start = int(found[1]) if found else 40_000
                 fields = f'ETag: "one"\r\nContent-Range: bytes {start}-{len(BODY) - 1}/{len(BODY)}\r\n'
-                connection.answer(BODY[start:], "200 OK", fields)
+                connection.respond(BODY[start:], "200 OK", fields)
             elif b"/whole" in request:
                 fields = f"Content-Range: bytes 0-{len(BODY) - 1}/{len(BODY)}\r\n"
-                connection.answer(BODY, "200 OK", fields)
+                connection.respond(BODY, "200 OK", fields)
             elif b"/break" in request and len(server.requests) == 1:
                 lines = f'HTTP/1.1 200 OK\r\nETag: "one"\r\nContent-Length: {len(BODY)}\r\n\r\n'
                 connection.send(lines.encode() + BODY[:40_000])
                 return
             else:
-                connection.answer(BODY, "200 OK", 'ETag: "one"\r\n')
+                connection.respond(BODY, "200 OK", 'ETag: "one"\r\n')
 
     server = serve(handle)
     assert blocking.download(f"{server.url}/break", tmp_path / "file", resume=True) is NET
@@ -472,9 +472,9 @@ def test_416_without_a_validator(blocking: BlockingNetworkRequest, serve: Serve,
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             if b"Range" in request:
-                connection.answer(b"", "416 No", f"Content-Range: bytes */{len(BODY)}\r\n")
+                connection.respond(b"", "416 No", f"Content-Range: bytes */{len(BODY)}\r\n")
             else:
-                connection.answer(NEW)
+                connection.respond(NEW)
 
     url = f"{serve(handle).url}/file"
     leave_part(tmp_path / "file", url, BODY, total)
@@ -579,7 +579,7 @@ def test_a_rest_that_is_none(
             start = int(found[1])
             part = BODY[start:] if count is None else BODY[start : start + count]
             said = fields.format(start=start, last=len(BODY) - 1, size=len(BODY), middle=start + 999)
-            connection.answer(part, "206 Part", said)
+            connection.respond(part, "206 Part", said)
 
     server = serve(handle)
     target = tmp_path / "file"
@@ -630,7 +630,7 @@ def test_resumed_behind_a_redirect(blocking: BlockingNetworkRequest, serve: Serv
 
     def move(connection: Connection) -> None:
         while connection.read_request() is not None:
-            connection.answer(b"", "302 Found", f"Location: {last.url}/other\r\n")
+            connection.respond(b"", "302 Found", f"Location: {last.url}/other\r\n")
 
     first = serve(move)
     assert blocking.download(f"{first.url}/name", tmp_path, resume=True) is NET
@@ -723,12 +723,12 @@ def test_redirects_of_a_second_attempt_are_told(blocking: BlockingNetworkRequest
         while (request := connection.read_request()) is not None:
             path = request.split(b" ")[1].decode()
             if path == "/":
-                connection.answer(b"", "302 Found", f"Location: /{next(mirrors)}\r\n")
+                connection.respond(b"", "302 Found", f"Location: /{next(mirrors)}\r\n")
             elif b"range: bytes" in request.lower():
                 rest = f'Content-Range: bytes 1000-{len(BODY) - 1}/{len(BODY)}\r\nETag: "{path}"\r\n'
-                connection.answer(BODY[1000:], "206 Part", rest)
+                connection.respond(BODY[1000:], "206 Part", rest)
             else:
-                connection.answer(BODY, headers=f'ETag: "{path}"\r\n')
+                connection.respond(BODY, headers=f'ETag: "{path}"\r\n')
 
     server = serve(handle)
     leave_part(tmp_path / "file", f"{server.url}/", BODY[:1000])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager
-from blocking_request.bodies import scratch_file
+from blocking_request.bodies import temporary_file
 
 from ..support.marks import needs_root
 from ..support.names import OK, ROOT, Serve
@@ -60,7 +60,7 @@ def test_leftover_of_a_killed_process(
     url = serve(always(b"x")).url
 
     def download() -> None:
-        scratch_file._swept.clear()
+        temporary_file._swept.clear()
         if kind == "single":
             assert blocking.download(url, tmp_path / "other") is OK
         else:
@@ -126,11 +126,11 @@ def test_downloads_of_processes_that_sweep_at_once(tmp_path: Path) -> None:
     """None deletes the file that another has just made, and has not locked yet."""
     program = (
         "import sys; from pathlib import Path\n"
-        "from blocking_request.bodies import scratch_file\n"
+        "from blocking_request.bodies import temporary_file\n"
         "from blocking_request.bodies.finished_file import Naming\n"
         "for number in range(300):\n"
-        "    scratch_file._swept.clear()\n"
-        "    part = scratch_file.TemporaryFile(Path(sys.argv[1]) / f'{sys.argv[2]}-{number}')\n"
+        "    temporary_file._swept.clear()\n"
+        "    part = temporary_file.TemporaryFile(Path(sys.argv[1]) / f'{sys.argv[2]}-{number}')\n"
         "    with part.open(0) as file:\n"
         "        file.write(b'x')\n"
         "    part.rename(Naming(True, False, {}))\n"
@@ -150,7 +150,7 @@ def test_no_descriptor_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
     monkeypatch.setattr(os, "dup", dup)
     with pytest.raises(OSError, match="Too many open files"):
-        scratch_file.TemporaryFile(tmp_path / "file").open(0)
+        temporary_file.TemporaryFile(tmp_path / "file").open(0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -160,9 +160,9 @@ def test_error_while_a_file_is_locked(monkeypatch: pytest.MonkeyPatch, tmp_path:
         raise OSError(errno.EIO, "Input/output error")
 
     descriptors: list[int] = []
-    monkeypatch.setattr(scratch_file, "has_name", has_name)
+    monkeypatch.setattr(temporary_file, "has_name", has_name)
     with pytest.raises(OSError, match="Input/output error"):
-        scratch_file.TemporaryFile(tmp_path / "file").open(0)
+        temporary_file.TemporaryFile(tmp_path / "file").open(0)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptors[0])

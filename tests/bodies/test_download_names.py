@@ -112,7 +112,7 @@ def test_same_name_in_one_batch(
 
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
-            connection.answer(re.search(rb" /(\d+) ", request)[1], headers=NAMED)  # type: ignore[index]
+            connection.respond(re.search(rb" /(\d+) ", request)[1], headers=NAMED)  # type: ignore[index]
 
     url = serve(handle).url
     results = list(
@@ -228,7 +228,7 @@ def test_server_does_not_choose_what_a_download_goes_on_from(
                 inode = (tmp_path / "good.zip.part").stat().st_ino  # it may be guessed
                 known = {"url": digest, "validator": '"1"', "total": 4000, "inode": inode, "size": len(body)}
                 body = json.dumps(known).encode()
-            connection.answer(body, headers=f'Content-Disposition: attachment; filename="{name}"\r\n')
+            connection.respond(body, headers=f'Content-Disposition: attachment; filename="{name}"\r\n')
 
     hostile = serve(handle)
     for path in ("part", "description"):

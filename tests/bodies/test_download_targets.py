@@ -278,7 +278,7 @@ def test_part_that_another_program_has_replaced(
         if len(server.requests) == 1:
             connection.send(half)
         else:
-            connection.answer(BODY, headers='ETag: "1"\r\n')
+            connection.respond(BODY, headers='ETag: "1"\r\n')
 
     server = serve(handle)
     part = tmp_path / "file.part"

@@ -193,7 +193,7 @@ def half_at_first(connection: Connection) -> None:
     if asked is not None:
         start, size = int(asked[1]), len(CONTENT)
         fields = f'Content-Range: bytes {start}-{size - 1}/{size}\r\nETag: "1"\r\n'
-        connection.answer(CONTENT[start:], "206 Partial Content", fields)
+        connection.respond(CONTENT[start:], "206 Partial Content", fields)
     else:
         head = f'HTTP/1.1 200 OK\r\nContent-Length: {len(CONTENT)}\r\nETag: "1"\r\n\r\n'
         connection.send(head.encode() + CONTENT[: len(CONTENT) // 2])
@@ -483,7 +483,7 @@ def test_many_into_a_folder(serve: Serve, tmp_path: Path) -> None:
             if request is None:
                 return
             path = request.split(b" ")[1]
-            connection.answer(path, "404 Not Found" if path == b"/none" else "200 OK")
+            connection.respond(path, "404 Not Found" if path == b"/none" else "200 OK")
 
     server = serve(handle)
     names = [f"tile{number}" for number in range(50)]

@@ -103,20 +103,20 @@ def every_command(url: str, folder: Path) -> dict[str, tuple[str, ...]]:
     }
 
 
-def answer(connection: Connection) -> None:
+def respond(connection: Connection) -> None:
     while (request := connection.read_request()) is not None:
         if request.startswith(b"HEAD"):
             connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Name: value\r\n\r\n")
         elif b"/missing" in request:
-            connection.answer(b"why\n", "404 Not Found")
+            connection.respond(b"why\n", "404 Not Found")
         elif b"/large" in request:
-            connection.answer(bytes(100_000))
+            connection.respond(bytes(100_000))
         else:
-            connection.answer(b"body")
+            connection.respond(b"body")
 
 
 def test_standard_output_that_cannot_be_written(serve: Serve, tmp_path: Path) -> None:
-    url = serve(answer).url
+    url = serve(respond).url
     cases = []
     for name, arguments in every_command(url, tmp_path).items():
         cases.append(
@@ -138,7 +138,7 @@ def test_standard_output_that_cannot_be_written(serve: Serve, tmp_path: Path) ->
 
 
 def test_standard_output_that_is_not_needed(serve: Serve, tmp_path: Path) -> None:
-    url = serve(answer).url
+    url = serve(respond).url
     urls = tmp_path / "urls"
     urls.write_text(f"{url}/a\n{url}/b\n")
     cases = []
@@ -159,7 +159,7 @@ def test_standard_output_that_is_not_needed(serve: Serve, tmp_path: Path) -> Non
 
 def test_descriptors_are_appended_to(serve: Serve, tmp_path: Path) -> None:
     """The file behind /dev/stdout is not replaced and not truncated."""
-    url = serve(answer).url
+    url = serve(respond).url
     log = tmp_path / "log"
     log.write_bytes(b"old\n")
     paths = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
@@ -177,7 +177,7 @@ def test_descriptors_are_appended_to(serve: Serve, tmp_path: Path) -> None:
 
 def test_standard_error_that_cannot_be_written(serve: Serve, tmp_path: Path) -> None:
     """The status is the only message left."""
-    url = serve(answer).url
+    url = serve(respond).url
     (tmp_path / "urls").write_text("http://127.0.0.1:1/a\n")
     cases = []
     for stream in ("/dev/full", "closed", "broken pipe"):
@@ -202,7 +202,7 @@ def test_failure_leaves_the_file_as_it_was(serve: Serve, tmp_path: Path) -> None
     path.write_bytes(b"precious")
     truncated = serve(once(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"))
     empty = serve(once(b""))
-    missing = f"{serve(answer).url}/missing"
+    missing = f"{serve(respond).url}/missing"
     cases = []
     for verb in ("get", "post", "put", "patch", "delete", "head", "request GET", "request REPORT"):
         words = verb.split(" ")
@@ -214,7 +214,7 @@ def test_failure_leaves_the_file_as_it_was(serve: Serve, tmp_path: Path) -> None
             cases.append(Case(*words, missing, "-o", str(path), status=3, says="Not Found"))
             cases.append(Case(*words, truncated.url, "-o", str(path), status=1, says="4 of 100 bytes"))
             # As a full disk, in the middle of the body.
-            large = f"{serve(answer).url}/large"
+            large = f"{serve(respond).url}/large"
             says = "cannot be written: File too large"
             cases.append(Case(*words, large, "-o", str(path), file_size=50_000, status=FILE, says=says))
     check(cases, logs)
@@ -223,7 +223,7 @@ def test_failure_leaves_the_file_as_it_was(serve: Serve, tmp_path: Path) -> None
 
 
 def test_files_that_cannot_be_read_or_written(serve: Serve, tmp_path: Path) -> None:
-    url = serve(answer).url
+    url = serve(respond).url
     present = tmp_path / "present"
     present.write_text("kept")
     cases = [
@@ -260,7 +260,7 @@ def test_files_that_cannot_be_read_or_written(serve: Serve, tmp_path: Path) -> N
 
 
 def test_values_that_are_not_valid(serve: Serve, tmp_path: Path) -> None:
-    url = serve(answer).url
+    url = serve(respond).url
     cases = [
         Case(
             "get",

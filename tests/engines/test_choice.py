@@ -64,7 +64,7 @@ class TestChoice:
 
         def handle(connection: Connection) -> None:
             while connection.read_request() is not None:
-                connection.answer(b"", "302 Found", f"Location: {secure.url}/\r\n")
+                connection.respond(b"", "302 Found", f"Location: {secure.url}/\r\n")
 
         manager = NetworkAccessManager()
         manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
@@ -151,7 +151,7 @@ def test_a_thousand_bodies_reach_the_server_once_each(serve: Serve) -> None:
         while (request := connection.read_request()) is not None:
             body = request.partition(b"\r\n\r\n")[2]
             if fate[body] != "drop unanswered":
-                connection.answer(body)
+                connection.respond(body)
             if fate[body] != "keep":
                 break
         connection.sock.close()

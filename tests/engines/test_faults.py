@@ -58,7 +58,7 @@ def test_interim_reply_is_skipped_or_told(
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
             connection.send(f"HTTP/1.1 {status} Soon\r\nLink: </a.css>\r\n\r\n".encode())
-            connection.answer(b"final %d" % len(server.requests))
+            connection.respond(b"final %d" % len(server.requests))
 
     server = serve(handle)
     code = blocking.get(server.url)

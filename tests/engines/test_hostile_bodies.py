@@ -189,9 +189,9 @@ def test_an_abort_ends_decoding(streams: bool, manager: NetworkAccessManager, se
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             if request.startswith(b"GET /small"):
-                connection.answer(b"hi")
+                connection.respond(b"hi")
             else:
-                connection.answer(body, headers="Content-Encoding: gzip\r\n")
+                connection.respond(body, headers="Content-Encoding: gzip\r\n")
                 was_sent.set()
 
     server = serve(handle)

@@ -64,36 +64,36 @@ def hostile(field: str, size: int) -> list[str]:
 
 def read_everything(fields: list[tuple[bytes, bytes]], status: int) -> None:
     """Have everything that reads the fields of a response read these."""
-    answer = Response(Request("GET", "https://host/a"), status, "x", known_fields(tuple(fields)), b"body")
-    reply = ReplyContent.from_response(answer, 0.0, 1)
+    response = Response(Request("GET", "https://host/a"), status, "x", known_fields(tuple(fields)), b"body")
+    reply = ReplyContent.from_response(response, 0.0, 1)
     for name in ("Content-Type", "Location", "X"):
         reply.hasRawHeader(name)
         reply.rawHeader(name)
     reply.text(), reply.url(), reply.attributes(), reply.errorString(), repr(reply), reply.rawHeaderPairs()
     for header in range(10):
         reply.header(ReplyContent_known(header))
-    Headers(answer.headers.pairs).get("Set-Cookie")
-    challenges(answer.headers.values(b"www-authenticate"))
-    said = directives(answer.headers)
-    is_explicit(answer.headers, said)
+    Headers(response.headers.pairs).get("Set-Cookie")
+    challenges(response.headers.values(b"www-authenticate"))
+    said = directives(response.headers)
+    is_explicit(response.headers, said)
     jar = CookieJar()
-    receive_cookies(jar, "https://host/a", answer.headers.values(b"set-cookie"))
+    receive_cookies(jar, "https://host/a", response.headers.values(b"set-cookie"))
     cookie_header(jar, "https://host/a")
-    StrictTransportHosts().store_policy("host", answer.headers.value(b"strict-transport-security") or b"")
+    StrictTransportHosts().store_policy("host", response.headers.value(b"strict-transport-security") or b"")
     for name in (b"date", b"expires", b"last-modified"):  # type: ignore[assignment]
-        parsed_date(answer.headers.value(name) or b"", time.time())  # type: ignore[arg-type]
-    flow = with_retries(answer.request, rule=Retry(2, status_forcelist=[status], respect_retry_after_header=True))
+        parsed_date(response.headers.value(name) or b"", time.time())  # type: ignore[arg-type]
+    flow = with_retries(response.request, rule=Retry(2, status_forcelist=[status], respect_retry_after_header=True))
     next(flow)
-    _advance(flow, answer)
-    flow = follow_redirects(answer.request, RedirectRules())
+    _advance(flow, response)
+    flow = follow_redirects(response.request, RedirectRules())
     next(flow)
-    _advance(flow, answer)
-    file_name((answer.headers.value(b"content-disposition") or b"").decode("latin-1"))
+    _advance(flow, response)
+    file_name((response.headers.value(b"content-disposition") or b"").decode("latin-1"))
     ReplyContent.extractFileNameFromContentDispositionHeader(dict(fields).get(b"Content-Disposition", b""))
-    safe_name((answer.headers.whole_value(b"location") or b"").decode("latin-1"))
+    safe_name((response.headers.whole_value(b"location") or b"").decode("latin-1"))
     try:
-        is_chunked(answer.headers.value(b"transfer-encoding"))
-        BodyReader(answer.headers.value(b"content-length"), answer.headers.value(b"content-encoding") or b"")
+        is_chunked(response.headers.value(b"transfer-encoding"))
+        BodyReader(response.headers.value(b"content-length"), response.headers.value(b"content-encoding") or b"")
     except BodyError:
         pass
 
@@ -105,9 +105,9 @@ def ReplyContent_known(number: int) -> Any:
     return known(number)
 
 
-def _advance(flow: Any, answer: Response) -> None:
+def _advance(flow: Any, response: Response) -> None:
     try:
-        flow.send(answer)
+        flow.send(response)
     except StopIteration:
         pass
 
@@ -200,10 +200,10 @@ def test_parameters() -> None:
 )
 def test_charset_that_is_none_leaves_text_readable(name: str) -> None:
     field = f"text/plain; charset={name}".encode("utf-8", "surrogatepass")
-    answer = Response(
+    response = Response(
         Request("GET", "http://h/"), 200, "", known_fields(((b"Content-Type", field),)), "h\u00e9".encode()
     )
-    assert ReplyContent.from_response(answer, 0.0, 1).text() == "h\u00e9"
+    assert ReplyContent.from_response(response, 0.0, 1).text() == "h\u00e9"
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -252,7 +252,7 @@ def test_one_hostile_server_fails_its_own_download_only(engine: str, serve: Serv
         while (request := connection.read_request()) is not None:
             number = int(request.split()[1].rpartition(b"/")[2])
             field = f"Content-Disposition: attachment; {bad[number % 3]}\r\n" if number % 7 == 0 else ""
-            connection.answer(b"hi", headers=field + "Retry-After: " + "9" * 400 + "\r\n")
+            connection.respond(b"hi", headers=field + "Retry-After: " + "9" * 400 + "\r\n")
 
     server = serve(handle)
     manager = NetworkAccessManager()
@@ -267,7 +267,7 @@ def test_one_hostile_server_fails_its_own_download_only(engine: str, serve: Serv
 def test_retry_after_of_many_digits(engine: str, digits: int, serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
-            connection.answer(b"", "503 Later", f"Retry-After: {'9' * digits}\r\n")
+            connection.respond(b"", "503 Later", f"Retry-After: {'9' * digits}\r\n")
 
     manager = NetworkAccessManager()
     manager.setEngine(engine)

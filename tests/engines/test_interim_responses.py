@@ -37,7 +37,7 @@ def after(*interim: bytes) -> Handler:
         while not received.endswith(end):
             received += connection.sock.recv(1 << 16)
         connection.server.remember(received)
-        connection.answer(b"ok")
+        connection.respond(b"ok")
 
     return handle
 
@@ -120,7 +120,7 @@ def test_bytes_behind_a_response_are_not_the_next_response(
         is_first = connection.server.connections == 1
         while connection.read_request() is not None:
             if not is_first:
-                connection.answer(b"good")
+                connection.respond(b"good")
                 continue
             head, unasked, _ = raw.partition(UNASKED)
             connection.send(head + (b"" if late else unasked))

@@ -34,7 +34,7 @@ def test_auto_stores_no_unsolicited_response(first: str, serve: Serve) -> None:
                 connection.send(EVIL)
                 sent.set()
             else:
-                connection.answer(b"good", headers="Cache-Control: max-age=999\r\n")
+                connection.respond(b"good", headers="Cache-Control: max-age=999\r\n")
 
     released = threading.Event()
     server = serve(handle)
@@ -53,7 +53,7 @@ def test_auto_takes_qt_for_what_is_not_stored(serve: Serve) -> None:
 
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
-            connection.answer(b"good", headers="Cache-Control: max-age=999\r\n")
+            connection.respond(b"good", headers="Cache-Control: max-age=999\r\n")
 
     server = serve(handle)
     manager = NetworkAccessManager()

@@ -21,31 +21,31 @@ EXPIRED = TlsError(TlsErrorKind.CertificateExpired, ONE)
 MISMATCH = TlsError(TlsErrorKind.HostNameMismatch, ONE)
 
 
-def refused(exchange: Request, *errors: TlsError) -> Response:
+def refused(request: Request, *errors: TlsError) -> Response:
     session = known_session(TlsSession("", "", (ONE,), errors))
-    return Response(exchange, failure=certificate_refused(errors), tls=session)
+    return Response(request, failure=certificate_refused(errors), tls=session)
 
 
 def drive(
-    handler: SslErrorHandler, *answers: Response, first: Optional[Request] = None
+    handler: SslErrorHandler, *responses: Response, first: Optional[Request] = None
 ) -> tuple[list[Request], Response]:
     """What is sent, and what comes of it."""
     send = partial(ask_about_certificates, prompt=CertificatePrompt(handler))
     flow = follow_redirects(first or Request("GET", URL), RedirectRules(), send)
     sent = [next(flow)]
-    for answer in answers:
+    for response in responses:
         try:
-            sent.append(flow.send(answer._replace(request=sent[-1])))  # type: ignore[arg-type]
+            sent.append(flow.send(response._replace(request=sent[-1])))  # type: ignore[arg-type]
         except StopIteration as stop:
             return sent, stop.value  # type: ignore[return-value]
     raise AssertionError("the flow goes on")
 
 
 def test_nobody_is_asked_where_nothing_is_wrong() -> None:
-    exchange = Request("GET", URL)
-    for answer in (Response(exchange, 200), Response(exchange, failure=canceled()), Response(exchange, 500)):
-        sent, last = drive(lambda errors, chain: pytest.fail("asked"), answer)
-        assert len(sent) == 1 and last.status == answer.status
+    request = Request("GET", URL)
+    for response in (Response(request, 200), Response(request, failure=canceled()), Response(request, 500)):
+        sent, last = drive(lambda errors, chain: pytest.fail("asked"), response)
+        assert len(sent) == 1 and last.status == response.status
 
 
 def test_what_is_accepted_is_sent_again_with_exactly_that() -> None:
@@ -62,10 +62,10 @@ def test_what_is_accepted_is_sent_again_with_exactly_that() -> None:
     assert sent[1] == first._replace(tls=TlsSettings(minimumVersion="1.3", ignoredErrors=(EXPIRED, MISMATCH)))
 
 
-@pytest.mark.parametrize("answer", [None, [], [EXPIRED], [TlsError(TlsErrorKind.HostNameMismatch, OTHER), EXPIRED]])
-def test_less_than_all_of_it_is_a_no(answer: Optional[list[TlsError]]) -> None:
+@pytest.mark.parametrize("accepted", [None, [], [EXPIRED], [TlsError(TlsErrorKind.HostNameMismatch, OTHER), EXPIRED]])
+def test_less_than_all_of_it_is_a_no(accepted: Optional[list[TlsError]]) -> None:
     first = Request("GET", URL)
-    sent, last = drive(lambda errors, chain: answer, refused(first, EXPIRED, MISMATCH))
+    sent, last = drive(lambda errors, chain: accepted, refused(first, EXPIRED, MISMATCH))
     assert len(sent) == 1 and last.failure is not None
 
 
@@ -88,7 +88,7 @@ def test_redirects_go_on_after_it() -> None:
     first = Request("GET", URL)
     moved = Response(first, 302, headers=Fields(lambda: ((b"Location", b"/there"),)))
     sent, last = drive(lambda errors, chain: errors, refused(first, EXPIRED), moved, Response(first, 200))
-    assert [exchange.url for exchange in sent] == [URL, URL, "https://host/there"]
+    assert [request.url for request in sent] == [URL, URL, "https://host/there"]
     assert len(last.history) == 1
 
 

@@ -7,9 +7,9 @@ from typing import Optional
 from blocking_request.flows.cookies import with_cookies
 from blocking_request.models.http_messages import Request
 
-from ..support.flow_driver import answer, drive, field
+from ..support.flow_driver import drive, field, response
 
-EXCHANGE = Request("GET", "http://host/path", ((b"X-Mine", b"1"),))
+REQUEST = Request("GET", "http://host/path", ((b"X-Mine", b"1"),))
 
 
 class Jar:
@@ -25,31 +25,31 @@ class Jar:
 
 
 def test_rfc6265_5_4_the_jars_cookies_are_sent() -> None:
-    (sent,), _, _ = drive(with_cookies(EXCHANGE, Jar(b"a=1; b=2").header, None), answer(200))
+    (sent,), _, _ = drive(with_cookies(REQUEST, Jar(b"a=1; b=2").header, None), response(200))
     assert field(sent, "Cookie") == ["a=1; b=2"] and field(sent, "X-Mine") == ["1"]
-    (sent,), _, _ = drive(with_cookies(EXCHANGE, Jar().header, None), answer(200))
-    assert sent is EXCHANGE
+    (sent,), _, _ = drive(with_cookies(REQUEST, Jar().header, None), response(200))
+    assert sent is REQUEST
 
 
 def test_the_callers_own_are_sent_as_they_are() -> None:
-    own = EXCHANGE._replace(headers=((b"cookie", b"mine=1"),))
-    (sent,), _, _ = drive(with_cookies(own, Jar(b"a=1").header, None), answer(200))
+    own = REQUEST._replace(headers=((b"cookie", b"mine=1"),))
+    (sent,), _, _ = drive(with_cookies(own, Jar(b"a=1").header, None), response(200))
     assert sent is own
 
 
 def test_rfc6265_5_3_every_set_cookie_is_received() -> None:
     jar = Jar()
     fields = (("Set-Cookie", "a=1"), ("X-Other", "2"), ("set-cookie", "b=2; Path=/"))
-    drive(with_cookies(EXCHANGE, jar.header, jar.receive), answer(404, *fields))
+    drive(with_cookies(REQUEST, jar.header, jar.receive), response(404, *fields))
     assert jar.received == [("http://host/path", [b"a=1", b"b=2; Path=/"])]
-    drive(with_cookies(EXCHANGE, jar.header, jar.receive), answer(200))
+    drive(with_cookies(REQUEST, jar.header, jar.receive), response(200))
     assert len(jar.received) == 1
 
 
 def test_each_way_can_be_switched_off() -> None:
     jar = Jar(b"a=1")
-    (sent,), _, _ = drive(with_cookies(EXCHANGE, None, jar.receive), answer(200, ("Set-Cookie", "c=3")))
-    assert sent is EXCHANGE and jar.received
+    (sent,), _, _ = drive(with_cookies(REQUEST, None, jar.receive), response(200, ("Set-Cookie", "c=3")))
+    assert sent is REQUEST and jar.received
     jar = Jar(b"a=1")
-    (sent,), _, _ = drive(with_cookies(EXCHANGE, jar.header, None), answer(200, ("Set-Cookie", "c=3")))
+    (sent,), _, _ = drive(with_cookies(REQUEST, jar.header, None), response(200, ("Set-Cookie", "c=3")))
     assert field(sent, "Cookie") and not jar.received

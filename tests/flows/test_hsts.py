@@ -10,19 +10,19 @@ from blocking_request.models.http_messages import Request
 from blocking_request.models.tls import TlsError, TlsErrorKind, TlsSession, known_session
 from blocking_request.stores.hsts_hosts import StrictTransportHosts
 
-from ..support.flow_driver import answer, drive
+from ..support.flow_driver import drive, response
 
 FIELD = ("Strict-Transport-Security", "max-age=1000")
 
 
 def url_of(hosts: StrictTransportHosts, url: str) -> str:
-    (sent,), _, _ = drive(with_strict_transport(Request("GET", url), hosts), answer(200))
+    (sent,), _, _ = drive(with_strict_transport(Request("GET", url), hosts), response(200))
     return sent.url
 
 
 def learned(url: str, value: str) -> StrictTransportHosts:
     hosts = StrictTransportHosts()
-    drive(with_strict_transport(Request("GET", url), hosts), answer(200, (FIELD[0], value)))
+    drive(with_strict_transport(Request("GET", url), hosts), response(200, (FIELD[0], value)))
     return hosts
 
 
@@ -60,12 +60,12 @@ def test_rfc6797_8_1_what_is_not_learned(url: str, value: str) -> None:
 def test_rfc6797_8_1_not_over_a_connection_with_errors() -> None:
     hosts = StrictTransportHosts()
     session = TlsSession(errors=(TlsError(TlsErrorKind.CertificateExpired, Certificate(b"")),))
-    bad = answer(200, FIELD)._replace(tls=known_session(session))
+    bad = response(200, FIELD)._replace(tls=known_session(session))
     drive(with_strict_transport(Request("GET", "https://host.example/"), hosts), bad)
     assert hosts.hosts() == []
 
 
 def test_rfc6797_6_1_1_max_age_0_ends_it() -> None:
     hosts = learned("https://host.example/", "max-age=1000")
-    drive(with_strict_transport(Request("GET", "https://host.example/"), hosts), answer(200, (FIELD[0], "max-age=0")))
+    drive(with_strict_transport(Request("GET", "https://host.example/"), hosts), response(200, (FIELD[0], "max-age=0")))
     assert url_of(hosts, "http://host.example/") == "http://host.example/"

@@ -13,10 +13,10 @@ from blocking_request.models.error_texts import canceled, deadline_passed, idle_
 from blocking_request.models.failure import Failure, QtNetworkError, network_failure
 from blocking_request.models.http_messages import Request, Response
 
-from ..support.flow_driver import answer, drive
+from ..support.flow_driver import drive, response
 
 URL = "http://host/"
-OK = answer(200)
+OK = response(200)
 RULE = Retry(3, status_forcelist=[503], backoff_factor=1)
 
 
@@ -39,19 +39,19 @@ def test_success_is_not_repeated() -> None:
 
 
 def test_statuses_of_the_list_are() -> None:
-    sent, _, last = run(answer(503), answer(503), OK)
+    sent, _, last = run(response(503), response(503), OK)
     assert (sent, last.status, last.attempts) == (3, 200, 3)
-    sent, _, last = run(answer(500))
+    sent, _, last = run(response(500))
     assert (sent, last.status) == (1, 500)
 
 
 def test_the_last_response_stands_when_the_rule_is_exhausted() -> None:
-    sent, _, last = run(answer(503), answer(503), answer(503), answer(503))
+    sent, _, last = run(response(503), response(503), response(503), response(503))
     assert (sent, last.status, last.failure, last.attempts) == (4, 503, None, 4)
 
 
 def test_backoff_is_the_rules() -> None:
-    _, waits, _ = run(answer(503), answer(503), answer(503), OK)
+    _, waits, _ = run(response(503), response(503), response(503), OK)
     rule, expected = RULE, []
     for _ in range(3):
         rule = rule.increment("GET", URL, error=None)
@@ -63,13 +63,13 @@ def test_backoff_is_the_rules() -> None:
     ("value", "waits"), [("7", [7.0]), ("0", []), ("Thu, 01 Jan 1970 00:00:00 GMT", []), ("soon", [])]
 )
 def test_rfc9110_10_2_3_retry_after(value: str, waits: list[float]) -> None:
-    sent, waited, _ = run(answer(503, ("Retry-After", value)), OK)
+    sent, waited, _ = run(response(503, ("Retry-After", value)), OK)
     assert (sent, waited) == (2, waits)
 
 
 def test_retry_after_may_be_ignored() -> None:
     rule = Retry(1, status_forcelist=[503], respect_retry_after_header=False)
-    assert run(answer(503, ("Retry-After", "7")), OK, rule=rule)[1] == []
+    assert run(response(503, ("Retry-After", "7")), OK, rule=rule)[1] == []
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_wait_that_is_cut_short_ends_it() -> None:
     flow = with_retries(Request("GET", URL), RULE)
     request = next(flow)
     assert isinstance(request, Request)
-    step = flow.send(answer(503, ("Retry-After", "100"))._replace(request=request))
+    step = flow.send(response(503, ("Retry-After", "100"))._replace(request=request))
     assert step == Wait(request, 100.0)
     last: Optional[Response] = None
     try:

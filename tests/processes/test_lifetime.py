@@ -54,7 +54,7 @@ def server() -> Iterator[RawServer]:
                 except OSError:
                     return
             else:
-                connection.answer(b"hello")
+                connection.respond(b"hello")
 
     server = RawServer(handle)
     yield server

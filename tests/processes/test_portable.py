@@ -107,10 +107,8 @@ def test_what_was_found_right_travels_with_the_secrets(manager: NetworkAccessMan
     assert made.blockingGet(server.url).statusCode() == 401
 
 
-def test_proxy_rules_of_an_earlier_version() -> None:
-    rules = ProxyRules()
-    rules.__setstate__({"proxy": None, "excluded": ("http://a/",), "without": ("http://b/",), "are_all": True})
-    assert rules == ProxyRules(None, ("http://a/",), ("http://b/",), None, True)
+def test_proxy_rules_can_be_pickled() -> None:
+    rules = ProxyRules(None, ("http://a/",), ("http://b/",), None, True)
     assert again(rules) == rules
 
 

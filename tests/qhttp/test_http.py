@@ -565,9 +565,9 @@ class AskingProxy(ProxyServer):
     def _handle(self, connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             if b"\r\nProxy-Authorization: " in request:
-                connection.answer(b"from the proxy")
+                connection.respond(b"from the proxy")
             else:
-                connection.answer(b"", "407 Who Are You", 'Proxy-Authenticate: Basic realm="p"\r\n')
+                connection.respond(b"", "407 Who Are You", 'Proxy-Authenticate: Basic realm="p"\r\n')
 
 
 @pytest.mark.parametrize("how", ("set", "asked", "nobody"))

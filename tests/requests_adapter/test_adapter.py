@@ -20,7 +20,7 @@ from requests.auth import HTTPDigestAuth
 
 from blocking_request import Feedback, NetworkAccessManager, QtAdapter, TlsSettings, requests_session, route_requests
 from blocking_request.engines.choice import engine as engine_named
-from blocking_request.requests_adapter.adapter import RequestCanceled
+from blocking_request.requests_adapter import RequestCanceled
 
 from ..support.names import TLS_ENGINES, Serve
 from ..support.servers.proxy import ProxyServer
@@ -220,7 +220,7 @@ def test_connect_timeout_of_a_server_that_is_slow_to_answer(session: requests.Se
     def handle(connection: Connection) -> None:
         connection.read_request()
         time.sleep(1)
-        connection.answer(b"late")
+        connection.respond(b"late")
 
     assert session.get(serve(handle).url, timeout=(0.4, 30)).content == b"late"
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -16,8 +13,7 @@ from blocking_request.qt.binding import QtCore
 from blocking_request.stores.cookie_jar import cookie_header, receive_cookies
 from blocking_request.stores.cookie_policy import MOST_OF_A_DOMAIN
 
-from ..support.marks import needs_fork
-from ..support.names import ROOT, Serve
+from ..support.names import Serve
 from ..support.servers.raw import Connection
 
 URL = "http://www.example.com/"
@@ -51,7 +47,7 @@ def test_bytes_of_a_value_stay_between_requests(manager: NetworkAccessManager, s
     def show(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             lines = [line for line in request.split(b"\r\n") if line.lower().startswith(b"cookie:")]
-            connection.answer(
+            connection.respond(
                 b"".join(lines), headers="Set-Cookie: a=voilà; Max-Age=100\r\n".encode().decode("latin-1")
             )
 
@@ -269,65 +265,3 @@ def test_expired_cookies_do_not_count() -> None:
         if cookie.name == "b":
             cookie.expires = int(time.time()) - 10
     assert len(jar) == len(jar.allCookies()) == len(jar.cookiesForUrl(URL)) == 1
-
-
-FORKING = """
-    import faulthandler, os, threading
-    from blocking_request import CookieJar
-    from blocking_request.stores.cookie_jar import cookie_header, receive_cookies
-    jar = CookieJar()
-    is_over = threading.Event()
-    def work():
-        while not is_over.is_set():
-            receive_cookies(jar, "http://www.example.com/", [b"a=1"])
-            cookie_header(jar, "http://www.example.com/")
-            len(jar)
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(3)]
-    for thread in threads: thread.start()
-    for _ in range(50):
-        process = os.fork()
-        if process == 0:
-            faulthandler.dump_traceback_later(20, exit=True)
-            receive_cookies(jar, "http://www.example.com/", [b"b=1"])
-            os._exit(0 if b"b=1" in cookie_header(jar, "http://www.example.com/") else 1)
-        if os.WEXITSTATUS(os.waitpid(process, 0)[1]) != 0:
-            os._exit(1)
-    is_over.set()
-    for thread in threads: thread.join()
-    os._exit(0)
-"""
-
-
-@needs_fork
-def test_fork_while_other_threads_use_the_jar() -> None:
-    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORKING)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=100)
-    assert done.returncode == 0, done.stderr
-
-
-FORK_IN_A_CHANGE = """
-    import os
-    from http import cookiejar
-    from blocking_request import CookieJar
-    from blocking_request.stores.cookie_jar import cookie_header, receive_cookies
-    jar, url = CookieJar(), "http://www.example.com/"
-    receive_cookies(jar, url, [b"a=1"])
-    assert cookie_header(jar, url) == b"a=1"
-    # Another thread has stored a cookie and has not counted the change yet.
-    receive_cookies(jar, "http://other.example/", [b"b=2"])
-    assert cookie_header(jar, url) == b"a=1"
-    (cookie,) = [each for each in jar.jar if each.name == "b"]
-    cookie.domain = "www.example.com"
-    cookiejar.CookieJar.set_cookie(jar.jar, cookie)
-    process = os.fork()
-    if process == 0:
-        os._exit(0 if cookie_header(jar, url) == b"a=1; b=2" else 1)
-    os._exit(os.WEXITSTATUS(os.waitpid(process, 0)[1]))
-"""
-
-
-@needs_fork
-def test_fork_while_another_thread_changes_the_jar() -> None:
-    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORK_IN_A_CHANGE)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=100)
-    assert done.returncode == 0, done.stderr

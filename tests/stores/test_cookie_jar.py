@@ -215,14 +215,14 @@ def test_at_another_origin_only_its_own(manager: NetworkAccessManager, serve: Se
     def show(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             lines = [line for line in request.split(b"\r\n") if line.lower().startswith(b"cookie:")]
-            connection.answer(b"".join(lines))
+            connection.respond(b"".join(lines))
 
     other = serve(show)
 
     def move(connection: Connection) -> None:
         while connection.read_request() is not None:
             target = f"http://localhost:{other.port}/"
-            connection.answer(b"", "302 Found", f"Set-Cookie: first=1\r\nLocation: {target}\r\n")
+            connection.respond(b"", "302 Found", f"Set-Cookie: first=1\r\nLocation: {target}\r\n")
 
     first = serve(move)
     manager.cookieJar().setCookie(f"http://localhost:{other.port}", "second", "2")

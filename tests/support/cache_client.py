@@ -10,7 +10,7 @@ from blocking_request.flows.cache.reuse import CacheLoadControl
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.stores.cache.memory import MemoryStore
 
-from .flow_driver import Given, answer, drive
+from .flow_driver import Given, drive, response
 
 START = 1_800_000_000.0
 URL = "http://host.example/a"
@@ -25,7 +25,7 @@ def date(seconds: float = 0) -> str:
 
 def page(*fields: Field, status: int = 200, body: bytes = b"page", dated: bool = True) -> Response:
     """What a server says at the start."""
-    made = answer(status, *((("Date", date()),) if dated else ()), *fields)
+    made = response(status, *((("Date", date()),) if dated else ()), *fields)
     return made._replace(body=body, encoded_bytes=len(body))
 
 
@@ -40,13 +40,13 @@ class Client:
 
     def ask(
         self,
-        *answers: Given,
+        *responses: Given,
         url: str = URL,
         method: str = "GET",
         fields: Iterable[Field] = (),
         load_control: CacheLoadControl = CacheLoadControl.PreferCache,
         may_store: bool = True,
-        identity: bytes | None = b"",
+        partition_key: bytes | None = b"",
         decode: bool = True,
         body: bytes | None = None,
         later: float = 0,
@@ -54,22 +54,22 @@ class Client:
         is_retry: bool = False,
         body_limit: int = 0,
     ) -> Response:
-        """Send at a moment so many seconds after the start, to a server that gives these answers and no more: without
+        """Send at a moment so many seconds after the start, to a server that gives these responses and no more: without
         any, the cache has to have it.
         """
         self.now = START + later
         headers = tuple((name.encode(), value.encode()) for name, value in fields)
         rules = CacheRules(
             self.store,
-            lambda exchange: identity,
+            lambda request: partition_key,
             lambda: self.now,
             default_headers,
             load_control,
             may_store,
-            lambda exchange, rules: self.later.append(exchange),
+            lambda request, rules: self.later.append(request),
         )
-        exchange = Request(method, url, headers, body, decode=decode, is_retry=is_retry, body_limit=body_limit)
-        self.sent, _, last = drive(with_cache(exchange, rules), *answers)
+        request = Request(method, url, headers, body, decode=decode, is_retry=is_retry, body_limit=body_limit)
+        self.sent, _, last = drive(with_cache(request, rules), *responses)
         return last
 
     def sent_field(self, name: str) -> str | None:

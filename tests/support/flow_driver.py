@@ -1,4 +1,4 @@
-"""Drives a flow with no network: answers go in, exchanges and waits come out."""
+"""Drives a flow with no network: responses go in, requests and waits come out."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from blocking_request.models.http_messages import Request, Response
 Given = Union[Response, Callable[[Request], Response]]
 
 
-def answer(status: int, *fields: tuple[str, str]) -> Response:
-    """An answer to whatever is sent; ``drive`` puts the exchange in."""
+def response(status: int, *fields: tuple[str, str]) -> Response:
+    """A response to whatever is sent; ``drive`` puts the request in."""
     pairs = tuple((name.encode(), value.encode("latin-1")) for name, value in fields)
     return Response(Request("GET", ""), status, headers=Fields(lambda: pairs), engine="none")
 
 
-def drive(flow: Flow, *answers: Given) -> tuple[list[Request], list[float], Response]:
+def drive(flow: Flow, *responses: Given) -> tuple[list[Request], list[float], Response]:
     """What is sent, how long is waited between, and what comes of it. Waits pass at once."""
     sent: list[Request] = []
     waits: list[float] = []
-    left = list(answers)
+    left = list(responses)
     given: Optional[Response] = None
     while True:
         try:
@@ -39,6 +39,6 @@ def drive(flow: Flow, *answers: Given) -> tuple[list[Request], list[float], Resp
         given = following(step) if callable(following) else following._replace(request=step)
 
 
-def field(exchange: Request, name: str) -> list[str]:
+def field(request: Request, name: str) -> list[str]:
     """The values of a header field of what is sent."""
-    return [value.decode("latin-1") for field, value in exchange.headers if field.lower() == name.lower().encode()]
+    return [value.decode("latin-1") for field, value in request.headers if field.lower() == name.lower().encode()]

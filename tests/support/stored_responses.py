@@ -24,7 +24,7 @@ def stored(body: bytes = b"body", received: float = 0.0, **changes: Any) -> Stor
     return StoredResponse(200, "OK", FIELDS, when, when, body=body, encoded_bytes=len(body), **changes)
 
 
-def body_of(cache: Cache, url: str = URL, identity: bytes = b"") -> bytes | None:
+def body_of(cache: Cache, url: str = URL, partition_key: bytes = b"") -> bytes | None:
     """The body of the first response that the cache has for it, or None."""
-    found = store_of(cache).find(url, identity)
+    found = store_of(cache).find(url, partition_key)
     return store_of(cache).body(found[0]) if found else None

@@ -75,7 +75,7 @@ def bundle(leaf: trustme.LeafCert, folder: Path) -> str:
 # -- good ones
 
 
-def test_good(trusting: Trusting, authority: trustme.CA, start: Start, engine: str) -> None:
+def test_trusted_certificate(trusting: Trusting, authority: trustme.CA, start: Start, engine: str) -> None:
     leaf = authority.issue_cert("127.0.0.1", "localhost")
     server = start(leaf)
     blocking = trusting()
@@ -653,7 +653,7 @@ thread = threading.Thread(target=work); thread.start(); thread.join()
 def test_many_threads_over_tls(trusting: Trusting, authority: trustme.CA, start: Start) -> None:
     def echo(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
-            connection.answer(request)
+            connection.respond(request)
 
     server = start(authority.issue_cert("127.0.0.1"), echo)
     results: list[bool] = []
@@ -715,7 +715,7 @@ def assert_told(name: str, code: str, message: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("context", ["main thread", "thread", "QThread"])
 @pytest.mark.parametrize("name", TROUBLES)
-def test_troubles(name: str, context: str, trusting: Trusting, troubles: dict[str, str]) -> None:
+def test_handshake_failures(name: str, context: str, trusting: Trusting, troubles: dict[str, str]) -> None:
     told: list[Any] = []
 
     def work() -> None:
@@ -742,7 +742,9 @@ def test_troubles(name: str, context: str, trusting: Trusting, troubles: dict[st
     assert_told(name, *told)
 
 
-def test_troubles_without_an_application(authority: trustme.CA, troubles: dict[str, str], tmp_path: Path) -> None:
+def test_handshake_failures_without_an_application(
+    authority: trustme.CA, troubles: dict[str, str], tmp_path: Path
+) -> None:
     path = tmp_path / "ca.pem"
     path.write_bytes(authority.cert_pem.bytes())
     program = f"""

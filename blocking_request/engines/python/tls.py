@@ -17,12 +17,12 @@ from ...models.certificate import Certificate
 from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.tls import TlsError, TlsErrorKind, TlsSession, TlsSettings, ignores_errors, matches_pins, sorted_errors
 from ...tls.pem import loaded
+from ..wanted import NEVER, Steps
 from .certificate_errors import Refusal, errors_of, is_address, outdated, refusal_of
 from .channel import Channel, TlsStream, encrypted, handshake, is_end
 from .failures import ConnectionLost, TransferFailed
 from .ssl_context import context_for, lenient_context
 from .tls_session import certificates_sent_to, session_of, verified_certificates
-from ..wanted import NEVER, Steps
 
 PATIENCE = 2.0
 """Seconds that looking into a refusal may take to connect, and as many for the handshake."""

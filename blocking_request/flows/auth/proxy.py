@@ -43,7 +43,7 @@ def through_proxy(request: Request, choice: ProxyChoice, send: Send = send_direc
         proxy = choice.find_by_qt(request.url)
     cached = None if proxy is None else choice.credential_cache.get(proxy)
     if proxy is not None:
-        request = request._replace(proxy=proxy if cached is None else _as(proxy, cached))
+        request = request._replace(proxy=proxy if cached is None else _with_credentials(proxy, cached))
     response = yield from send(request)
     proxy = proxy if proxy is not None or not _is_challenge(response) else choice.find_by_qt(request.url)
     if proxy is None or not _is_challenge_of(response, proxy):
@@ -56,7 +56,7 @@ def through_proxy(request: Request, choice: ProxyChoice, send: Send = send_direc
         config = checked_answer(choice.handler(_realm(response), proxy.address, attempt))
         if config is None:
             return response
-        response = yield from send(request._replace(proxy=_as(proxy, config)))
+        response = yield from send(request._replace(proxy=_with_credentials(proxy, config)))
         if not _is_challenge_of(response, proxy):
             if response.status is not None:
                 choice.credential_cache[proxy] = config
@@ -64,7 +64,7 @@ def through_proxy(request: Request, choice: ProxyChoice, send: Send = send_direc
     return response
 
 
-def _as(proxy: Proxy, config: AuthConfig) -> Proxy:
+def _with_credentials(proxy: Proxy, config: AuthConfig) -> Proxy:
     return replace(proxy, user=config.user, password=config.secret)
 
 

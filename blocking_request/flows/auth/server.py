@@ -64,9 +64,9 @@ def with_credentials(request: Request, rules: CredentialRules, send: Send = send
         if not _may_be_answered(request, response):
             return response
         return (yield from _call_handler(request, response, rules, send))
-    config = _named(request, rules, has_authorization)
+    config = _named_credentials(request, rules, has_authorization)
     cached = rules.credential_cache.get(origin(request.url)) if config is None and not has_authorization else None
-    request = _identified(request, config if cached is None else cached.config)
+    request = _with_partition_user(request, config if cached is None else cached.config)
     preemptive = cached.config if cached is not None and cached.is_preemptive else config
     response = yield from send(_with_preemptive(request, preemptive))
     if not _may_be_answered(request, response):
@@ -85,14 +85,14 @@ def with_credentials(request: Request, rules: CredentialRules, send: Send = send
 def _call_handler(request: Request, response: Response, rules: CredentialRules, send: Send) -> Flow:
     """Answer challenges with the credentials that the handler returns."""
     for attempt in range(1, ATTEMPTS + 1):
-        challenge = _best(request, response, rules)
+        challenge = _strongest_challenge(request, response, rules)
         if rules.handler is None or challenge is None:
             return response
         config = checked_answer(rules.handler(challenge.realm, host_with_port(request.url), attempt))
         if config is None:
             return response
         response = yield from _answer_challenge(
-            _identified(request, config), response, config, rules, send, in_clear=True
+            _with_partition_user(request, config), response, config, rules, send, in_clear=True
         )
         if not _is_challenge(response):
             if response.failure is None:
@@ -102,8 +102,8 @@ def _call_handler(request: Request, response: Response, rules: CredentialRules, 
     return response
 
 
-def _identified(request: Request, config: Optional[AuthConfig]) -> Request:
-    """Return the request with the identity of its user: a cache serves the response to this user only.
+def _with_partition_user(request: Request, config: Optional[AuthConfig]) -> Request:
+    """Return the request with its user for the cache's partition key: a cache serves the response to this user only.
 
     An ``Authorization`` field of the caller may be sent beside a key. The field that is made from a config differs each
     time.
@@ -111,10 +111,10 @@ def _identified(request: Request, config: Optional[AuthConfig]) -> Request:
     if config is None:
         return request
     field = b"".join(value for name, value in request.headers if name.lower() == b"authorization").decode("latin-1")
-    return request._replace(identity=(config.method.name, config.user, config.name, config.secret, field))
+    return request._replace(partition_user=(config.method.name, config.user, config.name, config.secret, field))
 
 
-def _named(request: Request, rules: CredentialRules, has_authorization: bool) -> Optional[AuthConfig]:
+def _named_credentials(request: Request, rules: CredentialRules, has_authorization: bool) -> Optional[AuthConfig]:
     """Return the credentials that the caller has named for this request."""
     if rules.config is not None and request.same_origin:
         replaces = rules.config.method not in (*_PASSWORDS, AuthMethod.Bearer)
@@ -174,7 +174,7 @@ def _answer_digest(request: Request, digest: Challenge, config: AuthConfig, send
     for _ in range(2):
         value = answer_to(digest, config, request.method, request.url)
         response = yield from send(_with_field(request, b"Authorization", value))
-        stale = _stale(response)
+        stale = _stale_challenge(response)
         if stale is None:
             return response
         digest = stale
@@ -196,7 +196,7 @@ def _authenticate_connection(
     return response if is_endless else authenticated
 
 
-def _best(request: Request, response: Response, rules: CredentialRules) -> Optional[Challenge]:
+def _strongest_challenge(request: Request, response: Response, rules: CredentialRules) -> Optional[Challenge]:
     """Return the strongest challenge for which the handler could give credentials."""
     all_challenges = _challenges(response)
     digest = strongest(all_challenges)
@@ -215,8 +215,8 @@ def _is_for_connection(request: Request, response: Response, rules: CredentialRu
     return is_held and not _schemes(response).isdisjoint(("ntlm", "negotiate")) and rules.engine_supports_ntlm(request)
 
 
-def _stale(response: Response) -> Optional[Challenge]:
-    """The new challenge of a server to which only the nonce was too old (RFC 7616 section 3.3)."""
+def _stale_challenge(response: Response) -> Optional[Challenge]:
+    """Return the new challenge if only the nonce was too old (RFC 7616 section 3.3); else None."""
     challenge = strongest(_challenges(response)) if _is_challenge(response) else None
     return challenge if challenge is not None and challenge.parameters.get("stale", "").lower() == "true" else None
 

@@ -1,8 +1,8 @@
 """Serves stored responses if HTTP allows it; otherwise validates them, or sends the request and stores the response.
 
 Theory of operation: RFC 9111, as the cache of one user ("private"). Only the handler of certificate errors lies between
-the cache and the engines, so it sees what is really sent: the cookies and credentials. The key of a stored response
-names the user it is for, so no user gets the response of another. Clock and store come from outside.
+the cache and the engines, so it sees what is really sent: the cookies and credentials. Responses are
+stored by URL and partition key, so no user gets the response of another. Clock and store come from outside.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class CacheRules:
         return hidden_repr(self)
 
     store: CacheStore
-    identify: Callable[[Request], Optional[bytes]]
-    """Returns the key of the user that the response is for; None if that cannot be known."""
+    partition_key: Callable[[Request], Optional[bytes]]
+    """Returns what names the partition of the response; None if that cannot be known."""
     now: Callable[[], float]
     """Seconds since 1970."""
     default_headers: Pairs = ()
@@ -87,12 +87,12 @@ def with_cache(request: Request, rules: CacheRules, send: Send = send_directly) 
         _invalidate(url, response, rules)
         return response
     names = {name.lower() for name, _ in request.headers}
-    identity = rules.identify(request)
+    partition_key = rules.partition_key(request)
     is_for_cache = request.method in ("GET", "HEAD") and request.body is None
-    if identity is None or not is_for_cache or not names.isdisjoint(UNCACHEABLE_CONDITIONS):
+    if partition_key is None or not is_for_cache or not names.isdisjoint(UNCACHEABLE_CONDITIONS):
         return (yield from _bypass(request, rules, send))
     is_conditional = not names.isdisjoint(CALLER_CONDITIONS)
-    lookup = _Lookup(url, identity, request, directives(known_fields(request.headers)), is_conditional)
+    lookup = _Lookup(url, partition_key, request, directives(known_fields(request.headers)), is_conditional)
     stored = _select(lookup, rules)
     if not names.isdisjoint(RANGE_FIELDS):
         part = None if stored is None or lookup.is_conditional else _part(lookup, stored, rules)
@@ -111,7 +111,7 @@ class _Lookup:
         return hidden_repr(self)
 
     url: str
-    identity: bytes
+    partition_key: bytes
     request: Request
     request_directives: Directives
     is_conditional: bool
@@ -130,14 +130,14 @@ def _bypass(request: Request, rules: CacheRules, send: Send) -> Flow:
 
 def _missing(request: Request, is_there: bool = False) -> Response:
     """``is_there``: whether the response is stored, but must be validated first."""
-    text = "Only in the cache as what the server has to confirm first" if is_there else "Not in the cache"
+    text = "The cached response is stale and must be revalidated" if is_there else "Not in the cache"
     return Response(request, failure=network_failure(QtNetworkError.ContentNotFoundError, text))
 
 
 def _select(lookup: _Lookup, rules: CacheRules) -> Optional[StoredResponse]:
     if rules.load_control is CacheLoadControl.AlwaysNetwork or "no-store" in lookup.request_directives:
         return None
-    for candidate in rules.store.find(lookup.url, lookup.identity):
+    for candidate in rules.store.find(lookup.url, lookup.partition_key):
         if matches(candidate, lookup.request, rules.store, rules.default_headers):
             return candidate
     return None
@@ -255,7 +255,7 @@ def _store(
         if is_informative and "no-store" not in lookup.request_directives:
             # The stored responses differ from what the server sends now.
             was_bypassed = rules.load_control is CacheLoadControl.AlwaysNetwork
-            candidates = store.find(lookup.url, lookup.identity) if was_bypassed else (stored,)
+            candidates = store.find(lookup.url, lookup.partition_key) if was_bypassed else (stored,)
             for candidate in candidates:
                 if candidate is not None and matches(candidate, request, store, rules.default_headers):
                     store.evict(candidate)
@@ -263,14 +263,14 @@ def _store(
     expires = received + freshness(to_store, response_directives, received).left
     if response.is_streaming:
         return response._replace(keep=partial(_store_complete, store, lookup, to_store), expires=expires)
-    store.store(lookup.url, lookup.identity, to_store)
+    store.store(lookup.url, lookup.partition_key, to_store)
     return response._replace(expires=expires)
 
 
 def _store_complete(store: CacheStore, lookup: _Lookup, streaming: StoredResponse, last: Response) -> None:
     """Store a streamed response when its body is complete."""
     complete = streaming._replace(body=last.body, encoded_bytes=last.encoded_bytes, total_bytes=last.total_bytes)
-    store.store(lookup.url, lookup.identity, complete)
+    store.store(lookup.url, lookup.partition_key, complete)
 
 
 def _invalidate(url: str, response: Response, rules: CacheRules) -> None:

@@ -20,7 +20,7 @@ def part_of(request: Request, complete: Response) -> Optional[Response]:
     fields = {name.lower(): value for name, value in request.headers}
     if complete.status != 200 or complete.headers.value(b"content-encoding") is not None:
         return None
-    if not _is_wanted(fields.get(b"if-range"), complete):
+    if not _if_range_matches(fields.get(b"if-range"), complete):
         return None
     limits = _limits(fields.get(b"range", b""), len(complete.body))
     if limits is None:
@@ -41,7 +41,7 @@ def part_of(request: Request, complete: Response) -> Optional[Response]:
     )
 
 
-def _is_wanted(condition: Optional[bytes], complete: Response) -> bool:
+def _if_range_matches(condition: Optional[bytes], complete: Response) -> bool:
     """Return whether ``If-Range`` names this response (section 13.1.5): by a strong tag, or by the exact date."""
     if condition is None:
         return True

@@ -39,7 +39,7 @@ class Reuse(Enum):
 def reuse(stored: StoredResponse, request_directives: Directives, load_control: CacheLoadControl, now: float) -> Reuse:
     """Return how a stored response may be used. ``request_directives``: those of the request."""
     stored_directives = directives(stored.fields)
-    if _is_always_confirmed(stored_directives):
+    if _must_always_validate(stored_directives):
         return Reuse.VALIDATE
     age = freshness(stored, stored_directives, now)
     if load_control is CacheLoadControl.AlwaysCache:
@@ -47,33 +47,35 @@ def reuse(stored: StoredResponse, request_directives: Directives, load_control: 
     if "no-cache" in request_directives:
         return Reuse.VALIDATE
     if age.left > 0:
-        return Reuse.SERVE if _is_young_enough(age, request_directives, stored_directives) else Reuse.VALIDATE
+        return Reuse.SERVE if _is_fresh_enough(age, request_directives, stored_directives) else Reuse.VALIDATE
     if load_control is CacheLoadControl.PreferNetwork or _must_revalidate(stored_directives):
         return Reuse.VALIDATE
-    if _allows(request_directives, "max-stale", -age.left, without_value=True) and _is_within(age, request_directives):
+    is_stale_allowed = _allows_staleness(request_directives, "max-stale", -age.left, without_value=True)
+    if is_stale_allowed and _meets_request(age, request_directives):
         return Reuse.SERVE
     if "max-age" in request_directives or "min-fresh" in request_directives:
         return Reuse.VALIDATE
-    if _allows(stored_directives, "stale-while-revalidate", -age.left):
+    if _allows_staleness(stored_directives, "stale-while-revalidate", -age.left):
         return Reuse.SERVE_STALE_WHILE_REVALIDATE
     return Reuse.VALIDATE
 
 
-def _is_young_enough(age: Freshness, request_directives: Directives, stored_directives: Directives) -> bool:
+def _is_fresh_enough(age: Freshness, request_directives: Directives, stored_directives: Directives) -> bool:
     """Section 5.2.1."""
     at_least = request_directives.seconds("min-fresh")
     if at_least is not None and age.left < at_least:
         return False
     is_reload = request_directives.seconds("max-age") == 0
-    return _is_within(age, request_directives) or (is_reload and "immutable" in stored_directives)  # RFC 8246 section 2
+    is_immutable = "immutable" in stored_directives  # RFC 8246 section 2
+    return _meets_request(age, request_directives) or (is_reload and is_immutable)
 
 
-def _is_within(age: Freshness, request_directives: Directives) -> bool:
+def _meets_request(age: Freshness, request_directives: Directives) -> bool:
     most = request_directives.seconds("max-age")
     return most is None or age.age <= most
 
 
-def _is_always_confirmed(stored_directives: Directives) -> bool:
+def _must_always_validate(stored_directives: Directives) -> bool:
     """Section 5.2.2.4; its field form only keeps these fields back."""
     return "no-cache" in stored_directives and not stored_directives.fields("no-cache")
 
@@ -83,7 +85,7 @@ def _must_revalidate(stored_directives: Directives) -> bool:
     return "must-revalidate" in stored_directives
 
 
-def _allows(message_directives: Directives, name: str, seconds: float, without_value: bool = False) -> bool:
+def _allows_staleness(message_directives: Directives, name: str, seconds: float, without_value: bool = False) -> bool:
     if name not in message_directives:
         return False
     if without_value and message_directives.values[name] is None:
@@ -93,7 +95,7 @@ def _allows(message_directives: Directives, name: str, seconds: float, without_v
 
 ERROR_STATUSES = frozenset((500, 502, 503, 504))
 
-_OUT_OF_REACH = frozenset(
+_UNREACHABLE = frozenset(
     (
         QtNetworkError.ConnectionRefusedError,
         QtNetworkError.RemoteHostClosedError,
@@ -119,15 +121,15 @@ def may_serve_on_error(
 ) -> bool:
     """Return whether a stored response may be served in the place of an error (RFC 5861 section 4)."""
     failure = response.failure
-    is_out_of_reach = failure is not None and failure.error in _OUT_OF_REACH and not failure.ends_the_call
+    is_out_of_reach = failure is not None and failure.error in _UNREACHABLE and not failure.ends_the_call
     is_error = is_out_of_reach or (failure is None and response.status in ERROR_STATUSES)
     if not is_error or load_control is CacheLoadControl.PreferNetwork:
         return False
     stored_directives = directives(stored.fields)
-    if _must_revalidate(stored_directives) or _is_always_confirmed(stored_directives):
+    if _must_revalidate(stored_directives) or _must_always_validate(stored_directives):
         return False
     staleness = -freshness(stored, stored_directives, now).left
-    return any(_allows(each, "stale-if-error", staleness) for each in (stored_directives, request_directives))
+    return any(_allows_staleness(each, "stale-if-error", staleness) for each in (stored_directives, request_directives))
 
 
 def response_from_cache(

@@ -11,7 +11,7 @@ from .freshness import HEURISTIC_STATUSES, is_explicit
 from .http_date import date_field, parsed_date
 from .store import CacheStore, StoredResponse, opaque, varying
 
-_UNDERSTOOD = frozenset((*HEURISTIC_STATUSES, 302, 303, 307, 400, 403, 500, 502, 503, 504)) - {206}
+_UNDERSTOOD_STATUSES = frozenset((*HEURISTIC_STATUSES, 302, 303, 307, 400, 403, 500, 502, 503, 504)) - {206}
 
 _NEVER_STORED_STATUSES = frozenset((206, 304, 401, 407))
 """A part, a 304, and challenges, which a later request may get no more."""
@@ -36,10 +36,10 @@ _NEVER_STORED = frozenset(
     )
 )
 
-_NEEDED = frozenset((b"cache-control", b"expires", b"vary", b"etag", b"last-modified"))
-"""Whoever names these in ``Connection`` must not make something fresh of what is not."""
+_ALWAYS_STORED = frozenset((b"cache-control", b"expires", b"vary", b"etag", b"last-modified"))
+"""These are stored even if ``Connection`` names them: without them a stale response could be taken for fresh."""
 
-_OF_THE_BODY = frozenset((b"content-encoding", b"content-length", b"content-md5", b"content-range", b"etag"))
+_BODY_FIELDS = frozenset((b"content-encoding", b"content-length", b"content-md5", b"content-range", b"etag"))
 """A 304 cannot change these: they describe the body that is stored, decoded (section 3.2)."""
 
 
@@ -53,7 +53,7 @@ def may_be_stored(
     must_understand = "must-understand" in response_directives
     if "no-store" in request_directives or ("no-store" in response_directives and not must_understand):
         return False
-    if must_understand and status not in _UNDERSTOOD:
+    if must_understand and status not in _UNDERSTOOD_STATUSES:
         return False
     if response.tls is not None and response.tls.session.errors:
         # The certificate of the server is not valid, even if the user has accepted it.
@@ -73,7 +73,7 @@ def stored_response(
     return StoredResponse(
         status=response.status or 0,
         reason=response.reason,
-        fields=known_fields(_dated(_stored_fields(response.headers), received)),
+        fields=known_fields(_with_date(_stored_fields(response.headers), received)),
         requested=requested,
         received=received,
         vary=vary,
@@ -86,11 +86,11 @@ def stored_response(
 
 def _stored_fields(fields: Fields) -> Pairs:
     connection_options = (fields.value(b"connection") or b"").split(b",")
-    dropped = _NEVER_STORED | ({name.strip().lower() for name in connection_options} - _NEEDED)
+    dropped = _NEVER_STORED | ({name.strip().lower() for name in connection_options} - _ALWAYS_STORED)
     return tuple(pair for pair in fields.pairs if pair[0].lower() not in dropped)
 
 
-def _dated(pairs: Pairs, received: float) -> Pairs:
+def _with_date(pairs: Pairs, received: float) -> Pairs:
     """Add the date to a response without one, as RFC 9110 section 6.6.1 demands of a cache."""
     if any(name.lower() == b"date" and parsed_date(value, received) is not None for name, value in pairs):
         return pairs
@@ -128,7 +128,7 @@ def is_same_representation(stored: StoredResponse, head: Response) -> bool:
 
 def update_stored(stored: StoredResponse, response: Response, requested: float, received: float) -> StoredResponse:
     """Return the stored response with the fields of a later one (section 3.2)."""
-    updates = tuple(pair for pair in _stored_fields(response.headers) if pair[0].lower() not in _OF_THE_BODY)
+    updates = tuple(pair for pair in _stored_fields(response.headers) if pair[0].lower() not in _BODY_FIELDS)
     names = {name.lower() for name, _ in updates} | {b"age", b"date"}
-    fields = _dated((*(pair for pair in stored.fields.pairs if pair[0].lower() not in names), *updates), received)
+    fields = _with_date((*(pair for pair in stored.fields.pairs if pair[0].lower() not in names), *updates), received)
     return stored._replace(fields=known_fields(fields), requested=requested, received=received)

@@ -1,4 +1,4 @@
-"""What stands for URLs, users and field values in a cache: digests that nobody can read without the cache's key."""
+"""Keyed digests, which stand for URLs, partition keys and field values in a cache: only its key can make them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Digests:
         return hashlib.blake2b(value, digest_size=_DIGEST_BYTES, key=self._key).digest()
 
 
-def new_key() -> bytes:
+def new_digest_key() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
 
 
-def key_of(folder: Path) -> bytes:
-    """The key that all processes of a folder share; made by the first. Raises OSError."""
+def shared_digest_key(folder: Path) -> bytes:
+    """Return the key that all processes of a folder share. The first one makes it. Raises OSError."""
     path = folder / "key"
     with suppress(FileNotFoundError):
         key = read_regular(os.fspath(path))
@@ -37,7 +37,7 @@ def key_of(folder: Path) -> bytes:
     scratch = folder / f"key.{secrets.token_hex(8)}"
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(new_key())
+        file.write(new_digest_key())
     try:
         # Only one of those who try at the same time makes it, and it is whole then.
         os.link(scratch, path)

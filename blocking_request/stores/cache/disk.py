@@ -20,9 +20,10 @@ from typing import Callable, Optional, TypeVar, Union
 from ...flows.cache.store import StoredResponse
 from ...trace import logger
 from .base import NetworkCache, checked_size
-from .digests import Digests, key_of
+from .digests import Digests, shared_digest_key
 from .folder import CacheFolder, ForeignFolder
-from .index import ABANDONED_SECONDS, Entry, Index
+from .index import ABANDONED_SECONDS, Index
+from .index_tables import Entry
 from .location import default_folder
 from .serialization import packed, unpacked, variant
 from .statistics import CacheStatistics, Counters
@@ -70,13 +71,13 @@ class DiskStore:
 
     def set_limit(self, limit: int) -> None:
         self.limit = limit
-        self._quietly(lambda index, _: self._unlink(index.shrink_to(self._room, time.time())), None)
+        self._attempt(lambda index, _: self._unlink(index.shrink_to(self._entries_limit, time.time())), None)
 
     def size(self) -> int:
         return self.statistics().size
 
     def statistics(self) -> CacheStatistics:
-        count, size = self._quietly(lambda index, _: index.figures(), (0, 0))
+        count, size = self._attempt(lambda index, _: index.count_and_size(), (0, 0))
         evicted = 0 if self._opened is None else self._opened[0].evicted
         return self._counters.statistics(count, size, self.limit, evicted)
 
@@ -95,26 +96,26 @@ class DiskStore:
         return self.limit // ENTRY_SHARE
 
     def digest(self, value: bytes) -> bytes:
-        return self._quietly(lambda _, digests: digests(value), b"")
+        return self._attempt(lambda _, digests: digests(value), b"")
 
     def find(self, url: str, partition_key: bytes) -> Sequence[StoredResponse]:
         self._run_pending_invalidations()
         if self._has_pending_invalidation(url):
             return ()
-        return self._quietly(lambda index, digests: self._find(index, digests, url, partition_key), ())
+        return self._attempt(lambda index, digests: self._find(index, digests, url, partition_key), ())
 
     def _find(self, index: Index, digests: Digests, url: str, partition_key: bytes) -> list[StoredResponse]:
         responses = []
         for row in index.find(digests(url.encode()), digests(partition_key)):
             stored = unpacked(row.meta)
             if stored is None:
-                self._drop(index, row.id)
+                self._delete(index, row.id)
             else:
                 responses.append(stored._replace(handle=row))
         return responses
 
     def body(self, stored: StoredResponse) -> Optional[bytes]:
-        return self._quietly(lambda index, _: self._body(index, stored), None)
+        return self._attempt(lambda index, _: self._body(index, stored), None)
 
     def _body(self, index: Index, stored: StoredResponse) -> Optional[bytes]:
         row = stored.handle
@@ -122,13 +123,13 @@ class DiskStore:
         if row.file is not None:
             body = self._folder.read(row.file)  # None if another thread or process has just cleared it
         if body is None or len(body) != row.body_size or zlib.crc32(body) != row.body_sum:
-            self._drop(index, row.id)
+            self._delete(index, row.id)
             return None
-        with suppress(sqlite3.Error):  # where that cannot be told it is served all the same
-            index.used(row.id, time.time())
+        with suppress(sqlite3.Error):  # the response is served although its use is not recorded
+            index.record_use(row.id, time.time())
         return body  # type: ignore[no-any-return]
 
-    def _drop(self, index: Index, id: int) -> None:
+    def _delete(self, index: Index, id: int) -> None:
         """Delete an entry and its body file."""
         self._unlink(index.delete(id))
 
@@ -139,7 +140,7 @@ class DiskStore:
         self._run_pending_invalidations()
         if self._has_pending_invalidation(url):
             return
-        self._quietly(lambda index, digests: self._store(index, digests, url, partition_key, stored, meta, body), None)
+        self._attempt(lambda index, digests: self._store(index, digests, url, partition_key, stored, meta, body), None)
 
     def _store(
         self,
@@ -155,7 +156,7 @@ class DiskStore:
         inside = body if file is None else None
         key = digests(url.encode()), digests(partition_key), variant(stored)
         entry = Entry(*key, stored.received, file, len(body), zlib.crc32(body), meta, inside)
-        id, unused = index.add(entry, stored.requested, time.time(), self._room)
+        id, unused = index.add(entry, stored.requested, time.time(), self._entries_limit)
         self._unlink(unused)
         if id is None:
             return
@@ -168,7 +169,7 @@ class DiskStore:
             except BaseException as error:
                 self._folder.remove(file)
                 if _is_locked(error):
-                    index.give_up(id)  # whoever has the lock would keep us waiting once more
+                    index.give_up(id)  # a write would wait for the same lock again
                 else:
                     with suppress(sqlite3.Error):
                         index.delete(id)
@@ -178,10 +179,10 @@ class DiskStore:
     def update(self, stored: StoredResponse) -> None:
         meta = packed(stored)
         if meta is not None and stored.handle is not None:
-            self._quietly(lambda index, _: index.update(stored.handle.id, meta, stored.received), None)
+            self._attempt(lambda index, _: index.update(stored.handle.id, meta, stored.received), None)
 
     def evict(self, stored: StoredResponse) -> None:
-        self._quietly(lambda index, _: self._drop(index, stored.handle.id), None)
+        self._attempt(lambda index, _: self._delete(index, stored.handle.id), None)
 
     def invalidate(self, url: str, now: float) -> None:
         if not self.problem:
@@ -192,7 +193,7 @@ class DiskStore:
         """Delete what is still to be deleted: it could not be done while another process held the index."""
         if not self._pending_invalidations:
             return
-        for url, now in self._pending_invalidations.copy():  # in one step: another thread may be at it
+        for url, now in self._pending_invalidations.copy():  # a copy in one step: another thread may change it
 
             def act(index: Index, digests: Digests, url: Optional[str] = url, now: float = now) -> bool:
                 if url is None:
@@ -202,7 +203,7 @@ class DiskStore:
                 self._pending_invalidations.discard((url, now))
                 return True
 
-            if not self._quietly(act, False):
+            if not self._attempt(act, False):
                 break  # the next would wait as long
 
     def _has_pending_invalidation(self, url: str) -> bool:
@@ -216,18 +217,18 @@ class DiskStore:
     # -- the folder
 
     @property
-    def _room(self) -> int:
-        """What the entries may take."""
+    def _entries_limit(self) -> int:
+        """How many bytes the entries may take."""
         return self.limit - min(self.limit // INDEX_SHARE, MOST_INDEX_BYTES)
 
-    def _quietly(self, act: Callable[[Index, Digests], _T], otherwise: _T) -> _T:
+    def _attempt(self, act: Callable[[Index, Digests], _T], otherwise: _T) -> _T:
         """Return the result of ``act``.
 
         Returns ``otherwise`` if the cache is disabled or ``act`` fails, or if other processes lock the index.
         """
         if self.problem:
             return otherwise
-        for is_again in (False, True):
+        for is_second_try in (False, True):
             try:
                 opened = self._opened
                 if opened is None or not opened[0].is_current():
@@ -237,7 +238,7 @@ class DiskStore:
                 if not _is_locked(error):
                     self._disable(str(error))
             except sqlite3.DatabaseError as error:
-                if not is_again:
+                if not is_second_try:
                     self._rebuild(error)
                     continue
                 self._disable(str(error))
@@ -248,8 +249,8 @@ class DiskStore:
 
     def _open(self) -> tuple[Index, Digests]:
         self._folder.claim()
-        opened = Index(self._folder.index), Digests(key_of(self._folder.path))
-        self._sweep(opened[0])
+        opened = Index(self._folder.index), Digests(shared_digest_key(self._folder.path))
+        self._sweep_daily(opened[0])
         self._opened = opened
         return opened
 
@@ -265,10 +266,10 @@ class DiskStore:
             self._folder.remove_index()
             self._folder.sweep(YOUNG_SECONDS)
 
-    def _sweep(self, index: Index) -> None:
-        """Once a day: what was left by those who were killed."""
+    def _sweep_daily(self, index: Index) -> None:
+        """Once a day, delete what killed processes have left."""
         if self._folder.must_be_swept(SWEEP_SECONDS):
-            self._unlink(index.shrink_to(self._room, time.time()))
+            self._unlink(index.shrink_to(self._entries_limit, time.time()))
             self._folder.sweep(ABANDONED_SECONDS, index.files())
 
     def _unlink(self, files: list[str]) -> None:

@@ -81,8 +81,8 @@ class CacheFolder:
         """Make sure that nothing in the folder is foreign; change nothing. Raises ForeignFolder, OSError."""
         place = shared_place(self.path)
         if place:
-            raise ForeignFolder(self._refusal_of(place))
-        if self._is_of_another_user():
+            raise ForeignFolder(self._shared_place_problem(place))
+        if self._belongs_to_another_user():
             raise ForeignFolder(
                 f"The folder {self.path} belongs to another user, who could change what the cache serves. "
                 "Give a folder of your own"
@@ -91,7 +91,7 @@ class CacheFolder:
             names = self._names()
             # The mark is the first file that another process makes: if its other files are seen, the mark is, too.
             if names and not self._is_marked():
-                raise ForeignFolder(self._refusal(names))
+                raise ForeignFolder(self._foreign_files_problem(names))
         for name in (*INDEX_FILES, KEY, SWEPT):
             self._check_kind(self.path / name, stat.S_ISREG, "a regular file")
         self._check_kind(self._bodies, stat.S_ISDIR, "a folder")
@@ -136,10 +136,10 @@ class CacheFolder:
     def write(self, name: str, body: bytes) -> None:
         """Write the file of a new body. If this raises, the caller removes the incomplete file."""
         try:
-            _make(self._path_of(name), body)
+            _make(self._body_path(name), body)
         except FileNotFoundError:  # the folder was tidied up
             self.claim()
-            _make(self._path_of(name), body)
+            _make(self._body_path(name), body)
 
     def read(self, name: str) -> Optional[bytes]:
         """Return the content of a body's file.
@@ -147,14 +147,14 @@ class CacheFolder:
         Returns None if there is no regular file of that name, or if the name does not have the form of a body's name.
         """
         try:
-            return read_regular(self._path_of(name))
+            return read_regular(self._body_path(name))
         except (FileNotFoundError, ForeignFolder, NotRegular, WrongBodyName):
             return None
 
     def remove(self, name: str) -> None:
         """Delete a body's file if there is one. If the system refuses that, a later sweep deletes it."""
         with suppress(OSError):
-            os.unlink(self._path_of(name))
+            os.unlink(self._body_path(name))
 
     def sweep(self, seconds: float, keep: Container[str] = ()) -> None:
         """Delete the files of bodies that are older than ``seconds``, except those whose names are in ``keep``.
@@ -172,7 +172,7 @@ class CacheFolder:
                     if is_body and not -seconds < age < seconds and entry.name not in keep:
                         os.unlink(entry.path)
 
-    def _path_of(self, name: str) -> str:
+    def _body_path(self, name: str) -> str:
         """Return the path of a body's file. Raises WrongBodyName, ForeignFolder."""
         if not isinstance(name, str) or not _BODY_NAME.fullmatch(name):
             raise WrongBodyName(f"the index names {name!r}, which is no file of the cache")
@@ -181,7 +181,7 @@ class CacheFolder:
 
     # -- the mark
 
-    def _is_of_another_user(self) -> bool:
+    def _belongs_to_another_user(self) -> bool:
         """Return whether the folder belongs to a user who is neither this one nor the system's administrator."""
         try:
             owner = os.stat(self.path).st_uid
@@ -199,17 +199,17 @@ class CacheFolder:
         except FileNotFoundError:
             return []
 
-    def _refusal(self, names: list[str]) -> str:
+    def _foreign_files_problem(self, names: list[str]) -> str:
         shown = ", ".join(repr(name) for name in names[:_NAMES_SHOWN])
         more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-        return self._sentence(
+        return self._problem(
             f"is not a cache of blocking_request: it contains {shown}{more} and not the file {MARK}, and a cache"
         )
 
-    def _refusal_of(self, place: str) -> str:
-        return self._sentence(f"is {place}, where other programs make their files, and a cache")
+    def _shared_place_problem(self, place: str) -> str:
+        return self._problem(f"is {place}, where other programs make their files, and a cache")
 
-    def _sentence(self, why: str) -> str:
+    def _problem(self, why: str) -> str:
         return (
             f"The folder {self.path} {why} deletes files in its folder. Give an empty folder or one that does not "
             f"exist yet, for example {self.path / 'blocking-request'}"

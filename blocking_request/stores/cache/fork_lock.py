@@ -8,19 +8,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-PATIENCE = 1.0
+FORK_WAIT_SECONDS = 1.0
 """Seconds that a fork waits at most."""
 
 
-class Gate:
+class ForkLock:
     def __init__(self) -> None:
         # What is made while it is held may run a destructor, which may come back here.
         self._turnstile = threading.RLock()
         self._inside: set[int] = set()
-        """The threads that have gone through."""
+        """The threads that hold it."""
 
     @contextmanager
-    def passed(self) -> Iterator[None]:
+    def held(self) -> Iterator[None]:
         me = threading.get_ident()
         if me in self._inside:  # a destructor, within what it came from
             yield
@@ -32,21 +32,23 @@ class Gate:
         finally:
             self._inside.discard(me)
 
-    def close(self) -> None:
+    def block(self) -> None:
         self._turnstile.acquire()
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + FORK_WAIT_SECONDS
         while self._inside - {threading.get_ident()} and time.monotonic() < end:
             time.sleep(0.0005)
 
-    def open(self) -> None:
+    def unblock(self) -> None:
         self._turnstile.release()
 
-    def open_in_child(self) -> None:
+    def replace_in_child(self) -> None:
         self._turnstile = threading.RLock()
         self._inside = set()
 
 
-gate = Gate()
+fork_lock = ForkLock()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=gate.close, after_in_parent=gate.open, after_in_child=gate.open_in_child)
+    os.register_at_fork(
+        before=fork_lock.block, after_in_parent=fork_lock.unblock, after_in_child=fork_lock.replace_in_child
+    )

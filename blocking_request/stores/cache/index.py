@@ -13,11 +13,11 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Optional
 
-from ...models.redaction import hidden_repr
 from .base import VARIANTS
-from .sqlite_pool import PAGE_BYTES, Connections
+from .index_tables import FORMAT, SCHEMA, Entry, Row
+from .sqlite_pool import ConnectionPool
 
 INVALID_SECONDS = 3600
 """How long an invalidation is remembered: a response that was requested before it must not be stored."""
@@ -30,85 +30,10 @@ ABANDONED_SECONDS = 3600
 UNREADY_SECONDS = 120
 """The same for an entry whose body is not written yet."""
 
-UNTOLD_USES = 1024
-"""After so many hits their times are written to the index: a write for each hit would cost more than the hit."""
-UNTOLD_SECONDS = 60
+MOST_UNWRITTEN_USES = 1024
+"""After so many uses their times are written to the index: a write for each hit would cost more than the hit."""
+MOST_UNWRITTEN_SECONDS = 60
 """They are written after this time, too, and before an eviction."""
-
-ROW_BYTES = 200
-"""What an entry takes besides what is in it, in the table and its indexes."""
-
-
-FORMAT = 2
-"""Of the tables. An index of another format is rebuilt."""
-
-# ``identity`` is the digest of the partition key. Ids are never used twice: a reader that holds the id of a deleted
-# entry must not get another entry by it.
-_SCHEMA = """
-CREATE TABLE entries (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    url BLOB NOT NULL,
-    identity BLOB NOT NULL,
-    variant BLOB NOT NULL,
-    received REAL NOT NULL,
-    used REAL NOT NULL,
-    size INTEGER NOT NULL,
-    is_ready INTEGER NOT NULL,
-    file TEXT,
-    body_size INTEGER NOT NULL,
-    body_sum INTEGER NOT NULL,
-    meta BLOB NOT NULL,
-    body BLOB
-);
-CREATE INDEX entries_by_url ON entries (url, identity);
-CREATE INDEX entries_by_use ON entries (used);
-CREATE INDEX entries_unready ON entries (used) WHERE NOT is_ready;
-CREATE TABLE total (size INTEGER NOT NULL, cleared REAL NOT NULL);
-INSERT INTO total VALUES (0, 0);
-CREATE TABLE invalidated (url BLOB PRIMARY KEY, moment REAL NOT NULL) WITHOUT ROWID
-"""
-
-
-class Row(NamedTuple):
-    def __repr__(self) -> str:
-        return hidden_repr(self)
-
-    id: int
-    file: Optional[str]
-    body_size: int
-    body_sum: int
-    meta: bytes
-    body: Optional[bytes]
-
-
-class Entry(NamedTuple):
-    """What is to be written."""
-
-    def __repr__(self) -> str:
-        return hidden_repr(self)
-
-    url: bytes
-    partition_key: bytes
-    variant: bytes
-    received: float
-    file: Optional[str]
-    body_size: int
-    body_sum: int
-    meta: bytes
-    body: Optional[bytes]
-
-    @property
-    def size(self) -> int:
-        """What it takes on the disk, file included."""
-        inside = len(self.meta) + (0 if self.body is None else len(self.body)) + ROW_BYTES
-        # As many as fit stand on a page; a larger one takes pages of its own.
-        inside = PAGE_BYTES // (PAGE_BYTES // inside) if inside <= PAGE_BYTES else _whole_pages(inside)
-        return inside + (0 if self.file is None else _whole_pages(self.body_size))
-
-
-def _whole_pages(size: int) -> int:
-    return -(-size // PAGE_BYTES) * PAGE_BYTES
-
 
 Files = list[str]
 """Names of files that belong to nothing any more."""
@@ -119,12 +44,12 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connections = Connections(path)
-        self._uses: dict[int, float] = {}
-        self._told = time.time()
+        self._pool = ConnectionPool(path)
+        self._unwritten_uses: dict[int, float] = {}
+        self._uses_written = time.time()
         self._given_up: set[int] = set()
         self.evicted = 0
-        with self._connections.lent() as connection:
+        with self._pool.borrowed() as connection:
             is_made = connection.execute("PRAGMA user_version").fetchone()[0] == FORMAT
             if not is_made:
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -134,13 +59,13 @@ class Index:
         self._inode = os.lstat(path).st_ino
 
     def _make_tables(self) -> None:
-        with self._connections.writing() as connection:
+        with self._pool.writing() as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version == FORMAT:
                 return  # another process was quicker
             if version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 raise sqlite3.DatabaseError(f"its format is {version}, not {FORMAT}")
-            for statement in _SCHEMA.split(";"):
+            for statement in SCHEMA.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {FORMAT}")
 
@@ -154,94 +79,94 @@ class Index:
     # -- reading
 
     def find(self, url: bytes, partition_key: bytes) -> list[Row]:
-        """The newest first."""
-        with self._connections.lent() as connection:
+        """Return the entries of a URL and partition key, the newest first."""
+        with self._pool.borrowed() as connection:
             rows = connection.execute(
                 "SELECT id, file, body_size, body_sum, meta, body FROM entries "
-                "WHERE url = ? AND identity = ? AND is_ready ORDER BY received DESC, id DESC",
+                "WHERE url = ? AND partition_key = ? AND is_ready ORDER BY received DESC, id DESC",
                 (url, partition_key),
             ).fetchall()
         return [Row(*each) for each in rows]
 
-    def figures(self) -> tuple[int, int]:
-        """How many entries there are, and what they take."""
-        with self._connections.lent() as connection:
+    def count_and_size(self) -> tuple[int, int]:
+        """Return how many entries there are, and how many bytes they take."""
+        with self._pool.borrowed() as connection:
             count = connection.execute("SELECT count(*) FROM entries").fetchone()[0]
             return count, connection.execute("SELECT size FROM total").fetchone()[0]
 
     def files(self) -> set[str]:
-        with self._connections.lent() as connection:
+        with self._pool.borrowed() as connection:
             return {each[0] for each in connection.execute("SELECT file FROM entries WHERE file IS NOT NULL")}
 
     # -- writing
 
-    def used(self, id: int, now: float) -> None:
-        self._uses[id] = now
-        if len(self._uses) >= UNTOLD_USES or now - self._told > UNTOLD_SECONDS:
-            with self._connections.writing() as connection:
-                self._tell_uses(connection)
+    def record_use(self, id: int, now: float) -> None:
+        self._unwritten_uses[id] = now
+        if len(self._unwritten_uses) >= MOST_UNWRITTEN_USES or now - self._uses_written > MOST_UNWRITTEN_SECONDS:
+            with self._pool.writing() as connection:
+                self._write_uses(connection)
 
-    def _tell_uses(self, connection: sqlite3.Connection) -> None:
-        uses, self._uses, self._told = self._uses, {}, time.time()
+    def _write_uses(self, connection: sqlite3.Connection) -> None:
+        uses, self._unwritten_uses, self._uses_written = self._unwritten_uses, {}, time.time()
         # A copy in one step: another thread may just be adding one.
         rows = [(when, id) for id, when in uses.copy().items()]
         connection.executemany("UPDATE entries SET used = ? WHERE id = ?", rows)
 
     def add(self, entry: Entry, requested: float, now: float, limit: int) -> tuple[Optional[int], Files]:
-        """In the place of the one it replaces; the least recently used make room. None where there is none to make, or
-        where it was invalidated since it was ``requested``.
+        """Add an entry, which replaces that of the same variant; the least recently used entries make room for it.
 
-        One with a file is not ready before ``finish``.
+        Returns None as its id if there is no room to make, or if the URL was invalidated since it was ``requested``. An
+        entry with a file is not ready before ``finish``.
         """
-        dead = self._given_up.copy()
-        with self._connections.writing() as connection:
+        given_up = self._given_up.copy()
+        with self._pool.writing() as connection:
             if self._was_invalidated(connection, entry.url, requested, now):
                 return None, []
-            where = "url = ? AND identity = ? AND variant = ?"
+            where = "url = ? AND partition_key = ? AND variant = ?"
             files = self._delete(connection, where, (entry.url, entry.partition_key, entry.variant))
             surplus = (
-                "id IN (SELECT id FROM entries WHERE url = ? AND identity = ? "
+                "id IN (SELECT id FROM entries WHERE url = ? AND partition_key = ? "
                 f"ORDER BY received DESC LIMIT -1 OFFSET {VARIANTS - 1})"
             )
             files += self._delete(connection, surplus, (entry.url, entry.partition_key))
-            files += self._delete_dead(connection, dead, now)
+            files += self._delete_unfinished(connection, given_up, now)
             files += self._make_room(connection, limit - entry.size)
             if self._total(connection) + entry.size > limit:
                 return None, files
             added = connection.execute(
-                "INSERT INTO entries (url, identity, variant, received, used, size, is_ready, file, body_size, "
+                "INSERT INTO entries (url, partition_key, variant, received, used, size, is_ready, file, body_size, "
                 "body_sum, meta, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*entry[:4], now, entry.size, entry.file is None, *entry[4:]),
             ).lastrowid
             connection.execute("UPDATE total SET size = size + ?", (entry.size,))
             is_loose = connection.execute("PRAGMA freelist_count").fetchone()[0] > FREE_PAGES
-        self._given_up -= dead
+        self._given_up -= given_up
         if is_loose:
-            self._shrink()
+            self._free_pages()
         return added, files
 
     def finish(self, id: int) -> bool:
-        """The file of an entry is whole. False where the entry was deleted meanwhile."""
-        with self._connections.writing() as connection:
+        """Say that the file of an entry is whole. Returns False if the entry was deleted in the meantime."""
+        with self._pool.writing() as connection:
             return connection.execute("UPDATE entries SET is_ready = 1 WHERE id = ?", (id,)).rowcount == 1
 
     def give_up(self, id: int) -> None:
-        """There is no file, and will be none: the entry goes before anything else has to make room."""
+        """Say that an entry gets no file: it is deleted before any other has to make room."""
         self._given_up.add(id)
 
     def update(self, id: int, meta: bytes, received: float) -> None:
-        with self._connections.writing() as connection:
+        with self._pool.writing() as connection:
             connection.execute(
                 "UPDATE entries SET meta = ?, received = ?, used = ? WHERE id = ?", (meta, received, received, id)
             )
 
     def delete(self, id: int) -> Files:
-        with self._connections.writing() as connection:
+        with self._pool.writing() as connection:
             return self._delete(connection, "id = ?", (id,))
 
     def delete_url(self, url: bytes, now: float) -> Files:
         """Delete the entries of a URL. A response that was requested before ``now`` is not stored."""
-        with self._connections.writing() as connection:
+        with self._pool.writing() as connection:
             connection.execute("DELETE FROM invalidated WHERE moment < ?", (now - INVALID_SECONDS,))
             connection.execute(
                 "INSERT INTO invalidated VALUES (?, ?) ON CONFLICT DO UPDATE SET moment = max(moment, excluded.moment)",
@@ -259,25 +184,25 @@ class Index:
         return row is not None
 
     def clear(self, now: float) -> Files:
-        with self._connections.writing() as connection:
+        with self._pool.writing() as connection:
             files = self._delete(connection, "1", ())
             connection.execute("UPDATE total SET size = 0, cleared = max(cleared, ?)", (now,))
             connection.execute("DELETE FROM invalidated WHERE moment <= ?", (now,))
-        self._shrink()
+        self._free_pages()
         return files
 
     def shrink_to(self, limit: int, now: float) -> Files:
         """Evict what is beyond the limit, and what was abandoned."""
-        dead = self._given_up.copy()
-        with self._connections.writing() as connection:
-            files = self._delete_dead(connection, dead, now) + self._make_room(connection, limit)
-        self._given_up -= dead
-        self._shrink()
+        given_up = self._given_up.copy()
+        with self._pool.writing() as connection:
+            files = self._delete_unfinished(connection, given_up, now) + self._make_room(connection, limit)
+        self._given_up -= given_up
+        self._free_pages()
         return files
 
-    def _shrink(self) -> None:
-        """Give the disk back what is free."""
-        with suppress(sqlite3.OperationalError), self._connections.lent() as connection:  # others are at it
+    def _free_pages(self) -> None:
+        """Give free pages back to the file system."""
+        with suppress(sqlite3.OperationalError), self._pool.borrowed() as connection:  # other processes use it
             # A script, because execute() does one step, and so one page.
             connection.executescript("PRAGMA incremental_vacuum")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -286,8 +211,8 @@ class Index:
     def _total(connection: sqlite3.Connection) -> int:
         return int(connection.execute("SELECT size FROM total").fetchone()[0])
 
-    def _delete_dead(self, connection: sqlite3.Connection, given_up: set[int], now: float) -> Files:
-        """What nobody will finish."""
+    def _delete_unfinished(self, connection: sqlite3.Connection, given_up: set[int], now: float) -> Files:
+        """Delete the entries whose body will not be written any more."""
         for id in given_up:
             self._delete(connection, "id = ?", (id,))
         return self._delete(connection, "NOT is_ready AND used < ?", (now - UNREADY_SECONDS,))
@@ -296,7 +221,7 @@ class Index:
         files: Files = []
         excess = self._total(connection) - limit
         if excess > 0:
-            self._tell_uses(connection)
+            self._write_uses(connection)
         while excess > 0:
             oldest = connection.execute("SELECT id, size FROM entries WHERE is_ready ORDER BY used LIMIT 32").fetchall()
             if not oldest:

@@ -12,7 +12,7 @@ from typing import Optional
 
 from ...flows.cache.store import StoredResponse
 from .base import VARIANTS, NetworkCache, checked_size
-from .digests import Digests, new_key
+from .digests import Digests, new_digest_key
 from .serialization import variant
 from .statistics import CacheStatistics, Counters
 
@@ -56,7 +56,7 @@ class MemoryStore:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.problem = ""
-        self._digests = Digests(new_key())
+        self._digests = Digests(new_digest_key())
         # What is made under it may run a destructor, which may come back here.
         self._guard = threading.RLock()
         _stores.add(self)
@@ -101,7 +101,7 @@ class MemoryStore:
 
     def body(self, stored: StoredResponse) -> Optional[bytes]:
         with self._guard:
-            if self._has(stored):
+            if self._is_current(stored):
                 self._entries.move_to_end(stored.handle.key)
         return stored.body
 
@@ -125,17 +125,17 @@ class MemoryStore:
 
     def update(self, stored: StoredResponse) -> None:
         with self._guard:
-            if self._has(stored):
+            if self._is_current(stored):
                 key = stored.handle.key
                 self._size += _size(stored) - _size(self._entries[key])
                 self._entries[key] = stored
 
     def evict(self, stored: StoredResponse) -> None:
         with self._guard:
-            if self._has(stored):
+            if self._is_current(stored):
                 self._delete(stored.handle.key)
 
-    def _has(self, stored: StoredResponse) -> bool:
+    def _is_current(self, stored: StoredResponse) -> bool:
         """Whether it is this one that stands there, and not one that has replaced it."""
         there = self._entries.get(stored.handle.key)
         return there is not None and there.handle is stored.handle
@@ -173,14 +173,14 @@ def _size(stored: StoredResponse) -> int:
 _stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
 
 
-def _after_fork() -> None:
+def _replace_locks_after_fork() -> None:
     for store in _stores:
         # Whoever had it in the parent does not exist in the child.
         store._guard = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=_replace_locks_after_fork)
 
 
 class NetworkMemoryCache(NetworkCache):

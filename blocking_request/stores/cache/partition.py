@@ -1,4 +1,4 @@
-"""Whom a response is for: nobody else is ever served it."""
+"""The partition key of a request: only requests with the same credentials and trust settings share a response."""
 
 from __future__ import annotations
 
@@ -19,47 +19,50 @@ _AUTHORIZATIONS = _OF_THE_PROXY | {b"authorization"}
 
 
 def partition_key(request: Request) -> Optional[bytes]:
-    """Empty for anybody; None where it cannot be known. It holds secrets: a cache stores a digest of it."""
+    """Return the partition key; empty if the response is for every user, None if it cannot be known whom it is for.
+
+    It holds secrets: a cache stores a digest of it.
+    """
     tls: tuple[str, ...] = ()
     if request.url.startswith("https:"):
         if not _is_known(request):
             return None
-        tls = (*_default_identity(), *(() if request.tls is None else _tls_identity(request.tls)))
-    # With an identity the same user shows another Authorization each time; one of the caller's is in the identity.
-    left_out = _AUTHORIZATIONS if request.identity else _OF_THE_PROXY
+        tls = (*_default_tls(), *(() if request.tls is None else _tls_settings(request.tls)))
+    # The Authorization of a known user differs each time. One that the caller has set is in ``partition_user``.
+    omitted = _AUTHORIZATIONS if request.partition_user else _OF_THE_PROXY
     names = request.redacted_names
-    fields = [
+    distinguishing = [
         (name.lower(), value)
         for name, value in request.headers
         # A Host of the caller's own names another resource (RFC 9110 section 7.1).
         if is_secret_field(name, names) or name.lower() == b"host"
     ]
-    shown = [pair for pair in fields if pair[0] not in left_out]
-    if not (shown or request.identity or tls):
+    secret_fields = [pair for pair in distinguishing if pair[0] not in omitted]
+    if not (secret_fields or request.partition_user or tls):
         return b""
-    return repr((sorted(shown), request.identity, tls)).encode()
+    return repr((sorted(secret_fields), request.partition_user, tls)).encode()
 
 
 def _is_known(request: Request) -> bool:
-    """Whether it can be written down whom the request trusts, and whom it talks to."""
+    """Return whether the key can tell whom the request trusts, and whom it talks to."""
     if request.tls is not None and not request.tls.verify:
         return False
     qt_request = request.qt_request
     return qt_request is None or not (has_tls_configuration(qt_request) or qt_request.peerVerifyName())
 
 
-_known_default: list[tuple[Any, tuple[str, ...]]] = []
+_cached_default: list[tuple[Any, tuple[str, ...]]] = []
 
 
-def _default_identity() -> tuple[str, ...]:
-    """What the program has put into Qt's default configuration: a client certificate, more authorities."""
+def _default_tls() -> tuple[str, ...]:
+    """Return what the program has put into Qt's default configuration: a client certificate, more authorities."""
     if not has_tls():
         return ()
     configuration = QtNetwork.QSslConfiguration.defaultConfiguration()
-    for known, identity in _known_default:
-        if known == configuration:
-            return identity
-    parts = []
+    for cached, parts_of_cached in _cached_default:
+        if cached == configuration:
+            return parts_of_cached
+    parts: list[str] = []
     certificate = configuration.localCertificate()
     if not certificate.isNull():
         parts.append(f"default certificate {certificate.digest().toHex().data().decode()}")
@@ -70,7 +73,7 @@ def _default_identity() -> tuple[str, ...]:
     added = {each.toDer().data() for each in configuration.caCertificates()} - system
     if added:
         parts.append(f"default authorities {hashlib.sha256(b''.join(sorted(added))).hexdigest()}")
-    _known_default[:] = [(configuration, tuple(parts))]
+    _cached_default[:] = [(configuration, tuple(parts))]
     return tuple(parts)
 
 
@@ -81,8 +84,8 @@ _USUAL_MODES = tuple(
 
 
 @lru_cache(maxsize=16)
-def _tls_identity(settings: TlsSettings) -> tuple[str, ...]:
-    """Who we are, and whom we trust: what was got from somebody trusted by one is nothing for another."""
+def _tls_settings(settings: TlsSettings) -> tuple[str, ...]:
+    """Return the settings that differ from the default: the client certificate, and whom the request trusts."""
     parts = []
     for field in fields(settings):
         value = getattr(settings, field.name)
@@ -99,7 +102,7 @@ _FILES = frozenset(("caFile", "clientCertificate", "clientKey"))
 
 
 def _content(path: str) -> bytes:
-    """Who stands in a file, which may be another one tomorrow."""
+    """Return the content of a file, which may have another one tomorrow; its path if it cannot be read."""
     try:
         return Path(path).read_bytes()
     except OSError:

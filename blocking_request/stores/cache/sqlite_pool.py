@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .fork_lock import gate
+from .fork_lock import fork_lock
 
 BUSY_SECONDS = 0.04
 """How long one process waits for another's transaction: a caller waits as long, and may be cancelled meanwhile."""
@@ -20,7 +20,7 @@ WAL_BYTES = 1 << 20
 PAGE_BYTES = 4096
 
 
-class Connections:
+class ConnectionPool:
     """May be used by any thread. Every method raises sqlite3.Error."""
 
     def __init__(self, path: Path) -> None:
@@ -28,8 +28,8 @@ class Connections:
         self._idle: deque[sqlite3.Connection] = deque()
         self._process = os.getpid()
         self._parents: list[object] = []
-        self._turn = threading.Lock()
-        """To write; nobody waits for it for ever."""
+        self._write_lock = threading.Lock()
+        """Held by the thread that writes."""
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -46,18 +46,18 @@ class Connections:
         return connection
 
     @contextmanager
-    def lent(self) -> Iterator[sqlite3.Connection]:
-        """One for the time of the block."""
-        with gate.passed(), self._taken() as connection:
+    def borrowed(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection for the time of the block."""
+        with fork_lock.held(), self._borrowed() as connection:
             yield connection
 
     @contextmanager
-    def _taken(self) -> Iterator[sqlite3.Connection]:
+    def _borrowed(self) -> Iterator[sqlite3.Connection]:
         if self._process != os.getpid():
-            # The parent's are not ours to use, nor to close.
+            # A connection of the parent process must be neither used nor closed.
             self._parents.append(self._idle)
             self._idle, self._process = deque(), os.getpid()
-            self._turn = threading.Lock()
+            self._write_lock = threading.Lock()
         try:
             connection = self._idle.pop()
         except IndexError:
@@ -80,10 +80,10 @@ class Connections:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One in a transaction, which the block's end commits, and an exception takes back."""
-        with self.lent() as connection:
+        """Lend a connection in a transaction: the end of the block commits it, an exception rolls it back."""
+        with self.borrowed() as connection:
             # SQLite lets who waits try again and again: of many threads some would never have their turn.
-            if not self._turn.acquire(timeout=BUSY_SECONDS):
+            if not self._write_lock.acquire(timeout=BUSY_SECONDS):
                 raise sqlite3.OperationalError("the index is locked by other threads")
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -95,12 +95,12 @@ class Connections:
                         connection.execute("ROLLBACK")
                     raise
             finally:
-                self._turn.release()
+                self._write_lock.release()
 
     def close(self) -> None:
         if self._process != os.getpid():
             return  # the parent's
-        with gate.passed(), suppress(IndexError):
+        with fork_lock.held(), suppress(IndexError):
             while True:
                 self._idle.pop().close()
 

@@ -31,7 +31,7 @@ def test_connections_are_shared_by_threads_and_used_again(serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
             proceed.wait(20)
-            connection.answer(b"ok")
+            connection.respond(b"ok")
 
     server = serve(handle)
     engine = PythonEngine()
@@ -141,7 +141,7 @@ def test_a_kept_connection_that_dies(method: str, serve: Serve) -> None:
 
     def handle(connection: Connection) -> None:
         if connection.read_request() is not None:
-            connection.answer(b"")
+            connection.respond(b"")
         request = connection.read_request()
         if request is not None and len(server.requests) < 4:
             connection.reset()
@@ -183,7 +183,7 @@ def test_a_connection_closed_while_idle_is_noticed(serve: Serve) -> None:
 
     def handle(connection: Connection) -> None:
         if connection.read_request() is not None:
-            connection.answer(b"ok")
+            connection.respond(b"ok")
         connection.sock.close()
         closed.release()
 

@@ -70,7 +70,7 @@ def test_a_connection_closed_while_idle_is_noticed(blocking: BlockingNetworkRequ
     def handle(connection: Connection) -> None:
         request = connection.read_request()
         if request is not None:
-            connection.answer(b"ok")
+            connection.respond(b"ok")
         connection.sock.close()
         closed.set()
 

@@ -11,29 +11,29 @@ from blocking_request.models.http_messages import Request, Response
 from blocking_request.models.proxy import NO_PROXY, Proxy, ProxyUnusable
 
 from ...support.auth_handler import ScriptedAuthHandler
-from ...support.flow_driver import answer, drive
+from ...support.flow_driver import drive, response
 
 URL = "http://host/"
 PROXY = Proxy("http", "proxy", 3128)
-WANTED = answer(407, ("Proxy-Authenticate", 'Basic realm="the proxy"'))
+WANTED = response(407, ("Proxy-Authenticate", 'Basic realm="the proxy"'))
 REFUSED = Response(
     Request("GET", URL), failure=network_failure(QtNetworkError.ProxyAuthenticationRequiredError, "no"), engine="qt"
 )
 
 
 def run(
-    *answers: Response, own: Optional[Proxy] = None, qts: Optional[Proxy] = None, **rules: Any
+    *responses: Response, own: Optional[Proxy] = None, qts: Optional[Proxy] = None, **rules: Any
 ) -> tuple[list[Optional[Proxy]], Response]:
     """The proxies of what is sent, and what comes of it."""
     choice = ProxyChoice(lambda url: own, lambda url: qts, **rules)
-    sent, _, last = drive(through_proxy(Request("GET", URL), choice), *answers)
+    sent, _, last = drive(through_proxy(Request("GET", URL), choice), *responses)
     return [each.proxy for each in sent], last
 
 
 def test_the_one_that_is_found_is_taken() -> None:
-    assert run(answer(200), own=PROXY)[0] == [PROXY]
-    assert run(answer(200), own=NO_PROXY)[0] == [NO_PROXY]
-    assert run(answer(200), qts=PROXY)[0] == [None]
+    assert run(response(200), own=PROXY)[0] == [PROXY]
+    assert run(response(200), own=NO_PROXY)[0] == [NO_PROXY]
+    assert run(response(200), qts=PROXY)[0] == [None]
 
 
 def test_one_that_cannot_be_used() -> None:
@@ -57,16 +57,16 @@ def test_rfc9110_11_7_1_who_is_asked_answers_for_the_proxy() -> None:
     for refusal, realm in ((WANTED, "the proxy"), (REFUSED, "")):
         handler = ScriptedAuthHandler(("user", "wrong"), ("user", "right"))
         credential_cache: dict[Proxy, AuthConfig] = {}
-        sent, last = run(refusal, refusal, answer(200), own=PROXY, handler=handler, credential_cache=credential_cache)
+        sent, last = run(refusal, refusal, response(200), own=PROXY, handler=handler, credential_cache=credential_cache)
         assert handler.questions == [(realm, "proxy:3128", 1), (realm, "proxy:3128", 2)]
         assert sent[2] == Proxy("http", "proxy", 3128, "user", "right") and last.status == 200
         # and is not asked again
-        assert run(answer(200), own=PROXY, handler=handler, credential_cache=credential_cache)[0] == [sent[2]]
-        assert run(answer(200), qts=PROXY, credential_cache=credential_cache)[0] == [sent[2]]
+        assert run(response(200), own=PROXY, handler=handler, credential_cache=credential_cache)[0] == [sent[2]]
+        assert run(response(200), qts=PROXY, credential_cache=credential_cache)[0] == [sent[2]]
 
 
 def test_also_for_the_one_of_the_application() -> None:
-    sent, last = run(WANTED, answer(200), qts=PROXY, handler=ScriptedAuthHandler(("u", "p")))
+    sent, last = run(WANTED, response(200), qts=PROXY, handler=ScriptedAuthHandler(("u", "p")))
     assert sent == [None, Proxy("http", "proxy", 3128, "u", "p")] and last.status == 200
 
 

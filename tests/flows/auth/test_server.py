@@ -13,20 +13,20 @@ from blocking_request.models.failure import QtNetworkError, network_failure
 from blocking_request.models.http_messages import ConnectionCredentials, Request, Response
 
 from ...support.auth_handler import ScriptedAuthHandler
-from ...support.flow_driver import answer, drive, field
+from ...support.flow_driver import drive, field, response
 
 URL = "http://host:8080/path?q=1"
-OK = answer(200)
-BASIC = answer(401, ("WWW-Authenticate", 'Basic realm="here"'))
-DIGEST = answer(401, ("WWW-Authenticate", 'Digest realm="there", nonce="n1", qop="auth-int, auth", opaque="o"'))
-BOTH = answer(401, ("WWW-Authenticate", 'Basic realm="here", Digest realm="there", nonce="n1", qop="auth"'))
-NTLM = answer(401, ("WWW-Authenticate", "Negotiate"), ("WWW-Authenticate", "NTLM"))
+OK = response(200)
+BASIC = response(401, ("WWW-Authenticate", 'Basic realm="here"'))
+DIGEST = response(401, ("WWW-Authenticate", 'Digest realm="there", nonce="n1", qop="auth-int, auth", opaque="o"'))
+BOTH = response(401, ("WWW-Authenticate", 'Basic realm="here", Digest realm="there", nonce="n1", qop="auth"'))
+NTLM = response(401, ("WWW-Authenticate", "Negotiate"), ("WWW-Authenticate", "NTLM"))
 USER = AuthConfig.basic("user", "pass:wörd")
 BASIC_FIELD = "Basic dXNlcjpwYXNzOnfDtnJk"
 
 
-def run(rules: CredentialRules, *answers: Any, exchange: Optional[Request] = None) -> tuple[list[Request], Response]:
-    sent, _, last = drive(with_credentials(exchange or Request("GET", URL), rules), *answers)
+def run(rules: CredentialRules, *responses: Any, request: Optional[Request] = None) -> tuple[list[Request], Response]:
+    sent, _, last = drive(with_credentials(request or Request("GET", URL), rules), *responses)
     return sent, last
 
 
@@ -53,20 +53,20 @@ def test_a_key_in_the_query_is_not_shown() -> None:
     config = AuthConfig.apiKey("s&cret", parameter="mine")
     sent, _ = run(CredentialRules(config), OK)
     assert sent[0].url == f"{URL}&mine=s%26cret" and secret_name(config) == ("mine",)
-    sent, _ = run(CredentialRules(config), OK, exchange=Request("GET", "http://host/"))
+    sent, _ = run(CredentialRules(config), OK, request=Request("GET", "http://host/"))
     assert sent[0].url == "http://host/?mine=s%26cret"
 
 
 def test_a_client_certificate_goes_into_the_tls_settings() -> None:
     config = AuthConfig.clientCertificate("me.pem", keyPassword="p")
-    sent, _ = run(CredentialRules(config), OK, exchange=Request("GET", "https://h/", tls=TlsSettings(verify=False)))
+    sent, _ = run(CredentialRules(config), OK, request=Request("GET", "https://h/", tls=TlsSettings(verify=False)))
     assert sent[0].tls == TlsSettings(verify=False, clientCertificate="me.pem", keyPassword="p")
 
 
 def test_nothing_goes_to_another_origin() -> None:
     elsewhere = Request("GET", "http://other/", same_origin=False)
     for config in (USER, AuthConfig.apiKey("k", parameter="p"), AuthConfig.clientCertificate("me.pem")):
-        sent, _ = run(CredentialRules(config), BASIC, exchange=elsewhere)
+        sent, _ = run(CredentialRules(config), BASIC, request=elsewhere)
         assert sent == [elsewhere]
 
 
@@ -74,7 +74,7 @@ def test_what_is_found_for_a_host_is_for_that_host() -> None:
     rules = CredentialRules(find=lambda url: USER if url == URL else None)
     sent, _ = run(rules, OK)
     assert field(sent[0], "Authorization") == [BASIC_FIELD]
-    sent, _ = run(rules, OK, exchange=Request("GET", "http://other/", same_origin=False))
+    sent, _ = run(rules, OK, request=Request("GET", "http://other/", same_origin=False))
     assert not sent[0].headers
 
 
@@ -85,11 +85,11 @@ def test_a_field_of_the_callers_own_stays() -> None:
         CredentialRules(find=lambda url: USER),
         CredentialRules(credential_cache={"http://host:8080": CachedCredential(USER, True)}),
     ):
-        sent, last = run(rules, BASIC, exchange=own)
+        sent, last = run(rules, BASIC, request=own)
         assert sent == [own] and last.status == 401
     # a refusal may be mended by who is asked
     handler = ScriptedAuthHandler(("user", "pass:wörd"))
-    sent, _ = run(CredentialRules(handler=handler), BASIC, OK, exchange=own)
+    sent, _ = run(CredentialRules(handler=handler), BASIC, OK, request=own)
     assert field(sent[1], "Authorization") == [BASIC_FIELD]
 
 
@@ -116,7 +116,7 @@ def test_a_digest_is_never_sent_as_clear_text() -> None:
 
 
 def test_rfc7616_3_3_a_stale_nonce_is_replaced_once() -> None:
-    stale = answer(401, ("WWW-Authenticate", 'Digest realm="there", nonce="n2", qop="auth", stale=TRUE'))
+    stale = response(401, ("WWW-Authenticate", 'Digest realm="there", nonce="n2", qop="auth", stale=TRUE'))
     sent, last = run(CredentialRules(AuthConfig.digest("user", "pass")), DIGEST, stale, OK)
     assert 'nonce="n2"' in field(sent[2], "Authorization")[0] and last.status == 200
     sent, last = run(CredentialRules(AuthConfig.digest("user", "pass")), DIGEST, stale, stale)
@@ -125,7 +125,7 @@ def test_rfc7616_3_3_a_stale_nonce_is_replaced_once() -> None:
 
 def test_rfc7616_3_7_the_strongest_digest_is_taken() -> None:
     offers = ('Digest realm="r", nonce="n", algorithm=MD5', 'Digest realm="r", nonce="n", algorithm=SHA-256')
-    challenge = answer(401, *(("WWW-Authenticate", offer) for offer in offers))
+    challenge = response(401, *(("WWW-Authenticate", offer) for offer in offers))
     sent, _ = run(CredentialRules(AuthConfig.digest("user", "pass")), challenge, OK)
     assert "algorithm=SHA-256" in field(sent[1], "Authorization")[0]
 
@@ -134,7 +134,7 @@ def test_rfc7616_3_7_the_strongest_digest_is_taken() -> None:
     "challenge", ['Digest realm="r", nonce="n", qop="auth-int"', 'Digest realm="r"', 'Digest nonce="n", algorithm=X']
 )
 def test_a_digest_that_nobody_can_make_is_not_tried(challenge: str) -> None:
-    sent, last = run(CredentialRules(AuthConfig.digest("u", "p")), answer(401, ("WWW-Authenticate", challenge)))
+    sent, last = run(CredentialRules(AuthConfig.digest("u", "p")), response(401, ("WWW-Authenticate", challenge)))
     assert len(sent) == 1 and last.status == 401
 
 
@@ -158,7 +158,7 @@ def test_what_was_right_is_kept_for_its_origin() -> None:
     sent, _ = run(CredentialRules(handler=handler, credential_cache=credential_cache), OK)
     assert field(sent[0], "Authorization") == [BASIC_FIELD] and len(handler.questions) == 1
     sent, _ = run(
-        CredentialRules(credential_cache=credential_cache), BASIC, exchange=Request("GET", "http://host:8081/")
+        CredentialRules(credential_cache=credential_cache), BASIC, request=Request("GET", "http://host:8081/")
     )
     assert not sent[0].headers
 
@@ -184,13 +184,13 @@ def test_what_is_right_no_more_is_forgotten() -> None:
 
 def test_nobody_is_asked_without_a_challenge() -> None:
     handler = ScriptedAuthHandler()
-    for refusal in (answer(401), answer(401, ("WWW-Authenticate", "Frobnicate x=y")), answer(403)):
+    for refusal in (response(401), response(401, ("WWW-Authenticate", "Frobnicate x=y")), response(403)):
         sent, last = run(CredentialRules(handler=handler), refusal)
         assert len(sent) == 1 and last.status in (401, 403)
 
 
 def test_a_token_answers_any_challenge() -> None:
-    bearer = answer(401, ("WWW-Authenticate", 'Bearer realm="api", error="invalid_token"'))
+    bearer = response(401, ("WWW-Authenticate", 'Bearer realm="api", error="invalid_token"'))
     handler = ScriptedAuthHandler(AuthConfig.bearer("fresh"))
     sent, _ = run(CredentialRules(AuthConfig.bearer("old"), handler=handler), bearer, OK)
     assert [field(each, "Authorization") for each in sent] == [["Bearer old"], ["Bearer fresh"]]
@@ -198,7 +198,7 @@ def test_a_token_answers_any_challenge() -> None:
 
 
 def test_ntlm_is_done_by_the_engine() -> None:
-    rules = CredentialRules(USER, engine_supports_ntlm=lambda exchange: True)
+    rules = CredentialRules(USER, engine_supports_ntlm=lambda request: True)
     sent, last = run(rules, NTLM, OK)
     assert sent[1].connection_credentials == ConnectionCredentials("user", "pass:wörd") and last.status == 200
     assert "wörd" not in repr(sent[1].connection_credentials)
@@ -215,12 +215,12 @@ def test_a_login_that_never_ends_is_a_refusal() -> None:
     )
     handler = ScriptedAuthHandler(("a", "b"), ("a", "b"), ("a", "b"))
     sent, last = run(
-        CredentialRules(handler=handler, engine_supports_ntlm=lambda exchange: True), NTLM, endless, endless, endless
+        CredentialRules(handler=handler, engine_supports_ntlm=lambda request: True), NTLM, endless, endless, endless
     )
     assert len(sent) == 4 and last.status == 401 and last.failure is None
 
 
 @pytest.mark.parametrize("wrong", ["user:password", ("user",), ("user", 1), 5])
-def test_an_answer_that_is_none(wrong: Any) -> None:
+def test_invalid_handler_result(wrong: Any) -> None:
     with pytest.raises(TypeError, match=r"an auth handler returns \(user, password\)"):
         run(CredentialRules(handler=lambda realm, host, attempt: wrong), BASIC)

@@ -292,7 +292,7 @@ def test_a_damaged_index_is_begun_anew_and_told_once(
         store_of(on_disk).store(f"{URL}{number}", b"", stored(b"x" * 3_000))
     store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     folder = on_disk.cacheDirectory()
-    disk_store_of(on_disk)._opened[0]._connections.close()  # type: ignore[index]
+    disk_store_of(on_disk)._opened[0]._pool.close()  # type: ignore[index]
     path = Path(folder) / "index.sqlite"
     data = path.read_bytes()
     for name in ("index.sqlite-wal", "index.sqlite-shm"):

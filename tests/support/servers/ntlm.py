@@ -42,11 +42,11 @@ def ntlm_server(user: str, realm: str = "NTLM"):  # type: ignore[no-untyped-def]
             if given[8:12] == struct.pack("<I", 3):
                 who = user_of(given) if user_of(given) == user else None
             if who is not None:
-                connection.answer(f"you are {who}".encode())
+                connection.respond(f"you are {who}".encode())
             elif given[8:12] == struct.pack("<I", 1):
                 value = base64.b64encode(challenge()).decode()
-                connection.answer(b"go on", "401 Unauthorized", f"WWW-Authenticate: NTLM {value}\r\n")
+                connection.respond(b"go on", "401 Unauthorized", f"WWW-Authenticate: NTLM {value}\r\n")
             else:
-                connection.answer(b"who are you?", "401 Unauthorized", f"WWW-Authenticate: {realm}\r\n")
+                connection.respond(b"who are you?", "401 Unauthorized", f"WWW-Authenticate: {realm}\r\n")
 
     return handle

@@ -42,7 +42,7 @@ class ProxyServer(RawServer):
                 _join(connection.sock, int(target.rpartition(":")[2]))
                 return
             self.asked.append(target)
-            connection.answer(_fetch(target, request))
+            connection.respond(_fetch(target, request))
 
     def _socks(self, sock: socket.socket) -> None:
         _, count = sock.recv(2)
@@ -87,10 +87,10 @@ def _fetch(url: str, request: bytes) -> bytes:
         method = request.split(b" ")[0]
         first = method + b" " + (parts.path or "/").encode() + b" HTTP/1.1"
         sock.sendall(b"\r\n".join([first, *lines, b"Connection: close", b"", b""]) + body)
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            answer += sock.recv(65536)
-        head, _, body = answer.partition(b"\r\n\r\n")
+        response = b""
+        while b"\r\n\r\n" not in response:
+            response += sock.recv(65536)
+        head, _, body = response.partition(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length:")[2].split()[0])
         while len(body) < length:
             body += sock.recv(65536)

@@ -53,7 +53,7 @@ class Connection:
         except OSError:
             pass
 
-    def answer(self, body: bytes = b"", status: str = "200 OK", headers: str = "") -> None:
+    def respond(self, body: bytes = b"", status: str = "200 OK", headers: str = "") -> None:
         self.send(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode("latin-1") + body)
 
     def reset(self) -> None:
@@ -140,7 +140,7 @@ def always(body: bytes = b"", status: str = "200 OK", headers: str = "") -> Hand
 
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
-            connection.answer(body, status, headers)
+            connection.respond(body, status, headers)
 
     return handle
 
@@ -164,7 +164,7 @@ def silence(connection: Connection) -> None:
 def echo(connection: Connection) -> None:
     """A handler that answers every request with its own bytes, on a kept connection."""
     while (request := connection.read_request()) is not None:
-        connection.answer(request)
+        connection.respond(request)
 
 
 def asking(challenge: str) -> Handler:
@@ -173,9 +173,9 @@ def asking(challenge: str) -> Handler:
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             if b"\r\nAuthorization: " in request:
-                connection.answer(b"welcome")
+                connection.respond(b"welcome")
             else:
-                connection.answer(b"who?", "401 Unauthorized", f"WWW-Authenticate: {challenge}\r\n")
+                connection.respond(b"who?", "401 Unauthorized", f"WWW-Authenticate: {challenge}\r\n")
 
     return handle
 

@@ -83,6 +83,6 @@ def redirecting(connection: Connection) -> None:
     while (request := connection.read_request()) is not None:
         path = request.split(b" ")[1].decode()
         if path.startswith("/to/"):
-            connection.answer(b"", "307 Moved", f"Location: {path[4:]}\r\n")
+            connection.respond(b"", "307 Moved", f"Location: {path[4:]}\r\n")
         else:
-            connection.answer(b"secret")
+            connection.respond(b"secret")

@@ -74,7 +74,7 @@ class TemporaryFile:
             self._file = self.target.with_name(f".blocking-request-{secrets.token_hex(8)}.part")
             descriptor = open_regular(os.fspath(self._file), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             try:
-                opened = self._opened(descriptor)
+                opened = self._open_locked(descriptor)
             except BaseException:
                 # Ctrl-C, or no descriptor is left for the process: the file must not stay, locked and empty.
                 with suppress(OSError):
@@ -87,7 +87,7 @@ class TemporaryFile:
             os.close(descriptor)
         raise OSError(errno.EBUSY, "another program deletes the files of downloads", os.fspath(self.target))
 
-    def _opened(self, descriptor: int) -> Optional[BinaryIO]:
+    def _open_locked(self, descriptor: int) -> Optional[BinaryIO]:
         """Lock a new file and return it, open for writing; None if another process has just deleted it. Raises OSError.
 
         ``descriptor``: of the new file. The caller closes it if this raises or returns None.

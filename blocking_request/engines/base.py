@@ -7,9 +7,9 @@ from typing import Callable, Optional, Protocol
 
 from ..models.failure import Failure
 from ..models.http_messages import Request
-from ..wanted import Wanted
 from .events import Event
 from .mailbox import Mailbox
+from .wanted import Wanted
 
 
 class Transfer(Protocol):

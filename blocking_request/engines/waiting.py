@@ -14,7 +14,7 @@ from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from typing import Generic, Optional, TypeVar
 
-from ..wanted import NEVER, READ, WRITE, Wanted
+from .wanted import NEVER, READ, WRITE, Wanted
 
 SLICE_SECONDS = 0.1
 """How long ``select`` waits at a time: on Windows a signal does not end it."""

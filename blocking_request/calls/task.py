@@ -24,7 +24,7 @@ from ..models.http_messages import Request, Response
 from .steps import CallStep, CallSteps
 from .timeouts import Timeouts
 
-EVENTS_AT_ONCE = 16
+EVENTS_AT_ONCE = 4
 """How many events of one transfer are handled before others have their turn."""
 
 POLL_SECONDS = 0.02

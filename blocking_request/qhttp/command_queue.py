@@ -90,6 +90,8 @@ class CommandQueue:
         self._looked = 0.0
         self.is_driving = False
         """Whether a slot may be running that was called from here."""
+        self._has_missed = False
+        """Whether there is something left to do that an event loop was woken for: in a slot, or too much at once."""
         self._is_advancing = False
         self._is_finishing = False
         self._aborts_up_to = 0
@@ -120,11 +122,13 @@ class CommandQueue:
         nothing.
         """
         if self.is_driving:
+            self._has_missed = True
             return
         end = None if seconds is None else time.monotonic() + seconds
         with self._driving():
             while self._go_on():
                 if end is not None and time.monotonic() >= end:
+                    self._has_missed = True
                     return
 
     def wait(self, seconds: Optional[float]) -> bool:
@@ -150,8 +154,8 @@ class CommandQueue:
             self.is_driving = was_driving
             if not self.entries:
                 _busy.discard(self.http)
-            elif not was_driving:
-                # An event loop that ran in a slot may have heard what was not for it.
+            elif not was_driving and self._has_missed:
+                self._has_missed = False
                 self._event_queue.waker.wake()
 
     def _go_on(self) -> bool:

@@ -68,7 +68,8 @@ class SocketNotifiers:
                 self._notifiers[pair] = self._new_notifier(*pair)
             self._notifiers[pair].setEnabled(True)
         if wanted.seconds != NEVER:
-            QtCore.QTimer.singleShot(int(wanted.seconds * 1000), self._slot)
+            # A timer of 0 ms is a posted event for Qt, which keeps other timers from their turn (Qt 5.15).
+            QtCore.QTimer.singleShot(max(int(wanted.seconds * 1000), 1), self._slot)
 
     def _new_notifier(self, descriptor: int, mask: int) -> QtCore.QSocketNotifier:
         notifier = QtCore.QSocketNotifier(descriptor, _TYPES[mask])  # type: ignore[arg-type,unused-ignore]

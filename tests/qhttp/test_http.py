@@ -961,6 +961,18 @@ def test_a_slow_slot_leaves_other_events_their_turn(http: Watched, serve: Serve)
     assert len(ticks) > len(http.received) / 10
 
 
+def test_an_event_loop_that_waits_takes_no_processor_time(http: Watched, serve: Serve) -> None:
+    """It once called itself again and again: 100 000 times a second."""
+    to(serve(silence), http)
+    http.get("/")
+    loop = QtCore.QEventLoop()
+    QtCore.QTimer.singleShot(1000, loop.quit)
+    started = time.process_time()
+    loop.exec_() if hasattr(loop, "exec_") else loop.exec()
+    assert time.process_time() - started < 0.5
+    http.abort()
+
+
 def test_waiting_ends_in_time_however_much_comes(http: Watched, serve: Serve) -> None:
     to(serve(always(b"x" * 20_000_000)), http)
     http.get("/")

@@ -143,7 +143,7 @@ class _Body:
     def _take(self, chunks: Iterable[Chunk]) -> Iterator[Union[Wanted, Event]]:
         """Give the chunks to the reader, and tell the caller, also what precedes an error."""
         reader = self._reader
-        since_look = 0
+        had, since_look = reader.encoded_bytes, 0
         try:
             for chunk in chunks:
                 for size in reader.pieces(chunk):
@@ -156,7 +156,7 @@ class _Body:
             yield from self._tell_chunks()
             raise
         yield from self._tell_chunks()
-        if self._mailbox.wants_progress and self._tells_progress:
+        if reader.encoded_bytes > had and self._mailbox.wants_progress and self._tells_progress:
             now = self._mailbox.last_activity
             if now >= self._progress_due:
                 self._progress_due = now + PROGRESS_SECONDS

@@ -90,8 +90,11 @@ class Call:
 
     def run(self, flow: Flow) -> Response:
         """Block until the flow has its last response. If that has only begun, ``iter_chunks`` gives its body."""
-        with self._cancellation:
+        if self._feedback is None:
             response = self.settle(self._drive(flow))
+        else:
+            with self._cancellation:
+                response = self.settle(self._drive(flow))
         if response.keep is not None:
             self._recorder, response = CacheRecorder(response.keep), response._replace(keep=None)
         return response
@@ -112,7 +115,8 @@ class Call:
         """
         if response.is_streaming:
             return response
-        self.abandon()  # another response stands in its place
+        if self._open_transfer is not None:
+            self.abandon()  # another response stands in its place
         if not response.from_cache:
             return response
         failure = self.stop_reason()
@@ -181,7 +185,8 @@ class Call:
                 argument = None
             go_on = flow.send
             if isinstance(step, Request):
-                self.abandon()
+                if self._open_transfer is not None:
+                    self.abandon()
                 if step.redirects > redirects:
                     self._observer.on_redirect(step)
                 redirects = step.redirects  # fewer again if a download starts from the beginning
@@ -256,7 +261,7 @@ class Call:
             self._cancellation.wake = self._mailbox.cancel
         watchers = self._observer.watchers
         self._started = trace.request_started(request, watchers)
-        engine = self.stop_reason() or choose(request, self._engine)
+        engine = self._timeouts.stop_reason() or choose(request, self._engine)
         if isinstance(engine, Failure):
             response = Response(request, failure=engine)
         else:
@@ -281,7 +286,8 @@ class Call:
                 return event.response
             assert isinstance(event, Response)
             response = event
-        self._trace_end(response)
+        if self._started:
+            self._trace_end(response)
         return response
 
     def _trace_end(self, response: Response) -> None:

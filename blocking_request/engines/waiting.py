@@ -150,13 +150,21 @@ class Waiter:
 
     def wait_for(self, wanted: Wanted, seconds: float) -> None:
         """Wait for what one transfer wants, ``seconds`` at most."""
-        for descriptor, mask in wanted.sockets:
-            self.watch(descriptor, mask)
+        if self._process != _process[0]:
+            self._begin()
+        poll, sockets = self._poll, wanted.sockets
+        if wanted.seconds < seconds:
+            seconds = wanted.seconds
+        for descriptor, mask in sockets:
+            poll.register(descriptor, mask)
         try:
-            self.wait(min(seconds, wanted.seconds))
+            # Written out, because this is done for each small request.
+            for descriptor, _ in poll.poll(None if seconds == NEVER else seconds * 1000):
+                if descriptor == self._wake_descriptor:
+                    self._wake_up.clear()
         finally:
-            for descriptor, _ in wanted.sockets:
-                self.forget(descriptor)
+            for descriptor, _ in sockets:
+                poll.unregister(descriptor)
 
 
 _idle_waiters: list[Waiter] = []

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from queue import Empty
 from typing import Any, Optional
 
@@ -40,14 +39,22 @@ class PythonTransfer:
     waits_for: Wanted = WAKE_UP
     """What ``step`` waits for, if its last result was None."""
 
-    def __init__(self, request: Request, mailbox: Mailbox, route: Route, pool: Pool, application: ApplicationReference):
+    def __init__(
+        self,
+        request: Request,
+        mailbox: Mailbox,
+        route: Route,
+        pool: Pool,
+        running: set[TransferState],
+        application: ApplicationReference,
+    ) -> None:
+        """``running``: the states of the transfers that have begun and have not ended."""
         self._state = TransferState(request, mailbox)
         self._state.wake = mailbox.wake
         self._mailbox = mailbox
-        self._steps = perform(self._state, route, pool)
+        self._steps = perform(self._state, route, pool, running)
         self._application = application
         self._process = process()
-        self._is_aborted = False
         self._response: Optional[Response] = None
         self._waiter: Optional[Waiter] = None
         """What ``take`` waits with."""
@@ -57,7 +64,7 @@ class PythonTransfer:
 
         The Response is the last event.
         """
-        if self._is_aborted or self._process != process():
+        if self._state.is_aborted or self._process != process():
             return self._end_early()
         try:
             output = next(self._steps)
@@ -103,12 +110,11 @@ class PythonTransfer:
         return self._end(canceled(self._state))
 
     def abort(self) -> None:
-        self._is_aborted = True
-        self._mailbox.wake()
+        self._state.abort()
 
     def close(self) -> None:
         """End it, and give no more events."""
-        self._is_aborted = True
+        self._state.is_aborted = True
         self._end_early()
 
     def look_for_connection(self) -> None:
@@ -136,7 +142,8 @@ class PythonEngine:
         self._routes = Routes()
         self._guard = threading.Lock()
         self._application: ApplicationReference = lambda: None
-        self._running: dict[int, weakref.ref[PythonTransfer]] = {}
+        self._running: set[TransferState] = set()
+        """The states of the transfers that have begun and have not ended. They do not hold the transfers."""
         self._latest: tuple[Optional[Request], Optional[Route]] = (None, None)
         """What was found last: each request asks twice, whether it is refused and when it is started."""
         self._exiting = False
@@ -177,13 +184,9 @@ class PythonEngine:
             route = self._routes.find(request)
         if isinstance(request.body, UploadChannel):
             request.body.ask(None)
-        transfer = PythonTransfer(
-            request, mailbox, route, self.pool, _no_application if app is None else self._application
+        return PythonTransfer(
+            request, mailbox, route, self.pool, self._running, _no_application if app is None else self._application
         )
-        key = id(transfer)
-        running = self._running
-        running[key] = weakref.ref(transfer, lambda _: running.pop(key, None))
-        return transfer
 
     def _adopt(self, app: QtCore.QCoreApplication) -> None:
         with self._guard:
@@ -196,10 +199,8 @@ class PythonEngine:
         self.pool.clear()
 
     def shutdown(self) -> None:
-        for reference in self._running.copy().values():
-            transfer = reference()
-            if transfer is not None:
-                transfer.abort()
+        for state in self._running.copy():
+            state.abort()
         self.pool.clear()
 
     def exit(self) -> None:
@@ -209,7 +210,7 @@ class PythonEngine:
     def _forget_after_fork(self) -> None:
         """In a forked child the connections are the parent's: close the copies of their sockets, without a goodbye."""
         self._guard = threading.Lock()
-        self._running = {}
+        self._running = set()
         self._routes = Routes()
         pool, self.pool = self.pool, Pool()
         pool.close_copies()

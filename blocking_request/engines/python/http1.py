@@ -199,7 +199,7 @@ class ResponseParser:
         header = data[start:end]
         reason_text = _decoded(reason) if reason else ""
         if is_plain:
-            fields = Fields(partial(plain_fields, header))
+            fields = Fields(partial(plain_fields, header), header)
         else:
             # If the fields are refused, the status is told all the same.
             self.head = ResponseHead(status, reason_text, int(version), NO_FIELDS)

@@ -47,6 +47,28 @@ def read_head(state: TransferState) -> Generator[Wanted, None, None]:
     state.mailbox.mark_active()
 
 
+def take_whole_body(state: TransferState) -> bool:
+    """Take a body that has come with the header, as most small bodies do; return False if ``read_body`` has to read it.
+
+    Raises BodyError.
+    """
+    parser, request = state.parser, state.request
+    assert parser is not None and parser.head is not None
+    head = parser.head
+    if request.streams and streams_body(request, head.status):
+        return False
+    if parser.is_complete:
+        state.body = b""
+        return True
+    length = parser.length
+    if len(parser.rest) != length or 0 < request.body_limit < length:
+        return False
+    if request.decode and framing_value(head.fields, b"content-encoding"):
+        return False
+    state.body = b"".join(parser.receive_body(parser.rest))
+    return True
+
+
 def read_body(state: TransferState) -> Reading:
     """Read up to the end of the body. Raises OSError, ConnectionLost, BodyError, TransferFailed."""
     parser, request = state.parser, state.request
@@ -55,14 +77,9 @@ def read_body(state: TransferState) -> Reading:
     streams = streams_body(request, head.status)
     if parser.is_complete:
         state.body = b""
-        if streams:
-            yield HeadersReceived(state.begun_response())
+        yield HeadersReceived(state.begun_response())
         return
     encoding = framing_value(head.fields, b"content-encoding") if request.decode else None
-    if not streams and not encoding and len(parser.rest) == parser.length <= (request.body_limit or parser.length):
-        # All of it has come with the header, as most small bodies do.
-        state.body = b"".join(parser.receive_body(parser.rest))
-        return
     sink: Optional[list[Chunk]] = [] if streams else None
     reader = state.reader = BodyReader(
         None,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Optional
 from urllib.parse import urlsplit
 
+from ...models.headers import Pairs
 from ...models.http_messages import Request
 from ...models.proxy import Proxy
 from ...models.tls import TlsSettings, without_client_certificate
@@ -47,6 +48,8 @@ class Route:
     """None: none is spoken with the proxy."""
     is_forwarded: bool
     """Whether an HTTP proxy is given the whole URL (RFC 9112 section 3.2.2)."""
+    encoded_fields: dict[tuple[Pairs, bool], bytes] = field(default_factory=dict, compare=False, repr=False)
+    """The encoded default fields of requests, by the fields and whether the method is idempotent."""
 
 
 class Routes:
@@ -112,24 +115,3 @@ def _key(request: Request) -> RouteKey:
         return RouteKey(origin(url))
     tls = (request.tls, 0) if proxy.kind == "https" else NO_TLS
     return RouteKey("" if proxy.forwards(url) else origin(url), tls, proxy)
-
-
-def request_target(url: str, is_absolute: bool) -> str:
-    """The path and query of a URL, as they are sent (RFC 9112 section 3.2.1), or with scheme and host before them."""
-    scheme, _, rest = url.partition("#")[0].partition("://")
-    end = min((position for position in (rest.find("/"), rest.find("?")) if position >= 0), default=len(rest))
-    path = rest[end:] if rest[end : end + 1] == "/" else "/" + rest[end:]
-    return f"{scheme}://{rest[:end]}{path}" if is_absolute else path
-
-
-def host_field(url: str) -> bytes:
-    """The value of ``Host`` (RFC 9110 section 7.2): without the default port and without the zone of an address."""
-    scheme, _, rest = url.partition("://")
-    end = min((position for position in map(rest.find, "/?#") if position >= 0), default=len(rest))
-    host, colon, port = rest[:end].rpartition(":")
-    if not colon or port.endswith("]"):
-        host, port = rest[:end], ""
-    if "%" in host and host.startswith("["):
-        host = host.partition("%")[0] + "]"
-    is_default = not port or (port.isdigit() and int(port) == DEFAULT_PORTS.get(scheme))
-    return (host if is_default else f"{host}:{port}").encode("latin-1")

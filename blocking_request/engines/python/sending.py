@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import Optional, Union
 
-from ...models.headers import Pairs
-from ...models.http_messages import IDEMPOTENT_METHODS, Request
-from ..accept_language import accept_language
+from ...models.http_messages import Request
 from ..events import Event, UploadDataNeeded
 from ..upload_channel import UploadChannel
 from ..upload_progress import UploadProgress
 from ..wanted import READ, WRITE, Wanted
 from .channel import Channel
-from .http1 import encode_head
-from .routes import Route, host_field, request_target
+from .request_head import request_head
+from .routes import Route
 from .state import TransferState, nobody_waits
 
 SMALL_BODY_BYTES = 1 << 14
@@ -30,43 +28,64 @@ CONTINUE_SECONDS = 1.0
 Sending = Generator[Union[Wanted, Event], None, None]
 
 
-def send_request(state: TransferState, route: Route) -> Sending:
-    """Send it all, unless the final response comes before that: then ``state.is_cut_short``. Raises OSError."""
+def send_at_once(state: TransferState, route: Route) -> bool:
+    """Send a small request, which the kernel takes in one piece as a rule; return whether all of it was taken.
+
+    If not, ``send_request`` sends the rest. Raises OSError.
+    """
     request, connection = state.request, state.connection
     assert connection is not None
+    body = request.body
+    if body is None:
+        data = request_head(request, route)
+    elif isinstance(body, bytes) and len(body) <= SMALL_BODY_BYTES and not _expects(request):
+        data = request_head(request, route) + body
+    else:
+        return False
+    sent = connection.channel.send(data)
+    if sent == len(data) and not (body and state.mailbox.wants_progress):
+        return True
+    state.unsent = memoryview(data)[sent or 0 :]
+    return False
+
+
+def send_request(state: TransferState, route: Route) -> Sending:
+    """Send what ``send_at_once`` has left, unless the final response comes before that: then ``state.is_cut_short``.
+
+    Raises OSError.
+    """
+    request, connection, unsent = state.request, state.connection, state.unsent
+    assert connection is not None
     channel, body = connection.channel, request.body
-    head = encode_head(request.method, request_target(request.url, route.is_forwarded), request_fields(request, route))
-    if body is None or (isinstance(body, bytes) and len(body) <= SMALL_BODY_BYTES and not _expects(request)):
-        yield from _send_at_once(state, channel, head, body)
-        return
     state.is_cut_short = True
-    if not (yield from _send(state, channel, head)):
-        return
-    if _expects(request) and not (yield from _wait_for_continue(state, channel)):
-        return
-    if isinstance(body, bytes):
-        progress = UploadProgress(state.mailbox, len(body))
-        view = memoryview(body)
-        for start in range(0, len(view), PIECE_BYTES):
-            if not (yield from _send(state, channel, view[start : start + PIECE_BYTES], progress)):
-                return
-    elif isinstance(body, UploadChannel) and not (yield from _send_from(state, channel, body)):
-        return
+    if unsent is None:
+        if not (yield from _send(state, channel, request_head(request, route))):
+            return
+        if not (yield from _send_body(state, channel, request)):
+            return
+    else:
+        state.unsent = None
+        if not (yield from _send(state, channel, unsent)):
+            return
+        if isinstance(body, bytes):
+            yield from _tell(UploadProgress(state.mailbox, len(body)).add(len(body)))
     state.is_cut_short = False
 
 
-def _send_at_once(state: TransferState, channel: Channel, head: bytes, body: Optional[bytes]) -> Sending:
-    """Send a request that is small: the kernel takes it in one piece, as a rule."""
-    data = head + body if body else head
-    sent = channel.send(data)
-    if sent != len(data):
-        state.is_cut_short = True
-        if not (yield from _send(state, channel, memoryview(data)[sent or 0 :])):
-            return
-        state.is_cut_short = False
-    state.mailbox.mark_active()
-    if body is not None:
-        yield from _tell(UploadProgress(state.mailbox, len(body)).add(len(body)))
+def _send_body(state: TransferState, channel: Channel, request: Request) -> Generator[Union[Wanted, Event], None, bool]:
+    """Send a body that is large, or that is waited with; return whether all of it was sent."""
+    if _expects(request) and not (yield from _wait_for_continue(state, channel)):
+        return False
+    body = request.body
+    if isinstance(body, UploadChannel):
+        return (yield from _send_from(state, channel, body))
+    assert isinstance(body, bytes)
+    progress = UploadProgress(state.mailbox, len(body))
+    view = memoryview(body)
+    for start in range(0, len(view), PIECE_BYTES):
+        if not (yield from _send(state, channel, view[start : start + PIECE_BYTES], progress)):
+            return False
+    return True
 
 
 def _send_from(
@@ -166,30 +185,3 @@ def _wait_for_continue(state: TransferState, channel: Channel) -> Generator[Want
         yield Wanted(((channel.fileno(), READ),), CONTINUE_SECONDS)
         return not _has_answered(state, channel)
     return True
-
-
-def request_fields(request: Request, route: Route) -> Pairs:
-    """The header fields that are sent, those among them that Qt adds by itself."""
-    headers = request.headers
-    names = {name.lower() for name, _ in headers} | request.omitted
-    added: list[tuple[bytes, bytes]] = []
-    body = request.body
-    if b"accept-language" not in names:
-        added.append((b"Accept-Language", accept_language()))
-    if body is None:
-        if request.method not in IDEMPOTENT_METHODS and b"content-length" not in names:
-            added.append((b"Content-Length", b"0"))
-    elif b"content-length" not in names:
-        if isinstance(body, bytes) or body.size >= 0:
-            size = len(body) if isinstance(body, bytes) else body.size
-            added.append((b"Content-Length", b"%d" % size))
-        else:
-            added.append((b"Transfer-Encoding", b"chunked"))
-    if b"connection" not in names:
-        added.append((b"Connection", b"Keep-Alive"))
-    proxy = route.proxy
-    if route.is_forwarded and proxy is not None and proxy.user and b"proxy-authorization" not in names:
-        added.append((b"Proxy-Authorization", proxy.authorization))
-    if b"host" in names:
-        return (*headers, *added)
-    return ((b"Host", host_field(request.url)), *headers, *added)

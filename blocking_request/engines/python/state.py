@@ -27,6 +27,7 @@ class TransferState:
     __slots__ = (
         "body",
         "connection",
+        "is_aborted",
         "is_connected",
         "is_cut_short",
         "is_reused",
@@ -35,6 +36,7 @@ class TransferState:
         "reader",
         "request",
         "session",
+        "unsent",
         "wake",
     )
 
@@ -43,6 +45,7 @@ class TransferState:
         self.mailbox = mailbox
         self.wake: Callable[[], None] = nobody_waits
         """Wakes the driver, from any thread."""
+        self.is_aborted = False
         self.is_connected = False
         """Whether there is a connection to the server, or to the proxy before it."""
         self.connection: Optional[Connection] = None
@@ -54,8 +57,15 @@ class TransferState:
         """What was agreed on with the server, or what it showed before it was refused."""
         self.is_reused = False
         """Whether the connection had served another request before."""
+        self.unsent: Optional[memoryview] = None
+        """What of a small request the kernel has not taken at once."""
         self.is_cut_short = False
         """Whether the response came before the whole request had been sent."""
+
+    def abort(self) -> None:
+        """Have the driver end the transfer. May be called from any thread."""
+        self.is_aborted = True
+        self.mailbox.wake()
 
     def begin_attempt(self, connection: Connection) -> None:
         self.connection = connection
@@ -63,7 +73,8 @@ class TransferState:
         self.session = connection.session
         self.is_connected = True
         self.parser = ResponseParser(self.request.method)
-        self.reader, self.body, self.is_cut_short = None, None, False
+        self.reader = self.body = self.unsent = None
+        self.is_cut_short = False
 
     @property
     def may_be_repeated(self) -> bool:

@@ -20,38 +20,45 @@ from ..wanted import Wanted
 from .connection import Connection, open_connection
 from .failures import ConnectionLost, TransferFailed, is_out_of_descriptors, lost_failure
 from .pool import Pool
-from .reading import read_body, read_head
+from .reading import read_body, read_head, take_whole_body
 from .routes import Route
-from .sending import send_request
+from .sending import send_at_once, send_request
 from .state import TransferState
 
 TransferSteps = Generator[Union[Wanted, Event], None, Response]
 
 
-def perform(state: TransferState, route: Route, pool: Pool) -> TransferSteps:
-    """Send the request and read its response, which the generator returns. It raises nothing that can be expected."""
+def perform(state: TransferState, route: Route, pool: Pool, running: set[TransferState]) -> TransferSteps:
+    """Send the request and read its response, which the generator returns. It raises nothing that can be expected.
+
+    ``running`` has the state from the first step to the last, however the generator ends.
+    """
     is_fresh = False
-    while True:
-        failure: Optional[Failure] = None
-        try:
-            connection = None if is_fresh else pool.take(route.key)
-            if connection is None:
-                connection = yield from open_connection(route, state)
-            yield from _use(state, connection, route, pool)
-        except TransferFailed as failed:
-            if not is_fresh and is_out_of_descriptors(failed.__cause__):
-                pool.clear()  # the kept connections have some
-                is_fresh = True
-                continue
-            failure, state.session = failed.failure, failed.session or state.session
-        except (ConnectionLost, OSError) as error:
-            if not is_fresh and state.may_be_repeated and not isinstance(error, ssl.SSLError):
-                is_fresh = True
-                continue
-            failure = _failure_of_body(state) or _lost_failure(error, state, route)
-        except BodyError as error:
-            failure = error.failure
-        return state.response(failure)
+    running.add(state)
+    try:
+        while True:
+            failure: Optional[Failure] = None
+            try:
+                connection = None if is_fresh else pool.take(route.key)
+                if connection is None:
+                    connection = yield from open_connection(route, state)
+                yield from _use(state, connection, route, pool)
+            except TransferFailed as failed:
+                if not is_fresh and is_out_of_descriptors(failed.__cause__):
+                    pool.clear()  # the kept connections have some
+                    is_fresh = True
+                    continue
+                failure, state.session = failed.failure, failed.session or state.session
+            except (ConnectionLost, OSError) as error:
+                if not is_fresh and state.may_be_repeated and not isinstance(error, ssl.SSLError):
+                    is_fresh = True
+                    continue
+                failure = _failure_of_body(state) or _lost_failure(error, state, route)
+            except BodyError as error:
+                failure = error.failure
+            return state.response(failure)
+    finally:
+        running.discard(state)
 
 
 def _use(
@@ -61,9 +68,11 @@ def _use(
     is_kept = False
     try:
         state.begin_attempt(connection)
-        yield from send_request(state, route)
+        if not send_at_once(state, route):
+            yield from send_request(state, route)
         yield from read_head(state)
-        yield from read_body(state)
+        if not take_whole_body(state):
+            yield from read_body(state)
         parser = state.parser
         assert parser is not None and parser.head is not None
         is_kept = parser.keeps_connection and not parser.rest and not state.is_cut_short and parser.head.status >= 200

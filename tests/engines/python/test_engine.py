@@ -116,7 +116,7 @@ def test_an_error_of_ours_is_told(serve: Serve, monkeypatch: pytest.MonkeyPatch)
     server = serve(always(b"ok"))
     engine = PythonEngine()
     with monkeypatch.context() as patch:
-        patch.setattr("blocking_request.engines.python.sending.request_fields", broken)
+        patch.setattr("blocking_request.engines.python.request_head.request_fields", broken)
         response = perform(engine, server.url)
     assert response.failure is not None and "no memory" in response.failure.text
     assert perform(engine, server.url).status == 200

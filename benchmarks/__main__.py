@@ -10,7 +10,6 @@ BENCHMARKS = (
     "cache",
     "post",
     "policy",
-    "tls",
     "threads",
     "batch",
     *TRANSFERS,

@@ -65,6 +65,13 @@ class SelectPoll:
 _new_poll = getattr(select, "poll", SelectPoll)
 
 
+def is_readable(descriptor: int) -> bool:
+    """Return whether there is something to read: bytes, the end, or an error. Takes a microsecond."""
+    poll = _new_poll()
+    poll.register(descriptor, READ)
+    return bool(poll.poll(0))
+
+
 class WakeUp:
     """A descriptor that becomes readable when another thread calls ``wake``."""
 

@@ -171,6 +171,18 @@ class TlsSettings:
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
+    def __hash__(self) -> int:
+        # Kept, because the settings are a part of the key of each https connection.
+        kept: Optional[int] = self.__dict__.get("_hash")
+        if kept is None:
+            kept = hash(tuple(getattr(self, each.name) for each in fields(self)))
+            self._set("_hash", kept)
+        return kept
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Hashes of text differ from process to process.
+        return {name: value for name, value in self.__dict__.items() if name != "_hash"}
+
     def _check(self) -> None:
         if self.caData is not None and not isinstance(self.caData, bytes):
             raise TypeError(f"caData must be PEM as bytes, not {type(self.caData).__name__}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from ...models.http_messages import Request
 from ...models.tls import TlsSession
+from ..waiting import is_readable
 from ..wanted import Steps
 from .channel import Channel, SocketChannel
 from .connect import connect
@@ -36,9 +37,12 @@ class Connection:
 
         What nobody has asked for would be taken for the next response. Tickets of TLS sessions are no such bytes.
         """
+        channel = self.channel
         try:
-            return self.channel.receive(1) is None
-        except OSError:
+            if not is_readable(channel.fileno()) and not channel.has_pending():
+                return True
+            return channel.receive(1) is None
+        except (OSError, ValueError):
             return False
 
     def close(self) -> None:

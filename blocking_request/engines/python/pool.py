@@ -28,7 +28,7 @@ class Pool:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._idle: dict[RouteKey, list[Connection]] = {}
-        """The last one is the one that was used last."""
+        """The last one is the one that was used last. Empty lists are removed now and then."""
         self._count = 0
         self._swept_at = time.monotonic()
 
@@ -41,8 +41,6 @@ class Pool:
                     return None
                 connection = idle.pop()
                 self._count -= 1
-                if not idle:
-                    del self._idle[key]
             if connection.idle_since + IDLE_SECONDS > time.monotonic() and connection.is_quiet():
                 return connection
             connection.close()
@@ -73,12 +71,11 @@ class Pool:
         for place, connection in enumerate(everything):
             if place >= surplus and now - connection.idle_since < IDLE_SECONDS:
                 break
-            idle = self._idle[connection.key]
-            idle.remove(connection)
-            if not idle:
-                del self._idle[connection.key]
+            self._idle[connection.key].remove(connection)
             self._count -= 1
             dropped.append(connection)
+        for key in [key for key, idle in self._idle.items() if not idle]:
+            del self._idle[key]
 
     def clear(self) -> None:
         """Close the connections that no request uses."""

@@ -56,6 +56,9 @@ COALESCED_REQUESTS = 6
 QUEUEING_TIMEOUT_MS = 10_000
 """If the idle timeout is shorter, no request waits in a queue of Qt's, where its time would run."""
 
+ADVANCE_SECONDS = 0.001
+"""How old the last look at the events may be if the caller is given a result."""
+
 PROGRESS_SECONDS = 0.1
 """Seconds between two reports of progress."""
 
@@ -162,6 +165,7 @@ class Loop:
         self.received = 0
         self._progress_at = 0.0
         self._checked_at = 0.0
+        self._advanced_at = 0.0
 
     def run(self) -> Generator[BatchResult, None, None]:
         try:
@@ -180,13 +184,28 @@ class Loop:
                 self._running, self._waiting, self._has_more = {}, [], False
             self._start_more()
             self._wake()
-            yield from self._results.take_ready()
+            for result in self._results.take_ready():
+                self._advance()
+                yield result
             if not self._running and not self._waiting:
                 self._report_progress(is_last=True)
             if self._running:
                 self._handle_events()
             elif not (self._has_more or self._waiting):
                 return
+
+    def _advance(self) -> None:
+        """Go on with everything that need not be waited for, before the caller works with a result.
+
+        The caller may take long. What takes several steps, such as a TLS handshake, goes on when it comes back.
+        """
+        now = time.monotonic()
+        if now - self._advanced_at < ADVANCE_SECONDS:
+            return
+        self._advanced_at = now
+        self._handle_events(0.0)
+        self._start_more()
+        self._wake()
 
     def describe(self) -> str:
         """How far it is, in words."""
@@ -278,17 +297,15 @@ class Loop:
         self._running[task] = item, context
         return task
 
-    def _handle_events(self) -> None:
-        """Wait until an event has come, and handle all that have."""
+    def _handle_events(self, seconds: float = POLL_SECONDS) -> None:
+        """Wait until an event has come, for some seconds at most, and handle all that have."""
         event_queue = self._event_queue
         if self._selector.has_waiting:
-            self._step(POLL_SECONDS if event_queue.begin_to_wait() else 0.0)
+            self._step(seconds if event_queue.begin_to_wait() else 0.0)
             event_queue.end_to_wait()
             seconds = 0.0
-        else:
-            if self._hint.queue_depth > 1 and len(self._running) > COALESCED_REQUESTS:
-                time.sleep(COALESCE_SECONDS)
-            seconds = POLL_SECONDS
+        elif seconds and self._hint.queue_depth > 1 and len(self._running) > COALESCED_REQUESTS:
+            time.sleep(COALESCE_SECONDS)
         with suppress(Empty):
             self._handle(event_queue.get(seconds))
             # All of them: what has come while the caller did something else must not be taken for late.

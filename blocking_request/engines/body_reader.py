@@ -81,6 +81,7 @@ class BodyReader:
         self._limits = limits
         self.encoded_bytes = self._read_bytes = 0
         self._buffer = BytesIO()
+        self._room: Optional[memoryview] = None
         self._sink: Callable[[bytes], Any] = sink if sink is not None else self._buffer.write
         self._has_sink = sink is not None
         self._decoders = decoders(content_encoding) if content_encoding else []
@@ -90,10 +91,34 @@ class BodyReader:
         self._stop_at = _NEVER
         self.total_bytes = -1 if content_length is None else parse_length(content_length)
 
+    def reserve(self, size: int) -> memoryview:
+        """Return memory for so many bytes that are still to come, and that are not coded.
+
+        It is not touched before it is written to, so a length that is a lie costs nothing. ``took`` counts what was
+        written. Raises BodyTooLarge, MemoryError.
+        """
+        if 0 < self._limits.size < self.encoded_bytes + size:
+            raise BodyTooLarge(too_large(self._limits.size))
+        begun = self._buffer.getvalue()
+        # A BytesIO that is alone in having its bytes lets them be written to, and gives them away without a copy.
+        self._buffer = BytesIO(bytes(len(begun) + size))
+        self._room = self._buffer.getbuffer()
+        self._room[: len(begun)] = begun
+        return self._room[len(begun) :]
+
+    def took(self, count: int) -> None:
+        """Count bytes that were written into the reserved memory."""
+        self.encoded_bytes += count
+
     @property
     def passes_on(self) -> bool:
         """Whether what it is fed with goes on as it is, and is not kept here."""
         return self._has_sink and not self._decoders
+
+    @property
+    def decodes(self) -> bool:
+        """Whether the body has a coding that is undone."""
+        return bool(self._decoders)
 
     def feed(self, chunk: Any) -> None:
         """Read a chunk. Raises BodyError; what was decoded before stays readable."""
@@ -151,6 +176,9 @@ class BodyReader:
 
     def content(self) -> bytes:
         """Return the decoded body. No copy is made; nothing may be fed after it."""
+        if self._room is not None:
+            self._room.release()
+            self._buffer.truncate(self.encoded_bytes)
         return self._buffer.getvalue()
 
 

@@ -22,6 +22,12 @@ HEAD_BYTES = 1 << 16
 BLOCK_BYTES = 1 << 18
 """How much of a body is read at a time."""
 
+DIRECT_BYTES = 1 << 16
+"""From this size on a body that is kept in memory is read to where it stays."""
+
+MOST_DIRECT_BYTES = 1 << 30
+"""Up to this size: for more, memory is taken as the body comes, whatever length is promised."""
+
 LOOK_UP_BYTES = 1 << 21
 """After so many bytes the driver looks at its clocks, however fast they come."""
 
@@ -113,6 +119,9 @@ class _Body:
     def read(self) -> Reading:
         parser, mailbox = self._parser, self._mailbox
         yield from self._take(parser.receive_body(parser.rest))
+        if DIRECT_BYTES <= parser.length <= MOST_DIRECT_BYTES and self._sink is None and not self._reader.decodes:
+            yield from self._read_into_memory()
+            return
         since_look = 0
         while not parser.is_complete:
             block = yield from self._receive()
@@ -125,6 +134,32 @@ class _Body:
             if since_look >= LOOK_UP_BYTES:
                 since_look = 0
                 yield LOOK_AROUND
+
+    def _read_into_memory(self) -> Reading:
+        """Read the rest of a body of known length to where it stays, without a copy."""
+        parser, channel, reader, mailbox = self._parser, self._channel, self._reader, self._mailbox
+        room = reader.reserve(parser.length)
+        position = looked_at = 0
+        try:
+            while position < len(room):
+                count = channel.receive_into(room[position:])
+                if count is None:
+                    yield channel.wanted
+                    continue
+                if count == 0:
+                    parser.receive_end()
+                    return
+                position += count
+                parser.took(count)
+                reader.took(count)
+                mailbox.mark_active()
+                if mailbox.wants_progress:
+                    yield from self._tell_progress()
+                if position - looked_at >= LOOK_UP_BYTES:
+                    looked_at = position
+                    yield LOOK_AROUND
+        finally:
+            room.release()
 
     def _receive(self) -> Generator[Wanted, None, Union[bytes, memoryview]]:
         """Return some bytes; none at the end of the connection."""
@@ -173,11 +208,16 @@ class _Body:
             yield from self._tell_chunks()
             raise
         yield from self._tell_chunks()
-        if reader.encoded_bytes > had and self._mailbox.wants_progress and self._tells_progress:
-            now = self._mailbox.last_activity
-            if now >= self._progress_due:
-                self._progress_due = now + PROGRESS_SECONDS
-                yield Progress(False, reader.encoded_bytes, reader.total_bytes)
+        if reader.encoded_bytes > had:
+            yield from self._tell_progress()
+
+    def _tell_progress(self) -> Iterator[Event]:
+        if not (self._mailbox.wants_progress and self._tells_progress):
+            return
+        now = self._mailbox.last_activity
+        if now >= self._progress_due:
+            self._progress_due = now + PROGRESS_SECONDS
+            yield Progress(False, self._reader.encoded_bytes, self._reader.total_bytes)
 
     def _tell_chunks(self) -> Iterator[Event]:
         if self._sink:

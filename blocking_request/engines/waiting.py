@@ -141,8 +141,10 @@ class Waiter:
         self._poll.register(descriptor, mask)
 
     def forget(self, descriptor: int) -> None:
-        with suppress(KeyError):
+        try:  # noqa: SIM105  (it takes half the time)
             self._poll.unregister(descriptor)
+        except KeyError:
+            pass  # it was watched by a parent, in whose forked child this is
 
     def wait(self, seconds: float) -> list[int]:
         """Return the descriptors that are ready; none after ``seconds`` or a wake-up."""
@@ -213,13 +215,20 @@ class Selector(Generic[_Key]):
 
     def wait_for(self, key: _Key, wanted: Wanted) -> None:
         """Have ``key`` wait for this, in the place of what it waited for."""
-        if self._wanted.get(key) is wanted and wanted.seconds == NEVER:
+        previous = self._wanted.get(key)
+        if previous is wanted and wanted.seconds == NEVER:
             return
-        self.discard(key)
+        if previous is not None:
+            self.discard(key)
         self._wanted[key] = wanted
-        for descriptor, _ in wanted.sockets:
-            self._keys.setdefault(descriptor, []).append(key)
-            self._watch(descriptor)
+        for descriptor, mask in wanted.sockets:
+            keys = self._keys.get(descriptor)
+            if keys is None:
+                self._keys[descriptor] = [key]
+                self._waiter.watch(descriptor, mask)
+            else:
+                keys.append(key)
+                self._watch(descriptor)
         if wanted.seconds != NEVER:
             self._moments[key] = time.monotonic() + wanted.seconds
 
@@ -228,11 +237,12 @@ class Selector(Generic[_Key]):
         wanted = self._wanted.pop(key, None)
         if wanted is None:
             return
-        self._moments.pop(key, None)
+        if wanted.seconds != NEVER:
+            del self._moments[key]
         for descriptor, _ in wanted.sockets:
             keys = self._keys[descriptor]
-            keys.remove(key)
-            if keys:
+            if len(keys) > 1:
+                keys.remove(key)
                 self._watch(descriptor)
             else:
                 del self._keys[descriptor]

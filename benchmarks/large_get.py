@@ -1,4 +1,7 @@
-"""256 MB into memory: the time beside requests, and the peak of memory. Each run is a process by itself."""
+"""256 MB into memory over http and https: the time beside requests and urllib3, and the peak of memory.
+
+Each run is a process by itself.
+"""
 
 import resource
 import statistics
@@ -7,24 +10,35 @@ import sys
 import time
 
 from .measure import bound, finish, show
-from .nginx import nginx
+from .nginx import CA_FILE, nginx
 
 SIZE = 256 << 20
 ROUNDS = 9
 
 
-def child(name: str, url: str) -> None:
+def child(name: str, url: str, ca: str) -> None:
     """Warm up, then GET once and print seconds and the peak in bytes above the start."""
     if name == "blocking_request":
-        from blocking_request import BlockingNetworkRequest
+        from blocking_request import BlockingNetworkRequest, NetworkAccessManager, TlsSettings
         from blocking_request.qt.binding import QtCore
 
         app = QtCore.QCoreApplication([])
-        blocking = BlockingNetworkRequest()
+        manager = NetworkAccessManager()
+        manager.setEngine("python")
+        manager.setTlsSettings(TlsSettings(caFile=ca) if ca else None)
+        blocking = BlockingNetworkRequest(manager)
 
         def get(path: str) -> int:
             assert blocking.get(url + path) == 0
             return len(blocking.reply().body)
+    elif name == "urllib3":
+        import urllib3
+
+        app = None
+        pool = urllib3.PoolManager(**({"ca_certs": ca} if ca else {}))
+
+        def get(path: str) -> int:
+            return len(pool.request("GET", url + path).data)
     else:
         import requests
 
@@ -32,7 +46,7 @@ def child(name: str, url: str) -> None:
         session = requests.Session()
 
         def get(path: str) -> int:
-            return len(session.get(url + path).content)
+            return len(session.get(url + path, verify=ca or True).content)
 
     get("/1024")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -45,23 +59,30 @@ def child(name: str, url: str) -> None:
 
 def main() -> None:
     if len(sys.argv) > 2:
-        child(sys.argv[1], sys.argv[2])
+        child(*sys.argv[1:])
         return
-    seconds: dict[str, list[float]] = {"blocking_request": [], "requests": []}
-    peaks: dict[str, list[float]] = {"blocking_request": [], "requests": []}
-    with nginx(1024, SIZE) as (server, _):
+    compare("http", 0.5, 0.8)
+    compare("https", 0.8, 1.0)
+    finish()
+
+
+def compare(scheme: str, of_requests: float, of_urllib3: float) -> None:
+    seconds: dict[str, list[float]] = {"blocking_request": [], "requests": [], "urllib3": []}
+    peaks: dict[str, list[float]] = {name: [] for name in seconds}
+    with nginx(1024, SIZE, tls=scheme == "https") as (server, folder):
+        ca = str(folder / CA_FILE) if scheme == "https" else ""
         for _ in range(ROUNDS):
             for name in seconds:
-                command = [sys.executable, "-m", "benchmarks.large_get", name, server]
+                command = [sys.executable, "-m", "benchmarks.large_get", name, server, ca]
                 took, peak = subprocess.check_output(command, text=True).split()
                 seconds[name].append(float(took))
                 peaks[name].append(float(peak))
-    took = {name: statistics.median(values) for name, values in seconds.items()}
-    show("256 MB into memory", "ms", {name: value * 1000 for name, value in took.items()})
-    bound("of requests' time", took["blocking_request"] / took["requests"], 0.5)
+    median = {name: statistics.median(values) for name, values in seconds.items()}
+    show(f"256 MB into memory, {scheme}", "ms", {name: value * 1000 for name, value in median.items()})
+    bound("of requests' time", median["blocking_request"] / median["requests"], of_requests)
+    bound("of urllib3's time", median["blocking_request"] / median["urllib3"], of_urllib3)
     show("peak above the start", "MiB", {name: max(values) / (1 << 20) for name, values in peaks.items()})
     bound("of the body", max(peaks["blocking_request"]) / SIZE, 1.25)
-    finish()
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def nginx(*sizes: int, log: bool = False, tls: bool = False) -> Iterator[tuple[str, Path]]:
+def nginx(*sizes: int, log: bool = False, tls: bool = False, http2: bool = False) -> Iterator[tuple[str, Path]]:
     """Serve a file of each size, named by it; gives the URL and the folder.
 
     ``log``: a connection number a line; ``tls``: with a certificate of the authority in ``CA_FILE``.
@@ -56,6 +56,8 @@ def nginx(*sizes: int, log: bool = False, tls: bool = False) -> Iterator[tuple[s
         port = free_port()
         access = f"{folder}/access.log connections" if log else "off"
         ssl = _tls_options(folder) if tls else ""
+        # This form is that of versions before 1.25.1, which take it with a warning afterwards.
+        ssl = ssl.replace("ssl;", "ssl http2;", 1) if http2 else ssl
         (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, port=port, log=access, tls=ssl))
         process = subprocess.Popen([program, "-c", str(folder / "nginx.conf")], stderr=subprocess.DEVNULL)
         try:

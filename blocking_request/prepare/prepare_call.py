@@ -12,7 +12,7 @@ from ..models.urls import is_canonical
 from .build_request import Defaults, build_request
 from .options import CallOptions, CallOverrides, call_options, with_settings
 from .request_parameters import parameters_of
-from .settings import PlainRequest, Settings
+from .settings import Settings, plain_request
 
 if TYPE_CHECKING:
     from ..calls.context import CallContext
@@ -46,18 +46,24 @@ def prepare_call(
     """
     target, settings = context.target, context.settings
     body = read_body(data, stop_reason)
-    is_plain = body is None and isinstance(target, str) and not overrides.auth_cfg and is_canonical(target)
-    key = context.method, overrides, force_refresh, streams, context.arguments
+    has_body = body is not None
+    is_plain = (
+        (body is None or (isinstance(body, bytes) and body != b""))  # an empty one may be left out
+        and isinstance(target, str)
+        and not overrides.auth_cfg
+        and is_canonical(target)
+    )
+    key = context.method, has_body, overrides, force_refresh, streams, context.arguments
     plain = settings.last_built.plain_request if is_plain else None
     if plain is not None and plain.key == key:
-        request, options = plain.request.at(target), plain.options  # type: ignore[arg-type]
+        request, options = plain.with_target(target, body), plain.options  # type: ignore[arg-type]
     else:
         options = call_options(target, settings, overrides, stop_reason, force_refresh)
         defaults = Defaults(settings.user_agent, settings.default_headers)
         request = build_request(target, context.method, body, force_refresh, defaults, context.arguments)
         request = with_settings(request, settings, options.auth, streams)
         if is_plain:
-            settings.last_built.plain_request = PlainRequest(key, request, options)
+            settings.last_built.plain_request = plain_request(key, request, options)
     if manager.requestAboutToBeCreated:
         manager.requestAboutToBeCreated.emit(parameters_of(request, context.request_id))
     return PreparedCall(request, options, settings)

@@ -107,7 +107,32 @@ class PlainRequest(NamedTuple):
     key: tuple[Any, ...]
     """What the request depends on beside the URL and the settings."""
     request: Request
+    """Without its body."""
     options: CallOptions
+    length_index: int = -1
+    """The place of ``Content-Length`` among the header fields; -1 if there is none."""
+
+    def with_target(self, url: str, body: Optional[bytes]) -> Request:
+        """Return the same request for another URL, and with another body."""
+        request = self.request
+        if body is None:
+            return request.at(url)
+        headers, place = request.headers, self.length_index
+        length = (b"Content-Length", b"%d" % len(body))
+        other: Request = tuple.__new__(
+            Request, (request[0], url, (*headers[:place], length, *headers[place + 1 :]), body, *request[4:])
+        )
+        return other
+
+
+def plain_request(key: tuple[Any, ...], request: Request, options: CallOptions) -> Optional[PlainRequest]:
+    """Return what can be used for the next call; None if the length of the body stands nowhere."""
+    names = [name for name, _ in request.headers]
+    if request.body is None:
+        return PlainRequest(key, request, options)
+    if names.count(b"Content-Length") != 1:
+        return None
+    return PlainRequest(key, request._replace(body=None), options, names.index(b"Content-Length"))
 
 
 class BuiltHop(NamedTuple):

@@ -229,7 +229,13 @@ def assert_same(
 
 
 def in_order(body: bytes) -> Any:
-    """httpbin's /stream writes the headers in the order they came in, which is the engine's own."""
+    """Return a body without what differs from time to time.
+
+    httpbin's /stream writes the headers in the order they came in, which is the engine's own. A gzip stream that is not
+    undone has the second in which it was made (RFC 1952 section 2.3).
+    """
+    if body.startswith(b"\x1f\x8b"):
+        return body[:4] + body[8:]
     try:
         return [json.loads(line) for line in body.splitlines()]
     except ValueError:

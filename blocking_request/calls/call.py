@@ -61,6 +61,7 @@ class Call:
         connection): 0 is none; ``poll`` is called each time a wait of the call times out.
         """
         self._engine = engine
+        self._connect_ms = connect_ms
         self._observer = observer
         self._feedback = feedback
         self._mailbox = Mailbox()
@@ -274,7 +275,8 @@ class Call:
             self._mailbox.mark_active()
             self._engine_name = engine.name
             self._response_is_due = True
-            self._timeouts.begin_request()
+            if self._connect_ms:
+                self._timeouts.begin_request()
             transfer = engine.start(request, self._mailbox)
             try:
                 event = self._wait(transfer, request, progress)

@@ -34,15 +34,19 @@ def register(new: Engine) -> None:
     _engines[new.name] = new
 
 
-def choose(request: Request, wanted: str) -> Union[Engine, Failure]:
-    """Return the engine that serves the request, or why none can. ``wanted``: the name of an engine, or ``AUTO``."""
+def choose(request: Request, wanted: str, is_one_of_many: bool = False) -> Union[Engine, Failure]:
+    """Return the engine that serves the request, or why none can.
+
+    ``wanted``: the name of an engine, or ``AUTO``; ``is_one_of_many``: whether its thread drives others beside it. The
+    python engine does so without changing threads.
+    """
     problem = malformed(request)
     if problem is not None:
         return problem
     if wanted != AUTO:
         pinned = engine(wanted)
         return pinned.unsupported_reason(request) or pinned
-    first, second = ("python", "qt") if _is_better_without_qt(request) else ("qt", "python")
+    first, second = ("python", "qt") if is_one_of_many or _is_better_without_qt(request) else ("qt", "python")
     if request.connection_credentials is not None or request.qgis:
         return engine("qt").unsupported_reason(request) or engine("qt")
     preferred = engine(first)

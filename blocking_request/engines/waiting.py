@@ -19,22 +19,17 @@ from .wanted import NEVER, READ, WRITE, Wanted
 SLICE_SECONDS = 0.1
 """How long ``select`` waits at a time: on Windows a signal does not end it."""
 
-_process = [os.getpid()]
+this_process = [os.getpid()]
 """The id of this process, for what must not be shared with a forked child."""
 
 
 def _after_fork() -> None:
-    _process[0] = os.getpid()
+    this_process[0] = os.getpid()
     _idle_waiters.clear()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-def process() -> int:
-    """Return the id of this process, without a system call."""
-    return _process[0]
 
 
 class SelectPoll:
@@ -124,19 +119,19 @@ class Waiter:
         self._begin()
 
     def _begin(self) -> None:
-        self._process = process()
+        self._process = this_process[0]
         self._wake_up = _new_wake_up()
         self._wake_descriptor = self._wake_up.fileno()
         self._poll = _new_poll()
         self._poll.register(self._wake_descriptor, READ)
 
     def wake(self) -> None:
-        if self._process == _process[0]:  # the driver of a parent is not woken
+        if self._process == this_process[0]:  # the driver of a parent is not woken
             self._wake_up.wake()
 
     def watch(self, descriptor: int, mask: int) -> None:
         """From now on, ``wait`` ends when a descriptor can be read from, or written to."""
-        if self._process != _process[0]:
+        if self._process != this_process[0]:
             self._begin()
         self._poll.register(descriptor, mask)
 
@@ -148,7 +143,7 @@ class Waiter:
 
     def wait(self, seconds: float) -> list[int]:
         """Return the descriptors that are ready; none after ``seconds`` or a wake-up."""
-        if self._process != _process[0]:
+        if self._process != this_process[0]:
             self._begin()
         ready = self._poll.poll(None if seconds == NEVER else seconds * 1000)
         descriptors = [descriptor for descriptor, _ in ready]
@@ -159,7 +154,7 @@ class Waiter:
 
     def wait_for(self, wanted: Wanted, seconds: float) -> None:
         """Wait for what one transfer wants, ``seconds`` at most."""
-        if self._process != _process[0]:
+        if self._process != this_process[0]:
             self._begin()
         poll, sockets = self._poll, wanted.sockets
         if wanted.seconds < seconds:

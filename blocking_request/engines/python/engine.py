@@ -22,7 +22,7 @@ from ...trace import logger
 from ..events import Event
 from ..mailbox import Mailbox
 from ..upload_channel import UploadChannel
-from ..waiting import Waiter, give_back, process, take_waiter
+from ..waiting import Waiter, give_back, take_waiter, this_process
 from ..wanted import WAKE_UP, Wanted
 from .failures import internal_error
 from .pool import Pool
@@ -54,7 +54,7 @@ class PythonTransfer:
         self._mailbox = mailbox
         self._steps = perform(self._state, route, pool, running)
         self._application = application
-        self._process = process()
+        self._process = this_process[0]
         self._response: Optional[Response] = None
         self._waiter: Optional[Waiter] = None
         """What ``take`` waits with."""
@@ -64,7 +64,7 @@ class PythonTransfer:
 
         The Response is the last event.
         """
-        if self._state.is_aborted or self._process != process():
+        if self._state.is_aborted or self._process != this_process[0]:
             return self._end_early()
         try:
             output = next(self._steps)

@@ -189,7 +189,10 @@ class ResponseParser:
         ``match``: its status line; ``end``: where its fields end; ``size``: its bytes, the empty line included.
         """
         start = match.end()
-        self._count(size, data.count(b"\n", 0, end) + 1)
+        self._bytes_left -= size
+        self._lines_left -= data.count(b"\n", 0, end) + 1
+        if self._bytes_left < 0 or self._lines_left < 0:
+            raise HeaderTooLarge
         version, code, reason = match.groups()
         status = int(code)
         if status < 200 and status != _SWITCHING_PROTOCOLS:
@@ -197,7 +200,7 @@ class ResponseParser:
             return False
         is_plain = _PLAIN_FIELDS.fullmatch(data, start, end) is not None
         header = data[start:end]
-        reason_text = _decoded(reason) if reason else ""
+        reason_text = "OK" if reason == b"OK" else _decoded(reason) if reason else ""
         if is_plain:
             fields = Fields(partial(plain_fields, header), header)
         else:
@@ -205,7 +208,7 @@ class ResponseParser:
             self.head = ResponseHead(status, reason_text, int(version), NO_FIELDS)
             fields = known_fields(tuple(odd_fields(header)))
         self.head = head = ResponseHead(status, reason_text, int(version), fields)
-        has_body = self._has_body(status)
+        has_body = (status == 200 and self._method == "GET") or self._has_body(status)
         if not (is_plain and has_body and self._frame_usual(head, _FRAMING_FIELDS.findall(data, start - 1, end))):
             self._frame(head, has_body)
         return True
@@ -229,7 +232,8 @@ class ResponseParser:
             return False
         self.length = self.total_bytes = int(length)
         self.is_complete = not self.length
-        self.keeps_connection = _keeps(head.minor_version, connection or b"")
+        is_usual = head.minor_version > 0 and (connection is None or connection == b"keep-alive")
+        self.keeps_connection = is_usual or _keeps(head.minor_version, connection or b"")
         return True
 
     def _frame(self, head: ResponseHead, has_body: bool) -> None:

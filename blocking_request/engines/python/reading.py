@@ -34,13 +34,26 @@ LOOK_UP_BYTES = 1 << 21
 Reading = Generator[Union[Wanted, Event], None, None]
 
 
+def has_head(state: TransferState) -> bool:
+    """Read what is there; return whether that is all of the header, as it nearly always is.
+
+    Raises OSError, ConnectionLost, BodyError.
+    """
+    parser, connection = state.parser, state.connection
+    assert parser is not None and connection is not None
+    if parser.head is None:
+        data = connection.channel.receive(HEAD_BYTES)
+        if not data or not parser.receive_head(data):
+            return False
+    state.mailbox.mark_active()
+    return True
+
+
 def read_head(state: TransferState) -> Generator[Wanted, None, None]:
-    """Read up to the end of the header. Raises OSError, ConnectionLost, BodyError, TransferFailed."""
+    """Read up to the end of the header. Raises OSError, ConnectionLost, BodyError."""
     parser, connection = state.parser, state.connection
     assert parser is not None and connection is not None
     channel = connection.channel
-    if parser.head is None and not channel.has_pending():
-        yield channel.wants_read  # the server has just been asked
     while parser.head is None:
         data = channel.receive(HEAD_BYTES)
         if data is None:

@@ -20,7 +20,7 @@ from ..wanted import Wanted
 from .connection import Connection, open_connection
 from .failures import ConnectionLost, TransferFailed, is_out_of_descriptors, lost_failure
 from .pool import Pool
-from .reading import read_body, read_head, take_whole_body
+from .reading import has_head, read_body, read_head, take_whole_body
 from .routes import Route
 from .sending import send_at_once, send_request
 from .state import TransferState
@@ -68,9 +68,12 @@ def _use(
     is_kept = False
     try:
         state.begin_attempt(connection)
-        if not send_at_once(state, route):
+        if send_at_once(state, route):
+            yield connection.channel.wants_read  # the server has just been asked
+        else:
             yield from send_request(state, route)
-        yield from read_head(state)
+        if not has_head(state):
+            yield from read_head(state)
         if not take_whole_body(state):
             yield from read_body(state)
         parser = state.parser

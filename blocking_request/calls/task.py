@@ -64,7 +64,7 @@ class TransferWaiter(Protocol):
 
 
 class _TaskWaker:
-    """Wakes the driver of a task. It holds the task, which holds the mailbox that holds this, until the task ends."""
+    """Wakes the driver of a task. Task, mailbox and waker hold each other until the transfer ends."""
 
     __slots__ = ("_task", "_waiter")
 
@@ -352,3 +352,4 @@ class Task:
             if self._request is not None:
                 self._trace_end(Response(self._request, failure=messages.canceled()))
         self._transfer = self._events = self._reading = self._draining = None
+        self._mailbox = None  # it holds the task

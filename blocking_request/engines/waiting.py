@@ -159,16 +159,16 @@ class Waiter:
         poll, sockets = self._poll, wanted.sockets
         if wanted.seconds < seconds:
             seconds = wanted.seconds
-        for descriptor, mask in sockets:
-            poll.register(descriptor, mask)
         try:
+            for descriptor, mask in sockets:
+                poll.register(descriptor, mask)
             # Written out, because this is done for each small request.
             for descriptor, _ in poll.poll(None if seconds == NEVER else seconds * 1000):
                 if descriptor == self._wake_descriptor:
                     self._wake_up.clear()
         finally:
             for descriptor, _ in sockets:
-                poll.unregister(descriptor)
+                self.forget(descriptor)  # Ctrl-C may have come before it was registered
 
 
 _idle_waiters: list[Waiter] = []

@@ -51,7 +51,7 @@ class SocketNotifiers:
         """Block until the transfer can go on, or until somebody wakes this thread; ``seconds`` at most."""
         if not self._is_ready:
             self._waiter.wait_for(self._wanted, seconds)
-            self._is_ready = self._wanted is not WAKE_UP
+            self._is_ready = self._is_ready or self._wanted is not WAKE_UP
 
     def arm(self) -> None:
         """From now on the event loop of this thread, if it has one, calls the slot when the transfer can go on."""
@@ -80,4 +80,4 @@ class SocketNotifiers:
         """The transfer can go on. Until it has read what there is, the notifiers would call again and again."""
         for notifier in self._notifiers.values():
             notifier.setEnabled(False)
-        self._is_ready = self._wanted is not WAKE_UP
+        self._is_ready = self._is_ready or self._wanted is not WAKE_UP

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import logging
 import threading
@@ -773,3 +774,15 @@ def test_log_tells_the_end_of_every_request(serve: Serve, caplog: pytest.LogCapt
     assert [result.code for result in sorted(manager.getMany(urls))] == [OK, NET]
     lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("GET ")]
     assert len(lines) == 4 and sum(" after " in line for line in lines) == 2, lines
+
+
+def test_a_batch_leaves_nothing_to_the_garbage_collector(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(always(b"ok"))
+    assert len(list(manager.getMany([server.url] * 50))) == 50
+    gc.collect()
+    gc.disable()
+    try:
+        assert len(list(manager.getMany([server.url] * 200))) == 200
+        assert gc.collect() < 200
+    finally:
+        gc.enable()

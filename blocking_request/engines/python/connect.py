@@ -16,7 +16,7 @@ from contextlib import suppress
 from itertools import zip_longest
 from typing import Callable, Optional
 
-from ..wanted import NEVER, WRITE, Steps, Wanted
+from ..wanted import NEVER, WAKE_UP, WRITE, Steps, Wanted
 from .resolver import Address, resolver
 
 ATTEMPT_DELAY_SECONDS = 0.25
@@ -45,7 +45,7 @@ def connect(host: str, port: int, wake: Callable[[], None]) -> Steps[socket.sock
     """
     look_up = resolver.look_up(host, port, wake)
     while not look_up.is_done:
-        yield Wanted()
+        yield WAKE_UP
     if look_up.error is not None:
         raise look_up.error
     attempts = _Attempts(look_up.addresses)

@@ -91,7 +91,9 @@ class CommandQueue:
         self.is_driving = False
         """Whether a slot may be running that was called from here."""
         self._has_missed = False
-        """Whether there is something left to do that an event loop was woken for: in a slot, or too much at once."""
+        """Whether an event loop was woken in a slot, from within which nothing is driven."""
+        self.has_more = False
+        """Whether the last ``drive`` has left something to do, because its time was up."""
         self._is_advancing = False
         self._is_finishing = False
         self._aborts_up_to = 0
@@ -124,11 +126,12 @@ class CommandQueue:
         if self.is_driving:
             self._has_missed = True
             return
+        self.has_more = False
         end = None if seconds is None else time.monotonic() + seconds
         with self._driving():
             while self._go_on():
                 if end is not None and time.monotonic() >= end:
-                    self._has_missed = True
+                    self.has_more = True
                     return
 
     def wait(self, seconds: Optional[float]) -> bool:

@@ -20,7 +20,7 @@ from .headers import HttpHeader, HttpRequestHeader, HttpResponseHeader
 from .socket_notifiers import SocketNotifiers
 from .state import ConnectionMode, Error, State
 
-SLICE = 0.02
+SLICE = 0.005
 """Seconds after which other events have their turn."""
 
 __all__ = ["Http", "HttpHeader", "HttpRequestHeader", "HttpResponseHeader"]
@@ -267,7 +267,7 @@ class Http(QtCore.QObject):
         if self._queue.is_driving:
             raise RuntimeError("waitForDone() was called from within a slot of this Http: return from that first")
         is_done = self._queue.wait(None if msecs < 0 else msecs / 1000)
-        self._notifiers.arm()
+        self._notifiers.arm(has_more=self._queue.has_more)
         return is_done
 
     def _is_here(self) -> bool:
@@ -294,7 +294,7 @@ class Http(QtCore.QObject):
     def _drive(self) -> None:
         try:
             self._queue.drive(SLICE)
-            self._notifiers.arm()
+            self._notifiers.arm(has_more=self._queue.has_more)
             is_under_way = self._queue.emitter is not None
             if is_under_way and not self._timer:
                 self._timer = self.startTimer(int(POLL_SECONDS * 1000))

@@ -53,8 +53,11 @@ class SocketNotifiers:
             self._waiter.wait_for(self._wanted, seconds)
             self._is_ready = self._is_ready or self._wanted is not WAKE_UP
 
-    def arm(self) -> None:
-        """From now on the event loop of this thread, if it has one, calls the slot when the transfer can go on."""
+    def arm(self, has_more: bool) -> None:
+        """From now on the event loop of this thread, if it has one, calls the slot when the transfer can go on.
+
+        ``has_more``: whether there is something to do in any case, as soon as others have had their turn.
+        """
         if QtCore.QAbstractEventDispatcher.instance() is None:
             return
         wanted = self._wanted
@@ -67,9 +70,9 @@ class SocketNotifiers:
             if pair not in self._notifiers:
                 self._notifiers[pair] = self._new_notifier(*pair)
             self._notifiers[pair].setEnabled(True)
-        if wanted.seconds != NEVER:
+        if wanted.seconds != NEVER or has_more:
             # A timer of 0 ms is a posted event for Qt, which keeps other timers from their turn (Qt 5.15).
-            QtCore.QTimer.singleShot(max(int(wanted.seconds * 1000), 1), self._slot)
+            QtCore.QTimer.singleShot(1 if has_more else max(int(wanted.seconds * 1000), 1), self._slot)
 
     def _new_notifier(self, descriptor: int, mask: int) -> QtCore.QSocketNotifier:
         notifier = QtCore.QSocketNotifier(descriptor, _TYPES[mask])  # type: ignore[arg-type,unused-ignore]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any, Callable
 
 from ..calls.task import Task
@@ -19,7 +20,8 @@ class SocketNotifiers:
 
     def __init__(self, slot: Callable[[], None], waker: EventLoopWaker) -> None:
         """``slot``: of the Http; it calls ``handle_activated``, and drives the transfer."""
-        self._slot = slot
+        # A worker may hold the task, which holds this, a little longer than the Http lives.
+        self._slot = weakref.WeakMethod(slot)
         self._waker = waker
         self._waiter = Waiter()
         self._wanted = WAKE_UP
@@ -58,7 +60,8 @@ class SocketNotifiers:
 
         ``has_more``: whether there is something to do in any case, as soon as others have had their turn.
         """
-        if QtCore.QAbstractEventDispatcher.instance() is None:
+        slot = self._slot()
+        if slot is None or QtCore.QAbstractEventDispatcher.instance() is None:
             return
         wanted = self._wanted
         pairs = {(descriptor, mask & each) for descriptor, mask in wanted.sockets for each in _TYPES if mask & each}
@@ -68,15 +71,15 @@ class SocketNotifiers:
             notifier.deleteLater()
         for pair in pairs:
             if pair not in self._notifiers:
-                self._notifiers[pair] = self._new_notifier(*pair)
+                self._notifiers[pair] = self._new_notifier(*pair, slot)
             self._notifiers[pair].setEnabled(True)
         if wanted.seconds != NEVER or has_more:
             # A timer of 0 ms is a posted event for Qt, which keeps other timers from their turn (Qt 5.15).
-            QtCore.QTimer.singleShot(1 if has_more else max(int(wanted.seconds * 1000), 1), self._slot)
+            QtCore.QTimer.singleShot(1 if has_more else max(int(wanted.seconds * 1000), 1), slot)
 
-    def _new_notifier(self, descriptor: int, mask: int) -> QtCore.QSocketNotifier:
+    def _new_notifier(self, descriptor: int, mask: int, slot: Callable[[], None]) -> QtCore.QSocketNotifier:
         notifier = QtCore.QSocketNotifier(descriptor, _TYPES[mask])  # type: ignore[arg-type,unused-ignore]
-        notifier.activated.connect(self._slot)  # type: ignore[attr-defined,unused-ignore]
+        notifier.activated.connect(slot)  # type: ignore[attr-defined,unused-ignore]
         return notifier
 
     def handle_activated(self) -> None:

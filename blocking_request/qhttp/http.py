@@ -285,6 +285,12 @@ class Http(QtCore.QObject):
         self._notifiers.handle_activated()
         self._drive()
 
+    def event(self, event: Optional[QtCore.QEvent]) -> bool:
+        if event is not None and event.type() == QtCore.QEvent.Type.ThreadChange:
+            self._notifiers.leave_thread()
+            self._waker.wake()  # in the thread that it comes to
+        return super().event(event)
+
     def timerEvent(self, event: Optional[QtCore.QTimerEvent]) -> None:
         if event is not None and event.timerId() == self._timer:
             self._drive()

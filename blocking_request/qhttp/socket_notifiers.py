@@ -82,6 +82,13 @@ class SocketNotifiers:
         notifier.activated.connect(slot)  # type: ignore[attr-defined,unused-ignore]
         return notifier
 
+    def leave_thread(self) -> None:
+        """The Http goes to another thread, in whose event loop ``arm`` is called next."""
+        for notifier in self._notifiers.values():
+            notifier.setEnabled(False)
+            notifier.deleteLater()
+        self._notifiers.clear()
+
     def handle_activated(self) -> None:
         """The transfer can go on. Until it has read what there is, the notifiers would call again and again."""
         for notifier in self._notifiers.values():

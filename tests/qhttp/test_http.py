@@ -23,6 +23,7 @@ from ..support.names import Serve
 from ..support.servers.proxy import ProxyServer
 from ..support.servers.raw import Connection, RawServer, always, asking, echo, once, silence, telling_the_end
 from ..support.servers.tls import TlsServer
+from ..support.waiting import eventually
 
 State = Http.State
 QIODevice = QtCore.QIODevice
@@ -988,8 +989,7 @@ def test_whoever_is_deleted_in_another_thread(manager: NetworkAccessManager, ser
     server = serve(telling_the_end(silence, closed))
     http = Http("127.0.0.1", server.port, manager=manager)
     http.get("/")
-    assert not http.waitForDone(10)
-    server.wait_for_requests(1)
+    assert eventually(lambda: not http.waitForDone(10) and bool(server.requests))
     thread = QtCore.QThread()
     http.moveToThread(thread)
     http.deleteLater()
@@ -997,6 +997,32 @@ def test_whoever_is_deleted_in_another_thread(manager: NetworkAccessManager, ser
     assert closed.wait(10)
     thread.quit()
     assert thread.wait(10_000)
+
+
+def test_a_request_goes_on_in_another_thread(manager: NetworkAccessManager, serve: Serve) -> None:
+    proceed = threading.Event()
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        proceed.wait(20)
+        connection.respond(b"content")
+
+    server = serve(handle)
+    http = Http("127.0.0.1", server.port, manager=manager)
+    http.get("/")
+    assert eventually(lambda: not http.waitForDone(10) and bool(server.requests))
+    is_done = threading.Event()
+    http.done.connect(lambda failed: is_done.set(), QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
+    thread = QtCore.QThread()
+    http.moveToThread(thread)
+    thread.start()
+    proceed.set()
+    try:
+        assert is_done.wait(10)
+    finally:
+        http.deleteLater()
+        thread.quit()
+        assert thread.wait(10_000)
 
 
 def test_a_path_with_a_url_in_it(http: Watched, serve: Serve) -> None:

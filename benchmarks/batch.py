@@ -1,5 +1,6 @@
-"""1 000 GETs at once, beside aiohttp, libcurl and pools of 8 threads; over HTTP/2, beside httpx; a consumer and a server
-that take their time; the memory of a hundred thousand.
+"""1 000 GETs at once, beside aiohttp, libcurl and pools of 8 threads; over HTTP/2, beside httpx.
+
+A consumer and a server that take their time; the memory of a hundred thousand.
 """
 
 import asyncio

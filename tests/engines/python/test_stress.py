@@ -1,0 +1,233 @@
+"""Many transfers of the python engine that are ended at random, and what they leave behind: nothing."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager
+from blocking_request.engines import choice, waiting
+
+from ...support.marks import needs_fork
+from ...support.names import CANCELED, OK, ROOT, Serve
+from ...support.servers.raw import Connection, always, silence
+from ...support.waiting import eventually
+
+THREADS = 32
+REQUESTS = 4_000
+BODY = b"x" * 100_000
+
+
+def drip(connection: Connection) -> None:
+    """Give a part of a body now and then."""
+    if connection.read_request() is None:
+        return
+    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY))
+    for start in range(0, len(BODY), 1_000):
+        connection.send(BODY[start : start + 1_000])
+        time.sleep(0.001)  # the work of a server
+    connection.wait_for_close()
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list descriptors")
+def test_random_cancels_leave_nothing(serve: Serve) -> None:
+    manager = NetworkAccessManager()
+    manager.setEngine("python")
+    manager.setTimeout(20_000)
+    urls = [serve(always(BODY)).url, serve(silence).url, serve(drip).url]
+    urls.append(urls[0].replace("127.0.0.1", "localhost"))
+    active: dict[int, BlockingNetworkRequest] = {}
+    codes: Counter[Any] = Counter()
+    is_over = threading.Event()
+
+    def cancel() -> None:
+        while not is_over.wait(0.0005):
+            for request in random.sample(list(active.values()), min(3, len(active))):
+                request.abort()
+
+    def work(number: int) -> None:
+        request, chance = BlockingNetworkRequest(manager), random.Random(number)
+        active[number] = request
+        for _ in range(REQUESTS // THREADS):
+            codes[request.get(chance.choice(urls))] += 1
+        del active[number]
+
+    engine: Any = choice.engine("python")
+    manager.shutdown()
+    before = descriptors() - len(waiting._idle_waiters)
+    threads = [threading.Thread(target=cancel), *(threading.Thread(target=work, args=(n,)) for n in range(THREADS))]
+    for thread in threads:
+        thread.start()
+    for thread in threads[1:]:
+        thread.join()
+    is_over.set()
+    threads[0].join()
+    assert set(codes) == {OK, CANCELED}, codes
+    assert codes[CANCELED] > REQUESTS / 10
+    assert not engine._running
+    manager.shutdown()
+    gc.collect()
+    # The servers of this process have sockets, too.
+    assert eventually(lambda: descriptors() - len(waiting._idle_waiters) <= before), (descriptors(), before)
+    assert len(waiting._idle_waiters) <= 2 * THREADS
+
+
+IN_A_SLOT = """
+import os, sys
+from blocking_request import BlockingNetworkRequest
+url, other = sys.argv[1:]
+request = BlockingNetworkRequest()
+request.setEngine("python")
+children = []
+def fork_once(done, total):
+    if children or not done:
+        return
+    child = os.fork()
+    if child:
+        children.append(child)
+        return
+    try:
+        inner = BlockingNetworkRequest()
+        inner.setEngine("python")
+        print("child", inner.get(other).name, inner.reply().body.decode(), flush=True)
+    finally:
+        os._exit(0)
+request.downloadProgress.connect(fork_once)
+print("parent", request.get(url).name, len(request.reply().body), flush=True)
+print("status", [os.waitpid(child, 0)[1] for child in children], flush=True)
+print("again", request.get(other).name, flush=True)
+"""
+
+
+@needs_fork
+def test_fork_in_a_slot(serve: Serve) -> None:
+    server, other = serve(drip), serve(always(b"ok"))
+    command = [sys.executable, "-c", IN_A_SLOT, server.url, other.url]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+    assert sorted(run.stdout.splitlines()) == [
+        "again NoError",
+        "child NoError ok",
+        f"parent NoError {len(BODY)}",
+        "status [0]",
+    ]
+
+
+GOES_ON = """
+import os, sys
+from blocking_request import BlockingNetworkRequest
+url, other = sys.argv[1:]
+request = BlockingNetworkRequest()
+request.setEngine("python")
+forked = []
+def fork_once(done, total):
+    if not forked and done:
+        forked.append(os.fork())
+request.downloadProgress.connect(fork_once)
+code = request.get(url)
+if not forked[0]:
+    print("child", code.name, request.get(other).name, flush=True)
+    os._exit(0)
+os.waitpid(forked[0], 0)
+print("parent", code.name, len(request.reply().body), request.get(other).name, flush=True)
+"""
+
+
+@needs_fork
+def test_call_of_a_parent_ends_in_the_child(serve: Serve) -> None:
+    """The connection is the parent's, whose response the child must not eat."""
+    command = [sys.executable, "-c", GOES_ON, serve(drip).url, serve(always(b"ok")).url]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+    assert sorted(run.stdout.splitlines()) == [
+        "child CanceledError NoError",
+        f"parent NoError {len(BODY)} NoError",
+    ]
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+from blocking_request import BlockingNetworkRequest
+from blocking_request.engines import choice, waiting
+silent, url = sys.argv[1:]
+request = BlockingNetworkRequest()
+request.setEngine("python")
+engine = choice.engine("python")
+for _ in range(20):
+    threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        request.get(silent)
+        print("not interrupted")
+    except KeyboardInterrupt:
+        pass
+    assert not engine._running and engine.pool.idle_count() == 0, engine._running
+    assert request.get(url).name == "NoError", request.errorMessage()
+    engine.clear_connections()
+print("done", len(waiting._idle_waiters))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGINT") or os.name == "nt", reason="a signal is sent as on Unix")
+def test_ctrl_c_leaves_no_connection(serve: Serve) -> None:
+    silent, server = serve(silence), serve(always(b"ok"))
+    command = [sys.executable, "-c", INTERRUPTED, silent.url, server.url]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert (run.returncode, run.stdout) == (0, "done 1\n"), run.stderr
+    assert eventually(lambda: silent.open_connections == 0)
+
+
+def test_deadline_holds_while_a_fast_server_floods(serve: Serve) -> None:
+    def flood(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        with suppress(OSError):  # until the client has left
+            while True:
+                connection.sock.sendall(bytes(1 << 20))
+
+    request = BlockingNetworkRequest()
+    request.setEngine("python")
+    request.setDeadline(300)
+    started = time.monotonic()
+    assert request.get(serve(flood).url).name == "TimeoutError"
+    assert time.monotonic() - started < 1.0
+
+
+def test_server_that_reads_nothing(serve: Serve) -> None:
+    """An upload that the kernel does not take ends by the idle timeout, a deadline or a cancel."""
+    ended = threading.Event()
+
+    def deaf(connection: Connection) -> None:
+        ended.wait(20)
+
+    server = serve(deaf)
+    server._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    request = BlockingNetworkRequest()
+    request.setEngine("python")
+    request.setTimeout(300)
+    assert request.post(server.url, bytes(50_000_000)).name == "TimeoutError"
+    request.setTimeout(0)
+    request.setDeadline(300)
+    assert request.post(server.url, bytes(50_000_000)).name == "TimeoutError"
+    request.setDeadline(0)
+    threading.Timer(0.2, request.abort).start()
+    started = time.monotonic()
+    assert request.post(server.url, bytes(50_000_000)) is CANCELED
+    assert time.monotonic() - started < 2
+    ended.set()

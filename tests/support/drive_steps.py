@@ -5,10 +5,11 @@ from __future__ import annotations
 import select
 import socket
 import time
+from contextlib import suppress
 from typing import Callable, TypeVar
 
 from blocking_request.engines.python.channel import Channel, SocketChannel
-from blocking_request.engines.wanted import Steps, Wanted
+from blocking_request.engines.wanted import READ, Steps, Wanted
 
 _T = TypeVar("_T")
 
@@ -41,6 +42,37 @@ def drive(steps: Steps[_T], seconds: float = 10.0) -> _T:
             wait_for(wanted, left)
     finally:
         steps.close()
+
+
+def drive_woken(start: Callable[[Callable[[], None]], Steps[_T]], seconds: float = 10.0) -> _T:
+    """Do the same with steps that another thread wakes. ``start`` makes them, and is given what wakes.
+
+    Nothing but a socket, a wake-up or the seconds they ask for resumes them.
+    """
+    reader, writer = socket.socketpair()
+    reader.setblocking(False)
+
+    def wake() -> None:
+        writer.send(b"x")
+
+    steps = start(wake)
+    end = time.monotonic() + seconds
+    try:
+        while True:
+            wanted = next(steps)
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"not finished after {seconds:g} s")
+            wait_for(wanted._replace(sockets=(*wanted.sockets, (reader.fileno(), READ))), left)
+            with suppress(BlockingIOError):
+                reader.recv(100)
+    except StopIteration as stop:
+        result: _T = stop.value
+        return result
+    finally:
+        steps.close()
+        reader.close()
+        writer.close()
 
 
 def receive_some(channel: Channel, limit: int = 1 << 16) -> Steps[bytes]:

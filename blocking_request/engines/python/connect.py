@@ -44,10 +44,14 @@ def connect(host: str, port: int, wake: Callable[[], None]) -> Steps[socket.sock
     Raises socket.gaierror if the name is not known, and other kinds of OSError if no address can be connected to.
     """
     look_up = resolver.look_up(host, port, wake)
-    while not look_up.is_done:
-        yield WAKE_UP
+    try:
+        while not look_up.is_done:
+            yield WAKE_UP
+    finally:
+        look_up.forget(wake)
     if look_up.error is not None:
-        raise look_up.error
+        # Others may share the look-up, and an error that is raised holds on to the frames it has passed.
+        raise type(look_up.error)(*look_up.error.args)
     attempts = _Attempts(look_up.addresses)
     try:
         while attempts.connected is None:
@@ -77,10 +81,12 @@ class _Attempts:
         """
         for sock, ends_at in list(self.sockets.items()):
             self._look_at(sock, ends_at, now)
+            if self.connected is not None:
+                return 0.0
         while self.connected is None and self._untried and (not self.sockets or now >= self._next_at):
             self._begin(*self._untried.popleft(), now)
         if self.connected is None and not self.sockets:
-            raise self._error
+            raise self._take_error()
         moments = [*self.sockets.values(), *([self._next_at] if self._untried else ())]
         return max(min(moments, default=now) - now, 0.0)
 
@@ -116,7 +122,7 @@ class _Attempts:
             sock.getpeername()
         except OSError:
             if now >= ends_at:
-                self._fail(sock, socket.timeout("no answer"))
+                self._fail(sock, _error_of(errno.ETIMEDOUT))
         else:
             self._succeed(sock)
 
@@ -134,6 +140,11 @@ class _Attempts:
         """Keep the error that says most: the last one that came from the network."""
         if isinstance(self._error, socket.gaierror) or error.errno not in _WITHOUT_ROUTE:
             self._error = error
+
+    def _take_error(self) -> OSError:
+        """Return the error, and keep it no longer: it will hold on to the frame that has this object."""
+        error, self._error = self._error, OSError()
+        return error
 
     def close(self) -> None:
         """Close the sockets that are not connected."""

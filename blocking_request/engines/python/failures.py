@@ -31,14 +31,14 @@ _CONNECT_ERRORS: tuple[tuple[type[BaseException], QtNetworkError], ...] = (
     (socket.gaierror, QtNetworkError.HostNotFoundError),
     (UnicodeError, QtNetworkError.HostNotFoundError),
     (ConnectionRefusedError, QtNetworkError.ConnectionRefusedError),
-    (socket.timeout, QtNetworkError.TimeoutError),
+    (TimeoutError, QtNetworkError.TimeoutError),
 )
 
 _PROXY_ERRORS: tuple[tuple[type[BaseException], QtNetworkError], ...] = (
     (socket.gaierror, QtNetworkError.ProxyNotFoundError),
     (UnicodeError, QtNetworkError.ProxyNotFoundError),
     (ConnectionRefusedError, QtNetworkError.ProxyConnectionRefusedError),
-    (socket.timeout, QtNetworkError.ProxyTimeoutError),
+    (TimeoutError, QtNetworkError.ProxyTimeoutError),
 )
 
 

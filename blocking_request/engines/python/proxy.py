@@ -9,6 +9,7 @@ from ..wanted import Steps
 from .channel import Channel
 from .failures import ConnectionLost, TransferFailed, proxy_closed, proxy_wants_authentication
 from .http1 import ResponseParser, encode_head
+from .http1_errors import CutOff
 
 READ_BYTES = 1 << 12
 
@@ -19,9 +20,9 @@ def open_tunnel(channel: Channel, proxy: Proxy, host: str, port: int) -> Steps[N
     fields = [(b"Host", authority.encode("ascii", "replace"))]
     if proxy.user:
         fields.append((b"Proxy-Authorization", proxy.authorization))
+    parser = ResponseParser("CONNECT")
     try:
         yield from send_all(channel, encode_head("CONNECT", authority, fields))
-        parser = ResponseParser("CONNECT")
         while not parser.head:
             data = channel.receive(READ_BYTES)
             if data is None:
@@ -30,11 +31,14 @@ def open_tunnel(channel: Channel, proxy: Proxy, host: str, port: int) -> Steps[N
                 parser.receive_head(data)
             else:
                 parser.receive_end()
-    except (ConnectionLost, OSError) as error:
+    except (ConnectionLost, CutOff, OSError) as error:
         raise TransferFailed(proxy_closed()) from error
     except BodyError as error:
-        raise TransferFailed(messages.proxy_refused(error.failure.text)) from error
+        if parser.head is None or parser.head.status < 300:
+            raise TransferFailed(messages.proxy_refused(error.failure.text)) from error
+        # The status says more than what is wrong with the fields of a refusal.
     head = parser.head
+    assert head is not None
     if head.status == 407:
         raise TransferFailed(proxy_wants_authentication())
     if not 200 <= head.status < 300:

@@ -3,7 +3,9 @@
 A stuck look-up holds neither a cancel nor the exit of the interpreter: who no longer wants it drops it, and daemon
 threads are not waited for.
 
-Rules of this file: the lock guards the lists. Nobody is woken while it is held.
+Rules of this file: there is no lock, so neither a destructor nor a forked child can find one taken. Every step is one
+operation of a dict, a deque, a set or a list, which no other thread can interrupt. What may have changed since then is
+looked at again.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from contextlib import suppress
 from typing import Any, Callable, Optional
 from urllib.parse import unquote
 
+from ...trace import logger
+
 MAXIMUM_THREADS = 32
 """How many names are looked up at once, stuck look-ups included. Others wait for their turn."""
 
@@ -24,9 +28,9 @@ Address = tuple[int, tuple[Any, ...]]
 
 
 class LookUp:
-    """A look-up, shared by all who want the same name. ``is_done`` is set last."""
+    """A look-up, shared by all who want the same name and port. ``is_done`` is set last."""
 
-    __slots__ = ("_waiting", "addresses", "error", "host", "is_done", "port")
+    __slots__ = ("_unclaimed", "_waiting", "addresses", "error", "host", "is_done", "is_queued", "port")
 
     def __init__(self, host: str, port: int) -> None:
         self.host = host
@@ -36,26 +40,55 @@ class LookUp:
         self.error: Optional[OSError] = None
         """Why there are none."""
         self.is_done = False
+        self.is_queued = False
+        """Whether a thread takes it, or will take it."""
         self._waiting: list[Callable[[], None]] = []
+        self._unclaimed = [True]
 
     def add(self, wake: Callable[[], None]) -> None:
-        """Have somebody woken when it is done. ``is_done`` must be looked at after this."""
+        """Call ``wake`` when it is done. ``is_done`` must be looked at after this."""
         self._waiting.append(wake)
 
+    def forget(self, wake: Callable[[], None]) -> None:
+        """Do not call ``wake`` any more, unless that happens just now. A look-up that no one waits for never begins."""
+        with suppress(ValueError):
+            self._waiting.remove(wake)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anyone waits for it."""
+        return bool(self._waiting)
+
+    def claim(self) -> bool:
+        """Return True to the first who asks: that thread looks the name up."""
+        try:
+            return self._unclaimed.pop()
+        except IndexError:
+            return False
+
     def run(self) -> None:
-        """Block until the name is looked up, and wake those who wait for it."""
+        """Block until the name is looked up. ``end`` must follow."""
         try:
             self.addresses = _addresses(self.host, self.port, 0)
         except OSError as error:
             self.error = error
-        except UnicodeError as error:  # an empty label, or one of more than 63 letters
+        except ValueError as error:  # an empty label, or one of more than 63 letters
             self.error = socket.gaierror(socket.EAI_NONAME, f"{self.host} is no name of a host: {error}")
         except Exception as error:
             self.error = OSError(str(error))
+
+    def end(self) -> None:
+        """Wake those who wait for it."""
         self.is_done = True
         while self._waiting:
-            with suppress(IndexError):
-                self._waiting.pop()()
+            try:
+                wake = self._waiting.pop()
+            except IndexError:  # it was forgotten just now
+                return
+            try:
+                wake()
+            except Exception as error:
+                logger.error("a request could not be told that its host was looked up", exc_info=error)
 
 
 class Resolver:
@@ -64,69 +97,103 @@ class Resolver:
     def __init__(self) -> None:
         self._begin()
         if hasattr(os, "register_at_fork"):
-            # The threads of the parent do not run in the child, and its lock may be held for good.
+            # The threads of the parent do not run in the child.
             os.register_at_fork(after_in_child=self._begin)
 
     def _begin(self) -> None:
-        self._guard = threading.Lock()
-        self._running: dict[tuple[str, int], LookUp] = {}
+        self._unfinished: dict[tuple[str, int], LookUp] = {}
         self._queue: deque[LookUp] = deque()
-        self._threads = 0
+        """Those that have not begun."""
+        self._places = set(range(MAXIMUM_THREADS))
+        """The free ones: each thread has one."""
 
     def look_up(self, host: str, port: int, wake: Callable[[], None]) -> LookUp:
         """Return the look-up of a name, or of an address, which is done at once. Never blocks.
 
         ``wake`` is called, from another thread, when it is done.
         """
-        look_up = _known(host, port)
-        if look_up is not None:
-            return look_up
-        fresh = LookUp(host, port)
-        starts = False
-        with self._guard:
-            look_up = self._running.get((host, port))
-            if look_up is None:
-                look_up = self._running[host, port] = fresh
-                self._queue.append(fresh)
-                starts = self._threads < MAXIMUM_THREADS
-                self._threads += starts
-        look_up.add(wake)
-        if starts:
-            try:
-                threading.Thread(target=self._work, name="blocking_request look-up", daemon=True).start()
-            except BaseException as error:
-                self._give_up(error)
-        return look_up
-
-    def _give_up(self, error: BaseException) -> None:
-        """There is no thread. If there is no other, no look-up would ever be done."""
-        with self._guard:
-            self._threads -= 1
-            orphans = [] if self._threads else list(self._queue)
-            if orphans:
-                self._queue.clear()
-                self._running.clear()
-        for orphan in orphans:
-            orphan.error = OSError(f"no thread could be started to look the name up: {error}")
-            orphan.is_done = True
-        if not isinstance(error, Exception):
-            raise error
-
-    def _work(self) -> None:
-        guard = self._guard  # after a fork in the meantime, another one is used
+        done = _known(host, port)
+        if done is not None:
+            return done
+        key = (host, port)
         while True:
-            with guard:
-                if not self._queue:
-                    self._threads -= 1
-                    return
+            look_up = self._unfinished.setdefault(key, LookUp(host, port))
+            look_up.add(wake)
+            if not look_up.is_queued:  # also if Ctrl-C has interrupted another thread here
+                self._queue.append(look_up)
+                self._start_thread()
+                look_up.is_queued = True
+            if look_up.is_done or self._unfinished.get(key) is look_up:
+                return look_up
+            # A thread has just dropped it, because no one had waited for it.
+            look_up.forget(wake)
+
+    def _start_thread(self) -> None:
+        """Start a thread for the queue, if there is a place for one. If there is none, others have the places."""
+        place = self._take_place()
+        if place is None:
+            return
+        try:
+            name = "blocking_request look-up"
+            threading.Thread(target=self._work, args=(place,), name=name, daemon=True).start()
+        except Exception as error:
+            self._places.add(place)
+            self._give_up(error)
+        except BaseException:  # Ctrl-C: the thread may run or not
+            self._places.add(place)
+            if self._queue:
+                self._start_thread()
+            raise
+
+    def _take_place(self) -> Optional[int]:
+        try:
+            return self._places.pop()
+        except KeyError:
+            return None
+
+    def _give_up(self, error: Exception) -> None:
+        """No thread could be started. If there is no other, no look-up of the queue would ever be done."""
+        while self.thread_count() == 0:
+            try:
                 look_up = self._queue.popleft()
-            look_up.run()
-            with guard:
-                self._running.pop((look_up.host, look_up.port), None)
+            except IndexError:
+                return
+            look_up.error = OSError(f"no thread could be started to look the name up: {error}")
+            self._remove(look_up)
+            look_up.end()
+
+    def _work(self, place: Optional[int]) -> None:
+        while place is not None:
+            try:
+                while self._queue:
+                    self._perform(self._queue.popleft())
+            except IndexError:  # another thread was quicker
+                pass
+            finally:
+                self._places.add(place)
+            # What has come into the queue before this place was free may have found none.
+            place = self._take_place() if self._queue else None
+
+    def _perform(self, look_up: LookUp) -> None:
+        if not look_up.claim():
+            return
+        if not look_up.is_wanted:
+            self._remove(look_up)
+            if not look_up.is_wanted:  # else it was joined before it was removed
+                return
+        look_up.run()
+        self._remove(look_up)  # before anyone is woken: who tries again wants a new look-up
+        look_up.end()
+
+    def _remove(self, look_up: LookUp) -> None:
+        """Let no one join it any more."""
+        key = (look_up.host, look_up.port)
+        if self._unfinished.get(key) is look_up:
+            self._unfinished.pop(key, None)
 
     def thread_count(self) -> int:
         """Return how many threads look names up."""
-        return self._threads
+        return MAXIMUM_THREADS - len(self._places)
 
 
 def _known(host: str, port: int) -> Optional[LookUp]:
@@ -141,7 +208,7 @@ def _known(host: str, port: int) -> Optional[LookUp]:
     look_up = LookUp(literal, port)
     try:
         look_up.addresses = _addresses(literal, port, socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:
         if ":" not in literal:
             return None
         look_up.error = error if isinstance(error, OSError) else socket.gaierror(socket.EAI_NONAME, str(error))

@@ -22,6 +22,12 @@ from .proxy import send_all
 MAXIMUM_BYTES = 255
 """A name, a user and a password are counted in one byte each."""
 
+VERSION_5 = 5
+NAME_KIND = 3
+PORT_BYTES = 2
+_ADDRESS_BYTES = {1: 4, 4: 16}
+"""How long an address is, by its kind (RFC 1928 section 5)."""
+
 
 def socks_unusable_reason() -> Optional[str]:
     """Return why no SOCKS proxy can be spoken to, or None."""
@@ -47,7 +53,7 @@ def open_socks(channel: Channel, proxy: Proxy, host: str, port: int, request: Re
     if max(map(len, (host.encode(), proxy.user.encode(), proxy.password.encode()))) > MAXIMUM_BYTES:
         raise TransferFailed(messages.proxy_refused("SOCKS has names, users and passwords of 255 bytes at most"))
     try:
-        failure = yield from steps(channel, proxy, address, port, request)
+        failure = (yield from steps(channel, proxy, address, port, request)) or _failure_of_rest(channel)
     except OSError as error:
         raise TransferFailed(proxy_closed()) from error
     except (ProtocolError, UnicodeError) as error:
@@ -60,7 +66,7 @@ _Opening = Generator[Wanted, None, Optional[Failure]]
 
 
 def _open_socks5(channel: Channel, proxy: Proxy, host: str, port: int, request: Request) -> _Opening:
-    from socksio import socks5
+    from socksio import ProtocolError, socks5
 
     connection: Any = socks5.SOCKS5Connection()
     methods = [socks5.SOCKS5AuthMethod.NO_AUTH_REQUIRED]
@@ -68,7 +74,10 @@ def _open_socks5(channel: Channel, proxy: Proxy, host: str, port: int, request: 
         methods.append(socks5.SOCKS5AuthMethod.USERNAME_PASSWORD)
     connection.send(socks5.SOCKS5AuthMethodsRequest(methods))
     yield from send_all(channel, connection.data_to_send())
-    chosen = connection.receive_data((yield from _receive(channel, 2))).method
+    answer = yield from _receive(channel, 2)
+    if answer[0] != VERSION_5:
+        raise ProtocolError
+    chosen = connection.receive_data(answer).method
     if chosen == socks5.SOCKS5AuthMethod.USERNAME_PASSWORD and proxy.user:
         connection.send(socks5.SOCKS5UsernamePasswordRequest(proxy.user.encode(), proxy.password.encode()))
         yield from send_all(channel, connection.data_to_send())
@@ -78,13 +87,19 @@ def _open_socks5(channel: Channel, proxy: Proxy, host: str, port: int, request: 
         return proxy_wants_authentication()
     connection.send(socks5.SOCKS5CommandRequest.from_address(socks5.SOCKS5Command.CONNECT, (host, port)))
     yield from send_all(channel, connection.data_to_send())
-    start = yield from _receive(channel, 5)
-    # The fifth byte is the length of a name, or the first of an address.
-    length = {1: 4, 3: 1 + start[4], 4: 16}.get(start[3], 4)
-    rest = yield from _receive(channel, length + 1)
-    name_start = start[4:] if start[3] != 3 else b""  # socksio takes no length before a name
-    reply = connection.receive_data(start[:4] + name_start + rest)
-    return _refusal(int(reply.reply_code[0]), request)
+    # socksio knows no codes above 8, and some proxies send no more than this if they refuse.
+    version, code, _, kind = yield from _receive(channel, 4)
+    if version != VERSION_5:
+        raise ProtocolError
+    if code:
+        return _refusal(code, request)
+    length = _ADDRESS_BYTES.get(kind)
+    if length is None:
+        if kind != NAME_KIND:
+            raise ProtocolError
+        length = (yield from _receive(channel, 1))[0]
+    yield from _receive(channel, length + PORT_BYTES)  # where the proxy has connected from
+    return None
 
 
 def _open_socks4(channel: Channel, proxy: Proxy, host: str, port: int, request: Request) -> _Opening:
@@ -92,9 +107,13 @@ def _open_socks4(channel: Channel, proxy: Proxy, host: str, port: int, request: 
 
     if ":" in host:
         return messages.proxy_refused("SOCKS4 knows no IPv6 addresses")
-    connection = socks4.SOCKS4Connection(proxy.user.encode())
+    user = proxy.user.encode()
+    if b"\0" in user:
+        return messages.proxy_refused("SOCKS4 ends a user with a zero byte, so none may stand in it")
+    connection = socks4.SOCKS4Connection(user)
     kind = socks4.SOCKS4Request if is_address(host) else socks4.SOCKS4ARequest
-    connection.send(kind.from_address(socks4.SOCKS4Command.CONNECT, (host, port)))
+    # socksio takes an empty user from the request only.
+    connection.send(kind.from_address(socks4.SOCKS4Command.CONNECT, (host, port), user))
     yield from send_all(channel, connection.data_to_send())
     reply = connection.receive_data((yield from _receive(channel, 8)))
     code = reply.reply_code
@@ -102,6 +121,8 @@ def _open_socks4(channel: Channel, proxy: Proxy, host: str, port: int, request: 
         return None
     if code == socks4.SOCKS4ReplyCode.REQUEST_REJECTED_OR_FAILED:
         return messages.proxy_refused("it could not connect to the server, or does not allow it")
+    if code == socks4.SOCKS4ReplyCode.CONNECTION_FAILED:
+        return messages.proxy_refused("it asks an identd on this computer who the user is, and there is none")
     return proxy_wants_authentication()
 
 
@@ -117,6 +138,14 @@ def _receive(channel: Channel, count: int) -> Generator[Wanted, None, bytes]:
         else:
             raise ConnectionResetError
     return received
+
+
+def _failure_of_rest(channel: Channel) -> Optional[Failure]:
+    """Return what is wrong if something came with the last reply: the server has not been asked for anything yet."""
+    data = channel.receive(1)
+    if data is None:
+        return None
+    return messages.proxy_refused("it sent something behind its answer") if data else proxy_closed()
 
 
 _REFUSALS = {

@@ -1,19 +1,23 @@
-"""A proxy that forwards, tunnels and speaks SOCKS5, and remembers what it was asked."""
+"""A proxy that forwards, tunnels and speaks SOCKS5 and SOCKS4a, and remembers what it was asked."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from typing import Optional
+from typing import BinaryIO, Optional
 from urllib.parse import urlsplit
 
 from .raw import Connection, RawServer
 
 SOCKS_VERSION, SOCKS_HOST_NAME, SOCKS_PASSWORD, SOCKS_REFUSED = 5, 3, 2, 5
+SOCKS4_VERSION, SOCKS4_GRANTED, SOCKS4_REFUSED = 4, 90, 91
 
 
 class ProxyServer(RawServer):
-    """``asked``: the absolute URLs, ``CONNECT host:port`` and ``socks host:port``; every name is 127.0.0.1 to it."""
+    """Every name is 127.0.0.1 to it.
+
+    ``asked``: the absolute URLs, ``CONNECT host:port``, ``socks host:port`` and ``socks4 user@host:port``.
+    """
 
     def __init__(self, refuse: str = "", login: tuple[str, str] = ("", "")) -> None:
         """``refuse``: the status line that answers every CONNECT; ``login``: who may come in by SOCKS5."""
@@ -27,6 +31,9 @@ class ProxyServer(RawServer):
         first = connection.sock.recv(1, socket.MSG_PEEK)
         if first == bytes([SOCKS_VERSION]):
             self._socks(connection.sock)
+            return
+        if first == bytes([SOCKS4_VERSION]):
+            self._socks4(connection.sock)
             return
         while (request := connection.read_request()) is not None:
             method, target, _ = request.split(b"\r\n")[0].decode().split(" ")
@@ -64,6 +71,20 @@ class ProxyServer(RawServer):
         sock.sendall(bytes([SOCKS_VERSION, 0, 0, 1, 0, 0, 0, 0, 0, 0]))
         _join(sock, port)
 
+    def _socks4(self, sock: socket.socket) -> None:
+        """SOCKS4a: the address 0.0.0.255 stands for a name behind the user."""
+        with sock.makefile("rb") as stream:
+            start = stream.read(8)
+            user = _until_zero(stream)
+            host = _until_zero(stream) if start[4:] == b"\0\0\0\xff" else socket.inet_ntoa(start[4:])
+        port = int.from_bytes(start[2:4], "big")
+        self.asked.append(f"socks4 {user}@{host}:{port}" if user else f"socks4 {host}:{port}")
+        if user != self._login[0]:
+            sock.sendall(bytes([0, SOCKS4_REFUSED]) + bytes(6))
+            return
+        sock.sendall(bytes([0, SOCKS4_GRANTED]) + bytes(6))
+        _join(sock, port)
+
     def _socks_login(self, sock: socket.socket, methods: bytes) -> bool:
         """RFC 1929."""
         if SOCKS_PASSWORD not in methods:
@@ -76,6 +97,13 @@ class ProxyServer(RawServer):
         is_right = (user, password) == self._login
         sock.sendall(bytes([1, not is_right]))
         return is_right
+
+
+def _until_zero(stream: BinaryIO) -> str:
+    text = b""
+    while (byte := stream.read(1)) not in (b"", b"\0"):
+        text += byte
+    return text.decode()
 
 
 def _fetch(url: str, request: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 
 def unused_port() -> int:
@@ -17,12 +17,35 @@ def unused_port() -> int:
 @contextmanager
 def full_port() -> Iterator[int]:
     """A port whose backlog is full: the system drops every further SYN, so that a connection is never answered."""
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
+    with FullListener() as listener:
+        yield listener.port
+
+
+class FullListener:
+    """Listens with a full backlog. It is a context manager."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._listener = self._stack.enter_context(socket.socket())
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(0)
+        self._listener.setblocking(False)
+        self.port = int(self._listener.getsockname()[1])
+        self._waiting = [self._stack.enter_context(socket.socket()) for _ in range(4)]
+        for waiting in self._waiting:
             waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        yield int(listener.getsockname()[1])
+            waiting.connect_ex(self._listener.getsockname())
+
+    def make_room(self) -> None:
+        """Let the next SYN through: the system of a client repeats it after a second."""
+        for waiting in self._waiting:
+            waiting.close()
+        with suppress(BlockingIOError):
+            while True:
+                self._listener.accept()[0].close()
+
+    def __enter__(self) -> FullListener:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()

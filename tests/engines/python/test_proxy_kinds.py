@@ -1,0 +1,138 @@
+"""Whole requests through the kinds of proxies that the python engine alone can use: HTTPS and SOCKS4a."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import trustme
+
+from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, TlsSettings
+from blocking_request.models.failure import QtNetworkError as Q
+from blocking_request.qt.binding import enum_value
+
+from ...support.names import NET, OK, Serve
+from ...support.servers.proxy import ProxyServer
+from ...support.servers.raw import Connection, RawServer, always, silence
+from ...support.servers.relay import relay_to
+from ...support.servers.tls import TlsServer
+from ...support.servers.unreachable import unused_port
+
+HOST = "somewhere.test"
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def client(authority: trustme.CA) -> BlockingNetworkRequest:
+    """On the engine that is taken by itself."""
+    manager = NetworkAccessManager()
+    manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
+    request = BlockingNetworkRequest(manager)
+    request.setTimeout(10_000)
+    return request
+
+
+@pytest.fixture
+def proxy() -> Iterator[ProxyServer]:
+    server = ProxyServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def https_proxy(proxy: ProxyServer, authority: trustme.CA) -> Iterator[TlsServer]:
+    """TLS before ``proxy``."""
+    server = TlsServer(authority.issue_cert("127.0.0.1"), relay_to(proxy.port))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def https_server(authority: trustme.CA) -> Iterator[TlsServer]:
+    server = TlsServer(authority.issue_cert(HOST))
+    yield server
+    server.close()
+
+
+def get(request: BlockingNetworkRequest, server: RawServer) -> bytes:
+    """GET the server by a name that the proxy alone knows; return the body."""
+    assert request.get(server.url.replace("127.0.0.1", HOST)) is OK, request.errorMessage()
+    assert request.reply().engine() == "python"
+    return request.reply().body
+
+
+def test_https_proxy(
+    client: BlockingNetworkRequest, proxy: ProxyServer, https_proxy: TlsServer, https_server: TlsServer, serve: Serve
+) -> None:
+    """It forwards http, and leads TLS within TLS to the server."""
+    server = serve(always(b"plain"))
+    client.setProxy(f"https://user:pass@127.0.0.1:{https_proxy.port}")
+    assert get(client, server) == b"plain"
+    assert get(client, https_server) == b"secret"
+    assert proxy.asked == [f"http://{HOST}:{server.port}/", f"CONNECT {HOST}:{https_server.port}"]
+    assert proxy.authorizations == ["Basic dXNlcjpwYXNz"] * 2
+    assert https_proxy.handshakes == 2
+    assert b"Proxy-Authorization" not in b"".join([*server.requests, *https_server.requests])
+
+
+def test_https_proxy_that_is_not_trusted(https_proxy: TlsServer, proxy: ProxyServer) -> None:
+    request = BlockingNetworkRequest()
+    request.setTimeout(10_000)
+    request.setProxy(f"https://127.0.0.1:{https_proxy.port}")
+    assert request.get(f"http://{HOST}/") is NET
+    assert "SSL handshake failed" in request.errorMessage()
+    assert proxy.asked == []
+
+
+def test_https_proxy_that_speaks_no_tls(client: BlockingNetworkRequest, serve: Serve) -> None:
+    def refuse(connection: Connection) -> None:
+        connection.sock.recv(1 << 16)
+        connection.respond(b"", "400 Bad Request")
+
+    client.setProxy(f"https://127.0.0.1:{serve(refuse).port}")
+    assert client.get(f"http://{HOST}/") is NET
+    assert "SSL handshake failed: the server does not speak TLS there" in client.errorMessage()
+
+
+@pytest.mark.parametrize("user", ["", "user"])
+def test_socks4a_proxy(user: str, client: BlockingNetworkRequest, https_server: TlsServer, serve: Serve) -> None:
+    server, proxy = serve(always(b"plain")), ProxyServer(login=(user, ""))
+    start = f"{user}@" if user else ""
+    client.setProxy(f"socks4a://{start}127.0.0.1:{proxy.port}")
+    assert get(client, server) == b"plain"
+    assert get(client, https_server) == b"secret"
+    assert client.get(server.url) is OK
+    assert proxy.asked == [
+        f"socks4 {start}{HOST}:{server.port}",
+        f"socks4 {start}{HOST}:{https_server.port}",
+        f"socks4 {start}127.0.0.1:{server.port}",
+    ]
+    proxy.close()
+
+
+def test_socks4a_proxy_that_refuses_the_user(client: BlockingNetworkRequest) -> None:
+    proxy = ProxyServer(login=("user", ""))
+    client.setProxy(f"socks4a://other@127.0.0.1:{proxy.port}")
+    assert client.get(f"http://{HOST}/") is NET
+    assert enum_value(client.reply().error()) == Q.UnknownProxyError
+    assert client.errorMessage().startswith("The proxy did not let us through: ")
+    proxy.close()
+
+
+@pytest.mark.parametrize("kind", ["https", "socks4", "socks5"])
+def test_proxy_that_is_not_there(kind: str, client: BlockingNetworkRequest) -> None:
+    client.setProxy(f"{kind}://127.0.0.1:{unused_port()}")
+    assert client.get(f"http://{HOST}/") is NET
+    assert client.errorMessage() == f"Proxy connection refused (http://{HOST}/)"
+
+
+@pytest.mark.parametrize("kind", ["http", "https", "socks4", "socks5"])
+def test_silent_proxy(kind: str, client: BlockingNetworkRequest, serve: Serve) -> None:
+    client.setEngine("python")
+    client.setTimeout(300)
+    client.setProxy(f"{kind}://127.0.0.1:{serve(silence).port}")
+    assert client.get(f"https://{HOST}/") is ErrorCode.TimeoutError

@@ -26,13 +26,13 @@ from .range_response import continues_part, is_part, is_part_complete, whole_siz
 from .sink import (
     Checksum,
     Drain,
-    FileIsWhole,
     ReadBody,
+    ReportWhole,
     SinkSteps,
-    cannot_write,
     is_success,
+    write_and_drain,
+    write_failure,
     write_in_worker,
-    write_slowly,
 )
 from .special_file import SpecialFile
 from .temporary_file import TemporaryFile
@@ -135,7 +135,7 @@ class FileSink:
             if is_part_complete(response, resume_point):
                 last = self._finish_complete_part(response._replace(status=200, reason="OK", body=b""))
                 if last.failure is None:
-                    yield FileIsWhole(resume_point.size)
+                    yield ReportWhole(resume_point.size)
                 return last
             # The part is longer than what the server has now.
             self._restart = True
@@ -176,7 +176,7 @@ class FileSink:
             file.write(piece)
 
         try:
-            response = yield from write_slowly(response, write, file)
+            response = yield from write_and_drain(response, write, file)
         finally:
             file.close()
         if response.failure is None and self._checksum is not None:
@@ -192,7 +192,7 @@ class FileSink:
             self._check_name(destination.target)
             file = destination.open(start)
         except OSError as error:
-            return response._replace(failure=cannot_write(error))
+            return response._replace(failure=write_failure(error))
         try:
             with file:
                 self._seek_to_rest(file, start)
@@ -210,7 +210,7 @@ class FileSink:
                 if response.failure is None and self._checksum is not None:
                     response = response._replace(failure=self._checksum.failure())
         except OSError as error:
-            response = response._replace(failure=cannot_write(error))
+            response = response._replace(failure=write_failure(error))
         except BaseException:
             destination.discard(corrupt=False)
             raise
@@ -259,7 +259,7 @@ class FileSink:
                     resumable.discard(corrupt=True)
                     return response._replace(failure=failure)
         except OSError as error:
-            return response._replace(failure=cannot_write(error))
+            return response._replace(failure=write_failure(error))
         return self._rename_to_target(resumable, response)
 
     def _rename_to_target(self, destination: Destination, response: Response) -> Response:
@@ -267,7 +267,7 @@ class FileSink:
         try:
             return self._record_written(destination.rename(self._naming()), response)
         except OSError as error:
-            return response._replace(failure=cannot_write(error))
+            return response._replace(failure=write_failure(error))
 
     def _record_written(self, path: Path, response: Response) -> Response:
         """Remember the file of the finished download, and return the response with its path."""

@@ -28,7 +28,7 @@ class ReadBody(NamedTuple):
     write: Callable[[Chunk], None]
     in_worker: bool = True
     """Whether the engine calls ``write`` in its own thread, which is faster; else the thread that drives does."""
-    target: Optional[SlowTarget] = None
+    target: Optional[DrainableTarget] = None
     """What ``write`` writes to, if that may not take everything at once."""
     start: int = 0
     """How many bytes of the file are there already; the progress counts them."""
@@ -42,16 +42,16 @@ class Drain(NamedTuple):
     The sink is sent the failure of a call that ends in the meantime, else None.
     """
 
-    target: SlowTarget
+    target: DrainableTarget
 
 
-class FileIsWhole(NamedTuple):
+class ReportWhole(NamedTuple):
     """A step of a sink: report the progress of a file that was whole before. The sink is sent None."""
 
     size: int
 
 
-class SlowTarget(Protocol):
+class DrainableTarget(Protocol):
     """Takes what is written without blocking the thread, and keeps the rest until it is flushed."""
 
     def flush(self) -> bool:
@@ -61,7 +61,7 @@ class SlowTarget(Protocol):
         """Wait until more can be written, or for some seconds."""
 
 
-SinkStep = Union[ReadBody, Drain, FileIsWhole]
+SinkStep = Union[ReadBody, Drain, ReportWhole]
 SinkSteps = Generator[SinkStep, Any, Optional[Response]]
 
 
@@ -199,7 +199,7 @@ class CannotWrite(BodyError):
 
     def __init__(self, error: OSError) -> None:
         super().__init__(str(error))
-        self._failure = cannot_write(error)
+        self._failure = write_failure(error)
 
     @property
     def failure(self) -> Failure:
@@ -215,7 +215,7 @@ def write_in_worker(
     """
     if response.is_streaming:
         # ValueError: the caller has left, and the file is closed.
-        write = _raising_cannot_write(write, (OSError, ValueError))
+        write = _errors_mapped(write, (OSError, ValueError))
         try:
             return merge_responses(response, (yield ReadBody(write, start=start, total=total)))
         except CannotWrite as error:
@@ -223,7 +223,7 @@ def write_in_worker(
     return _write_body_in_memory(response, write)
 
 
-def _raising_cannot_write(
+def _errors_mapped(
     write: Callable[[Chunk], None], errors: tuple[type[Exception], ...] = (OSError,)
 ) -> Callable[[Chunk], None]:
     """Return ``write`` that raises CannotWrite for some errors."""
@@ -241,7 +241,7 @@ def write_here(response: Response, write: Callable[[Chunk], None]) -> Generator[
     """Have all of a body given to ``write``, code of the caller, in the thread that drives. An OSError becomes the
     failure of the response; any other exception ends the call.
     """
-    write = _raising_cannot_write(write)
+    write = _errors_mapped(write)
     try:
         if response.is_streaming:
             return merge_responses(response, (yield ReadBody(write, in_worker=False)))
@@ -250,8 +250,8 @@ def write_here(response: Response, write: Callable[[Chunk], None]) -> Generator[
         return response._replace(failure=error.failure)
 
 
-def write_slowly(
-    response: Response, write: Callable[[Chunk], None], target: SlowTarget
+def write_and_drain(
+    response: Response, write: Callable[[Chunk], None], target: DrainableTarget
 ) -> Generator[Union[ReadBody, Drain], Any, Response]:
     """Do the same in the thread that drives, for a target that may not take everything at once."""
     try:
@@ -284,7 +284,7 @@ def merge_responses(first: Response, last: Response) -> Response:
     return last._replace(request=first.request, history=first.history, attempts=first.attempts, expires=first.expires)
 
 
-def cannot_write(error: OSError) -> Failure:
+def write_failure(error: OSError) -> Failure:
     path = "" if error.filename is None else os.fsdecode(error.filename)
     if isinstance(error, FileNotFoundError) and path and not os.path.isdir(os.path.dirname(path) or "."):
         # The file is a part beside the target, whose name the user has never seen.

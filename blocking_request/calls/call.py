@@ -14,7 +14,7 @@ from typing import Any, Callable, Optional, Union
 
 from .. import trace
 from ..bodies.cache_recorder import CacheRecorder
-from ..bodies.sink import CannotWrite, Drain, FileIsWhole, ReadBody, SlowTarget, write_chunks
+from ..bodies.sink import CannotWrite, Drain, DrainableTarget, ReadBody, ReportWhole, write_chunks
 from ..bodies.upload import Upload
 from ..engines.base import Transfer
 from ..engines.choice import choose
@@ -40,7 +40,7 @@ SHORT_POLL_SECONDS = 0.02
 plain function connected in a blocked thread is not called before that thread runs an event loop again), or QGIS."""
 
 
-def nothing() -> None:
+def do_nothing() -> None:
     pass
 
 
@@ -54,7 +54,7 @@ class Call:
         deadline_ms: int,
         observer: CallObserver,
         feedback: Optional[FeedbackLike],
-        poll: Callable[[], None] = nothing,
+        poll: Callable[[], None] = do_nothing,
         connect_ms: int = 0,
     ) -> None:
         """``engine``: its name, or "auto"; ``idle_ms``, ``deadline_ms`` and ``connect_ms`` (until there is a
@@ -75,10 +75,10 @@ class Call:
         """The engine that serves."""
         self._response_is_due = False
         self._recorder: Optional[CacheRecorder] = None
-        self.last: Optional[Response] = None
+        self.streamed_response: Optional[Response] = None
         """The whole response, after its last chunk was taken."""
         self._poll = poll
-        is_usual = (feedback is None or isinstance(feedback, Feedback)) and poll is nothing
+        is_usual = (feedback is None or isinstance(feedback, Feedback)) and poll is do_nothing
         self._poll_seconds = POLL_SECONDS if is_usual else SHORT_POLL_SECONDS
 
     def cancel(self) -> None:
@@ -140,8 +140,8 @@ class Call:
         if self._open_transfer is None:
             return
         (transfer, request, _), self._open_transfer = self._open_transfer, None
-        self.last = self._end(transfer, request, failure or messages.canceled())
-        self._trace_end(self.last)
+        self.streamed_response = self._abort(transfer, request, failure or messages.canceled())
+        self._trace_end(self.streamed_response)
 
     def _iter_views(self) -> Iterator[Chunk]:
         """The chunks of the body; the memory of each is used again when the next one is taken."""
@@ -153,8 +153,8 @@ class Call:
                             self._recorder.add(chunk)
                         yield chunk
                         self._mailbox.give_back(chunk)
-                if self._recorder is not None and self.last is not None:
-                    self._recorder.end(self.last)
+                if self._recorder is not None and self.streamed_response is not None:
+                    self._recorder.end(self.streamed_response)
             finally:
                 self.abandon()
 
@@ -165,7 +165,7 @@ class Call:
             self._mailbox.mark_active()
             event = self._wait(transfer, request, progress)
             if isinstance(event, Response):
-                self._open_transfer, self.last = None, event
+                self._open_transfer, self.streamed_response = None, event
                 self._trace_end(event)
                 return
             if isinstance(event, BodyChunks):
@@ -201,7 +201,7 @@ class Call:
                 except CannotWrite as error:
                     go_on, argument = flow.throw, error
 
-    def _do(self, step: Union[ReadBody, Drain, FileIsWhole]) -> Union[Response, Failure, None]:
+    def _do(self, step: Union[ReadBody, Drain, ReportWhole]) -> Union[Response, Failure, None]:
         """Do what a sink wants, and return what it is sent. Raises CannotWrite."""
         if isinstance(step, ReadBody):
             return self._read_body(step)
@@ -228,10 +228,10 @@ class Call:
                         self.abandon(failure)
         finally:
             self.abandon()
-        assert self.last is not None
-        return self.last
+        assert self.streamed_response is not None
+        return self.streamed_response
 
-    def _drain(self, target: SlowTarget) -> Optional[Failure]:
+    def _drain(self, target: DrainableTarget) -> Optional[Failure]:
         """Wait until a target has taken what was written to it; return why the call ended in the meantime, or None."""
         while not target.flush():
             failure = self.stop_reason()
@@ -308,7 +308,7 @@ class Call:
                 self._poll()
                 failure = timeouts.check(transfer, mailbox.last_activity)
                 if failure is not None:
-                    return self._end(transfer, request, failure)
+                    return self._abort(transfer, request, failure)
                 continue
             if isinstance(event, Response):
                 self._response_is_due = False
@@ -316,14 +316,14 @@ class Call:
                     progress.report_final(event)
                 return event
             if isinstance(event, Cancel):
-                return self._end(transfer, request, messages.canceled())
+                return self._abort(transfer, request, messages.canceled())
             if isinstance(event, UploadDataNeeded):
                 self._send_more(request)
                 continue
             if isinstance(event, (HeadersReceived, BodyChunks)):
                 # The caller's own clock may have run out while it had other chunks in hand.
                 failure = timeouts.stop_reason()
-                return event if failure is None else self._end(transfer, request, failure)
+                return event if failure is None else self._abort(transfer, request, failure)
             if progress is not None:
                 progress(event)
             # The time the caller's own code took is not the server's.
@@ -331,7 +331,7 @@ class Call:
             # A slot that takes longer than the next event does would keep the clocks from being looked at.
             failure = timeouts.stop_reason()
             if failure is not None:
-                return self._end(transfer, request, failure)
+                return self._abort(transfer, request, failure)
 
     def _send_more(self, request: Request) -> None:
         """Raises RequestNotSent if the body cannot be read; that ends the request."""
@@ -339,7 +339,7 @@ class Call:
             self._upload.fill(request.body)
         self._mailbox.mark_active()
 
-    def _end(self, transfer: Transfer, request: Request, failure: Failure) -> Response:
+    def _abort(self, transfer: Transfer, request: Request, failure: Failure) -> Response:
         """Abort, and take along what has arrived if the worker has it at hand."""
         transfer.abort()
         self._timeouts.begin_grace()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from .. import trace
-from ..bodies.sink import CannotWrite, Drain, FileIsWhole, ReadBody, SlowTarget, write_chunks
+from ..bodies.sink import CannotWrite, Drain, DrainableTarget, ReadBody, ReportWhole, write_chunks
 from ..bodies.upload import Upload
 from ..engines.base import BatchHint, Transfer
 from ..engines.choice import choose
@@ -86,7 +86,7 @@ class TaskRules(NamedTuple):
     """None: each is alone."""
 
 
-_Done = tuple[Callable[[Any], CallStep], Any]
+_Resumption = tuple[Callable[[Any], CallStep], Any]
 """How the steps go on: their ``send`` or ``throw``, and its argument."""
 
 
@@ -99,7 +99,7 @@ class Task:
     """When the latest request was."""
     _reading: Optional[ReadBody] = None
     """The step that takes the chunks of the body, in this thread."""
-    _draining: Optional[SlowTarget] = None
+    _draining: Optional[DrainableTarget] = None
     """The one that has to take what was written before anything is heard."""
     _is_draining_only = False
     """Whether the steps wait for that."""
@@ -181,7 +181,7 @@ class Task:
             return
         mailbox.mark_active()
 
-    def _look_at_target(self, target: SlowTarget) -> None:
+    def _look_at_target(self, target: DrainableTarget) -> None:
         """See whether a target has taken what was written to it, and hear then what has come in the meantime."""
         failure = self._timeouts.stop_reason()
         go_on, argument = self._steps.send, failure
@@ -262,9 +262,9 @@ class Task:
                 if isinstance(step, Request):
                     self._leave_transfer()
                     response = self._start(step)
-                    done: Optional[_Done] = None if response is None else (self._steps.send, response)
+                    resumption: Optional[_Resumption] = None if response is None else (self._steps.send, response)
                 else:
-                    done = self._do(step)
+                    resumption = self._do(step)
             except StopIteration as stop:
                 self._leave_transfer()
                 self._request, self.response = None, stop.value
@@ -274,11 +274,11 @@ class Task:
                 self._steps.close()
                 self._request, self.response = None, self._failed(request_not_sent.failure)
                 return
-            if done is None:
+            if resumption is None:
                 return
-            go_on, argument = done
+            go_on, argument = resumption
 
-    def _do(self, step: Union[ReadBody, Drain, FileIsWhole]) -> Optional[_Done]:
+    def _do(self, step: Union[ReadBody, Drain, ReportWhole]) -> Optional[_Resumption]:
         """Do what a sink wants, and return how to go on; None if it has to be waited for."""
         if isinstance(step, Drain):
             return self._drain(step.target)
@@ -288,7 +288,7 @@ class Task:
             self._progress(Progress(False, step.size, step.size))
         return self._steps.send, None
 
-    def _drain(self, target: SlowTarget) -> Optional[_Done]:
+    def _drain(self, target: DrainableTarget) -> Optional[_Resumption]:
         """None if it has to be waited for."""
         try:
             if target.flush():
@@ -298,7 +298,7 @@ class Task:
         self._draining, self._is_draining_only = target, True
         return None
 
-    def _read_body(self, step: ReadBody) -> Optional[_Done]:
+    def _read_body(self, step: ReadBody) -> Optional[_Resumption]:
         """None if the chunks come from now on."""
         assert self._mailbox is not None
         if not step.in_worker or self._transfer is None or not self._transfer.has_worker:

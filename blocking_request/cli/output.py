@@ -36,8 +36,8 @@ Exit status:
 
 def exit_status(code: ErrorCode, reply: ReplyContent) -> int:
     """Return the exit status for the result of one request."""
-    cannot_write = QtNetwork.QNetworkReply.NetworkError.UnknownContentError
-    if code is ErrorCode.NetworkError and reply.error() == cannot_write:
+    write_failure = QtNetwork.QNetworkReply.NetworkError.UnknownContentError
+    if code is ErrorCode.NetworkError and reply.error() == write_failure:
         return EXIT_FILE
     return int(code)
 

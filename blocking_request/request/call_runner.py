@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from ..bodies.sink import BodySink
 from ..bodies.upload import Data
-from ..calls.call import Call, nothing
+from ..calls.call import Call, do_nothing
 from ..calls.context import CallContext, new_context
 from ..calls.pipeline import build_flow
 from ..calls.progress import ProgressReporter, progress_reporter, signal_method
@@ -185,7 +185,7 @@ def _usable_engine(owner: BlockingNetworkRequest) -> str:
 def _poll_of(settings: Settings) -> Callable[[], None]:
     """What the call looks after while it waits."""
     if not settings.qgis:
-        return nothing
+        return do_nothing
     from ..qgis.auth import attention
 
     return attention()

@@ -96,7 +96,9 @@ class Stream:
             return
         self._chunks = iter(())
         call.abandon()
-        self._end(merge_responses(self._begun, call.last) if call.last is not None else self._begun)  # type: ignore[arg-type]
+        assert self._begun is not None
+        response = call.streamed_response
+        self._end(self._begun if response is None else merge_responses(self._begun, response))
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -115,8 +117,8 @@ class Stream:
         call = self._call
         if call is not None:
             call.abandon()
-            if call.last is not None:
-                self._end(merge_responses(self._begun, call.last))  # type: ignore[arg-type]
+            if call.streamed_response is not None:
+                self._end(merge_responses(self._begun, call.streamed_response))  # type: ignore[arg-type]
                 if not self._is_closed:
                     self._runner.reply.raiseForError()
         raise StopIteration

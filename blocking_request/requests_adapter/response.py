@@ -80,7 +80,7 @@ class RawBody:
         response = self._response
         if response is None:
             return
-        last = self._call.last if response.is_streaming else response
+        last = self._call.streamed_response if response.is_streaming else response
         self._response = None
         self.close()
         if last is not None and last.failure is not None:

@@ -43,7 +43,7 @@ SECRET = "s3cret"
 WITHOUT_SECRETS = frozenset(
     (
         "BatchOptions", "BatchResult", "HeadersReceived", "UploadDataNeeded", "CacheStatistics", "CallOptions", "Cancel", "CertificatePrompt",
-        "Challenge", "Close", "CredentialRules", "BatchHint", "Description", "Directives", "Drain", "Failure", "FileIsWhole", "Freshness", "SetHost", "ResumePoint", "CachedCredential", "_Item", "Limits", "Naming",
+        "Challenge", "Close", "CredentialRules", "BatchHint", "Description", "Directives", "Drain", "Failure", "ReportWhole", "Freshness", "SetHost", "ResumePoint", "CachedCredential", "_Item", "Limits", "Naming",
         "CallOverrides", "BodyChunks", "Progress", "Proxy", "ProxyChoice", "ProxyRules", "Row", "ReadBody", "TaskRules", "SetProxy", "TlsError",
         "TlsSession", "TlsSettings", "Wait", "WorkerKey", "_Fields", "RouteKey", "ResponseHead", "Wanted", "Route", "Refusal", "_OuterProxies", "Entry",
     )

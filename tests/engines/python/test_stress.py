@@ -231,3 +231,51 @@ def test_server_that_reads_nothing(serve: Serve) -> None:
     assert request.post(server.url, bytes(50_000_000)) is CANCELED
     assert time.monotonic() - started < 2
     ended.set()
+
+
+MANY_DESCRIPTORS = """
+import os, resource, sys
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard < 4096 and hard > 0 else 4096, hard))
+held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1500)]
+manager = NetworkAccessManager()
+manager.setEngine("python")
+print(manager.blockingGet(sys.argv[1]).errorCode().name)
+print({code.name for _, code, _ in manager.getMany([sys.argv[1]] * 50)})
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="select has a limit on Windows")
+def test_descriptors_beyond_1024(serve: Serve) -> None:
+    command = [sys.executable, "-c", MANY_DESCRIPTORS, serve(always(b"ok")).url]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert (run.returncode, run.stdout) == (0, "NoError\n{'NoError'}\n"), run.stderr
+
+
+def test_slow_slot_of_one_caller_delays_no_other(serve: Serve) -> None:
+    """On one connection pool, and with the interpreter's lock let go of, as a slow disk does."""
+    server = serve(always(BODY))
+    is_in_slot, may_go_on = threading.Event(), threading.Event()
+    slow, quick = BlockingNetworkRequest(), BlockingNetworkRequest()
+    for request in (slow, quick):
+        request.setEngine("python")
+        request.setTimeout(20_000)
+
+    def block(done: int, total: int) -> None:
+        is_in_slot.set()
+        may_go_on.wait(20)
+
+    codes: list[Any] = []
+
+    def call() -> None:
+        slow.downloadProgress.connect(block)
+        codes.append(slow.get(server.url))
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    assert is_in_slot.wait(10)
+    assert [quick.get(server.url) for _ in range(50)] == [OK] * 50
+    may_go_on.set()
+    thread.join()
+    assert codes == [OK]

@@ -176,6 +176,8 @@ class Loop:
                 with suppress(Exception):
                     task.close()
             self._selector.close()
+            if self._hint.shared is not None:
+                self._hint.shared.close()
 
     def _run(self) -> Iterator[BatchResult]:
         while True:

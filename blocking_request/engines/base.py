@@ -49,6 +49,13 @@ class Transfer(Protocol):
         """Why no Response will ever come (the worker or the application has gone), or None."""
 
 
+class SharedByBatch(Protocol):
+    """For the thread that drives the batch."""
+
+    def close(self) -> None:
+        """The batch is over."""
+
+
 @dataclass
 class BatchHint:
     """Set by a batch so that workers are woken once per round and may queue ahead."""
@@ -58,6 +65,8 @@ class BatchHint:
     queue_depth: int = 1
     """Requests queued for each connection; 1: no queueing. It is raised if requests finish in a few ms: then the next
     one must be at hand, and more threads would be in the way of each other."""
+    shared: Optional[SharedByBatch] = None
+    """What an engine shares among the requests of the batch."""
 
 
 class Engine(Protocol):

@@ -16,16 +16,21 @@ from .routes import Route, RouteKey
 from .socks import open_socks
 
 if TYPE_CHECKING:
+    from .http2 import Http2Connection
     from .state import TransferState
 
 
 class Connection:
     """For one call or one batch at a time."""
 
-    __slots__ = ("channel", "idle_since", "key", "session", "was_used")
+    __slots__ = ("channel", "http2", "idle_since", "key", "session", "was_used")
 
-    def __init__(self, channel: Channel, key: RouteKey, session: Optional[TlsSession]) -> None:
+    def __init__(
+        self, channel: Channel, key: RouteKey, session: Optional[TlsSession], http2: Optional[Http2Connection] = None
+    ) -> None:
+        """``http2``: what speaks HTTP/2 over the channel; None: HTTP/1.1 is spoken."""
         self.channel = channel
+        self.http2 = http2
         self.key = key
         self.session = session
         self.was_used = False
@@ -33,11 +38,13 @@ class Connection:
         self.idle_since = 0.0
 
     def is_quiet(self) -> bool:
-        """Whether it is open, and the server has sent nothing since the last response.
+        """Whether it is open, and, unless it speaks HTTP/2, the server has sent nothing since the last response.
 
         What nobody has asked for would be taken for the next response. Tickets of TLS sessions are no such bytes.
         """
         channel = self.channel
+        if self.http2 is not None:
+            return self.http2.is_usable()
         try:
             if not is_readable(channel.fileno()) and not channel.has_pending():
                 return True
@@ -57,8 +64,12 @@ def open_connection(route: Route, state: TransferState) -> Steps[Connection]:
 
     if route.tls is None:
         return Connection((yield from open_channel()), route.key, None)
-    channel, session = yield from route.tls.start(open_channel, route.server_name)
-    return Connection(channel, route.key, session)
+    stream, session = yield from route.tls.start(open_channel, route.server_name, route.alpn)
+    if route.alpn and stream.ssl_object.selected_alpn_protocol() == "h2":
+        from .http2 import Http2Connection  # loaded when it was offered
+
+        return Connection(stream, route.key, session, Http2Connection(stream))
+    return Connection(stream, route.key, session)
 
 
 def _open_channel(route: Route, state: TransferState) -> Steps[Channel]:

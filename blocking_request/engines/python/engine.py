@@ -19,6 +19,7 @@ from ...models.http_messages import Request, Response
 from ...models.tls import TlsUnusable
 from ...qt.binding import ApplicationReference, QtCore, application, application_reference
 from ...trace import logger
+from ..base import BatchHint
 from ..events import Event
 from ..mailbox import Mailbox
 from ..upload_channel import UploadChannel
@@ -27,9 +28,10 @@ from ..wanted import WAKE_UP, Wanted
 from .failures import internal_error
 from .pool import Pool
 from .routes import Route, Routes
+from .shared_connections import SharedConnections
 from .socks import socks_unusable_reason
 from .state import NAME, TransferState
-from .transfer import canceled, perform
+from .transfer import TransferSteps, canceled, perform
 
 
 class PythonTransfer:
@@ -39,20 +41,11 @@ class PythonTransfer:
     waits_for: Wanted = WAKE_UP
     """What ``step`` waits for, if its last result was None."""
 
-    def __init__(
-        self,
-        request: Request,
-        mailbox: Mailbox,
-        route: Route,
-        pool: Pool,
-        running: set[TransferState],
-        application: ApplicationReference,
-    ) -> None:
-        """``running``: the states of the transfers that have begun and have not ended."""
-        self._state = TransferState(request, mailbox)
-        self._state.wake = mailbox.wake
-        self._mailbox = mailbox
-        self._steps = perform(self._state, route, pool, running)
+    def __init__(self, state: TransferState, steps: TransferSteps, application: ApplicationReference) -> None:
+        """``steps``: what performs it."""
+        self._state = state
+        self._mailbox = state.mailbox
+        self._steps = steps
         self._application = application
         self._process = this_process[0]
         self._response: Optional[Response] = None
@@ -164,7 +157,7 @@ class PythonEngine:
         try:
             route = self._routes.find(request)
             if route.tls is not None:
-                route.tls.context  # noqa: B018  (made here, so that what is wrong with it is told)
+                route.tls.context_for(route.alpn)  # here, so that what is wrong with it is told
         except TlsUnusable as error:
             return messages.tls_unusable(str(error))
         if route.proxy is not None and route.proxy.kind.startswith("socks"):
@@ -174,7 +167,7 @@ class PythonEngine:
         self._latest = (request, route)
         return None
 
-    def start(self, request: Request, mailbox: Mailbox, hint: object = None) -> PythonTransfer:
+    def start(self, request: Request, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> PythonTransfer:
         app = application()
         if app is not None and app is not self._application():
             self._adopt(app)
@@ -184,9 +177,12 @@ class PythonEngine:
             route = self._routes.find(request)
         if isinstance(request.body, UploadChannel):
             request.body.ask(None)
-        return PythonTransfer(
-            request, mailbox, route, self.pool, self._running, _no_application if app is None else self._application
-        )
+        shared: Any = None
+        if hint is not None and route.alpn:
+            shared = hint.shared = hint.shared or SharedConnections(self.pool)
+        state = TransferState(request, mailbox)
+        steps = perform(state, route, self.pool, self._running, shared)
+        return PythonTransfer(state, steps, _no_application if app is None else self._application)
 
     def _adopt(self, app: QtCore.QCoreApplication) -> None:
         with self._guard:

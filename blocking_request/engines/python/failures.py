@@ -23,6 +23,10 @@ class TransferFailed(Exception):
         self.session = session
 
 
+class StreamRefused(Exception):
+    """The server has not looked at the request (RFC 9113 section 8.7): it may be sent again, whatever it is."""
+
+
 class ConnectionLost(Exception):
     """The peer has closed or reset the connection."""
 
@@ -81,7 +85,7 @@ def _proxy_failed(error: QtNetworkError) -> Failure:
 
 def lost_failure(error: Exception, request: Request, proxy: Optional[Proxy], answered: bool) -> Failure:
     """Return the failure of a connection that broke; ``answered``: whether the header of a response has come."""
-    is_closed = isinstance(error, (ConnectionLost, ConnectionError))
+    is_closed = isinstance(error, (ConnectionLost, ConnectionError, StreamRefused))
     if proxy is not None and proxy.forwards(request.url) and not answered and is_closed:
         return proxy_closed()
     if is_closed:

@@ -13,7 +13,6 @@ from ..events import PROGRESS_SECONDS, BodyChunks, Chunk, Event, HeadersReceived
 from ..wanted import LOOK_AROUND, Wanted
 from .channel import Channel
 from .failures import TransferFailed
-from .http1 import ResponseParser
 from .state import TransferState
 
 HEAD_BYTES = 1 << 16
@@ -109,29 +108,71 @@ def read_body(state: TransferState) -> Reading:
     reader.total_bytes = parser.total_bytes
     if streams:
         yield HeadersReceived(state.begun_response())
-    yield from _Body(state, reader, sink).read()
+    yield from _Http1Body(state, reader, sink).read()
     failure: Optional[Failure] = reader.body_error()
     if failure is not None:
         raise TransferFailed(failure)
 
 
-class _Body:
-    """Reads one body. ``sink``: where the reader puts the chunks that the caller is told; None: it keeps them."""
+class BodyTaker:
+    """Gives the chunks of a body to its reader, and tells the caller of them."""
 
     def __init__(self, state: TransferState, reader: BodyReader, sink: Optional[list[Chunk]]) -> None:
-        assert state.parser is not None and state.parser.head is not None and state.connection is not None
+        """``sink``: where the reader puts the chunks that the caller is told; None: the reader keeps them."""
+        received = state.received
+        assert received is not None and received.head is not None
         self._mailbox = state.mailbox
-        self._parser: ResponseParser = state.parser
-        self._channel: Channel = state.connection.channel
         self._reader = reader
         self._sink = sink
-        self._tells_progress = not 300 <= state.parser.head.status < 400
+        self._tells_progress = not 300 <= received.head.status < 400
         self._progress_due = 0.0
+
+    def take(self, chunks: Iterable[Chunk]) -> Iterator[Union[Wanted, Event]]:
+        """Give the chunks to the reader, and tell the caller, also what precedes an error."""
+        reader = self._reader
+        had, since_look = reader.encoded_bytes, 0
+        try:
+            for chunk in chunks:
+                for size in reader.pieces(chunk):
+                    since_look += size
+                    if since_look >= LOOK_UP_BYTES:
+                        since_look = 0
+                        yield from self._tell_chunks()
+                        yield LOOK_AROUND
+        except BodyError:
+            yield from self._tell_chunks()
+            raise
+        yield from self._tell_chunks()
+        if reader.encoded_bytes > had:
+            yield from self.tell_progress()
+
+    def tell_progress(self) -> Iterator[Event]:
+        if not (self._mailbox.wants_progress and self._tells_progress):
+            return
+        now = self._mailbox.last_activity
+        if now >= self._progress_due:
+            self._progress_due = now + PROGRESS_SECONDS
+            yield Progress(False, self._reader.encoded_bytes, self._reader.total_bytes)
+
+    def _tell_chunks(self) -> Iterator[Event]:
+        if self._sink:
+            yield BodyChunks(self._sink[:])
+            self._sink.clear()
+
+
+class _Http1Body(BodyTaker):
+    """Reads a body of HTTP/1.1."""
+
+    def __init__(self, state: TransferState, reader: BodyReader, sink: Optional[list[Chunk]]) -> None:
+        super().__init__(state, reader, sink)
+        assert state.parser is not None and state.connection is not None
+        self._parser = state.parser
+        self._channel: Channel = state.connection.channel
         self._buffer: Optional[bytearray] = None
 
     def read(self) -> Reading:
         parser, mailbox = self._parser, self._mailbox
-        yield from self._take(parser.receive_body(parser.rest))
+        yield from self.take(parser.receive_body(parser.rest))
         if DIRECT_BYTES <= parser.length <= MOST_DIRECT_BYTES and self._sink is None and not self._reader.decodes:
             yield from self._read_into_memory()
             return
@@ -143,7 +184,7 @@ class _Body:
                 return
             mailbox.mark_active()
             since_look += len(block)
-            yield from self._take(parser.receive_body(block))
+            yield from self.take(parser.receive_body(block))
             if since_look >= LOOK_UP_BYTES:
                 since_look = 0
                 yield LOOK_AROUND
@@ -167,7 +208,7 @@ class _Body:
                 reader.took(count)
                 mailbox.mark_active()
                 if mailbox.wants_progress:
-                    yield from self._tell_progress()
+                    yield from self.tell_progress()
                 if position - looked_at >= LOOK_UP_BYTES:
                     looked_at = position
                     yield LOOK_AROUND
@@ -204,35 +245,3 @@ class _Body:
         if self._buffer is None:
             self._buffer = bytearray(min(self._parser.length, BLOCK_BYTES))
         return self._buffer
-
-    def _take(self, chunks: Iterable[Chunk]) -> Iterator[Union[Wanted, Event]]:
-        """Give the chunks to the reader, and tell the caller, also what precedes an error."""
-        reader = self._reader
-        had, since_look = reader.encoded_bytes, 0
-        try:
-            for chunk in chunks:
-                for size in reader.pieces(chunk):
-                    since_look += size
-                    if since_look >= LOOK_UP_BYTES:
-                        since_look = 0
-                        yield from self._tell_chunks()
-                        yield LOOK_AROUND
-        except BodyError:
-            yield from self._tell_chunks()
-            raise
-        yield from self._tell_chunks()
-        if reader.encoded_bytes > had:
-            yield from self._tell_progress()
-
-    def _tell_progress(self) -> Iterator[Event]:
-        if not (self._mailbox.wants_progress and self._tells_progress):
-            return
-        now = self._mailbox.last_activity
-        if now >= self._progress_due:
-            self._progress_due = now + PROGRESS_SECONDS
-            yield Progress(False, self._reader.encoded_bytes, self._reader.total_bytes)
-
-    def _tell_chunks(self) -> Iterator[Event]:
-        if self._sink:
-            yield BodyChunks(self._sink[:])
-            self._sink.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import NamedTuple, Optional
 from urllib.parse import urlsplit
 
@@ -48,6 +49,8 @@ class Route:
     """None: none is spoken with the proxy."""
     is_forwarded: bool
     """Whether an HTTP proxy is given the whole URL (RFC 9112 section 3.2.2)."""
+    alpn: tuple[str, ...] = ()
+    """The protocols that are offered to the server (RFC 7301); none: HTTP/1.1 is spoken without asking."""
     encoded_fields: dict[tuple[Pairs, bool], bytes] = field(default_factory=dict, compare=False, repr=False)
     """The encoded default fields of requests, by the fields and whether the method is idempotent."""
 
@@ -86,6 +89,7 @@ class Routes:
             proxy=proxy,
             proxy_tls=self._tls_of_proxy(request) if proxy is not None and proxy.kind == "https" else None,
             is_forwarded=proxy is not None and proxy.forwards(request.url),
+            alpn=alpn_offer() if is_https else (),
         )
 
     def _shared(self, key: TlsKey, request: Request) -> Tls:
@@ -102,6 +106,16 @@ class Routes:
         """Whom the settings trust is trusted as a proxy, too. Pins and our own certificate are meant for the server."""
         settings = request.tls or TlsSettings()
         return Tls(replace(without_client_certificate(settings), pinnedFingerprints=(), ignoredErrors=()))
+
+
+@cache
+def alpn_offer() -> tuple[str, ...]:
+    """Return the protocols to offer: HTTP/2 if the package h2 is there. It is loaded before anything is sent."""
+    try:
+        from . import http2  # noqa: F401
+    except ImportError:
+        return ()
+    return ("h2", "http/1.1")
 
 
 def _key(request: Request) -> RouteKey:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Callable, Optional
+from typing import TYPE_CHECKING, Callable, Optional, Union
 
 from ...models import error_texts as messages
 from ...models.failure import Failure
@@ -13,6 +13,9 @@ from ..body_reader import BodyReader
 from ..mailbox import Mailbox
 from .connection import Connection
 from .http1 import ResponseParser
+
+if TYPE_CHECKING:
+    from .http2 import Http2Stream
 
 NAME = "python"
 
@@ -30,12 +33,14 @@ class TransferState:
         "is_aborted",
         "is_connected",
         "is_cut_short",
+        "is_http2",
         "is_reused",
         "mailbox",
         "parser",
         "reader",
         "request",
         "session",
+        "stream",
         "unsent",
         "wake",
     )
@@ -43,13 +48,17 @@ class TransferState:
     def __init__(self, request: Request, mailbox: Mailbox) -> None:
         self.request = request
         self.mailbox = mailbox
-        self.wake: Callable[[], None] = nobody_waits
+        self.wake: Callable[[], None] = mailbox.wake
         """Wakes the driver, from any thread."""
+        self.is_http2 = False
         self.is_aborted = False
         self.is_connected = False
         """Whether there is a connection to the server, or to the proxy before it."""
         self.connection: Optional[Connection] = None
         self.parser: Optional[ResponseParser] = None
+        """Of a response of HTTP/1.1."""
+        self.stream: Optional[Http2Stream] = None
+        """Of one of HTTP/2."""
         self.reader: Optional[BodyReader] = None
         self.body: Optional[bytes] = None
         """The body, if it came in one piece and is not coded; else ``reader`` has it."""
@@ -62,6 +71,11 @@ class TransferState:
         self.is_cut_short = False
         """Whether the response came before the whole request had been sent."""
 
+    @property
+    def received(self) -> Union[ResponseParser, Http2Stream, None]:
+        """What knows how much of the response has come."""
+        return self.parser if self.stream is None else self.stream
+
     def abort(self) -> None:
         """Have the driver end the transfer. May be called from any thread."""
         self.is_aborted = True
@@ -69,10 +83,12 @@ class TransferState:
 
     def begin_attempt(self, connection: Connection) -> None:
         self.connection = connection
+        self.is_http2 = connection.http2 is not None
         self.is_reused, connection.was_used = connection.was_used, True
         self.session = connection.session
         self.is_connected = True
-        self.parser = ResponseParser(self.request.method)
+        self.parser = None if self.is_http2 else ResponseParser(self.request.method)
+        self.stream = None
         self.reader = self.body = self.unsent = None
         self.is_cut_short = False
 
@@ -82,14 +98,14 @@ class TransferState:
 
         RFC 9110 section 9.2.2 allows it; a body reaches the server at most once all the same.
         """
-        request, parser = self.request, self.parser
+        request, parser = self.request, self.received
         if not self.is_reused or request.body is not None:
             return False
         return request.method in IDEMPOTENT_METHODS and (parser is None or not parser.has_begun)
 
     def begun_response(self) -> Response:
         """Return the response whose header has come, and whose body follows."""
-        parser = self.parser
+        parser = self.received
         assert parser is not None and parser.head is not None
         head = parser.head
         return Response(
@@ -98,6 +114,7 @@ class TransferState:
             head.reason,
             head.fields,
             engine=NAME,
+            http2=self.is_http2,
             tls=None if self.session is None else known_session(self.session),
             total_bytes=parser.total_bytes,
             is_streaming=True,
@@ -105,7 +122,7 @@ class TransferState:
 
     def response(self, failure: Optional[Failure]) -> Response:
         """Return the response with what of it has come."""
-        session, parser = self.session, self.parser
+        session, parser = self.session, self.received
         head = None if parser is None else parser.head
         if parser is None or head is None:
             if session is not None:
@@ -129,7 +146,7 @@ class TransferState:
             body,
             failure,
             NAME,
-            False,
+            self.is_http2,
             encoded_bytes,
             parser.total_bytes,
             None if session is None else known_session(session),

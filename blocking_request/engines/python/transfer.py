@@ -16,49 +16,89 @@ from ...models.failure import Failure
 from ...models.http_messages import Response
 from ..body_errors import BodyError
 from ..events import Event
+from ..upload_channel import UploadChannel
 from ..wanted import Wanted
 from .connection import Connection, open_connection
-from .failures import ConnectionLost, TransferFailed, is_out_of_descriptors, lost_failure
+from .failures import ConnectionLost, StreamRefused, TransferFailed, is_out_of_descriptors, lost_failure
 from .pool import Pool
 from .reading import has_head, read_body, read_head, take_whole_body
 from .routes import Route
 from .sending import send_at_once, send_request
+from .shared_connections import SharedConnections
 from .state import TransferState
+
+MOST_ATTEMPTS = 3
+"""How often a request is sent to servers that say that they have not looked at it (RFC 9113 section 8.7)."""
 
 TransferSteps = Generator[Union[Wanted, Event], None, Response]
 
 
-def perform(state: TransferState, route: Route, pool: Pool, running: set[TransferState]) -> TransferSteps:
+def perform(
+    state: TransferState,
+    route: Route,
+    pool: Pool,
+    running: set[TransferState],
+    shared: Optional[SharedConnections] = None,
+) -> TransferSteps:
     """Send the request and read its response, which the generator returns. It raises nothing that can be expected.
 
-    ``running`` has the state from the first step to the last, however the generator ends.
+    ``running`` has the state from the first step to the last, however the generator ends. ``shared``: connections that
+    the requests of a batch share.
     """
-    is_fresh = False
+    attempts = 1
     running.add(state)
     try:
         while True:
             failure: Optional[Failure] = None
             try:
-                connection = None if is_fresh else pool.take(route.key)
-                if connection is None:
-                    connection = yield from open_connection(route, state)
-                yield from _use(state, connection, route, pool)
+                yield from _attempt(state, route, pool, shared, attempts > 1)
             except TransferFailed as failed:
-                if not is_fresh and is_out_of_descriptors(failed.__cause__):
+                if attempts == 1 and is_out_of_descriptors(failed.__cause__):
                     pool.clear()  # the kept connections have some
-                    is_fresh = True
+                    attempts += 1
                     continue
                 failure, state.session = failed.failure, failed.session or state.session
             except (ConnectionLost, OSError) as error:
-                if not is_fresh and state.may_be_repeated and not isinstance(error, ssl.SSLError):
-                    is_fresh = True
+                if attempts == 1 and state.may_be_repeated and not isinstance(error, ssl.SSLError):
+                    attempts += 1
                     continue
                 failure = _failure_of_body(state) or _lost_failure(error, state, route)
+            except StreamRefused as refused:
+                if attempts < MOST_ATTEMPTS and not isinstance(state.request.body, UploadChannel):
+                    attempts += 1
+                    continue
+                failure = _lost_failure(refused, state, route)
             except BodyError as error:
                 failure = error.failure
             return state.response(failure)
     finally:
         running.discard(state)
+
+
+def _attempt(
+    state: TransferState, route: Route, pool: Pool, shared: Optional[SharedConnections], is_fresh: bool
+) -> Generator[Union[Wanted, Event], None, None]:
+    """Send the request once, and read its response."""
+    if shared is not None:
+        connection = yield from shared.connect(route, state, is_fresh)
+    else:
+        kept = None if is_fresh else pool.take(route.key)
+        connection = kept or (yield from open_connection(route, state))
+    if connection.http2 is None:
+        yield from _use(state, connection, route, pool)
+        return
+    from .http2_transfer import perform_stream  # loaded when HTTP/2 was offered
+
+    state.begin_attempt(connection)
+    try:
+        yield from perform_stream(state, connection.http2, route)
+    finally:
+        is_shared = shared is not None and shared.has(connection)
+        if connection.http2.is_idle and not is_shared:
+            if connection.http2.is_usable():
+                pool.put(connection)
+            else:
+                connection.close()
 
 
 def _use(
@@ -93,7 +133,7 @@ def _lost_failure(error: Exception, state: TransferState, route: Route) -> Failu
 
 
 def _is_answered(state: TransferState) -> bool:
-    return state.parser is not None and state.parser.head is not None
+    return state.received is not None and state.received.head is not None
 
 
 def _failure_of_body(state: TransferState) -> Optional[Failure]:

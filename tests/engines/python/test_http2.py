@@ -1,0 +1,282 @@
+"""HTTP/2 on the python engine (RFC 9113), against a server that is scripted frame by frame."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any, Callable
+
+import h2.errors
+import pytest
+import trustme
+
+from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager, TlsSettings
+from blocking_request.engines.python import routes
+from blocking_request.engines.python.http2 import STREAM_WINDOW_BYTES
+from blocking_request.qt.binding import enum_value
+
+from ...support.names import CANCELED, NET, OK, SERVER, Attribute
+from ...support.servers.http2 import Handler, Http2Peer, Http2Request, Http2Server
+from ...support.waiting import eventually
+
+Start = Callable[[Handler], Http2Server]
+BODY = bytes(range(256)) * 4
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def start(authority: trustme.CA) -> Iterator[Start]:
+    servers: list[Http2Server] = []
+
+    def begin(handler: Handler) -> Http2Server:
+        servers.append(Http2Server(authority, handler))
+        return servers[-1]
+
+    yield begin
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def over_http2(authority: trustme.CA) -> Iterator[NetworkAccessManager]:
+    manager = NetworkAccessManager()
+    manager.setEngine("python")
+    manager.setTimeout(10_000)
+    manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
+    yield manager
+    manager.clearConnectionCache()
+
+
+def hello(peer: Http2Peer, request: Http2Request) -> None:
+    body = b"" if request.field(b":method") == b"HEAD" else BODY
+    peer.respond(request, body, headers=[(b"x-path", request.field(b":path"))])
+
+
+def echo(peer: Http2Peer, request: Http2Request) -> None:
+    peer.respond(request, b"%d" % len(request.body))
+
+
+def test_calls_share_a_connection(over_http2: NetworkAccessManager, start: Start) -> None:
+    server = start(hello)
+    request = BlockingNetworkRequest(over_http2)
+    for path in ("/a", "/b?c=d#e"):
+        assert request.get(server.url + path) is OK, request.errorMessage()
+        reply = request.reply()
+        assert reply.body == BODY and reply.statusCode() == 200
+        assert reply.attributes()[enum_value(Attribute.Http2WasUsedAttribute)] is True
+        assert reply.headers["X-Path"] == path.partition("#")[0]
+    assert len(server.peers) == 1
+    sent = dict(server.requests[0].headers)
+    assert sent[b":authority"] == server.url.partition("//")[2].encode() and sent[b":scheme"] == b"https"
+    assert not {b"host", b"connection"} & set(sent) and b"user-agent" in sent
+    assert request.head(server.url) is OK and request.reply().body == b""
+
+
+def test_without_the_package_nothing_is_offered(
+    over_http2: NetworkAccessManager, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "alpn_offer", tuple)
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(start(hello).url) is NET
+
+
+def test_batch_shares_one_connection(over_http2: NetworkAccessManager, start: Start) -> None:
+    server = start(hello)
+    server.most_streams = 7
+    results = list(over_http2.getMany(f"{server.url}/{number}" for number in range(300)))
+    assert {result.code for result in results} == {OK}
+    assert sorted(int(result.reply.headers["X-Path"][1:]) for result in results) == list(range(300))
+    assert len(server.peers) == 1
+    # it is kept for a single call
+    assert over_http2.blockingGet(server.url).errorCode() is OK and len(server.peers) == 1
+
+
+@pytest.mark.parametrize("size", [0, 1, 1 << 15, 3_000_000])
+def test_upload(size: int, over_http2: NetworkAccessManager, start: Start) -> None:
+    server = start(echo)
+    request = BlockingNetworkRequest(over_http2)
+    moved: list[int] = []
+    request.uploadProgress.connect(lambda done, total: moved.append(done))
+    assert request.post(server.url, bytes(size)) is OK, request.errorMessage()
+    assert request.reply().body == b"%d" % size
+    assert not size or moved[-1] == size
+
+
+def test_upload_of_unknown_length(over_http2: NetworkAccessManager, start: Start) -> None:
+    request = BlockingNetworkRequest(over_http2)
+    assert request.post(start(echo).url, iter([b"x" * 400_000] * 5)) is OK, request.errorMessage()
+    assert request.reply().body == b"2000000"
+
+
+def test_large_body(over_http2: NetworkAccessManager, start: Start) -> None:
+    body = BODY * 10_000
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(start(lambda peer, each: peer.respond(each, body)).url) is OK, request.errorMessage()
+    assert request.reply().body == body
+
+
+def test_stream_that_is_not_read_holds_the_server_back(over_http2: NetworkAccessManager, start: Start) -> None:
+    body = BODY * 20_000
+    server = start(lambda peer, each: peer.respond(each, body))
+    request = BlockingNetworkRequest(over_http2)
+    with request.stream(server.url) as chunks:
+        first = next(chunks)
+        assert eventually(lambda: sum(server.peers[0].sent.values()) >= STREAM_WINDOW_BYTES)
+        assert sum(server.peers[0].sent.values()) <= 2 * STREAM_WINDOW_BYTES
+        assert first + b"".join(chunks) == body
+
+
+@pytest.mark.parametrize("body", [None, b"once"])
+def test_refused_stream_is_sent_again(body: Any, over_http2: NetworkAccessManager, start: Start) -> None:
+    """RFC 9113 section 8.7: whatever the method is."""
+
+    def refuse_once(peer: Http2Peer, request: Http2Request) -> None:
+        if len(peer.server.requests) == 1:
+            peer.h2.reset_stream(request.stream, h2.errors.ErrorCodes.REFUSED_STREAM)
+            peer.flush()
+        else:
+            peer.respond(request, request.body or b"none")
+
+    server = start(refuse_once)
+    request = BlockingNetworkRequest(over_http2)
+    assert request.sendCustomRequest(server.url, "POST" if body else "GET", body) is OK, request.errorMessage()
+    assert request.reply().body == (body or b"none") and len(server.requests) == 2
+
+
+def test_server_that_refuses_for_ever(over_http2: NetworkAccessManager, start: Start) -> None:
+    def refuse(peer: Http2Peer, request: Http2Request) -> None:
+        peer.h2.reset_stream(request.stream, h2.errors.ErrorCodes.REFUSED_STREAM)
+        peer.flush()
+
+    server = start(refuse)
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(server.url) is NET and len(server.requests) == 3
+
+
+def test_goaway_brings_another_connection(over_http2: NetworkAccessManager, start: Start) -> None:
+    def leave(peer: Http2Peer, request: Http2Request) -> None:
+        peer.respond(request, BODY)
+        peer.h2.close_connection()
+        peer.flush()
+
+    server = start(leave)
+    request = BlockingNetworkRequest(over_http2)
+    for number in range(1, 4):
+        assert request.get(server.url) is OK, request.errorMessage()
+        assert len(server.peers) == number
+    codes = [code for _, code, _ in over_http2.getMany([server.url] * 10, maxConcurrent=1)]
+    assert codes == [OK] * 10
+
+
+def test_stream_that_is_ended_with_an_error(over_http2: NetworkAccessManager, start: Start) -> None:
+    def fail(peer: Http2Peer, request: Http2Request) -> None:
+        peer.h2.reset_stream(request.stream, h2.errors.ErrorCodes.INTERNAL_ERROR)
+        peer.flush()
+
+    server = start(fail)
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(server.url) is NET
+    assert "the server has ended the stream (INTERNAL_ERROR)" in request.errorMessage()
+    server.handler = hello
+    assert request.get(server.url) is OK and len(server.peers) == 1
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_connection_that_ends_in_the_body(ends: bool, over_http2: NetworkAccessManager, start: Start) -> None:
+    def break_off(peer: Http2Peer, request: Http2Request) -> None:
+        headers = [(b"content-length", b"1000")] if ends else []
+        peer.respond(request, b"x" * 100, headers=headers, ends=False)
+        peer.sock.close()
+
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(start(break_off).url) is NET
+    assert request.reply().body == b"x" * 100 and request.reply().statusCode() == 200
+    assert ("100 of 1000 bytes" if ends else "Connection closed") in request.errorMessage()
+
+
+def test_early_final_response(over_http2: NetworkAccessManager, start: Start) -> None:
+    """RFC 9113 section 8.1: the rest of the request is not wanted."""
+
+    def refuse(peer: Http2Peer, request: Http2Request) -> None:
+        peer.respond(request, b"too large", 413)
+        peer.h2.reset_stream(request.stream, h2.errors.ErrorCodes.NO_ERROR)
+        peer.flush()
+
+    server = start(echo)
+    server.begun, server.acknowledges = refuse, False
+    request = BlockingNetworkRequest(over_http2)
+    assert request.post(server.url, bytes(5_000_000)) is SERVER, request.errorMessage()
+    assert (request.reply().statusCode(), request.reply().body) == (413, b"too large")
+
+
+def test_interim_responses_are_skipped(over_http2: NetworkAccessManager, start: Start) -> None:
+    def hint(peer: Http2Peer, request: Http2Request) -> None:
+        peer.h2.send_headers(request.stream, [(b":status", b"103"), (b"link", b"</a.css>")])
+        peer.respond(request, BODY)
+
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(start(hint).url) is OK and request.reply().statusCode() == 200
+
+
+def test_cancel_resets_one_stream_of_many(over_http2: NetworkAccessManager, start: Start) -> None:
+    waiting: list[Http2Request] = []
+
+    def half(peer: Http2Peer, request: Http2Request) -> None:
+        if request.field(b":path") == b"/slow":
+            waiting.append(request)
+            return
+        peer.respond(request, BODY)
+
+    server = start(half)
+    over_http2.setTimeout(500)
+    requests = [BatchRequest(f"{server.url}/slow"), *(BatchRequest(f"{server.url}/{number}") for number in range(50))]
+    codes = sorted(code.name for _, code, _ in over_http2.sendMany(requests))
+    assert codes == ["NoError"] * 50 + ["TimeoutError"]
+    assert len(server.peers) == 1
+    assert eventually(lambda: server.resets == [waiting[0].stream])
+    assert over_http2.blockingGet(server.url).errorCode() is OK and len(server.peers) == 1
+
+
+def test_cancel_of_a_call(over_http2: NetworkAccessManager, start: Start) -> None:
+    server = start(lambda peer, request: None)
+    request = BlockingNetworkRequest(over_http2)
+    threading.Timer(0.2, request.abort).start()
+    assert request.get(server.url) is CANCELED
+    assert eventually(lambda: len(server.resets) == 1)
+    server.handler = hello
+    assert request.get(server.url) is OK, request.errorMessage()
+
+
+def test_server_that_breaks_the_rules(over_http2: NetworkAccessManager, start: Start) -> None:
+    def garble(peer: Http2Peer, request: Http2Request) -> None:
+        peer.sock.sendall(b"\0\0\1\1\4\0\0\0\1\xff" * 3)
+
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(start(garble).url) is NET
+    assert "breaks the rules of HTTP/2" in request.errorMessage()
+
+
+def test_flood_of_pings_ends(over_http2: NetworkAccessManager, start: Start) -> None:
+    def flood(peer: Http2Peer, request: Http2Request) -> None:
+        for _ in range(20_000):
+            peer.h2.ping(b"12345678")
+            if len(peer.h2._data_to_send) > 60_000:
+                peer.flush()
+        peer.flush()
+
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(start(flood).url) is NET
+    assert "frames that are no response" in request.errorMessage()
+
+
+def test_too_many_fields(over_http2: NetworkAccessManager, start: Start) -> None:
+    def many(peer: Http2Peer, request: Http2Request) -> None:
+        peer.respond(request, BODY, headers=[(b"x-%d" % number, b"1") for number in range(1_100)])
+
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(start(many).url) is NET
+    assert "more than 1000 lines" in request.errorMessage()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Callable
 
 import h2.errors
@@ -280,3 +281,55 @@ def test_too_many_fields(over_http2: NetworkAccessManager, start: Start) -> None
     request = BlockingNetworkRequest(over_http2)
     assert request.get(start(many).url) is NET
     assert "more than 1000 lines" in request.errorMessage()
+
+
+def test_requests_that_run_beside_a_stream_nobody_reads(over_http2: NetworkAccessManager, start: Start) -> None:
+    """One connection for a call at a time: the stream keeps its own, and nobody waits for it."""
+    large = BODY * 20_000
+
+    def both(peer: Http2Peer, request: Http2Request) -> None:
+        peer.respond(request, large if request.field(b":path") == b"/large" else BODY)
+
+    server = start(both)
+    request = BlockingNetworkRequest(over_http2)
+    with request.stream(f"{server.url}/large") as chunks:
+        first = next(chunks)
+        assert over_http2.blockingGet(server.url).body == BODY
+        assert {code for _, code, _ in over_http2.getMany([server.url] * 20)} == {OK}
+        assert first + b"".join(chunks) == large
+
+
+def test_threads_have_connections_of_their_own(over_http2: NetworkAccessManager, start: Start) -> None:
+    server = start(hello)
+    codes: list[Any] = []
+
+    def work() -> None:
+        request = BlockingNetworkRequest(over_http2)
+        codes.extend(request.get(server.url) for _ in range(20))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == [OK] * 160
+    assert len(server.peers) <= 8
+
+
+def test_batch_that_is_left_half_way(over_http2: NetworkAccessManager, start: Start) -> None:
+    server = start(hello)
+    for _ in range(5):
+        for result in over_http2.getMany(f"{server.url}/{number}" for number in range(1000)):
+            assert result.code is OK
+            break
+    assert over_http2.blockingGet(server.url).errorCode() is OK
+
+
+def test_download_of_a_batch(over_http2: NetworkAccessManager, start: Start, tmp_path: Path) -> None:
+    large = BODY * 3_000
+    server = start(lambda peer, request: peer.respond(request, large))
+    paths = {f"{server.url}/{number}": tmp_path / str(number) for number in range(12)}
+    results = list(over_http2.downloadMany(paths.items()))
+    assert {result.code for result in results} == {OK}, [result.reply.errorString() for result in results]
+    assert all(path.read_bytes() == large for path in paths.values())
+    assert len(server.peers) == 1

@@ -19,7 +19,7 @@ import requests
 import urllib3
 
 from blocking_request import NetworkAccessManager, TlsSettings
-from blocking_request.qt.binding import API, QtCore
+from blocking_request.qt.binding import API, QtCore, QtNetwork, enum_value
 
 from .measure import bound, finish, medians, show
 from .nginx import CA_FILE, nginx
@@ -34,6 +34,7 @@ AT_ONCE = 24
 SIZES = {1024: (0.25, 0.5, 0.75), 102_400: (0.2, 0.5, 0.75)}
 """The bounds: of the time of requests and urllib3 with 8 threads, and of aiohttp's."""
 WORK_SECONDS = 0.02
+HTTP2_WAS_USED = enum_value(QtNetwork.QNetworkRequest.Attribute.Http2WasUsedAttribute)
 RESULTS = 100
 
 # A server of its own process: a thread of this one would be in the way.

@@ -15,7 +15,7 @@ def relay_to(port: int, piece: int = 1 << 14) -> Handler:
 
     def handle(connection: Connection) -> None:
         client = connection.sock
-        with socket.create_connection(("127.0.0.1", port)) as server, suppress(OSError):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)) as server:
             while True:
                 has_pending = isinstance(client, ssl.SSLSocket) and client.pending() > 0
                 source = client if has_pending else select.select([client, server], [], [])[0][0]

@@ -22,7 +22,7 @@ from ..body_errors import BodyError, CorruptBody, HeaderTooLarge
 from ..body_reader import parse_length
 from ..wanted import READ, WAKE_UP, WRITE, Wanted
 from .channel import Channel
-from .failures import ConnectionLost, StreamRefused
+from .failures import ConnectionLost, Http11Required, StreamRefused
 from .http1 import ResponseHead
 
 STREAM_WINDOW_BYTES = 1 << 20
@@ -315,6 +315,8 @@ class Http2Connection:
         codes = h2.errors.ErrorCodes
         if code == codes.REFUSED_STREAM:
             stream.error = StreamRefused()
+        elif code == codes.HTTP_1_1_REQUIRED:
+            stream.error = Http11Required()
         elif code == codes.NO_ERROR and stream.head is not None:
             stream.has_ended = True  # the response is whole, the rest of the request is not wanted (section 8.1)
             stream.is_ours_open = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Optional, Union
 
 from ...models import error_texts as messages
@@ -19,7 +20,7 @@ from ..events import Event
 from ..upload_channel import UploadChannel
 from ..wanted import Wanted
 from .connection import Connection, open_connection
-from .failures import ConnectionLost, StreamRefused, TransferFailed, is_out_of_descriptors, lost_failure
+from .failures import ConnectionLost, Http11Required, StreamRefused, TransferFailed, is_out_of_descriptors, lost_failure
 from .pool import Pool
 from .reading import has_head, read_body, read_head, take_whole_body
 from .routes import Route
@@ -66,6 +67,8 @@ def perform(
             except StreamRefused as refused:
                 if attempts < MOST_ATTEMPTS and not isinstance(state.request.body, UploadChannel):
                     attempts += 1
+                    if isinstance(refused, Http11Required):
+                        route, shared = replace(route, alpn=()), None
                     continue
                 failure = _lost_failure(refused, state, route)
             except BodyError as error:

@@ -82,7 +82,19 @@ def test_without_the_package_nothing_is_offered(
 ) -> None:
     monkeypatch.setattr(routes, "alpn_offer", tuple)
     request = BlockingNetworkRequest(over_http2)
-    assert request.get(start(hello).url) is NET
+    assert request.get(start(hello).url) is OK and request.reply().body == b"HTTP/1.1"
+    assert request.reply().attributes()[enum_value(Attribute.Http2WasUsedAttribute)] is False
+
+
+def test_server_that_wants_http_1_1(over_http2: NetworkAccessManager, start: Start) -> None:
+    def want(peer: Http2Peer, request: Http2Request) -> None:
+        peer.h2.reset_stream(request.stream, h2.errors.ErrorCodes.HTTP_1_1_REQUIRED)
+        peer.flush()
+
+    url = start(want).url
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(url) is OK and request.reply().body == b"HTTP/1.1"
+    assert {reply.body for _, _, reply in over_http2.getMany([url] * 5)} == {b"HTTP/1.1"}
 
 
 def test_batch_shares_one_connection(over_http2: NetworkAccessManager, start: Start) -> None:

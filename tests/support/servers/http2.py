@@ -126,7 +126,10 @@ class Http2Peer:
 
 
 class Http2Server:
-    """Calls ``handler`` with each request, in a thread for each connection."""
+    """Calls ``handler`` with each request, in a thread for each connection.
+
+    Who does not ask for HTTP/2 is given "HTTP/1.1", and the connection is closed.
+    """
 
     def __init__(self, authority: trustme.CA, handler: Handler) -> None:
         self.handler = handler
@@ -156,6 +159,10 @@ class Http2Server:
 
     def _serve(self, sock: socket.socket) -> None:
         with suppress(OSError), self._context.wrap_socket(sock, server_side=True) as encrypted:
+            if encrypted.selected_alpn_protocol() != "h2":
+                encrypted.recv(65536)
+                encrypted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nHTTP/1.1")
+                return
             peer = Http2Peer(encrypted, self)
             self.peers.append(peer)
             peer.serve()

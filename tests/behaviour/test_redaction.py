@@ -286,7 +286,7 @@ KEYS: list[tuple[Any, dict[str, Any]]] = [
     (Proxy("http", "h", 1), {"kind": "socks5", "host": "i", "port": 2, "user": "u", "password": "p"}),
     (ConnectionCredentials("u", "p"), {"user": "v", "password": "q"}),
     (WorkerKey(), {"tls": (TlsSettings(), 0), "proxy": Proxy("none"), "connection_credentials": ConnectionCredentials("u", "p"), "qgis": True}),
-    (RouteKey("http://a:80"), {"origin": "http://b:80", "tls": (TlsSettings(), 0), "proxy": Proxy("none"), "verify_name": "h"}),
+    (RouteKey("http://a:80"), {"origin": "http://b:80", "tls": (TlsSettings(), 0), "proxy": Proxy("none"), "verify_name": "h", "allows_http2": False}),
     (CERTIFICATE, {"der": b"two"}),
     (
         AuthConfig.basic("u", "p"),

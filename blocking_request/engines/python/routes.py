@@ -14,10 +14,12 @@ from ...models.proxy import Proxy
 from ...models.tls import TlsSettings, without_client_certificate
 from ...models.urls import DEFAULT_PORTS, origin
 from ...proxies.system import proxy_of_request
+from ...qt.binding import QtNetwork
 from ...tls.qt_configuration import NO_TLS, TlsKey, configuration_settings, tls_key
 from .tls import Tls
 
 KEPT_ROUTES = 512
+_HTTP2_ALLOWED = QtNetwork.QNetworkRequest.Attribute.Http2AllowedAttribute
 KEPT_TLS = 64
 
 
@@ -30,6 +32,7 @@ class RouteKey(NamedTuple):
     proxy: Optional[Proxy] = None
     verify_name: str = ""
     """Which name the server's certificate must have, if that is not the host."""
+    allows_http2: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class Routes:
             proxy=proxy,
             proxy_tls=self._tls_of_proxy(request) if proxy is not None and proxy.kind == "https" else None,
             is_forwarded=proxy is not None and proxy.forwards(request.url),
-            alpn=alpn_offer() if is_https else (),
+            alpn=alpn_offer() if is_https and key.allows_http2 else (),
         )
 
     def _shared(self, key: TlsKey, request: Request) -> Tls:
@@ -124,7 +127,9 @@ def _key(request: Request) -> RouteKey:
     if url.startswith("https:"):
         qt_request = request.qt_request
         verify_name = qt_request.peerVerifyName() if qt_request is not None and request.same_origin else ""
-        return RouteKey(origin(url), tls_key(request), proxy, verify_name)
+        # Qt's default differs from version to version: only a caller who forbids it is heard.
+        allows_http2 = qt_request is None or qt_request.attribute(_HTTP2_ALLOWED) is not False
+        return RouteKey(origin(url), tls_key(request), proxy, verify_name, allows_http2)
     if proxy is None:
         return RouteKey(origin(url))
     tls = (request.tls, 0) if proxy.kind == "https" else NO_TLS

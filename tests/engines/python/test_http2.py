@@ -14,9 +14,9 @@ import trustme
 from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager, TlsSettings
 from blocking_request.engines.python import routes
 from blocking_request.engines.python.http2 import STREAM_WINDOW_BYTES
-from blocking_request.qt.binding import enum_value
+from blocking_request.qt.binding import QtCore, enum_value
 
-from ...support.names import CANCELED, NET, OK, SERVER, Attribute
+from ...support.names import CANCELED, NET, OK, REQUEST, SERVER, Attribute
 from ...support.servers.http2 import Handler, Http2Peer, Http2Request, Http2Server
 from ...support.waiting import eventually
 
@@ -84,6 +84,15 @@ def test_without_the_package_nothing_is_offered(
     request = BlockingNetworkRequest(over_http2)
     assert request.get(start(hello).url) is OK and request.reply().body == b"HTTP/1.1"
     assert request.reply().attributes()[enum_value(Attribute.Http2WasUsedAttribute)] is False
+
+
+def test_request_that_forbids_it(over_http2: NetworkAccessManager, start: Start) -> None:
+    """By Qt's Http2AllowedAttribute."""
+    url = start(hello).url
+    request = REQUEST(QtCore.QUrl(url))
+    request.setAttribute(Attribute.Http2AllowedAttribute, False)
+    for each, body in ((request, b"HTTP/1.1"), (url, BODY), (request, b"HTTP/1.1")):
+        assert over_http2.blockingGet(each).body == body
 
 
 def test_server_that_wants_http_1_1(over_http2: NetworkAccessManager, start: Start) -> None:

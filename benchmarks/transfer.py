@@ -1,9 +1,10 @@
-"""A gibibyte to a file and from a file, beside requests, and how much memory it takes."""
+"""A gibibyte to a file and from a file, beside requests and curl, and how much memory it takes."""
 
 from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import tempfile
 import threading
 from pathlib import Path
@@ -73,7 +74,7 @@ def main() -> None:
     with nginx(SIZE) as (server, _), tempfile.TemporaryDirectory(dir=memory) as scratch:
         url, target = f"{server}/{SIZE}", Path(scratch) / "file"
         requests_by_engine = {}
-        for engine in ("auto", "qt"):
+        for engine in ("auto", "python", "qt"):
             requests_by_engine[engine] = BlockingNetworkRequest()
             requests_by_engine[engine].setEngine(engine)
 
@@ -92,12 +93,18 @@ def main() -> None:
                 for chunk in response.iter_content(1 << 16):
                     file.write(chunk)
 
-        contenders = {"auto": download("auto"), "qt": download("qt"), "requests": with_requests}
+        def with_curl() -> None:
+            target.unlink(missing_ok=True)
+            subprocess.run(["curl", "-s", "-o", target, url], check=True)
+
+        contenders = {name: download(name) for name in requests_by_engine}
+        contenders.update({"requests": with_requests, "curl": with_curl})
         took = medians(contenders, ROUNDS)
         show(f"1 GiB to a file, {API}", "s", took)
         print(f"    auto took {requests_by_engine['auto'].reply().engine()}; qt: {took['qt'] / took['requests']:.2f}")
         bound("of requests' time", took["auto"] / took["requests"], 0.7)
-        for engine in ("auto", "qt"):
+        bound("python, of curl's time", took["python"] / took["curl"], 1.2)
+        for engine in requests_by_engine:
             bound(f"{engine}, MiB above the start", growth(contenders[engine]), 32)
         target.unlink()
 

@@ -6,6 +6,7 @@ import os
 import platform
 import ssl
 from collections.abc import Iterator
+from importlib import import_module
 
 import click
 import requests
@@ -27,40 +28,65 @@ from . import demo
 
 def show_installation() -> None:
     """Write the versions and the table of engines to standard output."""
-    console = rich.console.Console()
-    parts = rich.table.Table("part", "version", title="blocking-request on this machine")
+    console = rich.console.Console(markup=False)
+    parts = rich.table.Table("component", "version", title="blocking-request on this machine")
     for name, version in (
         ("blocking-request", VERSION),
         ("Python", platform.python_version()),
-        ("binding", f"{API} {QtCore.PYQT_VERSION_STR}"),
+        ("Qt binding", f"{API} {QtCore.PYQT_VERSION_STR}"),
         ("Qt", str(QtCore.qVersion())),
         ("TLS in Qt", QtNetwork.QSslSocket.sslLibraryVersionString() if has_tls() else "none that works here"),
+        ("TLS in Python", ssl.OPENSSL_VERSION),
         ("requests", requests.__version__),
         ("urllib3", urllib3.__version__),  # type: ignore[attr-defined]
-        ("TLS in Python", ssl.OPENSSL_VERSION),
+        ("h2 (HTTP/2)", _version_of("h2")),
+        ("socksio (SOCKS)", _version_of("socksio")),
         ("content codings", ", ".join(READABLE_CODINGS)),
     ):
         parts.add_row(name, version)
     console.print(parts)
-    serving = rich.table.Table("request", "auto takes", "qt", "python", title="What serves what", show_lines=True)
-    for row in decisions():
-        serving.add_row(*row)
+    serving = rich.table.Table(title="Which engine sends which request", show_lines=True)
+    for heading in ("request", "auto takes", "can qt?", "can python?"):
+        # In 80 columns this leaves 20 for the reasons, so that a class and its parentheses stay together.
+        serving.add_column(heading, overflow="fold", max_width=17 if heading == "request" else None)
+    first_rows: dict[str, str] = {}
+    for what, taken, *verdicts in decisions():
+        serving.add_row(what, taken, *(_shown(verdict, what, first_rows) for verdict in verdicts))
     console.print(serving)
+    click.echo("qt: Qt's own network manager, in a worker thread. python: the calling thread.")
     wanted = os.environ.get(ENVIRONMENT_VARIABLE)
     click.echo(f"{ENVIRONMENT_VARIABLE} is {wanted!r}" if wanted else f"{ENVIRONMENT_VARIABLE} is not set: auto")
 
 
+def _version_of(name: str) -> str:
+    """Return the version of a package that need not be there."""
+    try:
+        return str(import_module(name).__version__)
+    except ImportError:
+        return "not installed"
+
+
+def _shown(verdict: str, what: str, first_rows: dict[str, str]) -> str:
+    """Return a verdict as the table shows it: each reason once. ``first_rows``: the row of each reason so far."""
+    first = first_rows.setdefault(verdict, what)
+    return verdict if verdict == "yes" or first == what else f"as for {first}"
+
+
 def decisions() -> Iterator[tuple[str, str, str, str]]:
     """For each kind of request: what it is, what ``auto`` takes for it here, and what each engine says to it."""
+    get = Request("GET", "http://127.0.0.1/")
+    in_a_batch = "http://, in a batch or a QHttp"
     for what, request in (
-        ("http://", Request("GET", "http://127.0.0.1/")),
-        ("http://, to a file or in pieces", Request("GET", "http://127.0.0.1/", streams=True)),
+        ("http://", get),
+        (in_a_batch, get),
+        ("http://, download or stream", get._replace(streams=True)),
+        ("http://, with a cache", get._replace(is_stored=True)),
         ("http://, with a body", Request("POST", "http://127.0.0.1/", body=b"x")),
         ("https://", Request("GET", "https://127.0.0.1/")),
         ("https://, with a body", Request("POST", "https://127.0.0.1/", body=b"x")),
         ("file:, data:, qrc:", Request("GET", "file:///")),
     ):
-        chosen = choice.choose(request, AUTO)
+        chosen = choice.choose(request, AUTO, is_one_of_many=what is in_a_batch)
         refusals = [choice.engine(name).unsupported_reason(request) for name in ENGINES]
         verdicts = ["yes" if refusal is None else f"no: {refusal.text}" for refusal in refusals]
         if refusals[0] is None and request.body and QT_VERSION < (6,):

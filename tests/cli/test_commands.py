@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -357,11 +358,14 @@ def test_body_on_a_terminal(serve: Serve) -> None:
 
 
 def test_info() -> None:
-    result = cli("info")
+    result = cli("info", env={**os.environ, "COLUMNS": "80"})
     told = result.stdout.decode()
     assert result.returncode == 0
     for part in (API, str(QtCore.qVersion()), "http://", "https://", "requests", "urllib3", "gzip", "OpenSSL"):
         assert part in told
+    for name in ("h2", "socksio"):
+        assert version(name) in next(line for line in told.splitlines() if f"{name} (" in line)
+    assert "…" not in told and max(map(len, told.splitlines())) <= 80
     assert "BLOCKING_REQUEST_ENGINE is not set" in told
     assert ("none that works here" in told) is not has_tls()
 
@@ -374,7 +378,9 @@ def test_info_tells_what_auto_takes() -> None:
     taken = {what: row[0] for what, row in table.items()}
     assert taken == {
         "http://": "qt",
-        "http://, to a file or in pieces": "python",
+        "http://, in a batch or a QHttp": "python",
+        "http://, download or stream": "python",
+        "http://, with a cache": "python",
         "http://, with a body": body,
         "https://": secure,
         "https://, with a body": body if has_tls() else "python",

@@ -1,9 +1,10 @@
-"""The loop that drives the requests of a batch, in the thread of whoever iterates.
+"""The loop that drives the requests of a batch, in the thread that iterates over the results.
 
-Theory of operation: each request is a Task; all of them tell the loop by one queue. The loop runs while the caller asks
-for the next result: it starts as many as may run, hears what has come, and looks at the clocks now and then. While the
-caller does something else, what is under way goes on, and nothing new is started: so results that nobody takes hold
-back requests.
+Theory of operation: each request is a Task. The loop runs while the caller asks for the next result: it starts as many
+as may run, advances those whose sockets are ready (one selector watches all of them), takes the events of the qt
+engine's workers from one queue, and looks at the clocks now and then. Before it gives a result to the caller, it begins
+and reads everything that need not be waited for. While the caller works, only the qt engine's transfers go on, and
+nothing new is started: so results that are not taken hold back requests.
 """
 
 from __future__ import annotations

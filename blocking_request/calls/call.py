@@ -1,7 +1,8 @@
 """One blocking call: drives a flow over an engine and, while it waits, runs the caller's own code in the caller's
 thread.
 
-Theory of operation: the caller waits on its mailbox until the earliest of its deadlines. Cancel arrives as an event,
+Theory of operation: the caller waits in ``Transfer.take`` until the earliest of its deadlines: on its mailbox if a
+worker of the qt engine sends, on the sockets of the transfer if the python engine does. Cancel arrives as an event,
 ``Timeouts`` counts the clocks, and every ``POLL_SECONDS`` the engine is asked whether it is still alive. So whatever
 becomes of the engine, the caller wakes.
 """

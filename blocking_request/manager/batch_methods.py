@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ..prepare.request_attributes import RequestLike
 
 MAX_CONCURRENT = 24
-"""One worker of the qt engine with its queue full, or four with a connection for each."""
+"""As many connections of the python engine. On the qt engine: one worker with its queue full, or four workers with a
+connection for each request."""
 
 
 class BatchCalls:
@@ -50,10 +51,11 @@ class BatchCalls:
         ``forceRefresh``, ``authCfg``: for all of them, and so are ``headers``, ``params`` and ``timeout``, which are as
         in ``BlockingNetworkRequest.get``.
 
-        From any thread, to iterate in that thread. What is under way goes on while the loop does something else, and
-        nothing new is started then: memory holds about ``maxConcurrent`` replies, three times as many where one that is
-        slow holds up the order. What was not started when it was cancelled has no result. Leaving the iterator cancels
-        what is under way. Raises TypeError, ValueError; while iterating TypeError for what is no request.
+        From any thread, to iterate in that thread, which performs the requests: while the loop does something else,
+        nothing is sent, read or started (on the qt engine, what is under way goes on). Memory holds about
+        ``maxConcurrent`` replies, three times as many if one that is slow holds up the order. A request that was not
+        started when the batch was cancelled has no result. Leaving the iterator cancels what is under way. Raises
+        TypeError, ValueError; while iterating TypeError for what is no request.
         """
         return self.sendMany(
             requests,

@@ -147,7 +147,8 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         choice.clear_connections()
 
     def shutdown(self) -> None:
-        """End every worker of the process, cancelling what is under way (their calls return ``CanceledError``).
+        """Cancel what is under way in the process (the calls return ``CanceledError``), close the connections that are
+        kept, and end the qt engine's workers.
 
         Happens by itself when the application quits and when the interpreter exits. May be called again; the next
         request starts anew.

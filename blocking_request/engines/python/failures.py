@@ -27,6 +27,10 @@ class StreamRefused(Exception):
     """The server has not looked at the request (RFC 9113 section 8.7): it may be sent again, whatever it is."""
 
 
+class ServerLeaves(StreamRefused):
+    """The server has ended the connection before it came to the request (RFC 9113 section 6.8)."""
+
+
 class Http11Required(StreamRefused):
     """The server wants the request over HTTP/1.1 (RFC 9113 section 7), as some do for client certificates."""
 

@@ -249,7 +249,7 @@ class ResponseParser:
         if not has_body:
             # What is promised is the body that a GET would have had (RFC 9110 section 8.6).
             self.length = 0
-            self.total_bytes = _promised_length(fields) if has_length else -1
+            self.total_bytes = promised_length(fields) if has_length else -1
             self.is_complete = True
             is_framed = head.status != _SWITCHING_PROTOCOLS and self._method != "CONNECT"
         elif is_chunked(framing_value(fields, b"transfer-encoding")):
@@ -353,8 +353,8 @@ def _decoded(reason: bytes) -> str:
         return reason.decode("latin-1")
 
 
-def _promised_length(fields: Fields) -> int:
-    """The length that a response without a body tells, or -1: no framing depends on it."""
+def promised_length(fields: Fields) -> int:
+    """Return the length that a response without a body tells, or -1: no framing depends on it."""
     try:
         return parse_length(framing_value(fields, b"content-length") or b"")
     except CorruptBody:

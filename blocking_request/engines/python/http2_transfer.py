@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from time import monotonic
 from typing import Optional, Union
 
 from ...models.http_messages import streams_body
@@ -12,27 +13,29 @@ from ..upload_channel import UploadChannel
 from ..upload_progress import UploadProgress
 from ..wanted import LOOK_AROUND, Wanted
 from .failures import TransferFailed
-from .http2 import Http2Connection, Http2Stream
+from .http2 import Http2Connection
+from .http2_stream import OF_HTTP1, Http2Stream
 from .reading import LOOK_UP_BYTES, BodyTaker
 from .request_head import host_field, request_fields, request_target
 from .routes import Route
-from .sending import PIECE_BYTES
+from .sending import CONTINUE_SECONDS, PIECE_BYTES, expects_continue
 from .state import TransferState, nobody_waits
-
-_OF_HTTP1 = frozenset((b"connection", b"host", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
-"""RFC 9113 section 8.2.2."""
 
 Steps = Generator[Union[Wanted, Event], None, None]
 
 
 def perform_stream(state: TransferState, http2: Http2Connection, route: Route) -> Steps:
     """Send the request and read its response. Raises OSError, ConnectionLost, StreamRefused, BodyError."""
-    stream = http2.open(state.wake)
+    request = state.request
+    stream = http2.open(request.method, state.wake)
     state.stream = stream
     try:
-        yield from _send(state, http2, stream, route)
+        has_body = request.body is not None and request.body != b""
+        http2.send_headers(stream, _fields(state, route), ends=not has_body)
+        if has_body:
+            yield from _send_body(state, http2, stream)
         yield from http2.wait(stream, lambda: stream.head is not None)
-        if stream.error is not None and stream.head is None:
+        if stream.head is None and stream.error is not None:
             raise stream.error
         state.mailbox.mark_active()
         yield from _read(state, http2, stream)
@@ -40,55 +43,77 @@ def perform_stream(state: TransferState, http2: Http2Connection, route: Route) -
         http2.close(stream)
 
 
-def _send(state: TransferState, http2: Http2Connection, stream: Http2Stream, route: Route) -> Steps:
+def _fields(state: TransferState, route: Route) -> list[tuple[bytes, bytes]]:
+    """The header of the request (RFC 9113 section 8.3.1)."""
     request = state.request
-    body = request.body
-    fields = [
+    authority = host_field(request.url)
+    fields: list[tuple[bytes, bytes]] = []
+    for name, value in request_fields(request, route):
+        name = name.lower()
+        if name == b"host":
+            authority = value
+        elif name not in OF_HTTP1 and (name != b"te" or value.strip().lower() == b"trailers"):
+            fields.append((name, value))
+    return [
         (b":method", request.method.encode("ascii")),
         (b":scheme", b"https"),
-        (b":authority", host_field(request.url)),
+        (b":authority", authority),
         (b":path", request_target(request.url, False).encode("ascii")),
+        *fields,
     ]
-    fields.extend(
-        (lowered, value) for name, value in request_fields(request, route) if (lowered := name.lower()) not in _OF_HTTP1
-    )
-    if body is None or body == b"":
-        http2.send_headers(stream, fields, ends=True)
-        return
-    http2.send_headers(stream, fields, ends=False)
-    size = len(body) if isinstance(body, bytes) else body.size
-    progress = UploadProgress(state.mailbox, size)
+
+
+def _send_body(state: TransferState, http2: Http2Connection, stream: Http2Stream) -> Steps:
+    """Send the body, unless the final response comes before its end."""
+    request = state.request
+    body = request.body
+    if expects_continue(request):
+        yield from _wait_for_continue(http2, stream)
+    if isinstance(body, bytes):
+        progress = UploadProgress(state.mailbox, len(body))
+    else:
+        assert isinstance(body, UploadChannel)
+        progress = UploadProgress(state.mailbox, body.size)
     sent = 0
-    while not stream.has_news and stream.head is None:
+    while not stream.is_answered:
         if isinstance(body, bytes):
             piece: Optional[bytes] = body[sent : sent + PIECE_BYTES] or None
         else:
-            assert isinstance(body, UploadChannel)
             piece = body.take(PIECE_BYTES, nobody_waits)
         if piece is None:
-            break
+            http2.send_data(stream, b"", ends=True)
+            yield from _tell(progress.end())
+            return
         if not piece:
             yield UploadDataNeeded()
             continue
         sent += len(piece)
-        view = memoryview(piece)
-        while view and not stream.has_news and stream.head is None:
-            yield from http2.wait(
-                stream, lambda: http2.sendable(stream) > 0 or stream.has_news or stream.head is not None
-            )
-            count = min(http2.sendable(stream), len(view)) if not stream.has_news else 0
-            if count <= 0:
-                continue
-            http2.send_data(stream, view[:count], ends=False)
-            view = view[count:]
-            event = progress.add(count)
-            if event is not None:
-                yield event
-    if not stream.has_news and stream.head is None:
-        http2.send_data(stream, b"", ends=True)
-        event = progress.end()
-        if event is not None:
-            yield event
+        http2.receive(stream)  # the window may be so large that nothing else has it read
+        yield from _send(http2, stream, piece, progress)
+
+
+def _send(http2: Http2Connection, stream: Http2Stream, piece: bytes, progress: UploadProgress) -> Steps:
+    view = memoryview(piece)
+    while view:
+        yield from http2.wait(stream, lambda: http2.sendable(stream) > 0 or stream.is_answered)
+        if stream.is_answered:
+            return
+        count = min(http2.sendable(stream), len(view))
+        http2.send_data(stream, view[:count], ends=False)
+        view = view[count:]
+        yield from _tell(progress.add(count))
+
+
+def _tell(event: Optional[Event]) -> Iterator[Event]:
+    if event is not None:
+        yield event
+
+
+def _wait_for_continue(http2: Http2Connection, stream: Http2Stream) -> Generator[Wanted, None, None]:
+    """Wait a while for any response (RFC 9110 section 10.1.1)."""
+    end = monotonic() + CONTINUE_SECONDS
+    for wanted in http2.wait(stream, lambda: stream.has_begun or stream.is_answered or monotonic() >= end):
+        yield wanted._replace(seconds=max(min(wanted.seconds, end - monotonic()), 0.0))
 
 
 def _read(state: TransferState, http2: Http2Connection, stream: Http2Stream) -> Steps:
@@ -104,7 +129,7 @@ def _read(state: TransferState, http2: Http2Connection, stream: Http2Stream) -> 
         None if sink is None else sink.append,
     )
     reader.total_bytes = stream.total_bytes
-    if streams:
+    if streams and stream.error is None:
         yield HeadersReceived(state.begun_response())
     taker = BodyTaker(state, reader, sink)
     since_look = 0
@@ -120,8 +145,9 @@ def _read(state: TransferState, http2: Http2Connection, stream: Http2Stream) -> 
                 since_look = 0
                 yield LOOK_AROUND
         if stream.error is not None:
-            raise stream.error
-    has_body = request.method != "HEAD" and head.status not in (204, 304)
-    failure = reader.body_error() if has_body else None
+            break
+    if stream.error is not None:
+        raise stream.error
+    failure = reader.body_error() if stream.has_body else None
     if failure is not None:
         raise TransferFailed(failure)

@@ -38,7 +38,7 @@ def send_at_once(state: TransferState, route: Route) -> bool:
     body = request.body
     if body is None:
         data = request_head(request, route)
-    elif isinstance(body, bytes) and len(body) <= SMALL_BODY_BYTES and not _expects(request):
+    elif isinstance(body, bytes) and len(body) <= SMALL_BODY_BYTES and not expects_continue(request):
         data = request_head(request, route) + body
     else:
         return False
@@ -74,7 +74,7 @@ def send_request(state: TransferState, route: Route) -> Sending:
 
 def _send_body(state: TransferState, channel: Channel, request: Request) -> Generator[Union[Wanted, Event], None, bool]:
     """Send a body that is large, or that is waited with; return whether all of it was sent."""
-    if _expects(request) and not (yield from _wait_for_continue(state, channel)):
+    if expects_continue(request) and not (yield from _wait_for_continue(state, channel)):
         return False
     body = request.body
     if isinstance(body, UploadChannel):
@@ -172,7 +172,7 @@ def _has_answered(state: TransferState, channel: Channel) -> bool:
     return True
 
 
-def _expects(request: Request) -> bool:
+def expects_continue(request: Request) -> bool:
     return any(name.lower() == b"expect" and b"100-continue" in value.lower() for name, value in request.headers)
 
 

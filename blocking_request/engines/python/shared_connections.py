@@ -19,46 +19,51 @@ class SharedConnections:
         self._connections: dict[RouteKey, Connection] = {}
         self._opening: dict[RouteKey, list[Callable[[], None]]] = {}
         """Who waits until a connection is open, by its route."""
-        self._without_http2: set[RouteKey] = set()
+        self._opened_by_each: set[RouteKey] = set()
+        """Where nobody waits for others: HTTP/1.1 is spoken there, or the first one has found no connection."""
 
     def connect(self, route: Route, state: TransferState, is_fresh: bool) -> Steps[Connection]:
         """Return a connection, which may have other streams. Raises TransferFailed, ConnectionLost."""
         key = route.key
         while True:
-            if key in self._without_http2:
-                kept = None if is_fresh else self._pool.take(key)
-                return kept or (yield from open_connection(route, state))
             connection = self._connections.get(key)
             if connection is not None and connection.http2 is not None:
                 if connection.http2.is_usable():
                     if connection.http2.has_room():
                         return connection
-                    connection.http2.wake_with_room(state.wake)
+                    state.is_connected = True
+                    connection.http2.wake_with_room(state.wake, state.mailbox)
                     yield WAKE_UP
                     continue
                 del self._connections[key]
                 if connection.http2.is_idle:
                     connection.close()
-            if key in self._opening:
-                self._opening[key].append(state.wake)
-                yield WAKE_UP
-                continue
-            return (yield from self._open(route, state, is_fresh))
+            waiting = self._opening.get(key)
+            if waiting is None or key in self._opened_by_each:
+                return (yield from self._open(route, state, is_fresh))
+            waiting.append(state.wake)
+            yield WAKE_UP
 
     def _open(self, route: Route, state: TransferState, is_fresh: bool) -> Steps[Connection]:
-        """Open a connection while the others wait for it."""
+        """Open a connection. The others wait for it, unless each opens its own."""
         key = route.key
-        waiting = self._opening[key] = []
+        self._opening.setdefault(key, [])
         try:
-            connection = (None if is_fresh else self._pool.take(key)) or (yield from open_connection(route, state))
+            kept = None if is_fresh else self._pool.take(key)
+            connection = kept or (yield from open_connection(route, state))
+        except Exception:
+            # One after the other would take them too long.
+            self._opened_by_each.add(key)
+            raise
+        else:
             if connection.http2 is None:
-                self._without_http2.add(key)
+                self._opened_by_each.add(key)
             else:
-                self._connections[key] = connection
+                self._connections.setdefault(key, connection)
+                self._opened_by_each.discard(key)
             return connection
         finally:
-            del self._opening[key]
-            for wake in waiting:
+            for wake in self._opening.pop(key, ()):
                 wake()
 
     def has(self, connection: Connection) -> bool:

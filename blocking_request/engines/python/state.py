@@ -15,7 +15,7 @@ from .connection import Connection
 from .http1 import ResponseParser
 
 if TYPE_CHECKING:
-    from .http2 import Http2Stream
+    from .http2_stream import Http2Stream
 
 NAME = "python"
 

@@ -20,7 +20,15 @@ from ..events import Event
 from ..upload_channel import UploadChannel
 from ..wanted import Wanted
 from .connection import Connection, open_connection
-from .failures import ConnectionLost, Http11Required, StreamRefused, TransferFailed, is_out_of_descriptors, lost_failure
+from .failures import (
+    ConnectionLost,
+    Http11Required,
+    ServerLeaves,
+    StreamRefused,
+    TransferFailed,
+    is_out_of_descriptors,
+    lost_failure,
+)
 from .pool import Pool
 from .reading import has_head, read_body, read_head, take_whole_body
 from .routes import Route
@@ -30,6 +38,10 @@ from .state import TransferState
 
 MOST_ATTEMPTS = 3
 """How often a request is sent to servers that say that they have not looked at it (RFC 9113 section 8.7)."""
+
+MOST_CONNECTIONS = 100
+"""On how many connections it is sent if each ends before the server comes to it, as one does that serves some requests
+only (RFC 9113 section 6.8)."""
 
 TransferSteps = Generator[Union[Wanted, Event], None, Response]
 
@@ -65,7 +77,9 @@ def perform(
                     continue
                 failure = _failure_of_body(state) or _lost_failure(error, state, route)
             except StreamRefused as refused:
-                if attempts < MOST_ATTEMPTS and not isinstance(state.request.body, UploadChannel):
+                most = MOST_CONNECTIONS if isinstance(refused, ServerLeaves) else MOST_ATTEMPTS
+                body = state.request.body
+                if attempts < most and (not isinstance(body, UploadChannel) or body.is_untouched):
                     attempts += 1
                     if isinstance(refused, Http11Required):
                         route, shared = replace(route, alpn=()), None
@@ -93,12 +107,16 @@ def _attempt(
     from .http2_transfer import perform_stream  # loaded when HTTP/2 was offered
 
     state.begin_attempt(connection)
+    is_left = True
     try:
         yield from perform_stream(state, connection.http2, route)
+        is_left = False
+    except Exception:
+        is_left = False  # it is one stream that has failed, or the connection knows that it is of no more use
+        raise
     finally:
-        is_shared = shared is not None and shared.has(connection)
-        if connection.http2.is_idle and not is_shared:
-            if connection.http2.is_usable():
+        if connection.http2.is_idle and not (shared is not None and shared.has(connection)):
+            if not is_left and connection.http2.is_usable():
                 pool.put(connection)
             else:
                 connection.close()

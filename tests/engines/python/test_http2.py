@@ -3,53 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import h2.errors
 import pytest
-import trustme
 
-from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager, TlsSettings
+from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager
 from blocking_request.engines.python import routes
 from blocking_request.engines.python.http2 import STREAM_WINDOW_BYTES
 from blocking_request.qt.binding import QtCore, enum_value
 
 from ...support.names import CANCELED, NET, OK, REQUEST, SERVER, Attribute
-from ...support.servers.http2 import Handler, Http2Peer, Http2Request, Http2Server
+from ...support.servers.http2 import Http2Peer, Http2Request
 from ...support.waiting import eventually
+from .conftest import Start
 
-Start = Callable[[Handler], Http2Server]
 BODY = bytes(range(256)) * 4
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def start(authority: trustme.CA) -> Iterator[Start]:
-    servers: list[Http2Server] = []
-
-    def begin(handler: Handler) -> Http2Server:
-        servers.append(Http2Server(authority, handler))
-        return servers[-1]
-
-    yield begin
-    for server in servers:
-        server.close()
-
-
-@pytest.fixture
-def over_http2(authority: trustme.CA) -> Iterator[NetworkAccessManager]:
-    manager = NetworkAccessManager()
-    manager.setEngine("python")
-    manager.setTimeout(10_000)
-    manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
-    yield manager
-    manager.clearConnectionCache()
 
 
 def hello(peer: Http2Peer, request: Http2Request) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Callable
@@ -88,11 +89,15 @@ class Http2Peer:
         self.flush()
 
     def serve(self) -> None:
-        self.h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: self.server.most_streams})
+        settings = {h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: self.server.most_streams, **self.server.settings}
+        self.h2.local_settings = h2.settings.Settings(client=False, initial_values=settings)
         self.h2.initiate_connection()
+        if self.server.connection_window:
+            self.h2.increment_flow_control_window(self.server.connection_window)
         self.flush()
         requests: dict[int, Http2Request] = {}
         while data := self._received():
+            time.sleep(self.server.pause)
             try:
                 events = self.h2.receive_data(data)
             except h2.exceptions.ProtocolError:
@@ -136,11 +141,20 @@ class Http2Server:
         self.begun: Handler = lambda peer, request: None
         """Called when the header of a request has come."""
         self.most_streams = 100
+        self.settings: dict[int, int] = {}
+        """Others that it begins with."""
+        self.connection_window = 0
+        """How much more than usual the client may send on a connection."""
+        self.pause = 0.0
+        """Seconds before it looks at what has come."""
+        self.handshake_pause = 0.0
         self.acknowledges = True
         """Whether the client may go on with a body."""
         self.requests: list[Http2Request] = []
         self.resets: list[int] = []
         self.peers: list[Http2Peer] = []
+        self.closed = 0
+        """How many connections have ended."""
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1").configure_cert(self._context)
         self._context.set_alpn_protocols(["h2"])
@@ -158,6 +172,7 @@ class Http2Server:
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
+        time.sleep(self.handshake_pause)
         with suppress(OSError), self._context.wrap_socket(sock, server_side=True) as encrypted:
             if encrypted.selected_alpn_protocol() != "h2":
                 encrypted.recv(65536)
@@ -166,6 +181,7 @@ class Http2Server:
             peer = Http2Peer(encrypted, self)
             self.peers.append(peer)
             peer.serve()
+            self.closed += 1
 
     def close(self) -> None:
         self._listener.close()

@@ -1,0 +1,99 @@
+"""The library h2 as it is used here: it ends the whole connection for some errors that concern one response only.
+
+It is given one frame after the other, so that an error takes nothing of what came before it. What it would look at in
+a response is kept from it: ``http2_stream`` judges that. So is GOAWAY: it would take no frame afterwards, but the server
+goes on with the streams that it has begun (RFC 9113 section 6.8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Optional
+
+import h2.config
+import h2.connection
+import h2.exceptions
+import h2.settings
+import hpack
+
+from ...models.headers import MAXIMUM_HEADER_BYTES
+
+CONNECTION_WINDOW_BYTES = (1 << 31) - 1
+"""So large that a body that nobody takes does not hold up the others."""
+
+MOST_DECODED_BYTES = 4 * MAXIMUM_HEADER_BYTES
+"""Up to this size, a header that is too large fails alone; beyond it, it ends the connection."""
+
+HIDDEN_LENGTH = b":content-length"
+"""What Content-Length is called while h2 has it."""
+
+_LENGTH = b"content-length"
+_HEAD_BYTES = 9
+_FRAME_BYTES = 1 << 14
+"""The largest frame that a server may send, because we allow no larger one (RFC 9113 section 4.2)."""
+_GOAWAY = 7
+_LARGEST_NUMBER = (1 << 31) - 1
+
+
+def new_connection(streams: int, window: int) -> h2.connection.H2Connection:
+    """Return the client's end of a connection. ``window``: how many bytes of a body may come before any is taken."""
+    configuration = h2.config.H2Configuration(
+        header_encoding=None, validate_inbound_headers=False, normalize_inbound_headers=False
+    )
+    connection = h2.connection.H2Connection(configuration)
+    codes = h2.settings.SettingCodes
+    connection.local_settings = h2.settings.Settings(
+        client=True,
+        initial_values={
+            codes.ENABLE_PUSH: 0,
+            codes.INITIAL_WINDOW_SIZE: window,
+            codes.MAX_CONCURRENT_STREAMS: streams,
+            codes.MAX_HEADER_LIST_SIZE: MAXIMUM_HEADER_BYTES,
+        },
+    )
+    connection.decoder = _HeaderDecoder(connection.local_settings.header_table_size)
+    connection.initiate_connection()
+    connection.increment_flow_control_window(CONNECTION_WINDOW_BYTES - connection.inbound_flow_control_window)
+    return connection
+
+
+class _HeaderDecoder(hpack.Decoder):
+    """Hides Content-Length from h2, which ends the connection if a body is not that long, or if it is no number."""
+
+    def __init__(self, table_size: int) -> None:
+        super().__init__(MOST_DECODED_BYTES)
+        self.max_allowed_table_size = table_size
+
+    def decode(self, data: bytes, raw: bool = False) -> Any:
+        pairs = super().decode(data, raw=True)
+        return [(HIDDEN_LENGTH if name == _LENGTH else name, value) for name, value in pairs if name != HIDDEN_LENGTH]
+
+
+class FrameSplitter:
+    """Cuts what comes into frames."""
+
+    def __init__(self) -> None:
+        self._incoming = bytearray()
+
+    def split(self, data: bytes) -> Iterator[bytes]:
+        """Return the frames that are complete. Raises h2.exceptions.FrameTooLargeError."""
+        incoming = self._incoming
+        incoming += data
+        start, size = 0, len(incoming)
+        while size - start >= _HEAD_BYTES:
+            length = int.from_bytes(incoming[start : start + 3], "big")
+            if length > _FRAME_BYTES:
+                raise h2.exceptions.FrameTooLargeError(f"a frame of {length} bytes")
+            end = start + _HEAD_BYTES + length
+            if size < end:
+                break
+            yield bytes(incoming[start:end])
+            start = end
+        del incoming[:start]
+
+
+def goaway_of(frame: bytes) -> Optional[tuple[int, int]]:
+    """Return the last stream and the error code of a GOAWAY frame (RFC 9113 section 6.8); None if it is none."""
+    if frame[3] != _GOAWAY or len(frame) < _HEAD_BYTES + 8 or any(frame[5:_HEAD_BYTES]):
+        return None
+    return int.from_bytes(frame[9:13], "big") & _LARGEST_NUMBER, int.from_bytes(frame[13:17], "big")

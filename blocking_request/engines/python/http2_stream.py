@@ -1,0 +1,137 @@
+"""One request of HTTP/2 and its response, as far as they have come, and the rules for a response's header.
+
+A response that breaks the rules fails alone (RFC 9113 section 8.1.1). The library h2 ends the whole connection then, so
+what it would look at is kept from it, and looked at here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable
+from typing import Callable, Optional
+
+import h2.errors
+
+from ...models.failure import Failure, QtNetworkError, network_failure
+from ...models.headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES, Pairs, known_fields
+from ..body_errors import BodyError, HeaderTooLarge
+from ..body_reader import framing_value, parse_length
+from .http1 import ResponseHead, promised_length
+from .http1_errors import shown
+from .http2_codec import HIDDEN_LENGTH
+
+_STATUS = re.compile(rb"[1-9][0-9]{2}")
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
+_FORBIDDEN_IN_VALUE = re.compile(rb"[\r\n\0]")
+_BLANKS = b" \t"
+_LENGTH = b"content-length"
+
+OF_HTTP1 = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
+"""Fields that have no place in HTTP/2 (RFC 9113 section 8.2.2)."""
+
+
+class StreamFailed(BodyError):
+    """The server has ended the stream, or the connection, with an error."""
+
+    @property
+    def failure(self) -> Failure:
+        return network_failure(QtNetworkError.RemoteHostClosedError, str(self))
+
+
+class MalformedHead(BodyError):
+    """The header is none of HTTP/2 (RFC 9113 section 8.3)."""
+
+    @property
+    def failure(self) -> Failure:
+        return network_failure(QtNetworkError.ProtocolFailure, str(self))
+
+
+class Http2Stream:
+    """For the thread that drives the transfers of its connection."""
+
+    def __init__(self, number: int, method: str, wake: Callable[[], None]) -> None:
+        self.number = number
+        self.wake = wake
+        self.head: Optional[ResponseHead] = None
+        self.total_bytes = -1
+        """What ``Content-Length`` promises, or -1."""
+        self.has_body = method != "HEAD"
+        """Whether the response may have one."""
+        self.has_begun = False
+        """Whether anything of a response has come."""
+        self.chunks: deque[tuple[bytes, int]] = deque()
+        """What of the body nobody has taken yet, and how much of the window each chunk fills."""
+        self.has_ended = False
+        self.error: Optional[Exception] = None
+        """Why nothing more comes."""
+        self.is_waiting = False
+        """Whether its transfer waits until another one has read something for it."""
+        self.is_ours_open = True
+        """Whether more of the request is to be sent."""
+        self.is_reset = False
+        """Whether it was ended early, by us or by the server."""
+        self._bytes_left = MAXIMUM_HEADER_BYTES
+        self._lines_left = MAXIMUM_HEADER_LINES + 1
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether nothing more of the request need be sent: the final response has begun, or there will be none."""
+        return self.head is not None or self.has_ended or self.error is not None
+
+    def read_head(self, pairs: Iterable[tuple[bytes, bytes]], is_final: bool) -> None:
+        """Take the header of a response; an interim one is skipped. Raises BodyError; ``head`` may be there all the
+        same.
+        """
+        status, fields = self._read_fields(tuple(pairs))
+        if _STATUS.fullmatch(status) is None or (status[:1] == b"1") == is_final or status == b"101":
+            raise MalformedHead(f"The server has sent '{shown(status)}' as the status of a response")
+        if not is_final:
+            return
+        number = int(status)
+        self.has_body = self.has_body and number not in (204, 304)
+        known = known_fields(fields)
+        self.head = ResponseHead(number, "", 1, known)
+        if not known.has(_LENGTH):
+            return
+        if self.has_body:
+            self.total_bytes = parse_length(framing_value(known, _LENGTH) or b"")
+        else:
+            self.total_bytes = promised_length(known)
+
+    def count_fields(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        """Count fields that have come. Raises HeaderTooLarge."""
+        for name, value in pairs:
+            self._lines_left -= 1
+            self._bytes_left -= len(name) + len(value) + 4  # as in HTTP/1.1
+        if self._bytes_left < 0 or self._lines_left < 0:
+            raise HeaderTooLarge
+
+    def _read_fields(self, pairs: Pairs) -> tuple[bytes, Pairs]:
+        """Return the status and the fields; an odd field is dropped, as in HTTP/1.1. Raises BodyError."""
+        self.count_fields(pairs)
+        status = b""
+        fields: list[tuple[bytes, bytes]] = []
+        for name, value in pairs:
+            if name == HIDDEN_LENGTH:
+                name = _LENGTH
+            elif name[:1] == b":":
+                if name != b":status" or status or fields:
+                    raise MalformedHead(f"The server has sent the field '{shown(name)}' out of place in a response")
+                status = value
+                continue
+            elif name in OF_HTTP1 or _NAME.fullmatch(name) is None:
+                continue
+            if _FORBIDDEN_IN_VALUE.search(value) is None:
+                fields.append((name, value.strip(_BLANKS)))
+        if not status:
+            raise MalformedHead("The server has sent a response that has no status")
+        return status, tuple(fields)
+
+
+def name_of(code: int) -> str:
+    """Return the name of an error code (RFC 9113 section 7)."""
+    try:
+        return h2.errors.ErrorCodes(code).name
+    except ValueError:
+        return f"error {code}"

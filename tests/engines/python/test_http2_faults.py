@@ -1,0 +1,305 @@
+"""Servers that break the rules of HTTP/2, or bend them: each request ends, and ends alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import h2.errors
+import pytest
+from hpack import Encoder
+
+from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager
+
+from ...support.names import CANCELED, NET, OK, TIMEOUT
+from ...support.servers.http2 import Handler, Http2Peer, Http2Request
+from ...support.waiting import eventually
+from .conftest import Start
+
+BODY = bytes(range(256)) * 4
+DATA, HEADERS, CONTINUATION = 0, 1, 9
+END_STREAM, END_HEADERS = 1, 4
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
+
+
+def send_head(peer: Http2Peer, request: Http2Request, pairs: Sequence[tuple[bytes, bytes]], flags: int = 0) -> None:
+    """Send header fields as they are, which the library would not do."""
+    block = Encoder().encode([(name, value, True) for name, value in pairs])
+    first, rest = block[:16384], [block[start : start + 16384] for start in range(16384, len(block), 16384)]
+    data = frame(HEADERS, flags | (0 if rest else END_HEADERS), request.stream, first)
+    for number, part in enumerate(rest, 1):
+        data += frame(CONTINUATION, END_HEADERS if number == len(rest) else 0, request.stream, part)
+    peer.sock.sendall(data)
+
+
+def hello(peer: Http2Peer, request: Http2Request) -> None:
+    peer.respond(request, BODY)
+
+
+def one_odd(odd: Handler) -> Handler:
+    """Serve /odd as the handler does, everything else as usual, and late: so that it is under way in the meantime."""
+    waiting: list[Http2Request] = []
+
+    def serve(peer: Http2Peer, request: Http2Request) -> None:
+        if request.field(b":path") == b"/odd":
+            odd(peer, request)
+            for each in waiting:
+                peer.respond(each, BODY)
+        elif len(peer.server.requests) < 5:
+            waiting.append(request)
+        else:
+            peer.respond(request, BODY)
+
+    return serve
+
+
+def outcome_of_odd(manager: NetworkAccessManager, url: str) -> Any:
+    """Return the result of /odd; everything else of the batch must be as usual."""
+    requests = [f"{url}/{number}" for number in range(4)] + [f"{url}/odd"] + [f"{url}/{number}" for number in range(9)]
+    results = list(manager.getMany(requests, ordered=True))
+    assert [result.code for result in results[:4] + results[5:]] == [OK] * 13, [
+        result.reply.errorString() for result in results
+    ]
+    return results[4]
+
+
+ODD_HEADS: dict[str, tuple[list[tuple[bytes, bytes]], str]] = {
+    "no status": ([(b"content-type", b"text/plain")], "no status"),
+    "status that is no number": ([(b":status", b"abc")], "abc"),
+    "status of two digits": ([(b":status", b"20")], "20"),
+    "two statuses": ([(b":status", b"200"), (b":status", b"404")], "status"),
+    "status behind a field": ([(b"content-type", b"text/plain"), (b":status", b"200")], "status"),
+    "unknown pseudo field": ([(b":status", b"200"), (b":path", b"/")], ":path"),
+    "length that is none": ([(b":status", b"200"), (b"content-length", b"abc")], "Content-Length is 'abc'"),
+    "two lengths": ([(b":status", b"200"), (b"content-length", b"1"), (b"content-length", b"2")], "Content-Length"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_HEADS)
+def test_odd_head_fails_alone(name: str, over_http2: NetworkAccessManager, start: Start) -> None:
+    """RFC 9113 section 8.1.1: it is an error of the stream."""
+    pairs, words = ODD_HEADS[name]
+    server = start(one_odd(lambda peer, request: send_head(peer, request, pairs, END_STREAM)))
+    result = outcome_of_odd(over_http2, server.url)
+    assert result.code is NET
+    assert words in result.reply.errorString()
+    assert len(server.peers) == 1
+
+
+def test_field_that_is_not_allowed_is_dropped(over_http2: NetworkAccessManager, start: Start) -> None:
+    """As HTTP/1.1 does it: that field alone."""
+    pairs = [
+        (b":status", b"200"),
+        (b"X-Upper", b"1"),
+        (b"connection", b"keep-alive"),
+        (b"transfer-encoding", b"chunked"),
+        (b"x space", b"2"),
+        (b"x-blank", b" 3 "),
+        (b"x-line", b"a\r\nb: c"),
+        (b"", b"4"),
+        (b"x-good", b"5"),
+    ]
+    server = start(one_odd(lambda peer, request: send_head(peer, request, pairs, END_STREAM)))
+    result = outcome_of_odd(over_http2, server.url)
+    assert result.code is OK, result.reply.errorString()
+    names = {bytes(name): bytes(value) for name, value in result.reply.rawHeaderPairs()}
+    assert names[b"x-good"] == b"5" and names[b"x-blank"] == b"3"
+    assert not {b"connection", b"transfer-encoding", b"x space", b"x-line", b""} & set(names)
+
+
+@pytest.mark.parametrize("promised", [10, 2000])
+def test_length_that_the_body_does_not_have(promised: int, over_http2: NetworkAccessManager, start: Start) -> None:
+    def lie(peer: Http2Peer, request: Http2Request) -> None:
+        send_head(peer, request, [(b":status", b"200"), (b"content-length", b"%d" % promised)])
+        peer.sock.sendall(frame(DATA, END_STREAM, request.stream, BODY))
+
+    server = start(one_odd(lie))
+    result = outcome_of_odd(over_http2, server.url)
+    assert result.code is NET and f"1024 of {promised} bytes" in result.reply.errorString()
+
+
+@pytest.mark.parametrize(("size", "fits"), [(250_000, True), (400_000, False)])
+def test_size_of_a_header(size: int, fits: bool, over_http2: NetworkAccessManager, start: Start) -> None:
+    def long(peer: Http2Peer, request: Http2Request) -> None:
+        fields = [(b"x-%d" % number, b"v" * 10_000) for number in range(size // 10_000)]
+        send_head(peer, request, [(b":status", b"200"), *fields], END_STREAM)
+
+    result = outcome_of_odd(over_http2, start(one_odd(long)).url)
+    if fits:
+        assert result.code is OK, result.reply.errorString()
+    else:
+        assert result.code is NET and "larger than" in result.reply.errorString()
+
+
+def test_header_without_an_end(over_http2: NetworkAccessManager, start: Start) -> None:
+    def flood(peer: Http2Peer, request: Http2Request) -> None:
+        peer.sock.sendall(frame(HEADERS, 0, request.stream, b"\x88"))
+        for _ in range(100_000):
+            peer.sock.sendall(frame(CONTINUATION, 0, request.stream, b""))
+
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(start(flood).url) is NET
+    assert "breaks the rules of HTTP/2" in request.errorMessage()
+
+
+def test_header_that_grows_when_it_is_decoded(over_http2: NetworkAccessManager, start: Start) -> None:
+    """Each byte of the block stands for 4 KB."""
+
+    def bomb(peer: Http2Peer, request: Http2Request) -> None:
+        block = Encoder().encode([(b":status", b"200"), (b"x", b"v" * 4000)]) + b"\xbe" * 12_000
+        peer.sock.sendall(frame(HEADERS, END_HEADERS | END_STREAM, request.stream, block))
+
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(start(bomb).url) is NET
+    assert "larger than" in request.errorMessage()
+
+
+Flood = dict[str, bytes]
+
+
+def floods(stream: int) -> Flood:
+    return {
+        "interim responses": frame(HEADERS, END_HEADERS, stream, b"\x08\x03103"),
+        "pings": frame(6, 0, 0, b"12345678"),
+        "settings": frame(4, 0, 0),
+        "settings that change": frame(4, 0, 0, b"\0\4\0\0\xff\xff") + frame(4, 0, 0, b"\0\4\0\1\0\0"),
+        "window updates": frame(8, 0, 0, b"\0\0\0\1"),
+        "unknown frames": frame(0xBB, 0, 0, b"x" * 10),
+        "priorities": frame(2, 0, stream, b"\0\0\0\0\1"),
+    }
+
+
+def endless(peer: Http2Peer, data: bytes, seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            peer.sock.sendall(data * 2000)
+        except OSError:
+            return
+
+
+@pytest.mark.parametrize("name", floods(1))
+def test_endless_frames(name: str, over_http2: NetworkAccessManager, start: Start) -> None:
+    """The call ends: the server is left, or the caller is heard."""
+    server = start(lambda peer, request: endless(peer, floods(request.stream)[name]))
+    request = BlockingNetworkRequest(over_http2)
+    aborted_at: list[float] = []
+
+    def abort() -> None:
+        aborted_at.append(time.monotonic())
+        request.abort()
+
+    timer = threading.Timer(3.0, abort)
+    timer.start()
+    try:
+        assert request.get(server.url) in (NET, CANCELED)
+        assert not aborted_at or time.monotonic() - aborted_at[0] < 0.3
+    finally:
+        timer.cancel()
+
+
+def test_endless_empty_data(over_http2: NetworkAccessManager, start: Start) -> None:
+    def flood(peer: Http2Peer, request: Http2Request) -> None:
+        send_head(peer, request, [(b":status", b"200")])
+        endless(peer, frame(DATA, 0, request.stream))
+
+    request = BlockingNetworkRequest(over_http2)
+    threading.Timer(3.0, request.abort).start()
+    assert request.get(start(flood).url) in (NET, CANCELED)
+
+
+def test_push_is_refused(over_http2: NetworkAccessManager, start: Start) -> None:
+    def push(peer: Http2Peer, request: Http2Request) -> None:
+        block = Encoder().encode([(b":method", b"GET"), (b":scheme", b"https"), (b":path", b"/"), (b":authority", b"a")])
+        peer.sock.sendall(frame(5, END_HEADERS, request.stream, b"\0\0\0\2" + block))
+        peer.respond(request, BODY)
+
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(start(push).url) is NET
+    assert "breaks the rules of HTTP/2" in request.errorMessage()
+
+
+def test_trailers_are_ignored(over_http2: NetworkAccessManager, start: Start) -> None:
+    def trail(peer: Http2Peer, request: Http2Request) -> None:
+        peer.h2.send_headers(request.stream, [(b":status", b"200")])
+        peer.h2.send_data(request.stream, BODY)
+        peer.h2.send_headers(request.stream, [(b"x-checksum", b"1"), (b"content-length", b"3")], end_stream=True)
+        peer.flush()
+
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(start(trail).url) is OK, request.errorMessage()
+    assert request.reply().body == BODY and not request.reply().hasRawHeader(b"x-checksum")
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_response_without_body(status: int, over_http2: NetworkAccessManager, start: Start) -> None:
+    def answer(peer: Http2Peer, request: Http2Request) -> None:
+        send_head(peer, request, [(b":status", b"%d" % status), (b"content-length", b"1000")], END_STREAM)
+
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(start(answer).url) is OK, request.errorMessage()
+    assert (request.reply().statusCode(), request.reply().body) == (status, b"")
+
+
+def test_streams_above_the_last_of_goaway_are_sent_again(over_http2: NetworkAccessManager, start: Start) -> None:
+    """RFC 9113 section 6.8: also if they have a body, because the server has not looked at them."""
+    sent: list[bytes] = []
+
+    def leave(peer: Http2Peer, request: Http2Request) -> None:
+        is_first = peer is peer.server.peers[0]
+        if is_first and request.stream > 5:
+            return  # they came before the server's goodbye was read
+        if is_first and request.stream == 5:
+            peer.sock.sendall(frame(7, 0, 0, (5).to_bytes(4, "big") + bytes(4)))
+            time.sleep(0.1)
+        sent.append(request.body)
+        peer.respond(request, request.body)
+
+    server = start(leave)
+    bodies = [b"%d" % number for number in range(30)]
+    results = list(over_http2.sendMany([BatchRequest(server.url, "POST", body) for body in bodies], maxConcurrent=12))
+    assert {result.code for result in results} == {OK}, [result.reply.errorString() for result in results]
+    assert sorted(sent) == sorted(bodies) and len(server.peers) == 2
+
+
+def test_goodbye_with_an_error(over_http2: NetworkAccessManager, start: Start) -> None:
+    def leave(peer: Http2Peer, request: Http2Request) -> None:
+        peer.h2.close_connection(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM, last_stream_id=request.stream)
+        peer.flush()
+
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(start(leave).url) is NET
+    assert "the server has ended the connection (ENHANCE_YOUR_CALM)" in request.errorMessage()
+
+
+def test_requests_that_wait_for_a_stream_are_not_idle(over_http2: NetworkAccessManager, start: Start) -> None:
+    def late(peer: Http2Peer, request: Http2Request) -> None:
+        time.sleep(0.15)
+        peer.respond(request, BODY)
+
+    server = start(late)
+    server.most_streams = 1
+    over_http2.setTimeout(700)
+    assert [code for _, code, _ in over_http2.getMany([server.url] * 12)] == [OK] * 12
+    assert len(server.peers) == 1
+
+
+def test_server_that_allows_no_stream(over_http2: NetworkAccessManager, start: Start) -> None:
+    server = start(hello)
+    server.most_streams = 0
+    over_http2.setTimeout(2000)
+    codes = {code for _, code, _ in over_http2.getMany([server.url] * 5)}
+    assert codes <= {OK, NET, TIMEOUT}
+
+
+def test_canceled_call_closes_its_connection(over_http2: NetworkAccessManager, start: Start) -> None:
+    server = start(lambda peer, request: None)
+    request = BlockingNetworkRequest(over_http2)
+    threading.Timer(0.2, request.abort).start()
+    assert request.get(server.url) is CANCELED
+    assert eventually(lambda: server.closed == 1)

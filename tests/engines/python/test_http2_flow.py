@@ -1,0 +1,214 @@
+"""HTTP/2 connections that several transfers share: who reads, who waits, and what is kept."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from pathlib import Path
+
+import h2.settings
+import pytest
+
+from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager
+from blocking_request.engines.python.engine import engine
+
+from ...support.names import NET, OK, REQUEST
+from ...support.servers.http2 import Http2Peer, Http2Request
+from ...support.waiting import eventually
+from .conftest import Start
+
+BODY = bytes(range(256)) * 4
+WINDOW = h2.settings.SettingCodes.INITIAL_WINDOW_SIZE
+
+
+def hello(peer: Http2Peer, request: Http2Request) -> None:
+    peer.respond(request, BODY)
+
+
+def echo_size(peer: Http2Peer, request: Http2Request) -> None:
+    peer.respond(request, b"%d" % len(request.body))
+
+
+@pytest.mark.parametrize("size", [100_000, 8_000_000])
+def test_uploads_side_by_side(size: int, over_http2: NetworkAccessManager, start: Start) -> None:
+    """The windows are so large that only the socket holds them back."""
+    server = start(echo_size)
+    server.settings = {WINDOW: 1 << 30}
+    server.connection_window, server.pause = 1 << 30, 0.001
+    requests = [BatchRequest(server.url, "POST", bytes(size)) for _ in range(6)]
+    results = list(over_http2.sendMany(requests))
+    assert {result.code for result in results} == {OK}, [result.reply.errorString() for result in results]
+    assert {result.reply.body for result in results} == {b"%d" % size}
+    assert len(server.peers) == 1
+
+
+def test_early_response_while_the_window_is_open(over_http2: NetworkAccessManager, start: Start) -> None:
+    def refuse(peer: Http2Peer, request: Http2Request) -> None:
+        peer.respond(request, b"no", 413)
+
+    server = start(hello)
+    server.begun, server.settings, server.connection_window = refuse, {WINDOW: 1 << 30}, 1 << 30
+    request = BlockingNetworkRequest(over_http2)
+    given = 0
+
+    def pieces() -> object:
+        nonlocal given
+        for _ in range(500):
+            given += 1
+            time.sleep(0.005)
+            yield bytes(100_000)
+
+    request.post(server.url, pieces())
+    assert request.reply().statusCode() == 413 and request.reply().body == b"no"
+    assert given < 100
+
+
+@pytest.mark.parametrize("interim", [b"100", b"103", None])
+def test_expect_continue(interim: bytes, over_http2: NetworkAccessManager, start: Start) -> None:
+    began: list[float] = []
+    sent: list[float] = []
+
+    def go_on(peer: Http2Peer, request: Http2Request) -> None:
+        began.append(time.monotonic())
+        if interim is not None:
+            time.sleep(0.2)
+            peer.h2.send_headers(request.stream, [(b":status", interim)])
+            peer.flush()
+
+    def answer(peer: Http2Peer, request: Http2Request) -> None:
+        sent.append(time.monotonic())
+        echo_size(peer, request)
+
+    server = start(answer)
+    server.begun = go_on
+    qt_request = REQUEST(server.url) if isinstance(server.url, bytes) else server.url
+    request = BlockingNetworkRequest(over_http2)
+    assert request.post(qt_request, b"x" * 50, headers={"Expect": "100-continue"}) is OK, request.errorMessage()
+    assert request.reply().body == b"50"
+    least, most = (0.9, 1.5) if interim is None else (0.18, 0.7)
+    assert least < sent[0] - began[0] < most
+
+
+def test_fields_that_only_http_1_has(over_http2: NetworkAccessManager, start: Start) -> None:
+    server = start(hello)
+    headers = {"Host": "other.example", "TE": "gzip", "Keep-Alive": "5", "Upgrade": "x", "X-Kept": "yes"}
+    assert over_http2.blockingGet(server.url, headers=headers).errorCode() is OK
+    sent = dict(server.requests[0].headers)
+    assert sent[b":authority"] == b"other.example" and sent[b"x-kept"] == b"yes"
+    assert not {b"host", b"te", b"keep-alive", b"upgrade", b"connection"} & set(sent)
+
+
+def test_upload_iterator_is_sent_again_if_nothing_of_it_was_sent(
+    over_http2: NetworkAccessManager, start: Start
+) -> None:
+    """The server leaves while the request waits for its 100 (Continue)."""
+    count = 0
+
+    def leave_once(peer: Http2Peer, request: Http2Request) -> None:
+        nonlocal count
+        count += 1
+        if count == 1:
+            peer.sock.sendall(b"\0\0\x08\7\0\0\0\0\0" + bytes(8))
+
+    server = start(echo_size)
+    server.begun = leave_once
+    request = BlockingNetworkRequest(over_http2)
+    code = request.post(server.url, iter([b"abc"] * 3), headers={"Expect": "100-continue"})
+    assert code is OK and request.reply().body == b"9", request.errorMessage()
+
+
+def test_server_that_serves_few_requests_on_a_connection(over_http2: NetworkAccessManager, start: Start) -> None:
+    def few(peer: Http2Peer, request: Http2Request) -> None:
+        if request.stream > 5:
+            return
+        if request.stream == 5:
+            peer.sock.sendall(b"\0\0\x08\7\0\0\0\0\0" + (5).to_bytes(4, "big") + bytes(4))
+        peer.respond(request, request.body)
+
+    server = start(few)
+    requests = [BatchRequest(server.url, "POST", b"%d" % number) for number in range(60)]
+    results = list(over_http2.sendMany(requests))
+    assert {result.code for result in results} == {OK}, [result.reply.errorString() for result in results]
+    assert len(server.peers) <= 60
+
+
+def test_certificate_that_is_refused_holds_up_nobody(start: Start) -> None:
+    """Each request looks into it by itself, at the same time."""
+    server = start(hello)
+    server.handshake_pause = 0.2
+    manager = NetworkAccessManager()
+    manager.setEngine("python")
+    manager.setTimeout(5000)
+    began = time.monotonic()
+    assert {code for _, code, _ in manager.getMany([server.url] * 12)} == {NET}
+    assert time.monotonic() - began < 2.0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_fork_leaves_the_connection_to_the_parent(over_http2: NetworkAccessManager, start: Start) -> None:
+    server = start(lambda peer, request: peer.respond(request, BODY * 4000))
+    for path in ("/stream", "/batch"):
+        if path == "/stream":
+            request = BlockingNetworkRequest(over_http2)
+            with request.stream(server.url) as chunks:
+                body = next(chunks)
+                _leave_in_a_child(lambda chunks=chunks: chunks.close())
+                assert body + b"".join(chunks) == BODY * 4000
+            continue
+        results = over_http2.getMany([server.url] * 20)
+        first = next(iter(results))
+        _leave_in_a_child(results.close if hasattr(results, "close") else gc.collect)
+        assert {first.code, *(result.code for result in results)} == {OK}
+
+
+def _leave_in_a_child(leave: object) -> None:
+    child = os.fork()
+    if child == 0:
+        try:
+            leave()  # type: ignore[operator]
+            gc.collect()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+
+
+def test_stream_that_is_dropped_is_not_kept(over_http2: NetworkAccessManager, start: Start) -> None:
+    """Whoever drops it may hold any lock: nothing goes back to the pool."""
+    server = start(lambda peer, request: peer.respond(request, BODY * 20_000))
+    kept = engine.pool.idle_count()
+    chunks = BlockingNetworkRequest(over_http2).stream(server.url).__enter__()
+    next(iter(chunks))
+    del chunks
+    gc.collect()
+    assert eventually(lambda: server.closed == 1)
+    assert engine.pool.idle_count() == kept
+
+
+def test_slow_target_holds_up_nobody(over_http2: NetworkAccessManager, start: Start, tmp_path: Path) -> None:
+    """A body that nobody takes fills its own window only."""
+    large = BODY * 10_000
+
+    def serve(peer: Http2Peer, request: Http2Request) -> None:
+        peer.respond(request, large if request.field(b":path") == b"/large" else BODY)
+
+    server = start(serve)
+    os.mkfifo(tmp_path / "pipe")
+    taken: list[int] = []
+
+    def take() -> None:
+        with (tmp_path / "pipe").open("rb") as pipe:
+            while data := pipe.read(1 << 16):
+                taken.append(len(data))
+                time.sleep(0.002)
+
+    reader = threading.Thread(target=take, daemon=True)
+    reader.start()
+    requests = [BatchRequest(f"{server.url}/large"), *(BatchRequest(f"{server.url}/{number}") for number in range(40))]
+    results = list(over_http2.sendMany(requests))
+    assert [result.code for result in results] == [OK] * 41
+    assert len(server.peers) == 1
+    with (tmp_path / "pipe").open("wb"):
+        pass
+    reader.join(5)

@@ -93,12 +93,18 @@ def _proxy_failed(error: QtNetworkError) -> Failure:
 
 def lost_failure(error: Exception, request: Request, proxy: Optional[Proxy], answered: bool) -> Failure:
     """Return the failure of a connection that broke; ``answered``: whether the header of a response has come."""
-    is_closed = isinstance(error, (ConnectionLost, ConnectionError, StreamRefused))
+    is_closed = isinstance(error, (ConnectionLost, ConnectionError))
     if proxy is not None and proxy.forwards(request.url) and not answered and is_closed:
         return proxy_closed()
     if is_closed:
         return messages.connection_closed(request, answered)
     return network_failure(QtNetworkError.UnknownNetworkError, _words(error))
+
+
+def refused_failure() -> Failure:
+    """The server has not looked at the request, and it cannot be sent once more."""
+    text = "Connection closed: the server has refused to look at the request"
+    return network_failure(QtNetworkError.RemoteHostClosedError, text)
 
 
 def internal_error(error: BaseException) -> Failure:

@@ -1,4 +1,4 @@
-"""One HTTP/2 connection (RFC 9113) over the library h2: what goes out, what comes in, and to which stream it belongs.
+"""An HTTP/2 connection over a channel: who reads from it, and who waits for what.
 
 Of the transfers that share a connection, one reads from it and hands what has come to the others. If that one ends,
 another one takes its place.
@@ -7,37 +7,26 @@ another one takes its place.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, Callable, Optional, Union
+from typing import Callable, Optional, Union
 
-import h2.errors
-import h2.events
-import h2.exceptions
-
-from ..body_errors import BodyError, CorruptBody, HeaderTooLarge
 from ..mailbox import Mailbox
 from ..waiting import this_process
 from ..wanted import LOOK_AROUND, READ, WAKE_UP, WRITE, Wanted
 from .channel import Channel
-from .failures import ConnectionLost, Http11Required, ServerLeaves, StreamRefused
-from .http2_codec import FrameSplitter, goaway_of, new_connection
-from .http2_stream import Http2Stream, StreamFailed, name_of
-
-STREAM_WINDOW_BYTES = 1 << 20
-"""How much of a body a server may send before its caller takes any of it (RFC 9113 section 5.2)."""
-
-MOST_STREAMS = 100
-"""How many streams a connection has at once, if the server allows as many. Before it has said so, there is one: it
-says so first of all (RFC 9113 sections 3.4 and 6.5.2)."""
+from .failures import ConnectionLost
+from .http2_protocol import Http2Protocol
+from .http2_stream import Http2Stream
 
 MOST_UNSENT_BYTES = 1 << 20
-MOST_IDLE_FRAMES = 10_000
-"""A server that sends more than this, and nothing of a response in the meantime, is left."""
+"""A server that has us answer this much, and reads nothing, is left."""
 
 READ_BYTES = 1 << 16
-READS_AT_ONCE = 16
-"""After so many the driver looks at its clocks, and the streams that something has come for have their turn."""
+FULL_READ_BYTES = 1 << 14
+"""As much as TLS gives at once: if so much has come, there is more."""
+FULL_READS_AT_ONCE = 4
 
-_Codes = h2.errors.ErrorCodes
+READS_AT_ONCE = 8
+"""After so many the driver looks at its clocks, and the streams that something has come for have their turn."""
 
 
 class Http2Connection:
@@ -45,23 +34,15 @@ class Http2Connection:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._h2 = new_connection(MOST_STREAMS, STREAM_WINDOW_BYTES)
-        self._frames = FrameSplitter()
+        self._protocol = Http2Protocol()
         self._unsent = b""
-        self._streams: dict[int, Http2Stream] = {}
+        self._is_cut = False
+        """Whether nothing can be sent any more."""
         self._reader: Optional[Http2Stream] = None
-        self._news: dict[Http2Stream, None] = {}
-        """The streams that something has come for."""
         self._waiting: list[tuple[Callable[[], None], Mailbox]] = []
         """Who is woken when there is room for a stream."""
-        self._has_settings = False
-        self._is_ending = False
-        """Whether the server takes no more streams."""
-        self._error: Optional[Exception] = None
-        self._idle_frames = 0
         self._process = this_process[0]
-        descriptor = channel.fileno()
-        self._wants_both = Wanted(((descriptor, READ | WRITE),))
+        self._wants_both = Wanted(((channel.fileno(), READ | WRITE),))
 
     # Streams
 
@@ -69,28 +50,28 @@ class Http2Connection:
         """Read what has come in the meantime; return whether another stream may be opened, now or later."""
         if self._process != this_process[0]:
             return False  # in a forked child it is the parent's
-        if not self._streams:
-            try:
-                for _ in range(READS_AT_ONCE):
-                    if self._error is not None or not self.receive(None):
-                        break
-                else:
-                    return False
-            except OSError:
+        protocol = self._protocol
+        if not protocol.streams:
+            for _ in range(READS_AT_ONCE):
+                if protocol.error is not None or not self.receive(None):
+                    break
+            else:
                 return False
-        return self._error is None and not self._is_ending
+        return protocol.error is None and not protocol.is_ending
 
     @property
     def is_idle(self) -> bool:
-        return not self._streams
+        return not self._protocol.streams
 
     def has_room(self) -> bool:
         """Return whether a stream may be opened now."""
-        most = self._h2.remote_settings.max_concurrent_streams if self._has_settings else 1
-        return len(self._streams) < max(min(most, MOST_STREAMS), 1)
+        return self._protocol.has_room()
 
     def wake_with_room(self, wake: Callable[[], None], mailbox: Mailbox) -> None:
-        """Have somebody woken when there may be room for a stream; until then he is as active as the connection."""
+        """Have ``wake`` called when there may be room for a stream.
+
+        Until then the caller of the mailbox is as active as the connection.
+        """
         self._waiting.append((wake, mailbox))
 
     def _wake_waiting(self) -> None:
@@ -101,82 +82,55 @@ class Http2Connection:
 
     def open(self, method: str, wake: Callable[[], None]) -> Http2Stream:
         """Open a stream; ``wake`` has its transfer go on. Raises StreamRefused."""
-        try:
-            number = self._h2.get_next_available_stream_id()
-        except h2.exceptions.ProtocolError as error:  # all numbers are used
-            self._is_ending = True
-            raise StreamRefused from error
-        stream = self._streams[number] = Http2Stream(number, method, wake)
-        return stream
+        return self._protocol.open(method, wake)
 
     def close(self, stream: Http2Stream) -> None:
-        """Forget a stream. One that has not ended is reset (RFC 9113 section 8.7). Never blocks."""
+        """Forget a stream, and reset one that has not ended. Never blocks."""
+        protocol = self._protocol
         if self._process != this_process[0]:
-            self._error = self._error or ConnectionLost()
-        self._streams.pop(stream.number, None)
-        if not stream.has_ended or stream.is_ours_open:
-            self._reset(stream, _Codes.CANCEL)
-        for _, size in stream.chunks:
-            self.acknowledge(stream, size)
-        stream.chunks.clear()
+            protocol.error = protocol.error or ConnectionLost()
+        protocol.close(stream)
+        if stream.is_reset and protocol.error is None:
+            self.flush()
         self._hand_over(stream)
         self._wake_waiting()
-
-    def _reset(self, stream: Http2Stream, code: h2.errors.ErrorCodes) -> None:
-        if stream.is_reset or self._error is not None:
-            return
-        stream.is_reset = True
-        try:
-            self._h2.reset_stream(stream.number, code)
-            self.flush()
-        except (h2.exceptions.ProtocolError, OSError):
-            pass  # it was never opened, or the connection has gone: whoever reads from it finds out
 
     # The request
 
     def send_headers(self, stream: Http2Stream, fields: list[tuple[bytes, bytes]], ends: bool) -> None:
-        """Raises OSError, StreamRefused."""
-        try:
-            self._h2.send_headers(stream.number, fields, end_stream=ends)
-        except h2.exceptions.TooManyStreamsError as error:
-            raise StreamRefused from error
-        except h2.exceptions.ProtocolError as error:
-            self._is_ending = True  # the fields that were encoded before are not known to the server
-            raise StreamRefused from error
-        stream.is_ours_open = not ends
+        """Raises StreamRefused."""
+        self._protocol.send_headers(stream, fields, ends)
         self.flush()
 
     def sendable(self, stream: Http2Stream) -> int:
         """Return how many bytes of the body may be sent now."""
-        if self._unsent or self._error is not None or stream.is_reset:
-            return 0
-        return min(self._h2.local_flow_control_window(stream.number), self._h2.max_outbound_frame_size)
+        return 0 if self._unsent else self._protocol.sendable(stream)
 
     def send_data(self, stream: Http2Stream, data: Union[bytes, memoryview], ends: bool) -> None:
-        """Raises OSError."""
-        self._h2.send_data(stream.number, bytes(data), end_stream=ends)
-        self._idle_frames = 0
-        stream.is_ours_open = not ends
-        # The one that has sent last is the last one to be woken.
-        self._streams[stream.number] = self._streams.pop(stream.number)
+        """``data``: as much as is sendable."""
+        self._protocol.send_data(stream, data, ends)
         self.flush()
 
     def flush(self) -> bool:
-        """Send as much as the channel takes; return whether there is room for more, and was none. Raises OSError."""
-        data = self._h2.data_to_send()
-        if not data and not self._unsent:
+        """Send as much as the channel takes; return whether there is room for more, and was none."""
+        data = self._protocol.data_to_send()
+        if self._is_cut or (not data and not self._unsent):
             return False
         was_full = bool(self._unsent)
         unsent = memoryview(self._unsent + data)
-        while unsent:
-            sent = self._channel.send(unsent)
-            if sent is None:
-                break
-            unsent = unsent[sent:]
+        try:
+            while unsent:
+                sent = self._channel.send(unsent)
+                if sent is None:
+                    break
+                unsent = unsent[sent:]
+        except OSError:
+            # The server may have said why: whoever reads on finds that, or the same error.
+            self._is_cut, unsent = True, unsent[:0]
         self._unsent = bytes(unsent)
         if self._unsent or not was_full:
             return False
-        for stream in self._streams.values():
+        for stream in self._protocol.streams.values():
             if stream.is_ours_open and stream.is_waiting:
                 stream.wake()
         return True
@@ -184,7 +138,7 @@ class Http2Connection:
     # The response
 
     def wait(self, stream: Http2Stream, is_ready: Callable[[], bool]) -> Generator[Wanted, None, None]:
-        """Wait until something is ready, or until the stream has failed. Raises OSError."""
+        """Wait until something is ready, or until the stream has failed."""
         reads = 0
         while not is_ready() and stream.error is None:
             if self.flush():
@@ -211,120 +165,50 @@ class Http2Connection:
         if self._reader is stream:
             self._reader = None
         if self._reader is None:
-            successor = next((other for other in self._streams.values() if other.is_waiting), None)
+            successor = next((other for other in self._protocol.streams.values() if other.is_waiting), None)
             if successor is not None:
                 self._reader = successor
                 successor.wake()
 
     def acknowledge(self, stream: Http2Stream, size: int) -> None:
         """The caller has taken so much of a body: the server may send as much again."""
-        if size and self._error is None:
-            self._h2.acknowledge_received_data(size, stream.number)
+        self._protocol.acknowledge(stream, size)
 
     def receive(self, stream: Optional[Http2Stream]) -> bool:
-        """Read what is there, and hand it to its streams; return whether there was something. Raises OSError.
+        """Read what is there, and hand it to its streams; return whether there was something.
 
         The transfers of all streams but ``stream`` are woken if something has come for them.
         """
-        data = self._channel.receive(READ_BYTES)
-        if data is None:
+        protocol = self._protocol
+        if protocol.error is not None:
             return False
-        if data:
-            self._receive_frames(data)
-            if len(self._unsent) > MOST_UNSENT_BYTES or self._idle_frames > MOST_IDLE_FRAMES:
-                self._fail(CorruptBody("the server sends too many frames that are no response"))
-            for _, mailbox in self._waiting:
-                mailbox.mark_active()
-        else:
-            self._fail(ConnectionLost())
-        if self._news:
-            news, self._news = self._news, {}
-            for each in news:
-                if each is not stream:
-                    each.wake()
-        if self._error is None:
+        for count in range(FULL_READS_AT_ONCE):
+            try:
+                data = self._channel.receive(READ_BYTES)
+            except OSError as error:
+                protocol.fail(error)
+                break
+            if data is None:
+                if not count:
+                    return False
+                break
+            if not data:
+                protocol.fail(ConnectionLost())
+                break
+            protocol.receive(data)
+            if len(data) < FULL_READ_BYTES or protocol.error is not None:
+                break
+        if len(self._unsent) > MOST_UNSENT_BYTES:
+            protocol.fail_by_flood()
+        for _, mailbox in self._waiting:
+            mailbox.mark_active()
+        news, protocol.news = protocol.news, {}
+        for each in news:
+            if each is not stream:
+                each.wake()
+        if protocol.has_room_news:
+            protocol.has_room_news = False
+            self._wake_waiting()
+        if protocol.error is None:
             self.flush()
         return True
-
-    def _receive_frames(self, data: bytes) -> None:
-        try:
-            for frame in self._frames.split(data):
-                self._idle_frames += 1
-                goaway = goaway_of(frame)
-                if goaway is not None:
-                    self._handle_goaway(*goaway)
-                    continue
-                for event in self._h2.receive_data(frame):
-                    self._handle(event)
-        except h2.exceptions.DenialOfServiceError:
-            self._fail(HeaderTooLarge())
-        except h2.exceptions.ProtocolError as error:
-            self._fail(CorruptBody(f"the server breaks the rules of HTTP/2 ({type(error).__name__}: {error})"))
-
-    def _fail(self, error: Exception) -> None:
-        if self._error is None:
-            self._error = error
-            for stream in self._streams.values():
-                self._end(stream, error)
-
-    def _end(self, stream: Http2Stream, error: Exception) -> None:
-        if not stream.has_ended:
-            stream.error = stream.error or error
-        self._news[stream] = None
-
-    def _handle(self, event: Any) -> None:
-        if isinstance(event, (h2.events.RemoteSettingsChanged, h2.events.WindowUpdated)):
-            if isinstance(event, h2.events.RemoteSettingsChanged):
-                self._has_settings = True
-                self._wake_waiting()
-            self._news.update((each, None) for each in self._streams.values() if each.is_ours_open)
-            return
-        stream = self._streams.get(getattr(event, "stream_id", None) or 0)
-        if isinstance(event, h2.events.DataReceived):
-            size = event.flow_controlled_length or 0
-            if stream is None or stream.error is not None or not event.data or not stream.has_body:
-                # Nobody takes it: the windows are as before.
-                if size and self._error is None:
-                    self._h2.acknowledge_received_data(size, event.stream_id)
-                return
-            stream.chunks.append((event.data, size))
-        elif stream is None or stream.error is not None:
-            return
-        elif isinstance(event, (h2.events.ResponseReceived, h2.events.InformationalResponseReceived)):
-            stream.has_begun = True
-            try:
-                stream.read_head(event.headers, isinstance(event, h2.events.ResponseReceived))
-            except BodyError as error:
-                stream.error = error
-                self._reset(stream, _Codes.PROTOCOL_ERROR)
-        elif isinstance(event, h2.events.StreamEnded):
-            stream.has_ended = True
-        elif isinstance(event, h2.events.StreamReset):
-            stream.is_reset = True
-            self._handle_reset(stream, event.error_code)
-        else:
-            return  # trailers, and what says nothing of a response
-        self._idle_frames = 0
-        self._news[stream] = None
-
-    def _handle_reset(self, stream: Http2Stream, code: Any) -> None:
-        stream.is_ours_open = False
-        if stream.has_ended:
-            return  # the response is whole, the rest of the request is not wanted (RFC 9113 section 8.1)
-        if code == _Codes.REFUSED_STREAM:
-            stream.error = StreamRefused()
-        elif code == _Codes.HTTP_1_1_REQUIRED:
-            stream.error = Http11Required()
-        else:
-            stream.error = StreamFailed(f"Connection closed: the server has ended the stream ({name_of(code)})")
-
-    def _handle_goaway(self, last: int, code: int) -> None:
-        """``last``: the number of the last stream that the server has looked at (RFC 9113 section 6.8)."""
-        self._is_ending = True
-        for stream in self._streams.values():
-            if stream.number > last:
-                self._end(stream, ServerLeaves())
-            elif code != _Codes.NO_ERROR:
-                text = f"Connection closed: the server has ended the connection ({name_of(code)})"
-                self._end(stream, StreamFailed(text))
-        self._wake_waiting()

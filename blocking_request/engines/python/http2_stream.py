@@ -7,7 +7,6 @@ what it would look at is kept from it, and looked at here.
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterable
 from typing import Callable, Optional
 
@@ -29,6 +28,9 @@ _LENGTH = b"content-length"
 
 OF_HTTP1 = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
 """Fields that have no place in HTTP/2 (RFC 9113 section 8.2.2)."""
+
+STREAM_WINDOW_BYTES = 1 << 20
+"""How much of a body a server may send before its caller takes any of it (RFC 9113 section 5.2)."""
 
 
 class StreamFailed(BodyError):
@@ -60,8 +62,14 @@ class Http2Stream:
         """Whether the response may have one."""
         self.has_begun = False
         """Whether anything of a response has come."""
-        self.chunks: deque[tuple[bytes, int]] = deque()
-        """What of the body nobody has taken yet, and how much of the window each chunk fills."""
+        self.chunks: list[bytes] = []
+        """What of the body nobody has taken yet."""
+        self.untaken = 0
+        """How much of the window that fills."""
+        self.window = STREAM_WINDOW_BYTES
+        """How much more of a body the server may send."""
+        self.taken = 0
+        """How much of that was taken since the server was last allowed to send more."""
         self.has_ended = False
         self.error: Optional[Exception] = None
         """Why nothing more comes."""

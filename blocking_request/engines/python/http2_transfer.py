@@ -135,15 +135,17 @@ def _read(state: TransferState, http2: Http2Connection, stream: Http2Stream) -> 
     since_look = 0
     while not stream.has_ended or stream.chunks:
         yield from http2.wait(stream, lambda: bool(stream.chunks) or stream.has_ended)
-        while stream.chunks:
-            data, size = stream.chunks.popleft()
+        if stream.chunks:
+            chunks, size = stream.chunks, stream.untaken
+            stream.chunks, stream.untaken = [], 0
             state.mailbox.mark_active()
-            since_look += len(data)
-            yield from taker.take((data,))
+            yield from taker.take(chunks)
             http2.acknowledge(stream, size)
+            since_look += size
             if since_look >= LOOK_UP_BYTES:
                 since_look = 0
                 yield LOOK_AROUND
+            continue  # there may be more before an error
         if stream.error is not None:
             break
     if stream.error is not None:

@@ -28,6 +28,7 @@ from .failures import (
     TransferFailed,
     is_out_of_descriptors,
     lost_failure,
+    refused_failure,
 )
 from .pool import Pool
 from .reading import has_head, read_body, read_head, take_whole_body
@@ -84,7 +85,7 @@ def perform(
                     if isinstance(refused, Http11Required):
                         route, shared = replace(route, alpn=()), None
                     continue
-                failure = _lost_failure(refused, state, route)
+                failure = refused_failure()
             except BodyError as error:
                 failure = error.failure
             return state.response(failure)

@@ -11,7 +11,7 @@ import pytest
 
 from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager
 from blocking_request.engines.python import routes
-from blocking_request.engines.python.http2 import STREAM_WINDOW_BYTES
+from blocking_request.engines.python.http2_stream import STREAM_WINDOW_BYTES
 from blocking_request.qt.binding import QtCore, enum_value
 
 from ...support.names import CANCELED, NET, OK, REQUEST, SERVER, Attribute
@@ -147,6 +147,7 @@ def test_server_that_refuses_for_ever(over_http2: NetworkAccessManager, start: S
     server = start(refuse)
     request = BlockingNetworkRequest(over_http2)
     assert request.get(server.url) is NET and len(server.requests) == 3
+    assert "the server has refused to look at the request" in request.errorMessage()
 
 
 def test_goaway_brings_another_connection(over_http2: NetworkAccessManager, start: Start) -> None:

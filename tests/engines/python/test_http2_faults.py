@@ -12,6 +12,8 @@ import pytest
 from hpack import Encoder
 
 from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager
+from blocking_request.engines.python.http2_protocol import Http2Protocol
+from blocking_request.engines.python.http2_stream import STREAM_WINDOW_BYTES
 
 from ...support.names import CANCELED, NET, OK, TIMEOUT
 from ...support.servers.http2 import Handler, Http2Peer, Http2Request
@@ -215,7 +217,9 @@ def test_endless_empty_data(over_http2: NetworkAccessManager, start: Start) -> N
 
 def test_push_is_refused(over_http2: NetworkAccessManager, start: Start) -> None:
     def push(peer: Http2Peer, request: Http2Request) -> None:
-        block = Encoder().encode([(b":method", b"GET"), (b":scheme", b"https"), (b":path", b"/"), (b":authority", b"a")])
+        block = Encoder().encode(
+            [(b":method", b"GET"), (b":scheme", b"https"), (b":path", b"/"), (b":authority", b"a")]
+        )
         peer.sock.sendall(frame(5, END_HEADERS, request.stream, b"\0\0\0\2" + block))
         peer.respond(request, BODY)
 
@@ -234,6 +238,52 @@ def test_trailers_are_ignored(over_http2: NetworkAccessManager, start: Start) ->
     request = BlockingNetworkRequest(over_http2)
     assert request.get(start(trail).url) is OK, request.errorMessage()
     assert request.reply().body == BODY and not request.reply().hasRawHeader(b"x-checksum")
+
+
+def test_body_behind_the_header_of_head(over_http2: NetworkAccessManager, start: Start) -> None:
+    def send_both(peer: Http2Peer, request: Http2Request) -> None:
+        send_head(peer, request, [(b":status", b"200"), (b"content-length", b"%d" % len(BODY))])
+        peer.sock.sendall(frame(DATA, END_STREAM, request.stream, BODY))
+
+    server = start(send_both)
+    for _ in range(2):
+        assert BlockingNetworkRequest(over_http2).head(server.url) is OK
+    assert len(server.peers) == 1
+
+
+def test_more_than_the_window_allows() -> None:
+    protocol = Http2Protocol()
+    stream = protocol.open("GET", lambda: None)
+    fields = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]
+    protocol.send_headers(stream, fields, ends=True)
+    protocol.receive(frame(4, 0, 0) + frame(HEADERS, END_HEADERS, 1, b"\x88"))
+    for _ in range(STREAM_WINDOW_BYTES >> 14):
+        protocol.receive(frame(DATA, 0, 1, bytes(1 << 14)))
+    assert stream.error is None and stream.untaken == STREAM_WINDOW_BYTES
+    protocol.receive(frame(DATA, 0, 1, b"x"))
+    assert "FlowControlError" in str(stream.error)
+
+
+@pytest.mark.parametrize("padding", [0, 1, 200])
+def test_padded_data(padding: int, over_http2: NetworkAccessManager, start: Start) -> None:
+    def pad(peer: Http2Peer, request: Http2Request) -> None:
+        send_head(peer, request, [(b":status", b"200")])
+        for number in range(3):
+            payload = bytes([padding]) + BODY + bytes(padding)
+            peer.sock.sendall(frame(DATA, 8 | (END_STREAM if number == 2 else 0), request.stream, payload))
+
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(start(pad).url) is OK, request.errorMessage()
+    assert request.reply().body == BODY * 3
+
+
+def test_padding_longer_than_the_frame(over_http2: NetworkAccessManager, start: Start) -> None:
+    def pad(peer: Http2Peer, request: Http2Request) -> None:
+        send_head(peer, request, [(b":status", b"200")])
+        peer.sock.sendall(frame(DATA, 8 | END_STREAM, request.stream, b"\xc8abc"))
+
+    request = BlockingNetworkRequest(over_http2)
+    assert request.get(start(pad).url) is NET and "breaks the rules" in request.errorMessage()
 
 
 @pytest.mark.parametrize("status", [204, 304])

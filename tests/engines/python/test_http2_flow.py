@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
+import struct
 import threading
 import time
 from pathlib import Path
 
 import h2.settings
 import pytest
+import trustme
 
 from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager
 from blocking_request.engines.python.engine import engine
 
 from ...support.names import NET, OK, REQUEST
 from ...support.servers.http2 import Http2Peer, Http2Request
+from ...support.servers.proxy import ProxyServer
+from ...support.servers.relay import relay_to
+from ...support.servers.tls import TlsServer
 from ...support.waiting import eventually
 from .conftest import Start
 
@@ -31,12 +37,12 @@ def echo_size(peer: Http2Peer, request: Http2Request) -> None:
     peer.respond(request, b"%d" % len(request.body))
 
 
-@pytest.mark.parametrize("size", [100_000, 8_000_000])
+@pytest.mark.parametrize("size", [100_000, 6_000_000])
 def test_uploads_side_by_side(size: int, over_http2: NetworkAccessManager, start: Start) -> None:
     """The windows are so large that only the socket holds them back."""
     server = start(echo_size)
     server.settings = {WINDOW: 1 << 30}
-    server.connection_window, server.pause = 1 << 30, 0.001
+    server.connection_window, server.pause = 1 << 30, 0.0003
     requests = [BatchRequest(server.url, "POST", bytes(size)) for _ in range(6)]
     results = list(over_http2.sendMany(requests))
     assert {result.code for result in results} == {OK}, [result.reply.errorString() for result in results]
@@ -212,3 +218,44 @@ def test_slow_target_holds_up_nobody(over_http2: NetworkAccessManager, start: St
     with (tmp_path / "pipe").open("wb"):
         pass
     reader.join(5)
+
+
+@pytest.mark.parametrize("resets", [False, True])
+def test_connection_that_ends_under_many(resets: bool, over_http2: NetworkAccessManager, start: Start) -> None:
+    """What has a body is sent once; what has none, once more."""
+
+    def end(peer: Http2Peer, request: Http2Request) -> None:
+        if len(peer.server.requests) == 8:
+            if resets:
+                peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.sock.close()
+        elif len(peer.server.requests) > 8:
+            peer.respond(request, BODY)
+
+    server = start(end)
+    began = time.monotonic()
+    results = list(over_http2.sendMany([BatchRequest(server.url, "POST", b"x") for _ in range(8)]))
+    assert {result.code for result in results} == {NET} and len(server.requests) == 8
+    assert all("Connection closed" in result.reply.errorString() for result in results)
+    server.requests.clear()
+    results = list(over_http2.getMany([server.url] * 8))
+    assert [result.code for result in results].count(OK) >= 7 and len(server.requests) in (15, 16)
+    assert time.monotonic() - began < 5
+
+
+def test_upload_and_download_through_https_proxy(
+    over_http2: NetworkAccessManager, http2_authority: trustme.CA, start: Start
+) -> None:
+    """TLS within TLS, which may have to write when it is read."""
+    server = start(lambda peer, request: peer.respond(request, request.body))
+    proxy = ProxyServer()
+    https_proxy = TlsServer(http2_authority.issue_cert("127.0.0.1"), relay_to(proxy.port))
+    try:
+        over_http2.setProxy(f"https://127.0.0.1:{https_proxy.port}")
+        body = BODY * 3000
+        results = list(over_http2.sendMany([BatchRequest(server.url, "POST", body) for _ in range(4)]))
+        assert [(result.code, result.reply.body == body) for result in results] == [(OK, True)] * 4
+        assert len(server.peers) == 1
+    finally:
+        https_proxy.close()
+        proxy.close()

@@ -141,7 +141,7 @@ class Http2Server:
         self.begun: Handler = lambda peer, request: None
         """Called when the header of a request has come."""
         self.most_streams = 100
-        self.settings: dict[int, int] = {}
+        self.settings: dict[h2.settings.SettingCodes, int] = {}
         """Others that it begins with."""
         self.connection_window = 0
         """How much more than usual the client may send on a connection."""

@@ -1,0 +1,241 @@
+"""The client's end of an HTTP/2 connection (RFC 9113) as bytes and streams: over h2, without I/O and clock."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, Callable, Optional, Union
+
+import h2.errors
+import h2.events
+import h2.exceptions
+
+from ..body_errors import BodyError, CorruptBody, HeaderTooLarge
+from .failures import Http11Required, ServerLeaves, StreamRefused
+from .http2_codec import (
+    CONNECTION_WINDOW_BYTES,
+    FRAME_HEAD_BYTES,
+    FrameSplitter,
+    data_of,
+    end_of_stream,
+    goaway_of,
+    new_connection,
+    window_update,
+)
+from .http2_stream import STREAM_WINDOW_BYTES, Http2Stream, StreamFailed, name_of
+
+MOST_STREAMS = 100
+"""How many streams a connection has at once, if the server allows as many. Before it has said so, there is one: it
+says so first of all (RFC 9113 sections 3.4 and 6.5.2)."""
+
+MOST_IDLE_FRAMES = 10_000
+"""A server that sends more than this, and nothing of a response in the meantime, is left."""
+
+_Codes = h2.errors.ErrorCodes
+
+
+class Http2Protocol:
+    """For the thread that drives the transfers of the connection."""
+
+    def __init__(self) -> None:
+        self.streams: dict[int, Http2Stream] = {}
+        """Those that have not been closed; the one that has sent data last is the last one."""
+        self.news: dict[Http2Stream, None] = {}
+        """The streams that something has come for."""
+        self.has_room_news = False
+        """Whether it may have changed how many streams the server takes."""
+        self.is_ending = False
+        """Whether the server takes no more streams."""
+        self.error: Optional[Exception] = None
+        """Why the connection is of no use any more."""
+        self._h2 = new_connection(MOST_STREAMS, STREAM_WINDOW_BYTES)
+        self._frames = FrameSplitter()
+        self._updates = b""
+        """Frames that let the server send more of a body."""
+        self._taken = 0
+        """How much of the connection's window is filled."""
+        self._has_settings = False
+        self._idle_frames = 0
+
+    def has_room(self) -> bool:
+        """Return whether a stream may be opened now."""
+        most = self._h2.remote_settings.max_concurrent_streams if self._has_settings else 1
+        return len(self.streams) < max(min(most, MOST_STREAMS), 1)
+
+    def open(self, method: str, wake: Callable[[], None]) -> Http2Stream:
+        """Open a stream. Raises StreamRefused."""
+        try:
+            number = self._h2.get_next_available_stream_id()
+        except h2.exceptions.ProtocolError as error:  # all numbers are used
+            self.is_ending = True
+            raise StreamRefused from error
+        stream = self.streams[number] = Http2Stream(number, method, wake)
+        return stream
+
+    def close(self, stream: Http2Stream) -> None:
+        """Forget a stream. One that has not ended is reset (RFC 9113 section 8.7)."""
+        self.streams.pop(stream.number, None)
+        if not stream.has_ended or stream.is_ours_open:
+            self._reset(stream, _Codes.CANCEL)
+
+    def _reset(self, stream: Http2Stream, code: h2.errors.ErrorCodes) -> None:
+        if stream.is_reset or self.error is not None:
+            return
+        stream.is_reset = True
+        with suppress(h2.exceptions.ProtocolError):  # it was never opened, or has ended by itself
+            self._h2.reset_stream(stream.number, code)
+
+    # What goes out
+
+    def data_to_send(self) -> bytes:
+        data, self._updates = self._h2.data_to_send() + self._updates, b""
+        return data
+
+    def send_headers(self, stream: Http2Stream, fields: list[tuple[bytes, bytes]], ends: bool) -> None:
+        """Raises StreamRefused."""
+        try:
+            self._h2.send_headers(stream.number, fields, end_stream=ends)
+        except h2.exceptions.TooManyStreamsError as error:
+            raise StreamRefused from error
+        except h2.exceptions.ProtocolError as error:
+            self.is_ending = True  # the fields that were encoded before are not known to the server
+            raise StreamRefused from error
+        stream.is_ours_open = not ends
+
+    def sendable(self, stream: Http2Stream) -> int:
+        """Return how many bytes of the body the server allows now."""
+        if self.error is not None or stream.is_reset:
+            return 0
+        return min(self._h2.local_flow_control_window(stream.number), self._h2.max_outbound_frame_size)
+
+    def send_data(self, stream: Http2Stream, data: Union[bytes, memoryview], ends: bool) -> None:
+        """``data``: as much as is sendable."""
+        self._h2.send_data(stream.number, bytes(data), end_stream=ends)
+        self._idle_frames = 0
+        stream.is_ours_open = not ends
+        self.streams[stream.number] = self.streams.pop(stream.number)
+
+    def acknowledge(self, stream: Http2Stream, size: int) -> None:
+        """The caller has taken so much of a body: the server may send as much again."""
+        stream.taken += size
+        if stream.taken < STREAM_WINDOW_BYTES // 2 or stream.has_ended or stream.is_reset or self.error is not None:
+            return
+        stream.window += stream.taken
+        self._updates += window_update(stream.number, stream.taken)
+        stream.taken = 0
+
+    # What comes in
+
+    def receive(self, data: bytes) -> None:
+        """Hand what has come to its streams; ``news`` has them."""
+        try:
+            for frame in self._frames.split(data):
+                self._receive_frame(frame)
+        except h2.exceptions.DenialOfServiceError:
+            self.fail(HeaderTooLarge())
+        except h2.exceptions.ProtocolError as error:
+            self.fail(CorruptBody(f"the server breaks the rules of HTTP/2 ({type(error).__name__}: {error})"))
+        if self._idle_frames > MOST_IDLE_FRAMES:
+            self.fail_by_flood()
+
+    def fail_by_flood(self) -> None:
+        self.fail(CorruptBody("the server sends too many frames that are no response"))
+
+    def fail(self, error: Exception) -> None:
+        """Nothing more can come."""
+        if self.error is None:
+            self.error = error
+            for stream in self.streams.values():
+                self._end(stream, error)
+
+    def _end(self, stream: Http2Stream, error: Exception) -> None:
+        if not stream.has_ended:
+            stream.error = stream.error or error
+        self.news[stream] = None
+
+    def _receive_frame(self, frame: bytes) -> None:
+        """Raises h2.exceptions.ProtocolError."""
+        self._idle_frames += 1
+        goaway = goaway_of(frame)
+        if goaway is not None:
+            self._handle_goaway(*goaway)
+            return
+        data = data_of(frame)
+        if data is not None:
+            stream = self.streams.get(int.from_bytes(frame[5:FRAME_HEAD_BYTES], "big"))
+            if stream is not None and stream.head is not None and not stream.has_ended:
+                self._take_data(stream, data, len(frame) - FRAME_HEAD_BYTES)
+                end = end_of_stream(frame)
+                if end is None:
+                    return
+                frame = end
+        for event in self._h2.receive_data(frame):
+            self._handle(event)
+
+    def _take_data(self, stream: Http2Stream, data: bytes, size: int) -> None:
+        """``size``: with the padding. Raises h2.exceptions.FlowControlError."""
+        self._taken += size
+        if self._taken >= CONNECTION_WINDOW_BYTES // 2:
+            self._updates += window_update(0, self._taken)
+            self._taken = 0
+        stream.window -= size
+        if stream.window < 0:
+            raise h2.exceptions.FlowControlError("more of a body than the window allows")
+        if data and stream.has_body and stream.error is None:
+            stream.chunks.append(data)
+            stream.untaken += size
+            self._idle_frames = 0
+            self.news[stream] = None
+        else:
+            self.acknowledge(stream, size)  # nobody takes it
+
+    def _handle(self, event: Any) -> None:
+        if isinstance(event, h2.events.RemoteSettingsChanged):
+            self._has_settings = self.has_room_news = True
+        if isinstance(event, (h2.events.RemoteSettingsChanged, h2.events.WindowUpdated)):
+            self.news.update((each, None) for each in self.streams.values() if each.is_ours_open)
+            return
+        stream = self.streams.get(getattr(event, "stream_id", None) or 0)
+        if isinstance(event, h2.events.DataReceived):
+            # Of a stream that nobody has any more: the window of the connection is as before.
+            if event.flow_controlled_length:
+                self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            return
+        if stream is None or stream.error is not None:
+            return
+        if isinstance(event, (h2.events.ResponseReceived, h2.events.InformationalResponseReceived)):
+            stream.has_begun = True
+            try:
+                stream.read_head(event.headers, isinstance(event, h2.events.ResponseReceived))
+            except BodyError as error:
+                stream.error = error
+                self._reset(stream, _Codes.PROTOCOL_ERROR)
+        elif isinstance(event, h2.events.StreamEnded):
+            stream.has_ended = True
+        elif isinstance(event, h2.events.StreamReset):
+            stream.is_reset = True
+            self._handle_reset(stream, event.error_code)
+        else:
+            return  # trailers, and what says nothing of a response
+        self._idle_frames = 0
+        self.news[stream] = None
+
+    def _handle_reset(self, stream: Http2Stream, code: Any) -> None:
+        stream.is_ours_open = False
+        if stream.has_ended:
+            return  # the response is whole, the rest of the request is not wanted (RFC 9113 section 8.1)
+        if code == _Codes.REFUSED_STREAM:
+            stream.error = StreamRefused()
+        elif code == _Codes.HTTP_1_1_REQUIRED:
+            stream.error = Http11Required()
+        else:
+            stream.error = StreamFailed(f"Connection closed: the server has ended the stream ({name_of(code)})")
+
+    def _handle_goaway(self, last: int, code: int) -> None:
+        """``last``: the number of the last stream that the server has looked at (RFC 9113 section 6.8)."""
+        self.is_ending = self.has_room_news = True
+        for stream in self.streams.values():
+            if stream.number > last:
+                self._end(stream, ServerLeaves())
+            elif code != _Codes.NO_ERROR:
+                text = f"Connection closed: the server has ended the connection ({name_of(code)})"
+                self._end(stream, StreamFailed(text))

@@ -99,8 +99,8 @@ class Upload:
         return channel
 
     def fill(self, channel: UploadChannel) -> None:
-        """Put in as much as the channel takes. Raises RequestNotSent where the source cannot be read, or has too
-        little.
+        """Put in as much as the channel takes, or one piece if the caller sends it: between two pieces it looks at its
+        clocks, because the source may be slow. Raises RequestNotSent if the source cannot be read, or has too little.
         """
         while channel.has_room:
             piece = self._next_chunk()
@@ -111,6 +111,8 @@ class Upload:
                 return
             self._done += len(piece)
             channel.put(piece)
+            if channel.is_pulled:
+                return
 
     def _next_chunk(self) -> bytes:
         left = READ_BYTES if self.size < 0 else min(READ_BYTES, self.size - self._done)
@@ -126,7 +128,7 @@ _NOT_REPLAYABLE = "The body would have to be sent again, and what it is read fro
 def read_body(data: Data, stop_reason: Callable[[], Optional[Failure]]) -> Union[bytes, Upload, None]:
     """What the caller wants sent.
 
-    A sequential device may keep us waiting for its data; ``stop_reason`` says in the meantime whether to go on. Raises
+    The source may keep us waiting for its data; ``stop_reason`` says between two pieces whether to go on. Raises
     TypeError for what is no body, RequestNotSent for a device or file that cannot be read.
     """
     if data is None or isinstance(data, bytes):
@@ -134,13 +136,15 @@ def read_body(data: Data, stop_reason: Callable[[], Optional[Failure]]) -> Union
     if isinstance(data, _BYTES_LIKE):
         return bytes(data)
     if isinstance(data, QtCore.QIODevice):
-        return _read_if_small(*_device_source(data, stop_reason))
+        return _read_if_small(*_device_source(data, stop_reason), stop_reason)
     if hasattr(data, "read"):
-        return _read_if_small(*_file_source(data))
-    return _read_if_small(_iterable_source(data), -1, None)
+        return _read_if_small(*_file_source(data), stop_reason)
+    return _read_if_small(_iterable_source(data), -1, None, stop_reason)
 
 
-def _read_if_small(read: Read, size: int, rewind: Optional[Callable[[], None]]) -> Union[bytes, Upload]:
+def _read_if_small(
+    read: Read, size: int, rewind: Optional[Callable[[], None]], stop_reason: Callable[[], Optional[Failure]]
+) -> Union[bytes, Upload]:
     pieces: list[bytes] = []
     length = 0
     while length <= READ_AT_ONCE:
@@ -149,6 +153,9 @@ def _read_if_small(read: Read, size: int, rewind: Optional[Callable[[], None]]) 
             return b"".join(pieces)
         pieces.append(piece)
         length += len(piece)
+        failure = stop_reason()
+        if failure is not None:
+            raise RequestNotSent(failure)
     head = b"".join(pieces)
     # A size of 0, or less than what is there, means that nobody knows it.
     return Upload(read, size if size >= len(head) else -1, head, rewind)

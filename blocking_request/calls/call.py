@@ -318,14 +318,13 @@ class Call:
                 return event
             if isinstance(event, Cancel):
                 return self._abort(transfer, request, messages.canceled())
-            if isinstance(event, UploadDataNeeded):
-                self._send_more(request)
-                continue
             if isinstance(event, (HeadersReceived, BodyChunks)):
                 # The caller's own clock may have run out while it had other chunks in hand.
                 failure = timeouts.stop_reason()
                 return event if failure is None else self._abort(transfer, request, failure)
-            if progress is not None:
+            if isinstance(event, UploadDataNeeded):
+                self._send_more(request)
+            elif progress is not None:
                 progress(event)
             # The time the caller's own code took is not the server's.
             mailbox.mark_active()
@@ -338,7 +337,6 @@ class Call:
         """Raises RequestNotSent if the body cannot be read; that ends the request."""
         if isinstance(self._upload, Upload) and isinstance(request.body, UploadChannel):
             self._upload.fill(request.body)
-        self._mailbox.mark_active()
 
     def _abort(self, transfer: Transfer, request: Request, failure: Failure) -> Response:
         """Abort, and take along what has arrived if the worker has it at hand."""

@@ -38,6 +38,11 @@ class UploadChannel:
         return self._waiting < SENT_AHEAD
 
     @property
+    def is_pulled(self) -> bool:
+        """Whether the caller is resumed when there is room, and need not put in more than one piece at a time."""
+        return self._mailbox is None
+
+    @property
     def is_at_end(self) -> bool:
         return self._ended and not self._pieces
 

@@ -38,6 +38,7 @@ _USUAL = (b"", b"keep-alive")
 _WITHOUT_BODY = (101, 204, 304)
 _OTHER_LINES = 3
 """The status line and the empty lines after the header and the trailers."""
+_CONTINUE = 100
 _SWITCHING_PROTOCOLS = 101
 _SURE_DIGITS = 18
 """A length of more digits is looked at again."""
@@ -87,6 +88,8 @@ class ResponseParser:
     """Once the head is there: what came behind it. Once the body is complete: what came behind its end."""
     interim_status: int = 0
     """The status of the last interim response, or 0."""
+    has_continue: bool = False
+    """Whether the server has said 100 (Continue)."""
 
     _buffer: Optional[bytearray] = None
     """What has come of a header that is not complete."""
@@ -197,6 +200,7 @@ class ResponseParser:
         status = int(code)
         if status < 200 and status != _SWITCHING_PROTOCOLS:
             self.interim_status = status
+            self.has_continue = self.has_continue or status == _CONTINUE
             return False
         is_plain = _PLAIN_FIELDS.fullmatch(data, start, end) is not None
         header = data[start:end]

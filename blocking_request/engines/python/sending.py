@@ -9,11 +9,12 @@ from ...models.http_messages import Request
 from ..events import Event, UploadDataNeeded
 from ..upload_channel import UploadChannel
 from ..upload_progress import UploadProgress
-from ..wanted import READ, WRITE, Wanted
+from ..wanted import LOOK_AROUND, READ, WRITE, Steps, Wanted
 from .channel import Channel
 from .request_head import request_head
 from .routes import Route
 from .state import TransferState, nobody_waits
+from .time_limit import within
 
 SMALL_BODY_BYTES = 1 << 14
 """Up to this size a body goes out with its head: one system call, one packet, one TLS record."""
@@ -24,6 +25,9 @@ PIECE_BYTES = 1 << 16
 CONTINUE_SECONDS = 1.0
 """How long a body waits for the interim response that ``Expect: 100-continue`` asks for, as in curl (RFC 9110 section
 10.1.1)."""
+
+LOOK_UP_BYTES = 1 << 21
+"""After so many bytes the driver looks at its clocks, however fast they are taken."""
 
 Sending = Generator[Union[Wanted, Event], None, None]
 
@@ -83,6 +87,8 @@ def _send_body(state: TransferState, channel: Channel, request: Request) -> Gene
     progress = UploadProgress(state.mailbox, len(body))
     view = memoryview(body)
     for start in range(0, len(view), PIECE_BYTES):
+        if start and start % LOOK_UP_BYTES == 0:
+            yield LOOK_AROUND
         if not (yield from _send(state, channel, view[start : start + PIECE_BYTES], progress)):
             return False
     return True
@@ -97,6 +103,7 @@ def _send_from(
     """
     progress = UploadProgress(state.mailbox, body.size)
     is_chunked = body.size < 0
+    since_look = 0
     while True:
         piece = body.take(PIECE_BYTES, nobody_waits)
         if piece is None:
@@ -104,6 +111,10 @@ def _send_from(
         if not piece:
             yield UploadDataNeeded()
             continue
+        since_look += len(piece)
+        if since_look >= LOOK_UP_BYTES:
+            since_look = 0
+            yield LOOK_AROUND
         if not is_chunked:
             if not (yield from _send(state, channel, piece, progress)):
                 return False
@@ -176,12 +187,19 @@ def expects_continue(request: Request) -> bool:
     return any(name.lower() == b"expect" and b"100-continue" in value.lower() for name, value in request.headers)
 
 
-def _wait_for_continue(state: TransferState, channel: Channel) -> Generator[Wanted, None, bool]:
+def _wait_for_continue(state: TransferState, channel: Channel) -> Steps[bool]:
     """Wait for the interim response; return False if the final one has come."""
-    if _has_answered(state, channel):
-        return False
+    try:
+        return (yield from within(CONTINUE_SECONDS, _continue_or_answer(state, channel)))
+    except TimeoutError:
+        return True
+
+
+def _continue_or_answer(state: TransferState, channel: Channel) -> Steps[bool]:
     parser = state.parser
-    if parser is not None and not parser.has_begun:
-        yield Wanted(((channel.fileno(), READ),), CONTINUE_SECONDS)
-        return not _has_answered(state, channel)
-    return True
+    assert parser is not None
+    while not _has_answered(state, channel):
+        if parser.has_continue:
+            return True
+        yield channel.wanted
+    return False

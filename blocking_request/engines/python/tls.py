@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import errno
 import ssl
-from time import monotonic
-from typing import Callable, Optional, TypeVar
+from typing import Callable, Optional
 
 from ...models import error_texts as messages
 from ...models.certificate import Certificate
@@ -22,6 +21,7 @@ from .certificate_errors import Refusal, errors_of, is_address, outdated, refusa
 from .channel import Channel, TlsStream, encrypted, handshake, is_end
 from .failures import ConnectionLost, TransferFailed
 from .ssl_context import context_for, lenient_context
+from .time_limit import within
 from .tls_session import certificates_sent_to, session_of, verified_certificates
 
 PATIENCE = 2.0
@@ -32,7 +32,6 @@ KEPT_LENIENT_CONTEXTS = 8
 
 Alpn = tuple[str, ...]
 OpenChannel = Callable[[], Steps[Channel]]
-_T = TypeVar("_T")
 
 
 class Tls:
@@ -117,9 +116,9 @@ class Tls:
         self, open_channel: OpenChannel, context: ssl.SSLContext, host: str, patience: float = NEVER
     ) -> Steps[TlsStream]:
         """Connect and do the handshake. Raises SSLCertVerificationError if the certificate is refused."""
-        channel = yield from _within(patience, open_channel())
+        channel = yield from within(patience, open_channel())
         try:
-            return (yield from _within(patience, self._encrypt(channel, context, host)))
+            return (yield from within(patience, self._encrypt(channel, context, host)))
         except BaseException:
             channel.close()
             raise
@@ -177,24 +176,6 @@ class Tls:
             return certificates_sent_to(stream.ssl_object)
         finally:
             stream.close()
-
-
-def _within(seconds: float, steps: Steps[_T]) -> Steps[_T]:
-    """Go through the steps; raises TimeoutError if they take longer."""
-    end = monotonic() + seconds
-    try:
-        while True:
-            try:
-                wanted = next(steps)
-            except StopIteration as stop:
-                result: _T = stop.value
-                return result
-            left = end - monotonic()
-            if left <= 0:
-                raise TimeoutError(f"not finished within {seconds:g} s")
-            yield wanted if wanted.seconds <= left else wanted._replace(seconds=left)
-    finally:
-        steps.close()
 
 
 def _server_name(host: str) -> str:

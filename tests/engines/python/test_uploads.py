@@ -1,0 +1,209 @@
+"""Bodies of requests on the python engine: clocks and cancels while they go out, and ``Expect: 100-continue``."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Optional
+
+import pytest
+
+from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager
+from blocking_request.engines.events import UploadDataNeeded
+from blocking_request.engines.mailbox import Mailbox
+from blocking_request.engines.python.http1 import ResponseParser
+from blocking_request.engines.python.routes import Routes
+from blocking_request.engines.python.sending import CONTINUE_SECONDS, LOOK_UP_BYTES, send_request
+from blocking_request.engines.python.state import TransferState
+from blocking_request.engines.upload_channel import UploadChannel
+from blocking_request.engines.wanted import LOOK_AROUND, WRITE, Wanted
+from blocking_request.models.http_messages import Request
+from blocking_request.qt.binding import QtCore, QtNetwork
+
+from ...support.names import CANCELED, OK, SERVER, Serve
+from ...support.servers.raw import Connection, Handler, silence
+
+PIECE = bytes(1 << 18)
+
+
+class QuickChannel:
+    """Stands for a connection whose other end is quicker than we are."""
+
+    wanted = Wanted(((0, WRITE),))
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def send(self, data: Any) -> int:
+        self.taken += len(data)
+        return len(data)
+
+    def receive(self, limit: int) -> Optional[bytes]:
+        return None
+
+    def fileno(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("kind", ["bytes", "known length", "chunked"])
+def test_driver_looks_around_while_a_quick_server_takes_a_body(kind: str) -> None:
+    size = 10 * LOOK_UP_BYTES
+    body: Any = bytes(size)
+    if kind != "bytes":
+        body = UploadChannel(size if kind == "known length" else -1, Mailbox())
+        body.ask(None)
+    state = TransferState(Request("POST", "http://127.0.0.1/", body=body), Mailbox())
+    channel, connection = QuickChannel(), type("Connection", (), {})()
+    connection.channel = channel
+    state.connection, state.parser = connection, ResponseParser("POST")
+    looks, taken, given = 0, 0, 0
+    for wanted in send_request(state, Routes().find(state.request)):
+        assert channel.taken - taken <= 2 * LOOK_UP_BYTES
+        if wanted is LOOK_AROUND:
+            looks, taken = looks + 1, channel.taken
+        elif isinstance(wanted, UploadDataNeeded):
+            if given < size:
+                body.put(PIECE)
+                given += len(PIECE)
+            else:
+                body.end()
+    assert not state.is_cut_short and channel.taken >= size and looks >= 9
+
+
+@pytest.mark.parametrize("before", [0, 10], ids=["small so far", "under way"])
+@pytest.mark.parametrize("how", ["call", "batch"])
+def test_slow_source_is_not_read_on_after_a_cancel(how: str, before: int, serve: Serve) -> None:
+    """Between two pieces of a body the call looks whether it should go on."""
+    manager = NetworkAccessManager()
+    manager.setEngine("python")
+    request = BlockingNetworkRequest(manager)
+    read_after: list[int] = []
+
+    def source() -> Iterator[bytes]:
+        yield from [PIECE] * before
+        cancel()
+        for number in range(500):
+            read_after.append(number)
+            yield b"x"
+
+    def take_all(connection: Connection) -> None:
+        while connection.sock.recv(1 << 16):
+            pass
+
+    url = serve(take_all).url
+    if how == "call":
+        cancel = request.abort
+        assert request.post(url, source()) is CANCELED
+    else:
+        batch = manager.sendMany([BatchRequest(url, verb="POST", data=source())])
+        cancel = batch.abort
+        assert [code for _, code, _ in batch] == [CANCELED]
+    assert len(read_after) <= 10
+
+
+def read_head(connection: Connection) -> bytes:
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += connection.sock.recv(1)
+    return head
+
+
+def receive(connection: Connection, size: int) -> bytes:
+    body = b""
+    while len(body) < size and (piece := connection.sock.recv(size - len(body))):
+        body += piece
+    return body
+
+
+def expecting(url: str) -> QtNetwork.QNetworkRequest:
+    request = QtNetwork.QNetworkRequest(QtCore.QUrl(url))
+    request.setRawHeader(b"Expect", b"100-continue")
+    return request
+
+
+SIZES = [100, 300_000]
+
+
+def answering(interim: list[bytes], size: int, body_came_early: list[bool]) -> Handler:
+    """A handler that sends interim responses part by part, and notes whether the body came before they were whole."""
+
+    def handle(connection: Connection) -> None:
+        read_head(connection)
+        for part in interim:
+            connection.sock.settimeout(0.05)
+            try:
+                connection.sock.recv(1)
+            except OSError:  # nothing in this time
+                body_came_early.append(False)
+            else:
+                body_came_early.append(True)
+            connection.sock.settimeout(10)
+            connection.send(part)
+        connection.respond(b"%d" % len(receive(connection, size)))
+
+    return handle
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "interim",
+    [
+        [b"HTTP/1.1 100 Continue\r\n\r\n"],
+        [b"HTTP/1.1 100 ", b"Continue\r\n", b"\r\n"],
+        [b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"],
+        [b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"],
+    ],
+    ids=["at once", "in parts", "behind another", "before another"],
+)
+def test_body_waits_for_continue(
+    interim: list[bytes], size: int, on_python: BlockingNetworkRequest, serve: Serve
+) -> None:
+    body_came_early: list[bool] = []
+    server = serve(answering(interim, size, body_came_early))
+    assert on_python.post(expecting(server.url), bytes(size)) is OK, on_python.errorMessage()
+    assert on_python.reply().body == b"%d" % size
+    assert body_came_early == [False] * len(interim)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_body_does_not_wait_for_ever_for_continue(size: int, on_python: BlockingNetworkRequest, serve: Serve) -> None:
+    gaps: list[float] = []
+
+    def ignore(connection: Connection) -> None:
+        read_head(connection)
+        started = time.monotonic()
+        body = receive(connection, 1)
+        gaps.append(time.monotonic() - started)
+        connection.respond(b"%d" % len(body + receive(connection, size - 1)))
+
+    assert on_python.post(expecting(serve(ignore).url), bytes(size)) is OK, on_python.errorMessage()
+    assert on_python.reply().body == b"%d" % size
+    assert CONTINUE_SECONDS * 0.8 < gaps[0] < CONTINUE_SECONDS * 5
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("status", ["417 Expectation Failed", "401 Unauthorized", "413 Too Large"])
+def test_body_is_not_sent_if_it_is_refused(
+    status: str, size: int, on_python: BlockingNetworkRequest, serve: Serve
+) -> None:
+    bodies: list[bytes] = []
+
+    def refuse(connection: Connection) -> None:
+        read_head(connection)
+        connection.respond(b"no", status)
+        bodies.append(receive(connection, 1))
+
+    server = serve(refuse)
+    assert on_python.post(expecting(server.url), bytes(size)) is SERVER, on_python.errorMessage()
+    assert on_python.reply().body == b"no"
+    server.close()
+    assert bodies in ([], [b""])
+
+
+def test_cancel_while_a_body_waits_for_continue(on_python: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(silence)
+    threading.Timer(0.1, on_python.abort).start()
+    started = time.monotonic()
+    assert on_python.post(expecting(server.url), bytes(100)) is CANCELED
+    assert time.monotonic() - started < CONTINUE_SECONDS

@@ -126,7 +126,9 @@ class BodyReader:
             pass
 
     def pieces(self, chunk: Any) -> Iterator[int]:
-        """Read a chunk, and stop after each decoded piece with its size. Raises BodyError, as ``feed``."""
+        """Read a chunk, and stop with its size after each piece that a decoder makes, also one that the next decoder
+        makes nothing of. Raises BodyError, as ``feed``.
+        """
         self.encoded_bytes += len(chunk)
         if not self._decoders:
             size = max(self.encoded_bytes, self.total_bytes)
@@ -134,12 +136,7 @@ class BodyReader:
                 raise BodyTooLarge(too_large(self._limits.size))
             self._sink(chunk)
             return
-        for piece in self._decoded(bytes(chunk), 0):
-            self._read_bytes += len(piece)
-            if 0 < self._limits.size < self._read_bytes:
-                raise BodyTooLarge(too_large(self._limits.size))
-            self._sink(piece)
-            yield len(piece)
+        yield from self._decode(bytes(chunk), 0)
 
     def _count(self, layer: int, size: int) -> None:
         """Count what a decoder has made. Raises BodyTooLarge, DecodingStopped."""
@@ -156,15 +153,20 @@ class BodyReader:
             if now >= self._stop_at:
                 raise DecodingStopped("decoding was stopped")
 
-    def _decoded(self, data: bytes, first: int) -> Iterator[bytes]:
-        """Through the decoders from ``first`` on."""
-        if first == len(self._decoders):
-            yield data
-            return
+    def _decode(self, data: bytes, first: int) -> Iterator[int]:
+        """Through the decoders from ``first`` on, and to the sink."""
+        is_last = first + 1 == len(self._decoders)
         for piece in self._decoders[first].decode(data):
-            self._count(first, len(piece) or MEMBER_BYTES)
-            if piece:
-                yield from self._decoded(piece, first + 1)
+            size = len(piece)
+            self._count(first, size or MEMBER_BYTES)
+            if size and is_last:
+                self._read_bytes += size
+                if 0 < self._limits.size < self._read_bytes:
+                    raise BodyTooLarge(too_large(self._limits.size))
+                self._sink(piece)
+            elif size:
+                yield from self._decode(piece, first + 1)
+            yield size or MEMBER_BYTES
 
     def body_error(self) -> Optional[Failure]:
         """Return why the body is not complete, now that the connection says that it has ended; None if it is."""

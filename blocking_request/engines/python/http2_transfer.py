@@ -15,10 +15,10 @@ from ..wanted import LOOK_AROUND, Wanted
 from .failures import TransferFailed
 from .http2 import Http2Connection
 from .http2_stream import OF_HTTP1, Http2Stream
-from .reading import LOOK_UP_BYTES, BodyTaker
+from .reading import BodyTaker
 from .request_head import host_field, request_fields, request_target
 from .routes import Route
-from .sending import CONTINUE_SECONDS, PIECE_BYTES, expects_continue
+from .sending import CONTINUE_SECONDS, LOOK_UP_BYTES, PIECE_BYTES, expects_continue
 from .state import TransferState, nobody_waits
 
 Steps = Generator[Union[Wanted, Event], None, None]
@@ -74,7 +74,7 @@ def _send_body(state: TransferState, http2: Http2Connection, stream: Http2Stream
     else:
         assert isinstance(body, UploadChannel)
         progress = UploadProgress(state.mailbox, body.size)
-    sent = 0
+    sent = since_look = 0
     while not stream.is_answered:
         if isinstance(body, bytes):
             piece: Optional[bytes] = body[sent : sent + PIECE_BYTES] or None
@@ -88,6 +88,10 @@ def _send_body(state: TransferState, http2: Http2Connection, stream: Http2Stream
             yield UploadDataNeeded()
             continue
         sent += len(piece)
+        since_look += len(piece)
+        if since_look >= LOOK_UP_BYTES:
+            since_look = 0
+            yield LOOK_AROUND
         http2.receive(stream)  # the window may be so large that nothing else has it read
         yield from _send(http2, stream, piece, progress)
 
@@ -132,7 +136,6 @@ def _read(state: TransferState, http2: Http2Connection, stream: Http2Stream) -> 
     if streams and stream.error is None:
         yield HeadersReceived(state.begun_response())
     taker = BodyTaker(state, reader, sink)
-    since_look = 0
     while not stream.has_ended or stream.chunks:
         yield from http2.wait(stream, lambda: bool(stream.chunks) or stream.has_ended)
         if stream.chunks:
@@ -141,10 +144,6 @@ def _read(state: TransferState, http2: Http2Connection, stream: Http2Stream) -> 
             state.mailbox.mark_active()
             yield from taker.take(chunks)
             http2.acknowledge(stream, size)
-            since_look += size
-            if since_look >= LOOK_UP_BYTES:
-                since_look = 0
-                yield LOOK_AROUND
             continue  # there may be more before an error
         if stream.error is not None:
             break

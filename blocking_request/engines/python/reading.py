@@ -30,6 +30,9 @@ MOST_DIRECT_BYTES = 1 << 30
 LOOK_UP_BYTES = 1 << 21
 """After so many bytes the driver looks at its clocks, however fast they come."""
 
+CHUNK_BYTES = 1 << 10
+"""What a chunk counts for in that, besides its bytes: a chunk of one byte takes as long as a kilobyte."""
+
 Reading = Generator[Union[Wanted, Event], None, None]
 
 
@@ -126,25 +129,32 @@ class BodyTaker:
         self._sink = sink
         self._tells_progress = not 300 <= received.head.status < 400
         self._progress_due = 0.0
+        self._since_look = 0
 
     def take(self, chunks: Iterable[Chunk]) -> Iterator[Union[Wanted, Event]]:
         """Give the chunks to the reader, and tell the caller, also what precedes an error."""
         reader = self._reader
-        had, since_look = reader.encoded_bytes, 0
+        had = reader.encoded_bytes
         try:
             for chunk in chunks:
                 for size in reader.pieces(chunk):
-                    since_look += size
-                    if since_look >= LOOK_UP_BYTES:
-                        since_look = 0
-                        yield from self._tell_chunks()
-                        yield LOOK_AROUND
+                    self._since_look += size
+                    if self._since_look >= LOOK_UP_BYTES:
+                        yield from self._look_around()
+                self._since_look += len(chunk) + CHUNK_BYTES
+                if self._since_look >= LOOK_UP_BYTES:
+                    yield from self._look_around()
         except BodyError:
             yield from self._tell_chunks()
             raise
         yield from self._tell_chunks()
         if reader.encoded_bytes > had:
             yield from self.tell_progress()
+
+    def _look_around(self) -> Iterator[Union[Wanted, Event]]:
+        self._since_look = 0
+        yield from self._tell_chunks()
+        yield LOOK_AROUND
 
     def tell_progress(self) -> Iterator[Event]:
         if not (self._mailbox.wants_progress and self._tells_progress):
@@ -176,18 +186,13 @@ class _Http1Body(BodyTaker):
         if DIRECT_BYTES <= parser.length <= MOST_DIRECT_BYTES and self._sink is None and not self._reader.decodes:
             yield from self._read_into_memory()
             return
-        since_look = 0
         while not parser.is_complete:
             block = yield from self._receive()
             if not block:
                 parser.receive_end()
                 return
             mailbox.mark_active()
-            since_look += len(block)
             yield from self.take(parser.receive_body(block))
-            if since_look >= LOOK_UP_BYTES:
-                since_look = 0
-                yield LOOK_AROUND
 
     def _read_into_memory(self) -> Reading:
         """Read the rest of a body of known length to where it stays, without a copy."""

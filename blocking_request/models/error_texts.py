@@ -91,6 +91,11 @@ def handshake_failed(reason: str, shows_certificate: bool) -> Failure:
     return _handshake_failed(f"SSL handshake failed: {text}" if text else "SSL handshake failed")
 
 
+def handshake_with_proxy_failed(failure: Failure) -> Failure:
+    """The same of an https proxy."""
+    return _handshake_failed(failure.text.replace("SSL handshake failed", "SSL handshake with the proxy failed", 1))
+
+
 _HANDSHAKE_TEXTS = (
     (("certificate required",), "the server wants a client certificate, and none was given"),
     (("handshake failure",), "the server refused the handshake"),

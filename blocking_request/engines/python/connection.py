@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Optional
 
+from ...models import error_texts as messages
+from ...models.failure import QtNetworkError
 from ...models.http_messages import Request
 from ...models.tls import TlsSession
 from ..waiting import is_readable
 from ..wanted import Steps
 from .channel import Channel, SocketChannel
 from .connect import connect
-from .failures import TransferFailed, connect_failure, proxy_connect_failure
+from .failures import ConnectionLost, TransferFailed, connect_failure, proxy_closed, proxy_connect_failure
 from .proxy import open_tunnel
 from .routes import Route, RouteKey
 from .socks import open_socks
@@ -105,7 +107,15 @@ def _speak_tls_with_proxy(route: Route, channel: Channel, state: TransferState) 
             return first.pop()
         return (yield from _connect(proxy.host, proxy.port, state.wake, None))
 
-    encrypted, _ = yield from tls.start(open_channel, proxy.host)
+    try:
+        encrypted, _ = yield from tls.start(open_channel, proxy.host)
+    except ConnectionLost as error:
+        raise TransferFailed(proxy_closed()) from error
+    except TransferFailed as failed:
+        if failed.failure.error is not QtNetworkError.SslHandshakeFailedError:
+            raise
+        # Without the session: an error handler would take the proxy's certificate for the server's.
+        raise TransferFailed(messages.handshake_with_proxy_failed(failed.failure)) from failed
     return encrypted
 
 

@@ -25,7 +25,7 @@ from ..mailbox import Mailbox
 from ..upload_channel import UploadChannel
 from ..waiting import Waiter, give_back, take_waiter, this_process
 from ..wanted import WAKE_UP, Wanted
-from .failures import internal_error
+from .failures import internal_error, unknown_failure
 from .pool import Pool
 from .routes import Route, Routes
 from .shared_connections import SharedConnections
@@ -79,7 +79,11 @@ class PythonTransfer:
             mailbox = self._mailbox
             waiter = self._waiter
             if waiter is None:
-                waiter = self._waiter = mailbox.waiter = take_waiter()
+                try:
+                    waiter = self._waiter = mailbox.waiter = take_waiter()
+                except OSError as error:  # the process has too many files open
+                    self._steps.close()
+                    return self._end(self._state.response(unknown_failure(error)))
             if not mailbox.is_woken:
                 waiter.wait_for(self.waits_for, seconds)
             mailbox.is_woken = False
@@ -158,6 +162,8 @@ class PythonEngine:
             route = self._routes.find(request)
             if route.tls is not None:
                 route.tls.context_for(route.alpn)  # here, so that what is wrong with it is told
+            if route.proxy_tls is not None:
+                route.proxy_tls.context_for(())
         except TlsUnusable as error:
             return messages.tls_unusable(str(error))
         if route.proxy is not None and route.proxy.kind.startswith("socks"):

@@ -63,7 +63,7 @@ def connect_failure(error: Exception, request: Request) -> Failure:
             return Failure(code, qt_error, text)
     if isinstance(error, ConnectionError):
         return messages.connection_closed(request, answered=False)
-    return network_failure(QtNetworkError.UnknownNetworkError, _words(error))
+    return unknown_failure(error)
 
 
 def proxy_connect_failure(error: Exception) -> Failure:
@@ -73,7 +73,7 @@ def proxy_connect_failure(error: Exception) -> Failure:
             return _proxy_failed(qt_error)
     if isinstance(error, ConnectionError):
         return proxy_closed()
-    return network_failure(QtNetworkError.UnknownNetworkError, _words(error))
+    return unknown_failure(error)
 
 
 def proxy_closed() -> Failure:
@@ -98,7 +98,13 @@ def lost_failure(error: Exception, request: Request, proxy: Optional[Proxy], ans
         return proxy_closed()
     if is_closed:
         return messages.connection_closed(request, answered)
-    return network_failure(QtNetworkError.UnknownNetworkError, _words(error))
+    return unknown_failure(error)
+
+
+def unknown_failure(error: Exception) -> Failure:
+    """Return the failure of an error for which Qt has no name, in the words of the system if it has any."""
+    text = getattr(error, "strerror", None) or f"The exchange failed: {error!r}"
+    return network_failure(QtNetworkError.UnknownNetworkError, text)
 
 
 def refused_failure() -> Failure:
@@ -114,7 +120,3 @@ def internal_error(error: BaseException) -> Failure:
 def is_out_of_descriptors(error: Optional[BaseException]) -> bool:
     """Return whether no connection could be made because the process has too many files open."""
     return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
-
-
-def _words(error: Exception) -> str:
-    return getattr(error, "strerror", None) or f"The exchange failed: {error!r}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, TypeVar
 from urllib.parse import urlsplit
 
 from ...models.headers import Pairs
@@ -21,6 +21,7 @@ from .tls import Tls
 KEPT_ROUTES = 512
 _HTTP2_ALLOWED = QtNetwork.QNetworkRequest.Attribute.Http2AllowedAttribute
 KEPT_TLS = 64
+_Key = TypeVar("_Key")
 
 
 class RouteKey(NamedTuple):
@@ -65,6 +66,7 @@ class Routes:
         self._guard = threading.Lock()
         self._routes: dict[RouteKey, Route] = {}
         self._tls: dict[TlsKey, Tls] = {}
+        self._tls_of_proxies: dict[TlsSettings, Tls] = {}
 
     def find(self, request: Request) -> Route:
         """Raises TlsUnusable if the TLS settings cannot be used."""
@@ -99,16 +101,21 @@ class Routes:
         tls = self._tls.get(key)
         if tls is None:
             new = Tls(TlsSettings() if key == NO_TLS else configuration_settings(request))
-            with self._guard:
-                if len(self._tls) >= KEPT_TLS:
-                    self._tls.clear()
-                tls = self._tls.setdefault(key, new)
+            tls = self._keep(self._tls, key, new)
         return tls
 
     def _tls_of_proxy(self, request: Request) -> Tls:
         """Whom the settings trust is trusted as a proxy, too. Pins and our own certificate are meant for the server."""
-        settings = request.tls or TlsSettings()
-        return Tls(replace(without_client_certificate(settings), pinnedFingerprints=(), ignoredErrors=()))
+        settings = without_client_certificate(request.tls or TlsSettings())
+        settings = replace(settings, pinnedFingerprints=(), ignoredErrors=())
+        return self._tls_of_proxies.get(settings) or self._keep(self._tls_of_proxies, settings, Tls(settings))
+
+    def _keep(self, known: dict[_Key, Tls], key: _Key, new: Tls) -> Tls:
+        """Remember what was made for a key, unless another thread was quicker; return what is remembered."""
+        with self._guard:
+            if len(known) >= KEPT_TLS:
+                known.clear()
+            return known.setdefault(key, new)
 
 
 @cache

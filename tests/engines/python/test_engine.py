@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import subprocess
 import sys
@@ -14,7 +16,9 @@ import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode
 from blocking_request.engines.mailbox import Mailbox
+from blocking_request.engines.python import engine as engine_module
 from blocking_request.engines.python.engine import PythonEngine
+from blocking_request.engines.waiting import Waiter
 from blocking_request.models.http_messages import Request
 
 from ...support.names import NET, OK, Serve
@@ -297,3 +301,20 @@ def test_secrets_do_not_reach_the_log(serve: Serve, caplog: pytest.LogCaptureFix
         assert blocking.get(f"http://user:hunter2@127.0.0.1:{server.port}/") is OK
     assert b"token=hunter2" in server.requests[0]
     assert "/path" in caplog.text and "hunter2" not in caplog.text
+
+
+def test_no_descriptor_left_to_wait_with(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call fails, and raises nothing."""
+
+    def fail() -> Waiter:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    server = serve(silence)
+    blocking = BlockingNetworkRequest()
+    blocking.setEngine("python")
+    monkeypatch.setattr(engine_module, "take_waiter", fail)
+    assert blocking.get(server.url) is NET
+    assert blocking.errorMessage().startswith("Too many open files")
+    assert eventually(lambda: server.open_connections == 0)
+    monkeypatch.undo()
+    assert blocking.get(serve(always(b"ok")).url) is OK

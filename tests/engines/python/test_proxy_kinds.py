@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import trustme
 
-from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, TlsSettings
+from blocking_request import BlockingNetworkRequest, Certificate, ErrorCode, NetworkAccessManager, TlsError, TlsSettings
 from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import enum_value
 
@@ -84,7 +84,7 @@ def test_https_proxy_that_is_not_trusted(https_proxy: TlsServer, proxy: ProxySer
     request.setTimeout(10_000)
     request.setProxy(f"https://127.0.0.1:{https_proxy.port}")
     assert request.get(f"http://{HOST}/") is NET
-    assert "SSL handshake failed" in request.errorMessage()
+    assert request.errorMessage().startswith("SSL handshake with the proxy failed: the issuer ")
     assert proxy.asked == []
 
 
@@ -95,7 +95,7 @@ def test_https_proxy_that_speaks_no_tls(client: BlockingNetworkRequest, serve: S
 
     client.setProxy(f"https://127.0.0.1:{serve(refuse).port}")
     assert client.get(f"http://{HOST}/") is NET
-    assert "SSL handshake failed: the server does not speak TLS there" in client.errorMessage()
+    assert "SSL handshake with the proxy failed: the server does not speak TLS there" in client.errorMessage()
 
 
 @pytest.mark.parametrize("user", ["", "user"])
@@ -136,3 +136,49 @@ def test_silent_proxy(kind: str, client: BlockingNetworkRequest, serve: Serve) -
     client.setTimeout(300)
     client.setProxy(f"{kind}://127.0.0.1:{serve(silence).port}")
     assert client.get(f"https://{HOST}/") is ErrorCode.TimeoutError
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_certificate_of_an_https_proxy_that_is_for_another_host(
+    scheme: str, authority: trustme.CA, proxy: ProxyServer
+) -> None:
+    """The handler is asked about servers: its answer must not hold for a proxy."""
+    impostor = TlsServer(authority.issue_cert("other.test"), relay_to(proxy.port))
+    asked: list[list[TlsError]] = []
+
+    def accept(errors: list[TlsError], certificates: list[Certificate]) -> list[TlsError]:
+        asked.append(errors)
+        return errors
+
+    manager = NetworkAccessManager()
+    manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
+    manager.setSslErrorHandler(accept)
+    client = BlockingNetworkRequest(manager)
+    client.setProxy(f"https://127.0.0.1:{impostor.port}")
+    assert client.get(f"{scheme}://{HOST}/") is NET
+    text = "SSL handshake with the proxy failed: the certificate is for other.test, not for 127.0.0.1"
+    assert client.errorMessage() == f"{text} ({scheme}://{HOST}/)"
+    assert enum_value(client.reply().error()) == Q.SslHandshakeFailedError
+    assert client.reply().peerCertificate() is None and client.reply().sslErrors() == ()
+    assert asked == [] and proxy.asked == []
+    impostor.close()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_https_proxy_that_closes_in_the_handshake(scheme: str, client: BlockingNetworkRequest, serve: Serve) -> None:
+    def close(connection: Connection) -> None:
+        connection.sock.recv(100)
+
+    client.setProxy(f"https://127.0.0.1:{serve(close).port}")
+    assert client.get(f"{scheme}://{HOST}/") is NET
+    assert client.errorMessage() == f"Proxy connection closed prematurely ({scheme}://{HOST}/)"
+
+
+def test_unusable_trust_for_an_https_proxy(https_proxy: TlsServer) -> None:
+    manager = NetworkAccessManager()
+    manager.setTlsSettings(TlsSettings(caData=b"no certificate"))
+    request = BlockingNetworkRequest(manager)
+    request.setProxy(f"https://127.0.0.1:{https_proxy.port}")
+    assert request.get(f"http://{HOST}/") is NET
+    assert "Internal error" not in request.errorMessage(), request.errorMessage()
+    assert request.errorMessage().startswith("SSL handshake failed: ")

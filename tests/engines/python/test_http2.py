@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 import h2.errors
 import pytest
+import trustme
 
-from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager
+from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager, TlsSettings
+from blocking_request.engines import choice
+from blocking_request.engines.events import HeadersReceived
+from blocking_request.engines.mailbox import Mailbox
 from blocking_request.engines.python import routes
 from blocking_request.engines.python.http2_stream import STREAM_WINDOW_BYTES
+from blocking_request.models.http_messages import Request
 from blocking_request.qt.binding import QtCore, enum_value
 
-from ...support.names import CANCELED, NET, OK, REQUEST, SERVER, Attribute
+from ...support.marks import needs_fork
+from ...support.names import CANCELED, NET, OK, REQUEST, ROOT, SERVER, Attribute
 from ...support.servers.http2 import Http2Peer, Http2Request
 from ...support.waiting import eventually
 from .conftest import Start
@@ -325,3 +333,68 @@ def test_download_of_a_batch(over_http2: NetworkAccessManager, start: Start, tmp
     assert {result.code for result in results} == {OK}, [result.reply.errorString() for result in results]
     assert all(path.read_bytes() == large for path in paths.values())
     assert len(server.peers) == 1
+
+
+FORKS_IN_A_SLOT = """
+import gc, os, sys
+from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager, TlsSettings
+url, authority, how = sys.argv[1:]
+manager = NetworkAccessManager()
+manager.setEngine("python")
+manager.setTlsSettings(TlsSettings(caData=authority.encode()))
+if how == "call":
+    request = BlockingNetworkRequest(manager)
+    forked = []
+    request.downloadProgress.connect(lambda done, total: forked or not done or forked.append(os.fork()))
+    codes = [request.get(url).name]
+    child = forked[0]
+else:
+    batch = manager.getMany([url + "/small"] + [url] * 5)
+    codes = [next(batch).code.name]
+    child = os.fork()
+    codes.extend(code.name for _, code, _ in batch)
+if child == 0:
+    gc.collect()
+    print("child", codes, manager.blockingGet(url).errorCode().name, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+print("parent", codes, manager.blockingGet(url).errorCode().name, flush=True)
+"""
+
+
+@needs_fork
+@pytest.mark.parametrize("how", ["call", "batch"])
+def test_fork_while_streams_are_open(how: str, http2_authority: trustme.CA, start: Start) -> None:
+    """The child sends nothing on the connection, and reads nothing from it: it is the parent's."""
+
+    def respond(peer: Http2Peer, request: Http2Request) -> None:
+        peer.respond(request, BODY * (1 if request.field(b":path") == b"/small" else 10_000))
+
+    server = start(respond)
+    pem = http2_authority.cert_pem.bytes().decode()
+    command = [sys.executable, "-c", FORKS_IN_A_SLOT, server.url, pem, how]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+    expected = {
+        "call": ["child ['CanceledError'] NoError", "parent ['NoError'] NoError"],
+        "batch": ["child ['NoError'] NoError", f"parent {['NoError'] * 6} NoError"],
+    }
+    assert sorted(run.stdout.splitlines()) == expected[how], run.stderr
+    assert server.resets == []
+    assert len(server.peers) == 2
+
+
+def test_dropped_transfer_waits_for_no_lock(http2_authority: trustme.CA, start: Start) -> None:
+    """It may be finalised by the garbage collector, in a thread that holds the lock of the pool."""
+    server = start(lambda peer, request: peer.respond(request, BODY, ends=False))
+    engine: Any = choice.engine("python")
+    settings = TlsSettings(caData=http2_authority.cert_pem.bytes())
+    transfers = [engine.start(Request("GET", server.url, tls=settings, streams=True), Mailbox())]
+    while not isinstance(event := transfers[0].step(), HeadersReceived):
+        assert event is None
+    thread = threading.Thread(target=transfers.clear, daemon=True)
+    with engine.pool._guard:
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()
+    assert eventually(lambda: len(server.resets) == 1)

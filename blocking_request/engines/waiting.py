@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import time
+from collections import deque
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from typing import Generic, Optional, TypeVar
@@ -200,7 +201,7 @@ class Selector(Generic[_Key]):
         """Who waits for a descriptor: several, if they share a connection."""
         self._moments: dict[_Key, float] = {}
         """When those go on that do not only wait for a socket."""
-        self._woken: list[_Key] = []
+        self._woken: deque[_Key] = deque()
 
     def wake(self, key: Optional[_Key] = None) -> None:
         """End the wait, and have ``key`` among those that go on."""
@@ -262,9 +263,11 @@ class Selector(Generic[_Key]):
         found: dict[_Key, None] = {}
         for descriptor in self._waiter.wait(seconds):
             found.update(dict.fromkeys(self._keys.get(descriptor, ())))
-        if self._woken:
-            woken, self._woken = self._woken, []
-            found.update(dict.fromkeys(key for key in woken if key in self._wanted))
+        while self._woken:
+            # One by one: another thread may be about to add to it.
+            key = self._woken.popleft()
+            if key in self._wanted:
+                found[key] = None
         if self._moments:
             now = time.monotonic()
             found.update(dict.fromkeys(key for key, moment in self._moments.items() if moment <= now))

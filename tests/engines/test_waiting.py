@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -136,6 +137,44 @@ def test_wake_up_of_a_selector_from_a_thread(system: str) -> None:
     while len(found) < 100 and time.monotonic() < end:
         found.update(selector.wait(1.0))
     assert len(found) == 100
+
+
+def test_selector_loses_no_wake_up_of_a_thread(system: str) -> None:
+    """A thread may be about to tell who is woken just when the selector looks."""
+    rounds = 3_000
+    selector: Selector[int] = Selector()
+    may_wake, is_over = threading.Semaphore(0), threading.Event()
+
+    def work() -> None:
+        for key in range(rounds):
+            may_wake.acquire()
+            selector.wake(key)
+
+    def disturb() -> None:
+        while not is_over.is_set():
+            selector.wake()
+
+    threads = [threading.Thread(target=work), threading.Thread(target=disturb)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for key in range(rounds):
+            selector.wait_for(key, WAKE_UP)
+            may_wake.release()
+            end = time.monotonic() + LONG
+            while key not in selector.wait(LONG):
+                assert time.monotonic() < end, f"wake-up {key} was lost"
+            selector.discard(key)
+    finally:
+        is_over.set()
+        sys.setswitchinterval(interval)
+        for _ in range(rounds):
+            may_wake.release()
+        for thread in threads:
+            thread.join()
+        selector.close()
 
 
 def test_waiter_is_used_again_and_a_late_wake_up_does_no_harm() -> None:

@@ -72,17 +72,24 @@ def request_target(url: str, is_absolute: bool) -> str:
     scheme, _, rest = url.partition("#")[0].partition("://")
     end = min((position for position in (rest.find("/"), rest.find("?")) if position >= 0), default=len(rest))
     path = rest[end:] if rest[end : end + 1] == "/" else "/" + rest[end:]
-    return f"{scheme}://{rest[:end]}{path}" if is_absolute else path
+    return f"{scheme}://{_without_zone(rest[:end])}{path}" if is_absolute else path
 
 
 def host_field(url: str) -> bytes:
     """The value of ``Host`` (RFC 9110 section 7.2): without the default port and without the zone of an address."""
     scheme, _, rest = url.partition("://")
     end = min((position for position in map(rest.find, "/?#") if position >= 0), default=len(rest))
-    host, colon, port = rest[:end].rpartition(":")
+    authority = _without_zone(rest[:end])
+    host, colon, port = authority.rpartition(":")
     if not colon or port.endswith("]"):
-        host, port = rest[:end], ""
-    if "%" in host and host.startswith("["):
-        host = host.partition("%")[0] + "]"
+        host, port = authority, ""
     is_default = not port or (port.isdigit() and int(port) == DEFAULT_PORTS.get(scheme))
     return (host if is_default else f"{host}:{port}").encode("latin-1")
+
+
+def _without_zone(authority: str) -> str:
+    """The same without the zone of an IPv6 address: it means something to this computer only (RFC 6874 section 4)."""
+    if "%" not in authority or not authority.startswith("["):
+        return authority
+    start, _, rest = authority.partition("%")
+    return f"{start}]{rest.partition(']')[2]}"

@@ -180,7 +180,10 @@ class BodyReader:
         """Return the decoded body. No copy is made; nothing may be fed after it."""
         if self._room is not None:
             self._room.release()
-            self._buffer.truncate(self.encoded_bytes)
+            try:
+                self._buffer.truncate(self.encoded_bytes)
+            except BufferError:  # the frames of an error that is being handled have the memory
+                return self._buffer.getvalue()[: self.encoded_bytes]
         return self._buffer.getvalue()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Callable, Optional
 
 from ..bodies.sink import BodySink
@@ -47,7 +46,8 @@ class CallRunner:
         self.running: Optional[Call] = None
         """The call that runs."""
         self._manager = manager
-        self._busy = threading.Lock()
+        self._holder: dict[int, CallContext] = {}
+        """The call that this object is busy with: a lock would not tell whose it is if Ctrl-C comes as it is taken."""
 
     @property
     def is_running(self) -> bool:
@@ -77,19 +77,27 @@ class CallRunner:
             response = self.run(owner, context, data, force_refresh, feedback, sink)
         finally:
             # An exception (Ctrl-C) may have ended the call: slots of finished() are called all the same.
-            self.end(owner, context, response)
+            try:
+                self.end(owner, context, response)
+            finally:
+                self.release(context)
         return self.reply.errorCode()
 
     def begin(self, target: RequestLike, method: str, arguments: CallArguments) -> CallContext:
         """Start a call, which ``end`` must end. Raises RuntimeError if another runs."""
-        if not self._busy.acquire(blocking=False):
-            raise RuntimeError(
-                "this BlockingNetworkRequest is busy with another call: use one object for each thread, "
-                "and another one within a slot"
-            )
-        blocked_requests.add(self)
-        self.reply = _EMPTY_REPLY
-        return new_context(target, method, settings_of(self._manager), arguments)
+        context = new_context(target, method, settings_of(self._manager), arguments)
+        try:
+            if self._holder.setdefault(0, context) is not context:
+                raise RuntimeError(
+                    "this BlockingNetworkRequest is busy with another call: use one object for each thread, "
+                    "and another one within a slot"
+                )
+            blocked_requests.add(self)
+            self.reply = _EMPTY_REPLY
+        except BaseException:
+            self.release(context)
+            raise
+        return context
 
     def run(
         self,
@@ -145,9 +153,14 @@ class CallRunner:
             finally:
                 _emit_finished(owner)
         finally:
+            self.release(context)
+
+    def release(self, context: CallContext) -> None:
+        """Let the next call begin, if this one has held it up so far."""
+        if self._holder.get(0) is context:
             self.running = None
             blocked_requests.discard(self)
-            self._busy.release()
+            self._holder.clear()
 
 
 class _Observer:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 class Stream:
     """A context manager and an iterator over bytes; for the thread that has entered it."""
 
+    _call: Optional[Call] = None
+    _context: Any = None
+
     def __init__(
         self,
         request: BlockingNetworkRequest,
@@ -42,8 +45,6 @@ class Stream:
         self._verb = verb
         self._feedback = feedback
         self._arguments = arguments
-        self._context: Any = None
-        self._call: Optional[Call] = None
         self._begun: Optional[Response] = None
         self._chunks: Iterator[bytes] = iter(())
         self._reply = ReplyContent()
@@ -125,6 +126,13 @@ class Stream:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        # It was dropped, or Ctrl-C came before its block began: nothing is told, but its request is free again.
+        if self._context is not None:
+            if self._call is not None:
+                self._call.abandon()
+            self._runner.release(self._context)
 
     def _end(self, response: Optional[Response]) -> None:
         self._call = None

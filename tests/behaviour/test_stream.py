@@ -24,7 +24,7 @@ from blocking_request.engines.choice import engine as engine_named
 from blocking_request.engines.mailbox import STREAMED_AHEAD
 
 from ..support.names import OK, Serve
-from ..support.servers.raw import Connection, always, echo
+from ..support.servers.raw import Connection, always, echo, telling_the_end
 
 BODY = bytes(range(256)) * 4000
 
@@ -257,3 +257,22 @@ def test_close_from_another_thread_ends_the_wait(blocking: BlockingNetworkReques
         assert list(chunks) == []
         timer.join()
     assert blocking.get(serve(always(b"next")).url) is OK
+
+
+@pytest.mark.parametrize("read", [0, 1])
+def test_dropped_stream_frees_its_request(read: int, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """So does Ctrl-C before the block begins."""
+    server, ended = serve(always(b"ok")), threading.Event()
+
+    def half(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        connection.wait_for_close()
+
+    stream = blocking.stream(serve(telling_the_end(half, ended)).url)
+    stream.__enter__()
+    for _ in range(read):
+        assert next(stream) == b"half"
+    del stream
+    assert ended.wait(10)
+    assert blocking.get(server.url) is ErrorCode.NoError

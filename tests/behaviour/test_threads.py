@@ -15,6 +15,7 @@ from blocking_request.engines.qt.engine import QtEngine
 from blocking_request.engines.qt.worker import WorkerThread
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.qt.binding import QtCore, Signal, Slot
+from blocking_request.request import call_runner
 
 from ..support.names import ROOT, Serve
 from ..support.servers.raw import Connection, always, echo, silence
@@ -298,6 +299,27 @@ def test_ctrl_c_at_the_end_of_a_call_does_not_leave_the_object_busy(
     server = serve(always(b"ok"))
     with monkeypatch.context() as patch:
         patch.setattr(ReplyContent, "from_response", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            blocking.get(server.url)
+    assert blocking.get(server.url) is ErrorCode.NoError
+
+
+@pytest.mark.parametrize("where", ["begin", "end"])
+def test_ctrl_c_at_the_edge_of_a_call_does_not_leave_the_object_busy(
+    where: str, blocking: BlockingNetworkRequest, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    class Interrupted(set[object]):
+        add = interrupt
+
+    server = serve(always(b"ok"))
+    with monkeypatch.context() as patch:
+        if where == "begin":
+            patch.setattr(call_runner, "blocked_requests", Interrupted())
+        else:
+            patch.setattr(call_runner.CallRunner, "end", interrupt)
         with pytest.raises(KeyboardInterrupt):
             blocking.get(server.url)
     assert blocking.get(server.url) is ErrorCode.NoError

@@ -94,11 +94,14 @@ class PythonTransfer:
 
     def _end(self, response: Response) -> Response:
         self._response = response
+        self._give_waiter_back()
+        return response
+
+    def _give_waiter_back(self) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None:
             self._mailbox.waiter = None
             give_back(waiter)
-        return response
 
     def _end_early(self) -> Response:
         if self._response is not None:
@@ -112,7 +115,8 @@ class PythonTransfer:
     def close(self) -> None:
         """End it, and give no more events."""
         self._state.is_aborted = True
-        self._end_early()
+        self._steps.close()
+        self._give_waiter_back()
 
     def look_for_connection(self) -> None:
         pass

@@ -60,8 +60,8 @@ def perform(
     the requests of a batch share.
     """
     attempts = 1
-    running.add(state)
     try:
+        running.add(state)
         while True:
             failure: Optional[Failure] = None
             try:

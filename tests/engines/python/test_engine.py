@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode
+from blocking_request.engines.body_reader import BodyReader
 from blocking_request.engines.mailbox import Mailbox
 from blocking_request.engines.python import engine as engine_module
+from blocking_request.engines.python.channel import SocketChannel
 from blocking_request.engines.python.engine import PythonEngine
 from blocking_request.engines.waiting import Waiter
 from blocking_request.models.http_messages import Request
@@ -318,3 +320,35 @@ def test_no_descriptor_left_to_wait_with(serve: Serve, monkeypatch: pytest.Monke
     assert eventually(lambda: server.open_connections == 0)
     monkeypatch.undo()
     assert blocking.get(serve(always(b"ok")).url) is OK
+
+
+def test_ctrl_c_while_a_large_body_is_read(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The frames of the interruption have the memory of the body."""
+    size = 1 << 20
+
+    def half(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size // 2))
+        connection.wait_for_close()
+
+    def interrupt(channel: SocketChannel, buffer: memoryview) -> int:
+        raise KeyboardInterrupt
+
+    server = serve(half)
+    blocking = BlockingNetworkRequest()
+    blocking.setEngine("python")
+    monkeypatch.setattr(SocketChannel, "receive_into", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        blocking.get(server.url)
+    monkeypatch.undo()
+    assert eventually(lambda: server.open_connections == 0)
+
+
+def test_body_that_another_has_in_hand() -> None:
+    reader = BodyReader(None)
+    room = reader.reserve(10)
+    room[:4] = b"body"
+    reader.took(4)
+    held = room[2:]
+    assert reader.content() == b"body"
+    held.release()

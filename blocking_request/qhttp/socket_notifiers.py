@@ -43,6 +43,7 @@ class SocketNotifiers:
     def discard(self, task: Task) -> None:
         self._wanted = WAKE_UP
         self._is_ready = False
+        self._disable()  # the socket may be closed, and a slot may run an event loop before ``arm``
 
     def take_ready(self) -> bool:
         """Return whether the transfer can go on, once."""
@@ -91,6 +92,10 @@ class SocketNotifiers:
 
     def handle_activated(self) -> None:
         """The transfer can go on. Until it has read what there is, the notifiers would call again and again."""
-        for notifier in self._notifiers.values():
-            notifier.setEnabled(False)
+        self._disable()
         self._is_ready = self._is_ready or self._wanted is not WAKE_UP
+
+    def _disable(self) -> None:
+        for notifier in self._notifiers.values():
+            if notifier.thread() == QtCore.QThread.currentThread():  # else the Http is destroyed in another one
+                notifier.setEnabled(False)

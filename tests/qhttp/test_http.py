@@ -1210,3 +1210,26 @@ def test_a_response_header() -> None:
     assert HttpResponseHeader(header).toString() == header.toString()
     assert not HttpResponseHeader().isValid() and HttpResponseHeader().statusCode() == 0
     assert not HttpResponseHeader("no status").isValid()
+
+
+@pytest.mark.parametrize("how", ["abort", "delete"])
+def test_event_loop_watches_no_closed_socket(how: str, manager: NetworkAccessManager, serve: Serve) -> None:
+    """Qt would say so on stderr, or tell of the next connection that has the same descriptor."""
+    messages: list[str] = []
+    server = serve(silence)
+    http = Http("127.0.0.1", server.port, manager=manager)
+    http.get("/")
+    QtCore.qInstallMessageHandler(lambda kind, context, text: messages.append(str(text)))  # type: ignore[arg-type,unused-ignore]
+    try:
+        while not server.requests:
+            spin(10)
+        if how == "abort":
+            http.abort()
+        else:
+            sip.delete(http)
+        while server.open_connections:
+            spin(10)
+        spin(10)
+    finally:
+        QtCore.qInstallMessageHandler(None)
+    assert messages == []

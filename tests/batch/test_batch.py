@@ -786,3 +786,45 @@ def test_a_batch_leaves_nothing_to_the_garbage_collector(manager: NetworkAccessM
         assert gc.collect() < 200
     finally:
         gc.enable()
+
+
+def test_engines_beside_each_other(serve: Serve) -> None:
+    """What only Qt can read tells its end by a queue, the rest by sockets: no wake-up of the one hides the other."""
+    manager = NetworkAccessManager()
+    manager.setTimeout(10_000)
+    server, silent = serve(always(b"ok")), serve(silence)
+    urls = [server.url, "data:,ok"] * 150
+    engines = [(code, reply.engine()) for _, code, reply in manager.getMany(urls)]
+    assert sorted(engines) == [(OK, "python")] * 150 + [(OK, "qt")] * 150
+    batch = manager.getMany([*urls, silent.url, silent.url], ordered=False)
+    codes = []
+    for _, code, _ in batch:
+        codes.append(code)
+        if len(codes) == len(urls):
+            threading.Timer(0.05, batch.abort).start()
+    assert sorted(codes) == [OK] * len(urls) + [CANCELED] * 2
+    for _ in manager.getMany(urls):
+        break
+    assert manager.blockingGet(server.url).errorCode() is OK
+
+
+def test_two_threads_that_take_from_one_batch(manager: NetworkAccessManager, serve: Serve) -> None:
+    """It is for one thread. The other one is told so, and takes nothing away."""
+    asked, may_answer = threading.Event(), threading.Event()
+
+    def late(connection: Connection) -> None:
+        connection.read_request()
+        asked.set()
+        may_answer.wait(10)
+        connection.respond(b"late")
+
+    batch = manager.getMany([serve(late).url])
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.extend(batch))
+    thread.start()
+    assert asked.wait(10)
+    with pytest.raises(ValueError, match="already executing"):
+        next(batch)
+    may_answer.set()
+    thread.join(20)
+    assert [code for _, code, _ in results] == [OK]

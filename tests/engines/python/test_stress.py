@@ -17,17 +17,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
-from blocking_request import BlockingNetworkRequest, NetworkAccessManager
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager, TlsSettings
 from blocking_request.engines import choice, waiting
 
 from ...support.marks import needs_fork
 from ...support.names import CANCELED, OK, ROOT, Serve
+from ...support.servers.http2 import Http2Server
 from ...support.servers.raw import Connection, always, silence
+from ...support.servers.tls import TlsServer
 from ...support.waiting import eventually
 
 THREADS = 32
-REQUESTS = 4_000
+REQUESTS = 3_000
 BODY = b"x" * 100_000
 
 
@@ -47,11 +50,20 @@ def descriptors() -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list descriptors")
-def test_random_cancels_leave_nothing(serve: Serve) -> None:
+@pytest.mark.parametrize("kind", ["plain", "TLS"])
+def test_random_cancels_leave_nothing(kind: str, serve: Serve) -> None:
     manager = NetworkAccessManager()
     manager.setEngine("python")
     manager.setTimeout(20_000)
-    urls = [serve(always(BODY)).url, serve(silence).url, serve(drip).url]
+    handlers = [always(BODY), silence, drip]
+    if kind == "plain":
+        servers = [serve(handler) for handler in handlers]
+    else:
+        authority = trustme.CA()
+        manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
+        certificate = authority.issue_cert("127.0.0.1", "localhost")
+        servers = [TlsServer(certificate, handler) for handler in handlers]
+    urls = [server.url for server in servers]
     urls.append(urls[0].replace("127.0.0.1", "localhost"))
     active: dict[int, BlockingNetworkRequest] = {}
     codes: Counter[Any] = Counter()
@@ -87,6 +99,8 @@ def test_random_cancels_leave_nothing(serve: Serve) -> None:
     # The servers of this process have sockets, too.
     assert eventually(lambda: descriptors() - len(waiting._idle_waiters) <= before), (descriptors(), before)
     assert len(waiting._idle_waiters) <= 2 * THREADS
+    for server in servers:
+        server.close()
 
 
 IN_A_SLOT = """
@@ -279,3 +293,63 @@ def test_slow_slot_of_one_caller_delays_no_other(serve: Serve) -> None:
     may_go_on.set()
     thread.join()
     assert codes == [OK]
+
+
+FORKS_BESIDE_CALLS = """
+import collections, gc, os, signal, sys, threading
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager, TlsSettings
+url, authority = sys.argv[1:]
+manager = NetworkAccessManager()
+manager.setEngine("python")
+manager.setTimeout(20_000)
+manager.setTlsSettings(TlsSettings(caData=authority.encode()))
+is_over, codes = threading.Event(), collections.Counter()
+begun = threading.Semaphore(0)
+def work():
+    request = BlockingNetworkRequest(manager)
+    while not is_over.is_set():
+        code = request.get(url).name
+        codes[code if code == "NoError" else request.errorMessage()] += 1
+        begun.release()
+def batches():
+    while not is_over.is_set():
+        codes.update(code.name for _, code, _ in manager.getMany([url] * 8))
+threads = [threading.Thread(target=target) for target in (work, work, work, batches)]
+for thread in threads: thread.start()
+statuses = collections.Counter()
+for _ in range(12):
+    begun.acquire()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        gc.collect()
+        results = [code.name for _, code, _ in manager.getMany([url] * 3)]
+        results.append(BlockingNetworkRequest(manager).get(url).name)
+        os._exit(0 if set(results) == {"NoError"} else 1)
+    statuses[os.waitpid(child, 0)[1]] += 1
+is_over.set()
+for thread in threads: thread.join()
+print(set(codes), dict(statuses))
+"""
+
+
+@needs_fork
+@pytest.mark.parametrize("kind", ["HTTP/1.1", "HTTP/2"])
+def test_fork_beside_calls_of_other_threads(kind: str) -> None:
+    authority = trustme.CA()
+
+    def respond(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY))
+            for start in range(0, len(BODY), 10_000):
+                connection.send(BODY[start : start + 10_000])
+
+    if kind == "HTTP/2":
+        server: Any = Http2Server(authority, lambda peer, request: peer.respond(request, BODY))
+    else:
+        server = TlsServer(authority.issue_cert("127.0.0.1"), respond)
+    pem = authority.cert_pem.bytes().decode()
+    command = [sys.executable, "-W", "ignore", "-c", FORKS_BESIDE_CALLS, server.url, pem]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    server.close()
+    assert (run.returncode, run.stdout) == (0, "{'NoError'} {0: 12}\n"), run.stderr

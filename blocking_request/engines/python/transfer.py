@@ -76,7 +76,8 @@ def perform(
                 if attempts == 1 and state.may_be_repeated and not isinstance(error, ssl.SSLError):
                     attempts += 1
                     continue
-                failure = _failure_of_body(state) or _lost_failure(error, state, route)
+                if not _is_whole_refusal(state):
+                    failure = _failure_of_body(state) or _lost_failure(error, state, route)
             except StreamRefused as refused:
                 most = MOST_CONNECTIONS if isinstance(refused, ServerLeaves) else MOST_ATTEMPTS
                 body = state.request.body
@@ -156,6 +157,21 @@ def _lost_failure(error: Exception, state: TransferState, route: Route) -> Failu
 
 def _is_answered(state: TransferState) -> bool:
     return state.received is not None and state.received.head is not None
+
+
+def _is_whole_refusal(state: TransferState) -> bool:
+    """Return whether a server has refused a body, and ended its response by closing the connection.
+
+    What it has not read of the body makes a reset of that.
+    """
+    parser, reader = state.parser, state.reader
+    if not state.is_cut_short or parser is None or parser.head is None or parser.head.status < 400:
+        return False
+    try:
+        parser.receive_end()
+    except BodyError:
+        return False
+    return parser.is_complete and (reader is None or reader.body_error() is None)
 
 
 def _failure_of_body(state: TransferState) -> Optional[Failure]:

@@ -21,7 +21,7 @@ from blocking_request.engines.wanted import LOOK_AROUND, WRITE, Wanted
 from blocking_request.models.http_messages import Request
 from blocking_request.qt.binding import QtCore, QtNetwork
 
-from ...support.names import CANCELED, OK, SERVER, Serve
+from ...support.names import CANCELED, NET, OK, SERVER, Serve
 from ...support.servers.raw import Connection, Handler, silence
 
 PIECE = bytes(1 << 18)
@@ -207,3 +207,33 @@ def test_cancel_while_a_body_waits_for_continue(on_python: BlockingNetworkReques
     started = time.monotonic()
     assert on_python.post(expecting(server.url), bytes(100)) is CANCELED
     assert time.monotonic() - started < CONTINUE_SECONDS
+
+
+@pytest.mark.parametrize("ends", ["close", "reset"])
+@pytest.mark.parametrize(
+    ("raw", "is_whole"),
+    [
+        (b"Content-Length: 2\r\n\r\nno", True),
+        (b"Connection: close\r\n\r\nno", True),
+        (b"Transfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n", True),
+        (b"Content-Length: 3\r\n\r\nno", False),
+        (b"Transfer-Encoding: chunked\r\n\r\n2\r\nno\r\n", False),
+    ],
+    ids=["length", "until the end", "chunked", "short", "cut off"],
+)
+def test_server_that_refuses_a_body_and_closes(
+    raw: bytes, is_whole: bool, ends: str, on_python: BlockingNetworkRequest, serve: Serve
+) -> None:
+    """It has not read all of the body, so that even ``close`` makes a reset."""
+    may_end = threading.Event()
+
+    def refuse(connection: Connection) -> None:
+        read_head(connection)
+        connection.send(b"HTTP/1.1 413 Too Large\r\n" + raw)
+        may_end.wait(0.1)  # a reset may overtake what was sent
+        if ends == "reset":
+            connection.reset()
+
+    code = on_python.post(serve(refuse).url, bytes(20_000_000))
+    assert code is (SERVER if is_whole else NET), on_python.errorMessage()
+    assert on_python.reply().statusCode() == 413 and on_python.reply().body == b"no"

@@ -12,6 +12,7 @@ from .models.failure import Failure, QtNetworkError
 from .models.headers import known_fields
 from .models.http_messages import Request, Response
 from .models.tls import TlsSession, known_session
+from .models.transfer_trace import TransferTrace
 from .proxies.rules import ProxyRules
 
 for _each in (
@@ -26,6 +27,7 @@ for _each in (
     RedirectRules,
     Secrets,
     TlsSession,
+    TransferTrace,
     known_fields,
     known_session,
 ):

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Protocol
+from typing import Optional, Protocol
 
 from .models.http_messages import Request, Response
 from .models.redaction import printable
+from .models.transfer_trace import TransferTrace
 
 logger = logging.getLogger("blocking_request")
 
@@ -33,10 +34,34 @@ def request_started(request: Request, watchers: tuple[Watcher, ...]) -> float:
     return time.monotonic() if logged or watchers else 0.0
 
 
+def steps_text(trace: Optional[TransferTrace]) -> str:
+    """Return how long the steps of a transfer took, as far as it is known; '' if nothing is."""
+    if trace is None:
+        return ""
+    texts = []
+    if trace.is_reused:
+        texts.append("reused connection")
+    else:
+        texts += _took("look-up", trace.look_up_started, trace.look_up_ended)
+        texts += _took("connect", trace.connect_started, trace.connect_ended)
+        if trace.connect_ended is None:  # Qt does not tell that
+            texts += _took("connect and TLS", trace.connect_started, trace.tls_ended)
+        texts += _took("TLS", trace.tls_started, trace.tls_ended)
+    first = trace.headers_received if trace.first_byte is None else trace.first_byte
+    texts += _took("first byte after", trace.queued, first)
+    return ", ".join(texts)
+
+
+def _took(what: str, start: Optional[float], end: Optional[float]) -> list[str]:
+    return [] if start is None or end is None else [f"{what} {(end - start) * 1000:.1f} ms"]
+
+
 def request_ended(response: Response, started: float, watchers: tuple[Watcher, ...]) -> None:
     seconds = time.monotonic() - started
     outcome = printable(response.failure.text) if response.failure else response.status
     request = response.request
-    logger.debug("%s %s: %s after %.1f ms", request.method, request.redacted_url, outcome, seconds * 1000)
+    took = f"{seconds * 1000:.1f} ms"
+    steps = steps_text(response.trace)
+    logger.debug("%s %s: %s after %s%s", request.method, request.redacted_url, outcome, took, steps and f" ({steps})")
     for watcher in watchers:
         watcher.request_ended(response, seconds)

@@ -270,6 +270,7 @@ class Call:
             # Made before the engine begins: from then on this thread should do nothing but wait, and leave the GIL.
             progress = self._observer.progress_reporter(self._feedback)
             self._mailbox.wants_progress = progress is not None
+            self._mailbox.wants_trace = self._started != 0.0
             self._upload = request.body
             if isinstance(request.body, Upload):
                 request = request._replace(body=request.body.begin(self._mailbox))

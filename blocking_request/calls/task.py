@@ -327,6 +327,7 @@ class Task:
             request = self._request = request._replace(body=self._upload.begin(mailbox))
         self._events, self._mailbox = events, mailbox
         mailbox.wants_progress = self._progress is not None
+        mailbox.wants_trace = self._started != 0.0
         self.handed_over = mailbox.last_activity
         transfer = self._transfer = engine.start(request, mailbox, self._rules.hint)
         if not transfer.has_worker:

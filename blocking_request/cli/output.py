@@ -14,6 +14,7 @@ from ..models.headers import Pairs
 from ..models.http_messages import Request, Response
 from ..models.redaction import printable, redact_value
 from ..qt.binding import QtNetwork
+from ..trace import steps_text
 
 EXIT_USAGE = 64
 EXIT_FILE = 74
@@ -62,6 +63,9 @@ class Narrator:
         session = None if response.tls is None else response.tls.session
         tls = f", {session.protocol} {session.cipher}" if session is not None and session.protocol else ""
         say(f"* {what} in {seconds * 1000:.1f} ms over {response.engine or 'nothing'}{tls}")
+        steps = steps_text(response.trace)
+        if steps:
+            say(f"* {steps}")
 
     def _say_fields(self, mark: str, pairs: Pairs, redacted_names: tuple[str, ...]) -> None:
         for name, value in pairs:

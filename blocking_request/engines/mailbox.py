@@ -49,6 +49,7 @@ class Mailbox:
         "last_activity",
         "waiter",
         "wants_progress",
+        "wants_trace",
     )
 
     def __init__(self, events: Optional[EventSink] = None) -> None:
@@ -70,6 +71,8 @@ class Mailbox:
         """When bytes last moved, by ``time.monotonic()``: what the idle timeout is counted from."""
         self.wants_progress = False
         """Whether the caller listens to ``report``."""
+        self.wants_trace = False
+        """Whether the caller wants to know of the steps of the transfer what takes extra work to find out."""
         self.waiter: Optional[Wakeable] = None
         """What the caller waits with while it drives a transfer by itself."""
         self.is_woken = False
@@ -86,6 +89,8 @@ class Mailbox:
         """Wake the caller, whatever it waits with: the call is cancelled. May come from any thread."""
         self._events.put(_CANCEL)
         self.wake()
+
+    now = staticmethod(time.monotonic)
 
     def mark_active(self) -> None:
         self.last_activity = time.monotonic()

@@ -13,6 +13,7 @@ from .headers import NO_FIELDS, Fields, Pairs
 from .proxy import Proxy
 from .redaction import SECRET_PARAMETERS, redact_url
 from .tls import LazySession, TlsSettings
+from .transfer_trace import TransferTrace
 
 IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 """RFC 9110 section 9.2.2."""
@@ -146,6 +147,8 @@ class Response(NamedTuple):
     """Wants the whole response, its body included, of one that has begun."""
     file: str = ""
     """The path of the file that has the body."""
+    trace: Optional[TransferTrace] = None
+    """None if no engine has sent the request."""
 
     def __repr__(self) -> str:
         return f"<Response {self.status} to {self.request!r}>"

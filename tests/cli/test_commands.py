@@ -397,6 +397,7 @@ def test_engine(engine: str, httpbin: str) -> None:
     assert result.returncode == 0
     # Bodies are written as they come, which is faster on the python engine.
     assert f"over {'python' if engine == 'auto' else engine}".encode() in result.stderr
+    assert b"first byte after " in result.stderr and (engine == "qt" or b"\n* connect " in result.stderr)
 
 
 def test_tls_options(tmp_path: Path) -> None:

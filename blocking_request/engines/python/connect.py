@@ -16,6 +16,7 @@ from contextlib import suppress
 from itertools import zip_longest
 from typing import Callable, Optional
 
+from ...models.transfer_trace import TransferTrace
 from ..wanted import NEVER, WAKE_UP, WRITE, Steps, Wanted
 from .resolver import Address, resolver
 
@@ -38,12 +39,20 @@ _WITHOUT_ROUTE = (errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.EADDRNOTAVAIL, er
 """What a computer says of a family of addresses that it cannot use: less than what another address says."""
 
 
-def connect(host: str, port: int, wake: Callable[[], None]) -> Steps[socket.socket]:
+def connect(
+    host: str, port: int, wake: Callable[[], None], trace: Optional[TransferTrace] = None
+) -> Steps[socket.socket]:
     """Return a connected socket that does not block. ``wake`` wakes the driver, from any thread.
+
+    ``trace``: is told when that happened.
 
     Raises socket.gaierror if the name is not known, and other kinds of OSError if no address can be connected to.
     """
+    trace = TransferTrace() if trace is None else trace
+    trace.look_up_started = time.monotonic()
     look_up = resolver.look_up(host, port, wake)
+    if not look_up.is_queued:
+        trace.look_up_started = None  # it was an address
     try:
         while not look_up.is_done:
             yield WAKE_UP
@@ -52,12 +61,18 @@ def connect(host: str, port: int, wake: Callable[[], None]) -> Steps[socket.sock
     if look_up.error is not None:
         # Others may share the look-up, and an error that is raised holds on to the frames it has passed.
         raise type(look_up.error)(*look_up.error.args)
+    trace.connect_started = time.monotonic()
+    if trace.look_up_started is not None:
+        trace.look_up_ended = trace.connect_started
     attempts = _Attempts(look_up.addresses)
     try:
         while attempts.connected is None:
             seconds = attempts.go_on(time.monotonic())
             if attempts.connected is None:
                 yield Wanted(tuple((sock.fileno(), WRITE) for sock in attempts.sockets), seconds)
+        trace.connect_ended = time.monotonic()
+        with suppress(OSError):  # it was closed in the meantime
+            trace.peer = attempts.connected.getpeername()[:2]
         return attempts.connected
     finally:
         attempts.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Optional
+import time
+from typing import TYPE_CHECKING, Optional
 
 from ...models import error_texts as messages
 from ...models.failure import QtNetworkError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 class Connection:
     """For one call or one batch at a time."""
 
-    __slots__ = ("channel", "http2", "idle_since", "key", "session", "was_used")
+    __slots__ = ("channel", "http2", "idle_since", "key", "peer", "session", "was_used")
 
     def __init__(
         self, channel: Channel, key: RouteKey, session: Optional[TlsSession], http2: Optional[Http2Connection] = None
@@ -38,6 +39,8 @@ class Connection:
         self.was_used = False
         """Whether it has served a request before."""
         self.idle_since = 0.0
+        self.peer: Optional[tuple[str, int]] = None
+        """The address and port that were connected to."""
 
     def is_quiet(self) -> bool:
         """Whether it is open, and, unless it speaks HTTP/2, the server has sent nothing since the last response.
@@ -60,13 +63,23 @@ class Connection:
 
 def open_connection(route: Route, state: TransferState) -> Steps[Connection]:
     """Raises TransferFailed, ConnectionLost."""
+    connection = yield from _open(route, state)
+    connection.peer = state.trace.peer
+    return connection
+
+
+def _open(route: Route, state: TransferState) -> Steps[Connection]:
+    trace = state.trace
 
     def open_channel() -> Steps[Channel]:
-        return _open_channel(route, state)
+        channel = yield from _open_channel(route, state)
+        trace.tls_started = time.monotonic()
+        return channel
 
     if route.tls is None:
-        return Connection((yield from open_channel()), route.key, None)
+        return Connection((yield from _open_channel(route, state)), route.key, None)
     stream, session = yield from route.tls.start(open_channel, route.server_name, route.alpn)
+    trace.tls_ended = time.monotonic()
     if route.alpn and stream.ssl_object.selected_alpn_protocol() == "h2":
         from .http2 import Http2Connection  # loaded when it was offered
 
@@ -78,10 +91,10 @@ def _open_channel(route: Route, state: TransferState) -> Steps[Channel]:
     """Connect to the server, through the proxy if there is one."""
     proxy = route.proxy
     if proxy is None:
-        channel = yield from _connect(route.host, route.port, state.wake, state.request)
+        channel = yield from _connect(route.host, route.port, state, state.request)
         state.is_connected = True
         return channel
-    channel = yield from _connect(proxy.host, proxy.port, state.wake, None)
+    channel = yield from _connect(proxy.host, proxy.port, state, None)
     state.is_connected = True
     try:
         if route.proxy_tls is not None:
@@ -105,7 +118,7 @@ def _speak_tls_with_proxy(route: Route, channel: Channel, state: TransferState) 
     def open_channel() -> Steps[Channel]:
         if first:
             return first.pop()
-        return (yield from _connect(proxy.host, proxy.port, state.wake, None))
+        return (yield from _connect(proxy.host, proxy.port, state, None))
 
     try:
         encrypted, _ = yield from tls.start(open_channel, proxy.host)
@@ -119,10 +132,10 @@ def _speak_tls_with_proxy(route: Route, channel: Channel, state: TransferState) 
     return encrypted
 
 
-def _connect(host: str, port: int, wake: Callable[[], None], request: Optional[Request]) -> Steps[Channel]:
+def _connect(host: str, port: int, state: TransferState, request: Optional[Request]) -> Steps[Channel]:
     """``request``: None if it is the proxy that is connected to. Raises TransferFailed."""
     try:
-        return SocketChannel((yield from connect(host, port, wake)))
+        return SocketChannel((yield from connect(host, port, state.wake, state.trace)))
     except OSError as error:
         failure = proxy_connect_failure(error) if request is None else connect_failure(error, request)
         raise TransferFailed(failure) from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from queue import Empty
 from typing import Any, Optional
 
@@ -94,6 +95,7 @@ class PythonTransfer:
 
     def _end(self, response: Response) -> Response:
         self._response = response
+        self._state.trace.ended = time.monotonic()
         self._give_waiter_back()
         return response
 

@@ -34,10 +34,13 @@ def perform_stream(state: TransferState, http2: Http2Connection, route: Route) -
         http2.send_headers(stream, _fields(state, route), ends=not has_body)
         if has_body:
             yield from _send_body(state, http2, stream)
+        if not stream.is_answered:
+            state.trace.request_sent = state.mailbox.now()
         yield from http2.wait(stream, lambda: stream.head is not None)
         if stream.head is None and stream.error is not None:
             raise stream.error
         state.mailbox.mark_active()
+        state.trace.first_byte = state.trace.headers_received = state.mailbox.last_activity
         yield from _read(state, http2, stream)
     finally:
         http2.close(stream)

@@ -46,6 +46,7 @@ def has_head(state: TransferState) -> bool:
     if parser.head is None:
         data = connection.channel.receive(HEAD_BYTES)
         if not data or not parser.receive_head(data):
+            _note_first_byte(state)
             return False
     state.mailbox.mark_active()
     return True
@@ -62,10 +63,17 @@ def read_head(state: TransferState) -> Generator[Wanted, None, None]:
             yield channel.wanted
         elif data:
             parser.receive_head(data)
+            _note_first_byte(state)
         else:
             parser.receive_end()
     # Not earlier: a header that comes drop by drop is given as long as one that does not come, as Qt has it.
     state.mailbox.mark_active()
+
+
+def _note_first_byte(state: TransferState) -> None:
+    parser = state.parser
+    if parser is not None and parser.has_begun and state.trace.first_byte is None:
+        state.trace.first_byte = state.mailbox.now()
 
 
 def take_whole_body(state: TransferState) -> bool:

@@ -9,6 +9,7 @@ from ...models import error_texts as messages
 from ...models.failure import Failure
 from ...models.http_messages import IDEMPOTENT_METHODS, Request, Response
 from ...models.tls import TlsSession, known_session
+from ...models.transfer_trace import TransferTrace
 from ..body_reader import BodyReader
 from ..mailbox import Mailbox
 from .connection import Connection
@@ -41,6 +42,7 @@ class TransferState:
         "request",
         "session",
         "stream",
+        "trace",
         "unsent",
         "wake",
     )
@@ -48,6 +50,8 @@ class TransferState:
     def __init__(self, request: Request, mailbox: Mailbox) -> None:
         self.request = request
         self.mailbox = mailbox
+        trace = self.trace = TransferTrace()
+        trace.queued = mailbox.last_activity
         self.wake: Callable[[], None] = mailbox.wake
         """Wakes the driver, from any thread."""
         self.is_http2 = False
@@ -85,6 +89,10 @@ class TransferState:
         self.connection = connection
         self.is_http2 = connection.http2 is not None
         self.is_reused, connection.was_used = connection.was_used, True
+        trace = self.trace
+        trace.is_reused, trace.peer = self.is_reused, connection.peer
+        if trace.request_sent is not None or trace.first_byte is not None:
+            trace.request_sent = trace.first_byte = trace.headers_received = None  # of the attempt before
         self.session = connection.session
         self.is_connected = True
         self.parser = None if self.is_http2 else ResponseParser(self.request.method)
@@ -118,6 +126,7 @@ class TransferState:
             tls=None if self.session is None else known_session(self.session),
             total_bytes=parser.total_bytes,
             is_streaming=True,
+            trace=self.trace,
         )
 
     def response(self, failure: Optional[Failure]) -> Response:
@@ -129,7 +138,7 @@ class TransferState:
                 # Whatever was agreed on with the server, it came to nothing: Qt does not tell it either.
                 session = replace(session, protocol="", cipher="")
             tls = None if session is None else known_session(session)
-            return Response(self.request, failure=failure, engine=NAME, tls=tls)
+            return Response(self.request, failure=failure, engine=NAME, tls=tls, trace=self.trace)
         if failure is None and head.status < 200:
             failure = messages.interim_status(head.status)
         body, reader = self.body, self.reader
@@ -150,4 +159,5 @@ class TransferState:
             encoded_bytes,
             parser.total_bytes,
             None if session is None else known_session(session),
+            trace=self.trace,
         )

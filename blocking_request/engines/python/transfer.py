@@ -131,12 +131,19 @@ def _use(
     is_kept = False
     try:
         state.begin_attempt(connection)
+        trace, mailbox = state.trace, state.mailbox
         if send_at_once(state, route):
+            trace.request_sent = mailbox.now()
             yield connection.channel.wants_read  # the server has just been asked
         else:
             yield from send_request(state, route)
+            if not state.is_cut_short:
+                trace.request_sent = mailbox.now()
         if not has_head(state):
             yield from read_head(state)
+        trace.headers_received = mailbox.last_activity
+        if trace.first_byte is None:
+            trace.first_byte = mailbox.last_activity  # it has come with the rest
         if not take_whole_body(state):
             yield from read_body(state)
         parser = state.parser

@@ -11,6 +11,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Optional
 
 from ...models import error_texts as messages
@@ -37,6 +38,7 @@ from .response import (
 )
 from .send import send
 from .tls_probe import TlsProbe
+from .transfer_tracer import TransferTracer, is_reused
 
 if TYPE_CHECKING:
     from .worker import QtTransfer, Worker
@@ -72,6 +74,7 @@ class Dispatcher(QtCore.QObject):
         self._probed: set[QtTransfer] = set()
         """Transfers that have failed for a reason that is still looked for."""
         self._served = self._served_at_tick = 0
+        self._tracer: Optional[TransferTracer] = None
         release_ownership(self)
         self._manager_holder = Manager(worker.key)
         manager: QtNetwork.QNetworkAccessManager = self._manager_holder.qnam
@@ -172,6 +175,10 @@ class Dispatcher(QtCore.QObject):
         reply = send(self._manager, transfer)
         if transfer.request.connection_credentials is not None and QT_VERSION >= (6,) and reply is not None:
             reply.requestSent.connect(self._request_sent)  # type: ignore[attr-defined]
+        if transfer.mailbox.wants_trace and reply is not None:
+            if self._tracer is None:
+                self._tracer = TransferTracer(self, self._transfers)
+            self._tracer.follow(reply)
         return reply
 
     @Slot()
@@ -319,6 +326,12 @@ class Dispatcher(QtCore.QObject):
         if transfer.ended:
             return
         transfer.ended = True
+        trace = transfer.trace
+        trace.ended = time.monotonic()
+        if transfer.mailbox.wants_trace and response.status is not None:
+            trace.is_reused = is_reused(trace, response.request.url.startswith("https:"))
+        if response.trace is None and transfer.is_taken:
+            response = response._replace(trace=trace)
         self._forget(transfer)
         self._probed.discard(transfer)
         self._served += 1

@@ -62,7 +62,9 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
         tls = session_of(reply.sslConfiguration(), transfer.tls_errors, agreed=status is not None)
     if reader is None:
         # There is no reader: reading the header has failed, and ``transfer.failure`` says why.
-        return Response(request, status, reason, transfer.fields, failure=failure, engine="qt", tls=tls)
+        return Response(
+            request, status, reason, transfer.fields, failure=failure, engine="qt", tls=tls, trace=transfer.trace
+        )
     has_body = request.method != "HEAD" and status not in (204, 304)
     is_closed = failure is not None and failure.error is QtNetworkError.RemoteHostClosedError
     if has_body and (failure is None or is_closed):
@@ -83,6 +85,7 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
         encoded_bytes=reader.encoded_bytes,
         total_bytes=reader.total_bytes,
         tls=tls,
+        trace=transfer.trace,
     )
 
 
@@ -120,6 +123,7 @@ def small_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Opti
         http2=False,
         encoded_bytes=size,
         total_bytes=size,
+        trace=transfer.trace,
     )
 
 
@@ -246,6 +250,7 @@ def begun_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Resp
         tls=tls,
         total_bytes=total,
         is_streaming=True,
+        trace=transfer.trace,
     )
 
 

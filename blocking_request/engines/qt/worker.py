@@ -20,6 +20,7 @@ from ...models.headers import NO_FIELDS, Fields
 from ...models.http_messages import Request, Response
 from ...models.proxy import Proxy
 from ...models.tls import TlsError
+from ...models.transfer_trace import TransferTrace
 from ...models.urls import origin
 from ...proxies.system import can_be_reached, proxy_of_request
 from ...qt.binding import ApplicationReference, QtCore, QtNetwork, application
@@ -89,6 +90,9 @@ class QtTransfer:
         self.request = request
         self.mailbox = mailbox
         self.take = mailbox.take
+        trace = self.trace = TransferTrace()
+        """The worker writes it."""
+        trace.queued = mailbox.last_activity
         self.qt_request = make_qt_request(request)
         self.origin = origin(request.url)
 

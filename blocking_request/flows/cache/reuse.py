@@ -158,6 +158,7 @@ def response_from_cache(
         tls=None if validation is None else validation.tls,
         from_cache=True,
         expires=now + age.left,
+        trace=None if validation is None else validation.trace,
     )
 
 

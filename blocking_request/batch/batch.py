@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..request.interpreter_exit import blocked_callers
 from .loop import Loop
 from .result_buffer import BatchResult
 
@@ -26,7 +27,11 @@ class Batch(Iterator[BatchResult]):
         return self
 
     def __next__(self) -> BatchResult:
-        return next(self._results)
+        blocked_callers.add(self)
+        try:
+            return next(self._results)
+        finally:
+            blocked_callers.discard(self)
 
     def __enter__(self) -> Batch:
         return self

@@ -26,7 +26,7 @@ from ..qt.binding import encoded_url, is_deleted
 from ..qt.slot_exceptions import slot_exceptions_reported
 from ..reply import ReplyContent
 from ..trace import Watcher
-from .interpreter_exit import blocked_requests
+from .interpreter_exit import blocked_callers
 from .options import overrides_of, own_deadline, own_timeout
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class CallRunner:
                     "this BlockingNetworkRequest is busy with another call: use one object for each thread, "
                     "and another one within a slot"
                 )
-            blocked_requests.add(self)
+            blocked_callers.add(self)
             self.reply = _EMPTY_REPLY
         except BaseException:
             self.release(context)
@@ -159,7 +159,7 @@ class CallRunner:
         """Let the next call begin, if this one has held it up so far."""
         if self._holder.get(0) is context:
             self.running = None
-            blocked_requests.discard(self)
+            blocked_callers.discard(self)
             self._holder.clear()
 
 

@@ -11,12 +11,12 @@ import time
 
 from ..engines.choice import exit_engines
 
-blocked_requests: set[object] = set()
-"""The requests whose callers are inside a call. Any thread may add its own and discard it."""
+blocked_callers: set[object] = set()
+"""The requests and batches whose callers are inside a call. Any thread may add its own and discard it."""
 
 if hasattr(os, "register_at_fork"):
     # The callers of the parent do not exist in the child.
-    os.register_at_fork(after_in_child=blocked_requests.clear)
+    os.register_at_fork(after_in_child=blocked_callers.clear)
 
 LEAVE_SECONDS = 1.0
 """How long the exit waits for callers to leave their calls."""
@@ -29,8 +29,8 @@ RETURN_SECONDS = 0.02
 def _end_calls() -> None:
     exit_engines()
     end = time.monotonic() + LEAVE_SECONDS
-    had_callers = bool(blocked_requests)
-    while blocked_requests and time.monotonic() < end:
+    had_callers = bool(blocked_callers)
+    while blocked_callers and time.monotonic() < end:
         time.sleep(0.002)
     if had_callers:
         time.sleep(RETURN_SECONDS)

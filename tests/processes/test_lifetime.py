@@ -121,9 +121,15 @@ time.sleep(0.2)  # it is inside soon; if not, it is refused
     assert (run.returncode, run.stdout) == (0, "CanceledError\nTrue\n"), run.stderr
 
 
-@pytest.mark.parametrize("name", OUTCOMES)
-@pytest.mark.parametrize("turn", range(2))
-def test_program(name: str, turn: int, server: RawServer) -> None:
+ENDED = [
+    f"{engine} {outcome}"
+    for engine in ("python", "qt")
+    for outcome in (*["batch CanceledError"] * 3, "batch NoError", "stream CanceledError")
+]
+
+
+def run_script(name: str, server: RawServer) -> list[str]:
+    """Return the lines that a program prints, which must end well."""
     run = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-m", "tests.support.lifetime_scripts", name, server.url],
         capture_output=True,
@@ -133,10 +139,28 @@ def test_program(name: str, turn: int, server: RawServer) -> None:
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Traceback" not in run.stderr, run.stderr
-    lines = run.stdout.splitlines()
+    return run.stdout.splitlines()
+
+
+def test_application_quits_while_streams_and_batches_run(server: RawServer) -> None:
+    *ended, alive, again = run_script("quits_while_streams_and_batches_run", server)
+    assert sorted(ended) == ENDED
+    assert (alive, again) == ("[False, False, False, False]", "NoError")
+
+
+@pytest.mark.parametrize("turn", range(2))
+def test_streams_and_batches_at_exit(turn: int, server: RawServer) -> None:
+    """The exit waits for their callers to hear of it."""
+    assert set(run_script("streams_and_batches_at_exit", server)) == set(ENDED)
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+@pytest.mark.parametrize("turn", range(2))
+def test_program(name: str, turn: int, server: RawServer) -> None:
+    lines = run_script(name, server)
     if name == "forked_in_flight":
         del lines[2:]  # the daemon caller's own last word, at exit
     if not name.endswith("_at_exit") or name.startswith(("idle", "dropped", "called")):
-        assert len(lines) == len(OUTCOMES[name]), run.stdout + run.stderr
+        assert len(lines) == len(OUTCOMES[name]), lines
     for line, expected in zip(lines, OUTCOMES[name]):
-        assert line.startswith(expected), run.stdout + run.stderr
+        assert line.startswith(expected), lines

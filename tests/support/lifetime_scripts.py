@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkAccessManager
+from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkAccessManager, RequestError
 from blocking_request.qt.binding import QtCore
 
 URL = sys.argv[2] if len(sys.argv) > 2 else ""
@@ -46,6 +46,42 @@ def in_flight(path: str, daemon: bool = True) -> threading.Thread:
     thread.start()
     assert started.wait(10)
     return thread
+
+
+def streams_and_batches_in_flight() -> list[threading.Thread]:
+    """One of each on each engine, in other threads; returns when all have received something, or are waiting."""
+    ready = threading.Semaphore(0)
+
+    def stream(engine: str) -> None:
+        request = BlockingNetworkRequest()
+        request.setEngine(engine)
+        try:
+            with request.stream(URL + "/stream") as chunks:
+                for place, _ in enumerate(chunks):
+                    if place == 0:
+                        ready.release()
+        except RequestError as error:
+            say(f"{engine} stream {error.reply.errorCode().name}")
+
+    def batch(engine: str) -> None:
+        manager = NetworkAccessManager()
+        manager.setEngine(engine)
+        for result in manager.getMany([URL + path for path in ("/", "/silent", "/stream", "/silent")], ordered=False):
+            say(f"{engine} batch {result.code.name}")
+            if result.code is ErrorCode.NoError:
+                ready.release()
+
+    threads = [
+        threading.Thread(target=work, args=(engine,), daemon=True)
+        for engine in ("qt", "python")
+        for work in (stream, batch)
+    ]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        assert ready.acquire(timeout=10)
+    time.sleep(0.1)  # the others of a batch are under way, too
+    return threads
 
 
 def no_application() -> None:
@@ -125,6 +161,24 @@ def quits_while_requests_run() -> None:
         thread.join(10)
     say([thread.is_alive() for thread in threads])
     say(get("/").name)
+
+
+def quits_while_streams_and_batches_run() -> None:
+    global app
+    app = QtCore.QCoreApplication([])
+    threads = streams_and_batches_in_flight()
+    QtCore.QTimer.singleShot(0, app.quit)
+    app.exec()
+    for thread in threads:
+        thread.join(10)
+    say([thread.is_alive() for thread in threads])
+    say(get("/").name)
+
+
+def streams_and_batches_at_exit() -> None:
+    global app
+    app = QtCore.QCoreApplication([])
+    streams_and_batches_in_flight()
 
 
 def interrupted() -> None:

@@ -1,9 +1,9 @@
 """Blocking HTTP for Qt programs: call ``get()`` from any thread, get a response or a reason in bounded time."""
 
+from typing import TYPE_CHECKING, Any
+
+from ._first_use import first_use
 from ._version import VERSION as __version__
-from .batch.batch import Batch
-from .batch.request import BatchRequest
-from .batch.result_buffer import BatchResult
 from .errors import (
     ErrorCode,
     NetworkRequestError,
@@ -14,19 +14,25 @@ from .errors import (
 )
 from .feedback import Feedback
 from .manager.manager import NetworkAccessManager
-from .manager.portable import PortableSettings
 from .models.auth import AuthConfig, AuthMethod
 from .models.certificate import Certificate
 from .models.proxy import Proxy
 from .models.tls import TlsError, TlsErrorKind, TlsSettings
-from .prepare.request_parameters import RequestParameters
 from .reply import ReplyContent
 from .request.request import BlockingNetworkRequest
 from .request.stream import Stream
-from .requests_adapter import QtAdapter, requests_session, route_requests
 from .stores.auth_registry import AuthRegistry
-from .stores.cache import CacheStatistics, NetworkDiskCache, NetworkMemoryCache
-from .stores.cookie_jar import CookieJar
+
+if TYPE_CHECKING:
+    from . import _pickled as _pickled
+    from .batch.batch import Batch
+    from .batch.request import BatchRequest
+    from .batch.result_buffer import BatchResult
+    from .manager.portable import PortableSettings
+    from .prepare.request_parameters import RequestParameters
+    from .requests_adapter import QtAdapter, requests_session, route_requests
+    from .stores.cache import CacheStatistics, NetworkDiskCache, NetworkMemoryCache
+    from .stores.cookie_jar import CookieJar
 
 __all__ = [
     "AuthConfig",
@@ -63,9 +69,33 @@ __all__ = [
     "route_requests",
 ]
 
-# Public names say where they are imported from, whatever name the package has, as in a plugin that brings its own copy.
-from . import _pickled as _pickled
+_MODULES = {
+    "Batch": "batch.batch",
+    "BatchRequest": "batch.request",
+    "BatchResult": "batch.result_buffer",
+    "CacheStatistics": "stores.cache",
+    "CookieJar": "stores.cookie_jar",
+    "NetworkDiskCache": "stores.cache",
+    "NetworkMemoryCache": "stores.cache",
+    "PortableSettings": "manager.portable",
+    "QtAdapter": "requests_adapter",
+    "RequestParameters": "prepare.request_parameters",
+    "requests_session": "requests_adapter",
+    "route_requests": "requests_adapter",
+}
+"""Names that are imported when they are first asked for (PEP 562), and where they are: what they need takes time."""
 
-for _name in __all__:
-    if _name != "__version__":
-        globals()[_name].__module__ = __name__
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    with first_use:
+        value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

@@ -1,6 +1,7 @@
-"""The names under which internal values stand in pickles.
+"""The names under which internal values stand in pickles; ``pickle`` imports it when it meets one.
 
 Rules of this file: a class or function that moves keeps its name here. So a pickle of an earlier version can be read.
+The decorator ``pickled`` says where each is defined that it is named by this.
 """
 
 from __future__ import annotations
@@ -15,20 +16,19 @@ from .models.tls import TlsSession, known_session
 from .models.transfer_trace import TransferTrace
 from .proxies.rules import ProxyRules
 
-for _each in (
-    Response,
-    Request,
-    Failure,
-    PackedRequest,
-    PackedUrl,
-    ProxyRules,
-    QtNetworkError,
-    RedirectPolicy,
-    RedirectRules,
-    Secrets,
-    TlsSession,
-    TransferTrace,
-    known_fields,
-    known_session,
-):
-    _each.__module__ = __name__
+__all__ = [
+    "Failure",
+    "PackedRequest",
+    "PackedUrl",
+    "ProxyRules",
+    "QtNetworkError",
+    "RedirectPolicy",
+    "RedirectRules",
+    "Request",
+    "Response",
+    "Secrets",
+    "TlsSession",
+    "TransferTrace",
+    "known_fields",
+    "known_session",
+]

@@ -5,10 +5,13 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
+from ._names import public
+
 if TYPE_CHECKING:
     from .reply import ReplyContent
 
 
+@public
 class ErrorCode(IntEnum):
     """What a blocking call came to; the first four have the values of QGIS's class. Text shows the name."""
 
@@ -32,6 +35,7 @@ class ErrorCode(IntEnum):
     """Cancelled by ``abort()``, by a feedback, or because the application quits."""
 
 
+@public
 class RequestError(Exception):
     """Base of what ``ReplyContent.raiseForError()`` raises; ``reply`` is the reply it was called on."""
 
@@ -43,18 +47,22 @@ class RequestError(Exception):
         return type(self), (str(self), self.reply)
 
 
+@public
 class NetworkRequestError(RequestError):
     """Raised for ``ErrorCode.NetworkError``."""
 
 
+@public
 class RequestTimeoutError(RequestError, TimeoutError):
     """Raised for ``ErrorCode.TimeoutError``; also a builtin ``TimeoutError``."""
 
 
+@public
 class ServerExceptionError(RequestError):
     """Raised for ``ErrorCode.ServerExceptionError``: the server answered with a status of 400 or more."""
 
 
+@public
 class RequestCanceledError(RequestError):
     """Raised for ``ErrorCode.CanceledError``."""
 

@@ -7,6 +7,7 @@ import operator
 import threading
 from typing import Any, Callable, Optional, Protocol
 
+from ._names import public
 from .qt.binding import QtCore, Signal, is_deleted
 from .qt.slot_exceptions import slot_exceptions_reported
 
@@ -22,6 +23,7 @@ class FeedbackLike(Protocol):
     def isCanceled(self) -> bool: ...
 
 
+@public
 class Feedback(QtCore.QObject):
     """Cancels blocked calls and hears of their progress.
 

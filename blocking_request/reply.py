@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from itertools import count
 from typing import Any, Callable, NoReturn, Optional, Union
 
+from ._first_use import first_use
+from ._names import public
 from .errors import EXCEPTIONS, ErrorCode
 from .models.certificate import Certificate
 from .models.error_texts import failure_message, status_message
 from .models.failure import error_for_status
-from .models.header_parameters import file_name
 from .models.headers import MAXIMUM_PARSED_FIELD_BYTES, Headers
 from .models.http_messages import Request, Response
 from .models.redaction import is_secret_field, printable
-from .models.text_encoding import text_encoding
 from .models.tls import TlsError, TlsSession
 from .qt.binding import QtCore, QtNetwork, enum_value, network_error
 from .qt.reply_values import known_header, operation_of, reply_attributes
@@ -27,6 +26,7 @@ _NO_SESSION = TlsSession()
 next_request_id = count(1).__next__
 
 
+@public
 class ReplyContent:
     """A reply, complete and immutable. Every method may be called from any thread.
 
@@ -155,11 +155,15 @@ class ReplyContent:
 
         The encoding is the one given, else that of a byte order mark, else the charset of ``Content-Type``, else UTF-8.
         """
+        with first_use:
+            from .models.text_encoding import text_encoding
         encoding = encoding or text_encoding(self.body, self._response.headers.value(b"content-type") or b"")
         return self.body.decode(encoding, errors="replace")
 
     def json(self, **kwargs: Any) -> Any:
         """The body parsed as JSON (RFC 8259); keyword arguments go to ``json.loads``. Raises ValueError."""
+        with first_use:
+            import json
         return json.loads(self.body, **kwargs)
 
     # -- the TLS session
@@ -301,6 +305,8 @@ class ReplyContent:
     @staticmethod
     def extractFileNameFromContentDispositionHeader(header: Union[str, bytes, QtCore.QByteArray]) -> str:
         """The file name in a ``Content-Disposition`` (RFC 6266), its folders left out; '' where it has none."""
+        with first_use:
+            from .models.header_parameters import file_name
         text = header if isinstance(header, str) else _text(bytes(header))
         name = file_name(text[:MAXIMUM_PARSED_FIELD_BYTES])
         name = name.replace("\\", "/").rpartition("/")[2].strip().strip("\0")

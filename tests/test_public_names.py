@@ -93,7 +93,7 @@ def with_moved_modules(package: Path) -> None:
     for path in package.rglob("*.py"):
         text = path.read_text("utf-8")
         for old, new in moves.items():
-            text = text.replace(f"{old} import", f"{new} import")
+            text = text.replace(f"{old} import", f"{new} import").replace(f'.{old}"', f'.{new}"')
         path.write_text(text, "utf-8")
     for old, new in moves.items():
         for path in package.rglob(f"{old}.py"):

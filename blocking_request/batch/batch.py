@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .._names import public
 from ..request.interpreter_exit import blocked_callers
 from .loop import Loop
 from .result_buffer import BatchResult
 
 
+@public
 class Batch(Iterator[BatchResult]):
     """The results of many requests, as they end or in order. For one thread; ``abort`` may be called from any.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from .._names import pickled
 from ..models.redaction import SECRET_PARAMETERS, hidden_repr, is_secret_field
 from ..prepare.request_attributes import RequestLike
 from ..qt.binding import QtCore, QtNetwork, encoded_url, enum_value
@@ -15,6 +16,7 @@ _ATTRIBUTES = range(enum_value(_Request.Attribute.User))
 """Qt's own; what somebody has put in for themselves means nothing to us."""
 
 
+@pickled
 class PackedUrl(NamedTuple):
     def __repr__(self) -> str:
         return hidden_repr(self)
@@ -25,6 +27,7 @@ class PackedUrl(NamedTuple):
         return encoded_url(self.url)
 
 
+@pickled
 class PackedRequest(NamedTuple):
     def __repr__(self) -> str:
         return hidden_repr(self)

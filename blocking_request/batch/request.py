@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sized
 from os import PathLike
 from typing import Any, NamedTuple, Union
 
+from .._names import public
 from ..bodies.upload import Data, check_body
 from ..models.redaction import printable, redact_url
 from ..prepare.arguments import with_query
@@ -16,6 +17,7 @@ from ..qt.binding import type_name
 from .pickling import packed, unpacked
 
 
+@public
 class BatchRequest(NamedTuple):
     """One request of ``sendMany`` and ``downloadMany``; a tuple of the first of these does as well."""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from .._names import public
 from ..errors import ErrorCode
 from ..reply import ReplyContent
 
 
+@public
 class BatchResult(NamedTuple):
     """What one request of a batch came to."""
 

@@ -13,7 +13,7 @@ import errno
 import os
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, BinaryIO, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Optional, Protocol, Union
 from urllib.parse import unquote, urlsplit
 
 from ..engines.body_errors import truncated
@@ -24,7 +24,6 @@ from .download_files import ResumableFile, ResumePoint, disposition_name, safe_n
 from .finished_file import Naming, is_special
 from .range_response import continues_part, is_part, is_part_complete, whole_size
 from .sink import (
-    Checksum,
     Drain,
     ReadBody,
     ReportWhole,
@@ -36,6 +35,9 @@ from .sink import (
 )
 from .special_file import SpecialFile
 from .temporary_file import TemporaryFile
+
+if TYPE_CHECKING:
+    from .checksum import Checksum
 
 DEFAULT_NAME = "download"
 READ_BYTES = 1 << 20

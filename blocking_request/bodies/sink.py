@@ -6,17 +6,19 @@ what it wants next, and the driver of the call does it, waiting (``calls/call.py
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from collections.abc import Generator, Iterable
-from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from ..engines.body_errors import BodyError
 from ..engines.events import Chunk
 from ..models.failure import Failure, QtNetworkError, network_failure
 from ..models.http_messages import Request, Response
 from ..qt.binding import QtCore
+
+if TYPE_CHECKING:
+    from .checksum import Checksum
 
 
 class ReadBody(NamedTuple):
@@ -91,37 +93,6 @@ class BodySink(Protocol):
 
     def close(self) -> None:
         """End: the call is over."""
-
-
-class Checksum:
-    """``algorithm:hexadecimal``, and the digest of what has come so far."""
-
-    def __init__(self, text: str) -> None:
-        """Raises TypeError, ValueError."""
-        if not isinstance(text, str):
-            raise TypeError(f"a checksum is a str, not {type(text).__name__}")
-        name, colon, digest = text.strip().lower().partition(":")
-        if not colon or name not in hashlib.algorithms_guaranteed or name.startswith("shake"):
-            raise ValueError(f"a checksum is written 'sha256:...', with an algorithm of hashlib's, not {text!r}")
-        self._name = name
-        self._expected = digest.strip()
-        self.begin()
-        if len(self._expected) != 2 * self._digest.digest_size or not set(self._expected) <= set("0123456789abcdef"):
-            raise ValueError(f"a {name} checksum has {2 * self._digest.digest_size} hexadecimal digits")
-
-    def begin(self) -> None:
-        self._digest = hashlib.new(self._name)
-
-    def add(self, piece: Chunk) -> None:
-        self._digest.update(piece)
-
-    def failure(self) -> Optional[Failure]:
-        """Return a failure if the checksum differs from the expected one; else None."""
-        actual = self._digest.hexdigest()
-        if actual == self._expected:
-            return None
-        text = f"Data corrupted: the {self._name} checksum is {actual}, and should be {self._expected}"
-        return network_failure(QtNetworkError.ProtocolFailure, text)
 
 
 class DeviceSink:

@@ -11,8 +11,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, Callable, Optional, Union
 
-from requests.utils import super_len
-
+from .._first_use import first_use
 from ..engines.mailbox import Mailbox
 from ..engines.upload_channel import UploadChannel
 from ..models.failure import Failure, QtNetworkError, RequestNotSent, request_not_sent
@@ -167,6 +166,8 @@ def remaining_size(file: Any) -> int:
         if _has_descriptor(file) and not isinstance(getattr(file, "raw", file), io.FileIO):
             # gzip.open() and its kin: their descriptor is that of the compressed file.
             return -1
+        with first_use:
+            from requests.utils import super_len
         return int(super_len(file))  # type: ignore[no-untyped-call]
     except Exception:  # whatever a foreign file may raise
         return -1

@@ -9,19 +9,14 @@ hop and attempt begins without them.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .._first_use import first_use
 from ..engines import choice
 from ..flows import Flow, Send, send_directly
-from ..flows.auth.proxy import ProxyChoice, through_proxy
-from ..flows.auth.server import CredentialRules, with_credentials
-from ..flows.cache.flow import fail_as_not_cached
-from ..flows.cache.reuse import CacheLoadControl
-from ..flows.certificate_errors import CertificatePrompt, ask_about_certificates
+from ..flows.cache.load_control import CacheLoadControl
 from ..flows.cookies import with_cookies
-from ..flows.hsts import with_strict_transport
 from ..flows.redirects import follow_redirects
-from ..flows.retry import with_retries
 from ..models.http_messages import ConnectionCredentials, Request
 from ..prepare.options import CallOptions
 from ..prepare.prepare_call import PreparedCall
@@ -29,9 +24,10 @@ from ..prepare.preprocessing import preprocessed
 from ..prepare.settings import BuiltHop, RequestPreprocessor, Settings
 from ..proxies.rules import environment_names_proxies, uses_system_proxies
 from ..proxies.system import proxy_of_qt
-from ..stores.cookie_jar import CookieJar, cookie_header, receive_cookies
-from ..stores.netrc import netrc_config
-from .revalidation import with_manager_cache
+from ..stores.cookie_holder import CookieHolder
+
+if TYPE_CHECKING:
+    from ..flows.auth.server import CredentialRules
 
 
 def build_flow(prepared: PreparedCall) -> Flow:
@@ -79,8 +75,12 @@ def _reused_hop(settings: Settings, options: CallOptions, outer: _OuterProxies) 
 def _hop(settings: Settings, options: CallOptions, outer: _OuterProxies) -> Send:
     send = _attempt(settings, options, outer)
     if options.retry is not None:
+        with first_use:
+            from ..flows.retry import with_retries
         send = partial(with_retries, rule=options.retry, send=send)
     if settings.strict_transport is not None:
+        with first_use:
+            from ..flows.hsts import with_strict_transport
         send = partial(with_strict_transport, hosts=settings.strict_transport, send=send)
     if settings.request_preprocessors:
         functions = tuple(function for _, function in settings.request_preprocessors)
@@ -92,17 +92,27 @@ def _attempt(settings: Settings, options: CallOptions, outer: _OuterProxies) -> 
     """One attempt at one hop."""
     send: Send = send_directly
     if settings.ssl_error_handler is not None:
+        with first_use:
+            from ..flows.certificate_errors import CertificatePrompt, ask_about_certificates
         send = partial(ask_about_certificates, prompt=CertificatePrompt(settings.ssl_error_handler), send=send)
     if settings.cache is not None:
+        with first_use:
+            from .revalidation import with_manager_cache
         send = with_manager_cache(settings, options.cache_load_control, options.stores_in_cache, send, options.engine)
     elif options.cache_load_control is CacheLoadControl.AlwaysCache:
+        with first_use:
+            from ..flows.cache.flow import fail_as_not_cached
         send = fail_as_not_cached
     if options.loads_cookies or options.saves_cookies:
         send = _cookie_layer(settings.cookies, options.loads_cookies, options.saves_cookies, send)
     if _may_have_credentials(settings, options):
+        with first_use:
+            from ..flows.auth.server import with_credentials
         send = partial(with_credentials, rules=_credential_rules(settings, options), send=send)
     proxies = options.proxies
     if settings.auth_handler is not None or not proxies.is_default or any(outer):
+        with first_use:
+            from ..flows.auth.proxy import ProxyChoice, through_proxy
         handler = settings.proxy_auth_handler or settings.auth_handler
         proxy_choice = ProxyChoice(
             proxies.find, proxy_of_qt, handler, settings.proxy_credential_cache, outer.application
@@ -111,9 +121,9 @@ def _attempt(settings: Settings, options: CallOptions, outer: _OuterProxies) -> 
     return lambda request: _with_original_request(request, send)
 
 
-def _cookie_layer(cookies: CookieJar, loads: bool, saves: bool, send: Send) -> Send:
-    header = partial(cookie_header, cookies) if loads else None
-    receive = partial(receive_cookies, cookies) if saves else None
+def _cookie_layer(cookies: CookieHolder, loads: bool, saves: bool, send: Send) -> Send:
+    header = cookies.header if loads else None
+    receive = cookies.receive if saves else None
     # These are called for every request, and a partial with keywords takes three times as long.
     return lambda request: with_cookies(request, header, receive, send)
 
@@ -125,6 +135,9 @@ def _may_have_credentials(settings: Settings, options: CallOptions) -> bool:
 
 
 def _credential_rules(settings: Settings, options: CallOptions) -> CredentialRules:
+    with first_use:
+        from ..flows.auth.server import CredentialRules
+        from ..stores.netrc import netrc_config
     netrc = settings.netrc
     return CredentialRules(
         config=options.auth,

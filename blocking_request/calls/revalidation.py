@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 from ..engines.accept_language import accept_language
 from ..flows import Flow, Send, send_directly
 from ..flows.cache.flow import CacheRules, with_cache
-from ..flows.cache.reuse import CacheLoadControl
+from ..flows.cache.load_control import CacheLoadControl
 from ..models.http_messages import Request
 from ..stores.cache.base import store_of
 from ..stores.cache.partition import partition_key

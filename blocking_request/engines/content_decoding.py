@@ -6,8 +6,6 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, Optional, Protocol, Union
 
-from urllib3.util import make_headers
-
 from .body_errors import BodyError, CorruptBody
 
 Chunk = Union[bytes, bytearray, memoryview]
@@ -252,10 +250,9 @@ class _ZstdStream:
 
 
 def _readable_codings() -> tuple[str, ...]:
-    """Return the content codings that can be decoded: those urllib3 offers, if their libraries load here."""
-    offered = [coding.strip() for coding in make_headers(accept_encoding=True)["accept-encoding"].split(",")]
+    """Return the content codings that can be decoded: those of the standard library, and those with a library here."""
     readable = []
-    for coding in offered:
+    for coding in ("gzip", "deflate", "br", "zstd"):
         try:
             _StreamDecoder(coding)._begin(memoryview(b"\0\0"))
         except ImportError:

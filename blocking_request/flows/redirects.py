@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Callable, Optional, Union
 from urllib.parse import urlsplit
 
+from .._names import pickled
 from ..models.failure import Failure, QtNetworkError, network_failure
 from ..models.headers import Pairs
 from ..models.http_messages import Request, Response
@@ -43,6 +44,7 @@ _BODY_FIELDS = frozenset(
 )
 
 
+@pickled
 class RedirectPolicy(Enum):
     """Which redirects are followed, with the names of ``QNetworkRequest.RedirectPolicy``."""
 
@@ -56,6 +58,7 @@ class RedirectPolicy(Enum):
     """Those that ``RedirectRules.verify`` says yes to."""
 
 
+@pickled
 @dataclass(frozen=True)
 class RedirectRules:
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Optional, Union
 
+from .._first_use import first_use
 from ..prepare.arguments import HeadersLike, ParamsLike, call_arguments, encoded_params
 
 if TYPE_CHECKING:
@@ -89,8 +90,9 @@ class BatchCalls:
         """The same with any verb and body: each of ``requests`` is a BatchRequest, or a tuple of a request, a verb and
         data: ``(url, "POST", b"...")``. Otherwise as ``getMany``.
         """
-        from ..batch.loop import BatchOptions
-        from ..batch.request import jobs_of
+        with first_use:
+            from ..batch.loop import BatchOptions
+            from ..batch.request import jobs_of
 
         arguments, query = call_arguments(headers, timeout), encoded_params(params)
         options = BatchOptions(
@@ -128,9 +130,10 @@ class BatchCalls:
         one batch never get the same name in the folder. ``result.reply.filePath()`` tells which file was written.
         Otherwise as ``getMany``.
         """
-        from ..batch.loop import BatchOptions
-        from ..batch.request import check_folder, into
-        from ..bodies.file_sink import checked_overwrite
+        with first_use:
+            from ..batch.loop import BatchOptions
+            from ..batch.request import check_folder, into
+            from ..bodies.file_sink import checked_overwrite
 
         check_folder(folder)
         replaces = checked_overwrite(overwrite)
@@ -154,11 +157,12 @@ class BatchCalls:
         feedback: Optional[FeedbackLike],
         options: BatchOptions,
     ) -> Batch:
-        from ..batch.batch import Batch
-        from ..batch.loop import Loop
-        from ..batch.request import check_several, checked_concurrency, count_of
-        from ..models.auth import checked_auth_cfg
-        from ..prepare.settings import checked_switch
+        with first_use:
+            from ..batch.batch import Batch
+            from ..batch.loop import Loop
+            from ..batch.request import check_several, checked_concurrency, count_of
+            from ..models.auth import checked_auth_cfg
+            from ..prepare.settings import checked_switch
 
         check_several(requests)
         checked_concurrency(options.concurrent, "maxConcurrent", 1)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
+from .._first_use import first_use
 from ..engines import choice
-from ..flows.certificate_errors import SslErrorHandler
 from ..models.proxy import Proxy
 from ..models.tls import TlsSettings
 from ..prepare.settings import Settings, checked_callable, checked_milliseconds, checked_switch
 from ..proxies.parse import ProxyFactory, ProxyLike, proxy_factory, proxy_of
 from ..proxies.rules import url_prefixes
-from ..stores.hsts_hosts import StrictTransportHosts
 from .settings_holder import SettingsHolder
+
+if TYPE_CHECKING:
+    from ..flows.certificate_errors import SslErrorHandler
+    from ..stores.hsts_hosts import StrictTransportHosts
 
 
 class ConnectionSettings(SettingsHolder):
@@ -152,6 +155,8 @@ class ConnectionSettings(SettingsHolder):
         """
         enabled = checked_switch(enabled, "enabled")
         if bool(enabled) != self.isStrictTransportSecurityEnabled():
+            with first_use:
+                from ..stores.hsts_hosts import StrictTransportHosts
             self._change(strict_transport=StrictTransportHosts() if enabled else None)
 
     def isStrictTransportSecurityEnabled(self) -> bool:

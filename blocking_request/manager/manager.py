@@ -6,6 +6,8 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Optional
 
+from .._first_use import first_use
+from .._names import public
 from ..bodies.upload import Data
 from ..engines import choice
 from ..feedback import FeedbackLike
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from .portable import PortableSettings
 
 
+@public
 class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
     """Settings that requests share. Every method may be called from any thread; a running request keeps what it
     started with.
@@ -69,7 +72,8 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         Settings that are changed later are not followed: make another. Raises RuntimeError where this is no QGIS,
         FileNotFoundError where there is no such file, ValueError where a setting cannot be used.
         """
-        from ..qgis.settings import read_qgis_settings
+        with first_use:
+            from ..qgis.settings import read_qgis_settings
 
         settings = read_qgis_settings(settingsFile, useQgisManager)
         manager = cls()
@@ -92,7 +96,8 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         proxies, default headers like ``Authorization``, and the client's key. They then stand in the pickle in clear
         text.
         """
-        from .portable import portable_settings
+        with first_use:
+            from .portable import portable_settings
 
         return portable_settings(self._settings, secrets)
 

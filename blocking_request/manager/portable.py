@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from http.cookiejar import Cookie
 from typing import TYPE_CHECKING, Any, Optional
 
+from .._names import pickled, public
 from ..flows.auth.server import CachedCredential
 from ..models.auth import AuthConfig
 from ..models.proxy import Proxy
@@ -18,7 +19,8 @@ from ..models.redaction import SECRET_PARAMETERS, is_secret_field
 from ..models.tls import TlsSettings
 from ..prepare.settings import Settings
 from ..stores.auth_registry import AuthRegistry
-from ..stores.cookie_jar import CookieJar, cookies_with_expired
+from ..stores.cookie_holder import CookieHolder
+from ..stores.cookie_jar import cookies_with_expired
 from ..stores.hsts_hosts import hosts_of, store_with
 from .settings_holder import change_settings
 
@@ -34,6 +36,7 @@ _NOT_COPIED = frozenset(
 """Settings that are objects with a state, not values."""
 
 
+@pickled
 @dataclass(frozen=True)
 class Secrets:
     configs: Mapping[str, str] = field(default_factory=dict)
@@ -45,6 +48,7 @@ class Secrets:
         return "<secrets>"
 
 
+@public
 @dataclass(frozen=True, repr=False, eq=False)
 class PortableSettings:
     """What ``NetworkAccessManager.portableSettings()`` gives. A value: may be pickled, and used from any thread.
@@ -87,7 +91,7 @@ def portable_settings(settings: Settings, secrets: bool) -> PortableSettings:
     return PortableSettings(
         token=uuid.uuid4().hex,
         values={name: getattr(settings, name) for name in names},
-        cookies=tuple(cookies_with_expired(settings.cookies)),
+        cookies=tuple(cookies_with_expired(settings.cookies.jar)),
         strict_hosts=None if hosts is None else hosts_of(hosts),
         secrets=_secrets(settings) if secrets else None,
     )
@@ -131,9 +135,9 @@ def _make_manager(portable: PortableSettings) -> NetworkAccessManager:
     from .manager import NetworkAccessManager
 
     manager = NetworkAccessManager()
-    live: dict[str, Any] = {"cookies": CookieJar(), "registry": AuthRegistry()}
+    live: dict[str, Any] = {"cookies": CookieHolder(), "registry": AuthRegistry()}
     for cookie in portable.cookies:
-        live["cookies"].jar.set_cookie(cookie)
+        live["cookies"].jar.jar.set_cookie(cookie)
     if portable.strict_hosts is not None:
         live["strict_transport"] = store_with(portable.strict_hosts)
     secrets = portable.secrets or Secrets()

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterable, Mapping
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
-from requests.cookies import RequestsCookieJar
-from urllib3.util import Retry
-
+from .._first_use import first_use
 from ..flows.redirects import RedirectPolicy
 from ..models.auth import AuthHandler
 from ..models.failure import RequestNotSent
@@ -26,9 +23,15 @@ from ..prepare.settings import (
 )
 from ..qt.binding import QtNetwork, enum_value
 from ..stores.auth_registry import AuthRegistry
-from ..stores.cache import NetworkDiskCache, NetworkMemoryCache
-from ..stores.cookie_jar import CookieJar
+from ..stores.cookie_holder import CookieHolder
 from .settings_holder import SettingsHolder
+
+if TYPE_CHECKING:
+    from requests.cookies import RequestsCookieJar
+    from urllib3.util import Retry
+
+    from ..stores.cache import NetworkDiskCache, NetworkMemoryCache
+    from ..stores.cookie_jar import CookieJar
 
 
 class RequestSettings(SettingsHolder):
@@ -114,7 +117,7 @@ class RequestSettings(SettingsHolder):
 
     def cookieJar(self) -> CookieJar:
         """The cookies that the requests of this manager share."""
-        return self._settings.cookies
+        return self._settings.cookies.jar
 
     def setCookieJar(self, cookieJar: Union[CookieJar, RequestsCookieJar]) -> None:
         """Set where cookies are kept: another manager's ``cookieJar()``, or the ``cookies`` of a requests.Session.
@@ -128,7 +131,10 @@ class RequestSettings(SettingsHolder):
             raise TypeError(
                 "a QNetworkCookieJar belongs to one thread and cannot be shared: give a blocking_request.CookieJar"
             )
-        self._change(cookies=cookieJar if isinstance(cookieJar, CookieJar) else CookieJar(cookieJar))
+        with first_use:
+            from ..stores.cookie_jar import CookieJar
+        jar = cookieJar if isinstance(cookieJar, CookieJar) else CookieJar(cookieJar)
+        self._change(cookies=CookieHolder(jar))
 
     # -- the cache
 
@@ -139,11 +145,14 @@ class RequestSettings(SettingsHolder):
         request uses it. Several managers may share one. A QNetworkDiskCache belongs to one thread, and is refused.
         Raises TypeError.
         """
-        if cache is not None and not isinstance(cache, (NetworkDiskCache, NetworkMemoryCache)):
-            raise TypeError(
-                "cache must be a blocking_request.NetworkDiskCache, a NetworkMemoryCache or None, "
-                f"not {type(cache).__name__}"
-            )
+        if cache is not None:
+            with first_use:
+                from ..stores.cache import NetworkDiskCache, NetworkMemoryCache
+            if not isinstance(cache, (NetworkDiskCache, NetworkMemoryCache)):
+                raise TypeError(
+                    "cache must be a blocking_request.NetworkDiskCache, a NetworkMemoryCache or None, "
+                    f"not {type(cache).__name__}"
+                )
         self._change(cache=cache)
 
     def cache(self) -> Union[NetworkDiskCache, NetworkMemoryCache, None]:
@@ -261,6 +270,8 @@ class RequestSettings(SettingsHolder):
     def _add(self, name: str, processor: Any) -> str:
         if not callable(processor):
             raise TypeError(f"a preprocessor must be callable, {type(processor).__name__} is not")
+        with first_use:
+            import uuid
         id = str(uuid.uuid4())
         self._change_by(lambda settings: {name: (*getattr(settings, name), (id, processor))})
         return id

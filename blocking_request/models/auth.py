@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any, Callable, NoReturn, Optional, Union
+from urllib.parse import quote
 
+from .._first_use import first_use
+from .._names import public
 from .tls import TlsSettings
 
 
+@public
 class AuthMethod(Enum):
     Basic = "basic"
     """User and password in clear text with every request (RFC 7617)."""
@@ -42,6 +45,7 @@ _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _UNSENDABLE = re.compile(r"[\r\n\0]")
 
 
+@public
 @dataclass(frozen=True, repr=False)
 class AuthConfig:
     """Credentials. A value: may be used from any thread. Neither its repr nor an error shows what it holds, and it
@@ -126,11 +130,15 @@ class AuthConfig:
     def toJson(self) -> str:
         """Everything, the secrets too, as text for a place that keeps secrets."""
         values = {name: value for name, value in asdict(self).items() if value}
+        with first_use:
+            import json
         return json.dumps({**values, "method": self.method.value})
 
     @classmethod
     def fromJson(cls, text: str) -> AuthConfig:
         """Raises ValueError for what ``toJson`` has not made."""
+        with first_use:
+            import json
         try:
             values = json.loads(text)
             return cls(**{**values, "method": AuthMethod(values["method"])})
@@ -176,3 +184,15 @@ def checked_answer(value: AuthAnswer) -> Optional[AuthConfig]:
 
 def _text(value: Union[str, os.PathLike[str], bytes]) -> str:
     return value.decode("ascii") if isinstance(value, bytes) else os.fspath(value)
+
+
+def key_parameter(config: AuthConfig) -> str:
+    """The query parameter of an API key, as it stands in the URL."""
+    return f"{quote(config.name, safe='')}={quote(config.secret, safe='')}"
+
+
+def secret_name(config: Optional[AuthConfig]) -> tuple[str, ...]:
+    """The name whose value must not be shown, in the URL or among the header fields."""
+    if config is None or config.method not in (AuthMethod.ApiKeyHeader, AuthMethod.ApiKeyQuery):
+        return ()
+    return (config.name if config.method is AuthMethod.ApiKeyHeader else quote(config.name, safe=""),)

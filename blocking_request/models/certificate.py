@@ -8,19 +8,22 @@ the DER (X.690) of RFC 5280. No library that QGIS ships does it.
 from __future__ import annotations
 
 import base64
-import hashlib
-import ipaddress
 import re
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from functools import cached_property
-from typing import NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from .._first_use import first_use
+from .._names import public
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----")
 
 
+@public
 @dataclass(frozen=True)
 class Certificate:
     """An X.509 certificate; two are equal when their bytes are. May be used from any thread, copied and pickled."""
@@ -34,10 +37,14 @@ class Certificate:
 
     def toPem(self) -> str:
         """The certificate as PEM text."""
+        with first_use:
+            import ssl
         return ssl.DER_cert_to_PEM_cert(self.der)
 
     def fingerprint(self) -> str:
         """``sha256:`` and the digest of the certificate in hex, as ``TlsSettings.pinnedFingerprints`` takes it."""
+        with first_use:
+            import hashlib
         return f"sha256:{hashlib.sha256(self.der).hexdigest()}"
 
     def subject(self) -> str:
@@ -140,6 +147,8 @@ def _time(tag: int, value: bytes) -> datetime:
     if tag == _UTC_TIME:
         # RFC 5280 section 4.1.2.5.1: two digits mean 1950 to 2049.
         text = ("19" if int(text[:2]) >= 50 else "20") + text
+    with first_use:
+        from datetime import datetime, timezone
     return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=timezone.utc)
 
 
@@ -153,4 +162,6 @@ def _alternative_names(extensions: bytes) -> Iterator[str]:
                 if tag == _DNS_NAME:
                     yield value.decode("ascii", "replace")
                 elif tag == _IP_ADDRESS:
+                    with first_use:
+                        import ipaddress
                     yield str(ipaddress.ip_address(value))

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from .._names import pickled
 from ..errors import ErrorCode
 
 
+@pickled
 class QtNetworkError(IntEnum):
     """The values of ``QNetworkReply.NetworkError``."""
 
@@ -76,6 +78,7 @@ def error_for_status(status: int) -> QtNetworkError:
     )
 
 
+@pickled
 @dataclass(frozen=True)
 class Failure:
     """Why a request or a call gave no usable answer; ``text`` does not name the URL."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Callable, Optional
 
+from .._names import pickled
 from .redaction import redact_value
 
 Pairs = tuple[tuple[bytes, bytes], ...]
@@ -183,6 +184,7 @@ def _joined(pairs: Pairs) -> dict[bytes, bytes]:
     return {name: b", ".join(parts) for name, parts in values.items()}
 
 
+@pickled
 def known_fields(pairs: Pairs) -> Fields:
     """Of fields that are taken apart already."""
     fields = Fields()

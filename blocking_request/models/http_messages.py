@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
+from .._names import pickled
 from .failure import Failure
 from .headers import NO_FIELDS, Fields, Pairs
 from .proxy import Proxy
@@ -42,6 +43,7 @@ class Source(Protocol):
 Body = Union[bytes, Source, None]
 
 
+@pickled
 class Request(NamedTuple):
     """One request as an engine sends it and one response: no redirects, no cookies, no retries (those are flows)."""
 
@@ -116,6 +118,7 @@ class Request(NamedTuple):
         return f"<Request {self.method} {self.redacted_url}>"
 
 
+@pickled
 class Response(NamedTuple):
     """What came back from one request, also from one that failed half-way: the last event of a request."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .._names import public
 from .auth import basic_authorization
 
 DEFAULT_PORTS = {"http": 8080, "https": 443, "socks4": 1080, "socks5": 1080}
@@ -14,6 +15,7 @@ class ProxyUnusable(Exception):
     """No way through the proxy; the text says why."""
 
 
+@public
 @dataclass(frozen=True)
 class Proxy:
     """One proxy, or none. A value: may be used from any thread."""

@@ -10,10 +10,12 @@ from enum import IntEnum
 from functools import cached_property
 from typing import Any, Callable, Optional, Union
 
+from .._names import pickled, public
 from .certificate import Certificate
 from .redaction import printable
 
 
+@public
 class TlsErrorKind(IntEnum):
     """What can be wrong with a certificate, with the names and values of ``QSslError.SslError``."""
 
@@ -53,6 +55,7 @@ TRUST_ERRORS = frozenset(
 """The issuer is not known or not trusted. Said of the server's own certificate, whichever of the chain it was."""
 
 
+@public
 @dataclass(frozen=True)
 class TlsError:
     """One thing that is wrong with one certificate of one host.
@@ -113,6 +116,7 @@ VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 PathOrPem = Union[str, "os.PathLike[str]", bytes]
 
 
+@public
 @dataclass(frozen=True)
 class TlsSettings:
     """How TLS connections are made and whom they trust. A value: may be used from any thread, and shared.
@@ -257,6 +261,7 @@ class TlsUnusable(Exception):
     """The settings cannot be used; the text says why."""
 
 
+@pickled
 @dataclass(frozen=True)
 class TlsSession:
     """What was agreed on with the server, or what it showed before it was refused."""
@@ -285,5 +290,6 @@ class LazySession:
         return known_session, (self.session,)
 
 
+@pickled
 def known_session(session: TlsSession) -> LazySession:
     return LazySession(lambda: session)

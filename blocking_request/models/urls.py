@@ -6,12 +6,11 @@ gave.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Optional
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
 
-from requests.utils import requote_uri
+from .._first_use import first_use
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -48,8 +47,10 @@ def is_canonical(url: str) -> bool:
 
 def is_address(host: str) -> bool:
     """Whether a host is a number, and no name."""
+    with first_use:
+        from ipaddress import ip_address
     try:
-        ipaddress.ip_address(host.strip("[]"))
+        ip_address(host.strip("[]"))
     except ValueError:
         return False
     return True
@@ -85,7 +86,30 @@ def redirect_target(base: str, location: bytes) -> str:
         joined = joined._replace(fragment=urlsplit(base).fragment)
     if joined.port is not None and not 0 < joined.port < 65536:
         raise ValueError("the port is out of range")
-    return requote_uri(urlunsplit(_ascii_host(joined)))
+    return _requoted(urlunsplit(_ascii_host(joined)))
+
+
+_RESERVED = "!#$&'()*+,/:;=?@[]~"
+_PERCENT = re.compile(r"%(?:([0-9A-Fa-f]{2})|([^\W_]{2})?)")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+def _requoted(url: str) -> str:
+    """Percent-encode what is not allowed in a URL, and decode what need not be encoded (RFC 3986 section 6.2.2.2).
+
+    A "%" that encodes nothing is encoded itself, as ``requests.utils.requote_uri`` does it: if two letters or digits
+    follow that are no number, so is each other "%".
+    """
+    is_broken = False
+
+    def decoded(match: re.Match[str]) -> str:
+        nonlocal is_broken
+        is_broken = is_broken or match[2] is not None
+        character = chr(int(match[1], 16)) if match[1] else ""
+        return character if character in _UNRESERVED else match[0]
+
+    unquoted = _PERCENT.sub(decoded, url)
+    return quote(url, safe=_RESERVED) if is_broken else quote(unquoted, safe=_RESERVED + "%")
 
 
 def _ascii_host(parts: SplitResult) -> SplitResult:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple, Optional
 
 from ..engines.content_decoding import ACCEPT_ENCODING
-from ..flows.cache.reuse import CacheLoadControl
+from ..flows.cache.load_control import CacheLoadControl
 from ..models.auth import AuthConfig
 from ..models.failure import QtNetworkError, request_not_sent
 from ..models.headers import FRAMING_FIELDS, Pairs, field_problem, is_token

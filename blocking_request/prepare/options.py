@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Callable, NamedTuple, Optional
-
-from urllib3.util import Retry
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from ..engines import choice
-from ..flows.auth.server import key_parameter, secret_name
-from ..flows.cache.reuse import CacheLoadControl
+from ..flows.cache.load_control import CacheLoadControl
 from ..flows.hsts import secure_url
 from ..flows.redirects import RedirectPolicy, RedirectRules
-from ..models.auth import AuthConfig, AuthMethod
+from ..models.auth import AuthConfig, AuthMethod, key_parameter, secret_name
 from ..models.failure import Failure, QtNetworkError, request_not_sent
 from ..models.http_messages import Request
 from ..models.proxy import Proxy
@@ -23,6 +20,9 @@ from ..qt.network_request import has_tls_configuration
 from .build_request import url_credentials
 from .request_attributes import RequestLike, cache_load_control, is_automatic, may_store_response, redirect_rules
 from .settings import MEMORY_LIMIT, RedirectHandler, Settings
+
+if TYPE_CHECKING:
+    from urllib3.util import Retry
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
+from .._first_use import first_use
 from ..bodies.upload import Data, read_body
 from ..models.failure import Failure
 from ..models.http_messages import Request
@@ -11,7 +12,6 @@ from ..models.redaction import hidden_repr
 from ..models.urls import is_canonical
 from .build_request import Defaults, build_request
 from .options import CallOptions, CallOverrides, call_options, with_settings
-from .request_parameters import parameters_of
 from .settings import Settings, plain_request
 
 if TYPE_CHECKING:
@@ -65,5 +65,7 @@ def prepare_call(
         if is_plain:
             settings.last_built.plain_request = plain_request(key, request, options)
     if manager.requestAboutToBeCreated:
+        with first_use:
+            from .request_parameters import parameters_of
         manager.requestAboutToBeCreated.emit(parameters_of(request, context.request_id))
     return PreparedCall(request, options, settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Union
 
-from ..flows.cache.reuse import CacheLoadControl
+from ..flows.cache.load_control import CacheLoadControl
 from ..flows.redirects import RedirectPolicy, RedirectRules
 from ..qt.binding import QtCore, QtNetwork, enum_value, type_name
 

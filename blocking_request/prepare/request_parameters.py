@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from .._names import public
 from ..models.http_messages import Request
 from ..qt.binding import QtCore, QtNetwork
 from ..qt.network_request import qt_request_copy
 from ..qt.reply_values import operation_of
 
 
+@public
 @dataclass(frozen=True)
 class RequestParameters:
     """A request that is about to be sent, with the names of QGIS's QgsNetworkRequestParameters.

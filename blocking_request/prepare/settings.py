@@ -6,12 +6,9 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
-from urllib3.util import Retry
-
+from .._first_use import first_use
 from .._version import VERSION
 from ..flows import Send
-from ..flows.auth.server import CachedCredential
-from ..flows.certificate_errors import SslErrorHandler
 from ..flows.redirects import RedirectPolicy
 from ..models.auth import AuthConfig, AuthHandler
 from ..models.headers import Pairs
@@ -23,11 +20,15 @@ from ..proxies.rules import ProxyRules
 from ..qt.binding import QtCore, QtNetwork
 from ..reply import ReplyContent
 from ..stores.auth_registry import AuthRegistry
-from ..stores.cache import NetworkDiskCache, NetworkMemoryCache
-from ..stores.cookie_jar import CookieJar
-from ..stores.hsts_hosts import StrictTransportHosts
+from ..stores.cookie_holder import CookieHolder
 
 if TYPE_CHECKING:
+    from urllib3.util import Retry
+
+    from ..flows.auth.server import CachedCredential
+    from ..flows.certificate_errors import SslErrorHandler
+    from ..stores.cache import NetworkDiskCache, NetworkMemoryCache
+    from ..stores.hsts_hosts import StrictTransportHosts
     from .options import CallOptions
 
 DEFAULT_TIMEOUT_MS = 60_000
@@ -69,7 +70,7 @@ class Settings:
     """None: switched off."""
 
     proxies: ProxyRules = field(default_factory=ProxyRules)
-    cookies: CookieJar = field(default_factory=CookieJar)
+    cookies: CookieHolder = field(default_factory=CookieHolder)
     registry: AuthRegistry = field(default_factory=AuthRegistry)
     auth_handler: Optional[AuthHandler] = None
     proxy_auth_handler: Optional[AuthHandler] = None
@@ -200,7 +201,11 @@ def checked_callable(handler: Any, what: str) -> Any:
 
 def checked_retry(retry: Union[Retry, int, None]) -> Optional[Retry]:
     """Raises TypeError, ValueError for what is no rule."""
-    if retry is None or isinstance(retry, Retry):
+    if retry is None:
+        return None
+    with first_use:
+        from urllib3.util import Retry
+    if isinstance(retry, Retry):
         return retry
     if isinstance(retry, bool) or not isinstance(retry, int):
         raise TypeError(f"retry must be an urllib3.util.Retry, a number of retries or None, not {type(retry).__name__}")

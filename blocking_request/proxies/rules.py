@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
-from requests.utils import get_environ_proxies, select_proxy
-
+from .._first_use import first_use
+from .._names import pickled
 from ..environment import any_is_set, encoded_names
 from ..models.proxy import NO_PROXY, Proxy, ProxyUnusable
 from ..qt.binding import QtNetwork, encoded_url
 from .parse import ProxyFactory, proxy_of
 
 
+@pickled
 @dataclass(frozen=True)
 class ProxyRules:
     """Which URL goes through which proxy."""
@@ -81,6 +81,8 @@ def proxy_of_environment(url: str) -> Optional[Proxy]:
         return None
     if _is_this_machine(urlsplit(url).hostname or ""):
         return NO_PROXY
+    with first_use:
+        from requests.utils import get_environ_proxies, select_proxy
     text = select_proxy(url, get_environ_proxies(url))
     if not text:
         return NO_PROXY
@@ -93,7 +95,9 @@ def proxy_of_environment(url: str) -> Optional[Proxy]:
 def _is_this_machine(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
+    with first_use:
+        from ipaddress import ip_address
     try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+        return ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return False

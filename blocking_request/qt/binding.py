@@ -7,14 +7,13 @@ PyQt5, then PyQt6. Nothing of the host's classes is changed.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 import weakref
 from functools import cache
-from glob import escape as glob_escape
-from glob import glob
 from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from .._first_use import first_use
 
 __all__ = ["API", "QT_VERSION", "QtCore", "QtNetwork", "Signal", "Slot", "sip"]
 
@@ -171,6 +170,9 @@ def _lacks_openssl(socket_class: Any) -> bool:
     """
     if sys.platform != "linux" or QT_VERSION >= (6,) or socket_class.sslLibraryBuildVersionNumber() >> 28 != 1:
         return False
+    with first_use:
+        import ctypes
+        from glob import escape, glob
     try:
         ctypes.CDLL("libssl.so.1.1")
         return False
@@ -178,7 +180,7 @@ def _lacks_openssl(socket_class: Any) -> bool:
         pass
     folders = os.environ.get("LD_LIBRARY_PATH", "").split(":")
     folders += [QtCore.QLibraryInfo.location(QtCore.QLibraryInfo.LibraryLocation.LibrariesPath), *_LIBRARY_FOLDERS]
-    return not any(glob(f"{glob_escape(folder)}/libssl.so.1.1*") for folder in folders if folder)
+    return not any(glob(f"{escape(folder)}/libssl.so.1.1*") for folder in folders if folder)
 
 
 _LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Union
-
-from urllib3.util import Retry
+from typing import TYPE_CHECKING, Optional, Union
 
 from ..engines import choice
 from ..manager.manager import NetworkAccessManager
@@ -14,6 +12,9 @@ from ..models.proxy import Proxy
 from ..prepare.options import CallOverrides
 from ..prepare.settings import Settings, checked_milliseconds, checked_retry
 from ..proxies.parse import ProxyLike, proxy_of
+
+if TYPE_CHECKING:
+    from urllib3.util import Retry
 
 _NOT_SET = object()
 

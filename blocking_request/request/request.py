@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .. import errors
-from ..bodies.file_sink import FileSink, checked_overwrite
-from ..bodies.multipart import Encoded, Fields, Files, encoded
-from ..bodies.sink import BodySink, Checksum, DeviceSink
+from .._first_use import first_use
+from .._names import public
+from ..bodies.sink import BodySink, DeviceSink
 from ..bodies.upload import Data, body_for, check_body
 from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager, check_manager
@@ -30,7 +30,11 @@ from .call_runner import CallRunner
 from .options import RequestOptions
 from .stream import Stream
 
+if TYPE_CHECKING:
+    from ..bodies.multipart import Encoded, Fields, Files
 
+
+@public
 class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     """A network request that blocks the calling thread, and only that, until it has a response or a reason.
 
@@ -140,7 +144,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
 
         Otherwise as ``get``; raises OSError where a file of ``files`` is not there.
         """
-        encoded_body = encoded(data, form, files, json)
+        encoded_body = _encoded(data, form, files, json)
         return self._send(request, "POST", data, forceRefresh, feedback, headers, params, timeout, encoded_body)
 
     def put(
@@ -157,7 +161,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
         """PUT a body (RFC 9110 section 9.3.4), as in ``post``, without a default ``Content-Type``."""
-        encoded_body = encoded(data, form, files, json)
+        encoded_body = _encoded(data, form, files, json)
         return self._send(request, "PUT", data, False, feedback, headers, params, timeout, encoded_body)
 
     def patch(
@@ -174,7 +178,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
         """PATCH with a body (RFC 5789), as in ``post``, without a default ``Content-Type``."""
-        encoded_body = encoded(data, form, files, json)
+        encoded_body = _encoded(data, form, files, json)
         return self._send(request, "PATCH", data, False, feedback, headers, params, timeout, encoded_body)
 
     def deleteResource(
@@ -252,6 +256,9 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         no permission) and a checksum that differs are NetworkErrors that say so. Otherwise as ``get``.
         Raises TypeError and ValueError for what is no path, file or checksum.
         """
+        with first_use:
+            from ..bodies.checksum import Checksum
+            from ..bodies.file_sink import FileSink, checked_overwrite
         digest = None if checksum is None else Checksum(checksum)
         sink: BodySink
         if isinstance(path, (str, os.PathLike)):
@@ -363,6 +370,15 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         check_body(data)
         check_options(force_refresh, feedback)
         return self._runner.call(self, request, method, data, bool(force_refresh), feedback, arguments, sink)
+
+
+def _encoded(data: Any, form: Optional[Fields], files: Optional[Files], json: Any) -> Optional[Encoded]:
+    """Return a body for a form, files or JSON; None if there is neither. Raises TypeError, ValueError, OSError."""
+    if form is None and files is None and json is None:
+        return None
+    with first_use:
+        from ..bodies.multipart import encoded
+    return encoded(data, form, files, json)
 
 
 def add_watcher(request: BlockingNetworkRequest, watcher: Watcher) -> None:

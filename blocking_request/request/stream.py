@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Optional
 
+from .._names import public
 from ..bodies.sink import merge_responses
 from ..calls.call import Call
 from ..feedback import FeedbackLike
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .request import BlockingNetworkRequest
 
 
+@public
 class Stream:
     """A context manager and an iterator over bytes; for the thread that has entered it."""
 

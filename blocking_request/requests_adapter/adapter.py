@@ -14,6 +14,7 @@ from requests.models import PreparedRequest
 from requests.models import Response as RequestsResponse
 from urllib3.exceptions import MaxRetryError, ResponseError
 
+from .._names import public
 from ..calls.call import Call
 from ..calls.observer import NULL_OBSERVER
 from ..calls.pipeline import build_flow
@@ -42,6 +43,7 @@ from .arguments import (
 from .response import exception_for, raw_response
 
 
+@public
 class QtAdapter(HTTPAdapter):
     """For ``Session.mount('https://', QtAdapter())``. May be used from any thread, by several at once.
 

@@ -11,6 +11,7 @@ from typing import Any, Optional
 import requests
 from requests.adapters import HTTPAdapter
 
+from .._names import public
 from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager
 from ..proxies.rules import environment_names_proxies
@@ -18,6 +19,7 @@ from .adapter import QtAdapter
 from .arguments import Origins, environment_bundles
 
 
+@public
 def requests_session(
     manager: Optional[NetworkAccessManager] = None,
     feedback: Optional[FeedbackLike] = None,
@@ -63,6 +65,7 @@ def _get_adapter(session: requests.Session, url: str) -> Any:
     return adapters[-1] if adapters and type(adapter) is HTTPAdapter else adapter
 
 
+@public
 @contextmanager
 def route_requests(
     manager: Optional[NetworkAccessManager] = None,

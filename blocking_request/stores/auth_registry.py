@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from typing import Any, Optional
 
+from .._first_use import first_use
+from .._names import public
 from ..models.auth import AuthConfig
 
 SERVICE = "blocking-request"
 
 
+@public
 class AuthRegistry:
     """Keeps AuthConfigs under ids. Every method may be called from any thread.
 
@@ -78,7 +80,8 @@ class AuthRegistry:
 
 def _keyring() -> Any:
     try:
-        import keyring
+        with first_use:
+            import keyring
     except ImportError as error:
         raise ImportError(
             "the system's keyring needs the package keyring: python3 -m pip install 'blocking-request[keyring]'"
@@ -88,4 +91,6 @@ def _keyring() -> Any:
 
 def _new_id() -> str:
     """Seven characters, as QGIS's."""
+    with first_use:
+        import secrets
     return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(7))

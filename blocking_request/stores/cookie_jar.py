@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from requests.cookies import RequestsCookieJar
 
+from .._names import public
 from ..models.headers import encoded
 from ..models.redaction import hidden_repr
 from ..qt.binding import QtCore, QtNetwork
@@ -92,6 +93,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_replace_locks_after_fork)
 
 
+@public
 class CookieJar:
     """Store the cookies that all threads and both engines share. Any thread may call any method.
 

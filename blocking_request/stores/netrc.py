@@ -6,8 +6,7 @@ import netrc
 from typing import Optional, Union
 from urllib.parse import urlsplit
 
-from requests.utils import get_netrc_auth
-
+from .._first_use import first_use
 from ..models.auth import AuthConfig
 from ..trace import logger
 
@@ -17,6 +16,8 @@ def netrc_config(url: str, file: Union[bool, str]) -> Optional[AuthConfig]:
 
     A file that cannot be read is as none, as for requests and curl; the log says so.
     """
+    with first_use:
+        from requests.utils import get_netrc_auth
     try:
         login = get_netrc_auth(url) if isinstance(file, bool) else _of_file(url, file)
         return None if login is None else AuthConfig.basic(*login)

@@ -6,8 +6,7 @@ import re
 from dataclasses import replace
 from typing import Optional
 
-import certifi
-
+from .._first_use import first_use
 from ..models.tls import PathOrPem, TlsSettings, TlsUnusable
 
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.+?-----END [A-Z0-9 ]+-----", re.DOTALL)
@@ -20,6 +19,8 @@ def loaded(settings: TlsSettings) -> TlsSettings:
     if settings.caFile is not None:
         authorities.append(_read(settings.caFile))
     if settings.trust == "certifi":
+        with first_use:
+            import certifi
         authorities.append(_read(certifi.where()))
     ca_data = None
     if authorities:

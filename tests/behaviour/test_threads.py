@@ -317,7 +317,7 @@ def test_ctrl_c_at_the_edge_of_a_call_does_not_leave_the_object_busy(
     server = serve(always(b"ok"))
     with monkeypatch.context() as patch:
         if where == "begin":
-            patch.setattr(call_runner, "blocked_requests", Interrupted())
+            patch.setattr(call_runner, "blocked_callers", Interrupted())
         else:
             patch.setattr(call_runner.CallRunner, "end", interrupt)
         with pytest.raises(KeyboardInterrupt):

@@ -16,7 +16,7 @@ from ..support.names import ROOT, Serve
 from ..support.servers.raw import always
 
 PROGRAM = f"""
-import os, sys
+import os, pickle, sys
 from {API}.QtCore import QCoreApplication
 import blocking_request
 from blocking_request.__main__ import main
@@ -30,6 +30,8 @@ blocking = blocking_request.BlockingNetworkRequest()
 for engine in ("qt", "python"):
     blocking.setEngine(engine)
     print(blocking.get(sys.argv[1]).name, blocking.reply().engine(), blocking.errorMessage())
+print(pickle.loads(pickle.dumps(blocking.reply())) == blocking.reply())
+print(all(getattr(blocking_request, name) for name in blocking_request.__all__))
 print(blocking_request.__version__, API, has_tls(), os.path.exists(certifi.where()))
 """
 
@@ -56,6 +58,8 @@ def test_frozen_program(tmp_path: Path, serve: Serve) -> None:
     assert run(app, url, cwd=tmp_path).splitlines() == [
         "NoError qt ",
         "NoError python ",
+        "True",
+        "True",
         f"{blocking_request.__version__} {API} {has_tls()} True",
     ]
     assert run(app, "get", url, cwd=tmp_path) == "hello"

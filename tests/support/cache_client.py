@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from email.utils import formatdate
 
 from blocking_request.flows.cache.flow import CacheRules, with_cache
-from blocking_request.flows.cache.reuse import CacheLoadControl
+from blocking_request.flows.cache.load_control import CacheLoadControl
 from blocking_request.models.http_messages import Request, Response
 from blocking_request.stores.cache.memory import MemoryStore
 

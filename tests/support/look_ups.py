@@ -31,9 +31,12 @@ class LookUps:
         """Let the stuck look-ups go on: those of names that begin with "stuck"."""
         self._stuck.set()
 
-    def __call__(self, host: str, port: int, family: int = 0, kind: int = 0, protocol: int = 0, flags: int = 0) -> Any:
+    def __call__(
+        self, name: bytes, port: int, family: int = 0, kind: int = 0, protocol: int = 0, flags: int = 0
+    ) -> Any:
         if flags & socket.AI_NUMERICHOST:
-            return _getaddrinfo(host, port, family, kind, protocol, flags)
+            return _getaddrinfo(name, port, family, kind, protocol, flags)
+        host = name.decode()
         self.asked.append(host)
         if host.startswith("stuck") and not self._stuck.is_set():
             self.begun.release()

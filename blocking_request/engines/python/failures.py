@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import Optional
+import sys
+from typing import TYPE_CHECKING, Optional
 
 from ...errors import ErrorCode
 from ...models import error_texts as messages
@@ -12,6 +13,11 @@ from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.http_messages import Request
 from ...models.proxy import Proxy
 from ...models.tls import TlsSession
+
+if TYPE_CHECKING:
+    import ssl
+
+    from typing_extensions import TypeGuard
 
 
 class TransferFailed(Exception):
@@ -37,6 +43,12 @@ class Http11Required(StreamRefused):
 
 class ConnectionLost(Exception):
     """The peer has closed or reset the connection."""
+
+
+def is_tls_error(error: BaseException) -> TypeGuard[ssl.SSLError]:
+    """Return whether the error is one of ``ssl``, which is loaded when it is first needed."""
+    loaded = sys.modules.get("ssl")
+    return loaded is not None and isinstance(error, loaded.SSLError)
 
 
 _CONNECT_ERRORS: tuple[tuple[type[BaseException], QtNetworkError], ...] = (

@@ -217,7 +217,9 @@ def _known(host: str, port: int) -> Optional[LookUp]:
 
 
 def _addresses(host: str, port: int, flags: int) -> list[Address]:
-    found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, flags)
+    # Python would load its codec for IDNA for a str, in a thread that a fork may leave behind.
+    name = host.encode("ascii") if host.isascii() else host
+    found = socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM, 0, flags)
     return list(dict.fromkeys((int(family), address) for family, _, _, _, address in found))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import NamedTuple, Optional, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Optional, TypeVar
 from urllib.parse import urlsplit
 
+from ..._first_use import first_use
 from ...models.headers import Pairs
 from ...models.http_messages import Request
 from ...models.proxy import Proxy
@@ -16,7 +17,9 @@ from ...models.urls import DEFAULT_PORTS, origin
 from ...proxies.system import proxy_of_request
 from ...qt.binding import QtNetwork
 from ...tls.qt_configuration import NO_TLS, TlsKey, configuration_settings, tls_key
-from .tls import Tls
+
+if TYPE_CHECKING:
+    from .tls import Tls
 
 KEPT_ROUTES = 512
 _HTTP2_ALLOWED = QtNetwork.QNetworkRequest.Attribute.Http2AllowedAttribute
@@ -100,7 +103,7 @@ class Routes:
     def _shared(self, key: TlsKey, request: Request) -> Tls:
         tls = self._tls.get(key)
         if tls is None:
-            new = Tls(TlsSettings() if key == NO_TLS else configuration_settings(request))
+            new = new_tls(TlsSettings() if key == NO_TLS else configuration_settings(request))
             tls = self._keep(self._tls, key, new)
         return tls
 
@@ -108,7 +111,7 @@ class Routes:
         """Whom the settings trust is trusted as a proxy, too. Pins and our own certificate are meant for the server."""
         settings = without_client_certificate(request.tls or TlsSettings())
         settings = replace(settings, pinnedFingerprints=(), ignoredErrors=())
-        return self._tls_of_proxies.get(settings) or self._keep(self._tls_of_proxies, settings, Tls(settings))
+        return self._tls_of_proxies.get(settings) or self._keep(self._tls_of_proxies, settings, new_tls(settings))
 
     def _keep(self, known: dict[_Key, Tls], key: _Key, new: Tls) -> Tls:
         """Remember what was made for a key, unless another thread was quicker; return what is remembered."""
@@ -118,11 +121,21 @@ class Routes:
             return known.setdefault(key, new)
 
 
+def new_tls(settings: TlsSettings) -> Tls:
+    """Return what makes the TLS connections for the settings. TLS is loaded when the first request needs it."""
+    with first_use:
+        import encodings.idna  # noqa: F401 (Python does it for the name of the server)
+
+        from .tls import Tls
+    return Tls(settings)
+
+
 @cache
 def alpn_offer() -> tuple[str, ...]:
     """Return the protocols to offer: HTTP/2 if the package h2 is there. It is loaded before anything is sent."""
     try:
-        from . import http2  # noqa: F401
+        with first_use:
+            from . import http2_transfer  # noqa: F401
     except ImportError:
         return ()
     return ("h2", "http/1.1")

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Generator
 from typing import Any, Optional
 
+from ..._first_use import first_use
 from ...models import error_texts as messages
 from ...models.failure import Failure
 from ...models.http_messages import Request
@@ -32,7 +33,8 @@ _ADDRESS_BYTES = {1: 4, 4: 16}
 def socks_unusable_reason() -> Optional[str]:
     """Return why no SOCKS proxy can be spoken to, or None."""
     try:
-        import socksio  # noqa: F401
+        with first_use:
+            import socksio  # noqa: F401
     except ImportError:
         return (
             "The proxy is a SOCKS proxy, for which the python engine needs the package socksio: "

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import certifi
 
+from ..._first_use import first_use
 from ...models.tls import TIME_ERRORS, TRUST_ERRORS, TlsError, TlsErrorKind, TlsSettings, TlsUnusable
 
 _NO_CHECK_TIME = 0x200000
@@ -83,7 +84,8 @@ def _truststore_context() -> ssl.SSLContext:
     It reads the system's certificates for every connection, which takes 20 ms on Linux: it is not used there.
     """
     try:
-        import truststore
+        with first_use:
+            import truststore
     except ImportError:
         return _openssl_context()
     context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

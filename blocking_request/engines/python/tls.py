@@ -18,10 +18,11 @@ from ...models.tls import TlsError, TlsErrorKind, TlsSession, TlsSettings, ignor
 from ...tls.pem import loaded
 from ..wanted import NEVER, Steps
 from .certificate_errors import Refusal, errors_of, is_address, outdated, refusal_of
-from .channel import Channel, TlsStream, encrypted, handshake, is_end
+from .channel import Channel
 from .failures import ConnectionLost, TransferFailed
 from .ssl_context import context_for, lenient_context
 from .time_limit import within
+from .tls_channel import TlsStream, encrypted, handshake, is_end
 from .tls_session import certificates_sent_to, session_of, verified_certificates
 
 PATIENCE = 2.0

@@ -7,7 +7,6 @@ one whose response was read to its end is kept.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Generator
 from dataclasses import replace
 from typing import Optional, Union
@@ -27,6 +26,7 @@ from .failures import (
     StreamRefused,
     TransferFailed,
     is_out_of_descriptors,
+    is_tls_error,
     lost_failure,
     refused_failure,
 )
@@ -73,7 +73,7 @@ def perform(
                     continue
                 failure, state.session = failed.failure, failed.session or state.session
             except (ConnectionLost, OSError) as error:
-                if attempts == 1 and state.may_be_repeated and not isinstance(error, ssl.SSLError):
+                if attempts == 1 and state.may_be_repeated and not is_tls_error(error):
                     attempts += 1
                     continue
                 if not _is_whole_refusal(state):
@@ -157,7 +157,7 @@ def _use(
 
 
 def _lost_failure(error: Exception, state: TransferState, route: Route) -> Failure:
-    if isinstance(error, ssl.SSLError) and route.tls is not None:
+    if route.tls is not None and is_tls_error(error):
         return route.tls.failure(error)  # an alert, as for a client certificate that is not accepted
     return lost_failure(error, state.request, route.proxy, _is_answered(state))
 

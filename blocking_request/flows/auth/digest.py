@@ -6,11 +6,10 @@ for another. Everything is bytes: what came from the server goes back as it came
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from typing import Optional
 from urllib.parse import urlsplit
 
+from ..._first_use import first_use
 from ...models.auth import AuthConfig
 from .challenges import Challenge
 
@@ -27,6 +26,8 @@ def strength(challenge: Challenge) -> int:
     if "qop" in parameters and "auth" not in _tokens(parameters["qop"]):
         return 0
     name = _algorithm(challenge).replace(_SESSION, "")
+    with first_use:
+        import hashlib
     if name not in _ALGORITHMS or _ALGORITHMS[name] not in hashlib.algorithms_available:
         return 0
     return 1 + _STRENGTHS.index(name)
@@ -34,6 +35,9 @@ def strength(challenge: Challenge) -> int:
 
 def answer_to(challenge: Challenge, config: AuthConfig, method: str, url: str) -> bytes:
     """The value of ``Authorization`` (section 3.4) for a challenge that has a strength."""
+    with first_use:
+        import hashlib
+        import secrets
     parameters = {name: value.encode("latin-1") for name, value in challenge.parameters.items()}
     algorithm = _algorithm(challenge)
     hash_name = _ALGORITHMS[algorithm.replace(_SESSION, "")]

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Callable, NamedTuple, Optional
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-from ...models.auth import AuthConfig, AuthHandler, AuthMethod, basic_authorization, checked_answer
+from ...models.auth import AuthConfig, AuthHandler, AuthMethod, basic_authorization, checked_answer, key_parameter
 from ...models.failure import QtNetworkError
 from ...models.http_messages import ConnectionCredentials, Request, Response
 from ...models.urls import DEFAULT_PORTS, origin
@@ -140,18 +140,6 @@ def _with_preemptive(request: Request, config: Optional[AuthConfig]) -> Request:
     if method is AuthMethod.ClientCertificate:
         return request._replace(tls=config.tls(request.tls))
     return request
-
-
-def key_parameter(config: AuthConfig) -> str:
-    """The query parameter of an API key, as it stands in the URL."""
-    return f"{quote(config.name, safe='')}={quote(config.secret, safe='')}"
-
-
-def secret_name(config: Optional[AuthConfig]) -> tuple[str, ...]:
-    """The name whose value must not be shown, in the URL or among the header fields."""
-    if config is None or config.method not in (AuthMethod.ApiKeyHeader, AuthMethod.ApiKeyQuery):
-        return ()
-    return (config.name if config.method is AuthMethod.ApiKeyHeader else quote(config.name, safe=""),)
 
 
 def _answer_challenge(

@@ -20,9 +20,9 @@ from ...models.urls import origin, redirect_target
 from .. import Flow, Send, send_directly
 from .cache_control import Directives, directives
 from .freshness import freshness
+from .load_control import CacheLoadControl
 from .ranges import part_of
 from .reuse import (
-    CacheLoadControl,
     Reuse,
     is_not_modified,
     may_serve_on_error,

@@ -13,18 +13,8 @@ from ...models.http_messages import Request, Response
 from .cache_control import Directives, directives
 from .freshness import Freshness, freshness
 from .http_date import parsed_date
+from .load_control import CacheLoadControl
 from .store import StoredResponse, opaque
-
-
-class CacheLoadControl(Enum):
-    """How a call uses the cache, with the names of ``QNetworkRequest.CacheLoadControl``."""
-
-    AlwaysNetwork = 0
-    PreferNetwork = 1
-    """A stale response is never served, even if the server allows it."""
-    PreferCache = 2
-    AlwaysCache = 3
-    """Nothing is sent."""
 
 
 class Reuse(Enum):

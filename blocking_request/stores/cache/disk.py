@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Callable, Optional, TypeVar, Union
 
+from ..._names import public
 from ...flows.cache.store import StoredResponse
 from ...trace import logger
 from .base import NetworkCache, checked_size
@@ -281,6 +282,7 @@ def _is_locked(error: BaseException) -> bool:
     return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
 
 
+@public
 class NetworkDiskCache(NetworkCache):
     """An HTTP cache on disk (RFC 9111), for ``NetworkAccessManager.setCache``; with QNetworkDiskCache's names.
 

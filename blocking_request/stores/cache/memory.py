@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Optional
 
+from ..._names import public
 from ...flows.cache.store import StoredResponse
 from .base import VARIANTS, NetworkCache, checked_size
 from .digests import Digests, new_digest_key
@@ -183,6 +184,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_replace_locks_after_fork)
 
 
+@public
 class NetworkMemoryCache(NetworkCache):
     """An HTTP cache (RFC 9111) that ends with the program, for ``NetworkAccessManager.setCache``.
 

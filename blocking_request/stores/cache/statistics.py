@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from ..._names import public
 
+
+@public
 @dataclass(frozen=True)
 class CacheStatistics:
     """``count`` entries that take ``size`` of ``limit`` bytes; the rest counts what this object has done: requests it

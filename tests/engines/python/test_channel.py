@@ -15,14 +15,8 @@ from typing import Callable, Optional
 import pytest
 import trustme
 
-from blocking_request.engines.python.channel import (
-    Channel,
-    NestedTlsChannel,
-    SocketChannel,
-    TlsChannel,
-    TlsStream,
-    handshake,
-)
+from blocking_request.engines.python.channel import Channel, SocketChannel
+from blocking_request.engines.python.tls_channel import NestedTlsChannel, TlsChannel, TlsStream, handshake
 from blocking_request.engines.wanted import READ, WRITE
 
 from ...support.drive_steps import connected, drive, receive_all, receive_some, send_all

@@ -14,10 +14,11 @@ import trustme
 
 from blocking_request import TlsError, TlsErrorKind, TlsSettings
 from blocking_request.engines.python import tls as tls_module
-from blocking_request.engines.python.channel import Channel, NestedTlsChannel, TlsChannel, TlsStream
+from blocking_request.engines.python.channel import Channel
 from blocking_request.engines.python.failures import ConnectionLost, TransferFailed
 from blocking_request.engines.python.ssl_context import context_for, lenient_context
 from blocking_request.engines.python.tls import Tls
+from blocking_request.engines.python.tls_channel import NestedTlsChannel, TlsChannel, TlsStream
 from blocking_request.engines.python.tls_session import verified_certificates
 from blocking_request.engines.wanted import Steps
 from blocking_request.models.failure import QtNetworkError

@@ -8,7 +8,8 @@ from typing import Any, Optional
 import pytest
 
 from blocking_request import AuthConfig, TlsSettings
-from blocking_request.flows.auth.server import CachedCredential, CredentialRules, secret_name, with_credentials
+from blocking_request.flows.auth.server import CachedCredential, CredentialRules, with_credentials
+from blocking_request.models.auth import secret_name
 from blocking_request.models.failure import QtNetworkError, network_failure
 from blocking_request.models.http_messages import ConnectionCredentials, Request, Response
 

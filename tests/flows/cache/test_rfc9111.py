@@ -7,7 +7,7 @@ import time
 import pytest
 
 from blocking_request.errors import ErrorCode
-from blocking_request.flows.cache.reuse import CacheLoadControl
+from blocking_request.flows.cache.load_control import CacheLoadControl
 from blocking_request.models.error_texts import canceled
 from blocking_request.models.failure import QtNetworkError, network_failure
 from blocking_request.models.http_messages import Response

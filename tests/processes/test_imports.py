@@ -1,0 +1,159 @@
+"""What the package loads, and when: a program that sends a few requests should not wait for what it does not use."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import blocking_request
+from blocking_request.qt.binding import API
+
+from ..support.marks import needs_fork
+from ..support.names import ROOT, Serve
+from ..support.servers.raw import always
+
+LOADED_LATER = (
+    *("requests", "urllib3", "sqlite3", "ssl", "hashlib", "email", "http.client", "http.cookiejar", "h2", "certifi"),
+    *("tempfile", "json", "uuid", "ctypes", "truststore", "click", "rich", "encodings.idna"),
+    "blocking_request._pickled",
+    "blocking_request.batch",
+    "blocking_request.bodies.file_sink",
+    "blocking_request.bodies.multipart",
+    "blocking_request.cli",
+    "blocking_request.engines.python.http2",
+    "blocking_request.engines.python.tls",
+    "blocking_request.flows.auth",
+    "blocking_request.flows.cache.flow",
+    "blocking_request.flows.retry",
+    "blocking_request.manager.portable",
+    "blocking_request.qgis",
+    "blocking_request.qhttp",
+    "blocking_request.requests_adapter",
+    "blocking_request.stores.cache",
+    "blocking_request.stores.cookie_jar",
+)
+
+
+def run(program: str, *arguments: str) -> list[str]:
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+IMPORT = f"""
+import sys
+from {API} import QtCore, QtNetwork
+before = set(sys.modules)
+import blocking_request
+print(*(set(sys.modules) - before))
+"""
+
+
+def test_import_loads_what_each_request_needs() -> None:
+    (line,) = run(IMPORT)
+    loaded = line.split()
+    assert "blocking_request.engines.python.engine" in loaded and "blocking_request.engines.qt.engine" in loaded
+    assert not [name for name in loaded for later in LOADED_LATER if name == later or name.startswith(f"{later}.")]
+
+
+FIRST_GET = f"""
+import sys
+from {API} import QtCore, QtNetwork
+from blocking_request import BlockingNetworkRequest
+app = QtCore.QCoreApplication([])
+request = BlockingNetworkRequest()
+request.setEngine(sys.argv[2])
+before = set(sys.modules)
+print(request.get(sys.argv[1]).name, *(set(sys.modules) - before))
+"""
+
+
+def test_first_get_loads_nothing(engine: str, serve: Serve) -> None:
+    """An import within a call takes time, and the lock of a module, which a fork may leave behind."""
+    url = serve(always(b"body")).url
+    assert run(FIRST_GET, url, engine) == ["NoError"]
+    if engine == "python":  # nor does the thread that looks a name up
+        assert run(FIRST_GET, url.replace("127.0.0.1", "localhost"), engine) == ["NoError"]
+
+
+EVERY_NAME = """
+import threading
+import blocking_request
+names, found = list(blocking_request.__all__), []
+threads = [
+    threading.Thread(target=lambda: found.append([getattr(blocking_request, name) for name in names]))
+    for _ in range(8)
+]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+from blocking_request import *
+print(len(found), all(each == found[0] for each in found), found[0] == [globals()[name] for name in names])
+"""
+
+
+def test_names_are_loaded_by_any_thread() -> None:
+    assert run(EVERY_NAME) == ["8 True True"]
+
+
+def test_names_that_are_loaded_later_are_listed() -> None:
+    assert set(blocking_request.__all__) <= set(dir(blocking_request))
+    with pytest.raises(AttributeError, match="module 'blocking_request' has no attribute 'BlockingRequest'"):
+        blocking_request.BlockingRequest
+    with pytest.raises(ImportError):
+        from blocking_request import BlockingRequest  # type: ignore[attr-defined]  # noqa: F401
+
+
+FORK = """
+import os, signal, sys, threading
+from blocking_request._first_use import first_use
+sys.path.insert(0, sys.argv[1])
+
+def load():
+    with first_use:
+        import slow_to_import
+
+thread = threading.Thread(target=load)
+thread.start()
+while "slow_to_import" not in sys.modules:
+    pass
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    load()
+    os._exit(7)
+thread.join()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@needs_fork
+def test_fork_waits_for_imports(tmp_path: Path) -> None:
+    """The lock of the module would stay locked in the child."""
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.5)\n")
+    assert run(FORK, str(tmp_path)) == ["7"]
+
+
+def test_parts_that_are_loaded_late(serve: Serve) -> None:
+    """The parts that are loaded late find each other."""
+    url = serve(always(b"body", headers="Set-Cookie: a=b\r\nCache-Control: max-age=9\r\n")).url
+    codes: list[blocking_request.ErrorCode] = []
+
+    def work() -> None:
+        manager = blocking_request.NetworkAccessManager()
+        manager.setEngine("python")
+        manager.setCache(blocking_request.NetworkMemoryCache())
+        manager.setRetry(2)
+        codes.extend(result.code for result in manager.getMany([url] * 2))
+        assert len(manager.cookieJar()) == 1
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert codes == [blocking_request.ErrorCode.NoError] * 2

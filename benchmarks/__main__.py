@@ -5,6 +5,7 @@ import sys
 
 TRANSFERS = ("large_get", "transfer", "adapter")
 BENCHMARKS = (
+    "start",
     "connections",
     "small_get",
     "cache",

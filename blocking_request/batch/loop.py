@@ -60,6 +60,9 @@ QUEUEING_TIMEOUT_MS = 10_000
 ADVANCE_SECONDS = 0.001
 """How old the last look at the events may be if the caller is given a result."""
 
+ABSENCE_SECONDS = 0.001
+"""If the caller's own code takes longer, the clocks of the requests stand still in the meantime."""
+
 PROGRESS_SECONDS = 0.1
 """Seconds between two reports of progress."""
 
@@ -189,7 +192,9 @@ class Loop:
             self._wake()
             for result in self._results.take_ready():
                 self._advance()
+                left_at = time.monotonic()
                 yield result
+                self._allow_for_absence(time.monotonic() - left_at)
             if not self._running and not self._waiting:
                 self._report_progress(is_last=True)
             if self._running:
@@ -210,6 +215,12 @@ class Loop:
         self._start_more()
         self._wake()
 
+    def _allow_for_absence(self, seconds: float) -> None:
+        """Count the time that the caller's own code took for no request that this thread performs."""
+        if seconds >= ABSENCE_SECONDS:
+            for task in self._running:
+                task.allow_for_absence(seconds)
+
     def describe(self) -> str:
         """How far it is, in words."""
         total = "" if self._total < 0 else f" of {self._total}"
@@ -228,7 +239,9 @@ class Loop:
         end = time.monotonic() + POLL_SECONDS
         # A caller that takes long to give the next request must not keep events waiting.
         while len(self._running) < self._options.concurrent and time.monotonic() < end:
+            left_at = time.monotonic()
             item = self._next()
+            self._allow_for_absence(time.monotonic() - left_at)
             if item is None:
                 return
             task = self._new_task(item)
@@ -349,7 +362,9 @@ class Loop:
 
     def _end(self, index: int, context: CallContext, response: Response) -> None:
         reply = context.to_reply(response)
+        left_at = time.monotonic()
         context.notify(self._manager, reply)
+        self._allow_for_absence(time.monotonic() - left_at)
         code = reply.errorCode()
         self._results.add(BatchResult(index, code, reply))
         self.finished += 1

@@ -209,6 +209,13 @@ class Task:
         self._timeouts.begin_grace()
         self.step()
 
+    def allow_for_absence(self, seconds: float) -> None:
+        """Count the time in which the driver did something else for no clock: this transfer did not go on in it."""
+        transfer, mailbox = self._transfer, self._mailbox
+        if transfer is not None and not transfer.has_worker and mailbox is not None and self._draining is None:
+            mailbox.last_activity = min(mailbox.last_activity + seconds, mailbox.now())
+            self._timeouts.put_off_deadline(seconds)
+
     def check_clocks(self) -> None:
         """See whether something is late, lost or cancelled."""
         timeouts = self._timeouts
@@ -226,7 +233,12 @@ class Task:
                 self._resume_with(Response(self._request, failure=failure))
                 self.step()
         elif self._mailbox is not None:
-            failure = timeouts.check(self._transfer, self._mailbox.last_activity)
+            transfer = self._transfer
+            if not transfer.has_worker and timeouts.is_idle(self._mailbox.last_activity):
+                self.step()  # what has come while the driver did something else is not late
+                if self._transfer is not transfer or self._mailbox is None or self._draining is not None:
+                    return
+            failure = timeouts.check(transfer, self._mailbox.last_activity)
             if failure is not None:
                 self._abort(failure)
 

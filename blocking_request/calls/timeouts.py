@@ -89,6 +89,13 @@ class Timeouts:
         """How long the driver may do something that moves no bytes, in seconds."""
         return max(min(at_most, self._deadline_at - self._clock()), 0.0)
 
+    def put_off_deadline(self, seconds: float) -> None:
+        self._deadline_at += seconds
+
+    def is_idle(self, last_activity: float) -> bool:
+        """Return whether no bytes have moved for longer than the idle timeout."""
+        return self._clock() >= last_activity + self._idle_seconds
+
     def check(self, transfer: WatchedTransfer, last_activity: float) -> Optional[Failure]:
         """Why a transfer should end: cancelled, late, idle, not connected, or its engine is dead. Else None.
 
@@ -106,7 +113,7 @@ class Timeouts:
             if not transfer.is_connected():
                 return messages.connect_timeout(self._connect_ms)
             # The idle timeout has counted since the request began, connecting included.
-        if now >= last_activity + self._idle_seconds:
+        if self.is_idle(last_activity):
             return messages.idle_timeout(self._idle_ms)
         return transfer.failure_if_dead()
 

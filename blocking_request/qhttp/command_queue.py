@@ -88,6 +88,8 @@ class CommandQueue:
         self._connected_origin = ""
         """The origin of the connection that the next request may use."""
         self._looked = 0.0
+        self._left_at = 0.0
+        """When it began to do nothing, or to run the caller's slots."""
         self.is_driving = False
         """Whether a slot may be running that was called from here."""
         self._has_missed = False
@@ -129,6 +131,7 @@ class CommandQueue:
         self.has_more = False
         end = None if seconds is None else time.monotonic() + seconds
         with self._driving():
+            self._allow_for_absence()
             while self._go_on():
                 if end is not None and time.monotonic() >= end:
                     self.has_more = True
@@ -155,6 +158,7 @@ class CommandQueue:
                 yield
         finally:
             self.is_driving = was_driving
+            self._left_at = time.monotonic()
             if not self.entries:
                 _busy.discard(self.http)
             elif not was_driving and self._has_missed:
@@ -175,7 +179,9 @@ class CommandQueue:
             return bool(self.entries)
         transfer = emitter.transfer
         if transfer.events:
+            self._left_at = time.monotonic()
             emitter.tell(transfer.events.popleft())
+            self._allow_for_absence()
             return True
         if self._notifiers.take_ready():
             self._advance(emitter, transfer.step)
@@ -187,6 +193,12 @@ class CommandQueue:
         if event is not None:
             self._advance(emitter, partial(transfer.handle_event, *event))
         return True
+
+    def _allow_for_absence(self) -> None:
+        """Count the time in which the caller did something else for nothing that is under way."""
+        seconds = time.monotonic() - self._left_at
+        if self.emitter is not None and seconds > 2 * POLL_SECONDS:
+            self.emitter.transfer.allow_for_absence(seconds)
 
     def _look(self, emitter: SignalEmitter) -> bool:
         now = time.monotonic()

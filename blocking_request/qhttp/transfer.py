@@ -108,6 +108,10 @@ class Transfer:
         self._task.step()
         self._note_end()
 
+    def allow_for_absence(self, seconds: float) -> None:
+        """Count so much time for nothing: its driver did something else."""
+        self._task.allow_for_absence(seconds)
+
     def look(self, now: float) -> None:
         """See whether something is late or lost."""
         self._task.check_clocks()

@@ -614,6 +614,48 @@ def test_a_caller_who_takes_long_makes_nothing_late(manager: NetworkAccessManage
     assert codes == [OK] * 30
 
 
+def test_a_slow_slot_makes_no_other_request_late(manager: NetworkAccessManager, serve: Serve) -> None:
+    said = threading.Event()
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        said.wait(10)
+        time.sleep(0.1)
+        connection.respond(b"later")
+
+    slow, quick = serve(handle), serve(telling)
+    slept: list[float] = []
+
+    def on_finished(reply: ReplyContent) -> None:
+        if not slept:
+            slept.append(1.0)
+            said.set()
+            time.sleep(1.0)
+
+    manager.finished.connect(on_finished)
+    manager.setTimeout(600)
+    codes = [result.code for result in manager.getMany([f"{quick.url}/quick", slow.url])]
+    assert codes == [OK, OK] and slept
+
+
+def test_a_request_that_connects_when_the_caller_comes_back_is_not_late(
+    manager: NetworkAccessManager, serve: Serve
+) -> None:
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        time.sleep(0.05)
+        connection.respond(b"ok", headers="Connection: close\r\n")
+
+    server = serve(handle)
+    manager.setTimeout(500)
+    manager.setDeadline(700)
+    codes = []
+    for _, code, _ in manager.getMany([f"{server.url}/{number}" for number in range(6)], maxConcurrent=2):
+        codes.append(code)
+        time.sleep(0.8)
+    assert codes == [OK] * 6
+
+
 # -- what was found by trying
 
 

@@ -488,6 +488,30 @@ def test_a_server_that_hangs(http: Watched, manager: NetworkAccessManager, serve
     assert "200 ms" in http.errorString()
 
 
+@pytest.mark.parametrize("where", ["at once", "in a slot"])
+def test_a_thread_that_was_busy_makes_no_request_late(
+    http: Watched, manager: NetworkAccessManager, serve: Serve, where: str
+) -> None:
+    """What could not be sent, or was not read, in the meantime is not late."""
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        time.sleep(0.05)
+        connection.respond(b"here")
+
+    manager.setTimeout(300)
+    to(serve(handle), http)
+    if where == "in a slot":
+        http.stateChanged.connect(lambda state: time.sleep(0.5) if state == Http.Connecting else None)
+    http.get("/")
+    if where == "at once":
+        for _ in range(3):
+            QtCore.QCoreApplication.processEvents()
+            time.sleep(0.5)
+    assert http.waitForDone(20_000)
+    assert http.error() is Http.NoError, http.errorString()
+
+
 def test_an_exception_of_the_callers_own_code(http: Watched, manager: NetworkAccessManager, serve: Serve) -> None:
     def broken(request: QtNetwork.QNetworkRequest) -> None:
         raise LookupError("no such thing")

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -648,6 +649,19 @@ thread = threading.Thread(target=work); thread.start(); thread.join()
     assert run.returncode == 0, run.stderr
     lines = ["NoError python", 'NetworkError SSL handshake failed: the certificate of "127.0.0.1"']
     assert run.stdout.splitlines() == lines * 2
+
+
+def test_a_batch_whose_caller_is_away_is_not_late(engine: str, authority: trustme.CA, start: Start) -> None:
+    server = start(authority.issue_cert("127.0.0.1"))  # closes each connection
+    manager = NetworkAccessManager()
+    manager.setEngine(engine)
+    manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
+    manager.setTimeout(500)
+    codes = []
+    for _, code, _ in manager.getMany([f"{server.url}/{number}" for number in range(6)], maxConcurrent=2):
+        codes.append(code)
+        time.sleep(0.8)
+    assert codes == [OK] * 6
 
 
 def test_many_threads_over_tls(trusting: Trusting, authority: trustme.CA, start: Start) -> None:

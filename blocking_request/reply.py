@@ -254,6 +254,16 @@ class ReplyContent:
         """Which engine served: 'qt' or 'python'; '' where nothing was sent."""
         return self._response.engine
 
+    def httpVersion(self) -> str:
+        """The version of HTTP that the server spoke: ``"HTTP/2"`` or ``"HTTP/1.1"``; ``""`` if it was not asked.
+
+        ``"HTTP/1.1"`` stands for HTTP/1.0 too, which Qt does not tell apart.
+        """
+        response = self._response
+        if response.status is None or not response.engine or not response.request.url.startswith("http"):
+            return ""
+        return "HTTP/2" if response.http2 else "HTTP/1.1"
+
     # -- a value
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:

@@ -43,7 +43,8 @@ def reply_with(body: bytes = b"", *headers: tuple[bytes, bytes], status: int = 2
 def test_empty() -> None:
     empty = ReplyContent()
     assert empty.body == b"" and empty.content() == QtCore.QByteArray()
-    assert (empty.statusCode(), empty.requestId(), empty.errorString(), empty.engine()) == (None, -1, "", "")
+    assert (empty.statusCode(), empty.requestId(), empty.errorString()) == (None, -1, "")
+    assert (empty.engine(), empty.httpVersion()) == ("", "")
     assert enum_value(empty.error()) == 0
     assert empty.errorCode() is ErrorCode.NoError
     assert empty.attributes() == {} and empty.attribute(Attribute.HttpStatusCodeAttribute) is None

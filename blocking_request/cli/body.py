@@ -148,7 +148,7 @@ def write_head(output: RawOutput, reply: ReplyContent, path: Optional[str]) -> N
 def head_of(reply: ReplyContent) -> bytes:
     """Return status line and header fields as HTTP/1.1 writes them."""
     response = response_of(reply)
-    version = "HTTP/2" if response.http2 else "HTTP/1.1"
+    version = reply.httpVersion() or "HTTP/1.1"
     lines = [f"{version} {response.status} {response.reason}".rstrip().encode("latin-1", "replace")]
     lines += [name + b": " + value for name, value in response.headers.pairs]
     return b"".join(line + b"\n" for line in (*lines, b""))

@@ -41,7 +41,7 @@ def test_get(engine: str, blocking: BlockingNetworkRequest, httpbin: str) -> Non
     assert reply.json()["args"] == {"a": "1"}
     assert reply.url() == QtCore.QUrl(f"{httpbin}/get?a=1")
     assert reply.operation() == Operation.GetOperation
-    assert reply.engine() == engine
+    assert reply.engine() == engine and reply.httpVersion() == "HTTP/1.1"
     assert reply.elapsed() > 0
     assert blocking.errorMessage() == reply.errorString() == ""
 

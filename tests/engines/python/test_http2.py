@@ -47,6 +47,7 @@ def test_calls_share_a_connection(over_http2: NetworkAccessManager, start: Start
         reply = request.reply()
         assert reply.body == BODY and reply.statusCode() == 200
         assert reply.attributes()[enum_value(Attribute.Http2WasUsedAttribute)] is True
+        assert reply.httpVersion() == "HTTP/2"
         assert reply.headers["X-Path"] == path.partition("#")[0]
     assert len(server.peers) == 1
     sent = dict(server.requests[0].headers)
@@ -62,6 +63,7 @@ def test_without_the_package_nothing_is_offered(
     request = BlockingNetworkRequest(over_http2)
     assert request.get(start(hello).url) is OK and request.reply().body == b"HTTP/1.1"
     assert request.reply().attributes()[enum_value(Attribute.Http2WasUsedAttribute)] is False
+    assert request.reply().httpVersion() == "HTTP/1.1"
 
 
 def test_request_that_forbids_it(over_http2: NetworkAccessManager, start: Start) -> None:

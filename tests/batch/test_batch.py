@@ -603,14 +603,14 @@ def test_a_result_has_names(manager: NetworkAccessManager, serve: Serve) -> None
 def test_a_caller_who_takes_long_makes_nothing_late(manager: NetworkAccessManager, serve: Serve) -> None:
     """What has come while the loop did something else is an answer, not a timeout."""
     server = serve(telling)
-    manager.setTimeout(500)
-    manager.setDeadline(900)
+    manager.setTimeout(1_000)
+    manager.setDeadline(1_500)
     urls = [f"{server.url}/{number}-" for number in range(30)]
     codes = []
     for index, code, _ in manager.getMany(urls, maxConcurrent=10, maxPerOrigin=5):
         codes.append(code)
         if index in (0, 15):
-            time.sleep(1.2)
+            time.sleep(1.8)
     assert codes == [OK] * 30
 
 
@@ -630,10 +630,10 @@ def test_a_slow_slot_makes_no_other_request_late(manager: NetworkAccessManager, 
         if not slept:
             slept.append(1.0)
             said.set()
-            time.sleep(1.0)
+            time.sleep(1.4)
 
     manager.finished.connect(on_finished)
-    manager.setTimeout(600)
+    manager.setTimeout(1_000)
     codes = [result.code for result in manager.getMany([f"{quick.url}/quick", slow.url])]
     assert codes == [OK, OK] and slept
 
@@ -647,13 +647,14 @@ def test_a_request_that_connects_when_the_caller_comes_back_is_not_late(
         connection.respond(b"ok", headers="Connection: close\r\n")
 
     server = serve(handle)
-    manager.setTimeout(500)
-    manager.setDeadline(700)
+    manager.setTimeout(1_000)
+    manager.setDeadline(1_500)
     codes = []
-    for _, code, _ in manager.getMany([f"{server.url}/{number}" for number in range(6)], maxConcurrent=2):
+    for _, code, _ in manager.getMany([f"{server.url}/{number}" for number in range(5)], maxConcurrent=2):
         codes.append(code)
-        time.sleep(0.8)
-    assert codes == [OK] * 6
+        if len(codes) == 2:
+            time.sleep(1.8)
+    assert codes == [OK] * 5
 
 
 # -- what was found by trying
@@ -668,13 +669,13 @@ def test_a_folder_that_is_not_there_is_made(manager: NetworkAccessManager, serve
 
 def test_files_that_come_while_the_caller_is_away(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
     server = serve(always(b"x" * 6_000_000))
-    manager.setTimeout(800)
+    manager.setTimeout(1_500)
     pairs = [(server.url, tmp_path / str(number)) for number in range(8)]
     codes = []
     for _, code, _ in manager.downloadMany(pairs, ordered=False, maxConcurrent=4):
         codes.append(code)
         if len(codes) == 1:
-            time.sleep(1.6)
+            time.sleep(2.0)
     assert codes == [OK] * 8
 
 

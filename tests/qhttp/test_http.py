@@ -499,15 +499,15 @@ def test_a_thread_that_was_busy_makes_no_request_late(
         time.sleep(0.05)
         connection.respond(b"here")
 
-    manager.setTimeout(300)
+    manager.setTimeout(1_000)
     to(serve(handle), http)
     if where == "in a slot":
-        http.stateChanged.connect(lambda state: time.sleep(0.5) if state == Http.Connecting else None)
+        http.stateChanged.connect(lambda state: time.sleep(1.4) if state == Http.Connecting else None)
     http.get("/")
     if where == "at once":
-        for _ in range(3):
+        for _ in range(2):
             QtCore.QCoreApplication.processEvents()
-            time.sleep(0.5)
+            time.sleep(1.4)
     assert http.waitForDone(20_000)
     assert http.error() is Http.NoError, http.errorString()
 

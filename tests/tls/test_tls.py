@@ -656,12 +656,13 @@ def test_a_batch_whose_caller_is_away_is_not_late(engine: str, authority: trustm
     manager = NetworkAccessManager()
     manager.setEngine(engine)
     manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
-    manager.setTimeout(500)
+    manager.setTimeout(1_500)
     codes = []
-    for _, code, _ in manager.getMany([f"{server.url}/{number}" for number in range(6)], maxConcurrent=2):
+    for _, code, _ in manager.getMany([f"{server.url}/{number}" for number in range(5)], maxConcurrent=2):
         codes.append(code)
-        time.sleep(0.8)
-    assert codes == [OK] * 6
+        if len(codes) == 2:
+            time.sleep(2.0)
+    assert codes == [OK] * 5
 
 
 def test_many_threads_over_tls(trusting: Trusting, authority: trustme.CA, start: Start) -> None:

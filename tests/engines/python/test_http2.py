@@ -235,7 +235,7 @@ def test_cancel_resets_one_stream_of_many(over_http2: NetworkAccessManager, star
         peer.respond(request, BODY)
 
     server = start(half)
-    over_http2.setTimeout(500)
+    over_http2.setTimeout(1_500)
     requests = [BatchRequest(f"{server.url}/slow"), *(BatchRequest(f"{server.url}/{number}") for number in range(50))]
     codes = sorted(code.name for _, code, _ in over_http2.sendMany(requests))
     assert codes == ["NoError"] * 50 + ["TimeoutError"]

@@ -334,7 +334,7 @@ def test_requests_that_wait_for_a_stream_are_not_idle(over_http2: NetworkAccessM
 
     server = start(late)
     server.most_streams = 1
-    over_http2.setTimeout(700)
+    over_http2.setTimeout(1_200)
     assert [code for _, code, _ in over_http2.getMany([server.url] * 12)] == [OK] * 12
     assert len(server.peers) == 1
 

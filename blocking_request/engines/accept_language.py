@@ -1,4 +1,4 @@
-"""The language that the engines ask for where a request says nothing."""
+"""The default of ``Accept-Language`` on both engines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..qt.binding import QtCore
 
 @cache
 def accept_language() -> bytes:
-    """What Qt sends: a server must not answer in another language to another engine."""
+    """Return the value that Qt sends, so that a server answers in the same language on both engines."""
     locale = QtCore.QLocale.system().name().replace("_", "-")
     if locale == "C":
         return b"en,*"

@@ -13,47 +13,50 @@ from .wanted import Wanted
 
 
 class Transfer(Protocol):
-    """A request under way, as its caller knows it. A method may be called from any thread, if it says nothing else."""
+    """A request under way, as its caller sees it. Any thread may call every method, if the method does not say
+    otherwise.
+    """
 
     has_worker: bool
-    """Whether a thread of the engine performs it. If not, the caller's own thread does, whenever it calls ``step`` or
-    ``take``."""
+    """Whether a thread of the engine performs the transfer. If not, the caller's own thread performs it when it calls
+    ``step`` or ``take``."""
 
     waits_for: Wanted
-    """What a transfer without a worker waits for, after ``step`` has given None."""
+    """The sockets or the moment that a transfer without a worker waits for, after ``step`` has returned None."""
 
     def step(self) -> Optional[Event]:
-        """Go on as far as it goes without waiting; return the next event, or None if something must be waited for.
+        """Go on without waiting; return the next event, or None if the transfer must wait.
 
-        For the thread that drives it, and for a transfer without a worker.
+        Only for a transfer without a worker. The thread that drives the transfer calls this.
         """
 
     def take(self, seconds: float) -> Event:
-        """Return the next event; raises ``queue.Empty`` after so many seconds, or earlier if there is something to look
-        at. For the thread that drives it.
+        """Return the next event. The thread that drives the transfer calls this.
+
+        Raises ``queue.Empty`` after so many seconds, or earlier if the caller should look at its clocks.
         """
 
     def close(self) -> None:
-        """End it: no event is wanted any more. For the thread that drives it."""
+        """End the transfer, and give no more events. The thread that drives the transfer calls this."""
 
     def abort(self) -> None:
-        """End it: its Response is the next event, with what has arrived."""
+        """End the transfer: its Response is the next event, with the bytes that have arrived."""
 
     def look_for_connection(self) -> None:
-        """Begin to find out, beside the caller, whether there is a connection: that may take a while."""
+        """Begin to find out in the background whether there is a connection."""
 
     def is_connected(self) -> bool:
-        """Whether there is a connection to the server, or to the proxy before it, as far as is known by now."""
+        """Return whether a connection to the server, or to the proxy before it, is known to exist."""
 
     def failure_if_dead(self) -> Optional[Failure]:
-        """Why no Response will ever come (the worker or the application has gone), or None."""
+        """Return why no Response will ever come (the worker or the application has gone), or None."""
 
 
 class SharedByBatch(Protocol):
-    """For the thread that drives the batch."""
+    """Connections that the requests of a batch share. The thread that drives the batch uses it."""
 
     def close(self) -> None:
-        """The batch is over."""
+        """Give the connections back at the end of the batch."""
 
 
 @dataclass
@@ -61,12 +64,13 @@ class BatchHint:
     """Set by a batch so that workers are woken once per round and may queue ahead."""
 
     pending_wakeups: set[Callable[[], None]] = field(default_factory=set)
-    """To be called when all requests of a round are handed over: waking a worker takes longer than giving it a job."""
+    """The batch calls these when it has handed over all requests of a round. Waking a worker takes longer than handing
+    it a request, so each worker is woken once."""
     queue_depth: int = 1
-    """Requests queued for each connection; 1: no queueing. It is raised if requests finish in a few ms: then the next
-    one must be at hand, and more threads would be in the way of each other."""
+    """Requests queued for each connection; 1: no queueing. The batch raises it if requests finish within a few ms:
+    then a queue is quicker than more threads, which would hinder each other."""
     shared: Optional[SharedByBatch] = None
-    """What an engine shares among the requests of the batch."""
+    """The connections that the python engine shares among the requests of the batch."""
 
 
 class Engine(Protocol):
@@ -75,19 +79,19 @@ class Engine(Protocol):
     name: str
 
     def unsupported_reason(self, request: Request) -> Optional[Failure]:
-        """Why this engine cannot serve the request here and now, or None."""
+        """Return why this engine cannot serve the request, or None if it can."""
 
     def start(self, request: Request, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> Transfer:
-        """Begin to send the request. Its transfer gives the events, the Response as the last.
+        """Begin to send the request. The transfer gives the events; the Response is the last one.
 
-        ``hint``: that of the batch to which the request belongs.
+        ``hint``: the hint of the batch, if the request belongs to one.
         """
 
     def clear_connections(self) -> None:
         """Close the connections that no request uses at the moment."""
 
     def shutdown(self) -> None:
-        """End what is under way and stop every worker; the next ``start`` starts new ones."""
+        """Abort the transfers under way and stop every worker; the next ``start`` starts new ones."""
 
     def exit(self) -> None:
-        """End what is under way and stop every worker for good: the interpreter exits. May be called again."""
+        """Abort the transfers under way and stop every worker for good: the interpreter exits. May be called again."""

@@ -1,4 +1,4 @@
-"""Why a body is not handed over: it is corrupt, truncated, or more than the caller accepts."""
+"""The reasons why the caller does not get a whole body: it is corrupt, truncated, or larger than a limit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..models.failure import Failure, QtNetworkError, network_failure
 
 
 class BodyError(Exception):
-    """The body cannot be read to its end, or not be handed over; the text says why."""
+    """The body cannot be read to its end; the text says why."""
 
     @property
     def failure(self) -> Failure:
@@ -15,7 +15,7 @@ class BodyError(Exception):
 
 
 class CorruptBody(BodyError):
-    """The body cannot be what the server meant to send; the text says what is wrong with it."""
+    """The body, or its framing, is damaged; the text says how."""
 
     @property
     def failure(self) -> Failure:

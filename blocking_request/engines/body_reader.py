@@ -1,10 +1,10 @@
 """Reads the body of a response: collects it without copies, decodes it, and finds out whether it is complete.
 
-Rules of this file: a body is complete only if all of it came, and none of it is corrupt. The end of a compressed stream
-must have been seen, because a truncated gzip decodes without complaint, and the bytes on the connection must be as
-many as ``Content-Length`` says.
+A body is complete if as many bytes came as ``Content-Length`` says, and if the end of each compressed stream was seen:
+a truncated gzip stream decodes without an error.
 
-A BytesIO is the one growing buffer: it grows in place, and ``getvalue`` hands its memory over without a copy.
+The body is collected in a BytesIO, because a BytesIO grows in place and ``getvalue`` gives its memory away without a
+copy.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from .body_errors import BodyError, CorruptBody, corrupt_body, truncated
 from .content_decoding import decoders
 
 BOMB_BYTES = 1 << 27
-"""Up to this size a body may expand as it likes."""
+"""The limit of expansion holds for larger bodies only."""
 
 
 MEMBER_BYTES = 1 << 10
-"""What the end of a gzip member or of a zstd frame counts for. A body of empty members takes time and makes nothing."""
+"""The end of a gzip member or a zstd frame counts as so many bytes: a body of empty members takes time to decode."""
 
 DECODE_AFTER_ABORT_SECONDS = 0.02
-"""How long a body is decoded on after an abort, for what has arrived. Shorter than the caller's ABORT_GRACE_SECONDS."""
+"""How long the bytes that have arrived are decoded after an abort. Shorter than the caller's ABORT_GRACE_SECONDS."""
 
 _NEVER = float("inf")
 
 
 class Limits(NamedTuple):
-    """What a body may come to; 0 is anything."""
+    """The limits of one body; 0 is no limit."""
 
     size: int = 0
     """In bytes, decoded."""
     expansion: int = 0
-    """How many times as large it may become when it is decoded, beyond ``BOMB_BYTES``."""
+    """How many times larger than its encoded bytes the body may become, if it is larger than ``BOMB_BYTES``."""
 
 
 NO_LIMITS = Limits()
@@ -54,7 +54,7 @@ class BodyTooLarge(BodyError):
 
 
 class DecodingStopped(BodyError):
-    """The caller has left while a body was decoded."""
+    """The caller has aborted the transfer while a body was decoded."""
 
     @property
     def failure(self) -> Failure:
@@ -62,7 +62,7 @@ class DecodingStopped(BodyError):
 
 
 class BodyReader:
-    """Takes the bytes of one body as they come. For one thread at a time."""
+    """Reads the bytes of one body as they come. One thread at a time uses it."""
 
     def __init__(
         self,
@@ -72,11 +72,11 @@ class BodyReader:
         sink: Optional[Callable[[Any], None]] = None,
         is_aborted: Callable[[], bool] = bool,
     ) -> None:
-        """``content_length``: None where the body ends otherwise (a transfer coding, or none was given);
-        ``content_encoding``: what is to be decoded; ``sink``: takes the body piece by piece, instead of ``content``;
-        ``is_aborted``: whether the caller has left. Decoding ends soon then.
+        """``content_length``: the field, or None if it does not say where the body ends; ``content_encoding``: the
+        codings to decode; ``sink``: takes the decoded body piece by piece, and ``content`` is empty then;
+        ``is_aborted``: returns whether the caller has aborted. Decoding ends soon then.
 
-        Raises CorruptBody if the length is not a length (RFC 9112 section 6.3).
+        Raises CorruptBody if ``content_length`` is not a number (RFC 9112 section 6.3).
         """
         self._limits = limits
         self.encoded_bytes = self._read_bytes = 0
@@ -86,48 +86,48 @@ class BodyReader:
         self._has_sink = sink is not None
         self._decoders = decoders(content_encoding) if content_encoding else []
         self._decoded_bytes = [0] * len(self._decoders)
-        """What each decoder has made so far."""
+        """How many bytes each decoder has produced."""
         self._is_aborted = is_aborted
         self._stop_at = _NEVER
         self.total_bytes = -1 if content_length is None else parse_length(content_length)
 
     def reserve(self, size: int) -> memoryview:
-        """Return memory for so many bytes that are still to come, and that are not coded.
+        """Return memory for ``size`` bytes that are still to come, of a body without a coding.
 
-        It is not touched before it is written to, so a length that is a lie costs nothing. ``took`` counts what was
-        written. Raises BodyTooLarge, MemoryError.
+        The system gives pages to this memory when they are written to, so a false length costs nothing. The caller
+        reports the bytes that it has written by ``took``. Raises BodyTooLarge, MemoryError.
         """
         if 0 < self._limits.size < self.encoded_bytes + size:
             raise BodyTooLarge(too_large(self._limits.size))
         begun = self._buffer.getvalue()
-        # A BytesIO that is alone in having its bytes lets them be written to, and gives them away without a copy.
+        # If nothing else refers to its bytes, a BytesIO lets them be written to, and gives them away without a copy.
         self._buffer = BytesIO(bytes(len(begun) + size))
         self._room = self._buffer.getbuffer()
         self._room[: len(begun)] = begun
         return self._room[len(begun) :]
 
     def took(self, count: int) -> None:
-        """Count bytes that were written into the reserved memory."""
+        """Count bytes that the caller has written into the reserved memory."""
         self.encoded_bytes += count
 
     @property
     def passes_on(self) -> bool:
-        """Whether what it is fed with goes on as it is, and is not kept here."""
+        """Whether the chunks go to the sink as they are."""
         return self._has_sink and not self._decoders
 
     @property
     def decodes(self) -> bool:
-        """Whether the body has a coding that is undone."""
+        """Whether the body has a coding that is decoded here."""
         return bool(self._decoders)
 
     def feed(self, chunk: Any) -> None:
-        """Read a chunk. Raises BodyError; what was decoded before stays readable."""
+        """Read a chunk. Raises BodyError; the bytes decoded before it stay readable."""
         for _ in self.pieces(chunk):
             pass
 
     def pieces(self, chunk: Any) -> Iterator[int]:
-        """Read a chunk, and stop with its size after each piece that a decoder makes, also one that the next decoder
-        makes nothing of. Raises BodyError, as ``feed``.
+        """Read a chunk, and yield the size of each piece that a decoder produces, so that the caller can stop between
+        two pieces. If the body has several codings, the pieces of each decoder count. Raises BodyError, as ``feed``.
         """
         self.encoded_bytes += len(chunk)
         if not self._decoders:
@@ -139,7 +139,7 @@ class BodyReader:
         yield from self._decode(bytes(chunk), 0)
 
     def _count(self, layer: int, size: int) -> None:
-        """Count what a decoder has made. Raises BodyTooLarge, DecodingStopped."""
+        """Count the bytes that a decoder has produced. Raises BodyTooLarge, DecodingStopped."""
         total = self._decoded_bytes[layer] = self._decoded_bytes[layer] + size
         expansion = self._limits.expansion
         if expansion and total > BOMB_BYTES and total > expansion * self.encoded_bytes:
@@ -154,7 +154,7 @@ class BodyReader:
                 raise DecodingStopped("decoding was stopped")
 
     def _decode(self, data: bytes, first: int) -> Iterator[int]:
-        """Through the decoders from ``first`` on, and to the sink."""
+        """Decode by the decoders from ``first`` on, and give the result to the sink."""
         is_last = first + 1 == len(self._decoders)
         for piece in self._decoders[first].decode(data):
             size = len(piece)
@@ -169,7 +169,7 @@ class BodyReader:
             yield size or MEMBER_BYTES
 
     def body_error(self) -> Optional[Failure]:
-        """Return why the body is not complete, now that the connection says that it has ended; None if it is."""
+        """Return why the body is not complete, or None if it is. Called when no more bytes will come."""
         if 0 <= self.total_bytes != self.encoded_bytes:
             return truncated(self.encoded_bytes, self.total_bytes)
         if self.encoded_bytes and not all(decoder.ended() for decoder in self._decoders):
@@ -177,18 +177,21 @@ class BodyReader:
         return None
 
     def content(self) -> bytes:
-        """Return the decoded body. No copy is made; nothing may be fed after it."""
+        """Return the decoded body without a copy. No chunk may be fed afterwards."""
         if self._room is not None:
             self._room.release()
             try:
                 self._buffer.truncate(self.encoded_bytes)
-            except BufferError:  # the frames of an error that is being handled have the memory
+            except BufferError:  # the frames of an exception that is being handled still refer to the memory
                 return self._buffer.getvalue()[: self.encoded_bytes]
         return self._buffer.getvalue()
 
 
 def framing_value(fields: Fields, name: bytes) -> Optional[bytes]:
-    """The value of a field that says where the body ends or how it is coded. Raises CorruptBody if it is too long."""
+    """Return the value of a field that says where the body ends or how it is coded.
+
+    Raises CorruptBody if the field is too long to be read.
+    """
     value = fields.whole_value(name)
     if value is None or is_readable(value):
         return value
@@ -199,9 +202,9 @@ def framing_value(fields: Fields, name: bytes) -> Optional[bytes]:
 
 
 def is_chunked(transfer_encoding: Optional[bytes]) -> bool:
-    """Whether ``Transfer-Encoding`` (RFC 9112 section 6.1) frames the body by chunks.
+    """Return whether ``Transfer-Encoding`` (RFC 9112 section 6.1) names chunks.
 
-    Raises CorruptBody if it names a coding that no engine decodes: the body would be handed over encoded.
+    Raises CorruptBody if it names a coding that no engine decodes: the caller would get the body encoded.
     """
     if transfer_encoding is None:
         return False
@@ -212,15 +215,15 @@ def is_chunked(transfer_encoding: Optional[bytes]) -> bool:
 
 
 _MAXIMUM_DIGITS = 18
-"""As many as fit into the 64 bits that lengths have in Qt."""
+"""So many digits fit into 64 bits, the size of a length in Qt."""
 
 
 def parse_length(field: bytes) -> int:
-    """Return the value of ``Content-Length`` (RFC 9110 section 8.6). Raises CorruptBody if it is none."""
+    """Return the value of ``Content-Length`` (RFC 9110 section 8.6). Raises CorruptBody if it is not a number."""
     if field.isdigit() and len(field) <= _MAXIMUM_DIGITS:
         return int(field)
     lengths = {length.strip(b" \t") for length in field.split(b",")}
     length = lengths.pop()
     if lengths or not length.isdigit() or len(length) > _MAXIMUM_DIGITS:
-        raise CorruptBody(f"Content-Length is {field.decode('latin-1')[:40]!r}, which is no length")
+        raise CorruptBody(f"Content-Length is {field.decode('latin-1')[:40]!r}, which is not a number of bytes")
     return int(length)

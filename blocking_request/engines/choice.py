@@ -1,4 +1,4 @@
-"""Which engine serves a request: ``choose`` says which one, or why none can."""
+"""Chooses the engine that serves a request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .request_check import malformed
 AUTO = "auto"
 ENGINES = ("qt", "python")
 LARGE_BODY_BYTES = 1 << 13
-"""Qt 6 writes as much in one piece with the header."""
+"""Qt 6 sends a body of at most this size in one piece with the header."""
 
 ENVIRONMENT_VARIABLE = "BLOCKING_REQUEST_ENGINE"
 
@@ -30,15 +30,15 @@ def engine(name: str) -> Engine:
 
 
 def register(new: Engine) -> None:
-    """Have an engine serve the requests that name it; ``AUTO`` does not choose it. May be called from any thread."""
+    """Add an engine. It serves the requests that name it; ``AUTO`` does not choose it. Any thread may call this."""
     _engines[new.name] = new
 
 
 def choose(request: Request, wanted: str, is_one_of_many: bool = False) -> Union[Engine, Failure]:
-    """Return the engine that serves the request, or why none can.
+    """Return the engine that serves the request, or why no engine can.
 
-    ``wanted``: the name of an engine, or ``AUTO``; ``is_one_of_many``: whether its thread drives others beside it. The
-    python engine does so without changing threads.
+    ``wanted``: the name of an engine, or ``AUTO``; ``is_one_of_many``: whether the same thread drives other requests.
+    ``AUTO`` prefers the python engine then, because it needs no other threads.
     """
     problem = malformed(request)
     if problem is not None:
@@ -57,28 +57,28 @@ def choose(request: Request, wanted: str, is_one_of_many: bool = False) -> Union
     other_refusal = other.unsupported_reason(request)
     if other_refusal is None:
         return other
-    # For an http URL, Qt may only report that it lacks an application or OpenSSL. The other engine reports what must be
-    # mended.
+    # For an http or https URL, Qt may only report that it lacks an application or OpenSSL. The python engine reports
+    # the fault that the user can mend.
     qt_says, python_says = (refusal, other_refusal) if first == "qt" else (other_refusal, refusal)
     return python_says if request.url.startswith("http") else qt_says
 
 
 def _is_better_without_qt(request: Request) -> bool:
-    """Qt takes bytes that arrive on an idle connection for the next response, and a cache would keep and serve it.
-
-    Qt 5 writes header and body apart, and each waits 40 ms for the server's kernel on a kept connection. So does
-    Qt 6 where the body is large. And a body that is streamed takes Qt half as long again. Some fields Qt adds always.
-    """
+    """Return whether ``AUTO`` prefers the python engine although Qt could serve the request."""
     body = request.body
+    # A streamed body takes half as long again on Qt. Qt takes bytes that arrive on an idle connection for the next
+    # response, and a cache would store that. Qt always adds some fields that this request omits.
     if request.streams or request.is_stored or request.omitted:
         return True
     if not body:
         return False
+    # Qt 5 sends header and body in two packets, and on a kept connection the second waits 40 ms for the server's
+    # delayed ACK. So does Qt 6 if the body is large.
     return QT_VERSION < (6,) or not isinstance(body, bytes) or len(body) > LARGE_BODY_BYTES
 
 
 def checked_engine(name: str) -> str:
-    """Raises TypeError and ValueError for what is no engine."""
+    """Return the name. Raises TypeError if it is not a str, and ValueError if there is no engine of that name."""
     if not isinstance(name, str):
         raise TypeError(f"an engine is named by a str, not {type(name).__name__}")
     names = [AUTO, *_engines]
@@ -90,7 +90,7 @@ def checked_engine(name: str) -> str:
 
 
 def engine_of_environment() -> str:
-    """What ``BLOCKING_REQUEST_ENGINE`` says; raises ValueError where that is no engine."""
+    """Return the engine that ``BLOCKING_REQUEST_ENGINE`` names. Raises ValueError if there is no such engine."""
     if not any_is_set(_VARIABLE_NAMES):
         return AUTO
     name = os.environ[ENVIRONMENT_VARIABLE]
@@ -101,7 +101,7 @@ def engine_of_environment() -> str:
 
 
 def clear_connections() -> None:
-    """Close the connections that are kept and idle."""
+    """Close the idle connections that are kept for further requests."""
     for running in list(_engines.values()):
         running.clear_connections()
 
@@ -118,6 +118,7 @@ def exit_engines() -> None:
         running.exit()
 
 
-# Both are imported with the package, by statements that tools such as PyInstaller see. An import during the first call
-# would take the module's import lock; a process forked in the meantime finds it taken for good.
+# Both engines are imported with the package, by statements that tools such as PyInstaller see. An import during the
+# first call would take the import lock of the module. If another thread forks the process then, the lock stays taken in
+# the child.
 _engines: dict[str, Engine] = {"qt": _qt.engine, "python": _python.engine}

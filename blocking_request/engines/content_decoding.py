@@ -11,30 +11,31 @@ from .body_errors import BodyError, CorruptBody
 Chunk = Union[bytes, bytearray, memoryview]
 
 PIECE_BYTES = 1 << 20
-"""How large the pieces are that come out of a decoder."""
+"""The largest piece that a decoder produces."""
 
 SIP_BYTES = 1 << 7
-"""How many coded bytes a decoder gets at a time if it cannot be stopped: zstandard's makes at most 4 MB of them."""
+"""How many encoded bytes zstandard's decoder gets at a time. It has no limit of output; it makes at most 4 MB of so
+many bytes."""
 
 MAXIMUM_CODINGS = 5
-"""How many codings a body may have; as in curl and urllib3."""
+"""How many codings a body may have, as in curl and urllib3."""
 
 _SMALLEST_WINDOW = 1 << 9
 _LARGEST_WINDOW = 1 << 16
-"""How many coded bytes a stream gets at a time. What it leaves at its end is copied, so a body of many small members
-gets small windows.
+"""How many encoded bytes a stream gets at a time. The bytes that a stream leaves over at its end are copied, so a body
+of many small members gets small windows.
 """
 
 
 class Decoder(Protocol):
     def decode(self, chunk: Chunk) -> Iterator[bytes]:
-        """Yield what comes out, in pieces that a small chunk cannot make large, and empty bytes after each member.
+        """Yield the decoded bytes in pieces of at most ``PIECE_BYTES``, and empty bytes after each member.
 
         Raises CorruptBody.
         """
 
     def ended(self) -> bool:
-        """Whether the end of the compressed stream has been seen."""
+        """Return whether the end of the compressed stream has been seen."""
 
 
 class _Stream(Protocol):
@@ -45,21 +46,21 @@ class _Stream(Protocol):
     def ended(self) -> bool: ...
 
     def unused(self) -> int:
-        """How many bytes of the last window stand behind the end."""
+        """Return how many bytes of the last window follow the end of the stream."""
 
 
 class _StreamDecoder:
-    """Decodes one stream after another, if the coding has several.
+    """Decodes the streams of a body, one after another: gzip and zstd allow several.
 
-    Behind the last one there may be zero bytes, which some servers pad with. If anything else is there, the body is
-    corrupt, however its bytes were split.
+    Zero bytes may follow the last stream, because some servers pad with them. If other bytes follow, the body is
+    corrupt, however its bytes were split into chunks.
     """
 
     def __init__(self, coding: str) -> None:
         self._coding = coding
         self._stream: Optional[_Stream] = None
         self._held = b""
-        """The first byte of a stream that needs two to be recognised."""
+        """The first byte of a stream that is recognised by two."""
         self._stream_seen = False
         self._is_padding = False
         self._window = _LARGEST_WINDOW
@@ -87,14 +88,14 @@ class _StreamDecoder:
                 yield b""
 
     def _padding(self, rest: memoryview) -> bool:
-        """Whether ``rest`` is nothing but zero bytes behind the end. Raises CorruptBody."""
+        """Return whether ``rest`` is padding behind the last stream. Raises CorruptBody if other bytes are in it."""
         self._is_padding = self._is_padding or (self._stream_seen and rest[0] == 0)
         if self._is_padding and bytes(rest).strip(b"\0"):
             raise CorruptBody(_TRAILING)
         return self._is_padding
 
     def _begin(self, rest: memoryview) -> Optional[_Stream]:
-        """The stream that begins here; None if that takes more bytes to tell. Raises CorruptBody."""
+        """Return the stream that begins with ``rest``, or None if more bytes are needed. Raises CorruptBody."""
         if self._coding == "zstd":
             return _ZstdStream()
         if self._coding == "gzip":
@@ -109,7 +110,7 @@ class _StreamDecoder:
             return _BrotliStream()
         if len(rest) < 2:
             return None
-        # The bare deflate that some servers send for zlib (RFC 1950) has not its header.
+        # Some servers send bare deflate (RFC 1951) in place of zlib (RFC 1950). It lacks the header of zlib.
         has_zlib_header = rest[0] & 0x0F == 8 and (rest[0] * 256 + rest[1]) % 31 == 0
         return _ZlibStream(zlib.MAX_WBITS if has_zlib_header else -zlib.MAX_WBITS)
 
@@ -118,7 +119,7 @@ class _StreamDecoder:
 
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_TRAILING = "there is something else behind the end of its compressed data"
+_TRAILING = "other bytes follow the end of its compressed data"
 
 
 def _library_errors_mapped(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -142,7 +143,7 @@ class _ZlibStream:
         piece = stream.decompress(window, PIECE_BYTES)
         while piece:
             yield piece
-            # A full piece may have left something behind, though all of the window was taken.
+            # After a full piece zlib may hold more output, although it has taken the whole window.
             if stream.eof or (len(piece) < PIECE_BYTES and not stream.unconsumed_tail):
                 return
             piece = stream.decompress(stream.unconsumed_tail, PIECE_BYTES)
@@ -155,10 +156,10 @@ class _ZlibStream:
 
 
 BROTLI_PIECE_BYTES = 1 << 16
-"""How large the pieces of brotli are. brotlicffi makes a buffer of this size whenever it is called."""
+"""The largest piece of brotli. brotlicffi allocates a buffer of this size in each call."""
 
 MAXIMUM_SINGLE_ZEROS = 1 << 12
-"""How many zero bytes a brotli stream is given one by one."""
+"""How many zero bytes a brotli stream gets one by one."""
 
 
 class _BrotliStream:
@@ -173,11 +174,12 @@ class _BrotliStream:
         self._unused = 0
         self._single_zeros = MAXIMUM_SINGLE_ZEROS
         if not hasattr(self._stream, "can_accept_more_data"):
-            raise ImportError("a brotli before 1.2 cannot be stopped when a body becomes too large")
+            raise ImportError("brotli before 1.2 has no limit of output: a small body could fill the memory")
 
     def pieces(self, window: bytes) -> Iterator[bytes]:
-        # The library fails if it is given anything behind the end, and does not tell zero bytes from others. One at a
-        # time they take a thousand times as long, so a stream that has many gets the others as they come.
+        # The library fails on bytes behind the end, also on zero bytes, which are allowed as padding. So the stream
+        # gets zero bytes one by one, until it ends. That takes a thousand times as long, so only the first ones are so
+        # given.
         body = window.rstrip(b"\0")
         if body:
             yield from self._processed(body)
@@ -250,7 +252,7 @@ class _ZstdStream:
 
 
 def _readable_codings() -> tuple[str, ...]:
-    """Return the content codings that can be decoded: those of the standard library, and those with a library here."""
+    """Return the content codings that can be decoded, by the standard library or by a library that is installed."""
     readable = []
     for coding in ("gzip", "deflate", "br", "zstd"):
         try:
@@ -266,15 +268,15 @@ ACCEPT_ENCODING = ", ".join(READABLE_CODINGS).encode("ascii")
 
 
 def decoders(field: bytes) -> list[Decoder]:
-    """Decoders in the order they must be applied; none if a coding is unknown: the body is left as it came.
+    """Return decoders in the order in which they must be applied; none if a coding is unknown: the body stays encoded.
 
-    Raises CorruptBody if there are too many codings: each can make a small body a thousand times as large.
+    Raises CorruptBody if there are too many codings, because each can make a body a thousand times larger.
     """
     aliases = {"x-gzip": "gzip"}
     codings = [coding.strip().lower() for coding in field.decode("latin-1").split(",")]
     codings = [aliases.get(coding, coding) for coding in codings if coding not in ("", "identity")]
     if len(codings) > MAXIMUM_CODINGS:
-        raise CorruptBody(f"the body has {len(codings)} content codings, and {MAXIMUM_CODINGS} are undone at most")
+        raise CorruptBody(f"the body has {len(codings)} content codings; at most {MAXIMUM_CODINGS} are decoded")
     if not all(coding in READABLE_CODINGS for coding in codings):
         return []
     return [_StreamDecoder(coding) for coding in reversed(codings)]

@@ -1,4 +1,4 @@
-"""Events: what an engine tells the caller of a transfer."""
+"""The events that an engine gives to the caller of a transfer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol, Union
 from ..models.http_messages import Response
 
 PROGRESS_SECONDS = 0.1
-"""Between two events of progress, as Qt has it."""
+"""Seconds between two events of progress, as in Qt."""
 
 
 @dataclass(frozen=True)
@@ -21,26 +21,26 @@ class Progress:
 
 
 Chunk = Union[bytes, memoryview]
-"""Of a body. A memoryview is one of a buffer that is used again: see ``Mailbox.buffers``."""
+"""A chunk of a body. A memoryview belongs to a buffer that is used again: see ``Mailbox.buffers``."""
 
 
 @dataclass(frozen=True)
 class HeadersReceived:
-    """The header of a streamed response is there, and BodyChunks follow; ``response`` has no body."""
+    """The header of a streamed response has come. BodyChunks follow; ``response`` has no body."""
 
     response: Response
 
 
 @dataclass(frozen=True)
 class BodyChunks:
-    """What of a streamed body has come since the last ones."""
+    """The chunks of a streamed body that have come since the last event of this kind."""
 
     chunks: list[Chunk]
 
 
 @dataclass(frozen=True)
 class UploadDataNeeded:
-    """The engine has sent most of what it has of the request's body."""
+    """The engine has sent most of the bytes that it was given of the request's body, and wants more."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ Event = Union[Response, HeadersReceived, BodyChunks, UploadDataNeeded, Progress,
 
 
 class Marker:
-    """Stands in a queue for what waits in the mailbox."""
+    """Stands in a queue for chunks that are in the mailbox."""
 
 
 CHUNKS = Marker()
 
 QueuedEvent = Union[Event, Marker, None]
-"""An event on its way. A marker stands for the chunks, None for the progress, that wait in the mailbox."""
+"""An event in a queue. A marker stands for chunks, and None for progress, that are in the mailbox."""
 
 
 class EventSink(Protocol):

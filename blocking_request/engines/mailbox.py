@@ -1,7 +1,7 @@
-"""The thread boundary: what an engine tells the blocked caller, and the bodies that go past it chunk by chunk.
+"""The thread boundary: carries events and chunks of bodies from an engine to the blocked caller.
 
-Rules of this file: events and bodies cross threads only through the Mailbox and the UploadChannel. The blocked caller
-waits on its own mailbox, with a deadline, and never on Qt.
+Events and bodies cross threads only by a Mailbox or an UploadChannel. The blocked caller waits on its own mailbox, with
+a timeout, and never on Qt.
 """
 
 from __future__ import annotations
@@ -14,26 +14,25 @@ from typing import Any, Callable, Optional, Protocol
 from .events import CHUNKS, BodyChunks, Cancel, Chunk, Event, EventSink, Marker, Progress, QueuedEvent
 
 ABORT_GRACE_SECONDS = 0.025
-"""Seconds that a cancelled or late call waits for what has arrived so far."""
+"""Seconds that a cancelled or late call waits for the bytes that have arrived."""
 
 STREAMED_AHEAD = 1 << 22
-"""How many bytes of a streamed body may wait for the caller before the engine stops reading."""
+"""How many bytes of a streamed body may wait for the caller before the engine stops to read."""
 
 
 _CANCEL = Cancel()
 
 
 class Wakeable(Protocol):
-    """May be woken from any thread."""
+    """Waits for something. Any thread may wake it."""
 
     def wake(self) -> None: ...
 
 
 class Mailbox:
-    """Where a blocked caller hears from the rest of the world. ``post`` and ``report`` may come from any thread.
+    """The queue of events of one blocked caller. Any thread may call ``post`` and ``report``.
 
-    A SimpleQueue, because its ``get`` can be interrupted by Ctrl-C and its ``put`` may be called from anywhere, a
-    destructor included.
+    It uses a SimpleQueue, because Ctrl-C interrupts its ``get``, and a destructor may call its ``put``.
     """
 
     __slots__ = (
@@ -53,8 +52,8 @@ class Mailbox:
     )
 
     def __init__(self, events: Optional[EventSink] = None) -> None:
-        """``events``: a queue that several mailboxes share. Its owner takes an event out and gives it to ``resolve``;
-        ``take`` is not used then.
+        """``events``: a queue that several mailboxes share, if there is one. Its owner takes each event out and gives
+        it to ``resolve``; ``take`` is not used then.
         """
         self._events: Any = SimpleQueue() if events is None else events
         self._chunks: list[Chunk] = []
@@ -62,31 +61,31 @@ class Mailbox:
         self._resume: Optional[Callable[[], None]] = None
         self._write: Optional[Callable[[Chunk], None]] = None
         self.buffers: list[bytearray] = []
-        """For chunks: the caller puts those back that it is done with, the engine takes them. New memory for each chunk
+        """Free buffers for chunks: the caller puts them back, the engine takes them. To allocate memory for each chunk
         takes as long as to fill it.
         """
         self._newest_progress: dict[bool, Progress] = {}
         self._guard = threading.Lock()
         self.last_activity = time.monotonic()
-        """When bytes last moved, by ``time.monotonic()``: what the idle timeout is counted from."""
+        """When bytes last moved, by ``time.monotonic()``. The idle timeout counts from here."""
         self.wants_progress = False
         """Whether the caller listens to ``report``."""
         self.wants_trace = False
-        """Whether the caller wants to know of the steps of the transfer what takes extra work to find out."""
+        """Whether the caller wants the steps of the transfer that an engine finds out by extra work only."""
         self.waiter: Optional[Wakeable] = None
-        """What the caller waits with while it drives a transfer by itself."""
+        """Wakes the caller while it drives a transfer in its own thread."""
         self.is_woken = False
         """Whether ``wake`` was called since the caller last waited."""
 
     def wake(self) -> None:
-        """Wake a caller that drives a transfer by itself: there is something to look at. May come from any thread."""
+        """Wake a caller that drives a transfer in its own thread. Any thread may call this."""
         self.is_woken = True
         waiter = self.waiter
         if waiter is not None:
             waiter.wake()
 
     def cancel(self) -> None:
-        """Wake the caller, whatever it waits with: the call is cancelled. May come from any thread."""
+        """Tell the caller that the call is cancelled, and wake it. Any thread may call this."""
         self._events.put(_CANCEL)
         self.wake()
 
@@ -99,7 +98,7 @@ class Mailbox:
         self._events.put(event)
 
     def report(self, progress: Progress) -> None:
-        """Tell progress; a caller that is slow to listen hears the newest figure once, not all of them."""
+        """Report progress. A caller that is slow gets the newest figures only."""
         with self._guard:
             fresh = progress.upload not in self._newest_progress
             self._newest_progress[progress.upload] = progress
@@ -107,8 +106,9 @@ class Mailbox:
             self._events.put(None)
 
     def deliver(self, chunk: Chunk, resume: Callable[[], None]) -> bool:
-        """Hand over a chunk of a streamed body. False where the engine should stop: ``resume`` is then called, in the
-        caller's thread, when there is room again.
+        """Hand over a chunk of a streamed body; return whether the engine should go on.
+
+        If not, ``resume`` is called in the caller's thread when there is room again.
         """
         with self._guard:
             write = self._write
@@ -128,13 +128,14 @@ class Mailbox:
         return has_room
 
     def give_back(self, chunk: Chunk) -> None:
-        """The caller is done with it."""
+        """Take back the buffer of a chunk that the caller has used."""
         if isinstance(chunk, memoryview) and isinstance(chunk.obj, bytearray):
             self.buffers.append(chunk.obj)
 
     def stream_to(self, write: Callable[[Chunk], None]) -> None:
-        """From now on have the engine hand its chunks to ``write``, in its own thread; those that wait go there
-        first.
+        """Have the engine give its chunks to ``write``, in the engine's thread, from now on.
+
+        The chunks that wait here are written first, in the caller's thread.
         """
         while True:
             resume = None
@@ -144,8 +145,8 @@ class Mailbox:
                     self._write = write
                     resume, self._resume = self._resume, None
             if not chunks:
-                # Only once the backlog is written: an engine that is quicker than the disk would keep this thread busy
-                # with all of the body.
+                # The engine goes on only when the backlog is written. Otherwise an engine that is quicker than the disk
+                # would keep this thread busy until the end of the body.
                 if resume is not None:
                     resume()
                 return
@@ -153,11 +154,11 @@ class Mailbox:
                 write(chunk)
 
     def take(self, timeout: float) -> Event:
-        """The next event; raises ``queue.Empty`` after ``timeout`` seconds. For the caller's thread only."""
+        """Return the next event; raise ``queue.Empty`` after ``timeout`` seconds. The caller's thread calls this."""
         return self.resolve(self._events.get(timeout=timeout))
 
     def resolve(self, event: QueuedEvent) -> Event:
-        """Replace a marker by what it stands for: chunks or progress."""
+        """Replace a marker by the chunks or the progress that it stands for."""
         if event is not None:
             return self._take_chunks() if isinstance(event, Marker) else event
         with self._guard:

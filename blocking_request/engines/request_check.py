@@ -1,7 +1,7 @@
-"""The last look at a request before an engine gets it: nothing in it may end a line, and so begin another request.
+"""Checks a request before an engine gets it: no CR, LF or NUL may split it into two requests.
 
-Most fields were checked when the caller gave them. Others come from a cookie jar, from a stored response, from a
-challenge, from another library: here all of them pass.
+Most fields were checked when the caller gave them. Fields from a cookie jar, a stored response, a challenge or another
+library are checked here only.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from ..models.http_messages import Request
 
 _USUAL_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 _sound_defaults: list[Pairs] = []
-"""The default fields that were looked at last; most requests have no others."""
+"""The default fields that were checked last. Most requests have no others, and need no check then."""
 
 
 def malformed(request: Request) -> Optional[Failure]:
-    """Why the request may not be sent by any engine, or None. From any thread."""
+    """Return why no engine may send the request, or None. Any thread may call this."""
     if request.method not in _USUAL_METHODS and not is_token(request.method.encode("latin-1", "replace")):
         return _failure(f"The method {request.method!r} is not allowed: letters, digits and !#$%&'*+-.^_`|~ only")
     url = request.url

@@ -1,4 +1,4 @@
-"""UploadChannel: the body of a request on its way from the caller to the engine."""
+"""Carries the body of a request from the caller to the engine."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ if TYPE_CHECKING:
     from .mailbox import Mailbox
 
 SENT_AHEAD = 1 << 20
-"""How many bytes of a request's body are read before the engine wants them."""
+"""How many bytes of a request's body are read ahead of the engine."""
 
 
 class UploadChannel:
-    """The body of a request on its way from the caller, who puts it in, to the engine, which takes it out."""
+    """A queue of pieces of a body: the caller puts them in, the engine takes them out."""
 
     def __init__(self, size: int, mailbox: Mailbox) -> None:
         """``size``: in bytes; -1 if it is not known."""
         self.size = size
         self.is_replayable = True
-        """As far as an engine knows."""
+        """Whether the body can be sent again, as far as the engine knows."""
         self._mailbox: Optional[Mailbox] = mailbox
         self._guard = threading.Lock()
         self._pieces: deque[memoryview] = deque()
         self._waiting = 0
         self._ended = False
         self._has_asked = True
-        """Whether the caller has been asked for more, and has not given it yet. It begins by giving."""
+        """Whether the engine has asked for more and the caller has not put it in yet. The caller begins without being
+        asked."""
         self._wake: Optional[Callable[[], None]] = None
         self.is_untouched = True
 
@@ -39,7 +40,7 @@ class UploadChannel:
 
     @property
     def is_pulled(self) -> bool:
-        """Whether the caller is resumed when there is room, and need not put in more than one piece at a time."""
+        """Whether the caller drives the engine, and so puts in one piece at a time when there is room."""
         return self._mailbox is None
 
     @property
@@ -48,18 +49,18 @@ class UploadChannel:
 
     @property
     def waiting(self) -> int:
-        """How many bytes can be taken."""
+        """How many bytes the engine can take now."""
         return self._waiting
 
     def ask(self, mailbox: Optional[Mailbox]) -> None:
-        """From now on, ask the caller of this mailbox for more. None: the caller sees by itself that there is room."""
+        """Ask for more by this mailbox from now on. None: the caller drives the engine, and sees that there is room."""
         self._mailbox = mailbox
 
     def put(self, piece: bytes) -> None:
         self._give(memoryview(piece))
 
     def end(self) -> None:
-        """There is no more."""
+        """Mark the end of the body."""
         self._give(None)
 
     def _give(self, piece: Optional[memoryview]) -> None:
@@ -76,8 +77,9 @@ class UploadChannel:
             wake()
 
     def take(self, limit: int, wake: Callable[[], None]) -> Optional[bytes]:
-        """Some bytes; None at the end; none at all where they have not come yet: ``wake`` is called when they have, in
-        the caller's thread.
+        """Return at most ``limit`` bytes, None at the end, or empty bytes if the caller has not put in more yet.
+
+        In the last case ``wake`` is called in the caller's thread when there are bytes.
         """
         with self._guard:
             self.is_untouched = False

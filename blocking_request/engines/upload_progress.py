@@ -1,4 +1,4 @@
-"""How much of a request's body has gone out: told to the caller ten times a second at most, and the end exactly."""
+"""Counts the bytes of a request's body that were sent, and reports them: at most ten times a second, and at the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .mailbox import Mailbox
 
 
 class UploadProgress:
-    """For the thread that sends."""
+    """Counts the sent bytes of one body. The thread that sends uses it."""
 
     def __init__(self, mailbox: Mailbox, total: int) -> None:
         """``total``: -1 if it is not known."""
@@ -19,7 +19,7 @@ class UploadProgress:
         self._due = 0.0
 
     def add(self, count: int) -> Optional[Progress]:
-        """Count bytes that have gone out; return what the caller should be told, or None."""
+        """Count bytes that were sent; return the progress to report, or None if none is due."""
         self._done += count
         mailbox = self._mailbox
         mailbox.mark_active()
@@ -32,7 +32,7 @@ class UploadProgress:
         return self._tell()
 
     def end(self) -> Optional[Progress]:
-        """All of it has gone out, as much as it was; return what the caller should be told, or None."""
+        """Note that the whole body was sent; return the progress to report, or None if it was reported already."""
         return self._tell() if self._mailbox.wants_progress and self._told != self._done else None
 
     def _tell(self) -> Progress:

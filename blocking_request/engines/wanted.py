@@ -1,4 +1,4 @@
-"""What a transfer waits for, as a value: ``waiting`` has what waits."""
+"""Says what a transfer waits for: sockets, or a moment. The classes in ``waiting`` wait for it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ NEVER = float("inf")
 
 
 class Wanted(NamedTuple):
-    """One of the sockets, a wake-up, or that the seconds pass: the transfer goes on after the first of them."""
+    """The transfer goes on if one of the sockets is ready, after a wake-up, or after the seconds have passed."""
 
     sockets: tuple[tuple[int, int], ...] = ()
-    """Each with its descriptor, and READ, WRITE or both."""
+    """Pairs of a descriptor and READ, WRITE or both."""
     seconds: float = NEVER
 
 
 WAKE_UP = Wanted()
-"""Nothing but a wake-up: another thread has something to tell."""
+"""The transfer waits until another thread wakes it."""
 
 LOOK_AROUND = Wanted(seconds=0.0)
-"""Nothing: it goes on at once, but its driver may have something else to look at."""
+"""The transfer can go on at once. Its driver looks at its clocks and at other transfers before."""
 
 _T = TypeVar("_T")
 Steps = Generator[Wanted, None, _T]
-"""Goes on as far as it can without waiting, and yields what it has to wait for. It may be resumed for no reason."""
+"""A generator that works without waiting, and yields each thing that it must wait for. It may be resumed too early."""

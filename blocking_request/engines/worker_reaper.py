@@ -1,6 +1,6 @@
-"""Workers that take no more requests: stopped, waited for, and their threads deleted when these have ended.
+"""Stops retired workers, and deletes their QThread objects when the threads have ended.
 
-A QThread object that is dropped while its thread runs takes the process down, and so does one deleted by two.
+A QThread object that is destroyed while its thread runs ends the process, and so does one that is deleted twice.
 """
 
 from __future__ import annotations
@@ -16,26 +16,31 @@ from ..qt.objects import delete_finished_thread, has_started
 class Worker(Protocol):
     thread: Optional[QtCore.QThread]
     ended: bool
-    """Whether the thread has nothing left to do, or never ran."""
+    """Whether the thread has ended, or never ran."""
 
     def stop(self) -> None:
-        """End the thread, and cancel its transfers."""
+        """Cancel the worker's transfers, and have its thread end."""
 
 
 def never_ran(worker: Worker) -> bool:
-    """Whether its thread could not be started: nobody will serve what it was given."""
+    """Return whether the worker's thread could not be started: it will serve no request."""
     return worker.thread is None or not has_started(worker.thread)
 
 
 class WorkerReaper:
-    """Every method may be called from any thread. The lock guards the list; it is never held while Qt is called."""
+    """Keeps the workers that take no more requests, until their threads have ended.
+
+    Any thread may call every method. The lock guards the list; it is never held during a call of Qt.
+    """
 
     def __init__(self, patience_ms: int, is_stuck: Callable[[Any], bool] = lambda worker: False) -> None:
-        """``patience_ms``: how long a stop may take; ``is_stuck``: whether a worker is not to be waited for."""
+        """``patience_ms``: how long ``stop`` waits at most, in ms; ``is_stuck``: returns whether a worker hangs, so
+        that ``stop`` does not wait for it.
+        """
         self._patience = patience_ms / 1000
         self._is_stuck = is_stuck
         self._stopped: set[Worker] = set()
-        """Those who have been waited for in vain."""
+        """The workers that did not end in an earlier ``stop``."""
         self._guard = threading.Lock()
         self._workers: list[Worker] = []
 
@@ -44,12 +49,12 @@ class WorkerReaper:
             self._workers.append(worker)
 
     def has_stuck(self, count: int) -> bool:
-        """Whether as many workers as that are stuck, or more."""
-        # The length first: this is asked for each request.
+        """Return whether at least ``count`` workers hang."""
+        # The length is tested first, because each request asks this.
         return len(self._workers) >= count and sum(map(self._is_stuck, list(self._workers))) >= count
 
     def delete_ended(self) -> None:
-        """Delete the threads that have ended; who takes a worker out of the list is alone in having it."""
+        """Delete the threads that have ended. Each worker is taken out of the list first, so no other thread has it."""
         with self._guard:
             ended = [worker for worker in self._workers if worker.ended]
             self._workers = [worker for worker in self._workers if worker not in ended]
@@ -75,7 +80,7 @@ class WorkerReaper:
                 self.add(worker)
 
     def forget(self) -> list[Worker]:
-        """In a forked child: what is left of the parent's, to be kept and left alone."""
+        """Return the parent's workers in a forked child. They must be kept and not touched."""
         self._guard = threading.Lock()
         workers, self._workers = self._workers, []
         return workers

@@ -163,7 +163,7 @@ def _compressors() -> dict[str, object]:
 
 @pytest.mark.parametrize("length", [b"ten", b"-1", b"1, 2", b"1.5", b"0x10", b" "])
 def test_lengths_that_are_none(length: bytes) -> None:
-    with pytest.raises(CorruptBody, match="which is no length"):
+    with pytest.raises(CorruptBody, match="which is not a number of bytes"):
         BodyReader(length)
 
 

@@ -167,14 +167,14 @@ FAULTS = [
         once(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nabc"),
         NET,
         Q.ProtocolFailure,
-        "which is no length",
+        "which is not a number of bytes",
     ),
     Fault(
         "a length of 5000 digits",
         once(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nabc"),
         NET,
         Q.ProtocolFailure,
-        "which is no length",
+        "which is not a number of bytes",
     ),
     Fault(
         "the same length twice",

@@ -1,1 +1,1 @@
-"""The engine ``qt``: QNetworkAccessManager in threads of its own."""
+"""The engine ``qt``: QNetworkAccessManagers in worker threads."""

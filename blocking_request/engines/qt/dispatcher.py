@@ -1,12 +1,13 @@
-"""The Dispatcher: does requests with a QNetworkAccessManager, in the thread of a worker.
+"""The Dispatcher performs requests with a QNetworkAccessManager, in the thread of a worker.
 
 Rules of this file:
 
-* The Dispatcher and all it makes live in the worker's thread, and every method runs there.
-* Signals are connected in the worker's thread only, to methods of the Dispatcher only, decorated if that can be. A
-  plain function or lambda would be delivered in the thread that connected it.
-* Every slot ends in ``except BaseException``: what leaves a slot ends the process on PyQt.
-* Replies are known by their address, never by their wrapper: it may be a stale one for a new reply at the same place.
+* The Dispatcher and all objects that it creates live in the worker's thread. Every method runs there.
+* Signals are connected in the worker's thread, to methods of the Dispatcher, decorated as slots if possible. Qt calls a
+  plain function or a lambda in the thread that connected it.
+* Every slot ends in ``except BaseException``, because PyQt ends the process if an exception leaves a slot.
+* A reply is identified by its address, and not by its Python wrapper: an old wrapper may stand for a new reply at the
+  same address.
 """
 
 from __future__ import annotations
@@ -44,22 +45,24 @@ if TYPE_CHECKING:
     from .worker import QtTransfer, Worker
 
 READ_BUFFER_BYTES = 1 << 22
-"""How far Qt may read ahead. Without a limit it holds a large body twice and stalls other threads for seconds."""
+"""How many bytes Qt may read ahead. Without a limit, Qt holds a large body twice and stalls other threads for
+seconds."""
 
 STREAM_BUFFER_BYTES = 1 << 20
-"""The same limit if the body is streamed. What is left in the buffer when the reply finishes is one chunk."""
+"""The same limit for a streamed body. The bytes in this buffer become one chunk when the reply finishes."""
 
 _NEVER = float("inf")
 
 WATCH_MS = 5
-"""How long a request goes unwatched at least; at most it is twice as long. Most end sooner, and are spared a
-connection and two slots. Until then the body of one that is not alone fills the read buffer at most: on a link faster
-than 3 Gbit/s it waits for its first look. Of many that are quick that is seen to when much has come at the first tick:
-to limit each from the start costs an event in each thread."""
+"""The interval of the watch timer. ``readyRead`` of a reply is connected at its second tick, so after 5 to 10 ms.
+
+Most requests end sooner, and need no connection of signals. Until then at most ``READ_BUFFER_BYTES`` of a body are read
+ahead, unless the request is alone or one of many quick ones: each limit costs an event in Qt's own thread. Quick ones
+get the limit at the first tick if many bytes have come."""
 
 
 class Dispatcher(QtCore.QObject):
-    """Does requests with a manager of its own."""
+    """Performs requests with a QNetworkAccessManager of its own."""
 
     wake = Signal()
     """Emitted by other threads after they appended a job."""
@@ -68,11 +71,11 @@ class Dispatcher(QtCore.QObject):
         super().__init__()
         self._worker = worker
         self._transfers: dict[int, QtTransfer] = {}
-        """By the address of the reply, which no other reply has while its transfer stands here."""
+        """The transfers under way, by the address of their replies."""
         self._ignored: dict[str, tuple[TlsError, ...]] = {}
-        """What was wrong with the certificates of kept connections, by origin."""
+        """The certificate errors that were ignored on the kept connections, by origin."""
         self._probed: set[QtTransfer] = set()
-        """Transfers that have failed for a reason that is still looked for."""
+        """Failed transfers whose reason is still being looked for by a TlsProbe or ProxyProbe."""
         self._served = self._served_at_tick = 0
         self._tracer: Optional[TransferTracer] = None
         release_ownership(self)
@@ -124,11 +127,14 @@ class Dispatcher(QtCore.QObject):
         elif transfer.reply is not None:
             self._end(transfer, transfer.reply)
         else:
-            # Aborted before it was begun, or when it had failed.
+            # The transfer was aborted before it began, or after it had failed.
             self._post_response(transfer, Response(transfer.request, failure=messages.canceled(), engine="qt"))
 
     def _end(self, transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None:
-        """Abort; ``finished`` comes from within. What has arrived is read first, because abort() throws it away."""
+        """Abort a transfer. The bytes that have arrived are read first, because ``QNetworkReply.abort`` drops them.
+
+        Qt emits ``finished`` within ``abort``.
+        """
         transfer.aborted = True
         self._leave_unchecked_connections(transfer)
         read_available(transfer, reply)
@@ -164,7 +170,7 @@ class Dispatcher(QtCore.QObject):
             reply.metaDataChanged.connect(self._ready_read)
             reply.readyRead.connect(self._ready_read)
         elif self._transfers and not transfer.is_quick:
-            # A flood before the first look would keep the others waiting; one that is alone can wait for the look.
+            # Without a limit, a flood of bytes before the watch begins would hold up the other transfers.
             reply.setReadBufferSize(READ_BUFFER_BYTES)
         transfer.reply = reply
         self._transfers[address(reply)] = transfer
@@ -246,7 +252,7 @@ class Dispatcher(QtCore.QObject):
 
     @Slot(QtNetwork.QNetworkReply)
     def _encrypted(self, reply: QtNetwork.QNetworkReply) -> None:
-        """A connection stands, and nothing has been sent: Qt waits for this slot."""
+        """Check the pinned certificate. Qt sends nothing over a new connection until this slot returns."""
         transfer = None
         try:
             transfer = self._transfers.get(address(reply))
@@ -265,7 +271,7 @@ class Dispatcher(QtCore.QObject):
         except BaseException as error:
             self._failed(transfer, error)
 
-    # Not decorated: where the bindings of QGIS are loaded, PyQt5 takes no slot for its list of errors.
+    # Not decorated: PyQt5 knows no slot with a list of QSslError if the bindings of QGIS are loaded.
     def _ssl_errors(self, reply: QtNetwork.QNetworkReply, errors: list[QtNetwork.QSslError]) -> None:
         transfer = None
         try:
@@ -304,25 +310,25 @@ class Dispatcher(QtCore.QObject):
         ProxyProbe(self, proxy, tell)
 
     def _failed(self, transfer: Optional[QtTransfer], error: BaseException) -> None:
-        """An error of ours: the caller hears of it like of any other."""
+        """Report an error in our own code to the caller as a failure."""
         logger.error("a request failed in the network thread", exc_info=error)
         if transfer is not None:
             reply = transfer.reply
             failure = network_failure(QtNetworkError.UnknownNetworkError, f"Internal error: {error!r}")
             self._post_response(transfer, Response(transfer.request, failure=failure, engine="qt"))
             if reply is not None:
-                # It must not go on: what failed may have been the look at a certificate.
+                # The reply must not go on, because the check of a certificate may have failed.
                 self._leave_unchecked_connections(transfer)
                 reply.abort()
 
     def _forget(self, transfer: QtTransfer) -> None:
-        """The reply will be deleted, and another may come to stand at its place."""
+        """Forget the reply: it will be deleted, and a new reply may get the same address."""
         if transfer.reply is not None:
             self._transfers.pop(address(transfer.reply), None)
             transfer.reply = None
 
     def _post_response(self, transfer: QtTransfer, response: Response) -> None:
-        """End a transfer, once."""
+        """End a transfer, and give its response to the caller. A second call does nothing."""
         if transfer.ended:
             return
         transfer.ended = True
@@ -338,7 +344,7 @@ class Dispatcher(QtCore.QObject):
         last = self._worker.engine.release(self._worker, transfer.origin)
         if last:
             self._end_thread()
-        # The last act: the caller wakes at once and wants the GIL.
+        # This comes last, because the caller wakes at once and takes the GIL.
         transfer.mailbox.post(response)
 
     def timerEvent(self, event: Optional[QtCore.QTimerEvent]) -> None:
@@ -351,7 +357,7 @@ class Dispatcher(QtCore.QObject):
             logger.exception("a timer of a network thread failed")
 
     def _watch(self) -> None:
-        """From now on hear of every byte of what was under way at the last tick already."""
+        """Connect ``readyRead`` of the transfers that were under way at the last tick already."""
         if not self._transfers:
             self.killTimer(self._watch_timer)
             self._watch_timer = 0
@@ -371,7 +377,7 @@ class Dispatcher(QtCore.QObject):
                 read_available(transfer, reply)
 
     def _end_if_idle(self) -> None:
-        """End a worker that has served nothing since the last tick."""
+        """End a worker that has served no request since the last tick."""
         idle = self._served == self._served_at_tick
         self._served_at_tick = self._served
         if idle and self._worker.engine.retire_if_idle(self._worker):

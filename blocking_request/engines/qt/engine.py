@@ -1,7 +1,7 @@
-"""The Qt engine: a few persistent workers that all callers share, so that connections are reused.
+"""The qt engine: a few persistent workers that all callers share, so that connections are reused.
 
-Rules of this file: ``_workers_guard`` guards the list of workers and their loads, and is never held while Qt is called.
-``_fork_guard`` is held from before a fork to after it.
+``_workers_guard`` guards the list of workers and their loads; it is never held during a call of Qt. ``_fork_guard`` is
+held from before a fork until after it.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from ..base import BatchHint
 
 TRANSFERS_PER_ORIGIN = 6
-"""How many connections Qt opens to one origin; a further request would wait in Qt's queue while its timeout runs."""
+"""How many connections Qt opens to one origin. A further request would wait in Qt's queue while its timeout runs."""
 
 IDLE_MS = 60_000
-"""A worker that served nothing for this long ends (after two times as long at the latest)."""
+"""A worker that has served no request for so long ends; it ends after twice as long at the latest."""
 
 
 SHUTDOWN_MS = 5_000
 """How long a shutdown waits for the threads."""
 
 MAXIMUM_STUCK_WORKERS = 16
-"""How many stuck threads there may be. Each may hold a processor as long as Qt has to do with what a server sent."""
+"""How many stuck threads there may be. Each may keep a processor busy while Qt parses the bytes of a hostile server."""
 
 
 class QtEngine:
@@ -77,12 +77,12 @@ class QtEngine:
         added = request.omitted & ADDED_FIELDS
         if added:
             text = (
-                f"Qt sends a {sorted(added)[0].decode('ascii')} of its own if the request has none: give a value, "
+                f"Qt adds {sorted(added)[0].decode('ascii')} to a request without it: give a value, "
                 "or use the python engine: setEngine('auto')"
             )
             return network_failure(QtNetworkError.ProtocolInvalidOperationError, text)
         if request.qgis and not is_in_qgis():
-            text = "QGIS's own network manager is wanted, and this program is not QGIS or has not imported qgis.core"
+            text = "QGIS's own network manager cannot be used: this program is not QGIS, or has not imported qgis.core"
             return network_failure(QtNetworkError.UnknownNetworkError, text)
         proxy = request.proxy
         if proxy is not None and proxy.kind in ("https", "socks4"):
@@ -123,7 +123,9 @@ class QtEngine:
         return transfer
 
     def move(self, transfer: QtTransfer) -> None:
-        """Give a transfer to another worker, if its own is stuck and has not begun with it. Called by its caller."""
+        """Give a transfer to another worker if its own is stuck and has not begun it. The caller's thread calls
+        this.
+        """
         stuck = transfer.worker
         if self._reaper.has_stuck(MAXIMUM_STUCK_WORKERS) or not stuck.withdraw(transfer):
             return
@@ -132,7 +134,7 @@ class QtEngine:
         self._give(transfer, stuck.key, _room_for(transfer.request), None)
 
     def _give(self, transfer: QtTransfer, key: WorkerKey, room: int, hint: Optional[BatchHint]) -> None:
-        """Have a worker do it. ``room``: how many transfers to its origin a worker may have."""
+        """Give a transfer to a worker. ``room``: how many transfers to one origin a worker may have."""
         worker, is_new = self._reserve(transfer.origin, key, room)
         transfer.worker = worker
         try:
@@ -144,7 +146,7 @@ class QtEngine:
             if is_new:
                 self._start_thread(worker)
         except BaseException:
-            # Ctrl-C, or no memory for a thread: the place on the worker must not stay taken.
+            # After Ctrl-C, or without memory for a thread, the place on the worker must not stay taken.
             if never_ran(worker):
                 self._give_up(worker)
             else:
@@ -152,7 +154,7 @@ class QtEngine:
             raise
 
     def _reserve(self, origin: str, key: WorkerKey, room: int) -> tuple[Worker, bool]:
-        """A worker with a free connection for the origin, one of them taken; and whether it must be started."""
+        """Take a connection to the origin; return its worker, and whether the worker must be started."""
         with self._workers_guard:
             now = time.monotonic()
             stuck = [worker for worker in self._workers if now >= worker.stuck_at and worker.is_stuck()]
@@ -175,7 +177,7 @@ class QtEngine:
         return worker, True
 
     def _end_if_unused(self, worker: Worker) -> None:
-        """End a retired worker; one with transfers ends when the last of them does (see ``release``)."""
+        """End a retired worker if it has no transfers. Otherwise it ends with the last of them: see ``release``."""
         with self._workers_guard:
             is_unused = not worker.load
         if is_unused:
@@ -190,14 +192,14 @@ class QtEngine:
         self._reaper.delete_ended()
 
     def _give_up(self, worker: Worker) -> None:
-        """Answer the jobs of a worker whose thread will never run."""
+        """Fail the jobs of a worker whose thread could not be started."""
         self.retire(worker)
         worker.ended = True
         text = "The network thread could not be started: the system has no memory or no thread left"
         worker.fail_jobs(network_failure(QtNetworkError.UnknownNetworkError, text))
 
     def release(self, worker: Worker, origin: str) -> bool:
-        """Give a connection back; True where a retired worker has served its last and should end."""
+        """Give a connection back; return whether the worker is retired, has no transfers left, and so should end."""
         with self._workers_guard:
             left = worker.load.get(origin, 0) - 1
             if left > 0:
@@ -207,12 +209,12 @@ class QtEngine:
             return worker.retired and not worker.load
 
     def retire(self, worker: Worker) -> None:
-        """Give the worker no more requests; it ends when those it has are done."""
+        """Give the worker no more requests. It ends with the last of its transfers."""
         with self._workers_guard:
             self._retire(worker)
 
     def retire_if_idle(self, worker: Worker) -> bool:
-        """Retire a worker without requests; False where it has one, or is about to get one."""
+        """Retire a worker if it has no transfers, and will not get one now; return whether it was retired."""
         with self._workers_guard:
             if worker.load:
                 return False
@@ -226,7 +228,7 @@ class QtEngine:
             self._reaper.add(worker)
 
     def _adopt(self, app: QtCore.QCoreApplication) -> None:
-        """Take a new application: the workers of an earlier one may have lost their events."""
+        """Take over a new application. The workers of an earlier one end, because they may have lost their events."""
         reference = application_reference(app)
         with self._workers_guard:
             if self._application() is app:
@@ -270,14 +272,17 @@ class QtEngine:
         thread_starts.let_go()
 
     def _forget_after_fork(self) -> None:
-        """In a forked child the threads do not exist, though Qt says they run: leave their objects alone for good."""
+        """Forget the workers in a forked child. Their threads do not exist there, but Qt says that they run.
+
+        So their objects are kept and never touched.
+        """
         thread_starts.forget()
         _forgotten.extend((*self._workers, *self._reaper.forget()))
         self._workers_guard, self._fork_guard = threading.Lock(), threading.Lock()
         self._workers, self._pause = [], Pause(())
 
     def worker_count(self) -> int:
-        """How many workers take requests."""
+        """Return how many workers take requests."""
         with self._workers_guard:
             return len(self._workers)
 
@@ -286,15 +291,15 @@ _forgotten: list[object] = []
 
 
 def _room_for(request: Request) -> int:
-    """How many requests with an origin may share a worker.
+    """Return how many requests to one origin may share a worker.
 
-    Only one where a certificate is pinned: when it turns out to be another, and its request is aborted, Qt gives the
-    connection to the next that waits for one (5.15, 6.11). And only one where QGIS may have the thread wait for a
-    prompt in the main thread.
+    One if a certificate is pinned: if the server shows another one, and the request is aborted, Qt gives the connection
+    to the next request that waits for one (5.15, 6.11). One in QGIS, which may have the thread wait for a dialog in the
+    main thread.
     """
     is_alone = request.qgis or (request.tls is not None and request.tls.pinnedFingerprints)
     return 1 if is_alone else TRANSFERS_PER_ORIGIN
 
 
 engine = QtEngine()
-"""The one that all requests of the process share."""
+"""The engine that all requests of the process share."""

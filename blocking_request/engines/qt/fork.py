@@ -1,7 +1,7 @@
-"""Nobody of ours is within Qt while the process forks: its locks would stay taken in the child for good.
+"""Keeps the worker threads out of Qt while the process forks: a lock of Qt would stay taken in the child for good.
 
-Symptom without it: a child that is forked right after a reply freezes in the first ``connect`` or destructor that wants
-the same lock, with the GIL held, so that no timeout helps (5.15: one in a hundred).
+Symptom without it: a child that is forked right after a reply freezes in the first ``connect`` or destructor that takes
+the same lock. It holds the GIL then, so no timeout helps (Qt 5.15: one child in a hundred).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from .worker import Worker
 
 PATIENCE = 0.25
-"""Seconds that a fork waits at most for the workers to stand still."""
+"""Seconds that a fork waits at most until the workers pause."""
 
 LONGEST_FORK = 5.0
-"""Seconds after which a worker goes on in any case."""
+"""Seconds after which a paused worker goes on in any case."""
 
 SETTLING = 0.002
-"""What Qt's HTTP threads, which cannot be told to stand still, take at most to put away a request that has ended."""
+"""Seconds that the fork waits for Qt's own HTTP threads to clean up a finished request. They cannot be paused."""
 
 
 class Pause:
-    """Workers stand still from ``begin`` to ``end``. For one thread at a time."""
+    """Pauses workers from ``begin`` to ``end``. One thread at a time uses it."""
 
     def __init__(self, workers: Iterable[Worker]) -> None:
         self._workers = list(workers)
@@ -48,6 +48,6 @@ class Pause:
         self._over.set()
 
     def stand_still(self) -> None:
-        """Called in the worker's thread, in a slot: Qt's locks are free there."""
+        """Wait until the fork is over. The worker calls this in a slot, where its thread holds no lock of Qt."""
         self._arrived.release()
         self._over.wait(LONGEST_FORK)

@@ -1,6 +1,6 @@
-"""The QNetworkAccessManager of a worker, and what must be the same for requests that share one.
+"""The QNetworkAccessManager of a worker, and the key that says which requests may share it.
 
-Called in the worker's thread, but for ``worker_key``.
+Only ``worker_key`` is called in other threads than the worker's.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from .proxy_factory import BufferedDirect
 
 
 class WorkerKey(NamedTuple):
-    """Qt ties TLS, proxies and NTLM to a manager's connections and not to a request."""
+    """Requests with equal keys may share a worker: Qt ties TLS, proxies and NTLM to a connection, not to a request."""
 
     tls: TlsKey = NO_TLS
     proxy: Optional[Proxy] = None
     connection_credentials: Optional[ConnectionCredentials] = None
-    """A server answers every request on an authenticated connection as that user's."""
+    """By NTLM and Negotiate a connection is authenticated: the server takes each request on it as that user's."""
     qgis: bool = False
 
 
@@ -31,7 +31,7 @@ _PLAIN = WorkerKey()
 
 
 def worker_key(request: Request) -> WorkerKey:
-    """May be called from any thread."""
+    """Return the key of a request. Any thread may call this."""
     is_plain = request.proxy is None and request.connection_credentials is None and not request.qgis
     if is_plain and not request.url.startswith("https:"):
         return _PLAIN
@@ -39,7 +39,7 @@ def worker_key(request: Request) -> WorkerKey:
 
 
 class Manager:
-    """A QNetworkAccessManager and what it needs to live."""
+    """A QNetworkAccessManager, and the proxy factory that must live as long."""
 
     def __init__(self, key: WorkerKey) -> None:
         self.qnam: QtNetwork.QNetworkAccessManager
@@ -47,7 +47,7 @@ class Manager:
         self._is_qgis = key.qgis
         if key.qgis:
             self.qnam = _qgis_manager()
-            # Ours is above the engines, and QGIS's rule would answer from its own behind our back.
+            # The cache is above the engines. QGIS's own cache would answer without its knowledge.
             self.qnam.setCache(None)  # type: ignore[arg-type]
         else:
             self.qnam = QtNetwork.QNetworkAccessManager()
@@ -61,23 +61,23 @@ class Manager:
 
     @property
     def finished(self) -> Any:
-        """``QNetworkAccessManager.finished``; QGIS's heir has another signal of that name."""
+        """``QNetworkAccessManager.finished``. QGIS's subclass has another signal of that name."""
         return QtNetwork.QNetworkAccessManager.finished.__get__(self.qnam, type(self.qnam))
 
     def keep_the_lock_rule(self, slot: Any) -> None:
         """Prevent a freeze of the whole process (PyQt5 5.15).
 
-        Symptom without it: one thread in ``~QNetworkReplyHttpImpl`` holds a Qt lock and waits for the GIL in
-        ``sipQNetworkAccessManager::disconnectNotify``; another holds the GIL and waits for that lock in some
-        ``connect``. Every reply on Qt 5 is the receiver of ``networkSessionConnected``, so every reply's end may do it.
+        Symptom without it: one thread in ``~QNetworkReplyHttpImpl`` holds a lock of Qt and waits for the GIL in
+        ``sipQNetworkAccessManager::disconnectNotify``; another holds the GIL and waits for that lock in a ``connect``.
+        On Qt 5 each reply is a receiver of ``networkSessionConnected``, so the end of any reply can do it.
 
-        PyQt asks for the GIL only to find out whether Python overrides ``disconnectNotify``, and remembers a no for
-        each object. This connection and its end make it ask now, while no Qt lock is held.
+        PyQt takes the GIL to find out whether Python overrides ``disconnectNotify``, and remembers the result for each
+        object. So a signal is connected and disconnected here, while no lock of Qt is held.
         """
         prime_disconnect_notify(self.finished, slot)
 
     def delete(self) -> None:
-        """At the end of the thread. QGIS deletes its own."""
+        """Delete the manager at the end of the thread. QGIS deletes its own manager."""
         if not self._is_qgis:
             delete_at_thread_end(self.qnam)
 
@@ -85,12 +85,12 @@ class Manager:
 def _qgis_manager() -> Any:
     from qgis.core import QgsNetworkAccessManager
 
-    # Each thread has one. Nobody else has this thread's.
+    # QGIS has one manager for each thread.
     return QgsNetworkAccessManager.instance()
 
 
 def is_in_qgis() -> bool:
-    """Whether QGIS's own manager can be had: its library is loaded and its application lives."""
+    """Return whether QGIS's own manager can be used: its library is loaded and its application exists."""
     core = sys.modules.get("qgis.core")
     if core is None or QtCore.QCoreApplication.instance() is None:
         return False

@@ -1,7 +1,7 @@
-"""Whose failure it was where a proxy stood in between: Qt 5 tells most of a proxy's failures as the server's.
+"""Finds out whether a proxy or the server has failed: Qt 5 reports most failures of a proxy as the server's.
 
-Where its code does not tell, the proxy is connected to once more: what becomes of that is the response, and unlike Qt's
-words it does not depend on the language of the program.
+If Qt's error code does not tell, a probe connects to the proxy once more. Its result, unlike Qt's message, does not
+depend on the language of the program.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .worker import QtTransfer
 
 PATIENCE_MS = 2_000
-"""How long connecting to the proxy may take; the caller's timeouts run in the meantime."""
+"""How long the probe may take to connect. The caller's timeouts run in the meantime."""
 
 _OF_THE_PROXY = {
     QtNetworkError.ConnectionRefusedError: QtNetworkError.ProxyConnectionRefusedError,
@@ -37,11 +37,11 @@ _TUNNEL_REFUSALS = {
     QtNetworkError.ConnectionRefusedError: "503 Service Unavailable",
     QtNetworkError.HostNotFoundError: "404 Not Found",
 }
-"""What Qt makes of a proxy's answer to CONNECT."""
+"""The status of a proxy's response to CONNECT, by the error that Qt makes of it."""
 
 
 def may_be_proxy_failure(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> bool:
-    """Return whether a failure may be the proxy's or the server's."""
+    """Return whether Qt's error may mean the proxy as well as the server."""
     error = enum_value(reply.error())  # type: ignore[operator]
     if QT_VERSION >= (6,) or transfer.aborted or transfer.failure is not None or error not in _MAY_BE_THE_PROXYS:
         return False
@@ -49,9 +49,9 @@ def may_be_proxy_failure(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -
 
 
 def proxy_failure(proxy: Proxy, request: Request, error: QtNetworkError, words: str) -> Optional[Failure]:
-    """The failure in terms of the proxy; None where it is the server's. ``words``: Qt's."""
+    """Return the failure of the proxy, or None if the server has failed. ``words``: Qt's message."""
     if proxy.forwards(request.url):
-        # Nobody but the proxy is connected to.
+        # Qt connects to the proxy only.
         error = _OF_THE_PROXY.get(error, error)
     elif proxy.kind == "http" and error in _TUNNEL_REFUSALS:
         return messages.proxy_refused(_TUNNEL_REFUSALS[error])
@@ -61,10 +61,13 @@ def proxy_failure(proxy: Proxy, request: Request, error: QtNetworkError, words: 
 
 
 class ProxyProbe(QtCore.QObject):
-    """Lives in the worker's thread, as the child of its dispatcher; tells what it found once, and deletes itself."""
+    """Connects to a proxy, reports the result once, and deletes itself.
+
+    It lives in the worker's thread, as a child of the dispatcher.
+    """
 
     def __init__(self, parent: QtCore.QObject, proxy: Proxy, tell: Callable[[Optional[Failure]], None]) -> None:
-        """``tell`` is called with the proxy's failure, or None where it can be connected to."""
+        """``tell`` is called with the failure of the proxy, or with None if the proxy accepts connections."""
         super().__init__(parent)
         self._tell = tell
         self._socket = QtNetwork.QTcpSocket(self)
@@ -99,5 +102,5 @@ class ProxyProbe(QtCore.QObject):
             self._socket.abort()
             self.deleteLater()
             self._tell(failure)
-        except BaseException:  # what leaves a slot ends the process
+        except BaseException:  # PyQt ends the process if an exception leaves a slot
             logger.exception("a proxy's failure could not be looked into")

@@ -1,4 +1,4 @@
-"""Reads what has arrived from a QNetworkReply, in the thread of a worker."""
+"""Reads the header and the body of a QNetworkReply, in the thread of a worker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STREAM_READ_BYTES = 1 << 18
 
 
 def read_available(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None:
-    """Take what has arrived out of Qt's buffer. An error in the body ends the request."""
+    """Read the bytes that have arrived from Qt's buffer. An error in the body ends the request."""
     transfer.mailbox.mark_active()
     try:
         reader = transfer.reader
@@ -45,6 +45,6 @@ def read_available(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None
 
 
 def _read_while_there_is_room(transfer: QtTransfer, reply: QtNetwork.QNetworkReply, reader: BodyReader) -> None:
-    """Read as much as the caller takes; all of it if the reply has finished, because it will be deleted."""
+    """Read as much as the caller takes, or everything if the reply has finished, because Qt deletes it then."""
     while reply.bytesAvailable() > 0 and (transfer.has_room or reply.isFinished()):
         reader.feed(reply.read(STREAM_READ_BYTES))

@@ -1,7 +1,7 @@
-"""Qt's side of a Request: the QNetworkRequest that goes out.
+"""Makes the QNetworkRequest that Qt sends for a Request.
 
 Qt's own redirects, cookies, cached credentials, cache and decoding are switched off: they resend requests, carry
-headers to other hosts and report a corrupt body as success. They are decided above the engines.
+headers to other hosts and report a corrupt body as success. The flows above the engines do all this.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from ...qt.binding import QtCore, QtNetwork, encoded_url, enum_value, has_tls
 from ...tls.qt_configuration import caller_configuration, configuration_for
 
 ADDED_FIELDS = frozenset((b"user-agent", b"accept-encoding", b"accept-language", b"content-type", b"connection"))
-"""Fields that Qt adds to requests that have none; ``Content-Type`` to a POST."""
+"""Fields that Qt adds to a request without them; ``Content-Type`` only to a POST."""
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
 
 
 def make_qt_request(request: Request) -> QtNetwork.QNetworkRequest:
-    """Return the QNetworkRequest to send. May be called from any thread: it is not changed afterwards."""
+    """Return the QNetworkRequest to send. Any thread may call this, because the result is not changed afterwards."""
     caller_request: Optional[QtNetwork.QNetworkRequest] = request.qt_request
     headers = request.headers
     if caller_request is None:
-        # Other fields might be secrets, which nothing keeps.
+        # Only default fields are kept in a prototype, because other fields may be secrets.
         defaults = headers[:DEFAULT_FIELDS]
         if not are_defaults(defaults):
             defaults = ()
@@ -44,10 +44,10 @@ def make_qt_request(request: Request) -> QtNetwork.QNetworkRequest:
             _leave_identity(qt_request)
     proxy = request.proxy
     if proxy is not None and proxy.user and proxy.forwards(request.url):
-        # Qt itself would ask the proxy first, and then use what the request may not reuse.
+        # Qt itself would wait for a 407, and then look for credentials in a cache that is switched off here.
         qt_request.setRawHeader(b"Proxy-Authorization", proxy.authorization)  # type: ignore[arg-type]
     if request.connection_credentials is not None:
-        # Only so Qt does the rounds; what it remembers is its worker's, which serves this user only.
+        # Qt logs in only with this setting. It remembers the credentials in its worker, which serves this user only.
         qt_request.setAttribute(_Attribute.AuthenticationReuseAttribute, enum_value(_Request.LoadControl.Automatic))
     qt_request.setUrl(encoded_url(request.url))
     for field, value in headers:
@@ -56,7 +56,7 @@ def make_qt_request(request: Request) -> QtNetwork.QNetworkRequest:
 
 
 def _disable_qt_policies(request: QtNetwork.QNetworkRequest) -> None:
-    """Switch Qt's redirects, cookies, credentials and cache off: they are decided above the engine."""
+    """Switch off Qt's redirects, cookies, credentials and cache. The flows above the engines do all this."""
     manual = enum_value(_Request.LoadControl.Manual)
     request.setAttribute(_Attribute.RedirectPolicyAttribute, _MANUAL_REDIRECTS)
     request.setAttribute(_Attribute.CookieLoadControlAttribute, manual)
@@ -68,7 +68,7 @@ def _disable_qt_policies(request: QtNetwork.QNetworkRequest) -> None:
 
 
 def _leave_identity(request: QtNetwork.QNetworkRequest) -> None:
-    """A client certificate and the name the peer must prove were meant for the first origin only."""
+    """Remove the client certificate and the peer's name after a redirect to another origin."""
     if has_tls():
         request.setPeerVerifyName("")
         configuration = request.sslConfiguration()

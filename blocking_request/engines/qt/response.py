@@ -1,4 +1,4 @@
-"""What a QNetworkReply means: its header, its body's reader, and the Response when it has finished."""
+"""Makes a Response of a QNetworkReply: reads its header, and judges Qt's errors."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _NO_ERROR = QtNetwork.QNetworkReply.NetworkError.NoError
 
 
 def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Response:
-    """What a finished reply comes to."""
+    """Return the Response of a finished reply."""
     request, reader = transfer.request, transfer.reader
     status, reason = None, ""
-    if request.url.startswith("http"):  # Qt says 200 of local files, too
+    if request.url.startswith("http"):  # Qt gives local files the status 200
         status, reason = transfer.status, reason_phrase(reply)
     qt_error = reply.error()  # type: ignore[operator]
     error = 0 if qt_error == _NO_ERROR else enum_value(qt_error)
@@ -55,13 +55,13 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
     if failure is None and (error or transfer.aborted or (status or 200) < 200):
         failure = transfer_failure(transfer, status, error, reply.errorString())
     if failure is None and status is None and request.url.startswith("http"):
-        # Never a success, whatever Qt says.
+        # A response without a status is never a success, also if Qt reports no error.
         failure = messages.connection_closed(request, answered=False)
     tls = None
     if request.url.startswith("https:"):
         tls = session_of(reply.sslConfiguration(), transfer.tls_errors, agreed=status is not None)
     if reader is None:
-        # There is no reader: reading the header has failed, and ``transfer.failure`` says why.
+        # There is no reader if the header could not be read; ``transfer.failure`` says why.
         return Response(
             request, status, reason, transfer.fields, failure=failure, engine="qt", tls=tls, trace=transfer.trace
         )
@@ -71,7 +71,7 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
         failure = reader.body_error() or failure
     is_whole = not has_body or reader.total_bytes == reader.encoded_bytes
     if is_closed and status is not None and status >= 400 and is_whole:
-        # The server did not want the rest of the request's body, and its response says why.
+        # The server did not read the rest of the request's body, and its response says why.
         failure = None
     return Response(
         request=request,
@@ -90,8 +90,10 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
 
 
 def small_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Optional[Response]:
-    """What most replies come to: over http, nothing wrong, all of the body there at once, uncoded and as long as it
-    should be. In a third of the time of ``read_response``, which is for all others: None.
+    """Return the Response of a usual reply in a third of the time of ``read_response``; None for all others.
+
+    A usual reply comes over http, has no error, and its whole body is there, without a coding and with the right
+    length.
     """
     request = transfer.request
     is_untouched = transfer.reader is None and transfer.failure is None and not transfer.aborted
@@ -104,7 +106,7 @@ def small_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Opti
     except HeaderTooLarge:
         return None
     status, fields, size = transfer.status, transfer.fields, reply.bytesAvailable()
-    # What Qt says of errors need not be asked for: it is as long as it was to be.
+    # If the body has the promised length, Qt reports no error, so it need not be asked.
     if status is None or not 200 <= status < 400 or fields.whole_value(b"content-length") != b"%d" % size:
         return None
     if fields.has(b"transfer-encoding") or fields.has(b"content-encoding"):
@@ -128,32 +130,32 @@ def small_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Opti
 
 
 def handshake_failed_without_reason(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> bool:
-    """Whether a TLS handshake has failed and nothing tells why."""
+    """Return whether a TLS handshake has failed for an unknown reason."""
     error = enum_value(reply.error())  # type: ignore[operator]
     known = transfer.aborted or transfer.failure is not None or transfer.tls_errors
     return error == QtNetworkError.SslHandshakeFailedError and not known
 
 
 def reason_phrase(reply: QtNetwork.QNetworkReply) -> str:
-    """What stands beside the status."""
+    """Return the reason phrase of the status line."""
     reason = str(reply.attribute(REASON) or "")
-    # Where nothing does, not even a space, Qt 5.15 takes the whole line for it.
+    # If the line has neither a phrase nor a space after the status, Qt 5.15 returns the whole line.
     return "" if reason.startswith("HTTP/1.") else reason
 
 
 def read_header(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None:
-    """Take what comes before the body, once. Raises HeaderTooLarge: nothing is taken then."""
+    """Read the status and the fields, if they were not read before. Raises HeaderTooLarge, and reads nothing then."""
     if transfer.fields is NO_FIELDS:
         fields = _header_fields(reply)
         transfer.status, transfer.fields = reply.attribute(STATUS), fields
 
 
 def _header_fields(reply: QtNetwork.QNetworkReply) -> Fields:
-    """The header fields, which may be read when the reply is no more. Raises HeaderTooLarge."""
+    """Return the header fields, which do not need the reply any more. Raises HeaderTooLarge."""
     if _HAS_HEADERS:
-        # Qt itself reads 99 lines and 100 KB at most.
+        # Qt itself reads at most 99 lines and 100 KB.
         return _QtFields(reply.headers())  # type: ignore[attr-defined]
-    # Taken out at once: what Qt has allocated in one thread is freed slowly in another.
+    # The fields are copied at once, because memory that one thread has allocated is freed slowly in another.
     pairs = tuple([(name.data(), value.data()) for name, value in reply.rawHeaderPairs()])
     _check_size(pairs)
     fields = known_fields(pairs)
@@ -161,11 +163,11 @@ def _header_fields(reply: QtNetwork.QNetworkReply) -> Fields:
 
 
 _HAS_HEADERS = hasattr(QtNetwork.QNetworkReply, "headers")
-"""Whether Qt gives all fields out as one value, which takes a tenth of the time (6.8)."""
+"""Whether Qt returns all fields as one QHttpHeaders (since 6.8), which takes a tenth of the time."""
 
 
 class _QtFields(Fields):
-    """Of a QHttpHeaders: nothing is taken out before it is asked for."""
+    """The fields of a QHttpHeaders. They are converted when they are first asked for."""
 
     def __init__(self, headers: Any) -> None:
         super().__init__(partial(_pairs, headers))
@@ -196,14 +198,16 @@ def _pairs(headers: Any) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _check_size(pairs: Pairs) -> None:
-    """Raises HeaderTooLarge. Qt 5 joins the values of equal names, so the lines of most of them count once."""
+    """Raise HeaderTooLarge if the header is. Qt 5 joins the values of equal names, so most repeated lines count
+    once.
+    """
     size = sum(map(len, chain.from_iterable(pairs)))
     if len(pairs) > MAXIMUM_HEADER_LINES or size > MAXIMUM_HEADER_BYTES:
         raise HeaderTooLarge
 
 
 def _with_each_cookie(pairs: Pairs) -> Iterator[tuple[bytes, bytes]]:
-    """Qt joins repeated cookies by line feeds."""
+    """Split repeated ``Set-Cookie`` fields, which Qt joins by line feeds."""
     for name, value in pairs:
         if b"\n" in value and name.lower() == b"set-cookie":
             yield from ((name, cookie) for cookie in value.split(b"\n"))
@@ -212,7 +216,9 @@ def _with_each_cookie(pairs: Pairs) -> Iterator[tuple[bytes, bytes]]:
 
 
 def body_reader(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> BodyReader:
-    """Return a reader for the reply's body. Raises CorruptBody if its length is not one, or if the header was lost."""
+    """Return a reader for the reply's body. Raises CorruptBody if its length is not a number, or if Qt lost the
+    header.
+    """
     request, status, fields = transfer.request, transfer.status, transfer.fields
     if status is not None:
         _check_header(fields)
@@ -225,7 +231,10 @@ def body_reader(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> BodyRea
 
 
 def _abort_check(transfer: QtTransfer) -> Callable[[], bool]:
-    """Tells whether the caller has left. It does not keep the transfer, which has the reader, alive."""
+    """Return a function that returns whether the caller has aborted.
+
+    It holds the transfer by a weak reference, because the transfer holds the reader.
+    """
     reference = weakref.ref(transfer)
 
     def is_aborted() -> bool:
@@ -255,10 +264,10 @@ def begun_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Resp
 
 
 def _check_header(fields: Fields) -> None:
-    """Find the headers Qt could not read: it goes on as if nothing had been in them, and a length or coding is lost.
+    """Raise CorruptBody if Qt could not read the header. Qt goes on without the fields, and so without the length.
 
-    Qt 6.11 drops the header whole, if a line has no colon, or over 99 lines or about 100 KB. Qt 5.15 takes a line
-    without colon for the beginning of the next field's name; there an empty header is just that.
+    Qt 6.11 drops the whole header if a line has no colon, or if it has more than 99 lines or about 100 KB. Qt 5.15
+    takes a line without a colon for the beginning of the next field's name. There an empty header really is empty.
     """
     if QT_VERSION >= (6,) and fields.is_empty:
         raise CorruptBody(
@@ -274,12 +283,12 @@ def _is_mixed_up(fields: Fields) -> bool:
 
 
 def transfer_failure(transfer: QtTransfer, status: Optional[int], error: int, error_string: str) -> Optional[Failure]:
-    """What Qt's error means; None where there is an HTTP answer whose status tells it all."""
+    """Return the failure that Qt's error means, or None if the error only repeats the status of the response."""
     request = transfer.request
     if transfer.aborted:
         return messages.canceled()
     if status is not None and status < 200:
-        # Qt 5 hands over the interim replies 102 and 103 as final ones.
+        # Qt 5 takes the interim responses 102 and 103 for final ones.
         return messages.interim_status(status)
     if error == QtNetworkError.NoError or (status is not None and error == error_for_status(status)):
         return None
@@ -304,10 +313,11 @@ def _known(error: int) -> QtNetworkError:
 
 
 def leaves_connection_in_doubt(response: Response) -> bool:
-    """Whether more of the response may follow, which would be taken for the response to the next request.
+    """Return whether more bytes may follow a response, which Qt would take for the response to the next request.
 
-    RFC 9112 section 6.3: a connection is closed after a response with both Transfer-Encoding and Content-Length. A 204
-    has no body, so one that is announced is no good sign. A final response may follow the interim ones of Qt 5.
+    RFC 9112 section 6.3: a connection must be closed after a response with both Transfer-Encoding and Content-Length. A
+    204 has no body, so a body that is announced may follow all the same. On Qt 5 a final response may follow an interim
+    one.
     """
     status, fields = response.status, response.headers
     if status is None:
@@ -327,7 +337,7 @@ def _failure_for(request: Request, error: int, error_string: str) -> Failure:
         or "SSL routines" in error_string
         or "key values" in error_string
     ):
-        # Of a client certificate that is wanted a client hears after the handshake (TLS 1.3): an unknown error to Qt.
+        # With TLS 1.3, a server refuses a missing client certificate after the handshake: Qt reports an unknown error.
         return messages.handshake_failed(openssl_reason(error_string), shows_certificate(request))
     text = messages.error_text(known, request.url) or error_string.replace(request.url, request.redacted_url)
     if known is QtNetworkError.TimeoutError:
@@ -338,7 +348,7 @@ def _failure_for(request: Request, error: int, error_string: str) -> Failure:
 
 
 def openssl_reason(error_string: str) -> str:
-    """OpenSSL's own words in Qt's: ``...: error:0A00010B:SSL routines::wrong version number``."""
+    """Return OpenSSL's reason in Qt's message: ``...: error:0A00010B:SSL routines::wrong version number``."""
     return error_string.rpartition(" routines:")[2].rpartition(":")[2] if " routines:" in error_string else ""
 
 

@@ -23,7 +23,7 @@ def send(manager: QtNetwork.QNetworkAccessManager, transfer: QtTransfer) -> Opti
     if method == "GET" and body is None:
         return manager.get(qt_request)
     if method == "HEAD" and body is None:
-        # sendCustomRequest(b"HEAD") waits on Qt 5 for a body that does not come.
+        # On Qt 5 sendCustomRequest(b"HEAD") waits for a body that does not come.
         return manager.head(qt_request)
     if body is None and method in IDEMPOTENT_METHODS:
         return manager.sendCustomRequest(qt_request, method.encode("ascii"))
@@ -41,7 +41,7 @@ def send(manager: QtNetwork.QNetworkAccessManager, transfer: QtTransfer) -> Opti
 def _send_with_login(
     manager: QtNetwork.QNetworkAccessManager, transfer: QtTransfer
 ) -> Optional[QtNetwork.QNetworkReply]:
-    """Send a request for which Qt logs in (NTLM, Negotiate): its body is sent again in each round."""
+    """Send a request for which Qt logs in (NTLM, Negotiate). Qt sends its body in each round."""
     request = transfer.request
     has_body = request.body is not None or QT_VERSION < (6,)
     assert request.body is None or isinstance(request.body, bytes)

@@ -1,6 +1,6 @@
-"""Why a TLS handshake has failed, on Qt 5.15: QNetworkAccessManager says no more than "SSL handshake failed" there.
+"""Finds out why a TLS handshake has failed: QNetworkAccessManager of Qt 5.15 only says "SSL handshake failed".
 
-A QSslSocket knows the reason. So the handshake is tried once more with one, and nothing is sent over it.
+A QSslSocket reports the reason. So a QSslSocket repeats the handshake, and sends nothing afterwards.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from ...qt.binding import QtCore, QtNetwork, Slot
 from ...trace import logger
 
 PATIENCE_MS = 2_000
-"""How long a server may take for it; the caller's timeouts run in the meantime."""
+"""How long the handshake may take. The caller's timeouts run in the meantime."""
 
 
 class TlsProbe(QtCore.QObject):
-    """Lives in the worker's thread, as the child of its dispatcher; tells what it found once, and deletes itself."""
+    """Repeats a handshake, reports the reason of its failure once, and deletes itself.
+
+    It lives in the worker's thread, as a child of the dispatcher.
+    """
 
     def __init__(
         self,
@@ -26,7 +29,7 @@ class TlsProbe(QtCore.QObject):
         proxy: Optional[Proxy],
         tell: Callable[[str], None],
     ) -> None:
-        """``tell`` is called with OpenSSL's words for the reason, or '' where it cannot be found out."""
+        """``tell`` is called with OpenSSL's message, or with ``""`` if no reason was found."""
         super().__init__(parent)
         self._tell = tell
         self._socket = QtNetwork.QSslSocket(self)
@@ -56,5 +59,5 @@ class TlsProbe(QtCore.QObject):
             self._socket.abort()
             self.deleteLater()
             self._tell(reason)
-        except BaseException:  # what leaves a slot ends the process
+        except BaseException:  # PyQt ends the process if an exception leaves a slot
             logger.exception("a TLS failure could not be looked into")

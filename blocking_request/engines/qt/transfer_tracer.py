@@ -1,4 +1,4 @@
-"""Hears what Qt tells of the steps of a transfer, if somebody wants to know: each signal costs an event."""
+"""Notes the steps of a transfer that Qt signals. It is used only if a caller wants them: each signal costs an event."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ if TYPE_CHECKING:
     from .worker import QtTransfer
 
 _TELLS_STEPS = hasattr(QtNetwork.QNetworkReply, "socketStartedConnecting")
-"""Since Qt 6.3."""
+"""Whether Qt signals these steps (since 6.3)."""
 
 _HAS_TLS = hasattr(QtNetwork.QNetworkReply, "encrypted")
 
 
 class TransferTracer(QtCore.QObject):
-    """Lives in the worker's thread, as the child of its dispatcher. Qt says nothing of look-ups and addresses."""
+    """Writes the steps into the traces of the transfers. Qt does not report look-ups and addresses.
+
+    It lives in the worker's thread, as a child of the dispatcher.
+    """
 
     def __init__(self, parent: QtCore.QObject, transfers: Mapping[int, QtTransfer]) -> None:
-        """``transfers``: those under way, by the address of the reply."""
+        """``transfers``: the transfers under way, by the addresses of their replies."""
         super().__init__(parent)
         self._transfers = transfers
 
     def follow(self, reply: QtNetwork.QNetworkReply) -> None:
-        """Write into the trace of the reply's transfer from now on."""
+        """Write the steps of a reply into the trace of its transfer from now on."""
         reply.metaDataChanged.connect(self._headers_received)
         if _HAS_TLS:
             reply.encrypted.connect(self._encrypted)
@@ -59,12 +62,12 @@ class TransferTracer(QtCore.QObject):
             transfer = self._transfers.get(address(reply))
             if transfer is not None:
                 setattr(transfer.trace, step, time.monotonic())
-        except BaseException:  # what leaves a slot ends the process
+        except BaseException:  # PyQt ends the process if an exception leaves a slot
             logger.exception("a step of a request could not be noted")
 
 
 def is_reused(trace: TransferTrace, is_https: bool) -> Optional[bool]:
-    """Return whether a response came over a kept connection, by what was heard; None if that does not tell."""
+    """Return whether a response came over a kept connection; None if Qt has signalled too little to know."""
     if _TELLS_STEPS:
         return trace.connect_started is None
     return trace.tls_ended is None if is_https and _HAS_TLS else None

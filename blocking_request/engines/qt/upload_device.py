@@ -1,4 +1,4 @@
-"""The body of a request as Qt pulls it."""
+"""The devices from which Qt reads the body of a request."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _UNBUFFERED: Any = QtCore.QIODevice.OpenModeFlag.Unbuffered
 
 
 class UploadDevice(QtCore.QIODevice):
-    """A sequential device over bytes: what can be read only once can be sent only once.
+    """A sequential device over bytes. Qt can read it once, and so sends the body once.
 
-    Qt 5 sends a request again, two to four times, when the server closes without a response; a body that cannot be read
-    again stops it. Lives and is read in the worker's thread.
+    If the server closes the connection without a response, Qt 5 sends a request again, two to four times, unless its
+    body cannot be read again. The device lives in the worker's thread.
     """
 
     def __init__(self, body: bytes, mailbox: Mailbox, rewinds: int = 0) -> None:
-        """``rewinds``: how often it may be sent again, because the server wanted a login first."""
+        """``rewinds``: how often the body may be sent again because the server wants a login."""
         super().__init__()
         self._rewinds = rewinds
         self._body = memoryview(body)
@@ -41,8 +41,10 @@ class UploadDevice(QtCore.QIODevice):
         return len(self._body) - self._position + super().bytesAvailable()
 
     def reset(self) -> bool:
-        """Qt asks to begin again when it wants to send the body again: never; or when a 307 or 308 has come, even if
-        it is not to follow: then a no would cost the response's body (5.15, 6.11), and nothing is read after a yes.
+        """Return whether Qt may read the body from the beginning: only for a login, and after a 307 or 308.
+
+        Qt calls this after a 307 or 308 although it does not follow redirects here. It would drop the response's body
+        after False (5.15, 6.11), and reads nothing after True.
         """
         if self._rewinds > 0:
             self._rewinds -= 1
@@ -73,7 +75,7 @@ class UploadDevice(QtCore.QIODevice):
 
 
 class ChannelDevice(UploadDevice):
-    """The same over a body that comes piece by piece."""
+    """A sequential device over a body that the caller puts in piece by piece."""
 
     def __init__(self, channel: UploadChannel, transfer: QtTransfer) -> None:
         super().__init__(b"", transfer.mailbox)

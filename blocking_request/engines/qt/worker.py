@@ -1,7 +1,7 @@
-"""A worker as other threads know it, and its QThread; the Dispatcher in it does the requests.
+"""A worker: a QThread, whose Dispatcher performs requests, and the queue by which other threads hand them over.
 
-Rules of this file: other threads give a worker jobs by ``submit``, take them back by ``withdraw``, and end it by
-``stop``. The lock of the engine guards ``load``. The other attributes are flags, each set by one thread, read by any.
+Other threads give a worker transfers by ``submit``, take them back by ``withdraw``, and end the worker by ``stop``. The
+lock of the engine guards ``load``. The other attributes are flags; one thread sets each, and any thread reads it.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 
 
 STUCK_SECONDS = 0.1
-"""A worker that has been woken and does not look at its jobs for this long is stuck.
+"""A worker that was woken and does not look at its jobs for so long is stuck.
 
-Qt 5 takes 20 s to read a header of 60 000 lines, and a disk that hangs holds the thread that writes to it. (A worker
-that was only kept from the GIL for so long loses its connections and nothing else.)
+Qt 5 takes 20 s to read a header of 60 000 lines, and a disk that hangs blocks the thread that writes to it. A worker
+that only waited for the GIL for so long loses its kept connections, and nothing else.
 """
 
 _NEVER = float("inf")
@@ -53,20 +53,20 @@ _NEVER = float("inf")
 class QtTransfer:
     """A request on the qt engine.
 
-    For the caller's thread are ``abort``, ``look_for_connection``, ``is_connected``, ``upload_data_added``,
-    ``failure_if_dead`` and ``proxy``. The mailbox calls ``_resume`` in that thread, too. The rest is the worker's.
+    The caller's thread uses ``abort``, ``look_for_connection``, ``is_connected``, ``upload_data_added``,
+    ``failure_if_dead`` and ``proxy``; the mailbox calls ``_resume`` in this thread too. The worker uses the rest.
     """
 
     worker: Worker
     aborted = False
     watched = False
     is_quick = False
-    """Whether it is one of many that take no time."""
+    """Whether it belongs to a batch of many quick requests."""
     is_slow = False
-    """Whether it was under way at the last tick of the watch."""
+    """Whether it was under way at the last tick of the watch timer."""
     ended = False
     is_taken = False
-    """Whether the worker has begun with it: from then on it may have reached the server."""
+    """Whether the worker has begun it. From then on the request may have reached the server."""
     is_reached = False
     """Whether a second connection to the same address could be made."""
     reply: Optional[QtNetwork.QNetworkReply] = None
@@ -79,7 +79,7 @@ class QtTransfer:
     ntlm_answers = 0
     sent = 0
     device: Optional[ChannelDevice] = None
-    """Which the body is pulled from, where it comes piece by piece."""
+    """The device of a body that comes piece by piece."""
     has_room = True
     """Whether the caller takes more of a streamed body."""
 
@@ -91,14 +91,14 @@ class QtTransfer:
         self.mailbox = mailbox
         self.take = mailbox.take
         trace = self.trace = TransferTrace()
-        """The worker writes it."""
+        """The worker writes into it."""
         trace.queued = mailbox.last_activity
         self.qt_request = make_qt_request(request)
         self.origin = origin(request.url)
 
     @cached_property
     def proxy(self) -> Optional[Proxy]:
-        """Which one it goes through."""
+        """The proxy of the request, or None in QGIS, which chooses by itself."""
         return None if self.request.qgis else proxy_of_request(self.request)
 
     def abort(self) -> None:
@@ -114,10 +114,10 @@ class QtTransfer:
             return None
 
     def look_for_connection(self) -> None:
-        """Qt does not tell; but who can be connected to now most likely was so a moment ago."""
+        """Connect to the same address in another thread: Qt does not report whether it is connected."""
         if self.status is not None:
             return
-        proxy = self.proxy  # a factory of the caller's is asked in the caller's thread
+        proxy = self.proxy  # found out here, because the caller's proxy factory must be called in the caller's thread
 
         def look() -> None:
             self.is_reached = can_be_reached(self.request, proxy)
@@ -128,11 +128,11 @@ class QtTransfer:
         return self.status is not None or self.is_reached
 
     def upload_data_added(self) -> None:
-        """Have the worker send on: more of the request's body is there."""
+        """Have the worker go on to send: the caller has put in more of the request's body."""
         self.worker.submit(self)
 
     def deliver(self, piece: Chunk) -> None:
-        # Not the other way round: the caller may make room, and say so, before deliver() returns False.
+        # ``has_room`` is cleared first, because the caller may call ``_resume`` before ``deliver`` returns False.
         self.has_room = False
         if self.mailbox.deliver(piece, self._resume):
             self.has_room = True
@@ -142,11 +142,11 @@ class QtTransfer:
         self.worker.submit(self)
 
     def failure_if_dead(self) -> Optional[Failure]:
-        """Why no response will come, or None. Moves the transfer to another worker if its own is stuck."""
+        """Return why no response will come, or None. Move the transfer to another worker if its own is stuck."""
         failure = self._reason_without_response()
         if failure is None and not self.is_taken and self.worker.is_stuck():
             self.worker.engine.move(self)
-        # Looked at last: the response may have come since the caller looked into its mailbox.
+        # ``ended`` is read last: the response may have come since the caller looked into its mailbox.
         return None if self.ended else failure
 
     def _reason_without_response(self) -> Optional[Failure]:
@@ -159,7 +159,7 @@ class QtTransfer:
 
 
 class Worker:
-    """What other threads know of a worker. ``load`` is guarded by the engine's lock."""
+    """A worker, as other threads see it. The lock of the engine guards ``load``."""
 
     def __init__(self, engine: QtEngine, application: ApplicationReference, key: WorkerKey) -> None:
         self.engine = engine
@@ -169,33 +169,33 @@ class Worker:
         self.load: dict[str, int] = {}
         self.retired = False
         self.is_stopped = False
-        """Whether transfers under way are cancelled too; a worker that is only retired finishes them."""
+        """Whether its transfers are cancelled too. A worker that is only retired finishes them."""
         self.ended = False
         self.dispatcher: Optional[Dispatcher] = None
         self.thread: Optional[QtCore.QThread] = None
         self.pause: Optional[Pause] = None
-        """While the process forks."""
+        """Set while the process forks."""
         self.stuck_at = _NEVER
-        """The moment (``time.monotonic()``) by which it must have looked at its jobs. The worker itself resets it."""
+        """The moment (``time.monotonic()``) by which the worker must look at its jobs. The worker resets it then."""
         self.asks_for_proxy = False
-        """Whether it may be waiting for a proxy factory of the program's: that is slow in every worker."""
+        """Whether it may be waiting for the application's proxy factory, which would be as slow in another worker."""
 
     def submit(self, transfer: QtTransfer, patience: float = STUCK_SECONDS) -> None:
-        """Put a transfer among the jobs: the dispatcher starts it, goes on with it, or ends it if it is aborted.
+        """Hand a transfer to the dispatcher, which starts it, goes on with it, or ends it if it is aborted.
 
-        ``patience``: seconds until the worker counts as stuck if it has not looked at its jobs.
+        ``patience``: seconds after which the worker counts as stuck if it has not looked at its jobs.
         """
         self.jobs.append(transfer)
         self.wake(patience)
 
     def is_stuck(self) -> bool:
-        """Whether it has not looked at its jobs for too long. While the process forks it is not to do so."""
+        """Return whether the worker has not looked at its jobs for too long. It may wait while the process forks."""
         if time.monotonic() < self.stuck_at:
             return False
         return not self.ended and self.pause is None and not self.asks_for_proxy
 
     def withdraw(self, transfer: QtTransfer) -> bool:
-        """Take back a transfer that the worker has not begun with; False if it has."""
+        """Take back a transfer; return False if the worker has begun it already."""
         try:
             self.jobs.remove(transfer)
         except (ValueError, IndexError):
@@ -203,7 +203,7 @@ class Worker:
         return True
 
     def wake(self, patience: float = STUCK_SECONDS) -> None:
-        """Have it look at its jobs."""
+        """Have the worker look at its jobs."""
         # Without a dispatcher the thread is still starting. It looks at the jobs as soon as it has one.
         dispatcher = self.dispatcher
         try:
@@ -214,20 +214,20 @@ class Worker:
                 dispatcher.wake.emit()
                 return
         except RuntimeError:
-            pass  # deleted between the two lines
+            pass  # the dispatcher was deleted in the meantime
         if self.ended:
             self.fail_jobs()
 
     def stop(self) -> None:
-        """End the thread, and cancel its transfers."""
+        """Cancel the transfers, and have the thread end."""
         self.retired = self.is_stopped = True
         thread = self.thread
         if thread is not None:
-            with suppress(RuntimeError):  # it has ended in the meantime, and another thread has deleted it
+            with suppress(RuntimeError):  # the thread has ended, and another thread has deleted the object
                 thread.quit()
 
     def fail_jobs(self, failure: Optional[Failure] = None) -> None:
-        """Answer the jobs that no dispatcher will serve any more."""
+        """Fail the transfers that no dispatcher will perform any more."""
         while self.jobs:
             try:
                 transfer = self.jobs.popleft()
@@ -243,11 +243,11 @@ _LARGE_BLOCK = 1 << 22
 
 
 def have_memory_kept() -> None:
-    """Have the C library keep what is freed, for the next body.
+    """Have the C library keep freed memory for the next body.
 
-    glibc gives it back to the system, and requests it again: page by page, for each body. It stops doing so once it has
-    seen a larger block freed (mallopt(3): the thresholds are dynamic), as it has in most programs that run for a while.
-    Measured with bodies of 100 KB: a twentieth of all that a request takes.
+    glibc returns freed memory to the system and requests it again, page by page, for each body. It stops doing so when
+    it has seen a larger block freed (mallopt(3): the thresholds are dynamic), as in most programs that run for a while.
+    This saves a twentieth of the time of a request with a body of 100 KB.
     """
     with suppress(MemoryError):
         bytes(_LARGE_BLOCK)
@@ -270,7 +270,7 @@ class WorkerThread(QtCore.QThread):
             if not worker.is_stopped:
                 self.exec()
             dispatcher.close()
-        except BaseException as error:  # what leaves a virtual method ends the process
+        except BaseException as error:  # PyQt ends the process if an exception leaves a virtual method
             logger.exception("a network thread failed")
             failure = network_failure(QtNetworkError.UnknownNetworkError, f"The network thread failed: {error!r}")
         finally:

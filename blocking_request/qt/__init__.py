@@ -1,1 +1,1 @@
-"""What differs between PyQt5 and PyQt6, and what Qt needs to be used safely from Python."""
+"""The differences between PyQt5 and PyQt6, and the precautions that make Qt safe to use from Python threads."""

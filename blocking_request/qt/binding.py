@@ -1,8 +1,8 @@
-"""The one room for what differs between the Qt bindings.
+"""Chooses the Qt binding, and holds the differences between the bindings.
 
-The rest of the package never asks which binding it runs on. A binding the host program has already imported wins,
-because two Qt libraries in one process crash; then the environment variable ``QT_API`` (``pyqt5`` or ``pyqt6``), then
-PyQt5, then PyQt6. Nothing of the host's classes is changed.
+A binding that the program has imported already is used, because two Qt libraries in one process crash. Otherwise the
+environment variable ``QT_API`` (``pyqt5`` or ``pyqt6``) names it; without it, PyQt5 is tried, then PyQt6. No other
+module asks which binding it runs on. The program's classes are not changed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SUPPORTED = {"pyqt5": "PyQt5", "pyqt6": "PyQt6"}
 
 
 def _binding_names() -> list[str]:
-    """The bindings to try, best first."""
+    """Return the bindings to try, best first."""
     for name in _SUPPORTED.values():
         if f"{name}.QtCore" in sys.modules:
             return [name]
@@ -38,7 +38,7 @@ def _binding_names() -> list[str]:
     return [_SUPPORTED[wanted]]
 
 
-# By plain statements: PyInstaller and its kin do not see a module whose name is computed.
+# These are plain import statements, because tools such as PyInstaller do not see a module whose name is computed.
 
 
 def _import_pyqt5() -> tuple[Any, Any, Any]:
@@ -57,7 +57,7 @@ _IMPORTERS = {"PyQt5": _import_pyqt5, "PyQt6": _import_pyqt6}
 
 
 def _is_in_subinterpreter() -> bool:
-    """Whether this is not the main interpreter of the process."""
+    """Return whether this is not the main interpreter of the process."""
     try:
         import _interpreters as interpreters  # type: ignore[import-not-found]  # Python 3.13
     except ImportError:
@@ -70,7 +70,8 @@ def _is_in_subinterpreter() -> bool:
 
 def _import_binding() -> tuple[str, Any, Any, Any]:
     if _is_in_subinterpreter():
-        # PyQt calls Python in the main interpreter only (symptoms: a call never returns, the process does not end).
+        # PyQt calls Python in the main interpreter only. Symptoms elsewhere: a call never returns, the process never
+        # ends.
         raise ImportError(
             "blocking_request works in the main interpreter of a process only, because PyQt does, and this is a "
             "subinterpreter. Use threads or processes; with mod_wsgi set WSGIApplicationGroup %{GLOBAL}."
@@ -101,7 +102,7 @@ QT_VERSION = tuple(int(part) for part in str(QtCore.qVersion()).split(".")[:3])
 
 
 def type_name(value: object) -> str:
-    """The name of a value's type for a message; of an object of another binding, what to do about it."""
+    """Return the name of a value's type for a message; for an object of another binding, with advice."""
     kind = type(value)
     package = kind.__module__.partition(".")[0]
     serving = QtCore.__name__.partition(".")[0]
@@ -114,30 +115,30 @@ def type_name(value: object) -> str:
 
 
 def enum_value(member: Any) -> int:
-    """The integer of a Qt enum member: an ``int`` on PyQt5, an ``enum.Enum`` on PyQt6."""
+    """Return the integer of a member of a Qt enum, which is an ``int`` on PyQt5 and an ``enum.Enum`` on PyQt6."""
     return int(member if isinstance(member, int) else member.value)
 
 
 def network_error(value: int) -> QtNetwork.QNetworkReply.NetworkError:
-    """Qt's ``NetworkError`` member for an integer."""
+    """Return the member of Qt's ``NetworkError`` for an integer."""
     return QtNetwork.QNetworkReply.NetworkError(value)
 
 
 def encoded_url(url: str) -> QtCore.QUrl:
-    """Of an ASCII string, as it stands in our own values."""
-    return QtCore.QUrl(url)  # fromEncoded() does the same, and takes twice as long
+    """Return a QUrl for a percent-encoded ASCII string."""
+    return QtCore.QUrl(url)  # fromEncoded() does the same in twice the time
 
 
 is_deleted: Callable[[QtCore.QObject], bool] = sip.isdeleted
-"""Whether only the Python half of a QObject is left, as when the application was destroyed under it."""
+"""Whether the C++ object behind a QObject is gone, for example because the application was destroyed."""
 
 
 address: Callable[[QtCore.QObject], int] = sip.unwrapinstance  # type: ignore[assignment]
-"""Where the C++ object behind a wrapper is."""
+"""Returns the address of the C++ object behind a wrapper."""
 
 
 def application() -> Optional[QtCore.QCoreApplication]:
-    """The application object, or None: then Qt delivers no event in any thread."""
+    """Return the application object, or None. Without one, Qt delivers no events in any thread."""
     return QtCore.QCoreApplication.instance()
 
 
@@ -145,10 +146,10 @@ ApplicationReference = Callable[[], Optional[QtCore.QCoreApplication]]
 
 
 def application_reference(app: QtCore.QCoreApplication) -> ApplicationReference:
-    """A reference to the application that does not keep it alive.
+    """Return a reference to the application that does not keep it alive.
 
-    An application made in Python dies with its last reference, so it is held weakly. For one made in C++ (QGIS) the
-    Python object is only a wrapper, which would vanish at once if nobody held it.
+    An application made in Python ends with its last reference, so this one is weak. If the application was made in C++
+    (QGIS), the Python object is only a wrapper, and a weak reference to it would be dead at once.
     """
     if sip.ispyowned(app):
         return weakref.ref(app)
@@ -157,16 +158,16 @@ def application_reference(app: QtCore.QCoreApplication) -> ApplicationReference:
 
 @cache
 def has_tls() -> bool:
-    """Whether this Qt can speak TLS (PyPI's PyQt5 5.15 cannot where the system has OpenSSL 3)."""
+    """Return whether this Qt has TLS. PyPI's PyQt5 5.15 has none if the system has OpenSSL 3."""
     socket_class = getattr(QtNetwork, "QSslSocket", None)
     return socket_class is not None and not _lacks_openssl(socket_class) and bool(socket_class.supportsSsl())
 
 
 def _lacks_openssl(socket_class: Any) -> bool:
-    """Whether Qt was built for OpenSSL 1.1 and the system has none, which is so with PyPI's PyQt5 on today's Linux.
+    """Return whether Qt was built for OpenSSL 1.1 and the system lacks it, as PyPI's PyQt5 on today's Linux.
 
-    Asked whether it has TLS, Qt 5 then loads OpenSSL 3 and prints a warning on the error output. A message handler of
-    ours would keep it from being printed, but PyQt cannot give back a handler of the program that is written in C++.
+    In this case ``supportsSsl`` of Qt 5 loads OpenSSL 3 and prints a warning to stderr. A message handler could
+    suppress it, but PyQt cannot restore a handler of the program that is written in C++.
     """
     if sys.platform != "linux" or QT_VERSION >= (6,) or socket_class.sslLibraryBuildVersionNumber() >> 28 != 1:
         return False
@@ -184,4 +185,4 @@ def _lacks_openssl(socket_class: Any) -> bool:
 
 
 _LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64")
-"""Where Qt itself looks beyond the places of the dynamic linker."""
+"""The folders that Qt searches besides those of the dynamic linker."""

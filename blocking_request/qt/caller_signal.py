@@ -1,4 +1,4 @@
-"""CallerSignal: a signal of an object that belongs to no thread, whose slots run where Qt's users expect them to."""
+"""CallerSignal: a signal of an object that lives in no thread. Its slots run in the threads that Qt's users expect."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ Callback = Callable[..., Any]
 
 
 class _Relay(QtCore.QObject):
-    """Delivers to the methods of QObjects, in the thread each of them lives in, as Qt does."""
+    """Calls the method of a QObject in the thread in which this object lives, by a queued connection of Qt."""
 
     fired = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
         release_ownership(self)
-        prime_disconnect_notify(self.fired, self._nobody)
+        prime_disconnect_notify(self.fired, self._ignore)
 
     @Slot(object)
-    def _nobody(self, value: object) -> None:
+    def _ignore(self, value: object) -> None:
         pass
 
 
 class _Method:
-    """A method of a QObject, which is not kept alive by it."""
+    """A slot that is a method of a QObject. It does not keep the object alive."""
 
     def __init__(self, method: Any) -> None:
         self._method = weakref.WeakMethod(method)
@@ -44,7 +44,7 @@ class _Method:
         if method is None or is_deleted(method.__self__):
             return
         if method.__self__.thread() == QtCore.QThread.currentThread():
-            # Not by Qt: what it raises goes to the caller, and does not end the process.
+            # Called directly, so that an exception reaches the caller. From Qt it would end the process.
             method(value)
         elif not is_deleted(self._relay):
             self._relay.fired.emit(value)
@@ -57,12 +57,13 @@ class _Method:
 
 
 class CallerSignal:
-    """Emitted in the thread of the blocked caller, from within its call. Every method may be called from any thread.
+    """A signal that is emitted in the thread of the blocked caller, during its call. Any thread may call every method.
 
-    Functions, lambdas and methods of plain objects run there, at once: whichever thread connected them, and whether or
-    not a thread runs an event loop. A method of a QObject runs in the thread the object lives in: at once if that is
-    the caller's, else when that thread's event loop comes to it, as always in Qt; it does not keep the object alive.
-    Another signal is emitted. What a slot raises goes to the caller, but from another thread.
+    A function, a lambda, or a method of a plain object runs at once in the caller's thread. It does not matter which
+    thread has connected it. A method of a QObject runs in the thread in which the object lives: at once if that is the
+    caller's thread, else when the event loop of that thread comes to it, as always in Qt. The connection does not keep
+    the object alive. If the slot is a signal, it is emitted. An exception of a slot reaches the caller if the slot runs
+    in the caller's thread.
     """
 
     def __init__(self) -> None:
@@ -70,7 +71,7 @@ class CallerSignal:
         self._slots: tuple[Union[Callback, _Method], ...] = ()
 
     def connect(self, slot: Callback) -> None:
-        """Have ``slot`` called. Raises TypeError for what cannot be."""
+        """Connect a slot: a callable, or a signal. Raises TypeError for other objects."""
         if not callable(slot) and getattr(slot, "emit", None) is None:
             raise TypeError(f"a slot must be callable or a signal, {type(slot).__name__} is neither")
         is_method = isinstance(getattr(slot, "__self__", None), QtCore.QObject) and hasattr(slot, "__func__")
@@ -79,7 +80,7 @@ class CallerSignal:
             self._slots = (*self._slots, callback)
 
     def disconnect(self, slot: Optional[Callback] = None) -> None:
-        """Have ``slot`` called no more; without one, nobody. Raises TypeError where it was not connected."""
+        """Disconnect a slot, or all slots without an argument. Raises TypeError if the slot is not connected."""
         with self._guard:
             gone = self._slots if slot is None else tuple(each for each in self._slots if _is_same_slot(each, slot))[:1]
             if slot is not None and not gone:
@@ -97,7 +98,7 @@ class CallerSignal:
                 getattr(slot, "emit", slot)(value)
 
     def __bool__(self) -> bool:
-        """Whether anybody listens."""
+        """Return whether a slot is connected."""
         return bool(self._slots)
 
 

@@ -1,4 +1,4 @@
-"""Copies of a QNetworkRequest, and what one holds."""
+"""Copies a QNetworkRequest, and reads its fields and its TLS configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def raw_fields(request: QtNetwork.QNetworkRequest) -> Pairs:
 
 
 def qt_request_copy(request: Request) -> QtNetwork.QNetworkRequest:
-    """Return the request as a QNetworkRequest that shares nothing with the caller's."""
+    """Return the request as a QNetworkRequest that shares no data with the caller's."""
     qt_request: Optional[QtNetwork.QNetworkRequest] = request.qt_request
     copy = QtNetwork.QNetworkRequest() if qt_request is None else QtNetwork.QNetworkRequest(qt_request)
     for name in copy.rawHeaderList():
@@ -27,10 +27,10 @@ def qt_request_copy(request: Request) -> QtNetwork.QNetworkRequest:
 
 
 def unshared_copy(request: QtNetwork.QNetworkRequest) -> QtNetwork.QNetworkRequest:
-    """Return a copy that shares nothing with the caller's.
+    """Return a copy that shares no data with the caller's.
 
-    Qt writes into a request when it is asked for its TLS configuration: the default one of that moment, which would
-    then be taken for the request's own (5.15, 6.11).
+    ``QNetworkRequest.sslConfiguration`` writes the current default into the request if it has none (5.15, 6.11). In the
+    caller's request, the default would be taken for the caller's own configuration afterwards.
     """
     copy = QtNetwork.QNetworkRequest(request)
     copy.setPriority(copy.priority())

@@ -1,4 +1,4 @@
-"""Lifetime of QObjects and QThreads: what differs between the bindings, or between Python and C++."""
+"""Creates and deletes QObjects and QThreads safely, although Python and C++ both own them."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from .binding import QtCore, application, sip
 
 
 def release_ownership(qobject: QtCore.QObject) -> None:
-    """Take a QObject out of PyQt's hands.
+    """Have Python own a QObject no more.
 
-    When a QCoreApplication is destroyed, PyQt deletes every QObject that Python owns, in the thread that destroys it,
-    although workers still use them. A QObject that was released must be deleted by ``delete_at_thread_end`` or
+    When a QCoreApplication is destroyed, PyQt deletes every QObject that Python owns, in the thread that destroys the
+    application, although workers still use them. A released QObject must be deleted by ``delete_at_thread_end`` or
     ``delete_finished_thread``.
     """
     sip.transferto(qobject, None)  # type: ignore[arg-type]
 
 
 def prime_disconnect_notify(signal: Any, slot: Callable[..., None]) -> None:
-    """Have PyQt ask now whether Python overrides ``disconnectNotify`` of who sends the signal: it remembers a no.
+    """Have PyQt find out now whether Python overrides ``disconnectNotify`` of the sender. PyQt remembers the result.
 
-    Later it asks under a lock of Qt's, with the GIL wanted by another thread that wants the lock (symptom: a freeze of
-    the process; PyQt5 5.15).
+    Otherwise PyQt finds it out while it holds a lock of Qt: it waits for the GIL then, which another thread may hold
+    that waits for the lock. Symptom: the process freezes (PyQt5 5.15).
     """
     signal.connect(slot)
     signal.disconnect(slot)
 
 
 def delete_at_thread_end(qobject: QtCore.QObject) -> None:
-    """Delete a QObject of a thread that is about to end; called in that thread.
+    """Delete a QObject of a thread that is about to end. That thread calls this.
 
-    Not at once and here, because ``sip.delete`` holds the GIL: a manager waits in its destructor for its HTTP thread,
-    and that thread may want the GIL to ask a Python-made application whether it overrides ``notify`` (symptom: the
-    process freezes; 5.15 and 6.11). Without an application nothing is asked, and no deferred deletion happens either.
+    ``sip.delete`` holds the GIL. The destructor of a manager waits for its HTTP thread, and this thread may wait for
+    the GIL, because it asks an application made in Python whether it overrides ``notify``. Symptom: the process freezes
+    (5.15 and 6.11). So the object is deleted by ``deleteLater``. Without an application the HTTP thread does not ask,
+    and Qt performs no deferred deletion, so ``sip.delete`` is used.
     """
     if application() is None:
         sip.delete(qobject)
@@ -41,48 +42,46 @@ def delete_at_thread_end(qobject: QtCore.QObject) -> None:
 
 
 def detach_thread(thread: QtCore.QThread) -> None:
-    """Give a new QThread to C++, and to no thread: any thread may delete it once it has finished.
+    """Give a new QThread to C++, and to no thread, so that any thread may delete it when it has finished.
 
-    For the thread that has made it.
-
-    An object that lives in a thread can be deleted there only: ``sip.delete`` elsewhere leaves it to that thread, whose
-    end then deletes it when its wrapper is no more (symptom: a crash in ``~sipQThread``; 5.15, 6.11).
+    The thread that has created it calls this. ``sip.delete`` of an object that lives in another thread leaves the
+    deletion to that thread. Symptom: a crash in ``~sipQThread`` at the end of that thread (5.15, 6.11).
     """
     release_ownership(thread)
     thread.moveToThread(None)
 
 
 def start_thread(thread: QtCore.QThread) -> bool:
-    """False where Qt could not make a thread, which it says on the error output only."""
+    """Start a thread; return whether Qt could create it. Qt itself only prints a warning to stderr."""
     thread.start()
     return has_started(thread)
 
 
 def has_started(thread: QtCore.QThread) -> bool:
-    """Whether it runs or has run. Of a thread that was freed."""
+    """Return whether a detached thread runs or has run."""
     try:
         return thread.isRunning() or thread.isFinished()
     except RuntimeError:
-        # It has run and ended, and another thread has deleted it: all since the line above.
+        # The thread has ended, and another thread has deleted the object since the line above.
         return True
 
 
 def delete_finished_thread(thread: QtCore.QThread) -> None:
-    """Delete a QThread that was freed and has finished, or is about to. Called by one thread only."""
-    # A finishing thread is finished for isFinished() and still waited for, under the GIL, by the destructor.
+    """Delete a detached QThread that has finished, or is about to. Only one thread may call this."""
+    # isFinished() is true a little earlier than the thread ends. The destructor would wait for the rest with the GIL.
     if thread.wait():
         thread.moveToThread(QtCore.QThread.currentThread())
         sip.delete(thread)
 
 
 def disconnect_destroyed(qobject: QtCore.QObject) -> None:
-    """Have PyQt forget that it wants to hear of the end of a QObject that Qt has made.
+    """Disconnect PyQt's own slot from ``destroyed`` of a QObject that Qt has created.
 
-    PyQt hears of it by an event in the thread that imported it. Symptoms (5.15, 6.11): where that thread runs no event
-    loop, 200 bytes are lost for each object; where it does, the event may come when another object lives at the same
-    place, whose wrapper is then taken for deleted. The caller must not keep the wrapper longer than the object lives.
+    PyQt gets this signal as an event in the thread that imported PyQt. Symptoms (5.15, 6.11): if that thread runs no
+    event loop, each object leaks 200 bytes. If it does, the event may come when another object has the same address,
+    whose wrapper is then taken for deleted. The caller must not keep the wrapper longer than the object lives.
     """
     try:  # noqa: SIM105  (suppress() takes as long again)
         qobject.destroyed.disconnect()
     except TypeError:
-        pass  # nothing was connected
+        pass  # no slot was connected

@@ -1,4 +1,4 @@
-"""What Qt tells of a reply, made from a response: known headers, attributes, the operation."""
+"""Makes the values of a QNetworkReply from a response: known headers, attributes, the operation."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ _OPERATIONS = {
 
 
 def operation_of(method: str) -> QtNetwork.QNetworkAccessManager.Operation:
-    """Return Qt's name for a method."""
+    """Return Qt's operation for a method of HTTP."""
     return _OPERATIONS.get(method, _Operation.CustomOperation)
 
 
 def known_header(fields: Fields, header: QtNetwork.QNetworkRequest.KnownHeaders) -> Any:
-    """Return a known header parsed by Qt (an int, a QDateTime, a QUrl, ...); None if it did not come."""
+    """Return a known header parsed by Qt (an int, a QDateTime, a QUrl, ...), or None if the response lacks it."""
     parser = QtNetwork.QNetworkRequest()
     for name in fields.names:
-        # Qt parses what is set, and takes quadratic time for some fields. A Location may be long.
+        # Qt parses each field that is set, and takes quadratic time for some, so long values are left out. Only
+        # Location may be long.
         short = b"\n".join(fields.values(name)) if name == b"set-cookie" else fields.value(name)
         value = fields.whole_value(name) if name == b"location" else short
         if value is not None:
@@ -38,7 +39,7 @@ def known_header(fields: Fields, header: QtNetwork.QNetworkRequest.KnownHeaders)
 
 
 def reply_attributes(response: Response) -> dict[int, Any]:
-    """Return what Qt tells of a reply by ``QNetworkRequest.Attribute``, by its integer."""
+    """Return the attributes of a reply, by the integers of ``QNetworkRequest.Attribute``."""
     if response.status is None:
         return {}
     attributes: dict[Any, Any] = {

@@ -1,8 +1,8 @@
 """Keeps an exception of a user's slot from ending the process.
 
 PyQt calls ``qFatal`` if a slot raises, unless the program has replaced ``sys.excepthook``
-(https://www.riverbankcomputing.com/static/Docs/PyQt5/incompatibilities.html). A hook that only calls the program's own
-is enough, and it is in place only while one of our signals is emitted.
+(https://www.riverbankcomputing.com/static/Docs/PyQt5/incompatibilities.html). A hook that
+only calls the previous one is enough. It is installed only while a signal of this package is emitted.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _Hook = Callable[[type[BaseException], BaseException, Optional[TracebackType]], 
 
 
 class _SlotExceptions:
-    """A context manager, to be used by any number of threads at the same time."""
+    """A context manager that many threads may be in at the same time."""
 
     def __init__(self) -> None:
-        # Reentrant: a destructor that runs while it is held may emit a signal.
+        # Reentrant, because a destructor that runs while the lock is held may emit a signal.
         self._guard = threading.RLock()
         self._inside: dict[int, int] = {}
-        """How many times each thread is inside."""
+        """How many times each thread has entered."""
         self._hook: Optional[_Hook] = None
         self._previous: Optional[_Hook] = None
         self._interrupted: set[int] = set()
@@ -32,7 +32,7 @@ class _SlotExceptions:
             os.register_at_fork(after_in_child=self._keep_this_thread_only)
 
     def _keep_this_thread_only(self) -> None:
-        """In a forked child the other threads do not exist, and one of them may have held the lock."""
+        """Forget the other threads in a forked child. One of them may have held the lock, so there is a new one."""
         self._guard = threading.RLock()
         ident = threading.get_ident()
         self._interrupted &= {ident}
@@ -43,7 +43,7 @@ class _SlotExceptions:
     def __enter__(self) -> None:
         previous, ident = sys.excepthook, threading.get_ident()
 
-        # A function for each time: a program that keeps it, and calls it from a hook of its own, makes no circle.
+        # Each time has its own function. So a program that keeps it, and calls it from its own hook, makes no cycle.
         def report(kind: type[BaseException], error: BaseException, trace: Optional[TracebackType]) -> None:
             if issubclass(kind, KeyboardInterrupt) and threading.get_ident() in self._inside:
                 self._interrupted.add(threading.get_ident())
@@ -57,7 +57,7 @@ class _SlotExceptions:
             self._inside[ident] = self._inside.get(ident, 0) + 1
 
     def __exit__(self, *_: object) -> None:
-        hook, previous = self._hook, self._previous  # keeps them alive until the lock is released
+        hook, previous = self._hook, self._previous  # so that they are not destroyed while the lock is held
         ident = threading.get_ident()
         with self._guard:
             self._inside[ident] -= 1
@@ -71,7 +71,7 @@ class _SlotExceptions:
             raise KeyboardInterrupt
 
     def _put_back(self) -> None:
-        """Put the program's hook back, unless the program has set another one since."""
+        """Restore the program's hook, unless the program has set another one since."""
         if sys.excepthook is self._hook and self._previous is not None:
             sys.excepthook = self._previous
         self._hook = self._previous = None

@@ -1,1 +1,1 @@
-"""Bodies that are sent, and where bodies that are received go: files, devices, the cache."""
+"""The bodies of requests, and the targets of the bodies of responses: files, devices, the cache."""

@@ -8,14 +8,14 @@ from ..engines.events import Chunk
 from ..models.http_messages import Response
 
 MOST_BYTES = 1 << 23
-"""A stream is for what does not fit into memory: of a larger body no copy is made."""
+"""A larger body is not copied: a stream may be larger than the memory."""
 
 
 class CacheRecorder:
-    """For one thread at a time."""
+    """Copies one body. One thread at a time uses it."""
 
     def __init__(self, keep: Callable[[Response], None]) -> None:
-        """``keep``: is given the response with its whole body."""
+        """``keep``: is called with the response and its whole body."""
         self._keep = keep
         self._copy: Optional[bytearray] = bytearray()
 
@@ -28,7 +28,7 @@ class CacheRecorder:
             self._copy += piece
 
     def tee(self, write: Callable[[Chunk], None]) -> Callable[[Chunk], None]:
-        """``write`` that has each piece copied too."""
+        """Return a function that gives each piece to ``write``, and copies it."""
 
         def both(piece: Chunk) -> None:
             self.add(piece)
@@ -37,6 +37,6 @@ class CacheRecorder:
         return both
 
     def end(self, last: Response) -> None:
-        """``last``: the response at its end, without the body."""
+        """Give the copied body to ``keep``. ``last``: the response at its end, without a body."""
         if last.failure is None and self._copy is not None:
             self._keep(last._replace(body=bytes(self._copy)))

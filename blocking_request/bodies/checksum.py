@@ -1,4 +1,4 @@
-"""Checksum: what the bytes of a download must come to."""
+"""Compares the bytes of a download with a checksum."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..models.failure import Failure, QtNetworkError, network_failure
 
 
 class Checksum:
-    """``algorithm:hexadecimal``, and the digest of what has come so far."""
+    """An expected checksum, ``algorithm:hexadecimal``, and the digest of the bytes that have come."""
 
     def __init__(self, text: str) -> None:
-        """Raises TypeError, ValueError."""
+        """Raises TypeError, ValueError if ``checksum`` is not of this form."""
         if not isinstance(text, str):
             raise TypeError(f"a checksum is a str, not {type(text).__name__}")
         name, colon, digest = text.strip().lower().partition(":")

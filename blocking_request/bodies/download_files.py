@@ -22,12 +22,12 @@ from .temporary_file import CAN_LOCK, has_name, lock, sweep_once
 _RESERVED = frozenset(
     ("CON", "PRN", "AUX", "NUL", *(f"{name}{digit}" for name in ("COM", "LPT") for digit in range(10)))
 )
-"""Names that are devices on Windows, whatever their ending."""
+"""Names that are devices on Windows, with any ending."""
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 _STRONG_TAG = re.compile(rb'"[\x21\x23-\x7e\x80-\xff]*"')
-"""RFC 9110 section 8.8.3. Some servers send a tag without quotes, which no If-Range can name."""
+"""An entity tag (RFC 9110 section 8.8.3). Some servers send a tag without quotes, which If-Range cannot name."""
 
 
 class ResumePoint(NamedTuple):
@@ -45,7 +45,7 @@ def disposition_name(response: Response) -> str:
 
 
 def safe_name(name: str) -> str:
-    """The last part of a path, without what would lead elsewhere or is no name on some system."""
+    """Return the last part of a path, without characters that lead to another folder or that a system forbids."""
     last = name.replace("\\", "/").rpartition("/")[2]
     cleaned = _FORBIDDEN.sub("_", last.encode("utf-8", "replace").decode()).strip(" .")
     if cleaned.partition(".")[0].upper() in _RESERVED:
@@ -54,12 +54,12 @@ def safe_name(name: str) -> str:
     stem, suffix = (stem, dot + suffix) if stem and len(suffix.encode()) < LONGEST_SUFFIX else (cleaned, "")
     room = LONGEST_NAME - len(suffix.encode())
     name = (stem.encode()[:room].decode("utf-8", "ignore") + suffix).rstrip(" .")
-    # A server that could write one would decide what a later download of another URL goes on from.
+    # If a server could name such a file, it could plant the part from which a later download continues.
     return f"{name}_" if name.lower().endswith(DESCRIPTION_SUFFIX) else name
 
 
 LONGEST_NAME = 200
-"""Bytes: most file systems take 255, and a part has a longer name."""
+"""In bytes. Most file systems take 255, and the name of a part is longer."""
 LONGEST_SUFFIX = 20
 
 
@@ -71,7 +71,7 @@ class ResumableFile:
         self._file = target.with_name(target.name + PART_SUFFIX)
         self._description = target.with_name(target.name + DESCRIPTION_SUFFIX)
         self._descriptor = -1
-        """Of the part, which is locked."""
+        """The descriptor of the part, which is locked."""
         self._has_validator = True
         """Whether the server has given a validator."""
 
@@ -80,13 +80,13 @@ class ResumableFile:
         return self._description.exists() or not os.path.lexists(self._file)
 
     def lock(self) -> bool:
-        """Return False if the part must be left alone: another download has it, or another program may have made it.
-        Raises OSError.
+        """Lock the part; return False if another download has it, or another program may have made it. Raises
+        OSError.
         """
         status = status_of(os.fspath(self._description))
         if status is not None and not _is_ours(status):
             return self._leave_alone(self._description)
-        # It may be renamed or deleted between two steps, by the download that had it.
+        # The download that had it may rename or delete it between two steps.
         for _ in range(LOCK_TRIES):
             try:
                 descriptor = _open_part(os.fspath(self._file))
@@ -173,7 +173,7 @@ class ResumableFile:
         """Open the locked part; ``start``: how many of its bytes are used. Raises OSError."""
         sweep_once(self.target.parent)
         if start == 0:
-            # Truncated first: an old description must not stand beside new bytes.
+            # The part is truncated first: an old description must not belong to new bytes.
             os.ftruncate(self._descriptor, 0)
         else:
             self._save_size(-1)  # it is going to change
@@ -197,7 +197,7 @@ class ResumableFile:
                 write_description(self._description, description._replace(size=size))
 
     def discard(self, corrupt: bool) -> None:
-        """Give the download up. Keep the part for another one, if it can be resumed.
+        """Give the download up. Keep the part for a later download, if it can be resumed.
 
         ``corrupt``: whether the body was wrong, and not only incomplete. Then the part is deleted.
         """
@@ -215,7 +215,7 @@ class ResumableFile:
         if not self._is_still_named():
             raise OSError(errno.ESTALE, "another program has replaced the part of the download", str(self._file))
         path = move(self._file, self.target, naming)
-        # Another download may have begun a part of that name, with a description of its own.
+        # Another download may have begun a new part of that name, with its own description.
         with suppress(OSError, ValueError):
             description = read_description(os.fspath(self._description))
             if description is not None and description.inode == os.fstat(self._descriptor).st_ino:
@@ -237,10 +237,10 @@ def _open_part(path: str) -> int:
 def _is_ours(status: os.stat_result) -> bool:
     """Return whether it is a file of this user that has no other name, so that no other program writes or reads it."""
     is_owner = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
-    # It has no name any more if another download has just deleted it.
+    # The file has no name any more if another download has just deleted it.
     return stat.S_ISREG(status.st_mode) and is_owner and status.st_nlink <= 1
 
 
 def _digest(url: str) -> str:
-    """The URL may hold secrets."""
+    """Return the digest of a URL. It is written in place of the URL, which may hold secrets."""
     return hashlib.sha256(url.encode()).hexdigest()

@@ -123,7 +123,7 @@ class FileSink:
 
     @staticmethod
     def _lock_part(target: Path) -> Optional[ResumableFile]:
-        """Lock the part of a target and return it; None if the download has to start from scratch, beside the part."""
+        """Lock the part of a target and return it; None if the download must not use it, and so starts from scratch."""
         resumable = ResumableFile(target)
         try:
             # A device must not be replaced by a file.
@@ -139,7 +139,7 @@ class FileSink:
                 if last.failure is None:
                     yield ReportWhole(resume_point.size)
                 return last
-            # The part is longer than what the server has now.
+            # The part is longer than the file that the server has now.
             self._restart = True
             return None
         if not is_success(response):
@@ -167,7 +167,7 @@ class FileSink:
         return (yield from self._write_file(response, self._resumable or TemporaryFile(target)))
 
     def _write_special(self, response: Response, target: Path) -> Generator[Union[ReadBody, Drain], Any, Response]:
-        """Write to a pipe or device: there is nothing to rename, nor to resume."""
+        """Write to a pipe or device, which is neither renamed nor resumed."""
         file = SpecialFile(target)
         if self._checksum is not None:
             self._checksum.begin()
@@ -226,7 +226,7 @@ class FileSink:
         return Naming(replaces, self._is_in_folder, self._taken)
 
     def _check_name(self, target: Path) -> None:
-        """Find out before the body comes that the file cannot have its name. Raises OSError."""
+        """Check before the body comes that the file can get its name. Raises OSError."""
         naming = self._naming()
         if naming.numbers:
             return
@@ -236,7 +236,7 @@ class FileSink:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(target))
 
     def _seek_to_rest(self, file: BinaryIO, start: int) -> None:
-        """Go to where the rest belongs. The checksum includes the part."""
+        """Go to the end of the part. The checksum includes the part."""
         if self._checksum is None:
             if start:
                 file.seek(start)
@@ -281,7 +281,10 @@ class FileSink:
         return None if self._resumable is None else self._resumable.resume_point(self._url)
 
     def _target(self, response: Optional[Response]) -> Path:
-        """``response``: None if there is none yet, or if a part is continued, which has its name already."""
+        """Return the path of the target.
+
+        ``response``: None if there is none yet, or if a part is continued, whose target is known.
+        """
         path = Path(self._path)
         # Not Path.is_dir(), which raises for a name that is too long.
         if not os.path.isdir(path) and not self._path.endswith(("/", os.sep)):

@@ -17,15 +17,15 @@ MOST_NUMBERS = 100_000
 
 
 class Naming(NamedTuple):
-    """What may become of a name that exists already."""
+    """Says how a download treats a file that has its name already."""
 
     replaces: bool
     """Whether the file of that name is replaced."""
     numbers: bool
     """Whether a number is added if it is not replaced: the server has chosen the name."""
     taken: dict[str, int]
-    """The names, in small letters, that other downloads of the same batch have got, each with the next number to try.
-    They are never replaced.
+    """The names, in lower case, that other downloads of the same batch have got, each with the next number to try. The
+    files of these names are never replaced.
     """
 
 

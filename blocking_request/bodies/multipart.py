@@ -88,7 +88,7 @@ class _Part(NamedTuple):
 
 
 def _multipart(fields: list[tuple[str, Any]], files: list[tuple[str, Any]]) -> Encoded:
-    """RFC 7578."""
+    """Return the parts of a multipart body (RFC 7578)."""
     boundary = choose_boundary()
     parts: list[_Part] = []
     for name, each in fields:
@@ -156,7 +156,7 @@ def _file_part(boundary: str, name: str, value: Any) -> _Part:
 
 
 def _unmeasured_part(head: bytes, file: Any) -> _Part:
-    """Of a file that does not tell how long it is: read here, to its end. Raises ValueError where that is far."""
+    """Return the content of a file that does not tell its length. Raises ValueError if it is too long."""
     content = b""
     while piece := file.read(READ_BYTES):
         content += piece
@@ -174,7 +174,7 @@ def _file_part_head(boundary: str, name: str, filename: str, content_type: Optio
 
 
 class _CallersFile:
-    """A file of the caller's, which stays open."""
+    """A file that the caller has opened. It stays open."""
 
     def __init__(self, file: Any) -> None:
         self.read = file.read
@@ -201,7 +201,7 @@ class MultipartBody:
             left = part.size
             try:
                 while left > 0 and (piece := file.read(min(left, READ_BYTES))):
-                    # A file may give more than was asked for.
+                    # A file may return more bytes than were requested.
                     yield piece[:left]
                     left -= len(piece)
             finally:
@@ -230,7 +230,7 @@ class MultipartBody:
         return all(part.rewinds for part in self._parts)
 
     def seek(self, position: int) -> None:
-        """To the beginning only."""
+        """Go back to the beginning; no other position is supported."""
         if position != 0:
             raise ValueError("only the beginning can be gone to")
         self._pieces, self._unread, self._position = self._iter_chunks(), b"", 0

@@ -1,4 +1,4 @@
-"""The description of the part of a download: its URL, and what must match to continue it.
+"""The description of the part of a download: its URL, and the values that must match to continue it.
 
 Theory of operation: ``<target>.part`` is a name that other programs use, too. The description beside it binds the part:
 it has the inode number and the size of the file, the digest of its URL and the validator of its version. So a part is
@@ -25,18 +25,18 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Description(NamedTuple):
-    """Of a part."""
+    """The description of a part."""
 
     url: str
-    """The SHA-256 digest: the URL may hold secrets."""
+    """The SHA-256 digest of the URL, because the URL may hold secrets."""
     validator: Optional[str]
-    """None if the server gave none: the part belongs to a download and cannot go on."""
+    """None if the server gave none: then the download cannot be continued."""
     total: int
     """The size of the whole file in bytes, -1 if the server did not tell."""
     inode: int
-    """Of the part."""
+    """The inode number of the part."""
     size: int = -1
-    """Of the part, in bytes; -1 while it is being written, and if its process was killed."""
+    """The size of the part in bytes; -1 while it is being written, and after its process was killed."""
 
     def is_of(self, part: os.stat_result) -> bool:
         """Return whether that is the part which was written."""
@@ -44,7 +44,7 @@ class Description(NamedTuple):
 
 
 def read_description(path: str) -> Optional[Description]:
-    """Return what is in a description; None if there is none.
+    """Read a description; return None if there is none.
 
     Raises ValueError if no download has written it; OSError.
     """

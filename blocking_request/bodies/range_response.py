@@ -1,4 +1,4 @@
-"""What a response to a request with ``Range`` is: the rest of the part, another part, or the whole file."""
+"""Tells whether a response to a request with ``Range`` is the rest of the part, another part, or the whole file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .download_files import ResumePoint
 
 _CONTENT_RANGE = re.compile(rb"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _ANY_RANGE = re.compile(rb"(?i)bytes[=:]?(\d{1,18})-(\d{1,18})?(?:/(\d{1,18}|\*))?")
-"""As servers write it that do not follow the RFC, without white space."""
+"""Content-Range in the form of servers that do not follow the RFC, without white space."""
 _UNSATISFIED = re.compile(rb"bytes\s+\*/(\d{1,18})")
 
 
@@ -64,6 +64,6 @@ def is_part_complete(response: Response, resume_point: ResumePoint) -> bool:
     match = _UNSATISFIED.fullmatch((response.headers.value(b"content-range") or b"").strip())
     if match is None or int(match[1]) != resume_point.size:
         return False
-    # Few servers name the version here; then the part must be as long as it was said to become at its beginning.
+    # Few servers name the version in a 416. Otherwise the part must have the size that the first response announced.
     version = _validator(response, resume_point)
     return version == resume_point.validator or (version is None and resume_point.total == resume_point.size)

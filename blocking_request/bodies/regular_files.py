@@ -20,7 +20,7 @@ _SAFE = (
     | getattr(os, "O_BINARY", 0)
 )
 _NOT_REGULAR = (errno.ELOOP, errno.ENXIO, errno.EISDIR)
-"""What the system says of a symbolic link, and of a FIFO without a reader, a socket and a folder."""
+"""The system's errors for a symbolic link, and for a FIFO without a reader, a socket and a folder."""
 
 
 class NotRegular(OSError):
@@ -46,13 +46,13 @@ def open_regular(path: str, flags: int, mode: int = 0o600) -> int:
 
 
 def read_regular(path: str, most: int = -1) -> bytes:
-    """Return what is in a regular file, or so many bytes of its beginning. Raises NotRegular, OSError."""
+    """Return the content of a regular file, or so many bytes of its beginning. Raises NotRegular, OSError."""
     with open(open_regular(path, os.O_RDONLY), "rb", buffering=0) as file:
         return file.read(most)
 
 
 def status_of(path: str) -> Optional[os.stat_result]:
-    """Return the status of a name itself, not of what a link leads to; None if nothing has that name."""
+    """Return the status of a name, and not of the target of a link; None if there is no such name."""
     try:
         return os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

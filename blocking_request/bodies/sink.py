@@ -31,7 +31,7 @@ class ReadBody(NamedTuple):
     in_worker: bool = True
     """Whether the engine calls ``write`` in its own thread, which is faster; else the thread that drives does."""
     target: Optional[DrainableTarget] = None
-    """What ``write`` writes to, if that may not take everything at once."""
+    """The target of ``write``, if it may not take all bytes at once."""
     start: int = 0
     """How many bytes of the file are there already; the progress counts them."""
     total: int = -1
@@ -39,7 +39,7 @@ class ReadBody(NamedTuple):
 
 
 class Drain(NamedTuple):
-    """A step of a sink: wait until its target has taken what was written.
+    """A step of a sink: wait until its target has taken all bytes that were written.
 
     The sink is sent the failure of a call that ends in the meantime, else None.
     """
@@ -54,13 +54,13 @@ class ReportWhole(NamedTuple):
 
 
 class DrainableTarget(Protocol):
-    """Takes what is written without blocking the thread, and keeps the rest until it is flushed."""
+    """A target that never blocks the thread. It keeps the bytes that it cannot write yet until it is flushed."""
 
     def flush(self) -> bool:
-        """Write what waits; return whether nothing waits any more. Raises CannotWrite."""
+        """Write the waiting bytes; return whether all were written. Raises CannotWrite."""
 
     def wait(self, seconds: float) -> None:
-        """Wait until more can be written, or for some seconds."""
+        """Wait until more can be written, but at most for some seconds."""
 
 
 SinkStep = Union[ReadBody, Drain, ReportWhole]
@@ -68,13 +68,13 @@ SinkSteps = Generator[SinkStep, Any, Optional[Response]]
 
 
 class ChunkOwner(Protocol):
-    """What memory of chunks is given back to: a Mailbox."""
+    """The owner of the memory of chunks, which takes it back: a Mailbox."""
 
     def give_back(self, chunk: Chunk) -> None: ...
 
 
 def write_chunks(chunks: Iterable[Chunk], step: ReadBody, owner: ChunkOwner) -> bool:
-    """Write chunks as a step wants it; return whether its target has taken all. Raises what ``write`` raises."""
+    """Write chunks as a step wants it; return whether its target has taken all. Raises the exceptions of ``write``."""
     for chunk in chunks:
         step.write(chunk)
         owner.give_back(chunk)
@@ -83,23 +83,23 @@ def write_chunks(chunks: Iterable[Chunk], step: ReadBody, owner: ChunkOwner) -> 
 
 class BodySink(Protocol):
     is_checked: bool
-    """Whether the body is compared with a checksum: a cached one may be what was wrong before."""
+    """Whether the body is compared with a checksum. The cache is not used then, because it may hold the wrong body."""
 
     def prepare(self, request: Request) -> Request:
-        """Return the request that is to be sent. Raises RequestNotSent."""
+        """Return the request to send. Raises RequestNotSent."""
 
     def steps(self, response: Response) -> SinkSteps:
-        """Take the body of a response; return the whole response, or None to have it asked for again."""
+        """Take the body of a response; return the whole response, or None to have the request sent again."""
 
     def close(self) -> None:
-        """End: the call is over."""
+        """Clean up at the end of the call."""
 
 
 class DeviceSink:
     """Writes into a device that the caller has opened."""
 
     def __init__(self, device: Any, checksum: Optional[Checksum]) -> None:
-        """Raises TypeError, ValueError for what cannot be written to."""
+        """Raises TypeError, ValueError if ``device`` cannot be written to."""
         self._checksum = checksum
         self.is_checked = checksum is not None
         self._write = writer(device)
@@ -123,7 +123,7 @@ class DeviceSink:
 
 
 def writer(device: Any) -> Callable[[Chunk], None]:
-    """Writes all of a piece into what the caller has opened. Raises TypeError, ValueError."""
+    """Return a function that writes a whole piece to a device or file of the caller. Raises TypeError, ValueError."""
     if isinstance(device, QtCore.QIODevice):
         if not device.isWritable():
             state = "open for reading only" if device.isOpen() else "closed"
@@ -138,7 +138,7 @@ def writer(device: Any) -> Callable[[Chunk], None]:
         raise TypeError("the file is opened as text: open it in binary mode, open(path, 'wb')")
     if isinstance(device, io.IOBase):
         return lambda piece: _write_all(device, piece)
-    # Who knows whether it keeps what it is given, in memory that is used again.
+    # It gets a copy, because it may keep the object, and the memory of a chunk is used again.
     return lambda piece: _write_all(device, bytes(piece))
 
 
@@ -166,7 +166,7 @@ def _write_all(device: Any, piece: Chunk) -> None:
 
 
 class CannotWrite(BodyError):
-    """What the disk says, on its way through the engine."""
+    """Carries an error of the disk through the engine."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(str(error))
@@ -180,12 +180,13 @@ class CannotWrite(BodyError):
 def write_in_worker(
     response: Response, write: Callable[[Chunk], None], start: int = 0, total: int = -1
 ) -> Generator[ReadBody, Response, Response]:
-    """Have all of a body given to ``write`` in the thread of the engine, which is faster and not for the caller's own
-    code. ``start``, ``total``: as in ReadBody. An OSError becomes the failure of the response, but is raised if the
-    body is in memory.
+    """Have the engine give a body to ``write`` in its own thread. This is quicker, but not for the caller's own code.
+
+    ``start``, ``total``: as in ReadBody. An OSError becomes the failure of the response; if the body is in memory, it
+    is raised.
     """
     if response.is_streaming:
-        # ValueError: the caller has left, and the file is closed.
+        # ValueError means that the call has ended, and the file is closed.
         write = _errors_mapped(write, (OSError, ValueError))
         try:
             return merge_responses(response, (yield ReadBody(write, start=start, total=total)))
@@ -197,7 +198,7 @@ def write_in_worker(
 def _errors_mapped(
     write: Callable[[Chunk], None], errors: tuple[type[Exception], ...] = (OSError,)
 ) -> Callable[[Chunk], None]:
-    """Return ``write`` that raises CannotWrite for some errors."""
+    """Return a ``write`` that raises CannotWrite in place of some errors."""
 
     def write_or_stop(chunk: Chunk) -> None:
         try:
@@ -209,8 +210,9 @@ def _errors_mapped(
 
 
 def write_here(response: Response, write: Callable[[Chunk], None]) -> Generator[ReadBody, Response, Response]:
-    """Have all of a body given to ``write``, code of the caller, in the thread that drives. An OSError becomes the
-    failure of the response; any other exception ends the call.
+    """Have a body given to ``write``, which is the caller's own code, in the caller's thread.
+
+    An OSError becomes the failure of the response. Any other exception ends the call.
     """
     write = _errors_mapped(write)
     try:
@@ -224,9 +226,9 @@ def write_here(response: Response, write: Callable[[Chunk], None]) -> Generator[
 def write_and_drain(
     response: Response, write: Callable[[Chunk], None], target: DrainableTarget
 ) -> Generator[Union[ReadBody, Drain], Any, Response]:
-    """Do the same in the thread that drives, for a target that may not take everything at once."""
+    """Have a body given to ``write`` in the caller's thread, for a target that may not take all bytes at once."""
     try:
-        failure: Optional[Failure] = yield Drain(target)  # it is open then
+        failure: Optional[Failure] = yield Drain(target)  # the target is open afterwards
         if failure is None:
             last = (yield ReadBody(write, in_worker=False, target=target)) if response.is_streaming else None
             response = _write_body_in_memory(response, write) if last is None else merge_responses(response, last)
@@ -238,7 +240,7 @@ def write_and_drain(
 
 
 def _write_body_in_memory(response: Response, write: Callable[[Chunk], None]) -> Response:
-    """Write a body that is in memory, if it is one to write. Raises what ``write`` raises."""
+    """Write the body of a success that is in memory. Raises the exceptions of ``write``."""
     if is_success(response):
         write(response.body)
         return response._replace(body=b"")
@@ -246,7 +248,7 @@ def _write_body_in_memory(response: Response, write: Callable[[Chunk], None]) ->
 
 
 def is_success(response: Response) -> bool:
-    """Return whether the body of a response is what was asked for. A local file has no status."""
+    """Return whether the response is a success, so that its body is the requested one. A local file has no status."""
     return response.failure is None and (response.status is None or response.status < 300)
 
 
@@ -258,7 +260,7 @@ def merge_responses(first: Response, last: Response) -> Response:
 def write_failure(error: OSError) -> Failure:
     path = "" if error.filename is None else os.fsdecode(error.filename)
     if isinstance(error, FileNotFoundError) and path and not os.path.isdir(os.path.dirname(path) or "."):
-        # The file is a part beside the target, whose name the user has never seen.
+        # The user does not know the name of the part, so the message names the target.
         text = f"The folder {os.path.dirname(path)} cannot be written: {error.strerror}: create it first"
         return network_failure(QtNetworkError.UnknownContentError, text)
     where = f" {path}" if path else ""

@@ -1,4 +1,4 @@
-"""A pipe or device as the target of a download, which is written to without ever waiting for its reader.
+"""A pipe or device as the target of a download. It is written to without waiting for its reader.
 
 Theory of operation: a FIFO without a reader cannot be opened, and one whose reader has stopped takes nothing more.
 Neither may keep the caller beyond its deadline, or keep a network thread that other transfers need. So the file is
@@ -31,7 +31,7 @@ for _name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"):
 
 
 def open_special(path: str, flags: int) -> int:
-    """Open a device or pipe; refuse a file that has taken its place since it was looked at. Raises OSError."""
+    """Open a device or pipe; refuse a regular file that has replaced it in the meantime. Raises OSError."""
     descriptor = os.open(path, flags)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -40,17 +40,17 @@ def open_special(path: str, flags: int) -> int:
 
 
 class SpecialFile:
-    """For one thread. ``flush`` opens it."""
+    """A pipe or device. One thread uses it. ``flush`` opens it."""
 
     def __init__(self, path: Path) -> None:
         self._path = os.fspath(path)
         self._descriptor = -1
         self._waiting: deque[memoryview] = deque()
         self._reader_deadline: Optional[float] = None
-        """When a FIFO must have a reader, by ``time.monotonic()``."""
+        """The moment by which a FIFO must have a reader (``time.monotonic()``)."""
 
     def flush(self) -> bool:
-        """Write what waits; return whether nothing waits any more. Raises CannotWrite."""
+        """Write the waiting bytes; return whether all were written. Raises CannotWrite."""
         try:
             return self._flush()
         except OSError as error:
@@ -72,14 +72,14 @@ class SpecialFile:
         return True
 
     def write(self, piece: Chunk) -> None:
-        """Write a piece, or what can be written of it: the rest waits. Raises CannotWrite."""
+        """Write as much of a piece as the target takes. The rest waits. Raises CannotWrite."""
         self._waiting.append(memoryview(piece))
         if not self.flush():
             # The piece is a view of memory that is used again.
             self._waiting[-1] = memoryview(bytes(self._waiting[-1]))
 
     def wait(self, seconds: float) -> None:
-        """Wait until more can be written, or for some seconds."""
+        """Wait until more can be written, but at most for some seconds."""
         if self._descriptor < 0:
             time.sleep(seconds)
             return
@@ -87,13 +87,13 @@ class SpecialFile:
             time.sleep(seconds)
             return
         with suppress(OSError):
-            # Not select(): it cannot be given descriptors beyond 1 023.
+            # poll is used, because select takes no descriptors above 1 023.
             poll = select.poll()
             poll.register(self._descriptor, select.POLLOUT)
             poll.poll(seconds * 1000)
 
     def close(self) -> None:
-        """Close it; what still waits is lost."""
+        """Close the target. Waiting bytes are lost."""
         self._waiting.clear()
         if self._descriptor >= 0:
             os.close(self._descriptor)

@@ -1,4 +1,4 @@
-"""The body of a request, read from whatever the caller gave, in the caller's thread.
+"""Reads the body of a request from the caller's object, in the caller's thread.
 
 What is small is read at once. What is larger is read as it is sent (Upload), and never held as a whole.
 """
@@ -18,27 +18,27 @@ from ..models.failure import Failure, QtNetworkError, RequestNotSent, request_no
 from ..qt.binding import QtCore, QtNetwork
 
 Data = Any
-"""bytes-like, QByteArray, an open QIODevice, a binary file, an iterable of bytes, or None."""
+"""A bytes-like object, a QByteArray, an open QIODevice, a binary file, an iterable of bytes, or None."""
 
 _BYTES_LIKE = (bytes, bytearray, memoryview, QtCore.QByteArray)
 _DEVICE_WAIT_MS = 50
 
 READ_AT_ONCE = 1 << 20
-"""Up to this size a body is read before anything is sent; it can then be sent any number of times."""
+"""A body of at most this size is read before the request is sent, so that it can be sent several times."""
 
 READ_BYTES = 1 << 18
 
 Read = Callable[[int], bytes]
-"""Some bytes, at most as many as are wanted; none at the end."""
+"""Returns at most so many bytes; empty bytes at the end."""
 
 
 def body_for(method: str, data: Data) -> Data:
-    """An empty body where the method is meant to have one and none is given (RFC 9110 section 8.6)."""
+    """Return the data, or an empty body if there is none and the method should have one (RFC 9110 section 8.6)."""
     return b"" if data is None and method in ("POST", "PUT", "PATCH") else data
 
 
 def check_body(data: Data) -> None:
-    """Raises TypeError for what is no body."""
+    """Raise TypeError if ``data`` cannot be a body."""
     if data is None or isinstance(data, bytes):
         return
     if isinstance(data, str):
@@ -61,11 +61,11 @@ def check_body(data: Data) -> None:
 
 
 class Upload:
-    """A body that is read as it is sent. For the caller's thread."""
+    """A body that is read as it is sent. The caller's thread uses it."""
 
     def __init__(self, read: Read, size: int, head: bytes, rewind: Optional[Callable[[], None]]) -> None:
-        """``size``: how many bytes there are, -1 where that is not known; ``head``: those that were read already;
-        ``rewind``: goes back to where they begin.
+        """``size``: the number of bytes, -1 if it is not known; ``head``: the bytes that were read already; ``rewind``:
+        goes back to the first byte.
         """
         self.size = size
         self._read = read
@@ -79,7 +79,7 @@ class Upload:
         return self._rewind is not None
 
     def begin(self, mailbox: Mailbox) -> UploadChannel:
-        """From its beginning. Raises RequestNotSent where it cannot go back there."""
+        """Begin to read the body from its first byte. Raises RequestNotSent if the source cannot go back."""
         channel = self._channel
         if channel is not None and not channel.is_untouched:
             if self._rewind is None:
@@ -98,8 +98,10 @@ class Upload:
         return channel
 
     def fill(self, channel: UploadChannel) -> None:
-        """Put in as much as the channel takes, or one piece if the caller sends it: between two pieces it looks at its
-        clocks, because the source may be slow. Raises RequestNotSent if the source cannot be read, or has too little.
+        """Put as many bytes into the channel as it takes.
+
+        If the caller drives the engine, put in one piece only: the caller looks at its clocks between two pieces,
+        because the source may be slow. Raises RequestNotSent if the source cannot be read, or ends too early.
         """
         while channel.has_room:
             piece = self._next_chunk()
@@ -116,7 +118,7 @@ class Upload:
     def _next_chunk(self) -> bytes:
         left = READ_BYTES if self.size < 0 else min(READ_BYTES, self.size - self._done)
         piece = self._head or (self._read(left) if left else b"")
-        # A file may give more than was asked for. What is beyond the length would be taken for the next request.
+        # A file may return more bytes than requested. The server would take the surplus for the next request.
         piece, self._head = piece[:left], piece[left:]
         return piece
 
@@ -125,10 +127,10 @@ _NOT_REPLAYABLE = "The body would have to be sent again, and what it is read fro
 
 
 def read_body(data: Data, stop_reason: Callable[[], Optional[Failure]]) -> Union[bytes, Upload, None]:
-    """What the caller wants sent.
+    """Return the body of a request: bytes if it is small, else an Upload.
 
-    The source may keep us waiting for its data; ``stop_reason`` says between two pieces whether to go on. Raises
-    TypeError for what is no body, RequestNotSent for a device or file that cannot be read.
+    ``stop_reason`` is called between two pieces, because the source may be slow; if it returns a failure, reading ends.
+    Raises TypeError if ``data`` cannot be a body, and RequestNotSent if a device or file cannot be read.
     """
     if data is None or isinstance(data, bytes):
         return data
@@ -156,7 +158,7 @@ def _read_if_small(
         if failure is not None:
             raise RequestNotSent(failure)
     head = b"".join(pieces)
-    # A size of 0, or less than what is there, means that nobody knows it.
+    # A size of 0, or below the number of bytes that were read, means that the size is not known.
     return Upload(read, size if size >= len(head) else -1, head, rewind)
 
 
@@ -261,7 +263,7 @@ def _read_sequential(device: QtCore.QIODevice, count: int, stop_reason: Callable
             raise RequestNotSent(failure)
         started = time.monotonic()
         ready = device.waitForReadyRead(_DEVICE_WAIT_MS) or device.bytesAvailable() > 0
-        # A no that comes at once means that there will be no more; after the whole wait it means not yet.
+        # False at once means the end of the data. False after the whole wait means that more may come.
         if not ready and time.monotonic() - started < _DEVICE_WAIT_MS / 2000:
             return b""
 

@@ -1,1 +1,1 @@
-"""What outlives a call and is shared by threads: cookies, credentials, hosts with strict transport security."""
+"""Stores that threads share: cookies, credentials, hosts with strict transport security, the cache."""

@@ -14,26 +14,33 @@ SERVICE = "blocking-request"
 
 @public
 class AuthRegistry:
-    """Keeps AuthConfigs under ids. Every method may be called from any thread.
+    """Keeps AuthConfigs under ids. Any thread may call every method.
 
-    In memory they end with the process. ``AuthRegistry(keyring=True)`` keeps them in the keyring of the system as well,
-    by the package ``keyring`` (``pip install 'blocking-request[keyring]'``), where other processes of the same user
-    find them; a keyring may ask the user to unlock it.
+    They are in memory, and so end with the process. ``AuthRegistry(keyring=True)`` also keeps them in the keyring of
+    the system, so that other processes of the same user find them. This needs the package ``keyring``
+    (``pip install 'blocking-request[keyring]'``). The keyring may ask the user to unlock it.
     """
 
     def __init__(self, keyring: bool = False, service: str = SERVICE) -> None:
-        """``service``: the name they have in the keyring. Raises ImportError where there is no package ``keyring``."""
+        """``service``: the name of the configs' service in the keyring.
+
+        Raises ImportError if the package ``keyring`` is not installed.
+        """
         self._guard = threading.Lock()
         self._configs: dict[str, AuthConfig] = {}
         self._service = service
         self._keyring: Any = _keyring() if keyring else None
 
     def store(self, config: AuthConfig, authcfg: Optional[str] = None) -> str:
-        """Keep a config, in the place of an earlier one of that id; returns the id, a new one where none is given."""
+        """Keep a config under an id, and return the id: a new one if ``authcfg`` is None. It replaces an earlier
+        config.
+
+        Raises TypeError, ValueError.
+        """
         if not isinstance(config, AuthConfig):
             raise TypeError(f"config must be an AuthConfig, not {type(config).__name__}: AuthConfig.basic(user, ...)")
         if authcfg is not None and (not isinstance(authcfg, str) or not authcfg.strip()):
-            raise ValueError("an id is a str, and not empty")
+            raise ValueError(f"the id of an authentication config is a str that is not empty, not {authcfg!r}")
         if self._keyring is not None:
             authcfg = authcfg or _new_id()
             self._keyring.set_password(self._service, authcfg, config.toJson())
@@ -45,7 +52,7 @@ class AuthRegistry:
         return authcfg
 
     def load(self, authcfg: str) -> Optional[AuthConfig]:
-        """The config of an id, or None. Raises TypeError."""
+        """Return the config of an id, or None. Raises TypeError."""
         if not isinstance(authcfg, str):
             raise TypeError(f"the id of an authentication config is a str, not {type(authcfg).__name__}")
         config = self._configs.get(authcfg)
@@ -56,7 +63,7 @@ class AuthRegistry:
         return config
 
     def remove(self, authcfg: str) -> bool:
-        """Forget a config; False where there was none."""
+        """Delete a config; return whether there was one."""
         with self._guard:
             is_removed = self._configs.pop(authcfg, None) is not None
         if self._keyring is not None and self._keyring.get_password(self._service, authcfg) is not None:
@@ -65,12 +72,12 @@ class AuthRegistry:
         return is_removed
 
     def configIds(self) -> list[str]:
-        """The ids that were stored by this object, sorted; a keyring does not tell what else is in it."""
+        """Return the ids that this object has stored, sorted. A keyring does not list its other entries."""
         with self._guard:
             return sorted(self._configs)
 
     def clear(self) -> None:
-        """Forget every config that ``configIds`` lists."""
+        """Delete every config that ``configIds`` lists."""
         for authcfg in self.configIds():
             self.remove(authcfg)
 
@@ -90,7 +97,7 @@ def _keyring() -> Any:
 
 
 def _new_id() -> str:
-    """Seven characters, as QGIS's."""
+    """Return an id of seven characters, as QGIS makes them."""
     with first_use:
         import secrets
     return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(7))

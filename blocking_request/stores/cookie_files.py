@@ -73,7 +73,7 @@ def read(path: Union[str, os.PathLike[str]]) -> list[Cookie]:
 
 
 def _cookies(lines: Iterable[str], path: str) -> Iterator[Cookie]:
-    """Raises ValueError, which does not show what is in the file."""
+    """Yield the cookies of lines. Raises ValueError, whose message shows no content of the file."""
     for number, line in enumerate(lines, 1):
         text = line.rstrip("\r")
         is_http_only = text.startswith(_HTTP_ONLY)

@@ -1,4 +1,4 @@
-"""StrictTransportHosts: the hosts that want to be spoken to over https only (RFC 6797)."""
+"""StrictTransportHosts: the hosts that demand https (RFC 6797)."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r'"[^"]*"|[^\s;"]*')
 
 KEPT_HOSTS = 1024
-"""When so many are known it is looked for those whose time has run out."""
+"""If so many hosts are known, those that have expired are removed."""
 
 
 class StrictTransportHosts:
-    """Every method may be called from any thread."""
+    """Any thread may call every method."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._hosts: dict[str, tuple[float, bool]] = {}
-        """Until when, by ``time.time()``, and whether the hosts below it are meant too."""
+        """The time at which each host expires (``time.time()``), and whether its subdomains are included."""
         self._purge_size = KEPT_HOSTS
 
     def wants_https(self, host: str) -> bool:
-        """RFC 6797 section 8.2."""
+        """Return whether requests to a host must use https (RFC 6797 section 8.2)."""
         name, now = host.lower().rstrip("."), time.time()
         labels = name.split(".")
         for start in range(len(labels)):
@@ -37,7 +37,7 @@ class StrictTransportHosts:
         return False
 
     def store_policy(self, host: str, field: bytes) -> None:
-        """Store what a ``Strict-Transport-Security`` field says (section 6.1). A field that is not valid is ignored."""
+        """Store the policy of a ``Strict-Transport-Security`` field (section 6.1). An invalid field is ignored."""
         directives = _directives(field.decode("latin-1"))
         age = directives.get("max-age", "")
         if not (age.isascii() and age.isdigit()) or is_address(host):  # section 8.1.1
@@ -45,7 +45,7 @@ class StrictTransportHosts:
         self.add(host, int(age[:10]), "includesubdomains" in directives)
 
     def add(self, host: str, maxAge: int, includeSubDomains: bool = False) -> None:
-        """Have a host spoken to over https only, for ``maxAge`` seconds from now; 0 ends it."""
+        """Demand https for a host, for ``maxAge`` seconds from now; 0 ends it."""
         name = host.lower().rstrip(".")
         now = time.time()
         with self._guard:
@@ -57,14 +57,14 @@ class StrictTransportHosts:
                 self._hosts[name] = (now + maxAge, includeSubDomains)
 
     def hosts(self) -> list[str]:
-        """Those that are known and whose time has not run out."""
+        """Return the known hosts that have not expired."""
         now = time.time()
         with self._guard:
             return sorted(host for host, (until, _) in self._hosts.items() if until > now)
 
 
 def _directives(text: str) -> dict[str, str]:
-    """The directives by name, in lower case; an empty dict if the field is not valid (section 6.1)."""
+    """Return the directives by name, in lower case; an empty dict if the field is not valid (section 6.1)."""
     directives: dict[str, str] = {}
     for part in split_unquoted(text, ";"):
         name, _, value = (word.strip() for word in part.partition("="))
@@ -78,12 +78,14 @@ def _directives(text: str) -> dict[str, str]:
 
 
 def hosts_of(store: StrictTransportHosts) -> dict[str, tuple[float, bool]]:
-    """The hosts of a store: until when each counts, by ``time.time()``, and whether its subdomains count too."""
+    """Return the hosts of a store, each with its time of expiry (``time.time()``) and whether subdomains are
+    included.
+    """
     return dict(store._hosts)
 
 
 def store_with(hosts: Mapping[str, tuple[float, bool]]) -> StrictTransportHosts:
-    """A store with these hosts."""
+    """Return a store with these hosts."""
     store = StrictTransportHosts()
     store._hosts.update(hosts)
     return store

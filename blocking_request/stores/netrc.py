@@ -1,4 +1,4 @@
-"""What the user's netrc file has for a host (https://www.gnu.org/software/inetutils/manual/html_node/The-_002enetrc-file.html)."""
+"""Credentials from netrc files (https://www.gnu.org/software/inetutils/manual/html_node/The-_002enetrc-file.html)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from ..trace import logger
 
 
 def netrc_config(url: str, file: Union[bool, str]) -> Optional[AuthConfig]:
-    """``file``: its path; True: that of the environment variable ``NETRC``, else ``~/.netrc`` or ``~/_netrc``.
+    """Return the credentials for the host of a URL, or None.
 
-    A file that cannot be read is as none, as for requests and curl; the log says so.
+    ``file``: the path of the file; True: the file that the environment variable ``NETRC`` names, else ``~/.netrc`` or
+    ``~/_netrc``. A file that cannot be read is ignored, as by requests and curl; the log has a warning.
     """
     with first_use:
         from requests.utils import get_netrc_auth

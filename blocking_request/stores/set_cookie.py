@@ -57,7 +57,7 @@ def parse_set_cookie(field: bytes, request: Any) -> Optional[Cookie]:
 
 
 def is_allowed(name: str, value: str) -> bool:
-    """Return whether a server could set a cookie of that name and value: a request would repeat what is in them."""
+    """Return whether a server could set a cookie of that name and value. A request would repeat both."""
     is_one_pair = bool(name) and _NOT_IN_A_NAME.search(name) is None and ";" not in value
     return is_one_pair and len(name) + len(value) <= MOST_COOKIE_BYTES and _CONTROLS.search(name + value) is None
 

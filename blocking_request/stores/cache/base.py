@@ -1,4 +1,4 @@
-"""What the caches have in common: their public methods, the sizes and URLs they take, and the number of variants."""
+"""The public methods of both caches, and the sizes and URLs that they accept."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ...qt.binding import QtCore
 from .statistics import CacheStatistics
 
 VARIANTS = 16
-"""The most variants of one URL that are stored for one user. More are of no use, and each look-up reads them all."""
+"""How many variants of one URL are stored for one user at most. Each look-up reads them all."""
 
 
 class ManagedStore(CacheStore, Protocol):
-    """A store with what the public methods of a cache need."""
+    """A store that the public methods of a cache can use."""
 
     limit: int
     """Bytes."""
@@ -54,7 +54,7 @@ class NetworkCache:
         return self._store.size()
 
     def statistics(self) -> CacheStatistics:
-        """Return what the cache contains, and what this object has done since it was made."""
+        """Return the numbers of stored, served and evicted responses since this object was made."""
         return self._store.statistics()
 
     def problem(self) -> str:

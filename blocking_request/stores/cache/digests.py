@@ -1,4 +1,4 @@
-"""Keyed digests, which stand for URLs, partition keys and field values in a cache: only its key can make them."""
+"""Keyed digests, which stand for URLs, partition keys and field values in a cache. Only its key can make them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def new_digest_key() -> bytes:
 
 
 def shared_digest_key(folder: Path) -> bytes:
-    """Return the key that all processes of a folder share. The first one makes it. Raises OSError."""
+    """Return the key that all processes of a folder share. The first process makes it. Raises OSError."""
     path = folder / "key"
     with suppress(FileNotFoundError):
         key = read_regular(os.fspath(path))
@@ -39,7 +39,7 @@ def shared_digest_key(folder: Path) -> bytes:
     with os.fdopen(descriptor, "wb") as file:
         file.write(new_digest_key())
     try:
-        # Only one of those who try at the same time makes it, and it is whole then.
+        # If several processes do this at the same time, one link succeeds, and its file is complete.
         os.link(scratch, path)
     except FileExistsError:
         pass

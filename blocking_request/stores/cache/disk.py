@@ -1,9 +1,9 @@
 """NetworkDiskCache: responses stored on disk, for all threads and processes that name the same folder.
 
-Theory of operation: the index (SQLite) has an entry for each response, small bodies with it; a larger one stands in a
-file of its own in ``bodies``, which is complete before the entry is seen and is unlinked after the entry is gone. So
-whoever is killed leaves whole entries, and at worst a file that belongs to none, which is swept later. Everything has a
-checksum. What goes wrong here never fails a request: the cache is disabled, and logs that once.
+Theory of operation: the index (SQLite) has an entry for each response. A small body is in the entry. A larger one has
+a file in the folder ``bodies``, which is complete before the entry can be read, and which is deleted after the entry.
+So a process that is killed leaves complete entries, and at worst a file without an entry, which is deleted later.
+Entries and bodies have checksums. An error never fails a request: the cache is disabled, and logs that once.
 """
 
 from __future__ import annotations
@@ -30,17 +30,18 @@ from .serialization import packed, unpacked, variant
 from .statistics import CacheStatistics, Counters
 
 DEFAULT_SIZE = 50 << 20
-"""As QNetworkDiskCache and QGIS have it."""
+"""The default of QNetworkDiskCache and QGIS."""
 
 INDEXED_BYTES = 1 << 14
-"""Up to this size a body stands in the index."""
+"""A body of at most this size is in the index."""
 
 ENTRY_SHARE = 4
-"""An entry may take a fourth of the cache."""
+"""An entry may take this part of the cache: a fourth."""
 
 INDEX_SHARE = 20
 MOST_INDEX_BYTES = 2 << 20
-"""A twentieth of the limit, but not more than this, is for what the index takes besides its entries."""
+"""The index takes some space besides its entries: a twentieth of the limit, but at most so many bytes, is kept for
+it."""
 
 SWEEP_SECONDS = 24 * 3600
 
@@ -62,13 +63,13 @@ class DiskStore:
         except ForeignFolder as error:
             raise ValueError(str(error)) from None
         except OSError:
-            pass  # it is told when the cache is used, and fails no request
+            pass  # reported when the cache is used; it fails no request
         self._opened: Optional[tuple[Index, Digests]] = None
         self.problem = ""
         """Why the cache is disabled; '' if it is not."""
         self._counters = Counters()
         self._pending_invalidations: set[tuple[Optional[str], float]] = set()
-        """What was invalidated, and when, and is still to be deleted; None: everything."""
+        """The URLs to delete, with the times of their invalidation; None stands for all URLs."""
 
     def set_limit(self, limit: int) -> None:
         self.limit = limit
@@ -89,7 +90,7 @@ class DiskStore:
 
     def _clear(self, index: Index, now: float) -> None:
         self._unlink(index.clear(now))
-        # Others may have stored something since.
+        # Other processes may have stored responses since.
         self._folder.sweep(ABANDONED_SECONDS, index.files())
 
     @property
@@ -191,7 +192,7 @@ class DiskStore:
             self._run_pending_invalidations()
 
     def _run_pending_invalidations(self) -> None:
-        """Delete what is still to be deleted: it could not be done while another process held the index."""
+        """Delete the responses that could not be deleted while another process had locked the index."""
         if not self._pending_invalidations:
             return
         for url, now in self._pending_invalidations.copy():  # a copy in one step: another thread may change it
@@ -205,7 +206,7 @@ class DiskStore:
                 return True
 
             if not self._attempt(act, False):
-                break  # the next would wait as long
+                break  # the next one would wait as long
 
     def _has_pending_invalidation(self, url: str) -> bool:
         """Return whether the stored responses of a URL are still to be deleted."""
@@ -219,7 +220,7 @@ class DiskStore:
 
     @property
     def _entries_limit(self) -> int:
-        """How many bytes the entries may take."""
+        """The number of bytes that the entries may take."""
         return self.limit - min(self.limit // INDEX_SHARE, MOST_INDEX_BYTES)
 
     def _attempt(self, act: Callable[[Index, Digests], _T], otherwise: _T) -> _T:
@@ -268,7 +269,7 @@ class DiskStore:
             self._folder.sweep(YOUNG_SECONDS)
 
     def _sweep_daily(self, index: Index) -> None:
-        """Once a day, delete what killed processes have left."""
+        """Once a day, delete the files that killed processes have left."""
         if self._folder.must_be_swept(SWEEP_SECONDS):
             self._unlink(index.shrink_to(self._entries_limit, time.time()))
             self._folder.sweep(ABANDONED_SECONDS, index.files())
@@ -284,24 +285,26 @@ def _is_locked(error: BaseException) -> bool:
 
 @public
 class NetworkDiskCache(NetworkCache):
-    """An HTTP cache on disk (RFC 9111), for ``NetworkAccessManager.setCache``; with QNetworkDiskCache's names.
+    """An HTTP cache on disk (RFC 9111), for ``NetworkAccessManager.setCache``. Its methods have QNetworkDiskCache's
+    names.
 
-    Every method may be called from any thread. Any number of caches, processes too, may share a folder. Bodies larger
-    than a fourth of the limit are not stored. Replies to requests that carried credentials or cookies are stored apart
-    from others, and neither those nor URLs can be read from the index. The folder should belong to its user alone; one
-    that is made here does.
+    Any thread may call every method. Any number of caches may share a folder, also caches of several processes. Bodies
+    larger than a fourth of the limit are not stored. A reply to a request with credentials or cookies is served only to
+    requests with the same ones. Neither these secrets nor URLs can be read from the index. Only its user should have
+    access to the folder, as to a folder that is made here.
 
-    What goes wrong (a full disk, no permission) fails no request: the cache is disabled from then on until ``clear()``,
-    ``problem()`` tells why, and the log has one warning. A damaged index is rebuilt.
+    An error of the cache (a full disk, no permission) fails no request. The cache is disabled until ``clear()``,
+    ``problem()`` returns the reason, and the log has one warning. A damaged index is rebuilt.
     """
 
     def __init__(
         self, cacheDirectory: Union[str, os.PathLike[str], None] = None, maximumCacheSize: int = DEFAULT_SIZE
     ) -> None:
-        """``cacheDirectory``: a folder, made where it is not there; None: one for this application among the user's
-        caches. ``maximumCacheSize``: in bytes.
+        """``cacheDirectory``: a folder, which is made if it does not exist; None: the folder of this application among
+        the user's caches. ``maximumCacheSize``: in bytes.
 
-        Raises TypeError; ValueError, also for a folder that is not empty and is not a cache: a cache deletes files.
+        Raises TypeError and ValueError. A folder that is not empty and is not a cache raises ValueError, because a
+        cache deletes files.
         """
         if cacheDirectory is not None and not isinstance(cacheDirectory, (str, os.PathLike)):
             raise TypeError(f"cacheDirectory must be the path of a folder, not {type(cacheDirectory).__name__}")

@@ -26,7 +26,7 @@ _MARK_TEXT = b"This folder is a cache of blocking_request (NetworkDiskCache), wh
 
 INDEX = "index.sqlite"
 INDEX_FILES = ("index.sqlite-wal", "index.sqlite-shm", INDEX)
-"""The log first: a process that opens the index meanwhile must not find the old one's log beside a new one."""
+"""The log is deleted first: another process must not find the log of the old index beside a new index."""
 KEY = "key"
 SWEPT = "swept"
 
@@ -35,7 +35,7 @@ _NAMES_SHOWN = 3
 
 
 def shared_place(path: Path) -> str:
-    """Return what other programs use a folder for, as "the user's home"; '' if it may be one program's alone.
+    """Return how other programs use a folder, as "the user's home"; '' if it may belong to one program.
 
     A folder that other programs use must not become a cache, even if it is empty.
     """
@@ -64,7 +64,7 @@ class ForeignFolder(OSError):
 
 
 class WrongBodyName(OSError):
-    """The index names a file whose name has not the form of a body's name: the index is damaged."""
+    """The index names a file whose name does not have the form of a body's name, so the index is damaged."""
 
 
 class CacheFolder:

@@ -1,4 +1,4 @@
-"""Nobody is within SQLite while the process forks: its locks would stay taken in the child for good."""
+"""Delays a fork while a thread is inside SQLite: otherwise the child inherits locks that stay taken for good."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 FORK_WAIT_SECONDS = 1.0
-"""Seconds that a fork waits at most."""
+"""How many seconds a fork waits at most."""
 
 
 class ForkLock:
     def __init__(self) -> None:
-        # What is made while it is held may run a destructor, which may come back here.
+        # Reentrant, because a destructor that runs while it is held may come back here.
         self._turnstile = threading.RLock()
         self._inside: set[int] = set()
-        """The threads that hold it."""
+        """The threads that are inside SQLite."""
 
     @contextmanager
     def held(self) -> Iterator[None]:
         me = threading.get_ident()
-        if me in self._inside:  # a destructor, within what it came from
+        if me in self._inside:  # a destructor that runs inside SQLite
             yield
             return
         with self._turnstile:

@@ -1,8 +1,7 @@
 """The index of a cache on disk: SQLite in WAL mode, which many threads and processes may use at once.
 
-Rules of this file: what can be read is whole. An entry is written by one transaction; one whose body goes into a file
-beside the index is not ready, and not seen, before that file is. What is deleted here is unlinked by the caller
-afterwards.
+Only complete entries can be read. One transaction writes an entry. If its body goes into a file, the entry is not
+ready, and not read, before the file is complete. The caller deletes the files of entries that are deleted here.
 """
 
 from __future__ import annotations
@@ -20,27 +19,27 @@ from .index_tables import FORMAT, SCHEMA, Entry, Row
 from .sqlite_pool import ConnectionPool
 
 INVALID_SECONDS = 3600
-"""How long an invalidation is remembered: a response that was requested before it must not be stored."""
+"""Seconds that an invalidation is remembered: a response that was requested before it must not be stored."""
 
 FREE_PAGES = 256
-"""As many stay in the index for what comes next."""
+"""So many free pages stay in the index for new entries."""
 
 ABANDONED_SECONDS = 3600
-"""A file that belongs to no entry is deleted after this time: the process that wrote it has died."""
+"""A file without an entry is deleted after so many seconds: the process that wrote it was killed."""
 UNREADY_SECONDS = 120
-"""The same for an entry whose body is not written yet."""
+"""An entry that is not ready is deleted after so many seconds."""
 
 MOST_UNWRITTEN_USES = 1024
-"""After so many uses their times are written to the index: a write for each hit would cost more than the hit."""
+"""The times of use are written to the index after so many uses. To write each would take longer than the hit itself."""
 MOST_UNWRITTEN_SECONDS = 60
-"""They are written after this time, too, and before an eviction."""
+"""They are also written after so many seconds, and before an eviction."""
 
 Files = list[str]
-"""Names of files that belong to nothing any more."""
+"""Names of files whose entries were deleted."""
 
 
 class Index:
-    """May be used by any thread. Every method raises sqlite3.Error."""
+    """Any thread may use it. Every method may raise sqlite3.Error."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -108,7 +107,7 @@ class Index:
 
     def _write_uses(self, connection: sqlite3.Connection) -> None:
         uses, self._unwritten_uses, self._uses_written = self._unwritten_uses, {}, time.time()
-        # A copy in one step: another thread may just be adding one.
+        # Copied in one step, because another thread may be adding one.
         rows = [(when, id) for id, when in uses.copy().items()]
         connection.executemany("UPDATE entries SET used = ? WHERE id = ?", rows)
 
@@ -192,7 +191,7 @@ class Index:
         return files
 
     def shrink_to(self, limit: int, now: float) -> Files:
-        """Evict what is beyond the limit, and what was abandoned."""
+        """Evict entries until the rest is within the limit, and delete abandoned entries."""
         given_up = self._given_up.copy()
         with self._pool.writing() as connection:
             files = self._delete_unfinished(connection, given_up, now) + self._make_room(connection, limit)

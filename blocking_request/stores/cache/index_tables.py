@@ -1,4 +1,4 @@
-"""The tables of the index, and the values of their rows: an entry that is written, and what is read of it."""
+"""The tables of the index, and the values that are written to their rows and read from them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...models.redaction import hidden_repr
 from .sqlite_pool import PAGE_BYTES
 
 ROW_BYTES = 200
-"""What an entry takes in the table and its indexes, besides its values."""
+"""How many bytes an entry takes in the table and its indexes, besides its values."""
 
 FORMAT = 3
 """The version of the tables. An index of another format is rebuilt."""
@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What is written for a response."""
+    """The values that are written for a response."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)

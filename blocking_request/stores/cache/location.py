@@ -1,4 +1,4 @@
-"""Where an application's cache is, if nobody says otherwise."""
+"""The default folder of an application's cache."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
 
 
 def default_folder(application: str = "") -> Path:
-    """Among the user's caches, one for each application."""
+    """Return the folder of an application, in the folder of the user's caches."""
     return _user_caches() / (_file_name(application) or _file_name(_application()) or "python")
 
 
 def _user_caches() -> Path:
     try:
         from platformdirs import user_cache_path
-    except ImportError:  # as in QGIS, where Qt says the same
+    except ImportError:  # for example in QGIS; Qt names the same folder
         location = QtCore.QStandardPaths.StandardLocation.GenericCacheLocation
         return Path(QtCore.QStandardPaths.writableLocation(location)) / FOLDER
     return user_cache_path(FOLDER, appauthor=False)

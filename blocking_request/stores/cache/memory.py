@@ -24,14 +24,14 @@ _Key = tuple[str, bytes, bytes]
 
 
 class _Handle:
-    """Of one entry, and of no other that ever stands under its key."""
+    """Identifies one entry, and no later entry with the same key."""
 
     def __init__(self, key: _Key) -> None:
         self.key = key
 
 
 class _Invalidations:
-    """What was invalidated, and when: a response that was on its way at that moment is not stored."""
+    """The URLs that were invalidated, with the times: a response that was requested before is not stored."""
 
     def __init__(self) -> None:
         self._moments: dict[str, float] = {}
@@ -58,11 +58,11 @@ class MemoryStore:
         self.limit = limit
         self.problem = ""
         self._digests = Digests(new_digest_key())
-        # What is made under it may run a destructor, which may come back here.
+        # Reentrant, because a destructor that runs while it is held may come back here.
         self._guard = threading.RLock()
         _stores.add(self)
         self._entries: OrderedDict[_Key, StoredResponse] = OrderedDict()
-        """The least recently used first."""
+        """The entries; the least recently used one is the first."""
         self._by_url: dict[str, list[_Key]] = {}
         self._size = 0
         self._evicted = 0
@@ -137,7 +137,7 @@ class MemoryStore:
                 self._delete(stored.handle.key)
 
     def _is_current(self, stored: StoredResponse) -> bool:
-        """Whether it is this one that stands there, and not one that has replaced it."""
+        """Return whether the entry is still in the cache, and was not replaced."""
         there = self._entries.get(stored.handle.key)
         return there is not None and there.handle is stored.handle
 
@@ -176,7 +176,7 @@ _stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
 
 def _replace_locks_after_fork() -> None:
     for store in _stores:
-        # Whoever had it in the parent does not exist in the child.
+        # A thread that held it in the parent does not exist in the child.
         store._guard = threading.RLock()
 
 
@@ -188,7 +188,7 @@ if hasattr(os, "register_at_fork"):
 class NetworkMemoryCache(NetworkCache):
     """An HTTP cache (RFC 9111) that ends with the program, for ``NetworkAccessManager.setCache``.
 
-    Every method may be called from any thread.
+    Any thread may call every method.
     """
 
     def __init__(self, maximumCacheSize: int = DEFAULT_SIZE) -> None:

@@ -19,9 +19,9 @@ _AUTHORIZATIONS = _OF_THE_PROXY | {b"authorization"}
 
 
 def partition_key(request: Request) -> Optional[bytes]:
-    """Return the partition key; empty if the response is for every user, None if it cannot be known whom it is for.
+    """Return the partition key: empty if every user may share the response, None if the response must not be stored.
 
-    It holds secrets: a cache stores a digest of it.
+    The key holds secrets, so a cache stores a digest of it.
     """
     tls: tuple[str, ...] = ()
     if request.url.startswith("https:"):
@@ -44,7 +44,7 @@ def partition_key(request: Request) -> Optional[bytes]:
 
 
 def _is_known(request: Request) -> bool:
-    """Return whether the key can tell whom the request trusts, and whom it talks to."""
+    """Return whether the trust settings of a request can be a part of the key."""
     if request.tls is not None and not request.tls.verify:
         return False
     qt_request = request.qt_request
@@ -55,7 +55,7 @@ _cached_default: list[tuple[Any, tuple[str, ...]]] = []
 
 
 def _default_tls() -> tuple[str, ...]:
-    """Return what the program has put into Qt's default configuration: a client certificate, more authorities."""
+    """Return the program's changes of Qt's default configuration: a client certificate, more authorities."""
     if not has_tls():
         return ()
     configuration = QtNetwork.QSslConfiguration.defaultConfiguration()
@@ -85,7 +85,7 @@ _USUAL_MODES = tuple(
 
 @lru_cache(maxsize=16)
 def _tls_settings(settings: TlsSettings) -> tuple[str, ...]:
-    """Return the settings that differ from the default: the client certificate, and whom the request trusts."""
+    """Return the settings that differ from the default: the client certificate and the trusted authorities."""
     parts = []
     for field in fields(settings):
         value = getattr(settings, field.name)
@@ -102,7 +102,7 @@ _FILES = frozenset(("caFile", "clientCertificate", "clientKey"))
 
 
 def _content(path: str) -> bytes:
-    """Return the content of a file, which may have another one tomorrow; its path if it cannot be read."""
+    """Return the content of a file, because it may change; return its path if it cannot be read."""
     try:
         return Path(path).read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""A stored response as bytes, without its body, and back; what was damaged is noticed."""
+"""Converts a stored response without its body to bytes and back. A checksum shows damage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SUM = struct.Struct(">I")
 
 
 def packed(stored: StoredResponse) -> Optional[bytes]:
-    """None where a field has a line end in it."""
+    """Return the bytes of a response, or None if a field contains a line end."""
     facts = (
         stored.status,
         int(stored.is_decoded),
@@ -36,7 +36,7 @@ def packed(stored: StoredResponse) -> Optional[bytes]:
 
 
 def unpacked(packed: bytes) -> Optional[StoredResponse]:
-    """None for what ``packed`` has not made."""
+    """Return the response of bytes that ``packed`` has made, or None if they are damaged."""
     block = packed[_SUM.size :]
     if len(packed) < _SUM.size or _SUM.unpack_from(packed)[0] != zlib.crc32(block):
         return None
@@ -73,5 +73,5 @@ def _named_digest(text: bytes) -> tuple[bytes, bytes]:
 
 
 def variant(stored: StoredResponse) -> bytes:
-    """The same for responses of which one replaces the other."""
+    """Return the variant of a response. A new response replaces a stored one with the same variant."""
     return b" ".join(name + b"=" + digest for name, digest in stored.vary) + (b"" if stored.is_decoded else b" coded")

@@ -1,4 +1,4 @@
-"""The connections to an index, which threads take in turns. Whoever cannot have a lock soon goes without."""
+"""The connections to an index, which threads share. A thread that does not get a lock soon does without the index."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from .fork_lock import fork_lock
 
 BUSY_SECONDS = 0.04
-"""How long one process waits for another's transaction: a caller waits as long, and may be cancelled meanwhile."""
+"""Seconds that a thread waits for the transaction of another process. Its caller hears no cancel in the meantime."""
 
 KEPT_CONNECTIONS = 8
 WAL_BYTES = 1 << 20
@@ -21,7 +21,7 @@ PAGE_BYTES = 4096
 
 
 class ConnectionPool:
-    """May be used by any thread. Every method raises sqlite3.Error."""
+    """Any thread may use it. Every method may raise sqlite3.Error."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -36,7 +36,7 @@ class ConnectionPool:
             os.fspath(self._path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            # A crash of the machine may lose the newest entries, and damages nothing.
+            # A crash of the machine may lose the newest entries, but does no damage.
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_BYTES // PAGE_BYTES}")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
@@ -82,7 +82,7 @@ class ConnectionPool:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection in a transaction: the end of the block commits it, an exception rolls it back."""
         with self.borrowed() as connection:
-            # SQLite lets who waits try again and again: of many threads some would never have their turn.
+            # SQLite has waiting threads try again and again, without an order: some of many would never succeed.
             if not self._write_lock.acquire(timeout=BUSY_SECONDS):
                 raise sqlite3.OperationalError("the index is locked by other threads")
             try:
@@ -91,7 +91,7 @@ class ConnectionPool:
                     yield connection
                     connection.execute("COMMIT")
                 except BaseException:
-                    with suppress(sqlite3.Error):  # it may have ended by itself
+                    with suppress(sqlite3.Error):  # the transaction may have ended by itself
                         connection.execute("ROLLBACK")
                     raise
             finally:
@@ -99,7 +99,7 @@ class ConnectionPool:
 
     def close(self) -> None:
         if self._process != os.getpid():
-            return  # the parent's
+            return  # the connections belong to the parent
         with fork_lock.held(), suppress(IndexError):
             while True:
                 self._idle.pop().close()

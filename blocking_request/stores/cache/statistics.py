@@ -1,4 +1,4 @@
-"""Statistics of a cache."""
+"""The statistics of a cache."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from ..._names import public
 @public
 @dataclass(frozen=True)
 class CacheStatistics:
-    """``count`` entries that take ``size`` of ``limit`` bytes; the rest counts what this object has done: requests it
-    has served (``hits``), those after the server confirmed it (``validated``), those it could not serve (``misses``),
-    responses it has stored (``stored``) and evicted to make room (``evicted``).
+    """The cache has ``count`` entries, which take ``size`` of ``limit`` bytes.
+
+    The other numbers belong to this object: requests that it has served (``hits``), requests that it has served after
+    the server confirmed the response (``validated``), requests that it could not serve (``misses``), and responses that
+    it has stored (``stored``) and evicted to make room (``evicted``).
     """
 
     count: int
@@ -27,7 +29,7 @@ class CacheStatistics:
 
 
 class Counters:
-    """May be used by any thread; a figure may be one short where two threads meet."""
+    """Counts events. Any thread may use it; a number may be too small by one if two threads count at once."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()

@@ -1,6 +1,6 @@
-"""Waits for sockets, and for a wake-up from another thread: what the drivers of transfers have in common.
+"""Waits for sockets, and for a wake-up from another thread. All drivers of transfers use it.
 
-Windows has no ``poll``: there ``select`` waits, in slices, so that Ctrl-C is heard. The tests run that on Linux, too;
+Windows has no ``poll``. There ``select`` waits in slices, so that Ctrl-C is noticed. The tests run this on Linux, too;
 it never ran on Windows or macOS.
 """
 
@@ -21,7 +21,7 @@ SLICE_SECONDS = 0.1
 """How long ``select`` waits at a time: on Windows a signal does not end it."""
 
 this_process = [os.getpid()]
-"""The id of this process, for what must not be shared with a forked child."""
+"""The id of this process. Objects that a forked child must not use compare their own with it."""
 
 
 def _after_fork() -> None:
@@ -105,7 +105,7 @@ class EventDescriptor:
             os.eventfd_read(self._descriptor)  # type: ignore[attr-defined,unused-ignore]
 
     def __del__(self) -> None:
-        # Only when no thread holds it, to wake somebody, any more.
+        # Not earlier, because another thread may still hold it to wake a driver.
         with suppress(AttributeError, OSError):
             os.close(self._descriptor)
 
@@ -114,7 +114,7 @@ _new_wake_up = EventDescriptor if hasattr(os, "eventfd") else WakeUp
 
 
 class Waiter:
-    """For the one thread that drives. ``wake`` may be called from any, at any time: a wake-up too many is harmless."""
+    """Waits for one driver. Any thread may call ``wake`` at any time: a wake-up too many is harmless."""
 
     def __init__(self) -> None:
         self._begin()
@@ -140,7 +140,7 @@ class Waiter:
         try:  # noqa: SIM105  (it takes half the time)
             self._poll.unregister(descriptor)
         except KeyError:
-            pass  # it was watched by a parent, in whose forked child this is
+            pass  # this is a forked child, and the parent watches it
 
     def wait(self, seconds: float) -> list[int]:
         """Return the descriptors that are ready; none after ``seconds`` or a wake-up."""
@@ -154,7 +154,7 @@ class Waiter:
         return descriptors
 
     def wait_for(self, wanted: Wanted, seconds: float) -> None:
-        """Wait for what one transfer wants, ``seconds`` at most."""
+        """Wait for one transfer, for at most so many seconds."""
         if self._process != this_process[0]:
             self._begin()
         poll, sockets = self._poll, wanted.sockets
@@ -176,7 +176,7 @@ _idle_waiters: list[Waiter] = []
 
 
 def take_waiter() -> Waiter:
-    """Return a waiter that nobody uses. Nested calls, from a slot, have their own."""
+    """Return a free waiter. Nested calls, from a slot, have their own."""
     try:
         return _idle_waiters.pop()
     except IndexError:
@@ -184,7 +184,7 @@ def take_waiter() -> Waiter:
 
 
 def give_back(waiter: Waiter) -> None:
-    """Whoever has it in hand to wake it wakes the next user, who looks around and waits again."""
+    """Give a waiter back. A thread that wakes it late wakes the next user, which looks around and waits again."""
     _idle_waiters.append(waiter)
 
 
@@ -192,25 +192,25 @@ _Key = TypeVar("_Key", bound=Hashable)
 
 
 class Selector(Generic[_Key]):
-    """Waits for many transfers at once. For the one thread that drives them; ``wake`` may be called from any."""
+    """Waits for many transfers at once. The thread that drives them uses it; any thread may call ``wake``."""
 
     def __init__(self) -> None:
         self._waiter = take_waiter()
         self._wanted: dict[_Key, Wanted] = {}
         self._keys: dict[int, list[_Key]] = {}
-        """Who waits for a descriptor: several, if they share a connection."""
+        """The keys that wait for each descriptor: several, if transfers share a connection."""
         self._moments: dict[_Key, float] = {}
-        """When those go on that do not only wait for a socket."""
+        """The moments at which keys go on if their sockets are not ready before."""
         self._woken: deque[_Key] = deque()
 
     def wake(self, key: Optional[_Key] = None) -> None:
-        """End the wait, and have ``key`` among those that go on."""
+        """End the wait, and have ``key`` go on."""
         if key is not None:
             self._woken.append(key)
         self._waiter.wake()
 
     def wait_for(self, key: _Key, wanted: Wanted) -> None:
-        """Have ``key`` wait for this, in the place of what it waited for."""
+        """Have ``key`` wait for this, and for nothing else."""
         previous = self._wanted.get(key)
         if previous is wanted and wanted.seconds == NEVER:
             return
@@ -252,11 +252,11 @@ class Selector(Generic[_Key]):
 
     @property
     def has_waiting(self) -> bool:
-        """Whether anybody waits for a socket or a moment."""
+        """Whether a key waits for a socket or a moment."""
         return bool(self._wanted)
 
     def wait(self, seconds: float) -> Iterable[_Key]:
-        """Return who can go on, ``seconds`` from now at the latest, if need be nobody; at once after a wake-up."""
+        """Wait at most so many seconds; return the keys that can go on, which may be none. A wake-up ends the wait."""
         if self._moments:
             now = time.monotonic()
             seconds = max(min(seconds, min(self._moments.values()) - now), 0.0)
@@ -264,7 +264,7 @@ class Selector(Generic[_Key]):
         for descriptor in self._waiter.wait(seconds):
             found.update(dict.fromkeys(self._keys.get(descriptor, ())))
         while self._woken:
-            # One by one: another thread may be about to add to it.
+            # One by one, because another thread may be about to add one.
             key = self._woken.popleft()
             if key in self._wanted:
                 found[key] = None
@@ -274,7 +274,7 @@ class Selector(Generic[_Key]):
         return found
 
     def close(self) -> None:
-        """Give back what it waits with."""
+        """Wait for no key any more, and give the waiter back."""
         for key in list(self._wanted):
             self.discard(key)
         give_back(self._waiter)

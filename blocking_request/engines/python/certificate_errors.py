@@ -1,6 +1,6 @@
-"""Everything that is wrong with the certificates of a server.
+"""Finds all errors of a server's certificates.
 
-OpenSSL stops at the first error, and Python tells no more than that one. The others are found in the certificates.
+OpenSSL stops at the first error, and Python reports only that one. The other errors are found in the certificates.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ _KINDS = {
 
 
 class Refusal(NamedTuple):
-    """The first error, as Python tells it. The exception itself would keep the frames that it has passed."""
+    """The first error, as Python reports it. The exception itself would keep its frames alive."""
 
     code: int
     words: str
 
 
 def refusal_of(error: ssl.SSLCertVerificationError) -> Refusal:
-    """Return the error that an exception tells."""
+    """Return the error of an exception."""
     return Refusal(getattr(error, "verify_code", 0), getattr(error, "verify_message", None) or str(error))
 
 
 def errors_of(refusal: Refusal, certificates: tuple[Certificate, ...], host: str) -> list[TlsError]:
-    """Return the error that was named, and those that the certificates show."""
+    """Return the error that OpenSSL has reported, and the other errors of the certificates."""
     own = certificates[0]
     errors = outdated(_path(certificates), host)
     if not _is_for(own, host):
@@ -56,7 +56,7 @@ def errors_of(refusal: Refusal, certificates: tuple[Certificate, ...], host: str
     kind = _KINDS.get(refusal.code, TlsErrorKind.UnspecifiedError)
     if kind in TIME_ERRORS:
         if not any(error.kind is kind for error in errors):
-            # It is said of a certificate that the server does not send: the root, which therefore proves nothing.
+            # The error is in a certificate that the server has not sent: the root, which cannot be trusted then.
             errors.append(TlsError(TlsErrorKind.UnableToGetLocalIssuerCertificate, own, host))
     elif not any(error.kind is kind for error in errors):
         errors.append(TlsError(kind, own, host))

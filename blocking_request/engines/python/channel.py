@@ -1,4 +1,4 @@
-"""A connected stream of bytes that never blocks. ``tls_channel`` has those that speak TLS."""
+"""A connected stream of bytes that never blocks. The module ``tls_channel`` has the channels with TLS."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ that was sending at full speed stays blocked for more than ten seconds."""
 
 
 class Channel(Protocol):
-    """Reads and writes as far as it can without waiting. Errors are raised as OSError, as sockets raise them."""
+    """Reads and writes as many bytes as it can without waiting. Raises the OSErrors of sockets."""
 
     wants_read: Wanted
     wants_write: Wanted
     wanted: Wanted
-    """After a method has returned None: what to wait for. Over TLS, a ``receive`` may have to write."""
+    """The event to wait for, after a method has returned None. Over TLS, ``receive`` may wait until it can write."""
 
     def receive(self, limit: int) -> Optional[bytes]:
         """Return the next bytes, ``b""`` at the end of the stream, or None if it cannot go on now."""
@@ -33,14 +33,14 @@ class Channel(Protocol):
     def send(self, data: Union[bytes, memoryview]) -> Optional[int]:
         """Return how many of the bytes were taken, or None if it cannot go on now.
 
-        The next call must begin with the first byte that was not taken, and bring at least as much of what remains.
+        The next call must begin with the first byte that was not taken, and pass at least as many of the rest.
         """
 
     def fileno(self) -> int:
         """Return the descriptor of the socket; -1 if it is closed."""
 
     def has_pending(self) -> bool:
-        """Return whether bytes have been read from the socket that ``receive`` has not returned yet."""
+        """Return whether the channel holds bytes from the socket that ``receive`` has not returned yet."""
 
     def close(self) -> None:
         """Close the socket without a TLS goodbye. Never blocks; may be called again."""
@@ -50,7 +50,7 @@ class Channel(Protocol):
 
 
 class OverSocket:
-    """What a plain socket and TLS over a socket have in common."""
+    """The common part of a plain socket and TLS over a socket."""
 
     __slots__ = ("_process", "_receive", "_receive_into", "_send", "sock", "wanted", "wants_read", "wants_write")
 

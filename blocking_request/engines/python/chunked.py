@@ -10,7 +10,7 @@ from ..body_errors import CorruptBody
 
 Data = Union[bytes, memoryview]
 
-# No two quantifiers that match the same bytes stand side by side: a hostile line must not make the search quadratic.
+# No pattern has two neighbouring quantifiers that match the same bytes: a hostile line could make the search quadratic.
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(?:;[^\r\n]*)?\r?\n")
 _LINE = re.compile(rb"[^\n]*\n")
 _EMPTY_LINES = (b"\r\n", b"\n")
@@ -21,12 +21,11 @@ _SIZE, _DATA_END, _TRAILER = range(3)
 
 
 class ChunkReader:
-    """Takes the chunks of one body apart. ``rest``: what came behind the end, once ``is_complete``."""
+    """Reads the chunks of one body. ``rest``: the bytes behind its end, if ``is_complete``."""
 
     def __init__(self, count: Callable[[int, int], None], check_size: Callable[[int], None]) -> None:
-        """``count``: takes the bytes and lines of a trailer; ``check_size``: takes the bytes of an incomplete one.
-
-        Both raise HeaderTooLarge.
+        """``count`` is called with the number of bytes and lines of a trailer, ``check_size`` with the number of bytes
+        of an incomplete trailer. Both raise HeaderTooLarge.
         """
         self.is_complete = False
         self.rest = b""
@@ -37,8 +36,8 @@ class ChunkReader:
         self._left = 0
         """How many bytes of the chunk are still to come."""
         self._line_ends: tuple[bytes, ...] = ()
-        """What may stand behind the chunk: a bare LF only if its size ends with one. Else a CR that another reader
-        takes for the beginning of the line end would belong to the body."""
+        """The line ends that may follow the chunk. A bare LF is allowed only if the line of its size ends with one:
+        otherwise another reader may take a CR for a part of the line end that belongs to the body here."""
         self._line = bytearray()
         """The beginning of a line."""
 
@@ -68,7 +67,7 @@ class ChunkReader:
                 return
 
     def _check_begun(self, line: bytearray) -> None:
-        """Raise what is sure already, although the line is not complete."""
+        """Raise an error if the beginning of a line shows it already."""
         if self._expected == _TRAILER:
             self._check_size(len(line))
         elif self._expected == _SIZE:

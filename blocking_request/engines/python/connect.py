@@ -36,7 +36,7 @@ _NOTSENT_LOWAT: Optional[int] = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.p
 _UNDER_WAY = (errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", errno.EWOULDBLOCK))
 
 _WITHOUT_ROUTE = (errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH)
-"""What a computer says of a family of addresses that it cannot use: less than what another address says."""
+"""The errors of an address family that this computer cannot use. An error of another address says more."""
 
 
 def connect(
@@ -84,13 +84,13 @@ class _Attempts:
     def __init__(self, addresses: Iterable[Address]) -> None:
         self.connected: Optional[socket.socket] = None
         self.sockets: dict[socket.socket, float] = {}
-        """Those under way, each with the moment at which it ends."""
+        """The sockets that are connecting, each with the moment at which it gives up."""
         self._untried = deque(_interleaved(addresses))
         self._next_at = -NEVER
         self._error: OSError = socket.gaierror(socket.EAI_NONAME, "the name has no address")
 
     def go_on(self, now: float) -> float:
-        """See what has become of the attempts, and begin others; return after how many seconds to go on at the latest.
+        """Check the attempts, and begin others; return the seconds after which this must be called again.
 
         Raises OSError if all have failed.
         """

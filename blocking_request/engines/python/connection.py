@@ -1,4 +1,4 @@
-"""One connection to a server, or to the proxy before it, and how it is opened."""
+"""Opens a connection to a server, or to the proxy before it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 class Connection:
-    """For one call or one batch at a time."""
+    """A connection. One call or one batch at a time uses it."""
 
     __slots__ = ("channel", "http2", "idle_since", "key", "peer", "session", "was_used")
 
     def __init__(
         self, channel: Channel, key: RouteKey, session: Optional[TlsSession], http2: Optional[Http2Connection] = None
     ) -> None:
-        """``http2``: what speaks HTTP/2 over the channel; None: HTTP/1.1 is spoken."""
+        """``http2``: the HTTP/2 connection over the channel; None if the channel carries HTTP/1.1."""
         self.channel = channel
         self.http2 = http2
         self.key = key
@@ -43,9 +43,10 @@ class Connection:
         """The address and port that were connected to."""
 
     def is_quiet(self) -> bool:
-        """Whether it is open, and, unless it speaks HTTP/2, the server has sent nothing since the last response.
+        """Return whether the connection is open, and the server has sent no bytes since the last response.
 
-        What nobody has asked for would be taken for the next response. Tickets of TLS sessions are no such bytes.
+        Such bytes would be taken for the next response. Tickets of TLS sessions do not count. Over HTTP/2 the bytes are
+        frames, and are read.
         """
         channel = self.channel
         if self.http2 is not None:

@@ -36,14 +36,14 @@ from .transfer import TransferSteps, canceled, perform
 
 
 class PythonTransfer:
-    """A request under way. ``abort`` and ``wake`` may be called from any thread, the rest is for the driver's."""
+    """A request under way. Any thread may call ``abort``; the thread that drives the transfer calls the rest."""
 
     has_worker = False
     waits_for: Wanted = WAKE_UP
-    """What ``step`` waits for, if its last result was None."""
+    """The event to wait for, if the last result of ``step`` was None."""
 
     def __init__(self, state: TransferState, steps: TransferSteps, application: ApplicationReference) -> None:
-        """``steps``: what performs it."""
+        """``steps``: the generator that performs the transfer."""
         self._state = state
         self._mailbox = state.mailbox
         self._steps = steps
@@ -51,7 +51,7 @@ class PythonTransfer:
         self._process = this_process[0]
         self._response: Optional[Response] = None
         self._waiter: Optional[Waiter] = None
-        """What ``take`` waits with."""
+        """The waiter of ``take``."""
 
     def step(self) -> Optional[Event]:
         """Go on as far as it goes without waiting; return the next event, or None if ``waits_for`` must be waited for.
@@ -148,7 +148,7 @@ class PythonEngine:
         self._running: set[TransferState] = set()
         """The states of the transfers that have begun and have not ended. They do not hold the transfers."""
         self._latest: tuple[Optional[Request], Optional[Route]] = (None, None)
-        """What was found last: each request asks twice, whether it is refused and when it is started."""
+        """The route that was found last: ``unsupported_reason`` and ``start`` both need it for a request."""
         self._exiting = False
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget_after_fork)
@@ -167,7 +167,7 @@ class PythonEngine:
         try:
             route = self._routes.find(request)
             if route.tls is not None:
-                route.tls.context_for(route.alpn)  # here, so that what is wrong with it is told
+                route.tls.context_for(route.alpn)  # made here, so that an error in the settings is reported
             if route.proxy_tls is not None:
                 route.proxy_tls.context_for(())
         except TlsUnusable as error:
@@ -225,4 +225,4 @@ class PythonEngine:
 
 
 engine = PythonEngine()
-"""The one that all requests of the process share."""
+"""The engine that all requests of the process share."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TransferFailed(Exception):
-    """A transfer cannot go on; ``failure`` says why. ``session``: what the server showed, if TLS is the reason."""
+    """A transfer cannot go on; ``failure`` says why. ``session``: the server's certificates, if TLS has failed."""
 
     def __init__(self, failure: Failure, session: Optional[TlsSession] = None) -> None:
         super().__init__(failure.text)
@@ -30,7 +30,7 @@ class TransferFailed(Exception):
 
 
 class StreamRefused(Exception):
-    """The server has not looked at the request (RFC 9113 section 8.7): it may be sent again, whatever it is."""
+    """The server has not processed the request (RFC 9113 section 8.7), so it may be sent again, with any method."""
 
 
 class ServerLeaves(StreamRefused):

@@ -22,11 +22,11 @@ def plain_fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def odd_fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Return the fields whose names are names (RFC 9110 section 5.1), and drop the others, as curl and browsers do.
+    """Yield the fields with valid names (RFC 9110 section 5.1), and drop the others, as curl and browsers do.
 
-    A value on several lines (RFC 9112 section 5.2) is joined by blanks. Raises CorruptBody if another reader may see
-    other fields that frame the body: after a blank at the beginning, by a name that is almost theirs. A line without
-    a colon is refused as curl does; browsers skip it.
+    A value on several lines (RFC 9112 section 5.2) is joined by blanks. Raises CorruptBody if another reader may find
+    other fields that frame the body: if the header begins with a blank, or a name is almost such a field's. A line
+    without a colon is refused, as by curl; browsers skip it.
     """
     for name, value in _unfolded(header):
         if is_token(name):

@@ -1,10 +1,10 @@
 """HTTP/1.1 as bytes (RFC 9112): writes the head of a request, reads a response. No I/O, no clock.
 
-Whatever a server sends, reading takes linear time, and no more memory than the limits of a header allow. The result
-does not depend on how the bytes are split.
+Reading takes linear time, and no more memory than the limits of a header allow, also if the server is hostile. The
+result does not depend on how the bytes are split.
 
-What other readers may understand differently is refused if it decides where the body ends: a server, a proxy and we
-must agree on that, or the rest of one response becomes the next one. Other odd things are read as curl and browsers do.
+A header is refused if other readers may find another end of the body in it: the server, each proxy and this client must
+agree on the end, or the rest of one response becomes the next one. Other deviations are read as curl and browsers do.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from .failures import ConnectionLost
 from .header_fields import odd_fields, plain_fields
 from .http1_errors import CutOff, NoFinalResponse, NotHttp, described
 
-# No two quantifiers that match the same bytes stand side by side: a hostile line must not make the search quadratic.
+# No pattern has two neighbouring quantifiers that match the same bytes: a hostile line could make the search quadratic.
 _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9])[ \t]+([1-9][0-9]{2})(?:[ \t]([^\r\n]*))?\r?\n")
 _LOW_STATUS = re.compile(rb"HTTP/1\.[0-9][ \t]+(0?[0-9]{1,2})(?:[ \t][^\r\n]*)?\r?\n")
 _HEADER_END = re.compile(rb"\n\r?\n")
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 
 _PLAIN_FIELDS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\r\n\0]*\r?\n)*")
-"""Fields whose lines need no second look: each is a name, a colon, and a value on one line."""
+"""Usual fields: each line is a name, a colon and a value. Others are read by ``odd_fields``."""
 _FRAMING_FIELDS = re.compile(rb"(?i)\n(content-length|transfer-encoding|connection):([^\r\n]*)")
 
 _VERSION_START = b"HTTP/1."
@@ -41,13 +41,13 @@ _OTHER_LINES = 3
 _CONTINUE = 100
 _SWITCHING_PROTOCOLS = 101
 _SURE_DIGITS = 18
-"""A length of more digits is looked at again."""
+"""A length with more digits is not usual; ``_frame`` reads it."""
 
 
 def encode_head(method: str, target: str, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return the request line, the fields and the empty line (RFC 9112 section 3).
 
-    Raises ValueError if a line end within the parts would split the request.
+    Raises ValueError if the parts contain a line end, which would split the request.
     """
     lines = [b"%b: %b\r\n" % field for field in fields]
     head = b"%b %b HTTP/1.1\r\n%b\r\n" % (method.encode("utf-8"), target.encode("utf-8"), b"".join(lines))
@@ -68,33 +68,34 @@ class ResponseHead(NamedTuple):
 class ResponseParser:
     """Reads one response from bytes: first ``receive_head`` until it returns True, then ``receive_body``.
 
-    Interim responses are skipped. An error is final; ``head`` is there beside it if only the body cannot be read.
+    Interim responses are skipped. After an error the parser is of no use; ``head`` is set if only the body has the
+    error.
     """
 
-    # These are attributes of the class, because it takes time to set them for each response.
+    # These are attributes of the class, because to set them for each response takes time.
     head: Optional[ResponseHead] = None
-    """The status line and the fields of the final response (101 is final), once they are there."""
+    """The status line and the fields of the final response, when they have come. 101 is final."""
     length: int = -1
-    """How many bytes of the body are still to come, if ``Content-Length`` says where it ends; -1 otherwise."""
+    """How many bytes of the body are still to come, if ``Content-Length`` tells its end; -1 otherwise."""
     total_bytes: int = -1
-    """What ``Content-Length`` promises, or -1."""
+    """The value of ``Content-Length``, or -1."""
     is_complete: bool = False
     """Whether the body has ended."""
     keeps_connection: bool = False
-    """Whether the connection may serve another request (RFC 9112 section 9.3). Valid once the body is complete."""
+    """Whether the connection may serve another request (RFC 9112 section 9.3). Valid when the body is complete."""
     has_begun: bool = False
-    """Whether a byte of a status line has come, be it of an interim response."""
+    """Whether a byte of a status line has come, also of an interim response."""
     rest: bytes = b""
-    """Once the head is there: what came behind it. Once the body is complete: what came behind its end."""
+    """The bytes behind the header, when ``head`` is set; the bytes behind the body, when it is complete."""
     interim_status: int = 0
     """The status of the last interim response, or 0."""
     has_continue: bool = False
     """Whether the server has said 100 (Continue)."""
 
     _buffer: Optional[bytearray] = None
-    """What has come of a header that is not complete."""
+    """The bytes of a header that is not complete."""
     _searched: int = 0
-    """Where in the buffer the search for the end of the status line or of the header goes on."""
+    """The position in the buffer from which the end of the status line or of the header is searched."""
     _has_status_line: bool = False
     _bytes_left: int = MAXIMUM_HEADER_BYTES
     _lines_left: int = MAXIMUM_HEADER_LINES + _OTHER_LINES
@@ -140,7 +141,7 @@ class ResponseParser:
         return False
 
     def _find_end(self, buffer: bytearray) -> Optional[re.Match[bytes]]:
-        """Return where the header in the buffer ends. Raises NotHttp as soon as it can be no status line."""
+        """Return the end of the header in the buffer. Raises NotHttp as soon as the bytes cannot be a status line."""
         if not self._has_status_line and not self._find_status_line(buffer):
             return None
         found = _HEADER_END.search(buffer, self._searched)
@@ -187,9 +188,9 @@ class ResponseParser:
             raise HeaderTooLarge
 
     def _read_header(self, data: bytes, match: re.Match[bytes], end: int, size: int) -> bool:
-        """Read a header; return whether it is the final response's.
+        """Read a header; return whether it belongs to the final response.
 
-        ``match``: its status line; ``end``: where its fields end; ``size``: its bytes, the empty line included.
+        ``match``: its status line; ``end``: the end of its fields; ``size``: its bytes, the empty line included.
         """
         start = match.end()
         self._bytes_left -= size
@@ -218,9 +219,9 @@ class ResponseParser:
         return True
 
     def _frame_usual(self, head: ResponseHead, framing: list[tuple[bytes, bytes]]) -> bool:
-        """Do what ``_frame`` does, and faster, if there is one length; return whether there is.
+        """Find the end of the body in less time than ``_frame``, if the header has one length; return whether it has.
 
-        ``framing``: the fields that say where the body ends and whether the connection goes on.
+        ``framing``: the fields Content-Length, Transfer-Encoding and Connection.
         """
         length: Optional[bytes] = None
         connection: Optional[bytes] = None
@@ -241,17 +242,17 @@ class ResponseParser:
         return True
 
     def _frame(self, head: ResponseHead, has_body: bool) -> None:
-        """Find out where the body ends (RFC 9112 section 6.3), and whether the connection goes on (section 9.3)."""
+        """Find the end of the body (RFC 9112 section 6.3), and whether the connection can be kept (section 9.3)."""
         fields = head.fields
         transfer_encoding = fields.whole_value(b"transfer-encoding")
         has_length = fields.has(b"content-length")
-        # Another reader may see the end of the body somewhere else: RFC 9112 section 6.1 wants the connection closed.
+        # Another reader may find another end of the body: RFC 9112 section 6.1 demands that the connection is closed.
         is_doubtful = transfer_encoding is not None and (
             head.minor_version < 1 or has_length or transfer_encoding.strip(_BLANKS).lower() != b"chunked"
         )
         is_framed = True
         if not has_body:
-            # What is promised is the body that a GET would have had (RFC 9110 section 8.6).
+            # The length is the length of the body that a GET would get (RFC 9110 section 8.6).
             self.length = 0
             self.total_bytes = promised_length(fields) if has_length else -1
             self.is_complete = True
@@ -276,9 +277,10 @@ class ResponseParser:
     # The body
 
     def receive_body(self, data: Data) -> Iterable[Data]:
-        """Return the body's bytes within ``data``, without copies. Go through them before looking at ``is_complete``.
+        """Return the body's bytes in ``data`` without copies. The caller must use them all before it asks
+        ``is_complete``.
 
-        What precedes an error is given before the error is raised. Raises CorruptBody, HeaderTooLarge (trailers).
+        The bytes before an error are yielded before it is raised. Raises CorruptBody, HeaderTooLarge (trailers).
         """
         if self._chunks is not None:
             return self._read_chunks(self._chunks, data)
@@ -315,11 +317,10 @@ class ResponseParser:
             self.is_complete = self.length <= 0
 
     def receive_end(self) -> None:
-        """The connection has ended. Return if there is a response, as far as the parser can tell.
+        """Note that the connection has ended. A body without a length is complete then.
 
-        A body that ends with the connection is complete then. What is missing from a ``Content-Length``, its reader
-        counts. Raises ConnectionLost if nothing of a response has come; CutOff within a header or a chunked body;
-        NoFinalResponse behind interim responses.
+        The BodyReader finds out whether bytes of a ``Content-Length`` are missing. Raises ConnectionLost if no byte of
+        a response has come, CutOff within a header or a chunked body, and NoFinalResponse after interim responses.
         """
         if self.head is None:
             if self._buffer and self._buffer != b"\r":
@@ -334,7 +335,7 @@ class ResponseParser:
 
 
 def _header_end(data: bytes, start: int) -> int:
-    """Return where the empty line begins that ends a header, or 0; ``start``: where a line end may be."""
+    """Return the position of the empty line that ends a header, or 0. ``start``: the position to search from."""
     # A regular expression would take three times as long.
     end = data.find(b"\n\r\n", start)
     bare = data.find(b"\n\n", start, end + 1) if end >= 0 else data.find(b"\n\n", start)

@@ -1,4 +1,4 @@
-"""Why there is no response of HTTP/1, and what the bytes looked like that came in its place."""
+"""The errors of a response of HTTP/1, and descriptions of bytes that are not HTTP/1."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FIRST_LINE = re.compile(rb"[^\n]{1,40}")
 
 
 class NotHttp(CorruptBody):
-    """What the server has sent is no response of HTTP/1; the text says what it looks like."""
+    """The bytes of the server are not a response of HTTP/1; the text describes them."""
 
 
 class CutOff(BodyError):
@@ -27,7 +27,7 @@ class CutOff(BodyError):
 
 
 class NoFinalResponse(BodyError):
-    """The server has sent nothing but interim responses, or a status below 100."""
+    """The server has sent interim responses only, or a status below 100."""
 
     def __init__(self, status: int) -> None:
         super().__init__(interim_status(status).text)
@@ -39,7 +39,7 @@ class NoFinalResponse(BodyError):
 
 
 def described(data: Union[bytes, bytearray]) -> str:
-    """Return what the bytes are that are no response of HTTP/1."""
+    """Describe bytes that are not a response of HTTP/1."""
     version = _OTHER_VERSION.match(data)
     if data.startswith(b"HTTP/1."):
         return f"the response is not HTTP/1: its status line is '{shown(data)}'"

@@ -1,7 +1,7 @@
-"""An HTTP/2 connection over a channel: who reads from it, and who waits for what.
+"""An HTTP/2 connection over a channel, which several transfers share.
 
-Of the transfers that share a connection, one reads from it and hands what has come to the others. If that one ends,
-another one takes its place.
+One of the transfers reads from the connection, and hands the frames to the streams of the others. If it ends, another
+transfer reads.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from .http2_protocol import Http2Protocol
 from .http2_stream import Http2Stream
 
 MOST_UNSENT_BYTES = 1 << 20
-"""A server that has us answer this much, and reads nothing, is left."""
+"""The connection is closed if so many bytes wait because the server asks for answers and does not read them."""
 
 READ_BYTES = 1 << 16
 FULL_READ_BYTES = 1 << 14
-"""As much as TLS gives at once: if so much has come, there is more."""
+"""TLS returns at most so many bytes at once. After a full read there may be more."""
 FULL_READS_AT_ONCE = 4
 
 READS_AT_ONCE = 8
-"""After so many the driver looks at its clocks, and the streams that something has come for have their turn."""
+"""After so many reads the driver looks at its clocks, and other streams have their turn."""
 
 
 class Http2Connection:
-    """For the thread that drives its transfers."""
+    """An HTTP/2 connection. The thread that drives its transfers uses it."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._protocol = Http2Protocol()
         self._unsent = b""
         self._is_cut = False
-        """Whether nothing can be sent any more."""
+        """Whether the connection can send no more."""
         self._reader: Optional[Http2Stream] = None
         self._waiting: list[tuple[Callable[[], None], Mailbox]] = []
-        """Who is woken when there is room for a stream."""
+        """The wake-up functions and mailboxes of requests that wait until a stream may be opened."""
         self._process = this_process[0]
         self._wants_both = Wanted(((channel.fileno(), READ | WRITE),))
 
     # Streams
 
     def is_usable(self) -> bool:
-        """Read what has come in the meantime; return whether another stream may be opened, now or later."""
+        """Read the frames that have come; return whether another stream may be opened, now or later."""
         if self._process != this_process[0]:
             return False  # in a forked child it is the parent's
         protocol = self._protocol
@@ -125,7 +125,7 @@ class Http2Connection:
                     break
                 unsent = unsent[sent:]
         except OSError:
-            # The server may have said why: whoever reads on finds that, or the same error.
+            # The server may have sent a reason before: then it is read, and reported instead of this error.
             self._is_cut, unsent = True, unsent[:0]
         self._unsent = bytes(unsent)
         if self._unsent or not was_full:
@@ -171,11 +171,11 @@ class Http2Connection:
                 successor.wake()
 
     def acknowledge(self, stream: Http2Stream, size: int) -> None:
-        """The caller has taken so much of a body: the server may send as much again."""
+        """Allow the server to send as many bytes of a body as the caller has taken."""
         self._protocol.acknowledge(stream, size)
 
     def receive(self, stream: Optional[Http2Stream]) -> bool:
-        """Read what is there, and hand it to its streams; return whether there was something.
+        """Read frames, and hand them to their streams; return whether there were any.
 
         The transfers of all streams but ``stream`` are woken if something has come for them.
         """

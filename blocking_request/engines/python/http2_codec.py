@@ -1,9 +1,9 @@
-"""The library h2 as it is used here: it ends the whole connection for some errors that concern one response only.
+"""Works around properties of the library h2, which ends the whole connection for some errors of one response.
 
-It is given one frame after the other, so that an error takes nothing of what came before it. What it would look at in
-a response is kept from it: ``http2_stream`` judges that. So is GOAWAY: it would take no frame afterwards, but the
-server goes on with the streams that it has begun (RFC 9113 section 6.8). Of DATA it is told the end only, because
-it takes five times as long.
+h2 gets one frame at a time, so that an error does not lose the frames before it. The header fields that h2 would check
+are hidden from it; ``http2_stream`` checks them. GOAWAY is hidden, because h2 takes no frame after it, but the server
+goes on with the streams that it has begun (RFC 9113 section 6.8). h2 gets only the ends of DATA, because it takes five
+times as long for DATA.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import hpack
 from ...models.headers import MAXIMUM_HEADER_BYTES
 
 CONNECTION_WINDOW_BYTES = (1 << 31) - 1
-"""So large that a body that nobody takes does not hold up the others."""
+"""So large that a body that its caller does not take does not hold up other streams."""
 
 MOST_DECODED_BYTES = 4 * MAXIMUM_HEADER_BYTES
 """Up to this size, a header that is too large fails alone; beyond it, it ends the connection."""
 
 HIDDEN_LENGTH = b":content-length"
-"""What Content-Length is called while h2 has it."""
+"""The name of Content-Length while h2 has the header."""
 
 _LENGTH = b"content-length"
 FRAME_HEAD_BYTES = 9
@@ -74,7 +74,7 @@ class _HeaderDecoder(hpack.Decoder):
 
 
 class FrameSplitter:
-    """Cuts what comes into frames."""
+    """Splits bytes into frames."""
 
     def __init__(self) -> None:
         self._rest = b""

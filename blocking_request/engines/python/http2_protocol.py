@@ -24,35 +24,35 @@ from .http2_codec import (
 from .http2_stream import STREAM_WINDOW_BYTES, Http2Stream, StreamFailed, name_of
 
 MOST_STREAMS = 100
-"""How many streams a connection has at once, if the server allows as many. Before it has said so, there is one: it
-says so first of all (RFC 9113 sections 3.4 and 6.5.2)."""
+"""How many streams a connection has at once, if the server allows so many. Before its SETTINGS, which come first, there
+is one stream (RFC 9113 sections 3.4 and 6.5.2)."""
 
 MOST_IDLE_FRAMES = 10_000
-"""A server that sends more than this, and nothing of a response in the meantime, is left."""
+"""The connection is closed if the server sends more frames than this without a part of a response."""
 
 _Codes = h2.errors.ErrorCodes
 
 
 class Http2Protocol:
-    """For the thread that drives the transfers of the connection."""
+    """The state of a connection. The thread that drives its transfers uses it."""
 
     def __init__(self) -> None:
         self.streams: dict[int, Http2Stream] = {}
-        """Those that have not been closed; the one that has sent data last is the last one."""
+        """The open streams. The stream that has sent data last is the last one."""
         self.news: dict[Http2Stream, None] = {}
-        """The streams that something has come for."""
+        """The streams for which frames have come."""
         self.has_room_news = False
-        """Whether it may have changed how many streams the server takes."""
+        """Whether the number of streams that the server allows may have changed."""
         self.is_ending = False
         """Whether the server takes no more streams."""
         self.error: Optional[Exception] = None
-        """Why the connection is of no use any more."""
+        """Why the connection cannot be used any more."""
         self._h2 = new_connection(MOST_STREAMS, STREAM_WINDOW_BYTES)
         self._frames = FrameSplitter()
         self._updates = b""
         """Frames that let the server send more of a body."""
         self._taken = 0
-        """How much of the connection's window is filled."""
+        """How many bytes of the connection's window are filled."""
         self._has_settings = False
         self._idle_frames = 0
 
@@ -84,7 +84,7 @@ class Http2Protocol:
         with suppress(h2.exceptions.ProtocolError):  # it was never opened, or has ended by itself
             self._h2.reset_stream(stream.number, code)
 
-    # What goes out
+    # Sending
 
     def data_to_send(self) -> bytes:
         data, self._updates = self._h2.data_to_send() + self._updates, b""
@@ -97,7 +97,8 @@ class Http2Protocol:
         except h2.exceptions.TooManyStreamsError as error:
             raise StreamRefused from error
         except h2.exceptions.ProtocolError as error:
-            self.is_ending = True  # the fields that were encoded before are not known to the server
+            # The server lacks the fields that were encoded before, so both ends disagree on the compression.
+            self.is_ending = True
             raise StreamRefused from error
         stream.is_ours_open = not ends
 
@@ -108,14 +109,14 @@ class Http2Protocol:
         return min(self._h2.local_flow_control_window(stream.number), self._h2.max_outbound_frame_size)
 
     def send_data(self, stream: Http2Stream, data: Union[bytes, memoryview], ends: bool) -> None:
-        """``data``: as much as is sendable."""
+        """Send a part of a body. ``data``: at most as many bytes as ``sendable`` returns."""
         self._h2.send_data(stream.number, bytes(data), end_stream=ends)
         self._idle_frames = 0
         stream.is_ours_open = not ends
         self.streams[stream.number] = self.streams.pop(stream.number)
 
     def acknowledge(self, stream: Http2Stream, size: int) -> None:
-        """The caller has taken so much of a body: the server may send as much again."""
+        """Allow the server to send as many bytes of a body as the caller has taken."""
         stream.taken += size
         if stream.taken < STREAM_WINDOW_BYTES // 2 or stream.has_ended or stream.is_reset or self.error is not None:
             return
@@ -123,10 +124,10 @@ class Http2Protocol:
         self._updates += window_update(stream.number, stream.taken)
         stream.taken = 0
 
-    # What comes in
+    # Receiving
 
     def receive(self, data: bytes) -> None:
-        """Hand what has come to its streams; ``news`` has them."""
+        """Hand the frames to their streams, and note these in ``news``."""
         try:
             for frame in self._frames.split(data):
                 self._receive_frame(frame)
@@ -196,7 +197,7 @@ class Http2Protocol:
             return
         stream = self.streams.get(getattr(event, "stream_id", None) or 0)
         if isinstance(event, h2.events.DataReceived):
-            # Of a stream that nobody has any more: the window of the connection is as before.
+            # The stream was closed here already, so its bytes are given back to the window of the connection.
             if event.flow_controlled_length:
                 self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             return

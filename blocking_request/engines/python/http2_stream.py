@@ -1,7 +1,7 @@
-"""One request of HTTP/2 and its response, as far as they have come, and the rules for a response's header.
+"""The state of one stream of HTTP/2, and the rules for the header of its response.
 
-A response that breaks the rules fails alone (RFC 9113 section 8.1.1). The library h2 ends the whole connection then, so
-what it would look at is kept from it, and looked at here.
+A response that breaks the rules fails alone (RFC 9113 section 8.1.1). The library h2 would end the whole connection, so
+the fields are hidden from it, and checked here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OF_HTTP1 = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"trans
 """Fields that have no place in HTTP/2 (RFC 9113 section 8.2.2)."""
 
 STREAM_WINDOW_BYTES = 1 << 20
-"""How much of a body a server may send before its caller takes any of it (RFC 9113 section 5.2)."""
+"""How many bytes of a body a server may send before the caller takes any of them (RFC 9113 section 5.2)."""
 
 
 class StreamFailed(BodyError):
@@ -42,7 +42,7 @@ class StreamFailed(BodyError):
 
 
 class MalformedHead(BodyError):
-    """The header is none of HTTP/2 (RFC 9113 section 8.3)."""
+    """The header breaks the rules of HTTP/2 (RFC 9113 section 8.3)."""
 
     @property
     def failure(self) -> Failure:
@@ -50,29 +50,29 @@ class MalformedHead(BodyError):
 
 
 class Http2Stream:
-    """For the thread that drives the transfers of its connection."""
+    """A stream. The thread that drives the transfers of its connection uses it."""
 
     def __init__(self, number: int, method: str, wake: Callable[[], None]) -> None:
         self.number = number
         self.wake = wake
         self.head: Optional[ResponseHead] = None
         self.total_bytes = -1
-        """What ``Content-Length`` promises, or -1."""
+        """The value of ``Content-Length``, or -1."""
         self.has_body = method != "HEAD"
-        """Whether the response may have one."""
+        """Whether the response may have a body."""
         self.has_begun = False
-        """Whether anything of a response has come."""
+        """Whether a part of a response has come."""
         self.chunks: list[bytes] = []
-        """What of the body nobody has taken yet."""
+        """The parts of the body that the transfer has not taken yet."""
         self.untaken = 0
-        """How much of the window that fills."""
+        """How many bytes of the window they fill."""
         self.window = STREAM_WINDOW_BYTES
-        """How much more of a body the server may send."""
+        """How many bytes of the body the server may still send."""
         self.taken = 0
-        """How much of that was taken since the server was last allowed to send more."""
+        """How many bytes were taken since the last WINDOW_UPDATE."""
         self.has_ended = False
         self.error: Optional[Exception] = None
-        """Why nothing more comes."""
+        """Why no more of the response will come."""
         self.is_waiting = False
         """Whether its transfer waits until another one has read something for it."""
         self.is_ours_open = True

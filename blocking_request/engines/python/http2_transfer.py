@@ -1,4 +1,4 @@
-"""One request and its response over a stream of HTTP/2; the results are those of HTTP/1.1."""
+"""Performs one request over a stream of HTTP/2. The results are the same as over HTTP/1.1."""
 
 from __future__ import annotations
 

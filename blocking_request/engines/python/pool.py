@@ -23,12 +23,12 @@ SWEEP_SECONDS = 5.0
 
 
 class Pool:
-    """Every method may be called from any thread."""
+    """Keeps idle connections. Any thread may call every method."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._idle: dict[RouteKey, list[Connection]] = {}
-        """The last one is the one that was used last. Empty lists are removed now and then."""
+        """By the routes, the latest connection last. Empty lists are removed now and then."""
         self._count = 0
         self._swept_at = time.monotonic()
 
@@ -65,7 +65,7 @@ class Pool:
             each.close()
 
     def _sweep(self, now: float, dropped: list[Connection]) -> None:
-        """Move what has been idle for too long, and the oldest of too many, to ``dropped``."""
+        """Move the connections that were idle for too long, and the oldest of too many, to ``dropped``."""
         everything = sorted((each for idle in self._idle.values() for each in idle), key=lambda each: each.idle_since)
         surplus = max(len(everything) - KEPT_IN_ALL, 0)
         for place, connection in enumerate(everything):

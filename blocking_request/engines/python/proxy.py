@@ -36,7 +36,7 @@ def open_tunnel(channel: Channel, proxy: Proxy, host: str, port: int) -> Steps[N
     except BodyError as error:
         if parser.head is None or parser.head.status < 300:
             raise TransferFailed(messages.proxy_refused(error.failure.text)) from error
-        # The status says more than what is wrong with the fields of a refusal.
+        # The status of a refusal says more than the error in its fields.
     head = parser.head
     assert head is not None
     if head.status == 407:
@@ -44,7 +44,7 @@ def open_tunnel(channel: Channel, proxy: Proxy, host: str, port: int) -> Steps[N
     if not 200 <= head.status < 300:
         raise TransferFailed(messages.proxy_refused(f"{head.status} {head.reason}".rstrip()))
     if parser.rest:
-        # The server speaks second, in TLS as in HTTP. Whoever has sent these bytes wants them taken for its response.
+        # The client speaks first, in TLS as in HTTP. So these bytes do not come from the server: they are an attack.
         raise TransferFailed(messages.proxy_refused("it sent something behind its answer"))
 
 

@@ -1,4 +1,4 @@
-"""The response on its way in: its header, and its body into memory or to the caller, chunk by chunk."""
+"""Reads a response of HTTP/1.1: its header, and its body into memory or chunk by chunk to the caller."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from .failures import TransferFailed
 from .state import TransferState
 
 HEAD_BYTES = 1 << 16
-"""How much is read at a time until the header is there."""
+"""How many bytes are read at a time until the header is complete."""
 
 BLOCK_BYTES = 1 << 18
-"""How much of a body is read at a time."""
+"""How many bytes of a body are read at a time."""
 
 DIRECT_BYTES = 1 << 16
-"""From this size on a body that is kept in memory is read to where it stays."""
+"""A body that is kept in memory is read without a copy if it has at least this size."""
 
 MOST_DIRECT_BYTES = 1 << 30
-"""Up to this size: for more, memory is taken as the body comes, whatever length is promised."""
+"""The same, if it has at most this size. Otherwise memory is allocated as the body comes: the length may be false."""
 
 LOOK_UP_BYTES = 1 << 21
-"""After so many bytes the driver looks at its clocks, however fast they come."""
+"""After so many bytes the driver looks at its clocks, also if more have come."""
 
 CHUNK_BYTES = 1 << 10
-"""What a chunk counts for in that, besides its bytes: a chunk of one byte takes as long as a kilobyte."""
+"""Each chunk counts as so many bytes more, because a chunk of one byte takes as long as a kilobyte."""
 
 Reading = Generator[Union[Wanted, Event], None, None]
 
 
 def has_head(state: TransferState) -> bool:
-    """Read what is there; return whether that is all of the header, as it nearly always is.
+    """Read once; return whether the header is complete, as it nearly always is.
 
     Raises OSError, ConnectionLost, BodyError.
     """
@@ -66,7 +66,7 @@ def read_head(state: TransferState) -> Generator[Wanted, None, None]:
             _note_first_byte(state)
         else:
             parser.receive_end()
-    # Not earlier: a header that comes drop by drop is given as long as one that does not come, as Qt has it.
+    # Not for each part: a header that comes byte by byte counts as silence, as in Qt.
     state.mailbox.mark_active()
 
 
@@ -126,10 +126,10 @@ def read_body(state: TransferState) -> Reading:
 
 
 class BodyTaker:
-    """Gives the chunks of a body to its reader, and tells the caller of them."""
+    """Gives the chunks of a body to its BodyReader, and reports them to the caller."""
 
     def __init__(self, state: TransferState, reader: BodyReader, sink: Optional[list[Chunk]]) -> None:
-        """``sink``: where the reader puts the chunks that the caller is told; None: the reader keeps them."""
+        """``sink``: the list into which the reader puts the chunks for the caller; None if the reader keeps them."""
         received = state.received
         assert received is not None and received.head is not None
         self._mailbox = state.mailbox
@@ -140,7 +140,7 @@ class BodyTaker:
         self._since_look = 0
 
     def take(self, chunks: Iterable[Chunk]) -> Iterator[Union[Wanted, Event]]:
-        """Give the chunks to the reader, and tell the caller, also what precedes an error."""
+        """Give the chunks to the reader, and report them. The bytes before an error are reported, too."""
         reader = self._reader
         had = reader.encoded_bytes
         try:
@@ -203,7 +203,7 @@ class _Http1Body(BodyTaker):
             yield from self.take(parser.receive_body(block))
 
     def _read_into_memory(self) -> Reading:
-        """Read the rest of a body of known length to where it stays, without a copy."""
+        """Read the rest of a body of known length into the memory in which it stays."""
         parser, channel, reader, mailbox = self._parser, self._channel, self._reader, self._mailbox
         room = reader.reserve(parser.length)
         position = looked_at = 0
@@ -229,10 +229,10 @@ class _Http1Body(BodyTaker):
             room.release()
 
     def _receive(self) -> Generator[Wanted, None, Union[bytes, memoryview]]:
-        """Return some bytes; none at the end of the connection."""
+        """Return some bytes; empty bytes at the end of the connection."""
         channel = self._channel
         if self._parser.length < 0:
-            # Chunks are cut out of what has come, so its memory is not used again.
+            # The chunks are views of these bytes, so the memory must not be used again.
             while True:
                 data = channel.receive(BLOCK_BYTES)
                 if data is not None:

@@ -42,7 +42,7 @@ def _known_fields(request: Request, route: Route) -> bytes | None:
 
 
 def request_fields(request: Request, route: Route) -> Pairs:
-    """The header fields that are sent, those among them that Qt adds by itself."""
+    """Return the header fields to send, with the fields that Qt would add by itself."""
     headers, body = request.headers, request.body
     names = {name.lower() for name, _ in headers} | request.omitted
     added: list[tuple[bytes, bytes]] = []

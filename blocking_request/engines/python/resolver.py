@@ -1,11 +1,11 @@
-"""Looks names up in daemon threads: the system's resolver blocks, sometimes for a minute, and nothing wakes it.
+"""Looks up names in daemon threads: the system's resolver blocks, sometimes for a minute, and cannot be interrupted.
 
-A stuck look-up holds neither a cancel nor the exit of the interpreter: who no longer wants it drops it, and daemon
-threads are not waited for.
+A stuck look-up delays neither a cancel nor the exit of the interpreter: a cancelled call drops its look-up, and the
+exit does not wait for daemon threads.
 
-Rules of this file: there is no lock, so neither a destructor nor a forked child can find one taken. Every step is one
-operation of a dict, a deque, a set or a list, which no other thread can interrupt. What may have changed since then is
-looked at again.
+Rules of this file: there is no lock, so a destructor or a forked child cannot find one taken. Each step is one
+operation of a dict, a deque, a set or a list, which no other thread can interrupt. A value that may have changed since
+then is checked again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Address = tuple[int, tuple[Any, ...]]
 
 
 class LookUp:
-    """A look-up, shared by all who want the same name and port. ``is_done`` is set last."""
+    """A look-up. Requests with the same name and port share it. ``is_done`` is set last."""
 
     __slots__ = ("_unclaimed", "_waiting", "addresses", "error", "host", "is_done", "is_queued", "port")
 
@@ -36,38 +36,41 @@ class LookUp:
         self.host = host
         self.port = port
         self.addresses: list[Address] = []
-        """In the order in which the system wants them tried."""
+        """In the order in which they should be tried, as the system says."""
         self.error: Optional[OSError] = None
-        """Why there are none."""
+        """Why there are no addresses."""
         self.is_done = False
         self.is_queued = False
-        """Whether a thread takes it, or will take it."""
+        """Whether a thread performs it, or will perform it."""
         self._waiting: list[Callable[[], None]] = []
         self._unclaimed = [True]
 
     def add(self, wake: Callable[[], None]) -> None:
-        """Call ``wake`` when it is done. ``is_done`` must be looked at after this."""
+        """Call ``wake`` when it is done. The caller must read ``is_done`` after this."""
         self._waiting.append(wake)
 
     def forget(self, wake: Callable[[], None]) -> None:
-        """Do not call ``wake`` any more, unless that happens just now. A look-up that no one waits for never begins."""
+        """Do not call ``wake`` any more, unless another thread does so just now.
+
+        A look-up that no request waits for does not begin.
+        """
         with suppress(ValueError):
             self._waiting.remove(wake)
 
     @property
     def is_wanted(self) -> bool:
-        """Whether anyone waits for it."""
+        """Whether a request waits for it."""
         return bool(self._waiting)
 
     def claim(self) -> bool:
-        """Return True to the first who asks: that thread looks the name up."""
+        """Return True in the first call only. The thread that gets it performs the look-up."""
         try:
             return self._unclaimed.pop()
         except IndexError:
             return False
 
     def run(self) -> None:
-        """Block until the name is looked up. ``end`` must follow."""
+        """Look up the name, which blocks. ``end`` must follow."""
         try:
             self.addresses = _addresses(self.host, self.port, 0)
         except OSError as error:
@@ -78,12 +81,12 @@ class LookUp:
             self.error = OSError(str(error))
 
     def end(self) -> None:
-        """Wake those who wait for it."""
+        """Wake the requests that wait for it."""
         self.is_done = True
         while self._waiting:
             try:
                 wake = self._waiting.pop()
-            except IndexError:  # it was forgotten just now
+            except IndexError:  # another thread has just called ``forget``
                 return
             try:
                 wake()
@@ -92,7 +95,7 @@ class LookUp:
 
 
 class Resolver:
-    """Every method may be called from any thread."""
+    """Looks up names. Any thread may call every method."""
 
     def __init__(self) -> None:
         self._begin()
@@ -103,9 +106,9 @@ class Resolver:
     def _begin(self) -> None:
         self._unfinished: dict[tuple[str, int], LookUp] = {}
         self._queue: deque[LookUp] = deque()
-        """Those that have not begun."""
+        """The look-ups that have not begun."""
         self._places = set(range(MAXIMUM_THREADS))
-        """The free ones: each thread has one."""
+        """The numbers of threads that may still be started."""
 
     def look_up(self, host: str, port: int, wake: Callable[[], None]) -> LookUp:
         """Return the look-up of a name, or of an address, which is done at once. Never blocks.
@@ -171,7 +174,7 @@ class Resolver:
                 pass
             finally:
                 self._places.add(place)
-            # What has come into the queue before this place was free may have found none.
+            # A look-up that was queued before this place was free may not have got a thread.
             place = self._take_place() if self._queue else None
 
     def _perform(self, look_up: LookUp) -> None:
@@ -179,10 +182,10 @@ class Resolver:
             return
         if not look_up.is_wanted:
             self._remove(look_up)
-            if not look_up.is_wanted:  # else it was joined before it was removed
+            if not look_up.is_wanted:  # otherwise a request has joined it before it was removed
                 return
         look_up.run()
-        self._remove(look_up)  # before anyone is woken: who tries again wants a new look-up
+        self._remove(look_up)  # before the requests are woken: a request that tries again must get a new look-up
         look_up.end()
 
     def _remove(self, look_up: LookUp) -> None:

@@ -1,4 +1,4 @@
-"""Where a request goes, and what it must have in common with others to share their connections."""
+"""The route of a request: its server, proxy and TLS settings. Requests with equal routes share connections."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Route:
     tls: Optional[Tls]
     """None: none is spoken with the server."""
     server_name: str
-    """Whom the certificate must be for."""
+    """The host name that the certificate must have."""
     proxy: Optional[Proxy]
     proxy_tls: Optional[Tls]
     """None: none is spoken with the proxy."""
@@ -108,13 +108,15 @@ class Routes:
         return tls
 
     def _tls_of_proxy(self, request: Request) -> Tls:
-        """Whom the settings trust is trusted as a proxy, too. Pins and our own certificate are meant for the server."""
+        """Return the TLS of an https proxy. It has the trust of the settings; pins and a client certificate are meant
+        for the server only.
+        """
         settings = without_client_certificate(request.tls or TlsSettings())
         settings = replace(settings, pinnedFingerprints=(), ignoredErrors=())
         return self._tls_of_proxies.get(settings) or self._keep(self._tls_of_proxies, settings, new_tls(settings))
 
     def _keep(self, known: dict[_Key, Tls], key: _Key, new: Tls) -> Tls:
-        """Remember what was made for a key, unless another thread was quicker; return what is remembered."""
+        """Keep the Tls of a key, unless another thread has just done so; return the one that is kept."""
         with self._guard:
             if len(known) >= KEPT_TLS:
                 known.clear()
@@ -122,7 +124,7 @@ class Routes:
 
 
 def new_tls(settings: TlsSettings) -> Tls:
-    """Return what makes the TLS connections for the settings. TLS is loaded when the first request needs it."""
+    """Return a Tls for the settings. The TLS modules are imported when the first request needs them."""
     with first_use:
         import encodings.idna  # noqa: F401 (Python does it for the name of the server)
 
@@ -132,7 +134,9 @@ def new_tls(settings: TlsSettings) -> Tls:
 
 @cache
 def alpn_offer() -> tuple[str, ...]:
-    """Return the protocols to offer: HTTP/2 if the package h2 is there. It is loaded before anything is sent."""
+    """Return the protocols to offer: HTTP/2 if the package h2 is installed. It is imported before the request is
+    sent.
+    """
     try:
         with first_use:
             from . import http2_transfer  # noqa: F401
@@ -147,7 +151,7 @@ def _key(request: Request) -> RouteKey:
     if url.startswith("https:"):
         qt_request = request.qt_request
         verify_name = qt_request.peerVerifyName() if qt_request is not None and request.same_origin else ""
-        # Qt's default differs from version to version: only a caller who forbids it is heard.
+        # Qt's default differs from version to version, so only False, which the caller has set, counts.
         allows_http2 = qt_request is None or qt_request.attribute(_HTTP2_ALLOWED) is not False
         return RouteKey(origin(url), tls_key(request), proxy, verify_name, allows_http2)
     if proxy is None:

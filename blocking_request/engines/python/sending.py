@@ -54,9 +54,9 @@ def send_at_once(state: TransferState, route: Route) -> bool:
 
 
 def send_request(state: TransferState, route: Route) -> Sending:
-    """Send what ``send_at_once`` has left, unless the final response comes before that: then ``state.is_cut_short``.
+    """Send the bytes that ``send_at_once`` has left, or the whole request.
 
-    Raises OSError.
+    If the final response comes before the end, sending stops and ``state.is_cut_short`` is set. Raises OSError.
     """
     request, connection, unsent = state.request, state.connection, state.unsent
     assert connection is not None
@@ -141,7 +141,7 @@ def _send(
 ) -> Generator[Union[Wanted, Event], None, bool]:
     """Send all of the data; return False if the final response has come, or the server has closed, before that.
 
-    ``progress`` counts what the kernel has taken.
+    ``progress`` counts the bytes that the kernel has taken.
     """
     view = memoryview(data)
     while view:
@@ -150,7 +150,7 @@ def _send(
         try:
             sent = channel.send(view)
         except OSError:
-            # It may have answered all the same: whoever reads on finds the answer, or the same error.
+            # The server may have responded before the error: then its response is read.
             if _has_answered(state, channel) or state.parser is None or not state.parser.has_begun:
                 raise
             return False
@@ -166,7 +166,7 @@ def _send(
 
 
 def _has_answered(state: TransferState, channel: Channel) -> bool:
-    """Read what the server has sent so far; return whether the header of its final response is there.
+    """Read the bytes that the server has sent; return whether they hold the header of its final response.
 
     Interim responses (RFC 9110 section 15.2) are read and dropped. Raises OSError, ConnectionLost, BodyError.
     """

@@ -12,15 +12,16 @@ from .state import TransferState
 
 
 class SharedConnections:
-    """For the thread that drives the batch."""
+    """The shared connections of one batch. The thread that drives the batch uses them."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._connections: dict[RouteKey, Connection] = {}
         self._opening: dict[RouteKey, list[Callable[[], None]]] = {}
-        """Who waits until a connection is open, by its route."""
+        """The wake-up functions of requests that wait until a connection is open, by its route."""
         self._opened_by_each: set[RouteKey] = set()
-        """Where nobody waits for others: HTTP/1.1 is spoken there, or the first one has found no connection."""
+        """The routes on which each request opens its own connection: the server speaks HTTP/1.1, or did not accept
+        one."""
 
     def connect(self, route: Route, state: TransferState, is_fresh: bool) -> Steps[Connection]:
         """Return a connection, which may have other streams. Raises TransferFailed, ConnectionLost."""
@@ -52,7 +53,7 @@ class SharedConnections:
             kept = None if is_fresh else self._pool.take(key)
             connection = kept or (yield from open_connection(route, state))
         except Exception:
-            # One after the other would take them too long.
+            # Otherwise each of the waiting requests would try in turn, and take too long.
             self._opened_by_each.add(key)
             raise
         else:

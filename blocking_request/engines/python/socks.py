@@ -46,7 +46,7 @@ def socks_unusable_reason() -> Optional[str]:
 def open_socks(channel: Channel, proxy: Proxy, host: str, port: int, request: Request) -> Steps[None]:
     """Have the proxy connect to the server; from then on the channel leads there. Raises TransferFailed.
 
-    ``request``: whose server it is.
+    ``request``: the request to the server, for messages.
     """
     from socksio import ProtocolError
 
@@ -100,7 +100,7 @@ def _open_socks5(channel: Channel, proxy: Proxy, host: str, port: int, request: 
         if kind != NAME_KIND:
             raise ProtocolError
         length = (yield from _receive(channel, 1))[0]
-    yield from _receive(channel, length + PORT_BYTES)  # where the proxy has connected from
+    yield from _receive(channel, length + PORT_BYTES)  # the proxy's own address and port
     return None
 
 
@@ -143,7 +143,9 @@ def _receive(channel: Channel, count: int) -> Generator[Wanted, None, bytes]:
 
 
 def _failure_of_rest(channel: Channel) -> Optional[Failure]:
-    """Return what is wrong if something came with the last reply: the server has not been asked for anything yet."""
+    """Return a failure if bytes follow the proxy's last reply: the server cannot have sent them, it was not asked
+    yet.
+    """
     data = channel.receive(1)
     if data is None:
         return None

@@ -1,4 +1,4 @@
-"""What is known of a transfer while it runs: its driver looks at it, and its response is made of it."""
+"""The state of a transfer while it runs. Its driver reads it, and the response is made of it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ NAME = "python"
 
 
 def nobody_waits() -> None:
-    """The driver is not waiting."""
+    """Do nothing: stands for a wake-up function while the driver does not wait."""
 
 
 class TransferState:
-    """For the thread that drives the transfer. It does not hold the transfer: a dropped one ends at once then."""
+    """The state of one transfer. The thread that drives the transfer uses it.
+
+    It does not refer to the transfer, so a transfer that is dropped ends at once.
+    """
 
     __slots__ = (
         "body",
@@ -60,28 +63,28 @@ class TransferState:
         """Whether there is a connection to the server, or to the proxy before it."""
         self.connection: Optional[Connection] = None
         self.parser: Optional[ResponseParser] = None
-        """Of a response of HTTP/1.1."""
+        """Reads the response over HTTP/1.1."""
         self.stream: Optional[Http2Stream] = None
-        """Of one of HTTP/2."""
+        """The stream over HTTP/2."""
         self.reader: Optional[BodyReader] = None
         self.body: Optional[bytes] = None
-        """The body, if it came in one piece and is not coded; else ``reader`` has it."""
+        """The body, if it came in one piece without a coding; otherwise ``reader`` has it."""
         self.session: Optional[TlsSession] = None
-        """What was agreed on with the server, or what it showed before it was refused."""
+        """The TLS session, or the certificates of a server that was refused."""
         self.is_reused = False
         """Whether the connection had served another request before."""
         self.unsent: Optional[memoryview] = None
-        """What of a small request the kernel has not taken at once."""
+        """The rest of a small request that the kernel has not taken at once."""
         self.is_cut_short = False
         """Whether the response came before the whole request had been sent."""
 
     @property
     def received(self) -> Union[ResponseParser, Http2Stream, None]:
-        """What knows how much of the response has come."""
+        """The parser or the stream, which has the header of the response."""
         return self.parser if self.stream is None else self.stream
 
     def abort(self) -> None:
-        """Have the driver end the transfer. May be called from any thread."""
+        """Have the driver end the transfer. Any thread may call this."""
         self.is_aborted = True
         self.mailbox.wake()
 
@@ -102,9 +105,9 @@ class TransferState:
 
     @property
     def may_be_repeated(self) -> bool:
-        """Whether the server has closed a kept connection just as the request was sent, and it may be sent again.
+        """Whether the request may be sent again, because the server has closed a kept connection just as it was sent.
 
-        RFC 9110 section 9.2.2 allows it; a body reaches the server at most once all the same.
+        RFC 9110 section 9.2.2 allows this for idempotent methods. A request with a body is not sent again.
         """
         request, parser = self.request, self.received
         if not self.is_reused or request.body is not None:
@@ -112,7 +115,7 @@ class TransferState:
         return request.method in IDEMPOTENT_METHODS and (parser is None or not parser.has_begun)
 
     def begun_response(self) -> Response:
-        """Return the response whose header has come, and whose body follows."""
+        """Return the response with its header. The body follows."""
         parser = self.received
         assert parser is not None and parser.head is not None
         head = parser.head
@@ -130,12 +133,12 @@ class TransferState:
         )
 
     def response(self, failure: Optional[Failure]) -> Response:
-        """Return the response with what of it has come."""
+        """Return the response with the header and the body that have come."""
         session, parser = self.session, self.received
         head = None if parser is None else parser.head
         if parser is None or head is None:
             if session is not None:
-                # Whatever was agreed on with the server, it came to nothing: Qt does not tell it either.
+                # Without a response, protocol and cipher are not reported. Qt does the same.
                 session = replace(session, protocol="", cipher="")
             tls = None if session is None else known_session(session)
             return Response(self.request, failure=failure, engine=NAME, tls=tls, trace=self.trace)

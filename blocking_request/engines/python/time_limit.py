@@ -1,4 +1,4 @@
-"""A limit to the time that steps may take, however often they are resumed in between."""
+"""Limits the time that steps may take."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 
 
 def within(seconds: float, steps: Steps[_T]) -> Steps[_T]:
-    """Go through the steps; raises TimeoutError if they take longer."""
+    """Perform the steps; raise TimeoutError if they take longer."""
     end = monotonic() + seconds
     try:
         while True:

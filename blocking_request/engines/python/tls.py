@@ -1,8 +1,8 @@
 """TLS connections, and the reasons why a server's certificate is refused.
 
-A refusal is looked into by a second handshake, without the client certificate, that accepts everything and sends
-nothing: the certificates that it shows say what else is wrong. If all the errors are to be ignored, the connection
-that is used comes from a third handshake, which ignores these errors of this certificate and nothing more.
+If a certificate is refused, a second handshake accepts everything, without the client certificate, and sends nothing.
+It gives the certificates, in which the other errors are found. If the settings ignore all the errors, a third handshake
+makes the connection. It ignores these errors of this certificate only.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from .tls_channel import TlsStream, encrypted, handshake, is_end
 from .tls_session import certificates_sent_to, session_of, verified_certificates
 
 PATIENCE = 2.0
-"""Seconds that looking into a refusal may take to connect, and as many for the handshake."""
+"""Seconds that the second handshake may take to connect, and as many for the handshake itself."""
 
 KEPT_LENIENT_CONTEXTS = 8
-"""Each may hold all certificates of the system."""
+"""How many contexts are kept that ignore errors. Each may hold all certificates of the system."""
 
 Alpn = tuple[str, ...]
 OpenChannel = Callable[[], Steps[Channel]]
 
 
 class Tls:
-    """Makes the TLS connections of one TlsSettings. Every method may be called from any thread."""
+    """Makes the TLS connections of one TlsSettings. Any thread may call every method."""
 
     def __init__(self, settings: TlsSettings) -> None:
         self.settings = settings
@@ -60,7 +60,7 @@ class Tls:
         return context or self._contexts.setdefault(alpn, context_for(self._load(), alpn))
 
     def start(self, open_channel: OpenChannel, host: str, alpn: Alpn = ()) -> Steps[tuple[TlsStream, TlsSession]]:
-        """Connect to a server that is trusted, and return the connection and what was agreed on.
+        """Connect to a trusted server; return the connection and its TLS session.
 
         ``open_channel`` connects anew, through the proxy if there is one: it is called for each handshake. Raises
         TransferFailed, ConnectionLost, TlsUnusable, and the errors of ``open_channel``.
@@ -144,7 +144,7 @@ class Tls:
     def _look_into(
         self, refusal: Refusal, open_channel: OpenChannel, host: str, alpn: Alpn
     ) -> Steps[tuple[TlsStream, tuple[TlsError, ...]]]:
-        """Find everything that is wrong; if all of it is to be ignored, return a connection and what is ignored."""
+        """Find all errors; if the settings ignore them all, return a connection and the ignored errors."""
         certificates = yield from self._inquire(refusal, open_channel, host)
         errors = sorted_errors(errors_of(refusal, certificates, host))
         if ignores_errors(self.settings, errors):
@@ -155,7 +155,7 @@ class Tls:
             else:
                 accepted = False
                 try:
-                    # Its times were not looked at: the certificates that were verified must be those that are known.
+                    # This handshake ignores the dates of all certificates, so the verified ones are checked here.
                     now_outdated = outdated(verified_certificates(stream.ssl_object), host)
                     is_same = certificates_sent_to(stream.ssl_object)[0] == certificates[0]
                     accepted = is_same and ignores_errors(self.settings, now_outdated)

@@ -1,4 +1,4 @@
-"""A channel that speaks TLS: over a socket, or over another channel."""
+"""Channels with TLS: over a socket, or over another channel."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .channel import Channel, OverSocket, SocketChannel
 _T = TypeVar("_T")
 
 _RECORD_BYTES = 1 << 14
-"""How much data a TLS record holds at most (RFC 8446 section 5.1)."""
+"""How many bytes of data a TLS record holds at most (RFC 8446 section 5.1)."""
 
 _NETWORK_BYTES = 1 << 15
-"""How much is moved at once between TLS and the channel below it."""
+"""How many bytes are moved at once between TLS and the channel below it."""
 
 
 class TlsChannel(OverSocket):
-    """TLS over the socket of a SocketChannel, which is of no use any more."""
+    """TLS over the socket of a SocketChannel. The SocketChannel must not be used any more."""
 
     __slots__ = ("_has_ended",)
 
@@ -84,10 +84,10 @@ class TlsChannel(OverSocket):
         return True
 
     def _end(self, error: ssl.SSLError, end: _T) -> _T:
-        """Return ``end`` if the peer has closed, with a goodbye or without one; raises any other error."""
+        """Return ``end`` if the peer has closed, with a goodbye or without one; raise any other error."""
         if not is_end(error):
             raise error
-        # Python 3.10 to 3.12 tell a reset as an end, too; but OpenSSL gives a reason for an end, the first time.
+        # Python 3.10 to 3.12 report a reset as an end, too. But OpenSSL gives a reason for an end, in the first call.
         is_reset = isinstance(error, ssl.SSLEOFError) and error.reason is None and ssl.OPENSSL_VERSION_INFO >= (3,)
         if is_reset and not self._has_ended:
             raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error
@@ -197,7 +197,7 @@ class NestedTlsChannel:
         return True
 
     def _fill(self) -> bool:
-        """Give TLS more of what the peer sends; if there is none now, set ``wanted`` and return False."""
+        """Give TLS more bytes of the peer; if there are none now, set ``wanted`` and return False."""
         is_sent = self._flush()
         data = self._inner.receive(_NETWORK_BYTES)
         if data is None:
@@ -214,10 +214,10 @@ TlsStream = Union[TlsChannel, NestedTlsChannel]
 
 
 def encrypted(channel: Channel, context: ssl.SSLContext, host: str) -> TlsStream:
-    """Return TLS over the channel, which it takes over; the handshake is to be done.
+    """Return TLS over the channel, and take the channel over. The handshake must follow.
 
-    Some versions of truststore (seen with 0.10.1) look at the certificates of an SSLSocket when it is made, which is
-    before the handshake; those of an SSLObject they look at after it.
+    Some versions of truststore (seen with 0.10.1) read the certificates of an SSLSocket before the handshake, when it
+    is made. They read those of an SSLObject afterwards, so a foreign context gets an SSLObject.
     """
     if isinstance(channel, SocketChannel) and type(context).__module__ == ssl.__name__:
         return TlsChannel(channel, context, host)
@@ -234,5 +234,5 @@ def is_end(error: OSError) -> bool:
     """Return whether an error of TLS says that the peer has closed, with a goodbye or without one."""
     if isinstance(error, (ssl.SSLZeroReturnError, ssl.SSLEOFError)):
         return True
-    # Python 3.9 has no class of its own for what OpenSSL 3 says.
+    # Python 3.9 has no exception class for this error of OpenSSL 3.
     return isinstance(error, ssl.SSLError) and error.reason == "UNEXPECTED_EOF_WHILE_READING"

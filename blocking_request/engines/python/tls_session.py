@@ -1,4 +1,4 @@
-"""The certificates that a TLS server has sent, and the session that was agreed on with it."""
+"""Reads the certificates of a TLS server and the session from Python's ``ssl``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SslObject = Union[ssl.SSLSocket, ssl.SSLObject]
 
 
 def session_of(ssl_object: SslObject, errors: tuple[TlsError, ...]) -> TlsSession:
-    """Return the session after a handshake. ``errors``: those that were ignored."""
+    """Return the session after a handshake. ``errors``: the ignored errors."""
     cipher = ssl_object.cipher()
     return TlsSession(ssl_object.version() or "", cipher[0] if cipher else "", certificates_sent_to(ssl_object), errors)
 

@@ -1,8 +1,8 @@
-"""One request on its way there and back, written straight down: a generator that says what it waits for.
+"""Performs one request: a generator, which yields each thing that it must wait for.
 
-Theory of operation: a driver resumes the generator until it yields a Wanted, and waits for that. Everything else that
-it yields is an event for the caller. Whatever ends it early, an exception or its driver, closes the connection: only
-one whose response was read to its end is kept.
+Theory of operation: a driver resumes the generator. If it yields a Wanted, the driver waits for that. If it yields an
+event, the event is for the caller. If an exception or the driver ends the generator early, the connection is closed. It
+is kept only if the response was read to its end.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def perform(
 ) -> TransferSteps:
     """Send the request and read its response, which the generator returns. It raises nothing that can be expected.
 
-    ``running`` has the state from the first step to the last, however the generator ends. ``shared``: connections that
+    ``running`` holds the state from the first step until the generator ends in any way. ``shared``: connections that
     the requests of a batch share.
     """
     attempts = 1
@@ -114,7 +114,7 @@ def _attempt(
         yield from perform_stream(state, connection.http2, route)
         is_left = False
     except Exception:
-        is_left = False  # it is one stream that has failed, or the connection knows that it is of no more use
+        is_left = False  # one stream has failed, or ``is_usable`` tells that the connection has
         raise
     finally:
         if connection.http2.is_idle and not (shared is not None and shared.has(connection)):
@@ -169,7 +169,7 @@ def _is_answered(state: TransferState) -> bool:
 def _is_whole_refusal(state: TransferState) -> bool:
     """Return whether a server has refused a body, and ended its response by closing the connection.
 
-    What it has not read of the body makes a reset of that.
+    The close arrives as a reset if the server has not read the whole body.
     """
     parser, reader = state.parser, state.reader
     if not state.is_cut_short or parser is None or parser.head is None or parser.head.status < 400:
@@ -190,5 +190,5 @@ def _failure_of_body(state: TransferState) -> Optional[Failure]:
 
 
 def canceled(state: TransferState) -> Response:
-    """Return what has come of a transfer that is aborted."""
+    """Return the response of an aborted transfer, with the bytes that have come."""
     return state.response(messages.canceled())

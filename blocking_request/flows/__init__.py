@@ -1,12 +1,11 @@
-"""Policies as generators: they yield a Request, are sent its Response, and return the last Response.
+"""Policies as generators: a flow yields a Request, gets its Response, and returns the last Response.
 
-Rules of this folder: no Qt, no sockets, no threads, no clock. ``urllib3.util.Retry`` is used as a value, in retry.py
-only. The blocking call drives a flow over an engine, a test drives it with no network at all. A Response with a failure
-ends every flow.
+Rules of this folder: no Qt, no sockets, no threads, no clock. Only retry.py uses ``urllib3.util.Retry``, as a value. A
+call drives a flow over an engine; a test drives it without a network. A Response with a failure ends every flow.
 
-Theory of operation: each policy is a function that is given a request and ``send``, the policy below it, and calls
-that (``answer = yield from send(request)``) once or several times. What a policy adds to a request, a cookie or a
-password, is seen by the policies below it only.
+Theory of operation: each policy is a function that takes a request and ``send``, the policy below it, and calls
+``send`` once or several times (``response = yield from send(request)``). If a policy adds a cookie or a password to a
+request, only the policies below it see that.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ class Wait:
     """Instead of a Request: lets ``seconds`` pass. Its Response has a failure if the call ends in the meantime."""
 
     request: Request
-    """What is waited for."""
+    """The request that waits, for messages."""
     seconds: float
 
 
@@ -32,5 +31,5 @@ Send = Callable[[Request], Flow]
 
 
 def send_directly(request: Request) -> Flow:
-    """Send it over an engine, and nothing else."""
+    """Send a request over an engine, without a policy."""
     return (yield request)

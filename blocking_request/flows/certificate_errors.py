@@ -1,6 +1,6 @@
-"""What is wrong with a server's certificate is the user's to accept or not.
+"""Asks the application whether to accept the errors of a server's certificate.
 
-A handshake that was refused has sent nothing of the request, so whatever it was it may be sent again.
+After a refused handshake no byte of the request was sent, so a request with any method may be sent again.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def ask_about_certificates(request: Request, prompt: CertificatePrompt, send: Se
 
 
 def _refused(response: Response) -> Optional[TlsSession]:
-    """What the server showed, where it was refused for that."""
+    """Return the session of a server whose certificates were refused, or None."""
     failure = response.failure
     if failure is None or failure.error is not QtNetworkError.SslHandshakeFailedError or response.tls is None:
         return None

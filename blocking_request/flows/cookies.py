@@ -14,7 +14,7 @@ CookieHeader = Callable[[str], Optional[bytes]]
 """Returns the value of the ``Cookie`` field for a URL, or None if no cookie fits."""
 
 ReceiveCookies = Callable[[str, list[bytes]], None]
-"""Stores what the ``Set-Cookie`` fields of a response from a URL say."""
+"""Stores the cookies in the ``Set-Cookie`` fields of a response from a URL."""
 
 
 def with_cookies(

@@ -16,21 +16,21 @@ class Hosts(Protocol):
 
 
 def with_strict_transport(request: Request, hosts: Hosts, send: Send = send_directly) -> Flow:
-    """Send over https where the host wants it, and remember what it says of that."""
+    """Send over https if the host demands it, and store the policy that its response carries."""
     url = secure_url(request.url, hosts)
     if url != request.url:
         request = request._replace(url=url)
     response = yield from send(request)
     if url.startswith("https:") and response.status is not None and not response.from_cache:
         field = next(iter(response.headers.values(b"strict-transport-security")), None)  # section 8.1: the first counts
-        # And only over a connection in whose certificate nothing was wrong.
+        # Only a connection without certificate errors counts.
         if field is not None and (response.tls is None or not response.tls.session.errors):
             hosts.store_policy(urlsplit(url).hostname or "", field)
     return response
 
 
 def secure_url(url: str, hosts: Hosts) -> str:
-    """The URL as it is to be used: over https where the host wants it (section 8.3)."""
+    """Return the URL, with https if the host demands it (section 8.3)."""
     parts = urlsplit(url)
     if parts.scheme != "http" or not hosts.wants_https(parts.hostname or ""):
         return url

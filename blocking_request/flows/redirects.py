@@ -1,8 +1,8 @@
-"""Redirects: which answers redirect, where to, with which method, and what must not go along.
+"""Follows redirects (RFC 9110 section 15.4).
 
-Theory of operation: RFC 9110 section 15.4. The method is kept, but for POST on 301 and 302 (what every browser does)
-and for everything but HEAD on 303, which become GET and lose their body. Whoever answers at another origin was not
-given the caller's credentials, so they stay behind (section 15.4, and the Fetch standard's rule for Authorization).
+Theory of operation: the method is kept, with two exceptions: a POST on 301 and 302 becomes a GET, as in every browser,
+and so does every method but HEAD on 303. The GET has no body. Credentials are not sent to another origin (section 15.4,
+and the Fetch standard's rule for Authorization).
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ class RedirectPolicy(Enum):
     Manual = 0
     """None: the redirecting response is the result."""
     NoLessSafe = 1
-    """All but those from https to http."""
+    """Follow all redirects but those from https to http."""
     SameOrigin = 2
-    """Those that stay at the scheme, host and port of the redirecting URL."""
+    """Follow redirects to the same scheme, host and port."""
     UserVerified = 3
-    """Those that ``RedirectRules.verify`` says yes to."""
+    """Follow redirects if ``RedirectRules.verify`` returns true."""
 
 
 @pickled
@@ -77,7 +77,7 @@ class RedirectRules:
 
 
 def follow_redirects(first: Request, rules: RedirectRules, send: Send = send_directly) -> Flow:
-    """Send ``first`` and go where its responses point."""
+    """Send ``first``, and follow the redirects of its responses."""
     request = first
     history: list[Response] = []
     while True:

@@ -1,8 +1,8 @@
-"""Retries: what failed may be sent again, as often and as long as ``urllib3.util.Retry`` says.
+"""Sends a failed request again, by the rule of an ``urllib3.util.Retry``.
 
-Off unless the caller gives a rule. The rule says which methods and statuses (RFC 9110 section 9.2.2 has the methods
-that may be repeated), how long to wait, and whether ``Retry-After`` counts (section 10.2.3). A request that never
-reached a server may be sent again whatever its method.
+Without a rule of the caller there are no retries. The rule names methods and statuses (RFC 9110 section 9.2.2 has the
+methods that may be repeated), pauses, and whether ``Retry-After`` counts (section 10.2.3). A request that never reached
+a server may be sent again with any method.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def with_retries(request: Request, rule: Retry, send: Send = send_directly) -> F
 
 
 def _next_rule(response: Response, rule: Retry) -> Optional[Retry]:
-    """What is left of the rule when this response is tried again; None where it is the last."""
+    """Return the rest of the rule if the request may be sent again after this response; otherwise None."""
     request, failure = response.request, response.failure
     error: Optional[Exception] = None
     urllib3_response: Optional[HTTPResponse] = None
@@ -72,7 +72,8 @@ def _next_rule(response: Response, rule: Retry) -> Optional[Retry]:
         return None
     elif failure.error in _NEVER_SENT:
         error = ConnectTimeoutError()
-    elif failure.error in _CONNECTION_LOST and response.engine:  # else nothing was sent, for reasons that stay
+    elif failure.error in _CONNECTION_LOST and response.engine:
+        # Without an engine the request was not sent, for a reason that stays.
         error = ProtocolError()
     else:
         return None
@@ -84,7 +85,7 @@ def _next_rule(response: Response, rule: Retry) -> Optional[Retry]:
 
 
 def _response(response: Response) -> HTTPResponse:
-    """What the rule looks at of a response."""
+    """Return the response in the form that the rule reads."""
     retry_after = response.headers.value(b"retry-after")
     fields = {} if retry_after is None else {"Retry-After": retry_after.decode("latin-1")}
     return HTTPResponse(status=response.status or 0, headers=fields, preload_content=False)
@@ -98,7 +99,7 @@ def _seconds_to_wait(response: Response, rule: Retry) -> float:
     if response.failure is None and rule.respect_retry_after_header:
         try:
             retry_after = float(rule.get_retry_after(_response(response)) or 0)
-        except (HTTPError, ValueError, OverflowError):  # what the server wrote is no time
+        except (HTTPError, ValueError, OverflowError):  # the server's Retry-After is not a time
             retry_after = 0.0
         if retry_after:
             return min(retry_after, LONGEST_WAIT)

@@ -1,4 +1,4 @@
-"""AuthConfig: who we are to a server, as a value that does not show its secrets."""
+"""AuthConfig: credentials for a server, as a value that does not show its secrets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class AuthMethod(Enum):
 
 
 def checked_auth_cfg(auth_cfg: Any) -> str:
-    """Return the id of an authentication config; '' is none. Raises TypeError."""
+    """Return the id of an authentication config; '' stands for no config. Raises TypeError."""
     if not isinstance(auth_cfg, str):
         text = f"authCfg must be the id of an authentication config, a str, not {type(auth_cfg).__name__}"
         if isinstance(auth_cfg, AuthConfig):
@@ -48,8 +48,9 @@ _UNSENDABLE = re.compile(r"[\r\n\0]")
 @public
 @dataclass(frozen=True, repr=False)
 class AuthConfig:
-    """Credentials. A value: may be used from any thread. Neither its repr nor an error shows what it holds, and it
-    cannot be pickled: send its id to the other process, and have that know the config.
+    """Credentials. A value, which any thread may use. Neither its repr nor an error shows its secrets.
+
+    It cannot be pickled: send its id to another process, which must have a config of that id.
 
     Make one with ``AuthConfig.basic()``, ``digest()``, ``bearer()``, ``apiKey()`` or ``clientCertificate()``.
     """
@@ -63,7 +64,7 @@ class AuthConfig:
     certificate: str = ""
     """PEM, or the path of a file."""
     key: str = ""
-    """PEM, or the path of a file; '' where it is in that of the certificate."""
+    """The key as PEM, or the path of its file; '' if it is in the certificate's file."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.method, AuthMethod):
@@ -88,12 +89,12 @@ class AuthConfig:
 
     @classmethod
     def basic(cls, user: str, password: str) -> AuthConfig:
-        """User and password, sent with every request; where the server wants a digest it gets one."""
+        """User and password, sent with every request. If the server asks for a digest, it gets a digest."""
         return cls(AuthMethod.Basic, user, password)
 
     @classmethod
     def digest(cls, user: str, password: str) -> AuthConfig:
-        """User and password, of which nothing is sent before the server asks, and then a digest only."""
+        """User and password, of which only a digest is sent, and only when the server asks for it."""
         return cls(AuthMethod.Digest, user, password)
 
     @classmethod
@@ -103,7 +104,7 @@ class AuthConfig:
 
     @classmethod
     def apiKey(cls, key: str, header: str = "X-Api-Key", parameter: Optional[str] = None) -> AuthConfig:
-        """A key, sent in the header field ``header``, or in the query parameter ``parameter`` where one is given."""
+        """A key, sent in the header field ``header``, or in the query parameter ``parameter`` if one is given."""
         if parameter is not None:
             return cls(AuthMethod.ApiKeyQuery, secret=key, name=parameter)
         return cls(AuthMethod.ApiKeyHeader, secret=key, name=header)
@@ -136,7 +137,7 @@ class AuthConfig:
 
     @classmethod
     def fromJson(cls, text: str) -> AuthConfig:
-        """Raises ValueError for what ``toJson`` has not made."""
+        """Return the config of a text that ``toJson`` has made. Raises ValueError for other texts."""
         with first_use:
             import json
         try:
@@ -164,8 +165,8 @@ class AuthConfig:
 
 AuthAnswer = Union[tuple[str, str], AuthConfig, None]
 AuthHandler = Callable[[str, str, int], AuthAnswer]
-"""Given the realm, the host (with its port where that is not the default) and the number of the attempt from 1 on: user
-and password, an AuthConfig, or None to give up."""
+"""A function that gets the realm, the host (with its port, unless it is the default) and the number of the attempt,
+beginning with 1. It returns a pair of user and password, an AuthConfig, or None to give up."""
 
 
 def basic_authorization(user: str, password: str) -> bytes:
@@ -174,7 +175,7 @@ def basic_authorization(user: str, password: str) -> bytes:
 
 
 def checked_answer(value: AuthAnswer) -> Optional[AuthConfig]:
-    """What an AuthHandler has returned. Raises TypeError where it is none."""
+    """Return the config that an AuthHandler means. Raises TypeError if its result is of another type."""
     if value is None or isinstance(value, AuthConfig):
         return value
     if isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, str) for part in value):
@@ -192,7 +193,7 @@ def key_parameter(config: AuthConfig) -> str:
 
 
 def secret_name(config: Optional[AuthConfig]) -> tuple[str, ...]:
-    """The name whose value must not be shown, in the URL or among the header fields."""
+    """Return the name of the query parameter or header field whose value must not be shown."""
     if config is None or config.method not in (AuthMethod.ApiKeyHeader, AuthMethod.ApiKeyQuery):
         return ()
     return (config.name if config.method is AuthMethod.ApiKeyHeader else quote(config.name, safe=""),)

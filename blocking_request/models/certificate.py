@@ -1,8 +1,8 @@
 """Certificate: one X.509 certificate as a value, readable without Qt.
 
-Python's ``ssl`` reads only certificates it has verified, and a Qt without TLS reads none; but a message about a
-certificate that was refused must say what is wrong with it. So the few fields that messages need are read here, from
-the DER (X.690) of RFC 5280. No library that QGIS ships does it.
+A message about a refused certificate must name its fields. But Python's ``ssl`` reads only certificates that it has
+verified, and a Qt without TLS reads none. So this module reads the few fields that messages need from the DER (X.690)
+of RFC 5280. No library that QGIS ships does it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Certificate:
 
     @classmethod
     def fromPem(cls, pem: bytes) -> tuple[Certificate, ...]:
-        """Every certificate in a PEM text (RFC 7468). Raises ValueError where one of them is damaged."""
+        """Return every certificate in a PEM text (RFC 7468). Raises ValueError if one of them is damaged."""
         return tuple(cls(base64.b64decode(body)) for body in _PEM.findall(pem))
 
     def toPem(self) -> str:
@@ -48,12 +48,12 @@ class Certificate:
         return f"sha256:{hashlib.sha256(self.der).hexdigest()}"
 
     def subject(self) -> str:
-        """Who it is for: the common name, else the first alternative name, else the organisation; '' where none is."""
+        """Return the owner: the common name, else the first alternative name, else the organisation, else ''."""
         fields = self._fields
         return fields.subject[0] or (fields.names[0] if fields.names else fields.subject[1])
 
     def issuer(self) -> str:
-        """Who signed it: the common name, or else the organisation; '' where neither is in it."""
+        """Return the issuer: the common name, else the organisation, else ''."""
         return self._fields.issuer[0] or self._fields.issuer[1]
 
     def names(self) -> tuple[str, ...]:
@@ -66,11 +66,11 @@ class Certificate:
         return bool(issuer) and issuer == other._fields.names_as_they_are[0]
 
     def effectiveDate(self) -> Optional[datetime]:
-        """When it begins to be valid, in UTC; None where that cannot be read."""
+        """Return the moment from which it is valid, in UTC; None if it cannot be read."""
         return self._fields.not_before
 
     def expiryDate(self) -> Optional[datetime]:
-        """When it ceases to be valid, in UTC; None where that cannot be read."""
+        """Return the moment until which it is valid, in UTC; None if it cannot be read."""
         return self._fields.not_after
 
     @cached_property

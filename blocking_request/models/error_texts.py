@@ -1,4 +1,4 @@
-"""The sentences people read. Qt's own where Qt has one; the same on every engine; never a secret in them."""
+"""The messages of failures. They are Qt's own if Qt has one, equal on both engines, and without secrets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _QT_TEXTS = {
 
 
 def error_text(error: QtNetworkError, url: str) -> Optional[str]:
-    """Qt's sentence for an error, or None where Qt has none that always fits."""
+    """Return Qt's message for an error, or None if Qt has no message that always fits."""
     if error is QtNetworkError.HostNotFoundError:
         return f"Host {urlsplit(url).hostname or ''} not found"
     return _QT_TEXTS.get(error)
@@ -64,7 +64,7 @@ def certificate_refused(errors: Iterable[TlsError]) -> Failure:
 
 
 def certificate_refused_by(words: str) -> Failure:
-    """Where nobody knows more than OpenSSL's words."""
+    """Return a failure with OpenSSL's message, if no more is known."""
     return _handshake_failed(f"SSL handshake failed: the certificate is not accepted ({words})")
 
 
@@ -134,7 +134,7 @@ def _handshake_failed(text: str) -> Failure:
 
 
 def proxy_failed(error: QtNetworkError) -> Optional[Failure]:
-    """A proxy's failure in its own words, or None where the error is no proxy's."""
+    """Return the failure of a proxy, or None if the error does not belong to a proxy."""
     if error is QtNetworkError.ProxyAuthenticationRequiredError:
         return Failure(ErrorCode.NetworkError, error, "Proxy requires authentication")
     text = _QT_TEXTS.get(error)

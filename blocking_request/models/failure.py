@@ -87,7 +87,7 @@ class Failure:
     error: QtNetworkError
     text: str
     ends_the_call: bool = False
-    """Whether nothing can follow it, however often it is tried."""
+    """Whether a further attempt cannot succeed, so no flow may send the request again."""
     is_connecting: bool = False
     """Whether it was too late before there was a connection."""
 

@@ -18,9 +18,9 @@ _QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 def split_unquoted(text: str, separator: str) -> Iterator[str]:
-    """Yield the parts of a text between separators that do not stand in quotes.
+    """Yield the parts of a text between separators that are not in quotes.
 
-    A quote without its end hides nothing.
+    A quote that does not end does not hide the separators after it.
     """
     start = position = 0
     end = text.find(separator)

@@ -25,13 +25,13 @@ _DEFAULT_NAMES = frozenset((b"User-Agent", b"Accept-Encoding"))
 
 
 def are_defaults(headers: Pairs) -> bool:
-    """Return whether all fields are of those that a request without headers of its own begins with."""
+    """Return whether all fields are default fields, which a request without headers of its own has."""
     # In another spelling they are not recognized, which costs time only. This one takes a tenth of a microsecond.
     return _DEFAULT_NAMES.issuperset(dict(headers))
 
 
 def encoded(text: Any) -> bytes:
-    """A name or a value as it is sent: latin-1, and UTF-8 where that has not all of it."""
+    """Return the bytes of a name or a value: latin-1, or UTF-8 if it has other characters."""
     if isinstance(text, bytes):
         return text
     try:
@@ -81,9 +81,9 @@ def is_readable(value: bytes) -> bool:
 
 
 class Fields:
-    """The header fields of a response, taken apart when somebody first asks for them: most callers do not.
+    """The header fields of a response. They are parsed when they are first read: most callers do not read them.
 
-    Immutable for all who look; may be read from any thread.
+    Immutable. Any thread may read them.
     """
 
     # Not cached_property: up to Python 3.11 it takes a lock, which takes longer than all else here.
@@ -164,7 +164,7 @@ class Fields:
         return [value for value in values if is_readable(value)]
 
     def whole_value(self, name: bytes) -> Optional[bytes]:
-        """As ``value``, of any length: for people, and for what is read in linear time."""
+        """Return the value of a field, of any length: for messages, and for readers that take linear time."""
         return self._values.get(name) if self._may_have(name) else None
 
     def __eq__(self, other: object) -> bool:
@@ -217,7 +217,7 @@ class Headers(Mapping[str, str]):
         return values[0] if lowered == "set-cookie" else ", ".join(values)
 
     def getlist(self, name: str) -> tuple[str, ...]:
-        """Every value of a field, one for each time it came; an empty tuple where it did not."""
+        """Return every value of a field, one for each line; an empty tuple if the field did not come."""
         field = self._fields.get(name.lower())
         return tuple(field[1]) if field else ()
 

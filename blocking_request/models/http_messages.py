@@ -1,7 +1,7 @@
-"""What crosses the thread boundary: a Request goes out, a Response comes back (through a Mailbox).
+"""Request and Response: the values that go to an engine, and come back from it.
 
-Rules of this file: values are plain Python and belong to no thread. They are named tuples, because a frozen dataclass
-takes three times as long to make.
+The values are plain Python and belong to no thread. They are named tuples, because to make a frozen dataclass takes
+three times as long.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Source(Protocol):
     """A body that is read as it is sent."""
 
     size: int
-    """-1 where nobody knows it."""
+    """In bytes; -1 if it is not known."""
 
     @property
     def is_replayable(self) -> bool: ...
@@ -45,7 +45,7 @@ Body = Union[bytes, Source, None]
 
 @pickled
 class Request(NamedTuple):
-    """One request as an engine sends it and one response: no redirects, no cookies, no retries (those are flows)."""
+    """One request, which an engine sends once. Redirects, cookies and retries are flows above the engines."""
 
     method: str
     url: str
@@ -55,13 +55,13 @@ class Request(NamedTuple):
     """None: no body and no Content-Length; empty bytes: ``Content-Length: 0``. A Source above the engines, which is a
     UploadChannel for them."""
     qt_request: Any = None
-    """The caller's QNetworkRequest, for what only the qt engine knows: attributes, priority, TLS configuration."""
+    """The caller's QNetworkRequest. The qt engine uses its attributes, priority and TLS configuration."""
     decode: bool = True
     """Decode the body; False if the caller has set ``Accept-Encoding``, as in Qt."""
     same_origin: bool = True
     """False once a redirect has left the first origin: the caller's client certificate stays behind."""
     tls: Optional[TlsSettings] = None
-    """None: as the engine has it by itself."""
+    """None: the defaults of the engine."""
     redirects: int = 0
     """How many redirects led to this request."""
     proxy: Optional[Proxy] = None
@@ -77,7 +77,7 @@ class Request(NamedTuple):
     streams_all: bool = False
     """Whether that of any other response is, too."""
     redacted_names: tuple[str, ...] = ()
-    """Query parameters and header fields whose values are never shown, besides the usual ones."""
+    """Further query parameters and header fields with values that are never shown."""
     qgis: bool = False
     """Whether QGIS's own manager is to send it."""
     is_retry: bool = False
@@ -120,7 +120,7 @@ class Request(NamedTuple):
 
 @pickled
 class Response(NamedTuple):
-    """What came back from one request, also from one that failed half-way: the last event of a request."""
+    """The result of one request, also of a failed one. It is the last event of a transfer."""
 
     request: Request
     status: Optional[int] = None
@@ -133,9 +133,9 @@ class Response(NamedTuple):
     encoded_bytes: int = 0
     """Bytes of the body as they came, before they were decoded."""
     total_bytes: int = -1
-    """What ``Content-Length`` promised, -1 where it did not."""
+    """The value of ``Content-Length``, or -1."""
     tls: Optional[LazySession] = None
-    """None where no TLS was spoken."""
+    """None without TLS."""
     history: tuple[Any, ...] = ()
     """The responses that redirected to this one, oldest first."""
     is_streaming: bool = False
@@ -145,7 +145,7 @@ class Response(NamedTuple):
     from_cache: bool = False
     """Whether the body was kept from an earlier request."""
     expires: Optional[float] = None
-    """Until when it is fresh, in seconds since 1970; None where no cache was asked."""
+    """The moment until which it is fresh, in seconds since 1970; None if there is no cache."""
     keep: Optional[Callable[[Response], None]] = None
     """Wants the whole response, its body included, of one that has begun."""
     file: str = ""
@@ -158,5 +158,8 @@ class Response(NamedTuple):
 
 
 def streams_body(request: Request, status: Optional[int]) -> bool:
-    """Whether the body of this response is handed over in pieces: what is to be redirected, answered or told is not."""
+    """Return whether the body of this response is handed over in chunks.
+
+    The body of a redirect, a challenge or an error is not, unless the request demands it.
+    """
     return request.streams and status is not None and status >= 200 and (request.streams_all or status < 300)

@@ -22,8 +22,8 @@ class Proxy:
 
     kind: str
     """``"http"``: forwards http and tunnels https (RFC 9110 section 9.3.6); ``"https"``: the same over TLS;
-    ``"socks5"``: RFC 1928, and ``"socks4"``: SOCKS4a, whose proxies look the host up; ``"none"``: the way without a
-    proxy. Qt serves ``"http"`` and ``"socks5"``."""
+    ``"socks5"``: RFC 1928; ``"socks4"``: SOCKS4a; ``"none"``: no proxy. SOCKS proxies look up the host. Qt serves
+    ``"http"`` and ``"socks5"``."""
     host: str = ""
     port: int = 0
     user: str = field(default="", repr=False)
@@ -54,12 +54,12 @@ class Proxy:
         return self.kind == "none"
 
     def forwards(self, url: str) -> bool:
-        """Whether it is given the whole request; else it opens a way to the server, and sees nothing of it."""
+        """Return whether the proxy gets the whole request. Otherwise it opens a tunnel to the server."""
         return self.kind in ("http", "https") and url.startswith("http:")
 
     @property
     def authorization(self) -> bytes:
-        """The value of ``Proxy-Authorization`` (RFC 7617); empty where there is no user."""
+        """The value of ``Proxy-Authorization`` (RFC 7617); empty without a user."""
         if not self.user:
             return b""
         return basic_authorization(self.user, self.password)

@@ -1,7 +1,7 @@
-"""What a message, a log or a repr may show: no secrets, and nothing that a terminal would obey.
+"""Removes secrets, and characters that a terminal would obey, from messages, logs and reprs.
 
-Rules of this file: it holds the one response to what is secret. Redirects, the cache, logs, messages and the command
-line ask it. A ``*`` in a name stands for any characters.
+Only this module decides which names are secret. Redirects, the cache, logs, messages and the command line ask it. A
+``*`` in a name stands for any characters.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SECRET_PARAMETERS = (
     "X-Amz-*",
     "X-Goog-*",
 )
-"""Parameters in the query or the fragment of a URL whose values are never shown."""
+"""Parameters in the query or the fragment of a URL with values that are never shown."""
 
 CREDENTIAL_FIELDS = frozenset(
     (
@@ -55,7 +55,7 @@ HIDDEN = "***"
 
 _USERINFO = re.compile(r"//[^/?#<>\"]*@")
 
-# Control characters, the line separators of Unicode, what changes the direction of text, and halves of characters.
+# Control characters, the line separators of Unicode, characters that change the direction of text, and surrogates.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -91,7 +91,7 @@ def redact_url(url: str, secret_parameters: Iterable[str] = SECRET_PARAMETERS) -
 
 
 def redact_value(name: bytes, value: bytes, redacted_names: tuple[str, ...]) -> str:
-    """Return the value of a header field without credentials, also without those of URLs in it (Location, Link)."""
+    """Return the value of a header field without credentials, also without the credentials of URLs (Location, Link)."""
     if name.lower() == b"set-cookie" or is_secret_field(name, redacted_names):
         return HIDDEN
     return redact_text(value.decode("latin-1"), redacted_names)
@@ -103,12 +103,12 @@ def redact_text(text: str, redacted_names: tuple[str, ...] = ()) -> str:
 
 
 def hidden_repr(self: object) -> str:
-    """The ``__repr__`` of a value that may hold secrets: a traceback with locals shows nothing but its class."""
+    """The ``__repr__`` of a value that may hold secrets: a traceback with locals shows only its class."""
     return f"<{type(self).__name__}>"
 
 
 def printable(text: str, allowed: str = "") -> str:
-    """The text with an escape for each character that a terminal would obey; ``allowed``: those that may stay."""
+    """Return the text with an escape for each character that a terminal would obey, except those in ``allowed``."""
     return _UNPRINTABLE.sub(lambda match: match[0] if match[0] in allowed else _escape(match[0]), text)
 
 

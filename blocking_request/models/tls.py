@@ -1,4 +1,4 @@
-"""TLS as values: what is asked for (TlsSettings), what is wrong (TlsError), and what came of it (TlsSession)."""
+"""The values of TLS: the settings of the caller, the errors of certificates, and the session with a server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .redaction import printable
 
 @public
 class TlsErrorKind(IntEnum):
-    """What can be wrong with a certificate, with the names and values of ``QSslError.SslError``."""
+    """The kinds of certificate errors, with the names and values of ``QSslError.SslError``."""
 
     UnspecifiedError = -1
     UnableToGetIssuerCertificate = 1
@@ -58,10 +58,10 @@ TRUST_ERRORS = frozenset(
 @public
 @dataclass(frozen=True)
 class TlsError:
-    """One thing that is wrong with one certificate of one host.
+    """One error of one certificate of one host.
 
-    Two are equal if all three are: settings that differ in a host share no connection. ``covers`` compares what counts
-    when an error is judged.
+    Two errors are equal if kind, certificate and host are equal, because settings that differ in a host must not share
+    a connection. ``covers`` compares errors when the settings ignore some.
     """
 
     kind: TlsErrorKind
@@ -75,7 +75,7 @@ class TlsError:
         return is_same and self.host in ("", error.host)
 
     def text(self) -> str:
-        """What is wrong, in words."""
+        """Return the error in words."""
         certificate, kind = self.certificate, self.kind
         if kind is TlsErrorKind.CertificateExpired:
             return f"the certificate of {_quoted(certificate)} expired on {_date(certificate.expiryDate())}"
@@ -103,7 +103,7 @@ def _date(moment: Any) -> str:
 
 
 def sorted_errors(errors: Iterable[TlsError]) -> tuple[TlsError, ...]:
-    """Each error once, in an order that does not depend on who found them."""
+    """Return each error once, in an order that does not depend on the engine."""
     errors_by_key = {(error.kind, error.certificate.der, error.host): error for error in errors}
     return tuple(errors_by_key[key] for key in sorted(errors_by_key))
 
@@ -119,24 +119,24 @@ PathOrPem = Union[str, "os.PathLike[str]", bytes]
 @public
 @dataclass(frozen=True)
 class TlsSettings:
-    """How TLS connections are made and whom they trust. A value: may be used from any thread, and shared.
+    """The settings of TLS connections. A value, which any thread may use and share.
 
-    ``caFile``, ``caData``: certificates that are trusted: the path of a PEM file, PEM text as bytes. They stand in the
-    place of the system's, as in requests and curl, unless ``trust`` says that these are trusted too.
-    ``trust``: ``"system"``: what the operating system trusts; ``"certifi"``: what Mozilla does, as the package certifi
-    has it; None: the system, where neither ``caFile`` nor ``caData`` is given.
-    ``verify``: False accepts every certificate: anybody on the way may then read and change everything.
-    ``clientCertificate``, ``clientKey``: who we are: a path, or PEM as bytes; the chain may follow the certificate, and
-    the key may stand in its file. They are not shown to another origin that a redirect leads to.
-    ``keyPassword``: of an encrypted key.
-    ``minimumVersion``, ``maximumVersion``: of TLS: ``"1.0"`` to ``"1.3"``. None: what the engine has by itself.
+    ``caFile``, ``caData``: trusted certificates: the path of a PEM file, or PEM text as bytes. They replace the
+    system's certificates, as in requests and curl, unless ``trust`` names these too.
+    ``trust``: ``"system"``: the certificates that the operating system trusts; ``"certifi"``: those of Mozilla, in the
+    package certifi; None: the system's, unless ``caFile`` or ``caData`` is given.
+    ``verify``: False accepts every certificate: an attacker on the network can then read and change everything.
+    ``clientCertificate``, ``clientKey``: the client's certificate and key: a path, or PEM as bytes. The chain may
+    follow the certificate, and the key may be in its file. They are not used at another origin after a redirect.
+    ``keyPassword``: the password of an encrypted key.
+    ``minimumVersion``, ``maximumVersion``: versions of TLS, ``"1.0"`` to ``"1.3"``. None: the default of the engine.
     ``pinnedFingerprints``: the server's own certificate must have one of these digests, ``"sha256:..."`` in hex, with
-    or without colons; else nothing is sent. Checked besides everything else, also with ``verify=False``.
-    ``ignoredErrors``: these errors of these certificates are no reason to refuse, and no others (RFC 9110 section
-    4.3.4 leaves that to the user).
+    or without colons; otherwise the request is not sent. This is checked besides everything else, also with
+    ``verify=False``.
+    ``ignoredErrors``: these errors of these certificates are ignored, and no others (RFC 9110 section 4.3.4 leaves this
+    to the user).
 
-    Files are read when a connection is first made with these settings, not again. Raises TypeError and ValueError for
-    what is none of these.
+    Files are read once, for the first connection with these settings. Raises TypeError and ValueError for other values.
     """
 
     caFile: Union[str, os.PathLike[str], None] = None
@@ -241,7 +241,7 @@ def without_client_certificate(settings: TlsSettings) -> TlsSettings:
 
 
 def matches_pins(settings: TlsSettings, certificate: Optional[Certificate]) -> bool:
-    """Return whether a server's certificate has one of the pinned fingerprints, or nothing is pinned."""
+    """Return whether a server's certificate has one of the pinned fingerprints, if there are any."""
     if not settings.pinnedFingerprints:
         return True
     return certificate is not None and certificate.fingerprint() in settings.pinnedFingerprints
@@ -264,20 +264,20 @@ class TlsUnusable(Exception):
 @pickled
 @dataclass(frozen=True)
 class TlsSession:
-    """What was agreed on with the server, or what it showed before it was refused."""
+    """The TLS session with a server, or the certificates of a server that was refused."""
 
     protocol: str = ""
-    """``"TLSv1.3"``; '' where the handshake has failed."""
+    """For example ``"TLSv1.3"``; '' if the handshake has failed."""
     cipher: str = ""
     """OpenSSL's name for it."""
     certificates: tuple[Certificate, ...] = ()
     """As the server sent them, its own first. Python 3.9 gives only that one."""
     errors: tuple[TlsError, ...] = ()
-    """What was wrong with them: the reason of a refusal, or what ``ignoredErrors`` allowed."""
+    """The errors of the certificates: the reasons of a refusal, or the errors that ``ignoredErrors`` allowed."""
 
 
 class LazySession:
-    """A session that is read when somebody first asks for it: most callers do not."""
+    """A session that is read from Qt or Python when it is first needed: most callers do not need it."""
 
     def __init__(self, source: Callable[[], TlsSession]) -> None:
         self._source = source

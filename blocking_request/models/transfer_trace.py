@@ -11,8 +11,9 @@ from .._names import pickled
 class TransferTrace:
     """The moments of one transfer, by ``time.monotonic()``; None if a step was not taken, or if the engine cannot tell.
 
-    A step that has failed has a beginning and no end. The engine writes it as it goes, and no more after ``ended``. It
-    has no ``__init__``, and what is not known is looked up in the class: one is made for each request.
+    A step that has failed has a beginning and no end. The engine writes the moments, and no more after ``ended``. The
+    class has no ``__init__``, and unknown moments are attributes of the class, because a trace is made for each
+    request.
     """
 
     queued: Optional[float] = None
@@ -34,9 +35,9 @@ class TransferTrace:
     ended: Optional[float] = None
     """When there was the response, or the failure."""
     peer: Optional[tuple[str, int]] = None
-    """The address and the port that were connected to: those of the server, or of the proxy."""
+    """The address and the port of the other end: of the server, or of the proxy."""
     is_reused: Optional[bool] = None
-    """Whether the connection had served another request before. None if there was none, or if nothing tells."""
+    """Whether the connection had served another request before. None without a connection, or if it is not known."""
 
     def __repr__(self) -> str:
         start = self.queued or 0.0

@@ -1,7 +1,7 @@
-"""URLs as text: origins, the targets of redirects, and what of a URL may be shown.
+"""URLs as text: origins, the targets of redirects, and URLs without secrets.
 
-No Qt here. A URL in this package is an absolute ASCII string; ``prepare/build_request`` makes it from what the caller
-gave.
+No Qt here. A URL in this package is an absolute ASCII string; ``prepare/build_request`` makes it from the caller's
+object.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ _IS_CANONICAL = re.compile(
 
 
 def is_canonical(url: str) -> bool:
-    """Whether Qt makes the same of it, and finds nothing wrong: known of most URLs, and told in a tenth of the time."""
+    """Return whether Qt would accept the URL and not change it. True for most URLs, and found in a tenth of Qt's
+    time.
+    """
     return _IS_CANONICAL(url) is not None
 
 
@@ -57,7 +59,7 @@ def is_address(host: str) -> bool:
 
 
 def split_userinfo(url: str) -> tuple[str, Optional[tuple[str, str]]]:
-    """The URL without ``user:password@``, and the two decoded, or None where there are none."""
+    """Return the URL without ``user:password@``, and user and password decoded, or None if it has none."""
     if "@" not in url:
         return url, None
     parts = urlsplit(url)
@@ -69,10 +71,10 @@ def split_userinfo(url: str) -> tuple[str, Optional[tuple[str, str]]]:
 
 
 def redirect_target(base: str, location: bytes) -> str:
-    """The absolute URL a ``Location`` names (RFC 9110 section 10.2.2).
+    """Return the absolute URL that a ``Location`` names (RFC 9110 section 10.2.2).
 
     Bytes that are not allowed in a URL are percent-encoded, a fragment is inherited, a host outside ASCII becomes IDNA.
-    Raises ValueError where no URL can be made of it.
+    Raises ValueError if the value is not a URL.
     """
     try:
         text = location.decode("utf-8")
@@ -95,10 +97,10 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 
 def _requoted(url: str) -> str:
-    """Percent-encode what is not allowed in a URL, and decode what need not be encoded (RFC 3986 section 6.2.2.2).
+    """Percent-encode characters that a URL must not have, and decode those that it may (RFC 3986 section 6.2.2.2).
 
-    A "%" that encodes nothing is encoded itself, as ``requests.utils.requote_uri`` does it: if two letters or digits
-    follow that are no number, so is each other "%".
+    A "%" that does not encode a byte is encoded itself, as by ``requests.utils.requote_uri``: if it is followed by two
+    letters or digits that are not a hexadecimal number, each other "%" is encoded, too.
     """
     is_broken = False
 

@@ -22,7 +22,7 @@ ParamsLike = Union[Mapping[str, Any], Iterable[tuple[str, Any]], None]
 
 
 class CallArguments(NamedTuple):
-    """What one call says beside its request. It takes precedence over the request, the object and the manager."""
+    """The arguments of one call. They take precedence over the request, the object and the manager."""
 
     headers: Pairs = ()
     """Each name once."""
@@ -57,7 +57,7 @@ NO_ARGUMENTS = CallArguments()
 
 
 def call_arguments(headers: HeadersLike, timeout: Optional[int]) -> CallArguments:
-    """Check what a call was given. Raises TypeError, ValueError."""
+    """Check the arguments of a call. Raises TypeError, ValueError."""
     if headers is None and timeout is None:
         return NO_ARGUMENTS
     checked = None if timeout is None else checked_milliseconds(timeout, "timeout")
@@ -96,7 +96,7 @@ _SINGLE_FIELDS = frozenset(
         b"user-agent",
     )
 )
-"""Request fields whose value is no list (RFC 9110): two of them cannot be joined by a comma."""
+"""Request fields with a single value (RFC 9110): two of them cannot be joined by a comma."""
 
 
 def _bytes(value: Any, what: str) -> bytes:
@@ -154,8 +154,8 @@ def _plain(value: Any) -> Any:
 def with_query(request: RequestLike, query: str) -> RequestLike:
     """Return the request with an encoded query added to the one of its URL.
 
-    A request whose URL is not valid is returned as it is: a later check reports the error. Raises TypeError for what is
-    no request.
+    A request with an invalid URL is returned as it is: a later check reports the error. Raises TypeError if ``request``
+    is not a QNetworkRequest, QUrl or str.
     """
     check_request(request)
     if not query:

@@ -1,6 +1,6 @@
-"""From what the caller gave (a QNetworkRequest, a QUrl or text; bytes, a device or a file) to a Request.
+"""Makes a Request of the caller's objects: a QNetworkRequest, a QUrl or text; bytes, a device or a file.
 
-Everything that is wrong with a request is found here, before anything reaches an engine.
+All errors of a request are found here, before it reaches an engine.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _Userinfo = Optional[tuple[str, str]]
 
 
 class Defaults(NamedTuple):
-    """What a request gets that does not say otherwise."""
+    """The default fields of a request."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)
@@ -88,7 +88,7 @@ def build_request(
 
 
 def url_credentials(request: RequestLike) -> Optional[AuthConfig]:
-    """User and password of the URL, or None. Raises RequestNotSent where they cannot be sent."""
+    """Return user and password of the URL, or None. Raises RequestNotSent if they cannot be sent."""
     text = request if isinstance(request, str) else _qurl(request).toEncoded().data().decode("ascii", "replace")
     if "@" not in text:
         return None
@@ -123,7 +123,7 @@ def url_text(request: RequestLike) -> str:
     text = request if isinstance(request, str) else qurl.toEncoded().data().decode("ascii", "replace")
     if qurl.isValid() and qurl.scheme() in ("http", "https") and qurl.host():
         return text
-    # Nobody can tell what stands where: what precedes an @ may be a password.
+    # The parts of an invalid URL are not known: the text before an @ may be a password.
     return text.rpartition("@")[2]
 
 

@@ -1,4 +1,4 @@
-"""What one call goes by: the call's own word, then the request's, then the manager's settings."""
+"""The options of one call. Precedence: the call's arguments, then the request, then the manager's settings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _Attribute = QtNetwork.QNetworkRequest.Attribute
 
 
 class CallOverrides(NamedTuple):
-    """What a BlockingNetworkRequest has been told."""
+    """The settings of a BlockingNetworkRequest, which override the manager's."""
 
     engine: str = choice.AUTO
     auth_cfg: str = ""
@@ -54,11 +54,11 @@ class CallOptions(NamedTuple):
     stores_in_cache: bool = True
 
     def without_redirects_and_cookies(self) -> CallOptions:
-        """These rules for a caller who follows redirects and keeps cookies alone."""
+        """Return these options for a caller that follows redirects and keeps cookies by itself."""
         return self._replace(redirects=_NOT_FOLLOWED, loads_cookies=False, saves_cookies=False)
 
     def bypassing_cache(self) -> CallOptions:
-        """These rules for what must come from the server itself; but offline it cannot."""
+        """Return these options for a response that must come from the server itself. Offline, the request fails."""
         if self.cache_load_control is CacheLoadControl.AlwaysCache:
             return self
         return self._replace(cache_load_control=CacheLoadControl.AlwaysNetwork, stores_in_cache=False)
@@ -145,7 +145,7 @@ def _auth(
 def with_settings(
     request: Request, settings: Settings, config: Optional[AuthConfig] = None, streams: bool = False
 ) -> Request:
-    """The request with what the settings say of it. Raises RequestNotSent where nothing is to be sent."""
+    """Return the request with the settings' values. Raises RequestNotSent if the settings forbid to send it."""
     if not settings.is_accessible and request.url.startswith("http"):
         text = "Network access is disabled: setNetworkAccessible(False) was called"
         raise request_not_sent(QtNetworkError.UnknownNetworkError, text)

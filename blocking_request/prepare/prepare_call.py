@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class PreparedCall(NamedTuple):
-    """What ``build_flow`` makes the flow of a call from."""
+    """The values from which ``build_flow`` makes the flow of a call."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)
@@ -41,8 +41,8 @@ def prepare_call(
 ) -> PreparedCall:
     """Build the request of a call, and emit ``requestAboutToBeCreated``.
 
-    ``overrides``: what the request object was told; ``stop_reason``: why the call should not go on, asked while a body
-    is read; ``streams``: whether the body of the response is not kept in memory. Raises RequestNotSent.
+    ``overrides``: the settings of the request object; ``stop_reason``: returns why the call should end, and is called
+    while a body is read; ``streams``: whether the body of the response is not kept in memory. Raises RequestNotSent.
     """
     target, settings = context.target, context.settings
     body = read_body(data, stop_reason)

@@ -15,9 +15,9 @@ from .build_request import check_field, checked_url
 
 
 def preprocessed(request: Request, functions: Iterable[Callable[[QtNetwork.QNetworkRequest], object]]) -> Request:
-    """The request as the functions want it, which are given it as a QNetworkRequest and may change that.
+    """Call the functions with the request as a QNetworkRequest, which they may change; return the changed request.
 
-    Raises RequestNotSent for what no engine may see, and whatever they raise.
+    Raises RequestNotSent if no engine may send the changed request, and the exceptions of the functions.
     """
     qt_request = qt_request_copy(request)
     for function in functions:
@@ -31,6 +31,6 @@ def preprocessed(request: Request, functions: Iterable[Callable[[QtNetwork.QNetw
     if userinfo is not None:
         text = "A preprocessor has put a user and a password into the URL: have it set the Authorization header instead"
         raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, text)
-    # What was named for one origin is not for the other that it is sent to now.
+    # Credentials that belong to the former origin must not go to the new one.
     same_origin = request.same_origin and origin(url) == origin(request.url)
     return request._replace(url=url, headers=headers, qt_request=qt_request, same_origin=same_origin)

@@ -1,4 +1,4 @@
-"""What a QNetworkRequest's attributes say of how it is to be sent."""
+"""Reads the attributes of a QNetworkRequest that say how to send it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RequestLike = Union[QtNetwork.QNetworkRequest, QtCore.QUrl, str]
 
 
 def check_request(request: RequestLike) -> None:
-    """Raises TypeError for what is no request."""
+    """Raise TypeError if ``request`` is not a QNetworkRequest, QUrl or str."""
     if not isinstance(request, (str, QtCore.QUrl, QtNetwork.QNetworkRequest)):
         raise TypeError(f"request must be a QNetworkRequest, a QUrl or a str, not {type_name(request)}")
 
@@ -30,7 +30,7 @@ def verb_text(verb: Any) -> str:
 
 
 def check_options(force_refresh: Any, feedback: Any) -> None:
-    """Raises TypeError for what is no switch or no feedback."""
+    """Raise TypeError if ``force_refresh`` is not a bool, or ``feedback`` is not a feedback object."""
     if not isinstance(force_refresh, int):
         raise TypeError(f"forceRefresh must be a bool, not {type(force_refresh).__name__}")
     if isinstance(feedback, type):
@@ -40,7 +40,7 @@ def check_options(force_refresh: Any, feedback: Any) -> None:
 
 
 def redirect_rules(request: RequestLike, default: RedirectRules) -> RedirectRules:
-    """What the request's redirect attributes say; ``default``: where they say nothing."""
+    """Return the redirect rules of the request's attributes, or ``default`` without such attributes."""
     if not isinstance(request, QtNetwork.QNetworkRequest):
         return default
     rules = replace(default, limit=request.maximumRedirectsAllowed())
@@ -54,12 +54,12 @@ def redirect_rules(request: RequestLike, default: RedirectRules) -> RedirectRule
 
 
 def transfer_timeout(request: RequestLike) -> int:
-    """The request's own idle timeout in ms; 0 where it has none."""
+    """Return the request's own idle timeout in ms; 0 if it has none."""
     return request.transferTimeout() if isinstance(request, QtNetwork.QNetworkRequest) else 0
 
 
 def is_automatic(request: RequestLike, attribute: QtNetwork.QNetworkRequest.Attribute) -> bool:
-    """Whether an attribute of the type ``LoadControl`` leaves it to the manager, as it does where it is not set."""
+    """Return whether an attribute of the type ``LoadControl`` is Automatic, or is not set."""
     if not isinstance(request, QtNetwork.QNetworkRequest):
         return True
     control = request.attribute(attribute)

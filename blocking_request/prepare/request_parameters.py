@@ -1,4 +1,4 @@
-"""RequestParameters: what is about to be sent, as told to whoever watches a manager."""
+"""RequestParameters: a request that is about to be sent, as a manager's signal tells it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..qt.reply_values import operation_of
 class RequestParameters:
     """A request that is about to be sent, with the names of QGIS's QgsNetworkRequestParameters.
 
-    Without credentials and cookies: those are added later, and belong to the server only.
+    It has no credentials and no cookies: they are added later, and are meant for the server only.
     """
 
     _request: Request
@@ -41,7 +41,7 @@ class RequestParameters:
         return self._thread_id
 
     def content(self) -> QtCore.QByteArray:
-        """The body; empty where there is none, and where it is read as it is sent."""
+        """Return the body; empty if there is none, or if it is read while it is sent."""
         body = self._request.body
         return QtCore.QByteArray(body if isinstance(body, bytes) else b"")
 

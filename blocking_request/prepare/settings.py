@@ -59,7 +59,7 @@ class Settings:
     engine: Optional[str] = None
     is_accessible: bool = True
     body_limit: Optional[int] = None
-    """None: ``MEMORY_LIMIT`` for what is kept in memory, and none for what is not."""
+    """None: ``MEMORY_LIMIT`` for a body that is kept in memory, and no limit for others."""
     expansion_limit: int = DEFAULT_EXPANSION_LIMIT
     secret_parameters: tuple[str, ...] = ()
     """Besides the usual ones."""
@@ -79,7 +79,7 @@ class Settings:
     """Whether it is read, or the path of another file to read."""
     had_auth_handler: bool = False
     credential_cache: MutableMapping[str, CachedCredential] = field(default_factory=dict)
-    """What the handler returned and a server accepted, by origin. Shared, and not replaced, when settings change."""
+    """The handler's credentials that a server has accepted, by origin. Changed settings share the same mapping."""
     proxy_credential_cache: MutableMapping[Proxy, AuthConfig] = field(default_factory=dict)
     """The same by proxy."""
 
@@ -96,7 +96,7 @@ class Settings:
     """Whether QGIS's own managers send."""
 
     last_built: LastBuilt = field(default_factory=lambda: LastBuilt(), init=False, repr=False, compare=False)
-    """What calls have built from these settings; ``replace`` gives other settings an empty one."""
+    """The values that calls have built from these settings; ``replace`` gives the new settings an empty one."""
 
 
 class PlainRequest(NamedTuple):
@@ -106,12 +106,12 @@ class PlainRequest(NamedTuple):
         return hidden_repr(self)
 
     key: tuple[Any, ...]
-    """What the request depends on beside the URL and the settings."""
+    """The values besides the URL and the settings on which the request depends."""
     request: Request
     """Without its body."""
     options: CallOptions
     length_index: int = -1
-    """The place of ``Content-Length`` among the header fields; -1 if there is none."""
+    """The index of ``Content-Length`` in the header fields; -1 if there is none."""
 
     def with_target(self, url: str, body: Optional[bytes]) -> Request:
         """Return the same request for another URL, and with another body."""
@@ -127,7 +127,7 @@ class PlainRequest(NamedTuple):
 
 
 def plain_request(key: tuple[Any, ...], request: Request, options: CallOptions) -> Optional[PlainRequest]:
-    """Return what can be used for the next call; None if the length of the body stands nowhere."""
+    """Return the values that the next call can use; None if the request has a body without ``Content-Length``."""
     names = [name for name, _ in request.headers]
     if request.body is None:
         return PlainRequest(key, request, options)
@@ -137,7 +137,7 @@ def plain_request(key: tuple[Any, ...], request: Request, options: CallOptions) 
 
 
 class BuiltHop(NamedTuple):
-    """What sends one hop of a call, and what it depends on beside the settings."""
+    """The function that sends one hop of a call, and the values besides the settings on which it depends."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)
@@ -149,9 +149,10 @@ class BuiltHop(NamedTuple):
 
 @dataclass
 class LastBuilt:
-    """What the last call built, for the next one that needs the same: building takes as long as running it.
+    """Keeps the values that the last call has built, for the next call that needs the same: to build them takes as long
+    as to use them.
 
-    Threads may replace it at the same time; each reads a field once.
+    Threads may replace them at the same time, so each thread reads a field once.
     """
 
     def __repr__(self) -> str:
@@ -163,17 +164,17 @@ class LastBuilt:
 
 
 def checked_milliseconds(value: int, name: str) -> int:
-    """Raises TypeError and ValueError for what is no duration."""
+    """Return the value. Raises TypeError, ValueError if it is not a number of ms from 0 on."""
     return _checked_number(value, name, "milliseconds", "(1.5 s are 1500)")
 
 
 def checked_bytes(value: int, name: str) -> int:
-    """Raises TypeError and ValueError for what is no size."""
+    """Return the value. Raises TypeError, ValueError if it is not a number of bytes."""
     return _checked_number(value, name, "bytes", "")
 
 
 def checked_times(value: int) -> int:
-    """Raises TypeError and ValueError for what is no number of times."""
+    """Return the value. Raises TypeError, ValueError if it is not a factor."""
     return _checked_number(value, "times", "times", "")
 
 
@@ -186,21 +187,21 @@ def _checked_number(value: int, name: str, unit: str, hint: str) -> int:
 
 
 def checked_switch(value: Any, name: str) -> bool:
-    """Raises TypeError for what is neither a bool nor 0 or 1."""
+    """Return the value as a bool. Raises TypeError if it is neither a bool nor 0 or 1."""
     if not isinstance(value, int) or value not in (0, 1):
         raise TypeError(f"{name} must be True or False, not {value!r}")
     return bool(value)
 
 
 def checked_callable(handler: Any, what: str) -> Any:
-    """Raises TypeError for what is neither a callable nor None."""
+    """Return the handler. Raises TypeError if it is neither a callable nor None."""
     if handler is not None and not callable(handler):
         raise TypeError(f"{what} must be callable, {type(handler).__name__} is not")
     return handler
 
 
 def checked_retry(retry: Union[Retry, int, None]) -> Optional[Retry]:
-    """Raises TypeError, ValueError for what is no rule."""
+    """Return the rule. Raises TypeError, ValueError if ``retry`` is not a ``Retry``, a number or None."""
     if retry is None:
         return None
     with first_use:

@@ -1,4 +1,4 @@
-"""From what a caller gives as a proxy (a URL, a QNetworkProxy, a factory) to a Proxy, and back to Qt's."""
+"""Converts a caller's proxy (a URL, a QNetworkProxy, a factory) to a Proxy, and a Proxy to Qt's."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _proxy_of_text(text: str) -> Proxy:
         host = None
         parts = urlsplit("")
     if not host:
-        # What it says may be a password.
+        # Its message may hold a password.
         raise ValueError("a proxy is written http://host:port or socks5://host:port, this one names no host")
     kind = _SCHEMES.get(parts.scheme)
     if kind is None:
@@ -77,7 +77,7 @@ def _proxy_of_text(text: str) -> Proxy:
 
 
 def _port_of(parts: SplitResult) -> Optional[int]:
-    """Return the port, None if there is none. Raises ValueError if it is out of range or no number."""
+    """Return the port, or None if there is none. Raises ValueError if it is not a number, or out of range."""
     with suppress(ValueError):
         if parts.port != 0:
             return parts.port
@@ -89,7 +89,7 @@ def _port_of(parts: SplitResult) -> Optional[int]:
 
 
 def qt_proxy(proxy: Proxy) -> QtNetwork.QNetworkProxy:
-    """The same as Qt has it; for a kind that Qt does not have, the nearest."""
+    """Return Qt's proxy object for a Proxy. A kind that Qt lacks becomes the nearest one."""
     if proxy.is_none:
         return QtNetwork.QNetworkProxy(_Types.NoProxy)
     kind = _Types.Socks5Proxy if proxy.kind.startswith("socks") else _Types.HttpProxy

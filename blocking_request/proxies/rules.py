@@ -73,9 +73,9 @@ uses_system_proxies = QtNetwork.QNetworkProxyFactory.usesSystemConfiguration
 
 
 def proxy_of_environment(url: str) -> Optional[Proxy]:
-    """What ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy`` say, as requests reads them.
+    """Return the proxy that ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy`` name, read as in requests.
 
-    None where they say nothing at all. This machine itself is reached without a proxy, as Qt and browsers have it.
+    Return None if they name none. This machine itself is reached without a proxy, as in Qt and browsers.
     """
     if not environment_names_proxies() or not uses_system_proxies():
         return None

@@ -1,4 +1,4 @@
-"""Which proxy Qt would take for a URL: for the engine that has none of its own, and to know whose failure one was."""
+"""Finds the proxy that Qt would take for a URL. The python engine uses it, and failures are judged by it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def proxy_of_request(request: Request) -> Optional[Proxy]:
 
 
 def proxy_of_qt(url: str) -> Optional[Proxy]:
-    """What the application's proxy, its proxy factory or the system's settings say, in Qt's order; None: no proxy."""
+    """Return the proxy by the application's proxy, its proxy factory or the system's settings, in Qt's order; or
+    None.
+    """
     query = _known_query(url) if len(url) <= CACHED_URL_LENGTH else _query(url)
     if python_may_be_asked():
         with lookups:

@@ -59,9 +59,9 @@ def _as_updated(request: Request, updated: QtNetwork.QNetworkRequest) -> Request
 
 
 def _run_cancellable(work: Callable[[], Any], stop_reason: StopReason) -> Any:
-    """Return the result of ``work``. Outside the main thread it runs in a thread of its own.
+    """Return the result of ``work``. Outside the main thread ``work`` runs in a thread of its own.
 
-    Raises what ``work`` raises; RequestNotSent if the call ends in the meantime.
+    Raises the exceptions of ``work``, and RequestNotSent if the call ends in the meantime.
     """
     if _is_main_thread():
         return work()
@@ -93,10 +93,10 @@ def _is_main_thread() -> bool:
 
 
 def attention() -> Callable[[], None]:
-    """What a blocked call in the main thread does now and then where QGIS's managers send.
+    """Return a function that a blocked call in the main thread calls now and then, if QGIS's managers send.
 
-    A manager in another thread has the main one ask its user about certificates and passwords, and waits for the
-    answer. Only these questions are let through; nothing else of the application runs.
+    A manager in another thread has the main thread ask the user about certificates and passwords, and waits for the
+    answer. The function lets only these questions run, and no other event of the application.
     """
     qgis = core()
     if qgis is None or not _is_main_thread():

@@ -1,6 +1,6 @@
 """QGIS: its settings, its authentication database, and its questions to the user.
 
-``qgis`` itself is imported only where the program has done so, or asks for what only QGIS has.
+``qgis`` itself is imported only if the program has imported it, or needs a feature of QGIS.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KINDS = {"Socks5Proxy": "socks5", "HttpProxy": "http", "HttpCachingProxy": "htt
 
 
 def core() -> Any:
-    """``qgis.core`` where this program is QGIS, else None."""
+    """Return ``qgis.core`` if this program is QGIS, else None."""
     module = sys.modules.get("qgis.core")
     if module is None or module.QgsApplication.instance() is None:
         return None
@@ -35,7 +35,7 @@ def core() -> Any:
 
 
 class QgisSettings(NamedTuple):
-    """What QGIS's settings say of the network."""
+    """The network settings of QGIS."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)
@@ -43,7 +43,7 @@ class QgisSettings(NamedTuple):
     timeout: int
     user_agent: str
     proxies: Optional[tuple[Optional[Proxy], tuple[str, ...], tuple[str, ...]]]
-    """Fallback proxy, its exceptions, and what goes without a proxy; None: QGIS's own manager knows."""
+    """The fallback proxy, its exceptions, and the URLs without a proxy; None: QGIS's own manager chooses."""
     tls: Optional[TlsSettings]
     cache: NetworkDiskCache
 
@@ -168,7 +168,7 @@ def _proxy(read: Read, qgis: Any) -> Optional[Proxy]:
 
 
 def _proxy_lists(read: Read) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What goes by the default proxy, and what goes without one."""
+    """Return the URLs that use the default proxy, and the URLs that use none."""
     return url_prefixes(_strings(read("proxy/proxyExcludedUrls", []))), url_prefixes(
         _strings(read("proxy/noProxyUrls", []))
     )

@@ -45,19 +45,20 @@ from .response import exception_for, raw_response
 
 @public
 class QtAdapter(HTTPAdapter):
-    """For ``Session.mount('https://', QtAdapter())``. May be used from any thread, by several at once.
+    """An adapter for ``Session.mount('https://', QtAdapter())``. Any number of threads may use it at once.
 
-    ``manager`` gives what the Session does not say: proxies, TLS, credentials, retries, limits, the engine; without one
-    it is ``NetworkAccessManager.instance()``. Its cookies and redirects are left to the Session.
-    ``feedback`` cancels every request that goes through the adapter.
+    ``manager``: gives the settings that the Session lacks: proxies, TLS, credentials, retries, limits, the engine. The
+    default is ``NetworkAccessManager.instance()``. The Session, and not the manager, keeps cookies and follows
+    redirects.
+    ``feedback``: cancels every request of the adapter.
     ``authCfg``: the id of an authentication config, as in ``BlockingNetworkRequest.setAuthCfg``.
-    ``authOrigins``: one or several URLs whose origins (scheme, host and port) are given those credentials. Requests to
-    any other origin, also of a redirect, go without. It is required with ``authCfg``: a Session follows redirects by
-    itself, and an adapter cannot know which host the credentials were meant for.
+    ``authOrigins``: one or several URLs. Requests to their origins (scheme, host and port) carry these credentials.
+    Requests to any other origin, also after a redirect, do not. It is required with ``authCfg``, because a Session
+    follows redirects by itself, so an adapter cannot know which host may get the credentials.
 
-    ``timeout`` of a request is requests': seconds, for connecting and between two reads; where it is None the manager's
-    timeout holds, so that nothing waits for ever. A cancelled request raises RequestCanceled. A pickled adapter comes
-    back with the manager of its process, and without the feedback.
+    The ``timeout`` of a request is as in requests: seconds, for connecting and between two reads. If it is None, the
+    manager's timeout holds, so that no request waits for ever. A cancelled request raises RequestCanceled. A pickled
+    adapter has the manager of the process that loads it, and no feedback.
     """
 
     def __init__(

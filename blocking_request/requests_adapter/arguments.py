@@ -1,4 +1,4 @@
-"""What the arguments of ``requests`` mean to our engines: bodies, timeouts, proxies, TLS settings, origins."""
+"""Converts the arguments of ``requests``: bodies, timeouts, proxies, TLS settings, origins."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _no_origins(origins: Any) -> TypeError:
 
 
 def check_retries(retries: Any) -> None:
-    """Raises TypeError, ValueError if HTTPAdapter would take what is no rule for one."""
+    """Raise TypeError, ValueError if ``retries`` is not a rule. HTTPAdapter itself would accept it."""
     if retries is not None and not isinstance(retries, (int, Retry)):
         raise TypeError(
             f"max_retries must be an urllib3.util.Retry, a number of retries or None, not {type_name(retries)}"
@@ -109,7 +109,7 @@ def request_fields(request: PreparedRequest, body: Body) -> Pairs:
 
 
 def merged_tls(base: Optional[TlsSettings], verify: Any, cert: Any) -> Optional[TlsSettings]:
-    """Return the manager's TLS settings with those of the Session; None if there are neither."""
+    """Return the manager's TLS settings, changed as the Session demands; None without any settings."""
     if base is not None and verify in environment_bundles():
         # requests has replaced True by it. The manager's settings take precedence over it.
         verify = True

@@ -1,4 +1,4 @@
-"""What ``requests`` is given back: a ``urllib3.HTTPResponse`` over our answer, and its exceptions for our failures."""
+"""Gives ``requests`` a ``urllib3.HTTPResponse`` over a Response, and its own exceptions for failures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RequestCanceled(RequestsConnectionError):
 
 
 def exception_for(failure: Failure, request: PreparedRequest) -> requests.RequestException:
-    """The exception that requests would raise where no response came."""
+    """Return the exception that requests would raise for a failure."""
     text = failure_message(failure, "")
     if failure.code is ErrorCode.CanceledError:
         return RequestCanceled(text, request=request)
@@ -46,7 +46,7 @@ def exception_for(failure: Failure, request: PreparedRequest) -> requests.Reques
 
 
 class RawBody:
-    """What ``urllib3.HTTPResponse`` reads from: bytes as they came by the engine."""
+    """The file from which ``urllib3.HTTPResponse`` reads the bytes of the body."""
 
     def __init__(self, response: Response, call: Call) -> None:
         self._response: Optional[Response] = response
@@ -59,7 +59,7 @@ class RawBody:
         return self.closed
 
     def read(self, amount: Optional[int] = None) -> bytes:
-        """Raises HTTPError where the body breaks off."""
+        """Read at most so many bytes. Raises HTTPError if the body breaks off."""
         if amount is None or amount < 0:
             pieces = []
             while piece := self.read(1 << 20):
@@ -87,7 +87,7 @@ class RawBody:
             raise _body_error(last)
 
     def close(self) -> None:
-        """Ends the request where the body was not read to its end."""
+        """End the request if the body was not read to its end."""
         if self.closed:
             return
         self.closed = True
@@ -114,7 +114,7 @@ def _body_error(response: Response) -> HTTPError:
 
 
 class _Original:
-    """What requests looks at for cookies: http.client's response."""
+    """Stands for http.client's response, in which requests looks for cookies."""
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self.msg = Message()

@@ -1,4 +1,4 @@
-"""Sessions of ``requests`` over our engines: one of our own, or all those of the process."""
+"""Sessions of ``requests`` over the engines of this package: a new one, or all Sessions of the process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def requests_session(
     *,
     authOrigins: Origins = (),
 ) -> requests.Session:
-    """Return a ``requests.Session`` whose requests go over our engines. Arguments as of ``QtAdapter``."""
+    """Return a ``requests.Session`` whose requests a QtAdapter sends. The arguments are those of ``QtAdapter``."""
     session = _Session()
     adapter = QtAdapter(manager, feedback, authCfg, authOrigins=authOrigins)
     session.mount("http://", adapter)
@@ -36,8 +36,8 @@ def requests_session(
 
 
 class _Session(requests.Session):
-    """Looks the environment up as requests does, but only where something is there: to find nothing takes requests a
-    fifth of the time of a small request.
+    """Reads the environment as requests does, but only if a variable is set: without one, requests spends a fifth of
+    the time of a small request on it.
     """
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What TlsSettings name by paths, read: the same on both engines, in the same words where it cannot be."""
+"""Reads the files of TlsSettings, with the same messages on both engines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def loaded(settings: TlsSettings) -> TlsSettings:
     ca_data = None
     if authorities:
         blocks = [block for pem in authorities for block in _blocks(_CERTIFICATE, pem, "CA certificates")]
-        # What stands between them may be anything, as names in any coding.
+        # Any text may be between the blocks, for example names in any coding.
         ca_data = b"\n".join(blocks) + b"\n"
     certificate, key = _client_certificate_and_key(settings)
     return replace(

@@ -71,9 +71,9 @@ _WITHOUT_TLS = 1 << 62
 
 
 def configuration_number(request: Request) -> int:
-    """The same number for requests whose Qt configurations are equal; negative without the client's certificate.
+    """Return an equal number for requests with equal Qt configurations; a negative one without client certificate.
 
-    That is the request's own, or else the default one, which the application may change at any time.
+    The configuration is the request's own, or else the default one, which the application may change at any time.
     """
     caller_tls = caller_configuration(request)
     if caller_tls is None and not has_tls():
@@ -84,9 +84,9 @@ def configuration_number(request: Request) -> int:
 
 
 def configuration_settings(request: Request) -> TlsSettings:
-    """What is asked for by the request's settings, and by its Qt configuration, for another engine.
+    """Return the request's settings and its Qt configuration as TlsSettings, for the python engine.
 
-    Raises TlsUnusable for what cannot be said there.
+    Raises TlsUnusable if the configuration has values that the python engine does not support.
     """
     caller_tls = caller_configuration(request)
     if caller_tls is not None:
@@ -104,7 +104,7 @@ def configuration_settings(request: Request) -> TlsSettings:
 
 
 def configuration_for(settings: TlsSettings) -> QtNetwork.QSslConfiguration:
-    """Qt's default configuration, changed as the settings say; nobody changes it afterwards. Raises TlsUnusable."""
+    """Return Qt's default configuration with the settings' values. It must not be changed. Raises TlsUnusable."""
     return _configuration_for(settings, _number(_Configuration.defaultConfiguration()))
 
 
@@ -168,7 +168,7 @@ def _protocol(minimum: Optional[str], maximum: Optional[str]) -> Any:
 
 
 def settings_of(configuration: QtNetwork.QSslConfiguration) -> TlsSettings:
-    """What the caller's configuration says, for another engine. Raises TlsUnusable for what cannot be said there."""
+    """Return the caller's configuration as TlsSettings. Raises TlsUnusable for values that TlsSettings lack."""
     default = _Configuration.defaultConfiguration()
     for what, name in _UNTRANSLATABLE.items():
         if _value(configuration, name) != _value(default, name):
@@ -193,7 +193,7 @@ def settings_of(configuration: QtNetwork.QSslConfiguration) -> TlsSettings:
 
 
 def _trusts_nobody(configuration: QtNetwork.QSslConfiguration) -> bool:
-    """Whether its list of CA certificates is empty because somebody has emptied it."""
+    """Return whether the caller has emptied the list of CA certificates."""
     if configuration.caCertificates() or not has_tls():
         return False
     emptied = _Configuration(configuration)
@@ -240,7 +240,7 @@ def _versions(configuration: QtNetwork.QSslConfiguration) -> tuple[Optional[str]
     raise _untranslatable("a protocol other than TLS 1.0 to 1.3")
 
 
-# -- what came of it
+# -- the session
 
 
 def peer_certificate(configuration: QtNetwork.QSslConfiguration) -> Optional[Certificate]:
@@ -277,7 +277,7 @@ def errors_of(
 
 
 def session_of(configuration: QtNetwork.QSslConfiguration, errors: Iterable[TlsError], agreed: bool) -> LazySession:
-    """The session, read when somebody asks; ``agreed``: whether the handshake was finished."""
+    """Return the session, which is read when it is needed; ``agreed``: whether the handshake was finished."""
     return LazySession(partial(_session, configuration, tuple(errors), agreed))
 
 
@@ -298,7 +298,7 @@ TlsKey = tuple[Optional[TlsSettings], int]
 
 
 def tls_key(request: Request) -> TlsKey:
-    """What must be the same for two requests that share connections on the qt engine."""
+    """Return a key that is equal for two requests if they may share connections on the qt engine."""
     if not request.url.startswith("https:"):
         return NO_TLS
     return request.tls, configuration_number(request)

@@ -145,7 +145,7 @@ def test_header_that_is_none_removes_the_default(name: str, serve: Serve) -> Non
         assert name.lower().encode() not in names(server.requests[-1])
     blocking.setEngine("qt")
     assert blocking.post(server.url, b"a=b", headers={name: None}) is ErrorCode.NetworkError
-    assert f"Qt sends a {name.lower()} of its own" in blocking.errorMessage()
+    assert f"Qt adds {name.lower()} to a request without it" in blocking.errorMessage()
     assert len(server.requests) == 3
 
 

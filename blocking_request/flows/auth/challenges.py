@@ -1,6 +1,7 @@
-"""What a server or proxy asks for: the challenges in ``WWW-Authenticate`` and ``Proxy-Authenticate``.
+"""Parses the challenges in ``WWW-Authenticate`` and ``Proxy-Authenticate``.
 
-RFC 9110 section 11.6.1: several challenges may stand in one field, separated by the same commas as their parameters.
+RFC 9110 section 11.6.1: one field may have several challenges. The commas between them look as those between
+parameters.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Challenge:
     parameters: dict[str, str] = field(default_factory=dict)
     """Names in lower case."""
     token: str = ""
-    """What stands in the place of parameters in NTLM and Negotiate."""
+    """NTLM and Negotiate have this in place of parameters."""
 
     @property
     def realm(self) -> str:
@@ -35,7 +36,7 @@ class Challenge:
 
 
 def challenges(values: Iterable[bytes]) -> list[Challenge]:
-    """The challenges of all the fields, in their order; what cannot be read ends its field."""
+    """Return the challenges of all fields, in their order. The rest of a field after an error is ignored."""
     readable = [value.decode("latin-1") for value in values if not _CONTROLS.search(value)]
     return [challenge for text in readable for challenge in _challenges(text)]
 

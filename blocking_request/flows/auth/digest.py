@@ -1,7 +1,7 @@
-"""The response to a Digest challenge (RFC 7616).
+"""Answers a Digest challenge (RFC 7616).
 
-Written here, because requests' leaves ``;`` out of the ``uri``, does not escape quotes, and takes a realm outside ASCII
-for another. Everything is bytes: what came from the server goes back as it came.
+The digest of requests is not used: it leaves ``;`` out of the ``uri``, does not escape quotes, and fails for a realm
+outside ASCII. All values are bytes, so the server's values go back unchanged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SESSION = "-SESS"
 
 
 def strength(challenge: Challenge) -> int:
-    """0 for what is no digest, or one that nobody here can make."""
+    """Return the rank of a challenge's algorithm; 0 if it is not a digest, or not supported here."""
     parameters = challenge.parameters
     if challenge.scheme != "digest" or "nonce" not in parameters:
         return 0

@@ -1,6 +1,6 @@
-"""Proxies: which one a request goes through, and what is said when that wants to know who we are.
+"""Chooses the proxy of a request, and answers a proxy's 407 (RFC 9110 section 11.7).
 
-RFC 9110 section 11.7. A proxy that asks is answered with user and password, which belong to that proxy and no other.
+User and password belong to one proxy, and are sent to no other.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Find = Callable[[str], Optional[Proxy]]
 @dataclass(frozen=True)
 class ProxyChoice:
     find: Find
-    """The proxy for a URL as our own settings have it; None where it is for Qt to say. Raises ProxyUnusable."""
+    """Returns the proxy of the settings for a URL; None if Qt chooses it. Raises ProxyUnusable."""
     find_by_qt: Find
     """The proxy Qt would take."""
     handler: Optional[AuthHandler] = None

@@ -1,12 +1,12 @@
-"""Credentials: what is sent along, how a 401 is answered, and when it is given up (RFC 9110 section 11).
+"""Sends credentials with a request, and answers a 401 (RFC 9110 section 11).
 
-Theory of operation: what the caller has named for this request (an AuthConfig, the user and password of the URL, netrc)
-is tried first, each way at most once. Then the handler is called, three times at most. An ``Authorization`` field of
-the caller is sent as it is; only what the handler returns after a 401 replaces it. Credentials belong to the origin
-that they were named for, and are not used for any other.
+Theory of operation: the caller's own credentials for this request (an AuthConfig, the user and password of the URL,
+netrc) are tried first, each at most once. Then the handler is called, at most three times. An ``Authorization`` field
+of the caller is sent as it is; after a 401, the handler's credentials replace it. Credentials belong to one origin, and
+are not used for any other.
 
-Only a user and a password answer Digest, NTLM and Negotiate. The last two authenticate a connection: the request then
-carries ConnectionCredentials, and the engine does the rounds.
+Only a user and a password answer Digest, NTLM and Negotiate. NTLM and Negotiate authenticate a connection: the request
+then carries ConnectionCredentials, and the engine does the rounds.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class CredentialRules:
     qgis_auth: Optional[Callable[[Request], Request]] = None
     """In the place of ``config``: adds the credentials that QGIS has for that origin."""
     find: Optional[Callable[[str], Optional[AuthConfig]]] = None
-    """Returns what netrc has for a URL."""
+    """Returns the credentials of netrc for a URL."""
     handler: Optional[AuthHandler] = None
     credential_cache: MutableMapping[str, CachedCredential] = field(default_factory=dict)
     """By origin."""
@@ -77,7 +77,7 @@ def with_credentials(request: Request, rules: CredentialRules, send: Send = send
         if not _is_challenge(response):
             return response
     if cached is not None:
-        # The server no longer accepts it.
+        # The server does not accept these credentials any more.
         rules.credential_cache.pop(origin(request.url), None)
     return (yield from _call_handler(request, response, rules, send))
 
@@ -145,7 +145,7 @@ def _with_preemptive(request: Request, config: Optional[AuthConfig]) -> Request:
 def _answer_challenge(
     request: Request, response: Response, config: AuthConfig, rules: CredentialRules, send: Send, in_clear: bool
 ) -> Flow:
-    """Try a config on what the server asks for; ``in_clear``: also as it would be sent without being asked."""
+    """Answer the server's challenges by a config; ``in_clear``: also by the way that needs no challenge."""
     if config.method in _PASSWORDS:
         digest = strongest(_challenges(response))
         if digest is not None:

@@ -1,1 +1,1 @@
-"""The rules of the HTTP cache (RFC 9111). What keeps the responses is in ``stores/cache``."""
+"""The rules of the HTTP cache (RFC 9111). ``stores/cache`` stores the responses."""

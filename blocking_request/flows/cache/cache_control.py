@@ -10,16 +10,16 @@ from typing import Optional
 from ...models.headers import Fields
 
 _PART = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*(?:"|$))+', re.DOTALL)
-"""What stands between two commas that are not in quotes."""
+"""The text between two commas that are not in quotes."""
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 MOST_BYTES = 8192
-"""Of a field; a longer one is not read, and nothing is kept."""
+"""A longer field is not read, and its response is not stored."""
 
 MOST_DIGITS = 10
 MOST_SECONDS = 1 << 31
-"""What a longer time is taken for (section 1.2.2)."""
+"""A longer time counts as this one (section 1.2.2)."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Directives:
         return name in self.values
 
     def seconds(self, name: str) -> Optional[int]:
-        """None where it is not named; 0 where its value is no time: that is the careful reading (section 4.2.1)."""
+        """Return the value of a directive; None if it is missing, 0 if its value is not a number (section 4.2.1)."""
         if name not in self.values:
             return None
         return seconds_of(self.values[name] or "")
@@ -44,7 +44,7 @@ class Directives:
 
 
 def seconds_of(text: str) -> int:
-    """0 for what is no time."""
+    """Return a number of seconds; 0 if the text is not a number."""
     if not (text.isascii() and text.isdigit()):
         return 0
     digits = text.lstrip("0") or "0"
@@ -52,7 +52,7 @@ def seconds_of(text: str) -> int:
 
 
 def directives(fields: Fields) -> Directives:
-    """Those of a message; of a message without ``Cache-Control``, what its ``Pragma`` says (section 5.4)."""
+    """Return the directives of a message; without ``Cache-Control``, those that its ``Pragma`` means (section 5.4)."""
     value = fields.value(b"cache-control")
     if value is not None:
         return _parsed(value)

@@ -1,8 +1,8 @@
 """Serves stored responses if HTTP allows it; otherwise validates them, or sends the request and stores the response.
 
 Theory of operation: RFC 9111, as the cache of one user ("private"). Only the handler of certificate errors lies between
-the cache and the engines, so it sees what is really sent: the cookies and credentials. Responses are
-stored by URL and partition key, so no user gets the response of another. Clock and store come from outside.
+the cache and the engines, so the cache sees the cookies and credentials that are sent. Responses are
+stored by URL and partition key, so no user gets the response of another. Clock and store are passed in.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ UNCACHEABLE_CONDITIONS = frozenset((b"if-match", b"if-unmodified-since"))
 """Conditions that only the server can evaluate (section 4.3.2)."""
 
 UNINFORMATIVE_STATUSES = frozenset((206, 304, 401, 407, 408, 425, 429))
-"""These say nothing about the stored response: a part, or what the server wants first."""
+"""These say nothing about the stored response: a part of it, or a demand of the server."""
 
 RANGE_FIELDS = frozenset((b"range", b"if-range"))
 
@@ -63,7 +63,7 @@ class CacheRules:
 
     store: CacheStore
     partition_key: Callable[[Request], Optional[bytes]]
-    """Returns what names the partition of the response; None if that cannot be known."""
+    """Returns the partition key of the response; None if the response must not be stored."""
     now: Callable[[], float]
     """Seconds since 1970."""
     default_headers: Pairs = ()
@@ -119,7 +119,7 @@ class _Lookup:
 
 
 def fail_as_not_cached(request: Request) -> Flow:
-    """Fail a request that must come from a cache, if there is none."""
+    """Fail a request whose response must come from a cache, because there is no cache."""
     return _missing(request)
     yield request  # never reached: it makes this function a generator
 
@@ -253,7 +253,7 @@ def _store(
     if to_store is None:
         is_informative = response.status not in UNINFORMATIVE_STATUSES and response.status < 500
         if is_informative and "no-store" not in lookup.request_directives:
-            # The stored responses differ from what the server sends now.
+            # The stored responses differ from the server's current one.
             was_bypassed = rules.load_control is CacheLoadControl.AlwaysNetwork
             candidates = store.find(lookup.url, lookup.partition_key) if was_bypassed else (stored,)
             for candidate in candidates:

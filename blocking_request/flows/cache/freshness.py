@@ -16,10 +16,10 @@ HEURISTIC_SHARE = 0.1
 """Of the time since it was last modified (section 4.2.2)."""
 
 MOST_HEURISTIC = 7 * 24 * 3600
-"""Seconds for which what does not say so may be fresh, as Firefox has it."""
+"""Seconds for which a response without a lifetime may be fresh, as in Firefox."""
 
 CLOCK_SECONDS = 60
-"""How far a clock may go back before nobody knows any more how old something is."""
+"""Seconds by which the clock may go back. After more, the age of a stored response is not known any more."""
 
 
 class Freshness(NamedTuple):
@@ -55,7 +55,9 @@ def _age_field(fields: Fields) -> int:
 
 
 def _lifetime(response: StoredResponse, response_directives: Directives, date: float, now: float) -> float:
-    """Section 4.2.1. ``s-maxage`` is for caches that many users share, what CDNs read is for CDNs."""
+    """Return the freshness lifetime in seconds (section 4.2.1). ``s-maxage`` is meant for shared caches, so it is
+    ignored.
+    """
     seconds = response_directives.seconds("max-age")
     if seconds is not None:
         return float(seconds)

@@ -21,7 +21,7 @@ _FORMATS = tuple(
 
 
 def parsed_date(value: bytes, now: float) -> Optional[float]:
-    """Seconds since 1970, or None for what is no date. ``now`` tells the century of a year of two digits."""
+    """Return the seconds since 1970, or None if the value is not a date. ``now`` tells the century of two digits."""
     return _parsed(value, int(now) // _YEAR)
 
 

@@ -1,4 +1,4 @@
-"""CacheLoadControl: what a call wants of the cache. It stands apart, because calls without a cache have it, too."""
+"""CacheLoadControl: how a call uses the cache. It has its own module, because calls without a cache use it, too."""
 
 from __future__ import annotations
 

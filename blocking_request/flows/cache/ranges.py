@@ -50,7 +50,7 @@ def _if_range_matches(condition: Optional[bytes], complete: Response) -> bool:
 
 
 def _limits(value: bytes, size: int) -> Optional[tuple[int, int]]:
-    """Return where the range begins and ends (section 14.1.2); None if it does not exist."""
+    """Return the beginning and the end of the range (section 14.1.2); None if it does not exist."""
     match = _RANGE.fullmatch(value.strip())
     if match is None or not (match[1] or match[2]):
         return None

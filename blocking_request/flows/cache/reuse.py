@@ -27,7 +27,7 @@ class Reuse(Enum):
 
 
 def reuse(stored: StoredResponse, request_directives: Directives, load_control: CacheLoadControl, now: float) -> Reuse:
-    """Return how a stored response may be used. ``request_directives``: those of the request."""
+    """Return how a stored response may be used. ``request_directives``: the directives of the request."""
     stored_directives = directives(stored.fields)
     if _must_always_validate(stored_directives):
         return Reuse.VALIDATE
@@ -179,6 +179,6 @@ _OF_A_304 = frozenset((b"cache-control", b"content-location", b"date", b"etag", 
 
 
 def not_modified(response: Response) -> Response:
-    """Return the 304 for a caller who has the stored response already (RFC 9110 section 15.4.5)."""
+    """Return the 304 for a caller that has the stored response already (RFC 9110 section 15.4.5)."""
     fields = tuple(pair for pair in response.headers.pairs if pair[0].lower() in _OF_A_304)
     return response._replace(status=304, reason="Not Modified", headers=known_fields(fields), body=b"", encoded_bytes=0)

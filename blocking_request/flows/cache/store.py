@@ -1,4 +1,4 @@
-"""What a cache keeps of a response, and what it wants of whoever keeps it."""
+"""StoredResponse, the part of a response that a cache stores, and the interface of a store."""
 
 from __future__ import annotations
 
@@ -36,16 +36,18 @@ class StoredResponse(NamedTuple):
 
 
 def opaque(tag: bytes) -> bytes:
-    """Of an entity tag, what the weak comparison looks at (RFC 9110 section 8.8.3.2)."""
+    """Return the part of an entity tag that the weak comparison uses (RFC 9110 section 8.8.3.2)."""
     tag = tag.strip()
     return tag[2:] if tag.startswith(b"W/") else tag
 
 
 class CacheStore(Protocol):
-    """Stores responses by URL and partition key. Nothing raises: what cannot be stored or read is not there."""
+    """Stores responses by URL and partition key. No method raises: a response that cannot be stored or read is
+    missing.
+    """
 
     def digest(self, value: bytes) -> bytes:
-        """Return what stands for a value that may be a secret."""
+        """Return a digest, which stands for a value that may be a secret."""
 
     def find(self, url: str, partition_key: bytes) -> Sequence[StoredResponse]:
         """Return the responses of a URL that are for this partition, the newest first."""
@@ -97,7 +99,7 @@ def varying(
         return ()
     names = sorted({name.strip().lower() for name in value.split(b",") if name.strip()})
     if len(value) > MOST_BYTES or not all(_NAME.fullmatch(name) for name in names):
-        return None  # a star, or nothing that a request could have
+        return None  # a star, or a name that no request can have
     return tuple((name, store.digest(field_value(request, name, default_headers))) for name in names)
 
 

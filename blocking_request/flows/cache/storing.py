@@ -1,4 +1,4 @@
-"""What a cache may store of a response, and how a later response updates it (RFC 9111 sections 3 and 4.3.4)."""
+"""Decides whether a response may be stored, and updates stored responses (RFC 9111 sections 3 and 4.3.4)."""
 
 from __future__ import annotations
 

@@ -74,12 +74,16 @@ def configuration_number(request: Request) -> int:
     """Return an equal number for requests with equal Qt configurations; a negative one without client certificate.
 
     The configuration is the request's own, or else the default one, which the application may change at any time.
+    A configuration of the request has another number than an equal default one, because TlsSettings change only the
+    default one.
     """
     caller_tls = caller_configuration(request)
-    if caller_tls is None and not has_tls():
-        number = _WITHOUT_TLS
+    if caller_tls is not None:
+        number = 2 * _number(caller_tls) + 1
+    elif has_tls():
+        number = 2 * _number(_Configuration.defaultConfiguration())
     else:
-        number = _number(_Configuration.defaultConfiguration() if caller_tls is None else caller_tls)
+        number = _WITHOUT_TLS
     return number if request.same_origin else -number
 
 

@@ -95,7 +95,7 @@ PAGES = sorted(path for path in (ROOT / "docs").rglob("*.rst") if "_build" not i
 NOT_YET = {
     "README.rst": "the cheat sheet is no program",
     **dict.fromkeys(
-        [f"docs/{name}.rst" for name in ("batch", "bodies", "credentials", "proxies", "qgis", "requests", "threads")],
+        [f"docs/{name}.rst" for name in ("credentials", "proxies", "qgis", "requests")],
         "fragments that use names of no block",
     ),
 }

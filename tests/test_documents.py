@@ -61,8 +61,8 @@ Comments that steer it
     ``.. test: pytest``
         The next block is a file of tests: pytest runs it in a process of its own, and all must pass.
     ``.. test: needs qgis.core``
-        The next block is run only where this module can be imported. For modules that no package index has; not for
-        what is hard.
+        The next block, and the comments between, run only if this module can be imported. It is for modules that no
+        package index has, and not for what is hard.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ PAGES = sorted(path for path in (ROOT / "docs").rglob("*.rst") if "_build" not i
 NOT_YET = {
     "README.rst": "the cheat sheet is no program",
     **dict.fromkeys(
-        [f"docs/{name}.rst" for name in ("credentials", "proxies", "qgis", "requests")],
+        [f"docs/{name}.rst" for name in ("qgis", "requests")],
         "fragments that use names of no block",
     ),
 }
@@ -187,14 +187,16 @@ class Page:
             self._add(block, examples)
 
     def _add(self, block: Block, examples: set[str]) -> None:
-        self.steps += [step(each) for each in block.comments if each.kind in ("setup", "check")]
         known = {"setup", "check", "raises", "output", "program", "pytest", "needs"}
         unknown = {each.kind for each in block.comments} - known
         assert not unknown, f"{self.name}:{block.line}: no such comment: {unknown}"
-        needs = block.comment("needs")
-        if needs is not None and not is_importable(needs.arguments):
-            self.missing.append(f"line {block.line} needs {needs.arguments}")
-        elif block.kind == "python" and block.text not in examples:
+        for comment in block.comments:
+            if comment.kind in ("setup", "check"):
+                self.steps.append(step(comment))
+            elif comment.kind == "needs" and not is_importable(comment.arguments):
+                self.missing.append(f"line {block.line} needs {comment.arguments}")
+                return
+        if block.kind == "python" and block.text not in examples:
             self._add_python(block)
         elif block.kind == "text" and block.comment("output"):
             self.steps.append(step(block, "output"))

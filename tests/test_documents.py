@@ -92,13 +92,7 @@ pytest.importorskip("click")
 PAGE_SECONDS = 60.0
 
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.rst") if "_build" not in path.parts)
-NOT_YET = {
-    "README.rst": "the cheat sheet is no program",
-    **dict.fromkeys(
-        [f"docs/{name}.rst" for name in ("qgis", "requests")],
-        "fragments that use names of no block",
-    ),
-}
+NOT_YET = {"README.rst": "the cheat sheet is no program"}
 """Pages whose blocks do not run yet. Take a page out as soon as they do: the test fails if it is listed and passes."""
 
 

@@ -28,7 +28,7 @@ TRICKLE_SECONDS = 0.1
 BINARY = bytes(range(250)) * 1200
 BINARY_SUFFIXES = (".zip", ".tif", ".gpkg", ".bin")
 TEXT = "A text of the server, in ASCII.\n"
-OBJECT = {"name": "Ada", "born": 1815, "works": ["notes", "letters"]}
+OBJECT = {"name": "Ada", "born": 1815, "works": ["notes", "programs"]}
 
 
 class ExampleHosts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import pkgutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,17 +52,13 @@ def read_attribute_docstrings(_: Sphinx) -> None:
 
 
 def _module_of_source(kind: type) -> str:
-    """The module whose file has the class statement."""
-    for module in _modules():
-        if vars(module).get(kind.__name__) is kind and f"\nclass {kind.__name__}" in inspect.getsource(module):
-            return str(module.__name__)
+    """The module whose file has the class statement. It is loaded, because the class is."""
+    statement = f"\nclass {kind.__name__}"
+    for name, module in sorted(sys.modules.items()):
+        is_there = name.startswith("blocking_request") and vars(module).get(kind.__name__) is kind
+        if is_there and statement in inspect.getsource(module):
+            return name
     raise LookupError(f"no module has the source of {kind}")
-
-
-def _modules() -> list[Any]:
-    names = [each.name for each in pkgutil.walk_packages(blocking_request.__path__, "blocking_request.")]
-    internal = [name for name in names if "_pyinstaller" not in name and not name.endswith("__main__")]
-    return [importlib.import_module(name) for name in internal if ".cli" not in name]
 
 
 def _merge(target: ModuleAnalyzer, source: ModuleAnalyzer, name: str) -> None:

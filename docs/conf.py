@@ -24,6 +24,8 @@ html_theme = "furo"
 html_title = f"blocking_request {release}"
 html_show_sphinx = False
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"

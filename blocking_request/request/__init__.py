@@ -1,1 +1,1 @@
-"""BlockingNetworkRequest, its options and streams."""
+"""BlockingNetworkRequest, its options and its streams."""

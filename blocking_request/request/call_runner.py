@@ -1,4 +1,4 @@
-"""CallRunner: runs the calls of one BlockingNetworkRequest, one at a time, in the thread of the caller."""
+"""CallRunner: runs the calls of one BlockingNetworkRequest, one at a time, in the calling thread."""
 
 from __future__ import annotations
 
@@ -34,27 +34,29 @@ if TYPE_CHECKING:
 
 
 class CallRunner:
-    """For the thread that calls; ``cancel`` may come from any.
+    """Runs calls and keeps the reply of the last one. ``cancel`` may be called in any thread.
 
-    It does not hold its owner, the request object: that would then live until the garbage collector comes by.
+    It has no reference to its owner, the BlockingNetworkRequest: in a reference cycle that would be deleted only when
+    the garbage collector runs.
     """
 
     def __init__(self, manager: NetworkAccessManager) -> None:
         self.reply = _EMPTY_REPLY
-        """What the last call came to."""
+        """The reply of the last call."""
         self.watchers: tuple[Watcher, ...] = ()
         self.running: Optional[Call] = None
-        """The call that runs."""
+        """The call that runs now."""
         self._manager = manager
         self._holder: dict[int, CallContext] = {}
-        """The call that this object is busy with: a lock would not tell whose it is if Ctrl-C comes as it is taken."""
+        """The context of the call that runs, at key 0. It serves as a lock that knows its holder: if Ctrl-C interrupts
+        ``begin``, ``release`` frees it only if this call holds it. A ``threading.Lock`` could not tell."""
 
     @property
     def is_running(self) -> bool:
         return self.running is not None
 
     def cancel(self) -> None:
-        """End the call that runs, if there is one."""
+        """Cancel the call that runs, if any."""
         call = self.running
         if call is not None:
             call.cancel()
@@ -70,13 +72,13 @@ class CallRunner:
         arguments: CallArguments,
         sink: Optional[BodySink],
     ) -> ErrorCode:
-        """Do one call from its beginning to its end. Raises RuntimeError if another runs."""
+        """Do one whole call. Raises RuntimeError if another one runs."""
         context = self.begin(target, method, arguments)
         response: Optional[Response] = None
         try:
             response = self.run(owner, context, data, force_refresh, feedback, sink)
         finally:
-            # An exception (Ctrl-C) may have ended the call: slots of finished() are called all the same.
+            # finished() is emitted even if an exception (Ctrl-C) has ended the call.
             try:
                 self.end(owner, context, response)
             finally:
@@ -84,7 +86,7 @@ class CallRunner:
         return self.reply.errorCode()
 
     def begin(self, target: RequestLike, method: str, arguments: CallArguments) -> CallContext:
-        """Start a call, which ``end`` must end. Raises RuntimeError if another runs."""
+        """Start a call. The caller must call ``end`` for it. Raises RuntimeError if another one runs."""
         context = new_context(target, method, settings_of(self._manager), arguments)
         try:
             if self._holder.setdefault(0, context) is not context:
@@ -109,8 +111,10 @@ class CallRunner:
         sink: Optional[BodySink],
         streams: bool = False,
     ) -> Response:
-        """Send, and block until there is a response. ``streams``: until its header is there; its body is left to
-        ``running.iter_chunks()`` if it ``is_streaming``.
+        """Send the request and block until the response is complete.
+
+        ``streams``: block until its headers are there. If the response ``is_streaming`` then, ``running.iter_chunks()``
+        reads its body.
         """
         settings = context.settings
         try:
@@ -144,7 +148,7 @@ class CallRunner:
             return context.failed(request_not_sent.failure)
 
     def end(self, owner: BlockingNetworkRequest, context: CallContext, response: Optional[Response]) -> None:
-        """Make the reply and tell everybody. ``response``: None if an exception ends the call."""
+        """Make the reply, notify the manager and emit ``finished``. ``response``: None if an exception ended it."""
         try:
             response = response or context.failed(_CANCELED)
             reply = self.reply = context.to_reply(response)
@@ -156,7 +160,7 @@ class CallRunner:
             self.release(context)
 
     def release(self, context: CallContext) -> None:
-        """Let the next call begin, if this one has held it up so far."""
+        """Allow the next call to begin, if this is the call that runs."""
         if self._holder.get(0) is context:
             self.running = None
             blocked_callers.discard(self)
@@ -164,7 +168,7 @@ class CallRunner:
 
 
 class _Observer:
-    """Tells the signals and watchers of a request of its call."""
+    """Reports the events of a call to the signals and watchers of its request."""
 
     def __init__(self, owner: BlockingNetworkRequest, watchers: tuple[Watcher, ...]) -> None:
         self._owner = owner
@@ -181,14 +185,14 @@ class _Observer:
 
 
 def _emit_finished(owner: BlockingNetworkRequest) -> None:
-    # If nothing is connected, nothing needs to be done: it is so for most calls.
+    # Most calls have no slot connected, and nothing to emit.
     if not is_deleted(owner) and owner.isSignalConnected(signal_method(type(owner), "finished()")):  # type: ignore[arg-type]
         with slot_exceptions_reported:
             owner.finished.emit()
 
 
 def _usable_engine(owner: BlockingNetworkRequest) -> str:
-    """Raises RequestNotSent if the environment names an engine that there is not."""
+    """Return the engine setting. Raises RequestNotSent if BLOCKING_REQUEST_ENGINE names an unknown engine."""
     try:
         return owner.engine()
     except ValueError as error:
@@ -196,7 +200,7 @@ def _usable_engine(owner: BlockingNetworkRequest) -> str:
 
 
 def _poll_of(settings: Settings) -> Callable[[], None]:
-    """What the call looks after while it waits."""
+    """Return the function that the call runs regularly while it waits."""
     if not settings.qgis:
         return do_nothing
     from ..qgis.auth import attention

@@ -1,6 +1,6 @@
-"""Ends the calls of daemon threads when the interpreter exits, and lets their callers leave.
+"""Cancels the calls of daemon threads when the interpreter exits, and waits for them to return.
 
-PyQt, which ends next, deletes every QObject, also those that a thread still uses.
+PyQt's own exit handler runs next. It deletes every QObject, including those that a thread still uses.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import time
 from ..engines.choice import exit_engines
 
 blocked_callers: set[object] = set()
-"""The requests and batches whose callers are inside a call. Any thread may add its own and discard it."""
+"""The requests and batches with a running call. Any thread may add or discard its own."""
 
 if hasattr(os, "register_at_fork"):
     # The callers of the parent do not exist in the child.
     os.register_at_fork(after_in_child=blocked_callers.clear)
 
 LEAVE_SECONDS = 1.0
-"""How long the exit waits for callers to leave their calls."""
+"""How long the exit waits for running calls to return."""
 RETURN_SECONDS = 0.02
-"""How long it waits then, for what the callers do after their calls."""
+"""How long it waits after that, so that the callers can use the result."""
 
 
-# Registered after PyQt was imported, so called before PyQt takes itself down.
+# atexit calls handlers in reverse order. PyQt was imported before, so its own handler runs after this one.
 @atexit.register
 def _end_calls() -> None:
     exit_engines()

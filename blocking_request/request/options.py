@@ -1,4 +1,4 @@
-"""What one BlockingNetworkRequest can be told for its own calls; it goes before the manager's settings."""
+"""The options of one BlockingNetworkRequest. They take precedence over the manager's settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _NOT_SET = object()
 
 
 class RequestOptions:
-    """Every method may be called from any thread; a running call keeps what it started with."""
+    """The options of a request object. Every method may be called in any thread.
+
+    A call takes the options when it begins; a change during the call applies to the next one.
+    """
 
     _manager: NetworkAccessManager
     _timeout: Optional[int] = None
@@ -32,58 +35,73 @@ class RequestOptions:
     _retry: Union[Retry, object, None] = _NOT_SET
 
     def setTimeout(self, timeout: int) -> None:
-        """Set the idle timeout of this object's calls in ms: how long nothing may move, connecting included.
+        """Set the idle timeout of this object's calls in ms; 0 disables it.
 
-        0 is none. It counts from the start, from each byte of body that moves and from each redirect. A request's own
-        ``transferTimeout`` goes before it, the manager's timeout after it. Raises TypeError, ValueError.
+        A call returns TimeoutError if for this long it makes no progress. The time starts again with each redirect and
+        each time that bytes of a body are sent or received; connecting counts too. The ``timeout`` argument of the call
+        and the request's ``transferTimeout`` take precedence over it; it takes precedence over the manager's timeout.
+        Raises TypeError if ``timeout`` is not an int, ValueError if it is negative or too large.
         """
         self._timeout = checked_milliseconds(timeout, "timeout")
 
     def timeout(self) -> int:
-        """The idle timeout in ms; 0 is none."""
+        """Return the idle timeout in ms: this object's, else the manager's. 0: no timeout."""
         return own_timeout(self, settings_of(self._manager))
 
     def setDeadline(self, deadline: int) -> None:
-        """Set how long a call of this object may take as a whole, redirects included, in ms. 0 is none.
+        """Set the longest time in ms that a whole call of this object may take, redirects and retries included.
 
-        Raises TypeError, ValueError.
+        0 disables it. A call that takes longer returns TimeoutError. Raises TypeError if ``deadline`` is not an int,
+        ValueError if it is negative or too large.
         """
         self._deadline = checked_milliseconds(deadline, "deadline")
 
     def deadline(self) -> int:
-        """The total deadline in ms; 0 is none."""
+        """Return the deadline of a whole call in ms: this object's, else the manager's. 0: no deadline."""
         return own_deadline(self, settings_of(self._manager))
 
     def setEngine(self, engine: str) -> None:
-        """Set which engine serves this object's calls: ``'qt'``, ``'python'``, or ``'auto'``.
+        """Set the engine of this object's calls: ``'qt'``, ``'python'`` or ``'auto'``.
 
-        ``'auto'`` takes Qt. It takes the python engine if there is no application; if the URL is https and this Qt has
-        no TLS; if the response is streamed, downloaded or stored in a cache; if a default header field is left out; or
-        if a body is sent that Qt would delay (each on Qt 5; on Qt 6 one of more than 8 KiB, or one that is read as it
-        is sent).
-        An engine that was named and cannot serve is a NetworkError that says why. Raises TypeError, ValueError.
+        ``'auto'`` takes ``qt``, unless one of these holds; then it takes ``python``:
+
+        - There is no QCoreApplication.
+        - The URL is https, and this Qt has no usable TLS.
+        - The response is streamed, downloaded, or may be stored in a cache.
+        - ``headers`` omits a field that is sent by default.
+        - The request has a body that Qt would delay: any body on Qt 5; on Qt 6 a body of more than 8 KiB, or one that
+          is read while it is sent.
+
+        If a named engine cannot serve a call, the call returns NetworkError, and the message says why. Raises TypeError
+        if ``engine`` is not a str, ValueError if it is another name.
         """
         self._engine = choice.checked_engine(engine)
 
     def engine(self) -> str:
-        """Which engine serves this object's calls: its own setting, else the manager's."""
+        """Return the engine of this object's calls: its own setting, else the manager's.
+
+        ``reply().engine()`` is the engine that served a call.
+        """
         return self._engine or self._manager.engine()
 
     def setAuthCfg(self, authCfg: str) -> None:
-        """Set by its id the authentication config for this object's calls; '' is none.
+        """Set the authentication config of this object's calls by its id; '' for none.
 
-        The id of one in the manager's ``authRegistry()``, or, inside QGIS, in QGIS's own database. It belongs to the
-        origin of the URL: at a redirect to another it stays behind. An id that nobody knows is a NetworkError.
-        Raises TypeError.
+        The id is looked up in the manager's ``authRegistry()`` and, inside QGIS, in QGIS's authentication database. The
+        config is used for the origin of the URL only, not after a redirect to another origin. If the id is unknown, the
+        call returns NetworkError. Raises TypeError if ``authCfg`` is not a str.
         """
         self._auth_cfg = checked_auth_cfg(authCfg)
 
     def authCfg(self) -> str:
-        """The id of the authentication config; '' is none."""
+        """Return the id of the authentication config; '' if there is none."""
         return self._auth_cfg
 
     def setAuthConfig(self, authConfig: Optional[AuthConfig]) -> None:
-        """Set the authentication config itself for this object's calls; goes before ``authCfg``. Raises TypeError."""
+        """Set the authentication config of this object's calls; None for none. Takes precedence over ``authCfg``.
+
+        Raises TypeError if it is not an AuthConfig or None.
+        """
         if authConfig is not None and not isinstance(authConfig, AuthConfig):
             raise TypeError(f"authConfig must be an AuthConfig or None, not {type(authConfig).__name__}")
         self._auth_config = authConfig
@@ -93,40 +111,42 @@ class RequestOptions:
         return self._auth_config
 
     def setProxy(self, proxy: ProxyLike) -> None:
-        """Set the proxy of this object's calls, before every setting of the manager's; None, the default, is that.
+        """Set the proxy of this object's calls. It takes precedence over every proxy setting of the manager.
 
-        ``proxy`` as in ``NetworkAccessManager.setProxy``. Raises TypeError, ValueError.
+        ``proxy`` as in ``NetworkAccessManager.setProxy``; None (default) uses the manager's. Raises TypeError or
+        ValueError if it does not describe a proxy.
         """
         self._proxy = proxy_of(proxy)
 
     def proxy(self) -> Optional[Proxy]:
-        """The proxy of this object's calls, or None."""
+        """Return the proxy of this object's calls; None if the manager's is used."""
         return self._proxy
 
     def setRetry(self, retry: Union[Retry, int, None]) -> None:
-        """Set whether and how a call of this object is sent again that failed; as in ``NetworkAccessManager.setRetry``.
+        """Set whether and how a failed call of this object is sent again, as in ``NetworkAccessManager.setRetry``.
 
-        None and 0 are never, whatever the manager says. Raises TypeError, ValueError.
+        None and 0 disable retries for this object, even if the manager has a rule. Raises TypeError if ``retry`` is
+        neither an int, a ``urllib3.util.Retry`` nor None, ValueError if it is negative.
         """
         self._retry = checked_retry(retry)
 
     def retry(self) -> Optional[Retry]:
-        """The rule for sending again, its own or else the manager's; None is never."""
+        """Return the rule for retries: this object's, else the manager's. None: no retries."""
         return _own_retry(self, settings_of(self._manager))
 
 
 def own_timeout(options: RequestOptions, settings: Settings) -> int:
-    """The idle timeout of a call in ms, from the request object or else the settings."""
+    """Return the idle timeout of a call in ms: the request object's, else the settings'."""
     return settings.timeout if options._timeout is None else options._timeout
 
 
 def own_deadline(options: RequestOptions, settings: Settings) -> int:
-    """The deadline of a call in ms, from the request object or else the settings."""
+    """Return the deadline of a call in ms: the request object's, else the settings'."""
     return settings.deadline if options._deadline is None else options._deadline
 
 
 def overrides_of(options: RequestOptions, engine: str, settings: Settings) -> CallOverrides:
-    """What a call of the request object takes before the settings."""
+    """Return the options of the request object that take precedence over the settings."""
     return CallOverrides(
         engine=engine,
         auth_cfg=options._auth_cfg,

@@ -1,4 +1,4 @@
-"""BlockingNetworkRequest: call ``get()`` from any thread, get a response or a reason in bounded time."""
+"""BlockingNetworkRequest: the class whose calls send a request and block until the response or an error is there."""
 
 from __future__ import annotations
 
@@ -36,18 +36,22 @@ if TYPE_CHECKING:
 
 @public
 class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
-    """A network request that blocks the calling thread, and only that, until it has a response or a reason.
+    """Sends HTTP requests and blocks the calling thread until the response or an error is there.
 
-    The calls (``get``, ``head``, ``post``, ``put``, ``patch``, ``deleteResource``, ``sendCustomRequest``) may come from
-    any thread: the main one, a QThread, a ``threading.Thread``; the caller needs no event loop, and the program no
-    application. Each returns an ``ErrorCode``; the rest is in ``reply()`` and ``errorMessage()``. An object may be used
-    again and again, by one call at a time: a second one at the same time raises RuntimeError.
+    The calls are ``get``, ``head``, ``post``, ``put``, ``patch``, ``deleteResource``, ``options``,
+    ``sendCustomRequest``, ``download`` and ``stream``. They may come from any thread: the main thread, a QThread or a
+    ``threading.Thread``. The thread needs no event loop, and the program needs no QCoreApplication. Only the calling
+    thread is blocked.
 
-    All signals are emitted in the calling thread, from within the call: a slot of an object that lives there runs while
-    the call waits, and may call ``abort()``. ``sys.excepthook`` is called with the exception of such a slot (by default
-    it is printed), and the call goes on.
+    Each call but ``stream`` returns an ``ErrorCode``. Afterwards ``reply()`` has the response and ``errorMessage()``
+    describes the error. An object can be used for many calls, one after the other. It raises RuntimeError if a call
+    begins while another one runs: use one object for each thread.
 
-    Code written for QGIS's QgsBlockingNetworkRequest runs after changing the import.
+    All signals are emitted in the calling thread, during the call. A slot of an object that lives in that thread runs
+    while the call waits, and may call ``abort()``. If a slot raises an exception, ``sys.excepthook`` is called with it
+    (by default it prints the exception), and the call continues.
+
+    Code written for QGIS's QgsBlockingNetworkRequest runs after its import is changed.
     """
 
     ErrorCode = errors.ErrorCode
@@ -58,19 +62,28 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     CanceledError = errors.ErrorCode.CanceledError
 
     downloadProgress = Signal("qint64", "qint64")
-    """Bytes of the response's body received, and how many there will be (-1: unknown)."""
+    """Emitted with the bytes of the response's body received so far, and its size in bytes (-1 if it is unknown)."""
     uploadProgress = Signal("qint64", "qint64")
-    """Bytes of the request's body sent, and how many there are."""
+    """Emitted with the bytes of the request's body sent so far, and its size in bytes (-1 if it is unknown)."""
     percentChanged = Signal(int)
-    """Whole percent, 1 to 100, for the ``setValue`` of a QProgressBar, of a body whose length is known: the request's
-    if that has more than 1 MiB, else the response's."""
+    """Emitted with the progress in whole percent, 1 to 100: connect it to the ``setValue`` of a QProgressBar.
+
+    It reports the request's body if that has more than 1 MiB, else the response's body. It is not emitted if the size
+    of that body is unknown.
+    """
     redirected = Signal(QtCore.QUrl)
-    """Emitted before a redirect is followed: where to."""
+    """Emitted before a redirect is followed, with the URL that is requested next."""
     finished = Signal()
-    """Emitted once for each call, as the last; ``reply()`` is there by then."""
+    """Emitted once for each call, after all other signals. ``reply()`` already has the response."""
 
     def __init__(self, manager: Optional[NetworkAccessManager] = None, parent: Optional[QtCore.QObject] = None) -> None:
-        """``manager`` gives the settings; without one it is ``NetworkAccessManager.instance()``. Raises TypeError."""
+        """Take the settings from a manager.
+
+        - ``manager``: its settings, cookies, cache and credentials are used. None: ``NetworkAccessManager.instance()``.
+        - ``parent``: the parent QObject, as in Qt.
+
+        Raises TypeError if ``manager`` is not a NetworkAccessManager.
+        """
         check_manager(manager)
         super().__init__(parent)
         self._manager = manager if manager is not None else NetworkAccessManager.instance()
@@ -88,20 +101,32 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         params: ParamsLike = None,
         timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
-        """GET a resource (RFC 9110 section 9.3.1) and block until it is there.
+        """GET a resource (RFC 9110 section 9.3.1) and block until the response is complete. In any thread.
 
-        ``request``: a QNetworkRequest (never modified; its headers and attributes are honoured), a QUrl or a str.
-        ``forceRefresh``: neither our cache nor those on the way are to answer from what they keep.
-        ``feedback``: cancels the call and hears of its progress; a Feedback or anything with ``isCanceled()``.
-        ``headers``: header fields as a mapping or pairs, str or bytes. They replace those of the request; None omits a
-        field that is sent by default. ``params``: parameters that are added to the query of the URL, as a mapping or
-        pairs; a list gives a parameter several values, None leaves it out. ``timeout``: the idle timeout of this call
-        in ms, before every other; 0 is none.
+        Arguments:
 
-        From any thread. Returns NoError: a status below 400 and a complete body; ServerExceptionError: a status of 400
-        or more; NetworkError: no usable answer, or a request that cannot be sent; TimeoutError: ``timeout()`` or
-        ``deadline()`` has passed; CanceledError: ``abort()``, the feedback, or the application quits.
-        Raises TypeError where an argument has the wrong type, RuntimeError where this object is busy with another call.
+        - ``request``: a QNetworkRequest, a QUrl or a str. It is never modified. The headers and attributes of a
+          QNetworkRequest are honoured.
+        - ``forceRefresh``: if True, bypass every cache, ours and those of intermediaries.
+        - ``feedback``: a Feedback, a QgsFeedback, or any object with ``isCanceled()``. It can cancel the call, and it
+          is told the progress.
+        - ``headers``: header fields, as a mapping or as pairs of name and value, str or bytes. They replace the fields
+          of the request that have the same name. The value None omits a field that is sent by default.
+        - ``params``: parameters to add to the query of the URL, as a mapping or as pairs. A list gives a parameter
+          several values; None omits the parameter.
+        - ``timeout``: the idle timeout of this call in ms; 0 disables it. It takes precedence over every other timeout.
+
+        Returns one of these codes:
+
+        - NoError: the status is below 400 and the body is complete.
+        - ServerExceptionError: the status is 400 or more.
+        - NetworkError: the request could not be sent, or no usable response came (DNS, connection, TLS, proxy,
+          protocol, incomplete or corrupt body).
+        - TimeoutError: the idle timeout or ``deadline()`` has passed.
+        - CanceledError: ``abort()`` was called, the feedback was cancelled, or the application quits.
+
+        Raises TypeError if an argument has the wrong type, ValueError if its value is not allowed, RuntimeError if this
+        object runs another call.
         """
         return self._send(request, "GET", None, forceRefresh, feedback, headers, params, timeout)
 
@@ -115,7 +140,10 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         params: ParamsLike = None,
         timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
-        """HEAD: the headers a GET would give, without the body (RFC 9110 section 9.3.2). Otherwise as ``get``."""
+        """Send HEAD: get the headers that GET would get, without the body (RFC 9110 section 9.3.2).
+
+        Arguments, codes and exceptions as in ``get``.
+        """
         return self._send(request, "HEAD", None, forceRefresh, feedback, headers, params, timeout)
 
     def post(
@@ -132,17 +160,21 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         params: ParamsLike = None,
         timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
-        """POST a body (RFC 9110 section 9.3.3). It reaches the server at most once.
+        """POST a body (RFC 9110 section 9.3.3). It reaches the server at most once, unless ``setRetry`` allows more.
 
-        ``data``: bytes-like, QByteArray, an open QIODevice or a binary file (read from where it stands, here, in the
-        calling thread, as it is sent), an iterable of bytes (sent in chunks: not by Qt), or None for an empty body.
-        Without a ``Content-Type`` of yours it is ``application/x-www-form-urlencoded``, as Qt has it.
+        Give the body in one of these arguments:
 
-        Or one of these, which bring their ``Content-Type`` along: ``form``, fields as a mapping or pairs, sent as an
-        HTML form; with ``files`` as ``multipart/form-data`` (RFC 7578), each a path, bytes, a binary file, or
-        ``(file name, one of these[, content type])``, read as it is sent; ``json``, a value (RFC 8259).
+        - ``data``: a bytes-like object, a QByteArray, an open QIODevice, a binary file, an iterable of bytes, or None
+          for an empty body. A device or file is read from its current position, in the calling thread, while it is
+          sent. An iterable is sent with chunked transfer coding, by the ``python`` engine only. If neither the request
+          nor ``headers`` has a ``Content-Type``, ``application/x-www-form-urlencoded`` is sent, as by Qt.
+        - ``form``: fields as a mapping or pairs, sent as an HTML form (``application/x-www-form-urlencoded``).
+        - ``files``, with or without ``form``: files as a mapping or pairs of field name and file, sent as
+          ``multipart/form-data`` (RFC 7578). A file is a path, bytes, a binary file, or a tuple
+          ``(file name, one of these[, content type])``. It is read while it is sent.
+        - ``json``: a value, sent as JSON (RFC 8259, ``application/json``).
 
-        Otherwise as ``get``; raises OSError where a file of ``files`` is not there.
+        Other arguments, codes and exceptions as in ``get``. Raises OSError if a path in ``files`` cannot be opened.
         """
         encoded_body = _encoded(data, form, files, json)
         return self._send(request, "POST", data, forceRefresh, feedback, headers, params, timeout, encoded_body)
@@ -160,7 +192,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         params: ParamsLike = None,
         timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
-        """PUT a body (RFC 9110 section 9.3.4), as in ``post``, without a default ``Content-Type``."""
+        """PUT a body (RFC 9110 section 9.3.4). As ``post``, but ``data`` gets no default ``Content-Type``."""
         encoded_body = _encoded(data, form, files, json)
         return self._send(request, "PUT", data, False, feedback, headers, params, timeout, encoded_body)
 
@@ -177,7 +209,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         params: ParamsLike = None,
         timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
-        """PATCH with a body (RFC 5789), as in ``post``, without a default ``Content-Type``."""
+        """PATCH a resource with a body (RFC 5789). As ``post``, but ``data`` gets no default ``Content-Type``."""
         encoded_body = _encoded(data, form, files, json)
         return self._send(request, "PATCH", data, False, feedback, headers, params, timeout, encoded_body)
 
@@ -190,7 +222,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         params: ParamsLike = None,
         timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
-        """DELETE a resource (RFC 9110 section 9.3.5). Otherwise as ``get``."""
+        """DELETE a resource (RFC 9110 section 9.3.5). Arguments, codes and exceptions as in ``get``."""
         return self._send(request, "DELETE", None, False, feedback, headers, params, timeout)
 
     delete = deleteResource
@@ -204,7 +236,10 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         params: ParamsLike = None,
         timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
-        """OPTIONS: what may be done with a resource (RFC 9110 section 9.3.7). Otherwise as ``get``."""
+        """Send OPTIONS: ask which methods a resource allows (RFC 9110 section 9.3.7).
+
+        Arguments, codes and exceptions as in ``get``.
+        """
         return self._send(request, "OPTIONS", None, False, feedback, headers, params, timeout)
 
     def sendCustomRequest(
@@ -218,10 +253,13 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         params: ParamsLike = None,
         timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
-        """Send any method, as it is spelled; only the common ones are put in capitals (RFC 9110 section 9.1).
+        """Send a request with any method (RFC 9110 section 9.1).
 
-        ``verb``: the method; where it is empty, the request's ``CustomVerbAttribute``. ``data``: as in ``post``; None
-        sends no body. Otherwise as ``get``.
+        - ``verb``: the method, str or bytes. Methods are case-sensitive; only the common ones (``get``) are converted
+          to upper case. If it is empty, the request's ``CustomVerbAttribute`` is used.
+        - ``data``: the body, as in ``post``; None sends no body.
+
+        Other arguments, codes and exceptions as in ``get``.
         """
         verb = verb_text(verb)
         arguments = call_arguments(headers, timeout)
@@ -240,21 +278,24 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         params: ParamsLike = None,
         timeout: Optional[int] = None,
     ) -> errors.ErrorCode:
-        """GET a resource into a file, in constant memory; ``reply()`` has everything but the body.
+        """GET a resource into a file, in constant memory. ``reply()`` has everything but the body.
 
-        ``path``: where to; in a folder the file gets the name that ``Content-Disposition`` gives it, or the URL. It is
-        written beside the target and renamed when it is whole: after any failure the target is as it was. Or a
-        QIODevice or binary file that is open for writing, which is written to in the calling thread.
-        ``resume``: keep what has come of a download that broke off, as ``<target>.part``, and go on from there the next
-        time, if the server still has the same (RFC 9110 section 14); for files only.
-        ``checksum``: what the file must come to, as ``"sha256:..."`` in hexadecimal digits.
-        ``overwrite``: whether a file that exists is replaced. None: a file that ``path`` names is replaced; if ``path``
-        is a folder, a number is added to the name, as in ``name (1).zip``. True: it is replaced in both cases. False:
-        it never is, and a file ``path`` that exists is a NetworkError. ``reply().filePath()`` is the file written.
+        - ``path``: the file to write, or a folder. In a folder, the file is named after ``Content-Disposition``, or
+          else after the URL. The body is written to a temporary file beside the target, which is renamed when it is
+          complete: after any failure the target is unchanged. ``path`` may also be a QIODevice or a binary file that
+          is open for writing; it is written to in the calling thread.
+        - ``resume``: if True, an interrupted download is kept as ``<target>.part``. The next call with ``resume``
+          continues it if the resource on the server has not changed (RFC 9110 section 14). For a path only.
+        - ``checksum``: the checksum that the file must have, as ``"sha256:..."`` in hexadecimal digits, with an
+          algorithm of ``hashlib``.
+        - ``overwrite``: whether an existing file is replaced. None: replace the file that ``path`` names; in a folder,
+          add a number to the name, as in ``name (1).zip``. True: replace it in both cases. False: replace it in neither
+          case; if ``path`` names an existing file, the call returns NetworkError.
 
-        A status of 400 or more writes nothing, and its body is in ``reply()``. A file that cannot be written (no room,
-        no permission) and a checksum that differs are NetworkErrors that say so. Otherwise as ``get``.
-        Raises TypeError and ValueError for what is no path, file or checksum.
+        ``reply().filePath()`` is the file that was written. If the status is 400 or more, no file is written, and the
+        body is in ``reply()``. Returns NetworkError if the file cannot be written (disk full, no permission) or the
+        checksum differs; ``errorMessage()`` says which. Other arguments, codes and exceptions as in ``get``. Raises
+        TypeError or ValueError if ``path``, ``checksum`` or ``overwrite`` is not valid.
         """
         with first_use:
             from ..bodies.checksum import Checksum
@@ -284,16 +325,19 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         params: ParamsLike = None,
         timeout: Optional[int] = None,
     ) -> Stream:
-        """Send, and iterate over the body as it comes, in the calling thread and in bounded memory::
+        """Send a request and iterate over the response's body while it arrives, in bounded memory::
 
             with request.stream(url) as chunks:
                 for chunk in chunks:
                     ...
 
-        The server is slowed down to the pace of the loop; leaving the block ends the request. On entering, status and
-        headers are there, in ``chunks.reply()``. Whatever is not NoError raises a RequestError: on entering, or in the
-        loop where the body breaks off. The object is busy until the block is left. The content coding is undone.
-        Raises TypeError as ``get`` does.
+        The request is sent when the block is entered. Inside it ``chunks.reply()`` has the status and the headers. The
+        chunks are bytes, with the content coding (gzip) decoded. The body is read in the calling thread, so a slow loop
+        slows the server down. Leaving the block ends the transfer. The object is busy until then.
+
+        ``verb`` and ``data`` as in ``sendCustomRequest``, the other arguments as in ``get``. If the outcome is not
+        NoError, a RequestError is raised: on entering the block, or in the loop if the body breaks off. Raises
+        TypeError and ValueError as ``get`` does.
         """
         verb = verb_text(verb)
         arguments = call_arguments(headers, timeout)
@@ -311,9 +355,9 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         )
 
     def abort(self) -> None:
-        """End the call that is blocked on this object: it returns ``CanceledError`` within 50 ms.
+        """Cancel the call that this object runs: it returns ``CanceledError`` within 50 ms.
 
-        From any thread, and from within a slot. Does nothing where no call is blocked.
+        May be called in any thread, and in a slot. Does nothing if no call runs.
         """
         self._runner.cancel()
 
@@ -324,14 +368,17 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     # -- the result
 
     def reply(self) -> ReplyContent:
-        """What the last call came to; an empty reply before the first and during a call."""
+        """Return the response of the last call; an empty reply before the first call and during a call."""
         return self._runner.reply
 
     def errorMessage(self) -> str:
-        """'' after NoError, else one sentence that names the URL, without its secrets."""
+        """Return one sentence that describes the error of the last call; '' after NoError.
+
+        It names the URL without its user, password and the values of secret parameters.
+        """
         return self._runner.reply.errorString()
 
-    # -- how it is done
+    # -- implementation
 
     def _send(
         self,
@@ -345,12 +392,15 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         timeout: Optional[int],
         encoded_body: Optional[Encoded] = None,
     ) -> errors.ErrorCode:
-        """``encoded_body``: a body in place of ``data``, with its ``Content-Type``. Raises TypeError, ValueError."""
+        """Send a request and block. ``encoded_body``: a body with its ``Content-Type``, which replaces ``data``.
+
+        Raises TypeError, ValueError.
+        """
         arguments = call_arguments(headers, timeout)
         if params is not None:
             request = with_query(request, encoded_params(params))
         if encoded_body is not None:
-            # Its boundary stands in the type.
+            # A multipart body cannot be parsed without the boundary, which is in this Content-Type: it replaces yours.
             is_multipart = encoded_body.content_type.startswith("multipart/")
             arguments = arguments.with_content_type(encoded_body.content_type, request, replaces=is_multipart)
             data = encoded_body.body
@@ -373,7 +423,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
 
 
 def _encoded(data: Any, form: Optional[Fields], files: Optional[Files], json: Any) -> Optional[Encoded]:
-    """Return a body for a form, files or JSON; None if there is neither. Raises TypeError, ValueError, OSError."""
+    """Return a body for a form, files or JSON; None if none is given. Raises TypeError, ValueError, OSError."""
     if form is None and files is None and json is None:
         return None
     with first_use:
@@ -382,12 +432,12 @@ def _encoded(data: Any, form: Optional[Fields], files: Optional[Files], json: An
 
 
 def add_watcher(request: BlockingNetworkRequest, watcher: Watcher) -> None:
-    """Have a watcher told of each step of the request's calls, in the thread of the caller."""
+    """Report each step of the request's calls to a watcher, in the calling thread."""
     request._runner.watchers += (watcher,)
 
 
 def send_into_sink(
     request: BlockingNetworkRequest, target: RequestLike, verb: str, data: Data, sink: Optional[BodySink]
 ) -> errors.ErrorCode:
-    """Send any method, and have the body of the response go into a sink; None keeps it in memory."""
+    """Send any method and write the response's body into a sink. If ``sink`` is None, keep the body in memory."""
     return request._block(target, verb, data, False, None, sink=sink)

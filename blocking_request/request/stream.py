@@ -1,4 +1,4 @@
-"""Stream: the body of one response, chunk by chunk, in the thread that iterates."""
+"""Stream: iterates over the body of one response while it arrives."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 @public
 class Stream:
-    """A context manager and an iterator over bytes; for the thread that has entered it."""
+    """The body of a response as an iterator over bytes, made by ``BlockingNetworkRequest.stream``.
+
+    It is a context manager: the request is sent when the block is entered. Only the thread that entered the block may
+    iterate; ``close`` may be called in any thread.
+    """
 
     _call: Optional[Call] = None
     _context: Any = None
@@ -51,19 +55,22 @@ class Stream:
         self._chunks: Iterator[bytes] = iter(())
         self._reply = ReplyContent()
         self._is_waiting = False
-        """Whether a thread is inside ``next``."""
+        """Whether a thread waits for the next chunk."""
         self._is_closed = False
-        """Whether ``close`` was called in the meantime."""
+        """Whether ``close`` was called while a thread waited for the next chunk."""
 
     def reply(self) -> ReplyContent:
-        """Status and headers, from the moment the block is entered; the body is not in it."""
+        """Return a reply with the status and the headers, without the body. It is empty before the block is entered."""
         return self._reply
 
     def __repr__(self) -> str:
         return f"<Stream: {self._verb} {self._url}>"
 
     def __enter__(self) -> Stream:
-        """Raises RequestError for whatever is not NoError, and RuntimeError where the request is busy."""
+        """Send the request and block until the headers are there.
+
+        Raises RequestError if the outcome is not NoError, RuntimeError if the request object runs another call.
+        """
         if self._context is not None:
             raise RuntimeError("a stream can be entered once: call stream() again")
         runner = self._runner
@@ -80,15 +87,15 @@ class Stream:
         self._reply = runner.reply if self._begun is None else ReplyContent.from_response(response, 0.0, -1)
         self._reply.raiseForError()
         if self._begun is None:
-            # A local file: there it is.
+            # The response is complete already: a local file, for example.
             self._chunks = iter([response.body] if response.body else [])
         return self
 
     def close(self) -> None:
-        """End the transfer if the body has not come to its end; the block may go on, and nothing more comes.
+        """End the transfer, even if the body is not complete. Afterwards the iterator gives no more chunks.
 
-        Leaving the block does the same. May be called again, from a slot that is called while the next chunk is waited
-        for, and from another thread.
+        Leaving the block calls it. May be called in any thread, more than once, and in a slot that runs while the next
+        chunk is waited for.
         """
         call = self._call
         if call is None:
@@ -107,7 +114,11 @@ class Stream:
         return self
 
     def __next__(self) -> bytes:
-        """Raises RequestError if the body breaks off, is corrupt, late or cancelled; RuntimeError outside the block."""
+        """Return the next chunk.
+
+        Raises RequestError if the body breaks off or is corrupt, or if the call times out or is cancelled; RuntimeError
+        if the block was not entered.
+        """
         if self._context is None:
             raise RuntimeError("a stream sends its request on entering: with request.stream(url) as chunks: ...")
         self._is_waiting = True
@@ -130,7 +141,8 @@ class Stream:
         self.close()
 
     def __del__(self) -> None:
-        # It was dropped, or Ctrl-C came before its block began: nothing is told, but its request is free again.
+        # The block was never left: the stream was dropped, or Ctrl-C came before the block began. Release the request
+        # without a signal, because a destructor may run in any thread.
         if self._context is not None:
             if self._call is not None:
                 self._call.abandon()

@@ -1,1 +1,1 @@
-"""NetworkAccessManager: the settings that requests share."""
+"""NetworkAccessManager: the settings that requests share, and its methods."""

@@ -1,4 +1,4 @@
-"""The calls of a manager that send many requests at once."""
+"""The methods of a manager that send many requests at once."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from ..prepare.request_attributes import RequestLike
 
 MAX_CONCURRENT = 24
-"""As many connections of the python engine. On the qt engine: one worker with its queue full, or four workers with a
-connection for each request."""
+"""How many requests of a batch run at once by default.
+
+On the python engine these are 24 connections. On the qt engine a worker has six connections for each origin: 24
+requests fill one worker and its queues, or four workers with one connection for each request.
+"""
 
 
 class BatchCalls:
-    """Every method may be called from any thread."""
+    """Methods that send many requests at once. Every method may be called in any thread."""
 
     def getMany(
         self,
@@ -39,24 +42,33 @@ class BatchCalls:
         params: ParamsLike = None,
         timeout: Optional[int] = None,
     ) -> Batch:
-        """GET many resources at once, and iterate over what they come to::
+        """GET many resources at once, and iterate over the results::
 
             for index, code, reply in manager.getMany(urls):
                 ...
 
-        ``requests``: QNetworkRequests, QUrls or str; may be a generator, which is asked for as many as are due.
-        ``feedback``: cancels all of them (within 50 ms), hears how many have ended, and of what share that is.
-        ``maxConcurrent``: how many are under way at a time; ``maxPerOrigin``: how many of them with one scheme, host
-        and port, 0 is all. ``ordered``: results come in the order of the requests, else as they end.
-        ``stopOnError``: the first that does not come to NoError cancels the others; else a failure stops nothing.
-        ``forceRefresh``, ``authCfg``: for all of them, and so are ``headers``, ``params`` and ``timeout``, which are as
-        in ``BlockingNetworkRequest.get``.
+        Arguments:
 
-        From any thread, to iterate in that thread, which performs the requests: while the loop does something else,
-        nothing is sent, read or started (on the qt engine, what is under way goes on). Memory holds about
-        ``maxConcurrent`` replies, three times as many if one that is slow holds up the order. A request that was not
-        started when the batch was cancelled has no result. Leaving the iterator cancels what is under way. Raises
-        TypeError, ValueError; while iterating TypeError for what is no request.
+        - ``requests``: an iterable of QNetworkRequest, QUrl or str. A generator is read as requests are started.
+        - ``feedback``: cancels all requests within 50 ms. It is told the number of finished requests and the percent.
+        - ``maxConcurrent``: how many requests run at once, 1 or more.
+        - ``ordered``: if True, results come in the order of the requests; if False, as soon as each is there.
+        - ``maxPerOrigin``: how many of them run at once for one origin (scheme, host and port); 0: no limit.
+        - ``stopOnError``: if True, the first request that does not return NoError cancels the others.
+        - ``forceRefresh``: if True, all requests bypass the cache.
+        - ``authCfg``: the id of the authentication config of all requests, as in ``BlockingNetworkRequest.setAuthCfg``.
+        - ``headers``, ``params``, ``timeout``: for all requests, as in ``BlockingNetworkRequest.get``.
+
+        May be called in any thread. The results must be iterated in the same thread, because that thread performs the
+        requests. While the body of the loop runs, nothing is sent, received or started; only requests that run on the
+        qt engine continue.
+
+        Memory holds about ``maxConcurrent`` replies. With ``ordered`` it holds up to three times as many if one slow
+        request holds up the others. Leaving the loop cancels the running requests. A request that was not started when
+        the batch is cancelled has no result.
+
+        Raises TypeError or ValueError if an argument is not valid. The iteration raises TypeError if an item of
+        ``requests`` is not a request.
         """
         return self.sendMany(
             requests,
@@ -87,8 +99,10 @@ class BatchCalls:
         params: ParamsLike = None,
         timeout: Optional[int] = None,
     ) -> Batch:
-        """The same with any verb and body: each of ``requests`` is a BatchRequest, or a tuple of a request, a verb and
-        data: ``(url, "POST", b"...")``. Otherwise as ``getMany``.
+        """Send many requests with any verb and body at once.
+
+        ``requests``: an iterable of BatchRequest, or of tuples of a request, a verb and a body, such as
+        ``(url, "POST", b"...")``. Other arguments, iteration and exceptions as in ``getMany``.
         """
         with first_use:
             from ..batch.loop import BatchOptions
@@ -123,12 +137,15 @@ class BatchCalls:
         params: ParamsLike = None,
         timeout: Optional[int] = None,
     ) -> Batch:
-        """GET many resources into files, each as ``BlockingNetworkRequest.download`` has it.
+        """GET many resources into files, each as in ``BlockingNetworkRequest.download``.
 
-        ``requests``: pairs of a request and the path of a file; or requests alone, with ``folder``, where each file
-        gets the name that ``Content-Disposition`` or the URL gives it. ``overwrite``: as for ``download``; two files of
-        one batch never get the same name in the folder. ``result.reply.filePath()`` tells which file was written.
-        Otherwise as ``getMany``.
+        - ``requests``: an iterable of pairs of a request and the path of a file. If ``folder`` is given, an iterable of
+          requests: each file is named after ``Content-Disposition``, or else after the URL.
+        - ``folder``: the path of the folder for the files. Two downloads of a batch never get the same name in it.
+        - ``overwrite``: whether an existing file is replaced, as in ``BlockingNetworkRequest.download``.
+
+        ``result.reply.filePath()`` is the file that was written. Other arguments, iteration and exceptions as in
+        ``getMany``.
         """
         with first_use:
             from ..batch.loop import BatchOptions

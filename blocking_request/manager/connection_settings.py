@@ -1,4 +1,4 @@
-"""The settings of a manager that say over which engines, proxies and TLS its requests go."""
+"""The settings of a manager for connections: timeouts, engine, proxies and TLS."""
 
 from __future__ import annotations
 
@@ -21,70 +21,81 @@ if TYPE_CHECKING:
 
 
 class ConnectionSettings(SettingsHolder):
-    """Every method may be called from any thread; a running request keeps what it started with."""
+    """Settings for connections. Every method may be called in any thread. A call uses the settings of its beginning."""
 
     def setTimeout(self, timeout: int) -> None:
-        """Set the idle timeout in ms: how long nothing may move. 0 is none; 60 000 by default, as in QGIS."""
+        """Set the idle timeout in ms: a call without progress for this long returns TimeoutError.
+
+        0 disables it. The default is 60 000, as in QGIS. Raises TypeError if it is not an int, ValueError if it is
+        negative.
+        """
         self._change(timeout=checked_milliseconds(timeout, "timeout"))
 
     def timeout(self) -> int:
-        """The idle timeout in ms; 0 is none."""
+        """Return the idle timeout in ms; 0: no timeout."""
         return self._settings.timeout
 
     def setDeadline(self, deadline: int) -> None:
-        """Set how long a call may take as a whole, redirects, retries and waits included, in ms. 0, the default, is
-        none.
+        """Set the longest time in ms that a whole call may take, with redirects, retries and the waits before them.
+
+        0 (default) disables it. A call that takes longer returns TimeoutError. Raises TypeError if it is not an int,
+        ValueError if it is negative.
         """
         self._change(deadline=checked_milliseconds(deadline, "deadline"))
 
     def deadline(self) -> int:
-        """The total deadline in ms; 0 is none."""
+        """Return the deadline of a whole call in ms; 0: no deadline."""
         return self._settings.deadline
 
     def setEngine(self, engine: str) -> None:
-        """Set which engine serves: ``'qt'``, ``'python'``, or ``'auto'``, which takes Qt unless it cannot or is slow.
+        """Set the engine: ``'qt'``, ``'python'``, or ``'auto'``, which chooses one for each request.
 
-        Raises TypeError, ValueError.
+        ``BlockingNetworkRequest.setEngine`` lists the rules of ``'auto'``. Raises TypeError if ``engine`` is not a str,
+        ValueError if it is another name.
         """
         self._change(engine=choice.checked_engine(engine))
 
     def engine(self) -> str:
-        """Which engine serves; as long as none was set, what the environment variable ``BLOCKING_REQUEST_ENGINE`` says.
+        """Return the engine that was set, else the environment variable ``BLOCKING_REQUEST_ENGINE``, else ``'auto'``.
 
-        Raises ValueError where that is no engine.
+        Raises ValueError if the variable is not the name of an engine.
         """
         return self._settings.engine or choice.engine_of_environment()
 
     def setNetworkAccessible(self, accessible: bool) -> None:
-        """Set whether anything is sent at all: while False every request but for local files is a NetworkError."""
+        """Allow or forbid the network. While it is False, each call except for local files returns NetworkError.
+
+        Raises TypeError if ``accessible`` is not a bool.
+        """
         self._change(is_accessible=checked_switch(accessible, "accessible"))
 
     def networkAccessible(self) -> bool:
-        """Whether anything is sent at all."""
+        """Return whether requests may use the network."""
         return self._settings.is_accessible
 
     # -- proxies
 
     def setProxy(self, proxy: ProxyLike) -> None:
-        """Set the proxy of every request, to this machine too.
+        """Set the proxy of every request, including those to localhost.
 
         ``proxy``: a Proxy, a QNetworkProxy, a URL (``http://user:password@host:port``, ``socks5://host:port``), or
-        ``"none"`` for the way without one. None, the default, leaves it to Qt's application proxy, then the
-        environment (``http_proxy``, ``https_proxy``, ``all_proxy``, ``no_proxy``), then the system.
-        Raises TypeError, ValueError.
+        ``"none"`` to connect directly. None (default) uses the first of these that is set: Qt's application proxy, the
+        environment (``http_proxy``, ``https_proxy``, ``all_proxy``, ``no_proxy``), the proxy of the system. Raises
+        TypeError or ValueError if it does not describe a proxy.
         """
         checked = proxy_of(proxy)
         self._change_by(lambda settings: {"proxies": replace(settings.proxies, proxy=checked)})
 
     def proxy(self) -> Optional[Proxy]:
-        """The proxy of every request; None: left open."""
+        """Return the proxy that ``setProxy`` has set, or None."""
         return self._settings.proxies.proxy
 
     def setProxyFactory(self, factory: Any) -> None:
-        """Set who chooses the proxy of each request, before ``proxy()`` is looked at; None, the default, is nobody.
+        """Set a function that chooses the proxy of each request. It takes precedence over ``proxy()``.
 
-        ``factory``: a callable that is given the QUrl and returns what ``setProxy`` takes (None: no opinion), or a
-        QNetworkProxyFactory. It is called in the thread of the blocked caller. Raises TypeError.
+        ``factory``: a callable that gets the QUrl and returns a proxy, in any form that ``setProxy`` accepts, or None
+        to use ``proxy()``; or a QNetworkProxyFactory; or None (default) for no function. It is called in the thread of
+        the blocked caller. Raises TypeError if it is none of these.
         """
         checked: Optional[ProxyFactory] = proxy_factory(factory)
         self._change_by(lambda settings: {"proxies": replace(settings.proxies, factory=checked)})
@@ -96,11 +107,13 @@ class ConnectionSettings(SettingsHolder):
     def setFallbackProxyAndExcludes(
         self, proxy: ProxyLike, excludes: Iterable[str] = (), noProxyURLs: Iterable[str] = ()
     ) -> None:
-        """Set the proxy and what it is not for, as QGIS's manager has it.
+        """Set the proxy and the URLs that do not use it, as in QgsNetworkAccessManager.
 
-        ``excludes``: URLs that begin with one of these use the proxy of Qt, the environment or the system;
-        ``noProxyURLs``: URLs that begin with one of these use no proxy. Blank entries are left out.
-        Raises TypeError, ValueError.
+        - ``proxy``: as in ``setProxy``.
+        - ``excludes``: URLs that begin with one of these strings use the proxy of Qt, the environment or the system.
+        - ``noProxyURLs``: URLs that begin with one of these strings use no proxy.
+
+        Blank strings are ignored. Raises TypeError or ValueError if an argument is not valid.
         """
         checked, default_proxy, no_proxy = proxy_of(proxy), url_prefixes(excludes), url_prefixes(noProxyURLs)
 
@@ -121,37 +134,42 @@ class ConnectionSettings(SettingsHolder):
     # -- TLS
 
     def setTlsSettings(self, tlsSettings: Optional[TlsSettings]) -> None:
-        """Set whom TLS connections trust and who we are on them; None is what the engine has by itself.
+        """Set the trusted certificates, the client certificate and the TLS versions; None uses the engine's defaults.
 
-        A request's own QSslConfiguration goes before it. Raises TypeError.
+        A QSslConfiguration of the request takes precedence over it. Raises TypeError if it is not a TlsSettings.
         """
         if tlsSettings is not None and not isinstance(tlsSettings, TlsSettings):
             raise TypeError(f"tlsSettings must be TlsSettings or None, not {type(tlsSettings).__name__}")
         self._change(tls=tlsSettings)
 
     def tlsSettings(self) -> Optional[TlsSettings]:
-        """Whom TLS connections trust, or None."""
+        """Return the TLS settings, or None for the engine's defaults."""
         return self._settings.tls
 
     def setSslErrorHandler(self, handler: Optional[SslErrorHandler]) -> None:
-        """Set who is asked when a server's certificate is not accepted; None, the default, is nobody.
+        """Set the function that decides about errors of a server's certificate; None (default) accepts no error.
 
-        ``handler(errors, chain)`` is called in the thread of the blocked caller, with the list of TlsErrors and the
-        list of the server's Certificates, its own first. It returns those of the errors that are accepted, or None. If
-        all are, the request goes on, over a connection of its own; if not, it ends in a NetworkError. It is asked anew
-        for each call; what is to be accepted for good belongs into ``TlsSettings.ignoredErrors``. What it raises ends
-        the call and goes to the caller. Raises TypeError.
+        ``handler(errors, chain)`` is called in the thread of the blocked caller. ``errors`` is a list of TlsErrors,
+        ``chain`` the list of the Certificates that the server sent, its own first. It returns the errors that are
+        accepted, or None for none.
+
+        If it accepts all errors, the request continues on a separate connection. Otherwise the call returns
+        NetworkError. The handler is called again for each call; to accept an error always, put it into
+        ``TlsSettings.ignoredErrors``. An exception of the handler ends the call and is raised to the caller.
+
+        Raises TypeError if ``handler`` is not callable.
         """
         self._change(ssl_error_handler=checked_callable(handler, "an SSL error handler"))
 
     def sslErrorHandler(self) -> Optional[SslErrorHandler]:
-        """Who is asked when a server's certificate is not accepted, or None."""
+        """Return the function that decides about errors of a server's certificate, or None."""
         return self._settings.ssl_error_handler
 
     def setStrictTransportSecurityEnabled(self, enabled: bool) -> None:
-        """Set whether hosts that ask for it by ``Strict-Transport-Security`` (RFC 6797) are spoken to over https only.
+        """Enable or disable HSTS (RFC 6797): use https for hosts that have sent ``Strict-Transport-Security``.
 
-        False by default, as in Qt; what was learned is forgotten when it is switched off, and with the process.
+        It is disabled by default, as in Qt. The hosts are kept in memory until it is disabled or the process ends.
+        Raises TypeError if ``enabled`` is not a bool.
         """
         enabled = checked_switch(enabled, "enabled")
         if bool(enabled) != self.isStrictTransportSecurityEnabled():
@@ -160,9 +178,9 @@ class ConnectionSettings(SettingsHolder):
             self._change(strict_transport=StrictTransportHosts() if enabled else None)
 
     def isStrictTransportSecurityEnabled(self) -> bool:
-        """Whether hosts that ask for it are spoken to over https only."""
+        """Return whether HSTS is enabled."""
         return self._settings.strict_transport is not None
 
     def strictTransportSecurityHosts(self) -> Optional[StrictTransportHosts]:
-        """The hosts that have asked for it, to be read and added to; None where it is switched off."""
+        """Return the known HSTS hosts, to read and to add to; None if HSTS is disabled."""
         return self._settings.strict_transport

@@ -1,4 +1,4 @@
-"""NetworkAccessManager: the settings that requests share, and the end of the workers they use."""
+"""NetworkAccessManager: the settings that requests share, and the shutdown of the engines."""
 
 from __future__ import annotations
 
@@ -29,12 +29,16 @@ if TYPE_CHECKING:
 
 @public
 class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
-    """Settings that requests share. Every method may be called from any thread; a running request keeps what it
-    started with.
+    """The settings that requests share: timeouts, engine, proxies, TLS, headers, cookies, cache and credentials.
 
-    ``requestAboutToBeCreated`` is emitted with a RequestParameters before each call sends anything, ``finished`` with
-    the ReplyContent after it: in the thread of the blocked caller, see CallerSignal. An exception of a slot goes to the
-    caller.
+    Every method may be called in any thread. A call uses the settings that the manager had when the call began. It is
+    not a QNetworkAccessManager and needs no event loop. Requests that get no manager use ``instance()``.
+
+    It has two signals, of the type CallerSignal: their slots run in the thread of the blocked caller, and an exception
+    of a slot is raised to the caller.
+
+    - ``requestAboutToBeCreated`` is emitted with a RequestParameters before a call sends anything.
+    - ``finished`` is emitted with the ReplyContent when a call has ended.
     """
 
     _instance: Optional[NetworkAccessManager] = None
@@ -55,7 +59,7 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
 
     @classmethod
     def instance(cls) -> NetworkAccessManager:
-        """The one of the process, which requests use that were given none."""
+        """Return the manager of the process. Requests that get no manager use it."""
         with cls._instance_guard:
             if cls._instance is None:
                 cls._instance = cls()
@@ -63,14 +67,17 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
 
     @classmethod
     def fromQgis(cls, settingsFile: Optional[str] = None, useQgisManager: bool = False) -> NetworkAccessManager:
-        """A manager with QGIS's network settings: timeout, user agent, proxy with its exceptions, trusted certificates;
-        and with a cache on disk, of the size and in the place that QGIS's has, beside it.
+        """Return a new manager with QGIS's network settings.
 
-        ``settingsFile``: the path of a ``QGIS3.ini``, which is read without QGIS; None: the settings of the QGIS this
-        program is. ``useQgisManager``: have the qt engine send by QGIS's own manager of the network thread, so that
-        requests show up in QGIS's network logger, with its proxy, TLS exceptions and user agent; only inside QGIS.
-        Settings that are changed later are not followed: make another. Raises RuntimeError where this is no QGIS,
-        FileNotFoundError where there is no such file, ValueError where a setting cannot be used.
+        These are the timeout, the user agent, the proxy with its excluded URLs, and the trusted certificates. It gets a
+        disk cache of the size of QGIS's, in a folder beside QGIS's.
+
+        - ``settingsFile``: the path of a ``QGIS3.ini``, read without QGIS. None: the settings of the running QGIS.
+        - ``useQgisManager``: if True, the qt engine sends through QgsNetworkAccessManager. Then requests appear in
+          QGIS's network logger and use its proxy, TLS exceptions and user agent. Inside QGIS only.
+
+        Later changes of QGIS's settings have no effect on it: make a new manager. Raises RuntimeError if QGIS is needed
+        and does not run, FileNotFoundError if the file does not exist, ValueError if a setting is not valid.
         """
         with first_use:
             from ..qgis.settings import read_qgis_settings
@@ -90,11 +97,13 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         return manager
 
     def portableSettings(self, secrets: bool = False) -> PortableSettings:
-        """The settings and cookies as a value for other processes: ``portableSettings().manager()`` there.
+        """Return the settings and cookies as a value that can be pickled for another process.
 
-        ``secrets``: with the configs of the registry, what was found right when somebody was asked, passwords of
-        proxies, default headers like ``Authorization``, and the client's key. They then stand in the pickle in clear
-        text.
+        There ``portableSettings().manager()`` gives a manager with these settings.
+
+        ``secrets``: if True, it contains the configs of the registry, the credentials that the auth handler gave and
+        that were right, passwords of proxies, default headers such as ``Authorization``, and the client's key. The
+        pickle then has them in clear text.
         """
         with first_use:
             from .portable import portable_settings
@@ -112,7 +121,11 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         params: ParamsLike = None,
         timeout: Optional[int] = None,
     ) -> ReplyContent:
-        """GET and return the reply, whatever it came to: see its ``errorCode()`` or call its ``raiseForError()``."""
+        """GET a resource, block, and return the reply, after an error too. In any thread.
+
+        Arguments as in ``BlockingNetworkRequest.get``; ``authCfg`` as in its ``setAuthCfg``. The reply has
+        ``errorCode()`` and ``raiseForError()``. Raises TypeError, ValueError.
+        """
         blocking = self._request(authCfg)
         blocking.get(request, forceRefresh, feedback, headers=headers, params=params, timeout=timeout)
         return blocking.reply()
@@ -129,7 +142,11 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         params: ParamsLike = None,
         timeout: Optional[int] = None,
     ) -> ReplyContent:
-        """POST and return the reply, whatever it came to: see its ``errorCode()`` or call its ``raiseForError()``."""
+        """POST a body, block, and return the reply, after an error too. In any thread.
+
+        Arguments as in ``BlockingNetworkRequest.post``; ``authCfg`` as in its ``setAuthCfg``. The reply has
+        ``errorCode()`` and ``raiseForError()``. Raises TypeError, ValueError.
+        """
         blocking = self._request(authCfg)
         blocking.post(request, data, forceRefresh, feedback, headers=headers, params=params, timeout=timeout)
         return blocking.reply()
@@ -142,27 +159,26 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         return blocking
 
     def clearAccessCache(self) -> None:
-        """Forget the credentials that the auth handler gave, and close the connections that are kept, all of them."""
+        """Forget the credentials that the auth handler gave, and close all idle connections of the process."""
         self._settings.credential_cache.clear()
         self._settings.proxy_credential_cache.clear()
         choice.clear_connections()
 
     def clearConnectionCache(self) -> None:
-        """Close the connections that are kept and that no request uses at the moment, those of the whole process."""
+        """Close all idle connections of the process, those of other managers too."""
         choice.clear_connections()
 
     def shutdown(self) -> None:
-        """Cancel what is under way in the process (the calls return ``CanceledError``), close the connections that are
-        kept, and end the qt engine's workers.
+        """Cancel all running calls of the process, close all idle connections and stop the qt engine's workers.
 
-        Happens by itself when the application quits and when the interpreter exits. May be called again; the next
-        request starts anew.
+        The calls return ``CanceledError``. It happens by itself when the application quits or the interpreter exits.
+        May be called in any thread and more than once. The next call starts new workers and connections.
         """
         choice.shutdown()
 
 
 def _replace_guard_after_fork() -> None:
-    """In a forked child: a thread of the parent may have held it, and would never release it."""
+    """Replace the lock in a forked child: if a thread of the parent held it, it would never be released there."""
     NetworkAccessManager._instance_guard = threading.Lock()
 
 
@@ -171,7 +187,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def check_manager(manager: Any) -> None:
-    """Raises TypeError if it is neither a NetworkAccessManager nor None."""
+    """Raise TypeError if ``manager`` is neither a NetworkAccessManager nor None."""
     if manager is None or isinstance(manager, NetworkAccessManager):
         return
     text = f"manager must be a blocking_request.NetworkAccessManager or None, not {type_name(manager)}"

@@ -1,4 +1,4 @@
-"""PortableSettings: a manager's settings as a value that goes into other processes, and becomes a manager there."""
+"""PortableSettings: a manager's settings as a value for another process, which makes a manager from it."""
 
 from __future__ import annotations
 
@@ -28,19 +28,21 @@ if TYPE_CHECKING:
     from .manager import NetworkAccessManager
 
 KEPT_MANAGERS = 16
-"""How many different settings a process keeps the manager of."""
+"""For how many PortableSettings a process keeps the manager; the least recently used one is dropped."""
 
 _NOT_COPIED = frozenset(
     ("cookies", "registry", "strict_transport", "credential_cache", "proxy_credential_cache", "cache")
 )
-"""Settings that are objects with a state, not values."""
+"""Settings that are mutable objects. Their contents are copied where needed, not the objects."""
 
 
 @pickled
 @dataclass(frozen=True)
 class Secrets:
+    """Credentials in clear text. ``logins`` and ``proxy_logins``: those that were accepted, each config as JSON."""
+
     configs: Mapping[str, str] = field(default_factory=dict)
-    """By id; each as JSON."""
+    """The configs of the registry by id, each as JSON."""
     logins: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
     proxy_logins: Mapping[Proxy, str] = field(default_factory=dict)
 
@@ -51,11 +53,12 @@ class Secrets:
 @public
 @dataclass(frozen=True, repr=False, eq=False)
 class PortableSettings:
-    """What ``NetworkAccessManager.portableSettings()`` gives. A value: may be pickled, and used from any thread.
+    """The settings of a manager as a value, made by ``NetworkAccessManager.portableSettings()``.
 
-    Cookies and settings are in it, as they were at that moment; secrets only where they were asked for. What was set to
-    be called (handlers, preprocessors) is in it too, and goes where it can be pickled: a function of a module by
-    pickle, any other by cloudpickle, which dask uses. The cache is not: set one in the other process.
+    It can be pickled, and used in any thread. It has the settings and cookies of the moment it was made, and secrets
+    only if ``secrets=True`` was given. Handlers and preprocessors are in it as well, so they must be picklable: pickle
+    takes functions of a module, cloudpickle (used by dask) takes any function. The cache is not in it: set one in the
+    other process.
     """
 
     token: str
@@ -65,10 +68,10 @@ class PortableSettings:
     secrets: Optional[Secrets]
 
     def manager(self) -> NetworkAccessManager:
-        """The manager of this process that has these settings: made by the first call, the same for each later one.
+        """Return the manager of this process with these settings.
 
-        So the tasks of one worker share cookies and credentials. It sends by the workers of this process, which are its
-        own after ``fork`` too.
+        The first call makes it, and later calls return the same one. So the tasks of one worker process share cookies,
+        credentials and connections. May be called in any thread, and after ``fork``.
         """
         return _managers.find(self)
 
@@ -79,7 +82,7 @@ class PortableSettings:
         return hash(self.token)
 
     def __repr__(self) -> str:
-        # Neither cookies nor secrets.
+        # Shows neither cookies nor secrets.
         return f"<PortableSettings {self.token[:8]}, {'with' if self.secrets else 'without'} secrets>"
 
 
@@ -111,7 +114,7 @@ def _without_secrets(settings: Settings) -> Settings:
 
 
 def _without_key(tls: TlsSettings) -> TlsSettings:
-    """The paths of a certificate and its key are no secret, what stands in them is."""
+    """Remove the client's key. A path of a file is no secret and stays; a password or the bytes of a key are one."""
     is_secret = tls.keyPassword is not None or any(
         isinstance(each, bytes) for each in (tls.clientCertificate, tls.clientKey)
     )
@@ -154,7 +157,7 @@ def _make_manager(portable: PortableSettings) -> NetworkAccessManager:
 
 
 class _Managers:
-    """By the token of their settings. Every method may be called from any thread."""
+    """The managers of this process by the token of their settings. Every method may be called in any thread."""
 
     def __init__(self) -> None:
         self._forget()
@@ -162,7 +165,7 @@ class _Managers:
             os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
-        """Those of a parent may be in the middle of something."""
+        """Drop all managers. After ``fork``: those of the parent may have been changed by a thread at that moment."""
         self._guard = threading.Lock()
         self._by_token: OrderedDict[str, NetworkAccessManager] = OrderedDict()
 
@@ -170,10 +173,10 @@ class _Managers:
         manager = self._by_token.get(portable.token) or _make_manager(portable)
         with self._guard:
             manager = self._by_token.setdefault(portable.token, manager)
-            # Those that are used stay.
+            # The least recently used ones are dropped.
             self._by_token.move_to_end(portable.token)
             dropped = [self._by_token.popitem(last=False) for _ in range(len(self._by_token) - KEPT_MANAGERS)]
-        del dropped  # not under the lock: their destructors may call back
+        del dropped  # outside the lock: their destructors may run code of the user
         return manager
 
 

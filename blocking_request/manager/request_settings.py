@@ -1,4 +1,4 @@
-"""The settings of a manager that say what its requests carry, who they are, and what is done with the responses."""
+"""The settings of a manager for requests and responses: headers, limits, cookies, cache, credentials, redirects."""
 
 from __future__ import annotations
 
@@ -35,10 +35,16 @@ if TYPE_CHECKING:
 
 
 class RequestSettings(SettingsHolder):
-    """Every method may be called from any thread; a running request keeps what it started with."""
+    """Settings for requests and responses. Every method may be called in any thread.
+
+    A call uses the settings that the manager had when the call began.
+    """
 
     def setUserAgent(self, userAgent: str) -> None:
-        """Set the ``User-Agent`` of requests that have none of their own. Raises ValueError."""
+        """Set the ``User-Agent`` of requests that have no such header.
+
+        Raises TypeError if it is not a str, ValueError if it is empty or has characters that are not printable.
+        """
         if not isinstance(userAgent, str):
             raise TypeError(f"userAgent must be a str, not {type(userAgent).__name__}")
         if not userAgent.strip() or not userAgent.isprintable():
@@ -46,13 +52,16 @@ class RequestSettings(SettingsHolder):
         self._change(user_agent=userAgent)
 
     def userAgent(self) -> str:
-        """The ``User-Agent`` of requests that have none of their own."""
+        """Return the ``User-Agent`` of requests that have no such header."""
         return self._settings.user_agent
 
     def setDefaultHeaders(self, headers: Mapping[str, str]) -> None:
-        """Set header fields that every request gets which has none of that name. Raises TypeError, ValueError.
+        """Set header fields for all requests. A request's own field of the same name takes precedence.
 
-        At a redirect to another origin they stay behind where a caller's own would: see docs/redirects.rst.
+        ``headers``: a mapping of str to str; it replaces the earlier one. At a redirect to another origin the same
+        fields are removed as from a request's own headers: see docs/redirects.rst. Raises TypeError if it is not such a
+        mapping, ValueError if a field is not valid (RFC 9110 section 5) or cannot be a default (``Host``,
+        ``Content-Length``, ``Transfer-Encoding``).
         """
         if not isinstance(headers, Mapping):
             text = f"headers must be a mapping, not {type(headers).__name__}"
@@ -68,39 +77,41 @@ class RequestSettings(SettingsHolder):
         self._change(default_headers=fields)
 
     def defaultHeaders(self) -> dict[str, str]:
-        """Header fields that every request gets which has none of that name."""
+        """Return the header fields that ``setDefaultHeaders`` has set."""
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._settings.default_headers}
 
     def setMaximumBodySize(self, size: int) -> None:
-        """Set how large the body of a response may be, in bytes, its content coding undone. 0 is any size.
+        """Set the largest size of a response's body in bytes, after its content coding (gzip) is decoded; 0: no limit.
 
-        A larger one is a NetworkError, and its connection is closed as soon as that is known. As long as nothing is
-        set, a body that is kept in memory may have 2 GiB, and one that is streamed or downloaded any size. Raises
-        TypeError, ValueError.
+        If a body is larger, the call returns NetworkError, and the connection is closed at once. Default: 2 GiB for a
+        body that is kept in memory, no limit for one that is streamed or downloaded. Raises TypeError if it is not an
+        int, ValueError if it is negative.
         """
         self._change(body_limit=checked_bytes(size, "size"))
 
     def maximumBodySize(self) -> int:
-        """How large a body that is kept in memory may be, in bytes; 0 is any size."""
+        """Return the largest size in bytes of a body that is kept in memory; 0: no limit."""
         limit = self._settings.body_limit
         return MEMORY_LIMIT if limit is None else limit
 
     def setMaximumExpansion(self, times: int) -> None:
-        """Set how many times as large a body may become when its compression is undone, beyond 128 MiB. 0 is any; 300
-        by default. What becomes larger is a NetworkError: it is most likely meant to fill the memory or the disk.
-        Raises TypeError, ValueError.
+        """Set how many times larger a compressed body may become when it is decoded; 0: no limit. Default: 300.
+
+        If a body has more than 128 MiB and exceeds this factor, the call returns NetworkError: it is most likely a
+        decompression bomb, meant to fill the memory or the disk. Raises TypeError, ValueError.
         """
         self._change(expansion_limit=checked_times(times))
 
     def maximumExpansion(self) -> int:
-        """How many times as large a body may become when its compression is undone; 0 is any."""
+        """Return how many times larger a compressed body may become when it is decoded; 0: no limit."""
         return self._settings.expansion_limit
 
     def setSecretParameters(self, names: Iterable[str]) -> None:
-        """Set query parameters and header fields that hold secrets, besides the usual ones (``token``, ``key``, ...).
+        """Set the names of query parameters and header fields that hold secrets, besides the usual ones (``token``).
 
-        Their values never stand in a message or a log. Such a field stays behind when a redirect leaves the origin, and
-        the cache keeps responses apart by it. A ``*`` in a name stands for any characters. Raises TypeError.
+        Their values are removed from messages and logs. Such a header field is removed at a redirect to another origin,
+        and the cache never serves a response to a request with another value of it. ``*`` in a name matches any
+        characters. Raises TypeError if ``names`` is not a list of str.
         """
         if isinstance(names, str):
             raise TypeError("give a list of names, not one: ['ticket']")
@@ -116,13 +127,13 @@ class RequestSettings(SettingsHolder):
     # -- cookies
 
     def cookieJar(self) -> CookieJar:
-        """The cookies that the requests of this manager share."""
+        """Return the cookie jar (RFC 6265) that the requests of this manager share."""
         return self._settings.cookies.jar
 
     def setCookieJar(self, cookieJar: Union[CookieJar, RequestsCookieJar]) -> None:
-        """Set where cookies are kept: another manager's ``cookieJar()``, or the ``cookies`` of a requests.Session.
+        """Set the cookie jar: another manager's ``cookieJar()``, or the ``cookies`` of a requests.Session.
 
-        A QNetworkCookieJar belongs to one thread and is refused. Raises TypeError.
+        Raises TypeError for anything else, also for a QNetworkCookieJar: that belongs to one thread.
         """
         if cookieJar is None:
             text = "cookieJar must be a CookieJar or a RequestsCookieJar, not None"
@@ -139,11 +150,11 @@ class RequestSettings(SettingsHolder):
     # -- the cache
 
     def setCache(self, cache: Union[NetworkDiskCache, NetworkMemoryCache, None]) -> None:
-        """Set where answers are kept that may be used again (RFC 9111); None, the default, is nowhere.
+        """Set the HTTP cache (RFC 9111); None (default) for no cache. Several managers may share one cache.
 
-        ``forceRefresh`` and the request's ``CacheLoadControlAttribute`` and ``CacheSaveControlAttribute`` say how a
-        request uses it. Several managers may share one. A QNetworkDiskCache belongs to one thread, and is refused.
-        Raises TypeError.
+        A request controls its use of the cache with ``forceRefresh`` and the attributes ``CacheLoadControlAttribute``
+        and ``CacheSaveControlAttribute`` of QNetworkRequest. Raises TypeError if it is not a NetworkDiskCache or
+        NetworkMemoryCache of this package, also for a QNetworkDiskCache: that belongs to one thread.
         """
         if cache is not None:
             with first_use:
@@ -156,54 +167,64 @@ class RequestSettings(SettingsHolder):
         self._change(cache=cache)
 
     def cache(self) -> Union[NetworkDiskCache, NetworkMemoryCache, None]:
-        """Where answers are kept, or None."""
+        """Return the HTTP cache, or None."""
         return self._settings.cache
 
     # -- credentials
 
     def authRegistry(self) -> AuthRegistry:
-        """The authentication configs that ``setAuthCfg`` of a request names."""
+        """Return the registry of authentication configs. ``setAuthCfg`` of a request takes an id of it."""
         return self._settings.registry
 
     def setAuthRegistry(self, registry: AuthRegistry) -> None:
-        """Set where authentication configs are kept. Raises TypeError."""
+        """Set the registry of authentication configs. Raises TypeError if it is not an AuthRegistry."""
         if not isinstance(registry, AuthRegistry):
             raise TypeError(f"registry must be an AuthRegistry, not {type(registry).__name__}")
         self._change(registry=registry)
 
     def setAuthHandler(self, handler: Optional[AuthHandler]) -> None:
-        """Set who is asked when a server (401) or a proxy (407) wants to know who we are; None, the default, is nobody.
+        """Set the function that is called when a server (401) or a proxy (407) requires credentials.
 
-        ``handler(realm, host, attempt)`` is called in the thread of the blocked caller: with the realm ('' where none
-        is told), the host (with its port where that is not the default, and always for a proxy), and the number of the
-        attempt from 1 on. It returns ``(user, password)``, an AuthConfig, or None to give up. After three wrong
-        responses it is given up. What was right is remembered for the origin or proxy, until ``clearAccessCache()``.
-        What it raises ends the call and goes to the caller. Raises TypeError.
+        See RFC 9110 section 11. ``handler(realm, host, attempt)`` is called in the thread of the blocked caller:
+
+        - ``realm``: the realm, '' if the server names none.
+        - ``host``: the host; with its port if that is not the default, and always for a proxy.
+        - ``attempt``: the number of the attempt, 1 for the first.
+
+        It returns ``(user, password)``, an AuthConfig, or None to give up. After three wrong credentials the call ends.
+        Accepted credentials are reused for the origin or the proxy until ``clearAccessCache()``. An exception of the
+        handler ends the call and is raised to the caller.
+
+        None (default): no function is called, and the call ends with the 401 or 407. Raises TypeError if ``handler`` is
+        not callable.
         """
         self._change(auth_handler=checked_callable(handler, "an auth handler"), had_auth_handler=True)
 
     def authHandler(self) -> Optional[AuthHandler]:
-        """Who is asked for credentials, or None."""
+        """Return the function that is called for credentials, or None."""
         return self._settings.auth_handler
 
     def setNetrc(self, netrc: Union[bool, str, os.PathLike[str]]) -> None:
-        """Set whether user and password are looked up in the netrc file, or in another file of that format.
+        """Set whether user and password are read from the user's netrc file (True) or from a file at a path.
 
-        False by default. What the request says itself, and an ``authCfg``, go before it.
+        The default is False. Credentials of the request and an ``authCfg`` take precedence over it. Raises TypeError if
+        ``netrc`` is neither a bool nor a path.
         """
         if not isinstance(netrc, (bool, str, os.PathLike)):
             raise TypeError(f"netrc must be True, False or the path of a file, not {type(netrc).__name__}")
         self._change(netrc=netrc if isinstance(netrc, bool) else os.fspath(netrc))
 
     def netrc(self) -> Union[bool, str]:
-        """Return whether the netrc file is used, or the path of the file that is used in its place."""
+        """Return whether the user's netrc file is used, or the path of the file that is used instead."""
         return self._settings.netrc
 
     # -- redirects and retries
 
     def setRedirectPolicy(self, policy: QtNetwork.QNetworkRequest.RedirectPolicy) -> None:
-        """Set which redirects are followed by requests that do not say so themselves; by default all but those from
-        https to http. Raises TypeError.
+        """Set which redirects are followed. The ``RedirectPolicyAttribute`` of a request takes precedence over it.
+
+        The default is ``NoLessSafeRedirectPolicy``: all redirects except from https to http. Raises TypeError if it is
+        not a ``QNetworkRequest.RedirectPolicy``.
         """
         try:
             chosen = RedirectPolicy(enum_value(policy))
@@ -213,58 +234,64 @@ class RequestSettings(SettingsHolder):
         self._change(redirect_policy=chosen)
 
     def redirectPolicy(self) -> QtNetwork.QNetworkRequest.RedirectPolicy:
-        """Which redirects are followed by requests that do not say so themselves."""
+        """Return which redirects are followed if the request does not set its own policy."""
         policy = self._settings.redirect_policy or RedirectPolicy.NoLessSafe
         return QtNetwork.QNetworkRequest.RedirectPolicy(policy.value)
 
     def setRedirectHandler(self, handler: Optional[RedirectHandler]) -> None:
-        """Set who is asked about each redirect under ``UserVerifiedRedirectPolicy``.
+        """Set the function that decides about each redirect, if the policy is ``UserVerifiedRedirectPolicy``.
 
         ``handler(url, target)`` is called with two QUrls in the thread of the blocked caller, and returns whether to
-        follow. Raises TypeError.
+        follow the redirect. Raises TypeError if it is not callable.
         """
         self._change(redirect_handler=checked_callable(handler, "a redirect handler"))
 
     def redirectHandler(self) -> Optional[RedirectHandler]:
-        """Return the handler that is asked about redirects, or None."""
+        """Return the function that decides about redirects, or None."""
         return self._settings.redirect_handler
 
     def setRetry(self, retry: Union[Retry, int, None]) -> None:
-        """Set whether and how a request is sent again that failed; None or 0, the default, is never.
+        """Set whether and how a failed request is sent again; None or 0 (default): never.
 
-        ``retry``: an ``urllib3.util.Retry``: which methods, which statuses (``status_forcelist``), how often, how long
-        to wait (``backoff_factor``; ``Retry-After`` is obeyed unless it says otherwise); or a number of retries. The
-        waits end at once when the call is cancelled, and count in its deadline. Its ``redirect`` has no effect.
-        Raises TypeError, ValueError.
+        ``retry``: the number of retries, or a ``urllib3.util.Retry``. Such a rule says which methods and statuses
+        (``status_forcelist``) are retried, how often, and how long to wait between (``backoff_factor``, in seconds;
+        ``Retry-After`` is obeyed unless the rule disables it). Its ``redirect`` has no effect.
+
+        The waits count towards the deadline, and end at once if the call is cancelled. Raises TypeError if ``retry`` is
+        neither an int, a Retry nor None, ValueError if it is negative.
         """
         self._change(retry=checked_retry(retry))
 
     def retry(self) -> Optional[Retry]:
-        """The rule for sending again, or None."""
+        """Return the rule for retries, or None."""
         return self._settings.retry
 
     # -- preprocessors
 
     def setRequestPreprocessor(self, processor: RequestPreprocessor) -> str:
-        """Have ``processor(request)`` called with every QNetworkRequest before it is sent, at each redirect too; it may
-        change URL, headers and attributes. Called in the thread of the blocked caller; what it raises ends the call and
-        goes to the caller. Returns an id for ``removeRequestPreprocessor``. Raises TypeError.
+        """Add a function that can change each request before it is sent, as in QgsNetworkAccessManager.
+
+        ``processor(request)`` is called with the QNetworkRequest, for redirects too, in the thread of the blocked
+        caller. It may change the URL, the headers and the attributes. An exception of it ends the call and is raised to
+        the caller. Returns an id for ``removeRequestPreprocessor``. Raises TypeError if it is not callable.
         """
         return self._add("request_preprocessors", processor)
 
     def removeRequestPreprocessor(self, id: str) -> None:
-        """Raises KeyError where there is none of that id."""
+        """Remove a function that ``setRequestPreprocessor`` has added. Raises KeyError if the id is unknown."""
         self._remove("request_preprocessors", id)
 
     def setReplyPreprocessor(self, processor: ReplyPreprocessor) -> str:
-        """Have ``processor(request, reply)`` called with the QNetworkRequest and the ReplyContent of every call, before
-        ``finished``. Called in the thread of the blocked caller; what it raises goes to the caller. Returns an id for
-        ``removeReplyPreprocessor``. Raises TypeError.
+        """Add a function that gets the reply of each call, as in QgsNetworkAccessManager.
+
+        ``processor(request, reply)`` is called with the QNetworkRequest and the ReplyContent, before ``finished`` is
+        emitted, in the thread of the blocked caller. An exception of it is raised to the caller. Returns an id for
+        ``removeReplyPreprocessor``. Raises TypeError if it is not callable.
         """
         return self._add("reply_preprocessors", processor)
 
     def removeReplyPreprocessor(self, id: str) -> None:
-        """Raises KeyError where there is none of that id."""
+        """Remove a function that ``setReplyPreprocessor`` has added. Raises KeyError if the id is unknown."""
         self._remove("reply_preprocessors", id)
 
     def _add(self, name: str, processor: Any) -> str:

@@ -1,4 +1,4 @@
-"""SettingsHolder: the settings of a manager, which any thread may read and change at any time."""
+"""SettingsHolder: holds the settings of a manager. Any thread may read and change them at any time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..prepare.settings import Settings
 
 
 class SettingsHolder:
-    """Base of the manager. Every method may be called from any thread."""
+    """Base class of the manager. Every method may be called in any thread."""
 
     def __init__(self) -> None:
         self._settings = Settings()
@@ -21,13 +21,13 @@ class SettingsHolder:
             self._settings = replace(self._settings, **changes)
 
     def _change_by(self, changes: Callable[[Settings], dict[str, Any]]) -> None:
-        """Change settings by what they are now; ``changes`` is called under the lock."""
+        """Change settings depending on their present values. ``changes`` is called while the lock is held."""
         with self._settings_guard:
             self._settings = replace(self._settings, **changes(self._settings))
 
 
 def settings_of(manager: SettingsHolder) -> Settings:
-    """The settings of a manager as they are now: a frozen value, which a call keeps to its end."""
+    """Return the present settings of a manager: a frozen value, which a call keeps until it ends."""
     return manager._settings
 
 

@@ -40,7 +40,7 @@ class RequestOptions:
         A call returns TimeoutError if for this long it makes no progress. The time starts again with each redirect and
         each time that bytes of a body are sent or received; connecting counts too. The ``timeout`` argument of the call
         and the request's ``transferTimeout`` take precedence over it; it takes precedence over the manager's timeout.
-        Raises TypeError if ``timeout`` is not an int, ValueError if it is negative or too large.
+        Raises TypeError if ``timeout`` is not an int, ValueError if it is negative.
         """
         self._timeout = checked_milliseconds(timeout, "timeout")
 
@@ -52,7 +52,7 @@ class RequestOptions:
         """Set the longest time in ms that a whole call of this object may take, redirects and retries included.
 
         0 disables it. A call that takes longer returns TimeoutError. Raises TypeError if ``deadline`` is not an int,
-        ValueError if it is negative or too large.
+        ValueError if it is negative.
         """
         self._deadline = checked_milliseconds(deadline, "deadline")
 

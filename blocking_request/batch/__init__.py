@@ -1,1 +1,1 @@
-"""Many requests at once, driven by one loop in the calling thread."""
+"""Sends many requests at once; one loop in the calling thread drives them."""

@@ -12,13 +12,15 @@ from .result_buffer import BatchResult
 
 @public
 class Batch(Iterator[BatchResult]):
-    """The results of many requests, as they end or in order. For one thread; ``abort`` may be called from any.
+    """An iterator over the results of many requests, made by ``getMany``, ``sendMany`` and ``downloadMany``.
 
-    Leaving it (``close()``, ``with``, the end of its life) cancels what is under way.
+    It gives a BatchResult for each request, in the order of the requests or as soon as each is there. Only one thread
+    may iterate, and its iteration performs the requests; ``abort`` may be called in any thread. ``close()``, leaving a
+    ``with`` block and dropping the object cancel the running requests.
     """
 
     def __init__(self, loop: Loop) -> None:
-        # The loop knows nothing of this object, whose end is so the end of the loop.
+        # The loop has no reference to this object, so dropping the last reference to it also ends the loop.
         self._loop = loop
         self._results = loop.run()
 
@@ -42,20 +44,20 @@ class Batch(Iterator[BatchResult]):
         self.close()
 
     def close(self) -> None:
-        """End what is under way; there are no more results."""
+        """Cancel the running requests. There are no more results. For the thread that iterates."""
         self._results.close()
 
     def abort(self) -> None:
-        """Cancel: what has been started and has not ended comes to ``CanceledError``, and nothing more is started.
+        """Cancel the batch: running requests return ``CanceledError``, and no more are started.
 
-        From any thread.
+        May be called in any thread. The iteration then gives the remaining results and ends.
         """
         self._loop.abort()
 
     def finishedCount(self) -> int:
-        """How many requests have ended."""
+        """Return the number of requests that have ended, those whose results were not taken yet included."""
         return self._loop.finished
 
     def receivedBytes(self) -> int:
-        """How many bytes their bodies had on the connection."""
+        """Return the bytes of their bodies as received, before the content coding was decoded."""
         return self._loop.received

@@ -1,10 +1,16 @@
 """The loop that drives the requests of a batch, in the thread that iterates over the results.
 
-Theory of operation: each request is a Task. The loop runs while the caller asks for the next result: it starts as many
-as may run, advances those whose sockets are ready (one selector watches all of them), takes the events of the qt
-engine's workers from one queue, and looks at the clocks now and then. Before it gives a result to the caller, it begins
-and reads everything that need not be waited for. While the caller works, only the qt engine's transfers go on, and
-nothing new is started: so results that are not taken hold back requests.
+Theory of operation: each request is a Task. The loop runs while the caller waits for the next result. It repeats these
+steps:
+
+1. Start tasks, up to ``maxConcurrent``.
+2. Give finished results to the caller. Before each one, start and advance everything that does not need to wait.
+3. Advance the tasks whose sockets are ready (one selector watches all sockets), and handle the events that the qt
+   engine's workers have put into one queue.
+4. Check the timeouts and the feedback, every ``POLL_SECONDS``.
+
+While the caller works with a result, only transfers of the qt engine continue, and no request is started. So a slow
+caller slows the batch down, and memory stays bounded.
 """
 
 from __future__ import annotations
@@ -50,30 +56,32 @@ if TYPE_CHECKING:
     from ..manager.manager import NetworkAccessManager
 
 COALESCE_SECONDS = 0.0015
-"""How long the loop lets responses come before it takes them. Each wake-up takes time from the engine's threads."""
+"""How long the loop collects responses before it handles them. Each wake-up of it slows the engine's threads."""
 COALESCED_REQUESTS = 6
-"""If no more requests are under way, each response is taken at once."""
+"""If no more requests than this are running, each response is handled at once."""
 
 QUEUEING_TIMEOUT_MS = 10_000
-"""If the idle timeout is shorter, no request waits in a queue of Qt's, where its time would run."""
+"""If the idle timeout is shorter, no request is queued inside Qt: its idle timeout would run while it is queued."""
 
 ADVANCE_SECONDS = 0.001
-"""How old the last look at the events may be if the caller is given a result."""
+"""Before a result is given to the caller, the tasks are advanced if that was not done for this long."""
 
 ABSENCE_SECONDS = 0.001
-"""If the caller's own code takes longer, the clocks of the requests stand still in the meantime."""
+"""If the caller's own code takes longer, its time does not count towards the timeouts of the requests."""
 
 PROGRESS_SECONDS = 0.1
 """Seconds between two reports of progress."""
 
 AHEAD = 2
-"""As many times ``maxConcurrent`` results may wait for the one that comes before them in the order of the requests."""
+"""If results are ordered, at most ``AHEAD * maxConcurrent`` of them are kept while an earlier one is missing."""
 
 WAITING = 4
-"""As many times ``maxConcurrent`` requests may wait for a connection to their origin while others are started."""
+"""At most ``WAITING * maxConcurrent`` requests wait for ``maxPerOrigin`` while later ones are started."""
 
 
 class BatchOptions(NamedTuple):
+    """The options of a batch, as in ``NetworkAccessManager.getMany``."""
+
     concurrent: int
     per_origin: int
     """0: as many as ``concurrent``."""
@@ -86,25 +94,25 @@ class BatchOptions(NamedTuple):
 
 
 class _Item(NamedTuple):
-    """A request of the batch, as the caller gave it."""
+    """A request of the batch with its index."""
 
     index: int  # type: ignore[assignment]
     request: BatchRequest
     origin: str
-    """The origin of its URL; '' if that does not matter."""
+    """The origin of its URL; '' if there is no limit for each origin."""
 
 
 class _EventQueue:
-    """The events of workers, each with the sink that it came to; None wakes the loop.
+    """The queue of the workers' events, each with its sink. None in it only wakes the loop.
 
-    ``put`` may be called from any thread.
+    ``put`` may be called in any thread.
     """
 
     def __init__(self, selector: Selector[Task]) -> None:
         self._queue: SimpleQueue[Optional[tuple[TaskEventSink, QueuedEvent]]] = SimpleQueue()
         self._selector = selector
         self._is_selecting = False
-        """Whether the loop waits with its selector, and not here."""
+        """Whether the loop waits in its selector, which ``put`` must wake."""
 
     def put(self, event: Optional[tuple[TaskEventSink, QueuedEvent]]) -> None:
         self._queue.put(event)
@@ -112,7 +120,7 @@ class _EventQueue:
             self._selector.wake()
 
     def begin_to_wait(self) -> bool:
-        """From now on ``put`` wakes the selector; return False if something is there already."""
+        """Have ``put`` wake the selector from now on. Return False if the queue has an event already."""
         self._is_selecting = True
         return self._queue.empty()
 
@@ -120,12 +128,12 @@ class _EventQueue:
         self._is_selecting = False
 
     def get(self, seconds: float) -> Optional[tuple[TaskEventSink, QueuedEvent]]:
-        """Raises Empty if nothing comes in the meantime."""
+        """Return the next event. Raises Empty if none comes within ``seconds``."""
         return self._queue.get(timeout=seconds) if seconds > 0 else self._queue.get_nowait()
 
 
 class Loop:
-    """For one thread; ``abort`` may be called from any."""
+    """Drives the requests of a batch. For one thread; ``abort`` may be called in any thread."""
 
     def __init__(
         self,
@@ -135,7 +143,7 @@ class Loop:
         feedback: Optional[FeedbackLike],
         total: int,
     ) -> None:
-        """``total``: how many requests there are, -1 if it is not known."""
+        """``total``: the number of requests, -1 if it is not known."""
         check_options(options.force_refresh, feedback)
         self._manager = manager
         self._requests = enumerate(requests)
@@ -143,7 +151,7 @@ class Loop:
         self._feedback = feedback
         self._total = total
         self._selector: Selector[Task] = Selector()
-        """Waits for the transfers that this thread performs."""
+        """Waits for the sockets of the transfers that this thread performs."""
         self._event_queue = _EventQueue(self._selector)
         self._cancellation = Cancellation(feedback, partial(self._event_queue.put, None))
         settings = self._settings = settings_of(manager)
@@ -156,15 +164,16 @@ class Loop:
         self._running: dict[Task, tuple[_Item, CallContext]] = {}
         self._running_per_origin: Counter[str] = Counter()
         self._waiting: list[_Item] = []
-        """Requests that wait for a connection to their origin."""
+        """Requests that wait because ``maxPerOrigin`` requests of their origin are running."""
         self._has_more = True
         self._results = ResultBuffer(options.ordered)
         self._names: dict[str, int] = {}
-        """The names that downloads into a folder have got."""
+        """The file names already given to downloads into a folder."""
         self._process = os.getpid()
         hooks = settings.request_preprocessors, settings.auth_handler, settings.ssl_error_handler
         self._starts_quickly = total >= 0 and not any(hooks) and not manager.requestAboutToBeCreated
-        """Whether no code of the caller, which may take long, runs while requests are started."""
+        """Whether starting a request runs no code of the caller, which may be slow. If it does, workers are woken after
+        each request, not after a round of them."""
         self.finished = 0
         self.received = 0
         self._progress_at = 0.0
@@ -186,7 +195,7 @@ class Loop:
     def _run(self) -> Iterator[BatchResult]:
         while True:
             if os.getpid() != self._process:
-                # In the child of a fork nothing is under way.
+                # This is the child of a fork: the transfers belong to the parent. End without more requests.
                 self._running, self._waiting, self._has_more = {}, [], False
             self._start_more()
             self._wake()
@@ -203,9 +212,10 @@ class Loop:
                 return
 
     def _advance(self) -> None:
-        """Go on with everything that need not be waited for, before the caller works with a result.
+        """Start and advance everything that does not need to wait, before the caller works with a result.
 
-        The caller may take long. What takes several steps, such as a TLS handshake, goes on when it comes back.
+        The caller may work for a long time. An operation with several round trips, such as a TLS handshake, continues
+        when the caller asks for the next result.
         """
         now = time.monotonic()
         if now - self._advanced_at < ADVANCE_SECONDS:
@@ -216,19 +226,19 @@ class Loop:
         self._wake()
 
     def _allow_for_absence(self, seconds: float) -> None:
-        """Count the time that the caller's own code took for no request that this thread performs."""
+        """Leave the time that the caller's own code took out of the timeouts of the running requests."""
         if seconds >= ABSENCE_SECONDS:
             for task in self._running:
                 task.allow_for_absence(seconds)
 
     def describe(self) -> str:
-        """How far it is, in words."""
+        """Describe the progress, for ``repr``."""
         total = "" if self._total < 0 else f" of {self._total}"
         canceled = ", cancelled" if self._cancellation.canceled else ""
         return f"{len(self._running)}{total} requests under way{canceled}"
 
     def abort(self) -> None:
-        """End everything, and start nothing more."""
+        """Cancel all running requests, and start no more."""
         self._cancellation.cancel()
 
     def _wake(self) -> None:
@@ -237,7 +247,7 @@ class Loop:
 
     def _start_more(self) -> None:
         end = time.monotonic() + POLL_SECONDS
-        # A caller that takes long to give the next request must not keep events waiting.
+        # A limit of time: a slow generator of requests must not delay the handling of events.
         while len(self._running) < self._options.concurrent and time.monotonic() < end:
             left_at = time.monotonic()
             item = self._next()
@@ -255,7 +265,7 @@ class Loop:
                 self._wake()
 
     def _next(self) -> Optional[_Item]:
-        """A request that may be started now."""
+        """Return a request that may be started now, or None."""
         is_in_reach = len(self._results) < AHEAD * self._options.concurrent
         for place, item in enumerate(self._waiting):
             if self._has_room(item.origin) and (is_in_reach or item.index == self._results.next_index):
@@ -274,7 +284,7 @@ class Loop:
         return None
 
     def _origin(self, request: BatchRequest) -> str:
-        """The origin of the first URL; '' if it does not matter."""
+        """Return the origin of the request's URL; '' if there is no limit for each origin."""
         if self._options.per_origin == 0:
             return ""
         try:
@@ -286,8 +296,9 @@ class Loop:
         return not 0 < self._options.per_origin <= self._running_per_origin[origin]
 
     def _new_task(self, item: _Item) -> Optional[Task]:
-        """A task that is about to begin; None if its call has failed already. Raises TypeError, ValueError if the
-        request is none.
+        """Return a task that can begin; None if the request failed before it was sent.
+
+        Raises TypeError or ValueError if the request is not valid.
         """
         request = item.request
         verb = verb_text(request.verb)
@@ -314,7 +325,7 @@ class Loop:
         return task
 
     def _handle_events(self, seconds: float = POLL_SECONDS) -> None:
-        """Wait until an event has come, for some seconds at most, and handle all that have."""
+        """Wait up to ``seconds`` for an event, handle all events that are there, and check the timeouts."""
         event_queue = self._event_queue
         if self._selector.has_waiting:
             self._step(seconds if event_queue.begin_to_wait() else 0.0)
@@ -324,7 +335,7 @@ class Loop:
             time.sleep(COALESCE_SECONDS)
         with suppress(Empty):
             self._handle(event_queue.get(seconds))
-            # All of them: what has come while the caller did something else must not be taken for late.
+            # Handle all events before the timeouts are checked: an event that came while the caller worked is not late.
             while True:
                 self._handle(event_queue.get(0.0))
         now = time.monotonic()
@@ -336,7 +347,7 @@ class Loop:
                     self._note_end(task)
 
     def _step(self, seconds: float) -> None:
-        """Go on with the transfers that this thread performs; wait for them if need be."""
+        """Advance the transfers that this thread performs; wait up to ``seconds`` for their sockets."""
         for task in self._selector.wait(seconds):
             task.step()
             if task.response is not None:
@@ -369,20 +380,21 @@ class Loop:
         self._results.add(BatchResult(index, code, reply))
         self.finished += 1
         self.received += response.encoded_bytes
-        is_over = code is ErrorCode.CanceledError  # also if the application is about to quit
+        # A cancelled call ends the batch: the application quits, or the engines were shut down.
+        is_over = code is ErrorCode.CanceledError
         if is_over or (self._options.stops_on_error and code is not ErrorCode.NoError):
             self.abort()
         if self._feedback is not None:
             self._report_progress()
 
     def _report_progress(self, is_last: bool = False) -> None:
-        """Report to the feedback how many requests have ended, ten times a second at most."""
+        """Report the number of ended requests to the feedback, at most ten times a second."""
         feedback: Any = self._feedback
         now = time.monotonic()
         if feedback is None or (now - self._progress_at < PROGRESS_SECONDS and not is_last):
             return
         self._progress_at = now
-        with slot_exceptions_reported:  # of a QgsFeedback, whose signals are not ours
+        with slot_exceptions_reported:  # a QgsFeedback emits its signals without our handling of slot exceptions
             if hasattr(feedback, "setProcessedCount"):
                 feedback.setProcessedCount(self.finished)
             if self._total > 0 and hasattr(feedback, "setProgress"):

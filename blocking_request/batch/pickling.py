@@ -1,4 +1,4 @@
-"""A QNetworkRequest as a value that can be pickled; Qt's own cannot."""
+"""Pickles a QNetworkRequest, which Qt's bindings cannot: its URL, headers and attributes as a plain value."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from ..qt.network_request import has_tls_configuration, raw_fields
 
 _Request = QtNetwork.QNetworkRequest
 _ATTRIBUTES = range(enum_value(_Request.Attribute.User))
-"""Qt's own; what somebody has put in for themselves means nothing to us."""
+"""The codes of Qt's own attributes. Attributes of the application (``User`` and above) are not pickled."""
 
 
 @pickled
 class PackedUrl(NamedTuple):
+    """A QUrl."""
+
     def __repr__(self) -> str:
         return hidden_repr(self)
 
@@ -29,6 +31,8 @@ class PackedUrl(NamedTuple):
 
 @pickled
 class PackedRequest(NamedTuple):
+    """A QNetworkRequest. ``transfer_timeout`` is in ms."""
+
     def __repr__(self) -> str:
         return hidden_repr(self)
 
@@ -55,7 +59,7 @@ class PackedRequest(NamedTuple):
 
 
 def packed(request: RequestLike) -> Any:
-    """What goes into a pickle for a request. Raises TypeError for one with secrets in it."""
+    """Return the value that is pickled for a request. Raises TypeError if the request contains a secret."""
     if isinstance(request, str):
         _check_url(request)
         return request
@@ -83,6 +87,7 @@ def packed(request: RequestLike) -> Any:
 
 
 def unpacked(value: Any) -> RequestLike:
+    """Return the request of a value that ``packed`` has made."""
     return value.request() if isinstance(value, (PackedRequest, PackedUrl)) else value  # type: ignore[no-any-return]
 
 
@@ -96,7 +101,10 @@ _AFTER_AUTHORITY = re.compile(r"[?#]")
 
 
 def _may_have_userinfo(url: str) -> bool:
-    """Whether an ``@`` stands where an authority may be, also in a text that is not a URL: it may be mistyped."""
+    """Return whether the authority of the URL may have a user and password.
+
+    It errs on the safe side for a text that is not a valid URL, such as a mistyped one.
+    """
     scheme, _, rest = _AFTER_AUTHORITY.split(url, maxsplit=1)[0].partition("/")
     return "@" in scheme or "@" in rest.removeprefix("/").partition("/")[0]
 
@@ -115,5 +123,5 @@ def _is_attribute(code: int) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """An enum as its number: the types of two bindings differ."""
+    """Return the number of an enum: the other process may use another binding, with other enum types."""
     return value if isinstance(value, (bool, str, bytes, QtCore.QByteArray)) else enum_value(value)

@@ -1,4 +1,4 @@
-"""The requests of a batch, as the caller gives them."""
+"""BatchRequest, and how the ``requests`` argument of a batch is checked and converted."""
 
 from __future__ import annotations
 
@@ -19,27 +19,32 @@ from .pickling import packed, unpacked
 
 @public
 class BatchRequest(NamedTuple):
-    """One request of ``sendMany`` and ``downloadMany``; a tuple of the first of these does as well."""
+    """One request of ``sendMany`` or ``downloadMany``. A tuple of its first one to four fields is accepted as well.
+
+    It can be pickled unless it contains a secret; pickle then raises TypeError.
+    """
 
     request: RequestLike
+    """A QNetworkRequest, a QUrl or a str."""
     verb: Union[str, bytes] = "GET"
+    """The method."""
     data: Data = None
-    """As in ``BlockingNetworkRequest.post``."""
+    """The body, as in ``BlockingNetworkRequest.post``."""
     path: Union[str, PathLike[str], None] = None
     """A file or folder, as in ``BlockingNetworkRequest.download``; None: the body is in the reply."""
 
     def __repr__(self) -> str:
-        """The verb and the URL without secrets; neither fields nor body."""
+        """Show the verb and the URL without secrets, and neither headers nor body."""
         path = "" if self.path is None else f" into {_shown(self.path)}"
         try:
             check_request(self.request)
             verb, url = verb_text(self.verb), redact_url(url_text(self.request))
-        except TypeError:  # the batch refuses it when it comes to it
+        except TypeError:  # repr must not raise; the batch raises when it starts this request
             return f"<BatchRequest of wrong types{path}>"
         return f"<BatchRequest {printable(verb)} {url}{path}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """It can be pickled, with a QNetworkRequest too. Raises TypeError for one with secrets in it."""
+        """Support pickle, for a QNetworkRequest too. Raises TypeError if the request contains a secret."""
         return BatchRequest._unpickled, (packed(self.request), *self[1:])
 
     @classmethod
@@ -54,7 +59,10 @@ class BatchRequest(NamedTuple):
 
 
 def jobs_of(requests: Iterable[Any], query: str = "") -> Iterator[BatchRequest]:
-    """``query``: is added to each URL. Raises TypeError for what is none."""
+    """Check the items of ``requests`` and convert them. ``query`` is added to each URL.
+
+    Raises TypeError if an item is not a request.
+    """
     for each in requests:
         if isinstance(each, tuple) and not 0 < len(each) <= len(BatchRequest._fields):
             parts = "1 to 4 parts: a request, a verb, data and a path"
@@ -75,12 +83,14 @@ def _checked(job: BatchRequest, query: str) -> BatchRequest:
 
 
 def into(requests: Iterable[Any], folder: Union[str, PathLike[str], None], query: str = "") -> Iterator[BatchRequest]:
-    """Pairs of a request and a path; with a folder, which is made, requests alone. Raises TypeError for what is
-    neither, OSError.
+    """Check the items of ``requests`` for ``downloadMany`` and convert them.
+
+    They are pairs of a request and a path, or requests alone if a ``folder`` is given; it is created. ``query`` is
+    added to each URL. Raises TypeError if an item is neither, OSError if the folder cannot be created.
     """
     if folder is not None:
         os.makedirs(folder, exist_ok=True)
-    # So it is a folder, also where it is not there yet.
+    # The separator at the end says that it is a folder.
     inside = None if folder is None else os.path.join(os.fspath(folder), "")
     for each in requests:
         if inside is not None:
@@ -101,26 +111,26 @@ def _shown(path: Any) -> str:
 
 
 def check_folder(folder: Any) -> None:
-    """Raises TypeError if it is neither the path of a folder nor None."""
+    """Raise TypeError if ``folder`` is neither a path nor None."""
     if folder is not None and not isinstance(folder, (str, PathLike)):
         raise TypeError(f"folder must be the path of a folder, a str or a path, or None, not {type_name(folder)}")
 
 
 def check_several(requests: Any) -> None:
-    """Raises TypeError for a single request, and for what is not iterable."""
-    if isinstance(requests, (str, bytes, BatchRequest)):  # these can be iterated, and their parts are no requests
+    """Raise TypeError if ``requests`` is a single request, or cannot be iterated."""
+    if isinstance(requests, (str, bytes, BatchRequest)):  # these can be iterated, but their items are no requests
         raise TypeError(f"requests must be a list of requests, not {type(requests).__name__}: [request]")
     if not isinstance(requests, Iterable):
         raise TypeError(f"requests must be an iterable of requests, as a list, not {type(requests).__name__}")
 
 
 def count_of(requests: Iterable[Any]) -> int:
-    """How many there are, -1 where nobody knows."""
+    """Return the number of requests, -1 if it is not known, as for a generator."""
     return len(requests) if isinstance(requests, Sized) else -1
 
 
 def checked_concurrency(number: int, name: str, least: int) -> None:
-    """Raises TypeError, ValueError."""
+    """Raise TypeError if ``number`` is not an int, ValueError if it is less than ``least``."""
     if isinstance(number, bool) or not isinstance(number, int):
         raise TypeError(f"{name} must be a whole number, not {type(number).__name__}")
     if number < least:

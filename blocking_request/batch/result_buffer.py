@@ -1,4 +1,4 @@
-"""ResultBuffer: the results of a batch that the caller has not taken yet, in the order that it wants."""
+"""ResultBuffer: keeps the results of a batch until the caller takes them, in order or not."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from ..reply import ReplyContent
 
 @public
 class BatchResult(NamedTuple):
-    """What one request of a batch came to."""
+    """The result of one request of a batch."""
 
     index: int  # type: ignore[assignment]
-    """Its place among the requests."""
+    """The position of its request in ``requests``, from 0."""
     code: ErrorCode
+    """As ``BlockingNetworkRequest.get`` returns it."""
     reply: ReplyContent
+    """The response."""
 
 
 class ResultBuffer:
-    """For the thread that drives the batch."""
+    """Keeps results. For the thread that drives the batch."""
 
     def __init__(self, ordered: bool) -> None:
-        """``ordered``: whether results are given in the order of the requests, not in that of their ends."""
+        """``ordered``: give the results in the order of the requests, not in the order in which they ended."""
         self._ordered = ordered
         self._results: dict[int, BatchResult] = {}
         self.next_index = 0
-        """The index of the result that is given next, if they are ordered."""
+        """The index of the next result, if they are ordered."""
 
     def __len__(self) -> int:
         return len(self._results)
@@ -37,7 +39,7 @@ class ResultBuffer:
         self._results[result.index] = result
 
     def take_ready(self) -> Iterator[BatchResult]:
-        """Give and forget the results that the caller may have now."""
+        """Remove and yield the results that the caller may get now."""
         results = self._results
         if not self._ordered:
             while results:

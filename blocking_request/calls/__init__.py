@@ -1,1 +1,1 @@
-"""One call: drives a prepared call to its response, and runs the code of the caller that follows it."""
+"""Drives one call from the prepared request to its response, and runs the caller's code (slots, handlers) meanwhile."""

@@ -1,10 +1,11 @@
-"""One blocking call: drives a flow over an engine and, while it waits, runs the caller's own code in the caller's
-thread.
+"""Call: one blocking call. It drives a flow over an engine, in the thread of the caller.
 
-Theory of operation: the caller waits in ``Transfer.take`` until the earliest of its deadlines: on its mailbox if a
-worker of the qt engine sends, on the sockets of the transfer if the python engine does. Cancel arrives as an event,
-``Timeouts`` counts the clocks, and every ``POLL_SECONDS`` the engine is asked whether it is still alive. So whatever
-becomes of the engine, the caller wakes.
+Theory of operation: the flow yields a request; the call starts a transfer on an engine, waits for its response, and
+sends that into the flow, until the flow returns the last response. All waiting happens in ``Transfer.take``, up to the
+earliest timeout. It waits on the mailbox if a worker of the qt engine performs the request, or on the sockets of the
+transfer for the python engine. Events that concern the caller's own code (progress, more upload data) are handled in
+between. A cancel arrives as an event, ``Timeouts`` measures the timeouts, and every ``POLL_SECONDS`` the call checks
+whether the engine is still alive. So the caller returns even if the engine fails.
 """
 
 from __future__ import annotations
@@ -34,11 +35,14 @@ from .steps import CallStep, CallSteps
 from .timeouts import Timeouts
 
 POLL_SECONDS = 0.1
-"""Seconds between two looks at whether the engine still lives."""
+"""Seconds between two checks whether the engine is still alive."""
 
 SHORT_POLL_SECONDS = 0.02
-"""The same if there is something else to look at: a feedback that is not ours (its ``canceled`` signal is no help: a
-plain function connected in a blocked thread is not called before that thread runs an event loop again), or QGIS."""
+"""Seconds between two checks if QGIS, or a feedback of another class, must be polled too.
+
+The ``canceled`` signal of such a feedback cannot be used: a function that is connected to it in a blocked thread is
+called only when that thread runs an event loop again.
+"""
 
 
 def do_nothing() -> None:
@@ -46,7 +50,7 @@ def do_nothing() -> None:
 
 
 class Call:
-    """One call of one caller. ``cancel`` may be called from any thread, the rest is for the caller's."""
+    """One blocking call. ``cancel`` may be called in any thread, all else in the thread of the caller only."""
 
     def __init__(
         self,
@@ -58,8 +62,10 @@ class Call:
         poll: Callable[[], None] = do_nothing,
         connect_ms: int = 0,
     ) -> None:
-        """``engine``: its name, or "auto"; ``idle_ms``, ``deadline_ms`` and ``connect_ms`` (until there is a
-        connection): 0 is none; ``poll`` is called each time a wait of the call times out.
+        """Prepare a call.
+
+        ``engine``: the name of an engine, or "auto". ``idle_ms``, ``deadline_ms``, ``connect_ms``: the timeouts in ms;
+        0: none. ``poll``: is called each time that a wait of the call times out.
         """
         self._engine = engine
         self._connect_ms = connect_ms
@@ -69,29 +75,30 @@ class Call:
         self._cancellation = Cancellation(feedback, self._mailbox.cancel)
         self._timeouts = Timeouts(idle_ms, deadline_ms, self._cancellation.is_canceled, connect_ms)
         self._open_transfer: Optional[tuple[Transfer, Request, Optional[ProgressReporter]]] = None
-        """The request of a response that has begun."""
+        """The transfer of a response whose headers are there and whose body is not."""
         self._started = 0.0
         self._upload: Body = None
         self._engine_name = ""
-        """The engine that serves."""
+        """The engine that performs the present request."""
         self._response_is_due = False
+        """Whether the mailbox may still get the response of a request."""
         self._recorder: Optional[CacheRecorder] = None
         self.streamed_response: Optional[Response] = None
-        """The whole response, after its last chunk was taken."""
+        """The complete response, after the last chunk of its body was taken."""
         self._poll = poll
         is_usual = (feedback is None or isinstance(feedback, Feedback)) and poll is do_nothing
         self._poll_seconds = POLL_SECONDS if is_usual else SHORT_POLL_SECONDS
 
     def cancel(self) -> None:
-        """End the call with ``CanceledError``."""
+        """Cancel the call: its response has ``CanceledError``. In any thread."""
         self._cancellation.cancel()
 
     def stop_reason(self) -> Optional[Failure]:
-        """Why the call should not go on, cancelled or late, or None."""
+        """Return the failure with which the call must end: cancelled, or deadline passed. Else None."""
         return self._timeouts.stop_reason()
 
     def run(self, flow: Flow) -> Response:
-        """Block until the flow has its last response. If that has only begun, ``iter_chunks`` gives its body."""
+        """Block until the flow returns. If its response ``is_streaming``, read the body with ``iter_chunks``."""
         if self._feedback is None:
             response = self.settle(self._drive(flow))
         else:
@@ -102,7 +109,7 @@ class Call:
         return response
 
     def run_into_sink(self, steps: CallSteps) -> Response:
-        """Block until a flow that ends in a sink has its last response, whose body the sink has."""
+        """Block until a flow with a sink returns. Its response has no body: the sink has it."""
         with self._cancellation:
             try:
                 return self._drive(steps)
@@ -111,14 +118,14 @@ class Call:
                 steps.close()
 
     def settle(self, response: Response) -> Response:
-        """Return the response that a flow has come to, or the failure of a call that has ended by then.
+        """Return the response of a flow, or a failure if the call was cancelled or timed out in the meantime.
 
-        Report the final progress of one from the cache, which no engine does.
+        For a response from the cache, also report the final progress; no engine does that.
         """
         if response.is_streaming:
             return response
         if self._open_transfer is not None:
-            self.abandon()  # another response stands in its place
+            self.abandon()  # the flow has replaced the response of this transfer
         if not response.from_cache:
             return response
         failure = self.stop_reason()
@@ -130,14 +137,14 @@ class Call:
         return response
 
     def iter_chunks(self) -> Iterator[bytes]:
-        """The body of a response that has begun, as the caller takes it; ``last`` is the whole response afterwards.
+        """Iterate over the body of a streaming response. Afterwards ``streamed_response`` is the complete response.
 
         Closing the iterator early aborts the transfer.
         """
         return (chunk if isinstance(chunk, bytes) else bytes(chunk) for chunk in self._iter_views())
 
     def abandon(self, failure: Optional[Failure] = None) -> None:
-        """End a request whose body is no longer wanted. ``failure``: the reason, unless the caller has left."""
+        """Abort the transfer of a streaming response, if any. ``failure``: the reason; None: the caller has left."""
         if self._open_transfer is None:
             return
         (transfer, request, _), self._open_transfer = self._open_transfer, None
@@ -145,7 +152,7 @@ class Call:
         self._trace_end(self.streamed_response)
 
     def _iter_views(self) -> Iterator[Chunk]:
-        """The chunks of the body; the memory of each is used again when the next one is taken."""
+        """Iterate over the chunks of the body. The memory of a chunk is reused when the next one is taken."""
         with self._cancellation:
             try:
                 for chunks in self._iter_chunk_lists():
@@ -160,7 +167,7 @@ class Call:
                 self.abandon()
 
     def _iter_chunk_lists(self) -> Iterator[list[Chunk]]:
-        """The chunks of a body, as many at once as have come."""
+        """Iterate over the chunks of a body, in lists of all chunks that have arrived."""
         while self._open_transfer is not None:
             transfer, request, progress = self._open_transfer
             self._mailbox.mark_active()
@@ -183,7 +190,7 @@ class Call:
                 response: Response = stop.value
                 return response
             finally:
-                # Else an error that was thrown into the flow would hold this frame, which holds it: a cycle.
+                # An exception thrown into the flow references this frame: without this, they would be a cycle.
                 argument = None
             go_on = flow.send
             if isinstance(step, Request):
@@ -191,7 +198,7 @@ class Call:
                     self.abandon()
                 if step.redirects > redirects:
                     self._observer.on_redirect(step)
-                redirects = step.redirects  # fewer again if a download starts from the beginning
+                redirects = step.redirects  # smaller again if a download starts from the beginning
                 argument = self._request(step)
             elif isinstance(step, Wait):
                 self.abandon()
@@ -203,7 +210,7 @@ class Call:
                     go_on, argument = flow.throw, error
 
     def _do(self, step: Union[ReadBody, Drain, ReportWhole]) -> Union[Response, Failure, None]:
-        """Do what a sink wants, and return what it is sent. Raises CannotWrite."""
+        """Do a step of a sink, and return the result for it. Raises CannotWrite."""
         if isinstance(step, ReadBody):
             return self._read_body(step)
         if isinstance(step, Drain):
@@ -214,13 +221,13 @@ class Call:
         return None
 
     def _read_body(self, step: ReadBody) -> Response:
-        """Write the body as a sink wants it; return the response at its end. Raises what ``write`` raises."""
+        """Write the body with the sink's ``write``; return the complete response. Raises what ``write`` raises."""
         progress = self._open_transfer[2] if self._open_transfer is not None else None
         if step.start and progress is not None:
             progress.count_from(step.start, step.total)
         try:
             if step.in_worker and self._open_transfer is not None and self._open_transfer[0].has_worker:
-                # The engine's thread writes the chunks from now on; they never cross to this one.
+                # From now on the engine's thread writes the chunks. So they need not be handed to this thread.
                 self._mailbox.stream_to(step.write)
             for chunks in self._iter_chunk_lists():
                 if not write_chunks(chunks, step, self._mailbox) and step.target is not None:
@@ -233,7 +240,7 @@ class Call:
         return self.streamed_response
 
     def _drain(self, target: DrainableTarget) -> Optional[Failure]:
-        """Wait until a target has taken what was written to it; return why the call ended in the meantime, or None."""
+        """Wait until a target has taken all written bytes. Return a failure if the call ended before, else None."""
         while not target.flush():
             failure = self.stop_reason()
             if failure is not None:
@@ -243,7 +250,7 @@ class Call:
         return None
 
     def _sleep(self, seconds: float) -> Optional[Failure]:
-        """Wait, awake for whatever ends the call; that is returned."""
+        """Wait for some seconds. Return a failure if the call was cancelled or timed out before, else None."""
         timeouts = self._timeouts
         timeouts.begin_pause(seconds)
         while True:
@@ -256,9 +263,9 @@ class Call:
                 self._poll()
 
     def _request(self, request: Request) -> Response:
-        """Raises RequestNotSent if its body cannot be read."""
+        """Send one request and return its response. Raises RequestNotSent if its body cannot be read."""
         if self._response_is_due:
-            # It may still come, and must not be taken for the next one's.
+            # The response of an aborted request may still arrive. A new mailbox keeps it apart from this request's.
             self._mailbox, self._response_is_due = Mailbox(), False
             self._cancellation.wake = self._mailbox.cancel
         watchers = self._observer.watchers
@@ -267,7 +274,7 @@ class Call:
         if isinstance(engine, Failure):
             response = Response(request, failure=engine)
         else:
-            # Made before the engine begins: from then on this thread should do nothing but wait, and leave the GIL.
+            # Everything is prepared before the engine starts: from then on this thread only waits, without the GIL.
             progress = self._observer.progress_reporter(self._feedback)
             self._mailbox.wants_progress = progress is not None
             self._mailbox.wants_trace = self._started != 0.0
@@ -301,7 +308,10 @@ class Call:
     def _wait(
         self, transfer: Transfer, request: Request, progress: Optional[ProgressReporter]
     ) -> Union[Response, HeadersReceived, BodyChunks]:
-        """The next event that ends a wait, or the response that a timeout or a cancel makes."""
+        """Wait for headers, chunks or the response, and handle all other events.
+
+        After a timeout or a cancel, return the response of the aborted transfer.
+        """
         mailbox, timeouts = self._mailbox, self._timeouts
         while True:
             try:
@@ -320,27 +330,27 @@ class Call:
             if isinstance(event, Cancel):
                 return self._abort(transfer, request, messages.canceled())
             if isinstance(event, (HeadersReceived, BodyChunks)):
-                # The caller's own clock may have run out while it had other chunks in hand.
+                # The deadline may have passed while the caller used the previous chunks.
                 failure = timeouts.stop_reason()
                 return event if failure is None else self._abort(transfer, request, failure)
             if isinstance(event, UploadDataNeeded):
                 self._send_more(request)
             elif progress is not None:
                 progress(event)
-            # The time the caller's own code took is not the server's.
+            # The caller's own code has run: its time does not count towards the idle timeout.
             mailbox.mark_active()
-            # A slot that takes longer than the next event does would keep the clocks from being looked at.
+            # Check the deadline here too: if slots are slower than events arrive, ``take`` never times out.
             failure = timeouts.stop_reason()
             if failure is not None:
                 return self._abort(transfer, request, failure)
 
     def _send_more(self, request: Request) -> None:
-        """Raises RequestNotSent if the body cannot be read; that ends the request."""
+        """Give the engine more upload data. Raises RequestNotSent if the body cannot be read."""
         if isinstance(self._upload, Upload) and isinstance(request.body, UploadChannel):
             self._upload.fill(request.body)
 
     def _abort(self, transfer: Transfer, request: Request, failure: Failure) -> Response:
-        """Abort, and take along what has arrived if the worker has it at hand."""
+        """Abort the transfer. Return the part of the response that has arrived, if the engine has it ready."""
         transfer.abort()
         self._timeouts.begin_grace()
         response = Response(request, engine=self._engine_name)

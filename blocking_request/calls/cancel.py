@@ -1,4 +1,4 @@
-"""Cancellation: whether a call, or a batch, is cancelled, by its caller or by a feedback."""
+"""Cancellation: whether a call or a batch was cancelled, by its caller or by a feedback."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from ..feedback import Feedback, FeedbackLike, add_listener, remove_listener
 
 
 class Cancellation:
-    """``cancel`` and ``is_canceled`` may be called from any thread.
+    """The cancel state of a call or a batch. ``cancel`` and ``is_canceled`` may be called in any thread.
 
-    Within ``with cancellation:`` our Feedback wakes the driver at once. Any other feedback (QGIS's, or an object with
-    ``isCanceled()``) is asked each time the driver looks.
+    Inside ``with cancellation:``, ``cancel()`` of our own Feedback wakes the driver at once. The driver polls a
+    feedback of another class (a QgsFeedback, or any object with ``isCanceled()``).
     """
 
     __slots__ = ("_feedback", "canceled", "wake")
 
     def __init__(self, feedback: Optional[FeedbackLike], wake: Callable[[], None]) -> None:
-        """``wake``: wakes the driver, from any thread. It must not hold the driver, which holds this: that would be a
-        reference cycle.
+        """``wake``: wakes the driver, in any thread. It must not reference the driver, which references this object:
+        they would be a reference cycle.
         """
         self._feedback = feedback
         self.canceled = False
-        """Whether ``cancel`` was called. Unlike ``is_canceled`` it runs no code of a feedback."""
+        """Whether ``cancel`` was called. Unlike ``is_canceled``, reading it calls no method of a feedback."""
         self.wake = wake
 
     def cancel(self) -> None:
@@ -31,6 +31,7 @@ class Cancellation:
         self.wake()
 
     def is_canceled(self) -> bool:
+        """Return whether ``cancel`` was called or the feedback is cancelled."""
         return self.canceled or (self._feedback is not None and self._feedback.isCanceled())
 
     def __enter__(self) -> None:

@@ -1,4 +1,4 @@
-"""CallContext: one call from the request that the caller gave to the reply, single or of a batch."""
+"""CallContext: the data of one call, from the caller's request to the reply. Single calls and batches both use it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class CallContext(NamedTuple):
-    """The parts of one call that blocking and batch calls share: its request, settings, number and start."""
+    """The data of one call: request, method, settings, id, start (of ``time.monotonic``) and arguments."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)
@@ -33,12 +33,12 @@ class CallContext(NamedTuple):
     arguments: CallArguments = NO_ARGUMENTS
 
     def failed(self, failure: Failure) -> Response:
-        """The response of a call that has not even a request."""
+        """Return the response of a call that failed before its Request was built."""
         secrets = self.settings.secret_parameters
         return Response(Request(self.method, url_text(self.target), redacted_names=secrets), failure=failure)
 
     def to_reply(self, response: Response) -> ReplyContent:
-        """The reply of the call, with its number and how long it took."""
+        """Return the reply of the call, with its id and duration."""
         return ReplyContent.from_response(response, time.monotonic() - self.started, self.request_id)
 
     def notify(self, manager: NetworkAccessManager, reply: ReplyContent) -> None:
@@ -52,6 +52,7 @@ class CallContext(NamedTuple):
 def new_context(
     target: RequestLike, method: str, settings: Settings, arguments: CallArguments = NO_ARGUMENTS
 ) -> CallContext:
+    """Return the context of a call that starts now, with a new id."""
     return CallContext(
         target=target,
         method=method,

@@ -1,4 +1,4 @@
-"""CallObserver: the code of the caller that a call runs, in the caller's thread."""
+"""CallObserver: reports the events of a call to code of the caller, such as slots."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from .progress import ProgressReporter
 
 
 class CallObserver(Protocol):
-    """Every method is called in the caller's thread, from within the call."""
+    """Reports the events of a call. Every method is called in the thread of the caller, during the call."""
 
     @property
     def watchers(self) -> tuple[Watcher, ...]:
-        """Return who is told of each step, beside the log."""
+        """Return the watchers, which get each step of the call beside the log."""
 
     def progress_reporter(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressReporter]:
-        """Return what reports the progress, or None if nothing listens."""
+        """Return a function that reports progress, or None if nothing is connected."""
 
     def on_redirect(self, request: Request) -> None:
-        """Hear of a redirect: ``request`` is sent next."""
+        """Report a redirect: ``request`` is sent next."""
 
 
 class _NullObserver:
-    """Ignores everything."""
+    """Ignores all events."""
 
     watchers: tuple[Watcher, ...] = ()
 
@@ -37,4 +37,4 @@ class _NullObserver:
 
 
 NULL_OBSERVER = _NullObserver()
-"""For calls that no code of a caller follows."""
+"""The observer of calls that run in the background."""

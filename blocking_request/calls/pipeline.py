@@ -1,9 +1,13 @@
-"""What happens to the request of one call, from the settings and what the call itself says: the order of the flows.
+"""Builds the flow of a call: which policies run, and in which order.
 
-From the caller to the engine: redirects; for each hop preprocessors, strict transport and retries; for each attempt the
-proxy, the credentials, the cookies, the cache, and the handler for certificate errors. What these add is theirs: the
-answer that comes back from below them has the request as it was above, so that no secret goes into a reply, and each
-hop and attempt begins without them.
+From the caller to the engine:
+
+- once: redirects;
+- for each hop: request preprocessors, HSTS, retries;
+- for each attempt: proxy, credentials, cookies, cache, handler for certificate errors.
+
+The policies of an attempt add fields to the request, such as ``Cookie`` and ``Authorization``. The response then gets
+the original request back: so no secret gets into a reply, and each hop and attempt begins without these fields.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def build_flow(prepared: PreparedCall) -> Flow:
-    """Build the flow of a call. Layers that have nothing to do are left out."""
+    """Build the flow of a call. Policies that have nothing to do are left out."""
     request, options, settings = prepared
     if not request.url.startswith("http"):
         return follow_redirects(request, options.redirects)
@@ -39,27 +43,27 @@ def build_flow(prepared: PreparedCall) -> Flow:
 
 
 class _OuterProxies(NamedTuple):
-    """Who else has a say in which proxy is taken."""
+    """Which sources outside the manager can name a proxy: the environment, or Qt's application proxy."""
 
     environment: bool
     application: bool
 
 
-_NOBODY = _OuterProxies(False, False)
+_NO_OUTER_PROXIES = _OuterProxies(False, False)
 
 
 def _outer_proxies(options: CallOptions) -> _OuterProxies:
     if options.proxies.ignore_system:
-        return _NOBODY
+        return _NO_OUTER_PROXIES
     if not uses_system_proxies():
         return _OuterProxies(False, True)
-    return _OuterProxies(True, False) if environment_names_proxies() else _NOBODY
+    return _OuterProxies(True, False) if environment_names_proxies() else _NO_OUTER_PROXIES
 
 
 def _reused_hop(settings: Settings, options: CallOptions, outer: _OuterProxies) -> Send:
-    """What sends one hop; that of the last call if it fits."""
+    """Return the function that sends one hop; the one of the last call if its options are equal."""
     last = settings.last_built.hop
-    # A hop knows nothing of redirects, the first of the options.
+    # The first option, the redirect rules, does not concern a single hop.
     if (
         last is not None
         and last.outer_proxies == outer
@@ -67,7 +71,8 @@ def _reused_hop(settings: Settings, options: CallOptions, outer: _OuterProxies) 
     ):
         return last.send
     send = _hop(settings, options, outer)
-    if settings.ssl_error_handler is None and options.qgis_auth is None:  # what these are told is the call's
+    # A prompt for certificates and a QGIS auth config belong to one call, and must not be reused.
+    if settings.ssl_error_handler is None and options.qgis_auth is None:
         settings.last_built.hop = BuiltHop(options, outer, send)
     return send
 
@@ -89,7 +94,7 @@ def _hop(settings: Settings, options: CallOptions, outer: _OuterProxies) -> Send
 
 
 def _attempt(settings: Settings, options: CallOptions, outer: _OuterProxies) -> Send:
-    """One attempt at one hop."""
+    """Return the function that sends one attempt of a hop. The layer that is added last runs first."""
     send: Send = send_directly
     if settings.ssl_error_handler is not None:
         with first_use:
@@ -124,13 +129,13 @@ def _attempt(settings: Settings, options: CallOptions, outer: _OuterProxies) -> 
 def _cookie_layer(cookies: CookieHolder, loads: bool, saves: bool, send: Send) -> Send:
     header = cookies.header if loads else None
     receive = cookies.receive if saves else None
-    # These are called for every request, and a partial with keywords takes three times as long.
+    # A lambda, because it is called for each request, and a partial with keywords takes three times as long.
     return lambda request: with_cookies(request, header, receive, send)
 
 
 def _may_have_credentials(settings: Settings, options: CallOptions) -> bool:
     is_named = options.auth is not None or options.qgis_auth is not None or bool(settings.netrc)
-    # What a handler gave is kept beyond the handler.
+    # The credentials that a handler gave stay in the cache even after the handler was removed.
     return is_named or settings.auth_handler is not None or settings.had_auth_handler
 
 
@@ -144,7 +149,7 @@ def _credential_rules(settings: Settings, options: CallOptions) -> CredentialRul
         qgis_auth=options.qgis_auth,
         find=partial(netrc_config, file=netrc) if netrc else None,
         handler=settings.auth_handler,
-        credential_cache=settings.credential_cache if options.reuses_credentials else _Forgetful(),
+        credential_cache=settings.credential_cache if options.reuses_credentials else _EmptyCache(),
         engine_supports_ntlm=partial(_engine_supports_ntlm, wanted=options.engine),
     )
 
@@ -156,8 +161,8 @@ def _engine_supports_ntlm(request: Request, wanted: str) -> bool:
     return choice.engine("qt").unsupported_reason(with_ntlm) is None
 
 
-class _Forgetful(dict[str, Any]):
-    """For requests that neither use what others were given, nor leave anything."""
+class _EmptyCache(dict[str, Any]):
+    """A credential cache that stays empty, for requests that neither reuse credentials nor leave theirs to others."""
 
     def __setitem__(self, key: str, value: Any) -> None:
         pass

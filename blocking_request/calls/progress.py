@@ -1,4 +1,4 @@
-"""Reports how far a transfer is: to the signals of a request and to a feedback, in the caller's thread."""
+"""Reports the progress of a transfer to the signals of a request and to a feedback, in the thread of the caller."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def progress_reporter(request: BlockingNetworkRequest, feedback: Optional[FeedbackLike]) -> Optional[ProgressReporter]:
-    """Return what reports progress, or None if nothing listens: asking the engine costs time on small requests."""
+    """Return a reporter, or None if nothing is connected: then the engine need not report, which takes time."""
     set_progress = None if feedback is None else getattr(feedback, "setProgress", None)
     if is_deleted(request):
         return None
@@ -38,13 +38,13 @@ def _signals(kind: Hashable) -> tuple[QtCore.QMetaMethod, ...]:
 
 @cache
 def signal_method(kind: Hashable, signature: str) -> QtCore.QMetaMethod:
-    """A signal of a class, as ``isSignalConnected`` takes it."""
+    """Return a signal of a class as the argument of ``QObject.isSignalConnected``."""
     meta: QtCore.QMetaObject = kind.staticMetaObject  # type: ignore[attr-defined]
     return meta.method(meta.indexOfSignal(signature))
 
 
 class ProgressReporter:
-    """Reports each figure once."""
+    """Reports progress to the signals of a request and to a feedback. Each figure is reported once."""
 
     def __init__(self, request: BlockingNetworkRequest, set_progress: Any) -> None:
         self._request = request
@@ -53,7 +53,7 @@ class ProgressReporter:
         self._percent = 0
         self._start, self._total = 0, -1
         self._is_upload = False
-        """Whether the percentage is that of a large body that is sent, and not of the response to it."""
+        """Whether the percentage is of the request's body, because that is large, and not of the response's body."""
 
     def __call__(self, progress: Progress) -> None:
         if is_deleted(self._request):
@@ -74,7 +74,10 @@ class ProgressReporter:
                 self._report_percent(100.0 * progress.done / progress.total)
 
     def count_from(self, start: int, total: int) -> None:
-        """Count what of a file is there already. ``start``, ``total``: of the file, in bytes; -1 if it is not known."""
+        """Add the part of a file that was downloaded before.
+
+        ``start``: its bytes. ``total``: the size of the whole file in bytes, -1 if it is not known.
+        """
         self._start, self._total = start, total
 
     def _report_percent(self, percent: float) -> None:
@@ -85,6 +88,6 @@ class ProgressReporter:
             self._set_progress(percent)
 
     def report_final(self, response: Response) -> None:
-        """Report the exact final figure, for which the engine may have had no time."""
+        """Report the exact final figure: the engine does not report each chunk."""
         if response.status is not None and not 300 <= response.status < 400:
             self(Progress(False, response.encoded_bytes, response.total_bytes))

@@ -1,4 +1,7 @@
-"""The manager's cache in the flow of a call, and what it validates beside that."""
+"""Adds the manager's cache to the flow of a call, and revalidates stale responses in background threads.
+
+A stale response may be served while it is revalidated (``stale-while-revalidate``, RFC 5861 section 3).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 def with_manager_cache(
     settings: Settings, load_control: CacheLoadControl, may_store: bool, send: Send, engine: str
 ) -> Send:
-    """Return ``send`` with the manager's cache above it."""
+    """Return ``send`` with the manager's cache in front of it."""
     assert settings.cache is not None
     later = partial(_validate_later, settings=settings, engine=engine)
     default_headers = ((b"accept-language", accept_language()),)
@@ -48,21 +51,22 @@ def _send_for_cache(request: Request, send: Send) -> Flow:
 
 
 VALIDATING_THREADS = 2
+"""The most threads that revalidate responses."""
 WAITING_VALIDATIONS = 100
-"""What is more is left to the next who asks for it."""
+"""The most revalidations that wait for a thread. If there are more, the next request for that URL tries again."""
 
 
 class _Validations:
-    """What is validated beside the calls that it was served to."""
+    """Runs revalidations in background threads, at most one at a time for each URL of a store."""
 
     def __init__(self) -> None:
-        # What is made under it may run a destructor, which may come back here.
+        # Reentrant: an allocation under the lock may run a destructor, which may send a request and call ``add``.
         self._guard = threading.RLock()
         self._waiting: dict[tuple[int, str], Callable[[], None]] = {}
         self._threads = 0
 
     def add(self, key: tuple[int, str], validate: Callable[[], None]) -> None:
-        """``key``: of several who want the same, one does it."""
+        """Start a revalidation, unless one with the same ``key`` waits or runs."""
         with self._guard:
             if key in self._waiting or len(self._waiting) >= WAITING_VALIDATIONS:
                 return
@@ -72,7 +76,7 @@ class _Validations:
             self._threads += 1
         try:
             threading.Thread(target=self._run, name="blocking_request validation", daemon=True).start()
-        except RuntimeError:  # no thread left: it stays stale
+        except RuntimeError:  # the system has no thread left; the stored response stays stale
             with self._guard:
                 self._threads -= 1
                 self._waiting.pop(key, None)
@@ -92,7 +96,7 @@ class _Validations:
 
 
 def _taken() -> None:
-    """In the place of what a thread is just doing."""
+    """Marks a revalidation that a thread runs."""
 
 
 _validations = [_Validations()]
@@ -103,7 +107,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _validate_later(request: Request, rules: CacheRules, settings: Settings, engine: str) -> None:
-    # In memory, and no larger than what is kept; nobody is asked anything.
+    # The body is read into memory, so it is limited to the largest entry of the store. No handler is called.
     limit = min(each for each in (request.body_limit, rules.store.entry_limit) if each)
     request = request._replace(streams=False, streams_all=False, body_limit=limit)
 

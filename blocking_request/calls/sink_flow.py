@@ -1,4 +1,6 @@
-"""The flow of a call whose body goes into a sink: it sends, has the body read, and sends again if the sink asks so."""
+"""The flow of a call whose body goes into a sink. It sends, reads the body into the sink, and repeats if the sink
+requires it, for example if a download cannot be resumed.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ def build_sink_flow(
 
 
 def _recorded(steps: SinkSteps, recorder: CacheRecorder) -> SinkSteps:
-    """The steps, with a copy of the body for the cache."""
+    """Run the steps of a sink, and copy the body for the cache."""
     try:
         step = next(steps)
         while True:

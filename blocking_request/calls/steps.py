@@ -1,4 +1,4 @@
-"""The steps of a call: what a flow, or a flow with a sink at its end, asks its driver to do next."""
+"""The steps that a flow, with or without a sink, yields to its driver: send a request, wait, do a step of the sink."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""One request of a batch or of a QHttp: its flow, and what of it is under way. It never waits; its driver does.
+"""Task: one request of a batch or of a QHttp. It drives a flow over an engine without waiting; its driver waits.
 
-Theory of operation: as in ``call.py``, but what the engine tells goes to one queue that all tasks share, and the clocks
-are looked at now and then. For the one thread that drives the batch.
+Theory of operation: as in ``call.py``, with two differences. The events of all tasks go into one queue, and the driver
+hands each event to its task. The driver checks the timeouts of all tasks now and then. Only the thread that drives the
+batch uses it.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ from .steps import CallStep, CallSteps
 from .timeouts import Timeouts
 
 EVENTS_AT_ONCE = 4
-"""How many events of one transfer are handled before others have their turn."""
+"""How many events of one transfer are handled before other transfers are advanced."""
 
 POLL_SECONDS = 0.02
-"""Seconds between two looks of the driver of tasks at their clocks, and at a feedback that is not ours."""
+"""Seconds between two checks of the timeouts, and of a feedback of another class, by the driver of tasks."""
 
 
 class EventQueue(Protocol):
-    """Takes pairs of a TaskEventSink and an event. May be called from any thread."""
+    """Takes pairs of a TaskEventSink and an event, in any thread."""
 
     def put(self, event: Any) -> None: ...
 
 
 class TaskEventSink:
-    """Puts the events of one transfer of a task into the queue of the driver."""
+    """Puts the events of one transfer of a task into the queue of the driver, in any thread."""
 
     __slots__ = ("_event_queue", "task")
 
@@ -51,20 +52,20 @@ class TaskEventSink:
 
 
 class TransferWaiter(Protocol):
-    """Waits for what the transfers without a worker want. ``wake`` may be called from any thread."""
+    """Waits for the sockets of transfers without a worker. ``wake`` may be called in any thread."""
 
     def wake(self, task: Task) -> None:
         """Have the driver step the task."""
 
     def wait_for(self, task: Task, wanted: Wanted) -> None:
-        """Step the task when this has happened; it is instead of what the task waited for."""
+        """Step the task when ``wanted`` has happened. Replaces an earlier wait of the task."""
 
     def discard(self, task: Task) -> None:
-        """The task waits for nothing any more."""
+        """End the wait of the task."""
 
 
 class _TaskWaker:
-    """Wakes the driver of a task. Task, mailbox and waker hold each other until the transfer ends."""
+    """Wakes the driver of a task. Task, mailbox and waker reference each other until the transfer ends."""
 
     __slots__ = ("_task", "_waiter")
 
@@ -77,32 +78,32 @@ class _TaskWaker:
 
 
 class TaskRules(NamedTuple):
-    """What the tasks of a batch, or of a QHttp, have in common."""
+    """The values that all tasks of a batch, or of a QHttp, share."""
 
     engine: str
     event_queue: EventQueue
     waiter: TransferWaiter
     hint: Optional[BatchHint]
-    """None: each is alone."""
+    """None if only one task runs at a time."""
 
 
 _Resumption = tuple[Callable[[Any], CallStep], Any]
-"""How the steps go on: their ``send`` or ``throw``, and its argument."""
+"""How to resume the steps: their ``send`` or ``throw``, and its argument."""
 
 
 class Task:
-    """For the one thread that drives it."""
+    """One request of a batch or of a QHttp. For the thread that drives it."""
 
     response: Optional[Response] = None
-    """The last one, when it is there."""
+    """The response of the whole request, when it has ended."""
     handed_over = 0.0
-    """When the latest request was."""
+    """The time (of ``time.monotonic``) at which the latest request was given to an engine; 0.0: none was."""
     _reading: Optional[ReadBody] = None
-    """The step that takes the chunks of the body, in this thread."""
+    """The step whose ``write`` gets the chunks of the body, in this thread."""
     _draining: Optional[DrainableTarget] = None
-    """The one that has to take what was written before anything is heard."""
+    """The target that has not taken all written bytes yet. No event is handled until it has."""
     _is_draining_only = False
-    """Whether the steps wait for that."""
+    """Whether the steps have yielded a Drain, and so wait for the target themselves."""
     _events: Optional[TaskEventSink] = None
     _mailbox: Optional[Mailbox] = None
     _transfer: Optional[Transfer] = None
@@ -110,7 +111,7 @@ class Task:
     _upload: Optional[Upload] = None
     _started = 0.0
     _failure: Optional[Failure] = None
-    """Why the request that is under way is being aborted."""
+    """The reason, if the present transfer is being aborted."""
 
     def __init__(
         self,
@@ -120,7 +121,9 @@ class Task:
         timeouts: Timeouts,
         progress: Optional[Callable[[Progress], None]] = None,
     ) -> None:
-        """``failed``: gives the response if there is not even a request; ``progress``: is called with each event of
+        """Prepare a task.
+
+        ``failed``: makes the response if the request could not be built. ``progress``: is called with each event of
         progress.
         """
         self._steps = steps
@@ -129,14 +132,15 @@ class Task:
         self._progress = progress
         self._timeouts = timeouts
         self._unhandled: list[tuple[TaskEventSink, QueuedEvent]] = []
-        """What has come while a target was draining. The engine stops in the meantime, so there is little of it."""
+        """The events that came while a target was draining. They are few: the engine stops reading in the meantime."""
 
     def begin(self) -> None:
+        """Start the first request."""
         self._advance(self._steps.send, None)
         self.step()
 
     def step(self) -> None:
-        """Go on with a transfer that this thread performs, as far as it goes without waiting."""
+        """Advance a transfer of the python engine as far as possible without waiting."""
         waiter = self._rules.waiter
         for _ in range(EVENTS_AT_ONCE):
             transfer, events = self._transfer, self._events
@@ -151,9 +155,9 @@ class Task:
         waiter.wait_for(self, LOOK_AROUND)
 
     def handle_event(self, events: TaskEventSink, event: QueuedEvent) -> None:
-        """What the engine has told."""
+        """Handle an event of the engine."""
         if events is not self._events or self._mailbox is None:
-            return  # the request has been replaced or abandoned
+            return  # the event is of an earlier request, which was replaced or aborted
         if self._draining is not None:
             self._unhandled.append((events, event))
             return
@@ -162,7 +166,7 @@ class Task:
             self._transfer = self._events = None
             self._end(event if self._failure is None else event._replace(failure=self._failure))
         elif isinstance(event, HeadersReceived) and self._failure is None:
-            # The time it has waited here is not the server's.
+            # The event has waited in the queue: that time does not count towards the idle timeout.
             self._mailbox.mark_active()
             self._resume_with(event.response)
         elif isinstance(event, UploadDataNeeded) and self._failure is None:
@@ -182,7 +186,7 @@ class Task:
         mailbox.mark_active()
 
     def _look_at_target(self, target: DrainableTarget) -> None:
-        """See whether a target has taken what was written to it, and hear then what has come in the meantime."""
+        """Check whether a target has taken all written bytes. If so, handle the events that came in the meantime."""
         failure = self._timeouts.stop_reason()
         go_on, argument = self._steps.send, failure
         try:
@@ -210,14 +214,17 @@ class Task:
         self.step()
 
     def allow_for_absence(self, seconds: float) -> None:
-        """Count the time in which the driver did something else for no clock: this transfer did not go on in it."""
+        """Leave some seconds out of the timeouts, in which the driver ran code of the caller.
+
+        Only a transfer without a worker stood still in that time.
+        """
         transfer, mailbox = self._transfer, self._mailbox
         if transfer is not None and not transfer.has_worker and mailbox is not None and self._draining is None:
             mailbox.last_activity = min(mailbox.last_activity + seconds, mailbox.now())
             self._timeouts.put_off_deadline(seconds)
 
     def check_clocks(self) -> None:
-        """See whether something is late, lost or cancelled."""
+        """Check the timeouts, a cancel, and whether the engine is alive; end or resume the request if one is due."""
         timeouts = self._timeouts
         if self._draining is not None:
             self._look_at_target(self._draining)
@@ -235,7 +242,7 @@ class Task:
         elif self._mailbox is not None:
             transfer = self._transfer
             if not transfer.has_worker and timeouts.is_idle(self._mailbox.last_activity):
-                self.step()  # what has come while the driver did something else is not late
+                self.step()  # bytes that arrived while the driver was busy are not late: read them first
                 if self._transfer is not transfer or self._mailbox is None or self._draining is not None:
                     return
             failure = timeouts.check(transfer, self._mailbox.last_activity)
@@ -243,12 +250,12 @@ class Task:
                 self._abort(failure)
 
     def close(self) -> None:
-        """Abort the transfer that is under way, and end the steps. There will be no response."""
+        """Abort the transfer and close the steps. There will be no response."""
         self._leave_transfer()
         self._steps.close()
 
     def _end(self, response: Response) -> None:
-        """The request that was under way has its response."""
+        """Resume the steps with the response of the present request."""
         self._failure = None
         self._trace_end(response)
         self._resume_with(response)
@@ -262,7 +269,7 @@ class Task:
         self._advance(self._steps.send, response)
 
     def _advance(self, go_on: Callable[[Any], CallStep], argument: Any) -> None:
-        """Go on until something must be waited for, or until the end. Raises what the caller's own code raises."""
+        """Run the steps until one must wait, or until their end. Raises the exceptions of the caller's own code."""
         while True:
             try:
                 step = go_on(argument)
@@ -291,7 +298,7 @@ class Task:
             go_on, argument = resumption
 
     def _do(self, step: Union[ReadBody, Drain, ReportWhole]) -> Optional[_Resumption]:
-        """Do what a sink wants, and return how to go on; None if it has to be waited for."""
+        """Do a step of a sink, and return how to resume the steps; None if the step must wait."""
         if isinstance(step, Drain):
             return self._drain(step.target)
         if isinstance(step, ReadBody):
@@ -301,7 +308,7 @@ class Task:
         return self._steps.send, None
 
     def _drain(self, target: DrainableTarget) -> Optional[_Resumption]:
-        """None if it has to be waited for."""
+        """Return how to resume the steps; None if the target has not taken all bytes yet."""
         try:
             if target.flush():
                 return self._steps.send, None
@@ -311,7 +318,7 @@ class Task:
         return None
 
     def _read_body(self, step: ReadBody) -> Optional[_Resumption]:
-        """None if the chunks come from now on."""
+        """Return how to resume the steps; None if the chunks are read from now on."""
         assert self._mailbox is not None
         if not step.in_worker or self._transfer is None or not self._transfer.has_worker:
             self._reading = step
@@ -357,7 +364,7 @@ class Task:
         self._mailbox.mark_active()
 
     def _leave_transfer(self) -> None:
-        """Abort the transfer, if one is under way, and forget it."""
+        """Abort the present transfer, if any, and drop it."""
         if self._transfer is not None:
             self._transfer.close()
             if not self._transfer.has_worker:
@@ -365,4 +372,4 @@ class Task:
             if self._request is not None:
                 self._trace_end(Response(self._request, failure=messages.canceled()))
         self._transfer = self._events = self._reading = self._draining = None
-        self._mailbox = None  # it holds the task
+        self._mailbox = None  # it references the task: a reference cycle

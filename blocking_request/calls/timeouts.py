@@ -1,7 +1,7 @@
-"""The clocks of one call: idle, connect, deadline, cancel, pause and grace. Single calls and batches use the same.
+"""Timeouts: the timeouts of one call (idle, connect, deadline), the pause before a retry, and the time for an abort.
 
-Only the thread that drives the call uses them. Nothing here waits: the driver asks how long it
-may wait, and why the call should end.
+Single calls and batches both use it, in the thread that drives the call only. It never waits itself: the driver asks
+how long it may wait, and whether the call must end.
 """
 
 from __future__ import annotations
@@ -19,17 +19,20 @@ Clock = Callable[[], float]
 
 
 class WatchedTransfer(Protocol):
-    """What the clocks have to know of a transfer."""
+    """The methods of a transfer that the timeouts need."""
 
-    def look_for_connection(self) -> None: ...
+    def look_for_connection(self) -> None:
+        """Have the engine find out whether there is a connection."""
 
-    def is_connected(self) -> bool: ...
+    def is_connected(self) -> bool:
+        """Return whether there is a connection."""
 
-    def failure_if_dead(self) -> Optional[Failure]: ...
+    def failure_if_dead(self) -> Optional[Failure]:
+        """Return a failure if the engine can no longer end the transfer, else None."""
 
 
 class Timeouts:
-    """Says how long the driver of a call may wait, and why the call should end."""
+    """Tells the driver of a call how long it may wait, and whether the call must end."""
 
     __slots__ = (
         "_clock",
@@ -53,9 +56,11 @@ class Timeouts:
         connect_ms: int = 0,
         clock: Clock = time.monotonic,
     ) -> None:
-        """``idle_ms``: how long no byte may move; ``deadline_ms``: how long the call may take, from now on;
-        ``connect_ms``: how long connecting may take. All are in milliseconds, and 0 is none. ``is_canceled``:
-        whether the call is cancelled, as ``Cancellation`` knows.
+        """Start the timeouts of a call. All are in milliseconds; 0: none.
+
+        ``idle_ms``: the longest time without bytes sent or received. ``deadline_ms``: the longest time for the whole
+        call, from now on. ``connect_ms``: the longest time for connecting. ``is_canceled``: tells whether the call is
+        cancelled, as ``Cancellation.is_canceled``.
         """
         self._clock = clock
         self._is_canceled = is_canceled
@@ -66,7 +71,7 @@ class Timeouts:
         self._pause_ends_at = self._grace_ends_at = NEVER
 
     def stop_reason(self) -> Optional[Failure]:
-        """Why the call should not go on: it is cancelled or its deadline has passed. Else None."""
+        """Return a failure if the call is cancelled or its deadline has passed, else None."""
         if self._is_canceled is not None and self._is_canceled():
             return messages.canceled()
         if self._clock() >= self._deadline_at:
@@ -74,32 +79,37 @@ class Timeouts:
         return None
 
     def begin_request(self) -> None:
-        """Start the clock of connecting. Halfway the engine is told to look for the connection."""
+        """Start the connect timeout. Halfway ``check`` has the engine look for the connection."""
         if self._connect_ms:
             now = self._clock()
             self._connect_ends_at = now + self._connect_ms / 1000
             self._connect_look_at = now + self._connect_ms / 2000
 
     def seconds_left(self, last_activity: float, at_most: float) -> float:
-        """How long the driver may wait until something is due; ``last_activity``: when bytes moved last."""
+        """Return how long the driver may wait, ``at_most`` seconds.
+
+        ``last_activity``: the time when bytes were sent or received last.
+        """
         due = min(last_activity + self._idle_seconds, self._deadline_at, self._connect_look_at, self._connect_ends_at)
         return max(min(at_most, due - self._clock()), 0.0)
 
     def until_deadline(self, at_most: float) -> float:
-        """How long the driver may do something that moves no bytes, in seconds."""
+        """Return how long the driver may wait for something else than bytes: until the deadline, up to ``at_most``."""
         return max(min(at_most, self._deadline_at - self._clock()), 0.0)
 
     def put_off_deadline(self, seconds: float) -> None:
+        """Move the deadline by the time in which the caller's own code ran."""
         self._deadline_at += seconds
 
     def is_idle(self, last_activity: float) -> bool:
-        """Return whether no bytes have moved for longer than the idle timeout."""
+        """Return whether no bytes were sent or received for the idle timeout."""
         return self._clock() >= last_activity + self._idle_seconds
 
     def check(self, transfer: WatchedTransfer, last_activity: float) -> Optional[Failure]:
-        """Why a transfer should end: cancelled, late, idle, not connected, or its engine is dead. Else None.
+        """Return a failure if a transfer must end, else None.
 
-        Has the engine look for the connection at half the connect timeout.
+        The reasons are: cancelled, deadline passed, not connected in time, idle for too long, or a dead engine. At half
+        the connect timeout, have the engine look for the connection.
         """
         failure = self.stop_reason()
         if failure is not None:
@@ -112,23 +122,23 @@ class Timeouts:
             self._connect_ends_at = NEVER
             if not transfer.is_connected():
                 return messages.connect_timeout(self._connect_ms)
-            # The idle timeout has counted since the request began, connecting included.
+            # Connecting in time does not restart the idle timeout, which runs since the request began.
         if self.is_idle(last_activity):
             return messages.idle_timeout(self._idle_ms)
         return transfer.failure_if_dead()
 
     def begin_pause(self, seconds: float) -> None:
-        """Let a retry wait."""
+        """Start the pause before a retry."""
         self._pause_ends_at = self._clock() + seconds
 
     def pause_left(self) -> float:
-        """How many seconds of the pause are left, or of the call if its deadline comes first; 0.0 at the end."""
+        """Return the seconds until the end of the pause, or until the deadline if that is earlier; 0.0 at the end."""
         return max(min(self._pause_ends_at, self._deadline_at) - self._clock(), 0.0)
 
     def begin_grace(self) -> None:
-        """Give an aborted transfer some time to hand over what has arrived so far."""
+        """Start the time in which an aborted transfer may still hand over the bytes that have arrived."""
         self._grace_ends_at = self._clock() + ABORT_GRACE_SECONDS
 
     def grace_left(self) -> float:
-        """How many seconds of that are left; 0.0 at the end."""
+        """Return the seconds that are left of that time; 0.0 at the end."""
         return max(self._grace_ends_at - self._clock(), 0.0)

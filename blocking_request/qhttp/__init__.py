@@ -1,4 +1,4 @@
-"""Http, a client with the commands and signals of Qt 4's QHttp."""
+"""Http: an HTTP client with the methods and signals of Qt 4's QHttp."""
 
 from .headers import HttpHeader, HttpRequestHeader, HttpResponseHeader
 from .http import Http

@@ -1,9 +1,10 @@
-"""The queue of an Http: carries one command out after the other.
+"""CommandQueue: runs the commands of an Http, one after the other.
 
-Theory of operation: a Transfer gives events, and its Conversation makes signals of them, from within ``drive``: in the
-event loop, or while somebody waits. A slot that runs a loop of its own, a message box, comes back here: nothing goes on
-then before it has returned. What is asked (credentials, certificates) is asked from within the flow, which cannot be
-ended before it has gone on.
+Theory of operation: ``drive`` runs the commands, from the event loop or from ``waitForDone``. For a request, a Transfer
+puts its events into a queue, and a SignalEmitter emits signals for them. A slot may run a nested event loop, such as
+that of a message box, which calls ``drive`` again: that call does nothing, and the request continues when the slot has
+returned. Prompts for credentials and certificates are emitted while the flow runs. If a slot aborts the request there,
+the flow is closed after the slot has returned: a running generator cannot be closed.
 """
 
 from __future__ import annotations
@@ -42,19 +43,21 @@ if TYPE_CHECKING:
     from .http import Http
 
 NO_ERROR = "Unknown error"
-"""As QHttp had it."""
+"""``errorString()`` without an error, as in QHttp."""
 
 _busy: set[Http] = set()
-"""Those who have something to do, and may be held by nobody else."""
+"""The Https with commands. They must not be garbage-collected, even if the application keeps no reference to them."""
 
 
 class Entry(NamedTuple):
+    """A command in the queue, with its id."""
+
     id: int
     command: Command
 
 
 class CommandQueue:
-    """For the thread of the Http; ``abort_later`` may be called from any."""
+    """Runs the commands of an Http. For the thread of the Http; ``abort_later`` may be called in any thread."""
 
     def __init__(
         self,
@@ -71,13 +74,13 @@ class CommandQueue:
         self._host = host
         self._user: Optional[SetUser] = None
         self._user_origin = ""
-        """'': of the next host."""
+        """The origin that the user is for; '' if it is the next host that is set."""
         self._proxy: Optional[Proxy] = None
         self._credential_cache: dict[str, Any] = {}
         self._proxy_credential_cache: dict[Any, Any] = {}
         self._ids = itertools.count(1)
         self.entries: deque[Entry] = deque()
-        """The first is under way."""
+        """The commands. The first one is running or starts next."""
         self.state = State.Unconnected
         self.error = Error.NoError
         self.error_text = NO_ERROR
@@ -87,44 +90,47 @@ class CommandQueue:
         self.emitter: Optional[SignalEmitter] = None
         self._connected_origin = ""
         """The origin of the connection that the next request may use."""
-        self._looked = 0.0
+        self._checked_at = 0.0
+        """The time of the last check of the timeouts."""
         self._left_at = 0.0
-        """When it began to do nothing, or to run the caller's slots."""
+        """The time at which ``drive`` returned, or last began to emit signals."""
         self.is_driving = False
-        """Whether a slot may be running that was called from here."""
+        """Whether ``drive`` runs, or a slot that it has called."""
         self._has_missed = False
-        """Whether an event loop was woken in a slot, from within which nothing is driven."""
+        """Whether ``drive`` was called in a slot, and so did nothing."""
         self.has_more = False
-        """Whether the last ``drive`` has left something to do, because its time was up."""
+        """Whether the last ``drive`` stopped because its time was up."""
         self._is_advancing = False
+        """Whether the flow of the present request runs, which cannot be closed then."""
         self._is_finishing = False
+        """Whether ``requestFinished`` was emitted for the present command."""
         self._aborts_up_to = 0
-        """The id of the last command that another thread wants aborted."""
+        """The id of the last command that ``abort_later`` has to end; 0: none."""
 
     def add(self, command: Command) -> int:
+        """Add a command and return its id."""
         entry = Entry(next(self._ids), command)
         self.entries.append(entry)
         _busy.add(self.http)
         if len(self.entries) == 1:
-            # Not before the id has been returned.
+            # Start it later, so that the caller gets the id before requestStarted is emitted.
             self._event_queue.put(None)
         return entry.id
 
     def clear_pending(self) -> None:
+        """Drop the commands that have not been started."""
         while len(self.entries) > 1:
             self.entries.pop()
 
     def current(self, kind: Any) -> Any:
-        """The command that is carried out, if it is of that kind."""
+        """Return the present command if it is of a class, else None."""
         command = self.entries[0].command if self.entries else None
         return command if isinstance(command, kind) else None
 
     # -- driving
 
     def drive(self, seconds: Optional[float]) -> None:
-        """Go on until something must be waited for, or until so much time has passed. From within a slot it does
-        nothing.
-        """
+        """Run the commands until they must wait, or for some seconds (None: without limit). In a slot, do nothing."""
         if self.is_driving:
             self._has_missed = True
             return
@@ -138,7 +144,7 @@ class CommandQueue:
                     return
 
     def wait(self, seconds: Optional[float]) -> bool:
-        """Drive until all is done; False where that takes longer."""
+        """Run the commands until all have ended. Return False if they take longer than ``seconds``."""
         end = None if seconds is None else time.monotonic() + seconds
         while True:
             left = None if end is None else max(end - time.monotonic(), 0.0)
@@ -152,6 +158,7 @@ class CommandQueue:
 
     @contextmanager
     def _driving(self) -> Iterator[None]:
+        """Mark that ``drive`` runs. At the end, drive later if an event was missed in a slot."""
         was_driving, self.is_driving = self.is_driving, True
         try:
             with slot_exceptions_reported:
@@ -166,52 +173,60 @@ class CommandQueue:
                 self._event_queue.waker.wake()
 
     def _go_on(self) -> bool:
-        """Do the next thing; False where there is none yet."""
+        """Do one step. Return False if there is nothing to do now."""
+        # An abort of another thread.
         up_to, self._aborts_up_to = self._aborts_up_to, 0
         if up_to and self.entries and self.entries[0].id <= up_to:
             self.abort()
+        # No request is running: start the next command.
         emitter = self.emitter
         if emitter is None:
             if self.entries:
                 self._start(self.entries[0])
             else:
-                self._leave()
+                self._disconnect()
             return bool(self.entries)
+        # Emit signals for an event of the request.
         transfer = emitter.transfer
         if transfer.events:
             self._left_at = time.monotonic()
-            emitter.tell(transfer.events.popleft())
+            emitter.emit(transfer.events.popleft())
             self._allow_for_absence()
             return True
+        # Advance the request, or check its timeouts.
         if self._notifiers.take_ready():
             self._advance(emitter, transfer.step)
             return True
         try:
             event = self._event_queue.take()
         except Empty:
-            return self._look(emitter)
+            return self._check_timeouts(emitter)
         if event is not None:
             self._advance(emitter, partial(transfer.handle_event, *event))
         return True
 
     def _allow_for_absence(self) -> None:
-        """Count the time in which the caller did something else for nothing that is under way."""
+        """Leave the time in which the caller's own code ran out of the timeouts of the request."""
         seconds = time.monotonic() - self._left_at
         if self.emitter is not None and seconds > 2 * POLL_SECONDS:
             self.emitter.transfer.allow_for_absence(seconds)
 
-    def _look(self, emitter: SignalEmitter) -> bool:
+    def _check_timeouts(self, emitter: SignalEmitter) -> bool:
+        """Check the timeouts now and then. Return whether the request has ended or has events."""
         now = time.monotonic()
-        if now - self._looked >= POLL_SECONDS:
-            self._looked = now
+        if now - self._checked_at >= POLL_SECONDS:
+            self._checked_at = now
             transfer = emitter.transfer
-            self._advance(emitter, partial(transfer.look, now))
+            self._advance(emitter, transfer.check_timeouts)
             if self.emitter is emitter and not transfer.events:
-                emitter.tell_what_is_waited_for()
+                emitter.change_to_connecting()
         return self.emitter is not emitter or bool(emitter.transfer.events)
 
     def _advance(self, emitter: SignalEmitter, call: Callable[[], None]) -> None:
-        """What the caller's own code raises in it fails the command: there may be nobody to raise it to."""
+        """Call a method of the transfer, which may run code of the caller.
+
+        If that raises an exception, the command fails: in an event loop there is no caller to raise it to.
+        """
         self._is_advancing = True
         failed: Optional[Exception] = None
         try:
@@ -232,6 +247,7 @@ class CommandQueue:
     # -- the commands
 
     def _start(self, entry: Entry) -> None:
+        """Start a command. All but a request end at once."""
         self.error, self.error_text = Error.NoError, NO_ERROR
         self.unread.clear()
         self.http.requestStarted.emit(entry.id)
@@ -252,12 +268,13 @@ class CommandQueue:
             self._proxy = command.proxy
             self._proxy_credential_cache = {}
         elif isinstance(command, Close):
-            self._leave()
+            self._disconnect()
             choice.clear_connections()
         if self._is_current(entry):
             self._finish(entry)
 
     def _is_current(self, entry: Entry) -> bool:
+        """Return whether a command is still the present one: a slot may have aborted it."""
         return bool(self.entries) and self.entries[0] is entry
 
     def _send(self, send: Send) -> None:
@@ -266,18 +283,18 @@ class CommandQueue:
         except RequestNotSent as request_not_sent:
             self.fail(http_error(request_not_sent.failure, False), request_not_sent.failure.text)
             return
-        except Exception as error:  # what reads the body is the caller's own
+        except Exception as error:  # code of the caller reads the body, and may raise anything
             self._fail_by(error)
             return
         emitter = self.emitter = SignalEmitter(self, transfer)
-        self._looked = time.monotonic()
+        self._checked_at = time.monotonic()
         if self.state is State.Connected and transfer.origin == self._connected_origin:
             self.change(State.Sending)
         if self.emitter is emitter:
             self._advance(emitter, transfer.begin)
 
     def _transfer(self, send: Send) -> Transfer:
-        """Raises RequestNotSent, and whatever the caller's own code raises."""
+        """Return the transfer of a request. Raises RequestNotSent, and the exceptions of the caller's own code."""
         base = settings_of(self._manager)
         url = self._host.url(send.header.path())
         user = self._user if origin(url) == self._user_origin else None
@@ -297,14 +314,14 @@ class CommandQueue:
         return Transfer(send=send, url=url, proxy=self._proxy, settings=settings, rules=rules)
 
     def succeed(self, transfer: Transfer, keeps_connection: bool) -> None:
-        """``keeps_connection``: whether the next request may use the connection."""
+        """End the present request without error. ``keeps_connection``: whether the server keeps the connection open."""
         entry = self.entries[0]
         self.emitter = None
         self._connected_origin = transfer.origin
         if keeps_connection:
             self.change(State.Connected)
         else:
-            self._leave()
+            self._disconnect()
         if self._is_current(entry):
             self._finish(entry)
 
@@ -312,14 +329,14 @@ class CommandQueue:
         self._is_finishing = True
         self.http.requestFinished.emit(entry.id, False)
         if not self._is_current(entry):
-            return  # a slot has aborted
+            return  # a slot has aborted it
         self._is_finishing = False
         self.entries.popleft()
         if not self.entries:
             self.http.done.emit(False)
 
     def fail(self, error: Error, text: str) -> None:
-        """End what is under way, and forget what waits."""
+        """End the present command with an error, and drop the pending ones."""
         if not self.entries:
             return
         entry = self.entries[0]
@@ -333,26 +350,28 @@ class CommandQueue:
         self._is_finishing = False
         self.entries.clear()
         self.http.done.emit(True)
-        self._leave()
+        self._disconnect()
 
     def abort(self) -> None:
+        """Abort all commands now."""
         with self._driving():
             self.fail(Error.Aborted, "Request aborted")
 
     def abort_later(self) -> None:
+        """Abort the commands that are in the queue now, in the thread of the Http."""
         entries = list(self.entries)
         if entries:
             self._aborts_up_to = entries[-1].id
             self._event_queue.put(None)
 
     def abandon(self) -> None:
-        """The Http is no more. From whichever thread it has lived in."""
+        """Drop all commands without a signal, because the Http is being destroyed."""
         self.entries.clear()
         self._drop()
         _busy.discard(self.http)
 
     def _drop(self) -> None:
-        """Leave what is under way."""
+        """Drop the present request. If its flow is running, ``_advance`` closes it afterwards."""
         emitter, self.emitter = self.emitter, None
         if self.prompts is not None:
             self.prompts.is_closed = True
@@ -361,13 +380,14 @@ class CommandQueue:
 
     # -- the state
 
-    def _leave(self) -> None:
-        """Be without a connection."""
+    def _disconnect(self) -> None:
+        """Change the state to Unconnected."""
         if self.state in (State.Sending, State.Reading, State.Connected):
             self.change(State.Closing)
         if self.state is not State.Unconnected:
             self.change(State.Unconnected)
 
     def change(self, state: State) -> None:
+        """Change the state and emit ``stateChanged``."""
         self.state = state
         self.http.stateChanged.emit(int(state))

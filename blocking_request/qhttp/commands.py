@@ -1,4 +1,4 @@
-"""What waits in the queue of an Http: each command as a value."""
+"""The commands of an Http, as values in its queue."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ _ABSOLUTE = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
 class SetHost(NamedTuple):
-    """Where requests go that give a path only."""
+    """Sets the host for requests that name only a path."""
 
     base: str = ""
-    """Scheme, host and port as they are sent; '' where there is none."""
+    """Scheme, host and port, such as ``http://host:8080``; '' if no host is set."""
 
     @property
     def origin(self) -> str:
+        """The origin of the host; '' if no host is set."""
         return origin(self.base) if self.base else ""
 
     def url(self, path: str) -> str:
-        """Of a path, or of an absolute URI. Raises RequestNotSent where there is no host, and for what HTTP cannot
-        send.
+        """Return the URL of a path or an absolute URI.
+
+        Raises RequestNotSent if a path is given and no host is set, or if the scheme of the URI is not http or https.
         """
         absolute = _ABSOLUTE.match(path)
         if absolute is None and not self.base:
@@ -44,23 +46,25 @@ class SetHost(NamedTuple):
 
 
 def host_of(name: str, port: int, scheme: str) -> SetHost:
-    """``port``: 0 is the default one. Raises ValueError for what is no host."""
+    """Return the command for a host. ``port``: 0 is the default one. Raises ValueError if the host is not valid."""
     if not name:
         return SetHost()
     if any(character in name for character in "/@?# \r\n"):
-        raise ValueError("a host is a name or an address, without scheme, user and path")
+        raise ValueError("hostName must be a name or an address, without scheme, user and path")
     written = f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name
     if ":" in written and not (written.startswith("[") and written.endswith("]")):
-        raise ValueError("a host is given without its port, which has an argument of its own")
+        raise ValueError("hostName must be without its port: give that as the argument port")
     shown_port = "" if port in (0, DEFAULT_PORTS[scheme]) else f":{port}"
     try:
         url, _, _ = checked_text(f"{scheme}://{written}{shown_port}/")
     except RequestNotSent as error:
-        raise ValueError(f"{name!r} is no host: {error.failure.text}") from None
+        raise ValueError(f"{name!r} is not a valid host: {error.failure.text}") from None
     return SetHost(url.rstrip("/"))
 
 
 class SetUser(NamedTuple):
+    """Sets the user and password for the host."""
+
     name: str
     password: str
 
@@ -69,18 +73,18 @@ class SetUser(NamedTuple):
 
 
 class SetProxy(NamedTuple):
-    """The way to go."""
+    """Sets the proxy."""
 
     proxy: Optional[Proxy]
-    """None: as the manager says."""
+    """None: the manager's."""
 
 
 class Close(NamedTuple):
-    """Leave the connection."""
+    """Closes the connection."""
 
 
 class Send(NamedTuple):
-    """One request."""
+    """Sends a request."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)
@@ -90,7 +94,7 @@ class Send(NamedTuple):
     device: Any = None
     """The destination: a QIODevice or a binary file."""
     write: Optional[Callable[[Chunk], None]] = None
-    """Writes to it."""
+    """Writes a chunk of the body to ``device``; None: the body is kept for ``read()``."""
 
 
 Command = Union[SetHost, SetUser, SetProxy, Close, Send]

@@ -1,4 +1,4 @@
-"""HttpHeader and its kin: what QHttpHeader, QHttpRequestHeader and QHttpResponseHeader were."""
+"""HttpHeader, HttpRequestHeader and HttpResponseHeader: the header classes of Qt 4's QHttp."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ _FOLD = re.compile(r"\r?\n[ \t]+")
 _BLANK = re.compile(r"\s")
 _REQUEST_LINE = re.compile(r"(\S+)\s+(\S+)\s+HTTP/(\d)\.(\d)")
 _MAXIMUM_DIGITS = 18
-"""Of a length: as many as fit into 64 bits."""
+"""The most digits of a Content-Length that surely fit into 64 bits."""
 _STATUS_LINE = re.compile(r"HTTP/(\d)\.(\d)\s+(\d{1,9})(?:\s(.*))?")
 
 
 class HttpHeader:
-    """The fields of a request or a response, with QHttpHeader's names. For one thread at a time.
+    """The fields of a request or a response, with the methods of Qt 4's QHttpHeader. For one thread at a time.
 
-    Names are found in any case and kept as they were given; a field may stand there several times.
+    Names are compared without regard to case, and keep the case they were given in. A name may occur several times.
     """
 
     _major = 1
     _minor = 1
 
     def __init__(self, header: Union[HttpHeader, str, None] = None) -> None:
-        """A copy of another, or what stands in a text of lines ``name: value``; empty, and not valid, without one."""
+        """Copy a header, or parse a str of lines ``name: value``. None: create an empty header, which is not valid.
+
+        Raises TypeError if ``header`` is none of these.
+        """
         self._fields: list[tuple[str, str]] = []
         self._is_valid = False
         if isinstance(header, HttpHeader):
@@ -33,34 +36,34 @@ class HttpHeader:
         elif isinstance(header, str):
             self._is_valid = self._parse(header)
         elif header is not None:
-            raise TypeError(f"header must be another one or a str, not {type(header).__name__}")
+            raise TypeError(f"header must be an HttpHeader or a str, not {type(header).__name__}")
 
     def isValid(self) -> bool:
-        """Whether anything has been put in, and could be read."""
+        """Return whether the first line was set, or a text was parsed without error."""
         return self._is_valid
 
     def value(self, key: str) -> str:
-        """The first value of a field, '' where there is none."""
+        """Return the first value of a field, '' if there is none."""
         return next(iter(self.allValues(key)), "")
 
     def allValues(self, key: str) -> list[str]:
-        """Every value of a field."""
+        """Return all values of a field."""
         return [value for name, value in self._fields if name.lower() == key.lower()]
 
     def hasKey(self, key: str) -> bool:
-        """Whether there is a field."""
+        """Return whether there is a field of that name."""
         return bool(self.allValues(key))
 
     def keys(self) -> list[str]:
-        """The names of the fields, each once."""
+        """Return the names of the fields, each once."""
         return list({name.lower(): name for name, _ in reversed(self._fields)}.values())[::-1]
 
     def values(self) -> list[tuple[str, str]]:
-        """Name and value of each field."""
+        """Return the name and value of each field."""
         return list(self._fields)
 
     def setValue(self, key: str, value: str) -> None:
-        """Set the first field of that name; another is added where there is none."""
+        """Replace the first field of that name, or add a field if there is none."""
         for place, (name, _) in enumerate(self._fields):
             if name.lower() == key.lower():
                 self._fields[place] = name, value
@@ -68,11 +71,11 @@ class HttpHeader:
         self.addValue(key, value)
 
     def setValues(self, values: Iterable[tuple[str, str]]) -> None:
-        """Name and value of each field, in the place of what was there."""
+        """Replace all fields by pairs of name and value."""
         self._fields = [(name, value) for name, value in values]
 
     def addValue(self, key: str, value: str) -> None:
-        """Add a field, also where there is one of that name."""
+        """Add a field. Fields of the same name stay."""
         self._fields.append((key, value))
 
     def removeValue(self, key: str) -> None:
@@ -83,29 +86,29 @@ class HttpHeader:
                 return
 
     def removeAllValues(self, key: str) -> None:
-        """Remove every field of that name."""
+        """Remove all fields of that name."""
         self._fields = [pair for pair in self._fields if pair[0].lower() != key.lower()]
 
     def hasContentLength(self) -> bool:
-        """Whether there is a ``Content-Length``."""
+        """Return whether there is a ``Content-Length``."""
         return self.hasKey("content-length")
 
     def contentLength(self) -> int:
-        """What ``Content-Length`` says, in bytes; 0 where it is no number."""
+        """Return ``Content-Length`` in bytes; 0 if it is missing or not a number."""
         text = self.value("content-length").strip()
-        # Python refuses to read a number of thousands of digits.
+        # int() raises ValueError for more than 4300 digits.
         return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAXIMUM_DIGITS else 0
 
     def setContentLength(self, len: int) -> None:
-        """Set ``Content-Length``, in bytes. What is sent has the length of its body, whatever this says."""
+        """Set ``Content-Length`` in bytes. A request is always sent with the length of its body instead."""
         self.setValue("Content-Length", str(len))
 
     def hasContentType(self) -> bool:
-        """Whether there is a ``Content-Type``."""
+        """Return whether there is a ``Content-Type``."""
         return self.hasKey("content-type")
 
     def contentType(self) -> str:
-        """The media type, without its parameters."""
+        """Return the media type, without its parameters (RFC 9110 section 8.3)."""
         return self.value("content-type").partition(";")[0].strip()
 
     def setContentType(self, type: str) -> None:
@@ -113,15 +116,15 @@ class HttpHeader:
         self.setValue("Content-Type", type)
 
     def majorVersion(self) -> int:
-        """Of HTTP."""
+        """Return the major version of HTTP."""
         return self._major
 
     def minorVersion(self) -> int:
-        """Of HTTP."""
+        """Return the minor version of HTTP."""
         return self._minor
 
     def toString(self) -> str:
-        """As it stands on the connection; '' where it is not valid."""
+        """Return the fields as lines, as they are sent; '' if the header is not valid."""
         return "".join(f"{name}: {value}\r\n" for name, value in self._fields) if self._is_valid else ""
 
     def __repr__(self) -> str:
@@ -131,7 +134,7 @@ class HttpHeader:
         self._is_valid, self._major, self._minor = True, major, minor
 
     def _parse(self, text: str) -> bool:
-        # A line that begins with a blank goes on with the one before.
+        # A line that begins with a space or tab continues the line before (obs-fold, RFC 9112 section 5.2).
         lines = _FOLD.sub(" ", text.strip()).splitlines()
         return bool(lines) and all(self._parse_line(line, number) for number, line in enumerate(lines))
 
@@ -143,7 +146,7 @@ class HttpHeader:
 
 
 class HttpRequestHeader(HttpHeader):
-    """The header of a request: ``HttpRequestHeader("GET", "/index.html")``, a text, a copy of another, or empty."""
+    """The header of a request, with the methods of Qt 4's QHttpRequestHeader."""
 
     _method = ""
     _path = ""
@@ -151,7 +154,11 @@ class HttpRequestHeader(HttpHeader):
     def __init__(
         self, method: Union[str, HttpRequestHeader] = "", path: str = "", majorVer: int = 1, minorVer: int = 1
     ) -> None:
-        """``path``: absolute, or an absolute URI, percent-encoded."""
+        """Create a header: ``HttpRequestHeader("GET", "/index.html")``.
+
+        Or parse a str, copy an HttpRequestHeader, or create an empty header that is not valid. ``path``: an absolute
+        path or an absolute URI; percent-encoded.
+        """
         is_first_line = isinstance(method, str) and method and not path and not _BLANK.search(method)
         if path or is_first_line:
             super().__init__()
@@ -160,20 +167,20 @@ class HttpRequestHeader(HttpHeader):
             super().__init__(method or None)
 
     def setRequest(self, method: str, path: str, majorVer: int = 1, minorVer: int = 1) -> None:
-        """Set the first line."""
+        """Set the request line: the method, the path or URI, and the version of HTTP."""
         self._method, self._path = method, path
         self._set_version(majorVer, minorVer)
 
     def method(self) -> str:
-        """``GET`` and its like."""
+        """Return the method, such as ``GET``."""
         return self._method
 
     def path(self) -> str:
-        """Of the request: a path or a URI."""
+        """Return the path or URI of the request."""
         return self._path
 
     def toString(self) -> str:
-        """As it stands on the connection."""
+        """Return the request line and the fields, as they are sent."""
         return f"{self._method} {self._path} HTTP/{self._major}.{self._minor}\r\n{super().toString()}\r\n"
 
     def _parse_line(self, line: str, number: int) -> bool:
@@ -186,7 +193,7 @@ class HttpRequestHeader(HttpHeader):
 
 
 class HttpResponseHeader(HttpHeader):
-    """The header of a response: ``HttpResponseHeader(200, "OK")``, a text, a copy of another, or empty."""
+    """The header of a response, with the methods of Qt 4's QHttpResponseHeader."""
 
     _code = 0
     _text = ""
@@ -198,6 +205,10 @@ class HttpResponseHeader(HttpHeader):
         majorVer: int = 1,
         minorVer: int = 1,
     ) -> None:
+        """Create a header: ``HttpResponseHeader(200, "OK")``.
+
+        Or parse a str, copy an HttpResponseHeader, or create an empty header that is not valid.
+        """
         if isinstance(code, int):
             super().__init__()
             self.setStatusLine(code, text, majorVer, minorVer)
@@ -205,20 +216,20 @@ class HttpResponseHeader(HttpHeader):
             super().__init__(code)
 
     def setStatusLine(self, code: int, text: str = "", majorVer: int = 1, minorVer: int = 1) -> None:
-        """Set the first line."""
+        """Set the status line: the status code, the reason phrase, and the version of HTTP."""
         self._code, self._text = code, text
         self._set_version(majorVer, minorVer)
 
     def statusCode(self) -> int:
-        """200 and its like (RFC 9110 section 15); 0 where there is none."""
+        """Return the status code, such as 200 (RFC 9110 section 15); 0 if there is none."""
         return self._code
 
     def reasonPhrase(self) -> str:
-        """What the server says beside the status; HTTP/2 has none."""
+        """Return the reason phrase, such as ``OK``; '' over HTTP/2, which has none."""
         return self._text
 
     def toString(self) -> str:
-        """As it stands on the connection."""
+        """Return the status line and the fields, as HTTP/1.1 sends them."""
         return f"HTTP/{self._major}.{self._minor} {self._code} {self._text}\r\n{super().toString()}\r\n"
 
     def _parse_line(self, line: str, number: int) -> bool:

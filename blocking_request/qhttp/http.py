@@ -1,4 +1,4 @@
-"""Http: commands that are carried out one after another, as QHttp did until Qt 5."""
+"""Http: a queue of commands that run one after the other, with the methods and signals of Qt 4's QHttp."""
 
 from __future__ import annotations
 
@@ -21,23 +21,27 @@ from .socket_notifiers import SocketNotifiers
 from .state import ConnectionMode, Error, State
 
 SLICE = 0.005
-"""Seconds after which other events have their turn."""
+"""Seconds for which an Http handles its events before it lets the event loop handle others."""
 
 __all__ = ["Http", "HttpHeader", "HttpRequestHeader", "HttpResponseHeader"]
 
 
 class Http(QtCore.QObject):
-    """A client that is given commands, carries them out one after another, and tells how they go by signals.
+    """An HTTP client that runs commands one after the other and reports them with signals, like Qt 4's QHttp.
 
-    It has the methods, signals and enums of Qt 4's QHttp. Each command returns at once, and gives an id for
-    ``requestStarted`` and ``requestFinished``; an error ends those that wait, without signals for them; ``done`` comes
-    when none is left. A status of 400 or more is no error here, but 401 and 407 where nobody answers them.
+    It has QHttp's methods, signals and enums. ``setHost``, ``setUser``, ``setProxy``, ``get``, ``post``, ``head``,
+    ``request`` and ``close`` add a command and return at once. They return the id of the command, which
+    ``requestStarted`` and ``requestFinished`` carry. ``done`` is emitted when all commands have ended. If a command
+    fails, those after it are dropped, without signals for them.
 
-    An object is for the thread it lives in; ``abort()`` may be called from any. Where that thread runs an event loop
-    the commands run in it and the signals come there; without one, ``waitForDone()`` runs them.
+    A status of 400 or more is no error, except for 401 and 407 if no credentials are given or they are wrong.
 
-    Redirects are not followed, cookies neither sent nor kept, bodies not decoded, as with QHttp. TLS, timeouts, user
-    agent, and the proxy where none is set, are the manager's.
+    Use an object in the thread that it lives in; only ``abort()`` may be called in any thread. If that thread runs an
+    event loop, the commands run in it. Without an event loop, ``waitForDone()`` runs them. The signals are emitted in
+    that thread.
+
+    As in QHttp, redirects are not followed, cookies are neither sent nor stored, and bodies are not decoded. TLS
+    settings, timeouts, user agent and, if none is set, the proxy come from the manager.
     """
 
     ConnectionMode = ConnectionMode
@@ -57,28 +61,43 @@ class Http(QtCore.QObject):
     ProxyAuthenticationRequiredError = Error.ProxyAuthenticationRequiredError
 
     stateChanged = Signal(int)
-    """The new ``State``."""
+    """Emitted with the new ``State`` of the connection."""
     requestStarted = Signal(int)
-    """The id of a command."""
+    """Emitted with the id of a command that begins."""
     requestFinished = Signal(int, bool)
-    """The id of a command, and whether there was an error."""
+    """Emitted with the id of a command that has ended, and whether there was an error."""
     done = Signal(bool)
-    """The last command has finished; whether there was an error."""
+    """Emitted when all commands have ended, with whether there was an error."""
     dataSendProgress = Signal(int, int)
-    """Bytes of the request sent, its header included as ``currentRequest()`` has it, and how many there are (0: not
-    known). Above 2 GiB both are scaled down alike, to fit into an ``int``."""
+    """Emitted with the bytes of the request sent so far, and its size in bytes (0 if it is unknown).
+
+    The header counts, with the length of ``currentRequest().toString()``. Above 2 GiB both are scaled down by the same
+    factor, to fit into an ``int``.
+    """
     dataReadProgress = Signal(int, int)
-    """Bytes of the response's body received, and how many there will be (0: not known)."""
+    """Emitted with the bytes of the response's body received so far, and its size in bytes (0 if it is unknown).
+
+    Above 2 GiB both are scaled down by the same factor.
+    """
     responseHeaderReceived = Signal(object)
-    """The HttpResponseHeader."""
+    """Emitted with the HttpResponseHeader when it has arrived."""
     readyRead = Signal(object)
-    """There is more to ``read()``; the HttpResponseHeader. Not where there is a destination device."""
+    """Emitted with the HttpResponseHeader when there are new bytes to ``read()``. Not if ``to`` was given."""
     authenticationRequired = Signal(str, int, object)
-    """Host, port, and a QAuthenticator: put user and password into it from within the slot, or leave it to give up."""
+    """Emitted when the server requires credentials (401), with the host, the port and a QAuthenticator.
+
+    A slot sets user and password in the QAuthenticator before it returns, or leaves it unchanged to give up.
+    """
     proxyAuthenticationRequired = Signal(object, object)
-    """A QNetworkProxy, and a QAuthenticator as above."""
+    """Emitted when the proxy requires credentials (407), with a QNetworkProxy and a QAuthenticator.
+
+    A slot sets user and password in the QAuthenticator before it returns, or leaves it unchanged to give up.
+    """
     sslErrors = Signal(list)
-    """What is wrong with the server's certificate, as QSslErrors: call ``ignoreSslErrors()`` from within the slot."""
+    """Emitted with a list of QSslErrors if the server's certificate has errors.
+
+    A slot calls ``ignoreSslErrors()`` before it returns, to accept them all.
+    """
 
     def __init__(
         self,
@@ -86,11 +105,14 @@ class Http(QtCore.QObject):
         parent: Optional[QtCore.QObject] = None,
         manager: Optional[NetworkAccessManager] = None,
     ) -> None:
-        """``Http(parent=None)``, ``Http(hostName, port=80, parent=None)``, or
-        ``Http(hostName, mode, port=0, parent=None)`` with a ``ConnectionMode``; a port of 0 is the default one.
+        """Create a client in one of three forms.
 
-        ``manager`` gives the settings; without one it is ``NetworkAccessManager.instance()``. Raises TypeError,
-        ValueError.
+        - ``Http(parent=None)``
+        - ``Http(hostName, port=80, parent=None)``
+        - ``Http(hostName, mode, port=0, parent=None)``, with a ``ConnectionMode``
+
+        The port 0 stands for the default port of the mode. ``manager``: its settings are used. None:
+        ``NetworkAccessManager.instance()``. Raises TypeError or ValueError if an argument is not valid.
         """
         if arguments and (arguments[-1] is None or isinstance(arguments[-1], QtCore.QObject)):
             parent, arguments = arguments[-1] or parent, arguments[:-1]
@@ -108,7 +130,7 @@ class Http(QtCore.QObject):
             host=host,
         )
         self._timer = 0
-        # At once, in whichever thread it has come to live.
+        # Direct: it must run before the object is gone, in the thread that the object lives in.
         self.destroyed.connect(self._queue.abandon, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
 
     def __repr__(self) -> str:
@@ -117,155 +139,168 @@ class Http(QtCore.QObject):
     # -- commands
 
     def setHost(self, hostName: str, portOrMode: int = 0, port: int = 0) -> int:
-        """``setHost(hostName, port=80)``, or ``setHost(hostName, mode, port=0)`` with a ``ConnectionMode``: where the
-        requests go that give a path only. A port of 0 is the default one. Raises TypeError, ValueError.
+        """Set the host for requests that name only a path: ``setHost(hostName, port=80)``.
+
+        Or ``setHost(hostName, mode, port=0)``, with a ``ConnectionMode``. The port 0 stands for the default port of the
+        mode. Returns the id of the command. Raises TypeError or ValueError if an argument is not valid.
         """
         return self._queue.add(_host(hostName, portOrMode, port))
 
     def setUser(self, userName: str, password: str = "") -> int:
-        """Set who we are to the host that is set, or that is set next, where it asks; '' is nobody.
+        """Set the user and password for the present host, or for the next one if no host is set; '' for none.
 
-        Another host is told nothing of it: call it again after ``setHost``. Raises TypeError.
+        They are sent if that host requires credentials (401), and never to another host: call it again after
+        ``setHost``. Returns the id of the command. Raises TypeError if they are not str.
         """
         for text in (userName, password):
             if not isinstance(text, str):
-                raise TypeError(f"user and password are str, not {type(text).__name__}")
+                raise TypeError(f"userName and password must be str, not {type(text).__name__}")
         return self._queue.add(SetUser(userName, password))
 
     def setProxy(self, proxy: ProxyLike, port: int = 0, username: str = "", password: str = "") -> int:
-        """``setProxy(QNetworkProxy)``, or ``setProxy(host, port, username="", password="")`` of an HTTP proxy; an empty
-        host is no proxy. Without one, and with Qt's DefaultProxy, it is as the manager says. Raises TypeError,
-        ValueError.
+        """Set the proxy: ``setProxy(QNetworkProxy)``, or ``setProxy(host, port, username="", password="")`` for HTTP.
+
+        An empty host connects directly. If no proxy is set, or Qt's DefaultProxy, the manager's settings apply. Returns
+        the id of the command. Raises TypeError or ValueError if it does not describe a proxy.
         """
         if isinstance(proxy, str) and (port or not proxy):
             proxy = Proxy("http", proxy, port, username, password) if proxy else Proxy("none")
         return self._queue.add(SetProxy(proxy_of(proxy)))
 
     def get(self, path: str, to: Any = None) -> int:
-        """GET a path of the host, or an absolute URI, percent-encoded (RFC 9110 section 9.3.1).
+        """GET a path of the host (RFC 9110 section 9.3.1).
 
-        ``to``: an open QIODevice or binary file that takes the body, in this thread; without one it is there to
-        ``read()``. Raises TypeError, ValueError.
+        - ``path``: a path, or an absolute URI; percent-encoded.
+        - ``to``: an open QIODevice or binary file, into which the body is written in this thread. None: the body is
+          kept for ``read()``.
+
+        Returns the id of the command. Raises TypeError or ValueError if an argument is not valid.
         """
         return self._add(HttpRequestHeader("GET", _checked(path)), None, to)
 
     def post(self, path: str, data: Data = None, to: Any = None) -> int:
-        """POST ``data``: bytes-like, a QByteArray, an open QIODevice that is not sequential, from its beginning, or a
-        binary file. Without a ``Content-Type`` (see ``request``) it is ``application/x-www-form-urlencoded``.
-        Otherwise as ``get``.
+        """POST a body (RFC 9110 section 9.3.3).
+
+        ``data``: a bytes-like object, a QByteArray, a binary file, or an open QIODevice that is not sequential; a
+        device is sent from its beginning. The ``Content-Type`` is ``application/x-www-form-urlencoded``; use
+        ``request`` for another one. Other arguments, id and exceptions as in ``get``.
         """
         return self._add(HttpRequestHeader("POST", _checked(path)), body_for("POST", data), to)
 
     def head(self, path: str) -> int:
-        """HEAD: the header that a GET would give. Otherwise as ``get``."""
+        """Send HEAD: get the headers that GET would get (RFC 9110 section 9.3.2). Otherwise as ``get``."""
         return self._add(HttpRequestHeader("HEAD", _checked(path)), None, None)
 
     def request(self, header: HttpRequestHeader, data: Data = None, to: Any = None) -> int:
-        """Send any request: method, path and fields are the header's, but for the length of the body.
+        """Send a request with the method, path and fields of ``header``. ``Content-Length`` is that of the body.
 
-        Otherwise as ``post``; what cannot be sent is an error of the command.
+        Other arguments, id and exceptions as in ``post``. If the request is not valid, the command fails.
         """
         if not isinstance(header, HttpRequestHeader):
             raise TypeError(f"header must be an HttpRequestHeader, not {type(header).__name__}")
         return self._add(HttpRequestHeader(header), data, to)
 
     def close(self) -> int:
-        """Leave the connection, and close those that the process keeps and does not use."""
+        """Close the connection, and all idle connections of the process. Returns the id of the command."""
         return self._queue.add(Close())
 
     def _add(self, header: HttpRequestHeader, data: Data, to: Any) -> int:
         check_body(data)
         if isinstance(data, QtCore.QIODevice) and data.isSequential():
-            raise ValueError("a sequential device (a socket, a process) cannot be waited for here: read it, give bytes")
+            raise ValueError("a sequential device (a socket, a process) cannot be sent: read it, and give the bytes")
         if not header.path():
             header.setRequest(header.method(), "/", header.majorVersion(), header.minorVersion())
         return self._queue.add(Send(header, data, to, None if to is None else writer(to)))
 
     @Slot()
     def abort(self) -> None:
-        """End what is under way, with ``Aborted``, and forget what waits. From any thread."""
+        """End the present command with the error ``Aborted``, and drop the pending ones. In any thread."""
         if self._is_here():
             self._queue.abort()
         else:
             self._queue.abort_later()
 
     def clearPendingRequests(self) -> None:
-        """Forget the commands that have not been started."""
+        """Drop the commands that have not been started."""
         self._queue.clear_pending()
 
     def ignoreSslErrors(self) -> None:
-        """Accept what ``sslErrors`` tells, for this request; from within its slot only."""
+        """Accept the errors of ``sslErrors`` for this request. Has an effect in a slot of that signal only."""
         if self._queue.prompts is not None:
             self._queue.prompts.ignores_errors = True
 
-    # -- how it goes
+    # -- state and results
 
     def currentId(self) -> int:
-        """The id of the command that is carried out; 0 where there is none."""
+        """Return the id of the present command; 0 if there is none."""
         entries = self._queue.entries
         return entries[0].id if entries else 0
 
     def currentRequest(self) -> HttpRequestHeader:
-        """The header of the request that is under way; one that is not valid where there is none."""
+        """Return the header of the present request; an invalid header if there is none."""
         send = self._queue.current(Send)
         return HttpRequestHeader(send.header) if send is not None else HttpRequestHeader()
 
     def currentSourceDevice(self) -> Optional[QtCore.QIODevice]:
-        """The device whose contents are being sent, or None."""
+        """Return the QIODevice that is being sent, or None."""
         send = self._queue.current(Send)
         return send.data if send is not None and isinstance(send.data, QtCore.QIODevice) else None
 
     def currentDestinationDevice(self) -> Any:
-        """The device or file that takes the body, or None."""
+        """Return the device or file into which the present response is written, or None."""
         send = self._queue.current(Send)
         return send.device if send is not None else None
 
     def hasPendingRequests(self) -> bool:
-        """Whether there are commands that have not been started."""
+        """Return whether there are commands that have not been started."""
         return len(self._queue.entries) > 1
 
     def lastResponse(self) -> HttpResponseHeader:
-        """The header of the latest response; one that is not valid before the first."""
+        """Return the header of the latest response; an invalid header before the first one."""
         return HttpResponseHeader(self._queue.response)
 
     def bytesAvailable(self) -> int:
-        """How many bytes of the body can be read; they are there until the next command starts."""
+        """Return the number of bytes of the body that can be read. They are dropped when the next command starts."""
         return len(self._queue.unread)
 
     def read(self, maxlen: int) -> bytes:
-        """Take as many bytes of the body, or as there are."""
+        """Read and remove up to ``maxlen`` bytes of the body."""
         unread = self._queue.unread
         taken = bytes(unread[: max(maxlen, 0)])
         del unread[: len(taken)]
         return taken
 
     def readAll(self) -> QtCore.QByteArray:
-        """Take what there is of the body."""
+        """Read and remove all received bytes of the body."""
         return QtCore.QByteArray(self.read(self.bytesAvailable()))
 
     def state(self) -> http_state.State:
-        """What the connection is at."""
+        """Return the state of the connection."""
         return self._queue.state
 
     def error(self) -> http_state.Error:
-        """What the last command came to; a new one begins with NoError."""
+        """Return the error of the latest command. It is NoError again when a new command starts."""
         return self._queue.error
 
     def errorString(self) -> str:
-        """The same as a sentence."""
+        """Return a sentence that describes the error of the latest command."""
         return self._queue.error_text
 
     def waitForDone(self, msecs: int = -1) -> bool:
-        """Block until every command has been carried out, or one has failed; the signals come from within this call.
+        """Block until all commands have ended. The signals are emitted during this call.
 
-        ``msecs``: how long at most; less than 0 is as long as it takes (the manager's timeout ends what hangs). False
-        where that was too short: the command goes on when it is called again, or in the event loop.
-        For the thread the object lives in. Raises RuntimeError in another, and from within a slot of its own.
+        ``msecs``: the longest time to wait in ms; if it is negative, wait without limit (the manager's timeout still
+        ends a request that hangs). Returns False if that time was too short: the command continues in the next call, or
+        in the event loop. Raises RuntimeError if it is called in another thread than the object lives in, or in a slot
+        of this object.
         """
         if not self._is_here():
-            raise RuntimeError("this Http lives in another thread: make it in the one that waits, or moveToThread() it")
+            raise RuntimeError(
+                "this Http lives in another thread: create it in the thread that calls waitForDone(), "
+                "or moveToThread() it"
+            )
         if self._queue.is_driving:
-            raise RuntimeError("waitForDone() was called from within a slot of this Http: return from that first")
+            raise RuntimeError("waitForDone() was called in a slot of this Http: call it after the slot has returned")
         is_done = self._queue.wait(None if msecs < 0 else msecs / 1000)
         self._notifiers.arm(has_more=self._queue.has_more)
         return is_done
@@ -288,7 +323,7 @@ class Http(QtCore.QObject):
     def event(self, event: Optional[QtCore.QEvent]) -> bool:
         if event is not None and event.type() == QtCore.QEvent.Type.ThreadChange:
             self._notifiers.leave_thread()
-            self._waker.wake()  # in the thread that it comes to
+            self._waker.wake()  # continues in the event loop of the new thread
         return super().event(event)
 
     def timerEvent(self, event: Optional[QtCore.QTimerEvent]) -> None:
@@ -308,7 +343,7 @@ class Http(QtCore.QObject):
                 self.killTimer(self._timer)
                 self._timer = 0
         except RuntimeError:
-            if not is_deleted(self):  # by a slot
+            if not is_deleted(self):  # a slot may have deleted it
                 raise
 
 
@@ -316,11 +351,11 @@ def _host(name: str, port_or_mode: int = 0, port: int = 0) -> SetHost:
     mode = port_or_mode if isinstance(port_or_mode, ConnectionMode) else ConnectionMode.ConnectionModeHttp
     port = port if isinstance(port_or_mode, ConnectionMode) else port_or_mode
     if not isinstance(name, str):
-        raise TypeError(f"a host is named by a str, not {type(name).__name__}")
+        raise TypeError(f"hostName must be a str, not {type(name).__name__}")
     if isinstance(port, bool) or not isinstance(port, int):
-        raise TypeError(f"a port is a number, not {type(port).__name__}")
+        raise TypeError(f"port must be an int, not {type(port).__name__}")
     if not 0 <= port < 65536:
-        raise ValueError(f"a port is a number from 0 to 65535, not {port}")
+        raise ValueError(f"port must be from 0 to 65535, not {port}")
     return host_of(name, port, "https" if mode is ConnectionMode.ConnectionModeHttps else "http")
 
 

@@ -1,4 +1,4 @@
-"""What an Http asks whoever listens to its signals: for credentials, and about certificates."""
+"""AuthPrompts: emits the signals with which an Http asks for credentials and about certificate errors."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
 
 
 class AuthPrompts:
-    """Of one request; asked while it is under way, in the thread of the Http. Slots answer them at once."""
+    """Emits the prompts of one request, in the thread of the Http. A slot answers before it returns."""
 
     def __init__(
         self, http: Http, settings: Settings, url: str, user: Optional[SetUser], proxy: Optional[Proxy]
     ) -> None:
-        """``settings``: those of the manager, who is asked where nobody listens."""
+        """``settings``: the manager's. If no slot is connected to a signal, the handler of the manager is called."""
         self._http = http
         self._settings = settings
-        # As it is sent: what was given may be written in another way.
+        # Normalized, as it is sent, so that the host can be compared.
         self._url = checked_text(url)[0]
         self._user = user
         self._proxy = proxy
         self.ignores_errors = False
         self.is_closed = False
-        """Whether the request has been ended: nobody's answer counts any more."""
+        """Whether the request has ended. The result of a slot that returns later is ignored."""
 
     def login(self, realm: str, host: str, attempt: int) -> Any:
-        """As an AuthHandler, of a server."""
+        """Return credentials for a server: an AuthHandler."""
         if self._user is not None and attempt == 1 and host == host_with_port(self._url):
             return AuthConfig.basic(*self._user)
         if not self._http.receivers(self._http.authenticationRequired):  # type: ignore[arg-type]
             return self._ask_manager(realm, host, attempt)
-        # A preprocessor may have sent it to another one.
+        # Not the host of the URL: a request preprocessor may have changed it.
         parts = urlsplit(f"{urlsplit(self._url).scheme}://{host}")
         port = parts.port or DEFAULT_PORTS[parts.scheme]
         authenticator = _authenticator(realm)
@@ -52,7 +52,7 @@ class AuthPrompts:
         return self._credentials(authenticator)
 
     def proxy_login(self, realm: str, address: str, attempt: int) -> Any:
-        """As an AuthHandler, of a proxy."""
+        """Return credentials for a proxy: an AuthHandler."""
         if not self._http.receivers(self._http.proxyAuthenticationRequired):  # type: ignore[arg-type]
             return self._ask_manager(realm, address, attempt)
         proxy = self._proxy or proxy_of(address)
@@ -70,7 +70,7 @@ class AuthPrompts:
         return credentials if any(credentials) and not self.is_closed else None
 
     def certificates(self, errors: list[TlsError], certificates: list[Certificate]) -> Any:
-        """As an SslErrorHandler."""
+        """Return the certificate errors that are accepted: an SslErrorHandler."""
         http = self._http
         if not http.receivers(http.sslErrors):  # type: ignore[arg-type]
             handler = self._settings.ssl_error_handler
@@ -87,6 +87,6 @@ def _authenticator(realm: str) -> QtNetwork.QAuthenticator:
 
 
 def _qt_error(error: TlsError) -> QtNetwork.QSslError:
-    """As Qt has it; where Qt has no OpenSSL its certificate is a null one."""
+    """Convert an error for Qt. If Qt has no OpenSSL, the certificate in it is null."""
     certificate = QtNetwork.QSslCertificate(error.certificate.der, QtNetwork.QSsl.EncodingFormat.Der)
     return QtNetwork.QSslError(QtNetwork.QSslError.SslError(error.kind), certificate)

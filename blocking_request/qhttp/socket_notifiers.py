@@ -1,4 +1,4 @@
-"""Waits for what the transfer of an Http wants: in its event loop, or while ``waitForDone`` runs."""
+"""SocketNotifiers: waits for the socket of an Http's transfer, in its event loop or in ``waitForDone``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ _TYPES = {READ: _Type.Read, WRITE: _Type.Write}
 
 
 class SocketNotifiers:
-    """For the thread that the Http lives in; ``wake`` and ``wake_waiter`` may be called from any."""
+    """Waits for the sockets of a transfer. For the thread that the Http lives in.
+
+    ``wake`` and ``wake_waiter`` may be called in any thread.
+    """
 
     def __init__(self, slot: Callable[[], None], waker: EventLoopWaker) -> None:
-        """``slot``: of the Http; it calls ``handle_activated``, and drives the transfer."""
-        # A worker may hold the task, which holds this, a little longer than the Http lives.
+        """``slot``: the slot of the Http that calls ``handle_activated`` and drives the transfer."""
+        # Weak: a worker may reference the task, which references this object, longer than the Http lives.
         self._slot = weakref.WeakMethod(slot)
         self._waker = waker
         self._waiter = Waiter()
@@ -34,7 +37,7 @@ class SocketNotifiers:
         self._waker.wake()
 
     def wake_waiter(self) -> None:
-        """End a ``wait``."""
+        """End a ``wait``, in any thread."""
         self._waiter.wake()
 
     def wait_for(self, task: Task, wanted: Wanted) -> None:
@@ -43,23 +46,23 @@ class SocketNotifiers:
     def discard(self, task: Task) -> None:
         self._wanted = WAKE_UP
         self._is_ready = False
-        self._disable()  # the socket may be closed, and a slot may run an event loop before ``arm``
+        self._disable()  # at once: the socket may be closed before ``arm``, and a slot may run an event loop until then
 
     def take_ready(self) -> bool:
-        """Return whether the transfer can go on, once."""
+        """Return whether the transfer can be advanced, and reset that."""
         is_ready, self._is_ready = self._is_ready, False
         return is_ready
 
     def wait(self, seconds: float) -> None:
-        """Block until the transfer can go on, or until somebody wakes this thread; ``seconds`` at most."""
+        """Block until the transfer can be advanced, or ``wake_waiter`` is called; for up to ``seconds``."""
         if not self._is_ready:
             self._waiter.wait_for(self._wanted, seconds)
             self._is_ready = self._is_ready or self._wanted is not WAKE_UP
 
     def arm(self, has_more: bool) -> None:
-        """From now on the event loop of this thread, if it has one, calls the slot when the transfer can go on.
+        """Have the event loop of this thread, if it has one, call the slot when the transfer can be advanced.
 
-        ``has_more``: whether there is something to do in any case, as soon as others have had their turn.
+        ``has_more``: call the slot in any case, after other events of the loop were handled.
         """
         slot = self._slot()
         if slot is None or QtCore.QAbstractEventDispatcher.instance() is None:
@@ -75,7 +78,7 @@ class SocketNotifiers:
                 self._notifiers[pair] = self._new_notifier(*pair, slot)
             self._notifiers[pair].setEnabled(True)
         if wanted.seconds != NEVER or has_more:
-            # A timer of 0 ms is a posted event for Qt, which keeps other timers from their turn (Qt 5.15).
+            # Not 0 ms: Qt 5.15 treats such a timer as a posted event, and other timers are never handled.
             QtCore.QTimer.singleShot(1 if has_more else max(int(wanted.seconds * 1000), 1), slot)
 
     def _new_notifier(self, descriptor: int, mask: int, slot: Callable[[], None]) -> QtCore.QSocketNotifier:
@@ -84,18 +87,19 @@ class SocketNotifiers:
         return notifier
 
     def leave_thread(self) -> None:
-        """The Http goes to another thread, in whose event loop ``arm`` is called next."""
+        """Delete the notifiers, because the Http moves to another thread. ``arm`` makes new ones there."""
         for notifier in self._notifiers.values():
             notifier.setEnabled(False)
             notifier.deleteLater()
         self._notifiers.clear()
 
     def handle_activated(self) -> None:
-        """The transfer can go on. Until it has read what there is, the notifiers would call again and again."""
+        """Note that the transfer can be advanced. Disable the notifiers: they would fire again until it has read."""
         self._disable()
         self._is_ready = self._is_ready or self._wanted is not WAKE_UP
 
     def _disable(self) -> None:
         for notifier in self._notifiers.values():
-            if notifier.thread() == QtCore.QThread.currentThread():  # else the Http is destroyed in another one
+            # If the Http is destroyed in another thread, the notifiers must not be touched there.
+            if notifier.thread() == QtCore.QThread.currentThread():
                 notifier.setEnabled(False)

@@ -1,4 +1,4 @@
-"""One request of an Http while it is under way: what comes of it, as events in their order."""
+"""Transfer: one request of an Http, which turns into a queue of events."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ from .commands import Send
 from .headers import HttpRequestHeader, HttpResponseHeader
 from .state import Error
 
-LOGIN_WANTED: dict[Optional[int], tuple[Error, str]] = {
+CREDENTIALS_REQUIRED: dict[Optional[int], tuple[Error, str]] = {
     401: (Error.AuthenticationRequiredError, "Authentication required"),
     407: (Error.ProxyAuthenticationRequiredError, "Proxy authentication required"),
 }
-"""A status that says that nobody, or nobody right, has answered."""
+"""The statuses after which no credentials were given, or wrong ones, with their error."""
 
 Event = Union[Progress, Response, bytes]
-"""Bytes of the request have left; the header of the response, with no body; a piece of that; the last response."""
+"""Progress of the upload; the response with its headers only; a chunk of its body; the complete response."""
 
 
 class Transfer:
-    """For the one thread that drives it. Events are put into ``events``, nobody is called."""
+    """One request of an Http. It puts its events into ``events``, and calls no slot. For the thread that drives it."""
 
     def __init__(self, send: Send, url: str, proxy: Optional[Proxy], settings: Settings, rules: TaskRules) -> None:
-        """Raises RequestNotSent, and what reading the body raises."""
+        """Build the request. Raises RequestNotSent, and the exceptions of reading the body."""
         self.send = send
         self.origin = ""
         self.looks_up = False
-        """Whether the host is a name, and ours to find."""
+        """Whether the name of the host must be looked up here, and not by a proxy."""
         self.body_size = 0
-        """-1 where nobody knows it."""
+        """The size of the request's body in bytes, -1 if it is not known."""
         self.events: deque[Event] = deque()
         self.response: Optional[Response] = None
-        """The last one, when it is there."""
+        """The complete response, when it is there."""
         self._rules = rules
         flow = self._flow(url, proxy, settings)
         timeouts = Timeouts(settings.timeout, settings.deadline)
@@ -60,7 +60,7 @@ class Transfer:
     def _flow(self, url: str, proxy: Optional[Proxy], settings: Settings) -> Flow:
         header, data = self.send.header, self.send.data
         if isinstance(data, QtCore.QIODevice):
-            data.seek(0)  # as QHttp did
+            data.seek(0)  # as in QHttp
         body = read_body(data, lambda: None)
         defaults = Defaults(settings.user_agent, _fields(header, settings))
         request = build_request(url, header.method(), body, False, defaults)
@@ -68,7 +68,7 @@ class Transfer:
         host = urlsplit(request.url).hostname or ""
         self.looks_up = proxy is None and host != "localhost" and not is_address(host)
         self.body_size = 0 if body is None else len(body) if isinstance(body, bytes) else body.size
-        # A body that is written to a device needs no memory, and has no limit.
+        # A body that is written to a device is not kept in memory, so the limit for bodies in memory does not apply.
         keeps_body = self.send.write is None
         request = with_settings(request._replace(decode=False), settings, streams=not keeps_body)
         request = request._replace(streams=True, streams_all=True)
@@ -77,43 +77,44 @@ class Transfer:
 
     def _steps(self, flow: Flow) -> CallSteps:
         response: Response = yield from flow
-        if not response.is_streaming or response.status in LOGIN_WANTED:
+        if not response.is_streaming or response.status in CREDENTIALS_REQUIRED:
             return response
         self.events.append(response)
-        return merge_responses(response, (yield ReadBody(self._keep, in_worker=False)))
+        return merge_responses(response, (yield ReadBody(self._add_chunk, in_worker=False)))
 
-    def _keep(self, piece: Union[bytes, memoryview]) -> None:
-        if piece:
-            self.events.append(bytes(piece))
+    def _add_chunk(self, chunk: Union[bytes, memoryview]) -> None:
+        if chunk:
+            self.events.append(bytes(chunk))
 
     def _failed(self, failure: Failure) -> Response:
         return Response(Request(self.send.header.method(), self.origin), failure=failure)
 
     @property
     def was_sent(self) -> bool:
-        """Whether an engine was given it."""
+        """Whether the request was given to an engine."""
         return self._task.handed_over > 0
 
     def begin(self) -> None:
+        """Start the request."""
         self._task.begin()
         self._note_end()
 
-    def handle_event(self, line: TaskEventSink, event: object) -> None:
-        """What has come over a line, be it this one's."""
-        self._task.handle_event(line, event)  # type: ignore[arg-type]
+    def handle_event(self, sink: TaskEventSink, event: object) -> None:
+        """Handle an event from the queue. One of an earlier transfer is ignored."""
+        self._task.handle_event(sink, event)  # type: ignore[arg-type]
         self._note_end()
 
     def step(self) -> None:
-        """Go on with what this thread performs."""
+        """Advance a transfer of the python engine."""
         self._task.step()
         self._note_end()
 
     def allow_for_absence(self, seconds: float) -> None:
-        """Count so much time for nothing: its driver did something else."""
+        """Leave some seconds out of the timeouts, in which the driver ran code of the caller."""
         self._task.allow_for_absence(seconds)
 
-    def look(self, now: float) -> None:
-        """See whether something is late or lost."""
+    def check_timeouts(self) -> None:
+        """Check the timeouts, and whether the engine is alive."""
         self._task.check_clocks()
         self._note_end()
 
@@ -123,25 +124,26 @@ class Transfer:
             self.events.append(self.response)
 
     def close(self) -> None:
-        """Whatever is under way ends."""
+        """Abort the request."""
         self._task.close()
 
 
 def _fields(header: HttpRequestHeader, settings: Settings) -> Pairs:
-    """What the header says, and what the settings say besides. Raises RequestNotSent."""
-    # The engines know each name once (RFC 9110 section 5.3).
+    """Return the fields of the header, with the default headers of the settings. Raises RequestNotSent."""
+    # The engines take each name once: join the values of equal names (RFC 9110 section 5.3).
     joined = {
         name: (b"; " if name.lower() == "cookie" else b", ").join(map(encoded, header.allValues(name)))
         for name in header.keys()  # noqa: SIM118
     }
     fields = without_framing((encoded(name), value) for name, value in joined.items())
     names = {name.lower() for name, _ in fields}
-    # Without a coding: bytes come as they are, and the figures of the progress are theirs.
+    # No content coding: the body is not decoded here, and the progress counts its bytes.
     others = (*settings.default_headers, (b"Accept-Encoding", b"identity"))
     return (*fields, *(pair for pair in others if pair[0].lower() not in names))
 
 
 def response_header(response: Response) -> HttpResponseHeader:
+    """Return the header of a response."""
     header = HttpResponseHeader(response.status or 0, response.reason, *((2, 0) if response.http2 else (1, 1)))
     header.setValues((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.pairs)
     return header

@@ -1,1 +1,1 @@
-"""The command line, ``blocking-request``."""
+"""The command line program ``blocking-request``."""

@@ -1,4 +1,4 @@
-"""``get --from``: many URLs into a folder, with a bar."""
+"""``get --from``: downloads many URLs into a folder, with a progress bar."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .output import exit_status, has_terminal, say
 
 
 def download_list(manager: NetworkAccessManager, requests: list[Any], folder: Path, jobs: int) -> int:
-    """Return the first exit status that is not 0, or 0."""
+    """Download the requests. Return the first exit status that is not 0, else 0."""
     console = rich.console.Console(stderr=True)
     columns = (
         rich.progress.TextColumn("{task.description}"),
@@ -28,7 +28,7 @@ def download_list(manager: NetworkAccessManager, requests: list[Any], folder: Pa
     status = 0
     bar = rich.progress.Progress(*columns, console=console, transient=True)
     task = bar.add_task("files", total=len(requests))
-    # A bar that is stopped without a terminal prints an empty line.
+    # Without a terminal, rich would print an empty line when the bar is stopped.
     shown = bar if has_terminal() else nullcontext()
     with shown, manager.downloadMany(requests, maxConcurrent=jobs, ordered=False, folder=folder) as batch:
         for _, code, reply in batch:

@@ -1,4 +1,4 @@
-"""Where the body of a reply goes: standard output, a file, a device."""
+"""Writes the body of a reply to standard output, a file or a device."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
 
 
 def descriptor_of(path: Optional[str]) -> Optional[int]:
-    """Return the open file descriptor that a path stands for, None for the path of a file.
+    """Return the open file descriptor that a path stands for, None if it is the path of a file.
 
-    If standard output is a file that others append to, the file must not be truncated or replaced.
+    A descriptor is written to, and not opened by its path: if it is a file that other programs append to, the file must
+    not be truncated or replaced.
     """
     if path is None:
         return 1
@@ -37,7 +38,7 @@ def descriptor_of(path: Optional[str]) -> Optional[int]:
 
 
 class TerminalOutput:
-    """Writes a body to a terminal as text. Control characters are shown as escapes: they could do harm there."""
+    """Writes a body to a terminal as text. Control characters are shown as escapes: the terminal would obey them."""
 
     def __init__(self, output: RawOutput) -> None:
         self._output = output
@@ -51,7 +52,7 @@ class TerminalOutput:
 
 
 class OpenedDevice(io.RawIOBase):
-    """A device, pipe or descriptor, which is not replaced. It is opened when the first piece of a body is there."""
+    """Writes to a device, pipe or descriptor. It is opened when the first chunk of a body arrives."""
 
     def __init__(self, path: str, descriptor: Optional[int]) -> None:
         super().__init__()
@@ -72,15 +73,15 @@ class OpenedDevice(io.RawIOBase):
 
 
 def _opener(path: str, flags: int) -> int:
-    """Create nothing and empty nothing. Raises OSError."""
+    """Open a file without creating or truncating it. Raises OSError."""
     return open_special(path, flags & ~(os.O_CREAT | os.O_TRUNC))
 
 
 class BodyTarget:
-    """The sink for one body, and what became of it."""
+    """The sink for one body, and the state of it after the request."""
 
     def __init__(self, output: RawOutput, path: Optional[str], may_resume: bool) -> None:
-        """``path``: of -o; ``may_resume``: whether the request can be continued at all."""
+        """``path``: the argument of -o. ``may_resume``: whether a download by this request can be resumed."""
         self._device: Any = None
         self.sink: BodySink
         descriptor = descriptor_of(path)
@@ -94,36 +95,37 @@ class BodyTarget:
 
     @property
     def is_standard_output(self) -> bool:
+        """Whether the body goes to standard output."""
         return self._device is not None
 
     def write(self, data: bytes) -> None:
-        """Write to standard output what the sink has left in the reply: the body of an error."""
+        """Write the body of an error response, which the sink leaves in the reply, to standard output."""
         while data:
             data = data[self._device.write(data) :]
 
     def written(self) -> Optional[Path]:
-        """Return the file that has been replaced or created, None if there is none."""
+        """Return the file that was created or replaced, None if there is none."""
         return self.sink.written if isinstance(self.sink, FileSink) else None
 
     def lacks_file(self) -> bool:
-        """Return whether a file was wanted and not written."""
+        """Return whether a file was requested by -o and not written."""
         return isinstance(self.sink, FileSink) and self.sink.written is None
 
     def resume_hint(self) -> str:
-        """Return a sentence about the part that the next run continues; '' if there is no such part."""
+        """Return a sentence about the partial download that the next run can resume; '' if there is none."""
         part = self.sink.resumable_part() if isinstance(self.sink, FileSink) else None
-        return "" if part is None else f"{part.size} bytes are kept. The same command goes on from there."
+        return "" if part is None else f"{part.size} bytes are kept. Run the same command again to continue."
 
 
 def _can_resume(path: str) -> bool:
-    """Return whether ``<path>.part`` may be used: there is none, or it is one of ours."""
+    """Return whether ``<path>.part`` may be used: it does not exist, or this library has written it."""
     if os.path.isdir(path) or path.endswith(("/", os.sep)):
-        return False  # the name of the file is not known before the server has answered
+        return False  # the name of the file is known only when the response has arrived
     return ResumableFile(Path(os.path.realpath(path))).is_free()
 
 
 def write_head(output: RawOutput, reply: ReplyContent, path: Optional[str]) -> None:
-    """Write status line and header fields. Raises OSError if the file of -o cannot be written."""
+    """Write the status line and the headers. Raises OSError if the file of -o cannot be written."""
     text = head_of(reply)
     descriptor = descriptor_of(path)
     if path is None or descriptor is not None or is_special(Path(path)):
@@ -146,7 +148,7 @@ def write_head(output: RawOutput, reply: ReplyContent, path: Optional[str]) -> N
 
 
 def head_of(reply: ReplyContent) -> bytes:
-    """Return status line and header fields as HTTP/1.1 writes them."""
+    """Return the status line and the headers in the format of HTTP/1.1."""
     response = response_of(reply)
     version = reply.httpVersion() or "HTTP/1.1"
     lines = [f"{version} {response.status} {response.reason}".rstrip().encode("latin-1", "replace")]

@@ -45,9 +45,10 @@ from .streams import OutputError, RawOutput, replace_streams
 
 
 def run(arguments: Optional[Sequence[str]] = None) -> NoReturn:
-    """Run the command line and exit; ``arguments``: None takes those of the process."""
+    """Run the command line and exit. ``arguments``: None uses those of the process."""
     output = replace_streams()
-    # PyPI's PyQt5 warns of OpenSSL 3 in each https request. The environment variable QT_LOGGING_RULES goes before this.
+    # PyPI's PyQt5 warns about OpenSSL 3 at each https request. The environment variable QT_LOGGING_RULES takes
+    # precedence over this filter.
     QtCore.QLoggingCategory.setFilterRules("qt.network.ssl.warning=false")
     application = QtCore.QCoreApplication.instance() or QtCore.QCoreApplication(sys.argv[:1])
     status = _status(arguments, output)
@@ -56,7 +57,7 @@ def run(arguments: Optional[Sequence[str]] = None) -> NoReturn:
 
 
 def _status(arguments: Optional[Sequence[str]], output: RawOutput) -> int:
-    """Run a command; what it raises becomes one sentence and an exit status."""
+    """Run a command and return its exit status. An exception is shown as one sentence."""
     try:
         status = commands.main(arguments, standalone_mode=False, obj=output)
         sys.stdout.flush()
@@ -73,9 +74,9 @@ def _status(arguments: Optional[Sequence[str]], output: RawOutput) -> int:
             say("")  # the terminal has shown ^C in this line
         return _failed("Interrupted", EXIT_INTERRUPTED)
     except OSError as error:
-        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-        return _failed(f"{where}{error.strerror or error}", EXIT_FILE)
-    except ValueError as error:  # the library's, for a value of an option
+        file = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return _failed(f"{file}{error.strerror or error}", EXIT_FILE)
+    except ValueError as error:  # the library refuses the value of an option
         return _failed(str(error), EXIT_USAGE)
 
 
@@ -92,7 +93,7 @@ def _with_command(error: click.UsageError) -> str:
 
 class _Commands(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Show the help if no command is given. click does it too, but each version with another status."""
+        """Show the help if no command is given. click does it too, but its exit status depends on its version."""
         if not args:
             click.echo(ctx.get_help(), err=True)
             ctx.exit(EXIT_USAGE)
@@ -123,11 +124,11 @@ def _add_verb(verb: str, summary: str, with_data: bool) -> None:
 
 
 for _verb, _summary, _with_data in (
-    ("GET", "GET a resource. If a download to a file breaks off, the same command goes on from there.", False),
-    ("HEAD", "Show status line and header fields of a resource.", False),
+    ("GET", "GET a resource. If a download to a file is interrupted, run the same command again to continue.", False),
+    ("HEAD", "Show the status line and the headers of a resource.", False),
     ("POST", "POST a body.", True),
     ("PUT", "PUT a body.", True),
-    ("PATCH", "PATCH with a body.", True),
+    ("PATCH", "PATCH a resource with a body.", True),
     ("DELETE", "DELETE a resource.", False),
 ):
     _add_verb(_verb, _summary, _with_data)
@@ -138,7 +139,7 @@ for _verb, _summary, _with_data in (
 @request_options
 @data_option
 def _request(verb: str, **options: Any) -> int:
-    """Send any VERB."""
+    """Send a request with any VERB."""
     return _send(verb, **options)
 
 
@@ -159,7 +160,7 @@ def _send(
     if url is None:
         raise click.UsageError("Missing argument 'URL'" + (" (or --from FILE)" if verb == "GET" else ""))
     if jobs is not None:
-        raise click.UsageError("--jobs is for --from: one URL is one job")
+        raise click.UsageError("--jobs can only be used with --from")
     check_text(verb, "verb")
     manager, request_of = configured(**options)
     blocking = BlockingNetworkRequest(manager)
@@ -199,7 +200,7 @@ def _send_to(
 
 
 NOT_MODIFIED = 304
-"""The response to a condition in -H, which says that the file is not needed."""
+"""The response to a conditional request (-H), which says that the file has not changed."""
 
 
 def _say_origin(is_from_cache: bool, target: BodyTarget) -> None:
@@ -225,16 +226,16 @@ def _send_many(
     if url is not None:
         raise click.UsageError("give a URL or --from FILE, not both")
     if folder is None:
-        raise click.UsageError("--from needs -o FOLDER, where the files go")
+        raise click.UsageError("--from needs -o FOLDER, the folder for the files")
     if verbose:
-        raise click.UsageError("--verbose shows one request after another: it cannot be used with --from")
+        raise click.UsageError("--verbose shows single requests: it cannot be used with --from")
     addresses = _addresses(urls)
     manager, request_of = configured(**options)
     wanted = [request_of(address) for address in addresses]
     try:
         os.makedirs(folder, exist_ok=True)
     except FileExistsError as error:
-        raise OSError(error.errno, "this is a file, and --from needs a folder for -o", folder) from None
+        raise OSError(error.errno, "this is a file: --from needs a folder for -o", folder) from None
     return download_list(manager, wanted, Path(folder), jobs or MAX_CONCURRENT)
 
 
@@ -254,7 +255,7 @@ def _cache_commands() -> None:
 
 @_cache_commands.command("info", epilog=EXIT_STATUSES)
 def _cache_info() -> int:
-    """Show where the cache is and what is in it."""
+    """Show the folder and the size of the cache."""
     cache = command_line_cache()
     statistics = cache.statistics()
     click.echo(f"{cache.cacheDirectory()}: {statistics.count} entries, {statistics.size} of {statistics.limit} bytes")
@@ -263,7 +264,7 @@ def _cache_info() -> int:
 
 @_cache_commands.command("clear", epilog=EXIT_STATUSES)
 def _cache_clear() -> int:
-    """Delete everything in the cache."""
+    """Delete all entries of the cache."""
     cache = command_line_cache()
     cache.clear()
     return _cache_status(cache)
@@ -297,12 +298,12 @@ def _standard_input() -> bytes:
 
 @commands.command("info", epilog=EXIT_STATUSES)
 def _info() -> int:
-    """Show the versions of all parts, and which engine sends which request."""
+    """Show the versions of all components, and which engine sends which request."""
     show_installation()
     return 0
 
 
 @commands.command("demo", epilog=EXIT_STATUSES)
 def _demo() -> int:
-    """Start a server on this machine, send every kind of request to it, and show what came of each."""
+    """Start a local server, send each kind of request to it, and show the results."""
     return int(show_demo() > 0)

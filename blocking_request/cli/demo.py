@@ -1,4 +1,4 @@
-"""The demonstration: a server on loopback, every verb and every outcome, each held against what is promised."""
+"""The demonstration: sends each verb to a server on loopback, and compares each result with the documented one."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ HELLO = b"Hello from the demonstration server.\n"
 
 @dataclass(frozen=True)
 class Row:
-    what: str
-    promised: str
+    """The result of one request. ``expected``: the documented result, as text."""
+
+    request: str
+    expected: str
     code: ErrorCode
     status: Optional[int]
     size: int
     milliseconds: float
     engine: str
-    is_right: bool
+    is_as_expected: bool
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Says hello, echoes bodies, redirects, fails and keeps silent, by path."""
+    """Depending on the path: greets, echoes the body, redirects, fails, or sends no response."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -42,17 +44,19 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/missing":
             self._respond(404, b"There is nothing here.\n")
         elif self.path == "/truncated":
-            self._respond(200, HELLO, ("Connection", "close"), promised=len(HELLO) + 100)
+            self._respond(200, HELLO, ("Connection", "close"), content_length=len(HELLO) + 100)
             self.close_connection = True
         elif self.path == "/silence":
-            self.rfile.read(1)  # until the client gives up
+            self.rfile.read(1)  # blocks until the client closes the connection
             self.close_connection = True
         else:
             self._respond(200, body or HELLO)
 
-    def _respond(self, status: int, body: bytes, *fields: tuple[str, str], promised: Optional[int] = None) -> None:
+    def _respond(
+        self, status: int, body: bytes, *fields: tuple[str, str], content_length: Optional[int] = None
+    ) -> None:
         self.send_response(status)
-        self.send_header("Content-Length", str(len(body) if promised is None else promised))
+        self.send_header("Content-Length", str(len(body) if content_length is None else content_length))
         for name, value in fields:
             self.send_header(name, value)
         self.end_headers()
@@ -62,12 +66,12 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def server() -> Iterator[str]:
-    """A server on a free port of loopback; gives its URL."""
+    """Run a server on a free port of loopback. Yields its URL."""
     serving = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     serving.daemon_threads = True
     thread = threading.Thread(target=serving.serve_forever, daemon=True)
@@ -81,7 +85,7 @@ def server() -> Iterator[str]:
 
 
 def rows() -> Iterator[Row]:
-    """Send everything; one row for each request."""
+    """Send the requests. Yields a row for each of them."""
     with server() as url:
         blocking = BlockingNetworkRequest()
         blocking.setTimeout(10_000)
@@ -95,7 +99,7 @@ def rows() -> Iterator[Row]:
         yield _row(blocking, "OPTIONS", 200, size, lambda: blocking.sendCustomRequest(f"{url}/hello", "OPTIONS"))
         yield _row(blocking, "POST, redirect", 200, size, lambda: blocking.post(f"{url}/redirect", b"a=1"))
         missing = (ErrorCode.ServerExceptionError, 404, 23)
-        yield _row(blocking, "GET, not there", *missing[1:], lambda: blocking.get(f"{url}/missing"), missing[0])
+        yield _row(blocking, "GET, not found", *missing[1:], lambda: blocking.get(f"{url}/missing"), missing[0])
         broken = ErrorCode.NetworkError
         yield _row(blocking, "GET, truncated", 200, size, lambda: blocking.get(f"{url}/truncated"), broken)
         yield _row(blocking, "GET, no server", None, 0, lambda: blocking.get("http://127.0.0.1:1/"), broken)
@@ -118,16 +122,25 @@ def _cancelled(blocking: BlockingNetworkRequest, url: str) -> ErrorCode:
 
 def _row(
     blocking: BlockingNetworkRequest,
-    what: str,
+    request: str,
     status: Optional[int],
     size: int,
     call: Callable[[], ErrorCode],
     code: ErrorCode = ErrorCode.NoError,
 ) -> Row:
+    """Do a call, and compare its result with the expected status, size and code."""
     started = time.perf_counter()
-    told = call()
+    actual = call()
     milliseconds = (time.perf_counter() - started) * 1000
     reply = blocking.reply()
-    is_right = (told, reply.statusCode(), len(reply.body)) == (code, status, size)
-    promised = f"{code.name}, {status or 'no status'}, {size} bytes"
-    return Row(what, promised, told, reply.statusCode(), len(reply.body), milliseconds, reply.engine(), is_right)
+    is_as_expected = (actual, reply.statusCode(), len(reply.body)) == (code, status, size)
+    return Row(
+        request=request,
+        expected=f"{code.name}, {status or 'no status'}, {size} bytes",
+        code=actual,
+        status=reply.statusCode(),
+        size=len(reply.body),
+        milliseconds=milliseconds,
+        engine=reply.engine(),
+        is_as_expected=is_as_expected,
+    )

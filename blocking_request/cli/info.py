@@ -1,4 +1,4 @@
-"""What ``info`` and ``demo`` show."""
+"""The output of the commands ``info`` and ``demo``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def show_installation() -> None:
         ("Python", platform.python_version()),
         ("Qt binding", f"{API} {QtCore.PYQT_VERSION_STR}"),
         ("Qt", str(QtCore.qVersion())),
-        ("TLS in Qt", QtNetwork.QSslSocket.sslLibraryVersionString() if has_tls() else "none that works here"),
+        ("TLS in Qt", QtNetwork.QSslSocket.sslLibraryVersionString() if has_tls() else "not usable here"),
         ("TLS in Python", ssl.OPENSSL_VERSION),
         ("requests", requests.__version__),
         ("urllib3", urllib3.__version__),  # type: ignore[attr-defined]
@@ -47,11 +47,11 @@ def show_installation() -> None:
     console.print(parts)
     serving = rich.table.Table(title="Which engine sends which request", show_lines=True)
     for heading in ("request", "auto takes", "can qt?", "can python?"):
-        # In 80 columns this leaves 20 for the reasons, so that a class and its parentheses stay together.
+        # A terminal of 80 columns then has 20 for each reason: a name such as QCoreApplication([]) is not split.
         serving.add_column(heading, overflow="fold", max_width=17 if heading == "request" else None)
     first_rows: dict[str, str] = {}
-    for what, taken, *verdicts in decisions():
-        serving.add_row(what, taken, *(_shown(verdict, what, first_rows) for verdict in verdicts))
+    for request, taken, *verdicts in decisions():
+        serving.add_row(request, taken, *(_shown(verdict, request, first_rows) for verdict in verdicts))
     console.print(serving)
     click.echo("qt: Qt's own network manager, in a worker thread. python: the calling thread.")
     wanted = os.environ.get(ENVIRONMENT_VARIABLE)
@@ -59,24 +59,24 @@ def show_installation() -> None:
 
 
 def _version_of(name: str) -> str:
-    """Return the version of a package that need not be there."""
+    """Return the version of an optional package."""
     try:
         return str(import_module(name).__version__)
     except ImportError:
         return "not installed"
 
 
-def _shown(verdict: str, what: str, first_rows: dict[str, str]) -> str:
-    """Return a verdict as the table shows it: each reason once. ``first_rows``: the row of each reason so far."""
-    first = first_rows.setdefault(verdict, what)
-    return verdict if verdict == "yes" or first == what else f"as for {first}"
+def _shown(verdict: str, request: str, first_rows: dict[str, str]) -> str:
+    """Return a verdict for the table, which shows each reason once. ``first_rows``: the first row of each reason."""
+    first = first_rows.setdefault(verdict, request)
+    return verdict if verdict == "yes" or first == request else f"as for {first}"
 
 
 def decisions() -> Iterator[tuple[str, str, str, str]]:
-    """For each kind of request: what it is, what ``auto`` takes for it here, and what each engine says to it."""
+    """Yield, for each kind of request: its name, the engine that ``auto`` takes here, and a verdict of each engine."""
     get = Request("GET", "http://127.0.0.1/")
     in_a_batch = "http://, in a batch or a QHttp"
-    for what, request in (
+    for name, request in (
         ("http://", get),
         (in_a_batch, get),
         ("http://, download or stream", get._replace(streams=True)),
@@ -86,33 +86,33 @@ def decisions() -> Iterator[tuple[str, str, str, str]]:
         ("https://, with a body", Request("POST", "https://127.0.0.1/", body=b"x")),
         ("file:, data:, qrc:", Request("GET", "file:///")),
     ):
-        chosen = choice.choose(request, AUTO, is_one_of_many=what is in_a_batch)
-        refusals = [choice.engine(name).unsupported_reason(request) for name in ENGINES]
+        chosen = choice.choose(request, AUTO, is_one_of_many=name is in_a_batch)
+        refusals = [choice.engine(engine).unsupported_reason(request) for engine in ENGINES]
         verdicts = ["yes" if refusal is None else f"no: {refusal.text}" for refusal in refusals]
         if refusals[0] is None and request.body and QT_VERSION < (6,):
             verdicts[0] = "yes, but a body on a kept connection takes 40 ms longer"
-        yield what, "nothing" if isinstance(chosen, Failure) else chosen.name, verdicts[0], verdicts[1]
+        yield name, "none" if isinstance(chosen, Failure) else chosen.name, verdicts[0], verdicts[1]
     yield "in a program without an application", "python", f"no: {messages.no_application().text}", "yes"
 
 
 def show_demo() -> int:
-    """Run the demonstration and write its table to standard output; return how many results are wrong."""
-    # It fits into 80 columns.
+    """Run the demonstration and write its table to standard output. Return the number of unexpected results."""
+    # The table fits into 80 columns.
     table = rich.table.Table(title="blocking-request demo", box=rich.box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("request", "code", "status", "bytes", "ms", "over", "kept"):
+    for heading in ("request", "code", "status", "bytes", "ms", "engine", "expected"):
         table.add_column(heading, no_wrap=heading in ("request", "code"))
     failed = 0
     for row in demo.rows():
-        failed += not row.is_right
+        failed += not row.is_as_expected
         table.add_row(
-            row.what,
+            row.request,
             row.code.name,
             str(row.status or "-"),
             str(row.size),
             f"{row.milliseconds:.1f}",
             row.engine or "-",
-            "[green]yes[/green]" if row.is_right else f"[red]no: {row.promised}[/red]",
+            "[green]yes[/green]" if row.is_as_expected else f"[red]no: {row.expected}[/red]",
         )
     rich.console.Console().print(table)
-    click.echo("Every promise kept." if not failed else f"{failed} of {table.row_count} differ from the promise.")
+    click.echo("All results are as documented." if not failed else f"{failed} of {table.row_count} results are wrong.")
     return failed

@@ -1,4 +1,4 @@
-"""The options of the command line, and the manager and requests they come to."""
+"""The options of the command line, and the manager and requests that are made from them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_MS = 2**31 - 1
 
 
 class Milliseconds(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """A whole number of milliseconds. click's own IntRange does not tell the unit."""
+    """A whole number of milliseconds. The messages of click's own IntRange do not name the unit."""
 
     name = "milliseconds"
 
@@ -36,7 +36,7 @@ class Milliseconds(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
 
 class ReadableFile(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """The path of a file that can be opened; otherwise the program ends as for any file that cannot be read."""
+    """The path of a file that can be opened. If it cannot, the exit status is that of any unreadable file."""
 
     name = "file"
 
@@ -60,7 +60,7 @@ _PEM_FILE = ReadableFile()
 
 
 def checked_path(ctx: click.Context, param: click.Parameter, value: Optional[str]) -> Optional[str]:
-    """Refuse '', which comes from a shell variable that is not set: the file would go into the current folder."""
+    """Refuse '', the value of a shell variable that is not set: the file would go into the current folder."""
     if value == "":
         raise click.BadParameter("the path is empty", ctx, param)
     if value is not None and "\0" in value:
@@ -69,6 +69,7 @@ def checked_path(ctx: click.Context, param: click.Parameter, value: Optional[str
 
 
 def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of all verbs to a command."""
     for option in reversed(
         [
             click.argument("url", required=False),
@@ -78,41 +79,53 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "headers",
                 multiple=True,
                 metavar="'NAME: VALUE'",
-                help="Send this header. It may be given several times.",
+                help="Send this header. The option may be given several times.",
             ),
             click.option(
                 "-o",
                 "--output",
                 metavar="FILE|FOLDER",
                 callback=checked_path,
-                help="Write the body to this file when it is complete (head: status line and header fields). In an "
-                "existing folder the server or the URL names the file, and no file is replaced. After an error the "
-                "file is as it was. '-' is standard output.",
+                help="Write the body to this file when it is complete (head: the status line and the headers). If it "
+                "is an existing folder, the server or the URL names the file, and no file is replaced. After an error "
+                "the file is unchanged. '-' is standard output.",
             ),
             click.option(
                 "--timeout",
                 type=_MILLISECONDS,
                 metavar="MS",
-                help=f"Longest time without data, in milliseconds; {DEFAULT_TIMEOUT_MS} by default; 0 is no limit.",
+                help=f"Longest time without data, in milliseconds; {DEFAULT_TIMEOUT_MS} by default; 0: no limit.",
             ),
             click.option(
                 "--deadline",
                 type=_MILLISECONDS,
                 metavar="MS",
-                help="Longest time for the whole request, redirects included, in milliseconds; 0, the default, is no "
-                "limit.",
+                help="Longest time for the whole request, redirects included, in milliseconds; 0 (default): no limit.",
             ),
-            click.option("--engine", type=click.Choice([AUTO, *ENGINES]), help="Which engine sends; auto by default."),
             click.option(
-                "--cacert", type=_PEM_FILE, metavar="FILE", help="Trust the certificates in this PEM file only."
+                "--engine",
+                type=click.Choice([AUTO, *ENGINES]),
+                help="The engine that sends the request; auto by default.",
             ),
-            click.option("--cert", type=_PEM_FILE, metavar="FILE", help="Show this client certificate."),
-            click.option("--key", type=_PEM_FILE, metavar="FILE", help="Its key, if that is in another file."),
+            click.option(
+                "--cacert", type=_PEM_FILE, metavar="FILE", help="Trust only the certificates in this PEM file."
+            ),
+            click.option(
+                "--cert",
+                type=_PEM_FILE,
+                metavar="FILE",
+                help="Authenticate with the client certificate in this PEM file.",
+            ),
+            click.option(
+                "--key", type=_PEM_FILE, metavar="FILE", help="The key of --cert, if it is in a PEM file of its own."
+            ),
             click.option("-k", "--insecure", is_flag=True, help="Do not verify the server's certificate."),
             click.option("--cache", is_flag=True, help="Use the HTTP cache."),
             click.option("--refresh", is_flag=True, help="Bypass the cache and store the new response."),
             click.option("--offline", is_flag=True, help="Serve from the cache only; never contact the server."),
-            click.option("-v", "--verbose", is_flag=True, help="Show requests, replies, hops, engine and timings."),
+            click.option(
+                "-v", "--verbose", is_flag=True, help="Show each request and response, the engine and the timings."
+            ),
         ]
     ):
         command = option(command)
@@ -123,12 +136,13 @@ data_option = click.option(
     "-d",
     "--data",
     metavar="TEXT|@FILE",
-    help="Send this body; @- reads standard input. Without a Content-Type in -H it is sent as application/"
+    help="Send this body; @- reads standard input. If -H gives no Content-Type, it is application/"
     "x-www-form-urlencoded.",
 )
 
 
 def many_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of ``get --from`` to a command."""
     command = click.option(
         "--jobs",
         type=click.IntRange(1),
@@ -139,8 +153,8 @@ def many_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--from",
         "urls",
         metavar="FILE",
-        help="GET each URL of this file into a file in the folder of -o. Each line has one URL; a line that begins "
-        "with # is skipped. '-' is standard input.",
+        help="Download each URL in this file into the folder of -o. Each line has one URL; lines that begin with # "
+        "are skipped. '-' is standard input.",
     )(command)
 
 
@@ -154,14 +168,14 @@ def configured(
     offline: bool,
     **tls: Any,
 ) -> tuple[NetworkAccessManager, Callable[[str], QtNetwork.QNetworkRequest]]:
-    """A manager, and what makes the request for a URL."""
+    """Return a manager, and a function that makes the request for a URL. Raises click.UsageError, OSError."""
     if refresh and offline:
-        raise click.UsageError("--refresh asks the server and --offline does not: give one of them")
+        raise click.UsageError("--refresh and --offline exclude each other: give one of them")
     prototype = QtNetwork.QNetworkRequest()
     for header in headers:
         name, colon, value = os.fsencode(header).partition(b":")
         if not colon:
-            raise click.UsageError(f"a header is written 'NAME: VALUE', this one has no colon: {header}")
+            raise click.UsageError(f"a header must be 'NAME: VALUE', this one has no colon: {header}")
         _set_header(prototype, name.strip(), value.strip())
     manager = NetworkAccessManager()
     manager.setTlsSettings(_tls_settings(**tls))
@@ -186,7 +200,7 @@ def configured(
 
 
 def _set_header(request: QtNetwork.QNetworkRequest, name: bytes, value: bytes) -> None:
-    """Set a header field. Raises click.UsageError; Qt 6 would send the request without a field that is not valid."""
+    """Set a header field. Raises click.UsageError if it is not valid; Qt 6 would send the request without it."""
     try:
         check_field(name, value)
     except RequestNotSent as error:
@@ -198,13 +212,13 @@ def _set_header(request: QtNetwork.QNetworkRequest, name: bytes, value: bytes) -
 
 
 def can_continue(headers: tuple[str, ...], cache: bool, refresh: bool, offline: bool, **_: Any) -> bool:
-    """Return whether a later request may ask for the rest: no cache is used, no header asks for a part or coding."""
+    """Return whether an interrupted download can be resumed: no cache is used, no header selects a range or coding."""
     names = {header.partition(":")[0].strip().lower() for header in headers}
     return not (cache or refresh or offline or names & {"range", "if-range", "accept-encoding"})
 
 
 def check_text(text: str, what: str) -> None:
-    """Raise click.UsageError for bytes that are not UTF-8: Python has them as halves of characters."""
+    """Raise click.UsageError if an argument is not UTF-8: Python decodes such bytes to surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -216,11 +230,11 @@ _LOAD = QtNetwork.QNetworkRequest.CacheLoadControl
 
 
 def command_line_cache() -> NetworkDiskCache:
-    """Raises OSError if there is no folder for it, or if it contains files of others."""
+    """Return the cache of --cache. Raises OSError if no folder is found, or if it has files that are not a cache's."""
     try:
         folder = default_folder("command-line")
-    except RuntimeError as error:  # of pathlib or platformdirs: the user has no home
-        raise OSError(f"The cache has no folder: {error}") from None
+    except RuntimeError as error:  # raised by pathlib or platformdirs if the user has no home folder
+        raise OSError(f"There is no folder for the cache: {error}") from None
     try:
         return NetworkDiskCache(folder)
     except ValueError as error:  # the folder contains files that are not a cache's
@@ -235,4 +249,4 @@ def _tls_settings(
     try:
         return TlsSettings(caFile=cacert, clientCertificate=cert, clientKey=key, verify=not insecure)
     except ValueError as error:
-        raise click.UsageError(f"--key is of no use by itself ({error})") from None
+        raise click.UsageError(f"--key can only be used with --cert ({error})") from None

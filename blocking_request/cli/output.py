@@ -1,4 +1,4 @@
-"""What the command line shows: messages, exit statuses, the bar, and with --verbose each request and reply."""
+"""The output of the command line: messages, exit statuses, the progress bar, and --verbose."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ EXIT_BROKEN_PIPE = 141
 EXIT_STATUSES = """\b
 Exit status:
    0  no error
-   1  network error: no usable answer, or a request that cannot be sent
+   1  network error: no usable response, or the request cannot be sent
    2  timeout: --timeout or --deadline has passed
    3  the server answered with a status of 400 or more
    4  cancelled
   64  wrong usage: an unknown option, a value that is not valid
   74  a file or standard output cannot be read or written
  130  interrupted with Ctrl-C
- 141  the program that reads standard output has ended (as in: | head)
+ 141  the program that reads standard output has ended (example: | head)
 """
-"""The end of every --help."""
+"""The last part of each --help."""
 
 
 def exit_status(code: ErrorCode, reply: ReplyContent) -> int:
@@ -49,7 +49,7 @@ def say(text: str) -> None:
 
 
 class Narrator:
-    """Tells on standard error what is sent and what comes back; credentials are not shown."""
+    """Writes each request and response to standard error, without credentials."""
 
     def request_started(self, request: Request) -> None:
         say(f"> {request.method} {request.redacted_url}")
@@ -59,10 +59,10 @@ class Narrator:
         if response.status is not None:
             say(f"< {response.status} {response.reason}")
             self._say_fields("< ", response.headers.pairs, response.request.redacted_names)
-        what = response.failure.text if response.failure else f"{response.encoded_bytes} bytes"
+        outcome = response.failure.text if response.failure else f"{response.encoded_bytes} bytes"
         session = None if response.tls is None else response.tls.session
         tls = f", {session.protocol} {session.cipher}" if session is not None and session.protocol else ""
-        say(f"* {what} in {seconds * 1000:.1f} ms over {response.engine or 'nothing'}{tls}")
+        say(f"* {outcome} in {seconds * 1000:.1f} ms over {response.engine or 'no engine'}{tls}")
         steps = steps_text(response.trace)
         if steps:
             say(f"* {steps}")
@@ -75,16 +75,16 @@ class Narrator:
 def has_terminal() -> bool:
     """Return whether standard error is a terminal that can redraw a line.
 
-    rich would also take FORCE_COLOR for a terminal.
+    rich also assumes a terminal if FORCE_COLOR is set.
     """
     return sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
 class ProgressBar:
-    """A bar on standard error while a transfer runs, if that is a terminal and does not show the body, too."""
+    """Shows a bar on standard error while a transfer runs, if that is a terminal and the body goes elsewhere."""
 
     def __init__(self, blocking: BlockingNetworkRequest, shows_body: bool) -> None:
-        """``shows_body``: whether the body goes to a terminal."""
+        """``shows_body``: whether the body is written to a terminal."""
         self._blocking = blocking
         self._is_shown = has_terminal() and not shows_body
         self._console = rich.console.Console(stderr=True)
@@ -105,10 +105,10 @@ class ProgressBar:
             self._blocking.uploadProgress.connect(lambda done, total: self._show("sent", done, total))
             self._blocking.downloadProgress.connect(lambda done, total: self._show("received", done, total))
 
-    def _show(self, what: str, done: int, total: int) -> None:
-        if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(what)
-        self._progress.update(self._tasks[what], completed=done, total=total if total >= 0 else None)
+    def _show(self, direction: str, done: int, total: int) -> None:
+        if direction not in self._tasks:
+            self._tasks[direction] = self._progress.add_task(direction)
+        self._progress.update(self._tasks[direction], completed=done, total=total if total >= 0 else None)
 
     def __exit__(self, *_: object) -> None:
         if self._is_shown:  # otherwise rich would print an empty line

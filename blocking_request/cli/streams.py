@@ -1,8 +1,8 @@
-"""The standard streams of the command line: a failed write has one consequence, whichever library has written.
+"""The standard streams of the command line, with the same behaviour for each failed write.
 
-click, rich and Python itself treat a failed write differently, and a closed stream makes ``sys.stdout`` None.
-``replace_streams`` puts streams in place that raise OutputError for standard output, and lose what cannot be shown on
-standard error: there is no place left to report that.
+click, rich and Python itself treat a failed write differently, and ``sys.stdout`` is None if the stream was closed.
+``replace_streams`` replaces the streams. A failed write to standard output raises OutputError. A failed write to
+standard error is ignored: there is no other place to report it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Callable, TextIO
 class OutputError(Exception):
     """Standard output cannot be written.
 
-    It is not an OSError, because click and rich end the program for some of those.
+    It is not an OSError, because click and rich end the program themselves for some OSErrors.
     """
 
     def __init__(self, error: OSError) -> None:
@@ -45,7 +45,7 @@ class RawOutput(io.RawIOBase):
         return os.isatty(self._descriptor)
 
     def write(self, data: Any) -> int:
-        """Write some of ``data``; after the first error, write nothing any more and do as if.
+        """Write some of ``data``. After the first error, write nothing and report success.
 
         Buffers above this stream write again when the interpreter exits, and must not fail then.
         """
@@ -61,11 +61,11 @@ class RawOutput(io.RawIOBase):
 
 
 def replace_streams() -> RawOutput:
-    """Replace ``sys.stdout`` and ``sys.stderr``, and ``sys.stdin`` if it is closed; return standard output's bytes."""
+    """Replace ``sys.stdout`` and ``sys.stderr``, and ``sys.stdin`` if it is closed. Return a binary standard output."""
     _occupy_standard_descriptors()
     output = RawOutput(_descriptor(sys.stdout, 1, os.O_RDONLY), _raise_output_error)
     errors = RawOutput(_descriptor(sys.stderr, 2, os.O_WRONLY), _ignore)
-    # backslashreplace: a character that the terminal's encoding lacks is no reason to fail.
+    # backslashreplace: do not fail if the encoding of the terminal lacks a character.
     sys.stdout = _text(output, sys.stdout)
     sys.stderr = _text(errors, sys.stderr)
     if sys.stdin is None:
@@ -76,14 +76,14 @@ def replace_streams() -> RawOutput:
 def _occupy_standard_descriptors() -> None:
     """Open the null device on descriptors 0, 1 and 2 if they are closed.
 
-    The next file or socket would get the number otherwise, and receive what is meant for the stream. Descriptors 0 and
-    1 are opened for the wrong direction, so that reading and writing fail as they do on a closed stream.
+    Otherwise the next file or socket would get that number, and receive the output for the stream. Descriptors 0 and 1
+    are opened for the wrong direction, so that reading and writing fail as they do on a closed stream.
     """
     for number, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, flags)  # the lowest free number, which is this one
+            os.open(os.devnull, flags)  # gets the lowest free number, which is this one
 
 
 def _descriptor(stream: Any, number: int, flags: int) -> int:
@@ -93,7 +93,7 @@ def _descriptor(stream: Any, number: int, flags: int) -> int:
 
 def _text(raw: RawOutput, replaced: Any) -> TextIO:
     encoding = getattr(replaced, "encoding", None) or "utf-8"
-    # A terminal shows each line at once.
+    # Line buffering, so that a terminal shows each line at once.
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding, "backslashreplace", line_buffering=raw.isatty())
 
 

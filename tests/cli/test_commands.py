@@ -99,7 +99,7 @@ def test_exit_status_is_the_error_code(serve: Serve) -> None:
         (
             ["get", "http://h/", "-H", "no colon"],
             64,
-            "a header is written 'NAME: VALUE', this one has no colon: no colon",
+            "a header must be 'NAME: VALUE', this one has no colon: no colon",
         ),
         (["post", "http://h/", "-d", "@/no/such/file"], 74, "No such file or directory"),
         (["get", "example.com"], 1, "the URL must begin with http:// or https://"),
@@ -211,7 +211,7 @@ def test_ctrl_c_keeps_what_has_come(serve: Serve, tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     told = process.communicate(timeout=30)[1].decode()
     assert (process.returncode, path.read_bytes()) == (130, b"precious")
-    assert re.fullmatch(r"\d+ bytes are kept\. The same command goes on from there\.\nInterrupted\n", told), told
+    assert re.fullmatch(r"\d+ bytes are kept\. Run the same command again to continue\.\nInterrupted\n", told), told
     assert (cli(*arguments).returncode, path.read_bytes()) == (0, CONTENT)
     assert list(tmp_path.iterdir()) == [path]
     assert b"ange: bytes=" in server.requests[1]
@@ -367,7 +367,7 @@ def test_info() -> None:
         assert version(name) in next(line for line in told.splitlines() if f"{name} (" in line)
     assert "…" not in told and max(map(len, told.splitlines())) <= 80
     assert "BLOCKING_REQUEST_ENGINE is not set" in told
-    assert ("none that works here" in told) is not has_tls()
+    assert ("not usable here" in told) is not has_tls()
 
 
 def test_info_tells_what_auto_takes() -> None:
@@ -416,7 +416,7 @@ def test_tls_options(tmp_path: Path) -> None:
     assert b", TLSv1.3 TLS_AES_256_GCM_SHA384" in result.stderr
     assert server.client_names == ["me@home.test"]
     result = cli("get", server.url, "--key", key)
-    assert (result.returncode, b"--key is of no use by itself" in result.stderr) == (64, True)
+    assert (result.returncode, b"--key can only be used with --cert" in result.stderr) == (64, True)
     result = cli("get", server.url, "--cacert", "/no/such.pem")
     assert (result.returncode, b"/no/such.pem cannot be read: No such file" in result.stderr) == (74, True)
     server.close()
@@ -426,7 +426,7 @@ def test_demo() -> None:
     result = cli("demo")
     told = result.stdout.decode()
     assert result.returncode == 0, told
-    assert told.rstrip().endswith("Every promise kept.")
+    assert told.rstrip().endswith("All results are as documented.")
     for verb in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
         assert f" {verb} " in told
     for code in ("NoError", "ServerExceptionError", "NetworkError", "TimeoutError", "CanceledError"):
@@ -442,7 +442,7 @@ def test_demo_fails_where_a_promise_is_not_kept() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
     assert result.returncode == 1, result.stderr
-    assert b"1 of 13 differ from the promise." in result.stdout
+    assert b"1 of 13 results are wrong." in result.stdout
 
 
 def test_without_click_it_says_what_to_install() -> None:
@@ -511,7 +511,7 @@ def test_many_into_a_folder(serve: Serve, tmp_path: Path) -> None:
     ("arguments", "text"),
     [
         ([], b"(or --from FILE)"),
-        (["http://a/", "--jobs", "2"], b"--jobs is for --from"),
+        (["http://a/", "--jobs", "2"], b"--jobs can only be used with --from"),
         (["http://a/", "--from", "-", "-o", "x"], b"not both"),
         (["--from", "-"], b"needs -o FOLDER"),
         (["--from", "-", "-o", "x", "-v"], b"cannot be used with --from"),

@@ -282,7 +282,7 @@ def test_values_that_are_not_valid(serve: Serve, tmp_path: Path) -> None:
         Case("get", url, "--cacert", "a\0b", status=USAGE, says="is not a path: embedded null"),
         Case("post", url, "-d", "@a\0b", status=USAGE, says="is not a path: embedded null"),
         Case("get", url, "-o", "a\0b", status=USAGE, says="the path has a null character"),
-        Case("get", url, "--key", "/dev/null", status=USAGE, says="--key is of no use by itself"),
+        Case("get", url, "--key", "/dev/null", status=USAGE, says="--key can only be used with --cert"),
         Case("get", "https://127.0.0.1:1/", "--cacert", "/bin/sh", status=1, says="cannot be read as PEM"),
         Case("get", "", status=1, says="URL"),
         Case("get", "example.com", status=1, says="must begin with http:// or https://"),

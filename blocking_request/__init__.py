@@ -1,4 +1,8 @@
-"""Blocking HTTP for Qt programs: call ``get()`` from any thread, get a response or a reason in bounded time."""
+"""Blocking HTTP requests for Qt programs.
+
+Call ``BlockingNetworkRequest().get(url)`` in any thread. It blocks until the response or an error is there, at the
+latest after its timeout.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +87,7 @@ _MODULES = {
     "requests_session": "requests_adapter",
     "route_requests": "requests_adapter",
 }
-"""Names that are imported when they are first asked for (PEP 562), and where they are: what they need takes time."""
+"""The modules of the names that are imported at their first use (PEP 562), because their imports take time."""
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; if its libraries are missing, say what to install."""
+    """Run the command line. If its libraries are missing, exit with a message that names the package to install."""
     try:
         from .cli.commands import run
     except ImportError as error:

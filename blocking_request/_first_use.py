@@ -1,10 +1,10 @@
-"""A guard for imports that happen when something is first used, by any thread at any time.
+"""``with first_use:`` guards imports that happen when a feature is first used, in any thread at any time.
 
-An import takes the module's lock. A process that is forked in the meantime finds the lock taken for good, because the
-thread that has it does not exist in the child: so forks wait until such imports are done.
+An import takes the lock of its module. If another thread forks the process in the meantime, that lock is never released
+in the child, because the importing thread does not exist there. So a fork waits until such imports are done.
 
-Rules of this file: ``with first_use:`` holds import statements and nothing else. They are statements, so that mypy, the
-import contracts and tools such as PyInstaller see them.
+Rules of this file: a ``with first_use:`` block contains import statements and nothing else. They are plain statements,
+so that mypy, the import contracts and tools such as PyInstaller see them.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import os
 import threading
 
 FORK_WAIT_SECONDS = 5.0
-"""Seconds that a fork waits at most."""
+"""The longest time that a fork waits for imports."""
 
 
 class _FirstUse:
-    """For any thread; a module that is imported may import others so."""
+    """A lock around imports, for any thread. It is reentrant: an imported module may itself use ``first_use``."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._held_for_fork: set[int] = set()
-        """The threads that are forking."""
+        """The threads that hold the lock because they fork."""
 
     def __enter__(self) -> None:
         self._lock.acquire()
@@ -30,16 +30,19 @@ class _FirstUse:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
-    def hold(self) -> None:
+    def acquire_for_fork(self) -> None:
+        """Wait until no import runs, and block new ones. Called before a fork, in the thread that forks."""
         if self._lock.acquire(timeout=FORK_WAIT_SECONDS):
             self._held_for_fork.add(threading.get_ident())
 
-    def let_go(self) -> None:
+    def release_in_parent(self) -> None:
+        """Allow imports again. Called after a fork in the parent."""
         if threading.get_ident() in self._held_for_fork:
             self._held_for_fork.discard(threading.get_ident())
             self._lock.release()
 
     def replace_in_child(self) -> None:
+        """Make a new lock. Called after a fork in the child, also if ``acquire_for_fork`` gave up waiting."""
         self._lock = threading.RLock()
         self._held_for_fork = set()
 
@@ -48,5 +51,7 @@ first_use = _FirstUse()
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=first_use.hold, after_in_parent=first_use.let_go, after_in_child=first_use.replace_in_child
+        before=first_use.acquire_for_fork,
+        after_in_parent=first_use.release_in_parent,
+        after_in_child=first_use.replace_in_child,
     )

@@ -1,8 +1,8 @@
-"""Decorators that say under which name a class or function is known, wherever its module is.
+"""Decorators that set the ``__module__`` of a class or function to the module that offers its name.
 
-Public names say where they are imported from, whatever name the package has, as in a plugin that brings its own copy.
-Pickles name values by it. It is said here, and not where the names are listed, because those lists import a module
-when one of its names is first used.
+Users see this name in ``help()``, and pickles store it. So a class can move between internal modules, and the package
+can have another name, as in a plugin with its own copy. The decorators stand at the definitions, and not at the lists
+of names, because these lists import a module only when one of its names is used.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ _T = TypeVar("_T")
 
 
 def public(value: _T) -> _T:
-    """Mark what ``blocking_request`` itself offers."""
+    """Mark a name that ``blocking_request`` offers."""
     value.__module__ = __package__
     return value
 
 
 def pickled(value: _T) -> _T:
-    """Mark an internal value that may stand in a pickle: ``_pickled`` offers it."""
+    """Mark an internal class or function that pickles name. ``_pickled`` offers it."""
     value.__module__ = f"{__package__}._pickled"
     return value

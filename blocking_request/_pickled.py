@@ -1,7 +1,7 @@
-"""The names under which internal values stand in pickles; ``pickle`` imports it when it meets one.
+"""The internal classes and functions that pickles name. ``pickle`` imports this module when it loads one.
 
-Rules of this file: a class or function that moves keeps its name here. So a pickle of an earlier version can be read.
-The decorator ``pickled`` says where each is defined that it is named by this.
+Rules of this file: a class or function that moves to another module keeps its name here, so that pickles of an earlier
+version can still be loaded. Its definition has the decorator ``pickled``.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @public
 class ErrorCode(IntEnum):
-    """What a blocking call came to; the first four have the values of QGIS's class. Text shows the name."""
+    """The outcome of a call. The first four have the values of QgsBlockingNetworkRequest's; ``str()`` is the name."""
 
-    # The formats of an IntEnum differ between the versions of Python; here they are all the same.
+    # str() and format() of an IntEnum differ between the versions of Python. Here they are the same on all.
     def __str__(self) -> str:
         return self.name
 
@@ -24,20 +24,24 @@ class ErrorCode(IntEnum):
         return format(int(self) if as_number else self.name, specification)
 
     NoError = 0
-    """A status below 400 and a complete body, an empty one too."""
+    """The status is below 400, and the body is complete; it may be empty."""
     NetworkError = 1
-    """No usable answer: name, connection, TLS, proxy, protocol, a corrupt body, or a request that cannot be sent."""
+    """No usable response: a failed name look-up, connection, TLS handshake or proxy; a protocol error; an incomplete or
+    corrupt body; or a request that cannot be sent. ``ReplyContent.error()`` says which."""
     TimeoutError = 2
     """The idle timeout or the deadline has passed."""
     ServerExceptionError = 3
-    """The server answered with a status of 400 or more."""
+    """The status is 400 or more (RFC 9110 sections 15.5 and 15.6)."""
     CanceledError = 4
-    """Cancelled by ``abort()``, by a feedback, or because the application quits."""
+    """The call was cancelled by ``abort()``, by its feedback, or because the application quits."""
 
 
 @public
 class RequestError(Exception):
-    """Base of what ``ReplyContent.raiseForError()`` raises; ``reply`` is the reply it was called on."""
+    """Base class of the exceptions that ``ReplyContent.raiseForError()`` raises.
+
+    ``str()`` is the ``errorString()`` of the reply. The attribute ``reply`` is the ReplyContent.
+    """
 
     def __init__(self, message: str, reply: ReplyContent) -> None:
         super().__init__(message)
@@ -54,12 +58,12 @@ class NetworkRequestError(RequestError):
 
 @public
 class RequestTimeoutError(RequestError, TimeoutError):
-    """Raised for ``ErrorCode.TimeoutError``; also a builtin ``TimeoutError``."""
+    """Raised for ``ErrorCode.TimeoutError``. It is also a builtin ``TimeoutError``."""
 
 
 @public
 class ServerExceptionError(RequestError):
-    """Raised for ``ErrorCode.ServerExceptionError``: the server answered with a status of 400 or more."""
+    """Raised for ``ErrorCode.ServerExceptionError``: the status is 400 or more. ``reply`` has the body."""
 
 
 @public

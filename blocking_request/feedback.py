@@ -1,4 +1,4 @@
-"""A way to cancel a blocked call and to watch it, with the names of QGIS's QgsFeedback."""
+"""Feedback: cancels blocked calls and reports their progress, with the methods and signals of QGIS's QgsFeedback."""
 
 from __future__ import annotations
 
@@ -12,36 +12,45 @@ from .qt.binding import QtCore, Signal, is_deleted
 from .qt.slot_exceptions import slot_exceptions_reported
 
 _FIRST_TOO_LARGE_PERCENT = 2.0**31
-"""``percentChanged`` carries an int of C++."""
+"""``percentChanged`` has an argument of the C++ type int."""
 _FIRST_TOO_LARGE_COUNT = 2**63
-"""``processedCountChanged`` carries a qint64."""
+"""``processedCountChanged`` has an argument of the C++ type qint64."""
 
 
 class FeedbackLike(Protocol):
-    """What a call needs of a feedback: Feedback has it, and so have QgsFeedback and QgsProcessingFeedback."""
+    """The method that a call needs of a feedback. Feedback, QgsFeedback and QgsProcessingFeedback have it.
 
-    def isCanceled(self) -> bool: ...
+    If the object has ``setProgress`` too, the call reports its progress to it, in percent.
+    """
+
+    def isCanceled(self) -> bool:
+        """Return whether the call must be cancelled. It is called in the thread of the blocked caller."""
 
 
 @public
 class Feedback(QtCore.QObject):
-    """Cancels blocked calls and hears of their progress.
+    """Cancels blocked calls and reports their progress, like QGIS's QgsFeedback.
 
-    Every method may be called from any thread. ``canceled`` is emitted by the thread that calls ``cancel()``, the
-    other signals by the thread that sets the value, which for a request is the blocked caller's own.
+    Give it to a call as ``feedback``, and call ``cancel()`` in another thread or in a slot. Every method may be called
+    in any thread. ``canceled`` is emitted in the thread that calls ``cancel()``. The other signals are emitted in the
+    thread that sets the value; if a call reports its progress, this is the thread of the blocked caller.
 
-    One feedback may serve many calls, one after another or at the same time. Once cancelled it stays so until
-    ``reset()``. An exception in a slot is reported by ``sys.excepthook`` and does not reach the emitter.
+    One feedback may be given to many calls, one after the other or at the same time. Once cancelled, it stays so until
+    ``reset()``: a call with a cancelled feedback sends nothing and returns ``CanceledError``. If a slot raises an
+    exception, ``sys.excepthook`` is called with it, and the emitter continues.
     """
 
     canceled = Signal()
     """Emitted once, by the first ``cancel()``."""
     progressChanged = Signal(float)
-    """The progress in percent, 0 to 100."""
+    """Emitted with the progress in percent, 0 to 100."""
     percentChanged = Signal(int)
-    """The same in whole percent, rounded down, for the ``setValue`` of a QProgressBar, QProgressDialog or QSlider."""
+    """Emitted with the progress in whole percent, rounded down.
+
+    Connect it to the ``setValue`` of a QProgressBar, QProgressDialog or QSlider.
+    """
     processedCountChanged = Signal("qint64")
-    """How many things have been processed."""
+    """Emitted with the number of processed items; for a batch, the number of requests that have ended."""
 
     def __init__(self, parent: Optional[QtCore.QObject] = None) -> None:
         super().__init__(parent)
@@ -52,9 +61,9 @@ class Feedback(QtCore.QObject):
         self._processed_count = 0
 
     def cancel(self) -> None:
-        """Cancel: every call blocked with this feedback returns ``CanceledError`` at once. Further calls do nothing.
+        """Cancel all calls that use this feedback: they return ``CanceledError`` within 50 ms.
 
-        A Qt slot, so a button's ``clicked`` can be connected to it.
+        May be called in any thread, and more than once. The ``clicked`` signal of a button can be connected to it.
         """
         with self._listeners_guard:
             if self._canceled:
@@ -66,9 +75,9 @@ class Feedback(QtCore.QObject):
         self._emit("canceled")
 
     def reset(self) -> None:
-        """Make the feedback as new: not cancelled, progress and count 0. Signals tell of values that change.
+        """Reset the feedback: not cancelled, progress and count 0. Emits the signals of the values that change.
 
-        Calls that have been cancelled stay so. Any thread may call it.
+        Calls that were cancelled before stay cancelled. May be called in any thread.
         """
         with self._listeners_guard:
             self._canceled = False
@@ -76,17 +85,17 @@ class Feedback(QtCore.QObject):
         self.setProcessedCount(0)
 
     def isCanceled(self) -> bool:
-        """Whether ``cancel()`` has been called."""
+        """Return whether ``cancel()`` was called."""
         return self._canceled
 
     def progress(self) -> float:
-        """The progress in percent, 0 to 100."""
+        """Return the progress in percent, 0 to 100."""
         return self._progress
 
     def setProgress(self, progress: float) -> None:
-        """Set the progress in percent; emits ``progressChanged`` and ``percentChanged`` if their values change.
+        """Set the progress in percent. Emits ``progressChanged`` and ``percentChanged`` if their values change.
 
-        Raises TypeError if it is no number, ValueError if it is not finite or does not fit into ``percentChanged``.
+        Raises TypeError if it is not a number, ValueError if it is not finite or too large for ``percentChanged``.
         """
         try:
             percent = float(progress) if math.isfinite(progress) else math.inf
@@ -104,13 +113,13 @@ class Feedback(QtCore.QObject):
                 self._emit("percentChanged", int(progress))
 
     def processedCount(self) -> int:
-        """How many things have been processed."""
+        """Return the number of processed items."""
         return self._processed_count
 
     def setProcessedCount(self, processedCount: int) -> None:
-        """Set how many things have been processed; emits ``processedCountChanged`` if it is another number.
+        """Set the number of processed items. Emits ``processedCountChanged`` if it changes.
 
-        Raises TypeError if it is no whole number, ValueError if it is negative or does not fit into the signal.
+        Raises TypeError if it is not a whole number, ValueError if it is negative or too large for the signal.
         """
         try:
             processedCount = operator.index(processedCount)
@@ -135,9 +144,9 @@ class Feedback(QtCore.QObject):
                 getattr(self, signal).emit(*arguments)
 
     def _add_listener(self, wake: Callable[[], None]) -> None:
-        """Have the thread that cancels call ``wake``; call it at once if the feedback is cancelled already.
+        """Call ``wake`` when the feedback is cancelled, in the thread that cancels; at once if it is already cancelled.
 
-        A plain call and not a signal: a signal connected in a blocked thread would wait for that thread's event loop.
+        This is not done with a signal: a slot of a blocked thread is called only when that thread runs an event loop.
         """
         with self._listeners_guard:
             if not self._canceled:
@@ -152,10 +161,10 @@ class Feedback(QtCore.QObject):
 
 
 def add_listener(feedback: Feedback, wake: Callable[[], None]) -> None:
-    """Have the thread that cancels a feedback call ``wake``; call it at once if that is cancelled already."""
+    """Call ``wake`` when a feedback is cancelled, in the thread that cancels; at once if it is already cancelled."""
     feedback._add_listener(wake)
 
 
 def remove_listener(feedback: Feedback, wake: Callable[[], None]) -> None:
-    """Call ``wake`` no more. Does nothing if it is not called any more."""
+    """Do not call ``wake`` any more. Does nothing if ``wake`` is not a listener."""
     feedback._remove_listener(wake)

@@ -1,4 +1,4 @@
-"""ReplyContent: what came back, as a value that belongs to no thread."""
+"""ReplyContent: the response of a call, as an immutable value for any thread."""
 
 from __future__ import annotations
 
@@ -28,12 +28,17 @@ next_request_id = count(1).__next__
 
 @public
 class ReplyContent:
-    """A reply, complete and immutable. Every method may be called from any thread.
+    """The response of a call: status, headers, body and error. Every method may be called in any thread.
 
-    A copy of it is itself; it can be pickled, and the pickle opens in a process without a Qt application. Two replies
-    are equal when they hold the same URL, status, headers, body and error.
+    It is complete and immutable; ``copy`` and ``deepcopy`` return the same object. It can be pickled, and unpickled in
+    a process without a QCoreApplication. Two replies are equal if they have the same URL, status, headers, body and
+    error.
 
-    ``ReplyContent()`` is an empty one: no error, no status, ``requestId()`` -1.
+    After an error it has the part of the response that arrived. ``ReplyContent()`` is an empty reply: no error, no
+    status, ``requestId()`` -1.
+
+    It has the methods of QGIS's QgsNetworkReplyContent and of Qt's QNetworkReply, and for Python ``body``, ``text()``,
+    ``json()``, ``headers``, ``statusCode()`` and ``raiseForError()``.
     """
 
     _response: Response
@@ -45,6 +50,7 @@ class ReplyContent:
 
     @classmethod
     def from_response(cls, response: Response, elapsed: float, request_id: int) -> ReplyContent:
+        """Internal: make a reply. ``elapsed``: the duration of the call in seconds."""
         reply = cls.__new__(cls)
         reply._fill(response, request_id, elapsed)
         return reply
@@ -55,10 +61,10 @@ class ReplyContent:
         content["_request_id"] = request_id
         content["_elapsed"] = elapsed
 
-    # -- what it came to
+    # -- the outcome
 
     def errorCode(self) -> ErrorCode:
-        """What the call that gave this reply returned."""
+        """Return the code that the call of this reply returned."""
         response = self._response
         if response.failure is not None:
             return response.failure.code
@@ -67,14 +73,17 @@ class ReplyContent:
         return ErrorCode.NoError
 
     def error(self) -> QtNetwork.QNetworkReply.NetworkError:
-        """Qt's error: of the failure where there was one, else of the status (``NoError`` below 400)."""
+        """Return Qt's ``QNetworkReply.NetworkError``: ``NoError`` if the status is below 400 and the body complete."""
         response = self._response
         if response.failure is not None:
             return network_error(response.failure.error)
         return network_error(error_for_status(response.status or 0))
 
     def errorString(self) -> str:
-        """'' where there was no error, else one sentence that names the URL, without its secrets."""
+        """Return one sentence that describes the error; '' if there was none.
+
+        It names the URL without its user, password and the values of secret parameters.
+        """
         response = self._response
         if response.failure is not None:
             return failure_message(response.failure, response.request.redacted_url)
@@ -83,10 +92,10 @@ class ReplyContent:
         return ""
 
     def raiseForError(self) -> None:
-        """Do nothing where the code is ``NoError``, else raise the exception for it.
+        """Raise an exception if ``errorCode()`` is not ``NoError``.
 
-        Raises NetworkRequestError, RequestTimeoutError, ServerExceptionError or RequestCanceledError, all of them
-        RequestError with this reply as ``reply``.
+        Raises NetworkRequestError, RequestTimeoutError, ServerExceptionError or RequestCanceledError. All are
+        RequestErrors, with this reply as their attribute ``reply``.
         """
         code = self.errorCode()
         if code is not ErrorCode.NoError:
@@ -95,65 +104,75 @@ class ReplyContent:
     # -- the status line and the headers
 
     def statusCode(self) -> Optional[int]:
-        """The HTTP status, or None where no HTTP answer came."""
+        """Return the status code (RFC 9110 section 15); None if no HTTP response arrived."""
         return self._response.status
 
     def reasonPhrase(self) -> str:
-        """What the server wrote beside the status; HTTP/2 has none."""
+        """Return the reason phrase, such as ``Not Found``; '' over HTTP/2, which has none."""
         return self._response.reason
 
     @cached_property
     def headers(self) -> Headers:
-        """The header fields, by name in any case; ``headers.getlist('Set-Cookie')`` gives each cookie."""
+        """The headers as a mapping, whose names are compared without regard to case.
+
+        ``headers.getlist('Set-Cookie')`` is the list of all values of a field.
+        """
         return Headers(self._response.headers.pairs)
 
     def rawHeader(self, headerName: Union[bytes, str, QtCore.QByteArray]) -> QtCore.QByteArray:
-        """The value of a field as bytes, name in any case; empty where it did not come."""
+        """Return the value of a header as bytes; empty if it is missing. The case of the name does not matter.
+
+        Several values are joined by ``, ``, those of ``Set-Cookie`` by a line feed, as in Qt.
+        """
         name = _raw_name(headerName)
         if name == b"set-cookie":
-            # Qt joins cookies by a line feed, because a comma may stand in one.
+            # Qt joins cookies with a line feed, because a cookie may contain a comma.
             return QtCore.QByteArray(b"\n".join(v for k, v in self._response.headers.pairs if k.lower() == name))
         return QtCore.QByteArray(self._response.headers.whole_value(name) or b"")
 
     def hasRawHeader(self, headerName: Union[bytes, str, QtCore.QByteArray]) -> bool:
-        """Whether a field came, name in any case."""
+        """Return whether the response has a header. The case of the name does not matter."""
         return self._response.headers.has(_raw_name(headerName))
 
     def rawHeaderList(self) -> list[QtCore.QByteArray]:
-        """The names of the fields as they came."""
+        """Return the names of the headers, in the order they were received."""
         return [QtCore.QByteArray(name) for name, _ in self._response.headers.pairs]
 
     def rawHeaderPairs(self) -> list[tuple[QtCore.QByteArray, QtCore.QByteArray]]:
-        """The fields as they came; ``Set-Cookie`` as many times as it did."""
+        """Return the names and values of the headers, in the order they were received; repeated names repeatedly."""
         return [(QtCore.QByteArray(name), QtCore.QByteArray(value)) for name, value in self._response.headers.pairs]
 
     def header(self, header: QtNetwork.QNetworkRequest.KnownHeaders) -> Any:
-        """A known header parsed by Qt (an int, a QDateTime, a QUrl, ...), or None where it did not come."""
+        """Return a known header as ``QNetworkReply.header`` does (an int, a QDateTime, a QUrl); None if missing."""
         return known_header(self._response.headers, header)
 
     def attribute(self, code: QtNetwork.QNetworkRequest.Attribute) -> Any:
-        """One of ``attributes()``, or None."""
+        """Return an attribute of the reply, as ``QNetworkReply.attribute``; None if it is not set."""
         return self.attributes().get(enum_value(code))
 
     def attributes(self) -> dict[int, Any]:
-        """What Qt tells of a reply by ``QNetworkRequest.Attribute``, by its integer; the same on every engine."""
+        """Return all attributes of the reply by the int value of their ``QNetworkRequest.Attribute``.
+
+        They are the same on both engines.
+        """
         return reply_attributes(self._response)
 
     # -- the body
 
     @property
     def body(self) -> bytes:
-        """The body, its content coding undone. No copy."""
+        """The body as bytes, with the content coding (gzip) decoded. It is not copied."""
         return self._response.body
 
     def content(self) -> QtCore.QByteArray:
-        """The body as a QByteArray: a copy; ``body`` is the cheap way."""
+        """Return the body as a QByteArray. This is a copy; ``body`` is not."""
         return QtCore.QByteArray(self.body)
 
     def text(self, encoding: Optional[str] = None) -> str:
-        """The body as text; what cannot be decoded becomes U+FFFD.
+        """Return the body as text. Bytes that cannot be decoded become U+FFFD.
 
-        The encoding is the one given, else that of a byte order mark, else the charset of ``Content-Type``, else UTF-8.
+        ``encoding``: the name of a Python codec. None: the encoding of a byte order mark, else the charset of
+        ``Content-Type``, else UTF-8. Raises LookupError if ``encoding`` is unknown.
         """
         with first_use:
             from .models.text_encoding import text_encoding
@@ -161,7 +180,10 @@ class ReplyContent:
         return self.body.decode(encoding, errors="replace")
 
     def json(self, **kwargs: Any) -> Any:
-        """The body parsed as JSON (RFC 8259); keyword arguments go to ``json.loads``. Raises ValueError."""
+        """Return the body parsed as JSON (RFC 8259). Keyword arguments are passed to ``json.loads``.
+
+        Raises ValueError if the body is not JSON.
+        """
         with first_use:
             import json
         return json.loads(self.body, **kwargs)
@@ -174,33 +196,36 @@ class ReplyContent:
         return _NO_SESSION if tls is None else tls.session
 
     def peerCertificate(self) -> Optional[Certificate]:
-        """The server's certificate, also of one that was refused; None where no TLS was spoken."""
+        """Return the server's certificate, also if it was refused; None without TLS."""
         return next(iter(self._session.certificates), None)
 
     def peerCertificateChain(self) -> tuple[Certificate, ...]:
-        """The server's certificates as it sent them, its own first (on Python 3.9 the python engine knows only it)."""
+        """Return the certificates that the server sent, its own first.
+
+        On Python 3.9 the python engine knows only the first one.
+        """
         return self._session.certificates
 
     def sessionProtocol(self) -> str:
-        """The version of TLS, as ``"TLSv1.3"``; '' where none was agreed on."""
+        """Return the version of TLS, such as ``"TLSv1.3"``; '' if the handshake did not get so far."""
         return self._session.protocol
 
     def sessionCipher(self) -> str:
-        """OpenSSL's name of the cipher, as ``"TLS_AES_256_GCM_SHA384"``; '' where none was agreed on."""
+        """Return OpenSSL's name of the cipher, such as ``"TLS_AES_256_GCM_SHA384"``; '' if none was agreed on."""
         return self._session.cipher
 
     def sslErrors(self) -> tuple[TlsError, ...]:
-        """What was wrong with the server's certificate: why it was refused, or what was ignored."""
+        """Return the errors of the server's certificate: those that refused it, or those that were ignored."""
         return self._session.errors
 
     # -- where it came from
 
     def url(self) -> QtCore.QUrl:
-        """The URL that answered: the last of the redirects."""
+        """Return the URL of the response: after redirects the last one."""
         return QtCore.QUrl.fromEncoded(QtCore.QByteArray(self._response.request.url.encode("utf-8", "replace")))
 
     def request(self) -> QtNetwork.QNetworkRequest:
-        """The request that was answered, the last of the redirects, with the headers we sent."""
+        """Return the request of the response, after redirects the last one, with the headers of the caller."""
         request = self._response.request
         qt_request = QtNetwork.QNetworkRequest(self.url())
         for name, value in request.headers:
@@ -208,11 +233,14 @@ class ReplyContent:
         return qt_request
 
     def requestId(self) -> int:
-        """A number no other reply of this process has; -1 for an empty one."""
+        """Return a number that no other reply of this process has; -1 for an empty reply."""
         return self._request_id
 
     def operation(self) -> QtNetwork.QNetworkAccessManager.Operation:
-        """Qt's name for the method that was answered (a POST that was redirected may have become a GET)."""
+        """Return the method of the last request as a ``QNetworkAccessManager.Operation``.
+
+        A redirect may turn a POST into a GET (RFC 9110 section 15.4).
+        """
         return operation_of(self._response.request.method)
 
     @cached_property
@@ -222,28 +250,33 @@ class ReplyContent:
         )
 
     def history(self) -> tuple[ReplyContent, ...]:
-        """The redirecting replies, oldest first; their ``elapsed()`` is 0."""
+        """Return the replies that redirected, the first one first. Their ``elapsed()`` is 0."""
         return self._history
 
     def elapsed(self) -> float:
-        """How long the whole call took, redirects included, in seconds."""
+        """Return the duration of the whole call in seconds, redirects and retries included."""
         return self._elapsed
 
     def attempts(self) -> int:
-        """How often the request was sent until this reply came: 1 without retries, 0 where nothing was sent."""
+        """Return how often the request was sent: 1 without retries, 0 if nothing was sent."""
         return self._response.attempts if self._response.engine else 0
 
     def filePath(self) -> str:
-        """The path of the file that a download has written; '' if none was written, or into an open file or device."""
+        """Return the path of the file that a download has written.
+
+        It is '' if no file was written, or if the body was written into an open file or device.
+        """
         return self._response.file
 
     def isFromCache(self) -> bool:
-        """Whether the body comes from the cache: it was fresh, or the server has confirmed that it still is right."""
+        """Return whether the body comes from the cache, also if the server has revalidated it (304)."""
         return self._response.from_cache
 
     def expirationDate(self) -> QtCore.QDateTime:
-        """Until when the reply is fresh, in UTC; in the past where it never was. Not valid where nothing says so, and
-        without a cache (RFC 9111 section 4.2).
+        """Return the UTC time until which the response is fresh (RFC 9111 section 4.2).
+
+        It is in the past if the response was never fresh. It is an invalid QDateTime if the response does not say so,
+        and if the manager has no cache.
         """
         expires = self._response.expires
         if expires is None:
@@ -251,20 +284,20 @@ class ReplyContent:
         return QtCore.QDateTime.fromMSecsSinceEpoch(int(expires * 1000), QtCore.Qt.TimeSpec.UTC)
 
     def engine(self) -> str:
-        """Which engine served: 'qt' or 'python'; '' where nothing was sent."""
+        """Return the engine that sent the request, 'qt' or 'python'; '' if nothing was sent."""
         return self._response.engine
 
     def httpVersion(self) -> str:
-        """The version of HTTP that the server spoke: ``"HTTP/2"`` or ``"HTTP/1.1"``; ``""`` if it was not asked.
+        """Return the version of HTTP: ``"HTTP/2"`` or ``"HTTP/1.1"``; ``""`` if no server has sent a response.
 
-        ``"HTTP/1.1"`` stands for HTTP/1.0 too, which Qt does not tell apart.
+        ``"HTTP/1.1"`` includes HTTP/1.0: Qt does not report which of them it was.
         """
         response = self._response
         if response.status is None or not response.engine or not response.request.url.startswith("http"):
             return ""
         return "HTTP/2" if response.http2 else "HTTP/1.1"
 
-    # -- a value
+    # -- immutability, comparison and pickling
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a ReplyContent is immutable; {name!r} cannot be set")
@@ -309,12 +342,12 @@ class ReplyContent:
     def __repr__(self) -> str:
         if self._response is _EMPTY:
             return "<ReplyContent (empty)>"
-        what = self.errorString() or printable(f"{self.statusCode()} {self.reasonPhrase()}".strip())
-        return f"<ReplyContent {self.errorCode().name}: {what}, {len(self.body)} bytes>"
+        outcome = self.errorString() or printable(f"{self.statusCode()} {self.reasonPhrase()}".strip())
+        return f"<ReplyContent {self.errorCode().name}: {outcome}, {len(self.body)} bytes>"
 
     @staticmethod
     def extractFileNameFromContentDispositionHeader(header: Union[str, bytes, QtCore.QByteArray]) -> str:
-        """The file name in a ``Content-Disposition`` (RFC 6266), its folders left out; '' where it has none."""
+        """Return the file name in a ``Content-Disposition`` (RFC 6266), without folders; '' if it has none."""
         with first_use:
             from .models.header_parameters import file_name
         text = header if isinstance(header, str) else _text(bytes(header))
@@ -324,7 +357,7 @@ class ReplyContent:
 
 
 def response_of(reply: ReplyContent) -> Response:
-    """The response that a reply shows."""
+    """Return the internal response of a reply."""
     return reply._response
 
 
@@ -340,7 +373,7 @@ def _raw_name(name: Union[bytes, str, QtCore.QByteArray]) -> bytes:
 
 
 def _without_qt_request(response: Response) -> Response:
-    """The response without the caller's QNetworkRequest, which cannot be pickled, and without what was secret in it."""
+    """Return the response without the caller's QNetworkRequest, which cannot be pickled, and without secret headers."""
     request = response.request
     headers = tuple(pair for pair in request.headers if not is_secret_field(pair[0], request.redacted_names))
     return response._replace(

@@ -1,6 +1,6 @@
-"""The one seam where every request is seen to start and to end: logging, and whoever wants to watch.
+"""Reports the start and the end of each request to the log and to watchers.
 
-What is logged carries no secret: URLs are shown without userinfo and secret parameters, headers are not logged.
+The log contains no secrets: URLs have no userinfo and no values of secret parameters, and headers are not logged.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ logger = logging.getLogger("blocking_request")
 
 
 class Watcher(Protocol):
-    """Called in the thread of the blocked caller."""
+    """Gets the start and the end of each request, in the thread of the blocked caller."""
 
-    def request_started(self, request: Request) -> None: ...
+    def request_started(self, request: Request) -> None:
+        """Called before a request is sent."""
 
-    def request_ended(self, response: Response, seconds: float) -> None: ...
+    def request_ended(self, response: Response, seconds: float) -> None:
+        """Called when a request has ended, with its duration in seconds."""
 
 
 def request_started(request: Request, watchers: tuple[Watcher, ...]) -> float:
-    """When it started, by ``time.monotonic()``; 0 where nobody wants to know."""
+    """Report the start. Return the time of ``time.monotonic()``; 0.0 if neither the log nor a watcher needs the end."""
     logged = logger.isEnabledFor(logging.DEBUG)
     if logged:
         logger.debug("%s %s", request.method, request.redacted_url)
@@ -35,7 +37,7 @@ def request_started(request: Request, watchers: tuple[Watcher, ...]) -> float:
 
 
 def steps_text(trace: Optional[TransferTrace]) -> str:
-    """Return how long the steps of a transfer took, as far as it is known; '' if nothing is."""
+    """Return a text with the known durations of the steps of a transfer; '' if none is known."""
     if trace is None:
         return ""
     texts = []
@@ -44,7 +46,7 @@ def steps_text(trace: Optional[TransferTrace]) -> str:
     else:
         texts += _took("look-up", trace.look_up_started, trace.look_up_ended)
         texts += _took("connect", trace.connect_started, trace.connect_ended)
-        if trace.connect_ended is None:  # Qt does not tell that
+        if trace.connect_ended is None:  # the qt engine does not know this time
             texts += _took("connect and TLS", trace.connect_started, trace.tls_ended)
         texts += _took("TLS", trace.tls_started, trace.tls_ended)
     first = trace.headers_received if trace.first_byte is None else trace.first_byte
@@ -52,11 +54,12 @@ def steps_text(trace: Optional[TransferTrace]) -> str:
     return ", ".join(texts)
 
 
-def _took(what: str, start: Optional[float], end: Optional[float]) -> list[str]:
-    return [] if start is None or end is None else [f"{what} {(end - start) * 1000:.1f} ms"]
+def _took(step: str, start: Optional[float], end: Optional[float]) -> list[str]:
+    return [] if start is None or end is None else [f"{step} {(end - start) * 1000:.1f} ms"]
 
 
 def request_ended(response: Response, started: float, watchers: tuple[Watcher, ...]) -> None:
+    """Report the end of a request. ``started``: the result of ``request_started``."""
     seconds = time.monotonic() - started
     outcome = printable(response.failure.text) if response.failure else response.status
     request = response.request

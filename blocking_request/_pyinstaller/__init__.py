@@ -1,4 +1,4 @@
-"""What PyInstaller is told about this package, by the entry point ``pyinstaller40`` in setup.cfg."""
+"""The hook of this package for PyInstaller, which finds it by the entry point ``pyinstaller40`` in setup.cfg."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from pathlib import Path
 
 
 def hook_directories() -> list[str]:
-    """Give the folder of ``hook-blocking_request.py``."""
+    """Return the folder of ``hook-blocking_request.py``."""
     return [str(Path(__file__).parent)]

@@ -1,18 +1,19 @@
-"""A hook of PyInstaller: of the Qt bindings that ``qt/binding.py`` can import, take the one of the program; and take
-the modules that no import statement names.
+"""The hook of this package for PyInstaller.
 
-PyInstaller refuses to build a program with two Qt bindings. Its own rule chooses: the binding that the program itself
-imports, then the environment variable ``QT_API``, then the first that is installed.
+It excludes all but one of the Qt bindings that ``qt/binding.py`` can import, because PyInstaller refuses to build a
+program with two of them. PyInstaller's own rule chooses: the binding that the program imports, else the one in the
+environment variable ``QT_API``, else the first that is installed. And it includes the modules that no import statement
+names.
 """
 
 try:
     from PyInstaller.utils.hooks.qt import exclude_extraneous_qt_bindings
-except ImportError:  # an older PyInstaller; its message says which option to give
+except ImportError:  # an older PyInstaller, whose error message names the option that is needed
     excludedimports = []
 else:
     excludedimports = exclude_extraneous_qt_bindings("hook-blocking_request", ["PyQt5", "PyQt6"])
 
-# The first is named by pickles, and the others are imported when blocking_request/__init__.py is asked for their names.
+# Pickles name _pickled. The other modules are imported by blocking_request/__init__.py at the first use of a name.
 hiddenimports = [
     "blocking_request._pickled",
     "blocking_request.batch.batch",

@@ -1,4 +1,4 @@
-"""Many requests at once, on both engines: every result once, in bounded memory, however they end."""
+"""Batches on both engines: each request has one result, and memory stays bounded."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def path_of(request: bytes) -> str:
     return request.split(b" ", 2)[1].decode()
 
 
-def telling(connection: Connection) -> None:
-    """Everybody what they asked for; who asks for a status has it."""
+def respond_with_path(connection: Connection) -> None:
+    """Respond with the path as the body. A path that is a number is the status."""
     while True:
         request = connection.read_request()
         if request is None:
@@ -50,7 +50,7 @@ def telling(connection: Connection) -> None:
 
 
 class Gate:
-    """A server that answers when it is let to, and counts who waits."""
+    """A handler that responds when ``open`` is set, and counts the requests that wait."""
 
     def __init__(self) -> None:
         self.open = threading.Event()
@@ -71,15 +71,15 @@ class Gate:
             connection.respond(path_of(request).encode())
 
 
-# -- what comes
+# -- results
 
 
 @pytest.mark.parametrize("ordered", [True, False])
 @pytest.mark.parametrize("concurrent", [1, 5, 40])
-def test_every_request_has_its_result(
+def test_every_request_gets_its_result(
     manager: NetworkAccessManager, serve: Serve, ordered: bool, concurrent: int
 ) -> None:
-    server = serve(telling)
+    server = serve(respond_with_path)
     urls = [f"{server.url}/{number}-" for number in range(100)]
     seen = []
     for index, code, reply in manager.getMany(urls, maxConcurrent=concurrent, ordered=ordered):
@@ -94,7 +94,7 @@ def test_empty_batch(manager: NetworkAccessManager) -> None:
     assert list(manager.getMany([])) == []
 
 
-def test_a_request_of_each_kind(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_request_types(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(echo)
     request = REQUEST(QtCore.QUrl(server.url))
     request.setRawHeader(b"X-Mine", b"1")  # type: ignore[arg-type]
@@ -128,8 +128,8 @@ def test_any_verb_and_body(manager: NetworkAccessManager, serve: Serve, tmp_path
     assert b"content-length: 0" in replies[4].body.lower()
 
 
-def test_one_failure_stops_nothing(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(telling)
+def test_failed_request_does_not_stop_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(respond_with_path)
     refused = f"http://127.0.0.1:{unused_port()}/"
     urls = [f"{server.url}/a", f"{server.url}/404", refused, "gopher://x", "", f"{server.url}/500", f"{server.url}/b"]
     found = [(code, reply.statusCode()) for _, code, reply in manager.getMany(urls)]
@@ -146,11 +146,9 @@ def test_one_failure_stops_nothing(manager: NetworkAccessManager, serve: Serve) 
 
 
 @pytest.mark.parametrize("ordered", [True, False])
-def test_the_first_failure_stops_all_where_that_is_wanted(
-    manager: NetworkAccessManager, serve: Serve, ordered: bool
-) -> None:
+def test_stop_on_error(manager: NetworkAccessManager, serve: Serve, ordered: bool) -> None:
     gate = Gate()
-    waiting, server = serve(gate), serve(telling)
+    waiting, server = serve(gate), serve(respond_with_path)
     urls = [*(f"{waiting.url}/{number}" for number in range(3)), f"{server.url}/404", *[f"{server.url}/a"] * 50]
     results = list(manager.getMany(urls, maxConcurrent=4, ordered=ordered, stopOnError=True))
     codes = {result.index: result.code for result in results}
@@ -161,7 +159,7 @@ def test_the_first_failure_stops_all_where_that_is_wanted(
 
 
 def test_redirects_cookies_credentials_retries_and_cache(manager: NetworkAccessManager, serve: Serve) -> None:
-    """As for one request."""
+    """These work as for a single request."""
     seen: list[int] = []
 
     def handle(connection: Connection) -> None:
@@ -194,9 +192,7 @@ def test_redirects_cookies_credentials_retries_and_cache(manager: NetworkAccessM
     assert not forced[0].isFromCache()
 
 
-def test_questions_preprocessors_and_signals_come_to_the_callers_thread(
-    manager: NetworkAccessManager, httpbin: str
-) -> None:
+def test_handlers_and_signals_run_in_the_callers_thread(manager: NetworkAccessManager, httpbin: str) -> None:
     threads: set[int] = set()
     told: list[object] = []
 
@@ -225,7 +221,7 @@ def test_questions_preprocessors_and_signals_come_to_the_callers_thread(
     assert threads == {caller.ident}
 
 
-def test_what_a_handler_raises_ends_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_exception_of_a_handler_ends_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:
     gate = Gate()
     server, waiting = serve(always(b"no", "401 No", 'WWW-Authenticate: Basic realm="r"\r\n')), serve(gate)
 
@@ -236,19 +232,19 @@ def test_what_a_handler_raises_ends_the_batch(manager: NetworkAccessManager, ser
     with pytest.raises(LookupError, match="of the handler"):
         list(manager.getMany([waiting.url, server.url]))
     gate.open.set()
-    wait_until_nothing_is_under_way()
+    wait_until_idle()
     assert manager.blockingGet(waiting.url).errorCode() is OK
 
 
-def wait_until_nothing_is_under_way() -> None:
+def wait_until_idle() -> None:
     def is_idle() -> bool:
         return not any(worker.load for worker in engine_named("qt")._workers)  # type: ignore[attr-defined]
 
     assert eventually(is_idle), "something is still under way"
 
 
-def test_what_the_requests_raise_ends_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(telling)
+def test_exception_of_the_request_iterator_ends_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(respond_with_path)
 
     def requests() -> Iterator[str]:
         yield f"{server.url}/a"
@@ -258,11 +254,11 @@ def test_what_the_requests_raise_ends_the_batch(manager: NetworkAccessManager, s
         list(manager.getMany(requests()))
 
 
-# -- how many at a time
+# -- limits
 
 
 @pytest.mark.parametrize("concurrent", [1, 7, 20])
-def test_as_many_as_may_be_and_no_more(manager: NetworkAccessManager, serve: Serve, concurrent: int) -> None:
+def test_max_concurrent(manager: NetworkAccessManager, serve: Serve, concurrent: int) -> None:
     gate = Gate()
     server = serve(gate)
     batch = manager.getMany([f"{server.url}/{number}" for number in range(30)], maxConcurrent=concurrent)
@@ -273,7 +269,7 @@ def test_as_many_as_may_be_and_no_more(manager: NetworkAccessManager, serve: Ser
     assert gate.most == concurrent
 
 
-def test_as_many_of_one_origin_as_may_be(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_max_per_origin(manager: NetworkAccessManager, serve: Serve) -> None:
     gates = [Gate(), Gate()]
     servers = [serve(gate) for gate in gates]
     urls = [f"{servers[number // 20].url}/{number}" for number in range(40)]
@@ -293,7 +289,7 @@ def test_as_many_of_one_origin_as_may_be(manager: NetworkAccessManager, serve: S
 
 
 def test_no_thread_per_request_with_qt(serve: Serve) -> None:
-    engine_named("qt").shutdown()  # those of earlier tests, which had other settings
+    engine_named("qt").shutdown()  # ends the workers of earlier tests, which had other settings
     manager = NetworkAccessManager()
     manager.setEngine("qt")
     gate = Gate()
@@ -306,12 +302,12 @@ def test_no_thread_per_request_with_qt(serve: Serve) -> None:
     opener.join()
     workers = engine_named("qt").worker_count()  # type: ignore[attr-defined]
     assert 10 <= workers <= 14
-    # Of Python's threads there are the server's only: one for each connection.
+    # The only new Python threads are those of the server, one for each connection.
     assert threading.active_count() - before <= 60
 
 
-def test_results_that_nobody_takes_hold_back_requests(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(telling)
+def test_untaken_results_delay_requests(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(respond_with_path)
     asked: list[int] = []
 
     def requests() -> Iterator[str]:
@@ -328,9 +324,9 @@ def test_results_that_nobody_takes_hold_back_requests(manager: NetworkAccessMana
     assert len(asked) <= 3 + 3 * 5
 
 
-def test_one_that_is_slow_holds_up_the_order_and_not_the_memory(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_slow_first_request_keeps_order_and_bounded_memory(manager: NetworkAccessManager, serve: Serve) -> None:
     gate = Gate()
-    slow, server = serve(gate), serve(telling)
+    slow, server = serve(gate), serve(respond_with_path)
     urls = [slow.url, *(f"{server.url}/{number}-" for number in range(200))]
     batch = manager.getMany(urls, maxConcurrent=5)
     opener = threading.Timer(0.5, gate.open.set)
@@ -341,11 +337,11 @@ def test_one_that_is_slow_holds_up_the_order_and_not_the_memory(manager: Network
     opener.join()
 
 
-# -- how it ends
+# -- cancel, timeouts and errors
 
 
 @pytest.mark.parametrize("how", ["abort", "feedback", "foreign feedback"])
-def test_cancel_ends_all(manager: NetworkAccessManager, serve: Serve, how: str) -> None:
+def test_cancel(manager: NetworkAccessManager, serve: Serve, how: str) -> None:
     server = serve(silence)
     feedback: Any = Foreign() if how == "foreign feedback" else Feedback()
     batch = manager.getMany((f"{server.url}/{number}" for number in range(1000)), feedback, maxConcurrent=20)
@@ -362,7 +358,7 @@ def test_cancel_ends_all(manager: NetworkAccessManager, serve: Serve, how: str) 
     took = time.monotonic() - moments[0]
     thread.join()
     assert [result.code for result in results] == [CANCELED] * 20
-    assert took < 0.5, "50 ms are promised"  # benchmarks/cancel.py measures them
+    assert took < 0.5  # benchmarks/cancel.py measures the documented 50 ms
     assert len(server.requests) == 20
 
 
@@ -377,15 +373,15 @@ class Foreign:
         self._is_canceled = True
 
 
-def test_cancelled_before_it_begins(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(telling)
+def test_feedback_cancelled_before_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(respond_with_path)
     feedback = Feedback()
     feedback.cancel()
     assert list(manager.getMany([server.url] * 5, feedback)) == []
     assert server.requests == []
 
 
-def test_cancel_while_it_waits_to_try_again(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_cancel_during_the_wait_for_a_retry(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"", "503 Busy", "Retry-After: 100\r\n"))
     manager.setRetry(Retry(3, status_forcelist=[503], raise_on_status=False))
     feedback = Feedback()
@@ -394,9 +390,9 @@ def test_cancel_while_it_waits_to_try_again(manager: NetworkAccessManager, serve
     assert result.code is CANCELED
 
 
-def test_whoever_leaves_ends_what_is_under_way(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_leaving_the_batch_cancels_running_requests(manager: NetworkAccessManager, serve: Serve) -> None:
     gate = Gate()
-    server, quick = serve(gate), serve(telling)
+    server, quick = serve(gate), serve(respond_with_path)
     for leave in ("close", "with", "forget"):
         batch = manager.getMany([f"{quick.url}/a", *[server.url] * 5], ordered=False)
         assert next(batch).code is OK
@@ -406,12 +402,12 @@ def test_whoever_leaves_ends_what_is_under_way(manager: NetworkAccessManager, se
             with batch:
                 pass
         del batch
-        wait_until_nothing_is_under_way()
+        wait_until_idle()
     gate.open.set()
 
 
 def test_timeouts_and_deadlines(manager: NetworkAccessManager, serve: Serve) -> None:
-    server, quick = serve(silence), serve(telling)
+    server, quick = serve(silence), serve(respond_with_path)
     manager.setTimeout(200)
     codes = [code for _, code, _ in manager.getMany([server.url, f"{quick.url}/a", server.url])]
     assert codes == [ErrorCode.TimeoutError, OK, ErrorCode.TimeoutError]
@@ -425,7 +421,7 @@ def test_timeouts_and_deadlines(manager: NetworkAccessManager, serve: Serve) -> 
     assert [code for _, code, _ in manager.getMany([own])] == [ErrorCode.TimeoutError]
 
 
-def test_ctrl_c_ends_it(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_ctrl_c(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(silence)
 
     class Interrupting(Foreign):
@@ -436,7 +432,7 @@ def test_ctrl_c_ends_it(manager: NetworkAccessManager, serve: Serve) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         list(manager.getMany([server.url] * 3, Interrupting()))
-    wait_until_nothing_is_under_way()
+    wait_until_idle()
 
 
 def test_progress_counts_requests_and_bytes(manager: NetworkAccessManager, serve: Serve) -> None:
@@ -459,7 +455,7 @@ def test_progress_counts_requests_and_bytes(manager: NetworkAccessManager, serve
 
 
 def test_many_batches_in_many_threads(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(telling)
+    server = serve(respond_with_path)
     wrong: list[object] = []
 
     def run(number: int) -> None:
@@ -481,7 +477,7 @@ def test_many_batches_in_many_threads(manager: NetworkAccessManager, serve: Serv
 
 
 def test_without_an_application(tmp_path: Path) -> None:
-    """As scripts have it."""
+    """A script without a QCoreApplication."""
     import subprocess
     import sys
 
@@ -513,7 +509,7 @@ def test_bad_options(manager: NetworkAccessManager, options: dict[str, Any], err
 # -- files
 
 
-def test_into_files(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+def test_download_into_files(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
     body = bytes(range(256)) * 2_000
 
     def handle(connection: Connection) -> None:
@@ -544,8 +540,8 @@ def test_into_files(manager: NetworkAccessManager, serve: Serve, tmp_path: Path)
         assert (tmp_path / f"file{number}").read_bytes() == f"/{number}".encode() + body
 
 
-def test_into_a_folder(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
-    server = serve(telling)
+def test_download_into_a_folder(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+    server = serve(respond_with_path)
     urls = [f"{server.url}/{name}" for name in ("a.png", "b.png?1", "b.png?2", "x/b.png", "")]
     assert [result.code for result in manager.downloadMany(urls, folder=tmp_path)] == [OK] * 5
     found = {path.name: path.read_text() for path in tmp_path.iterdir()}
@@ -553,9 +549,7 @@ def test_into_a_folder(manager: NetworkAccessManager, serve: Serve, tmp_path: Pa
     assert set(found.values()) == {"a.png", "b.png?1", "b.png?2", "x/b.png", ""}
 
 
-def test_what_is_left_of_a_download_that_is_cancelled(
-    manager: NetworkAccessManager, serve: Serve, tmp_path: Path
-) -> None:
+def test_cancelled_download_leaves_files_unchanged(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
     def handle(connection: Connection) -> None:
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 500_000)
@@ -570,7 +564,7 @@ def test_what_is_left_of_a_download_that_is_cancelled(
     assert {path.name for path in tmp_path.iterdir()} == {"old"} and (tmp_path / "old").read_bytes() == b"old"
 
 
-def test_a_file_that_cannot_be_written(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+def test_download_into_unwritable_file(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
     server = serve(always(b"x" * 100_000))
     (tmp_path / "file").write_bytes(b"")
     pairs = [(server.url, tmp_path / "file" / "below"), (server.url, tmp_path / "good")]
@@ -579,7 +573,7 @@ def test_a_file_that_cannot_be_written(manager: NetworkAccessManager, serve: Ser
     assert "cannot be written" in results[0].reply.errorString()
 
 
-def test_downloads_are_kept_in_the_cache(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+def test_downloads_are_cached(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
     manager.setCache(NetworkMemoryCache())
     server = serve(always(b"x" * 50_000, headers="Cache-Control: max-age=100\r\n"))
     for is_again in (False, True):
@@ -588,21 +582,21 @@ def test_downloads_are_kept_in_the_cache(manager: NetworkAccessManager, serve: S
         assert (tmp_path / "file").read_bytes() == b"x" * 50_000
 
 
-def test_what_is_no_download(manager: NetworkAccessManager) -> None:
+def test_download_without_path(manager: NetworkAccessManager) -> None:
     with pytest.raises(TypeError, match="pairs of a request and a path"):
         list(manager.downloadMany(["http://127.0.0.1/"]))
 
 
-def test_a_result_has_names(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(telling)
+def test_result_fields(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(respond_with_path)
     (result,) = manager.getMany([f"{server.url}/a"])
     assert (result.index, result.code, result.reply.text()) == (0, OK, "a")
     assert isinstance(result.reply, ReplyContent)
 
 
-def test_a_caller_who_takes_long_makes_nothing_late(manager: NetworkAccessManager, serve: Serve) -> None:
-    """What has come while the loop did something else is an answer, not a timeout."""
-    server = serve(telling)
+def test_slow_caller_causes_no_timeout(manager: NetworkAccessManager, serve: Serve) -> None:
+    """A response that arrives while the caller works is a response, not a timeout."""
+    server = serve(respond_with_path)
     manager.setTimeout(1_000)
     manager.setDeadline(1_500)
     urls = [f"{server.url}/{number}-" for number in range(30)]
@@ -614,7 +608,7 @@ def test_a_caller_who_takes_long_makes_nothing_late(manager: NetworkAccessManage
     assert codes == [OK] * 30
 
 
-def test_a_slow_slot_makes_no_other_request_late(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_slow_slot_causes_no_timeout(manager: NetworkAccessManager, serve: Serve) -> None:
     said = threading.Event()
 
     def handle(connection: Connection) -> None:
@@ -623,7 +617,7 @@ def test_a_slow_slot_makes_no_other_request_late(manager: NetworkAccessManager, 
         time.sleep(0.1)
         connection.respond(b"later")
 
-    slow, quick = serve(handle), serve(telling)
+    slow, quick = serve(handle), serve(respond_with_path)
     slept: list[float] = []
 
     def on_finished(reply: ReplyContent) -> None:
@@ -638,9 +632,7 @@ def test_a_slow_slot_makes_no_other_request_late(manager: NetworkAccessManager, 
     assert codes == [OK, OK] and slept
 
 
-def test_a_request_that_connects_when_the_caller_comes_back_is_not_late(
-    manager: NetworkAccessManager, serve: Serve
-) -> None:
+def test_slow_caller_causes_no_timeout_while_connecting(manager: NetworkAccessManager, serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         connection.read_request()
         time.sleep(0.05)
@@ -657,17 +649,19 @@ def test_a_request_that_connects_when_the_caller_comes_back_is_not_late(
     assert codes == [OK] * 5
 
 
-# -- what was found by trying
+# -- regressions
 
 
-def test_a_folder_that_is_not_there_is_made(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
-    server = serve(telling)
+def test_download_creates_the_folder(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+    server = serve(respond_with_path)
     results = list(manager.downloadMany([f"{server.url}/{name}" for name in "abc"], folder=tmp_path / "new" / "one"))
     assert [result.code for result in results] == [OK] * 3
     assert {path.name for path in (tmp_path / "new" / "one").iterdir()} == {"a", "b", "c"}
 
 
-def test_files_that_come_while_the_caller_is_away(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+def test_slow_caller_causes_no_timeout_of_downloads(
+    manager: NetworkAccessManager, serve: Serve, tmp_path: Path
+) -> None:
     server = serve(always(b"x" * 6_000_000))
     manager.setTimeout(1_500)
     pairs = [(server.url, tmp_path / str(number)) for number in range(8)]
@@ -680,7 +674,7 @@ def test_files_that_come_while_the_caller_is_away(manager: NetworkAccessManager,
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
-def test_a_full_disk_ends_one_and_not_all_where_there_is_a_cache(
+def test_full_disk_fails_one_download_only_with_cache(
     manager: NetworkAccessManager, serve: Serve, tmp_path: Path
 ) -> None:
     manager.setCache(NetworkMemoryCache())
@@ -690,7 +684,7 @@ def test_a_full_disk_ends_one_and_not_all_where_there_is_a_cache(
     assert [result.code for result in results] == [ErrorCode.NetworkError, OK]
 
 
-def test_the_time_in_which_a_request_must_wait_for_others_is_not_its_own(
+def test_waiting_for_max_per_origin_does_not_count_towards_the_deadline(
     manager: NetworkAccessManager, serve: Serve
 ) -> None:
     def handle(connection: Connection) -> None:
@@ -705,11 +699,9 @@ def test_the_time_in_which_a_request_must_wait_for_others_is_not_its_own(
     assert all(result.reply.elapsed() < 1.5 for result in results)
 
 
-def test_one_that_is_slow_at_another_origin_does_not_fill_the_memory(
-    manager: NetworkAccessManager, serve: Serve
-) -> None:
+def test_slow_origin_keeps_bounded_memory(manager: NetworkAccessManager, serve: Serve) -> None:
     gate = Gate()
-    slow, server = serve(gate), serve(telling)
+    slow, server = serve(gate), serve(respond_with_path)
     taken: list[int] = []
 
     def requests() -> Iterator[str]:
@@ -728,7 +720,7 @@ def test_one_that_is_slow_at_another_origin_does_not_fill_the_memory(
 
 
 def test_slow_request_iterator_does_not_delay_results(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(telling)
+    server = serve(respond_with_path)
     manager.setTimeout(1_000)
 
     def requests() -> Iterator[str]:
@@ -742,7 +734,7 @@ def test_slow_request_iterator_does_not_delay_results(manager: NetworkAccessMana
     assert [result.code for result in batch] == [OK] * 11
 
 
-def test_the_child_of_a_fork_has_nothing_under_way(tmp_path: Path) -> None:
+def test_child_of_a_fork_ends_the_batch(tmp_path: Path) -> None:
     import subprocess
     import sys
 
@@ -766,8 +758,8 @@ os._exit(0)
     assert done.stdout == "NoError\n0\n", done.stderr
 
 
-def test_when_all_is_shut_down_nothing_more_is_started(manager: NetworkAccessManager, serve: Serve) -> None:
-    """As when the application quits."""
+def test_shutdown_ends_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:
+    """The same happens if the application quits."""
     server = serve(silence)
     batch = manager.getMany([f"{server.url}/{number}" for number in range(100)], maxConcurrent=10)
 
@@ -783,7 +775,7 @@ def test_when_all_is_shut_down_nothing_more_is_started(manager: NetworkAccessMan
 
 
 def test_cancel_does_not_wait_for_a_slow_disk() -> None:
-    """What has come is written first; what still comes is the engine's to write, in its own thread."""
+    """``stream_to`` writes the chunks that have arrived. The engine's thread writes later chunks."""
     mailbox = Mailbox()
     written: list[bool] = []
     is_resumed: list[bool] = []
@@ -808,8 +800,8 @@ def test_reading_a_body_ends_with_the_batch(manager: NetworkAccessManager, serve
     assert server.connections == 0
 
 
-def test_log_tells_the_end_of_every_request(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    """Also of one that no engine serves."""
+def test_log_contains_the_end_of_every_request(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """A request that no engine can send is logged too."""
     caplog.set_level(logging.DEBUG, "blocking_request")
     manager = NetworkAccessManager()
     manager.setEngine("python")
@@ -819,7 +811,7 @@ def test_log_tells_the_end_of_every_request(serve: Serve, caplog: pytest.LogCapt
     assert len(lines) == 4 and sum(" after " in line for line in lines) == 2, lines
 
 
-def test_a_batch_leaves_nothing_to_the_garbage_collector(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_batch_creates_no_reference_cycles(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"ok"))
     assert len(list(manager.getMany([server.url] * 50))) == 50
     gc.collect()
@@ -831,8 +823,8 @@ def test_a_batch_leaves_nothing_to_the_garbage_collector(manager: NetworkAccessM
         gc.enable()
 
 
-def test_engines_beside_each_other(serve: Serve) -> None:
-    """What only Qt can read tells its end by a queue, the rest by sockets: no wake-up of the one hides the other."""
+def test_both_engines_in_one_batch(serve: Serve) -> None:
+    """Events of the qt engine come by a queue, those of the python engine by sockets. Neither hides the other."""
     manager = NetworkAccessManager()
     manager.setTimeout(10_000)
     server, silent = serve(always(b"ok")), serve(silence)
@@ -851,8 +843,8 @@ def test_engines_beside_each_other(serve: Serve) -> None:
     assert manager.blockingGet(server.url).errorCode() is OK
 
 
-def test_two_threads_that_take_from_one_batch(manager: NetworkAccessManager, serve: Serve) -> None:
-    """It is for one thread. The other one is told so, and takes nothing away."""
+def test_second_thread_cannot_iterate(manager: NetworkAccessManager, serve: Serve) -> None:
+    """A batch is for one thread. If another one iterates, it gets ValueError, and no result is lost."""
     asked, may_answer = threading.Event(), threading.Event()
 
     def late(connection: Connection) -> None:

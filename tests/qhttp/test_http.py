@@ -1,4 +1,4 @@
-"""Http beside what QHttp's documentation says of it: the order of its signals, its queue, its errors."""
+"""Http compared with the documentation of Qt 4's QHttp: the order of the signals, the queue, the errors."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def order(text: str) -> list[str]:
 
 
 class Watched(Http):
-    """Remembers its signals."""
+    """An Http that records its signals."""
 
     def __init__(self, *arguments: Any, manager: Optional[NetworkAccessManager] = None) -> None:
         super().__init__(*arguments, manager=manager)
@@ -97,7 +97,7 @@ def waiting(http: Http) -> None:
 
 @pytest.fixture(params=(waiting, in_event_loop))
 def run(request: pytest.FixtureRequest) -> Callable[[Http], None]:
-    """Carries the commands out."""
+    """A function that runs the commands: by ``waitForDone`` or in an event loop."""
     function: Callable[[Http], None] = request.param
     return function
 
@@ -111,10 +111,10 @@ def to(server: RawServer, http: Http) -> int:
     return http.setHost("127.0.0.1", server.port)
 
 
-# -- the signals, in the order of the documentation
+# -- the order of the signals
 
 
-def test_the_order_of_a_success(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
+def test_signals_of_a_success(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
     assert to(serve(always(b"content")), http) == 1
     assert http.get("/index.html") == 2
     assert http.told == []
@@ -127,18 +127,18 @@ def test_the_order_of_a_success(run: Callable[[Http], None], http: Watched, serv
     assert http.threads == {threading.get_ident()}
 
 
-def test_the_order_of_a_failed_host_lookup(run: Callable[[Http], None], http: Watched) -> None:
-    http.setHost("nobody.invalid")
+def test_signals_of_a_failed_host_lookup(run: Callable[[Http], None], http: Watched) -> None:
+    http.setHost("missing.invalid")
     http.get("/index.html")
     http.post("/cgi-bin/survey.cgi", b"never sent")
     run(http)
     assert http.told == order(FAILED_LOOKUP)
     assert http.error() is Http.HostNotFound
-    assert http.errorString() == "Host nobody.invalid not found"
+    assert http.errorString() == "Host missing.invalid not found"
     assert not http.hasPendingRequests() and http.currentId() == 0
 
 
-def test_the_order_of_an_abort(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
+def test_signals_of_an_abort(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
     server = serve(always(b"content"))
     to(server, http)
     http.get("/first")
@@ -159,7 +159,7 @@ def test_the_order_of_an_abort(run: Callable[[Http], None], http: Watched, serve
 
 
 @pytest.mark.parametrize("name", ("requestStarted", "stateChanged", "dataReadProgress", "readyRead"))
-def test_an_abort_in_any_slot_ends_it_once(name: str, run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
+def test_abort_in_a_slot(name: str, run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
     to(serve(always(b"content")), http)
     http.get("/")
     http.get("/never")
@@ -170,7 +170,7 @@ def test_an_abort_in_any_slot_ends_it_once(name: str, run: Callable[[Http], None
     assert http.state() is State.Unconnected and http.currentId() == 0
 
 
-def test_an_abort_when_a_request_has_finished_is_an_error(http: Watched, serve: Serve) -> None:
+def test_abort_in_a_slot_of_request_finished(http: Watched, serve: Serve) -> None:
     to(serve(always(b"content")), http)
     http.get("/")
     http.get("/never")
@@ -179,7 +179,7 @@ def test_an_abort_when_a_request_has_finished_is_an_error(http: Watched, serve: 
     assert http.of("requestFinished", "done") == ["requestFinished(1,False)", "requestFinished(2,False)", "done(True)"]
 
 
-def test_an_abort_from_another_thread(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
+def test_abort_in_another_thread(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
     server = serve(silence)
     to(server, http)
     http.get("/")
@@ -192,12 +192,12 @@ def test_an_abort_from_another_thread(run: Callable[[Http], None], http: Watched
     assert http.threads == {threading.get_ident()}
 
 
-def test_an_abort_with_nothing_to_abort(http: Watched) -> None:
+def test_abort_without_commands(http: Watched) -> None:
     http.abort()
     assert http.told == []
 
 
-def test_a_slow_server_and_a_slow_lookup_are_told(http: Watched, serve: Serve) -> None:
+def test_state_while_the_server_is_silent(http: Watched, serve: Serve) -> None:
     server = serve(silence)
     to(server, http)
     http.get("/")
@@ -210,9 +210,7 @@ def test_a_slow_server_and_a_slow_lookup_are_told(http: Watched, serve: Serve) -
 # -- the queue
 
 
-def test_commands_run_one_after_another_on_one_connection(
-    run: Callable[[Http], None], http: Watched, serve: Serve
-) -> None:
+def test_commands_run_in_order_on_one_connection(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
     server = serve(always())
     ids = [to(server, http), http.get("/1"), http.head("/2"), http.get("/3"), http.get("/4")]
     assert ids == [1, 2, 3, 4, 5]
@@ -223,9 +221,7 @@ def test_commands_run_one_after_another_on_one_connection(
     assert http.of("done") == ["done(False)"]
 
 
-def test_commands_that_are_added_when_one_has_finished(
-    run: Callable[[Http], None], http: Watched, serve: Serve
-) -> None:
+def test_command_added_in_a_slot_of_request_finished(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
     server = serve(echo)
     to(server, http)
     http.get("/1")
@@ -235,7 +231,7 @@ def test_commands_that_are_added_when_one_has_finished(
     assert http.of("done") == ["done(False)"]
 
 
-def test_what_is_under_way_and_what_waits(http: Watched, serve: Serve) -> None:
+def test_present_and_pending_commands(http: Watched, serve: Serve) -> None:
     server = serve(echo)
     source, sink = QtCore.QBuffer(), QtCore.QBuffer()
     source.setData(b"data")
@@ -262,7 +258,7 @@ def test_what_is_under_way_and_what_waits(http: Watched, serve: Serve) -> None:
     assert bytes(sink.data()).endswith(b"\r\n\r\ndata")
 
 
-def test_what_waits_can_be_cleared(http: Watched, serve: Serve) -> None:
+def test_clear_pending_requests(http: Watched, serve: Serve) -> None:
     server = serve(echo)
     to(server, http)
     http.get("/1")
@@ -273,7 +269,7 @@ def test_what_waits_can_be_cleared(http: Watched, serve: Serve) -> None:
     assert http.of("done") == ["done(False)"]
 
 
-def test_close_leaves_the_connection(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
+def test_close(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
     closed = threading.Event()
     to(serve(telling_the_end(echo, closed)), http)
     http.get("/")
@@ -286,7 +282,7 @@ def test_close_leaves_the_connection(run: Callable[[Http], None], http: Watched,
     )
 
 
-def test_a_server_that_closes(http: Watched, serve: Serve) -> None:
+def test_server_closes_the_connection(http: Watched, serve: Serve) -> None:
     to(serve(once(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it")), http)
     http.get("/")
     assert http.waitForDone(20_000)
@@ -311,7 +307,7 @@ def test_an_error_status_is_no_error(run: Callable[[Http], None], http: Watched,
     assert bytes(http.readAll()) == b" here"
 
 
-def test_a_redirect_is_not_followed_and_a_cookie_not_kept(http: Watched, serve: Serve) -> None:
+def test_redirects_are_not_followed_and_cookies_not_stored(http: Watched, serve: Serve) -> None:
     server = serve(always(b"", "302 Found", "Location: /there\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\n"))
     to(server, http)
     http.get("/")
@@ -323,7 +319,7 @@ def test_a_redirect_is_not_followed_and_a_cookie_not_kept(http: Watched, serve: 
     assert b"ookie" not in server.requests[1]
 
 
-def test_the_body_of_the_one_before_is_gone(http: Watched, serve: Serve) -> None:
+def test_unread_body_is_dropped_by_the_next_command(http: Watched, serve: Serve) -> None:
     to(serve(always(b"content")), http)
     http.get("/")
     http.get("/")
@@ -331,14 +327,14 @@ def test_the_body_of_the_one_before_is_gone(http: Watched, serve: Serve) -> None
     assert http.bytesAvailable() == 7
 
 
-def test_an_absolute_uri(http: Watched, serve: Serve) -> None:
+def test_absolute_uri(http: Watched, serve: Serve) -> None:
     server = serve(echo)
     http.get(f"{server.url}/path?next=http://elsewhere/")
     assert http.waitForDone(20_000)
     assert server.requests[0].startswith(b"GET /path?next=http://elsewhere/ HTTP/1.1\r\n")
 
 
-def test_a_request_with_a_header_of_its_own(http: Watched, serve: Serve) -> None:
+def test_request_with_own_header(http: Watched, serve: Serve) -> None:
     server = serve(echo)
     to(server, http)
     header = HttpRequestHeader("REPORT", "/dav?x=1")
@@ -361,7 +357,7 @@ def test_a_request_with_a_header_of_its_own(http: Watched, serve: Serve) -> None
     assert sum(line.lower().startswith(b"host:") for line in lines) == 1
 
 
-def test_a_post_of_a_device_begins_at_its_beginning(http: Watched, serve: Serve) -> None:
+def test_device_is_sent_from_its_beginning(http: Watched, serve: Serve) -> None:
     server = serve(echo)
     to(server, http)
     device = QtCore.QBuffer()
@@ -376,7 +372,7 @@ def test_a_post_of_a_device_begins_at_its_beginning(http: Watched, serve: Serve)
     assert b"Content-Type: application/x-www-form-urlencoded\r\n" in server.requests[0]
 
 
-def test_a_large_body_both_ways(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
+def test_large_upload_and_download(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
     data = bytes(range(256)) * 20_000
     to(serve(echo), http)
     http.post("/", io.BytesIO(data))
@@ -390,7 +386,7 @@ def test_a_large_body_both_ways(run: Callable[[Http], None], http: Watched, serv
 
 
 @pytest.mark.parametrize("kind", ("device", "file"))
-def test_into_a_destination(
+def test_body_into_device_or_file(
     kind: str, run: Callable[[Http], None], http: Watched, serve: Serve, tmp_path: Path
 ) -> None:
     to(serve(always(b"x" * 100_000)), http)
@@ -409,7 +405,7 @@ def test_into_a_destination(
     assert http.of("readyRead") == [] and http.bytesAvailable() == 0
 
 
-def test_a_destination_that_takes_nothing(http: Watched, serve: Serve) -> None:
+def test_body_into_unwritable_file(http: Watched, serve: Serve) -> None:
     to(serve(always(b"content")), http)
     with open("/dev/full", "wb", buffering=0) as sink:
         http.get("/", sink)
@@ -436,7 +432,7 @@ WRONG_CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\
         (WRONG_CHUNK, Http.WrongContentLength),
     ),
 )
-def test_what_is_wrong_with_a_response(raw: bytes, error: Http.Error, http: Watched, serve: Serve) -> None:  # type: ignore[valid-type]
+def test_invalid_responses(raw: bytes, error: Http.Error, http: Watched, serve: Serve) -> None:  # type: ignore[valid-type]
     to(serve(once(raw)), http)
     http.get("/")
     http.get("/never")
@@ -445,7 +441,7 @@ def test_what_is_wrong_with_a_response(raw: bytes, error: Http.Error, http: Watc
     assert http.of("requestFinished", "done")[-2:] == ["requestFinished(2,True)", "done(True)"]
 
 
-def test_a_refused_connection(http: Watched, serve: Serve) -> None:
+def test_connection_refused(http: Watched, serve: Serve) -> None:
     server = serve(silence)
     server.close()
     to(server, http)
@@ -464,7 +460,7 @@ def test_without_a_host(http: Watched) -> None:
     assert http.errorString().startswith("No server set to connect to")
 
 
-def test_what_cannot_be_sent(http: Watched, serve: Serve) -> None:
+def test_invalid_requests(http: Watched, serve: Serve) -> None:
     server = serve(echo)
     for header in (HttpRequestHeader("CONNECT", "/"), HttpRequestHeader("GET", "ftp://127.0.0.1/")):
         to(server, http)
@@ -479,7 +475,7 @@ def test_what_cannot_be_sent(http: Watched, serve: Serve) -> None:
     assert server.requests == []
 
 
-def test_a_server_that_hangs(http: Watched, manager: NetworkAccessManager, serve: Serve) -> None:
+def test_idle_timeout(http: Watched, manager: NetworkAccessManager, serve: Serve) -> None:
     manager.setTimeout(200)
     to(serve(silence), http)
     http.get("/")
@@ -489,10 +485,8 @@ def test_a_server_that_hangs(http: Watched, manager: NetworkAccessManager, serve
 
 
 @pytest.mark.parametrize("where", ["at once", "in a slot"])
-def test_a_thread_that_was_busy_makes_no_request_late(
-    http: Watched, manager: NetworkAccessManager, serve: Serve, where: str
-) -> None:
-    """What could not be sent, or was not read, in the meantime is not late."""
+def test_busy_thread_causes_no_timeout(http: Watched, manager: NetworkAccessManager, serve: Serve, where: str) -> None:
+    """The time in which the thread did not run the event loop does not count towards the timeout."""
 
     def handle(connection: Connection) -> None:
         connection.read_request()
@@ -512,7 +506,7 @@ def test_a_thread_that_was_busy_makes_no_request_late(
     assert http.error() is Http.NoError, http.errorString()
 
 
-def test_an_exception_of_the_callers_own_code(http: Watched, manager: NetworkAccessManager, serve: Serve) -> None:
+def test_exception_of_a_preprocessor(http: Watched, manager: NetworkAccessManager, serve: Serve) -> None:
     def broken(request: QtNetwork.QNetworkRequest) -> None:
         raise LookupError("no such thing")
 
@@ -523,7 +517,7 @@ def test_an_exception_of_the_callers_own_code(http: Watched, manager: NetworkAcc
     assert http.errorString() == "LookupError: no such thing"
 
 
-def test_after_an_error_it_goes_on(http: Watched, serve: Serve) -> None:
+def test_commands_after_an_error(http: Watched, serve: Serve) -> None:
     http.get("/")
     assert http.waitForDone(20_000)
     to(serve(echo), http)
@@ -533,20 +527,20 @@ def test_after_an_error_it_goes_on(http: Watched, serve: Serve) -> None:
     assert http.of("done") == ["done(True)", "done(False)"]
 
 
-# -- who asks
+# -- credentials, proxies, certificates
 
 
 @pytest.mark.parametrize("scheme", ('Basic realm="r"', 'Digest realm="r", nonce="n", qop="auth", algorithm=SHA-256'))
-def test_a_user_that_is_set(scheme: str, run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
+def test_set_user(scheme: str, run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
     server, other = serve(asking(scheme)), serve(asking(scheme))
-    http.setUser("somebody", "secret")
+    http.setUser("ada", "secret")
     to(server, http)
     http.get("/")
     run(http)
     assert http.of("done") == ["done(False)"]
     assert bytes(http.readAll()) == b"welcome"
     assert b"Authorization" not in server.requests[0]
-    # Another host is not told who we are.
+    # Another host does not get the credentials.
     to(other, http)
     http.get("/")
     run(http)
@@ -555,13 +549,13 @@ def test_a_user_that_is_set(scheme: str, run: Callable[[Http], None], http: Watc
     assert all(b"Authorization" not in request for request in other.requests)
 
 
-def test_somebody_answers(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
+def test_credentials_from_a_slot(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
     server = serve(asking('Basic realm="the realm"'))
     asked: list[tuple[str, int, str]] = []
 
     def answer(host: str, port: int, authenticator: QtNetwork.QAuthenticator) -> None:
         asked.append((host, port, authenticator.option("realm")))
-        authenticator.setUser("somebody")
+        authenticator.setUser("ada")
         authenticator.setPassword("secret")
 
     http.authenticationRequired.connect(answer)
@@ -574,7 +568,7 @@ def test_somebody_answers(run: Callable[[Http], None], http: Watched, serve: Ser
 
 
 @pytest.mark.parametrize("aborts", (False, True))
-def test_somebody_gives_up(aborts: bool, run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
+def test_slot_gives_no_credentials(aborts: bool, run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
     to(serve(asking("Basic")), http)
     http.authenticationRequired.connect(lambda *values: http.abort() if aborts else None)
     http.get("/")
@@ -595,33 +589,33 @@ class AskingProxy(ProxyServer):
                 connection.respond(b"", "407 Who Are You", 'Proxy-Authenticate: Basic realm="p"\r\n')
 
 
-@pytest.mark.parametrize("how", ("set", "asked", "nobody"))
-def test_a_proxy(how: str, run: Callable[[Http], None], http: Watched) -> None:
+@pytest.mark.parametrize("how", ("set", "slot", "none"))
+def test_proxy_credentials(how: str, run: Callable[[Http], None], http: Watched) -> None:
     proxy = AskingProxy()
 
     def answer(given: QtNetwork.QNetworkProxy, authenticator: QtNetwork.QAuthenticator) -> None:
         assert given.port() == proxy.port
-        authenticator.setUser("somebody")
+        authenticator.setUser("ada")
         authenticator.setPassword("secret")
 
-    if how == "asked":
+    if how == "slot":
         http.proxyAuthenticationRequired.connect(answer)
     try:
-        login = ("somebody", "secret") if how == "set" else ()
+        login = ("ada", "secret") if how == "set" else ()
         http.setProxy("127.0.0.1", proxy.port, *login)
         http.setHost("server.test")
         http.get("/page")
         run(http)
     finally:
         proxy.close()
-    if how == "nobody":
+    if how == "none":
         assert http.error() is Http.ProxyAuthenticationRequiredError
     else:
         assert bytes(http.readAll()) == b"from the proxy"
         assert proxy.requests[-1].startswith(b"GET http://server.test/page HTTP/1.1\r\n")
 
 
-def test_a_qnetworkproxy(http: Watched, serve: Serve) -> None:
+def test_set_qnetworkproxy(http: Watched, serve: Serve) -> None:
     server = serve(echo)
     proxy = ProxyServer()
     try:
@@ -639,7 +633,9 @@ def test_a_qnetworkproxy(http: Watched, serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("accepts", (True, False, None))
-def test_a_wrong_certificate(accepts: Optional[bool], engine: str, run: Callable[[Http], None], http: Watched) -> None:
+def test_untrusted_certificate(
+    accepts: Optional[bool], engine: str, run: Callable[[Http], None], http: Watched
+) -> None:
     if engine == "qt" and not has_tls():
         pytest.skip("this Qt has no TLS")
     server = TlsServer(trustme.CA().issue_cert("127.0.0.1"))
@@ -666,7 +662,7 @@ def test_a_wrong_certificate(accepts: Optional[bool], engine: str, run: Callable
     assert bool(found) is (accepts is not None)
 
 
-def test_tls_as_the_manager_says(engine: str, http: Watched, manager: NetworkAccessManager) -> None:
+def test_tls_settings_of_the_manager(engine: str, http: Watched, manager: NetworkAccessManager) -> None:
     if engine == "qt" and not has_tls():
         pytest.skip("this Qt has no TLS")
     authority = trustme.CA()
@@ -680,10 +676,10 @@ def test_tls_as_the_manager_says(engine: str, http: Watched, manager: NetworkAcc
     assert bytes(http.readAll()) == b"secret"
 
 
-# -- threads, and the end
+# -- threads and deletion
 
 
-def test_waiting_has_an_end(http: Watched, serve: Serve) -> None:
+def test_wait_for_done_with_time_limit(http: Watched, serve: Serve) -> None:
     server = serve(silence)
     assert http.waitForDone(0)
     to(server, http)
@@ -695,7 +691,7 @@ def test_waiting_has_an_end(http: Watched, serve: Serve) -> None:
     assert http.waitForDone()
 
 
-def test_waiting_within_a_slot_and_in_another_thread_is_refused(http: Watched) -> None:
+def test_wait_for_done_in_a_slot_and_in_another_thread(http: Watched) -> None:
     found: list[str] = []
 
     def wait(*values: Any) -> None:
@@ -714,7 +710,7 @@ def test_waiting_within_a_slot_and_in_another_thread_is_refused(http: Watched) -
     assert "slot" in found[0] and "another thread" in found[1]
 
 
-def test_in_a_plain_thread(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_python_thread(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"content"))
     results: list[tuple[bytes, set[int], int]] = []
 
@@ -734,7 +730,7 @@ def test_in_a_plain_thread(manager: NetworkAccessManager, serve: Serve) -> None:
 
 
 class Worker(QtCore.QObject):
-    """Lives in a QThread with an event loop."""
+    """An object that lives in a QThread with an event loop."""
 
     go = Signal()
 
@@ -759,7 +755,7 @@ class Worker(QtCore.QObject):
         QtCore.QThread.currentThread().quit()  # type: ignore[union-attr]
 
 
-def test_in_a_qthread_with_an_event_loop(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_qthread_with_event_loop(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"content"))
     thread = QtCore.QThread()
     worker = Worker(manager, server.port)
@@ -772,7 +768,7 @@ def test_in_a_qthread_with_an_event_loop(manager: NetworkAccessManager, serve: S
     assert len(worker.http.threads) == 1 and threading.get_ident() not in worker.http.threads
 
 
-def test_moved_to_another_thread(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_move_to_thread(manager: NetworkAccessManager, serve: Serve) -> None:
     thread = QtCore.QThread()
     http = Http(manager=manager)
     told: list[bool] = []
@@ -783,13 +779,13 @@ def test_moved_to_another_thread(manager: NetworkAccessManager, serve: Serve) ->
     http.get("/")
     thread.start()
     assert thread.wait(20_000)
-    # Functions that were connected here are called here, as always in PyQt.
+    # PyQt calls a connected function in the thread that connected it.
     QtCore.QCoreApplication.processEvents()
     assert told == [False]
     assert bytes(http.readAll()) == b"content"
 
 
-def test_whoever_is_deleted_leaves_nothing_behind(http: Watched, manager: NetworkAccessManager, serve: Serve) -> None:
+def test_deleted_http_closes_its_connection(http: Watched, manager: NetworkAccessManager, serve: Serve) -> None:
     closed = threading.Event()
     server = serve(telling_the_end(silence, closed))
     parent = QtCore.QObject()
@@ -802,7 +798,7 @@ def test_whoever_is_deleted_leaves_nothing_behind(http: Watched, manager: Networ
     assert closed.wait(10)
 
 
-def test_a_slot_that_deletes(run: Callable[[Http], None], manager: NetworkAccessManager, serve: Serve) -> None:
+def test_deleted_in_a_slot(run: Callable[[Http], None], manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"content"))
     http = Http("127.0.0.1", server.port, manager=manager)
     loop = QtCore.QEventLoop()
@@ -816,7 +812,7 @@ def test_a_slot_that_deletes(run: Callable[[Http], None], manager: NetworkAccess
     assert is_deleted(http)
 
 
-def test_a_nested_event_loop_in_a_slot(http: Watched, serve: Serve) -> None:
+def test_nested_event_loop_in_a_slot(http: Watched, serve: Serve) -> None:
     to(serve(always(b"content")), http)
     http.responseHeaderReceived.connect(lambda header: spin(60))
     http.get("/")
@@ -824,7 +820,7 @@ def test_a_nested_event_loop_in_a_slot(http: Watched, serve: Serve) -> None:
     assert http.told == order(SUCCESS)
 
 
-def test_nobody_holds_what_is_done(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_finished_http_is_garbage_collected(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"content"))
     http = Http("127.0.0.1", server.port, manager=manager)
     http.get("/")
@@ -853,17 +849,17 @@ def test_without_an_application(serve: Serve) -> None:
     assert done.stdout == "content [False]\n", done.stderr
 
 
-# -- what was found by trying
+# -- regressions
 
 
 def spin(milliseconds: int) -> None:
-    """A message box, as it were."""
+    """Run a nested event loop, as a message box does."""
     loop = QtCore.QEventLoop()
     QtCore.QTimer.singleShot(milliseconds, loop.quit)
     loop.exec()
 
 
-def test_an_abort_with_a_message_box_in_its_slot_sends_nothing_again(http: Watched, serve: Serve) -> None:
+def test_event_loop_in_a_slot_of_an_abort(http: Watched, serve: Serve) -> None:
     server = serve(silence)
     found: list[str] = []
 
@@ -887,7 +883,9 @@ def test_an_abort_with_a_message_box_in_its_slot_sends_nothing_again(http: Watch
 
 
 @pytest.mark.parametrize("aborts", (False, True))
-def test_a_login_dialog(aborts: bool, run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
+def test_event_loop_in_a_slot_for_credentials(
+    aborts: bool, run: Callable[[Http], None], http: Watched, serve: Serve
+) -> None:
     server = serve(asking("Basic"))
     refused: list[str] = []
 
@@ -898,7 +896,7 @@ def test_a_login_dialog(aborts: bool, run: Callable[[Http], None], http: Watched
         with pytest.raises(RuntimeError) as caught:
             http.waitForDone(10)
         refused.append(str(caught.value))
-        authenticator.setUser("somebody")
+        authenticator.setUser("ada")
         authenticator.setPassword("secret")
 
     http.authenticationRequired.connect(show)
@@ -914,7 +912,7 @@ def test_a_login_dialog(aborts: bool, run: Callable[[Http], None], http: Watched
     assert len(server.requests) == (1 if aborts else 2)
 
 
-def test_another_user_is_another(http: Watched, serve: Serve) -> None:
+def test_changed_user_is_used(http: Watched, serve: Serve) -> None:
     server = serve(asking("Basic"))
     to(server, http)
     for user in ("alice", "bob", ""):
@@ -927,7 +925,7 @@ def test_another_user_is_another(http: Watched, serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("name", ("127.1", "\uff4cocalhost", "LOCALHOST"))
-def test_a_server_that_is_written_in_another_way_is_no_proxy(name: str, http: Watched, serve: Serve) -> None:
+def test_host_is_normalized_for_credentials(name: str, http: Watched, serve: Serve) -> None:
     server = serve(asking("Basic"))
     http.proxyAuthenticationRequired.connect(lambda proxy, authenticator: authenticator.setUser("proxy"))
     http.setHost(name, server.port)
@@ -938,7 +936,7 @@ def test_a_server_that_is_written_in_another_way_is_no_proxy(name: str, http: Wa
     assert b"Basic YWRhOmVuZ2luZQ==" in server.requests[-1]
 
 
-def test_a_device_that_would_have_to_be_waited_for(http: Watched) -> None:
+def test_sequential_device_is_refused(http: Watched) -> None:
     socket = QtNetwork.QTcpSocket()
     with pytest.raises(ValueError, match="sequential device"):
         http.post("/", socket)
@@ -953,7 +951,7 @@ class Broken:
         raise LookupError("no such thing")
 
 
-def test_what_the_callers_own_files_raise(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
+def test_exceptions_of_files(run: Callable[[Http], None], http: Watched, serve: Serve) -> None:
     server = serve(always(b"content"))
     to(server, http)
     http.post("/", Broken())
@@ -967,7 +965,7 @@ def test_what_the_callers_own_files_raise(run: Callable[[Http], None], http: Wat
     assert len(server.requests) == 1
 
 
-def test_a_slow_slot_leaves_other_events_their_turn(http: Watched, serve: Serve) -> None:
+def test_slow_slot_does_not_block_other_events(http: Watched, serve: Serve) -> None:
     to(serve(always(b"x" * 20_000_000)), http)
     ticks: list[int] = []
     timer = QtCore.QTimer()
@@ -986,8 +984,8 @@ def test_a_slow_slot_leaves_other_events_their_turn(http: Watched, serve: Serve)
     assert len(ticks) > len(http.received) / 10
 
 
-def test_an_event_loop_that_waits_takes_no_processor_time(http: Watched, serve: Serve) -> None:
-    """It once called itself again and again: 100 000 times a second."""
+def test_waiting_event_loop_takes_no_processor_time(http: Watched, serve: Serve) -> None:
+    """In an earlier version the slot of the event loop was called 100 000 times a second."""
     to(serve(silence), http)
     http.get("/")
     loop = QtCore.QEventLoop()
@@ -998,7 +996,7 @@ def test_an_event_loop_that_waits_takes_no_processor_time(http: Watched, serve: 
     http.abort()
 
 
-def test_waiting_ends_in_time_however_much_comes(http: Watched, serve: Serve) -> None:
+def test_wait_for_done_returns_in_time_during_a_large_download(http: Watched, serve: Serve) -> None:
     to(serve(always(b"x" * 20_000_000)), http)
     http.get("/")
     http.readyRead.connect(lambda header: time.sleep(0.02))
@@ -1008,7 +1006,7 @@ def test_waiting_ends_in_time_however_much_comes(http: Watched, serve: Serve) ->
     http.abort()
 
 
-def test_whoever_is_deleted_in_another_thread(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_deleted_in_another_thread(manager: NetworkAccessManager, serve: Serve) -> None:
     closed = threading.Event()
     server = serve(telling_the_end(silence, closed))
     http = Http("127.0.0.1", server.port, manager=manager)
@@ -1023,7 +1021,7 @@ def test_whoever_is_deleted_in_another_thread(manager: NetworkAccessManager, ser
     assert thread.wait(10_000)
 
 
-def test_a_request_goes_on_in_another_thread(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_move_to_thread_during_a_request(manager: NetworkAccessManager, serve: Serve) -> None:
     proceed = threading.Event()
 
     def handle(connection: Connection) -> None:
@@ -1049,7 +1047,7 @@ def test_a_request_goes_on_in_another_thread(manager: NetworkAccessManager, serv
         assert thread.wait(10_000)
 
 
-def test_a_path_with_a_url_in_it(http: Watched, serve: Serve) -> None:
+def test_path_that_contains_a_url(http: Watched, serve: Serve) -> None:
     server = serve(echo)
     to(server, http)
     http.get("/web/2020/http://example.com/")
@@ -1059,14 +1057,14 @@ def test_a_path_with_a_url_in_it(http: Watched, serve: Serve) -> None:
     assert http.errorString() == 'Protocol "relative" is unknown'
 
 
-def test_a_local_file_is_not_read(http: Watched) -> None:
+def test_file_url_is_refused(http: Watched) -> None:
     http.get("file:///etc/passwd")
     assert http.waitForDone(20_000)
     assert http.error() is Http.UnknownError and http.bytesAvailable() == 0
 
 
 @pytest.mark.parametrize("status", ("404 Not Found", "302 Found"))
-def test_a_body_of_any_status_comes_piece_by_piece(status: str, http: Watched, serve: Serve) -> None:
+def test_body_of_any_status_is_streamed(status: str, http: Watched, serve: Serve) -> None:
     gate = threading.Event()
 
     def handle(connection: Connection) -> None:
@@ -1082,7 +1080,7 @@ def test_a_body_of_any_status_comes_piece_by_piece(status: str, http: Watched, s
     assert http.received == [(5, 10), (10, 10)]
 
 
-def test_an_abort_of_nothing_is_forgotten(http: Watched, serve: Serve) -> None:
+def test_abort_without_commands_has_no_later_effect(http: Watched, serve: Serve) -> None:
     thread = threading.Thread(target=http.abort)
     thread.start()
     thread.join()
@@ -1092,7 +1090,7 @@ def test_an_abort_of_nothing_is_forgotten(http: Watched, serve: Serve) -> None:
     assert http.of("done") == ["done(False)"]
 
 
-def test_who_is_held_by_nobody_goes_on(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_http_without_references_runs_its_commands(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"content"))
     told: list[bool] = []
     loop = QtCore.QEventLoop()
@@ -1110,7 +1108,7 @@ def test_who_is_held_by_nobody_goes_on(manager: NetworkAccessManager, serve: Ser
     assert told == [False]
 
 
-def test_several_cookies(http: Watched, serve: Serve) -> None:
+def test_cookie_headers_are_joined(http: Watched, serve: Serve) -> None:
     server = serve(echo)
     to(server, http)
     header = HttpRequestHeader("GET", "/")
@@ -1121,7 +1119,7 @@ def test_several_cookies(http: Watched, serve: Serve) -> None:
     assert b"\r\nCookie: a=1; b=2\r\n" in server.requests[0]
 
 
-LEFT = """
+PROGRAM_WITH_PENDING_COMMANDS = """
 from blocking_request.qhttp import Http
 from blocking_request.qt.binding import QtCore
 app = QtCore.QCoreApplication([])
@@ -1129,18 +1127,22 @@ Http("127.0.0.1", 9).get("/")
 """
 
 
-def test_a_program_that_ends_with_commands_left() -> None:
-    done = subprocess.run([sys.executable, "-c", LEFT], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr.replace(OF_OPENSSL, "")) == (0, "")
+def test_program_ends_with_pending_commands() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM_WITH_PENDING_COMMANDS], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr.replace(OPENSSL_WARNING, "")) == (0, "")
 
 
-OF_OPENSSL = "qt.network.ssl: Incompatible version of OpenSSL (built with OpenSSL 1.x, runtime version is >= 3.x)\n"
+OPENSSL_WARNING = (
+    "qt.network.ssl: Incompatible version of OpenSSL (built with OpenSSL 1.x, runtime version is >= 3.x)\n"
+)
 
 
-# -- the forms of the constructor, and wrong ones
+# -- the constructor, and wrong arguments
 
 
-def test_the_forms_of_the_constructor(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_constructor_forms(manager: NetworkAccessManager, serve: Serve) -> None:
     port = serve(always(b"content")).port
     parent = QtCore.QObject()
     for http in (
@@ -1183,16 +1185,16 @@ def test_wrong_arguments(call: Callable[[Http], Any], text: str) -> None:
     assert http.currentId() == 0
 
 
-def test_a_user_is_not_shown() -> None:
+def test_repr_hides_the_password() -> None:
     http = Http()
-    http.setUser("somebody", "secret")
+    http.setUser("ada", "secret")
     assert "secret" not in repr(http._queue.entries)
 
 
 # -- headers
 
 
-def test_a_request_header() -> None:
+def test_request_header() -> None:
     header = HttpRequestHeader("GET", "/index.html")
     assert header.isValid() and not HttpRequestHeader().isValid()
     header.setValue("Host", "example.org")
@@ -1219,7 +1221,7 @@ def test_a_request_header() -> None:
         HttpRequestHeader(7)  # type: ignore[arg-type]
 
 
-def test_a_response_header() -> None:
+def test_response_header() -> None:
     header = HttpResponseHeader(
         "HTTP/1.0 404 Not Found\r\nContent-Type: text/html; charset=utf-8\r\nX: a\r\n b\r\n\r\n"
     )
@@ -1238,7 +1240,7 @@ def test_a_response_header() -> None:
 
 @pytest.mark.parametrize("how", ["abort", "delete"])
 def test_event_loop_watches_no_closed_socket(how: str, manager: NetworkAccessManager, serve: Serve) -> None:
-    """Qt would say so on stderr, or tell of the next connection that has the same descriptor."""
+    """If it did, Qt would print a warning, or report events of the next connection with the same descriptor."""
     messages: list[str] = []
     server = serve(silence)
     http = Http("127.0.0.1", server.port, manager=manager)

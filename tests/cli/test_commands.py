@@ -1,4 +1,4 @@
-"""The command line, run as its users run it."""
+"""The command line, run in a process of its own."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_head_shows_status_line_and_headers(serve: Serve) -> None:
     server = serve(always(headers=fields))
     expected = b"http/1.1 200 ok\ncontent-length: 0\n" + fields.replace("\r", "").lower().encode() + b"\n"
     result = cli("head", server.url)
-    # Qt 6 gives names in lower case.
+    # Qt 6 converts the names of headers to lower case.
     assert (result.returncode, result.stdout.lower(), result.stderr) == (0, expected, b"")
     assert cli("request", "HEAD", server.url).stdout.lower() == expected
     missing = cli("head", serve(always(status="404 Not Found")).url)
@@ -121,7 +121,7 @@ def test_no_command(arguments: list[str]) -> None:
 
 
 def test_https_prints_only_the_error() -> None:
-    """PyPI's PyQt5 warned of OpenSSL."""
+    """A warning of PyPI's PyQt5 about OpenSSL is suppressed."""
     for arguments in ([], ["-H", "X-A: b"], ["-k"]):
         result = cli("get", "https://127.0.0.1:1/", *arguments)
         assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
@@ -134,7 +134,7 @@ def test_output_that_cannot_be_written(serve: Serve) -> None:
     assert b"No such file or directory" in result.stderr
 
 
-def test_verbose_tells_everything_but_secrets(httpbin: str) -> None:
+def test_verbose(httpbin: str) -> None:
     host = httpbin.partition("//")[2]
     url = f"http://user:hunter2@{host}/redirect-to?url=/cookies/set%3Fsid%3Dhunter2"
     result = cli("get", "-v", url, "-H", "X-Api-Key: hunter2", "-H", "X-Shown: yes")
@@ -148,7 +148,7 @@ def test_verbose_tells_everything_but_secrets(httpbin: str) -> None:
     assert all(line.endswith(": ***") for line in secret)
 
 
-def test_status_that_brings_no_file(serve: Serve, tmp_path: Path) -> None:
+def test_status_without_file(serve: Serve, tmp_path: Path) -> None:
     path = str(tmp_path / "data")
     result = cli("get", serve(always(b"a or b", "300 Multiple Choices")).url, "-o", path)
     assert (result.returncode, b"No file was written: the server answered 300" in result.stderr) == (3, True)
@@ -164,8 +164,8 @@ def test_file_in_a_folder(serve: Serve, tmp_path: Path) -> None:
     assert f"* written to {tmp_path / 'named.txt'}".encode() in result.stderr
 
 
-def test_body_is_written_as_it_comes(serve: Serve) -> None:
-    """Each event is there before the next is sent."""
+def test_body_is_written_while_it_arrives(serve: Serve) -> None:
+    """The server sends the second event when the first one has been written."""
     shown = threading.Event()
 
     def handle(connection: Connection) -> None:
@@ -188,7 +188,7 @@ CONTENT = bytes(range(256)) * 1000
 
 
 def half_at_first(connection: Connection) -> None:
-    """Stop in the middle of the first body, and send the rest when it is asked for."""
+    """Stop in the middle of the first body, and send the rest in response to a range request."""
     request = connection.read_request()
     asked = re.search(rb"(?i)\r\nrange: bytes=(\d+)-\r\n", request or b"")
     if asked is not None:
@@ -201,7 +201,7 @@ def half_at_first(connection: Connection) -> None:
         connection.wait_for_close()
 
 
-def test_ctrl_c_keeps_what_has_come(serve: Serve, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_partial_download(serve: Serve, tmp_path: Path) -> None:
     server = serve(half_at_first)
     path, part = tmp_path / "data", tmp_path / "data.part"
     path.write_bytes(b"precious")
@@ -217,7 +217,7 @@ def test_ctrl_c_keeps_what_has_come(serve: Serve, tmp_path: Path) -> None:
     assert b"ange: bytes=" in server.requests[1]
 
 
-def test_timeout_keeps_what_has_come(serve: Serve, tmp_path: Path) -> None:
+def test_timeout_keeps_the_partial_download(serve: Serve, tmp_path: Path) -> None:
     path = tmp_path / "data"
     arguments = ["get", serve(half_at_first).url, "-o", str(path), "--timeout", "300"]
     result = cli(*arguments)
@@ -225,14 +225,14 @@ def test_timeout_keeps_what_has_come(serve: Serve, tmp_path: Path) -> None:
     assert (cli(*arguments).returncode, path.read_bytes()) == (0, CONTENT)
 
 
-def test_part_of_another_program_is_left_alone(serve: Serve, tmp_path: Path) -> None:
+def test_part_file_of_another_program_is_kept(serve: Serve, tmp_path: Path) -> None:
     other = tmp_path / "data.part"
     other.write_bytes(b"of a browser")
     assert cli("get", serve(always(b"new")).url, "-o", str(tmp_path / "data")).returncode == 0
     assert ((tmp_path / "data").read_bytes(), other.read_bytes()) == (b"new", b"of a browser")
 
 
-def test_own_range_is_sent(serve: Serve, tmp_path: Path) -> None:
+def test_range_header_is_sent(serve: Serve, tmp_path: Path) -> None:
     server = serve(always(b"x", "206 Partial Content", "Content-Range: bytes 0-0/9\r\n"))
     path = tmp_path / "data"
     assert cli("get", server.url, "-H", "Range: bytes=0-0", "-o", str(path)).returncode == 0
@@ -257,7 +257,7 @@ def test_verbose_hides_secrets_in_headers(serve: Serve) -> None:
 
 
 def test_locales_and_a_bare_environment(serve: Serve, tmp_path: Path) -> None:
-    """No HOME, no PATH, ASCII only, bytes that are no UTF-8: the file has its name, and the header its bytes."""
+    """Without HOME and PATH, and with bytes that are not UTF-8: file names and headers keep their bytes."""
     server = serve(echo)
     name = os.fsencode(str(tmp_path)) + b"/caf\xe9"
     for locale in ({}, {"LC_ALL": "C"}, {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}):
@@ -279,7 +279,7 @@ def test_locales_and_a_bare_environment(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_closed_streams(serve: Serve, tmp_path: Path) -> None:
-    """What is meant for a closed stream does not get into a file or a socket that has its number."""
+    """Output for a closed stream must not get into a file or socket that has the same descriptor."""
     server = serve(always(b"x" * 100_000))
     path = tmp_path / "out"
     run = [sys.executable, "-m", "blocking_request", "get", server.url, "-v"]
@@ -320,7 +320,7 @@ def test_ctrl_c(serve: Serve) -> None:
 
 
 def on_a_terminal(*arguments: str, shown: bytes = b"") -> tuple[int, bytes]:
-    """Run with a terminal for all streams; return the exit status and what the terminal was sent."""
+    """Run with a terminal for all streams. Return the exit status and the bytes written to the terminal."""
     import pty
 
     master, slave = pty.openpty()
@@ -351,7 +351,7 @@ def test_progress_bar_on_a_terminal(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_body_on_a_terminal(serve: Serve) -> None:
-    """It is shown as text, without a bar; what the terminal would obey is escaped."""
+    """The body is shown as text, without a progress bar, and with control characters escaped."""
     server = serve(always(b"caf\xc3\xa9\r\n\x1b]0;title\x07\ttab \xff\xc2\x9b31m\n"))
     expected = "caf\u00e9\n\\x1b]0;title\\x07\ttab \\xff\\x9b31m\n".replace("\n", "\r\n").encode()
     assert on_a_terminal("get", server.url) == (0, expected)
@@ -370,7 +370,7 @@ def test_info() -> None:
     assert ("not usable here" in told) is not has_tls()
 
 
-def test_info_tells_what_auto_takes() -> None:
+def test_info_shows_the_engine_of_auto() -> None:
     from blocking_request.cli.info import decisions
 
     table = {row[0]: row[1:] for row in decisions()}
@@ -395,7 +395,7 @@ def test_info_tells_what_auto_takes() -> None:
 def test_engine(engine: str, httpbin: str) -> None:
     result = cli("get", "-v", f"{httpbin}/get", "--engine", engine)
     assert result.returncode == 0
-    # Bodies are written as they come, which is faster on the python engine.
+    # A body is streamed to standard output; for streams, auto takes the python engine.
     assert f"over {'python' if engine == 'auto' else engine}".encode() in result.stderr
     assert b"first byte after " in result.stderr and (engine == "qt" or b"\n* connect " in result.stderr)
 
@@ -433,7 +433,7 @@ def test_demo() -> None:
         assert code in told
 
 
-def test_demo_fails_where_a_promise_is_not_kept() -> None:
+def test_demo_with_an_unexpected_result() -> None:
     program = (
         "import sys; sys.argv = ['blocking-request', 'demo']\n"
         "from blocking_request.cli import demo\n"
@@ -445,14 +445,14 @@ def test_demo_fails_where_a_promise_is_not_kept() -> None:
     assert b"1 of 13 results are wrong." in result.stdout
 
 
-def test_without_click_it_says_what_to_install() -> None:
+def test_message_if_click_is_missing() -> None:
     program = "import sys; sys.modules['click'] = None; from blocking_request.__main__ import main; main()"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
     assert result.returncode == 1
     assert b"python3 -m pip install 'blocking-request[cli]'" in result.stderr
 
 
-def test_the_cache(serve: Serve, tmp_path: Path) -> None:
+def test_cache_options(serve: Serve, tmp_path: Path) -> None:
     server = serve(always(b"page", headers="Cache-Control: max-age=1000\r\n"))
     own = {"env": {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}}
 
@@ -477,13 +477,13 @@ def test_the_cache(serve: Serve, tmp_path: Path) -> None:
     assert wrong.returncode == 64 and b"give one of them" in wrong.stderr
 
 
-def test_a_cache_that_cannot_be_used(tmp_path: Path) -> None:
+def test_unusable_cache(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     result = cli("cache", "info", env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "file")})
     assert result.returncode == 74 and b"is disabled" in result.stderr
 
 
-def test_many_into_a_folder(serve: Serve, tmp_path: Path) -> None:
+def test_get_from_a_list(serve: Serve, tmp_path: Path) -> None:
     def handle(connection: Connection) -> None:
         while True:
             request = connection.read_request()
@@ -496,7 +496,7 @@ def test_many_into_a_folder(serve: Serve, tmp_path: Path) -> None:
     names = [f"tile{number}" for number in range(50)]
     (tmp_path / "urls.txt").write_text("# tiles\n" + "".join(f"{server.url}/{name}\n\n" for name in names))
     result = cli("get", "--from", str(tmp_path / "urls.txt"), "-o", str(tmp_path / "new" / "out"), "--jobs", "8")
-    # What went well is not told unless standard error is a terminal.
+    # If standard error is not a terminal, only errors are reported.
     assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
     found = {path.name: path.read_text() for path in (tmp_path / "new" / "out").iterdir()}
     assert found == {name: f"/{name}" for name in names}
@@ -517,7 +517,7 @@ def test_many_into_a_folder(serve: Serve, tmp_path: Path) -> None:
         (["--from", "-", "-o", "x", "-v"], b"cannot be used with --from"),
     ],
 )
-def test_wrong_use_of_many(arguments: list[str], text: bytes, tmp_path: Path) -> None:
+def test_wrong_usage_of_from(arguments: list[str], text: bytes, tmp_path: Path) -> None:
     result = cli("get", *arguments, input=b"", cwd=tmp_path)
     assert result.returncode == 64 and text in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The command line when its streams, files and arguments are not as it would like them."""
+"""The command line with streams and files that cannot be used, and with invalid arguments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FILE, BROKEN_PIPE, USAGE = 74, 141, 64
 
 
 class Case:
-    """A command line, its streams, and the status and message that are right."""
+    """A command line with its streams, and the expected exit status and message."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Case:
 
 
 def check(cases: list[Case], folder: Path) -> None:
-    """Run all and compare status and standard error: '' or one line that has the words."""
+    """Run the cases. Compare the status and standard error, which is '' or one line with the expected text."""
     described = [
         {
             "arguments": case.arguments,
@@ -72,7 +72,7 @@ def check(cases: list[Case], folder: Path) -> None:
     wrong = []
     for number, (case, status) in enumerate(zip(cases, json.loads(result.stdout))):
         told = "" if case.stderr else (folder / f"{number}.err").read_text(errors="surrogateescape")
-        told = re.sub(r"qt\.network\.ssl: .*\n", "", told)  # of PyPI's PyQt5, when it is asked for TLS
+        told = re.sub(r"qt\.network\.ssl: .*\n", "", told)  # a warning of PyPI's PyQt5 about OpenSSL
         is_right = status == case.status and "Traceback" not in told
         if not case.stderr:
             is_right = (
@@ -84,7 +84,7 @@ def check(cases: list[Case], folder: Path) -> None:
 
 
 def every_command(url: str, folder: Path) -> dict[str, tuple[str, ...]]:
-    """One command line of each subcommand that writes to standard output."""
+    """Return a command line for each subcommand that writes to standard output."""
     return {
         "get": ("get", url),
         "head": ("head", url),
@@ -115,7 +115,7 @@ def respond(connection: Connection) -> None:
             connection.respond(b"body")
 
 
-def test_standard_output_that_cannot_be_written(serve: Serve, tmp_path: Path) -> None:
+def test_unwritable_standard_output(serve: Serve, tmp_path: Path) -> None:
     url = serve(respond).url
     cases = []
     for name, arguments in every_command(url, tmp_path).items():
@@ -137,7 +137,7 @@ def test_standard_output_that_cannot_be_written(serve: Serve, tmp_path: Path) ->
     check(cases, tmp_path)
 
 
-def test_standard_output_that_is_not_needed(serve: Serve, tmp_path: Path) -> None:
+def test_unwritable_standard_output_that_is_not_used(serve: Serve, tmp_path: Path) -> None:
     url = serve(respond).url
     urls = tmp_path / "urls"
     urls.write_text(f"{url}/a\n{url}/b\n")
@@ -152,7 +152,7 @@ def test_standard_output_that_is_not_needed(serve: Serve, tmp_path: Path) -> Non
         ]
     check(cases, tmp_path)
     assert (tmp_path / "got").read_bytes() == b"body"
-    # Qt 6 gives names in lower case.
+    # Qt 6 converts the names of headers to lower case.
     head = (tmp_path / "head").read_bytes().lower()
     assert head == b"http/1.1 200 ok\ncontent-length: 4\nx-name: value\n\n"
 
@@ -175,8 +175,8 @@ def test_descriptors_are_appended_to(serve: Serve, tmp_path: Path) -> None:
     assert log.read_bytes().count(b"HTTP/1.1 200 OK\n") == 2
 
 
-def test_standard_error_that_cannot_be_written(serve: Serve, tmp_path: Path) -> None:
-    """The status is the only message left."""
+def test_unwritable_standard_error(serve: Serve, tmp_path: Path) -> None:
+    """Then only the exit status tells the error."""
     url = serve(respond).url
     (tmp_path / "urls").write_text("http://127.0.0.1:1/a\n")
     cases = []
@@ -194,7 +194,7 @@ def test_standard_error_that_cannot_be_written(serve: Serve, tmp_path: Path) -> 
     assert (tmp_path / "0.out").read_bytes() == b"body"
 
 
-def test_failure_leaves_the_file_as_it_was(serve: Serve, tmp_path: Path) -> None:
+def test_failure_leaves_the_file_unchanged(serve: Serve, tmp_path: Path) -> None:
     target, logs = tmp_path / "target", tmp_path / "logs"
     logs.mkdir()
     target.mkdir()
@@ -213,7 +213,7 @@ def test_failure_leaves_the_file_as_it_was(serve: Serve, tmp_path: Path) -> None
         if verb != "head":
             cases.append(Case(*words, missing, "-o", str(path), status=3, says="Not Found"))
             cases.append(Case(*words, truncated.url, "-o", str(path), status=1, says="4 of 100 bytes"))
-            # As a full disk, in the middle of the body.
+            # A limit of the file size, with the same effect as a disk that gets full during the body.
             large = f"{serve(respond).url}/large"
             says = "cannot be written: File too large"
             cases.append(Case(*words, large, "-o", str(path), file_size=50_000, status=FILE, says=says))
@@ -222,7 +222,7 @@ def test_failure_leaves_the_file_as_it_was(serve: Serve, tmp_path: Path) -> None
     assert all(not file.read_bytes() for file in logs.glob("*.out"))
 
 
-def test_files_that_cannot_be_read_or_written(serve: Serve, tmp_path: Path) -> None:
+def test_unreadable_and_unwritable_files(serve: Serve, tmp_path: Path) -> None:
     url = serve(respond).url
     present = tmp_path / "present"
     present.write_text("kept")
@@ -259,7 +259,7 @@ def test_files_that_cannot_be_read_or_written(serve: Serve, tmp_path: Path) -> N
     assert present.read_text() == "kept"
 
 
-def test_values_that_are_not_valid(serve: Serve, tmp_path: Path) -> None:
+def test_invalid_values(serve: Serve, tmp_path: Path) -> None:
     url = serve(respond).url
     cases = [
         Case(
@@ -305,8 +305,8 @@ def test_values_that_are_not_valid(serve: Serve, tmp_path: Path) -> None:
     check(cases, tmp_path)
 
 
-def test_file_in_the_place_of_a_device(tmp_path: Path) -> None:
-    """A file that is swapped in after the look must be kept, and one that has gone must not be made."""
+def test_device_replaced_by_a_file(tmp_path: Path) -> None:
+    """If a file replaces the device after the check, it must be kept; if the device is deleted, no file is created."""
     path = tmp_path / "device"
     path.write_bytes(b"mine")
     with pytest.raises(OSError, match="a file has taken the place of the pipe or device"):

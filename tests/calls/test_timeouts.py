@@ -1,4 +1,4 @@
-"""The clocks of a call, on a virtual clock."""
+"""Timeouts of a call, with a virtual clock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class VirtualClock:
 
 
 class IdleTransfer:
-    """A transfer on which nothing happens."""
+    """A transfer without events."""
 
     def __init__(self, connected: bool = False, failure: Optional[Failure] = None) -> None:
         self.connected = connected
@@ -45,7 +45,7 @@ def clock() -> VirtualClock:
     return VirtualClock()
 
 
-def test_no_clock_runs_if_all_are_zero(clock: VirtualClock) -> None:
+def test_zero_disables_all_timeouts(clock: VirtualClock) -> None:
     timeouts = Timeouts(0, 0, clock=clock)
     timeouts.begin_request()
     started, clock.now = clock.now, clock.now + 1e6
@@ -53,7 +53,7 @@ def test_no_clock_runs_if_all_are_zero(clock: VirtualClock) -> None:
     assert timeouts.seconds_left(started, 0.1) == 0.1
 
 
-def test_idle_timeout_counts_from_the_last_activity(clock: VirtualClock) -> None:
+def test_idle_timeout_starts_at_the_last_activity(clock: VirtualClock) -> None:
     timeouts = Timeouts(500, 0, clock=clock)
     last_activity = clock.now + 2.0
     clock.now += 2.4
@@ -64,7 +64,7 @@ def test_idle_timeout_counts_from_the_last_activity(clock: VirtualClock) -> None
     assert timeouts.check(IdleTransfer(), last_activity) == error_texts.idle_timeout(500)
 
 
-def test_deadline_counts_from_the_beginning_of_the_call(clock: VirtualClock) -> None:
+def test_deadline_starts_with_the_call(clock: VirtualClock) -> None:
     timeouts = Timeouts(0, 300, clock=clock)
     assert timeouts.stop_reason() is None
     clock.now += 0.2
@@ -75,28 +75,28 @@ def test_deadline_counts_from_the_beginning_of_the_call(clock: VirtualClock) -> 
     assert timeouts.check(IdleTransfer(), clock.now) == error_texts.deadline_passed(300)
 
 
-def test_connect_timeout_if_there_is_no_connection(clock: VirtualClock) -> None:
+def test_connect_timeout_without_connection(clock: VirtualClock) -> None:
     timeouts, transfer = Timeouts(0, 0, connect_ms=400, clock=clock), IdleTransfer()
     timeouts.begin_request()
     clock.now += 0.2
     assert timeouts.check(transfer, clock.now) is None
-    assert transfer.looks == 1, "halfway it looks for the connection"
+    assert transfer.looks == 1, "look_for_connection is called halfway"
     clock.now += 0.2
     assert timeouts.check(transfer, clock.now) == error_texts.connect_timeout(400)
     assert transfer.looks == 1
 
 
-def test_connect_timeout_ends_with_the_connection(clock: VirtualClock) -> None:
+def test_connect_timeout_ends_when_connected(clock: VirtualClock) -> None:
     timeouts, transfer = Timeouts(1000, 0, connect_ms=400, clock=clock), IdleTransfer(connected=True)
     timeouts.begin_request()
     started, clock.now = clock.now, clock.now + 0.5
     assert timeouts.check(transfer, started) is None
-    assert timeouts.seconds_left(started, 9.0) == pytest.approx(0.5), "now the idle timeout counts"
+    assert timeouts.seconds_left(started, 9.0) == pytest.approx(0.5), "then the idle timeout is the next one"
     timeouts.begin_request()
-    assert timeouts.seconds_left(clock.now, 9.0) == pytest.approx(0.2), "each hop connects again"
+    assert timeouts.seconds_left(clock.now, 9.0) == pytest.approx(0.2), "each request starts the connect timeout again"
 
 
-def test_cancel_comes_before_every_other_reason(clock: VirtualClock) -> None:
+def test_cancel_precedes_all_other_reasons(clock: VirtualClock) -> None:
     canceled: list[bool] = []
     by_feedback = Timeouts(1, 1, lambda: bool(canceled), clock=clock)
     cancellation = Cancellation(None, lambda: None)
@@ -116,7 +116,7 @@ def test_dead_engine_is_the_last_reason(clock: VirtualClock) -> None:
     assert timeouts.check(transfer, clock.now - 1) == error_texts.idle_timeout(100)
 
 
-def test_pause_ends_with_the_deadline(clock: VirtualClock) -> None:
+def test_pause_ends_at_the_deadline(clock: VirtualClock) -> None:
     timeouts = Timeouts(0, 300, clock=clock)
     timeouts.begin_pause(0.2)
     assert timeouts.pause_left() == pytest.approx(0.2)

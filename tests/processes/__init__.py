@@ -1,1 +1,1 @@
-"""Fork, exit, pickles for other processes, frozen programs."""
+"""Tests of fork, interpreter exit, pickles for other processes, and frozen programs."""

@@ -1,4 +1,4 @@
-"""A program that PyInstaller has frozen, in an environment that has more than one Qt binding where there is one."""
+"""A program frozen by PyInstaller. If the environment has several Qt bindings, only one is included."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run(*command: str, cwd: Path) -> str:
 
 
 def test_frozen_program(tmp_path: Path, serve: Serve) -> None:
-    """It took the first request to find out that a module was missing."""
+    """Sends requests, because a missing module is noticed only when the first request needs it."""
     pytest.importorskip("PyInstaller", reason="tox installs PyInstaller into the environments with PyQt6 only")
     (tmp_path / "app.py").write_text(PROGRAM)
     hooks = Path(blocking_request.__file__).parent / "_pyinstaller"

@@ -1,4 +1,4 @@
-"""What the package loads, and when: a program that sends a few requests should not wait for what it does not use."""
+"""Which modules the package imports, and when: a program must not wait for modules that it does not use."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ print(*(set(sys.modules) - before))
 """
 
 
-def test_import_loads_what_each_request_needs() -> None:
+def test_import_loads_only_modules_that_each_request_needs() -> None:
     (line,) = run(IMPORT)
     loaded = line.split()
     assert "blocking_request.engines.python.engine" in loaded and "blocking_request.engines.qt.engine" in loaded
@@ -73,11 +73,11 @@ print(request.get(sys.argv[1]).name, *(set(sys.modules) - before))
 """
 
 
-def test_first_get_loads_nothing(engine: str, serve: Serve) -> None:
-    """An import within a call takes time, and the lock of a module, which a fork may leave behind."""
+def test_first_get_imports_nothing(engine: str, serve: Serve) -> None:
+    """An import during a call takes time. It also holds a module's lock, which a fork would copy in its locked state."""
     url = serve(always(b"body")).url
     assert run(FIRST_GET, url, engine) == ["NoError"]
-    if engine == "python":  # nor does the thread that looks a name up
+    if engine == "python":  # with a name look-up, which runs in a thread of its own
         assert run(FIRST_GET, url.replace("127.0.0.1", "localhost"), engine) == ["NoError"]
 
 
@@ -98,11 +98,11 @@ print(len(found), all(each == found[0] for each in found), found[0] == [globals(
 """
 
 
-def test_names_are_loaded_by_any_thread() -> None:
+def test_names_can_be_loaded_in_any_thread() -> None:
     assert run(EVERY_NAME) == ["8 True True"]
 
 
-def test_names_that_are_loaded_later_are_listed() -> None:
+def test_dir_lists_names_that_are_loaded_later() -> None:
     assert set(blocking_request.__all__) <= set(dir(blocking_request))
     with pytest.raises(AttributeError, match="module 'blocking_request' has no attribute 'BlockingRequest'"):
         blocking_request.BlockingRequest
@@ -135,13 +135,13 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 @needs_fork
 def test_fork_waits_for_imports(tmp_path: Path) -> None:
-    """The lock of the module would stay locked in the child."""
+    """Otherwise the lock of the module would stay locked in the child."""
     (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.5)\n")
     assert run(FORK, str(tmp_path)) == ["7"]
 
 
-def test_parts_that_are_loaded_late(serve: Serve) -> None:
-    """The parts that are loaded late find each other."""
+def test_modules_that_are_loaded_later_work_together(serve: Serve) -> None:
+    """Modules that are imported at their first use: batch, cache, retry and cookies in one call, in a thread."""
     url = serve(always(b"body", headers="Set-Cookie: a=b\r\nCache-Control: max-age=9\r\n")).url
     codes: list[blocking_request.ErrorCode] = []
 

@@ -1,4 +1,4 @@
-"""Programs that end, lose their application, fork or are interrupted while requests run. None hangs, none crashes."""
+"""Programs that end, lose their application, fork or are interrupted while requests run. No program hangs or crashes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from ..support.servers.raw import Connection, RawServer
 
 CANCELED = "CanceledError: Operation canceled"
-GONE = CANCELED + ": the Qt application has ended"
+APPLICATION_ENDED = CANCELED + ": the Qt application has ended"
 
 OUTCOMES: dict[str, list[str]] = {
     "no_application": ["NoError python", "NetworkError: There is no Qt application", "NoError qt"],
@@ -22,8 +22,8 @@ OUTCOMES: dict[str, list[str]] = {
     "silent_at_exit": [],
     "streaming_at_exit": [],
     "many_at_exit": [],
-    "silent_as_the_application_goes": [GONE, "False"],
-    "streaming_as_the_application_goes": [GONE, "False"],
+    "silent_as_the_application_goes": [APPLICATION_ENDED, "False"],
+    "streaming_as_the_application_goes": [APPLICATION_ENDED, "False"],
     "application_made_again": (["NoError"] * 4) * 5,
     "quits_while_requests_run": [CANCELED, CANCELED, "[False, False]", "NoError"],
     "interrupted": ["KeyboardInterrupt ['CanceledError'] True", "NoError"],
@@ -36,7 +36,7 @@ OUTCOMES: dict[str, list[str]] = {
     "feedback_outlives_its_application": ["NoError", "True"],
     "application_with_a_notify_of_its_own": ["NoError"] * 3,
 }
-"""What each program prints, line by line; a line may go on. At exit a daemon caller may or may not get to print."""
+"""The beginnings of the lines that each program prints. At exit it is open whether a daemon thread can still print."""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def server() -> Iterator[RawServer]:
                 try:
                     while True:
                         connection.sock.sendall(b"x" * 65536)
-                        time.sleep(0.005)  # a stream, not a flood that fills the memory
+                        time.sleep(0.005)  # slow enough not to fill the memory
                 except OSError:
                     return
             else:
@@ -62,7 +62,7 @@ def server() -> Iterator[RawServer]:
 
 
 def test_subinterpreter_is_refused_at_import() -> None:
-    """A call there did not return if the main interpreter had imported PyQt, and the process did not end."""
+    """In a subinterpreter, a call would not return if the main interpreter has imported PyQt, and the process hangs."""
     program = """
 try:
     import _interpreters as interpreters
@@ -88,13 +88,13 @@ assert outcome is None, outcome
     assert run.returncode == 0, run.stderr
     texts = (
         "blocking_request works in the main interpreter of a process only",
-        "Interpreter change detected",  # an extension module that requests imports was asked first
+        "Interpreter change detected",  # raised by an extension module that is imported before ours
     )
     assert run.stdout.startswith(texts)
 
 
-def test_exit_ends_calls_before_it_waits_for_their_callers(server: RawServer) -> None:
-    """It waited for a second, and then PyQt ended while the callers were inside: now and then with a crash."""
+def test_exit_cancels_calls_before_it_waits_for_them(server: RawServer) -> None:
+    """Otherwise the exit waits for a second, and then PyQt ends while the calls still run, which may crash."""
     program = f"""
 import atexit, os, threading, time
 began = [0.0]
@@ -115,7 +115,7 @@ def call():
 
 threading.Thread(target=call, daemon=True).start()
 inside.wait()
-time.sleep(0.2)  # it is inside soon; if not, it is refused
+time.sleep(0.2)  # enough for the call to begin; if it begins later, it is refused
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=40, check=False)
     assert (run.returncode, run.stdout) == (0, "CanceledError\nTrue\n"), run.stderr
@@ -129,7 +129,7 @@ ENDED = [
 
 
 def run_script(name: str, server: RawServer) -> list[str]:
-    """Return the lines that a program prints, which must end well."""
+    """Run a program, check that it ends without error, and return the lines that it prints."""
     run = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-m", "tests.support.lifetime_scripts", name, server.url],
         capture_output=True,
@@ -150,7 +150,7 @@ def test_application_quits_while_streams_and_batches_run(server: RawServer) -> N
 
 @pytest.mark.parametrize("turn", range(2))
 def test_streams_and_batches_at_exit(turn: int, server: RawServer) -> None:
-    """The exit waits for their callers to hear of it."""
+    """The exit waits until their calls have returned."""
     assert set(run_script("streams_and_batches_at_exit", server)) == set(ENDED)
 
 
@@ -159,7 +159,7 @@ def test_streams_and_batches_at_exit(turn: int, server: RawServer) -> None:
 def test_program(name: str, turn: int, server: RawServer) -> None:
     lines = run_script(name, server)
     if name == "forked_in_flight":
-        del lines[2:]  # the daemon caller's own last word, at exit
+        del lines[2:]  # the line that the daemon thread may print at exit
     if not name.endswith("_at_exit") or name.startswith(("idle", "dropped", "called")):
         assert len(lines) == len(OUTCOMES[name]), lines
     for line, expected in zip(lines, OUTCOMES[name]):

@@ -1,4 +1,4 @@
-"""Requests, replies, settings and cookies in other processes, and what does not go there unless it is asked for."""
+"""Pickles of requests, replies, settings and cookies for other processes, with secrets only on request."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from ..support.names import REQUEST, Serve
 from ..support.servers.raw import asking, echo
 
 
-def again(value: Any) -> Any:
+def pickled_copy(value: Any) -> Any:
     return pickle.loads(pickle.dumps(value))
 
 
 def handler(realm: str, host: str, attempt: int) -> tuple[str, str]:
-    return "somebody", "answered"
+    return "ada", "password"
 
 
-def full(manager: NetworkAccessManager, url: str) -> NetworkAccessManager:
-    """A manager with something of everything."""
+def with_all_settings(manager: NetworkAccessManager, url: str) -> NetworkAccessManager:
+    """Set all settings of a manager."""
     manager.setUserAgent("traveller/1.0")
     manager.setDefaultHeaders({"X-Plain": "plain", "Authorization": "Bearer default-secret"})
     manager.setDeadline(20_000)
@@ -58,9 +58,9 @@ def full(manager: NetworkAccessManager, url: str) -> NetworkAccessManager:
 # -- settings
 
 
-def test_settings_and_cookies_travel(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_settings_and_cookies_are_pickled(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(echo)
-    made = again(full(manager, server.url).portableSettings()).manager()
+    made = pickled_copy(with_all_settings(manager, server.url).portableSettings()).manager()
     assert made is not manager
     assert made.engine() == manager.engine()
     assert (made.timeout(), made.deadline(), made.userAgent()) == (10_000, 20_000, "traveller/1.0")
@@ -73,52 +73,52 @@ def test_settings_and_cookies_travel(manager: NetworkAccessManager, serve: Serve
     assert b"X-Plain: plain\r\n" in body
 
 
-def test_secrets_travel_only_when_asked_for(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_secrets_are_pickled_only_on_request(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(echo)
-    full(manager, server.url).setProxy("http://user:proxy-secret@127.0.0.1:3128")
+    with_all_settings(manager, server.url).setProxy("http://user:proxy-secret@127.0.0.1:3128")
     portable = manager.portableSettings()
     text = pickle.dumps(portable)
     for secret in (b"default-secret", b"key-secret", b"registry-secret", b"proxy-secret"):
         assert secret not in text
-    made = again(portable).manager()
+    made = pickled_copy(portable).manager()
     assert made.authRegistry().configIds() == []
     assert made.tlsSettings() == TlsSettings(trust="certifi")
     assert (made.proxy().host, made.proxy().user) == ("127.0.0.1", "")
 
     portable = manager.portableSettings(secrets=True)
     assert "secret" not in repr(portable).replace("with secrets", "")
-    made = again(portable).manager()
+    made = pickled_copy(portable).manager()
     assert made.authRegistry().load("ada1234") == AuthConfig.basic("ada", "registry-secret")
     assert made.proxy().password == "proxy-secret"
     assert made.tlsSettings() == manager.tlsSettings()
     assert made.defaultHeaders()["Authorization"] == "Bearer default-secret"
 
 
-def test_what_was_found_right_travels_with_the_secrets(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_accepted_credentials_are_pickled_with_the_secrets(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(asking('Basic realm="r"'))
     manager.setAuthHandler(handler)
     assert manager.blockingGet(server.url).body == b"welcome"
     portable = manager.portableSettings(secrets=True)
-    made = again(portable).manager()
+    made = pickled_copy(portable).manager()
     made.setAuthHandler(None)
     assert made.blockingGet(server.url).body == b"welcome"
-    made = again(manager.portableSettings()).manager()
+    made = pickled_copy(manager.portableSettings()).manager()
     made.setAuthHandler(None)
     assert made.blockingGet(server.url).statusCode() == 401
 
 
 def test_proxy_rules_can_be_pickled() -> None:
     rules = ProxyRules(None, ("http://a/",), ("http://b/",), None, True)
-    assert again(rules) == rules
+    assert pickled_copy(rules) == rules
 
 
-def test_a_process_has_one_manager_of_the_same_settings(manager: NetworkAccessManager) -> None:
+def test_same_settings_give_the_same_manager(manager: NetworkAccessManager) -> None:
     portable = manager.portableSettings()
-    assert again(portable).manager() is again(portable).manager()
+    assert pickled_copy(portable).manager() is pickled_copy(portable).manager()
     assert manager.portableSettings().manager() is not portable.manager()
 
 
-def test_the_manager_of_settings_that_are_used_stays(manager: NetworkAccessManager) -> None:
+def test_used_manager_is_kept(manager: NetworkAccessManager) -> None:
     used = manager.portableSettings()
     made = used.manager()
     for _ in range(40):
@@ -126,13 +126,13 @@ def test_the_manager_of_settings_that_are_used_stays(manager: NetworkAccessManag
         assert used.manager() is made
 
 
-def test_settings_can_be_a_key(manager: NetworkAccessManager) -> None:
+def test_settings_are_hashable(manager: NetworkAccessManager) -> None:
     portable = manager.portableSettings()
-    assert {portable: 1}[again(portable)] == 1
+    assert {portable: 1}[pickled_copy(portable)] == 1
     assert portable != manager.portableSettings()
 
 
-def test_secret_fields_by_the_beginning_of_their_names(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_secret_parameters_with_wildcard(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(echo)
     manager.setSecretParameters(("X-Ticket*",))
     manager.setDefaultHeaders({"X-Ticket-Id": "ticket-secret", "X-Plain": "plain"})
@@ -140,16 +140,16 @@ def test_secret_fields_by_the_beginning_of_their_names(manager: NetworkAccessMan
     assert b"ticket-secret" not in text and b"X-Plain" in text
     reply = manager.blockingGet(server.url)
     assert b"X-Ticket-Id: ticket-secret" in reply.body
-    assert pickle.dumps(reply).count(b"ticket-secret") == 1  # what the server has said
+    assert pickle.dumps(reply).count(b"ticket-secret") == 1  # only in the body, which the server has sent
 
 
-def test_a_request_can_be_copied() -> None:
+def test_request_can_be_copied() -> None:
     request = BatchRequest(with_field(b"Authorization"))
     assert copy.copy(request) is copy.deepcopy(request) is request
 
 
-def test_the_original_is_left_alone(manager: NetworkAccessManager, serve: Serve) -> None:
-    made = full(manager, serve(echo).url).portableSettings().manager()
+def test_original_manager_is_unchanged(manager: NetworkAccessManager, serve: Serve) -> None:
+    made = with_all_settings(manager, serve(echo).url).portableSettings().manager()
     made.cookieJar().clear()
     made.authRegistry().clear()
     assert len(manager.cookieJar()) == 1
@@ -160,7 +160,7 @@ def test_the_original_is_left_alone(manager: NetworkAccessManager, serve: Serve)
 # -- requests and replies
 
 
-def test_a_request_travels(serve: Serve, manager: NetworkAccessManager) -> None:
+def test_request_is_pickled(serve: Serve, manager: NetworkAccessManager) -> None:
     server = serve(echo)
     qt_request = REQUEST(QtCore.QUrl(f"{server.url}/path?a=b%20c"))
     qt_request.setRawHeader(b"X-Own", b"mine")
@@ -171,7 +171,7 @@ def test_a_request_travels(serve: Serve, manager: NetworkAccessManager) -> None:
     qt_request.setMaximumRedirectsAllowed(7)
     qt_request.setPriority(REQUEST.Priority.HighPriority)
     given = BatchRequest(qt_request, "", b"data", Path("file"))
-    back = again(given)
+    back = pickled_copy(given)
     assert back[1:] == given[1:]
     made = back.request
     assert made.url() == qt_request.url() and made.rawHeader(b"X-Own") == b"mine"
@@ -184,9 +184,9 @@ def test_a_request_travels(serve: Serve, manager: NetworkAccessManager) -> None:
     assert reply.body.startswith(b"REPORT /path?a=b%20c HTTP/1.1\r\n") and b"Cookie" not in reply.body
 
 
-def test_urls_travel_as_they_are() -> None:
+def test_urls_are_pickled_unchanged() -> None:
     for request in ("http://host.test/a b?c", QtCore.QUrl("http://host.test/")):
-        assert again(BatchRequest(request, "PUT", QtCore.QByteArray(b"x"))) == (request, "PUT", b"x", None)
+        assert pickled_copy(BatchRequest(request, "PUT", QtCore.QByteArray(b"x"))) == (request, "PUT", b"x", None)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_urls_travel_as_they_are() -> None:
         (lambda: REQUEST(QtCore.QUrl("http://ada:secret@host.test/")), "a user and a password"),
     ),
 )
-def test_a_request_with_a_secret_does_not_travel(make: Callable[[], Any], text: str) -> None:
+def test_request_with_a_secret_is_not_pickled(make: Callable[[], Any], text: str) -> None:
     with pytest.raises(TypeError, match=f"(?i){text}") as caught:
         pickle.dumps(BatchRequest(make()))
     assert "secrets=True" in str(caught.value) and "ada:" not in str(caught.value)
@@ -215,7 +215,7 @@ def with_field(name: bytes) -> QtNetwork.QNetworkRequest:
 
 
 @needs_tls_in_qt
-def test_a_request_with_a_tls_configuration_does_not_travel() -> None:
+def test_request_with_a_tls_configuration_is_not_pickled() -> None:
     request = REQUEST(QtCore.QUrl("https://host.test/"))
     configuration = request.sslConfiguration()
     configuration.setPeerVerifyDepth(3)
@@ -228,17 +228,17 @@ def test_a_request_with_a_tls_configuration_does_not_travel() -> None:
 
 
 def fetch(settings: PortableSettings, requests: list[Any]) -> tuple[int, list[BatchResult]]:
-    """In another process."""
+    """Send requests in another process."""
     return os.getpid(), list(settings.manager().sendMany(requests))
 
 
 @pytest.mark.parametrize("method", ("spawn", "fork"))
-def test_the_same_batch_in_other_processes(method: str, serve: Serve) -> None:
+def test_batch_in_other_processes(method: str, serve: Serve) -> None:
     server = serve(echo)
     manager = NetworkAccessManager()
     manager.setEngine("auto")
     manager.setTimeout(10_000)
-    full(manager, server.url)
+    with_all_settings(manager, server.url)
     assert manager.blockingGet(server.url).errorCode() is ErrorCode.NoError  # the parent has engines
     before = server.connections
     requests = [BatchRequest(REQUEST(QtCore.QUrl(f"{server.url}/{number}"))) for number in range(20)]

@@ -1,1 +1,1 @@
-"""Tests of blocking_request: folders as in the package, and behaviour/ over real servers on every engine."""
+"""Tests of blocking_request. The folders are those of the package; behaviour/ runs on both engines over real servers."""

@@ -1,4 +1,4 @@
-"""The fixtures all tests share: the application, the servers, the engines."""
+"""The fixtures of all tests: the application, the servers, the engines."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .support.servers.raw import Handler, RawServer
 
 @pytest.fixture(scope="session", autouse=True)
 def app() -> QtCore.QCoreApplication:
-    """An application that is never exec'ed."""
+    """An application whose event loop never runs."""
     return QtCore.QCoreApplication.instance() or QtCore.QCoreApplication([])
 
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The engine that every request of the test takes which pins no other."""
+    """The engine of all requests of the test, unless a request sets another one."""
     manager = NetworkAccessManager.instance()
     manager.setEngine(request.param)
     yield request.param
@@ -38,7 +38,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def on_qt() -> BlockingNetworkRequest:
-    """For what only the qt engine can do."""
+    """A request on the qt engine, for tests of features that only this engine has."""
     request = BlockingNetworkRequest()
     request.setEngine("qt")
     return request
@@ -46,7 +46,7 @@ def on_qt() -> BlockingNetworkRequest:
 
 @pytest.fixture
 def on_python() -> BlockingNetworkRequest:
-    """For what the python engine alone does."""
+    """A request on the python engine, for tests of features that only this engine has."""
     request = BlockingNetworkRequest()
     request.setEngine("python")
     request.setTimeout(10_000)
@@ -55,7 +55,7 @@ def on_python() -> BlockingNetworkRequest:
 
 @pytest.fixture
 def blocking(engine: str) -> BlockingNetworkRequest:
-    """A request with an idle timeout that a hanging test can afford."""
+    """A request with an idle timeout of 10 s, so that a test cannot hang."""
     request = BlockingNetworkRequest()
     request.setTimeout(10_000)
     return request
@@ -63,7 +63,7 @@ def blocking(engine: str) -> BlockingNetworkRequest:
 
 @pytest.fixture
 def manager(engine: str) -> NetworkAccessManager:
-    """One with an idle timeout that a hanging test can afford."""
+    """A manager with an idle timeout of 10 s, so that a test cannot hang."""
     made = NetworkAccessManager()
     made.setEngine(engine)
     made.setTimeout(10_000)
@@ -72,7 +72,7 @@ def manager(engine: str) -> NetworkAccessManager:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start raw servers that end with the test."""
+    """Start raw servers. They are closed at the end of the test."""
     servers: list[RawServer] = []
 
     def start(handler: Handler) -> RawServer:
@@ -86,7 +86,7 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture(scope="session")
 def httpbin() -> Iterator[str]:
-    """The URL of an httpbin."""
+    """The URL of an httpbin server."""
     server = HttpbinServer()
     yield server.url
     server.close()

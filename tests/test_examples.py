@@ -1,4 +1,4 @@
-"""Every file in examples/ runs and says what it should; and a page shows them as they are."""
+"""Each file in examples/ runs with the expected output, and a page of the documentation contains it unchanged."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from blocking_request.qt.binding import API
 from .support.names import ROOT
 from .support.servers.raw import RawServer, always, echo
 
-OF_QGIS = "processing_download.py"
-"""Runs with QGIS's Python: see qgis/test_qgis.py; docs/qgis.rst has it."""
+QGIS_EXAMPLE = "processing_download.py"
+"""This example needs QGIS's Python: tests/qgis/test_qgis.py runs it, and docs/qgis.rst contains it."""
 
-OF_LIBRARIES = ("owslib_wms.py", "stac_catalog.py")
-"""docs/requests.rst has them."""
+LIBRARY_EXAMPLES = ("owslib_wms.py", "stac_catalog.py")
+"""The examples that docs/requests.rst names but does not contain."""
 
 PAGES = {
     **dict.fromkeys(("get_page.py", "post_form.py", "basic_auth.py", "favicon.py"), "docs/tutorial.rst"),
     "dask_tiles.py": "docs/processes.rst",
     **dict.fromkeys(("download_window.py", "download_pool.py", "download_asyncio.py"), "docs/threads.rst"),
 }
-"""Which page shows them; README.rst shows the others."""
+"""The page that contains an example. README.rst contains the others."""
 
-EXAMPLES = sorted(path for path in (ROOT / "examples").glob("*.py") if path.name != OF_QGIS)
+EXAMPLES = sorted(path for path in (ROOT / "examples").glob("*.py") if path.name != QGIS_EXAMPLE)
 
 
 def run(path: Path, folder: Path, *arguments: str, runner: tuple[str, ...] = ()) -> str:
-    """Run an example with the binding of this test run."""
+    """Run an example with the Qt binding of this test run."""
     copy = folder / path.name
     copy.write_text(path.read_text().replace("PyQt5", API))
     process = subprocess.run(
@@ -194,11 +194,11 @@ def test_with_pytest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_every_example_is_run_and_shown(path: Path) -> None:
+def test_every_example_is_run_and_documented(path: Path) -> None:
     assert f"test_{path.stem.replace('test_', '')}" in globals()
     page = PAGES.get(path.name, "README.rst")
     shown_there = (ROOT / page).read_text()
-    if path.name in OF_LIBRARIES:
+    if path.name in LIBRARY_EXAMPLES:
         assert f"examples/{path.name}" in (ROOT / "docs/requests.rst").read_text()
         return
     assert f"examples/{path.name}" in shown_there

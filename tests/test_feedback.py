@@ -1,4 +1,4 @@
-"""Feedback by itself."""
+"""Feedback: cancel, progress, count and listeners, without a request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from blocking_request.qt.binding import API
 from .support.names import ROOT
 
 
-def test_cancel_is_idempotent_and_told_once() -> None:
+def test_cancel_emits_once() -> None:
     feedback = Feedback()
     heard: list[None] = []
     feedback.canceled.connect(lambda: heard.append(None))
@@ -44,7 +44,7 @@ def test_progress_and_count() -> None:
 
 
 @pytest.mark.parametrize("progress", [math.nan, math.inf])
-def test_progress_that_is_no_number(progress: float) -> None:
+def test_progress_that_is_not_finite(progress: float) -> None:
     feedback = Feedback()
     feedback.setProgress(5)
     with pytest.raises(ValueError, match=f"progress must be a number of percent, not {progress}"):
@@ -53,7 +53,7 @@ def test_progress_that_is_no_number(progress: float) -> None:
 
 
 @pytest.mark.parametrize("progress", [1e300, -1e10, 2.0**31, 10**400], ids=["1e300", "-1e10", "2**31", "10**400"])
-def test_progress_beyond_what_percentChanged_carries(progress: float) -> None:
+def test_progress_too_large_for_percentChanged(progress: float) -> None:
     feedback = Feedback()
     feedback.setProgress(5)
     with pytest.raises(ValueError, match="progress must be a number of percent, not"):
@@ -83,7 +83,7 @@ def test_wrong_types(value: Any) -> None:
     assert (feedback.progress(), feedback.processedCount()) == (0.0, 0)
 
 
-def test_count_that_is_no_whole_number() -> None:
+def test_fractional_count() -> None:
     feedback = Feedback()
     with pytest.raises(TypeError, match="processedCount must be a whole number, not float"):
         feedback.setProcessedCount(5.5)  # type: ignore[arg-type]
@@ -91,7 +91,7 @@ def test_count_that_is_no_whole_number() -> None:
 
 
 def test_numbers_of_other_classes() -> None:
-    """As numpy's, which have the methods of numbers."""
+    """numpy's numbers are no int or float, but have ``__index__`` and ``__float__``."""
 
     class Number:
         def __index__(self) -> int:
@@ -122,7 +122,7 @@ def test_listeners() -> None:
     assert heard == ["two", "one"], "a listener that comes too late is called at once"
 
 
-def test_every_listener_is_called_whatever_the_moment() -> None:
+def test_listeners_added_during_cancel_are_called() -> None:
     for _ in range(50):
         feedback = Feedback()
         called = threading.Semaphore(0)
@@ -173,8 +173,8 @@ def test_repr() -> None:
     assert repr(feedback) == "<Feedback: canceled, 12.5 %, 0 processed>"
 
 
-def test_progress_bar_of_the_main_thread_is_set_there(httpbin: str) -> None:
-    """A connection across threads is queued: the bar's slot runs in its own thread, as Qt wants it."""
+def test_progress_bar_slot_runs_in_the_main_thread(httpbin: str) -> None:
+    """The signal is emitted in another thread, so Qt queues the call of the slot for the thread of the bar."""
     program = """
 import sys, threading
 from PyQt5.QtCore import QThread

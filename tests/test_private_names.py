@@ -1,4 +1,4 @@
-"""Private names stay in their module: ``x._name`` is used only where ``_name`` is defined."""
+"""Private names stay in their module: ``x._name`` is used only in the module that defines ``_name``."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import blocking_request
 
 PACKAGE = Path(blocking_request.__file__).parent
 ALLOWED = {
-    "_replace",  # of a NamedTuple, which documents it
+    "_replace",  # a documented method of NamedTuple
     "_fields",
     "_make",
     "_asdict",
 }
 
 HTTP_COOKIEJAR = {"_cookies", "_now", "_policy", "_cookies_for_request"}
-"""Its public way to the cookies of a request builds a header on a Request of urllib's, which takes three times as long."""
+"""Private names of ``http.cookiejar`` that may be used: its public method needs a urllib Request and is three times slower."""
 
 
-def defined(tree: ast.AST) -> Iterator[str]:
-    """Every name that a module binds: functions, classes, variables, attributes of its own objects."""
+def defined_names(tree: ast.AST) -> Iterator[str]:
+    """Yield each name that a module binds: functions, classes, variables, attributes of its own objects."""
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             yield node.name
@@ -31,12 +31,12 @@ def defined(tree: ast.AST) -> Iterator[str]:
             if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
                 yield node.attr
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value  # of __slots__
+            yield node.value  # a name in __slots__
 
 
-def foreign(path: Path) -> Iterator[str]:
+def foreign_private_names(path: Path) -> Iterator[str]:
     tree = ast.parse(path.read_text("utf-8"))
-    own = set(defined(tree))
+    own = set(defined_names(tree))
     name = path.relative_to(PACKAGE)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
@@ -54,5 +54,5 @@ def foreign(path: Path) -> Iterator[str]:
 
 
 def test_private_names_stay_in_their_module() -> None:
-    found = [line for path in sorted(PACKAGE.rglob("*.py")) for line in foreign(path)]
+    found = [line for path in sorted(PACKAGE.rglob("*.py")) for line in foreign_private_names(path)]
     assert not found, "\n".join(found)

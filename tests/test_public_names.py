@@ -1,4 +1,4 @@
-"""Public names: where they say they are from, and what pickles call them."""
+"""Public names: their ``__module__``, their members, and their names in pickles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PACKAGE = Path(blocking_request.__file__).parent
 
 
 @pytest.mark.parametrize("module", [blocking_request, qhttp, requests_adapter])
-def test_public_names_are_of_the_module_that_offers_them(module: object) -> None:
+def test_public_names_have_the_module_that_offers_them(module: object) -> None:
     names = {name: getattr(module, name) for name in module.__all__}  # type: ignore[attr-defined]
     origins = {name: value.__module__ for name, value in names.items() if not isinstance(value, str)}
     adapter = {"QtAdapter", "requests_session", "route_requests"} if module is requests_adapter else set()
@@ -26,13 +26,13 @@ def test_public_names_are_of_the_module_that_offers_them(module: object) -> None
 
 
 def public_members(kind: type) -> set[str]:
-    """Return the names that a class adds to those of its foreign bases."""
+    """Return the public names of a class, without those of bases outside the package."""
     own = [each for each in kind.__mro__ if each.__module__.startswith("blocking_request")]
     return {name for each in own for name in vars(each) if not name.startswith("_")}
 
 
 def test_members_of_public_classes() -> None:
-    """A new member is a promise: it is listed here when it is meant to be one."""
+    """A new public member must be added to public_names.txt, so that none becomes public by mistake."""
     listed = {}
     for line in Path(__file__).with_name("public_names.txt").read_text("utf-8").splitlines():
         name, _, members = line.partition(":")
@@ -80,7 +80,7 @@ def run(program: str, package: str, folder: Path, data: bytes = b"") -> bytes:
 
 
 def copied(folder: Path, plugin: str) -> str:
-    """Copy the package into a plugin, and return its name there."""
+    """Copy the package into a plugin. Return its name in the plugin."""
     (folder / plugin).mkdir(parents=True)
     (folder / plugin / "__init__.py").touch()
     shutil.copytree(PACKAGE, folder / plugin / "blocking_request", ignore=shutil.ignore_patterns("__pycache__"))
@@ -88,7 +88,7 @@ def copied(folder: Path, plugin: str) -> str:
 
 
 def with_moved_modules(package: Path) -> None:
-    """Make a later version of it, in which modules with internal values have another name."""
+    """Change a copy of the package into a later version, in which internal modules have other names."""
     moves = {"http_messages": "messages_moved", "pickling": "packed_moved", "portable": "portable_moved"}
     for path in package.rglob("*.py"):
         text = path.read_text("utf-8")
@@ -100,7 +100,7 @@ def with_moved_modules(package: Path) -> None:
             path.rename(path.with_name(f"{new}.py"))
 
 
-def test_pickles_of_a_copy_in_a_plugin_and_of_its_later_version(tmp_path: Path) -> None:
+def test_pickles_between_a_plugin_and_its_later_version(tmp_path: Path) -> None:
     package = copied(tmp_path / "one", "plugin")
     pickled = run(WRITE, package, tmp_path / "one")
     names = {argument for _, argument, _ in pickletools.genops(pickled) if isinstance(argument, str)}
@@ -113,7 +113,7 @@ def test_pickles_of_a_copy_in_a_plugin_and_of_its_later_version(tmp_path: Path) 
     run(READ, package, tmp_path / "one", run(WRITE, later, tmp_path / "two"))
 
 
-def test_two_plugins_with_copies_of_their_own(tmp_path: Path) -> None:
+def test_two_plugins_with_own_copies(tmp_path: Path) -> None:
     for plugin in ("first", "second"):
         copied(tmp_path, plugin)
     program = """

@@ -1,7 +1,7 @@
-"""Every regular expression of the package takes linear time, whatever a server sends.
+"""Each regular expression of the package takes linear time, even if a server sends hostile text.
 
-``re`` backtracks with the GIL held: a pattern with two adjacent quantifiers that match the same bytes lets a few kilobytes
-stop every thread of the process, whatever the deadline.
+``re`` holds the GIL while it backtracks. If a pattern has two adjacent quantifiers that match the same bytes, a few
+kilobytes of text block every thread of the process, and no deadline helps.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ def patterns_of(value: Any) -> Iterator[re.Pattern[Any]]:
 
 
 def is_searched(module: Any, name: str) -> bool:
-    """Whether a pattern is looked for at every position of a text, and not only at one."""
+    """Return whether a pattern is searched at each position of a text, and not only matched at one."""
     source = Path(module.__file__).read_text("utf-8")
     return any(f"{name}.{method}(" in source for method in METHODS - ANCHORED)
 
 
 def all_patterns() -> dict[re.Pattern[Any], bool]:
-    """And whether each is searched for."""
-    # These are made of the user's own names.
+    """Return all patterns, each with whether it is searched."""
+    # These patterns are made at run time, from the names of secret parameters.
     found = {make(SECRET_PARAMETERS): True for make in (_secret_in_text, _secret_parameter)}
     found[_secret_name(SECRET_PARAMETERS)] = False
     for module in modules():
@@ -65,8 +65,8 @@ def all_patterns() -> dict[re.Pattern[Any], bool]:
 PATTERNS = all_patterns()
 
 
-def test_patterns_are_compiled_in_modules() -> None:
-    """So that the test below finds them all."""
+def test_patterns_are_compiled_at_module_level() -> None:
+    """Otherwise test_pattern_takes_linear_time would not find them."""
     loose = []
     for path in sorted(ROOT.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -79,7 +79,7 @@ def test_patterns_are_compiled_in_modules() -> None:
 
 
 def seeds(pattern: str) -> list[str]:
-    """Characters that the pattern names, and one of each class it may mean."""
+    """Return the characters in the pattern, and one character of each usual class."""
     literal = {character for character in pattern if character.isprintable() and not character.isalnum()}
     words = set(re.findall(r"[A-Za-z]{2,}", pattern))
     literals = (re.split(r"[\[*+?{]", re.sub(r"\\(.)", r"\1", each))[0] for each in re.split(r"[|()]", pattern))
@@ -88,7 +88,7 @@ def seeds(pattern: str) -> list[str]:
 
 
 def prefixes(pattern: str) -> list[str]:
-    """Beginnings by which a hostile text gets into the middle of the pattern."""
+    """Return texts that match the first part of the pattern, so that a hostile text reaches its middle."""
     literal = re.sub(r"\\(.)", r"\1", re.split(r"[\[(*+?{|]", pattern)[0])
     return ["", literal, "HTTP/1.1 200", "bytes=", 'a="', "a=", "http://a", "-----BEGIN CERTIFICATE-----", "&token="]
 
@@ -111,15 +111,15 @@ def hostile(pattern: re.Pattern[Any], size: int) -> Iterator[Any]:
 
 @pytest.mark.parametrize("pattern", sorted(PATTERNS, key=str), ids=lambda pattern: str(pattern.pattern)[:40])
 def test_pattern_takes_linear_time(pattern: re.Pattern[Any]) -> None:
-    """12 000 characters take about a millisecond; anything that grows faster than linearly takes a hundred times that."""
+    """12 000 characters take about a millisecond. With quadratic growth they take a hundred times as long."""
     for text in hostile(pattern, SIZE):
         taken = seconds(pattern, text, PATTERNS[pattern])
-        if taken > 0.05:  # once more: the machine may be busy
+        if taken > 0.05:  # measure again: the machine may have been busy
             taken = min(taken, seconds(pattern, text, PATTERNS[pattern]))
         assert taken < 0.05, f"{taken:.2f} s for {text[:40]!r}..."
 
 
-def test_a_pattern_with_adjacent_quantifiers_is_found() -> None:
-    """The status line as it once was; otherwise this file would prove nothing."""
+def test_quadratic_pattern_is_found() -> None:
+    """Checks the method of this file with an earlier pattern for the status line, which took quadratic time."""
     bad = re.compile(rb"HTTP/1\.([0-9])[ \t]+([1-9][0-9]{2})(?:[ \t]+([^\r\n]*))?[ \t]*\r?\n")
     assert any(seconds(bad, text, False) > 0.1 for text in hostile(bad, 900))

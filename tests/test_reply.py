@@ -1,4 +1,4 @@
-"""ReplyContent as a value."""
+"""ReplyContent: headers, body, errors, equality, pickling."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def reply_with(body: bytes = b"", *headers: tuple[bytes, bytes], status: int = 2
     return ReplyContent.from_response(response, 0.25, next_request_id())
 
 
-def test_empty() -> None:
+def test_empty_reply() -> None:
     empty = ReplyContent()
     assert empty.body == b"" and empty.content() == QtCore.QByteArray()
     assert (empty.statusCode(), empty.requestId(), empty.errorString()) == (None, -1, "")
@@ -135,7 +135,7 @@ def test_text(body: bytes, content_type: bytes, text: str) -> None:
     assert reply_with(body, (b"Content-Type", content_type)).text() == text
 
 
-def test_text_in_a_given_encoding() -> None:
+def test_text_with_encoding() -> None:
     assert reply_with(b"caf\xe9").text("latin-1") == "café"
 
 
@@ -146,7 +146,7 @@ def test_json() -> None:
         reply_with(b"<html>").json()
 
 
-def test_immutable() -> None:
+def test_reply_is_immutable() -> None:
     reply = reply_with(b"x")
     with pytest.raises(AttributeError, match="immutable"):
         reply.body = b"y"  # type: ignore[misc]
@@ -158,7 +158,7 @@ def test_immutable() -> None:
     assert isinstance(reply.body, bytes)
 
 
-def test_equality_is_of_content() -> None:
+def test_equality() -> None:
     assert reply_with(b"x", (b"A", b"1")) == reply_with(b"x", (b"A", b"1"))
     assert hash(reply_with(b"x", (b"A", b"1"))) == hash(reply_with(b"x", (b"A", b"1")))
     assert reply_with(b"x") != reply_with(b"y")
@@ -166,7 +166,7 @@ def test_equality_is_of_content() -> None:
     assert reply_with(b"x") != "x"
 
 
-def test_pickle_opens_in_a_process_without_an_application(blocking: BlockingNetworkRequest, httpbin: str) -> None:
+def test_unpickle_without_application(blocking: BlockingNetworkRequest, httpbin: str) -> None:
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(f"{httpbin}/redirect-to?url=/cookies/set%3Fa%3D1"))
     request.setAttribute(Attribute.User, "not picklable with Qt")
     blocking.get(request)
@@ -207,7 +207,7 @@ def test_raise_for_status() -> None:
     reply_with(status=399).raiseForError()
 
 
-def test_timeouts_are_builtin_timeouts_too() -> None:
+def test_timeout_exception_is_a_builtin_timeout_error() -> None:
     assert issubclass(RequestTimeoutError, TimeoutError)
     assert set(EXCEPTIONS) == set(ErrorCode) - {ErrorCode.NoError}
 

@@ -1,4 +1,4 @@
-"""Words that no longer name anything here: the glossary has the field's word for each."""
+"""Words that must not be used any more. The glossary has the usual word for each."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 from .support.names import ROOT
 
 RETIRED = ("wire", "grip", "occasion", "crowd", "keeper", "bell", "audience")
-# A name of several words, as in read_wire or QtWire, has each of them.
+# The words are also found as a part of a name, as in read_wire or QtWire.
 _RETIRED = re.compile(
     rf"(?<![a-z])(?:{'|'.join(RETIRED)})s?(?![a-z])|(?:{'|'.join(map(str.title, RETIRED))})s?(?![a-z])"
 )
 _LETTERS = re.compile(r"\bLetters?\b|_letters?\b|\bletters?_")
-"""Letters are those of an alphabet only."""
+"""``letter`` may only be used for a letter of an alphabet."""
 
 
-def test_no_retired_word_is_left() -> None:
+def test_no_retired_words() -> None:
     paths = [*(ROOT / "docs").rglob("*.rst"), ROOT / "README.rst"]
     for folder in ("blocking_request", "tests", "benchmarks", "examples"):
         paths += (ROOT / folder).rglob("*.py")

@@ -53,6 +53,7 @@ class Feedback(QtCore.QObject):
     """Emitted with the number of processed items; for a batch, the number of requests that have ended."""
 
     def __init__(self, parent: Optional[QtCore.QObject] = None) -> None:
+        """Create a feedback that is not cancelled. ``parent``: the parent QObject, as in Qt."""
         super().__init__(parent)
         self._listeners_guard = threading.Lock()
         self._listeners: list[Callable[[], None]] = []

@@ -46,6 +46,7 @@ class ReplyContent:
     _elapsed: float
 
     def __init__(self) -> None:
+        """Create an empty reply."""
         self._fill(_EMPTY, -1, 0.0)
 
     @classmethod

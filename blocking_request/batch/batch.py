@@ -31,6 +31,11 @@ class Batch(Iterator[BatchResult]):
         return self
 
     def __next__(self) -> BatchResult:
+        """Block until the next result is there, and return it.
+
+        Raises the exceptions of handlers, preprocessors and the iterable of requests; ValueError if another thread is
+        iterating.
+        """
         blocked_callers.add(self)
         try:
             return next(self._results)

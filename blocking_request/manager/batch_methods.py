@@ -59,9 +59,9 @@ class BatchCalls:
         - ``authCfg``: the id of the authentication config of all requests, as in ``BlockingNetworkRequest.setAuthCfg``.
         - ``headers``, ``params``, ``timeout``: for all requests, as in ``BlockingNetworkRequest.get``.
 
-        May be called in any thread. The results must be iterated in the same thread, because that thread performs the
-        requests. While the body of the loop runs, nothing is sent, received or started; only requests that run on the
-        qt engine continue.
+        May be called in any thread. The thread that iterates performs the requests. While the body of the loop runs,
+        nothing is sent, received or started, and this time does not count towards timeouts. Only requests that already
+        run on the qt engine continue.
 
         Memory holds about ``maxConcurrent`` replies. With ``ordered`` it holds up to three times as many if one slow
         request holds up the others. Leaving the loop cancels the running requests. A request that was not started when

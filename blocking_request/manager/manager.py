@@ -45,6 +45,7 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
     _instance_guard = threading.Lock()
 
     def __init__(self) -> None:
+        """Create a manager with the default settings."""
         super().__init__()
         self.requestAboutToBeCreated = CallerSignal()
         self.finished = CallerSignal()

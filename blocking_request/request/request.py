@@ -114,7 +114,8 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
           of the request that have the same name. The value None omits a field that is sent by default.
         - ``params``: parameters to add to the query of the URL, as a mapping or as pairs. A list gives a parameter
           several values; None omits the parameter.
-        - ``timeout``: the idle timeout of this call in ms; 0 disables it. It takes precedence over every other timeout.
+        - ``timeout``: the idle timeout of this call in ms; 0 disables it. It takes precedence over ``setTimeout`` of
+          this object and of the manager, and over the request's ``transferTimeout``.
 
         Returns one of these codes:
 

@@ -235,7 +235,7 @@ class Loop:
         """Describe the progress, for ``repr``."""
         total = "" if self._total < 0 else f" of {self._total}"
         canceled = ", cancelled" if self._cancellation.canceled else ""
-        return f"{len(self._running)}{total} requests under way{canceled}"
+        return f"{len(self._running)}{total} requests running{canceled}"
 
     def abort(self) -> None:
         """Cancel all running requests, and start no more."""

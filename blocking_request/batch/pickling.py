@@ -69,11 +69,11 @@ def packed(request: RequestLike) -> Any:
     if not isinstance(request, _Request):
         return PackedUrl(text)
     if has_tls_configuration(request):
-        raise TypeError("a request with a QSslConfiguration is not pickled: give the manager TlsSettings")
+        raise TypeError("a request with a QSslConfiguration cannot be pickled: set TlsSettings in the manager instead")
     headers = raw_fields(request)
     secret = next((name for name, _ in headers if is_secret_field(name, SECRET_PARAMETERS)), None)
     if secret is not None:
-        raise TypeError(f"a request with the field {secret.decode('latin-1')} is not pickled, {_INSTEAD}")
+        raise TypeError(f"a request with the header {secret.decode('latin-1')} cannot be pickled, {_INSTEAD}")
     values = {code: request.attribute(_Request.Attribute(code)) for code in _ATTRIBUTES if _is_attribute(code)}
     return PackedRequest(
         url=text,
@@ -92,7 +92,7 @@ def unpacked(value: Any) -> RequestLike:
 
 
 _INSTEAD = (
-    "because it holds a secret: store an AuthConfig in the manager's authRegistry(), send "
+    "because it contains a secret: store an AuthConfig in the manager's authRegistry(), send "
     "portableSettings(secrets=True), and name its id (authCfg) in the other process"
 )
 
@@ -111,7 +111,7 @@ def _may_have_userinfo(url: str) -> bool:
 
 def _check_url(url: str) -> None:
     if _may_have_userinfo(url):
-        raise TypeError(f"a request whose URL has a user and a password is not pickled, {_INSTEAD}")
+        raise TypeError(f"a request whose URL has a user and a password cannot be pickled, {_INSTEAD}")
 
 
 def _is_attribute(code: int) -> bool:

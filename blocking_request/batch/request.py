@@ -66,10 +66,10 @@ def jobs_of(requests: Iterable[Any], query: str = "") -> Iterator[BatchRequest]:
     for each in requests:
         if isinstance(each, tuple) and not 0 < len(each) <= len(BatchRequest._fields):
             parts = "1 to 4 parts: a request, a verb, data and a path"
-            raise TypeError(f"a request as a tuple has {parts}, not {len(each)}")
+            raise TypeError(f"a request as a tuple must have {parts}, not {len(each)}")
         if isinstance(each, list):
             text = "request must be a QNetworkRequest, a QUrl or a str, not list"
-            raise TypeError(f"{text}: a request with a verb is a tuple, as (url, 'POST', b'...')")
+            raise TypeError(f"{text}: a request with a verb must be a tuple, such as (url, 'POST', b'...')")
         yield _checked(BatchRequest(*each) if isinstance(each, tuple) else BatchRequest(each), query)
 
 
@@ -78,7 +78,7 @@ def _checked(job: BatchRequest, query: str) -> BatchRequest:
     verb_text(job.verb)
     check_body(job.data)
     if job.path is not None and not isinstance(job.path, (str, PathLike)):
-        raise TypeError(f"the path of a download is a str or a path, not {type(job.path).__name__}")
+        raise TypeError(f"the path of a download must be a str or a path, not {type(job.path).__name__}")
     return job._replace(request=with_query(job.request, query)) if query else job
 
 
@@ -97,12 +97,12 @@ def into(requests: Iterable[Any], folder: Union[str, PathLike[str], None], query
             yield _checked(BatchRequest(each, path=inside), query)
         elif isinstance(each, tuple) and len(each) == 2:
             if each[1] is None:
-                raise TypeError("the path of a download is a str or a path, not NoneType")
+                raise TypeError("the path of a download must be a str or a path, not NoneType")
             yield _checked(BatchRequest(each[0], path=each[1]), query)
         else:
             actual = f"a tuple of {len(each)}" if isinstance(each, tuple) else type_name(each)
             raise TypeError(
-                f"without folder=, requests must be pairs of a request and a path, as (url, 'file'), not {actual}"
+                f"without folder=, requests must be pairs of a request and a path, such as (url, 'file'), not {actual}"
             )
 
 
@@ -121,7 +121,7 @@ def check_several(requests: Any) -> None:
     if isinstance(requests, (str, bytes, BatchRequest)):  # these can be iterated, but their items are no requests
         raise TypeError(f"requests must be a list of requests, not {type(requests).__name__}: [request]")
     if not isinstance(requests, Iterable):
-        raise TypeError(f"requests must be an iterable of requests, as a list, not {type(requests).__name__}")
+        raise TypeError(f"requests must be an iterable of requests, such as a list, not {type(requests).__name__}")
 
 
 def count_of(requests: Iterable[Any]) -> int:

@@ -50,7 +50,7 @@ class BatchCalls:
         Arguments:
 
         - ``requests``: an iterable of QNetworkRequest, QUrl or str. A generator is read as requests are started.
-        - ``feedback``: cancels all requests within 50 ms. It is told the number of finished requests and the percent.
+        - ``feedback``: cancels all requests within 50 ms. The batch reports the number and percent of ended requests.
         - ``maxConcurrent``: how many requests run at once, 1 or more.
         - ``ordered``: if True, results come in the order of the requests; if False, as soon as each is there.
         - ``maxPerOrigin``: how many of them run at once for one origin (scheme, host and port); 0: no limit.

@@ -48,7 +48,7 @@ class RequestSettings(SettingsHolder):
         if not isinstance(userAgent, str):
             raise TypeError(f"userAgent must be a str, not {type(userAgent).__name__}")
         if not userAgent.strip() or not userAgent.isprintable():
-            raise ValueError("a user agent is one line of printable characters, and not empty")
+            raise ValueError("userAgent must be one line of printable characters, and not empty")
         self._change(user_agent=userAgent)
 
     def userAgent(self) -> str:
@@ -114,10 +114,10 @@ class RequestSettings(SettingsHolder):
         characters. Raises TypeError if ``names`` is not a list of str.
         """
         if isinstance(names, str):
-            raise TypeError("give a list of names, not one: ['ticket']")
+            raise TypeError("names must be a list of str, not a str: ['ticket']")
         checked = tuple(names) if isinstance(names, Iterable) else (None,)
         if not all(isinstance(name, str) for name in checked):
-            raise TypeError(f"names must be a list of str, as ['ticket'], not {names!r}")
+            raise TypeError(f"names must be a list of str, such as ['ticket'], not {names!r}")
         self._change(secret_parameters=checked)
 
     def secretParameters(self) -> tuple[str, ...]:
@@ -296,7 +296,7 @@ class RequestSettings(SettingsHolder):
 
     def _add(self, name: str, processor: Any) -> str:
         if not callable(processor):
-            raise TypeError(f"a preprocessor must be callable, {type(processor).__name__} is not")
+            raise TypeError(f"a preprocessor must be callable, not {type(processor).__name__}")
         with first_use:
             import uuid
         id = str(uuid.uuid4())
@@ -315,5 +315,5 @@ class RequestSettings(SettingsHolder):
 
 def _encoded(text: str) -> bytes:
     if not isinstance(text, str):
-        raise TypeError(f"header names and values are str, not {type(text).__name__}")
+        raise TypeError(f"header names and values must be str, not {type(text).__name__}")
     return text.encode("latin-1") if text.isascii() else text.encode("utf-8")

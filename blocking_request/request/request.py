@@ -108,8 +108,8 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         - ``request``: a QNetworkRequest, a QUrl or a str. It is never modified. The headers and attributes of a
           QNetworkRequest are honoured.
         - ``forceRefresh``: if True, bypass every cache, ours and those of intermediaries.
-        - ``feedback``: a Feedback, a QgsFeedback, or any object with ``isCanceled()``. It can cancel the call, and it
-          is told the progress.
+        - ``feedback``: a Feedback, a QgsFeedback, or any object with ``isCanceled()``. It can cancel the call, and the
+          call reports its progress to it.
         - ``headers``: header fields, as a mapping or as pairs of name and value, str or bytes. They replace the fields
           of the request that have the same name. The value None omits a field that is sent by default.
         - ``params``: parameters to add to the query of the URL, as a mapping or as pairs. A list gives a parameter
@@ -309,7 +309,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
             if resume:
                 raise ValueError("a download into an open file or device cannot be resumed: give its path")
             if overwrite is not None:
-                raise ValueError("overwrite= is for the path of a file or folder, not for an open file or device")
+                raise ValueError("overwrite= needs the path of a file or folder, not an open file or device")
             sink = DeviceSink(path, digest)
         arguments = call_arguments(headers, timeout)
         request = with_query(request, encoded_params(params))

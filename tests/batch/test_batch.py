@@ -240,7 +240,7 @@ def wait_until_idle() -> None:
     def is_idle() -> bool:
         return not any(worker.load for worker in engine_named("qt")._workers)  # type: ignore[attr-defined]
 
-    assert eventually(is_idle), "something is still under way"
+    assert eventually(is_idle), "a request is still running"
 
 
 def test_exception_of_the_request_iterator_ends_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:

@@ -61,7 +61,7 @@ def test_urls(url: str, error: Q, message: str, blocking: BlockingNetworkRequest
         (lambda: BlockingNetworkRequest(QtNetwork.QNetworkAccessManager()), "must be a blocking_request.NetworkAcc"),  # type: ignore[arg-type]
         (lambda: requests_session(5), "manager must be a blocking_request.NetworkAccessManager or None, not int"),  # type: ignore[arg-type]
         (lambda: NetworkAccessManager().getMany("http://h/"), r"not str: \[request\]"),
-        (lambda: NetworkAccessManager().getMany(None), "an iterable of requests, as a list, not NoneType"),  # type: ignore[arg-type]
+        (lambda: NetworkAccessManager().getMany(None), "an iterable of requests, such as a list, not NoneType"),  # type: ignore[arg-type]
         (lambda: NetworkAccessManager().downloadMany("http://h/", folder="f"), r"not str: \[request\]"),
         (lambda: NetworkAccessManager().setUserAgent(5), "userAgent must be a str, not int"),  # type: ignore[arg-type]
         (lambda: BlockingNetworkRequest().get("http://h/", feedback=Feedback), r"not a class: Feedback\(\)"),  # type: ignore[arg-type]

@@ -130,7 +130,7 @@ def test_default_headers_and_user_agent(manager: NetworkAccessManager, serve: Se
     for headers in ({"A b": "1"}, {"A": "1\r\nB: 2"}, {"Content-Length": "1"}, {"Host": "x"}):
         with pytest.raises(ValueError, match=r"not allowed|line end|cannot be a default"):
             manager.setDefaultHeaders(headers)
-    with pytest.raises(TypeError, match="header names and values are str"):
+    with pytest.raises(TypeError, match="header names and values must be str"):
         manager.setDefaultHeaders({"A": 1})  # type: ignore[dict-item]
 
 

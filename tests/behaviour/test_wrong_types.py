@@ -67,7 +67,7 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a number for a path": (lambda: list(a_manager().downloadMany([(URL, 5)])), TypeError, r"path of a download"),
     "user agent": (lambda: a_manager().setUserAgent(None), TypeError, r"userAgent must be a str, not NoneType"),  # type: ignore[arg-type]
     "default headers": (lambda: a_manager().setDefaultHeaders(None), TypeError, r"mapping, not NoneType: \{'X-Name'"),  # type: ignore[arg-type]
-    "default header value": (lambda: a_manager().setDefaultHeaders({"a": 1}), TypeError, r"values are str, not int"),  # type: ignore[dict-item]
+    "default header value": (lambda: a_manager().setDefaultHeaders({"a": 1}), TypeError, r"values must be str, not int"),  # type: ignore[dict-item]
     "AuthConfig by itself": (lambda: AuthConfig("u", "p"), TypeError, r"AuthConfig.basic\(user, password\)"),  # type: ignore[arg-type]
     "no password": (lambda: AuthConfig.basic("u", None), TypeError, r"must be a str, not NoneType"),  # type: ignore[arg-type]
     "proxy without a port": (lambda: a_manager().setProxy("localhost"), ValueError, r"'localhost' names no port"),
@@ -75,7 +75,7 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "proxy's port": (lambda: Proxy("http", "h", "1"), TypeError, r"port is a number, not str"),  # type: ignore[arg-type]
     "proxy's host": (lambda: Proxy("http", 5, 1), TypeError, r"host is a str, not int"),  # type: ignore[arg-type]
     "redirect policy": (lambda: a_manager().setRedirectPolicy("x"), TypeError, r"RedirectPolicy, not 'x'"),  # type: ignore[arg-type]
-    "secret names": (lambda: a_manager().setSecretParameters([1]), TypeError, r"list of str, as \['ticket'\]"),  # type: ignore[list-item]
+    "secret names": (lambda: a_manager().setSecretParameters([1]), TypeError, r"list of str, such as \['ticket'\]"),  # type: ignore[list-item]
     "no secret names": (lambda: a_manager().setSecretParameters(None), TypeError, r"list of str"),  # type: ignore[arg-type]
     "netrc": (lambda: a_manager().setNetrc(5), TypeError, r"True, False or the path of a file, not int"),  # type: ignore[arg-type]
     "no cookie jar": (lambda: a_manager().setCookieJar(None), TypeError, r"not None: cookieJar\(\).clear\(\)"),  # type: ignore[arg-type]
@@ -196,7 +196,7 @@ def test_batch_request_of_foreign_types(field: str, value: Any) -> None:
         ((URL, "GET", None, None, 5), "1 to 4 parts: a request, a verb, data and a path, not 5"),
         (
             [URL, "POST"],
-            "request must be a QNetworkRequest, a QUrl or a str, not list: a request with a verb is a tuple",
+            "request must be a QNetworkRequest, a QUrl or a str, not list: a request with a verb must be a tuple",
         ),
     ],
 )
@@ -209,7 +209,7 @@ def test_parts_of_a_request_for_sendMany(given: Any, words: str) -> None:
     ("given", "kind"), [(URL, "str"), ([URL, "file"], "list"), ((URL, "GET", "file"), "a tuple of 3"), (5, "int")]
 )
 def test_what_is_no_pair_for_downloadMany(given: Any, kind: str) -> None:
-    words = rf"without folder=, requests must be pairs of a request and a path, as \(url, 'file'\), not {kind}"
+    words = rf"without folder=, requests must be pairs of a request and a path, such as \(url, 'file'\), not {kind}"
     with pytest.raises(TypeError, match=words):
         list(a_manager().downloadMany([given]))
 

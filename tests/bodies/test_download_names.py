@@ -255,5 +255,5 @@ def test_bad_overwrite(blocking: BlockingNetworkRequest, manager: NetworkAccessM
         blocking.download("http://x/", tmp_path, overwrite="no")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="overwrite must be True, False or None"):
         manager.downloadMany([], overwrite=1)  # type: ignore[arg-type]
-    with open(tmp_path / "open", "wb") as file, pytest.raises(ValueError, match="overwrite= is for the path"):
+    with open(tmp_path / "open", "wb") as file, pytest.raises(ValueError, match="overwrite= needs the path"):
         blocking.download("http://x/", file, overwrite=True)

@@ -300,6 +300,7 @@ class Loop:
 
         Raises TypeError or ValueError if the request is not valid.
         """
+        # The context, the sink of a download, and the timeouts.
         request = item.request
         verb = verb_text(request.verb)
         context = new_context(request.request, verb, self._settings, self._options.arguments)
@@ -310,6 +311,7 @@ class Loop:
         if idle_ms is None:
             idle_ms = transfer_timeout(request.request) or self._settings.timeout
         timeouts = Timeouts(idle_ms, self._settings.deadline, self._cancellation.is_canceled)
+        # The request, which runs preprocessors and slots of the caller.
         try:
             prepared = prepare_call(
                 context, self._manager, data, self._overrides, timeouts.stop_reason, refreshes, streams=sink is not None
@@ -317,6 +319,7 @@ class Loop:
         except RequestNotSent as request_not_sent:
             self._end(item.index, context, context.failed(request_not_sent.failure))
             return None
+        # The flow, and the task that drives it.
         steps: CallSteps = (
             build_flow(prepared) if sink is None else build_sink_flow(sink, prepared)  # type: ignore[assignment]
         )

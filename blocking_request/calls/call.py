@@ -268,13 +268,14 @@ class Call:
             # The response of an aborted request may still arrive. A new mailbox keeps it apart from this request's.
             self._mailbox, self._response_is_due = Mailbox(), False
             self._cancellation.wake = self._mailbox.cancel
+        # Choose the engine.
         watchers = self._observer.watchers
         self._started = trace.request_started(request, watchers)
         engine = self._timeouts.stop_reason() or choose(request, self._engine)
         if isinstance(engine, Failure):
             response = Response(request, failure=engine)
         else:
-            # Everything is prepared before the engine starts: from then on this thread only waits, without the GIL.
+            # Prepare everything before the engine starts: from then on this thread only waits, without the GIL.
             progress = self._observer.progress_reporter(self._feedback)
             self._mailbox.wants_progress = progress is not None
             self._mailbox.wants_trace = self._started != 0.0
@@ -286,6 +287,7 @@ class Call:
             self._response_is_due = True
             if self._connect_ms:
                 self._timeouts.begin_request()
+            # Send, and wait for the headers of a streaming response, or for the complete response.
             transfer = engine.start(request, self._mailbox)
             try:
                 event = self._wait(transfer, request, progress)

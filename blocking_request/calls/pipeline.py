@@ -96,10 +96,12 @@ def _hop(settings: Settings, options: CallOptions, outer: _OuterProxies) -> Send
 def _attempt(settings: Settings, options: CallOptions, outer: _OuterProxies) -> Send:
     """Return the function that sends one attempt of a hop. The layer that is added last runs first."""
     send: Send = send_directly
+    # Certificate errors.
     if settings.ssl_error_handler is not None:
         with first_use:
             from ..flows.certificate_errors import CertificatePrompt, ask_about_certificates
         send = partial(ask_about_certificates, prompt=CertificatePrompt(settings.ssl_error_handler), send=send)
+    # The cache.
     if settings.cache is not None:
         with first_use:
             from .revalidation import with_manager_cache
@@ -108,12 +110,15 @@ def _attempt(settings: Settings, options: CallOptions, outer: _OuterProxies) -> 
         with first_use:
             from ..flows.cache.flow import fail_as_not_cached
         send = fail_as_not_cached
+    # Cookies.
     if options.loads_cookies or options.saves_cookies:
         send = _cookie_layer(settings.cookies, options.loads_cookies, options.saves_cookies, send)
+    # Credentials for the server.
     if _may_have_credentials(settings, options):
         with first_use:
             from ..flows.auth.server import with_credentials
         send = partial(with_credentials, rules=_credential_rules(settings, options), send=send)
+    # The proxy, with its credentials.
     proxies = options.proxies
     if settings.auth_handler is not None or not proxies.is_default or any(outer):
         with first_use:

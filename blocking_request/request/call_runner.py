@@ -118,6 +118,7 @@ class CallRunner:
         """
         settings = context.settings
         try:
+            # Precedence of the idle timeout: call, QNetworkRequest, request object, manager.
             engine = _usable_engine(owner)
             idle_ms = context.arguments.timeout
             if idle_ms is None:

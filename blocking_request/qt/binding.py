@@ -180,7 +180,9 @@ def _lacks_openssl(socket_class: Any) -> bool:
     except OSError:
         pass
     folders = os.environ.get("LD_LIBRARY_PATH", "").split(":")
-    folders += [QtCore.QLibraryInfo.location(QtCore.QLibraryInfo.LibraryLocation.LibrariesPath), *_LIBRARY_FOLDERS]
+    # QLibraryInfo.location() names the same folder. It is not used, because it damages the heap if several threads call
+    # it first at the same time (5.15).
+    folders += [os.path.join(os.path.dirname(QtCore.__file__), "Qt5", "lib"), *_LIBRARY_FOLDERS]
     return not any(glob(f"{escape(folder)}/libssl.so.1.1*") for folder in folders if folder)
 
 

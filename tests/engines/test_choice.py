@@ -391,3 +391,9 @@ def test_an_engine_is_added_by_its_name(monkeypatch: pytest.MonkeyPatch, manager
     assert [result.reply.body for result in manager.getMany(["http://a.invalid/", "http://b.invalid/"])] == [
         b"same"
     ] * 2
+
+
+def test_tls_support_is_found_without_qlibraryinfo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """QLibraryInfo.location() of Qt 5 damages the heap if several threads call it first at the same time."""
+    monkeypatch.delattr(QtCore, "QLibraryInfo")
+    assert has_tls.__wrapped__() is has_tls()

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import certifi
 
 from ..._first_use import first_use
+from ..._fork_lock import fork_lock
 from ...models.tls import TIME_ERRORS, TRUST_ERRORS, TlsError, TlsErrorKind, TlsSettings, TlsUnusable
 
 _NO_CHECK_TIME = 0x200000
@@ -32,32 +33,38 @@ def context_for(settings: TlsSettings, alpn: tuple[str, ...] = (), by_openssl: b
     told which errors to ignore.
     """
     try:
-        context = _trusting(settings, by_openssl)
-        context.minimum_version = _VERSIONS[settings.minimumVersion or min("1.2", settings.maximumVersion or "1.2")]
-        if settings.maximumVersion is not None:
-            context.maximum_version = _VERSIONS[settings.maximumVersion]
-        # A certificate without alternative names is for its common name: OpenSSL looks at it then, as Qt does.
-        context.check_hostname = settings.verify
-        context.verify_mode = ssl.CERT_REQUIRED if settings.verify else ssl.CERT_NONE
-        if alpn:
-            context.set_alpn_protocols(list(alpn))
-        _load_client_certificate(context, settings)
+        with fork_lock.held():
+            return _context(settings, alpn, by_openssl)
     except (OSError, ValueError) as error:
         raise TlsUnusable(_unusable_text(settings, error)) from error
+
+
+def _context(settings: TlsSettings, alpn: tuple[str, ...], by_openssl: bool) -> ssl.SSLContext:
+    context = _trusting(settings, by_openssl)
+    context.minimum_version = _VERSIONS[settings.minimumVersion or min("1.2", settings.maximumVersion or "1.2")]
+    if settings.maximumVersion is not None:
+        context.maximum_version = _VERSIONS[settings.maximumVersion]
+    # A certificate without alternative names is for its common name: OpenSSL looks at it then, as Qt does.
+    context.check_hostname = settings.verify
+    context.verify_mode = ssl.CERT_REQUIRED if settings.verify else ssl.CERT_NONE
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    _load_client_certificate(context, settings)
     return context
 
 
 def lenient_context(settings: TlsSettings, errors: Iterable[TlsError], alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
     """Return a context that ignores these errors of these certificates. Raises TlsUnusable."""
     context = context_for(settings, alpn, by_openssl=True)
-    for error in errors:
-        if error.kind is TlsErrorKind.HostNameMismatch:
-            context.check_hostname = False
-        elif error.kind in TIME_ERRORS:
-            context.verify_flags |= _NO_CHECK_TIME
-        elif error.kind in TRUST_ERRORS:
-            context.load_verify_locations(cadata=error.certificate.der)
-            context.verify_flags |= _PARTIAL_CHAIN
+    with fork_lock.held():
+        for error in errors:
+            if error.kind is TlsErrorKind.HostNameMismatch:
+                context.check_hostname = False
+            elif error.kind in TIME_ERRORS:
+                context.verify_flags |= _NO_CHECK_TIME
+            elif error.kind in TRUST_ERRORS:
+                context.load_verify_locations(cadata=error.certificate.der)
+                context.verify_flags |= _PARTIAL_CHAIN
     return context
 
 

@@ -8,6 +8,7 @@ import ssl
 from contextlib import suppress
 from typing import Any, Optional, TypeVar, Union
 
+from ..._fork_lock import fork_lock
 from ..wanted import READ, WRITE, Steps, Wanted
 from .channel import Channel, OverSocket, SocketChannel
 
@@ -42,7 +43,8 @@ class TlsChannel(OverSocket):
     def do_handshake(self) -> bool:
         """Return whether the handshake is complete; if not, ``wanted`` says what to wait for."""
         try:
-            self.sock.do_handshake()
+            with fork_lock.held():
+                self.sock.do_handshake()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
             self._must_wait(error)
             return False
@@ -124,7 +126,8 @@ class NestedTlsChannel:
         """Return whether the handshake is complete; if not, ``wanted`` says what to wait for."""
         while True:
             try:
-                self.ssl_object.do_handshake()
+                with fork_lock.held():
+                    self.ssl_object.do_handshake()
             except ssl.SSLWantReadError:
                 if not self._fill():
                     return False

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .fork_lock import fork_lock
+from ..._fork_lock import fork_lock
 
 BUSY_SECONDS = 0.04
 """Seconds that a thread waits for the transaction of another process. Its caller hears no cancel in the meantime."""

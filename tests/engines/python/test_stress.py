@@ -353,3 +353,35 @@ def test_fork_beside_calls_of_other_threads(kind: str) -> None:
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
     server.close()
     assert (run.returncode, run.stdout) == (0, "{'NoError'} {0: 12}\n"), run.stderr
+
+
+FORKS_BESIDE_CONTEXTS = """
+import collections, os, signal, threading
+from blocking_request import TlsSettings
+from blocking_request.engines.python.ssl_context import context_for
+is_over, settings = threading.Event(), TlsSettings(verify=False)
+def make():
+    while not is_over.is_set():
+        context_for(settings)
+threads = [threading.Thread(target=make) for _ in range(4)]
+for thread in threads: thread.start()
+statuses = collections.Counter()
+for _ in range(200):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        context_for(settings)
+        os._exit(0)
+    statuses[os.waitpid(child, 0)[1]] += 1
+is_over.set()
+for thread in threads: thread.join()
+print(dict(statuses))
+"""
+
+
+@needs_fork
+def test_fork_while_other_threads_make_tls_contexts() -> None:
+    """Without a lock around them one child in a hundred hangs."""
+    command = [sys.executable, "-W", "ignore", "-c", FORKS_BESIDE_CONTEXTS]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
+    assert (run.returncode, run.stdout) == (0, "{0: 200}\n"), run.stderr

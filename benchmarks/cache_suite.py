@@ -1,7 +1,7 @@
 """The cache judged by the public suite of HTTP cache tests (cache-tests.fyi), which is not part of this project.
 
-``python -m benchmarks.cache_suite FOLDER``: a checkout of https://github.com/http-tests/cache-tests, or the package
-``http-cache-tests`` of npm; needs node. The suite's own client talks to a gateway that sends everything by a
+``python -m benchmarks.cache_suite FOLDER``: a checkout of https://github.com/http-tests/cache-tests, in which ``npm
+install`` has run; needs node. The suite's own client talks to a gateway that sends everything by a
 BlockingNetworkRequest, so it is the suite that judges. Counted are the cases that a cache of one user has to pass;
 each that fails is named.
 """
@@ -125,9 +125,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         origin_port, port = free_port(), free_port()
         manager = NetworkAccessManager()
-        manager.setEngine("urllib3")
+        manager.setEngine("python")
         manager.setRedirectPolicy(REQUEST.RedirectPolicy.ManualRedirectPolicy)
-        manager.setCache(NetworkDiskCache(scratch))
+        manager.setCache(NetworkDiskCache(f"{scratch}/cache"))
         Gateway.manager, Gateway.server_url = manager, f"http://127.0.0.1:{origin_port}"
         gateway = ThreadingHTTPServer(("127.0.0.1", port), Gateway)
         # A client that leaves is no error of ours.

@@ -151,7 +151,7 @@ def hypercorn(http2_authority: trustme.CA, tmp_path_factory: pytest.TempPathFact
     url = f"127.0.0.1:{unused_port()}"
     config.bind, config.certfile, config.keyfile, config.errorlog = [url], pem, pem, None
     loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
+    stop: list[asyncio.Event] = []
     ready = threading.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -172,15 +172,19 @@ def hypercorn(http2_authority: trustme.CA, tmp_path_factory: pytest.TempPathFact
         await send({"type": "http.response.body", "body": b"%d" % size, "more_body": True})
         await send({"type": "http.response.body", "body": b" bytes"})
 
+    async def serve() -> None:
+        stop.append(asyncio.Event())  # in Python 3.9 it belongs to the loop in which it is made
+        await serving.serve(app, config, shutdown_trigger=stop[0].wait)
+
     def run() -> None:
         asyncio.set_event_loop(loop)
-        loop.run_until_complete(serving.serve(app, config, shutdown_trigger=stop.wait))
+        loop.run_until_complete(serve())
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     assert ready.wait(10) and eventually(lambda: accepts(url))
     yield f"https://{url}"
-    loop.call_soon_threadsafe(stop.set)
+    loop.call_soon_threadsafe(stop[0].set)
     thread.join(10)
 
 

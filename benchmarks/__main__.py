@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-TRANSFERS = ("large_get", "transfer", "adapter")
+TRANSFERS = ("large_get", "transfer", "memory", "adapter")
 BENCHMARKS = (
     "start",
     "connections",

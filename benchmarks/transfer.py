@@ -14,6 +14,7 @@ import requests
 
 from blocking_request import BlockingNetworkRequest
 from blocking_request.qt.binding import API, QtCore
+from tests.support.large_bodies import growth
 
 from .measure import bound, finish, medians, show
 from .nginx import nginx
@@ -21,21 +22,6 @@ from .nginx import nginx
 SIZE = 1 << 30
 ROUNDS = 7
 MIB = 1 << 20
-
-
-def peak() -> float:
-    """The highest resident size since it was last reset, in MiB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def growth(run: Callable[[], None]) -> float:
-    Path("/proc/self/clear_refs").write_text("5")
-    before = peak()
-    run()
-    return peak() - before
 
 
 class Drain:

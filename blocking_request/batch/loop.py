@@ -336,23 +336,33 @@ class Loop:
             seconds = 0.0
         elif seconds and self._hint.queue_depth > 1 and len(self._running) > COALESCED_REQUESTS:
             time.sleep(COALESCE_SECONDS)
-        with suppress(Empty):
-            self._handle(event_queue.get(seconds))
-            # Handle all events before the timeouts are checked: an event that came while the caller worked is not late.
-            while True:
-                self._handle(event_queue.get(0.0))
-        now = time.monotonic()
-        if now - self._checked_at >= POLL_SECONDS or self._cancellation.canceled:
-            self._checked_at = now
-            for task in list(self._running):
-                task.check_clocks()
-                if task.response is not None:
-                    self._note_end(task)
+        self._handle_queued(seconds)
+        self._look_at_clocks()
 
     def _step(self, seconds: float) -> None:
         """Advance the transfers that this thread performs; wait up to ``seconds`` for their sockets."""
         for task in self._selector.wait(seconds):
             task.step()
+            if task.response is not None:
+                self._note_end(task)
+            self._look_at_clocks()  # after each task, because each may have decoded megabytes
+
+    def _handle_queued(self, seconds: float) -> None:
+        """Handle the events of the workers; wait up to ``seconds`` for the first one."""
+        with suppress(Empty):
+            self._handle(self._event_queue.get(seconds))
+            while True:
+                self._handle(self._event_queue.get(0.0))
+
+    def _look_at_clocks(self) -> None:
+        """End the tasks that are late or cancelled, if the last look was some time ago."""
+        now = time.monotonic()
+        if now - self._checked_at < POLL_SECONDS and not self._cancellation.canceled:
+            return
+        self._checked_at = now
+        self._handle_queued(0.0)  # before the timeouts: an event that came while the caller worked is not late
+        for task in list(self._running):
+            task.check_clocks()
             if task.response is not None:
                 self._note_end(task)
 

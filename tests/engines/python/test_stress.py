@@ -21,11 +21,12 @@ import trustme
 
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager, TlsSettings
 from blocking_request.engines import choice, waiting
+from blocking_request.engines.python.pool import KEPT_IN_ALL, KEPT_PER_ORIGIN
 
 from ...support.marks import needs_fork
 from ...support.names import CANCELED, OK, ROOT, Serve
 from ...support.servers.http2 import Http2Server
-from ...support.servers.raw import Connection, always, silence
+from ...support.servers.raw import Connection, Handler, always, silence
 from ...support.servers.tls import TlsServer
 from ...support.waiting import eventually
 
@@ -180,6 +181,7 @@ INTERRUPTED = """
 import os, signal, sys, threading, time
 from blocking_request import BlockingNetworkRequest
 from blocking_request.engines import choice, waiting
+from blocking_request.engines.python.pool import KEPT_IN_ALL, KEPT_PER_ORIGIN
 silent, url = sys.argv[1:]
 request = BlockingNetworkRequest()
 request.setEngine("python")
@@ -385,3 +387,72 @@ def test_fork_while_other_threads_make_tls_contexts() -> None:
     command = [sys.executable, "-W", "ignore", "-c", FORKS_BESIDE_CONTEXTS]
     run = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
     assert (run.returncode, run.stdout) == (0, "{0: 200}\n"), run.stderr
+
+
+IDLE = """
+import sys, time
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager, TlsSettings
+from blocking_request.engines.python.engine import engine
+from blocking_request.qt.binding import QtCore
+authority, each, *urls = sys.argv[1:]
+app = QtCore.QCoreApplication([])
+manager = NetworkAccessManager()
+manager.setEngine("python")
+manager.setTimeout(20_000)
+if authority:
+    manager.setTlsSettings(TlsSettings(caData=authority.encode()))
+for url in urls:
+    results = manager.getMany([url] * int(each), maxConcurrent=int(each))
+    assert {result.code.name for result in results} == {"NoError"}
+print(engine.pool.idle_count())
+before = time.process_time()
+loop = QtCore.QEventLoop()  # the end of the application's own closes the connections
+QtCore.QTimer.singleShot(500, loop.quit)
+loop.exec()
+print(time.process_time() - before)
+request = BlockingNetworkRequest(manager)
+def took(url):
+    started = time.perf_counter()
+    assert request.get(url).name == "NoError", request.errorMessage()
+    return time.perf_counter() - started
+print(min(took(url) for url in urls[-4:]))
+print(engine.pool.idle_count())
+"""
+
+
+def answering_together(count: int) -> Handler:
+    """A handler that responds when ``count`` requests have come, and to each one afterwards."""
+    together = threading.Barrier(count)
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        together.wait(20)
+        connection.respond(b"ok")
+        always(b"ok")(connection)
+
+    return handle
+
+
+@pytest.mark.parametrize("kind", ["plain", "HTTP/2"])
+def test_idle_connections_take_no_time(kind: str, serve: Serve) -> None:
+    """As many as are kept, beside an event loop; then a request on one of them is quick."""
+    authority = trustme.CA()
+    if kind == "plain":
+        each, kept, pem = KEPT_PER_ORIGIN, KEPT_IN_ALL, ""
+        servers: list[Any] = [serve(answering_together(each)) for _ in range(KEPT_IN_ALL // each + 1)]
+    else:
+        each, kept, pem = 1, 40, authority.cert_pem.bytes().decode()
+        servers = [Http2Server(authority, lambda peer, request: peer.respond(request, b"ok")) for _ in range(kept)]
+    command = [sys.executable, "-c", IDLE, pem, str(each), *(server.url for server in servers)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+    idle_count, used, quickest, idle_count_afterwards = map(float, run.stdout.split())
+    assert (idle_count, idle_count_afterwards) == (kept, kept)
+    assert used < 0.1
+    assert quickest < 0.05
+    if kind == "plain":
+        assert sum(server.connections for server in servers) == each * len(servers)
+    else:
+        assert [len(server.peers) for server in servers] == [1] * kept
+        for server in servers:
+            server.close()

@@ -11,6 +11,7 @@ from ..models.http_messages import Request
 from ..qt.binding import QT_VERSION
 from .base import Engine
 from .python import engine as _python
+from .python.failures import is_out_of_descriptors, unknown_failure
 from .qt import engine as _qt
 from .request_check import malformed
 
@@ -43,6 +44,15 @@ def choose(request: Request, wanted: str, is_one_of_many: bool = False) -> Union
     problem = malformed(request)
     if problem is not None:
         return problem
+    try:
+        return _choice(request, wanted, is_one_of_many)
+    except OSError as error:  # modules and certificates are read when they are first needed
+        if is_out_of_descriptors(error):
+            return unknown_failure(error)
+        raise
+
+
+def _choice(request: Request, wanted: str, is_one_of_many: bool) -> Union[Engine, Failure]:
     if wanted != AUTO:
         pinned = engine(wanted)
         return pinned.unsupported_reason(request) or pinned

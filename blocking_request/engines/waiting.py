@@ -13,12 +13,15 @@ import time
 from collections import deque
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
-from typing import Generic, Optional, TypeVar
+from typing import Generic, Optional, TypeVar, Union
 
 from .wanted import NEVER, READ, WRITE, Wanted
 
 SLICE_SECONDS = 0.1
 """How long ``select`` waits at a time: on Windows a signal does not end it."""
+
+WITHOUT_WAKE_UP_SECONDS = 0.02
+"""How long a waiter waits at a time if it has no descriptor for its wake-up."""
 
 this_process = [os.getpid()]
 """The id of this process. Objects that a forked child must not use compare their own with it."""
@@ -51,8 +54,10 @@ class SelectPoll:
         writers = [descriptor for descriptor, mask in self._masks.items() if mask & WRITE]
         while True:
             seconds = max(min(SLICE_SECONDS, end - time.monotonic()), 0.0)
+            if not self._masks:
+                time.sleep(seconds)  # Windows does not wait for nothing
             # On Windows a connection that was refused is in the third list only.
-            ready = select.select(readers, writers, writers, seconds)
+            ready = select.select(readers, writers, writers, seconds) if self._masks else ((), (), ())
             found = {descriptor for descriptors in ready for descriptor in descriptors}
             if found or time.monotonic() >= end:
                 return [(descriptor, self._masks[descriptor]) for descriptor in found]
@@ -113,6 +118,19 @@ class EventDescriptor:
 _new_wake_up = EventDescriptor if hasattr(os, "eventfd") else WakeUp
 
 
+class NoWakeUp:
+    """Stands for a wake-up if the process has no descriptor left for one. The waiter looks around often then."""
+
+    def fileno(self) -> int:
+        return -1
+
+    def wake(self) -> None:
+        pass
+
+    def clear(self) -> None:
+        pass
+
+
 class Waiter:
     """Waits for one driver. Any thread may call ``wake`` at any time: a wake-up too many is harmless."""
 
@@ -121,10 +139,21 @@ class Waiter:
 
     def _begin(self) -> None:
         self._process = this_process[0]
-        self._wake_up = _new_wake_up()
-        self._wake_descriptor = self._wake_up.fileno()
         self._poll = _new_poll()
-        self._poll.register(self._wake_descriptor, READ)
+        self._longest = NEVER
+        self._wake_up: Union[WakeUp, EventDescriptor, NoWakeUp]
+        try:
+            self._wake_up = _new_wake_up()
+        except OSError:
+            self._wake_up, self._longest = NoWakeUp(), WITHOUT_WAKE_UP_SECONDS
+        self._wake_descriptor = self._wake_up.fileno()
+        if self.can_be_woken:
+            self._poll.register(self._wake_descriptor, READ)
+
+    @property
+    def can_be_woken(self) -> bool:
+        """Whether ``wake`` ends a wait. If not, each wait is short, as if it were woken now and then."""
+        return self._wake_descriptor >= 0
 
     def wake(self) -> None:
         if self._process == this_process[0]:  # the driver of a parent is not woken
@@ -146,6 +175,8 @@ class Waiter:
         """Return the descriptors that are ready; none after ``seconds`` or a wake-up."""
         if self._process != this_process[0]:
             self._begin()
+        if seconds > self._longest:
+            seconds = self._longest
         ready = self._poll.poll(None if seconds == NEVER else seconds * 1000)
         descriptors = [descriptor for descriptor, _ in ready]
         if self._wake_descriptor in descriptors:
@@ -160,6 +191,8 @@ class Waiter:
         poll, sockets = self._poll, wanted.sockets
         if wanted.seconds < seconds:
             seconds = wanted.seconds
+        if seconds > self._longest:
+            seconds = self._longest
         try:
             for descriptor, mask in sockets:
                 poll.register(descriptor, mask)
@@ -185,7 +218,8 @@ def take_waiter() -> Waiter:
 
 def give_back(waiter: Waiter) -> None:
     """Give a waiter back. A thread that wakes it late wakes the next user, which looks around and waits again."""
-    _idle_waiters.append(waiter)
+    if waiter.can_be_woken:
+        _idle_waiters.append(waiter)
 
 
 _Key = TypeVar("_Key", bound=Hashable)

@@ -26,7 +26,7 @@ from ..mailbox import Mailbox
 from ..upload_channel import UploadChannel
 from ..waiting import Waiter, give_back, take_waiter, this_process
 from ..wanted import WAKE_UP, Wanted
-from .failures import internal_error, unknown_failure
+from .failures import internal_error
 from .pool import Pool
 from .routes import Route, Routes
 from .shared_connections import SharedConnections
@@ -80,11 +80,7 @@ class PythonTransfer:
             mailbox = self._mailbox
             waiter = self._waiter
             if waiter is None:
-                try:
-                    waiter = self._waiter = mailbox.waiter = take_waiter()
-                except OSError as error:  # the process has too many files open
-                    self._steps.close()
-                    return self._end(self._state.response(unknown_failure(error)))
+                waiter = self._waiter = mailbox.waiter = take_waiter()
             if not mailbox.is_woken:
                 waiter.wait_for(self.waits_for, seconds)
             mailbox.is_woken = False

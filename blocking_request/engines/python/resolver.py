@@ -19,6 +19,7 @@ from typing import Any, Callable, Optional
 from urllib.parse import unquote
 
 from ...trace import logger
+from .failures import is_out_of_descriptors
 
 MAXIMUM_THREADS = 32
 """How many names are looked up at once, stuck look-ups included. Others wait for their turn."""
@@ -74,7 +75,7 @@ class LookUp:
         try:
             self.addresses = _addresses(self.host, self.port, 0)
         except OSError as error:
-            self.error = error
+            self.error = _lack_of_descriptors() or error
         except ValueError as error:  # an empty label, or one of more than 63 letters
             self.error = socket.gaierror(socket.EAI_NONAME, f"{self.host} is no name of a host: {error}")
         except Exception as error:
@@ -197,6 +198,15 @@ class Resolver:
     def thread_count(self) -> int:
         """Return how many threads look names up."""
         return MAXIMUM_THREADS - len(self._places)
+
+
+def _lack_of_descriptors() -> Optional[OSError]:
+    """Return the error of a process that has too many files open: the system's resolver says that there is no name."""
+    try:
+        socket.socket().close()
+    except OSError as error:
+        return error if is_out_of_descriptors(error) else None
+    return None
 
 
 def _known(host: str, port: int) -> Optional[LookUp]:

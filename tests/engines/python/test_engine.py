@@ -9,22 +9,25 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from queue import Empty
 from typing import Any
 
 import pytest
+import trustme
 
-from blocking_request import BlockingNetworkRequest, ErrorCode
+from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkAccessManager
+from blocking_request.engines import waiting
 from blocking_request.engines.body_reader import BodyReader
 from blocking_request.engines.mailbox import Mailbox
-from blocking_request.engines.python import engine as engine_module
 from blocking_request.engines.python.channel import SocketChannel
 from blocking_request.engines.python.engine import PythonEngine
-from blocking_request.engines.waiting import Waiter
 from blocking_request.models.http_messages import Request
+from blocking_request.qhttp import Http
 
-from ...support.names import NET, OK, Serve
+from ...support.names import CANCELED, NET, OK, ROOT, Serve
 from ...support.servers.raw import Connection, always, silence
+from ...support.servers.tls import TlsServer
 from ...support.servers.unreachable import full_port
 from ...support.transfers import perform, response_of
 from ...support.waiting import eventually
@@ -305,21 +308,103 @@ def test_secrets_do_not_reach_the_log(serve: Serve, caplog: pytest.LogCaptureFix
     assert "/path" in caplog.text and "hunter2" not in caplog.text
 
 
-def test_no_descriptor_left_to_wait_with(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The call fails, and raises nothing."""
+@pytest.mark.parametrize("poll", ["of the system", "by select"])
+def test_no_descriptor_left_to_wait_with(poll: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls, batches and an Http wait without a wake-up, and hear of a cancel all the same."""
 
-    def fail() -> Waiter:
+    def fail() -> waiting.WakeUp:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    server = serve(silence)
-    blocking = BlockingNetworkRequest()
-    blocking.setEngine("python")
-    monkeypatch.setattr(engine_module, "take_waiter", fail)
-    assert blocking.get(server.url) is NET
-    assert blocking.errorMessage().startswith("Too many open files")
-    assert eventually(lambda: server.open_connections == 0)
-    monkeypatch.undo()
-    assert blocking.get(serve(always(b"ok")).url) is OK
+    monkeypatch.setattr(waiting, "_new_wake_up", fail)
+    monkeypatch.setattr(waiting, "_idle_waiters", [])
+    if poll == "by select":
+        monkeypatch.setattr(waiting, "_new_poll", waiting.SelectPoll)
+    server, silent = serve(always(b"ok")), serve(silence)
+    manager, feedback = NetworkAccessManager(), Feedback()
+    manager.setEngine("python")
+    blocking = BlockingNetworkRequest(manager)
+    assert blocking.get(server.url) is OK
+    named = server.url.replace("127.0.0.1", "localhost")
+    assert [result.code for result in manager.getMany([server.url, named] * 8)] == [OK] * 16
+    http = Http("127.0.0.1", server.port, manager=manager)
+    http.get("/")
+    assert http.waitForDone(10_000) and http.readAll() == b"ok"
+    threading.Timer(0.1, feedback.cancel).start()
+    started = time.monotonic()
+    assert blocking.get(silent.url, feedback=feedback) is CANCELED
+    feedback = Feedback()
+    threading.Timer(0.1, feedback.cancel).start()
+    assert [result.code for result in manager.getMany([silent.url] * 3, feedback)] == [CANCELED] * 3
+    assert time.monotonic() - started < 5
+    assert waiting._idle_waiters == []
+    manager.clearConnectionCache()
+
+
+NO_DESCRIPTOR = """
+import gc, os, resource, sys
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager, NetworkRequestError, TlsSettings
+from blocking_request.engines import waiting
+from blocking_request.qhttp import Http
+from blocking_request.qt.binding import QtCore
+app = QtCore.QCoreApplication([])
+url, secret_url, authority, target = sys.argv[1:]
+named_url = url.replace("127.0.0.1", "localhost")
+manager = NetworkAccessManager()
+manager.setEngine("python")
+manager.setTlsSettings(TlsSettings(caData=authority.encode()))
+request = BlockingNetworkRequest(manager)
+http = Http("127.0.0.1", int(url.rpartition(":")[2]), manager=manager)
+def results():
+    for each in (url, named_url, secret_url):
+        yield request.get(each).name, request.errorMessage()
+        yield from ((result.code.name, result.reply.errorString()) for result in manager.getMany([each] * 3))
+        yield request.download(each, target).name, request.errorMessage()
+        try:
+            with request.stream(each) as chunks:
+                yield "NoError", str(list(chunks))
+        except NetworkRequestError as error:
+            yield "NetworkError", str(error)
+    for each in (http, Http("127.0.0.1", int(url.rpartition(":")[2]), manager=manager)):
+        each.get("/")
+        each.waitForDone()
+        yield each.error().name, each.errorString()
+    yield from ((result.code.name, result.reply.errorString()) for result in manager.downloadMany([(url, target)]))
+def show(found):
+    manager.clearConnectionCache()
+    waiting._idle_waiters.clear()
+    gc.collect()
+    print(sorted({code for code, _ in found}), {"Too many open files" in text for _, text in found})
+show(list(results()))
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+held = []
+try:
+    while True:
+        held.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+found = list(results())
+for descriptor in held:
+    os.close(descriptor)
+show(found)
+show(list(results()))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+def test_no_descriptor_left(serve: Serve, tmp_path: Path) -> None:
+    """Each request fails and says why, and nothing is raised; afterwards all is well again."""
+    authority = trustme.CA()
+    server, secret = serve(always(b"ok")), TlsServer(authority.issue_cert("127.0.0.1"))
+    pem = authority.cert_pem.bytes().decode()
+    command = [sys.executable, "-c", NO_DESCRIPTOR, server.url, secret.url, pem, str(tmp_path / "target")]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    secret.close()
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == [
+        "['NoError'] {False}",
+        "['NetworkError', 'UnknownError'] {True}",
+        "['NoError'] {False}",
+    ]
 
 
 def test_ctrl_c_while_a_large_body_is_read(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

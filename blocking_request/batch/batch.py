@@ -36,11 +36,12 @@ class Batch(Iterator[BatchResult]):
         Raises the exceptions of handlers, preprocessors and the iterable of requests; ValueError if another thread is
         iterating.
         """
-        blocked_callers.add(self)
+        caller = object()  # of this thread: a second thread that iterates must not remove the first one
+        blocked_callers.add(caller)
         try:
             return next(self._results)
         finally:
-            blocked_callers.discard(self)
+            blocked_callers.discard(caller)
 
     def __enter__(self) -> Batch:
         return self

@@ -245,7 +245,7 @@ def _addresses(file: str) -> list[str]:
         lines = raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise click.FileError(file, f"it is not UTF-8 text ({error})") from None
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    return [line for line in map(str.strip, lines) if line and not line.startswith("#")]
 
 
 @commands.group("cache", cls=_Commands, epilog=EXIT_STATUSES)

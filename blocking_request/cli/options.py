@@ -249,4 +249,5 @@ def _tls_settings(
     try:
         return TlsSettings(caFile=cacert, clientCertificate=cert, clientKey=key, verify=not insecure)
     except ValueError as error:
-        raise click.UsageError(f"--key can only be used with --cert ({error})") from None
+        text = "--key can only be used with --cert" if key and not cert else "--cacert, --cert or --key cannot be used"
+        raise click.UsageError(f"{text} ({error})") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -57,7 +58,9 @@ class Stream:
         self._is_waiting = False
         """Whether a thread waits for the next chunk."""
         self._is_closed = False
-        """Whether ``close`` was called while a thread waited for the next chunk."""
+        """Whether ``close`` was called while the next chunk was waited for, or in another thread."""
+        self._thread = 0
+        """The thread that has entered the block. Slots and preprocessors run in it only."""
 
     def reply(self) -> ReplyContent:
         """Return a reply with the status and the headers, without the body. It is empty before the block is entered."""
@@ -73,6 +76,7 @@ class Stream:
         """
         if self._context is not None:
             raise RuntimeError("a stream can be entered once: call stream() again")
+        self._thread = threading.get_ident()
         runner = self._runner
         context = self._context = runner.begin(self._target, self._verb, self._arguments)
         response: Optional[Response] = None
@@ -94,15 +98,20 @@ class Stream:
     def close(self) -> None:
         """End the transfer, even if the body is not complete. Afterwards the iterator gives no more chunks.
 
-        Leaving the block calls it. May be called in any thread, more than once, and in a slot that runs while the next
-        chunk is waited for.
+        May be called in any thread, more than once, and in a slot that runs while the next chunk is waited for. In
+        another thread it only cancels the transfer. The thread that has entered the block then ends the transfer when
+        it takes the next chunk or leaves the block.
         """
         call = self._call
-        if call is None:
-            return
-        if self._is_waiting:
+        if call is not None and (self._is_waiting or threading.get_ident() != self._thread):
             self._is_closed = True
             call.cancel()
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        call = self._call
+        if call is None:
             return
         self._chunks = iter(())
         call.abandon()
@@ -138,7 +147,7 @@ class Stream:
         raise StopIteration
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self._leave()
 
     def __del__(self) -> None:
         # The block was never left: the stream was dropped, or Ctrl-C came before the block began. Release the request

@@ -26,6 +26,7 @@ from blocking_request import (
 from blocking_request.engines.choice import engine as engine_named
 from blocking_request.engines.mailbox import STREAMED_AHEAD, Mailbox
 from blocking_request.qt.binding import QtCore
+from blocking_request.request.interpreter_exit import blocked_callers
 
 from ..support.devices import NeverReady
 from ..support.names import CANCELED, NET, OK, REQUEST, ROOT, TIMEOUT, Serve
@@ -860,6 +861,7 @@ def test_second_thread_cannot_iterate(manager: NetworkAccessManager, serve: Serv
     assert asked.wait(10)
     with pytest.raises(ValueError, match="already executing"):
         next(batch)
+    assert len(blocked_callers) == 1  # the exit of the interpreter still waits for the other thread
     may_answer.set()
     thread.join(20)
     assert [code for _, code, _ in results] == [OK]

@@ -259,6 +259,28 @@ def test_close_from_another_thread_ends_the_wait(blocking: BlockingNetworkReques
     assert blocking.get(serve(always(b"next")).url) is OK
 
 
+def test_close_from_another_thread_runs_no_slot_there(manager: NetworkAccessManager, serve: Serve) -> None:
+    """Slots and preprocessors run in the thread that has entered the block."""
+
+    def first_chunk_only(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nfirst")
+        connection.wait_for_close()
+
+    blocking, threads = BlockingNetworkRequest(manager), list[int]()
+    manager.finished.connect(lambda reply: threads.append(threading.get_ident()))
+    blocking.finished.connect(lambda: threads.append(threading.get_ident()))
+    with blocking.stream(serve(first_chunk_only).url) as chunks:
+        assert next(chunks) == b"first"
+        thread = threading.Thread(target=chunks.close)
+        thread.start()
+        thread.join()
+        assert threads == []
+        assert list(chunks) == []
+    assert threads == [threading.get_ident()] * 2
+    assert blocking.get(serve(always(b"next")).url) is OK
+
+
 @pytest.mark.parametrize("read", [0, 1])
 def test_dropped_stream_frees_its_request(read: int, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     """So does Ctrl-C before the block begins."""

@@ -494,7 +494,9 @@ def test_get_from_a_list(serve: Serve, tmp_path: Path) -> None:
 
     server = serve(handle)
     names = [f"tile{number}" for number in range(50)]
-    (tmp_path / "urls.txt").write_text("# tiles\n" + "".join(f"{server.url}/{name}\n\n" for name in names))
+    (tmp_path / "urls.txt").write_text(
+        "# tiles\n  # an indented comment\n" + "".join(f"{server.url}/{name}\n\n" for name in names)
+    )
     result = cli("get", "--from", str(tmp_path / "urls.txt"), "-o", str(tmp_path / "new" / "out"), "--jobs", "8")
     # If standard error is not a terminal, only errors are reported.
     assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")

@@ -29,7 +29,7 @@ from blocking_request.models.error_texts import deadline_passed
 from blocking_request.models.failure import Failure
 from blocking_request.models.http_messages import Request
 
-from ...support.large_bodies import Discard
+from ...support.large_bodies import null_device
 from ...support.names import CANCELED, TIMEOUT, Serve
 from ...support.servers.raw import Connection, always
 
@@ -139,7 +139,7 @@ def into_memory(request: BlockingNetworkRequest, url: str) -> ErrorCode:
 
 
 def to_a_device(request: BlockingNetworkRequest, url: str) -> ErrorCode:
-    return request.download(url, Discard())
+    return request.download(url, null_device())
 
 
 def streamed(request: BlockingNetworkRequest, url: str) -> ErrorCode:

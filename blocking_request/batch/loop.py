@@ -34,17 +34,18 @@ from ..calls.steps import CallSteps
 from ..calls.task import POLL_SECONDS, Task, TaskEventSink, TaskRules
 from ..calls.timeouts import Timeouts
 from ..engines.base import BatchHint
+from ..engines.choice import AUTO
 from ..engines.events import QueuedEvent
 from ..engines.waiting import Selector
 from ..errors import ErrorCode
 from ..feedback import FeedbackLike
 from ..manager.settings_holder import settings_of
-from ..models.failure import RequestNotSent
+from ..models.failure import Failure, RequestNotSent
 from ..models.http_messages import Response
 from ..models.urls import origin
 from ..prepare.arguments import CallArguments
 from ..prepare.build_request import url_text
-from ..prepare.options import CallOverrides
+from ..prepare.options import CallOverrides, usable_engine
 from ..prepare.prepare_call import prepare_call
 from ..prepare.request_attributes import check_options, transfer_timeout, verb_text
 from ..qt.slot_exceptions import slot_exceptions_reported
@@ -155,7 +156,13 @@ class Loop:
         self._event_queue = _EventQueue(self._selector)
         self._cancellation = Cancellation(feedback, partial(self._event_queue.put, None))
         settings = self._settings = settings_of(manager)
-        engine = manager.engine()
+        self._engine_failure: Optional[Failure] = None
+        """Why no request can be sent: BLOCKING_REQUEST_ENGINE names an unknown engine."""
+        engine = AUTO
+        try:
+            engine = usable_engine(manager)
+        except RequestNotSent as request_not_sent:
+            self._engine_failure = request_not_sent.failure
         self._overrides = CallOverrides(engine, options.auth_cfg, retry=settings.retry)
         idle_ms = settings.timeout if options.arguments.timeout is None else options.arguments.timeout
         self._hint = BatchHint()
@@ -312,6 +319,9 @@ class Loop:
             idle_ms = transfer_timeout(request.request) or self._settings.timeout
         timeouts = Timeouts(idle_ms, self._settings.deadline, self._cancellation.is_canceled)
         # The request, which runs preprocessors and slots of the caller.
+        if self._engine_failure is not None:
+            self._end(item.index, context, context.failed(self._engine_failure))
+            return None
         try:
             prepared = prepare_call(
                 context, self._manager, data, self._overrides, timeouts.stop_reason, refreshes, streams=sink is not None

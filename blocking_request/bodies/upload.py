@@ -42,7 +42,9 @@ def check_body(data: Data) -> None:
     if data is None or isinstance(data, bytes):
         return
     if isinstance(data, str):
-        raise TypeError("data must be bytes, not str: encode it first, data.encode('utf-8')")
+        raise TypeError(
+            "data must be bytes, not str: encode a text, data.encode('utf-8'); or open a file, open(path, 'rb')"
+        )
     if isinstance(data, io.TextIOBase):
         raise TypeError("data is a file opened as text: open it in binary mode, open(path, 'rb')")
     if isinstance(data, QtNetwork.QHttpMultiPart):

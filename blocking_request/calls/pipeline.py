@@ -21,6 +21,7 @@ from ..flows import Flow, Send, send_directly
 from ..flows.cache.load_control import CacheLoadControl
 from ..flows.cookies import with_cookies
 from ..flows.redirects import follow_redirects
+from ..models.error_texts import naming_proxy
 from ..models.http_messages import ConnectionCredentials, Request
 from ..prepare.options import CallOptions
 from ..prepare.prepare_call import PreparedCall
@@ -175,6 +176,9 @@ class _EmptyCache(dict[str, Any]):
 
 def _with_original_request(request: Request, send: Send) -> Flow:
     response = yield from send(request)
+    failure, proxy = response.failure, response.request.proxy
+    if failure is not None and proxy is not None and not proxy.is_none:
+        response = response._replace(failure=naming_proxy(failure, proxy))
     return response if response.request is request else response._replace(request=request)
 
 

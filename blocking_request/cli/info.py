@@ -55,7 +55,11 @@ def show_installation() -> None:
     console.print(serving)
     click.echo("qt: Qt's own network manager, in a worker thread. python: the calling thread.")
     wanted = os.environ.get(ENVIRONMENT_VARIABLE)
-    click.echo(f"{ENVIRONMENT_VARIABLE} is {wanted!r}" if wanted else f"{ENVIRONMENT_VARIABLE} is not set: auto")
+    try:
+        choice.engine_of_environment()
+        click.echo(f"{ENVIRONMENT_VARIABLE} is {wanted!r}" if wanted else f"{ENVIRONMENT_VARIABLE} is not set: auto")
+    except ValueError as error:
+        click.echo(f"{error}. Every request fails until it is mended.")
 
 
 def _version_of(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Optional
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from .certificate import Certificate
 from .failure import Failure, QtNetworkError
 from .headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES
 from .http_messages import Request
+from .proxy import Proxy
 from .redaction import printable
 from .tls import TlsError
 
@@ -35,9 +37,19 @@ def error_text(error: QtNetworkError, url: str) -> Optional[str]:
 
 
 def failure_message(failure: Failure, redacted_url: str) -> str:
-    """A failure as one sentence that names the URL."""
+    """Return a failure as one sentence that names the URL, and the proxy if the proxy has failed."""
     text = printable(failure.text)
-    return f"{text} ({redacted_url})" if redacted_url else text
+    names = [redacted_url] if redacted_url else []
+    if failure.proxy:
+        names.append(f"proxy {failure.proxy}")
+    return f"{text} ({', '.join(names)})" if names else text
+
+
+def naming_proxy(failure: Failure, proxy: Proxy) -> Failure:
+    """Return a failure that names the proxy, if it is the proxy that has failed."""
+    if not QtNetworkError.ProxyConnectionRefusedError <= failure.error <= QtNetworkError.UnknownProxyError:
+        return failure
+    return replace(failure, proxy=f"{proxy.kind}://{proxy.address}")
 
 
 def status_message(status: int, reason: str, redacted_url: str) -> str:

@@ -90,6 +90,8 @@ class Failure:
     """Whether a further attempt cannot succeed, so no flow may send the request again."""
     is_connecting: bool = False
     """Whether it was too late before there was a connection."""
+    proxy: str = ""
+    """The proxy that has failed, without its user and password."""
 
 
 def network_failure(error: QtNetworkError, text: str) -> Failure:

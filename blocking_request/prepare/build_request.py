@@ -17,7 +17,7 @@ from ..models.failure import QtNetworkError, request_not_sent
 from ..models.headers import FRAMING_FIELDS, Pairs, field_problem, is_token
 from ..models.http_messages import Body, Request
 from ..models.redaction import hidden_repr
-from ..models.urls import is_canonical, split_userinfo
+from ..models.urls import is_canonical, split_userinfo, without_dot_segments
 from ..qt.binding import QtCore, QtNetwork
 from ..qt.network_request import raw_fields, unshared_copy
 from .arguments import NO_ARGUMENTS, CallArguments
@@ -143,7 +143,7 @@ def checked_url(qurl: QtCore.QUrl) -> tuple[str, _Userinfo, bool]:
     if not qurl.host():
         text = "Host  not found: the URL names no host"
         raise request_not_sent(QtNetworkError.HostNotFoundError, text)
-    return (*split_userinfo(encoded), False)
+    return (*split_userinfo(without_dot_segments(encoded)), False)
 
 
 def without_framing(fields: Iterable[tuple[bytes, bytes]]) -> Pairs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
 
 from ..engines import choice
 from ..flows.cache.load_control import CacheLoadControl
@@ -25,6 +25,20 @@ if TYPE_CHECKING:
     from urllib3.util import Retry
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
+
+
+class HasEngine(Protocol):
+    """A manager or a request, which has an engine setting."""
+
+    def engine(self) -> str: ...
+
+
+def usable_engine(owner: HasEngine) -> str:
+    """Return the engine setting. Raises RequestNotSent if BLOCKING_REQUEST_ENGINE names an unknown engine."""
+    try:
+        return owner.engine()
+    except ValueError as error:
+        raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, str(error)) from None
 
 
 class CallOverrides(NamedTuple):

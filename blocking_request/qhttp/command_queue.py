@@ -26,6 +26,7 @@ from ..manager.settings_holder import settings_of
 from ..models.failure import RequestNotSent
 from ..models.proxy import Proxy
 from ..models.urls import origin
+from ..prepare.options import usable_engine
 from ..qt.slot_exceptions import slot_exceptions_reported
 from ..trace import logger
 from .commands import Close, Command, Send, SetHost, SetProxy, SetUser
@@ -309,7 +310,7 @@ class CommandQueue:
             cache=None,
         )
         rules = TaskRules(
-            engine=self._manager.engine(), event_queue=self._event_queue, waiter=self._notifiers, hint=None
+            engine=usable_engine(self._manager), event_queue=self._event_queue, waiter=self._notifiers, hint=None
         )
         return Transfer(send=send, url=url, proxy=self._proxy, settings=settings, rules=rules)
 

@@ -16,9 +16,10 @@ from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager
 from ..manager.settings_holder import settings_of
 from ..models.error_texts import canceled
-from ..models.failure import QtNetworkError, RequestNotSent, network_failure
+from ..models.failure import RequestNotSent
 from ..models.http_messages import Request, Response
 from ..prepare.arguments import CallArguments
+from ..prepare.options import usable_engine
 from ..prepare.prepare_call import prepare_call
 from ..prepare.request_attributes import RequestLike, transfer_timeout
 from ..prepare.settings import Settings
@@ -119,7 +120,7 @@ class CallRunner:
         settings = context.settings
         try:
             # Precedence of the idle timeout: call, QNetworkRequest, request object, manager.
-            engine = _usable_engine(owner)
+            engine = usable_engine(owner)
             idle_ms = context.arguments.timeout
             if idle_ms is None:
                 idle_ms = transfer_timeout(context.target) or own_timeout(owner, settings)
@@ -190,14 +191,6 @@ def _emit_finished(owner: BlockingNetworkRequest) -> None:
     if not is_deleted(owner) and owner.isSignalConnected(signal_method(type(owner), "finished()")):  # type: ignore[arg-type]
         with slot_exceptions_reported:
             owner.finished.emit()
-
-
-def _usable_engine(owner: BlockingNetworkRequest) -> str:
-    """Return the engine setting. Raises RequestNotSent if BLOCKING_REQUEST_ENGINE names an unknown engine."""
-    try:
-        return owner.engine()
-    except ValueError as error:
-        raise RequestNotSent(network_failure(QtNetworkError.ProtocolInvalidOperationError, str(error))) from None
 
 
 def _poll_of(settings: Settings) -> Callable[[], None]:

@@ -25,7 +25,7 @@ from ..models.failure import RequestNotSent
 from ..models.http_messages import Request, Response
 from ..models.urls import origin
 from ..prepare.build_request import checked_text
-from ..prepare.options import CallOptions, CallOverrides, call_options, with_settings
+from ..prepare.options import CallOptions, CallOverrides, call_options, usable_engine, with_settings
 from ..prepare.prepare_call import PreparedCall
 from ..prepare.request_attributes import check_options
 from ..prepare.settings import Settings
@@ -105,7 +105,7 @@ class QtAdapter(HTTPAdapter):
         settings = settings_of(manager)
         connect_ms, read_ms = timeouts_ms(timeout, settings)
         try:
-            engine = manager.engine()
+            engine = usable_engine(manager)
             call = Call(
                 engine=engine,
                 idle_ms=read_ms,

@@ -110,7 +110,21 @@ def _body_error(response: Response) -> HTTPError:
     if failure.code is ErrorCode.TimeoutError:
         return ReadTimeoutError(None, response.request.redacted_url, failure.text)  # type: ignore[arg-type]
     missing = max(response.total_bytes - response.encoded_bytes, 0)
-    return ProtocolError(failure.text, IncompleteRead(b"", missing or None))
+    return ProtocolError(failure.text, _IncompleteRead(response.encoded_bytes, missing or None))
+
+
+class _IncompleteRead(IncompleteRead):
+    """The error of http.client, with the number of bytes in place of the bytes."""
+
+    def __init__(self, received: int, missing: Optional[int]) -> None:
+        super().__init__(b"", missing)
+        self._received = received
+
+    def __repr__(self) -> str:
+        missing = "" if self.expected is None else f", {self.expected} more expected"
+        return f"IncompleteRead({self._received} bytes read{missing})"
+
+    __str__ = __repr__
 
 
 class _Original:
@@ -138,7 +152,7 @@ def raw_response(response: Response, call: Call, request: PreparedRequest) -> ur
         body=RawBody(response, call),  # type: ignore[arg-type]
         headers=headers,
         status=response.status or 0,
-        version=11,
+        version=20 if response.http2 else 11,
         reason=response.reason,
         preload_content=False,
         decode_content=False,

@@ -131,7 +131,7 @@ def test_text_as_a_body_is_a_type_error(blocking: BlockingNetworkRequest, serve:
     server = serve(always())
     finished: list[None] = []
     blocking.finished.connect(lambda: finished.append(None))
-    with pytest.raises(TypeError, match=r"data must be bytes, not str: encode it first, data.encode\('utf-8'\)"):
+    with pytest.raises(TypeError, match=r"data must be bytes, not str: encode a text, data.encode\('utf-8'\)"):
         blocking.post(server.url, "text")
     with pytest.raises(TypeError, match="open it in binary mode"):
         blocking.post(server.url, io.StringIO("text"))

@@ -15,7 +15,7 @@ from blocking_request.models.http_messages import Request
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value
 
 from ..support.names import Attribute, Serve
-from ..support.servers.raw import Connection, always, silence
+from ..support.servers.raw import Connection, always, echo, silence
 
 Operation = QtNetwork.QNetworkAccessManager.Operation
 OPEN_READ = QtCore.QIODevice.OpenModeFlag.ReadOnly
@@ -531,3 +531,16 @@ def test_shutdown_may_be_repeated_and_the_next_request_starts_anew(
         assert blocking.get(f"{httpbin}/status/204") is ErrorCode.NoError
         manager.shutdown()
         manager.shutdown()
+
+
+def test_dot_segments_are_removed(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """Once, above the engines, so cookies and caches see the URL that is sent (RFC 3986 section 5.2.4)."""
+    server = serve(echo)
+    manager = NetworkAccessManager()
+    manager.setEngine(blocking.engine())
+    for path, sent in (("/a/../b", b"/b"), ("/a/%2e%2e/b", b"/b"), ("/foo/bar/..", b"/foo/")):
+        assert blocking.get(server.url + path) is ErrorCode.NoError
+        assert blocking.reply().body.startswith(b"GET " + sent + b" HTTP/1.1")
+        assert blocking.reply().url().path().encode() == sent
+        (result,) = manager.getMany([server.url + path])
+        assert result.reply.body.startswith(b"GET " + sent + b" HTTP/1.1")

@@ -12,15 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import requests
 import trustme
 
-from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, TlsSettings
+from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, TlsSettings, requests_session
 from blocking_request.engines import choice
 from blocking_request.engines.mailbox import Mailbox
 from blocking_request.engines.wanted import WAKE_UP
 from blocking_request.engines.worker_reaper import WorkerReaper
 from blocking_request.models.failure import QtNetworkError
 from blocking_request.models.http_messages import Request, Response
+from blocking_request.qhttp import Http
 from blocking_request.qt.binding import QT_VERSION, QtCore, enum_value, has_tls, is_deleted
 from blocking_request.qt.objects import delete_finished_thread, detach_thread, start_thread
 
@@ -100,6 +102,14 @@ class TestChoice:
         assert blocking.get(server.url) is NET
         text = "The environment variable BLOCKING_REQUEST_ENGINE is wrong: there is no engine 'curl'"
         assert blocking.errorMessage().startswith(text)
+        results = list(NetworkAccessManager().getMany([server.url] * 2))
+        assert [result.code for result in results] == [NET, NET]
+        assert all(result.reply.errorString().startswith(text) for result in results)
+        with pytest.raises(requests.RequestException, match=text):
+            requests_session(NetworkAccessManager()).get(server.url)
+        http = Http("127.0.0.1", server.port)
+        http.get("/")
+        assert http.waitForDone(10_000) and http.errorString().startswith(text)
         assert server.connections == 0
 
     def test_qt_without_tls_says_what_to_do(self) -> None:
@@ -109,7 +119,7 @@ class TestChoice:
         if not has_tls():
             assert enum_value(blocking.reply().error()) == QtNetworkError.SslHandshakeFailedError
             assert "finds no OpenSSL it can use" in blocking.errorMessage()
-            assert "setEngine('auto')" in blocking.errorMessage()
+            assert "setEngine('python')" in blocking.errorMessage()
 
     def test_what_is_to_be_mended_is_told_where_neither_can(self) -> None:
         manager = NetworkAccessManager()

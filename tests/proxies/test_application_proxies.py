@@ -84,7 +84,7 @@ def test_refused(use: Callable[..., None], blocking: BlockingNetworkRequest) -> 
     assert blocking.get(f"http://{HOST}/") is NET
     if blocking.reply().engine() == "python":
         assert enum_value(blocking.reply().error()) == Q.ProxyConnectionRefusedError
-        assert blocking.errorMessage() == f"Proxy connection refused (http://{HOST}/)"
+        assert blocking.errorMessage() == f"Proxy connection refused (http://{HOST}/, proxy http://127.0.0.1:1)"
 
 
 def test_tunnel_refused(use: Callable[..., None]) -> None:

@@ -165,11 +165,14 @@ def test_socks_with_a_password(manager: NetworkAccessManager, serve: Serve) -> N
 def test_a_proxy_that_is_not_there(kind: str, scheme: str, manager: NetworkAccessManager) -> None:
     if scheme == "https" and manager.engine() == "qt" and not has_tls():
         manager.setEngine("python")
-    manager.setProxy(Proxy(kind, "127.0.0.1", unused_port()))
+    port = unused_port()
+    manager.setProxy(Proxy(kind, "127.0.0.1", port, "user", "secret"))
     url = f"{scheme}://{HOST}/"
-    assert outcome(manager, url) == (NET, Q.ProxyConnectionRefusedError, f"Proxy connection refused ({url})")
+    names = f"{url}, proxy {kind}://127.0.0.1:{port}"
+    assert outcome(manager, url) == (NET, Q.ProxyConnectionRefusedError, f"Proxy connection refused ({names})")
     manager.setProxy(Proxy(kind, "no-such-proxy.invalid", 3128))
-    assert outcome(manager, url) == (NET, Q.ProxyNotFoundError, f"Proxy not found ({url})")
+    names = f"{url}, proxy {kind}://no-such-proxy.invalid:3128"
+    assert outcome(manager, url) == (NET, Q.ProxyNotFoundError, f"Proxy not found ({names})")
 
 
 def test_a_server_that_is_not_there_behind_a_proxy_that_is(manager: NetworkAccessManager, proxy: ProxyServer) -> None:
@@ -186,7 +189,10 @@ def test_a_proxy_that_does_not_tunnel(refusal: str, engine: str) -> None:
     manager.setProxy(f"127.0.0.1:{refusing.port}")
     code, error, message = outcome(manager, f"https://{HOST}/")
     assert (code, error) == (NET, Q.UnknownProxyError)
-    assert message.startswith("The proxy did not let us through: ") and message.endswith(f"(https://{HOST}/)")
+    assert (
+        message.startswith("The proxy did not let us through: ")
+        and f"(https://{HOST}/, proxy http://127.0.0.1:" in message
+    )
     refusing.close()
 
 

@@ -368,3 +368,12 @@ def test_a_stream_that_another_thread_closes(session: requests.Session, serve: S
     with pytest.raises((exceptions.RequestException, AttributeError)):
         next(pieces)
     assert time.monotonic() - started < 10
+
+
+def test_truncated_body_is_counted(session: requests.Session, serve: Serve) -> None:
+    def half(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n12345")
+
+    with pytest.raises(exceptions.ChunkedEncodingError, match=r"5 of 100 bytes.*\(5 bytes read, 95 more expected\)"):
+        session.get(serve(half).url)

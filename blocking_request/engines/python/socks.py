@@ -38,7 +38,7 @@ def socks_unusable_reason() -> Optional[str]:
     except ImportError:
         return (
             "The proxy is a SOCKS proxy, for which the python engine needs the package socksio: "
-            "python3 -m pip install socksio; or use setEngine('qt')"
+            "python3 -m pip install socksio"
         )
     return None
 

@@ -71,14 +71,14 @@ class QtEngine:
         if request.has_unknown_length:
             text = (
                 "Qt cannot send a body whose length is not known: give a file or a device that can be measured, "
-                "or use the python engine: setEngine('auto')"
+                "or use setEngine('python')"
             )
             return network_failure(QtNetworkError.ProtocolInvalidOperationError, text)
         added = request.omitted & ADDED_FIELDS
         if added:
             text = (
                 f"Qt adds {sorted(added)[0].decode('ascii')} to a request without it: give a value, "
-                "or use the python engine: setEngine('auto')"
+                "or use setEngine('python')"
             )
             return network_failure(QtNetworkError.ProtocolInvalidOperationError, text)
         if request.qgis and not is_in_qgis():
@@ -86,12 +86,12 @@ class QtEngine:
             return network_failure(QtNetworkError.UnknownNetworkError, text)
         proxy = request.proxy
         if proxy is not None and proxy.kind in ("https", "socks4"):
-            text = f"Qt cannot speak to {proxy.kind} proxies: use the python engine: setEngine('auto')"
+            text = f"Qt cannot speak to {proxy.kind} proxies: use setEngine('python')"
             return network_failure(QtNetworkError.UnknownProxyError, text)
         if self._reaper.has_stuck(MAXIMUM_STUCK_WORKERS):
             text = (
                 f"{MAXIMUM_STUCK_WORKERS} network threads of Qt are stuck in responses or files that take too long: "
-                "try again later, or use the python engine: setEngine('auto')"
+                "try again later, or use setEngine('python')"
             )
             return network_failure(QtNetworkError.UnknownNetworkError, text)
         return self._tls_refusal(request) if request.url.startswith("https:") else None
@@ -100,7 +100,7 @@ class QtEngine:
         if not has_tls():
             text = (
                 f"this Qt {QtCore.qVersion()} finds no OpenSSL it can use (PyPI's PyQt5 needs OpenSSL 1.1). "
-                "Use the python engine: setEngine('auto'); or PyQt6, or the PyQt5 of your system"
+                "Use setEngine('python'), or PyQt6, or the PyQt5 of your system"
             )
             return messages.tls_unusable(text)
         if request.tls is not None:

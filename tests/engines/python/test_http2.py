@@ -12,7 +12,7 @@ import h2.errors
 import pytest
 import trustme
 
-from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager, TlsSettings
+from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager, TlsSettings, requests_session
 from blocking_request.engines import choice
 from blocking_request.engines.events import HeadersReceived
 from blocking_request.engines.mailbox import Mailbox
@@ -54,6 +54,11 @@ def test_calls_share_a_connection(over_http2: NetworkAccessManager, start: Start
     assert sent[b":authority"] == server.url.partition("//")[2].encode() and sent[b":scheme"] == b"https"
     assert not {b"host", b"connection"} & set(sent) and b"user-agent" in sent
     assert request.head(server.url) is OK and request.reply().body == b""
+
+
+def test_requests_tells_the_version(over_http2: NetworkAccessManager, start: Start) -> None:
+    response = requests_session(over_http2).get(start(hello).url)
+    assert (response.status_code, response.raw.version) == (200, 20)
 
 
 def test_without_the_package_nothing_is_offered(

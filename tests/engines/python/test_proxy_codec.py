@@ -338,11 +338,11 @@ def test_socksio_is_not_installed(kind: str, monkeypatch: pytest.MonkeyPatch) ->
     reason = engine.unsupported_reason(request)
     assert reason is not None and reason.error is Q.UnknownProxyError
     assert reason.text == socks_unusable_reason()
-    assert "python3 -m pip install socksio; or use setEngine('qt')" in reason.text
+    assert "python3 -m pip install socksio" in reason.text
 
 
 @pytest.mark.parametrize("kind", ["https", "socks4"])
 def test_proxies_that_qt_has_not(kind: str) -> None:
     reason = qt_engine.unsupported_reason(Request("GET", "http://h.test/", proxy=Proxy(kind, "proxy", 1080)))
     assert reason is not None and reason.error is Q.UnknownProxyError
-    assert reason.text == f"Qt cannot speak to {kind} proxies: use the python engine: setEngine('auto')"
+    assert reason.text == f"Qt cannot speak to {kind} proxies: use setEngine('python')"

@@ -125,9 +125,10 @@ def test_socks4a_proxy_that_refuses_the_user(client: BlockingNetworkRequest) -> 
 
 @pytest.mark.parametrize("kind", ["https", "socks4", "socks5"])
 def test_proxy_that_is_not_there(kind: str, client: BlockingNetworkRequest) -> None:
-    client.setProxy(f"{kind}://127.0.0.1:{unused_port()}")
+    proxy = f"{kind}://127.0.0.1:{unused_port()}"
+    client.setProxy(proxy)
     assert client.get(f"http://{HOST}/") is NET
-    assert client.errorMessage() == f"Proxy connection refused (http://{HOST}/)"
+    assert client.errorMessage() == f"Proxy connection refused (http://{HOST}/, proxy {proxy})"
 
 
 @pytest.mark.parametrize("kind", ["http", "https", "socks4", "socks5"])
@@ -169,9 +170,10 @@ def test_https_proxy_that_closes_in_the_handshake(scheme: str, client: BlockingN
     def close(connection: Connection) -> None:
         connection.sock.recv(100)
 
-    client.setProxy(f"https://127.0.0.1:{serve(close).port}")
+    proxy = f"https://127.0.0.1:{serve(close).port}"
+    client.setProxy(proxy)
     assert client.get(f"{scheme}://{HOST}/") is NET
-    assert client.errorMessage() == f"Proxy connection closed prematurely ({scheme}://{HOST}/)"
+    assert client.errorMessage() == f"Proxy connection closed prematurely ({scheme}://{HOST}/, proxy {proxy})"
 
 
 def test_unusable_trust_for_an_https_proxy(https_proxy: TlsServer) -> None:

@@ -22,7 +22,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 from ..bodies.file_sink import FileSink
 from ..bodies.upload import body_for
@@ -183,6 +183,8 @@ class Loop:
         each request, not after a round of them."""
         self.finished = 0
         self.received = 0
+        self._exception: Optional[Exception] = None
+        """The first exception of the caller's own code: the iterable of requests, a handler, a body."""
         self._progress_at = 0.0
         self._checked_at = 0.0
         self._advanced_at = 0.0
@@ -204,19 +206,32 @@ class Loop:
             if os.getpid() != self._process:
                 # This is the child of a fork: the transfers belong to the parent. End without more requests.
                 self._running, self._waiting, self._has_more = {}, [], False
-            self._start_more()
+            self._attempt(self._start_more)
             self._wake()
             for result in self._results.take_ready():
-                self._advance()
+                self._attempt(self._advance)
                 left_at = time.monotonic()
                 yield result
                 self._allow_for_absence(time.monotonic() - left_at)
+            if self._exception is not None:
+                yield from self._results.take_all()
+                raise self._exception
             if not self._running and not self._waiting:
                 self._report_progress(is_last=True)
             if self._running:
-                self._handle_events()
+                self._attempt(self._handle_events)
             elif not (self._has_more or self._waiting):
                 return
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        """Do a step, unless one has failed. An exception of the caller's code is raised after the results that are
+        there.
+        """
+        if self._exception is None:
+            try:
+                step()
+            except Exception as error:
+                self._exception = error
 
     def _advance(self) -> None:
         """Start and advance everything that does not need to wait, before the caller works with a result.
@@ -237,6 +252,17 @@ class Loop:
         if seconds >= ABSENCE_SECONDS:
             for task in self._running:
                 task.allow_for_absence(seconds)
+
+    def _allow_for_step(self, seconds: float, busy: Task) -> None:
+        """Leave the time of a task's long step out of the idle timeouts of the others, which did not go on.
+
+        The step may have called a handler of the caller, or read a slow file. Deadlines do not stand still, because the
+        step may have decoded much instead.
+        """
+        if seconds >= POLL_SECONDS:
+            for task in self._running:
+                if task is not busy:
+                    task.allow_for_absence(seconds, puts_off_deadline=False)
 
     def describe(self) -> str:
         """Describe the progress, for ``repr``."""
@@ -261,11 +287,13 @@ class Loop:
             self._allow_for_absence(time.monotonic() - left_at)
             if item is None:
                 return
+            left_at = time.monotonic()
             task = self._new_task(item)
+            self._allow_for_absence(time.monotonic() - left_at)
             if task is None:
                 continue
             self._running_per_origin[item.origin] += 1
-            task.begin()
+            self._timed(task, task.begin)
             if task.response is not None:
                 self._note_end(task)
             if not self._starts_quickly:
@@ -352,7 +380,7 @@ class Loop:
     def _step(self, seconds: float) -> None:
         """Advance the transfers that this thread performs; wait up to ``seconds`` for their sockets."""
         for task in self._selector.wait(seconds):
-            task.step()
+            self._timed(task, task.step)
             if task.response is not None:
                 self._note_end(task)
             self._look_at_clocks()  # after each task, because each may have decoded megabytes
@@ -372,15 +400,21 @@ class Loop:
         self._checked_at = now
         self._handle_queued(0.0)  # before the timeouts: an event that came while the caller worked is not late
         for task in list(self._running):
-            task.check_clocks()
+            self._timed(task, task.check_clocks)
             if task.response is not None:
                 self._note_end(task)
+
+    def _timed(self, task: Task, step: Callable[[], None]) -> None:
+        """Do a step of a task, and leave its time out of the idle timeouts of the other tasks."""
+        began_at = time.monotonic()
+        step()
+        self._allow_for_step(time.monotonic() - began_at, task)
 
     def _handle(self, event: Optional[tuple[TaskEventSink, QueuedEvent]]) -> None:
         if event is not None:
             sink, task_event = event
             task = sink.task
-            task.handle_event(sink, task_event)
+            self._timed(task, partial(task.handle_event, sink, task_event))
             if task.response is not None:
                 self._note_end(task)
 

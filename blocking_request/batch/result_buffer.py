@@ -38,6 +38,11 @@ class ResultBuffer:
     def add(self, result: BatchResult) -> None:
         self._results[result.index] = result
 
+    def take_all(self) -> Iterator[BatchResult]:
+        """Remove and yield every result in the order of the requests, also if an earlier one is missing."""
+        for index in sorted(self._results):
+            yield self._results.pop(index)
+
     def take_ready(self) -> Iterator[BatchResult]:
         """Remove and yield the results that the caller may get now."""
         results = self._results

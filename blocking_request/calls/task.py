@@ -213,7 +213,7 @@ class Task:
         self._timeouts.begin_grace()
         self.step()
 
-    def allow_for_absence(self, seconds: float) -> None:
+    def allow_for_absence(self, seconds: float, puts_off_deadline: bool = True) -> None:
         """Leave some seconds out of the timeouts, in which the driver ran code of the caller.
 
         Only a transfer without a worker stood still in that time.
@@ -221,7 +221,8 @@ class Task:
         transfer, mailbox = self._transfer, self._mailbox
         if transfer is not None and not transfer.has_worker and mailbox is not None and self._draining is None:
             mailbox.last_activity = min(mailbox.last_activity + seconds, mailbox.now())
-            self._timeouts.put_off_deadline(seconds)
+            if puts_off_deadline:
+                self._timeouts.put_off_deadline(seconds)
 
     def check_clocks(self) -> None:
         """Check the timeouts, a cancel, and whether the engine is alive; end or resume the request if one is due."""

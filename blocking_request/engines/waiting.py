@@ -20,6 +20,10 @@ from .wanted import NEVER, READ, WRITE, Wanted
 SLICE_SECONDS = 0.1
 """How long ``select`` waits at a time: on Windows a signal does not end it."""
 
+KEPT_WAITERS = 64
+"""How many free waiters are kept. Each has a descriptor, so that many threads that called once must not leave
+theirs."""
+
 WITHOUT_WAKE_UP_SECONDS = 0.02
 """How long a waiter waits at a time if it has no descriptor for its wake-up."""
 
@@ -92,6 +96,12 @@ class WakeUp:
         with suppress(OSError):
             self._reader.recv(4096)
 
+    def __del__(self) -> None:
+        # Not earlier, because another thread may still hold it to wake a driver.
+        with suppress(AttributeError, OSError):
+            self._reader.close()
+            self._writer.close()
+
 
 class EventDescriptor:
     """The same in one descriptor, as Linux has it."""
@@ -138,7 +148,6 @@ class Waiter:
         self._begin()
 
     def _begin(self) -> None:
-        self._process = this_process[0]
         self._poll = _new_poll()
         self._longest = NEVER
         self._wake_up: Union[WakeUp, EventDescriptor, NoWakeUp]
@@ -146,6 +155,8 @@ class Waiter:
             self._wake_up = _new_wake_up()
         except OSError:
             self._wake_up, self._longest = NoWakeUp(), WITHOUT_WAKE_UP_SECONDS
+        # In a forked child, ``wake`` must not reach the driver of the parent.
+        self._process = this_process[0]
         self._wake_descriptor = self._wake_up.fileno()
         if self.can_be_woken:
             self._poll.register(self._wake_descriptor, READ)
@@ -218,7 +229,7 @@ def take_waiter() -> Waiter:
 
 def give_back(waiter: Waiter) -> None:
     """Give a waiter back. A thread that wakes it late wakes the next user, which looks around and waits again."""
-    if waiter.can_be_woken:
+    if waiter.can_be_woken and len(_idle_waiters) < KEPT_WAITERS:
         _idle_waiters.append(waiter)
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 from urllib3.util import Retry
@@ -30,7 +30,7 @@ from blocking_request.request.interpreter_exit import blocked_callers
 
 from ..support.devices import NeverReady
 from ..support.names import CANCELED, NET, OK, REQUEST, ROOT, TIMEOUT, Serve
-from ..support.servers.raw import Connection, always, echo, silence
+from ..support.servers.raw import Connection, always, asking, echo, silence
 from ..support.servers.unreachable import unused_port
 from ..support.waiting import eventually
 
@@ -253,6 +253,22 @@ def test_exception_of_the_request_iterator_ends_the_batch(manager: NetworkAccess
 
     with pytest.raises(LookupError, match="of the generator"):
         list(manager.getMany(requests()))
+
+
+def test_exception_of_the_request_iterator_loses_no_result(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(respond_with_path)
+    waiting = serve(silence)
+
+    def requests() -> Iterator[str]:
+        yield f"{server.url}/a"
+        yield waiting.url
+        raise LookupError("of the generator")
+
+    bodies = []
+    with pytest.raises(LookupError, match="of the generator"):
+        for _, _, reply in manager.getMany(requests(), maxConcurrent=2, ordered=False):
+            bodies.append(reply.body)
+    assert bodies == [b"a"]
 
 
 # -- limits
@@ -607,6 +623,50 @@ def test_slow_caller_causes_no_timeout(manager: NetworkAccessManager, serve: Ser
         if index in (0, 15):
             time.sleep(1.8)
     assert codes == [OK] * 30
+
+
+def test_slow_preprocessor_makes_no_other_request_late(manager: NetworkAccessManager, serve: Serve) -> None:
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        time.sleep(0.2)
+        connection.respond(b"ok")
+
+    calls: list[None] = []
+
+    def preprocess(request: object) -> None:
+        calls.append(None)
+        if len(calls) == 2:
+            time.sleep(1.4)
+
+    manager.setRequestPreprocessor(preprocess)
+    manager.setTimeout(1_000)
+    server = serve(handle)
+    assert [code for _, code, _ in manager.getMany([server.url] * 3)] == [OK] * 3
+
+
+@pytest.mark.parametrize("what", ["body", "auth handler"])
+def test_slow_code_of_one_request_makes_no_other_late(manager: NetworkAccessManager, serve: Serve, what: str) -> None:
+    def slow(connection: Connection) -> None:
+        connection.read_request()
+        time.sleep(0.2)
+        connection.respond(b"ok")
+
+    class SlowFile(io.BytesIO):
+        def read(self, size: Optional[int] = -1) -> bytes:
+            time.sleep(0.4)
+            return super().read(size)
+
+    def login(realm: str, host: str, attempt: int) -> tuple[str, str]:
+        time.sleep(1.4)
+        return "user", "password"
+
+    manager.setTimeout(1_000)
+    manager.setAuthHandler(login)
+    other = serve(asking("Basic realm=here")) if what == "auth handler" else serve(echo)
+    data = SlowFile(b"x" * 4_000_000) if what == "body" else None
+    busy = BatchRequest(other.url, "POST" if what == "body" else "GET", data)
+    results = manager.sendMany([BatchRequest(serve(slow).url), busy, BatchRequest(serve(slow).url)])
+    assert [code for _, code, _ in results] == [OK] * 3
 
 
 def test_slow_slot_causes_no_timeout(manager: NetworkAccessManager, serve: Serve) -> None:

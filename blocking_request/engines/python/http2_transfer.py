@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from copy import copy
 from time import monotonic
 from typing import Optional, Union
 
@@ -38,7 +39,7 @@ def perform_stream(state: TransferState, http2: Http2Connection, route: Route) -
             state.trace.request_sent = state.mailbox.now()
         yield from http2.wait(stream, lambda: stream.head is not None)
         if stream.head is None and stream.error is not None:
-            raise stream.error
+            raise copy(stream.error)
         state.mailbox.mark_active()
         state.trace.first_byte = state.trace.headers_received = state.mailbox.last_activity
         yield from _read(state, http2, stream)
@@ -84,6 +85,10 @@ def _send_body(state: TransferState, http2: Http2Connection, stream: Http2Stream
         else:
             piece = body.take(PIECE_BYTES, nobody_waits)
         if piece is None:
+            # The server may have made the window negative (RFC 9113 section 6.9.2): h2 before 4.3 refuses the end then.
+            yield from http2.wait(stream, lambda: http2.sendable(stream) >= 0 or stream.is_answered)
+            if stream.is_answered:
+                return
             http2.send_data(stream, b"", ends=True)
             yield from _tell(progress.end())
             return
@@ -151,7 +156,8 @@ def _read(state: TransferState, http2: Http2Connection, stream: Http2Stream) -> 
         if stream.error is not None:
             break
     if stream.error is not None:
-        raise stream.error
+        # A copy, because an error that is raised holds its frames, and the stream holds the error.
+        raise copy(stream.error)
     failure = reader.body_error() if stream.has_body else None
     if failure is not None:
         raise TransferFailed(failure)

@@ -201,9 +201,15 @@ class NestedTlsChannel:
 
     def _fill(self) -> bool:
         """Give TLS more bytes of the peer; if there are none now, set ``wanted`` and return False."""
-        is_sent = self._flush()
+        failure: Optional[OSError] = None
+        try:
+            is_sent = self._flush()
+        except OSError as error:
+            is_sent, failure = True, error  # the peer may have sent something before it closed
         data = self._inner.receive(_NETWORK_BYTES)
         if data is None:
+            if failure is not None:
+                raise failure
             self.wanted = self._inner.wanted if is_sent else self._wants_both
             return False
         if data:

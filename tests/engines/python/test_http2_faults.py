@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from hpack import Encoder
 from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager
 from blocking_request.engines.python.http2_protocol import Http2Protocol
 from blocking_request.engines.python.http2_stream import STREAM_WINDOW_BYTES
+from blocking_request.engines.python.state import TransferState
 
 from ...support.names import CANCELED, NET, OK, TIMEOUT
 from ...support.servers.http2 import Handler, Http2Peer, Http2Request
@@ -325,6 +327,24 @@ def test_goodbye_with_an_error(over_http2: NetworkAccessManager, start: Start) -
     request = BlockingNetworkRequest(over_http2)
     assert request.get(start(leave).url) is NET
     assert "the server has ended the connection (ENHANCE_YOUR_CALM)" in request.errorMessage()
+
+
+def test_failed_stream_is_no_cycle(over_http2: NetworkAccessManager, start: Start) -> None:
+    """An error that holds its frames would keep the request and its body until the garbage collector runs."""
+
+    def refuse(peer: Http2Peer, request: Http2Request) -> None:
+        peer.h2.reset_stream(request.stream, h2.errors.ErrorCodes.INTERNAL_ERROR)
+        peer.flush()
+
+    server = start(refuse)
+    request = BlockingNetworkRequest(over_http2)
+    gc.collect()
+    gc.disable()
+    try:
+        assert [request.get(server.url) for _ in range(3)] == [NET] * 3
+        assert sum(isinstance(each, TransferState) for each in gc.get_objects()) == 0
+    finally:
+        gc.enable()
 
 
 def test_requests_that_wait_for_a_stream_are_not_idle(over_http2: NetworkAccessManager, start: Start) -> None:

@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from typing import Any, Optional
 
 import pytest
+import trustme
 
-from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager
+from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager, TlsSettings
 from blocking_request.engines.events import UploadDataNeeded
 from blocking_request.engines.mailbox import Mailbox
+from blocking_request.engines.python import tls
 from blocking_request.engines.python.http1 import ResponseParser
 from blocking_request.engines.python.routes import Routes
 from blocking_request.engines.python.sending import CONTINUE_SECONDS, LOOK_UP_BYTES, send_request
 from blocking_request.engines.python.state import TransferState
+from blocking_request.engines.python.tls_channel import NestedTlsChannel
 from blocking_request.engines.upload_channel import UploadChannel
 from blocking_request.engines.wanted import LOOK_AROUND, WRITE, Wanted
 from blocking_request.models.http_messages import Request
@@ -23,6 +26,7 @@ from blocking_request.qt.binding import QtCore, QtNetwork
 
 from ...support.names import CANCELED, NET, OK, SERVER, Serve
 from ...support.servers.raw import Connection, Handler, silence
+from ...support.servers.tls import TlsServer
 
 PIECE = bytes(1 << 18)
 
@@ -237,3 +241,22 @@ def test_server_that_refuses_a_body_and_closes(
     code = on_python.post(serve(refuse).url, bytes(20_000_000))
     assert code is (SERVER if is_whole else NET), on_python.errorMessage()
     assert on_python.reply().statusCode() == 413 and on_python.reply().body == b"no"
+
+
+def test_server_that_refuses_a_body_over_nested_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The channel reads what has come although it cannot send any more, as over a plain TLS channel."""
+    monkeypatch.setattr(tls, "encrypted", NestedTlsChannel)
+    authority = trustme.CA()
+
+    def refuse(connection: Connection) -> None:
+        read_head(connection)
+        connection.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+
+    server = TlsServer(authority.issue_cert("127.0.0.1"), refuse)
+    manager = NetworkAccessManager()
+    manager.setEngine("python")
+    manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
+    request = BlockingNetworkRequest(manager)
+    codes = [request.post(server.url, bytes(20_000_000)) for _ in range(3)]
+    server.close()
+    assert codes == [SERVER] * 3, request.errorMessage()

@@ -184,7 +184,10 @@ class Http2Server:
             self.closed += 1
 
     def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for peer in self.peers:
+            # The thread that serves it closes it: else it may read from another socket that has got its number.
             with suppress(OSError):
-                peer.sock.close()
+                peer.sock.shutdown(socket.SHUT_RDWR)

@@ -107,7 +107,7 @@ class TestChoice:
         assert all(result.reply.errorString().startswith(text) for result in results)
         with pytest.raises(requests.RequestException, match=text):
             requests_session(NetworkAccessManager()).get(server.url)
-        http = Http("127.0.0.1", server.port)
+        http = Http("127.0.0.1", server.port, manager=NetworkAccessManager())
         http.get("/")
         assert http.waitForDone(10_000) and http.errorString().startswith(text)
         assert server.connections == 0

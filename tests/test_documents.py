@@ -3,7 +3,7 @@
 How an author uses it
 ---------------------
 
-The blocks of README.rst and of each page below docs/ run from top to bottom, each page in a process of its own. So a
+The blocks of README.rst, CONTRIBUTING.rst and of each page below docs/ run from top to bottom, each page in a process of its own. So a
 later block may use the names of an earlier one. Write what a reader needs, and run::
 
     python -m pytest tests/test_documents.py -k howto/proxy
@@ -92,7 +92,8 @@ pytest.importorskip("click")
 PAGE_SECONDS = 60.0
 
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.rst") if "_build" not in path.parts)
-NOT_YET = {"README.rst": "the cheat sheet is no program"}
+TEXTS = [ROOT / name for name in ("README.rst", "CONTRIBUTING.rst", "CHANGELOG.rst")]
+NOT_YET: dict[str, str] = {}
 """Pages whose blocks do not run yet. Take a page out as soon as they do: the test fails if it is listed and passes."""
 
 
@@ -230,6 +231,9 @@ def check_command(words: list[str], where: str) -> None:
     if words[:2] in (["python", "-m"], ["python3", "-m"]):
         words = words[2:]
     program, arguments = words[0], words[1:]
+    if program in ("python", "python3") and arguments and arguments[0].endswith(".py"):
+        assert (ROOT / arguments[0]).exists(), f"{where}: there is no file {arguments[0]}"
+        return
     if program in ("blocking-request", "blocking_request"):
         check_blocking_request(arguments, where)
     elif program == "pip":
@@ -306,7 +310,7 @@ def check_toml(text: str, _: str) -> None:
 CHECKS = {"console": check_commands, "ini": check_ini, "json": check_json, "toml": check_toml}
 
 
-@pytest.mark.parametrize("path", [ROOT / "README.rst", *PAGES], ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("path", [*TEXTS, *PAGES], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_blocks_of_page(
     path: Path, folder: Path, hosts: tuple[ExampleHosts, Path], request: pytest.FixtureRequest
 ) -> None:

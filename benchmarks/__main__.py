@@ -1,7 +1,11 @@
-"""Run every benchmark, one after another; 1 where one missed a bound."""
+"""Run the benchmarks that are named, or all of them, one after another. Exits with 1 if one has missed a bound."""
 
+import os
+import platform
 import subprocess
 import sys
+
+from blocking_request.qt.binding import API, QtCore
 
 TRANSFERS = ("large_get", "transfer", "memory", "adapter")
 BENCHMARKS = (
@@ -26,6 +30,11 @@ def main() -> None:
     if unknown:
         sys.exit(f"no benchmark named {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
     missed = []
+    print(
+        f"-- on {platform.system()} {platform.machine()}, {os.cpu_count()} processors, "
+        f"Python {platform.python_version()}, {API}, Qt {QtCore.qVersion()}",
+        flush=True,
+    )
     for name in wanted:
         print(f"-- {name}", flush=True)
         if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:

@@ -1,28 +1,23 @@
-"""A script: fetch JSON, post a form, tell what went wrong. No event loop, no callbacks.
+"""A script: fetch JSON, tell failures apart, post a form. No event loop, no callbacks.
 
 python3 examples/script.py [URL of an httpbin]
 """
 
 import sys
 
-from PyQt5.QtCore import QCoreApplication, QUrl
-from PyQt5.QtNetwork import QNetworkRequest
+from PyQt5.QtCore import QCoreApplication
 
-from blocking_request import BlockingNetworkRequest
+from blocking_request import BlockingNetworkRequest, ErrorCode
 
 app = QCoreApplication(sys.argv)
 server = sys.argv[1] if len(sys.argv) > 1 else "http://httpbin.org"
 
 request = BlockingNetworkRequest()
-if request.get(f"{server}/json") == BlockingNetworkRequest.NoError:
-    print(request.reply().json()["slideshow"]["title"])
-else:
-    print(request.errorMessage())
-
-form = QNetworkRequest(QUrl(f"{server}/post"))
-form.setRawHeader(b"X-From", b"an example")
-request.post(form, b"name=Ada&born=1815")
-print(request.reply().json()["form"])
-
-code = request.get(f"{server}/status/404")
-print(code.name, "-", request.errorMessage())
+for path in ("/json", "/status/404"):
+    code = request.get(f"{server}{path}", headers={"Accept": "application/json"}, timeout=10_000)
+    if code == ErrorCode.NoError:
+        print(request.reply().json()["slideshow"]["title"])
+    elif code == ErrorCode.ServerExceptionError:
+        print("the server refuses it:", request.reply().statusCode(), request.reply().reasonPhrase())
+    else:
+        sys.exit(request.errorMessage())  # no connection, a timeout, a wrong certificate, ...

@@ -2,6 +2,10 @@
 
 Events and bodies cross threads only by a Mailbox or an UploadChannel. The blocked caller waits on its own mailbox, with
 a timeout, and never on Qt.
+
+A call has a queue of its own, and uses ``take``. The transfers of a batch share one queue, whose owner uses
+``resolve``. If the caller is slower than the engine, ``deliver`` returns False and the engine stops to read; ``resume``
+makes it go on.
 """
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
 """Waits for sockets, and for a wake-up from another thread. All drivers of transfers use it.
 
+A Waiter serves one call, and is kept for the next one. A Selector waits for the many transfers of a batch. A forked
+child makes descriptors of its own.
+
 Windows has no ``poll``. There ``select`` waits in slices, so that Ctrl-C is noticed. The tests run this on Linux, too;
 it never ran on Windows or macOS.
 """

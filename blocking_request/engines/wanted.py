@@ -1,4 +1,8 @@
-"""Says what a transfer waits for: sockets, or a moment. The classes in ``waiting`` wait for it."""
+"""Says what a transfer waits for: sockets, or a moment. The classes in ``waiting`` wait for it.
+
+A socket must be waited for only after ``receive`` or ``send`` of its channel has returned None: a TLS channel may hold
+bytes that were read from the socket before.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ class Wanted(NamedTuple):
 
 
 WAKE_UP = Wanted()
-"""The transfer waits until another thread wakes it."""
+"""The transfer waits for a wake-up: by another thread, or by another transfer of the same thread (HTTP/2)."""
 
 LOOK_AROUND = Wanted(seconds=0.0)
 """The transfer can go on at once. Its driver looks at its clocks and at other transfers before."""

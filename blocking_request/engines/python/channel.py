@@ -36,6 +36,12 @@ class Channel(Protocol):
         The next call must begin with the first byte that was not taken, and pass at least as many of the rest.
         """
 
+    @property
+    def has_unsent(self) -> bool:
+        """Whether bytes that ``send`` has taken still wait here, until the socket can be written to and any method is
+        called.
+        """
+
     def fileno(self) -> int:
         """Return the descriptor of the socket; -1 if it is closed."""
 
@@ -55,6 +61,7 @@ class OverSocket:
     __slots__ = ("_process", "_receive", "_receive_into", "_send", "sock", "wanted", "wants_read", "wants_write")
 
     sock: socket.socket
+    has_unsent = False
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock

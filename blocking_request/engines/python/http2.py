@@ -1,7 +1,8 @@
 """An HTTP/2 connection over a channel, which several transfers share.
 
 One of the transfers reads from the connection, and hands the frames to the streams of the others. If it ends, another
-transfer reads.
+transfer reads. The layers: ``http2_codec`` splits bytes into frames and holds h2, ``http2_protocol`` keeps the state of
+the connection, this module moves bytes and wakes transfers, ``http2_transfer`` performs one request.
 """
 
 from __future__ import annotations
@@ -137,17 +138,24 @@ class Http2Connection:
 
     # The response
 
+    def _has_unsent(self) -> bool:
+        return bool(self._unsent) or self._channel.has_unsent
+
     def wait(self, stream: Http2Stream, is_ready: Callable[[], bool]) -> Generator[Wanted, None, None]:
-        """Wait until something is ready, or until the stream has failed."""
+        """Wait until something is ready, or until the stream has failed.
+
+        One of the waiting streams, the reader, polls the socket. The others wait for a wake-up. A stream that leaves
+        this method hands the part of the reader to a waiting one.
+        """
         reads = 0
         while not is_ready() and stream.error is None:
             if self.flush():
-                continue
+                continue  # there is room to send again, so the stream may be ready
             if self._reader is None:
                 self._reader = stream
             if self._reader is not stream:
-                if self._unsent:
-                    self._reader.wake()  # it waits for both from now on
+                if self._has_unsent():
+                    self._reader.wake()  # so that it waits until the socket can be written to, too
                 stream.is_waiting = True
                 yield WAKE_UP
                 stream.is_waiting = False
@@ -156,8 +164,8 @@ class Http2Connection:
                 if reads % READS_AT_ONCE == 0:
                     yield LOOK_AROUND
             else:
-                yield self._wants_both if self._unsent else self._channel.wanted
-        # The caller may take long before it wants more.
+                yield self._wants_both if self._has_unsent() else self._channel.wanted
+        # The caller may take long before it wants more, so it must not stay the reader.
         self._hand_over(stream)
 
     def _hand_over(self, stream: Http2Stream) -> None:

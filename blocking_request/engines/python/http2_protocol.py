@@ -1,4 +1,10 @@
-"""The client's end of an HTTP/2 connection (RFC 9113) as bytes and streams: over h2, without I/O and clock."""
+"""The client's state of an HTTP/2 connection (RFC 9113): turns received bytes into events of streams, and requests into
+bytes to send. It uses h2, does no I/O and has no clock.
+
+DATA frames bypass h2, because it takes five times as long for them; the windows are counted here. The window of the
+connection is so large that one stream cannot hold up the others. The window of a stream is opened again by
+``acknowledge``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Performs one request over a stream of HTTP/2. The results are the same as over HTTP/1.1."""
+"""Performs one request over a stream of HTTP/2. The results are the same as over HTTP/1.1.
+
+The steps: send the header, send the body as the windows allow, wait for the header of the response, hand over its body.
+A window is opened again when the caller has taken the bytes. StreamRefused, ServerLeaves and Http11Required are
+answered in ``transfer.perform``, which sends the request again.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""The HTTP/2 connections that the requests of one batch share: one for each route."""
+"""The HTTP/2 connections that the requests of one batch share: one for each route.
+
+The first request of a route opens the connection, and the others wait for it. If the server speaks HTTP/1.1, or the
+first request finds no connection, each request opens its own. If all streams of a connection are in use, requests wait
+for one; if the server has said GOAWAY, the next request opens another connection. Idle connections go to the pool at
+the end.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +46,7 @@ class SharedConnections:
                 if connection.http2.is_idle:
                     connection.close()
             waiting = self._opening.get(key)
+            # The first request opens the connection; the others wait, unless the route is not shared.
             if waiting is None or key in self._opened_by_each:
                 return (yield from self._open(route, state, is_fresh))
             waiting.append(state.wake)
@@ -63,7 +70,7 @@ class SharedConnections:
                 self._connections.setdefault(key, connection)
                 self._opened_by_each.discard(key)
             return connection
-        finally:
+        finally:  # also if the opening request was cancelled: the next one opens then
             for wake in self._opening.pop(key, ()):
                 wake()
 

@@ -1,4 +1,4 @@
-"""Limits the time that steps may take."""
+"""Limits the time that steps may take. The limit is checked when they wait."""
 
 from __future__ import annotations
 

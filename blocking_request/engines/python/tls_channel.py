@@ -1,4 +1,9 @@
-"""Channels with TLS: over a socket, or over another channel."""
+"""Channels with TLS: TlsChannel over a socket, NestedTlsChannel over another channel.
+
+NestedTlsChannel serves HTTPS through an HTTPS proxy, and contexts that are not Python's own (truststore). Its ``send``
+may keep encrypted bytes: see ``has_unsent``. The end of the stream counts as an end also if the peer says no goodbye
+(close_notify), because the framing of HTTP shows whether the response is complete.
+"""
 
 from __future__ import annotations
 
@@ -121,6 +126,11 @@ class NestedTlsChannel:
         self.wants_read = self.wanted = inner.wants_read
         self.wants_write = inner.wants_write
         self._wants_both = Wanted(tuple((descriptor, READ | WRITE) for descriptor, _ in inner.wants_read.sockets))
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether encrypted bytes wait until the inner channel takes them."""
+        return bool(self._unsent) or self._outgoing.pending > 0 or self._inner.has_unsent
 
     def do_handshake(self) -> bool:
         """Return whether the handshake is complete; if not, ``wanted`` says what to wait for."""

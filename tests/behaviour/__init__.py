@@ -1,1 +1,1 @@
-"""What a caller sees, over real servers on every engine."""
+"""The behaviour that a caller sees, with real servers on every engine."""

@@ -1,4 +1,4 @@
-"""Bad input: what was wrong, what was expected, how to mend it; nothing is sent and nothing is lost."""
+"""Bad input: the message names the fault, the expected value and the remedy; nothing is sent and nothing is lost."""
 
 from __future__ import annotations
 

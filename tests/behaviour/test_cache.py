@@ -66,7 +66,7 @@ def with_load(url: str, control: Any, **fields: str) -> QtNetwork.QNetworkReques
 
 
 def confirming(headers: str = STALE, body: bytes = b"page") -> Handler:
-    """304 to who has the tag, the page to everybody else."""
+    """Return a handler that sends 304 to a request with the tag, and the page to all others."""
 
     def handle(connection: Connection) -> None:
         while True:
@@ -81,7 +81,7 @@ def confirming(headers: str = STALE, body: bytes = b"page") -> Handler:
     return handle
 
 
-# -- what it does
+# -- behaviour
 
 
 def test_what_is_fresh_is_not_asked_for_again(
@@ -121,13 +121,13 @@ def test_what_is_stale_is_confirmed(request_of: BlockingNetworkRequest, engine: 
         assert (reply.statusCode(), reply.body, reply.isFromCache()) == (200, b"page", count > 1)
         assert (reply.engine(), reply.attempts()) == (engine, 1)
         assert len(server.requests) == count
-        # What we have added is no part of the request that was made.
+        # The fields that the package has added are no part of the caller's request.
         assert not reply.request().hasRawHeader(b"If-None-Match")  # type: ignore[arg-type]
     assert server.connections == 1
 
 
 def test_another_host_field_is_another_resource(request_of: BlockingNetworkRequest, serve: Serve) -> None:
-    """Virtual hosts share an address: nobody is served the page of the other one."""
+    """Virtual hosts share an address, and must not get the page of one another."""
 
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
@@ -278,7 +278,7 @@ def test_preferring_the_one_or_the_other(request_of: BlockingNetworkRequest, ser
     server = serve(confirming('Cache-Control: max-age=0, stale-while-revalidate=1000\r\nETag: "1"\r\n'))
     for _ in range(2):
         assert request_of.get(with_load(server.url, control)) is OK
-    # Qt says of PreferNetwork that it never gives what is stale.
+    # PreferNetwork never returns a stale response, as Qt's documentation says.
     assert request_of.reply().engine() == ("" if control == LOAD.PreferCache else request_of.engine())
 
 
@@ -327,11 +327,11 @@ def test_only_a_cache_of_ours(manager: NetworkAccessManager) -> None:
     assert manager.cache() is None
 
 
-# -- whom it is for
+# -- partitions
 
 
 def personal(connection: Connection) -> None:
-    """Tells everybody who they are, and that this is for all."""
+    """Respond with the credentials of the request, as a response that a cache may store for all."""
     while True:
         request = connection.read_request()
         if request is None:
@@ -366,7 +366,7 @@ def test_nobody_is_served_what_is_for_another(
 
 
 def assert_no_secret(manager: NetworkAccessManager, *more: bytes) -> None:
-    """Nothing of who asked stands in what the cache knows it by."""
+    """The index of the cache contains no credentials."""
     cache = manager.cache()
     assert isinstance(cache, NetworkDiskCache)
     store = store_of(cache)
@@ -600,7 +600,7 @@ def test_a_cache_that_is_cleared_all_the_time(manager: NetworkAccessManager, ser
     assert wrong == [] and cache.problem() == ""
 
 
-# -- what was found by trying
+# -- faults found by trying
 
 
 def test_a_key_beside_a_token_of_the_callers_own(manager: NetworkAccessManager, serve: Serve) -> None:
@@ -668,7 +668,7 @@ def test_another_certificate_in_the_same_file_is_somebody_else(tmp_path: Path) -
 
 @pytest.mark.parametrize("engine", TLS_ENGINES, indirect=True)
 def test_nobody_is_asked_beside_the_call(manager: NetworkAccessManager) -> None:
-    """What is validated later runs in a thread of ours, where no code of the caller's may run."""
+    """A later validation runs in a thread of the package, in which no code of the caller may run."""
     threads: list[str] = []
 
     def handler(errors: Any, chain: Any) -> Any:
@@ -791,7 +791,7 @@ def test_an_index_that_others_hold_keeps_nobody_waiting(manager: NetworkAccessMa
     assert manager.blockingGet(f"{server.url}/other").errorCode() is OK
     assert manager.blockingPost(server.url, b"x").errorCode() is OK
     assert time.monotonic() - started < 1.0
-    # What was posted to is not served, though it could not be deleted.
+    # A URL after a POST is not served, although it could not be deleted.
     assert not manager.blockingGet(server.url).isFromCache()
     other = NetworkAccessManager()
     other.setCache(NetworkDiskCache(cache.cacheDirectory()))

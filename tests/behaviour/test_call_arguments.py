@@ -121,7 +121,7 @@ def test_headers_replace_those_of_the_request_and_the_manager(manager: NetworkAc
     assert b"x-kept: request" in sent
     assert names(server.requests[0]).count(b"x-own") == 1 and b"accept" not in names(server.requests[0])
     assert request.rawHeader(b"X-Own") == b"request" and not request.hasRawHeader(b"User-Agent")  # not modified
-    # And the next call knows nothing of it.
+    # The next call does not have it.
     assert blocking.get(server.url) is ErrorCode.NoError
     assert b"x-default: manager" in lines(server.requests[1]) and b"x-own" not in names(server.requests[1])
 

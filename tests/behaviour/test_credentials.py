@@ -1,4 +1,4 @@
-"""Who we are to real servers, on both engines: what is sent, what is answered, what is given up, and what stays secret."""
+"""Credentials with real servers, on both engines: they are sent, answered, given up, and kept secret."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_ntlm(on_qt_or_auto: NetworkAccessManager, serve: Serve) -> None:
     assert request.post(server.url, b"data") is OK
     assert request.reply().body == b"you are user"
     assert server.requests[-1].endswith(b"data")
-    # a connection that has logged in is nobody else's
+    # no other request gets a connection that has logged in
     stranger = BlockingNetworkRequest(on_qt_or_auto)
     assert stranger.get(server.url) is SERVER
     stranger.setAuthConfig(AuthConfig.basic("other", "pass"))
@@ -205,7 +205,7 @@ def test_ntlm_for_ever(on_qt_or_auto: NetworkAccessManager, serve: Serve) -> Non
         reply = on_qt_or_auto.blockingGet(server.url)
         assert (reply.errorCode(), reply.statusCode()) == (SERVER, 401)
         assert len(handler.questions) == 3
-        # Qt 6 tells of what it sends when it has gone on already
+        # Qt 6 reports a sent request only when it has gone on already
         assert len(server.requests) < 1000
 
 

@@ -1,4 +1,4 @@
-"""NetworkAccessManager: what its settings do to requests on both engines, and that threads may change them at any time."""
+"""NetworkAccessManager: the effect of its settings on both engines; threads may change them at any time."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_signal_passes_it_on_and_can_be_taken_away(manager: NetworkAccessManag
         manager.finished.connect("slot")  # type: ignore[arg-type]
 
 
-# -- what requests carry
+# -- header fields
 
 
 def test_default_headers_and_user_agent(manager: NetworkAccessManager, serve: Serve) -> None:
@@ -270,7 +270,7 @@ def test_redirect_policy(manager: NetworkAccessManager, serve: Serve) -> None:
     assert manager.blockingGet(first.url).statusCode() == 302
     manager.setRedirectPolicy(policies.SameOriginRedirectPolicy)
     assert manager.blockingGet(first.url).errorCode() is NET
-    # what the request says goes before it
+    # the request's own value takes precedence
     request = REQUEST(QtCore.QUrl(first.url))
     request.setAttribute(REQUEST.Attribute.RedirectPolicyAttribute, enum_value(policies.NoLessSafeRedirectPolicy))
     assert manager.blockingGet(request).body == b"there"

@@ -188,7 +188,7 @@ def test_retries(manager: NetworkAccessManager, serve: Serve) -> None:
 
 
 def test_credentials(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
-    """From the first place to the last: what a handler returned is remembered."""
+    """From the first place to the last: the credentials of a handler are remembered."""
     asks = serve(asking('Basic realm="x"'))
     url = serve(echo).url
     with_user = url.replace("//", "//url:x@")

@@ -1,4 +1,4 @@
-"""One rule for what is secret: in reprs, messages, logs, redirects and the cache's partition."""
+"""One rule says which names are secret, in reprs, messages, logs, redirects and the cache's partition."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_batch_request_shows_no_secrets() -> None:
         assert text == "<BatchRequest POST http://host/a?token=***&b=1 into '/tmp/x'>"
 
 
-# -- what a terminal would obey
+# -- characters that a terminal would obey
 
 ESCAPES = "\x1b[31mred\x07\x9b1m \u202egpj.exe \u2028"
 

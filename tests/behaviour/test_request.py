@@ -1,4 +1,4 @@
-"""What reaches the server and what comes back, verb by verb and body by body."""
+"""Requests as they reach the server, and their replies, for each verb and each kind of body."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_status_without_a_reason_gets_the_standard_one(blocking: BlockingNetwork
     assert blocking.errorMessage() == f"Error transferring {server.url} - server replied: Not Found (404)"
 
 
-# -- what is sent
+# -- the sent request
 
 
 def test_default_headers(blocking: BlockingNetworkRequest, serve: Serve) -> None:

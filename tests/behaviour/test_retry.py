@@ -116,7 +116,7 @@ def test_a_wait_ends_when_the_call_is_cancelled(how: str, blocking: BlockingNetw
     started = time.monotonic()
     assert blocking.get(server.url, feedback=feedback) is ErrorCode.CanceledError
     assert time.monotonic() - started < 5
-    # what came so far is there
+    # the part that has come is there
     assert blocking.reply().statusCode() == 503 and blocking.reply().attempts() == 1
 
 

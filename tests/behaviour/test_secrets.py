@@ -1,4 +1,4 @@
-"""What a review has found: ways by which a secret, or what a server said, went where it does not belong."""
+"""Faults that a review has found: a secret, or a server's text, went to a wrong place."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_a_preprocessor_that_goes_elsewhere(manager: NetworkAccessManager, serve
     assert request.get(named.url) is NET and "s3cret" not in request.errorMessage()
 
 
-# -- what a server says
+# -- texts of a server
 
 
 @pytest.mark.parametrize("value", ["Fri, 31 Dec 99999999 23:59:59 GMT", "9" * 5000, "\xb2"])

@@ -71,7 +71,7 @@ def test_the_server_is_slowed_down(blocking: BlockingNetworkRequest, serve: Serv
     with blocking.stream(server.url) as chunks:
         next(chunks)
         assert stuck.wait(20), f"{sent[0]} bytes were taken while nobody read"
-    # the kernel's buffers, Qt's, and what waits for the caller
+    # the kernel's buffers, Qt's, and the chunks that wait for the caller
     assert sent[0] < 40_000_000 + STREAMED_AHEAD
     assert blocking.reply().errorCode() is ErrorCode.CanceledError
 
@@ -197,7 +197,7 @@ def test_a_bomb(blocking: BlockingNetworkRequest, serve: Serve) -> None:
 
 
 def test_a_bomb_of_brotli(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    """It expands a million times; what is looked at is each megabyte that comes out."""
+    """It expands a million times; the limit is checked after each megabyte."""
     import resource
 
     try:

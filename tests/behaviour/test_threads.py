@@ -418,7 +418,7 @@ class TestWorkers:
         server = serve(always(b"ok"))
         engine = QtEngine()
         with monkeypatch.context() as patch:
-            patch.setattr(WorkerThread, "start", lambda self: None)  # what Qt does without memory, but for a warning
+            patch.setattr(WorkerThread, "start", lambda self: None)  # as Qt does without memory, apart from a warning
             response = self.start(engine, server.url).take(10)
         assert isinstance(response, Response) and response.failure is not None
         assert "could not be started" in response.failure.text

@@ -1,4 +1,4 @@
-"""Wrong types and values are refused at once, in words that say what was given and what to write."""
+"""Wrong types and values are refused at once, with a message that names the given and the expected value."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_wrong_type_is_refused_at_once(case: str) -> None:
 @pytest.mark.parametrize("name", sorted(name for name in dir(NetworkAccessManager) if name.startswith("set")))
 @pytest.mark.parametrize("value", [object(), 5.5, b"bytes"], ids=["object", "float", "bytes"])
 def test_setters_refuse_foreign_types(name: str, value: Any) -> None:
-    """Whatever they take, it is none of these; the error is one of types or values, and names no attribute."""
+    """No setter takes one of these values; the error is a TypeError or ValueError, and names no attribute."""
     arguments = [value, [], []] if name == "setFallbackProxyAndExcludes" else [value]
     manager = a_manager()
     before = manager._settings
@@ -122,7 +122,7 @@ def test_setters_refuse_foreign_types(name: str, value: Any) -> None:
 
 
 def assert_refused(act: Callable[[], Any], argument: str, value: Any) -> None:
-    """The error names the argument, and says what was given: its type, or itself."""
+    """The error names the argument and the given value, or its type."""
     with pytest.raises(TypeError) as raised:
         act()
     text = str(raised.value)
@@ -267,7 +267,7 @@ def test_none_leaves_a_form_field_out(blocking: BlockingNetworkRequest, serve: S
     assert b'name="a"' in server.requests[1] and b'name="b"' not in server.requests[1]
 
 
-# -- what is shown
+# -- shown values
 
 
 def test_text_of_an_error_code() -> None:

@@ -65,7 +65,7 @@ def ranges(
 
 
 def leave_part(target: Path, url: str, body: bytes, total: int = -1) -> None:
-    """Leave what a download of version "one" leaves that broke off."""
+    """Write the files that a download of version "one" leaves if it breaks off."""
     part = target.with_name(f"{target.name}.part")
     part.write_bytes(body)
     description = {
@@ -563,7 +563,7 @@ def test_progress(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
 def test_a_rest_that_is_none(
     fields: str, count: Any, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
 ) -> None:
-    """What a server says of the part it sends must fit what is there; else the whole file, or an error."""
+    """The server's Content-Range must fit the part; otherwise the whole file is downloaded, or the download fails."""
     calls = [0]
 
     def handle(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""What killed processes have left of downloads is deleted, and nothing else."""
+"""Files that killed processes have left of downloads are deleted, and no others."""
 
 from __future__ import annotations
 

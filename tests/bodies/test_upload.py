@@ -237,7 +237,7 @@ def test_a_response_before_the_body_was_read_means_the_same_for_every_verb(
         connection.respond(b"early")
 
     server = serve(early)
-    blocking.setEngine("qt")  # which has not sent what it was to send, and says so
+    blocking.setEngine("qt")  # which has not sent the whole body, and says so
     for verb in ("GET", "PUT"):
         for _ in range(4):
             assert blocking.sendCustomRequest(server.url, verb, BODY) is ErrorCode.NetworkError

@@ -1,1 +1,1 @@
-"""Engines: which one sends a request, and what each makes of a server's bytes."""
+"""Engines: the choice of an engine, and the result that each makes of a server's bytes."""

@@ -300,7 +300,7 @@ def test_a_thread_that_has_ended_and_is_deleted_before_its_maker_looks() -> None
 
 
 def test_ctrl_c_while_a_thread_starts(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread runs, and nobody knows of it: it must end all the same, and keep nobody."""
+    """The thread runs without being known. It must end all the same, and delay no exit."""
     module = sys.modules["blocking_request.engines.thread_starts"]
     running = choice.engine("qt")
     running.shutdown()

@@ -1,6 +1,6 @@
 """The same request over both engines: the same code, status, headers, body, history and message.
 
-What the engines must differ in stands in ``DIFFERENCES`` and ``ENGINE_HEADERS``, and nowhere else.
+The only differences that are allowed are in ``DIFFERENCES`` and ``ENGINE_HEADERS``.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Call = Callable[[BlockingNetworkRequest, str], Any]
 QT5 = QT_VERSION < (6,)
 
 ENGINE_HEADERS = frozenset(("date", "access-control-allow-origin"))
-"""The time of day, and what httpbin makes of it."""
+"""The time of day, and a field that httpbin makes of the request."""
 
 VARYING_HEADERS = {
     "/cache": frozenset(("etag", "last-modified")),
     "/digest-auth/auth/user/password": frozenset(("www-authenticate", "set-cookie")),
 }
-"""What httpbin makes up anew each time."""
+"""Values that httpbin makes anew each time."""
 
 DIFFERENCES = {
     "no header field at all": "Qt 6 drops a header that it cannot read and goes on: an empty one is taken for that",
@@ -194,7 +194,7 @@ def reply_of(engine: str, manager: NetworkAccessManager, call: Callable[[Blockin
 
 
 def facts(reply: ReplyContent) -> dict[str, Any]:
-    """What a caller can see of a reply and that does not name the engine."""
+    """Return the values of a reply that do not name the engine."""
     return {
         "code": reply.errorCode(),
         "error": enum_value(reply.error()),
@@ -229,7 +229,7 @@ def assert_same(
 
 
 def in_order(body: bytes) -> Any:
-    """Return a body without what differs from time to time.
+    """Return a body without the parts that differ from time to time.
 
     httpbin's /stream writes the headers in the order they came in, which is the engine's own. A gzip stream that is not
     undone has the second in which it was made (RFC 1952 section 2.3).

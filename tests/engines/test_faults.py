@@ -1,4 +1,4 @@
-"""What a server can do wrong, and what the caller is told. None takes longer than its timeout + 0.2 s."""
+"""Faults of servers, and their messages. None takes longer than its timeout + 0.2 s."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compressed bodies made to cost time or memory, or to hide what stands behind their end."""
+"""Compressed bodies made to cost time or memory, or to hide bytes behind their end."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_five_codings_are_undone(blocking: BlockingNetworkRequest, serve: Serve)
 
 @pytest.mark.parametrize("streams", [False, True])
 def test_an_abort_ends_decoding(streams: bool, manager: NetworkAccessManager, serve: Serve) -> None:
-    """The worker is free for the next call at once, and does not decode a gigabyte that nobody wants."""
+    """The worker is free for the next call at once, and does not decode a gigabyte for an ended call."""
     body = gzip.compress(bytes(1 << 24)) * 64
     feedback = Feedback()
     was_sent = threading.Event()

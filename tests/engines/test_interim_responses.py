@@ -1,4 +1,4 @@
-"""Interim responses while a body is sent, and connections whose next bytes nobody asked for."""
+"""Interim responses while a body is sent, and connections with bytes that no request asked for."""
 
 from __future__ import annotations
 

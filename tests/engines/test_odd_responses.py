@@ -1,4 +1,4 @@
-"""Responses that are odd and not dangerous: what is read of them, and what is told about the rest."""
+"""Responses that are odd and not dangerous: they are read, or their fault is named."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def steps_of(trace: TransferTrace) -> set[str]:
 
 
 def known_to_qt(steps: set[str]) -> set[str]:
-    """Return what Qt tells of these steps."""
+    """Return those of the steps that Qt signals."""
     unknown = {"look_up_started", "look_up_ended", "connect_ended", "tls_started", "first_byte"}
     return steps - unknown - (set() if TELLS_STEPS else {"connect_started", "request_sent"})
 

@@ -1,4 +1,4 @@
-"""Bytes that a server sends though nobody asked: they are no response to the next request (RFC 9112 section 9.2)."""
+"""Bytes that a server sends without a request are no response to the next request (RFC 9112 section 9.2)."""
 
 from __future__ import annotations
 

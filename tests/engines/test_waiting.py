@@ -1,4 +1,4 @@
-"""What the drivers of transfers wait with: sockets, wake-ups and moments; also with the parts that Windows has."""
+"""Waiting for sockets, wake-ups and moments, also with the parts that Windows has."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONG = 20.0
 
 @pytest.fixture(params=["this system", "Windows"])
 def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Run a test with what this system has, and with what Windows has."""
+    """Run a test with the parts of this system, and with those of Windows."""
     if request.param == "Windows":
         monkeypatch.setattr(waiting, "_new_poll", SelectPoll)
         monkeypatch.setattr(waiting, "_new_wake_up", WakeUp)
@@ -140,7 +140,7 @@ def test_wake_up_of_a_selector_from_a_thread(system: str) -> None:
 
 
 def test_selector_loses_no_wake_up_of_a_thread(system: str) -> None:
-    """A thread may be about to tell who is woken just when the selector looks."""
+    """A thread may add a key just when the selector looks for woken keys."""
     rounds = 3_000
     selector: Selector[int] = Selector()
     may_wake, is_over = threading.Semaphore(0), threading.Event()

@@ -1,4 +1,4 @@
-"""What is asked about certificates, with no network at all."""
+"""Questions about certificates, without a network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def refused(request: Request, *errors: TlsError) -> Response:
 def drive(
     handler: SslErrorHandler, *responses: Response, first: Optional[Request] = None
 ) -> tuple[list[Request], Response]:
-    """What is sent, and what comes of it."""
+    """Return the sent requests and the last response."""
     send = partial(ask_about_certificates, prompt=CertificatePrompt(handler))
     flow = follow_redirects(first or Request("GET", URL), RedirectRules(), send)
     sent = [next(flow)]

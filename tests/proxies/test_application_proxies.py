@@ -72,7 +72,7 @@ def test_tunnelled(kind: str, use: Callable[..., None], proxy: ProxyServer, engi
         assert blocking.get(elsewhere(server.url)) is OK, blocking.errorMessage()
         assert blocking.reply().body == b"secret"
     assert proxy.asked == [f"{'socks' if kind == 'Socks5Proxy' else 'CONNECT'} {HOST}:{server.port}"]
-    # what is wrong with a certificate is looked into through the proxy, too
+    # errors of a certificate are looked for through the proxy, too
     assert blocking.get(elsewhere(other.url)) is NET
     assert "the certificate is for another.invalid, not for somewhere.invalid" in blocking.errorMessage()
     server.close()

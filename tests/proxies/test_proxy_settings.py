@@ -157,7 +157,7 @@ def test_socks_with_a_password(manager: NetworkAccessManager, serve: Serve) -> N
     guarded.close()
 
 
-# -- whose failure it was
+# -- failures of the proxy and of the server
 
 
 @pytest.mark.parametrize("kind", ["http", "socks5"])
@@ -323,7 +323,7 @@ def test_a_factory(manager: NetworkAccessManager, proxy: ProxyServer, serve: Ser
     assert len(proxy.asked) == 2
 
 
-# -- what a proxy may be written as
+# -- texts of proxies
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_a_proxy_shows_no_password() -> None:
     "text", ["proxy:99999", "http://proxy:0", "proxy:0", "http://proxy:port", "user:s3cret", "user:s3/cret@h:80"]
 )
 def test_port_that_is_none(text: str) -> None:
-    """The text is not shown: what stands behind the colon may be a password."""
+    """The text is not shown: the part behind the colon may be a password."""
     with pytest.raises(ValueError, match="the port of this one is no number from 1 to 65535") as raised:
         proxy_of(text)
     assert "s3" not in str(raised.value) and raised.value.__context__ is None

@@ -1,4 +1,4 @@
-"""Inside QGIS, where one is installed for the system's Python, with the libraries that it ships."""
+"""Inside QGIS, if it is installed for the system's Python, with the libraries that it ships."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ print(manager.blockingGet(url).text())
 
 @needs_qgis
 def test_a_question_to_a_blocked_main_thread(tmp_path: Path, serve: Serve) -> None:
-    """QGIS asks in the main thread what to do about a certificate, and its network thread waits for the answer."""
+    """QGIS asks about a certificate in the main thread, and its network thread waits for the answer."""
     tls = TlsServer(trustme.CA().issue_cert("127.0.0.1"))
     server = serve(always(b"hello"))
     program = f"""{BEGIN}
@@ -327,7 +327,7 @@ def test_a_cache_as_large_as_there_is_room(text: str, tmp_path: Path) -> None:
 
 
 def test_how_large_that_is() -> None:
-    """As QGIS has it: 1 GiB above 25 GB, else shares of what is free."""
+    """As in QGIS: 1 GiB above 25 GB, else shares of the free space."""
     mib = 1 << 20
     sizes = [automatic_size(free * mib) // mib for free in (0, 100, 500, 1_000, 7_000, 20_000, 25_001, 900_000)]
     assert sizes == [10, 30, 150, 187, 637, 962, 1_024, 1_024]

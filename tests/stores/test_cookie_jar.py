@@ -64,7 +64,7 @@ def received(url: str, *values: str) -> CookieJar:
         ("a=1; Max-Age=100", URL, URL, "a=1"),
         ("a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT", URL, URL, None),
         ("a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=100", URL, URL, "a=1"),
-        # 5.2 what is no cookie
+        # 5.2 fields that are no cookies
         ("novalue", URL, URL, None),
         ("=1", URL, URL, None),
         ("a=", URL, URL, "a="),
@@ -157,7 +157,7 @@ def test_cookies_are_kept_and_sent(manager: NetworkAccessManager, httpbin: str) 
     assert len(reply.history()) == 1
     assert manager.blockingGet(f"{httpbin}/cookies").json() == {"cookies": {"a": "1", "b": "2"}}
     assert manager.blockingGet(f"{httpbin}/cookies/delete?a").json() == {"cookies": {"b": "2"}}
-    # they are another manager's only where that shares the jar
+    # another manager has them only if it shares the jar
     other = NetworkAccessManager()
     other.setEngine(manager.engine())
     assert other.blockingGet(f"{httpbin}/cookies").json() == {"cookies": {}}

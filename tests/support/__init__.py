@@ -1,1 +1,1 @@
-"""What test files import: servers, programs that tests run, values that many of them need."""
+"""Modules that tests import: servers, programs that tests run, values that many of them need."""

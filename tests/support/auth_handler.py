@@ -6,7 +6,7 @@ from blocking_request.models.auth import AuthAnswer
 
 
 class ScriptedAuthHandler:
-    """Gives its credentials one after the other, and records for what it was called."""
+    """Returns its credentials one after the other, and records its arguments."""
 
     def __init__(self, *answers: AuthAnswer) -> None:
         self._answers = list(answers)

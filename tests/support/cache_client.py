@@ -24,13 +24,13 @@ def date(seconds: float = 0) -> str:
 
 
 def page(*fields: Field, status: int = 200, body: bytes = b"page", dated: bool = True) -> Response:
-    """What a server says at the start."""
+    """Return the first response of a server."""
     made = response(status, *((("Date", date()),) if dated else ()), *fields)
     return made._replace(body=body, encoded_bytes=len(body))
 
 
 class Client:
-    """Counts what it has to send."""
+    """Counts the requests that it has to send."""
 
     def __init__(self) -> None:
         self.store = MemoryStore(10 << 20)
@@ -73,6 +73,6 @@ class Client:
         return last
 
     def sent_field(self, name: str) -> str | None:
-        """Of what was sent first."""
+        """Return a header field of the first sent request."""
         found = [value for field, value in self.sent[0].headers if field.lower() == name.lower().encode()]
         return found[0].decode() if found else None

@@ -21,7 +21,7 @@ LIMIT_SECONDS = 20
 
 
 def place(number: int, where: str) -> None:
-    """Make file descriptor 1 or 2 what a case wants."""
+    """Make file descriptor 1 or 2 as a case demands."""
     if where == "closed":
         os.close(number)
         setattr(sys, {1: "stdout", 2: "stderr"}[number], None)
@@ -45,7 +45,7 @@ def child(case: dict[str, Any]) -> None:
     try:
         cli.run(case["arguments"])
     except SystemExit as stop:
-        # What the interpreter does at its end: a stream that cannot be flushed makes the status 120.
+        # As the interpreter does at its end: if a stream cannot be flushed, the status is 120.
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(stop.code)  # type: ignore[arg-type]

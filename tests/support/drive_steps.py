@@ -1,4 +1,4 @@
-"""Drive the generators of the python engine, which say what they wait for."""
+"""Drive the generators of the python engine, which yield each thing that they wait for."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOOK_AGAIN_SECONDS = 0.01
 
 
 def wait_for(wanted: Wanted, seconds: float) -> None:
-    """Wait for what is wanted, or until the seconds have passed."""
+    """Wait for a Wanted, or until the seconds have passed."""
     poll = select.poll()
     for descriptor, events in wanted.sockets:
         poll.register(descriptor, events)
@@ -45,7 +45,7 @@ def drive(steps: Steps[_T], seconds: float = 10.0) -> _T:
 
 
 def drive_woken(start: Callable[[Callable[[], None]], Steps[_T]], seconds: float = 10.0) -> _T:
-    """Do the same with steps that another thread wakes. ``start`` makes them, and is given what wakes.
+    """Do the same with steps that another thread wakes. ``start`` makes them, and gets the function that wakes.
 
     Nothing but a socket, a wake-up or the seconds they ask for resumes them.
     """

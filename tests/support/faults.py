@@ -1,4 +1,4 @@
-"""The fault table: what a server can do wrong, and what the caller is told on every engine."""
+"""The fault table: faults of servers, and the result for the caller on every engine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Fault:
     message: str = ""
     """A part of the error message."""
     body: Optional[bytes] = b""
-    """What must have arrived; None: not looked at."""
+    """The bytes that must have arrived; None: not compared."""
     idle: int = LONG
 
 
@@ -275,7 +275,7 @@ FAULTS = [
 ]
 
 NOT_HTTP = ("garbage for a header", "HTTP/0.9", "status is no number")
-"""What is no response at all; the python engine says what it looks like."""
+"""Bytes that are no response at all; the python engine describes them."""
 
 CUT_OFF = ("closes in the status line", "closes in the header")
 """A header that ends too early."""

@@ -18,7 +18,7 @@ def response(status: int, *fields: tuple[str, str]) -> Response:
 
 
 def drive(flow: Flow, *responses: Given) -> tuple[list[Request], list[float], Response]:
-    """What is sent, how long is waited between, and what comes of it. Waits pass at once."""
+    """Return the sent requests, the seconds of the waits, and the last response. Waits pass at once."""
     sent: list[Request] = []
     waits: list[float] = []
     left = list(responses)
@@ -40,5 +40,5 @@ def drive(flow: Flow, *responses: Given) -> tuple[list[Request], list[float], Re
 
 
 def field(request: Request, name: str) -> list[str]:
-    """The values of a header field of what is sent."""
+    """Return the values of a header field of a sent request."""
     return [value.decode("latin-1") for field, value in request.headers if field.lower() == name.lower().encode()]

@@ -1,4 +1,4 @@
-"""Bodies that are larger than memory should be: a server of them, transfers that keep none, and what memory they take.
+"""Bodies that are larger than memory should be: a server of them, transfers that keep none, and their use of memory.
 
 As a program, ``python -m tests.support.large_bodies KIND URL SIZE [AUTHORITY]`` does one such transfer in a process of
 its own and prints by how many MiB its memory has grown.
@@ -22,7 +22,7 @@ PIECE = b"x" * (1 << 20)
 PIECE_BYTES = len(PIECE)
 
 CLEAR_REFS = Path("/proc/self/clear_refs")
-"""Linux alone can begin anew with the highest size of a process. What ``getrusage`` tells begins with the parent's."""
+"""Only Linux can reset the highest size of a process. The value of ``getrusage`` begins with the parent's."""
 
 
 def peak() -> float:
@@ -60,7 +60,7 @@ def serve_large_bodies(connection: Connection) -> None:
 
 
 def _head(connection: Connection) -> bytes:
-    """Read a head, byte by byte: what follows is large, and left where it is. It is not remembered."""
+    """Read a head byte by byte, so that the large body stays in the kernel. The head is not remembered."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         byte = connection.sock.recv(1)

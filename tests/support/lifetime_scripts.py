@@ -222,7 +222,7 @@ def forked_in_flight() -> None:
 
 
 def forked_right_after_a_reply() -> None:
-    """When the engine's threads still put away what belonged to it."""
+    """While the engine's threads still clean up after it."""
     global app
     app = QtCore.QCoreApplication([])
     from tests.support.servers.raw import RawServer, echo
@@ -235,7 +235,7 @@ def forked_right_after_a_reply() -> None:
         assert manager.blockingGet(server.url).errorCode() is ErrorCode.NoError
         child = os.fork()
         if child == 0:
-            signal.alarm(5)  # whoever is frozen holds the GIL: only the system can end it
+            signal.alarm(5)  # a frozen child holds the GIL: only the system can end it
             os._exit(manager.blockingGet(server.url).errorCode())
         ends.add(os.waitpid(child, 0)[1])
     say(ends)
@@ -251,7 +251,7 @@ def forked_during_the_first_calls() -> None:
         for _ in range(3):
             child = os.fork()
             if child == 0:
-                signal.alarm(5)  # what hangs waits for an import that a thread of the parent had begun
+                signal.alarm(5)  # a hanging child waits for an import that a thread of the parent had begun
                 os._exit(get("/"))
             assert get("/") is ErrorCode.NoError
             ends.append(os.waitpid(child, 0)[1])

@@ -24,7 +24,7 @@ class LookUps:
         self._stuck = threading.Event()
 
     def answer(self, host: str, result: Union[Iterable[Answer], BaseException]) -> None:
-        """Set what the look-up of a name returns or raises. Any other name is 127.0.0.1."""
+        """Set the result or the exception of the look-up of a name. Any other name is 127.0.0.1."""
         self._answers[host] = result if isinstance(result, BaseException) else list(result)
 
     def release(self) -> None:

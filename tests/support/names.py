@@ -17,7 +17,7 @@ ENGINES = ("qt", "python")
 """Every behaviour test runs on each of these."""
 
 TLS_ENGINES = ENGINES if has_tls() else ("python",)
-"""What needs TLS runs on each of these."""
+"""Tests that need TLS run on each of these."""
 
 Serve = Callable[[Handler], RawServer]
 """The type of the fixture ``serve``."""

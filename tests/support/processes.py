@@ -1,4 +1,4 @@
-"""What this process has open, as Linux counts it."""
+"""The descriptors, sockets and threads of this process, as Linux counts them."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def _names() -> dict[str, Any]:
 
 
 def _execute(step: dict[str, Any], page: str, names: dict[str, Any]) -> str:
-    """Run one block, and return what it printed."""
+    """Run one block, and return its output."""
     code = compile("\n" * (step["line"] - 1) + step["text"], page, "exec")
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
@@ -138,7 +138,7 @@ def main(path: str) -> None:
             _execute(step, job["page"], names)
     sys.stdout.flush()
     del application
-    os._exit(0)  # what blocks leave behind, such as the widgets of a fragment, does not matter
+    os._exit(0)  # objects that blocks leave behind, such as widgets, do not matter
 
 
 if __name__ == "__main__":

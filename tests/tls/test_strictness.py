@@ -1,4 +1,4 @@
-"""What was found lax or misleading once: nothing is accepted that was not named, and nobody is told more than they should."""
+"""Faults that were lax or misleading once: only named errors are accepted, and messages show no secrets."""
 
 from __future__ import annotations
 

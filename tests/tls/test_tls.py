@@ -1,4 +1,4 @@
-"""TLS: whom to trust, what is told of those who are not, and that nothing given for one serves another."""
+"""TLS: trust, the messages about refused certificates, and connections that are shared only between equal settings."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_who_is_not_trusted(settings: TlsSettings, trusting: Trusting, authority
     assert server.requests == []
 
 
-# -- bad ones, and what is told of them
+# -- bad certificates and their messages
 
 AT = "^SSL handshake failed: {} \\(https://127.0.0.1:[0-9]+/?\\)$"
 
@@ -406,11 +406,11 @@ def test_exact_errors_of_an_exact_certificate_are_ignored(
         # nor are other kinds of this one
         wrong = tuple(TlsError(kind, certificate_of(leaf)) for kind in Kind if kind not in kinds)
         assert trusting(TlsSettings(caData=ca, ignoredErrors=wrong)).get(server.url) is NET
-        # nor some where there are more
+        # nor some of several
         if len(errors) > 1:
             assert trusting(TlsSettings(caData=ca, ignoredErrors=errors[1:])).get(server.url) is NET
         assert len(server.requests) == 4
-        # and nobody else rides these connections
+        # and no other request uses these connections
         assert trusting(TlsSettings(caData=ca)).get(server.url) is NET
 
 
@@ -519,7 +519,7 @@ def test_a_strict_request_does_not_ride_a_lax_connection(
 
 
 def test_verify_mode_of_the_request(trusting: Trusting, authority: trustme.CA, start: Start) -> None:
-    """Also where Qt itself has no TLS."""
+    """Also if Qt itself has no TLS."""
     server = start(authority.issue_cert("internal.test"))
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(server.url))
     configuration = QtNetwork.QSslConfiguration.defaultConfiguration()
@@ -786,7 +786,7 @@ for name, url in {troubles!r}.items():
 
 @pytest.mark.parametrize("by", ["OpenSSL", "truststore"])
 def test_the_systems_trust_on_python(by: str, authority: trustme.CA, start: Start, tmp_path: Path) -> None:
-    """truststore serves where OpenSSL does not know what the system trusts; here both find it in SSL_CERT_FILE."""
+    """truststore is used if OpenSSL does not know the system's certificates; here both read SSL_CERT_FILE."""
     if by == "truststore":
         pytest.importorskip("truststore")
     server = start(authority.issue_cert("127.0.0.1"))
@@ -829,7 +829,7 @@ def test_the_applications_default_configuration_holds(engine: str, authority: tr
         assert blocking.get(server.url) is OK, blocking.errorMessage()
     finally:
         QtNetwork.QSslConfiguration.setDefaultConfiguration(before)
-    # and what it allowed does not outlive it
+    # and the allowed errors do not outlive it
     assert blocking.get(server.url) is NET
 
 

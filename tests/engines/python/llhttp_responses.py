@@ -49,7 +49,7 @@ VECTORS = (
         b"HTTP/1.1 204 No content\r\n\r\nHTTP/1.1 200 OK",
         Outcome(status=204, rest=b"HTTP/1.1 200 OK", is_complete=True, keeps=True),
     ),
-    # llhttp refuses what follows. We close the connection.
+    # llhttp refuses the bytes that follow. We close the connection.
     Vector(
         "connection: HTTP/1.1 with keep-alive disabled and 204 status",
         "GET",

@@ -1,4 +1,4 @@
-"""What the parser makes of a response, however its bytes are split."""
+"""The result of the parser for a response, with every way to split its bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channels: what a socket, TLS, and TLS inside TLS give, take, and say that they wait for."""
+"""Channels: reading, writing and waiting over a socket, TLS, and TLS inside TLS."""
 
 from __future__ import annotations
 

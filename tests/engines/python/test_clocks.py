@@ -184,7 +184,7 @@ def test_end_of_a_call_while_a_bomb_is_decoded(
 def test_end_of_a_batch_whose_transfers_take_long_steps(
     how: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those that decode do: the clocks are looked at after the step of one transfer, not after those of all."""
+    """The clocks are looked at after the step of each transfer, and not only after the steps of all."""
     manager, feedback = NetworkAccessManager(), Feedback()
     manager.setEngine("python")
     count = 0

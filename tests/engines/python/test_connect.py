@@ -1,4 +1,4 @@
-"""Connecting to the addresses of a host: one after another, side by side, and what is told if none can be reached."""
+"""Connecting to the addresses of a host: one after another, side by side, and the error if none can be reached."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def connected(host: str = HOST, port: int = 80, seconds: float = 20) -> socket.s
 
 
 def steps_to(look_ups: LookUps, addresses: Iterable[Answer]) -> tuple[Steps[socket.socket], Wanted]:
-    """Steps that have looked the host up, and have begun to connect to its addresses; and what they wait for."""
+    """Return steps that have looked up the host and have begun to connect, and the Wanted that they wait for."""
     look_ups.answer(HOST, addresses)
     steps = connect(HOST, 80, lambda: None)
     found: list[Wanted] = []

@@ -1,4 +1,4 @@
-"""The python engine's own book-keeping: its connections, its transfers, and what a failure leaves behind."""
+"""The python engine's own book-keeping: its connections, its transfers, and the state after a failure."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_a_transfer_that_is_dropped_closes_its_connection(serve: Serve) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "POST", "PUT"])
 def test_a_kept_connection_that_dies(method: str, serve: Serve) -> None:
-    """RFC 9110 section 9.2.2: sent once more where that does no harm, and has no body."""
+    """RFC 9110 section 9.2.2: sent once more if the method is idempotent and there is no body."""
 
     def handle(connection: Connection) -> None:
         if connection.read_request() is not None:

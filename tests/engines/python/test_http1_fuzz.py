@@ -57,7 +57,7 @@ def responses(draw: some.DrawFn) -> bytes:
 
 
 class Verdict(NamedTuple):
-    """What a parser has read; ``is_refused``: it has found an error."""
+    """The result of a parser; ``is_refused``: it has found an error."""
 
     is_refused: bool
     status: int = 0
@@ -86,7 +86,7 @@ def of_h11(data: bytes) -> Verdict:
                 is_at_end = True
                 continue
         except h11.RemoteProtocolError:
-            # At the end it says so of what is not complete.
+            # It reports an incomplete response only at the end.
             return Verdict(not is_at_end, status, body)
         if isinstance(event, h11.Response):
             status = event.status_code
@@ -156,7 +156,7 @@ WE_READ = {
     "trailers that are not looked at": rb"\n0[ \t]*(?:;[^\n]*)?\r?\n[^\r\n]",
     "the framing of a response that has no body": rb"HTTP/1\.\d [23]04",
 }
-"""What we read and a peer refuses."""
+"""Rules for responses that we read and a peer refuses."""
 
 THEY_READ = {
     "another version": rb"HTTP/(?!1\.\d[ \t])",
@@ -164,7 +164,7 @@ THEY_READ = {
     "codings that cannot be undone, and llhttp does not look at": rb"transfer-encoding:(?!\s*chunked\s*\n)",
     "lines without a colon (curl refuses them, browsers skip them)": rb"\n[^:\n]+\n",
 }
-"""What a peer reads and we refuse."""
+"""Rules for responses that a peer reads and we refuse."""
 
 
 def has_rule(rules: dict[str, bytes], data: bytes) -> bool:

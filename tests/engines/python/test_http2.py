@@ -291,7 +291,7 @@ def test_too_many_fields(over_http2: NetworkAccessManager, start: Start) -> None
 
 
 def test_requests_that_run_beside_a_stream_nobody_reads(over_http2: NetworkAccessManager, start: Start) -> None:
-    """One connection for a call at a time: the stream keeps its own, and nobody waits for it."""
+    """A connection serves one call at a time: the stream keeps its own, and no other call waits for it."""
     large = BODY * 20_000
 
     def both(peer: Http2Peer, request: Http2Request) -> None:

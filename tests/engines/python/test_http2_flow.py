@@ -1,4 +1,4 @@
-"""HTTP/2 connections that several transfers share: who reads, who waits, and what is kept."""
+"""HTTP/2 connections that several transfers share: one reads, the others wait; idle ones are kept."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def _leave_in_a_child(leave: object) -> None:
 
 
 def test_stream_that_is_dropped_is_not_kept(over_http2: NetworkAccessManager, start: Start) -> None:
-    """Whoever drops it may hold any lock: nothing goes back to the pool."""
+    """The thread that drops it may hold any lock, so nothing goes back to the pool."""
     server = start(lambda peer, request: peer.respond(request, BODY * 20_000))
     kept = engine.pool.idle_count()
     chunks = BlockingNetworkRequest(over_http2).stream(server.url).__enter__()
@@ -193,7 +193,7 @@ def test_stream_that_is_dropped_is_not_kept(over_http2: NetworkAccessManager, st
 
 
 def test_slow_target_holds_up_nobody(over_http2: NetworkAccessManager, start: Start, tmp_path: Path) -> None:
-    """A body that nobody takes fills its own window only."""
+    """A body that its caller does not take fills its own window only."""
     large = BODY * 10_000
 
     def serve(peer: Http2Peer, request: Http2Request) -> None:
@@ -222,7 +222,7 @@ def test_slow_target_holds_up_nobody(over_http2: NetworkAccessManager, start: St
 
 @pytest.mark.parametrize("resets", [False, True])
 def test_connection_that_ends_under_many(resets: bool, over_http2: NetworkAccessManager, start: Start) -> None:
-    """What has a body is sent once; what has none, once more."""
+    """A request with a body is sent once, one without a body once more."""
 
     def end(peer: Http2Peer, request: Http2Request) -> None:
         if len(peer.server.requests) == 8:

@@ -155,7 +155,7 @@ def hypercorn(http2_authority: trustme.CA, tmp_path_factory: pytest.TempPathFact
     ready = threading.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        """Tells what it was asked, and how many bytes it was sent."""
+        """Respond with the request line and the number of bytes of the body."""
         if scope["type"] == "lifespan":
             await receive()
             await send({"type": "lifespan.startup.complete"})

@@ -1,4 +1,4 @@
-"""What is said to HTTP and SOCKS proxies before they lead to a server, and what is made of their answers."""
+"""The messages to HTTP and SOCKS proxies before a tunnel is open, and their responses."""
 
 from __future__ import annotations
 
@@ -326,7 +326,7 @@ def test_what_socks4_cannot_carry(serve: Serve) -> None:
     )
 
 
-# -- what an engine cannot do
+# -- proxies that an engine cannot use
 
 
 @pytest.mark.parametrize("kind", ["socks5", "socks4"])

@@ -1,4 +1,4 @@
-"""Where requests go: hosts and targets as they are sent, and what two requests share."""
+"""Routes of requests: hosts and targets as they are sent, and the connections that two requests share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many transfers of the python engine that are ended at random, and what they leave behind: nothing."""
+"""Many transfers of the python engine that are ended at random leave nothing behind."""
 
 from __future__ import annotations
 

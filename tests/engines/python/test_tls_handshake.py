@@ -1,4 +1,4 @@
-"""TLS handshakes of the python engine: whom it trusts, what it tells of the others, and what it leaves behind."""
+"""TLS handshakes of the python engine: trust, the errors of refused certificates, and clean-up."""
 
 from __future__ import annotations
 
@@ -298,7 +298,7 @@ def speaking(text: bytes) -> Handler:
 
 
 class Once(TlsServer):
-    """Does what another server does the first time, and then something else."""
+    """Uses one handler for the first connection, and another one afterwards."""
 
     then: Handler
 

@@ -234,7 +234,7 @@ def test_server_that_refuses_a_body_and_closes(
     def refuse(connection: Connection) -> None:
         read_head(connection)
         connection.send(b"HTTP/1.1 413 Too Large\r\n" + raw)
-        may_end.wait(0.1)  # a reset may overtake what was sent
+        may_end.wait(0.1)  # a reset may overtake the response
         if ends == "reset":
             connection.reset()
 
@@ -244,7 +244,7 @@ def test_server_that_refuses_a_body_and_closes(
 
 
 def test_server_that_refuses_a_body_over_nested_tls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The channel reads what has come although it cannot send any more, as over a plain TLS channel."""
+    """The channel reads the bytes that have come although it cannot send any more, as a plain TLS channel does."""
     monkeypatch.setattr(tls, "encrypted", NestedTlsChannel)
     authority = trustme.CA()
 

@@ -1,1 +1,1 @@
-"""What only Qt's engine does."""
+"""Behaviour of the qt engine only."""

@@ -1,4 +1,4 @@
-"""What docs/limits.rst says cannot be told: if one of these fails, Qt has learnt something, and the page is to change."""
+"""The known limitations of docs/limits.rst: if a test fails, Qt has improved, and the page must change."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_reset_of_a_body_without_length_looks_like_the_end_to_qt(
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\n\r\nhello")
         connection.sock.settimeout(5)
-        # The client reads no further request from here; what is left is the reset.
+        # The client sends no further request here; only the reset is left.
         connection.reset()
 
     server = serve(handle)

@@ -129,7 +129,7 @@ def test_a_worker_whose_aborted_transfer_does_not_end_gets_no_more(stuck: Stuck,
 
 
 def test_what_a_stuck_worker_has_not_begun_with_goes_to_another(stuck: Stuck, serve: Serve) -> None:
-    """Nobody has aborted what it is stuck in."""
+    """The caller has not aborted the transfer in which the worker is stuck."""
     server = serve(always(b"ok"))
     transfer, mailbox = stuck.begin()
     response = stuck.get(server.url)
@@ -185,7 +185,7 @@ def test_so_many_stuck_workers_and_no_more(stuck: Stuck, serve: Serve, monkeypat
 def test_a_worker_that_came_back_is_waited_for_and_counts_no_more(
     stuck: Stuck, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may have been kept from the GIL only, and still serve somebody."""
+    """The worker may only have waited for the GIL, and may still serve a caller."""
     monkeypatch.setattr(qt, "MAXIMUM_STUCK_WORKERS", 1)
     slow = serve(silence)
     mailbox = Mailbox()

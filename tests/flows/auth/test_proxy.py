@@ -24,7 +24,7 @@ REFUSED = Response(
 def run(
     *responses: Response, own: Optional[Proxy] = None, qts: Optional[Proxy] = None, **rules: Any
 ) -> tuple[list[Optional[Proxy]], Response]:
-    """The proxies of what is sent, and what comes of it."""
+    """Return the proxies of the sent requests, and the last response."""
     choice = ProxyChoice(lambda url: own, lambda url: qts, **rules)
     sent, _, last = drive(through_proxy(Request("GET", URL), choice), *responses)
     return [each.proxy for each in sent], last

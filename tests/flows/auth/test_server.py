@@ -203,7 +203,7 @@ def test_ntlm_is_done_by_the_engine() -> None:
     sent, last = run(rules, NTLM, OK)
     assert sent[1].connection_credentials == ConnectionCredentials("user", "pass:wörd") and last.status == 200
     assert "wörd" not in repr(sent[1].connection_credentials)
-    # where no engine does it, the refusal stands
+    # if no engine does it, the refusal stays
     sent, last = run(CredentialRules(USER), NTLM)
     assert len(sent) == 1 and last.status == 401
 

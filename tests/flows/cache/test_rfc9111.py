@@ -27,7 +27,7 @@ def client() -> Client:
 
 
 def reuses(first: Response, later: float = 10, **options: object) -> bool:
-    """Whether a second request for the same is served from the cache, and nothing is sent."""
+    """Return whether a second, equal request is served from the cache without being sent."""
     client = Client()
     client.ask(first)
     try:
@@ -171,7 +171,7 @@ def test_3_1_an_answer_without_a_date_is_given_one(client: Client) -> None:
     assert client.ask(later=5).headers.value(b"date") == date().encode()
 
 
-# -- section 3.3 and 3.4: what is not whole
+# -- sections 3.3 and 3.4: incomplete responses
 
 
 def test_3_3_a_part_is_never_kept(client: Client) -> None:
@@ -234,7 +234,7 @@ def test_3_4_no_part_of_a_body_whose_coding_is_undone(client: Client) -> None:
     assert client.ask(page(status=206, body=b"xx"), fields=[("Range", "bytes=0-1")]).body == b"xx"
 
 
-# -- section 3.5: whom it is for
+# -- section 3.5: requests with credentials
 
 
 def test_3_5_nobody_is_served_what_is_for_another(client: Client) -> None:
@@ -323,7 +323,7 @@ def test_4_1_a_star_never_matches(value: str) -> None:
 
 
 def test_4_1_a_coded_body_is_not_served_as_an_uncoded_one(client: Client) -> None:
-    """Whose own ``Accept-Encoding`` has what comes left as it is, is served what was left so."""
+    """A request with its own ``Accept-Encoding`` gets an encoded body, and only such a stored one."""
     client.ask(page(FRESH, ("Content-Encoding", "gzip"), body=b"page"))
     assert client.ask(page(FRESH, ("Content-Encoding", "gzip"), body=b"\x1f\x8b"), decode=False).body == b"\x1f\x8b"
     assert client.ask(decode=False).body == b"\x1f\x8b"
@@ -472,7 +472,7 @@ def test_4_3_1_a_variant_that_does_not_match_is_not_asked_for(client: Client) ->
     assert client.sent_field("If-None-Match") is None
 
 
-# -- section 4.3.2: who has it already
+# -- section 4.3.2: conditional requests of the caller
 
 
 def test_4_3_2_the_callers_own_condition_is_answered(client: Client) -> None:
@@ -513,7 +513,7 @@ def test_4_3_2_what_only_the_server_knows_is_asked_of_it(client: Client, name: s
     assert not client.ask(page(FRESH, TAG), fields=[(name, '"1"')]).from_cache
 
 
-# -- section 4.3.3: what the server says
+# -- section 4.3.3: the server's response
 
 
 def test_4_3_3_not_modified_serves_what_was_kept(client: Client) -> None:
@@ -678,7 +678,7 @@ def test_4_4_safe_methods_change_nothing(client: Client, method: str) -> None:
 
 
 def test_4_4_what_was_asked_for_before_is_not_kept_after(client: Client) -> None:
-    """A GET that was under way while somebody else changed what it tells."""
+    """A GET that was running while another request changed the resource."""
 
     def meanwhile(request: object) -> Response:
         client.store.invalidate(URL, client.now)
@@ -702,7 +702,7 @@ def test_5_1_an_age_makes_it_old(value: str) -> None:
     assert not reuses(page(FRESH, ("Age", value)))
 
 
-# -- section 5.2.1: what a request says
+# -- section 5.2.1: directives of a request
 
 
 def test_5_2_1_1_max_age() -> None:
@@ -745,7 +745,7 @@ def test_5_2_1_7_only_if_cached(client: Client) -> None:
     assert client.ask(fields=[("Cache-Control", "only-if-cached, max-stale")], later=101).body == b"page"
 
 
-# -- section 5.2.2: what a response says
+# -- section 5.2.2: directives of a response
 
 
 def test_5_2_2_2_must_revalidate_is_never_served_stale(client: Client) -> None:
@@ -825,7 +825,7 @@ def test_5_3_a_year_of_two_digits_is_not_far_ahead() -> None:
 
 
 def test_5_3_expires_is_counted_from_the_date(client: Client) -> None:
-    """Also where the server's clock is another than ours."""
+    """Also if the server's clock differs from ours."""
     made = page(("Date", date(-50)), ("Expires", date(50)), dated=False)
     assert reuses(made, later=49)
     assert not reuses(made, later=51)
@@ -943,7 +943,7 @@ def test_what_is_counted(client: Client) -> None:
     assert (found.count, found.misses, found.validated, found.hits, found.stored) == (1, 2, 1, 1, 2)
 
 
-# -- what was found by trying
+# -- faults found by trying
 
 
 @pytest.mark.parametrize("name", ["Cache-Control", "Pragma"])
@@ -1015,7 +1015,7 @@ def test_a_clock_that_goes_back_makes_nothing_fresh() -> None:
 
 @pytest.mark.parametrize("status", [401, 407, 408, 425, 429])
 def test_what_comes_before_the_answer_throws_nothing_out(client: Client, status: int) -> None:
-    """A digest is asked for first: whoever logs in so must be able to validate."""
+    """The server asks for a digest first, so a request with a digest must be able to validate."""
     client.ask(page(STALE, TAG))
     client.ask(response(status), later=10)
     assert client.ask(NOT_MODIFIED, later=20).from_cache

@@ -1,4 +1,4 @@
-"""A cache on disk deletes only what it has made itself, whatever folder it is given."""
+"""A cache on disk deletes only its own files, in any folder."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_place_of_many_programs_is_refused(
 @needs_root
 @pytest.mark.parametrize("is_marked", [False, True])
 def test_folder_of_another_user_is_refused(tmp_path: Path, is_marked: bool) -> None:
-    """Who may replace the index decides what the cache serves."""
+    """A user who may replace the index decides which responses the cache serves."""
     folder = tmp_path / "cache"
     early = NetworkDiskCache(folder)
     folder.mkdir()

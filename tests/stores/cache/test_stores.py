@@ -1,4 +1,4 @@
-"""What keeps the answers: whole or not at all, for many threads and processes, whatever happens to the disk."""
+"""Stores keep whole responses or none, for many threads and processes, also if the disk fails."""
 
 from __future__ import annotations
 
@@ -428,7 +428,7 @@ def test_what_is_invalidated_just_as_another_thread_looks_what_is(on_disk: Netwo
             if phase == "start":
                 overdue.symmetric_difference_update({(f"{URL}of another", 1.0)})
 
-        # Whenever memory is asked for, another thread may have its turn: in a finaliser of what is collected.
+        # Each allocation may run another thread's finaliser, because it may start the garbage collector.
         hoarded = [(number, number) for number in range(5_000)]
         thresholds = gc.get_threshold()
         gc.callbacks.append(by_another)
@@ -583,7 +583,7 @@ def test_who_knows_an_entry_that_is_gone_meets_no_other_under_its_name(on_disk: 
     assert (store_of(on_disk).body(found), found.vary) == (b"new", ((b"a", b"1"),))
 
 
-# -- what the disk says
+# -- errors of the disk
 
 
 def is_off(cache: NetworkDiskCache, caplog: pytest.LogCaptureFixture, act: Callable[[], object]) -> str:
@@ -620,7 +620,7 @@ FULL = """
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     cache = NetworkDiskCache(sys.argv[1])
     store_of(cache).store(URL, b"", stored(b"before"))
-    # No file may grow beyond this: what a full disk looks like from here.
+    # No file may grow beyond this, as on a full disk.
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
     for number in range(300):
         store_of(cache).store(f"{URL}{number}", b"", stored(b"x" * int(sys.argv[3])))
@@ -645,7 +645,7 @@ def test_a_full_disk(on_disk: NetworkDiskCache, room: int, size: int) -> None:
     assert all(path.stat().st_size <= room + 4096 for path in files(Path(on_disk.cacheDirectory())))
 
 
-# -- what was found by trying
+# -- faults found by trying
 
 
 def test_a_late_confirmation_does_not_bring_the_old_one_back(cache: Cache) -> None:
@@ -772,7 +772,7 @@ def test_an_index_that_shrinks_under_it_is_begun_anew(on_disk: NetworkDiskCache,
         store_of(other).store(f"{URL}{number}", b"", stored(b"y" * 5_000))
     assert other.problem() == ""
     assert body_of(other, URL + "99") == b"y" * 5_000
-    # Whoever else has it open takes the new one.
+    # Another process that has it open takes the new one.
     assert body_of(on_disk, URL + "99") == b"y" * 5_000
 
 

@@ -43,7 +43,7 @@ class Http2Peer:
         self.resets: list[int] = []
         """The streams that the client has reset."""
         self.unsent: dict[int, bytes] = {}
-        """What waits until the client's window is open again."""
+        """The bytes that wait until the client's window is open again."""
         self.sent: dict[int, int] = {}
         """How many bytes of a body were sent."""
 
@@ -70,7 +70,7 @@ class Http2Peer:
         self.flush()
 
     def send_more(self, ends: bool = True) -> None:
-        """Send what the windows allow."""
+        """Send as many bytes as the windows allow."""
         for stream, body in list(self.unsent.items()):
             while body:
                 with suppress(h2.exceptions.ProtocolError):
@@ -146,7 +146,7 @@ class Http2Server:
         self.connection_window = 0
         """How much more than usual the client may send on a connection."""
         self.pause = 0.0
-        """Seconds before it looks at what has come."""
+        """Seconds before it reads the received bytes."""
         self.handshake_pause = 0.0
         self.acknowledges = True
         """Whether the client may go on with a body."""

@@ -54,7 +54,7 @@ def has_nginx() -> bool:
 
 @contextmanager
 def nginx(authority: trustme.CA, options: str = "", upstream: str = "") -> Iterator[Nginx]:
-    """``options``: for all of HTTP; ``upstream``: the URL of what serves everything else."""
+    """``options``: for all of HTTP; ``upstream``: the URL of the server of all other paths."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)

@@ -1,4 +1,4 @@
-"""A proxy that forwards, tunnels and speaks SOCKS5 and SOCKS4a, and remembers what it was asked."""
+"""A proxy that forwards, tunnels and speaks SOCKS5 and SOCKS4a, and remembers its requests."""
 
 from __future__ import annotations
 

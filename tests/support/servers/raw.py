@@ -1,4 +1,4 @@
-"""A server that says exactly what a test tells it to, byte by byte, and remembers what it was asked."""
+"""A server that sends exactly the bytes of a test, and remembers the requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Connection:
         self._unread = b""
 
     def read_request(self) -> Optional[bytes]:
-        """The next whole request, body by Content-Length, or None where the client has closed."""
+        """Return the next whole request, with its body by Content-Length, or None if the client has closed."""
         while b"\r\n\r\n" not in self._unread:
             chunk = self._receive()
             if not chunk:
@@ -168,7 +168,7 @@ def echo(connection: Connection) -> None:
 
 
 def asking(challenge: str) -> Handler:
-    """A handler that welcomes whoever shows any credentials, and asks all others for some."""
+    """Return a handler that welcomes requests with any credentials, and asks all others for some."""
 
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:

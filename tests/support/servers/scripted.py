@@ -8,13 +8,13 @@ from contextlib import suppress
 from .raw import Connection, Handler
 
 Script = tuple[tuple[bytes, bytes], ...]
-"""What is expected, and what is answered to it, in turn."""
+"""Pairs of expected bytes and the bytes of the response, in turn."""
 
 
 def following(script: Script, received: list[bytes], is_slow: bool = False, answers: int = -1) -> Handler:
     """Return a handler that follows a script, and then sends everything back.
 
-    ``received`` gets what came in place of each expected part. ``is_slow``: each byte is sent by itself; ``answers``:
+    ``received`` gets the bytes that came in place of each expected part. ``is_slow``: each byte is sent by itself; ``answers``:
     close the connection after so many bytes, if it is not negative.
     """
 

@@ -19,7 +19,7 @@ FUTURE = NOW + timedelta(days=400)
 
 
 class TlsServer(RawServer):
-    """Runs a handler behind a TLS handshake; remembers what the clients showed."""
+    """Runs a handler behind a TLS handshake; remembers the clients' certificates."""
 
     def __init__(
         self,

@@ -93,8 +93,6 @@ PAGE_SECONDS = 60.0
 
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.rst") if "_build" not in path.parts)
 TEXTS = [ROOT / name for name in ("README.rst", "CONTRIBUTING.rst", "CHANGELOG.rst")]
-NOT_YET: dict[str, str] = {}
-"""Pages whose blocks do not run yet. Take a page out as soon as they do: the test fails if it is listed and passes."""
 
 
 @pytest.fixture(scope="module")
@@ -311,12 +309,8 @@ CHECKS = {"console": check_commands, "ini": check_ini, "json": check_json, "toml
 
 
 @pytest.mark.parametrize("path", [*TEXTS, *PAGES], ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_blocks_of_page(
-    path: Path, folder: Path, hosts: tuple[ExampleHosts, Path], request: pytest.FixtureRequest
-) -> None:
+def test_blocks_of_page(path: Path, folder: Path, hosts: tuple[ExampleHosts, Path]) -> None:
     page = Page(path)
-    if page.name in NOT_YET:
-        request.applymarker(pytest.mark.xfail(reason=NOT_YET[page.name], strict=True))
     port = hosts[0].port
     if page.steps:
         run(page.name, page.steps, port, folder)

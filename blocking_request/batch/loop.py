@@ -22,7 +22,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 from ..bodies.file_sink import FileSink
 from ..bodies.upload import body_for
@@ -46,7 +46,7 @@ from ..models.urls import origin
 from ..prepare.arguments import CallArguments
 from ..prepare.build_request import url_text
 from ..prepare.options import CallOverrides, usable_engine
-from ..prepare.prepare_call import prepare_call
+from ..prepare.prepare_call import PreparedCall, prepare_call
 from ..prepare.request_attributes import check_options, transfer_timeout, verb_text
 from ..qt.slot_exceptions import slot_exceptions_reported
 from .pace import PaceEstimate
@@ -60,9 +60,6 @@ COALESCE_SECONDS = 0.0015
 """How long the loop collects responses before it handles them. Each wake-up of it slows the engine's threads."""
 COALESCED_REQUESTS = 6
 """If no more requests than this are running, each response is handled at once."""
-
-QUEUEING_TIMEOUT_MS = 10_000
-"""If the idle timeout is shorter, no request is queued inside Qt: its idle timeout would run while it is queued."""
 
 ADVANCE_SECONDS = 0.001
 """Before a result is given to the caller, the tasks are advanced if that was not done for this long."""
@@ -164,9 +161,8 @@ class Loop:
         except RequestNotSent as request_not_sent:
             self._engine_failure = request_not_sent.failure
         self._overrides = CallOverrides(engine, options.auth_cfg, retry=settings.retry)
-        idle_ms = settings.timeout if options.arguments.timeout is None else options.arguments.timeout
         self._hint = BatchHint()
-        self._pace = PaceEstimate(self._hint, may_queue=not 0 < idle_ms < QUEUEING_TIMEOUT_MS)
+        self._pace = PaceEstimate(self._hint)
         self._rules = TaskRules(engine=engine, event_queue=self._event_queue, waiter=self._selector, hint=self._hint)
         self._running: dict[Task, tuple[_Item, CallContext]] = {}
         self._running_per_origin: Counter[str] = Counter()
@@ -212,7 +208,7 @@ class Loop:
                 self._attempt(self._advance)
                 left_at = time.monotonic()
                 yield result
-                self._allow_for_absence(time.monotonic() - left_at)
+                self._allow_for_absence(left_at)
             if self._exception is not None:
                 yield from self._results.take_all()
                 raise self._exception
@@ -247,22 +243,12 @@ class Loop:
         self._start_more()
         self._wake()
 
-    def _allow_for_absence(self, seconds: float) -> None:
-        """Leave the time that the caller's own code took out of the timeouts of the running requests."""
+    def _allow_for_absence(self, left_at: float) -> None:
+        """Leave the time since ``left_at``, in which the caller's own code ran, out of the timeouts."""
+        seconds = time.monotonic() - left_at
         if seconds >= ABSENCE_SECONDS:
             for task in self._running:
                 task.allow_for_absence(seconds)
-
-    def _allow_for_step(self, seconds: float, busy: Task) -> None:
-        """Leave the time of a task's long step out of the idle timeouts of the others, which did not go on.
-
-        The step may have called a handler of the caller, or read a slow file. Deadlines do not stand still, because the
-        step may have decoded much instead.
-        """
-        if seconds >= POLL_SECONDS:
-            for task in self._running:
-                if task is not busy:
-                    task.allow_for_absence(seconds, puts_off_deadline=False)
 
     def describe(self) -> str:
         """Describe the progress, for ``repr``."""
@@ -284,18 +270,14 @@ class Loop:
         while len(self._running) < self._options.concurrent and time.monotonic() < end:
             left_at = time.monotonic()
             item = self._next()
-            self._allow_for_absence(time.monotonic() - left_at)
+            self._allow_for_absence(left_at)
             if item is None:
                 return
-            left_at = time.monotonic()
             task = self._new_task(item)
-            self._allow_for_absence(time.monotonic() - left_at)
             if task is None:
                 continue
             self._running_per_origin[item.origin] += 1
-            self._timed(task, task.begin)
-            if task.response is not None:
-                self._note_end(task)
+            self._advance_task(task, task.begin)
             if not self._starts_quickly:
                 self._wake()
 
@@ -335,6 +317,7 @@ class Loop:
 
         Raises TypeError or ValueError if the request is not valid.
         """
+        left_at = time.monotonic()
         # The context, the sink of a download, and the timeouts.
         request = item.request
         verb = verb_text(request.verb)
@@ -345,17 +328,19 @@ class Loop:
         idle_ms = self._options.arguments.timeout
         if idle_ms is None:
             idle_ms = transfer_timeout(request.request) or self._settings.timeout
+        self._pace.note_idle_timeout(idle_ms)
         timeouts = Timeouts(idle_ms, self._settings.deadline, self._cancellation.is_canceled)
         # The request, which runs preprocessors and slots of the caller.
-        if self._engine_failure is not None:
-            self._end(item.index, context, context.failed(self._engine_failure))
-            return None
+        prepared: Union[PreparedCall, Failure]
         try:
-            prepared = prepare_call(
+            prepared = self._engine_failure or prepare_call(
                 context, self._manager, data, self._overrides, timeouts.stop_reason, refreshes, streams=sink is not None
             )
         except RequestNotSent as request_not_sent:
-            self._end(item.index, context, context.failed(request_not_sent.failure))
+            prepared = request_not_sent.failure
+        self._allow_for_absence(left_at)
+        if isinstance(prepared, Failure):
+            self._end(item.index, context, context.failed(prepared))
             return None
         # The flow, and the task that drives it.
         steps: CallSteps = (
@@ -380,9 +365,7 @@ class Loop:
     def _step(self, seconds: float) -> None:
         """Advance the transfers that this thread performs; wait up to ``seconds`` for their sockets."""
         for task in self._selector.wait(seconds):
-            self._timed(task, task.step)
-            if task.response is not None:
-                self._note_end(task)
+            self._advance_task(task, task.step)
             self._look_at_clocks()  # after each task, because each may have decoded megabytes
 
     def _handle_queued(self, seconds: float) -> None:
@@ -400,23 +383,28 @@ class Loop:
         self._checked_at = now
         self._handle_queued(0.0)  # before the timeouts: an event that came while the caller worked is not late
         for task in list(self._running):
-            self._timed(task, task.check_clocks)
-            if task.response is not None:
-                self._note_end(task)
+            self._advance_task(task, task.check_clocks)
 
-    def _timed(self, task: Task, step: Callable[[], None]) -> None:
-        """Do a step of a task, and leave its time out of the idle timeouts of the other tasks."""
+    def _advance_task(self, task: Task, step: Callable[[], None]) -> None:
+        """Do a step of a task, and note whether the task has ended.
+
+        The time of a long step is left out of the idle timeouts of the other tasks, which did not go on. The step may
+        have called a handler of the caller, or read a slow file. Deadlines go on: it may have decoded much instead.
+        """
         began_at = time.monotonic()
         step()
-        self._allow_for_step(time.monotonic() - began_at, task)
+        seconds = time.monotonic() - began_at
+        if seconds >= POLL_SECONDS:
+            for other in self._running:
+                if other is not task:
+                    other.allow_for_absence(seconds, puts_off_deadline=False)
+        if task.response is not None:
+            self._note_end(task)
 
     def _handle(self, event: Optional[tuple[TaskEventSink, QueuedEvent]]) -> None:
         if event is not None:
             sink, task_event = event
-            task = sink.task
-            self._timed(task, partial(task.handle_event, sink, task_event))
-            if task.response is not None:
-                self._note_end(task)
+            self._advance_task(sink.task, partial(sink.task.handle_event, sink, task_event))
 
     def _note_end(self, task: Task) -> None:
         running = self._running.pop(task, None)
@@ -432,7 +420,7 @@ class Loop:
         reply = context.to_reply(response)
         left_at = time.monotonic()
         context.notify(self._manager, reply)
-        self._allow_for_absence(time.monotonic() - left_at)
+        self._allow_for_absence(left_at)
         code = reply.errorCode()
         self._results.add(BatchResult(index, code, reply))
         self.finished += 1

@@ -14,6 +14,8 @@ INITIAL_ESTIMATE_SECONDS = 0.005
 """The estimate before the first request has ended."""
 EMA_WEIGHT = 0.1
 """The weight of the latest request in the estimate, an exponential moving average."""
+QUEUEING_TIMEOUT_MS = 10_000
+"""If the idle timeout is shorter, no request is queued inside Qt: its idle timeout would run while it is queued."""
 
 
 class PaceEstimate:
@@ -23,11 +25,15 @@ class PaceEstimate:
     the time goes into waking threads.
     """
 
-    def __init__(self, hint: BatchHint, may_queue: bool) -> None:
-        """``may_queue``: whether a request may be queued inside Qt, although its idle timeout runs in the meantime."""
+    def __init__(self, hint: BatchHint) -> None:
         self._hint = hint
-        self._may_queue = may_queue
+        self._may_queue = True
         self._seconds = INITIAL_ESTIMATE_SECONDS
+
+    def note_idle_timeout(self, milliseconds: int) -> None:
+        """Take note of the idle timeout of a request; 0: none. If it is short, nothing is queued from now on."""
+        if 0 < milliseconds < QUEUEING_TIMEOUT_MS:
+            self._may_queue, self._hint.queue_depth = False, 1
 
     def add(self, seconds: float) -> None:
         """Add the duration of a request to the estimate, and set the queue depth."""

@@ -95,7 +95,7 @@ class ConnectionSettings(SettingsHolder):
 
         ``factory``: a callable that gets the QUrl and returns a proxy, in any form that ``setProxy`` accepts, or None
         to use ``proxy()``; or a QNetworkProxyFactory; or None (default) for no function. It is called in the thread of
-        the blocked caller. Raises TypeError if it is none of these.
+        the blocked caller. Raises TypeError for another object.
         """
         checked: Optional[ProxyFactory] = proxy_factory(factory)
         self._change_by(lambda settings: {"proxies": replace(settings.proxies, factory=checked)})

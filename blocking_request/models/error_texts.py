@@ -47,9 +47,7 @@ def failure_message(failure: Failure, redacted_url: str) -> str:
 
 def naming_proxy(failure: Failure, proxy: Proxy) -> Failure:
     """Return a failure that names the proxy, if it is the proxy that has failed."""
-    if not QtNetworkError.ProxyConnectionRefusedError <= failure.error <= QtNetworkError.UnknownProxyError:
-        return failure
-    return replace(failure, proxy=f"{proxy.kind}://{proxy.address}")
+    return replace(failure, proxy=f"{proxy.kind}://{proxy.address}") if failure.error.is_of_proxy else failure
 
 
 def status_message(status: int, reason: str, redacted_url: str) -> str:
@@ -150,7 +148,7 @@ def proxy_failed(error: QtNetworkError) -> Optional[Failure]:
     if error is QtNetworkError.ProxyAuthenticationRequiredError:
         return Failure(ErrorCode.NetworkError, error, "Proxy requires authentication")
     text = _QT_TEXTS.get(error)
-    if text is None or not QtNetworkError.ProxyConnectionRefusedError <= error <= QtNetworkError.UnknownProxyError:
+    if text is None or not error.is_of_proxy:
         return None
     code = ErrorCode.TimeoutError if error is QtNetworkError.ProxyTimeoutError else ErrorCode.NetworkError
     return Failure(code, error, text)

@@ -52,6 +52,11 @@ class QtNetworkError(IntEnum):
     ServiceUnavailableError = 403
     UnknownServerError = 499
 
+    @property
+    def is_of_proxy(self) -> bool:
+        """Whether a proxy has failed, and not the server."""
+        return QtNetworkError.ProxyConnectionRefusedError <= self <= QtNetworkError.UnknownProxyError
+
 
 _BY_STATUS = {
     400: QtNetworkError.ProtocolInvalidOperationError,

@@ -26,7 +26,7 @@ class HttpHeader:
     def __init__(self, header: Union[HttpHeader, str, None] = None) -> None:
         """Copy a header, or parse a str of lines ``name: value``. None: create an empty header, which is not valid.
 
-        Raises TypeError if ``header`` is none of these.
+        Raises TypeError for another object.
         """
         self._fields: list[tuple[str, str]] = []
         self._is_valid = False

@@ -36,7 +36,7 @@ def exception_for(failure: Failure, request: PreparedRequest) -> requests.Reques
         return requests.exceptions.ReadTimeout(text, request=request)
     if failure.error is QtNetworkError.SslHandshakeFailedError:
         return requests.exceptions.SSLError(text, request=request)
-    if QtNetworkError.ProxyConnectionRefusedError <= failure.error <= QtNetworkError.UnknownProxyError:
+    if failure.error.is_of_proxy:
         return requests.exceptions.ProxyError(text, request=request)
     if failure.error is QtNetworkError.ProtocolUnknownError:
         return requests.exceptions.InvalidSchema(text, request=request)

@@ -23,6 +23,9 @@ from blocking_request import (
     NetworkMemoryCache,
     ReplyContent,
 )
+from blocking_request.batch.pace import QUEUE_DEPTH, QUEUEING_TIMEOUT_MS, PaceEstimate
+from blocking_request.calls.task import Task
+from blocking_request.engines.base import BatchHint
 from blocking_request.engines.choice import engine as engine_named
 from blocking_request.engines.mailbox import STREAMED_AHEAD, Mailbox
 from blocking_request.qt.binding import QtCore
@@ -32,7 +35,7 @@ from ..support.devices import NeverReady
 from ..support.names import CANCELED, NET, OK, REQUEST, ROOT, TIMEOUT, Serve
 from ..support.servers.raw import Connection, always, asking, echo, silence
 from ..support.servers.unreachable import unused_port
-from ..support.waiting import eventually
+from ..support.waiting import codes_with_an_absence, eventually
 
 
 def path_of(request: bytes) -> str:
@@ -438,6 +441,38 @@ def test_timeouts_and_deadlines(manager: NetworkAccessManager, serve: Serve) -> 
     assert [code for _, code, _ in manager.getMany([own])] == [ErrorCode.TimeoutError]
 
 
+def test_no_queueing_after_a_short_idle_timeout() -> None:
+    """Its request would wait inside Qt for the ones before it, and time out."""
+    hint = BatchHint()
+    pace = PaceEstimate(hint)
+    pace.note_idle_timeout(0)
+    pace.add(0.001)
+    assert hint.queue_depth == QUEUE_DEPTH
+    pace.note_idle_timeout(QUEUEING_TIMEOUT_MS)
+    assert hint.queue_depth == QUEUE_DEPTH
+    pace.note_idle_timeout(200)
+    assert hint.queue_depth == 1
+    pace.note_idle_timeout(0)
+    pace.add(0.001)
+    assert hint.queue_depth == 1
+
+
+def test_short_idle_timeout_behind_slow_requests(manager: NetworkAccessManager, serve: Serve) -> None:
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            if b"/slow" in request:
+                time.sleep(0.5)
+            connection.respond()
+
+    server = serve(handle)
+    manager.setTimeout(60_000)
+    quick = [f"{server.url}/{number}" for number in range(60)]
+    slow = [f"{server.url}/slow"] * 23
+    own = REQUEST(QtCore.QUrl(f"{server.url}/own"))
+    own.setTransferTimeout(1200)
+    assert {code for _, code, _ in manager.getMany([*quick, *slow, own])} == {OK}
+
+
 def test_ctrl_c(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(silence)
 
@@ -693,6 +728,29 @@ def test_slow_slot_causes_no_timeout(manager: NetworkAccessManager, serve: Serve
     assert codes == [OK, OK] and slept
 
 
+def test_slow_slot_puts_off_deadlines_once(
+    manager: NetworkAccessManager, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slot of a request that fails before it is sent ran while the batch started that request."""
+    allowed: list[float] = []
+    allow = Task.allow_for_absence
+
+    def recorded(task: Task, seconds: float, puts_off_deadline: bool = True) -> None:
+        if puts_off_deadline and seconds >= 1.0:
+            allowed.append(seconds)
+        allow(task, seconds, puts_off_deadline)
+
+    def on_finished(reply: ReplyContent) -> None:
+        if reply.errorCode() is not OK:
+            time.sleep(1.0)
+
+    monkeypatch.setattr(Task, "allow_for_absence", recorded)
+    manager.finished.connect(on_finished)
+    results = manager.getMany([serve(respond_with_path).url, "ftp://127.0.0.1/"], maxConcurrent=2)
+    assert [result.code for result in results] == [OK, NET]
+    assert len(allowed) == 1
+
+
 def test_slow_caller_causes_no_timeout_while_connecting(manager: NetworkAccessManager, serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         connection.read_request()
@@ -702,11 +760,8 @@ def test_slow_caller_causes_no_timeout_while_connecting(manager: NetworkAccessMa
     server = serve(handle)
     manager.setTimeout(1_000)
     manager.setDeadline(1_500)
-    codes = []
-    for _, code, _ in manager.getMany([f"{server.url}/{number}" for number in range(5)], maxConcurrent=2):
-        codes.append(code)
-        if len(codes) == 2:
-            time.sleep(1.8)
+    results = manager.getMany([f"{server.url}/{number}" for number in range(5)], maxConcurrent=2)
+    codes = codes_with_an_absence(results, 2, 1.8)
     assert codes == [OK] * 5
 
 
@@ -726,11 +781,8 @@ def test_slow_caller_causes_no_timeout_of_downloads(
     server = serve(always(b"x" * 6_000_000))
     manager.setTimeout(1_500)
     pairs = [(server.url, tmp_path / str(number)) for number in range(8)]
-    codes = []
-    for _, code, _ in manager.downloadMany(pairs, ordered=False, maxConcurrent=4):
-        codes.append(code)
-        if len(codes) == 1:
-            time.sleep(2.0)
+    results = manager.downloadMany(pairs, ordered=False, maxConcurrent=4)
+    codes = codes_with_an_absence(results, 1, 2.0)
     assert codes == [OK] * 8
 
 

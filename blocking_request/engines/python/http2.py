@@ -7,6 +7,7 @@ the connection, this module moves bytes and wakes transfers, ``http2_transfer`` 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from typing import Callable, Optional, Union
 
@@ -99,7 +100,7 @@ class Http2Connection:
     # The request
 
     def send_headers(self, stream: Http2Stream, fields: list[tuple[bytes, bytes]], ends: bool) -> None:
-        """Raises StreamRefused."""
+        """Raises StreamRefused, Http11Required."""
         self._protocol.send_headers(stream, fields, ends)
         self.flush()
 
@@ -203,7 +204,7 @@ class Http2Connection:
             if not data:
                 protocol.fail(ConnectionLost())
                 break
-            protocol.receive(data)
+            protocol.receive(data, time.monotonic())
             if len(data) < FULL_READ_BYTES or protocol.error is not None:
                 break
         if len(self._unsent) > MOST_UNSENT_BYTES:

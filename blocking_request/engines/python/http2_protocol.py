@@ -36,6 +36,9 @@ is one stream (RFC 9113 sections 3.4 and 6.5.2)."""
 MOST_IDLE_FRAMES = 10_000
 """The connection is closed if the server sends more frames than this without a part of a response."""
 
+IDLE_FRAMES_PER_SECOND = 10
+"""So many frames a second do not count: a server may send PING for hours before it has news for a long poll."""
+
 _Codes = h2.errors.ErrorCodes
 
 
@@ -60,7 +63,8 @@ class Http2Protocol:
         self._taken = 0
         """How many bytes of the connection's window are filled."""
         self._has_settings = False
-        self._idle_frames = 0
+        self._idle_frames = 0.0
+        self._received_at = 0.0
 
     def has_room(self) -> bool:
         """Return whether a stream may be opened now."""
@@ -97,7 +101,7 @@ class Http2Protocol:
         return data
 
     def send_headers(self, stream: Http2Stream, fields: list[tuple[bytes, bytes]], ends: bool) -> None:
-        """Raises StreamRefused."""
+        """Raises StreamRefused; Http11Required if HTTP/2 does not allow the request, such as CONNECT with a path."""
         try:
             self._h2.send_headers(stream.number, fields, end_stream=ends)
         except h2.exceptions.TooManyStreamsError as error:
@@ -105,7 +109,7 @@ class Http2Protocol:
         except h2.exceptions.ProtocolError as error:
             # The server lacks the fields that were encoded before, so both ends disagree on the compression.
             self.is_ending = True
-            raise StreamRefused from error
+            raise Http11Required from error
         stream.is_ours_open = not ends
 
     def sendable(self, stream: Http2Stream) -> int:
@@ -117,7 +121,7 @@ class Http2Protocol:
     def send_data(self, stream: Http2Stream, data: Union[bytes, memoryview], ends: bool) -> None:
         """Send a part of a body. ``data``: at most as many bytes as ``sendable`` returns."""
         self._h2.send_data(stream.number, bytes(data), end_stream=ends)
-        self._idle_frames = 0
+        self._idle_frames = 0.0
         stream.is_ours_open = not ends
         self.streams[stream.number] = self.streams.pop(stream.number)
 
@@ -132,8 +136,10 @@ class Http2Protocol:
 
     # Receiving
 
-    def receive(self, data: bytes) -> None:
-        """Hand the frames to their streams, and note these in ``news``."""
+    def receive(self, data: bytes, now: float) -> None:
+        """Hand the frames to their streams, and note these in ``news``. ``now``: the time in seconds, of any clock."""
+        allowed = (now - self._received_at) * IDLE_FRAMES_PER_SECOND
+        self._idle_frames, self._received_at = max(self._idle_frames - allowed, 0.0), now
         try:
             for frame in self._frames.split(data):
                 self._receive_frame(frame)
@@ -190,7 +196,7 @@ class Http2Protocol:
         if data and stream.has_body and stream.error is None:
             stream.chunks.append(data)
             stream.untaken += size
-            self._idle_frames = 0
+            self._idle_frames = 0.0
             self.news[stream] = None
         else:
             self.acknowledge(stream, size)  # nobody takes it
@@ -223,7 +229,7 @@ class Http2Protocol:
             self._handle_reset(stream, event.error_code)
         else:
             return  # trailers, and what says nothing of a response
-        self._idle_frames = 0
+        self._idle_frames = 0.0
         self.news[stream] = None
 
     def _handle_reset(self, stream: Http2Stream, code: Any) -> None:

@@ -8,8 +8,6 @@ the end.
 
 from __future__ import annotations
 
-from typing import Callable
-
 from ..wanted import WAKE_UP, Steps
 from .connection import Connection, open_connection
 from .pool import Pool
@@ -23,8 +21,8 @@ class SharedConnections:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._connections: dict[RouteKey, Connection] = {}
-        self._opening: dict[RouteKey, list[Callable[[], None]]] = {}
-        """The wake-up functions of requests that wait until a connection is open, by its route."""
+        self._opening: dict[RouteKey, list[TransferState]] = {}
+        """The requests that wait until a connection is open, by its route."""
         self._opened_by_each: set[RouteKey] = set()
         """The routes on which each request opens its own connection: the server speaks HTTP/1.1, or did not accept
         one."""
@@ -49,19 +47,23 @@ class SharedConnections:
             # The first request opens the connection; the others wait, unless the route is not shared.
             if waiting is None or key in self._opened_by_each:
                 return (yield from self._open(route, state, is_fresh))
-            waiting.append(state.wake)
+            waiting.append(state)
             yield WAKE_UP
 
     def _open(self, route: Route, state: TransferState, is_fresh: bool) -> Steps[Connection]:
         """Open a connection. The others wait for it, unless each opens its own."""
         key = route.key
         self._opening.setdefault(key, [])
+        is_canceled = False
         try:
             kept = None if is_fresh else self._pool.take(key)
             connection = kept or (yield from open_connection(route, state))
         except Exception:
             # Otherwise each of the waiting requests would try in turn, and take too long.
             self._opened_by_each.add(key)
+            raise
+        except BaseException:
+            is_canceled = True
             raise
         else:
             if connection.http2 is None:
@@ -70,9 +72,12 @@ class SharedConnections:
                 self._connections.setdefault(key, connection)
                 self._opened_by_each.discard(key)
             return connection
-        finally:  # also if the opening request was cancelled: the next one opens then
-            for wake in self._opening.pop(key, ()):
-                wake()
+        finally:  # also if the opening request was cancelled, or was idle for too long: the next one opens then
+            for waiting in self._opening.pop(key, ()):
+                if not is_canceled:
+                    # Its own time begins now. After each timeout that would add up to an endless wait.
+                    waiting.mailbox.mark_active()
+                waiting.wake()
 
     def has(self, connection: Connection) -> bool:
         """Return whether others may use the connection, too."""

@@ -31,7 +31,7 @@ from blocking_request.models.http_messages import Request
 
 from ...support.large_bodies import null_device
 from ...support.names import CANCELED, TIMEOUT, Serve
-from ...support.servers.raw import Connection, always
+from ...support.servers.raw import always, flood
 
 
 class QuickChannel:
@@ -204,15 +204,8 @@ def test_end_of_a_batch_whose_transfers_take_long_steps(
     def is_late(timeouts: Timeouts) -> Optional[Failure]:
         return deadline_passed(1) if how == "deadline" and count >= last else stop_reason(timeouts)
 
-    def endless(connection: Connection) -> None:
-        connection.read_request()
-        connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
-        with suppress(OSError):  # until the client has left
-            while True:
-                connection.sock.sendall(bytes(1 << 16))
-
     monkeypatch.setattr(PythonTransfer, "step", slow_step)
     monkeypatch.setattr(Timeouts, "stop_reason", is_late)
-    codes = [result.code for result in manager.getMany([serve(endless).url] * 24, feedback)]
+    codes = [result.code for result in manager.getMany([serve(flood).url] * 24, feedback)]
     assert set(codes) == {TIMEOUT if how == "deadline" else CANCELED}
     assert count == last

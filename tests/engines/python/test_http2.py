@@ -82,8 +82,7 @@ def test_request_that_forbids_it(over_http2: NetworkAccessManager, start: Start)
 
 def test_server_that_wants_http_1_1(over_http2: NetworkAccessManager, start: Start) -> None:
     def want(peer: Http2Peer, request: Http2Request) -> None:
-        peer.h2.reset_stream(request.stream, h2.errors.ErrorCodes.HTTP_1_1_REQUIRED)
-        peer.flush()
+        peer.reset(request, h2.errors.ErrorCodes.HTTP_1_1_REQUIRED)
 
     url = start(want).url
     request = BlockingNetworkRequest(over_http2)
@@ -143,8 +142,7 @@ def test_refused_stream_is_sent_again(body: Any, over_http2: NetworkAccessManage
 
     def refuse_once(peer: Http2Peer, request: Http2Request) -> None:
         if len(peer.server.requests) == 1:
-            peer.h2.reset_stream(request.stream, h2.errors.ErrorCodes.REFUSED_STREAM)
-            peer.flush()
+            peer.reset(request, h2.errors.ErrorCodes.REFUSED_STREAM)
         else:
             peer.respond(request, request.body or b"none")
 
@@ -156,8 +154,7 @@ def test_refused_stream_is_sent_again(body: Any, over_http2: NetworkAccessManage
 
 def test_server_that_refuses_for_ever(over_http2: NetworkAccessManager, start: Start) -> None:
     def refuse(peer: Http2Peer, request: Http2Request) -> None:
-        peer.h2.reset_stream(request.stream, h2.errors.ErrorCodes.REFUSED_STREAM)
-        peer.flush()
+        peer.reset(request, h2.errors.ErrorCodes.REFUSED_STREAM)
 
     server = start(refuse)
     request = BlockingNetworkRequest(over_http2)
@@ -182,8 +179,7 @@ def test_goaway_brings_another_connection(over_http2: NetworkAccessManager, star
 
 def test_stream_that_is_ended_with_an_error(over_http2: NetworkAccessManager, start: Start) -> None:
     def fail(peer: Http2Peer, request: Http2Request) -> None:
-        peer.h2.reset_stream(request.stream, h2.errors.ErrorCodes.INTERNAL_ERROR)
-        peer.flush()
+        peer.reset(request, h2.errors.ErrorCodes.INTERNAL_ERROR)
 
     server = start(fail)
     request = BlockingNetworkRequest(over_http2)
@@ -211,8 +207,7 @@ def test_early_final_response(over_http2: NetworkAccessManager, start: Start) ->
 
     def refuse(peer: Http2Peer, request: Http2Request) -> None:
         peer.respond(request, b"too large", 413)
-        peer.h2.reset_stream(request.stream, h2.errors.ErrorCodes.NO_ERROR)
-        peer.flush()
+        peer.reset(request, h2.errors.ErrorCodes.NO_ERROR)
 
     server = start(echo)
     server.begun, server.acknowledges = refuse, False

@@ -13,7 +13,8 @@ import pytest
 from hpack import Encoder
 
 from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager
-from blocking_request.engines.python.http2_protocol import Http2Protocol
+from blocking_request.engines.python.failures import Http11Required
+from blocking_request.engines.python.http2_protocol import MOST_IDLE_FRAMES, Http2Protocol
 from blocking_request.engines.python.http2_stream import STREAM_WINDOW_BYTES
 from blocking_request.engines.python.state import TransferState
 
@@ -23,7 +24,7 @@ from ...support.waiting import eventually
 from .conftest import Start
 
 BODY = bytes(range(256)) * 4
-DATA, HEADERS, CONTINUATION = 0, 1, 9
+DATA, HEADERS, PING, CONTINUATION = 0, 1, 6, 9
 END_STREAM, END_HEADERS = 1, 4
 
 
@@ -258,11 +259,11 @@ def test_more_than_the_window_allows() -> None:
     stream = protocol.open("GET", lambda: None)
     fields = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]
     protocol.send_headers(stream, fields, ends=True)
-    protocol.receive(frame(4, 0, 0) + frame(HEADERS, END_HEADERS, 1, b"\x88"))
+    protocol.receive(frame(4, 0, 0) + frame(HEADERS, END_HEADERS, 1, b"\x88"), 0.0)
     for _ in range(STREAM_WINDOW_BYTES >> 14):
-        protocol.receive(frame(DATA, 0, 1, bytes(1 << 14)))
+        protocol.receive(frame(DATA, 0, 1, bytes(1 << 14)), 0.0)
     assert stream.error is None and stream.untaken == STREAM_WINDOW_BYTES
-    protocol.receive(frame(DATA, 0, 1, b"x"))
+    protocol.receive(frame(DATA, 0, 1, b"x"), 0.0)
     assert "FlowControlError" in str(stream.error)
 
 
@@ -333,8 +334,7 @@ def test_failed_stream_is_no_cycle(over_http2: NetworkAccessManager, start: Star
     """An error that holds its frames would keep the request and its body until the garbage collector runs."""
 
     def refuse(peer: Http2Peer, request: Http2Request) -> None:
-        peer.h2.reset_stream(request.stream, h2.errors.ErrorCodes.INTERNAL_ERROR)
-        peer.flush()
+        peer.reset(request, h2.errors.ErrorCodes.INTERNAL_ERROR)
 
     server = start(refuse)
     request = BlockingNetworkRequest(over_http2)
@@ -345,6 +345,38 @@ def test_failed_stream_is_no_cycle(over_http2: NetworkAccessManager, start: Star
         assert sum(isinstance(each, TransferState) for each in gc.get_objects()) == 0
     finally:
         gc.enable()
+
+
+def test_pings_of_a_long_poll_are_no_flood() -> None:
+    protocol = Http2Protocol()
+    protocol.receive(frame(4, 0, 0), 1000.0)
+    for second in range(2 * MOST_IDLE_FRAMES):
+        protocol.receive(frame(PING, 0, 0, bytes(8)), 1000.0 + second)
+        assert protocol.data_to_send()
+    assert protocol.error is None
+    for _ in range(MOST_IDLE_FRAMES + 1):
+        protocol.receive(frame(PING, 0, 0, bytes(8)), 1000.0 + second)
+    assert protocol.error is not None
+
+
+def test_fields_that_http2_does_not_allow() -> None:
+    """Another connection, of HTTP/1.1, sends the request: this one has encoded a part of them."""
+    protocol = Http2Protocol()
+    protocol.receive(frame(4, 0, 0), 0.0)
+    stream = protocol.open("GET", lambda: None)
+    with pytest.raises(Http11Required):
+        protocol.send_headers(stream, [(b":method", b"GET"), (b":unknown", b"x")], ends=True)
+    assert protocol.is_ending
+
+
+def test_requests_that_wait_for_a_handshake_are_not_idle(start: Start) -> None:
+    """The first one takes two handshakes to find out why the certificate is refused, and then each of the others."""
+    server = start(hello)
+    server.handshake_pause = 0.5
+    manager = NetworkAccessManager()
+    manager.setEngine("python")
+    manager.setTimeout(1_600)
+    assert [code for _, code, _ in manager.getMany([server.url] * 4)] == [NET] * 4
 
 
 def test_requests_that_wait_for_a_stream_are_not_idle(over_http2: NetworkAccessManager, start: Start) -> None:

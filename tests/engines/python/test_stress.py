@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
@@ -26,7 +25,7 @@ from blocking_request.engines.python.pool import KEPT_IN_ALL, KEPT_PER_ORIGIN
 from ...support.marks import needs_fork
 from ...support.names import CANCELED, OK, ROOT, Serve
 from ...support.servers.http2 import Http2Peer, Http2Request, Http2Server
-from ...support.servers.raw import Connection, Handler, always, silence
+from ...support.servers.raw import Connection, Handler, always, flood, silence
 from ...support.servers.tls import TlsServer
 from ...support.waiting import eventually
 
@@ -231,13 +230,6 @@ def test_ctrl_c_leaves_no_connection(serve: Serve) -> None:
 
 
 def test_deadline_holds_while_a_fast_server_floods(serve: Serve) -> None:
-    def flood(connection: Connection) -> None:
-        connection.read_request()
-        connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
-        with suppress(OSError):  # until the client has left
-            while True:
-                connection.sock.sendall(bytes(1 << 20))
-
     request = BlockingNetworkRequest()
     request.setEngine("python")
     request.setDeadline(300)

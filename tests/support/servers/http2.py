@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 import h2.config
 import h2.connection
+import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
@@ -50,6 +51,11 @@ class Http2Peer:
     def flush(self) -> None:
         with suppress(OSError):
             self.sock.sendall(self.h2.data_to_send())
+
+    def reset(self, request: Http2Request, code: h2.errors.ErrorCodes) -> None:
+        """End the stream of a request with RST_STREAM (RFC 9113 section 6.4)."""
+        self.h2.reset_stream(request.stream, code)
+        self.flush()
 
     def respond(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from contextlib import suppress
 from typing import Callable, Optional
 
 Handler = Callable[["Connection"], None]
@@ -159,6 +160,15 @@ def silence(connection: Connection) -> None:
     """A handler that reads one request and never answers."""
     connection.read_request()
     connection.wait_for_close()
+
+
+def flood(connection: Connection) -> None:
+    """A handler that sends zeros until the client has left."""
+    connection.read_request()
+    connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
+    with suppress(OSError):
+        while True:
+            connection.sock.sendall(bytes(1 << 20))
 
 
 def echo(connection: Connection) -> None:

@@ -1,4 +1,9 @@
-"""Run the benchmarks that are named, or all of them, one after another. Exits with 1 if one has missed a bound."""
+"""Run the benchmarks that are named, or all of them, one after another. Exits with 1 if one has missed a bound.
+
+On a virtual machine it can take 40 us to wake a processor that has nothing to do, and each request waits for that once.
+Whether it does changes from minute to minute, for each of the clients. If the figures vary, measure on one processor,
+which the client and the server share: ``taskset -c 0 python -m benchmarks small_get``.
+"""
 
 import os
 import platform

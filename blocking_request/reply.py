@@ -293,10 +293,7 @@ class ReplyContent:
 
         ``"HTTP/1.1"`` includes HTTP/1.0: Qt does not report which of them it was.
         """
-        response = self._response
-        if response.status is None or not response.engine or not response.request.url.startswith("http"):
-            return ""
-        return "HTTP/2" if response.http2 else "HTTP/1.1"
+        return self._response.http_version
 
     # -- immutability, comparison and pickling
 

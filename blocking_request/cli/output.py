@@ -57,7 +57,8 @@ class Narrator:
 
     def request_ended(self, response: Response, seconds: float) -> None:
         if response.status is not None:
-            say(f"< {response.status} {response.reason}")
+            status_line = f"{response.http_version} {response.status} {response.reason}".strip()
+            say(f"< {status_line}")
             self._say_fields("< ", response.headers.pairs, response.request.redacted_names)
         outcome = response.failure.text if response.failure else f"{response.encoded_bytes} bytes"
         session = None if response.tls is None else response.tls.session

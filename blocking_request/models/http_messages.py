@@ -153,6 +153,13 @@ class Response(NamedTuple):
     trace: Optional[TransferTrace] = None
     """None if no engine has sent the request."""
 
+    @property
+    def http_version(self) -> str:
+        """``"HTTP/2"`` or ``"HTTP/1.1"``, which includes HTTP/1.0; ``""`` if no server has sent the response."""
+        if self.status is None or not self.engine or not self.request.url.startswith("http"):
+            return ""
+        return "HTTP/2" if self.http2 else "HTTP/1.1"
+
     def __repr__(self) -> str:
         return f"<Response {self.status} to {self.request!r}>"
 

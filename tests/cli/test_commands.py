@@ -140,7 +140,7 @@ def test_verbose(httpbin: str) -> None:
     result = cli("get", "-v", url, "-H", "X-Api-Key: hunter2", "-H", "X-Shown: yes")
     told = result.stderr.decode().lower()
     assert result.returncode == 0
-    for line in (f"> get {httpbin}/redirect-to", "> x-shown: yes", "< 302 found", "< 200 ok"):
+    for line in (f"> get {httpbin}/redirect-to", "> x-shown: yes", "< http/1.1 302 found", "< http/1.1 200 ok"):
         assert line in told
     assert told.count("> get ") == 3 and told.count(" ms over python") == 3
     secret = [line for line in told.splitlines() if line.startswith(("> authorization", "> x-api-key", "< set-cookie"))]
@@ -397,6 +397,7 @@ def test_engine(engine: str, httpbin: str) -> None:
     assert result.returncode == 0
     # A body is streamed to standard output; for streams, auto takes the python engine.
     assert f"over {'python' if engine == 'auto' else engine}".encode() in result.stderr
+    assert b"\n< HTTP/1.1 200 OK\n" in result.stderr
     assert b"first byte after " in result.stderr and (engine == "qt" or b"\n* connect " in result.stderr)
 
 

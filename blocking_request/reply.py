@@ -16,6 +16,7 @@ from .models.headers import MAXIMUM_PARSED_FIELD_BYTES, Headers
 from .models.http_messages import Request, Response
 from .models.redaction import is_secret_field, printable
 from .models.tls import TlsError, TlsSession
+from .models.urls import with_stray_percent_encoded
 from .qt.binding import QtCore, QtNetwork, enum_value, network_error
 from .qt.reply_values import known_header, operation_of, reply_attributes
 
@@ -223,7 +224,8 @@ class ReplyContent:
 
     def url(self) -> QtCore.QUrl:
         """Return the URL of the response: after redirects the last one."""
-        return QtCore.QUrl.fromEncoded(QtCore.QByteArray(self._response.request.url.encode("utf-8", "replace")))
+        url = with_stray_percent_encoded(self._response.request.url)
+        return QtCore.QUrl.fromEncoded(QtCore.QByteArray(url.encode("utf-8", "replace")))
 
     def request(self) -> QtNetwork.QNetworkRequest:
         """Return the request of the response, after redirects the last one, with the headers of the caller."""

@@ -8,6 +8,7 @@ from typing import Union
 from ..environment import any_is_set, encoded_names
 from ..models.failure import Failure
 from ..models.http_messages import Request
+from ..models.urls import has_stray_percent
 from ..qt.binding import QT_VERSION
 from .base import Engine
 from .python import engine as _python
@@ -80,6 +81,8 @@ def _is_better_without_qt(request: Request) -> bool:
     # response, and a cache would store that. Qt always adds some fields that this request omits.
     if request.streams or request.is_stored or request.omitted:
         return True
+    if "%" in request.url and has_stray_percent(request.url):
+        return True  # Qt sends %25 for it
     if not body:
         return False
     # Qt 5 sends header and body in two packets, and on a kept connection the second waits 40 ms for the server's

@@ -98,9 +98,13 @@ def _next_request(previous: Request, response: Response, rules: RedirectRules) -
     """``previous``: the request as it came from above; a layer below may have sent it to another URL."""
     if response.status is None or response.failure is not None or rules.policy is RedirectPolicy.Manual:
         return None
-    location = response.headers.whole_value(b"location")
-    if location is None:
-        return None
+    locations = {value for name, value in response.headers.pairs if name.lower() == b"location"}
+    if not any(value.strip() for value in locations):
+        return None  # an empty one is not followed, as in browsers and curl
+    if len(locations) > 1:
+        text = "The redirect has several Locations that differ"
+        return network_failure(QtNetworkError.ProtocolFailure, text)
+    location = locations.pop()
     request = previous if previous.url == response.request.url else previous._replace(url=response.request.url)
     if request.redirects >= max(rules.limit, 0):
         text = f"Too many redirects: more than {max(rules.limit, 0)}"

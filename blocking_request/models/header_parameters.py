@@ -61,17 +61,47 @@ def _unquoted(value: str) -> str:
 
 
 def charset(content_type: str) -> str:
-    """The charset a ``Content-Type`` names, in lower case; '' if it names none."""
-    return parameters(content_type).get("charset", "").lower()
+    """The charset a ``Content-Type`` names, in lower case; '' if it names none.
+
+    If the field came more than once, its values are joined by commas. The last one counts, as in browsers; one of the
+    same type keeps the charset of an earlier one (https://fetch.spec.whatwg.org/#concept-header-extract-mime-type).
+    """
+    name = media_type = ""
+    for value in split_unquoted(content_type, ",") if "," in content_type else (content_type,):
+        this_type = value.partition(";")[0].strip().lower()
+        if this_type == "*/*" or ("/" not in this_type and "," in content_type):
+            continue
+        this_name = parameters(value).get("charset", "").lower()
+        name = this_name or (name if this_type == media_type else "")
+        media_type = this_type
+    return name
 
 
 def file_name(content_disposition: str) -> str:
     """The file name a ``Content-Disposition`` gives; '' if it gives none.
 
-    RFC 6266 section 4.3: ``filename*`` takes precedence. If it cannot be decoded, the plain ``filename`` counts.
+    RFC 6266 section 4.3: ``filename*`` takes precedence. If it cannot be decoded, the plain ``filename`` counts. If the
+    field came more than once, its values are joined by commas: they must be equal.
     """
-    result = parameters(content_disposition)
+    result = parameters(_single_disposition(content_disposition) if "," in content_disposition else content_disposition)
     return _extended(result.get("filename*", "")) or result.get("filename", "")
+
+
+_BEGINS_DISPOSITION = re.compile(r"[ \t]*(?:attachment|inline|form-data)[ \t]*(?:;|$)", re.IGNORECASE)
+
+
+def _single_disposition(text: str) -> str:
+    """Return the one value of a field that came more than once; '' if the values differ."""
+    values: list[str] = []
+    for part in split_unquoted(text, ","):
+        if values and _BEGINS_DISPOSITION.match(part) is None:
+            values[-1] += f",{part}"  # of a name without quotes
+        else:
+            values.append(part)
+    return values[0] if len({value.strip() for value in values}) == 1 else ""
+
+
+_PERCENT_WITHOUT_BYTE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def _extended(value: str) -> str:
@@ -81,7 +111,7 @@ def _extended(value: str) -> str:
     if not quote or codec is None:
         return ""
     _, quote, encoded = rest.partition("'")
-    if not quote:
+    if not quote or _PERCENT_WITHOUT_BYTE.search(encoded):
         return ""
     try:
         return unquote_to_bytes(encoded).decode(codec)

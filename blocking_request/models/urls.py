@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from typing import Optional
-from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from .._first_use import first_use
+from .hosts import canonical_host
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -40,11 +41,57 @@ _IS_CANONICAL = re.compile(
 ).fullmatch
 
 
+_SHORT_URL = 64
+"""A URL of this length, without its scheme, has no label of a host that is too long."""
+_HAS_LONG_HOST = re.compile(r"https?://(?:[^:/]{254}|[^:/]*?[^.:/]{64})").match
+
+
 def is_canonical(url: str) -> bool:
-    """Return whether Qt would accept the URL and not change it. True for most URLs, and found in a tenth of Qt's
+    """Return whether ``normalized`` and Qt would not change the URL. True for most URLs, and found in a tenth of their
     time.
     """
-    return _IS_CANONICAL(url) is not None and "/." not in url
+    return (
+        _IS_CANONICAL(url) is not None
+        and "/." not in url
+        and ":80/" not in url
+        and ":443/" not in url
+        and (len(url) < _SHORT_URL or _HAS_LONG_HOST(url) is None)
+    )
+
+
+_WEB_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_PORT_NUMBER = re.compile(r"[0-9]*", re.ASCII)
+
+
+def is_web_url(text: str) -> bool:
+    """Return whether a text begins like an absolute URL of HTTP, with a host."""
+    parts = _WEB_URL.match(text)
+    return parts is not None and parts["authority"] != ""
+
+
+def normalized(url: str) -> str:
+    """Return an absolute URL of HTTP as both engines send it. Raises ValueError if it is not valid.
+
+    The scheme and the host are in lower case (``hosts``), the default port is left out, dot segments are removed (RFC
+    3986 section 6.2.2.3), and characters that a URL must not have are percent-encoded. A "%" that encodes nothing stays
+    as it is, as in browsers and curl.
+    """
+    parts = _WEB_URL.match(url)
+    if parts is None:
+        raise ValueError("it does not begin with http:// or https://")
+    scheme, authority = parts["scheme"].lower(), parts["authority"]
+    if "\\" in authority:
+        raise ValueError("a backslash stands before the path")  # browsers end the host there
+    userinfo, at, address = authority.rpartition("@")
+    host, colon, port = address.rpartition(":")
+    if not colon or port.endswith("]"):
+        host, port = address, ""
+    if not host:
+        raise ValueError("it names no host")
+    if _PORT_NUMBER.fullmatch(port) is None or len(port) > 5 or (port and not 0 < int(port) < 65536):
+        raise ValueError("the port is not a number from 1 to 65535")  # not shown: it may be a part of a password
+    shown_port = f":{int(port)}" if port and int(port) != DEFAULT_PORTS[scheme] else ""
+    return without_dot_segments(f"{scheme}://{userinfo}{at}{canonical_host(host)}{shown_port}{_quoted(parts['rest'])}")
 
 
 _BEFORE_PATH = re.compile(r"[^:/?#]+://[^/?#]*")
@@ -100,52 +147,86 @@ def split_userinfo(url: str) -> tuple[str, Optional[tuple[str, str]]]:
     return urlunsplit(parts._replace(netloc=host)), (unquote(user), unquote(password))
 
 
-def redirect_target(base: str, location: bytes) -> str:
-    """Return the absolute URL that a ``Location`` names (RFC 9110 section 10.2.2).
+_REFERENCE = re.compile(
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):)?(?://(?P<authority>[^/?#]*))?"
+    r"(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?P<fragment>#.*)?",
+    re.DOTALL,
+)
+"""RFC 3986 appendix B."""
+_CONTROLS_AND_BLANK = "".join(map(chr, range(0x21)))
+_LINE_PARTS = re.compile(r"[\t\r\n]")
 
-    Bytes that are not allowed in a URL are percent-encoded, a fragment is inherited, a host outside ASCII becomes IDNA.
-    Raises ValueError if the value is not a URL.
+
+def redirect_target(base: str, location: bytes) -> str:
+    """Return the absolute URL that a ``Location`` names (RFC 9110 section 10.2.2), normalized if it is one of HTTP.
+
+    A fragment is inherited. Raises ValueError if the value is not a URL.
     """
     try:
         text = location.decode("utf-8")
     except UnicodeDecodeError:
         text = location.decode("latin-1")
-    parts = urlsplit(text.strip())
-    if parts.scheme in DEFAULT_PORTS and not parts.netloc:
-        raise ValueError("it names no host")
-    joined = urlsplit(urljoin(base, parts.geturl()))
-    if not joined.fragment:
-        joined = joined._replace(fragment=urlsplit(base).fragment)
-    if joined.port is not None and not 0 < joined.port < 65536:
-        raise ValueError("the port is out of range")
-    return without_dot_segments(_requoted(urlunsplit(_ascii_host(joined))))
+    target = resolved(base, _LINE_PARTS.sub("", text.strip(_CONTROLS_AND_BLANK)))
+    if "#" not in target and "#" in base:
+        target += base[base.index("#") :]
+    scheme = target.partition(":")[0].lower()
+    return normalized(target) if scheme in DEFAULT_PORTS else target
+
+
+def resolved(base: str, reference: str) -> str:
+    """Return the URL that a reference names, seen from an absolute URL (RFC 3986 section 5.2). Dot segments stay.
+
+    Raises ValueError for ``http:path`` and ``http:/path``, which readers understand in different ways.
+    """
+    parts, of_base = _REFERENCE.match(reference), _REFERENCE.match(base)
+    assert parts is not None and of_base is not None
+    path, query, fragment = parts["path"], parts["query"] or "", parts["fragment"] or ""
+    if parts["scheme"] is not None:
+        if parts["scheme"].lower() in DEFAULT_PORTS and not parts["authority"]:
+            raise ValueError("it names no host")
+        return reference
+    scheme = of_base["scheme"]
+    if parts["authority"] is not None:
+        return f"{scheme}:{reference}"
+    start = f"{scheme}://{of_base['authority']}"
+    if not path:
+        return f"{start}{of_base['path']}{query or of_base['query'] or ''}{fragment}"
+    if not path.startswith("/"):
+        path = of_base["path"].rpartition("/")[0] + "/" + path
+    return f"{start}{path}{query}{fragment}"
 
 
 _RESERVED = "!#$&'()*+,/:;=?@[]~"
-_PERCENT = re.compile(r"%(?:([0-9A-Fa-f]{2})|([^\W_]{2})?)")
+_PERCENT = re.compile(r"%([0-9A-Fa-f]{2})?")
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
-def _requoted(url: str) -> str:
-    """Percent-encode characters that a URL must not have, and decode those that it may (RFC 3986 section 6.2.2.2).
-
-    A "%" that does not encode a byte is encoded itself, as by ``requests.utils.requote_uri``: if it is followed by two
-    letters or digits that are not a hexadecimal number, each other "%" is encoded, too.
-    """
-    is_broken = False
-
-    def decoded(match: re.Match[str]) -> str:
-        nonlocal is_broken
-        is_broken = is_broken or match[2] is not None
-        character = chr(int(match[1], 16)) if match[1] else ""
-        return character if character in _UNRESERVED else match[0]
-
-    unquoted = _PERCENT.sub(decoded, url)
-    return quote(url, safe=_RESERVED) if is_broken else quote(unquoted, safe=_RESERVED + "%")
+_DOUBLE_SLASH = re.compile(r"https?://[^/?#]*//")
 
 
-def _ascii_host(parts: SplitResult) -> SplitResult:
-    if parts.netloc.isascii():
-        return parts
-    userinfo, at, host = parts.netloc.rpartition("@")
-    return parts._replace(netloc=userinfo + at + host.encode("idna").decode("ascii"))
+def begins_with_two_slashes(url: str) -> bool:
+    """Return whether the path of an HTTP URL does. Qt 5 sends only one of them."""
+    return _DOUBLE_SLASH.match(url) is not None
+
+
+def has_stray_percent(url: str) -> bool:
+    """Return whether a "%" in the URL encodes no byte."""
+    return "%" in url and _STRAY_PERCENT.search(url) is not None
+
+
+def with_stray_percent_encoded(url: str) -> str:
+    """Return a URL in which each "%" encodes a byte, as QUrl needs it: it would encode all others again."""
+    return _STRAY_PERCENT.sub("%25", url) if "%" in url else url
+
+
+def _quoted(text: str) -> str:
+    """Percent-encode characters that a URL must not have, and decode those that it may (RFC 3986 section 6.2.2.2)."""
+    if "%" in text and _STRAY_PERCENT.search(text) is None:  # otherwise a decoded digit could complete a stray one
+        text = _PERCENT.sub(_decoded, text)
+    return quote(text, safe=_RESERVED + "%")
+
+
+def _decoded(match: re.Match[str]) -> str:
+    character = chr(int(match[1], 16))
+    return character if character in _UNRESERVED else match[0].upper()

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from ..models.headers import Pairs, encoded
 from ..models.redaction import hidden_repr
-from ..models.urls import is_canonical
 from ..qt.binding import QtCore, QtNetwork
 from .request_attributes import RequestLike, check_request
 from .settings import checked_milliseconds
@@ -160,8 +159,8 @@ def with_query(request: RequestLike, query: str) -> RequestLike:
     check_request(request)
     if not query:
         return request
-    if isinstance(request, str) and is_canonical(request):
-        return request + _query_separator(request) + query
+    if isinstance(request, str):
+        return _with_query(request.strip(), query)
     if isinstance(request, QtNetwork.QNetworkRequest):
         url = request.url()
         if not url.isValid():
@@ -169,13 +168,16 @@ def with_query(request: RequestLike, query: str) -> RequestLike:
         copy = QtNetwork.QNetworkRequest(request)
         copy.setUrl(_qurl_with_query(url, query))
         return copy
-    url = QtCore.QUrl(request.strip() if isinstance(request, str) else request)
-    return _qurl_with_query(url, query) if url.isValid() else request
+    return _qurl_with_query(request, query) if request.isValid() else request
 
 
 def _qurl_with_query(url: QtCore.QUrl, query: str) -> QtCore.QUrl:
-    text, mark, fragment = url.toEncoded().data().decode("ascii").partition("#")
-    return QtCore.QUrl.fromEncoded((text + _query_separator(text) + query + mark + fragment).encode("ascii"))  # type: ignore[arg-type]
+    return QtCore.QUrl.fromEncoded(_with_query(url.toEncoded().data().decode("ascii"), query).encode("ascii"))  # type: ignore[arg-type]
+
+
+def _with_query(url: str, query: str) -> str:
+    text, mark, fragment = url.partition("#")
+    return text + _query_separator(text) + query + mark + fragment
 
 
 def _query_separator(url: str) -> str:

@@ -17,7 +17,7 @@ from ..models.failure import QtNetworkError, request_not_sent
 from ..models.headers import FRAMING_FIELDS, Pairs, field_problem, is_token
 from ..models.http_messages import Body, Request
 from ..models.redaction import hidden_repr
-from ..models.urls import is_canonical, split_userinfo, without_dot_segments
+from ..models.urls import is_canonical, is_web_url, normalized, split_userinfo
 from ..qt.binding import QtCore, QtNetwork
 from ..qt.network_request import raw_fields, unshared_copy
 from .arguments import NO_ARGUMENTS, CallArguments
@@ -92,7 +92,7 @@ def url_credentials(request: RequestLike) -> Optional[AuthConfig]:
     text = request if isinstance(request, str) else _qurl(request).toEncoded().data().decode("ascii", "replace")
     if "@" not in text:
         return None
-    userinfo = checked_url(_qurl(request))[1]
+    userinfo = checked_text(request)[1] if isinstance(request, str) else checked_url(_qurl(request))[1]
     return None if userinfo is None else userinfo_config(userinfo)
 
 
@@ -108,7 +108,17 @@ _NO_NAMES: frozenset[bytes] = frozenset()
 
 def checked_text(url: str) -> tuple[str, _Userinfo, bool]:
     """As ``checked_url``, of text."""
-    return (url, None, False) if is_canonical(url) else checked_url(_qurl(url))
+    if is_canonical(url):
+        return url, None, False
+    text = url.strip()
+    return (*_checked_web_url(text), False) if is_web_url(text) else checked_url(_qurl(url))
+
+
+def _checked_web_url(url: str) -> tuple[str, _Userinfo]:
+    try:
+        return split_userinfo(normalized(url))
+    except ValueError as error:
+        raise request_not_sent(QtNetworkError.ProtocolUnknownError, f"The URL is not valid: {error}") from None
 
 
 def _qurl(request: RequestLike) -> QtCore.QUrl:
@@ -143,7 +153,7 @@ def checked_url(qurl: QtCore.QUrl) -> tuple[str, _Userinfo, bool]:
     if not qurl.host():
         text = "Host  not found: the URL names no host"
         raise request_not_sent(QtNetworkError.HostNotFoundError, text)
-    return (*split_userinfo(without_dot_segments(encoded)), False)
+    return (*_checked_web_url(encoded), False)
 
 
 def without_framing(fields: Iterable[tuple[bytes, bytes]]) -> Pairs:

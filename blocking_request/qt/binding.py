@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .._first_use import first_use
+from ..models.urls import with_stray_percent_encoded
 
 __all__ = ["API", "QT_VERSION", "QtCore", "QtNetwork", "Signal", "Slot", "sip"]
 
@@ -126,7 +127,7 @@ def network_error(value: int) -> QtNetwork.QNetworkReply.NetworkError:
 
 def encoded_url(url: str) -> QtCore.QUrl:
     """Return a QUrl for a percent-encoded ASCII string."""
-    return QtCore.QUrl(url)  # fromEncoded() does the same in twice the time
+    return QtCore.QUrl(with_stray_percent_encoded(url))  # fromEncoded() does the same in twice the time
 
 
 is_deleted: Callable[[QtCore.QObject], bool] = sip.isdeleted

@@ -170,11 +170,50 @@ def _functions(error: BaseException) -> list[str]:
         ('attachment; filename="a\\"b.txt"', 'a"b.txt'),
         ("inline", ""),
         ("", ""),
+        # RFC 6266 section 5, and cases of greenbytes.de/tech/tc2231
+        ("Attachment; filename=example.html", "example.html"),
+        ('INLINE; FILENAME= "an example.html"', "an example.html"),
+        ("attachment; filename*= UTF-8''%e2%82%ac%20rates", "€ rates"),
+        ("attachment; filename=\"EURO rates\"; filename*=utf-8''%e2%82%ac%20rates", "€ rates"),
+        ("attachment; filename=foo bar.html", "foo bar.html"),
+        ("attachment; foo=foo; filename=bar.html", "bar.html"),
+        ('attachment; filename="foo-%41.html"', "foo-%41.html"),
+        ("attachment; filename*=UTF-8''%zz; filename=y.txt", "y.txt"),
+        ("attachment; filename*=UTF-8''a%; filename=y.txt", "y.txt"),
+        ("attachment; filename*=utf8''%c3%a4; filename=y.txt", "y.txt"),
+        ("attachment; filename*=UTF-8'; filename=y.txt", "y.txt"),
+        ("filename=foo.html", ""),
+        # joined values
+        ("attachment; filename=a.zip, attachment; filename=a.zip", "a.zip"),
+        ("attachment; filename=a.zip, attachment; filename=b.zip", ""),
+        ("attachment; filename=a, b.txt", "a, b.txt"),
+        ('attachment; filename="a, attachment; b.txt"', "a, attachment; b.txt"),
+        ("attachment; filename=a,inline", ""),
     ],
 )
 def test_file_name(text: str, expected: str) -> None:
     """RFC 6266 section 4.3, RFC 8187 section 3.2."""
     assert file_name(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("text/plain; charset=UTF-8", "utf-8"),
+        ("text/plain; charset=utf-8, text/plain; charset=utf-8", "utf-8"),
+        ("text/plain; charset=utf-8, text/plain; charset=latin-1", "latin-1"),
+        ("text/plain; charset=latin-1, text/plain", "latin-1"),
+        ("text/plain; charset=latin-1, text/html", ""),
+        ("text/html; charset=latin-1, */*", "latin-1"),
+        ("text/html; charset=latin-1, nothing", "latin-1"),
+        ('text/plain; x="a, text/html; charset=utf-16"; charset=latin-1', "latin-1"),
+        (", text/plain; charset=latin-1", "latin-1"),
+        ("charset=latin-1", ""),
+    ],
+)
+def test_charset(text: str, expected: str) -> None:
+    """The Fetch standard's way to extract a MIME type."""
+    assert charset(text) == expected
 
 
 def test_file_name_of_half_a_character() -> None:

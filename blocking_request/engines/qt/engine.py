@@ -15,7 +15,8 @@ from ...models import error_texts as messages
 from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.http_messages import Request
 from ...models.tls import TlsUnusable
-from ...qt.binding import ApplicationReference, QtCore, application, application_reference, has_tls
+from ...models.urls import begins_with_two_slashes
+from ...qt.binding import QT_VERSION, ApplicationReference, QtCore, application, application_reference, has_tls
 from ...qt.objects import detach_thread
 from ...tls.qt_configuration import configuration_for
 from ..mailbox import Mailbox
@@ -80,6 +81,9 @@ class QtEngine:
                 f"Qt adds {sorted(added)[0].decode('ascii')} to a request without it: give a value, "
                 "or use setEngine('python')"
             )
+            return network_failure(QtNetworkError.ProtocolInvalidOperationError, text)
+        if QT_VERSION < (6,) and begins_with_two_slashes(request.url):
+            text = "Qt 5 drops a slash from a path that begins with two: use setEngine('python') or 'auto'"
             return network_failure(QtNetworkError.ProtocolInvalidOperationError, text)
         if request.qgis and not is_in_qgis():
             text = "QGIS's own network manager cannot be used: this program is not QGIS, or has not imported qgis.core"

@@ -140,7 +140,12 @@ def reason_phrase(reply: QtNetwork.QNetworkReply) -> str:
     """Return the reason phrase of the status line."""
     reason = str(reply.attribute(REASON) or "")
     # If the line has neither a phrase nor a space after the status, Qt 5.15 returns the whole line.
-    return "" if reason.startswith("HTTP/1.") else reason
+    if reason.startswith("HTTP/1."):
+        return ""
+    try:
+        return reason.encode("latin-1").decode("utf-8")  # Qt takes it for latin-1
+    except UnicodeError:
+        return reason
 
 
 def read_header(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None:

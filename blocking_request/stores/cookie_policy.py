@@ -1,7 +1,7 @@
 """Decide which cookies a response may set, replace or delete, and how many are kept.
 
 The rules of ``http.cookiejar`` are not enough. A cookie without ``Domain`` goes to its own host only (RFC 6265
-section 5.3). A cookie for all of ``co.uk`` is refused; Qt has the list of these suffixes. A ``Secure`` cookie is set,
+section 5.3). A cookie for all of ``co.uk`` is refused (``public_suffixes``). A ``Secure`` cookie is set,
 replaced and deleted by https only, and the prefixes ``__Secure-`` and ``__Host-`` need their attributes (RFC 6265bis
 section 5.7).
 """
@@ -14,7 +14,7 @@ from http.cookiejar import Cookie, DefaultCookiePolicy
 from urllib.request import Request
 
 from ..models.urls import is_address
-from ..qt.binding import QtCore, QtNetwork
+from .public_suffixes import is_public_suffix
 
 MOST_OF_A_DOMAIN = 180
 MOST_COOKIES = 3_000
@@ -34,7 +34,7 @@ class CookiePolicy(DefaultCookiePolicy):
             domain = cookie.domain.lstrip(".")
             # A part of an address does not name another host (RFC 6265 section 5.1.3).
             is_number = is_address(cookiejar.request_host(request))  # type: ignore[attr-defined]
-            if is_number or _is_public_suffix(domain):
+            if is_number or is_public_suffix(domain):
                 host, effective_host = cookiejar.eff_request_host(request)  # type: ignore[attr-defined]
                 if domain != host:
                     return False
@@ -48,19 +48,6 @@ def _has_what_its_prefix_needs(cookie: Cookie) -> bool:
     if name.startswith("__host-"):
         return cookie.secure and cookie.path_specified and cookie.path == "/" and not cookie.domain_specified
     return cookie.secure or not name.startswith("__secure-")
-
-
-def _is_public_suffix(domain: str) -> bool:
-    """Return whether anybody may register a name under the domain, as Qt's list says."""
-    if "." not in domain:
-        return True
-    cookie = QtNetwork.QNetworkCookie(b"a", b"b")  # type: ignore[arg-type]
-    cookie.setDomain("." + domain)
-    return not _QtCookies().validateCookie(cookie, QtCore.QUrl(f"http://host.{domain}/"))
-
-
-class _QtCookies(QtNetwork.QNetworkCookieJar):
-    """``validateCookie`` is protected in C++: PyQt lets only subclasses call it."""
 
 
 def overlaps(cookie: Cookie, other: Cookie) -> bool:

@@ -1,8 +1,8 @@
 """Read the value of a ``Set-Cookie`` field as RFC 6265 section 5.2 does.
 
 The parser of ``http.cookiejar`` differs from it: it drops a whole cookie if it dislikes one attribute, it knows
-attributes that mean nothing any more (``Port``, ``Version``), it reads a date before 1970 as no date, it strips bytes
-such as the last one of a UTF-8 "à" as white space, and it deletes an expired cookie without asking the policy.
+attributes that mean nothing any more (``Port``, ``Version``), it reads dates by its own rules, it strips bytes such as
+the last one of a UTF-8 "à" as white space, and it deletes an expired cookie without asking the policy.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from http import cookiejar
 from http.cookiejar import Cookie
 from typing import Any, Optional
 
+from ..models.hosts import canonical_host
+from .cookie_date import cookie_date
+
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NOT_IN_A_NAME = re.compile(r"[;=]")
 _SECONDS = re.compile(r"-?[0-9]+")
-_YEAR = re.compile(r"(?<![0-9])(1[6-9][0-9]{2})(?![0-9])")
 _WHITE_SPACE = " \t"
 
 MOST_ATTRIBUTE_BYTES = 1024
@@ -47,7 +49,7 @@ def parse_set_cookie(field: bytes, request: Any) -> Optional[Cookie]:
     return new_cookie(
         name,
         value,
-        domain=f".{domain.lstrip('.').lower()}" if domain else cookiejar.eff_request_host(request)[1],  # type: ignore[attr-defined]
+        domain=f".{_ascii_domain(domain)}" if domain else cookiejar.eff_request_host(request)[1],  # type: ignore[attr-defined]
         path=cookiejar.escape_path(path.encode("latin-1")) if has_path else _default_path(request),  # type: ignore[attr-defined]
         has_path=has_path,
         is_secure="secure" in values,
@@ -97,7 +99,7 @@ def _is_valid(name: str, content: str) -> bool:
         return content.strip(".") != ""
     if name == "max-age":
         return _SECONDS.fullmatch(content) is not None
-    return name != "expires" or _seconds(content) is not None
+    return name != "expires" or cookie_date(content) is not None
 
 
 def _expiry(attributes: dict[str, str]) -> Optional[int]:
@@ -105,17 +107,17 @@ def _expiry(attributes: dict[str, str]) -> Optional[int]:
     now = int(time.time())
     if "max-age" in attributes:
         return now + max(min(int(attributes["max-age"][:12]), MOST_SECONDS), 0)
-    seconds = _seconds(attributes.get("expires", ""))
-    return None if seconds is None else max(min(int(seconds), now + MOST_SECONDS), 0)
+    seconds = cookie_date(attributes.get("expires", ""))
+    return None if seconds is None else max(min(seconds, now + MOST_SECONDS), 0)
 
 
-def _seconds(text: str) -> Optional[float]:
-    """Return the second that a date means, or None if it is no date."""
-    seconds: Optional[float] = cookiejar.http2time(text)  # type: ignore[attr-defined]
-    if seconds is None and _YEAR.search(text):
-        # Python's clock does not reach that year; it is enough to know that it is over.
-        return 0.0
-    return seconds
+def _ascii_domain(domain: str) -> str:
+    """Return the domain in lower case and in ASCII (RFC 6265 section 5.1.2); one that is not valid as it is."""
+    domain = domain.lstrip(".")
+    try:
+        return domain.lower() if domain.isascii() else canonical_host(domain.encode("latin-1").decode("utf-8"))
+    except ValueError:
+        return domain
 
 
 def _default_path(request: Any) -> str:

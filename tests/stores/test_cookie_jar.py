@@ -54,6 +54,17 @@ def received(url: str, *values: str) -> CookieJar:
         ("a=1; Domain=co.uk", "http://www.example.co.uk/", "http://other.co.uk/", None),
         ("a=1; Domain=example.co.uk", "http://www.example.co.uk/", "http://example.co.uk/", "a=1"),
         ("a=1; Domain=localhost", "http://localhost/", "http://localhost/", "a=1"),
+        # names outside ASCII, and suffixes
+        ("a=1; Domain=xn--bcher-kva.de", "http://www.xn--bcher-kva.de/", "http://xn--bcher-kva.de/", "a=1"),
+        ("a=1; Domain=b\u00c3\u00bccher.de", "http://www.xn--bcher-kva.de/", "http://xn--bcher-kva.de/", "a=1"),
+        (
+            "a=1; Domain=xn--e1afmkfd.xn--p1ai",
+            "http://a.xn--e1afmkfd.xn--p1ai/",
+            "http://xn--e1afmkfd.xn--p1ai/",
+            "a=1",
+        ),
+        ("a=1; Domain=xn--p1ai", "http://xn--e1afmkfd.xn--p1ai/", "http://xn--e1afmkfd.xn--p1ai/", None),
+        ("a=1; Domain=xn--55qx5d.cn", "http://a.xn--55qx5d.cn/", "http://a.xn--55qx5d.cn/", None),
         # 5.2.5 Secure
         ("a=1; Secure", "https://www.example.com/", "https://www.example.com/", "a=1"),
         ("a=1; Secure", "https://www.example.com/", "http://www.example.com/", None),
@@ -64,6 +75,11 @@ def received(url: str, *values: str) -> CookieJar:
         ("a=1; Max-Age=100", URL, URL, "a=1"),
         ("a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT", URL, URL, None),
         ("a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=100", URL, URL, "a=1"),
+        ("a=1; Expires=Thu, 01-Jan-70 00:00:01 GMT; path=/", URL, URL, None),
+        ("a=1; Expires=Thu, 01 Jan 1600 00:00:00 GMT", URL, URL, "a=1"),
+        ("a=1; Expires=Mon Dec 10 16:32:30 2007 GMT", URL, URL, None),
+        ("a=1; Expires=05-03-2016 00:00:00 GMT", URL, URL, "a=1"),
+        ("a=1; Expires=Mon Dec 10 16:32:30 2007; Expires=nonsense", URL, URL, None),
         # 5.2 fields that are no cookies
         ("novalue", URL, URL, None),
         ("=1", URL, URL, None),
@@ -83,6 +99,38 @@ def received(url: str, *values: str) -> CookieJar:
 def test_rfc6265(value: str, from_url: str, to_url: str, sent: str | None) -> None:
     header = cookie_header(received(from_url, value), to_url)
     assert header == (None if sent is None else sent.encode())
+
+
+@pytest.mark.parametrize(
+    ("values", "sent"),
+    [
+        (("sid=secret; path=/", "sid=; expires=Thu, 01-Jan-70 00:00:01 GMT; path=/"), None),
+        (("sid=abc", "sid=; Max-Age=0"), None),
+        (("sid=abc; Max-Age=0", "sid=def"), "sid=def"),
+        (("a=1", "b=2", "a=3"), "a=3; b=2"),
+        (("a=1; Path=/", "a=2"), "a=2; a=1"),
+        (("a=1", "=2", "c"), "a=1"),
+        (("  a  =  1  ;Path=/a/b",), "a=1"),
+        (("a=1;;;; Path = /a/b ;=;",), "a=1"),
+        (("a=1; path=", "b=2; path=x"), "a=1; b=2"),
+        (("a=1; path=/x; path=/",), "a=1"),
+        (("a=1; Domain=other.com; Domain=example.com",), "a=1"),
+        (("a=1; Domain=", "b=2; Domain=."), "a=1; b=2"),
+        (("a=1; Domain=.WWW.Example.COM",), "a=1"),
+        (('a="1; 2"',), 'a="1'),
+        (("a=1, b=2",), "a=1, b=2"),
+        (("a=1; Max-Age=x; Max-Age=",), "a=1"),
+        (("a=1; Max-Age=1; Max-Age=0",), None),
+        (("a=1; Max-Age=99999999999999999999",), "a=1"),
+        (("a=\u00fc",), "a=\u00fc"),
+        (("a=1\x01",), None),
+        (("a\tb=1",), "a\tb=1"),
+    ],
+)
+def test_set_cookie_fields_in_order(values: tuple[str, ...], sent: str | None) -> None:
+    """After the cases of the working group http-state."""
+    header = cookie_header(received(URL, *values), URL)
+    assert header == (None if sent is None else sent.encode("latin-1"))
 
 
 def test_rfc6265_5_4_longer_paths_come_first() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any, Callable, Optional, Union
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from ..models.hosts import canonical_host
 from ..models.proxy import DEFAULT_PORTS, NO_PROXY, Proxy
 from ..qt.binding import QtCore, QtNetwork, type_name
 
@@ -20,6 +22,9 @@ _SCHEMES = {
     "socks5": "socks5",
     "socks5h": "socks5",
 }
+
+_ONE_SLASH = re.compile(r"[a-z0-9]+:/(?!/)", re.IGNORECASE)
+_ESCAPES = "In a user or password, write / as %2F, ? as %3F and # as %23"
 
 ProxyLike = Union[Proxy, QtNetwork.QNetworkProxy, str, None]
 ProxyFactory = Callable[[QtCore.QUrl], ProxyLike]
@@ -56,6 +61,8 @@ def _proxy_of_text(text: str) -> Proxy:
     text = text.strip()
     if text.lower() in ("none", "direct"):
         return NO_PROXY
+    if _ONE_SLASH.match(text):
+        raise ValueError("a proxy is written http://host:port, with two slashes")
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
         host = parts.hostname
@@ -69,10 +76,17 @@ def _proxy_of_text(text: str) -> Proxy:
     if kind is None:
         raise ValueError(f"a proxy is spoken to by http://, https://, socks5:// or socks4://, not by {parts.scheme}://")
     port = _port_of(parts)
+    if parts.path not in ("", "/") or parts.query or parts.fragment or text.endswith(("?", "#")):
+        # Not shown: it may be the rest of a password.
+        raise ValueError(f"a proxy is written http://host:port, without a path, a query and a fragment. {_ESCAPES}")
     if "://" not in text and port is None:
         # A single word may as well be meant for something else, and ports of proxies differ.
         raise ValueError(f"a proxy is written http://host:port or host:port, {host!r} names no port")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    try:
+        host = canonical_host(f"[{host}]").strip("[]") if ":" in host else canonical_host(host)
+    except ValueError as error:
+        raise ValueError(f"a proxy is written http://host:port, and {error}") from None
     return Proxy(kind, host, port or DEFAULT_PORTS[kind], user, password)
 
 
@@ -84,7 +98,7 @@ def _port_of(parts: SplitResult) -> Optional[int]:
     # The text is not shown: if a user and a password are written without a host, the password stands here.
     raise ValueError(
         "a proxy is written http://host:port or socks5://host:port, and the port of this one is no number from 1 to "
-        "65535. In a user or password, write / as %2F, ? as %3F and # as %23"
+        f"65535. {_ESCAPES}"
     )
 
 

@@ -10,7 +10,8 @@ import pytest
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager
 from blocking_request.qt.binding import QT_VERSION, QtCore
 
-from ..support.names import NET, OK, REQUEST, SERVER, Serve
+from ..support.names import NET, OK, REQUEST, SERVER, TLS_ENGINES, Serve
+from ..support.servers.proxy import ProxyServer
 from ..support.servers.raw import Connection, Handler, RawServer, always, once
 
 
@@ -206,3 +207,21 @@ def test_reason_in_utf8(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     assert blocking.get(server.url) is SERVER
     assert blocking.reply().reasonPhrase() == "Nicht da: ö"
     assert "Nicht da: ö (404)" in blocking.errorMessage()
+
+
+@pytest.mark.parametrize("engine_name", ["auto", *TLS_ENGINES])
+def test_tunnel_to_an_ipv6_address(engine_name: str) -> None:
+    """RFC 9112 section 3.2.3: the address is in brackets."""
+    proxy = ProxyServer(refuse="403 Not you")
+    manager = NetworkAccessManager()
+    manager.setEngine(engine_name)
+    manager.setProxy(f"127.0.0.1:{proxy.port}")
+    blocking = BlockingNetworkRequest(manager)
+    for url, target in (("https://[::1]/", "[::1]:443"), ("https://[2001:db8:0::1]:8443/x", "[2001:db8::1]:8443")):
+        assert blocking.get(url) is NET
+        if engine_name == "qt":
+            assert proxy.asked == [] and "setEngine('python')" in blocking.errorMessage()
+        else:
+            assert proxy.asked.pop() == f"CONNECT {target}"
+            assert "The proxy did not let us through: 403 Not you" in blocking.errorMessage()
+    proxy.close()

@@ -350,7 +350,26 @@ def test_ways_to_name_a_proxy(given: Any, expected: Any) -> None:
     assert manager.proxy() == expected
 
 
-@pytest.mark.parametrize("given", ["", "http://", "ftp://proxy:1", "socks6://proxy:1", "http://proxy:99999", "a b:1"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "http://",
+        "ftp://proxy:1",
+        "socks6://proxy:1",
+        "http://proxy:99999",
+        "a b:1",
+        "http://a..b:1",
+        "http://user:12#34@127.0.0.1:3128",
+        "http://user:12?34@127.0.0.1:3128",
+        "http://user:12/34@127.0.0.1:3128",
+        "http://proxy:3128/path",
+        "http://proxy:3128?query",
+        "proxy:3128#",
+        "http:/proxy:3128",
+        "http:proxy:3128",
+    ],
+)
 def test_what_is_no_proxy(given: str) -> None:
     with pytest.raises(ValueError, match="a proxy"):
         NetworkAccessManager().setProxy(given)
@@ -377,6 +396,11 @@ def test_port_that_is_none(text: str) -> None:
     with pytest.raises(ValueError, match="the port of this one is no number from 1 to 65535") as raised:
         proxy_of(text)
     assert "s3" not in str(raised.value) and raised.value.__context__ is None
+
+
+def test_name_of_a_proxy_outside_ascii() -> None:
+    proxy = proxy_of("http://straße.example:3128/")
+    assert proxy is not None and proxy.host == "xn--strae-oqa.example"
 
 
 @pytest.mark.parametrize("text", ["proxy.example", "user:s3cret@proxy.example", "s3cret@proxy.example"])

@@ -16,6 +16,7 @@ from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.http_messages import Request
 from ...models.tls import TlsUnusable
 from ...models.urls import begins_with_two_slashes
+from ...proxies.system import proxy_of_request
 from ...qt.binding import QT_VERSION, ApplicationReference, QtCore, application, application_reference, has_tls
 from ...qt.objects import detach_thread
 from ...tls.qt_configuration import configuration_for
@@ -91,6 +92,10 @@ class QtEngine:
         proxy = request.proxy
         if proxy is not None and proxy.kind in ("https", "socks4"):
             text = f"Qt cannot speak to {proxy.kind} proxies: use setEngine('python')"
+            return network_failure(QtNetworkError.UnknownProxyError, text)
+        if request.url.startswith("https://[") and (proxy := proxy_of_request(request)) and proxy.kind == "http":
+            # It would ask the proxy nothing, and report "404 Not Found" (5.15, 6.11).
+            text = "Qt cannot tunnel to an IPv6 address through an HTTP proxy: use setEngine('python') or 'auto'"
             return network_failure(QtNetworkError.UnknownProxyError, text)
         if self._reaper.has_stuck(MAXIMUM_STUCK_WORKERS):
             text = (

@@ -61,13 +61,16 @@ class Call:
         feedback: Optional[FeedbackLike],
         poll: Callable[[], None] = do_nothing,
         connect_ms: int = 0,
+        prefers_python: bool = False,
     ) -> None:
         """Prepare a call.
 
         ``engine``: the name of an engine, or "auto". ``idle_ms``, ``deadline_ms``, ``connect_ms``: the timeouts in ms;
-        0: none. ``poll``: is called each time that a wait of the call times out.
+        0: none. ``poll``: is called each time that a wait of the call times out. ``prefers_python``: whether "auto"
+        tries the python engine first.
         """
         self._engine = engine
+        self._prefers_python = prefers_python
         self._connect_ms = connect_ms
         self._observer = observer
         self._feedback = feedback
@@ -271,7 +274,7 @@ class Call:
         # Choose the engine.
         watchers = self._observer.watchers
         self._started = trace.request_started(request, watchers)
-        engine = self._timeouts.stop_reason() or choose(request, self._engine)
+        engine = self._timeouts.stop_reason() or choose(request, self._engine, self._prefers_python)
         if isinstance(engine, Failure):
             response = Response(request, failure=engine)
         else:

@@ -335,7 +335,8 @@ class Task:
         """Start a transfer; return the response if nothing is sent, else None."""
         self._request = request
         self._started = trace.request_started(request, ())
-        engine = self._timeouts.stop_reason() or choose(request, self._rules.engine, is_one_of_many=True)
+        # The python engine needs no other threads, however many requests the driver has under way.
+        engine = self._timeouts.stop_reason() or choose(request, self._rules.engine, prefers_python=True)
         if isinstance(engine, Failure):
             response = Response(request, failure=engine)
             self._trace_end(response)

@@ -90,7 +90,7 @@ def decisions() -> Iterator[tuple[str, str, str, str]]:
         ("https://, with a body", Request("POST", "https://127.0.0.1/", body=b"x")),
         ("file:, data:, qrc:", Request("GET", "file:///")),
     ):
-        chosen = choice.choose(request, AUTO, is_one_of_many=name is in_a_batch)
+        chosen = choice.choose(request, AUTO, prefers_python=name is in_a_batch)
         refusals = [choice.engine(engine).unsupported_reason(request) for engine in ENGINES]
         verdicts = ["yes" if refusal is None else f"no: {refusal.text}" for refusal in refusals]
         if refusals[0] is None and request.body and QT_VERSION < (6,):

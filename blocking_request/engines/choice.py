@@ -36,28 +36,27 @@ def register(new: Engine) -> None:
     _engines[new.name] = new
 
 
-def choose(request: Request, wanted: str, is_one_of_many: bool = False) -> Union[Engine, Failure]:
+def choose(request: Request, wanted: str, prefers_python: bool = False) -> Union[Engine, Failure]:
     """Return the engine that serves the request, or why no engine can.
 
-    ``wanted``: the name of an engine, or ``AUTO``; ``is_one_of_many``: whether the same thread drives other requests.
-    ``AUTO`` prefers the python engine then, because it needs no other threads.
+    ``wanted``: the name of an engine, or ``AUTO``; ``prefers_python``: whether ``AUTO`` tries the python engine first.
     """
     problem = malformed(request)
     if problem is not None:
         return problem
     try:
-        return _choice(request, wanted, is_one_of_many)
+        return _choice(request, wanted, prefers_python)
     except OSError as error:  # modules and certificates are read when they are first needed
         if is_out_of_descriptors(error):
             return unknown_failure(error)
         raise
 
 
-def _choice(request: Request, wanted: str, is_one_of_many: bool) -> Union[Engine, Failure]:
+def _choice(request: Request, wanted: str, prefers_python: bool) -> Union[Engine, Failure]:
     if wanted != AUTO:
         pinned = engine(wanted)
         return pinned.unsupported_reason(request) or pinned
-    first, second = ("python", "qt") if is_one_of_many or _is_better_without_qt(request) else ("qt", "python")
+    first, second = ("python", "qt") if prefers_python or _is_better_without_qt(request) else ("qt", "python")
     if request.connection_credentials is not None or request.qgis:
         return engine("qt").unsupported_reason(request) or engine("qt")
     preferred = engine(first)

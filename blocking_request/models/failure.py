@@ -95,6 +95,8 @@ class Failure:
     """Whether a further attempt cannot succeed, so no flow may send the request again."""
     is_connecting: bool = False
     """Whether it was too late before there was a connection."""
+    is_cut_off: bool = False
+    """Whether the connection ended within the header of the response, or between the chunks of its body."""
     proxy: str = ""
     """The proxy that has failed, without its user and password."""
 

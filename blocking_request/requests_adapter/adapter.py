@@ -13,6 +13,7 @@ from requests.adapters import HTTPAdapter
 from requests.models import PreparedRequest
 from requests.models import Response as RequestsResponse
 from urllib3.exceptions import MaxRetryError, ResponseError
+from urllib3.util import Retry
 
 from .._names import public
 from ..calls.call import Call
@@ -32,7 +33,9 @@ from ..prepare.settings import Settings
 from .arguments import (
     Origins,
     check_retries,
+    check_tls_files,
     checked_origins,
+    has_retries,
     merged_tls,
     named_proxy,
     request_body,
@@ -40,7 +43,10 @@ from .arguments import (
     timeouts_ms,
     url_error,
 )
+from .interception import is_replaced_by_tests
 from .response import exception_for, raw_response
+
+_OMITTED = frozenset((b"user-agent",))
 
 
 @public
@@ -100,7 +106,12 @@ class QtAdapter(HTTPAdapter):
         cert: Any = None,
         proxies: Optional[Mapping[str, str]] = None,
     ) -> RequestsResponse:
-        """As HTTPAdapter's: raises RequestException."""
+        """As HTTPAdapter's: raises RequestException; OSError if a file of ``verify`` or ``cert`` does not exist.
+
+        If a library for tests (responses, VCR) has replaced a part of requests or of urllib3, it gets the request.
+        """
+        if is_replaced_by_tests():
+            return super().send(request, stream, timeout, verify, cert, proxies)
         manager = self._manager or NetworkAccessManager.instance()
         settings = settings_of(manager)
         connect_ms, read_ms = timeouts_ms(timeout, settings)
@@ -113,9 +124,11 @@ class QtAdapter(HTTPAdapter):
                 observer=NULL_OBSERVER,
                 feedback=self._feedback,
                 connect_ms=connect_ms,
+                prefers_python=True,  # it answers as requests does: one connection, the header as it is
             )
             engine_request, options = self._prepared(request, settings, engine, call, proxies, stream)
             if engine_request.url.startswith("https:"):
+                check_tls_files(verify, cert)
                 engine_request = engine_request._replace(tls=merged_tls(settings.tls, verify, cert))
             response = call.run(build_flow(PreparedCall(engine_request, options, settings)))
         except RequestNotSent as error:
@@ -144,14 +157,15 @@ class QtAdapter(HTTPAdapter):
         except RequestNotSent as error:
             raise url_error(error, request) from None
         body = request_body(request, call)
-        engine_request = Request(
-            (request.method or "GET").upper(), url, request_fields(request, body), body, decode=False
-        )
+        fields = request_fields(request, body)
+        # A field that the caller has removed is not sent, although Qt would add its own.
+        omitted = _OMITTED - {name.lower() for name, _ in fields}
+        engine_request = Request((request.method or "GET").upper(), url, fields, body, decode=False, omitted=omitted)
         engine_request = with_settings(engine_request, settings, streams=stream)._replace(
             streams_all=stream, same_origin=True
         )
         own = named_proxy(request, proxies) if proxies else None
-        retry = self.max_retries if self.max_retries.total else settings.retry
+        retry = self.max_retries if has_retries(self.max_retries) else settings.retry
         auth_cfg = self._auth_cfg if self._auth_cfg and origin(url) in self._auth_origins else ""
         rules = call_options(
             url,
@@ -168,5 +182,18 @@ class QtAdapter(HTTPAdapter):
             return False
         return bool(rule.status_forcelist) and response.status in rule.status_forcelist
 
-    def close(self) -> None:
-        """Nothing: connections belong to the process, and are kept for others."""
+
+def are_alike(one: QtAdapter, other: QtAdapter) -> bool:
+    """Return whether two adapters differ in ``max_retries`` at most."""
+    return (one._manager, one._feedback, one._auth_cfg, one._auth_origins) == (
+        other._manager,
+        other._feedback,
+        other._auth_cfg,
+        other._auth_origins,
+    )
+
+
+def with_retries(adapter: QtAdapter, retries: Retry) -> QtAdapter:
+    """Return an adapter that differs in ``max_retries`` only."""
+    origins = sorted(adapter._auth_origins)
+    return QtAdapter(adapter._manager, adapter._feedback, adapter._auth_cfg, authOrigins=origins, max_retries=retries)

@@ -8,8 +8,8 @@ from typing import Any, Optional, Union
 
 import requests
 from requests.models import PreparedRequest
-from requests.utils import select_proxy
-from urllib3.util import Retry
+from requests.utils import prepend_scheme_if_needed, select_proxy
+from urllib3.util import Retry, Timeout
 
 from ..bodies.upload import read_body
 from ..calls.call import Call
@@ -68,27 +68,53 @@ def check_retries(retries: Any) -> None:
         raise ValueError("max_retries must not be negative")
 
 
+def has_retries(rule: Retry) -> bool:
+    """Return whether a rule allows any retry. That of a plain HTTPAdapter does not."""
+    counts = (rule.total, rule.connect, rule.read, rule.redirect, rule.status, rule.other)
+    return any(count is not None and count is not False and count > 0 for count in counts)
+
+
 def named_proxy(request: PreparedRequest, proxies: Mapping[str, str]) -> Optional[Proxy]:
     named = select_proxy(request.url or "", dict(proxies))
     try:
-        return None if named is None else proxy_of(named)
+        return None if not named else proxy_of(_with_port(named))
     except ValueError as error:
         raise requests.exceptions.InvalidProxyURL(str(error), request=request) from None
 
 
+def _with_port(proxy: str) -> str:
+    """Return the URL of a proxy with the scheme and the port that requests takes if they are missing."""
+    url: str = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    port = {"http": ":80", "https": ":443"}.get(scheme.lower(), "")
+    has_port = ":" in authority.rpartition("@")[2].rpartition("]")[2]
+    return url if has_port else f"{scheme}{separator}{authority}{port}{slash}{path}"
+
+
+def check_tls_files(verify: Any, cert: Any) -> None:
+    """Raise OSError, in requests' words, if a file or folder does not exist."""
+    if isinstance(verify, (str, os.PathLike)) and verify and not os.path.exists(verify):
+        raise OSError(f"Could not find a suitable TLS CA certificate bundle, invalid path: {verify}")
+    certificate, key = cert if isinstance(cert, (tuple, list)) else (cert, None)
+    for path, what in ((certificate, "certificate"), (key, "key")):
+        if path and not os.path.exists(path):
+            raise OSError(f"Could not find the TLS {what} file, invalid path: {path}")
+
+
 def timeouts_ms(timeout: Any, settings: Settings) -> tuple[int, int]:
     """Return the milliseconds for connecting (0: no limit of its own) and between two reads. Raises ValueError."""
-    try:
-        connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-        connect = getattr(connect, "connect_timeout", connect)
-        read = getattr(read, "read_timeout", read)
-        for seconds in (connect, read):
-            if seconds is not None and (isinstance(seconds, bool) or not float(seconds) > 0):
-                raise ValueError("it must be greater than 0")
-    except (TypeError, ValueError) as error:
+    if isinstance(timeout, tuple) and len(timeout) != 2:
         raise ValueError(
-            f"timeout must be seconds, or a pair of them for connecting and reading, or None, not {timeout!r} ({error})"
-        ) from None
+            f"Invalid timeout {timeout}. Pass a (connect, read) timeout tuple, "
+            "or a single float to set both timeouts to the same value."
+        )
+    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    if isinstance(timeout, Timeout):
+        connect, read = timeout.connect_timeout, timeout.read_timeout
+    Timeout(connect=connect, read=read)  # raises ValueError, in urllib3's words
+    # An urllib3.util.Timeout has another object if it names none.
+    connect, read = (value if isinstance(value, (int, float)) else None for value in (connect, read))
     read_ms = settings.timeout if read is None else max(1, round(float(read) * 1000))
     return 0 if connect is None else max(1, round(float(connect) * 1000)), read_ms
 

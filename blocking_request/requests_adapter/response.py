@@ -12,13 +12,14 @@ import urllib3
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.models import PreparedRequest
 from urllib3._collections import HTTPHeaderDict
-from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, InvalidHeader, ProtocolError, ReadTimeoutError
 
 from ..calls.call import Call
 from ..errors import ErrorCode
 from ..models.error_texts import failure_message
 from ..models.failure import Failure, QtNetworkError
 from ..models.http_messages import Response
+from ..models.urls import origin
 
 
 class RequestCanceled(RequestsConnectionError):
@@ -33,7 +34,9 @@ def exception_for(failure: Failure, request: PreparedRequest) -> requests.Reques
     if failure.is_connecting:
         return requests.exceptions.ConnectTimeout(text, request=request)
     if failure.code is ErrorCode.TimeoutError:
-        return requests.exceptions.ReadTimeout(text, request=request)
+        return requests.exceptions.ReadTimeout(_read_timeout(request.url or "", text), request=request)
+    if failure.is_cut_off:
+        return requests.exceptions.ChunkedEncodingError(ProtocolError(text), request=request)
     if failure.error is QtNetworkError.SslHandshakeFailedError:
         return requests.exceptions.SSLError(text, request=request)
     if failure.error.is_of_proxy:
@@ -108,9 +111,14 @@ def _body_error(response: Response) -> HTTPError:
     failure = response.failure
     assert failure is not None
     if failure.code is ErrorCode.TimeoutError:
-        return ReadTimeoutError(None, response.request.redacted_url, failure.text)  # type: ignore[arg-type]
+        return _read_timeout(response.request.redacted_url, failure.text)
     missing = max(response.total_bytes - response.encoded_bytes, 0)
     return ProtocolError(failure.text, _IncompleteRead(response.encoded_bytes, missing or None))
+
+
+def _read_timeout(url: str, text: str) -> ReadTimeoutError:
+    """The error that requests has as the argument of its own, and whose text begins in the same way."""
+    return ReadTimeoutError(origin(url), url, f"Read timed out. {text}")  # type: ignore[arg-type]
 
 
 class _IncompleteRead(IncompleteRead):
@@ -148,16 +156,20 @@ def raw_response(response: Response, call: Call, request: PreparedRequest) -> ur
     for name, value in pairs:
         headers.add(name, value)
     cookies = [pair for pair in pairs if pair[0].lower() == "set-cookie"] if response.headers.has_set_cookie else []
-    return urllib3.HTTPResponse(
-        body=RawBody(response, call),  # type: ignore[arg-type]
-        headers=headers,
-        status=response.status or 0,
-        version=20 if response.http2 else 11,
-        reason=response.reason,
-        preload_content=False,
-        decode_content=False,
-        enforce_content_length=False,
-        request_method=request.method,
-        request_url=request.url,
-        original_response=_Original(cookies) if cookies else None,  # type: ignore[arg-type]
-    )
+    try:
+        return urllib3.HTTPResponse(
+            body=RawBody(response, call),  # type: ignore[arg-type]
+            headers=headers,
+            status=response.status or 0,
+            version=20 if response.http2 else 11,
+            reason=response.reason,
+            preload_content=False,
+            decode_content=False,
+            enforce_content_length=False,
+            request_method=request.method,
+            request_url=request.url,
+            original_response=_Original(cookies) if cookies else None,  # type: ignore[arg-type]
+        )
+    except InvalidHeader as error:  # two values of Content-Length
+        call.abandon()
+        raise requests.exceptions.InvalidHeader(error, request=request) from None

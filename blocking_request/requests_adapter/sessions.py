@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Optional
@@ -15,8 +16,8 @@ from .._names import public
 from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager
 from ..proxies.rules import environment_names_proxies
-from .adapter import QtAdapter
-from .arguments import Origins, environment_bundles
+from .adapter import QtAdapter, are_alike, with_retries
+from .arguments import Origins, environment_bundles, has_retries
 
 
 @public
@@ -55,14 +56,27 @@ class _Session(requests.Session):
 
 _adapters_lock = threading.Lock()
 _adapters: list[QtAdapter] = []
-_original_get_adapter = requests.Session.get_adapter
+_replaced_get_adapter: Any = None
+"""The method that ``_get_adapter`` stands for: requests' own, or that of a library for tests."""
+_adapters_with_retries: weakref.WeakKeyDictionary[HTTPAdapter, QtAdapter] = weakref.WeakKeyDictionary()
+"""For a mounted adapter that has retries, the adapter that serves in its place."""
 
 
 def _get_adapter(session: requests.Session, url: str) -> Any:
-    adapter = _original_get_adapter(session, url)
+    mounted = _replaced_get_adapter(session, url)
     adapters = _adapters
-    # An adapter that was mounted on purpose stays.
-    return adapters[-1] if adapters and type(adapter) is HTTPAdapter else adapter
+    # An adapter of another class was mounted on purpose: it stays.
+    if not adapters or type(mounted) is not HTTPAdapter:
+        return mounted
+    adapter = adapters[-1]
+    return _adapter_with_retries(adapter, mounted) if has_retries(mounted.max_retries) else adapter
+
+
+def _adapter_with_retries(adapter: QtAdapter, mounted: HTTPAdapter) -> QtAdapter:
+    known = _adapters_with_retries.get(mounted)
+    if known is None or known.max_retries is not mounted.max_retries or not are_alike(known, adapter):
+        known = _adapters_with_retries[mounted] = with_retries(adapter, mounted.max_retries)
+    return known
 
 
 @public
@@ -75,11 +89,14 @@ def route_requests(
     authOrigins: Origins = (),
 ) -> Iterator[QtAdapter]:
     """Within it every ``requests`` of the process goes over our engines, in all threads: for libraries that make their
-    own sessions (OWSLib, pystac-client). Sessions that have an adapter of their own mounted keep it. May be nested.
+    own sessions (OWSLib, pystac-client). A plain ``HTTPAdapter`` that is mounted with ``max_retries`` lends them to the
+    adapter that takes its place; an adapter of any other class stays. May be nested.
     """
+    global _replaced_get_adapter
     adapter = QtAdapter(manager, feedback, authCfg, authOrigins=authOrigins)
     with _adapters_lock:
         if not _adapters:
+            _replaced_get_adapter = requests.Session.get_adapter
             requests.Session.get_adapter = _get_adapter  # type: ignore
         _adapters.append(adapter)
     try:
@@ -88,4 +105,4 @@ def route_requests(
         with _adapters_lock:
             _adapters.remove(adapter)
             if not _adapters and requests.Session.get_adapter is _get_adapter:
-                requests.Session.get_adapter = _original_get_adapter  # type: ignore[method-assign]
+                requests.Session.get_adapter = _replaced_get_adapter  # type: ignore[method-assign]

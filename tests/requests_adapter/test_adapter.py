@@ -10,13 +10,16 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any, Callable
+from unittest import mock
 
 import pytest
 import requests
 import trustme
 import urllib3
 from requests import exceptions
+from requests.adapters import HTTPAdapter
 from requests.auth import HTTPDigestAuth
+from urllib3.util import Retry
 
 from blocking_request import Feedback, NetworkAccessManager, QtAdapter, TlsSettings, requests_session, route_requests
 from blocking_request.engines.choice import engine as engine_named
@@ -24,7 +27,7 @@ from blocking_request.requests_adapter import RequestCanceled
 
 from ..support.names import TLS_ENGINES, Serve
 from ..support.servers.proxy import ProxyServer
-from ..support.servers.raw import Connection, Handler, always, silence
+from ..support.servers.raw import Connection, Handler, always, once, silence
 from ..support.servers.tls import TlsServer
 from ..support.servers.unreachable import full_port
 
@@ -196,7 +199,7 @@ def test_exceptions(stream: bool, session: requests.Session, serve: Serve) -> No
         assert isinstance(caught.value, (exceptions.InvalidURL, exceptions.ConnectionError))
     with pytest.raises(exceptions.InvalidSchema):
         get("gopher://host/")
-    with pytest.raises(ValueError, match="timeout must be seconds"):
+    with pytest.raises(ValueError, match="must be an int, float or None"):
         get("http://127.0.0.1:1/", timeout="soon")
 
     def stall(connection: Connection) -> None:
@@ -377,3 +380,119 @@ def test_truncated_body_is_counted(session: requests.Session, serve: Serve) -> N
 
     with pytest.raises(exceptions.ChunkedEncodingError, match=r"5 of 100 bytes.*\(5 bytes read, 95 more expected\)"):
         session.get(serve(half).url)
+
+
+# -- as requests has it
+
+
+def test_retries_of_a_mounted_adapter(manager: NetworkAccessManager, serve: Serve) -> None:
+    """As pystac-client mounts them."""
+
+    def handle(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            is_third = len(connection.server.requests) % 3 == 0
+            connection.respond(b"ok", "200 OK" if is_third else "503 Service Unavailable")
+
+    server = serve(handle)
+    session = requests.Session()
+    with route_requests(manager):
+        assert session.get(server.url).status_code == 503 and len(server.requests) == 1
+        rule = Retry(total=5, status_forcelist=[503], backoff_factor=0)
+        session.mount("http://", HTTPAdapter(max_retries=rule))
+        for _ in range(2):
+            assert session.get(server.url).status_code == 200
+        assert len(server.requests) in (6, 7)
+        first = session.get_adapter(server.url)
+        assert isinstance(first, QtAdapter) and first is session.get_adapter(server.url)
+        with route_requests(NetworkAccessManager()):
+            assert session.get_adapter(server.url) is not first
+    assert type(session.get_adapter(server.url)) is HTTPAdapter
+
+
+@pytest.mark.parametrize(
+    "rule", [Retry(total=None, status=3, status_forcelist=[503]), Retry(2, status_forcelist=[503])]
+)
+def test_each_kind_of_retry_counts(rule: Retry, manager: NetworkAccessManager, serve: Serve) -> None:
+    def handle(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            connection.respond(b"ok", "200 OK" if len(connection.server.requests) > 1 else "503 Service Unavailable")
+
+    server, session = serve(handle), requests.Session()
+    session.mount("http://", QtAdapter(manager, max_retries=rule))
+    assert session.get(server.url).status_code == 200 and len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("verify", "cert", "text"),
+    [
+        ("/garbage", None, "Could not find a suitable TLS CA certificate bundle, invalid path: /garbage"),
+        (True, "/garbage", "Could not find the TLS certificate file, invalid path: /garbage"),
+        (True, (__file__, "/garbage"), "Could not find the TLS key file, invalid path: /garbage"),
+    ],
+)
+def test_tls_files_that_do_not_exist(verify: Any, cert: Any, text: str, session: requests.Session) -> None:
+    with pytest.raises(OSError, match=re.escape(text)):
+        session.get("https://127.0.0.1:1/", verify=verify, cert=cert)
+
+
+def test_timeouts_of_a_wrong_shape(session: requests.Session) -> None:
+    for timeout, text in (
+        ((1, 2, 3), "Pass a (connect, read) timeout tuple"),
+        ("soon", "must be an int, float or None"),
+        (0, "less than or equal to 0"),
+        (True, "cannot be a boolean"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(text)):
+            session.get("http://127.0.0.1:1/", timeout=timeout)  # type: ignore[arg-type]
+    Timeout = urllib3.util.Timeout
+    for good in (Timeout(connect=1, read=2), (None, 3.5), Timeout()):
+        with pytest.raises(exceptions.ConnectionError):
+            session.get("http://127.0.0.1:1/", timeout=good)  # type: ignore[arg-type]
+
+
+def test_arguments_of_a_read_timeout(session: requests.Session, serve: Serve) -> None:
+    with pytest.raises(exceptions.ReadTimeout) as caught:
+        session.get(serve(silence).url, timeout=0.2)
+    cause = caught.value.args[0]
+    assert isinstance(cause, urllib3.exceptions.ReadTimeoutError) and "Read timed out" in cause.args[0]
+
+
+@pytest.mark.parametrize("raw", [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", b"HTTP/1.1 200 OK\r\nConte"])
+def test_header_that_is_cut_off(raw: bytes, serve: Serve) -> None:
+    server = serve(once(raw))
+    with requests_session() as session, pytest.raises(exceptions.ChunkedEncodingError, match="cut off"):
+        session.get(server.url)
+    assert len(server.requests) == 1
+
+
+def test_lengths_that_differ(session: requests.Session, serve: Serve) -> None:
+    server = serve(once(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc"))
+    with pytest.raises((exceptions.InvalidHeader, exceptions.ConnectionError)):
+        session.get(server.url)
+    for stream in (True, False):
+        with requests_session() as own, pytest.raises((exceptions.InvalidHeader, exceptions.ConnectionError)):
+            own.get(server.url, stream=stream)
+
+
+def test_proxy_without_a_port(session: requests.Session) -> None:
+    with pytest.raises(exceptions.ProxyError):
+        session.get("http://somewhere.invalid/", proxies={"http": "no-such-proxy.invalid"})
+
+
+def test_user_agent_that_is_removed(serve: Serve) -> None:
+    server = serve(always(b"ok"))
+    with requests_session() as session:
+        session.get(server.url, headers={"User-Agent": None})  # type: ignore[dict-item]
+        session.get(server.url)
+    assert b"user-agent" not in server.requests[0].lower()
+    assert b"\r\nUser-Agent: python-requests/" in server.requests[1]
+
+
+def test_close_clears_the_pools_of_urllib3(session: requests.Session) -> None:
+    """Libraries put their own there."""
+    adapter = session.get_adapter("http://x/")
+    assert isinstance(adapter, QtAdapter)
+    pool = mock.Mock()
+    adapter.proxy_manager["http://proxy"] = pool
+    session.close()
+    assert pool.clear.called

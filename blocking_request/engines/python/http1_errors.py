@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Union
 
+from ...errors import ErrorCode
 from ...models.error_texts import interim_status
-from ...models.failure import Failure, QtNetworkError, network_failure
+from ...models.failure import Failure, QtNetworkError
 from ...models.redaction import printable
 from ..body_errors import BodyError, CorruptBody
 
@@ -23,7 +24,7 @@ class CutOff(BodyError):
 
     @property
     def failure(self) -> Failure:
-        return network_failure(QtNetworkError.RemoteHostClosedError, str(self))
+        return Failure(ErrorCode.NetworkError, QtNetworkError.RemoteHostClosedError, str(self), is_cut_off=True)
 
 
 class NoFinalResponse(BodyError):

@@ -9,6 +9,7 @@ import pytest
 from urllib3.util import Retry
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkAccessManager
+from blocking_request.qt.binding import QT_VERSION
 
 from ..support.names import OK, Serve
 from ..support.servers.raw import Connection, Handler, RawServer, always
@@ -75,6 +76,45 @@ def test_a_body_is_sent_once_unless_the_rule_says_more(blocking: BlockingNetwork
     server = serve(failing(1))
     assert blocking.post(server.url, b"data") is OK
     assert [request[-4:] for request in server.requests] == [b"data", b"data"]
+
+
+@pytest.mark.parametrize("verb", ["POST", "PATCH", "SUBSCRIBE"])
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_method_that_is_not_idempotent_is_sent_once(
+    verb: str, kept: bool, blocking: BlockingNetworkRequest, serve: Serve
+) -> None:
+    """Also without a body. Qt 5 sent it up to four times."""
+
+    def handle(connection: Connection) -> None:
+        if kept and connection.read_request() is not None:
+            connection.respond(b"first")
+        connection.read_request()
+
+    server = serve(handle)
+    if kept:
+        assert blocking.get(server.url) is OK
+    assert blocking.sendCustomRequest(server.url, verb) is ErrorCode.NetworkError
+    sent = [request for request in server.requests if request.startswith(verb.encode())]
+    assert len(sent) == 1 and b"\r\nContent-Length: 0\r\n" in sent[0]
+
+
+@pytest.mark.parametrize("verb", ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
+def test_an_idempotent_method_on_a_kept_connection_that_breaks(
+    verb: str, blocking: BlockingNetworkRequest, engine: str, serve: Serve
+) -> None:
+    """RFC 9110 section 9.2.2; docs/engines.rst says what Qt 6 does not send again."""
+
+    def handle(connection: Connection) -> None:
+        if connection.read_request() is not None and len(connection.server.requests) != 2:
+            connection.respond(b"" if verb == "HEAD" else b"ok")
+            if connection.server.connections == 1:
+                connection.read_request()
+
+    server = serve(handle)
+    assert blocking.get(server.url) is OK
+    is_repeated = engine == "python" or QT_VERSION < (6,) or verb in ("GET", "HEAD", "PUT")
+    assert blocking.sendCustomRequest(server.url, verb) is (OK if is_repeated else ErrorCode.NetworkError)
+    assert len(server.requests) == (3 if is_repeated else 2)
 
 
 def test_the_managers_rule_and_the_objects_own(engine: str, serve: Serve) -> None:

@@ -32,6 +32,9 @@ def send(manager: QtNetwork.QNetworkAccessManager, transfer: QtTransfer) -> Opti
         device = transfer.device = ChannelDevice(body, transfer)
     else:
         assert body is None or isinstance(body, bytes)
+        if body is None:
+            # Without a length Qt 5 copies the device, and so can send the request again: up to four times (5.15).
+            qt_request.setRawHeader(b"Content-Length", b"0")  # type: ignore[arg-type]
         device = UploadDevice(body or b"", transfer.mailbox)
     reply = manager.sendCustomRequest(qt_request, method.encode("ascii"), device)
     device.setParent(reply)

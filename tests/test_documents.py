@@ -11,8 +11,8 @@ later block may use the names of an earlier one. Write what a reader needs, and 
 A failure names the line of the page.
 
 Blocks
-    ``.. code-block:: python``, and ``::``: Python, which is executed. ``PyQt5`` is replaced by the binding of the
-    test run. ``.. code-block:: console`` (or ``::`` with commands only): shell commands. Each line must begin with a
+    ``.. code-block:: python``, and ``::``: Python, which is executed. ``PyQt5`` and ``PyQt6`` are replaced by the binding of
+    the test run. ``.. code-block:: console`` (or ``::`` with commands only): shell commands. Each line must begin with a
     command that the test knows: options and arguments of ``blocking-request`` are parsed by the real parser, extras
     of ``pip install '.[x]'`` must be in setup.cfg, environments of ``tox -e`` in tox.ini, ``python -m benchmarks
     NAME`` in benchmarks/. ``.. code-block:: toml``, ``ini``, ``json``: parsed. ``.. code-block:: text``: not code. No
@@ -132,6 +132,11 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
+def with_binding(text: str) -> str:
+    """Return the code with the binding of the test run."""
+    return text.replace("PyQt5", API).replace("PyQt6", API)
+
+
 def run(
     page: str, steps: list[dict[str, Any]], port: int, folder: Path, program: bool = False, arguments: str = ""
 ) -> None:
@@ -157,7 +162,7 @@ def run_command(command: list[str], page: str, folder: Path) -> None:
 
 
 def step(block: Block, kind: str = "", raises: str = "") -> dict[str, Any]:
-    text = block.text.replace("PyQt5", API)
+    text = with_binding(block.text)
     return {"kind": kind or block.kind, "text": text, "line": block.line, "raises": raises}
 
 
@@ -318,7 +323,7 @@ def test_blocks_of_page(path: Path, folder: Path, hosts: tuple[ExampleHosts, Pat
         run(page.name, steps, port, folder, program=True, arguments=arguments)
     for number, block in enumerate(page.pytest_files):
         file = folder / f"test_page_{number}.py"
-        file.write_text(block.text.replace("PyQt5", API))
+        file.write_text(with_binding(block.text))
         run_command([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)], page.name, folder)
     if page.missing and not (page.steps or page.programs):
         pytest.skip("; ".join(page.missing))

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..engines.body_errors import truncated
 from ..engines.events import Chunk
-from ..models.failure import QtNetworkError, network_failure, request_not_sent
+from ..models.failure import QtNetworkError, RequestNotSent, network_failure, request_not_sent
 from ..models.http_messages import Request, Response
 from .download_files import ResumableFile, ResumePoint, disposition_name, safe_name
 from .finished_file import Naming, is_special
@@ -29,6 +29,7 @@ from .sink import (
     ReportWhole,
     SinkSteps,
     is_success,
+    missing_folder,
     write_and_drain,
     write_failure,
     write_in_worker,
@@ -100,6 +101,7 @@ class FileSink:
     def prepare(self, request: Request) -> Request:
         self._resume_point, self._url = None, request.url
         self._has_caller_range = request.has_field(b"range")
+        self._check_folder()
         if not self._resume:
             return request
         if self._has_caller_range:
@@ -120,6 +122,15 @@ class FileSink:
                 (b"If-Range", resume_point.validator.encode("latin-1")),
             )
         return request._replace(headers=headers)
+
+    def _check_folder(self) -> None:
+        """Raise RequestNotSent if the folder of the target does not exist. Nothing need be sent then."""
+        path = self._path
+        if os.path.isdir(path):
+            return
+        folder = path if path.endswith(("/", os.sep)) else os.path.dirname(os.path.realpath(path))
+        if not os.path.lexists(folder):
+            raise RequestNotSent(missing_folder(folder))
 
     @staticmethod
     def _lock_part(target: Path) -> Optional[ResumableFile]:

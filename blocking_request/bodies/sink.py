@@ -257,12 +257,15 @@ def merge_responses(first: Response, last: Response) -> Response:
     return last._replace(request=first.request, history=first.history, attempts=first.attempts, expires=first.expires)
 
 
+def missing_folder(folder: str) -> Failure:
+    return network_failure(QtNetworkError.UnknownContentError, f"The folder {folder} does not exist: create it first")
+
+
 def write_failure(error: OSError) -> Failure:
     path = "" if error.filename is None else os.fsdecode(error.filename)
     if isinstance(error, FileNotFoundError) and path and not os.path.isdir(os.path.dirname(path) or "."):
         # The user does not know the name of the part, so the message names the target.
-        text = f"The folder {os.path.dirname(path)} cannot be written: {error.strerror}: create it first"
-        return network_failure(QtNetworkError.UnknownContentError, text)
+        return missing_folder(os.path.dirname(path))
     where = f" {path}" if path else ""
     text = f"The file{where} cannot be written: {error.strerror or error}"
     return network_failure(QtNetworkError.UnknownContentError, text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 import weakref
 from functools import cache
 from typing import TYPE_CHECKING, Any, Callable, Optional
@@ -113,6 +114,24 @@ def type_name(value: object) -> str:
         f"{kind.__module__}.{kind.__name__}, which belongs to {package} while {serving} serves: "
         f"import {package} before blocking_request, or set QT_API={package.lower()}"
     )
+
+
+_OTHER_BINDINGS = tuple(name for name in ("PyQt5", "PyQt6", "PySide2", "PySide6") if name != API)
+
+
+def warn_of_other_binding() -> None:
+    """Warn if the application of the program is one of another binding: it was imported after this package."""
+    if QtCore.QCoreApplication.instance() is not None:
+        return
+    for name in _OTHER_BINDINGS:
+        core = sys.modules.get(f"{name}.QtCore")
+        if core is not None and core.QCoreApplication.instance() is not None:
+            warnings.warn(
+                f"This program uses {name}, but blocking_request uses {API}, because it was imported first. Signals do "
+                f"not reach slots of {name}: import {name} before blocking_request, or set QT_API={name.lower()}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
 
 def enum_value(member: Any) -> int:

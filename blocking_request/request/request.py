@@ -23,7 +23,7 @@ from ..prepare.arguments import (
 )
 from ..prepare.request_attributes import RequestLike, check_options, check_request, verb_text
 from ..prepare.settings import checked_switch
-from ..qt.binding import QtCore, Signal
+from ..qt.binding import QtCore, Signal, warn_of_other_binding
 from ..reply import ReplyContent
 from ..trace import Watcher
 from .call_runner import CallRunner
@@ -86,6 +86,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         """
         check_manager(manager)
         super().__init__(parent)
+        warn_of_other_binding()
         self._manager = manager if manager is not None else NetworkAccessManager.instance()
         self._runner = CallRunner(self._manager)
 

@@ -121,7 +121,7 @@ def _configuration_for(settings: TlsSettings, default_number: int) -> QtNetwork.
         if not authorities:
             raise TlsUnusable("the CA certificates cannot be read as PEM")
         if settings.trust == "system":
-            authorities += _Configuration.systemCaCertificates()
+            authorities += _system_authorities()
         configuration.setCaCertificates(authorities)
     if not settings.verify:
         configuration.setPeerVerifyMode(_Mode.VerifyNone)
@@ -181,7 +181,7 @@ def settings_of(configuration: QtNetwork.QSslConfiguration) -> TlsSettings:
     if any(certificate.isNull() for certificate in authorities) or _trusts_nobody(configuration):
         raise _untranslatable("CA certificates")
     # Qt 5 reads the system's when it needs them, and has none in the list until then.
-    ca_data = _pem(authorities) if authorities and authorities != _Configuration.systemCaCertificates() else None
+    ca_data = _pem(authorities) if authorities and authorities != _system_authorities() else None
     chain, key = configuration.localCertificateChain(), configuration.privateKey()
     if chain and (key.isNull() or any(certificate.isNull() for certificate in chain)):
         raise _untranslatable("a client certificate")
@@ -194,6 +194,12 @@ def settings_of(configuration: QtNetwork.QSslConfiguration) -> TlsSettings:
         minimumVersion=minimum,
         maximumVersion=maximum,
     )
+
+
+@lru_cache(maxsize=1)
+def _system_authorities() -> list[QtNetwork.QSslCertificate]:
+    """Return the system's CA certificates. They are read once: it takes 70 ms, in which no other thread runs."""
+    return list(_Configuration.systemCaCertificates())
 
 
 def _trusts_nobody(configuration: QtNetwork.QSslConfiguration) -> bool:

@@ -200,7 +200,10 @@ def test_a_full_disk(resume: bool, blocking: BlockingNetworkRequest, serve: Serv
 def test_what_cannot_be_written(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     server = serve(always(BODY))
     assert blocking.download(server.url, tmp_path / "no" / "folder") is NET
-    assert "cannot be written: No such file or directory: create it first" in blocking.errorMessage()
+    assert "does not exist: create it first" in blocking.errorMessage()
+    assert blocking.download(server.url, f"{tmp_path}/none/") is NET
+    assert f"The folder {tmp_path}/none/ does not exist" in blocking.errorMessage()
+    assert server.requests == []
     (tmp_path / "file").write_text("a file")
     assert blocking.download(server.url, tmp_path / "file" / "below") is NET
     assert "cannot be written: Not a directory" in blocking.errorMessage()

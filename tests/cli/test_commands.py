@@ -131,7 +131,7 @@ def test_output_that_cannot_be_written(serve: Serve) -> None:
     server = serve(always(b"x"))
     result = cli("get", server.url, "-o", "/no/such/folder/file")
     assert result.returncode == 74
-    assert b"No such file or directory" in result.stderr
+    assert b"The folder /no/such/folder does not exist" in result.stderr
 
 
 def test_verbose(httpbin: str) -> None:

@@ -242,7 +242,10 @@ def test_unreadable_and_unwritable_files(serve: Serve, tmp_path: Path) -> None:
         words = [*verb.split(" "), url]
         for path, reason in (
             ("/dev/full", "No space left on device"),
-            ("/no/such/folder/file", "No such file or directory"),
+            (
+                "/no/such/folder/file",
+                "No such file or directory" if verb == "head" else "The folder /no/such/folder does",
+            ),
             ("/proc/file", "No such file or directory"),
             (f"{present}/file", "Not a directory"),
         ):

@@ -110,6 +110,35 @@ def test_dir_lists_names_that_are_loaded_later() -> None:
         from blocking_request import BlockingRequest  # type: ignore[attr-defined]  # noqa: F401
 
 
+OTHER_BINDING = f"""
+import sys, types, warnings
+from blocking_request import BlockingNetworkRequest
+from {API} import QtCore
+
+class QCoreApplication:
+    instance = staticmethod(lambda: sys.argv[1] == "with application" or None)
+
+other = sys.modules[sys.argv[2] + ".QtCore"] = types.ModuleType("QtCore")
+other.QCoreApplication = QCoreApplication
+if sys.argv[3] == "with ours":
+    app = QtCore.QCoreApplication([])
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    BlockingNetworkRequest()
+print(*(f"{{each.category.__name__}}: {{each.message}}" for each in caught))
+"""
+
+
+def test_warning_if_the_program_uses_another_binding() -> None:
+    """It was imported after this package, so no signal reaches its slots."""
+    other = "PyQt5" if API == "PyQt6" else "PyQt6"
+    (line,) = run(OTHER_BINDING, "with application", other, "alone")
+    assert line.startswith(f"RuntimeWarning: This program uses {other}, but blocking_request uses {API}")
+    assert line.endswith(f"import {other} before blocking_request, or set QT_API={other.lower()}")
+    assert run(OTHER_BINDING, "without application", other, "alone") == [""]
+    assert run(OTHER_BINDING, "with application", other, "with ours") == [""]
+
+
 FORK = """
 import os, signal, sys, threading
 from blocking_request._first_use import first_use

@@ -50,6 +50,8 @@ def through_proxy(request: Request, choice: ProxyChoice, send: Send = send_direc
         return response
     if cached is not None:
         choice.credential_cache.pop(proxy, None)
+    if request.proxy is not None and request.proxy.user:
+        response = _not_accepted(response)
     if choice.handler is None or not request.is_replayable:
         return response
     for attempt in range(1, ATTEMPTS + 1):
@@ -61,7 +63,17 @@ def through_proxy(request: Request, choice: ProxyChoice, send: Send = send_direc
             if response.status is not None:
                 choice.credential_cache[proxy] = config
             return response
+        response = _not_accepted(response)
     return response
+
+
+def _not_accepted(response: Response) -> Response:
+    """Return the response of a proxy that asks again; the failure of a tunnel says so."""
+    failure = response.failure
+    if failure is None:
+        return response
+    text = "Proxy requires authentication: it did not accept the user and the password"
+    return response._replace(failure=replace(failure, text=text))
 
 
 def _with_credentials(proxy: Proxy, config: AuthConfig) -> Proxy:

@@ -87,3 +87,13 @@ def test_what_is_right_no_more_is_forgotten() -> None:
     credential_cache = {PROXY: AuthConfig.basic("old", "old")}
     run(WANTED, own=PROXY, credential_cache=credential_cache)
     assert not credential_cache
+
+
+def test_message_if_credentials_were_not_accepted() -> None:
+    text = "Proxy requires authentication: it did not accept the user and the password"
+    _, last = run(REFUSED, own=Proxy("http", "proxy", 3128, "user", "wrong"))
+    assert last.failure is not None and last.failure.text == text
+    _, last = run(REFUSED, REFUSED, REFUSED, REFUSED, own=PROXY, handler=ScriptedAuthHandler(*[("u", "p")] * 3))
+    assert last.failure is not None and last.failure.text == text
+    _, last = run(REFUSED, own=PROXY)
+    assert last.failure is not None and last.failure.text == "no"

@@ -1,4 +1,4 @@
-"""Bad input: the message names the fault, the expected value and the remedy; nothing is sent and nothing is lost."""
+"""Invalid arguments: the message names the error, the expected value and the remedy; nothing is sent."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from ..support.servers.raw import always
         ("http://[::1/", Q.ProtocolUnknownError, "The URL is not valid"),
     ],
 )  # fmt: skip
-def test_urls(url: str, error: Q, message: str, blocking: BlockingNetworkRequest) -> None:
+def test_invalid_urls(url: str, error: Q, message: str, blocking: BlockingNetworkRequest) -> None:
     assert blocking.get(url) is ErrorCode.NetworkError
     assert enum_value(blocking.reply().error()) == error
     assert message in blocking.errorMessage()
@@ -88,14 +88,14 @@ def test_wrong_types(call: Callable[[], object], message: str) -> None:
         (b"X\r\nB", b"v"),
     ],
 )
-def test_headers_that_would_split_the_request(
+def test_invalid_headers_are_not_sent(
     name: bytes, value: bytes, blocking: BlockingNetworkRequest, serve: Serve
 ) -> None:
     server = serve(always())
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(server.url))
     request.setRawHeader(name, value)
     if not request.hasRawHeader(name):
-        # Qt 6 has thrown it out by itself, with a warning.
+        # Qt 6 has removed it and logged a warning.
         assert blocking.get(request) is ErrorCode.NoError
         return
     assert blocking.get(request) is ErrorCode.NetworkError
@@ -106,7 +106,7 @@ def test_headers_that_would_split_the_request(
 
 
 @pytest.mark.parametrize("verb", ["", "A B", "GET / HTTP/1.1\r\nX: y\r\n", "X\r\nInjected: 1", "É", "X\0", b"\xff"])
-def test_verbs_that_are_none(verb: Any, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_invalid_verbs(verb: Any, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always())
     assert blocking.sendCustomRequest(server.url, verb) is ErrorCode.NetworkError
     assert enum_value(blocking.reply().error()) == Q.ProtocolInvalidOperationError
@@ -114,7 +114,7 @@ def test_verbs_that_are_none(verb: Any, blocking: BlockingNetworkRequest, serve:
     assert server.connections == 0
 
 
-def test_connect_is_a_proxys_business(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_connect_verb_is_refused(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always())
     assert blocking.sendCustomRequest(server.url, "CONNECT") is ErrorCode.NetworkError
     assert "set a proxy instead" in blocking.errorMessage()
@@ -122,12 +122,12 @@ def test_connect_is_a_proxys_business(blocking: BlockingNetworkRequest, serve: S
 
 
 @pytest.mark.parametrize("request_like", [None, 5, b"http://host/", ["http://host/"]])
-def test_what_is_no_request_is_a_type_error(request_like: Any, blocking: BlockingNetworkRequest) -> None:
+def test_request_of_a_wrong_type(request_like: Any, blocking: BlockingNetworkRequest) -> None:
     with pytest.raises(TypeError, match="request must be a QNetworkRequest, a QUrl or a str, not"):
         blocking.get(request_like)
 
 
-def test_text_as_a_body_is_a_type_error(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+def test_body_and_arguments_of_a_wrong_type(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     server = serve(always())
     finished: list[None] = []
     blocking.finished.connect(lambda: finished.append(None))
@@ -147,7 +147,7 @@ def test_text_as_a_body_is_a_type_error(blocking: BlockingNetworkRequest, serve:
         blocking.get(server.url, feedback=7)  # type: ignore[arg-type]
     assert finished == []
     assert server.connections == 0
-    assert blocking.get(server.url) is ErrorCode.NoError  # and is not left busy
+    assert blocking.get(server.url) is ErrorCode.NoError  # the object is not left busy
 
 
 def test_closed_device(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
@@ -165,9 +165,7 @@ def test_closed_device(blocking: BlockingNetworkRequest, serve: Serve, tmp_path:
     assert server.connections == 0
 
 
-def test_an_exception_of_the_callers_file_goes_on_and_the_object_stays_usable(
-    blocking: BlockingNetworkRequest, serve: Serve
-) -> None:
+def test_exception_of_a_file_leaves_the_object_usable(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     class Broken:
         def read(self, count: int = -1) -> bytes:
             raise KeyError("mine")
@@ -183,7 +181,7 @@ def test_an_exception_of_the_callers_file_goes_on_and_the_object_stays_usable(
 
 @pytest.mark.parametrize("make", [BlockingNetworkRequest, NetworkAccessManager])
 @pytest.mark.parametrize("name", ["Timeout", "Deadline"])
-def test_durations(make: Callable[[], Any], name: str) -> None:
+def test_timeout_and_deadline_values(make: Callable[[], Any], name: str) -> None:
     owner = make()
     setter = getattr(owner, f"set{name}")
     with pytest.raises(TypeError, match=f"{name.lower()} must be a whole number of milliseconds, not float"):
@@ -197,7 +195,7 @@ def test_durations(make: Callable[[], Any], name: str) -> None:
 
 
 @pytest.mark.parametrize("agent", ["a\r\nX: y", "", "  ", "a\tb", "a\x7f"])
-def test_user_agent_that_is_none(agent: str) -> None:
+def test_invalid_user_agent(agent: str) -> None:
     with pytest.raises(ValueError, match="one line of printable characters, and not empty"):
         NetworkAccessManager().setUserAgent(agent)
 
@@ -211,13 +209,13 @@ def test_user_agent_that_is_none(agent: str) -> None:
         "user:hunter2@host/x",
     ],
 )
-def test_passwords_in_urls_that_are_none_are_not_shown(url: str, blocking: BlockingNetworkRequest) -> None:
+def test_password_in_an_invalid_url_is_redacted(url: str, blocking: BlockingNetworkRequest) -> None:
     for given in (url, QtCore.QUrl(url)):
         assert blocking.get(given) is ErrorCode.NetworkError
         assert "ter2" not in blocking.errorMessage() and "hun" not in blocking.errorMessage()
 
 
-def test_devices_that_fail(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_failing_devices(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     class Failing(QtCore.QIODevice):
         def size(self) -> int:
             return 300
@@ -239,7 +237,7 @@ def test_devices_that_fail(blocking: BlockingNetworkRequest, serve: Serve) -> No
     assert [request for request in server.requests if request.startswith(b"POST")] == []
 
 
-def test_secrets_in_urls_are_not_shown(blocking: BlockingNetworkRequest, caplog: pytest.LogCaptureFixture) -> None:
+def test_secrets_in_urls_are_redacted(blocking: BlockingNetworkRequest, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG", logger="blocking_request"):
         blocking.get("http://user:hunter2@127.0.0.1:1/x?TOKEN=hunter2&a=b&X-Amz-Signature=hunter2#access_token=hunter2")
     assert blocking.errorMessage().startswith(
@@ -250,7 +248,7 @@ def test_secrets_in_urls_are_not_shown(blocking: BlockingNetworkRequest, caplog:
     assert "127.0.0.1:1" in caplog.text
 
 
-def test_what_is_taken_for_a_canonical_url_is_one_for_qt() -> None:
+def test_canonical_urls_are_unchanged_by_qt() -> None:
     pieces = ("a", "b1", "tile", "org", "127", "0", "255", "256", "01", "199", "-", "--", ".", "..", ":", "80", "65535")
     pieces += ("/", "//", "?", "&", "=", "~", "_", "%41", "%2f", "+", ",", "X", "xn--", "#", "@", "é", " ", "\n")  # type: ignore[assignment]
     hosts = ("127.0.0.1", "localhost", "a-b.c", "1.2.3", "1.2.3.4.5", "192.168.010.1", "1", "a.b.", "-x", "a--b", "x.1")

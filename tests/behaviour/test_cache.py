@@ -65,7 +65,7 @@ def with_load(url: str, control: Any, **fields: str) -> QtNetwork.QNetworkReques
     return request
 
 
-def confirming(headers: str = STALE, body: bytes = b"page") -> Handler:
+def revalidating(headers: str = STALE, body: bytes = b"page") -> Handler:
     """Return a handler that sends 304 to a request with the tag, and the page to all others."""
 
     def handle(connection: Connection) -> None:
@@ -84,7 +84,7 @@ def confirming(headers: str = STALE, body: bytes = b"page") -> Handler:
 # -- behaviour
 
 
-def test_what_is_fresh_is_not_asked_for_again(
+def test_fresh_response_is_served_from_the_cache(
     manager: NetworkAccessManager, cache: NetworkDiskCache, serve: Serve
 ) -> None:
     manager.setCache(cache)
@@ -104,7 +104,7 @@ def test_what_is_fresh_is_not_asked_for_again(
     assert pickle.loads(pickle.dumps(second)) == second and pickle.loads(pickle.dumps(second)).isFromCache()
 
 
-def test_until_when_it_is_fresh(request_of: BlockingNetworkRequest, serve: Serve) -> None:
+def test_expiration_date(request_of: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"page", headers=FRESH))
     for _ in range(2):
         request_of.get(server.url)
@@ -113,21 +113,21 @@ def test_until_when_it_is_fresh(request_of: BlockingNetworkRequest, serve: Serve
     assert BlockingNetworkRequest().reply().expirationDate().isValid() is False
 
 
-def test_what_is_stale_is_confirmed(request_of: BlockingNetworkRequest, engine: str, serve: Serve) -> None:
-    server = serve(confirming())
+def test_stale_response_is_revalidated(request_of: BlockingNetworkRequest, engine: str, serve: Serve) -> None:
+    server = serve(revalidating())
     for count in range(1, 4):
         assert request_of.get(server.url) is OK
         reply = request_of.reply()
         assert (reply.statusCode(), reply.body, reply.isFromCache()) == (200, b"page", count > 1)
         assert (reply.engine(), reply.attempts()) == (engine, 1)
         assert len(server.requests) == count
-        # The fields that the package has added are no part of the caller's request.
+        # The fields that the package has added are not part of the caller's request.
         assert not reply.request().hasRawHeader(b"If-None-Match")  # type: ignore[arg-type]
     assert server.connections == 1
 
 
-def test_another_host_field_is_another_resource(request_of: BlockingNetworkRequest, serve: Serve) -> None:
-    """Virtual hosts share an address, and must not get the page of one another."""
+def test_host_header_is_part_of_the_key(request_of: BlockingNetworkRequest, serve: Serve) -> None:
+    """Virtual hosts share an address; each must get its own responses."""
 
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
@@ -143,7 +143,7 @@ def test_another_host_field_is_another_resource(request_of: BlockingNetworkReque
     assert len(server.requests) == 2
 
 
-def test_nothing_is_kept_by_default(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_no_cache_by_default(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"page", headers=FRESH))
     for _ in range(2):
         blocking.get(server.url)
@@ -151,7 +151,7 @@ def test_nothing_is_kept_by_default(blocking: BlockingNetworkRequest, serve: Ser
     assert len(server.requests) == 2
 
 
-def test_all_threads_share_it(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_threads_share_the_cache(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"page", headers=FRESH))
     manager.blockingGet(server.url)
     found: list[bool] = []
@@ -165,7 +165,7 @@ def test_all_threads_share_it(manager: NetworkAccessManager, serve: Serve) -> No
     assert found == [True] * 8 and len(server.requests) == 1
 
 
-def test_what_was_posted_makes_it_asked_for_again(request_of: BlockingNetworkRequest, serve: Serve) -> None:
+def test_post_invalidates(request_of: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"page", headers=FRESH))
     for expected in (1, 1):
         request_of.get(server.url)
@@ -175,7 +175,7 @@ def test_what_was_posted_makes_it_asked_for_again(request_of: BlockingNetworkReq
     assert not request_of.reply().isFromCache() and len(server.requests) == 3
 
 
-def test_redirects_are_kept_too(request_of: BlockingNetworkRequest, serve: Serve) -> None:
+def test_redirects_are_cached(request_of: BlockingNetworkRequest, serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         while True:
             request = connection.read_request()
@@ -195,7 +195,7 @@ def test_redirects_are_kept_too(request_of: BlockingNetworkRequest, serve: Serve
     assert len(server.requests) == 2
 
 
-def test_what_is_coded_is_kept_as_it_was_read(request_of: BlockingNetworkRequest, serve: Serve) -> None:
+def test_encoded_and_decoded_bodies_are_cached_separately(request_of: BlockingNetworkRequest, serve: Serve) -> None:
     coded = gzip.compress(b"text" * 1000)
     server = serve(always(coded, headers=FRESH + "Content-Encoding: gzip\r\n"))
     for _ in range(2):
@@ -210,7 +210,7 @@ def test_what_is_coded_is_kept_as_it_was_read(request_of: BlockingNetworkRequest
     assert request_of.reply().isFromCache()
 
 
-def test_damaged_bodies_are_not_kept(request_of: BlockingNetworkRequest, serve: Serve) -> None:
+def test_corrupt_body_is_not_cached(request_of: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(gzip.compress(b"text" * 1000)[:-20], headers=FRESH + "Content-Encoding: gzip\r\n"))
     for _ in range(2):
         assert request_of.get(server.url) is ErrorCode.NetworkError
@@ -218,9 +218,9 @@ def test_damaged_bodies_are_not_kept(request_of: BlockingNetworkRequest, serve: 
     assert len(server.requests) == 2
 
 
-def test_stale_while_it_is_confirmed_beside(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_stale_while_revalidate(manager: NetworkAccessManager, serve: Serve) -> None:
     headers = 'Cache-Control: max-age=0, stale-while-revalidate=1000\r\nETag: "1"\r\n'
-    server = serve(confirming(headers))
+    server = serve(revalidating(headers))
     manager.blockingGet(server.url)
     reply = manager.blockingGet(server.url)
     assert reply.isFromCache() and reply.engine() == "" and reply.httpVersion() == ""
@@ -228,7 +228,7 @@ def test_stale_while_it_is_confirmed_beside(manager: NetworkAccessManager, serve
     assert b"If-None-Match" in server.requests[1]
 
 
-def test_stale_where_the_server_has_gone(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_stale_if_error(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"page", headers="Cache-Control: max-age=0, stale-if-error=1000\r\n"))
     manager.blockingGet(server.url)
     server.close()
@@ -237,7 +237,7 @@ def test_stale_where_the_server_has_gone(manager: NetworkAccessManager, serve: S
     assert (reply.errorCode(), reply.body, reply.isFromCache()) == (OK, b"page", True)
 
 
-def test_progress_is_told_of_what_is_served(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_progress_of_a_cached_response(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"x" * 5000, headers=FRESH))
     blocking, feedback = BlockingNetworkRequest(manager), Feedback()
     told: list[tuple[int, int]] = []
@@ -248,7 +248,7 @@ def test_progress_is_told_of_what_is_served(manager: NetworkAccessManager, serve
     assert told == [(5000, 5000)] and feedback.progress() == 100.0
 
 
-def test_a_feedback_that_is_cancelled_gets_nothing_from_the_cache(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_canceled_feedback_gets_no_cached_response(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"page", headers=FRESH))
     manager.blockingGet(server.url)
     feedback = Feedback()
@@ -256,10 +256,10 @@ def test_a_feedback_that_is_cancelled_gets_nothing_from_the_cache(manager: Netwo
     assert manager.blockingGet(server.url, feedback=feedback).errorCode() is ErrorCode.CanceledError
 
 
-# -- Qt's switches
+# -- Qt's CacheLoadControl and CacheSaveControl
 
 
-def test_force_refresh_asks_and_keeps(request_of: BlockingNetworkRequest, serve: Serve) -> None:
+def test_force_refresh_stores_the_new_response(request_of: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"page", headers=FRESH + 'ETag: "1"\r\n'))
     request_of.get(server.url)
     assert request_of.get(server.url, True) is OK
@@ -274,8 +274,8 @@ def test_force_refresh_asks_and_keeps(request_of: BlockingNetworkRequest, serve:
 
 
 @pytest.mark.parametrize("control", [LOAD.PreferNetwork, LOAD.PreferCache])
-def test_preferring_the_one_or_the_other(request_of: BlockingNetworkRequest, serve: Serve, control: Any) -> None:
-    server = serve(confirming('Cache-Control: max-age=0, stale-while-revalidate=1000\r\nETag: "1"\r\n'))
+def test_prefer_network_and_prefer_cache(request_of: BlockingNetworkRequest, serve: Serve, control: Any) -> None:
+    server = serve(revalidating('Cache-Control: max-age=0, stale-while-revalidate=1000\r\nETag: "1"\r\n'))
     for _ in range(2):
         assert request_of.get(with_load(server.url, control)) is OK
     # PreferNetwork never returns a stale response, as Qt's documentation says.
@@ -290,7 +290,7 @@ def test_always_network(request_of: BlockingNetworkRequest, serve: Serve) -> Non
     assert request_of.get(server.url) is OK and request_of.reply().isFromCache()
 
 
-def test_always_cache_is_for_who_is_offline(request_of: BlockingNetworkRequest, serve: Serve) -> None:
+def test_always_cache_without_a_server(request_of: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"page"))
     assert request_of.get(with_load(server.url, LOAD.AlwaysCache)) is ErrorCode.NetworkError
     assert request_of.reply().error() == QtNetwork.QNetworkReply.NetworkError.ContentNotFoundError
@@ -302,7 +302,7 @@ def test_always_cache_is_for_who_is_offline(request_of: BlockingNetworkRequest, 
     assert request_of.reply().body == b"page" and request_of.reply().isFromCache()
 
 
-def test_always_cache_without_one(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_always_cache_without_a_cache(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"page", headers=FRESH))
     assert blocking.get(with_load(server.url, LOAD.AlwaysCache)) is ErrorCode.NetworkError
     assert "Not in the cache" in blocking.errorMessage() and server.requests == []
@@ -320,7 +320,7 @@ def test_save_control(request_of: BlockingNetworkRequest, serve: Serve) -> None:
     assert request_of.reply().isFromCache() and len(server.requests) == 3
 
 
-def test_only_a_cache_of_ours(manager: NetworkAccessManager) -> None:
+def test_qnetworkdiskcache_is_refused(manager: NetworkAccessManager) -> None:
     with pytest.raises(TypeError, match="NetworkDiskCache"):
         manager.setCache(QtNetwork.QNetworkDiskCache())  # type: ignore[arg-type]
     manager.setCache(None)
@@ -330,7 +330,7 @@ def test_only_a_cache_of_ours(manager: NetworkAccessManager) -> None:
 # -- partitions
 
 
-def personal(connection: Connection) -> None:
+def credentials_of_the_request(connection: Connection) -> None:
     """Respond with the credentials of the request, as a response that a cache may store for all."""
     while True:
         request = connection.read_request()
@@ -350,10 +350,10 @@ def personal(connection: Connection) -> None:
         lambda who: AuthConfig.apiKey(f"secret-{who}"),
     ],
 )
-def test_nobody_is_served_what_is_for_another(
+def test_responses_are_not_shared_between_credentials(
     manager: NetworkAccessManager, serve: Serve, config: Callable[[str], AuthConfig]
 ) -> None:
-    server = serve(personal)
+    server = serve(credentials_of_the_request)
     for who in ("a", "b"):
         manager.authRegistry().store(config(who), who)
     bodies = {who: manager.blockingGet(server.url, who).body for who in ("a", "b", "")}
@@ -380,10 +380,10 @@ def assert_no_secret(manager: NetworkAccessManager, *more: bytes) -> None:
             assert not any(secret in column.lower() for column in row), row
 
 
-def test_a_field_of_the_callers_own(
+def test_credential_headers_of_the_caller_partition_the_cache(
     request_of: BlockingNetworkRequest, manager: NetworkAccessManager, serve: Serve
 ) -> None:
-    server = serve(personal)
+    server = serve(credentials_of_the_request)
     for name in ("Authorization", "Cookie", "X-Api-Key"):
         for value in ("secret-a", "secret-b"):
             request = REQUEST(QtCore.QUrl(server.url))
@@ -395,7 +395,7 @@ def test_a_field_of_the_callers_own(
     assert_no_secret(manager)
 
 
-def test_a_field_that_was_said_to_be_secret(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_secret_parameters_partition_the_cache(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"page", headers=FRESH))
     manager.setSecretParameters(["X-Ticket"])  # type: ignore[arg-type]
     found = []
@@ -406,8 +406,8 @@ def test_a_field_that_was_said_to_be_secret(manager: NetworkAccessManager, serve
     assert found == [False, False, True]
 
 
-def test_user_and_password_of_the_url(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(personal)
+def test_userinfo_partitions_the_cache(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(credentials_of_the_request)
     for user in ("a", "b"):
         url = server.url.replace("//", f"//{user}:secret@")
         first, second = manager.blockingGet(url), manager.blockingGet(url)
@@ -416,8 +416,8 @@ def test_user_and_password_of_the_url(manager: NetworkAccessManager, serve: Serv
     assert_no_secret(manager)
 
 
-def test_cookies(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(personal)
+def test_cookies_partition_the_cache(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(credentials_of_the_request)
     bodies = set()
     for value in ("secret-a", "secret-b"):
         manager.cookieJar().clear()
@@ -429,7 +429,7 @@ def test_cookies(manager: NetworkAccessManager, serve: Serve) -> None:
     assert_no_secret(manager, b"session")
 
 
-def test_a_cookie_that_came_is_not_set_again(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_set_cookie_is_not_served_from_the_cache(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"page", headers=FRESH + "Set-Cookie: session=secret; Path=/other\r\n"))
     manager.blockingGet(server.url)
     assert len(manager.cookieJar()) == 1
@@ -439,8 +439,8 @@ def test_a_cookie_that_came_is_not_set_again(manager: NetworkAccessManager, serv
     assert_no_secret(manager, b"session")
 
 
-def test_a_digest_is_another_each_time_and_its_user_is_not(manager: NetworkAccessManager, httpbin: str) -> None:
-    """And the question that a server asks is no answer to be kept."""
+def test_digest_user_partitions_the_cache(manager: NetworkAccessManager, httpbin: str) -> None:
+    """The 401 with the challenge is not stored."""
     url = f"{httpbin}/digest-auth/auth/user/passwd"
     manager.authRegistry().store(AuthConfig.digest("user", "passwd"), "right")
     manager.authRegistry().store(AuthConfig.digest("user", "wrong"), "wrong")
@@ -452,7 +452,7 @@ def test_a_digest_is_another_each_time_and_its_user_is_not(manager: NetworkAcces
         assert manager.blockingGet(url, who).statusCode() == 401
 
 
-def test_who_the_handler_said_it_is(manager: NetworkAccessManager, httpbin: str) -> None:
+def test_credentials_of_the_handler_partition_the_cache(manager: NetworkAccessManager, httpbin: str) -> None:
     url = f"{httpbin}/basic-auth/user/passwd"
     manager.setAuthHandler(lambda realm, host, attempt: ("user", "passwd"))
     assert manager.blockingGet(url).errorCode() is OK
@@ -483,20 +483,20 @@ def test_cached_response_not_shared_across_trust_settings(manager: NetworkAccess
         server.close()
 
 
-# -- bodies that are not kept in memory
+# -- streams and downloads
 
 
 @pytest.mark.parametrize("size", [10, INDEXED_BYTES * 5, MOST_BYTES + 1])
-def test_streams_and_downloads_use_it(
+def test_streams_and_downloads_use_the_cache(
     request_of: BlockingNetworkRequest, manager: NetworkAccessManager, serve: Serve, tmp_path: Path, size: int
 ) -> None:
     body = bytes(range(256)) * (size // 256 + 1)
     server = serve(always(body, headers=FRESH))
-    is_kept = len(body) <= MOST_BYTES
+    is_stored = len(body) <= MOST_BYTES
     with request_of.stream(f"{server.url}/stream") as chunks:
         assert b"".join(chunks) == body
     request_of.get(f"{server.url}/stream")
-    assert request_of.reply().body == body and request_of.reply().isFromCache() is is_kept
+    assert request_of.reply().body == body and request_of.reply().isFromCache() is is_stored
     with request_of.stream(f"{server.url}/stream") as chunks:
         assert chunks.reply().headers["Cache-Control"] == "max-age=1000"
         assert b"".join(chunks) == body
@@ -504,18 +504,18 @@ def test_streams_and_downloads_use_it(
     for is_again in (False, True):
         assert request_of.download(f"{server.url}/download", tmp_path / "file", None, is_again) is OK
         assert (tmp_path / "file").read_bytes() == body
-        assert request_of.reply().isFromCache() is (is_kept and is_again)
+        assert request_of.reply().isFromCache() is (is_stored and is_again)
 
 
-def test_a_stream_that_is_confirmed(request_of: BlockingNetworkRequest, serve: Serve) -> None:
-    server = serve(confirming())
+def test_stream_is_revalidated(request_of: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(revalidating())
     for _ in range(3):
         with request_of.stream(server.url) as chunks:
             assert b"".join(chunks) == b"page"
     assert request_of.reply().isFromCache() and len(server.requests) == 3
 
 
-def test_a_stream_that_is_left_is_not_kept(request_of: BlockingNetworkRequest, serve: Serve) -> None:
+def test_abandoned_stream_is_not_cached(request_of: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"x" * 1_000_000, headers=FRESH))
     with request_of.stream(server.url) as chunks:
         next(chunks)
@@ -523,7 +523,7 @@ def test_a_stream_that_is_left_is_not_kept(request_of: BlockingNetworkRequest, s
     assert not request_of.reply().isFromCache() and len(request_of.reply().body) == 1_000_000
 
 
-def test_the_rest_of_a_download_is_not_kept_for_the_whole(
+def test_rest_of_a_resumed_download_is_not_cached(
     request_of: BlockingNetworkRequest, serve: Serve, tmp_path: Path
 ) -> None:
     def handle(connection: Connection) -> None:
@@ -548,7 +548,7 @@ def test_the_rest_of_a_download_is_not_kept_for_the_whole(
     assert request_of.get(with_load(f"{server.url}/first", LOAD.AlwaysCache)) is ErrorCode.NetworkError
 
 
-def test_a_session_of_requests_uses_it(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_requests_session_uses_the_cache(manager: NetworkAccessManager, serve: Serve) -> None:
     coded = gzip.compress(b"text" * 100)
     server = serve(always(coded, headers=FRESH + "Content-Encoding: gzip\r\n"))
     with requests.Session() as session:
@@ -560,10 +560,10 @@ def test_a_session_of_requests_uses_it(manager: NetworkAccessManager, serve: Ser
     assert len(server.requests) == 1
 
 
-# -- when it is off
+# -- a cache that cannot be used, or is cleared
 
 
-def test_where_nothing_can_be_written_the_request_succeeds(
+def test_request_succeeds_with_an_unwritable_cache(
     manager: NetworkAccessManager, serve: Serve, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
@@ -577,7 +577,7 @@ def test_where_nothing_can_be_written_the_request_succeeds(
     assert "is disabled" in caplog.text and cache.problem()
 
 
-def test_a_cache_that_is_cleared_all_the_time(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_cache_cleared_during_requests(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"x" * 50_000, headers=FRESH))
     cache, is_over, wrong = manager.cache(), threading.Event(), []
     assert cache is not None
@@ -600,12 +600,12 @@ def test_a_cache_that_is_cleared_all_the_time(manager: NetworkAccessManager, ser
     assert wrong == [] and cache.problem() == ""
 
 
-# -- faults found by trying
+# -- regressions
 
 
-def test_a_key_beside_a_token_of_the_callers_own(manager: NetworkAccessManager, serve: Serve) -> None:
-    """A gateway's key for all, and a token for each."""
-    server = serve(personal)
+def test_api_key_and_authorization_header_partition_the_cache(manager: NetworkAccessManager, serve: Serve) -> None:
+    """One API key of a gateway for all users, and one token for each user."""
+    server = serve(credentials_of_the_request)
     manager.authRegistry().store(AuthConfig.apiKey("gateway"), "header")
     manager.authRegistry().store(AuthConfig.apiKey("gateway", parameter="k"), "query")
     for config in ("header", "query"):
@@ -618,7 +618,7 @@ def test_a_key_beside_a_token_of_the_callers_own(manager: NetworkAccessManager, 
 
 
 @pytest.mark.parametrize("engine", TLS_ENGINES, indirect=True)
-def test_the_name_that_a_peer_must_have_is_a_part_of_it(manager: NetworkAccessManager) -> None:
+def test_peer_verify_name_partitions_the_cache(manager: NetworkAccessManager) -> None:
     authority = trustme.CA()
     server = TlsServer(authority.issue_cert("other.example"), always(b"page", headers=FRESH))
     try:
@@ -632,7 +632,7 @@ def test_the_name_that_a_peer_must_have_is_a_part_of_it(manager: NetworkAccessMa
 
 
 @needs_tls_in_qt
-def test_qts_default_configuration_is_a_part_of_it(tmp_path: Path) -> None:
+def test_default_tls_configuration_partitions_the_cache(tmp_path: Path) -> None:
     from blocking_request.models.http_messages import Request
     from blocking_request.stores.cache.partition import partition_key
 
@@ -651,7 +651,7 @@ def test_qts_default_configuration_is_a_part_of_it(tmp_path: Path) -> None:
     assert partition_key(request) == before
 
 
-def test_another_certificate_in_the_same_file_is_somebody_else(tmp_path: Path) -> None:
+def test_content_of_the_certificate_file_partitions_the_cache(tmp_path: Path) -> None:
     from blocking_request.models.http_messages import Request
     from blocking_request.stores.cache.partition import partition_key
 
@@ -667,8 +667,8 @@ def test_another_certificate_in_the_same_file_is_somebody_else(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("engine", TLS_ENGINES, indirect=True)
-def test_nobody_is_asked_beside_the_call(manager: NetworkAccessManager) -> None:
-    """A later validation runs in a thread of the package, in which no code of the caller may run."""
+def test_background_validation_calls_no_handler(manager: NetworkAccessManager) -> None:
+    """A background validation runs in a thread of the package, in which no code of the caller may run."""
     threads: list[str] = []
 
     def handler(errors: Any, chain: Any) -> Any:
@@ -677,7 +677,7 @@ def test_nobody_is_asked_beside_the_call(manager: NetworkAccessManager) -> None:
 
     headers = 'Cache-Control: max-age=0, stale-while-revalidate=1000\r\nETag: "1"\r\n'
     authority = trustme.CA()
-    server = TlsServer(authority.issue_cert("127.0.0.1"), confirming(headers))
+    server = TlsServer(authority.issue_cert("127.0.0.1"), revalidating(headers))
     try:
         manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
         manager.setSslErrorHandler(handler)
@@ -693,7 +693,7 @@ def test_nobody_is_asked_beside_the_call(manager: NetworkAccessManager) -> None:
         server.close()
 
 
-def test_few_threads_validate_however_much_is_stale(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_number_of_validation_threads_is_limited(manager: NetworkAccessManager, serve: Serve) -> None:
     most = [0]
 
     def handle(connection: Connection) -> None:
@@ -713,7 +713,7 @@ def test_few_threads_validate_however_much_is_stale(manager: NetworkAccessManage
 
 
 @pytest.mark.parametrize("value", [7, -1, "x"])
-def test_a_load_control_that_is_none(request_of: BlockingNetworkRequest, serve: Serve, value: Any) -> None:
+def test_invalid_load_control(request_of: BlockingNetworkRequest, serve: Serve, value: Any) -> None:
     server = serve(always(b"page", headers=FRESH))
     request = REQUEST(QtCore.QUrl(server.url))
     request.setAttribute(REQUEST.Attribute.CacheLoadControlAttribute, value)
@@ -722,7 +722,7 @@ def test_a_load_control_that_is_none(request_of: BlockingNetworkRequest, serve: 
     assert request_of.reply().isFromCache()
 
 
-def test_a_body_of_the_wrong_checksum_is_asked_for_again(
+def test_body_with_a_wrong_checksum_is_not_cached(
     request_of: BlockingNetworkRequest, serve: Serve, tmp_path: Path
 ) -> None:
     bodies = [b"wrong", b"right"]
@@ -738,7 +738,7 @@ def test_a_body_of_the_wrong_checksum_is_asked_for_again(
     assert (tmp_path / "file").read_bytes() == b"right"
 
 
-def test_what_is_tried_again_is_not_answered_by_the_cache(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_retry_is_not_served_from_the_cache(manager: NetworkAccessManager, serve: Serve) -> None:
     statuses = ["503 Busy", "200 OK"]
 
     def handle(connection: Connection) -> None:
@@ -751,7 +751,7 @@ def test_what_is_tried_again_is_not_answered_by_the_cache(manager: NetworkAccess
     assert (reply.statusCode(), reply.attempts(), len(server.requests)) == (200, 2, 2)
 
 
-def test_a_download_after_a_get_of_what_is_coded(
+def test_resumable_download_after_a_get_of_an_encoded_body(
     request_of: BlockingNetworkRequest, serve: Serve, tmp_path: Path
 ) -> None:
     coded = gzip.compress(b"text" * 1000)
@@ -772,14 +772,14 @@ def test_a_download_after_a_get_of_what_is_coded(
     assert (tmp_path / "file").read_bytes() == b"text" * 1000
 
 
-def test_a_larger_body_than_is_allowed_comes_from_nowhere(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_maximum_body_size_applies_to_cached_responses(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"x" * 5000, headers=FRESH))
     assert manager.blockingGet(server.url).errorCode() is OK
     manager.setMaximumBodySize(100)
     assert manager.blockingGet(server.url).errorCode() is ErrorCode.NetworkError
 
 
-def test_an_index_that_others_hold_keeps_nobody_waiting(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_locked_index_delays_no_request(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"page", headers=FRESH))
     manager.blockingGet(server.url)
     cache = manager.cache()

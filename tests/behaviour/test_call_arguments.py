@@ -1,4 +1,4 @@
-"""headers=, params= and timeout= of every call."""
+"""headers=, params= and timeout= of each call."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _stream(request: BlockingNetworkRequest, url: str, **more: Any) -> ErrorCode
 
 
 def lines(request: bytes) -> list[bytes]:
-    """The request line, and the fields with names in lower case: Qt 6 spells them as it likes."""
+    """Return the request line and the fields with names in lower case, because Qt 6 changes the case."""
     first, *fields = request.partition(b"\r\n\r\n")[0].split(b"\r\n")
     return [
         first,
@@ -60,7 +60,7 @@ def names(request: bytes) -> list[bytes]:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb(verb: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_headers_and_params_of_each_verb(verb: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always())
     more = {"headers": {"X-One": "1", b"X-Two": b"2"}, "params": {"q": "a b&c", "l": [1, None, 2], "n": None}}
     assert VERBS[verb](blocking, f"{server.url}/p?x=1#f", timeout=5_000, **more) is ErrorCode.NoError
@@ -69,7 +69,7 @@ def test_every_verb(verb: str, blocking: BlockingNetworkRequest, serve: Serve) -
     assert b"x-one: 1" in sent and b"x-two: 2" in sent
 
 
-def test_downloads(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+def test_headers_and_params_of_downloads(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     server = serve(always(b"body"))
     more: dict[str, Any] = {"headers": {"X-One": "1"}, "params": {"q": 1}}
     assert blocking.download(f"{server.url}/a", tmp_path / "one", **more) is ErrorCode.NoError
@@ -80,7 +80,7 @@ def test_downloads(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Pat
     assert all(b"x-one: 1" in lines(sent) for sent in server.requests)
 
 
-def test_options(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_options_verb(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(headers="Allow: GET, HEAD\r\n"))
     assert blocking.options(server.url) is ErrorCode.NoError
     assert server.requests[0].startswith(b"OPTIONS / HTTP/1.1\r\n")
@@ -88,14 +88,14 @@ def test_options(blocking: BlockingNetworkRequest, serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "options"])
-def test_timeout(verb: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_timeout_of_each_verb(verb: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(silence)
     begun = time.monotonic()
     assert VERBS[verb](blocking, server.url, timeout=100) is ErrorCode.TimeoutError
     assert time.monotonic() - begun < 5
 
 
-def test_timeout_precedes_that_of_the_request(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_timeout_takes_precedence_over_the_request(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(silence)
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(server.url))
     request.setTransferTimeout(8_000)
@@ -121,7 +121,7 @@ def test_headers_replace_those_of_the_request_and_the_manager(manager: NetworkAc
     assert b"x-kept: request" in sent
     assert names(server.requests[0]).count(b"x-own") == 1 and b"accept" not in names(server.requests[0])
     assert request.rawHeader(b"X-Own") == b"request" and not request.hasRawHeader(b"User-Agent")  # not modified
-    # The next call does not have it.
+    # The next call does not send it.
     assert blocking.get(server.url) is ErrorCode.NoError
     assert b"x-default: manager" in lines(server.requests[1]) and b"x-own" not in names(server.requests[1])
 
@@ -137,7 +137,7 @@ OMITTED = ("User-Agent", "Accept-Encoding", "Accept-Language", "Content-Type", "
 
 
 @pytest.mark.parametrize("name", OMITTED)
-def test_header_that_is_none_removes_the_default(name: str, serve: Serve) -> None:
+def test_none_removes_a_default_header(name: str, serve: Serve) -> None:
     server = serve(always())
     blocking = BlockingNetworkRequest()
     for url in (server.url, QtCore.QUrl(server.url), QtNetwork.QNetworkRequest(QtCore.QUrl(server.url))):
@@ -149,7 +149,7 @@ def test_header_that_is_none_removes_the_default(name: str, serve: Serve) -> Non
     assert len(server.requests) == 3
 
 
-def test_header_that_is_none_and_follows_redirects(serve: Serve) -> None:
+def test_removed_header_stays_removed_after_a_redirect(serve: Serve) -> None:
     server = serve(always(status="200 OK"))
     first = serve(always(status="302 Found", headers=f"Location: {server.url}/to\r\n"))
     assert BlockingNetworkRequest().get(first.url, headers={"User-Agent": None}) is ErrorCode.NoError
@@ -173,7 +173,7 @@ def test_content_type_of_forms(blocking: BlockingNetworkRequest, serve: Serve) -
     assert found[4] == b"content-type: of/request"
 
 
-def test_secret_headers_stay_behind_at_another_origin(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_secret_headers_are_not_sent_to_another_origin(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always())
     first = serve(always(status="302 Found", headers=f"Location: {server.url}/to\r\n"))
     headers = {"Authorization": "Bearer secret", "X-Other": "1"}
@@ -183,14 +183,14 @@ def test_secret_headers_stay_behind_at_another_origin(blocking: BlockingNetworkR
     assert "secret" not in repr(call_arguments(headers, None))
 
 
-def test_headers_that_would_split_the_request(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_invalid_headers_are_not_sent(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always())
     for headers in ({"X": "a\r\nY: b"}, {"X: a\r\nY": "b"}, {"": "a"}, {"X": "a\0"}):
         assert blocking.get(server.url, headers=headers) is ErrorCode.NetworkError
     assert server.connections == 0
 
 
-def test_framing_is_not_taken_from_headers(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_framing_headers_are_ignored(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always())
     headers = {"Content-Length": "1000", "Transfer-Encoding": "chunked"}
     assert blocking.post(server.url, b"abc", headers=headers) is ErrorCode.NoError
@@ -210,7 +210,7 @@ def test_framing_is_not_taken_from_headers(blocking: BlockingNetworkRequest, ser
         "http://h#a",
     ],
 )
-def test_query_is_added_as_it_is(url: str) -> None:
+def test_params_are_appended_to_the_query(url: str) -> None:
     query = encoded_params({"a": "1 %", "b": "ü?&"})
     assert query == "a=1+%25&b=%C3%BC%3F%26"
     for given in (url, QtCore.QUrl(url), QtNetwork.QNetworkRequest(QtCore.QUrl(url))):
@@ -225,7 +225,7 @@ def test_query_is_added_as_it_is(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://[bad/", "http://h:99999/"])
-def test_error_of_a_bad_url_names_it(url: str, blocking: BlockingNetworkRequest) -> None:
+def test_error_of_an_invalid_url_contains_it(url: str, blocking: BlockingNetworkRequest) -> None:
     request = QtNetwork.QNetworkRequest(QtCore.QUrl("http://host:x/"))
     assert with_query(request, "a=1") is request
     for params in (None, {"a": "1"}):
@@ -241,12 +241,12 @@ def test_params_of_bytes() -> None:
 
 
 @pytest.mark.parametrize("name", ["Content-Type", "authorization", "Host"])
-def test_a_header_of_one_value_is_given_once(name: str) -> None:
+def test_repeated_singleton_header(name: str) -> None:
     with pytest.raises(ValueError, match=f"the header {name.upper()} is given twice, and it can have one value only"):
         call_arguments([(name, "a"), (name.upper(), "b")], None)
 
 
-def test_half_a_character() -> None:
+def test_lone_surrogates() -> None:
     with pytest.raises(ValueError, match="the value of a header holds half a character"):
         call_arguments({"A": "\udc80"}, None)
     with pytest.raises(ValueError, match="the name of a header holds half a character"):
@@ -286,8 +286,10 @@ def test_arguments_of_wrong_types(more: dict[str, Any], error: str, manager: Net
             send()
 
 
-def test_no_secret_header_is_kept(manager: NetworkAccessManager, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fields that most requests share are remembered, and no others."""
+def test_secret_headers_are_not_remembered(
+    manager: NetworkAccessManager, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the fields that most requests share are remembered."""
     remembered: list[Pairs] = []
     prototype = qt_request._prototype
     monkeypatch.setattr(qt_request, "_prototype", lambda fields: [remembered.append(fields), prototype(fields)][1])  # type: ignore[func-returns-value]

@@ -45,7 +45,7 @@ def assert_canceled(blocking: BlockingNetworkRequest, code: ErrorCode, url: str)
 
 
 class ForeignFeedback(QtCore.QObject):
-    """As QgsFeedback: the signal and the question, and nothing of ours."""
+    """Like QgsFeedback: it has canceled, cancel(), isCanceled() and setProgress(), and no base class of ours."""
 
     canceled = Signal()
 
@@ -84,13 +84,13 @@ def test_cancel_from_another_thread(how: str, handler: Handler, blocking: Blocki
     canceller.join()
     assert_canceled(blocking, code, server.url)
     assert returned_at - cancelled_at[0] < ALLOWED
-    # the object, its worker and the connection pool are as good as new
+    # the object, its worker and the connection pool can be used again
     good = serve(always(b"fine"))
     assert blocking.get(good.url) is ErrorCode.NoError
     assert blocking.reply().body == b"fine"
 
 
-def test_what_has_arrived_is_kept(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_cancel_keeps_the_partial_body(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(half_a_body)
     heard = threading.Event()
     blocking.downloadProgress.connect(lambda done, total: (heard.set(), blocking.abort()))  # type: ignore[arg-type, func-returns-value]
@@ -123,7 +123,7 @@ def test_abort_from_the_redirected_slot(blocking: BlockingNetworkRequest, httpbi
 
 
 @pytest.mark.parametrize("make", [Feedback, ForeignFeedback])
-def test_a_cancelled_feedback_sends_nothing(
+def test_canceled_feedback_sends_nothing(
     make: Callable[[], Any], blocking: BlockingNetworkRequest, serve: Serve
 ) -> None:
     server = serve(always())
@@ -133,7 +133,7 @@ def test_a_cancelled_feedback_sends_nothing(
     assert server.connections == 0
 
 
-def test_abort_outside_a_call_does_not_harm_the_next(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_abort_outside_a_call_has_no_effect(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"fine"))
     blocking.abort()
     assert blocking.get(server.url) is ErrorCode.NoError
@@ -141,7 +141,7 @@ def test_abort_outside_a_call_does_not_harm_the_next(blocking: BlockingNetworkRe
     assert blocking.get(server.url) is ErrorCode.NoError
 
 
-def test_abort_in_the_finished_slot_does_nothing(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_abort_in_a_slot_of_finished_has_no_effect(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"fine"))
     blocking.finished.connect(blocking.abort)
     for _ in range(3):
@@ -166,7 +166,7 @@ def test_one_feedback_cancels_all_its_calls(engine: str, serve: Serve) -> None:
     assert codes == [ErrorCode.CanceledError] * 16
 
 
-def test_feedback_hears_progress_in_the_callers_thread(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_feedback_gets_progress_in_the_callers_thread(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"z" * 8_000_000))
     feedback = Feedback()
     heard: list[tuple[float, int]] = []
@@ -182,7 +182,7 @@ def test_feedback_hears_progress_in_the_callers_thread(blocking: BlockingNetwork
 
 
 def test_cancel_at_random_moments(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    """Every call ends, as cancelled or as answered, and never answers the next one's question."""
+    """Each call ends canceled or with its own response, never with that of another call."""
     server = serve(echo)
     blocking.setTimeout(5_000)
     seen = set()
@@ -199,9 +199,7 @@ def test_cancel_at_random_moments(blocking: BlockingNetworkRequest, serve: Serve
 
 
 @pytest.mark.parametrize("how", ["deadline", "foreign feedback"])
-def test_slots_slower_than_the_notices_do_not_hide_the_end(
-    how: str, blocking: BlockingNetworkRequest, serve: Serve
-) -> None:
+def test_slow_slots_do_not_delay_cancel_and_deadline(how: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     def steady(connection: Connection) -> None:
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\n\r\n")
@@ -226,7 +224,7 @@ def test_slots_slower_than_the_notices_do_not_hide_the_end(
     assert time.monotonic() - started < 1.5
 
 
-def test_waiting_for_a_device_can_be_cancelled(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_cancel_while_waiting_for_a_device(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     device = NeverReady()
     device.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
     server = serve(always())

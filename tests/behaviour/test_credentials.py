@@ -1,4 +1,4 @@
-"""Credentials with real servers, on both engines: they are sent, answered, given up, and kept secret."""
+"""Credentials with real servers, on both engines: which are sent, when a handler is asked, and that they stay secret."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ..support.servers.tls import TlsServer
 
 
 def refusing(challenge: str) -> Handler:
-    """401 for ever."""
+    """Return a handler that responds with 401 to each request."""
 
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
@@ -71,7 +71,7 @@ def test_digest(config: AuthConfig, algorithm: str, request_of: BlockingNetworkR
     assert request_of.get(f"{httpbin}/digest-auth/auth/user/other/{algorithm}") is SERVER
 
 
-def test_digest_of_the_url(request_of: BlockingNetworkRequest, httpbin: str) -> None:
+def test_userinfo_for_a_digest_challenge(request_of: BlockingNetworkRequest, httpbin: str) -> None:
     url = httpbin.replace("//", "//user:pass@") + "/digest-auth/auth/user/pass"
     assert request_of.get(url) is OK, request_of.errorMessage()
     assert request_of.get(QtCore.QUrl(url)) is OK
@@ -96,7 +96,7 @@ def test_api_keys(request_of: BlockingNetworkRequest, httpbin: str) -> None:
 # -- the handler
 
 
-def test_the_handler_runs_in_the_callers_thread(manager: NetworkAccessManager, httpbin: str) -> None:
+def test_handler_runs_in_the_callers_thread(manager: NetworkAccessManager, httpbin: str) -> None:
     threads: list[int] = []
 
     def handler(realm: str, host: str, attempt: int) -> tuple[str, str]:
@@ -112,7 +112,7 @@ def test_the_handler_runs_in_the_callers_thread(manager: NetworkAccessManager, h
     caller.start()
     caller.join(30)
     assert results == [OK] and threads == [caller.ident] * 2
-    # for this origin it is known by now, to every caller
+    # the credentials are cached for this origin, for each caller
     assert manager.blockingGet(f"{httpbin}/basic-auth/user/pass").errorCode() is OK
     assert len(threads) == 2
     manager.clearAccessCache()
@@ -120,7 +120,7 @@ def test_the_handler_runs_in_the_callers_thread(manager: NetworkAccessManager, h
     assert len(threads) == 4
 
 
-def test_wrong_passwords_do_not_loop(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_handler_is_asked_three_times(manager: NetworkAccessManager, serve: Serve) -> None:
     for challenge in ('Basic realm="r"', 'Digest realm="r", nonce="n", qop="auth"', 'Digest realm="r", nonce="n"'):
         server = serve(refusing(challenge))
         handler = ScriptedAuthHandler(("u", "1"), ("u", "2"), ("u", "3"))
@@ -130,14 +130,14 @@ def test_wrong_passwords_do_not_loop(manager: NetworkAccessManager, serve: Serve
         assert len(handler.questions) == 3 and len(server.requests) == 4
 
 
-def test_401_for_ever_with_a_stale_nonce(request_of: BlockingNetworkRequest, serve: Serve) -> None:
+def test_stale_nonce_is_replaced_once(request_of: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(refusing('Digest realm="r", nonce="n", qop="auth", stale=true'))
     request_of.setAuthConfig(AuthConfig.digest("u", "p"))
     assert request_of.get(server.url) is SERVER
     assert len(server.requests) == 3
 
 
-def test_what_the_handler_raises_goes_to_the_caller(manager: NetworkAccessManager, httpbin: str) -> None:
+def test_exception_of_the_handler(manager: NetworkAccessManager, httpbin: str) -> None:
     def handler(realm: str, host: str, attempt: int) -> Any:
         raise LookupError("no password")
 
@@ -149,7 +149,7 @@ def test_what_the_handler_raises_goes_to_the_caller(manager: NetworkAccessManage
     assert request.get(f"{httpbin}/get") is OK
 
 
-def test_a_handler_may_cancel(manager: NetworkAccessManager, httpbin: str) -> None:
+def test_handler_cancels_the_call(manager: NetworkAccessManager, httpbin: str) -> None:
     request = BlockingNetworkRequest(manager)
 
     def handler(realm: str, host: str, attempt: int) -> tuple[str, str]:
@@ -160,7 +160,7 @@ def test_a_handler_may_cancel(manager: NetworkAccessManager, httpbin: str) -> No
     assert request.get(f"{httpbin}/basic-auth/user/pass") is ErrorCode.CanceledError
 
 
-def test_nothing_is_reused_where_the_request_says_so(manager: NetworkAccessManager, httpbin: str) -> None:
+def test_authentication_reuse_attribute(manager: NetworkAccessManager, httpbin: str) -> None:
     handler = ScriptedAuthHandler(("user", "pass"), None)
     manager.setAuthHandler(handler)
     url = f"{httpbin}/basic-auth/user/pass"
@@ -190,14 +190,14 @@ def test_ntlm(on_qt_or_auto: NetworkAccessManager, serve: Serve) -> None:
     assert request.post(server.url, b"data") is OK
     assert request.reply().body == b"you are user"
     assert server.requests[-1].endswith(b"data")
-    # no other request gets a connection that has logged in
+    # no other request reuses an authenticated connection
     stranger = BlockingNetworkRequest(on_qt_or_auto)
     assert stranger.get(server.url) is SERVER
     stranger.setAuthConfig(AuthConfig.basic("other", "pass"))
     assert stranger.get(server.url) is SERVER
 
 
-def test_ntlm_for_ever(on_qt_or_auto: NetworkAccessManager, serve: Serve) -> None:
+def test_ntlm_refused_each_time(on_qt_or_auto: NetworkAccessManager, serve: Serve) -> None:
     for scheme in ("NTLM", "Negotiate, NTLM"):
         server = serve(refusing(scheme))
         handler = ScriptedAuthHandler(("u", "1"), ("u", "2"), ("u", "3"))
@@ -205,11 +205,11 @@ def test_ntlm_for_ever(on_qt_or_auto: NetworkAccessManager, serve: Serve) -> Non
         reply = on_qt_or_auto.blockingGet(server.url)
         assert (reply.errorCode(), reply.statusCode()) == (SERVER, 401)
         assert len(handler.questions) == 3
-        # Qt 6 reports a sent request only when it has gone on already
+        # Qt 6 reports a sent request only after it has continued
         assert len(server.requests) < 1000
 
 
-def test_ntlm_on_an_engine_without_it(serve: Serve) -> None:
+def test_ntlm_on_the_python_engine(serve: Serve) -> None:
     server = serve(refusing("NTLM"))
     request = BlockingNetworkRequest()
     request.setEngine("python")
@@ -218,7 +218,7 @@ def test_ntlm_on_an_engine_without_it(serve: Serve) -> None:
     assert len(server.requests) == 1
 
 
-# -- where credentials go
+# -- to which origin credentials are sent
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,9 @@ def test_ntlm_on_an_engine_without_it(serve: Serve) -> None:
         AuthConfig.apiKey("secret", parameter="mine"),
     ],
 )
-def test_a_redirect_leaves_them_behind(config: AuthConfig, request_of: BlockingNetworkRequest, serve: Serve) -> None:
+def test_credentials_are_not_sent_to_another_origin(
+    config: AuthConfig, request_of: BlockingNetworkRequest, serve: Serve
+) -> None:
     other = serve(always(b"ok"))
 
     def move(connection: Connection) -> None:
@@ -242,13 +244,13 @@ def test_a_redirect_leaves_them_behind(config: AuthConfig, request_of: BlockingN
     assert request_of.get(first.url) is OK
     assert any(word in first.requests[0] for word in (b"Basic ", b"secret"))
     assert not any(word in other.requests[0] for word in (b"Basic ", b"secret"))
-    # nor are they kept for the next caller
+    # they are not used for the next request
     request_of.setAuthConfig(None)
     assert request_of.get(first.url) is OK
     assert not any(word in first.requests[1] for word in (b"Basic ", b"secret"))
 
 
-def test_and_finds_those_of_the_other_origin(manager: NetworkAccessManager, httpbin: str, serve: Serve) -> None:
+def test_handler_is_asked_for_the_other_origin(manager: NetworkAccessManager, httpbin: str, serve: Serve) -> None:
     def move(connection: Connection) -> None:
         while connection.read_request() is not None:
             connection.respond(b"", "302 Found", f"Location: {httpbin}/basic-auth/user/pass\r\n")
@@ -274,8 +276,8 @@ def test_netrc(manager: NetworkAccessManager, serve: Serve, tmp_path: Path, monk
     assert authorizations(server) == ["", "Basic dXNlcjpwYXNz", "Basic dXNlcjpwYXNz", ""]
 
 
-def test_what_goes_before_what(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
-    """The call's config, the request's own field, the URL's userinfo, netrc: the first that is there."""
+def test_precedence_of_credentials(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+    """The header of the request, the config of the call, the userinfo of the URL, netrc: the first one is used."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login netrc password n\n")
     manager.setNetrc(tmp_path / "netrc")
     server = serve(always(b"ok"))
@@ -293,7 +295,7 @@ def test_what_goes_before_what(manager: NetworkAccessManager, serve: Serve, tmp_
 
 
 @pytest.mark.parametrize("engine", TLS_ENGINES)
-def test_a_client_certificate(engine: str) -> None:
+def test_client_certificate(engine: str) -> None:
     authority = trustme.CA()
     server = TlsServer(authority.issue_cert("127.0.0.1"), trusts=authority, requires=True)
     mine = authority.issue_cert("me@example.org")
@@ -315,10 +317,10 @@ def test_a_client_certificate(engine: str) -> None:
     server.close()
 
 
-# -- by id
+# -- credentials by id
 
 
-def test_by_its_id(manager: NetworkAccessManager, httpbin: str) -> None:
+def test_credentials_by_id(manager: NetworkAccessManager, httpbin: str) -> None:
     url = f"{httpbin}/basic-auth/user/pass"
     authcfg = manager.authRegistry().store(AuthConfig.basic("user", "pass"))
     assert len(authcfg) == 7
@@ -336,7 +338,7 @@ def test_by_its_id(manager: NetworkAccessManager, httpbin: str) -> None:
         request.setAuthCfg(AuthConfig.bearer("x"))  # type: ignore[arg-type]
 
 
-def test_a_registry_of_a_thousand() -> None:
+def test_registry_of_1000_credentials() -> None:
     registry = AuthRegistry()
     ids = [registry.store(AuthConfig.bearer(str(number))) for number in range(1000)]
     assert len(set(ids)) == 1000 and registry.configIds() == sorted(ids)
@@ -348,7 +350,7 @@ def test_a_registry_of_a_thousand() -> None:
     assert registry.configIds() == [] and registry.load(ids[0]) is None
 
 
-def test_the_keyring_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keyring_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
     keyring = pytest.importorskip("keyring", exc_type=ImportError)
     from keyring.backend import KeyringBackend
 
@@ -373,7 +375,7 @@ def test_the_keyring_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         config = AuthConfig.basic("user", "pass")
         authcfg = AuthRegistry(keyring=True).store(config)
-        # as in another process
+        # a second registry, as in another process
         assert AuthRegistry(keyring=True).load(authcfg) == config
         assert AuthRegistry(keyring=True, service="other").load(authcfg) is None
         assert AuthRegistry().load(authcfg) is None
@@ -386,7 +388,9 @@ def test_the_keyring_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- secrets
 
 
-def test_nothing_shows_a_secret(manager: NetworkAccessManager, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+def test_secrets_are_not_in_messages_logs_and_pickles(
+    manager: NetworkAccessManager, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
     server = serve(refusing('Basic realm="r"'))
     caplog.set_level(logging.DEBUG)
     request = BlockingNetworkRequest(manager)
@@ -411,7 +415,7 @@ def test_nothing_shows_a_secret(manager: NetworkAccessManager, serve: Serve, cap
     assert caplog.records
 
 
-def test_json_and_back() -> None:
+def test_json_round_trip() -> None:
     for config in (AuthConfig.basic("u", "p"), AuthConfig.clientCertificate("me.pem", keyPassword="x")):
         assert AuthConfig.fromJson(config.toJson()) == config
     with pytest.raises(ValueError, match="this is no authentication config") as caught:
@@ -430,7 +434,7 @@ def test_json_and_back() -> None:
         (lambda: AuthConfig.clientCertificate(""), "a path or PEM"),
     ],
 )
-def test_configs_that_are_none(make: Callable[[], AuthConfig], why: str) -> None:
+def test_invalid_configs(make: Callable[[], AuthConfig], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         make()
     with pytest.raises(TypeError, match="user must be a str"):

@@ -38,7 +38,7 @@ def moving(target: str) -> Handler:
 # -- signals
 
 
-def test_signals_come_in_the_callers_thread(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_signals_are_emitted_in_the_callers_thread(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"body"))
     heard: list[tuple[Any, int]] = []
     manager.requestAboutToBeCreated.connect(lambda parameters: heard.append((parameters, threading.get_ident())))
@@ -55,7 +55,7 @@ def test_signals_come_in_the_callers_thread(manager: NetworkAccessManager, serve
     assert parameters.operation() == QtNetwork.QNetworkAccessManager.Operation.PostOperation
 
 
-def test_what_cannot_be_sent_is_finished_too(manager: NetworkAccessManager) -> None:
+def test_finished_signal_of_an_invalid_request(manager: NetworkAccessManager) -> None:
     heard: list[str] = []
     manager.requestAboutToBeCreated.connect(lambda parameters: heard.append("about"))
     manager.finished.connect(lambda reply: heard.append(reply.errorCode().name))
@@ -75,7 +75,7 @@ class Listener(QtCore.QObject):
         self.heard.append(threading.get_ident())
 
 
-def test_a_qobjects_slot_runs_where_the_object_lives(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_slot_of_a_qobject_runs_in_its_thread(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b""))
     listener = Listener()
     manager.finished.connect(listener.handle_event)
@@ -92,7 +92,7 @@ def test_a_qobjects_slot_runs_where_the_object_lives(manager: NetworkAccessManag
     assert len(listener.heard) == 2
 
 
-def test_a_signal_passes_it_on_and_can_be_taken_away(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_signal_to_signal_connection_and_disconnect(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b""))
     listener = Listener()
     passed: list[object] = []
@@ -217,11 +217,11 @@ def test_request_preprocessors(manager: NetworkAccessManager, serve: Serve) -> N
         manager.setRequestPreprocessor("x")  # type: ignore[arg-type]
 
 
-def test_what_a_preprocessor_makes_is_checked(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_preprocessed_request_is_validated(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b""))
     manager.setRequestPreprocessor(lambda request: request.setRawHeader(b"X-A", b"1\r\nX-B: 2"))
     request = BlockingNetworkRequest(manager)
-    # Qt 6 itself drops such a header
+    # Qt 6 removes such a header
     if request.get(server.url) is not OK:
         assert "line end" in request.errorMessage()
     assert not any(b"X-B" in each for each in server.requests)
@@ -229,7 +229,7 @@ def test_what_a_preprocessor_makes_is_checked(manager: NetworkAccessManager, ser
     assert request.get(server.url) is NET and 'Protocol "gopher" is unknown' in request.errorMessage()
 
 
-def test_what_a_preprocessor_raises_goes_to_the_caller(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_exception_of_a_preprocessor(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b""))
 
     def fail(*_: Any) -> None:
@@ -276,7 +276,7 @@ def test_redirect_policy(manager: NetworkAccessManager, serve: Serve) -> None:
     assert manager.blockingGet(request).body == b"there"
 
 
-def test_the_user_verifies_redirects(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_user_verified_redirects(manager: NetworkAccessManager, serve: Serve) -> None:
     last = serve(always(b"there"))
     first = serve(moving(f"{last.url}/a"))
     manager.setRedirectPolicy(REQUEST.RedirectPolicy.UserVerifiedRedirectPolicy)
@@ -325,7 +325,7 @@ def test_strict_transport_security(engine: str) -> None:
 # -- changes while requests run
 
 
-def test_a_running_request_keeps_what_it_started_with(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_running_request_keeps_its_settings(manager: NetworkAccessManager, serve: Serve) -> None:
     last = serve(echo)
     changed = threading.Event()
 
@@ -345,7 +345,7 @@ def test_a_running_request_keeps_what_it_started_with(manager: NetworkAccessMana
     assert enum_value(manager.blockingGet(last.url).error()) == Q.ProxyConnectionRefusedError
 
 
-def test_64_threads_change_everything_while_others_request(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_64_threads_change_settings_during_requests(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"ok", headers="Set-Cookie: a=1\r\n"))
     errors: list[object] = []
     stop = threading.Event()
@@ -398,7 +398,7 @@ def test_64_threads_change_everything_while_others_request(manager: NetworkAcces
 
 
 @pytest.mark.parametrize("streamed", (False, True))
-def test_connections_that_are_cleared_are_closed(streamed: bool, manager: NetworkAccessManager, serve: Serve) -> None:
+def test_clear_connection_cache_closes_connections(streamed: bool, manager: NetworkAccessManager, serve: Serve) -> None:
     closed = threading.Event()
     server = serve(telling_the_end(echo, closed))
     if streamed:

@@ -1,4 +1,4 @@
-"""Odd URLs, of the caller and of a redirect: what reaches the server, on each engine."""
+"""Unusual URLs of the caller and of redirects, and the request that reaches the server, on each engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..support.servers.raw import Connection, Handler, RawServer, always, once
 
 
 def redirecting(*locations: bytes) -> Handler:
-    """A handler that redirects /start."""
+    """Return a handler that redirects /start."""
     fields = b"".join(b"Location: %b\r\n" % location for location in locations)
 
     def handle(connection: Connection) -> None:
@@ -81,7 +81,7 @@ def test_path(path: str, source: str, blocking: BlockingNetworkRequest, engine: 
 
 
 @pytest.mark.parametrize("path", ["/100%/a%20b", "//a/b"])
-def test_auto_sends_as_written(path: str, serve: Serve) -> None:
+def test_auto_engine_sends_paths_unchanged(path: str, serve: Serve) -> None:
     server, blocking = serve(always(b"ok")), BlockingNetworkRequest()
     assert blocking.get(f"{server.url}{path}") is OK
     assert targets(server) == [path]
@@ -90,7 +90,7 @@ def test_auto_sends_as_written(path: str, serve: Serve) -> None:
     assert blocking.reply().url().isValid()
 
 
-def test_query_is_added_to_a_stray_percent(blocking: BlockingNetworkRequest, engine: str, serve: Serve) -> None:
+def test_params_after_a_stray_percent(blocking: BlockingNetworkRequest, engine: str, serve: Serve) -> None:
     server = serve(always(b"ok"))
     assert blocking.get(f" {server.url}/100%/a%20b#x ", params={"q": "1%"}) is OK
     assert targets(server) == ["/100%25/a%20b?q=1%25" if engine == "qt" else "/100%/a%20b?q=1%25"]
@@ -104,14 +104,14 @@ def test_empty_location_is_not_followed(location: bytes, blocking: BlockingNetwo
     assert len(server.requests) == 1
 
 
-def test_location_that_comes_twice(blocking: BlockingNetworkRequest, engine: str, serve: Serve) -> None:
+def test_repeated_location(blocking: BlockingNetworkRequest, engine: str, serve: Serve) -> None:
     server = serve(redirecting(b"/ok", b"/ok"))
     assert blocking.get(f"{server.url}/start") is OK
     assert targets(server) == ["/start", "/ok"]
     server = serve(redirecting(b"/ok", b"/other"))
     code = blocking.get(f"{server.url}/start")
     if engine == "qt":
-        # A known limitation (docs/limits.rst): Qt tells the last one only.
+        # A known limitation (docs/limits.rst): Qt gives the last one only.
         assert (code, targets(server)) == (OK, ["/start", "/other"])
     else:
         assert (code, targets(server)) == (NET, ["/start"])
@@ -131,15 +131,15 @@ def test_location_without_a_host(location: bytes, blocking: BlockingNetworkReque
 
 @pytest.fixture
 def proxy() -> Iterator[RawServer]:
-    """A proxy that answers by itself."""
+    """A proxy that responds itself and forwards nothing."""
     server = RawServer(always(b"from the proxy"))
     yield server
     server.close()
 
 
 @pytest.fixture
-def proxied(manager: NetworkAccessManager, proxy: RawServer) -> BlockingNetworkRequest:
-    """Sends all but requests to 127.0.0.1 through the proxy."""
+def through_proxy(manager: NetworkAccessManager, proxy: RawServer) -> BlockingNetworkRequest:
+    """A request that uses the proxy for all paths except /start."""
     address = f"127.0.0.1:{proxy.port}"
     manager.setProxyFactory(lambda url: None if url.path() == "/start" else address)
     return BlockingNetworkRequest(manager)
@@ -168,22 +168,22 @@ HOSTS = {
 
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("source", ["caller", "redirect"])
-def test_host(host: str, source: str, proxied: BlockingNetworkRequest, proxy: RawServer, serve: Serve) -> None:
+def test_host(host: str, source: str, through_proxy: BlockingNetworkRequest, proxy: RawServer, serve: Serve) -> None:
     server = serve(redirecting(f"http://{host}/x".encode()))
-    code = proxied.get(f"http://{host}/x" if source == "caller" else f"{server.url}/start")
+    code = through_proxy.get(f"http://{host}/x" if source == "caller" else f"{server.url}/start")
     expected = HOSTS[host]
     if not expected:
         assert code is NET and proxy.requests == []
-        assert "port" in proxied.errorMessage() or repr(host) in proxied.errorMessage()
+        assert "port" in through_proxy.errorMessage() or repr(host) in through_proxy.errorMessage()
         return
-    assert code is OK, proxied.errorMessage()
+    assert code is OK, through_proxy.errorMessage()
     assert targets(proxy) == [f"http://{expected}/x"]
     assert f"\r\nHost: {expected}\r\n".encode() in proxy.requests[0]
 
 
-def test_default_port_of_a_qurl(proxied: BlockingNetworkRequest, proxy: RawServer) -> None:
+def test_default_port_of_a_qurl(through_proxy: BlockingNetworkRequest, proxy: RawServer) -> None:
     for request in (QtCore.QUrl("http://h:80/x"), REQUEST(QtCore.QUrl("http://h:80/x"))):
-        assert proxied.get(request) is OK
+        assert through_proxy.get(request) is OK
     assert targets(proxy) == ["http://h/x"] * 2
     assert all(b"\r\nHost: h\r\n" in request for request in proxy.requests)
 
@@ -191,7 +191,7 @@ def test_default_port_of_a_qurl(proxied: BlockingNetworkRequest, proxy: RawServe
 # -- fields that may come once
 
 
-def test_fields_that_come_twice(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+def test_repeated_singleton_fields(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     both = "Content-Type: text/plain\r\nContent-Type: text/html; charset=latin-1\r\n"
     name = "Content-Disposition: attachment; filename=same.zip\r\n"
     server = serve(always("ö".encode("latin-1"), headers=both + name + name))

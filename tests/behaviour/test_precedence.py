@@ -1,4 +1,4 @@
-"""The table of ``docs/reference/precedence.rst``: one test for each row, from the place that counts last to the first."""
+"""The table of ``docs/reference/precedence.rst``: one test for each row, from the lowest precedence to the highest."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_idle_timeout(manager: NetworkAccessManager, serve: Serve) -> None:
     blocking.setTimeout(50)
     takes_milliseconds(50, server.url)
     own = qt_request(server.url)
-    takes_milliseconds(50, own)  # of 0, which is none of its own
+    takes_milliseconds(50, own)  # its transfer timeout is 0, which means that none is set
     own.setTransferTimeout(1_000)
     takes_milliseconds(1_000, own)
     takes_milliseconds(50, own, timeout=50)
@@ -131,7 +131,7 @@ def test_engine(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_proxy(manager: NetworkAccessManager, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The host exists for a proxy only."""
+    """Only a proxy can resolve the host."""
     url = f"http://server.invalid:{serve(always(b'ok')).port}/"
     proxies = {name: ProxyServer() for name in ("environment", "application", "manager", "factory", "request")}
     blocking = BlockingNetworkRequest(manager)
@@ -188,7 +188,7 @@ def test_retries(manager: NetworkAccessManager, serve: Serve) -> None:
 
 
 def test_credentials(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
-    """From the first place to the last: the credentials of a handler are remembered."""
+    """Credentials of a handler are cached, so the handler comes first."""
     asks = serve(asking('Basic realm="x"'))
     url = serve(echo).url
     with_user = url.replace("//", "//url:x@")

@@ -1,4 +1,4 @@
-"""One rule says which names are secret, in reprs, messages, logs, redirects and the cache's partition."""
+"""The same rule decides which names are secret in reprs, messages, logs, redirects and the cache's partition."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ WITHOUT_SECRETS = frozenset(
         "TlsSession", "TlsSettings", "Wait", "WorkerKey", "_Fields", "RouteKey", "ResponseHead", "Wanted", "Route", "Refusal", "_OuterProxies", "Entry",
     )
 )  # fmt: skip
-"""Values that show their parts: these are no secrets, or values that hide them."""
+"""Values whose repr shows their fields: these contain no secrets, or hide them themselves."""
 
 
 def value_classes() -> Iterator[type]:
@@ -63,7 +63,7 @@ def value_classes() -> Iterator[type]:
                 yield value
 
 
-def shows_its_parts(kind: Any) -> bool:
+def has_default_repr(kind: Any) -> bool:
     fields = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else kind._fields
     value = kind.__new__(kind) if dataclasses.is_dataclass(kind) else tuple.__new__(kind, ["x"] * len(fields))  # type: ignore[arg-type]
     if dataclasses.is_dataclass(kind):
@@ -71,17 +71,17 @@ def shows_its_parts(kind: Any) -> bool:
             object.__setattr__(value, name, "x")
     try:
         return (bool(fields) and f"{fields[-1]}=" in repr(value)) or f"{fields[0]}=" in repr(value)
-    except Exception:  # it has a repr of its own, which wants real parts
+    except Exception:  # its own repr needs real field values
         return False
 
 
-def test_values_that_may_hold_secrets_hide_their_parts() -> None:
-    """A new value class fails here until it hides its parts, or stands in the list because it has no secrets."""
-    showing = {kind.__name__ for kind in value_classes() if shows_its_parts(kind)}
+def test_repr_of_values_with_secrets_hides_them() -> None:
+    """A new value class fails here until its repr hides its fields, or it is in the list because it has no secrets."""
+    showing = {kind.__name__ for kind in value_classes() if has_default_repr(kind)}
     assert showing <= WITHOUT_SECRETS
 
 
-def test_batch_request_shows_no_secrets() -> None:
+def test_repr_of_a_batch_request_is_redacted() -> None:
     url = f"http://user:{SECRET}@host/a?token={SECRET}&b=1"
     qt_request = QtNetwork.QNetworkRequest(QtCore.QUrl(url))
     qt_request.setRawHeader(b"Authorization", SECRET.encode())
@@ -90,7 +90,7 @@ def test_batch_request_shows_no_secrets() -> None:
         assert text == "<BatchRequest POST http://host/a?token=***&b=1 into '/tmp/x'>"
 
 
-# -- characters that a terminal would obey
+# -- control characters of terminals
 
 ESCAPES = "\x1b[31mred\x07\x9b1m \u202egpj.exe \u2028"
 
@@ -100,7 +100,9 @@ def test_printable() -> None:
     assert printable("caf\u00e9 \u65e5\u672c\n", allowed="\n") == "caf\u00e9 \u65e5\u672c\n"
 
 
-def test_reason_phrase_cannot_move_the_cursor(blocking: BlockingNetworkRequest, serve: Serve, caplog: Any) -> None:
+def test_control_characters_in_a_reason_phrase_are_escaped(
+    blocking: BlockingNetworkRequest, serve: Serve, caplog: Any
+) -> None:
     caplog.set_level("DEBUG", "blocking_request")
     server = serve(always(b"x", "404 \x1b[2J\x1b]0;owned\x07"))
     code = blocking.get(server.url)
@@ -109,13 +111,13 @@ def test_reason_phrase_cannot_move_the_cursor(blocking: BlockingNetworkRequest, 
         reply.raiseForError()
     for text in (blocking.errorMessage(), reply.errorString(), repr(reply), str(caught.value), caplog.text):
         assert "\x1b" not in text and "\x07" not in text
-    # Qt 6 takes no control character in a status line, and says that there was no answer.
+    # Qt 6 accepts no control character in a status line and reports that there was no response.
     assert "\\x1b[2J" in blocking.errorMessage() if code is ErrorCode.ServerExceptionError else QT_VERSION >= (6,)
 
 
 @pytest.mark.parametrize("url", ["http://[bad\x1b[2J/", "ht\x1btp://h/", "http://h:99\x1b/", "\x1b[2J", "\u202egpj"])
 @pytest.mark.parametrize("params", [None, {"a": "b"}])
-def test_url_cannot_move_the_cursor(url: str, params: Any, blocking: BlockingNetworkRequest) -> None:
+def test_control_characters_in_a_url_are_escaped(url: str, params: Any, blocking: BlockingNetworkRequest) -> None:
     assert blocking.get(url, params=params) is not OK
     for text in (blocking.errorMessage(), repr(blocking.reply()), repr(BatchRequest(url)), repr(blocking.stream(url))):
         assert text.isprintable(), ascii(text)
@@ -126,7 +128,7 @@ def test_names_of_secret_parameters(name: str) -> None:
     assert redact_url(f"http://h/?a=1&{name}=x#{name}=x") == f"http://h/?a=1&{name}=***#{name}=***"
 
 
-def test_headers_show_no_cookie() -> None:
+def test_repr_of_headers_is_redacted() -> None:
     headers = Headers(((b"Set-Cookie", b"sid=" + SECRET.encode()), (b"Location", b"http://u:p@h/"), (b"A", b"1")))
     assert repr(headers) == "Headers({'Set-Cookie': '***', 'Location': 'http://h/', 'A': '1'})"
 
@@ -153,7 +155,7 @@ def test_names_of_secret_fields() -> None:
 
 
 def two_servers(serve: Serve) -> tuple[RawServer, RawServer]:
-    """The first redirects to the second."""
+    """Return two servers; the first redirects to the second."""
     other = serve(always(b"other"))
 
     def redirect(connection: Connection) -> None:
@@ -164,7 +166,9 @@ def two_servers(serve: Serve) -> tuple[RawServer, RawServer]:
 
 
 @pytest.mark.parametrize("names", [["X-Vault-Token"], ["X-Vault-*"], ["x-*-token"]])
-def test_secret_fields_stay_at_their_origin(names: list[str], manager: NetworkAccessManager, serve: Serve) -> None:
+def test_secret_fields_are_not_sent_to_another_origin(
+    names: list[str], manager: NetworkAccessManager, serve: Serve
+) -> None:
     first, other = two_servers(serve)
     manager.setSecretParameters(names)
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(first.url))
@@ -176,8 +180,8 @@ def test_secret_fields_stay_at_their_origin(names: list[str], manager: NetworkAc
 
 
 @pytest.mark.parametrize("names", [["X-User-Token"], ["X-User-*"]])
-def test_secret_fields_part_the_cache(names: list[str], manager: NetworkAccessManager, serve: Serve) -> None:
-    """With a wildcard bob was once served the copy of alice."""
+def test_secret_fields_partition_the_cache(names: list[str], manager: NetworkAccessManager, serve: Serve) -> None:
+    """With a wildcard, bob was once served the stored response of alice."""
 
     def greet(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
@@ -205,42 +209,48 @@ CONFIGS = {
 }
 
 
-def is_told(request: bytes) -> bool:
+def has_secret(request: bytes) -> bool:
     return b"authorization:" in request.lower() or SECRET.encode() in request
 
 
 @pytest.fixture(params=CONFIGS)
-def keeping(request: pytest.FixtureRequest, manager: NetworkAccessManager) -> NetworkAccessManager:
+def manager_with_credentials(request: pytest.FixtureRequest, manager: NetworkAccessManager) -> NetworkAccessManager:
     manager.authRegistry().store(CONFIGS[request.param], "me")
     return manager
 
 
-def test_session_keeps_credentials_at_their_origin(keeping: NetworkAccessManager, serve: Serve) -> None:
+def test_session_sends_credentials_to_their_origin_only(
+    manager_with_credentials: NetworkAccessManager, serve: Serve
+) -> None:
     first, other = two_servers(serve)
-    with requests_session(keeping, authCfg="me", authOrigins=[first.url]) as session:
+    with requests_session(manager_with_credentials, authCfg="me", authOrigins=[first.url]) as session:
         assert session.get(first.url + "/a").content == b"other"
         assert session.get(other.url + "/c").content == b"other"
-    assert is_told(first.requests[0])
-    assert not any(map(is_told, other.requests)) and len(other.requests) == 2
+    assert has_secret(first.requests[0])
+    assert not any(map(has_secret, other.requests)) and len(other.requests) == 2
 
 
-def test_mounted_adapter_keeps_credentials_at_its_origin(keeping: NetworkAccessManager, serve: Serve) -> None:
+def test_mounted_adapter_sends_credentials_to_its_origin_only(
+    manager_with_credentials: NetworkAccessManager, serve: Serve
+) -> None:
     first, other = two_servers(serve)
     with requests.Session() as session:
-        session.mount("http://", QtAdapter(keeping, authCfg="me", authOrigins=first.url + "/path"))
+        session.mount("http://", QtAdapter(manager_with_credentials, authCfg="me", authOrigins=first.url + "/path"))
         assert session.get(first.url + "/a").content == b"other"
-    assert is_told(first.requests[0]) and not is_told(other.requests[0])
+    assert has_secret(first.requests[0]) and not has_secret(other.requests[0])
 
 
-def test_routed_requests_keep_credentials_at_their_origins(keeping: NetworkAccessManager, serve: Serve) -> None:
+def test_routed_requests_send_credentials_to_their_origins_only(
+    manager_with_credentials: NetworkAccessManager, serve: Serve
+) -> None:
     first, other = two_servers(serve)
     third = serve(always(b"third"))
-    with route_requests(keeping, authCfg="me", authOrigins=[first.url, third.url]):
+    with route_requests(manager_with_credentials, authCfg="me", authOrigins=[first.url, third.url]):
         requests.get(first.url)
         requests.get(third.url)
         requests.get(other.url)
-    assert is_told(first.requests[0]) and is_told(third.requests[0])
-    assert not any(map(is_told, other.requests))
+    assert has_secret(first.requests[0]) and has_secret(third.requests[0])
+    assert not any(map(has_secret, other.requests))
 
 
 @pytest.mark.parametrize(
@@ -260,7 +270,7 @@ def test_credentials_without_origins_are_refused(options: dict[str, Any], error:
             make(**options)
 
 
-# -- keys compare whole
+# -- keys compare all fields
 
 CERTIFICATE, OTHER = Certificate(b"one"), Certificate(b"two")
 ERROR = TlsError(TlsErrorKind.CertificateExpired, CERTIFICATE, "a.example")
@@ -302,13 +312,13 @@ def field_names(value: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(("value", "others"), KEYS, ids=lambda each: type(each).__name__)
-def test_keys_differ_if_any_field_does(value: Any, others: dict[str, Any]) -> None:
-    """An error accepted for one host once held for another: settings that differed in the host only were equal."""
+def test_keys_with_a_different_field_are_not_equal(value: Any, others: dict[str, Any]) -> None:
+    """Settings that differed only in the host were once equal, so an error accepted for one host was accepted for another."""
     for name in field_names(value):
         if name not in others:
             pytest.fail(f"{type(value).__name__}.{name} has no other value here: add one")
         if others[name] == getattr(value, name):
-            continue  # there is no other that goes with the rest
+            continue  # no other value is valid with the other fields
         try:
             other = (
                 dataclasses.replace(value, **{name: others[name]})  # type: ignore[type-var]
@@ -316,7 +326,7 @@ def test_keys_differ_if_any_field_does(value: Any, others: dict[str, Any]) -> No
                 else value._replace(**{name: others[name]})
             )
         except ValueError:
-            other = object.__new__(type(value))  # a value that its class refuses by itself
+            other = object.__new__(type(value))  # a value that the constructor refuses
             for each in field_names(value):
                 object.__setattr__(other, each, others[each] if each == name else getattr(value, each))
         assert other != value and hash(other) != hash(value), name
@@ -327,7 +337,7 @@ def test_keys_differ_if_any_field_does(value: Any, others: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_line_ends_from_other_sources_are_not_sent(engine: str, serve: Serve) -> None:
-    """From a foreign cookie jar, from another library's method, from a stored response."""
+    """Line ends in a cookie of another jar, in a method of requests, in a stored response."""
 
     def tag(connection: Connection) -> None:
         while connection.read_request() is not None:

@@ -1,4 +1,4 @@
-"""Redirects by the engine."""
+"""Redirects over real servers, on each engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Policy = QtNetwork.QNetworkRequest.RedirectPolicy
 
 
 def redirecting(status: str, location: str) -> Handler:
-    """Redirects everything but /end, which echoes the request."""
+    """Return a handler that redirects each path except /end, which echoes the request."""
 
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
@@ -27,7 +27,7 @@ def redirecting(status: str, location: str) -> Handler:
     return handle
 
 
-def test_follows_and_remembers(blocking: BlockingNetworkRequest, httpbin: str) -> None:
+def test_redirects_are_followed_and_in_the_history(blocking: BlockingNetworkRequest, httpbin: str) -> None:
     heard: list[str] = []
     blocking.redirected.connect(lambda url: heard.append(url.path()))
     assert blocking.get(f"{httpbin}/absolute-redirect/3") is ErrorCode.NoError
@@ -41,7 +41,7 @@ def test_follows_and_remembers(blocking: BlockingNetworkRequest, httpbin: str) -
     assert reply.history()[0].rawHeader(b"Location").data().endswith(b"/absolute-redirect/2")
 
 
-def test_each_hop_reaches_the_server_exactly_once(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_each_hop_is_sent_once(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(redirecting("303 See Other", "/end"))
     for number in range(50):
         assert blocking.post(f"{server.url}/start", b"%d" % number) is ErrorCode.NoError
@@ -60,10 +60,10 @@ def test_307_sends_the_body_again(blocking: BlockingNetworkRequest, serve: Serve
 @pytest.mark.parametrize("status", ["307 Temporary Redirect", "308 Permanent Redirect", "302 Found"])
 @pytest.mark.parametrize("size", [0, 5, 200_000])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_body_of_a_redirecting_answer_is_kept(
+def test_body_of_a_redirect_that_is_not_followed(
     status: str, size: int, chunked: bool, blocking: BlockingNetworkRequest, serve: Serve
 ) -> None:
-    """Qt wants to send the body again at a 307, also when told not to follow; and drops the answer if it cannot."""
+    """At a 307 Qt tries to send the body again even if redirects are not followed, and drops the response if it cannot."""
 
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
@@ -82,7 +82,7 @@ def test_body_of_a_redirecting_answer_is_kept(
     assert len(server.requests) == 2
 
 
-def test_credentials_do_not_cross_to_another_origin(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_credential_headers_are_not_sent_to_another_origin(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     other = serve(redirecting("302 Found", "/end"))
     first = serve(redirecting("302 Found", f"{other.url}/end"))
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(f"{first.url}/start"))
@@ -96,7 +96,7 @@ def test_credentials_do_not_cross_to_another_origin(blocking: BlockingNetworkReq
     assert b"kept" in other.requests[0]
 
 
-def test_userinfo_does_not_cross_to_another_origin(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_userinfo_is_not_sent_to_another_origin(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     other = serve(redirecting("302 Found", "/end"))
     first = serve(redirecting("302 Found", f"{other.url}/end"))
     host = first.url.partition("//")[2]
@@ -117,7 +117,7 @@ def test_limit_of_the_request(limit: int, blocking: BlockingNetworkRequest, serv
     assert blocking.errorMessage().startswith(f"Too many redirects: more than {limit} (")
 
 
-def test_default_limit_is_qts(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_default_limit_of_qt(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(redirecting("302 Found", "/again"))
     assert blocking.get(server.url) is ErrorCode.NetworkError
     assert len(server.requests) == 51
@@ -144,7 +144,7 @@ def test_same_origin_policy(blocking: BlockingNetworkRequest, serve: Serve) -> N
 
 
 @pytest.mark.parametrize("follow", [True, False])
-def test_old_switch_of_qt5(follow: bool, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_follow_redirects_attribute_of_qt5(follow: bool, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(redirecting("302 Found", "/end"))
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(server.url))
     if QT_VERSION >= (6,):
@@ -155,7 +155,7 @@ def test_old_switch_of_qt5(follow: bool, blocking: BlockingNetworkRequest, serve
     assert blocking.reply().statusCode() == (200 if follow else 302)
 
 
-def test_broken_location_is_told(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_invalid_location(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(redirecting("302 Found", "http://host:99999/"))
     assert blocking.get(server.url) is ErrorCode.NetworkError
     assert "The redirect's Location is no URL" in blocking.errorMessage()

@@ -92,7 +92,7 @@ def test_custom_verb(verb: Any, data: Any, blocking: BlockingNetworkRequest, ser
         assert length in (None, b"0")
     assert blocking.reply().body == (b"" if text == "HEAD" else b"ok")
     if data is None:
-        # a second one on the same connection: nothing was left over
+        # a second request on the same connection: no bytes were left over
         assert blocking.sendCustomRequest(server.url, verb, data) is ErrorCode.NoError
 
 
@@ -112,7 +112,7 @@ def test_custom_verb_of_the_request(blocking: BlockingNetworkRequest, serve: Ser
     assert server.requests[0].startswith(b"SEARCH / ")
 
 
-def test_statuses_are_told_as_qt_tells_them(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_error_codes_of_statuses_as_in_qt(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     statuses = {
         200: 0, 201: 0, 204: 0, 300: 0, 304: 0, 400: 302, 401: 204, 402: 299, 403: 201, 404: 203, 405: 202, 407: 105,
         409: 206, 410: 207, 418: 302, 422: 299, 429: 299, 500: 401, 501: 402, 502: 499, 503: 403, 504: 499, 599: 499,
@@ -135,7 +135,7 @@ def test_statuses_are_told_as_qt_tells_them(blocking: BlockingNetworkRequest, se
             assert blocking.errorMessage() == f"Error transferring {server.url} - server replied: Reason ({status})"
 
 
-def test_error_body_is_kept_and_decoded(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_error_body_is_decoded(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     import gzip
 
     server = serve(always(gzip.compress(b'{"why": "no"}'), "422 Unprocessable", "Content-Encoding: gzip\r\n"))
@@ -143,7 +143,7 @@ def test_error_body_is_kept_and_decoded(blocking: BlockingNetworkRequest, serve:
     assert blocking.reply().json() == {"why": "no"}
 
 
-def test_status_without_a_reason_gets_the_standard_one(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_standard_reason_for_a_status_without_one(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"", "404 "))
     blocking.get(server.url)
     assert blocking.errorMessage() == f"Error transferring {server.url} - server replied: Not Found (404)"
@@ -163,7 +163,7 @@ def test_default_headers(blocking: BlockingNetworkRequest, serve: Serve) -> None
     assert b"cache-control" not in sent
 
 
-def test_callers_headers_win(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_headers_of_the_request_take_precedence(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always())
     request = network_request(server.url)
     request.setRawHeader(b"User-Agent", b"mine")
@@ -178,7 +178,7 @@ def test_callers_headers_win(blocking: BlockingNetworkRequest, serve: Serve) -> 
     assert sent[b"content-type"] == b"text/xml"
 
 
-def test_an_empty_header_does_not_take_the_place_of_the_default(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_empty_header_does_not_replace_the_default(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always())
     request = network_request(server.url)
     for name in (b"User-Agent", b"Accept-Encoding"):
@@ -188,7 +188,7 @@ def test_an_empty_header_does_not_take_the_place_of_the_default(blocking: Blocki
     assert sent[b"user-agent"].startswith(b"blocking-request/") and b"gzip" in sent[b"accept-encoding"]
 
 
-def test_own_accept_encoding_leaves_the_body_as_it_came(blocking: BlockingNetworkRequest, httpbin: str) -> None:
+def test_own_accept_encoding_leaves_the_body_encoded(blocking: BlockingNetworkRequest, httpbin: str) -> None:
     request = network_request(f"{httpbin}/gzip")
     request.setRawHeader(b"Accept-Encoding", b"gzip")
     assert blocking.get(request) is ErrorCode.NoError
@@ -208,7 +208,7 @@ def test_request_is_not_modified(blocking: BlockingNetworkRequest, serve: Serve)
     assert list(request.rawHeaderList()) == [QtCore.QByteArray(b"X-Mine")] or len(request.rawHeaderList()) == 1
 
 
-def test_force_refresh_asks_caches_not_to_answer(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_force_refresh_sends_no_cache(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always())
     blocking.get(server.url, True)
     request = network_request(server.url)
@@ -219,7 +219,7 @@ def test_force_refresh_asks_caches_not_to_answer(blocking: BlockingNetworkReques
         assert (sent[b"cache-control"], sent[b"pragma"]) == (b"no-cache", b"no-cache")
 
 
-def test_offline_without_a_cache_sends_nothing(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_always_cache_without_a_cache_sends_nothing(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always())
     request = network_request(server.url)
     always_cache = enum_value(QtNetwork.QNetworkRequest.CacheLoadControl.AlwaysCache)
@@ -229,13 +229,13 @@ def test_offline_without_a_cache_sends_nothing(blocking: BlockingNetworkRequest,
     assert server.requests == []
 
 
-def test_userinfo_becomes_basic_credentials_and_is_never_shown(blocking: BlockingNetworkRequest, httpbin: str) -> None:
+def test_userinfo_is_sent_as_basic_credentials_and_redacted(blocking: BlockingNetworkRequest, httpbin: str) -> None:
     host = httpbin.partition("//")[2]
     assert blocking.get(f"http://us%20er:p%40ss@{host}/basic-auth/us er/p@ss") is ErrorCode.NoError
     assert "p%40ss" not in blocking.reply().url().toString()
     assert blocking.get(f"http://user:wrong@{host}/basic-auth/user/pass") is ErrorCode.ServerExceptionError
     assert "wrong" not in blocking.errorMessage()
-    # and the next caller gets nothing of it
+    # the next request does not use them
     assert blocking.get(f"{httpbin}/basic-auth/us er/p@ss") is ErrorCode.ServerExceptionError
 
 
@@ -246,7 +246,7 @@ def test_userinfo_outside_latin_1_is_sent_as_utf_8(blocking: BlockingNetworkRequ
     assert fields(server.requests[0])[b"authorization"] == b"Basic " + base64.b64encode("us:пар".encode())
 
 
-def test_long_urls_are_not_kept(on_qt: BlockingNetworkRequest) -> None:
+def test_long_urls_are_not_remembered(on_qt: BlockingNetworkRequest) -> None:
     import gc
 
     for number in range(5):
@@ -257,7 +257,7 @@ def test_long_urls_are_not_kept(on_qt: BlockingNetworkRequest) -> None:
     assert kept == []
 
 
-def test_default_content_type_is_qts(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_default_content_type_of_qt(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always())
     blocking.post(server.url, b"a=b")
     blocking.put(server.url, b"a=b")
@@ -265,7 +265,7 @@ def test_default_content_type_is_qts(blocking: BlockingNetworkRequest, serve: Se
     assert b"content-type" not in fields(server.requests[1])
 
 
-def test_wrong_content_length_is_not_the_callers_to_set(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_content_length_of_the_caller_is_ignored(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always())
     request = network_request(server.url)
     request.setRawHeader(b"Content-Length", b"5")
@@ -279,7 +279,7 @@ def test_wrong_content_length_is_not_the_callers_to_set(blocking: BlockingNetwor
 
 
 class Trickle(QtCore.QIODevice):
-    """A sequential device made in Python."""
+    """A sequential device written in Python."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__()
@@ -334,7 +334,7 @@ def binary_file(data: bytes, folder: Path) -> io.BufferedReader:
     ids=["bytes", "bytearray", "memoryview", "QByteArray", "BytesIO", "QBuffer", "QFile", "sequential", "file"],
 )
 @pytest.mark.parametrize("size", [0, 1, 5_000])
-def test_every_kind_of_body(
+def test_types_of_bodies(
     make: Callable[[bytes, Path], Any], size: int, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
 ) -> None:
     data = bytes(range(256)) * 20
@@ -357,7 +357,7 @@ def test_no_data_is_an_empty_body(blocking: BlockingNetworkRequest, serve: Serve
     assert [fields(request)[b"content-length"] for request in server.requests] == [b"0"] * 3
 
 
-def test_device_is_read_from_where_it_stands(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+def test_device_is_read_from_its_position(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     server = serve(always(b"ok"))
     buffer = qbuffer(b"0123456789")
     buffer.seek(4)
@@ -368,7 +368,7 @@ def test_device_is_read_from_where_it_stands(blocking: BlockingNetworkRequest, s
     assert [request.partition(b"\r\n\r\n")[2] for request in server.requests] == [b"456789", b"789"]
 
 
-def test_large_body_arrives_whole(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_large_body(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"ok"))
     data = bytes(range(256)) * 40_000
     assert blocking.put(server.url, data) is ErrorCode.NoError
@@ -378,7 +378,7 @@ def test_large_body_arrives_whole(blocking: BlockingNetworkRequest, serve: Serve
 @pytest.mark.parametrize("size", [0, 10, 100_000])
 @pytest.mark.parametrize("verb", ["POST", "PUT", "PATCH", "DELETE", "PROPPATCH"])
 @pytest.mark.parametrize("fault", ["close", "reset", "partial header"])
-def test_body_reaches_the_server_at_most_once(
+def test_body_is_sent_at_most_once(
     size: int, verb: str, fault: str, blocking: BlockingNetworkRequest, serve: Serve
 ) -> None:
     """Also on a connection that was used before, which the server closes after it has read the request."""
@@ -409,7 +409,7 @@ def test_body_reaches_the_server_at_most_once(
 # -- local schemes
 
 
-def test_local_schemes_are_read_with_get_only(on_qt: BlockingNetworkRequest, tmp_path: Path) -> None:
+def test_local_schemes_allow_get_only(on_qt: BlockingNetworkRequest, tmp_path: Path) -> None:
     path = tmp_path / "a file"
     path.write_bytes(b"local")
     url = QtCore.QUrl.fromLocalFile(str(path))
@@ -427,14 +427,14 @@ def test_local_schemes_are_read_with_get_only(on_qt: BlockingNetworkRequest, tmp
     assert enum_value(on_qt.reply().error()) == QtNetworkError.ContentNotFoundError
 
 
-def test_empty_local_file_is_no_error(on_qt: BlockingNetworkRequest, tmp_path: Path) -> None:
+def test_empty_local_file(on_qt: BlockingNetworkRequest, tmp_path: Path) -> None:
     path = tmp_path / "empty"
     path.touch()
     assert on_qt.get(QtCore.QUrl.fromLocalFile(str(path))) is ErrorCode.NoError
     assert on_qt.reply().body == b""
 
 
-def test_local_schemes_over_python_are_refused_in_words(blocking: BlockingNetworkRequest) -> None:
+def test_python_engine_refuses_local_schemes(blocking: BlockingNetworkRequest) -> None:
     blocking.setEngine("python")
     assert blocking.get("file:///etc/hostname") is ErrorCode.NetworkError
     assert blocking.errorMessage().startswith(
@@ -445,14 +445,14 @@ def test_local_schemes_over_python_are_refused_in_words(blocking: BlockingNetwor
 # -- the object
 
 
-def test_before_the_first_call(blocking: BlockingNetworkRequest) -> None:
+def test_state_before_the_first_call(blocking: BlockingNetworkRequest) -> None:
     assert blocking.errorMessage() == ""
     assert blocking.reply().requestId() == -1
     assert blocking.reply().statusCode() is None
     blocking.abort()  # does nothing
 
 
-def test_finished_comes_once_and_last(blocking: BlockingNetworkRequest, httpbin: str) -> None:
+def test_finished_signal_is_emitted_once_and_last(blocking: BlockingNetworkRequest, httpbin: str) -> None:
     heard: list[Any] = []
     blocking.downloadProgress.connect(lambda done, total: heard.append("progress"))
     blocking.redirected.connect(lambda url: heard.append(url.path()))
@@ -484,7 +484,7 @@ def test_progress_beyond_two_gigabytes_does_not_overflow(blocking: BlockingNetwo
     assert heard == [(5_000_000_000, -1)]
 
 
-def test_error_codes_are_there_as_in_qgis() -> None:
+def test_error_codes_equal_those_of_qgis() -> None:
     assert BlockingNetworkRequest.NoError == BlockingNetworkRequest.ErrorCode.NoError == 0  # type: ignore[comparison-overlap]
     assert BlockingNetworkRequest.NetworkError == 1
     assert BlockingNetworkRequest.TimeoutError == 2
@@ -492,7 +492,7 @@ def test_error_codes_are_there_as_in_qgis() -> None:
     assert BlockingNetworkRequest.CanceledError == 4
 
 
-def test_settings_come_from_request_then_object_then_manager(serve: Serve) -> None:
+def test_precedence_of_timeouts(serve: Serve) -> None:
     manager = NetworkAccessManager()
     assert (manager.timeout(), manager.deadline()) == (60_000, 0)
     manager.setTimeout(300)
@@ -523,9 +523,7 @@ def test_blocking_get_and_post_of_the_manager(httpbin: str) -> None:
     assert manager.blockingPost(f"{httpbin}/post", b"a=1").json()["form"] == {"a": "1"}
 
 
-def test_shutdown_may_be_repeated_and_the_next_request_starts_anew(
-    blocking: BlockingNetworkRequest, httpbin: str
-) -> None:
+def test_repeated_shutdown_and_next_request(blocking: BlockingNetworkRequest, httpbin: str) -> None:
     manager = NetworkAccessManager.instance()
     for _ in range(3):
         assert blocking.get(f"{httpbin}/status/204") is ErrorCode.NoError
@@ -534,7 +532,7 @@ def test_shutdown_may_be_repeated_and_the_next_request_starts_anew(
 
 
 def test_dot_segments_are_removed(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    """Once, above the engines, so cookies and caches see the URL that is sent (RFC 3986 section 5.2.4)."""
+    """They are removed once, above the engines, so cookies and caches see the URL that is sent (RFC 3986 section 5.2.4)."""
     server = serve(echo)
     manager = NetworkAccessManager()
     manager.setEngine(blocking.engine())

@@ -15,8 +15,8 @@ from ..support.names import OK, Serve
 from ..support.servers.raw import Connection, Handler, RawServer, always
 
 
-def failing(times: int, fields: str = "", status: str = "503 Busy") -> Handler:
-    """Fails so often, and then answers."""
+def fails_first(times: int, fields: str = "", status: str = "503 Busy") -> Handler:
+    """Return a handler that responds with an error ``times`` times, then with 200."""
     left = [times]
 
     def handle(connection: Connection) -> None:
@@ -30,8 +30,8 @@ def failing(times: int, fields: str = "", status: str = "503 Busy") -> Handler:
     return handle
 
 
-def breaking(times: int) -> Handler:
-    """Closes without an answer so often, and then answers."""
+def breaks_first(times: int) -> Handler:
+    """Return a handler that closes the connection in the body ``times`` times, then responds completely."""
     left = [times]
 
     def handle(connection: Connection) -> None:
@@ -45,35 +45,35 @@ def breaking(times: int) -> Handler:
     return handle
 
 
-def test_never_by_default(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    server = serve(failing(1))
+def test_no_retry_by_default(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(fails_first(1))
     assert blocking.get(server.url) is ErrorCode.ServerExceptionError
     assert blocking.reply().attempts() == len(server.requests) == 1
 
 
-def test_until_it_is_done(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    server = serve(failing(2))
+def test_retry_until_success(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(fails_first(2))
     blocking.setRetry(Retry(3, status_forcelist=[503]))
     assert blocking.get(server.url) is OK and blocking.reply().body == b"done"
     assert blocking.reply().attempts() == len(server.requests) == 3
-    server = serve(failing(9))
+    server = serve(fails_first(9))
     assert blocking.get(server.url) is ErrorCode.ServerExceptionError
     assert blocking.reply().body == b"busy" and blocking.reply().attempts() == len(server.requests) == 4
 
 
-def test_a_truncated_answer(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    server = serve(breaking(2))
+def test_retry_of_a_truncated_body(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(breaks_first(2))
     blocking.setRetry(Retry(2))
     assert blocking.get(server.url) is OK and blocking.reply().attempts() == 3
 
 
-def test_a_body_is_sent_once_unless_the_rule_says_more(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    server = serve(failing(1))
+def test_post_is_retried_only_if_the_rule_allows_it(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(fails_first(1))
     blocking.setRetry(Retry(3, status_forcelist=[503]))
     assert blocking.post(server.url, b"data") is ErrorCode.ServerExceptionError
     assert len(server.requests) == 1
     blocking.setRetry(Retry(3, status_forcelist=[503], allowed_methods=None))
-    server = serve(failing(1))
+    server = serve(fails_first(1))
     assert blocking.post(server.url, b"data") is OK
     assert [request[-4:] for request in server.requests] == [b"data", b"data"]
 
@@ -117,23 +117,23 @@ def test_an_idempotent_method_on_a_kept_connection_that_breaks(
     assert len(server.requests) == (3 if is_repeated else 2)
 
 
-def test_the_managers_rule_and_the_objects_own(engine: str, serve: Serve) -> None:
+def test_rule_of_the_manager_and_of_the_request(engine: str, serve: Serve) -> None:
     manager = NetworkAccessManager()
     manager.setEngine(engine)
     manager.setRetry(Retry(5, status_forcelist=[503]))
-    assert manager.blockingGet(serve(failing(2)).url).attempts() == 3
+    assert manager.blockingGet(serve(fails_first(2)).url).attempts() == 3
     request = BlockingNetworkRequest(manager)
     request.setRetry(None)
-    assert request.get(serve(failing(1)).url) is ErrorCode.ServerExceptionError
+    assert request.get(serve(fails_first(1)).url) is ErrorCode.ServerExceptionError
     assert request.retry() is None and request.reply().attempts() == 1
     request.setRetry(1)
     rule = request.retry()
     assert rule is not None and rule.total == 1 and rule.backoff_factor == 0.5
-    assert request.get(serve(breaking(1)).url) is OK
+    assert request.get(serve(breaks_first(1)).url) is OK
 
 
-def test_retry_after_is_waited_for(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    server = serve(failing(1, "Retry-After: 1\r\n"))
+def test_retry_after(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(fails_first(1, "Retry-After: 1\r\n"))
     blocking.setRetry(Retry(1, status_forcelist=[503]))
     started = time.monotonic()
     assert blocking.get(server.url) is OK
@@ -141,8 +141,8 @@ def test_retry_after_is_waited_for(blocking: BlockingNetworkRequest, serve: Serv
 
 
 @pytest.mark.parametrize("how", ["abort", "feedback"])
-def test_a_wait_ends_when_the_call_is_cancelled(how: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    server = serve(failing(1, "Retry-After: 3600\r\n"))
+def test_cancel_during_the_wait(how: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(fails_first(1, "Retry-After: 3600\r\n"))
     blocking.setRetry(Retry(1, status_forcelist=[503]))
     feedback = Feedback()
     cancel = blocking.abort if how == "abort" else feedback.cancel
@@ -156,12 +156,12 @@ def test_a_wait_ends_when_the_call_is_cancelled(how: str, blocking: BlockingNetw
     started = time.monotonic()
     assert blocking.get(server.url, feedback=feedback) is ErrorCode.CanceledError
     assert time.monotonic() - started < 5
-    # the part that has come is there
+    # the response before the wait is kept
     assert blocking.reply().statusCode() == 503 and blocking.reply().attempts() == 1
 
 
-def test_a_wait_counts_in_the_deadline(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    server = serve(failing(1, "Retry-After: 3600\r\n"))
+def test_wait_counts_towards_the_deadline(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(fails_first(1, "Retry-After: 3600\r\n"))
     blocking.setRetry(Retry(1, status_forcelist=[503]))
     blocking.setDeadline(300)
     assert blocking.get(server.url) is ErrorCode.TimeoutError
@@ -169,7 +169,7 @@ def test_a_wait_counts_in_the_deadline(blocking: BlockingNetworkRequest, serve: 
     assert "within the deadline of 300 ms" in blocking.errorMessage()
 
 
-def test_each_attempt_has_an_idle_timeout_of_its_own(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_idle_timeout_of_each_attempt(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     calls = [0]
 
     def handle(connection: Connection) -> None:
@@ -186,7 +186,7 @@ def test_each_attempt_has_an_idle_timeout_of_its_own(blocking: BlockingNetworkRe
     assert blocking.get(server.url) is OK and blocking.reply().attempts() == 2
 
 
-def test_what_cannot_be_reached_is_tried_again(blocking: BlockingNetworkRequest) -> None:
+def test_refused_connection_is_retried(blocking: BlockingNetworkRequest) -> None:
     server = RawServer(always(b""))
     server.close()
     blocking.setRetry(Retry(2))
@@ -194,7 +194,7 @@ def test_what_cannot_be_reached_is_tried_again(blocking: BlockingNetworkRequest)
     assert blocking.reply().attempts() == 3
 
 
-def test_what_is_no_rule() -> None:
+def test_invalid_rule() -> None:
     request = BlockingNetworkRequest()
     with pytest.raises(TypeError, match=r"retry must be an urllib3\.util\.Retry"):
         request.setRetry("3")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Faults that a review has found: a secret, or a server's text, went to a wrong place."""
+"""Regressions: a secret, or a text of a server, was sent or shown in a wrong place."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..support.servers.tls import TlsServer
 
 
 def responding(*responses: tuple[str, str]) -> Handler:
-    """One response after another, the last for ever: status and header fields."""
+    """Return a handler that gives these responses (status and header fields) in order, and then repeats the last one."""
     left = list(responses)
 
     def handle(connection: Connection) -> None:
@@ -59,7 +59,9 @@ NTLM = ("401 No", "WWW-Authenticate: NTLM\r\n")
     ],
     ids=["bearer", "key", "certificate"],
 )
-def test_only_a_password_answers_a_digest(config: AuthConfig, challenge: tuple[str, str], serve: Serve) -> None:
+def test_tokens_and_certificates_are_not_used_for_digest_or_ntlm(
+    config: AuthConfig, challenge: tuple[str, str], serve: Serve
+) -> None:
     server = serve(responding(challenge))
     request = BlockingNetworkRequest(NetworkAccessManager())
     request.setAuthConfig(config)
@@ -67,14 +69,14 @@ def test_only_a_password_answers_a_digest(config: AuthConfig, challenge: tuple[s
     assert not any(word in b"".join(server.requests) for word in (b"Digest", b"NTLM"))
 
 
-def test_a_token_goes_where_a_digest_stands_beside(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_bearer_token_if_digest_is_offered_too(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(responding((DIGEST[0], DIGEST[1] + "WWW-Authenticate: Bearer\r\n"), ("200 OK", "")))
     manager.setAuthHandler(ScriptedAuthHandler(AuthConfig.bearer("tok")))
     assert manager.blockingGet(server.url).errorCode() is OK
     assert fields_of(server, b"Authorization")[1] == b"Authorization: Bearer tok"
 
 
-def test_a_digest_is_not_sent_in_clear_after_ntlm(serve: Serve) -> None:
+def test_digest_credentials_are_not_sent_as_basic_after_ntlm(serve: Serve) -> None:
     server = serve(responding(NTLM, ("401 No", 'WWW-Authenticate: Basic realm="x"\r\n')))
     request = BlockingNetworkRequest(NetworkAccessManager())
     request.setAuthConfig(AuthConfig.digest("user", "s3cret"))
@@ -82,7 +84,7 @@ def test_a_digest_is_not_sent_in_clear_after_ntlm(serve: Serve) -> None:
     assert fields_of(server, b"Authorization") == [b""]
 
 
-def test_a_pickle_holds_no_secret(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_pickled_reply_contains_no_secret(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"ok"))
     manager.setTlsSettings(TlsSettings(clientCertificate=b"-----BEGIN", clientKey=b"s3cret", keyPassword="s3cret"))
     manager.setDefaultHeaders({"X-Api-Key": "s3cret"})
@@ -95,7 +97,7 @@ def test_a_pickle_holds_no_secret(manager: NetworkAccessManager, serve: Serve) -
     assert b"s3cret" not in pickle.dumps(blocking.reply())
 
 
-def test_a_key_that_the_server_repeats(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_api_key_repeated_in_a_location_is_redacted(manager: NetworkAccessManager, serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             target = request.split(b" ")[1].decode()
@@ -110,7 +112,7 @@ def test_a_key_that_the_server_repeats(manager: NetworkAccessManager, serve: Ser
     assert request.get(f"{server.url}/p?a=1") is SERVER
     assert b"GET /p/?a=1&mine=s3cret " in server.requests[1]
     assert "s3cret" not in request.errorMessage() + repr(request.reply()) + request.reply().url().toString()
-    # and elsewhere
+    # a redirect to another origin
     other = serve(always(b""))
     first = serve(responding(("302 Found", f"Location: {other.url}/?mine=s3cret\r\n")))
     assert request.get(first.url) is OK
@@ -123,7 +125,7 @@ def test_secret_parameters_in_redirect_messages(manager: NetworkAccessManager, s
     assert "s3cret" not in manager.blockingGet(server.url).errorString()
 
 
-def test_what_is_not_to_be_reused_is_not_kept(manager: NetworkAccessManager, httpbin: str) -> None:
+def test_authentication_reuse_attribute_stores_no_credentials(manager: NetworkAccessManager, httpbin: str) -> None:
     asked: list[int] = []
 
     def handler(realm: str, host: str, attempt: int) -> tuple[str, str]:
@@ -138,7 +140,7 @@ def test_what_is_not_to_be_reused_is_not_kept(manager: NetworkAccessManager, htt
     assert len(asked) == 3
 
 
-def test_what_a_handler_gave_is_used_without_it(manager: NetworkAccessManager, httpbin: str) -> None:
+def test_credentials_of_a_removed_handler_are_used(manager: NetworkAccessManager, httpbin: str) -> None:
     def handler(realm: str, host: str, attempt: int) -> tuple[str, str]:
         manager.setAuthHandler(None)
         manager.blockingGet(f"{httpbin}/get")
@@ -149,7 +151,9 @@ def test_what_a_handler_gave_is_used_without_it(manager: NetworkAccessManager, h
     assert codes == [OK] * 3
 
 
-def test_urllib3s_own_log(manager: NetworkAccessManager, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_of_urllib3_contains_no_secret(
+    manager: NetworkAccessManager, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     server = serve(responding(("503 Busy", ""), ("200 OK", "")))
     manager.setRetry(Retry(1, status_forcelist=[503]))
@@ -157,20 +161,20 @@ def test_urllib3s_own_log(manager: NetworkAccessManager, serve: Serve, caplog: p
     assert "s3cret" not in caplog.text and caplog.text
 
 
-def test_a_cookies_file_that_is_none_is_not_shown(tmp_path: Path) -> None:
+def test_error_of_an_invalid_cookie_file_contains_no_secret(tmp_path: Path) -> None:
     file = tmp_path / "cookies.txt"
     file.write_text("example.org\tTRUE\t/\tFALSE\tsoon\tsid\ts3cret\n")
     with pytest.raises(ValueError, match="the expiry in line 1 is no whole number") as caught:
         CookieJar().load(file)
     assert "s3cret" not in str(caught.value)
-    # a domain without a dot is how some write it
+    # some programs write a domain without a leading dot
     file.write_text("example.org\tTRUE\t/\tFALSE\t0\tsid\tabc\n")
     jar = CookieJar()
     jar.load(file)
     assert cookie_header(jar, "http://sub.example.org/") == b"sid=abc"
 
 
-def test_a_preprocessor_that_goes_elsewhere(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_preprocessor_changes_the_origin(manager: NetworkAccessManager, serve: Serve) -> None:
     named, other = serve(always(b"")), serve(always(b""))
     id = manager.setRequestPreprocessor(lambda request: request.setUrl(QtCore.QUrl(other.url)))
     request = BlockingNetworkRequest(manager)
@@ -184,11 +188,11 @@ def test_a_preprocessor_that_goes_elsewhere(manager: NetworkAccessManager, serve
     assert request.get(named.url) is NET and "s3cret" not in request.errorMessage()
 
 
-# -- texts of a server
+# -- header fields of a server
 
 
 @pytest.mark.parametrize("value", ["Fri, 31 Dec 99999999 23:59:59 GMT", "9" * 5000, "\xb2"])
-def test_a_retry_after_that_is_none(value: str, manager: NetworkAccessManager, serve: Serve) -> None:
+def test_invalid_retry_after(value: str, manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(responding(("503 Busy", f"Retry-After: {value}\r\n"), ("200 OK", "")))
     manager.setRetry(Retry(1))
     manager.setDeadline(2000)
@@ -196,7 +200,7 @@ def test_a_retry_after_that_is_none(value: str, manager: NetworkAccessManager, s
 
 
 @pytest.mark.parametrize("engine", TLS_ENGINES)
-def test_strict_transport_fields(engine: str) -> None:
+def test_invalid_and_repeated_strict_transport_fields(engine: str) -> None:
     authority = trustme.CA()
     manager = NetworkAccessManager()
     manager.setEngine(engine)
@@ -218,7 +222,7 @@ def test_strict_transport_fields(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", TLS_ENGINES)
-def test_a_redirect_to_http_of_a_host_that_wants_https(engine: str) -> None:
+def test_redirect_to_http_of_an_hsts_host(engine: str) -> None:
     authority = trustme.CA()
     server = TlsServer(authority.issue_cert("localhost"), lambda connection: move(connection))
 
@@ -241,7 +245,7 @@ def test_a_redirect_to_http_of_a_host_that_wants_https(engine: str) -> None:
     server.close()
 
 
-def test_control_characters_are_not_repeated(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_control_characters_of_a_server_are_not_sent_back(manager: NetworkAccessManager, serve: Serve) -> None:
     jar = CookieJar()
     receive_cookies(jar, "http://host/", [b"sid=a\rX-Evil: 1", b"nul=a\0b", b"fine=1"])
     assert cookie_header(jar, "http://host/") == b"fine=1"
@@ -252,8 +256,8 @@ def test_control_characters_are_not_repeated(manager: NetworkAccessManager, serv
     assert not any(b"X-Evil" in each for each in server.requests)
 
 
-def test_a_login_sends_a_body_to_the_end_only_once(serve: Serve) -> None:
-    """A server that takes the proof and the body, and closes without an answer."""
+def test_ntlm_sends_the_body_once(serve: Serve) -> None:
+    """The server reads the last NTLM message and the body, and closes without a response."""
     import base64
 
     done: list[bytes] = []
@@ -279,7 +283,7 @@ def test_a_login_sends_a_body_to_the_end_only_once(serve: Serve) -> None:
     assert len(done) <= 1
 
 
-def test_a_server_behind_a_tunnel_has_no_business_with_407(engine: str) -> None:
+def test_407_of_a_server_behind_a_tunnel_asks_no_handler(engine: str) -> None:
     authority = trustme.CA()
     server = TlsServer(
         authority.issue_cert("somewhere.test"),
@@ -298,7 +302,7 @@ def test_a_server_behind_a_tunnel_has_no_business_with_407(engine: str) -> None:
     server.close()
 
 
-def test_ntlm_or_basic_where_only_basic_can_be_done(serve: Serve) -> None:
+def test_ntlm_and_basic_offered_to_an_engine_without_ntlm(serve: Serve) -> None:
     authority = trustme.CA()
     offers = 'WWW-Authenticate: NTLM\r\nWWW-Authenticate: Basic realm="r"\r\n'
 
@@ -316,7 +320,7 @@ def test_ntlm_or_basic_where_only_basic_can_be_done(serve: Serve) -> None:
     server.close()
 
 
-def test_a_digest_that_cannot_be_made_does_not_hide_basic(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_basic_if_the_digest_is_not_supported(manager: NetworkAccessManager, serve: Serve) -> None:
     offers = 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth-int"\r\nWWW-Authenticate: Basic realm="b"\r\n'
     server = serve(responding(("401 No", offers), ("200 OK", "")))
     handler = ScriptedAuthHandler(("u", "p"))
@@ -325,7 +329,7 @@ def test_a_digest_that_cannot_be_made_does_not_hide_basic(manager: NetworkAccess
     assert handler.questions[0][0] == "b"
 
 
-def test_a_digest_outside_ascii(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_digest_with_non_ascii_characters(manager: NetworkAccessManager, serve: Serve) -> None:
     import hashlib
     import re
 
@@ -352,7 +356,7 @@ def test_a_digest_outside_ascii(manager: NetworkAccessManager, serve: Serve) -> 
     assert proofs == [True]
 
 
-def test_cookies_of_a_401_are_kept(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_cookies_of_a_401_are_stored(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(responding((DIGEST[0], DIGEST[1] + "Set-Cookie: sid=1\r\n"), ("200 OK", "")))
     request = BlockingNetworkRequest(manager)
     request.setAuthConfig(AuthConfig.digest("u", "p"))
@@ -377,14 +381,14 @@ def test_cookies_of_a_401_are_kept(manager: NetworkAccessManager, serve: Serve) 
         ("a=" + "x" * 5000, "http://host.test/", "http://host.test/", None),
     ],
 )
-def test_rfc6265_5_2(value: str, from_url: str, to_url: str, sent: Any) -> None:
+def test_rfc6265_5_2_set_cookie(value: str, from_url: str, to_url: str, sent: Any) -> None:
     jar = CookieJar()
     receive_cookies(jar, from_url, [value.encode()])
     assert cookie_header(jar, to_url) == sent
     assert len(jar.allCookies()) == len(jar)
 
 
-def test_http_does_not_replace_a_secure_cookie_and_a_host_has_not_thousands() -> None:
+def test_secure_cookie_is_not_replaced_and_cookies_are_limited() -> None:
     jar = CookieJar()
     receive_cookies(jar, "https://host.test/", [b"a=safe; Secure"])
     receive_cookies(jar, "http://host.test/", [b"a=evil"])
@@ -394,7 +398,7 @@ def test_http_does_not_replace_a_secure_cookie_and_a_host_has_not_thousands() ->
     assert b"c999=1" in (cookie_header(jar, "http://host.test/") or b"")
 
 
-def test_a_jar_that_one_thread_clears_while_others_read() -> None:
+def test_one_thread_clears_the_jar_while_others_read() -> None:
     import sys
 
     jar = CookieJar()
@@ -427,7 +431,7 @@ def test_a_jar_that_one_thread_clears_while_others_read() -> None:
     assert errors == []
 
 
-# -- the rest
+# -- slots, proxies and look-ups
 
 
 class Raising(QtCore.QObject):
@@ -435,18 +439,18 @@ class Raising(QtCore.QObject):
         raise LookupError("heard")
 
 
-def test_what_a_qobjects_slot_raises_goes_to_the_caller(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_exception_in_a_slot_of_a_qobject(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b""))
     listener = Raising()
     manager.finished.connect(listener.handle_event)
     with pytest.raises(LookupError, match="heard"):
         manager.blockingGet(server.url)
-    # and the signal does not keep it alive
+    # the signal does not keep it alive
     del listener
     assert manager.blockingGet(server.url).errorCode() is OK
 
 
-def test_a_proxy_with_a_wrong_user_of_its_own_is_asked_about_once(serve: Serve, engine: str) -> None:
+def test_proxy_with_wrong_credentials_asks_the_handler_once(serve: Serve, engine: str) -> None:
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             is_in = b"Proxy-Authorization: Basic Z29vZDpwdw==" in request
@@ -463,8 +467,8 @@ def test_a_proxy_with_a_wrong_user_of_its_own_is_asked_about_once(serve: Serve, 
     assert len(handler.questions) == 1
 
 
-def test_an_answer_that_comes_late_is_not_the_next_attempts(serve: Serve) -> None:
-    """The first exchange is given up while its worker is still looking the name up."""
+def test_late_look_up_does_not_affect_the_next_attempt(serve: Serve) -> None:
+    """The first attempt times out while its host is still being looked up."""
     import socket
 
     server = serve(always(b"ok"))
@@ -488,7 +492,7 @@ def test_an_answer_that_comes_late_is_not_the_next_attempts(serve: Serve) -> Non
     manager.shutdown()
 
 
-def test_a_login_is_nobody_elses(serve: Serve) -> None:
+def test_ntlm_connection_is_not_shared(serve: Serve) -> None:
     server = serve(ntlm_server("user"))
     request = BlockingNetworkRequest(NetworkAccessManager())
     request.setAuthConfig(AuthConfig.basic("user", "pass"))

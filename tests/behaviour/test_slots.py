@@ -1,4 +1,4 @@
-"""Exceptions in slots: the process goes on, and so does the call."""
+"""Exceptions in slots are reported; they end neither the process nor the call."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def redirect_or_hello(connection: Connection) -> None:
             connection.respond(b"hello")
 
 
-def test_exceptions_in_slots_of_every_signal(engine: str, serve: Serve) -> None:
+def test_exceptions_in_slots_of_each_signal(engine: str, serve: Serve) -> None:
     server = serve(redirect_or_hello)
     process = subprocess.run(
         [sys.executable, "-c", PROGRAM, server.url, engine], capture_output=True, text=True, timeout=60
@@ -83,7 +83,9 @@ def test_exceptions_in_slots_of_every_signal(engine: str, serve: Serve) -> None:
     }  # fmt: skip
 
 
-def test_hook_of_the_program(blocking: BlockingNetworkRequest, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_excepthook_of_the_program(
+    blocking: BlockingNetworkRequest, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server, reported = serve(redirect_or_hello), []
     monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: reported.append(str(error)))
     hook = sys.excepthook
@@ -96,7 +98,7 @@ def test_hook_of_the_program(blocking: BlockingNetworkRequest, serve: Serve, mon
     assert reported == ["mine"] and sys.excepthook is hook
 
 
-def test_hook_that_a_slot_sets_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_excepthook_set_by_a_slot_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     reported: list[str] = []
 
     def hook(kind: object, error: BaseException, trace: object) -> None:
@@ -114,7 +116,7 @@ def test_hook_that_a_slot_sets_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reported == ["x", "first"] and sys.excepthook is hook
 
 
-def test_interrupt_of_a_thread_that_is_not_inside_goes_to_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupt_of_another_thread_uses_the_excepthook(monkeypatch: pytest.MonkeyPatch) -> None:
     reported: list[type] = []
     monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: reported.append(kind))
 
@@ -158,12 +160,12 @@ sys.exit(os.waitpid(child, 0)[1] >> 8)
 
 
 @needs_fork
-def test_forked_child_has_the_hook_of_the_program() -> None:
-    """Another thread of the parent was inside, which the child does not have."""
+def test_forked_child_restores_the_excepthook() -> None:
+    """At the fork another thread of the parent was in the block; the child does not have this thread."""
     subprocess.run([sys.executable, "-W", "ignore", "-c", FORKING], check=True, timeout=60)
 
 
-def test_hook_is_put_back_whatever_the_order_of_threads() -> None:
+def test_excepthook_is_restored_after_concurrent_calls() -> None:
     hook = sys.excepthook
 
     def work() -> None:
@@ -179,7 +181,7 @@ def test_hook_is_put_back_whatever_the_order_of_threads() -> None:
     assert sys.excepthook is hook
 
 
-def test_whole_percent(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_percent_changed_signal(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     def quarters(connection: Connection) -> None:
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n")
@@ -196,7 +198,7 @@ def test_whole_percent(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     assert percents == sorted(set(percents)) and all(type(each) is int for each in percents)
 
 
-def test_percent_of_an_unknown_length_is_not_told(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_no_percent_changed_signal_without_a_length(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     def chunked(connection: Connection) -> None:
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")

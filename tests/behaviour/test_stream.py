@@ -1,4 +1,4 @@
-"""Streams: pieces in the caller's thread, back-pressure, and an end that tells the truth, on both engines."""
+"""Streams: chunks in the caller's thread, back-pressure, errors and the end of the transfer, on both engines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ..support.servers.raw import Connection, always, echo, telling_the_end
 BODY = bytes(range(256)) * 4000
 
 
-def test_pieces_in_the_callers_thread(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_stream_yields_chunks(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(BODY, headers="X-Mine: 1\r\n"))
     with blocking.stream(server.url) as chunks:
         assert chunks.reply().statusCode() == 200 and chunks.reply().headers["X-Mine"] == "1"
@@ -39,19 +39,19 @@ def test_pieces_in_the_callers_thread(blocking: BlockingNetworkRequest, serve: S
     assert server.connections == 1
 
 
-def test_what_is_coded_is_decoded(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_encoded_stream_is_decoded(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(gzip.compress(BODY), headers="Content-Encoding: gzip\r\n"))
     with blocking.stream(server.url) as chunks:
         assert b"".join(chunks) == BODY
 
 
-def test_a_verb_and_a_body(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_verb_and_body(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(echo)
     with blocking.stream(server.url, verb="POST", data=b"data") as chunks:
         assert b"".join(chunks).endswith(b"\r\n\r\ndata")
 
 
-def test_the_server_is_slowed_down(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_unread_stream_applies_back_pressure(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     sent = [0]
     stuck = threading.Event()
 
@@ -70,13 +70,13 @@ def test_the_server_is_slowed_down(blocking: BlockingNetworkRequest, serve: Serv
     server = serve(flood)
     with blocking.stream(server.url) as chunks:
         next(chunks)
-        assert stuck.wait(20), f"{sent[0]} bytes were taken while nobody read"
+        assert stuck.wait(20), f"{sent[0]} bytes were sent although the stream was not read"
     # the kernel's buffers, Qt's, and the chunks that wait for the caller
     assert sent[0] < 40_000_000 + STREAMED_AHEAD
     assert blocking.reply().errorCode() is ErrorCode.CanceledError
 
 
-def test_whatever_is_wrong_is_raised(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_errors_are_raised(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     with pytest.raises(ServerExceptionError) as caught, blocking.stream(serve(always(b"why", "404 No")).url):
         pass
     assert caught.value.reply.body == b"why"
@@ -118,7 +118,7 @@ def test_timeouts_and_cancels_are_raised(blocking: BlockingNetworkRequest, serve
     assert blocking.get(serve(always(b"ok")).url) is OK
 
 
-def test_an_exception_in_the_block_ends_the_exchange(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_exception_in_the_block_ends_the_transfer(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(BODY))
     with pytest.raises(LookupError), blocking.stream(server.url) as chunks:
         next(chunks)
@@ -151,7 +151,7 @@ def test_close_ends_the_transfer(blocking: BlockingNetworkRequest, serve: Serve)
     assert blocking.reply().body == b"next"
 
 
-def test_the_object_is_busy_meanwhile(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_object_is_busy_during_a_stream(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(BODY))
     with blocking.stream(server.url) as chunks:
         with pytest.raises(RuntimeError, match="is busy with another call"):
@@ -162,7 +162,7 @@ def test_the_object_is_busy_meanwhile(blocking: BlockingNetworkRequest, serve: S
         chunks.__enter__()
 
 
-def test_a_thousand_that_are_left_half_read(engine: str, serve: Serve) -> None:
+def test_1000_abandoned_streams(engine: str, serve: Serve) -> None:
     server = serve(always(BODY))
     request = BlockingNetworkRequest()
     for _ in range(1000):
@@ -176,11 +176,11 @@ def test_a_thousand_that_are_left_half_read(engine: str, serve: Serve) -> None:
     NetworkAccessManager.instance().shutdown()
 
 
-# -- bombs
+# -- decompression bombs
 
 
-def test_a_bomb(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    """A gigabyte of zeros in a megabyte."""
+def test_gzip_bomb(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """400 MB of zeros, compressed."""
     bomb = gzip.compress(bytes(1 << 20) * 400, 9)
     server = serve(always(bomb, headers="Content-Encoding: gzip\r\n"))
     assert blocking.get(server.url) is ErrorCode.NetworkError
@@ -196,8 +196,8 @@ def test_a_bomb(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     assert len(request.reply().body) <= 1 << 20
 
 
-def test_a_bomb_of_brotli(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    """It expands a million times; the limit is checked after each megabyte."""
+def test_brotli_bomb(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """Brotli may expand a million times; the limit is checked after each megabyte."""
     import resource
 
     try:
@@ -219,14 +219,14 @@ def test_a_bomb_of_brotli(blocking: BlockingNetworkRequest, serve: Serve) -> Non
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
 
 
-def test_iterating_without_the_block_is_refused(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_iteration_without_a_with_block(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(BODY))
     with pytest.raises(RuntimeError, match="with request"):
         list(blocking.stream(server.url))
     assert server.requests == []
 
 
-def test_close_from_a_slot_ends_the_wait(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_close_in_a_slot(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     def trickle(connection: Connection) -> None:
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
@@ -243,7 +243,7 @@ def test_close_from_a_slot_ends_the_wait(blocking: BlockingNetworkRequest, serve
     assert blocking.get(serve(always(b"next")).url) is OK
 
 
-def test_close_from_another_thread_ends_the_wait(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_close_in_another_thread(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     def first_chunk_only(connection: Connection) -> None:
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nfirst")
@@ -259,8 +259,8 @@ def test_close_from_another_thread_ends_the_wait(blocking: BlockingNetworkReques
     assert blocking.get(serve(always(b"next")).url) is OK
 
 
-def test_close_from_another_thread_runs_no_slot_there(manager: NetworkAccessManager, serve: Serve) -> None:
-    """Slots and preprocessors run in the thread that has entered the block."""
+def test_close_in_another_thread_runs_slots_in_the_callers_thread(manager: NetworkAccessManager, serve: Serve) -> None:
+    """Slots and preprocessors run in the thread that has entered the with block."""
 
     def first_chunk_only(connection: Connection) -> None:
         connection.read_request()
@@ -283,7 +283,7 @@ def test_close_from_another_thread_runs_no_slot_there(manager: NetworkAccessMana
 
 @pytest.mark.parametrize("read", [0, 1])
 def test_dropped_stream_frees_its_request(read: int, blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    """So does Ctrl-C before the block begins."""
+    """Ctrl-C before the with block begins does the same."""
     server, ended = serve(always(b"ok")), threading.Event()
 
     def half(connection: Connection) -> None:

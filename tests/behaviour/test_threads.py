@@ -1,4 +1,4 @@
-"""Called from everywhere: the main thread, plain threads, QThreads, thread pools, slots; one object here and there."""
+"""Calls in the main thread, Python threads, QThreads, thread pools and slots, also of one object in several threads."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def in_main(work: Callable[[], Any]) -> Any:
 
 
 def in_running_loop(work: Callable[[], Any]) -> Any:
-    """From a slot, with the event loop running."""
+    """Call it in a slot, with a running event loop."""
     result: list[Any] = []
     loop = QtCore.QEventLoop()
 
@@ -75,7 +75,7 @@ CONTEXTS = [in_main, in_thread, in_qthread, in_pool, in_running_loop]
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
-def test_every_kind_of_thread(context: Callable[..., Any], engine: str, httpbin: str) -> None:
+def test_request_in_each_kind_of_thread(context: Callable[..., Any], engine: str, httpbin: str) -> None:
     def work() -> Any:
         request = BlockingNetworkRequest()
         heard: list[int] = []
@@ -88,7 +88,7 @@ def test_every_kind_of_thread(context: Callable[..., Any], engine: str, httpbin:
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
-def test_timeouts_work_in_every_kind_of_thread(context: Callable[..., Any], engine: str, serve: Serve) -> None:
+def test_timeout_in_each_kind_of_thread(context: Callable[..., Any], engine: str, serve: Serve) -> None:
     server = serve(silence)
 
     def work() -> ErrorCode:
@@ -100,7 +100,7 @@ def test_timeouts_work_in_every_kind_of_thread(context: Callable[..., Any], engi
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
-def test_object_made_in_another_thread(
+def test_object_created_in_another_thread(
     context: Callable[..., Any], blocking: BlockingNetworkRequest, httpbin: str
 ) -> None:
     assert context(lambda: blocking.get(f"{httpbin}/get")) is ErrorCode.NoError
@@ -132,7 +132,7 @@ def test_64_threads_at_once(engine: str, serve: Serve) -> None:
     for thread in threads:
         thread.join(60)
     assert results == [True] * 192
-    # Connections are used again. A worker that a busy machine keeps from running for STUCK_SECONDS loses its own.
+    # Connections are reused, except those of a worker that a busy machine delays for STUCK_SECONDS.
     assert 64 <= server.connections < 128
 
 
@@ -144,7 +144,7 @@ def test_a_hundred_calls_open_one_connection(engine: str, serve: Serve) -> None:
     assert server.connections == 1
 
 
-def test_busy_object_raises_at_once_and_the_call_goes_on(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_busy_object_raises_at_once(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     proceed = threading.Event()
 
     def handle(connection: Connection) -> None:
@@ -171,7 +171,7 @@ def test_busy_object_raises_at_once_and_the_call_goes_on(blocking: BlockingNetwo
     assert "busy with another call" in raised[0]
 
 
-def test_second_request_within_a_slot(blocking: BlockingNetworkRequest, httpbin: str) -> None:
+def test_request_in_a_slot(blocking: BlockingNetworkRequest, httpbin: str) -> None:
     inner = BlockingNetworkRequest()
     outcomes: list[Any] = []
 
@@ -185,7 +185,7 @@ def test_second_request_within_a_slot(blocking: BlockingNetworkRequest, httpbin:
     assert outcomes == [ErrorCode.NoError]
 
 
-def test_no_event_of_the_caller_runs_while_it_blocks(blocking: BlockingNetworkRequest, httpbin: str) -> None:
+def test_blocking_call_processes_no_events(blocking: BlockingNetworkRequest, httpbin: str) -> None:
     ticks: list[None] = []
     timer = QtCore.QTimer()
     timer.timeout.connect(lambda: ticks.append(None))
@@ -194,7 +194,7 @@ def test_no_event_of_the_caller_runs_while_it_blocks(blocking: BlockingNetworkRe
     assert ticks == []
 
 
-def test_slots_of_an_object_in_another_thread_run_there(blocking: BlockingNetworkRequest, httpbin: str) -> None:
+def test_slot_of_an_object_in_another_thread(blocking: BlockingNetworkRequest, httpbin: str) -> None:
     class Elsewhere(QtCore.QObject):
         heard = Signal()
         ran = threading.Event()
@@ -216,8 +216,8 @@ def test_slots_of_an_object_in_another_thread_run_there(blocking: BlockingNetwor
     assert thread.wait(10_000)
 
 
-def test_no_event_queues_up_in_a_thread_that_runs_no_loop(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    """PyQt would queue one there for the end of every reply: 200 bytes lost each, and wrappers taken for deleted."""
+def test_no_events_are_queued_without_an_event_loop(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """PyQt would queue one event for the end of each reply there, which leaks 200 bytes and deletes wrappers too early."""
 
     class Filter(QtCore.QObject):
         seen = 0
@@ -230,18 +230,18 @@ def test_no_event_queues_up_in_a_thread_that_runs_no_loop(blocking: BlockingNetw
     assert application is not None
     server = serve(always(b"ok"))
     application.processEvents()
-    eavesdropper = Filter()
-    application.installEventFilter(eavesdropper)
+    event_filter = Filter()
+    application.installEventFilter(event_filter)
     for _ in range(100):
         assert blocking.get(server.url) is ErrorCode.NoError
         assert blocking.post(server.url, b"data") is ErrorCode.NoError
     in_thread(application.processEvents)
     application.processEvents()
-    application.removeEventFilter(eavesdropper)
-    assert eavesdropper.seen < 50
+    application.removeEventFilter(event_filter)
+    assert event_filter.seen < 50
 
 
-def test_background_threads_while_the_main_loop_runs(engine: str, serve: Serve) -> None:
+def test_background_threads_with_a_running_event_loop(engine: str, serve: Serve) -> None:
     server = serve(echo)
     codes: list[ErrorCode] = []
     loop = QtCore.QEventLoop()
@@ -264,8 +264,8 @@ def test_background_threads_while_the_main_loop_runs(engine: str, serve: Serve) 
     assert codes == [ErrorCode.NoError] * 1200
 
 
-def test_the_lock_rule(serve: Serve) -> None:
-    """24 threads with fresh workers, while the main thread makes and drops managers: froze 5 of 5 without the cure."""
+def test_new_workers_cause_no_deadlock_with_managers(serve: Serve) -> None:
+    """24 threads with fresh workers, while the main thread makes and drops managers: without the fix 5 of 5 runs had a deadlock."""
     server = serve(always(b"x" * 102_400))
     for _ in range(2):
         run = subprocess.run(
@@ -290,7 +290,7 @@ def interrupted_once(submit: Callable[..., None]) -> Callable[..., None]:
     return interrupted
 
 
-def test_ctrl_c_at_the_end_of_a_call_does_not_leave_the_object_busy(
+def test_ctrl_c_while_the_reply_is_created(
     blocking: BlockingNetworkRequest, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: Any) -> None:
@@ -305,7 +305,7 @@ def test_ctrl_c_at_the_end_of_a_call_does_not_leave_the_object_busy(
 
 
 @pytest.mark.parametrize("where", ["begin", "end"])
-def test_ctrl_c_at_the_edge_of_a_call_does_not_leave_the_object_busy(
+def test_ctrl_c_at_the_begin_or_end_of_a_call(
     where: str, blocking: BlockingNetworkRequest, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: Any) -> None:
@@ -325,8 +325,8 @@ def test_ctrl_c_at_the_edge_of_a_call_does_not_leave_the_object_busy(
     assert blocking.get(server.url) is ErrorCode.NoError
 
 
-def test_a_proxy_factory_that_lets_go_of_the_gil(serve: Serve) -> None:
-    """18 threads, and a factory of the application's, in Python, that sleeps: froze before it was asked one by one."""
+def test_proxy_factory_that_releases_the_gil(serve: Serve) -> None:
+    """18 threads and a Python proxy factory of the application that sleeps: there was a deadlock until calls of it were serialized."""
     proxy = serve(always(b"from the proxy"))
     program = f"""
 import faulthandler, sys, threading, time
@@ -360,14 +360,14 @@ QtNetwork.QNetworkProxyFactory.setApplicationProxyFactory(None)
 
 
 class TestWorkers:
-    """The engine's own book-keeping."""
+    """How the Qt engine starts, shares and ends its workers."""
 
     def start(self, engine: QtEngine, url: str) -> Mailbox:
         mailbox = Mailbox()
         engine.start(Request("GET", url), mailbox)
         return mailbox
 
-    def test_workers_are_added_when_six_exchanges_are_under_way(self, serve: Serve) -> None:
+    def test_workers_are_added_for_each_six_transfers(self, serve: Serve) -> None:
         proceed = threading.Event()
 
         def handle(connection: Connection) -> None:
@@ -401,7 +401,7 @@ class TestWorkers:
             assert worker.thread.wait(10_000)
             assert engine.worker_count() == 0
 
-    def test_abort_before_the_worker_runs_sends_nothing(self, serve: Serve) -> None:
+    def test_abort_before_the_worker_runs(self, serve: Serve) -> None:
         server = serve(always(b"ok"))
         engine = QtEngine()
         mailbox = Mailbox()
@@ -412,13 +412,11 @@ class TestWorkers:
         assert response.failure is not None or response.status == 200
         engine.shutdown()
 
-    def test_a_thread_that_cannot_be_started_is_told_and_forgotten(
-        self, serve: Serve, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_thread_that_cannot_be_started(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
         server = serve(always(b"ok"))
         engine = QtEngine()
         with monkeypatch.context() as patch:
-            patch.setattr(WorkerThread, "start", lambda self: None)  # as Qt does without memory, apart from a warning
+            patch.setattr(WorkerThread, "start", lambda self: None)  # as Qt does without memory, except for its warning
             response = self.start(engine, server.url).take(10)
         assert isinstance(response, Response) and response.failure is not None
         assert "could not be started" in response.failure.text
@@ -427,7 +425,7 @@ class TestWorkers:
         engine.shutdown()
 
     @pytest.mark.parametrize("where", ["QtTransfer", "thread"])
-    def test_an_interrupted_start_leaves_no_place_taken(
+    def test_interrupted_start_leaves_no_worker_busy(
         self, where: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def interrupt(*_: Any) -> None:
@@ -446,14 +444,14 @@ class TestWorkers:
                 with pytest.raises(KeyboardInterrupt):
                     self.start(engine, server.url)
             if where == "QtTransfer":
-                self.start(engine, server.url).take(10)  # by then the interrupted one has been ended
+                self.start(engine, server.url).take(10)  # the interrupted transfer has ended before this one
         for _ in range(6):
             response = self.start(engine, server.url).take(10)
             assert isinstance(response, Response) and response.status == 200
         assert engine.worker_count() == 1
         engine.shutdown()
 
-    def test_shutdown_answers_what_is_in_flight(self, serve: Serve) -> None:
+    def test_shutdown_cancels_running_transfers(self, serve: Serve) -> None:
         server = serve(silence)
         engine = QtEngine()
         mailboxes = [self.start(engine, server.url) for _ in range(8)]

@@ -26,13 +26,13 @@ def test_idle_timeout_does_not_run_while_bytes_move(blocking: BlockingNetworkReq
     assert blocking.reply().elapsed() > 0.6
 
 
-def test_deadline_counts_over_redirects(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    def round_and_round(connection: Connection) -> None:
+def test_deadline_includes_redirects(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    def redirect_to_itself(connection: Connection) -> None:
         while connection.read_request() is not None:
             time.sleep(0.1)
             connection.respond(b"", "302 Found", "Location: /again\r\n")
 
-    server = serve(round_and_round)
+    server = serve(redirect_to_itself)
     blocking.setDeadline(900)
     started = time.monotonic()
     assert blocking.get(server.url) is ErrorCode.TimeoutError
@@ -55,7 +55,7 @@ def test_time_in_a_slot_is_not_idle_time(blocking: BlockingNetworkRequest, serve
     assert len(blocking.reply().body) == 20_000_000
 
 
-def test_idle_time_begins_anew_after_a_slot(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_idle_timeout_starts_again_after_a_slot(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     slot_ended = threading.Event()
 
     def handle(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Wrong types and values are refused at once, with a message that names the given and the expected value."""
+"""Wrong types and values raise at once, with a message that names the given and the expected value."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def a_manager() -> NetworkAccessManager:
     return NetworkAccessManager()
 
 
-WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+WRONG_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a URL as manager": (lambda: BlockingNetworkRequest("http://x"), TypeError, r"give the request to the call"),  # type: ignore[arg-type]
     "the application as manager": (
         lambda: BlockingNetworkRequest(QtCore.QCoreApplication.instance()),  # type: ignore[arg-type]
@@ -102,17 +102,17 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_wrong_type_is_refused_at_once(case: str) -> None:
-    act, error, words = WRONG[case]
+@pytest.mark.parametrize("case", WRONG_CALLS)
+def test_wrong_type_or_value_raises(case: str) -> None:
+    act, error, words = WRONG_CALLS[case]
     with pytest.raises(error, match=words):
         act()
 
 
 @pytest.mark.parametrize("name", sorted(name for name in dir(NetworkAccessManager) if name.startswith("set")))
 @pytest.mark.parametrize("value", [object(), 5.5, b"bytes"], ids=["object", "float", "bytes"])
-def test_setters_refuse_foreign_types(name: str, value: Any) -> None:
-    """No setter takes one of these values; the error is a TypeError or ValueError, and names no attribute."""
+def test_setters_of_a_manager_refuse_wrong_types(name: str, value: Any) -> None:
+    """No setter accepts one of these values; the error is a TypeError or ValueError, not an AttributeError."""
     arguments = [value, [], []] if name == "setFallbackProxyAndExcludes" else [value]
     manager = a_manager()
     before = manager._settings
@@ -140,13 +140,13 @@ def arguments_of(*methods: Callable[..., Any], without: tuple[str, ...] = ()) ->
     ]
 
 
-FOREIGN = pytest.mark.parametrize("value", [object(), 5.5], ids=["object", "float"])
+WRONG_TYPES = pytest.mark.parametrize("value", [object(), 5.5], ids=["object", "float"])
 OWN_SETTERS = sorted(name for name in vars(RequestOptions) if name.startswith("set"))
 
 
 @pytest.mark.parametrize("name", OWN_SETTERS)
 @pytest.mark.parametrize("value", [object(), 5.5, b"bytes"], ids=["object", "float", "bytes"])
-def test_setters_of_a_request_refuse_foreign_types(name: str, value: Any) -> None:
+def test_setters_of_a_request_refuse_wrong_types(name: str, value: Any) -> None:
     request = a_request()
     before = vars(request).copy()
     (argument,) = [each for each in inspect.signature(getattr(RequestOptions, name)).parameters if each != "self"]
@@ -158,10 +158,10 @@ R = BlockingNetworkRequest
 CALLS = (R.get, R.head, R.post, R.put, R.patch, R.deleteResource, R.options, R.sendCustomRequest, R.download, R.stream)
 
 
-@FOREIGN
+@WRONG_TYPES
 @pytest.mark.parametrize(("name", "argument"), arguments_of(*CALLS, without=("json",)))
-def test_calls_refuse_foreign_types(name: str, argument: str, value: Any, tmp_path: Path) -> None:
-    """The call itself does, also of a stream, and the object is as free as before."""
+def test_calls_refuse_wrong_types(name: str, argument: str, value: Any, tmp_path: Path) -> None:
+    """The call itself raises, also stream(), and the object is not left busy."""
     request = a_request()
     needed = {"sendCustomRequest": {"verb": "GET"}, "download": {"path": tmp_path / "file"}}.get(name, {})
     arguments = {"request": URL, **needed, argument: value}  # type: ignore[dict-item]
@@ -172,17 +172,17 @@ def test_calls_refuse_foreign_types(name: str, argument: str, value: Any, tmp_pa
 BATCHES = (NetworkAccessManager.getMany, NetworkAccessManager.sendMany, NetworkAccessManager.downloadMany)
 
 
-@FOREIGN
+@WRONG_TYPES
 @pytest.mark.parametrize(("name", "argument"), arguments_of(*BATCHES))
-def test_batches_refuse_foreign_types(name: str, argument: str, value: Any) -> None:
-    """At the call, and not when the first result is asked for."""
+def test_batches_refuse_wrong_types(name: str, argument: str, value: Any) -> None:
+    """The call raises, not the first iteration."""
     arguments = {"requests": [], argument: value}
     assert_refused(lambda: getattr(a_manager(), name)(**arguments), argument, value)
 
 
-@FOREIGN
+@WRONG_TYPES
 @pytest.mark.parametrize("field", BatchRequest._fields)
-def test_batch_request_of_foreign_types(field: str, value: Any) -> None:
+def test_batch_request_with_wrong_types(field: str, value: Any) -> None:
     given = BatchRequest(**{"request": URL, field: value})
     assert repr(given).startswith("<BatchRequest ")
     assert_refused(lambda: list(a_manager().sendMany([given])), field, value)
@@ -200,7 +200,7 @@ def test_batch_request_of_foreign_types(field: str, value: Any) -> None:
         ),
     ],
 )
-def test_parts_of_a_request_for_sendMany(given: Any, words: str) -> None:
+def test_invalid_tuples_for_sendMany(given: Any, words: str) -> None:
     with pytest.raises(TypeError, match=words):
         list(a_manager().sendMany([given]))
 
@@ -208,7 +208,7 @@ def test_parts_of_a_request_for_sendMany(given: Any, words: str) -> None:
 @pytest.mark.parametrize(
     ("given", "kind"), [(URL, "str"), ([URL, "file"], "list"), ((URL, "GET", "file"), "a tuple of 3"), (5, "int")]
 )
-def test_what_is_no_pair_for_downloadMany(given: Any, kind: str) -> None:
+def test_invalid_pairs_for_downloadMany(given: Any, kind: str) -> None:
     words = rf"without folder=, requests must be pairs of a request and a path, such as \(url, 'file'\), not {kind}"
     with pytest.raises(TypeError, match=words):
         list(a_manager().downloadMany([given]))
@@ -225,10 +225,10 @@ def test_types_of_a_verb(blocking: BlockingNetworkRequest, serve: Serve, verb: A
     assert repr(BatchRequest(URL, verb)) == f"<BatchRequest PUT {URL}>"
 
 
-@FOREIGN
+@WRONG_TYPES
 @pytest.mark.parametrize("make", [QtAdapter, requests_session, route_requests])
 @pytest.mark.parametrize("argument", ["manager", "feedback", "authCfg", "authOrigins"])
-def test_adapter_refuses_foreign_types(make: Callable[..., Any], argument: str, value: Any) -> None:
+def test_adapter_refuses_wrong_types(make: Callable[..., Any], argument: str, value: Any) -> None:
     def act() -> None:
         made = make(**{"authCfg": "id", "authOrigins": URL, argument: value})
         if make is route_requests:
@@ -238,7 +238,7 @@ def test_adapter_refuses_foreign_types(make: Callable[..., Any], argument: str, 
 
 
 @pytest.mark.parametrize("origins", [b"https://a.example", [b"https://a.example"], None, [5]])
-def test_origins_that_are_no_text(origins: Any) -> None:
+def test_origins_of_a_wrong_type(origins: Any) -> None:
     with pytest.raises(TypeError, match=r"authOrigins must be URLs as str, as in \['https://api.example.org'\], not"):
         QtAdapter(authCfg="id", authOrigins=origins)
 
@@ -252,14 +252,14 @@ def test_retries_of_an_adapter(value: Any) -> None:
         QtAdapter(max_retries=right)
 
 
-def test_object_of_another_binding_is_named() -> None:
+def test_object_of_another_binding() -> None:
     foreign = type("QUrl", (), {"__module__": "PySide6.QtCore"})()
     with pytest.raises(TypeError, match=r"PySide6.QtCore.QUrl, which belongs to PySide6 while PyQt\d serves"):
         a_request().get(foreign)
     assert type_name(QtCore.QUrl()) == "QUrl" and type_name(5) == "int"
 
 
-def test_none_leaves_a_form_field_out(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_none_omits_a_form_field(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"ok"))
     blocking.post(server.url, form={"a": 1, "b": None, "c": ["x", None, "y"]})
     assert server.requests[0].endswith(b"\r\n\r\na=1&c=x&c=y")
@@ -267,7 +267,7 @@ def test_none_leaves_a_form_field_out(blocking: BlockingNetworkRequest, serve: S
     assert b'name="a"' in server.requests[1] and b'name="b"' not in server.requests[1]
 
 
-# -- shown values
+# -- str() and repr()
 
 
 def test_text_of_an_error_code() -> None:
@@ -287,7 +287,7 @@ def test_text_of_an_error_code() -> None:
         ("500 Internal Server Error", "Error transferring {url} - server replied: Internal Server Error (500)"),
     ],
 )
-def test_status_stands_in_every_text(status: str, message: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_status_is_in_each_text(status: str, message: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"x", status))
     assert blocking.get(server.url) is ErrorCode.ServerExceptionError
     expected = message.format(url=server.url)
@@ -298,7 +298,7 @@ def test_status_stands_in_every_text(status: str, message: str, blocking: Blocki
         blocking.reply().raiseForError()
 
 
-def test_public_objects_say_what_they_are(tmp_path: Path) -> None:
+def test_repr_of_public_objects(tmp_path: Path) -> None:
     manager = a_manager()
     manager.setProxy("http://user:s3cret@proxy:3128")
     manager.setCache(NetworkMemoryCache())

@@ -1,4 +1,4 @@
-"""Downloads into files and devices, whole or not at all, and resumed, on both engines."""
+"""Downloads into files and devices, complete or not at all, and resumed, on both engines."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ BODY = bytes(range(256)) * 2000
 DIGEST = hashlib.sha256(BODY).hexdigest()
 
 
-def ranges(
+def range_server(
     body: bytes = BODY, tag: str = '"one"', breaks: int = 0, after: int = 100_000, supports: bool = True
 ) -> Handler:
-    """Serves ``body`` with ranges; the first ``breaks`` answers break off ``after`` so many bytes."""
+    """Return a handler that serves ``body`` with ranges; the first ``breaks`` responses are cut off ``after`` this number of bytes."""
     left = [breaks]
 
     def handle(connection: Connection) -> None:
@@ -78,7 +78,7 @@ def leave_part(target: Path, url: str, body: bytes, total: int = -1) -> None:
     target.with_name(f"{target.name}.part.json").write_text(json.dumps(description))
 
 
-def test_into_a_file(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+def test_download_into_a_file(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     server = serve(always(BODY, headers="X-Mine: 1\r\n"))
     target = tmp_path / "file"
     target.write_text("old")
@@ -89,15 +89,15 @@ def test_into_a_file(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: P
     assert blocking.download(server.url, str(target)) is OK
 
 
-def test_what_is_coded_is_decoded(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+def test_encoded_body_is_decoded(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     server = serve(always(gzip.compress(BODY), headers="Content-Encoding: gzip\r\n"))
     assert blocking.download(server.url, tmp_path / "file") is OK
     assert (tmp_path / "file").read_bytes() == BODY
 
 
-@pytest.mark.parametrize("what", ["404", "truncated", "refused", "timeout", "cancel", "gzip", "checksum"])
-def test_the_target_is_untouched_by_failure(
-    what: str, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
+@pytest.mark.parametrize("case", ["404", "truncated", "refused", "timeout", "cancel", "gzip", "checksum"])
+def test_failed_download_leaves_the_file_unchanged(
+    case: str, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
 ) -> None:
     target = tmp_path / "file"
     target.write_text("old")
@@ -106,9 +106,9 @@ def test_the_target_is_untouched_by_failure(
     def half(connection: Connection) -> None:
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 500_000)
-        if what == "truncated":
+        if case == "truncated":
             return
-        if what == "cancel":
+        if case == "cancel":
             feedback.cancel()
         connection.wait_for_close()
 
@@ -117,16 +117,16 @@ def test_the_target_is_untouched_by_failure(
         "gzip": always(gzip.compress(BODY)[:-20], headers="Content-Encoding: gzip\r\n"),
         "checksum": always(BODY),
     }
-    server = serve(handlers.get(what, half))
-    url = "http://127.0.0.1:1/" if what == "refused" else server.url
+    server = serve(handlers.get(case, half))
+    url = "http://127.0.0.1:1/" if case == "refused" else server.url
     blocking.setTimeout(300)
-    code = blocking.download(url, target, feedback, checksum="md5:" + "0" * 32 if what == "checksum" else None)
+    code = blocking.download(url, target, feedback, checksum="md5:" + "0" * 32 if case == "checksum" else None)
     expected = {"404": SERVER, "timeout": ErrorCode.TimeoutError, "cancel": ErrorCode.CanceledError}
-    assert code is expected.get(what, NET), blocking.errorMessage()
+    assert code is expected.get(case, NET), blocking.errorMessage()
     assert target.read_text() == "old" and os.listdir(tmp_path) == ["file"]
-    if what == "404":
+    if case == "404":
         assert blocking.reply().body == b"no"
-    if what == "checksum":
+    if case == "checksum":
         assert "the md5 checksum is" in blocking.errorMessage()
     assert blocking.get(serve(always(b"ok")).url) is OK
 
@@ -152,7 +152,7 @@ def test_redirects_are_followed(blocking: BlockingNetworkRequest, httpbin: str, 
         ("/%2e%2e%2f%2e%2e%2fevil", "", "evil"),
     ],
 )
-def test_into_a_folder(
+def test_download_into_a_folder(
     path: str, fields: str, name: str, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
 ) -> None:
     folder = tmp_path / "in"
@@ -161,7 +161,7 @@ def test_into_a_folder(
     assert os.listdir(folder) == [name] and os.listdir(tmp_path) == ["in"]
 
 
-def test_into_a_device_or_an_open_file(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+def test_download_into_a_device_or_open_file(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     server = serve(always(BODY))
     buffer = QtCore.QBuffer()
     buffer.open(QtCore.QIODevice.OpenModeFlag.WriteOnly)
@@ -174,8 +174,8 @@ def test_into_a_device_or_an_open_file(blocking: BlockingNetworkRequest, serve: 
 
 
 @contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """No file may grow beyond this, as on a disk that is full."""
+def file_size_limit(size: int) -> Iterator[None]:
+    """Limit the size of files, as if the disk was full."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
@@ -187,9 +187,9 @@ def room_for(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("resume", [False, True])
-def test_a_full_disk(resume: bool, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
-    server = serve(ranges())
-    with room_for(100_000):
+def test_full_disk(resume: bool, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    server = serve(range_server())
+    with file_size_limit(100_000):
         assert blocking.download(server.url, tmp_path / "file", resume=resume) is NET
     assert re.search(r"The file.* cannot be written: File too large", blocking.errorMessage())
     assert not (tmp_path / "file").exists()
@@ -197,7 +197,7 @@ def test_a_full_disk(resume: bool, blocking: BlockingNetworkRequest, serve: Serv
     assert (tmp_path / "file").read_bytes() == BODY
 
 
-def test_what_cannot_be_written(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+def test_targets_that_cannot_be_written(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     server = serve(always(BODY))
     assert blocking.download(server.url, tmp_path / "no" / "folder") is NET
     assert "does not exist: create it first" in blocking.errorMessage()
@@ -217,7 +217,7 @@ def test_what_cannot_be_written(blocking: BlockingNetworkRequest, serve: Serve, 
     assert blocking.get(server.url) is OK
 
 
-def test_bad_input(blocking: BlockingNetworkRequest, tmp_path: Path) -> None:
+def test_invalid_arguments(blocking: BlockingNetworkRequest, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a checksum is written 'sha256:"):
         blocking.download("http://x/", tmp_path / "f", checksum="abc")
     with pytest.raises(ValueError, match="a sha256 checksum has 64 hexadecimal digits"):
@@ -235,8 +235,8 @@ def test_bad_input(blocking: BlockingNetworkRequest, tmp_path: Path) -> None:
 # -- resumed
 
 
-def test_resumed_where_it_broke_off(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
-    server = serve(ranges(breaks=1))
+def test_resume_after_a_broken_connection(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    server = serve(range_server(breaks=1))
     target = tmp_path / "file"
     assert blocking.download(server.url, target, resume=True) is NET
     assert sorted(os.listdir(tmp_path)) == ["file.part", "file.part.json"]
@@ -248,21 +248,21 @@ def test_resumed_where_it_broke_off(blocking: BlockingNetworkRequest, serve: Ser
 
 
 @pytest.mark.parametrize("supports", [True, False])
-def test_another_one_by_now(supports: bool, blocking: BlockingNetworkRequest, tmp_path: Path) -> None:
-    """The validator has changed, or the server has no ranges: the whole file."""
-    first = RawServer(ranges(breaks=1))
+def test_resume_of_a_changed_file(supports: bool, blocking: BlockingNetworkRequest, tmp_path: Path) -> None:
+    """The validator has changed, or the server supports no ranges: the whole file is downloaded."""
+    first = RawServer(range_server(breaks=1))
     target = tmp_path / "file"
     assert blocking.download(first.url, target, resume=True) is NET
     port = first.port
     first.close()
     changed = bytes(reversed(BODY))
-    second = _at(port, ranges(changed, '"two"' if supports else '"one"', supports=supports))
+    second = _server_at(port, range_server(changed, '"two"' if supports else '"one"', supports=supports))
     assert blocking.download(f"http://127.0.0.1:{port}", target, resume=True) is OK, blocking.errorMessage()
     assert target.read_bytes() == changed and os.listdir(tmp_path) == ["file"]
     second.close()
 
 
-def _at(port: int, handler: Handler) -> RawServer:
+def _server_at(port: int, handler: Handler) -> RawServer:
     import socket
 
     server = RawServer.__new__(RawServer)
@@ -279,23 +279,23 @@ def _at(port: int, handler: Handler) -> RawServer:
                 raise
 
 
-def test_what_is_whole_already(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
-    server = serve(ranges(breaks=1, after=len(BODY)))
+def test_resume_of_a_complete_part(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    server = serve(range_server(breaks=1, after=len(BODY)))
     target = tmp_path / "file"
     blocking.download(server.url, target, resume=True)
-    if not target.exists():  # broke off at the very end
+    if not target.exists():  # it was cut off at its end
         assert blocking.download(server.url, target, resume=True) is OK, blocking.errorMessage()
     assert target.read_bytes() == BODY
-    # more is there than the server has
+    # the part is longer than the file of the server
     url = f"{server.url}/other"
     leave_part(tmp_path / "other", url, BODY + b"more")
     assert blocking.download(url, tmp_path / "other", resume=True) is OK, blocking.errorMessage()
     assert (tmp_path / "other").read_bytes() == BODY
 
 
-def test_progress_of_a_part_that_is_whole(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
-    """The server has no rest to send (416), and the bar is full all the same."""
-    url, told, feedback = f"{serve(ranges()).url}/file", [], Feedback()
+def test_progress_of_a_complete_part(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    """The server has no bytes left to send (416); the progress is complete."""
+    url, told, feedback = f"{serve(range_server()).url}/file", [], Feedback()
     leave_part(tmp_path / "file", url, BODY, len(BODY))
     blocking.downloadProgress.connect(lambda *figures: told.append(figures))
     assert blocking.download(url, tmp_path / "file", feedback, resume=True) is OK, blocking.errorMessage()
@@ -307,7 +307,7 @@ def test_progress_of_a_part_that_is_whole(blocking: BlockingNetworkRequest, serv
 def test_progress_of_a_resumed_download(
     blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, has_length: bool
 ) -> None:
-    """It counts the part that is there; the total is the size of the whole file."""
+    """The progress includes the stored part; the total is the size of the whole file."""
     size, half = len(BODY), 300_000
     calls: list[bytes] = []
 
@@ -339,16 +339,16 @@ def test_progress_of_a_resumed_download(
     assert kept > 0 and all(done >= kept for done, _ in seen)
     assert seen[-1] == (size, size) and {total for _, total in seen} == {size}
     assert feedback.progress() == 100.0 and min(percents) >= 100.0 * kept / size - 1
-    # The next one counts from the beginning again.
+    # The next request counts from zero again.
     seen.clear()
     assert blocking.get(serve(always(b"x" * 10)).url) is OK and seen[-1] == (10, 10)
 
 
 @pytest.mark.parametrize("tag", ['W/"weak"', "without-quotes", '"', '"a"b"'])
-def test_without_a_validator_it_begins_anew(
+def test_no_resume_without_a_strong_validator(
     tag: str, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
 ) -> None:
-    server = serve(ranges(tag=tag, breaks=1))
+    server = serve(range_server(tag=tag, breaks=1))
     assert blocking.download(server.url, tmp_path / "file", resume=True) is NET
     assert os.listdir(tmp_path) == []
     assert blocking.download(server.url, tmp_path / "file", resume=True) is OK
@@ -360,7 +360,7 @@ NEW = bytes(reversed(BODY))
 
 @pytest.mark.parametrize("fields", ["", "Last-Modified: Fri, 15 Jan 2027 08:00:00 GMT\r\n", 'ETag: W/"one"\r\n'])
 @pytest.mark.parametrize("status", ["206 Part", "200 OK"])
-def test_rest_of_a_version_that_is_not_named(
+def test_resume_from_a_server_that_ignores_if_range(
     blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, status: str, fields: str
 ) -> None:
     """The server does not know If-Range: it sends the rest of the newer version as if it was the same one."""
@@ -388,8 +388,8 @@ def test_rest_of_a_version_that_is_not_named(
     assert len(calls) == 3 and b"Range" not in calls[2]
 
 
-def test_rest_with_status_200_and_the_same_tag(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
-    """Whether or not it was asked for: a part is never taken for the whole file."""
+def test_content_range_with_status_200(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    """With or without a range request, a part is never accepted as the whole file."""
 
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
@@ -428,9 +428,9 @@ REST_FIELDS = {
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
-@pytest.mark.parametrize("what", REST_FIELDS)
-def test_rest_that_looks_like_the_whole(
-    blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, what: str, is_chunked: bool
+@pytest.mark.parametrize("case", REST_FIELDS)
+def test_range_with_status_200_and_invalid_content_range(
+    blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, case: str, is_chunked: bool
 ) -> None:
     """The rest with status 200: one version cannot have two sizes, however Content-Range is written."""
 
@@ -444,7 +444,7 @@ def test_rest_that_looks_like_the_whole(
             if b"Range: " not in request:
                 connection.send(whole + BODY)
                 continue
-            rest, lines = BODY[40_000:], lines + REST_FIELDS[what]
+            rest, lines = BODY[40_000:], lines + REST_FIELDS[case]
             if is_chunked:
                 chunk = b"%x\r\n%b\r\n0\r\n\r\n" % (len(rest), rest)
                 connection.send(f"{lines}Transfer-Encoding: chunked\r\n\r\n".encode() + chunk)
@@ -458,10 +458,10 @@ def test_rest_that_looks_like_the_whole(
 
 
 @pytest.mark.parametrize("value", ["items 5-24/66", "5-24/*", "bytes */3", "bytes"])
-def test_content_range_that_is_none_of_bytes(
+def test_content_range_of_other_units_is_ignored(
     blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, value: str
 ) -> None:
-    """Lists that come in pages have one with status 200."""
+    """Some paged APIs send Content-Range with status 200."""
     url = serve(always(b"[1]", headers=f"Content-Range: {value}\r\n")).url
     for resume in (False, True):
         assert blocking.download(url, tmp_path / "file", resume=resume) is OK, blocking.errorMessage()
@@ -470,7 +470,7 @@ def test_content_range_that_is_none_of_bytes(
 
 @pytest.mark.parametrize("total", [len(BODY), -1])
 def test_416_without_a_validator(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, total: int) -> None:
-    """A part as long as the newer version is whole only if that was to be its length from the beginning."""
+    """A part as long as the newer version is complete only if it had that total from the beginning."""
 
     def handle(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
@@ -485,7 +485,7 @@ def test_416_without_a_validator(blocking: BlockingNetworkRequest, serve: Serve,
     assert (tmp_path / "file").read_bytes() == (BODY if total >= 0 else NEW)
 
 
-def test_a_part_that_was_not_asked_for(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+def test_206_without_a_range_request(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     server = serve(always(b"x" * 10, "206 Part", "Content-Range: bytes 5-14/100\r\n"))
     assert blocking.download(server.url, tmp_path / "file", resume=True) is NET
     assert enum_value(blocking.reply().error()) == Q.ProtocolFailure and os.listdir(tmp_path) == []
@@ -503,17 +503,17 @@ print(request.download(sys.argv[1], sys.argv[2], resume=True).name)
 
 
 @pytest.mark.parametrize("breaks", [0, 1])
-def test_killed_and_resumed(
+def test_resume_after_a_killed_process(
     blocking: BlockingNetworkRequest, engine: str, serve: Serve, tmp_path: Path, breaks: int
 ) -> None:
-    """``breaks``: how often the download has broken off before the process that goes on with it is killed."""
+    """``breaks``: how often the download was cut off before the process that resumes it is killed."""
     body = os.urandom(3_000_000)
     calls = [0]
 
     def handle(connection: Connection) -> None:
         calls[0] += 1
         if calls[0] > breaks + 1:
-            ranges(body)(connection)
+            range_server(body)(connection)
             return
         found = re.search(rb"Range: bytes=(\d+)-", connection.read_request() or b"")
         start = int(found[1]) if found else 0
@@ -541,7 +541,7 @@ def test_killed_and_resumed(
     assert target.read_bytes() == body and b"Range: bytes=" in server.requests[-1]
 
 
-def test_progress(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+def test_progress_of_a_download(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     server = serve(always(BODY * 20))
     seen: list[tuple[int, int]] = []
     blocking.downloadProgress.connect(lambda done, total: seen.append((done, total)))
@@ -563,7 +563,7 @@ def test_progress(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
     ],
     ids=["tag", "total", "start", "nothing", "short"],
 )
-def test_a_rest_that_is_none(
+def test_resume_with_a_wrong_content_range(
     fields: str, count: Any, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
 ) -> None:
     """The server's Content-Range must fit the part; otherwise the whole file is downloaded, or the download fails."""
@@ -595,7 +595,7 @@ def test_a_rest_that_is_none(
         assert not target.exists() and (tmp_path / "file.part").exists()
 
 
-def test_two_that_resume_the_same(engine: str, serve: Serve, tmp_path: Path) -> None:
+def test_two_resumable_downloads_of_the_same_file(engine: str, serve: Serve, tmp_path: Path) -> None:
     import threading
 
     first_is_there, go_on = threading.Event(), threading.Event()
@@ -628,8 +628,8 @@ def test_two_that_resume_the_same(engine: str, serve: Serve, tmp_path: Path) -> 
     assert codes == [OK, OK] and target.read_bytes() == BODY and os.listdir(tmp_path) == ["file"]
 
 
-def test_resumed_behind_a_redirect(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
-    last = serve(ranges(breaks=1))
+def test_resume_after_a_redirect(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    last = serve(range_server(breaks=1))
 
     def move(connection: Connection) -> None:
         while connection.read_request() is not None:
@@ -641,7 +641,7 @@ def test_resumed_behind_a_redirect(blocking: BlockingNetworkRequest, serve: Serv
     assert b"Range: bytes=" in last.requests[1] and (tmp_path / "name").read_bytes() == BODY
 
 
-def test_what_keeps_its_pieces_has_its_own(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_target_may_keep_its_chunks(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     class Collector:
         def __init__(self) -> None:
             self.pieces: list[Any] = []
@@ -654,7 +654,7 @@ def test_what_keeps_its_pieces_has_its_own(blocking: BlockingNetworkRequest, ser
     assert b"".join(collector.pieces) == body
 
 
-def test_what_takes_nothing_more(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_target_that_accepts_no_more_bytes(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(BODY * 4))
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -675,7 +675,7 @@ def test_what_takes_nothing_more(blocking: BlockingNetworkRequest, serve: Serve)
     assert blocking.download(server.url, device) is NET
 
 
-def test_names_and_places(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+def test_long_names_and_pipes(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     long = "%E4%BD%A0" * 120 + ".zip"
     fields = f"Content-Disposition: attachment; filename*=UTF-8''{long}\r\n"
     assert blocking.download(serve(always(b"x", headers=fields)).url, tmp_path) is OK
@@ -700,7 +700,7 @@ def test_resume_does_not_replace_a_pipe(blocking: BlockingNetworkRequest, serve:
     assert (pipe.is_fifo(), os.listdir(tmp_path)) == (True, ["pipe"])
 
 
-def test_a_range_of_the_callers_own(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
+def test_range_header_of_the_caller(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
     from blocking_request.qt.binding import QtNetwork
 
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(f"{httpbin}/range/1024"))
@@ -709,7 +709,7 @@ def test_a_range_of_the_callers_own(blocking: BlockingNetworkRequest, httpbin: s
     assert (tmp_path / "file").stat().st_size == 10
 
 
-def test_a_range_of_the_callers_own_cannot_be_resumed(
+def test_resume_with_a_range_header_of_the_caller(
     blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
 ) -> None:
     server = serve(always(b"page"))
@@ -718,8 +718,10 @@ def test_a_range_of_the_callers_own_cannot_be_resumed(
     assert server.requests == [] and os.listdir(tmp_path) == []
 
 
-def test_redirects_of_a_second_attempt_are_told(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
-    """A resume is given up, because each mirror has another version: the whole is asked for again, by another mirror."""
+def test_redirects_of_a_second_attempt_are_signalled(
+    blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path
+) -> None:
+    """Each mirror has another version, so the resume is given up and the whole file is requested from another mirror."""
     mirrors = iter("abcd")
 
     def handle(connection: Connection) -> None:
@@ -742,8 +744,8 @@ def test_redirects_of_a_second_attempt_are_told(blocking: BlockingNetworkRequest
     assert told == ["/a", "/b"]
 
 
-def test_a_request_whose_target_failed_dies_with_its_last_user(engine: str, serve: Serve) -> None:
-    """An error that went through the flow held the frame of the call, and so the request, until a garbage collection."""
+def test_failed_download_creates_no_reference_cycle(engine: str, serve: Serve) -> None:
+    """An error in the flow once kept the frame of the call, and so the request, until the next garbage collection."""
 
     class Full:
         def write(self, chunk: bytes) -> int:

@@ -1,4 +1,4 @@
-"""Files that killed processes have left of downloads are deleted, and no others."""
+"""Temporary files of downloads of killed processes are deleted, other files are not."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def half(connection: Connection) -> None:
     connection.wait_for_close()
 
 
-def hidden(folder: Path) -> list[str]:
+def hidden_files(folder: Path) -> list[str]:
     return sorted(name for name in os.listdir(folder) if name.startswith("."))
 
 
@@ -56,7 +56,7 @@ def test_leftover_of_a_killed_process(
     command = [sys.executable, "-c", PROGRAM, serve(half).url, str(tmp_path / "file"), engine]
     process = subprocess.Popen(command, cwd=ROOT)
     # A file in which something is written is locked. One that is not locked yet may be deleted; the process makes another.
-    assert eventually(lambda: any((tmp_path / name).stat().st_size for name in hidden(tmp_path)), timeout=30)
+    assert eventually(lambda: any((tmp_path / name).stat().st_size for name in hidden_files(tmp_path)), timeout=30)
     url = serve(always(b"x")).url
 
     def download() -> None:
@@ -67,10 +67,10 @@ def test_leftover_of_a_killed_process(
             assert [result.code for result in manager.downloadMany([(url, tmp_path / "other")])] == [OK]
 
     download()
-    assert len(hidden(tmp_path)) == 1  # of a process that runs
+    assert len(hidden_files(tmp_path)) == 1  # that of the running process
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert len(hidden(tmp_path)) == 1
+    assert len(hidden_files(tmp_path)) == 1
     download()
     assert os.listdir(tmp_path) == ["other"]
 
@@ -113,7 +113,7 @@ def test_file_of_another_user_is_kept(blocking: BlockingNetworkRequest, serve: S
     assert path.exists()
 
 
-def test_folder_is_looked_through_once(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+def test_folder_is_swept_once(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     url = serve(always(b"x")).url
     assert blocking.download(url, tmp_path / "z") is OK
     path = tmp_path / f".blocking-request-{'a' * 16}.part"
@@ -123,7 +123,7 @@ def test_folder_is_looked_through_once(blocking: BlockingNetworkRequest, serve: 
 
 
 def test_downloads_of_processes_that_sweep_at_once(tmp_path: Path) -> None:
-    """None deletes the file that another has just made, and has not locked yet."""
+    """No process deletes a file that another has created and not yet locked."""
     program = (
         "import sys; from pathlib import Path\n"
         "from blocking_request.bodies import temporary_file\n"
@@ -139,11 +139,11 @@ def test_downloads_of_processes_that_sweep_at_once(tmp_path: Path) -> None:
     processes = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) for command in commands]
     ended = [process.communicate(timeout=100)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], ended
-    assert len(os.listdir(tmp_path)) == 900 and hidden(tmp_path) == []
+    assert len(os.listdir(tmp_path)) == 900 and hidden_files(tmp_path) == []
 
 
-def test_no_descriptor_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The file would stay, locked until the process ends."""
+def test_too_many_open_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Otherwise the file would stay, locked until the process ends."""
 
     def dup(_: int) -> int:
         raise OSError(errno.EMFILE, "Too many open files")

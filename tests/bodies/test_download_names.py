@@ -1,4 +1,4 @@
-"""The names of downloaded files: which files are replaced, and which names are added to."""
+"""The names of downloaded files: which files are replaced, and which names get a number."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_without_hard_links(
 
 @pytest.fixture()
 def folder_in_memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder on no disk, if the system has one: a disk that writes for others can hold up each of many renames."""
+    """A folder in memory, if the system has one: a busy disk can delay each of many renames."""
     if not os.access("/dev/shm", os.W_OK | os.X_OK):
         yield tmp_path
         return
@@ -147,8 +147,8 @@ def folder_in_memory(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("replaces", [False, True])
-def test_one_name_for_very_many(folder_in_memory: Path, replaces: bool) -> None:
-    # With a look at every name that is taken, it would be 200 million looks.
+def test_20000_files_of_the_same_name(folder_in_memory: Path, replaces: bool) -> None:
+    # If each used name was looked up, there would be 200 million look-ups.
     naming, started = Naming(replaces, True, {}), time.monotonic()
     for number in range(20_000):
         source = folder_in_memory / f"{number}.part"
@@ -172,7 +172,7 @@ for _ in range(10):
 """
 
 
-def test_processes_that_finish_at_once(engine: str, serve: Serve, tmp_path: Path) -> None:
+def test_processes_finish_at_once(engine: str, serve: Serve, tmp_path: Path) -> None:
     url = serve(always(b"new", headers=NAMED)).url
     command = [sys.executable, "-c", PROGRAM, url, str(tmp_path), engine]
     pipe = subprocess.PIPE
@@ -188,7 +188,7 @@ def test_processes_that_finish_at_once(engine: str, serve: Serve, tmp_path: Path
     assert len(os.listdir(tmp_path)) == 20
 
 
-def test_resumed_into_a_folder(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+def test_resume_into_a_folder(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     body = os.urandom(300_000)
     (tmp_path / "file.zip").write_bytes(b"mine")
 
@@ -212,10 +212,10 @@ def test_resumed_into_a_folder(blocking: BlockingNetworkRequest, serve: Serve, t
 
 
 @pytest.mark.parametrize("ending", [".part.json", ".PART.JSON", ".part.json. ."])
-def test_server_does_not_choose_what_a_download_goes_on_from(
+def test_server_cannot_choose_the_name_of_a_part_file(
     blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, ending: str
 ) -> None:
-    """Two files of a hostile server, and then a resumed download from an honest one."""
+    """Two downloads from a hostile server, then a resumed download from an honest one."""
     honest = serve(always(b"good" * 1000, headers='ETag: "1"\r\n'))
     url, folder = f"{honest.url}/good.zip", os.path.join(tmp_path, "")
 
@@ -250,7 +250,7 @@ def test_file_path_of_a_reply(blocking: BlockingNetworkRequest, serve: Serve, tm
     assert blocking.get(url) is OK and blocking.reply().filePath() == ""
 
 
-def test_bad_overwrite(blocking: BlockingNetworkRequest, manager: NetworkAccessManager, tmp_path: Path) -> None:
+def test_invalid_overwrite(blocking: BlockingNetworkRequest, manager: NetworkAccessManager, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="overwrite must be True, False or None"):
         blocking.download("http://x/", tmp_path, overwrite="no")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="overwrite must be True, False or None"):

@@ -1,4 +1,4 @@
-"""Targets of downloads that are no regular files, or that another program has put there: nothing blocks."""
+"""Targets of downloads that are not regular files or belong to another program: nothing blocks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def pipe(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stopped(pipe: Path) -> Iterator[Path]:
+def stopped_pipe(pipe: Path) -> Iterator[Path]:
     """A FIFO whose reader reads nothing."""
     descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     yield pipe
@@ -53,7 +53,7 @@ Download = Callable[..., tuple[ErrorCode, str]]
 def download(
     request: pytest.FixtureRequest, blocking: BlockingNetworkRequest, manager: NetworkAccessManager
 ) -> Download:
-    """One download: how it ends, and the message."""
+    """Return a function that downloads and returns the error code and the message."""
 
     def single(url: str, path: Any, feedback: Any = None, deadline: int = 0) -> tuple[ErrorCode, str]:
         blocking.setDeadline(deadline)
@@ -78,22 +78,22 @@ def test_fifo_without_a_reader(download: Download, serve: Serve, pipe: Path, mon
 
 @pytest.mark.parametrize("how", ["cancel", "deadline"])
 @pytest.mark.parametrize("size", [100_000, 2_000_000])
-def test_fifo_whose_reader_stops(download: Download, serve: Serve, stopped: Path, how: str, size: int) -> None:
-    """``size``: more than the pipe takes; more than waits between the threads, too."""
+def test_fifo_reader_stops(download: Download, serve: Serve, stopped_pipe: Path, how: str, size: int) -> None:
+    """``size``: larger than the buffer of the pipe; larger than the queue between the threads, too."""
     server, feedback = serve(always(b"x" * size)), Feedback()
     timer = threading.Timer(0.3, feedback.cancel)
     started = time.monotonic()
     if how == "cancel":
         timer.start()
-    code, _ = download(server.url, stopped, feedback, deadline=300 if how == "deadline" else 0)
+    code, _ = download(server.url, stopped_pipe, feedback, deadline=300 if how == "deadline" else 0)
     timer.cancel()
     assert code is (ErrorCode.CanceledError if how == "cancel" else ErrorCode.TimeoutError)
     assert time.monotonic() - started < 10
     assert download(server.url, "/dev/null") == (OK, "")
 
 
-def test_file_in_the_place_of_a_device(tmp_path: Path) -> None:
-    """A file that is swapped in after the look must not be written over."""
+def test_device_replaced_by_a_file(tmp_path: Path) -> None:
+    """A file that replaces the device after the check must not be overwritten."""
     path = tmp_path / "device"
     path.write_bytes(b"mine, and longer")
     file = SpecialFile(path)
@@ -104,7 +104,7 @@ def test_file_in_the_place_of_a_device(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_late", [False, True])
 def test_fifo_with_a_slow_reader(download: Download, serve: Serve, pipe: Path, is_late: bool) -> None:
-    """``is_late``: it opens the FIFO when the response has begun."""
+    """``is_late``: the reader opens the FIFO after the response has begun."""
     has_begun, found = threading.Event(), hashlib.sha256()
 
     def handle(connection: Connection) -> None:
@@ -129,14 +129,14 @@ def test_fifo_with_a_slow_reader(download: Download, serve: Serve, pipe: Path, i
     assert f"sha256:{found.hexdigest()}" == SUM
 
 
-def test_fifo_whose_reader_leaves(download: Download, serve: Serve, pipe: Path) -> None:
+def test_fifo_reader_closes(download: Download, serve: Serve, pipe: Path) -> None:
     descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
 
     def handle(connection: Connection) -> None:
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY[:1_000_000]))
         os.set_blocking(descriptor, True)
-        while not os.read(descriptor, 1 << 16):  # nothing while no program writes
+        while not os.read(descriptor, 1 << 16):  # empty until a program writes
             time.sleep(0.01)
         os.close(descriptor)
         connection.send(BODY[1_000_000:])
@@ -158,7 +158,7 @@ def test_devices_and_a_socket(download: Download, serve: Serve, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("resume", [False, True])
-def test_checksum_of_what_goes_into_a_device(blocking: BlockingNetworkRequest, serve: Serve, resume: bool) -> None:
+def test_checksum_of_a_download_into_a_device(blocking: BlockingNetworkRequest, serve: Serve, resume: bool) -> None:
     url = serve(always(BODY)).url
     assert blocking.download(url, "/dev/null", resume=resume, checksum=SUM) is OK
     assert blocking.download(url, "/dev/null", resume=resume, checksum="md5:" + "0" * 32) is NET
@@ -166,21 +166,21 @@ def test_checksum_of_what_goes_into_a_device(blocking: BlockingNetworkRequest, s
 
 
 def test_cached_body_into_a_fifo(
-    download: Download, manager: NetworkAccessManager, serve: Serve, stopped: Path
+    download: Download, manager: NetworkAccessManager, serve: Serve, stopped_pipe: Path
 ) -> None:
     manager.setCache(NetworkMemoryCache())
     url = serve(always(b"x" * 300_000, headers="Cache-Control: max-age=100\r\n")).url
     assert download(url, "/dev/null") == (OK, "")
-    assert download(url, stopped, deadline=300)[0] is ErrorCode.TimeoutError
+    assert download(url, stopped_pipe, deadline=300)[0] is ErrorCode.TimeoutError
     assert download(url, "/dev/null") == (OK, "")
 
 
-def test_batch_goes_on_beside_a_fifo_that_takes_nothing(
-    manager: NetworkAccessManager, serve: Serve, stopped: Path, tmp_path: Path
+def test_stopped_fifo_does_not_stop_the_batch(
+    manager: NetworkAccessManager, serve: Serve, stopped_pipe: Path, tmp_path: Path
 ) -> None:
     server, feedback = serve(always(BODY)), Feedback()
     names = [tmp_path / str(number) for number in range(20)]
-    pairs = [(server.url, path) for path in (stopped, *names)]
+    pairs = [(server.url, path) for path in (stopped_pipe, *names)]
     codes = {}
     for result in manager.downloadMany(pairs, feedback=feedback, ordered=False):
         codes[result.index] = result.code
@@ -211,7 +211,7 @@ def test_standard_output_as_target(engine: str, serve: Serve) -> None:
 # -- the part of a download that may be resumed
 
 
-PLANTED: dict[str, Callable[[Path, Path], object]] = {
+OTHER_FILES: dict[str, Callable[[Path, Path], object]] = {
     "fifo": lambda path, other: os.mkfifo(path),
     "symbolic link": lambda path, other: path.symlink_to(other),
     "dangling link": lambda path, other: path.symlink_to(other.with_name("none")),
@@ -221,19 +221,19 @@ PLANTED: dict[str, Callable[[Path, Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("what", PLANTED)
+@pytest.mark.parametrize("kind", OTHER_FILES)
 @pytest.mark.parametrize("name", ["file.part", "file.part.json"])
-def test_planted_part_is_left_alone(
+def test_part_that_is_not_a_regular_file_is_not_changed(
     blocking: BlockingNetworkRequest,
     serve: Serve,
     tmp_path: Path,
     name: str,
-    what: str,
+    kind: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     other = tmp_path / "other"
     other.write_bytes(b"of another program")
-    PLANTED[what](tmp_path / name, other)
+    OTHER_FILES[kind](tmp_path / name, other)
     before = os.lstat(tmp_path / name)
     url = serve(always(BODY, headers='ETag: "1"\r\n')).url
     assert blocking.download(url, tmp_path / "file", resume=True) is OK, blocking.errorMessage()
@@ -244,7 +244,7 @@ def test_planted_part_is_left_alone(
 
 
 @needs_root
-def test_part_of_another_user_is_left_alone(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+def test_part_of_another_user_is_not_changed(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     part = tmp_path / "file.part"
     part.write_bytes(BODY[:1000])
     os.chown(part, 12345, 12345)
@@ -256,10 +256,10 @@ def test_part_of_another_user_is_left_alone(blocking: BlockingNetworkRequest, se
 
 @pytest.mark.parametrize("name", ["file.part", "file.part.json"])
 @pytest.mark.parametrize("content", [b"mine", b"{}", b"[]", b"[" * 50_000, b'{"url": 1}', b"\xff"])
-def test_part_of_another_program_is_left_alone(
+def test_part_of_another_program_is_not_changed(
     blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, name: str, content: bytes
 ) -> None:
-    """Browsers name their parts the same."""
+    """Browsers use the same names for their partial downloads."""
     (tmp_path / name).write_bytes(content)
     url = serve(always(BODY, headers='ETag: "1"\r\n')).url
     assert blocking.download(url, tmp_path / "file", resume=True) is OK, blocking.errorMessage()
@@ -268,7 +268,7 @@ def test_part_of_another_program_is_left_alone(
 
 
 @pytest.mark.parametrize("is_new_file", [False, True])
-def test_part_that_another_program_has_replaced(
+def test_part_replaced_by_another_program(
     blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path, is_new_file: bool
 ) -> None:
     half = f'HTTP/1.1 200 OK\r\nETag: "1"\r\nContent-Length: {len(BODY)}\r\n\r\n'.encode() + BODY[:50_000]
@@ -307,7 +307,7 @@ def test_resumable_download_to_a_name_that_is_too_long(
     assert "cannot be written: File name too long" in blocking.errorMessage() and os.listdir(tmp_path) == []
 
 
-def test_deadline_of_the_command_line(serve: Serve, stopped: Path) -> None:
-    command = [sys.executable, "-m", "blocking_request", "get", serve(always(BODY)).url, "-o", str(stopped)]
+def test_deadline_of_the_command_line(serve: Serve, stopped_pipe: Path) -> None:
+    command = [sys.executable, "-m", "blocking_request", "get", serve(always(BODY)).url, "-o", str(stopped_pipe)]
     result = subprocess.run([*command, "--deadline", "500"], cwd=ROOT, capture_output=True, timeout=60, check=False)
     assert result.returncode == ErrorCode.TimeoutError, result.stderr

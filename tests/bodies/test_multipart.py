@@ -1,4 +1,4 @@
-"""Bodies that are made of fields, files and values, on both engines."""
+"""Bodies made of form fields, files and JSON, on both engines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..support.servers.raw import always
 from ..support.uploads import BODY, SMUGGLED, Generous, Unmeasured, bodies
 
 
-def test_a_form(blocking: BlockingNetworkRequest, httpbin: str) -> None:
+def test_form(blocking: BlockingNetworkRequest, httpbin: str) -> None:
     assert blocking.post(f"{httpbin}/post", form={"a": "1 ä&", "b": ["x", "y"]}) is OK
     reply = blocking.reply().json()
     assert reply["form"] == {"a": "1 ä&", "b": ["x", "y"]}
@@ -38,7 +38,7 @@ def test_json(blocking: BlockingNetworkRequest, httpbin: str) -> None:
         blocking.post(f"{httpbin}/post", json=float("nan"))
 
 
-def test_files(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
+def test_form_with_files(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
     (tmp_path / "large.bin").write_bytes(b"z" * 3_000_000)
     (tmp_path / "n\u00e4me.txt").write_text("text")
     with (tmp_path / "large.bin").open("rb") as opened:
@@ -63,14 +63,14 @@ def test_files(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -
     assert "Transfer-Encoding" not in reply["headers"]
 
 
-def test_files_again_after_a_redirect(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
+def test_files_are_sent_again_after_a_redirect(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
     (tmp_path / "large.bin").write_bytes(b"z" * 3_000_000)
     url = f"{httpbin}/redirect-to?url=/post&status_code=307"
     assert blocking.post(url, files={"f": tmp_path / "large.bin"}) is OK, blocking.errorMessage()
     assert len(blocking.reply().json()["files"]["f"]) == 3_000_000
 
 
-def test_bad_input(blocking: BlockingNetworkRequest, tmp_path: Path) -> None:
+def test_invalid_arguments(blocking: BlockingNetworkRequest, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="give one of data and json, not both"):
         blocking.post("http://x/", b"a", json=1)
     with pytest.raises(FileNotFoundError):
@@ -83,7 +83,7 @@ def test_bad_input(blocking: BlockingNetworkRequest, tmp_path: Path) -> None:
         blocking.post("http://x/", files={"f": io.StringIO("x")})
 
 
-def test_files_that_cannot_be_measured(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
+def test_files_of_unknown_size(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
     for module, name in ((gzip, "a.gz"), (bz2, "a.bz2")):
         with module.open(tmp_path / name, "wb") as file:  # type: ignore[attr-defined]
             file.write(b"inside")
@@ -95,8 +95,8 @@ def test_files_that_cannot_be_measured(blocking: BlockingNetworkRequest, httpbin
     assert files["f"] == "small" and files["v"].startswith("Linux")
 
 
-def test_file_that_gives_more_than_asked(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    """A part has as many bytes as its file had; the rest was once a request of its own."""
+def test_file_that_reads_more_than_asked(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """A part has as many bytes as its file; the surplus was once sent as a request of its own."""
     server = serve(always(b"ok"))
     source = Generous(BODY + SMUGGLED)
     assert blocking.post(server.url, files={"a": ("a", source), "b": b"second"}) is OK, blocking.errorMessage()

@@ -1,4 +1,4 @@
-"""Bodies that are read as they are sent, on both engines."""
+"""Bodies that are read while they are sent, on both engines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..support.uploads import BODY, SMUGGLED, Generous, Unmeasured, bodies
 
 
 @pytest.mark.parametrize("kind", ["file", "qfile", "buffer"])
-def test_a_large_file(kind: str, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+def test_large_file(kind: str, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     server = serve(always(b"ok"))
     (tmp_path / "file").write_bytes(b"before" + BODY)
     seen: list[tuple[int, int]] = []
@@ -43,10 +43,10 @@ def test_a_large_file(kind: str, blocking: BlockingNetworkRequest, serve: Serve,
         source.close()
     assert bodies(server) == [BODY]
     assert seen[-1] == (len(BODY), len(BODY)) and len(seen) <= 3 + 10 * blocking.reply().elapsed()
-    assert down == [2]  # the answer's body is no upload
+    assert down == [2]  # the body of the response is not counted as an upload
 
 
-def test_chunks(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_chunked_upload(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     received: list[bytes] = []
 
     def handle(connection: Connection) -> None:
@@ -77,7 +77,7 @@ def test_chunks(blocking: BlockingNetworkRequest, serve: Serve) -> None:
         assert body == BODY and b"Transfer-Encoding: chunked" in head and b"Content-Length" not in head
 
 
-def test_small_ones_are_measured(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_small_iterables_have_a_content_length(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"ok"))
     for source in ((piece for piece in (b"a", b"", b"b")), Unmeasured(b"ab"), [b"a", bytearray(b"b")]):
         assert blocking.post(server.url, source) is OK
@@ -85,7 +85,7 @@ def test_small_ones_are_measured(blocking: BlockingNetworkRequest, serve: Serve)
 
 
 @pytest.mark.parametrize("status", [307, 401])
-def test_again_from_the_beginning_if_that_can_be(status: int, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_body_is_sent_again_if_it_is_seekable(status: int, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     last = serve(always(b"there"))
 
     def handle(connection: Connection) -> None:
@@ -111,18 +111,18 @@ def test_again_from_the_beginning_if_that_can_be(status: int, blocking: Blocking
         assert code is ErrorCode.ServerExceptionError and blocking.reply().statusCode() == 401
 
 
-def test_a_file_that_is_shorter_than_it_says(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    class Lying(io.BytesIO):
+def test_file_shorter_than_its_size(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    class ShortFile(io.BytesIO):
         def read(self, count: Any = -1) -> bytes:
             return super().read(count) if self.tell() < 2_000_000 else b""
 
     server = serve(always(b"ok"))
-    assert blocking.post(server.url, Lying(BODY)) is NET
+    assert blocking.post(server.url, ShortFile(BODY)) is NET
     assert re.search(r"The body has only \d+ of the 5120000 bytes", blocking.errorMessage())
     assert blocking.get(server.url) is OK
 
 
-def test_what_reading_raises_goes_to_the_caller(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_exception_of_an_upload_iterator(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     def pieces() -> Any:
         yield b"x" * 3_000_000
         raise LookupError("mine")
@@ -134,7 +134,7 @@ def test_what_reading_raises_goes_to_the_caller(blocking: BlockingNetworkRequest
     assert blocking.get(server.url) is OK
 
 
-def test_a_feedback_hears_of_a_large_upload(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_feedback_progress_of_a_large_upload(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     feedback = Feedback()
     seen: list[float] = []
     feedback.progressChanged.connect(seen.append)
@@ -142,7 +142,7 @@ def test_a_feedback_hears_of_a_large_upload(blocking: BlockingNetworkRequest, se
     assert feedback.progress() == 100.0 and seen == sorted(seen)
 
 
-def test_cancelled_while_it_is_sent(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_cancel_during_an_upload(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     feedback = Feedback()
 
     def slow(connection: Connection) -> None:
@@ -155,7 +155,7 @@ def test_cancelled_while_it_is_sent(blocking: BlockingNetworkRequest, serve: Ser
 
 
 def test_progress_of_4_gib_does_not_overflow(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    """A sparse file; the server takes a little of it."""
+    """A sparse file of which the server reads a little."""
     seen: list[tuple[int, int]] = []
     size = 5 << 30
 
@@ -187,9 +187,7 @@ def test_body_of_a_wrong_type(blocking: BlockingNetworkRequest) -> None:
         blocking.post("http://x/", QtNetwork.QHttpMultiPart())
 
 
-def test_compressed_file_that_cannot_be_measured(
-    blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path
-) -> None:
+def test_compressed_file_of_unknown_size(blocking: BlockingNetworkRequest, httpbin: str, tmp_path: Path) -> None:
     content = os.urandom(3_000_000)
     with gzip.open(tmp_path / "large.gz", "wb") as file:
         file.write(content * 2)
@@ -198,18 +196,18 @@ def test_compressed_file_that_cannot_be_measured(
         if blocking.engine() == "qt":
             assert code is NET and "length is not known" in blocking.errorMessage()
         else:
-            # it was sent as a whole; httpbin itself takes no chunks
+            # it was sent completely; httpbin itself accepts no chunks
             assert blocking.reply().statusCode() == 501, blocking.errorMessage()
 
 
-def test_iterable_that_gives_something_else_than_bytes(blocking: BlockingNetworkRequest) -> None:
+def test_iterable_of_a_wrong_type(blocking: BlockingNetworkRequest) -> None:
     with pytest.raises(TypeError, match="data must give bytes, not NoneType"):
         blocking.put("http://x/", iter([b"a", None, b"b"]))
 
 
-@pytest.mark.skipif(QT_VERSION < (6,), reason="Qt 5 tells nothing of a response that comes before the body was sent")
+@pytest.mark.skipif(QT_VERSION < (6,), reason="Qt 5 does not report a response that arrives before the body was sent")
 @pytest.mark.parametrize("size", [300_000, 20_000_000])
-def test_an_error_status_before_the_body_was_read(size: int, on_qt: BlockingNetworkRequest, serve: Serve) -> None:
+def test_error_status_before_the_body_was_read(size: int, on_qt: BlockingNetworkRequest, serve: Serve) -> None:
     def refuse(connection: Connection) -> None:
         connection.sock.recv(1000)
         connection.respond(b"too large", "413 Content Too Large")
@@ -222,29 +220,27 @@ def test_an_error_status_before_the_body_was_read(size: int, on_qt: BlockingNetw
     for _ in range(8):
         code, reply = on_qt.post(server.url, bytes(size)), on_qt.reply()
         if code is ErrorCode.NetworkError and reply.statusCode() is None:
-            continue  # Qt has heard of the end of the connection before it has read the response (docs/engines.rst)
+            continue  # Qt has seen the end of the connection before it has read the response (docs/engines.rst)
         assert code is ErrorCode.ServerExceptionError, on_qt.errorMessage()
         assert (reply.statusCode(), reply.body) == (413, b"too large")
         told += 1
     assert told
 
 
-def test_a_response_before_the_body_was_read_means_the_same_for_every_verb(
-    blocking: BlockingNetworkRequest, serve: Serve
-) -> None:
+def test_early_response_is_the_same_for_each_verb(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     def early(connection: Connection) -> None:
         connection.sock.recv(1000)
         connection.respond(b"early")
 
     server = serve(early)
-    blocking.setEngine("qt")  # which has not sent the whole body, and says so
+    blocking.setEngine("qt")  # Qt reports an error because it has not sent the whole body
     for verb in ("GET", "PUT"):
         for _ in range(4):
             assert blocking.sendCustomRequest(server.url, verb, BODY) is ErrorCode.NetworkError
 
 
-def test_file_that_gives_more_than_asked(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    """Exactly Content-Length bytes are sent; the rest was once a request of its own."""
+def test_file_that_reads_more_than_asked(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """Exactly Content-Length bytes are sent; the surplus was once sent as a request of its own."""
     server = serve(always(b"ok"))
     source = Generous(BODY + SMUGGLED)
     source.len = len(BODY)  # type: ignore[attr-defined]
@@ -254,7 +250,7 @@ def test_file_that_gives_more_than_asked(blocking: BlockingNetworkRequest, serve
     assert [request.split()[0] for request in server.requests] == [b"POST", b"GET"]
 
 
-def test_file_that_gives_more_than_asked_and_is_too_short(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_short_file_that_reads_more_than_asked(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"ok"))
     source = Generous(BODY)
     source.len = len(BODY) + 1  # type: ignore[attr-defined]

@@ -1,1 +1,1 @@
-"""Engines: the choice of an engine, and the result that each makes of a server's bytes."""
+"""Engines: the choice of an engine, and the result of each for the bytes of a server."""

@@ -1,4 +1,4 @@
-"""Which engine serves, and why not the other; the python engine's own book-keeping."""
+"""The choice of an engine, the errors if none can send a request, and the clean-up of engines."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class TestChoice:
         assert (reply.errorCode(), reply.engine()) == (OK, "qt" if has_tls() else "python")
         server.close()
 
-    def test_a_redirect_may_change_the_engine(self, serve: Serve) -> None:
+    def test_redirect_may_change_the_engine(self, serve: Serve) -> None:
         authority = trustme.CA()
         secure = TlsServer(authority.issue_cert("127.0.0.1"))
 
@@ -78,7 +78,7 @@ class TestChoice:
         ]
         secure.close()
 
-    def test_call_before_manager_before_environment(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_precedence_of_request_manager_and_environment(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
         server = serve(always(b"ok"))
         manager = NetworkAccessManager()
         blocking = BlockingNetworkRequest(manager)
@@ -90,7 +90,7 @@ class TestChoice:
         assert blocking.engine() == "python" and manager.engine() == "qt"
         assert blocking.get(server.url) is OK and blocking.reply().engine() == "python"
 
-    def test_names_that_are_none(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_unknown_engine(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
         server = serve(always(b"ok"))
         for owner in (BlockingNetworkRequest(), NetworkAccessManager()):
             with pytest.raises(ValueError, match="there is no engine 'curl': give 'auto', 'qt' or 'python'"):
@@ -112,7 +112,7 @@ class TestChoice:
         assert http.waitForDone(10_000) and http.errorString().startswith(text)
         assert server.connections == 0
 
-    def test_qt_without_tls_says_what_to_do(self) -> None:
+    def test_error_of_qt_without_tls(self) -> None:
         blocking = BlockingNetworkRequest()
         blocking.setEngine("qt")
         assert blocking.get("https://127.0.0.1:1/") is NET
@@ -121,14 +121,14 @@ class TestChoice:
             assert "finds no OpenSSL it can use" in blocking.errorMessage()
             assert "setEngine('python')" in blocking.errorMessage()
 
-    def test_what_is_to_be_mended_is_told_where_neither_can(self) -> None:
+    def test_error_if_no_engine_can_send_the_request(self) -> None:
         manager = NetworkAccessManager()
         manager.setTlsSettings(TlsSettings(caFile="/no/such.pem"))
         reply = manager.blockingGet("https://127.0.0.1:1/")
         assert reply.errorString().startswith("SSL handshake failed: the file /no/such.pem cannot be read")
 
-    def test_a_fork_of_urllib3_does_no_harm(self, serve: Serve) -> None:
-        """As urllib3-future, which niquests installs in the place of urllib3, has it."""
+    def test_fork_of_urllib3(self, serve: Serve) -> None:
+        """Like urllib3-future, which niquests installs instead of urllib3."""
         server = serve(always(b"ok"))
         program = f"""
 import urllib3
@@ -141,16 +141,16 @@ print(request.get({server.url!r}).name, request.post({server.url!r}, b"body").na
         run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
         assert (run.returncode, run.stdout) == (0, "NoError NoError\n"), run.stderr
 
-    def test_the_former_name_is_refused_with_the_new_one(self) -> None:
+    def test_former_engine_name_urllib3(self) -> None:
         with pytest.raises(ValueError, match="has given way to the engine 'python'"):
             BlockingNetworkRequest().setEngine("urllib3")
 
 
-def test_a_thousand_bodies_reach_the_server_once_each(serve: Serve) -> None:
-    """While it drops the connection at random: after an answer, or after a request that it does not answer.
+def test_1000_bodies_are_sent_once_each(serve: Serve) -> None:
+    """The server closes connections at random: after a response, or after a request without a response.
 
-    Qt 6, which serves bodies itself, may write to a connection before it has heard that it is closed: then the body does
-    not reach the server, and the caller is told.
+    Qt 6, which sends bodies itself, may write to a connection before it knows that it is closed: then the body does
+    not reach the server, and the call fails.
     """
     told: list[bytes] = []
     closed = threading.Semaphore(0)
@@ -188,7 +188,7 @@ def test_a_thousand_bodies_reach_the_server_once_each(serve: Serve) -> None:
     assert len(told) < 50
 
 
-def test_a_stop_waits_once_for_all() -> None:
+def test_stop_waits_once_for_all_workers() -> None:
     class Stuck(QtCore.QThread):
         def run(self) -> None:
             time.sleep(1)
@@ -221,8 +221,8 @@ def test_a_stop_waits_once_for_all() -> None:
 SLOW_STEPS = 20
 
 
-def slow(connection: Connection) -> None:
-    """Answers in small pieces, now and then."""
+def drip(connection: Connection) -> None:
+    """Respond in small parts with short pauses."""
     if connection.read_request() is None:
         return
     connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SLOW_STEPS)
@@ -233,7 +233,7 @@ def slow(connection: Connection) -> None:
 
 
 class SlowTlsServer(TlsServer):
-    """Takes its time with the handshake, too."""
+    """Delays the handshake, too."""
 
     def _handle(self, connection: Connection) -> None:
         time.sleep(random.random() * 0.02)
@@ -241,9 +241,9 @@ class SlowTlsServer(TlsServer):
 
 
 @pytest.mark.parametrize("engine", ["qt", "python"])
-def test_two_hundred_cancels_of_a_slow_tls_request_leave_nothing(engine: str) -> None:
+def test_200_cancels_of_a_slow_tls_request_leave_no_resources(engine: str) -> None:
     authority = trustme.CA()
-    server = SlowTlsServer(authority.issue_cert("127.0.0.1"), slow)
+    server = SlowTlsServer(authority.issue_cert("127.0.0.1"), drip)
     manager = NetworkAccessManager()
     manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
     manager.setEngine("qt" if engine == "qt" and has_tls() else "python")
@@ -268,7 +268,7 @@ def test_two_hundred_cancels_of_a_slow_tls_request_leave_nothing(engine: str) ->
     codes = cancel_some(200)
     assert set(codes) <= {ErrorCode.CanceledError, ErrorCode.NoError}
     assert codes.count(ErrorCode.CanceledError) > 100
-    # by themselves all exchanges end, and all but a few kept connections and workers
+    # all transfers end by themselves; only a few idle connections and workers are left
     assert eventually(lambda: server.open_connections <= 6), server.open_connections
     running: Any = choice.engine(manager.engine())
     if manager.engine() == "python":
@@ -284,7 +284,7 @@ def test_two_hundred_cancels_of_a_slow_tls_request_leave_nothing(engine: str) ->
     server.close()
 
 
-def test_a_thread_that_has_ended_and_is_deleted_before_its_maker_looks() -> None:
+def test_thread_that_is_deleted_at_its_start() -> None:
     class Hasty(QtCore.QThread):
         def start(self) -> None:  # type: ignore[override]
             super().start()
@@ -299,8 +299,8 @@ def test_a_thread_that_has_ended_and_is_deleted_before_its_maker_looks() -> None
     assert is_deleted(thread)
 
 
-def test_ctrl_c_while_a_thread_starts(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread runs without being known. It must end all the same, and delay no exit."""
+def test_ctrl_c_at_the_start_of_a_thread(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread runs, but the engine does not know it. It must still end and must not delay the exit."""
     module = sys.modules["blocking_request.engines.thread_starts"]
     running = choice.engine("qt")
     running.shutdown()
@@ -323,16 +323,16 @@ def test_ctrl_c_while_a_thread_starts(serve: Serve, monkeypatch: pytest.MonkeyPa
         running.shutdown()
 
 
-def test_thread_that_ends_after_its_response_is_no_failure(serve: Serve) -> None:
-    """A caller may look for the answer, find none, and then find the thread ended: the answer came in between."""
+def test_thread_that_ends_after_its_response(serve: Serve) -> None:
+    """A caller may find no response and then an ended thread, because the response arrived in between."""
     mailbox = Mailbox()
     transfer: Any = choice.engine("qt").start(Request("GET", serve(always(b"hi")).url), mailbox)
     response = mailbox.take(10)
     assert isinstance(response, Response) and response.body == b"hi"
     worker = transfer.worker
 
-    class EndsAsItIsLookedAt:
-        """Its last answer comes just before the caller sees that the thread has ended."""
+    class EndsWhenChecked:
+        """Its last response arrives just before the caller sees that the thread has ended."""
 
         application = getattr(worker, "application", None)
 
@@ -341,7 +341,7 @@ def test_thread_that_ends_after_its_response_is_no_failure(serve: Serve) -> None
             transfer.ended = True
             return True
 
-    transfer.worker, transfer.ended = EndsAsItIsLookedAt(), False
+    transfer.worker, transfer.ended = EndsWhenChecked(), False
     assert transfer.failure_if_dead() is None
 
 
@@ -373,7 +373,7 @@ class _SameTransfer:
 
 
 class _SameResponse:
-    """An engine that needs no network, and gives the same response to every request."""
+    """An engine that needs no network and gives the same response to each request."""
 
     name = "same"
 
@@ -390,7 +390,7 @@ class _SameResponse:
     def exit(self) -> None: ...
 
 
-def test_an_engine_is_added_by_its_name(monkeypatch: pytest.MonkeyPatch, manager: NetworkAccessManager) -> None:
+def test_registered_engine(monkeypatch: pytest.MonkeyPatch, manager: NetworkAccessManager) -> None:
     monkeypatch.setattr(choice, "_engines", dict(choice._engines))
     with pytest.raises(ValueError, match="there is no engine 'same': give 'auto', 'qt' or 'python'"):
         manager.setEngine("same")
@@ -403,7 +403,7 @@ def test_an_engine_is_added_by_its_name(monkeypatch: pytest.MonkeyPatch, manager
     ] * 2
 
 
-def test_tls_support_is_found_without_qlibraryinfo(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tls_support_without_qlibraryinfo(monkeypatch: pytest.MonkeyPatch) -> None:
     """QLibraryInfo.location() of Qt 5 damages the heap if several threads call it first at the same time."""
     monkeypatch.delattr(QtCore, "QLibraryInfo")
     assert has_tls.__wrapped__() is has_tls()

@@ -25,22 +25,22 @@ Call = Callable[[BlockingNetworkRequest, str], Any]
 QT5 = QT_VERSION < (6,)
 
 ENGINE_HEADERS = frozenset(("date", "access-control-allow-origin"))
-"""The time of day, and a field that httpbin makes of the request."""
+"""The current time, and a field that httpbin derives from the request."""
 
 VARYING_HEADERS = {
     "/cache": frozenset(("etag", "last-modified")),
     "/digest-auth/auth/user/password": frozenset(("www-authenticate", "set-cookie")),
 }
-"""Values that httpbin makes anew each time."""
+"""Values that httpbin generates for each request."""
 
 DIFFERENCES = {
-    "no header field at all": "Qt 6 drops a header that it cannot read and goes on: an empty one is taken for that",
-    "resets in the body": "how much of a body is there when a reset comes is up to the kernel",
-    "closes in a chunk": "Qt hands a chunk over when it is whole",
-    "header without colon": "Qt 5 glues the line to the next name, Qt 6 drops the header and does not say why",
-    "header without colon, then closes": "Qt 5 glues the line to the next name, Qt 6 drops the header, too",
-    "status 99": "the python engine takes no status below 100 for one",
-    **dict.fromkeys((*NOT_HTTP, *CUT_OFF), "Qt does not tell what the server has sent that is no response"),
+    "no header field at all": "Qt 6 drops a header that it cannot parse and continues, so an empty header is an error",
+    "resets in the body": "how much of a body is readable after a reset depends on the kernel",
+    "closes in a chunk": "Qt gives a chunk only when it is complete",
+    "header without colon": "Qt 5 joins the line with the next name, Qt 6 drops the header without a reason",
+    "header without colon, then closes": "Qt 5 joins the line with the next name, Qt 6 drops the header, too",
+    "status 99": "the python engine accepts no status below 100",
+    **dict.fromkeys((*NOT_HTTP, *CUT_OFF), "Qt does not report the bytes of the server that are not a response"),
 }
 
 
@@ -229,7 +229,7 @@ def assert_same(
 
 
 def in_order(body: bytes) -> Any:
-    """Return a body without the parts that differ from time to time.
+    """Return a body without the parts that differ between responses.
 
     httpbin's /stream writes the headers in the order they came in, which is the engine's own. A gzip stream that is not
     undone has the second in which it was made (RFC 1952 section 2.3).
@@ -249,7 +249,7 @@ def test_httpbin(name: str, httpbin: str) -> None:
 
 
 @pytest.mark.parametrize("name", RAW)
-def test_raw(name: str, serve: Serve) -> None:
+def test_raw_response(name: str, serve: Serve) -> None:
     server = serve(RAW[name])
     assert_same(lambda blocking: blocking.get(f"{server.url}/a?token=s3cret"), NetworkAccessManager())
 
@@ -281,12 +281,12 @@ def test_fault(fault: Fault, serve: Serve) -> None:
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:1/", "http://no-such-host.invalid/", "http://127.0.0.1:0/", "http://", "nonsense", "x:y"]
 )
-def test_nobody_there(url: str) -> None:
+def test_unreachable_or_invalid_url(url: str) -> None:
     assert_same(lambda blocking: blocking.get(url), NetworkAccessManager())
 
 
-def test_what_reaches_the_server(serve: Serve) -> None:
-    """The request itself, but for the order and the case of the names."""
+def test_sent_requests(serve: Serve) -> None:
+    """The request as sent, except the order and the case of its field names."""
 
     def sent(engine: str) -> list[Any]:
         server = serve(always(b"ok"))
@@ -349,6 +349,6 @@ def test_tls(name: str, secure_servers: dict[str, tuple[TlsServer, TlsSettings]]
         assert found["session"][2]
 
 
-def test_there_are_enough() -> None:
+def test_number_of_cases() -> None:
     assert len(HTTPBIN) + len(RAW) + len(FAULTS) + len(SECURE) > 120
     assert {fault.name for fault in FAULTS} >= set(DIFFERENCES)

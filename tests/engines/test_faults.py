@@ -1,4 +1,4 @@
-"""Faults of servers, and their messages. None takes longer than its timeout + 0.2 s."""
+"""Faults of servers and their messages. No call takes longer than its timeout + 0.2 s."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INTERIM = [100, 102, 103]
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_fault(fault: Fault, engine: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     if fault.name == "no header field at all" and engine == "qt" and not QT5:
-        # Qt 6 drops a header it cannot read, and says nothing.
+        # Qt 6 drops a header it cannot parse and reports no error.
         fault = replace(fault, code=NET, error=Q.ProtocolFailure, message="the header is empty", body=None)
     if engine == "python" and fault.name in NOT_HTTP:
         fault = replace(fault, error=Q.ProtocolFailure, message="the response is not HTTP/1")
@@ -52,7 +52,7 @@ def test_fault(fault: Fault, engine: str, blocking: BlockingNetworkRequest, serv
 
 
 @pytest.mark.parametrize("status", INTERIM)
-def test_interim_reply_is_skipped_or_told(
+def test_interim_response_is_skipped_or_an_error(
     status: int, engine: str, blocking: BlockingNetworkRequest, serve: Serve
 ) -> None:
     def handle(connection: Connection) -> None:
@@ -66,11 +66,11 @@ def test_interim_reply_is_skipped_or_told(
         assert blocking.reply().body == b"final 1"
     else:
         assert engine == "qt"
-        assert QT5 and status != 100, "only Qt 5 takes interim replies for final ones"
+        assert QT5 and status != 100, "only Qt 5 treats interim responses as final ones"
         assert code is NET
         assert enum_value(blocking.reply().error()) == Q.ProtocolFailure
         assert f"interim status {status}" in blocking.errorMessage()
-    # The final answer that Qt 5 has not read must not be taken for that of the next request.
+    # The final response that Qt 5 has not read must not be used for the next request.
     server_says = [b"final %d" % n for n in range(2, 5)]
     for _ in range(3):
         code = blocking.get(server.url)
@@ -81,14 +81,14 @@ def test_interim_reply_is_skipped_or_told(
 
 @pytest.mark.parametrize("raw", [MANY_HEADERS, BIG_HEADER], ids=["200 lines", "250 KB"])
 @pytest.mark.parametrize("make_handler", [once, then_silence])
-def test_large_header_is_read_or_told(
+def test_large_header_is_read_or_an_error(
     raw: bytes,
     make_handler: Callable[[bytes], Handler],
     engine: str,
     blocking: BlockingNetworkRequest,
     serve: Serve,
 ) -> None:
-    """Qt 6 drops a header over 99 lines or 100 KB and says nothing, so we do."""
+    """Qt 6 drops a header over 99 lines or 100 KB and reports no error, so the package reports one."""
     server = serve(make_handler(raw))
     code = blocking.get(server.url)
     if engine == "python" or QT5:
@@ -100,7 +100,7 @@ def test_large_header_is_read_or_told(
         assert "no header field could be read" in blocking.errorMessage()
 
 
-def test_connect_that_is_never_answered(blocking: BlockingNetworkRequest) -> None:
+def test_connect_timeout(blocking: BlockingNetworkRequest) -> None:
     with full_port() as port:
         blocking.setTimeout(SHORT)
         started = time.monotonic()
@@ -109,13 +109,13 @@ def test_connect_that_is_never_answered(blocking: BlockingNetworkRequest) -> Non
         assert enum_value(blocking.reply().error()) == Q.TimeoutError
 
 
-def test_name_that_does_not_resolve(blocking: BlockingNetworkRequest) -> None:
+def test_unknown_host(blocking: BlockingNetworkRequest) -> None:
     assert blocking.get("http://no-such-host.invalid/") is NET
     assert enum_value(blocking.reply().error()) == Q.HostNotFoundError
     assert blocking.errorMessage() == "Host no-such-host.invalid not found (http://no-such-host.invalid/)"
 
 
-def test_nobody_listens(blocking: BlockingNetworkRequest) -> None:
+def test_connection_refused(blocking: BlockingNetworkRequest) -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]

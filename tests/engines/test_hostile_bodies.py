@@ -36,8 +36,8 @@ CODED = {
 }
 
 
-def reading(coding: str, data: bytes, size: int) -> tuple[bytes, bool]:
-    """The body that a reader makes of ``data`` given ``size`` bytes at a time, and whether it is undamaged."""
+def decode(coding: str, data: bytes, size: int) -> tuple[bytes, bool]:
+    """Return the body that a reader decodes from ``data`` in parts of ``size`` bytes, and if it is valid."""
     reader = BodyReader(None, coding.split()[0].encode())
     try:
         for start in range(0, len(data), size):
@@ -56,7 +56,7 @@ def splits(data: bytes) -> Iterator[int]:
 def test_zero_bytes_behind_a_compressed_body_are_padding(coding: str, behind: bytes) -> None:
     data = CODED[coding]
     for size in splits(data):
-        assert reading(coding, data + behind, max(size, len(behind) // 500)) == (TEXT, True), size
+        assert decode(coding, data + behind, max(size, len(behind) // 500)) == (TEXT, True), size
 
 
 @pytest.mark.parametrize("coding", CODED)
@@ -74,16 +74,16 @@ def test_zero_bytes_behind_a_compressed_body_are_padding(coding: str, behind: by
         b"\x1f\x8b\x08",
     ],
 )
-def test_other_bytes_behind_a_compressed_body_are_damage(coding: str, behind: bytes) -> None:
+def test_other_bytes_behind_a_compressed_body_are_an_error(coding: str, behind: bytes) -> None:
     data = CODED[coding]
     for size in splits(data):
-        content, is_whole = reading(coding, data + behind, size)
+        content, is_whole = decode(coding, data + behind, size)
         assert not is_whole, size
         assert TEXT.startswith(content)
 
 
-def test_lack_of_memory_is_not_told_as_damage() -> None:
-    """It is the program's trouble, not the server's."""
+def test_memory_error_is_not_a_corrupt_body() -> None:
+    """It is an error of the program, not of the server."""
 
     def lacking() -> Iterator[bytes]:
         raise MemoryError
@@ -96,24 +96,24 @@ def test_lack_of_memory_is_not_told_as_damage() -> None:
 def test_several_gzip_members_are_one_body() -> None:
     data = CODED["gzip"] * 3
     for size in splits(CODED["gzip"]):
-        assert reading("gzip", data, size) == (TEXT * 3, True)
+        assert decode("gzip", data, size) == (TEXT * 3, True)
 
 
 def test_truncated_second_member() -> None:
     data = CODED["gzip"] * 2
     for size in (1, 7, 1 << 18):
         for end in range(len(CODED["gzip"]) + 1, len(data)):
-            assert not reading("gzip", data[:end], size)[1], end
+            assert not decode("gzip", data[:end], size)[1], end
 
 
-def test_damage_behind_a_gzip_member_is_told(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_error_of_bytes_behind_a_gzip_member(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(CODED["gzip"] + b"<html>", headers="Content-Encoding: gzip\r\n"))
     assert blocking.get(server.url) is ErrorCode.NetworkError
     assert "other bytes follow the end" in blocking.errorMessage()
 
 
-def test_a_million_gzip_members_are_read_in_linear_time() -> None:
-    """Of each member that ended, all that followed was once copied."""
+def test_gzip_members_are_read_in_linear_time() -> None:
+    """After each member all following bytes were once copied."""
     started = time.process_time()
     reader = BodyReader(None, b"gzip", Limits(0, 300))
     data = EMPTY_MEMBER * 10_000
@@ -124,7 +124,7 @@ def test_a_million_gzip_members_are_read_in_linear_time() -> None:
 
 
 @pytest.mark.parametrize("layers", [2, 3])
-def test_empty_members_in_several_codings_end_soon(layers: int, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_empty_gzip_members_in_several_codings(layers: int, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     """34 KB with three codings once occupied a worker for 47 minutes."""
     body = EMPTY_MEMBER * 1_500_000
     for _ in range(layers - 1):
@@ -153,7 +153,7 @@ def stored_brotli(data: bytes) -> bytes:
 
 
 def test_zero_bytes_in_brotli_are_read_in_linear_time() -> None:
-    """Each was once given to the library by itself: a hundred bytes in two codings could occupy a worker for hours."""
+    """Each byte was once decoded separately: a hundred bytes in two codings could occupy a worker for hours."""
     data = bytes(1 << 23)
     stored = stored_brotli(data)
     started = time.process_time()
@@ -170,7 +170,7 @@ def test_too_many_codings(count: int, blocking: BlockingNetworkRequest, serve: S
     assert blocking.get(server.url) is ErrorCode.NetworkError
 
 
-def test_five_codings_are_undone(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_five_codings_are_decoded(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     body = TEXT
     for _ in range(MAXIMUM_CODINGS):
         body = gzip.compress(body)
@@ -180,8 +180,8 @@ def test_five_codings_are_undone(blocking: BlockingNetworkRequest, serve: Serve)
 
 
 @pytest.mark.parametrize("streams", [False, True])
-def test_an_abort_ends_decoding(streams: bool, manager: NetworkAccessManager, serve: Serve) -> None:
-    """The worker is free for the next call at once, and does not decode a gigabyte for an ended call."""
+def test_cancel_ends_decoding(streams: bool, manager: NetworkAccessManager, serve: Serve) -> None:
+    """The worker is free for the next call at once and does not decode a gigabyte for a canceled call."""
     body = gzip.compress(bytes(1 << 24)) * 64
     feedback = Feedback()
     was_sent = threading.Event()

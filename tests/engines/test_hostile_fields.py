@@ -1,4 +1,4 @@
-"""Every response field that is read, with values made to cost time or to raise."""
+"""Each response field that is parsed, with values made to cost time or to raise exceptions."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def hostile(field: str, size: int) -> list[str]:
 
 
 def read_everything(fields: list[tuple[bytes, bytes]], status: int) -> None:
-    """Have everything that reads the fields of a response read these."""
+    """Call all code that parses fields of a response with these."""
     response = Response(Request("GET", "https://host/a"), status, "x", known_fields(tuple(fields)), b"body")
     reply = ReplyContent.from_response(response, 0.0, 1)
     for name in ("Content-Type", "Location", "X"):
@@ -113,19 +113,19 @@ def _advance(flow: Any, response: Response) -> None:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_readers_of_a_field_are_quick_and_raise_nothing(field: str) -> None:
+def test_hostile_fields_are_read_in_linear_time(field: str) -> None:
     started = time.process_time()
     count = 0
     for size in (64, MAXIMUM_PARSED_FIELD_BYTES, 250_000):
         for value in hostile(field, size):
             read_everything([(field.encode(), value.encode("latin-1"))], 302 if field == "Location" else 503)
             count += 1
-    # Some 4 ms each, of which most is for Location and its 250 KB.
+    # Some 4 ms each, most of it for a Location of 250 KB.
     assert (time.process_time() - started) / count < 0.1
 
 
-def test_readers_raise_nothing_for_random_bytes() -> None:
-    """Words that servers send, cut and glued at random."""
+def test_random_fields_raise_no_exception() -> None:
+    """Words that servers send, joined at random."""
     chance = random.Random(13)
     words = [
         b"utf-8''", b"undefined''x", b"idna''x", b"a\0b''x", b"charset=", b"filename*0*=", b"filename*=UTF-8''b", b"filename=",
@@ -142,7 +142,7 @@ def test_readers_raise_nothing_for_random_bytes() -> None:
             read_everything(fields, chance.choice((200, 302, 401, 429, 503)))
             redirect_target("http://host/a", value)
         except ValueError as error:
-            # The one reader that may: its caller makes a failure of it.
+            # The only parser that may raise: its caller turns this into a failure.
             assert error.__traceback__ is not None and "redirect_target" in _functions(error), (fields, error)
 
 
@@ -216,7 +216,7 @@ def test_charset(text: str, expected: str) -> None:
     assert charset(text) == expected
 
 
-def test_file_name_of_half_a_character() -> None:
+def test_file_name_with_a_lone_surrogate() -> None:
     assert file_name("attachment; filename*=utf-8''\udc80.txt; filename=a.txt") == "a.txt"
 
 
@@ -237,7 +237,7 @@ def test_parameters() -> None:
 @pytest.mark.parametrize(
     "name", ["a\0b", "undefined", "idna", "hex", "rot13", "zip", "no such", "utf-8\udc80", "9" * 5000]
 )
-def test_charset_that_is_none_leaves_text_readable(name: str) -> None:
+def test_unknown_charset(name: str) -> None:
     field = f"text/plain; charset={name}".encode("utf-8", "surrogatepass")
     response = Response(
         Request("GET", "http://h/"), 200, "", known_fields(((b"Content-Type", field),)), "h\u00e9".encode()
@@ -246,8 +246,8 @@ def test_charset_that_is_none_leaves_text_readable(name: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_hostile_fields_through_a_whole_call(engine: str, serve: Serve, tmp_path: Path) -> None:
-    """With everything on that reads fields: cache, cookies, retries, questions, redirects, downloads."""
+def test_hostile_fields_in_calls(engine: str, serve: Serve, tmp_path: Path) -> None:
+    """With all features that parse fields: cache, cookies, retries, authentication, redirects, downloads."""
     values = [(field, value) for field in FIELDS for value in hostile(field, MAXIMUM_PARSED_FIELD_BYTES)[::7]]
     values = [(field, value) for field, value in values if field not in ("Connection", "Location")]
     left = list(values)
@@ -283,7 +283,7 @@ def test_hostile_fields_through_a_whole_call(engine: str, serve: Serve, tmp_path
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_one_hostile_server_fails_its_own_download_only(engine: str, serve: Serve, tmp_path: Path) -> None:
+def test_hostile_response_fails_one_download_only(engine: str, serve: Serve, tmp_path: Path) -> None:
     """One response once ended a batch of 21 after 0 to 5 results."""
     bad = ["filename*=undefined''x", "filename*0*=UTF-8''a; filename*=UTF-8''b", "filename*=a\0b''x"]
 
@@ -316,7 +316,7 @@ def test_retry_after_of_many_digits(engine: str, digits: int, serve: Serve) -> N
     assert code in (ErrorCode.ServerExceptionError, ErrorCode.TimeoutError)
 
 
-def test_certificate_of_random_bytes_is_refused() -> None:
+def test_certificate_of_random_bytes() -> None:
     chance = random.Random(13)
     for _ in range(300):
         raw = bytes([0x30, 0x82]) + chance.randbytes(chance.randint(0, 300))
@@ -327,7 +327,7 @@ def test_certificate_of_random_bytes_is_refused() -> None:
             pass
 
 
-def test_a_length_of_any_number_of_digits_does_not_raise() -> None:
+def test_content_length_of_many_digits() -> None:
     for digits in (19, 5_000, 100_000):
         assert HttpResponseHeader(f"HTTP/1.1 200 OK\r\nContent-Length: {'9' * digits}\r\n").contentLength() == 0
     assert HttpResponseHeader("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n").contentLength() == 12

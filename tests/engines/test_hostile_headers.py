@@ -43,7 +43,7 @@ def test_status_line_is_matched_in_linear_time() -> None:
     ],
     ids=["equal lines", "distinct lines", "one long line", "folded lines", "cookies", "interim responses", "reason"],
 )
-def test_too_large_header_is_a_network_error(head: bytes, on_python: BlockingNetworkRequest, serve: Serve) -> None:
+def test_too_large_header(head: bytes, on_python: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(once(head + b"Content-Length: 2\r\n\r\nhi"))
     started = time.monotonic()
     assert on_python.get(server.url) is ErrorCode.NetworkError
@@ -51,7 +51,7 @@ def test_too_large_header_is_a_network_error(head: bytes, on_python: BlockingNet
     assert on_python.errorMessage().startswith((TOO_LARGE, "Data corrupted"))
 
 
-def test_header_line_without_an_end(on_python: BlockingNetworkRequest, serve: Serve) -> None:
+def test_endless_header_line(on_python: BlockingNetworkRequest, serve: Serve) -> None:
     def flood(connection: Connection) -> None:
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nX-A: ")
@@ -62,7 +62,7 @@ def test_header_line_without_an_end(on_python: BlockingNetworkRequest, serve: Se
     assert on_python.errorMessage().startswith(TOO_LARGE)
 
 
-def test_trailers_without_an_end(on_python: BlockingNetworkRequest, serve: Serve) -> None:
+def test_too_many_trailers(on_python: BlockingNetworkRequest, serve: Serve) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n"
     server = serve(once(head + b"X-A: 1\r\n" * 60_000 + b"\r\n"))
     assert on_python.get(server.url) is ErrorCode.NetworkError
@@ -99,7 +99,7 @@ def test_folded_lines_are_joined_by_one_space() -> None:
     assert pairs_of(b"A:\r\n\t1 \r\n  2\r\nB: x\r\n \r\n") == ((b"A", b"1 2"), (b"B", b"x"))
 
 
-def test_the_continuation_of_a_line_without_a_name_is_no_field() -> None:
+def test_continuation_of_a_line_without_a_name() -> None:
     assert pairs_of(b": a\r\n Content-Length: 5\r\nB: x\r\n") == ((b"B", b"x"),)
 
 
@@ -117,7 +117,7 @@ def test_the_continuation_of_a_line_without_a_name_is_no_field() -> None:
 @pytest.mark.parametrize(
     "status", ["200 OK", "302 Found\r\nLocation: /", "401 Who\r\nWWW-Authenticate: Basic", "500 X"]
 )
-def test_too_large_header_on_every_engine(
+def test_too_large_header_on_each_engine(
     status: str, lines: bytes, blocking: BlockingNetworkRequest, serve: Serve
 ) -> None:
     server = serve(once(f"HTTP/1.1 {status}\r\n".encode() + lines + b"Content-Length: 2\r\n\r\nhi"))
@@ -127,7 +127,7 @@ def test_too_large_header_on_every_engine(
     assert not blocking.reply().headers
 
 
-def test_parsers_get_no_field_over_8_kb(engine: str, serve: Serve) -> None:
+def test_field_over_8_kb_is_not_parsed(engine: str, serve: Serve) -> None:
     value = b"a" * 9_000
     server = serve(once(b"HTTP/1.1 200 OK\r\nX-Long: " + value + b"\r\nContent-Length: 2\r\n\r\nhi"))
     response = perform(choice.engine(engine), server.url)

@@ -1,4 +1,4 @@
-"""Interim responses while a body is sent, and connections with bytes that no request asked for."""
+"""Interim responses during uploads, and connections with unsolicited bytes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def read_head(connection: Connection) -> bytes:
     return head
 
 
-def after(*interim: bytes) -> Handler:
-    """A handler that sends interim responses before it reads the body, as servers do."""
+def send_before_the_body(*interim: bytes) -> Handler:
+    """Return a handler that sends interim responses before it reads the body, as servers do."""
 
     def handle(connection: Connection) -> None:
         head = read_head(connection)
@@ -63,7 +63,7 @@ def test_interim_response_during_an_upload(
     interim: str, kind: str, on_python: BlockingNetworkRequest, serve: Serve
 ) -> None:
     """RFC 9110 section 15.2: a client skips any number of them. The upload once stopped until the idle timeout."""
-    server = serve(after(*INTERIM[interim]))
+    server = serve(send_before_the_body(*INTERIM[interim]))
     body: Any = {"bytes": BODY, "file": io.BytesIO(BODY), "generator": chunks()}[kind]
     assert on_python.post(server.url, body) is ErrorCode.NoError, on_python.errorMessage()
     assert on_python.reply().body == b"ok" and on_python.reply().statusCode() == 200
@@ -71,7 +71,7 @@ def test_interim_response_during_an_upload(
 
 
 def test_expect_of_the_caller(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    server = serve(after(b"HTTP/1.1 100 Continue\r\n\r\n"))
+    server = serve(send_before_the_body(b"HTTP/1.1 100 Continue\r\n\r\n"))
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(server.url))
     request.setRawHeader(b"Expect", b"100-continue")
     assert blocking.put(request, BODY) is ErrorCode.NoError, blocking.errorMessage()
@@ -110,10 +110,10 @@ DOUBTFUL = {
 
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
 @pytest.mark.parametrize("case", DOUBTFUL)
-def test_bytes_behind_a_response_are_not_the_next_response(
+def test_bytes_behind_a_response_are_discarded(
     case: str, late: bool, on_python: BlockingNetworkRequest, serve: Serve
 ) -> None:
-    """RFC 9112 sections 6.1, 6.3 and 9.2: the connection of a doubtful response is closed."""
+    """RFC 9112 sections 6.1, 6.3 and 9.2: the connection of an ambiguous response is closed."""
     method, raw = DOUBTFUL[case]
 
     def handle(connection: Connection) -> None:

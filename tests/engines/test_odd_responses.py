@@ -1,4 +1,4 @@
-"""Responses that are odd and not dangerous: they are read, or their fault is named."""
+"""Unusual but harmless responses: they are read, or the message names their fault."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..support.servers.raw import Connection, once
 
 
 @pytest.mark.parametrize("line", [b"PHP Warning:  x", b"X-Odd : 1", b"X[a]: 1", b"X-\xd6: 1"])
-def test_field_with_an_odd_name_is_dropped(line: bytes, on_python: BlockingNetworkRequest, serve: Serve) -> None:
+def test_field_with_an_invalid_name_is_dropped(line: bytes, on_python: BlockingNetworkRequest, serve: Serve) -> None:
     """RFC 9110 section 5.1: a field name is a token. The other fields are kept."""
     server = serve(once(b"HTTP/1.1 200 OK\r\nX-Good: 1\r\n" + line + b"\r\nContent-Length: 2\r\n\r\nhi"))
     assert on_python.get(server.url) is ErrorCode.NoError
@@ -23,26 +23,26 @@ def test_field_with_an_odd_name_is_dropped(line: bytes, on_python: BlockingNetwo
     [b"SSH-2.0-OpenSSH_9.2\r\n", b"<html>hello</html>\n", b"\x15\x03\x01\x00\x02\x02\x46", b"hello"],
     ids=["SSH", "HTML", "TLS alert", "text"],
 )
-def test_response_that_is_not_http_is_described(raw: bytes, on_python: BlockingNetworkRequest, serve: Serve) -> None:
+def test_response_that_is_not_http(raw: bytes, on_python: BlockingNetworkRequest, serve: Serve) -> None:
     assert on_python.get(serve(once(raw)).url) is ErrorCode.NetworkError
     assert "without an answer" not in on_python.errorMessage()
 
 
 @pytest.mark.parametrize("raw", [b"HTTP/1.1 200 OK\r\nA: 1", b"HTTP/1.1 20"])
-def test_header_that_is_cut_off_is_told(raw: bytes, on_python: BlockingNetworkRequest, serve: Serve) -> None:
+def test_truncated_header(raw: bytes, on_python: BlockingNetworkRequest, serve: Serve) -> None:
     assert on_python.get(serve(once(raw)).url) is ErrorCode.NetworkError
     assert "without an answer" not in on_python.errorMessage()
 
 
 def test_empty_line_before_the_status_line(on_python: BlockingNetworkRequest, serve: Serve) -> None:
-    """RFC 9112 section 2.2 has it for requests; curl and Qt take it in responses too."""
+    """RFC 9112 section 2.2 allows it for requests; curl and Qt accept it in responses too."""
     server = serve(once(b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"))
     assert on_python.get(server.url) is ErrorCode.NoError
     assert on_python.reply().body == b"hi"
 
 
-def test_an_empty_length_is_damage(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    """RFC 9112 section 6.3: the body of an invalid length ends nowhere; curl takes it for an error, too."""
+def test_empty_content_length(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """RFC 9112 section 6.3: an invalid length is an error; curl treats it as one, too."""
     server = serve(once(b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\nhi"))
     assert blocking.get(server.url) is ErrorCode.NetworkError
     assert "Content-Length is ''" in blocking.errorMessage()
@@ -55,13 +55,13 @@ def test_leading_zeros_of_a_chunk_size(blocking: BlockingNetworkRequest, serve: 
     assert blocking.reply().body == b"hello"
 
 
-def test_version_that_is_not_spoken_is_told(on_python: BlockingNetworkRequest, serve: Serve) -> None:
+def test_unsupported_http_version(on_python: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(once(b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nhi"))
     assert on_python.get(server.url) is ErrorCode.NetworkError
     assert "HTTP/2.0" in on_python.errorMessage()
 
 
-def test_connect_of_an_ipv6_literal_carries_brackets(on_python: BlockingNetworkRequest, serve: Serve) -> None:
+def test_connect_target_of_an_ipv6_address(on_python: BlockingNetworkRequest, serve: Serve) -> None:
     """RFC 9112 section 3.2.3."""
 
     def refuse(connection: Connection) -> None:

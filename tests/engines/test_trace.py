@@ -1,4 +1,4 @@
-"""When the steps of a transfer were taken, as its response and the log tell it."""
+"""The times of the steps of a transfer, in its response and in the log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ..support.servers.tls import TlsServer
 from ..support.servers.unreachable import full_port
 
 TELLS_STEPS = QT_VERSION >= (6, 3)
-"""Whether Qt tells when it connects and has sent a request."""
+"""Whether Qt signals that it connects and has sent a request."""
 
 STEPS = (
     "queued",
@@ -47,7 +47,7 @@ OF_A_REQUEST = {"queued", "request_sent", "first_byte", "headers_received", "end
 
 
 class Listener:
-    """Its being there makes the qt engine look closer."""
+    """A watcher, without which the qt engine records fewer steps."""
 
     def request_started(self, request: object) -> None:
         pass
@@ -78,7 +78,7 @@ def trace_of(blocking: BlockingNetworkRequest) -> TransferTrace:
 
 
 def steps_of(trace: TransferTrace) -> set[str]:
-    """Return the steps that were taken, which must stand in order."""
+    """Return the recorded steps, whose times must be in order."""
     moments = [getattr(trace, step) for step in STEPS]
     taken = [moment for moment in moments if moment is not None]
     assert taken == sorted(taken), trace
@@ -104,7 +104,7 @@ def test_new_and_reused_connection(engine: str, traced: BlockingNetworkRequest, 
 
 
 @pytest.mark.parametrize("engine", TLS_ENGINES, indirect=True)
-def test_tls(engine: str, manager: NetworkAccessManager, tls_server: tuple[TlsServer, TlsSettings]) -> None:
+def test_tls_connection(engine: str, manager: NetworkAccessManager, tls_server: tuple[TlsServer, TlsSettings]) -> None:
     server, settings = tls_server
     manager.setTlsSettings(settings)
     traced = BlockingNetworkRequest(manager)
@@ -174,7 +174,7 @@ def test_redirect(engine: str, traced: BlockingNetworkRequest, serve: Serve) -> 
         assert (first.is_reused, last.is_reused) == (False, True)
 
 
-def test_kept_connection_that_the_server_has_closed(on_python: BlockingNetworkRequest, serve: Serve) -> None:
+def test_reused_connection_that_the_server_has_closed(on_python: BlockingNetworkRequest, serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         connection.read_request()
         connection.respond(b"body")
@@ -187,7 +187,7 @@ def test_kept_connection_that_the_server_has_closed(on_python: BlockingNetworkRe
     assert steps_of(trace) == OF_A_REQUEST | OF_A_CONNECTION
 
 
-def test_body_that_breaks_off(on_python: BlockingNetworkRequest, serve: Serve) -> None:
+def test_truncated_body(on_python: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(once(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"))
     assert on_python.get(server.url) is NET
     assert steps_of(trace_of(on_python)) == OF_A_REQUEST | OF_A_CONNECTION
@@ -224,12 +224,12 @@ def test_stream(engine: str, traced: BlockingNetworkRequest, serve: Serve) -> No
     assert {"queued", "headers_received", "ended"} <= steps_of(trace_of(traced))
 
 
-def test_nothing_is_sent(blocking: BlockingNetworkRequest) -> None:
+def test_invalid_url_has_no_trace(blocking: BlockingNetworkRequest) -> None:
     assert blocking.get("http://host:no-port/") is NET
     assert response_of(blocking.reply()).trace is None
 
 
-def test_trace_survives_a_pickle(on_python: BlockingNetworkRequest, serve: Serve) -> None:
+def test_trace_is_pickled(on_python: BlockingNetworkRequest, serve: Serve) -> None:
     assert on_python.get(serve(always(b"body")).url) is OK
     copy = response_of(pickle.loads(pickle.dumps(on_python.reply()))).trace
     assert copy is not None and vars(copy) == vars(trace_of(on_python))

@@ -1,4 +1,4 @@
-"""Bytes that a server sends without a request are no response to the next request (RFC 9112 section 9.2)."""
+"""Bytes that a server sends without a request are not a response to the next request (RFC 9112 section 9.2)."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_auto_stores_no_unsolicited_response(first: str, serve: Serve) -> None:
         assert (reply.body, reply.isFromCache()) == (b"good", is_from_cache)
 
 
-def test_auto_takes_qt_for_what_is_not_stored(serve: Serve) -> None:
-    """One server, with a cache and without one."""
+def test_auto_uses_python_if_responses_are_stored(serve: Serve) -> None:
+    """The same server, with and without a cache."""
 
     def handle(connection: Connection) -> None:
         while connection.read_request() is not None:
@@ -76,7 +76,7 @@ def test_auto_takes_qt_for_what_is_not_stored(serve: Serve) -> None:
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", True),
     ],
 )
-def test_a_connection_in_doubt_is_not_used_again(
+def test_ambiguous_framing_closes_the_connection(
     response: bytes, is_kept: bool, on_qt: BlockingNetworkRequest, serve: Serve
 ) -> None:
     def handle(connection: Connection) -> None:

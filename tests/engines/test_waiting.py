@@ -1,4 +1,4 @@
-"""Waiting for sockets, wake-ups and moments, also with the parts that Windows has."""
+"""Waiting for sockets, wake-ups and times, also with the implementation for Windows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONG = 20.0
 
 @pytest.fixture(params=["this system", "Windows"])
 def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Run a test with the parts of this system, and with those of Windows."""
+    """Run a test with the implementation for this system, and with the one for Windows."""
     if request.param == "Windows":
         monkeypatch.setattr(waiting, "_new_poll", SelectPoll)
         monkeypatch.setattr(waiting, "_new_wake_up", WakeUp)
@@ -58,7 +58,7 @@ def test_socket_ends_a_wait(system: str, pair: Pair) -> None:
     assert time.monotonic() - started < LONG / 2
 
 
-def test_wake_up_ends_a_wait_also_if_it_came_before(system: str) -> None:
+def test_wake_up_before_and_during_a_wait(system: str) -> None:
     waiter = Waiter()
     started = time.monotonic()
     waiter.wake()
@@ -79,7 +79,9 @@ def test_wait_ends_in_time(system: str, pair: Pair) -> None:
     assert 0.09 < time.monotonic() - started < LONG / 2
 
 
-def test_interrupted_wait_watches_nothing_afterwards(system: str, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_wait_watches_no_socket_afterwards(
+    system: str, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
     waiter = Waiter()
 
     class Interrupted:
@@ -95,7 +97,7 @@ def test_interrupted_wait_watches_nothing_afterwards(system: str, pair: Pair, mo
     assert time.monotonic() - started > 0.04
 
 
-def test_selector_gives_who_can_go_on(system: str, pair: Pair) -> None:
+def test_selector_returns_keys_that_are_ready(system: str, pair: Pair) -> None:
     ours, theirs = pair
     selector: Selector[str] = Selector()
     wanted = Wanted(((ours.fileno(), READ),))
@@ -139,8 +141,8 @@ def test_wake_up_of_a_selector_from_a_thread(system: str) -> None:
     assert len(found) == 100
 
 
-def test_selector_loses_no_wake_up_of_a_thread(system: str) -> None:
-    """A thread may add a key just when the selector looks for woken keys."""
+def test_no_wake_up_of_a_thread_is_lost(system: str) -> None:
+    """A thread may add a key while the selector collects the woken keys."""
     rounds = 3_000
     selector: Selector[int] = Selector()
     may_wake, is_over = threading.Semaphore(0), threading.Event()
@@ -177,7 +179,7 @@ def test_selector_loses_no_wake_up_of_a_thread(system: str) -> None:
         selector.close()
 
 
-def test_waiter_is_used_again_and_a_late_wake_up_does_no_harm() -> None:
+def test_reused_waiter_with_a_late_wake_up() -> None:
     waiter = take_waiter()
     give_back(waiter)
     assert take_waiter() is waiter
@@ -190,7 +192,7 @@ def test_waiter_is_used_again_and_a_late_wake_up_does_no_harm() -> None:
 
 
 @needs_fork
-def test_forked_child_wakes_nobody_but_itself() -> None:
+def test_forked_child_does_not_wake_its_parent() -> None:
     waiter = Waiter()
     child = os.fork()
     if child == 0:
@@ -220,7 +222,7 @@ def test_readable(pair: Pair) -> None:
     assert is_readable(ours.fileno())
 
 
-def test_whole_requests(system: str, serve: Serve) -> None:
+def test_requests_with_each_kind_of_poll(system: str, serve: Serve) -> None:
     manager = NetworkAccessManager()
     manager.setEngine("python")
     server, silent = serve(always(b"ok")), serve(silence)

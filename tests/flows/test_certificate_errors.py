@@ -1,4 +1,4 @@
-"""Questions about certificates, without a network."""
+"""The handler of certificate errors, without a network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXPIRED = TlsError(TlsErrorKind.CertificateExpired, ONE)
 MISMATCH = TlsError(TlsErrorKind.HostNameMismatch, ONE)
 
 
-def refused(request: Request, *errors: TlsError) -> Response:
+def refused_response(request: Request, *errors: TlsError) -> Response:
     session = known_session(TlsSession("", "", (ONE,), errors))
     return Response(request, failure=certificate_refused(errors), tls=session)
 
@@ -41,14 +41,14 @@ def drive(
     raise AssertionError("the flow goes on")
 
 
-def test_nobody_is_asked_where_nothing_is_wrong() -> None:
+def test_handler_is_not_called_without_certificate_errors() -> None:
     request = Request("GET", URL)
     for response in (Response(request, 200), Response(request, failure=canceled()), Response(request, 500)):
         sent, last = drive(lambda errors, chain: pytest.fail("asked"), response)
         assert len(sent) == 1 and last.status == response.status
 
 
-def test_what_is_accepted_is_sent_again_with_exactly_that() -> None:
+def test_accepted_errors_are_ignored_in_the_second_attempt() -> None:
     asked: list[tuple[list[TlsError], list[Certificate]]] = []
 
     def handler(errors: list[TlsError], chain: list[Certificate]) -> list[TlsError]:
@@ -56,43 +56,46 @@ def test_what_is_accepted_is_sent_again_with_exactly_that() -> None:
         return errors
 
     first = Request("POST", URL, body=b"x", tls=TlsSettings(minimumVersion="1.3"))
-    sent, last = drive(handler, refused(first, EXPIRED, MISMATCH), Response(first, 200), first=first)
+    sent, last = drive(handler, refused_response(first, EXPIRED, MISMATCH), Response(first, 200), first=first)
     assert last.status == 200
     assert asked == [([EXPIRED, MISMATCH], [ONE])]
     assert sent[1] == first._replace(tls=TlsSettings(minimumVersion="1.3", ignoredErrors=(EXPIRED, MISMATCH)))
 
 
 @pytest.mark.parametrize("accepted", [None, [], [EXPIRED], [TlsError(TlsErrorKind.HostNameMismatch, OTHER), EXPIRED]])
-def test_less_than_all_of_it_is_a_no(accepted: Optional[list[TlsError]]) -> None:
+def test_accepting_only_some_errors_is_a_refusal(accepted: Optional[list[TlsError]]) -> None:
     first = Request("GET", URL)
-    sent, last = drive(lambda errors, chain: accepted, refused(first, EXPIRED, MISMATCH))
+    sent, last = drive(lambda errors, chain: accepted, refused_response(first, EXPIRED, MISMATCH))
     assert len(sent) == 1 and last.failure is not None
 
 
-def test_an_engine_that_refuses_what_is_ignored_is_not_asked_for_ever() -> None:
+def test_ignored_errors_that_come_back_end_the_flow() -> None:
     first = Request("GET", URL)
-    sent, last = drive(lambda errors, chain: errors, refused(first, EXPIRED), refused(first, EXPIRED))
+    sent, last = drive(lambda errors, chain: errors, refused_response(first, EXPIRED), refused_response(first, EXPIRED))
     assert len(sent) == 2 and last.failure is not None
 
 
-def test_what_turns_up_later_is_asked_about_too() -> None:
+def test_new_errors_in_the_second_attempt_are_asked_about() -> None:
     first = Request("GET", URL)
     sent, last = drive(
-        lambda errors, chain: errors, refused(first, EXPIRED), refused(first, EXPIRED, MISMATCH), Response(first, 200)
+        lambda errors, chain: errors,
+        refused_response(first, EXPIRED),
+        refused_response(first, EXPIRED, MISMATCH),
+        Response(first, 200),
     )
     assert len(sent) == 3 and last.status == 200
     assert sent[2].tls == TlsSettings(ignoredErrors=(EXPIRED, MISMATCH))
 
 
-def test_redirects_go_on_after_it() -> None:
+def test_redirect_after_accepted_errors() -> None:
     first = Request("GET", URL)
     moved = Response(first, 302, headers=Fields(lambda: ((b"Location", b"/there"),)))
-    sent, last = drive(lambda errors, chain: errors, refused(first, EXPIRED), moved, Response(first, 200))
+    sent, last = drive(lambda errors, chain: errors, refused_response(first, EXPIRED), moved, Response(first, 200))
     assert [request.url for request in sent] == [URL, URL, "https://host/there"]
     assert len(last.history) == 1
 
 
-def test_a_client_certificate_stays_behind() -> None:
+def test_client_certificate_is_not_sent_to_another_origin() -> None:
     first = Request("GET", URL, tls=TlsSettings(verify=False, clientCertificate=b"pem", keyPassword="secret"))
     moved = Response(first, 302, headers=Fields(lambda: ((b"Location", b"https://other/"),)))
     sent, _ = drive(lambda errors, chain: errors, moved, Response(first, 200), first=first)

@@ -1,4 +1,4 @@
-"""Which cookies go along, and which are kept."""
+"""Which cookies are sent and which are stored."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ class Jar:
         self.received.append((url, values))
 
 
-def test_rfc6265_5_4_the_jars_cookies_are_sent() -> None:
+def test_rfc6265_5_4_stored_cookies_are_sent() -> None:
     (sent,), _, _ = drive(with_cookies(REQUEST, Jar(b"a=1; b=2").header, None), response(200))
     assert field(sent, "Cookie") == ["a=1; b=2"] and field(sent, "X-Mine") == ["1"]
     (sent,), _, _ = drive(with_cookies(REQUEST, Jar().header, None), response(200))
     assert sent is REQUEST
 
 
-def test_the_callers_own_are_sent_as_they_are() -> None:
+def test_cookie_header_of_the_caller_is_unchanged() -> None:
     own = REQUEST._replace(headers=((b"cookie", b"mine=1"),))
     (sent,), _, _ = drive(with_cookies(own, Jar(b"a=1").header, None), response(200))
     assert sent is own
 
 
-def test_rfc6265_5_3_every_set_cookie_is_received() -> None:
+def test_rfc6265_5_3_each_set_cookie_is_stored() -> None:
     jar = Jar()
     fields = (("Set-Cookie", "a=1"), ("X-Other", "2"), ("set-cookie", "b=2; Path=/"))
     drive(with_cookies(REQUEST, jar.header, jar.receive), response(404, *fields))
@@ -46,7 +46,7 @@ def test_rfc6265_5_3_every_set_cookie_is_received() -> None:
     assert len(jar.received) == 1
 
 
-def test_each_way_can_be_switched_off() -> None:
+def test_sending_or_storing_switched_off() -> None:
     jar = Jar(b"a=1")
     (sent,), _, _ = drive(with_cookies(REQUEST, None, jar.receive), response(200, ("Set-Cookie", "c=3")))
     assert sent is REQUEST and jar.received

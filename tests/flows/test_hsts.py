@@ -20,14 +20,14 @@ def url_of(hosts: StrictTransportHosts, url: str) -> str:
     return sent.url
 
 
-def learned(url: str, value: str) -> StrictTransportHosts:
+def hosts_after(url: str, value: str) -> StrictTransportHosts:
     hosts = StrictTransportHosts()
     drive(with_strict_transport(Request("GET", url), hosts), response(200, (FIELD[0], value)))
     return hosts
 
 
 def test_rfc6797_8_3_http_becomes_https() -> None:
-    hosts = learned("https://Host.example/", "max-age=1000")
+    hosts = hosts_after("https://Host.example/", "max-age=1000")
     assert url_of(hosts, "http://host.example/a?b#c") == "https://host.example/a?b#c"
     assert url_of(hosts, "http://host.example:80/a") == "https://host.example/a"
     assert url_of(hosts, "http://host.example:8080/a") == "https://host.example:8080/a"
@@ -36,7 +36,7 @@ def test_rfc6797_8_3_http_becomes_https() -> None:
 
 
 def test_rfc6797_8_2_subdomains() -> None:
-    hosts = learned("https://host.example/", 'max-age="1000"; includeSubDomains')
+    hosts = hosts_after("https://host.example/", 'max-age="1000"; includeSubDomains')
     assert url_of(hosts, "http://a.b.host.example/") == "https://a.b.host.example/"
     assert url_of(hosts, "http://ahost.example/") == "http://ahost.example/"
 
@@ -53,11 +53,11 @@ def test_rfc6797_8_2_subdomains() -> None:
         ("https://[::1]/", "max-age=1000"),
     ],
 )
-def test_rfc6797_8_1_what_is_not_learned(url: str, value: str) -> None:
-    assert learned(url, value).hosts() == []
+def test_rfc6797_8_1_ignored_fields(url: str, value: str) -> None:
+    assert hosts_after(url, value).hosts() == []
 
 
-def test_rfc6797_8_1_not_over_a_connection_with_errors() -> None:
+def test_rfc6797_8_1_field_over_a_connection_with_tls_errors() -> None:
     hosts = StrictTransportHosts()
     session = TlsSession(errors=(TlsError(TlsErrorKind.CertificateExpired, Certificate(b"")),))
     bad = response(200, FIELD)._replace(tls=known_session(session))
@@ -65,7 +65,7 @@ def test_rfc6797_8_1_not_over_a_connection_with_errors() -> None:
     assert hosts.hosts() == []
 
 
-def test_rfc6797_6_1_1_max_age_0_ends_it() -> None:
-    hosts = learned("https://host.example/", "max-age=1000")
+def test_rfc6797_6_1_1_max_age_0_removes_the_host() -> None:
+    hosts = hosts_after("https://host.example/", "max-age=1000")
     drive(with_strict_transport(Request("GET", "https://host.example/"), hosts), response(200, (FIELD[0], "max-age=0")))
     assert url_of(hosts, "http://host.example/") == "http://host.example/"

@@ -20,7 +20,7 @@ def response_to(request: Request, status: int, location: Optional[str] = None) -
     return Response(request, status, headers=Fields(lambda: pairs))
 
 
-def second(
+def next_request(
     status: int, location: str, first: Optional[Request] = None, rules: Optional[RedirectRules] = None
 ) -> Request:
     """The request that follows a redirecting response."""
@@ -28,7 +28,7 @@ def second(
     return flow.send(response_to(next(flow), status, location))  # type: ignore[arg-type, return-value]
 
 
-def outcome(
+def final_response(
     status: int, location: Optional[str], first: Optional[Request] = None, rules: Optional[RedirectRules] = None
 ) -> Response:
     """The response a flow ends with at once."""
@@ -53,7 +53,7 @@ def outcome(
 def test_rfc9110_15_4_method(method: str, status: int, expected: str) -> None:
     headers = ((b"Content-Type", b"text/plain"), (b"Content-Length", b"4"), (b"X-Mine", b"1"))
     first = Request(method, START, headers, b"data")
-    following = second(status, "/next", first)
+    following = next_request(status, "/next", first)
     assert following.method == expected
     if expected == method:
         assert (following.body, following.headers) == (b"data", headers)
@@ -85,7 +85,7 @@ def test_rfc9110_15_4_method(method: str, status: int, expected: str) -> None:
     ],
 )
 def test_rfc9110_10_2_2_target(location: str, expected: str) -> None:
-    assert second(302, location).url == expected
+    assert next_request(302, location).url == expected
 
 
 @pytest.mark.parametrize(
@@ -100,18 +100,18 @@ def test_rfc9110_10_2_2_target(location: str, expected: str) -> None:
         ("//other/x", False),
     ],
 )
-def test_credentials_stay_behind_when_the_origin_changes(location: str, kept: bool) -> None:
+def test_credentials_are_removed_if_the_origin_changes(location: str, kept: bool) -> None:
     secret = tuple(
         (name, b"secret")
         for name in (b"Authorization", b"COOKIE", b"X-Api-Key", b"Proxy-Authorization", b"X-Auth-Token", b"Host")
     )
     first = Request("GET", START, (*secret, (b"Accept", b"*/*")))
-    following = second(307, location, first)
+    following = next_request(307, location, first)
     assert following.headers == (first.headers if kept else ((b"Accept", b"*/*"),))
     assert following.same_origin is kept
 
 
-def test_credentials_do_not_come_back_with_the_origin() -> None:
+def test_credentials_stay_removed_after_a_redirect_back() -> None:
     flow = follow_redirects(Request("GET", START, ((b"Authorization", b"secret"),)), RedirectRules())
     away = flow.send(response_to(next(flow), 302, "http://other/"))  # type: ignore[arg-type]
     back = flow.send(response_to(away, 302, START))  # type: ignore[arg-type]
@@ -121,12 +121,12 @@ def test_credentials_do_not_come_back_with_the_origin() -> None:
 
 @pytest.mark.parametrize("status", [300, 304, 305, 306, 399])
 def test_statuses_that_do_not_redirect(status: int) -> None:
-    assert outcome(status, "/x").failure is None
+    assert final_response(status, "/x").failure is None
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_without_a_location_it_is_the_response(status: int) -> None:
-    last = outcome(status, None)
+def test_redirect_status_without_location(status: int) -> None:
+    last = final_response(status, None)
     assert (last.status, last.failure, last.history) == (status, None, ())
 
 
@@ -146,30 +146,30 @@ def test_without_a_location_it_is_the_response(status: int) -> None:
         ("/x", RedirectPolicy.UserVerified, QtNetworkError.InsecureRedirectError),
     ],
 )
-def test_refused(location: str, policy: RedirectPolicy, error: QtNetworkError) -> None:
-    failure = outcome(302, location, rules=RedirectRules(policy)).failure
+def test_refused_targets(location: str, policy: RedirectPolicy, error: QtNetworkError) -> None:
+    failure = final_response(302, location, rules=RedirectRules(policy)).failure
     assert failure is not None
     assert (failure.code, failure.error) == (ErrorCode.NetworkError, error)
 
 
 def test_downgrade_is_refused() -> None:
-    failure = outcome(302, "http://host/?token=s3cret", Request("GET", "https://host/")).failure
+    failure = final_response(302, "http://host/?token=s3cret", Request("GET", "https://host/")).failure
     assert failure is not None
     assert failure.error is QtNetworkError.InsecureRedirectError
     assert failure.text == "Insecure redirect: from https to http://host/?token=***"
 
 
 def test_same_origin_policy_follows_within_the_origin() -> None:
-    assert second(302, "/x", rules=RedirectRules(RedirectPolicy.SameOrigin)).url == "http://host/x#part"
+    assert next_request(302, "/x", rules=RedirectRules(RedirectPolicy.SameOrigin)).url == "http://host/x#part"
 
 
 def test_manual_policy_follows_nothing() -> None:
-    last = outcome(302, "/x", rules=RedirectRules(RedirectPolicy.Manual))
+    last = final_response(302, "/x", rules=RedirectRules(RedirectPolicy.Manual))
     assert (last.status, last.failure) == (302, None)
 
 
 @pytest.mark.parametrize(("limit", "followed"), [(0, 0), (-1, 0), (1, 1), (3, 3), (50, 50)])
-def test_limit(limit: int, followed: int) -> None:
+def test_redirect_limit(limit: int, followed: int) -> None:
     flow = follow_redirects(Request("GET", START), RedirectRules(limit=limit))
     request = next(flow)
     with pytest.raises(StopIteration) as stop:
@@ -195,13 +195,13 @@ def test_history_is_oldest_first() -> None:
     assert last.request.url == "http://host/three#part"
 
 
-def test_a_failed_answer_ends_the_flow() -> None:
+def test_failed_response_is_not_followed() -> None:
     flow = follow_redirects(Request("GET", START), RedirectRules())
     first = next(flow)
-    second_request = flow.send(response_to(first, 302, "/x"))  # type: ignore[arg-type]
+    following = flow.send(response_to(first, 302, "/x"))  # type: ignore[arg-type]
     failure = Failure(ErrorCode.CanceledError, QtNetworkError.OperationCanceledError, "Operation canceled")
     with pytest.raises(StopIteration) as stop:
-        flow.send(Response(second_request, 302, headers=Fields(lambda: ((b"Location", b"/y"),)), failure=failure))  # type: ignore[arg-type]
+        flow.send(Response(following, 302, headers=Fields(lambda: ((b"Location", b"/y"),)), failure=failure))  # type: ignore[arg-type]
     assert stop.value.value.failure is failure
     assert len(stop.value.value.history) == 1
 

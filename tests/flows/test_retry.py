@@ -33,24 +33,24 @@ def run(*responses: Response, rule: Retry = RULE, method: str = "GET") -> tuple[
     return len(sent), waits, last
 
 
-def test_success_is_not_repeated() -> None:
+def test_success_is_not_retried() -> None:
     sent, waits, last = run(OK)
     assert (sent, waits, last.attempts) == (1, [], 1)
 
 
-def test_statuses_of_the_list_are() -> None:
+def test_status_forcelist() -> None:
     sent, _, last = run(response(503), response(503), OK)
     assert (sent, last.status, last.attempts) == (3, 200, 3)
     sent, _, last = run(response(500))
     assert (sent, last.status) == (1, 500)
 
 
-def test_the_last_response_stands_when_the_rule_is_exhausted() -> None:
+def test_last_response_is_returned_if_retries_are_exhausted() -> None:
     sent, _, last = run(response(503), response(503), response(503), response(503))
     assert (sent, last.status, last.failure, last.attempts) == (4, 503, None, 4)
 
 
-def test_backoff_is_the_rules() -> None:
+def test_backoff_time_of_urllib3() -> None:
     _, waits, _ = run(response(503), response(503), response(503), OK)
     rule, expected = RULE, []
     for _ in range(3):
@@ -67,7 +67,7 @@ def test_rfc9110_10_2_3_retry_after(value: str, waits: list[float]) -> None:
     assert (sent, waited) == (2, waits)
 
 
-def test_retry_after_may_be_ignored() -> None:
+def test_ignored_retry_after() -> None:
     rule = Retry(1, status_forcelist=[503], respect_retry_after_header=False)
     assert run(response(503, ("Retry-After", "7")), OK, rule=rule)[1] == []
 
@@ -90,31 +90,31 @@ def test_retry_after_may_be_ignored() -> None:
         (QtNetworkError.UnknownContentError, "GET", 1),
     ],
 )
-def test_rfc9110_9_2_2_what_may_be_sent_again(error: QtNetworkError, method: str, sent: int) -> None:
+def test_rfc9110_9_2_2_idempotent_methods_are_retried(error: QtNetworkError, method: str, sent: int) -> None:
     responses = [failed(error), OK][:sent]
     assert run(*responses, method=method)[0] == sent
 
 
-def test_an_idle_timeout_is_tried_again() -> None:
+def test_idle_timeout_is_retried() -> None:
     assert run(ended(idle_timeout(100)), OK)[0] == 2
     assert run(ended(idle_timeout(100)), method="POST")[0] == 1
 
 
 @pytest.mark.parametrize("failure", [canceled(), deadline_passed(100)])
-def test_what_ends_the_call_is_not(failure: Failure) -> None:
+def test_cancel_and_deadline_are_not_retried(failure: Failure) -> None:
     assert run(ended(failure))[0] == 1
 
 
-def test_what_was_never_sent_for_our_own_reasons_is_not() -> None:
+def test_failure_without_an_engine_is_not_retried() -> None:
     assert run(failed(QtNetworkError.UnknownNetworkError, engine=""))[0] == 1
 
 
 @pytest.mark.parametrize("rule", [Retry(0), Retry(False), Retry(connect=0, read=0, total=5)])
-def test_a_rule_that_says_no(rule: Retry) -> None:
+def test_rule_without_retries(rule: Retry) -> None:
     assert run(failed(QtNetworkError.ConnectionRefusedError), rule=rule)[0] == 1
 
 
-def test_a_wait_that_is_cut_short_ends_it() -> None:
+def test_cancel_during_the_wait() -> None:
     flow = with_retries(Request("GET", URL), RULE)
     request = next(flow)
     assert isinstance(request, Request)

@@ -1,4 +1,4 @@
-"""A certificate as a value, whatever is in it."""
+"""Certificates as values, valid and damaged ones."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from blocking_request import Certificate
 from ..support.servers.tls import EXPIRED, FUTURE
 
 
-def made(leaf: trustme.LeafCert) -> Certificate:
+def certificate_of(leaf: trustme.LeafCert) -> Certificate:
     return Certificate.fromPem(leaf.cert_chain_pems[0].bytes())[0]
 
 
 def test_fields() -> None:
     authority = trustme.CA(organization_name="Ünder")
     leaf = authority.issue_cert("a.test", "*.b.test", "192.0.2.1", "2001:db8::1", not_before=EXPIRED, not_after=FUTURE)
-    certificate = made(leaf)
+    certificate = certificate_of(leaf)
     assert certificate.names() == ("a.test", "*.b.test", "192.0.2.1", "2001:db8::1")
     assert certificate.issuer() == "Ünder"
     assert certificate.subject() == "a.test"
     assert certificate.effectiveDate() == EXPIRED
     assert certificate.expiryDate() == FUTURE.replace(microsecond=0)
-    named = made(authority.issue_cert("a.test", common_name="A name"))
+    named = certificate_of(authority.issue_cert("a.test", common_name="A name"))
     assert named.subject() == "A name"
 
 
-def test_a_value() -> None:
+def test_equality_pickle_and_repr() -> None:
     first, second = (Certificate(b"bytes") for _ in range(2))
     assert first == second and hash(first) == hash(second) and first != Certificate(b"other")
     assert pickle.loads(pickle.dumps(first)) == first
-    leaf = made(trustme.CA().issue_cert("a.test"))
+    leaf = certificate_of(trustme.CA().issue_cert("a.test"))
     again = Certificate.fromPem(leaf.toPem().encode())
     assert again == (leaf,)
     assert repr(leaf).startswith("<Certificate 'a.test' sha256:")
@@ -49,8 +49,8 @@ def test_a_value() -> None:
     assert Certificate.fromPem(b"no certificate in it") == ()
 
 
-def test_what_the_system_trusts_can_be_read() -> None:
-    """Certificates of many makers: the same dates as cryptography reads."""
+def test_certificates_of_the_system() -> None:
+    """Certificates of many authorities: the dates are those that cryptography reads."""
     ders = ssl.create_default_context().get_ca_certs(True)
     for der in ders:
         certificate, known = Certificate(der), x509.load_der_x509_certificate(der)
@@ -62,14 +62,14 @@ def test_what_the_system_trusts_can_be_read() -> None:
 @pytest.mark.parametrize(
     "der", [b"", b"0", b"\x30\x80", b"\x30\x84\xff\xff\xff\xff", b"\x30\x03\x30\x01\x30", b"x" * 100]
 )
-def test_what_is_none_has_no_fields(der: bytes) -> None:
+def test_invalid_der_has_no_fields(der: bytes) -> None:
     certificate = Certificate(der)
     assert (certificate.subject(), certificate.issuer(), certificate.names()) == ("", "", ())
     assert certificate.expiryDate() is None and certificate.effectiveDate() is None
     assert repr(certificate)
 
 
-def test_an_empty_list_of_names() -> None:
+def test_empty_subject_alternative_name() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "no names")])
     der = (
@@ -87,8 +87,8 @@ def test_an_empty_list_of_names() -> None:
     assert Certificate(der).names() == ()
 
 
-def test_damaged_ones_raise_nothing() -> None:
-    good = made(trustme.CA().issue_cert("a.test", "192.0.2.1")).der
+def test_damaged_certificates_raise_no_exception() -> None:
+    good = certificate_of(trustme.CA().issue_cert("a.test", "192.0.2.1")).der
     chance = random.Random(3)
     for _ in range(3000):
         damaged = bytearray(good)
@@ -103,4 +103,4 @@ def test_damaged_ones_raise_nothing() -> None:
 def test_pem_and_der_agree_with_cryptography() -> None:
     leaf = trustme.CA().issue_cert("a.test")
     known = x509.load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes())
-    assert made(leaf).der == known.public_bytes(serialization.Encoding.DER)
+    assert certificate_of(leaf).der == known.public_bytes(serialization.Encoding.DER)

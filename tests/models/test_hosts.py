@@ -1,4 +1,4 @@
-"""Hosts, by the rules of browsers. The vectors are ours, after those of the URL standard."""
+"""Hosts by the rules of browsers. The vectors are modelled on those of the URL standard."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ from blocking_request.models.hosts import canonical_host
         ("[::1", None),
         ("[v1.x]", None),
         ("[]", None),
-        # none
+        # invalid
         ("", None),
         (".", None),
         ("a..invalid", None),
@@ -84,7 +84,7 @@ from blocking_request.models.hosts import canonical_host
         ("ä" * 60 + ".x", None),
     ],
 )
-def test_hosts(host: str, expected: str | None) -> None:
+def test_canonical_host(host: str, expected: str | None) -> None:
     if expected is not None:
         assert canonical_host(host) == expected
         assert canonical_host(expected) == expected

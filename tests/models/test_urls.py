@@ -29,7 +29,7 @@ WITH_STRAY_PERCENT = st.lists(st.sampled_from(["%", "%4", "%2%35", "%41", "%zz",
 
 @settings(max_examples=500, deadline=None)
 @given(PIECES)
-def test_quoted_as_requests_does(pieces: list[str]) -> None:
+def test_percent_encoding_agrees_with_requests(pieces: list[str]) -> None:
     url = f"http://host/x{''.join(pieces)}".rstrip()
     if re.search("%(?![0-9a-fA-F]{2})", url) is None:
         upper = re.sub("%..", lambda match: match[0].upper(), requote_uri(url))
@@ -38,8 +38,8 @@ def test_quoted_as_requests_does(pieces: list[str]) -> None:
 
 @settings(max_examples=500, deadline=None)
 @given(st.one_of(PIECES, WITH_STRAY_PERCENT))
-def test_normalized_once_is_enough(pieces: list[str]) -> None:
-    """And Qt agrees on what it would send."""
+def test_normalization_is_idempotent(pieces: list[str]) -> None:
+    """Qt sends the same URL."""
     url = normalized(f"http://host/x{''.join(pieces)}")
     assert normalized(url) == url
     for_qt = with_stray_percent_encoded(url)
@@ -95,7 +95,7 @@ def test_scheme_and_authority(url: str, expected: str) -> None:
         "ftp://h/",
     ],
 )
-def test_urls_that_are_none(url: str) -> None:
+def test_invalid_urls(url: str) -> None:
     with pytest.raises(ValueError, match=r"host|port|backslash|http"):
         normalized(url)
 
@@ -145,7 +145,7 @@ def test_urls_that_are_none(url: str) -> None:
         ("g#s/./x", "http://a/b/c/g#s/./x"),
         ("g#s/../x", "http://a/b/c/g#s/../x"),
         ("g:h", "g:h"),
-        # beside the table
+        # not in the table of the RFC
         ("g?", "http://a/b/c/g?"),
         ("HTTPS://G:443/", "https://g/"),
         (" \t/g\t/h ", "http://a/g/h"),

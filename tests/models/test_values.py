@@ -24,7 +24,7 @@ from blocking_request.qt.binding import QtNetwork, enum_value
 TEXT = b"All work and no play makes Jack a dull boy. " * 1000
 
 
-def test_error_table_has_qts_values() -> None:
+def test_error_codes_equal_those_of_qt() -> None:
     for member in QtNetworkError:
         assert enum_value(getattr(QtNetwork.QNetworkReply.NetworkError, member.name)) == member
 
@@ -71,15 +71,15 @@ def test_userinfo() -> None:
         ("not a url?token=abc", "not a url?token=***"),
     ],
 )
-def test_shown(url: str, expected: str) -> None:
+def test_redacted_url(url: str, expected: str) -> None:
     assert redact_url(url) == expected
 
 
-def test_shown_with_a_list_of_ones_own() -> None:
+def test_redacted_url_with_own_names() -> None:
     assert redact_url("http://host/?token=1&mine=2", ("mine",)) == "http://host/?token=1&mine=***"
 
 
-def test_fields_pickle_and_compare() -> None:
+def test_fields_are_pickled_and_compared() -> None:
     fields = Fields(lambda: ((b"A", b"1"), (b"a", b"2")))
     assert pickle.loads(pickle.dumps(fields)) == fields
     assert hash(fields) == hash(Fields(lambda: [(b"A", b"1"), (b"a", b"2")]))
@@ -107,7 +107,7 @@ def test_fields_pickle_and_compare() -> None:
         (b"gzip, sdch", b"left as it is", b"left as it is"),
     ],
 )
-def test_body_in_pieces_of_any_size(step: int, encoding: bytes, data: bytes, expected: bytes) -> None:
+def test_body_in_chunks_of_any_size(step: int, encoding: bytes, data: bytes, expected: bytes) -> None:
     reader = BodyReader(str(len(data)).encode(), encoding)
     for start in range(0, len(data), step):
         reader.feed(data[start : start + step])
@@ -117,7 +117,7 @@ def test_body_in_pieces_of_any_size(step: int, encoding: bytes, data: bytes, exp
 
 
 @pytest.mark.parametrize("encoding", [b"gzip", b"deflate"])
-def test_every_truncation_is_found(encoding: bytes) -> None:
+def test_each_truncation_is_detected(encoding: bytes) -> None:
     whole = gzip.compress(TEXT, mtime=0) if encoding == b"gzip" else zlib.compress(TEXT)
     for length in range(1, len(whole)):
         reader = BodyReader(None, encoding)
@@ -126,7 +126,7 @@ def test_every_truncation_is_found(encoding: bytes) -> None:
         assert failure is not None and failure.error is QtNetworkError.ProtocolFailure
 
 
-def test_optional_codings_are_offered_and_read_where_their_libraries_are() -> None:
+def test_optional_codings_are_offered_if_their_libraries_are_installed() -> None:
     assert b"gzip" in ACCEPT_ENCODING and b"deflate" in ACCEPT_ENCODING
     for name, compress in _compressors().items():
         assert name in READABLE_CODINGS
@@ -162,7 +162,7 @@ def _compressors() -> dict[str, object]:
 
 
 @pytest.mark.parametrize("length", [b"ten", b"-1", b"1, 2", b"1.5", b"0x10", b" "])
-def test_lengths_that_are_none(length: bytes) -> None:
+def test_invalid_content_length(length: bytes) -> None:
     with pytest.raises(CorruptBody, match="which is not a number of bytes"):
         BodyReader(length)
 
@@ -191,7 +191,7 @@ def test_mailbox_keeps_only_the_newest_progress() -> None:
     assert mailbox.take(0) == Progress(False, 9, 10)
 
 
-def test_mailbox_loses_no_last_progress_to_a_race() -> None:
+def test_mailbox_keeps_the_last_progress_of_another_thread() -> None:
     mailbox = Mailbox()
     count = 20_000
 

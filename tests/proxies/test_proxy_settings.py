@@ -1,4 +1,4 @@
-"""Our own proxy settings, the environment's and Qt's: which proxy is taken, on both engines, with real proxies."""
+"""Proxies of the settings, the environment and Qt: which one is used, on both engines, with real proxies."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def squids() -> Iterator[dict[str, int]]:
 
 
 @needs_squid
-def test_squid(squids: dict[str, int], manager: NetworkAccessManager, serve: Serve) -> None:
+def test_squid_forwards_requests(squids: dict[str, int], manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"from the server"))
     url = f"http://{HOST}:{server.port}/path"
     manager.setProxy(f"http://127.0.0.1:{squids['open']}")
@@ -66,13 +66,13 @@ def test_squid(squids: dict[str, int], manager: NetworkAccessManager, serve: Ser
 
 
 @needs_squid
-def test_squid_tunnels(squids: dict[str, int], engine: str) -> None:
+def test_tunnel_through_squid(squids: dict[str, int], engine: str) -> None:
     authority = trustme.CA()
     server = TlsServer(authority.issue_cert(HOST))
     manager = NetworkAccessManager()
     manager.setEngine(engine if has_tls() else "python")
     manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
-    # squid lets CONNECT through to any port here
+    # squid is configured to allow CONNECT to any port
     manager.setProxy(f"http://127.0.0.1:{squids['open']}")
     reply = manager.blockingGet(server.url.replace("127.0.0.1", HOST))
     assert (reply.errorCode(), reply.body) == (OK, b"secret"), reply.errorString()
@@ -83,7 +83,7 @@ def test_squid_tunnels(squids: dict[str, int], engine: str) -> None:
 
 
 @needs_squid
-def test_squid_wants_to_know_who_we_are(squids: dict[str, int], manager: NetworkAccessManager, serve: Serve) -> None:
+def test_squid_requires_credentials(squids: dict[str, int], manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"from the server"))
     url = f"http://{HOST}:{server.port}/"
     address = f"127.0.0.1:{squids['basic']}"
@@ -97,7 +97,7 @@ def test_squid_wants_to_know_who_we_are(squids: dict[str, int], manager: Network
     assert handler.questions == [("the proxy's realm", address, 1), ("the proxy's realm", address, 2)]
     assert outcome(manager, url)[0] is OK
     assert len(handler.questions) == 2
-    # wrong for ever
+    # always wrong credentials
     manager.clearAccessCache()
     handler = ScriptedAuthHandler((USER, "1"), (USER, "2"), (USER, "3"))
     manager.setAuthHandler(handler)
@@ -107,7 +107,7 @@ def test_squid_wants_to_know_who_we_are(squids: dict[str, int], manager: Network
 
 
 @needs_squid
-def test_squid_wants_to_know_before_it_tunnels(squids: dict[str, int], engine: str) -> None:
+def test_squid_requires_credentials_for_a_tunnel(squids: dict[str, int], engine: str) -> None:
     authority = trustme.CA()
     server = TlsServer(authority.issue_cert(HOST))
     manager = NetworkAccessManager()
@@ -125,7 +125,7 @@ def test_squid_wants_to_know_before_it_tunnels(squids: dict[str, int], engine: s
 
 
 @needs_squid
-def test_squid_refuses(squids: dict[str, int], manager: NetworkAccessManager) -> None:
+def test_squid_refuses_requests(squids: dict[str, int], manager: NetworkAccessManager) -> None:
     manager.setProxy(f"127.0.0.1:{squids['refusing']}")
     reply = manager.blockingGet(f"http://{HOST}/")
     assert (reply.errorCode(), reply.statusCode()) == (SERVER, 403)
@@ -145,7 +145,7 @@ def test_socks_with_a_password(manager: NetworkAccessManager, serve: Serve) -> N
     manager.setProxy(f"socks5://user:pass@127.0.0.1:{guarded.port}")
     reply = manager.blockingGet(url)
     assert (reply.errorCode(), reply.body) == (OK, b"from the server"), reply.errorString()
-    # the proxy looks the name up
+    # the proxy resolves the name
     assert guarded.asked == [f"socks {HOST}:{server.port}"]
     manager.setProxy(f"socks5://user:wrong@127.0.0.1:{guarded.port}")
     assert outcome(manager, url)[:2] == (NET, Q.ProxyAuthenticationRequiredError)
@@ -162,7 +162,7 @@ def test_socks_with_a_password(manager: NetworkAccessManager, serve: Serve) -> N
 
 @pytest.mark.parametrize("kind", ["http", "socks5"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_is_not_there(kind: str, scheme: str, manager: NetworkAccessManager) -> None:
+def test_unreachable_proxy(kind: str, scheme: str, manager: NetworkAccessManager) -> None:
     if scheme == "https" and manager.engine() == "qt" and not has_tls():
         manager.setEngine("python")
     port = unused_port()
@@ -175,14 +175,14 @@ def test_a_proxy_that_is_not_there(kind: str, scheme: str, manager: NetworkAcces
     assert outcome(manager, url) == (NET, Q.ProxyNotFoundError, f"Proxy not found ({names})")
 
 
-def test_a_server_that_is_not_there_behind_a_proxy_that_is(manager: NetworkAccessManager, proxy: ProxyServer) -> None:
+def test_unreachable_server_behind_a_proxy(manager: NetworkAccessManager, proxy: ProxyServer) -> None:
     manager.setProxy(f"socks5://127.0.0.1:{proxy.port}")
     url = f"http://{HOST}:{unused_port()}/"
     assert outcome(manager, url) == (NET, Q.ConnectionRefusedError, f"Connection refused ({url})")
 
 
 @pytest.mark.parametrize("refusal", ["403 Not you", "502 Bad Gateway", "503 Service Unavailable", "404 Not Found"])
-def test_a_proxy_that_does_not_tunnel(refusal: str, engine: str) -> None:
+def test_proxy_refuses_the_tunnel(refusal: str, engine: str) -> None:
     refusing = ProxyServer(refuse=refusal)
     manager = NetworkAccessManager()
     manager.setEngine(engine if has_tls() else "python")
@@ -196,10 +196,10 @@ def test_a_proxy_that_does_not_tunnel(refusal: str, engine: str) -> None:
     refusing.close()
 
 
-# -- which one is taken
+# -- precedence
 
 
-def test_the_calls_own_goes_before_the_managers(
+def test_proxy_of_the_call_takes_precedence_over_the_manager(
     manager: NetworkAccessManager, proxy: ProxyServer, serve: Serve
 ) -> None:
     server = serve(always(b"ok"))
@@ -212,14 +212,14 @@ def test_the_calls_own_goes_before_the_managers(
     request.setProxy("none")
     assert request.get(server.url) is OK
     request.setProxy(None)
-    # one that was named serves this machine, too
+    # an explicit proxy is used for loopback addresses, too
     assert request.get(server.url) is OK
     assert (len(proxy.asked), len(other.asked)) == (1, 1)
     other.close()
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy"])
-def test_the_environments(
+def test_proxy_of_the_environment(
     name: str, manager: NetworkAccessManager, proxy: ProxyServer, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = serve(always(b"ok"))
@@ -227,16 +227,16 @@ def test_the_environments(
     url = f"http://{HOST}:{server.port}/"
     assert outcome(manager, url)[0] is OK
     assert proxy.asked == [url]
-    # this machine is reached without it
+    # loopback addresses are reached without it
     assert outcome(manager, server.url)[0] is OK
     assert len(proxy.asked) == 1
-    # the application's own goes before it
+    # the application's proxy takes precedence
     QtNetwork.QNetworkProxy.setApplicationProxy(QtNetwork.QNetworkProxy(QtNetwork.QNetworkProxy.ProxyType.NoProxy))
     assert outcome(manager, url)[1] == Q.HostNotFoundError
     assert len(proxy.asked) == 1
 
 
-def test_the_environments_for_https(manager: NetworkAccessManager, proxy: ProxyServer, monkeypatch: Any) -> None:
+def test_https_proxy_of_the_environment(manager: NetworkAccessManager, proxy: ProxyServer, monkeypatch: Any) -> None:
     if manager.engine() == "qt" and not has_tls():
         manager.setEngine("python")
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
@@ -263,7 +263,7 @@ def test_the_environments_for_https(manager: NetworkAccessManager, proxy: ProxyS
         ("10.1.2.3", "10.1.2.3", False),
     ],
 )
-def test_no_proxy(
+def test_no_proxy_variable(
     no_proxy: str, host: str, taken: bool, proxy: ProxyServer, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from blocking_request.proxies.rules import proxy_of_environment
@@ -274,7 +274,7 @@ def test_no_proxy(
     assert found == (Proxy("http", "127.0.0.1", proxy.port) if taken else Proxy("none"))
 
 
-def test_an_environment_that_cannot_be_used(manager: NetworkAccessManager, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_proxy_of_the_environment(manager: NetworkAccessManager, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "ftp://user:secret@proxy:1")
     code, error, message = outcome(manager, f"http://{HOST}/")
     assert (code, error) == (NET, Q.UnknownProxyError)
@@ -282,7 +282,7 @@ def test_an_environment_that_cannot_be_used(manager: NetworkAccessManager, monke
     assert "secret" not in message
 
 
-def test_qgis_lists_of_url_prefixes(manager: NetworkAccessManager, proxy: ProxyServer, serve: Serve) -> None:
+def test_exclude_and_no_proxy_lists_of_qgis(manager: NetworkAccessManager, proxy: ProxyServer, serve: Serve) -> None:
     server = serve(always(b"ok"))
     url = f"http://{HOST}:{server.port}"
     manager.setFallbackProxyAndExcludes(
@@ -295,7 +295,7 @@ def test_qgis_lists_of_url_prefixes(manager: NetworkAccessManager, proxy: ProxyS
     assert proxy.asked == [f"{url}/other"]
 
 
-def test_a_factory(manager: NetworkAccessManager, proxy: ProxyServer, serve: Serve) -> None:
+def test_proxy_factory(manager: NetworkAccessManager, proxy: ProxyServer, serve: Serve) -> None:
     import threading
 
     server = serve(always(b"ok"))
@@ -323,7 +323,7 @@ def test_a_factory(manager: NetworkAccessManager, proxy: ProxyServer, serve: Ser
     assert len(proxy.asked) == 2
 
 
-# -- texts of proxies
+# -- proxies as text and as values
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_a_factory(manager: NetworkAccessManager, proxy: ProxyServer, serve: Ser
         ),
     ],
 )
-def test_ways_to_name_a_proxy(given: Any, expected: Any) -> None:
+def test_valid_proxies(given: Any, expected: Any) -> None:
     manager = NetworkAccessManager()
     manager.setProxy(given)
     assert manager.proxy() == expected
@@ -370,7 +370,7 @@ def test_ways_to_name_a_proxy(given: Any, expected: Any) -> None:
         "http:proxy:3128",
     ],
 )
-def test_what_is_no_proxy(given: str) -> None:
+def test_invalid_proxies(given: str) -> None:
     with pytest.raises(ValueError, match="a proxy"):
         NetworkAccessManager().setProxy(given)
 
@@ -384,14 +384,14 @@ def test_wrong_types() -> None:
         NetworkAccessManager().setFallbackProxyAndExcludes(None, "http://a/")
 
 
-def test_a_proxy_shows_no_password() -> None:
+def test_repr_hides_the_password() -> None:
     assert "secret" not in repr(Proxy("http", "proxy", 1, "user", "secret"))
 
 
 @pytest.mark.parametrize(
     "text", ["proxy:99999", "http://proxy:0", "proxy:0", "http://proxy:port", "user:s3cret", "user:s3/cret@h:80"]
 )
-def test_port_that_is_none(text: str) -> None:
+def test_invalid_port(text: str) -> None:
     """The text is not shown: the part behind the colon may be a password."""
     with pytest.raises(ValueError, match="the port of this one is no number from 1 to 65535") as raised:
         proxy_of(text)

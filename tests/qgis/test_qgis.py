@@ -94,7 +94,7 @@ os._exit(0)
 
 
 @needs_qgis
-def test_qgiss_own_manager_sends(tmp_path: Path, serve: Serve) -> None:
+def test_requests_through_qgsnetworkaccessmanager(tmp_path: Path, serve: Serve) -> None:
     server, quiet = serve(always(b"hello")), serve(silence)
     program = f"""{BEGIN}
 url, quiet = sys.argv[1:]
@@ -133,8 +133,8 @@ print(manager.blockingGet(url).text())
 
 
 @needs_qgis
-def test_a_question_to_a_blocked_main_thread(tmp_path: Path, serve: Serve) -> None:
-    """QGIS asks about a certificate in the main thread, and its network thread waits for the answer."""
+def test_certificate_question_while_the_main_thread_is_blocked(tmp_path: Path, serve: Serve) -> None:
+    """QGIS asks about a certificate in the main thread, and its network thread waits for the result."""
     tls = TlsServer(trustme.CA().issue_cert("127.0.0.1"))
     server = serve(always(b"hello"))
     program = f"""{BEGIN}
@@ -147,15 +147,15 @@ def call():
     started = time.monotonic()
     print(request.get(tls).name, request.errorMessage().partition(":")[0], time.monotonic() - started < 5)
 
-# the caller blocks the main thread itself, and lets the question through
+# the caller blocks the main thread itself and processes the question
 request = BlockingNetworkRequest(manager)
 print(request.get(tls).name, request.reply().elapsed() < 30, request.errorMessage().partition(":")[0])
-# another caller, while the main thread waits for it and hears nothing
+# a caller in another thread while the main thread waits for it without an event loop
 caller = threading.Thread(target=call)
 caller.start()
 caller.join()
 print(manager.blockingGet(url).text())
-# and while it hears
+# the same while the main thread processes events
 caller = threading.Thread(target=call)
 caller.start()
 while caller.is_alive():
@@ -173,7 +173,7 @@ while caller.is_alive():
 
 
 @needs_qgis
-def test_an_authcfg_of_qgiss_own_database(tmp_path: Path, httpbin: str) -> None:
+def test_authcfg_of_the_qgis_auth_database(tmp_path: Path, httpbin: str) -> None:
     program = f"""{BEGIN}
 url = sys.argv[1]
 auth = QgsApplication.authManager()
@@ -218,7 +218,7 @@ print(manager.proxy(), manager.noProxyList(), manager.timeout(), manager.userAge
 
 
 @needs_qgis
-def test_the_cache_of_the_running_qgis(tmp_path: Path, serve: Serve) -> None:
+def test_cache_of_the_running_qgis(tmp_path: Path, serve: Serve) -> None:
     server = serve(always(b"hello", headers="Cache-Control: max-age=1000\r\n"))
     program = f"""{BEGIN}
 settings = QgsSettings()
@@ -279,7 +279,7 @@ def settings_file(folder: Path, text: str) -> str:
     return str(file)
 
 
-def test_a_settings_file(tmp_path: Path) -> None:
+def test_settings_file(tmp_path: Path) -> None:
     manager = NetworkAccessManager.fromQgis(settings_file(tmp_path, FULL))
     assert manager.proxy() == Proxy("socks5", "proxy.example.org", 1081, "user", "pass")
     assert manager.excludeList() == ["http://one/"] and manager.noProxyList() == ["http://two/", "http://three/"]
@@ -296,7 +296,7 @@ def test_a_settings_file(tmp_path: Path) -> None:
         ("[proxy]\nproxyEnabled=true\nproxyType=HttpCachingProxy\nproxyHost=p", Proxy("http", "p", 8080)),
     ],
 )
-def test_which_proxy_a_settings_file_means(text: str, proxy: object, tmp_path: Path) -> None:
+def test_proxy_of_a_settings_file(text: str, proxy: object, tmp_path: Path) -> None:
     manager = NetworkAccessManager.fromQgis(settings_file(tmp_path, text))
     assert manager.proxy() == proxy and manager.timeout() == 60_000 and manager.userAgent() == "Mozilla/5.0"
 
@@ -309,7 +309,7 @@ def test_which_proxy_a_settings_file_means(text: str, proxy: object, tmp_path: P
         ("size=70000000", 70_000_000),
     ],
 )
-def test_the_cache_of_a_settings_file(text: str, size: int, tmp_path: Path) -> None:
+def test_cache_of_a_settings_file(text: str, size: int, tmp_path: Path) -> None:
     file = settings_file(tmp_path, f"[cache]\ndirectory={tmp_path}/mine\n{text}\n")
     cache = NetworkAccessManager.fromQgis(file).cache()
     assert isinstance(cache, NetworkDiskCache)
@@ -318,7 +318,7 @@ def test_the_cache_of_a_settings_file(text: str, size: int, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("text", ["size-bytes=0", "", "size=0"])
-def test_a_cache_as_large_as_there_is_room(text: str, tmp_path: Path) -> None:
+def test_automatic_cache_size_of_a_settings_file(text: str, tmp_path: Path) -> None:
     file = settings_file(tmp_path, f"[cache]\ndirectory={tmp_path}/mine\n{text}\n")
     cache = NetworkAccessManager.fromQgis(file).cache()
     assert cache is not None
@@ -326,14 +326,14 @@ def test_a_cache_as_large_as_there_is_room(text: str, tmp_path: Path) -> None:
     assert cache.maximumCacheSize() == pytest.approx(expected, rel=0.05)
 
 
-def test_how_large_that_is() -> None:
+def test_automatic_cache_size() -> None:
     """As in QGIS: 1 GiB above 25 GB, else shares of the free space."""
     mib = 1 << 20
     sizes = [automatic_size(free * mib) // mib for free in (0, 100, 500, 1_000, 7_000, 20_000, 25_001, 900_000)]
     assert sizes == [10, 30, 150, 187, 637, 962, 1_024, 1_024]
 
 
-def test_settings_that_cannot_be_used(tmp_path: Path) -> None:
+def test_invalid_settings(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no settings file"):
         NetworkAccessManager.fromQgis(str(tmp_path / "none"))
     with pytest.raises(RuntimeError, match="this program is not QGIS"):

@@ -1,4 +1,4 @@
-"""requests over our engines: the same responses as over its own, its exceptions, streams, and a way back."""
+"""requests over our engines: the same responses and exceptions as without them, streams, and route_requests()."""
 
 from __future__ import annotations
 
@@ -76,15 +76,15 @@ ENDPOINTS: dict[str, Callable[[requests.Session, str], requests.Response]] = {
     "no user agent": lambda session, server: session.get(f"{server}/get", headers={"User-Agent": "mine"}),
 }  # fmt: skip
 
-VARYING = ("date", "etag", "last-modified", "connection", "keep-alive", "transfer-encoding", "www-authenticate")
+VARYING_HEADERS = ("date", "etag", "last-modified", "connection", "keep-alive", "transfer-encoding", "www-authenticate")
 
 
 def is_json(response: requests.Response) -> bool:
-    """One value, and not one a line."""
+    """Return whether the body is one JSON value; /stream sends one value per line."""
     return "json" in response.headers.get("Content-Type", "") and "/stream" not in response.url
 
 
-def told(response: requests.Response) -> dict[str, Any]:
+def summary(response: requests.Response) -> dict[str, Any]:
     content = response.content
     content = re.sub(rb'(, )?"Accept-Language": "[^"]*"', b"", content)
     return {
@@ -94,7 +94,7 @@ def told(response: requests.Response) -> dict[str, Any]:
         "headers": sorted(
             (name.lower(), value)
             for name, value in response.headers.items()
-            if name.lower() not in VARYING and name.lower() != "content-length"
+            if name.lower() not in VARYING_HEADERS and name.lower() != "content-length"
         ),
         "cookies": response.cookies.get_dict(),
         "history": [(each.status_code, each.url) for each in response.history],
@@ -105,14 +105,14 @@ def told(response: requests.Response) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_the_same_as_stock_requests(name: str, session: requests.Session, httpbin: str) -> None:
+def test_same_response_as_with_requests(name: str, session: requests.Session, httpbin: str) -> None:
     with requests.Session() as stock:
         expected = ENDPOINTS[name](stock, httpbin)
         expected_cookies = stock.cookies.get_dict()
     found = ENDPOINTS[name](session, httpbin)
-    assert told(found) == told(expected)
+    assert summary(found) == summary(expected)
     assert session.cookies.get_dict() == expected_cookies
-    if told(found)["is json"] and found.content:
+    if summary(found)["is json"] and found.content:
         ours, theirs = found.json(), expected.json()
         for each in (ours, theirs):
             for field in ("Accept-Language", "Accept-Encoding"):
@@ -132,7 +132,7 @@ def test_repeated_headers_are_kept(session: requests.Session, serve: Serve) -> N
 # -- streams
 
 
-def test_streams(session: requests.Session, serve: Serve) -> None:
+def test_streamed_responses(session: requests.Session, serve: Serve) -> None:
     body = bytes(range(256)) * 8000
     server = serve(always(body))
     with session.get(server.url, stream=True) as response:
@@ -149,7 +149,7 @@ def test_streams(session: requests.Session, serve: Serve) -> None:
     assert session.get(server.url).content == body
 
 
-def test_a_stream_that_is_closed_leaves_no_worker_busy(engine: str, session: requests.Session, serve: Serve) -> None:
+def test_closed_stream_frees_its_worker(engine: str, session: requests.Session, serve: Serve) -> None:
     server = serve(always(b"x" * 10_000_000))
     for _ in range(200):
         response = session.get(server.url, stream=True)
@@ -164,7 +164,7 @@ def test_a_stream_that_is_closed_leaves_no_worker_busy(engine: str, session: req
 # -- exceptions
 
 
-def broken(raw: bytes) -> Handler:
+def sends(raw: bytes) -> Handler:
     def handle(connection: Connection) -> None:
         connection.read_request()
         connection.send(raw)
@@ -184,7 +184,7 @@ def test_exceptions(stream: bool, session: requests.Session, serve: Serve) -> No
     with pytest.raises(exceptions.ConnectionError):
         get(serve(lambda connection: None).url)
     with pytest.raises(exceptions.ChunkedEncodingError):
-        get(serve(broken(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")).url)
+        get(serve(sends(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")).url)
     with pytest.raises(exceptions.ContentDecodingError):
         get(serve(always(b"no gzip", headers="Content-Encoding: gzip\r\n")).url)
     with pytest.raises(exceptions.ReadTimeout):
@@ -219,7 +219,7 @@ def test_connect_timeout(session: requests.Session) -> None:
         assert time.monotonic() - started < 1
 
 
-def test_connect_timeout_of_a_server_that_is_slow_to_answer(session: requests.Session, serve: Serve) -> None:
+def test_connect_timeout_does_not_apply_to_a_slow_response(session: requests.Session, serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         connection.read_request()
         time.sleep(1)
@@ -228,7 +228,9 @@ def test_connect_timeout_of_a_server_that_is_slow_to_answer(session: requests.Se
     assert session.get(serve(handle).url, timeout=(0.4, 30)).content == b"late"
 
 
-def test_proxies(session: requests.Session, manager: NetworkAccessManager, serve: Serve) -> None:
+def test_proxies_of_requests_and_of_the_manager(
+    session: requests.Session, manager: NetworkAccessManager, serve: Serve
+) -> None:
     server = serve(always(b"ok"))
     url = f"http://somewhere.test:{server.port}/"
     proxy = ProxyServer()
@@ -248,7 +250,7 @@ def test_proxies(session: requests.Session, manager: NetworkAccessManager, serve
 
 
 @pytest.mark.parametrize("engine", TLS_ENGINES)
-def test_tls(engine: str, tmp_path: Any) -> None:
+def test_tls_options_of_requests_and_of_the_manager(engine: str, tmp_path: Any) -> None:
     authority, client = trustme.CA(), trustme.CA()
     server = TlsServer(authority.issue_cert("127.0.0.1"), trusts=client, requires=True)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
@@ -268,10 +270,10 @@ def test_tls(engine: str, tmp_path: Any) -> None:
     server.close()
 
 
-# -- cancel, switch, threads
+# -- cancel, route_requests, threads
 
 
-def test_a_feedback_cancels_all_of_a_sessions_requests(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_feedback_cancels_all_requests_of_a_session(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(silence)
     feedback = Feedback()
     session = requests_session(manager, feedback)
@@ -295,7 +297,7 @@ def test_a_feedback_cancels_all_of_a_sessions_requests(manager: NetworkAccessMan
         session.get(server.url)
 
 
-def test_a_switch_that_can_be_turned_back(manager: NetworkAccessManager, httpbin: str) -> None:
+def test_route_requests_is_undone(manager: NetworkAccessManager, httpbin: str) -> None:
     before = requests.Session.get_adapter
     mounted = requests.Session()
     own = requests.adapters.HTTPAdapter()
@@ -317,7 +319,7 @@ def test_a_switch_that_can_be_turned_back(manager: NetworkAccessManager, httpbin
     assert type(requests.Session().get_adapter(httpbin)) is type(own)
 
 
-def test_pickled(manager: NetworkAccessManager, httpbin: str) -> None:
+def test_session_is_pickled(manager: NetworkAccessManager, httpbin: str) -> None:
     session = pickle.loads(pickle.dumps(requests_session(manager)))
     assert isinstance(session.get_adapter(httpbin), QtAdapter)
     assert session.get(f"{httpbin}/get").status_code == 200
@@ -338,18 +340,20 @@ def test_many_threads_over_one_session(session: requests.Session, httpbin: str) 
     assert len(bodies) == 80 and len(set(bodies)) == 1
 
 
-def test_what_programs_poke_at(session: requests.Session, manager: NetworkAccessManager, serve: Serve) -> None:
+def test_raw_attributes_performance_and_retries(
+    session: requests.Session, manager: NetworkAccessManager, serve: Serve
+) -> None:
     lines = serve(always(b"a,b\nc,d\n"))
     if hasattr(urllib3.HTTPResponse, "read1"):  # urllib3 1.26 has none
         with session.get(lines.url, stream=True) as response:
             assert response.raw.read1(3) == b"a,b"
         with session.get(lines.url, stream=True) as response:
-            response.raw.auto_close = False  # urllib3's own word for it
+            response.raw.auto_close = False  # an attribute of urllib3
             assert list(io.TextIOWrapper(response.raw)) == ["a,b\n", "c,d\n"]  # type: ignore[type-var]
     large = bytes(48_000_000)
     started = time.process_time()
     assert session.get(serve(always(large)).url).content == large
-    assert time.process_time() - started < 5  # it was a minute, of copies
+    assert time.process_time() - started < 5  # it took a minute when the body was copied repeatedly
     server = serve(always(b"", "503 Busy"))
     session.mount("http://", QtAdapter(manager, max_retries=urllib3.Retry(2, status_forcelist=[503])))
     with pytest.raises(exceptions.RetryError, match="too many 503 error responses"):
@@ -357,7 +361,7 @@ def test_what_programs_poke_at(session: requests.Session, manager: NetworkAccess
     assert len(server.requests) == 3
 
 
-def test_a_stream_that_another_thread_closes(session: requests.Session, serve: Serve) -> None:
+def test_stream_closed_by_another_thread(session: requests.Session, serve: Serve) -> None:
     def stall(connection: Connection) -> None:
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")
@@ -373,7 +377,7 @@ def test_a_stream_that_another_thread_closes(session: requests.Session, serve: S
     assert time.monotonic() - started < 10
 
 
-def test_truncated_body_is_counted(session: requests.Session, serve: Serve) -> None:
+def test_truncated_body_error_counts_bytes(session: requests.Session, serve: Serve) -> None:
     def half(connection: Connection) -> None:
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n12345")

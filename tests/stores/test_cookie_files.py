@@ -1,4 +1,4 @@
-"""Cookies that are saved and loaded, and the bytes of their values on the way."""
+"""Cookies saved to and loaded from files, and the bytes of their values."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ VALUES = (
 )  # fmt: skip
 
 
-def received(url: str, *values: bytes) -> CookieJar:
+def jar_with(url: str, *values: bytes) -> CookieJar:
     jar = CookieJar()
     receive_cookies(jar, url, values)
     return jar
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_bytes_of_a_value_stay(value: bytes, tmp_path: Path) -> None:
-    jar = received(URL, b"a=" + value + b"; Max-Age=1000; HttpOnly")
+def test_bytes_of_a_value_are_kept(value: bytes, tmp_path: Path) -> None:
+    jar = jar_with(URL, b"a=" + value + b"; Max-Age=1000; HttpOnly")
     assert cookie_header(jar, URL) == b"a=" + value
     assert jar.allCookies()[0].value().data() == value
     path, loaded = tmp_path / "cookies.txt", CookieJar()
@@ -43,7 +43,7 @@ def test_bytes_of_a_value_stay(value: bytes, tmp_path: Path) -> None:
     assert cookie_header(loaded, URL) == (None if b"\t" in value else b"a=" + value)
 
 
-def test_bytes_of_a_value_stay_between_requests(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_bytes_of_a_value_are_kept_between_requests(manager: NetworkAccessManager, serve: Serve) -> None:
     def show(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             lines = [line for line in request.split(b"\r\n") if line.lower().startswith(b"cookie:")]
@@ -60,7 +60,7 @@ def test_bytes_of_a_value_stay_between_requests(manager: NetworkAccessManager, s
     ("value", "sent"),
     [("é", b"\xe9"), ("日本", "日本".encode()), (" a ", b"a"), ("日à", "日à".encode()), ('"\\"', b'"\\"')],
 )
-def test_text_of_a_cookie_that_is_set(value: str, sent: bytes) -> None:
+def test_encoding_of_a_value_that_is_text(value: str, sent: bytes) -> None:
     jar = CookieJar()
     jar.setCookie(URL, "name", value)
     assert cookie_header(jar, URL) == b"name=" + sent
@@ -84,7 +84,7 @@ def test_limits_of_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("expiry", ["-", "soon", "1.5", "9" * 16])
-def test_expiry_that_is_no_number(expiry: str, tmp_path: Path) -> None:
+def test_invalid_expiry(expiry: str, tmp_path: Path) -> None:
     path, jar = tmp_path / "cookies.txt", CookieJar()
     path.write_text(f"a.com\tFALSE\t/\tFALSE\t0\tn\tx\na.com\tFALSE\t/\tFALSE\t{expiry}\tm\tx\n")
     with pytest.raises(ValueError, match="the expiry in line 2 is no whole number of seconds"):
@@ -92,8 +92,8 @@ def test_expiry_that_is_no_number(expiry: str, tmp_path: Path) -> None:
     assert len(jar) == 0
 
 
-def test_ipv6_host_of_a_file(tmp_path: Path) -> None:
-    path, jar = tmp_path / "cookies.txt", received("http://[::1]:8080/", b"a=1; Max-Age=1000")
+def test_ipv6_host_in_a_file(tmp_path: Path) -> None:
+    path, jar = tmp_path / "cookies.txt", jar_with("http://[::1]:8080/", b"a=1; Max-Age=1000")
     jar.save(path)
     loaded = CookieJar()
     loaded.load(path)
@@ -106,7 +106,7 @@ FIELDS = b"www.example.com\tFALSE\t/\tFALSE\t0\t"
 @pytest.mark.parametrize(
     "end", [b"a\tx\x01y", b"a\tx\0y", b"a\tx\ry", b"a\tx\x7fy", b"a\tx;b=2", b"a=b\tx", b"a;b\tx", b"\t"]
 )
-def test_line_of_a_cookie_that_no_server_could_set(end: bytes, tmp_path: Path) -> None:
+def test_line_with_invalid_name_or_value_is_skipped(end: bytes, tmp_path: Path) -> None:
     path, jar = tmp_path / "cookies.txt", CookieJar()
     path.write_bytes(FIELDS + end + b"\n" + FIELDS + b"fine\t1\n")
     jar.load(path)
@@ -136,7 +136,7 @@ def test_file_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert cookie_header(jar, URL) == b"a=1"
 
 
-def test_look_into_a_jar_just_loaded(tmp_path: Path) -> None:
+def test_cookies_for_url_after_load(tmp_path: Path) -> None:
     path, jar = tmp_path / "cookies.txt", CookieJar()
     path.write_bytes(FIELDS + b"a\t1\n")
     jar.load(path)
@@ -147,7 +147,7 @@ def test_look_into_a_jar_just_loaded(tmp_path: Path) -> None:
 
 
 def test_ipv6_host_is_cleared_and_limited() -> None:
-    jar = received("http://[::1]/", *(b"n%d=x" % number for number in range(MOST_OF_A_DOMAIN + 20)))
+    jar = jar_with("http://[::1]/", *(b"n%d=x" % number for number in range(MOST_OF_A_DOMAIN + 20)))
     assert len(jar) == MOST_OF_A_DOMAIN
     jar.clear("::1")
     assert len(jar) == 0
@@ -156,8 +156,8 @@ def test_ipv6_host_is_cleared_and_limited() -> None:
     assert len(jar) == 0
 
 
-def test_clear_of_a_host_only() -> None:
-    jar = received("http://a.example.org/", b"own=1", b"all=1; Domain=example.org", b"its=1; Domain=a.example.org")
+def test_clear_removes_cookies_of_one_host() -> None:
+    jar = jar_with("http://a.example.org/", b"own=1", b"all=1; Domain=example.org", b"its=1; Domain=a.example.org")
     for host in ("A.Example.ORG", "a.example.org"):
         jar.clear(host)
         assert [cookie.name().data() for cookie in jar.allCookies()] == [b"all"]
@@ -170,14 +170,14 @@ def test_clear_of_a_host_only() -> None:
 @pytest.mark.parametrize(
     "host", ["", ".", "example.org:80", "http://example.org/", "example.org/a", "u@example.org", "a b"]
 )
-def test_clear_of_what_is_no_host(host: str) -> None:
-    jar = received("http://example.org/", b"a=1")
+def test_clear_with_an_invalid_host(host: str) -> None:
+    jar = jar_with("http://example.org/", b"a=1")
     with pytest.raises(ValueError, match="host must be the name or the address of a host"):
         jar.clear(host)
     assert len(jar) == 1
 
 
-def test_user_and_password_of_a_url_are_no_part_of_its_host() -> None:
+def test_userinfo_is_not_part_of_the_host() -> None:
     jar = CookieJar()
     jar.setCookie("http://user:password@www.example.com/", "a", "1")
     receive_cookies(jar, "http://user:password@www.example.com/", [b"b=2"])
@@ -188,25 +188,25 @@ def test_user_and_password_of_a_url_are_no_part_of_its_host() -> None:
 @pytest.mark.parametrize(
     "value", [b"sid=; Domain=bank.example; Max-Age=0", b"sid=; Domain=www.bank.example; Max-Age=0"]
 )
-def test_no_host_deletes_a_cookie_that_it_may_not_set(value: bytes) -> None:
-    jar = received("http://www.bank.example/", b"sid=1; Domain=bank.example", b"sid=2; Domain=www.bank.example")
+def test_other_host_cannot_delete_a_cookie(value: bytes) -> None:
+    jar = jar_with("http://www.bank.example/", b"sid=1; Domain=bank.example", b"sid=2; Domain=www.bank.example")
     receive_cookies(jar, "http://evil.example/", [value])
     assert len(jar) == 2
 
 
-def test_host_deletes_its_cookie_as_it_set_it() -> None:
+def test_host_deletes_its_own_cookie() -> None:
     # "localhost" is a public suffix: its cookie is that of this host only.
-    jar = received("http://localhost/", b"a=1; Domain=localhost; Path=/a")
+    jar = jar_with("http://localhost/", b"a=1; Domain=localhost; Path=/a")
     receive_cookies(jar, "http://localhost/", [b"a=; Domain=localhost; Path=/a; Expires=Thu, 01 Jan 1970 00:00:00 GMT"])
     assert len(jar) == 0
 
 
-def test_path_of_other_bytes_than_ascii() -> None:
-    jar = received("http://www.example.com/", b"a=1; Path=/caf\xc3\xa9")
+def test_non_ascii_path() -> None:
+    jar = jar_with("http://www.example.com/", b"a=1; Path=/caf\xc3\xa9")
     assert cookie_header(jar, "http://www.example.com/caf%C3%A9/menu") == b"a=1"
 
 
-def test_name_in_unicode_and_in_ascii_is_one_host() -> None:
+def test_unicode_and_punycode_are_the_same_host() -> None:
     jar = CookieJar()
     jar.setCookie("http://bücher.example/", "a", "1")
     assert cookie_header(jar, "http://xn--bcher-kva.example/") == b"a=1"
@@ -216,14 +216,14 @@ def test_name_in_unicode_and_in_ascii_is_one_host() -> None:
 
 
 @pytest.mark.parametrize("url", ["HTTP://www.example.com/", "ftp://www.example.com/"])
-def test_no_other_scheme_replaces_a_secure_cookie(url: str) -> None:
-    jar = received("https://www.example.com/", b"a=1; Secure")
+def test_other_schemes_cannot_replace_a_secure_cookie(url: str) -> None:
+    jar = jar_with("https://www.example.com/", b"a=1; Secure")
     receive_cookies(jar, url, [b"a=2"])
     assert cookie_header(jar, "https://www.example.com/") == b"a=1"
 
 
-def test_no_domain_of_a_host_without_a_dot_replaces_a_secure_cookie() -> None:
-    jar = received("https://localhost/", b"a=1; Secure")
+def test_http_cannot_replace_a_secure_cookie_of_localhost() -> None:
+    jar = jar_with("https://localhost/", b"a=1; Secure")
     for attributes in (b"; Domain=localhost", b"; Domain=localhost; Max-Age=0"):
         receive_cookies(jar, "http://localhost/", [b"a=2" + attributes])
         assert cookie_header(jar, "https://localhost/") == b"a=1"
@@ -231,12 +231,12 @@ def test_no_domain_of_a_host_without_a_dot_replaces_a_secure_cookie() -> None:
 
 def test_host_prefix_needs_a_path() -> None:
     for attributes, is_kept in ((b"; Secure", False), (b"; Secure; Path=/", True), (b"; Secure; Path=/a", False)):
-        jar = received("https://www.example.com/", b"__Host-a=1" + attributes)
+        jar = jar_with("https://www.example.com/", b"__Host-a=1" + attributes)
         assert (cookie_header(jar, "https://www.example.com/a") is not None) is is_kept
 
 
 @pytest.mark.parametrize("value", ["x" * 5_000, "a\x01b"])
-def test_value_that_is_refused_is_told_though_there_is_an_earlier_one(value: str) -> None:
+def test_refused_value_raises_and_keeps_the_earlier_cookie(value: str) -> None:
     jar = CookieJar()
     jar.setCookie(URL, "a", "1")
     with pytest.raises(ValueError, match=r"the cookie 'a' is not accepted from www\.example\.com"):
@@ -259,8 +259,8 @@ def test_url_of_a_wrong_type(url: Any) -> None:
         CookieJar().cookiesForUrl(url)
 
 
-def test_expired_cookies_do_not_count() -> None:
-    jar = received(URL, b"a=1", b"b=1; Max-Age=1000")
+def test_expired_cookies_are_not_counted() -> None:
+    jar = jar_with(URL, b"a=1", b"b=1; Max-Age=1000")
     for cookie in jar.jar:
         if cookie.name == "b":
             cookie.expires = int(time.time()) - 10

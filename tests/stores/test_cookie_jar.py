@@ -21,7 +21,7 @@ from ..support.servers.raw import Connection
 URL = "http://www.example.com/a/b"
 
 
-def received(url: str, *values: str) -> CookieJar:
+def jar_with(url: str, *values: str) -> CookieJar:
     jar = CookieJar()
     receive_cookies(jar, url, [value.encode("latin-1") for value in values])
     return jar
@@ -69,7 +69,7 @@ def received(url: str, *values: str) -> CookieJar:
         ("a=1; Secure", "https://www.example.com/", "https://www.example.com/", "a=1"),
         ("a=1; Secure", "https://www.example.com/", "http://www.example.com/", None),
         ("a=1; Secure", "http://www.example.com/", "https://www.example.com/", None),
-        # 5.2.1, 5.2.2 the end of it
+        # 5.2.1, 5.2.2 expiry
         ("a=1; Max-Age=0", URL, URL, None),
         ("a=1; Max-Age=-1", URL, URL, None),
         ("a=1; Max-Age=100", URL, URL, "a=1"),
@@ -97,7 +97,7 @@ def received(url: str, *values: str) -> CookieJar:
     ],
 )
 def test_rfc6265(value: str, from_url: str, to_url: str, sent: str | None) -> None:
-    header = cookie_header(received(from_url, value), to_url)
+    header = cookie_header(jar_with(from_url, value), to_url)
     assert header == (None if sent is None else sent.encode())
 
 
@@ -134,20 +134,20 @@ def test_set_cookie_fields_in_order(values: tuple[str, ...], sent: str | None) -
 
 
 def test_rfc6265_5_4_longer_paths_come_first() -> None:
-    assert cookie_header(received(URL, "a=1; Path=/", "b=2; Path=/a/b", "c=3; Path=/a"), URL) == b"b=2; c=3; a=1"
+    assert cookie_header(jar_with(URL, "a=1; Path=/", "b=2; Path=/a/b", "c=3; Path=/a"), URL) == b"b=2; c=3; a=1"
 
 
-def test_rfc6265_5_3_a_new_one_takes_the_place_of_the_old() -> None:
-    jar = received(URL, "a=1", "a=2")
+def test_rfc6265_5_3_new_cookie_replaces_the_old_one() -> None:
+    jar = jar_with(URL, "a=1", "a=2")
     assert cookie_header(jar, URL) == b"a=2" and len(jar) == 1
     receive_cookies(jar, URL, [b"a=; Max-Age=0"])
     assert cookie_header(jar, URL) is None
 
 
-# -- for people
+# -- the public methods
 
 
-def test_set_look_and_clear() -> None:
+def test_set_read_and_clear_cookies() -> None:
     jar = CookieJar()
     jar.setCookie("https://host.example/x", "session", "abc")
     (cookie,) = jar.cookiesForUrl(QtCore.QUrl("https://host.example/y"))
@@ -165,8 +165,8 @@ def test_set_look_and_clear() -> None:
             jar.setCookie("http://host.example/", name, value)
 
 
-def test_a_mozilla_file(tmp_path: Path) -> None:
-    jar = received(URL, "a=1; Max-Age=1000; Domain=example.com", "session=2")
+def test_mozilla_file(tmp_path: Path) -> None:
+    jar = jar_with(URL, "a=1; Max-Age=1000; Domain=example.com", "session=2")
     file = tmp_path / "cookies.txt"
     jar.save(file)
     assert oct(file.stat().st_mode & 0o777) == "0o600"
@@ -184,8 +184,8 @@ def test_a_mozilla_file(tmp_path: Path) -> None:
     assert cookie_header(loaded, "http://localhost/") == b"curl=yes"
 
 
-def test_a_file_that_is_none(tmp_path: Path) -> None:
-    jar = received(URL, "a=1")
+def test_invalid_or_missing_file(tmp_path: Path) -> None:
+    jar = jar_with(URL, "a=1")
     (tmp_path / "other").write_text("what is this?\n")
     with pytest.raises(ValueError, match="is no cookies file of Mozilla's format"):
         jar.load(tmp_path / "other")
@@ -199,13 +199,13 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
 # -- real exchanges
 
 
-def test_cookies_are_kept_and_sent(manager: NetworkAccessManager, httpbin: str) -> None:
+def test_cookies_are_stored_and_sent(manager: NetworkAccessManager, httpbin: str) -> None:
     reply = manager.blockingGet(f"{httpbin}/cookies/set?a=1&b=2")
     assert reply.json() == {"cookies": {"a": "1", "b": "2"}}
     assert len(reply.history()) == 1
     assert manager.blockingGet(f"{httpbin}/cookies").json() == {"cookies": {"a": "1", "b": "2"}}
     assert manager.blockingGet(f"{httpbin}/cookies/delete?a").json() == {"cookies": {"b": "2"}}
-    # another manager has them only if it shares the jar
+    # another manager sends them only if it shares the jar
     other = NetworkAccessManager()
     other.setEngine(manager.engine())
     assert other.blockingGet(f"{httpbin}/cookies").json() == {"cookies": {}}
@@ -213,7 +213,7 @@ def test_cookies_are_kept_and_sent(manager: NetworkAccessManager, httpbin: str) 
     assert other.blockingGet(f"{httpbin}/cookies").json() == {"cookies": {"b": "2"}}
 
 
-def test_both_engines_and_all_threads_share_them(httpbin: str) -> None:
+def test_both_engines_and_all_threads_share_cookies(httpbin: str) -> None:
     manager = NetworkAccessManager()
     requested = []
     for engine, path in zip(ENGINES, ("/cookies/set?a=1", "/cookies/set?b=2")):
@@ -226,7 +226,7 @@ def test_both_engines_and_all_threads_share_them(httpbin: str) -> None:
     assert requested == [{"cookies": {"a": "1"}}, {"cookies": {"a": "1", "b": "2"}}]
 
 
-def test_a_requests_session_shares_its_own(manager: NetworkAccessManager, httpbin: str) -> None:
+def test_jar_of_a_requests_session(manager: NetworkAccessManager, httpbin: str) -> None:
     session = requests.Session()
     manager.setCookieJar(session.cookies)
     assert manager.blockingGet(f"{httpbin}/cookies/set?a=1").errorCode() is OK
@@ -234,14 +234,14 @@ def test_a_requests_session_shares_its_own(manager: NetworkAccessManager, httpbi
     session.close()
 
 
-def test_the_callers_own_field(manager: NetworkAccessManager, httpbin: str) -> None:
+def test_cookie_header_of_the_caller(manager: NetworkAccessManager, httpbin: str) -> None:
     manager.cookieJar().setCookie(httpbin, "jar", "1")
     request = REQUEST(QtCore.QUrl(f"{httpbin}/cookies"))
     request.setRawHeader(b"Cookie", b"mine=2")
     assert manager.blockingGet(request).json() == {"cookies": {"mine": "2"}}
 
 
-def test_the_requests_attributes(manager: NetworkAccessManager, httpbin: str) -> None:
+def test_cookie_attributes_of_the_request(manager: NetworkAccessManager, httpbin: str) -> None:
     manual = enum_value(REQUEST.LoadControl.Manual)
     manager.cookieJar().setCookie(httpbin, "jar", "1")
     request = REQUEST(QtCore.QUrl(f"{httpbin}/cookies"))
@@ -253,13 +253,13 @@ def test_the_requests_attributes(manager: NetworkAccessManager, httpbin: str) ->
     assert manager.blockingGet(f"{httpbin}/cookies").json() == {"cookies": {"jar": "1"}}
 
 
-def test_a_reply_does_not_carry_them(manager: NetworkAccessManager, httpbin: str) -> None:
+def test_request_of_the_reply_has_no_cookie_header(manager: NetworkAccessManager, httpbin: str) -> None:
     manager.cookieJar().setCookie(httpbin, "jar", "s3cret")
     reply = manager.blockingGet(f"{httpbin}/get")
     assert not reply.request().hasRawHeader(b"Cookie")
 
 
-def test_at_another_origin_only_its_own(manager: NetworkAccessManager, serve: Serve) -> None:
+def test_redirect_to_another_origin_sends_only_its_cookies(manager: NetworkAccessManager, serve: Serve) -> None:
     def show(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             lines = [line for line in request.split(b"\r\n") if line.lower().startswith(b"cookie:")]
@@ -278,14 +278,14 @@ def test_at_another_origin_only_its_own(manager: NetworkAccessManager, serve: Se
     assert (reply.errorCode(), reply.body) == (OK, b"Cookie: second=2")
 
 
-def test_a_qt_jar_is_refused() -> None:
+def test_qnetworkcookiejar_is_refused() -> None:
     with pytest.raises(TypeError, match="a QNetworkCookieJar belongs to one thread"):
         NetworkAccessManager().setCookieJar(QtNetwork.QNetworkCookieJar())  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="jar must be a RequestsCookieJar"):
         NetworkAccessManager().setCookieJar({})  # type: ignore[arg-type]
 
 
-def test_a_cookie_that_another_thread_clears_was_accepted_all_the_same() -> None:
+def test_set_cookie_while_another_thread_clears() -> None:
     jar, is_over = CookieJar(), threading.Event()
 
     def clear() -> None:
@@ -305,7 +305,7 @@ def test_a_cookie_that_another_thread_clears_was_accepted_all_the_same() -> None
         thread.join(30)
 
 
-def test_threads_that_set_send_clear_and_save(tmp_path: Path) -> None:
+def test_threads_set_send_clear_and_save(tmp_path: Path) -> None:
     jar = CookieJar()
     errors: list[BaseException] = []
 
@@ -337,22 +337,22 @@ def names(jar: CookieJar) -> set[str]:
     return {cookie.name().data().decode() for cookie in jar.allCookies()}
 
 
-def test_secure_cookie_outlives_a_flood_from_http() -> None:
-    jar = received("https://example.com/", "sid=secret; Secure; Path=/")
+def test_many_http_cookies_do_not_evict_a_secure_cookie() -> None:
+    jar = jar_with("https://example.com/", "sid=secret; Secure; Path=/")
     receive_cookies(jar, "http://example.com/", [b"n%d=x" % number for number in range(500)])
     assert len(jar) == 180
     assert "sid" in names(jar)
     assert "n499" in names(jar) and "n0" not in names(jar)
 
 
-def test_cookie_just_set_outlives_older_ones_of_another_path() -> None:
+def test_oldest_cookie_is_evicted_first() -> None:
     jar = CookieJar()
     receive_cookies(jar, "http://example.com/", [b"n%d=x; Path=/a" % number for number in range(180)])
     receive_cookies(jar, "http://example.com/", [b"new=1; Path=/"])
     assert len(jar) == 180 and "new" in names(jar) and "n0" not in names(jar)
 
 
-def test_cookie_that_is_set_again_counts_as_new() -> None:
+def test_cookie_set_again_is_not_the_oldest() -> None:
     jar = CookieJar()
     receive_cookies(jar, "http://example.com/", [b"n%d=x" % number for number in range(180)])
     receive_cookies(jar, "http://example.com/", [b"n0=y"])
@@ -360,7 +360,7 @@ def test_cookie_that_is_set_again_counts_as_new() -> None:
     assert {"n0", "new"} < names(jar) and "n1" not in names(jar)
 
 
-def test_expired_cookies_go_first() -> None:
+def test_expired_cookies_are_evicted_first() -> None:
     jar = CookieJar()
     receive_cookies(jar, "http://example.com/", [b"old=x"])
     receive_cookies(jar, "http://example.com/", [b"n%d=x" % number for number in range(179)])
@@ -370,15 +370,15 @@ def test_expired_cookies_go_first() -> None:
     assert "old" in names(jar) and "n100" not in names(jar)
 
 
-def test_cookies_of_a_whole_domain_are_limited_together() -> None:
+def test_limit_for_a_registrable_domain() -> None:
     jar = CookieJar()
     for number in range(200):
         receive_cookies(jar, f"http://h{number}.example.com/", [b"n%d=x; Domain=example.com" % number])
     assert len(jar) == 180 and "n199" in names(jar)
 
 
-def test_all_cookies_are_limited() -> None:
-    jar = received("https://bank.example/", "sid=secret; Secure")
+def test_limit_for_all_cookies() -> None:
+    jar = jar_with("https://bank.example/", "sid=secret; Secure")
     started = time.process_time()
     for number in range(40):
         values = [b"n%d-%d=x" % (number, each) for each in range(100)]
@@ -400,8 +400,8 @@ def test_all_cookies_are_limited() -> None:
     ],
     ids=["largest", "too large", "long name", "long path", "path ignored", "domain ignored", "other ignored"],
 )
-def test_sizes(value: str, sent: bool) -> None:
-    jar = received("http://example.com/", value)
+def test_size_limits(value: str, sent: bool) -> None:
+    jar = jar_with("http://example.com/", value)
     assert (cookie_header(jar, "http://example.com/") is not None) is sent
 
 
@@ -415,7 +415,7 @@ def test_sizes(value: str, sent: bool) -> None:
         ("http://below.host.example.org/", b"sid=evil; Domain=host.example.org; Path=/secure/"),
     ],
 )
-def test_no_cookie_from_http_stands_where_a_secure_one_does(url: str, value: bytes) -> None:
+def test_http_cookie_cannot_shadow_a_secure_one(url: str, value: bytes) -> None:
     jar = CookieJar()
     receive_cookies(jar, "https://host.example.org/secure/", [b"sid=good; Secure"])
     receive_cookies(jar, url, [value])
@@ -433,14 +433,14 @@ def test_no_cookie_from_http_stands_where_a_secure_one_does(url: str, value: byt
         ("http://localhost/secure/page", b"sid=2"),
     ],
 )
-def test_a_cookie_from_http_beside_a_secure_one(url: str, value: bytes) -> None:
+def test_http_cookie_of_another_path_or_host_is_accepted(url: str, value: bytes) -> None:
     jar = CookieJar()
     receive_cookies(jar, "https://host.example.org/secure/", [b"sid=1; Secure"])
     receive_cookies(jar, url, [value])
     assert len(jar) == 2
 
 
-def test_a_secure_cookie_of_a_host_without_a_dot() -> None:
+def test_http_cookie_cannot_shadow_a_secure_one_of_localhost() -> None:
     jar = CookieJar()
     receive_cookies(jar, "https://localhost/", [b"sid=good; Secure"])
     receive_cookies(jar, "http://localhost/", [b"sid=evil; Path=/"])

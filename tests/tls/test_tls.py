@@ -49,7 +49,7 @@ def stranger() -> trustme.CA:
 
 
 @pytest.fixture
-def trusting(engine: str, authority: trustme.CA) -> Callable[..., BlockingNetworkRequest]:
+def request_with(engine: str, authority: trustme.CA) -> Callable[..., BlockingNetworkRequest]:
     """Makes requests that trust the authority, or have other settings."""
 
     def make(settings: Optional[TlsSettings] = None, handler: Any = None, **more: Any) -> BlockingNetworkRequest:
@@ -64,7 +64,7 @@ def trusting(engine: str, authority: trustme.CA) -> Callable[..., BlockingNetwor
     return make
 
 
-Trusting = Callable[..., BlockingNetworkRequest]
+RequestWith = Callable[..., BlockingNetworkRequest]
 
 
 def bundle(leaf: trustme.LeafCert, folder: Path) -> str:
@@ -73,13 +73,13 @@ def bundle(leaf: trustme.LeafCert, folder: Path) -> str:
     return str(path)
 
 
-# -- good ones
+# -- trusted certificates
 
 
-def test_trusted_certificate(trusting: Trusting, authority: trustme.CA, start: Start, engine: str) -> None:
+def test_trusted_certificate(request_with: RequestWith, authority: trustme.CA, start: Start, engine: str) -> None:
     leaf = authority.issue_cert("127.0.0.1", "localhost")
     server = start(leaf)
-    blocking = trusting()
+    blocking = request_with()
     for _ in range(3):
         assert blocking.get(server.url) is OK, blocking.errorMessage()
         reply = blocking.reply()
@@ -95,7 +95,7 @@ def test_trusted_certificate(trusting: Trusting, authority: trustme.CA, start: S
     assert blocking.errorMessage() == ""
 
 
-def test_a_plain_reply_has_no_session(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_plain_http_reply_has_no_tls_session(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     assert blocking.get(serve(always(b"plain")).url) is OK
     reply = blocking.reply()
     assert (reply.peerCertificate(), reply.peerCertificateChain(), reply.sessionProtocol(), reply.sslErrors()) == (
@@ -107,7 +107,9 @@ def test_a_plain_reply_has_no_session(blocking: BlockingNetworkRequest, serve: S
 
 
 @pytest.mark.parametrize("how", ["caFile", "caData", "caFile and system", "text", "verify=False", "version"])
-def test_ways_to_trust(how: str, trusting: Trusting, authority: trustme.CA, start: Start, tmp_path: Path) -> None:
+def test_ways_to_trust(
+    how: str, request_with: RequestWith, authority: trustme.CA, start: Start, tmp_path: Path
+) -> None:
     server = start(authority.issue_cert("127.0.0.1"))
     path = tmp_path / "ca.pem"
     path.write_bytes(authority.cert_pem.bytes())
@@ -119,21 +121,23 @@ def test_ways_to_trust(how: str, trusting: Trusting, authority: trustme.CA, star
         "verify=False": TlsSettings(verify=False),
         "version": TlsSettings(caFile=path, minimumVersion="1.2", maximumVersion="1.2"),
     }[how]
-    blocking = trusting(settings)
+    blocking = request_with(settings)
     assert blocking.get(server.url) is OK, blocking.errorMessage()
     assert blocking.reply().sessionProtocol() == ("TLSv1.2" if how == "version" else "TLSv1.3")
 
 
 @pytest.mark.parametrize("settings", [TlsSettings(), TlsSettings(trust="certifi"), TlsSettings(trust="system")])
-def test_who_is_not_trusted(settings: TlsSettings, trusting: Trusting, authority: trustme.CA, start: Start) -> None:
+def test_unknown_authority_is_not_trusted(
+    settings: TlsSettings, request_with: RequestWith, authority: trustme.CA, start: Start
+) -> None:
     server = start(authority.issue_cert("127.0.0.1"))
-    blocking = trusting(settings)
+    blocking = request_with(settings)
     assert blocking.get(server.url) is NET
     assert "is not known here" in blocking.errorMessage()
     assert server.requests == []
 
 
-# -- bad certificates and their messages
+# -- refused certificates and their messages
 
 AT = "^SSL handshake failed: {} \\(https://127.0.0.1:[0-9]+/?\\)$"
 
@@ -147,47 +151,49 @@ def assert_refused(blocking: BlockingNetworkRequest, server: RawServer, message:
     assert server.requests == []
 
 
-def test_expired(trusting: Trusting, authority: trustme.CA, start: Start) -> None:
+def test_expired_certificate(request_with: RequestWith, authority: trustme.CA, start: Start) -> None:
     leaf = authority.issue_cert("127.0.0.1", not_after=EXPIRED)
-    blocking = trusting()
+    blocking = request_with()
     text = 'the certificate of "127.0.0.1" expired on 2020-02-03 04:05:06 UTC'
     assert_refused(blocking, start(leaf), text, Kind.CertificateExpired)
     assert blocking.reply().peerCertificate() == certificate_of(leaf)
 
 
-def test_not_yet_valid(trusting: Trusting, authority: trustme.CA, start: Start) -> None:
+def test_certificate_not_yet_valid(request_with: RequestWith, authority: trustme.CA, start: Start) -> None:
     leaf = authority.issue_cert("127.0.0.1", not_before=FUTURE)
     text = f'the certificate of "127.0.0.1" is valid only from {FUTURE:%Y-%m-%d %H:%M:%S} UTC'
-    assert_refused(trusting(), start(leaf), text, Kind.CertificateNotYetValid)
+    assert_refused(request_with(), start(leaf), text, Kind.CertificateNotYetValid)
 
 
-def test_wrong_host(trusting: Trusting, authority: trustme.CA, start: Start) -> None:
+def test_wrong_host(request_with: RequestWith, authority: trustme.CA, start: Start) -> None:
     leaf = authority.issue_cert("internal.test", "*.example.org", "192.0.2.7")
     text = "the certificate is for internal.test, *.example.org, 192.0.2.7, not for 127.0.0.1"
-    assert_refused(trusting(), start(leaf), text, Kind.HostNameMismatch)
+    assert_refused(request_with(), start(leaf), text, Kind.HostNameMismatch)
 
 
-def test_unknown_issuer(trusting: Trusting, stranger: trustme.CA, start: Start) -> None:
+def test_unknown_issuer(request_with: RequestWith, stranger: trustme.CA, start: Start) -> None:
     text = 'the issuer "Strangers Ltd" of the certificate is not known here'
-    assert_refused(trusting(), start(stranger.issue_cert("127.0.0.1")), text, Kind.UnableToGetLocalIssuerCertificate)
+    assert_refused(
+        request_with(), start(stranger.issue_cert("127.0.0.1")), text, Kind.UnableToGetLocalIssuerCertificate
+    )
 
 
-def test_self_signed(trusting: Trusting, start: Start) -> None:
+def test_self_signed_certificate(request_with: RequestWith, start: Start) -> None:
     text = 'the certificate of "a box in the cellar" is self-signed and not trusted here'
-    assert_refused(trusting(), start(self_signed()), text, Kind.SelfSignedCertificate)
+    assert_refused(request_with(), start(self_signed()), text, Kind.SelfSignedCertificate)
 
 
-def test_self_signed_in_the_chain(trusting: Trusting, stranger: trustme.CA, start: Start) -> None:
+def test_self_signed_in_the_chain(request_with: RequestWith, stranger: trustme.CA, start: Start) -> None:
     leaf = stranger.issue_cert("127.0.0.1")
     leaf.cert_chain_pems.append(stranger.cert_pem)
     chained = trustme.LeafCert(
         leaf.private_key_pem.bytes(), leaf.cert_chain_pems[0].bytes(), [stranger.cert_pem.bytes()]
     )
     text = 'the certificate of "127.0.0.1" leads to a self-signed root that is not trusted here'
-    assert_refused(trusting(), start(chained), text, Kind.SelfSignedCertificateInChain)
+    assert_refused(request_with(), start(chained), text, Kind.SelfSignedCertificateInChain)
 
 
-def test_everything_wrong_at_once(trusting: Trusting, stranger: trustme.CA, start: Start) -> None:
+def test_several_certificate_errors(request_with: RequestWith, stranger: trustme.CA, start: Start) -> None:
     leaf = stranger.issue_cert("internal.test", not_after=EXPIRED)
     text = (
         'the certificate of "internal.test" expired on 2020-02-03 04:05:06 UTC; '
@@ -195,42 +201,42 @@ def test_everything_wrong_at_once(trusting: Trusting, stranger: trustme.CA, star
         "the certificate is for internal.test, not for 127.0.0.1"
     )
     kinds = (Kind.CertificateExpired, Kind.UnableToGetLocalIssuerCertificate, Kind.HostNameMismatch)
-    assert_refused(trusting(), start(leaf), text, *kinds)
+    assert_refused(request_with(), start(leaf), text, *kinds)
 
 
-def test_old_protocol(trusting: Trusting, authority: trustme.CA, start: Start) -> None:
+def test_old_protocol(request_with: RequestWith, authority: trustme.CA, start: Start) -> None:
     server = start(authority.issue_cert("127.0.0.1"), versions=("TLSv1", "TLSv1"))
-    assert_refused(trusting(), server, "the server speaks no version of TLS that is allowed here")
+    assert_refused(request_with(), server, "the server speaks no version of TLS that is allowed here")
     newer = start(authority.issue_cert("127.0.0.1"), versions=("TLSv1_2", "TLSv1_2"))
     text = "the server speaks no version of TLS that is allowed here"
-    assert_refused(trusting(minimumVersion="1.3"), newer, text)
-    assert trusting().get(newer.url) is OK
+    assert_refused(request_with(minimumVersion="1.3"), newer, text)
+    assert request_with().get(newer.url) is OK
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 def test_client_certificate(
-    version: str, trusting: Trusting, authority: trustme.CA, stranger: trustme.CA, start: Start, tmp_path: Path
+    version: str, request_with: RequestWith, authority: trustme.CA, stranger: trustme.CA, start: Start, tmp_path: Path
 ) -> None:
     leaf = authority.issue_cert("127.0.0.1")
     server = start(leaf, trusts=authority, requires=True, versions=("TLSv1_2", version))
     mine = authority.issue_cert("me@home.test")
-    blocking = trusting(clientCertificate=bundle(mine, tmp_path))
+    blocking = request_with(clientCertificate=bundle(mine, tmp_path))
     assert blocking.get(server.url) is OK, blocking.errorMessage()
     assert server.client_names == ["me@home.test"]  # type: ignore[attr-defined]
     key, chain = mine.private_key_pem.bytes(), mine.cert_chain_pems[0].bytes()
-    blocking = trusting(clientCertificate=chain, clientKey=key)
+    blocking = request_with(clientCertificate=chain, clientKey=key)
     assert blocking.post(server.url, b"data") is OK, blocking.errorMessage()
 
     bare = start(leaf, trusts=authority, requires=True, versions=("TLSv1_2", version))
     wanted = "the server wants a client certificate, and none was given"
     refused = "the server refused the handshake; it may want a client certificate, and none was given"
-    assert_refused(trusting(), bare, wanted if version == "TLSv1_3" else refused)
+    assert_refused(request_with(), bare, wanted if version == "TLSv1_3" else refused)
     foreign = bundle(stranger.issue_cert("me@strangers.test"), tmp_path)
     text = "the server did not accept the client certificate (unknown ca)"
-    assert_refused(trusting(clientCertificate=foreign), bare, text)
+    assert_refused(request_with(clientCertificate=foreign), bare, text)
 
 
-def test_encrypted_key(trusting: Trusting, authority: trustme.CA, start: Start, tmp_path: Path) -> None:
+def test_encrypted_key(request_with: RequestWith, authority: trustme.CA, start: Start, tmp_path: Path) -> None:
     from cryptography.hazmat.primitives import serialization
 
     mine = authority.issue_cert("me@home.test")
@@ -242,10 +248,10 @@ def test_encrypted_key(trusting: Trusting, authority: trustme.CA, start: Start, 
     )
     server = start(authority.issue_cert("127.0.0.1"), trusts=authority, requires=True)
     chain = mine.cert_chain_pems[0].bytes()
-    good = trusting(clientCertificate=chain, clientKey=encrypted, keyPassword="hunter2")
+    good = request_with(clientCertificate=chain, clientKey=encrypted, keyPassword="hunter2")
     assert good.get(server.url) is OK, good.errorMessage()
     for password in (None, "wrong"):
-        bad = trusting(clientCertificate=chain, clientKey=encrypted, keyPassword=password)
+        bad = request_with(clientCertificate=chain, clientKey=encrypted, keyPassword=password)
         text = "the client key cannot be decrypted: keyPassword is missing or wrong"
         assert bad.get(server.url) is NET
         assert bad.errorMessage() == f"SSL handshake failed: {text} ({server.url})"
@@ -261,8 +267,8 @@ def test_encrypted_key(trusting: Trusting, authority: trustme.CA, start: Start, 
         ({"clientCertificate": b"rubbish"}, "the client certificate"),
     ],
 )
-def test_files_that_are_none(settings: dict[str, Any], text: str, trusting: Trusting) -> None:
-    blocking = trusting(TlsSettings(**settings))
+def test_unreadable_certificate_files(settings: dict[str, Any], text: str, request_with: RequestWith) -> None:
+    blocking = request_with(TlsSettings(**settings))
     assert blocking.get("https://127.0.0.1:1/") is NET
     assert enum_value(blocking.reply().error()) == QtNetworkError.SslHandshakeFailedError
     assert blocking.errorMessage().startswith(f"SSL handshake failed: {text}")
@@ -276,13 +282,13 @@ def test_files_that_are_none(settings: dict[str, Any], text: str, trusting: Trus
         lambda connection: (connection.sock.recv(1000), connection.send(b"SSH-2.0-OpenSSH_9.2\r\n")),
     ],
 )
-def test_a_server_that_does_not_speak_tls(handler: Handler, trusting: Trusting, serve: Serve) -> None:
+def test_server_without_tls(handler: Handler, request_with: RequestWith, serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         connection.sock.recv(4000)
         connection.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
     server = serve(handle)
-    blocking = trusting()
+    blocking = request_with()
     url = server.url.replace("http:", "https:")
     assert blocking.get(url) is NET
     assert enum_value(blocking.reply().error()) == QtNetworkError.SslHandshakeFailedError
@@ -290,9 +296,9 @@ def test_a_server_that_does_not_speak_tls(handler: Handler, trusting: Trusting, 
     assert blocking.errorMessage() == f"SSL handshake failed: {text} ({url})"
 
 
-def test_http_spoken_to_an_https_port(trusting: Trusting, authority: trustme.CA, start: Start) -> None:
+def test_http_request_to_an_https_port(request_with: RequestWith, authority: trustme.CA, start: Start) -> None:
     server = start(authority.issue_cert("127.0.0.1"))
-    blocking = trusting()
+    blocking = request_with()
     url = server.url.replace("https:", "http:")
     assert blocking.get(url) is NET
     assert enum_value(blocking.reply().error()) == QtNetworkError.RemoteHostClosedError
@@ -301,13 +307,13 @@ def test_http_spoken_to_an_https_port(trusting: Trusting, authority: trustme.CA,
 
 
 @pytest.mark.parametrize("when", ["at once", "in the handshake"])
-def test_closes_in_the_handshake(when: str, trusting: Trusting, serve: Serve) -> None:
+def test_connection_closed_in_the_handshake(when: str, request_with: RequestWith, serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         if when == "in the handshake":
             connection.sock.recv(10)
 
     server = serve(handle)
-    blocking = trusting()
+    blocking = request_with()
     url = server.url.replace("http:", "https:")
     assert blocking.get(url) is NET
     assert enum_value(blocking.reply().error()) == QtNetworkError.RemoteHostClosedError
@@ -315,9 +321,9 @@ def test_closes_in_the_handshake(when: str, trusting: Trusting, serve: Serve) ->
 
 
 @pytest.mark.parametrize("how", ["timeout", "deadline", "abort"])
-def test_hello_that_is_never_answered(how: str, trusting: Trusting, serve: Serve) -> None:
+def test_client_hello_without_a_response(how: str, request_with: RequestWith, serve: Serve) -> None:
     server = serve(lambda connection: connection.wait_for_close())
-    blocking = trusting()
+    blocking = request_with()
     url = server.url.replace("http:", "https:")
     if how == "abort":
         threading.Timer(0.3, blocking.abort).start()
@@ -331,23 +337,23 @@ def test_hello_that_is_never_answered(how: str, trusting: Trusting, serve: Serve
 # -- pins
 
 
-def test_pinned_fingerprint(trusting: Trusting, authority: trustme.CA, start: Start) -> None:
+def test_pinned_fingerprint(request_with: RequestWith, authority: trustme.CA, start: Start) -> None:
     leaf = authority.issue_cert("127.0.0.1")
     server = start(leaf)
     fingerprint = certificate_of(leaf).fingerprint()
     shouted = fingerprint.removeprefix("sha256:").upper()
     colons = ":".join(shouted[i : i + 2] for i in range(0, 64, 2))
     for pins in ([fingerprint], ["sha256:" + "0" * 64, shouted], [colons]):
-        blocking = trusting(pinnedFingerprints=tuple(pins))
+        blocking = request_with(pinnedFingerprints=tuple(pins))
         assert blocking.get(server.url) is OK, blocking.errorMessage()
-    lax = trusting(TlsSettings(verify=False, pinnedFingerprints=(fingerprint,)))
+    lax = request_with(TlsSettings(verify=False, pinnedFingerprints=(fingerprint,)))
     assert lax.get(server.url) is OK
     seen = len(server.requests)
     for settings in (
         TlsSettings(caData=authority.cert_pem.bytes(), pinnedFingerprints=("0" * 64,)),
         TlsSettings(verify=False, pinnedFingerprints=("0" * 64,)),
     ):
-        blocking = trusting(settings)
+        blocking = request_with(settings)
         for _ in range(5):
             assert blocking.get(server.url) is NET
             text = f"SSL handshake failed: the certificate's fingerprint is {fingerprint}, which is not pinned"
@@ -357,12 +363,14 @@ def test_pinned_fingerprint(trusting: Trusting, authority: trustme.CA, start: St
     assert len(server.requests) == seen
 
 
-def test_nothing_reaches_a_server_that_is_not_pinned(trusting: Trusting, authority: trustme.CA, start: Start) -> None:
+def test_no_request_reaches_a_server_that_is_not_pinned(
+    request_with: RequestWith, authority: trustme.CA, start: Start
+) -> None:
     server = start(authority.issue_cert("127.0.0.1"))
     codes: list[ErrorCode] = []
 
     def work() -> None:
-        blocking = trusting(pinnedFingerprints=("0" * 64,))
+        blocking = request_with(pinnedFingerprints=("0" * 64,))
         codes.extend(blocking.get(server.url) for _ in range(10))
         codes.extend(blocking.post(server.url, b"secret") for _ in range(10))
 
@@ -375,11 +383,11 @@ def test_nothing_reaches_a_server_that_is_not_pinned(trusting: Trusting, authori
     assert server.requests == []
 
 
-# -- errors that are ignored, exactly
+# -- ignored errors
 
 
-def test_exact_errors_of_an_exact_certificate_are_ignored(
-    trusting: Trusting, authority: trustme.CA, stranger: trustme.CA, start: Start
+def test_ignored_errors_of_one_certificate(
+    request_with: RequestWith, authority: trustme.CA, stranger: trustme.CA, start: Start
 ) -> None:
     ca = authority.cert_pem.bytes()
     for leaf, kinds in (
@@ -394,30 +402,30 @@ def test_exact_errors_of_an_exact_certificate_are_ignored(
     ):
         server = start(leaf)
         errors = tuple(TlsError(kind, certificate_of(leaf)) for kind in kinds)
-        blocking = trusting(TlsSettings(caData=ca, ignoredErrors=errors))
+        blocking = request_with(TlsSettings(caData=ca, ignoredErrors=errors))
         for _ in range(3):
             assert blocking.get(server.url) is OK, blocking.errorMessage()
-            told = tuple(replace(error, host="") for error in blocking.reply().sslErrors())
-            assert told == errors or len(server.requests) > 1
+            reported = tuple(replace(error, host="") for error in blocking.reply().sslErrors())
+            assert reported == errors or len(server.requests) > 1
         assert blocking.post(server.url, b"data") is OK
-        # the same kinds of another certificate are not
+        # errors of the same kinds of another certificate are not ignored
         other = tuple(TlsError(kind, certificate_of(stranger.issue_cert("x.test"))) for kind in kinds)
-        assert trusting(TlsSettings(caData=ca, ignoredErrors=other)).get(server.url) is NET
-        # nor are other kinds of this one
+        assert request_with(TlsSettings(caData=ca, ignoredErrors=other)).get(server.url) is NET
+        # errors of other kinds of this certificate are not ignored
         wrong = tuple(TlsError(kind, certificate_of(leaf)) for kind in Kind if kind not in kinds)
-        assert trusting(TlsSettings(caData=ca, ignoredErrors=wrong)).get(server.url) is NET
-        # nor some of several
+        assert request_with(TlsSettings(caData=ca, ignoredErrors=wrong)).get(server.url) is NET
+        # ignoring only some of the errors is not enough
         if len(errors) > 1:
-            assert trusting(TlsSettings(caData=ca, ignoredErrors=errors[1:])).get(server.url) is NET
+            assert request_with(TlsSettings(caData=ca, ignoredErrors=errors[1:])).get(server.url) is NET
         assert len(server.requests) == 4
-        # and no other request uses these connections
-        assert trusting(TlsSettings(caData=ca)).get(server.url) is NET
+        # no other request reuses these connections
+        assert request_with(TlsSettings(caData=ca)).get(server.url) is NET
 
 
 # -- the handler
 
 
-def test_handler_accepts(trusting: Trusting, stranger: trustme.CA, start: Start) -> None:
+def test_handler_accepts_errors(request_with: RequestWith, stranger: trustme.CA, start: Start) -> None:
     leaf = stranger.issue_cert("internal.test")
     server = start(leaf)
     asked: list[Any] = []
@@ -426,7 +434,7 @@ def test_handler_accepts(trusting: Trusting, stranger: trustme.CA, start: Start)
         asked.append((errors, chain[0], threading.get_ident()))
         return errors
 
-    blocking = trusting(handler=accept)
+    blocking = request_with(handler=accept)
     finished: list[None] = []
     blocking.finished.connect(lambda: finished.append(None))
     assert blocking.post(server.url, b"once") is OK, blocking.errorMessage()
@@ -437,7 +445,7 @@ def test_handler_accepts(trusting: Trusting, stranger: trustme.CA, start: Start)
     assert thread_id == threading.get_ident()
     assert [request.partition(b"\r\n\r\n")[2] for request in server.requests] == [b"once"]
     assert blocking.reply().history() == () and len(finished) == 1
-    # asked again in the next call, and in every call's own thread
+    # the handler is called again for the next call, in the thread of that call
     result: list[ErrorCode] = []
     thread = threading.Thread(target=lambda: result.append(blocking.get(server.url)))
     thread.start()
@@ -447,7 +455,7 @@ def test_handler_accepts(trusting: Trusting, stranger: trustme.CA, start: Start)
 
 
 @pytest.mark.parametrize("answer", [None, [], "some"])
-def test_handler_declines(answer: Any, trusting: Trusting, stranger: trustme.CA, start: Start) -> None:
+def test_handler_refuses_errors(answer: Any, request_with: RequestWith, stranger: trustme.CA, start: Start) -> None:
     server = start(stranger.issue_cert("internal.test"))
     asked: list[None] = []
 
@@ -455,22 +463,22 @@ def test_handler_declines(answer: Any, trusting: Trusting, stranger: trustme.CA,
         asked.append(None)
         return errors[:1] if answer == "some" else answer
 
-    blocking = trusting(handler=decline)
+    blocking = request_with(handler=decline)
     assert blocking.get(server.url) is NET
     assert blocking.errorMessage().startswith("SSL handshake failed: the issuer")
     assert len(asked) == 1 and server.requests == []
-    # an accepted one spoils nothing for the strict, and a refused one nothing for the next
-    assert trusting(handler=lambda errors, chain: errors).get(server.url) is OK
-    assert trusting().get(server.url) is NET
+    # neither an accepted nor a refused connection affects other requests
+    assert request_with(handler=lambda errors, chain: errors).get(server.url) is OK
+    assert request_with().get(server.url) is NET
     assert blocking.get(server.url) is NET
 
 
-def test_handler_that_raises_ends_the_call(trusting: Trusting, stranger: trustme.CA, start: Start) -> None:
+def test_handler_that_raises_ends_the_call(request_with: RequestWith, stranger: trustme.CA, start: Start) -> None:
     def broken(errors: list[TlsError], chain: list[Certificate]) -> None:
         raise KeyError("mine")
 
     server = start(stranger.issue_cert("127.0.0.1"))
-    blocking = trusting(handler=broken)
+    blocking = request_with(handler=broken)
     with pytest.raises(KeyError, match="mine"):
         blocking.get(server.url)
     assert blocking.reply().errorCode() is ErrorCode.CanceledError
@@ -478,7 +486,7 @@ def test_handler_that_raises_ends_the_call(trusting: Trusting, stranger: trustme
         NetworkAccessManager().setSslErrorHandler(5)  # type: ignore[arg-type]
 
 
-def test_handler_may_cancel(trusting: Trusting, stranger: trustme.CA, start: Start) -> None:
+def test_handler_cancels_the_call(request_with: RequestWith, stranger: trustme.CA, start: Start) -> None:
     server = start(stranger.issue_cert("127.0.0.1"))
     made: list[BlockingNetworkRequest] = []
 
@@ -486,7 +494,7 @@ def test_handler_may_cancel(trusting: Trusting, stranger: trustme.CA, start: Sta
         made[0].abort()
         return errors
 
-    made.append(trusting(handler=cancel))
+    made.append(request_with(handler=cancel))
     assert made[0].get(server.url) is ErrorCode.CanceledError
     assert server.requests == []
 
@@ -502,49 +510,49 @@ def own_configuration(authority: trustme.CA, url: str) -> QtNetwork.QNetworkRequ
     return request
 
 
-def test_a_strict_request_does_not_ride_a_lax_connection(
-    trusting: Trusting, authority: trustme.CA, start: Start
+def test_strict_request_does_not_reuse_a_lax_connection(
+    request_with: RequestWith, authority: trustme.CA, start: Start
 ) -> None:
     server = start(authority.issue_cert("127.0.0.1"))
-    strict = trusting(TlsSettings())
-    lax = trusting(TlsSettings(verify=False))
+    strict = request_with(TlsSettings())
+    lax = request_with(TlsSettings(verify=False))
     for _ in range(2):
         assert strict.get(server.url) is NET
         assert lax.get(server.url) is OK
-        assert trusting().get(server.url) is OK
+        assert request_with().get(server.url) is OK
         if has_tls():
             assert strict.get(own_configuration(authority, server.url)) is OK, strict.errorMessage()
             assert strict.reply().body == b"secret"
     assert len(server.requests) == (6 if has_tls() else 4)
 
 
-def test_verify_mode_of_the_request(trusting: Trusting, authority: trustme.CA, start: Start) -> None:
+def test_peer_verify_mode_of_the_request(request_with: RequestWith, authority: trustme.CA, start: Start) -> None:
     """Also if Qt itself has no TLS."""
     server = start(authority.issue_cert("internal.test"))
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(server.url))
     configuration = QtNetwork.QSslConfiguration.defaultConfiguration()
     configuration.setPeerVerifyMode(QtNetwork.QSslSocket.PeerVerifyMode.VerifyNone)
     request.setSslConfiguration(configuration)
-    blocking = trusting()
+    blocking = request_with()
     assert blocking.get(request) is OK, blocking.errorMessage()
     assert blocking.get(server.url) is NET
 
 
-def test_the_managers_pins_hold_for_a_request_with_its_own(
-    trusting: Trusting, authority: trustme.CA, start: Start
+def test_pins_of_the_manager_apply_to_a_request_with_own_configuration(
+    request_with: RequestWith, authority: trustme.CA, start: Start
 ) -> None:
     server = start(authority.issue_cert("127.0.0.1"))
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(server.url))
     configuration = QtNetwork.QSslConfiguration.defaultConfiguration()
     configuration.setPeerVerifyMode(QtNetwork.QSslSocket.PeerVerifyMode.VerifyNone)
     request.setSslConfiguration(configuration)
-    blocking = trusting(pinnedFingerprints=("0" * 64,))
+    blocking = request_with(pinnedFingerprints=("0" * 64,))
     assert blocking.get(request) is NET
     assert "which is not pinned" in blocking.errorMessage()
     assert server.requests == []
 
 
-def test_what_only_qt_can_do_is_refused_in_words(authority: trustme.CA, start: Start) -> None:
+def test_configuration_that_needs_qt_is_refused(authority: trustme.CA, start: Start) -> None:
     server = start(authority.issue_cert("127.0.0.1"))
     request = own_configuration(authority, server.url)
     blocking = BlockingNetworkRequest()
@@ -561,7 +569,7 @@ def test_what_only_qt_can_do_is_refused_in_words(authority: trustme.CA, start: S
 
 
 @needs_tls_in_qt
-def test_client_certificate_and_peer_name_stay_with_their_origin(
+def test_client_certificate_and_peer_name_are_not_used_for_another_origin(
     engine: str, authority: trustme.CA, start: Start
 ) -> None:
     other = start(authority.issue_cert("127.0.0.1"), redirecting, trusts=authority)
@@ -584,17 +592,17 @@ def test_client_certificate_and_peer_name_stay_with_their_origin(
     assert elsewhere.requests == []
 
 
-def test_the_settings_client_certificate_stays_with_its_origin(
-    trusting: Trusting, authority: trustme.CA, start: Start, tmp_path: Path
+def test_client_certificate_of_the_settings_is_not_sent_to_another_origin(
+    request_with: RequestWith, authority: trustme.CA, start: Start, tmp_path: Path
 ) -> None:
     other = start(authority.issue_cert("127.0.0.1"), redirecting, trusts=authority)
     first = start(authority.issue_cert("127.0.0.1"), redirecting, trusts=authority)
-    blocking = trusting(clientCertificate=bundle(authority.issue_cert("me@home.test"), tmp_path))
+    blocking = request_with(clientCertificate=bundle(authority.issue_cert("me@home.test"), tmp_path))
     assert blocking.get(f"{first.url}/to/{other.url}/") is OK, blocking.errorMessage()
     assert (first.client_names, other.client_names) == (["me@home.test"], [])  # type: ignore[attr-defined]
 
 
-# -- the value
+# -- the values of TlsSettings
 
 
 @pytest.mark.parametrize(
@@ -611,12 +619,12 @@ def test_the_settings_client_certificate_stays_with_its_origin(
         ({"caData": 5}, TypeError, "caData must be PEM as bytes, not int"),
     ],
 )
-def test_settings_that_are_none(settings: dict[str, Any], kind: type[Exception], message: str) -> None:
+def test_invalid_settings(settings: dict[str, Any], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         TlsSettings(**settings)
 
 
-def test_settings_are_values(authority: trustme.CA) -> None:
+def test_settings_are_compared_and_immutable(authority: trustme.CA) -> None:
     first, second = (TlsSettings(caData=authority.cert_pem.bytes(), verify=False) for _ in range(2))
     assert first == second and hash(first) == hash(second)
     with pytest.raises(AttributeError):
@@ -625,7 +633,7 @@ def test_settings_are_values(authority: trustme.CA) -> None:
         NetworkAccessManager().setTlsSettings({})  # type: ignore[arg-type]
 
 
-# -- every kind of caller
+# -- callers: without an application, batches, threads
 
 
 def test_without_an_application(authority: trustme.CA, start: Start, tmp_path: Path) -> None:
@@ -651,7 +659,7 @@ thread = threading.Thread(target=work); thread.start(); thread.join()
     assert run.stdout.splitlines() == lines * 2
 
 
-def test_a_batch_whose_caller_is_away_is_not_late(engine: str, authority: trustme.CA, start: Start) -> None:
+def test_slow_caller_causes_no_timeout_in_a_batch(engine: str, authority: trustme.CA, start: Start) -> None:
     server = start(authority.issue_cert("127.0.0.1"))  # closes each connection
     manager = NetworkAccessManager()
     manager.setEngine(engine)
@@ -662,7 +670,7 @@ def test_a_batch_whose_caller_is_away_is_not_late(engine: str, authority: trustm
     assert codes == [OK] * 5
 
 
-def test_many_threads_over_tls(trusting: Trusting, authority: trustme.CA, start: Start) -> None:
+def test_many_threads_over_tls(request_with: RequestWith, authority: trustme.CA, start: Start) -> None:
     def echo(connection: Connection) -> None:
         while (request := connection.read_request()) is not None:
             connection.respond(request)
@@ -671,7 +679,7 @@ def test_many_threads_over_tls(trusting: Trusting, authority: trustme.CA, start:
     results: list[bool] = []
 
     def work(number: int) -> None:
-        blocking = trusting()
+        blocking = request_with()
         for turn in range(20):
             code = blocking.post(f"{server.url}/{number}/{turn}", b"x" * 1000)
             results.append(code is OK and blocking.reply().body.startswith(b"POST /%d/%d " % (number, turn)))
@@ -684,9 +692,9 @@ def test_many_threads_over_tls(trusting: Trusting, authority: trustme.CA, start:
     assert results == [True] * 320
 
 
-# -- from everywhere
+# -- handshake failures in each kind of thread
 
-TROUBLES = {
+EXPECTED_MESSAGES = {
     "good": "",
     "expired": 'the certificate of "127.0.0.1" expired on 2020-02-03',
     "wrong host": "the certificate is for internal.test, not for 127.0.0.1",
@@ -700,7 +708,7 @@ TROUBLES = {
 
 
 @pytest.fixture(scope="module")
-def troubles(authority: trustme.CA, stranger: trustme.CA) -> Iterator[dict[str, str]]:
+def server_urls(authority: trustme.CA, stranger: trustme.CA) -> Iterator[dict[str, str]]:
     leaf = authority.issue_cert("127.0.0.1")
     servers: dict[str, RawServer] = {
         "good": TlsServer(leaf),
@@ -718,23 +726,23 @@ def troubles(authority: trustme.CA, stranger: trustme.CA) -> Iterator[dict[str, 
         server.close()
 
 
-def assert_told(name: str, code: str, message: str, seconds: float) -> None:
-    kind = {"": "NoError", "no data moved for 400 ms": "TimeoutError"}.get(TROUBLES[name], "NetworkError")
+def assert_failure(name: str, code: str, message: str, seconds: float) -> None:
+    kind = {"": "NoError", "no data moved for 400 ms": "TimeoutError"}.get(EXPECTED_MESSAGES[name], "NetworkError")
     assert code == kind, (name, message)
-    assert TROUBLES[name] in message, name
+    assert EXPECTED_MESSAGES[name] in message, name
     assert seconds < 2.5, name
 
 
 @pytest.mark.parametrize("context", ["main thread", "thread", "QThread"])
-@pytest.mark.parametrize("name", TROUBLES)
-def test_handshake_failures(name: str, context: str, trusting: Trusting, troubles: dict[str, str]) -> None:
-    told: list[Any] = []
+@pytest.mark.parametrize("name", EXPECTED_MESSAGES)
+def test_handshake_failures(name: str, context: str, request_with: RequestWith, server_urls: dict[str, str]) -> None:
+    outcome: list[Any] = []
 
     def work() -> None:
-        blocking = trusting()
+        blocking = request_with()
         blocking.setTimeout(400 if name == "never answers" else 10_000)
-        code = blocking.get(troubles[name])
-        told.extend((code.name, blocking.errorMessage(), blocking.reply().elapsed()))
+        code = blocking.get(server_urls[name])
+        outcome.extend((code.name, blocking.errorMessage(), blocking.reply().elapsed()))
 
     if context == "main thread":
         work()
@@ -751,11 +759,11 @@ def test_handshake_failures(name: str, context: str, trusting: Trusting, trouble
         qthread = Thread()
         qthread.start()
         assert qthread.wait(30_000)
-    assert_told(name, *told)
+    assert_failure(name, *outcome)
 
 
 def test_handshake_failures_without_an_application(
-    authority: trustme.CA, troubles: dict[str, str], tmp_path: Path
+    authority: trustme.CA, server_urls: dict[str, str], tmp_path: Path
 ) -> None:
     path = tmp_path / "ca.pem"
     path.write_bytes(authority.cert_pem.bytes())
@@ -764,7 +772,7 @@ import json
 from blocking_request import *
 manager = NetworkAccessManager()
 manager.setTlsSettings(TlsSettings(caFile={str(path)!r}))
-for name, url in {troubles!r}.items():
+for name, url in {server_urls!r}.items():
     blocking = BlockingNetworkRequest(manager)
     blocking.setTimeout(400 if name == "never answers" else 10_000)
     code = blocking.get(url)
@@ -772,17 +780,17 @@ for name, url in {troubles!r}.items():
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    told = [json.loads(line) for line in run.stdout.splitlines()]
-    assert [name for name, *_ in told] == list(TROUBLES)
-    for each in told:
-        assert_told(*each)
+    outcomes = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [name for name, *_ in outcomes] == list(EXPECTED_MESSAGES)
+    for each in outcomes:
+        assert_failure(*each)
 
 
-# -- the system's
+# -- trust of the system and of the application
 
 
 @pytest.mark.parametrize("by", ["OpenSSL", "truststore"])
-def test_the_systems_trust_on_python(by: str, authority: trustme.CA, start: Start, tmp_path: Path) -> None:
+def test_system_trust_with_the_python_engine(by: str, authority: trustme.CA, start: Start, tmp_path: Path) -> None:
     """truststore is used if OpenSSL does not know the system's certificates; here both read SSL_CERT_FILE."""
     if by == "truststore":
         pytest.importorskip("truststore")
@@ -813,7 +821,7 @@ for settings in (None, TlsSettings(), TlsSettings(trust="system"), TlsSettings(t
 
 
 @needs_tls_in_qt
-def test_the_applications_default_configuration_holds(engine: str, authority: trustme.CA, start: Start) -> None:
+def test_default_configuration_of_the_application(engine: str, authority: trustme.CA, start: Start) -> None:
     server = start(authority.issue_cert("127.0.0.1"))
     blocking = BlockingNetworkRequest(NetworkAccessManager())
     blocking.setEngine(engine)
@@ -826,12 +834,12 @@ def test_the_applications_default_configuration_holds(engine: str, authority: tr
         assert blocking.get(server.url) is OK, blocking.errorMessage()
     finally:
         QtNetwork.QSslConfiguration.setDefaultConfiguration(before)
-    # and the allowed errors do not outlive it
+    # the certificate is not trusted afterwards
     assert blocking.get(server.url) is NET
 
 
-def test_nothing_is_printed_by_an_https_call(authority: trustme.CA, start: Start, tmp_path: Path) -> None:
-    """Qt 5 of PyPI warned of the system's OpenSSL, in every program."""
+def test_https_request_prints_nothing(authority: trustme.CA, start: Start, tmp_path: Path) -> None:
+    """Qt 5 from PyPI printed a warning about the system's OpenSSL in each program."""
     server = start(authority.issue_cert("127.0.0.1"))
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     program = f"""

@@ -1,1 +1,1 @@
-"""The engine that performs a request in the calling thread, module by module."""
+"""The python engine, module by module; it performs a request in the calling thread."""

@@ -1,4 +1,4 @@
-"""The result of the parser for a response, with every way to split its bytes."""
+"""The result of the parser for a response, for each way to split its bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from blocking_request.engines.python.http1 import ResponseParser
 
 
 class Outcome(NamedTuple):
-    """``error``: the class of the exception; ``keeps``: the connection, if the body is complete; ``rest``: behind it."""
+    """``error``: class of the exception; ``rest``: bytes behind the body; ``keeps``: the connection can be reused."""
 
     error: str = ""
     status: int = 0
@@ -66,7 +66,7 @@ def outcome(data: bytes, method: str = "GET") -> Outcome:
 
 
 def splits(data: bytes, short: int = 300) -> Iterator[list[bytes]]:
-    """Return the data byte by byte and, if it is short, in two pieces in every way."""
+    """Yield the data byte by byte and, if it is short, split in two at each position."""
     yield [data[at : at + 1] for at in range(len(data))]
     if len(data) <= short:
         for at in range(1, len(data)):

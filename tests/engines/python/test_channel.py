@@ -40,8 +40,8 @@ Open = Callable[..., Channel]
 
 
 @pytest.fixture
-def opened(authority: trustme.CA) -> Iterator[Open]:
-    """Connects to a server that runs a handler, by one of the kinds of channels."""
+def open_channel(authority: trustme.CA) -> Iterator[Open]:
+    """Return a function that connects one kind of channel to a server with a handler."""
     servers: list[RawServer] = []
     channels: list[Channel] = []
     leaf = authority.issue_cert("127.0.0.1")
@@ -79,14 +79,14 @@ def opened(authority: trustme.CA) -> Iterator[Open]:
 
 
 def echo_bytes(connection: Connection) -> None:
-    """A handler that sends everything back."""
+    """Send all received bytes back."""
     with suppress(OSError):  # the client has aborted
         while data := connection.sock.recv(1 << 16):
             connection.sock.sendall(data)
 
 
-def swallow(connection: Connection) -> None:
-    """A handler that reads everything, and then tells how much it was."""
+def read_and_count(connection: Connection) -> None:
+    """Read the whole upload, then send the number of its bytes."""
     total = 0
     with suppress(OSError):  # the client has aborted
         while total < len(LARGE) and (data := connection.sock.recv(1 << 16)):
@@ -95,8 +95,8 @@ def swallow(connection: Connection) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_small_message(kind: str, opened: Open) -> None:
-    channel = opened(kind, echo_bytes)
+def test_small_message(kind: str, open_channel: Open) -> None:
+    channel = open_channel(kind, echo_bytes)
     assert channel.receive(100) is None
     assert channel.wanted == channel.wants_read == (((channel.fileno(), READ),), float("inf"))
     assert channel.wants_write.sockets == ((channel.fileno(), WRITE),)
@@ -106,8 +106,8 @@ def test_small_message(kind: str, opened: Open) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_receive_into_buffer(kind: str, opened: Open) -> None:
-    channel = opened(kind, echo_bytes)
+def test_receive_into_buffer(kind: str, open_channel: Open) -> None:
+    channel = open_channel(kind, echo_bytes)
     buffer = memoryview(bytearray(100))
     assert channel.receive_into(buffer) is None
     assert channel.send(memoryview(b"hello")) == 5
@@ -121,27 +121,27 @@ def test_receive_into_buffer(kind: str, opened: Open) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_large_download(kind: str, opened: Open) -> None:
-    channel = opened(kind, lambda connection: connection.send(LARGE))
+def test_large_download(kind: str, open_channel: Open) -> None:
+    channel = open_channel(kind, lambda connection: connection.send(LARGE))
     assert drive(receive_all(channel), 60) == LARGE
     assert channel.receive(10) == b""
     assert channel.receive_into(memoryview(bytearray(10))) == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_large_upload(kind: str, opened: Open) -> None:
-    channel = opened(kind, swallow)
+def test_large_upload(kind: str, open_channel: Open) -> None:
+    channel = open_channel(kind, read_and_count)
     drive(send_all(channel, LARGE), 60)
     assert drive(receive_some(channel)) == b"%d" % len(LARGE)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_upload_to_a_server_that_reads_late(kind: str, opened: Open) -> None:
+def test_upload_to_a_server_that_reads_late(kind: str, open_channel: Open) -> None:
     def handle(connection: Connection) -> None:
         time.sleep(0.3)
-        swallow(connection)
+        read_and_count(connection)
 
-    channel = opened(kind, handle)
+    channel = open_channel(kind, handle)
     rest = memoryview(LARGE)
     while (count := channel.send(rest)) is not None:
         rest = rest[count:]
@@ -153,19 +153,19 @@ def test_upload_to_a_server_that_reads_late(kind: str, opened: Open) -> None:
 
 
 @pytest.mark.parametrize("kind", TLS_KINDS)
-def test_one_call_takes_a_record(kind: str, opened: Open) -> None:
-    channel = opened(kind, echo_bytes)
+def test_send_takes_one_tls_record(kind: str, open_channel: Open) -> None:
+    channel = open_channel(kind, echo_bytes)
     assert channel.send(LARGE) == 1 << 14
     assert channel.send(memoryview(LARGE)[: 1 << 14]) == 1 << 14
 
 
 @pytest.mark.parametrize("kind", ["TLS 1.3", "TLS over a channel"])
-def test_late_session_tickets_are_no_data(kind: str, opened: Open) -> None:
+def test_late_session_tickets_are_not_data(kind: str, open_channel: Open) -> None:
     def handle(connection: Connection) -> None:
         connection.sock.recv(1)
         connection.wait_for_close()
 
-    channel = opened(kind, handle)
+    channel = open_channel(kind, handle)
     assert select.select([channel.fileno()], [], [], 5)[0], "no tickets have come"
     assert channel.receive(100) is None
     assert channel.wanted == channel.wants_read
@@ -175,7 +175,7 @@ def test_late_session_tickets_are_no_data(kind: str, opened: Open) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("how", ["goodbye", "close", "half a record"])
-def test_end_of_stream(kind: str, how: str, opened: Open) -> None:
+def test_end_of_stream(kind: str, how: str, open_channel: Open) -> None:
     def handle(connection: Connection) -> None:
         connection.send(b"last words")
         if how == "goodbye" and isinstance(connection.sock, ssl.SSLSocket):
@@ -187,18 +187,18 @@ def test_end_of_stream(kind: str, how: str, opened: Open) -> None:
         elif how == "half a record" and isinstance(connection.sock, ssl.SSLSocket):
             os.write(connection.sock.fileno(), b"\x17\x03\x03\x01\x00half")
 
-    channel = opened(kind, handle)
+    channel = open_channel(kind, handle)
     assert drive(receive_all(channel)) == b"last words"
     assert channel.receive(10) == b""
 
 
 @pytest.mark.parametrize("kind", ["plain", "TLS 1.2", "TLS 1.3", "TLS over a channel"])
-def test_reset(kind: str, opened: Open) -> None:
+def test_reset(kind: str, open_channel: Open) -> None:
     def handle(connection: Connection) -> None:
         connection.sock.recv(1)
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    channel = opened(kind, handle)
+    channel = open_channel(kind, handle)
     channel.send(b"x")
     with pytest.raises(ConnectionResetError):
         drive(receive_some(channel))
@@ -207,8 +207,8 @@ def test_reset(kind: str, opened: Open) -> None:
 
 
 @pytest.mark.parametrize("kind", ["TLS 1.2", "TLS 1.3", "TLS over a channel"])
-def test_rubbish_in_place_of_a_record(kind: str, opened: Open) -> None:
-    channel = opened(
+def test_invalid_tls_record(kind: str, open_channel: Open) -> None:
+    channel = open_channel(
         kind, lambda connection: (os.write(connection.sock.fileno(), b"HTTP/1.1 200 OK\r\n" * 10), None)[1]
     )
     with pytest.raises(ssl.SSLError):
@@ -217,7 +217,7 @@ def test_rubbish_in_place_of_a_record(kind: str, opened: Open) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("how", ["close", "abort"])
-def test_close(kind: str, how: str, opened: Open) -> None:
+def test_close(kind: str, how: str, open_channel: Open) -> None:
     ended: list[Optional[bytes]] = []
 
     def handle(connection: Connection) -> None:
@@ -228,8 +228,8 @@ def test_close(kind: str, how: str, opened: Open) -> None:
             except ConnectionResetError:
                 ended.append(None)
 
-    channel = opened(kind, handle)
-    while channel.receive(10) is not None:  # nothing unread, which would make any close a reset
+    channel = open_channel(kind, handle)
+    while channel.receive(10) is not None:  # unread bytes would turn each close into a reset
         pass
     time.sleep(0.1)
     channel.receive(10)
@@ -246,7 +246,7 @@ def test_close(kind: str, how: str, opened: Open) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_abort_ends_a_server_that_is_sending(kind: str, opened: Open) -> None:
+def test_abort_while_the_server_sends(kind: str, open_channel: Open) -> None:
     ended: list[float] = []
 
     def handle(connection: Connection) -> None:
@@ -256,7 +256,7 @@ def test_abort_ends_a_server_that_is_sending(kind: str, opened: Open) -> None:
         except OSError:
             ended.append(time.monotonic())
 
-    channel = opened(kind, handle)
+    channel = open_channel(kind, handle)
     drive(receive_some(channel))
     time.sleep(0.1)
     begin = time.monotonic()
@@ -268,8 +268,8 @@ def test_abort_ends_a_server_that_is_sending(kind: str, opened: Open) -> None:
 @needs_fork
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("how", ["close", "abort"])
-def test_close_in_a_forked_child_leaves_the_parents_connection(kind: str, how: str, opened: Open) -> None:
-    channel = opened(kind, echo_bytes)
+def test_close_in_a_forked_child_keeps_the_connection_of_the_parent(kind: str, how: str, open_channel: Open) -> None:
+    channel = open_channel(kind, echo_bytes)
     assert channel.send(b"before") == 6
     assert drive(receive_some(channel)) == b"before"
     child = os.fork()

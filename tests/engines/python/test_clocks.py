@@ -1,4 +1,4 @@
-"""The driver of a transfer has its turn now and then, however fast the bytes come and whatever they are made of."""
+"""A transfer yields regularly to its driver, also if bytes arrive very fast or decode to nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from ...support.servers.raw import always, flood
 
 
 class QuickChannel:
-    """Stands for a connection on which bytes come faster than we read them."""
+    """A channel on which bytes arrive faster than they are read."""
 
     wanted = Wanted(((0, READ),))
 
@@ -57,8 +57,8 @@ class QuickChannel:
         return count
 
 
-def begun(head: bytes, body: bytes, streams: bool) -> tuple[TransferState, QuickChannel]:
-    """A response whose header has been read."""
+def state_after_header(head: bytes, body: bytes, streams: bool) -> tuple[TransferState, QuickChannel]:
+    """Return the state and the channel of a response whose header has been read."""
     state = TransferState(Request("GET", "http://127.0.0.1/", streams=streams), Mailbox())
     channel = QuickChannel(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n", body)
     connection: Any = type("Connection", (), {"channel": channel, "session": None})()
@@ -81,9 +81,9 @@ TINY_CHUNKS = b"1\r\nx\r\n" * 10_000
     ],
     ids=["tiny chunks", "large chunks", "until the end", "known length"],
 )
-def test_driver_looks_around_while_bytes_flood(head: bytes, body: bytes, most: int, streams: bool) -> None:
-    """``most``: how many bytes may be read between two looks; one block more is read ahead."""
-    state, channel = begun(head, body, streams)
+def test_download_yields_regularly_to_the_driver(head: bytes, body: bytes, most: int, streams: bool) -> None:
+    """``most``: how many bytes may be read between two yields; one more block is read ahead."""
+    state, channel = state_after_header(head, body, streams)
     looks = at_last_look = 0
     steps = read_body(state)
     for wanted in steps:
@@ -97,8 +97,8 @@ def test_driver_looks_around_while_bytes_flood(head: bytes, body: bytes, most: i
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
-def test_reader_stops_at_pieces_that_come_to_nothing(layers: int) -> None:
-    """A body of empty gzip members takes time, and makes no bytes."""
+def test_reader_yields_for_empty_gzip_members(layers: int) -> None:
+    """A body of empty gzip members takes time to decode and gives no bytes."""
     body = gzip.compress(b"") * 20_000
     for _ in range(layers - 1):
         body = gzip.compress(body)
@@ -113,7 +113,7 @@ CODINGS = ["gzip", "gzip, gzip", *(coding for coding in READABLE_CODINGS if codi
 
 @cache
 def bomb(coding: str) -> bytes:
-    """So many bytes of nothing that decoding them takes seconds."""
+    """Return a compressed body of zeros that takes seconds to decode."""
     zeros = bytes(1 << 20)
     if coding == "br":
         compressor: Any = brotli.Compressor(quality=5)
@@ -123,14 +123,14 @@ def bomb(coding: str) -> bytes:
     first, _, rest = coding.partition(", ")
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS + (16 if first == "gzip" else 0))
     begin, block = (packer.compress(zeros) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
-    data = begin + block * 4_000  # its end is not right, and is not reached
+    data = begin + block * 4_000  # its end is invalid and never reached
     return gzip.compress(data) if rest else data
 
 
 def zstd_frames(data: bytes) -> bytes:
-    """Frames of 128 KB of a byte each (RFC 8878 section 3.1.1), which no library is needed for."""
+    """Return frames of 128 KB of one repeated byte (RFC 8878 section 3.1.1), made without a library."""
     size = 1 << 17
-    block = ((size << 3) | 0b011).to_bytes(3, "little") + data[:1]  # the last one of its frame, of one byte repeated
+    block = ((size << 3) | 0b011).to_bytes(3, "little") + data[:1]  # the last block of its frame, one repeated byte
     return (b"\x28\xb5\x2f\xfd\xa0" + size.to_bytes(4, "little") + block) * (len(data) // size)
 
 
@@ -152,10 +152,10 @@ def streamed(request: BlockingNetworkRequest, url: str) -> ErrorCode:
 @pytest.mark.parametrize("way", [into_memory, to_a_device, streamed])
 @pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize("how", ["deadline", "cancel"])
-def test_end_of_a_call_while_a_bomb_is_decoded(
+def test_deadline_and_cancel_while_a_bomb_is_decoded(
     how: str, coding: str, way: Callable[[BlockingNetworkRequest, str], ErrorCode], serve: Serve
 ) -> None:
-    """Within 50 ms, as promised; here the quickest of some runs, as the machine may be busy."""
+    """The documented limit is 50 ms; the fastest of some runs counts, because the machine may be busy."""
     manager = NetworkAccessManager()
     manager.setEngine("python")
     manager.setMaximumExpansion(0)
@@ -181,14 +181,14 @@ def test_end_of_a_call_while_a_bomb_is_decoded(
 
 
 @pytest.mark.parametrize("how", ["deadline", "cancel"])
-def test_end_of_a_batch_whose_transfers_take_long_steps(
+def test_deadline_and_cancel_of_a_batch_with_slow_steps(
     how: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The clocks are looked at after the step of each transfer, and not only after the steps of all."""
+    """Timeouts are checked after the step of each transfer, not only after the steps of all."""
     manager, feedback = NetworkAccessManager(), Feedback()
     manager.setEngine("python")
     count = 0
-    last = 60  # of the steps that end in time
+    last = 60  # number of steps before the end
     step, stop_reason = PythonTransfer.step, Timeouts.stop_reason
 
     def slow_step(transfer: PythonTransfer) -> Optional[Event]:

@@ -55,18 +55,18 @@ def listener() -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-def silent() -> Iterator[list[Answer]]:
-    """Addresses that never answer."""
+def silent_addresses() -> Iterator[list[Answer]]:
+    """Addresses that never respond."""
     with full_port() as first, full_port() as second, full_port() as third:
-        yield [at(first), at(second), at(third)]
+        yield [address_at(first), address_at(second), address_at(third)]
 
 
-def at(port: int) -> Answer:
+def address_at(port: int) -> Answer:
     return socket.AF_INET, ("127.0.0.1", port)
 
 
-def refusing() -> Answer:
-    return at(unused_port())
+def refusing_address() -> Answer:
+    return address_at(unused_port())
 
 
 def address_of(listener: socket.socket) -> Answer:
@@ -124,61 +124,63 @@ def test_server_on_one_family_only(look_ups: LookUps, listener: socket.socket) -
         assert sock.family == socket.AF_INET
 
 
-def test_unknown_name(look_ups: LookUps) -> None:
+def test_unknown_host(look_ups: LookUps) -> None:
     look_ups.answer(HOST, socket.gaierror(socket.EAI_NONAME, "unknown"))
     with pytest.raises(socket.gaierror, match="unknown") as raised:
         connected()
     assert raised.value.errno == socket.EAI_NONAME
 
 
-def test_name_without_an_address(look_ups: LookUps) -> None:
+def test_host_without_an_address(look_ups: LookUps) -> None:
     look_ups.answer(HOST, [])
     with pytest.raises(socket.gaierror, match="the name has no address"):
         connected()
 
 
-def test_refused() -> None:
+def test_connection_refused() -> None:
     with pytest.raises(ConnectionRefusedError):
         connected("127.0.0.1", unused_port())
 
 
-def test_refusing_addresses_are_passed_at_once(
+def test_refusing_addresses_cause_no_delay(
     look_ups: LookUps, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "ATTEMPT_DELAY_SECONDS", 60.0)
-    look_ups.answer(HOST, [refusing(), refusing(), address_of(listener), refusing()])
+    look_ups.answer(HOST, [refusing_address(), refusing_address(), address_of(listener), refusing_address()])
     before = socket_count()
     with connected() as sock:
         assert sock.getpeername() == listener.getsockname()
         assert socket_count() == before + 1
 
 
-def test_silent_address_holds_up_the_next_for_a_moment(
-    silent: list[Answer], look_ups: LookUps, listener: socket.socket
+def test_next_address_is_tried_after_the_attempt_delay(
+    silent_addresses: list[Answer], look_ups: LookUps, listener: socket.socket
 ) -> None:
-    look_ups.answer(HOST, [*silent[:2], address_of(listener), silent[2]])
+    look_ups.answer(HOST, [*silent_addresses[:2], address_of(listener), silent_addresses[2]])
     before = socket_count()
     with connected() as sock:
         assert sock.getpeername() == listener.getsockname()
         assert socket_count() == before + 1
 
 
-def test_silent_address_that_answers_late(look_ups: LookUps) -> None:
-    """It is waited for while the others refuse."""
+def test_slow_address_is_used_if_the_others_refuse(look_ups: LookUps) -> None:
+    """The first address is still waited for after the others have refused."""
     with FullListener() as first:
-        steps, wanted = steps_to(look_ups, [at(first.port), refusing(), refusing()])
+        steps, wanted = steps_to(look_ups, [address_at(first.port), refusing_address(), refusing_address()])
         assert len(wanted.sockets) == 1 and 0 < wanted.seconds <= module.ATTEMPT_DELAY_SECONDS
         first.make_room()
         with drive_woken(lambda wake: steps) as sock:
             assert sock.getpeername() == ("127.0.0.1", first.port)
 
 
-def test_two_connected_at_once(look_ups: LookUps, listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first of them is taken, the other one is closed."""
+def test_two_addresses_connected_at_once(
+    look_ups: LookUps, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of them is used, the other one is closed."""
     monkeypatch.setattr(module, "ATTEMPT_DELAY_SECONDS", 0.0)
     with FullListener() as first:
         before = socket_count()
-        steps, wanted = steps_to(look_ups, [at(first.port), address_of(listener)])
+        steps, wanted = steps_to(look_ups, [address_at(first.port), address_of(listener)])
         assert socket_count() == before + 2
         poll = select.poll()
         for descriptor, events in wanted.sockets:
@@ -193,12 +195,12 @@ def test_two_connected_at_once(look_ups: LookUps, listener: socket.socket, monke
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_addresses_that_are_all_silent(
-    count: int, silent: list[Answer], look_ups: LookUps, monkeypatch: pytest.MonkeyPatch
+def test_only_silent_addresses(
+    count: int, silent_addresses: list[Answer], look_ups: LookUps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CONNECT_SECONDS", 0.2)
     monkeypatch.setattr(module, "ATTEMPT_DELAY_SECONDS", 0.05)
-    look_ups.answer(HOST, silent[:count])
+    look_ups.answer(HOST, silent_addresses[:count])
     before = socket_count()
     with pytest.raises(TimeoutError) as raised:
         connected()
@@ -207,13 +209,13 @@ def test_addresses_that_are_all_silent(
 
 
 @pytest.mark.parametrize("is_refusal_first", [False, True])
-def test_family_that_the_system_has_not_hides_no_other_error(is_refusal_first: bool, look_ups: LookUps) -> None:
+def test_unsupported_address_family_does_not_hide_other_errors(is_refusal_first: bool, look_ups: LookUps) -> None:
     unsupported = (socket.AF_APPLETALK, ("127.0.0.1", 80))
     with pytest.raises(OSError, match=r".") as raised, socket.socket(socket.AF_APPLETALK, socket.SOCK_STREAM):
         pass
     if raised.value.errno != errno.EAFNOSUPPORT:
         pytest.skip("this system has the family")
-    look_ups.answer(HOST, [refusing(), unsupported] if is_refusal_first else [unsupported, refusing()])
+    look_ups.answer(HOST, [refusing_address(), unsupported] if is_refusal_first else [unsupported, refusing_address()])
     with pytest.raises(ConnectionRefusedError):
         connected()
     look_ups.answer(HOST, [unsupported])
@@ -241,10 +243,12 @@ def test_order_of_attempts(given: list[Answer], order: list[Answer]) -> None:
     assert module._interleaved(given) == order
 
 
-def test_cancel_closes_every_socket(silent: list[Answer], look_ups: LookUps, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancel_closes_all_sockets(
+    silent_addresses: list[Answer], look_ups: LookUps, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "ATTEMPT_DELAY_SECONDS", 0.0)
     before = socket_count()
-    steps, wanted = steps_to(look_ups, silent)
+    steps, wanted = steps_to(look_ups, silent_addresses)
     assert len(wanted.sockets) == 3
     assert socket_count() == before + 3
     steps.close()
@@ -265,8 +269,8 @@ def test_cancel_of_a_look_up(look_ups: LookUps) -> None:
     assert woken == []
 
 
-def test_resumed_for_no_reason(silent: list[Answer], look_ups: LookUps, listener: socket.socket) -> None:
-    steps, _ = steps_to(look_ups, [silent[0], address_of(listener)])
+def test_spurious_wake_ups(silent_addresses: list[Answer], look_ups: LookUps, listener: socket.socket) -> None:
+    steps, _ = steps_to(look_ups, [silent_addresses[0], address_of(listener)])
     before = socket_count()
     for _ in range(100):
         assert len(next(steps).sockets) == 1
@@ -275,8 +279,8 @@ def test_resumed_for_no_reason(silent: list[Answer], look_ups: LookUps, listener
         assert sock.getpeername() == listener.getsockname()
 
 
-@pytest.mark.parametrize("result", [[refusing()], socket.gaierror(socket.EAI_NONAME, "unknown")])
-def test_failure_leaves_nothing_to_the_garbage_collector(result: Any, look_ups: LookUps) -> None:
+@pytest.mark.parametrize("result", [[refusing_address()], socket.gaierror(socket.EAI_NONAME, "unknown")])
+def test_failure_creates_no_reference_cycle(result: Any, look_ups: LookUps) -> None:
     class Driver:
         def wake(self) -> None:
             pass
@@ -332,7 +336,7 @@ def test_failure_leaves_nothing_to_the_garbage_collector(result: Any, look_ups: 
         ),
     ],
 )
-def test_failures_of_connecting(error: OSError, of_server: tuple[Q, str], of_proxy: tuple[Q, str]) -> None:
+def test_errors_of_connecting(error: OSError, of_server: tuple[Q, str], of_proxy: tuple[Q, str]) -> None:
     failure = connect_failure(error, Request("GET", "http://h/"))
     assert (failure.error, failure.text) == of_server
     failure = proxy_connect_failure(error)

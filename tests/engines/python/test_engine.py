@@ -1,4 +1,4 @@
-"""The python engine's own book-keeping: its connections, its transfers, and the state after a failure."""
+"""The python engine: its connections, its transfers, and its state after a failure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from ...support.transfers import perform, response_of
 from ...support.waiting import eventually
 
 
-def test_connections_are_shared_by_threads_and_used_again(serve: Serve) -> None:
+def test_connections_are_shared_by_threads_and_reused(serve: Serve) -> None:
     proceed = threading.Event()
     statuses: list[object] = []
 
@@ -63,7 +63,7 @@ def test_connections_are_shared_by_threads_and_used_again(serve: Serve) -> None:
     assert engine.pool.idle_count() == 0
 
 
-def test_shutdown_cancels_what_is_under_way(serve: Serve) -> None:
+def test_shutdown_cancels_running_transfers(serve: Serve) -> None:
     server = serve(silence)
     engine = PythonEngine()
     transfers = [engine.start(Request("GET", server.url), Mailbox()) for _ in range(8)]
@@ -81,7 +81,7 @@ def test_shutdown_cancels_what_is_under_way(serve: Serve) -> None:
         engine.shutdown()
 
 
-def test_more_origins_than_are_kept(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limit_of_all_idle_connections(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("blocking_request.engines.python.pool.KEPT_IN_ALL", 2)
     monkeypatch.setattr("blocking_request.engines.python.routes.KEPT_ROUTES", 3)
     servers = [serve(always(b"%d" % number)) for number in range(5)]
@@ -93,7 +93,7 @@ def test_more_origins_than_are_kept(serve: Serve, monkeypatch: pytest.MonkeyPatc
     engine.shutdown()
 
 
-def test_more_connections_to_an_origin_than_are_kept(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limit_of_idle_connections_per_origin(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("blocking_request.engines.python.pool.KEPT_PER_ORIGIN", 2)
     server = serve(always(b"ok"))
     engine = PythonEngine()
@@ -118,7 +118,7 @@ def test_idle_connections_are_closed_at_the_next_use(serve: Serve, monkeypatch: 
     engine.shutdown()
 
 
-def test_an_error_of_ours_is_told(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_is_a_failure(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> None:
         raise MemoryError("no memory")
 
@@ -132,7 +132,7 @@ def test_an_error_of_ours_is_told(serve: Serve, monkeypatch: pytest.MonkeyPatch)
     engine.shutdown()
 
 
-def test_a_transfer_that_is_dropped_closes_its_connection(serve: Serve) -> None:
+def test_dropped_transfer_closes_its_connection(serve: Serve) -> None:
     server = serve(silence)
     engine = PythonEngine()
     transfer = engine.start(Request("GET", server.url), Mailbox())
@@ -145,7 +145,7 @@ def test_a_transfer_that_is_dropped_closes_its_connection(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "POST", "PUT"])
-def test_a_kept_connection_that_dies(method: str, serve: Serve) -> None:
+def test_reset_of_a_reused_connection(method: str, serve: Serve) -> None:
     """RFC 9110 section 9.2.2: sent once more if the method is idempotent and there is no body."""
 
     def handle(connection: Connection) -> None:
@@ -169,8 +169,8 @@ def test_a_kept_connection_that_dies(method: str, serve: Serve) -> None:
         assert "was sent once, no answer came, and it is not sent again" in blocking.errorMessage()
 
 
-def test_a_connection_that_is_not_answered_ends_with_its_caller() -> None:
-    """And so does the program."""
+def test_unanswered_connect_does_not_delay_the_exit() -> None:
+    """Neither the call nor the exit of the program waits for the connection."""
     program = """
 import sys
 from blocking_request import BlockingNetworkRequest
@@ -187,7 +187,7 @@ print(blocking.get(sys.argv[1]).name, flush=True)
     assert time.monotonic() - started < 4
 
 
-def test_a_connection_closed_while_idle_is_noticed(serve: Serve) -> None:
+def test_connection_closed_while_idle(serve: Serve) -> None:
     closed = threading.Semaphore(0)
 
     def handle(connection: Connection) -> None:
@@ -206,8 +206,8 @@ def test_a_connection_closed_while_idle_is_noticed(serve: Serve) -> None:
     assert bodies == [b"%d" % number for number in range(20)]
 
 
-def test_a_slow_upload_moves_all_the_time(serve: Serve) -> None:
-    """The kernel would take a megabyte, and then nothing for seconds."""
+def test_slow_upload_causes_no_idle_timeout(serve: Serve) -> None:
+    """With a large send buffer the kernel would accept a megabyte and then nothing for seconds."""
     ended = threading.Event()
 
     def slow(connection: Connection) -> None:
@@ -228,7 +228,7 @@ def test_a_slow_upload_moves_all_the_time(serve: Serve) -> None:
     assert len(moved) > 10
 
 
-def test_an_answer_before_the_body_has_been_sent(serve: Serve) -> None:
+def test_response_before_the_body_was_sent(serve: Serve) -> None:
     answered = threading.Event()
 
     def early(connection: Connection) -> None:
@@ -248,7 +248,7 @@ def test_an_answer_before_the_body_has_been_sent(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("stray", [b"HTTP/1.1 200 OK\r\nX-St", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray"])
-def test_what_stands_behind_an_answer_is_nobodys(stray: bytes, serve: Serve) -> None:
+def test_bytes_behind_a_response_are_discarded(stray: bytes, serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         request = connection.read_request()
         if request is not None:
@@ -265,7 +265,7 @@ def test_what_stands_behind_an_answer_is_nobodys(stray: bytes, serve: Serve) -> 
     assert server.connections == 2
 
 
-def test_nothing_was_sent_where_nobody_listens() -> None:
+def test_no_upload_progress_without_a_connection() -> None:
     blocking = BlockingNetworkRequest()
     blocking.setEngine("python")
     told: list[int] = []
@@ -274,8 +274,8 @@ def test_nothing_was_sent_where_nobody_listens() -> None:
     assert told == []
 
 
-def test_too_many_files(serve: Serve) -> None:
-    """The kept connections give theirs."""
+def test_idle_connections_are_closed_if_descriptors_run_out(serve: Serve) -> None:
+    """The descriptors of idle connections are released."""
     servers = [serve(always(b"ok")) for _ in range(6)]
     program = f"""
 import resource, threading
@@ -297,7 +297,7 @@ for url in {[server.url for server in servers]!r}:
     assert run.stdout.splitlines() == ["{'NoError'}"] * 6
 
 
-def test_secrets_do_not_reach_the_log(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_contains_no_secret(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     server = serve(always(b"ok"))
     blocking = BlockingNetworkRequest()
     blocking.setEngine("python")
@@ -309,8 +309,8 @@ def test_secrets_do_not_reach_the_log(serve: Serve, caplog: pytest.LogCaptureFix
 
 
 @pytest.mark.parametrize("poll", ["of the system", "by select"])
-def test_no_descriptor_left_to_wait_with(poll: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls, batches and an Http wait without a wake-up, and hear of a cancel all the same."""
+def test_no_descriptor_for_a_wake_up(poll: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls, batches and Http wait without a wake-up descriptor; a cancel still ends them."""
 
     def fail() -> waiting.WakeUp:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -391,8 +391,8 @@ show(list(results()))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
-def test_no_descriptor_left(serve: Serve, tmp_path: Path) -> None:
-    """Each request fails and says why, and nothing is raised; afterwards all is well again."""
+def test_no_free_descriptors(serve: Serve, tmp_path: Path) -> None:
+    """Each request fails with the reason and raises no exception; afterwards requests succeed again."""
     authority = trustme.CA()
     server, secret = serve(always(b"ok")), TlsServer(authority.issue_cert("127.0.0.1"))
     pem = authority.cert_pem.bytes().decode()
@@ -408,7 +408,7 @@ def test_no_descriptor_left(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_while_a_large_body_is_read(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The frames of the interruption have the memory of the body."""
+    """The traceback of the KeyboardInterrupt still refers to the buffer of the body."""
     size = 1 << 20
 
     def half(connection: Connection) -> None:
@@ -429,7 +429,7 @@ def test_ctrl_c_while_a_large_body_is_read(serve: Serve, monkeypatch: pytest.Mon
     assert eventually(lambda: server.open_connections == 0)
 
 
-def test_body_that_another_has_in_hand() -> None:
+def test_content_while_a_view_of_the_buffer_exists() -> None:
     reader = BodyReader(None)
     room = reader.reserve(10)
     room[:4] = b"body"

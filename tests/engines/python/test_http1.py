@@ -1,4 +1,4 @@
-"""Responses of HTTP/1 as bytes: framing, tolerance, refusals, limits (RFC 9112). Each is split in every way."""
+"""Responses of HTTP/1 as bytes: framing, tolerance, errors, limits (RFC 9112). Each is split at each position."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ CORRUPT_BODY = Outcome(error="CorruptBody", status=200)
 NOT_HTTP = Outcome(error="NotHttp")
 
 
-def dropped(outcome: Outcome) -> Outcome:
-    """The same, and the connection is not kept."""
+def not_kept(outcome: Outcome) -> Outcome:
+    """Return the same outcome with a connection that cannot be reused."""
     return outcome._replace(keeps=False)
 
 
@@ -121,49 +121,55 @@ BY_CHUNKS = {
 FIVE = b"5\r\nhello\r\n0\r\n\r\n"
 
 
-def coded(*lines: bytes, version: bytes = b"HTTP/1.1") -> bytes:
+def with_coding(*lines: bytes, version: bytes = b"HTTP/1.1") -> bytes:
     return version + b" 200 OK\r\n" + b"".join(line + b"\r\n" for line in lines) + b"\r\n" + FIVE
 
 
 BY_CODING = {
-    "in another case": (coded(b"TRANSFER-encoding:Chunked"), HELLO),
-    "folded": (coded(b"Transfer-Encoding:\r\n\tchunked"), HELLO),
-    "beside a length": (coded(b"Content-Length: 0", b"Transfer-Encoding: chunked"), dropped(HELLO)),
-    "beside a length that is none": (coded(b"Content-Length: x", b"Transfer-Encoding: chunked"), dropped(HELLO)),
-    "twice": (coded(b"Transfer-Encoding: chunked, chunked"), dropped(HELLO)),
-    "identity and chunked": (coded(b"Transfer-Encoding: identity", b"Transfer-Encoding: chunked"), dropped(HELLO)),
-    "HTTP/1.0": (coded(b"Transfer-Encoding: chunked", b"Connection: keep-alive", version=b"HTTP/1.0"), dropped(HELLO)),
-    "identity": (coded(b"Transfer-Encoding: identity"), dropped(HI._replace(body=FIVE))),
+    "in another case": (with_coding(b"TRANSFER-encoding:Chunked"), HELLO),
+    "folded": (with_coding(b"Transfer-Encoding:\r\n\tchunked"), HELLO),
+    "beside a length": (with_coding(b"Content-Length: 0", b"Transfer-Encoding: chunked"), not_kept(HELLO)),
+    "beside a length that is none": (with_coding(b"Content-Length: x", b"Transfer-Encoding: chunked"), not_kept(HELLO)),
+    "twice": (with_coding(b"Transfer-Encoding: chunked, chunked"), not_kept(HELLO)),
+    "identity and chunked": (
+        with_coding(b"Transfer-Encoding: identity", b"Transfer-Encoding: chunked"),
+        not_kept(HELLO),
+    ),
+    "HTTP/1.0": (
+        with_coding(b"Transfer-Encoding: chunked", b"Connection: keep-alive", version=b"HTTP/1.0"),
+        not_kept(HELLO),
+    ),
+    "identity": (with_coding(b"Transfer-Encoding: identity"), not_kept(HI._replace(body=FIVE))),
     "identity and a length": (
         OK + b"Transfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nhi",
-        dropped(HI),
+        not_kept(HI),
     ),
-    "gzip": (coded(b"Transfer-Encoding: gzip"), CORRUPT_BODY),
-    "gzip, chunked": (coded(b"Transfer-Encoding: gzip, chunked"), CORRUPT_BODY),
-    "xchunked": (coded(b"Transfer-Encoding: xchunked"), CORRUPT_BODY),
-    "chunked with a parameter": (coded(b"Transfer-Encoding: chunked;q=1"), CORRUPT_BODY),
-    "chunked with a vertical tab": (coded(b"Transfer-Encoding: \vchunked"), CORRUPT_BODY),
-    "chunked with CR": (coded(b"Transfer-Encoding: chunked\rX: y"), CORRUPT_BODY),
-    "chunked with NUL": (coded(b"Transfer-Encoding: chunked\0"), CORRUPT_BODY),
+    "gzip": (with_coding(b"Transfer-Encoding: gzip"), CORRUPT_BODY),
+    "gzip, chunked": (with_coding(b"Transfer-Encoding: gzip, chunked"), CORRUPT_BODY),
+    "xchunked": (with_coding(b"Transfer-Encoding: xchunked"), CORRUPT_BODY),
+    "chunked with a parameter": (with_coding(b"Transfer-Encoding: chunked;q=1"), CORRUPT_BODY),
+    "chunked with a vertical tab": (with_coding(b"Transfer-Encoding: \vchunked"), CORRUPT_BODY),
+    "chunked with CR": (with_coding(b"Transfer-Encoding: chunked\rX: y"), CORRUPT_BODY),
+    "chunked with NUL": (with_coding(b"Transfer-Encoding: chunked\0"), CORRUPT_BODY),
 }
 
 CONNECTIONS = {
-    "close": (with_length(b"Connection: close"), dropped(HI)),
-    "close in another case": (with_length(b"connection: Close"), dropped(HI)),
-    "close among others": (with_length(b"Connection: x, close"), dropped(HI)),
-    "close in the second": (with_length(b"Connection: keep-alive", b"Connection: close"), dropped(HI)),
-    "close in the first": (with_length(b"Connection: close", b"Connection: keep-alive"), dropped(HI)),
-    "close behind a fold": (with_length(b"Connection:\r\n close"), dropped(HI)),
+    "close": (with_length(b"Connection: close"), not_kept(HI)),
+    "close in another case": (with_length(b"connection: Close"), not_kept(HI)),
+    "close among others": (with_length(b"Connection: x, close"), not_kept(HI)),
+    "close in the second": (with_length(b"Connection: keep-alive", b"Connection: close"), not_kept(HI)),
+    "close in the first": (with_length(b"Connection: close", b"Connection: keep-alive"), not_kept(HI)),
+    "close behind a fold": (with_length(b"Connection:\r\n close"), not_kept(HI)),
     "something else": (with_length(b"Connection: closer"), HI),
     "keep-alive": (with_length(b"Connection: keep-alive"), HI),
-    "empty, then close": (with_length(b"Connection:", b"Connection: close"), dropped(HI)),
-    "unreadable": (with_length(b"Connection: close\0"), dropped(HI)),
-    "HTTP/1.0": (with_length().replace(b"1.1", b"1.0"), dropped(HI)),
+    "empty, then close": (with_length(b"Connection:", b"Connection: close"), not_kept(HI)),
+    "unreadable": (with_length(b"Connection: close\0"), not_kept(HI)),
+    "HTTP/1.0": (with_length().replace(b"1.1", b"1.0"), not_kept(HI)),
     "HTTP/1.0 kept": (with_length(b"Connection: Keep-Alive").replace(b"1.1", b"1.0"), HI),
-    "HTTP/1.0 kept and closed": (with_length(b"Connection: keep-alive, close").replace(b"1.1", b"1.0"), dropped(HI)),
+    "HTTP/1.0 kept and closed": (with_length(b"Connection: keep-alive, close").replace(b"1.1", b"1.0"), not_kept(HI)),
     "HTTP/1.2": (with_length().replace(b"1.1", b"1.2"), HI),
-    "up to the end": (OK + b"X: y\r\n\r\nhi", dropped(HI)),
-    "up to the end without a field": (OK + b"\r\nhi", dropped(HI)),
+    "up to the end": (OK + b"X: y\r\n\r\nhi", not_kept(HI)),
+    "up to the end without a field": (OK + b"\r\nhi", not_kept(HI)),
 }
 
 HEADERS = {
@@ -261,7 +267,7 @@ def test_response(case: str) -> None:
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[vector.name for vector in VECTORS])
-def test_vector_of_llhttp(vector: Vector) -> None:
+def test_llhttp_vector(vector: Vector) -> None:
     assert outcome(vector.data, vector.method) == vector.expected
     for pieces in splits(vector.data):
         assert parsed(pieces, vector.method).outcome == vector.expected, pieces
@@ -282,8 +288,8 @@ def test_refused_connect_has_a_body() -> None:
     assert outcome(with_length().replace(b"200", b"407"), "CONNECT") == HI._replace(status=407)
 
 
-def test_two_lengths_of_head_do_no_harm() -> None:
-    """There is no body whose end they could dispute."""
+def test_repeated_content_length_of_head() -> None:
+    """A response to HEAD has no body, so its end is not ambiguous."""
     data = OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n"
     assert outcome(data, "HEAD") == EMPTY
 
@@ -305,7 +311,7 @@ def test_two_lengths_of_head_do_no_harm() -> None:
         (b"HTTP/1.1 200 O\rK\r\n", "the response is not HTTP/1: its status line is 'HTTP/1.1 200 O\\rK'"),
     ],
 )
-def test_what_is_not_http_is_described(data: bytes, text: str) -> None:
+def test_response_that_is_not_http(data: bytes, text: str) -> None:
     error = parsed([data]).error
     assert isinstance(error, NotHttp)
     assert error.failure.text == f"Data corrupted: {text}"
@@ -313,8 +319,8 @@ def test_what_is_not_http_is_described(data: bytes, text: str) -> None:
 
 
 @pytest.mark.parametrize("data", [b"S", b"\x15", b"HTTP/2", b"HTTX", b"\r\nX", b"\rH"])
-def test_what_cannot_become_http_is_refused_at_once(data: bytes) -> None:
-    """A TLS alert has 7 bytes, and nothing follows."""
+def test_first_bytes_that_are_not_http(data: bytes) -> None:
+    """They are refused at once, because a TLS alert has only 7 bytes."""
     with pytest.raises(NotHttp):
         ResponseParser("GET").receive_head(data)
 
@@ -326,13 +332,13 @@ def test_status_below_100(status: bytes) -> None:
     assert caught.value.failure == interim_status(int(status))
 
 
-def test_end_behind_an_interim_response_names_it() -> None:
+def test_connection_closed_after_an_interim_response() -> None:
     error = parsed([CONTINUE, b"HTTP/1.1 103 X\r\n\r\n"]).error
     assert isinstance(error, NoFinalResponse) and error.failure == interim_status(103)
 
 
 @pytest.mark.parametrize("data", [b"HTTP/1.1 20", CHUNKED + b"5\r\nhel"])
-def test_end_in_the_middle_is_a_closed_connection(data: bytes) -> None:
+def test_connection_closed_in_the_response(data: bytes) -> None:
     error = parsed([data]).error
     assert isinstance(error, BodyError)
     assert error.failure.error is QtNetworkError.RemoteHostClosedError
@@ -350,7 +356,7 @@ def test_end_in_the_middle_is_a_closed_connection(data: bytes) -> None:
         ("HTTP/1.1 404 Nicht m\u00f6glich".encode("latin-1"), "Nicht m\u00f6glich"),
     ],
 )
-def test_reason(line: bytes, reason: str) -> None:
+def test_reason_phrase(line: bytes, reason: str) -> None:
     parser = ResponseParser("GET")
     assert parser.receive_head(line + b"\r\n\r\n")
     assert parser.head is not None and parser.head.reason == reason and parser.head.minor_version == 1
@@ -363,7 +369,7 @@ def fields(*lines: bytes) -> list[tuple[bytes, bytes]]:
     return list(parser.head.fields.pairs)
 
 
-def test_fields_stand_as_they_came() -> None:
+def test_fields_keep_order_case_and_repetition() -> None:
     lines = (b"X-a:1", b"x-A: \t 2 \t", b"Empty:", b"Set-Cookie: a=b", b"Set-Cookie: c=d", b"Colons: a:b:c")
     expected = [(b"X-a", b"1"), (b"x-A", b"2"), (b"Empty", b""), (b"Set-Cookie", b"a=b"), (b"Set-Cookie", b"c=d")]
     assert fields(*lines) == [*expected, (b"Colons", b"a:b:c")]
@@ -374,7 +380,7 @@ def test_folded_lines_are_joined_by_one_space() -> None:
     assert fields(*lines) == [(b"A", b"1 2 3"), (b"B", b"x")]
 
 
-def test_fields_with_odd_names_are_dropped() -> None:
+def test_fields_with_invalid_names_are_dropped() -> None:
     lines = (b"A: 1", b"PHP Warning:  x", b" y", b"X-Odd : 1", b"X[a]: 1", b"X-\xd6: 1", b": 1", b" z", b"B: 2")
     assert fields(*lines) == [(b"A", b"1"), (b"B", b"2")]
 
@@ -386,8 +392,8 @@ def test_bare_cr_and_nul_are_part_of_the_value() -> None:
     assert parser.head is not None and parser.head.fields.value(b"a") is None
 
 
-def test_status_of_a_body_that_is_not_framed_is_kept() -> None:
-    """The response can be told with its status and fields, beside the reason why its body cannot be read."""
+def test_head_of_a_response_with_invalid_framing() -> None:
+    """The response is reported with its status and fields, and the error of its framing."""
     parser = ResponseParser("GET")
     with pytest.raises(CorruptBody):
         parser.receive_head(with_length(b"Content-Length: 3"))
@@ -432,7 +438,7 @@ def test_chunks_are_not_copied() -> None:
     assert bytes(part) == b"Jello"
 
 
-def test_what_precedes_an_error_is_given() -> None:
+def test_body_before_an_error_is_given() -> None:
     parser = ResponseParser("GET")
     parser.receive_head(CHUNKED)
     parts = iter(parser.receive_body(b"2\r\nhi\r\nx\r\n"))
@@ -441,7 +447,7 @@ def test_what_precedes_an_error_is_given() -> None:
         next(parts)
 
 
-def test_end_before_a_response() -> None:
+def test_connection_closed_before_a_response() -> None:
     parser = ResponseParser("GET")
     with pytest.raises(ConnectionLost):
         parser.receive_end()
@@ -451,30 +457,30 @@ def test_end_before_a_response() -> None:
 
 
 def header(lines: int, size: int) -> bytes:
-    """A header of so many fields and so many bytes, in all."""
+    """Return a header with this number of lines and bytes in total."""
     filled = OK + b"A: 1\r\n" * (lines - 1)
     return filled + b"B: %b\r\n\r\n" % (b"x" * (size - len(filled) - 7))
 
 
-def in_pieces(data: bytes, size: int = 1000) -> list[bytes]:
+def in_chunks(data: bytes, size: int = 1000) -> list[bytes]:
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
 @pytest.mark.parametrize(("lines", "size", "fits"), [(1000, 9000, True), (1001, 9000, True), (1002, 9000, False)])
-def test_limit_of_lines(lines: int, size: int, fits: bool) -> None:
-    """Besides the status line and two empty lines, of which trailers need one."""
+def test_limit_of_header_lines(lines: int, size: int, fits: bool) -> None:
+    """Not counting the status line and two empty lines, one of them for trailers."""
     assert MAXIMUM_HEADER_LINES == 1000
     expected = Outcome(status=200, is_complete=True) if fits else Outcome(error="HeaderTooLarge")
-    for pieces in ([header(lines, size)], in_pieces(header(lines, size), 1)):
+    for pieces in ([header(lines, size)], in_chunks(header(lines, size), 1)):
         assert parsed(pieces).outcome == expected
 
 
 @pytest.mark.parametrize("over", [0, 1])
-def test_limit_of_bytes(over: int) -> None:
+def test_limit_of_header_bytes(over: int) -> None:
     data = header(10, MAXIMUM_HEADER_BYTES + over)
     assert len(data) == MAXIMUM_HEADER_BYTES + over
     expected = Outcome(error="HeaderTooLarge") if over else Outcome(status=200, is_complete=True)
-    for pieces in ([data], in_pieces(data), in_pieces(data, 1)):
+    for pieces in ([data], in_chunks(data), in_chunks(data, 1)):
         assert parsed(pieces).outcome == expected
 
 
@@ -495,7 +501,7 @@ TOO_LARGE = {
 @pytest.mark.parametrize("case", TOO_LARGE)
 def test_too_large_header(case: str) -> None:
     data = TOO_LARGE[case]
-    for pieces in ([data], in_pieces(data), [data[at : at + 7] for at in range(0, len(data), 7)]):
+    for pieces in ([data], in_chunks(data), [data[at : at + 7] for at in range(0, len(data), 7)]):
         error = parsed(pieces).error
         assert isinstance(error, HeaderTooLarge)
 
@@ -539,14 +545,14 @@ def seconds(pieces: list[bytes]) -> float:
 def test_hostile_response_takes_linear_time(case: str) -> None:
     """64 KB take some milliseconds in one piece and 0.1 s byte by byte; quadratic time would be seconds."""
     whole = HOSTILE[case](SIZE)
-    for limit, pieces in ((0.1, [whole]), (1.0, in_pieces(whole, 1))):
+    for limit, pieces in ((0.1, [whole]), (1.0, in_chunks(whole, 1))):
         assert min(seconds(pieces) for _ in range(2)) < limit
 
 
 # The head of a request
 
 
-def test_head_of_a_request() -> None:
+def test_request_head() -> None:
     head = encode_head("GET", "/a?b", [(b"Host", b"x"), (b"X-\xd6", b"\xff")])
     assert head == b"GET /a?b HTTP/1.1\r\nHost: x\r\nX-\xd6: \xff\r\n\r\n"
     assert encode_head("CONNECT", "[::1]:443", ()) == b"CONNECT [::1]:443 HTTP/1.1\r\n\r\n"
@@ -562,6 +568,6 @@ def test_head_of_a_request() -> None:
         ("GET", "/", (b"A", b"1\rX: 1")),
     ],
 )
-def test_line_end_within_a_head_is_refused(method: str, target: str, field: tuple[bytes, bytes]) -> None:
+def test_line_end_in_a_request_head(method: str, target: str, field: tuple[bytes, bytes]) -> None:
     with pytest.raises(ValueError):
         encode_head(method, target, [field])

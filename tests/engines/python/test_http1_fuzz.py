@@ -1,6 +1,6 @@
-"""Random responses, parsed here, by h11 and by llhttp (httptools): the same result, or a difference that has a rule.
+"""Random responses, parsed by us, by h11 and by llhttp (httptools): the results are the same or differ by a documented rule.
 
-If a peer and we read a response, status and body must be the same. One may refuse what the other reads only by a rule.
+If both parsers accept a response, status and body must be equal. One may refuse what the other accepts only by a rule.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MUTATIONS = (b"\r", b"\n", b"\r\n", b" ", b"\t", b"\0", b":", b";", b",", b"0", 
 
 @some.composite
 def responses(draw: some.DrawFn) -> bytes:
-    """Put a response together, and change a few bytes of some."""
+    """Compose a response and, in some of them, change a few bytes."""
     interim = b"".join(draw(some.lists(some.sampled_from(INTERIM), max_size=1)))
     lines = [draw(some.sampled_from(STATUS_LINES)), *draw(some.lists(some.sampled_from(FIELDS), max_size=4))]
     line_end = draw(some.sampled_from((b"\r\n", b"\r\n", b"\r\n", b"\n")))
@@ -65,14 +65,14 @@ class Verdict(NamedTuple):
     is_complete: bool = False
 
 
-def of_ours(data: bytes) -> Verdict:
+def our_verdict(data: bytes) -> Verdict:
     found, _, error = parsed([data])
     at_end = isinstance(error, NoFinalResponse) and error.status >= 100
     is_refused = error is not None and not at_end and not isinstance(error, (CutOff, ConnectionLost))
     return Verdict(is_refused, found.status, found.body, found.is_complete)
 
 
-def of_h11(data: bytes) -> Verdict:
+def h11_verdict(data: bytes) -> Verdict:
     connection = h11.Connection(h11.CLIENT)
     connection.send(h11.Request(method="GET", target="/", headers=[("Host", "x")]))
     connection.send(h11.EndOfMessage())
@@ -121,7 +121,7 @@ class _Receiver:
             raise _Stop
 
 
-def of_llhttp(data: bytes) -> Verdict:
+def llhttp_verdict(data: bytes) -> Verdict:
     receiver = _Receiver()
     receiver.parser = parser = httptools.HttpResponseParser(receiver)
     is_refused = False
@@ -132,7 +132,7 @@ def of_llhttp(data: bytes) -> Verdict:
     return Verdict(is_refused, receiver.status, receiver.body, receiver.is_complete)
 
 
-# The documented differences: why, and a regular expression that finds it in the bytes.
+# The documented differences: the reason, and a regular expression that matches such bytes.
 
 _ODD_NAME = rb"\n(?![ \t])[!-9;-~]*[^!#$%&'*+\-.^_`|~0-9A-Za-z:\r\n][^:\n]*:"
 
@@ -142,7 +142,7 @@ WE_READ = {
     "a version 1.x": rb"HTTP/1\.[2-9]",
     "bare LF (RFC 9112 section 2.2)": rb"[^\r]\n|^\n",
     "a field with an odd name, or none, is dropped (browsers)": _ODD_NAME + rb"|\n:",
-    "control characters in a value, which no parser is shown": rb"[\0-\x08\v\f\x0e-\x1f]",
+    "control characters in a value, which is not parsed": rb"[\0-\x08\v\f\x0e-\x1f]",
     "a bare CR": rb"\r(?!\n)",
     "bytes over 127 in a reason": rb"[\x80-\xff]",
     "a folded line (RFC 9112 section 5.2)": rb"\n[ \t]",
@@ -152,8 +152,8 @@ WE_READ = {
     "a coding that is empty": rb"transfer-encoding:\s*\r?\n",
     "bytes behind the end, with Connection: close": rb"connection: close",
     "blanks behind the size of a chunk": rb"[0-9a-fA-F][ \t]+[;\r\n]",
-    "extensions that are not looked at": rb"\n[0-9a-fA-F]+[ \t]*;",
-    "trailers that are not looked at": rb"\n0[ \t]*(?:;[^\n]*)?\r?\n[^\r\n]",
+    "extensions that are ignored": rb"\n[0-9a-fA-F]+[ \t]*;",
+    "trailers that are ignored": rb"\n0[ \t]*(?:;[^\n]*)?\r?\n[^\r\n]",
     "the framing of a response that has no body": rb"HTTP/1\.\d [23]04",
 }
 """Rules for responses that we read and a peer refuses."""
@@ -161,7 +161,7 @@ WE_READ = {
 THEY_READ = {
     "another version": rb"HTTP/(?!1\.\d[ \t])",
     "a CR before the status line": rb"^\r|\n\r(?!\n)",
-    "codings that cannot be undone, and llhttp does not look at": rb"transfer-encoding:(?!\s*chunked\s*\n)",
+    "codings that cannot be decoded, and llhttp ignores": rb"transfer-encoding:(?!\s*chunked\s*\n)",
     "lines without a colon (curl refuses them, browsers skip them)": rb"\n[^:\n]+\n",
 }
 """Rules for responses that a peer reads and we refuse."""
@@ -172,11 +172,11 @@ def has_rule(rules: dict[str, bytes], data: bytes) -> bool:
 
 
 def compare(data: bytes, peer: Verdict) -> None:
-    ours = of_ours(data)
+    ours = our_verdict(data)
     if ours.is_complete and peer.is_refused:
         assert has_rule(WE_READ, data)
     elif ours.is_complete:
-        # httptools cannot be told that the connection has ended: a body up to there is never complete for it.
+        # httptools has no end of the connection: a body that ends there is never complete for it.
         if peer.is_complete or not has_rule(WE_READ, data):
             assert (peer.status, peer.body) == (ours.status, ours.body)
     elif peer.is_complete:
@@ -195,13 +195,13 @@ FUZZ = settings(
 @FUZZ
 @given(responses())
 def test_same_result_as_h11(data: bytes) -> None:
-    compare(data, of_h11(data))
+    compare(data, h11_verdict(data))
 
 
 @FUZZ
 @given(responses())
 def test_same_result_as_llhttp(data: bytes) -> None:
-    compare(data, of_llhttp(data))
+    compare(data, llhttp_verdict(data))
 
 
 @FUZZ
@@ -214,7 +214,7 @@ def test_result_does_not_depend_on_the_split(data: bytes, draw: some.DataObject)
 
 @some.composite
 def valid_responses(draw: some.DrawFn) -> tuple[bytes, int, bytes]:
-    """Return a response as RFC 9112 wants it, its status and its body."""
+    """Return a response that is valid by RFC 9112, its status and its body."""
     status = draw(some.sampled_from((200, 201, 301, 404, 500, 599)))
     body = draw(some.binary(max_size=40))
     text = some.text("abcXYZ019-._~!#$%&'*+^`|", min_size=1, max_size=12)
@@ -240,13 +240,13 @@ def valid_responses(draw: some.DrawFn) -> tuple[bytes, int, bytes]:
 def test_valid_response_is_read_by_all(response: tuple[bytes, int, bytes]) -> None:
     data, status, body = response
     expected = Verdict(False, status, body, True)
-    assert of_ours(data) == of_h11(data) == expected
-    assert of_llhttp(data)[:3] == expected[:3]
+    assert our_verdict(data) == h11_verdict(data) == expected
+    assert llhttp_verdict(data)[:3] == expected[:3]
 
 
 @FUZZ
 @given(some.binary(max_size=60))
-def test_random_bytes_end_in_a_verdict(data: bytes) -> None:
-    """Behind a good header and a good size, too."""
+def test_random_bytes_raise_no_other_exception(data: bytes) -> None:
+    """Also behind a valid header and a valid chunk."""
     for start in (b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n"):
         parsed([start + data])

@@ -56,12 +56,12 @@ def test_calls_share_a_connection(over_http2: NetworkAccessManager, start: Start
     assert request.head(server.url) is OK and request.reply().body == b""
 
 
-def test_requests_tells_the_version(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_version_in_requests(over_http2: NetworkAccessManager, start: Start) -> None:
     response = requests_session(over_http2).get(start(hello).url)
     assert (response.status_code, response.raw.version) == (200, 20)
 
 
-def test_without_the_package_nothing_is_offered(
+def test_no_alpn_offer_without_the_h2_package(
     over_http2: NetworkAccessManager, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(routes, "alpn_offer", tuple)
@@ -71,7 +71,7 @@ def test_without_the_package_nothing_is_offered(
     assert request.reply().httpVersion() == "HTTP/1.1"
 
 
-def test_request_that_forbids_it(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_http2_allowed_attribute(over_http2: NetworkAccessManager, start: Start) -> None:
     """By Qt's Http2AllowedAttribute."""
     url = start(hello).url
     request = REQUEST(QtCore.QUrl(url))
@@ -80,7 +80,7 @@ def test_request_that_forbids_it(over_http2: NetworkAccessManager, start: Start)
         assert over_http2.blockingGet(each).body == body
 
 
-def test_server_that_wants_http_1_1(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_http_1_1_required(over_http2: NetworkAccessManager, start: Start) -> None:
     def want(peer: Http2Peer, request: Http2Request) -> None:
         peer.reset(request, h2.errors.ErrorCodes.HTTP_1_1_REQUIRED)
 
@@ -97,7 +97,7 @@ def test_batch_shares_one_connection(over_http2: NetworkAccessManager, start: St
     assert {result.code for result in results} == {OK}
     assert sorted(int(result.reply.headers["X-Path"][1:]) for result in results) == list(range(300))
     assert len(server.peers) == 1
-    # it is kept for a single call
+    # a single call reuses it
     assert over_http2.blockingGet(server.url).errorCode() is OK and len(server.peers) == 1
 
 
@@ -125,7 +125,7 @@ def test_large_body(over_http2: NetworkAccessManager, start: Start) -> None:
     assert request.reply().body == body
 
 
-def test_stream_that_is_not_read_holds_the_server_back(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_unread_stream_applies_back_pressure(over_http2: NetworkAccessManager, start: Start) -> None:
     body = BODY * 20_000
     server = start(lambda peer, each: peer.respond(each, body))
     request = BlockingNetworkRequest(over_http2)
@@ -137,8 +137,8 @@ def test_stream_that_is_not_read_holds_the_server_back(over_http2: NetworkAccess
 
 
 @pytest.mark.parametrize("body", [None, b"once"])
-def test_refused_stream_is_sent_again(body: Any, over_http2: NetworkAccessManager, start: Start) -> None:
-    """RFC 9113 section 8.7: whatever the method is."""
+def test_refused_stream_is_retried(body: Any, over_http2: NetworkAccessManager, start: Start) -> None:
+    """RFC 9113 section 8.7: for each method."""
 
     def refuse_once(peer: Http2Peer, request: Http2Request) -> None:
         if len(peer.server.requests) == 1:
@@ -152,7 +152,7 @@ def test_refused_stream_is_sent_again(body: Any, over_http2: NetworkAccessManage
     assert request.reply().body == (body or b"none") and len(server.requests) == 2
 
 
-def test_server_that_refuses_for_ever(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_stream_refused_each_time(over_http2: NetworkAccessManager, start: Start) -> None:
     def refuse(peer: Http2Peer, request: Http2Request) -> None:
         peer.reset(request, h2.errors.ErrorCodes.REFUSED_STREAM)
 
@@ -162,7 +162,7 @@ def test_server_that_refuses_for_ever(over_http2: NetworkAccessManager, start: S
     assert "the server has refused to look at the request" in request.errorMessage()
 
 
-def test_goaway_brings_another_connection(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_goaway_opens_a_new_connection(over_http2: NetworkAccessManager, start: Start) -> None:
     def leave(peer: Http2Peer, request: Http2Request) -> None:
         peer.respond(request, BODY)
         peer.h2.close_connection()
@@ -177,7 +177,7 @@ def test_goaway_brings_another_connection(over_http2: NetworkAccessManager, star
     assert codes == [OK] * 10
 
 
-def test_stream_that_is_ended_with_an_error(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_stream_reset_by_the_server(over_http2: NetworkAccessManager, start: Start) -> None:
     def fail(peer: Http2Peer, request: Http2Request) -> None:
         peer.reset(request, h2.errors.ErrorCodes.INTERNAL_ERROR)
 
@@ -190,7 +190,7 @@ def test_stream_that_is_ended_with_an_error(over_http2: NetworkAccessManager, st
 
 
 @pytest.mark.parametrize("ends", [False, True])
-def test_connection_that_ends_in_the_body(ends: bool, over_http2: NetworkAccessManager, start: Start) -> None:
+def test_connection_closed_in_the_body(ends: bool, over_http2: NetworkAccessManager, start: Start) -> None:
     def break_off(peer: Http2Peer, request: Http2Request) -> None:
         headers = [(b"content-length", b"1000")] if ends else []
         peer.respond(request, b"x" * 100, headers=headers, ends=False)
@@ -203,7 +203,7 @@ def test_connection_that_ends_in_the_body(ends: bool, over_http2: NetworkAccessM
 
 
 def test_early_final_response(over_http2: NetworkAccessManager, start: Start) -> None:
-    """RFC 9113 section 8.1: the rest of the request is not wanted."""
+    """RFC 9113 section 8.1: the server does not need the rest of the request."""
 
     def refuse(peer: Http2Peer, request: Http2Request) -> None:
         peer.respond(request, b"too large", 413)
@@ -254,7 +254,7 @@ def test_cancel_of_a_call(over_http2: NetworkAccessManager, start: Start) -> Non
     assert request.get(server.url) is OK, request.errorMessage()
 
 
-def test_server_that_breaks_the_rules(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_protocol_error_of_the_server(over_http2: NetworkAccessManager, start: Start) -> None:
     def garble(peer: Http2Peer, request: Http2Request) -> None:
         peer.sock.sendall(b"\0\0\1\1\4\0\0\0\1\xff" * 3)
 
@@ -263,7 +263,7 @@ def test_server_that_breaks_the_rules(over_http2: NetworkAccessManager, start: S
     assert "breaks the rules of HTTP/2" in request.errorMessage()
 
 
-def test_flood_of_pings_ends(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_ping_flood(over_http2: NetworkAccessManager, start: Start) -> None:
     def flood(peer: Http2Peer, request: Http2Request) -> None:
         for _ in range(20_000):
             peer.h2.ping(b"12345678")
@@ -285,8 +285,8 @@ def test_too_many_fields(over_http2: NetworkAccessManager, start: Start) -> None
     assert "more than 1000 lines" in request.errorMessage()
 
 
-def test_requests_that_run_beside_a_stream_nobody_reads(over_http2: NetworkAccessManager, start: Start) -> None:
-    """A connection serves one call at a time: the stream keeps its own, and no other call waits for it."""
+def test_requests_beside_an_unread_stream(over_http2: NetworkAccessManager, start: Start) -> None:
+    """A connection serves one call at a time: the stream has its own connection, and no other call waits for it."""
     large = BODY * 20_000
 
     def both(peer: Http2Peer, request: Http2Request) -> None:
@@ -301,7 +301,7 @@ def test_requests_that_run_beside_a_stream_nobody_reads(over_http2: NetworkAcces
         assert first + b"".join(chunks) == large
 
 
-def test_threads_have_connections_of_their_own(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_each_thread_has_its_own_connection(over_http2: NetworkAccessManager, start: Start) -> None:
     server = start(hello)
     codes: list[Any] = []
 
@@ -318,7 +318,7 @@ def test_threads_have_connections_of_their_own(over_http2: NetworkAccessManager,
     assert len(server.peers) <= 8
 
 
-def test_batch_that_is_left_half_way(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_abandoned_batch(over_http2: NetworkAccessManager, start: Start) -> None:
     server = start(hello)
     for _ in range(5):
         for result in over_http2.getMany(f"{server.url}/{number}" for number in range(1000)):
@@ -367,7 +367,7 @@ print("parent", codes, manager.blockingGet(url).errorCode().name, flush=True)
 @needs_fork
 @pytest.mark.parametrize("how", ["call", "batch"])
 def test_fork_while_streams_are_open(how: str, http2_authority: trustme.CA, start: Start) -> None:
-    """The child sends nothing on the connection, and reads nothing from it: it is the parent's."""
+    """The child neither sends nor reads bytes on the connection, which belongs to the parent."""
 
     def respond(peer: Http2Peer, request: Http2Request) -> None:
         peer.respond(request, BODY * (1 if request.field(b":path") == b"/small" else 10_000))
@@ -386,8 +386,8 @@ def test_fork_while_streams_are_open(how: str, http2_authority: trustme.CA, star
     assert len(server.peers) == 2
 
 
-def test_dropped_transfer_waits_for_no_lock(http2_authority: trustme.CA, start: Start) -> None:
-    """It may be finalised by the garbage collector, in a thread that holds the lock of the pool."""
+def test_dropped_transfer_takes_no_lock(http2_authority: trustme.CA, start: Start) -> None:
+    """The garbage collector may finalise it in a thread that holds the lock of the pool."""
     server = start(lambda peer, request: peer.respond(request, BODY, ends=False))
     engine: Any = choice.engine("python")
     settings = TlsSettings(caData=http2_authority.cert_pem.bytes())

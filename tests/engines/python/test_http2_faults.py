@@ -1,4 +1,4 @@
-"""Servers that break the rules of HTTP/2, or bend them: each request ends, and ends alone."""
+"""Servers that violate HTTP/2: each such request ends, and other streams are not affected."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
 
 
 def send_head(peer: Http2Peer, request: Http2Request, pairs: Sequence[tuple[bytes, bytes]], flags: int = 0) -> None:
-    """Send header fields as they are, which the library would not do."""
+    """Send header fields unchanged; the h2 library would validate them."""
     block = Encoder().encode([(name, value, True) for name, value in pairs])
     first, rest = block[:16384], [block[start : start + 16384] for start in range(16384, len(block), 16384)]
     data = frame(HEADERS, flags | (0 if rest else END_HEADERS), request.stream, first)
@@ -46,8 +46,8 @@ def hello(peer: Http2Peer, request: Http2Request) -> None:
     peer.respond(request, BODY)
 
 
-def one_odd(odd: Handler) -> Handler:
-    """Serve /odd as the handler does, everything else as usual, and late: so that it is under way in the meantime."""
+def with_odd_response(odd: Handler) -> Handler:
+    """Serve /odd with the handler; delay the other responses, so that these streams are open in the meantime."""
     waiting: list[Http2Request] = []
 
     def serve(peer: Http2Peer, request: Http2Request) -> None:
@@ -63,8 +63,8 @@ def one_odd(odd: Handler) -> Handler:
     return serve
 
 
-def outcome_of_odd(manager: NetworkAccessManager, url: str) -> Any:
-    """Return the result of /odd; everything else of the batch must be as usual."""
+def result_of_odd(manager: NetworkAccessManager, url: str) -> Any:
+    """Return the result of /odd; all other requests of the batch must succeed."""
     requests = [f"{url}/{number}" for number in range(4)] + [f"{url}/odd"] + [f"{url}/{number}" for number in range(9)]
     results = list(manager.getMany(requests, ordered=True))
     assert [result.code for result in results[:4] + results[5:]] == [OK] * 13, [
@@ -86,18 +86,18 @@ ODD_HEADS: dict[str, tuple[list[tuple[bytes, bytes]], str]] = {
 
 
 @pytest.mark.parametrize("name", ODD_HEADS)
-def test_odd_head_fails_alone(name: str, over_http2: NetworkAccessManager, start: Start) -> None:
-    """RFC 9113 section 8.1.1: it is an error of the stream."""
+def test_invalid_header_fails_one_stream_only(name: str, over_http2: NetworkAccessManager, start: Start) -> None:
+    """RFC 9113 section 8.1.1: this is a stream error."""
     pairs, words = ODD_HEADS[name]
-    server = start(one_odd(lambda peer, request: send_head(peer, request, pairs, END_STREAM)))
-    result = outcome_of_odd(over_http2, server.url)
+    server = start(with_odd_response(lambda peer, request: send_head(peer, request, pairs, END_STREAM)))
+    result = result_of_odd(over_http2, server.url)
     assert result.code is NET
     assert words in result.reply.errorString()
     assert len(server.peers) == 1
 
 
-def test_field_that_is_not_allowed_is_dropped(over_http2: NetworkAccessManager, start: Start) -> None:
-    """As HTTP/1.1 does it: that field alone."""
+def test_invalid_fields_are_dropped(over_http2: NetworkAccessManager, start: Start) -> None:
+    """As with HTTP/1.1, only that field is dropped."""
     pairs = [
         (b":status", b"200"),
         (b"X-Upper", b"1"),
@@ -109,8 +109,8 @@ def test_field_that_is_not_allowed_is_dropped(over_http2: NetworkAccessManager, 
         (b"", b"4"),
         (b"x-good", b"5"),
     ]
-    server = start(one_odd(lambda peer, request: send_head(peer, request, pairs, END_STREAM)))
-    result = outcome_of_odd(over_http2, server.url)
+    server = start(with_odd_response(lambda peer, request: send_head(peer, request, pairs, END_STREAM)))
+    result = result_of_odd(over_http2, server.url)
     assert result.code is OK, result.reply.errorString()
     names = {bytes(name): bytes(value) for name, value in result.reply.rawHeaderPairs()}
     assert names[b"x-good"] == b"5" and names[b"x-blank"] == b"3"
@@ -118,30 +118,30 @@ def test_field_that_is_not_allowed_is_dropped(over_http2: NetworkAccessManager, 
 
 
 @pytest.mark.parametrize("promised", [10, 2000])
-def test_length_that_the_body_does_not_have(promised: int, over_http2: NetworkAccessManager, start: Start) -> None:
+def test_wrong_content_length(promised: int, over_http2: NetworkAccessManager, start: Start) -> None:
     def lie(peer: Http2Peer, request: Http2Request) -> None:
         send_head(peer, request, [(b":status", b"200"), (b"content-length", b"%d" % promised)])
         peer.sock.sendall(frame(DATA, END_STREAM, request.stream, BODY))
 
-    server = start(one_odd(lie))
-    result = outcome_of_odd(over_http2, server.url)
+    server = start(with_odd_response(lie))
+    result = result_of_odd(over_http2, server.url)
     assert result.code is NET and f"1024 of {promised} bytes" in result.reply.errorString()
 
 
 @pytest.mark.parametrize(("size", "fits"), [(250_000, True), (400_000, False)])
-def test_size_of_a_header(size: int, fits: bool, over_http2: NetworkAccessManager, start: Start) -> None:
+def test_limit_of_header_bytes(size: int, fits: bool, over_http2: NetworkAccessManager, start: Start) -> None:
     def long(peer: Http2Peer, request: Http2Request) -> None:
         fields = [(b"x-%d" % number, b"v" * 10_000) for number in range(size // 10_000)]
         send_head(peer, request, [(b":status", b"200"), *fields], END_STREAM)
 
-    result = outcome_of_odd(over_http2, start(one_odd(long)).url)
+    result = result_of_odd(over_http2, start(with_odd_response(long)).url)
     if fits:
         assert result.code is OK, result.reply.errorString()
     else:
         assert result.code is NET and "larger than" in result.reply.errorString()
 
 
-def test_header_without_an_end(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_endless_continuation_frames(over_http2: NetworkAccessManager, start: Start) -> None:
     def flood(peer: Http2Peer, request: Http2Request) -> None:
         peer.sock.sendall(frame(HEADERS, 0, request.stream, b"\x88"))
         for _ in range(100_000):
@@ -152,8 +152,8 @@ def test_header_without_an_end(over_http2: NetworkAccessManager, start: Start) -
     assert "breaks the rules of HTTP/2" in request.errorMessage()
 
 
-def test_header_that_grows_when_it_is_decoded(over_http2: NetworkAccessManager, start: Start) -> None:
-    """Each byte of the block stands for 4 KB."""
+def test_hpack_bomb(over_http2: NetworkAccessManager, start: Start) -> None:
+    """Each byte of the header block decodes to 4 KB."""
 
     def bomb(peer: Http2Peer, request: Http2Request) -> None:
         block = Encoder().encode([(b":status", b"200"), (b"x", b"v" * 4000)]) + b"\xbe" * 12_000
@@ -190,7 +190,7 @@ def endless(peer: Http2Peer, data: bytes, seconds: float = 20.0) -> None:
 
 @pytest.mark.parametrize("name", floods(1))
 def test_endless_frames(name: str, over_http2: NetworkAccessManager, start: Start) -> None:
-    """The call ends: the server is left, or the caller is heard."""
+    """The call ends with an error, or it can be aborted."""
     server = start(lambda peer, request: endless(peer, floods(request.stream)[name]))
     request = BlockingNetworkRequest(over_http2)
     aborted_at: list[float] = []
@@ -243,7 +243,7 @@ def test_trailers_are_ignored(over_http2: NetworkAccessManager, start: Start) ->
     assert request.reply().body == BODY and not request.reply().hasRawHeader(b"x-checksum")
 
 
-def test_body_behind_the_header_of_head(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_body_in_a_response_to_head(over_http2: NetworkAccessManager, start: Start) -> None:
     def send_both(peer: Http2Peer, request: Http2Request) -> None:
         send_head(peer, request, [(b":status", b"200"), (b"content-length", b"%d" % len(BODY))])
         peer.sock.sendall(frame(DATA, END_STREAM, request.stream, BODY))
@@ -254,7 +254,7 @@ def test_body_behind_the_header_of_head(over_http2: NetworkAccessManager, start:
     assert len(server.peers) == 1
 
 
-def test_more_than_the_window_allows() -> None:
+def test_data_beyond_the_flow_control_window() -> None:
     protocol = Http2Protocol()
     stream = protocol.open("GET", lambda: None)
     fields = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]
@@ -290,7 +290,7 @@ def test_padding_longer_than_the_frame(over_http2: NetworkAccessManager, start: 
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_response_without_body(status: int, over_http2: NetworkAccessManager, start: Start) -> None:
+def test_status_without_a_body(status: int, over_http2: NetworkAccessManager, start: Start) -> None:
     def answer(peer: Http2Peer, request: Http2Request) -> None:
         send_head(peer, request, [(b":status", b"%d" % status), (b"content-length", b"1000")], END_STREAM)
 
@@ -299,14 +299,14 @@ def test_response_without_body(status: int, over_http2: NetworkAccessManager, st
     assert (request.reply().statusCode(), request.reply().body) == (status, b"")
 
 
-def test_streams_above_the_last_of_goaway_are_sent_again(over_http2: NetworkAccessManager, start: Start) -> None:
-    """RFC 9113 section 6.8: also if they have a body, because the server has not looked at them."""
+def test_streams_after_the_last_of_goaway_are_retried(over_http2: NetworkAccessManager, start: Start) -> None:
+    """RFC 9113 section 6.8: also if they have a body, because the server has not processed them."""
     sent: list[bytes] = []
 
     def leave(peer: Http2Peer, request: Http2Request) -> None:
         is_first = peer is peer.server.peers[0]
         if is_first and request.stream > 5:
-            return  # they came before the server's goodbye was read
+            return  # they arrived before the client has read GOAWAY
         if is_first and request.stream == 5:
             peer.sock.sendall(frame(7, 0, 0, (5).to_bytes(4, "big") + bytes(4)))
             time.sleep(0.1)
@@ -320,7 +320,7 @@ def test_streams_above_the_last_of_goaway_are_sent_again(over_http2: NetworkAcce
     assert sorted(sent) == sorted(bodies) and len(server.peers) == 2
 
 
-def test_goodbye_with_an_error(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_goaway_with_an_error(over_http2: NetworkAccessManager, start: Start) -> None:
     def leave(peer: Http2Peer, request: Http2Request) -> None:
         peer.h2.close_connection(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM, last_stream_id=request.stream)
         peer.flush()
@@ -330,8 +330,8 @@ def test_goodbye_with_an_error(over_http2: NetworkAccessManager, start: Start) -
     assert "the server has ended the connection (ENHANCE_YOUR_CALM)" in request.errorMessage()
 
 
-def test_failed_stream_is_no_cycle(over_http2: NetworkAccessManager, start: Start) -> None:
-    """An error that holds its frames would keep the request and its body until the garbage collector runs."""
+def test_failed_stream_creates_no_reference_cycle(over_http2: NetworkAccessManager, start: Start) -> None:
+    """An error with its traceback would keep the request and its body until the garbage collector runs."""
 
     def refuse(peer: Http2Peer, request: Http2Request) -> None:
         peer.reset(request, h2.errors.ErrorCodes.INTERNAL_ERROR)
@@ -347,7 +347,7 @@ def test_failed_stream_is_no_cycle(over_http2: NetworkAccessManager, start: Star
         gc.enable()
 
 
-def test_pings_of_a_long_poll_are_no_flood() -> None:
+def test_pings_during_a_long_poll() -> None:
     protocol = Http2Protocol()
     protocol.receive(frame(4, 0, 0), 1000.0)
     for second in range(2 * MOST_IDLE_FRAMES):
@@ -359,8 +359,8 @@ def test_pings_of_a_long_poll_are_no_flood() -> None:
     assert protocol.error is not None
 
 
-def test_fields_that_http2_does_not_allow() -> None:
-    """Another connection, of HTTP/1.1, sends the request: this one has encoded a part of them."""
+def test_fields_that_need_http_1_1() -> None:
+    """The request is sent over HTTP/1.1; this connection ends because its encoder has changed its state."""
     protocol = Http2Protocol()
     protocol.receive(frame(4, 0, 0), 0.0)
     stream = protocol.open("GET", lambda: None)
@@ -369,8 +369,8 @@ def test_fields_that_http2_does_not_allow() -> None:
     assert protocol.is_ending
 
 
-def test_requests_that_wait_for_a_handshake_are_not_idle(start: Start) -> None:
-    """The first one takes two handshakes to find out why the certificate is refused, and then each of the others."""
+def test_waiting_for_a_handshake_causes_no_idle_timeout(start: Start) -> None:
+    """The first request needs two handshakes to find the certificate error, and then each of the others, too."""
     server = start(hello)
     server.handshake_pause = 0.5
     manager = NetworkAccessManager()
@@ -379,7 +379,7 @@ def test_requests_that_wait_for_a_handshake_are_not_idle(start: Start) -> None:
     assert [code for _, code, _ in manager.getMany([server.url] * 4)] == [NET] * 4
 
 
-def test_requests_that_wait_for_a_stream_are_not_idle(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_waiting_for_a_stream_causes_no_idle_timeout(over_http2: NetworkAccessManager, start: Start) -> None:
     def late(peer: Http2Peer, request: Http2Request) -> None:
         time.sleep(0.15)
         peer.respond(request, BODY)
@@ -391,7 +391,7 @@ def test_requests_that_wait_for_a_stream_are_not_idle(over_http2: NetworkAccessM
     assert len(server.peers) == 1
 
 
-def test_server_that_allows_no_stream(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_server_without_concurrent_streams(over_http2: NetworkAccessManager, start: Start) -> None:
     server = start(hello)
     server.most_streams = 0
     over_http2.setTimeout(2000)

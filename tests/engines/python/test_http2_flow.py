@@ -38,8 +38,8 @@ def echo_size(peer: Http2Peer, request: Http2Request) -> None:
 
 
 @pytest.mark.parametrize("size", [100_000, 6_000_000])
-def test_uploads_side_by_side(size: int, over_http2: NetworkAccessManager, start: Start) -> None:
-    """The windows are so large that only the socket holds them back."""
+def test_concurrent_uploads(size: int, over_http2: NetworkAccessManager, start: Start) -> None:
+    """The windows are so large that only the socket limits the uploads."""
     server = start(echo_size)
     server.settings = {WINDOW: 1 << 30}
     server.connection_window, server.pause = 1 << 30, 0.0003
@@ -50,7 +50,7 @@ def test_uploads_side_by_side(size: int, over_http2: NetworkAccessManager, start
     assert len(server.peers) == 1
 
 
-def test_early_response_while_the_window_is_open(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_early_response_during_an_upload(over_http2: NetworkAccessManager, start: Start) -> None:
     def refuse(peer: Http2Peer, request: Http2Request) -> None:
         peer.respond(request, b"no", 413)
 
@@ -97,7 +97,7 @@ def test_expect_continue(interim: bytes, over_http2: NetworkAccessManager, start
     assert least < sent[0] - began[0] < most
 
 
-def test_fields_that_only_http_1_has(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_connection_fields_are_not_sent(over_http2: NetworkAccessManager, start: Start) -> None:
     server = start(hello)
     headers = {"Host": "other.example", "TE": "gzip", "Keep-Alive": "5", "Upgrade": "x", "X-Kept": "yes"}
     assert over_http2.blockingGet(server.url, headers=headers).errorCode() is OK
@@ -106,10 +106,8 @@ def test_fields_that_only_http_1_has(over_http2: NetworkAccessManager, start: St
     assert not {b"host", b"te", b"keep-alive", b"upgrade", b"connection"} & set(sent)
 
 
-def test_upload_iterator_is_sent_again_if_nothing_of_it_was_sent(
-    over_http2: NetworkAccessManager, start: Start
-) -> None:
-    """The server leaves while the request waits for its 100 (Continue)."""
+def test_unread_upload_iterator_is_retried(over_http2: NetworkAccessManager, start: Start) -> None:
+    """The server sends GOAWAY while the request waits for 100 (Continue)."""
     count = 0
 
     def leave_once(peer: Http2Peer, request: Http2Request) -> None:
@@ -125,7 +123,7 @@ def test_upload_iterator_is_sent_again_if_nothing_of_it_was_sent(
     assert code is OK and request.reply().body == b"9", request.errorMessage()
 
 
-def test_server_that_serves_few_requests_on_a_connection(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_goaway_after_each_few_requests(over_http2: NetworkAccessManager, start: Start) -> None:
     def few(peer: Http2Peer, request: Http2Request) -> None:
         if request.stream > 5:
             return
@@ -140,8 +138,8 @@ def test_server_that_serves_few_requests_on_a_connection(over_http2: NetworkAcce
     assert len(server.peers) <= 60
 
 
-def test_certificate_that_is_refused_holds_up_nobody(start: Start) -> None:
-    """Each request looks into it by itself, at the same time."""
+def test_refused_certificate_fails_all_requests_at_once(start: Start) -> None:
+    """Each request probes the certificate at the same time."""
     server = start(hello)
     server.handshake_pause = 0.2
     manager = NetworkAccessManager()
@@ -153,23 +151,23 @@ def test_certificate_that_is_refused_holds_up_nobody(start: Start) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_fork_leaves_the_connection_to_the_parent(over_http2: NetworkAccessManager, start: Start) -> None:
+def test_fork_keeps_the_connection_of_the_parent(over_http2: NetworkAccessManager, start: Start) -> None:
     server = start(lambda peer, request: peer.respond(request, BODY * 4000))
     for path in ("/stream", "/batch"):
         if path == "/stream":
             request = BlockingNetworkRequest(over_http2)
             with request.stream(server.url) as chunks:
                 body = next(chunks)
-                _leave_in_a_child(lambda chunks=chunks: chunks.close())
+                _call_in_a_child(lambda chunks=chunks: chunks.close())
                 assert body + b"".join(chunks) == BODY * 4000
             continue
         results = over_http2.getMany([server.url] * 20)
         first = next(iter(results))
-        _leave_in_a_child(results.close if hasattr(results, "close") else gc.collect)
+        _call_in_a_child(results.close if hasattr(results, "close") else gc.collect)
         assert {first.code, *(result.code for result in results)} == {OK}
 
 
-def _leave_in_a_child(leave: object) -> None:
+def _call_in_a_child(leave: object) -> None:
     child = os.fork()
     if child == 0:
         try:
@@ -180,8 +178,8 @@ def _leave_in_a_child(leave: object) -> None:
     os.waitpid(child, 0)
 
 
-def test_stream_that_is_dropped_is_not_kept(over_http2: NetworkAccessManager, start: Start) -> None:
-    """The thread that drops it may hold any lock, so nothing goes back to the pool."""
+def test_connection_of_a_dropped_stream_is_closed(over_http2: NetworkAccessManager, start: Start) -> None:
+    """The thread that drops it may hold any lock, so the connection is not returned to the pool."""
     server = start(lambda peer, request: peer.respond(request, BODY * 20_000))
     kept = engine.pool.idle_count()
     chunks = BlockingNetworkRequest(over_http2).stream(server.url).__enter__()
@@ -192,8 +190,8 @@ def test_stream_that_is_dropped_is_not_kept(over_http2: NetworkAccessManager, st
     assert engine.pool.idle_count() == kept
 
 
-def test_slow_target_holds_up_nobody(over_http2: NetworkAccessManager, start: Start, tmp_path: Path) -> None:
-    """A body that its caller does not take fills its own window only."""
+def test_slow_reader_delays_no_other_stream(over_http2: NetworkAccessManager, start: Start, tmp_path: Path) -> None:
+    """A body that is not read fills only the window of its stream."""
     large = BODY * 10_000
 
     def serve(peer: Http2Peer, request: Http2Request) -> None:
@@ -221,8 +219,8 @@ def test_slow_target_holds_up_nobody(over_http2: NetworkAccessManager, start: St
 
 
 @pytest.mark.parametrize("resets", [False, True])
-def test_connection_that_ends_under_many(resets: bool, over_http2: NetworkAccessManager, start: Start) -> None:
-    """A request with a body is sent once, one without a body once more."""
+def test_connection_closed_with_many_streams(resets: bool, over_http2: NetworkAccessManager, start: Start) -> None:
+    """A request with a body is sent once; one without a body is retried once."""
 
     def end(peer: Http2Peer, request: Http2Request) -> None:
         if len(peer.server.requests) == 8:
@@ -246,7 +244,7 @@ def test_connection_that_ends_under_many(resets: bool, over_http2: NetworkAccess
 def test_upload_and_download_through_https_proxy(
     over_http2: NetworkAccessManager, http2_authority: trustme.CA, start: Start
 ) -> None:
-    """TLS within TLS, which may have to write when it is read."""
+    """TLS within TLS, where a read may need a write."""
     server = start(lambda peer, request: peer.respond(request, request.body))
     proxy = ProxyServer()
     https_proxy = TlsServer(http2_authority.issue_cert("127.0.0.1"), relay_to(proxy.port))

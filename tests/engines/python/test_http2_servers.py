@@ -1,4 +1,4 @@
-"""HTTP/2 with servers of others: nginx and hypercorn. The results are those of HTTP/1.1."""
+"""HTTP/2 with nginx and hypercorn. The results equal those of HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ...support.waiting import eventually
 from ..test_conformance import HTTPBIN, VARYING_HEADERS, facts, in_order, reply_of
 
 REPLIED = re.compile(r"replied: .* \(")
-"""In the place of the server's reason stands ours."""
+"""HTTP/2 has no reason phrase, so the standard one is used."""
 HTTP2_USED = enum_value(Attribute.Http2WasUsedAttribute)
 needs_nginx = pytest.mark.skipif(not has_nginx(), reason="there is no nginx")
 
@@ -38,22 +38,22 @@ def server(http2_authority: trustme.CA) -> Iterator[Nginx]:
 
 
 @pytest.fixture(scope="module")
-def before_httpbin(http2_authority: trustme.CA, httpbin: str) -> Iterator[Nginx]:
+def nginx_httpbin(http2_authority: trustme.CA, httpbin: str) -> Iterator[Nginx]:
     with nginx(http2_authority, upstream=httpbin) as started:
         yield started
 
 
 @needs_nginx
 @pytest.mark.parametrize("name", HTTPBIN)
-def test_same_as_http_1_1(
-    name: str, over_http2: NetworkAccessManager, before_httpbin: Nginx, monkeypatch: pytest.MonkeyPatch
+def test_same_response_as_with_http_1_1(
+    name: str, over_http2: NetworkAccessManager, nginx_httpbin: Nginx, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[dict[str, Any]] = []
     for offer in (routes.alpn_offer, tuple):
         monkeypatch.setattr(routes, "alpn_offer", offer)
         monkeypatch.setattr(engine, "_routes", routes.Routes())
         engine.clear_connections()
-        reply = reply_of("python", over_http2, lambda request: HTTPBIN[name](request, before_httpbin.url))
+        reply = reply_of("python", over_http2, lambda request: HTTPBIN[name](request, nginx_httpbin.url))
         if reply.statusCode():
             assert reply.attributes()[HTTP2_USED] is (offer is not tuple)
         seen = facts(reply)
@@ -77,7 +77,7 @@ def test_same_as_http_1_1(
 
 
 @needs_nginx
-def test_thousand_requests_of_a_batch_over_one_connection(over_http2: NetworkAccessManager, server: Nginx) -> None:
+def test_batch_of_1000_requests_over_one_connection(over_http2: NetworkAccessManager, server: Nginx) -> None:
     before = len(server.connections())
     results = list(over_http2.getMany(f"{server.url}/small?{number}" for number in range(1000)))
     assert [result.code for result in results] == [OK] * 1000
@@ -85,10 +85,8 @@ def test_thousand_requests_of_a_batch_over_one_connection(over_http2: NetworkAcc
 
 
 @needs_nginx
-def test_server_that_serves_few_requests_on_a_connection(
-    over_http2: NetworkAccessManager, http2_authority: trustme.CA
-) -> None:
-    """nginx ends it by GOAWAY, and looks at no stream that comes afterwards."""
+def test_goaway_after_each_ten_requests(over_http2: NetworkAccessManager, http2_authority: trustme.CA) -> None:
+    """nginx ends the connection by GOAWAY and processes no later stream."""
     with nginx(http2_authority, "keepalive_requests 10;") as server:
         requests = [BatchRequest(f"{server.url}/small", "POST", b"x" * 100) for _ in range(200)]
         results = list(over_http2.sendMany(requests))
@@ -107,7 +105,7 @@ def test_upload(size: int, over_http2: NetworkAccessManager, http2_authority: tr
 
 
 @needs_nginx
-def test_upload_that_is_refused(over_http2: NetworkAccessManager, server: Nginx) -> None:
+def test_refused_upload(over_http2: NetworkAccessManager, server: Nginx) -> None:
     request = BlockingNetworkRequest(over_http2)
     assert request.post(f"{server.url}/refused", bytes(50_000_000)) is SERVER, request.errorMessage()
     assert request.reply().body == b"too large"

@@ -1,4 +1,4 @@
-"""Bodies that are streamed, downloaded or uploaded take as much memory as small ones, whatever their size."""
+"""Streams, downloads and uploads of large bodies take no more memory than small ones."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SIZE = 512 << 20
 MOST_MIB = 64
 
 
-def growth(kind: str, url: str, *authority: str) -> float:
-    """By how many MiB the memory of a process grows that makes such a transfer."""
+def memory_growth(kind: str, url: str, *authority: str) -> float:
+    """Return by how many MiB the memory of a process grows during such a transfer."""
     command = [sys.executable, "-m", "tests.support.large_bodies", kind, url, str(SIZE), *authority]
     run = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
     assert run.returncode == 0, run.stderr
@@ -27,13 +27,13 @@ def growth(kind: str, url: str, *authority: str) -> float:
 
 
 @pytest.mark.parametrize("kind", TRANSFERS)
-def test_half_a_gigabyte_in_constant_memory(kind: str, serve: Serve) -> None:
-    assert growth(kind, serve(serve_large_bodies).url) < MOST_MIB
+def test_512_mib_in_constant_memory(kind: str, serve: Serve) -> None:
+    assert memory_growth(kind, serve(serve_large_bodies).url) < MOST_MIB
 
 
 @pytest.mark.parametrize("kind", ["stream", "upload"])
-def test_half_a_gigabyte_over_tls_in_constant_memory(kind: str) -> None:
+def test_512_mib_over_tls_in_constant_memory(kind: str) -> None:
     authority = trustme.CA()
     server = TlsServer(authority.issue_cert("127.0.0.1"), serve_large_bodies)
-    assert growth(kind, server.url, authority.cert_pem.bytes().decode()) < MOST_MIB
+    assert memory_growth(kind, server.url, authority.cert_pem.bytes().decode()) < MOST_MIB
     server.close()

@@ -1,4 +1,4 @@
-"""The pool of kept connections: which one is given, how many are kept and for how long."""
+"""The pool of idle connections: which one is taken, how many are kept and for how long."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY = RouteKey("http://a.test:80")
 
 
 class Clock:
-    """In the place of the clock of the pool."""
+    """Replaces the clock of the pool."""
 
     now = 1_000.0
 
@@ -38,7 +38,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class Peers:
-    """Makes connections, and has their other ends."""
+    """Creates connections and keeps their other ends."""
 
     def __init__(self) -> None:
         self._ends: dict[int, socket.socket] = {}
@@ -69,7 +69,7 @@ def is_closed(connection: Connection) -> bool:
     return connection.channel.fileno() < 0
 
 
-def test_last_one_in_is_first_one_out(clock: Clock, peers: Peers) -> None:
+def test_last_used_connection_is_taken_first(clock: Clock, peers: Peers) -> None:
     pool = Pool()
     first, second = peers.connection(), peers.connection()
     pool.put(first)
@@ -97,11 +97,11 @@ OF_KEY: dict[str, tuple[Any, Any]] = {
 FIELDS = {"number of the TLS configuration": "tls"}
 
 
-@pytest.mark.parametrize("what", OF_KEY)
-def test_connection_is_for_its_own_key(what: str, clock: Clock, peers: Peers) -> None:
+@pytest.mark.parametrize("case", OF_KEY)
+def test_keys_that_differ_share_no_connection(case: str, clock: Clock, peers: Peers) -> None:
     """Keys that differ in one field share no connection."""
-    one, other = OF_KEY[what]
-    name = "proxy" if "proxy" in what else FIELDS.get(what, what)
+    one, other = OF_KEY[case]
+    name = "proxy" if "proxy" in case else FIELDS.get(case, case)
     key = RouteKey("https://a.test:443")._replace(**{name: one})
     pool = Pool()
     kept = peers.connection(key)
@@ -110,19 +110,19 @@ def test_connection_is_for_its_own_key(what: str, clock: Clock, peers: Peers) ->
     assert pool.take(key) is kept
 
 
-def test_every_field_of_the_key_is_tried() -> None:
-    names = {"proxy" if "proxy" in what else FIELDS.get(what, what) for what in OF_KEY}
+def test_each_field_of_the_key_is_tested() -> None:
+    names = {"proxy" if "proxy" in case else FIELDS.get(case, case) for case in OF_KEY}
     assert names == set(RouteKey._fields)
     assert RouteKey("").tls == NO_TLS
 
 
-@pytest.mark.parametrize("what", ["closed", "bytes"])
-def test_connection_that_the_server_has_touched_is_dropped(what: str, clock: Clock, peers: Peers) -> None:
+@pytest.mark.parametrize("case", ["closed", "bytes"])
+def test_closed_or_readable_connection_is_discarded(case: str, clock: Clock, peers: Peers) -> None:
     pool = Pool()
     sound, touched = peers.connection(), peers.connection()
     pool.put(sound)
     pool.put(touched)
-    if what == "closed":
+    if case == "closed":
         peers.other_end(touched).close()
     else:
         peers.other_end(touched).send(b"HTTP/1.1 408 Request Timeout\r\n")
@@ -130,7 +130,7 @@ def test_connection_that_the_server_has_touched_is_dropped(what: str, clock: Clo
     assert is_closed(touched)
 
 
-def test_connection_is_not_used_after_its_time(clock: Clock, peers: Peers) -> None:
+def test_idle_timeout_of_a_connection(clock: Clock, peers: Peers) -> None:
     pool = Pool()
     kept = peers.connection()
     pool.put(kept)
@@ -142,7 +142,7 @@ def test_connection_is_not_used_after_its_time(clock: Clock, peers: Peers) -> No
     assert is_closed(kept) and pool.idle_count() == 0
 
 
-def test_connections_of_other_origins_are_closed_after_their_time(clock: Clock, peers: Peers) -> None:
+def test_idle_connections_of_other_origins_are_closed(clock: Clock, peers: Peers) -> None:
     pool = Pool()
     old = [peers.connection(RouteKey(f"http://{number}.test:80")) for number in range(3)]
     for connection in old:
@@ -157,7 +157,7 @@ def test_connections_of_other_origins_are_closed_after_their_time(clock: Clock, 
     assert pool.idle_count() == 2
 
 
-def test_no_more_are_kept_of_an_origin(clock: Clock, peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limit_per_origin(clock: Clock, peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "KEPT_PER_ORIGIN", 3)
     pool = Pool()
     connections = [peers.connection() for _ in range(5)]
@@ -168,7 +168,7 @@ def test_no_more_are_kept_of_an_origin(clock: Clock, peers: Peers, monkeypatch: 
     assert pool.idle_count() == 3
 
 
-def test_no_more_are_kept_in_all(clock: Clock, peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limit_of_all_connections(clock: Clock, peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "KEPT_IN_ALL", 3)
     pool = Pool()
     connections = [peers.connection(RouteKey(f"http://{number}.test:80")) for number in range(5)]
@@ -179,21 +179,21 @@ def test_no_more_are_kept_in_all(clock: Clock, peers: Peers, monkeypatch: pytest
     assert pool.idle_count() == 3
 
 
-def test_limits_that_are_promised() -> None:
+def test_documented_limits() -> None:
     assert (KEPT_PER_ORIGIN, KEPT_IN_ALL, IDLE_SECONDS) == (64, 256, 60.0)
 
 
-def test_clear_closes_what_is_kept(clock: Clock, peers: Peers) -> None:
+def test_clear_closes_idle_connections(clock: Clock, peers: Peers) -> None:
     pool = Pool()
     used, kept = peers.connection(), peers.connection()
     pool.put(kept)
     pool.clear()
     assert is_closed(kept) and pool.idle_count() == 0
-    pool.put(used)  # it was in use meanwhile
+    pool.put(used)  # it was in use during clear()
     assert pool.take(KEY) is used
 
 
-def test_connection_is_given_to_one_thread(peers: Peers) -> None:
+def test_connection_is_used_by_one_thread(peers: Peers) -> None:
     pool = Pool()
     in_use: set[int] = set()
     errors: list[str] = []
@@ -217,8 +217,8 @@ def test_connection_is_given_to_one_thread(peers: Peers) -> None:
     pool.clear()
 
 
-def test_nothing_is_closed_while_the_lock_is_held(clock: Clock, peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closing may take time, and may run a destructor that comes here."""
+def test_connections_are_closed_without_the_lock(clock: Clock, peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing may take time and may run a destructor that uses the pool."""
     monkeypatch.setattr(pool_module, "KEPT_PER_ORIGIN", 1)
     pool = Pool()
     held: list[bool] = []

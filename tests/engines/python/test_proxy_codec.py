@@ -31,11 +31,11 @@ BEHIND = (Q.UnknownProxyError, REFUSED + "it sent something behind its answer")
 
 Open = Callable[[Channel], Steps[None]]
 Outcome = Optional[tuple[Q, str]]
-"""None: the way to the server is open."""
+"""None if the tunnel is open."""
 
 
 def outcome(port: int, open_way: Open) -> Outcome:
-    """Open a way through the proxy at a port; if it is open, see that it leads both ways."""
+    """Open a tunnel through the proxy at a port and, if it is open, check both directions."""
     channel = drive(connected(port)())
     try:
         drive(open_way(channel))
@@ -80,7 +80,7 @@ CONNECT = b"CONNECT h.test:443 HTTP/1.1\r\nHost: h.test:443\r\n\r\n"
         ),
     ],
 )
-def test_head_of_connect(proxy: Proxy, host: str, head: bytes, serve: Serve) -> None:
+def test_connect_request_head(proxy: Proxy, host: str, head: bytes, serve: Serve) -> None:
     received: list[bytes] = []
     server = serve(following(((head, b"HTTP/1.1 200 OK\r\n\r\n"),), received))
     assert outcome(server.port, tunnel(proxy, host)) is None
@@ -94,7 +94,7 @@ def test_head_of_connect(proxy: Proxy, host: str, head: bytes, serve: Serve) -> 
         (b"HTTP/1.1 200 OK\r\n\r\n", None),
         (b"HTTP/1.0 200 Connection established\r\nProxy-Agent: x\r\n\r\n", None),
         (b"HTTP/1.1 204 \r\n\r\n", None),
-        # RFC 9110 section 9.3.6: these fields mean nothing here
+        # RFC 9110 section 9.3.6: these fields are ignored here
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", None),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 \r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", None),
         (b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic\r\n\r\n", AUTHENTICATION),
@@ -112,28 +112,28 @@ def test_head_of_connect(proxy: Proxy, host: str, head: bytes, serve: Serve) -> 
         ),
     ],
 )
-def test_answer_to_connect(is_slow: bool, answer: bytes, expected: Outcome, serve: Serve) -> None:
+def test_connect_response(is_slow: bool, answer: bytes, expected: Outcome, serve: Serve) -> None:
     server = serve(following(((CONNECT, answer),), [], is_slow))
     found = outcome(server.port, tunnel(HTTP))
-    if expected is not None and "SSH" in expected[1]:  # how much of the line has come is left to chance
+    if expected is not None and "SSH" in expected[1]:  # how much of the line has arrived is random
         assert found is not None and found[1].startswith(expected[1].partition("SSH")[0])
     else:
         assert found == expected
 
 
-def test_bytes_behind_the_answer_to_connect(serve: Serve) -> None:
+def test_bytes_behind_a_connect_response(serve: Serve) -> None:
     server = serve(following(((CONNECT, b"HTTP/1.1 200 OK\r\n\r\n\x16\x03\x03"),), []))
     assert outcome(server.port, tunnel(HTTP)) == BEHIND
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 17, 18, 30])
-def test_proxy_that_closes_instead_of_an_answer(count: int, serve: Serve) -> None:
+def test_proxy_closes_before_its_response(count: int, serve: Serve) -> None:
     answer = b"HTTP/1.1 200 OK\r\nProxy-Agent: x\r\n\r\n"
     server = serve(following(((CONNECT, answer),), [], answers=count))
     assert outcome(server.port, tunnel(HTTP)) == CLOSED
 
 
-def test_proxy_that_resets_the_connection(serve: Serve) -> None:
+def test_proxy_resets_the_connection(serve: Serve) -> None:
     def reset(connection: Connection) -> None:
         connection.read_request()
         connection.reset()
@@ -142,14 +142,14 @@ def test_proxy_that_resets_the_connection(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("line", [b"A: b\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", b"\r\n"])
-def test_answer_without_an_end(line: bytes, serve: Serve) -> None:
+def test_endless_connect_response(line: bytes, serve: Serve) -> None:
     start = b"HTTP/1.1 200 OK\r\n" if line.startswith(b"A") else b""
     server = serve(following(((CONNECT, start + line * 100_000),), []))
     found = outcome(server.port, tunnel(HTTP))
     assert found is not None and found[1].startswith(REFUSED + "The header of the response is larger than 300 KB")
 
 
-def test_line_end_within_a_host() -> None:
+def test_line_end_in_a_host() -> None:
     with pytest.raises(ValueError, match="a line end stands within the head of the request"):
         next(open_tunnel(None, HTTP, "h\r\nX: y", 443))  # type: ignore[arg-type]
 
@@ -209,7 +209,7 @@ HTTP_ANSWER = b"HTTP/1.1 400 Bad Request\r\n\r\n"
         (SOCKS5, ((GREETING, b"\5\0"), (NAME, b"\5\0\0\2" + bytes(6))), NOT_SOCKS),
     ],
 )
-def test_socks5_that_refuses_the_client(
+def test_socks5_refuses_the_client(
     is_slow: bool, proxy: Proxy, script: Script, expected: Outcome, serve: Serve
 ) -> None:
     server = serve(following(script, [], is_slow))
@@ -231,21 +231,21 @@ def test_socks5_that_refuses_the_client(
         (0xF0, (Q.UnknownProxyError, REFUSED + "error 240")),  # one of Tor's
     ],
 )
-def test_socks5_that_refuses_the_server(is_short: bool, code: int, expected: Outcome, serve: Serve) -> None:
-    """Some proxies send no address with it."""
+def test_socks5_reply_codes(is_short: bool, code: int, expected: Outcome, serve: Serve) -> None:
+    """Some proxies send no address with the reply."""
     reply = bytes([5, code, 0, 0]) if is_short else bytes([5, code, 0, 1]) + bytes(6)
     server = serve(following(((GREETING, b"\5\0"), (NAME, reply)), [], answers=2 + len(reply)))
     assert outcome(server.port, socks(SOCKS5)) == expected
 
 
 @pytest.mark.parametrize("count", range(14))
-def test_socks5_that_closes(count: int, serve: Serve) -> None:
+def test_socks5_proxy_closes(count: int, serve: Serve) -> None:
     script = ((LOGIN_GREETING, b"\5\2"), (LOGIN, b"\1\0"), (NAME, REPLY))
     server = serve(following(script, [], answers=count))
     assert outcome(server.port, socks(WITH_USER)) == CLOSED
 
 
-def test_socks5_that_sends_more_than_it_was_asked(serve: Serve) -> None:
+def test_bytes_behind_a_socks5_reply(serve: Serve) -> None:
     server = serve(following(((GREETING, b"\5\0"), (NAME, REPLY + b"HTTP/1.1 200 OK\r\n\r\n")), []))
     assert outcome(server.port, socks(SOCKS5)) == BEHIND
 
@@ -254,7 +254,7 @@ def test_socks5_that_sends_more_than_it_was_asked(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("user", "password", "host"), [("u" * 256, "", "h.test"), ("ü" * 128, "", "h.test"), ("", "", "h" * 256)]
 )
-def test_socks_has_no_room_for_it(kind: str, user: str, password: str, host: str, serve: Serve) -> None:
+def test_socks_names_over_255_bytes(kind: str, user: str, password: str, host: str, serve: Serve) -> None:
     server = serve(lambda connection: connection.wait_for_close())
     found = outcome(server.port, socks(Proxy(kind, "proxy", 1080, user, password), host))
     assert found == (Q.UnknownProxyError, REFUSED + "SOCKS has names, users and passwords of 255 bytes at most")
@@ -302,18 +302,18 @@ def test_socks4(is_slow: bool, proxy: Proxy, host: str, expected: bytes, serve: 
         (GRANTED + b"HTTP/1.1 200 OK\r\n\r\n", BEHIND),
     ],
 )
-def test_socks4_that_refuses(reply: bytes, expected: Outcome, serve: Serve) -> None:
+def test_socks4_refuses(reply: bytes, expected: Outcome, serve: Serve) -> None:
     server = serve(following(((NAME4, reply),), []))
     assert outcome(server.port, socks(SOCKS4)) == expected
 
 
 @pytest.mark.parametrize("count", range(8))
-def test_socks4_that_closes(count: int, serve: Serve) -> None:
+def test_socks4_proxy_closes(count: int, serve: Serve) -> None:
     server = serve(following(((NAME4, GRANTED),), [], answers=count))
     assert outcome(server.port, socks(SOCKS4)) == CLOSED
 
 
-def test_what_socks4_cannot_carry(serve: Serve) -> None:
+def test_ipv6_and_zero_bytes_with_socks4(serve: Serve) -> None:
     server = serve(lambda connection: connection.wait_for_close())
     assert outcome(server.port, socks(SOCKS4, "::1")) == (
         Q.UnknownProxyError,
@@ -330,7 +330,7 @@ def test_what_socks4_cannot_carry(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("kind", ["socks5", "socks4"])
-def test_socksio_is_not_installed(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_socksio_package(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = PythonEngine()
     request = Request("GET", "http://h.test/", proxy=Proxy(kind, "proxy", 1080))
     assert socks_unusable_reason() is None and engine.unsupported_reason(request) is None
@@ -342,7 +342,7 @@ def test_socksio_is_not_installed(kind: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("kind", ["https", "socks4"])
-def test_proxies_that_qt_has_not(kind: str) -> None:
+def test_proxy_kinds_that_qt_does_not_support(kind: str) -> None:
     reason = qt_engine.unsupported_reason(Request("GET", "http://h.test/", proxy=Proxy(kind, "proxy", 1080)))
     assert reason is not None and reason.error is Q.UnknownProxyError
     assert reason.text == f"Qt cannot speak to {kind} proxies: use setEngine('python')"

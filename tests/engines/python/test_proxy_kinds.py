@@ -28,7 +28,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def client(authority: trustme.CA) -> BlockingNetworkRequest:
-    """On the engine that is taken by itself."""
+    """A request on the engine that "auto" chooses."""
     manager = NetworkAccessManager()
     manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
     request = BlockingNetworkRequest(manager)
@@ -59,7 +59,7 @@ def https_server(authority: trustme.CA) -> Iterator[TlsServer]:
 
 
 def get(request: BlockingNetworkRequest, server: RawServer) -> bytes:
-    """GET the server by a name that the proxy alone knows; return the body."""
+    """GET the server by a name that only the proxy can resolve; return the body."""
     assert request.get(server.url.replace("127.0.0.1", HOST)) is OK, request.errorMessage()
     assert request.reply().engine() == "python"
     return request.reply().body
@@ -68,7 +68,7 @@ def get(request: BlockingNetworkRequest, server: RawServer) -> bytes:
 def test_https_proxy(
     client: BlockingNetworkRequest, proxy: ProxyServer, https_proxy: TlsServer, https_server: TlsServer, serve: Serve
 ) -> None:
-    """It forwards http, and leads TLS within TLS to the server."""
+    """It forwards http URLs and tunnels TLS within TLS to the server."""
     server = serve(always(b"plain"))
     client.setProxy(f"https://user:pass@127.0.0.1:{https_proxy.port}")
     assert get(client, server) == b"plain"
@@ -79,7 +79,7 @@ def test_https_proxy(
     assert b"Proxy-Authorization" not in b"".join([*server.requests, *https_server.requests])
 
 
-def test_https_proxy_that_is_not_trusted(https_proxy: TlsServer, proxy: ProxyServer) -> None:
+def test_untrusted_https_proxy(https_proxy: TlsServer, proxy: ProxyServer) -> None:
     request = BlockingNetworkRequest()
     request.setTimeout(10_000)
     request.setProxy(f"https://127.0.0.1:{https_proxy.port}")
@@ -88,7 +88,7 @@ def test_https_proxy_that_is_not_trusted(https_proxy: TlsServer, proxy: ProxySer
     assert proxy.asked == []
 
 
-def test_https_proxy_that_speaks_no_tls(client: BlockingNetworkRequest, serve: Serve) -> None:
+def test_https_proxy_without_tls(client: BlockingNetworkRequest, serve: Serve) -> None:
     def refuse(connection: Connection) -> None:
         connection.sock.recv(1 << 16)
         connection.respond(b"", "400 Bad Request")
@@ -114,7 +114,7 @@ def test_socks4a_proxy(user: str, client: BlockingNetworkRequest, https_server: 
     proxy.close()
 
 
-def test_socks4a_proxy_that_refuses_the_user(client: BlockingNetworkRequest) -> None:
+def test_socks4a_proxy_refuses_the_user(client: BlockingNetworkRequest) -> None:
     proxy = ProxyServer(login=("user", ""))
     client.setProxy(f"socks4a://other@127.0.0.1:{proxy.port}")
     assert client.get(f"http://{HOST}/") is NET
@@ -124,7 +124,7 @@ def test_socks4a_proxy_that_refuses_the_user(client: BlockingNetworkRequest) -> 
 
 
 @pytest.mark.parametrize("kind", ["https", "socks4", "socks5"])
-def test_proxy_that_is_not_there(kind: str, client: BlockingNetworkRequest) -> None:
+def test_unreachable_proxy(kind: str, client: BlockingNetworkRequest) -> None:
     proxy = f"{kind}://127.0.0.1:{unused_port()}"
     client.setProxy(proxy)
     assert client.get(f"http://{HOST}/") is NET
@@ -140,10 +140,10 @@ def test_silent_proxy(kind: str, client: BlockingNetworkRequest, serve: Serve) -
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_certificate_of_an_https_proxy_that_is_for_another_host(
+def test_https_proxy_with_a_certificate_for_another_host(
     scheme: str, authority: trustme.CA, proxy: ProxyServer
 ) -> None:
-    """The handler is asked about servers: its answer must not hold for a proxy."""
+    """The handler is for certificates of servers and must not be asked about a proxy."""
     impostor = TlsServer(authority.issue_cert("other.test"), relay_to(proxy.port))
     asked: list[list[TlsError]] = []
 
@@ -166,7 +166,7 @@ def test_certificate_of_an_https_proxy_that_is_for_another_host(
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_https_proxy_that_closes_in_the_handshake(scheme: str, client: BlockingNetworkRequest, serve: Serve) -> None:
+def test_https_proxy_closes_in_the_handshake(scheme: str, client: BlockingNetworkRequest, serve: Serve) -> None:
     def close(connection: Connection) -> None:
         connection.sock.recv(100)
 

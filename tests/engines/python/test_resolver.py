@@ -1,4 +1,4 @@
-"""Look-ups of names in threads: shared, at most so many, and none of them holds a cancel, a fork or the exit."""
+"""Look-ups of names in threads: they are shared and limited, and delay no cancel, fork or exit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ INTERFACE_NUMBER, INTERFACE = socket.if_nameindex()[0]
 
 
 def ignore() -> None:
-    """A driver that does not wait."""
+    """The wake callback of a driver that does not wait."""
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def finished(resolver: Resolver, host: str, port: int = 80) -> LookUp:
 
 
 def stuck_look_ups(resolver: Resolver, look_ups: LookUps, count: int, wake: Callable[[], None]) -> list[LookUp]:
-    """Begin look-ups that do not end, and wait until as many of them run as may."""
+    """Start look-ups that do not end, and wait until the maximum of them runs."""
     begun = [resolver.look_up(f"stuck-{number}.test", 80, wake) for number in range(count)]
     for _ in range(min(count, MAXIMUM_THREADS)):
         assert look_ups.begun.acquire(timeout=10)
@@ -92,7 +92,7 @@ def test_address_needs_no_thread(
 
 
 @pytest.mark.parametrize("host", ["fe80::1%no-such-interface", "[fe80::1%25]x]", "1:2:3", "fe80::1%"])
-def test_wrong_address(host: str, look_ups: LookUps, resolver: Resolver) -> None:
+def test_invalid_address(host: str, look_ups: LookUps, resolver: Resolver) -> None:
     look_up = resolver.look_up(host, 80, ignore)
     assert look_up.is_done and isinstance(look_up.error, socket.gaierror)
     assert look_ups.asked == []
@@ -105,7 +105,7 @@ def test_name_by_the_system(resolver: Resolver) -> None:
 
 
 @pytest.mark.parametrize("host", ["a..b", ".a", ".", "", "x" * 64 + ".test", "no-such-host.invalid", "\udcff.test"])
-def test_name_that_cannot_be(host: str, resolver: Resolver) -> None:
+def test_invalid_name(host: str, resolver: Resolver) -> None:
     assert isinstance(finished(resolver, host).error, socket.gaierror)
 
 
@@ -139,7 +139,7 @@ def test_look_up_under_way_is_shared(look_ups: LookUps, resolver: Resolver) -> N
 
 
 def test_finished_look_up_is_not_used_again(look_ups: LookUps, resolver: Resolver) -> None:
-    """Not even by a driver that tries again as soon as it is woken."""
+    """Also not by a driver that tries again as soon as it is woken."""
     for number in range(100):
         look_ups.answer("changing.test", socket.gaierror(socket.EAI_NONAME, f"unknown {number}"))
         assert f"unknown {number}" in str(finished(resolver, "changing.test").error)
@@ -161,7 +161,7 @@ def test_more_stuck_look_ups_than_threads(look_ups: LookUps, resolver: Resolver)
     assert len(look_ups.asked) == 41 and look_ups.asked[-9:].count("last.test") == 1
 
 
-def test_look_up_that_no_one_waits_for_never_begins(look_ups: LookUps, resolver: Resolver) -> None:
+def test_forgotten_look_up_is_not_started(look_ups: LookUps, resolver: Resolver) -> None:
     stuck_look_ups(resolver, look_ups, MAXIMUM_THREADS, ignore)
     woken = threading.Event()
     dropped = resolver.look_up("dropped.test", 80, woken.set)
@@ -179,7 +179,7 @@ def test_look_up_that_no_one_waits_for_never_begins(look_ups: LookUps, resolver:
     assert finished(resolver, "dropped.test").addresses == LOOPBACK
 
 
-def test_driver_that_cannot_be_woken(look_ups: LookUps, resolver: Resolver, caplog: pytest.LogCaptureFixture) -> None:
+def test_exception_in_a_wake_callback(look_ups: LookUps, resolver: Resolver, caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> None:
         raise ValueError("no such driver")
 
@@ -192,7 +192,7 @@ def test_driver_that_cannot_be_woken(look_ups: LookUps, resolver: Resolver, capl
     assert "no such driver" in caplog.text
 
 
-def test_look_up_begun_by_the_one_that_is_woken(look_ups: LookUps, resolver: Resolver) -> None:
+def test_look_up_in_a_wake_callback(look_ups: LookUps, resolver: Resolver) -> None:
     def look_up_another() -> None:
         resolver.look_up("second.test", 80, woken.set)
 
@@ -201,7 +201,7 @@ def test_look_up_begun_by_the_one_that_is_woken(look_ups: LookUps, resolver: Res
     assert woken.wait(10)
 
 
-def test_look_ups_begun_by_destructors(look_ups: LookUps, resolver: Resolver) -> None:
+def test_look_ups_in_destructors(look_ups: LookUps, resolver: Resolver) -> None:
     class Cycle:
         def __init__(self, number: int) -> None:
             self.number = number
@@ -248,12 +248,12 @@ def test_many_threads_at_once(look_ups: LookUps, resolver: Resolver) -> None:
 
 
 def refuse(thread: threading.Thread) -> None:
-    """In the place of ``Thread.start``."""
+    """Replaces ``Thread.start``."""
     raise RuntimeError("can't start new thread")
 
 
-def test_no_thread_to_be_had(look_ups: LookUps, resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those who share the look-up are woken, too."""
+def test_thread_that_cannot_be_started(look_ups: LookUps, resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All drivers that share the look-up are woken, too."""
     joined: list[LookUp] = []
     is_joining, woken = threading.Event(), threading.Event()
 
@@ -271,8 +271,10 @@ def test_no_thread_to_be_had(look_ups: LookUps, resolver: Resolver, monkeypatch:
     assert finished(resolver, "name.test").addresses == LOOPBACK
 
 
-def test_no_further_thread_to_be_had(look_ups: LookUps, resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The look-up waits for the threads there are."""
+def test_second_thread_that_cannot_be_started(
+    look_ups: LookUps, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look-up waits for the threads that run already."""
     stuck_look_ups(resolver, look_ups, 1, ignore)
     woken = threading.Event()
     with monkeypatch.context() as patch:
@@ -304,7 +306,7 @@ def test_interrupted_start_of_a_thread(
 
 
 @pytest.mark.parametrize("is_aborted", [False, True])
-def test_stuck_look_up_holds_no_transfer(is_aborted: bool, look_ups: LookUps) -> None:
+def test_stuck_look_up_does_not_delay_cancel(is_aborted: bool, look_ups: LookUps) -> None:
     engine = PythonEngine()
     transfer = engine.start(Request("GET", f"http://stuck-{is_aborted}.test/"), Mailbox())
     with pytest.raises(Empty):
@@ -322,7 +324,7 @@ def test_stuck_look_up_holds_no_transfer(is_aborted: bool, look_ups: LookUps) ->
 
 
 @needs_fork
-def test_fork_in_the_middle_of_look_ups(look_ups: LookUps, resolver: Resolver) -> None:
+def test_fork_during_look_ups(look_ups: LookUps, resolver: Resolver) -> None:
     begun = stuck_look_ups(resolver, look_ups, 40, ignore)
     child = os.fork()
     if not child:
@@ -355,7 +357,7 @@ print(request.get("http://stuck.test/").name, time.time(), flush=True)
 """
 
 
-def test_stuck_look_up_does_not_hold_the_exit() -> None:
+def test_stuck_look_up_does_not_delay_the_exit() -> None:
     command = [sys.executable, "-c", PROGRAM]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
     ended = time.time()

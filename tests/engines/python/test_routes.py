@@ -59,8 +59,8 @@ def test_request_target(url: str, origin_form: str, absolute_form: str) -> None:
     assert request_target(url, True) == absolute_form
 
 
-def test_zone_is_told_to_no_proxy() -> None:
-    """RFC 6874 section 4: it means something to this computer only."""
+def test_zone_is_not_sent_to_a_proxy() -> None:
+    """RFC 6874 section 4: the zone is only valid on this computer."""
     assert request_target("http://[fe80::1%25eth0]:8080/a", True) == "http://[fe80::1]:8080/a"
 
 
@@ -78,7 +78,7 @@ def request(url: str, proxy: Proxy | None = None, tls: TlsSettings | None = None
         ("https://[fe80::1%25eth0]:8443/", "fe80::1%25eth0", 8443, "fe80::1"),
     ],
 )
-def test_where_a_request_goes(url: str, host: str, port: int, server_name: str) -> None:
+def test_direct_route(url: str, host: str, port: int, server_name: str) -> None:
     route = Routes().find(request(url))
     assert (route.host, route.port, route.server_name) == (host, port, server_name)
     assert (route.tls is not None) is url.startswith("https")
@@ -96,7 +96,7 @@ def test_where_a_request_goes(url: str, host: str, port: int, server_name: str) 
         ("socks4", "https://{}.test/", False, False),
     ],
 )
-def test_proxies(kind: str, url: str, is_forwarded: bool, shares: bool) -> None:
+def test_routes_through_proxies(kind: str, url: str, is_forwarded: bool, shares: bool) -> None:
     """A forwarding proxy is given whole URLs, so all origins share the connections to it."""
     routes, proxy = Routes(), Proxy(kind, "proxy.test", 3128)
     one, other = (routes.find(request(url.format(name), proxy)) for name in ("one", "other"))
@@ -115,7 +115,7 @@ def test_trust_of_an_https_proxy_is_loaded_once() -> None:
     assert id(other) not in tls
 
 
-def test_pins_and_client_certificates_are_not_for_the_proxy() -> None:
+def test_pins_and_client_certificates_are_not_used_for_the_proxy() -> None:
     leaf = trustme.CA().issue_cert("client.test")
     settings = TlsSettings(
         pinnedFingerprints=("sha256:" + "00" * 32,),

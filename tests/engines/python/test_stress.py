@@ -35,7 +35,7 @@ BODY = b"x" * 100_000
 
 
 def drip(connection: Connection) -> None:
-    """Give a part of a body now and then."""
+    """Send a body in small parts with short pauses."""
     if connection.read_request() is None:
         return
     connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY))
@@ -46,7 +46,7 @@ def drip(connection: Connection) -> None:
 
 
 def descriptors() -> int:
-    """How many are open, but for those that are kept to wait with."""
+    """Return how many descriptors are open, except those of idle waiters."""
     of_a_waiter = 1 if hasattr(os, "eventfd") else 2
     return len(list(Path("/proc/self/fd").iterdir())) - of_a_waiter * len(waiting._idle_waiters)
 
@@ -62,7 +62,7 @@ def http2_server(authority: trustme.CA) -> Http2Server:
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list descriptors")
 @pytest.mark.parametrize("kind", CANCELS)
-def test_random_cancels_leave_nothing(kind: str, serve: Serve) -> None:
+def test_random_cancels_leave_no_resources(kind: str, serve: Serve) -> None:
     """10 000 cancels in all."""
     manager = NetworkAccessManager()
     manager.setEngine("python")
@@ -97,7 +97,7 @@ def test_random_cancels_leave_nothing(kind: str, serve: Serve) -> None:
         request, chance = BlockingNetworkRequest(manager), random.Random(number)
         while codes[CANCELED] < CANCELS[kind]:
             url = chance.choice(urls)
-            if url in endless or chance.random() < 0.8:  # some come to their end on the quickest machine, too
+            if url in endless or chance.random() < 0.8:  # some requests end normally on a fast machine, too
                 active[number] = request
             codes[request.get(url)] += 1
             active[number] = None
@@ -186,8 +186,8 @@ print("parent", code.name, len(request.reply().body), request.get(other).name, f
 
 
 @needs_fork
-def test_call_of_a_parent_ends_in_the_child(serve: Serve) -> None:
-    """The connection is the parent's, whose response the child must not eat."""
+def test_call_is_canceled_in_the_forked_child(serve: Serve) -> None:
+    """The connection belongs to the parent; the child must not read its response."""
     command = [sys.executable, "-c", GOES_ON, serve(drip).url, serve(always(b"ok")).url]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
     assert run.returncode == 0, run.stderr
@@ -221,7 +221,7 @@ print("done", len(waiting._idle_waiters))
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGINT") or os.name == "nt", reason="a signal is sent as on Unix")
-def test_ctrl_c_leaves_no_connection(serve: Serve) -> None:
+def test_ctrl_c_closes_the_connection(serve: Serve) -> None:
     silent, server = serve(silence), serve(always(b"ok"))
     command = [sys.executable, "-c", INTERRUPTED, silent.url, server.url]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
@@ -229,7 +229,7 @@ def test_ctrl_c_leaves_no_connection(serve: Serve) -> None:
     assert eventually(lambda: silent.open_connections == 0)
 
 
-def test_deadline_holds_while_a_fast_server_floods(serve: Serve) -> None:
+def test_deadline_with_a_fast_server(serve: Serve) -> None:
     request = BlockingNetworkRequest()
     request.setEngine("python")
     request.setDeadline(300)
@@ -239,13 +239,13 @@ def test_deadline_holds_while_a_fast_server_floods(serve: Serve) -> None:
 
 
 def test_server_that_reads_nothing(serve: Serve) -> None:
-    """An upload that the kernel does not take ends by the idle timeout, a deadline or a cancel."""
+    """An upload that the server does not read ends by the idle timeout, a deadline or a cancel."""
     ended = threading.Event()
 
-    def deaf(connection: Connection) -> None:
+    def read_nothing(connection: Connection) -> None:
         ended.wait(20)
 
-    server = serve(deaf)
+    server = serve(read_nothing)
     server._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
     request = BlockingNetworkRequest()
     request.setEngine("python")
@@ -282,8 +282,8 @@ def test_descriptors_beyond_1024(serve: Serve) -> None:
     assert (run.returncode, run.stdout) == (0, "NoError\n{'NoError'}\n"), run.stderr
 
 
-def test_slow_slot_of_one_caller_delays_no_other(serve: Serve) -> None:
-    """On one connection pool, and with the interpreter's lock let go of, as a slow disk does."""
+def test_slow_slot_delays_no_other_caller(serve: Serve) -> None:
+    """With one connection pool, and with the GIL released, as with a slow disk."""
     server = serve(always(BODY))
     is_in_slot, may_go_on = threading.Event(), threading.Event()
     slow, quick = BlockingNetworkRequest(), BlockingNetworkRequest()
@@ -350,7 +350,7 @@ print(set(codes), dict(statuses))
 
 @needs_fork
 @pytest.mark.parametrize("kind", ["HTTP/1.1", "HTTP/2"])
-def test_fork_beside_calls_of_other_threads(kind: str) -> None:
+def test_fork_during_calls_of_other_threads(kind: str) -> None:
     authority = trustme.CA()
 
     def respond(connection: Connection) -> None:
@@ -395,8 +395,8 @@ print(dict(statuses))
 
 
 @needs_fork
-def test_fork_while_other_threads_make_tls_contexts() -> None:
-    """Without a lock around them one child in a hundred hangs."""
+def test_fork_while_other_threads_create_tls_contexts() -> None:
+    """Without a lock around their creation one child in a hundred hangs."""
     command = [sys.executable, "-W", "ignore", "-c", FORKS_BESIDE_CONTEXTS]
     run = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
     assert (run.returncode, run.stdout) == (0, "{0: 200}\n"), run.stderr
@@ -419,7 +419,7 @@ for url in urls:
     assert {result.code.name for result in results} == {"NoError"}
 print(engine.pool.idle_count())
 before = time.process_time()
-loop = QtCore.QEventLoop()  # the end of the application's own closes the connections
+loop = QtCore.QEventLoop()  # ending the application's own event loop would close the connections
 QtCore.QTimer.singleShot(500, loop.quit)
 loop.exec()
 print(time.process_time() - before)
@@ -434,7 +434,7 @@ print(engine.pool.idle_count())
 
 
 def answering_together(count: int) -> Handler:
-    """A handler that responds when ``count`` requests have come, and to each one afterwards."""
+    """Return a handler that responds when ``count`` requests have arrived, and then to each request."""
     together = threading.Barrier(count)
 
     def handle(connection: Connection) -> None:
@@ -447,8 +447,8 @@ def answering_together(count: int) -> Handler:
 
 
 @pytest.mark.parametrize("kind", ["plain", "HTTP/2"])
-def test_idle_connections_take_no_time(kind: str, serve: Serve) -> None:
-    """As many as are kept, beside an event loop; then a request on one of them is quick."""
+def test_idle_connections_take_no_processor_time(kind: str, serve: Serve) -> None:
+    """With the maximum of idle connections and an event loop; then a request on one of them is fast."""
     authority = trustme.CA()
     if kind == "plain":
         each, kept, pem = KEPT_PER_ORIGIN, KEPT_IN_ALL, ""

@@ -77,12 +77,12 @@ Serve = Callable[[Handler], RawServer]
 
 
 @pytest.fixture
-def made() -> Iterator[Callable[..., Tls]]:
-    """Makes a Tls that trusts one authority."""
+def make_tls() -> Iterator[Callable[..., Tls]]:
+    """Return a function that creates a Tls that trusts one authority."""
     yield lambda authority, **more: Tls(TlsSettings(caData=authority.cert_pem.bytes(), **more))
 
 
-Made = Callable[..., Tls]
+MakeTls = Callable[..., Tls]
 
 
 def begin(tls: Tls, server: RawServer, host: str = HOST, **more: Any) -> tuple[TlsStream, TlsSession]:
@@ -90,7 +90,7 @@ def begin(tls: Tls, server: RawServer, host: str = HOST, **more: Any) -> tuple[T
 
 
 def succeed(tls: Tls, server: RawServer, host: str = HOST) -> TlsSession:
-    """Connect, have one request answered, and return the session."""
+    """Connect, send one request, check its response and return the session."""
     stream, session = begin(tls, server, host)
     drive(send_all(stream, REQUEST))
     assert drive(receive_some(stream)).endswith(b"secret")
@@ -100,7 +100,7 @@ def succeed(tls: Tls, server: RawServer, host: str = HOST) -> TlsSession:
 
 
 def fail(tls: Tls, server: RawServer, host: str = HOST) -> TransferFailed:
-    """Fail to connect, without a trace, and return the failure."""
+    """Check that the handshake fails and leaves no connection; return the failure."""
     requests = len(server.requests)
     with pytest.raises(TransferFailed) as caught:
         begin(tls, server, host)
@@ -123,10 +123,10 @@ def assert_refused(tls: Tls, server: RawServer, text: str, *kinds: TlsErrorKind)
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_trusted_certificate(version: str, authority: trustme.CA, start: Start, made: Made) -> None:
+def test_trusted_certificate(version: str, authority: trustme.CA, start: Start, make_tls: MakeTls) -> None:
     leaf = authority.issue_cert(HOST, "localhost")
     server = start(leaf, versions=(f"TLSv{version.replace('.', '_')}",) * 2)
-    tls = made(authority)
+    tls = make_tls(authority)
     for host in (HOST, "localhost", "LOCALHOST", "localhost."):
         session = succeed(tls, server, host)
         assert session.protocol == f"TLSv{version}"
@@ -136,15 +136,15 @@ def test_trusted_certificate(version: str, authority: trustme.CA, start: Start, 
     assert server.handshakes == server.connections == 4
 
 
-def test_ipv6_address(authority: trustme.CA, start: Start, made: Made) -> None:
+def test_ipv6_address(authority: trustme.CA, start: Start, make_tls: MakeTls) -> None:
     server = start(authority.issue_cert("::1"))
     for host in ("::1", "[::1]", "::1%eth0", "[0:0::1]"):
-        succeed(made(authority), server, host)
-    error = fail(made(authority), server, "[::2]")
+        succeed(make_tls(authority), server, host)
+    error = fail(make_tls(authority), server, "[::2]")
     assert "the certificate is for ::1, not for ::2" in error.failure.text
 
 
-def test_common_name_counts_without_alternative_names(start: Start) -> None:
+def test_common_name_without_subject_alternative_names(start: Start) -> None:
     root = Issued("Root", hosts=(), is_authority=True)
     server = start(Issued("localhost", root, hosts=()).leaf())
     tls = Tls(TlsSettings(caData=root.pem))
@@ -153,18 +153,18 @@ def test_common_name_counts_without_alternative_names(start: Start) -> None:
     assert error.failure.text == "SSL handshake failed: the certificate is for localhost, not for internal.test"
 
 
-def test_common_name_does_not_count_beside_alternative_names(start: Start) -> None:
+def test_common_name_is_ignored_with_subject_alternative_names(start: Start) -> None:
     root = Issued("Root", hosts=(), is_authority=True)
     tls = Tls(TlsSettings(caData=root.pem))
     error = fail(tls, start(Issued("localhost", root, hosts=("internal.test",)).leaf()), "localhost")
     assert error.failure.text == "SSL handshake failed: the certificate is for internal.test, not for localhost"
 
 
-def test_wildcard(authority: trustme.CA, start: Start, made: Made) -> None:
+def test_wildcard(authority: trustme.CA, start: Start, make_tls: MakeTls) -> None:
     server = start(authority.issue_cert("*.example.org"))
-    succeed(made(authority), server, "www.example.org")
+    succeed(make_tls(authority), server, "www.example.org")
     for host in ("a.b.example.org", "example.org"):
-        assert "the certificate is for *.example.org, not for" in fail(made(authority), server, host).failure.text
+        assert "the certificate is for *.example.org, not for" in fail(make_tls(authority), server, host).failure.text
 
 
 def test_verify_false(stranger: trustme.CA, start: Start) -> None:
@@ -185,10 +185,10 @@ def test_chain(start: Start) -> None:
     stream.close()
 
 
-def test_application_protocol(authority: trustme.CA, start: Start, made: Made) -> None:
+def test_application_protocol(authority: trustme.CA, start: Start, make_tls: MakeTls) -> None:
     server = start(authority.issue_cert(HOST))
     server.context.set_alpn_protocols(["h2", "http/1.1"])
-    tls = made(authority)
+    tls = make_tls(authority)
     for alpn, selected in (((), None), (("http/1.1",), "http/1.1"), (("h2", "http/1.1"), "h2")):
         stream, _ = begin(tls, server, alpn=alpn)
         assert stream.ssl_object.selected_alpn_protocol() == selected
@@ -198,7 +198,7 @@ def test_application_protocol(authority: trustme.CA, start: Start, made: Made) -
 
 
 @pytest.mark.parametrize("trust", [None, "system", "certifi"])
-def test_stores_that_do_not_know_the_issuer(trust: Optional[str], authority: trustme.CA, start: Start) -> None:
+def test_trust_stores_without_the_issuer(trust: Optional[str], authority: trustme.CA, start: Start) -> None:
     error = fail(Tls(TlsSettings(trust=trust)), start(authority.issue_cert(HOST)))
     assert "is not known here" in error.failure.text
 
@@ -208,7 +208,7 @@ def test_context_of_truststore(authority: trustme.CA, start: Start, monkeypatch:
     server = start(authority.issue_cert(HOST))
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     monkeypatch.setattr(tls_module, "context_for", lambda settings, alpn: context)
-    with pytest.raises(TransferFailed, match="is not accepted"):  # the context that inquires is the same
+    with pytest.raises(TransferFailed, match="is not accepted"):  # the context of the probe is the same
         begin(Tls(TlsSettings()), server)
     context.load_verify_locations(cadata=authority.cert_pem.bytes().decode())
     stream, session = begin(Tls(TlsSettings()), server)
@@ -222,44 +222,48 @@ def test_context_of_truststore(authority: trustme.CA, start: Start, monkeypatch:
 # -- certificates that are refused
 
 
-def test_expired_certificate(authority: trustme.CA, start: Start, made: Made) -> None:
+def test_expired_certificate(authority: trustme.CA, start: Start, make_tls: MakeTls) -> None:
     server = start(authority.issue_cert(HOST, not_after=EXPIRED))
     text = 'the certificate of "127.0.0.1" expired on 2020-02-03 04:05:06 UTC'
-    assert_refused(made(authority), server, text, Kind.CertificateExpired)
+    assert_refused(make_tls(authority), server, text, Kind.CertificateExpired)
     assert server.connections == 2
 
 
-def test_certificate_that_is_not_valid_yet(authority: trustme.CA, start: Start, made: Made) -> None:
+def test_certificate_not_yet_valid(authority: trustme.CA, start: Start, make_tls: MakeTls) -> None:
     text = f'the certificate of "127.0.0.1" is valid only from {FUTURE:%Y-%m-%d %H:%M:%S} UTC'
     server = start(authority.issue_cert(HOST, not_before=FUTURE))
-    assert_refused(made(authority), server, text, Kind.CertificateNotYetValid)
+    assert_refused(make_tls(authority), server, text, Kind.CertificateNotYetValid)
 
 
-def test_wrong_host(authority: trustme.CA, start: Start, made: Made) -> None:
+def test_wrong_host(authority: trustme.CA, start: Start, make_tls: MakeTls) -> None:
     text = "the certificate is for internal.test, *.example.org, 192.0.2.7, not for 127.0.0.1"
     server = start(authority.issue_cert("internal.test", "*.example.org", "192.0.2.7"))
-    assert_refused(made(authority), server, text, Kind.HostNameMismatch)
+    assert_refused(make_tls(authority), server, text, Kind.HostNameMismatch)
 
 
-def test_unknown_issuer(authority: trustme.CA, stranger: trustme.CA, start: Start, made: Made) -> None:
+def test_unknown_issuer(authority: trustme.CA, stranger: trustme.CA, start: Start, make_tls: MakeTls) -> None:
     text = 'the issuer "Strangers Ltd" of the certificate is not known here'
-    assert_refused(made(authority), start(stranger.issue_cert(HOST)), text, Kind.UnableToGetLocalIssuerCertificate)
+    assert_refused(make_tls(authority), start(stranger.issue_cert(HOST)), text, Kind.UnableToGetLocalIssuerCertificate)
 
 
-def test_self_signed_certificate(authority: trustme.CA, start: Start, made: Made) -> None:
+def test_self_signed_certificate(authority: trustme.CA, start: Start, make_tls: MakeTls) -> None:
     text = 'the certificate of "a box in the cellar" is self-signed and not trusted here'
-    assert_refused(made(authority), start(self_signed()), text, Kind.SelfSignedCertificate)
+    assert_refused(make_tls(authority), start(self_signed()), text, Kind.SelfSignedCertificate)
 
 
-def test_self_signed_root_in_the_chain(authority: trustme.CA, stranger: trustme.CA, start: Start, made: Made) -> None:
+def test_self_signed_root_in_the_chain(
+    authority: trustme.CA, stranger: trustme.CA, start: Start, make_tls: MakeTls
+) -> None:
     leaf = stranger.issue_cert(HOST)
     own = leaf.cert_chain_pems[0].bytes()
     chained = trustme.LeafCert(leaf.private_key_pem.bytes(), own, [stranger.cert_pem.bytes()])
     text = 'the certificate of "127.0.0.1" leads to a self-signed root that is not trusted here'
-    assert_refused(made(authority), start(chained), text, Kind.SelfSignedCertificateInChain)
+    assert_refused(make_tls(authority), start(chained), text, Kind.SelfSignedCertificateInChain)
 
 
-def test_everything_wrong_at_once(authority: trustme.CA, stranger: trustme.CA, start: Start, made: Made) -> None:
+def test_several_certificate_errors(
+    authority: trustme.CA, stranger: trustme.CA, start: Start, make_tls: MakeTls
+) -> None:
     leaf = stranger.issue_cert("internal.test", not_after=EXPIRED)
     text = (
         'the certificate of "internal.test" expired on 2020-02-03 04:05:06 UTC; '
@@ -267,7 +271,7 @@ def test_everything_wrong_at_once(authority: trustme.CA, stranger: trustme.CA, s
         "the certificate is for internal.test, not for 127.0.0.1"
     )
     kinds = (Kind.CertificateExpired, Kind.UnableToGetLocalIssuerCertificate, Kind.HostNameMismatch)
-    assert_refused(made(authority), start(leaf), text, *kinds)
+    assert_refused(make_tls(authority), start(leaf), text, *kinds)
 
 
 def test_expired_root_of_the_settings(start: Start) -> None:
@@ -277,18 +281,18 @@ def test_expired_root_of_the_settings(start: Start) -> None:
     assert [each.kind for each in error.session.errors] == [Kind.UnableToGetLocalIssuerCertificate]
 
 
-def test_refused_server_is_not_shown_the_client_certificate(
-    authority: trustme.CA, stranger: trustme.CA, start: Start, made: Made
+def test_client_certificate_is_not_sent_to_a_refused_server(
+    authority: trustme.CA, stranger: trustme.CA, start: Start, make_tls: MakeTls
 ) -> None:
     server = start(stranger.issue_cert(HOST), trusts=authority)
     mine = authority.issue_cert("me@home.test").private_key_and_cert_chain_pem.bytes()
-    error = fail(made(authority, clientCertificate=mine), server)
+    error = fail(make_tls(authority, clientCertificate=mine), server)
     assert error.session is not None and error.session.certificates
     assert server.client_names == []
 
 
 def speaking(text: bytes) -> Handler:
-    """A handler that reads something and then says the same to every client."""
+    """Return a handler that reads some bytes and then sends the same text to each client."""
 
     def handle(connection: Connection) -> None:
         connection.sock.recv(4000)
@@ -297,8 +301,8 @@ def speaking(text: bytes) -> Handler:
     return handle
 
 
-class Once(TlsServer):
-    """Uses one handler for the first connection, and another one afterwards."""
+class FirstConnectionOnly(TlsServer):
+    """Handles the first connection normally, and later ones with ``then``."""
 
     then: Handler
 
@@ -310,8 +314,8 @@ class Once(TlsServer):
 
 
 @pytest.mark.parametrize("then", ["closes", "is silent", "speaks HTTP", "refuses connections"])
-def test_nothing_more_can_be_found_out(
-    then: str, authority: trustme.CA, start: Start, made: Made, monkeypatch: pytest.MonkeyPatch
+def test_certificate_error_if_the_probe_fails(
+    then: str, authority: trustme.CA, start: Start, make_tls: MakeTls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handlers: dict[str, Handler] = {
         "closes": lambda connection: None,
@@ -320,7 +324,7 @@ def test_nothing_more_can_be_found_out(
         "refuses connections": lambda connection: None,
     }
     monkeypatch.setattr(tls_module, "PATIENCE", 0.3)
-    server = start(self_signed(), kind=type("Server", (Once,), {"then": staticmethod(handlers[then])}))
+    server = start(self_signed(), kind=type("Server", (FirstConnectionOnly,), {"then": staticmethod(handlers[then])}))
     opened = 0
 
     def open_channel() -> Steps[Channel]:
@@ -332,7 +336,7 @@ def test_nothing_more_can_be_found_out(
 
     begun = time.monotonic()
     with pytest.raises(TransferFailed) as caught:
-        drive(made(authority).start(open_channel, HOST))
+        drive(make_tls(authority).start(open_channel, HOST))
     assert time.monotonic() - begun < 2
     assert caught.value.failure.text == (
         "SSL handshake failed: the certificate is not accepted (self-signed certificate)"
@@ -347,7 +351,7 @@ def test_nothing_more_can_be_found_out(
 @pytest.mark.parametrize("case", ["expired", "host", "issuer", "self-signed", "all"])
 @pytest.mark.parametrize("with_host", [False, True])
 def test_ignored_errors(
-    case: str, with_host: bool, authority: trustme.CA, stranger: trustme.CA, start: Start, made: Made
+    case: str, with_host: bool, authority: trustme.CA, stranger: trustme.CA, start: Start, make_tls: MakeTls
 ) -> None:
     three = [Kind.CertificateExpired, Kind.UnableToGetLocalIssuerCertificate, Kind.HostNameMismatch]
     leaf, kinds = {
@@ -360,7 +364,7 @@ def test_ignored_errors(
     server = start(leaf)
     errors = tuple(TlsError(kind, certificate_of(leaf), HOST) for kind in kinds)
     ignored = errors if with_host else tuple(TlsError(kind, certificate_of(leaf)) for kind in kinds)
-    tls = made(authority, ignoredErrors=ignored)
+    tls = make_tls(authority, ignoredErrors=ignored)
     for _ in range(2):
         session = succeed(tls, server)
         assert session.errors == errors
@@ -375,18 +379,18 @@ def test_ignored_errors(
         ignored[1:],
     ):
         with pytest.raises(TransferFailed) as caught:
-            begin(made(authority, ignoredErrors=tuple(not_covering)), server)
+            begin(make_tls(authority, ignoredErrors=tuple(not_covering)), server)
         assert caught.value.session is not None and caught.value.session.errors == errors
     assert len(server.requests) == requests
     assert eventually(lambda: server.open_connections == 0)
 
 
-def test_lenient_context_is_made_once(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lenient_context_is_created_once(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     leaf = self_signed()
-    made = []
+    contexts = []
 
     def count(*arguments: Any) -> ssl.SSLContext:
-        made.append(arguments)
+        contexts.append(arguments)
         return lenient_context(*arguments)
 
     monkeypatch.setattr(tls_module, "lenient_context", count)
@@ -394,7 +398,7 @@ def test_lenient_context_is_made_once(start: Start, monkeypatch: pytest.MonkeyPa
     server = start(leaf)
     for _ in range(3):
         succeed(tls, server)
-    assert len(made) == 1
+    assert len(contexts) == 1
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="Python 3.9 does not tell the chain")
@@ -413,7 +417,7 @@ def test_other_expired_certificates_are_not_ignored(start: Start) -> None:
     succeed(Tls(TlsSettings(caData=root.pem, ignoredErrors=both)), server)
 
 
-def test_certificate_that_changes_is_not_ignored(authority: trustme.CA, start: Start, made: Made) -> None:
+def test_changed_certificate_is_not_ignored(authority: trustme.CA, start: Start, make_tls: MakeTls) -> None:
     first, second = (authority.issue_cert(HOST, not_after=EXPIRED) for _ in range(2))
 
     class Changing(TlsServer):
@@ -423,7 +427,7 @@ def test_certificate_that_changes_is_not_ignored(authority: trustme.CA, start: S
             super()._handle(connection)
 
     ignored = TlsError(Kind.CertificateExpired, certificate_of(first))
-    error = fail(made(authority, ignoredErrors=(ignored,)), start(first, kind=Changing))
+    error = fail(make_tls(authority, ignoredErrors=(ignored,)), start(first, kind=Changing))
     assert error.session is not None
     assert {each.certificate for each in error.session.errors} == {certificate_of(first), certificate_of(second)}
 
@@ -431,19 +435,19 @@ def test_certificate_that_changes_is_not_ignored(authority: trustme.CA, start: S
 # -- pins
 
 
-def test_pinned_fingerprint(authority: trustme.CA, start: Start, made: Made) -> None:
+def test_pinned_fingerprint(authority: trustme.CA, start: Start, make_tls: MakeTls) -> None:
     leaf = authority.issue_cert(HOST)
     server = start(leaf)
     fingerprint = certificate_of(leaf).fingerprint()
     for pins in ((fingerprint,), ("0" * 64, fingerprint)):
-        succeed(made(authority, pinnedFingerprints=pins), server)
+        succeed(make_tls(authority, pinnedFingerprints=pins), server)
         succeed(Tls(TlsSettings(verify=False, pinnedFingerprints=pins)), server)
 
 
 @pytest.mark.parametrize("verify", [True, False])
-def test_wrong_fingerprint(verify: bool, authority: trustme.CA, start: Start, made: Made) -> None:
+def test_wrong_fingerprint(verify: bool, authority: trustme.CA, start: Start, make_tls: MakeTls) -> None:
     leaf = authority.issue_cert(HOST)
-    error = fail(made(authority, verify=verify, pinnedFingerprints=("0" * 64,)), start(leaf))
+    error = fail(make_tls(authority, verify=verify, pinnedFingerprints=("0" * 64,)), start(leaf))
     fingerprint = certificate_of(leaf).fingerprint()
     text = f"SSL handshake failed: the certificate's fingerprint is {fingerprint}, which is not pinned"
     assert error.failure.text == text
@@ -451,7 +455,7 @@ def test_wrong_fingerprint(verify: bool, authority: trustme.CA, start: Start, ma
     assert error.session.protocol == "TLSv1.3"
 
 
-def test_pins_count_besides_ignored_errors(start: Start) -> None:
+def test_pins_are_checked_with_ignored_errors(start: Start) -> None:
     leaf = self_signed()
     ignored = (TlsError(Kind.SelfSignedCertificate, certificate_of(leaf)),)
     error = fail(Tls(TlsSettings(ignoredErrors=ignored, pinnedFingerprints=("0" * 64,))), start(leaf))
@@ -463,29 +467,31 @@ def test_pins_count_besides_ignored_errors(start: Start) -> None:
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 @pytest.mark.parametrize("requires", [True, False])
-def test_client_certificate(version: str, requires: bool, authority: trustme.CA, start: Start, made: Made) -> None:
+def test_client_certificate(
+    version: str, requires: bool, authority: trustme.CA, start: Start, make_tls: MakeTls
+) -> None:
     server = start(authority.issue_cert(HOST), trusts=authority, requires=requires, versions=(version, version))
     mine = authority.issue_cert("me@home.test")
-    succeed(made(authority, clientCertificate=mine.private_key_and_cert_chain_pem.bytes()), server)
+    succeed(make_tls(authority, clientCertificate=mine.private_key_and_cert_chain_pem.bytes()), server)
     chain, key = mine.cert_chain_pems[0].bytes(), mine.private_key_pem.bytes()
-    succeed(made(authority, clientCertificate=chain, clientKey=key), server)
+    succeed(make_tls(authority, clientCertificate=chain, clientKey=key), server)
     assert server.client_names == ["me@home.test"] * 2
     if not requires:
-        succeed(made(authority), server)
+        succeed(make_tls(authority), server)
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 @pytest.mark.parametrize("shown", ["none", "a stranger's"])
-def test_client_certificate_that_is_refused(
-    version: str, shown: str, authority: trustme.CA, stranger: trustme.CA, start: Start, made: Made
+def test_refused_client_certificate(
+    version: str, shown: str, authority: trustme.CA, stranger: trustme.CA, start: Start, make_tls: MakeTls
 ) -> None:
     server = start(authority.issue_cert(HOST), trusts=authority, requires=True, versions=(version, version))
     foreign = stranger.issue_cert("me@strangers.test").private_key_and_cert_chain_pem.bytes()
-    tls = made(authority) if shown == "none" else made(authority, clientCertificate=foreign)
+    tls = make_tls(authority) if shown == "none" else make_tls(authority, clientCertificate=foreign)
     try:
         stream, _ = begin(tls, server)
         drive(receive_some(stream))
-    except ssl.SSLError as error:  # TLS 1.3 tells it after the handshake
+    except ssl.SSLError as error:  # with TLS 1.3 the alert comes after the handshake
         assert version == "TLSv1_3"
         failure = tls.failure(error)
         stream.close()
@@ -531,29 +537,29 @@ def test_key_of_another_certificate(authority: trustme.CA, tmp_path: Any, monkey
 # -- servers that fail
 
 
-def test_old_version_of_tls(authority: trustme.CA, start: Start, made: Made) -> None:
+def test_old_version_of_tls(authority: trustme.CA, start: Start, make_tls: MakeTls) -> None:
     text = "SSL handshake failed: the server speaks no version of TLS that is allowed here"
     old = start(authority.issue_cert(HOST), versions=("TLSv1", "TLSv1"))
-    assert fail(made(authority), old).failure.text == text
+    assert fail(make_tls(authority), old).failure.text == text
     newer = start(authority.issue_cert(HOST), versions=("TLSv1_2", "TLSv1_2"))
-    assert fail(made(authority, minimumVersion="1.3"), newer).failure.text == text
+    assert fail(make_tls(authority, minimumVersion="1.3"), newer).failure.text == text
     newest = start(authority.issue_cert(HOST), versions=("TLSv1_3", "TLSv1_3"))
-    assert fail(made(authority, maximumVersion="1.2"), newest).failure.text == text
+    assert fail(make_tls(authority, maximumVersion="1.2"), newest).failure.text == text
 
 
 @pytest.mark.parametrize(
     "greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0garbage garbage", b"SSH-2.0-OpenSSH\r\n"]
 )
-def test_server_that_does_not_speak_tls(greeting: bytes, authority: trustme.CA, serve: Serve, made: Made) -> None:
+def test_server_without_tls(greeting: bytes, authority: trustme.CA, serve: Serve, make_tls: MakeTls) -> None:
     server = serve(speaking(greeting))
     text = "the server does not speak TLS there; if it speaks plain HTTP, use http://"
-    assert fail(made(authority), server).failure.text == f"SSL handshake failed: {text}"
+    assert fail(make_tls(authority), server).failure.text == f"SSL handshake failed: {text}"
 
 
 @pytest.mark.parametrize("when", ["at once", "in the handshake", "after a byte"])
 @pytest.mark.parametrize("how", ["close", "reset"])
-def test_server_that_closes_in_the_handshake(
-    when: str, how: str, authority: trustme.CA, serve: Serve, made: Made
+def test_server_closes_in_the_handshake(
+    when: str, how: str, authority: trustme.CA, serve: Serve, make_tls: MakeTls
 ) -> None:
     def handle(connection: Connection) -> None:
         if when != "at once":
@@ -573,28 +579,28 @@ def test_server_that_closes_in_the_handshake(
             return channel
 
         with pytest.raises(ConnectionLost):
-            drive(made(authority).start(open_channel, HOST))
+            drive(make_tls(authority).start(open_channel, HOST))
     assert eventually(lambda: server.open_connections == 0)
 
 
-def test_errors_of_connecting_pass(authority: trustme.CA, made: Made) -> None:
+def test_connect_errors_are_raised_unchanged(authority: trustme.CA, make_tls: MakeTls) -> None:
     def open_channel() -> Steps[Channel]:
         raise ConnectionRefusedError
         yield
 
     with pytest.raises(ConnectionRefusedError):
-        drive(made(authority).start(open_channel, HOST))
+        drive(make_tls(authority).start(open_channel, HOST))
 
 
-def test_host_that_is_no_name(authority: trustme.CA, made: Made) -> None:
+def test_invalid_host_name(authority: trustme.CA, make_tls: MakeTls) -> None:
     host = "a" * 64 + ".test"
     with pytest.raises(TransferFailed, match=f"Host {host} not found") as caught:
-        drive(made(authority).start(connected(1), host))
+        drive(make_tls(authority).start(connected(1), host))
     assert caught.value.failure.error is QtNetworkError.HostNotFoundError
 
 
 @pytest.mark.parametrize("before", [0, 5, 900])
-def test_cancel_while_a_server_does_not_answer(before: int, authority: trustme.CA, serve: Serve, made: Made) -> None:
+def test_cancel_while_the_server_is_silent(before: int, authority: trustme.CA, serve: Serve, make_tls: MakeTls) -> None:
     hello = b"\x16\x03\x03\x10\x00\x02\x00\x0f\xfc\x03\x03" + bytes(1000)
     ended: list[bytes] = []
 
@@ -604,7 +610,7 @@ def test_cancel_while_a_server_does_not_answer(before: int, authority: trustme.C
         ended.append(connection.sock.recv(10))
 
     server = serve(handle)
-    steps = made(authority).start(connected(server.port), HOST)
+    steps = make_tls(authority).start(connected(server.port), HOST)
     with pytest.raises(TimeoutError):
         drive(steps, 0.2)
     assert eventually(lambda: ended == [b""], 1)
@@ -639,23 +645,23 @@ def test_cancel_at_each_step(ignores: bool, start: Start) -> None:
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
-def test_server_that_sends_byte_by_byte(
-    version: str, authority: trustme.CA, serve: Serve, start: Start, made: Made
+def test_handshake_byte_by_byte(
+    version: str, authority: trustme.CA, serve: Serve, start: Start, make_tls: MakeTls
 ) -> None:
     server = start(authority.issue_cert(HOST), versions=(version, version))
     between = serve(relay_to(server.port, piece=1))
-    succeed(made(authority), between)
+    succeed(make_tls(authority), between)
 
 
 # -- TLS inside TLS
 
 
 @pytest.mark.parametrize("inner", ["trusted", "refused", "ignored"])
-def test_tls_in_tls(inner: str, authority: trustme.CA, start: Start, made: Made) -> None:
+def test_tls_in_tls(inner: str, authority: trustme.CA, start: Start, make_tls: MakeTls) -> None:
     leaf = authority.issue_cert(HOST) if inner == "trusted" else self_signed()
     server = start(leaf)
     proxy = start(authority.issue_cert("proxy.test"), relay_to(server.port))
-    outer = made(authority)
+    outer = make_tls(authority)
 
     def open_channel() -> Steps[Channel]:
         stream, _ = yield from outer.start(connected(proxy.port), "proxy.test")
@@ -663,7 +669,7 @@ def test_tls_in_tls(inner: str, authority: trustme.CA, start: Start, made: Made)
         return stream
 
     ignored = (TlsError(Kind.SelfSignedCertificate, certificate_of(leaf)),) if inner == "ignored" else ()
-    steps = made(authority, ignoredErrors=ignored).start(open_channel, HOST)
+    steps = make_tls(authority, ignoredErrors=ignored).start(open_channel, HOST)
     if inner == "refused":
         with pytest.raises(TransferFailed, match="is self-signed and not trusted here"):
             drive(steps)

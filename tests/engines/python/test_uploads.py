@@ -1,4 +1,4 @@
-"""Bodies of requests on the python engine: clocks and cancels while they go out, and ``Expect: 100-continue``."""
+"""Uploads on the python engine: timeouts and cancels while they are sent, and ``Expect: 100-continue``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PIECE = bytes(1 << 18)
 
 
 class QuickChannel:
-    """Stands for a connection whose other end is quicker than we are."""
+    """A channel whose other end reads faster than we send."""
 
     wanted = Wanted(((0, WRITE),))
 
@@ -51,7 +51,7 @@ class QuickChannel:
 
 
 @pytest.mark.parametrize("kind", ["bytes", "known length", "chunked"])
-def test_driver_looks_around_while_a_quick_server_takes_a_body(kind: str) -> None:
+def test_upload_yields_regularly_to_the_driver(kind: str) -> None:
     size = 10 * LOOK_UP_BYTES
     body: Any = bytes(size)
     if kind != "bytes":
@@ -77,8 +77,8 @@ def test_driver_looks_around_while_a_quick_server_takes_a_body(kind: str) -> Non
 
 @pytest.mark.parametrize("before", [0, 10], ids=["small so far", "under way"])
 @pytest.mark.parametrize("how", ["call", "batch"])
-def test_slow_source_is_not_read_on_after_a_cancel(how: str, before: int, serve: Serve) -> None:
-    """Between two pieces of a body the call looks whether it should go on."""
+def test_slow_upload_iterator_is_not_read_after_a_cancel(how: str, before: int, serve: Serve) -> None:
+    """The call checks for a cancel between two chunks of a body."""
     manager = NetworkAccessManager()
     manager.setEngine("python")
     request = BlockingNetworkRequest(manager)
@@ -120,7 +120,7 @@ def receive(connection: Connection, size: int) -> bytes:
     return body
 
 
-def expecting(url: str) -> QtNetwork.QNetworkRequest:
+def with_expect_continue(url: str) -> QtNetwork.QNetworkRequest:
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(url))
     request.setRawHeader(b"Expect", b"100-continue")
     return request
@@ -129,8 +129,8 @@ def expecting(url: str) -> QtNetwork.QNetworkRequest:
 SIZES = [100, 300_000]
 
 
-def answering(interim: list[bytes], size: int, body_came_early: list[bool]) -> Handler:
-    """A handler that sends interim responses part by part, and notes whether the body came before they were whole."""
+def send_interim_responses(interim: list[bytes], size: int, body_came_early: list[bool]) -> Handler:
+    """Return a handler that sends interim responses in parts and notes if the body arrives before they are complete."""
 
     def handle(connection: Connection) -> None:
         read_head(connection)
@@ -138,7 +138,7 @@ def answering(interim: list[bytes], size: int, body_came_early: list[bool]) -> H
             connection.sock.settimeout(0.05)
             try:
                 connection.sock.recv(1)
-            except OSError:  # nothing in this time
+            except OSError:  # no bytes in this time
                 body_came_early.append(False)
             else:
                 body_came_early.append(True)
@@ -164,14 +164,16 @@ def test_body_waits_for_continue(
     interim: list[bytes], size: int, on_python: BlockingNetworkRequest, serve: Serve
 ) -> None:
     body_came_early: list[bool] = []
-    server = serve(answering(interim, size, body_came_early))
-    assert on_python.post(expecting(server.url), bytes(size)) is OK, on_python.errorMessage()
+    server = serve(send_interim_responses(interim, size, body_came_early))
+    assert on_python.post(with_expect_continue(server.url), bytes(size)) is OK, on_python.errorMessage()
     assert on_python.reply().body == b"%d" % size
     assert body_came_early == [False] * len(interim)
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_body_does_not_wait_for_ever_for_continue(size: int, on_python: BlockingNetworkRequest, serve: Serve) -> None:
+def test_body_is_sent_without_continue_after_a_timeout(
+    size: int, on_python: BlockingNetworkRequest, serve: Serve
+) -> None:
     gaps: list[float] = []
 
     def ignore(connection: Connection) -> None:
@@ -181,16 +183,14 @@ def test_body_does_not_wait_for_ever_for_continue(size: int, on_python: Blocking
         gaps.append(time.monotonic() - started)
         connection.respond(b"%d" % len(body + receive(connection, size - 1)))
 
-    assert on_python.post(expecting(serve(ignore).url), bytes(size)) is OK, on_python.errorMessage()
+    assert on_python.post(with_expect_continue(serve(ignore).url), bytes(size)) is OK, on_python.errorMessage()
     assert on_python.reply().body == b"%d" % size
     assert CONTINUE_SECONDS * 0.8 < gaps[0] < CONTINUE_SECONDS * 5
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("status", ["417 Expectation Failed", "401 Unauthorized", "413 Too Large"])
-def test_body_is_not_sent_if_it_is_refused(
-    status: str, size: int, on_python: BlockingNetworkRequest, serve: Serve
-) -> None:
+def test_refused_body_is_not_sent(status: str, size: int, on_python: BlockingNetworkRequest, serve: Serve) -> None:
     bodies: list[bytes] = []
 
     def refuse(connection: Connection) -> None:
@@ -199,7 +199,7 @@ def test_body_is_not_sent_if_it_is_refused(
         bodies.append(receive(connection, 1))
 
     server = serve(refuse)
-    assert on_python.post(expecting(server.url), bytes(size)) is SERVER, on_python.errorMessage()
+    assert on_python.post(with_expect_continue(server.url), bytes(size)) is SERVER, on_python.errorMessage()
     assert on_python.reply().body == b"no"
     server.close()
     assert bodies in ([], [b""])
@@ -209,7 +209,7 @@ def test_cancel_while_a_body_waits_for_continue(on_python: BlockingNetworkReques
     server = serve(silence)
     threading.Timer(0.1, on_python.abort).start()
     started = time.monotonic()
-    assert on_python.post(expecting(server.url), bytes(100)) is CANCELED
+    assert on_python.post(with_expect_continue(server.url), bytes(100)) is CANCELED
     assert time.monotonic() - started < CONTINUE_SECONDS
 
 
@@ -225,10 +225,10 @@ def test_cancel_while_a_body_waits_for_continue(on_python: BlockingNetworkReques
     ],
     ids=["length", "until the end", "chunked", "short", "cut off"],
 )
-def test_server_that_refuses_a_body_and_closes(
+def test_server_refuses_a_body_and_closes(
     raw: bytes, is_whole: bool, ends: str, on_python: BlockingNetworkRequest, serve: Serve
 ) -> None:
-    """It has not read all of the body, so that even ``close`` makes a reset."""
+    """It has not read the whole body, so even ``close`` causes a reset."""
     may_end = threading.Event()
 
     def refuse(connection: Connection) -> None:
@@ -243,8 +243,8 @@ def test_server_that_refuses_a_body_and_closes(
     assert on_python.reply().statusCode() == 413 and on_python.reply().body == b"no"
 
 
-def test_server_that_refuses_a_body_over_nested_tls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The channel reads the bytes that have come although it cannot send any more, as a plain TLS channel does."""
+def test_server_refuses_a_body_over_nested_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The channel still reads received bytes when it cannot send any more, like a plain TLS channel."""
     monkeypatch.setattr(tls, "encrypted", NestedTlsChannel)
     authority = trustme.CA()
 

@@ -1,4 +1,4 @@
-"""The known limitations of docs/limits.rst: if a test fails, Qt has improved, and the page must change."""
+"""The known limitations of docs/limits.rst: if a test fails, Qt has changed and the page must be updated."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"fffffffffffffffffff\r\nmore",
     ],
 )
-def test_a_broken_chunk_size_looks_like_the_end_to_qt(
+def test_qt_ends_a_body_at_an_invalid_chunk_size(
     rest: bytes, engine: str, blocking: BlockingNetworkRequest, serve: Serve
 ) -> None:
     server = serve(once(CHUNKED + b"5\r\nhello\r\n" + rest))
@@ -34,16 +34,14 @@ def test_a_broken_chunk_size_looks_like_the_end_to_qt(
 
 
 @pytest.mark.parametrize("raw", [b"5\r\nhelloXX0\r\n\r\n", b"5\r\nhello\r\n0\r\nX-Trailer: cu"])
-def test_what_stands_around_chunks_is_nothing_to_qt(
+def test_qt_ignores_bytes_between_chunks(
     raw: bytes, engine: str, blocking: BlockingNetworkRequest, serve: Serve
 ) -> None:
     server = serve(once(CHUNKED + raw))
     assert blocking.get(server.url) is ErrorCode.NetworkError or engine == "qt"
 
 
-def test_a_reset_of_a_body_without_length_looks_like_the_end_to_qt(
-    engine: str, blocking: BlockingNetworkRequest, serve: Serve
-) -> None:
+def test_qt_ends_a_body_without_length_at_a_reset(engine: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\n\r\nhello")
@@ -57,14 +55,14 @@ def test_a_reset_of_a_body_without_length_looks_like_the_end_to_qt(
     assert code is ErrorCode.NetworkError or (engine == "qt" and blocking.reply().body in (b"", b"hello"))
 
 
-def test_a_get_that_breaks_is_sent_again_by_qt(engine: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+def test_qt_retries_a_get(engine: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(lambda connection: connection.read_request() and None)  # type: ignore[arg-type]
     assert blocking.get(server.url) is ErrorCode.NetworkError
     assert 1 <= len(server.requests) <= (4 if engine == "qt" else 1)
 
 
-def test_a_connection_closed_while_idle_is_noticed(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    """Or, at worst, the race is lost and told; the body is never sent twice."""
+def test_connection_closed_while_idle(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """If the request is sent just when the server closes, it fails; the body is never sent twice."""
     closed = threading.Event()
 
     def handle(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""A network thread of Qt's engine that is busy with one response or one file holds up no other call."""
+"""A network thread of the qt engine that is busy with one response or file delays no other call."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from ...support.names import Serve
 from ...support.servers.raw import Connection, always, once, silence
 
 
-class Stuck:
-    """An engine of its own whose workers get stuck in a file that takes nothing until ``release`` is called."""
+class StuckEngine:
+    """A separate engine whose workers block in a write until ``release`` is called."""
 
     def __init__(self, serve: Serve) -> None:
         self.engine = QtEngine()
@@ -50,8 +50,8 @@ class Stuck:
             self._writing.release()
             self._proceed.wait(60)
 
-    def begin(self) -> tuple[QtTransfer, Mailbox]:
-        """A transfer whose worker is stuck from now on."""
+    def start_stuck_transfer(self) -> tuple[QtTransfer, Mailbox]:
+        """Start a transfer and return it when its worker is stuck."""
         mailbox = Mailbox()
         transfer = self.engine.start(Request("GET", self._server.url, streams=True), mailbox)
         response = getattr(mailbox.take(10), "response", None)
@@ -65,7 +65,7 @@ class Stuck:
         self._proceed.set()
 
     def get(self, url: str) -> Response:
-        """As a call waits: now and then it asks whether its transfer is lost."""
+        """Wait as a call does: check regularly if the transfer is lost."""
         mailbox = Mailbox()
         transfer = self.engine.start(Request("GET", url), mailbox)
         return response_of(transfer, mailbox)
@@ -85,21 +85,21 @@ def response_of(transfer: QtTransfer, mailbox: Mailbox) -> Response:
 
 
 def wait_until_late(transfer: QtTransfer) -> None:
-    """Until the grace of an abort has passed."""
+    """Wait until the grace period of an abort has passed."""
     assert transfer.aborted
     threading.Event().wait(2 * ABORT_GRACE_SECONDS)
 
 
 @pytest.fixture
-def stuck(serve: Serve) -> Iterator[Stuck]:
-    made = Stuck(serve)
+def stuck(serve: Serve) -> Iterator[StuckEngine]:
+    made = StuckEngine(serve)
     yield made
     made.release()
     made.engine.shutdown()
 
 
-def test_a_header_that_takes_long_to_read_delays_no_other_call(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    """25 000 distinct lines keep Qt 5 busy for seconds, whatever is aborted meanwhile."""
+def test_slow_header_delays_no_other_call(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """25 000 distinct lines keep Qt 5 busy for seconds, even if the transfer is aborted."""
     lines = b"".join(b"X-%d: 1\r\n" % number for number in range(25_000))
     bad = serve(once(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + lines + b"\r\n"))
     good = serve(always(b"ok"))
@@ -113,9 +113,9 @@ def test_a_header_that_takes_long_to_read_delays_no_other_call(blocking: Blockin
     assert len(good.requests) == 2
 
 
-def test_a_worker_whose_aborted_transfer_does_not_end_gets_no_more(stuck: Stuck, serve: Serve) -> None:
+def test_stuck_worker_gets_no_more_transfers(stuck: StuckEngine, serve: Serve) -> None:
     server = serve(always(b"ok"))
-    transfer, mailbox = stuck.begin()
+    transfer, mailbox = stuck.start_stuck_transfer()
     (worker,) = stuck.engine._workers
     transfer.abort()
     wait_until_late(transfer)
@@ -128,10 +128,10 @@ def test_a_worker_whose_aborted_transfer_does_not_end_gets_no_more(stuck: Stuck,
     assert worker.thread is not None and worker.thread.wait(10_000)
 
 
-def test_what_a_stuck_worker_has_not_begun_with_goes_to_another(stuck: Stuck, serve: Serve) -> None:
+def test_queued_transfer_moves_to_another_worker(stuck: StuckEngine, serve: Serve) -> None:
     """The caller has not aborted the transfer in which the worker is stuck."""
     server = serve(always(b"ok"))
-    transfer, mailbox = stuck.begin()
+    transfer, mailbox = stuck.start_stuck_transfer()
     response = stuck.get(server.url)
     assert (response.status, response.body) == (200, b"ok")
     assert stuck.get(server.url).status == 200
@@ -140,11 +140,11 @@ def test_what_a_stuck_worker_has_not_begun_with_goes_to_another(stuck: Stuck, se
     assert len(server.requests) == 2
 
 
-def test_a_worker_that_was_stuck_leaves_nothing_behind(stuck: Stuck, serve: Serve) -> None:
+def test_formerly_stuck_workers_are_stopped(stuck: StuckEngine, serve: Serve) -> None:
     server = serve(always(b"ok"))
     begun = []
     for _ in range(3):
-        transfer, mailbox = stuck.begin()
+        transfer, mailbox = stuck.start_stuck_transfer()
         transfer.abort()
         wait_until_late(transfer)
         begun.append((transfer, mailbox, transfer.worker.thread))
@@ -158,13 +158,13 @@ def test_a_worker_that_was_stuck_leaves_nothing_behind(stuck: Stuck, serve: Serv
     assert stuck.engine._reaper._workers == [] and not stuck.engine._reaper._stopped
 
 
-def test_so_many_stuck_workers_and_no_more(stuck: Stuck, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_maximum_of_stuck_workers(stuck: StuckEngine, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     server = serve(always(b"ok"))
     request = Request("GET", server.url)
     monkeypatch.setattr(qt, "MAXIMUM_STUCK_WORKERS", 2)
     begun = []
     for _ in range(2):
-        transfer, mailbox = stuck.begin()
+        transfer, mailbox = stuck.start_stuck_transfer()
         transfer.abort()
         wait_until_late(transfer)
         begun.append((transfer, mailbox))
@@ -182,16 +182,16 @@ def test_so_many_stuck_workers_and_no_more(stuck: Stuck, serve: Serve, monkeypat
     assert stuck.engine.unsupported_reason(request) is None
 
 
-def test_a_worker_that_came_back_is_waited_for_and_counts_no_more(
-    stuck: Stuck, serve: Serve, monkeypatch: pytest.MonkeyPatch
+def test_recovered_worker_is_not_counted_as_stuck(
+    stuck: StuckEngine, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker may only have waited for the GIL, and may still serve a caller."""
+    """The worker may only have waited for the GIL and may still have transfers of callers."""
     monkeypatch.setattr(qt, "MAXIMUM_STUCK_WORKERS", 1)
     slow = serve(silence)
     mailbox = Mailbox()
     waiting = stuck.engine.start(Request("GET", slow.url), mailbox)
     slow.wait_for_requests(1)
-    transfer, late = stuck.begin()
+    transfer, late = stuck.start_stuck_transfer()
     assert transfer.worker is waiting.worker
     transfer.abort()
     wait_until_late(transfer)
@@ -208,8 +208,8 @@ def test_a_worker_that_came_back_is_waited_for_and_counts_no_more(
     assert stuck.engine._reaper._workers == []
 
 
-def test_a_response_counts_though_its_worker_has_ended(serve: Serve) -> None:
-    """The caller may look after the worker has answered its last and gone, before it has seen the answer."""
+def test_response_of_an_ended_worker(serve: Serve) -> None:
+    """The worker may end after its last response and before the caller has seen that response."""
     engine = QtEngine()
     mailbox = Mailbox()
     transfer = engine.start(Request("GET", serve(always(b"ok")).url), mailbox)
@@ -222,10 +222,8 @@ def test_a_response_counts_though_its_worker_has_ended(serve: Serve) -> None:
     engine.shutdown()
 
 
-def test_a_worker_that_is_retired_as_it_begins_serves_what_it_has(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a busy machine it may be taken for stuck before it runs its event loop."""
+def test_worker_retired_at_its_start_serves_its_transfer(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a worker may be considered stuck before it runs its event loop."""
     engine = QtEngine()
     begin = thread_starts.has_begun
 
@@ -244,8 +242,8 @@ def test_a_worker_that_is_retired_as_it_begins_serves_what_it_has(
     engine.shutdown()
 
 
-def test_a_worker_whose_thread_was_just_deleted_can_be_stopped(serve: Serve) -> None:
-    """Several threads may see that it is unused and end it; one of them is the last."""
+def test_stop_of_a_worker_with_a_deleted_thread(serve: Serve) -> None:
+    """Several threads may end an unused worker; the last one finds a deleted thread."""
     engine = QtEngine()
     mailbox = Mailbox()
     transfer = engine.start(Request("GET", serve(always(b"ok")).url), mailbox)
@@ -258,7 +256,7 @@ def test_a_worker_whose_thread_was_just_deleted_can_be_stopped(serve: Serve) -> 
     worker.thread = None
 
 
-def test_a_stuck_worker_does_not_keep_the_interpreter_from_ending() -> None:
+def test_stuck_worker_does_not_delay_the_exit() -> None:
     program = """
 import threading
 from blocking_request.engines.qt.engine import engine

@@ -20,7 +20,7 @@ class QuickMailbox(Mailbox):
 
 
 class JobList:
-    """Takes jobs as a worker does."""
+    """Accepts jobs like a worker."""
 
     def __init__(self) -> None:
         self.jobs: list[QtTransfer] = []
@@ -29,8 +29,8 @@ class JobList:
         self.jobs.append(transfer)
 
 
-def test_room_that_the_caller_makes_at_once_is_not_lost() -> None:
-    """It was set to False after the caller had set it to True: the body was never read on."""
+def test_chunk_taken_during_deliver_resumes_reading() -> None:
+    """has_room was once set to False after the caller had set it to True, so reading never continued."""
     transfer = QtTransfer(Request("GET", "http://host.example/"), QuickMailbox())
     worker: Any = JobList()
     transfer.worker = cast(Worker, worker)

@@ -1,4 +1,4 @@
-"""Challenges read from the fields of servers."""
+"""Challenges parsed from the header fields of servers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from blocking_request.flows.auth.challenges import Challenge, challenges
         (b'"what"', []),
     ],
 )
-def test_rfc9110_11_6_1(value: bytes, expected: list[Challenge]) -> None:
+def test_rfc9110_11_6_1_challenges(value: bytes, expected: list[Challenge]) -> None:
     assert challenges([value]) == expected
 
 
@@ -37,5 +37,5 @@ def test_several_fields() -> None:
     assert [challenge.scheme for challenge in challenges([b"A x=1", b"B"])] == ["a", "b"]
 
 
-def test_what_is_long_and_wrong_takes_no_time() -> None:
+def test_long_invalid_challenge_takes_linear_time() -> None:
     assert challenges([b"a" * 100_000 + b'="' + b'\\"' * 100_000]) is not None

@@ -1,4 +1,4 @@
-"""Proxies chosen, and answered, without a network."""
+"""The choice of a proxy and its authentication, without a network."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def run(
     return [each.proxy for each in sent], last
 
 
-def test_the_one_that_is_found_is_taken() -> None:
+def test_found_proxy_is_used() -> None:
     assert run(response(200), own=PROXY)[0] == [PROXY]
     assert run(response(200), own=NO_PROXY)[0] == [NO_PROXY]
     assert run(response(200), qts=PROXY)[0] == [None]
 
 
-def test_one_that_cannot_be_used() -> None:
+def test_unusable_proxy() -> None:
     def find(url: str) -> Optional[Proxy]:
         raise ProxyUnusable("it is none")
 
@@ -53,37 +53,37 @@ def _ended(choice: ProxyChoice) -> tuple[list[Request], list[float], Response]:
         return [], [], stop.value
 
 
-def test_rfc9110_11_7_1_who_is_asked_answers_for_the_proxy() -> None:
+def test_rfc9110_11_7_1_proxy_credentials_of_the_handler() -> None:
     for refusal, realm in ((WANTED, "the proxy"), (REFUSED, "")):
         handler = ScriptedAuthHandler(("user", "wrong"), ("user", "right"))
         credential_cache: dict[Proxy, AuthConfig] = {}
         sent, last = run(refusal, refusal, response(200), own=PROXY, handler=handler, credential_cache=credential_cache)
         assert handler.questions == [(realm, "proxy:3128", 1), (realm, "proxy:3128", 2)]
         assert sent[2] == Proxy("http", "proxy", 3128, "user", "right") and last.status == 200
-        # and is not asked again
+        # the handler is not asked again
         assert run(response(200), own=PROXY, handler=handler, credential_cache=credential_cache)[0] == [sent[2]]
         assert run(response(200), qts=PROXY, credential_cache=credential_cache)[0] == [sent[2]]
 
 
-def test_also_for_the_one_of_the_application() -> None:
+def test_proxy_credentials_for_the_application_proxy() -> None:
     sent, last = run(WANTED, response(200), qts=PROXY, handler=ScriptedAuthHandler(("u", "p")))
     assert sent == [None, Proxy("http", "proxy", 3128, "u", "p")] and last.status == 200
 
 
-def test_three_wrong_answers_are_enough() -> None:
+def test_handler_is_asked_three_times() -> None:
     handler = ScriptedAuthHandler(("u", "1"), ("u", "2"), ("u", "3"))
     sent, last = run(WANTED, WANTED, WANTED, WANTED, own=PROXY, handler=handler)
     assert len(sent) == 4 and last.status == 407
 
 
-def test_nobody_is_asked_where_there_is_no_proxy() -> None:
+def test_handler_is_not_asked_without_a_proxy() -> None:
     handler = ScriptedAuthHandler()
     for own, qts in ((None, None), (NO_PROXY, PROXY)):
         sent, last = run(WANTED, own=own, qts=qts, handler=handler)
         assert len(sent) == 1 and last.status == 407
 
 
-def test_what_is_right_no_more_is_forgotten() -> None:
+def test_rejected_credentials_are_removed_from_the_cache() -> None:
     credential_cache = {PROXY: AuthConfig.basic("old", "old")}
     run(WANTED, own=PROXY, credential_cache=credential_cache)
     assert not credential_cache

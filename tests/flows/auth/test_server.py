@@ -31,7 +31,7 @@ def run(rules: CredentialRules, *responses: Any, request: Optional[Request] = No
     return sent, last
 
 
-def test_rfc9110_11_6_2_nothing_is_sent_where_nothing_is_known() -> None:
+def test_rfc9110_11_6_2_no_known_credentials() -> None:
     sent, last = run(CredentialRules(), BASIC)
     assert sent == [Request("GET", URL)] and last.status == 401
 
@@ -50,7 +50,7 @@ def test_preemptive_credentials(config: AuthConfig, name: str, value: str) -> No
     assert field(sent[0], name) == [value]
 
 
-def test_a_key_in_the_query_is_not_shown() -> None:
+def test_api_key_in_the_query_is_a_secret_parameter() -> None:
     config = AuthConfig.apiKey("s&cret", parameter="mine")
     sent, _ = run(CredentialRules(config), OK)
     assert sent[0].url == f"{URL}&mine=s%26cret" and secret_name(config) == ("mine",)
@@ -58,20 +58,20 @@ def test_a_key_in_the_query_is_not_shown() -> None:
     assert sent[0].url == "http://host/?mine=s%26cret"
 
 
-def test_a_client_certificate_goes_into_the_tls_settings() -> None:
+def test_client_certificate_is_put_into_the_tls_settings() -> None:
     config = AuthConfig.clientCertificate("me.pem", keyPassword="p")
     sent, _ = run(CredentialRules(config), OK, request=Request("GET", "https://h/", tls=TlsSettings(verify=False)))
     assert sent[0].tls == TlsSettings(verify=False, clientCertificate="me.pem", keyPassword="p")
 
 
-def test_nothing_goes_to_another_origin() -> None:
+def test_credentials_are_not_sent_to_another_origin() -> None:
     elsewhere = Request("GET", "http://other/", same_origin=False)
     for config in (USER, AuthConfig.apiKey("k", parameter="p"), AuthConfig.clientCertificate("me.pem")):
         sent, _ = run(CredentialRules(config), BASIC, request=elsewhere)
         assert sent == [elsewhere]
 
 
-def test_what_is_found_for_a_host_is_for_that_host() -> None:
+def test_credentials_found_for_one_host_only() -> None:
     rules = CredentialRules(find=lambda url: USER if url == URL else None)
     sent, _ = run(rules, OK)
     assert field(sent[0], "Authorization") == [BASIC_FIELD]
@@ -79,7 +79,7 @@ def test_what_is_found_for_a_host_is_for_that_host() -> None:
     assert not sent[0].headers
 
 
-def test_a_field_of_the_callers_own_stays() -> None:
+def test_authorization_header_of_the_caller_is_kept() -> None:
     own = Request("GET", URL, ((b"authorization", b"Mine"),))
     for rules in (
         CredentialRules(USER),
@@ -88,7 +88,7 @@ def test_a_field_of_the_callers_own_stays() -> None:
     ):
         sent, last = run(rules, BASIC, request=own)
         assert sent == [own] and last.status == 401
-    # a refusal may be mended by who is asked
+    # after a 401 the handler may give other credentials
     handler = ScriptedAuthHandler(("user", "pass:wörd"))
     sent, _ = run(CredentialRules(handler=handler), BASIC, OK, request=own)
     assert field(sent[1], "Authorization") == [BASIC_FIELD]
@@ -105,18 +105,18 @@ def test_rfc7616_3_4_digest() -> None:
     assert given["response"] == proof and given["uri"] == "/path?q=1" and given["opaque"] == "o"
 
 
-def test_user_and_password_answer_a_digest_too() -> None:
+def test_basic_credentials_for_a_digest_challenge() -> None:
     sent, last = run(CredentialRules(USER), BOTH, OK)
     assert field(sent[0], "Authorization") == [BASIC_FIELD]
     assert field(sent[1], "Authorization")[0].startswith("Digest ") and last.status == 200
 
 
-def test_a_digest_is_never_sent_as_clear_text() -> None:
+def test_digest_credentials_are_not_sent_for_a_basic_challenge() -> None:
     sent, last = run(CredentialRules(AuthConfig.digest("user", "pass")), BASIC)
     assert len(sent) == 1 and last.status == 401
 
 
-def test_rfc7616_3_3_a_stale_nonce_is_replaced_once() -> None:
+def test_rfc7616_3_3_stale_nonce_is_replaced_once() -> None:
     stale = response(401, ("WWW-Authenticate", 'Digest realm="there", nonce="n2", qop="auth", stale=TRUE'))
     sent, last = run(CredentialRules(AuthConfig.digest("user", "pass")), DIGEST, stale, OK)
     assert 'nonce="n2"' in field(sent[2], "Authorization")[0] and last.status == 200
@@ -124,7 +124,7 @@ def test_rfc7616_3_3_a_stale_nonce_is_replaced_once() -> None:
     assert len(sent) == 3 and last.status == 401
 
 
-def test_rfc7616_3_7_the_strongest_digest_is_taken() -> None:
+def test_rfc7616_3_7_strongest_algorithm() -> None:
     offers = ('Digest realm="r", nonce="n", algorithm=MD5', 'Digest realm="r", nonce="n", algorithm=SHA-256')
     challenge = response(401, *(("WWW-Authenticate", offer) for offer in offers))
     sent, _ = run(CredentialRules(AuthConfig.digest("user", "pass")), challenge, OK)
@@ -134,25 +134,25 @@ def test_rfc7616_3_7_the_strongest_digest_is_taken() -> None:
 @pytest.mark.parametrize(
     "challenge", ['Digest realm="r", nonce="n", qop="auth-int"', 'Digest realm="r"', 'Digest nonce="n", algorithm=X']
 )
-def test_a_digest_that_nobody_can_make_is_not_tried(challenge: str) -> None:
+def test_unsupported_digest_challenge(challenge: str) -> None:
     sent, last = run(CredentialRules(AuthConfig.digest("u", "p")), response(401, ("WWW-Authenticate", challenge)))
     assert len(sent) == 1 and last.status == 401
 
 
-def test_who_is_asked_hears_realm_host_and_attempt_three_times() -> None:
+def test_handler_gets_realm_host_and_attempt_three_times() -> None:
     handler = ScriptedAuthHandler(("a", "1"), ("a", "2"), ("a", "3"))
     sent, last = run(CredentialRules(handler=handler), BASIC, BASIC, BASIC, BASIC)
     assert handler.questions == [("here", "host:8080", 1), ("here", "host:8080", 2), ("here", "host:8080", 3)]
     assert len(sent) == 4 and last.status == 401
 
 
-def test_after_what_is_known_is_wrong_somebody_is_asked() -> None:
+def test_handler_is_asked_after_rejected_credentials() -> None:
     handler = ScriptedAuthHandler(None)
     sent, last = run(CredentialRules(USER, handler=handler), BOTH, BOTH)
     assert len(sent) == 2 and len(handler.questions) == 1 and last.status == 401
 
 
-def test_what_was_right_is_kept_for_its_origin() -> None:
+def test_accepted_credentials_are_cached_for_their_origin() -> None:
     credential_cache: dict[str, CachedCredential] = {}
     handler = ScriptedAuthHandler(("user", "pass:wörd"))
     run(CredentialRules(handler=handler, credential_cache=credential_cache), BASIC, OK)
@@ -171,7 +171,7 @@ def test_password_of_a_digest_is_not_sent_preemptively() -> None:
     assert not sent[0].headers and field(sent[1], "Authorization")[0].startswith("Digest ")
 
 
-def test_what_is_right_no_more_is_forgotten() -> None:
+def test_rejected_credentials_are_removed_from_the_cache() -> None:
     credential_cache = {"http://host:8080": CachedCredential(USER, True)}
     handler = ScriptedAuthHandler(("new", "one"))
     _, last = run(CredentialRules(handler=handler, credential_cache=credential_cache), BASIC, OK)
@@ -183,14 +183,14 @@ def test_what_is_right_no_more_is_forgotten() -> None:
     assert credential_cache == {}
 
 
-def test_nobody_is_asked_without_a_challenge() -> None:
+def test_handler_is_not_asked_without_a_known_challenge() -> None:
     handler = ScriptedAuthHandler()
     for refusal in (response(401), response(401, ("WWW-Authenticate", "Frobnicate x=y")), response(403)):
         sent, last = run(CredentialRules(handler=handler), refusal)
         assert len(sent) == 1 and last.status in (401, 403)
 
 
-def test_a_token_answers_any_challenge() -> None:
+def test_bearer_token_of_the_handler() -> None:
     bearer = response(401, ("WWW-Authenticate", 'Bearer realm="api", error="invalid_token"'))
     handler = ScriptedAuthHandler(AuthConfig.bearer("fresh"))
     sent, _ = run(CredentialRules(AuthConfig.bearer("old"), handler=handler), bearer, OK)
@@ -198,7 +198,7 @@ def test_a_token_answers_any_challenge() -> None:
     assert handler.questions == [("api", "host:8080", 1)]
 
 
-def test_ntlm_is_done_by_the_engine() -> None:
+def test_ntlm_by_the_engine() -> None:
     rules = CredentialRules(USER, engine_supports_ntlm=lambda request: True)
     sent, last = run(rules, NTLM, OK)
     assert sent[1].connection_credentials == ConnectionCredentials("user", "pass:wörd") and last.status == 200
@@ -208,7 +208,7 @@ def test_ntlm_is_done_by_the_engine() -> None:
     assert len(sent) == 1 and last.status == 401
 
 
-def test_a_login_that_never_ends_is_a_refusal() -> None:
+def test_endless_ntlm_handshake_is_a_401() -> None:
     endless = Response(
         Request("GET", ""),
         failure=network_failure(QtNetworkError.AuthenticationRequiredError, "again and again"),

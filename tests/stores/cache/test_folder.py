@@ -43,11 +43,11 @@ FOREIGN: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("what", FOREIGN)
-def test_folder_with_other_files_is_refused(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_folder_with_other_files_is_refused(tmp_path: Path, foreign: str) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
-    FOREIGN[what](folder)
+    FOREIGN[foreign](folder)
     before = content_of(tmp_path)
     with pytest.raises(ValueError, match=re.escape(str(folder))) as raised:
         NetworkDiskCache(folder)
@@ -56,14 +56,14 @@ def test_folder_with_other_files_is_refused(tmp_path: Path, what: str) -> None:
     assert content_of(tmp_path) == before
 
 
-@pytest.mark.parametrize("what", FOREIGN)
-def test_folder_that_gets_other_files_later_is_left_alone(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_folder_that_gets_other_files_later_is_not_changed(tmp_path: Path, foreign: str) -> None:
     folder = tmp_path / "data"
     cache, unused = NetworkDiskCache(folder), NetworkDiskCache(folder)
     store_of(cache).store(URL, b"", stored(b"x" * LARGE))
     shutil.rmtree(folder)
     folder.mkdir()
-    FOREIGN[what](folder)
+    FOREIGN[foreign](folder)
     hours_ago = time.time() - 2 * index.ABANDONED_SECONDS
     for path in folder.rglob("*"):
         os.utime(path, (hours_ago, hours_ago), follow_symlinks=False)
@@ -99,7 +99,7 @@ def test_symbolic_link_in_a_cache_is_refused(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("row", ["../../outside", "/etc/hostname", "..", "", "a" * 31, "A" * 32, "a" * 32 + "\n"])
-def test_index_row_that_leads_outside(tmp_path: Path, row: str) -> None:
+def test_index_row_with_a_path_outside_the_folder(tmp_path: Path, row: str) -> None:
     folder, outside = tmp_path / "cache", tmp_path / "outside"
     outside.write_bytes(b"x" * LARGE)
     cache = NetworkDiskCache(folder)
@@ -128,7 +128,7 @@ def test_fifo_in_place_of_a_body(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
-def test_files_are_for_their_user_only(tmp_path: Path) -> None:
+def test_files_are_readable_by_their_user_only(tmp_path: Path) -> None:
     mask = os.umask(0)
     try:
         cache = NetworkDiskCache(tmp_path / "cache")
@@ -150,10 +150,8 @@ def test_empty_folder_becomes_a_cache(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["home", "temporary files", "caches", "all users", "root", "link"])
 @pytest.mark.parametrize("is_marked", [False, True])
-def test_place_of_many_programs_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, is_marked: bool
-) -> None:
-    """Also while it is empty, and if another user has made a mark there."""
+def test_shared_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, is_marked: bool) -> None:
+    """Also if it is empty, or if another user has created a mark there."""
     folder = tmp_path / "place"
     folder.mkdir()
     if place == "root":
@@ -199,7 +197,7 @@ def test_folder_of_another_user_is_refused(tmp_path: Path, is_marked: bool) -> N
     assert "belongs to another user" in early.problem() and os.listdir(folder) == before
 
 
-def test_folder_that_becomes_the_home_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_that_becomes_the_home_is_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = NetworkDiskCache(tmp_path / "place")
     monkeypatch.setenv("HOME", str(tmp_path / "place"))
     (tmp_path / "place").mkdir()
@@ -207,8 +205,8 @@ def test_folder_that_becomes_the_home_is_left_alone(tmp_path: Path, monkeypatch:
     assert "is the user's home" in cache.problem() and os.listdir(tmp_path / "place") == []
 
 
-def test_mark_is_as_new_as_the_last_sweep(tmp_path: Path) -> None:
-    """Programs that tidy up delete old files; without its mark a cache would be refused."""
+def test_sweep_updates_the_time_of_the_mark(tmp_path: Path) -> None:
+    """Clean-up programs delete old files; without its mark a cache would be refused."""
     cache = NetworkDiskCache(tmp_path / "cache")
     cache.clear()
     mark, days_ago = tmp_path / "cache" / cache_folder.MARK, time.time() - 40 * 24 * 3600
@@ -219,7 +217,7 @@ def test_mark_is_as_new_as_the_last_sweep(tmp_path: Path) -> None:
     assert time.time() - mark.stat().st_mtime < 3600 and again.problem() == ""
 
 
-def test_times_of_a_clock_that_was_wrong(tmp_path: Path) -> None:
+def test_modification_times_in_the_future(tmp_path: Path) -> None:
     cache = NetworkDiskCache(tmp_path)
     store_of(cache).store(URL, b"", stored(b"x" * LARGE))
     folder = cache_folder.CacheFolder(tmp_path)
@@ -233,8 +231,8 @@ def test_times_of_a_clock_that_was_wrong(tmp_path: Path) -> None:
     assert not left.exists()
 
 
-def test_folder_that_is_marked_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its files are looked at, too."""
+def test_files_are_checked_if_the_folder_is_marked_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process creates the mark between two checks."""
     (tmp_path / "index.sqlite").symlink_to(__file__)
     looks = iter((False, True))
     monkeypatch.setattr(cache_folder.CacheFolder, "_is_marked", lambda self: next(looks))
@@ -242,14 +240,14 @@ def test_folder_that_is_marked_meanwhile(tmp_path: Path, monkeypatch: pytest.Mon
         cache_folder.CacheFolder(tmp_path).check()
 
 
-def test_the_temporary_folder_is_known_before_a_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is looked for under a lock: a child that was forked meanwhile waited for it for good."""
+def test_temporary_folder_is_looked_up_before_a_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """tempfile looks it up under a lock: a child forked at that moment would wait forever."""
     monkeypatch.setattr(tempfile, "tempdir", None)
     NetworkDiskCache(tmp_path / "new")
     assert tempfile.tempdir is not None
 
 
-def test_processes_that_make_a_folder_at_once(tmp_path: Path) -> None:
+def test_processes_create_the_same_folder_at_once(tmp_path: Path) -> None:
     program = (
         "import sys; from tests.support.stored_responses import *\n"
         "print(flush=True); sys.stdin.readline()\n"

@@ -59,7 +59,7 @@ def on_disk(tmp_path: Path) -> NetworkDiskCache:
 
 
 @pytest.mark.parametrize("size", [0, 1, disk.INDEXED_BYTES, disk.INDEXED_BYTES + 1, 1 << 20])
-def test_what_is_kept_comes_back(cache: Cache, size: int) -> None:
+def test_stored_response_is_found(cache: Cache, size: int) -> None:
     body = os.urandom(size)
     given = stored(body, vary=((b"accept", b"digest"),), is_decoded=False, total_bytes=7)
     store_of(cache).store(URL, b"me", given)
@@ -69,28 +69,28 @@ def test_what_is_kept_comes_back(cache: Cache, size: int) -> None:
     assert found.fields.pairs == FIELDS.pairs
 
 
-def test_by_url_and_whom_it_is_for(cache: Cache) -> None:
+def test_key_is_url_and_partition(cache: Cache) -> None:
     store_of(cache).store(URL, b"a", stored(b"for a"))
     assert (body_of(cache, URL, b"a"), body_of(cache, URL, b"b"), body_of(cache)) == (b"for a", None, None)
     assert body_of(cache, URL + "?", b"a") is None
 
 
 @pytest.mark.parametrize("size", [10, LARGE])
-def test_one_replaces_another(cache: Cache, size: int) -> None:
+def test_new_response_replaces_the_stored_one(cache: Cache, size: int) -> None:
     for number in range(5):
         store_of(cache).store(URL, b"", stored(b"%d" % number * size))
     assert body_of(cache) == b"4" * size
     assert cache.statistics().count == 1
 
 
-def test_variants_stand_side_by_side_the_newest_first(cache: Cache) -> None:
+def test_variants_are_found_newest_first(cache: Cache) -> None:
     now = time.time()
     for number in (2, 1, 3):
         store_of(cache).store(URL, b"", stored(b"%d" % number, now + number, vary=((b"a", b"%d" % number),)))
     assert [store_of(cache).body(each) for each in store_of(cache).find(URL, b"")] == [b"3", b"2", b"1"]
 
 
-def test_freshening_changes_everything_but_the_body(cache: Cache) -> None:
+def test_update_changes_all_but_the_body(cache: Cache) -> None:
     store_of(cache).store(URL, b"", stored(b"body"))
     (found,) = store_of(cache).find(URL, b"")
     fresher = found._replace(fields=known_fields(((b"A", b"2"),)), received=found.received + 50)
@@ -103,7 +103,7 @@ def test_freshening_changes_everything_but_the_body(cache: Cache) -> None:
     )
 
 
-def test_forget_remove_and_clear(cache: Cache) -> None:
+def test_evict_remove_and_clear(cache: Cache) -> None:
     for number in range(4):
         store_of(cache).store(f"{URL}{number}", b"", stored(b"x" * LARGE))
     store_of(cache).evict(store_of(cache).find(f"{URL}0", b"")[0])
@@ -115,7 +115,7 @@ def test_forget_remove_and_clear(cache: Cache) -> None:
     assert (cache.statistics().count, cache.cacheSize()) == (0, 0)
 
 
-def test_the_least_recently_used_makes_room(cache: Cache) -> None:
+def test_least_recently_used_entry_is_evicted(cache: Cache) -> None:
     cache.setMaximumCacheSize(1_000_000)
     for number in range(4):
         store_of(cache).store(f"{URL}{number}", b"", stored(b"x" * 200_000))
@@ -128,14 +128,14 @@ def test_the_least_recently_used_makes_room(cache: Cache) -> None:
     assert found.size <= 1_000_000 and found.evicted == 6 - len(there)
 
 
-def test_what_takes_too_much_is_not_kept(cache: Cache) -> None:
+def test_too_large_body_is_not_stored(cache: Cache) -> None:
     cache.setMaximumCacheSize(1_000_000)
     store_of(cache).store(URL, b"", stored(b"x" * 260_000))
     assert body_of(cache) is None
     assert cache.statistics().evicted == 0
 
 
-def test_a_smaller_limit_holds_at_once(cache: Cache) -> None:
+def test_smaller_limit_evicts_at_once(cache: Cache) -> None:
     for number in range(20):
         store_of(cache).store(f"{URL}{number}", b"", stored(b"x" * 100_000))
     cache.setMaximumCacheSize(500_000)
@@ -143,13 +143,13 @@ def test_a_smaller_limit_holds_at_once(cache: Cache) -> None:
 
 
 @pytest.mark.parametrize(("size", "error"), [(0, ValueError), (-1, ValueError), ("1", TypeError), (True, TypeError)])
-def test_no_size(tmp_path: Path, size: Any, error: type[Exception]) -> None:
+def test_invalid_size(tmp_path: Path, size: Any, error: type[Exception]) -> None:
     for make in (lambda: NetworkMemoryCache(size), lambda: NetworkDiskCache(tmp_path, size)):
         with pytest.raises(error, match="size"):
             make()
 
 
-def test_no_url(cache: Cache) -> None:
+def test_invalid_url(cache: Cache) -> None:
     with pytest.raises(TypeError, match="QUrl"):
         cache.remove(5)  # type: ignore[arg-type]
 
@@ -192,7 +192,7 @@ def test_many_threads(cache: Cache) -> None:
 # -- on disk
 
 
-def test_another_object_and_another_process_find_it(on_disk: NetworkDiskCache) -> None:
+def test_objects_and_processes_share_a_folder(on_disk: NetworkDiskCache) -> None:
     store_of(on_disk).store(URL, b"me", stored(b"x" * LARGE))
     assert body_of(NetworkDiskCache(on_disk.cacheDirectory()), URL, b"me") == b"x" * LARGE
     program = """
@@ -213,7 +213,7 @@ def run(program: str, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=100).stdout
 
 
-def test_its_place_is_its_users_alone(on_disk: NetworkDiskCache, tmp_path: Path) -> None:
+def test_folder_is_readable_by_its_user_only(on_disk: NetworkDiskCache, tmp_path: Path) -> None:
     store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     folder = Path(on_disk.cacheDirectory())
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -221,25 +221,25 @@ def test_its_place_is_its_users_alone(on_disk: NetworkDiskCache, tmp_path: Path)
     assert all(stat.S_IMODE(path.stat().st_mode) & 0o077 == 0 for path in (folder / "bodies").iterdir())
 
 
-def test_neither_urls_nor_users_can_be_read(on_disk: NetworkDiskCache) -> None:
+def test_urls_and_users_are_not_readable_in_the_files(on_disk: NetworkDiskCache) -> None:
     store_of(on_disk).store("http://secret-host.example/secret-path", b"secret-user", stored(b"body"))
     on_disk.statistics()
     for path in files(Path(on_disk.cacheDirectory())):
         assert b"secret" not in path.read_bytes(), path
 
 
-def test_it_is_not_made_before_it_is_used(on_disk: NetworkDiskCache) -> None:
+def test_folder_is_not_created_before_its_first_use(on_disk: NetworkDiskCache) -> None:
     assert not Path(on_disk.cacheDirectory()).exists()
 
 
-def test_each_application_has_its_own_place() -> None:
+def test_default_folder_of_an_application() -> None:
     assert default_folder("One: two/three").name == "One-two-three"
     assert default_folder("../..").name not in ("..", "")
     assert default_folder("a").parent == default_folder("b").parent
     assert NetworkDiskCache().cacheDirectory() == str(default_folder())
 
 
-def test_a_flipped_bit_is_never_served(on_disk: NetworkDiskCache) -> None:
+def test_flipped_bit_is_detected(on_disk: NetworkDiskCache) -> None:
     chance = random.Random(1)
     for size in (100, LARGE):
         body = os.urandom(size)
@@ -270,7 +270,7 @@ def flip(path: Path, place: int) -> None:
 
 
 @pytest.mark.parametrize("damage", ["shorter", "longer", "gone"])
-def test_a_damaged_file_is_never_served(on_disk: NetworkDiskCache, damage: str) -> None:
+def test_damaged_body_file_is_detected(on_disk: NetworkDiskCache, damage: str) -> None:
     store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     (path,) = (Path(on_disk.cacheDirectory()) / "bodies").iterdir()
     {  # type: ignore[no-untyped-call]
@@ -285,7 +285,7 @@ def test_a_damaged_file_is_never_served(on_disk: NetworkDiskCache, damage: str) 
 
 
 @pytest.mark.parametrize("damage", ["no database", "empty", "half", "holes", "other tables"])
-def test_a_damaged_index_is_begun_anew_and_told_once(
+def test_damaged_index_is_rebuilt_and_logged_once(
     on_disk: NetworkDiskCache, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
     for number in range(50):
@@ -324,7 +324,7 @@ def test_a_damaged_index_is_begun_anew_and_told_once(
     assert len(caplog.records) == (0 if damage == "empty" else 1), caplog.text
 
 
-def test_a_key_that_was_damaged_is_made_anew(on_disk: NetworkDiskCache) -> None:
+def test_damaged_key_is_replaced(on_disk: NetworkDiskCache) -> None:
     store_of(on_disk).store(URL, b"", stored())
     (Path(on_disk.cacheDirectory()) / "key").write_bytes(b"short")
     anew = NetworkDiskCache(on_disk.cacheDirectory())
@@ -333,7 +333,7 @@ def test_a_key_that_was_damaged_is_made_anew(on_disk: NetworkDiskCache) -> None:
     assert body_of(NetworkDiskCache(on_disk.cacheDirectory())) == b"body"
 
 
-def test_what_nobody_knows_is_swept(on_disk: NetworkDiskCache) -> None:
+def test_old_body_files_without_an_entry_are_deleted(on_disk: NetworkDiskCache) -> None:
     store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     folder = Path(on_disk.cacheDirectory())
     old, young, other = (folder / "bodies" / name for name in ("a" * 32, "b" * 32, "old.csv"))
@@ -349,7 +349,7 @@ def test_what_nobody_knows_is_swept(on_disk: NetworkDiskCache) -> None:
     assert (old.exists(), young.exists(), other.exists()) == (False, True, True)
 
 
-def test_a_child_of_a_fork_may_use_it(on_disk: NetworkDiskCache) -> None:
+def test_child_of_a_fork_uses_the_cache(on_disk: NetworkDiskCache) -> None:
     store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     child = os.fork()
     if child == 0:
@@ -389,7 +389,7 @@ KILLED = """
 """
 
 
-def test_whoever_is_killed_leaves_whole_entries(on_disk: NetworkDiskCache) -> None:
+def test_killed_process_leaves_complete_entries(on_disk: NetworkDiskCache) -> None:
     folder, seen = on_disk.cacheDirectory(), 0
     for number in range(8):
         process = subprocess.Popen(
@@ -398,7 +398,7 @@ def test_whoever_is_killed_leaves_whole_entries(on_disk: NetworkDiskCache) -> No
             cwd=ROOT,
         )
         assert process.stdout is not None and process.stdout.readline() == b"ready\n"
-        threading.Event().wait(0.05 + 0.03 * number)  # wherever it is by then
+        threading.Event().wait(0.05 + 0.03 * number)  # killed at an arbitrary point
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()
@@ -415,7 +415,7 @@ def test_whoever_is_killed_leaves_whole_entries(on_disk: NetworkDiskCache) -> No
     assert seen > 0
 
 
-def test_what_is_invalidated_just_as_another_thread_looks_what_is(on_disk: NetworkDiskCache) -> None:
+def test_pending_invalidations_change_while_another_thread_reads_them(on_disk: NetworkDiskCache) -> None:
     store_of(on_disk).store(URL, b"", stored())
     overdue = disk_store_of(on_disk)._pending_invalidations
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
@@ -442,7 +442,7 @@ def test_what_is_invalidated_just_as_another_thread_looks_what_is(on_disk: Netwo
     assert store_of(on_disk).find(f"{URL}1", b"") == [] and not overdue
 
 
-def test_many_that_wait_for_their_deletion_take_the_time_of_one(on_disk: NetworkDiskCache) -> None:
+def test_pending_invalidations_wait_for_the_lock_once(on_disk: NetworkDiskCache) -> None:
     store_of(on_disk).store(URL, b"", stored())
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -454,7 +454,7 @@ def test_many_that_wait_for_their_deletion_take_the_time_of_one(on_disk: Network
     assert len(store_of(on_disk).find(URL, b"")) == 1 and not disk_store_of(on_disk)._pending_invalidations
 
 
-def test_of_two_invalidations_that_wait_the_later_counts(on_disk: NetworkDiskCache) -> None:
+def test_later_of_two_pending_invalidations_is_used(on_disk: NetworkDiskCache) -> None:
     store_of(on_disk).store(URL, b"", stored())
     now = time.time()
     urls = [f"{URL}{number}" for number in range(20)]
@@ -468,7 +468,7 @@ def test_of_two_invalidations_that_wait_the_later_counts(on_disk: NetworkDiskCac
         assert body_of(on_disk, url) is None
 
 
-def test_what_is_cleared_while_the_index_is_locked_is_not_served(on_disk: NetworkDiskCache) -> None:
+def test_cleared_response_is_not_served_while_the_index_is_locked(on_disk: NetworkDiskCache) -> None:
     store_of(on_disk).store(URL, b"", stored())
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -480,19 +480,17 @@ def test_what_is_cleared_while_the_index_is_locked_is_not_served(on_disk: Networ
     assert body_of(on_disk) == b"new"
 
 
-def test_one_that_could_not_be_finished_takes_no_room(
-    on_disk: NetworkDiskCache, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unfinished_store_leaves_no_file(on_disk: NetworkDiskCache, monkeypatch: pytest.MonkeyPatch) -> None:
     on_disk.setMaximumCacheSize(5 * LARGE * disk.ENTRY_SHARE)
     store_of(on_disk).store(URL, b"", stored(b"x" * LARGE))
     write = CacheFolder.write
     with closing(sqlite3.connect(Path(on_disk.cacheDirectory()) / "index.sqlite")) as other:
 
-        def locked_meanwhile(folder: CacheFolder, name: str, body: bytes) -> None:
+        def write_after_lock(folder: CacheFolder, name: str, body: bytes) -> None:
             other.execute("BEGIN IMMEDIATE")
             write(folder, name, body)
 
-        monkeypatch.setattr(CacheFolder, "write", locked_meanwhile)
+        monkeypatch.setattr(CacheFolder, "write", write_after_lock)
         store_of(on_disk).store(URL + "1", b"", stored(b"x" * 4 * LARGE))
         monkeypatch.undo()
     assert len(files(Path(on_disk.cacheDirectory()) / "bodies")) == 1
@@ -544,7 +542,7 @@ STRESS = """
 
 
 @pytest.mark.timeout(300)
-def test_8_processes_of_8_threads_while_it_is_cleared_and_evicted(on_disk: NetworkDiskCache) -> None:
+def test_8_processes_of_8_threads_store_clear_and_evict(on_disk: NetworkDiskCache) -> None:
     folder = on_disk.cacheDirectory()
     processes = [
         subprocess.Popen(
@@ -572,7 +570,7 @@ def test_8_processes_of_8_threads_while_it_is_cleared_and_evicted(on_disk: Netwo
     assert named <= disk_store_of(anew)._opened[0].files(), "files that belong to no entry"  # type: ignore[index]
 
 
-def test_who_knows_an_entry_that_is_gone_meets_no_other_under_its_name(on_disk: NetworkDiskCache) -> None:
+def test_handle_of_a_removed_entry_does_not_match_a_new_one(on_disk: NetworkDiskCache) -> None:
     store_of(on_disk).store(URL, b"", stored(b"old"))
     (old,) = store_of(on_disk).find(URL, b"")
     on_disk.clear()
@@ -586,7 +584,7 @@ def test_who_knows_an_entry_that_is_gone_meets_no_other_under_its_name(on_disk: 
 # -- errors of the disk
 
 
-def is_off(cache: NetworkDiskCache, caplog: pytest.LogCaptureFixture, act: Callable[[], object]) -> str:
+def problem_when_disabled(cache: NetworkDiskCache, caplog: pytest.LogCaptureFixture, act: Callable[[], object]) -> str:
     with caplog.at_level(logging.WARNING, "blocking_request"):
         act()
         act()
@@ -599,16 +597,16 @@ def is_off(cache: NetworkDiskCache, caplog: pytest.LogCaptureFixture, act: Calla
     return cache.problem()
 
 
-def test_a_folder_that_cannot_be_made(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_folder_that_cannot_be_created(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_bytes(b"")
     cache = NetworkDiskCache(tmp_path / "file" / "cache")
-    assert "Not a directory" in is_off(cache, caplog, lambda: store_of(cache).store(URL, b"", stored()))
+    assert "Not a directory" in problem_when_disabled(cache, caplog, lambda: store_of(cache).store(URL, b"", stored()))
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="nowhere is a folder that even root cannot write to")
-def test_a_folder_that_cannot_be_written_to(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that even root cannot write to")
+def test_read_only_folder(caplog: pytest.LogCaptureFixture) -> None:
     cache = NetworkDiskCache("/proc/self/cache")
-    assert is_off(cache, caplog, lambda: store_of(cache).store(URL, b"", stored()))
+    assert problem_when_disabled(cache, caplog, lambda: store_of(cache).store(URL, b"", stored()))
 
 
 FULL = """
@@ -634,21 +632,21 @@ FULL = """
 
 
 @pytest.mark.parametrize(("room", "size"), [(200_000, 400_000), (200_000, 3_000)])
-def test_a_full_disk(on_disk: NetworkDiskCache, room: int, size: int) -> None:
+def test_full_disk(on_disk: NetworkDiskCache, room: int, size: int) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", textwrap.dedent(FULL), on_disk.cacheDirectory(), str(room), str(size)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100, check=True)
     warning, off, count, on = done.stdout.strip().splitlines()
     assert warning.startswith("WARNING:blocking_request:The cache in") and " is disabled: " in warning
     assert (off, on) == ("True None", "False b'after'")
-    assert count == "1" or size < disk.INDEXED_BYTES  # nothing is left of one whose file there was no room for
+    assert count == "1" or size < disk.INDEXED_BYTES  # no entry is left if there was no room for its file
     assert all(path.stat().st_size <= room + 4096 for path in files(Path(on_disk.cacheDirectory())))
 
 
-# -- faults found by trying
+# -- regressions
 
 
-def test_a_late_confirmation_does_not_bring_the_old_one_back(cache: Cache) -> None:
+def test_update_of_a_removed_response_is_ignored(cache: Cache) -> None:
     store_of(cache).store(URL, b"", stored(b"old"))
     (old,) = store_of(cache).find(URL, b"")
     cache.remove(URL)
@@ -659,7 +657,7 @@ def test_a_late_confirmation_does_not_bring_the_old_one_back(cache: Cache) -> No
     assert (store_of(cache).body(found), found.fields.value(b"a")) == (b"new", None)
 
 
-def test_variants_are_not_kept_without_end(cache: Cache) -> None:
+def test_number_of_variants_is_limited(cache: Cache) -> None:
     now = time.time()
     for number in range(40):
         store_of(cache).store(URL, b"", stored(b"%d" % number, now + number, vary=((b"x-id", b"%d" % number),)))
@@ -669,14 +667,14 @@ def test_variants_are_not_kept_without_end(cache: Cache) -> None:
     assert body_of(cache, URL, b"other") == b"39"
 
 
-def test_what_was_asked_for_before_it_was_cleared_is_not_kept(cache: Cache) -> None:
+def test_response_requested_before_clear_is_not_stored(cache: Cache) -> None:
     before = stored(b"old")
     cache.clear()
     store_of(cache).store(URL, b"", before._replace(received=time.time()))
     assert body_of(cache) is None
 
 
-def test_nor_where_another_process_has_changed_it(on_disk: NetworkDiskCache) -> None:
+def test_response_requested_before_a_change_of_another_process_is_not_stored(on_disk: NetworkDiskCache) -> None:
     store_of(on_disk).store(URL, b"", stored(b"older"))
     for change in (lambda other: other.remove(URL), lambda other: other.clear()):
         before = stored(b"old")
@@ -687,8 +685,8 @@ def test_nor_where_another_process_has_changed_it(on_disk: NetworkDiskCache) -> 
     assert body_of(on_disk) == b"new"
 
 
-def test_a_destructor_that_asks_the_cache(cache: Cache) -> None:
-    """It may run wherever memory is asked for, within the cache itself too."""
+def test_destructor_that_uses_the_cache(cache: Cache) -> None:
+    """A destructor may run at any allocation, also within the cache itself."""
     program_over = threading.Event()
 
     class Asking:
@@ -750,14 +748,14 @@ FORKING = """
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded")
 @pytest.mark.parametrize("kind", ["disk", "memory"])
-def test_a_fork_while_other_threads_use_it(kind: str, tmp_path: Path) -> None:
+def test_fork_while_other_threads_use_the_cache(kind: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", textwrap.dedent(FORKING), kind, str(tmp_path / "cache")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=100)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("left", [0, 4_096, 50_000])
-def test_an_index_that_shrinks_under_it_is_begun_anew(on_disk: NetworkDiskCache, left: int) -> None:
+def test_truncated_index_is_rebuilt(on_disk: NetworkDiskCache, left: int) -> None:
     for number in range(100):
         store_of(on_disk).store(f"{URL}{number}", b"", stored(b"x" * 5_000))
     folder = Path(on_disk.cacheDirectory())
@@ -772,20 +770,20 @@ def test_an_index_that_shrinks_under_it_is_begun_anew(on_disk: NetworkDiskCache,
         store_of(other).store(f"{URL}{number}", b"", stored(b"y" * 5_000))
     assert other.problem() == ""
     assert body_of(other, URL + "99") == b"y" * 5_000
-    # Another process that has it open takes the new one.
+    # Another object that has it open uses the new one.
     assert body_of(on_disk, URL + "99") == b"y" * 5_000
 
 
-@pytest.mark.parametrize("what", ["folder", "index", "bodies"])
-def test_a_folder_that_is_removed_under_it_is_made_again(on_disk: NetworkDiskCache, what: str) -> None:
+@pytest.mark.parametrize("removed", ["folder", "index", "bodies"])
+def test_removed_folder_is_created_again(on_disk: NetworkDiskCache, removed: str) -> None:
     folder = Path(on_disk.cacheDirectory())
     for size in (100, LARGE):
         store_of(on_disk).store(f"{URL}{size}", b"", stored(b"x" * size))
-    if what == "index":
+    if removed == "index":
         for path in folder.glob("index.sqlite*"):
             path.unlink()
     else:
-        shutil.rmtree(folder if what == "folder" else folder / "bodies")
+        shutil.rmtree(folder if removed == "folder" else folder / "bodies")
     for _ in range(2):
         for size in (100, LARGE):
             assert body_of(on_disk, f"{URL}{size}") in (None, b"x" * size)
@@ -794,7 +792,7 @@ def test_a_folder_that_is_removed_under_it_is_made_again(on_disk: NetworkDiskCac
     assert [body_of(NetworkDiskCache(folder), f"{URL}{size}") is None for size in (100, LARGE)] == [False, False]
 
 
-def test_what_small_bodies_have_taken_is_free_for_large_ones(tmp_path: Path) -> None:
+def test_space_of_small_bodies_is_reused_for_large_ones(tmp_path: Path) -> None:
     limit = 20 << 20
     cache = NetworkDiskCache(tmp_path / "cache", limit)
 
@@ -814,8 +812,8 @@ def test_what_small_bodies_have_taken_is_free_for_large_ones(tmp_path: Path) -> 
     assert used() <= 0.05 * limit
 
 
-def test_what_cannot_be_read_is_not_there(on_disk: NetworkDiskCache) -> None:
-    """As of another version, or of an answer that should never have been kept."""
+def test_unreadable_entry_is_not_found(on_disk: NetworkDiskCache) -> None:
+    """For example an entry of another version, or a response that should not have been stored."""
     store_of(on_disk).store(URL, b"", stored(vary=((b"accept language", b"digest"),)))
     assert store_of(on_disk).find(URL, b"") == [] and on_disk.statistics().count == 0
     assert on_disk.problem() == ""

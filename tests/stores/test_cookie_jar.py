@@ -129,7 +129,7 @@ def test_rfc6265(value: str, from_url: str, to_url: str, sent: str | None) -> No
 )
 def test_set_cookie_fields_in_order(values: tuple[str, ...], sent: str | None) -> None:
     """After the cases of the working group http-state."""
-    header = cookie_header(received(URL, *values), URL)
+    header = cookie_header(jar_with(URL, *values), URL)
     assert header == (None if sent is None else sent.encode("latin-1"))
 
 

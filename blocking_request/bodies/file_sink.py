@@ -218,8 +218,9 @@ class FileSink:
                     file.write(piece)
 
                 response = yield from write_in_worker(response, write, start, known_total)
-                if response.failure is None and self._resume and total >= 0 and file.tell() != total:
-                    response = response._replace(failure=truncated(file.tell(), total))
+                # The rest may come without the size of the whole file, which the beginning has told.
+                if response.failure is None and self._resume and known_total >= 0 and file.tell() != known_total:
+                    response = response._replace(failure=truncated(file.tell(), known_total))
                 if response.failure is None and self._checksum is not None:
                     response = response._replace(failure=self._checksum.failure())
         except OSError as error:

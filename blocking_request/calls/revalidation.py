@@ -108,7 +108,7 @@ if hasattr(os, "register_at_fork"):
 
 def _validate_later(request: Request, rules: CacheRules, settings: Settings, engine: str) -> None:
     # The body is read into memory, so it is limited to the largest entry of the store. No handler is called.
-    limit = min(each for each in (request.body_limit, rules.store.entry_limit) if each)
+    limit = min((each for each in (request.body_limit, rules.store.entry_limit) if each), default=0)
     request = request._replace(streams=False, streams_all=False, body_limit=limit)
 
     def validate() -> None:

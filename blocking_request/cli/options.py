@@ -11,6 +11,8 @@ from .. import NetworkAccessManager, NetworkDiskCache, TlsSettings
 from ..engines.choice import AUTO, ENGINES
 from ..manager.batch_methods import MAX_CONCURRENT
 from ..models.failure import RequestNotSent
+from ..models.headers import Pairs
+from ..prepare.arguments import call_arguments
 from ..prepare.build_request import check_field
 from ..prepare.settings import DEFAULT_TIMEOUT_MS
 from ..qt.binding import QtCore, QtNetwork, enum_value
@@ -172,11 +174,8 @@ def configured(
     if refresh and offline:
         raise click.UsageError("--refresh and --offline exclude each other: give one of them")
     prototype = QtNetwork.QNetworkRequest()
-    for header in headers:
-        name, colon, value = os.fsencode(header).partition(b":")
-        if not colon:
-            raise click.UsageError(f"a header must be 'NAME: VALUE', this one has no colon: {header}")
-        _set_header(prototype, name.strip(), value.strip())
+    for name, value in _header_fields(headers):
+        _set_header(prototype, name, value)
     manager = NetworkAccessManager()
     manager.setTlsSettings(_tls_settings(**tls))
     if cache or refresh or offline:
@@ -197,6 +196,20 @@ def configured(
         return request
 
     return manager, request_of
+
+
+def _header_fields(headers: tuple[str, ...]) -> Pairs:
+    """Return the fields; the values of a field that is given twice are joined. Raises click.UsageError."""
+    pairs = []
+    for header in headers:
+        name, colon, value = os.fsencode(header).partition(b":")
+        if not colon:
+            raise click.UsageError(f"a header must be 'NAME: VALUE', this one has no colon: {header}")
+        pairs.append((name.strip(), value.strip()))
+    try:
+        return call_arguments(pairs, None).headers
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _set_header(request: QtNetwork.QNetworkRequest, name: bytes, value: bytes) -> None:

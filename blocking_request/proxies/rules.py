@@ -57,6 +57,9 @@ def url_prefixes(urls: Any) -> tuple[str, ...]:
     """Return the entries of a list of URL prefixes. Blank ones are left out, because they would match every URL."""
     if isinstance(urls, (str, bytes)):
         raise TypeError("give a list of URLs, not one: ['https://intranet.example.org/']")
+    urls = list(urls)
+    if not all(url is None or isinstance(url, str) for url in urls):
+        raise TypeError("give a list of URLs as str: ['https://intranet.example.org/']")
     return tuple(url.strip().lower() for url in urls if url and url.strip())
 
 

@@ -178,7 +178,7 @@ class CommandQueue:
         # An abort of another thread.
         up_to, self._aborts_up_to = self._aborts_up_to, 0
         if up_to and self.entries and self.entries[0].id <= up_to:
-            self.abort()
+            self.abort(up_to)
         # No request is running: start the next command.
         emitter = self.emitter
         if emitter is None:
@@ -336,8 +336,8 @@ class CommandQueue:
         if not self.entries:
             self.http.done.emit(False)
 
-    def fail(self, error: Error, text: str) -> None:
-        """End the present command with an error, and drop the pending ones."""
+    def fail(self, error: Error, text: str, up_to: Optional[int] = None) -> None:
+        """End the present command with an error, and drop the pending ones, up to the one with an id, or all."""
         if not self.entries:
             return
         entry = self.entries[0]
@@ -349,14 +349,15 @@ class CommandQueue:
             if not self._is_current(entry):
                 return
         self._is_finishing = False
-        self.entries.clear()
+        while self.entries and (up_to is None or self.entries[0].id <= up_to):
+            self.entries.popleft()
         self.http.done.emit(True)
         self._disconnect()
 
-    def abort(self) -> None:
-        """Abort all commands now."""
+    def abort(self, up_to: Optional[int] = None) -> None:
+        """Abort all commands now, or those up to the one with an id."""
         with self._driving():
-            self.fail(Error.Aborted, "Request aborted")
+            self.fail(Error.Aborted, "Request aborted", up_to)
 
     def abort_later(self) -> None:
         """Abort the commands that are in the queue now, in the thread of the Http."""

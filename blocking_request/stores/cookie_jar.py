@@ -42,11 +42,15 @@ class _VersionedJar(RequestsCookieJar):
 
     # http.cookiejar has the lock, but clear() does not take it.
     _cookies_lock: Any
+    _cookies: dict[str, dict[str, dict[str, Cookie]]]
 
     def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> None:
         with self._cookies_lock:
             try:
                 cookie.last_set = self.version  # type: ignore[attr-defined]
+                # A cookie that replaces another has its place in the order (RFC 6265 section 5.3, step 11.3).
+                earlier = self._cookies.get(cookie.domain, {}).get(cookie.path, {}).get(cookie.name)
+                cookie.created = getattr(earlier, "created", self.version)  # type: ignore[attr-defined]
                 # The method of RequestsCookieJar would remove bytes from a value in quotation marks.
                 super(RequestsCookieJar, self).set_cookie(cookie)
             finally:
@@ -148,7 +152,7 @@ class CookieJar:
         with jar._cookies_lock:
             jar._policy._now = jar._now = int(time.time())
             cookies = jar._cookies_for_request(request)
-        return sorted(cookies, key=lambda cookie: len(cookie.path), reverse=True)
+        return sorted(cookies, key=lambda cookie: (-len(cookie.path), getattr(cookie, "created", 0)))
 
     def cookiesForUrl(self, url: Union[QtCore.QUrl, str]) -> list[QtNetwork.QNetworkCookie]:
         """Return the cookies that a request to ``url`` would carry. Raises TypeError, ValueError."""

@@ -693,6 +693,17 @@ def test_background_validation_calls_no_handler(manager: NetworkAccessManager) -
         server.close()
 
 
+def test_validation_without_a_limit_of_the_body(
+    manager: NetworkAccessManager, serve: Serve, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another cache of the same folder may have room for nothing."""
+    server = serve(always(b"page", headers="Cache-Control: max-age=0, stale-while-revalidate=1000\r\n"))
+    manager.setMaximumBodySize(0)
+    for size in (1 << 20, 3):
+        manager.setCache(NetworkDiskCache(tmp_path / "cache", size))
+        assert manager.blockingGet(server.url).body == b"page"
+
+
 def test_number_of_validation_threads_is_limited(manager: NetworkAccessManager, serve: Serve) -> None:
     most = [0]
 

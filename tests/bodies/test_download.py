@@ -197,6 +197,27 @@ def test_full_disk(resume: bool, blocking: BlockingNetworkRequest, serve: Serve,
     assert (tmp_path / "file").read_bytes() == BODY
 
 
+@pytest.mark.parametrize("size", ["10", "*"])
+def test_rest_that_is_too_short(size: str, blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
+    """The first response has told the size, so the rest need not tell it."""
+
+    def handle(connection: Connection) -> None:
+        request = connection.read_request()
+        if request is None:
+            return
+        if b"ange: bytes=5-" in request:
+            fields = f'Content-Range: bytes 5-7/{size}\r\nETag: "1"\r\n'
+            connection.respond(b"567", "206 Partial Content", fields)
+        else:
+            connection.send(b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\nETag: "1"\r\n\r\n01234')
+
+    server = serve(handle)
+    for _ in range(2):
+        assert blocking.download(server.url, tmp_path / "file", resume=True) is NET
+    assert "8 of 10 bytes" in blocking.errorMessage()
+    assert not (tmp_path / "file").exists()
+
+
 def test_targets_that_cannot_be_written(blocking: BlockingNetworkRequest, serve: Serve, tmp_path: Path) -> None:
     server = serve(always(BODY))
     assert blocking.download(server.url, tmp_path / "no" / "folder") is NET

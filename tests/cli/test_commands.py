@@ -57,6 +57,13 @@ def test_request_with_any_verb(serve: Serve) -> None:
     assert b"epth: 1\r\n" in result.stdout and result.stdout.endswith(b"<a/>")
 
 
+def test_header_that_is_given_twice(serve: Serve) -> None:
+    result = cli("get", serve(echo).url, "-H", "X-A: 1", "-H", "x-a: 2", "-H", "Cookie: a=1", "-H", "Cookie: b=2")
+    assert b"x-a: 1, 2\r\n" in result.stdout.lower() and b"cookie: a=1; b=2\r\n" in result.stdout.lower()
+    result = cli("get", "http://127.0.0.1:1/", "-H", "Content-Type: a/b", "-H", "Content-Type: c/d")
+    assert result.returncode == 64 and b"given twice, and it can have one value only" in result.stderr
+
+
 def test_head_shows_status_line_and_headers(serve: Serve) -> None:
     fields = "X-Name: one\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\n"
     server = serve(always(headers=fields))

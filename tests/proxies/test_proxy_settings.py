@@ -382,6 +382,8 @@ def test_wrong_types() -> None:
         NetworkAccessManager().setProxyFactory("proxy")
     with pytest.raises(TypeError, match="give a list of URLs"):
         NetworkAccessManager().setFallbackProxyAndExcludes(None, "http://a/")
+    with pytest.raises(TypeError, match="give a list of URLs as str"):
+        NetworkAccessManager().setFallbackProxyAndExcludes(None, [5])  # type: ignore[list-item]
 
 
 def test_repr_hides_the_password() -> None:

@@ -192,6 +192,26 @@ def test_abort_in_another_thread(run: Callable[[Http], None], http: Watched, ser
     assert http.threads == {threading.get_ident()}
 
 
+def test_abort_in_another_thread_spares_later_commands(http: Watched, serve: Serve) -> None:
+    server = serve(always(b"later"))
+    to(server, http)
+    http.get("/1")
+    thread = threading.Thread(target=http.abort)
+    thread.start()
+    thread.join()
+    to(server, http)
+    http.get("/2")
+    assert http.waitForDone(10_000)
+    assert http.of("requestFinished", "done") == [
+        "requestFinished(1,True)",
+        "done(True)",
+        "requestFinished(3,False)",
+        "requestFinished(4,False)",
+        "done(False)",
+    ]
+    assert bytes(http.readAll()) == b"later" and [b" /2 " in request for request in server.requests] == [True]
+
+
 def test_abort_without_commands(http: Watched) -> None:
     http.abort()
     assert http.told == []

@@ -137,6 +137,11 @@ def test_rfc6265_5_4_longer_paths_come_first() -> None:
     assert cookie_header(jar_with(URL, "a=1; Path=/", "b=2; Path=/a/b", "c=3; Path=/a"), URL) == b"b=2; c=3; a=1"
 
 
+def test_rfc6265_5_4_order_of_equal_paths_is_that_of_creation() -> None:
+    values = ("a=1; Path=/", "b=2; Path=/; Domain=example.com", "c=3; Path=/", "b=4; Path=/; Domain=example.com")
+    assert cookie_header(jar_with(URL, *values), URL) == b"a=1; b=4; c=3"
+
+
 def test_rfc6265_5_3_new_cookie_replaces_the_old_one() -> None:
     jar = jar_with(URL, "a=1", "a=2")
     assert cookie_header(jar, URL) == b"a=2" and len(jar) == 1

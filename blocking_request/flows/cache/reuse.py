@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Optional
 
 from ...models.failure import QtNetworkError
+from ...models.header_parameters import split_unquoted
 from ...models.headers import known_fields
 from ...models.http_messages import Request, Response
 from .cache_control import Directives, directives
@@ -166,9 +167,10 @@ def is_not_modified(request: Request, stored: StoredResponse, now: float) -> boo
     if stored.status != 200:
         return False  # RFC 9110 section 13.2.1
     names = {name.lower(): value for name, value in request.headers}
-    wanted, tag = names.get(b"if-none-match"), stored.fields.value(b"etag")
-    if wanted is not None:
-        tags = {opaque(each) for each in wanted.split(b",")}
+    tag = stored.fields.value(b"etag")
+    wanted = b",".join(value for name, value in request.headers if name.lower() == b"if-none-match")
+    if b"if-none-match" in names:
+        tags = {opaque(each.encode("latin-1")) for each in split_unquoted(wanted.decode("latin-1"), ",")}
         return b"*" in tags or (tag is not None and opaque(tag) in tags)
     since = parsed_date(names.get(b"if-modified-since", b""), now)
     modified = parsed_date(stored.fields.value(b"last-modified") or stored.fields.value(b"date") or b"", now)

@@ -181,7 +181,8 @@ class DiskStore:
     def update(self, stored: StoredResponse) -> None:
         meta = packed(stored)
         if meta is not None and stored.handle is not None:
-            self._attempt(lambda index, _: index.update(stored.handle.id, meta, stored.received), None)
+            id, received = stored.handle.id, stored.received
+            self._attempt(lambda index, _: self._unlink(index.update(id, meta, received, self._entries_limit)), None)
 
     def evict(self, stored: StoredResponse) -> None:
         self._attempt(lambda index, _: self._delete(index, stored.handle.id), None)

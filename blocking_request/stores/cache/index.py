@@ -153,11 +153,19 @@ class Index:
         """Say that an entry gets no file: it is deleted before any other has to make room."""
         self._given_up.add(id)
 
-    def update(self, id: int, meta: bytes, received: float) -> None:
+    def update(self, id: int, meta: bytes, received: float, limit: int) -> Files:
+        """Replace the fields of an entry, and evict others if it is larger now."""
         with self._pool.writing() as connection:
+            row = connection.execute("SELECT length(meta) FROM entries WHERE id = ?", (id,)).fetchone()
+            if row is None:
+                return []
+            more = len(meta) - row[0]
             connection.execute(
-                "UPDATE entries SET meta = ?, received = ?, used = ? WHERE id = ?", (meta, received, received, id)
+                "UPDATE entries SET meta = ?, size = size + ?, received = ?, used = ? WHERE id = ?",
+                (meta, more, received, received, id),
             )
+            connection.execute("UPDATE total SET size = size + ?", (more,))
+            return self._make_room(connection, limit)
 
     def delete(self, id: int) -> Files:
         with self._pool.writing() as connection:

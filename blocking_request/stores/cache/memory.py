@@ -130,6 +130,8 @@ class MemoryStore:
                 key = stored.handle.key
                 self._size += _size(stored) - _size(self._entries[key])
                 self._entries[key] = stored
+                self._entries.move_to_end(key)
+                self._make_room()
 
     def evict(self, stored: StoredResponse) -> None:
         with self._guard:

@@ -488,6 +488,13 @@ def test_4_3_2_matching_condition_of_the_caller(client: Client) -> None:
         assert (found.status, found.body, found.headers.value(b"etag")) == (304, b"", b'"1"'), fields
 
 
+def test_4_3_2_tag_with_a_comma_and_conditions_on_two_lines(client: Client) -> None:
+    client.ask(page(FRESH, ("ETag", '"a,b"')))
+    assert client.ask(fields=[("If-None-Match", '"0", "a,b"')]).status == 304
+    assert client.ask(fields=[("If-None-Match", '"a,b"'), ("If-None-Match", '"0"')]).status == 304
+    assert client.ask(fields=[("If-None-Match", '"a", "b"')]).status == 200
+
+
 def test_4_3_2_condition_of_the_caller_that_does_not_match(client: Client) -> None:
     client.ask(page(FRESH, TAG, ("Last-Modified", date(-50))))
     for fields in (

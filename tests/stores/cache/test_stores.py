@@ -103,6 +103,19 @@ def test_update_changes_all_but_the_body(cache: Cache) -> None:
     )
 
 
+def test_update_counts_the_new_fields(cache: Cache) -> None:
+    cache.setMaximumCacheSize(1 << 20)
+    for number in range(40):
+        store_of(cache).store(f"{URL}{number}", b"", stored(b"body"))
+        (found,) = store_of(cache).find(f"{URL}{number}", b"")
+        store_of(cache).update(found._replace(fields=known_fields(((b"A", b"x" * 60_000),))))
+    assert 60_000 < cache.cacheSize() <= 1 << 20
+    there = [number for number in range(40) if store_of(cache).find(f"{URL}{number}", b"")]
+    assert 10 < len(there) < 20 and there[-1] == 39
+    cache.clear()
+    assert cache.cacheSize() == 0
+
+
 def test_evict_remove_and_clear(cache: Cache) -> None:
     for number in range(4):
         store_of(cache).store(f"{URL}{number}", b"", stored(b"x" * LARGE))

@@ -1,10 +1,10 @@
 """Downloads to a file: written beside the target, renamed when complete, resumed after an interruption.
 
 Theory of operation: the bytes that have come so far are in ``<target>.part``. A download is resumed only with the same
-representation. So ``<target>.part.json`` has its validator (RFC 9110 section 8.8: a strong ETag, else the date of the
-last change), and the request for the rest has ``Range`` and ``If-Range`` (sections 14.2 and 13.1.5). A server without
-ranges, or with another representation, sends all of it, and the download starts from scratch. A resumable download has
-no content coding, because ranges are counted in encoded bytes.
+representation. So ``<target>.part.json`` keeps the validator of the part (RFC 9110 section 8.8: a strong ETag, else
+Last-Modified), and the request for the rest has ``Range`` and ``If-Range`` (sections 14.2 and 13.1.5). A server that
+does not support ranges, or has another representation, sends all of it, and the download starts from scratch. A
+resumable download has no content coding, because ranges are counted in encoded bytes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ READ_BYTES = 1 << 20
 
 
 def checked_overwrite(overwrite: Any) -> Optional[bool]:
-    """Raises TypeError."""
+    """Return ``overwrite``. Raises TypeError if it is not True, False or None."""
     if overwrite is not None and not isinstance(overwrite, bool):
         raise TypeError(f"overwrite must be True, False or None, not {type(overwrite).__name__}")
     return overwrite
@@ -76,8 +76,8 @@ class FileSink:
         overwrite: Optional[bool] = None,
         taken: Optional[dict[str, int]] = None,
     ) -> None:
-        """``overwrite``: whether a file that exists is replaced; None: if the caller has named it. ``taken``: the names
-        that other downloads of the same batch have got, which are added to.
+        """``overwrite``: whether a file that exists is replaced; None: only a file that the caller has named.
+        ``taken``: the names that the downloads of the batch have got; this download adds its own.
         """
         self._path = os.fspath(path)
         self._overwrite = overwrite
@@ -99,6 +99,7 @@ class FileSink:
         """The file, once it is complete."""
 
     def prepare(self, request: Request) -> Request:
+        """Return the request, for the rest of a part if there is one. Raises RequestNotSent."""
         self._resume_point, self._url = None, request.url
         self._has_caller_range = request.has_field(b"range")
         self._check_folder()
@@ -140,21 +141,23 @@ class FileSink:
             # A device must not be replaced by a file.
             return None if is_special(target) or not resumable.lock() else resumable
         except OSError:
-            return None  # it is told when the file is written
+            return None  # the error is reported when the file is opened for writing
 
     def steps(self, response: Response) -> SinkSteps:
+        """Write the body of a response. Returns None if the request is to be sent again, without a range."""
         resume_point = self._resume_point
+        # 416: the part is complete, or larger than the file that the server has now.
         if resume_point is not None and response.status == 416:
             if is_part_complete(response, resume_point):
                 last = self._finish_complete_part(response._replace(status=200, reason="OK", body=b""))
                 if last.failure is None:
                     yield ReportWhole(resume_point.size)
                 return last
-            # The part is longer than the file that the server has now.
             self._restart = True
             return None
         if not is_success(response):
             return response
+        # 206, or a part under another status: it continues the part, or the download starts from scratch.
         may_be_part = response.status == 206 or is_part(response, resume_point)
         continues = response.status == 206 and resume_point is not None and continues_part(response, resume_point)
         if may_be_part and resume_point is not None and not continues:
@@ -168,6 +171,7 @@ class FileSink:
         return (yield from self._write_to_target(response))
 
     def close(self) -> None:
+        """Let other downloads use the part."""
         if self._resumable is not None:
             self._resumable.unlock()
 
@@ -258,7 +262,7 @@ class FileSink:
         while left > 0:
             piece = file.read(min(left, READ_BYTES))
             self._checksum.add(piece)
-            left -= len(piece) or left
+            left -= len(piece) or left  # the file has ended early
 
     def _finish_complete_part(self, response: Response) -> Response:
         """Finish a download whose part is complete already."""
@@ -295,13 +299,13 @@ class FileSink:
     def _target(self, response: Optional[Response]) -> Path:
         """Return the path of the target.
 
-        ``response``: None if there is none yet, or if a part is continued, whose target is known.
+        ``response``: None before the request is sent.
         """
         path = Path(self._path)
         # Not Path.is_dir(), which raises for a name that is too long.
         if not os.path.isdir(path) and not self._path.endswith(("/", os.sep)):
             if is_special(path):
-                return path  # the real path of /dev/stdout is no name that can be opened
+                return path  # realpath() of /dev/stdout may be "pipe:[1]", which cannot be opened
             return Path(os.path.realpath(path))
         name = "" if response is None else disposition_name(response)
         url = self._url if response is None else response.request.url

@@ -54,7 +54,7 @@ _NO_OUTER_PROXIES = _OuterProxies(False, False)
 
 
 def _outer_proxies(options: CallOptions) -> _OuterProxies:
-    if options.proxies.ignore_system:
+    if options.proxies.ignores_environment:
         return _NO_OUTER_PROXIES
     if not uses_system_proxies():
         return _OuterProxies(False, True)

@@ -51,16 +51,16 @@ def _send_for_cache(request: Request, send: Send) -> Flow:
 
 
 VALIDATING_THREADS = 2
-"""The most threads that revalidate responses."""
+"""The largest number of threads that revalidate responses."""
 WAITING_VALIDATIONS = 100
-"""The most revalidations that wait for a thread. If there are more, the next request for that URL tries again."""
+"""The largest number of revalidations that wait or run. Further ones are dropped: the next request tries again."""
 
 
 class _Validations:
     """Runs revalidations in background threads, at most one at a time for each URL of a store."""
 
     def __init__(self) -> None:
-        # Reentrant: an allocation under the lock may run a destructor, which may send a request and call ``add``.
+        # An RLock: while it is held, the garbage collector may run a destructor that sends a request and calls ``add``.
         self._guard = threading.RLock()
         self._waiting: dict[tuple[int, str], Callable[[], None]] = {}
         self._threads = 0
@@ -85,6 +85,7 @@ class _Validations:
         done: Optional[tuple[int, str]] = None
         while True:
             with self._guard:
+                # Drop the one that has just run, and take the next that no thread has.
                 self._waiting.pop(done, None)  # type: ignore[arg-type]
                 entry = next(((key, work) for key, work in self._waiting.items() if work is not _taken), None)
                 if entry is None:
@@ -100,6 +101,7 @@ def _taken() -> None:
 
 
 _validations = [_Validations()]
+"""A list, so that its content can be replaced after a fork."""
 
 if hasattr(os, "register_at_fork"):
     # The threads of the parent do not exist in the child.
@@ -107,7 +109,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _validate_later(request: Request, rules: CacheRules, settings: Settings, engine: str) -> None:
-    # The body is read into memory, so it is limited to the largest entry of the store. No handler is called.
+    # The body is read into memory, so it is limited to the largest entry of the store.
     limit = min((each for each in (request.body_limit, rules.store.entry_limit) if each), default=0)
     request = request._replace(streams=False, streams_all=False, body_limit=limit)
 

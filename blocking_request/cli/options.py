@@ -38,7 +38,7 @@ class Milliseconds(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
 
 class ReadableFile(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """The path of a file that can be opened. If it cannot, the exit status is that of any unreadable file."""
+    """The path of a file that can be opened. If it cannot, the command ends with ``click.FileError``."""
 
     name = "file"
 
@@ -62,7 +62,9 @@ _PEM_FILE = ReadableFile()
 
 
 def checked_path(ctx: click.Context, param: click.Parameter, value: Optional[str]) -> Optional[str]:
-    """Refuse '', the value of a shell variable that is not set: the file would go into the current folder."""
+    """Refuse an empty path. A shell passes '' for a variable that is not set, and the file would go into the current
+    folder.
+    """
     if value == "":
         raise click.BadParameter("the path is empty", ctx, param)
     if value is not None and "\0" in value:
@@ -71,7 +73,7 @@ def checked_path(ctx: click.Context, param: click.Parameter, value: Optional[str
 
 
 def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of all verbs to a command."""
+    """Add the URL and the options that all methods share to a command."""
     for option in reversed(
         [
             click.argument("url", required=False),
@@ -231,7 +233,7 @@ def can_continue(headers: tuple[str, ...], cache: bool, refresh: bool, offline: 
 
 
 def check_text(text: str, what: str) -> None:
-    """Raise click.UsageError if an argument is not UTF-8: Python decodes such bytes to surrogates."""
+    """Raise click.UsageError if an argument is not UTF-8: Python has decoded its bytes to surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -88,7 +88,7 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         manager.setTimeout(settings.timeout)
         manager.setUserAgent(settings.user_agent)
         if settings.proxies is None:
-            change_settings(manager, proxies=ProxyRules(ignore_system=True))
+            change_settings(manager, proxies=ProxyRules(ignores_environment=True))
         else:
             manager.setFallbackProxyAndExcludes(*settings.proxies)
         if settings.tls is not None:

@@ -30,17 +30,19 @@ def verb_text(verb: Any) -> str:
 
 
 def check_options(force_refresh: Any, feedback: Any) -> None:
-    """Raise TypeError if ``force_refresh`` is not a bool, or ``feedback`` is not a feedback object."""
+    """Raise TypeError if ``force_refresh`` is no bool and no number, or ``feedback`` is not a feedback object."""
     if not isinstance(force_refresh, int):
         raise TypeError(f"forceRefresh must be a bool, not {type(force_refresh).__name__}")
     if isinstance(feedback, type):
-        raise TypeError(f"feedback must be an object, not a class: {feedback.__name__}()")
+        raise TypeError(f"feedback must be an object, not a class: give an instance, {feedback.__name__}()")
     if feedback is not None and not hasattr(feedback, "isCanceled"):
-        raise TypeError(f"feedback must be a Feedback or have isCanceled(), {type(feedback).__name__} has not")
+        raise TypeError(
+            f"feedback must be a Feedback or have isCanceled(), and {type(feedback).__name__} has no isCanceled()"
+        )
 
 
 def redirect_rules(request: RequestLike, default: RedirectRules) -> RedirectRules:
-    """Return the redirect rules of the request's attributes, or ``default`` without such attributes."""
+    """Return the rules with the limit and the policy of the request; ``default`` has the policy if it sets none."""
     if not isinstance(request, QtNetwork.QNetworkRequest):
         return default
     rules = replace(default, limit=request.maximumRedirectsAllowed())

@@ -1,4 +1,4 @@
-"""Which URL goes through which proxy: by the manager's settings, then the environment, then Qt."""
+"""Chooses the proxy of a URL: by the manager's settings, then the environment, then Qt."""
 
 from __future__ import annotations
 
@@ -17,28 +17,32 @@ from .parse import ProxyFactory, proxy_of
 @pickled
 @dataclass(frozen=True)
 class ProxyRules:
-    """Which URL goes through which proxy."""
+    """The settings of a manager that choose the proxy of a URL."""
 
     proxy: Optional[Proxy] = None
-    """None: as the environment and Qt's settings say."""
+    """None: the environment or Qt decides."""
     default_proxy_prefixes: tuple[str, ...] = ()
     """URLs that begin with one of these use the proxy of the environment or of Qt (QGIS's rule)."""
     no_proxy_prefixes: tuple[str, ...] = ()
     """URLs that begin with one of these use no proxy (QGIS's rule)."""
     factory: Optional[ProxyFactory] = None
     """Called first; if it returns None the other rules apply."""
-    ignore_system: bool = False
-    """Whether the proxies of the environment and of the application are ignored."""
+    ignores_environment: bool = False
+    """Whether this package looks for no proxy, because QGIS's own manager chooses."""
 
     @property
     def is_default(self) -> bool:
-        """Whether there are no rules."""
+        """Whether no rule can name a proxy."""
         return self.proxy is None and not self.no_proxy_prefixes and self.factory is None
 
     def find(self, url: str) -> Optional[Proxy]:
-        """Return the proxy for a URL; None if Qt decides. Raises ProxyUnusable if the proxy cannot be used."""
+        """Return the proxy for a URL; None if Qt decides.
+
+        Raises ProxyUnusable if the proxy cannot be used, the exceptions of the factory, and TypeError or ValueError if
+        the factory returns something that is no proxy.
+        """
         proxy = self._configured(url)
-        return proxy if proxy is not None or self.ignore_system else proxy_of_environment(url)
+        return proxy if proxy is not None or self.ignores_environment else proxy_of_environment(url)
 
     def _configured(self, url: str) -> Optional[Proxy]:
         if self.factory is not None:
@@ -72,13 +76,14 @@ def environment_names_proxies() -> bool:
 
 
 uses_system_proxies = QtNetwork.QNetworkProxyFactory.usesSystemConfiguration
-"""Whether the application has no proxies of its own, which would go before the environment's."""
+"""Whether the application uses the system's proxies. If it has set its own, the environment is not read."""
 
 
 def proxy_of_environment(url: str) -> Optional[Proxy]:
     """Return the proxy that ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy`` name, read as in requests.
 
-    Return None if they name none. This machine itself is reached without a proxy, as in Qt and browsers.
+    Return None if no proxy variable is set, or if the application has its own proxies; ``NO_PROXY`` if none is for this
+    URL. This machine itself is reached without a proxy, as in Qt and browsers.
     """
     if not environment_names_proxies() or not uses_system_proxies():
         return None

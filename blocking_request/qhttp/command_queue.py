@@ -47,7 +47,7 @@ NO_ERROR = "Unknown error"
 """``errorString()`` without an error, as in QHttp."""
 
 _busy: set[Http] = set()
-"""The Https with commands. They must not be garbage-collected, even if the application keeps no reference to them."""
+"""The Http objects that have commands. This set keeps them alive if the application has no reference to them."""
 
 
 class Entry(NamedTuple):
@@ -58,7 +58,7 @@ class Entry(NamedTuple):
 
 
 class CommandQueue:
-    """Runs the commands of an Http. For the thread of the Http; ``abort_later`` may be called in any thread."""
+    """Runs the commands of an Http. Only the thread of the Http may use it, except ``abort_later``."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class CommandQueue:
         self._host = host
         self._user: Optional[SetUser] = None
         self._user_origin = ""
-        """The origin that the user is for; '' if it is the next host that is set."""
+        """The origin to which user and password are sent; '': that of the next ``setHost``."""
         self._proxy: Optional[Proxy] = None
         self._credential_cache: dict[str, Any] = {}
         self._proxy_credential_cache: dict[Any, Any] = {}
@@ -119,7 +119,7 @@ class CommandQueue:
         return entry.id
 
     def clear_pending(self) -> None:
-        """Drop the commands that have not been started."""
+        """Drop all commands but the first one, which is running or starts next."""
         while len(self.entries) > 1:
             self.entries.pop()
 
@@ -207,13 +207,13 @@ class CommandQueue:
         return True
 
     def _allow_for_absence(self) -> None:
-        """Leave the time in which the caller's own code ran out of the timeouts of the request."""
+        """Do not count the time that the application's own code took towards the timeouts of the request."""
         seconds = time.monotonic() - self._left_at
         if self.emitter is not None and seconds > 2 * POLL_SECONDS:
             self.emitter.transfer.allow_for_absence(seconds)
 
     def _check_timeouts(self, emitter: SignalEmitter) -> bool:
-        """Check the timeouts now and then. Return whether the request has ended or has events."""
+        """Check the timeouts every ``POLL_SECONDS``. Return whether the request has ended or has events."""
         now = time.monotonic()
         if now - self._checked_at >= POLL_SECONDS:
             self._checked_at = now
@@ -224,7 +224,7 @@ class CommandQueue:
         return self.emitter is not emitter or bool(emitter.transfer.events)
 
     def _advance(self, emitter: SignalEmitter, call: Callable[[], None]) -> None:
-        """Call a method of the transfer, which may run code of the caller.
+        """Call a method of the transfer. It may run the application's code.
 
         If that raises an exception, the command fails: in an event loop there is no caller to raise it to.
         """
@@ -248,7 +248,7 @@ class CommandQueue:
     # -- the commands
 
     def _start(self, entry: Entry) -> None:
-        """Start a command. All but a request end at once."""
+        """Start a command. Every command but ``Send`` ends at once."""
         self.error, self.error_text = Error.NoError, NO_ERROR
         self.unread.clear()
         self.http.requestStarted.emit(entry.id)
@@ -343,6 +343,7 @@ class CommandQueue:
         entry = self.entries[0]
         self.error, self.error_text = error, text
         self._drop()
+        # A slot of requestFinished may abort. The inner call empties the queue then, and this one returns.
         if not self._is_finishing:
             self._is_finishing = True
             self.http.requestFinished.emit(entry.id, True)

@@ -4,7 +4,7 @@ The jar of ``requests``, which extends that of ``http.cookiejar``, stores them. 
 sends, ``cookie_policy`` decides what it may set and how much is kept, ``cookie_hosts`` checks and names hosts, and
 ``cookie_files`` reads and writes files.
 
-A text in the jar stands for the bytes of a field: each character is a byte (latin-1).
+The jar keeps names and values as str, with one character for each byte (latin-1).
 """
 
 from __future__ import annotations
@@ -165,8 +165,8 @@ class CookieJar:
     def setCookie(self, url: Union[QtCore.QUrl, str], name: str, value: str) -> None:
         """Set a cookie as if the host of ``url`` had set it with ``Path=/``. It ends with the session.
 
-        Text is sent as latin-1, or as UTF-8 if it has other characters. Raises TypeError; ValueError if the host may
-        not set such a cookie: an earlier cookie of that name then stays.
+        Text is sent as latin-1, or as UTF-8 if a character is not in latin-1. Raises TypeError; ValueError if the host
+        may not set such a cookie: an earlier cookie of that name then stays.
         """
         for text, what in ((name, "name"), (value, "value")):
             if not isinstance(text, str):
@@ -184,10 +184,13 @@ class CookieJar:
                 _name_and_value(cookie) for cookie in self._cookies_for(checked) if cookie.path == "/"
             ]
         if not is_accepted:
-            raise ValueError(f"the cookie {name!r} is not accepted from {urlsplit(checked).hostname}")
+            raise ValueError(
+                f"the cookie {name!r} is not accepted from {urlsplit(checked).hostname}: it has a control character or "
+                "more than 4 096 bytes, its prefix (__Host-, __Secure-) does not fit, or there is a Secure cookie"
+            )
 
     def clear(self, host: Optional[str] = None) -> None:
-        """Delete all cookies. If a host is named, delete its own cookies and those with it as their ``Domain``.
+        """Delete all cookies. If a host is given, delete its own cookies, and those whose ``Domain`` is this host.
 
         Raises TypeError, ValueError.
         """
@@ -242,7 +245,7 @@ def cookie_header(cookies: CookieJar, url: str) -> Optional[bytes]:
         return cookies._cookie_field(url)
     cached = cookies._cached_fields.get(url)
     if cached is None or cached.version != jar.version or cached.until <= time.time():
-        version = jar.version
+        version = jar.version  # read first: a change while the field is built makes it invalid
         until = min(
             (cookie.expires for cookie in cookies._cookies_with_expired() if cookie.expires is not None),
             default=math.inf,
@@ -260,7 +263,8 @@ def receive_cookies(cookies: CookieJar, url: str, values: Iterable[bytes]) -> No
     received = [cookie for cookie in (parse_set_cookie(value, request) for value in values) if cookie is not None]
     jar: Any = cookies.jar
     with jar._cookies_lock:
-        # Only https may replace a Secure cookie, or set one that is sent before it (RFC 6265bis section 5.7).
+        # Over http, a response must not replace a Secure cookie, or set one of the same name that would be sent beside
+        # it (RFC 6265bis section 5.7).
         secure = [] if request.type == "https" else [cookie for cookie in jar if cookie.secure]
         for cookie in received:
             # The policy may change the cookie's domain.

@@ -64,7 +64,7 @@ def test_invalid_urls(url: str, error: Q, message: str, blocking: BlockingNetwor
         (lambda: NetworkAccessManager().getMany(None), "an iterable of requests, such as a list, not NoneType"),  # type: ignore[arg-type]
         (lambda: NetworkAccessManager().downloadMany("http://h/", folder="f"), r"not str: \[request\]"),
         (lambda: NetworkAccessManager().setUserAgent(5), "userAgent must be a str, not int"),  # type: ignore[arg-type]
-        (lambda: BlockingNetworkRequest().get("http://h/", feedback=Feedback), r"not a class: Feedback\(\)"),  # type: ignore[arg-type]
+        (lambda: BlockingNetworkRequest().get("http://h/", feedback=Feedback), r"give an instance, Feedback\(\)"),  # type: ignore[arg-type]
         (lambda: BlockingNetworkRequest().post("http://h/", Path("f")), r"a path: give the open file, open\(path"),
         (lambda: BlockingNetworkRequest().post("http://h/", form="a=b"), r"value, not str: form=\{'name': 'value'\}"),  # type: ignore[arg-type]
         (lambda: AuthConfig("user"), r"AuthConfig.basic\(user, password\)"),  # type: ignore[arg-type]
@@ -143,7 +143,7 @@ def test_body_and_arguments_of_a_wrong_type(blocking: BlockingNetworkRequest, se
         blocking.put(server.url, {"a": 1})
     with pytest.raises(TypeError, match="verb must be bytes or str, not int"):
         blocking.sendCustomRequest(server.url, 5)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"feedback must be a Feedback or have isCanceled\(\), int has not"):
+    with pytest.raises(TypeError, match=r"feedback must be a Feedback or have isCanceled\(\), and int has no isCanceled\(\)"):
         blocking.get(server.url, feedback=7)  # type: ignore[arg-type]
     assert finished == []
     assert server.connections == 0

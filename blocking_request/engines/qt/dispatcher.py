@@ -56,9 +56,10 @@ _NEVER = float("inf")
 WATCH_MS = 5
 """The interval of the watch timer. ``readyRead`` of a reply is connected at its second tick, so after 5 to 10 ms.
 
-Most requests end sooner, and need no connection of signals. Until then at most ``READ_BUFFER_BYTES`` of a body are read
-ahead, unless the request is alone or one of many quick ones: each limit costs an event in Qt's own thread. Quick ones
-get the limit at the first tick if many bytes have come."""
+Most requests end before that, and then need no connection of signals. Until then a reply may buffer at most
+``READ_BUFFER_BYTES``. Two kinds of replies have no limit at first, because each limit costs an event in Qt's own
+thread: a reply that is alone, and one of many quick requests. A quick one gets the limit at the first tick if it holds
+many bytes."""
 
 
 class Dispatcher(QtCore.QObject):
@@ -75,7 +76,7 @@ class Dispatcher(QtCore.QObject):
         self._ignored: dict[str, tuple[TlsError, ...]] = {}
         """The certificate errors that were ignored on the kept connections, by origin."""
         self._probed: set[QtTransfer] = set()
-        """Failed transfers whose reason is still being looked for by a TlsProbe or ProxyProbe."""
+        """Failed transfers for which a TlsProbe or ProxyProbe still looks for the reason."""
         self._served = self._served_at_tick = 0
         self._tracer: Optional[TransferTracer] = None
         release_ownership(self)
@@ -99,10 +100,10 @@ class Dispatcher(QtCore.QObject):
         try:
             pause = worker.pause
             if pause is not None:
-                pause.stand_still()
+                pause.stand_still()  # another thread is about to fork: no lock may be held until it has
         except BaseException:
             logger.exception("a network thread could not wait for a fork")
-        worker.stuck_at = _NEVER
+        worker.stuck_at = _NEVER  # it looks at its jobs now, so it is not stuck
         jobs = worker.jobs
         while jobs:
             try:
@@ -118,6 +119,7 @@ class Dispatcher(QtCore.QObject):
         if transfer.ended or transfer.worker is not self._worker:
             return
         if not transfer.aborted and transfer.reply is not None:
+            # It is under way: the caller has added data to the upload, or made room for the body.
             if transfer.device is not None:
                 transfer.device.readyRead.emit()
             if transfer.reader is not None:
@@ -271,7 +273,7 @@ class Dispatcher(QtCore.QObject):
         except BaseException as error:
             self._failed(transfer, error)
 
-    # Not decorated: PyQt5 knows no slot with a list of QSslError if the bindings of QGIS are loaded.
+    # Not decorated: if the bindings of QGIS are loaded, PyQt5 cannot declare a slot that takes a list of QSslError.
     def _ssl_errors(self, reply: QtNetwork.QNetworkReply, errors: list[QtNetwork.QSslError]) -> None:
         transfer = None
         try:
@@ -377,7 +379,7 @@ class Dispatcher(QtCore.QObject):
                 read_available(transfer, reply)
 
     def _end_if_idle(self) -> None:
-        """End a worker that has served no request since the last tick."""
+        """End a worker that has served no request since the idle timer last fired."""
         idle = self._served == self._served_at_tick
         self._served_at_tick = self._served
         if idle and self._worker.engine.retire_if_idle(self._worker):

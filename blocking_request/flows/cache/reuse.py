@@ -1,4 +1,4 @@
-"""Whether a stored response may be served: as it is, after a validation, or in the place of an error (RFC 9111
+"""Decides whether a stored response may be served: as it is, after a validation, or in the place of an error (RFC 9111
 section 4).
 """
 
@@ -37,8 +37,10 @@ def reuse(stored: StoredResponse, request_directives: Directives, load_control: 
         return Reuse.SERVE if age.left > 0 or not _must_revalidate(stored_directives) else Reuse.VALIDATE
     if "no-cache" in request_directives:
         return Reuse.VALIDATE
+    # It is fresh, and the request may want a fresher one.
     if age.left > 0:
         return Reuse.SERVE if _is_fresh_enough(age, request_directives, stored_directives) else Reuse.VALIDATE
+    # It is stale: PreferNetwork and must-revalidate forbid it, max-stale of the request may allow it.
     if load_control is CacheLoadControl.PreferNetwork or _must_revalidate(stored_directives):
         return Reuse.VALIDATE
     is_stale_allowed = _allows_staleness(request_directives, "max-stale", -age.left, without_value=True)
@@ -52,9 +54,9 @@ def reuse(stored: StoredResponse, request_directives: Directives, load_control: 
 
 
 def _is_fresh_enough(age: Freshness, request_directives: Directives, stored_directives: Directives) -> bool:
-    """Section 5.2.1."""
-    at_least = request_directives.seconds("min-fresh")
-    if at_least is not None and age.left < at_least:
+    """Return whether a fresh response satisfies max-age and min-fresh of the request (section 5.2.1)."""
+    min_fresh = request_directives.seconds("min-fresh")
+    if min_fresh is not None and age.left < min_fresh:
         return False
     is_reload = request_directives.seconds("max-age") == 0
     is_immutable = "immutable" in stored_directives  # RFC 8246 section 2
@@ -62,12 +64,15 @@ def _is_fresh_enough(age: Freshness, request_directives: Directives, stored_dire
 
 
 def _meets_request(age: Freshness, request_directives: Directives) -> bool:
-    most = request_directives.seconds("max-age")
-    return most is None or age.age <= most
+    max_age = request_directives.seconds("max-age")
+    return max_age is None or age.age <= max_age
 
 
 def _must_always_validate(stored_directives: Directives) -> bool:
-    """Section 5.2.2.4; its field form only keeps these fields back."""
+    """Return whether no-cache stands there (section 5.2.2.4).
+
+    With field names it only keeps these fields out of a response that was not validated.
+    """
     return "no-cache" in stored_directives and not stored_directives.fields("no-cache")
 
 
@@ -163,9 +168,9 @@ def validators(stored: StoredResponse) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def is_not_modified(request: Request, stored: StoredResponse, now: float) -> bool:
-    """Return whether the caller has the stored response already, by the conditions it has set (section 4.3.2)."""
+    """Return whether If-None-Match or If-Modified-Since shows that the caller has the response (section 4.3.2)."""
     if stored.status != 200:
-        return False  # RFC 9110 section 13.2.1
+        return False  # a condition counts only if the status would be 200 (RFC 9110 section 13.2.1)
     names = {name.lower(): value for name, value in request.headers}
     tag = stored.fields.value(b"etag")
     wanted = b",".join(value for name, value in request.headers if name.lower() == b"if-none-match")

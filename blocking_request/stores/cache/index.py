@@ -22,24 +22,24 @@ INVALID_SECONDS = 3600
 """Seconds that an invalidation is remembered: a response that was requested before it must not be stored."""
 
 FREE_PAGES = 256
-"""So many free pages stay in the index for new entries."""
+"""The number of free pages that stay in the index for new entries."""
 
 ABANDONED_SECONDS = 3600
-"""A file without an entry is deleted after so many seconds: the process that wrote it was killed."""
+"""The age at which a file without an entry is deleted: the process that wrote it was killed."""
 UNREADY_SECONDS = 120
-"""An entry that is not ready is deleted after so many seconds."""
+"""The age at which an entry that is not ready is deleted."""
 
 MOST_UNWRITTEN_USES = 1024
-"""The times of use are written to the index after so many uses. To write each would take longer than the hit itself."""
+"""The number of uses after which their times are written to the index. To write each takes longer than the hit."""
 MOST_UNWRITTEN_SECONDS = 60
-"""They are also written after so many seconds, and before an eviction."""
+"""The times of use are also written if the last write is older than this, and before an eviction."""
 
 Files = list[str]
 """Names of files whose entries were deleted."""
 
 
 class Index:
-    """Any thread may use it. Every method may raise sqlite3.Error."""
+    """The entries of a cache, in SQLite. Any thread may use it. Every method may raise sqlite3.Error."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -114,7 +114,7 @@ class Index:
     def add(self, entry: Entry, requested: float, now: float, limit: int) -> tuple[Optional[int], Files]:
         """Add an entry, which replaces that of the same variant; the least recently used entries make room for it.
 
-        Returns None as its id if there is no room to make, or if the URL was invalidated since it was ``requested``. An
+        Returns None as its id if no room can be made, or if the URL was invalidated since it was ``requested``. An
         entry with a file is not ready before ``finish``.
         """
         given_up = self._given_up.copy()
@@ -129,7 +129,7 @@ class Index:
             )
             files += self._delete(connection, surplus, (entry.url, entry.partition_key))
             files += self._delete_unfinished(connection, given_up, now)
-            files += self._make_room(connection, limit - entry.size)
+            files += self._make_room(connection, limit - entry.size)  # so much less, so that the new one fits
             if self._total(connection) + entry.size > limit:
                 return None, files
             added = connection.execute(
@@ -138,19 +138,19 @@ class Index:
                 (*entry[:4], now, entry.size, entry.file is None, *entry[4:]),
             ).lastrowid
             connection.execute("UPDATE total SET size = size + ?", (entry.size,))
-            is_loose = connection.execute("PRAGMA freelist_count").fetchone()[0] > FREE_PAGES
+            has_many_free_pages = connection.execute("PRAGMA freelist_count").fetchone()[0] > FREE_PAGES
         self._given_up -= given_up
-        if is_loose:
+        if has_many_free_pages:
             self._free_pages()
         return added, files
 
     def finish(self, id: int) -> bool:
-        """Say that the file of an entry is whole. Returns False if the entry was deleted in the meantime."""
+        """Mark an entry as ready: its file is complete. Returns False if the entry was deleted in the meantime."""
         with self._pool.writing() as connection:
             return connection.execute("UPDATE entries SET is_ready = 1 WHERE id = ?", (id,)).rowcount == 1
 
     def give_up(self, id: int) -> None:
-        """Say that an entry gets no file: it is deleted before any other has to make room."""
+        """Note that the file of an entry could not be written. The next ``add`` or ``shrink_to`` deletes the entry."""
         self._given_up.add(id)
 
     def update(self, id: int, meta: bytes, received: float, limit: int) -> Files:
@@ -220,7 +220,7 @@ class Index:
 
     def _delete_unfinished(self, connection: sqlite3.Connection, given_up: set[int], now: float) -> Files:
         """Delete the entries whose body will not be written any more."""
-        for id in given_up:
+        for id in given_up:  # the caller has removed their files already
             self._delete(connection, "id = ?", (id,))
         return self._delete(connection, "NOT is_ready AND used < ?", (now - UNREADY_SECONDS,))
 

@@ -119,6 +119,9 @@ def _ipv6(host: str) -> str:
     try:
         if not host.endswith("]"):
             raise AddressValueError
-        return f"[{IPv6Address(address).compressed}{percent}{zone}]"
+        parsed = IPv6Address(address)
+        # As Qt and Python 3.13 write it (RFC 5952 section 5).
+        text = f"::ffff:{parsed.ipv4_mapped}" if parsed.ipv4_mapped is not None else parsed.compressed
+        return f"[{text}{percent}{zone}]"
     except AddressValueError:
         raise ValueError(f"the host {host!r} is no IPv6 address") from None

@@ -143,7 +143,9 @@ def test_body_and_arguments_of_a_wrong_type(blocking: BlockingNetworkRequest, se
         blocking.put(server.url, {"a": 1})
     with pytest.raises(TypeError, match="verb must be bytes or str, not int"):
         blocking.sendCustomRequest(server.url, 5)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"feedback must be a Feedback or have isCanceled\(\), and int has no isCanceled\(\)"):
+    with pytest.raises(
+        TypeError, match=r"feedback must be a Feedback or have isCanceled\(\), and int has no isCanceled\(\)"
+    ):
         blocking.get(server.url, feedback=7)  # type: ignore[arg-type]
     assert finished == []
     assert server.connections == 0

@@ -239,6 +239,34 @@ def test_early_response_is_the_same_for_each_verb(blocking: BlockingNetworkReque
             assert blocking.sendCustomRequest(server.url, verb, BODY) is ErrorCode.NetworkError
 
 
+@pytest.mark.parametrize("kind", ["bytes", "file", "stream"])
+@pytest.mark.parametrize("framing", ["Content-Length: 4194304", "Transfer-Encoding: chunked", "Connection: close"])
+def test_server_that_responds_while_it_reads(
+    kind: str, framing: str, blocking: BlockingNetworkRequest, serve: Serve
+) -> None:
+    """As a proxy that pipes the request into the response: it reads no more until its response is read."""
+    data, is_chunked = os.urandom(4 << 20), "chunked" in framing
+
+    def echo(connection: Connection) -> None:
+        request = connection.sock.recv(1 << 16, socket.MSG_PEEK)
+        connection.sock.recv(request.index(b"\r\n\r\n") + 4)
+        connection.send(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n".encode())
+        left = len(data)
+        while left and (piece := connection.sock.recv(1 << 14)):
+            left -= len(piece)
+            connection.send(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
+        connection.send(b"0\r\n\r\n" if is_chunked else b"")
+
+    url = serve(echo).url
+    if kind == "stream":
+        with blocking.stream(url, None, "POST", data) as chunks:
+            assert b"".join(chunks) == data
+        return
+    body: Any = io.BytesIO(data) if kind == "file" else data
+    assert blocking.post(url, body) is OK, blocking.errorMessage()
+    assert blocking.reply().body == data
+
+
 def test_file_that_reads_more_than_asked(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     """Exactly Content-Length bytes are sent; the surplus was once sent as a request of its own."""
     server = serve(always(b"ok"))

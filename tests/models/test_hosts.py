@@ -52,7 +52,7 @@ from blocking_request.models.hosts import canonical_host
         ("[::1]", "[::1]"),
         ("[0:0:0::0001]", "[::1]"),
         ("[2001:DB8::A]", "[2001:db8::a]"),
-        ("[::ffff:1.2.3.4]", "[::ffff:102:304]"),
+        ("[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]"),
         ("[fe80::1%25eth0]", "[fe80::1%25eth0]"),
         ("[::1", None),
         ("[v1.x]", None),

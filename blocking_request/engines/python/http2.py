@@ -106,7 +106,7 @@ class Http2Connection:
 
     def sendable(self, stream: Http2Stream) -> int:
         """Return how many bytes of the body may be sent now."""
-        return 0 if self._unsent else self._protocol.sendable(stream)
+        return 0 if self._unsent or self._is_cut else self._protocol.sendable(stream)
 
     def send_data(self, stream: Http2Stream, data: Union[bytes, memoryview], ends: bool) -> None:
         """``data``: as much as is sendable."""
@@ -218,6 +218,5 @@ class Http2Connection:
         if protocol.has_room_news:
             protocol.has_room_news = False
             self._wake_waiting()
-        if protocol.error is None:
-            self.flush()
+        self.flush()  # after an error of the server: GOAWAY (RFC 9113 section 5.4.1)
         return True

@@ -96,9 +96,14 @@ class FrameSplitter:
         self._rest = incoming[start:]
 
 
+def stream_of(frame: bytes) -> int:
+    """Return the number of a frame's stream; the reserved bit is ignored (RFC 9113 section 4.1)."""
+    return int.from_bytes(frame[5:FRAME_HEAD_BYTES], "big") & _LARGEST_NUMBER
+
+
 def goaway_of(frame: bytes) -> Optional[tuple[int, int]]:
     """Return the last stream and the error code of a GOAWAY frame (RFC 9113 section 6.8); None if it is none."""
-    if frame[3] != _GOAWAY or len(frame) < FRAME_HEAD_BYTES + 8 or any(frame[5:FRAME_HEAD_BYTES]):
+    if frame[3] != _GOAWAY or len(frame) < FRAME_HEAD_BYTES + 8 or stream_of(frame):
         return None
     return int.from_bytes(frame[9:13], "big") & _LARGEST_NUMBER, int.from_bytes(frame[13:17], "big")
 

@@ -16,7 +16,7 @@ import h2.events
 import h2.exceptions
 
 from ..body_errors import BodyError, CorruptBody, HeaderTooLarge
-from .failures import Http11Required, ServerLeaves, StreamRefused
+from .failures import ConnectionLost, Http11Required, ServerLeaves, StreamRefused
 from .http2_codec import (
     CONNECTION_WINDOW_BYTES,
     FRAME_HEAD_BYTES,
@@ -25,6 +25,7 @@ from .http2_codec import (
     end_of_stream,
     goaway_of,
     new_connection,
+    stream_of,
     window_update,
 )
 from .http2_stream import STREAM_WINDOW_BYTES, Http2Stream, StreamFailed, name_of
@@ -63,6 +64,8 @@ class Http2Protocol:
         self._taken = 0
         """How many bytes of the connection's window are filled."""
         self._has_settings = False
+        self._end_text = ""
+        """Why the server has announced the end of the connection."""
         self._idle_frames = 0.0
         self._received_at = 0.0
 
@@ -97,7 +100,8 @@ class Http2Protocol:
     # Sending
 
     def data_to_send(self) -> bytes:
-        data, self._updates = self._h2.data_to_send() + self._updates, b""
+        # The updates come first: behind RST_STREAM none may follow (RFC 9113 section 5.1).
+        data, self._updates = self._updates + self._h2.data_to_send(), b""
         return data
 
     def send_headers(self, stream: Http2Stream, fields: list[tuple[bytes, bytes]], ends: bool) -> None:
@@ -154,8 +158,10 @@ class Http2Protocol:
         self.fail(CorruptBody("the server sends too many frames that are no response"))
 
     def fail(self, error: Exception) -> None:
-        """Nothing more can come."""
+        """End all streams with the error."""
         if self.error is None:
+            if self._end_text and isinstance(error, (ConnectionLost, OSError)):
+                error = StreamFailed(self._end_text)
             self.error = error
             for stream in self.streams.values():
                 self._end(stream, error)
@@ -174,7 +180,7 @@ class Http2Protocol:
             return
         data = data_of(frame)
         if data is not None:
-            stream = self.streams.get(int.from_bytes(frame[5:FRAME_HEAD_BYTES], "big"))
+            stream = self.streams.get(stream_of(frame))
             if stream is not None and stream.head is not None and not stream.has_ended:
                 self._take_data(stream, data, len(frame) - FRAME_HEAD_BYTES)
                 end = end_of_stream(frame)
@@ -236,9 +242,10 @@ class Http2Protocol:
         stream.is_ours_open = False
         if stream.has_ended:
             return  # the response is whole, the rest of the request is not wanted (RFC 9113 section 8.1)
-        if code == _Codes.REFUSED_STREAM:
+        # A request whose response has begun is not sent again (section 8.7): the caller may have a part of it.
+        if code == _Codes.REFUSED_STREAM and not stream.has_begun:
             stream.error = StreamRefused()
-        elif code == _Codes.HTTP_1_1_REQUIRED:
+        elif code == _Codes.HTTP_1_1_REQUIRED and not stream.has_begun:
             stream.error = Http11Required()
         else:
             stream.error = StreamFailed(f"Connection closed: the server has ended the stream ({name_of(code)})")
@@ -246,9 +253,10 @@ class Http2Protocol:
     def _handle_goaway(self, last: int, code: int) -> None:
         """``last``: the number of the last stream that the server has looked at (RFC 9113 section 6.8)."""
         self.is_ending = self.has_room_news = True
+        text = "Connection closed: the server has ended the connection"
+        if code != _Codes.NO_ERROR:
+            # The streams up to ``last`` may still end well. If not, this is the reason.
+            text = self._end_text = f"{text} ({name_of(code)})"
         for stream in self.streams.values():
             if stream.number > last:
-                self._end(stream, ServerLeaves())
-            elif code != _Codes.NO_ERROR:
-                text = f"Connection closed: the server has ended the connection ({name_of(code)})"
-                self._end(stream, StreamFailed(text))
+                self._end(stream, StreamFailed(text) if stream.has_begun else ServerLeaves())

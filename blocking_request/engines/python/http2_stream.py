@@ -83,9 +83,11 @@ class Http2Stream:
         self._lines_left = MAXIMUM_HEADER_LINES + 1
 
     @property
-    def is_answered(self) -> bool:
-        """Whether nothing more of the request need be sent: the final response has begun, or there will be none."""
-        return self.head is not None or self.has_ended or self.error is not None
+    def needs_no_more(self) -> bool:
+        """Whether the rest of the request need not be sent: the response is complete, or says that the request has
+        failed, or there will be none. A server may begin a successful response while it reads the request.
+        """
+        return self.has_ended or self.error is not None or (self.head is not None and self.head.status >= 300)
 
     def read_head(self, pairs: Iterable[tuple[bytes, bytes]], is_final: bool) -> None:
         """Take the header of a response; an interim one is skipped. Raises BodyError; ``head`` may be there all the

@@ -40,7 +40,7 @@ def perform_stream(state: TransferState, http2: Http2Connection, route: Route) -
         http2.send_headers(stream, _fields(state, route), ends=not has_body)
         if has_body:
             yield from _send_body(state, http2, stream)
-        if not stream.is_answered:
+        if stream.head is None:
             state.trace.request_sent = state.mailbox.now()
         yield from http2.wait(stream, lambda: stream.head is not None)
         if stream.head is None and stream.error is not None:
@@ -84,15 +84,15 @@ def _send_body(state: TransferState, http2: Http2Connection, stream: Http2Stream
         assert isinstance(body, UploadChannel)
         progress = UploadProgress(state.mailbox, body.size)
     sent = since_look = 0
-    while not stream.is_answered:
+    while not stream.needs_no_more:
         if isinstance(body, bytes):
             piece: Optional[bytes] = body[sent : sent + PIECE_BYTES] or None
         else:
             piece = body.take(PIECE_BYTES, nobody_waits)
         if piece is None:
             # The server may have made the window negative (RFC 9113 section 6.9.2): h2 before 4.3 refuses the end then.
-            yield from http2.wait(stream, lambda: http2.sendable(stream) >= 0 or stream.is_answered)
-            if stream.is_answered:
+            yield from http2.wait(stream, lambda: http2.sendable(stream) >= 0 or stream.needs_no_more)
+            if stream.needs_no_more:
                 return
             http2.send_data(stream, b"", ends=True)
             yield from _tell(progress.end())
@@ -106,19 +106,40 @@ def _send_body(state: TransferState, http2: Http2Connection, stream: Http2Stream
             since_look = 0
             yield LOOK_AROUND
         http2.receive(stream)  # the window may be so large that nothing else has it read
-        yield from _send(http2, stream, piece, progress)
+        yield from _send(state, http2, stream, piece, progress)
 
 
-def _send(http2: Http2Connection, stream: Http2Stream, piece: bytes, progress: UploadProgress) -> Steps:
+def _send(
+    state: TransferState, http2: Http2Connection, stream: Http2Stream, piece: bytes, progress: UploadProgress
+) -> Steps:
     view = memoryview(piece)
     while view:
-        yield from http2.wait(stream, lambda: http2.sendable(stream) > 0 or stream.is_answered)
-        if stream.is_answered:
+        _keep_early_chunks(state, http2, stream)
+        yield from http2.wait(
+            stream,
+            lambda: (
+                http2.sendable(stream) > 0
+                or stream.needs_no_more
+                or (bool(stream.chunks) and state.has_room_for_early_chunks)
+            ),
+        )
+        if stream.needs_no_more:
             return
+        if http2.sendable(stream) <= 0:
+            continue
         count = min(http2.sendable(stream), len(view))
         http2.send_data(stream, view[:count], ends=False)
         view = view[count:]
         yield from _tell(progress.add(count))
+
+
+def _keep_early_chunks(state: TransferState, http2: Http2Connection, stream: Http2Stream) -> None:
+    """Take what has come of the response, so that the server can go on: it may send as much as it reads."""
+    if stream.chunks and state.has_room_for_early_chunks:
+        chunks, size = stream.chunks, stream.untaken
+        stream.chunks, stream.untaken = [], 0
+        state.add_early_chunks(chunks)
+        http2.acknowledge(stream, size)
 
 
 def _tell(event: Optional[Event]) -> Iterator[Event]:
@@ -129,7 +150,7 @@ def _tell(event: Optional[Event]) -> Iterator[Event]:
 def _wait_for_continue(http2: Http2Connection, stream: Http2Stream) -> Generator[Wanted, None, None]:
     """Wait a while for any response (RFC 9110 section 10.1.1)."""
     end = monotonic() + CONTINUE_SECONDS
-    for wanted in http2.wait(stream, lambda: stream.has_begun or stream.is_answered or monotonic() >= end):
+    for wanted in http2.wait(stream, lambda: stream.has_begun or stream.needs_no_more or monotonic() >= end):
         yield wanted._replace(seconds=max(min(wanted.seconds, end - monotonic()), 0.0))
 
 
@@ -149,6 +170,7 @@ def _read(state: TransferState, http2: Http2Connection, stream: Http2Stream) -> 
     if streams and stream.error is None:
         yield HeadersReceived(state.begun_response())
     taker = BodyTaker(state, reader, sink)
+    yield from taker.take(state.take_early_chunks())
     while not stream.has_ended or stream.chunks:
         yield from http2.wait(stream, lambda: bool(stream.chunks) or stream.has_ended)
         if stream.chunks:

@@ -84,7 +84,7 @@ def take_whole_body(state: TransferState) -> bool:
     parser, request = state.parser, state.request
     assert parser is not None and parser.head is not None
     head = parser.head
-    if request.streams and streams_body(request, head.status):
+    if state.early_chunks or (request.streams and streams_body(request, head.status)):
         return False
     if parser.is_complete:
         state.body = b""
@@ -104,7 +104,7 @@ def read_body(state: TransferState) -> Reading:
     assert parser is not None and parser.head is not None
     head = parser.head
     streams = streams_body(request, head.status)
-    if parser.is_complete:
+    if parser.is_complete and not state.early_chunks:
         state.body = b""
         yield HeadersReceived(state.begun_response())
         return
@@ -187,9 +187,12 @@ class _Http1Body(BodyTaker):
         self._parser = state.parser
         self._channel: Channel = state.connection.channel
         self._buffer: Optional[bytearray] = None
+        self._early_chunks = state.take_early_chunks()
 
     def read(self) -> Reading:
         parser, mailbox = self._parser, self._mailbox
+        if self._early_chunks:
+            yield from self.take(self._early_chunks)
         yield from self.take(parser.receive_body(parser.rest))
         if DIRECT_BYTES <= parser.length <= MOST_DIRECT_BYTES and self._sink is None and not self._reader.decodes:
             yield from self._read_into_memory()

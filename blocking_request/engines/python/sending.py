@@ -145,17 +145,17 @@ def _send(
     """
     view = memoryview(data)
     while view:
-        if _has_answered(state, channel):
+        if _read_early(state, channel):
             return False
         try:
             sent = channel.send(view)
         except OSError:
             # The server may have responded before the error: then its response is read.
-            if _has_answered(state, channel) or state.parser is None or not state.parser.has_begun:
+            if _read_early(state, channel) or state.parser is None or not state.parser.has_begun:
                 raise
             return False
         if sent is None:
-            yield Wanted(((channel.fileno(), READ | WRITE),))
+            yield _wants_to_send(state, channel)
             continue
         view = view[sent:]
         if progress is None:
@@ -165,22 +165,42 @@ def _send(
     return True
 
 
-def _has_answered(state: TransferState, channel: Channel) -> bool:
-    """Read the bytes that the server has sent; return whether they hold the header of its final response.
+def _wants_to_send(state: TransferState, channel: Channel) -> Wanted:
+    """Return the event to wait for after ``send`` has returned None. The server may respond in the meantime."""
+    if not state.has_room_for_early_chunks or channel.wanted == channel.wants_read:
+        return channel.wanted
+    return Wanted(((channel.fileno(), READ | WRITE),))
 
-    Interim responses (RFC 9110 section 15.2) are read and dropped. Raises OSError, ConnectionLost, BodyError.
+
+def _read_early(state: TransferState, channel: Channel) -> bool:
+    """Read the bytes that the server has sent; return whether the rest of the request need not be sent.
+
+    That is so if the response is complete, or says that the request has failed (RFC 9112 section 9.5). Some servers
+    begin a successful response while they read the request. Interim responses (RFC 9110 section 15.2) are read and
+    dropped. Raises OSError, ConnectionLost, BodyError.
     """
     parser = state.parser
     assert parser is not None
-    while not parser.head:
+    while True:
+        head = parser.head
+        if head is not None:
+            if parser.rest:
+                state.add_early_chunks(parser.receive_body(parser.rest))
+            if head.status >= 300 or parser.is_complete:
+                return True
+            if not state.has_room_for_early_chunks:
+                return False
         data = channel.receive(PIECE_BYTES)
         if data is None:
             return False
         if not data:
-            parser.receive_end()
-            return True
-        parser.receive_head(data)
-    return True
+            if head is None:
+                parser.receive_end()
+            return True  # the end is read again with the body
+        if head is None:
+            parser.receive_head(data)
+        else:
+            state.add_early_chunks(parser.receive_body(data))
 
 
 def expects_continue(request: Request) -> bool:
@@ -198,7 +218,7 @@ def _wait_for_continue(state: TransferState, channel: Channel) -> Steps[bool]:
 def _continue_or_answer(state: TransferState, channel: Channel) -> Steps[bool]:
     parser = state.parser
     assert parser is not None
-    while not _has_answered(state, channel):
+    while not _read_early(state, channel) and parser.head is None:
         if parser.has_continue:
             return True
         yield channel.wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Optional, Union
 
@@ -11,6 +12,7 @@ from ...models.http_messages import IDEMPOTENT_METHODS, Request, Response
 from ...models.tls import TlsSession, known_session
 from ...models.transfer_trace import TransferTrace
 from ..body_reader import BodyReader
+from ..events import Chunk
 from ..mailbox import Mailbox
 from .connection import Connection
 from .http1 import ResponseParser
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from .http2_stream import Http2Stream
 
 NAME = "python"
+
+
+MOST_EARLY_BYTES = 1 << 24
+"""How much of a response's body is kept if it comes while the request is still being sent."""
 
 
 def nobody_waits() -> None:
@@ -34,6 +40,8 @@ class TransferState:
     __slots__ = (
         "body",
         "connection",
+        "early_chunks",
+        "early_size",
         "is_aborted",
         "is_connected",
         "is_cut_short",
@@ -77,6 +85,9 @@ class TransferState:
         """The rest of a small request that the kernel has not taken at once."""
         self.is_cut_short = False
         """Whether the response came before the whole request had been sent."""
+        self.early_chunks: list[Chunk] = []
+        """The parts of the response's body that came while the request was being sent."""
+        self.early_size = 0
 
     @property
     def received(self) -> Union[ResponseParser, Http2Stream, None]:
@@ -87,6 +98,20 @@ class TransferState:
         """Have the driver end the transfer. Any thread may call this."""
         self.is_aborted = True
         self.mailbox.wake()
+
+    @property
+    def has_room_for_early_chunks(self) -> bool:
+        """Whether more of the response may be read while the request is being sent. If not, the server has to wait."""
+        return self.early_size < MOST_EARLY_BYTES
+
+    def add_early_chunks(self, chunks: Iterable[Chunk]) -> None:
+        for chunk in chunks:
+            self.early_chunks.append(chunk)
+            self.early_size += len(chunk)
+
+    def take_early_chunks(self) -> list[Chunk]:
+        chunks, self.early_chunks, self.early_size = self.early_chunks, [], 0
+        return chunks
 
     def begin_attempt(self, connection: Connection) -> None:
         self.connection = connection
@@ -102,6 +127,8 @@ class TransferState:
         self.stream = None
         self.reader = self.body = self.unsent = None
         self.is_cut_short = False
+        if self.early_chunks:
+            self.early_chunks, self.early_size = [], 0
 
     @property
     def may_be_repeated(self) -> bool:

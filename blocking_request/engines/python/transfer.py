@@ -134,7 +134,9 @@ def _use(
         trace, mailbox = state.trace, state.mailbox
         if send_at_once(state, route):
             trace.request_sent = mailbox.now()
-            yield connection.channel.wants_read  # the server has just been asked
+            if not connection.channel.has_unsent:
+                # The server cannot have responded yet, so this saves a ``receive`` that would return None.
+                yield connection.channel.wants_read
         else:
             yield from send_request(state, route)
             if not state.is_cut_short:
@@ -159,10 +161,10 @@ def _use(
 def _lost_failure(error: Exception, state: TransferState, route: Route) -> Failure:
     if route.tls is not None and is_tls_error(error):
         return route.tls.failure(error)  # an alert, as for a client certificate that is not accepted
-    return lost_failure(error, state.request, route.proxy, _is_answered(state))
+    return lost_failure(error, state.request, route.proxy, _has_head(state))
 
 
-def _is_answered(state: TransferState) -> bool:
+def _has_head(state: TransferState) -> bool:
     return state.received is not None and state.received.head is not None
 
 
@@ -183,8 +185,8 @@ def _is_whole_refusal(state: TransferState) -> bool:
 
 def _failure_of_body(state: TransferState) -> Optional[Failure]:
     """Why the body is not whole, if the header has promised how long it is."""
-    reader = state.reader
-    if reader is None or reader.total_bytes < 0:
+    reader, stream = state.reader, state.stream
+    if reader is None or reader.total_bytes < 0 or (stream is not None and not stream.has_body):
         return None
     return reader.body_error()
 

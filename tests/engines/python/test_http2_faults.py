@@ -6,7 +6,9 @@ import gc
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Optional
 
 import h2.errors
 import pytest
@@ -15,7 +17,7 @@ from hpack import Encoder
 from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager
 from blocking_request.engines.python.failures import Http11Required
 from blocking_request.engines.python.http2_protocol import MOST_IDLE_FRAMES, Http2Protocol
-from blocking_request.engines.python.http2_stream import STREAM_WINDOW_BYTES
+from blocking_request.engines.python.http2_stream import STREAM_WINDOW_BYTES, Http2Stream
 from blocking_request.engines.python.state import TransferState
 
 from ...support.names import CANCELED, NET, OK, TIMEOUT
@@ -24,7 +26,7 @@ from ...support.waiting import eventually
 from .conftest import Start
 
 BODY = bytes(range(256)) * 4
-DATA, HEADERS, PING, CONTINUATION = 0, 1, 6, 9
+DATA, HEADERS, RST_STREAM, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 6, 7, 8, 9
 END_STREAM, END_HEADERS = 1, 4
 
 
@@ -405,3 +407,82 @@ def test_canceled_call_closes_its_connection(over_http2: NetworkAccessManager, s
     threading.Timer(0.2, request.abort).start()
     assert request.get(server.url) is CANCELED
     assert eventually(lambda: server.closed == 1)
+
+
+# -- a response that has begun
+
+
+@pytest.mark.parametrize("code", [h2.errors.ErrorCodes.REFUSED_STREAM, h2.errors.ErrorCodes.HTTP_1_1_REQUIRED, None])
+def test_request_whose_response_has_begun_is_not_sent_again(
+    code: Optional[h2.errors.ErrorCodes], over_http2: NetworkAccessManager, start: Start, tmp_path: Path
+) -> None:
+    """RFC 9113 section 8.7. None: GOAWAY says that the server has not looked at the request."""
+
+    def begin(peer: Http2Peer, request: Http2Request) -> None:
+        peer.respond(request, b"first half ", ends=False)
+        if code is None:
+            peer.sock.sendall(frame(GOAWAY, 0, 0, bytes(8)))
+        else:
+            peer.reset(request, code)
+
+    server = start(begin)
+    client = BlockingNetworkRequest(over_http2)
+    assert client.post(server.url, b"pay") is NET and client.reply().body in (b"", b"first half ")
+    assert client.download(server.url, tmp_path / "file") is NET and not (tmp_path / "file").exists()
+    assert [result.code for result in over_http2.downloadMany([(server.url, tmp_path / "other")])] == [NET]
+    assert len(server.requests) == 3
+
+
+def test_response_after_goaway_with_an_error(over_http2: NetworkAccessManager, start: Start) -> None:
+    """RFC 9113 section 6.8: streams up to the last one may end well."""
+
+    def leave(peer: Http2Peer, request: Http2Request) -> None:
+        last = request.stream.to_bytes(4, "big") + h2.errors.ErrorCodes.ENHANCE_YOUR_CALM.to_bytes(4, "big")
+        peer.sock.sendall(frame(GOAWAY, 0, 0, last))
+        peer.respond(request, BODY)
+
+    assert over_http2.blockingGet(start(leave).url).body == BODY
+
+
+def open_stream() -> tuple[Http2Protocol, Http2Stream]:
+    """Return a protocol, and its stream with the header of a response."""
+    protocol = Http2Protocol()
+    stream = protocol.open("GET", lambda: None)
+    fields = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]
+    protocol.send_headers(stream, fields, ends=True)
+    protocol.receive(frame(4, 0, 0) + frame(HEADERS, END_HEADERS, 1, b"\x88"), 0.0)
+    protocol.data_to_send()
+    return protocol, stream
+
+
+def test_reserved_bit_of_a_stream_number_is_ignored() -> None:
+    """RFC 9113 section 4.1."""
+    protocol, stream = open_stream()
+    protocol.receive(frame(DATA, 0, 1 | 1 << 31, b"abc"), 0.0)
+    assert stream.chunks == [b"abc"]
+
+
+def test_no_frame_of_a_stream_follows_its_reset() -> None:
+    """RFC 9113 section 5.1."""
+    protocol, stream = open_stream()
+    protocol.acknowledge(stream, STREAM_WINDOW_BYTES // 2)
+    protocol.close(stream)
+    data = protocol.data_to_send()
+    assert data[3] == WINDOW_UPDATE and data[13 + 3] == RST_STREAM and len(data) == 26
+
+
+def test_connection_error_is_told_to_the_server(over_http2: NetworkAccessManager, start: Start) -> None:
+    """RFC 9113 section 5.4.1."""
+    received: list[bytes] = []
+    ended = threading.Event()
+
+    def break_the_rules(peer: Http2Peer, request: Http2Request) -> None:
+        peer.sock.sendall(frame(WINDOW_UPDATE, 0, 0, bytes(4)))
+        with suppress(OSError):
+            while data := peer.sock.recv(65536):
+                received.append(data)
+        ended.set()
+
+    assert BlockingNetworkRequest(over_http2).get(start(break_the_rules).url) is NET
+    assert ended.wait(10)
+    assert frame(GOAWAY, 0, 0)[3:9] in b"".join(received)

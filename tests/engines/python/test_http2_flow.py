@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import h2.settings
 import pytest
@@ -257,3 +258,38 @@ def test_upload_and_download_through_https_proxy(
     finally:
         https_proxy.close()
         proxy.close()
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_server_that_responds_while_it_reads(streams: bool, over_http2: NetworkAccessManager, start: Start) -> None:
+    """As a proxy that pipes the request into the response. Its window opens only as its response is read."""
+    unsent: dict[int, bytearray] = {}
+
+    def begin(peer: Http2Peer, request: Http2Request) -> None:
+        unsent[request.stream] = bytearray()
+        peer.h2.send_headers(request.stream, [(b":status", b"200")])
+        peer.flush()
+
+    def echo(peer: Http2Peer, request: Http2Request, data: bytes) -> None:
+        rest, stream = unsent[request.stream], request.stream
+        rest += data
+        while count := min(peer.h2.local_flow_control_window(stream), peer.h2.max_outbound_frame_size, len(rest)):
+            peer.h2.send_data(stream, bytes(rest[:count]))
+            del rest[:count]
+        peer.flush()
+
+    def end(peer: Http2Peer, request: Http2Request) -> None:
+        if unsent[request.stream]:
+            peer.unsent[request.stream] = bytes(unsent[request.stream])
+            peer.send_more()
+        else:
+            peer.h2.end_stream(request.stream)
+            peer.flush()
+
+    server = start(end)
+    server.begun, server.data_received = begin, echo
+    data = os.urandom(1 << 20) * 3
+    client = BlockingNetworkRequest(over_http2)
+    body: Any = iter([data[:1_000_000], data[1_000_000:]]) if streams else data
+    assert client.post(server.url, body) is OK, client.errorMessage()
+    assert client.reply().body == data

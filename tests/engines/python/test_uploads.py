@@ -14,6 +14,7 @@ from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccess
 from blocking_request.engines.events import UploadDataNeeded
 from blocking_request.engines.mailbox import Mailbox
 from blocking_request.engines.python import tls
+from blocking_request.engines.python.channel import SocketChannel
 from blocking_request.engines.python.http1 import ResponseParser
 from blocking_request.engines.python.routes import Routes
 from blocking_request.engines.python.sending import CONTINUE_SECONDS, LOOK_UP_BYTES, send_request
@@ -25,7 +26,7 @@ from blocking_request.models.http_messages import Request
 from blocking_request.qt.binding import QtCore, QtNetwork
 
 from ...support.names import CANCELED, NET, OK, SERVER, Serve
-from ...support.servers.raw import Connection, Handler, silence
+from ...support.servers.raw import Connection, Handler, echo, silence
 from ...support.servers.tls import TlsServer
 
 PIECE = bytes(1 << 18)
@@ -260,3 +261,31 @@ def test_server_refuses_a_body_over_nested_tls(monkeypatch: pytest.MonkeyPatch) 
     codes = [request.post(server.url, bytes(20_000_000)) for _ in range(3)]
     server.close()
     assert codes == [SERVER] * 3, request.errorMessage()
+
+
+def test_batch_sends_the_bytes_that_nested_tls_holds_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``send`` has taken the request, but the socket only a part of it: the transfer waits until it can write."""
+    monkeypatch.setattr(tls, "encrypted", NestedTlsChannel)
+    send, refusals = SocketChannel.send, [0]
+
+    def send_a_part(channel: SocketChannel, data: Any) -> Optional[int]:
+        if len(data) <= 4_000 or refusals[0] > 1:
+            return send(channel, data)
+        refusals[0] += 1
+        if refusals[0] == 1:
+            return send(channel, data[:1_000])
+        channel.wanted = channel.wants_write
+        return None
+
+    authority = trustme.CA()
+    server = TlsServer(authority.issue_cert("127.0.0.1"), echo)
+    server.context.num_tickets = 0  # they would wake it
+    manager = NetworkAccessManager()
+    manager.setEngine("python")
+    manager.setTimeout(6_000)
+    manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
+    monkeypatch.setattr(SocketChannel, "send", send_a_part)
+    (result,) = manager.sendMany([BatchRequest(server.url, "POST", bytes(8_000))])
+    server.close()
+    assert result.code is OK and refusals == [2], result.reply.errorString()
+    assert result.reply.elapsed() < 3.0  # not at the idle timeout

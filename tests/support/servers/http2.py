@@ -124,6 +124,7 @@ class Http2Peer:
             self.server.begun(self, requests[event.stream_id])
         elif isinstance(event, h2.events.DataReceived):
             requests[event.stream_id].body += event.data
+            self.server.data_received(self, requests[event.stream_id], event.data)
             if self.server.acknowledges:
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.StreamEnded):
@@ -146,6 +147,8 @@ class Http2Server:
         self.handler = handler
         self.begun: Handler = lambda peer, request: None
         """Called when the header of a request has come."""
+        self.data_received: Callable[[Http2Peer, Http2Request, bytes], None] = lambda peer, request, data: None
+        """Called with each part of a body."""
         self.most_streams = 100
         self.settings: dict[h2.settings.SettingCodes, int] = {}
         """Others that it begins with."""

@@ -17,7 +17,7 @@ from ..engines.choice import choose
 from ..engines.events import BodyChunks, Chunk, HeadersReceived, Progress, QueuedEvent, UploadDataNeeded
 from ..engines.mailbox import Mailbox
 from ..engines.upload_channel import UploadChannel
-from ..engines.wanted import LOOK_AROUND, Wanted
+from ..engines.wanted import YIELD_NOW, Wanted
 from ..flows import Wait
 from ..models import error_texts as messages
 from ..models.failure import Failure, RequestNotSent
@@ -152,7 +152,7 @@ class Task:
                 waiter.wait_for(self, transfer.waits_for)
                 return
             self.handle_event(events, event)
-        waiter.wait_for(self, LOOK_AROUND)
+        waiter.wait_for(self, YIELD_NOW)
 
     def handle_event(self, events: TaskEventSink, event: QueuedEvent) -> None:
         """Handle an event of the engine."""

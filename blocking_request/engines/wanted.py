@@ -25,7 +25,7 @@ class Wanted(NamedTuple):
 WAKE_UP = Wanted()
 """The transfer waits for a wake-up: by another thread, or by another transfer of the same thread (HTTP/2)."""
 
-LOOK_AROUND = Wanted(seconds=0.0)
+YIELD_NOW = Wanted(seconds=0.0)
 """The transfer can go on at once. Its driver looks at its clocks and at other transfers before."""
 
 _T = TypeVar("_T")

@@ -14,7 +14,7 @@ import pytest
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager
 from blocking_request.engines import waiting
 from blocking_request.engines.waiting import Selector, SelectPoll, Waiter, WakeUp, give_back, is_readable, take_waiter
-from blocking_request.engines.wanted import LOOK_AROUND, NEVER, READ, WAKE_UP, WRITE, Wanted
+from blocking_request.engines.wanted import NEVER, READ, WAKE_UP, WRITE, YIELD_NOW, Wanted
 
 from ..support.marks import needs_fork
 from ..support.names import CANCELED, OK, Serve
@@ -112,7 +112,7 @@ def test_selector_returns_keys_that_are_ready(system: str, pair: Pair) -> None:
     selector.wait_for("second", WAKE_UP)
     selector.wake("third")
     assert list(selector.wait(LONG)) == ["third"]
-    selector.wait_for("third", LOOK_AROUND)
+    selector.wait_for("third", YIELD_NOW)
     assert list(selector.wait(LONG)) == ["third"]
     selector.wait_for("third", Wanted(seconds=0.05))
     started = time.monotonic()

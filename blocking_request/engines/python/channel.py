@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import struct
-import sys
 from contextlib import suppress
 from typing import Callable, Optional, Protocol, Union
 
 from ..wanted import READ, WRITE, Wanted
-
-_RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-"""``struct linger``. Without the reset, Linux (seen with 6.18) opens no receive window after ``shutdown``, and a server
-that was sending at full speed stays blocked for more than ten seconds."""
 
 
 class Channel(Protocol):
@@ -38,8 +31,9 @@ class Channel(Protocol):
 
     @property
     def has_unsent(self) -> bool:
-        """Whether bytes that ``send`` has taken still wait here, until the socket can be written to and any method is
-        called.
+        """Whether bytes that ``send`` has taken are still here.
+
+        The next call of any method sends them, if the socket can be written to.
         """
 
     def fileno(self) -> int:
@@ -51,14 +45,11 @@ class Channel(Protocol):
     def close(self) -> None:
         """Close the socket without a TLS goodbye. Never blocks; may be called again."""
 
-    def abort(self) -> None:
-        """Close the socket with a reset, so that a server that is sending stops at once."""
-
 
 class OverSocket:
     """The common part of a plain socket and TLS over a socket."""
 
-    __slots__ = ("_process", "_receive", "_receive_into", "_send", "sock", "wanted", "wants_read", "wants_write")
+    __slots__ = ("_receive", "_receive_into", "_send", "sock", "wanted", "wants_read", "wants_write")
 
     sock: socket.socket
     has_unsent = False
@@ -71,7 +62,6 @@ class OverSocket:
         descriptor = sock.fileno()
         self.wants_read = self.wanted = Wanted(((descriptor, READ),))
         self.wants_write = Wanted(((descriptor, WRITE),))
-        self._process = os.getpid()
 
     def fileno(self) -> int:
         return self.sock.fileno()
@@ -79,12 +69,6 @@ class OverSocket:
     def close(self) -> None:
         with suppress(OSError):
             self.sock.close()
-
-    def abort(self) -> None:
-        if os.getpid() == self._process:  # in a forked child the connection is the parent's
-            with suppress(OSError):
-                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self.close()
 
 
 class SocketChannel(OverSocket):

@@ -44,7 +44,7 @@ def connect(
 ) -> Steps[socket.socket]:
     """Return a connected socket that does not block. ``wake`` wakes the driver, from any thread.
 
-    ``trace``: is told when that happened.
+    ``trace``: records the times of look-up and connect.
 
     Raises socket.gaierror if the name is not known, and other kinds of OSError if no address can be connected to.
     """
@@ -152,7 +152,10 @@ class _Attempts:
         self._note(error)
 
     def _note(self, error: OSError) -> None:
-        """Keep the error that says most: the last one that came from the network."""
+        """Keep the latest error.
+
+        One that says only that an address family cannot be used replaces none but the first.
+        """
         if isinstance(self._error, socket.gaierror) or error.errno not in _WITHOUT_ROUTE:
             self._error = error
 

@@ -1,6 +1,6 @@
 """The python engine: each transfer is driven by the thread that called, on connections that all threads share.
 
-It needs no application and no TLS in Qt.
+It needs neither a QCoreApplication nor Qt's TLS.
 
 Rules of this file: a transfer is driven by one thread at a time. ``abort`` sets a flag and wakes that thread, which
 closes the generator; so does dropping the transfer.
@@ -74,7 +74,10 @@ class PythonTransfer:
         return output
 
     def take(self, seconds: float) -> Event:
-        """Return the next event. Raises ``queue.Empty`` after so many seconds, or if there is something to look at."""
+        """Return the next event. Raises ``queue.Empty`` after so many seconds, or after a wake-up without an event.
+
+        The caller checks its timeouts then.
+        """
         event = self.step()
         if event is None:
             mailbox = self._mailbox

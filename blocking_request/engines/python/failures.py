@@ -120,7 +120,7 @@ def unknown_failure(error: Exception) -> Failure:
 
 
 def refused_failure() -> Failure:
-    """The server has not looked at the request, and it cannot be sent once more."""
+    """The server has not processed the request, and it cannot be sent once more."""
     text = "Connection closed: the server has refused to look at the request"
     return network_failure(QtNetworkError.RemoteHostClosedError, text)
 

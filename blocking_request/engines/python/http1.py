@@ -3,7 +3,7 @@
 Reading takes linear time, and no more memory than the limits of a header allow, also if the server is hostile. The
 result does not depend on how the bytes are split.
 
-A header is refused if other readers may find another end of the body in it: the server, each proxy and this client must
+A header is refused if another recipient could find another end of the body: the server, each proxy and this client must
 agree on the end, or the rest of one response becomes the next one. Other deviations are read as curl and browsers do.
 """
 
@@ -110,7 +110,7 @@ class ResponseParser:
     def receive_head(self, data: bytes) -> bool:
         """Read on in the header; return True once ``head`` is set.
 
-        Raises NotHttp, NoFinalResponse (a status below 100), HeaderTooLarge, CorruptBody.
+        Raises NotHttp, NoFinalResponse (for a status below 100), HeaderTooLarge, CorruptBody.
         """
         if self._buffer is None:
             match = _STATUS_LINE.match(data)
@@ -256,6 +256,7 @@ class ResponseParser:
             self.length = 0
             self.total_bytes = promised_length(fields) if has_length else -1
             self.is_complete = True
+            # After 101 and CONNECT the connection carries another protocol.
             is_framed = head.status != _SWITCHING_PROTOCOLS and self._method != "CONNECT"
         elif is_chunked(framing_value(fields, b"transfer-encoding")):
             self._chunks = ChunkReader(self._count, self._check_size)
@@ -277,8 +278,8 @@ class ResponseParser:
     # The body
 
     def receive_body(self, data: Data) -> Iterable[Data]:
-        """Return the body's bytes in ``data`` without copies. The caller must use them all before it asks
-        ``is_complete``.
+        """Return the body's bytes in ``data`` without copies. The caller must use all of them up before it
+        reads ``is_complete``.
 
         The bytes before an error are yielded before it is raised. Raises CorruptBody, HeaderTooLarge (trailers).
         """
@@ -311,7 +312,7 @@ class ResponseParser:
             self._chunks = None  # it refers to the parser
 
     def took(self, count: int) -> None:
-        """Count bytes of the body that were read past the parser: at most ``length``, and not if it is chunked."""
+        """Count bytes of a body that the caller has read itself, at most ``length``. Not for a chunked body."""
         if self.length >= 0:
             self.length -= count
             self.is_complete = self.length <= 0

@@ -13,14 +13,14 @@ from typing import Callable, Optional, Union
 
 from ..mailbox import Mailbox
 from ..waiting import this_process
-from ..wanted import LOOK_AROUND, READ, WAKE_UP, WRITE, Wanted
+from ..wanted import READ, WAKE_UP, WRITE, YIELD_NOW, Wanted
 from .channel import Channel
 from .failures import ConnectionLost
 from .http2_protocol import Http2Protocol
 from .http2_stream import Http2Stream
 
 MOST_UNSENT_BYTES = 1 << 20
-"""The connection is closed if so many bytes wait because the server asks for answers and does not read them."""
+"""The connection fails at so many unsent bytes: the server causes replies (PING, SETTINGS) and does not read them."""
 
 READ_BYTES = 1 << 16
 FULL_READ_BYTES = 1 << 14
@@ -40,8 +40,8 @@ class Http2Connection:
         self._unsent = b""
         self._is_cut = False
         """Whether the connection can send no more."""
-        self._reader: Optional[Http2Stream] = None
-        self._waiting: list[tuple[Callable[[], None], Mailbox]] = []
+        self._reading_stream: Optional[Http2Stream] = None
+        self._waiting_for_room: list[tuple[Callable[[], None], Mailbox]] = []
         """The wake-up functions and mailboxes of requests that wait until a stream may be opened."""
         self._process = this_process[0]
         self._wants_both = Wanted(((channel.fileno(), READ | WRITE),))
@@ -72,12 +72,12 @@ class Http2Connection:
     def wake_with_room(self, wake: Callable[[], None], mailbox: Mailbox) -> None:
         """Have ``wake`` called when there may be room for a stream.
 
-        Until then the caller of the mailbox is as active as the connection.
+        Until then each read from the connection restarts the idle timeout of the mailbox.
         """
-        self._waiting.append((wake, mailbox))
+        self._waiting_for_room.append((wake, mailbox))
 
     def _wake_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting_for_room = self._waiting_for_room, []
         for wake, mailbox in waiting:
             mailbox.mark_active()
             wake()
@@ -114,7 +114,7 @@ class Http2Connection:
         self.flush()
 
     def flush(self) -> bool:
-        """Send as much as the channel takes; return whether there is room for more, and was none."""
+        """Send as much as the channel takes; return True if bytes had waited, and all are sent now."""
         data = self._protocol.data_to_send()
         if self._is_cut or (not data and not self._unsent):
             return False
@@ -133,7 +133,7 @@ class Http2Connection:
         if self._unsent or not was_full:
             return False
         for stream in self._protocol.streams.values():
-            if stream.is_ours_open and stream.is_waiting:
+            if stream.is_sending_open and stream.is_waiting:
                 stream.wake()
         return True
 
@@ -146,24 +146,26 @@ class Http2Connection:
         """Wait until something is ready, or until the stream has failed.
 
         One of the waiting streams, the reader, polls the socket. The others wait for a wake-up. A stream that leaves
-        this method hands the part of the reader to a waiting one.
+        this method hands the role of the reader to a waiting one.
         """
+        # Invariant: if a stream is waiting, ``_reading_stream`` is set, and its transfer polls the socket or is about
+        # to run.
         reads = 0
         while not is_ready() and stream.error is None:
             if self.flush():
                 continue  # there is room to send again, so the stream may be ready
-            if self._reader is None:
-                self._reader = stream
-            if self._reader is not stream:
+            if self._reading_stream is None:
+                self._reading_stream = stream
+            if self._reading_stream is not stream:
                 if self._has_unsent():
-                    self._reader.wake()  # so that it waits until the socket can be written to, too
+                    self._reading_stream.wake()  # so that it waits until the socket can be written to, too
                 stream.is_waiting = True
                 yield WAKE_UP
                 stream.is_waiting = False
             elif self.receive(stream):
                 reads += 1
                 if reads % READS_AT_ONCE == 0:
-                    yield LOOK_AROUND
+                    yield YIELD_NOW
             else:
                 yield self._wants_both if self._has_unsent() else self._channel.wanted
         # The caller may take long before it wants more, so it must not stay the reader.
@@ -171,12 +173,12 @@ class Http2Connection:
 
     def _hand_over(self, stream: Http2Stream) -> None:
         """Let another stream read from the connection, if this one did so."""
-        if self._reader is stream:
-            self._reader = None
-        if self._reader is None:
+        if self._reading_stream is stream:
+            self._reading_stream = None
+        if self._reading_stream is None:
             successor = next((other for other in self._protocol.streams.values() if other.is_waiting), None)
             if successor is not None:
-                self._reader = successor
+                self._reading_stream = successor
                 successor.wake()
 
     def acknowledge(self, stream: Http2Stream, size: int) -> None:
@@ -209,14 +211,14 @@ class Http2Connection:
                 break
         if len(self._unsent) > MOST_UNSENT_BYTES:
             protocol.fail_by_flood()
-        for _, mailbox in self._waiting:
+        for _, mailbox in self._waiting_for_room:
             mailbox.mark_active()
-        news, protocol.news = protocol.news, {}
-        for each in news:
+        changed, protocol.changed_streams = protocol.changed_streams, {}
+        for each in changed:
             if each is not stream:
                 each.wake()
-        if protocol.has_room_news:
-            protocol.has_room_news = False
+        if protocol.may_have_room:
+            protocol.may_have_room = False
             self._wake_waiting()
         self.flush()  # after an error of the server: GOAWAY (RFC 9113 section 5.4.1)
         return True

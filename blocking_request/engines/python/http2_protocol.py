@@ -38,7 +38,7 @@ MOST_IDLE_FRAMES = 10_000
 """The connection is closed if the server sends more frames than this without a part of a response."""
 
 IDLE_FRAMES_PER_SECOND = 10
-"""So many frames a second do not count: a server may send PING for hours before it has news for a long poll."""
+"""So many frames a second do not count: a server may send PING for hours before it responds to a long poll."""
 
 _Codes = h2.errors.ErrorCodes
 
@@ -49,9 +49,9 @@ class Http2Protocol:
     def __init__(self) -> None:
         self.streams: dict[int, Http2Stream] = {}
         """The open streams. The stream that has sent data last is the last one."""
-        self.news: dict[Http2Stream, None] = {}
+        self.changed_streams: dict[Http2Stream, None] = {}
         """The streams for which frames have come."""
-        self.has_room_news = False
+        self.may_have_room = False
         """Whether the number of streams that the server allows may have changed."""
         self.is_ending = False
         """Whether the server takes no more streams."""
@@ -61,7 +61,7 @@ class Http2Protocol:
         self._frames = FrameSplitter()
         self._updates = b""
         """Frames that let the server send more of a body."""
-        self._taken = 0
+        self._received_since_update = 0
         """How many bytes of the connection's window are filled."""
         self._has_settings = False
         self._end_text = ""
@@ -87,7 +87,7 @@ class Http2Protocol:
     def close(self, stream: Http2Stream) -> None:
         """Forget a stream. One that has not ended is reset (RFC 9113 section 8.7)."""
         self.streams.pop(stream.number, None)
-        if not stream.has_ended or stream.is_ours_open:
+        if not stream.has_ended or stream.is_sending_open:
             self._reset(stream, _Codes.CANCEL)
 
     def _reset(self, stream: Http2Stream, code: h2.errors.ErrorCodes) -> None:
@@ -114,7 +114,7 @@ class Http2Protocol:
             # The server lacks the fields that were encoded before, so both ends disagree on the compression.
             self.is_ending = True
             raise Http11Required from error
-        stream.is_ours_open = not ends
+        stream.is_sending_open = not ends
 
     def sendable(self, stream: Http2Stream) -> int:
         """Return how many bytes of the body the server allows now."""
@@ -126,22 +126,30 @@ class Http2Protocol:
         """Send a part of a body. ``data``: at most as many bytes as ``sendable`` returns."""
         self._h2.send_data(stream.number, bytes(data), end_stream=ends)
         self._idle_frames = 0.0
-        stream.is_ours_open = not ends
+        stream.is_sending_open = not ends
         self.streams[stream.number] = self.streams.pop(stream.number)
 
     def acknowledge(self, stream: Http2Stream, size: int) -> None:
         """Allow the server to send as many bytes of a body as the caller has taken."""
-        stream.taken += size
-        if stream.taken < STREAM_WINDOW_BYTES // 2 or stream.has_ended or stream.is_reset or self.error is not None:
+        stream.unacknowledged += size
+        if (
+            stream.unacknowledged < STREAM_WINDOW_BYTES // 2
+            or stream.has_ended
+            or stream.is_reset
+            or self.error is not None
+        ):
             return
-        stream.window += stream.taken
-        self._updates += window_update(stream.number, stream.taken)
-        stream.taken = 0
+        stream.window += stream.unacknowledged
+        self._updates += window_update(stream.number, stream.unacknowledged)
+        stream.unacknowledged = 0
 
     # Receiving
 
     def receive(self, data: bytes, now: float) -> None:
-        """Hand the frames to their streams, and note these in ``news``. ``now``: the time in seconds, of any clock."""
+        """Hand the frames to their streams, and note these in ``changed_streams``.
+
+        ``now``: the time in seconds, of any clock.
+        """
         allowed = (now - self._received_at) * IDLE_FRAMES_PER_SECOND
         self._idle_frames, self._received_at = max(self._idle_frames - allowed, 0.0), now
         try:
@@ -169,7 +177,7 @@ class Http2Protocol:
     def _end(self, stream: Http2Stream, error: Exception) -> None:
         if not stream.has_ended:
             stream.error = stream.error or error
-        self.news[stream] = None
+        self.changed_streams[stream] = None
 
     def _receive_frame(self, frame: bytes) -> None:
         """Raises h2.exceptions.ProtocolError."""
@@ -186,32 +194,32 @@ class Http2Protocol:
                 end = end_of_stream(frame)
                 if end is None:
                     return
-                frame = end
+                frame = end  # h2 learns the end of the stream by an empty frame
         for event in self._h2.receive_data(frame):
             self._handle(event)
 
     def _take_data(self, stream: Http2Stream, data: bytes, size: int) -> None:
         """``size``: with the padding. Raises h2.exceptions.FlowControlError."""
-        self._taken += size
-        if self._taken >= CONNECTION_WINDOW_BYTES // 2:
-            self._updates += window_update(0, self._taken)
-            self._taken = 0
+        self._received_since_update += size
+        if self._received_since_update >= CONNECTION_WINDOW_BYTES // 2:
+            self._updates += window_update(0, self._received_since_update)
+            self._received_since_update = 0
         stream.window -= size
         if stream.window < 0:
             raise h2.exceptions.FlowControlError("more of a body than the window allows")
         if data and stream.has_body and stream.error is None:
             stream.chunks.append(data)
-            stream.untaken += size
+            stream.buffered_bytes += size
             self._idle_frames = 0.0
-            self.news[stream] = None
+            self.changed_streams[stream] = None
         else:
             self.acknowledge(stream, size)  # nobody takes it
 
     def _handle(self, event: Any) -> None:
         if isinstance(event, h2.events.RemoteSettingsChanged):
-            self._has_settings = self.has_room_news = True
+            self._has_settings = self.may_have_room = True
         if isinstance(event, (h2.events.RemoteSettingsChanged, h2.events.WindowUpdated)):
-            self.news.update((each, None) for each in self.streams.values() if each.is_ours_open)
+            self.changed_streams.update((each, None) for each in self.streams.values() if each.is_sending_open)
             return
         stream = self.streams.get(getattr(event, "stream_id", None) or 0)
         if isinstance(event, h2.events.DataReceived):
@@ -236,10 +244,10 @@ class Http2Protocol:
         else:
             return  # trailers, and what says nothing of a response
         self._idle_frames = 0.0
-        self.news[stream] = None
+        self.changed_streams[stream] = None
 
     def _handle_reset(self, stream: Http2Stream, code: Any) -> None:
-        stream.is_ours_open = False
+        stream.is_sending_open = False
         if stream.has_ended:
             return  # the response is whole, the rest of the request is not wanted (RFC 9113 section 8.1)
         # A request whose response has begun is not sent again (section 8.7): the caller may have a part of it.
@@ -251,8 +259,8 @@ class Http2Protocol:
             stream.error = StreamFailed(f"Connection closed: the server has ended the stream ({name_of(code)})")
 
     def _handle_goaway(self, last: int, code: int) -> None:
-        """``last``: the number of the last stream that the server has looked at (RFC 9113 section 6.8)."""
-        self.is_ending = self.has_room_news = True
+        """``last``: the number of the last stream that the server has processed (RFC 9113 section 6.8)."""
+        self.is_ending = self.may_have_room = True
         text = "Connection closed: the server has ended the connection"
         if code != _Codes.NO_ERROR:
             # The streams up to ``last`` may still end well. If not, this is the reason.

@@ -64,18 +64,18 @@ class Http2Stream:
         """Whether a part of a response has come."""
         self.chunks: list[bytes] = []
         """The parts of the body that the transfer has not taken yet."""
-        self.untaken = 0
+        self.buffered_bytes = 0
         """How many bytes of the window they fill."""
         self.window = STREAM_WINDOW_BYTES
         """How many bytes of the body the server may still send."""
-        self.taken = 0
+        self.unacknowledged = 0
         """How many bytes were taken since the last WINDOW_UPDATE."""
         self.has_ended = False
         self.error: Optional[Exception] = None
         """Why no more of the response will come."""
         self.is_waiting = False
-        """Whether its transfer waits until another one has read something for it."""
-        self.is_ours_open = True
+        """Whether its transfer waits for a wake-up by the stream that reads the socket."""
+        self.is_sending_open = True
         """Whether more of the request is to be sent."""
         self.is_reset = False
         """Whether it was ended early, by us or by the server."""
@@ -90,8 +90,9 @@ class Http2Stream:
         return self.has_ended or self.error is not None or (self.head is not None and self.head.status >= 300)
 
     def read_head(self, pairs: Iterable[tuple[bytes, bytes]], is_final: bool) -> None:
-        """Take the header of a response; an interim one is skipped. Raises BodyError; ``head`` may be there all the
-        same.
+        """Take the header of a response; an interim one is skipped.
+
+        Raises BodyError. ``head`` is set then, too, if only ``Content-Length`` is invalid.
         """
         status, fields = self._read_fields(tuple(pairs))
         if _STATUS.fullmatch(status) is None or (status[:1] == b"1") == is_final or status == b"101":

@@ -2,7 +2,7 @@
 
 The steps: send the header, send the body as the windows allow, wait for the header of the response, hand over its body.
 A window is opened again when the caller has taken the bytes. StreamRefused, ServerLeaves and Http11Required are
-answered in ``transfer.perform``, which sends the request again.
+handled in ``transfer.perform``, which sends the request again.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from ..body_reader import BodyReader, Limits, framing_value
 from ..events import Chunk, Event, HeadersReceived, UploadDataNeeded
 from ..upload_channel import UploadChannel
 from ..upload_progress import UploadProgress
-from ..wanted import LOOK_AROUND, Wanted
+from ..wanted import YIELD_NOW, Wanted
 from .failures import TransferFailed
 from .http2 import Http2Connection
 from .http2_stream import OF_HTTP1, Http2Stream
-from .reading import BodyTaker
+from .reading import BodyDelivery
 from .request_head import host_field, request_fields, request_target
 from .routes import Route
-from .sending import CONTINUE_SECONDS, LOOK_UP_BYTES, PIECE_BYTES, expects_continue
-from .state import TransferState, nobody_waits
+from .sending import BYTES_PER_TURN, CONTINUE_SECONDS, PIECE_BYTES, expects_continue
+from .state import TransferState, no_wake_up
 
 Steps = Generator[Union[Wanted, Event], None, None]
 
@@ -83,12 +83,12 @@ def _send_body(state: TransferState, http2: Http2Connection, stream: Http2Stream
     else:
         assert isinstance(body, UploadChannel)
         progress = UploadProgress(state.mailbox, body.size)
-    sent = since_look = 0
+    sent = since_turn = 0
     while not stream.needs_no_more:
         if isinstance(body, bytes):
             piece: Optional[bytes] = body[sent : sent + PIECE_BYTES] or None
         else:
-            piece = body.take(PIECE_BYTES, nobody_waits)
+            piece = body.take(PIECE_BYTES, no_wake_up)
         if piece is None:
             # The server may have made the window negative (RFC 9113 section 6.9.2): h2 before 4.3 refuses the end then.
             yield from http2.wait(stream, lambda: http2.sendable(stream) >= 0 or stream.needs_no_more)
@@ -101,10 +101,10 @@ def _send_body(state: TransferState, http2: Http2Connection, stream: Http2Stream
             yield UploadDataNeeded()
             continue
         sent += len(piece)
-        since_look += len(piece)
-        if since_look >= LOOK_UP_BYTES:
-            since_look = 0
-            yield LOOK_AROUND
+        since_turn += len(piece)
+        if since_turn >= BYTES_PER_TURN:
+            since_turn = 0
+            yield YIELD_NOW
         http2.receive(stream)  # the window may be so large that nothing else has it read
         yield from _send(state, http2, stream, piece, progress)
 
@@ -136,8 +136,8 @@ def _send(
 def _keep_early_chunks(state: TransferState, http2: Http2Connection, stream: Http2Stream) -> None:
     """Take what has come of the response, so that the server can go on: it may send as much as it reads."""
     if stream.chunks and state.has_room_for_early_chunks:
-        chunks, size = stream.chunks, stream.untaken
-        stream.chunks, stream.untaken = [], 0
+        chunks, size = stream.chunks, stream.buffered_bytes
+        stream.chunks, stream.buffered_bytes = [], 0
         state.add_early_chunks(chunks)
         http2.acknowledge(stream, size)
 
@@ -169,13 +169,13 @@ def _read(state: TransferState, http2: Http2Connection, stream: Http2Stream) -> 
     reader.total_bytes = stream.total_bytes
     if streams and stream.error is None:
         yield HeadersReceived(state.begun_response())
-    taker = BodyTaker(state, reader, sink)
+    taker = BodyDelivery(state, reader, sink)
     yield from taker.take(state.take_early_chunks())
     while not stream.has_ended or stream.chunks:
         yield from http2.wait(stream, lambda: bool(stream.chunks) or stream.has_ended)
         if stream.chunks:
-            chunks, size = stream.chunks, stream.untaken
-            stream.chunks, stream.untaken = [], 0
+            chunks, size = stream.chunks, stream.buffered_bytes
+            stream.chunks, stream.buffered_bytes = [], 0
             state.mailbox.mark_active()
             yield from taker.take(chunks)
             http2.acknowledge(stream, size)

@@ -10,7 +10,7 @@ from ...models.http_messages import streams_body
 from ..body_errors import BodyError
 from ..body_reader import BodyReader, Limits, framing_value
 from ..events import PROGRESS_SECONDS, BodyChunks, Chunk, Event, HeadersReceived, Progress
-from ..wanted import LOOK_AROUND, Wanted
+from ..wanted import YIELD_NOW, Wanted
 from .channel import Channel
 from .failures import TransferFailed
 from .state import TransferState
@@ -25,13 +25,13 @@ DIRECT_BYTES = 1 << 16
 """A body that is kept in memory is read without a copy if it has at least this size."""
 
 MOST_DIRECT_BYTES = 1 << 30
-"""The same, if it has at most this size. Otherwise memory is allocated as the body comes: the length may be false."""
+"""A larger body is not read so: its length may be false, and memory is allocated as the bytes come."""
 
-LOOK_UP_BYTES = 1 << 21
-"""After so many bytes the driver looks at its clocks, also if more have come."""
+BYTES_PER_TURN = 1 << 21
+"""After so many bytes the steps yield, so that the driver checks its timeouts, even if more bytes have come."""
 
 CHUNK_BYTES = 1 << 10
-"""Each chunk counts as so many bytes more, because a chunk of one byte takes as long as a kilobyte."""
+"""Each chunk counts as so many bytes more, because a small chunk takes as long as one of 1 KB."""
 
 Reading = Generator[Union[Wanted, Event], None, None]
 
@@ -66,7 +66,7 @@ def read_head(state: TransferState) -> Generator[Wanted, None, None]:
             _note_first_byte(state)
         else:
             parser.receive_end()
-    # Not for each part: a header that comes byte by byte counts as silence, as in Qt.
+    # Once for the header: bytes of an incomplete header do not postpone the idle timeout, as in Qt.
     state.mailbox.mark_active()
 
 
@@ -119,13 +119,13 @@ def read_body(state: TransferState) -> Reading:
     reader.total_bytes = parser.total_bytes
     if streams:
         yield HeadersReceived(state.begun_response())
-    yield from _Http1Body(state, reader, sink).read()
+    yield from _Http1BodyReader(state, reader, sink).read()
     failure: Optional[Failure] = reader.body_error()
     if failure is not None:
         raise TransferFailed(failure)
 
 
-class BodyTaker:
+class BodyDelivery:
     """Gives the chunks of a body to its BodyReader, and reports them to the caller."""
 
     def __init__(self, state: TransferState, reader: BodyReader, sink: Optional[list[Chunk]]) -> None:
@@ -137,7 +137,7 @@ class BodyTaker:
         self._sink = sink
         self._tells_progress = not 300 <= received.head.status < 400
         self._progress_due = 0.0
-        self._since_look = 0
+        self._since_turn = 0
 
     def take(self, chunks: Iterable[Chunk]) -> Iterator[Union[Wanted, Event]]:
         """Give the chunks to the reader, and report them. The bytes before an error are reported, too."""
@@ -146,12 +146,12 @@ class BodyTaker:
         try:
             for chunk in chunks:
                 for size in reader.pieces(chunk):
-                    self._since_look += size
-                    if self._since_look >= LOOK_UP_BYTES:
-                        yield from self._look_around()
-                self._since_look += len(chunk) + CHUNK_BYTES
-                if self._since_look >= LOOK_UP_BYTES:
-                    yield from self._look_around()
+                    self._since_turn += size
+                    if self._since_turn >= BYTES_PER_TURN:
+                        yield from self._yield_to_driver()
+                self._since_turn += len(chunk) + CHUNK_BYTES
+                if self._since_turn >= BYTES_PER_TURN:
+                    yield from self._yield_to_driver()
         except BodyError:
             yield from self._tell_chunks()
             raise
@@ -159,10 +159,10 @@ class BodyTaker:
         if reader.encoded_bytes > had:
             yield from self.tell_progress()
 
-    def _look_around(self) -> Iterator[Union[Wanted, Event]]:
-        self._since_look = 0
+    def _yield_to_driver(self) -> Iterator[Union[Wanted, Event]]:
+        self._since_turn = 0
         yield from self._tell_chunks()
-        yield LOOK_AROUND
+        yield YIELD_NOW
 
     def tell_progress(self) -> Iterator[Event]:
         if not (self._mailbox.wants_progress and self._tells_progress):
@@ -178,7 +178,7 @@ class BodyTaker:
             self._sink.clear()
 
 
-class _Http1Body(BodyTaker):
+class _Http1BodyReader(BodyDelivery):
     """Reads a body of HTTP/1.1."""
 
     def __init__(self, state: TransferState, reader: BodyReader, sink: Optional[list[Chunk]]) -> None:
@@ -225,9 +225,9 @@ class _Http1Body(BodyTaker):
                 mailbox.mark_active()
                 if mailbox.wants_progress:
                     yield from self.tell_progress()
-                if position - looked_at >= LOOK_UP_BYTES:
+                if position - looked_at >= BYTES_PER_TURN:
                     looked_at = position
-                    yield LOOK_AROUND
+                    yield YIELD_NOW
         finally:
             room.release()
 
@@ -251,7 +251,7 @@ class _Http1Body(BodyTaker):
             yield channel.wanted
 
     def _free_buffer(self) -> bytearray:
-        """Return memory to read into: as large as the body is, in its beginning, and used again if it may be."""
+        """Return memory to read into, no larger than the rest of the body. It is reused unless the caller keeps it."""
         if self._sink is not None and self._reader.passes_on:
             # The caller has the chunks for a while, and gives their memory back.
             try:

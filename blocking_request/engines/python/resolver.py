@@ -51,7 +51,7 @@ class LookUp:
         self._waiting.append(wake)
 
     def forget(self, wake: Callable[[], None]) -> None:
-        """Do not call ``wake`` any more, unless another thread does so just now.
+        """Do not call ``wake`` any more. Another thread may still call it at this moment.
 
         A look-up that no request waits for does not begin.
         """
@@ -71,7 +71,7 @@ class LookUp:
             return False
 
     def run(self) -> None:
-        """Look up the name, which blocks. ``end`` must follow."""
+        """Look up the name, which blocks. The caller then calls ``end``."""
         try:
             self.addresses = _addresses(self.host, self.port, 0)
         except OSError as error:
@@ -133,7 +133,7 @@ class Resolver:
             look_up.forget(wake)
 
     def _start_thread(self) -> None:
-        """Start a thread for the queue, if there is a place for one. If there is none, others have the places."""
+        """Start a thread for the queue, if there is a place for one. Otherwise all run, and one takes it."""
         place = self._take_place()
         if place is None:
             return

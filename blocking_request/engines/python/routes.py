@@ -48,12 +48,12 @@ class Route:
     """Of the server, without brackets."""
     port: int
     tls: Optional[Tls]
-    """None: none is spoken with the server."""
+    """None if the connection to the server is not encrypted."""
     server_name: str
     """The host name that the certificate must have."""
     proxy: Optional[Proxy]
     proxy_tls: Optional[Tls]
-    """None: none is spoken with the proxy."""
+    """None if the connection to the proxy is not encrypted."""
     is_forwarded: bool
     """Whether an HTTP proxy is given the whole URL (RFC 9112 section 3.2.2)."""
     alpn: tuple[str, ...] = ()

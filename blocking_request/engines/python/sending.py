@@ -1,4 +1,4 @@
-"""The request on its way out: its head, its body, and a server that has something to say before it has read them."""
+"""Sends a request: its head, its body, and responses that come before the request is complete."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from ...models.http_messages import Request
 from ..events import Event, UploadDataNeeded
 from ..upload_channel import UploadChannel
 from ..upload_progress import UploadProgress
-from ..wanted import LOOK_AROUND, READ, WRITE, Steps, Wanted
+from ..wanted import READ, WRITE, YIELD_NOW, Steps, Wanted
 from .channel import Channel
 from .request_head import request_head
 from .routes import Route
-from .state import TransferState, nobody_waits
+from .state import TransferState, no_wake_up
 from .time_limit import within
 
 SMALL_BODY_BYTES = 1 << 14
 """Up to this size a body goes out with its head: one system call, one packet, one TLS record."""
 
 PIECE_BYTES = 1 << 16
-"""How much of a body is written at a time. Between two pieces it is looked whether the server has answered."""
+"""How much of a body is written at a time. Between two pieces the engine checks whether the server has responded."""
 
 CONTINUE_SECONDS = 1.0
 """How long a body waits for the interim response that ``Expect: 100-continue`` asks for, as in curl (RFC 9110 section
 10.1.1)."""
 
-LOOK_UP_BYTES = 1 << 21
-"""After so many bytes the driver looks at its clocks, however fast they are taken."""
+BYTES_PER_TURN = 1 << 21
+"""After so many bytes the driver checks its timeouts, however fast they are taken."""
 
 Sending = Generator[Union[Wanted, Event], None, None]
 
@@ -61,7 +61,7 @@ def send_request(state: TransferState, route: Route) -> Sending:
     request, connection, unsent = state.request, state.connection, state.unsent
     assert connection is not None
     channel, body = connection.channel, request.body
-    state.is_cut_short = True
+    state.is_cut_short = True  # set in advance: each early return and exception leaves it so
     if unsent is None:
         if not (yield from _send(state, channel, request_head(request, route))):
             return
@@ -77,7 +77,7 @@ def send_request(state: TransferState, route: Route) -> Sending:
 
 
 def _send_body(state: TransferState, channel: Channel, request: Request) -> Generator[Union[Wanted, Event], None, bool]:
-    """Send a body that is large, or that is waited with; return whether all of it was sent."""
+    """Send a body that is large, or that waits for 100 (Continue); return whether all of it was sent."""
     if expects_continue(request) and not (yield from _wait_for_continue(state, channel)):
         return False
     body = request.body
@@ -87,8 +87,8 @@ def _send_body(state: TransferState, channel: Channel, request: Request) -> Gene
     progress = UploadProgress(state.mailbox, len(body))
     view = memoryview(body)
     for start in range(0, len(view), PIECE_BYTES):
-        if start and start % LOOK_UP_BYTES == 0:
-            yield LOOK_AROUND
+        if start and start % BYTES_PER_TURN == 0:
+            yield YIELD_NOW
         if not (yield from _send(state, channel, view[start : start + PIECE_BYTES], progress)):
             return False
     return True
@@ -99,22 +99,22 @@ def _send_from(
 ) -> Generator[Union[Wanted, Event], None, bool]:
     """Send a body that comes piece by piece; return whether all of it was sent.
 
-    The caller puts more in when it is told so: the driver resumes this afterwards.
+    If the channel is empty, this yields UploadDataNeeded. The driver resumes it when the caller has put in more.
     """
     progress = UploadProgress(state.mailbox, body.size)
     is_chunked = body.size < 0
-    since_look = 0
+    since_turn = 0
     while True:
-        piece = body.take(PIECE_BYTES, nobody_waits)
+        piece = body.take(PIECE_BYTES, no_wake_up)
         if piece is None:
             break
         if not piece:
             yield UploadDataNeeded()
             continue
-        since_look += len(piece)
-        if since_look >= LOOK_UP_BYTES:
-            since_look = 0
-            yield LOOK_AROUND
+        since_turn += len(piece)
+        if since_turn >= BYTES_PER_TURN:
+            since_turn = 0
+            yield YIELD_NOW
         if not is_chunked:
             if not (yield from _send(state, channel, piece, progress)):
                 return False

@@ -23,11 +23,11 @@ class SharedConnections:
         self._connections: dict[RouteKey, Connection] = {}
         self._opening: dict[RouteKey, list[TransferState]] = {}
         """The requests that wait until a connection is open, by its route."""
-        self._opened_by_each: set[RouteKey] = set()
+        self._unshared_routes: set[RouteKey] = set()
         """The routes on which each request opens its own connection: the server speaks HTTP/1.1, or did not accept
         one."""
 
-    def connect(self, route: Route, state: TransferState, is_fresh: bool) -> Steps[Connection]:
+    def connect(self, route: Route, state: TransferState, needs_new_connection: bool) -> Steps[Connection]:
         """Return a connection, which may have other streams. Raises TransferFailed, ConnectionLost."""
         key = route.key
         while True:
@@ -45,41 +45,42 @@ class SharedConnections:
                     connection.close()
             waiting = self._opening.get(key)
             # The first request opens the connection; the others wait, unless the route is not shared.
-            if waiting is None or key in self._opened_by_each:
-                return (yield from self._open(route, state, is_fresh))
+            if waiting is None or key in self._unshared_routes:
+                return (yield from self._open(route, state, needs_new_connection))
             waiting.append(state)
             yield WAKE_UP
 
-    def _open(self, route: Route, state: TransferState, is_fresh: bool) -> Steps[Connection]:
+    def _open(self, route: Route, state: TransferState, needs_new_connection: bool) -> Steps[Connection]:
         """Open a connection. The others wait for it, unless each opens its own."""
         key = route.key
         self._opening.setdefault(key, [])
         is_canceled = False
         try:
-            kept = None if is_fresh else self._pool.take(key)
+            kept = None if needs_new_connection else self._pool.take(key)
             connection = kept or (yield from open_connection(route, state))
         except Exception:
             # Otherwise each of the waiting requests would try in turn, and take too long.
-            self._opened_by_each.add(key)
+            self._unshared_routes.add(key)
             raise
         except BaseException:
             is_canceled = True
             raise
         else:
             if connection.http2 is None:
-                self._opened_by_each.add(key)
+                self._unshared_routes.add(key)
             else:
                 self._connections.setdefault(key, connection)
-                self._opened_by_each.discard(key)
+                self._unshared_routes.discard(key)
             return connection
-        finally:  # also if the opening request was cancelled, or was idle for too long: the next one opens then
+        finally:
+            # If the opening request was cancelled or timed out, the next waiting request opens the connection.
             for waiting in self._opening.pop(key, ()):
                 if not is_canceled:
-                    # Its own time begins now. After each timeout that would add up to an endless wait.
+                    # Restart its idle timeout, but not after each timeout of others: that would be an endless wait.
                     waiting.mailbox.mark_active()
                 waiting.wake()
 
-    def has(self, connection: Connection) -> bool:
+    def owns(self, connection: Connection) -> bool:
         """Return whether others may use the connection, too."""
         return self._connections.get(connection.key) is connection
 

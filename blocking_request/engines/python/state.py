@@ -27,14 +27,14 @@ MOST_EARLY_BYTES = 1 << 24
 """How much of a response's body is kept if it comes while the request is still being sent."""
 
 
-def nobody_waits() -> None:
+def no_wake_up() -> None:
     """Do nothing: stands for a wake-up function while the driver does not wait."""
 
 
 class TransferState:
     """The state of one transfer. The thread that drives the transfer uses it.
 
-    It does not refer to the transfer, so a transfer that is dropped ends at once.
+    It does not refer to the transfer, so the generator of a dropped transfer is closed at once.
     """
 
     __slots__ = (
@@ -78,11 +78,11 @@ class TransferState:
         self.body: Optional[bytes] = None
         """The body, if it came in one piece without a coding; otherwise ``reader`` has it."""
         self.session: Optional[TlsSession] = None
-        """The TLS session, or the certificates of a server that was refused."""
+        """The TLS session. If the certificate was refused, it has the certificates only."""
         self.is_reused = False
         """Whether the connection had served another request before."""
         self.unsent: Optional[memoryview] = None
-        """The rest of a small request that the kernel has not taken at once."""
+        """The rest of a small request, if the kernel has taken only a part of it."""
         self.is_cut_short = False
         """Whether the response came before the whole request had been sent."""
         self.early_chunks: list[Chunk] = []

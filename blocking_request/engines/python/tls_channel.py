@@ -2,7 +2,8 @@
 
 NestedTlsChannel serves HTTPS through an HTTPS proxy, and contexts that are not Python's own (truststore). Its ``send``
 may keep encrypted bytes: see ``has_unsent``. The end of the stream counts as an end also if the peer says no goodbye
-(close_notify), because the framing of HTTP shows whether the response is complete.
+(close_notify). The framing of HTTP shows whether the response is complete. If a body has no length, a cut is not
+noticed.
 """
 
 from __future__ import annotations
@@ -194,9 +195,6 @@ class NestedTlsChannel:
 
     def close(self) -> None:
         self._inner.close()
-
-    def abort(self) -> None:
-        self._inner.abort()
 
     def _flush(self) -> bool:
         """Send the encrypted bytes; False if the inner channel does not take all of them now."""

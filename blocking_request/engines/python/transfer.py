@@ -1,4 +1,4 @@
-"""Performs one request: a generator, which yields each thing that it must wait for.
+"""Performs one request. ``perform`` is a generator, which yields what it must wait for.
 
 Theory of operation: a driver resumes the generator. If it yields a Wanted, the driver waits for that. If it yields an
 event, the event is for the caller. If an exception or the driver ends the generator early, the connection is closed. It
@@ -38,11 +38,11 @@ from .shared_connections import SharedConnections
 from .state import TransferState
 
 MOST_ATTEMPTS = 3
-"""How often a request is sent to servers that say that they have not looked at it (RFC 9113 section 8.7)."""
+"""How often a request is sent to servers that say that they have not processed it (RFC 9113 section 8.7)."""
 
 MOST_CONNECTIONS = 100
-"""On how many connections it is sent if each ends before the server comes to it, as one does that serves some requests
-only (RFC 9113 section 6.8)."""
+"""The highest number of connections on which a request is sent. A server that serves a fixed number of requests on a
+connection may end each one before it processes the request (RFC 9113 section 6.8)."""
 
 TransferSteps = Generator[Union[Wanted, Event], None, Response]
 
@@ -54,11 +54,13 @@ def perform(
     running: set[TransferState],
     shared: Optional[SharedConnections] = None,
 ) -> TransferSteps:
-    """Send the request and read its response, which the generator returns. It raises nothing that can be expected.
+    """Send the request and read its response, which the generator returns. If it fails in a way that is foreseen, the
+    response has the failure, and nothing is raised.
 
     ``running`` holds the state from the first step until the generator ends in any way. ``shared``: connections that
     the requests of a batch share.
     """
+    # A connection that was lost, or missing descriptors, allow a second attempt; a refusal allows more.
     attempts = 1
     try:
         running.add(state)
@@ -76,7 +78,7 @@ def perform(
                 if attempts == 1 and state.may_be_repeated and not is_tls_error(error):
                     attempts += 1
                     continue
-                if not _is_whole_refusal(state):
+                if not _is_complete_error_response(state):
                     failure = _failure_of_body(state) or _lost_failure(error, state, route)
             except StreamRefused as refused:
                 most = MOST_CONNECTIONS if isinstance(refused, ServerLeaves) else MOST_ATTEMPTS
@@ -95,13 +97,13 @@ def perform(
 
 
 def _attempt(
-    state: TransferState, route: Route, pool: Pool, shared: Optional[SharedConnections], is_fresh: bool
+    state: TransferState, route: Route, pool: Pool, shared: Optional[SharedConnections], needs_new_connection: bool
 ) -> Generator[Union[Wanted, Event], None, None]:
     """Send the request once, and read its response."""
     if shared is not None:
-        connection = yield from shared.connect(route, state, is_fresh)
+        connection = yield from shared.connect(route, state, needs_new_connection)
     else:
-        kept = None if is_fresh else pool.take(route.key)
+        kept = None if needs_new_connection else pool.take(route.key)
         connection = kept or (yield from open_connection(route, state))
     if connection.http2 is None:
         yield from _use(state, connection, route, pool)
@@ -109,16 +111,17 @@ def _attempt(
     from .http2_transfer import perform_stream  # loaded when HTTP/2 was offered
 
     state.begin_attempt(connection)
-    is_left = True
+    is_abandoned = True
     try:
         yield from perform_stream(state, connection.http2, route)
-        is_left = False
+        is_abandoned = False
     except Exception:
-        is_left = False  # one stream has failed, or ``is_usable`` tells that the connection has
+        is_abandoned = False  # this stream has failed; if the connection has, too, ``is_usable`` says so
         raise
     finally:
-        if connection.http2.is_idle and not (shared is not None and shared.has(connection)):
-            if not is_left and connection.http2.is_usable():
+        # The last stream of a connection that no batch owns keeps or closes it. A cancelled transfer closes it.
+        if connection.http2.is_idle and not (shared is not None and shared.owns(connection)):
+            if not is_abandoned and connection.http2.is_usable():
                 pool.put(connection)
             else:
                 connection.close()
@@ -168,7 +171,7 @@ def _has_head(state: TransferState) -> bool:
     return state.received is not None and state.received.head is not None
 
 
-def _is_whole_refusal(state: TransferState) -> bool:
+def _is_complete_error_response(state: TransferState) -> bool:
     """Return whether a server has refused a body, and ended its response by closing the connection.
 
     The close arrives as a reset if the server has not read the whole body.

@@ -22,9 +22,9 @@ from blocking_request.engines.events import Event
 from blocking_request.engines.mailbox import Mailbox
 from blocking_request.engines.python.engine import PythonTransfer
 from blocking_request.engines.python.http1 import ResponseParser
-from blocking_request.engines.python.reading import LOOK_UP_BYTES, read_body, read_head
+from blocking_request.engines.python.reading import BYTES_PER_TURN, read_body, read_head
 from blocking_request.engines.python.state import TransferState
-from blocking_request.engines.wanted import LOOK_AROUND, READ, Wanted
+from blocking_request.engines.wanted import READ, YIELD_NOW, Wanted
 from blocking_request.models.error_texts import deadline_passed
 from blocking_request.models.failure import Failure
 from blocking_request.models.http_messages import Request
@@ -75,9 +75,9 @@ TINY_CHUNKS = b"1\r\nx\r\n" * 10_000
     ("head", "body", "most"),
     [
         (b"Transfer-Encoding: chunked\r\n", TINY_CHUNKS, 5_000 * 6),
-        (b"Transfer-Encoding: chunked\r\n", b"%x\r\n%b\r\n" % (1 << 16, bytes(1 << 16)), 2 * LOOK_UP_BYTES),
-        (b"", bytes(1 << 16), 2 * LOOK_UP_BYTES),
-        (b"Content-Length: 500000000\r\n", bytes(1 << 16), 2 * LOOK_UP_BYTES),
+        (b"Transfer-Encoding: chunked\r\n", b"%x\r\n%b\r\n" % (1 << 16, bytes(1 << 16)), 2 * BYTES_PER_TURN),
+        (b"", bytes(1 << 16), 2 * BYTES_PER_TURN),
+        (b"Content-Length: 500000000\r\n", bytes(1 << 16), 2 * BYTES_PER_TURN),
     ],
     ids=["tiny chunks", "large chunks", "until the end", "known length"],
 )
@@ -87,7 +87,7 @@ def test_download_yields_regularly_to_the_driver(head: bytes, body: bytes, most:
     looks = at_last_look = 0
     steps = read_body(state)
     for wanted in steps:
-        if wanted is LOOK_AROUND:
+        if wanted is YIELD_NOW:
             assert channel.read - at_last_look <= most + len(body)
             looks, at_last_look = looks + 1, channel.read
             if looks == 20:

@@ -264,7 +264,7 @@ def test_data_beyond_the_flow_control_window() -> None:
     protocol.receive(frame(4, 0, 0) + frame(HEADERS, END_HEADERS, 1, b"\x88"), 0.0)
     for _ in range(STREAM_WINDOW_BYTES >> 14):
         protocol.receive(frame(DATA, 0, 1, bytes(1 << 14)), 0.0)
-    assert stream.error is None and stream.untaken == STREAM_WINDOW_BYTES
+    assert stream.error is None and stream.buffered_bytes == STREAM_WINDOW_BYTES
     protocol.receive(frame(DATA, 0, 1, b"x"), 0.0)
     assert "FlowControlError" in str(stream.error)
 

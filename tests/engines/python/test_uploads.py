@@ -17,11 +17,11 @@ from blocking_request.engines.python import tls
 from blocking_request.engines.python.channel import SocketChannel
 from blocking_request.engines.python.http1 import ResponseParser
 from blocking_request.engines.python.routes import Routes
-from blocking_request.engines.python.sending import CONTINUE_SECONDS, LOOK_UP_BYTES, send_request
+from blocking_request.engines.python.sending import BYTES_PER_TURN, CONTINUE_SECONDS, send_request
 from blocking_request.engines.python.state import TransferState
 from blocking_request.engines.python.tls_channel import NestedTlsChannel
 from blocking_request.engines.upload_channel import UploadChannel
-from blocking_request.engines.wanted import LOOK_AROUND, WRITE, Wanted
+from blocking_request.engines.wanted import WRITE, YIELD_NOW, Wanted
 from blocking_request.models.http_messages import Request
 from blocking_request.qt.binding import QtCore, QtNetwork
 
@@ -53,7 +53,7 @@ class QuickChannel:
 
 @pytest.mark.parametrize("kind", ["bytes", "known length", "chunked"])
 def test_upload_yields_regularly_to_the_driver(kind: str) -> None:
-    size = 10 * LOOK_UP_BYTES
+    size = 10 * BYTES_PER_TURN
     body: Any = bytes(size)
     if kind != "bytes":
         body = UploadChannel(size if kind == "known length" else -1, Mailbox())
@@ -64,8 +64,8 @@ def test_upload_yields_regularly_to_the_driver(kind: str) -> None:
     state.connection, state.parser = connection, ResponseParser("POST")
     looks, taken, given = 0, 0, 0
     for wanted in send_request(state, Routes().find(state.request)):
-        assert channel.taken - taken <= 2 * LOOK_UP_BYTES
-        if wanted is LOOK_AROUND:
+        assert channel.taken - taken <= 2 * BYTES_PER_TURN
+        if wanted is YIELD_NOW:
             looks, taken = looks + 1, channel.taken
         elif isinstance(wanted, UploadDataNeeded):
             if given < size:

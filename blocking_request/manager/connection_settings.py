@@ -123,6 +123,10 @@ class ConnectionSettings(SettingsHolder):
 
         self._change_by(change)
 
+    def fallbackProxy(self) -> Optional[Proxy]:
+        """Return the proxy, as ``proxy`` does; the name is that of QgsNetworkAccessManager."""
+        return self._settings.proxies.proxy
+
     def excludeList(self) -> list[str]:
         """Return the prefixes of the URLs that use the proxy of Qt, the environment or the system."""
         return list(self._settings.proxies.default_proxy_prefixes)

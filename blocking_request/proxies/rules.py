@@ -49,12 +49,15 @@ class ProxyRules:
             proxy = proxy_of(self.factory(encoded_url(url)))
             if proxy is not None:
                 return proxy
-        lowered = url.lower()
-        if lowered.startswith(self.no_proxy_prefixes):
+        if _begins_with_one_of(self.no_proxy_prefixes, url):
             return NO_PROXY
-        if lowered.startswith(self.default_proxy_prefixes):
+        if _begins_with_one_of(self.default_proxy_prefixes, url):
             return None
         return self.proxy
+
+
+def _begins_with_one_of(prefixes: tuple[str, ...], url: str) -> bool:
+    return bool(prefixes) and url.lower().startswith(tuple(prefix.lower() for prefix in prefixes))
 
 
 def url_prefixes(urls: Any) -> tuple[str, ...]:
@@ -64,7 +67,7 @@ def url_prefixes(urls: Any) -> tuple[str, ...]:
     urls = list(urls)
     if not all(url is None or isinstance(url, str) for url in urls):
         raise TypeError("give a list of URLs as str: ['https://intranet.example.org/']")
-    return tuple(url.strip().lower() for url in urls if url and url.strip())
+    return tuple(url.strip() for url in urls if url and url.strip())
 
 
 _PROXY_VARIABLES = encoded_names("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")

@@ -9,7 +9,9 @@ import pytest
 import trustme
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessManager, Proxy, TlsSettings
+from blocking_request.manager.settings_holder import settings_of
 from blocking_request.models.failure import QtNetworkError as Q
+from blocking_request.models.proxy import NO_PROXY
 from blocking_request.proxies.parse import proxy_of
 from blocking_request.qt.binding import QtCore, QtNetwork, enum_value, has_tls
 
@@ -282,13 +284,20 @@ def test_invalid_proxy_of_the_environment(manager: NetworkAccessManager, monkeyp
     assert "secret" not in message
 
 
+def test_prefixes_of_qgis_keep_their_case(manager: NetworkAccessManager) -> None:
+    manager.setFallbackProxyAndExcludes(None, [], [" HTTP://Somewhere/X "])
+    assert manager.noProxyList() == ["HTTP://Somewhere/X"]
+    assert settings_of(manager).proxies.find("http://somewhere/x/y") is NO_PROXY
+
+
 def test_exclude_and_no_proxy_lists_of_qgis(manager: NetworkAccessManager, proxy: ProxyServer, serve: Serve) -> None:
     server = serve(always(b"ok"))
     url = f"http://{HOST}:{server.port}"
     manager.setFallbackProxyAndExcludes(
         f"127.0.0.1:{proxy.port}", [f"{url}/Excluded", ""], [f"{server.url}/without", " "]
     )
-    assert manager.excludeList() == [f"{url}/excluded"] and manager.noProxyList() == [f"{server.url}/without"]
+    assert manager.excludeList() == [f"{url}/Excluded"] and manager.noProxyList() == [f"{server.url}/without"]
+    assert manager.fallbackProxy() == manager.proxy()
     assert outcome(manager, f"{url}/other")[0] is OK
     assert outcome(manager, f"{server.url}/without/this")[0] is OK
     assert outcome(manager, f"{url}/EXCLUDED/too")[1] == Q.HostNotFoundError

@@ -282,7 +282,7 @@ def settings_file(folder: Path, text: str) -> str:
 def test_settings_file(tmp_path: Path) -> None:
     manager = NetworkAccessManager.fromQgis(settings_file(tmp_path, FULL))
     assert manager.proxy() == Proxy("socks5", "proxy.example.org", 1081, "user", "pass")
-    assert manager.excludeList() == ["http://one/"] and manager.noProxyList() == ["http://two/", "http://three/"]
+    assert manager.excludeList() == ["http://one/"] and manager.noProxyList() == ["http://two/", "HTTP://Three/"]
     assert manager.timeout() == 30_000 and manager.userAgent() == "Mine"
 
 

@@ -122,7 +122,7 @@ class ReplyContent:
         return Headers(self._response.headers.pairs)
 
     def rawHeader(self, headerName: Union[bytes, str, QtCore.QByteArray]) -> QtCore.QByteArray:
-        """Return the value of a header as bytes; empty if it is missing. The case of the name does not matter.
+        """Return the value of a header as a QByteArray; empty if it is missing. The case of the name does not matter.
 
         Several values are joined by ``, ``, those of ``Set-Cookie`` by a line feed, as in Qt.
         """

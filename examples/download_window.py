@@ -40,7 +40,7 @@ class Window(QWidget):
 
     def closeEvent(self, event) -> None:
         self.feedback.cancel()
-        self.download.wait()  # for at most 50 ms
+        self.download.wait()  # it has ended within 50 ms
         event.accept()
 
 

@@ -18,5 +18,5 @@ if request.get(url) != ErrorCode.NoError:
     sys.exit(request.errorMessage())
 
 reply = request.reply()
-print(reply.statusCode(), reply.headers["Content-Type"])
+print(reply.statusCode(), reply.headers.get("Content-Type"))
 print(reply.text()[:80])

@@ -61,6 +61,7 @@ def _next_rule(response: Response, rule: Retry) -> Optional[Retry]:
     request, failure = response.request, response.failure
     error: Optional[Exception] = None
     urllib3_response: Optional[HTTPResponse] = None
+    limit: Optional[int] = rule.total
     if failure is None:
         # Most answers are none of these: their fields need not be taken apart.
         status = response.status or 0
@@ -68,15 +69,20 @@ def _next_rule(response: Response, rule: Retry) -> Optional[Retry]:
         if not rule.is_retry(request.method, status, waits):
             return None
         urllib3_response = _response(response)
+        limit = rule.status if limit is None else limit
     elif failure.ends_the_call or failure.code is ErrorCode.CanceledError:
         return None
     elif failure.error in _NEVER_SENT:
         error = ConnectTimeoutError()
+        limit = rule.connect if limit is None else limit
     elif failure.error in _CONNECTION_LOST and response.engine:
         # Without an engine the request was not sent, for a reason that stays.
         error = ProtocolError()
+        limit = rule.read if limit is None else limit
     else:
         return None
+    if limit is None:
+        return None  # urllib3 would try without an end, and each call has to end
     try:
         # urllib3 logs the URL.
         return rule.increment(request.method, request.redacted_url, urllib3_response, error)  # type: ignore[arg-type]

@@ -253,7 +253,8 @@ class RequestSettings(SettingsHolder):
     def setRetry(self, retry: Union[Retry, int, None]) -> None:
         """Set whether and how a failed request is sent again; None or 0 (default): never.
 
-        ``retry``: the number of retries, or a ``urllib3.util.Retry``. Such a rule says which methods and statuses
+        ``retry``: the number of retries of failed connections and timeouts (a status is retried only if it comes with
+        ``Retry-After``), or a ``urllib3.util.Retry``. Such a rule says which methods and statuses
         (``status_forcelist``) are retried, how often, and how long to wait between (``backoff_factor``, in seconds;
         ``Retry-After`` is obeyed unless the rule disables it). Its ``redirect`` has no effect.
 

@@ -126,3 +126,15 @@ def test_cancel_during_the_wait() -> None:
     except StopIteration as stop:
         last = stop.value
     assert last is not None and last.failure == canceled() and (last.status, last.attempts) == (503, 1)
+
+
+def test_rule_without_a_limit_retries_only_what_it_counts() -> None:
+    """urllib3 would send without an end."""
+    rule = Retry(total=None, status=2, status_forcelist=[503])
+    assert run(response(503), response(503), OK, rule=rule)[0] == 3
+    assert run(ended(idle_timeout(10)), rule=rule)[0] == 1
+    assert run(failed(QtNetworkError.ConnectionRefusedError), rule=rule)[0] == 1
+    rule = Retry(total=None, read=1, connect=1, status_forcelist=[503])
+    assert run(response(503), rule=rule)[0] == 1
+    assert run(ended(idle_timeout(10)), OK, rule=rule)[0] == 2
+    assert run(failed(QtNetworkError.ConnectionRefusedError), OK, rule=rule)[0] == 2

@@ -6,30 +6,30 @@ from collections.abc import Iterator
 from typing import Any, Union
 from urllib.request import Request
 
-from ..models.urls import is_address, split_userinfo
+from ..models.hosts import canonical_host
+from ..models.urls import is_address, normalized, split_userinfo
 from ..qt.binding import QtCore, type_name
 
 
 def checked_host(host: str) -> str:
     """Return the host in lower case and in ASCII. Raises ValueError."""
-    url = QtCore.QUrl()
-    url.setScheme("http")
-    url.setHost(host.lstrip(".").strip("[]"))
-    if not url.isValid() or not url.host():
-        raise ValueError("host must be the name or the address of a host, such as 'example.org'")
-    return url.host(QtCore.QUrl.ComponentFormattingOption.FullyEncoded)
+    name = host.lstrip(".").strip("[]")
+    try:
+        return canonical_host(f"[{name}]" if ":" in name else name).strip("[]")
+    except ValueError as error:
+        raise ValueError(f"host must be the name or the address of a host, such as 'example.org': {error}") from None
 
 
 def checked_cookie_url(url: Union[QtCore.QUrl, str]) -> str:
     """Return the URL with its scheme and host in lower case and its host in ASCII. Raises TypeError, ValueError."""
     if not isinstance(url, (str, QtCore.QUrl)):
         raise TypeError(f"url must be a QUrl or a str, not {type_name(url)}")
-    qurl = QtCore.QUrl(url.strip()) if isinstance(url, str) else url
-    if not qurl.isValid() or qurl.scheme() not in ("http", "https") or not qurl.host():
-        raise ValueError("a cookie needs the URL of a host, http://host/ or https://host/")
-    without_user = QtCore.QUrl(qurl)
-    without_user.setUserInfo("")
-    return without_user.toEncoded().data().decode("ascii")
+    text = url.strip() if isinstance(url, str) else url.toEncoded().data().decode("ascii", "replace")
+    try:
+        return split_userinfo(normalized(text))[0]
+    except ValueError as error:
+        # The error is not shown with the URL: that may hold a password.
+        raise ValueError(f"a cookie needs the URL of a host, http://host/ or https://host/: {error}") from None
 
 
 def cookiejar_request(url: str) -> Any:

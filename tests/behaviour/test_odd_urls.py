@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from blocking_request import BlockingNetworkRequest, NetworkAccessManager
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager, NetworkMemoryCache
 from blocking_request.qt.binding import QT_VERSION, QtCore
 
 from ..support.names import NET, OK, REQUEST, SERVER, TLS_ENGINES, Serve
@@ -225,3 +225,22 @@ def test_tunnel_to_an_ipv6_address(engine_name: str) -> None:
             assert proxy.asked.pop() == f"CONNECT {target}"
             assert "The proxy did not let us through: 403 Not you" in blocking.errorMessage()
     proxy.close()
+
+
+def test_one_rule_for_cookies_and_the_cache(manager: NetworkAccessManager, proxy: RawServer) -> None:
+    """Their URLs and hosts are read like those of requests."""
+    manager.setProxy(f"127.0.0.1:{proxy.port}")
+    jar, cache = manager.cookieJar(), NetworkMemoryCache()
+    manager.setCache(cache)
+    jar.setCookie("http://STRASSE.example:80/", "a", "1")
+    jar.setCookie("http://straße.example/", "b", "2")
+    url = "http://straße.example:80/a/../100%"
+    for _ in range(2):
+        manager.blockingGet(url)
+    assert all(b"\r\nCookie: b=2\r\n" in request for request in proxy.requests)
+    cache.remove(url)
+    jar.clear("Straße.example")
+    assert len(jar) == 1
+    for bad in ("a..b", "-a", "a b", ""):
+        with pytest.raises(ValueError, match="host must be the name or the address"):
+            jar.clear(bad)

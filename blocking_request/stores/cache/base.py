@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol, Union
+from contextlib import suppress
+from typing import Protocol, Union
 from urllib.parse import urldefrag
 
 from ...flows.cache.store import CacheStore
+from ...models.urls import normalized, split_userinfo
 from ...qt.binding import QtCore
 from .statistics import CacheStatistics
 
@@ -86,10 +88,9 @@ def checked_size(size: int) -> int:
 
 def url_text(url: Union[QtCore.QUrl, str]) -> str:
     """Return a URL as a cache stores it, without user name and fragment. Raises TypeError."""
-    if isinstance(url, str):
-        url = QtCore.QUrl(url.strip())
-    if not isinstance(url, QtCore.QUrl):
-        argument: Any = url
-        raise TypeError(f"url must be a QUrl or a str, not {type(argument).__name__}")
-    qurl = url.adjusted(QtCore.QUrl.UrlFormattingOption.RemoveUserInfo)  # type: ignore[arg-type]
-    return urldefrag(qurl.toEncoded().data().decode("ascii")).url
+    if not isinstance(url, (str, QtCore.QUrl)):
+        raise TypeError(f"url must be a QUrl or a str, not {type(url).__name__}")
+    text = url.strip() if isinstance(url, str) else url.toEncoded().data().decode("ascii")
+    with suppress(ValueError):  # no response is stored under a URL that is not valid
+        text = split_userinfo(normalized(text))[0]
+    return urldefrag(text).url

@@ -199,15 +199,14 @@ class Loop:
 
     def _run(self) -> Iterator[BatchResult]:
         while True:
-            if os.getpid() != self._process:
-                # This is the child of a fork: the transfers belong to the parent. End without more requests.
-                self._running, self._waiting, self._has_more = {}, [], False
+            self._leave_to_parent()
             self._attempt(self._start_more)
             self._wake()
             for result in self._results.take_ready():
                 self._attempt(self._advance)
                 left_at = time.monotonic()
                 yield result
+                self._leave_to_parent()
                 self._allow_for_absence(left_at)
             if self._exception is not None:
                 yield from self._results.take_all()
@@ -218,6 +217,11 @@ class Loop:
                 self._attempt(self._handle_events)
             elif not (self._has_more or self._waiting):
                 return
+
+    def _leave_to_parent(self) -> None:
+        """In the child of a fork, end without more requests: the transfers belong to the parent."""
+        if os.getpid() != self._process:
+            self._running, self._waiting, self._has_more = {}, [], False
 
     def _attempt(self, step: Callable[[], None]) -> None:
         """Do a step, unless one has failed. An exception of the caller's code is raised after the results that are

@@ -209,7 +209,7 @@ def _file_source(file: Any) -> tuple[Read, int, Optional[Callable[[], None]]]:
 
 def _iterable_source(pieces: Iterable[Any]) -> Read:
     iterator = iter(pieces)
-    held = [b""]
+    held = [memoryview(b"")]
 
     def read(count: int) -> bytes:
         while not held[0]:
@@ -219,9 +219,9 @@ def _iterable_source(pieces: Iterable[Any]) -> Read:
                 return b""
             if not isinstance(piece, _BYTES_LIKE):
                 raise TypeError(f"data must give bytes, not {type(piece).__name__}")
-            held[0] = bytes(piece)
+            held[0] = memoryview(bytes(piece))  # slices of it are no copies
         piece, held[0] = held[0][:count], held[0][count:]
-        return piece
+        return bytes(piece)
 
     return read
 

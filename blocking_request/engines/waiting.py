@@ -325,4 +325,5 @@ class Selector(Generic[_Key]):
         """Wait for no key any more, and give the waiter back."""
         for key in list(self._wanted):
             self.discard(key)
+        self._woken.clear()  # the keys refer to this selector
         give_back(self._waiter)

@@ -11,6 +11,7 @@ from ..calls.context import CallContext, new_context
 from ..calls.pipeline import build_flow
 from ..calls.progress import ProgressReporter, progress_reporter, signal_method
 from ..calls.sink_flow import build_sink_flow
+from ..engines.python.failures import is_out_of_descriptors, unknown_failure
 from ..errors import ErrorCode
 from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager
@@ -148,6 +149,10 @@ class CallRunner:
             return call.run_into_sink(build_sink_flow(sink, prepared, call.settle))
         except RequestNotSent as request_not_sent:
             return context.failed(request_not_sent.failure)
+        except OSError as error:  # modules are loaded when they are first needed
+            if not is_out_of_descriptors(error):
+                raise
+            return context.failed(unknown_failure(error))
 
     def end(self, owner: BlockingNetworkRequest, context: CallContext, response: Optional[Response]) -> None:
         """Make the reply, notify the manager and emit ``finished``. ``response``: None if an exception ended it."""

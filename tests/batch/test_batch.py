@@ -871,6 +871,39 @@ os._exit(0)
     assert done.stdout == "NoError\n0\n", done.stderr
 
 
+def test_child_of_a_fork_sends_no_request_of_the_batch() -> None:
+    """Also if results wait there, and the consumer works so long that more would be started."""
+    import subprocess
+    import sys
+
+    program = """
+import os, signal, time
+from tests.support.servers.raw import RawServer, always
+from blocking_request import BatchRequest, NetworkAccessManager
+server = RawServer(always(b"page"))
+manager = NetworkAccessManager()
+requests = [BatchRequest(f"{server.url}/{number}", "POST", b"x") for number in range(40)]
+batch = manager.sendMany(requests, maxConcurrent=4)
+next(batch)
+time.sleep(0.2)
+next(batch)
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    for result in batch:
+        time.sleep(0.005)
+    os._exit(0)
+os.waitpid(child, 0)
+for result in batch:
+    pass
+sent = sorted(request.split(b" ")[1] for request in server.requests)
+print(len(sent), len(set(sent)), flush=True)
+os._exit(0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.stdout == "40 40\n", done.stdout + done.stderr
+
+
 def test_shutdown_ends_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:
     """The same happens if the application quits."""
     server = serve(silence)

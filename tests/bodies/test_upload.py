@@ -7,6 +7,8 @@ import io
 import os
 import re
 import socket
+import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -265,6 +267,61 @@ def test_server_that_responds_while_it_reads(
     body: Any = io.BytesIO(data) if kind == "file" else data
     assert blocking.post(url, body) is OK, blocking.errorMessage()
     assert blocking.reply().body == data
+
+
+EARLY = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "chunk", [b"1;%b\r\nx\r\n" % (b"x" * 60_000), b"1\r\nx\r\n" * 10_000], ids=["extension", "tiny"]
+)
+@pytest.mark.parametrize("how", ["deadline", "abort"])
+def test_flood_of_an_early_response(chunk: bytes, how: str, on_python: BlockingNetworkRequest, serve: Serve) -> None:
+    """The server sends as fast as it can while the body waits to be read."""
+
+    def flood(connection: Connection) -> None:
+        connection.sock.recv(1000)
+        with suppress(OSError):
+            connection.sock.sendall(EARLY)
+            while True:
+                connection.sock.sendall(chunk)
+
+    url = serve(flood).url
+    if how == "abort":
+        threading.Timer(0.5, on_python.abort).start()
+    else:
+        on_python.setDeadline(500)
+    began = time.monotonic()
+    code = on_python.post(url, bytes(20_000_000))
+    assert code is (ErrorCode.CanceledError if how == "abort" else ErrorCode.TimeoutError), on_python.errorMessage()
+    assert time.monotonic() - began < 2
+
+
+def test_early_part_of_a_response(on_python: BlockingNetworkRequest, serve: Serve) -> None:
+    """It counts as activity, and what has arrived is in the reply."""
+
+    def trickle(connection: Connection) -> None:
+        connection.sock.recv(1000)
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        for _ in range(20):
+            connection.send(b"x")
+            time.sleep(0.1)
+        connection.wait_for_close()
+
+    on_python.setTimeout(1_000)
+    assert on_python.post(serve(trickle).url, bytes(20_000_000)) is ErrorCode.TimeoutError
+    assert on_python.reply().body == b"x" * 20 and on_python.reply().elapsed() > 2
+
+
+def test_iterator_with_a_huge_piece(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """Its rest is not copied for each part of it that is sent."""
+    server, piece = serve(always(b"ok")), bytes(1 << 20) * 60
+    blocking.setEngine("python")
+    headers = {"Content-Type": "a/b"}
+    began = time.monotonic()
+    with suppress(OSError):
+        blocking.post(server.url, iter([piece]), headers=headers)
+    assert time.monotonic() - began < 3
 
 
 def test_file_that_reads_more_than_asked(blocking: BlockingNetworkRequest, serve: Serve) -> None:

@@ -28,7 +28,8 @@ FULL_READ_BYTES = 1 << 14
 FULL_READS_AT_ONCE = 4
 
 READS_AT_ONCE = 8
-"""After so many reads the driver looks at its clocks, and other streams have their turn."""
+FRAMES_AT_ONCE = 400
+"""After so many reads, or frames, the driver checks its timeouts, and other streams have their turn."""
 
 
 class Http2Connection:
@@ -38,6 +39,8 @@ class Http2Connection:
         self._channel = channel
         self._protocol = Http2Protocol()
         self._unsent = b""
+        self._reads = self._frames = 0
+        """How many reads and frames there were since a transfer has yielded."""
         self._is_cut = False
         """Whether the connection can send no more."""
         self._reading_stream: Optional[Http2Stream] = None
@@ -150,7 +153,6 @@ class Http2Connection:
         """
         # Invariant: if a stream is waiting, ``_reading_stream`` is set, and its transfer polls the socket or is about
         # to run.
-        reads = 0
         while not is_ready() and stream.error is None:
             if self.flush():
                 continue  # there is room to send again, so the stream may be ready
@@ -162,10 +164,11 @@ class Http2Connection:
                 stream.is_waiting = True
                 yield WAKE_UP
                 stream.is_waiting = False
+            elif self._is_turn_over:
+                self._reads = self._frames = 0
+                yield YIELD_NOW
             elif self.receive(stream):
-                reads += 1
-                if reads % READS_AT_ONCE == 0:
-                    yield YIELD_NOW
+                pass
             else:
                 yield self._wants_both if self._has_unsent() else self._channel.wanted
         # The caller may take long before it wants more, so it must not stay the reader.
@@ -181,6 +184,10 @@ class Http2Connection:
                 self._reading_stream = successor
                 successor.wake()
 
+    @property
+    def _is_turn_over(self) -> bool:
+        return self._reads >= READS_AT_ONCE or self._frames >= FRAMES_AT_ONCE
+
     def acknowledge(self, stream: Http2Stream, size: int) -> None:
         """Allow the server to send as many bytes of a body as the caller has taken."""
         self._protocol.acknowledge(stream, size)
@@ -193,6 +200,7 @@ class Http2Connection:
         protocol = self._protocol
         if protocol.error is not None:
             return False
+        self._reads += 1
         for count in range(FULL_READS_AT_ONCE):
             try:
                 data = self._channel.receive(READ_BYTES)
@@ -206,8 +214,10 @@ class Http2Connection:
             if not data:
                 protocol.fail(ConnectionLost())
                 break
+            frames = protocol.received_frames
             protocol.receive(data, time.monotonic())
-            if len(data) < FULL_READ_BYTES or protocol.error is not None:
+            self._frames += protocol.received_frames - frames
+            if len(data) < FULL_READ_BYTES or protocol.error is not None or self._is_turn_over:
                 break
         if len(self._unsent) > MOST_UNSENT_BYTES:
             protocol.fail_by_flood()

@@ -68,6 +68,7 @@ class Http2Protocol:
         """Why the server has announced the end of the connection."""
         self._idle_frames = 0.0
         self._received_at = 0.0
+        self.received_frames = 0
 
     def has_room(self) -> bool:
         """Return whether a stream may be opened now."""
@@ -182,6 +183,7 @@ class Http2Protocol:
     def _receive_frame(self, frame: bytes) -> None:
         """Raises h2.exceptions.ProtocolError."""
         self._idle_frames += 1
+        self.received_frames += 1
         goaway = goaway_of(frame)
         if goaway is not None:
             self._handle_goaway(*goaway)

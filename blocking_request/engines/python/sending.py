@@ -29,6 +29,10 @@ CONTINUE_SECONDS = 1.0
 BYTES_PER_TURN = 1 << 21
 """After so many bytes the driver checks its timeouts, however fast they are taken."""
 
+EARLY_READS_AT_ONCE = 4
+EARLY_BYTES_PER_TURN = 1 << 18
+"""After so many bytes of the response, read while the request is being sent, the driver checks its timeouts."""
+
 Sending = Generator[Union[Wanted, Event], None, None]
 
 
@@ -147,6 +151,9 @@ def _send(
     while view:
         if _read_early(state, channel):
             return False
+        if state.early_read >= EARLY_BYTES_PER_TURN:
+            state.early_read = 0
+            yield YIELD_NOW  # the server floods, and the driver has to check its timeouts
         try:
             sent = channel.send(view)
         except OSError:
@@ -181,7 +188,7 @@ def _read_early(state: TransferState, channel: Channel) -> bool:
     """
     parser = state.parser
     assert parser is not None
-    while True:
+    for _ in range(EARLY_READS_AT_ONCE):
         head = parser.head
         if head is not None:
             if parser.rest:
@@ -197,10 +204,12 @@ def _read_early(state: TransferState, channel: Channel) -> bool:
             if head is None:
                 parser.receive_end()
             return True  # the end is read again with the body
+        state.early_read += len(data)
         if head is None:
             parser.receive_head(data)
         else:
             state.add_early_chunks(parser.receive_body(data))
+    return False
 
 
 def expects_continue(request: Request) -> bool:

@@ -103,8 +103,14 @@ def _openssl_context() -> ssl.SSLContext:
     """Return a context that trusts the system's certificates, or certifi's if OpenSSL finds none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_default_certs()
-    if not context.cert_store_stats()["x509_ca"] and ssl.get_default_verify_paths().capath is None:
-        context.load_verify_locations(cafile=certifi.where())
+    if not context.cert_store_stats()["x509_ca"]:
+        paths = ssl.get_default_verify_paths()
+        if paths.cafile is not None:
+            # OpenSSL tells nothing if the file could not be opened, for example without descriptors. This raises then.
+            with open(paths.cafile, "rb"):
+                pass
+        if paths.capath is None:
+            context.load_verify_locations(cafile=certifi.where())
     return context
 
 

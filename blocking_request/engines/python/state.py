@@ -27,6 +27,10 @@ MOST_EARLY_BYTES = 1 << 24
 """How much of a response's body is kept if it comes while the request is still being sent."""
 
 
+CHUNK_OVERHEAD = 128
+"""How many bytes of memory a chunk takes beside its own."""
+
+
 def no_wake_up() -> None:
     """Do nothing: stands for a wake-up function while the driver does not wait."""
 
@@ -41,6 +45,7 @@ class TransferState:
         "body",
         "connection",
         "early_chunks",
+        "early_read",
         "early_size",
         "is_aborted",
         "is_connected",
@@ -88,6 +93,8 @@ class TransferState:
         self.early_chunks: list[Chunk] = []
         """The parts of the response's body that came while the request was being sent."""
         self.early_size = 0
+        self.early_read = 0
+        """How many bytes were read since the steps last yielded."""
 
     @property
     def received(self) -> Union[ResponseParser, Http2Stream, None]:
@@ -106,8 +113,10 @@ class TransferState:
 
     def add_early_chunks(self, chunks: Iterable[Chunk]) -> None:
         for chunk in chunks:
-            self.early_chunks.append(chunk)
-            self.early_size += len(chunk)
+            # A copy, because a small chunk would hold all the bytes that were read with it.
+            self.early_chunks.append(bytes(chunk))
+            self.early_size += len(chunk) + CHUNK_OVERHEAD
+            self.mailbox.mark_active()
 
     def take_early_chunks(self) -> list[Chunk]:
         chunks, self.early_chunks, self.early_size = self.early_chunks, [], 0
@@ -173,6 +182,9 @@ class TransferState:
             failure = messages.interim_status(head.status)
         body, reader = self.body, self.reader
         if body is not None:
+            encoded_bytes = len(body)
+        elif reader is None and self.early_chunks and not head.fields.has(b"content-encoding"):
+            body = b"".join(self.early_chunks)
             encoded_bytes = len(body)
         else:
             body = b"" if reader is None else reader.content()

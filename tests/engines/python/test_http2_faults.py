@@ -26,7 +26,8 @@ from ...support.waiting import eventually
 from .conftest import Start
 
 BODY = bytes(range(256)) * 4
-DATA, HEADERS, RST_STREAM, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 6, 7, 8, 9
+DATA, HEADERS, PRIORITY, RST_STREAM, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 6, 7, 8, 9
+UNKNOWN = 99
 END_STREAM, END_HEADERS = 1, 4
 
 
@@ -486,3 +487,28 @@ def test_connection_error_is_told_to_the_server(over_http2: NetworkAccessManager
     assert BlockingNetworkRequest(over_http2).get(start(break_the_rules).url) is NET
     assert ended.wait(10)
     assert frame(GOAWAY, 0, 0)[3:9] in b"".join(received)
+
+
+@pytest.mark.parametrize("kind", [PRIORITY, UNKNOWN])
+@pytest.mark.parametrize("how", ["deadline", "abort"])
+def test_body_among_many_frames_that_say_nothing(
+    kind: int, how: str, over_http2: NetworkAccessManager, start: Start
+) -> None:
+    """The clocks are looked at after some frames, however little of a body comes."""
+
+    def flood(peer: Http2Peer, request: Http2Request) -> None:
+        send_head(peer, request, [(b":status", b"200")])
+        payload = bytes(4) + b"\x10" if kind == PRIORITY else b""
+        data = frame(DATA, 0, request.stream, b"x") + frame(kind, 0, request.stream, payload) * 4_000
+        with suppress(OSError):
+            while True:
+                peer.sock.sendall(data)
+
+    client = BlockingNetworkRequest(over_http2)
+    if how == "abort":
+        threading.Timer(0.5, client.abort).start()
+    else:
+        client.setDeadline(500)
+    began = time.monotonic()
+    assert client.get(start(flood).url) is (CANCELED if how == "abort" else TIMEOUT), client.errorMessage()
+    assert time.monotonic() - began < 2

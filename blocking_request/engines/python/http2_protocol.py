@@ -20,6 +20,7 @@ from .failures import ConnectionLost, Http11Required, ServerLeaves, StreamRefuse
 from .http2_codec import (
     CONNECTION_WINDOW_BYTES,
     FRAME_HEAD_BYTES,
+    HIDDEN_LENGTH,
     FrameSplitter,
     data_of,
     end_of_stream,
@@ -28,7 +29,7 @@ from .http2_codec import (
     stream_of,
     window_update,
 )
-from .http2_stream import STREAM_WINDOW_BYTES, Http2Stream, StreamFailed, name_of
+from .http2_stream import STREAM_WINDOW_BYTES, Http2Stream, MalformedHead, StreamFailed, name_of
 
 MOST_STREAMS = 100
 """How many streams a connection has at once, if the server allows so many. Before its SETTINGS, which come first, there
@@ -240,11 +241,16 @@ class Http2Protocol:
                 self._reset(stream, _Codes.PROTOCOL_ERROR)
         elif isinstance(event, h2.events.StreamEnded):
             stream.has_ended = True
+        elif isinstance(event, h2.events.TrailersReceived):
+            if not any(name[:1] == b":" and name != HIDDEN_LENGTH for name, _ in event.headers):
+                return
+            stream.error = MalformedHead("The server has sent a field of the header, such as :status, behind the body")
+            self._reset(stream, _Codes.PROTOCOL_ERROR)
         elif isinstance(event, h2.events.StreamReset):
             stream.is_reset = True
             self._handle_reset(stream, event.error_code)
         else:
-            return  # trailers, and what says nothing of a response
+            return  # it says nothing of a response
         self._idle_frames = 0.0
         self.changed_streams[stream] = None
 

@@ -203,6 +203,7 @@ class _Http1BodyReader(BodyDelivery):
                 parser.receive_end()
                 return
             mailbox.mark_active()
+            self._since_turn += len(block) >> 2  # the framing of chunks takes time, too
             yield from self.take(parser.receive_body(block))
 
     def _read_into_memory(self) -> Reading:

@@ -246,6 +246,21 @@ def test_trailers_are_ignored(over_http2: NetworkAccessManager, start: Start) ->
     assert request.reply().body == BODY and not request.reply().hasRawHeader(b"x-checksum")
 
 
+@pytest.mark.parametrize("pair", [(b":status", b"500"), (b":path", b"/")])
+def test_trailers_with_a_pseudo_field(
+    pair: tuple[bytes, bytes], over_http2: NetworkAccessManager, start: Start
+) -> None:
+    """RFC 9113 section 8.1: the response is malformed."""
+
+    def send(peer: Http2Peer, request: Http2Request) -> None:
+        send_head(peer, request, [(b":status", b"200")])
+        peer.sock.sendall(frame(DATA, 0, request.stream, b"part"))
+        send_head(peer, request, [pair], END_STREAM)
+
+    client = BlockingNetworkRequest(over_http2)
+    assert client.get(start(send).url) is NET and "behind the body" in client.errorMessage()
+
+
 def test_body_in_a_response_to_head(over_http2: NetworkAccessManager, start: Start) -> None:
     def send_both(peer: Http2Peer, request: Http2Request) -> None:
         send_head(peer, request, [(b":status", b"200"), (b"content-length", b"%d" % len(BODY))])

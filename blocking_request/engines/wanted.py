@@ -26,7 +26,10 @@ WAKE_UP = Wanted()
 """The transfer waits for a wake-up: by another thread, or by another transfer of the same thread (HTTP/2)."""
 
 YIELD_NOW = Wanted(seconds=0.0)
-"""The transfer can go on at once. Its driver looks at its clocks and at other transfers before."""
+"""The transfer can go on at once. Its driver checks its timeouts and other transfers before."""
+
+BYTES_PER_TURN = 1 << 21
+"""After so many bytes, received or sent without waiting, the steps yield YIELD_NOW."""
 
 _T = TypeVar("_T")
 Steps = Generator[Wanted, None, _T]

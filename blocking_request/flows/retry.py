@@ -61,7 +61,6 @@ def _next_rule(response: Response, rule: Retry) -> Optional[Retry]:
     request, failure = response.request, response.failure
     error: Optional[Exception] = None
     urllib3_response: Optional[HTTPResponse] = None
-    limit: Optional[int] = rule.total
     if failure is None:
         # Most answers are none of these: their fields need not be taken apart.
         status = response.status or 0
@@ -69,19 +68,19 @@ def _next_rule(response: Response, rule: Retry) -> Optional[Retry]:
         if not rule.is_retry(request.method, status, waits):
             return None
         urllib3_response = _response(response)
-        limit = rule.status if limit is None else limit
+        count = rule.status
     elif failure.ends_the_call or failure.code is ErrorCode.CanceledError:
         return None
     elif failure.error in _NEVER_SENT:
         error = ConnectTimeoutError()
-        limit = rule.connect if limit is None else limit
+        count = rule.connect
     elif failure.error in _CONNECTION_LOST and response.engine:
         # Without an engine the request was not sent, for a reason that stays.
         error = ProtocolError()
-        limit = rule.read if limit is None else limit
+        count = rule.read
     else:
         return None
-    if limit is None:
+    if rule.total is None and count is None:
         return None  # urllib3 would try without an end, and each call has to end
     try:
         # urllib3 logs the URL.

@@ -143,10 +143,14 @@ def _handshake_failed(text: str) -> Failure:
     return Failure(ErrorCode.NetworkError, QtNetworkError.SslHandshakeFailedError, text)
 
 
+_PROXY_AUTHENTICATION = "Proxy requires authentication"
+PROXY_REFUSED_PASSWORD = f"{_PROXY_AUTHENTICATION}: it did not accept the user and the password"
+
+
 def proxy_failed(error: QtNetworkError) -> Optional[Failure]:
     """Return the failure of a proxy, or None if the error does not belong to a proxy."""
     if error is QtNetworkError.ProxyAuthenticationRequiredError:
-        return Failure(ErrorCode.NetworkError, error, "Proxy requires authentication")
+        return Failure(ErrorCode.NetworkError, error, _PROXY_AUTHENTICATION)
     text = _QT_TEXTS.get(error)
     if text is None or not error.is_of_proxy:
         return None

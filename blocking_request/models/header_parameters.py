@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
+from .urls import has_stray_percent
+
 _EXTENDED_CHARSETS = {"utf-8": "utf-8", "iso-8859-1": "latin-1"}
 """UTF-8 is that of RFC 8187 section 3.2, ISO-8859-1 that of RFC 5987 before it; others are not decoded."""
 
@@ -101,9 +103,6 @@ def _single_disposition(text: str) -> str:
     return values[0] if len({value.strip() for value in values}) == 1 else ""
 
 
-_PERCENT_WITHOUT_BYTE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-
-
 def _extended(value: str) -> str:
     """RFC 8187 section 3.2: ``UTF-8''na%C3%AFve.txt``; '' if the value is not of that form."""
     name, quote, rest = value.partition("'")
@@ -111,7 +110,7 @@ def _extended(value: str) -> str:
     if not quote or codec is None:
         return ""
     _, quote, encoded = rest.partition("'")
-    if not quote or _PERCENT_WITHOUT_BYTE.search(encoded):
+    if not quote or has_stray_percent(encoded):
         return ""
     try:
         return unquote_to_bytes(encoded).decode(codec)

@@ -49,6 +49,11 @@ def canonical_host(host: str) -> str:
     return name
 
 
+def canonical_host_without_brackets(host: str) -> str:
+    """As ``canonical_host``, of a host whose IPv6 address has no brackets; that of the result has none either."""
+    return canonical_host(f"[{host}]").strip("[]") if ":" in host else canonical_host(host)
+
+
 def _check_label(host: str, label: str) -> None:
     if not label:
         raise ValueError(f"the host {host!r} has an empty part between dots")

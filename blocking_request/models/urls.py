@@ -210,9 +210,9 @@ def begins_with_two_slashes(url: str) -> bool:
     return _DOUBLE_SLASH.match(url) is not None
 
 
-def has_stray_percent(url: str) -> bool:
-    """Return whether a "%" in the URL encodes no byte."""
-    return "%" in url and _STRAY_PERCENT.search(url) is not None
+def has_stray_percent(text: str) -> bool:
+    """Return whether a "%" in a URL or in a value encodes no byte."""
+    return "%" in text and _STRAY_PERCENT.search(text) is not None
 
 
 def with_stray_percent_encoded(url: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Callable, Optional, Union
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from ..models.hosts import canonical_host
+from ..models.hosts import canonical_host_without_brackets
 from ..models.proxy import DEFAULT_PORTS, NO_PROXY, Proxy
 from ..qt.binding import QtCore, QtNetwork, type_name
 
@@ -84,7 +84,7 @@ def _proxy_of_text(text: str) -> Proxy:
         raise ValueError(f"a proxy is written http://host:port or host:port, {host!r} names no port")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     try:
-        host = canonical_host(f"[{host}]").strip("[]") if ":" in host else canonical_host(host)
+        host = canonical_host_without_brackets(host)
     except ValueError as error:
         raise ValueError(f"a proxy is written http://host:port, and {error}") from None
     return Proxy(kind, host, port or DEFAULT_PORTS[kind], user, password)

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from typing import Any, Union
 from urllib.request import Request
 
-from ..models.hosts import canonical_host
+from ..models.hosts import canonical_host_without_brackets
 from ..models.urls import is_address, normalized, split_userinfo
 from ..qt.binding import QtCore, type_name
 
 
 def checked_host(host: str) -> str:
     """Return the host in lower case and in ASCII. Raises ValueError."""
-    name = host.lstrip(".").strip("[]")
     try:
-        return canonical_host(f"[{name}]" if ":" in name else name).strip("[]")
+        return canonical_host_without_brackets(host.lstrip(".").strip("[]"))
     except ValueError as error:
         raise ValueError(f"host must be the name or the address of a host, such as 'example.org': {error}") from None
 

@@ -167,9 +167,7 @@ class Http2Connection:
             elif self._is_turn_over:
                 self._reads = self._frames = 0
                 yield YIELD_NOW
-            elif self.receive(stream):
-                pass
-            else:
+            elif not self.receive(stream):
                 yield self._wants_both if self._has_unsent() else self._channel.wanted
         # The caller may take long before it wants more, so it must not stay the reader.
         self._hand_over(stream)

@@ -89,6 +89,12 @@ class Http2Stream:
         """
         return self.has_ended or self.error is not None or (self.head is not None and self.head.status >= 300)
 
+    def take_chunks(self) -> tuple[list[bytes], int]:
+        """Return the parts of the body that have come, and how many bytes of the window they fill."""
+        chunks, size = self.chunks, self.buffered_bytes
+        self.chunks, self.buffered_bytes = [], 0
+        return chunks, size
+
     def read_head(self, pairs: Iterable[tuple[bytes, bytes]], is_final: bool) -> None:
         """Take the header of a response; an interim one is skipped.
 

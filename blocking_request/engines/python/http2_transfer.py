@@ -17,14 +17,14 @@ from ..body_reader import BodyReader, Limits, framing_value
 from ..events import Chunk, Event, HeadersReceived, UploadDataNeeded
 from ..upload_channel import UploadChannel
 from ..upload_progress import UploadProgress
-from ..wanted import YIELD_NOW, Wanted
+from ..wanted import BYTES_PER_TURN, YIELD_NOW, Wanted
 from .failures import TransferFailed
 from .http2 import Http2Connection
 from .http2_stream import OF_HTTP1, Http2Stream
 from .reading import BodyDelivery
 from .request_head import host_field, request_fields, request_target
 from .routes import Route
-from .sending import BYTES_PER_TURN, CONTINUE_SECONDS, PIECE_BYTES, expects_continue
+from .sending import CONTINUE_SECONDS, PIECE_BYTES, expects_continue
 from .state import TransferState, no_wake_up
 
 Steps = Generator[Union[Wanted, Event], None, None]
@@ -136,8 +136,7 @@ def _send(
 def _keep_early_chunks(state: TransferState, http2: Http2Connection, stream: Http2Stream) -> None:
     """Take what has come of the response, so that the server can go on: it may send as much as it reads."""
     if stream.chunks and state.has_room_for_early_chunks:
-        chunks, size = stream.chunks, stream.buffered_bytes
-        stream.chunks, stream.buffered_bytes = [], 0
+        chunks, size = stream.take_chunks()
         state.add_early_chunks(chunks)
         http2.acknowledge(stream, size)
 
@@ -174,8 +173,7 @@ def _read(state: TransferState, http2: Http2Connection, stream: Http2Stream) -> 
     while not stream.has_ended or stream.chunks:
         yield from http2.wait(stream, lambda: bool(stream.chunks) or stream.has_ended)
         if stream.chunks:
-            chunks, size = stream.chunks, stream.buffered_bytes
-            stream.chunks, stream.buffered_bytes = [], 0
+            chunks, size = stream.take_chunks()
             state.mailbox.mark_active()
             yield from taker.take(chunks)
             http2.acknowledge(stream, size)

@@ -10,7 +10,7 @@ from ...models.http_messages import streams_body
 from ..body_errors import BodyError
 from ..body_reader import BodyReader, Limits, framing_value
 from ..events import PROGRESS_SECONDS, BodyChunks, Chunk, Event, HeadersReceived, Progress
-from ..wanted import YIELD_NOW, Wanted
+from ..wanted import BYTES_PER_TURN, YIELD_NOW, Wanted
 from .channel import Channel
 from .failures import TransferFailed
 from .state import TransferState
@@ -26,9 +26,6 @@ DIRECT_BYTES = 1 << 16
 
 MOST_DIRECT_BYTES = 1 << 30
 """A larger body is not read so: its length may be false, and memory is allocated as the bytes come."""
-
-BYTES_PER_TURN = 1 << 21
-"""After so many bytes the steps yield, so that the driver checks its timeouts, even if more bytes have come."""
 
 CHUNK_BYTES = 1 << 10
 """Each chunk counts as so many bytes more, because a small chunk takes as long as one of 1 KB."""

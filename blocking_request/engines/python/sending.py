@@ -9,7 +9,7 @@ from ...models.http_messages import Request
 from ..events import Event, UploadDataNeeded
 from ..upload_channel import UploadChannel
 from ..upload_progress import UploadProgress
-from ..wanted import READ, WRITE, YIELD_NOW, Steps, Wanted
+from ..wanted import BYTES_PER_TURN, READ, WRITE, YIELD_NOW, Steps, Wanted
 from .channel import Channel
 from .request_head import request_head
 from .routes import Route
@@ -25,9 +25,6 @@ PIECE_BYTES = 1 << 16
 CONTINUE_SECONDS = 1.0
 """How long a body waits for the interim response that ``Expect: 100-continue`` asks for, as in curl (RFC 9110 section
 10.1.1)."""
-
-BYTES_PER_TURN = 1 << 21
-"""After so many bytes the driver checks its timeouts, however fast they are taken."""
 
 EARLY_READS_AT_ONCE = 4
 EARLY_BYTES_PER_TURN = 1 << 18

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Callable, Optional
 
 from ...models.auth import AuthConfig, AuthHandler, checked_answer
+from ...models.error_texts import PROXY_REFUSED_PASSWORD
 from ...models.failure import QtNetworkError, network_failure
 from ...models.http_messages import Request, Response
 from ...models.proxy import Proxy, ProxyUnusable
@@ -72,8 +73,7 @@ def _not_accepted(response: Response) -> Response:
     failure = response.failure
     if failure is None:
         return response
-    text = "Proxy requires authentication: it did not accept the user and the password"
-    return response._replace(failure=replace(failure, text=text))
+    return response._replace(failure=replace(failure, text=PROXY_REFUSED_PASSWORD))
 
 
 def _with_credentials(proxy: Proxy, config: AuthConfig) -> Proxy:

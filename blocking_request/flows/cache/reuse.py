@@ -171,13 +171,14 @@ def is_not_modified(request: Request, stored: StoredResponse, now: float) -> boo
     """Return whether If-None-Match or If-Modified-Since shows that the caller has the response (section 4.3.2)."""
     if stored.status != 200:
         return False  # a condition counts only if the status would be 200 (RFC 9110 section 13.2.1)
-    names = {name.lower(): value for name, value in request.headers}
-    tag = stored.fields.value(b"etag")
-    wanted = b",".join(value for name, value in request.headers if name.lower() == b"if-none-match")
-    if b"if-none-match" in names:
-        tags = {opaque(each.encode("latin-1")) for each in split_unquoted(wanted.decode("latin-1"), ",")}
+    tag_lists = [value for name, value in request.headers if name.lower() == b"if-none-match"]
+    if tag_lists:
+        wanted = b",".join(tag_lists).decode("latin-1")
+        tags = {opaque(each.encode("latin-1")) for each in split_unquoted(wanted, ",")}
+        tag = stored.fields.value(b"etag")
         return b"*" in tags or (tag is not None and opaque(tag) in tags)
-    since = parsed_date(names.get(b"if-modified-since", b""), now)
+    dates = [value for name, value in request.headers if name.lower() == b"if-modified-since"]
+    since = parsed_date(dates[-1], now) if dates else None
     modified = parsed_date(stored.fields.value(b"last-modified") or stored.fields.value(b"date") or b"", now)
     return since is not None and modified is not None and modified <= since
 

@@ -22,9 +22,9 @@ from blocking_request.engines.events import Event
 from blocking_request.engines.mailbox import Mailbox
 from blocking_request.engines.python.engine import PythonTransfer
 from blocking_request.engines.python.http1 import ResponseParser
-from blocking_request.engines.python.reading import BYTES_PER_TURN, read_body, read_head
+from blocking_request.engines.python.reading import read_body, read_head
 from blocking_request.engines.python.state import TransferState
-from blocking_request.engines.wanted import READ, YIELD_NOW, Wanted
+from blocking_request.engines.wanted import BYTES_PER_TURN, READ, YIELD_NOW, Wanted
 from blocking_request.models.error_texts import deadline_passed
 from blocking_request.models.failure import Failure
 from blocking_request.models.http_messages import Request

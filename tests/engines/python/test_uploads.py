@@ -17,11 +17,11 @@ from blocking_request.engines.python import tls
 from blocking_request.engines.python.channel import SocketChannel
 from blocking_request.engines.python.http1 import ResponseParser
 from blocking_request.engines.python.routes import Routes
-from blocking_request.engines.python.sending import BYTES_PER_TURN, CONTINUE_SECONDS, send_request
+from blocking_request.engines.python.sending import CONTINUE_SECONDS, send_request
 from blocking_request.engines.python.state import TransferState
 from blocking_request.engines.python.tls_channel import NestedTlsChannel
 from blocking_request.engines.upload_channel import UploadChannel
-from blocking_request.engines.wanted import WRITE, YIELD_NOW, Wanted
+from blocking_request.engines.wanted import BYTES_PER_TURN, WRITE, YIELD_NOW, Wanted
 from blocking_request.models.http_messages import Request
 from blocking_request.qt.binding import QtCore, QtNetwork
 

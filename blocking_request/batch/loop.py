@@ -210,13 +210,19 @@ class Loop:
                 self._allow_for_absence(left_at)
             if self._exception is not None:
                 yield from self._results.take_all()
-                raise self._exception
+                raise self._take_exception()
             if not self._running and not self._waiting:
                 self._report_progress(is_last=True)
             if self._running:
                 self._attempt(self._handle_events)
             elif not (self._has_more or self._waiting):
                 return
+
+    def _take_exception(self) -> Exception:
+        """Return the exception, and keep it no longer: its traceback holds this object."""
+        error, self._exception = self._exception, None
+        assert error is not None
+        return error
 
     def _leave_to_parent(self) -> None:
         """In the child of a fork, end without more requests: the transfers belong to the parent."""

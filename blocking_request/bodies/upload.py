@@ -142,7 +142,7 @@ def read_body(data: Data, stop_reason: Callable[[], Optional[Failure]]) -> Union
         return _read_if_small(*_device_source(data, stop_reason), stop_reason)
     if hasattr(data, "read"):
         return _read_if_small(*_file_source(data), stop_reason)
-    return _read_if_small(_iterable_source(data), -1, None, stop_reason)
+    return _read_if_small(_iterable_source(data, stop_reason), -1, None, stop_reason)
 
 
 def _read_if_small(
@@ -207,7 +207,7 @@ def _file_source(file: Any) -> tuple[Read, int, Optional[Callable[[], None]]]:
     return read, size, rewind
 
 
-def _iterable_source(pieces: Iterable[Any]) -> Read:
+def _iterable_source(pieces: Iterable[Any], stop_reason: Callable[[], Optional[Failure]]) -> Read:
     iterator = iter(pieces)
     held = [memoryview(b"")]
 
@@ -220,6 +220,9 @@ def _iterable_source(pieces: Iterable[Any]) -> Read:
             if not isinstance(piece, _BYTES_LIKE):
                 raise TypeError(f"data must give bytes, not {type(piece).__name__}")
             held[0] = memoryview(bytes(piece))  # slices of it are no copies
+            failure = None if held[0] else stop_reason()  # empty pieces may come for ever
+            if failure is not None:
+                raise RequestNotSent(failure)
         piece, held[0] = held[0][:count], held[0][count:]
         return bytes(piece)
 

@@ -101,6 +101,11 @@ def handshake_failed(reason: str, shows_certificate: bool) -> Failure:
     return _handshake_failed(f"SSL handshake failed: {text}" if text else "SSL handshake failed")
 
 
+def tls_broken(reason: str) -> Failure:
+    """``reason``: OpenSSL's words for an error that comes after the header of a response."""
+    return _handshake_failed(f"SSL connection broken: {reason.lower().replace('_', ' ')}")
+
+
 def handshake_with_proxy_failed(failure: Failure) -> Failure:
     """The same of an https proxy."""
     return _handshake_failed(failure.text.replace("SSL handshake failed", "SSL handshake with the proxy failed", 1))

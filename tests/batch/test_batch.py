@@ -23,6 +23,7 @@ from blocking_request import (
     NetworkMemoryCache,
     ReplyContent,
 )
+from blocking_request.batch.loop import Loop
 from blocking_request.batch.pace import QUEUE_DEPTH, QUEUEING_TIMEOUT_MS, PaceEstimate
 from blocking_request.calls.task import Task
 from blocking_request.engines.base import BatchHint
@@ -965,6 +966,27 @@ def test_batch_creates_no_reference_cycles(manager: NetworkAccessManager, serve:
     try:
         assert len(list(manager.getMany([server.url] * 200))) == 200
         assert gc.collect() < 200
+    finally:
+        gc.enable()
+
+
+def test_exception_of_the_iterable_creates_no_reference_cycle(manager: NetworkAccessManager, serve: Serve) -> None:
+    server = serve(always(b"ok"))
+
+    def urls() -> Iterator[str]:
+        yield server.url
+        raise LookupError("no more")
+
+    def run() -> None:
+        with pytest.raises(LookupError):
+            list(manager.getMany(urls()))
+
+    run()
+    gc.collect()
+    gc.disable()
+    try:
+        run()
+        assert not [each for each in gc.get_objects() if isinstance(each, (Loop, LookupError))]
     finally:
         gc.enable()
 

@@ -9,6 +9,7 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from blocking_request import AuthConfig, BlockingNetworkRequest, ErrorCode, Feed
 from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork, enum_value
 
-from ..support.names import NET, OK, Serve
+from ..support.names import CANCELED, NET, OK, TIMEOUT, Serve
 from ..support.servers.raw import Connection, always
 from ..support.uploads import BODY, SMUGGLED, Generous, Unmeasured, bodies
 
@@ -84,6 +85,35 @@ def test_small_iterables_have_a_content_length(blocking: BlockingNetworkRequest,
     for source in ((piece for piece in (b"a", b"", b"b")), Unmeasured(b"ab"), [b"a", bytearray(b"b")]):
         assert blocking.post(server.url, source) is OK
     assert bodies(server) == [b"ab"] * 3
+
+
+@pytest.mark.parametrize("size", [0, 3 << 20])
+@pytest.mark.parametrize("how", ["abort", "deadline"])
+def test_endless_empty_pieces(size: int, how: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """The body can be cancelled before and after its first byte."""
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(size >> 16):
+            yield bytes(1 << 16)
+        if how == "abort":
+            blocking.abort()
+        while time.monotonic() - began < 20:
+            yield b""
+
+
+    def read_all(connection: Connection) -> None:
+        while connection.sock.recv(1 << 16):
+            pass
+
+    if how == "deadline":
+        blocking.setDeadline(500)
+    began = time.monotonic()
+    code = blocking.post(serve(read_all).url, pieces())
+    assert time.monotonic() - began < 10
+    if size and blocking.engine() == "qt":
+        assert code is NET and "Qt cannot send a body whose length is not known" in blocking.errorMessage()
+    else:
+        assert code is (CANCELED if how == "abort" else TIMEOUT)
 
 
 @pytest.mark.parametrize("status", [307, 401])

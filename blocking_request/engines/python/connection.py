@@ -50,7 +50,7 @@ class Connection:
         """
         channel = self.channel
         if self.http2 is not None:
-            return self.http2.is_usable()
+            return self.http2.is_usable() and self.http2.has_room()
         try:
             if not is_readable(channel.fileno()) and not channel.has_pending():
                 return True

@@ -46,6 +46,8 @@ class Http2Connection:
         self._reading_stream: Optional[Http2Stream] = None
         self._waiting_for_room: list[tuple[Callable[[], None], Mailbox]] = []
         """The wake-up functions and mailboxes of requests that wait until a stream may be opened."""
+        self._is_read_for_room = False
+        """Whether such a request reads from the connection, because there is no stream."""
         self._process = this_process[0]
         self._wants_both = Wanted(((channel.fileno(), READ | WRITE),))
 
@@ -62,7 +64,11 @@ class Http2Connection:
                     break
             else:
                 return False
-        return protocol.error is None and not protocol.is_ending
+        return self._is_open
+
+    @property
+    def _is_open(self) -> bool:
+        return self._protocol.error is None and not self._protocol.is_ending
 
     @property
     def is_idle(self) -> bool:
@@ -72,17 +78,33 @@ class Http2Connection:
         """Return whether a stream may be opened now."""
         return self._protocol.has_room()
 
-    def wake_with_room(self, wake: Callable[[], None], mailbox: Mailbox) -> None:
-        """Have ``wake`` called when there may be room for a stream.
+    def wait_for_room(self, wake: Callable[[], None], mailbox: Mailbox) -> Generator[Wanted, None, None]:
+        """Wait until there may be room for a stream, or the connection is lost.
 
-        Until then each read from the connection restarts the idle timeout of the mailbox.
+        While other streams are open, each read from the connection restarts the idle timeout of the mailbox.
         """
-        self._waiting_for_room.append((wake, mailbox))
+        if self._protocol.streams or self._is_read_for_room:
+            self._waiting_for_room.append((wake, mailbox))
+            yield WAKE_UP
+            return
+        # The server allows no stream for now, so none reads from the connection.
+        self._is_read_for_room = True
+        try:
+            while not self.has_room() and not self._protocol.streams and self._is_open:
+                if self._is_turn_over:
+                    self._reads = self._frames = 0
+                    yield YIELD_NOW
+                elif not self.receive(None):
+                    yield self._wants_both if self._has_unsent() else self._channel.wanted
+        finally:
+            self._is_read_for_room = False
+            self._wake_waiting(is_active=self.has_room())
 
-    def _wake_waiting(self) -> None:
+    def _wake_waiting(self, is_active: bool = True) -> None:
         waiting, self._waiting_for_room = self._waiting_for_room, []
         for wake, mailbox in waiting:
-            mailbox.mark_active()
+            if is_active:
+                mailbox.mark_active()
             wake()
 
     def open(self, method: str, wake: Callable[[], None]) -> Http2Stream:
@@ -219,8 +241,9 @@ class Http2Connection:
                 break
         if len(self._unsent) > MOST_UNSENT_BYTES:
             protocol.fail_by_flood()
-        for _, mailbox in self._waiting_for_room:
-            mailbox.mark_active()
+        if protocol.streams:
+            for _, mailbox in self._waiting_for_room:
+                mailbox.mark_active()
         changed, protocol.changed_streams = protocol.changed_streams, {}
         for each in changed:
             if each is not stream:

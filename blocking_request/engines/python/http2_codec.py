@@ -1,49 +1,41 @@
-"""Works around properties of the library h2, which ends the whole connection for some errors of one response.
+"""Frames of HTTP/2 (RFC 9113 section 4), and the part of h2 that is used.
 
-h2 gets one frame at a time, so that an error does not lose the frames before it. The header fields that h2 would check
-are hidden from it; ``http2_stream`` checks them. GOAWAY is hidden, because h2 takes no frame after it, but the server
-goes on with the streams that it has begun (RFC 9113 section 6.8). h2 gets only the ends of DATA, because it takes five
-times as long for DATA.
+h2 ends the whole connection for some errors of one response, and takes five times as long for DATA. So it gets only
+SETTINGS, PING, WINDOW_UPDATE, RST_STREAM and frames of unknown types. It keeps the settings and the windows of the
+requests, and writes the frames of the requests. It gets one frame at a time, so that an error does not lose the frames
+before it. ``http2_protocol`` reads HEADERS and DATA. h2 never sees GOAWAY, because it takes no frame after it, but the
+server goes on with the streams that it has begun (RFC 9113 section 6.8).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Optional
+from typing import Optional
 
 import h2.config
 import h2.connection
 import h2.exceptions
 import h2.settings
-import hpack
 
 from ...models.headers import MAXIMUM_HEADER_BYTES
 
 CONNECTION_WINDOW_BYTES = (1 << 31) - 1
 """So large that a body that its caller does not take does not hold up other streams."""
 
-MOST_DECODED_BYTES = 4 * MAXIMUM_HEADER_BYTES
-"""Up to this size, a header that is too large fails alone; beyond it, it ends the connection."""
-
-HIDDEN_LENGTH = b":content-length"
-"""The name of Content-Length while h2 has the header."""
-
-_LENGTH = b"content-length"
 FRAME_HEAD_BYTES = 9
 _FRAME_BYTES = 1 << 14
 """The largest frame that a server may send, because we allow no larger one (RFC 9113 section 4.2)."""
-_DATA = 0
-_GOAWAY = 7
-_END_STREAM = 1
-_PADDED = 8
+DATA, HEADERS, PRIORITY, RST_STREAM, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 7, 8, 9
+"""Types of frames (RFC 9113 section 6)."""
+END_STREAM, END_HEADERS, PADDED, HAS_PRIORITY = 1, 4, 8, 32
+"""Flags of frames."""
+
 _LARGEST_NUMBER = (1 << 31) - 1
 
 
 def new_connection(streams: int, window: int) -> h2.connection.H2Connection:
     """Return the client's end of a connection. ``window``: how many bytes of a body may come before any is taken."""
-    configuration = h2.config.H2Configuration(
-        header_encoding=None, validate_inbound_headers=False, normalize_inbound_headers=False
-    )
+    configuration = h2.config.H2Configuration(header_encoding=None)
     connection = h2.connection.H2Connection(configuration)
     codes = h2.settings.SettingCodes
     connection.local_settings = h2.settings.Settings(
@@ -55,22 +47,9 @@ def new_connection(streams: int, window: int) -> h2.connection.H2Connection:
             codes.MAX_HEADER_LIST_SIZE: MAXIMUM_HEADER_BYTES,
         },
     )
-    connection.decoder = _HeaderDecoder(connection.local_settings.header_table_size)
     connection.initiate_connection()
     connection.increment_flow_control_window(CONNECTION_WINDOW_BYTES - connection.inbound_flow_control_window)
     return connection
-
-
-class _HeaderDecoder(hpack.Decoder):
-    """Hides Content-Length from h2, which ends the connection if a body is not that long, or if it is no number."""
-
-    def __init__(self, table_size: int) -> None:
-        super().__init__(MOST_DECODED_BYTES)
-        self.max_allowed_table_size = table_size
-
-    def decode(self, data: bytes, raw: bool = False) -> Any:
-        pairs = super().decode(data, raw=True)
-        return [(HIDDEN_LENGTH if name == _LENGTH else name, value) for name, value in pairs if name != HIDDEN_LENGTH]
 
 
 class FrameSplitter:
@@ -103,24 +82,35 @@ def stream_of(frame: bytes) -> int:
 
 def goaway_of(frame: bytes) -> Optional[tuple[int, int]]:
     """Return the last stream and the error code of a GOAWAY frame (RFC 9113 section 6.8); None if it is none."""
-    if frame[3] != _GOAWAY or len(frame) < FRAME_HEAD_BYTES + 8 or stream_of(frame):
+    if frame[3] != GOAWAY or len(frame) < FRAME_HEAD_BYTES + 8 or stream_of(frame):
         return None
     return int.from_bytes(frame[9:13], "big") & _LARGEST_NUMBER, int.from_bytes(frame[13:17], "big")
 
 
-def data_of(frame: bytes) -> Optional[bytes]:
-    """Return the data of a DATA frame without its padding (RFC 9113 section 6.1); None if it is none, or not sound."""
-    if frame[3] != _DATA:
-        return None
-    if not frame[4] & _PADDED:
+def payload_of(frame: bytes) -> bytes:
+    """Return the payload of a DATA or HEADERS frame without its padding (RFC 9113 section 6.1).
+
+    Raises h2.exceptions.ProtocolError.
+    """
+    if not frame[4] & PADDED:
         return frame[FRAME_HEAD_BYTES:]
     end = len(frame) - frame[FRAME_HEAD_BYTES] if len(frame) > FRAME_HEAD_BYTES else 0
-    return frame[FRAME_HEAD_BYTES + 1 : end] if end > FRAME_HEAD_BYTES else None
+    if end <= FRAME_HEAD_BYTES:
+        raise h2.exceptions.ProtocolError("the padding is longer than the frame")
+    return frame[FRAME_HEAD_BYTES + 1 : end]
 
 
-def end_of_stream(frame: bytes) -> Optional[bytes]:
-    """Return a DATA frame that ends the stream, and has no data, if this one ends it; else None."""
-    return b"\0\0\0\0\1" + frame[5:FRAME_HEAD_BYTES] if frame[4] & _END_STREAM else None
+def opens_no_window(frame: bytes) -> bool:
+    """Return whether this is a WINDOW_UPDATE of 0 for a stream, which is an error of the stream alone (RFC 9113 section
+    6.9). h2 would end the connection.
+    """
+    is_update = frame[3] == WINDOW_UPDATE and len(frame) == FRAME_HEAD_BYTES + 4
+    return is_update and stream_of(frame) > 0 and not int.from_bytes(frame[9:13], "big") & _LARGEST_NUMBER
+
+
+def reset_by_server(number: int) -> bytes:
+    """Return the frame that has h2 forget a stream whose end it has not seen."""
+    return b"\0\0\4\x03\0" + number.to_bytes(4, "big") + bytes(4)
 
 
 def window_update(number: int, size: int) -> bytes:

@@ -1,9 +1,8 @@
 """The client's state of an HTTP/2 connection (RFC 9113): turns received bytes into events of streams, and requests into
-bytes to send. It uses h2, does no I/O and has no clock.
+bytes to send. It uses h2 for requests (see ``http2_codec``), does no I/O and has no clock.
 
-DATA frames bypass h2, because it takes five times as long for them; the windows are counted here. The window of the
-connection is so large that one stream cannot hold up the others. The window of a stream is opened again by
-``acknowledge``.
+An error of one response fails its stream alone. The window of the connection is so large that one stream cannot hold up
+the others. The window of a stream is opened again by ``acknowledge``.
 """
 
 from __future__ import annotations
@@ -19,16 +18,22 @@ from ..body_errors import BodyError, CorruptBody, HeaderTooLarge
 from .failures import ConnectionLost, Http11Required, ServerLeaves, StreamRefused
 from .http2_codec import (
     CONNECTION_WINDOW_BYTES,
+    CONTINUATION,
+    DATA,
+    END_STREAM,
     FRAME_HEAD_BYTES,
-    HIDDEN_LENGTH,
+    HEADERS,
+    PRIORITY,
     FrameSplitter,
-    data_of,
-    end_of_stream,
     goaway_of,
     new_connection,
+    opens_no_window,
+    payload_of,
+    reset_by_server,
     stream_of,
     window_update,
 )
+from .http2_headers import HeaderBlock, HeaderReader
 from .http2_stream import STREAM_WINDOW_BYTES, Http2Stream, MalformedHead, StreamFailed, name_of
 
 MOST_STREAMS = 100
@@ -60,6 +65,7 @@ class Http2Protocol:
         """Why the connection cannot be used any more."""
         self._h2 = new_connection(MOST_STREAMS, STREAM_WINDOW_BYTES)
         self._frames = FrameSplitter()
+        self._headers = HeaderReader()
         self._updates = b""
         """Frames that let the server send more of a body."""
         self._received_since_update = 0
@@ -74,7 +80,7 @@ class Http2Protocol:
     def has_room(self) -> bool:
         """Return whether a stream may be opened now."""
         most = self._h2.remote_settings.max_concurrent_streams if self._has_settings else 1
-        return len(self.streams) < max(min(most, MOST_STREAMS), 1)
+        return len(self.streams) < min(most, MOST_STREAMS)
 
     def open(self, method: str, wake: Callable[[], None]) -> Http2Stream:
         """Open a stream. Raises StreamRefused."""
@@ -91,6 +97,8 @@ class Http2Protocol:
         self.streams.pop(stream.number, None)
         if not stream.has_ended or stream.is_sending_open:
             self._reset(stream, _Codes.CANCEL)
+        elif not stream.is_reset and self.error is None:
+            self._h2.receive_data(reset_by_server(stream.number))
 
     def _reset(self, stream: Http2Stream, code: h2.errors.ErrorCodes) -> None:
         if stream.is_reset or self.error is not None:
@@ -157,10 +165,12 @@ class Http2Protocol:
         try:
             for frame in self._frames.split(data):
                 self._receive_frame(frame)
-        except h2.exceptions.DenialOfServiceError:
-            self.fail(HeaderTooLarge())
         except h2.exceptions.ProtocolError as error:
-            self.fail(CorruptBody(f"the server breaks the rules of HTTP/2 ({type(error).__name__}: {error})"))
+            if isinstance(error, h2.exceptions.DenialOfServiceError):
+                self.fail(HeaderTooLarge())
+            else:
+                self.fail(CorruptBody(f"the server breaks the rules of HTTP/2 ({type(error).__name__}: {error})"))
+            self._h2.close_connection(error.error_code)
         if self._idle_frames > MOST_IDLE_FRAMES:
             self.fail_by_flood()
 
@@ -185,74 +195,96 @@ class Http2Protocol:
         """Raises h2.exceptions.ProtocolError."""
         self._idle_frames += 1
         self.received_frames += 1
-        goaway = goaway_of(frame)
-        if goaway is not None:
-            self._handle_goaway(*goaway)
-            return
-        data = data_of(frame)
-        if data is not None:
-            stream = self.streams.get(stream_of(frame))
-            if stream is not None and stream.head is not None and not stream.has_ended:
-                self._take_data(stream, data, len(frame) - FRAME_HEAD_BYTES)
-                end = end_of_stream(frame)
-                if end is None:
-                    return
-                frame = end  # h2 learns the end of the stream by an empty frame
-        for event in self._h2.receive_data(frame):
-            self._handle(event)
+        kind = frame[3]
+        if kind in (HEADERS, CONTINUATION) or self._headers.is_open:
+            block = self._headers.receive(frame)
+            if block is not None:
+                self._take_headers(block)
+        elif kind == DATA:
+            self._take_data(frame)
+        elif opens_no_window(frame):
+            stream = self._stream(stream_of(frame))
+            if stream is not None:
+                self._fail_stream(stream, MalformedHead("The server has sent a WINDOW_UPDATE of 0 bytes"))
+        elif kind != PRIORITY:  # it says nothing (RFC 9113 section 5.3.2)
+            goaway = goaway_of(frame)
+            if goaway is not None:
+                self._take_goaway(*goaway)
+                return
+            for event in self._h2.receive_data(frame):
+                self._handle(event)
 
-    def _take_data(self, stream: Http2Stream, data: bytes, size: int) -> None:
-        """``size``: with the padding. Raises h2.exceptions.FlowControlError."""
+    def _stream(self, number: int) -> Optional[Http2Stream]:
+        """Return the stream of that number; None if no more of its response is wanted.
+
+        Raises h2.exceptions.ProtocolError if it was never opened.
+        """
+        if not number & 1 or number > self._h2.highest_outbound_stream_id:
+            raise h2.exceptions.ProtocolError(f"a frame of the stream {number}, which is not open")
+        stream = self.streams.get(number)
+        return None if stream is None or stream.has_ended or stream.error is not None else stream
+
+    def _take_headers(self, block: HeaderBlock) -> None:
+        stream = self._stream(block.stream)
+        if stream is None:
+            return
+        self._note_change(stream)
+        try:
+            stream.read_headers(block.pairs, block.ends_stream)
+        except BodyError as error:
+            self._fail_stream(stream, error)
+
+    def _take_data(self, frame: bytes) -> None:
+        data, size = payload_of(frame), len(frame) - FRAME_HEAD_BYTES
+        stream = self._stream(stream_of(frame))
         self._received_since_update += size
         if self._received_since_update >= CONNECTION_WINDOW_BYTES // 2:
             self._updates += window_update(0, self._received_since_update)
             self._received_since_update = 0
+        if stream is None:
+            return
         stream.window -= size
+        if stream.head is None:
+            self._fail_stream(stream, MalformedHead("The server has sent a body before the header of the response"))
+            return
         if stream.window < 0:
-            raise h2.exceptions.FlowControlError("more of a body than the window allows")
-        if data and stream.has_body and stream.error is None:
+            error = CorruptBody("the server sends more of a body than the window of HTTP/2 allows")
+            self._fail_stream(stream, error, _Codes.FLOW_CONTROL_ERROR)
+            return
+        if data and stream.has_body:
             stream.chunks.append(data)
             stream.buffered_bytes += size
-            self._idle_frames = 0.0
-            self.changed_streams[stream] = None
+            self._note_change(stream)
         else:
             self.acknowledge(stream, size)  # nobody takes it
+        if frame[4] & END_STREAM:
+            stream.has_ended = True
+            self._note_change(stream)
+
+    def _note_change(self, stream: Http2Stream) -> None:
+        """A part of a response has come."""
+        self._idle_frames = 0.0
+        self.changed_streams[stream] = None
+
+    def _fail_stream(
+        self, stream: Http2Stream, error: BodyError, code: h2.errors.ErrorCodes = _Codes.PROTOCOL_ERROR
+    ) -> None:
+        """End one stream with the error, and tell the server (RFC 9113 section 5.4.2)."""
+        stream.error = error.with_traceback(None)  # which would hold the stream
+        self._note_change(stream)
+        self._reset(stream, code)
 
     def _handle(self, event: Any) -> None:
         if isinstance(event, h2.events.RemoteSettingsChanged):
             self._has_settings = self.may_have_room = True
         if isinstance(event, (h2.events.RemoteSettingsChanged, h2.events.WindowUpdated)):
             self.changed_streams.update((each, None) for each in self.streams.values() if each.is_sending_open)
-            return
-        stream = self.streams.get(getattr(event, "stream_id", None) or 0)
-        if isinstance(event, h2.events.DataReceived):
-            # The stream was closed here already, so its bytes are given back to the window of the connection.
-            if event.flow_controlled_length:
-                self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-            return
-        if stream is None or stream.error is not None:
-            return
-        if isinstance(event, (h2.events.ResponseReceived, h2.events.InformationalResponseReceived)):
-            stream.has_begun = True
-            try:
-                stream.read_head(event.headers, isinstance(event, h2.events.ResponseReceived))
-            except BodyError as error:
-                stream.error = error
-                self._reset(stream, _Codes.PROTOCOL_ERROR)
-        elif isinstance(event, h2.events.StreamEnded):
-            stream.has_ended = True
-        elif isinstance(event, h2.events.TrailersReceived):
-            if not any(name[:1] == b":" and name != HIDDEN_LENGTH for name, _ in event.headers):
-                return
-            stream.error = MalformedHead("The server has sent a field of the header, such as :status, behind the body")
-            self._reset(stream, _Codes.PROTOCOL_ERROR)
         elif isinstance(event, h2.events.StreamReset):
-            stream.is_reset = True
-            self._handle_reset(stream, event.error_code)
-        else:
-            return  # it says nothing of a response
-        self._idle_frames = 0.0
-        self.changed_streams[stream] = None
+            stream = self.streams.get(event.stream_id)
+            if stream is not None and stream.error is None:
+                stream.is_reset = True
+                self._handle_reset(stream, event.error_code)
+                self._note_change(stream)
 
     def _handle_reset(self, stream: Http2Stream, code: Any) -> None:
         stream.is_sending_open = False
@@ -266,7 +298,7 @@ class Http2Protocol:
         else:
             stream.error = StreamFailed(f"Connection closed: the server has ended the stream ({name_of(code)})")
 
-    def _handle_goaway(self, last: int, code: int) -> None:
+    def _take_goaway(self, last: int, code: int) -> None:
         """``last``: the number of the last stream that the server has processed (RFC 9113 section 6.8)."""
         self.is_ending = self.may_have_room = True
         text = "Connection closed: the server has ended the connection"

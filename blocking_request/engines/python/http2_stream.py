@@ -1,7 +1,6 @@
 """The state of one stream of HTTP/2, and the rules for the header of its response.
 
-A response that breaks the rules fails alone (RFC 9113 section 8.1.1). The library h2 would end the whole connection, so
-the fields are hidden from it, and checked here.
+A response that breaks the rules fails alone (RFC 9113 section 8.1.1).
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from ..body_errors import BodyError, HeaderTooLarge
 from ..body_reader import framing_value, parse_length
 from .http1 import ResponseHead, promised_length
 from .http1_errors import shown
-from .http2_codec import HIDDEN_LENGTH
 
 _STATUS = re.compile(rb"[1-9][0-9]{2}")
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
@@ -95,17 +93,27 @@ class Http2Stream:
         self.chunks, self.buffered_bytes = [], 0
         return chunks, size
 
-    def read_head(self, pairs: Iterable[tuple[bytes, bytes]], is_final: bool) -> None:
-        """Take the header of a response; an interim one is skipped.
+    def read_headers(self, pairs: Pairs, ends_stream: bool) -> None:
+        """Take the header of a response, or trailers. An interim response and trailers are skipped.
 
         Raises BodyError. ``head`` is set then, too, if only ``Content-Length`` is invalid.
         """
-        status, fields = self._read_fields(tuple(pairs))
-        if _STATUS.fullmatch(status) is None or (status[:1] == b"1") == is_final or status == b"101":
+        self.has_begun = True
+        if self.head is None:
+            self._read_head(pairs, ends_stream)
+        else:
+            self._check_trailers(pairs, ends_stream)
+        self.has_ended = ends_stream
+
+    def _read_head(self, pairs: Pairs, ends_stream: bool) -> None:
+        status, fields = self._read_fields(pairs)
+        if _STATUS.fullmatch(status) is None or status == b"101":
             raise MalformedHead(f"The server has sent '{shown(status)}' as the status of a response")
-        if not is_final:
-            return
         number = int(status)
+        if number < 200:
+            if ends_stream:
+                raise MalformedHead(f"The server has ended a response with the interim status {number}")
+            return
         self.has_body = self.has_body and number not in (204, 304)
         known = known_fields(fields)
         self.head = ResponseHead(number, "", 1, known)
@@ -115,6 +123,13 @@ class Http2Stream:
             self.total_bytes = parse_length(framing_value(known, _LENGTH) or b"")
         else:
             self.total_bytes = promised_length(known)
+
+    def _check_trailers(self, pairs: Pairs, ends_stream: bool) -> None:
+        self.count_fields(pairs)
+        if not ends_stream:
+            raise MalformedHead("The server has sent a second header in a response")
+        if any(name[:1] == b":" for name, _ in pairs):
+            raise MalformedHead("The server has sent a field of the header, such as :status, behind the body")
 
     def count_fields(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         """Count fields that have come. Raises HeaderTooLarge."""
@@ -130,14 +145,12 @@ class Http2Stream:
         status = b""
         fields: list[tuple[bytes, bytes]] = []
         for name, value in pairs:
-            if name == HIDDEN_LENGTH:
-                name = _LENGTH
-            elif name[:1] == b":":
+            if name[:1] == b":":
                 if name != b":status" or status or fields:
                     raise MalformedHead(f"The server has sent the field '{shown(name)}' out of place in a response")
                 status = value
                 continue
-            elif name in OF_HTTP1 or _NAME.fullmatch(name) is None:
+            if name in OF_HTTP1 or _NAME.fullmatch(name) is None:
                 continue
             if _FORBIDDEN_IN_VALUE.search(value) is None:
                 fields.append((name, value.strip(_BLANKS)))

@@ -37,8 +37,7 @@ class SharedConnections:
                     if connection.http2.has_room():
                         return connection
                     state.is_connected = True
-                    connection.http2.wake_with_room(state.wake, state.mailbox)
-                    yield WAKE_UP
+                    yield from connection.http2.wait_for_room(state.wake, state.mailbox)
                     continue
                 del self._connections[key]
                 if connection.http2.is_idle:

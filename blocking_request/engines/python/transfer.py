@@ -79,7 +79,7 @@ def perform(
                     attempts += 1
                     continue
                 if not _is_complete_error_response(state):
-                    failure = _failure_of_body(state) or _lost_failure(error, state, route)
+                    failure = _lost_failure(error, state, route)
             except StreamRefused as refused:
                 most = MOST_CONNECTIONS if isinstance(refused, ServerLeaves) else MOST_ATTEMPTS
                 body = state.request.body
@@ -163,8 +163,10 @@ def _use(
 
 def _lost_failure(error: Exception, state: TransferState, route: Route) -> Failure:
     if route.tls is not None and is_tls_error(error):
+        if _has_head(state):
+            return messages.tls_broken(error.reason or str(error))
         return route.tls.failure(error)  # an alert, as for a client certificate that is not accepted
-    return lost_failure(error, state.request, route.proxy, _has_head(state))
+    return _failure_of_body(state) or lost_failure(error, state.request, route.proxy, _has_head(state))
 
 
 def _has_head(state: TransferState) -> bool:

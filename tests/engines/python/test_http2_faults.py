@@ -8,11 +8,14 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import h2.errors
+import h2.settings
+import hypothesis
 import pytest
 from hpack import Encoder
+from hypothesis import strategies as st
 
 from blocking_request import BatchRequest, BlockingNetworkRequest, NetworkAccessManager
 from blocking_request.engines.python.failures import Http11Required
@@ -26,9 +29,10 @@ from ...support.waiting import eventually
 from .conftest import Start
 
 BODY = bytes(range(256)) * 4
-DATA, HEADERS, PRIORITY, RST_STREAM, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 6, 7, 8, 9
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
 UNKNOWN = 99
 END_STREAM, END_HEADERS = 1, 4
+FIELDS = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -97,6 +101,142 @@ def test_invalid_header_fails_one_stream_only(name: str, over_http2: NetworkAcce
     assert result.code is NET
     assert words in result.reply.errorString()
     assert len(server.peers) == 1
+
+
+INTERIM = b"\x08\x03103"
+OK_HEAD = b"\x88"
+
+ODD_FRAMES: dict[str, tuple[Callable[[int], bytes], str]] = {
+    "body before the header": (lambda stream: frame(DATA, 0, stream, b"x"), "a body before the header"),
+    "empty body before the header": (lambda stream: frame(DATA, END_STREAM, stream), "a body before the header"),
+    "interim status at the end": (
+        lambda stream: frame(HEADERS, END_HEADERS | END_STREAM, stream, INTERIM),
+        "ended a response with the interim status 103",
+    ),
+    "second header": (
+        lambda stream: frame(HEADERS, END_HEADERS, stream, OK_HEAD) * 2 + frame(DATA, END_STREAM, stream, b"x"),
+        "a second header",
+    ),
+    "trailers that do not end": (
+        lambda stream: frame(HEADERS, END_HEADERS, stream, OK_HEAD) + frame(HEADERS, END_HEADERS, stream, b"\0\1a\1b"),
+        "a second header",
+    ),
+    "window update of 0": (lambda stream: frame(WINDOW_UPDATE, 0, stream, bytes(4)), "a WINDOW_UPDATE of 0 bytes"),
+    "window that overflows": (
+        lambda stream: frame(WINDOW_UPDATE, 0, stream, b"\x7f\xff\xff\xff"),
+        "ended the stream (FLOW_CONTROL_ERROR)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD_FRAMES)
+def test_malformed_response_fails_one_stream_only(name: str, over_http2: NetworkAccessManager, start: Start) -> None:
+    """RFC 9113 section 5.4.2: an error of a stream does not affect others."""
+    data, words = ODD_FRAMES[name]
+    server = start(with_odd_response(lambda peer, request: peer.sock.sendall(data(request.stream))))
+    result = result_of_odd(over_http2, server.url)
+    assert result.code is NET
+    assert words in result.reply.errorString()
+    assert len(server.peers) == 1
+
+
+SOUND_FRAMES: dict[str, Callable[[int], bytes]] = {
+    "priority of a wrong length": lambda stream: frame(PRIORITY, 0, stream, b"\0"),
+    "priority of a stream that depends on itself": lambda stream: frame(
+        PRIORITY, 0, stream, stream.to_bytes(4, "big") + b"\1"
+    ),
+    "header with a priority": lambda stream: frame(
+        HEADERS, END_HEADERS | 32, stream, stream.to_bytes(4, "big") + b"\1" + INTERIM
+    ),
+    "padded header": lambda stream: frame(HEADERS, END_HEADERS | 8, stream, b"\3" + INTERIM + b"\0\0\0"),
+    "frame of an unknown type": lambda stream: frame(UNKNOWN, 0, stream, b"abc"),
+}
+
+
+@pytest.mark.parametrize("name", SOUND_FRAMES)
+def test_frames_that_change_no_response(name: str, over_http2: NetworkAccessManager, start: Start) -> None:
+    def send(peer: Http2Peer, request: Http2Request) -> None:
+        peer.sock.sendall(SOUND_FRAMES[name](request.stream))
+        peer.respond(request, BODY)
+
+    result = result_of_odd(over_http2, start(with_odd_response(send)).url)
+    assert (result.code, result.reply.body) == (OK, BODY), result.reply.errorString()
+
+
+def test_frames_behind_the_end_of_a_response(over_http2: NetworkAccessManager, start: Start) -> None:
+    """They are ignored; those of a header change the compression."""
+
+    def send(peer: Http2Peer, request: Http2Request) -> None:
+        encoder = peer.h2.encoder
+        peer.respond(request, BODY)
+        peer.sock.sendall(frame(DATA, END_STREAM, request.stream, b"surplus"))
+        block = encoder.encode([(b":status", b"500"), (b"x-of-the-table", b"value")])
+        peer.sock.sendall(frame(HEADERS, END_HEADERS | END_STREAM, request.stream, block))
+
+    result = result_of_odd(over_http2, start(with_odd_response(send)).url)
+    assert (result.code, result.reply.body) == (OK, BODY), result.reply.errorString()
+    assert result.reply.statusCode() == 200
+
+
+BROKEN_FRAMES: dict[str, bytes] = {
+    "header of no request": frame(HEADERS, END_HEADERS | END_STREAM, 1001, OK_HEAD),
+    "header of the connection": frame(HEADERS, END_HEADERS | END_STREAM, 0, OK_HEAD),
+    "header of an even stream": frame(HEADERS, END_HEADERS | END_STREAM, 2, OK_HEAD),
+    "body of no request": frame(DATA, 0, 1001, b"x"),
+    "continuation of nothing": frame(CONTINUATION, END_HEADERS, 1, OK_HEAD),
+    "frame within a header": frame(HEADERS, 0, 1, OK_HEAD) + frame(PING, 0, 0, bytes(8)),
+    "continuation of another stream": frame(HEADERS, 0, 1, OK_HEAD) + frame(CONTINUATION, END_HEADERS, 3, b""),
+    "short header with a priority": frame(HEADERS, END_HEADERS | 32, 1, b"\0\0"),
+    "padding longer than the header": frame(HEADERS, END_HEADERS | 8, 1, b"\x09" + OK_HEAD),
+    "compression that is invalid": frame(HEADERS, END_HEADERS, 1, b"\xff\xff\xff\xff\x0f"),
+    "index beyond the table": frame(HEADERS, END_HEADERS, 1, b"\xfe"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_FRAMES)
+def test_broken_connection(name: str) -> None:
+    protocol = Http2Protocol()
+    stream = protocol.open("GET", lambda: None)
+    protocol.send_headers(stream, FIELDS, ends=True)
+    protocol.receive(frame(SETTINGS, 0, 0), 0.0)
+    protocol.data_to_send()
+    protocol.receive(BROKEN_FRAMES[name], 0.0)
+    assert protocol.error is not None and stream.error is protocol.error
+    assert "breaks the rules of HTTP/2" in str(protocol.error)
+    sent = protocol.data_to_send()
+    assert sent[3] == GOAWAY and int.from_bytes(sent[13:17], "big") > 0
+
+
+@hypothesis.given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=40),
+            st.builds(
+                frame,
+                st.sampled_from([*range(11), 0xA, 99]),
+                st.integers(0, 255),
+                st.sampled_from([0, 1, 2, 3, 5, 1 << 31]),
+                st.one_of(st.binary(max_size=20), st.sampled_from([OK_HEAD, INTERIM, bytes(4), bytes(8)])),
+            ),
+        ),
+        max_size=12,
+    )
+)
+def test_random_frames_raise_nothing(pieces: list[bytes]) -> None:
+    protocol = Http2Protocol()
+    protocol.receive(frame(SETTINGS, 0, 0), 0.0)
+    streams = []
+    for _ in range(2):
+        streams.append(protocol.open("GET", lambda: None))
+        protocol.send_headers(streams[-1], FIELDS, ends=True)
+    for piece in pieces:
+        protocol.receive(piece, 0.0)
+        protocol.data_to_send()
+        if protocol.error is not None:
+            break
+    for stream in streams:
+        protocol.close(stream)
+    assert not protocol.streams
 
 
 def test_invalid_fields_are_dropped(over_http2: NetworkAccessManager, start: Start) -> None:
@@ -275,14 +415,13 @@ def test_body_in_a_response_to_head(over_http2: NetworkAccessManager, start: Sta
 def test_data_beyond_the_flow_control_window() -> None:
     protocol = Http2Protocol()
     stream = protocol.open("GET", lambda: None)
-    fields = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]
-    protocol.send_headers(stream, fields, ends=True)
+    protocol.send_headers(stream, FIELDS, ends=True)
     protocol.receive(frame(4, 0, 0) + frame(HEADERS, END_HEADERS, 1, b"\x88"), 0.0)
     for _ in range(STREAM_WINDOW_BYTES >> 14):
         protocol.receive(frame(DATA, 0, 1, bytes(1 << 14)), 0.0)
     assert stream.error is None and stream.buffered_bytes == STREAM_WINDOW_BYTES
     protocol.receive(frame(DATA, 0, 1, b"x"), 0.0)
-    assert "FlowControlError" in str(stream.error)
+    assert "than the window of HTTP/2 allows" in str(stream.error) and protocol.error is None
 
 
 @pytest.mark.parametrize("padding", [0, 1, 200])
@@ -417,6 +556,57 @@ def test_server_without_concurrent_streams(over_http2: NetworkAccessManager, sta
     assert codes <= {OK, NET, TIMEOUT}
 
 
+@pytest.mark.parametrize("others", [0, 3])
+def test_server_that_allows_no_streams_for_a_while(others: int, over_http2: NetworkAccessManager, start: Start) -> None:
+    """The other requests of the batch wait: RFC 9113 section 6.5.2."""
+    resumed = threading.Event()
+
+    first: list[Http2Request] = []
+
+    def pause(peer: Http2Peer, request: Http2Request) -> None:
+        if len(first) <= others:
+            first.append(request)
+            if len(first) <= others:
+                return
+            peer.h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 0})
+            for each in first:
+                peer.respond(each, BODY)
+
+            def resume() -> None:
+                resumed.set()
+                peer.h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 100})
+                peer.flush()
+
+            threading.Timer(0.5, resume).start()
+        else:
+            assert resumed.is_set()
+            peer.respond(request, BODY)
+
+    server = start(pause)
+    results = list(over_http2.getMany([server.url] * 12, maxConcurrent=others + 1))
+    assert [code for _, code, _ in results] == [OK] * 12, [reply.errorString() for _, _, reply in results]
+    assert len(server.peers) == 1
+
+
+def test_server_that_allows_no_streams_any_more(over_http2: NetworkAccessManager, start: Start) -> None:
+    """Frames that say nothing do not prolong the idle timeout."""
+
+    def stop(peer: Http2Peer, request: Http2Request) -> None:
+        peer.h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 0})
+        peer.flush()
+        peer.respond(request, BODY)
+        with suppress(OSError):
+            while True:
+                peer.sock.sendall(frame(PING, 0, 0, bytes(8)))
+                time.sleep(0.05)
+
+    over_http2.setTimeout(700)
+    began = time.monotonic()
+    codes = [code for _, code, _ in over_http2.getMany([start(stop).url] * 6, maxConcurrent=3)]
+    assert OK in codes and set(codes) == {OK, TIMEOUT}
+    assert time.monotonic() - began < 10
+
+
 def test_canceled_call_closes_its_connection(over_http2: NetworkAccessManager, start: Start) -> None:
     server = start(lambda peer, request: None)
     request = BlockingNetworkRequest(over_http2)
@@ -464,8 +654,7 @@ def open_stream() -> tuple[Http2Protocol, Http2Stream]:
     """Return a protocol, and its stream with the header of a response."""
     protocol = Http2Protocol()
     stream = protocol.open("GET", lambda: None)
-    fields = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]
-    protocol.send_headers(stream, fields, ends=True)
+    protocol.send_headers(stream, FIELDS, ends=True)
     protocol.receive(frame(4, 0, 0) + frame(HEADERS, END_HEADERS, 1, b"\x88"), 0.0)
     protocol.data_to_send()
     return protocol, stream

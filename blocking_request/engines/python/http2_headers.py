@@ -1,0 +1,87 @@
+"""Reads the header blocks of HTTP/2 (RFC 9113 section 4.3), which HEADERS and CONTINUATION frames carry."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+import h2.exceptions
+import hpack
+import hpack.exceptions
+
+from ...models.headers import MAXIMUM_HEADER_BYTES, Pairs
+from .http2_codec import (
+    CONTINUATION,
+    END_HEADERS,
+    END_STREAM,
+    FRAME_HEAD_BYTES,
+    HAS_PRIORITY,
+    HEADERS,
+    payload_of,
+    stream_of,
+)
+
+MOST_DECODED_BYTES = 4 * MAXIMUM_HEADER_BYTES
+"""Up to this size, a header that is too large fails alone; beyond it, it ends the connection."""
+
+MOST_CONTINUATIONS = 64
+"""How many CONTINUATION frames may follow a HEADERS frame."""
+
+_PRIORITY_BYTES = 5
+
+
+class HeaderBlock(NamedTuple):
+    """The fields of a header, or of trailers."""
+
+    stream: int
+    pairs: Pairs
+    ends_stream: bool
+
+
+class HeaderReader:
+    """Joins frames, and decodes their fields. The compression has one state for all streams, so that each block must be
+    decoded, also if nobody wants it.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = hpack.Decoder(MOST_DECODED_BYTES)
+        self._parts: list[bytes] = []
+        self._stream = 0
+        self._ends_stream = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a block has begun. Then the next frame must be its CONTINUATION (RFC 9113 section 6.10)."""
+        return bool(self._parts)
+
+    def receive(self, frame: bytes) -> Optional[HeaderBlock]:
+        """Return the block that the frame completes.
+
+        Raises h2.exceptions.ProtocolError; DenialOfServiceError, which is one, if the block is too large.
+        """
+        kind, flags = frame[3], frame[4]
+        if kind != (CONTINUATION if self._parts else HEADERS) or (self._parts and stream_of(frame) != self._stream):
+            raise h2.exceptions.ProtocolError("the frames of a header are out of order")
+        if kind == HEADERS:
+            part = payload_of(frame)
+            if flags & HAS_PRIORITY:
+                if len(part) < _PRIORITY_BYTES:
+                    raise h2.exceptions.ProtocolError("a HEADERS frame is too short")
+                part = part[_PRIORITY_BYTES:]
+            self._stream, self._ends_stream = stream_of(frame), bool(flags & END_STREAM)
+        else:
+            part = frame[FRAME_HEAD_BYTES:]
+            if len(self._parts) > MOST_CONTINUATIONS:
+                raise h2.exceptions.ProtocolError("too many CONTINUATION frames")
+        self._parts.append(part)
+        if not flags & END_HEADERS:
+            return None
+        block, self._parts = b"".join(self._parts), []
+        return HeaderBlock(self._stream, self._decode(block), self._ends_stream)
+
+    def _decode(self, block: bytes) -> Pairs:
+        try:
+            return tuple((bytes(name), bytes(value)) for name, value in self._decoder.decode(block, raw=True))
+        except hpack.exceptions.OversizedHeaderListError as error:
+            raise h2.exceptions.DenialOfServiceError(str(error)) from error
+        except (hpack.exceptions.HPACKError, IndexError) as error:
+            raise h2.exceptions.ProtocolError(f"a header cannot be decoded: {error}") from error

@@ -4,7 +4,14 @@ Call ``BlockingNetworkRequest().get(url)`` in any thread. It blocks until the re
 latest after its timeout.
 """
 
+import sys
 from typing import TYPE_CHECKING, Any
+
+if "__all__" not in globals():
+    # This is not importlib.reload(). If modules of the package are there already, they are left of an earlier import:
+    # QGIS removes only some of them when it unloads a plugin (3.22). Mixed with new ones, they would not work.
+    for _left in [name for name in sys.modules if name.startswith(f"{__name__}.")]:
+        del sys.modules[_left]
 
 from ._first_use import first_use
 from ._version import VERSION as __version__

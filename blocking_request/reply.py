@@ -18,6 +18,7 @@ from .models.redaction import is_secret_field, printable
 from .models.tls import TlsError, TlsSession
 from .models.urls import with_stray_percent_encoded
 from .qt.binding import QtCore, QtNetwork, enum_value, network_error
+from .qt.network_request import qt_request_copy
 from .qt.reply_values import known_header, operation_of, reply_attributes
 
 _EMPTY = Response(Request("GET", ""))
@@ -228,12 +229,14 @@ class ReplyContent:
         return QtCore.QUrl.fromEncoded(QtCore.QByteArray(url.encode("utf-8", "replace")))
 
     def request(self) -> QtNetwork.QNetworkRequest:
-        """Return the request of the response, after redirects the last one, with the headers of the caller."""
-        request = self._response.request
-        qt_request = QtNetwork.QNetworkRequest(self.url())
-        for name, value in request.headers:
-            qt_request.setRawHeader(name, value)
-        return qt_request
+        """Return a copy of the request of the response, after redirects the last one.
+
+        It has the headers and the attributes of the caller, without credentials and cookies that were added. A reply
+        that was pickled has no attributes.
+        """
+        request = qt_request_copy(self._response.request)
+        request.setUrl(self.url())
+        return request
 
     def requestId(self) -> int:
         """Return a number that no other reply of this process has; -1 for an empty reply."""
@@ -298,6 +301,14 @@ class ReplyContent:
         return self._response.http_version
 
     # -- immutability, comparison and pickling
+
+    def clear(self) -> NoReturn:
+        """Raise TypeError: unlike QgsNetworkReplyContent, a reply cannot be changed."""
+        raise TypeError("a ReplyContent is immutable, because threads may share it: ReplyContent() is an empty one")
+
+    def setContent(self, content: object) -> NoReturn:
+        """Raise TypeError: unlike QgsNetworkReplyContent, a reply cannot be changed."""
+        raise TypeError("a ReplyContent is immutable, because threads may share it: keep the changed body beside it")
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a ReplyContent is immutable; {name!r} cannot be set")

@@ -22,7 +22,7 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from blocking_request import BlockingNetworkRequest, NetworkAccessManager
+from blocking_request import BlockingNetworkRequest
 
 
 class DownloadAlgorithm(QgsProcessingAlgorithm):
@@ -44,14 +44,13 @@ class DownloadAlgorithm(QgsProcessingAlgorithm):
     def processAlgorithm(self, parameters, context, feedback):
         url = self.parameterAsString(parameters, self.URL, context)
         output = self.parameterAsFileOutput(parameters, self.OUTPUT, context)
-        # QGIS's timeout, proxy, user agent and trusted certificates; its cancel button, and its progress bar.
-        request = BlockingNetworkRequest(NetworkAccessManager.fromQgis())
-        code = request.get(url, feedback=feedback)
+        # The timeout, the proxy, the user agent and the certificates are those of QGIS.
+        request = BlockingNetworkRequest()
+        code = request.download(url, output, feedback=feedback)
         if code == BlockingNetworkRequest.CanceledError:
             return {}
         if code != BlockingNetworkRequest.NoError:
             raise QgsProcessingException(request.errorMessage())
-        Path(output).write_bytes(request.reply().body)
         return {self.OUTPUT: output}
 
 

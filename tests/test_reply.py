@@ -244,10 +244,21 @@ def test_file_name(header: Any, name: str) -> None:
 def test_request_of_the_reply(blocking: BlockingNetworkRequest, httpbin: str) -> None:
     request = QtNetwork.QNetworkRequest(QtCore.QUrl(f"{httpbin}/redirect/1"))
     request.setRawHeader(b"X-Mine", b"1")
+    request.setAttribute(QtNetwork.QNetworkRequest.Attribute.User, "mine")
     blocking.get(request)
     sent = blocking.reply().request()
     assert sent.url() == QtCore.QUrl(f"{httpbin}/get")
     assert sent.rawHeader(b"X-Mine") == QtCore.QByteArray(b"1")
+    assert sent.attribute(QtNetwork.QNetworkRequest.Attribute.User) == "mine"
+    sent.setRawHeader(b"X-Mine", b"2")
+    assert blocking.reply().request().rawHeader(b"X-Mine") == QtCore.QByteArray(b"1")
+
+
+def test_reply_cannot_be_changed() -> None:
+    """The methods of QgsNetworkReplyContent that change it say why."""
+    for change in (ReplyContent().clear, lambda: ReplyContent().setContent(b"x")):
+        with pytest.raises(TypeError, match="a ReplyContent is immutable"):
+            change()
 
 
 def test_request_ids_differ(blocking: BlockingNetworkRequest, httpbin: str) -> None:

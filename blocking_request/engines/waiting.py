@@ -36,7 +36,7 @@ this_process = [os.getpid()]
 
 def _after_fork() -> None:
     this_process[0] = os.getpid()
-    _idle_waiters.clear()
+    drop_free_waiters()
 
 
 if hasattr(os, "register_at_fork"):
@@ -327,3 +327,8 @@ class Selector(Generic[_Key]):
             self.discard(key)
         self._woken.clear()  # the keys refer to this selector
         give_back(self._waiter)
+
+
+def drop_free_waiters() -> None:
+    """Close the descriptors that are kept for further calls. Any thread may call this."""
+    _idle_waiters.clear()

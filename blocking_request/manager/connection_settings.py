@@ -13,6 +13,7 @@ from ..models.tls import TlsSettings
 from ..prepare.settings import Settings, checked_callable, checked_milliseconds, checked_switch
 from ..proxies.parse import ProxyFactory, ProxyLike, proxy_factory, proxy_of
 from ..proxies.rules import url_prefixes
+from .also_static import also_static
 from .settings_holder import SettingsHolder
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 class ConnectionSettings(SettingsHolder):
     """Settings for connections. Every method may be called in any thread. A call uses the settings of its beginning."""
 
+    @also_static
     def setTimeout(self, timeout: int) -> None:
         """Set the idle timeout in ms: a call without progress for this long returns TimeoutError.
 
@@ -31,6 +33,7 @@ class ConnectionSettings(SettingsHolder):
         """
         self._change(timeout=checked_milliseconds(timeout, "timeout"))
 
+    @also_static
     def timeout(self) -> int:
         """Return the idle timeout in ms; 0: no timeout."""
         return self._settings.timeout
@@ -84,7 +87,7 @@ class ConnectionSettings(SettingsHolder):
         TypeError or ValueError if it does not describe a proxy.
         """
         checked = proxy_of(proxy)
-        self._change_by(lambda settings: {"proxies": replace(settings.proxies, proxy=checked)})
+        self._change_by(lambda settings: {"proxies": replace(settings.proxies, proxy=checked, qgis_auth_cfg="")})
 
     def proxy(self) -> Optional[Proxy]:
         """Return the proxy that ``setProxy`` has set, or None."""
@@ -119,7 +122,7 @@ class ConnectionSettings(SettingsHolder):
 
         def change(settings: Settings) -> dict[str, Any]:
             rules = replace(settings.proxies, proxy=checked, default_proxy_prefixes=default_proxy)
-            return {"proxies": replace(rules, no_proxy_prefixes=no_proxy)}
+            return {"proxies": replace(rules, no_proxy_prefixes=no_proxy, qgis_auth_cfg="")}
 
         self._change_by(change)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -11,16 +12,18 @@ from .._names import public
 from ..bodies.upload import Data
 from ..engines import choice
 from ..feedback import FeedbackLike
+from ..models.proxy import Proxy
 from ..prepare.arguments import HeadersLike, ParamsLike
 from ..prepare.request_attributes import RequestLike
 from ..proxies.rules import ProxyRules
 from ..qt.binding import QtCore, QtNetwork, type_name
 from ..qt.caller_signal import CallerSignal
 from ..reply import ReplyContent
+from .also_static import also_static
 from .batch_methods import BatchCalls
 from .connection_settings import ConnectionSettings
 from .request_settings import RequestSettings
-from .settings_holder import change_settings
+from .settings_holder import change_settings, follow_qgis
 
 if TYPE_CHECKING:
     from ..request.request import BlockingNetworkRequest
@@ -34,6 +37,9 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
     Every method may be called in any thread. A call uses the settings that the manager had when the call began. It is
     not a QNetworkAccessManager and needs no event loop. Requests that get no manager use ``instance()``.
 
+    ``blockingGet``, ``blockingPost``, ``timeout``, ``setTimeout`` and the methods for preprocessors can be called on
+    the class, too, as in QgsNetworkAccessManager. They are those of ``instance()`` then.
+
     It has two signals, of the type CallerSignal: their slots run in the thread of the blocked caller, and an exception
     of a slot is raised to the caller.
 
@@ -42,6 +48,8 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
     """
 
     _instance: Optional[NetworkAccessManager] = None
+    _follows_qgis = True
+    """Whether the manager of the process follows QGIS's settings in a running QGIS; not if ``setInstance`` gave it."""
     _instance_guard = threading.Lock()
 
     def __init__(self) -> None:
@@ -52,7 +60,7 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
 
     def __repr__(self) -> str:
         settings = self._settings
-        proxy = "" if settings.proxies.proxy is None else f", proxy {settings.proxies.proxy.address or 'none'}"
+        proxy = _shown(settings.proxies.proxy)
         cache = "" if settings.cache is None else f", {settings.cache!r}"
         return (
             f"<NetworkAccessManager: engine {settings.engine or 'auto'}, timeout {settings.timeout} ms{proxy}{cache}>"
@@ -60,11 +68,34 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
 
     @classmethod
     def instance(cls) -> NetworkAccessManager:
-        """Return the manager of the process. Requests that get no manager use it."""
+        """Return the manager of the process. Requests that get no manager use it.
+
+        In a running QGIS it follows QGIS's settings: the timeout, the user agent, the proxy with its exclusions and its
+        credentials, the certificate authorities that the user has added and the certificate errors that the user has
+        accepted. Changes in QGIS hold for the next call, of certificates within five seconds. What the program sets
+        itself, as by ``setTimeout``, no longer follows. May be called in any thread.
+        """
         with cls._instance_guard:
-            if cls._instance is None:
-                cls._instance = cls()
-            return cls._instance
+            manager = cls._instance
+            if manager is None:
+                manager = cls._instance = cls()
+            follows = cls._follows_qgis
+        if follows and "qgis.core" in sys.modules:
+            follow_qgis(manager)
+        return manager
+
+    @classmethod
+    def setInstance(cls, manager: Optional[NetworkAccessManager]) -> None:
+        """Replace the manager of the process, for requests that are made from now on. May be called in any thread.
+
+        ``manager``: it keeps its own settings. So in QGIS ``setInstance(NetworkAccessManager())`` has requests follow
+        QGIS's settings no more. None: the next ``instance()`` makes a new one, as at the start of the program. Raises
+        TypeError for another object.
+        """
+        check_manager(manager)
+        with cls._instance_guard:
+            cls._instance = manager
+            cls._follows_qgis = manager is None
 
     @classmethod
     def fromQgis(cls, settingsFile: Optional[str] = None, useQgisManager: bool = False) -> NetworkAccessManager:
@@ -111,6 +142,7 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
 
         return portable_settings(self._settings, secrets)
 
+    @also_static
     def blockingGet(
         self,
         request: RequestLike,
@@ -131,6 +163,7 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         blocking.get(request, forceRefresh, feedback, headers=headers, params=params, timeout=timeout)
         return blocking.reply()
 
+    @also_static
     def blockingPost(
         self,
         request: RequestLike,
@@ -176,6 +209,12 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         May be called in any thread and more than once. The next call starts new workers and connections.
         """
         choice.shutdown()
+
+
+def _shown(proxy: Optional[Proxy]) -> str:
+    if proxy is None:
+        return ""
+    return ", no proxy" if proxy.is_none else f", proxy {proxy.address}"
 
 
 def _replace_guard_after_fork() -> None:

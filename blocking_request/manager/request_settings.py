@@ -24,6 +24,7 @@ from ..prepare.settings import (
 from ..qt.binding import QtNetwork, enum_value
 from ..stores.auth_registry import AuthRegistry
 from ..stores.cookie_holder import CookieHolder
+from .also_static import also_static
 from .settings_holder import SettingsHolder
 
 if TYPE_CHECKING:
@@ -269,6 +270,7 @@ class RequestSettings(SettingsHolder):
 
     # -- preprocessors
 
+    @also_static
     def setRequestPreprocessor(self, processor: RequestPreprocessor) -> str:
         """Add a function that can change each request before it is sent, as in QgsNetworkAccessManager.
 
@@ -278,10 +280,12 @@ class RequestSettings(SettingsHolder):
         """
         return self._add("request_preprocessors", processor)
 
+    @also_static
     def removeRequestPreprocessor(self, id: str) -> None:
         """Remove a function that ``setRequestPreprocessor`` has added. Raises KeyError if the id is unknown."""
         self._remove("request_preprocessors", id)
 
+    @also_static
     def setReplyPreprocessor(self, processor: ReplyPreprocessor) -> str:
         """Add a function that gets the reply of each call, as in QgsNetworkAccessManager.
 
@@ -291,6 +295,7 @@ class RequestSettings(SettingsHolder):
         """
         return self._add("reply_preprocessors", processor)
 
+    @also_static
     def removeReplyPreprocessor(self, id: str) -> None:
         """Remove a function that ``setReplyPreprocessor`` has added. Raises KeyError if the id is unknown."""
         self._remove("reply_preprocessors", id)

@@ -4,31 +4,67 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from .._first_use import first_use
 from ..prepare.settings import Settings
+
+if TYPE_CHECKING:
+    from ..qgis.followed_settings import FollowedSettings
 
 
 class SettingsHolder:
     """Base class of the manager. Every method may be called in any thread."""
 
     def __init__(self) -> None:
-        self._settings = Settings()
+        self._own_settings = Settings()
+        self._own_names: frozenset[str] = frozenset()
+        """The settings that the program has set."""
         self._settings_guard = threading.Lock()
+        self._followed: Optional[FollowedSettings] = None
+        """QGIS's settings, which hold if the program has set none of its own."""
+
+    @property
+    def _settings(self) -> Settings:
+        followed = self._followed
+        if followed is None:
+            return self._own_settings
+        followed.read()
+        return self._merged()
+
+    def _merged(self) -> Settings:
+        own, followed = self._own_settings, self._followed
+        return own if followed is None else followed.merged_into(own, self._own_names)
 
     def _change(self, **changes: Any) -> None:
         with self._settings_guard:
-            self._settings = replace(self._settings, **changes)
+            self._own_settings = replace(self._own_settings, **changes)
+            self._own_names = self._own_names.union(changes)
 
     def _change_by(self, changes: Callable[[Settings], dict[str, Any]]) -> None:
         """Change settings depending on their present values. ``changes`` is called while the lock is held."""
+        if self._followed is not None:
+            self._followed.read()  # before the lock is taken
         with self._settings_guard:
-            self._settings = replace(self._settings, **changes(self._settings))
+            new = changes(self._merged())
+            self._own_settings = replace(self._own_settings, **new)
+            self._own_names = self._own_names.union(new)
 
 
 def settings_of(manager: SettingsHolder) -> Settings:
     """Return the present settings of a manager: a frozen value, which a call keeps until it ends."""
     return manager._settings
+
+
+def follow_qgis(manager: SettingsHolder) -> None:
+    """Have a manager follow the settings of QGIS, if this program is a running QGIS."""
+    if manager._followed is not None:
+        return
+    with first_use:
+        from ..qgis.followed_settings import FollowedSettings
+        from ..qgis.settings import core
+    if core() is not None:
+        manager._followed = FollowedSettings()
 
 
 def change_settings(manager: SettingsHolder, **changes: Any) -> None:

@@ -91,7 +91,7 @@ def call_options(
         redirects=_redirects(request, settings, config),
         auth=config,
         qgis_auth=qgis_auth,
-        proxies=settings.proxies if own.proxy is None else ProxyRules(own.proxy),
+        proxies=_proxies(settings, own, stop_reason),
         retry=own.retry,
         engine=own.engine,
         cache_load_control=CacheLoadControl.AlwaysNetwork if force_refresh else CacheLoadControl.PreferCache,
@@ -105,6 +105,16 @@ def call_options(
         cache_load_control=cache_load_control(request, force_refresh),
         stores_in_cache=may_store_response(request),
     )
+
+
+def _proxies(settings: Settings, own: CallOverrides, stop_reason: Callable[[], Optional[Failure]]) -> ProxyRules:
+    if own.proxy is not None:
+        return ProxyRules(own.proxy)
+    if not settings.proxies.qgis_auth_cfg:
+        return settings.proxies
+    from ..qgis.auth import with_proxy_credentials
+
+    return with_proxy_credentials(settings.proxies, stop_reason)
 
 
 _DEFAULT_REDIRECTS = RedirectRules()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from .._first_use import first_use
 from ..bodies.upload import Data, read_body
-from ..models.failure import Failure
+from ..models.failure import Failure, RequestNotSent
 from ..models.http_messages import Request
 from ..models.redaction import hidden_repr
 from ..models.urls import is_canonical
@@ -39,7 +39,7 @@ def prepare_call(
     force_refresh: bool,
     streams: bool,
 ) -> PreparedCall:
-    """Build the request of a call, and emit ``requestAboutToBeCreated``.
+    """Build the request of a call, and emit ``requestAboutToBeCreated``, for a URL that cannot be requested, too.
 
     ``overrides``: the settings of the request object; ``stop_reason``: returns why the call should end, and is called
     while a body is read; ``streams``: whether the body of the response is not kept in memory. Raises RequestNotSent.
@@ -51,6 +51,7 @@ def prepare_call(
         (body is None or (isinstance(body, bytes) and body != b""))  # an empty one may be left out
         and isinstance(target, str)
         and not overrides.auth_cfg
+        and not settings.proxies.qgis_auth_cfg
         and is_canonical(target)
     )
     key = context.method, has_body, overrides, force_refresh, streams, context.arguments
@@ -60,12 +61,20 @@ def prepare_call(
     else:
         options = call_options(target, settings, overrides, stop_reason, force_refresh)
         defaults = Defaults(settings.user_agent, settings.default_headers)
-        request = build_request(target, context.method, body, force_refresh, defaults, context.arguments)
+        try:
+            request = build_request(target, context.method, body, force_refresh, defaults, context.arguments)
+        except RequestNotSent as request_not_sent:
+            _announce(manager, context, context.failed(request_not_sent.failure).request)
+            raise
         request = with_settings(request, settings, options.auth, streams)
         if is_plain:
             settings.last_built.plain_request = plain_request(key, request, options)
+    _announce(manager, context, request)
+    return PreparedCall(request, options, settings)
+
+
+def _announce(manager: NetworkAccessManager, context: CallContext, request: Request) -> None:
     if manager.requestAboutToBeCreated:
         with first_use:
             from .request_parameters import parameters_of
         manager.requestAboutToBeCreated.emit(parameters_of(request, context.request_id))
-    return PreparedCall(request, options, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any, Optional
 from urllib.parse import urlsplit
@@ -10,7 +11,9 @@ from .._first_use import first_use
 from .._names import pickled
 from ..environment import any_is_set, encoded_names
 from ..models.proxy import NO_PROXY, Proxy, ProxyUnusable
+from ..models.urls import DEFAULT_PORTS
 from ..qt.binding import QtNetwork, encoded_url
+from .no_proxy import is_excluded
 from .parse import ProxyFactory, proxy_of
 
 
@@ -29,6 +32,8 @@ class ProxyRules:
     """Called first; if it returns None the other rules apply."""
     ignores_environment: bool = False
     """Whether this package looks for no proxy, because QGIS's own manager chooses."""
+    qgis_auth_cfg: str = ""
+    """The id of the proxy's credentials in QGIS's authentication database; '': none."""
 
     @property
     def is_default(self) -> bool:
@@ -83,18 +88,26 @@ uses_system_proxies = QtNetwork.QNetworkProxyFactory.usesSystemConfiguration
 
 
 def proxy_of_environment(url: str) -> Optional[Proxy]:
-    """Return the proxy that ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy`` name, read as in requests.
+    """Return the proxy that ``http_proxy``, ``https_proxy`` and ``all_proxy`` name, unless ``no_proxy`` has the host.
 
     Return None if no proxy variable is set, or if the application has its own proxies; ``NO_PROXY`` if none is for this
     URL. This machine itself is reached without a proxy, as in Qt and browsers.
     """
     if not environment_names_proxies() or not uses_system_proxies():
         return None
-    if _is_this_machine(urlsplit(url).hostname or ""):
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if _is_this_machine(host):
         return NO_PROXY
     with first_use:
-        from requests.utils import get_environ_proxies, select_proxy
-    text = select_proxy(url, get_environ_proxies(url))
+        from urllib.request import getproxies, proxy_bypass
+
+        from requests.utils import select_proxy
+    # The names in lower case come first, as in urllib. Without the variable, the system may have exclusions.
+    no_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    port = parts.port or DEFAULT_PORTS.get(parts.scheme)
+    is_direct = is_excluded(host, port, no_proxy) if no_proxy else proxy_bypass(host)
+    text = None if is_direct else select_proxy(url, getproxies())
     if not text:
         return NO_PROXY
     try:

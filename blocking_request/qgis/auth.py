@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Optional
 from urllib.parse import urlsplit
@@ -10,12 +12,17 @@ from urllib.parse import urlsplit
 from ..models.failure import QtNetworkError, RequestNotSent, request_not_sent
 from ..models.headers import FRAMING_FIELDS
 from ..models.http_messages import Request
+from ..models.proxy import Proxy
+from ..proxies.rules import ProxyRules
 from ..qt.binding import QtCore, QtNetwork
 from ..qt.network_request import qt_request_copy, raw_fields
-from .settings import StopReason, core
+from .settings import StopReason, core, with_database_credentials
 
 POLL_SECONDS = 0.02
 """Seconds between two looks at whether a call that waits for QGIS should go on."""
+
+CREDENTIALS_SECONDS = 5.0
+"""A changed password of a proxy is used after this time at the latest."""
 
 
 def qgis_auth_of(authcfg: str, stop_reason: StopReason) -> Optional[Callable[[Request], Request]]:
@@ -42,6 +49,27 @@ def qgis_auth_of(authcfg: str, stop_reason: StopReason) -> Optional[Callable[[Re
         return _as_updated(request, updated)
 
     return add_credentials
+
+
+def with_proxy_credentials(rules: ProxyRules, stop_reason: StopReason) -> ProxyRules:
+    """Return the rules with the proxy's credentials of QGIS's database, which are read at most each few seconds.
+
+    Raises RequestNotSent if the call ends while QGIS asks for its master password.
+    """
+    qgis, proxy = core(), rules.proxy
+    if qgis is None or proxy is None:
+        return rules
+    key, now = (proxy, rules.qgis_auth_cfg), time.monotonic()
+    known = _known_proxies.get(key)
+    if known is None or now - known[0] >= CREDENTIALS_SECONDS:
+        found: Proxy = _run_cancellable(lambda: with_database_credentials(*key, qgis), stop_reason)
+        _known_proxies.clear()  # it has one entry: that of the present settings
+        known = _known_proxies[key] = (now, found)
+    return replace(rules, proxy=known[1])
+
+
+_known_proxies: dict[tuple[Proxy, str], tuple[float, Proxy]] = {}
+"""The proxy with its credentials, and when they were read."""
 
 
 def _as_updated(request: Request, updated: QtNetwork.QNetworkRequest) -> Request:

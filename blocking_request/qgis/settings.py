@@ -7,21 +7,39 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
+from ..models.certificate import Certificate
 from ..models.failure import Failure
 from ..models.proxy import DEFAULT_PORTS, NO_PROXY, Proxy
 from ..models.redaction import hidden_repr
-from ..models.tls import TlsSettings
+from ..models.tls import TlsError, TlsErrorKind, TlsSettings
 from ..proxies.parse import qt_proxy
 from ..proxies.rules import url_prefixes
-from ..qt.binding import QtCore
+from ..qt.binding import QtCore, enum_value
 from ..stores.cache import NetworkDiskCache
 from ..stores.cache.location import default_folder
 
 DEFAULT_TIMEOUT_MS = 60_000
 DEFAULT_USER_AGENT = "Mozilla/5.0"
+
+NETWORK_KEYS = (
+    "network/network-timeout",
+    "qgis/networkAndProxy/networkTimeout",
+    "qgis/networkAndProxy/userAgent",
+    "proxy/proxyEnabled",
+    "proxy/proxyType",
+    "proxy/proxyHost",
+    "proxy/proxyPort",
+    "proxy/proxyUser",
+    "proxy/proxyPassword",
+    "proxy/authcfg",
+    "proxy/proxyExcludedUrls",
+    "proxy/noProxyUrls",
+)
+"""The keys of QGIS's settings that requests depend on."""
 
 _KINDS = {"Socks5Proxy": "socks5", "HttpProxy": "http", "HttpCachingProxy": "http"}
 
@@ -66,10 +84,10 @@ def read_qgis_settings(settings_file: Optional[str], use_qgis_manager: bool) -> 
         raise RuntimeError("QGIS's own network manager can be used in a program with a QgsApplication only")
     read = _reader(settings)
     return QgisSettings(
-        timeout=_timeout(read),
-        user_agent=_user_agent(read, qgis),
-        proxies=None if use_qgis_manager else (_proxy(read, qgis), *_proxy_lists(read)),
-        tls=None if qgis is None else _trusted(qgis),
+        timeout=timeout_of(read),
+        user_agent=user_agent_of(read, qgis),
+        proxies=None if use_qgis_manager else (_proxy(read, qgis), *proxy_lists(read)),
+        tls=None if qgis is None else tls_of(qgis),
         cache=NetworkDiskCache(*_cache(read, qgis)),
     )
 
@@ -81,7 +99,7 @@ def _reader(settings: Any) -> Read:
     return lambda key, default: settings.value(key, default)
 
 
-def _timeout(read: Read) -> int:
+def timeout_of(read: Read) -> int:
     value = read("network/network-timeout", None)
     value = read("qgis/networkAndProxy/networkTimeout", DEFAULT_TIMEOUT_MS) if value is None else value
     try:
@@ -90,8 +108,8 @@ def _timeout(read: Read) -> int:
         raise ValueError(f"QGIS's network timeout is {value!r}, which is no number of milliseconds") from None
 
 
-def _user_agent(read: Read, qgis: Any) -> str:
-    """As QGIS 3 makes it of its setting."""
+def user_agent_of(read: Read, qgis: Any) -> str:
+    """Return the user agent as QGIS 3 makes it of its setting."""
     agent = str(read("qgis/networkAndProxy/userAgent", DEFAULT_USER_AGENT) or "").strip()
     version = "" if qgis is None else f"QGIS/{qgis.Qgis.QGIS_VERSION_INT}"
     return f"{agent} {version}".strip() or "QGIS"
@@ -145,29 +163,41 @@ def automatic_size(free: int) -> int:
     return max(int(size), 10 * _MIB)
 
 
-def _proxy(read: Read, qgis: Any) -> Optional[Proxy]:
-    """None: Qt's, the environment's or the system's, which QGIS calls the default proxy."""
+def proxy_and_auth_cfg(read: Read) -> tuple[Optional[Proxy], str]:
+    """Return the proxy, and the id of its credentials in QGIS's authentication database; '': none.
+
+    None: the proxy of Qt, the environment or the system, which QGIS calls the default proxy. Raises ValueError.
+    """
     if str(read("proxy/proxyEnabled", "false")).lower() not in ("true", "1"):
-        return NO_PROXY
+        return NO_PROXY, ""
     kind = _KINDS.get(str(read("proxy/proxyType", "") or ""))
     host = str(read("proxy/proxyHost", "") or "")
     if kind is None or not host:
-        return None
+        return None, ""
     port = read("proxy/proxyPort", 0)
     user, password = str(read("proxy/proxyUser", "") or ""), str(read("proxy/proxyPassword", "") or "")
-    authcfg = str(read("proxy/authcfg", "") or "")
     try:
         proxy = Proxy(kind, host, int(port or 0) or DEFAULT_PORTS[kind], user, password)
     except (TypeError, ValueError) as error:
         raise ValueError(f"QGIS's proxy setting cannot be used: {error}") from None
-    if authcfg and qgis is not None:
-        done, updated = qgis.QgsApplication.authManager().updateNetworkProxy(qt_proxy(proxy), authcfg)
-        if done:
-            return Proxy(kind, host, proxy.port, updated.user(), updated.password())
-    return proxy
+    return proxy, str(read("proxy/authcfg", "") or "")
 
 
-def _proxy_lists(read: Read) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _proxy(read: Read, qgis: Any) -> Optional[Proxy]:
+    proxy, auth_cfg = proxy_and_auth_cfg(read)
+    return with_database_credentials(proxy, auth_cfg, qgis) if proxy and auth_cfg and qgis is not None else proxy
+
+
+def with_database_credentials(proxy: Proxy, auth_cfg: str, qgis: Any) -> Proxy:
+    """Return the proxy with the credentials that QGIS's database has under an id; unchanged if there are none.
+
+    QGIS may ask the user for its master password meanwhile.
+    """
+    done, updated = qgis.QgsApplication.authManager().updateNetworkProxy(qt_proxy(proxy), auth_cfg)
+    return replace(proxy, user=updated.user(), password=updated.password()) if done else proxy
+
+
+def proxy_lists(read: Read) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the URLs that use the default proxy, and the URLs that use none."""
     return url_prefixes(_strings(read("proxy/proxyExcludedUrls", []))), url_prefixes(
         _strings(read("proxy/noProxyUrls", []))
@@ -181,15 +211,27 @@ def _strings(value: Any) -> list[str]:
     return [str(each) for each in value or []]
 
 
-def _trusted(qgis: Any) -> Optional[TlsSettings]:
-    """The authorities that the user has added in QGIS, besides the system's."""
+def tls_of(qgis: Any) -> Optional[TlsSettings]:
+    """Return the authorities that the user has added in QGIS, besides the system's, and the errors that the user has
+    accepted; None if there are none.
+    """
     auth = qgis.QgsApplication.authManager()
     if auth.isDisabled():
         return None
-    added = [*auth.extraFileCAs(), *auth.databaseCAs()]
-    if not added:
+    added = b"".join(certificate.toPem().data() for certificate in (*auth.extraFileCAs(), *auth.databaseCAs()))
+    accepted = tuple(error for config in auth.sslCertCustomConfigs() for error in _accepted_errors(config))
+    if not added and not accepted:
         return None
-    return TlsSettings(caData=b"".join(certificate.toPem().data() for certificate in added), trust="system")
+    return TlsSettings(caData=added or None, trust="system", ignoredErrors=accepted)
+
+
+def _accepted_errors(config: Any) -> list[TlsError]:
+    """Return the errors of the certificate of one server that the user has accepted for good."""
+    certificate = Certificate(config.sslCertificate().toDer().data())
+    host = config.sslHostPort().rpartition(":")[0].strip("[]")
+    kinds = {kind.value: kind for kind in TlsErrorKind}
+    numbers = [enum_value(error) for error in config.sslIgnoredErrorEnums()]
+    return [TlsError(kinds[number], certificate, host) for number in numbers if number in kinds]
 
 
 StopReason = Callable[[], Optional[Failure]]

@@ -193,9 +193,10 @@ class _Observer:
 
 def _emit_finished(owner: BlockingNetworkRequest) -> None:
     # Most calls have no slot connected, and nothing to emit.
-    if not is_deleted(owner) and owner.isSignalConnected(signal_method(type(owner), "finished()")):  # type: ignore[arg-type]
-        with slot_exceptions_reported:
-            owner.finished.emit()
+    for name in ("downloadFinished", "finished"):
+        if not is_deleted(owner) and owner.isSignalConnected(signal_method(type(owner), f"{name}()")):  # type: ignore[arg-type]
+            with slot_exceptions_reported:
+                getattr(owner, name).emit()
 
 
 def _poll_of(settings: Settings) -> Callable[[], None]:

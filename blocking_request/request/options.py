@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntFlag
 from typing import TYPE_CHECKING, Optional, Union
 
 from ..engines import choice
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
     from urllib3.util import Retry
 
 _NOT_SET = object()
+
+
+class RequestFlag(IntFlag):
+    """The flags of QgsBlockingNetworkRequest."""
+
+    EmptyResponseIsValid = 1
+    """An empty response is no error. Here it never is one."""
+
+
+def check_flags(flags: object) -> None:
+    """Raise TypeError if they are no flags."""
+    if not isinstance(flags, int) or isinstance(flags, bool):
+        raise TypeError(f"requestFlags must be a RequestFlag, not {type(flags).__name__}")
 
 
 class RequestOptions:

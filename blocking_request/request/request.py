@@ -27,7 +27,7 @@ from ..qt.binding import QtCore, Signal, warn_of_other_binding
 from ..reply import ReplyContent
 from ..trace import Watcher
 from .call_runner import CallRunner
-from .options import RequestOptions
+from .options import RequestFlag, RequestOptions, check_flags
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     ServerExceptionError = errors.ErrorCode.ServerExceptionError
     CanceledError = errors.ErrorCode.CanceledError
 
+    RequestFlag = RequestFlag
+    RequestFlags = RequestFlag
+
     downloadProgress = Signal("qint64", "qint64")
     """Emitted with the bytes of the response's body received so far, and its size in bytes (-1 if it is unknown)."""
     uploadProgress = Signal("qint64", "qint64")
@@ -73,6 +76,8 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     """
     redirected = Signal(QtCore.QUrl)
     """Emitted before a redirect is followed, with the URL that is requested next."""
+    downloadFinished = Signal()
+    """Emitted right before ``finished``. QGIS has this older name."""
     finished = Signal()
     """Emitted once for each call, after all other signals. ``reply()`` already has the response."""
 
@@ -97,6 +102,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         request: RequestLike,
         forceRefresh: bool = False,
         feedback: Optional[FeedbackLike] = None,
+        requestFlags: int = 0,
         *,
         headers: HeadersLike = None,
         params: ParamsLike = None,
@@ -111,6 +117,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         - ``forceRefresh``: if True, bypass every cache, ours and those of intermediaries.
         - ``feedback``: a Feedback, a QgsFeedback, or any object with ``isCanceled()``. It can cancel the call, and the
           call reports its progress to it.
+        - ``requestFlags``: a ``RequestFlag``, for code that was written for QGIS's class. It changes nothing.
         - ``headers``: header fields, as a mapping or as pairs of name and value, str or bytes. They replace the fields
           of the request that have the same name. The value None omits a field that is sent by default.
         - ``params``: parameters to add to the query of the URL, as a mapping or as pairs. A list gives a parameter
@@ -130,6 +137,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         Raises TypeError if an argument has the wrong type, ValueError if its value is not allowed, RuntimeError if this
         object runs another call.
         """
+        check_flags(requestFlags)
         return self._send(request, "GET", None, forceRefresh, feedback, headers, params, timeout)
 
     def head(

@@ -112,8 +112,10 @@ def _expiry(attributes: dict[str, str]) -> Optional[int]:
 
 
 def _ascii_domain(domain: str) -> str:
-    """Return the domain in lower case and in ASCII (RFC 6265 section 5.1.2); one that is not valid as it is."""
-    domain = domain.lstrip(".")
+    """Return the domain in lower case and in ASCII, without the dot at its start (RFC 6265 sections 5.1.2 and 5.2.3);
+    one that is not valid as it is.
+    """
+    domain = domain[1:] if domain.startswith(".") else domain
     try:
         return domain.lower() if domain.isascii() else canonical_host(domain.encode("latin-1").decode("utf-8"))
     except ValueError:

@@ -60,7 +60,9 @@ def test_finished_signal_of_an_invalid_request(manager: NetworkAccessManager) ->
     manager.requestAboutToBeCreated.connect(lambda parameters: heard.append("about"))
     manager.finished.connect(lambda reply: heard.append(reply.errorCode().name))
     manager.blockingGet("nonsense:")
-    assert heard == ["NetworkError"]
+    assert heard == ["about", "NetworkError"]
+    manager.blockingGet("")
+    assert heard == ["about", "NetworkError"] * 2
 
 
 class Listener(QtCore.QObject):

@@ -100,7 +100,6 @@ def test_endless_empty_pieces(size: int, how: str, blocking: BlockingNetworkRequ
         while time.monotonic() - began < 20:
             yield b""
 
-
     def read_all(connection: Connection) -> None:
         while connection.sock.recv(1 << 16):
             pass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,9 @@ from blocking_request import NetworkAccessManager, NetworkDiskCache, Proxy
 from blocking_request.qgis.settings import automatic_size
 
 from ..support.names import ROOT, Serve
+from ..support.qgis_program import BEGIN, END, SYSTEM_PYTHON, needs_qgis, run
 from ..support.servers.raw import always, silence
 from ..support.servers.tls import TlsServer
-
-SYSTEM_PYTHON = "/usr/bin/python3"
 
 PROGRAM = """
 import sys
@@ -44,30 +42,6 @@ os._exit(0)  # QGIS 3.22 may crash when the interpreter takes it down
 """
 
 
-def has_qgis() -> bool:
-    command = [SYSTEM_PYTHON, "-c", "import qgis.core"]
-    return Path(SYSTEM_PYTHON).exists() and subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-needs_qgis = pytest.mark.skipif(
-    sys.platform != "linux" or not has_qgis(), reason="QGIS is not installed for the system's Python"
-)
-
-
-def run(program: str, *arguments: str, folder: Path, **environment: str) -> list[str]:
-    """The lines a program of the system's Python prints."""
-    process = subprocess.run(
-        [SYSTEM_PYTHON, "-X", "faulthandler", "-c", program, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        env={"PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen", "HOME": str(folder), **environment},
-        check=False,
-    )
-    assert process.returncode == 0, process.stdout + process.stderr
-    return process.stdout.splitlines()
-
-
 @needs_qgis
 def test_both_engines_over_tls(tmp_path: Path) -> None:
     authority = trustme.CA()
@@ -76,21 +50,6 @@ def test_both_engines_over_tls(tmp_path: Path) -> None:
     lines = run(PROGRAM, server.url, str(tmp_path / "ca.pem"), folder=tmp_path)
     server.close()
     assert lines == ["NetworkError SSL handshake failed"] * 2 + ["NoError secret TLSv1.3"] * 2
-
-
-BEGIN = """
-import os, sys, threading, time
-from qgis.core import *
-from qgis.PyQt.QtCore import QUrl
-from qgis.PyQt.QtNetwork import QNetworkRequest
-from blocking_request import BlockingNetworkRequest, NetworkAccessManager
-app = QgsApplication([], False)
-app.initQgis()
-"""
-END = """
-sys.stdout.flush()
-os._exit(0)
-"""
 
 
 @needs_qgis

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 import requests
@@ -131,6 +133,22 @@ def test_set_cookie_fields_in_order(values: tuple[str, ...], sent: str | None) -
     """After the cases of the working group http-state."""
     header = cookie_header(jar_with(URL, *values), URL)
     assert header == (None if sent is None else sent.encode("latin-1"))
+
+
+CASES = json.loads(Path(__file__).with_name("set_cookie_cases.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("number", range(len(CASES)))
+def test_cases_of_http_state(number: int) -> None:
+    """The inputs of the working group http-state (github.com/abarth/http-state), with dates of today.
+
+    ``received``: the Set-Cookie fields of a response; ``to``: the URL of the next request; ``sent``: its Cookie field.
+    """
+    case = CASES[number]
+    url = "http://home.example.org:8888/cookie-parser?test"
+    jar = jar_with(url, *(value.encode("utf-8").decode("latin-1") for value in case["received"]))
+    header = cookie_header(jar, urljoin(url, case["to"] or "/cookie-parser-result"))
+    assert (header or b"").decode("utf-8") == case["sent"]
 
 
 def test_rfc6265_5_4_longer_paths_come_first() -> None:

@@ -24,7 +24,7 @@ from ..base import BatchHint
 from ..events import Event
 from ..mailbox import Mailbox
 from ..upload_channel import UploadChannel
-from ..waiting import Waiter, give_back, take_waiter, this_process
+from ..waiting import Waiter, drop_free_waiters, give_back, take_waiter, this_process
 from ..wanted import WAKE_UP, Wanted
 from .failures import internal_error
 from .pool import Pool
@@ -209,6 +209,7 @@ class PythonEngine:
         for state in self._running.copy():
             state.abort()
         self.pool.clear()
+        drop_free_waiters()
 
     def exit(self) -> None:
         self._exiting = True

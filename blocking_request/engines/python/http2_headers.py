@@ -9,6 +9,7 @@ import hpack
 import hpack.exceptions
 
 from ...models.headers import MAXIMUM_HEADER_BYTES, Pairs
+from ...models.redaction import hidden_repr
 from .http2_codec import (
     CONTINUATION,
     END_HEADERS,
@@ -31,6 +32,9 @@ _PRIORITY_BYTES = 5
 
 class HeaderBlock(NamedTuple):
     """The fields of a header, or of trailers."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
 
     stream: int
     pairs: Pairs

@@ -1,0 +1,176 @@
+"""A plugin with its own copy of the package, a task, and the code of public plugins."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ..support.names import ROOT, Serve
+from ..support.qgis_program import BEGIN, END, needs_qgis, run
+from ..support.servers.raw import always, silence
+
+PLUGIN = """
+from .blocking_request import (
+    BatchRequest,
+    BlockingNetworkRequest,
+    CookieJar,
+    NetworkAccessManager,
+    NetworkMemoryCache,
+    requests_session,
+)
+
+
+class Plugin:
+    def initGui(self):
+        pass
+
+    def fetch(self, url):
+        results = []
+        manager = NetworkAccessManager()
+        manager.setCache(NetworkMemoryCache())
+        manager.setCookieJar(CookieJar())
+        for engine in ("qt", "python"):
+            manager.setEngine(engine)
+            results.append(BlockingNetworkRequest(manager).get(url).name)
+        results += [result.code.name for result in manager.sendMany([BatchRequest(url), BatchRequest(url, "POST", b"x")])]
+        with requests_session(manager) as session:
+            results.append(session.get(url).status_code)
+        return results
+
+    def unload(self):
+        NetworkAccessManager.instance().shutdown()
+
+
+def classFactory(iface):
+    return Plugin()
+"""
+
+FETCHED = ["NoError", "NoError", "NoError", "NoError", 200]
+
+METADATA = """[general]
+name={name}
+description=fetches a page
+version=1
+qgisMinimumVersion=3.0
+author=nobody
+email=nobody@example.org
+"""
+
+PLUGINS = """
+import qgis.utils
+folder, url, quiet = sys.argv[1:4]
+qgis.utils.plugin_paths = [folder]
+sys.path.insert(0, folder)
+qgis.utils.updateAvailablePlugins()
+
+def start(name):
+    assert qgis.utils.loadPlugin(name) and qgis.utils.startPlugin(name), name
+    return qgis.utils.plugins[name]
+
+def mixed_modules():
+    # The modules that refer to a module of an earlier load.
+    modules = {name: module for name, module in sys.modules.items() if name.startswith("fetcher")}
+    return [
+        (name, value.__name__)
+        for name, module in modules.items()
+        for value in vars(module).values()
+        if isinstance(value, type(sys)) and value.__name__.startswith("fetcher") and modules[value.__name__] is not value
+    ]
+
+def counts():
+    return threading.active_count(), len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+"""
+
+
+def install_plugin(folder: Path, name: str) -> None:
+    plugin = folder / name
+    shutil.copytree(
+        ROOT / "blocking_request", plugin / "blocking_request", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (plugin / "__init__.py").write_text(PLUGIN)
+    (plugin / "metadata.txt").write_text(METADATA.format(name=name))
+
+
+@needs_qgis
+def test_plugin_that_is_reloaded(tmp_path: Path, serve: Serve) -> None:
+    """``unload`` ends its threads and closes its connections."""
+    server = serve(always(b"hello"))
+    install_plugin(tmp_path, "fetcher")
+    program = f"""{BEGIN}{PLUGINS}
+found, mixed = [], []
+for _ in range(10):
+    plugin = start("fetcher")
+    assert plugin.fetch(url) == {FETCHED}
+    mixed = mixed or mixed_modules()
+    assert qgis.utils.unloadPlugin("fetcher")
+    del plugin
+    found.append(counts())
+print(all(last <= first for first, last in zip(map(max, *found[:3]), found[-1])) or found, mixed)
+{END}"""
+    assert run(program, str(tmp_path), server.url, "", folder=tmp_path) == ["True []"]
+
+
+@needs_qgis
+def test_two_plugins_with_two_copies(tmp_path: Path, serve: Serve) -> None:
+    """If one is unloaded, the calls of the other go on."""
+    server, quiet = serve(always(b"hello")), serve(silence)
+    install_plugin(tmp_path, "first")
+    install_plugin(tmp_path, "second")
+    program = f"""{BEGIN}{PLUGINS}
+first, second = start("first"), start("second")
+print(first.fetch(url), second.fetch(url))
+request = sys.modules["second"].BlockingNetworkRequest()
+codes = []
+caller = threading.Thread(target=lambda: codes.append(request.get(quiet).name))
+caller.start()
+time.sleep(0.3)
+assert qgis.utils.unloadPlugin("first")
+print(second.fetch(url), codes)
+request.abort()
+caller.join()
+print(codes)
+reply = sys.modules["second"].BlockingNetworkRequest().reply()
+print(type(reply).__module__)
+{END}"""
+    assert run(program, str(tmp_path), server.url, quiet.url, folder=tmp_path) == [
+        f"{FETCHED} {FETCHED}",
+        f"{FETCHED} []",
+        "['CanceledError']",
+        "second.blocking_request",
+    ]
+
+
+@needs_qgis
+def test_task_that_is_canceled(tmp_path: Path, serve: Serve) -> None:
+    server, quiet = serve(always(b"x" * 1_000_000)), serve(silence)
+    program = f"""{BEGIN}
+url, quiet = sys.argv[1:]
+
+class Fetch(QgsTask):
+    def __init__(self, url):
+        super().__init__("fetch", QgsTask.CanCancel)
+        self.url = url
+
+    def run(self):
+        code = BlockingNetworkRequest().get(self.url, feedback=self)
+        codes.append((code.name, self.progress()))
+        return code == BlockingNetworkRequest.NoError
+
+    def finished(self, result):
+        ended.append(result)
+
+ended, codes = [], []
+whole, canceled = Fetch(url), Fetch(quiet)
+for task in (whole, canceled):
+    QgsApplication.taskManager().addTask(task)
+started = time.monotonic()
+while len(ended) < 2 and time.monotonic() - started < 20:
+    if ended:
+        canceled.cancel()
+    app.processEvents()
+    time.sleep(0.005)
+print(ended, codes, time.monotonic() - started < 10)
+{END}"""
+    assert run(program, server.url, quiet.url, folder=tmp_path) == [
+        "[True, False] [('NoError', 100.0), ('CanceledError', 0.0)] True"
+    ]

@@ -222,8 +222,9 @@ def parse_length(field: bytes) -> int:
     """Return the value of ``Content-Length`` (RFC 9110 section 8.6). Raises CorruptBody if it is not a number."""
     if field.isdigit() and len(field) <= _MAXIMUM_DIGITS:
         return int(field)
-    lengths = {length.strip(b" \t") for length in field.split(b",")}
+    texts = [length.strip(b" \t") for length in field.split(b",")]
+    lengths = {int(text) if text.isdigit() and len(text) <= _MAXIMUM_DIGITS else -1 for text in texts}
     length = lengths.pop()
-    if lengths or not length.isdigit() or len(length) > _MAXIMUM_DIGITS:
+    if lengths or length < 0:
         raise CorruptBody(f"Content-Length is {field.decode('latin-1')[:40]!r}, which is not a number of bytes")
-    return int(length)
+    return length

@@ -102,7 +102,7 @@ def handshake_failed(reason: str, shows_certificate: bool) -> Failure:
 
 
 def tls_broken(reason: str) -> Failure:
-    """``reason``: OpenSSL's words for an error that comes after the header of a response."""
+    """``reason``: OpenSSL's words for an error that comes after the handshake."""
     return _handshake_failed(f"SSL connection broken: {reason.lower().replace('_', ' ')}")
 
 

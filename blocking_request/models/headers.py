@@ -195,6 +195,14 @@ def known_fields(pairs: Pairs) -> Fields:
 NO_FIELDS = known_fields(())
 
 
+def without_control_characters(name: bytes, value: bytes) -> bytes:
+    """Return a field's value with blanks for CR and NUL (RFC 9110 section 5.5).
+
+    Those of a field that frames the body stay, and make it invalid.
+    """
+    return value if name.lower() in FRAMING_FIELDS else _FORBIDDEN_IN_VALUE.sub(b" ", value).strip(b" ")
+
+
 class Headers(Mapping[str, str]):
     """Header fields by name, in any case; values are text (latin-1, so every byte survives).
 

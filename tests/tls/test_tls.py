@@ -856,21 +856,26 @@ print(BlockingNetworkRequest().get({server.url!r}).name)
     assert (run.stdout.split(), run.stderr) == (["NoError", "NoError", "NetworkError"], "")
 
 
-@pytest.mark.parametrize("has_length", [True, False])
-def test_damaged_record_within_the_body(has_length: bool, authority: trustme.CA) -> None:
+@pytest.mark.parametrize("part", ["body with a length", "body without", "header", "nothing"])
+def test_damaged_record(part: str, engine: str, authority: trustme.CA) -> None:
+    """After the handshake, in any part of the response."""
+
     def damage(connection: Connection) -> None:
         connection.read_request()
-        length = b"Content-Length: 100\r\n" if has_length else b""
-        connection.send(b"HTTP/1.1 200 OK\r\n" + length + b"\r\nfirst half")
+        length = b"Content-Length: 100\r\n" if "length" in part else b"Server: x\r\n"
+        head = b"HTTP/1.1 200 OK\r\n" + length
+        connection.send({"nothing": b"", "header": head}.get(part, head + b"\r\nfirst half"))
         os.write(connection.sock.fileno(), b"\x17\x03\x03\x00\x30" + bytes(48))
         connection.wait_for_close()
 
     server = TlsServer(authority.issue_cert("127.0.0.1"), damage)
     manager = NetworkAccessManager()
-    manager.setEngine("python")
+    manager.setEngine(engine)
     manager.setTlsSettings(TlsSettings(caData=authority.cert_pem.bytes()))
     request = BlockingNetworkRequest(manager)
     assert request.get(server.url) is NET
-    assert "SSL connection broken: " in request.errorMessage() and "handshake" not in request.errorMessage()
+    assert enum_value(request.reply().error()) == QtNetworkError.SslHandshakeFailedError
+    if engine == "python" or "body" in part:
+        assert "SSL connection broken: " in request.errorMessage() and "handshake" not in request.errorMessage()
     assert request.reply().body in (b"", b"first half")
     server.close()

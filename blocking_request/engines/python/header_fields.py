@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Optional
 
-from ...models.headers import FRAMING_FIELDS, is_token
+from ...models.headers import FRAMING_FIELDS, is_token, without_control_characters
 from ..body_errors import CorruptBody
 from .http1_errors import shown
 
@@ -22,7 +22,8 @@ def plain_fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def odd_fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the fields with valid names (RFC 9110 section 5.1), and drop the others, as curl and browsers do.
+    """Yield the fields with valid names (RFC 9110 section 5.1), and drop the others, as curl and browsers do. A CR or
+    NUL in a value becomes a blank (section 5.5).
 
     A value on several lines (RFC 9112 section 5.2) is joined by blanks. Raises CorruptBody if another reader may find
     other fields that frame the body: if the header begins with a blank, or a name is almost such a field's. A line
@@ -30,7 +31,7 @@ def odd_fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
     """
     for name, value in _unfolded(header):
         if is_token(name):
-            yield name, value
+            yield name, without_control_characters(name, value)
         elif _NO_TOKEN_CHARACTERS.sub(b"", name).lower() in FRAMING_FIELDS:
             raise CorruptBody(f"the header has a field '{shown(name)}', which is almost one that frames the body")
 

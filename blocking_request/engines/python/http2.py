@@ -116,11 +116,13 @@ class Http2Connection:
         protocol = self._protocol
         if self._process != this_process[0]:
             protocol.error = protocol.error or ConnectionLost()
-        protocol.close(stream)
-        if stream.is_reset and protocol.error is None:
-            self.flush()
-        self._hand_over(stream)
-        self._wake_waiting()
+        try:
+            protocol.close(stream)
+            if stream.is_reset and protocol.error is None:
+                self.flush()
+        finally:
+            self._hand_over(stream)
+            self._wake_waiting()
 
     # The request
 

@@ -25,7 +25,7 @@ CONNECTION_WINDOW_BYTES = (1 << 31) - 1
 FRAME_HEAD_BYTES = 9
 _FRAME_BYTES = 1 << 14
 """The largest frame that a server may send, because we allow no larger one (RFC 9113 section 4.2)."""
-DATA, HEADERS, PRIORITY, RST_STREAM, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 7, 8, 9
+DATA, HEADERS, PRIORITY, RST_STREAM, PUSH_PROMISE, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 5, 7, 8, 9
 """Types of frames (RFC 9113 section 6)."""
 END_STREAM, END_HEADERS, PADDED, HAS_PRIORITY = 1, 4, 8, 32
 """Flags of frames."""

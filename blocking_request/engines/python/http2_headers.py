@@ -8,7 +8,7 @@ import h2.exceptions
 import hpack
 import hpack.exceptions
 
-from ...models.headers import MAXIMUM_HEADER_BYTES, Pairs
+from ...models.headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES, Pairs
 from ...models.redaction import hidden_repr
 from .http2_codec import (
     CONTINUATION,
@@ -26,6 +26,12 @@ MOST_DECODED_BYTES = 4 * MAXIMUM_HEADER_BYTES
 
 MOST_CONTINUATIONS = 64
 """How many CONTINUATION frames may follow a HEADERS frame."""
+
+MOST_FIELDS = 4 * MAXIMUM_HEADER_LINES
+MOST_WORK = 1 << 29
+"""Beyond so many fields, or fields times bytes, a block ends the connection. hpack takes a microsecond for each field,
+and copies the rest of the block for most of them.
+"""
 
 _PRIORITY_BYTES = 5
 
@@ -80,6 +86,10 @@ class HeaderReader:
         if not flags & END_HEADERS:
             return None
         block, self._parts = b"".join(self._parts), []
+        if len(block) > MOST_FIELDS:
+            most = min(MOST_FIELDS, MOST_WORK // len(block))
+            if count_fields(block, most) > most:
+                raise h2.exceptions.DenialOfServiceError("too many fields")
         return HeaderBlock(self._stream, self._decode(block), self._ends_stream)
 
     def _decode(self, block: bytes) -> Pairs:
@@ -89,3 +99,41 @@ class HeaderReader:
             raise h2.exceptions.DenialOfServiceError(str(error)) from error
         except (hpack.exceptions.HPACKError, IndexError) as error:
             raise h2.exceptions.ProtocolError(f"a header cannot be decoded: {error}") from error
+
+
+def count_fields(block: bytes, most: int) -> int:
+    """Return how many fields a block has, and changes of the table's size (RFC 7541 section 6), without decoding it.
+
+    It stops beyond ``most``. The rest of a block that is damaged counts as one.
+    """
+    count, place, end = 0, 0, len(block)
+    while place < end and count <= most:
+        count += 1
+        first = block[place]
+        if first & 0x80:  # an indexed field
+            _, place = _integer(block, place, 7)
+        elif first & 0xE0 == 0x20:  # a size of the table
+            _, place = _integer(block, place, 5)
+        else:  # a literal; its name is indexed, or a literal, too
+            index, place = _integer(block, place, 6 if first & 0x40 else 4)
+            for _ in range(1 if index else 2):
+                length, place = _integer(block, place, 7)
+                place += length
+    return count
+
+
+def _integer(block: bytes, place: int, bits: int) -> tuple[int, int]:
+    """Return an integer, and the place behind it (RFC 7541 section 5.1)."""
+    end = len(block)
+    if place >= end:
+        return 0, end
+    most = (1 << bits) - 1
+    value, place, shift = block[place] & most, place + 1, 0
+    if value < most:
+        return value, place
+    while place < end and shift < 64:
+        byte = block[place]
+        value, place, shift = value + ((byte & 0x7F) << shift), place + 1, shift + 7
+        if not byte & 0x80:
+            return value, place
+    return 0, end  # it is damaged

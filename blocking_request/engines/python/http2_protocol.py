@@ -24,6 +24,7 @@ from .http2_codec import (
     FRAME_HEAD_BYTES,
     HEADERS,
     PRIORITY,
+    PUSH_PROMISE,
     FrameSplitter,
     goaway_of,
     new_connection,
@@ -42,6 +43,12 @@ is one stream (RFC 9113 sections 3.4 and 6.5.2)."""
 
 MOST_IDLE_FRAMES = 10_000
 """The connection is closed if the server sends more frames than this without a part of a response."""
+
+LARGEST_TABLE_BYTES = 1 << 12
+"""The table of our own header fields grows to so many bytes, if the server allows as many. hpack searches all of it."""
+
+FIELDS_PER_FRAME = 8
+"""So many decoded fields count as one frame."""
 
 IDLE_FRAMES_PER_SECOND = 10
 """So many frames a second do not count: a server may send PING for hours before it responds to a long poll."""
@@ -74,6 +81,8 @@ class Http2Protocol:
         self._end_text = ""
         """Why the server has announced the end of the connection."""
         self._idle_frames = 0.0
+        self._unwanted_bytes = 0
+        """How many bytes of bodies may come that nobody wants: what the windows of streams allowed at their reset."""
         self._received_at = 0.0
         self.received_frames = 0
 
@@ -98,12 +107,16 @@ class Http2Protocol:
         if not stream.has_ended or stream.is_sending_open:
             self._reset(stream, _Codes.CANCEL)
         elif not stream.is_reset and self.error is None:
-            self._h2.receive_data(reset_by_server(stream.number))
+            try:
+                self._h2.receive_data(reset_by_server(stream.number))
+            except h2.exceptions.ProtocolError as error:
+                self._fail_by_rule(error)
 
     def _reset(self, stream: Http2Stream, code: h2.errors.ErrorCodes) -> None:
         if stream.is_reset or self.error is not None:
             return
         stream.is_reset = True
+        self._unwanted_bytes += max(stream.window, 0)
         with suppress(h2.exceptions.ProtocolError):  # it was never opened, or has ended by itself
             self._h2.reset_stream(stream.number, code)
 
@@ -165,14 +178,19 @@ class Http2Protocol:
         try:
             for frame in self._frames.split(data):
                 self._receive_frame(frame)
+                if self._idle_frames > MOST_IDLE_FRAMES:
+                    self.fail_by_flood()
+                    break
         except h2.exceptions.ProtocolError as error:
-            if isinstance(error, h2.exceptions.DenialOfServiceError):
-                self.fail(HeaderTooLarge())
-            else:
-                self.fail(CorruptBody(f"the server breaks the rules of HTTP/2 ({type(error).__name__}: {error})"))
-            self._h2.close_connection(error.error_code)
-        if self._idle_frames > MOST_IDLE_FRAMES:
-            self.fail_by_flood()
+            self._fail_by_rule(error)
+
+    def _fail_by_rule(self, error: h2.exceptions.ProtocolError) -> None:
+        """The server has broken a rule of the connection (RFC 9113 section 5.4.1)."""
+        if isinstance(error, h2.exceptions.DenialOfServiceError):
+            self.fail(HeaderTooLarge())
+        else:
+            self.fail(CorruptBody(f"the server breaks the rules of HTTP/2 ({type(error).__name__}: {error})"))
+        self._h2.close_connection(error.error_code)
 
     def fail_by_flood(self) -> None:
         self.fail(CorruptBody("the server sends too many frames that are no response"))
@@ -202,6 +220,8 @@ class Http2Protocol:
                 self._take_headers(block)
         elif kind == DATA:
             self._take_data(frame)
+        elif kind == PUSH_PROMISE:
+            raise h2.exceptions.ProtocolError("a push, which SETTINGS forbid")
         elif opens_no_window(frame):
             stream = self._stream(stream_of(frame))
             if stream is not None:
@@ -226,7 +246,10 @@ class Http2Protocol:
 
     def _take_headers(self, block: HeaderBlock) -> None:
         stream = self._stream(block.stream)
+        count = len(block.pairs) // FIELDS_PER_FRAME
+        self.received_frames += count
         if stream is None:
+            self._idle_frames += count
             return
         self._note_change(stream)
         try:
@@ -242,6 +265,7 @@ class Http2Protocol:
             self._updates += window_update(0, self._received_since_update)
             self._received_since_update = 0
         if stream is None:
+            self._note_unwanted(size)
             return
         stream.window -= size
         if stream.head is None:
@@ -251,15 +275,35 @@ class Http2Protocol:
             error = CorruptBody("the server sends more of a body than the window of HTTP/2 allows")
             self._fail_stream(stream, error, _Codes.FLOW_CONTROL_ERROR)
             return
-        if data and stream.has_body:
+        if data and not stream.has_body:
+            # A response to HEAD, or with the status 204 or 304, is complete without a body.
+            stream.has_ended = True
+            self._note_change(stream)
+            self._reset(stream, _Codes.CANCEL)
+            return
+        if data:
             stream.chunks.append(data)
             stream.buffered_bytes += size
+            stream.body_bytes += len(data)
             self._note_change(stream)
+            if 0 <= stream.total_bytes < stream.body_bytes:
+                error = CorruptBody(f"the body is longer than its Content-Length of {stream.total_bytes}")
+                self._fail_stream(stream, error)
+                return
         else:
-            self.acknowledge(stream, size)  # nobody takes it
+            self.acknowledge(stream, size)  # it is padding
         if frame[4] & END_STREAM:
             stream.has_ended = True
             self._note_change(stream)
+
+    def _note_unwanted(self, size: int) -> None:
+        """Take a part of a body that nobody wants.
+
+        It does not count as a frame that says nothing if the server may have sent it before it had our RST_STREAM.
+        """
+        if 0 < size <= self._unwanted_bytes:
+            self._unwanted_bytes -= size
+            self._idle_frames -= 1
 
     def _note_change(self, stream: Http2Stream) -> None:
         """A part of a response has come."""
@@ -277,6 +321,7 @@ class Http2Protocol:
     def _handle(self, event: Any) -> None:
         if isinstance(event, h2.events.RemoteSettingsChanged):
             self._has_settings = self.may_have_room = True
+            self._h2.encoder.header_table_size = min(self._h2.encoder.header_table_size, LARGEST_TABLE_BYTES)
         if isinstance(event, (h2.events.RemoteSettingsChanged, h2.events.WindowUpdated)):
             self.changed_streams.update((each, None) for each in self.streams.values() if each.is_sending_open)
         elif isinstance(event, h2.events.StreamReset):

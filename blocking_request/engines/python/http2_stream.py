@@ -64,6 +64,8 @@ class Http2Stream:
         """The parts of the body that the transfer has not taken yet."""
         self.buffered_bytes = 0
         """How many bytes of the window they fill."""
+        self.body_bytes = 0
+        """How many bytes of the body have come."""
         self.window = STREAM_WINDOW_BYTES
         """How many bytes of the body the server may still send."""
         self.unacknowledged = 0

@@ -163,9 +163,10 @@ def _use(
 
 def _lost_failure(error: Exception, state: TransferState, route: Route) -> Failure:
     if route.tls is not None and is_tls_error(error):
-        if _has_head(state):
-            return messages.tls_broken(error.reason or str(error))
-        return route.tls.failure(error)  # an alert, as for a client certificate that is not accepted
+        reason = error.reason or str(error)
+        if _has_head(state) or "ALERT" not in reason:
+            return messages.tls_broken(reason)
+        return route.tls.failure(error)  # as for a client certificate that is not accepted
     return _failure_of_body(state) or lost_failure(error, state.request, route.proxy, _has_head(state))
 
 

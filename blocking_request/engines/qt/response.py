@@ -19,6 +19,7 @@ from ...models.headers import (
     Pairs,
     is_readable,
     known_fields,
+    without_control_characters,
 )
 from ...models.http_messages import Request, Response, streams_body
 from ...qt.binding import QT_VERSION, QtNetwork, enum_value
@@ -162,6 +163,8 @@ def _header_fields(reply: QtNetwork.QNetworkReply) -> Fields:
         return _QtFields(reply.headers())  # type: ignore[attr-defined]
     # The fields are copied at once, because memory that one thread has allocated is freed slowly in another.
     pairs = tuple([(name.data(), value.data()) for name, value in reply.rawHeaderPairs()])
+    if any(b"\r" in value or b"\0" in value for _, value in pairs):
+        pairs = tuple([(name, without_control_characters(name, value)) for name, value in pairs])
     _check_size(pairs)
     fields = known_fields(pairs)
     return Fields(partial(_with_each_cookie, fields.pairs)) if fields.has_set_cookie else fields
@@ -307,7 +310,7 @@ def transfer_failure(transfer: QtTransfer, status: Optional[int], error: int, er
             return failure
     if error in (QtNetworkError.RemoteHostClosedError, QtNetworkError.ContentReSendError):
         return messages.connection_closed(request, answered=status is not None)
-    return _failure_for(request, error, error_string)
+    return _failure_for(request, error, error_string, status is not None)
 
 
 def _known(error: int) -> QtNetworkError:
@@ -335,7 +338,8 @@ def leaves_connection_in_doubt(response: Response) -> bool:
     return status == 204 and has_length and fields.value(b"content-length") != b"0"
 
 
-def _failure_for(request: Request, error: int, error_string: str) -> Failure:
+def _failure_for(request: Request, error: int, error_string: str, has_begun: bool) -> Failure:
+    """``has_begun``: whether the header of a response has come."""
     known = _known(error)
     if (
         known is QtNetworkError.SslHandshakeFailedError
@@ -343,7 +347,10 @@ def _failure_for(request: Request, error: int, error_string: str) -> Failure:
         or "key values" in error_string
     ):
         # With TLS 1.3, a server refuses a missing client certificate after the handshake: Qt reports an unknown error.
-        return messages.handshake_failed(openssl_reason(error_string), shows_certificate(request))
+        reason = openssl_reason(error_string)
+        return (
+            messages.tls_broken(reason) if has_begun else messages.handshake_failed(reason, shows_certificate(request))
+        )
     text = messages.error_text(known, request.url) or error_string.replace(request.url, request.redacted_url)
     if known is QtNetworkError.TimeoutError:
         return Failure(ErrorCode.TimeoutError, known, text)

@@ -20,6 +20,7 @@ from ..engines import choice
 from ..flows import Flow, Send, send_directly
 from ..flows.cache.load_control import CacheLoadControl
 from ..flows.cookies import with_cookies
+from ..flows.fallback import send_to_be_read
 from ..flows.redirects import follow_redirects
 from ..models.error_texts import naming_proxy
 from ..models.http_messages import ConnectionCredentials, Request
@@ -96,7 +97,7 @@ def _hop(settings: Settings, options: CallOptions, outer: _OuterProxies) -> Send
 
 def _attempt(settings: Settings, options: CallOptions, outer: _OuterProxies) -> Send:
     """Return the function that sends one attempt of a hop. The layer that is added last runs first."""
-    send: Send = send_directly
+    send: Send = send_to_be_read if options.engine == choice.AUTO else send_directly
     # Certificate errors.
     if settings.ssl_error_handler is not None:
         with first_use:

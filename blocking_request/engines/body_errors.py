@@ -22,6 +22,10 @@ class CorruptBody(BodyError):
         return corrupt_body(str(self))
 
 
+class UnreadableByQt(CorruptBody):
+    """Qt could not read the response, which may be sound; the text says why."""
+
+
 class HeaderTooLarge(BodyError):
     """The header of the response exceeds ``MAXIMUM_HEADER_BYTES`` or ``MAXIMUM_HEADER_LINES``."""
 

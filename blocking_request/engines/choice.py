@@ -78,7 +78,7 @@ def _is_better_without_qt(request: Request) -> bool:
     body = request.body
     # A streamed body takes half as long again on Qt. Qt takes bytes that arrive on an idle connection for the next
     # response, and a cache would store that. Qt always adds some fields that this request omits.
-    if request.streams or request.is_stored or request.omitted:
+    if request.streams or request.is_stored or request.omitted or request.avoids_qt:
         return True
     if has_stray_percent(request.url):
         return True  # Qt sends %25 for it

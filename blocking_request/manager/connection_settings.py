@@ -12,7 +12,7 @@ from ..models.proxy import Proxy
 from ..models.tls import TlsSettings
 from ..prepare.settings import Settings, checked_callable, checked_milliseconds, checked_switch
 from ..proxies.parse import ProxyFactory, ProxyLike, proxy_factory, proxy_of
-from ..proxies.rules import url_prefixes
+from ..proxies.rules import OWN_EXCLUSIONS, OWN_FACTORY, OWN_PROXY, url_prefixes
 from .also_static import also_static
 from .settings_holder import SettingsHolder
 
@@ -87,7 +87,9 @@ class ConnectionSettings(SettingsHolder):
         TypeError or ValueError if it does not describe a proxy.
         """
         checked = proxy_of(proxy)
-        self._change_by(lambda settings: {"proxies": replace(settings.proxies, proxy=checked, qgis_auth_cfg="")})
+        self._change_by(
+            lambda settings: {"proxies": replace(settings.proxies, proxy=checked, qgis_auth_cfg="")}, OWN_PROXY
+        )
 
     def proxy(self) -> Optional[Proxy]:
         """Return the proxy that ``setProxy`` has set, or None."""
@@ -101,7 +103,7 @@ class ConnectionSettings(SettingsHolder):
         the blocked caller. Raises TypeError for another object.
         """
         checked: Optional[ProxyFactory] = proxy_factory(factory)
-        self._change_by(lambda settings: {"proxies": replace(settings.proxies, factory=checked)})
+        self._change_by(lambda settings: {"proxies": replace(settings.proxies, factory=checked)}, OWN_FACTORY)
 
     def proxyFactory(self) -> Optional[ProxyFactory]:
         """Return the callable that chooses proxies, or None. A QNetworkProxyFactory is returned as a callable."""
@@ -124,7 +126,7 @@ class ConnectionSettings(SettingsHolder):
             rules = replace(settings.proxies, proxy=checked, default_proxy_prefixes=default_proxy)
             return {"proxies": replace(rules, no_proxy_prefixes=no_proxy, qgis_auth_cfg="")}
 
-        self._change_by(change)
+        self._change_by(change, OWN_PROXY, OWN_EXCLUSIONS)
 
     def fallbackProxy(self) -> Optional[Proxy]:
         """Return the proxy, as ``proxy`` does; the name is that of QgsNetworkAccessManager."""

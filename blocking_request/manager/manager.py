@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -26,6 +25,7 @@ from .request_settings import RequestSettings
 from .settings_holder import change_settings, follow_qgis
 
 if TYPE_CHECKING:
+    from ..bodies.multipart import Fields, Files
     from ..request.request import BlockingNetworkRequest
     from .portable import PortableSettings
 
@@ -48,8 +48,6 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
     """
 
     _instance: Optional[NetworkAccessManager] = None
-    _follows_qgis = True
-    """Whether the manager of the process follows QGIS's settings in a running QGIS; not if ``setInstance`` gave it."""
     _instance_guard = threading.Lock()
 
     def __init__(self) -> None:
@@ -68,34 +66,32 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
 
     @classmethod
     def instance(cls) -> NetworkAccessManager:
-        """Return the manager of the process. Requests that get no manager use it.
+        """Return the manager of the process. Requests that get no manager use it. May be called in any thread.
 
-        In a running QGIS it follows QGIS's settings: the timeout, the user agent, the proxy with its exclusions and its
-        credentials, the certificate authorities that the user has added and the certificate errors that the user has
-        accepted. Changes in QGIS hold for the next call, of certificates within five seconds. What the program sets
-        itself, as by ``setTimeout``, no longer follows. May be called in any thread.
+        In a running QGIS it follows QGIS's settings: the timeout, the user agent, the proxy with its credentials, the
+        exclusions from the proxy, the certificate authorities that the user has added, and the certificate errors that
+        the user has accepted. A call uses the settings of its beginning; certificates may be five seconds old. What the
+        program sets itself, as by ``setTimeout``, no longer follows. ``setInstance(None)`` starts anew.
         """
         with cls._instance_guard:
-            manager = cls._instance
-            if manager is None:
-                manager = cls._instance = cls()
-            follows = cls._follows_qgis
-        if follows and "qgis.core" in sys.modules:
-            follow_qgis(manager)
-        return manager
+            if cls._instance is None:
+                cls._instance = cls()
+                follow_qgis(cls._instance)
+            return cls._instance
 
     @classmethod
     def setInstance(cls, manager: Optional[NetworkAccessManager]) -> None:
-        """Replace the manager of the process, for requests that are made from now on. May be called in any thread.
+        """Replace the manager of the process. May be called in any thread.
 
-        ``manager``: it keeps its own settings. So in QGIS ``setInstance(NetworkAccessManager())`` has requests follow
-        QGIS's settings no more. None: the next ``instance()`` makes a new one, as at the start of the program. Raises
-        TypeError for another object.
+        BlockingNetworkRequest objects that are made from now on use it. Those that exist keep their manager.
+
+        ``manager``: it has its own settings. So after ``setInstance(NetworkAccessManager())`` requests do not follow
+        QGIS. None: ``instance()`` makes a new manager, as at the start of the program. It has no cookies, credentials,
+        handlers and other settings of the present one. Raises TypeError for another object.
         """
         check_manager(manager)
         with cls._instance_guard:
             cls._instance = manager
-            cls._follows_qgis = manager is None
 
     @classmethod
     def fromQgis(cls, settingsFile: Optional[str] = None, useQgisManager: bool = False) -> NetworkAccessManager:
@@ -167,11 +163,14 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
     def blockingPost(
         self,
         request: RequestLike,
-        data: Data,
+        data: Data = None,
         authCfg: str = "",
         forceRefresh: bool = False,
         feedback: Optional[FeedbackLike] = None,
         *,
+        form: Optional[Fields] = None,
+        files: Optional[Files] = None,
+        json: Any = None,
         headers: HeadersLike = None,
         params: ParamsLike = None,
         timeout: Optional[int] = None,
@@ -182,7 +181,15 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         ``errorCode()`` and ``raiseForError()``. Raises TypeError, ValueError.
         """
         blocking = self._request(authCfg)
-        blocking.post(request, data, forceRefresh, feedback, headers=headers, params=params, timeout=timeout)
+        blocking.post(
+            *(request, data, forceRefresh, feedback),
+            form=form,
+            files=files,
+            json=json,
+            headers=headers,
+            params=params,
+            timeout=timeout,
+        )
         return blocking.reply()
 
     def _request(self, authcfg: str) -> BlockingNetworkRequest:
@@ -203,10 +210,11 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         choice.clear_connections()
 
     def shutdown(self) -> None:
-        """Cancel all running calls of the process, close all idle connections and stop the qt engine's workers.
+        """Cancel all running calls, close all idle connections and stop the qt engine's workers.
 
-        The calls return ``CanceledError``. It happens by itself when the application quits or the interpreter exits.
-        May be called in any thread and more than once. The next call starts new workers and connections.
+        It concerns all managers of this copy of the package. The calls return ``CanceledError``. It happens by itself
+        when the application quits or the interpreter exits. May be called in any thread and more than once. The next
+        call starts new workers and connections.
         """
         choice.shutdown()
 
@@ -231,6 +239,11 @@ def check_manager(manager: Any) -> None:
     if manager is None or isinstance(manager, NetworkAccessManager):
         return
     text = f"manager must be a blocking_request.NetworkAccessManager or None, not {type_name(manager)}"
+    if type(manager).__name__ == NetworkAccessManager.__name__:
+        own, other = NetworkAccessManager.__module__, type(manager).__module__
+        text = (
+            f"manager is of another copy of the package: {other}.NetworkAccessManager, not {own}.NetworkAccessManager"
+        )
     if isinstance(manager, (str, QtCore.QUrl, QtNetwork.QNetworkRequest)):
         text += ": give the request to the call, BlockingNetworkRequest().get(request)"
     elif isinstance(manager, QtCore.QObject) and not isinstance(manager, QtNetwork.QNetworkAccessManager):

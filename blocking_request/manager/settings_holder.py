@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable, Optional
@@ -21,16 +22,27 @@ class SettingsHolder:
         self._own_names: frozenset[str] = frozenset()
         """The settings that the program has set."""
         self._settings_guard = threading.Lock()
+        self._may_follow_qgis = False
+        """Whether QGIS's settings hold if the program has set none of its own, and is a running QGIS."""
         self._followed: Optional[FollowedSettings] = None
-        """QGIS's settings, which hold if the program has set none of its own."""
+        """QGIS's settings, after they were first looked for in a running QGIS."""
 
     @property
     def _settings(self) -> Settings:
+        if not self._may_follow_qgis:
+            return self._own_settings
+        self._read_qgis()
+        return self._merged()
+
+    def _read_qgis(self) -> None:
+        if "qgis.core" not in sys.modules:
+            return
         followed = self._followed
         if followed is None:
-            return self._own_settings
+            with first_use:
+                from ..qgis.followed_settings import FollowedSettings
+            followed = self._followed = FollowedSettings()
         followed.read()
-        return self._merged()
 
     def _merged(self) -> Settings:
         own, followed = self._own_settings, self._followed
@@ -41,14 +53,17 @@ class SettingsHolder:
             self._own_settings = replace(self._own_settings, **changes)
             self._own_names = self._own_names.union(changes)
 
-    def _change_by(self, changes: Callable[[Settings], dict[str, Any]]) -> None:
-        """Change settings depending on their present values. ``changes`` is called while the lock is held."""
-        if self._followed is not None:
-            self._followed.read()  # before the lock is taken
+    def _change_by(self, changes: Callable[[Settings], dict[str, Any]], *parts: str) -> None:
+        """Change settings depending on their present values. ``changes`` is called while the lock is held.
+
+        ``parts``: the parts of ``proxies`` that change, if it is that setting; the others go on to follow QGIS.
+        """
+        if self._may_follow_qgis:
+            self._read_qgis()  # before the lock is taken
         with self._settings_guard:
             new = changes(self._merged())
             self._own_settings = replace(self._own_settings, **new)
-            self._own_names = self._own_names.union(new)
+            self._own_names = self._own_names.union(parts or new)
 
 
 def settings_of(manager: SettingsHolder) -> Settings:
@@ -57,14 +72,8 @@ def settings_of(manager: SettingsHolder) -> Settings:
 
 
 def follow_qgis(manager: SettingsHolder) -> None:
-    """Have a manager follow the settings of QGIS, if this program is a running QGIS."""
-    if manager._followed is not None:
-        return
-    with first_use:
-        from ..qgis.followed_settings import FollowedSettings
-        from ..qgis.settings import core
-    if core() is not None:
-        manager._followed = FollowedSettings()
+    """Have a manager follow the settings of QGIS, as soon as this program is a running QGIS."""
+    manager._may_follow_qgis = True
 
 
 def change_settings(manager: SettingsHolder, **changes: Any) -> None:

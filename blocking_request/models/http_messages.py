@@ -88,6 +88,8 @@ class Request(NamedTuple):
     """The part of the cache's partition key that the header fields do not tell: the user and the secret that log in."""
     omitted: frozenset[bytes] = frozenset()
     """Names of fields, in lower case, that an engine must not add by itself."""
+    avoids_qt: bool = False
+    """Whether ``auto`` takes the python engine, because Qt could not read the response."""
 
     @property
     def redacted_url(self) -> str:
@@ -152,6 +154,8 @@ class Response(NamedTuple):
     """The path of the file that has the body."""
     trace: Optional[TransferTrace] = None
     """None if no engine has sent the request."""
+    is_unreadable: bool = False
+    """Whether Qt could not read what the server has sent. The python engine may."""
 
     @property
     def http_version(self) -> str:

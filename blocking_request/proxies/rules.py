@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
@@ -15,6 +15,9 @@ from ..models.urls import DEFAULT_PORTS
 from ..qt.binding import QtNetwork, encoded_url
 from .no_proxy import is_excluded
 from .parse import ProxyFactory, proxy_of
+
+OWN_PROXY, OWN_EXCLUSIONS, OWN_FACTORY = "proxies.proxy", "proxies.exclusions", "proxies.factory"
+"""The parts of ProxyRules that a program can set without the others."""
 
 
 @pickled
@@ -34,11 +37,23 @@ class ProxyRules:
     """Whether this package looks for no proxy, because QGIS's own manager chooses."""
     qgis_auth_cfg: str = ""
     """The id of the proxy's credentials in QGIS's authentication database; '': none."""
+    problem: str = ""
+    """Why the proxy of QGIS's settings cannot be used; '': it can."""
+
+    def with_parts_of(self, own: ProxyRules, names: frozenset[str]) -> ProxyRules:
+        """Return the rules with the parts that the program has set itself: ``names`` has ``OWN_PROXY`` and so on."""
+        rules = replace(self, factory=own.factory)
+        if OWN_PROXY in names:
+            rules = replace(rules, proxy=own.proxy, qgis_auth_cfg="", problem="")
+        if OWN_EXCLUSIONS in names:
+            default_proxy, no_proxy = own.default_proxy_prefixes, own.no_proxy_prefixes
+            rules = replace(rules, default_proxy_prefixes=default_proxy, no_proxy_prefixes=no_proxy)
+        return rules
 
     @property
     def is_default(self) -> bool:
         """Whether no rule can name a proxy."""
-        return self.proxy is None and not self.no_proxy_prefixes and self.factory is None
+        return self.proxy is None and not self.no_proxy_prefixes and self.factory is None and not self.problem
 
     def find(self, url: str) -> Optional[Proxy]:
         """Return the proxy for a URL; None if Qt decides.
@@ -58,6 +73,8 @@ class ProxyRules:
             return NO_PROXY
         if _begins_with_one_of(self.default_proxy_prefixes, url):
             return None
+        if self.problem:
+            raise ProxyUnusable(self.problem)
         return self.proxy
 
 

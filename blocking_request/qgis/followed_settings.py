@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ..models.proxy import NO_PROXY, Proxy
 from ..models.redaction import hidden_repr
 from ..models.tls import TlsSettings
 from ..proxies.rules import ProxyRules
@@ -39,6 +38,7 @@ class _Values(NamedTuple):
 
     raw: tuple[Any, ...]
     tls: Optional[TlsSettings]
+    proxies: ProxyRules
     changes: Mapping[str, Any]
 
 
@@ -74,7 +74,7 @@ class FollowedSettings:
         if merged is not None and merged.own is own and merged.values is values:
             return merged.settings
         changes = {name: value for name, value in values.changes.items() if name not in own_names}
-        settings = replace(own, **changes)
+        settings = replace(own, **changes, proxies=values.proxies.with_parts_of(own.proxies, own_names))
         self._merged = _Merged(own, values, settings)
         return settings
 
@@ -88,7 +88,8 @@ class FollowedSettings:
         tls = self._current_tls(qgis)
         values = self._values
         if values is None or values.raw != raw or values.tls is not tls:
-            self._values = _Values(raw, tls, _changes(dict(zip(NETWORK_KEYS, raw)), tls, qgis))
+            read = _reader(dict(zip(NETWORK_KEYS, raw)))
+            self._values = _Values(raw, tls, _rules(read), _changes(read, tls, qgis))
 
     def _current_tls(self, qgis: Any) -> Optional[TlsSettings]:
         now = time.monotonic()
@@ -100,27 +101,36 @@ class FollowedSettings:
         return self._tls
 
 
-def _changes(raw: Mapping[str, Any], tls: Optional[TlsSettings], qgis: Any) -> dict[str, Any]:
-    """Return the settings that differ from a manager's defaults. An invalid value of QGIS is logged."""
-
+def _reader(raw: Mapping[str, Any]) -> Read:
     def read(key: str, default: Any) -> Any:
         value = raw[key]
         return default if value is None else value
 
+    return read
+
+
+def _changes(read: Read, tls: Optional[TlsSettings], qgis: Any) -> dict[str, Any]:
+    """Return the settings in the place of a manager's defaults. An invalid timeout of QGIS is logged."""
     try:
         timeout = timeout_of(read)
     except ValueError as error:
         logger.warning("%s: %d ms are used", error, DEFAULT_TIMEOUT_MS)
         timeout = DEFAULT_TIMEOUT_MS
-    return {"timeout": timeout, "user_agent": user_agent_of(read, qgis), "proxies": _rules(read), "tls": tls}
+    return {"timeout": timeout, "user_agent": user_agent_of(read, qgis), "tls": tls}
 
 
 def _rules(read: Read) -> ProxyRules:
-    proxy: Optional[Proxy]
+    """If QGIS's setting is not valid, calls fail and say so, except to the URLs that do not use the proxy."""
+    default_proxy, no_proxy = proxy_lists(read)
+    proxy, auth_cfg, problem = None, "", ""
     try:
         proxy, auth_cfg = proxy_and_auth_cfg(read)
     except ValueError as error:
-        logger.warning("%s: no proxy is used", error)
-        proxy, auth_cfg = NO_PROXY, ""
-    default_proxy, no_proxy = proxy_lists(read)
-    return ProxyRules(proxy, default_proxy_prefixes=default_proxy, no_proxy_prefixes=no_proxy, qgis_auth_cfg=auth_cfg)
+        problem = str(error)
+    return ProxyRules(
+        proxy,
+        default_proxy_prefixes=default_proxy,
+        no_proxy_prefixes=no_proxy,
+        qgis_auth_cfg=auth_cfg,
+        problem=problem,
+    )

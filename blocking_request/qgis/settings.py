@@ -172,12 +172,18 @@ def proxy_and_auth_cfg(read: Read) -> tuple[Optional[Proxy], str]:
         return NO_PROXY, ""
     kind = _KINDS.get(str(read("proxy/proxyType", "") or ""))
     host = str(read("proxy/proxyHost", "") or "")
-    if kind is None or not host:
+    if kind is None:
         return None, ""
+    if not host:
+        return NO_PROXY, ""
     port = read("proxy/proxyPort", 0)
     user, password = str(read("proxy/proxyUser", "") or ""), str(read("proxy/proxyPassword", "") or "")
     try:
-        proxy = Proxy(kind, host, int(port or 0) or DEFAULT_PORTS[kind], user, password)
+        number = int(port or 0) or DEFAULT_PORTS[kind]
+    except (TypeError, ValueError):
+        raise ValueError(f"QGIS's proxy setting cannot be used: the port is {port!r}, which is no number") from None
+    try:
+        proxy = Proxy(kind, host, number, user, password)
     except (TypeError, ValueError) as error:
         raise ValueError(f"QGIS's proxy setting cannot be used: {error}") from None
     return proxy, str(read("proxy/authcfg", "") or "")

@@ -149,6 +149,84 @@ print(results)
 
 
 @needs_qgis
+def test_parts_of_the_proxy_setting(tmp_path: Path, serve: Serve) -> None:
+    """What the program sets replaces that part only. A wrong setting of QGIS is told, and nothing is sent."""
+    server, proxy = serve(always(b"hello")), ProxyServer()
+    program = f"""{BEGIN}{SETTINGS}
+url, port = sys.argv[1], int(sys.argv[2])
+manager = NetworkAccessManager.instance()
+
+def get(path):
+    reply = NetworkAccessManager.blockingGet(url + path)
+    print(reply.text() or reply.errorString().partition(" (")[0])
+
+manager.setProxy(f"127.0.0.1:{{port}}")
+set_proxy(1)
+settings.setValue("proxy/noProxyUrls", [url + "/direct"])
+get("/own")
+get("/direct")
+print(manager.noProxyList() == [url + "/direct"], manager.excludeList())
+NetworkAccessManager.setInstance(None)
+set_proxy("abc")
+get("/wrong")
+get("/direct")
+set_proxy(port, proxyHost="")
+get("/no/host")
+before = BlockingNetworkRequest()
+settings.setValue("proxy/proxyHost", "127.0.0.1")
+print(before.get(url + "/last").name)
+{END}"""
+    try:
+        lines = run(program, server.url, str(proxy.port), folder=tmp_path)
+        paths = [url.removeprefix(server.url) for url in proxy.asked]
+    finally:
+        proxy.close()
+    assert lines == [
+        "hello",
+        "hello",
+        "True []",
+        "QGIS's proxy setting cannot be used: the port is 'abc', which is no number",
+        "hello",
+        "hello",
+        "NoError",
+    ]
+    assert paths == ["/own", "/last"]
+
+
+@needs_qgis
+def test_objects_that_were_made_before_qgis(tmp_path: Path, serve: Serve) -> None:
+    server = serve(always(b"hello"))
+    program = f"""
+import os, sys
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager
+request, manager = BlockingNetworkRequest(), NetworkAccessManager.instance()
+print(request.get(sys.argv[1]).name, manager.timeout())
+from qgis.core import *
+print(request.get(sys.argv[1]).name)
+app = QgsApplication([], False)
+app.initQgis()
+QgsSettings().setValue("network/network-timeout", 1234)
+print(request.get(sys.argv[1]).name, manager.timeout())
+{END}"""
+    assert run(program, server.url, folder=tmp_path) == ["NoError 60000", "NoError", "NoError 1234"]
+    agents = [request.partition(b"User-Agent: ")[2].partition(b"/")[0] for request in server.requests]
+    assert agents == [b"blocking-request", b"blocking-request", b"Mozilla"]
+
+
+@needs_qgis
+def test_preprocessors_of_qgis(tmp_path: Path, serve: Serve) -> None:
+    """The line of the documentation passes requests to them."""
+    server = serve(always(b"hello"))
+    program = f"""{BEGIN}
+QgsNetworkAccessManager.setRequestPreprocessor(lambda request: request.setRawHeader(b"X-Plugin", b"1"))
+NetworkAccessManager.setRequestPreprocessor(QgsNetworkAccessManager.instance().preprocessRequest)
+print(NetworkAccessManager.blockingGet(sys.argv[1]).text())
+{END}"""
+    assert run(program, server.url, folder=tmp_path) == ["hello"]
+    assert b"X-Plugin: 1" in server.requests[0]
+
+
+@needs_qgis
 def test_certificates(tmp_path: Path) -> None:
     """An authority that the user has added, and a certificate error that the user has accepted."""
     added, stranger = trustme.CA(), trustme.CA()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 from pathlib import Path
 
 from ..support.names import ROOT, Serve
@@ -174,3 +175,35 @@ print(ended, codes, time.monotonic() - started < 10)
     assert run(program, server.url, quiet.url, folder=tmp_path) == [
         "[True, False] [('NoError', 100.0), ('CanceledError', 0.0)] True"
     ]
+
+
+@needs_qgis
+def test_plugin_of_the_documentation(tmp_path: Path, serve: Serve) -> None:
+    server, quiet = serve(always(b"hello")), serve(silence)
+    page = (ROOT / "docs/qgis.rst").read_text(encoding="utf-8")
+    block = page[
+        page.index("    from qgis.core import QgsApplication, QgsTask") : page.index("* ``shutdown()`` of any manager")
+    ]
+    program = f"""{BEGIN}
+{textwrap.dedent(block)}
+plugin = Plugin(None)
+for url in sys.argv[1:]:
+    plugin.fetch(url)
+
+
+def has_ended(task):
+    try:
+        return task.status() in (QgsTask.Complete, QgsTask.Terminated)
+    except RuntimeError:
+        return True
+
+
+while not has_ended(plugin.tasks[0]):
+    app.processEvents()
+started = time.monotonic()
+plugin.unload()
+app.processEvents()
+print(time.monotonic() - started < 5)
+{END}"""
+    lines = run(program, server.url, quiet.url, folder=tmp_path)
+    assert lines[0] == "True hello" and lines[1].startswith("False Operation canceled") and lines[2] == "True"

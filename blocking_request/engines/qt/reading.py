@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...models.http_messages import streams_body
 from ...qt.binding import QtNetwork
-from ..body_errors import BodyError
+from ..body_errors import BodyError, UnreadableByQt
 from ..body_reader import BodyReader
 from ..events import PROGRESS_SECONDS, HeadersReceived, Progress
 from .response import begun_response, body_reader, read_header
@@ -33,7 +33,7 @@ def read_available(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None
         elif reply.bytesAvailable() > 0:
             reader.feed(reply.readAll())
     except BodyError as error:
-        transfer.failure = error.failure
+        transfer.failure, transfer.is_unreadable = error.failure, isinstance(error, UnreadableByQt)
         if not reply.isFinished():
             reply.abort()
         return

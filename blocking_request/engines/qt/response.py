@@ -24,7 +24,7 @@ from ...models.headers import (
 from ...models.http_messages import Request, Response, streams_body
 from ...qt.binding import QT_VERSION, QtNetwork, enum_value
 from ...tls.qt_configuration import caller_configuration, session_of
-from ..body_errors import CorruptBody, HeaderTooLarge
+from ..body_errors import HeaderTooLarge, UnreadableByQt, corrupt_body
 from ..body_reader import BodyReader, Limits, framing_value, is_chunked
 from .ntlm import endless_login
 from .proxy_probe import proxy_failure
@@ -64,12 +64,28 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
     if reader is None:
         # There is no reader if the header could not be read; ``transfer.failure`` says why.
         return Response(
-            request, status, reason, transfer.fields, failure=failure, engine="qt", tls=tls, trace=transfer.trace
+            request,
+            status,
+            reason,
+            transfer.fields,
+            failure=failure,
+            engine="qt",
+            tls=tls,
+            trace=transfer.trace,
+            is_unreadable=transfer.is_unreadable or _may_be_readable(status, failure),
         )
     has_body = request.method != "HEAD" and status not in (204, 304)
     is_closed = failure is not None and failure.error is QtNetworkError.RemoteHostClosedError
     if has_body and (failure is None or is_closed):
         failure = reader.body_error() or failure
+    if (
+        failure is None
+        and status is not None
+        and status >= 400
+        and reader.encoded_bytes
+        and _lost_header(transfer.fields)
+    ):
+        failure, transfer.is_unreadable = corrupt_body(_NO_FIELD), True
     is_whole = not has_body or reader.total_bytes == reader.encoded_bytes
     if is_closed and status is not None and status >= 400 and is_whole:
         # The server did not read the rest of the request's body, and its response says why.
@@ -87,7 +103,17 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
         total_bytes=reader.total_bytes,
         tls=tls,
         trace=transfer.trace,
+        is_unreadable=transfer.is_unreadable or _may_be_readable(status, failure),
     )
+
+
+def _may_be_readable(status: Optional[int], failure: Optional[Failure]) -> bool:
+    """Return whether a failed response may only be one that Qt cannot read: an interim one, or bytes that are not quite
+    HTTP, of which Qt tells nothing.
+    """
+    if failure is None:
+        return False
+    return (status or 200) < 200 or (status is None and failure.error is QtNetworkError.RemoteHostClosedError)
 
 
 def small_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Optional[Response]:
@@ -229,9 +255,12 @@ def body_reader(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> BodyRea
     """
     request, status, fields = transfer.request, transfer.status, transfer.fields
     if status is not None:
-        _check_header(fields)
+        _check_header(request.method, status, fields)
     chunked = is_chunked(framing_value(fields, b"transfer-encoding"))
-    length = None if chunked else framing_value(fields, b"content-length")
+    length = framing_value(fields, b"content-length")
+    if chunked and length is not None and length.strip(b"0") == b"" and status not in (None, 204, 304):
+        raise UnreadableByQt("Qt reads no body if the header has Transfer-Encoding and a Content-Length of 0")
+    length = None if chunked else length
     encoding = (framing_value(fields, b"content-encoding") or b"") if request.decode else b""
     limits = Limits(request.body_limit, request.expansion_limit)
     sink = transfer.deliver if streams_body(request, status) else None
@@ -271,19 +300,27 @@ def begun_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Resp
     )
 
 
-def _check_header(fields: Fields) -> None:
-    """Raise CorruptBody if Qt could not read the header. Qt goes on without the fields, and so without the length.
+_NO_FIELD = (
+    "no header field could be read; the header is empty, has a line without a colon or with an odd name, "
+    "or is larger than Qt 6 reads (99 lines, 100 KB)"
+)
 
-    Qt 6.11 drops the whole header if a line has no colon, or if it has more than 99 lines or about 100 KB. Qt 5.15
-    takes a line without a colon for the beginning of the next field's name. There an empty header really is empty.
+
+def _check_header(method: str, status: int, fields: Fields) -> None:
+    """Raise UnreadableByQt if Qt could not read the header. Qt goes on without the fields, and so without the length.
+
+    Qt 6.11 drops the whole header if a line has no colon or an odd name, or if it has more than 99 lines or about 100
+    KB. If the response has no body, or an error body, which may be empty, nothing else is lost. Qt 5.15 takes a line
+    without a colon for the beginning of the next field's name. There an empty header really is empty.
     """
-    if QT_VERSION >= (6,) and fields.is_empty:
-        raise CorruptBody(
-            "no header field could be read; the header is empty, has a line without a colon, "
-            "or is larger than Qt 6 reads (99 lines, 100 KB)"
-        )
+    if _lost_header(fields) and (method == "HEAD" or (status < 400 and status not in (204, 304))):
+        raise UnreadableByQt(_NO_FIELD)
     if QT_VERSION < (6,) and _is_mixed_up(fields):
-        raise CorruptBody("the header has a line without a colon")
+        raise UnreadableByQt("the header has a line without a colon")
+
+
+def _lost_header(fields: Fields) -> bool:
+    return QT_VERSION >= (6,) and fields.is_empty
 
 
 def _is_mixed_up(fields: Fields) -> bool:

@@ -74,6 +74,8 @@ class QtTransfer:
     fields: Fields = NO_FIELDS
     reader: Optional[BodyReader] = None
     failure: Optional[Failure] = None
+    is_unreadable = False
+    """Whether the response may be sound, although Qt could not read it."""
     tls_errors: tuple[TlsError, ...] = ()
     progress_due = 0.0
     ntlm_answers = 0

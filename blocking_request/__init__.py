@@ -7,11 +7,12 @@ latest after its timeout.
 import sys
 from typing import TYPE_CHECKING, Any
 
-if "__all__" not in globals():
-    # This is not importlib.reload(). If modules of the package are there already, they are left of an earlier import:
-    # QGIS removes only some of them when it unloads a plugin (3.22). Mixed with new ones, they would not work.
-    for _left in [name for name in sys.modules if name.startswith(f"{__name__}.")]:
-        del sys.modules[_left]
+if "__all__" not in globals() and getattr(sys.modules.get(__name__), "__dict__", None) is globals():
+    # The package is imported, and not reloaded by importlib.reload(). If modules of it are there already, they are left
+    # of an earlier import: QGIS removes only some of them when it unloads a plugin (3.22). They do not work together
+    # with new ones.
+    for _name in [name for name in sys.modules if name.startswith(f"{__name__}.")]:
+        del sys.modules[_name]
 
 from ._first_use import first_use
 from ._version import VERSION as __version__
@@ -103,8 +104,8 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     with first_use:
-        value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
-    globals()[name] = value
+        module = import_module(f".{_MODULES[name]}", __name__)
+    value = globals()[name] = getattr(module, name)
     return value
 
 

@@ -344,7 +344,7 @@ class Loop:
         prepared: Union[PreparedCall, Failure]
         try:
             prepared = self._engine_failure or prepare_call(
-                context, self._manager, data, self._overrides, timeouts.stop_reason, refreshes, streams=sink is not None
+                context, self._manager, data, self._overrides, timeouts, refreshes, streams=sink is not None
             )
         except RequestNotSent as request_not_sent:
             prepared = request_not_sent.failure

@@ -100,6 +100,10 @@ class Call:
         """Return the failure with which the call must end: cancelled, or deadline passed. Else None."""
         return self._timeouts.stop_reason()
 
+    def stop_reason_of_wait(self, began: float) -> Optional[Failure]:
+        """Return the failure with which the call must end that waits for something else than bytes, or None."""
+        return self._timeouts.stop_reason_of_wait(began)
+
     def run(self, flow: Flow) -> Response:
         """Block until the flow returns. If its response ``is_streaming``, read the body with ``iter_chunks``."""
         if self._feedback is None:

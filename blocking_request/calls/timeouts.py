@@ -78,6 +78,16 @@ class Timeouts:
             return messages.deadline_passed(self._deadline_ms)
         return None
 
+    def stop_reason_of_wait(self, began: float) -> Optional[Failure]:
+        """Return a failure if the call must end that waits for something else than bytes, since a time of the clock.
+
+        The idle timeout counts, too.
+        """
+        failure = self.stop_reason()
+        if failure is None and self._clock() >= began + self._idle_seconds:
+            failure = messages.idle_timeout(self._idle_ms)
+        return failure
+
     def begin_request(self) -> None:
         """Start the connect timeout. Halfway ``check`` has the engine look for the connection."""
         if self._connect_ms:

@@ -19,7 +19,8 @@ _R = TypeVar("_R")
 class also_static(Generic[_P, _R]):
     """Decorates a method that is static in QgsNetworkAccessManager.
 
-    Called on the class, ``NetworkAccessManager.timeout()``, it is a method of ``NetworkAccessManager.instance()``.
+    ``NetworkAccessManager.timeout()`` is that of ``NetworkAccessManager.instance()``, and
+    ``NetworkAccessManager.timeout(manager)`` that of a manager, as with any method.
     """
 
     def __init__(self, function: Callable[Concatenate[Any, _P], _R]) -> None:
@@ -27,4 +28,13 @@ class also_static(Generic[_P, _R]):
         update_wrapper(self, function)  # type: ignore[arg-type]
 
     def __get__(self, manager: Any, owner: Any) -> Callable[_P, _R]:
-        return MethodType(self._function, owner.instance() if manager is None else manager)
+        function = self._function
+        if manager is not None:
+            return MethodType(function, manager)
+
+        def call(*args: Any, **kwargs: Any) -> _R:
+            if args and isinstance(args[0], owner):
+                return function(*args, **kwargs)
+            return function(owner.instance(), *args, **kwargs)
+
+        return update_wrapper(call, function)

@@ -63,7 +63,7 @@ class ConnectionSettings(SettingsHolder):
 
         Raises ValueError if the variable is not the name of an engine.
         """
-        return self._settings.engine or choice.engine_of_environment()
+        return self._program_settings.settings.engine or choice.engine_of_environment()
 
     def setNetworkAccessible(self, accessible: bool) -> None:
         """Allow or forbid the network. While it is False, each call except for local files returns NetworkError.

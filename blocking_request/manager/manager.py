@@ -48,7 +48,7 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
     """
 
     _instance: Optional[NetworkAccessManager] = None
-    _instance_guard = threading.Lock()
+    _instance_guard = threading.RLock()
 
     def __init__(self) -> None:
         """Create a manager with the default settings."""
@@ -73,11 +73,15 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         the user has accepted. A call uses the settings of its beginning; certificates may be five seconds old. What the
         program sets itself, as by ``setTimeout``, no longer follows. ``setInstance(None)`` starts anew.
         """
-        with cls._instance_guard:
-            if cls._instance is None:
-                cls._instance = cls()
-                follow_qgis(cls._instance)
-            return cls._instance
+        manager = NetworkAccessManager._instance
+        if manager is None:
+            new = NetworkAccessManager()
+            follow_qgis(new)
+            with cls._instance_guard:
+                manager = NetworkAccessManager._instance
+                if manager is None:
+                    manager = NetworkAccessManager._instance = new
+        return manager
 
     @classmethod
     def setInstance(cls, manager: Optional[NetworkAccessManager]) -> None:
@@ -91,7 +95,9 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         """
         check_manager(manager)
         with cls._instance_guard:
-            cls._instance = manager
+            old = NetworkAccessManager._instance
+            NetworkAccessManager._instance = manager
+        del old  # after the lock: a destructor of the program may call instance()
 
     @classmethod
     def fromQgis(cls, settingsFile: Optional[str] = None, useQgisManager: bool = False) -> NetworkAccessManager:
@@ -227,7 +233,7 @@ def _shown(proxy: Optional[Proxy]) -> str:
 
 def _replace_guard_after_fork() -> None:
     """Replace the lock in a forked child: if a thread of the parent held it, it would never be released there."""
-    NetworkAccessManager._instance_guard = threading.Lock()
+    NetworkAccessManager._instance_guard = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

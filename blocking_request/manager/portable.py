@@ -7,13 +7,17 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from http.cookiejar import Cookie
 from typing import TYPE_CHECKING, Any, Optional
 
+from .._first_use import first_use
 from .._names import pickled, public
+from ..calls.timeouts import Timeouts
 from ..flows.auth.server import CachedCredential
 from ..models.auth import AuthConfig
+from ..models.failure import RequestNotSent
 from ..models.proxy import Proxy
 from ..models.redaction import SECRET_PARAMETERS, is_secret_field
 from ..models.tls import TlsSettings
@@ -87,8 +91,7 @@ class PortableSettings:
 
 
 def portable_settings(settings: Settings, secrets: bool) -> PortableSettings:
-    if not secrets:
-        settings = _without_secrets(settings)
+    settings = _with_proxy_credentials(settings) if secrets else _without_secrets(settings)
     names = [each.name for each in fields(settings) if each.init and each.name not in _NOT_COPIED]
     hosts = settings.strict_transport
     return PortableSettings(
@@ -100,11 +103,25 @@ def portable_settings(settings: Settings, secrets: bool) -> PortableSettings:
     )
 
 
+def _with_proxy_credentials(settings: Settings) -> Settings:
+    """Take the credentials of the proxy out of QGIS's database, which another process may not have."""
+    rules = settings.proxies
+    if not rules.qgis_auth_cfg:
+        return settings
+    with first_use:
+        from ..qgis.auth import with_proxy_credentials
+
+    timeouts = Timeouts(settings.timeout, settings.deadline)
+    with suppress(RequestNotSent):  # the user does not unlock the database
+        rules = with_proxy_credentials(rules, timeouts.stop_reason_of_wait)
+    return replace(settings, proxies=replace(rules, qgis_auth_cfg=""))
+
+
 def _without_secrets(settings: Settings) -> Settings:
     names = (*SECRET_PARAMETERS, *settings.secret_parameters)
     proxies = settings.proxies
     if proxies.proxy is not None:
-        proxies = replace(proxies, proxy=replace(proxies.proxy, user="", password=""))
+        proxies = replace(proxies, proxy=replace(proxies.proxy, user="", password=""), qgis_auth_cfg="")
     return replace(
         settings,
         default_headers=tuple(pair for pair in settings.default_headers if not is_secret_field(pair[0], names)),

@@ -82,10 +82,10 @@ def call_options(
     request: RequestLike,
     settings: Settings,
     own: CallOverrides,
-    stop_reason: Callable[[], Optional[Failure]],
+    stop_reason: Callable[[float], Optional[Failure]],
     force_refresh: bool = False,
 ) -> CallOptions:
-    """``stop_reason``: why the call should not go on, or None. Raises RequestNotSent."""
+    """``stop_reason``: returns why a call must end that waits since a time, or None. Raises RequestNotSent."""
     config, qgis_auth = _auth(request, settings, own, stop_reason)
     rules = CallOptions(
         redirects=_redirects(request, settings, config),
@@ -107,7 +107,7 @@ def call_options(
     )
 
 
-def _proxies(settings: Settings, own: CallOverrides, stop_reason: Callable[[], Optional[Failure]]) -> ProxyRules:
+def _proxies(settings: Settings, own: CallOverrides, stop_reason: Callable[[float], Optional[Failure]]) -> ProxyRules:
     if own.proxy is not None:
         return ProxyRules(own.proxy)
     if not settings.proxies.qgis_auth_cfg:
@@ -141,7 +141,7 @@ def _verifier(handler: RedirectHandler) -> Callable[[str, str], bool]:
 
 
 def _auth(
-    request: RequestLike, settings: Settings, own: CallOverrides, stop_reason: Callable[[], Optional[Failure]]
+    request: RequestLike, settings: Settings, own: CallOverrides, stop_reason: Callable[[float], Optional[Failure]]
 ) -> tuple[Optional[AuthConfig], Optional[Callable[[Request], Request]]]:
     """Return the credentials for the origin of the request. Raises RequestNotSent if the id is not known."""
     config = own.auth_config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol
 
 from .._first_use import first_use
 from ..bodies.upload import Data, read_body
@@ -30,22 +30,33 @@ class PreparedCall(NamedTuple):
     settings: Settings
 
 
+class StopReasons(Protocol):
+    """A Call or its Timeouts."""
+
+    def stop_reason(self) -> Optional[Failure]:
+        """Return why the call must end: cancelled, or deadline passed. None: it need not."""
+
+    def stop_reason_of_wait(self, began: float) -> Optional[Failure]:
+        """The same for a call that waits since a time of ``time.monotonic``, for which the idle timeout counts, too."""
+
+
 def prepare_call(
     context: CallContext,
     manager: NetworkAccessManager,
     data: Data,
     overrides: CallOverrides,
-    stop_reason: Callable[[], Optional[Failure]],
+    stops: StopReasons,
     force_refresh: bool,
     streams: bool,
 ) -> PreparedCall:
     """Build the request of a call, and emit ``requestAboutToBeCreated``, for a URL that cannot be requested, too.
 
-    ``overrides``: the settings of the request object; ``stop_reason``: returns why the call should end, and is called
-    while a body is read; ``streams``: whether the body of the response is not kept in memory. Raises RequestNotSent.
+    ``overrides``: the settings of the request object; ``stops``: tells while a body is read, and while QGIS is waited
+    for, whether the call must end; ``streams``: whether the body of the response is not kept in memory. Raises
+    RequestNotSent.
     """
     target, settings = context.target, context.settings
-    body = read_body(data, stop_reason)
+    body = read_body(data, stops.stop_reason)
     has_body = body is not None
     is_plain = (
         (body is None or (isinstance(body, bytes) and body != b""))  # an empty one may be left out
@@ -59,14 +70,14 @@ def prepare_call(
     if plain is not None and plain.key == key:
         request, options = plain.with_target(target, body), plain.options  # type: ignore[arg-type]
     else:
-        options = call_options(target, settings, overrides, stop_reason, force_refresh)
         defaults = Defaults(settings.user_agent, settings.default_headers)
         try:
+            options = call_options(target, settings, overrides, stops.stop_reason_of_wait, force_refresh)
             request = build_request(target, context.method, body, force_refresh, defaults, context.arguments)
+            request = with_settings(request, settings, options.auth, streams)
         except RequestNotSent as request_not_sent:
             _announce(manager, context, context.failed(request_not_sent.failure).request)
             raise
-        request = with_settings(request, settings, options.auth, streams)
         if is_plain:
             settings.last_built.plain_request = plain_request(key, request, options)
     _announce(manager, context, request)

@@ -121,7 +121,7 @@ def proxy_of_environment(url: str) -> Optional[Proxy]:
 
         from requests.utils import select_proxy
     # The names in lower case come first, as in urllib. Without the variable, the system may have exclusions.
-    no_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    no_proxy = os.environ.get("no_proxy", os.environ.get("NO_PROXY"))
     port = parts.port or DEFAULT_PORTS.get(parts.scheme)
     is_direct = is_excluded(host, port, no_proxy) if no_proxy else proxy_bypass(host)
     text = None if is_direct else select_proxy(url, getproxies())

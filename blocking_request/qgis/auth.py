@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import replace
 from queue import Empty, SimpleQueue
-from typing import Any, Callable, Optional
+from typing import Any, Callable, NamedTuple, Optional
 from urllib.parse import urlsplit
 
-from ..models.failure import QtNetworkError, RequestNotSent, request_not_sent
+from ..models.failure import Failure, QtNetworkError, RequestNotSent, request_not_sent
 from ..models.headers import FRAMING_FIELDS
 from ..models.http_messages import Request
 from ..models.proxy import Proxy
+from ..models.redaction import hidden_repr
 from ..proxies.rules import ProxyRules
 from ..qt.binding import QtCore, QtNetwork
 from ..qt.network_request import qt_request_copy, raw_fields
-from .settings import StopReason, core, with_database_credentials
+from ..trace import logger
+from .settings import core, with_database_credentials
 
 POLL_SECONDS = 0.02
 """Seconds between two looks at whether a call that waits for QGIS should go on."""
@@ -25,12 +28,16 @@ CREDENTIALS_SECONDS = 5.0
 """A changed password of a proxy is used after this time at the latest."""
 
 
-def qgis_auth_of(authcfg: str, stop_reason: StopReason) -> Optional[Callable[[Request], Request]]:
+WaitStopReason = Callable[[float], Optional[Failure]]
+"""Returns why a call that waits since a time of ``time.monotonic`` must end, or None."""
+
+
+def qgis_auth_of(authcfg: str, stop_reason: WaitStopReason) -> Optional[Callable[[Request], Request]]:
     """Return a function that adds the credentials QGIS has under an id to a request; None outside QGIS.
 
     QGIS may ask for its master password in the main thread, and wait for the user as long as that takes. So if the
-    caller's thread is not the main one, the function calls QGIS in another thread. ``stop_reason`` says when to stop
-    waiting. Raises RequestNotSent if QGIS has no such id.
+    caller's thread is not the main one, another thread calls QGIS. ``stop_reason`` says when to stop waiting. Raises
+    RequestNotSent if QGIS has no such id.
     """
     qgis = core()
     if qgis is None:
@@ -41,6 +48,9 @@ def qgis_auth_of(authcfg: str, stop_reason: StopReason) -> Optional[Callable[[Re
         raise request_not_sent(QtNetworkError.AuthenticationRequiredError, text)
 
     def add_credentials(request: Request) -> Request:
+        if not _unlock(auth, stop_reason):
+            text = f"QGIS's authentication database is locked, so its config {authcfg!r} cannot be read"
+            raise request_not_sent(QtNetworkError.AuthenticationRequiredError, text)
         qt_request = qt_request_copy(request)
         done, updated = _run_cancellable(lambda: auth.updateNetworkRequest(qt_request, authcfg), stop_reason)
         if not done:
@@ -51,25 +61,38 @@ def qgis_auth_of(authcfg: str, stop_reason: StopReason) -> Optional[Callable[[Re
     return add_credentials
 
 
-def with_proxy_credentials(rules: ProxyRules, stop_reason: StopReason) -> ProxyRules:
+class _KnownProxy(NamedTuple):
+    """A proxy with its credentials, and when they were read."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
+    key: tuple[Proxy, str]
+    read_at: float
+    proxy: Proxy
+
+
+_known_proxy: list[_KnownProxy] = []
+"""That of the present settings. It is replaced as a whole, so threads need no lock."""
+
+
+def with_proxy_credentials(rules: ProxyRules, stop_reason: WaitStopReason) -> ProxyRules:
     """Return the rules with the proxy's credentials of QGIS's database, which are read at most each few seconds.
 
-    Raises RequestNotSent if the call ends while QGIS asks for its master password.
+    The proxy has none if the user does not unlock the database. Raises RequestNotSent if the call ends meanwhile.
     """
     qgis, proxy = core(), rules.proxy
     if qgis is None or proxy is None:
         return rules
     key, now = (proxy, rules.qgis_auth_cfg), time.monotonic()
-    known = _known_proxies.get(key)
-    if known is None or now - known[0] >= CREDENTIALS_SECONDS:
+    known = next(iter(_known_proxy), None)
+    if known is None or known.key != key or now - known.read_at >= CREDENTIALS_SECONDS:
+        if not _unlock(qgis.QgsApplication.authManager(), stop_reason):
+            return rules
         found: Proxy = _run_cancellable(lambda: with_database_credentials(*key, qgis), stop_reason)
-        _known_proxies.clear()  # it has one entry: that of the present settings
-        known = _known_proxies[key] = (now, found)
-    return replace(rules, proxy=known[1])
-
-
-_known_proxies: dict[tuple[Proxy, str], tuple[float, Proxy]] = {}
-"""The proxy with its credentials, and when they were read."""
+        known = _KnownProxy(key, now, found)
+        _known_proxy[:] = [known]
+    return replace(rules, proxy=known.proxy)
 
 
 def _as_updated(request: Request, updated: QtNetwork.QNetworkRequest) -> Request:
@@ -86,10 +109,59 @@ def _as_updated(request: Request, updated: QtNetwork.QNetworkRequest) -> Request
     return request._replace(url=url, headers=framing + others, qt_request=updated, redacted_names=secret)
 
 
-def _run_cancellable(work: Callable[[], Any], stop_reason: StopReason) -> Any:
+class _Question:
+    """QGIS's question for its master password. All calls that need it wait for the same question.
+
+    The thread that asks lives as long as QGIS's dialog is open, also if every call has ended meanwhile.
+    """
+
+    def __init__(self, auth: Any) -> None:
+        self._auth = auth
+        self.has_ended = threading.Event()
+        threading.Thread(target=self._ask, daemon=True).start()
+
+    def _ask(self) -> None:
+        try:
+            self._auth.setMasterPassword(True)
+        except Exception:
+            logger.exception("QGIS could not ask for its master password")
+        finally:
+            self.has_ended.set()
+
+
+_questions: list[_Question] = []
+"""The question that is open, if any."""
+_questions_guard = threading.Lock()
+
+
+def _unlock(auth: Any, stop_reason: WaitStopReason) -> bool:
+    """Return whether the authentication database can be read. Unless it can, have QGIS ask for its master password.
+
+    In the main thread QGIS asks by itself, when it reads. Raises RequestNotSent if the call ends meanwhile.
+    """
+    if auth.isDisabled() or auth.masterPasswordIsSet() or _is_main_thread():
+        return True
+    with _questions_guard:
+        if not _questions or _questions[0].has_ended.is_set():
+            _questions[:] = [_Question(auth)]
+        question = _questions[0]
+    began = time.monotonic()
+    while not question.has_ended.wait(POLL_SECONDS):
+        _check(stop_reason, began)
+    return bool(auth.masterPasswordIsSet())
+
+
+def _check(stop_reason: WaitStopReason, began: float) -> None:
+    failure = stop_reason(began)
+    if failure is not None:
+        raise RequestNotSent(failure)
+
+
+def _run_cancellable(work: Callable[[], Any], stop_reason: WaitStopReason) -> Any:
     """Return the result of ``work``. Outside the main thread ``work`` runs in a thread of its own.
 
-    Raises the exceptions of ``work``, and RequestNotSent if the call ends in the meantime.
+    Raises the exceptions of ``work``, and RequestNotSent if the call ends in the meantime. The thread ends when QGIS
+    returns.
     """
     if _is_main_thread():
         return work()
@@ -102,10 +174,9 @@ def _run_cancellable(work: Callable[[], Any], stop_reason: StopReason) -> Any:
             results.put((None, error))
 
     threading.Thread(target=run, daemon=True).start()
+    began = time.monotonic()
     while True:
-        failure = stop_reason()
-        if failure is not None:
-            raise RequestNotSent(failure)
+        _check(stop_reason, began)
         try:
             result, error = results.get(timeout=POLL_SECONDS)
         except Empty:
@@ -113,6 +184,17 @@ def _run_cancellable(work: Callable[[], Any], stop_reason: StopReason) -> Any:
         if error is not None:
             raise error
         return result
+
+
+def _replace_lock_after_fork() -> None:
+    """In a forked child, the thread of the parent that asks does not exist."""
+    global _questions_guard
+    _questions_guard = threading.Lock()
+    _questions.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_replace_lock_after_fork)
 
 
 def _is_main_thread() -> bool:

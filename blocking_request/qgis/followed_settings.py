@@ -12,26 +12,29 @@ from ..models.tls import TlsSettings
 from ..proxies.rules import ProxyRules
 from ..trace import logger
 from .settings import (
-    DEFAULT_TIMEOUT_MS,
-    NETWORK_KEYS,
+    PROXY_KEYS,
+    USER_AGENT_KEY,
     Read,
     core,
+    plain_value,
     proxy_and_auth_cfg,
     proxy_lists,
-    timeout_of,
     tls_of,
     user_agent_of,
 )
 
 if TYPE_CHECKING:
+    from ..manager.settings_holder import ProgramSettings
     from ..prepare.settings import Settings
+
+_KEYS = (USER_AGENT_KEY, *PROXY_KEYS)
 
 CERTIFICATES_SECONDS = 5.0
 """Certificates that the user adds to QGIS are used after this time at the latest: a look at them takes long."""
 
 
 class _Values(NamedTuple):
-    """What was read of QGIS, and the settings that were made of it."""
+    """The values of QGIS's settings, and the settings of a manager that follow from them."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)
@@ -48,57 +51,71 @@ class _Merged(NamedTuple):
     def __repr__(self) -> str:
         return hidden_repr(self)
 
-    own: Settings
+    own: ProgramSettings
     values: _Values
     settings: Settings
+
+
+class _Certificates(NamedTuple):
+    """The TLS settings that QGIS had at a time of ``time.monotonic``."""
+
+    read_at: float
+    tls: Optional[TlsSettings]
 
 
 class FollowedSettings:
     """Merges QGIS's settings into those of a manager. Any thread may call every method.
 
-    It has no lock: if two threads read QGIS's settings at once, the later result is kept.
+    It has no lock. If two threads read QGIS's settings at once, both results are right, and one of them is kept.
     """
 
     def __init__(self) -> None:
         self._values: Optional[_Values] = None
         self._merged: Optional[_Merged] = None
-        self._tls: Optional[TlsSettings] = None
-        self._tls_read_at = -float("inf")
+        self._certificates: Optional[_Certificates] = None
 
-    def merged_into(self, own: Settings, own_names: frozenset[str]) -> Settings:
-        """Return the settings with QGIS's values as read last, except for ``own_names``, which the program has set."""
+    def merged_into(self, own: ProgramSettings) -> Settings:
+        """Return the program's settings, with QGIS's values as read last for those that the program has not set."""
         values = self._values
         if values is None:
-            return own
+            return own.settings
         merged = self._merged
         if merged is not None and merged.own is own and merged.values is values:
             return merged.settings
-        changes = {name: value for name, value in values.changes.items() if name not in own_names}
-        settings = replace(own, **changes, proxies=values.proxies.with_parts_of(own.proxies, own_names))
+        changes = {name: value for name, value in values.changes.items() if name not in own.names}
+        proxies = values.proxies.with_parts_of(own.settings.proxies, own.names)
+        settings = replace(own.settings, **changes, proxies=proxies)
         self._merged = _Merged(own, values, settings)
         return settings
 
     def read(self) -> None:
-        """Read QGIS's settings."""
+        """Read QGIS's settings. An exception of QGIS is logged, and the settings stay as they are."""
         qgis = core()
         if qgis is None:  # QGIS has ended
             return
-        stored = qgis.QgsSettings()
-        raw = tuple(stored.value(key, None) for key in NETWORK_KEYS)
-        tls = self._current_tls(qgis)
-        values = self._values
-        if values is None or values.raw != raw or values.tls is not tls:
-            read = _reader(dict(zip(NETWORK_KEYS, raw)))
-            self._values = _Values(raw, tls, _rules(read), _changes(read, tls, qgis))
+        try:
+            stored = qgis.QgsSettings()
+            raw = (qgis.QgsNetworkAccessManager.timeout(), *(plain_value(stored.value(key, None)) for key in _KEYS))
+            tls = self._current_tls(qgis)
+            values = self._values
+            if values is None or values.raw != raw or values.tls is not tls:
+                read = _reader(dict(zip(_KEYS, raw[1:])))
+                changes = {"timeout": max(raw[0], 0), "user_agent": user_agent_of(read, qgis), "tls": tls}
+                self._values = _Values(raw, tls, _rules(read), changes)
+        except Exception:  # whatever a foreign program may raise
+            logger.exception("QGIS's settings could not be read")
 
     def _current_tls(self, qgis: Any) -> Optional[TlsSettings]:
-        now = time.monotonic()
-        if now - self._tls_read_at >= CERTIFICATES_SECONDS:
-            self._tls_read_at = now
-            tls = tls_of(qgis)
-            if tls != self._tls:
-                self._tls = tls
-        return self._tls
+        now, known = time.monotonic(), self._certificates
+        if known is not None:
+            if now - known.read_at < CERTIFICATES_SECONDS:
+                return known.tls
+            self._certificates = known._replace(read_at=now)  # other threads need not read them, too
+        tls = tls_of(qgis)
+        if known is not None and known.tls == tls:
+            tls = known.tls
+        self._certificates = _Certificates(now, tls)
+        return tls
 
 
 def _reader(raw: Mapping[str, Any]) -> Read:
@@ -107,16 +124,6 @@ def _reader(raw: Mapping[str, Any]) -> Read:
         return default if value is None else value
 
     return read
-
-
-def _changes(read: Read, tls: Optional[TlsSettings], qgis: Any) -> dict[str, Any]:
-    """Return the settings in the place of a manager's defaults. An invalid timeout of QGIS is logged."""
-    try:
-        timeout = timeout_of(read)
-    except ValueError as error:
-        logger.warning("%s: %d ms are used", error, DEFAULT_TIMEOUT_MS)
-        timeout = DEFAULT_TIMEOUT_MS
-    return {"timeout": timeout, "user_agent": user_agent_of(read, qgis), "tls": tls}
 
 
 def _rules(read: Read) -> ProxyRules:

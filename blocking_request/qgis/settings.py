@@ -1,10 +1,11 @@
-"""QGIS: its settings, its authentication database, and its questions to the user.
+"""The network settings of QGIS, in a running QGIS or from a settings file.
 
 ``qgis`` itself is imported only if the program has imported it, or needs a feature of QGIS.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
 from ..models.certificate import Certificate
-from ..models.failure import Failure
 from ..models.proxy import DEFAULT_PORTS, NO_PROXY, Proxy
 from ..models.redaction import hidden_repr
 from ..models.tls import TlsError, TlsErrorKind, TlsSettings
@@ -25,21 +25,19 @@ from ..stores.cache.location import default_folder
 DEFAULT_TIMEOUT_MS = 60_000
 DEFAULT_USER_AGENT = "Mozilla/5.0"
 
-NETWORK_KEYS = (
-    "network/network-timeout",
-    "qgis/networkAndProxy/networkTimeout",
-    "qgis/networkAndProxy/userAgent",
-    "proxy/proxyEnabled",
-    "proxy/proxyType",
-    "proxy/proxyHost",
-    "proxy/proxyPort",
-    "proxy/proxyUser",
-    "proxy/proxyPassword",
-    "proxy/authcfg",
-    "proxy/proxyExcludedUrls",
-    "proxy/noProxyUrls",
+USER_AGENT_KEY = "qgis/networkAndProxy/userAgent"
+PROXY_KEYS = tuple(
+    f"proxy/{name}"
+    for name in (
+        *("proxyEnabled", "proxyType", "proxyHost", "proxyPort", "proxyUser", "proxyPassword", "authcfg"),
+        *("proxyExcludedUrls", "noProxyUrls"),
+    )
 )
-"""The keys of QGIS's settings that requests depend on."""
+"""The keys of QGIS's settings for the proxy."""
+
+MOST_MILLISECONDS = (1 << 31) - 1
+
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]+")
 
 _KINDS = {"Socks5Proxy": "socks5", "HttpProxy": "http", "HttpCachingProxy": "http"}
 
@@ -47,9 +45,8 @@ _KINDS = {"Socks5Proxy": "socks5", "HttpProxy": "http", "HttpCachingProxy": "htt
 def core() -> Any:
     """Return ``qgis.core`` if this program is QGIS, else None."""
     module = sys.modules.get("qgis.core")
-    if module is None or module.QgsApplication.instance() is None:
-        return None
-    return module
+    application = getattr(module, "QgsApplication", None)  # a test may have put something else there
+    return module if application is not None and isinstance(application.instance(), QtCore.QCoreApplication) else None
 
 
 class QgisSettings(NamedTuple):
@@ -103,14 +100,14 @@ def timeout_of(read: Read) -> int:
     value = read("network/network-timeout", None)
     value = read("qgis/networkAndProxy/networkTimeout", DEFAULT_TIMEOUT_MS) if value is None else value
     try:
-        return max(int(value), 0)
-    except (TypeError, ValueError):
+        return min(max(int(value), 0), MOST_MILLISECONDS)
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"QGIS's network timeout is {value!r}, which is no number of milliseconds") from None
 
 
 def user_agent_of(read: Read, qgis: Any) -> str:
     """Return the user agent as QGIS 3 makes it of its setting."""
-    agent = str(read("qgis/networkAndProxy/userAgent", DEFAULT_USER_AGENT) or "").strip()
+    agent = _CONTROL_CHARACTERS.sub(" ", str(read(USER_AGENT_KEY, DEFAULT_USER_AGENT) or "")).strip()
     version = "" if qgis is None else f"QGIS/{qgis.Qgis.QGIS_VERSION_INT}"
     return f"{agent} {version}".strip() or "QGIS"
 
@@ -168,10 +165,10 @@ def proxy_and_auth_cfg(read: Read) -> tuple[Optional[Proxy], str]:
 
     None: the proxy of Qt, the environment or the system, which QGIS calls the default proxy. Raises ValueError.
     """
-    if str(read("proxy/proxyEnabled", "false")).lower() not in ("true", "1"):
+    if str(read("proxy/proxyEnabled", False)).lower() in ("", "0", "false"):  # as QVariant::toBool
         return NO_PROXY, ""
     kind = _KINDS.get(str(read("proxy/proxyType", "") or ""))
-    host = str(read("proxy/proxyHost", "") or "")
+    host = str(read("proxy/proxyHost", "") or "").strip().strip("[]")
     if kind is None:
         return None, ""
     if not host:
@@ -180,7 +177,7 @@ def proxy_and_auth_cfg(read: Read) -> tuple[Optional[Proxy], str]:
     user, password = str(read("proxy/proxyUser", "") or ""), str(read("proxy/proxyPassword", "") or "")
     try:
         number = int(port or 0) or DEFAULT_PORTS[kind]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"QGIS's proxy setting cannot be used: the port is {port!r}, which is no number") from None
     try:
         proxy = Proxy(kind, host, number, user, password)
@@ -214,7 +211,14 @@ def _strings(value: Any) -> list[str]:
     """A QStringList of one entry comes out of QSettings as that entry."""
     if isinstance(value, str):
         return [value]
-    return [str(each) for each in value or []]
+    return [each for each in value if isinstance(each, str)] if isinstance(value, (list, tuple)) else []
+
+
+def plain_value(value: Any) -> Any:
+    """Return a value of QSettings that can be compared. Bytes become text."""
+    if isinstance(value, (bytes, QtCore.QByteArray)):
+        return bytes(value).decode("utf-8", "replace")
+    return repr(value) if isinstance(value, float) else value  # NaN is not equal to itself
 
 
 def tls_of(qgis: Any) -> Optional[TlsSettings]:
@@ -232,12 +236,14 @@ def tls_of(qgis: Any) -> Optional[TlsSettings]:
 
 
 def _accepted_errors(config: Any) -> list[TlsError]:
-    """Return the errors of the certificate of one server that the user has accepted for good."""
+    """Return the errors of the certificate of one server that the user has accepted for good.
+
+    They hold for all ports of the host.
+    """
     certificate = Certificate(config.sslCertificate().toDer().data())
     host = config.sslHostPort().rpartition(":")[0].strip("[]")
+    if not host or not certificate.der:
+        return []  # an error without a host would hold for every host
     kinds = {kind.value: kind for kind in TlsErrorKind}
     numbers = [enum_value(error) for error in config.sslIgnoredErrorEnums()]
     return [TlsError(kinds[number], certificate, host) for number in numbers if number in kinds]
-
-
-StopReason = Callable[[], Optional[Failure]]

@@ -53,11 +53,11 @@ class Transfer:
         self.response: Optional[Response] = None
         """The complete response, when it is there."""
         self._rules = rules
-        flow = self._flow(url, proxy, settings)
         timeouts = Timeouts(settings.timeout, settings.deadline)
+        flow = self._flow(url, proxy, settings, timeouts)
         self._task = Task(self._steps(flow), rules, self._failed, timeouts, self.events.append)
 
-    def _flow(self, url: str, proxy: Optional[Proxy], settings: Settings) -> Flow:
+    def _flow(self, url: str, proxy: Optional[Proxy], settings: Settings, timeouts: Timeouts) -> Flow:
         header, data = self.send.header, self.send.data
         if isinstance(data, QtCore.QIODevice):
             data.seek(0)  # as in QHttp
@@ -72,7 +72,8 @@ class Transfer:
         keeps_body = self.send.write is None
         request = with_settings(request._replace(decode=False), settings, streams=not keeps_body)
         request = request._replace(streams=True, streams_all=True)
-        rules = call_options(url, settings, CallOverrides(self._rules.engine, proxy=proxy), lambda: None)
+        own = CallOverrides(self._rules.engine, proxy=proxy)
+        rules = call_options(url, settings, own, timeouts.stop_reason_of_wait)
         return build_flow(PreparedCall(request, rules.without_redirects_and_cookies(), settings))
 
     def _steps(self, flow: Flow) -> CallSteps:

@@ -140,7 +140,7 @@ class CallRunner:
                 self._manager,
                 data,
                 overrides_of(owner, engine, settings),
-                call.stop_reason,
+                call,
                 force_refresh,
                 streams or sink is not None,
             )

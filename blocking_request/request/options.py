@@ -85,6 +85,7 @@ class RequestOptions:
         - ``headers`` omits a field that is sent by default.
         - The request has a body that Qt would delay: any body on Qt 5; on Qt 6 a body of more than 8 KiB, or one that
           is read while it is sent.
+        - Qt cannot serve the request for another reason, or could not read the response to a first GET.
 
         If a named engine cannot serve a call, the call returns NetworkError, and the message says why. Raises TypeError
         if ``engine`` is not a str, ValueError if it is another name.

@@ -171,7 +171,7 @@ class QtAdapter(HTTPAdapter):
             url,
             settings,
             CallOverrides(engine=engine, auth_cfg=auth_cfg, auth_config=None, proxy=own, retry=retry),
-            call.stop_reason,
+            call.stop_reason_of_wait,
         )
         return engine_request, rules.without_redirects_and_cookies()
 

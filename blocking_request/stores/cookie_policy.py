@@ -31,7 +31,7 @@ class CookiePolicy(DefaultCookiePolicy):
         if not _has_what_its_prefix_needs(cookie):
             return False
         if cookie.domain_specified:
-            domain = cookie.domain.lstrip(".")
+            domain = cookie.domain[1:]  # behind the dot of cookies with a domain
             # A part of an address does not name another host (RFC 6265 section 5.1.3).
             is_number = is_address(cookiejar.request_host(request))  # type: ignore[attr-defined]
             if is_number or is_public_suffix(domain):

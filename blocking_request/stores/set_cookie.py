@@ -96,7 +96,7 @@ def _attributes(texts: Iterable[str]) -> dict[str, str]:
 
 def _is_valid(name: str, content: str) -> bool:
     if name == "domain":
-        return content.strip(".") != ""
+        return content not in ("", ".")
     if name == "max-age":
         return _SECONDS.fullmatch(content) is not None
     return name != "expires" or cookie_date(content) is not None

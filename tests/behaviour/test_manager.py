@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any, Callable
@@ -431,3 +433,134 @@ def test_getters_return_what_was_set(manager: NetworkAccessManager, tmp_path: Pa
     assert request.authConfig() is None
     request.setAuthConfig(config)
     assert request.authConfig() is config
+
+
+def test_instance_can_be_replaced(serve: Serve) -> None:
+    """Outside QGIS, too."""
+    server = serve(always(b"hello"))
+    before = NetworkAccessManager.instance()
+    mine = NetworkAccessManager()
+    mine.setUserAgent("mine")
+    try:
+        NetworkAccessManager.setInstance(mine)
+        assert NetworkAccessManager.instance() is mine
+        assert BlockingNetworkRequest().get(server.url) is OK
+        assert NetworkAccessManager.blockingGet(server.url).text() == "hello"
+        NetworkAccessManager.setTimeout(1234)
+        assert mine.timeout() == NetworkAccessManager.timeout() == 1234 != before.timeout()
+        assert NetworkAccessManager.blockingPost(server.url, b"x").text() == "hello"
+        NetworkAccessManager.setInstance(None)
+        assert NetworkAccessManager.instance() not in (mine, before)
+    finally:
+        NetworkAccessManager.setInstance(before)
+    assert all(b"User-Agent: mine" in request for request in server.requests)
+    for wrong in ("http://x/", object()):
+        with pytest.raises(TypeError, match=r"must be a blocking_request\.NetworkAccessManager"):
+            NetworkAccessManager.setInstance(wrong)  # type: ignore[arg-type]
+
+
+def test_preprocessors_of_the_class(serve: Serve) -> None:
+    """They are static in QgsNetworkAccessManager."""
+    server, seen = serve(always(b"hello")), list[str]()
+    before = NetworkAccessManager.instance()
+    NetworkAccessManager.setInstance(NetworkAccessManager())
+    try:
+        first = NetworkAccessManager.setRequestPreprocessor(lambda request: seen.append("request"))
+        second = NetworkAccessManager.setReplyPreprocessor(lambda request, reply: seen.append("reply"))
+        assert NetworkAccessManager.blockingGet(server.url).text() == "hello"
+        NetworkAccessManager.removeRequestPreprocessor(first)
+        NetworkAccessManager.removeReplyPreprocessor(second)
+        assert NetworkAccessManager.blockingGet(server.url).text() == "hello"
+        assert seen == ["request", "reply"]
+        with pytest.raises(KeyError):
+            NetworkAccessManager.removeRequestPreprocessor(first)
+    finally:
+        NetworkAccessManager.setInstance(before)
+
+
+def test_method_of_the_class_and_of_a_manager() -> None:
+    manager = NetworkAccessManager()
+    NetworkAccessManager.setTimeout(manager, 77)  # type: ignore[arg-type, call-arg]
+    assert NetworkAccessManager.timeout(manager) == 77  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        NetworkAccessManager.setTimeout("soon")  # type: ignore[arg-type]
+
+
+def test_subclass_shares_the_instance() -> None:
+    class Mine(NetworkAccessManager):
+        pass
+
+    before = NetworkAccessManager.instance()
+    try:
+        Mine.setInstance(None)
+        assert Mine.instance() is NetworkAccessManager.instance()
+        mine = Mine()
+        Mine.setInstance(mine)
+        assert NetworkAccessManager.instance() is mine
+    finally:
+        NetworkAccessManager.setInstance(before)
+
+
+class Destroyed:
+    """A handler whose destructor uses managers."""
+
+    def __init__(self, manager: NetworkAccessManager) -> None:
+        self._manager = manager
+
+    def __call__(self, realm: str, host: str, attempt: int) -> None:
+        return None
+
+    def __del__(self) -> None:
+        self._manager.setTimeout(1234)
+        NetworkAccessManager.instance().timeout()
+
+
+def test_destructors_that_use_managers() -> None:
+    """No lock is held while an object of the program is destroyed."""
+    before, other = NetworkAccessManager.instance(), NetworkAccessManager()
+    try:
+        other.setAuthHandler(Destroyed(other))
+        other.setAuthHandler(None)
+        assert other.timeout() == 1234
+        mine = NetworkAccessManager()
+        mine.setAuthHandler(Destroyed(other))
+        NetworkAccessManager.setInstance(mine)
+        del mine
+        NetworkAccessManager.setInstance(None)
+    finally:
+        NetworkAccessManager.setInstance(before)
+
+
+def test_settings_of_a_thread_are_seen_at_once() -> None:
+    manager = NetworkAccessManager()
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            manager.timeout()
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    try:
+        for number in range(2_000):
+            manager.setTimeout(number)
+            assert manager.timeout() == number
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
+
+
+@pytest.mark.parametrize("stub", ["types.ModuleType('qgis.core')", "unittest.mock.MagicMock()"])
+def test_stub_of_qgis(stub: str, serve: Serve) -> None:
+    """Tests of plugins put such a thing in the place of QGIS."""
+    program = f"""
+import sys, types, unittest.mock
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager
+sys.modules["qgis.core"] = {stub}
+request = BlockingNetworkRequest()
+print(request.get({serve(always(b"ok")).url!r}).name, NetworkAccessManager.timeout())
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert run.stdout.split() == ["NoError", "60000"], run.stderr

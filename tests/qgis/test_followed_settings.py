@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import pickle
 from pathlib import Path
 
 import pytest
 import trustme
 
-from blocking_request import BlockingNetworkRequest, NetworkAccessManager
+from blocking_request import NetworkAccessManager, Proxy
+from blocking_request.manager.settings_holder import change_settings
 from blocking_request.proxies.rules import ProxyRules
+from blocking_request.qgis.auth import CREDENTIALS_SECONDS
+from blocking_request.qgis.followed_settings import CERTIFICATES_SECONDS
 
-from ..support.names import OK, Serve
+from ..support.names import Serve
 from ..support.qgis_program import BEGIN, END, needs_qgis, run
 from ..support.servers.proxy import ProxyServer
 from ..support.servers.raw import Connection, RawServer, always, silence
@@ -35,19 +39,19 @@ url, quiet = sys.argv[1:]
 manager = NetworkAccessManager.instance()
 print(manager.timeout(), manager.userAgent().partition("/3")[0], manager.proxy())
 settings.setValue("qgis/networkAndProxy/userAgent", "Mine")
-settings.setValue("network/network-timeout", 300)
 request = BlockingNetworkRequest()
-print(request.get(url).name, request.timeout(), request.get(quiet).name)
-settings.setValue("network/network-timeout", "soon")
-print(manager.timeout(), request.get(url).name)
+QgsNetworkAccessManager.setTimeout(30_000)
+print(request.get(url).name, request.timeout())
+QgsNetworkAccessManager.setTimeout(300)
+print(request.get(quiet).name)
 manager.setTimeout(250)
-settings.setValue("network/network-timeout", 30_000)
+QgsNetworkAccessManager.setTimeout(30_000)
 print(manager.timeout(), request.get(quiet).name, manager.userAgent().partition("/3")[0])
 {END}"""
     assert run(program, server.url, quiet.url, folder=tmp_path) == [
         "60000 Mozilla/5.0 QGIS Proxy(kind='none', host='', port=0)",
-        "NoError 300 TimeoutError",
-        "60000 NoError",
+        "NoError 30000",
+        "TimeoutError",
         "250 TimeoutError Mine QGIS",
     ]
     assert all(b"User-Agent: Mine QGIS/3" in request for request in server.requests)
@@ -86,13 +90,14 @@ get("/followed/again")
 print([each for each in results if each != "hello"])
 {END}"""
     try:
-        run(program, server.url, str(first.port), str(second.port), folder=tmp_path)
+        lines = run(program, server.url, str(first.port), str(second.port), folder=tmp_path)
         paths = [[url.removeprefix(server.url) for url in proxy.asked] for proxy in (first, second)]
     finally:
         first.close()
         second.close()
     assert paths == [["/first", "/first/thread", "/own"], ["/second", "/second/again", "/followed/again"]]
-    assert len(server.requests) == 9
+    assert lines == ["['hello', 'hello', 'hello', 'hello', 'hello', 'hello']", "[]"]
+    assert len(server.requests) == 9  # six through a proxy, and /direct, /off and /opted/out
 
 
 def asks_for_password(connection: Connection) -> None:
@@ -205,10 +210,10 @@ from qgis.core import *
 print(request.get(sys.argv[1]).name)
 app = QgsApplication([], False)
 app.initQgis()
-QgsSettings().setValue("network/network-timeout", 1234)
+QgsNetworkAccessManager.setTimeout(12_345)
 print(request.get(sys.argv[1]).name, manager.timeout())
 {END}"""
-    assert run(program, server.url, folder=tmp_path) == ["NoError 60000", "NoError", "NoError 1234"]
+    assert run(program, server.url, folder=tmp_path) == ["NoError 60000", "NoError", "NoError 12345"]
     agents = [request.partition(b"User-Agent: ")[2].partition(b"/")[0] for request in server.requests]
     assert agents == [b"blocking-request", b"blocking-request", b"Mozilla"]
 
@@ -224,6 +229,112 @@ print(NetworkAccessManager.blockingGet(sys.argv[1]).text())
 {END}"""
     assert run(program, server.url, folder=tmp_path) == ["hello"]
     assert b"X-Plugin: 1" in server.requests[0]
+
+
+ODD_VALUES = """
+    [("proxy/proxyPort", float("inf")), ("proxy/proxyPort", float("nan")), ("proxy/proxyPort", "9" * 400)],
+    [("proxy/noProxyUrls", 5), ("proxy/proxyExcludedUrls", True)],
+    [("proxy/noProxyUrls", [None, b"x"]), ("proxy/proxyExcludedUrls", [])],
+    [("qgis/networkAndProxy/userAgent", "a\\nb"), ("qgis/networkAndProxy/networkTimeout", "9" * 400)],
+    [("qgis/networkAndProxy/networkTimeout", float("inf")), ("qgis/networkAndProxy/userAgent", b"bytes")],
+    [("proxy/proxyHost", b"127.0.0.1"), ("proxy/proxyEnabled", "TRUE ")],
+    [("proxy/proxyType", 7), ("proxy/proxyUser", 5), ("proxy/authcfg", 8)],
+"""
+
+
+@needs_qgis
+def test_odd_values_of_settings(tmp_path: Path, serve: Serve) -> None:
+    """A call returns a code and raises nothing."""
+    server = serve(always(b"hello"))
+    program = f"""{BEGIN}{SETTINGS}
+for values in ({ODD_VALUES}):
+    settings.clear()
+    set_proxy(1)
+    for key, value in values:
+        settings.setValue(key, value)
+        code = BlockingNetworkRequest().get(sys.argv[1], timeout=2_000)
+        assert code.name in ("NoError", "NetworkError"), (key, value, code)
+settings.clear()
+print(BlockingNetworkRequest().get(sys.argv[1]).name)
+{END}"""
+    assert run(program, server.url, folder=tmp_path)[-1] == "NoError"
+
+
+@needs_qgis
+def test_exceptions_of_qgis(tmp_path: Path, serve: Serve) -> None:
+    server = serve(always(b"hello"))
+    program = f"""{BEGIN}
+from blocking_request.qgis import followed_settings
+followed_settings.CERTIFICATES_SECONDS = 0.0
+
+def fail(qgis):
+    raise RuntimeError("odd")
+
+followed_settings.tls_of = fail
+print(BlockingNetworkRequest().get(sys.argv[1]).name)
+{END}"""
+    assert run(program, server.url, folder=tmp_path)[-1] == "NoError"
+
+
+LOCKED = """
+auth = QgsApplication.authManager()
+assert auth.setMasterPassword("master", True)
+config = QgsAuthMethodConfig("Basic")
+config.setName("mine")
+config.setConfig("username", "user")
+config.setConfig("password", "secret")
+assert auth.storeAuthenticationConfig(config)
+auth.clearMasterPassword()
+asked = []
+
+class Dialog(QgsCredentials):
+    def __init__(self):
+        super().__init__()
+        self.setInstance(self)
+
+    def requestMasterPassword(self, password="", stored=False):
+        asked.append(threading.current_thread())
+        return dialog(password, stored)
+
+def run_in_threads(work, count=6):
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads: thread.start()
+    while any(thread.is_alive() for thread in threads):
+        app.processEvents()
+        time.sleep(0.005)
+"""
+
+
+@needs_qgis
+@pytest.mark.parametrize("user", ["proxy", "request"])
+def test_locked_database(user: str, tmp_path: Path, serve: Serve) -> None:
+    """QGIS asks for its master password once for all calls. Those in other threads end by their own timeouts."""
+    server = serve(always(b"hello"))
+    program = f"""{BEGIN}{SETTINGS}{LOCKED}
+url, user = sys.argv[1:]
+answered = threading.Event()
+
+def dialog(password, stored):
+    answered.wait(20)
+    return False, ""
+
+keep = Dialog()
+codes = []
+
+def work():
+    request = BlockingNetworkRequest()
+    if user == "request":
+        request.setAuthCfg(config.id())
+    codes.append(request.get(url, timeout=700).name)
+
+if user == "proxy":
+    set_proxy(1, authcfg=config.id())
+started = time.monotonic()
+run_in_threads(work)
+print(set(codes), len(codes), time.monotonic() - started < 10, threading.active_count() <= 3)
+answered.set()
+{END}"""
+    assert run(program, server.url, user, folder=tmp_path)[-1] == "{'TimeoutError'} 6 True True"
 
 
 @needs_qgis
@@ -251,10 +362,11 @@ show()
 errors = NetworkAccessManager.blockingGet(other).sslErrors()
 config = QgsAuthConfigSslServer()
 config.setSslCertificate(QSslCertificate(errors[0].certificate.toPem().encode()))
-config.setSslHostPort(other.partition("//")[2])
 config.setSslIgnoredErrorEnums([QSslError.SslError(int(error.kind)) for error in errors])
-assert auth.storeSslCertCustomConfig(config)
-show()
+for server in ("otherhost:443", "127.0.0.1", ":443", other.partition("//")[2]):
+    config.setSslHostPort(server)
+    assert auth.storeSslCertCustomConfig(config)
+    show()
 {END}"""
     try:
         lines = run(program, good.url, other.url, str(tmp_path), folder=tmp_path)
@@ -264,54 +376,22 @@ show()
     none, one, both = (
         str([good, other]) for good, other in (("NetworkError",) * 2, ("NoError", "NetworkError"), ("NoError",) * 2)
     )
-    assert lines == [none, none, one, one, both, both]
+    assert lines == [none, none, one, one, *[one, one] * 3, both, both]
 
 
-def test_instance_can_be_replaced(serve: Serve) -> None:
-    """Outside QGIS, too."""
-    server = serve(always(b"hello"))
-    before = NetworkAccessManager.instance()
-    mine = NetworkAccessManager()
-    mine.setUserAgent("mine")
-    try:
-        NetworkAccessManager.setInstance(mine)
-        assert NetworkAccessManager.instance() is mine
-        assert BlockingNetworkRequest().get(server.url) is OK
-        assert NetworkAccessManager.blockingGet(server.url).text() == "hello"
-        NetworkAccessManager.setTimeout(1234)
-        assert mine.timeout() == NetworkAccessManager.timeout() == 1234 != before.timeout()
-        assert NetworkAccessManager.blockingPost(server.url, b"x").text() == "hello"
-        NetworkAccessManager.setInstance(None)
-        assert NetworkAccessManager.instance() not in (mine, before)
-    finally:
-        NetworkAccessManager.setInstance(before)
-    assert all(b"User-Agent: mine" in request for request in server.requests)
-    for wrong in ("http://x/", object()):
-        with pytest.raises(TypeError, match=r"must be a blocking_request\.NetworkAccessManager"):
-            NetworkAccessManager.setInstance(wrong)  # type: ignore[arg-type]
-
-
-def test_preprocessors_of_the_class(serve: Serve) -> None:
-    """They are static in QgsNetworkAccessManager."""
-    server, seen = serve(always(b"hello")), list[str]()
-    before = NetworkAccessManager.instance()
-    NetworkAccessManager.setInstance(NetworkAccessManager())
-    try:
-        first = NetworkAccessManager.setRequestPreprocessor(lambda request: seen.append("request"))
-        second = NetworkAccessManager.setReplyPreprocessor(lambda request, reply: seen.append("reply"))
-        assert NetworkAccessManager.blockingGet(server.url).text() == "hello"
-        NetworkAccessManager.removeRequestPreprocessor(first)
-        NetworkAccessManager.removeReplyPreprocessor(second)
-        assert NetworkAccessManager.blockingGet(server.url).text() == "hello"
-        assert seen == ["request", "reply"]
-        with pytest.raises(KeyError):
-            NetworkAccessManager.removeRequestPreprocessor(first)
-    finally:
-        NetworkAccessManager.setInstance(before)
-
-
-def test_credentials_of_a_proxy_need_qgis() -> None:
-    """Outside QGIS, as after unpickling in another process, the proxy is used without them."""
+def test_credentials_of_a_proxy_need_qgis(serve: Serve) -> None:
+    """In a program that is not QGIS, the proxy is used without them."""
+    server, proxy = serve(always(b"hello")), ProxyServer()
     manager = NetworkAccessManager()
-    manager.setProxy("http://127.0.0.1:3128")
-    assert manager._settings.proxies == ProxyRules(manager.proxy())
+    rules = ProxyRules(Proxy("http", "127.0.0.1", proxy.port), qgis_auth_cfg="unknown")
+    change_settings(manager, proxies=pickle.loads(pickle.dumps(rules)))
+    try:
+        assert manager.blockingGet(server.url).text() == "hello"
+        assert (proxy.asked, proxy.authorizations) == ([f"{server.url}/"], [])
+    finally:
+        proxy.close()
+
+
+def test_documented_limits() -> None:
+    """docs/qgis.rst: certificates and credentials may be five seconds old."""
+    assert (CERTIFICATES_SECONDS, CREDENTIALS_SECONDS) == (5.0, 5.0)

@@ -1,4 +1,4 @@
-"""A plugin with its own copy of the package, a task, and the code of public plugins."""
+"""A plugin with its own copy of the package: it is reloaded, beside another one; and a task."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def mixed_modules():
         (name, value.__name__)
         for name, module in modules.items()
         for value in vars(module).values()
-        if isinstance(value, type(sys)) and value.__name__.startswith("fetcher") and modules[value.__name__] is not value
+        if isinstance(value, type(sys)) and value.__name__.startswith("fetcher") and modules.get(value.__name__) is not value
     ]
 
 def counts():
@@ -106,7 +106,9 @@ for _ in range(10):
     assert qgis.utils.unloadPlugin("fetcher")
     del plugin
     found.append(counts())
-print(all(last <= first for first, last in zip(map(max, *found[:3]), found[-1])) or found, mixed)
+# Python's threads, all threads, descriptors. A thread of Qt may end a moment later.
+first, last = (list(zip(*rounds)) for rounds in (found[:4], found[-4:]))
+print(all(min(late) <= max(early) for early, late in zip(first, last)) or found, mixed)
 {END}"""
     assert run(program, str(tmp_path), server.url, "", folder=tmp_path) == ["True []"]
 

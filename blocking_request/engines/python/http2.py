@@ -20,7 +20,10 @@ from .http2_protocol import Http2Protocol
 from .http2_stream import Http2Stream
 
 MOST_UNSENT_BYTES = 1 << 20
-"""The connection fails at so many unsent bytes: the server causes replies (PING, SETTINGS) and does not read them."""
+"""How many bytes of replies may be unsent. A server that sends PING and does not read our replies exceeds it."""
+
+_FIELD_BYTES = 16
+"""How many bytes a field of a request takes at most beside its name and its value (RFC 7541 section 6.2)."""
 
 READ_BYTES = 1 << 16
 FULL_READ_BYTES = 1 << 14
@@ -29,16 +32,18 @@ FULL_READS_AT_ONCE = 4
 
 READS_AT_ONCE = 8
 FRAMES_AT_ONCE = 400
-"""After so many reads, or frames, the driver checks its timeouts, and other streams have their turn."""
+"""After so many calls of ``receive``, or frames, the driver checks its timeouts, and other streams have their turn."""
 
 
 class Http2Connection:
-    """An HTTP/2 connection. The thread that drives its transfers uses it."""
+    """An HTTP/2 connection. It is not thread-safe: one thread at a time drives its transfers."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._protocol = Http2Protocol()
         self._unsent = b""
+        self._unsent_requests = 0
+        """How many of these bytes may be headers of requests."""
         self._reads = self._frames = 0
         """How many reads and frames there were since a transfer has yielded."""
         self._is_cut = False
@@ -58,12 +63,12 @@ class Http2Connection:
         if self._process != this_process[0]:
             return False  # in a forked child it is the parent's
         protocol = self._protocol
-        if not protocol.streams:
+        if not protocol.streams and not self._is_read_for_room:
             for _ in range(READS_AT_ONCE):
                 if protocol.error is not None or not self.receive(None):
                     break
             else:
-                return False
+                return False  # a server that sends so much without a request
         return self._is_open
 
     @property
@@ -84,8 +89,13 @@ class Http2Connection:
         While other streams are open, each read from the connection restarts the idle timeout of the mailbox.
         """
         if self._protocol.streams or self._is_read_for_room:
-            self._waiting_for_room.append((wake, mailbox))
-            yield WAKE_UP
+            waiting = (wake, mailbox)
+            self._waiting_for_room.append(waiting)
+            try:
+                yield WAKE_UP
+            finally:
+                if waiting in self._waiting_for_room:  # it was cancelled
+                    self._waiting_for_room.remove(waiting)
             return
         # The server allows no stream for now, so none reads from the connection.
         self._is_read_for_room = True
@@ -122,13 +132,15 @@ class Http2Connection:
                 self.flush()
         finally:
             self._hand_over(stream)
-            self._wake_waiting()
+            # A stream that has timed out does not restart the idle timeouts of others: they would end one by one.
+            self._wake_waiting(is_active=stream.has_ended)
 
     # The request
 
     def send_headers(self, stream: Http2Stream, fields: list[tuple[bytes, bytes]], ends: bool) -> None:
         """Raises StreamRefused, Http11Required."""
         self._protocol.send_headers(stream, fields, ends)
+        self._unsent_requests += sum(len(name) + len(value) + _FIELD_BYTES for name, value in fields)
         self.flush()
 
     def sendable(self, stream: Http2Stream) -> int:
@@ -157,6 +169,8 @@ class Http2Connection:
             # The server may have sent a reason before: then it is read, and reported instead of this error.
             self._is_cut, unsent = True, unsent[:0]
         self._unsent = bytes(unsent)
+        if not self._unsent:
+            self._unsent_requests = 0
         if self._unsent or not was_full:
             return False
         for stream in self._protocol.streams.values():
@@ -215,7 +229,7 @@ class Http2Connection:
         self._protocol.acknowledge(stream, size)
 
     def receive(self, stream: Optional[Http2Stream]) -> bool:
-        """Read frames, and hand them to their streams; return whether there were any.
+        """Read frames, and hand them to their streams. Return False if nothing has come.
 
         The transfers of all streams but ``stream`` are woken if something has come for them.
         """
@@ -241,7 +255,7 @@ class Http2Connection:
             self._frames += protocol.received_frames - frames
             if len(data) < FULL_READ_BYTES or protocol.error is not None or self._is_turn_over:
                 break
-        if len(self._unsent) > MOST_UNSENT_BYTES:
+        if len(self._unsent) > MOST_UNSENT_BYTES + self._unsent_requests:
             protocol.fail_by_flood()
         if protocol.streams:
             for _, mailbox in self._waiting_for_room:

@@ -1,10 +1,11 @@
 """Frames of HTTP/2 (RFC 9113 section 4), and the part of h2 that is used.
 
-h2 ends the whole connection for some errors of one response, and takes five times as long for DATA. So it gets only
-SETTINGS, PING, WINDOW_UPDATE, RST_STREAM and frames of unknown types. It keeps the settings and the windows of the
-requests, and writes the frames of the requests. It gets one frame at a time, so that an error does not lose the frames
-before it. ``http2_protocol`` reads HEADERS and DATA. h2 never sees GOAWAY, because it takes no frame after it, but the
-server goes on with the streams that it has begun (RFC 9113 section 6.8).
+h2 ends the whole connection for some errors of one response, and takes five times as long for DATA. So
+``http2_protocol`` reads HEADERS and DATA, and h2 gets SETTINGS, PING, WINDOW_UPDATE, RST_STREAM and frames of unknown
+types. h2 keeps the settings and the windows of the requests, and writes the frames of the requests. h2 gets one frame
+at a time, so that an error does not lose the frames before it. h2 does not get GOAWAY, because h2 takes no frame after
+it, but the server goes on with the streams that it has begun (RFC 9113 section 6.8). A GOAWAY that is too short is for
+h2, which refuses it.
 """
 
 from __future__ import annotations
@@ -25,10 +26,15 @@ CONNECTION_WINDOW_BYTES = (1 << 31) - 1
 FRAME_HEAD_BYTES = 9
 _FRAME_BYTES = 1 << 14
 """The largest frame that a server may send, because we allow no larger one (RFC 9113 section 4.2)."""
-DATA, HEADERS, PRIORITY, RST_STREAM, PUSH_PROMISE, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 5, 7, 8, 9
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 """Types of frames (RFC 9113 section 6)."""
 END_STREAM, END_HEADERS, PADDED, HAS_PRIORITY = 1, 4, 8, 32
 """Flags of frames."""
+
+LARGEST_TABLE_BYTES = 1 << 12
+_SETTING_BYTES = 6
+_SMALL_TABLE = b"\0\1" + LARGEST_TABLE_BYTES.to_bytes(4, "big")
+"""SETTINGS_HEADER_TABLE_SIZE (RFC 9113 section 6.5.2)."""
 
 _LARGEST_NUMBER = (1 << 31) - 1
 
@@ -100,7 +106,7 @@ def payload_of(frame: bytes) -> bytes:
     return frame[FRAME_HEAD_BYTES + 1 : end]
 
 
-def opens_no_window(frame: bytes) -> bool:
+def is_zero_window_update(frame: bytes) -> bool:
     """Return whether this is a WINDOW_UPDATE of 0 for a stream, which is an error of the stream alone (RFC 9113 section
     6.9). h2 would end the connection.
     """
@@ -108,7 +114,20 @@ def opens_no_window(frame: bytes) -> bool:
     return is_update and stream_of(frame) > 0 and not int.from_bytes(frame[9:13], "big") & _LARGEST_NUMBER
 
 
-def reset_by_server(number: int) -> bytes:
+def with_small_table(frame: bytes) -> bytes:
+    """Return a SETTINGS frame that allows us a table of header fields of at most ``LARGEST_TABLE_BYTES``.
+
+    hpack searches all of the table for each field. Other frames are returned as they are.
+    """
+    if frame[3] != SETTINGS or len(frame) % _SETTING_BYTES != FRAME_HEAD_BYTES % _SETTING_BYTES:
+        return frame
+    settings = [frame[start : start + _SETTING_BYTES] for start in range(FRAME_HEAD_BYTES, len(frame), _SETTING_BYTES)]
+    return frame[:FRAME_HEAD_BYTES] + b"".join(
+        _SMALL_TABLE if each[:2] == _SMALL_TABLE[:2] and each > _SMALL_TABLE else each for each in settings
+    )
+
+
+def rst_stream_frame(number: int) -> bytes:
     """Return the frame that has h2 forget a stream whose end it has not seen."""
     return b"\0\0\4\x03\0" + number.to_bytes(4, "big") + bytes(4)
 

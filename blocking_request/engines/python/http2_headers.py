@@ -64,7 +64,7 @@ class HeaderReader:
         return bool(self._parts)
 
     def receive(self, frame: bytes) -> Optional[HeaderBlock]:
-        """Return the block that the frame completes.
+        """Return the block that the frame completes; None if more frames belong to the block.
 
         Raises h2.exceptions.ProtocolError; DenialOfServiceError, which is one, if the block is too large.
         """
@@ -86,7 +86,7 @@ class HeaderReader:
         if not flags & END_HEADERS:
             return None
         block, self._parts = b"".join(self._parts), []
-        if len(block) > MOST_FIELDS:
+        if len(block) > MOST_FIELDS:  # a block of n bytes has at most n fields
             most = min(MOST_FIELDS, MOST_WORK // len(block))
             if count_fields(block, most) > most:
                 raise h2.exceptions.DenialOfServiceError("too many fields")

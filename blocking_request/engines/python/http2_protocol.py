@@ -27,15 +27,16 @@ from .http2_codec import (
     PUSH_PROMISE,
     FrameSplitter,
     goaway_of,
+    is_zero_window_update,
     new_connection,
-    opens_no_window,
     payload_of,
-    reset_by_server,
+    rst_stream_frame,
     stream_of,
     window_update,
+    with_small_table,
 )
 from .http2_headers import HeaderBlock, HeaderReader
-from .http2_stream import STREAM_WINDOW_BYTES, Http2Stream, MalformedHead, StreamFailed, name_of
+from .http2_stream import STREAM_WINDOW_BYTES, Http2Stream, MalformedResponse, StreamFailed, name_of
 
 MOST_STREAMS = 100
 """How many streams a connection has at once, if the server allows so many. Before its SETTINGS, which come first, there
@@ -43,9 +44,6 @@ is one stream (RFC 9113 sections 3.4 and 6.5.2)."""
 
 MOST_IDLE_FRAMES = 10_000
 """The connection is closed if the server sends more frames than this without a part of a response."""
-
-LARGEST_TABLE_BYTES = 1 << 12
-"""The table of our own header fields grows to so many bytes, if the server allows as many. hpack searches all of it."""
 
 FIELDS_PER_FRAME = 8
 """So many decoded fields count as one frame."""
@@ -57,13 +55,13 @@ _Codes = h2.errors.ErrorCodes
 
 
 class Http2Protocol:
-    """The state of a connection. The thread that drives its transfers uses it."""
+    """The state of a connection. It is not thread-safe: one thread at a time drives its transfers."""
 
     def __init__(self) -> None:
         self.streams: dict[int, Http2Stream] = {}
         """The open streams. The stream that has sent data last is the last one."""
         self.changed_streams: dict[Http2Stream, None] = {}
-        """The streams for which frames have come."""
+        """The streams for which frames have come, in this order: a set would have none."""
         self.may_have_room = False
         """Whether the number of streams that the server allows may have changed."""
         self.is_ending = False
@@ -85,6 +83,7 @@ class Http2Protocol:
         """How many bytes of bodies may come that nobody wants: what the windows of streams allowed at their reset."""
         self._received_at = 0.0
         self.received_frames = 0
+        """How many frames have come. Some fields of a header count as one, too."""
 
     def has_room(self) -> bool:
         """Return whether a stream may be opened now."""
@@ -108,7 +107,7 @@ class Http2Protocol:
             self._reset(stream, _Codes.CANCEL)
         elif not stream.is_reset and self.error is None:
             try:
-                self._h2.receive_data(reset_by_server(stream.number))
+                self._h2.receive_data(rst_stream_frame(stream.number))
             except h2.exceptions.ProtocolError as error:
                 self._fail_by_rule(error)
 
@@ -173,6 +172,8 @@ class Http2Protocol:
 
         ``now``: the time in seconds, of any clock.
         """
+        if self.error is not None:
+            return
         allowed = (now - self._received_at) * IDLE_FRAMES_PER_SECOND
         self._idle_frames, self._received_at = max(self._idle_frames - allowed, 0.0), now
         try:
@@ -194,6 +195,7 @@ class Http2Protocol:
 
     def fail_by_flood(self) -> None:
         self.fail(CorruptBody("the server sends too many frames that are no response"))
+        self._h2.close_connection(_Codes.ENHANCE_YOUR_CALM)
 
     def fail(self, error: Exception) -> None:
         """End all streams with the error."""
@@ -222,16 +224,16 @@ class Http2Protocol:
             self._take_data(frame)
         elif kind == PUSH_PROMISE:
             raise h2.exceptions.ProtocolError("a push, which SETTINGS forbid")
-        elif opens_no_window(frame):
+        elif is_zero_window_update(frame):
             stream = self._stream(stream_of(frame))
             if stream is not None:
-                self._fail_stream(stream, MalformedHead("The server has sent a WINDOW_UPDATE of 0 bytes"))
+                self._fail_stream(stream, MalformedResponse("The server has sent a WINDOW_UPDATE of 0 bytes"))
         elif kind != PRIORITY:  # it says nothing (RFC 9113 section 5.3.2)
             goaway = goaway_of(frame)
             if goaway is not None:
                 self._take_goaway(*goaway)
                 return
-            for event in self._h2.receive_data(frame):
+            for event in self._h2.receive_data(with_small_table(frame)):
                 self._handle(event)
 
     def _stream(self, number: int) -> Optional[Http2Stream]:
@@ -269,7 +271,7 @@ class Http2Protocol:
             return
         stream.window -= size
         if stream.head is None:
-            self._fail_stream(stream, MalformedHead("The server has sent a body before the header of the response"))
+            self._fail_stream(stream, MalformedResponse("The server has sent a body before the header of the response"))
             return
         if stream.window < 0:
             error = CorruptBody("the server sends more of a body than the window of HTTP/2 allows")
@@ -321,14 +323,16 @@ class Http2Protocol:
     def _handle(self, event: Any) -> None:
         if isinstance(event, h2.events.RemoteSettingsChanged):
             self._has_settings = self.may_have_room = True
-            self._h2.encoder.header_table_size = min(self._h2.encoder.header_table_size, LARGEST_TABLE_BYTES)
         if isinstance(event, (h2.events.RemoteSettingsChanged, h2.events.WindowUpdated)):
             self.changed_streams.update((each, None) for each in self.streams.values() if each.is_sending_open)
         elif isinstance(event, h2.events.StreamReset):
             stream = self.streams.get(event.stream_id)
             if stream is not None and stream.error is None:
                 stream.is_reset = True
-                self._handle_reset(stream, event.error_code)
+                if event.remote_reset:
+                    self._handle_reset(stream, event.error_code)
+                else:  # h2 has reset it
+                    stream.error = MalformedResponse("The server has opened the window of a request too far")
                 self._note_change(stream)
 
     def _handle_reset(self, stream: Http2Stream, code: Any) -> None:

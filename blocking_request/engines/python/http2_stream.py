@@ -24,7 +24,7 @@ _FORBIDDEN_IN_VALUE = re.compile(rb"[\r\n\0]")
 _BLANKS = b" \t"
 _LENGTH = b"content-length"
 
-OF_HTTP1 = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
+CONNECTION_FIELDS = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
 """Fields that have no place in HTTP/2 (RFC 9113 section 8.2.2)."""
 
 STREAM_WINDOW_BYTES = 1 << 20
@@ -39,8 +39,8 @@ class StreamFailed(BodyError):
         return network_failure(QtNetworkError.RemoteHostClosedError, str(self))
 
 
-class MalformedHead(BodyError):
-    """The header breaks the rules of HTTP/2 (RFC 9113 section 8.3)."""
+class MalformedResponse(BodyError):
+    """The response breaks the rules of HTTP/2 (RFC 9113 section 8.1.1)."""
 
     @property
     def failure(self) -> Failure:
@@ -48,7 +48,7 @@ class MalformedHead(BodyError):
 
 
 class Http2Stream:
-    """A stream. The thread that drives the transfers of its connection uses it."""
+    """A stream. It is not thread-safe: one thread at a time drives its connection."""
 
     def __init__(self, number: int, method: str, wake: Callable[[], None]) -> None:
         self.number = number
@@ -83,7 +83,7 @@ class Http2Stream:
         self._lines_left = MAXIMUM_HEADER_LINES + 1
 
     @property
-    def needs_no_more(self) -> bool:
+    def needs_no_request_body(self) -> bool:
         """Whether the rest of the request need not be sent: the response is complete, or says that the request has
         failed, or there will be none. A server may begin a successful response while it reads the request.
         """
@@ -110,11 +110,11 @@ class Http2Stream:
     def _read_head(self, pairs: Pairs, ends_stream: bool) -> None:
         status, fields = self._read_fields(pairs)
         if _STATUS.fullmatch(status) is None or status == b"101":
-            raise MalformedHead(f"The server has sent '{shown(status)}' as the status of a response")
+            raise MalformedResponse(f"The server has sent '{shown(status)}' as the status of a response")
         number = int(status)
         if number < 200:
             if ends_stream:
-                raise MalformedHead(f"The server has ended a response with the interim status {number}")
+                raise MalformedResponse(f"The server has ended a response with the interim status {number}")
             return
         self.has_body = self.has_body and number not in (204, 304)
         known = known_fields(fields)
@@ -127,14 +127,14 @@ class Http2Stream:
             self.total_bytes = promised_length(known)
 
     def _check_trailers(self, pairs: Pairs, ends_stream: bool) -> None:
-        self.count_fields(pairs)
+        self._charge_limits(pairs)
         if not ends_stream:
-            raise MalformedHead("The server has sent a second header in a response")
+            raise MalformedResponse("The server has sent a second header in a response")
         if any(name[:1] == b":" for name, _ in pairs):
-            raise MalformedHead("The server has sent a field of the header, such as :status, behind the body")
+            raise MalformedResponse("The server has sent a field of the header, such as :status, after the body")
 
-    def count_fields(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
-        """Count fields that have come. Raises HeaderTooLarge."""
+    def _charge_limits(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take fields off what the header and the trailers may have. Raises HeaderTooLarge."""
         for name, value in pairs:
             self._lines_left -= 1
             self._bytes_left -= len(name) + len(value) + 4  # as in HTTP/1.1
@@ -143,21 +143,21 @@ class Http2Stream:
 
     def _read_fields(self, pairs: Pairs) -> tuple[bytes, Pairs]:
         """Return the status and the fields; an odd field is dropped, as in HTTP/1.1. Raises BodyError."""
-        self.count_fields(pairs)
+        self._charge_limits(pairs)
         status = b""
         fields: list[tuple[bytes, bytes]] = []
         for name, value in pairs:
             if name[:1] == b":":
                 if name != b":status" or status or fields:
-                    raise MalformedHead(f"The server has sent the field '{shown(name)}' out of place in a response")
+                    raise MalformedResponse(f"The server has sent the field '{shown(name)}' out of place in a response")
                 status = value
                 continue
-            if name in OF_HTTP1 or _NAME.fullmatch(name) is None:
+            if name in CONNECTION_FIELDS or _NAME.fullmatch(name) is None:
                 continue
             if _FORBIDDEN_IN_VALUE.search(value) is None:
                 fields.append((name, value.strip(_BLANKS)))
         if not status:
-            raise MalformedHead("The server has sent a response that has no status")
+            raise MalformedResponse("The server has sent a response that has no status")
         return status, tuple(fields)
 
 

@@ -20,7 +20,7 @@ from ..upload_progress import UploadProgress
 from ..wanted import BYTES_PER_TURN, YIELD_NOW, Wanted
 from .failures import TransferFailed
 from .http2 import Http2Connection
-from .http2_stream import OF_HTTP1, Http2Stream
+from .http2_stream import CONNECTION_FIELDS, Http2Stream
 from .reading import BodyDelivery
 from .request_head import host_field, request_fields, request_target
 from .routes import Route
@@ -61,7 +61,7 @@ def _fields(state: TransferState, route: Route) -> list[tuple[bytes, bytes]]:
         name = name.lower()
         if name == b"host":
             authority = value
-        elif name not in OF_HTTP1 and (name != b"te" or value.strip().lower() == b"trailers"):
+        elif name not in CONNECTION_FIELDS and (name != b"te" or value.strip().lower() == b"trailers"):
             fields.append((name, value))
     return [
         (b":method", request.method.encode("ascii")),
@@ -84,15 +84,15 @@ def _send_body(state: TransferState, http2: Http2Connection, stream: Http2Stream
         assert isinstance(body, UploadChannel)
         progress = UploadProgress(state.mailbox, body.size)
     sent = since_turn = 0
-    while not stream.needs_no_more:
+    while not stream.needs_no_request_body:
         if isinstance(body, bytes):
             piece: Optional[bytes] = body[sent : sent + PIECE_BYTES] or None
         else:
             piece = body.take(PIECE_BYTES, no_wake_up)
         if piece is None:
             # The server may have made the window negative (RFC 9113 section 6.9.2): h2 before 4.3 refuses the end then.
-            yield from http2.wait(stream, lambda: http2.sendable(stream) >= 0 or stream.needs_no_more)
-            if stream.needs_no_more:
+            yield from http2.wait(stream, lambda: http2.sendable(stream) >= 0 or stream.needs_no_request_body)
+            if stream.needs_no_request_body:
                 return
             http2.send_data(stream, b"", ends=True)
             yield from _tell(progress.end())
@@ -119,11 +119,11 @@ def _send(
             stream,
             lambda: (
                 http2.sendable(stream) > 0
-                or stream.needs_no_more
+                or stream.needs_no_request_body
                 or (bool(stream.chunks) and state.has_room_for_early_chunks)
             ),
         )
-        if stream.needs_no_more:
+        if stream.needs_no_request_body:
             return
         if http2.sendable(stream) <= 0:
             continue
@@ -149,7 +149,7 @@ def _tell(event: Optional[Event]) -> Iterator[Event]:
 def _wait_for_continue(http2: Http2Connection, stream: Http2Stream) -> Generator[Wanted, None, None]:
     """Wait a while for any response (RFC 9110 section 10.1.1)."""
     end = monotonic() + CONTINUE_SECONDS
-    for wanted in http2.wait(stream, lambda: stream.has_begun or stream.needs_no_more or monotonic() >= end):
+    for wanted in http2.wait(stream, lambda: stream.has_begun or stream.needs_no_request_body or monotonic() >= end):
         yield wanted._replace(seconds=max(min(wanted.seconds, end - monotonic()), 0.0))
 
 

@@ -47,11 +47,16 @@ class SharedConnections:
             if waiting is None or key in self._unshared_routes:
                 return (yield from self._open(route, state, needs_new_connection))
             waiting.append(state)
-            yield WAKE_UP
+            try:
+                yield WAKE_UP
+            finally:
+                if state in waiting:  # it was cancelled
+                    waiting.remove(state)
 
     def _open(self, route: Route, state: TransferState, needs_new_connection: bool) -> Steps[Connection]:
         """Open a connection. The others wait for it, unless each opens its own."""
         key = route.key
+        state.is_connected = False  # it may have waited for a connection that has ended
         self._opening.setdefault(key, [])
         is_canceled = False
         try:

@@ -59,6 +59,9 @@ class _Merged(NamedTuple):
 class _Certificates(NamedTuple):
     """The TLS settings that QGIS had at a time of ``time.monotonic``."""
 
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
     read_at: float
     tls: Optional[TlsSettings]
 

@@ -38,4 +38,7 @@ async def main(urls: list) -> None:
 app = QCoreApplication(sys.argv)
 loop = asyncio.new_event_loop() if QEventLoop is None else QEventLoop(app)
 asyncio.set_event_loop(loop)
-loop.run_until_complete(main(sys.argv[1:] or ["http://httpbin.org/bytes/1000", "http://httpbin.org/bytes/2000"]))
+try:
+    loop.run_until_complete(main(sys.argv[1:] or ["http://httpbin.org/bytes/1000", "http://httpbin.org/bytes/2000"]))
+finally:
+    loop.close()

@@ -35,7 +35,10 @@ EXAMPLES = sorted(path for path in (ROOT / "examples").glob("*.py") if path.name
 def run(path: Path, folder: Path, *arguments: str, runner: tuple[str, ...] = ()) -> str:
     """Run an example with the Qt binding of this test run."""
     copy = folder / path.name
-    copy.write_text(path.read_text().replace("PyQt5", API))
+    text = path.read_text().replace("PyQt5", API)
+    if API == "PySide6":
+        text = text.replace("pyqtSignal", "Signal").replace("pyqtSlot", "Slot")
+    copy.write_text(text)
     process = subprocess.run(
         [sys.executable, *runner, str(copy), *arguments], capture_output=True, text=True, timeout=60, cwd=folder
     )

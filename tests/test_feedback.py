@@ -180,21 +180,23 @@ import sys, threading
 from PyQt5.QtCore import QThread
 from PyQt5.QtWidgets import QApplication, QProgressBar
 from blocking_request import BlockingNetworkRequest, Feedback
+from blocking_request.qt.binding import Slot
 
 class Bar(QProgressBar):
-    def setValue(self, value):
+    @Slot(int)
+    def showValue(self, value):
         seen.append((value, threading.current_thread() is threading.main_thread()))
-        super().setValue(value)
+        self.setValue(value)
 
 class Download(QThread):
     def run(self):
         request = BlockingNetworkRequest()
-        request.percentChanged.connect(other.setValue)
+        request.percentChanged.connect(other.showValue)
         request.get(sys.argv[1], feedback=feedback)
 
 app = QApplication([])
 seen, bar, other, feedback = [], Bar(), Bar(), Feedback()
-feedback.percentChanged.connect(bar.setValue)
+feedback.percentChanged.connect(bar.showValue)
 thread = Download()
 thread.finished.connect(app.quit)
 thread.start()

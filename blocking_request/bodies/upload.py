@@ -245,7 +245,8 @@ def _device_source(
 
     def read(count: int) -> bytes:
         piece = device.read(count)
-        if piece is None:
+        # PySide6 returns empty bytes for an error, too.
+        if piece is None or (len(piece) == 0 and not device.atEnd()):
             raise _unreadable(f"The QIODevice that is to be sent cannot be read: {device.errorString()}")
         return bytes(piece)
 

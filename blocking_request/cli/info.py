@@ -22,7 +22,7 @@ from ..engines.content_decoding import READABLE_CODINGS
 from ..models import error_texts as messages
 from ..models.failure import Failure
 from ..models.http_messages import Request
-from ..qt.binding import API, QT_VERSION, QtCore, QtNetwork, has_tls
+from ..qt.binding import API, BINDING_VERSION, QT_VERSION, QtCore, QtNetwork, has_tls
 from . import demo
 
 
@@ -33,7 +33,7 @@ def show_installation() -> None:
     for name, version in (
         ("blocking-request", VERSION),
         ("Python", platform.python_version()),
-        ("Qt binding", f"{API} {QtCore.PYQT_VERSION_STR}"),
+        ("Qt binding", f"{API} {BINDING_VERSION}"),
         ("Qt", str(QtCore.qVersion())),
         ("TLS in Qt", QtNetwork.QSslSocket.sslLibraryVersionString() if has_tls() else "not usable here"),
         ("TLS in Python", ssl.OPENSSL_VERSION),

@@ -15,7 +15,7 @@ from ..models.headers import Pairs
 from ..prepare.arguments import call_arguments
 from ..prepare.build_request import check_field
 from ..prepare.settings import DEFAULT_TIMEOUT_MS
-from ..qt.binding import QtCore, QtNetwork, enum_value
+from ..qt.binding import QtCore, QtNetwork, enum_value, field_name
 from ..stores.cache.location import default_folder
 
 _MAX_MS = 2**31 - 1
@@ -221,7 +221,7 @@ def _set_header(request: QtNetwork.QNetworkRequest, name: bytes, value: bytes) -
     except RequestNotSent as error:
         raise click.UsageError(error.failure.text) from None
     request.setRawHeader(name, value)  # type: ignore[arg-type]
-    if value and not request.hasRawHeader(name):  # type: ignore[arg-type]
+    if value and not request.hasRawHeader(field_name(name)):
         text = name.decode("latin-1")
         raise click.UsageError(f"the value of the header {text} has a control character, which Qt does not send")
 

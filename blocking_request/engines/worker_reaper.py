@@ -10,7 +10,7 @@ import time
 from typing import Any, Callable, Optional, Protocol
 
 from ..qt.binding import QtCore
-from ..qt.objects import delete_finished_thread, has_started
+from ..qt.objects import abandon_thread, delete_finished_thread, has_started
 
 
 class Worker(Protocol):
@@ -61,6 +61,12 @@ class WorkerReaper:
         for worker in ended:
             self._stopped.discard(worker)
             _delete_thread(worker)
+
+    def abandon(self) -> None:
+        """Leave the threads that have not ended, because the interpreter exits."""
+        for worker in self._workers:
+            if worker.thread is not None and not worker.ended:
+                abandon_thread(worker.thread)
 
     def stop(self) -> None:
         """End every thread, and wait for it."""

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from ..models.headers import Pairs, encoded
 from ..models.redaction import hidden_repr
-from ..qt.binding import QtCore, QtNetwork
+from ..qt.binding import QtCore, QtNetwork, field_name
 from .request_attributes import RequestLike, check_request
 from .settings import checked_milliseconds
 
@@ -44,7 +44,7 @@ class CallArguments(NamedTuple):
         """With this ``Content-Type``; only if neither the request nor the call has one, unless it ``replaces`` it."""
         name = b"content-type"
         if not replaces:
-            has_field = isinstance(request, QtNetwork.QNetworkRequest) and request.hasRawHeader(name)  # type: ignore[arg-type]
+            has_field = isinstance(request, QtNetwork.QNetworkRequest) and request.hasRawHeader(field_name(name))
             if has_field or name in self.names:
                 return self
         others = tuple(pair for pair in self.headers if pair[0].lower() != name)

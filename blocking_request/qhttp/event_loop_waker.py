@@ -7,7 +7,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
-from ..qt.binding import QtCore, Signal, Slot
+from ..qt.binding import QUEUED_CONNECTION, QtCore, Signal, Slot
 from ..qt.objects import prime_disconnect_notify
 
 
@@ -23,7 +23,7 @@ class EventLoopWaker(QtCore.QObject):
     def __init__(self, slot: Callable[[], None]) -> None:
         super().__init__()
         prime_disconnect_notify(self.woken, self._do_nothing)
-        self.woken.connect(slot, QtCore.Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
+        self.woken.connect(slot, QUEUED_CONNECTION)  # type: ignore[call-arg]
         self._is_woken = False
 
     @Slot()

@@ -10,7 +10,7 @@ from ..calls.task import POLL_SECONDS
 from ..manager.manager import NetworkAccessManager, check_manager
 from ..models.proxy import Proxy
 from ..proxies.parse import ProxyLike, proxy_of
-from ..qt.binding import QtCore, Signal, Slot, is_deleted
+from ..qt.binding import DIRECT_CONNECTION, QtCore, Signal, Slot, is_deleted
 from ..qt.objects import prime_disconnect_notify
 from . import state as http_state
 from .command_queue import CommandQueue
@@ -131,7 +131,7 @@ class Http(QtCore.QObject):
         )
         self._timer = 0
         # Direct: it must run before the object is gone, in the thread that the object lives in.
-        self.destroyed.connect(self._queue.abandon, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
+        self.destroyed.connect(self._queue.abandon, DIRECT_CONNECTION)  # type: ignore[call-arg]
 
     def __repr__(self) -> str:
         return f"<Http: {self.state().name}>"

@@ -1,8 +1,8 @@
 """Chooses the Qt binding, and holds the differences between the bindings.
 
 A binding that the program has imported already is used, because two Qt libraries in one process crash. Otherwise the
-environment variable ``QT_API`` (``pyqt5`` or ``pyqt6``) names it; without it, PyQt5 is tried, then PyQt6. No other
-module asks which binding it runs on. The program's classes are not changed.
+environment variable ``QT_API`` (``pyqt5``, ``pyqt6`` or ``pyside6``) names it; without it, PyQt5 is tried, then PyQt6,
+then PySide6. Only this folder asks which binding it runs on. The program's classes are not changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..models.urls import with_stray_percent_encoded
 
 __all__ = ["API", "QT_VERSION", "QtCore", "QtNetwork", "Signal", "Slot", "sip"]
 
-_SUPPORTED = {"pyqt5": "PyQt5", "pyqt6": "PyQt6"}
+_SUPPORTED = {"pyqt5": "PyQt5", "pyqt6": "PyQt6", "pyside6": "PySide6"}
 
 
 def _binding_names() -> list[str]:
@@ -27,16 +27,17 @@ def _binding_names() -> list[str]:
     for name in _SUPPORTED.values():
         if f"{name}.QtCore" in sys.modules:
             return [name]
-    if "PySide6.QtCore" in sys.modules or "PySide2.QtCore" in sys.modules:
+    if "PySide2.QtCore" in sys.modules:
         raise ImportError(
-            "This program has already imported PySide, and blocking_request works with PyQt5 and PyQt6 only: "
-            "two Qt libraries in one process crash. Use PyQt5 or PyQt6 in the program."
+            "This program has already imported PySide2, and blocking_request works with PyQt5, PyQt6 and PySide6 only: "
+            "two Qt libraries in one process crash. Use one of these in the program."
         )
     wanted = os.environ.get("QT_API", "").lower()
     if not wanted:
         return list(_SUPPORTED.values())
     if wanted not in _SUPPORTED:
-        raise ImportError(f"QT_API is {wanted!r}; blocking_request knows 'pyqt5' and 'pyqt6'. Set one of them or none.")
+        names = ", ".join(map(repr, _SUPPORTED))
+        raise ImportError(f"QT_API is {wanted!r}; blocking_request knows {names}. Set one of them or none.")
     return [_SUPPORTED[wanted]]
 
 
@@ -55,7 +56,23 @@ def _import_pyqt6() -> tuple[Any, Any, Any]:
     return QtCore, QtNetwork, sip
 
 
-_IMPORTERS = {"PyQt5": _import_pyqt5, "PyQt6": _import_pyqt6}
+def _import_pyside6() -> tuple[Any, Any, Any]:
+    import PySide6  # type: ignore[import-not-found]
+
+    if sys.version_info < (3, 12) and PySide6.__version_info__[:2] >= (6, 12):
+        # Each call of a method without a result takes a reference from None. Symptom: "Fatal Python error:
+        # none_dealloc" after some thousand calls (6.12.0; since Python 3.12, None has no count).
+        raise ImportError(
+            f"PySide6 {PySide6.__version__} counts references wrongly on Python 3.11 and older, and crashes. Install "
+            "'PySide6<6.10', or use Python 3.12 or newer"
+        )
+    import shiboken6  # type: ignore[import-not-found]
+    from PySide6 import QtCore, QtNetwork
+
+    return QtCore, QtNetwork, shiboken6
+
+
+_IMPORTERS = {"PyQt5": _import_pyqt5, "PyQt6": _import_pyqt6, "PySide6": _import_pyside6}
 
 
 def _is_in_subinterpreter() -> bool:
@@ -85,7 +102,8 @@ def _import_binding() -> tuple[str, Any, Any, Any]:
         except ImportError as error:
             met.append(f"{name}: {error}")
     raise ImportError(
-        "blocking_request needs a Qt binding and found none (" + "; ".join(met) + "). Install one: pip install PyQt5"
+        "blocking_request needs a Qt binding and found none (" + "; ".join(met) + "). Install one: "
+        "pip install PyQt5, or PyQt6, or PySide6"
     )
 
 
@@ -94,11 +112,19 @@ if TYPE_CHECKING:
     from PyQt5.QtCore import pyqtSignal as Signal
     from PyQt5.QtCore import pyqtSlot as Slot
 
-    API = "PyQt5"
+    API: str = "PyQt5"
 else:
     API, QtCore, QtNetwork, sip = _import_binding()
-    Signal = QtCore.pyqtSignal
-    Slot = QtCore.pyqtSlot
+    Signal = QtCore.Signal if API == "PySide6" else QtCore.pyqtSignal
+    Slot = QtCore.Slot if API == "PySide6" else QtCore.pyqtSlot
+
+DIRECT_CONNECTION = QtCore.Qt.ConnectionType.DirectConnection
+QUEUED_CONNECTION = QtCore.Qt.ConnectionType.QueuedConnection
+"""They are read here, because PySide6 makes the enums of Qt at their first use. Symptom of two threads that do so at
+once: "type object 'Qt' has no attribute 'ConnectionType'" (6.12).
+"""
+
+BINDING_VERSION = str(QtCore.__version__ if API == "PySide6" else QtCore.PYQT_VERSION_STR)  # type: ignore[attr-defined]
 
 QT_VERSION = tuple(int(part) for part in str(QtCore.qVersion()).split(".")[:3])
 
@@ -149,12 +175,35 @@ def encoded_url(url: str) -> QtCore.QUrl:
     return QtCore.QUrl(with_stray_percent_encoded(url))  # fromEncoded() does the same in twice the time
 
 
-is_deleted: Callable[[QtCore.QObject], bool] = sip.isdeleted
+is_deleted: Callable[[QtCore.QObject], bool]
 """Whether the C++ object behind a QObject is gone, for example because the application was destroyed."""
 
-
-address: Callable[[QtCore.QObject], int] = sip.unwrapinstance  # type: ignore[assignment]
+address: Callable[[QtCore.QObject], int]
 """Returns the address of the C++ object behind a wrapper."""
+
+is_owned_by_python: Callable[[QtCore.QObject], bool]
+"""Whether Python deletes the C++ object with its wrapper."""
+
+delete: Callable[[QtCore.QObject], None]
+"""Deletes the C++ object at once, in this thread."""
+
+field_name: Callable[[bytes], Any]
+"""Returns the name of a header field as methods of Qt take it: bytes, but a str on PySide6."""
+
+if API == "PySide6":
+    field_name = bytes.decode
+    is_valid: Any = sip.isValid  # type: ignore[attr-defined]
+    cpp_pointers: Any = sip.getCppPointer  # type: ignore[attr-defined]
+    is_deleted = lambda qobject: not is_valid(qobject)  # noqa: E731
+    address = lambda qobject: int(cpp_pointers(qobject)[0])  # noqa: E731
+    is_owned_by_python = sip.ownedByPython  # type: ignore[attr-defined]
+    delete = sip.delete
+else:
+    field_name = bytes
+    is_deleted = sip.isdeleted
+    address = sip.unwrapinstance  # type: ignore[assignment]
+    is_owned_by_python = sip.ispyowned
+    delete = sip.delete
 
 
 def application() -> Optional[QtCore.QCoreApplication]:
@@ -171,9 +220,9 @@ def application_reference(app: QtCore.QCoreApplication) -> ApplicationReference:
     An application made in Python ends with its last reference, so this one is weak. If the application was made in C++
     (QGIS), the Python object is only a wrapper, and a weak reference to it would be dead at once.
     """
-    if sip.ispyowned(app):
+    if is_owned_by_python(app):
         return weakref.ref(app)
-    return lambda: None if sip.isdeleted(app) else app
+    return lambda: None if is_deleted(app) else app
 
 
 @cache

@@ -6,12 +6,12 @@ from typing import Optional
 
 from ..models.headers import Pairs
 from ..models.http_messages import Request
-from .binding import QtCore, QtNetwork, encoded_url, has_tls
+from .binding import QtCore, QtNetwork, encoded_url, field_name, has_tls
 
 
 def raw_fields(request: QtNetwork.QNetworkRequest) -> Pairs:
     """Return the header fields of a request."""
-    return tuple((name.data(), request.rawHeader(name).data()) for name in request.rawHeaderList())
+    return tuple((name.data(), request.rawHeader(field_name(name.data())).data()) for name in request.rawHeaderList())
 
 
 def qt_request_copy(request: Request) -> QtNetwork.QNetworkRequest:

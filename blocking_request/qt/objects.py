@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from .binding import QtCore, application, sip
+from .binding import API, QtCore, application, delete, is_deleted, sip
 
 
 def release_ownership(qobject: QtCore.QObject) -> None:
@@ -12,9 +12,18 @@ def release_ownership(qobject: QtCore.QObject) -> None:
 
     When a QCoreApplication is destroyed, PyQt deletes every QObject that Python owns, in the thread that destroys the
     application, although workers still use them. A released QObject must be deleted by ``delete_at_thread_end`` or
-    ``delete_finished_thread``.
+    ``delete_finished_thread``. PySide6 does the same in ``QCoreApplication.shutdown()`` only, and has no such function.
     """
-    sip.transferto(qobject, None)  # type: ignore[arg-type]
+    if API == "PySide6":
+        for each in [each for each in _released if is_deleted(each)]:
+            _released.remove(each)
+        _released.append(qobject)
+    else:
+        sip.transferto(qobject, None)  # type: ignore[arg-type]
+
+
+_released: list[QtCore.QObject] = []
+"""The released objects of PySide6, which would be deleted with their last reference, in any thread."""
 
 
 def prime_disconnect_notify(signal: Any, slot: Callable[..., None]) -> None:
@@ -36,7 +45,7 @@ def delete_at_thread_end(qobject: QtCore.QObject) -> None:
     and Qt performs no deferred deletion, so ``sip.delete`` is used.
     """
     if application() is None:
-        sip.delete(qobject)
+        delete(qobject)
     else:
         qobject.deleteLater()
 
@@ -71,7 +80,19 @@ def delete_finished_thread(thread: QtCore.QThread) -> None:
     # isFinished() is true a little earlier than the thread ends. The destructor would wait for the rest with the GIL.
     if thread.wait():
         thread.moveToThread(QtCore.QThread.currentThread())
-        sip.delete(thread)
+        delete(thread)
+
+
+def abandon_thread(thread: QtCore.QThread) -> None:
+    """Leave a detached QThread that does not end to C++, because the interpreter exits.
+
+    PySide6 would delete it then, and the destructor of a running QThread ends the process. It deletes no object that
+    has a parent, and Qt never deletes the object of the main thread.
+    """
+    if API == "PySide6":
+        main = QtCore.QThread.currentThread()
+        thread.moveToThread(main)
+        thread.setParent(main)
 
 
 def disconnect_destroyed(qobject: QtCore.QObject) -> None:
@@ -81,7 +102,18 @@ def disconnect_destroyed(qobject: QtCore.QObject) -> None:
     event loop, each object leaks 200 bytes. If it does, the event may come when another object has the same address,
     whose wrapper is then taken for deleted. The caller must not keep the wrapper longer than the object lives.
     """
+    if API == "PySide6":
+        return  # it connects nothing
     try:  # noqa: SIM105  (suppress() takes as long again)
         qobject.destroyed.disconnect()
     except TypeError:
         pass  # no slot was connected
+
+
+def has_receivers(sender: QtCore.QObject, signal: str) -> bool:
+    """Return whether a slot is connected to the signal of that name. For the thread in which the sender lives."""
+    if API != "PySide6":
+        return sender.receivers(getattr(sender, signal)) > 0  # type: ignore[no-any-return]
+    meta: Any = sender.metaObject()
+    methods = [meta.method(index) for index in range(meta.methodCount())]
+    return any(sender.isSignalConnected(each) for each in methods if each.name().data() == signal.encode())

@@ -28,7 +28,7 @@ from blocking_request import (
     route_requests,
 )
 from blocking_request.qhttp import Http
-from blocking_request.qt.binding import QtCore, QtNetwork, type_name
+from blocking_request.qt.binding import API, QtCore, QtNetwork, type_name
 from blocking_request.request.options import RequestOptions
 
 from ..support.names import Serve
@@ -253,8 +253,9 @@ def test_retries_of_an_adapter(value: Any) -> None:
 
 
 def test_object_of_another_binding() -> None:
-    foreign = type("QUrl", (), {"__module__": "PySide6.QtCore"})()
-    with pytest.raises(TypeError, match=r"PySide6.QtCore.QUrl, which belongs to PySide6 while PyQt\d serves"):
+    other = "PyQt6" if API == "PySide6" else "PySide6"
+    foreign = type("QUrl", (), {"__module__": f"{other}.QtCore"})()
+    with pytest.raises(TypeError, match=rf"{other}.QtCore.QUrl, which belongs to {other} while {API} serves"):
         a_request().get(foreign)
     assert type_name(QtCore.QUrl()) == "QUrl" and type_name(5) == "int"
 

@@ -334,7 +334,7 @@ def test_thread_that_ends_after_its_response(serve: Serve) -> None:
     class EndsWhenChecked:
         """Its last response arrives just before the caller sees that the thread has ended."""
 
-        application = getattr(worker, "application", None)
+        application = staticmethod(worker.application)
 
         @property
         def ended(self) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from blocking_request.qt.binding import API
+
 from ..support.servers.raw import Connection, RawServer
 
 CANCELED = "CanceledError: Operation canceled"
@@ -163,4 +165,6 @@ def test_program(name: str, turn: int, server: RawServer) -> None:
     if not name.endswith("_at_exit") or name.startswith(("idle", "dropped", "called")):
         assert len(lines) == len(OUTCOMES[name]), lines
     for line, expected in zip(lines, OUTCOMES[name]):
+        if API == "PySide6" and name.endswith("as_the_application_goes"):
+            expected = expected.partition(": the Qt")[0]  # shutdown() has come before
         assert line.startswith(expected), lines

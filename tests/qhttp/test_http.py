@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -17,7 +18,7 @@ import trustme
 
 from blocking_request import NetworkAccessManager, TlsSettings
 from blocking_request.qhttp import Http, HttpRequestHeader, HttpResponseHeader
-from blocking_request.qt.binding import QtCore, QtNetwork, Signal, Slot, has_tls, is_deleted, sip  # type: ignore[attr-defined]
+from blocking_request.qt.binding import API, QtCore, QtNetwork, Signal, Slot, delete, has_tls, is_deleted
 
 from ..support.names import Serve
 from ..support.servers.proxy import ProxyServer
@@ -103,8 +104,12 @@ def run(request: pytest.FixtureRequest) -> Callable[[Http], None]:
 
 
 @pytest.fixture
-def http(manager: NetworkAccessManager) -> Watched:
-    return Watched(manager=manager)
+def http(manager: NetworkAccessManager) -> Iterator[Watched]:
+    made = Watched(manager=manager)
+    yield made
+    # The slots refer to the object, and PySide6 keeps them as long as it lives.
+    if API == "PySide6" and not is_deleted(made) and made.thread() == QtCore.QThread.currentThread():
+        delete(made)
 
 
 def to(server: RawServer, http: Http) -> int:
@@ -813,7 +818,7 @@ def test_deleted_http_closes_its_connection(http: Watched, manager: NetworkAcces
     child.get("/")
     assert not child.waitForDone(10)
     server.wait_for_requests(1)
-    sip.delete(parent)
+    delete(parent)
     assert is_deleted(child)
     assert closed.wait(10)
 
@@ -822,7 +827,7 @@ def test_deleted_in_a_slot(run: Callable[[Http], None], manager: NetworkAccessMa
     server = serve(always(b"content"))
     http = Http("127.0.0.1", server.port, manager=manager)
     loop = QtCore.QEventLoop()
-    http.readyRead.connect(lambda header: (sip.delete(http), loop.quit()))  # type: ignore[arg-type, func-returns-value]
+    http.readyRead.connect(lambda header: (delete(http), loop.quit()))  # type: ignore[arg-type, func-returns-value]
     http.get("/")
     if run is waiting:
         with pytest.raises(RuntimeError, match="deleted"):
@@ -1272,7 +1277,7 @@ def test_event_loop_watches_no_closed_socket(how: str, manager: NetworkAccessMan
         if how == "abort":
             http.abort()
         else:
-            sip.delete(http)
+            delete(http)
         while server.open_connections:
             spin(10)
         spin(10)

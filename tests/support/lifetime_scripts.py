@@ -14,7 +14,7 @@ import threading
 import time
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkAccessManager, RequestError
-from blocking_request.qt.binding import QtCore
+from blocking_request.qt.binding import API, QtCore
 
 URL = sys.argv[2] if len(sys.argv) > 2 else ""
 
@@ -92,6 +92,7 @@ def no_application() -> None:
     say(f"{code.name}: {request.errorMessage()}")
     app = QtCore.QCoreApplication([])
     say(f"{request.get(URL).name} {request.reply().engine()}")
+    end(app)
     del app
 
 
@@ -104,6 +105,7 @@ def idle_at_exit() -> None:
 def dropped_at_exit() -> None:
     app = QtCore.QCoreApplication([])
     say(get("/").name)
+    end(app)
     del app
 
 
@@ -119,6 +121,13 @@ def streaming_at_exit() -> None:
     in_flight("/stream")
 
 
+def end(app: QtCore.QCoreApplication) -> None:
+    """PySide6 keeps an application until its ``shutdown()``, before which the threads of Qt must have ended."""
+    if API == "PySide6":
+        NetworkAccessManager.instance().shutdown()
+        app.shutdown()  # type: ignore[attr-defined]
+
+
 def many_at_exit() -> None:
     global app
     app = QtCore.QCoreApplication([])
@@ -129,6 +138,7 @@ def many_at_exit() -> None:
 def silent_as_the_application_goes() -> None:
     app = QtCore.QCoreApplication([])
     thread = in_flight("/silent")
+    end(app)
     del app
     thread.join(10)
     say(thread.is_alive())
@@ -137,6 +147,7 @@ def silent_as_the_application_goes() -> None:
 def streaming_as_the_application_goes() -> None:
     app = QtCore.QCoreApplication([])
     thread = in_flight("/stream")
+    end(app)
     del app
     thread.join(10)
     say(thread.is_alive())
@@ -147,6 +158,7 @@ def application_made_again() -> None:
         app = QtCore.QCoreApplication([])
         for _ in range(3):
             say(get("/").name)
+        end(app)
         del app
         say(get("/").name)
 
@@ -305,6 +317,7 @@ def feedback_outlives_its_application() -> None:
     app = QtCore.QCoreApplication([])
     feedback = Feedback()
     say(get("/", feedback=feedback).name)
+    end(app)
     del app
     feedback.cancel()
     say(feedback.isCanceled())

@@ -18,7 +18,7 @@ from ...models import error_texts as messages
 from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.http_messages import Request, Response
 from ...models.tls import TlsUnusable
-from ...qt.binding import ApplicationReference, QtCore, application, application_reference
+from ...qt.binding import DIRECT_CONNECTION, ApplicationReference, QtCore, application, application_reference
 from ...trace import logger
 from ..base import BatchHint
 from ..events import Event
@@ -200,7 +200,7 @@ class PythonEngine:
             if self._application() is app:
                 return
             self._application = application_reference(app)
-        app.aboutToQuit.connect(self.shutdown, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
+        app.aboutToQuit.connect(self.shutdown, DIRECT_CONNECTION)  # type: ignore[call-arg]
 
     def clear_connections(self) -> None:
         self.pool.clear()

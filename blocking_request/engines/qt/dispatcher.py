@@ -21,7 +21,7 @@ from ...models.http_messages import Response
 from ...models.proxy import Proxy
 from ...models.tls import TlsError, ignores_errors, matches_pins, sorted_errors
 from ...proxies.system import lookups, python_may_be_asked
-from ...qt.binding import QT_VERSION, QtCore, QtNetwork, Signal, Slot, address
+from ...qt.binding import QT_VERSION, QUEUED_CONNECTION, QtCore, QtNetwork, Signal, Slot, address
 from ...qt.objects import delete_at_thread_end, disconnect_destroyed, release_ownership
 from ...tls.qt_configuration import NO_TLS, errors_of, peer_certificate
 from ...trace import logger
@@ -90,7 +90,7 @@ class Dispatcher(QtCore.QObject):
             manager.sslErrors.connect(self._ssl_errors)
         if worker.key.connection_credentials is not None:
             manager.authenticationRequired.connect(self._login_wanted)
-        self.wake.connect(self.drain, QtCore.Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
+        self.wake.connect(self.drain, QUEUED_CONNECTION)  # type: ignore[call-arg]
         self.startTimer(worker.engine.idle_ms)
         self._watch_timer = 0
 

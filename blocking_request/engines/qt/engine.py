@@ -17,7 +17,15 @@ from ...models.http_messages import Request
 from ...models.tls import TlsUnusable
 from ...models.urls import begins_with_two_slashes
 from ...proxies.system import proxy_of_request
-from ...qt.binding import QT_VERSION, ApplicationReference, QtCore, application, application_reference, has_tls
+from ...qt.binding import (
+    DIRECT_CONNECTION,
+    QT_VERSION,
+    ApplicationReference,
+    QtCore,
+    application,
+    application_reference,
+    has_tls,
+)
 from ...qt.objects import detach_thread
 from ...tls.qt_configuration import configuration_for
 from ..mailbox import Mailbox
@@ -248,7 +256,7 @@ class QtEngine:
                 self._retire(worker)
         for worker in stale:
             worker.stop()
-        app.aboutToQuit.connect(self.shutdown, QtCore.Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
+        app.aboutToQuit.connect(self.shutdown, DIRECT_CONNECTION)  # type: ignore[call-arg]
 
     def clear_connections(self) -> None:
         with self._workers_guard:
@@ -267,6 +275,7 @@ class QtEngine:
     def exit(self) -> None:
         self._exiting = True
         self.shutdown()
+        self._reaper.abandon()
 
     def _before_fork(self) -> None:
         thread_starts.hold()

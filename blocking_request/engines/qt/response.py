@@ -22,7 +22,7 @@ from ...models.headers import (
     without_control_characters,
 )
 from ...models.http_messages import Request, Response, streams_body
-from ...qt.binding import QT_VERSION, QtNetwork, enum_value
+from ...qt.binding import QT_VERSION, QtNetwork, enum_value, field_name
 from ...tls.qt_configuration import caller_configuration, session_of
 from ..body_errors import HeaderTooLarge, UnreadableByQt, corrupt_body
 from ..body_reader import BodyReader, Limits, framing_value, is_chunked
@@ -140,7 +140,7 @@ def small_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Opti
         return None
     if 0 < request.body_limit < size or (QT_VERSION < (6,) and _is_mixed_up(fields)):
         return None
-    body = reply.read(size)
+    body = bytes(reply.read(size))  # PySide6 returns a QByteArray
     return Response(
         request=request,
         status=status,
@@ -216,14 +216,14 @@ class _QtFields(Fields):
         return self.has(b"set-cookie")
 
     def has(self, name: bytes) -> bool:
-        return bool(self._headers.contains(name))
+        return bool(self._headers.contains(field_name(name)))
 
     def value(self, name: bytes) -> Optional[bytes]:
         value = self.whole_value(name)
         return value if value is None or is_readable(value) else None
 
     def whole_value(self, name: bytes) -> Optional[bytes]:
-        value: bytes = self._headers.combinedValue(name).data()
+        value: bytes = self._headers.combinedValue(field_name(name)).data()
         return value if value or self.has(name) else None
 
 

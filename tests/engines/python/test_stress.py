@@ -286,10 +286,14 @@ def test_slow_slot_delays_no_other_caller(serve: Serve) -> None:
     """With one connection pool, and with the GIL released, as with a slow disk."""
     server = serve(always(BODY))
     is_in_slot, may_go_on = threading.Event(), threading.Event()
-    slow, quick = BlockingNetworkRequest(), BlockingNetworkRequest()
-    for request in (slow, quick):
+
+    def new_request() -> BlockingNetworkRequest:
+        request = BlockingNetworkRequest()
         request.setEngine("python")
         request.setTimeout(20_000)
+        return request
+
+    quick = new_request()
 
     def block(done: int, total: int) -> None:
         is_in_slot.set()
@@ -298,6 +302,7 @@ def test_slow_slot_delays_no_other_caller(serve: Serve) -> None:
     codes: list[Any] = []
 
     def call() -> None:
+        slow = new_request()  # PySide6 calls a function in the thread in which the request was made
         slow.downloadProgress.connect(block)
         codes.append(slow.get(server.url))
 

@@ -11,7 +11,7 @@ try:
 except ImportError:  # an older PyInstaller, whose error message names the option that is needed
     excludedimports = []
 else:
-    excludedimports = exclude_extraneous_qt_bindings("hook-blocking_request", ["PyQt5", "PyQt6"])
+    excludedimports = exclude_extraneous_qt_bindings("hook-blocking_request", ["PyQt5", "PyQt6", "PySide6"])
 
 # Pickles name _pickled. The other modules are imported by blocking_request/__init__.py at the first use of a name.
 hiddenimports = [

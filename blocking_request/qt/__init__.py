@@ -1,1 +1,1 @@
-"""The differences between PyQt5 and PyQt6, and the precautions that make Qt safe to use from Python threads."""
+"""The differences between PyQt5, PyQt6 and PySide6, and what makes Qt safe to use from Python threads."""

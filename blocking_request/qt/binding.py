@@ -102,8 +102,8 @@ def _import_binding() -> tuple[str, Any, Any, Any]:
         except ImportError as error:
             met.append(f"{name}: {error}")
     raise ImportError(
-        "blocking_request needs a Qt binding and found none (" + "; ".join(met) + "). Install one: "
-        "pip install PyQt5, or PyQt6, or PySide6"
+        "blocking_request needs a Qt binding and found none (" + "; ".join(met) + "). Install one, for example: "
+        "python3 -m pip install PyQt5 (or PyQt6, or PySide6)"
     )
 
 

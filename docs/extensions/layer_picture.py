@@ -30,7 +30,7 @@ NOTES = {
     "flows": "policies as generators, no I/O: redirects, login, retry, cache rules",
     "reply": "ReplyContent, Feedback",
     "proxies": "which proxy; certificates between files, Python and Qt",
-    "qt": "what differs between PyQt5 and PyQt6",
+    "qt": "what differs between the bindings",
     "trace": "the steps of a transfer, reported in one place",
     "models": "values: Request, Response, headers, URLs, errors",
     "errors": "ErrorCode, exceptions; environment variables",

@@ -40,7 +40,9 @@ def draw_demo(folder: Path) -> None:
         if info.show_demo():
             sys.exit("a result of the demo is not as documented")
     del application
-    picture = console.export_svg(title="python3 -m pip install '.[cli]' && blocking-request demo", unique_id="demo")
+    picture = console.export_svg(
+        title="python3 -m pip install '.[pyqt5,cli]' && blocking-request demo", unique_id="demo"
+    )
     # The picture must look the same without a network: rich names fonts of a web server.
     picture = re.sub(r"@font-face \{.*?\}", "", picture, flags=re.DOTALL)
     lines = (line.rstrip() for line in picture.replace("Fira Code", "DejaVu Sans Mono").splitlines())

@@ -8,7 +8,7 @@ from typing import Any, Callable
 from ..calls.task import Task
 from ..engines.waiting import Waiter
 from ..engines.wanted import NEVER, READ, WAKE_UP, WRITE, Wanted
-from ..qt.binding import QtCore
+from ..qt.binding import QtCore, is_deleted
 from .event_loop_waker import EventLoopWaker
 
 _Type: Any = QtCore.QSocketNotifier.Type
@@ -100,6 +100,7 @@ class SocketNotifiers:
 
     def _disable(self) -> None:
         for notifier in self._notifiers.values():
-            # If the Http is destroyed in another thread, the notifiers must not be touched there.
-            if notifier.thread() == QtCore.QThread.currentThread():
+            # If the Http is destroyed in another thread, the notifiers must not be touched there. With the application,
+            # PyQt may have deleted them before the Http.
+            if not is_deleted(notifier) and notifier.thread() == QtCore.QThread.currentThread():
                 notifier.setEnabled(False)

@@ -24,6 +24,7 @@ OUTCOMES: dict[str, list[str]] = {
     "silent_at_exit": [],
     "streaming_at_exit": [],
     "many_at_exit": [],
+    "clients_at_exit": ["5"],
     "silent_as_the_application_goes": [APPLICATION_ENDED, "False"],
     "streaming_as_the_application_goes": [APPLICATION_ENDED, "False"],
     "application_made_again": (["NoError"] * 4) * 5,

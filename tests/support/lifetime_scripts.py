@@ -14,12 +14,15 @@ import threading
 import time
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkAccessManager, RequestError
+from blocking_request.qhttp import Http
 from blocking_request.qt.binding import API, QtCore
 
 URL = sys.argv[2] if len(sys.argv) > 2 else ""
 
 app: QtCore.QCoreApplication
 """Kept by programs that are to end with it."""
+clients: list[Http]
+"""Kept, too."""
 
 
 def say(text: object) -> None:
@@ -133,6 +136,21 @@ def many_at_exit() -> None:
     app = QtCore.QCoreApplication([])
     for _ in range(20):
         in_flight("/stream")
+
+
+def clients_at_exit() -> None:
+    """Objects of QHttp that wait for a response when the application is destroyed with the interpreter."""
+    global app, clients
+    app = QtCore.QCoreApplication([])
+    clients = []
+    for path in ("/silent", "/stream", "/", "/silent", "/stream"):
+        client = Http("127.0.0.1", int(URL.rpartition(":")[2]))
+        client.get(path)
+        clients.append(client)
+        for _ in range(5):
+            QtCore.QCoreApplication.processEvents()
+            time.sleep(0.01)
+    say(len(clients))
 
 
 def silent_as_the_application_goes() -> None:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .batch.request import BatchRequest
     from .batch.result_buffer import BatchResult
     from .manager.portable import PortableSettings
+    from .models.timings import Timings
     from .prepare.request_parameters import RequestParameters
     from .requests_adapter import QtAdapter, requests_session, route_requests
     from .stores.cache import CacheStatistics, NetworkDiskCache, NetworkMemoryCache
@@ -73,6 +74,7 @@ __all__ = [
     "RequestTimeoutError",
     "ServerExceptionError",
     "Stream",
+    "Timings",
     "TlsError",
     "TlsErrorKind",
     "TlsSettings",
@@ -92,6 +94,7 @@ _MODULES = {
     "PortableSettings": "manager.portable",
     "QtAdapter": "requests_adapter",
     "RequestParameters": "prepare.request_parameters",
+    "Timings": "models.timings",
     "requests_session": "requests_adapter",
     "route_requests": "requests_adapter",
 }

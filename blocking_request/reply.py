@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import count
-from typing import Any, Callable, NoReturn, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, Union
 
 from ._first_use import first_use
 from ._names import public
@@ -20,6 +20,9 @@ from .models.urls import with_stray_percent_encoded
 from .qt.binding import QtCore, QtNetwork, enum_value, network_error
 from .qt.network_request import qt_request_copy
 from .qt.reply_values import known_header, operation_of, reply_attributes
+
+if TYPE_CHECKING:
+    from .models.timings import Timings
 
 _EMPTY = Response(Request("GET", ""))
 
@@ -262,6 +265,12 @@ class ReplyContent:
     def elapsed(self) -> float:
         """Return the duration of the whole call in seconds, redirects and retries included."""
         return self._elapsed
+
+    def timings(self) -> Timings:
+        """Return how long the steps of the last request took: look-up, connection, TLS, sending, waiting, receiving."""
+        with first_use:
+            from .models.timings import timings_of
+        return timings_of(self._response.trace)
 
     def attempts(self) -> int:
         """Return how often the request was sent: 1 without retries, 0 if nothing was sent."""

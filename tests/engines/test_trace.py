@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 import trustme
 
-from blocking_request import BlockingNetworkRequest, NetworkAccessManager, NetworkMemoryCache, TlsSettings
+from blocking_request import (
+    BlockingNetworkRequest,
+    NetworkAccessManager,
+    NetworkMemoryCache,
+    ReplyContent,
+    Timings,
+    TlsSettings,
+)
 from blocking_request.engines.python.resolver import resolver
 from blocking_request.models.http_messages import Response
 from blocking_request.models.transfer_trace import TransferTrace
@@ -245,3 +252,40 @@ def test_log(engine: str, blocking: BlockingNetworkRequest, serve: Serve, caplog
         assert "ms (connect " in new and "first byte after " in new
     assert "first byte after " in reused
     assert ("(reused connection, first byte after " in reused) == (engine == "python" or TELLS_STEPS)
+
+
+def test_timings(engine: str, traced: BlockingNetworkRequest, serve: Serve) -> None:
+    def late(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            time.sleep(0.05)
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha")
+            time.sleep(0.05)
+            connection.send(b"lf")
+
+    server = serve(late)
+    assert traced.get(server.url) is OK
+    first = traced.reply().timings()
+    assert traced.get(server.url) is OK
+    second = pickle.loads(pickle.dumps(traced.reply())).timings()
+    for timings in (first, second):
+        assert timings.tls is None and timings.lookUp is None
+        assert timings.receive is not None and timings.receive > 25
+        if engine == "python":
+            assert timings.wait is not None and timings.wait > 25 and timings.send is not None and timings.send < 1_000
+    if engine == "python":
+        assert first.blocked is not None and first.connect is not None
+        assert (second.blocked, second.connect) == (None, None)
+
+
+def test_timings_of_tls(engine: str, traced: BlockingNetworkRequest, tls_server: tuple[TlsServer, TlsSettings]) -> None:
+    server, settings = tls_server
+    manager = NetworkAccessManager()
+    manager.setEngine(engine)
+    manager.setTlsSettings(settings)
+    timings = manager.blockingGet(server.url).timings()
+    if engine == "python":
+        assert timings.tls is not None and timings.tls > 0
+
+
+def test_timings_without_a_request() -> None:
+    assert ReplyContent().timings() == BlockingNetworkRequest().reply().timings() == Timings()

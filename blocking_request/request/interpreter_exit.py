@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 import time
 
 from ..engines.choice import exit_engines
@@ -20,17 +21,22 @@ if hasattr(os, "register_at_fork"):
 
 LEAVE_SECONDS = 1.0
 """How long the exit waits for running calls to return."""
-RETURN_SECONDS = 0.02
-"""How long it waits after that, so that the callers can use the result."""
+RETURN_SECONDS = 0.3
+"""How long it waits after that for daemon threads to use the result and end.
+
+Python ends a thread that still runs where it next takes the GIL. Inside a destructor of PySide6 that aborts the process:
+"terminate called without an active exception" (6.12 with Python 3.13).
+"""
 
 
 # atexit calls handlers in reverse order. PyQt was imported before, so its own handler runs after this one.
 @atexit.register
 def _end_calls() -> None:
+    had_callers = bool(blocked_callers)
     exit_engines()
     end = time.monotonic() + LEAVE_SECONDS
-    had_callers = bool(blocked_callers)
     while blocked_callers and time.monotonic() < end:
         time.sleep(0.002)
-    if had_callers:
-        time.sleep(RETURN_SECONDS)
+    end = time.monotonic() + RETURN_SECONDS
+    while had_callers and time.monotonic() < end and any(each.daemon for each in threading.enumerate()):
+        time.sleep(0.002)

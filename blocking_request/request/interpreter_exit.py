@@ -24,8 +24,8 @@ LEAVE_SECONDS = 1.0
 RETURN_SECONDS = 0.3
 """How long it waits after that for daemon threads to use the result and end.
 
-Python ends a thread that still runs where it next takes the GIL. Inside a destructor of PySide6 that aborts the process:
-"terminate called without an active exception" (6.12 with Python 3.13).
+Python ends a thread that still runs where it next takes the GIL. Inside a destructor of PySide6, that aborts the
+process: "terminate called without an active exception" (6.12 with Python 3.13).
 """
 
 

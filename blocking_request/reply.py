@@ -97,6 +97,21 @@ class ReplyContent:
             return status_message(response.status, response.reason, response.request.redacted_url)
         return ""
 
+    def isHttpStatusSuccess(self) -> bool:
+        """Return whether the status is 200 to 299, as ``QRestReply.isHttpStatusSuccess`` does."""
+        return 200 <= (self._response.status or 0) <= 299
+
+    def isSuccess(self) -> bool:
+        """Return whether the status is 200 to 299 and the body complete, as ``QRestReply.isSuccess`` does."""
+        return self.isHttpStatusSuccess() and not self.hasError()
+
+    def hasError(self) -> bool:
+        """Return whether the request failed below HTTP, as ``QRestReply.hasError`` does.
+
+        A complete response with a status of 400 or more is no such error: ``errorCode()`` tells that one, too.
+        """
+        return self._response.failure is not None
+
     def raiseForError(self) -> None:
         """Raise an exception if ``errorCode()`` is not ``NoError``.
 

@@ -30,17 +30,16 @@ def progress_reporter(request: BlockingNetworkRequest, feedback: Optional[Feedba
 
 @cache
 def _signals(kind: Hashable) -> tuple[QtCore.QMetaMethod, ...]:
-    return tuple(
-        signal_method(kind, signature)
-        for signature in ("downloadProgress(qint64,qint64)", "uploadProgress(qint64,qint64)", "percentChanged(int)")
-    )
+    return tuple(signal_method(kind, name) for name in ("downloadProgress", "uploadProgress", "percentChanged"))
 
 
 @cache
-def signal_method(kind: Hashable, signature: str) -> QtCore.QMetaMethod:
+def signal_method(kind: Hashable, name: str) -> QtCore.QMetaMethod:
     """Return a signal of a class as the argument of ``QObject.isSignalConnected``."""
     meta: QtCore.QMetaObject = kind.staticMetaObject  # type: ignore[attr-defined]
-    return meta.method(meta.indexOfSignal(signature))
+    # By its name, because each binding writes the type of an enum in its own way.
+    methods = (meta.method(index) for index in range(meta.methodCount()))
+    return next(each for each in methods if bytes(each.name()) == name.encode())
 
 
 class ProgressReporter:

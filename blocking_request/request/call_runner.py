@@ -155,14 +155,14 @@ class CallRunner:
             return context.failed(unknown_failure(error))
 
     def end(self, owner: BlockingNetworkRequest, context: CallContext, response: Optional[Response]) -> None:
-        """Make the reply, notify the manager and emit ``finished``. ``response``: None if an exception ended it."""
+        """Make the reply, notify the manager and emit the last signals. ``response``: None if an exception ended it."""
         try:
             response = response or context.failed(_CANCELED)
             reply = self.reply = context.to_reply(response)
             try:
                 context.notify(self._manager, reply)
             finally:
-                _emit_finished(owner)
+                _emit_end(owner, reply)
         finally:
             self.release(context)
 
@@ -191,12 +191,18 @@ class _Observer:
             self._owner.redirected.emit(encoded_url(request.url))
 
 
-def _emit_finished(owner: BlockingNetworkRequest) -> None:
+def _emit_end(owner: BlockingNetworkRequest, reply: ReplyContent) -> None:
+    if reply.errorCode() is not ErrorCode.NoError:
+        _emit(owner, "errorOccurred", reply.error())
+    _emit(owner, "downloadFinished")
+    _emit(owner, "finished")
+
+
+def _emit(owner: BlockingNetworkRequest, name: str, *arguments: object) -> None:
     # Most calls have no slot connected, and nothing to emit.
-    for name in ("downloadFinished", "finished"):
-        if not is_deleted(owner) and owner.isSignalConnected(signal_method(type(owner), f"{name}()")):  # type: ignore[arg-type]
-            with slot_exceptions_reported:
-                getattr(owner, name).emit()
+    if not is_deleted(owner) and owner.isSignalConnected(signal_method(type(owner), name)):  # type: ignore[arg-type]
+        with slot_exceptions_reported:
+            getattr(owner, name).emit(*arguments)
 
 
 def _poll_of(settings: Settings) -> Callable[[], None]:

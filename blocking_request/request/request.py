@@ -23,7 +23,7 @@ from ..prepare.arguments import (
 )
 from ..prepare.request_attributes import RequestLike, check_options, check_request, verb_text
 from ..prepare.settings import checked_switch
-from ..qt.binding import QtCore, Signal, warn_of_other_binding
+from ..qt.binding import QtCore, QtNetwork, Signal, warn_of_other_binding
 from ..reply import ReplyContent
 from ..trace import Watcher
 from .call_runner import CallRunner
@@ -76,6 +76,8 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     """
     redirected = Signal(QtCore.QUrl)
     """Emitted before a redirect is followed, with the URL that is requested next."""
+    errorOccurred = Signal(QtNetwork.QNetworkReply.NetworkError)
+    """Emitted with ``reply().error()`` before ``finished``, if that is an error. A status of 400 or more is one."""
     downloadFinished = Signal()
     """Emitted right before ``finished``. QGIS has this older name."""
     finished = Signal()

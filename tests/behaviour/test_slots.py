@@ -35,7 +35,7 @@ def connect(owner, *names):
         getattr(owner, name).connect(lambda *values, name=name: slot(name))
 
 connect(feedback, "progressChanged", "percentChanged", "processedCountChanged", "canceled")
-connect(request, "downloadProgress", "percentChanged", "redirected", "finished")
+connect(request, "downloadProgress", "percentChanged", "redirected", "errorOccurred", "downloadFinished", "finished")
 print(request.get(url + "/redirect", feedback=feedback).name)
 feedback.setProcessedCount(3)
 feedback.cancel()
@@ -78,7 +78,7 @@ def test_exceptions_in_slots_of_each_signal(engine: str, serve: Serve) -> None:
     names = {line[12:] for line in process.stderr.splitlines() if line.startswith("ValueError: ")}
     assert names == {
         "progressChanged", "percentChanged", "processedCountChanged", "canceled",
-        "downloadProgress", "redirected", "finished",
+        "downloadProgress", "redirected", "errorOccurred", "downloadFinished", "finished",
         "requestStarted", "requestFinished", "done", "stateChanged", "responseHeaderReceived", "readyRead",
     }  # fmt: skip
 

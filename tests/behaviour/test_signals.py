@@ -1,0 +1,79 @@
+"""The signals at the end of a call, and how the reply tells the outcome."""
+
+from __future__ import annotations
+
+import pytest
+
+from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkRequestError
+from blocking_request.qt.binding import QtNetwork
+
+from ..support.names import Serve
+from ..support.servers.raw import Connection
+
+NetworkError = QtNetwork.QNetworkReply.NetworkError
+
+
+def respond(connection: Connection) -> None:
+    while (request := connection.read_request()) is not None:
+        if request.startswith(b"GET /ok"):
+            connection.respond(b"hello")
+        elif request.startswith(b"GET /missing"):
+            connection.respond(b"no", status="404 Not Found")
+        elif request.startswith(b"GET /unchanged"):
+            connection.send(b"HTTP/1.1 304 Not Modified\r\n\r\n")
+        else:
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort")
+            return
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "outcome"),
+    [
+        ("/ok", None, (True, True, False)),
+        ("/unchanged", None, (False, False, False)),
+        ("/missing", NetworkError.ContentNotFoundError, (False, False, False)),
+        ("/cut", NetworkError.RemoteHostClosedError, (True, False, True)),
+    ],
+)
+def test_error_occurred(
+    blocking: BlockingNetworkRequest, serve: Serve, path: str, error: object, outcome: tuple[bool, bool, bool]
+) -> None:
+    """The signals come in Qt's order, and ``reply()`` has the response in each slot."""
+    server = serve(respond)
+    seen: list[object] = []
+    blocking.errorOccurred.connect(lambda value: seen.extend(("errorOccurred", value, blocking.reply().error())))
+    blocking.downloadFinished.connect(lambda: seen.append("downloadFinished"))
+    blocking.finished.connect(lambda: seen.append("finished"))
+    blocking.get(server.url + path)
+    before = [] if error is None else ["errorOccurred", error, error]
+    assert seen == [*before, "downloadFinished", "finished"]
+    reply = blocking.reply()
+    assert (reply.isHttpStatusSuccess(), reply.isSuccess(), reply.hasError()) == outcome
+
+
+def test_error_occurred_without_a_connection(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(respond)
+    errors: list[object] = []
+    blocking.errorOccurred.connect(errors.append)
+    feedback = Feedback()
+    feedback.cancel()
+    assert blocking.get(server.url, feedback=feedback) is ErrorCode.CanceledError
+    assert blocking.get("nonsense") is ErrorCode.NetworkError
+    assert blocking.get(server.url + "/ok") is ErrorCode.NoError
+    assert errors == [NetworkError.OperationCanceledError, NetworkError.ProtocolUnknownError]
+
+
+def test_error_occurred_of_a_stream(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    """It comes with the end of the body. A stream that is left early is canceled."""
+    server = serve(respond)
+    errors: list[object] = []
+    blocking.errorOccurred.connect(errors.append)
+    with blocking.stream(server.url + "/cut") as chunks:
+        assert errors == []
+        with pytest.raises(NetworkRequestError):
+            b"".join(chunks)
+        assert errors == [NetworkError.RemoteHostClosedError]
+    with blocking.stream(server.url + "/ok"):
+        pass
+    assert blocking.reply().errorCode() is ErrorCode.CanceledError
+    assert errors == [NetworkError.RemoteHostClosedError, NetworkError.OperationCanceledError]

@@ -1,0 +1,34 @@
+"""The pages of Qt's classes name each function, signal and enum that the binding shows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from blocking_request.qt.binding import QtCore, QtNetwork
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def names_of(kind: type, base: type) -> set[str]:
+    """Return the names of a class, without those of its base and without the values of its enums."""
+    own = {name: getattr(kind, name) for name in dir(kind) if not name.startswith("__") and not hasattr(base, name)}
+    enums = tuple(each for each in own.values() if isinstance(each, type))
+    return {name for name, value in own.items() if not isinstance(value, enums)}
+
+
+@pytest.mark.parametrize(
+    ("page", "kind", "base"),
+    [
+        ("qnetworkreply.rst", QtNetwork.QNetworkReply, QtCore.QIODevice),
+        ("qnetworkaccessmanager.rst", QtNetwork.QNetworkAccessManager, QtCore.QObject),
+    ],
+)
+def test_page_has_each_name(page: str, kind: type, base: type) -> None:
+    text = (DOCS / page).read_text("utf-8")
+    on_page = set(re.findall(r"\w+", " ".join(re.findall(r"``([^`]*)``", text))))
+    names = names_of(kind, base)
+    assert len(names) > 30
+    assert names <= on_page

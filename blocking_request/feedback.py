@@ -8,8 +8,8 @@ import threading
 from typing import Any, Callable, Optional, Protocol
 
 from ._names import public
-from .qt.binding import QtCore, Signal, is_deleted
-from .qt.slot_exceptions import slot_exceptions_reported
+from .qt.binding import QtCore, Signal
+from .qt.emit import emit
 
 _FIRST_TOO_LARGE_PERCENT = 2.0**31
 """``percentChanged`` has an argument of the C++ type int."""
@@ -140,9 +140,7 @@ class Feedback(QtCore.QObject):
 
     def _emit(self, signal: str, *arguments: Any) -> None:
         # If the application was destroyed, PyQt has deleted every QObject with it.
-        if not is_deleted(self):
-            with slot_exceptions_reported:
-                getattr(self, signal).emit(*arguments)
+        emit(self, signal, *arguments)
 
     def _add_listener(self, wake: Callable[[], None]) -> None:
         """Call ``wake`` when the feedback is cancelled, in the thread that cancels; at once if it is already cancelled.

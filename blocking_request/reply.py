@@ -108,7 +108,8 @@ class ReplyContent:
     def hasError(self) -> bool:
         """Return whether the request failed below HTTP, as ``QRestReply.hasError`` does.
 
-        A complete response with a status of 400 or more is no such error: ``errorCode()`` tells that one, too.
+        A timeout and a cancel are such errors. A complete response with a status of 400 or more is none; use
+        ``errorCode()`` to know it, too.
         """
         return self._response.failure is not None
 
@@ -282,7 +283,10 @@ class ReplyContent:
         return self._elapsed
 
     def timings(self) -> Timings:
-        """Return how long the steps of the last request took: look-up, connection, TLS, sending, waiting, receiving."""
+        """Return how long the steps of the last request took, in ms: look-up, connection, TLS, sending and others.
+
+        A step is None if it was not taken, or if the engine cannot tell. Use ``setEngine("python")`` to know all steps.
+        """
         with first_use:
             from .models.timings import timings_of
         return timings_of(self._response.trace)

@@ -11,7 +11,7 @@ from ..engines.events import Progress
 from ..feedback import FeedbackLike
 from ..models.http_messages import Response
 from ..qt.binding import QtCore, is_deleted
-from ..qt.slot_exceptions import slot_exceptions_reported
+from ..qt.emit import emit, is_connected
 
 if TYPE_CHECKING:
     from ..request.request import BlockingNetworkRequest
@@ -23,7 +23,7 @@ def progress_reporter(request: BlockingNetworkRequest, feedback: Optional[Feedba
     if is_deleted(request):
         return None
     signals = _signals(type(request))  # type: ignore[arg-type]
-    if set_progress is None and not any(map(request.isSignalConnected, signals)):
+    if set_progress is None and not any(is_connected(request, each) for each in signals):
         return None
     return ProgressReporter(request, set_progress)
 
@@ -66,11 +66,10 @@ class ProgressReporter:
             self._is_upload = self._is_upload or progress.total > READ_AT_ONCE
         else:
             self._last = progress
-        with slot_exceptions_reported:
-            signal = self._request.uploadProgress if progress.upload else self._request.downloadProgress
-            signal.emit(progress.done, progress.total)
-            if progress.total > 0 and progress.upload == self._is_upload:
-                self._report_percent(100.0 * progress.done / progress.total)
+        signal = "uploadProgress" if progress.upload else "downloadProgress"
+        emit(self._request, signal, progress.done, progress.total)
+        if progress.total > 0 and progress.upload == self._is_upload:
+            self._report_percent(100.0 * progress.done / progress.total)
 
     def count_from(self, start: int, total: int) -> None:
         """Add the part of a file that was downloaded before.
@@ -80,9 +79,9 @@ class ProgressReporter:
         self._start, self._total = start, total
 
     def _report_percent(self, percent: float) -> None:
-        if int(percent) != self._percent and not is_deleted(self._request):
+        if int(percent) != self._percent:
             self._percent = int(percent)
-            self._request.percentChanged.emit(self._percent)
+            emit(self._request, "percentChanged", self._percent)
         if self._set_progress is not None:
             self._set_progress(percent)
 

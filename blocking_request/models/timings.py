@@ -14,8 +14,9 @@ from .transfer_trace import TransferTrace
 class Timings:
     """How long the steps of a request took, in ms. The names are those of HAR's ``timings``, in Qt's spelling.
 
-    None: the step was not taken, or the engine cannot tell. The ``python`` engine knows all steps, the ``qt`` engine
-    some of them. The steps are those of the last request of a call, after redirects and retries.
+    None: the step was not taken, or the engine cannot tell. The ``python`` engine knows all steps. The ``qt`` engine
+    knows none of them, unless the logger ``blocking_request`` is at DEBUG: then it knows ``receive``, and since Qt 6.3
+    also others. The steps are those of the last request of a call, after redirects and retries.
     """
 
     blocked: Optional[float] = None

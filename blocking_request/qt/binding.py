@@ -24,8 +24,9 @@ _SUPPORTED = {"pyqt5": "PyQt5", "pyqt6": "PyQt6", "pyside6": "PySide6"}
 
 def _binding_names() -> list[str]:
     """Return the bindings to try, best first."""
-    for name in _SUPPORTED.values():
-        if f"{name}.QtCore" in sys.modules:
+    for module in list(sys.modules):  # in the order of the imports
+        name, _, rest = module.partition(".")
+        if rest == "QtCore" and name in _SUPPORTED.values():
             return [name]
     if "PySide2.QtCore" in sys.modules:
         raise ImportError(
@@ -95,16 +96,36 @@ def _import_binding() -> tuple[str, Any, Any, Any]:
             "blocking_request works in the main interpreter of a process only, because PyQt does, and this is a "
             "subinterpreter. Use threads or processes; with mod_wsgi set WSGIApplicationGroup %{GLOBAL}."
         )
-    met = []
-    for name in _binding_names():
+    met, names = [], _binding_names()
+    for name in names:
         try:
             return (name, *_IMPORTERS[name]())
         except ImportError as error:
             met.append(f"{name}: {error}")
+    if len(names) == 1:
+        if f"{names[0]}.QtCore" in sys.modules:
+            raise ImportError(
+                f"The program has imported {names[0]}, but blocking_request cannot import its QtNetwork ({met[0]}). "
+                "If it has imported another Qt binding, too: two Qt libraries in one process do not work."
+            )
+        raise ImportError(
+            f"QT_API is {os.environ['QT_API']!r}, but blocking_request cannot import it ({met[0]}). Install it "
+            f"(python3 -m pip install {names[0]}), or set QT_API to a binding that is installed, or unset it."
+        )
     raise ImportError(
         "blocking_request needs a Qt binding and found none (" + "; ".join(met) + "). Install one, for example: "
         "python3 -m pip install PyQt5 (or PyQt6, or PySide6)"
     )
+
+
+def _is_command() -> bool:
+    """Return whether this process runs our command line, which shows a message in the place of a traceback."""
+    program = (getattr(sys, "argv", None) or [""])[0]
+    if program == "-m":  # Python imports the package of the module that -m names
+        arguments: list[str] = getattr(sys, "orig_argv", ["blocking_request"])  # new in Python 3.10
+        return "blocking_request" in arguments
+    name: str = os.path.splitext(os.path.basename(program))[0]
+    return name == "blocking-request"
 
 
 if TYPE_CHECKING:
@@ -114,7 +135,12 @@ if TYPE_CHECKING:
 
     API: str = "PyQt5"
 else:
-    API, QtCore, QtNetwork, sip = _import_binding()
+    try:
+        API, QtCore, QtNetwork, sip = _import_binding()
+    except ImportError as error:
+        if _is_command():
+            sys.exit(str(error))
+        raise
     Signal = QtCore.Signal if API == "PySide6" else QtCore.pyqtSignal
     Slot = QtCore.Slot if API == "PySide6" else QtCore.pyqtSlot
 

@@ -24,8 +24,8 @@ from ..prepare.options import usable_engine
 from ..prepare.prepare_call import prepare_call
 from ..prepare.request_attributes import RequestLike, transfer_timeout
 from ..prepare.settings import Settings
-from ..qt.binding import encoded_url, is_deleted
-from ..qt.slot_exceptions import slot_exceptions_reported
+from ..qt.binding import encoded_url
+from ..qt.emit import emit, is_connected
 from ..reply import ReplyContent
 from ..trace import Watcher
 from .interpreter_exit import blocked_callers
@@ -185,10 +185,7 @@ class _Observer:
         return progress_reporter(self._owner, feedback)
 
     def on_redirect(self, request: Request) -> None:
-        if is_deleted(self._owner):
-            return
-        with slot_exceptions_reported:
-            self._owner.redirected.emit(encoded_url(request.url))
+        emit(self._owner, "redirected", encoded_url(request.url))
 
 
 def _emit_end(owner: BlockingNetworkRequest, reply: ReplyContent) -> None:
@@ -200,9 +197,8 @@ def _emit_end(owner: BlockingNetworkRequest, reply: ReplyContent) -> None:
 
 def _emit(owner: BlockingNetworkRequest, name: str, *arguments: object) -> None:
     # Most calls have no slot connected, and nothing to emit.
-    if not is_deleted(owner) and owner.isSignalConnected(signal_method(type(owner), name)):  # type: ignore[arg-type]
-        with slot_exceptions_reported:
-            getattr(owner, name).emit(*arguments)
+    if is_connected(owner, signal_method(type(owner), name)):  # type: ignore[arg-type]
+        emit(owner, name, *arguments)
 
 
 def _poll_of(settings: Settings) -> Callable[[], None]:

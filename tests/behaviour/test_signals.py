@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkRequestError
-from blocking_request.qt.binding import QtNetwork
+from blocking_request.qt.binding import QtCore, QtNetwork, delete
 
 from ..support.names import Serve
 from ..support.servers.raw import Connection
@@ -77,3 +77,22 @@ def test_error_occurred_of_a_stream(blocking: BlockingNetworkRequest, serve: Ser
         pass
     assert blocking.reply().errorCode() is ErrorCode.CanceledError
     assert errors == [NetworkError.RemoteHostClosedError, NetworkError.OperationCanceledError]
+
+
+def test_request_that_another_thread_deletes_before_a_signal(engine: str, serve: Serve) -> None:
+    """The end of the application does so. Symptom: RuntimeError out of get() (PySide6)."""
+    server = serve(respond)
+
+    class Deleted(BlockingNetworkRequest):
+        def isSignalConnected(self, signal: QtCore.QMetaMethod) -> bool:
+            if self.is_late:
+                delete(self)
+            return super().isSignalConnected(signal)
+
+        is_late = False
+
+    for is_late in (False, True):
+        request = Deleted()
+        request.is_late = is_late
+        assert request.get(server.url + "/ok") is ErrorCode.NoError
+        assert request.reply().body == b"hello"

@@ -52,7 +52,35 @@ def test_binding_that_is_not_installed() -> None:
     text = outcome(program)
     assert "blocking_request needs a Qt binding and found none (PyQt5: " in text and "PySide6: " in text
     assert "python3 -m pip install PyQt5 (or PyQt6, or PySide6)" in text
-    assert "(PyQt6: " in outcome(program, "pyqt6")
+    text = outcome(program, "pyqt6")
+    assert "QT_API is 'pyqt6', but blocking_request cannot import it (PyQt6: " in text
+    assert "python3 -m pip install PyQt6" in text and "unset it" in text
+
+
+@pytest.mark.parametrize("names", [("PyQt6", "PySide6"), ("PySide6", "PyQt6")])
+def test_first_of_two_imported_bindings_is_used(names: tuple[str, str]) -> None:
+    program = f"import sys, types\nfor name in {names}: sys.modules[name + '.QtCore'] = types.ModuleType(name)\n{WHICH}"
+    text = outcome(f"import sys\nsys.modules['PyQt6'] = sys.modules['PySide6'] = None\n{program}")
+    assert f"The program has imported {names[0]}, but blocking_request cannot import its QtNetwork" in text
+
+
+@pytest.mark.parametrize("start", ["module", "script"])
+def test_command_line_without_a_binding_shows_no_traceback(start: str, tmp_path: Path) -> None:
+    for name in ("PyQt5", "PyQt6", "PySide6"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('not installed')")
+    script = tmp_path / "blocking-request"
+    script.write_text("from blocking_request.__main__ import main\nmain()")
+    run = subprocess.run(
+        [sys.executable, *(["-m", "blocking_request"] if start == "module" else [str(script)]), "info"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "QT_API": "", "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))},
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("blocking_request needs a Qt binding and found none (PyQt5: not installed")
+    assert "Traceback" not in run.stderr
 
 
 def test_pyside2_is_refused() -> None:

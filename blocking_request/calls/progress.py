@@ -12,6 +12,7 @@ from ..feedback import FeedbackLike
 from ..models.http_messages import Response
 from ..qt.binding import QtCore, is_deleted
 from ..qt.emit import emit, is_connected
+from ..qt.slot_exceptions import slot_exceptions_reported
 
 if TYPE_CHECKING:
     from ..request.request import BlockingNetworkRequest
@@ -83,7 +84,8 @@ class ProgressReporter:
             self._percent = int(percent)
             emit(self._request, "percentChanged", self._percent)
         if self._set_progress is not None:
-            self._set_progress(percent)
+            with slot_exceptions_reported:  # a feedback of another class emits its signals itself
+                self._set_progress(percent)
 
     def report_final(self, response: Response) -> None:
         """Report the exact final figure: the engine does not report each chunk."""

@@ -83,6 +83,43 @@ def test_exceptions_in_slots_of_each_signal(engine: str, serve: Serve) -> None:
     }  # fmt: skip
 
 
+FOREIGN_FEEDBACK = """
+import sys
+from blocking_request import BlockingNetworkRequest
+from blocking_request.qt.binding import QtCore, Signal
+
+class ForeignFeedback(QtCore.QObject):
+    progressChanged = Signal(float)
+
+    def isCanceled(self):
+        return False
+
+    def setProgress(self, progress):
+        self.progressChanged.emit(progress)
+
+def slot(progress):
+    raise ValueError("progressChanged")
+
+app = QtCore.QCoreApplication([])
+feedback, request = ForeignFeedback(), BlockingNetworkRequest()
+feedback.progressChanged.connect(slot)
+request.setEngine(sys.argv[2])
+print(request.get(sys.argv[1], feedback=feedback).name)
+"""
+
+
+def test_exceptions_in_slots_of_a_foreign_feedback(engine: str, serve: Serve) -> None:
+    """As QgsFeedback, it emits its signals itself. PyQt would end the process."""
+    process = subprocess.run(
+        [sys.executable, "-c", FOREIGN_FEEDBACK, serve(redirect_or_hello).url, engine],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (process.returncode, process.stdout) == (0, "NoError\n"), process.stderr
+    assert "ValueError: progressChanged" in process.stderr
+
+
 def test_excepthook_of_the_program(
     blocking: BlockingNetworkRequest, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import threading
-from typing import Any, Callable, Optional, Protocol
+from typing import Callable, Optional, Protocol
 
 from ._names import public
 from .qt.binding import QtCore, Signal
@@ -73,7 +73,7 @@ class Feedback(QtCore.QObject):
             listeners, self._listeners = self._listeners, []
         for wake in listeners:
             wake()
-        self._emit("canceled")
+        emit(self, "canceled")
 
     def reset(self) -> None:
         """Reset the feedback: not cancelled, progress and count 0. Emits the signals of the values that change.
@@ -109,9 +109,9 @@ class Feedback(QtCore.QObject):
         progress = percent
         if progress != self._progress:
             previous, self._progress = self._progress, progress
-            self._emit("progressChanged", progress)
+            emit(self, "progressChanged", progress)
             if int(progress) != int(previous):
-                self._emit("percentChanged", int(progress))
+                emit(self, "percentChanged", int(progress))
 
     def processedCount(self) -> int:
         """Return the number of processed items."""
@@ -132,15 +132,11 @@ class Feedback(QtCore.QObject):
             raise ValueError(f"processedCount must be less than {_FIRST_TOO_LARGE_COUNT}, not {processedCount}")
         if processedCount != self._processed_count:
             self._processed_count = processedCount
-            self._emit("processedCountChanged", processedCount)
+            emit(self, "processedCountChanged", processedCount)
 
     def __repr__(self) -> str:
         state = "canceled" if self._canceled else "not canceled"
         return f"<Feedback: {state}, {self._progress:g} %, {self._processed_count} processed>"
-
-    def _emit(self, signal: str, *arguments: Any) -> None:
-        # If the application was destroyed, PyQt has deleted every QObject with it.
-        emit(self, signal, *arguments)
 
     def _add_listener(self, wake: Callable[[], None]) -> None:
         """Call ``wake`` when the feedback is cancelled, in the thread that cancels; at once if it is already cancelled.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from functools import cache
 from typing import TYPE_CHECKING, Any, Optional
 
 from ..bodies.upload import READ_AT_ONCE
 from ..engines.events import Progress
 from ..feedback import FeedbackLike
 from ..models.http_messages import Response
-from ..qt.binding import QtCore, is_deleted
+from ..qt.binding import is_deleted
 from ..qt.emit import emit, is_connected
 from ..qt.slot_exceptions import slot_exceptions_reported
 
@@ -18,29 +16,17 @@ if TYPE_CHECKING:
     from ..request.request import BlockingNetworkRequest
 
 
+_SIGNALS = ("downloadProgress", "uploadProgress", "percentChanged")
+
+
 def progress_reporter(request: BlockingNetworkRequest, feedback: Optional[FeedbackLike]) -> Optional[ProgressReporter]:
     """Return a reporter, or None if nothing is connected: then the engine need not report, which takes time."""
     set_progress = None if feedback is None else getattr(feedback, "setProgress", None)
     if is_deleted(request):
         return None
-    signals = _signals(type(request))  # type: ignore[arg-type]
-    if set_progress is None and not any(is_connected(request, each) for each in signals):
+    if set_progress is None and not is_connected(request, *_SIGNALS):
         return None
     return ProgressReporter(request, set_progress)
-
-
-@cache
-def _signals(kind: Hashable) -> tuple[QtCore.QMetaMethod, ...]:
-    return tuple(signal_method(kind, name) for name in ("downloadProgress", "uploadProgress", "percentChanged"))
-
-
-@cache
-def signal_method(kind: Hashable, name: str) -> QtCore.QMetaMethod:
-    """Return a signal of a class as the argument of ``QObject.isSignalConnected``."""
-    meta: QtCore.QMetaObject = kind.staticMetaObject  # type: ignore[attr-defined]
-    # By its name, because each binding writes the type of an enum in its own way.
-    methods = (meta.method(index) for index in range(meta.methodCount()))
-    return next(each for each in methods if bytes(each.name()) == name.encode())
 
 
 class ProgressReporter:

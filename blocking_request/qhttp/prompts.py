@@ -15,7 +15,7 @@ from ..prepare.build_request import checked_text
 from ..prepare.settings import Settings
 from ..proxies.parse import proxy_of, qt_proxy
 from ..qt.binding import QtNetwork
-from ..qt.objects import has_receivers
+from ..qt.emit import is_connected
 from .commands import SetUser
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class AuthPrompts:
         """Return credentials for a server: an AuthHandler."""
         if self._user is not None and attempt == 1 and host == host_with_port(self._url):
             return AuthConfig.basic(*self._user)
-        if not has_receivers(self._http, "authenticationRequired"):
+        if not is_connected(self._http, "authenticationRequired"):
             return self._ask_manager(realm, host, attempt)
         # Not the host of the URL: a request preprocessor may have changed it.
         parts = urlsplit(f"{urlsplit(self._url).scheme}://{host}")
@@ -54,7 +54,7 @@ class AuthPrompts:
 
     def proxy_login(self, realm: str, address: str, attempt: int) -> Any:
         """Return credentials for a proxy: an AuthHandler."""
-        if not has_receivers(self._http, "proxyAuthenticationRequired"):
+        if not is_connected(self._http, "proxyAuthenticationRequired"):
             return self._ask_manager(realm, address, attempt)
         proxy = self._proxy or proxy_of(address)
         assert proxy is not None
@@ -73,7 +73,7 @@ class AuthPrompts:
     def certificates(self, errors: list[TlsError], certificates: list[Certificate]) -> Any:
         """Return the certificate errors that are accepted: an SslErrorHandler."""
         http = self._http
-        if not has_receivers(http, "sslErrors"):
+        if not is_connected(http, "sslErrors"):
             handler = self._settings.ssl_error_handler
             return None if handler is None else handler(errors, certificates)
         self.ignores_errors = False

@@ -108,12 +108,3 @@ def disconnect_destroyed(qobject: QtCore.QObject) -> None:
         qobject.destroyed.disconnect()
     except TypeError:
         pass  # no slot was connected
-
-
-def has_receivers(sender: QtCore.QObject, signal: str) -> bool:
-    """Return whether a slot is connected to the signal of that name. For the thread in which the sender lives."""
-    if API != "PySide6":
-        return sender.receivers(getattr(sender, signal)) > 0  # type: ignore[no-any-return]
-    meta: Any = sender.metaObject()
-    methods = [meta.method(index) for index in range(meta.methodCount())]
-    return any(sender.isSignalConnected(each) for each in methods if each.name().data() == signal.encode())

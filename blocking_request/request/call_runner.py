@@ -9,7 +9,7 @@ from ..bodies.upload import Data
 from ..calls.call import Call, do_nothing
 from ..calls.context import CallContext, new_context
 from ..calls.pipeline import build_flow
-from ..calls.progress import ProgressReporter, progress_reporter, signal_method
+from ..calls.progress import ProgressReporter, progress_reporter
 from ..calls.sink_flow import build_sink_flow
 from ..engines.python.failures import is_out_of_descriptors, unknown_failure
 from ..errors import ErrorCode
@@ -189,16 +189,17 @@ class _Observer:
 
 
 def _emit_end(owner: BlockingNetworkRequest, reply: ReplyContent) -> None:
+    if not is_connected(owner, "errorOccurred", "downloadFinished", "finished"):
+        return  # as in most calls
     if reply.errorCode() is not ErrorCode.NoError:
         _emit(owner, "errorOccurred", reply.error())
     _emit(owner, "downloadFinished")
     _emit(owner, "finished")
 
 
-def _emit(owner: BlockingNetworkRequest, name: str, *arguments: object) -> None:
-    # Most calls have no slot connected, and nothing to emit.
-    if is_connected(owner, signal_method(type(owner), name)):  # type: ignore[arg-type]
-        emit(owner, name, *arguments)
+def _emit(owner: BlockingNetworkRequest, signal: str, *arguments: object) -> None:
+    if is_connected(owner, signal):  # else a subclass may have given the name to something else
+        emit(owner, signal, *arguments)
 
 
 def _poll_of(settings: Settings) -> Callable[[], None]:

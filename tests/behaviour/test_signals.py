@@ -96,3 +96,14 @@ def test_request_that_another_thread_deletes_before_a_signal(engine: str, serve:
         request.is_late = is_late
         assert request.get(server.url + "/ok") is ErrorCode.NoError
         assert request.reply().body == b"hello"
+
+
+def test_subclass_with_a_method_of_the_name_of_a_signal(engine: str, serve: Serve) -> None:
+    class Shadowing(BlockingNetworkRequest):
+        def finished(self) -> None:  # type: ignore[override]
+            pass
+
+    request, seen = Shadowing(), []
+    request.downloadFinished.connect(lambda: seen.append("downloadFinished"))
+    assert request.get(serve(respond).url + "/ok") is ErrorCode.NoError
+    assert seen == ["downloadFinished"]

@@ -16,7 +16,7 @@ from blocking_request.qgis.auth import CREDENTIALS_SECONDS
 from blocking_request.qgis.followed_settings import CERTIFICATES_SECONDS
 
 from ..support.names import Serve
-from ..support.qgis_program import BEGIN, END, needs_qgis, run
+from ..support.qgis_program import BEGIN, END, STORE_CONFIG, needs_qgis, run
 from ..support.servers.proxy import ProxyServer
 from ..support.servers.raw import Connection, RawServer, always, silence
 from ..support.servers.tls import TlsServer
@@ -116,13 +116,7 @@ def test_proxy_that_asks_for_a_password(tmp_path: Path) -> None:
     proxy = RawServer(asks_for_password)
     program = f"""{BEGIN}{SETTINGS}
 url = "http://example.invalid/"
-auth = QgsApplication.authManager()
-assert auth.setMasterPassword("master", True)
-config = QgsAuthMethodConfig("Basic")
-config.setName("proxy")
-config.setConfig("username", "user")
-config.setConfig("password", "secret")
-assert auth.storeAuthenticationConfig(config)
+{STORE_CONFIG}
 results = []
 
 def get():
@@ -276,14 +270,7 @@ print(BlockingNetworkRequest().get(sys.argv[1]).name)
     assert run(program, server.url, folder=tmp_path)[-1] == "NoError"
 
 
-LOCKED = """
-auth = QgsApplication.authManager()
-assert auth.setMasterPassword("master", True)
-config = QgsAuthMethodConfig("Basic")
-config.setName("mine")
-config.setConfig("username", "user")
-config.setConfig("password", "secret")
-assert auth.storeAuthenticationConfig(config)
+LOCKED = f"""{STORE_CONFIG}
 auth.clearMasterPassword()
 asked = []
 

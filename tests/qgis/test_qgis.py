@@ -13,7 +13,7 @@ from blocking_request import NetworkAccessManager, NetworkDiskCache, Proxy
 from blocking_request.qgis.settings import automatic_size
 
 from ..support.names import ROOT, Serve
-from ..support.qgis_program import BEGIN, END, SYSTEM_PYTHON, needs_qgis, run
+from ..support.qgis_program import BEGIN, END, STORE_CONFIG, SYSTEM_PYTHON, needs_qgis, run
 from ..support.servers.raw import always, silence
 from ..support.servers.tls import TlsServer
 
@@ -135,13 +135,7 @@ while caller.is_alive():
 def test_authcfg_of_the_qgis_auth_database(tmp_path: Path, httpbin: str) -> None:
     program = f"""{BEGIN}
 url = sys.argv[1]
-auth = QgsApplication.authManager()
-assert auth.setMasterPassword("master", True)
-config = QgsAuthMethodConfig("Basic")
-config.setName("mine")
-config.setConfig("username", "user")
-config.setConfig("password", "pass")
-assert auth.storeAuthenticationConfig(config)
+{STORE_CONFIG}
 manager = NetworkAccessManager.fromQgis()
 request = QNetworkRequest(QUrl(url))
 replies = [manager.blockingGet(request, config.id()), manager.blockingGet(url, config.id())]
@@ -152,7 +146,7 @@ print([reply.errorCode().name for reply in replies], request.hasRawHeader(b"Auth
 reply = manager.blockingGet(url, "nothing")
 print(reply.errorCode().name, reply.errorString().partition(",")[0])
 {END}"""
-    assert run(program, f"{httpbin}/basic-auth/user/pass", folder=tmp_path) == [
+    assert run(program, f"{httpbin}/basic-auth/user/secret", folder=tmp_path) == [
         "['NoError', 'NoError', 'NoError'] False",
         "NetworkError There is no authentication config 'nothing'",
     ]

@@ -21,6 +21,17 @@ from blocking_request import BlockingNetworkRequest, NetworkAccessManager
 app = QgsApplication([], False)
 app.initQgis()
 """
+STORE_CONFIG = """
+auth = QgsApplication.authManager()
+assert auth.setMasterPassword("master", True)
+config = QgsAuthMethodConfig("Basic")
+config.setName("mine")
+config.setConfig("username", "user")
+config.setConfig("password", "secret")
+assert auth.storeAuthenticationConfig(config)
+"""
+"""Stores credentials in QGIS's authentication database. Their id is ``config.id()``."""
+
 END = """
 sys.stdout.flush()
 os._exit(0)

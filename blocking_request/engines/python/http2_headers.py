@@ -48,8 +48,9 @@ class HeaderBlock(NamedTuple):
 
 
 class HeaderReader:
-    """Joins frames, and decodes their fields. The compression has one state for all streams, so that each block must be
-    decoded, also if nobody wants it.
+    """Joins frames, and decodes their fields.
+
+    The compression has one state for all streams. So each block must be decoded, even if its stream was closed.
     """
 
     def __init__(self) -> None:

@@ -80,7 +80,7 @@ class Http2Protocol:
         """Why the server has announced the end of the connection."""
         self._idle_frames = 0.0
         self._unwanted_bytes = 0
-        """How many bytes of bodies may come that nobody wants: what the windows of streams allowed at their reset."""
+        """How many bytes of unwanted bodies may come: what the windows of streams allowed at their reset."""
         self._received_at = 0.0
         self.received_frames = 0
         """How many frames have come. Some fields of a header count as one, too."""
@@ -299,7 +299,7 @@ class Http2Protocol:
             self._note_change(stream)
 
     def _note_unwanted(self, size: int) -> None:
-        """Take a part of a body that nobody wants.
+        """Take a part of an unwanted body.
 
         It does not count as a frame that says nothing if the server may have sent it before it had our RST_STREAM.
         """

@@ -17,6 +17,7 @@ BENCHMARKS = (
     "start",
     "connections",
     "small_get",
+    "signals",
     "cache",
     "post",
     "policy",

@@ -19,8 +19,8 @@ from ..bodies.cache_recorder import CacheRecorder
 from ..bodies.sink import CannotWrite, Drain, DrainableTarget, ReadBody, ReportWhole, write_chunks
 from ..bodies.upload import Upload
 from ..engines.base import Transfer
-from ..engines.choice import choose
-from ..engines.events import BodyChunks, Cancel, Chunk, HeadersReceived, Progress, UploadDataNeeded
+from ..engines.choice import choose, needs_python
+from ..engines.events import BodyChunks, Cancel, Chunk, HeadersReceived, Progress, StepReached, UploadDataNeeded
 from ..engines.mailbox import Mailbox
 from ..engines.upload_channel import UploadChannel
 from ..feedback import Feedback, FeedbackLike
@@ -29,7 +29,7 @@ from ..models import error_texts as messages
 from ..models.failure import Failure
 from ..models.http_messages import Body, Request, Response
 from .cancel import Cancellation
-from .observer import CallObserver
+from .observer import HELD_BACK, CallObserver
 from .progress import ProgressReporter
 from .steps import CallStep, CallSteps
 from .timeouts import Timeouts
@@ -127,17 +127,17 @@ class Call:
     def settle(self, response: Response) -> Response:
         """Return the response of a flow, or a failure if the call was cancelled or timed out in the meantime.
 
-        For a response from the cache, also report the final progress; no engine does that.
+        Report the events that were held back until the response was known to be the last one.
         """
-        if response.is_streaming:
-            return response
-        if self._open_transfer is not None:
+        if not response.is_streaming and self._open_transfer is not None:
             self.abandon()  # the flow has replaced the response of this transfer
-        if not response.from_cache:
+        if response.from_cache:
+            failure = self.stop_reason()
+            if failure is not None:
+                return Response(response.request, failure=failure)
+        self._observer.on_response(response)
+        if response.is_streaming or not (response.from_cache or response.status in HELD_BACK):
             return response
-        failure = self.stop_reason()
-        if failure is not None:
-            return Response(response.request, failure=failure)
         progress = self._observer.progress_reporter(self._feedback)
         if progress is not None:
             progress.report_final(response)
@@ -278,13 +278,16 @@ class Call:
         # Choose the engine.
         watchers = self._observer.watchers
         self._started = trace.request_started(request, watchers)
-        engine = self._timeouts.stop_reason() or choose(request, self._engine, self._prefers_python)
+        steps = self._observer.wanted_steps()
+        prefers_python = self._prefers_python or (bool(steps) and needs_python(steps))
+        engine = self._timeouts.stop_reason() or choose(request, self._engine, prefers_python)
         if isinstance(engine, Failure):
             response = Response(request, failure=engine)
         else:
             # Prepare everything before the engine starts: from then on this thread only waits, without the GIL.
             progress = self._observer.progress_reporter(self._feedback)
             self._mailbox.wants_progress = progress is not None
+            self._mailbox.wanted_steps = steps
             self._mailbox.wants_trace = self._started != 0.0
             self._upload = request.body
             if isinstance(request.body, Upload):
@@ -333,7 +336,7 @@ class Call:
                 continue
             if isinstance(event, Response):
                 self._response_is_due = False
-                if progress is not None:
+                if progress is not None and event.status not in HELD_BACK:
                     progress.report_final(event)
                 return event
             if isinstance(event, Cancel):
@@ -344,6 +347,8 @@ class Call:
                 return event if failure is None else self._abort(transfer, request, failure)
             if isinstance(event, UploadDataNeeded):
                 self._send_more(request)
+            elif isinstance(event, StepReached):
+                self._observer.on_step(event)
             elif progress is not None:
                 progress(event)
             # The caller's own code has run: its time does not count towards the idle timeout.

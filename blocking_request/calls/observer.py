@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Optional, Protocol
 
+from ..engines.events import NO_STEPS, Step, StepReached
 from ..feedback import FeedbackLike
-from ..models.http_messages import Request
+from ..models.http_messages import Request, Response
 from ..trace import Watcher
 from .progress import ProgressReporter
+
+HELD_BACK = frozenset((304, 401, 407))
+"""The statuses of responses that the cache or the credentials may replace by another one.
+
+As in Qt, they are reported only if they are the response of the call.
+"""
 
 
 class CallObserver(Protocol):
@@ -20,8 +27,17 @@ class CallObserver(Protocol):
     def progress_reporter(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressReporter]:
         """Return a function that reports progress, or None if nothing is connected."""
 
+    def wanted_steps(self) -> frozenset[Step]:
+        """Return the steps for which ``on_step`` is to be called."""
+
+    def on_step(self, event: StepReached) -> None:
+        """Report a step of a transfer."""
+
     def on_redirect(self, request: Request) -> None:
         """Report a redirect: ``request`` is sent next."""
+
+    def on_response(self, response: Response) -> None:
+        """Report the response of the call. Its body may follow."""
 
 
 class _NullObserver:
@@ -32,7 +48,16 @@ class _NullObserver:
     def progress_reporter(self, feedback: Optional[FeedbackLike]) -> None:
         return None
 
+    def wanted_steps(self) -> frozenset[Step]:
+        return NO_STEPS
+
+    def on_step(self, event: StepReached) -> None:
+        pass
+
     def on_redirect(self, request: Request) -> None:
+        pass
+
+    def on_response(self, response: Response) -> None:
         pass
 
 

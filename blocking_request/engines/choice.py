@@ -11,9 +11,11 @@ from ..models.http_messages import Request
 from ..models.urls import has_stray_percent
 from ..qt.binding import QT_VERSION
 from .base import Engine
+from .events import Step
 from .python import engine as _python
 from .python.failures import is_out_of_descriptors, unknown_failure
 from .qt import engine as _qt
+from .qt.transfer_tracer import TELLS_STEPS
 from .request_check import malformed
 
 AUTO = "auto"
@@ -87,6 +89,11 @@ def _is_better_without_qt(request: Request) -> bool:
     # Qt 5 sends header and body in two packets, and on a kept connection the second waits 40 ms for the server's
     # delayed ACK. So does Qt 6 if the body is large.
     return QT_VERSION < (6,) or not isinstance(body, bytes) or len(body) > LARGE_BODY_BYTES
+
+
+def needs_python(steps: frozenset[Step]) -> bool:
+    """Return whether a caller wants to know of steps that only the python engine reports."""
+    return not TELLS_STEPS and bool(steps & {Step.CONNECTING, Step.REQUEST_SENT})
 
 
 def checked_engine(name: str) -> str:

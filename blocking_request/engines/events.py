@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Union
+from enum import Enum
+from typing import Optional, Protocol, Union
 
 from ..models.http_messages import Response
 
@@ -18,6 +19,14 @@ class Progress:
     upload: bool
     done: int
     total: int
+
+
+def reports_progress(status: Optional[int]) -> bool:
+    """Return whether the progress of a body is reported while it arrives.
+
+    Redirects and challenges (401, 407) are not: the call may replace them by another response.
+    """
+    return status not in (401, 407) and not 300 <= (status or 0) < 400
 
 
 Chunk = Union[bytes, memoryview]
@@ -38,6 +47,31 @@ class BodyChunks:
     chunks: list[Chunk]
 
 
+class Step(Enum):
+    """A step of a transfer. The value is the signal of QNetworkReply that reports it."""
+
+    CONNECTING = "socketStartedConnecting"
+    """A connection to the server or the proxy is being made. A kept connection has no such step."""
+    ENCRYPTED = "encrypted"
+    """The TLS handshake of a new connection is complete, and the certificate was accepted."""
+    REQUEST_SENT = "requestSent"
+    """The header of the request was sent. Its body follows."""
+    HEADERS_RECEIVED = "metaDataChanged"
+    """The header of the response was received. Its body follows."""
+
+
+NO_STEPS: frozenset[Step] = frozenset()
+
+
+@dataclass(frozen=True)
+class StepReached:
+    """A step that the caller wants to know of: see ``Mailbox.wanted_steps``."""
+
+    step: Step
+    response: Optional[Response] = None
+    """The TLS session after ENCRYPTED, the response without its body after HEADERS_RECEIVED."""
+
+
 @dataclass(frozen=True)
 class UploadDataNeeded:
     """The engine has sent most of the bytes that it was given of the request's body, and wants more."""
@@ -48,7 +82,7 @@ class Cancel:
     """The call is cancelled."""
 
 
-Event = Union[Response, HeadersReceived, BodyChunks, UploadDataNeeded, Progress, Cancel]
+Event = Union[Response, HeadersReceived, BodyChunks, UploadDataNeeded, Progress, StepReached, Cancel]
 
 
 class Marker:

@@ -15,7 +15,7 @@ import time
 from queue import SimpleQueue
 from typing import Any, Callable, Optional, Protocol
 
-from .events import CHUNKS, BodyChunks, Cancel, Chunk, Event, EventSink, Marker, Progress, QueuedEvent
+from .events import CHUNKS, NO_STEPS, BodyChunks, Cancel, Chunk, Event, EventSink, Marker, Progress, QueuedEvent
 
 ABORT_GRACE_SECONDS = 0.025
 """Seconds that a cancelled or late call waits for the bytes that have arrived."""
@@ -51,6 +51,7 @@ class Mailbox:
         "is_woken",
         "last_activity",
         "waiter",
+        "wanted_steps",
         "wants_progress",
         "wants_trace",
     )
@@ -74,6 +75,8 @@ class Mailbox:
         """When bytes last moved, by ``time.monotonic()``. The idle timeout counts from here."""
         self.wants_progress = False
         """Whether the caller listens to ``report``."""
+        self.wanted_steps = NO_STEPS
+        """The steps that the engine reports by events."""
         self.wants_trace = False
         """Whether the caller wants the steps of the transfer that an engine finds out by extra work only."""
         self.waiter: Optional[Wakeable] = None

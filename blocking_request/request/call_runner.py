@@ -9,7 +9,6 @@ from ..bodies.upload import Data
 from ..calls.call import Call, do_nothing
 from ..calls.context import CallContext, new_context
 from ..calls.pipeline import build_flow
-from ..calls.progress import ProgressReporter, progress_reporter
 from ..calls.sink_flow import build_sink_flow
 from ..engines.python.failures import is_out_of_descriptors, unknown_failure
 from ..errors import ErrorCode
@@ -18,18 +17,17 @@ from ..manager.manager import NetworkAccessManager
 from ..manager.settings_holder import settings_of
 from ..models.error_texts import canceled
 from ..models.failure import RequestNotSent
-from ..models.http_messages import Request, Response
+from ..models.http_messages import Response
 from ..prepare.arguments import CallArguments
 from ..prepare.options import usable_engine
 from ..prepare.prepare_call import prepare_call
 from ..prepare.request_attributes import RequestLike, transfer_timeout
 from ..prepare.settings import Settings
-from ..qt.binding import encoded_url
-from ..qt.emit import emit, is_connected
 from ..reply import ReplyContent
 from ..trace import Watcher
 from .interpreter_exit import blocked_callers
 from .options import overrides_of, own_deadline, own_timeout
+from .signals import SignalEmitter, emit_end
 
 if TYPE_CHECKING:
     from .request import BlockingNetworkRequest
@@ -126,7 +124,7 @@ class CallRunner:
             if idle_ms is None:
                 idle_ms = transfer_timeout(context.target) or own_timeout(owner, settings)
             deadline_ms = own_deadline(owner, settings)
-            observer = _Observer(owner, self.watchers)
+            observer = SignalEmitter(owner, self, context)
             call = self.running = Call(
                 engine=engine,
                 idle_ms=idle_ms,
@@ -162,7 +160,7 @@ class CallRunner:
             try:
                 context.notify(self._manager, reply)
             finally:
-                _emit_end(owner, reply)
+                emit_end(owner, reply)
         finally:
             self.release(context)
 
@@ -172,34 +170,6 @@ class CallRunner:
             self.running = None
             blocked_callers.discard(self)
             self._holder.clear()
-
-
-class _Observer:
-    """Reports the events of a call to the signals and watchers of its request."""
-
-    def __init__(self, owner: BlockingNetworkRequest, watchers: tuple[Watcher, ...]) -> None:
-        self._owner = owner
-        self.watchers = watchers
-
-    def progress_reporter(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressReporter]:
-        return progress_reporter(self._owner, feedback)
-
-    def on_redirect(self, request: Request) -> None:
-        emit(self._owner, "redirected", encoded_url(request.url))
-
-
-def _emit_end(owner: BlockingNetworkRequest, reply: ReplyContent) -> None:
-    if not is_connected(owner, "errorOccurred", "downloadFinished", "finished"):
-        return  # as in most calls
-    if reply.errorCode() is not ErrorCode.NoError:
-        _emit(owner, "errorOccurred", reply.error())
-    _emit(owner, "downloadFinished")
-    _emit(owner, "finished")
-
-
-def _emit(owner: BlockingNetworkRequest, signal: str, *arguments: object) -> None:
-    if is_connected(owner, signal):  # else a subclass may have given the name to something else
-        emit(owner, signal, *arguments)
 
 
 def _poll_of(settings: Settings) -> Callable[[], None]:

@@ -74,6 +74,22 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     It reports the request's body if that has more than 1 MiB, else the response's body. It is not emitted if the size
     of that body is unknown.
     """
+    socketStartedConnecting = Signal()
+    """Emitted before a connection to the server or the proxy is made. A kept connection is used without this signal."""
+    encrypted = Signal()
+    """Emitted when the TLS handshake of a new connection is complete, and the certificate was accepted.
+
+    ``reply()`` has the TLS session. On the ``python`` engine ``abort()`` in a slot ends the call before the request is
+    sent. On ``qt`` the request may be on its way already: check a certificate by ``TlsSettings.pinnedFingerprints``.
+    """
+    requestSent = Signal()
+    """Emitted when the header of a request was sent. Its body follows. A call may send several requests."""
+    metaDataChanged = Signal()
+    """Emitted when the header of a response was received. ``reply()`` has the status and the headers, and no body yet.
+
+    Responses that redirect are reported, too. A response that the call replaces by another one is not: 401 and 407 if
+    there are credentials, 304 if the cache has the body.
+    """
     redirected = Signal(QtCore.QUrl)
     """Emitted before a redirect is followed, with the URL that is requested next."""
     errorOccurred = Signal(QtNetwork.QNetworkReply.NetworkError)
@@ -380,7 +396,10 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     # -- the result
 
     def reply(self) -> ReplyContent:
-        """Return the response of the last call; an empty reply before the first call and during a call."""
+        """Return the response of the last call; an empty reply before the first call and during a call.
+
+        In slots of ``encrypted`` and ``metaDataChanged``, and after them, it has the known part of the response.
+        """
         return self._runner.reply
 
     def errorMessage(self) -> str:

@@ -45,7 +45,7 @@ WITHOUT_SECRETS = frozenset(
         "BatchOptions", "BatchResult", "HeadersReceived", "UploadDataNeeded", "CacheStatistics", "CallOptions", "Cancel", "CertificatePrompt",
         "Challenge", "Close", "CredentialRules", "BatchHint", "Description", "Directives", "Drain", "Failure", "ReportWhole", "Freshness", "SetHost", "ResumePoint", "CachedCredential", "_Item", "Limits", "Naming",
         "CallOverrides", "BodyChunks", "Progress", "Proxy", "ProxyChoice", "ProxyRules", "Row", "ReadBody", "TaskRules", "SetProxy", "TlsError",
-        "TlsSession", "TlsSettings", "Wait", "WorkerKey", "_Fields", "RouteKey", "ResponseHead", "Wanted", "Route", "Refusal", "_OuterProxies", "Entry", "Timings",
+        "TlsSession", "TlsSettings", "Wait", "WorkerKey", "_Fields", "RouteKey", "ResponseHead", "Wanted", "Route", "Refusal", "_OuterProxies", "Entry", "Timings", "StepReached",
     )
 )  # fmt: skip
 """Values whose repr shows their fields: these contain no secrets, or hide them themselves."""

@@ -9,6 +9,7 @@ from ...models import error_texts as messages
 from ...models.failure import QtNetworkError
 from ...models.http_messages import Request
 from ...models.tls import TlsSession
+from ..events import Step
 from ..waiting import is_readable
 from ..wanted import Steps
 from .channel import Channel, SocketChannel
@@ -135,6 +136,7 @@ def _speak_tls_with_proxy(route: Route, channel: Channel, state: TransferState) 
 
 def _connect(host: str, port: int, state: TransferState, request: Optional[Request]) -> Steps[Channel]:
     """``request``: None if it is the proxy that is connected to. Raises TransferFailed."""
+    state.reach(Step.CONNECTING)
     try:
         return SocketChannel((yield from connect(host, port, state.wake, state.trace)))
     except OSError as error:

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from queue import Empty
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from ...models import error_texts as messages
 from ...models.failure import Failure, QtNetworkError, network_failure
@@ -58,16 +58,23 @@ class PythonTransfer:
 
         The Response is the last event.
         """
-        if self._state.is_aborted or self._process != this_process[0]:
+        state = self._state
+        if state.is_aborted or self._process != this_process[0]:
             return self._end_early()
+        output: Union[Wanted, Event]
+        if state.reached:
+            return state.reached.popleft()
         try:
             output = next(self._steps)
         except StopIteration as stop:
-            response: Response = stop.value
-            return self._end(response)
+            output = self._end(stop.value)
         except Exception as error:
             logger.error("a request failed in the python engine", exc_info=error)
-            return self._end(self._state.response(internal_error(error)))
+            output = self._end(state.response(internal_error(error)))
+        if state.reached:
+            if not isinstance(output, Wanted):
+                state.reached.append(output)
+            return state.reached.popleft()
         if isinstance(output, Wanted):
             self.waits_for = output
             return None

@@ -14,7 +14,7 @@ from typing import Optional, Union
 
 from ...models.http_messages import streams_body
 from ..body_reader import BodyReader, Limits, framing_value
-from ..events import Chunk, Event, HeadersReceived, UploadDataNeeded
+from ..events import Chunk, Event, HeadersReceived, Step, UploadDataNeeded
 from ..upload_channel import UploadChannel
 from ..upload_progress import UploadProgress
 from ..wanted import BYTES_PER_TURN, YIELD_NOW, Wanted
@@ -36,8 +36,11 @@ def perform_stream(state: TransferState, http2: Http2Connection, route: Route) -
     stream = http2.open(request.method, state.wake)
     state.stream = stream
     try:
+        if state.reached:
+            yield YIELD_NOW  # a slot may abort before the request is sent
         has_body = request.body is not None and request.body != b""
         http2.send_headers(stream, _fields(state, route), ends=not has_body)
+        state.reach(Step.REQUEST_SENT)
         if has_body:
             yield from _send_body(state, http2, stream)
         if stream.head is None:
@@ -47,6 +50,7 @@ def perform_stream(state: TransferState, http2: Http2Connection, route: Route) -
             raise copy(stream.error)
         state.mailbox.mark_active()
         state.trace.first_byte = state.trace.headers_received = state.mailbox.last_activity
+        state.reach(Step.HEADERS_RECEIVED)
         yield from _read(state, http2, stream)
     finally:
         http2.close(stream)

@@ -9,7 +9,7 @@ from ...models.failure import Failure
 from ...models.http_messages import streams_body
 from ..body_errors import BodyError
 from ..body_reader import BodyReader, Limits, framing_value
-from ..events import PROGRESS_SECONDS, BodyChunks, Chunk, Event, HeadersReceived, Progress
+from ..events import PROGRESS_SECONDS, BodyChunks, Chunk, Event, HeadersReceived, Progress, reports_progress
 from ..wanted import BYTES_PER_TURN, YIELD_NOW, Wanted
 from .channel import Channel
 from .failures import TransferFailed
@@ -132,7 +132,7 @@ class BodyDelivery:
         self._mailbox = state.mailbox
         self._reader = reader
         self._sink = sink
-        self._tells_progress = not 300 <= received.head.status < 400
+        self._tells_progress = reports_progress(received.head.status)
         self._progress_due = 0.0
         self._since_turn = 0
 

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from typing import Optional, Union
 
 from ...models.http_messages import Request
-from ..events import Event, UploadDataNeeded
+from ..events import Event, Step, UploadDataNeeded
 from ..upload_channel import UploadChannel
 from ..upload_progress import UploadProgress
 from ..wanted import BYTES_PER_TURN, READ, WRITE, YIELD_NOW, Steps, Wanted
@@ -66,12 +66,14 @@ def send_request(state: TransferState, route: Route) -> Sending:
     if unsent is None:
         if not (yield from _send(state, channel, request_head(request, route))):
             return
+        state.reach(Step.REQUEST_SENT)
         if not (yield from _send_body(state, channel, request)):
             return
     else:
         state.unsent = None
         if not (yield from _send(state, channel, unsent)):
             return
+        state.reach(Step.REQUEST_SENT)
         if isinstance(body, bytes):
             yield from _tell(UploadProgress(state.mailbox, len(body)).add(len(body)))
     state.is_cut_short = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Optional, Union
@@ -12,7 +13,7 @@ from ...models.http_messages import IDEMPOTENT_METHODS, Request, Response
 from ...models.tls import TlsSession, known_session
 from ...models.transfer_trace import TransferTrace
 from ..body_reader import BodyReader
-from ..events import Chunk
+from ..events import Chunk, Event, Step, StepReached
 from ..mailbox import Mailbox
 from .connection import Connection
 from .http1 import ResponseParser
@@ -54,6 +55,7 @@ class TransferState:
         "is_reused",
         "mailbox",
         "parser",
+        "reached",
         "reader",
         "request",
         "session",
@@ -95,6 +97,8 @@ class TransferState:
         self.early_size = 0
         self.early_read = 0
         """How many bytes were read since the steps last yielded."""
+        self.reached: deque[Event] = deque()
+        """The steps that the caller wants to know of and does not know yet, and the event that follows them."""
 
     @property
     def received(self) -> Union[ResponseParser, Http2Stream, None]:
@@ -105,6 +109,17 @@ class TransferState:
         """Have the driver end the transfer. Any thread may call this."""
         self.is_aborted = True
         self.mailbox.wake()
+
+    def reach(self, step: Step) -> None:
+        """Report a step of the transfer, if the caller wants to know of it."""
+        if step not in self.mailbox.wanted_steps:
+            return
+        response = None
+        if step is Step.HEADERS_RECEIVED:
+            response = self.begun_response()._replace(is_streaming=False)
+        elif step is Step.ENCRYPTED and self.session is not None:
+            response = Response(self.request, engine=NAME, tls=known_session(self.session))
+        self.reached.append(StepReached(step, response))
 
     @property
     def has_room_for_early_chunks(self) -> bool:
@@ -131,6 +146,8 @@ class TransferState:
         if trace.request_sent is not None or trace.first_byte is not None:
             trace.request_sent = trace.first_byte = trace.headers_received = None  # of the attempt before
         self.session = connection.session
+        if self.session is not None and not self.is_reused:
+            self.reach(Step.ENCRYPTED)
         self.is_connected = True
         self.parser = None if self.is_http2 else ResponseParser(self.request.method)
         self.stream = None

@@ -15,9 +15,9 @@ from ...models import error_texts as messages
 from ...models.failure import Failure
 from ...models.http_messages import Response
 from ..body_errors import BodyError
-from ..events import Event
+from ..events import Event, Step
 from ..upload_channel import UploadChannel
-from ..wanted import Wanted
+from ..wanted import YIELD_NOW, Wanted
 from .connection import Connection, open_connection
 from .failures import (
     ConnectionLost,
@@ -135,8 +135,11 @@ def _use(
     try:
         state.begin_attempt(connection)
         trace, mailbox = state.trace, state.mailbox
+        if state.reached:
+            yield YIELD_NOW  # a slot may abort before the request is sent
         if send_at_once(state, route):
             trace.request_sent = mailbox.now()
+            state.reach(Step.REQUEST_SENT)
             if not connection.channel.has_unsent:
                 # The server cannot have responded yet, so this saves a ``receive`` that would return None.
                 yield connection.channel.wants_read
@@ -149,6 +152,7 @@ def _use(
         trace.headers_received = mailbox.last_activity
         if trace.first_byte is None:
             trace.first_byte = mailbox.last_activity  # it has come with the rest
+        state.reach(Step.HEADERS_RECEIVED)
         if not take_whole_body(state):
             yield from read_body(state)
         parser = state.parser

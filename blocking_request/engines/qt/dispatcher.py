@@ -183,7 +183,7 @@ class Dispatcher(QtCore.QObject):
         reply = send(self._manager, transfer)
         if transfer.request.connection_credentials is not None and QT_VERSION >= (6,) and reply is not None:
             reply.requestSent.connect(self._request_sent)  # type: ignore[attr-defined]
-        if transfer.mailbox.wants_trace and reply is not None:
+        if (transfer.mailbox.wants_trace or transfer.mailbox.wanted_steps) and reply is not None:
             if self._tracer is None:
                 self._tracer = TransferTracer(self, self._transfers)
             self._tracer.follow(reply)

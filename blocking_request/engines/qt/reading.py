@@ -9,7 +9,7 @@ from ...models.http_messages import streams_body
 from ...qt.binding import QtNetwork
 from ..body_errors import BodyError, UnreadableByQt
 from ..body_reader import BodyReader
-from ..events import PROGRESS_SECONDS, HeadersReceived, Progress
+from ..events import PROGRESS_SECONDS, HeadersReceived, Progress, reports_progress
 from .response import begun_response, body_reader, read_header
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def read_available(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None
         if not reply.isFinished():
             reply.abort()
         return
-    if transfer.mailbox.wants_progress:
+    if transfer.mailbox.wants_progress and (transfer.status is not None or reader.encoded_bytes):
         now = time.monotonic()
-        if now >= transfer.progress_due and not 300 <= (transfer.status or 0) < 400:
+        if now >= transfer.progress_due and reports_progress(transfer.status):
             transfer.progress_due = now + PROGRESS_SECONDS
             transfer.mailbox.report(Progress(False, reader.encoded_bytes, reader.total_bytes))
 

@@ -35,7 +35,7 @@ def send(manager: QtNetwork.QNetworkAccessManager, transfer: QtTransfer) -> Opti
         if body is None:
             # Without a length Qt 5 copies the device, and so can send the request again: up to four times (5.15).
             qt_request.setRawHeader(b"Content-Length", b"0")  # type: ignore[arg-type]
-        device = UploadDevice(body or b"", transfer.mailbox)
+        device = UploadDevice(body or b"", transfer)
     reply = manager.sendCustomRequest(qt_request, method.encode("ascii"), device)
     device.setParent(reply)
     return reply
@@ -49,7 +49,7 @@ def _send_with_login(
     has_body = request.body is not None or QT_VERSION < (6,)
     assert request.body is None or isinstance(request.body, bytes)
     rewinds = REWINDS if request.body is None or QT_VERSION >= (6,) else 0
-    device = UploadDevice(request.body or b"", transfer.mailbox, rewinds) if has_body else None
+    device = UploadDevice(request.body or b"", transfer, rewinds) if has_body else None
     if device is not None and request.body is None:
         transfer.qt_request.setRawHeader(b"Content-Length", b"0")  # type: ignore[arg-type]
     reply = manager.sendCustomRequest(transfer.qt_request, request.method.encode("ascii"), device)

@@ -1,26 +1,42 @@
-"""Notes the steps of a transfer that Qt signals. It is used only if a caller wants them: each signal costs an event."""
+"""Reports the steps of a transfer that Qt signals, if a caller wants them: each signal costs an event."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Optional
 
+from ...models.http_messages import Response
 from ...models.transfer_trace import TransferTrace
 from ...qt.binding import QtCore, QtNetwork, Slot, address
+from ...tls.qt_configuration import session_of
 from ...trace import logger
+from ..body_errors import HeaderTooLarge
+from ..events import Step, StepReached
+from .response import begun_response, read_header
 
 if TYPE_CHECKING:
     from .worker import QtTransfer
 
-_TELLS_STEPS = hasattr(QtNetwork.QNetworkReply, "socketStartedConnecting")
-"""Whether Qt signals these steps (since 6.3)."""
+TELLS_STEPS = hasattr(QtNetwork.QNetworkReply, "socketStartedConnecting")
+"""Whether Qt signals that it connects, and that it has sent a request (since 6.3)."""
+
+_MEMBERS = {
+    Step.CONNECTING: "connect_started",
+    Step.ENCRYPTED: "tls_ended",
+    Step.REQUEST_SENT: "request_sent",
+    Step.HEADERS_RECEIVED: "headers_received",
+}
+"""The members of a TransferTrace."""
 
 _HAS_TLS = hasattr(QtNetwork.QNetworkReply, "encrypted")
 
 
 class TransferTracer(QtCore.QObject):
-    """Writes the steps into the traces of the transfers. Qt does not report look-ups and addresses.
+    """Writes the steps into the traces of the transfers, and posts those that the caller wants.
+
+    Qt does not report look-ups and addresses.
 
     It lives in the worker's thread, as a child of the dispatcher.
     """
@@ -31,43 +47,58 @@ class TransferTracer(QtCore.QObject):
         self._transfers = transfers
 
     def follow(self, reply: QtNetwork.QNetworkReply) -> None:
-        """Write the steps of a reply into the trace of its transfer from now on."""
+        """Report the steps of a reply from now on."""
         reply.metaDataChanged.connect(self._headers_received)
         if _HAS_TLS:
             reply.encrypted.connect(self._encrypted)
-        if _TELLS_STEPS:
+        if TELLS_STEPS:
             reply.socketStartedConnecting.connect(self._connecting)  # type: ignore[attr-defined]
             reply.requestSent.connect(self._request_sent)  # type: ignore[attr-defined]
 
     @Slot()
     def _connecting(self) -> None:
-        self._note("connect_started")
+        self._reach(Step.CONNECTING)
 
     @Slot()
     def _encrypted(self) -> None:
-        self._note("tls_ended")
+        self._reach(Step.ENCRYPTED)
 
     @Slot()
     def _request_sent(self) -> None:
-        self._note("request_sent")
+        self._reach(Step.REQUEST_SENT)
 
     @Slot()
     def _headers_received(self) -> None:
-        self._note("headers_received")
+        self._reach(Step.HEADERS_RECEIVED)
 
-    def _note(self, step: str) -> None:
+    def _reach(self, step: Step) -> None:
         try:
             reply = self.sender()
             assert isinstance(reply, QtNetwork.QNetworkReply)
             transfer = self._transfers.get(address(reply))
-            if transfer is not None:
-                setattr(transfer.trace, step, time.monotonic())
+            if transfer is not None and not transfer.ended:
+                setattr(transfer.trace, _MEMBERS[step], time.monotonic())
+                is_known = step is Step.REQUEST_SENT and transfer.is_sent_reported
+                if step in transfer.mailbox.wanted_steps and not is_known:
+                    transfer.mailbox.post(StepReached(step, _response(step, transfer, reply)))
         except BaseException:  # PyQt ends the process if an exception leaves a slot
-            logger.exception("a step of a request could not be noted")
+            logger.exception("a step of a request could not be reported")
+
+
+def _response(step: Step, transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Optional[Response]:
+    """Return the part of the response that is known after a step, if there is one."""
+    if step is Step.ENCRYPTED:
+        tls = session_of(reply.sslConfiguration(), transfer.tls_errors, agreed=True)
+        return Response(transfer.request, engine="qt", tls=tls)
+    if step is Step.HEADERS_RECEIVED:
+        with suppress(HeaderTooLarge):  # the call will fail
+            read_header(transfer, reply)
+        return begun_response(transfer, reply)._replace(is_streaming=False)
+    return None
 
 
 def is_reused(trace: TransferTrace, is_https: bool) -> Optional[bool]:
     """Return whether a response came over a kept connection; None if Qt has signalled too little to know."""
-    if _TELLS_STEPS:
+    if TELLS_STEPS:
         return trace.connect_started is None
     return trace.tls_ended is None if is_https and _HAS_TLS else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...qt.binding import QtCore, QtNetwork
-from ..mailbox import Mailbox
+from ..events import Step, StepReached
 from ..upload_channel import UploadChannel
 from ..upload_progress import UploadProgress
 from .response import STATUS
@@ -24,14 +24,14 @@ class UploadDevice(QtCore.QIODevice):
     body cannot be read again. The device lives in the worker's thread.
     """
 
-    def __init__(self, body: bytes, mailbox: Mailbox, rewinds: int = 0) -> None:
+    def __init__(self, body: bytes, transfer: QtTransfer, rewinds: int = 0) -> None:
         """``rewinds``: how often the body may be sent again because the server wants a login."""
         super().__init__()
         self._rewinds = rewinds
         self._body = memoryview(body)
         self._position = 0
-        self._mailbox = mailbox
-        self._progress = UploadProgress(mailbox, len(body))
+        self._transfer = transfer
+        self._progress = UploadProgress(transfer.mailbox, len(body))
         self.open(_READ_ONLY | _UNBUFFERED)
 
     def isSequential(self) -> bool:
@@ -49,7 +49,7 @@ class UploadDevice(QtCore.QIODevice):
         if self._rewinds > 0:
             self._rewinds -= 1
             self._position = 0
-            self._progress = UploadProgress(self._mailbox, len(self._body))
+            self._progress = UploadProgress(self._transfer.mailbox, len(self._body))
             return True
         reply = self.parent()
         return isinstance(reply, QtNetwork.QNetworkReply) and reply.attribute(STATUS) in (307, 308)
@@ -66,9 +66,14 @@ class UploadDevice(QtCore.QIODevice):
         return piece
 
     def _report(self, count: int) -> None:
+        transfer, mailbox = self._transfer, self._transfer.mailbox
+        if Step.REQUEST_SENT in mailbox.wanted_steps and not transfer.is_sent_reported:
+            # Qt reads the body after the header, and signals ``requestSent`` later.
+            transfer.is_sent_reported = True
+            mailbox.post(StepReached(Step.REQUEST_SENT))
         progress = self._progress.add(count)
         if progress is not None:
-            self._mailbox.report(progress)
+            mailbox.report(progress)
 
     def writeData(self, data: bytes) -> int:  # type: ignore[override]
         return -1
@@ -78,10 +83,9 @@ class ChannelDevice(UploadDevice):
     """A sequential device over a body that the caller puts in piece by piece."""
 
     def __init__(self, channel: UploadChannel, transfer: QtTransfer) -> None:
-        super().__init__(b"", transfer.mailbox)
+        super().__init__(b"", transfer)
         self._progress = UploadProgress(transfer.mailbox, channel.size)
         self._channel = channel
-        self._transfer = transfer
 
     def bytesAvailable(self) -> int:
         return self._channel.waiting

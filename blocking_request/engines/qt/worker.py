@@ -80,6 +80,8 @@ class QtTransfer:
     progress_due = 0.0
     ntlm_answers = 0
     sent = 0
+    is_sent_reported = False
+    """Whether the caller knows that the header of the request was sent."""
     device: Optional[ChannelDevice] = None
     """The device of a body that comes piece by piece."""
     has_room = True

@@ -1,0 +1,99 @@
+"""Emits the signals of a BlockingNetworkRequest, in the thread of the call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from ..calls.observer import HELD_BACK
+from ..calls.progress import ProgressReporter, progress_reporter
+from ..engines.events import NO_STEPS, Step, StepReached
+from ..errors import ErrorCode
+from ..feedback import FeedbackLike
+from ..models.http_messages import Request, Response
+from ..models.redaction import is_secret_field
+from ..models.transfer_trace import TransferTrace
+from ..qt.binding import encoded_url
+from ..qt.emit import emit, is_connected
+from ..reply import ReplyContent
+from ..trace import Watcher
+
+if TYPE_CHECKING:
+    from ..calls.context import CallContext
+    from .call_runner import CallRunner
+    from .request import BlockingNetworkRequest
+
+_STEP_SIGNALS = tuple(step.value for step in Step)
+
+
+class SignalEmitter:
+    """Reports the events of a call to the signals and watchers of its request. It is a CallObserver."""
+
+    def __init__(self, owner: BlockingNetworkRequest, runner: CallRunner, context: CallContext) -> None:
+        self._owner = owner
+        self._runner = runner
+        self._context = context
+        self._wanted: Optional[frozenset[Step]] = None
+        """The steps that were wanted last; None before the first request."""
+        self._reported: Optional[TransferTrace] = None
+        """The trace of the response that ``metaDataChanged`` has reported last."""
+
+    @property
+    def watchers(self) -> tuple[Watcher, ...]:
+        return self._runner.watchers
+
+    def progress_reporter(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressReporter]:
+        return progress_reporter(self._owner, feedback)
+
+    def wanted_steps(self) -> frozenset[Step]:
+        self._wanted = NO_STEPS
+        if is_connected(self._owner, *_STEP_SIGNALS):
+            self._wanted = frozenset(step for step in Step if is_connected(self._owner, step.value))
+        return self._wanted
+
+    def on_step(self, event: StepReached) -> None:
+        response = event.response
+        if event.step is not Step.HEADERS_RECEIVED:
+            if response is not None:
+                self._runner.reply = self._context.to_reply(_without_secrets(response))
+            _emit(self._owner, event.step.value)
+        elif response is not None and response.status not in HELD_BACK:
+            self._emit_meta_data_changed(_without_secrets(response))
+
+    def on_redirect(self, request: Request) -> None:
+        emit(self._owner, "redirected", encoded_url(request.url))
+
+    def on_response(self, response: Response) -> None:
+        wanted = self.wanted_steps() if self._wanted is None else self._wanted
+        if Step.HEADERS_RECEIVED not in wanted or response.status is None:
+            return
+        if response.trace is None or response.trace is not self._reported:
+            self._emit_meta_data_changed(response._replace(body=b""))
+
+    def _emit_meta_data_changed(self, response: Response) -> None:
+        self._reported = response.trace
+        self._runner.reply = self._context.to_reply(response)
+        _emit(self._owner, "metaDataChanged")
+
+
+def emit_end(owner: BlockingNetworkRequest, reply: ReplyContent) -> None:
+    """Emit the last signals of a call, if a slot is connected."""
+    if not is_connected(owner, "errorOccurred", "downloadFinished", "finished"):
+        return  # as in most calls
+    if reply.errorCode() is not ErrorCode.NoError:
+        _emit(owner, "errorOccurred", reply.error())
+    _emit(owner, "downloadFinished")
+    _emit(owner, "finished")
+
+
+def _emit(owner: BlockingNetworkRequest, signal: str, *arguments: object) -> None:
+    if is_connected(owner, signal):  # else a subclass may have given the name to something else
+        emit(owner, signal, *arguments)
+
+
+def _without_secrets(response: Response) -> Response:
+    """Return the response without the credentials and cookies that were added to its request."""
+    request = response.request
+    headers = tuple(pair for pair in request.headers if not is_secret_field(pair[0], request.redacted_names))
+    return response._replace(
+        request=request._replace(headers=headers, body=None, proxy=None, connection_credentials=None)
+    )

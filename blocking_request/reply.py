@@ -204,11 +204,39 @@ class ReplyContent:
     def json(self, **kwargs: Any) -> Any:
         """Return the body parsed as JSON (RFC 8259). Keyword arguments are passed to ``json.loads``.
 
-        Raises ValueError if the body is not JSON.
+        Raises ValueError if the body is not JSON, or if its values are nested more deeply than Python reads.
         """
         with first_use:
             import json
-        return json.loads(self.body, **kwargs)
+        try:
+            return json.loads(self.body, **kwargs)
+        except RecursionError:
+            raise ValueError("the JSON is nested too deeply") from None
+
+    # -- the names of QRestReply
+
+    def httpStatus(self) -> int:
+        """Return the status code as ``QRestReply.httpStatus`` does: 0 if no HTTP response arrived."""
+        return self._response.status or 0
+
+    def readBody(self) -> QtCore.QByteArray:
+        """Return the body as ``QRestReply.readBody`` does. It may be read repeatedly; ``body`` is not copied."""
+        return self.content()
+
+    def readText(self) -> str:
+        """Return the body as text, as ``QRestReply.readText`` does; see ``text()``."""
+        return self.text()
+
+    def readJson(self) -> tuple[Any, Optional[ValueError]]:
+        """Return the body parsed as JSON (RFC 8259), and None; or None, and the error that ``json()`` would raise.
+
+        ``QRestReply.readJson`` of PySide6 returns such a pair, with a QJsonDocument and a QJsonParseError. Look at the
+        error to recognize a failure, because the JSON value ``null`` is None, too.
+        """
+        try:
+            return self.json(), None
+        except ValueError as error:
+            return None, error.with_traceback(None)
 
     # -- the TLS session
 

@@ -56,6 +56,31 @@ def test_empty_reply() -> None:
     empty.raiseForError()
 
 
+@pytest.mark.parametrize(
+    ("body", "value", "text"),
+    [
+        (b'{"a": 1}', {"a": 1}, ""),
+        (b"null", None, ""),
+        (b'{"a":', None, "Expecting value: line 1 column 6 (char 5)"),
+        (b"", None, "Expecting value: line 1 column 1 (char 0)"),
+        (b"\xff", None, "can't decode byte 0xff"),
+        (b"[" * 100_000, None, "the JSON is nested too deeply"),
+    ],
+)
+def test_names_of_qrestreply(body: bytes, value: Any, text: str) -> None:
+    reply = reply_with(body, (b"Content-Type", b"application/json"))
+    result, error = reply.readJson()
+    assert result == value
+    assert (error is None) == (text == "") and text in str(error or "")
+    if error is not None:
+        assert error.__traceback__ is None
+        with pytest.raises(type(error)):
+            reply.json()
+    assert reply.readBody() == reply.content() and reply.readText() == reply.text()
+    assert reply.httpStatus() == 200
+    assert ReplyContent().httpStatus() == 0
+
+
 def test_headers() -> None:
     reply = reply_with(
         b"",

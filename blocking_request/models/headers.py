@@ -43,6 +43,38 @@ def encoded(text: Any) -> bytes:
 FRAMING_FIELDS = frozenset((b"content-length", b"transfer-encoding"))
 """Ours to say: a length that does not fit the body hangs or truncates the request."""
 
+SINGLE_FIELDS = frozenset(
+    (
+        b"authorization",
+        b"content-type",
+        b"date",
+        b"from",
+        b"host",
+        b"if-modified-since",
+        b"if-range",
+        b"if-unmodified-since",
+        b"max-forwards",
+        b"proxy-authorization",
+        b"range",
+        b"referer",
+        b"user-agent",
+    )
+)
+"""Request fields with a single value (RFC 9110): two of them cannot be joined by a comma."""
+
+
+def joined_value(name: bytes, first: bytes, second: bytes) -> bytes:
+    """Return one value for the two of a request's field.
+
+    A field that comes twice is a list (RFC 9110 section 5.3), cookies are another (RFC 6265 section 4.2.1). Raises
+    ValueError if the field can have one value only.
+    """
+    key = name.lower()
+    if key in SINGLE_FIELDS:
+        raise ValueError(f"the header {name.decode('latin-1')} is given twice, and it can have one value only")
+    return first + (b"; " if key == b"cookie" else b", ") + second
+
+
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FORBIDDEN_IN_VALUE = re.compile(rb"[\r\n\0]")
 

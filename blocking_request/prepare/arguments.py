@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, Protocol, Union
 from urllib.parse import urlencode
 
-from ..models.headers import Pairs, encoded
+from ..models.headers import Pairs, encoded, joined_value
 from ..models.redaction import hidden_repr
 from ..qt.binding import QtCore, QtNetwork, field_name
 from .request_attributes import RequestLike, check_request
 from .settings import checked_milliseconds
 
 _Text = Union[str, bytes]
+
+
+class QtHeaders(Protocol):
+    """A QHttpHeaders (Qt 6.7)."""
+
+    def toListOfPairs(self) -> Any: ...
+
+
 # Two mappings, because the keys of a Mapping are invariant: a dict of str does not fit Mapping[Union[str, bytes], ...].
 HeadersLike = Union[
-    Mapping[str, Optional[_Text]], Mapping[bytes, Optional[_Text]], Iterable[tuple[_Text, Optional[_Text]]], None
+    Mapping[str, Optional[_Text]],
+    Mapping[bytes, Optional[_Text]],
+    Iterable[tuple[_Text, Optional[_Text]]],
+    QtHeaders,
+    None,
 ]
 ParamsLike = Union[Mapping[str, Any], Iterable[tuple[str, Any]], None]
 
@@ -69,33 +81,8 @@ def call_arguments(headers: HeadersLike, timeout: Optional[int]) -> CallArgument
             omitted.add(key)
             continue
         text = _bytes(value, "value")
-        if key in fields and key in _SINGLE_FIELDS:
-            raise ValueError(f"the header {field.decode('latin-1')} is given twice, and it can have one value only")
-        if key in fields:
-            # A field that comes twice is a list (RFC 9110 section 5.3), cookies are another (RFC 6265 section 4.2.1).
-            text = fields[key][1] + (b"; " if key == b"cookie" else b", ") + text
-        fields[key] = fields.get(key, (field,))[0], text
+        fields[key] = (fields[key][0], joined_value(field, fields[key][1], text)) if key in fields else (field, text)
     return CallArguments(tuple(fields.values()), frozenset(omitted - fields.keys()), checked)
-
-
-_SINGLE_FIELDS = frozenset(
-    (
-        b"authorization",
-        b"content-type",
-        b"date",
-        b"from",
-        b"host",
-        b"if-modified-since",
-        b"if-range",
-        b"if-unmodified-since",
-        b"max-forwards",
-        b"proxy-authorization",
-        b"range",
-        b"referer",
-        b"user-agent",
-    )
-)
-"""Request fields with a single value (RFC 9110): two of them cannot be joined by a comma."""
 
 
 def _bytes(value: Any, what: str) -> bytes:
@@ -112,11 +99,17 @@ def _bytes(value: Any, what: str) -> bytes:
     )
 
 
+_QT_HEADERS: Any = tuple(getattr(QtNetwork, name) for name in ("QHttpHeaders",) if hasattr(QtNetwork, name))
+"""Empty before Qt 6.7."""
+
+
 def _pairs(value: Any, argument: str, names: tuple[type, ...]) -> list[tuple[Any, Any]]:
     """The items of a mapping, or pairs. Raises TypeError."""
     expected = f"{argument} is a mapping, or pairs of a name and a value: {argument}={{'name': 'value'}}"
     if value is None:
         return []
+    if argument == "headers" and isinstance(value, _QT_HEADERS):
+        return list(value.toListOfPairs())
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         raise TypeError(f"{expected}; {type(value).__name__} is neither")
     pairs = list(value.items() if isinstance(value, Mapping) else value)

@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Optional
 
-from ..models.headers import Pairs
+from ..models.failure import QtNetworkError, request_not_sent
+from ..models.headers import Pairs, joined_value
 from ..models.http_messages import Request
 from .binding import QtCore, QtNetwork, encoded_url, field_name, has_tls
 
 
 def raw_fields(request: QtNetwork.QNetworkRequest) -> Pairs:
-    """Return the header fields of a request."""
+    """Return the header fields of a request, each name once.
+
+    Raises RequestNotSent if a field comes twice that can have one value only. That is possible with a QHttpHeaders.
+    """
+    if _HAS_HEADERS:
+        return _joined((name.data(), value.data()) for name, value in request.headers().toListOfPairs())  # type: ignore[attr-defined]
     return tuple((name.data(), request.rawHeader(field_name(name.data())).data()) for name in request.rawHeaderList())
+
+
+_HAS_HEADERS = hasattr(QtNetwork.QNetworkRequest, "headers")
+"""Whether a request can return all fields as one QHttpHeaders (since 6.8)."""
+
+
+def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> Pairs:
+    """Join the values of equal names. ``rawHeader`` joins cookies by a comma, and Qt itself sends the last value only
+    (6.11).
+    """
+    fields: dict[bytes, tuple[bytes, bytes]] = {}
+    for name, value in pairs:
+        key = name.lower()
+        if key in fields:
+            try:
+                name, value = fields[key][0], joined_value(name, fields[key][1], value)
+            except ValueError as error:
+                text = str(error)
+                raise request_not_sent(
+                    QtNetworkError.ProtocolInvalidOperationError, text[0].upper() + text[1:]
+                ) from None
+        fields[key] = name, value
+    return tuple(fields.values())
 
 
 def qt_request_copy(request: Request) -> QtNetwork.QNetworkRequest:

@@ -136,8 +136,9 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         - ``feedback``: a Feedback, a QgsFeedback, or any object with ``isCanceled()``. It can cancel the call, and the
           call reports its progress to it.
         - ``requestFlags``: a ``RequestFlag``, for code that was written for QGIS's class. It changes nothing.
-        - ``headers``: header fields, as a mapping or as pairs of name and value, str or bytes. They replace the fields
-          of the request that have the same name. The value None omits a field that is sent by default.
+        - ``headers``: header fields, as a mapping, as pairs of name and value, str or bytes, or as a QHttpHeaders. They
+          replace the fields of the request that have the same name. The value None omits a field that is sent by
+          default.
         - ``params``: parameters to add to the query of the URL, as a mapping or as pairs. A list gives a parameter
           several values; None omits the parameter.
         - ``timeout``: the idle timeout of this call in ms; 0 disables it. It takes precedence over ``setTimeout`` of

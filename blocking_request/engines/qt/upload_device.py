@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...qt.binding import QtCore, QtNetwork
+from ...qt.binding import API, QtCore, QtNetwork
 from ..events import Step, StepReached
 from ..upload_channel import UploadChannel
 from ..upload_progress import UploadProgress
@@ -35,7 +35,12 @@ class UploadDevice(QtCore.QIODevice):
         self.open(_READ_ONLY | _UNBUFFERED)
 
     def isSequential(self) -> bool:
-        return True
+        """Return True; on PySide6 False at the end of the body.
+
+        PySide6 makes 0 of the None of ``readData``. Of a sequential device that means that more will follow, and over
+        HTTP/2 Qt would wait for it (6.9, 6.12).
+        """
+        return API != "PySide6" or not self.atEnd()
 
     def bytesAvailable(self) -> int:
         return len(self._body) - self._position + super().bytesAvailable()

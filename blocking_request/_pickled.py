@@ -9,6 +9,7 @@ from __future__ import annotations
 from .batch.pickling import PackedRequest, PackedUrl
 from .flows.redirects import RedirectPolicy, RedirectRules
 from .manager.portable import Secrets
+from .models.connection_options import ConnectionOptions, KeepAlive
 from .models.failure import Failure, QtNetworkError
 from .models.headers import known_fields
 from .models.http_messages import Request, Response
@@ -17,7 +18,9 @@ from .models.transfer_trace import TransferTrace
 from .proxies.rules import ProxyRules
 
 __all__ = [
+    "ConnectionOptions",
     "Failure",
+    "KeepAlive",
     "PackedRequest",
     "PackedUrl",
     "ProxyRules",

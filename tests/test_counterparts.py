@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,11 @@ def names_of(kind: type, base: type) -> set[str]:
         ("qnetworkreply.rst", "QRestReply", object),
         ("qnetworkaccessmanager.rst", "QNetworkAccessManager", QtCore.QObject),
         ("qnetworkaccessmanager.rst", "QRestAccessManager", QtCore.QObject),
+        ("qnetworkrequest.rst", "QNetworkRequest", object),
+        ("qnetworkrequest.rst", "QNetworkRequestFactory", object),
+        ("qnetworkrequest.rst", "QHttpHeaders", object),
+        ("qnetworkrequest.rst", "QHttp1Configuration", object),
+        ("qnetworkrequest.rst", "QHttp2Configuration", object),
     ],
 )
 def test_page_has_each_name(page: str, name: str, base: type) -> None:
@@ -35,5 +41,18 @@ def test_page_has_each_name(page: str, name: str, base: type) -> None:
     text = (DOCS / page).read_text("utf-8")
     on_page = set(re.findall(r"\w+", " ".join(re.findall(r"``([^`]*)``", text))))
     names = names_of(kind, base)
-    assert len(names) > (5 if name.startswith("QRest") else 30)
+    assert len(names) > (30 if kind in (QtNetwork.QNetworkReply, QtNetwork.QNetworkAccessManager) else 2)
+    assert names <= on_page
+
+
+def test_page_has_each_attribute() -> None:
+    kind = QtNetwork.QNetworkRequest
+    text = (DOCS / "qnetworkrequest.rst").read_text("utf-8")
+    on_page = set(re.findall(r"\w+", " ".join(re.findall(r"``([^`]*)``", text))))
+    holders: tuple[Any, ...] = kind.Attribute, kind.CacheLoadControl, kind.LoadControl, kind.RedirectPolicy
+    if hasattr(kind.Attribute, "__members__"):
+        names = {name for holder in holders for name in holder.__members__}
+    else:  # PyQt5: the members are names of the class
+        names = {name for name in dir(kind) if isinstance(getattr(kind, name), holders)}
+    assert len(names) > 30
     assert names <= on_page

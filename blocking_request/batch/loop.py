@@ -48,6 +48,7 @@ from ..prepare.build_request import url_text
 from ..prepare.options import CallOverrides, usable_engine
 from ..prepare.prepare_call import PreparedCall, prepare_call
 from ..prepare.request_attributes import check_options, transfer_timeout, verb_text
+from ..qt.connection_options import connections_per_host
 from ..qt.slot_exceptions import slot_exceptions_reported
 from .pace import PaceEstimate
 from .request import BatchRequest
@@ -98,6 +99,8 @@ class _Item(NamedTuple):
     request: BatchRequest
     origin: str
     """The origin of its URL; '' if there is no limit for each origin."""
+    limit: int
+    """How many requests of its origin may run at once; 0: any number."""
 
 
 class _EventQueue:
@@ -295,7 +298,7 @@ class Loop:
         """Return a request that may be started now, or None."""
         is_in_reach = len(self._results) < AHEAD * self._options.concurrent
         for place, item in enumerate(self._waiting):
-            if self._has_room(item.origin) and (is_in_reach or item.index == self._results.next_index):
+            if self._has_room(item) and (is_in_reach or item.index == self._results.next_index):
                 del self._waiting[place]
                 return item
         while self._has_more and is_in_reach and len(self._waiting) < WAITING * self._options.concurrent:
@@ -304,23 +307,27 @@ class Loop:
                 self._has_more = False
                 break
             index, request = numbered
-            item = _Item(index, request, self._origin(request))
-            if self._has_room(item.origin):
+            limit = self._limit(request)
+            item = _Item(index, request, self._origin(request) if limit else "", limit)
+            if self._has_room(item):
                 return item
             self._waiting.append(item)
         return None
 
     def _origin(self, request: BatchRequest) -> str:
-        """Return the origin of the request's URL; '' if there is no limit for each origin."""
-        if self._options.per_origin == 0:
-            return ""
+        """Return the origin of the request's URL; '' if the URL is not valid."""
         try:
             return origin(url_text(request.request))
         except ValueError:
             return ""  # its call fails, and says why
 
-    def _has_room(self, origin: str) -> bool:
-        return not 0 < self._options.per_origin <= self._running_per_origin[origin]
+    def _limit(self, request: BatchRequest) -> int:
+        """Return how many requests of one origin may run beside this one; 0: any number."""
+        own, all_requests = connections_per_host(request.request), self._options.per_origin
+        return min(own, all_requests) if own and all_requests else own or all_requests
+
+    def _has_room(self, item: _Item) -> bool:
+        return not 0 < item.limit <= self._running_per_origin[item.origin]
 
     def _new_task(self, item: _Item) -> Optional[Task]:
         """Return a task that can begin; None if the request failed before it was sent.

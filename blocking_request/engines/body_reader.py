@@ -17,6 +17,7 @@ from typing import Any, Callable, NamedTuple, Optional
 from ..models.error_texts import canceled
 from ..models.failure import Failure
 from ..models.headers import MAXIMUM_PARSED_FIELD_BYTES, Fields, is_readable
+from ..models.http_messages import Request
 from .body_errors import BodyError, CorruptBody, corrupt_body, truncated
 from .content_decoding import decoders
 
@@ -39,7 +40,28 @@ class Limits(NamedTuple):
     size: int = 0
     """In bytes, decoded."""
     expansion: int = 0
-    """How many times larger than its encoded bytes the body may become, if it is larger than ``BOMB_BYTES``."""
+    """How many times larger than its encoded bytes the body may become, if it is larger than ``threshold``."""
+    threshold: int = BOMB_BYTES
+    setting: str = "setMaximumExpansion"
+    """Which setting has given the limit of expansion."""
+
+
+QT_EXPANSION = 40
+QT_EXPANSION_OF_NEWER_CODINGS = 100
+"""Qt's limits with ``setDecompressedSafetyCheckThreshold``: for gzip and deflate, and for br and zstd."""
+
+
+def limits_of(request: Request, content_encoding: bytes) -> Limits:
+    """Return the limits of the body of a response with this ``Content-Encoding``."""
+    threshold = request.expansion_threshold
+    if threshold is None:
+        return Limits(request.body_limit, request.expansion_limit)
+    if threshold < 0:
+        return Limits(request.body_limit)
+    codings = content_encoding.lower()
+    is_newer = b"br" in codings or b"zstd" in codings
+    times = QT_EXPANSION_OF_NEWER_CODINGS if is_newer else QT_EXPANSION
+    return Limits(request.body_limit, times, threshold, "setDecompressedSafetyCheckThreshold")
 
 
 NO_LIMITS = Limits()
@@ -142,10 +164,10 @@ class BodyReader:
         """Count the bytes that a decoder has produced. Raises BodyTooLarge, DecodingStopped."""
         total = self._decoded_bytes[layer] = self._decoded_bytes[layer] + size
         expansion = self._limits.expansion
-        if expansion and total > BOMB_BYTES and total > expansion * self.encoded_bytes:
+        if expansion and total > self._limits.threshold and total > expansion * self.encoded_bytes:
             raise BodyTooLarge(
                 f"The body has become more than {expansion} times as large when its compression was undone "
-                "(setMaximumExpansion)"
+                f"({self._limits.setting})"
             )
         if self._is_aborted():
             now = time.monotonic()

@@ -82,6 +82,8 @@ def _is_better_without_qt(request: Request) -> bool:
     # response, and a cache would store that. Qt always adds some fields that this request omits.
     if request.streams or request.is_stored or request.omitted or request.avoids_qt:
         return True
+    if request.connection.demands_http2:
+        return True  # Qt does not say so in the TLS handshake, and waits if the server speaks HTTP/1.1
     if has_stray_percent(request.url):
         return True  # Qt sends %25 for it
     if not body:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ErrorCode
 from .certificate import Certificate
-from .failure import Failure, QtNetworkError
+from .failure import Failure, QtNetworkError, network_failure
 from .headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES
 from .http_messages import Request
 from .proxy import Proxy
@@ -196,6 +196,14 @@ def header_too_large() -> Failure:
 
 def canceled() -> Failure:
     return Failure(ErrorCode.CanceledError, QtNetworkError.OperationCanceledError, "Operation canceled")
+
+
+def http2_through_forwarding_proxy() -> Failure:
+    text = (
+        "HTTP/2 is demanded (Http2DirectAttribute), and the HTTP proxy forwards http:// URLs by HTTP/1.1: "
+        "leave the attribute out, or use https:// or no proxy"
+    )
+    return network_failure(QtNetworkError.ProtocolInvalidOperationError, text)
 
 
 def no_application() -> Failure:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from .._names import pickled
+from .connection_options import DEFAULT_CONNECTION, ConnectionOptions
 from .failure import Failure
 from .headers import NO_FIELDS, Fields, Pairs
 from .proxy import Proxy
@@ -90,6 +91,11 @@ class Request(NamedTuple):
     """Names of fields, in lower case, that an engine must not add by itself."""
     avoids_qt: bool = False
     """Whether ``auto`` takes the python engine, because Qt could not read the response."""
+    expansion_threshold: Optional[int] = None
+    """The ``decompressedSafetyCheckThreshold`` of the caller's request in bytes, which replaces ``expansion_limit`` by
+    Qt's rule; -1: no limit. None: it has none of its own."""
+    connection: ConnectionOptions = DEFAULT_CONNECTION
+    """How its connection is made and kept."""
 
     @property
     def redacted_url(self) -> str:

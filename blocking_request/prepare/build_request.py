@@ -13,15 +13,17 @@ from typing import NamedTuple, Optional
 from ..engines.content_decoding import ACCEPT_ENCODING
 from ..flows.cache.load_control import CacheLoadControl
 from ..models.auth import AuthConfig
+from ..models.connection_options import DEFAULT_CONNECTION
 from ..models.failure import QtNetworkError, request_not_sent
 from ..models.headers import FRAMING_FIELDS, Pairs, field_problem, is_token
 from ..models.http_messages import Body, Request
 from ..models.redaction import hidden_repr
 from ..models.urls import is_canonical, is_web_url, normalized, split_userinfo
 from ..qt.binding import QtCore, QtNetwork
+from ..qt.connection_options import connection_options
 from ..qt.network_request import raw_fields, unshared_copy
 from .arguments import NO_ARGUMENTS, CallArguments
-from .request_attributes import RequestLike, cache_load_control
+from .request_attributes import RequestLike, cache_load_control, expansion_threshold
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
@@ -69,11 +71,14 @@ def build_request(
     argument_names = arguments.names
     refreshes = force_refresh
     own: Pairs = ()
+    connection, threshold = DEFAULT_CONNECTION, None
     if qt_request is not None:
+        connection, threshold = connection_options(qt_request), expansion_threshold(qt_request)
         refreshes = cache_load_control(qt_request, force_refresh) is CacheLoadControl.AlwaysNetwork
         own = raw_fields(qt_request)
     if not own and not argument_names:
-        return Request(method, url, _defaults(_NO_NAMES, method, body, refreshes, defaults), body, qt_request)
+        headers = _defaults(_NO_NAMES, method, body, refreshes, defaults)
+        return Request(method, url, headers, body, qt_request, expansion_threshold=threshold, connection=connection)
     if qt_request is None:
         qt_request = _Request()
     own = tuple(pair for pair in own if pair[0].lower() not in argument_names) + arguments.headers
@@ -84,7 +89,18 @@ def build_request(
     headers = tuple(pair for pair in own if pair[0].lower() not in FRAMING_FIELDS)
     omitted = arguments.omitted
     headers += _defaults(names | omitted if omitted else names, method, body, refreshes, defaults)
-    return Request(method, url, headers, body, qt_request, decode=b"accept-encoding" not in names, omitted=omitted)
+    decode = b"accept-encoding" not in names
+    return Request(
+        method,
+        url,
+        headers,
+        body,
+        qt_request,
+        decode,
+        omitted=omitted,
+        expansion_threshold=threshold,
+        connection=connection,
+    )
 
 
 def url_credentials(request: RequestLike) -> Optional[AuthConfig]:

@@ -10,8 +10,10 @@ from ..models.headers import FRAMING_FIELDS
 from ..models.http_messages import Request
 from ..models.urls import origin
 from ..qt.binding import QtNetwork
+from ..qt.connection_options import connection_options
 from ..qt.network_request import qt_request_copy, raw_fields
 from .build_request import check_field, checked_url
+from .request_attributes import expansion_threshold
 
 
 def preprocessed(request: Request, functions: Iterable[Callable[[QtNetwork.QNetworkRequest], object]]) -> Request:
@@ -33,4 +35,11 @@ def preprocessed(request: Request, functions: Iterable[Callable[[QtNetwork.QNetw
         raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, text)
     # Credentials that belong to the former origin must not go to the new one.
     same_origin = request.same_origin and origin(url) == origin(request.url)
-    return request._replace(url=url, headers=headers, qt_request=qt_request, same_origin=same_origin)
+    return request._replace(
+        url=url,
+        headers=headers,
+        qt_request=qt_request,
+        same_origin=same_origin,
+        expansion_threshold=expansion_threshold(qt_request),
+        connection=connection_options(qt_request),
+    )

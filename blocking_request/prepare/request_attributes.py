@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 from ..flows.cache.load_control import CacheLoadControl
 from ..flows.redirects import RedirectPolicy, RedirectRules
@@ -58,6 +58,21 @@ def redirect_rules(request: RequestLike, default: RedirectRules) -> RedirectRule
 def transfer_timeout(request: RequestLike) -> int:
     """Return the request's own idle timeout in ms; 0 if it has none."""
     return request.transferTimeout() if isinstance(request, QtNetwork.QNetworkRequest) else 0
+
+
+_HAS_THRESHOLD = hasattr(QtNetwork.QNetworkRequest, "decompressedSafetyCheckThreshold")
+_DEFAULT_THRESHOLD = QtNetwork.QNetworkRequest().decompressedSafetyCheckThreshold() if _HAS_THRESHOLD else 0  # type: ignore[attr-defined]
+
+
+def expansion_threshold(request: RequestLike) -> Optional[int]:
+    """Return the request's own threshold for the check of decompression (Qt 6.2), in bytes; -1: it is not checked.
+
+    None: it has Qt's default, or cannot have one.
+    """
+    if not _HAS_THRESHOLD or not isinstance(request, QtNetwork.QNetworkRequest):
+        return None
+    threshold: int = request.decompressedSafetyCheckThreshold()  # type: ignore[attr-defined]
+    return None if threshold == _DEFAULT_THRESHOLD else threshold
 
 
 def is_automatic(request: RequestLike, attribute: QtNetwork.QNetworkRequest.Attribute) -> bool:

@@ -29,6 +29,7 @@ from blocking_request import (
 from blocking_request.engines.python.routes import RouteKey
 from blocking_request.engines.qt.manager import WorkerKey
 from blocking_request.models.certificate import Certificate
+from blocking_request.models.connection_options import ConnectionOptions
 from blocking_request.models.headers import Headers
 from blocking_request.models.http_messages import ConnectionCredentials
 from blocking_request.models.proxy import Proxy
@@ -45,7 +46,7 @@ WITHOUT_SECRETS = frozenset(
         "BatchOptions", "BatchResult", "HeadersReceived", "UploadDataNeeded", "CacheStatistics", "CallOptions", "Cancel", "CertificatePrompt",
         "Challenge", "Close", "CredentialRules", "BatchHint", "Description", "Directives", "Drain", "Failure", "ReportWhole", "Freshness", "SetHost", "ResumePoint", "CachedCredential", "_Item", "Limits", "Naming",
         "CallOverrides", "BodyChunks", "Progress", "Proxy", "ProxyChoice", "ProxyRules", "Row", "ReadBody", "TaskRules", "SetProxy", "TlsError",
-        "TlsSession", "TlsSettings", "Wait", "WorkerKey", "_Fields", "RouteKey", "ResponseHead", "Wanted", "Route", "Refusal", "_OuterProxies", "Entry", "Timings", "StepReached",
+        "TlsSession", "TlsSettings", "Wait", "WorkerKey", "ConnectionOptions", "KeepAlive", "_Fields", "RouteKey", "ResponseHead", "Wanted", "Route", "Refusal", "_OuterProxies", "Entry", "Timings", "StepReached",
     )
 )  # fmt: skip
 """Values whose repr shows their fields: these contain no secrets, or hide them themselves."""
@@ -295,8 +296,8 @@ KEYS: list[tuple[Any, dict[str, Any]]] = [
     ),
     (Proxy("http", "h", 1), {"kind": "socks5", "host": "i", "port": 2, "user": "u", "password": "p"}),
     (ConnectionCredentials("u", "p"), {"user": "v", "password": "q"}),
-    (WorkerKey(), {"tls": (TlsSettings(), 0), "proxy": Proxy("none"), "connection_credentials": ConnectionCredentials("u", "p"), "qgis": True}),
-    (RouteKey("http://a:80"), {"origin": "http://b:80", "tls": (TlsSettings(), 0), "proxy": Proxy("none"), "verify_name": "h", "allows_http2": False}),
+    (WorkerKey(), {"tls": (TlsSettings(), 0), "proxy": Proxy("none"), "connection_credentials": ConnectionCredentials("u", "p"), "qgis": True, "connection": ConnectionOptions(False)}),
+    (RouteKey("http://a:80"), {"origin": "http://b:80", "tls": (TlsSettings(), 0), "proxy": Proxy("none"), "verify_name": "h", "connection": ConnectionOptions(False)}),
     (CERTIFICATE, {"der": b"two"}),
     (
         AuthConfig.basic("u", "p"),

@@ -16,6 +16,7 @@ from contextlib import suppress
 from itertools import zip_longest
 from typing import Callable, Optional
 
+from ...models.connection_options import KeepAlive
 from ...models.transfer_trace import TransferTrace
 from ..wanted import NEVER, WAKE_UP, WRITE, Steps, Wanted
 from .resolver import Address, resolver
@@ -40,11 +41,15 @@ _WITHOUT_ROUTE = (errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.EADDRNOTAVAIL, er
 
 
 def connect(
-    host: str, port: int, wake: Callable[[], None], trace: Optional[TransferTrace] = None
+    host: str,
+    port: int,
+    wake: Callable[[], None],
+    trace: Optional[TransferTrace] = None,
+    keep_alive: Optional[KeepAlive] = None,
 ) -> Steps[socket.socket]:
     """Return a connected socket that does not block. ``wake`` wakes the driver, from any thread.
 
-    ``trace``: records the times of look-up and connect.
+    ``trace``: records the times of look-up and connect; ``keep_alive``: the probes to send, or None.
 
     Raises socket.gaierror if the name is not known, and other kinds of OSError if no address can be connected to.
     """
@@ -64,7 +69,7 @@ def connect(
     trace.connect_started = time.monotonic()
     if trace.look_up_started is not None:
         trace.look_up_ended = trace.connect_started
-    attempts = _Attempts(look_up.addresses)
+    attempts = _Attempts(look_up.addresses, keep_alive)
     try:
         while attempts.connected is None:
             seconds = attempts.go_on(time.monotonic())
@@ -81,7 +86,8 @@ def connect(
 class _Attempts:
     """The attempts to connect to the addresses of one host."""
 
-    def __init__(self, addresses: Iterable[Address]) -> None:
+    def __init__(self, addresses: Iterable[Address], keep_alive: Optional[KeepAlive] = None) -> None:
+        self._keep_alive = keep_alive
         self.connected: Optional[socket.socket] = None
         self.sockets: dict[socket.socket, float] = {}
         """The sockets that are connecting, each with the moment at which it gives up."""
@@ -119,6 +125,8 @@ class _Attempts:
             if _NOTSENT_LOWAT is not None:
                 with suppress(OSError):
                     sock.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, UNSENT_BYTES)
+            if self._keep_alive is not None:
+                _set_keep_alive(sock, self._keep_alive)
             code = sock.connect_ex(address)
         except (OSError, OverflowError) as error:
             self._fail(sock, error if isinstance(error, OSError) else OSError(str(error)))
@@ -168,6 +176,16 @@ class _Attempts:
         """Close the sockets that are not connected."""
         for sock in self.sockets:
             sock.close()
+
+
+def _set_keep_alive(sock: socket.socket, keep_alive: KeepAlive) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # macOS has another name for the first one. A system that lacks one of them has its own value.
+    idle = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))
+    options = idle, getattr(socket, "TCP_KEEPINTVL", None), getattr(socket, "TCP_KEEPCNT", None)
+    for option, value in zip(options, keep_alive):
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _error_of(code: int) -> OSError:

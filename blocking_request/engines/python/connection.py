@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Connection:
     """A connection. One call or one batch at a time uses it."""
 
-    __slots__ = ("channel", "http2", "idle_since", "key", "peer", "session", "was_used")
+    __slots__ = ("channel", "http2", "idle_seconds", "idle_since", "key", "peer", "session", "was_used")
 
     def __init__(
         self, channel: Channel, key: RouteKey, session: Optional[TlsSession], http2: Optional[Http2Connection] = None
@@ -40,6 +40,8 @@ class Connection:
         self.was_used = False
         """Whether it has served a request before."""
         self.idle_since = 0.0
+        self.idle_seconds = key.connection.idle_seconds
+        """How long it is kept without a request; None: as long as others."""
         self.peer: Optional[tuple[str, int]] = None
         """The address and port that were connected to."""
 
@@ -79,14 +81,20 @@ def _open(route: Route, state: TransferState) -> Steps[Connection]:
         return channel
 
     if route.tls is None:
-        return Connection((yield from _open_channel(route, state)), route.key, None)
+        channel = yield from _open_channel(route, state)
+        return Connection(channel, route.key, None, _new_http2(channel, route) if route.alpn else None)
     stream, session = yield from route.tls.start(open_channel, route.server_name, route.alpn)
     trace.tls_ended = time.monotonic()
-    if route.alpn and stream.ssl_object.selected_alpn_protocol() == "h2":
-        from .http2 import Http2Connection  # loaded when it was offered
-
-        return Connection(stream, route.key, session, Http2Connection(stream))
+    demands_http2 = route.key.connection.demands_http2
+    if route.alpn and (demands_http2 or stream.ssl_object.selected_alpn_protocol() == "h2"):
+        return Connection(stream, route.key, session, _new_http2(stream, route))
     return Connection(stream, route.key, session)
+
+
+def _new_http2(channel: Channel, route: Route) -> Http2Connection:
+    from .http2 import Http2Connection  # loaded when it was offered
+
+    return Http2Connection(channel, route.key.connection)
 
 
 def _open_channel(route: Route, state: TransferState) -> Steps[Channel]:
@@ -138,7 +146,9 @@ def _connect(host: str, port: int, state: TransferState, request: Optional[Reque
     """``request``: None if it is the proxy that is connected to. Raises TransferFailed."""
     state.reach(Step.CONNECTING)
     try:
-        return SocketChannel((yield from connect(host, port, state.wake, state.trace)))
+        return SocketChannel(
+            (yield from connect(host, port, state.wake, state.trace, state.request.connection.keep_alive))
+        )
     except OSError as error:
         failure = proxy_connect_failure(error) if request is None else connect_failure(error, request)
         raise TransferFailed(failure) from error

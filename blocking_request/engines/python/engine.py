@@ -178,6 +178,15 @@ class PythonEngine:
                 route.proxy_tls.context_for(())
         except TlsUnusable as error:
             return messages.tls_unusable(str(error))
+        if request.connection.demands_http2:
+            if route.is_forwarded:
+                return messages.http2_through_forwarding_proxy()
+            if not route.alpn:
+                text = (
+                    "HTTP/2 is demanded (Http2DirectAttribute), and the package h2 is not installed: "
+                    "run pip install h2, or use setEngine('qt')"
+                )
+                return network_failure(QtNetworkError.ProtocolInvalidOperationError, text)
         if route.proxy is not None and route.proxy.kind.startswith("socks"):
             reason = socks_unusable_reason()
             if reason is not None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator
 from typing import Callable, Optional, Union
 
+from ...models.connection_options import DEFAULT_CONNECTION, ConnectionOptions
 from ..mailbox import Mailbox
 from ..waiting import this_process
 from ..wanted import READ, WAKE_UP, WRITE, YIELD_NOW, Wanted
@@ -38,9 +39,9 @@ FRAMES_AT_ONCE = 400
 class Http2Connection:
     """An HTTP/2 connection. It is not thread-safe: one thread at a time drives its transfers."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, options: ConnectionOptions = DEFAULT_CONNECTION) -> None:
         self._channel = channel
-        self._protocol = Http2Protocol()
+        self._protocol = Http2Protocol(options)
         self._unsent = b""
         self._unsent_requests = 0
         """How many of these bytes may be headers of requests."""

@@ -24,8 +24,11 @@ CONNECTION_WINDOW_BYTES = (1 << 31) - 1
 """So large that a body that its caller does not take does not hold up other streams."""
 
 FRAME_HEAD_BYTES = 9
-_FRAME_BYTES = 1 << 14
-"""The largest frame that a server may send, because we allow no larger one (RFC 9113 section 4.2)."""
+SMALLEST_WINDOW_BYTES = (1 << 16) - 1
+"""The window of a connection cannot be made smaller (RFC 9113 section 6.9.2)."""
+
+FRAME_BYTES = 1 << 14
+"""The largest frame that a server may send, unless we allow a larger one (RFC 9113 section 4.2)."""
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 """Types of frames (RFC 9113 section 6)."""
 END_STREAM, END_HEADERS, PADDED, HAS_PRIORITY = 1, 4, 8, 32
@@ -39,8 +42,10 @@ _SMALL_TABLE = b"\0\1" + LARGEST_TABLE_BYTES.to_bytes(4, "big")
 _LARGEST_NUMBER = (1 << 31) - 1
 
 
-def new_connection(streams: int, window: int) -> h2.connection.H2Connection:
-    """Return the client's end of a connection. ``window``: how many bytes of a body may come before any is taken."""
+def new_connection(streams: int, window: int, connection_window: int, frame_bytes: int) -> h2.connection.H2Connection:
+    """Return the client's end of a connection. ``window``: how many bytes of a body may come before any is taken;
+    ``connection_window``: the same for all bodies; ``frame_bytes``: the size of the largest frame that may come.
+    """
     configuration = h2.config.H2Configuration(header_encoding=None)
     connection = h2.connection.H2Connection(configuration)
     codes = h2.settings.SettingCodes
@@ -51,34 +56,48 @@ def new_connection(streams: int, window: int) -> h2.connection.H2Connection:
             codes.INITIAL_WINDOW_SIZE: window,
             codes.MAX_CONCURRENT_STREAMS: streams,
             codes.MAX_HEADER_LIST_SIZE: MAXIMUM_HEADER_BYTES,
+            **({} if frame_bytes == FRAME_BYTES else {codes.MAX_FRAME_SIZE: frame_bytes}),
         },
     )
     connection.initiate_connection()
-    connection.increment_flow_control_window(CONNECTION_WINDOW_BYTES - connection.inbound_flow_control_window)
+    more = connection_window - connection.inbound_flow_control_window
+    if more > 0:
+        connection.increment_flow_control_window(more)
     return connection
 
 
 class FrameSplitter:
     """Splits bytes into frames."""
 
-    def __init__(self) -> None:
-        self._rest = b""
-        """The beginning of a frame."""
+    def __init__(self, frame_bytes: int = FRAME_BYTES) -> None:
+        """``frame_bytes``: the size of the largest frame that may come."""
+        self._frame_bytes = frame_bytes
+        self._parts: list[bytes] = []
+        """The beginning of a frame. It is joined when the frame is complete: a frame may have 16 MB."""
+        self._size = 0
+        self._needed = FRAME_HEAD_BYTES
 
     def split(self, data: bytes) -> Iterator[bytes]:
         """Return the frames that are complete. Raises h2.exceptions.FrameTooLargeError."""
-        incoming = self._rest + data
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size < self._needed:
+            return
+        incoming = b"".join(self._parts)
         start, size = 0, len(incoming)
+        self._needed = FRAME_HEAD_BYTES
         while size - start >= FRAME_HEAD_BYTES:
             length = int.from_bytes(incoming[start : start + 3], "big")
-            if length > _FRAME_BYTES:
+            if length > self._frame_bytes:
                 raise h2.exceptions.FrameTooLargeError(f"a frame of {length} bytes")
             end = start + FRAME_HEAD_BYTES + length
             if size < end:
+                self._needed = end - start
                 break
             yield incoming[start:end]
             start = end
-        self._rest = incoming[start:]
+        self._parts = [incoming[start:]]
+        self._size = size - start
 
 
 def stream_of(frame: bytes) -> int:

@@ -14,6 +14,7 @@ import h2.errors
 import h2.events
 import h2.exceptions
 
+from ...models.connection_options import DEFAULT_CONNECTION, ConnectionOptions
 from ..body_errors import BodyError, CorruptBody, HeaderTooLarge
 from .failures import ConnectionLost, Http11Required, ServerLeaves, StreamRefused
 from .http2_codec import (
@@ -21,10 +22,12 @@ from .http2_codec import (
     CONTINUATION,
     DATA,
     END_STREAM,
+    FRAME_BYTES,
     FRAME_HEAD_BYTES,
     HEADERS,
     PRIORITY,
     PUSH_PROMISE,
+    SMALLEST_WINDOW_BYTES,
     FrameSplitter,
     goaway_of,
     is_zero_window_update,
@@ -57,7 +60,7 @@ _Codes = h2.errors.ErrorCodes
 class Http2Protocol:
     """The state of a connection. It is not thread-safe: one thread at a time drives its transfers."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: ConnectionOptions = DEFAULT_CONNECTION) -> None:
         self.streams: dict[int, Http2Stream] = {}
         """The open streams. The stream that has sent data last is the last one."""
         self.changed_streams: dict[Http2Stream, None] = {}
@@ -68,8 +71,11 @@ class Http2Protocol:
         """Whether the server takes no more streams."""
         self.error: Optional[Exception] = None
         """Why the connection cannot be used any more."""
-        self._h2 = new_connection(MOST_STREAMS, STREAM_WINDOW_BYTES)
-        self._frames = FrameSplitter()
+        self._stream_window = options.stream_window or STREAM_WINDOW_BYTES
+        self._connection_window = max(options.connection_window or CONNECTION_WINDOW_BYTES, SMALLEST_WINDOW_BYTES)
+        frame_bytes = options.frame_bytes or FRAME_BYTES
+        self._h2 = new_connection(MOST_STREAMS, self._stream_window, self._connection_window, frame_bytes)
+        self._frames = FrameSplitter(frame_bytes)
         self._headers = HeaderReader()
         self._updates = b""
         """Frames that let the server send more of a body."""
@@ -97,7 +103,7 @@ class Http2Protocol:
         except h2.exceptions.ProtocolError as error:  # all numbers are used
             self.is_ending = True
             raise StreamRefused from error
-        stream = self.streams[number] = Http2Stream(number, method, wake)
+        stream = self.streams[number] = Http2Stream(number, method, wake, self._stream_window)
         return stream
 
     def close(self, stream: Http2Stream) -> None:
@@ -155,7 +161,7 @@ class Http2Protocol:
         """Allow the server to send as many bytes of a body as the caller has taken."""
         stream.unacknowledged += size
         if (
-            stream.unacknowledged < STREAM_WINDOW_BYTES // 2
+            stream.unacknowledged < max(self._stream_window // 2, 1)
             or stream.has_ended
             or stream.is_reset
             or self.error is not None
@@ -173,6 +179,9 @@ class Http2Protocol:
         ``now``: the time in seconds, of any clock.
         """
         if self.error is not None:
+            return
+        if not self.received_frames and data.startswith(b"HTTP/1."):
+            self.fail(CorruptBody("the server responds by HTTP/1.1 to HTTP/2, which Http2DirectAttribute demands"))
             return
         allowed = (now - self._received_at) * IDLE_FRAMES_PER_SECOND
         self._idle_frames, self._received_at = max(self._idle_frames - allowed, 0.0), now
@@ -263,7 +272,7 @@ class Http2Protocol:
         data, size = payload_of(frame), len(frame) - FRAME_HEAD_BYTES
         stream = self._stream(stream_of(frame))
         self._received_since_update += size
-        if self._received_since_update >= CONNECTION_WINDOW_BYTES // 2:
+        if self._received_since_update >= self._connection_window // 2:
             self._updates += window_update(0, self._received_since_update)
             self._received_since_update = 0
         if stream is None:

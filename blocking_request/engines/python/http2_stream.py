@@ -50,7 +50,7 @@ class MalformedResponse(BodyError):
 class Http2Stream:
     """A stream. It is not thread-safe: one thread at a time drives its connection."""
 
-    def __init__(self, number: int, method: str, wake: Callable[[], None]) -> None:
+    def __init__(self, number: int, method: str, wake: Callable[[], None], window: int = STREAM_WINDOW_BYTES) -> None:
         self.number = number
         self.wake = wake
         self.head: Optional[ResponseHead] = None
@@ -66,7 +66,7 @@ class Http2Stream:
         """How many bytes of the window they fill."""
         self.body_bytes = 0
         """How many bytes of the body have come."""
-        self.window = STREAM_WINDOW_BYTES
+        self.window = window
         """How many bytes of the body the server may still send."""
         self.unacknowledged = 0
         """How many bytes were taken since the last WINDOW_UPDATE."""

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Optional, Union
 
 from ...models.http_messages import streams_body
-from ..body_reader import BodyReader, Limits, framing_value
+from ..body_reader import BodyReader, framing_value, limits_of
 from ..events import Chunk, Event, HeadersReceived, Step, UploadDataNeeded
 from ..upload_channel import UploadChannel
 from ..upload_progress import UploadProgress
@@ -69,7 +69,7 @@ def _fields(state: TransferState, route: Route) -> list[tuple[bytes, bytes]]:
             fields.append((name, value))
     return [
         (b":method", request.method.encode("ascii")),
-        (b":scheme", b"https"),
+        (b":scheme", request.url.partition(":")[0].encode("ascii")),
         (b":authority", authority),
         (b":path", request_target(request.url, False).encode("ascii")),
         *fields,
@@ -166,7 +166,7 @@ def _read(state: TransferState, http2: Http2Connection, stream: Http2Stream) -> 
     reader = state.reader = BodyReader(
         None,
         encoding or b"",
-        Limits(request.body_limit, request.expansion_limit),
+        limits_of(request, encoding or b""),
         None if sink is None else sink.append,
     )
     reader.total_bytes = stream.total_bytes

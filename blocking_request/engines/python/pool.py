@@ -41,12 +41,15 @@ class Pool:
                     return None
                 connection = idle.pop()
                 self._count -= 1
-            if connection.idle_since + IDLE_SECONDS > time.monotonic() and connection.is_quiet():
+            if not _is_expired(connection, time.monotonic()) and connection.is_quiet():
                 return connection
             connection.close()
 
     def put(self, connection: Connection) -> None:
         """Keep a connection for the next request."""
+        if connection.idle_seconds == 0:
+            connection.close()
+            return
         now = connection.idle_since = time.monotonic()
         dropped: list[Connection] = []
         with self._guard:
@@ -69,8 +72,8 @@ class Pool:
         everything = sorted((each for idle in self._idle.values() for each in idle), key=lambda each: each.idle_since)
         surplus = max(len(everything) - KEPT_IN_ALL, 0)
         for place, connection in enumerate(everything):
-            if place >= surplus and now - connection.idle_since < IDLE_SECONDS:
-                break
+            if place >= surplus and not _is_expired(connection, now):
+                continue
             self._idle[connection.key].remove(connection)
             self._count -= 1
             dropped.append(connection)
@@ -93,3 +96,8 @@ class Pool:
     def idle_count(self) -> int:
         """Return how many connections are kept."""
         return self._count
+
+
+def _is_expired(connection: Connection, now: float) -> bool:
+    seconds = IDLE_SECONDS if connection.idle_seconds is None else connection.idle_seconds
+    return now - connection.idle_since >= seconds

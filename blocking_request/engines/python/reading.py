@@ -8,7 +8,7 @@ from typing import Optional, Union
 from ...models.failure import Failure
 from ...models.http_messages import streams_body
 from ..body_errors import BodyError
-from ..body_reader import BodyReader, Limits, framing_value
+from ..body_reader import BodyReader, framing_value, limits_of
 from ..events import PROGRESS_SECONDS, BodyChunks, Chunk, Event, HeadersReceived, Progress, reports_progress
 from ..wanted import BYTES_PER_TURN, YIELD_NOW, Wanted
 from .channel import Channel
@@ -110,7 +110,7 @@ def read_body(state: TransferState) -> Reading:
     reader = state.reader = BodyReader(
         None,
         encoding or b"",
-        Limits(request.body_limit, request.expansion_limit),
+        limits_of(request, encoding or b""),
         None if sink is None else sink.append,
     )
     reader.total_bytes = parser.total_bytes

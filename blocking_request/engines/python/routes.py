@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, NamedTuple, Optional, TypeVar
 from urllib.parse import urlsplit
 
 from ..._first_use import first_use
+from ...models.connection_options import DEFAULT_CONNECTION, ConnectionOptions
 from ...models.headers import Pairs
 from ...models.http_messages import Request
 from ...models.proxy import Proxy
 from ...models.tls import TlsSettings, without_client_certificate
 from ...models.urls import DEFAULT_PORTS, origin
 from ...proxies.system import proxy_of_request
-from ...qt.binding import QtNetwork
 from ...tls.qt_configuration import NO_TLS, TlsKey, configuration_settings, tls_key
 
 if TYPE_CHECKING:
     from .tls import Tls
 
 KEPT_ROUTES = 512
-_HTTP2_ALLOWED = QtNetwork.QNetworkRequest.Attribute.Http2AllowedAttribute
 KEPT_TLS = 64
 _Key = TypeVar("_Key")
 
@@ -36,7 +35,7 @@ class RouteKey(NamedTuple):
     proxy: Optional[Proxy] = None
     verify_name: str = ""
     """Which name the server's certificate must have, if that is not the host."""
-    allows_http2: bool = True
+    connection: ConnectionOptions = DEFAULT_CONNECTION
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class Routes:
             proxy=proxy,
             proxy_tls=self._tls_of_proxy(request) if proxy is not None and proxy.kind == "https" else None,
             is_forwarded=proxy is not None and proxy.forwards(request.url),
-            alpn=alpn_offer() if is_https and key.allows_http2 else (),
+            alpn=_alpn(key.connection, is_https),
         )
 
     def _shared(self, key: TlsKey, request: Request) -> Tls:
@@ -145,16 +144,20 @@ def alpn_offer() -> tuple[str, ...]:
     return ("h2", "http/1.1")
 
 
+def _alpn(options: ConnectionOptions, is_https: bool) -> tuple[str, ...]:
+    if options.demands_http2:
+        return alpn_offer()[:1]
+    return alpn_offer() if is_https and options.allows_http2 else ()
+
+
 def _key(request: Request) -> RouteKey:
     proxy = proxy_of_request(request)
     url = request.url
     if url.startswith("https:"):
         qt_request = request.qt_request
         verify_name = qt_request.peerVerifyName() if qt_request is not None and request.same_origin else ""
-        # Qt's default differs from version to version, so only False, which the caller has set, counts.
-        allows_http2 = qt_request is None or qt_request.attribute(_HTTP2_ALLOWED) is not False
-        return RouteKey(origin(url), tls_key(request), proxy, verify_name, allows_http2)
+        return RouteKey(origin(url), tls_key(request), proxy, verify_name, request.connection)
     if proxy is None:
-        return RouteKey(origin(url))
+        return RouteKey(origin(url), connection=request.connection)
     tls = (request.tls, 0) if proxy.kind == "https" else NO_TLS
-    return RouteKey("" if proxy.forwards(url) else origin(url), tls, proxy)
+    return RouteKey("" if proxy.forwards(url) else origin(url), tls, proxy, connection=request.connection)

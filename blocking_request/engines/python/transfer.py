@@ -83,7 +83,10 @@ def perform(
             except StreamRefused as refused:
                 most = MOST_CONNECTIONS if isinstance(refused, ServerLeaves) else MOST_ATTEMPTS
                 body = state.request.body
-                if attempts < most and (not isinstance(body, UploadChannel) or body.is_untouched):
+                can_repeat = not isinstance(body, UploadChannel) or body.is_untouched
+                if isinstance(refused, Http11Required) and route.key.connection.demands_http2:
+                    can_repeat = False
+                if attempts < most and can_repeat:
                     attempts += 1
                     if isinstance(refused, Http11Required):
                         route, shared = replace(route, alpn=()), None

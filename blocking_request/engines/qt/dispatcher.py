@@ -62,6 +62,9 @@ thread: a reply that is alone, and one of many quick requests. A quick one gets 
 many bytes."""
 
 
+_LONGEST_TIMER_MS = (1 << 31) - 1
+
+
 class Dispatcher(QtCore.QObject):
     """Performs requests with a QNetworkAccessManager of its own."""
 
@@ -91,7 +94,9 @@ class Dispatcher(QtCore.QObject):
         if worker.key.connection_credentials is not None:
             manager.authenticationRequired.connect(self._login_wanted)
         self.wake.connect(self.drain, QUEUED_CONNECTION)  # type: ignore[call-arg]
-        self.startTimer(worker.engine.idle_ms)
+        # A worker must not end before its connections.
+        kept_ms = 1000 * (worker.key.connection.idle_seconds or 0)
+        self.startTimer(min(max(worker.engine.idle_ms, kept_ms), _LONGEST_TIMER_MS))
         self._watch_timer = 0
 
     @Slot()

@@ -101,6 +101,8 @@ class QtEngine:
         if proxy is not None and proxy.kind in ("https", "socks4"):
             text = f"Qt cannot speak to {proxy.kind} proxies: use setEngine('python')"
             return network_failure(QtNetworkError.UnknownProxyError, text)
+        if request.connection.demands_http2 and (found := proxy_of_request(request)) and found.forwards(request.url):
+            return messages.http2_through_forwarding_proxy()
         if request.url.startswith("https://[") and (proxy := proxy_of_request(request)) and proxy.kind == "http":
             # It would ask the proxy nothing, and report "404 Not Found" (5.15, 6.11).
             text = "Qt cannot tunnel to an IPv6 address through an HTTP proxy: use setEngine('python') or 'auto'"

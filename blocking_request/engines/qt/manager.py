@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any, NamedTuple, Optional
 
+from ...models.connection_options import DEFAULT_CONNECTION, ConnectionOptions
 from ...models.http_messages import ConnectionCredentials, Request
 from ...models.proxy import Proxy
 from ...proxies.parse import qt_proxy
@@ -25,6 +26,7 @@ class WorkerKey(NamedTuple):
     connection_credentials: Optional[ConnectionCredentials] = None
     """By NTLM and Negotiate a connection is authenticated: the server takes each request on it as that user's."""
     qgis: bool = False
+    connection: ConnectionOptions = DEFAULT_CONNECTION
 
 
 _PLAIN = WorkerKey()
@@ -34,8 +36,8 @@ def worker_key(request: Request) -> WorkerKey:
     """Return the key of a request. Any thread may call this."""
     is_plain = request.proxy is None and request.connection_credentials is None and not request.qgis
     if is_plain and not request.url.startswith("https:"):
-        return _PLAIN
-    return WorkerKey(tls_key(request), request.proxy, request.connection_credentials, request.qgis)
+        return _PLAIN if request.connection is DEFAULT_CONNECTION else WorkerKey(connection=request.connection)
+    return WorkerKey(tls_key(request), request.proxy, request.connection_credentials, request.qgis, request.connection)
 
 
 class Manager:

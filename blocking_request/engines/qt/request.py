@@ -12,6 +12,7 @@ from typing import Optional
 from ...models.headers import DEFAULT_FIELDS, Pairs, are_defaults
 from ...models.http_messages import Request
 from ...qt.binding import QtCore, QtNetwork, encoded_url, enum_value, has_tls
+from ...qt.connection_options import adapt_to_worker
 from ...tls.qt_configuration import caller_configuration, configuration_for
 
 ADDED_FIELDS = frozenset((b"user-agent", b"accept-encoding", b"accept-language", b"content-type", b"connection"))
@@ -37,6 +38,7 @@ def make_qt_request(request: Request) -> QtNetwork.QNetworkRequest:
         for name in qt_request.rawHeaderList():
             qt_request.setRawHeader(name, QtCore.QByteArray())
         _disable_qt_policies(qt_request)
+        adapt_to_worker(qt_request)
     if request.url.startswith("https:"):
         if request.tls is not None and caller_configuration(request) is None:
             qt_request.setSslConfiguration(configuration_for(request.tls))

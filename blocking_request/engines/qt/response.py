@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ...errors import ErrorCode
 from ...models import error_texts as messages
+from ...models.connection_options import DEFAULT_CONNECTION
 from ...models.failure import Failure, QtNetworkError, error_for_status, network_failure
 from ...models.headers import (
     MAXIMUM_HEADER_BYTES,
@@ -25,7 +26,7 @@ from ...models.http_messages import Request, Response, streams_body
 from ...qt.binding import QT_VERSION, QtNetwork, enum_value, field_name
 from ...tls.qt_configuration import caller_configuration, session_of
 from ..body_errors import HeaderTooLarge, UnreadableByQt, corrupt_body
-from ..body_reader import BodyReader, Limits, framing_value, is_chunked
+from ..body_reader import BodyReader, framing_value, is_chunked, limits_of
 from .ntlm import endless_login
 from .proxy_probe import proxy_failure
 
@@ -98,13 +99,19 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
         body=reader.content(),
         failure=failure,
         engine="qt",
-        http2=request.url.startswith("https:") and bool(reply.attribute(HTTP2)),
+        http2=_is_http2(request, reply),
         encoded_bytes=reader.encoded_bytes,
         total_bytes=reader.total_bytes,
         tls=tls,
         trace=transfer.trace,
         is_unreadable=transfer.is_unreadable or _may_be_readable(status, failure),
     )
+
+
+def _is_http2(request: Request, reply: QtNetwork.QNetworkReply) -> bool:
+    # Without TLS, HTTP/2 is spoken only if the caller has asked for it.
+    can_be = request.url.startswith("https:") or request.connection is not DEFAULT_CONNECTION
+    return can_be and bool(reply.attribute(HTTP2))
 
 
 def _may_be_readable(status: Optional[int], failure: Optional[Failure]) -> bool:
@@ -149,7 +156,7 @@ def small_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Opti
         body=body,
         failure=None,
         engine="qt",
-        http2=False,
+        http2=_is_http2(request, reply),
         encoded_bytes=size,
         total_bytes=size,
         trace=transfer.trace,
@@ -262,7 +269,7 @@ def body_reader(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> BodyRea
         raise UnreadableByQt("Qt reads no body if the header has Transfer-Encoding and a Content-Length of 0")
     length = None if chunked else length
     encoding = (framing_value(fields, b"content-encoding") or b"") if request.decode else b""
-    limits = Limits(request.body_limit, request.expansion_limit)
+    limits = limits_of(request, encoding)
     sink = transfer.deliver if streams_body(request, status) else None
     return BodyReader(length, encoding, limits, sink, _abort_check(transfer) if encoding else bool)
 

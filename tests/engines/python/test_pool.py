@@ -14,6 +14,7 @@ from blocking_request.engines.python.channel import SocketChannel
 from blocking_request.engines.python.connection import Connection
 from blocking_request.engines.python.pool import IDLE_SECONDS, KEPT_IN_ALL, KEPT_PER_ORIGIN, SWEEP_SECONDS, Pool
 from blocking_request.engines.python.routes import RouteKey
+from blocking_request.models.connection_options import ConnectionOptions
 from blocking_request.models.proxy import Proxy
 from blocking_request.models.tls import TlsSettings
 from blocking_request.tls.qt_configuration import NO_TLS
@@ -92,7 +93,7 @@ OF_KEY: dict[str, tuple[Any, Any]] = {
     "user of the proxy": (PROXY, Proxy("http", "proxy.test", 3128, "other", "one")),
     "password of the proxy": (PROXY, Proxy("http", "proxy.test", 3128, "user", "two")),
     "verify_name": ("", "b.test"),
-    "allows_http2": (True, False),
+    "connection": (ConnectionOptions(), ConnectionOptions(allows_http2=False)),
 }
 FIELDS = {"number of the TLS configuration": "tls"}
 

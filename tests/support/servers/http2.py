@@ -1,4 +1,4 @@
-"""A server of HTTP/2 over TLS whose answers a test scripts, frame by frame."""
+"""A server of HTTP/2, with and without TLS, whose answers a test scripts, frame by frame."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Callable
+from typing import Any, Callable, Optional, Union
 
 import h2.config
 import h2.connection
@@ -37,7 +37,7 @@ class Http2Request:
 class Http2Peer:
     """The server's end of one connection. For the thread that serves it."""
 
-    def __init__(self, sock: ssl.SSLSocket, server: Http2Server) -> None:
+    def __init__(self, sock: Union[socket.socket, ssl.SSLSocket], server: Http2Server) -> None:
         self.sock = sock
         self.server = server
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding=None))
@@ -143,7 +143,8 @@ class Http2Server:
     Who does not ask for HTTP/2 is given "HTTP/1.1", and the connection is closed.
     """
 
-    def __init__(self, authority: trustme.CA, handler: Handler) -> None:
+    def __init__(self, authority: Optional[trustme.CA], handler: Handler) -> None:
+        """``authority``: None to serve without TLS, and to expect HTTP/2 at once (RFC 9113 section 3.3)."""
         self.handler = handler
         self.begun: Handler = lambda peer, request: None
         """Called when the header of a request has come."""
@@ -157,6 +158,8 @@ class Http2Server:
         self.pause = 0.0
         """Seconds before it reads the received bytes."""
         self.handshake_pause = 0.0
+        self.needs_alpn = True
+        """Whether a client that does not ask for HTTP/2 is given HTTP/1.1."""
         self.acknowledges = True
         """Whether the client may go on with a body."""
         self.requests: list[Http2Request] = []
@@ -164,11 +167,14 @@ class Http2Server:
         self.peers: list[Http2Peer] = []
         self.closed = 0
         """How many connections have ended."""
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1").configure_cert(self._context)
-        self._context.set_alpn_protocols(["h2"])
+        self._context: Optional[ssl.SSLContext] = None
+        if authority is not None:
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            authority.issue_cert("127.0.0.1").configure_cert(self._context)
+            self._context.set_alpn_protocols(["h2"])
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"{'http' if authority is None else 'https'}://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
@@ -181,16 +187,23 @@ class Http2Server:
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
+        if self._context is None:
+            with sock:
+                self._serve_peer(sock)
+            return
         time.sleep(self.handshake_pause)
         with suppress(OSError), self._context.wrap_socket(sock, server_side=True) as encrypted:
-            if encrypted.selected_alpn_protocol() != "h2":
+            if self.needs_alpn and encrypted.selected_alpn_protocol() != "h2":
                 encrypted.recv(65536)
                 encrypted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nHTTP/1.1")
                 return
-            peer = Http2Peer(encrypted, self)
-            self.peers.append(peer)
-            peer.serve()
-            self.closed += 1
+            self._serve_peer(encrypted)
+
+    def _serve_peer(self, sock: Union[socket.socket, ssl.SSLSocket]) -> None:
+        peer = Http2Peer(sock, self)
+        self.peers.append(peer)
+        peer.serve()
+        self.closed += 1
 
     def close(self) -> None:
         with suppress(OSError):

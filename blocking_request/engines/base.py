@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Callable, Optional, Protocol
+from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from ..models.failure import Failure
 from ..models.http_messages import Request
 from .events import Event
 from .mailbox import Mailbox
 from .wanted import Wanted
+
+if TYPE_CHECKING:
+    from .python.supplied_connection import SuppliedConnection
 
 
 class Transfer(Protocol):
@@ -61,7 +64,7 @@ class SharedByBatch(Protocol):
 
 @dataclass
 class BatchHint:
-    """Set by a batch so that workers are woken once per round and may queue ahead."""
+    """Set by a batch so that workers are woken once per round and may queue ahead; or by an Http for its socket."""
 
     pending_wakeups: set[Callable[[], None]] = field(default_factory=set)
     """The batch calls these when it has handed over all requests of a round. Waking a worker takes longer than handing
@@ -71,6 +74,8 @@ class BatchHint:
     then a queue is quicker than more threads, which would hinder each other."""
     shared: Optional[SharedByBatch] = None
     """The connections that the python engine shares among the requests of the batch."""
+    supplied: Optional[SuppliedConnection] = None
+    """The only connection that the python engine may use for the request. The qt engine must not be chosen then."""
 
 
 class Engine(Protocol):
@@ -84,7 +89,7 @@ class Engine(Protocol):
     def start(self, request: Request, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> Transfer:
         """Begin to send the request. The transfer gives the events; the Response is the last one.
 
-        ``hint``: the hint of the batch, if the request belongs to one.
+        ``hint``: the hint of the batch or the Http, if the request belongs to one.
         """
 
     def clear_connections(self) -> None:

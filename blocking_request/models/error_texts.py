@@ -237,3 +237,20 @@ def qgis_timeout() -> Failure:
 def deadline_passed(milliseconds: int) -> Failure:
     text = f"Timed out: not finished within the deadline of {milliseconds} ms"
     return Failure(ErrorCode.TimeoutError, QtNetworkError.TimeoutError, text, ends_the_call=True)
+
+
+def supplied_connection_ended() -> Failure:
+    text = "Connection closed: the connection of setSocket() has ended; give another one, or setSocket(None)"
+    return network_failure(QtNetworkError.RemoteHostClosedError, text)
+
+
+def bytes_before_request() -> Failure:
+    text = "The connection of setSocket() had bytes to read before the request was sent: they are no response to it"
+    return network_failure(QtNetworkError.ProtocolFailure, text)
+
+
+def supplied_connection_elsewhere(url: str) -> Failure:
+    text = (
+        f"The connection of setSocket() is in use without TLS, or with TLS to another server: {url} needs another one"
+    )
+    return network_failure(QtNetworkError.UnknownNetworkError, text)

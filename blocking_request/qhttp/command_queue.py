@@ -21,15 +21,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ..calls.task import POLL_SECONDS, TaskRules
 from ..engines import choice
+from ..engines.base import BatchHint
 from ..manager.manager import NetworkAccessManager
 from ..manager.settings_holder import settings_of
-from ..models.failure import RequestNotSent
+from ..models.failure import QtNetworkError, RequestNotSent, request_not_sent
 from ..models.proxy import Proxy
 from ..models.urls import origin
 from ..prepare.options import usable_engine
 from ..qt.slot_exceptions import slot_exceptions_reported
 from ..trace import logger
-from .commands import Close, Command, Send, SetHost, SetProxy, SetUser
+from .commands import Close, Command, Send, SetHost, SetProxy, SetSocket, SetUser
 from .event_loop_waker import EventQueue
 from .headers import HttpResponseHeader
 from .prompts import AuthPrompts
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .http import Http
+    from .supplied_socket import SuppliedSocket
 
 NO_ERROR = "Unknown error"
 """``errorString()`` without an error, as in QHttp."""
@@ -77,6 +79,7 @@ class CommandQueue:
         self._user_origin = ""
         """The origin to which user and password are sent; '': that of the next ``setHost``."""
         self._proxy: Optional[Proxy] = None
+        self._socket: Optional[SuppliedSocket] = None
         self._credential_cache: dict[str, Any] = {}
         self._proxy_credential_cache: dict[Any, Any] = {}
         self._ids = itertools.count(1)
@@ -121,7 +124,13 @@ class CommandQueue:
     def clear_pending(self) -> None:
         """Drop all commands but the first one, which is running or starts next."""
         while len(self.entries) > 1:
-            self.entries.pop()
+            self._discard(self.entries.pop())
+
+    def _discard(self, entry: Entry) -> None:
+        """Close the socket of a command that was dropped."""
+        command = entry.command
+        if isinstance(command, SetSocket) and command.socket is not None and command.socket is not self._socket:
+            command.socket.close()
 
     def current(self, kind: Any) -> Any:
         """Return the present command if it is of a class, else None."""
@@ -167,6 +176,8 @@ class CommandQueue:
         finally:
             self.is_driving = was_driving
             self._left_at = time.monotonic()
+            if self._socket is not None and self.emitter is None and not self._is_advancing:
+                self._socket.close_if_ended()
             if not self.entries:
                 _busy.discard(self.http)
             elif not was_driving and self._has_missed:
@@ -265,14 +276,35 @@ class CommandQueue:
             self._user = command if any(command) else None
             self._user_origin = self._host.origin
             self._credential_cache = {}
+        elif isinstance(command, SetSocket):
+            if not self._replace_socket(command.socket):
+                return
         elif isinstance(command, SetProxy):
             self._proxy = command.proxy
             self._proxy_credential_cache = {}
         elif isinstance(command, Close):
             self._disconnect()
+            if self._socket is not None:
+                self._socket.close()
             choice.clear_connections()
         if self._is_current(entry):
             self._finish(entry)
+
+    def _replace_socket(self, new: Optional[SuppliedSocket]) -> bool:
+        """Use another socket from now on. Return False if that is not possible: the command has failed then."""
+        previous, self._socket = self._socket, new
+        if previous is not None:
+            previous.close()
+        if new is not None:
+            try:
+                new.hold()
+            except ValueError as error:
+                # It stays set: requests must not go out on another connection instead.
+                new.close()
+                self.fail(Error.UnknownError, str(error))
+                return False
+        self._disconnect()
+        return True
 
     def _is_current(self, entry: Entry) -> bool:
         """Return whether a command is still the present one: a slot may have aborted it."""
@@ -289,7 +321,8 @@ class CommandQueue:
             return
         emitter = self.emitter = SignalEmitter(self, transfer)
         self._checked_at = time.monotonic()
-        if self.state is State.Connected and transfer.origin == self._connected_origin:
+        is_same_connection = self._socket is not None or transfer.origin == self._connected_origin
+        if self.state is State.Connected and is_same_connection:
             self.change(State.Sending)
         if self.emitter is emitter:
             self._advance(emitter, transfer.begin)
@@ -309,10 +342,14 @@ class CommandQueue:
             proxy_credential_cache=self._proxy_credential_cache,
             cache=None,
         )
-        rules = TaskRules(
-            engine=usable_engine(self._manager), event_queue=self._event_queue, waiter=self._notifiers, hint=None
-        )
-        return Transfer(send=send, url=url, proxy=self._proxy, settings=settings, rules=rules)
+        engine, proxy, hint = usable_engine(self._manager), self._proxy, None
+        if self._socket is not None:
+            if engine not in (choice.AUTO, "python"):
+                text = f"The engine {engine!r} cannot use a socket of setSocket(): use setEngine('python') or 'auto'"
+                raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, text)
+            engine, proxy, hint = "python", Proxy("none"), BatchHint(supplied=self._socket.connection)
+        rules = TaskRules(engine=engine, event_queue=self._event_queue, waiter=self._notifiers, hint=hint)
+        return Transfer(send=send, url=url, proxy=proxy, settings=settings, rules=rules)
 
     def succeed(self, transfer: Transfer, keeps_connection: bool) -> None:
         """End the present request without error. ``keeps_connection``: whether the server keeps the connection open."""
@@ -351,7 +388,7 @@ class CommandQueue:
                 return
         self._is_finishing = False
         while self.entries and (up_to is None or self.entries[0].id <= up_to):
-            self.entries.popleft()
+            self._discard(self.entries.popleft())
         self.http.done.emit(True)
         self._disconnect()
 
@@ -369,8 +406,11 @@ class CommandQueue:
 
     def abandon(self) -> None:
         """Drop all commands without a signal, because the Http is being destroyed."""
-        self.entries.clear()
+        while self.entries:
+            self._discard(self.entries.pop())
         self._drop()
+        if self._socket is not None:
+            self._socket.close()
         _busy.discard(self.http)
 
     def _drop(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 from ..bodies.upload import Data
 from ..engines.events import Chunk
@@ -13,6 +13,9 @@ from ..models.redaction import hidden_repr
 from ..models.urls import DEFAULT_PORTS, origin
 from ..prepare.build_request import checked_text
 from .headers import HttpRequestHeader
+
+if TYPE_CHECKING:
+    from .supplied_socket import SuppliedSocket
 
 _ABSOLUTE = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
@@ -62,6 +65,13 @@ def host_of(name: str, port: int, scheme: str) -> SetHost:
     return SetHost(url.rstrip("/"))
 
 
+class SetSocket(NamedTuple):
+    """Sets the connection for the requests that follow."""
+
+    socket: Optional[SuppliedSocket]
+    """None: connections of the engine."""
+
+
 class SetUser(NamedTuple):
     """Sets the user and password for the host."""
 
@@ -97,4 +107,4 @@ class Send(NamedTuple):
     """Writes a chunk of the body to ``device``; None: the body is kept for ``read()``."""
 
 
-Command = Union[SetHost, SetUser, SetProxy, Close, Send]
+Command = Union[SetHost, SetSocket, SetUser, SetProxy, Close, Send]

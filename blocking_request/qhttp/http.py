@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
+from .._first_use import first_use
 from ..bodies.sink import writer
 from ..bodies.upload import Data, body_for, check_body
 from ..calls.task import POLL_SECONDS
 from ..manager.manager import NetworkAccessManager, check_manager
 from ..models.proxy import Proxy
 from ..proxies.parse import ProxyLike, proxy_of
-from ..qt.binding import DIRECT_CONNECTION, QtCore, Signal, Slot, is_deleted
+from ..qt.binding import DIRECT_CONNECTION, QtCore, QtNetwork, Signal, Slot, is_deleted
 from ..qt.objects import prime_disconnect_notify
 from . import state as http_state
 from .command_queue import CommandQueue
-from .commands import Close, Send, SetHost, SetProxy, SetUser, host_of
+from .commands import Close, Send, SetHost, SetProxy, SetSocket, SetUser, host_of
 from .event_loop_waker import EventLoopWaker, EventQueue
 from .headers import HttpHeader, HttpRequestHeader, HttpResponseHeader
 from .socket_notifiers import SocketNotifiers
 from .state import ConnectionMode, Error, State
+
+if TYPE_CHECKING:
+    from socket import socket as Socket
 
 SLICE = 0.005
 """Seconds for which an Http handles its events before it lets the event loop handle others."""
@@ -29,8 +33,8 @@ __all__ = ["Http", "HttpHeader", "HttpRequestHeader", "HttpResponseHeader"]
 class Http(QtCore.QObject):
     """An HTTP client that runs commands one after the other and reports them with signals, like Qt 4's QHttp.
 
-    It has QHttp's methods, signals and enums. ``setHost``, ``setUser``, ``setProxy``, ``get``, ``post``, ``head``,
-    ``request`` and ``close`` add a command and return at once. They return the id of the command, which
+    It has QHttp's methods, signals and enums. ``setHost``, ``setSocket``, ``setUser``, ``setProxy``, ``get``, ``post``,
+    ``head``, ``request`` and ``close`` add a command and return at once. They return the id of the command, which
     ``requestStarted`` and ``requestFinished`` carry. ``done`` is emitted when all commands have ended. If a command
     fails, those after it are dropped, without signals for them.
 
@@ -145,6 +149,31 @@ class Http(QtCore.QObject):
         mode. Returns the id of the command. Raises TypeError or ValueError if an argument is not valid.
         """
         return self._queue.add(_host(hostName, portOrMode, port))
+
+    def setSocket(self, socket: Union[QtNetwork.QTcpSocket, Socket, None]) -> int:
+        """Use a connected socket for the requests that follow, whatever their host. None: own connections again.
+
+        - ``socket``: a QTcpSocket of this thread, or a stream ``socket.socket`` (TCP, UNIX). It is duplicated in this
+          call, and never closed here. Until the connection has ended or another command ``setSocket`` has begun, only
+          the Http may use it: the QTcpSocket reads nothing, and the ``socket.socket`` does not block.
+        - The URL still gives the ``Host`` field, so ``setHost`` is needed. If it is https, TLS is started on the
+          connection, which serves that server only from then on. A certificate that is refused cannot be accepted by
+          ``ignoreSslErrors``. No proxy is used. The manager's engine must be 'auto' or 'python'.
+        - If the connection has ended (the server has closed it, ``abort`` or a timeout has broken a request off,
+          ``close``), requests fail with ``UnexpectedClose`` until ``setSocket`` is called again. Qt 4's QHttp connected
+          the socket to the host of ``setHost`` then, and for an unconnected socket. Here, requests that were meant
+          for a tunnel never leave it.
+
+        Returns the id of the command. Raises TypeError for another type. Raises ValueError if the socket is not
+        connected, is encrypted (QSslSocket, SSLSocket), lives in another thread, has bytes that were not read or sent,
+        or is connected through a SOCKS5 proxy of Qt's.
+        """
+        supplied = None
+        if socket is not None:
+            with first_use:
+                from .supplied_socket import supplied_socket
+            supplied = supplied_socket(socket)
+        return self._queue.add(SetSocket(supplied))
 
     def setUser(self, userName: str, password: str = "") -> int:
         """Set the user and password for the present host, or for the next one if no host is set; '' for none.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from ...models import error_texts as messages
 from ...models.failure import QtNetworkError
@@ -65,23 +65,46 @@ class Connection:
         self.channel.close()
 
 
-def open_connection(route: Route, state: TransferState) -> Steps[Connection]:
-    """Raises TransferFailed, ConnectionLost."""
-    connection = yield from _open(route, state)
+class Connections(Protocol):
+    """The connections that a request may use: those of the pool, or the one that the caller has supplied."""
+
+    def take(self, key: RouteKey) -> Optional[Connection]:
+        """Return a kept connection that looks sound, or None. It belongs to the request then."""
+
+    def open(self, route: Route, state: TransferState) -> Steps[Connection]:
+        """Raises TransferFailed, ConnectionLost."""
+
+    def put(self, connection: Connection) -> None:
+        """Keep a connection for the next request."""
+
+    def clear(self) -> None:
+        """Close the connections that no request needs, because the process has no descriptors left."""
+
+
+OpenRoute = Callable[[Route, "TransferState"], Steps[Channel]]
+"""Returns a channel to the server. Raises TransferFailed, ConnectionLost."""
+
+
+def open_connection(route: Route, state: TransferState, open_channel: Optional[OpenRoute] = None) -> Steps[Connection]:
+    """Raises TransferFailed, ConnectionLost.
+
+    ``open_channel``: is called in the place of connecting to the server, or to the proxy before it.
+    """
+    connection = yield from _open(route, state, open_channel or _open_channel)
     connection.peer = state.trace.peer
     return connection
 
 
-def _open(route: Route, state: TransferState) -> Steps[Connection]:
+def _open(route: Route, state: TransferState, open_to_server: OpenRoute) -> Steps[Connection]:
     trace = state.trace
 
     def open_channel() -> Steps[Channel]:
-        channel = yield from _open_channel(route, state)
+        channel = yield from open_to_server(route, state)
         trace.tls_started = time.monotonic()
         return channel
 
     if route.tls is None:
-        channel = yield from _open_channel(route, state)
+        channel = yield from open_to_server(route, state)
         return Connection(channel, route.key, None, _new_http2(channel, route) if route.alpn else None)
     stream, session = yield from route.tls.start(open_channel, route.server_name, route.alpn)
     trace.tls_ended = time.monotonic()

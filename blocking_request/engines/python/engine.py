@@ -26,6 +26,7 @@ from ..mailbox import Mailbox
 from ..upload_channel import UploadChannel
 from ..waiting import Waiter, drop_free_waiters, give_back, take_waiter, this_process
 from ..wanted import WAKE_UP, Wanted
+from .connection import Connections
 from .failures import internal_error
 from .pool import Pool
 from .routes import Route, Routes
@@ -205,10 +206,13 @@ class PythonEngine:
         if isinstance(request.body, UploadChannel):
             request.body.ask(None)
         shared: Any = None
-        if hint is not None and route.alpn:
+        pool: Connections = self.pool
+        if hint is not None and hint.supplied is not None:
+            pool = hint.supplied
+        elif hint is not None and route.alpn:
             shared = hint.shared = hint.shared or SharedConnections(self.pool)
         state = TransferState(request, mailbox)
-        steps = perform(state, route, self.pool, self._running, shared)
+        steps = perform(state, route, pool, self._running, shared)
         return PythonTransfer(state, steps, _no_application if app is None else self._application)
 
     def _adopt(self, app: QtCore.QCoreApplication) -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Optional
 
-from .connection import Connection
+from .connection import Connection, open_connection
 from .routes import RouteKey
 
 KEPT_PER_ORIGIN = 64
@@ -31,6 +31,8 @@ class Pool:
         """By the routes, the latest connection last. Empty lists are removed now and then."""
         self._count = 0
         self._swept_at = time.monotonic()
+
+    open = staticmethod(open_connection)
 
     def take(self, key: RouteKey) -> Optional[Connection]:
         """Return a kept connection that looks sound, or None. It belongs to the caller then."""

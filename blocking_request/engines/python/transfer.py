@@ -18,7 +18,7 @@ from ..body_errors import BodyError
 from ..events import Event, Step
 from ..upload_channel import UploadChannel
 from ..wanted import YIELD_NOW, Wanted
-from .connection import Connection, open_connection
+from .connection import Connection, Connections
 from .failures import (
     ConnectionLost,
     Http11Required,
@@ -30,7 +30,6 @@ from .failures import (
     lost_failure,
     refused_failure,
 )
-from .pool import Pool
 from .reading import has_head, read_body, read_head, take_whole_body
 from .routes import Route
 from .sending import send_at_once, send_request
@@ -50,7 +49,7 @@ TransferSteps = Generator[Union[Wanted, Event], None, Response]
 def perform(
     state: TransferState,
     route: Route,
-    pool: Pool,
+    pool: Connections,
     running: set[TransferState],
     shared: Optional[SharedConnections] = None,
 ) -> TransferSteps:
@@ -100,14 +99,18 @@ def perform(
 
 
 def _attempt(
-    state: TransferState, route: Route, pool: Pool, shared: Optional[SharedConnections], needs_new_connection: bool
+    state: TransferState,
+    route: Route,
+    pool: Connections,
+    shared: Optional[SharedConnections],
+    needs_new_connection: bool,
 ) -> Generator[Union[Wanted, Event], None, None]:
     """Send the request once, and read its response."""
     if shared is not None:
         connection = yield from shared.connect(route, state, needs_new_connection)
     else:
         kept = None if needs_new_connection else pool.take(route.key)
-        connection = kept or (yield from open_connection(route, state))
+        connection = kept or (yield from pool.open(route, state))
     if connection.http2 is None:
         yield from _use(state, connection, route, pool)
         return
@@ -131,7 +134,7 @@ def _attempt(
 
 
 def _use(
-    state: TransferState, connection: Connection, route: Route, pool: Pool
+    state: TransferState, connection: Connection, route: Route, pool: Connections
 ) -> Generator[Union[Wanted, Event], None, None]:
     """Use a connection for the request, and keep or close it afterwards."""
     is_kept = False

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from blocking_request.qhttp import Http, HttpHeader, HttpRequestHeader, HttpResponseHeader
 from blocking_request.qt.binding import QtCore, QtNetwork
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -56,3 +57,53 @@ def test_page_has_each_attribute() -> None:
         names = {name for name in dir(kind) if isinstance(getattr(kind, name), holders)}
     assert len(names) > 30
     assert names <= on_page
+
+
+# The names of src/network/access/qhttp.h in Qt 4.8 (https://github.com/qt/qt), protected ones and those of Qt 3 included.
+# No binding has these classes any more.
+
+QHTTP = """
+    ConnectionMode ConnectionModeHttp ConnectionModeHttps
+    State Unconnected HostLookup Connecting Sending Reading Connected Closing
+    Error NoError UnknownError HostNotFound ConnectionRefused UnexpectedClose InvalidResponseHeader WrongContentLength
+    Aborted AuthenticationRequiredError ProxyAuthenticationRequiredError
+    setHost setSocket setUser setProxy get post head request closeConnection close bytesAvailable read readBlock readAll
+    currentId currentSourceDevice currentDestinationDevice currentRequest lastResponse hasPendingRequests
+    clearPendingRequests state error errorString abort ignoreSslErrors
+    stateChanged responseHeaderReceived readyRead dataSendProgress dataReadProgress requestStarted requestFinished done
+    proxyAuthenticationRequired authenticationRequired sslErrors
+"""
+QHTTP_HEADER = """
+    setValue setValues addValue values hasKey keys value allValues removeValue removeAllValues
+    hasContentLength contentLength setContentLength hasContentType contentType setContentType
+    toString isValid majorVersion minorVersion parseLine parse setValid
+"""
+QHTTP_REQUEST_HEADER = f"{QHTTP_HEADER} setRequest method path"
+QHTTP_RESPONSE_HEADER = f"{QHTTP_HEADER} setStatusLine statusCode reasonPhrase"
+
+PROTECTED = {"parseLine", "parse", "setValid"}
+
+
+@pytest.mark.parametrize(
+    ("qt_names", "counterpart", "missing"),
+    [
+        (QHTTP, Http, {"closeConnection", "readBlock"}),
+        (QHTTP_HEADER, HttpHeader, PROTECTED),
+        (QHTTP_REQUEST_HEADER, HttpRequestHeader, PROTECTED),
+        (QHTTP_RESPONSE_HEADER, HttpResponseHeader, PROTECTED),
+    ],
+)
+def test_page_of_qhttp_has_each_name(qt_names: str, counterpart: type, missing: set[str]) -> None:
+    names = set(qt_names.split())
+    quoted = re.findall(r"``([^`]*)``", (DOCS / "http.rst").read_text("utf-8"))
+    assert {*names, f"Q{counterpart.__name__}"} <= set(re.findall(r"\w+", " ".join(quoted)))
+    assert {name for name in names if not hasattr(counterpart, name)} == missing
+
+
+@pytest.mark.parametrize("name", ("ConnectionMode", "State", "Error"))
+def test_enums_of_qhttp_have_its_values(name: str) -> None:
+    """Qt 4.8 numbers them from 0 in the order of its header."""
+    names = QHTTP.split()
+    kind = getattr(Http, name)
+    begin = names.index(name) + 1
+    assert [(each.name, each.value) for each in kind] == [(names[begin + at], at) for at in range(len(kind))]

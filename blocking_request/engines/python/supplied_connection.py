@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Optional
 
 from ...models import error_texts as messages
+from ...models.connection_options import DEFAULT_CONNECTION
 from ..wanted import Steps
 from .channel import Channel, SocketChannel
 from .connection import Connection, open_connection
@@ -89,4 +90,4 @@ class SuppliedConnection:
 
 def _shared_by(key: RouteKey) -> Optional[RouteKey]:
     """Return a value that is equal for routes that may use the connection one after the other."""
-    return None if key.origin.startswith("http:") else key._replace(allows_http2=True)
+    return None if key.origin.startswith("http:") else key._replace(connection=DEFAULT_CONNECTION)

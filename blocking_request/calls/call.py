@@ -11,6 +11,7 @@ whether the engine is still alive. So the caller returns even if the engine fail
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from queue import Empty
 from typing import Any, Callable, Optional, Union
 
@@ -24,7 +25,7 @@ from ..engines.events import BodyChunks, Cancel, Chunk, HeadersReceived, Progres
 from ..engines.mailbox import Mailbox
 from ..engines.upload_channel import UploadChannel
 from ..feedback import Feedback, FeedbackLike
-from ..flows import Flow, Wait
+from ..flows import CallerCode, Flow, Wait
 from ..models import error_texts as messages
 from ..models.failure import Failure
 from ..models.http_messages import Body, Request, Response
@@ -186,8 +187,8 @@ class Call:
             if isinstance(event, BodyChunks):
                 yield event.chunks
 
-    def _drive(self, flow: Union[Flow, CallSteps]) -> Response:
-        redirects = 0
+    def _drive(self, flow: Union[Flow, CallSteps], redirects: int = 0) -> Response:
+        """Drive a flow to its end; ``redirects``: how many redirects were reported before."""
         go_on: Callable[[Any], CallStep] = flow.send
         argument: Any = None
         while True:
@@ -210,11 +211,21 @@ class Call:
             elif isinstance(step, Wait):
                 self.abandon()
                 argument = Response(step.request, failure=self._sleep(step.seconds))
+            elif isinstance(step, CallerCode):
+                argument = self._call_back(step, redirects)
             else:
                 try:
                     argument = self._do(step)
                 except CannotWrite as error:
                     go_on, argument = flow.throw, error
+
+    def _call_back(self, step: CallerCode, redirects: int) -> Response:
+        """Call code of the caller, which drives flows of its own by this call, one at a time."""
+        try:
+            return step.run(partial(self._drive, redirects=redirects), False)
+        except BaseException:
+            self.abandon()
+            raise
 
     def _do(self, step: Union[ReadBody, Drain, ReportWhole]) -> Union[Response, Failure, None]:
         """Do a step of a sink, and return the result for it. Raises CannotWrite."""

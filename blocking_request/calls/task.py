@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from .. import trace
+from .._first_use import first_use
 from ..bodies.sink import CannotWrite, Drain, DrainableTarget, ReadBody, ReportWhole, write_chunks
 from ..bodies.upload import Upload
 from ..engines.base import BatchHint, Transfer
@@ -18,7 +19,7 @@ from ..engines.events import BodyChunks, Chunk, HeadersReceived, Progress, Queue
 from ..engines.mailbox import Mailbox
 from ..engines.upload_channel import UploadChannel
 from ..engines.wanted import YIELD_NOW, Wanted
-from ..flows import Wait
+from ..flows import CallerCode, Flow, Wait
 from ..models import error_texts as messages
 from ..models.failure import Failure, RequestNotSent
 from ..models.http_messages import Request, Response
@@ -283,6 +284,8 @@ class Task:
                     self._leave_transfer()
                     response = self._start(step)
                     resumption: Optional[_Resumption] = None if response is None else (self._steps.send, response)
+                elif isinstance(step, CallerCode):
+                    resumption = self._steps.send, step.run(self._drive_by_a_call, True)
                 else:
                     resumption = self._do(step)
             except StopIteration as stop:
@@ -297,6 +300,12 @@ class Task:
             if resumption is None:
                 return
             go_on, argument = resumption
+
+    def _drive_by_a_call(self, flow: Flow) -> Response:
+        """Drive a flow of the caller's code, and wait for its end. All other tasks stand still in the meantime."""
+        with first_use:
+            from .nested_call import run_nested
+        return run_nested(flow, self._rules.engine, self._timeouts)
 
     def _do(self, step: Union[ReadBody, Drain, ReportWhole]) -> Optional[_Resumption]:
         """Do a step of a sink, and return how to resume the steps; None if the step must wait."""

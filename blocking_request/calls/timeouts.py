@@ -70,6 +70,11 @@ class Timeouts:
         self._connect_look_at = self._connect_ends_at = NEVER
         self._pause_ends_at = self._grace_ends_at = NEVER
 
+    @property
+    def idle_ms(self) -> int:
+        """The longest time without bytes, in milliseconds; 0: none."""
+        return self._idle_ms
+
     def stop_reason(self) -> Optional[Failure]:
         """Return a failure if the call is cancelled or its deadline has passed, else None."""
         if self._is_canceled is not None and self._is_canceled():

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from http.cookiejar import Cookie
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .._first_use import first_use
 from .._names import pickled, public
 from ..calls.timeouts import Timeouts
 from ..flows.auth.server import CachedCredential
-from ..models.auth import AuthConfig
+from ..models.auth import AuthConfig, RequestsAuth
 from ..models.failure import RequestNotSent
 from ..models.proxy import Proxy
 from ..models.redaction import SECRET_PARAMETERS, is_secret_field
@@ -40,15 +40,19 @@ _NOT_COPIED = frozenset(
 """Settings that are mutable objects. Their contents are copied where needed, not the objects."""
 
 
+Packed = Union[str, RequestsAuth]
+"""An AuthConfig as JSON, or the object of ``AuthConfig.requestsAuth``, which must be picklable then."""
+
+
 @pickled
 @dataclass(frozen=True)
 class Secrets:
-    """Credentials in clear text. ``logins`` and ``proxy_logins``: those that were accepted, each config as JSON."""
+    """Credentials in clear text. ``logins`` and ``proxy_logins``: those that were accepted."""
 
-    configs: Mapping[str, str] = field(default_factory=dict)
-    """The configs of the registry by id, each as JSON."""
-    logins: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
-    proxy_logins: Mapping[Proxy, str] = field(default_factory=dict)
+    configs: Mapping[str, Packed] = field(default_factory=dict)
+    """The configs of the registry by id."""
+    logins: Mapping[str, tuple[Packed, bool]] = field(default_factory=dict)
+    proxy_logins: Mapping[Proxy, Packed] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return "<secrets>"
@@ -142,13 +146,21 @@ def _secrets(settings: Settings) -> Secrets:
     registry = settings.registry
     configs = {id: registry.load(id) for id in registry.configIds()}
     return Secrets(
-        {id: config.toJson() for id, config in configs.items() if config is not None},
+        {id: _packed(config) for id, config in configs.items() if config is not None},
         {
-            origin: (each.config.toJson(), each.is_preemptive)
+            origin: (_packed(each.config), each.is_preemptive)
             for origin, each in dict(settings.credential_cache).items()
         },
-        {proxy: config.toJson() for proxy, config in dict(settings.proxy_credential_cache).items()},
+        {proxy: _packed(config) for proxy, config in dict(settings.proxy_credential_cache).items()},
     )
+
+
+def _packed(config: AuthConfig) -> Packed:
+    return config.toJson() if config.auth is None else config.auth
+
+
+def _unpacked(packed: Packed) -> AuthConfig:
+    return AuthConfig.fromJson(packed) if isinstance(packed, str) else AuthConfig.requestsAuth(packed)
 
 
 def _make_manager(portable: PortableSettings) -> NetworkAccessManager:
@@ -161,14 +173,13 @@ def _make_manager(portable: PortableSettings) -> NetworkAccessManager:
     if portable.strict_hosts is not None:
         live["strict_transport"] = store_with(portable.strict_hosts)
     secrets = portable.secrets or Secrets()
-    for id, text in secrets.configs.items():
-        live["registry"].store(AuthConfig.fromJson(text), id)
-    from_json = AuthConfig.fromJson
+    for id, packed in secrets.configs.items():
+        live["registry"].store(_unpacked(packed), id)
     live["credential_cache"] = {
-        origin: CachedCredential(from_json(text), is_preemptive)
-        for origin, (text, is_preemptive) in secrets.logins.items()
+        origin: CachedCredential(_unpacked(packed), is_preemptive)
+        for origin, (packed, is_preemptive) in secrets.logins.items()
     }
-    live["proxy_credential_cache"] = {proxy: from_json(text) for proxy, text in secrets.proxy_logins.items()}
+    live["proxy_credential_cache"] = {proxy: _unpacked(packed) for proxy, packed in secrets.proxy_logins.items()}
     change_settings(manager, **portable.values, **live)
     return manager
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any, Callable, NoReturn, Optional, Union
 from urllib.parse import quote
@@ -29,6 +29,12 @@ class AuthMethod(Enum):
     """A key in a query parameter of any name."""
     ClientCertificate = "client-certificate"
     """A certificate shown in the TLS handshake."""
+    RequestsAuth = "requests-auth"
+    """A function of the caller's that signs each request, such as the ``auth`` objects of requests."""
+
+
+RequestsAuth = Callable[[Any], Any]
+"""Takes a ``requests.PreparedRequest``, adds credentials to it, and returns it: as a ``requests.auth.AuthBase``."""
 
 
 def checked_auth_cfg(auth_cfg: Any) -> str:
@@ -52,7 +58,8 @@ class AuthConfig:
 
     It cannot be pickled: send its id to another process, which must have a config of that id.
 
-    Make one with ``AuthConfig.basic()``, ``digest()``, ``bearer()``, ``apiKey()`` or ``clientCertificate()``.
+    Make one with ``AuthConfig.basic()``, ``digest()``, ``bearer()``, ``apiKey()``, ``clientCertificate()`` or
+    ``requestsAuth()``.
     """
 
     method: AuthMethod
@@ -65,6 +72,9 @@ class AuthConfig:
     """PEM, or the path of a file."""
     key: str = ""
     """The key as PEM, or the path of its file; '' if it is in the certificate's file."""
+    auth: Optional[RequestsAuth] = field(default=None, compare=False)
+    """The object of ``requestsAuth``. Configs are equal if they have the same object: it need not have a hash."""
+    _auth_id: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.method, AuthMethod):
@@ -73,6 +83,9 @@ class AuthConfig:
             if not isinstance(getattr(self, name), str):
                 what = "password, token or key" if name == "secret" else name
                 raise TypeError(f"{what} must be a str, not {type(getattr(self, name)).__name__}")
+        if self.method is AuthMethod.RequestsAuth or self.auth is not None:
+            _check_auth(self.method, self.auth)
+            object.__setattr__(self, "_auth_id", id(self.auth))
         if self.method in (AuthMethod.Basic, AuthMethod.Digest) and ":" in self.user:
             raise ValueError("a user name must not hold a colon (RFC 7617 section 2)")
         if self.method in (AuthMethod.Bearer, AuthMethod.ApiKeyHeader) and not self.secret.strip():
@@ -119,6 +132,20 @@ class AuthConfig:
         """A certificate and its key, as paths or PEM; the key may stand in the certificate's file."""
         return cls(AuthMethod.ClientCertificate, "", keyPassword, certificate=_text(certificate), key=_text(key or ""))
 
+    @classmethod
+    def requestsAuth(cls, auth: RequestsAuth) -> AuthConfig:
+        """An ``auth`` object of requests: a ``requests.auth.AuthBase``, or any function that takes a
+        ``requests.PreparedRequest``, adds credentials to it, and returns it.
+
+        It is called in the thread of the blocked call, for each redirect and each attempt anew, and for the origin only
+        for which the config was given. It may change the URL within that origin, header fields and the body, and
+        register response hooks. A body that is read as it is sent is shown without its content. Exceptions of the
+        object are raised to the caller.
+
+        Raises TypeError if ``auth`` cannot be called.
+        """
+        return cls(AuthMethod.RequestsAuth, auth=auth)
+
     def tls(self, base: Optional[TlsSettings]) -> TlsSettings:
         """``base`` with this client certificate."""
         return replace(
@@ -129,7 +156,14 @@ class AuthConfig:
         )
 
     def toJson(self) -> str:
-        """Everything, the secrets too, as text for a place that keeps secrets."""
+        """Everything, the secrets too, as text for a place that keeps secrets.
+
+        Raises TypeError for a config of ``requestsAuth``, whose object is no text.
+        """
+        if self.method is AuthMethod.RequestsAuth:
+            raise TypeError(
+                "an auth object of requests is no text: store the config in an AuthRegistry without keyring"
+            )
         values = {name: value for name, value in asdict(self).items() if value}
         with first_use:
             import json
@@ -160,6 +194,21 @@ class AuthConfig:
         raise TypeError(
             "an AuthConfig is not pickled, because it holds secrets: pass its id (authCfg), and store the config under "
             "that id in the other process; toJson() gives the secrets to who really wants them"
+        )
+
+
+def _check_auth(method: AuthMethod, auth: Any) -> None:
+    """Raise TypeError if ``auth`` is not a function that signs requests, or belongs to another method."""
+    if method is not AuthMethod.RequestsAuth:
+        raise TypeError(f"auth belongs to AuthConfig.requestsAuth(auth), and not to {method.name}")
+    if isinstance(auth, type):
+        raise TypeError(f"auth must be an object that can be called, not the class {auth.__name__}: make one of it")
+    if isinstance(auth, (tuple, list)):
+        raise TypeError("auth must be an object that can be called: for a user and a password take AuthConfig.basic")
+    if not callable(auth):
+        raise TypeError(
+            "auth must be a requests.auth.AuthBase, or a function that takes and returns a requests.PreparedRequest, "
+            f"not {type(auth).__name__}"
         )
 
 

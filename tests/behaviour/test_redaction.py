@@ -301,7 +301,11 @@ KEYS: list[tuple[Any, dict[str, Any]]] = [
     (CERTIFICATE, {"der": b"two"}),
     (
         AuthConfig.basic("u", "p"),
-        {"method": CONFIGS["bearer"].method, "user": "v", "secret": "q", "name": "n", "certificate": "c", "key": "k"},
+        {"method": CONFIGS["bearer"].method, "user": "v", "secret": "q", "name": "n", "certificate": "c", "key": "k", "auth": None, "_auth_id": 1},
+    ),
+    (
+        AuthConfig.requestsAuth(len),
+        {"method": AuthConfig.requestsAuth(len).method, "user": "v", "secret": "q", "name": "n", "certificate": "c", "key": "k", "auth": repr, "_auth_id": 1},
     ),
 ]  # fmt: skip
 

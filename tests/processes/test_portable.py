@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from requests.auth import HTTPBasicAuth, HTTPDigestAuth
 
 from blocking_request import (
     AuthConfig,
     BatchRequest,
     BatchResult,
+    BlockingNetworkRequest,
     ErrorCode,
     NetworkAccessManager,
     PortableSettings,
@@ -105,6 +107,20 @@ def test_accepted_credentials_are_pickled_with_the_secrets(manager: NetworkAcces
     made = pickled_copy(manager.portableSettings()).manager()
     made.setAuthHandler(None)
     assert made.blockingGet(server.url).statusCode() == 401
+
+
+def test_auth_object_is_pickled_with_the_secrets(manager: NetworkAccessManager, httpbin: str) -> None:
+    url = f"{httpbin}/basic-auth/user/pass"
+    manager.authRegistry().store(AuthConfig.requestsAuth(HTTPBasicAuth("user", "pass")), "object")
+    made = pickled_copy(manager.portableSettings(secrets=True)).manager()
+    request = BlockingNetworkRequest(made)
+    request.setAuthCfg("object")
+    assert request.get(url) is ErrorCode.NoError and request.reply().json()["user"] == "user"
+    assert b"pass" not in pickle.dumps(manager.portableSettings())
+    # This one has a lock, which pickle refuses.
+    manager.authRegistry().store(AuthConfig.requestsAuth(HTTPDigestAuth("user", "pass")), "object")
+    with pytest.raises(TypeError, match="cannot pickle"):
+        pickle.dumps(manager.portableSettings(secrets=True))
 
 
 def test_proxy_rules_can_be_pickled() -> None:

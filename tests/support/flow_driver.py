@@ -33,6 +33,7 @@ def drive(flow: Flow, *responses: Given) -> tuple[list[Request], list[float], Re
             waits.append(step.seconds)
             given = Response(step.request)
             continue
+        assert isinstance(step, Request), "a flow with code of the caller needs a call"
         sent.append(step)
         assert left, f"the flow goes on with {step}"
         following = left.pop(0)

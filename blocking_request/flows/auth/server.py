@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Callable, NamedTuple, Optional
 from urllib.parse import urlsplit
 
+from ..._first_use import first_use
 from ...models.auth import AuthConfig, AuthHandler, AuthMethod, basic_authorization, checked_answer, key_parameter
 from ...models.failure import QtNetworkError
 from ...models.http_messages import ConnectionCredentials, Request, Response
@@ -68,7 +69,7 @@ def with_credentials(request: Request, rules: CredentialRules, send: Send = send
     cached = rules.credential_cache.get(origin(request.url)) if config is None and not has_authorization else None
     request = _with_partition_user(request, config if cached is None else cached.config)
     preemptive = cached.config if cached is not None and cached.is_preemptive else config
-    response = yield from send(_with_preemptive(request, preemptive))
+    response = yield from _send_preemptive(request, preemptive, send)
     if not _may_be_answered(request, response):
         return response
     named = config if cached is None else cached.config
@@ -108,8 +109,8 @@ def _with_partition_user(request: Request, config: Optional[AuthConfig]) -> Requ
     An ``Authorization`` field of the caller may be sent beside a key. The field that is made from a config differs each
     time.
     """
-    if config is None:
-        return request
+    if config is None or config.method is AuthMethod.RequestsAuth:
+        return request  # the key has each field that an auth object adds
     field = b"".join(value for name, value in request.headers if name.lower() == b"authorization").decode("latin-1")
     return request._replace(partition_user=(config.method.name, config.user, config.name, config.secret, field))
 
@@ -117,9 +118,18 @@ def _with_partition_user(request: Request, config: Optional[AuthConfig]) -> Requ
 def _named_credentials(request: Request, rules: CredentialRules, has_authorization: bool) -> Optional[AuthConfig]:
     """Return the credentials that the caller has named for this request."""
     if rules.config is not None and request.same_origin:
-        replaces = rules.config.method not in (*_PASSWORDS, AuthMethod.Bearer)
+        replaces = rules.config.method not in (*_PASSWORDS, AuthMethod.Bearer, AuthMethod.RequestsAuth)
         return rules.config if replaces or not has_authorization else None
     return rules.find(request.url) if rules.find is not None and not has_authorization else None
+
+
+def _send_preemptive(request: Request, config: Optional[AuthConfig], send: Send) -> Flow:
+    """Send with the credentials that need no challenge."""
+    if config is not None and config.auth is not None:
+        with first_use:
+            from .requests_auth import send_with_auth
+        return (yield from send_with_auth(request, config.auth, send))
+    return (yield from send(_with_preemptive(request, config)))
 
 
 def _with_preemptive(request: Request, config: Optional[AuthConfig]) -> Request:
@@ -154,7 +164,7 @@ def _answer_challenge(
             credentials = ConnectionCredentials(config.user, config.secret)
             return (yield from _authenticate_connection(request, response, credentials, send))
         in_clear = in_clear and config.method is AuthMethod.Basic and "basic" in _schemes(response)
-    return (yield from send(_with_preemptive(request, config))) if in_clear else response
+    return (yield from _send_preemptive(request, config, send)) if in_clear else response
 
 
 def _answer_digest(request: Request, digest: Challenge, config: AuthConfig, send: Send) -> Flow:

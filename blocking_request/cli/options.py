@@ -118,7 +118,7 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--cert",
                 type=_PEM_FILE,
                 metavar="FILE",
-                help="Authenticate with the client certificate in this PEM file.",
+                help="Authenticate with the client certificate in this PEM file, or PKCS#12 file without a password.",
             ),
             click.option(
                 "--key", type=_PEM_FILE, metavar="FILE", help="The key of --cert, if it is in a PEM file of its own."

@@ -69,7 +69,7 @@ class AuthConfig:
     name: str = ""
     """Of the header field or the query parameter."""
     certificate: str = ""
-    """PEM, or the path of a file."""
+    """PEM, or the path of a file, which may be PKCS#12."""
     key: str = ""
     """The key as PEM, or the path of its file; '' if it is in the certificate's file."""
     auth: Optional[RequestsAuth] = field(default=None, compare=False)
@@ -129,7 +129,11 @@ class AuthConfig:
         key: Union[str, os.PathLike[str], bytes, None] = None,
         keyPassword: str = "",
     ) -> AuthConfig:
-        """A certificate and its key, as paths or PEM; the key may stand in the certificate's file."""
+        """A certificate and its key, as paths or PEM; the key may stand in the certificate's file.
+
+        ``certificate`` may be the path or the bytes of a PKCS#12 file, and ``keyPassword`` its password: as in
+        TlsSettings.
+        """
         return cls(AuthMethod.ClientCertificate, "", keyPassword, certificate=_text(certificate), key=_text(key or ""))
 
     @classmethod
@@ -233,7 +237,13 @@ def checked_answer(value: AuthAnswer) -> Optional[AuthConfig]:
 
 
 def _text(value: Union[str, os.PathLike[str], bytes]) -> str:
-    return value.decode("ascii") if isinstance(value, bytes) else os.fspath(value)
+    if not isinstance(value, bytes):
+        return os.fspath(value)
+    try:
+        return value.decode("ascii")
+    except UnicodeDecodeError:
+        # PKCS#12. Text can be stored.
+        return f"-----BEGIN PKCS12-----\n{base64.b64encode(value).decode()}\n-----END PKCS12-----\n"
 
 
 def key_parameter(config: AuthConfig) -> str:

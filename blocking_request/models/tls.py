@@ -128,7 +128,10 @@ class TlsSettings:
     ``verify``: False accepts every certificate: an attacker on the network can then read and change everything.
     ``clientCertificate``, ``clientKey``: the client's certificate and key: a path, or PEM as bytes. The chain may
     follow the certificate, and the key may be in its file. They are not used at another origin after a redirect.
-    ``keyPassword``: the password of an encrypted key.
+    ``clientCertificate`` may be a PKCS#12 file (``.p12``, ``.pfx``; RFC 7292), as a path or bytes. It contains the key
+    and the chain, so ``clientKey`` is None. This needs the package ``cryptography``
+    (``pip install 'blocking-request[pkcs12]'``).
+    ``keyPassword``: the password of an encrypted key, or of the PKCS#12 file.
     ``minimumVersion``, ``maximumVersion``: versions of TLS, ``"1.0"`` to ``"1.3"``. None: the default of the engine.
     ``pinnedFingerprints``: the server's own certificate must have one of these digests, ``"sha256:..."`` in hex, with
     or without colons; otherwise the request is not sent. This is checked besides everything else, also with
@@ -155,7 +158,8 @@ class TlsSettings:
         for name in ("caFile", "clientCertificate", "clientKey"):
             value = getattr(self, name)
             if not isinstance(value, (str, bytes, os.PathLike, type(None))):
-                raise TypeError(f"{name} must be the path of a PEM file, not {type(value).__name__}")
+                kinds = "PEM or PKCS#12" if name == "clientCertificate" else "PEM"
+                raise TypeError(f"{name} must be the path of a {kinds} file, not {type(value).__name__}")
         self._set("caFile", None if self.caFile is None else os.fsdecode(self.caFile))
         self._set("caData", self.caData.encode() if isinstance(self.caData, str) else self.caData)
         for name in ("clientCertificate", "clientKey"):

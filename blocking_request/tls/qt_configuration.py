@@ -114,6 +114,7 @@ def configuration_for(settings: TlsSettings) -> QtNetwork.QSslConfiguration:
 
 @lru_cache(maxsize=64)
 def _configuration_for(settings: TlsSettings, default_number: int) -> QtNetwork.QSslConfiguration:
+    key_password = settings.keyPassword
     settings = loaded(settings)
     configuration = _Configuration.defaultConfiguration()
     if settings.caData is not None:
@@ -135,11 +136,14 @@ def _configuration_for(settings: TlsSettings, default_number: int) -> QtNetwork.
         if not chain:
             raise TlsUnusable("the client certificate or its key cannot be read as PEM")
         configuration.setLocalCertificateChain(chain)
-        configuration.setPrivateKey(_private_key(key, settings.keyPassword))
+        private_key = _private_key(key, settings.keyPassword)
+        if private_key is None:
+            raise TlsUnusable(_unreadable_key_text(key, is_decrypted=settings.keyPassword != key_password))
+        configuration.setPrivateKey(private_key)
     return configuration
 
 
-def _private_key(pem: bytes, password: Optional[str]) -> QtNetwork.QSslKey:
+def _private_key(pem: bytes, password: Optional[str]) -> Optional[QtNetwork.QSslKey]:
     for algorithm in (QtNetwork.QSsl.KeyAlgorithm.Rsa, QtNetwork.QSsl.KeyAlgorithm.Ec, QtNetwork.QSsl.KeyAlgorithm.Dsa):
         key = QtNetwork.QSslKey(
             pem,  # type: ignore[arg-type]
@@ -150,9 +154,16 @@ def _private_key(pem: bytes, password: Optional[str]) -> QtNetwork.QSslKey:
         )
         if not key.isNull():
             return key
+    return None
+
+
+def _unreadable_key_text(pem: bytes, is_decrypted: bool) -> str:
+    """``is_decrypted``: whether it is of a PKCS#12 file, which was decrypted."""
+    if is_decrypted:
+        return "Qt does not support this kind of client key: it must be RSA, EC or DSA, or use the python engine"
     if b"ENCRYPTED" in pem:
-        raise TlsUnusable("the client key cannot be decrypted: keyPassword is missing or wrong")
-    raise TlsUnusable("the client certificate or its key cannot be read as PEM")
+        return "the client key cannot be decrypted: keyPassword is missing or wrong"
+    return "the client certificate or its key cannot be read as PEM"
 
 
 def _protocol(minimum: Optional[str], maximum: Optional[str]) -> Any:

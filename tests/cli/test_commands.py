@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from blocking_request.qt.binding import API, QT_VERSION, QtCore, has_tls
 
@@ -423,6 +426,18 @@ def test_tls_options(tmp_path: Path) -> None:
     assert (result.returncode, result.stdout) == (0, b"secret")
     assert b", TLSv1.3 TLS_AES_256_GCM_SHA384" in result.stderr
     assert server.client_names == ["me@home.test"]
+    pkcs12_file = tmp_path / "mine.p12"
+    pkcs12_file.write_bytes(
+        pkcs12.serialize_key_and_certificates(
+            None,
+            serialization.load_pem_private_key(client.private_key_pem.bytes(), None),  # type: ignore[arg-type]
+            x509.load_pem_x509_certificate(client.cert_chain_pems[0].bytes()),
+            None,
+            serialization.NoEncryption(),
+        )
+    )
+    assert cli("get", server.url, "--cacert", ca, "--cert", str(pkcs12_file)).stdout == b"secret"
+    assert server.client_names == ["me@home.test"] * 2
     result = cli("get", server.url, "--key", key)
     assert (result.returncode, b"--key can only be used with --cert" in result.stderr) == (64, True)
     result = cli("get", server.url, "--cacert", "/no/such.pem")

@@ -133,6 +133,8 @@ def _unusable_text(settings: TlsSettings, error: Exception) -> str:
     reason = str(getattr(error, "reason", None) or error).lower().replace("_", " ")
     if "key values mismatch" in reason:
         return "the client key does not belong to the client certificate"
+    if "too small" in reason or "too weak" in reason:
+        return f"the client certificate is too weak for OpenSSL ({reason})"
     if isinstance(settings.clientKey, bytes) and b"ENCRYPTED" in settings.clientKey:
         return "the client key cannot be decrypted: keyPassword is missing or wrong"
     what = "client certificate or its key" if settings.clientCertificate is not None else "CA certificates"

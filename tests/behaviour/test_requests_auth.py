@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import gzip
 import hashlib
 import hmac
@@ -11,6 +12,7 @@ import logging
 import pickle
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import Any, Callable, Optional
 from urllib.parse import urlsplit
@@ -27,6 +29,7 @@ from blocking_request import (
     AuthRegistry,
     BatchRequest,
     BlockingNetworkRequest,
+    ErrorCode,
     Feedback,
     NetworkAccessManager,
     NetworkMemoryCache,
@@ -744,6 +747,47 @@ def test_hook_that_reads_a_streamed_body(request_of: BlockingNetworkRequest, ser
     with_auth(request_of, hooked(lambda r, **_: None))
     with request_of.stream(server.url) as stream:
         assert b"".join(stream) == b"body"
+
+
+def test_threads_share_an_auth_object(manager: NetworkAccessManager, serve: Serve) -> None:
+    server, auth = serve(waiting_for(4)), HTTPDigestAuth("user", "pass")
+    codes: list[ErrorCode] = []
+    authcfg = stored(manager, auth)
+
+    def get(number: int) -> None:
+        request = BlockingNetworkRequest(manager)
+        request.setAuthCfg(authcfg)
+        codes.append(request.get(f"{server.url}/{number}"))
+
+    threads = [threading.Thread(target=get, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert codes == [OK] * 4
+
+
+def test_responses_of_hooks_are_freed(manager: NetworkAccessManager, serve: Serve) -> None:
+    seen: list[weakref.ref[requests.Response]] = []
+
+    def hook(response: requests.Response, **kwargs: Any) -> requests.Response:
+        seen.append(weakref.ref(response))
+        again = send_again(response)
+        seen.append(weakref.ref(again))
+        return again
+
+    server = serve(wanting_digest)
+    authcfg = stored(manager, hooked(hook))
+    request = BlockingNetworkRequest(manager)
+    request.setAuthCfg(authcfg)
+    gc.collect()
+    gc.disable()
+    try:
+        assert request.get(server.url) is OK
+        assert [each.code for each in manager.getMany([server.url], authCfg=authcfg)] == [OK]
+        assert [each() for each in seen] == [None] * 4
+    finally:
+        gc.enable()
 
 
 def test_redirect_is_reported_once(request_of: BlockingNetworkRequest, serve: Serve) -> None:

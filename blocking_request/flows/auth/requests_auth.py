@@ -89,14 +89,14 @@ def _call_hooks(
         for hook in hooks:
             result = hook(current, stream=False, timeout=None, verify=True, cert=None, proxies={})
             current = current if result is None else result
+        return connection.stopped or connection.response_of(current)
     except requests.RequestException as error:
         failed = connection.response_of_error(error)
         if failed is None:
             raise
         return failed
     finally:
-        connection.drive = None
-    return connection.stopped or connection.response_of(current)
+        connection.end()
 
 
 class _Connection(BaseAdapter):
@@ -142,6 +142,11 @@ class _Connection(BaseAdapter):
 
     def close(self) -> None:
         pass
+
+    def end(self) -> None:
+        """Refuse further requests, and drop the responses, which reference this object."""
+        self.drive = None
+        self._responses, self._errors = [], []
 
     def _fail(self, error: Exception, response: Response) -> NoReturn:
         self._errors.append((error, response))

@@ -4,7 +4,7 @@ From the caller to the engine:
 
 - once: redirects;
 - for each hop: request preprocessors, HSTS, retries;
-- for each attempt: proxy, credentials, cookies, cache, handler for certificate errors.
+- for each attempt: proxy, credentials, cookies, pre-shared keys, cache, handler for certificate errors.
 
 The policies of an attempt add fields to the request, such as ``Cookie`` and ``Authorization``. The response then gets
 the original request back: so no secret gets into a reply, and each hop and attempt begins without these fields.
@@ -112,6 +112,12 @@ def _attempt(settings: Settings, options: CallOptions, outer: _OuterProxies) -> 
         with first_use:
             from ..flows.cache.flow import fail_as_not_cached
         send = fail_as_not_cached
+    # Pre-shared keys. Outside the cache, so that responses for one key are not served for another.
+    if settings.pre_shared_key_handler is not None:
+        with first_use:
+            from ..flows.pre_shared_keys import PreSharedKeys, with_pre_shared_key
+        keys = PreSharedKeys(settings.pre_shared_key_handler, settings.pre_shared_keys)
+        send = partial(with_pre_shared_key, keys=keys, send=send)
     # Cookies.
     if options.loads_cookies or options.saves_cookies:
         send = _cookie_layer(settings.cookies, options.loads_cookies, options.saves_cookies, send)

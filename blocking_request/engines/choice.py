@@ -14,6 +14,7 @@ from .base import Engine
 from .events import Step
 from .python import engine as _python
 from .python.failures import is_out_of_descriptors, unknown_failure
+from .python.pre_shared_keys import supports_pre_shared_keys
 from .qt import engine as _qt
 from .qt.transfer_tracer import TELLS_STEPS
 from .request_check import malformed
@@ -58,7 +59,11 @@ def _choice(request: Request, wanted: str, prefers_python: bool) -> Union[Engine
     if wanted != AUTO:
         pinned = engine(wanted)
         return pinned.unsupported_reason(request) or pinned
-    first, second = ("python", "qt") if prefers_python or _is_better_without_qt(request) else ("qt", "python")
+    if request.pre_shared_key is not None:
+        prefers_python = supports_pre_shared_keys()  # Qt does not have them in TLS 1.3
+    else:
+        prefers_python = prefers_python or _is_better_without_qt(request)
+    first, second = ("python", "qt") if prefers_python else ("qt", "python")
     if request.connection_credentials is not None or request.qgis:
         return engine("qt").unsupported_reason(request) or engine("qt")
     preferred = engine(first)

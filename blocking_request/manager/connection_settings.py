@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from .._first_use import first_use
 from ..engines import choice
+from ..models.pre_shared_key import PreSharedKeyHandler
 from ..models.proxy import Proxy
 from ..models.tls import TlsSettings
 from ..prepare.settings import Settings, checked_callable, checked_milliseconds, checked_switch
@@ -173,6 +174,36 @@ class ConnectionSettings(SettingsHolder):
     def sslErrorHandler(self) -> Optional[SslErrorHandler]:
         """Return the function that decides about errors of a server's certificate, or None."""
         return self._settings.ssl_error_handler
+
+    def setPreSharedKeyHandler(self, handler: Optional[PreSharedKeyHandler]) -> None:
+        """Set the function that is called when a server wants a pre-shared key (RFC 4279, RFC 8446 section 2.2).
+
+        ``handler(hint, host, attempt)`` is called in the thread of the blocked caller, between two handshakes:
+
+        - ``hint``: the identity hint of the server; '' if it sends none, as with TLS 1.3.
+        - ``host``: the host; with its port if that is not the default.
+        - ``attempt``: the number of the attempt, 1 for the first.
+
+        It returns ``(identity, key)``, or None to give up: the call ends with NetworkError. ``identity`` is a str or
+        bytes of at most 255 bytes, ``key`` is bytes, at most 512. After three refused keys the call ends. A key is
+        reused for the origin until the server refuses it, another handler is set, or ``clearAccessCache()``. It is not
+        used at other origins. An exception of the handler ends the call and is raised to the caller, as is a TypeError
+        or ValueError for another result.
+
+        It is also called if a server refuses the handshake without a reason, as servers do that have no certificate. A
+        server that has no certificate, and proves that it knows the key, is trusted.
+
+        Qt has pre-shared keys up to TLS 1.2. The python engine needs Python 3.13. ``'auto'`` takes the engine that can.
+        See ``QNetworkAccessManager::preSharedKeyAuthenticationRequired``.
+
+        None (default): no function is called. Raises TypeError if ``handler`` is not callable.
+        """
+        checked = checked_callable(handler, "a pre-shared key handler")
+        self._change(pre_shared_key_handler=checked, pre_shared_keys={})
+
+    def preSharedKeyHandler(self) -> Optional[PreSharedKeyHandler]:
+        """Return the function that is called for pre-shared keys, or None."""
+        return self._settings.pre_shared_key_handler
 
     def setStrictTransportSecurityEnabled(self, enabled: bool) -> None:
         """Enable or disable HSTS (RFC 6797): use https for hosts that have sent ``Strict-Transport-Security``.

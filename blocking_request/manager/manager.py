@@ -206,8 +206,11 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         return blocking
 
     def clearAccessCache(self) -> None:
-        """Forget the credentials that the auth handler gave, and close all idle connections of the process."""
+        """Forget the credentials and pre-shared keys that the handlers gave, and close the idle connections of the
+        process.
+        """
         self._settings.credential_cache.clear()
+        self._settings.pre_shared_keys.clear()
         self._settings.proxy_credential_cache.clear()
         choice.clear_connections()
 

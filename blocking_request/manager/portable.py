@@ -35,7 +35,15 @@ KEPT_MANAGERS = 16
 """For how many PortableSettings a process keeps the manager; the least recently used one is dropped."""
 
 _NOT_COPIED = frozenset(
-    ("cookies", "registry", "strict_transport", "credential_cache", "proxy_credential_cache", "cache")
+    (
+        "cookies",
+        "registry",
+        "strict_transport",
+        "credential_cache",
+        "proxy_credential_cache",
+        "pre_shared_keys",
+        "cache",
+    )
 )
 """Settings that are mutable objects. Their contents are copied where needed, not the objects."""
 

@@ -13,6 +13,7 @@ from .certificate import Certificate
 from .failure import Failure, QtNetworkError, network_failure
 from .headers import MAXIMUM_HEADER_BYTES, MAXIMUM_HEADER_LINES
 from .http_messages import Request
+from .pre_shared_key import NOT_GIVEN, PreSharedKey, may_want_key, refuses_key
 from .proxy import Proxy
 from .redaction import printable
 from .tls import TlsError
@@ -89,15 +90,31 @@ def tls_unusable(text: str) -> Failure:
     return _handshake_failed(f"SSL handshake failed: {text}")
 
 
-def handshake_failed(reason: str, shows_certificate: bool) -> Failure:
-    """``reason``: OpenSSL's words for it; ``shows_certificate``: whether the client has one."""
+def handshake_failed(
+    reason: str, shows_certificate: bool, key: Optional[PreSharedKey] = None, key_advice: str = ""
+) -> Failure:
+    """``reason``: OpenSSL's words for it; ``shows_certificate``: whether the client has one.
+
+    ``key``: the pre-shared key of the request; ``key_advice``: how to use one, if the engine cannot.
+    """
     reason = reason.lower().replace("_", " ")
+    if key is not None and key.is_known and refuses_key(reason):
+        return _handshake_failed(
+            f"SSL handshake failed: the server did not accept the pre-shared key ({reason.rpartition('alert ')[2]})"
+        )
+    if key is not None and key_advice and may_want_key(reason):
+        return _handshake_failed(
+            f"SSL handshake failed: the server refused the handshake; it may want a pre-shared key: {key_advice}"
+        )
     text = next((text for words, text in _HANDSHAKE_TEXTS if any(word in reason for word in words)), reason)
     if any(word in reason for word in _CERTIFICATE_ALERTS):
         refusal = "did not accept the client certificate" if shows_certificate else "refused the handshake"
         text = f"the server {refusal} ({reason.rpartition('alert ')[2].partition(' (')[0]})"
     elif "alert handshake failure" in reason and not shows_certificate:
-        text += "; it may want a client certificate, and none was given"
+        wanted = "client certificate" if key is None else "client certificate or a pre-shared key"
+        text += f"; it may want a {wanted}, and none was given"
+    elif "alert protocol version" in reason and key is not None and key.is_known and key_advice:
+        text += f"; {key_advice}"
     return _handshake_failed(f"SSL handshake failed: {text}" if text else "SSL handshake failed")
 
 
@@ -112,6 +129,7 @@ def handshake_with_proxy_failed(failure: Failure) -> Failure:
 
 
 _HANDSHAKE_TEXTS = (
+    ((NOT_GIVEN,), "the server wants a pre-shared key, and none was given"),
     (("certificate required",), "the server wants a client certificate, and none was given"),
     (("handshake failure",), "the server refused the handshake"),
     (

@@ -12,6 +12,7 @@ from .._names import pickled
 from .connection_options import DEFAULT_CONNECTION, ConnectionOptions
 from .failure import Failure
 from .headers import NO_FIELDS, Fields, Pairs
+from .pre_shared_key import PreSharedKey
 from .proxy import Proxy
 from .redaction import SECRET_PARAMETERS, redact_url
 from .tls import LazySession, TlsSettings
@@ -96,6 +97,8 @@ class Request(NamedTuple):
     Qt's rule; -1: no limit. None: it has none of its own."""
     connection: ConnectionOptions = DEFAULT_CONNECTION
     """How its connection is made and kept."""
+    pre_shared_key: Optional[PreSharedKey] = None
+    """None if the manager has no handler for pre-shared keys."""
 
     @property
     def redacted_url(self) -> str:

@@ -278,6 +278,8 @@ class TlsSession:
     """As the server sent them, its own first. Python 3.9 gives only that one."""
     errors: tuple[TlsError, ...] = ()
     """The errors of the certificates: the reasons of a refusal, or the errors that ``ignoredErrors`` allowed."""
+    key_hint: Optional[str] = None
+    """The hint of a server that wants a pre-shared key, or another one; None if no key would help."""
 
 
 class LazySession:

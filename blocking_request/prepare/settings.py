@@ -13,6 +13,7 @@ from ..flows.redirects import RedirectPolicy
 from ..models.auth import AuthConfig, AuthHandler
 from ..models.headers import Pairs
 from ..models.http_messages import Request
+from ..models.pre_shared_key import PreSharedKey, PreSharedKeyHandler
 from ..models.proxy import Proxy
 from ..models.redaction import hidden_repr
 from ..models.tls import TlsSettings
@@ -66,6 +67,9 @@ class Settings:
 
     tls: Optional[TlsSettings] = None
     ssl_error_handler: Optional[SslErrorHandler] = None
+    pre_shared_key_handler: Optional[PreSharedKeyHandler] = None
+    pre_shared_keys: MutableMapping[str, PreSharedKey] = field(default_factory=dict)
+    """The keys that the handler has returned, by origin. Changed settings share the same mapping."""
     strict_transport: Optional[StrictTransportHosts] = None
     """None: switched off."""
 

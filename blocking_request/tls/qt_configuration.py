@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 from ..models.certificate import Certificate
 from ..models.http_messages import Request
+from ..models.pre_shared_key import PreSharedKey
 from ..models.tls import (
     TRUST_ERRORS,
     VERSIONS,
@@ -141,6 +142,27 @@ def _configuration_for(settings: TlsSettings, default_number: int) -> QtNetwork.
             raise TlsUnusable(_unreadable_key_text(key, is_decrypted=settings.keyPassword != key_password))
         configuration.setPrivateKey(private_key)
     return configuration
+
+
+def limited_for_keys(configuration: QtNetwork.QSslConfiguration) -> Optional[QtNetwork.QSslConfiguration]:
+    """Return the configuration without TLS 1.3, for which Qt has no pre-shared keys; None if it needs no change.
+
+    A server that speaks both versions would take TLS 1.3, and then refuse a client without a key (Qt 5.15, 6.11).
+    """
+    if configuration.protocol() not in _UP_TO_1_3:
+        return None
+    limited = _Configuration(configuration)
+    limited.setProtocol(_Protocol.TlsV1_2)
+    return limited
+
+
+_UP_TO_1_3 = (
+    _Protocol.AnyProtocol,
+    _Protocol.SecureProtocols,
+    _Protocol.TlsV1_0OrLater,
+    _Protocol.TlsV1_1OrLater,
+    _Protocol.TlsV1_2OrLater,
+)
 
 
 def _private_key(pem: bytes, password: Optional[str]) -> Optional[QtNetwork.QSslKey]:
@@ -297,15 +319,22 @@ def errors_of(
     return pairs
 
 
-def session_of(configuration: QtNetwork.QSslConfiguration, errors: Iterable[TlsError], agreed: bool) -> LazySession:
+def session_of(
+    configuration: QtNetwork.QSslConfiguration,
+    errors: Iterable[TlsError],
+    agreed: bool,
+    key_hint: Optional[str] = None,
+) -> LazySession:
     """Return the session, which is read when it is needed; ``agreed``: whether the handshake was finished."""
-    return LazySession(partial(_session, configuration, tuple(errors), agreed))
+    return LazySession(partial(_session, configuration, tuple(errors), agreed, key_hint))
 
 
-def _session(configuration: QtNetwork.QSslConfiguration, errors: tuple[TlsError, ...], agreed: bool) -> TlsSession:
+def _session(
+    configuration: QtNetwork.QSslConfiguration, errors: tuple[TlsError, ...], agreed: bool, key_hint: Optional[str]
+) -> TlsSession:
     certificates, errors = _certificates(configuration), sorted_errors(errors)
     if not agreed:
-        return TlsSession("", "", certificates, errors)
+        return TlsSession("", "", certificates, errors, key_hint)
     protocol = _PROTOCOL_NAMES.get(enum_value(configuration.sessionProtocol()), "")
     return TlsSession(protocol, configuration.sessionCipher().name(), certificates, errors)
 
@@ -315,14 +344,14 @@ _PROTOCOL_NAMES = {
     for version in VERSIONS
 }
 
-TlsKey = tuple[Optional[TlsSettings], int]
+TlsKey = tuple[Optional[TlsSettings], int, Optional[PreSharedKey]]
 
 
 def tls_key(request: Request) -> TlsKey:
     """Return a key that is equal for two requests if they may share connections on the qt engine."""
     if not request.url.startswith("https:"):
         return NO_TLS
-    return request.tls, configuration_number(request)
+    return request.tls, configuration_number(request), request.pre_shared_key
 
 
-NO_TLS: TlsKey = (None, 0)
+NO_TLS: TlsKey = (None, 0, None)

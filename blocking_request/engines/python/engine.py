@@ -29,6 +29,7 @@ from ..wanted import WAKE_UP, Wanted
 from .connection import Connections
 from .failures import internal_error
 from .pool import Pool
+from .pre_shared_keys import key_unusable_reason
 from .routes import Route, Routes
 from .shared_connections import SharedConnections
 from .socks import socks_unusable_reason
@@ -171,6 +172,11 @@ class PythonEngine:
             what = "send by QGIS's network manager" if request.qgis else "log in by NTLM or Negotiate"
             text = f"The python engine cannot {what}, only Qt can: use setEngine('qt') or 'auto'"
             return network_failure(QtNetworkError.UnknownNetworkError, text)
+        key = request.pre_shared_key
+        if key is not None and key.is_known:
+            reason = key_unusable_reason(key)
+            if reason is not None:
+                return messages.tls_unusable(reason)
         try:
             route = self._routes.find(request)
             if route.tls is not None:

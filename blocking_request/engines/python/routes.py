@@ -12,6 +12,7 @@ from ..._first_use import first_use
 from ...models.connection_options import DEFAULT_CONNECTION, ConnectionOptions
 from ...models.headers import Pairs
 from ...models.http_messages import Request
+from ...models.pre_shared_key import PreSharedKey
 from ...models.proxy import Proxy
 from ...models.tls import TlsSettings, without_client_certificate
 from ...models.urls import DEFAULT_PORTS, origin
@@ -102,7 +103,7 @@ class Routes:
     def _shared(self, key: TlsKey, request: Request) -> Tls:
         tls = self._tls.get(key)
         if tls is None:
-            new = new_tls(TlsSettings() if key == NO_TLS else configuration_settings(request))
+            new = new_tls(TlsSettings() if key == NO_TLS else configuration_settings(request), request.pre_shared_key)
             tls = self._keep(self._tls, key, new)
         return tls
 
@@ -122,13 +123,13 @@ class Routes:
             return known.setdefault(key, new)
 
 
-def new_tls(settings: TlsSettings) -> Tls:
+def new_tls(settings: TlsSettings, key: Optional[PreSharedKey] = None) -> Tls:
     """Return a Tls for the settings. The TLS modules are imported when the first request needs them."""
     with first_use:
         import encodings.idna  # noqa: F401 (Python does it for the name of the server)
 
         from .tls import Tls
-    return Tls(settings)
+    return Tls(settings, key)
 
 
 @cache
@@ -159,5 +160,5 @@ def _key(request: Request) -> RouteKey:
         return RouteKey(origin(url), tls_key(request), proxy, verify_name, request.connection)
     if proxy is None:
         return RouteKey(origin(url), connection=request.connection)
-    tls = (request.tls, 0) if proxy.kind == "https" else NO_TLS
+    tls = (request.tls, 0, None) if proxy.kind == "https" else NO_TLS
     return RouteKey("" if proxy.forwards(url) else origin(url), tls, proxy, connection=request.connection)

@@ -7,12 +7,14 @@ import ssl
 import sys
 import tempfile
 from collections.abc import Iterable
+from typing import Optional
 
 import certifi
 
 from ..._first_use import first_use
 from ..._fork_lock import fork_lock
 from ...models.tls import TIME_ERRORS, TRUST_ERRORS, TlsError, TlsErrorKind, TlsSettings, TlsUnusable
+from .pre_shared_keys import KeyOffer
 
 _NO_CHECK_TIME = 0x200000
 _PARTIAL_CHAIN = 0x80000
@@ -26,21 +28,26 @@ _VERSIONS = {
 }
 
 
-def context_for(settings: TlsSettings, alpn: tuple[str, ...] = (), by_openssl: bool = False) -> ssl.SSLContext:
+def context_for(
+    settings: TlsSettings, alpn: tuple[str, ...] = (), by_openssl: bool = False, offer: Optional[KeyOffer] = None
+) -> ssl.SSLContext:
     """Return a context for the settings. Raises TlsUnusable.
 
     ``alpn``: the protocols to offer (RFC 7301). ``by_openssl``: have certificates verified by OpenSSL, which can be
-    told which errors to ignore.
+    told which errors to ignore. ``offer``: offers a pre-shared key.
     """
     try:
         with fork_lock.held():
-            return _context(settings, alpn, by_openssl)
+            return _context(settings, alpn, by_openssl, offer)
     except (OSError, ValueError) as error:
         raise TlsUnusable(_unusable_text(settings, error)) from error
 
 
-def _context(settings: TlsSettings, alpn: tuple[str, ...], by_openssl: bool) -> ssl.SSLContext:
-    context = _trusting(settings, by_openssl)
+def _context(
+    settings: TlsSettings, alpn: tuple[str, ...], by_openssl: bool, offer: Optional[KeyOffer]
+) -> ssl.SSLContext:
+    # The system cannot verify a server without a certificate.
+    context = _trusting(settings, by_openssl or (offer is not None and offer.key.is_known))
     context.minimum_version = _VERSIONS[settings.minimumVersion or min("1.2", settings.maximumVersion or "1.2")]
     if settings.maximumVersion is not None:
         context.maximum_version = _VERSIONS[settings.maximumVersion]
@@ -50,12 +57,19 @@ def _context(settings: TlsSettings, alpn: tuple[str, ...], by_openssl: bool) -> 
     if alpn:
         context.set_alpn_protocols(list(alpn))
     _load_client_certificate(context, settings)
+    if offer is not None and type(context).__module__ == ssl.__name__:
+        offer.add_to(context)
     return context
 
 
-def lenient_context(settings: TlsSettings, errors: Iterable[TlsError], alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
+def lenient_context(
+    settings: TlsSettings,
+    errors: Iterable[TlsError],
+    alpn: tuple[str, ...] = (),
+    offer: Optional[KeyOffer] = None,
+) -> ssl.SSLContext:
     """Return a context that ignores these errors of these certificates. Raises TlsUnusable."""
-    context = context_for(settings, alpn, by_openssl=True)
+    context = context_for(settings, alpn, by_openssl=True, offer=offer)
     with fork_lock.held():
         for error in errors:
             if error.kind is TlsErrorKind.HostNameMismatch:

@@ -14,12 +14,14 @@ from typing import Callable, Optional
 from ...models import error_texts as messages
 from ...models.certificate import Certificate
 from ...models.failure import Failure, QtNetworkError, network_failure
+from ...models.pre_shared_key import PreSharedKey
 from ...models.tls import TlsError, TlsErrorKind, TlsSession, TlsSettings, ignores_errors, matches_pins, sorted_errors
 from ...tls.pem import loaded
 from ..wanted import NEVER, Steps
 from .certificate_errors import Refusal, errors_of, is_address, outdated, refusal_of
 from .channel import Channel
 from .failures import ConnectionLost, TransferFailed
+from .pre_shared_keys import KEY_ADVICE, KeyOffer, supports_pre_shared_keys
 from .ssl_context import context_for, lenient_context
 from .time_limit import within
 from .tls_channel import TlsStream, encrypted, handshake, is_end
@@ -38,8 +40,11 @@ OpenChannel = Callable[[], Steps[Channel]]
 class Tls:
     """Makes the TLS connections of one TlsSettings. Any thread may call every method."""
 
-    def __init__(self, settings: TlsSettings) -> None:
+    def __init__(self, settings: TlsSettings, key: Optional[PreSharedKey] = None) -> None:
+        """``key``: the pre-shared key; None if the manager has no handler for it."""
         self.settings = settings
+        self._key = key
+        self._offer = KeyOffer(key) if key is not None and supports_pre_shared_keys() else None
         self._loaded: Optional[TlsSettings] = None
         self._contexts: dict[Alpn, ssl.SSLContext] = {}
         self._inquiring_context: Optional[ssl.SSLContext] = None
@@ -57,7 +62,7 @@ class Tls:
         make the first one: a lock would stay locked in a child that is forked meanwhile.
         """
         context = self._contexts.get(alpn)
-        return context or self._contexts.setdefault(alpn, context_for(self._load(), alpn))
+        return context or self._contexts.setdefault(alpn, context_for(self._load(), alpn, offer=self._offer))
 
     def start(self, open_channel: OpenChannel, host: str, alpn: Alpn = ()) -> Steps[tuple[TlsStream, TlsSession]]:
         """Connect to a trusted server; return the connection and its TLS session.
@@ -76,8 +81,9 @@ class Tls:
             stream, errors = yield from self._look_into(refusal, open_channel, host, alpn)
         try:
             session = session_of(stream.ssl_object, errors)
-            if not matches_pins(self.settings, session.certificates[0]):
-                raise TransferFailed(messages.fingerprint_refused(session.certificates[0]), session)
+            certificate = next(iter(session.certificates), None)  # a server with a pre-shared key may have none
+            if not matches_pins(self.settings, certificate):
+                raise TransferFailed(messages.fingerprint_refused(certificate), session)
         except BaseException:
             stream.close()
             raise
@@ -89,7 +95,8 @@ class Tls:
         With TLS 1.3 a server tells only after the handshake that it wants another client certificate.
         """
         shows_certificate = self.settings.clientCertificate is not None
-        return messages.handshake_failed(error.reason or str(error), shows_certificate)
+        advice = "" if self._offer is not None else KEY_ADVICE
+        return messages.handshake_failed(error.reason or str(error), shows_certificate, self._key, advice)
 
     def _load(self) -> TlsSettings:
         """Return the settings with every file read, once. Raises TlsUnusable."""
@@ -101,7 +108,7 @@ class Tls:
         if self._inquiring_context is None:
             minimum, maximum = self.settings.minimumVersion, self.settings.maximumVersion
             settings = TlsSettings(verify=False, minimumVersion=minimum, maximumVersion=maximum)
-            self._inquiring_context = context_for(settings)
+            self._inquiring_context = context_for(settings, offer=self._offer)
         return self._inquiring_context
 
     def _lenient(self, errors: tuple[TlsError, ...], alpn: Alpn) -> ssl.SSLContext:
@@ -110,7 +117,7 @@ class Tls:
         if context is None:
             if len(self._lenient_contexts) >= KEPT_LENIENT_CONTEXTS:
                 self._lenient_contexts = {}
-            context = self._lenient_contexts[key] = lenient_context(self._load(), errors, alpn)
+            context = self._lenient_contexts[key] = lenient_context(self._load(), errors, alpn, self._offer)
         return context
 
     def _connect(
@@ -137,7 +144,8 @@ class Tls:
             if isinstance(error, ConnectionError) or error.errno == errno.ENOTCONN or is_end(error):
                 raise ConnectionLost(str(error)) from error
             if isinstance(error, ssl.SSLError):
-                raise TransferFailed(self.failure(error)) from error
+                hint = None if self._offer is None else self._offer.wanted_hint(error)
+                raise TransferFailed(self.failure(error), TlsSession(key_hint=hint)) from error
             raise
         return stream
 
@@ -172,6 +180,8 @@ class Tls:
         try:
             stream = yield from self._connect(open_channel, self._inquiring(), host, PATIENCE)
         except Exception as error:
+            if isinstance(error, TransferFailed) and error.session is not None and error.session.key_hint is not None:
+                raise  # the server goes on only with a pre-shared key
             raise TransferFailed(messages.certificate_refused_by(refusal.words), TlsSession()) from error
         try:
             return certificates_sent_to(stream.ssl_object)

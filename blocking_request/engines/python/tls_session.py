@@ -19,7 +19,10 @@ def session_of(ssl_object: SslObject, errors: tuple[TlsError, ...]) -> TlsSessio
 
 def certificates_sent_to(ssl_object: SslObject) -> tuple[Certificate, ...]:
     """Return the certificates as the server sent them, its own first. Python 3.9 gives only that one."""
-    own = Certificate(ssl_object.getpeercert(True) or b"")
+    der = ssl_object.getpeercert(True)
+    if not der:
+        return ()  # the server has proved by a pre-shared key who it is
+    own = Certificate(der)
     chain = _chain(ssl_object, "get_unverified_chain")
     return chain if chain[:1] == (own,) else (own,)
 

@@ -13,6 +13,7 @@ Rules of this file:
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Optional
 
 from ...models import error_texts as messages
@@ -27,6 +28,7 @@ from ...tls.qt_configuration import NO_TLS, errors_of, peer_certificate
 from ...trace import logger
 from .manager import Manager
 from .ntlm import ROUNDS, answer_login, endless_login
+from .pre_shared_keys import give_key, is_proved_by_key
 from .proxy_probe import ProxyProbe, may_be_proxy_failure
 from .reading import read_available
 from .response import (
@@ -34,8 +36,8 @@ from .response import (
     leaves_connection_in_doubt,
     openssl_reason,
     read_response,
-    shows_certificate,
     small_response,
+    with_handshake_reason,
 )
 from .send import send
 from .tls_probe import TlsProbe
@@ -91,6 +93,8 @@ class Dispatcher(QtCore.QObject):
         if worker.key.tls != NO_TLS:
             manager.encrypted.connect(self._encrypted)
             manager.sslErrors.connect(self._ssl_errors)
+            if worker.key.tls[2] is not None:
+                manager.preSharedKeyAuthenticationRequired.connect(self._key_wanted)
         if worker.key.connection_credentials is not None:
             manager.authenticationRequired.connect(self._login_wanted)
         self.wake.connect(self.drain, QUEUED_CONNECTION)  # type: ignore[call-arg]
@@ -173,16 +177,26 @@ class Dispatcher(QtCore.QObject):
         disconnect_destroyed(reply)
         if transfer.request.streams:
             transfer.watched = True
-            reply.setReadBufferSize(STREAM_BUFFER_BYTES)
+            self._limit_buffer(transfer, reply)
             reply.metaDataChanged.connect(self._ready_read)
             reply.readyRead.connect(self._ready_read)
         elif self._transfers and not transfer.is_quick:
             # Without a limit, a flood of bytes before the watch begins would hold up the other transfers.
-            reply.setReadBufferSize(READ_BUFFER_BYTES)
+            self._limit_buffer(transfer, reply)
         transfer.reply = reply
         self._transfers[address(reply)] = transfer
         if self._watch_timer == 0:
             self._watch_timer = self.startTimer(WATCH_MS)
+
+    def _limit_buffer(self, transfer: QtTransfer, reply: QtNetwork.QNetworkReply, is_encrypted: bool = False) -> None:
+        """Limit how many bytes Qt reads ahead.
+
+        If a server wants a pre-shared key, Qt 5.15 crashes if the limit changes before the connection is encrypted: it
+        reads from the connection then. So the limit of such a request is set when the first bytes have come.
+        """
+        transfer.needs_limit = transfer.request.pre_shared_key is not None and not is_encrypted
+        if not transfer.needs_limit:
+            reply.setReadBufferSize(STREAM_BUFFER_BYTES if transfer.request.streams else READ_BUFFER_BYTES)
 
     def _send(self, transfer: QtTransfer) -> Optional[QtNetwork.QNetworkReply]:
         reply = send(self._manager, transfer)
@@ -227,6 +241,8 @@ class Dispatcher(QtCore.QObject):
             assert isinstance(reply, QtNetwork.QNetworkReply)
             transfer = self._transfers.get(address(reply))
             if transfer is not None:
+                if transfer.needs_limit:
+                    self._limit_buffer(transfer, reply, is_encrypted=True)
                 read_available(transfer, reply)
         except BaseException as error:
             self._failed(transfer, error)
@@ -285,6 +301,9 @@ class Dispatcher(QtCore.QObject):
             transfer = self._transfers.get(address(reply))
             if transfer is None:
                 return
+            if is_proved_by_key(transfer, reply.sslConfiguration(), errors):
+                reply.ignoreSslErrors(errors)
+                return
             host = transfer.qt_request.peerVerifyName() or transfer.qt_request.url().host()
             error_pairs = errors_of(errors, reply.sslConfiguration(), host)
             transfer.tls_errors = sorted_errors(error for _, error in error_pairs)
@@ -295,16 +314,27 @@ class Dispatcher(QtCore.QObject):
         except BaseException as error:
             self._failed(transfer, error)
 
+    @Slot("QNetworkReply*", "QSslPreSharedKeyAuthenticator*")
+    def _key_wanted(
+        self, reply: QtNetwork.QNetworkReply, authenticator: QtNetwork.QSslPreSharedKeyAuthenticator
+    ) -> None:
+        transfer = None
+        try:
+            transfer = self._transfers.get(address(reply))
+            if transfer is not None:
+                give_key(transfer, authenticator)
+        except BaseException as error:
+            self._failed(transfer, error)
+
     def _probe_tls(self, transfer: QtTransfer, response: Response) -> None:
         """Find out why the handshake failed, and then post the response."""
         self._forget(transfer)
         self._probed.add(transfer)
 
         def tell(reason: str) -> None:
-            failure = messages.handshake_failed(openssl_reason(reason), shows_certificate(transfer.request))
-            self._post_response(transfer, response._replace(failure=failure))
+            self._post_response(transfer, with_handshake_reason(transfer, response, openssl_reason(reason)))
 
-        TlsProbe(self, transfer.qt_request, transfer.proxy, tell)
+        TlsProbe(self, transfer.qt_request, transfer.proxy, tell, partial(give_key, transfer))
 
     def _probe_proxy(self, transfer: QtTransfer, response: Response, proxy: Proxy) -> None:
         """Find out whether the proxy or the server has failed, and then post the response."""
@@ -378,7 +408,7 @@ class Dispatcher(QtCore.QObject):
                     reply.setReadBufferSize(READ_BUFFER_BYTES)
                 continue
             transfer.watched = True
-            reply.setReadBufferSize(READ_BUFFER_BYTES)
+            self._limit_buffer(transfer, reply)
             reply.readyRead.connect(self._ready_read)
             if reply.bytesAvailable() > 0:
                 read_available(transfer, reply)

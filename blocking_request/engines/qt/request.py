@@ -13,7 +13,7 @@ from ...models.headers import DEFAULT_FIELDS, Pairs, are_defaults
 from ...models.http_messages import Request
 from ...qt.binding import QtCore, QtNetwork, encoded_url, enum_value, has_tls
 from ...qt.connection_options import adapt_to_worker
-from ...tls.qt_configuration import caller_configuration, configuration_for
+from ...tls.qt_configuration import caller_configuration, configuration_for, limited_for_keys
 
 ADDED_FIELDS = frozenset((b"user-agent", b"accept-encoding", b"accept-language", b"content-type", b"connection"))
 """Fields that Qt adds to a request without them; ``Content-Type`` only to a POST."""
@@ -52,6 +52,12 @@ def make_qt_request(request: Request) -> QtNetwork.QNetworkRequest:
         # Qt logs in only with this setting. It remembers the credentials in its worker, which serves this user only.
         qt_request.setAttribute(_Attribute.AuthenticationReuseAttribute, enum_value(_Request.LoadControl.Automatic))
     qt_request.setUrl(encoded_url(request.url))
+    if request.pre_shared_key is not None and request.pre_shared_key.is_known:
+        # The request shares no data with the prototype any more. Qt writes its default configuration into these data
+        # when it is asked for the configuration.
+        limited = limited_for_keys(qt_request.sslConfiguration())
+        if limited is not None:
+            qt_request.setSslConfiguration(limited)
     for field, value in headers:
         qt_request.setRawHeader(field, value)  # type: ignore[arg-type]
     return qt_request

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Callable, Optional
@@ -23,11 +24,13 @@ from ...models.headers import (
     without_control_characters,
 )
 from ...models.http_messages import Request, Response, streams_body
+from ...models.tls import known_session
 from ...qt.binding import QT_VERSION, QtNetwork, enum_value, field_name
 from ...tls.qt_configuration import caller_configuration, session_of
 from ..body_errors import HeaderTooLarge, UnreadableByQt, corrupt_body
 from ..body_reader import BodyReader, framing_value, is_chunked, limits_of
 from .ntlm import endless_login
+from .pre_shared_keys import TLS_1_3_ADVICE, hint_after_failure
 from .proxy_probe import proxy_failure
 
 if TYPE_CHECKING:
@@ -61,7 +64,10 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
         failure = messages.connection_closed(request, answered=False)
     tls = None
     if request.url.startswith("https:"):
-        tls = session_of(reply.sslConfiguration(), transfer.tls_errors, agreed=status is not None)
+        hint = None
+        if error == QtNetworkError.SslHandshakeFailedError and request.pre_shared_key is not None:
+            hint = hint_after_failure(transfer, openssl_reason(reply.errorString()))
+        tls = session_of(reply.sslConfiguration(), transfer.tls_errors, agreed=status is not None, key_hint=hint)
     if reader is None:
         # There is no reader if the header could not be read; ``transfer.failure`` says why.
         return Response(
@@ -392,15 +398,28 @@ def _failure_for(request: Request, error: int, error_string: str, has_begun: boo
     ):
         # With TLS 1.3, a server refuses a missing client certificate after the handshake: Qt reports an unknown error.
         reason = openssl_reason(error_string)
-        return (
-            messages.tls_broken(reason) if has_begun else messages.handshake_failed(reason, shows_certificate(request))
-        )
+        return messages.tls_broken(reason) if has_begun else _handshake_failure(request, reason)
     text = messages.error_text(known, request.url) or error_string.replace(request.url, request.redacted_url)
     if known is QtNetworkError.TimeoutError:
         return Failure(ErrorCode.TimeoutError, known, text)
     if known is QtNetworkError.OperationCanceledError:
         return Failure(ErrorCode.CanceledError, known, text)
     return network_failure(known, text)
+
+
+def _handshake_failure(request: Request, reason: str) -> Failure:
+    """``reason``: OpenSSL's words."""
+    key = request.pre_shared_key
+    advice = TLS_1_3_ADVICE if key is not None and key.is_known else ""
+    return messages.handshake_failed(reason, shows_certificate(request), key, advice)
+
+
+def with_handshake_reason(transfer: QtTransfer, response: Response, reason: str) -> Response:
+    """Return the response of a failed handshake with its reason, in OpenSSL's words; '' if it is not known."""
+    tls, hint = response.tls, hint_after_failure(transfer, reason)
+    if hint is not None and tls is not None:
+        tls = known_session(replace(tls.session, key_hint=hint))
+    return response._replace(failure=_handshake_failure(response.request, reason), tls=tls)
 
 
 def openssl_reason(error_string: str) -> str:

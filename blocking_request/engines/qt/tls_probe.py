@@ -28,15 +28,20 @@ class TlsProbe(QtCore.QObject):
         request: QtNetwork.QNetworkRequest,
         proxy: Optional[Proxy],
         tell: Callable[[str], None],
+        give_key: Callable[[QtNetwork.QSslPreSharedKeyAuthenticator], None],
     ) -> None:
-        """``tell`` is called with OpenSSL's message, or with ``""`` if no reason was found."""
+        """``tell`` is called with OpenSSL's message, or with ``""`` if no reason was found. ``give_key`` is called if
+        the server wants a pre-shared key.
+        """
         super().__init__(parent)
         self._tell = tell
+        self._give_key = give_key
         self._socket = QtNetwork.QSslSocket(self)
         self._socket.setProxy(qt_proxy(proxy or NO_PROXY))
         self._socket.setSslConfiguration(request.sslConfiguration())
         self._socket.errorOccurred.connect(self._failed)
         self._socket.encrypted.connect(self._encrypted)
+        self._socket.preSharedKeyAuthenticationRequired.connect(self._key_wanted)
         self.startTimer(PATIENCE_MS)
         url, name = request.url(), request.peerVerifyName()
         self._socket.connectToHostEncrypted(url.host(), url.port(443), name or url.host())
@@ -44,6 +49,13 @@ class TlsProbe(QtCore.QObject):
     @Slot("QAbstractSocket::SocketError")
     def _failed(self, error: object) -> None:
         self._end(self._socket.errorString())
+
+    @Slot("QSslPreSharedKeyAuthenticator*")
+    def _key_wanted(self, authenticator: QtNetwork.QSslPreSharedKeyAuthenticator) -> None:
+        try:
+            self._give_key(authenticator)
+        except BaseException:  # PyQt ends the process if an exception leaves a slot
+            logger.exception("a pre-shared key could not be given")
 
     @Slot()
     def _encrypted(self) -> None:

@@ -77,6 +77,12 @@ class QtTransfer:
     is_unreadable = False
     """Whether the response may be sound, although Qt could not read it."""
     tls_errors: tuple[TlsError, ...] = ()
+    key_hint: Optional[str] = None
+    """The hint of a server that wants a pre-shared key."""
+    key_was_given: Optional[bool] = None
+    """Whether the server has got the key of the request; None if it wanted none."""
+    needs_limit = False
+    """Whether the size of the reply's buffer is limited later."""
     progress_due = 0.0
     ntlm_answers = 0
     sent = 0

@@ -28,6 +28,9 @@ def partition_key(request: Request) -> Optional[bytes]:
         if not _is_known(request):
             return None
         tls = (*_default_tls(), *(() if request.tls is None else _tls_settings(request.tls)))
+        key = request.pre_shared_key
+        if key is not None and key.is_known:
+            tls = (*tls, f"pre-shared key {key.identity!r} {key.key!r}")
     # The Authorization of a known user differs each time. One that the caller has set is in ``partition_user``.
     omitted = _AUTHORIZATIONS if request.partition_user else _OF_THE_PROXY
     names = request.redacted_names

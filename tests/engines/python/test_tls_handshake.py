@@ -207,7 +207,7 @@ def test_context_of_truststore(authority: trustme.CA, start: Start, monkeypatch:
     truststore = pytest.importorskip("truststore")
     server = start(authority.issue_cert(HOST))
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    monkeypatch.setattr(tls_module, "context_for", lambda settings, alpn: context)
+    monkeypatch.setattr(tls_module, "context_for", lambda settings, alpn=(), offer=None: context)
     with pytest.raises(TransferFailed, match="is not accepted"):  # the context of the probe is the same
         begin(Tls(TlsSettings()), server)
     context.load_verify_locations(cadata=authority.cert_pem.bytes().decode())

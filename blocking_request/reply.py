@@ -268,6 +268,22 @@ class ReplyContent:
         """Return the errors of the server's certificate: those that refused it, or those that were ignored."""
         return self._session.errors
 
+    def sslConfiguration(self) -> QtNetwork.QSslConfiguration:
+        """Return a copy of the TLS configuration of the connection, as ``QNetworkReply.sslConfiguration``.
+
+        On the qt engine it is Qt's own, with the server's certificates, the session and the settings that were used. On
+        the python engine it has only the parts that Qt has functions to set: the certificates of the client and of the
+        trusted authorities, ``protocol()`` with the version and ``ciphers()`` with the cipher of the connection. Its
+        ``peerCertificate()`` and ``sessionCipher()`` are null: use those of this reply, which both engines fill.
+
+        It has no private key and no session ticket, because these are secrets. It is a null configuration
+        (``isNull()``) for a connection without TLS, if Qt has no TLS, for a reply from the cache, and for a reply that
+        was pickled.
+        """
+        with first_use:
+            from .tls.reply_configuration import reply_configuration
+        return reply_configuration(self._response)
+
     # -- where it came from
 
     def url(self) -> QtCore.QUrl:

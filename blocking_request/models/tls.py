@@ -285,8 +285,13 @@ class TlsSession:
 class LazySession:
     """A session that is read from Qt or Python when it is first needed: most callers do not need it."""
 
-    def __init__(self, source: Callable[[], TlsSession]) -> None:
+    def __init__(self, source: Callable[[], TlsSession], configuration: Any = None, is_live: bool = False) -> None:
+        """``configuration``: the QSslConfiguration of the connection, if Qt has made it; ``is_live``: whether this
+        process has made the connection. Neither is pickled.
+        """
         self._source = source
+        self.configuration = configuration
+        self.is_live = is_live
 
     @cached_property
     def session(self) -> TlsSession:
@@ -299,3 +304,8 @@ class LazySession:
 @pickled
 def known_session(session: TlsSession) -> LazySession:
     return LazySession(lambda: session)
+
+
+def live_session(session: TlsSession, configuration: Any = None) -> LazySession:
+    """Return the known session of a connection that this process has made."""
+    return LazySession(lambda: session, configuration, is_live=True)

@@ -326,7 +326,7 @@ def session_of(
     key_hint: Optional[str] = None,
 ) -> LazySession:
     """Return the session, which is read when it is needed; ``agreed``: whether the handshake was finished."""
-    return LazySession(partial(_session, configuration, tuple(errors), agreed, key_hint))
+    return LazySession(partial(_session, configuration, tuple(errors), agreed, key_hint), configuration, is_live=True)
 
 
 def _session(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Union
 from ...models import error_texts as messages
 from ...models.failure import Failure
 from ...models.http_messages import IDEMPOTENT_METHODS, Request, Response
-from ...models.tls import TlsSession, known_session
+from ...models.tls import TlsSession, live_session
 from ...models.transfer_trace import TransferTrace
 from ..body_reader import BodyReader
 from ..events import Chunk, Event, Step, StepReached
@@ -179,7 +179,7 @@ class TransferState:
             head.fields,
             engine=NAME,
             http2=self.is_http2,
-            tls=None if self.session is None else known_session(self.session),
+            tls=None if self.session is None else live_session(self.session),
             total_bytes=parser.total_bytes,
             is_streaming=True,
             trace=self.trace,
@@ -193,7 +193,7 @@ class TransferState:
             if session is not None:
                 # Without a response, protocol and cipher are not reported. Qt does the same.
                 session = replace(session, protocol="", cipher="")
-            tls = None if session is None else known_session(session)
+            tls = None if session is None else live_session(session)
             return Response(self.request, failure=failure, engine=NAME, tls=tls, trace=self.trace)
         if failure is None and head.status < 200:
             failure = messages.interim_status(head.status)
@@ -217,6 +217,6 @@ class TransferState:
             self.is_http2,
             encoded_bytes,
             parser.total_bytes,
-            None if session is None else known_session(session),
+            None if session is None else live_session(session),
             trace=self.trace,
         )

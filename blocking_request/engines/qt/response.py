@@ -24,7 +24,7 @@ from ...models.headers import (
     without_control_characters,
 )
 from ...models.http_messages import Request, Response, streams_body
-from ...models.tls import known_session
+from ...models.tls import live_session
 from ...qt.binding import QT_VERSION, QtNetwork, enum_value, field_name
 from ...tls.qt_configuration import caller_configuration, session_of
 from ..body_errors import HeaderTooLarge, UnreadableByQt, corrupt_body
@@ -418,7 +418,7 @@ def with_handshake_reason(transfer: QtTransfer, response: Response, reason: str)
     """Return the response of a failed handshake with its reason, in OpenSSL's words; '' if it is not known."""
     tls, hint = response.tls, hint_after_failure(transfer, reason)
     if hint is not None and tls is not None:
-        tls = known_session(replace(tls.session, key_hint=hint))
+        tls = live_session(replace(tls.session, key_hint=hint), tls.configuration)
     return response._replace(failure=_handshake_failure(response.request, reason), tls=tls)
 
 

@@ -95,5 +95,7 @@ def _without_secrets(response: Response) -> Response:
     request = response.request
     headers = tuple(pair for pair in request.headers if not is_secret_field(pair[0], request.redacted_names))
     return response._replace(
-        request=request._replace(headers=headers, body=None, proxy=None, connection_credentials=None)
+        request=request._replace(
+            headers=headers, body=None, proxy=None, connection_credentials=None, pre_shared_key=None
+        )
     )

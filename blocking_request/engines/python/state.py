@@ -118,7 +118,7 @@ class TransferState:
         if step is Step.HEADERS_RECEIVED:
             response = self.begun_response()._replace(is_streaming=False)
         elif step is Step.ENCRYPTED and self.session is not None:
-            response = Response(self.request, engine=NAME, tls=known_session(self.session))
+            response = Response(self.request, engine=NAME, tls=live_session(self.session))
         self.reached.append(StepReached(step, response))
 
     @property

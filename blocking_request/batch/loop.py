@@ -176,7 +176,8 @@ class Loop:
         self._names: dict[str, int] = {}
         """The file names already given to downloads into a folder."""
         self._process = os.getpid()
-        hooks = settings.request_preprocessors, settings.auth_handler, settings.ssl_error_handler
+        prompts = settings.auth_prompt, settings.proxy_auth_prompt, settings.ssl_error_prompt
+        hooks = settings.request_preprocessors, settings.auth_handler, settings.ssl_error_handler, *prompts
         self._starts_quickly = total >= 0 and not any(hooks) and not manager.requestAboutToBeCreated
         """Whether starting a request runs no code of the caller, which may be slow. If it does, workers are woken after
         each request, not after a round of them."""

@@ -74,7 +74,7 @@ def _reused_hop(settings: Settings, options: CallOptions, outer: _OuterProxies) 
         return last.send
     send = _hop(settings, options, outer)
     # A prompt for certificates and a QGIS auth config belong to one call, and must not be reused.
-    if settings.ssl_error_handler is None and options.qgis_auth is None:
+    if settings.ssl_error_handler is None and settings.ssl_error_prompt is None and options.qgis_auth is None:
         settings.last_built.hop = BuiltHop(options, outer, send)
     return send
 
@@ -99,10 +99,11 @@ def _attempt(settings: Settings, options: CallOptions, outer: _OuterProxies) -> 
     """Return the function that sends one attempt of a hop. The layer that is added last runs first."""
     send: Send = send_to_be_read if options.engine == choice.AUTO else send_directly
     # Certificate errors.
-    if settings.ssl_error_handler is not None:
+    if settings.ssl_error_handler is not None or settings.ssl_error_prompt is not None:
         with first_use:
             from ..flows.certificate_errors import CertificatePrompt, ask_about_certificates
-        send = partial(ask_about_certificates, prompt=CertificatePrompt(settings.ssl_error_handler), send=send)
+        prompt = CertificatePrompt(settings.ssl_error_handler, settings.ssl_error_prompt)
+        send = partial(ask_about_certificates, prompt=prompt, send=send)
     # The cache.
     if settings.cache is not None:
         with first_use:
@@ -128,12 +129,18 @@ def _attempt(settings: Settings, options: CallOptions, outer: _OuterProxies) -> 
         send = partial(with_credentials, rules=_credential_rules(settings, options), send=send)
     # The proxy, with its credentials.
     proxies = options.proxies
-    if settings.auth_handler is not None or not proxies.is_default or any(outer):
+    may_be_asked = settings.auth_handler is not None or settings.proxy_auth_prompt is not None
+    if may_be_asked or not proxies.is_default or any(outer):
         with first_use:
             from ..flows.auth.proxy import ProxyChoice, through_proxy
         handler = settings.proxy_auth_handler or settings.auth_handler
         proxy_choice = ProxyChoice(
-            proxies.find, proxy_of_qt, handler, settings.proxy_credential_cache, outer.application
+            find=proxies.find,
+            find_by_qt=proxy_of_qt,
+            handler=handler,
+            prompt=settings.proxy_auth_prompt,
+            credential_cache=settings.proxy_credential_cache,
+            asks_qt=outer.application,
         )
         send = partial(through_proxy, choice=proxy_choice, send=send)
     return lambda request: _with_original_request(request, send)
@@ -149,7 +156,8 @@ def _cookie_layer(cookies: CookieHolder, loads: bool, saves: bool, send: Send) -
 def _may_have_credentials(settings: Settings, options: CallOptions) -> bool:
     is_named = options.auth is not None or options.qgis_auth is not None or bool(settings.netrc)
     # The credentials that a handler gave stay in the cache even after the handler was removed.
-    return is_named or settings.auth_handler is not None or settings.had_auth_handler
+    may_be_asked = settings.auth_handler is not None or settings.auth_prompt is not None
+    return is_named or may_be_asked or settings.had_auth_handler
 
 
 def _credential_rules(settings: Settings, options: CallOptions) -> CredentialRules:
@@ -162,6 +170,7 @@ def _credential_rules(settings: Settings, options: CallOptions) -> CredentialRul
         qgis_auth=options.qgis_auth,
         find=partial(netrc_config, file=netrc) if netrc else None,
         handler=settings.auth_handler,
+        prompt=settings.auth_prompt,
         credential_cache=settings.credential_cache if options.reuses_credentials else _EmptyCache(),
         engine_supports_ntlm=partial(_engine_supports_ntlm, wanted=options.engine),
     )

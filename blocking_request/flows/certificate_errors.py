@@ -19,6 +19,9 @@ SslErrorHandler = Callable[[list[TlsError], list[Certificate]], Optional[Iterabl
 """Takes the errors and the server's certificates, its own first; returns the errors that are accepted."""
 
 
+ResponsePrompt = Callable[[Response], Iterable[TlsError]]
+"""Takes the failed response; returns the errors that are accepted."""
+
 ROUNDS = 3
 """How often the handler is called for one request: a server may show another certificate each time."""
 
@@ -27,7 +30,9 @@ ROUNDS = 3
 class CertificatePrompt:
     """The handler of one call, and the errors that it has accepted so far: that holds until the call ends."""
 
-    handler: SslErrorHandler
+    handler: Optional[SslErrorHandler]
+    prompt: Optional[ResponsePrompt] = None
+    """It is called before the handler, which is called if it accepts no error."""
     accepted: list[TlsError] = field(default_factory=list)
 
 
@@ -41,7 +46,9 @@ def ask_about_certificates(request: Request, prompt: CertificatePrompt, send: Se
         session = _refused(response)
         if session is None or ignores_errors(settings, session.errors):
             return response
-        accepted = _accepted(prompt.handler, session)
+        accepted = [] if prompt.prompt is None else list(prompt.prompt(response))
+        if not accepted and prompt.handler is not None:
+            accepted = _accepted(prompt.handler, session)
         accepting = with_ignored_errors(settings, accepted)
         if not ignores_errors(accepting, session.errors):
             return response

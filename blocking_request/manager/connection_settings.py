@@ -15,14 +15,14 @@ from ..prepare.settings import Settings, checked_callable, checked_milliseconds,
 from ..proxies.parse import ProxyFactory, ProxyLike, proxy_factory, proxy_of
 from ..proxies.rules import OWN_EXCLUSIONS, OWN_FACTORY, OWN_PROXY, url_prefixes
 from .also_static import also_static
-from .settings_holder import SettingsHolder
+from .manager_signals import ManagerSignals
 
 if TYPE_CHECKING:
     from ..flows.certificate_errors import SslErrorHandler
     from ..stores.hsts_hosts import StrictTransportHosts
 
 
-class ConnectionSettings(SettingsHolder):
+class ConnectionSettings(ManagerSignals):
     """Settings for connections. Every method may be called in any thread. A call uses the settings of its beginning."""
 
     @also_static
@@ -69,9 +69,13 @@ class ConnectionSettings(SettingsHolder):
     def setNetworkAccessible(self, accessible: bool) -> None:
         """Allow or forbid the network. While it is False, each call except for local files returns NetworkError.
 
-        Raises TypeError if ``accessible`` is not a bool.
+        If this changes the setting, ``networkAccessibleChanged`` is emitted in the calling thread. Raises TypeError if
+        ``accessible`` is not a bool.
         """
-        self._change(is_accessible=checked_switch(accessible, "accessible"))
+        before, accessible = self.networkAccessible(), checked_switch(accessible, "accessible")
+        self._change(is_accessible=accessible)
+        if accessible != before:
+            self.networkAccessibleChanged.emit(accessible)
 
     def networkAccessible(self) -> bool:
         """Return whether requests may use the network."""

@@ -16,7 +16,6 @@ from ..prepare.arguments import HeadersLike, ParamsLike
 from ..prepare.request_attributes import RequestLike
 from ..proxies.rules import ProxyRules
 from ..qt.binding import QtCore, QtNetwork, type_name
-from ..qt.caller_signal import CallerSignal
 from ..reply import ReplyContent
 from .also_static import also_static
 from .batch_methods import BatchCalls
@@ -40,11 +39,23 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
     ``blockingGet``, ``blockingPost``, ``timeout``, ``setTimeout`` and the methods for preprocessors can be called on
     the class, too, as in QgsNetworkAccessManager. They are those of ``instance()`` then.
 
-    It has two signals, of the type CallerSignal: their slots run in the thread of the blocked caller, and an exception
-    of a slot is raised to the caller.
+    It has signals of the type CallerSignal: their slots run in the thread of the blocked caller, and an exception of a
+    slot is raised to the caller.
 
     - ``requestAboutToBeCreated`` is emitted with a RequestParameters before a call sends anything.
     - ``finished`` is emitted with the ReplyContent when a call has ended.
+    - ``encrypted`` is emitted with a ReplyContent when the TLS handshake of a new connection is complete. The reply has
+      the TLS session. Batches do not emit it.
+    - ``networkAccessibleChanged`` is emitted with a bool by ``setNetworkAccessible``.
+
+    Three signals ask, in the place of a handler or before it. A call waits for their slots, so each slot runs in the
+    thread of the caller, wherever its object lives.
+
+    - ``authenticationRequired`` is emitted with a ReplyContent, which has the 401, and a QAuthenticator. A slot fills
+      in user and password. After three wrong ones the call ends.
+    - ``proxyAuthenticationRequired`` is emitted with a QNetworkProxy and a QAuthenticator, as for a server.
+    - ``sslErrors`` is emitted with a reply and a list of QSslErrors. A slot accepts all of them by the reply's
+      ``ignoreSslErrors()``, or some by ``ignoreSslErrors(errors)``.
     """
 
     _instance: Optional[NetworkAccessManager] = None
@@ -53,8 +64,6 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
     def __init__(self) -> None:
         """Create a manager with the default settings."""
         super().__init__()
-        self.requestAboutToBeCreated = CallerSignal()
-        self.finished = CallerSignal()
 
     def __repr__(self) -> str:
         settings = self._settings

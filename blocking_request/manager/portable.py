@@ -43,6 +43,9 @@ _NOT_COPIED = frozenset(
         "proxy_credential_cache",
         "pre_shared_keys",
         "cache",
+        "auth_prompt",
+        "proxy_auth_prompt",
+        "ssl_error_prompt",
     )
 )
 """Settings that are mutable objects. Their contents are copied where needed, not the objects."""

@@ -14,7 +14,7 @@ from .failure import Failure
 from .headers import NO_FIELDS, Fields, Pairs
 from .pre_shared_key import PreSharedKey
 from .proxy import Proxy
-from .redaction import SECRET_PARAMETERS, redact_url
+from .redaction import SECRET_PARAMETERS, is_secret_field, redact_url
 from .tls import LazySession, TlsSettings
 from .transfer_trace import TransferTrace
 
@@ -172,6 +172,16 @@ class Response(NamedTuple):
         if self.status is None or not self.engine or not self.request.url.startswith("http"):
             return ""
         return "HTTP/2" if self.http2 else "HTTP/1.1"
+
+    def without_credentials(self) -> Response:
+        """Return the response without the credentials and cookies that were added to its request."""
+        request = self.request
+        headers = tuple(pair for pair in request.headers if not is_secret_field(pair[0], request.redacted_names))
+        return self._replace(
+            request=request._replace(
+                headers=headers, body=None, proxy=None, connection_credentials=None, pre_shared_key=None
+            )
+        )
 
     def __repr__(self) -> str:
         return f"<Response {self.status} to {self.request!r}>"

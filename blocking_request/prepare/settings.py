@@ -26,8 +26,9 @@ from ..stores.cookie_holder import CookieHolder
 if TYPE_CHECKING:
     from urllib3.util import Retry
 
-    from ..flows.auth.server import CachedCredential
-    from ..flows.certificate_errors import SslErrorHandler
+    from ..flows.auth.proxy import ProxyPrompt
+    from ..flows.auth.server import CachedCredential, Prompt
+    from ..flows.certificate_errors import ResponsePrompt, SslErrorHandler
     from ..stores.cache import NetworkDiskCache, NetworkMemoryCache
     from ..stores.hsts_hosts import StrictTransportHosts
     from .options import CallOptions
@@ -67,6 +68,8 @@ class Settings:
 
     tls: Optional[TlsSettings] = None
     ssl_error_handler: Optional[SslErrorHandler] = None
+    ssl_error_prompt: Optional[ResponsePrompt] = None
+    """Set while a slot is connected to the manager's ``sslErrors``; so are the other prompts."""
     pre_shared_key_handler: Optional[PreSharedKeyHandler] = None
     pre_shared_keys: MutableMapping[str, PreSharedKey] = field(default_factory=dict)
     """The keys that the handler has returned, by origin. Changed settings share the same mapping."""
@@ -79,6 +82,8 @@ class Settings:
     auth_handler: Optional[AuthHandler] = None
     proxy_auth_handler: Optional[AuthHandler] = None
     """None: ``auth_handler`` is called for a proxy too."""
+    auth_prompt: Optional[Prompt] = None
+    proxy_auth_prompt: Optional[ProxyPrompt] = None
     netrc: Union[bool, str] = False
     """Whether it is read, or the path of another file to read."""
     had_auth_handler: bool = False

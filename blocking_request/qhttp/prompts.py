@@ -14,8 +14,10 @@ from ..models.urls import DEFAULT_PORTS
 from ..prepare.build_request import checked_text
 from ..prepare.settings import Settings
 from ..proxies.parse import proxy_of, qt_proxy
+from ..qt.authenticator import credentials_of, new_authenticator
 from ..qt.binding import QtNetwork
 from ..qt.emit import is_connected
+from ..tls.qt_configuration import qt_error
 from .commands import SetUser
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class AuthPrompts:
         # Not the host of the URL: a request preprocessor may have changed it.
         parts = urlsplit(f"{urlsplit(self._url).scheme}://{host}")
         port = parts.port or DEFAULT_PORTS[parts.scheme]
-        authenticator = _authenticator(realm)
+        authenticator = new_authenticator(realm)
         self._http.authenticationRequired.emit(parts.hostname, port, authenticator)
         return self._credentials(authenticator)
 
@@ -58,7 +60,7 @@ class AuthPrompts:
             return self._ask_manager(realm, address, attempt)
         proxy = self._proxy or proxy_of(address)
         assert proxy is not None
-        authenticator = _authenticator(realm)
+        authenticator = new_authenticator(realm)
         self._http.proxyAuthenticationRequired.emit(qt_proxy(proxy), authenticator)
         return self._credentials(authenticator)
 
@@ -67,8 +69,7 @@ class AuthPrompts:
         return None if handler is None else handler(realm, host, attempt)
 
     def _credentials(self, authenticator: QtNetwork.QAuthenticator) -> Optional[tuple[str, str]]:
-        credentials = authenticator.user(), authenticator.password()
-        return credentials if any(credentials) and not self.is_closed else None
+        return None if self.is_closed else credentials_of(authenticator)
 
     def certificates(self, errors: list[TlsError], certificates: list[Certificate]) -> Any:
         """Return the certificate errors that are accepted: an SslErrorHandler."""
@@ -77,17 +78,5 @@ class AuthPrompts:
             handler = self._settings.ssl_error_handler
             return None if handler is None else handler(errors, certificates)
         self.ignores_errors = False
-        http.sslErrors.emit([_qt_error(error) for error in errors])
+        http.sslErrors.emit([qt_error(error) for error in errors])
         return errors if self.ignores_errors and not self.is_closed else None
-
-
-def _authenticator(realm: str) -> QtNetwork.QAuthenticator:
-    authenticator = QtNetwork.QAuthenticator()
-    authenticator.setOption("realm", realm)
-    return authenticator
-
-
-def _qt_error(error: TlsError) -> QtNetwork.QSslError:
-    """Convert an error for Qt. If Qt has no OpenSSL, the certificate in it is null."""
-    certificate = QtNetwork.QSslCertificate(error.certificate.der, QtNetwork.QSsl.EncodingFormat.Der)
-    return QtNetwork.QSslError(QtNetwork.QSslError.SslError(error.kind), certificate)

@@ -31,26 +31,30 @@ class _Relay(QtCore.QObject):
 class _Method:
     """A slot that is a method of a QObject. It does not keep the object alive."""
 
-    def __init__(self, method: Any) -> None:
+    def __init__(self, method: Any, is_direct: bool) -> None:
+        """``is_direct``: whether it is called in the emitting thread, wherever its object lives."""
         self._method = weakref.WeakMethod(method)
-        self._relay = _Relay()
-        self._relay.fired.connect(method)
+        self._relay: Optional[_Relay] = None
+        if not is_direct:
+            self._relay = _Relay()
+            self._relay.fired.connect(method)
 
     def is_of(self, slot: Callback) -> bool:
         return self._method() == slot
 
-    def call(self, value: Any) -> None:
+    def call(self, *values: Any) -> None:
         method: Any = self._method()
         if method is None or is_deleted(method.__self__):
             return
-        if method.__self__.thread() == QtCore.QThread.currentThread():
+        relay = self._relay
+        if relay is None or method.__self__.thread() == QtCore.QThread.currentThread():
             # Called directly, so that an exception reaches the caller. From Qt it would end the process.
-            method(value)
-        elif not is_deleted(self._relay):
-            self._relay.fired.emit(value)
+            method(*values)
+        elif not is_deleted(relay):
+            relay.fired.emit(*values)
 
     def end(self) -> None:
-        if not is_deleted(self._relay):
+        if self._relay is not None and not is_deleted(self._relay):
             with suppress(TypeError):
                 self._relay.fired.disconnect()
             self._relay.deleteLater()
@@ -66,8 +70,14 @@ class CallerSignal:
     in the caller's thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_direct: bool = False, changed: Optional[Callable[[], None]] = None) -> None:
+        """``is_direct``: whether every slot runs in the caller's thread, as by Qt's DirectConnection. A slot that
+        answers a question must: the call waits for it. ``changed`` is called after slots were connected or
+        disconnected.
+        """
         self._guard = threading.Lock()
+        self._is_direct = is_direct
+        self._changed = changed
         self._slots: tuple[Union[Callback, _Method], ...] = ()
 
     def connect(self, slot: Callback) -> None:
@@ -75,9 +85,11 @@ class CallerSignal:
         if not callable(slot) and getattr(slot, "emit", None) is None:
             raise TypeError(f"a slot must be callable or a signal, {type(slot).__name__} is neither")
         is_method = isinstance(getattr(slot, "__self__", None), QtCore.QObject) and hasattr(slot, "__func__")
-        callback: Union[Callback, _Method] = _Method(slot) if is_method else slot
+        callback: Union[Callback, _Method] = _Method(slot, self._is_direct) if is_method else slot
         with self._guard:
             self._slots = (*self._slots, callback)
+        if self._changed is not None:
+            self._changed()
 
     def disconnect(self, slot: Optional[Callback] = None) -> None:
         """Disconnect a slot, or all slots without an argument. Raises TypeError if the slot is not connected."""
@@ -89,13 +101,15 @@ class CallerSignal:
         for each in gone:
             if isinstance(each, _Method):
                 each.end()
+        if self._changed is not None:
+            self._changed()
 
-    def emit(self, value: Any) -> None:
+    def emit(self, *values: Any) -> None:
         for slot in self._slots:
             if isinstance(slot, _Method):
-                slot.call(value)
+                slot.call(*values)
             else:
-                getattr(slot, "emit", slot)(value)
+                getattr(slot, "emit", slot)(*values)
 
     def __bool__(self) -> bool:
         """Return whether a slot is connected."""

@@ -124,7 +124,7 @@ class CallRunner:
             if idle_ms is None:
                 idle_ms = transfer_timeout(context.target) or own_timeout(owner, settings)
             deadline_ms = own_deadline(owner, settings)
-            observer = SignalEmitter(owner, self, context)
+            observer = SignalEmitter(owner, self, context, self._manager)
             call = self.running = Call(
                 engine=engine,
                 idle_ms=idle_ms,

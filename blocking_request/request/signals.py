@@ -10,7 +10,6 @@ from ..engines.events import NO_STEPS, Step, StepReached
 from ..errors import ErrorCode
 from ..feedback import FeedbackLike
 from ..models.http_messages import Request, Response
-from ..models.redaction import is_secret_field
 from ..models.transfer_trace import TransferTrace
 from ..qt.binding import encoded_url
 from ..qt.emit import emit, is_connected
@@ -19,6 +18,7 @@ from ..trace import Watcher
 
 if TYPE_CHECKING:
     from ..calls.context import CallContext
+    from ..manager.manager import NetworkAccessManager
     from .call_runner import CallRunner
     from .request import BlockingNetworkRequest
 
@@ -28,8 +28,12 @@ _STEP_SIGNALS = tuple(step.value for step in Step)
 class SignalEmitter:
     """Reports the events of a call to the signals and watchers of its request. It is a CallObserver."""
 
-    def __init__(self, owner: BlockingNetworkRequest, runner: CallRunner, context: CallContext) -> None:
+    def __init__(
+        self, owner: BlockingNetworkRequest, runner: CallRunner, context: CallContext, manager: NetworkAccessManager
+    ) -> None:
+        """``manager``: the manager of the request, whose signal ``encrypted`` is emitted, too."""
         self._owner = owner
+        self._manager = manager
         self._runner = runner
         self._context = context
         self._wanted: Optional[frozenset[Step]] = None
@@ -48,16 +52,20 @@ class SignalEmitter:
         self._wanted = NO_STEPS
         if is_connected(self._owner, *_STEP_SIGNALS):
             self._wanted = frozenset(step for step in Step if is_connected(self._owner, step.value))
+        if self._manager.encrypted:
+            self._wanted |= {Step.ENCRYPTED}
         return self._wanted
 
     def on_step(self, event: StepReached) -> None:
         response = event.response
         if event.step is not Step.HEADERS_RECEIVED:
             if response is not None:
-                self._runner.reply = self._context.to_reply(_without_secrets(response))
+                self._runner.reply = self._context.to_reply(response.without_credentials())
             _emit(self._owner, event.step.value)
+            if event.step is Step.ENCRYPTED:
+                self._manager.encrypted.emit(self._runner.reply)
         elif response is not None and response.status not in HELD_BACK:
-            self._emit_meta_data_changed(_without_secrets(response))
+            self._emit_meta_data_changed(response.without_credentials())
 
     def on_redirect(self, request: Request) -> None:
         emit(self._owner, "redirected", encoded_url(request.url))
@@ -88,14 +96,3 @@ def emit_end(owner: BlockingNetworkRequest, reply: ReplyContent) -> None:
 def _emit(owner: BlockingNetworkRequest, signal: str, *arguments: object) -> None:
     if is_connected(owner, signal):  # else a subclass may have given the name to something else
         emit(owner, signal, *arguments)
-
-
-def _without_secrets(response: Response) -> Response:
-    """Return the response without the credentials and cookies that were added to its request."""
-    request = response.request
-    headers = tuple(pair for pair in request.headers if not is_secret_field(pair[0], request.redacted_names))
-    return response._replace(
-        request=request._replace(
-            headers=headers, body=None, proxy=None, connection_credentials=None, pre_shared_key=None
-        )
-    )

@@ -355,3 +355,9 @@ def tls_key(request: Request) -> TlsKey:
 
 
 NO_TLS: TlsKey = (None, 0, None)
+
+
+def qt_error(error: TlsError) -> QtNetwork.QSslError:
+    """Convert an error for Qt. If Qt has no OpenSSL, the certificate in it is null."""
+    certificate = QtNetwork.QSslCertificate(error.certificate.der, QtNetwork.QSsl.EncodingFormat.Der)
+    return QtNetwork.QSslError(QtNetwork.QSslError.SslError(error.kind), certificate)

@@ -9,7 +9,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Callable, Optional
 
-from ...models.auth import AuthConfig, AuthHandler, checked_answer
+from ...models.auth import AuthAnswer, AuthConfig, AuthHandler, checked_answer
 from ...models.error_texts import PROXY_REFUSED_PASSWORD
 from ...models.failure import QtNetworkError, network_failure
 from ...models.http_messages import Request, Response
@@ -19,6 +19,8 @@ from .challenges import challenges
 from .server import ATTEMPTS
 
 Find = Callable[[str], Optional[Proxy]]
+ProxyPrompt = Callable[[Proxy, str], AuthAnswer]
+"""Takes a proxy and the realm. Returns as an AuthHandler."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class ProxyChoice:
     find_by_qt: Find
     """The proxy Qt would take."""
     handler: Optional[AuthHandler] = None
+    prompt: Optional[ProxyPrompt] = None
+    """It is called before the handler, which is called if it returns None."""
     credential_cache: MutableMapping[Proxy, AuthConfig] = field(default_factory=dict)
     """Credentials that the handler has returned and a proxy has accepted, by the proxy as it was set."""
     asks_qt: bool = False
@@ -53,10 +57,10 @@ def through_proxy(request: Request, choice: ProxyChoice, send: Send = send_direc
         choice.credential_cache.pop(proxy, None)
     if request.proxy is not None and request.proxy.user:
         response = _not_accepted(response)
-    if choice.handler is None or not request.is_replayable:
+    if not request.is_replayable:
         return response
     for attempt in range(1, ATTEMPTS + 1):
-        config = checked_answer(choice.handler(_realm(response), proxy.address, attempt))
+        config = _asked(proxy, _realm(response), choice, attempt)
         if config is None:
             return response
         response = yield from send(request._replace(proxy=_with_credentials(proxy, config)))
@@ -66,6 +70,16 @@ def through_proxy(request: Request, choice: ProxyChoice, send: Send = send_direc
             return response
         response = _not_accepted(response)
     return response
+
+
+def _asked(proxy: Proxy, realm: str, choice: ProxyChoice, attempt: int) -> Optional[AuthConfig]:
+    """Return the credentials of the prompt or the handler, or None."""
+    config: Optional[AuthConfig] = None
+    if choice.prompt is not None:
+        config = checked_answer(choice.prompt(proxy, realm))
+    if config is None and choice.handler is not None:
+        config = checked_answer(choice.handler(realm, proxy.address, attempt))
+    return config
 
 
 def _not_accepted(response: Response) -> Response:

@@ -17,7 +17,15 @@ from typing import Callable, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from ..._first_use import first_use
-from ...models.auth import AuthConfig, AuthHandler, AuthMethod, basic_authorization, checked_answer, key_parameter
+from ...models.auth import (
+    AuthAnswer,
+    AuthConfig,
+    AuthHandler,
+    AuthMethod,
+    basic_authorization,
+    checked_answer,
+    key_parameter,
+)
 from ...models.failure import QtNetworkError
 from ...models.http_messages import ConnectionCredentials, Request, Response
 from ...models.urls import DEFAULT_PORTS, origin
@@ -40,6 +48,10 @@ class CachedCredential(NamedTuple):
     text."""
 
 
+Prompt = Callable[[Response, str], AuthAnswer]
+"""Takes a 401 and its realm. Returns as an AuthHandler."""
+
+
 @dataclass(frozen=True)
 class CredentialRules:
     """The credentials that may be sent, and the handler that may be called for more."""
@@ -51,6 +63,8 @@ class CredentialRules:
     find: Optional[Callable[[str], Optional[AuthConfig]]] = None
     """Returns the credentials of netrc for a URL."""
     handler: Optional[AuthHandler] = None
+    prompt: Optional[Prompt] = None
+    """It is called before the handler, which is called if it returns None."""
     credential_cache: MutableMapping[str, CachedCredential] = field(default_factory=dict)
     """By origin."""
     engine_supports_ntlm: Callable[[Request], bool] = lambda request: False
@@ -87,9 +101,9 @@ def _call_handler(request: Request, response: Response, rules: CredentialRules, 
     """Answer challenges with the credentials that the handler returns."""
     for attempt in range(1, ATTEMPTS + 1):
         challenge = _strongest_challenge(request, response, rules)
-        if rules.handler is None or challenge is None:
+        if challenge is None:
             return response
-        config = checked_answer(rules.handler(challenge.realm, host_with_port(request.url), attempt))
+        config = _asked(request, response, challenge, rules, attempt)
         if config is None:
             return response
         response = yield from _answer_challenge(
@@ -101,6 +115,18 @@ def _call_handler(request: Request, response: Response, rules: CredentialRules, 
                 rules.credential_cache[origin(request.url)] = CachedCredential(config, is_preemptive)
             return response
     return response
+
+
+def _asked(
+    request: Request, response: Response, challenge: Challenge, rules: CredentialRules, attempt: int
+) -> Optional[AuthConfig]:
+    """Return the credentials of the prompt or the handler, or None."""
+    config: Optional[AuthConfig] = None
+    if rules.prompt is not None:
+        config = checked_answer(rules.prompt(response, challenge.realm))
+    if config is None and rules.handler is not None:
+        config = checked_answer(rules.handler(challenge.realm, host_with_port(request.url), attempt))
+    return config
 
 
 def _with_partition_user(request: Request, config: Optional[AuthConfig]) -> Request:

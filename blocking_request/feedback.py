@@ -8,7 +8,7 @@ import threading
 from typing import Callable, Optional, Protocol
 
 from ._names import public
-from .qt.binding import QtCore, Signal
+from .qt.binding import QtCore, Signal, check_binding
 from .qt.emit import emit
 
 _FIRST_TOO_LARGE_PERCENT = 2.0**31
@@ -54,6 +54,7 @@ class Feedback(QtCore.QObject):
 
     def __init__(self, parent: Optional[QtCore.QObject] = None) -> None:
         """Create a feedback that is not cancelled. ``parent``: the parent QObject, as in Qt."""
+        check_binding(parent, "parent")
         super().__init__(parent)
         self._listeners_guard = threading.Lock()
         self._listeners: list[Callable[[], None]] = []

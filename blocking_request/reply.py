@@ -17,7 +17,7 @@ from .models.http_messages import Request, Response
 from .models.redaction import is_secret_field, printable
 from .models.tls import TlsError, TlsSession
 from .models.urls import with_stray_percent_encoded
-from .qt.binding import QtCore, QtNetwork, enum_value, network_error
+from .qt.binding import QtCore, QtNetwork, check_binding, enum_value, network_error
 from .qt.network_request import qt_request_copy
 from .qt.reply_values import known_header, operation_of, reply_attributes
 
@@ -170,6 +170,7 @@ class ReplyContent:
 
     def attribute(self, code: QtNetwork.QNetworkRequest.Attribute) -> Any:
         """Return an attribute of the reply, as ``QNetworkReply.attribute``; None if it is not set."""
+        check_binding(code, "code")
         return self.attributes().get(enum_value(code))
 
     def attributes(self) -> dict[int, Any]:

@@ -15,7 +15,7 @@ from ..engines.body_errors import BodyError
 from ..engines.events import Chunk
 from ..models.failure import Failure, QtNetworkError, network_failure
 from ..models.http_messages import Request, Response
-from ..qt.binding import QtCore
+from ..qt.binding import QtCore, check_binding, type_name
 
 if TYPE_CHECKING:
     from .checksum import Checksum
@@ -129,10 +129,11 @@ def writer(device: Any) -> Callable[[Chunk], None]:
             state = "open for reading only" if device.isOpen() else "closed"
             raise ValueError(f"the QIODevice is {state}: open it first, device.open(QIODevice.OpenModeFlag.WriteOnly)")
         return lambda piece: _write_to_qt(device, bytes(piece))
+    check_binding(device, "path")
     if not callable(getattr(device, "write", None)):
         raise TypeError(
             "path must be a path, a folder, an open QIODevice or a binary file opened for writing, "
-            f"not {type(device).__name__}"
+            f"not {type_name(device)}"
         )
     if hasattr(device, "encoding"):
         raise TypeError("the file is opened as text: open it in binary mode, open(path, 'wb')")

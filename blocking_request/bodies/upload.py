@@ -15,7 +15,7 @@ from .._first_use import first_use
 from ..engines.mailbox import Mailbox
 from ..engines.upload_channel import UploadChannel
 from ..models.failure import Failure, QtNetworkError, RequestNotSent, request_not_sent
-from ..qt.binding import QtCore, QtNetwork
+from ..qt.binding import QtCore, QtNetwork, check_binding
 
 Data = Any
 """A bytes-like object, a QByteArray, an open QIODevice, a binary file, an iterable of bytes, or None."""
@@ -51,7 +51,10 @@ def check_body(data: Data) -> None:
         raise TypeError("a QHttpMultiPart belongs to its thread and cannot be read: give form= and files= instead")
     if isinstance(data, dict):
         raise TypeError("data must be bytes, not dict: give form=... or json=... instead")
-    if isinstance(data, (*_BYTES_LIKE, QtCore.QIODevice)) or hasattr(data, "read"):
+    if isinstance(data, (*_BYTES_LIKE, QtCore.QIODevice)):
+        return
+    check_binding(data, "data")
+    if hasattr(data, "read"):
         return
     if isinstance(data, os.PathLike):
         raise TypeError("data is a path: give the open file, open(path, 'rb')")

@@ -14,6 +14,7 @@ from ..models.tls import TlsSettings
 from ..prepare.settings import Settings, checked_callable, checked_milliseconds, checked_switch
 from ..proxies.parse import ProxyFactory, ProxyLike, proxy_factory, proxy_of
 from ..proxies.rules import OWN_EXCLUSIONS, OWN_FACTORY, OWN_PROXY, url_prefixes
+from ..qt.binding import type_name
 from .also_static import also_static
 from .manager_signals import ManagerSignals
 
@@ -153,7 +154,7 @@ class ConnectionSettings(ManagerSignals):
         A QSslConfiguration of the request takes precedence over it. Raises TypeError if it is not a TlsSettings.
         """
         if tlsSettings is not None and not isinstance(tlsSettings, TlsSettings):
-            raise TypeError(f"tlsSettings must be TlsSettings or None, not {type(tlsSettings).__name__}")
+            raise TypeError(f"tlsSettings must be TlsSettings or None, not {type_name(tlsSettings)}")
         self._change(tls=tlsSettings)
 
     def tlsSettings(self) -> Optional[TlsSettings]:

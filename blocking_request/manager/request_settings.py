@@ -21,7 +21,7 @@ from ..prepare.settings import (
     checked_retry,
     checked_times,
 )
-from ..qt.binding import QtNetwork, enum_value
+from ..qt.binding import QtNetwork, check_binding, enum_value, type_name
 from ..stores.auth_registry import AuthRegistry
 from ..stores.cookie_holder import CookieHolder
 from .also_static import also_static
@@ -143,6 +143,7 @@ class RequestSettings(SettingsHolder):
             raise TypeError(
                 "a QNetworkCookieJar belongs to one thread and cannot be shared: give a blocking_request.CookieJar"
             )
+        check_binding(cookieJar, "cookieJar")
         with first_use:
             from ..stores.cookie_jar import CookieJar
         jar = cookieJar if isinstance(cookieJar, CookieJar) else CookieJar(cookieJar)
@@ -163,7 +164,7 @@ class RequestSettings(SettingsHolder):
             if not isinstance(cache, (NetworkDiskCache, NetworkMemoryCache)):
                 raise TypeError(
                     "cache must be a blocking_request.NetworkDiskCache, a NetworkMemoryCache or None, "
-                    f"not {type(cache).__name__}"
+                    f"not {type_name(cache)}"
                 )
         self._change(cache=cache)
 
@@ -227,6 +228,7 @@ class RequestSettings(SettingsHolder):
         The default is ``NoLessSafeRedirectPolicy``: all redirects except from https to http. Raises TypeError if it is
         not a ``QNetworkRequest.RedirectPolicy``.
         """
+        check_binding(policy, "policy")
         try:
             chosen = RedirectPolicy(enum_value(policy))
         except (AttributeError, TypeError, ValueError):

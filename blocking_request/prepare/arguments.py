@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from ..models.headers import Pairs, encoded, joined_value
 from ..models.redaction import hidden_repr
-from ..qt.binding import QtCore, QtNetwork, field_name
+from ..qt.binding import QtCore, QtNetwork, field_name, type_name
 from .request_attributes import RequestLike, check_request
 from .settings import checked_milliseconds
 
@@ -94,7 +94,7 @@ def _bytes(value: Any, what: str) -> bytes:
     if isinstance(value, (bytes, QtCore.QByteArray)):
         return bytes(value)
     raise TypeError(
-        f"the {what} of a header is a str or bytes, not {type(value).__name__}"
+        f"the {what} of a header is a str or bytes, not {type_name(value)}"
         + (": write str(value), or None to omit the field" if what == "value" else "")
     )
 
@@ -111,7 +111,7 @@ def _pairs(value: Any, argument: str, names: tuple[type, ...]) -> list[tuple[Any
     if argument == "headers" and isinstance(value, _QT_HEADERS):
         return list(value.toListOfPairs())
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise TypeError(f"{expected}; {type(value).__name__} is neither")
+        raise TypeError(f"{expected}; not {type_name(value)}")
     pairs = list(value.items() if isinstance(value, Mapping) else value)
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not isinstance(pair[0], names):

@@ -11,7 +11,7 @@ from ..calls.task import POLL_SECONDS
 from ..manager.manager import NetworkAccessManager, check_manager
 from ..models.proxy import Proxy
 from ..proxies.parse import ProxyLike, proxy_of
-from ..qt.binding import DIRECT_CONNECTION, QtCore, QtNetwork, Signal, Slot, is_deleted
+from ..qt.binding import DIRECT_CONNECTION, QtCore, QtNetwork, Signal, Slot, check_binding, is_deleted
 from ..qt.objects import prime_disconnect_notify
 from . import state as http_state
 from .command_queue import CommandQueue
@@ -121,6 +121,7 @@ class Http(QtCore.QObject):
         if arguments and (arguments[-1] is None or isinstance(arguments[-1], QtCore.QObject)):
             parent, arguments = arguments[-1] or parent, arguments[:-1]
         check_manager(manager)
+        check_binding(parent, "parent")
         super().__init__(parent)
         prime_disconnect_notify(self.done, self._handle_events)
         host = _host(*arguments) if arguments else SetHost()

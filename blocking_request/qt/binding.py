@@ -157,15 +157,25 @@ QT_VERSION = tuple(int(part) for part in str(QtCore.qVersion()).split(".")[:3])
 
 def type_name(value: object) -> str:
     """Return the name of a value's type for a message; for an object of another binding, with advice."""
-    kind = type(value)
-    package = kind.__module__.partition(".")[0]
-    serving = QtCore.__name__.partition(".")[0]
-    if package == serving or package not in ("PyQt5", "PyQt6", "PySide2", "PySide6"):
+    kind, package = type(value), _other_binding(value)
+    if not package:
         return kind.__name__
     return (
-        f"{kind.__module__}.{kind.__name__}, which belongs to {package} while {serving} serves: "
+        f"{kind.__module__}.{kind.__name__}, which belongs to {package} while {API} serves: "
         f"import {package} before blocking_request, or set QT_API={package.lower()}"
     )
+
+
+def check_binding(value: object, name: str) -> None:
+    """Raise TypeError if an argument of that name is an object of another binding."""
+    if _other_binding(value):
+        raise TypeError(f"{name} is a {type_name(value)}")
+
+
+def _other_binding(value: object) -> str:
+    """Return the name of the other binding to which a value, or a base class of its type, belongs; '' if none."""
+    packages = (kind.__module__.partition(".")[0] for kind in type(value).__mro__)
+    return next((package for package in packages if package in _OTHER_BINDINGS), "")
 
 
 _OTHER_BINDINGS = tuple(name for name in ("PyQt5", "PyQt6", "PySide2", "PySide6") if name != API)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..models.headers import Fields
 from ..models.http_messages import Response
-from .binding import QtCore, QtNetwork, enum_value
+from .binding import QtCore, QtNetwork, check_binding, enum_value
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Operation = QtNetwork.QNetworkAccessManager.Operation
@@ -27,6 +27,7 @@ def operation_of(method: str) -> QtNetwork.QNetworkAccessManager.Operation:
 
 def known_header(fields: Fields, header: QtNetwork.QNetworkRequest.KnownHeaders) -> Any:
     """Return a known header parsed by Qt (an int, a QDateTime, a QUrl, ...), or None if the response lacks it."""
+    check_binding(header, "header")
     parser = QtNetwork.QNetworkRequest()
     for name in fields.names:
         # Qt parses each field that is set, and takes quadratic time for some, so long values are left out. Only

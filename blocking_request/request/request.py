@@ -23,7 +23,7 @@ from ..prepare.arguments import (
 )
 from ..prepare.request_attributes import RequestLike, check_options, check_request, verb_text
 from ..prepare.settings import checked_switch
-from ..qt.binding import QtCore, QtNetwork, Signal, warn_of_other_binding
+from ..qt.binding import QtCore, QtNetwork, Signal, check_binding, warn_of_other_binding
 from ..reply import ReplyContent
 from ..trace import Watcher
 from .call_runner import CallRunner
@@ -108,6 +108,7 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         Raises TypeError if ``manager`` is not a NetworkAccessManager.
         """
         check_manager(manager)
+        check_binding(parent, "parent")
         super().__init__(parent)
         warn_of_other_binding()
         self._manager = manager if manager is not None else NetworkAccessManager.instance()

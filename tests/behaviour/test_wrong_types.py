@@ -260,6 +260,36 @@ def test_object_of_another_binding() -> None:
     assert type_name(QtCore.QUrl()) == "QUrl" and type_name(5) == "int"
 
 
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [
+        ("QByteArray", lambda value: a_request().post("http://127.0.0.1/", value)),
+        ("QFile", lambda value: a_request().post("http://127.0.0.1/", value)),
+        ("QFile", lambda value: a_request().download("http://127.0.0.1/", value)),
+        ("QByteArray", lambda value: a_request().get("http://127.0.0.1/", headers={"X": value})),
+        ("QHttpHeaders", lambda value: a_request().get("http://127.0.0.1/", headers=value)),
+        ("QNetworkCookieJar", lambda value: NetworkAccessManager().setCookieJar(value)),
+        ("QNetworkDiskCache", lambda value: NetworkAccessManager().setCache(value)),
+        ("QSslConfiguration", lambda value: NetworkAccessManager().setTlsSettings(value)),
+        ("RedirectPolicy", lambda value: NetworkAccessManager().setRedirectPolicy(value)),
+        ("QNetworkProxy", lambda value: NetworkAccessManager().setProxy(value)),
+        ("QObject", lambda value: BlockingNetworkRequest(parent=value)),
+        ("QObject", lambda value: Feedback(value)),
+        ("QObject", lambda value: Http(parent=value)),
+        ("KnownHeaders", lambda value: a_request().reply().header(value)),
+        ("Attribute", lambda value: a_request().reply().attribute(value)),
+    ],
+)
+def test_advice_for_objects_of_another_binding(name: str, use: Callable[[Any], object]) -> None:
+    """Also for those of a subclass, and for those that would pass as files."""
+    other = "PyQt6" if API == "PySide6" else "PySide6"
+    members = {"__module__": f"{other}.QtNetwork", "read": bytes, "write": len, "value": 1}
+    foreign = type(name, (), members)
+    for kind in (foreign, type("Mine", (foreign,), {})):
+        with pytest.raises(TypeError, match=rf"{kind.__name__}, which belongs to {other} while {API} serves: import"):
+            use(kind())
+
+
 def test_none_omits_a_form_field(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"ok"))
     blocking.post(server.url, form={"a": 1, "b": None, "c": ["x", None, "y"]})

@@ -9,7 +9,7 @@ from urllib.parse import urldefrag
 
 from ...flows.cache.store import CacheStore
 from ...models.urls import normalized, split_userinfo
-from ...qt.binding import QtCore
+from ...qt.binding import QtCore, type_name
 from .statistics import CacheStatistics
 
 VARIANTS = 16
@@ -89,7 +89,7 @@ def checked_size(size: int) -> int:
 def url_text(url: Union[QtCore.QUrl, str]) -> str:
     """Return a URL as a cache stores it, without user name and fragment. Raises TypeError."""
     if not isinstance(url, (str, QtCore.QUrl)):
-        raise TypeError(f"url must be a QUrl or a str, not {type(url).__name__}")
+        raise TypeError(f"url must be a QUrl or a str, not {type_name(url)}")
     text = url.strip() if isinstance(url, str) else url.toEncoded().data().decode("ascii")
     with suppress(ValueError):  # no response is stored under a URL that is not valid
         text = split_userinfo(normalized(text))[0]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from blocking_request import NetworkAccessManager
 from blocking_request.qhttp import Http, HttpHeader, HttpRequestHeader, HttpResponseHeader
 from blocking_request.qt.binding import QtCore, QtNetwork
 
@@ -107,3 +108,64 @@ def test_enums_of_qhttp_have_its_values(name: str) -> None:
     kind = getattr(Http, name)
     begin = names.index(name) + 1
     assert [(each.name, each.value) for each in kind] == [(names[begin + at], at) for at in range(len(kind))]
+
+
+# The bearer management of Qt 4.7 to 5.15, from the headers of Qt 4.8 and 5.15 (https://github.com/qt/qt and qt/qtbase):
+# qnetworkaccessmanager.h, qnetworkconfigmanager.h, qnetworkconfiguration.h and qnetworksession.h. Qt 6 has no such names.
+
+BEARER = {
+    "QNetworkAccessManager": """
+        configuration setConfiguration activeConfiguration networkAccessible setNetworkAccessible
+        networkAccessibleChanged networkSessionConnected
+        NetworkAccessibility UnknownAccessibility NotAccessible Accessible
+    """,
+    "QNetworkConfigurationManager": """
+        capabilities defaultConfiguration allConfigurations configurationFromIdentifier updateConfigurations isOnline
+        configurationAdded configurationRemoved configurationChanged onlineStateChanged updateCompleted
+        Capability Capabilities
+    """,
+    "QNetworkConfiguration": """
+        state type purpose bearerName bearerType bearerTypeName bearerTypeFamily identifier isRoamingAvailable children
+        name isValid connectTimeout setConnectTimeout swap Type Purpose StateFlag StateFlags BearerType
+    """,
+    "QNetworkSession": """
+        isOpen configuration interface state error errorString sessionProperty setSessionProperty
+        bytesWritten bytesReceived activeTime usagePolicies waitForOpened open close stop migrate ignore accept reject
+        stateChanged opened closed preferredConfigurationChanged newConfigurationActivated usagePoliciesChanged
+        State SessionError UsagePolicy UsagePolicies
+    """,
+}
+
+ALL_OF_QT_4_8 = """
+    Operation proxy setProxy proxyFactory setProxyFactory cache setCache cookieJar setCookieJar
+    head get post put deleteResource sendCustomRequest proxyAuthenticationRequired authenticationRequired finished sslErrors
+    createRequest
+"""
+"""The other names of qnetworkaccessmanager.h of Qt 4.8, protected ones included."""
+
+
+@pytest.mark.parametrize("kind", BEARER)
+def test_page_has_each_name_of_bearer_management(kind: str) -> None:
+    quoted = re.findall(r"``([^`]*)``", (DOCS / "qnetworkaccessmanager.rst").read_text("utf-8"))
+    names = {*BEARER[kind].split(), kind}
+    assert names <= set(re.findall(r"\w+", " ".join(quoted)))
+    if hasattr(QtNetwork, kind) and kind != "QNetworkAccessManager":
+        of_qt_5 = getattr(QtNetwork, kind)
+        assert names_of(of_qt_5, QtCore.QObject if issubclass(of_qt_5, QtCore.QObject) else object) <= names
+
+
+def test_page_has_each_name_of_qt_4_8() -> None:
+    quoted = re.findall(r"``([^`]*)``", (DOCS / "qnetworkaccessmanager.rst").read_text("utf-8"))
+    assert set(ALL_OF_QT_4_8.split()) <= set(re.findall(r"\w+", " ".join(quoted)))
+
+
+def test_network_accessible_takes_the_values_of_qt_5() -> None:
+    kind: Any = QtNetwork.QNetworkAccessManager
+    manager = NetworkAccessManager()
+    assert manager.networkAccessible() is True
+    manager.setNetworkAccessible(getattr(kind, "NotAccessible", False))
+    assert manager.networkAccessible() is False
+    manager.setNetworkAccessible(getattr(kind, "Accessible", True))
+    assert manager.networkAccessible() is True
+    with pytest.raises(TypeError, match="accessible must be True or False"):
+        manager.setNetworkAccessible(getattr(kind, "UnknownAccessibility", cast(bool, -1)))

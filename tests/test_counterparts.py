@@ -169,3 +169,33 @@ def test_network_accessible_takes_the_values_of_qt_5() -> None:
     assert manager.networkAccessible() is True
     with pytest.raises(TypeError, match="accessible must be True or False"):
         manager.setNetworkAccessible(getattr(kind, "UnknownAccessibility", cast(bool, -1)))
+
+
+TUTORIAL = """
+    QCoreApplication exec quit QUrl QNetworkRequest setHeader KnownHeaders ContentTypeHeader QByteArray append
+    QNetworkAccessManager get post finished authenticationRequired QAuthenticator setUser setPassword abort
+    QNetworkReply error NetworkError NoError errorString readAll str json loads open write
+"""
+"""The names in the programs of https://zetcode.com/pyqt/qnetworkaccessmanager/, without those of their own."""
+
+TUTORIAL_PROGRAMS = {
+    "get_request.py": "get_page.py",
+    "post_request.py": "post_form.py",
+    "authentication.py": "basic_auth.py",
+    "fetch_icon.py": "favicon.py",
+}
+
+
+def test_tutorial_has_each_name_of_the_programs() -> None:
+    text = (DOCS / "tutorial.rst").read_text("utf-8")
+    table = text.partition("Each class, function and signal of the four programs:")[2]
+    rows = re.findall(r"^   \* - (.*?)^     - ", table, re.DOTALL | re.MULTILINE)
+    assert set(TUTORIAL.split()) <= set(re.findall(r"\w+", " ".join(re.findall(r"``([^`]*)``", " ".join(rows)))))
+
+
+@pytest.mark.parametrize(("program", "example"), TUTORIAL_PROGRAMS.items())
+def test_tutorial_has_each_program(program: str, example: str) -> None:
+    """tests/test_examples.py runs the example, and compares it with the page."""
+    text = (DOCS / "tutorial.rst").read_text("utf-8")
+    assert re.search(rf"\* - ``{program}``\n     - .*``examples/{example}``", text)
+    assert f"<../examples/{example}>" in text and (DOCS.parent / "examples" / example).exists()

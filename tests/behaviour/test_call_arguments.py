@@ -265,12 +265,12 @@ def test_params_as_pairs_and_none() -> None:
 @pytest.mark.parametrize(
     ("more", "error"),
     [
-        ({"headers": "X: 1"}, r"headers is a mapping, or pairs .*; str is neither"),
-        ({"headers": 5}, "headers is a mapping, or pairs .*; int is neither"),
+        ({"headers": "X: 1"}, r"headers is a mapping, or pairs .*; not str"),
+        ({"headers": 5}, "headers is a mapping, or pairs .*; not int"),
         ({"headers": ["X: 1"]}, "headers is a mapping, or pairs .*; one of them is not such a pair"),
         ({"headers": {1: "a"}}, "headers is a mapping"),
         ({"headers": {"X": 5}}, r"the value of a header is a str or bytes, not int: write str\(value\)"),
-        ({"params": "a=b"}, "params is a mapping, or pairs .*; str is neither"),
+        ({"params": "a=b"}, "params is a mapping, or pairs .*; not str"),
         ({"params": [1]}, "params is a mapping"),
         ({"timeout": 1.5}, "timeout must be a whole number of milliseconds, not float"),
     ],

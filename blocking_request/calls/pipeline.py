@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 def build_flow(prepared: PreparedCall) -> Flow:
     """Build the flow of a call. Policies that have nothing to do are left out."""
-    request, options, settings = prepared
+    request, options, settings, _ = prepared
     if not request.url.startswith("http"):
-        return follow_redirects(request, options.redirects)
-    return follow_redirects(request, options.redirects, _reused_hop(settings, options, _outer_proxies(options)))
+        return follow_redirects(request, prepared.redirects)
+    return follow_redirects(request, prepared.redirects, _reused_hop(settings, options, _outer_proxies(options)))
 
 
 class _OuterProxies(NamedTuple):

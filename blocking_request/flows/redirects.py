@@ -72,8 +72,8 @@ class RedirectRules:
     added_parameters: tuple[str, ...] = ()
     """Query parameters with their values that were added to the request, such as an API key. If a server repeats them
     in ``Location``, they must not be sent to another host, or twice."""
-    verify: Optional[Callable[[str, str], bool]] = None
-    """Says whether to follow, from which URL to which; for ``UserVerified``."""
+    verify: Optional[Callable[[str, str], Optional[bool]]] = None
+    """Says whether to follow, from which URL to which; for ``UserVerified``. None: there is nothing to ask."""
 
 
 def follow_redirects(first: Request, rules: RedirectRules, send: Send = send_directly) -> Flow:
@@ -132,9 +132,10 @@ def _refusal(request: Request, target: str, crosses: bool, rules: RedirectRules)
         text = f'Protocol "{scheme}" is unknown: redirected to {seen}'
         return network_failure(QtNetworkError.ProtocolUnknownError, text)
     if policy is RedirectPolicy.UserVerified:
-        if rules.verify is not None and rules.verify(request.url, target):
+        is_allowed = None if rules.verify is None else rules.verify(request.url, target)
+        if is_allowed:
             return None
-        why = "and nobody can be asked: set a redirect handler" if rules.verify is None else "and did not get it"
+        why = "and nobody can be asked: set a redirect handler" if is_allowed is None else "and did not get it"
         text = f"The redirect to {seen} needs the user's consent {why}"
         return network_failure(QtNetworkError.InsecureRedirectError, text)
     if policy is RedirectPolicy.SameOrigin and crosses:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
 
 from .._first_use import first_use
 from ..bodies.upload import Data, read_body
+from ..flows.redirects import RedirectPolicy, RedirectRules
 from ..models.failure import Failure, RequestNotSent
 from ..models.http_messages import Request
 from ..models.redaction import hidden_repr
@@ -28,6 +30,19 @@ class PreparedCall(NamedTuple):
     request: Request
     options: CallOptions
     settings: Settings
+    verify_redirect: Optional[Callable[[str, str], Optional[bool]]] = None
+    """Serves as ``RedirectRules.verify``. It is kept apart from ``options``, because a manager keeps the last ones."""
+
+    @property
+    def redirects(self) -> RedirectRules:
+        rules = self.options.redirects
+        return rules if self.verify_redirect is None else replace(rules, verify=self.verify_redirect)
+
+    @property
+    def needs_redirect_verifier(self) -> bool:
+        """Whether the user must allow each redirect, and the manager has no redirect handler."""
+        rules = self.options.redirects
+        return rules.policy is RedirectPolicy.UserVerified and rules.verify is None
 
 
 class StopReasons(Protocol):

@@ -142,6 +142,8 @@ class CallRunner:
                 force_refresh,
                 streams or sink is not None,
             )
+            if prepared.needs_redirect_verifier:
+                prepared = prepared._replace(verify_redirect=observer.verify_redirect)
             if sink is None:
                 return call.run(build_flow(prepared))
             return call.run_into_sink(build_sink_flow(sink, prepared, call.settle))

@@ -91,7 +91,19 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
     there are credentials, 304 if the cache has the body.
     """
     redirected = Signal(QtCore.QUrl)
-    """Emitted before a redirect is followed, with the URL that is requested next."""
+    """Emitted before a redirect is followed, with the URL that is requested next.
+
+    With ``UserVerifiedRedirectPolicy`` and without a redirect handler it asks whether to follow the redirect: see
+    ``redirectAllowed``.
+    """
+    redirectAllowed = Signal()
+    """Emit it in a slot of ``redirected`` to have the redirect followed, as in Qt.
+
+    This concerns ``UserVerifiedRedirectPolicy`` if the manager has no redirect handler. Any thread may emit it before
+    the slots of ``redirected`` have returned. A blocking call cannot wait for longer, as Qt does: if it was not emitted
+    by then, the redirect is not followed, and the call returns NetworkError with ``InsecureRedirectError``. At other
+    times the signal has no effect.
+    """
     errorOccurred = Signal(QtNetwork.QNetworkReply.NetworkError)
     """Emitted with ``reply().error()`` before ``finished``, if that is an error. A status of 400 or more is one."""
     downloadFinished = Signal()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
+from .._first_use import first_use
 from ..calls.observer import HELD_BACK
 from ..calls.progress import ProgressReporter, progress_reporter
 from ..engines.events import NO_STEPS, Step, StepReached
@@ -40,6 +41,8 @@ class SignalEmitter:
         """The steps that were wanted last; None before the first request."""
         self._reported: Optional[TransferTrace] = None
         """The trace of the response that ``metaDataChanged`` has reported last."""
+        self._has_reported_redirect = False
+        """Whether ``verify_redirect`` reports the redirects of this call."""
 
     @property
     def watchers(self) -> tuple[Watcher, ...]:
@@ -67,7 +70,19 @@ class SignalEmitter:
         elif response is not None and response.status not in HELD_BACK:
             self._emit_meta_data_changed(response.without_credentials())
 
+    def verify_redirect(self, _: str, target: str) -> Optional[bool]:
+        """Ask the slots of ``redirected`` whether to follow a redirect. None: there is no slot."""
+        with first_use:
+            from .redirect_consent import is_allowed
+        self._has_reported_redirect = True
+        allowed = is_allowed(self._owner, target)
+        call = self._runner.running
+        # If the call was cancelled meanwhile, that is its outcome: it ends before the next request is sent.
+        return allowed if call is None or call.stop_reason() is None else True
+
     def on_redirect(self, request: Request) -> None:
+        if self._has_reported_redirect:
+            return
         emit(self._owner, "redirected", encoded_url(request.url))
 
     def on_response(self, response: Response) -> None:

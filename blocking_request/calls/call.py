@@ -87,6 +87,7 @@ class Call:
         self._response_is_due = False
         """Whether the mailbox may still get the response of a request."""
         self._recorder: Optional[CacheRecorder] = None
+        self._read_buffer: Optional[int] = None
         self.streamed_response: Optional[Response] = None
         """The complete response, after the last chunk of its body was taken."""
         self._poll = poll
@@ -96,6 +97,14 @@ class Call:
     def cancel(self) -> None:
         """Cancel the call: its response has ``CanceledError``. In any thread."""
         self._cancellation.cancel()
+
+    def resize_read_buffer(self, size: int) -> None:
+        """Set how many bytes of a streamed body the engine may hold; 0: any number. In any thread."""
+        self._read_buffer, self._mailbox.counts_use = size, True
+        self._mailbox.resize(size)
+        transfer = self._open_transfer
+        if transfer is not None:
+            transfer[0].read_buffer_resized()
 
     def stop_reason(self) -> Optional[Failure]:
         """Return the failure with which the call must end: cancelled, or deadline passed. Else None."""
@@ -167,6 +176,7 @@ class Call:
                     for chunk in chunks:
                         if self._recorder is not None:
                             self._recorder.add(chunk)
+                        self._mailbox.count_used(len(chunk))
                         yield chunk
                         self._mailbox.give_back(chunk)
                 if self._recorder is not None and self.streamed_response is not None:
@@ -285,6 +295,9 @@ class Call:
         if self._response_is_due:
             # The response of an aborted request may still arrive. A new mailbox keeps it apart from this request's.
             self._mailbox, self._response_is_due = Mailbox(), False
+            if self._read_buffer is not None:
+                self._mailbox.counts_use = True
+                self._mailbox.resize(self._read_buffer)
             self._cancellation.wake = self._mailbox.cancel
         # Choose the engine.
         watchers = self._observer.watchers

@@ -45,6 +45,9 @@ class Transfer(Protocol):
     def abort(self) -> None:
         """End the transfer: its Response is the next event, with the bytes that have arrived."""
 
+    def read_buffer_resized(self) -> None:
+        """Have the engine use the new ``read_buffer`` of the mailbox."""
+
     def look_for_connection(self) -> None:
         """Begin to find out in the background whether there is a connection."""
 

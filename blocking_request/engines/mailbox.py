@@ -23,6 +23,16 @@ ABORT_GRACE_SECONDS = 0.025
 STREAMED_AHEAD = 1 << 22
 """How many bytes of a streamed body may wait for the caller before the engine stops to read."""
 
+ENGINE_BUFFER_BYTES = 1 << 20
+"""How many bytes of a streamed body Qt may buffer. It does so twice: in the reply, and in its own network thread."""
+
+SMALLEST_ENGINE_BUFFER_BYTES = 1 << 12
+
+DEFAULT_READ_BUFFER = STREAMED_AHEAD + 2 * ENGINE_BUFFER_BYTES
+"""The default of ``Stream.setReadBufferSize``."""
+
+_UNLIMITED = 1 << 62
+
 
 _CANCEL = Cancel()
 
@@ -48,8 +58,10 @@ class Mailbox:
         "_untaken",
         "_write",
         "buffers",
+        "counts_use",
         "is_woken",
         "last_activity",
+        "read_buffer",
         "waiter",
         "wanted_steps",
         "wants_progress",
@@ -73,6 +85,10 @@ class Mailbox:
         self._guard = threading.Lock()
         self.last_activity = time.monotonic()
         """When bytes last moved, by ``time.monotonic()``. The idle timeout counts from here."""
+        self.read_buffer = DEFAULT_READ_BUFFER
+        """How many bytes of a streamed body the engine may hold; 0: any number."""
+        self.counts_use = False
+        """Whether the caller calls ``count_used``. If not, the chunks that it has taken from here count as used."""
         self.wants_progress = False
         """Whether the caller listens to ``report``."""
         self.wanted_steps = NO_STEPS
@@ -112,6 +128,46 @@ class Mailbox:
         if fresh:
             self._events.put(None)
 
+    @property
+    def engine_buffer(self) -> int:
+        """How many bytes of a streamed body Qt may buffer; 0: any number."""
+        if self.read_buffer == 0:
+            return 0
+        return max(min(self.read_buffer // 6, ENGINE_BUFFER_BYTES), SMALLEST_ENGINE_BUFFER_BYTES)
+
+    @property
+    def room(self) -> int:
+        """How many bytes of a streamed body may be delivered now."""
+        if self.read_buffer == 0:
+            return _UNLIMITED
+        return self._limit - self._untaken
+
+    @property
+    def _limit(self) -> int:
+        return max(self.read_buffer - 2 * self.engine_buffer, SMALLEST_ENGINE_BUFFER_BYTES)
+
+    def count_used(self, size: int) -> None:
+        """Count bytes of chunks that the caller has used. The engine goes on if half of the room is free."""
+        if not self.counts_use or self._untaken == 0:
+            return  # the python engine delivers nothing here
+        resume = None
+        with self._guard:
+            self._untaken = max(self._untaken - size, 0)
+            if 2 * self._untaken <= self._limit:
+                resume, self._resume = self._resume, None
+        if resume is not None:
+            resume()
+
+    def resize(self, read_buffer: int) -> None:
+        """Change ``read_buffer``, and have the engine go on if there is room now. Any thread may call this."""
+        resume = None
+        with self._guard:
+            self.read_buffer = read_buffer
+            if self.room > 0:
+                resume, self._resume = self._resume, None
+        if resume is not None:
+            resume()
+
     def deliver(self, chunk: Chunk, resume: Callable[[], None]) -> bool:
         """Hand over a chunk of a streamed body; return whether the engine should go on.
 
@@ -123,7 +179,7 @@ class Mailbox:
                 is_first = not self._chunks
                 self._chunks.append(chunk)
                 self._untaken += len(chunk)
-                has_room = self._untaken < STREAMED_AHEAD
+                has_room = self.room > 0
                 if not has_room:
                     self._resume = resume
         if write is not None:
@@ -173,9 +229,12 @@ class Mailbox:
             return self._newest_progress.pop(next(iter(self._newest_progress)))
 
     def _take_chunks(self) -> BodyChunks:
+        resume = None
         with self._guard:
-            chunks, self._chunks, self._untaken = self._chunks, [], 0
-            resume, self._resume = self._resume, None
+            chunks, self._chunks = self._chunks, []
+            if not self.counts_use:
+                self._untaken = 0
+                resume, self._resume = self._resume, None
         if resume is not None:
             resume()
         return BodyChunks(chunks)

@@ -109,12 +109,12 @@ class CallRunner:
         force_refresh: bool,
         feedback: Optional[FeedbackLike],
         sink: Optional[BodySink],
-        streams: bool = False,
+        read_buffer: Optional[int] = None,
     ) -> Response:
         """Send the request and block until the response is complete.
 
-        ``streams``: block until its headers are there. If the response ``is_streaming`` then, ``running.iter_chunks()``
-        reads its body.
+        ``read_buffer``: how many bytes of the body the engine may hold. With it, block only until the headers are
+        there: if the response ``is_streaming`` then, ``running.iter_chunks()`` reads its body.
         """
         settings = context.settings
         try:
@@ -133,6 +133,8 @@ class CallRunner:
                 feedback=feedback,
                 poll=_poll_of(settings),
             )
+            if read_buffer is not None:
+                call.resize_read_buffer(read_buffer)
             prepared = prepare_call(
                 context,
                 self._manager,
@@ -140,7 +142,7 @@ class CallRunner:
                 overrides_of(owner, engine, settings),
                 call,
                 force_refresh,
-                streams or sink is not None,
+                read_buffer is not None or sink is not None,
             )
             if prepared.needs_redirect_verifier:
                 prepared = prepared._replace(verify_redirect=observer.verify_redirect)

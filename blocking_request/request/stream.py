@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Optional
 from .._names import public
 from ..bodies.sink import merge_responses
 from ..calls.call import Call
+from ..engines.mailbox import DEFAULT_READ_BUFFER
 from ..feedback import FeedbackLike
 from ..models.http_messages import Response
 from ..models.redaction import redact_url
 from ..prepare.arguments import CallArguments
 from ..prepare.build_request import url_text
+from ..prepare.settings import checked_bytes
 from ..reply import ReplyContent
 
 if TYPE_CHECKING:
@@ -59,12 +61,39 @@ class Stream:
         """Whether a thread waits for the next chunk."""
         self._is_closed = False
         """Whether ``close`` was called while the next chunk was waited for, or in another thread."""
+        self._read_buffer = DEFAULT_READ_BUFFER
         self._thread = 0
         """The thread that has entered the block. Slots and preprocessors run in it only."""
 
     def reply(self) -> ReplyContent:
         """Return a reply with the status and the headers, without the body. It is empty before the block is entered."""
         return self._reply
+
+    def setReadBufferSize(self, size: int) -> None:
+        """Set how many bytes of the body may be received that the program has not taken yet, as in QNetworkReply.
+
+        - ``size``: in bytes. The server can send no more if so many wait here. A small size saves memory, and gives
+          small chunks; a large one keeps the connection busy while the program does something else. 0 removes the
+          limit. The default is 6 MiB.
+
+        May be called in any thread, before the block is entered and inside it. A smaller size does not concern bytes
+        that were already received.
+
+        The limit may be exceeded by 256 KiB, and the operating system has buffers of its own. A size below 12 KiB
+        counts as 12 KiB. The bytes count as they were sent: if a body is compressed, its chunks may be larger. Over
+        HTTP/2 the stream's window, 1 MiB by default, may be received in any case. The ``python`` engine receives only
+        while the program waits for the next chunk, and at most 256 KiB. So a larger size, or 0, changes nothing there.
+
+        Raises TypeError if ``size`` is not an int, ValueError if it is negative.
+        """
+        self._read_buffer = checked_bytes(size, "size")
+        call = self._call
+        if call is not None:
+            call.resize_read_buffer(self._read_buffer)
+
+    def readBufferSize(self) -> int:
+        """Return how many bytes may be received that the program has not taken yet; 0: any number."""
+        return self._read_buffer
 
     def __repr__(self) -> str:
         return f"<Stream: {self._verb} {self._url}>"
@@ -81,10 +110,12 @@ class Stream:
         context = self._context = runner.begin(self._target, self._verb, self._arguments)
         response: Optional[Response] = None
         try:
-            response = runner.run(self._request, context, self._data, False, self._feedback, None, streams=True)
+            data, feedback = self._data, self._feedback
+            response = runner.run(self._request, context, data, False, feedback, None, self._read_buffer)
             if response.is_streaming and runner.running is not None:
                 self._begun, self._chunks = response, runner.running.iter_chunks()
                 self._call = runner.running
+                self._call.resize_read_buffer(self._read_buffer)  # a slot may have changed it meanwhile
         finally:
             if self._call is None:
                 self._end(response)

@@ -11,6 +11,9 @@ from blocking_request.qt.binding import has_tls
 needs_tls_in_qt = pytest.mark.skipif(not has_tls(), reason="this Qt has no TLS")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 needs_fifo = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFO")
+needs_proc = pytest.mark.skipif(
+    not os.path.exists("/proc/net/tcp"), reason="this system does not tell how full the buffers of a socket are"
+)
 needs_root = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file or a folder away"
 )

@@ -10,6 +10,7 @@ from ...models.http_messages import streams_body
 from ..body_errors import BodyError
 from ..body_reader import BodyReader, framing_value, limits_of
 from ..events import PROGRESS_SECONDS, BodyChunks, Chunk, Event, HeadersReceived, Progress, reports_progress
+from ..mailbox import SMALLEST_ENGINE_BUFFER_BYTES, Mailbox
 from ..wanted import BYTES_PER_TURN, YIELD_NOW, Wanted
 from .channel import Channel
 from .failures import TransferFailed
@@ -122,6 +123,12 @@ def read_body(state: TransferState) -> Reading:
         raise TransferFailed(failure)
 
 
+def streamed_bytes(mailbox: Mailbox, most: int) -> int:
+    """Return how many bytes of a streamed body may be read at a time: the size of its read buffer, or ``most``."""
+    size = mailbox.read_buffer
+    return most if size == 0 or size >= most else max(size, SMALLEST_ENGINE_BUFFER_BYTES)
+
+
 class BodyDelivery:
     """Gives the chunks of a body to its BodyReader, and reports them to the caller."""
 
@@ -140,14 +147,15 @@ class BodyDelivery:
         """Give the chunks to the reader, and report them. The bytes before an error are reported, too."""
         reader = self._reader
         had = reader.encoded_bytes
+        turn = BYTES_PER_TURN if self._sink is None else streamed_bytes(self._mailbox, BYTES_PER_TURN)
         try:
             for chunk in chunks:
                 for size in reader.pieces(chunk):
                     self._since_turn += size
-                    if self._since_turn >= BYTES_PER_TURN:
+                    if self._since_turn >= turn:
                         yield from self._yield_to_driver()
                 self._since_turn += len(chunk) + CHUNK_BYTES
-                if self._since_turn >= BYTES_PER_TURN:
+                if self._since_turn >= turn:
                     yield from self._yield_to_driver()
         except BodyError:
             yield from self._tell_chunks()
@@ -232,16 +240,18 @@ class _Http1BodyReader(BodyDelivery):
     def _receive(self) -> Generator[Wanted, None, Union[bytes, memoryview]]:
         """Return some bytes; empty bytes at the end of the connection."""
         channel = self._channel
+        block = BLOCK_BYTES if self._sink is None else streamed_bytes(self._mailbox, BLOCK_BYTES)
         if self._parser.length < 0:
             # The chunks are views of these bytes, so the memory must not be used again.
             while True:
-                data = channel.receive(BLOCK_BYTES)
+                data = channel.receive(block)
                 if data is not None:
                     return data
                 yield channel.wanted
         view = memoryview(self._free_buffer())
-        if self._parser.length < len(view):
-            view = view[: self._parser.length]
+        most = min(block, self._parser.length)
+        if most < len(view):
+            view = view[:most]
         while True:
             count = channel.receive_into(view)
             if count is not None:

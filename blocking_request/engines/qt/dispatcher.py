@@ -50,9 +50,6 @@ READ_BUFFER_BYTES = 1 << 22
 """How many bytes Qt may read ahead. Without a limit, Qt holds a large body twice and stalls other threads for
 seconds."""
 
-STREAM_BUFFER_BYTES = 1 << 20
-"""The same limit for a streamed body. The bytes in this buffer become one chunk when the reply finishes."""
-
 _NEVER = float("inf")
 
 WATCH_MS = 5
@@ -128,7 +125,9 @@ class Dispatcher(QtCore.QObject):
         if transfer.ended or transfer.worker is not self._worker:
             return
         if not transfer.aborted and transfer.reply is not None:
-            # It is under way: the caller has added data to the upload, or made room for the body.
+            # It is under way: the caller has added data to the upload, made room for the body, or resized its buffer.
+            if transfer.request.streams and not transfer.needs_limit:
+                self._limit_buffer(transfer, transfer.reply, is_encrypted=True)
             if transfer.device is not None:
                 transfer.device.readyRead.emit()
             if transfer.reader is not None:
@@ -196,7 +195,9 @@ class Dispatcher(QtCore.QObject):
         """
         transfer.needs_limit = transfer.request.pre_shared_key is not None and not is_encrypted
         if not transfer.needs_limit:
-            reply.setReadBufferSize(STREAM_BUFFER_BYTES if transfer.request.streams else READ_BUFFER_BYTES)
+            size = transfer.mailbox.engine_buffer if transfer.request.streams else READ_BUFFER_BYTES
+            if reply.readBufferSize() != size:
+                reply.setReadBufferSize(size)
 
     def _send(self, transfer: QtTransfer) -> Optional[QtNetwork.QNetworkReply]:
         reply = send(self._manager, transfer)

@@ -47,4 +47,5 @@ def read_available(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> None
 def _read_while_there_is_room(transfer: QtTransfer, reply: QtNetwork.QNetworkReply, reader: BodyReader) -> None:
     """Read as much as the caller takes, or everything if the reply has finished, because Qt deletes it then."""
     while reply.bytesAvailable() > 0 and (transfer.has_room or reply.isFinished()):
-        reader.feed(reply.read(STREAM_READ_BYTES))
+        room = max(transfer.mailbox.room, 1)
+        reader.feed(reply.read(STREAM_READ_BYTES if reply.isFinished() else min(room, STREAM_READ_BYTES)))

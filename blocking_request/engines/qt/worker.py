@@ -54,7 +54,8 @@ class QtTransfer:
     """A request on the qt engine.
 
     The caller's thread uses ``abort``, ``look_for_connection``, ``is_connected``, ``upload_data_added``,
-    ``failure_if_dead`` and ``proxy``; the mailbox calls ``_resume`` in this thread too. The worker uses the rest.
+    ``failure_if_dead`` and ``proxy``; the mailbox calls ``_resume`` in this thread too. Any thread may use
+    ``read_buffer_resized``. The worker uses the rest.
     """
 
     worker: Worker
@@ -122,6 +123,9 @@ class QtTransfer:
             return self.take(0.0)
         except Empty:
             return None
+
+    def read_buffer_resized(self) -> None:
+        self.worker.submit(self)
 
     def look_for_connection(self) -> None:
         """Connect to the same address in another thread: Qt does not report whether it is connected."""

@@ -18,7 +18,7 @@ from ..models.headers import Pairs
 from ..models.http_messages import Request, Response
 from ..models.redaction import hidden_repr, is_secret_field
 from ..models.tls import without_client_certificate
-from ..models.urls import origin, redirect_target, split_userinfo
+from ..models.urls import origin, query_without, redirect_target, split_userinfo
 from . import Flow, Send, send_directly
 
 FOLLOWED = frozenset((301, 302, 303, 307, 308))
@@ -172,8 +172,7 @@ def _without_parameters(url: str, parameters: tuple[str, ...]) -> str:
     if not parameters:
         return url
     parts = urlsplit(url)
-    remaining = [each for each in parts.query.split("&") if each not in parameters]
-    return parts._replace(query="&".join(remaining)).geturl()
+    return parts._replace(query=query_without(parts.query, parameters)).geturl()
 
 
 def redirected_method(status: int, method: str) -> str:

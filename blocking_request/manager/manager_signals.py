@@ -10,28 +10,29 @@ from typing import Any, Callable, Optional, Union
 from ..models.http_messages import Response
 from ..models.proxy import Proxy
 from ..models.tls import TlsError
+from ..prepare.settings import Settings
 from ..proxies.parse import qt_proxy
 from ..qt.authenticator import credentials_of, new_authenticator
 from ..qt.binding import QtNetwork
 from ..qt.caller_signal import CallerSignal
 from ..reply import ReplyContent
 from ..tls.qt_configuration import qt_error
-from .settings_holder import SettingsHolder, change_settings
+from .settings_holder import SettingsHolder, change_settings_by
 
 
 class RefusedReply(ReplyContent):
     """The reply that slots of ``sslErrors`` get: its server has a certificate with errors, and was sent nothing."""
 
+    ignored: list[TlsError]
+    """The errors that slots have accepted."""
+    _errors: dict[TlsError, QtNetwork.QSslError]
+
     @classmethod
     def of(cls, response: Response, errors: dict[TlsError, QtNetwork.QSslError]) -> RefusedReply:
         """``errors``: the errors of the certificate, and the same for Qt."""
         reply: RefusedReply = cls.from_response(response, 0.0, -1)  # type: ignore[assignment]
-        reply.__dict__.update(_errors=errors, ignored=[])
+        reply.__dict__.update(_errors=errors, ignored=[])  # attributes of a ReplyContent cannot be set
         return reply
-
-    ignored: list[TlsError]
-    """The errors that slots have accepted."""
-    _errors: dict[TlsError, QtNetwork.QSslError]
 
     def ignoreSslErrors(self, errors: Optional[Iterable[Union[QtNetwork.QSslError, TlsError]]] = None) -> None:
         """Accept errors of the certificate, for this call. For the thread of the slot.
@@ -46,7 +47,10 @@ class RefusedReply(ReplyContent):
 
 
 class ManagerSignals(SettingsHolder):
-    """Base class of the manager. Its slots run in the thread of the blocked caller: see CallerSignal."""
+    """Base class of the manager, with its signals.
+
+    Their slots run as CallerSignal says. Slots of the last three always run in the thread of the caller.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,14 +71,17 @@ def _update_prompts(manager_reference: Callable[[], Optional[ManagerSignals]]) -
     if manager is None:
         return
     login, proxy_login, errors = manager.authenticationRequired, manager.proxyAuthenticationRequired, manager.sslErrors
-    changes: dict[str, Any] = {
-        "auth_prompt": partial(_ask_for_login, login) if login else None,
-        "proxy_auth_prompt": partial(_ask_for_proxy_login, proxy_login) if proxy_login else None,
-        "ssl_error_prompt": partial(_ask_about_errors, errors) if errors else None,
-    }
-    if login:
-        changes["had_auth_handler"] = True
-    change_settings(manager, **changes)
+
+    def prompts(settings: Settings) -> dict[str, Any]:
+        # While the lock of the settings is held: another thread may connect a slot of another signal.
+        return {
+            "auth_prompt": partial(_ask_for_login, login) if login else None,
+            "proxy_auth_prompt": partial(_ask_for_proxy_login, proxy_login) if proxy_login else None,
+            "ssl_error_prompt": partial(_ask_about_errors, errors) if errors else None,
+            "had_auth_handler": settings.had_auth_handler or bool(login),
+        }
+
+    change_settings_by(manager, prompts)
 
 
 def _ask_for_login(signal: CallerSignal, response: Response, realm: str) -> Optional[tuple[str, str]]:

@@ -106,6 +106,11 @@ def follow_qgis(manager: SettingsHolder) -> None:
     manager._may_follow_qgis = True
 
 
+def change_settings_by(manager: SettingsHolder, changes: Callable[[Settings], dict[str, Any]]) -> None:
+    """Replace some of the settings of a manager depending on their present values. The lock is held meanwhile."""
+    manager._change_by(changes)
+
+
 def change_settings(manager: SettingsHolder, **changes: Any) -> None:
     """Replace some of the settings of a manager."""
     manager._change(**changes)

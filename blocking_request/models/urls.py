@@ -7,8 +7,9 @@ object.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Optional
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit, urlunsplit
 
 from .._first_use import first_use
 from .hosts import canonical_host
@@ -203,6 +204,12 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 
 _DOUBLE_SLASH = re.compile(r"https?://[^/?#]*//")
+
+
+def query_without(query: str, parameters: Iterable[str]) -> str:
+    """Return a query without some parameters (``name=value``), also if they are encoded in another way."""
+    unwanted = {unquote_plus(each) for each in parameters}
+    return "&".join(part for part in query.split("&") if unquote_plus(part) not in unwanted)
 
 
 def begins_with_two_slashes(url: str) -> bool:

@@ -88,14 +88,14 @@ def _password(password: Optional[str]) -> Optional[bytes]:
 
 def _problem(error: Exception) -> str:
     if "password" in str(error).lower():
-        return "the PKCS#12 file cannot be decrypted: keyPassword is missing or wrong"
+        return "the PKCS#12 file cannot be decrypted: keyPassword is missing or wrong, or the file is damaged"
     if isinstance(error, ValueError):
         return "the PKCS#12 file cannot be read: it is damaged or cut off"
     return f"the PKCS#12 file cannot be read: {error}"
 
 
 def _certificate_of(key: Any, certificates: list[Certificate]) -> Optional[Certificate]:
-    """Return the certificate of a key that the file does not mark as such."""
+    """Return the certificate that belongs to a key, if the file does not say which one does."""
     public_key = key.public_key()
     return next((each for each in certificates if each.public_key() == public_key), None)
 
@@ -104,7 +104,16 @@ def _chain(own: Certificate, others: list[Certificate]) -> list[Certificate]:
     """Return a certificate and its issuers, in the order of TLS (RFC 8446 section 4.4.2). The file has any order."""
     chain = [own]
     while True:
-        issuer = next((each for each in others if each.subject == chain[-1].issuer and each not in chain), None)
-        if issuer is None:
+        of_name = [each for each in others if each.subject == chain[-1].issuer and each not in chain]
+        if not of_name:
             return chain
-        chain.append(issuer)
+        # An authority that has changed its key has two certificates of the same name.
+        chain.append(next((each for each in of_name if _has_issued(each, chain[-1])), of_name[0]))
+
+
+def _has_issued(issuer: Certificate, certificate: Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except Exception:  # also for an algorithm that it does not know; cryptography 38 has no such method
+        return False
+    return True

@@ -11,6 +11,7 @@ from blocking_request.flows.redirects import MAXIMUM_HISTORY_BYTES, RedirectPoli
 from blocking_request.models.failure import Failure, QtNetworkError
 from blocking_request.models.headers import Fields
 from blocking_request.models.http_messages import Request, Response
+from blocking_request.models.urls import query_without
 
 START = "http://host/a/b?q=1#part"
 
@@ -219,3 +220,10 @@ def test_bodies_of_followed_redirects_are_kept_up_to_a_limit() -> None:
     assert len(history) == 50
     assert [len(earlier.body) for earlier in history[:5]] == [400_000, 1000, 400_000, 1000, 0]
     assert sum(len(earlier.body) for earlier in history) <= MAXIMUM_HISTORY_BYTES
+
+
+@pytest.mark.parametrize("repeated", ["key=a/b==", "key=a%2Fb%3D%3D", "key=a%2fb%3d="])
+def test_added_parameter_that_the_server_encodes_anew(repeated: str) -> None:
+    """It must not reach another host."""
+    query = query_without(f"q=1&{repeated}&r=2", ("key=a/b==",))
+    assert query == "q=1&r=2"

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from blocking_request import AuthConfig, BlockingNetworkRequest, NetworkAccessManager, TlsSettings
 from blocking_request.models.tls import TlsUnusable
 from blocking_request.tls.pem import loaded
-from blocking_request.tls.pkcs12 import pkcs12_bytes
+from blocking_request.tls.pkcs12 import client_certificate, pkcs12_bytes
 
 from ..support.names import NET, OK, ROOT
 from ..support.servers.tls import FUTURE, NOW, Start, TlsServer, redirecting
@@ -209,7 +209,7 @@ def test_auth_config(get: Get, server: TlsServer, leaf: trustme.LeafCert, engine
 def test_wrong_password(get: Get, server: TlsServer, leaf: trustme.LeafCert) -> None:
     for password in (None, "", "wrong"):
         text = text_of(get(server.url, packed(leaf), password))
-        assert text == "the PKCS#12 file cannot be decrypted: keyPassword is missing or wrong"
+        assert text == "the PKCS#12 file cannot be decrypted: keyPassword is missing or wrong, or the file is damaged"
     assert server.handshakes == 0
 
 
@@ -306,3 +306,20 @@ def test_beginnings_of_files(leaf: trustme.LeafCert) -> None:
     assert pkcs12_bytes(data) == data and pkcs12_bytes(data[:8]) == data[:8]
     for other in (b"", b"0", b"-----BEGIN PKCS12-----\n!\n-----END PKCS12-----", leaf.private_key_pem.bytes()):
         assert pkcs12_bytes(other) is None
+
+
+def test_chain_of_an_authority_that_has_changed_its_key() -> None:
+    """The file has two certificates of the issuer's name, and the other one comes first."""
+    names = {text: x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)]) for text in ("root", "CA", "me")}
+    root_key, old_key, new_key, own_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(4))
+
+    def certificate(subject: str, issuer: str, key: Any, signer: Any) -> x509.Certificate:
+        builder = x509.CertificateBuilder().subject_name(names[subject]).issuer_name(names[issuer])
+        builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
+        return builder.not_valid_before(NOW).not_valid_after(FUTURE).sign(signer, hashes.SHA256())
+
+    old, new = certificate("CA", "root", old_key, root_key), certificate("CA", "root", new_key, root_key)
+    own = certificate("me", "CA", own_key, new_key)
+    data = pkcs12.serialize_key_and_certificates(None, own_key, own, [old, new], serialization.NoEncryption())
+    chain = x509.load_pem_x509_certificates(client_certificate(data, None).certificates)
+    assert chain == [own, new]

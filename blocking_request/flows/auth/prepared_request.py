@@ -17,7 +17,7 @@ from ...models.failure import QtNetworkError, RequestNotSent, request_not_sent
 from ...models.headers import FRAMING_FIELDS, Fields, Pairs, encoded, field_problem, is_token, known_fields
 from ...models.http_messages import Body, Request
 from ...models.redaction import hidden_repr
-from ...models.urls import is_canonical, normalized, origin, split_userinfo
+from ...models.urls import is_canonical, normalized, origin, query_without, split_userinfo
 
 
 class SignedRequest(NamedTuple):
@@ -88,7 +88,7 @@ def without_parameters(fields: Fields, parameters: frozenset[str]) -> Fields:
 def _without(location: bytes, parameters: frozenset[str]) -> bytes:
     url, hash_sign, fragment = location.decode("latin-1").partition("#")
     path, mark, query = url.partition("?")
-    remaining = "&".join(part for part in query.split("&") if part not in parameters)
+    remaining = query_without(query, parameters)
     return f"{path}{mark if remaining else ''}{remaining}{hash_sign}{fragment}".encode("latin-1")
 
 

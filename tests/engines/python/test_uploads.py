@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Optional
 
 import pytest
@@ -93,8 +94,9 @@ def test_slow_upload_iterator_is_not_read_after_a_cancel(how: str, before: int, 
             yield b"x"
 
     def take_all(connection: Connection) -> None:
-        while connection.sock.recv(1 << 16):
-            pass
+        with suppress(OSError):  # the client resets the connection
+            while connection.sock.recv(1 << 16):
+                pass
 
     url = serve(take_all).url
     if how == "call":

@@ -18,7 +18,7 @@ from ..models.urls import origin
 from . import Flow, Send
 from .auth.server import host_with_port
 
-ATTEMPTS = 3
+MOST_QUESTIONS = 3
 """How often the handler is called for one request."""
 
 
@@ -26,7 +26,7 @@ ATTEMPTS = 3
 class PreSharedKeys:
     """The handler of a manager, and the keys that it has returned, by origin.
 
-    A key is there before the server has accepted it, so that the requests of a batch ask once. A refused key is
+    A key is stored before the server has accepted it, so that the requests of a batch ask once. A refused key is
     removed.
     """
 
@@ -41,29 +41,39 @@ def with_pre_shared_key(request: Request, keys: PreSharedKeys, send: Send) -> Fl
     """Send; if the server wants a pre-shared key, call the handler, and send again with its key."""
     if not request.url.startswith("https:"):
         return (yield from send(request))
-    place = origin(request.url)
-    key = keys.known.get(place, UNKNOWN_KEY)
+    key_origin = origin(request.url)
+    key = keys.known.get(key_origin, UNKNOWN_KEY)
     response = yield from send(request._replace(pre_shared_key=key))
     asked = 0
-    for _ in range(2 * ATTEMPTS):  # the keys of other requests count, too
+    for _ in range(2 * MOST_QUESTIONS):  # also bounds attempts with keys that other requests were given
         hint = _wanted_hint(response)
         if hint is None:
             return response
-        known = keys.known.get(place)
-        if known is not None and known != key:
-            key = known  # another request has asked in the meantime
+        newer = _without_refused(key, keys.known, key_origin)
+        if newer is not None:
+            key = newer  # another request has asked in the meantime
         else:
-            if known is not None:
-                keys.known.pop(place, None)
             asked += 1
-            if asked > ATTEMPTS:
+            if asked > MOST_QUESTIONS:
                 return response
             answer = checked_key(keys.handler(hint, host_with_port(request.url), asked), hint)
             if answer is None:
                 return response
-            key = keys.known[place] = answer
+            key = keys.known[key_origin] = answer
         response = yield from send(request._replace(pre_shared_key=key))
     return response
+
+
+def _without_refused(
+    refused: PreSharedKey, known: MutableMapping[str, PreSharedKey], key_origin: str
+) -> Optional[PreSharedKey]:
+    """Remove a refused key. If another one is known instead, leave it there, and return it."""
+    present = known.get(key_origin)
+    if present != refused:
+        return present
+    removed = known.pop(key_origin, None)
+    # Another thread may have stored its key between these two lines.
+    return None if removed is None or removed == refused else known.setdefault(key_origin, removed)
 
 
 def _wanted_hint(response: Response) -> Optional[str]:

@@ -16,7 +16,7 @@ from blocking_request.models.urls import origin
 from blocking_request.stores.cache.partition import partition_key
 
 URL = "https://host/"
-PLACE = origin(URL)
+KEY_ORIGIN = origin(URL)
 ONE, OTHER = PreSharedKey("H", b"me", b"one"), PreSharedKey("H", b"me", b"other")
 
 
@@ -52,31 +52,31 @@ def test_key_of_another_request_is_used() -> None:
     keys = PreSharedKeys(unexpected, known)
     flow = with_pre_shared_key(Request("POST", URL, body=b"x"), keys, send_one)
     first = next(flow)
-    known[PLACE] = ONE  # in the meantime
+    known[KEY_ORIGIN] = ONE  # in the meantime
     assert isinstance(first, Request)
     second = flow.send(wants_key(first))
     assert second == first._replace(pre_shared_key=ONE)
     with pytest.raises(StopIteration):
         flow.send(Response(second, 200))
-    assert known == {PLACE: ONE}
+    assert known == {KEY_ORIGIN: ONE}
 
 
 def test_refused_keys_of_other_requests_are_no_endless_loop() -> None:
-    known = {PLACE: ONE}
+    known = {KEY_ORIGIN: ONE}
     flow = with_pre_shared_key(Request("GET", URL), PreSharedKeys(unexpected, known), send_one)
     request = next(flow)
     sent = 1
     with pytest.raises(StopIteration):
         while True:
             assert isinstance(request, Request)
-            known[PLACE] = OTHER if request.pre_shared_key == ONE else ONE
+            known[KEY_ORIGIN] = OTHER if request.pre_shared_key == ONE else ONE
             request = flow.send(wants_key(request))
             sent += 1
     assert sent == 7
 
 
 def test_key_of_a_later_answer_is_not_removed() -> None:
-    known = {PLACE: ONE}
+    known = {KEY_ORIGIN: ONE}
     asked: list[tuple[str, str, int]] = []
 
     def handler(*question: Any) -> None:
@@ -87,6 +87,23 @@ def test_key_of_a_later_answer_is_not_removed() -> None:
     with pytest.raises(StopIteration):
         flow.send(wants_key(request))  # type: ignore[arg-type]
     assert known == {} and asked == [("H", "host", 1)]
+
+
+def test_key_stored_while_a_refused_one_is_removed() -> None:
+    class Known(dict[str, PreSharedKey]):
+        def pop(self, *arguments: Any) -> Any:
+            self[KEY_ORIGIN] = OTHER  # by another thread
+            return super().pop(*arguments)
+
+    known = Known({KEY_ORIGIN: ONE})
+    flow = with_pre_shared_key(Request("GET", URL), PreSharedKeys(unexpected, known), send_one)
+    first = next(flow)
+    assert isinstance(first, Request)
+    second = flow.send(wants_key(first))
+    assert second == first._replace(pre_shared_key=OTHER)
+    with pytest.raises(StopIteration):
+        flow.send(Response(second, 200))
+    assert known == {KEY_ORIGIN: OTHER}
 
 
 @pytest.mark.parametrize(
@@ -117,6 +134,6 @@ def test_cache_keeps_keys_apart() -> None:
 
 
 def test_values_show_no_key() -> None:
-    keys = PreSharedKeys(unexpected, {PLACE: ONE})
+    keys = PreSharedKeys(unexpected, {KEY_ORIGIN: ONE})
     assert (repr(ONE), repr(keys)) == ("<PreSharedKey>", "<PreSharedKeys>")
     assert "one" not in repr(Request("GET", URL, pre_shared_key=ONE))

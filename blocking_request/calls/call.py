@@ -21,7 +21,16 @@ from ..bodies.sink import CannotWrite, Drain, DrainableTarget, ReadBody, ReportW
 from ..bodies.upload import Upload
 from ..engines.base import Transfer
 from ..engines.choice import choose, needs_python
-from ..engines.events import BodyChunks, Cancel, Chunk, HeadersReceived, Progress, StepReached, UploadDataNeeded
+from ..engines.events import (
+    HELD_BACK,
+    BodyChunks,
+    Cancel,
+    Chunk,
+    HeadersReceived,
+    Progress,
+    StepReached,
+    UploadDataNeeded,
+)
 from ..engines.mailbox import Mailbox
 from ..engines.upload_channel import UploadChannel
 from ..feedback import Feedback, FeedbackLike
@@ -30,7 +39,7 @@ from ..models import error_texts as messages
 from ..models.failure import Failure
 from ..models.http_messages import Body, Request, Response
 from .cancel import Cancellation
-from .observer import HELD_BACK, CallObserver
+from .observer import CallObserver
 from .progress import ProgressReporter
 from .steps import CallStep, CallSteps
 from .timeouts import Timeouts

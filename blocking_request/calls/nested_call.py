@@ -1,4 +1,4 @@
-"""A call within a task: it sends the requests of code that waits for their responses, such as a hook of requests."""
+"""Runs a flow during a task, for code that waits for the response, such as a hook of requests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from .observer import NULL_OBSERVER
 from .timeouts import Timeouts
 
 
-class _StopReasons:
-    """The timeouts of a task in the form of a feedback, which a call polls."""
+class _TimeoutsAsFeedback:
+    """The timeouts of a task in the form of a feedback, which a call polls.
+
+    Its ``isCanceled`` is also True after the deadline; ``run_nested`` puts the true reason in.
+    """
 
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
@@ -25,7 +28,7 @@ def run_nested(flow: Flow, engine: str, timeouts: Timeouts) -> Response:
 
     The body is kept in memory, also if the task writes it into a file: a task cannot read from this transfer.
     """
-    call = Call(engine, timeouts.idle_ms, 0, NULL_OBSERVER, _StopReasons(timeouts), prefers_python=True)
+    call = Call(engine, timeouts.idle_ms, 0, NULL_OBSERVER, _TimeoutsAsFeedback(timeouts), prefers_python=True)
     response = call.run(_in_memory(flow))
     failure = timeouts.stop_reason()
     return response if failure is None else response._replace(failure=failure)

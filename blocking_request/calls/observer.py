@@ -10,19 +10,13 @@ from ..models.http_messages import Request, Response
 from ..trace import Watcher
 from .progress import ProgressReporter
 
-HELD_BACK = frozenset((304, 401, 407))
-"""The statuses of responses that the cache or the credentials may replace by another one.
-
-As in Qt, they are reported only if they are the response of the call.
-"""
-
 
 class CallObserver(Protocol):
     """Reports the events of a call. Every method is called in the thread of the caller, during the call."""
 
     @property
     def watchers(self) -> tuple[Watcher, ...]:
-        """Return the watchers, which get each step of the call beside the log."""
+        """Return the watchers, which are told what the log is told."""
 
     def progress_reporter(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressReporter]:
         """Return a function that reports progress, or None if nothing is connected."""

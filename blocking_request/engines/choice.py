@@ -16,7 +16,7 @@ from .python import engine as _python
 from .python.failures import is_out_of_descriptors, unknown_failure
 from .python.pre_shared_keys import supports_pre_shared_keys
 from .qt import engine as _qt
-from .qt.transfer_tracer import TELLS_STEPS
+from .qt.transfer_tracer import SIGNALS_CONNECTING
 from .request_check import malformed
 
 AUTO = "auto"
@@ -100,7 +100,7 @@ def _is_better_without_qt(request: Request) -> bool:
 
 def needs_python(steps: frozenset[Step]) -> bool:
     """Return whether a caller wants to know of steps that only the python engine reports."""
-    return not TELLS_STEPS and bool(steps & {Step.CONNECTING, Step.REQUEST_SENT})
+    return not SIGNALS_CONNECTING and bool(steps & {Step.CONNECTING, Step.REQUEST_SENT})
 
 
 def checked_engine(name: str) -> str:

@@ -21,12 +21,20 @@ class Progress:
     total: int
 
 
+HELD_BACK = frozenset((304, 401, 407))
+"""The statuses of responses that the cache or the credentials may replace by another one.
+
+As in Qt, they are reported only if they are the response of the call.
+"""
+
+
 def reports_progress(status: Optional[int]) -> bool:
     """Return whether the progress of a body is reported while it arrives.
 
-    Redirects and challenges (401, 407) are not: the call may replace them by another response.
+    A redirect such as 302 is not held back: its header is reported, as in Qt. The progress of its body is not, because
+    the call may go on with the response of another URL.
     """
-    return status not in (401, 407) and not 300 <= (status or 0) < 400
+    return status not in HELD_BACK and not 300 <= (status or 0) < 400
 
 
 Chunk = Union[bytes, memoryview]
@@ -74,7 +82,7 @@ class StepReached:
 
 @dataclass(frozen=True)
 class UploadDataNeeded:
-    """The engine has sent most of the bytes that it was given of the request's body, and wants more."""
+    """The engine has sent most of the body's bytes that it was given, and wants more."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,6 @@ QueuedEvent = Union[Event, Marker, None]
 
 
 class EventSink(Protocol):
-    """May be called from any thread."""
+    """Takes events, from any thread."""
 
     def put(self, event: QueuedEvent) -> None: ...

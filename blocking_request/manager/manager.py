@@ -39,8 +39,9 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
     ``blockingGet``, ``blockingPost``, ``timeout``, ``setTimeout`` and the methods for preprocessors can be called on
     the class, too, as in QgsNetworkAccessManager. They are those of ``instance()`` then.
 
-    It has signals of the type CallerSignal: their slots run in the thread of the blocked caller, and an exception of a
-    slot is raised to the caller.
+    It has signals of the type CallerSignal: their slots run in the thread of the blocked caller, and an exception of
+    such a slot is raised to the caller. A method of a QObject that lives in another thread runs in that thread, by its
+    event loop. The three signals below that ask are the exception.
 
     - ``requestAboutToBeCreated`` is emitted with a RequestParameters before a call sends anything.
     - ``finished`` is emitted with the ReplyContent when a call has ended.

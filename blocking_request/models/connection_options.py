@@ -27,7 +27,7 @@ class ConnectionOptions(NamedTuple):
     demands_http2: bool = False
     """Whether HTTP/2 is spoken without asking the server, with and without TLS (RFC 9113 section 3.3)."""
     upgrades_to_http2: bool = False
-    """Whether the qt engine may ask for HTTP/2 without TLS by ``Upgrade``."""
+    """Whether the qt engine may ask for HTTP/2 without TLS by ``Upgrade``. The python engine ignores it."""
     idle_seconds: Optional[int] = None
     """How long the connection is kept without a request; None: as long as the engine keeps others."""
     keep_alive: Optional[KeepAlive] = None

@@ -1,4 +1,4 @@
-"""Reads the ConnectionOptions of a QNetworkRequest, and adapts its copy to a blocking call on the qt engine."""
+"""Reads the ConnectionOptions of a QNetworkRequest."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def connection_options(request: QtNetwork.QNetworkRequest) -> ConnectionOptions:
 
 
 def _changed(value: int, default: int) -> int:
-    """Return 0 for Qt's default, in whose place the engine has its own."""
+    """Return 0 for Qt's default: the engine then uses its own."""
     return 0 if value == default else value
 
 
@@ -78,28 +78,3 @@ def connections_per_host(request: object) -> int:
         return 0
     count: int = request.http1Configuration().numberOfConnectionsPerHost()  # type: ignore[attr-defined]
     return 0 if count == DEFAULT_CONNECTIONS_PER_HOST else count
-
-
-_SYNCHRONOUS, _DOWNLOAD_BUFFER = _Attribute(16), _Attribute(14)  # type: ignore[call-arg]
-"""Attributes of Qt's own, which only PySide6 names."""
-
-
-def adapt_to_worker(request: QtNetwork.QNetworkRequest) -> None:
-    """Switch off the settings of a request that would harm the worker, or the other requests that it performs.
-
-    They change how Qt performs a request, not its result.
-    """
-    if request.attribute(_SYNCHRONOUS):
-        request.setAttribute(_SYNCHRONOUS, False)  # the worker would be blocked, and hear no abort
-    if request.attribute(_DOWNLOAD_BUFFER):
-        request.setAttribute(_DOWNLOAD_BUFFER, 0)
-    if request.attribute(_Attribute.HttpPipeliningAllowedAttribute):
-        request.setAttribute(_Attribute.HttpPipeliningAllowedAttribute, False)  # another request would wait behind it
-    request.setAttribute(_Attribute.AutoDeleteReplyOnFinishAttribute, True)  # each call would leave a reply behind
-    if connections_per_host(request):
-        # With fewer connections than the engine counts on, requests would wait in Qt while their timeouts run.
-        request.setHttp1Configuration(QtNetwork.QHttp1Configuration())  # type: ignore[attr-defined]
-    configuration = request.http2Configuration()
-    if configuration.serverPushEnabled():
-        configuration.setServerPushEnabled(False)  # no call reads the pushed responses
-        request.setHttp2Configuration(configuration)

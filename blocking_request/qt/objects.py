@@ -11,8 +11,9 @@ def release_ownership(qobject: QtCore.QObject) -> None:
     """Have Python own a QObject no more.
 
     When a QCoreApplication is destroyed, PyQt deletes every QObject that Python owns, in the thread that destroys the
-    application, although workers still use them. A released QObject must be deleted by ``delete_at_thread_end`` or
-    ``delete_finished_thread``. PySide6 does the same in ``QCoreApplication.shutdown()`` only, and has no such function.
+    application, although workers still use them. A released QObject must be deleted by ``deleteLater``,
+    ``delete_at_thread_end`` or ``delete_finished_thread``. PySide6 does the same in ``QCoreApplication.shutdown()``
+    only, and has no such function.
     """
     if API == "PySide6":
         for each in [each for each in _released if is_deleted(each)]:

@@ -27,7 +27,7 @@ from ..reply import ReplyContent
 from ..trace import Watcher
 from .interpreter_exit import blocked_callers
 from .options import overrides_of, own_deadline, own_timeout
-from .signals import SignalEmitter, emit_end
+from .signals import RequestSignals, emit_end
 
 if TYPE_CHECKING:
     from .request import BlockingNetworkRequest
@@ -124,7 +124,7 @@ class CallRunner:
             if idle_ms is None:
                 idle_ms = transfer_timeout(context.target) or own_timeout(owner, settings)
             deadline_ms = own_deadline(owner, settings)
-            observer = SignalEmitter(owner, self, context, self._manager)
+            observer = RequestSignals(owner, self, context, self._manager)
             call = self.running = Call(
                 engine=engine,
                 idle_ms=idle_ms,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Optional
 
 from .._first_use import first_use
-from ..calls.observer import HELD_BACK
 from ..calls.progress import ProgressReporter, progress_reporter
-from ..engines.events import NO_STEPS, Step, StepReached
+from ..engines.events import HELD_BACK, NO_STEPS, Step, StepReached
 from ..errors import ErrorCode
 from ..feedback import FeedbackLike
 from ..models.http_messages import Request, Response
@@ -26,13 +25,12 @@ if TYPE_CHECKING:
 _STEP_SIGNALS = tuple(step.value for step in Step)
 
 
-class SignalEmitter:
+class RequestSignals:
     """Reports the events of a call to the signals and watchers of its request. It is a CallObserver."""
 
     def __init__(
         self, owner: BlockingNetworkRequest, runner: CallRunner, context: CallContext, manager: NetworkAccessManager
     ) -> None:
-        """``manager``: the manager of the request, whose signal ``encrypted`` is emitted, too."""
         self._owner = owner
         self._manager = manager
         self._runner = runner
@@ -52,6 +50,7 @@ class SignalEmitter:
         return progress_reporter(self._owner, feedback)
 
     def wanted_steps(self) -> frozenset[Step]:
+        """Return the steps for which a slot is connected, and remember them for ``on_response``."""
         self._wanted = NO_STEPS
         if is_connected(self._owner, *_STEP_SIGNALS):
             self._wanted = frozenset(step for step in Step if is_connected(self._owner, step.value))
@@ -66,6 +65,7 @@ class SignalEmitter:
                 self._runner.reply = self._context.to_reply(response.without_credentials())
             _emit(self._owner, event.step.value)
             if event.step is Step.ENCRYPTED:
+                # The signal of the same name of the request's manager.
                 self._manager.encrypted.emit(self._runner.reply)
         elif response is not None and response.status not in HELD_BACK:
             self._emit_meta_data_changed(response.without_credentials())
@@ -109,5 +109,6 @@ def emit_end(owner: BlockingNetworkRequest, reply: ReplyContent) -> None:
 
 
 def _emit(owner: BlockingNetworkRequest, signal: str, *arguments: object) -> None:
-    if is_connected(owner, signal):  # else a subclass may have given the name to something else
+    # If a subclass uses the name for something else, it is not connected, and must not be called.
+    if is_connected(owner, signal):
         emit(owner, signal, *arguments)

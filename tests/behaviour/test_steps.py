@@ -16,7 +16,7 @@ from blocking_request import (
     NetworkMemoryCache,
     TlsSettings,
 )
-from blocking_request.engines.qt.transfer_tracer import TELLS_STEPS
+from blocking_request.engines.qt.transfer_tracer import SIGNALS_CONNECTING
 from blocking_request.qt.binding import field_name
 
 from ..support.names import TLS_ENGINES, Serve
@@ -65,7 +65,7 @@ def listen(request: BlockingNetworkRequest, *signals: str) -> list[str]:
 
 def known(engine: str, *signals: str) -> list[str]:
     """Return the signals that the engine can tell."""
-    return [each for each in signals if engine == "python" or TELLS_STEPS or each not in OF_PYTHON]
+    return [each for each in signals if engine == "python" or SIGNALS_CONNECTING or each not in OF_PYTHON]
 
 
 def test_order_of_the_signals(blocking: BlockingNetworkRequest, engine: str, serve: Serve) -> None:
@@ -92,7 +92,7 @@ def test_auto_takes_an_engine_that_reports_each_step(serve: Serve) -> None:
         request = BlockingNetworkRequest(NetworkAccessManager())
         seen = listen(request, signal)
         assert request.get(server.url) is ErrorCode.NoError
-        assert request.reply().engine() == ("qt" if TELLS_STEPS or signal == "metaDataChanged" else "python")
+        assert request.reply().engine() == ("qt" if SIGNALS_CONNECTING or signal == "metaDataChanged" else "python")
         assert seen == [signal] or request.reply().engine() == "qt"  # the connection may have been kept
 
 

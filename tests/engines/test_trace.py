@@ -32,7 +32,7 @@ from ..support.servers.raw import Connection, always, once
 from ..support.servers.tls import TlsServer
 from ..support.servers.unreachable import full_port
 
-TELLS_STEPS = QT_VERSION >= (6, 3)
+SIGNALS_CONNECTING = QT_VERSION >= (6, 3)
 """Whether Qt signals that it connects and has sent a request."""
 
 STEPS = (
@@ -96,7 +96,7 @@ def steps_of(trace: TransferTrace) -> set[str]:
 def known_to_qt(steps: set[str]) -> set[str]:
     """Return those of the steps that Qt signals."""
     unknown = {"look_up_started", "look_up_ended", "connect_ended", "tls_started", "first_byte"}
-    return steps - unknown - (set() if TELLS_STEPS else {"connect_started", "request_sent"})
+    return steps - unknown - (set() if SIGNALS_CONNECTING else {"connect_started", "request_sent"})
 
 
 def test_new_and_reused_connection(engine: str, traced: BlockingNetworkRequest, serve: Serve) -> None:
@@ -106,7 +106,7 @@ def test_new_and_reused_connection(engine: str, traced: BlockingNetworkRequest, 
         assert traced.get(server.url) is OK
         trace = trace_of(traced)
         assert steps_of(trace) == (steps if engine == "python" else known_to_qt(steps))
-        assert trace.is_reused == (bool(is_reused) if engine == "python" or TELLS_STEPS else None)
+        assert trace.is_reused == (bool(is_reused) if engine == "python" or SIGNALS_CONNECTING else None)
         assert trace.peer == (("127.0.0.1", server.port) if engine == "python" else None)
 
 
@@ -177,7 +177,7 @@ def test_redirect(engine: str, traced: BlockingNetworkRequest, serve: Serve) -> 
     (first,) = (response.trace for response in response_of(traced.reply()).history)
     assert first is not None and first.ended is not None and last.queued is not None
     assert steps_of(first) <= steps_of(last) | OF_A_CONNECTION and first.ended <= last.queued
-    if engine == "python" or TELLS_STEPS:
+    if engine == "python" or SIGNALS_CONNECTING:
         assert (first.is_reused, last.is_reused) == (False, True)
 
 
@@ -251,7 +251,7 @@ def test_log(engine: str, blocking: BlockingNetworkRequest, serve: Serve, caplog
     if engine == "python":
         assert "ms (connect " in new and "first byte after " in new
     assert "first byte after " in reused
-    assert ("(reused connection, first byte after " in reused) == (engine == "python" or TELLS_STEPS)
+    assert ("(reused connection, first byte after " in reused) == (engine == "python" or SIGNALS_CONNECTING)
 
 
 def test_timings(engine: str, traced: BlockingNetworkRequest, serve: Serve) -> None:

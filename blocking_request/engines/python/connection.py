@@ -170,7 +170,7 @@ def _connect(host: str, port: int, state: TransferState, request: Optional[Reque
     state.reach(Step.CONNECTING)
     try:
         return SocketChannel(
-            (yield from connect(host, port, state.wake, state.trace, state.request.connection.keep_alive))
+            (yield from connect(host, port, state.mailbox.wake, state.trace, state.request.connection.keep_alive))
         )
     except OSError as error:
         failure = proxy_connect_failure(error) if request is None else connect_failure(error, request)

@@ -33,7 +33,7 @@ Steps = Generator[Union[Wanted, Event], None, None]
 def perform_stream(state: TransferState, http2: Http2Connection, route: Route) -> Steps:
     """Send the request and read its response. Raises OSError, ConnectionLost, StreamRefused, BodyError."""
     request = state.request
-    stream = http2.open(request.method, state.wake)
+    stream = http2.open(request.method, state.mailbox.wake)
     state.stream = stream
     try:
         if state.reached:

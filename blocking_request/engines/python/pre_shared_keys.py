@@ -42,12 +42,14 @@ def key_unusable_reason(key: PreSharedKey) -> Optional[str]:
 
 
 class KeyOffer:
-    """Offers the key of one manager and origin. Any thread may use it."""
+    """Offers one key in handshakes. Any thread may use it."""
 
     def __init__(self, key: PreSharedKey) -> None:
         self.key = key
         self._handshake = threading.local()
-        """The hint of the handshake that the thread does. The question and the failure come in one step of it."""
+        """The hint of this thread's handshake. Without a key, OpenSSL asks and fails within one call of
+        ``do_handshake``, so no other handshake of the thread comes between.
+        """
 
     def add_to(self, context: ssl.SSLContext) -> None:
         """Have a context offer the key, beside its other ciphers."""
@@ -57,7 +59,10 @@ class KeyOffer:
         set_callback(self._answer)
 
     def _answer(self, hint: Optional[str]) -> tuple[Optional[str], bytes]:
-        """OpenSSL calls this within a handshake: with TLS 1.3 always, and before it has heard of the server."""
+        """Return identity and key. OpenSSL calls this within a handshake.
+
+        With TLS 1.3 it always calls, before the server has sent anything, so there is no hint.
+        """
         self._handshake.hint = hint = hint or ""
         key = self.key
         return (key.identity.decode(), key.key) if key.fits(hint) else (None, b"")

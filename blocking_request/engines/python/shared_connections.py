@@ -37,7 +37,7 @@ class SharedConnections:
                     if connection.http2.has_room():
                         return connection
                     state.is_connected = True
-                    yield from connection.http2.wait_for_room(state.wake, state.mailbox)
+                    yield from connection.http2.wait_for_room(state.mailbox.wake, state.mailbox)
                     continue
                 del self._connections[key]
                 if connection.http2.is_idle:
@@ -82,7 +82,7 @@ class SharedConnections:
                 if not is_canceled:
                     # Restart its idle timeout, but not after each timeout of others: that would be an endless wait.
                     waiting.mailbox.mark_active()
-                waiting.wake()
+                waiting.mailbox.wake()
 
     def owns(self, connection: Connection) -> bool:
         """Return whether others may use the connection, too."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Callable, Optional, Union
+from typing import TYPE_CHECKING, Optional, Union
 
 from ...models import error_texts as messages
 from ...models.failure import Failure
@@ -51,7 +51,6 @@ class TransferState:
         "is_aborted",
         "is_connected",
         "is_cut_short",
-        "is_http2",
         "is_reused",
         "mailbox",
         "parser",
@@ -62,7 +61,6 @@ class TransferState:
         "stream",
         "trace",
         "unsent",
-        "wake",
     )
 
     def __init__(self, request: Request, mailbox: Mailbox) -> None:
@@ -70,9 +68,6 @@ class TransferState:
         self.mailbox = mailbox
         trace = self.trace = TransferTrace()
         trace.queued = mailbox.last_activity
-        self.wake: Callable[[], None] = mailbox.wake
-        """Wakes the driver, from any thread."""
-        self.is_http2 = False
         self.is_aborted = False
         self.is_connected = False
         """Whether there is a connection to the server, or to the proxy before it."""
@@ -83,7 +78,10 @@ class TransferState:
         """The stream over HTTP/2."""
         self.reader: Optional[BodyReader] = None
         self.body: Optional[bytes] = None
-        """The body, if it came in one piece without a coding; otherwise ``reader`` has it."""
+        """The body, if it came in one piece without a coding.
+
+        Otherwise ``reader`` has it. Chunks that came before there is a reader are in ``early_chunks``.
+        """
         self.session: Optional[TlsSession] = None
         """The TLS session. If the certificate was refused, it has the certificates only."""
         self.is_reused = False
@@ -104,6 +102,11 @@ class TransferState:
     def received(self) -> Union[ResponseParser, Http2Stream, None]:
         """The parser or the stream, which has the header of the response."""
         return self.parser if self.stream is None else self.stream
+
+    @property
+    def is_http2(self) -> bool:
+        connection = self.connection
+        return connection is not None and connection.http2 is not None
 
     def abort(self) -> None:
         """Have the driver end the transfer. Any thread may call this."""
@@ -138,8 +141,8 @@ class TransferState:
         return chunks
 
     def begin_attempt(self, connection: Connection) -> None:
+        """Forget the attempt before, and use a connection. Report its TLS handshake if it is new."""
         self.connection = connection
-        self.is_http2 = connection.http2 is not None
         self.is_reused, connection.was_used = connection.was_used, True
         trace = self.trace
         trace.is_reused, trace.peer = self.is_reused, connection.peer
@@ -149,7 +152,7 @@ class TransferState:
         if self.session is not None and not self.is_reused:
             self.reach(Step.ENCRYPTED)
         self.is_connected = True
-        self.parser = None if self.is_http2 else ResponseParser(self.request.method)
+        self.parser = ResponseParser(self.request.method) if connection.http2 is None else None
         self.stream = None
         self.reader = self.body = self.unsent = None
         self.is_cut_short = False

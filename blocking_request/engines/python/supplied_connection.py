@@ -39,7 +39,7 @@ class SuppliedConnection:
 
     def take(self, key: RouteKey) -> Optional[Connection]:
         connection = self._connection
-        if connection is None or _shared_by(connection.key) != _shared_by(key):
+        if connection is None or _sharing_key(connection.key) != _sharing_key(key):
             return None
         if connection.is_quiet():
             return connection
@@ -54,7 +54,10 @@ class SuppliedConnection:
         return self._connection
 
     def _hand_out(self, route: Route, state: TransferState) -> Steps[Channel]:
-        """Return the socket, once. If a certificate is refused, TLS asks for a second connection in vain."""
+        """Return the socket, once.
+
+        TLS calls this again to look into a refused certificate; there is no second socket, so that fails.
+        """
         yield from ()
         channel, self._unused = self._unused, None
         if channel is None:
@@ -78,7 +81,7 @@ class SuppliedConnection:
         """Keep the connection: ``take`` returns it again."""
 
     def clear(self) -> None:
-        """Keep the connection, although the process has no descriptors left."""
+        """Do nothing: the only connection is still needed."""
 
     def close(self) -> None:
         """Close the socket. Requests fail from now on. May be called again."""
@@ -88,6 +91,9 @@ class SuppliedConnection:
                 each.close()
 
 
-def _shared_by(key: RouteKey) -> Optional[RouteKey]:
-    """Return a value that is equal for routes that may use the connection one after the other."""
+def _sharing_key(key: RouteKey) -> Optional[RouteKey]:
+    """Return a value for a route. Requests with equal values may share the connection.
+
+    These are all http ones, and https ones with the same route, whatever their ConnectionOptions.
+    """
     return None if key.origin.startswith("http:") else key._replace(connection=DEFAULT_CONNECTION)

@@ -12,7 +12,7 @@ from typing import Optional
 from ...models.headers import DEFAULT_FIELDS, Pairs, are_defaults
 from ...models.http_messages import Request
 from ...qt.binding import QtCore, QtNetwork, encoded_url, enum_value, has_tls
-from ...qt.connection_options import adapt_to_worker
+from ...qt.connection_options import connections_per_host
 from ...tls.qt_configuration import caller_configuration, configuration_for, limited_for_keys
 
 ADDED_FIELDS = frozenset((b"user-agent", b"accept-encoding", b"accept-language", b"content-type", b"connection"))
@@ -20,6 +20,9 @@ ADDED_FIELDS = frozenset((b"user-agent", b"accept-encoding", b"accept-language",
 
 _Attribute = QtNetwork.QNetworkRequest.Attribute
 _Request = QtNetwork.QNetworkRequest
+
+_SYNCHRONOUS, _MAXIMUM_DOWNLOAD_BUFFER = _Attribute(16), _Attribute(14)  # type: ignore[call-arg]
+"""Attributes of Qt's own, which only PySide6 names."""
 
 
 def make_qt_request(request: Request) -> QtNetwork.QNetworkRequest:
@@ -38,7 +41,7 @@ def make_qt_request(request: Request) -> QtNetwork.QNetworkRequest:
         for name in qt_request.rawHeaderList():
             qt_request.setRawHeader(name, QtCore.QByteArray())
         _disable_qt_policies(qt_request)
-        adapt_to_worker(qt_request)
+        _adapt_to_worker(qt_request)
     if request.url.startswith("https:"):
         if request.tls is not None and caller_configuration(request) is None:
             qt_request.setSslConfiguration(configuration_for(request.tls))
@@ -73,6 +76,27 @@ def _disable_qt_policies(request: QtNetwork.QNetworkRequest) -> None:
     request.setAttribute(_Attribute.CacheLoadControlAttribute, _PREFER_NETWORK)
     request.setAttribute(_Attribute.DoNotBufferUploadDataAttribute, True)
     request.setTransferTimeout(0)
+
+
+def _adapt_to_worker(request: QtNetwork.QNetworkRequest) -> None:
+    """Switch off the settings of a request that would harm the worker, or the other requests that it performs.
+
+    They change how Qt performs a request, not its result.
+    """
+    if request.attribute(_SYNCHRONOUS):
+        request.setAttribute(_SYNCHRONOUS, False)  # the worker would be blocked, and hear no abort
+    if request.attribute(_MAXIMUM_DOWNLOAD_BUFFER):
+        request.setAttribute(_MAXIMUM_DOWNLOAD_BUFFER, 0)
+    if request.attribute(_Attribute.HttpPipeliningAllowedAttribute):
+        request.setAttribute(_Attribute.HttpPipeliningAllowedAttribute, False)  # another request would wait behind it
+    request.setAttribute(_Attribute.AutoDeleteReplyOnFinishAttribute, True)  # each call would leave a reply behind
+    if connections_per_host(request):
+        # With fewer connections than the engine counts on, requests would wait in Qt while their timeouts run.
+        request.setHttp1Configuration(QtNetwork.QHttp1Configuration())  # type: ignore[attr-defined]
+    configuration = request.http2Configuration()
+    if configuration.serverPushEnabled():
+        configuration.setServerPushEnabled(False)  # no call reads the pushed responses
+        request.setHttp2Configuration(configuration)
 
 
 def _leave_identity(request: QtNetwork.QNetworkRequest) -> None:

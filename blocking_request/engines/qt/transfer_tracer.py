@@ -1,4 +1,7 @@
-"""Reports the steps of a transfer that Qt signals, if a caller wants them: each signal costs an event."""
+"""Traces the steps of a transfer that Qt signals, and reports those that the caller wants.
+
+The signals are connected only if either is wanted: each signal costs an event.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +22,18 @@ from .response import begun_response, read_header
 if TYPE_CHECKING:
     from .worker import QtTransfer
 
-TELLS_STEPS = hasattr(QtNetwork.QNetworkReply, "socketStartedConnecting")
+SIGNALS_CONNECTING = hasattr(QtNetwork.QNetworkReply, "socketStartedConnecting")
 """Whether Qt signals that it connects, and that it has sent a request (since 6.3)."""
 
-_MEMBERS = {
+_TRACE_FIELDS = {
     Step.CONNECTING: "connect_started",
     Step.ENCRYPTED: "tls_ended",
     Step.REQUEST_SENT: "request_sent",
     Step.HEADERS_RECEIVED: "headers_received",
 }
-"""The members of a TransferTrace."""
+"""The fields of a TransferTrace that have the times of the steps."""
 
-_HAS_TLS = hasattr(QtNetwork.QNetworkReply, "encrypted")
+_HAS_ENCRYPTED_SIGNAL = hasattr(QtNetwork.QNetworkReply, "encrypted")
 
 
 class TransferTracer(QtCore.QObject):
@@ -49,9 +52,9 @@ class TransferTracer(QtCore.QObject):
     def follow(self, reply: QtNetwork.QNetworkReply) -> None:
         """Report the steps of a reply from now on."""
         reply.metaDataChanged.connect(self._headers_received)
-        if _HAS_TLS:
+        if _HAS_ENCRYPTED_SIGNAL:
             reply.encrypted.connect(self._encrypted)
-        if TELLS_STEPS:
+        if SIGNALS_CONNECTING:
             reply.socketStartedConnecting.connect(self._connecting)  # type: ignore[attr-defined]
             reply.requestSent.connect(self._request_sent)  # type: ignore[attr-defined]
 
@@ -77,15 +80,15 @@ class TransferTracer(QtCore.QObject):
             assert isinstance(reply, QtNetwork.QNetworkReply)
             transfer = self._transfers.get(address(reply))
             if transfer is not None and not transfer.ended:
-                setattr(transfer.trace, _MEMBERS[step], time.monotonic())
-                is_known = step is Step.REQUEST_SENT and transfer.is_sent_reported
-                if step in transfer.mailbox.wanted_steps and not is_known:
-                    transfer.mailbox.post(StepReached(step, _response(step, transfer, reply)))
+                setattr(transfer.trace, _TRACE_FIELDS[step], time.monotonic())
+                is_reported = step is Step.REQUEST_SENT and transfer.is_sent_reported
+                if step in transfer.mailbox.wanted_steps and not is_reported:
+                    transfer.mailbox.post(StepReached(step, _known_response(step, transfer, reply)))
         except BaseException:  # PyQt ends the process if an exception leaves a slot
             logger.exception("a step of a request could not be reported")
 
 
-def _response(step: Step, transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Optional[Response]:
+def _known_response(step: Step, transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Optional[Response]:
     """Return the part of the response that is known after a step, if there is one."""
     if step is Step.ENCRYPTED:
         tls = session_of(reply.sslConfiguration(), transfer.tls_errors, agreed=True)
@@ -99,6 +102,6 @@ def _response(step: Step, transfer: QtTransfer, reply: QtNetwork.QNetworkReply) 
 
 def is_reused(trace: TransferTrace, is_https: bool) -> Optional[bool]:
     """Return whether a response came over a kept connection; None if Qt has signalled too little to know."""
-    if TELLS_STEPS:
+    if SIGNALS_CONNECTING:
         return trace.connect_started is None
-    return trace.tls_ended is None if is_https and _HAS_TLS else None
+    return trace.tls_ended is None if is_https and _HAS_ENCRYPTED_SIGNAL else None

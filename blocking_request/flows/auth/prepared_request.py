@@ -32,7 +32,7 @@ class SignedRequest(NamedTuple):
 
 
 def prepared_request(request: Request) -> PreparedRequest:
-    """Return a request as a PreparedRequest, which may be changed. A body that is read as it is sent is its Source."""
+    """Return a request as a PreparedRequest, which may be changed. Its body is bytes, None, or an Upload."""
     prepared = PreparedRequest()
     prepared.method = request.method
     prepared.url = request.url

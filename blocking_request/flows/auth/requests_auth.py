@@ -34,7 +34,8 @@ from .prepared_request import prepared_request, signed_request, without_paramete
 Drive = Callable[[Flow], Response]
 """Drives a flow to its end, in the thread of the caller."""
 
-CHALLENGES = range(400, 500)
+CLIENT_ERRORS = range(400, 500)
+"""The statuses that the hook of HTTPDigestAuth looks at."""
 
 _FRAMING_AND_CODING = FRAMING_FIELDS | {b"content-encoding"}
 
@@ -80,11 +81,11 @@ def _call_hooks(
     has_others: bool,
 ) -> Response:
     """Call hooks as ``requests.Session.send`` does; return the response that counts."""
-    if has_others and first.status in CHALLENGES:
+    if has_others and first.status in CLIENT_ERRORS:
         # HTTPDigestAuth keeps its state by thread, and begins it when it signs. Another request may have changed it.
         sign_again()
     connection.drive = drive
-    current = connection.shown(prepared, first)
+    current = connection.add_response(prepared, first)
     try:
         for hook in hooks:
             result = hook(current, stream=False, timeout=None, verify=True, cert=None, proxies={})
@@ -138,7 +139,7 @@ class _Connection(BaseAdapter):
             is_late = failure.code is ErrorCode.TimeoutError
             kind = requests.exceptions.ReadTimeout if is_late else requests.exceptions.ConnectionError
             self._fail(kind(failure.text, request=request), response)
-        return self.shown(request, response)
+        return self.add_response(request, response)
 
     def close(self) -> None:
         pass
@@ -156,9 +157,9 @@ class _Connection(BaseAdapter):
         """Return the result of the call if ``send`` has raised this error, and the hook has let it pass."""
         return next((response for known, response in self._errors if known is error), None)
 
-    def shown(self, prepared: PreparedRequest, response: Response) -> RequestsResponse:
-        """Return a response as a hook sees it."""
-        shown = _requests_response(prepared, response, self)
+    def add_response(self, prepared: PreparedRequest, response: Response) -> RequestsResponse:
+        """Return a response as a hook sees it. It is one of those that the hook may return."""
+        shown = _build_response(prepared, response, self)
         self._responses.append((shown, response))
         return shown
 
@@ -194,7 +195,7 @@ class _StreamedBody(io.RawIOBase):
         raise RuntimeError("a response hook cannot read the body of a response that is streamed, or goes into a file")
 
 
-def _requests_response(prepared: PreparedRequest, response: Response, connection: BaseAdapter) -> RequestsResponse:
+def _build_response(prepared: PreparedRequest, response: Response, connection: BaseAdapter) -> RequestsResponse:
     """Return what ``HTTPAdapter.build_response`` makes of a response."""
     pairs = response.headers.pairs
     shown = RequestsResponse()
@@ -224,7 +225,11 @@ def _requests_response(prepared: PreparedRequest, response: Response, connection
 
 
 def _extract_cookies(shown: RequestsResponse, response: Response) -> None:
-    """Fill ``cookies``. ``raw`` shows no cookies: hooks copy them from there into requests, and the jar adds them."""
+    """Fill ``cookies``.
+
+    ``raw`` has no cookies. A hook copies cookies from ``raw`` into its next request; the cookie layer adds them
+    already, so they would be sent twice.
+    """
     if not response.headers.has_set_cookie:
         return
     message = Message()

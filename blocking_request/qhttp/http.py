@@ -155,8 +155,9 @@ class Http(QtCore.QObject):
         """Use a connected socket for the requests that follow, whatever their host. None: own connections again.
 
         - ``socket``: a QTcpSocket of this thread, or a stream ``socket.socket`` (TCP, UNIX). It is duplicated in this
-          call, and never closed here. Until the connection has ended or another command ``setSocket`` has begun, only
-          the Http may use it: the QTcpSocket reads nothing, and the ``socket.socket`` does not block.
+          call, and never closed here. Until the connection has ended, another command ``setSocket`` has begun or the
+          Http is gone, only the Http may use it: the QTcpSocket reads nothing, and the ``socket.socket`` does not
+          block.
         - The URL still gives the ``Host`` field, so ``setHost`` is needed. If it is https, TLS is started on the
           connection, which serves that server only from then on. A certificate that is refused cannot be accepted by
           ``ignoreSslErrors``. No proxy is used. The manager's engine must be 'auto' or 'python'.

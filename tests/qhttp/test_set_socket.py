@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
 import socket
 import ssl
 import threading
 import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Callable, Union
@@ -16,6 +18,7 @@ import trustme
 
 from blocking_request import NetworkAccessManager, TlsSettings
 from blocking_request.qhttp import Http
+from blocking_request.qhttp.supplied_socket import supplied_socket
 from blocking_request.qt.binding import API, QtCore, QtNetwork, delete, has_tls, is_deleted
 
 from ..support.names import Serve
@@ -510,13 +513,121 @@ def test_qt_socket_is_given_back(http: Watched, serve: Serve) -> None:
     http.setSocket(None)
     in_event_loop(http)
     assert made.bytesAvailable() == 0
+    assert is_answered(made)
+    close(made)
+
+
+def is_answered(made: QtNetwork.QTcpSocket) -> bool:
+    """Whether the event loop reads a response from a socket."""
     made.write(b"GET /2 HTTP/1.1\r\n\r\n")
     loop = QtCore.QEventLoop()
     made.readyRead.connect(loop.quit)
     QtCore.QTimer.singleShot(10_000, loop.quit)
     loop.exec()
-    assert bytes(made.readAll()).startswith(b"HTTP/1.1 200 OK\r\n")
+    return bytes(made.readAll()).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_python_socket_is_given_back_by_a_dropped_http(run: Callable[[Http], None], serve: Serve) -> None:
+    with python_socket(serve(echo).port) as made:
+        made.settimeout(5.0)
+        use_and_drop(made, run)
+        made.sendall(b"GET /2 HTTP/1.1\r\n\r\n")
+        assert made.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+        made.settimeout(None)
+        use_and_drop(made, run)
+        assert os.get_blocking(made.fileno())
+
+
+def use_and_drop(made: AnySocket, run: Callable[[Http], None]) -> None:
+    http = Http("tunnel.invalid")
+    http.setSocket(made)
+    http.get("/1")
+    run(http)
+    reference = weakref.ref(http)
+    del http
+    gc.collect()
+    assert reference() is None
+
+
+def test_qt_socket_is_given_back_by_a_dropped_http(run: Callable[[Http], None], serve: Serve) -> None:
+    made = qt_socket(serve(echo).port)
+    for _ in range(3):
+        use_and_drop(made, run)
+        assert is_answered(made)
     close(made)
+
+
+def test_duplicate_is_closed_by_a_dropped_http(connect: Connect, serve: Serve) -> None:
+    server = serve(echo)
+    made = connect(server.port)
+    use_and_drop(made, waiting)
+    made.close()
+    assert eventually(lambda: server.open_connections == 0)
+
+
+def test_http_is_dropped_after_another_has_taken_the_socket(connect: Connect, http: Watched, serve: Serve) -> None:
+    server = serve(echo)
+    made = connect(server.port)
+    dropped = Http("tunnel.invalid")
+    dropped.setSocket(made)
+    dropped.get("/1")
+    assert dropped.waitForDone(20_000)
+    http.setSocket(made)
+    http.setHost("tunnel.invalid")
+    http.get("/2")
+    assert http.waitForDone(20_000)
+    del dropped
+    gc.collect()
+    assert not os.get_blocking(int(descriptor(made)))
+    http.post("/3", bytes(500_000))
+    in_event_loop(http)
+    assert len(bytes(http.readAll())) > 500_000
+    assert http.of("done") == ["done(False)", "done(False)"]
+    assert (len(server.requests), server.connections) == (3, 1)
+
+
+def test_socket_is_dropped_in_another_thread(connect: Connect, serve: Serve) -> None:
+    """As by the garbage collector."""
+    server = serve(echo)
+    made = connect(server.port)
+    held = [supplied_socket(made)]
+    held[0].hold()
+    thread = threading.Thread(target=held.clear)
+    thread.start()
+    thread.join()
+    if isinstance(made, socket.socket):
+        assert os.get_blocking(made.fileno())
+    else:
+        assert is_answered(made)
+
+
+def test_socket_is_dropped_in_another_thread_and_held_again(http: Watched, serve: Serve) -> None:
+    server = serve(echo)
+    made = qt_socket(server.port)
+    held = [supplied_socket(made)]
+    held[0].hold()
+    thread = threading.Thread(target=held.clear)
+    thread.start()
+    thread.join()
+    http.setSocket(made)  # before the event loop of the socket can give it back
+    http.setHost("tunnel.invalid")
+    http.post("/", bytes(500_000))
+    in_event_loop(http)
+    assert len(bytes(http.readAll())) > 500_000
+    close(made)
+
+
+def test_socket_is_deleted_before_the_http(http: Watched, serve: Serve) -> None:
+    made = qt_socket(serve(echo).port)
+    http.setSocket(made)
+    http.setHost("tunnel.invalid")
+    http.get("/1")
+    assert http.waitForDone(20_000)
+    delete(made)
+    http.get("/2")
+    http.setSocket(None)
+    assert http.waitForDone(20_000)
+    assert http.of("done") == ["done(False)", "done(False)"]
 
 
 def test_qt_socket_hears_that_the_server_has_closed(http: Watched, serve: Serve) -> None:

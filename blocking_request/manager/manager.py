@@ -62,9 +62,26 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
     _instance: Optional[NetworkAccessManager] = None
     _instance_guard = threading.RLock()
 
-    def __init__(self) -> None:
-        """Create a manager with the default settings."""
+    def __init__(self, parent: None = None) -> None:
+        """Create a manager with the default settings.
+
+        ``parent``: always None, because the manager is not a QObject. Raises TypeError for another value.
+        """
+        if parent is not None:
+            raise TypeError(
+                f"NetworkAccessManager takes no parent, and was given a {type_name(parent)}: it is not a QObject, and "
+                "Python deletes it. Write NetworkAccessManager()"
+            )
         super().__init__()
+
+    if not TYPE_CHECKING:  # a type checker would accept every name
+
+        def __getattr__(self, name: str) -> Any:
+            """Give advice about the methods of a QNetworkAccessManager that send."""
+            if name in _SENDING_METHODS:
+                advice = f"send requests by BlockingNetworkRequest(manager).{name}(...)"
+                raise AttributeError(f"NetworkAccessManager has no {name}(): {advice}")
+            return object.__getattribute__(self, name)  # raises the usual error
 
     def __repr__(self) -> str:
         settings = self._settings
@@ -236,6 +253,9 @@ class NetworkAccessManager(BatchCalls, ConnectionSettings, RequestSettings):
         call starts new workers and connections.
         """
         choice.shutdown()
+
+
+_SENDING_METHODS = frozenset({"get", "head", "post", "put", "deleteResource", "sendCustomRequest"})
 
 
 def _shown(proxy: Optional[Proxy]) -> str:

@@ -135,6 +135,7 @@ if TYPE_CHECKING:
 
     API: str = "PyQt5"
 else:
+    _imported_before = {name for name in _SUPPORTED.values() if f"{name}.QtCore" in sys.modules}
     try:
         API, QtCore, QtNetwork, sip = _import_binding()
     except ImportError as error:
@@ -143,6 +144,9 @@ else:
         raise
     Signal = QtCore.Signal if API == "PySide6" else QtCore.pyqtSignal
     Slot = QtCore.Slot if API == "PySide6" else QtCore.pyqtSlot
+
+_is_imported_by_program = not TYPE_CHECKING and API in _imported_before
+"""Whether the program imported this binding before blocking_request, which has used it for this reason."""
 
 DIRECT_CONNECTION = QtCore.Qt.ConnectionType.DirectConnection
 QUEUED_CONNECTION = QtCore.Qt.ConnectionType.QueuedConnection
@@ -160,10 +164,17 @@ def type_name(value: object) -> str:
     kind, package = type(value), _other_binding(value)
     if not package:
         return kind.__name__
-    return (
-        f"{kind.__module__}.{kind.__name__}, which belongs to {package} while {API} serves: "
-        f"import {package} before blocking_request, or set QT_API={package.lower()}"
-    )
+    full_name = f"{kind.__module__}.{kind.__name__}"
+    return f"{full_name}, which belongs to {package} while blocking_request uses {_advice(package)}"
+
+
+def _advice(package: str) -> str:
+    """Return the binding that is used, and how a program that has another one can help itself."""
+    if _is_imported_by_program:
+        return f"{API}, which this program imported first: give an object of {API}"
+    if package not in _IMPORTERS:
+        return f"{API}: give an object of {API}"
+    return f"{API}: import {package} before blocking_request, or set QT_API={package.lower()}"
 
 
 def check_binding(value: object, name: str) -> None:
@@ -188,9 +199,14 @@ def warn_of_other_binding() -> None:
     for name in _OTHER_BINDINGS:
         core = sys.modules.get(f"{name}.QtCore")
         if core is not None and core.QCoreApplication.instance() is not None:
+            if _is_imported_by_program:
+                reason, advice = f"which this program imported before {name}", f"do not import {API}, or use {API} only"
+            else:
+                reason = f"because blocking_request was imported before {name}"
+                advice = f"import {name} before blocking_request, or set QT_API={name.lower()}"
             warnings.warn(
-                f"This program uses {name}, but blocking_request uses {API}, because it was imported first. Signals do "
-                f"not reach slots of {name}: import {name} before blocking_request, or set QT_API={name.lower()}",
+                f"This program uses {name}, but blocking_request uses {API}, {reason}. Signals do not reach slots of "
+                f"{name}: {advice}",
                 RuntimeWarning,
                 stacklevel=3,
             )

@@ -47,6 +47,16 @@ def a_manager() -> NetworkAccessManager:
 
 WRONG_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a URL as manager": (lambda: BlockingNetworkRequest("http://x"), TypeError, r"give the request to the call"),  # type: ignore[arg-type]
+    "a parent for a manager": (
+        lambda: NetworkAccessManager(QtCore.QCoreApplication.instance()),  # type: ignore[arg-type]
+        TypeError,
+        r"takes no parent, and was given a Q\w*Application: it is not a QObject, .*Write NetworkAccessManager\(\)",
+    ),
+    "a manager that sends": (
+        lambda: a_manager().get(URL),  # type: ignore[attr-defined]
+        AttributeError,
+        r"no get\(\): send requests by BlockingNetworkRequest\(manager\).get\(...\)",
+    ),
     "the application as manager": (
         lambda: BlockingNetworkRequest(QtCore.QCoreApplication.instance()),  # type: ignore[arg-type]
         TypeError,
@@ -255,7 +265,8 @@ def test_retries_of_an_adapter(value: Any) -> None:
 def test_object_of_another_binding() -> None:
     other = "PyQt6" if API == "PySide6" else "PySide6"
     foreign = type("QUrl", (), {"__module__": f"{other}.QtCore"})()
-    with pytest.raises(TypeError, match=rf"{other}.QtCore.QUrl, which belongs to {other} while {API} serves"):
+    words = rf"{other}.QtCore.QUrl, which belongs to {other} while blocking_request uses {API}"
+    with pytest.raises(TypeError, match=words):
         a_request().get(foreign)
     assert type_name(QtCore.QUrl()) == "QUrl" and type_name(5) == "int"
 
@@ -286,8 +297,24 @@ def test_advice_for_objects_of_another_binding(name: str, use: Callable[[Any], o
     members = {"__module__": f"{other}.QtNetwork", "read": bytes, "write": len, "value": 1}
     foreign = type(name, (), members)
     for kind in (foreign, type("Mine", (foreign,), {})):
-        with pytest.raises(TypeError, match=rf"{kind.__name__}, which belongs to {other} while {API} serves: import"):
+        words = rf"{kind.__name__}, which belongs to {other} while blocking_request uses {API}\b"
+        with pytest.raises(TypeError, match=rf"{words}.*: (import|give an object)"):
             use(kind())
+
+
+@pytest.mark.parametrize("name", ["get", "head", "post", "put", "deleteResource", "sendCustomRequest"])
+def test_advice_for_methods_of_a_QNetworkAccessManager(name: str) -> None:
+    manager = a_manager()
+    with pytest.raises(AttributeError, match=rf"by BlockingNetworkRequest\(manager\).{name}\(...\)"):
+        getattr(manager, name)
+    assert not hasattr(manager, name) and callable(getattr(BlockingNetworkRequest, name))
+
+
+def test_other_names_that_a_manager_lacks() -> None:
+    with pytest.raises(AttributeError, match=r"^'NetworkAccessManager' object has no attribute 'getOne'$"):
+        a_manager().getOne  # type: ignore[attr-defined]
+    NetworkAccessManager(None)
+    NetworkAccessManager(parent=None)
 
 
 def test_none_omits_a_form_field(blocking: BlockingNetworkRequest, serve: Serve) -> None:

@@ -129,6 +129,41 @@ print(*(f"{{each.category.__name__}}: {{each.message}}" for each in caught))
 """
 
 
+FOREIGN_OBJECT = f"""
+import sys
+if sys.argv[1] == "imported by the program":
+    from {API} import QtCore
+from blocking_request import BlockingNetworkRequest
+foreign = type("QUrl", (), {{"__module__": sys.argv[2] + ".QtCore"}})
+try:
+    BlockingNetworkRequest().get(foreign())
+except TypeError as error:
+    print(error)
+"""
+
+
+def test_advice_for_an_object_of_another_binding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """QT_API and the order of the imports count only if the program has not imported this binding first."""
+    monkeypatch.setenv("QT_API", API.lower())
+    other = "PyQt5" if API == "PyQt6" else "PyQt6"
+    (line,) = run(FOREIGN_OBJECT, "imported by the program", other)
+    words = f"{other}.QtCore.QUrl, which belongs to {other} while blocking_request uses {API}"
+    assert line.endswith(f"{words}, which this program imported first: give an object of {API}")
+    (line,) = run(FOREIGN_OBJECT, "chosen by the package", other)
+    assert line.endswith(f"{words}: import {other} before blocking_request, or set QT_API={other.lower()}")
+    (line,) = run(FOREIGN_OBJECT, "chosen by the package", "PySide2")  # which blocking_request cannot use
+    assert line.endswith(f"which belongs to PySide2 while blocking_request uses {API}: give an object of {API}")
+
+
+def test_warning_if_the_program_has_imported_two_bindings() -> None:
+    other = "PyQt5" if API == "PyQt6" else "PyQt6"
+    program = f"from {API} import QtCore\n{OTHER_BINDING}"
+    (line,) = run(program, "with application", other, "alone")
+    words = f"This program uses {other}, but blocking_request uses {API}, which this program imported before {other}"
+    assert line.startswith(f"RuntimeWarning: {words}")
+    assert line.endswith(f"Signals do not reach slots of {other}: do not import {API}, or use {API} only")
+
+
 def test_warning_if_the_program_uses_another_binding() -> None:
     """It was imported after this package, so no signal reaches its slots."""
     other = "PyQt5" if API == "PyQt6" else "PyQt6"

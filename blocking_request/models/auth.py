@@ -143,8 +143,9 @@ class AuthConfig:
 
         It is called in the thread of the blocked call, for each redirect and each attempt anew, and for the origin only
         for which the config was given. It may change the URL within that origin, header fields and the body, and
-        register response hooks. A body that is read as it is sent is shown without its content. Exceptions of the
-        object are raised to the caller.
+        register response hooks. A body that is read as it is sent is shown without its content: if the
+        object fails with a TypeError or an AttributeError then, it is raised as a TypeError that names the reason.
+        Other exceptions of the object are raised to the caller.
 
         Raises TypeError if ``auth`` cannot be called.
         """

@@ -324,6 +324,35 @@ def test_streamed_body(request_of: BlockingNetworkRequest, serve: Serve, tmp_pat
         assert request_of.reply().body == data
 
 
+def digest_of_body(prepared: PreparedRequest) -> PreparedRequest:
+    prepared.headers["X-Digest"] = hashlib.sha256(prepared.body or b"").hexdigest()  # type: ignore[arg-type]
+    return prepared
+
+
+def read_body(prepared: PreparedRequest) -> PreparedRequest:
+    prepared.headers["X-Length"] = str(len(prepared.body.read()))  # type: ignore[union-attr]
+    return prepared
+
+
+@pytest.mark.parametrize("sign", [digest_of_body, read_body])
+def test_auth_object_that_reads_a_streamed_body(sign: Any, request_of: BlockingNetworkRequest, serve: Serve) -> None:
+    """The message names the reason, and the error of the object is its cause."""
+    server = serve(always(b"ok"))
+    with_auth(request_of, sign)
+    words = r"\(an error of the auth object of the type function\). No auth object can read .* give it as bytes"
+    with pytest.raises(TypeError, match=words) as raised:
+        request_of.put(server.url, io.BytesIO(b"x" * 2_000_000))
+    cause = raised.value.__cause__
+    assert isinstance(cause, (TypeError, AttributeError)) and str(raised.value).startswith(str(cause))
+    assert server.requests == []
+
+
+def test_error_of_an_auth_object_with_a_body_of_bytes(request_of: BlockingNetworkRequest, serve: Serve) -> None:
+    with pytest.raises(AttributeError, match=r"^'bytes' object has no attribute 'read'$"):
+        with_auth(request_of, read_body).put(serve(always(b"ok")).url, b"x")
+    assert with_auth(request_of, digest_of_body).put(serve(always(b"ok")).url, b"x" * 2_000_000) is OK
+
+
 def test_streamed_body_that_cannot_be_sent_again(on_python: BlockingNetworkRequest, serve: Serve) -> None:
     def handle(connection: Connection) -> None:
         connection.read_request()

@@ -46,7 +46,7 @@ def send_with_auth(request: Request, auth: RequestsAuth, send: Send) -> Flow:
     Raises TypeError for results of wrong types, RequestNotSent if the signed request may not be sent, and the
     exceptions of the object and its hooks.
     """
-    prepared = auth(prepared_request(request))
+    prepared = _signed(auth, request)
     if not isinstance(prepared, PreparedRequest):
         raise TypeError(
             "an auth object must return the requests.PreparedRequest that it was given, "
@@ -68,7 +68,24 @@ def send_with_auth(request: Request, auth: RequestsAuth, send: Send) -> Flow:
 
 
 def _sign_again(auth: RequestsAuth, request: Request) -> None:
-    auth(prepared_request(request))
+    _signed(auth, request)
+
+
+def _signed(auth: RequestsAuth, request: Request) -> Any:
+    """Return what an auth object makes of a request.
+
+    An object that reads a body without content has an error that does not name the reason. Symptom: "TypeError: object
+    supporting the buffer API required", of hashlib.
+    """
+    try:
+        return auth(prepared_request(request))
+    except (TypeError, AttributeError) as error:
+        if request.body is None or isinstance(request.body, bytes):
+            raise
+        raise TypeError(
+            f"{error} (an error of the auth object of the type {type(auth).__name__}). No auth object can read this "
+            "body, because it is read while it is sent: give it as bytes, or an auth object that does not need it"
+        ) from error
 
 
 def _call_hooks(

@@ -12,7 +12,7 @@ import rich.progress
 
 from .. import ErrorCode, NetworkAccessManager
 from ..models.redaction import printable
-from .output import exit_status, has_terminal, say
+from .output import exit_status, failure_text, has_terminal, say
 
 
 def download_list(manager: NetworkAccessManager, requests: list[Any], folder: Path, jobs: int) -> int:
@@ -36,7 +36,8 @@ def download_list(manager: NetworkAccessManager, requests: list[Any], folder: Pa
             codes[code] += 1
             if code is not ErrorCode.NoError:
                 status = status or exit_status(code, reply)
-                bar.console.print(printable(reply.errorString()), markup=False, highlight=False, soft_wrap=True)
+                text = printable(failure_text(reply.errorString()))
+                bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         received = batch.receivedBytes()
     good = codes.pop(ErrorCode.NoError, 0)
     failed = "".join(f", {count} {code.name}" for code, count in sorted(codes.items()))

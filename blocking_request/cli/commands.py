@@ -39,6 +39,7 @@ from .output import (
     Narrator,
     ProgressBar,
     exit_status,
+    failure_text,
     say,
 )
 from .streams import OutputError, RawOutput, replace_streams
@@ -190,7 +191,7 @@ def _send_to(
     if verbose:
         _say_origin(reply.isFromCache(), target)
     if code is not ErrorCode.NoError:
-        say(reply.errorString())
+        say(failure_text(reply.errorString()))
         if target.resume_hint() and code is not ErrorCode.ServerExceptionError:
             say(target.resume_hint())
     elif target.lacks_file() and reply.statusCode() != NOT_MODIFIED:
@@ -216,7 +217,7 @@ def _send_head(blocking: BlockingNetworkRequest, verb: str, request: Any, body: 
     if reply.statusCode() is not None and (output is None or code is ErrorCode.NoError):
         write_head(click.get_current_context().obj, reply, output)
     if code is not ErrorCode.NoError:
-        say(reply.errorString())
+        say(failure_text(reply.errorString()))
     return exit_status(code, reply)
 
 

@@ -48,6 +48,13 @@ def say(text: str) -> None:
     click.echo(printable(text), err=True)
 
 
+def failure_text(text: str) -> str:
+    """Return a message about a failure. It names no arguments of Python that the command line does not have."""
+    return text.replace(
+        "keyPassword is missing or wrong", "the command line takes PEM and PKCS#12 files without a password only"
+    )
+
+
 class Narrator:
     """Writes each request and response to standard error, without credentials."""
 
@@ -60,7 +67,7 @@ class Narrator:
             status_line = f"{response.http_version} {response.status} {response.reason}".strip()
             say(f"< {status_line}")
             self._say_fields("< ", response.headers.pairs, response.request.redacted_names)
-        outcome = response.failure.text if response.failure else f"{response.encoded_bytes} bytes"
+        outcome = failure_text(response.failure.text) if response.failure else f"{response.encoded_bytes} bytes"
         session = None if response.tls is None else response.tls.session
         tls = f", {session.protocol} {session.cipher}" if session is not None and session.protocol else ""
         say(f"* {outcome} in {seconds * 1000:.1f} ms over {response.engine or 'no engine'}{tls}")

@@ -411,6 +411,22 @@ def test_engine(engine: str, httpbin: str) -> None:
     assert b"first byte after " in result.stderr and (engine == "qt" or b"\n* connect " in result.stderr)
 
 
+def encrypted_key(client: trustme.LeafCert) -> bytes:
+    key = serialization.load_pem_private_key(client.private_key_pem.bytes(), None)
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.BestAvailableEncryption(b"s3cret"))
+
+
+def encrypted_pkcs12(client: trustme.LeafCert) -> bytes:
+    return pkcs12.serialize_key_and_certificates(
+        None,
+        serialization.load_pem_private_key(client.private_key_pem.bytes(), None),  # type: ignore[arg-type]
+        x509.load_pem_x509_certificate(client.cert_chain_pems[0].bytes()),
+        None,
+        serialization.BestAvailableEncryption(b"s3cret"),
+    )
+
+
 def test_tls_options(tmp_path: Path) -> None:
     authority = trustme.CA()
     server = TlsServer(authority.issue_cert("127.0.0.1"), trusts=authority)
@@ -438,6 +454,15 @@ def test_tls_options(tmp_path: Path) -> None:
     )
     assert cli("get", server.url, "--cacert", ca, "--cert", str(pkcs12_file)).stdout == b"secret"
     assert server.client_names == ["me@home.test"] * 2
+    pkcs12_file.write_bytes(encrypted_pkcs12(client))
+    (tmp_path / "key-with-password.pem").write_bytes(encrypted_key(client))
+    (tmp_path / "urls").write_text(server.url)
+    for options in (["--cert", str(pkcs12_file)], ["--cert", mine, "--key", str(tmp_path / "key-with-password.pem")]):
+        many = ["--from", str(tmp_path / "urls"), "-o", str(tmp_path / "folder")]
+        for more in ([server.url], [server.url, "-v"], many):
+            result = cli("get", *more, "--cacert", ca, *options)
+            assert result.returncode == 1 and b"keyPassword" not in result.stderr
+            assert b"the command line takes PEM and PKCS#12 files without a password only" in result.stderr
     result = cli("get", server.url, "--key", key)
     assert (result.returncode, b"--key can only be used with --cert" in result.stderr) == (64, True)
     result = cli("get", server.url, "--cacert", "/no/such.pem")

@@ -172,7 +172,8 @@ class TlsSettings:
         self._set("pinnedFingerprints", tuple(sorted(_fingerprint(pin) for pin in self.pinnedFingerprints)))
         for error in self.ignoredErrors:
             if not isinstance(error, TlsError):
-                raise TypeError(f"ignoredErrors must be TlsErrors, not {type(error).__name__}")
+                kind = type(error).__name__
+                raise TypeError(f"ignoredErrors must be TlsErrors, not {kind}: reply.sslErrors() returns them")
         self._set("ignoredErrors", sorted_errors(self.ignoredErrors))
         self._check()
 

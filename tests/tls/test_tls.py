@@ -615,7 +615,7 @@ def test_client_certificate_of_the_settings_is_not_sent_to_another_origin(
         ({"clientKey": "key.pem"}, ValueError, "a clientKey needs its clientCertificate"),
         ({"pinnedFingerprints": "ab"}, TypeError, "must be a list of fingerprints, not one"),
         ({"pinnedFingerprints": ["abc"]}, ValueError, "'sha256:' and 64 hexadecimal digits, not 'abc'"),
-        ({"ignoredErrors": ["expired"]}, TypeError, "ignoredErrors must be TlsErrors, not str"),
+        ({"ignoredErrors": ["expired"]}, TypeError, r"must be TlsErrors, not str: reply.sslErrors\(\) returns them"),
         ({"caData": 5}, TypeError, "caData must be PEM as bytes, not int"),
     ],
 )

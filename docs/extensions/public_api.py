@@ -25,8 +25,12 @@ from blocking_request.qt.binding import QtCore
 
 MODULES = (blocking_request, qhttp, requests_adapter)
 MEMBERS = Path(__file__).parents[2] / "tests" / "public_names.txt"
-INTERNAL = {"blocking_request.ReplyContent.from_response"}
-"""Members that other modules of the package need, and users do not."""
+INTERNAL = {
+    "blocking_request.ReplyContent.from_response",
+    "blocking_request.qhttp.Http.event",
+    "blocking_request.qhttp.Http.timerEvent",
+}
+"""Members that other modules of the package, or Qt, need, and users do not."""
 
 logger = logging.getLogger(__name__)
 

@@ -86,6 +86,23 @@ def test_request_is_sent_before_its_body(blocking: BlockingNetworkRequest, serve
     assert [each for each in dict.fromkeys(seen) if each != "socketStartedConnecting"] == in_order
 
 
+@pytest.mark.parametrize(("other", "after"), [("finished", None), ("metaDataChanged", 302), ("redirected", None)])
+def test_reply_in_slots_before_a_response(
+    other: str, after: object, blocking: BlockingNetworkRequest, engine: str, serve: Serve
+) -> None:
+    """It is empty, although there was an earlier call. With a slot of metaDataChanged it is the one that redirected."""
+    server = serve(respond)
+    seen: list[tuple[str, object]] = []
+    for name in OF_PYTHON:
+        getattr(blocking, name).connect(lambda name=name: seen.append((name, blocking.reply().statusCode())))
+    listen(blocking, other)
+    for _ in range(2):
+        assert blocking.get(server.url + "/moved") is ErrorCode.NoError
+    sent = [("requestSent", None), ("requestSent", after)]
+    expected = [("socketStartedConnecting", None), *sent, *sent] if TELLS_STEPS or engine != "qt" else []
+    assert seen == expected
+
+
 def test_auto_takes_an_engine_that_reports_each_step(serve: Serve) -> None:
     server = serve(respond)
     for signal in (*OF_PYTHON, "metaDataChanged"):

@@ -185,3 +185,17 @@ def test_signal_of_this_kind_as_a_slot() -> None:
     assert heard == [1]
     first.disconnect(second)  # type: ignore[arg-type]
     assert not first
+
+
+def test_connection_type() -> None:
+    signal, receiver = CallerSignal(), Receiver()
+    kinds = QtCore.Qt.ConnectionType
+    signal.connect(receiver.plain, kinds.AutoConnection)
+    signal.connect(receiver.decorated, kinds.DirectConnection)
+    in_thread(lambda: signal.emit(True))
+    assert receiver.heard == [True]
+    QtCore.QCoreApplication.processEvents()
+    assert receiver.heard == [True, "plain"]
+    for kind in (kinds.QueuedConnection, "direct"):
+        with pytest.raises(TypeError, match="connectionType must be AutoConnection or DirectConnection"):
+            signal.connect(receiver.plain, kind)

@@ -148,6 +148,7 @@ else:
 _is_imported_by_program = not TYPE_CHECKING and API in _imported_before
 """Whether the program imported this binding before blocking_request, which has used it for this reason."""
 
+AUTO_CONNECTION = QtCore.Qt.ConnectionType.AutoConnection
 DIRECT_CONNECTION = QtCore.Qt.ConnectionType.DirectConnection
 QUEUED_CONNECTION = QtCore.Qt.ConnectionType.QueuedConnection
 """They are read here, because PySide6 makes the enums of Qt at their first use. Symptom of two threads that do so at

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any, Callable, Optional
 
+from .binding import AUTO_CONNECTION, DIRECT_CONNECTION
 from .slot import Slot, new_slot
 
 Callback = Callable[..., Any]
@@ -31,9 +32,16 @@ class CallerSignal:
         self._changed = changed
         self._slots: tuple[Slot, ...] = ()
 
-    def connect(self, slot: Callback) -> None:
-        """Connect a slot: a callable, or a signal. Raises TypeError for other objects."""
-        new = new_slot(slot, self._is_direct)
+    def connect(self, slot: Callback, connectionType: Any = None) -> None:
+        """Connect a slot: a callable, or a signal.
+
+        ``connectionType``: ``Qt.DirectConnection`` has the method of a QObject run in the emitting thread, wherever the
+        object lives. None or ``Qt.AutoConnection``: as the class says. Raises TypeError for other values and objects.
+        """
+        if connectionType not in (None, AUTO_CONNECTION, DIRECT_CONNECTION):
+            text = "connectionType must be AutoConnection or DirectConnection, because a call waits for its slots"
+            raise TypeError(f"{text}, not {connectionType!r}")
+        new = new_slot(slot, self._is_direct or connectionType == DIRECT_CONNECTION)
         dead = {each for each in self._slots if not each.is_alive()}
         with self._guard:
             self._slots = (*(each for each in self._slots if each not in dead), new)

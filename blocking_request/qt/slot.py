@@ -9,7 +9,7 @@ from functools import cache, partial
 from types import MethodType
 from typing import Any, Callable, Optional, Protocol
 
-from .binding import API, DIRECT_CONNECTION, QUEUED_CONNECTION, QtCore, Signal, is_deleted
+from .binding import API, QUEUED_CONNECTION, QtCore, Signal, is_deleted
 from .binding import Slot as qt_slot
 from .objects import prime_disconnect_notify, release_ownership
 from .slot_exceptions import slot_exceptions_reported
@@ -36,7 +36,7 @@ def new_slot(slot: Any, is_direct: bool) -> Slot:
     ``is_direct``: whether a method of a QObject runs in the emitting thread. Raises TypeError for other objects.
     """
     if isinstance(slot, BoundSignal):
-        return _SignalOfPySide(slot) if API == "PySide6" else _SignalOfPyQt(slot)
+        return _Signal(slot)
     if isinstance(getattr(slot, "__self__", None), QtCore.QObject):
         return _Method(slot, is_direct)
     if callable(slot):
@@ -136,47 +136,28 @@ _pending: set[_Delivery] = set()
 """Those that have not been delivered. PyQt drops a wrapper without a reference, and the slot with it."""
 
 
-class _SignalOfPySide:
-    """A signal of a QObject. PySide does not say before an emission that the object is deleted."""
-
-    def __init__(self, signal: Any) -> None:
-        self._signal = signal
-        self._is_dead = False
-
-    def is_alive(self) -> bool:
-        return not self._is_dead
-
-    def is_of(self, slot: object) -> bool:
-        return isinstance(slot, BoundSignal) and bool(self._signal == slot)
-
-    def call(self, *values: Any) -> None:
-        try:
-            _call(self._signal.emit, None, values)
-        except RuntimeError as error:
-            if "Signal source has been deleted" not in str(error):  # of PySide6 6.9 and 6.12
-                raise
-            self._is_dead = True
-
-
-class _SignalOfPyQt:
+class _Signal:
     """A signal of a QObject. PyQt crashes if the signal of a deleted object is emitted (5.15, 6.11).
 
-    So a connection between two signals emits it: Qt ends the connection when the object is deleted.
+    So a connection between two signals emits it: Qt ends the connection when the object is deleted. If the object lives
+    in another thread, its signal is emitted by the event loop of that thread.
     """
 
     def __init__(self, signal: Any) -> None:
         self._signal = signal
-        types = _types(signal.signal)
+        types = _types(str(signal) if API == "PySide6" else signal.signal)
         self._most = len(types)
         self._relay = _relay_class(tuple(types))()
+        self._fired = f"fired({','.join(types)})"
         prime_disconnect_notify(self._relay.fired, self._relay.ignore)
-        self._relay.fired.connect(signal, DIRECT_CONNECTION)
+        self._relay.fired.connect(signal)
 
     def is_alive(self) -> bool:
-        if is_deleted(self._relay):
+        relay = self._relay
+        if is_deleted(relay):
             return False
-        meta = self._relay.metaObject()
-        return bool(self._relay.isSignalConnected(meta.method(meta.indexOfSignal(self._relay.fired.signal[1:]))))
+        meta = relay.metaObject()
+        return bool(relay.isSignalConnected(meta.method(meta.indexOfSignal(self._fired))))
 
     def is_of(self, slot: object) -> bool:
         return isinstance(slot, BoundSignal) and self.is_alive() and bool(self._signal == slot)
@@ -187,7 +168,7 @@ class _SignalOfPyQt:
 
 
 def _types(signature: str) -> list[str]:
-    """Return the types of the arguments in Qt's text of a signal: ``2progress(qint64,QMap<QString,int>)``."""
+    """Return the types of the arguments in a binding's text of a signal: ``2progress(qint64,QMap<QString,int>)``."""
     types, depth = [""], 0
     for character in signature.partition("(")[2].rpartition(")")[0]:
         depth += {"<": 1, ">": -1}.get(character, 0)

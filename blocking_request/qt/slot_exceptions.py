@@ -41,7 +41,7 @@ class _SlotExceptions:
             self._put_back()
 
     def __enter__(self) -> None:
-        previous, ident = sys.excepthook, threading.get_ident()
+        previous, ident = sys.__excepthook__, threading.get_ident()
 
         # Each time has its own function. So a program that keeps it, and calls it from its own hook, makes no cycle.
         def report(kind: type[BaseException], error: BaseException, trace: Optional[TracebackType]) -> None:
@@ -52,6 +52,8 @@ class _SlotExceptions:
 
         with self._guard:
             if not self._inside:
+                # Read while the lock is held: before, it may be the hook of a thread that is about to put it back.
+                previous = sys.excepthook
                 self._previous, self._hook = previous, report
                 sys.excepthook = report
             self._inside[ident] = self._inside.get(ident, 0) + 1

@@ -61,7 +61,7 @@ def state_after_header(head: bytes, body: bytes, streams: bool) -> tuple[Transfe
     """Return the state and the channel of a response whose header has been read."""
     state = TransferState(Request("GET", "http://127.0.0.1/", streams=streams), Mailbox())
     channel = QuickChannel(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n", body)
-    connection: Any = type("Connection", (), {"channel": channel, "session": None})()
+    connection: Any = type("Connection", (), {"channel": channel, "session": None, "http2": None})()
     state.connection, state.parser = connection, ResponseParser("GET")
     assert list(read_head(state)) == []
     return state, channel

@@ -378,14 +378,18 @@ class Call:
                 # The deadline may have passed while the caller used the previous chunks.
                 failure = timeouts.stop_reason()
                 return event if failure is None else self._abort(transfer, request, failure)
-            if isinstance(event, UploadDataNeeded):
-                self._send_more(request)
-            elif isinstance(event, StepReached):
+            # The caller's own code runs: its time does not count towards the idle timeout.
+            if isinstance(event, StepReached):
+                began, since = mailbox.now(), mailbox.last_activity
                 self._observer.on_step(event)
-            elif progress is not None:
-                progress(event)
-            # The caller's own code has run: its time does not count towards the idle timeout.
-            mailbox.mark_active()
+                # A step is no sign that bytes move: a server may have the request sent again and again.
+                mailbox.last_activity = max(mailbox.last_activity, since + mailbox.now() - began)
+            else:
+                if isinstance(event, UploadDataNeeded):
+                    self._send_more(request)
+                elif progress is not None:
+                    progress(event)
+                mailbox.mark_active()
             # Check the deadline here too: if slots are slower than events arrive, ``take`` never times out.
             failure = timeouts.stop_reason()
             if failure is not None:

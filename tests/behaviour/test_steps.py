@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from blocking_request.engines.qt.transfer_tracer import SIGNALS_CONNECTING
 from blocking_request.qt.binding import field_name
 
 from ..support.names import TLS_ENGINES, Serve
-from ..support.servers.http2 import Http2Server
+from ..support.servers.http2 import Http2Peer, Http2Request, Http2Server
 from ..support.servers.raw import Connection
 from ..support.servers.tls import TlsServer
 
@@ -263,3 +264,31 @@ def test_steps_of_http2(authority: trustme.CA) -> None:
         assert request.get(server.url) is ErrorCode.CanceledError
     finally:
         server.close()
+
+
+def test_steps_do_not_restart_the_idle_timeout(authority: trustme.CA) -> None:
+    """A server that processes no request: each connection ends with GOAWAY. Symptom: the call never returned."""
+
+    def leave(peer: Http2Peer, request: Http2Request) -> None:
+        peer.h2.close_connection(last_stream_id=0)
+        peer.flush()
+
+    server = Http2Server(authority, leave)
+    server.handshake_pause = 0.05
+    try:
+        request = trusting(authority, "python")
+        request.setTimeout(1000)
+        listen(request, "socketStartedConnecting", "encrypted", "requestSent")
+        began = time.monotonic()
+        code = request.get(server.url)
+        assert code in (ErrorCode.TimeoutError, ErrorCode.NetworkError)
+        assert time.monotonic() - began < 4
+    finally:
+        server.close()
+
+
+def test_time_in_a_slot_of_a_step_is_not_idle_time(blocking: BlockingNetworkRequest, serve: Serve) -> None:
+    server = serve(respond)
+    blocking.setTimeout(200)
+    blocking.metaDataChanged.connect(lambda: time.sleep(0.4))
+    assert blocking.get(server.url) is ErrorCode.NoError

@@ -33,6 +33,7 @@ from ..engines.events import (
 )
 from ..engines.mailbox import Mailbox
 from ..engines.upload_channel import UploadChannel
+from ..errors import ErrorCode
 from ..feedback import Feedback, FeedbackLike
 from ..flows import CallerCode, Flow, Wait
 from ..models import error_texts as messages
@@ -57,6 +58,13 @@ called only when that thread runs an event loop again.
 
 def do_nothing() -> None:
     pass
+
+
+def _may_have_been_asked(response: Response) -> bool:
+    """Return whether a flow may have asked the caller's code after it had this response."""
+    if response.failure is None:
+        return response.status in HELD_BACK
+    return response.failure.code is ErrorCode.NetworkError
 
 
 class Call:
@@ -154,6 +162,9 @@ class Call:
             failure = self.stop_reason()
             if failure is not None:
                 return Response(response.request, failure=failure)
+        elif _may_have_been_asked(response) and self._cancellation.is_canceled():
+            # The caller's code was asked, for a password or about a certificate, and has cancelled the call.
+            response = response._replace(failure=messages.canceled())
         self._observer.on_response(response)
         if response.is_streaming or not (response.from_cache or response.status in HELD_BACK):
             return response

@@ -191,7 +191,9 @@ def connection_closed(request: Request, answered: bool) -> Failure:
     if answered:
         text = "Connection closed"
     elif request.body is not None:
-        text = f"Connection closed: the {request.method} was sent once, no answer came, and it is not sent again"
+        text = (
+            f"Connection closed: the {request.method} was sent at most once, no answer came, and it is not sent again"
+        )
     elif request.url.startswith("http:"):
         text = "Connection closed without an answer; if the server expects TLS there, use https://"
     else:

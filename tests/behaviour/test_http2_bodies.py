@@ -13,7 +13,7 @@ from blocking_request import BlockingNetworkRequest, NetworkAccessManager, TlsSe
 from blocking_request.qt.binding import QtCore
 
 from ..support.names import OK, REQUEST, TLS_ENGINES, Attribute
-from ..support.servers.http2 import Http2Server
+from ..support.servers.http2 import Http2Peer, Http2Request, Http2Server
 
 LARGE = bytes(range(256)) * 2000
 
@@ -48,3 +48,24 @@ def test_body(blocking: BlockingNetworkRequest, server: Http2Server, verb: str, 
     qt_request.setAttribute(Attribute.Http2AllowedAttribute, True)  # for Qt 5, which does not offer it by default
     assert blocking.sendCustomRequest(qt_request, verb, kind(body)) is OK, blocking.errorMessage()
     assert blocking.reply().body == b"got" + body and blocking.reply().httpVersion() == "HTTP/2"
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, b"hello"), (204, b"")])
+def test_response_without_header_fields(
+    blocking: BlockingNetworkRequest, authority: trustme.CA, status: int, body: bytes
+) -> None:
+    """Only ``:status`` is required (RFC 9113 section 8.3.2)."""
+
+    def respond(peer: Http2Peer, request: Http2Request) -> None:
+        peer.respond(request, body, status, ends=False)
+        peer.h2.end_stream(request.stream)
+        peer.flush()
+
+    server = Http2Server(authority, respond)
+    try:
+        request = REQUEST(QtCore.QUrl(server.url))
+        request.setAttribute(Attribute.Http2AllowedAttribute, True)
+        assert blocking.get(request) is OK, blocking.errorMessage()
+        assert (blocking.reply().statusCode(), blocking.reply().body) == (status, body)
+    finally:
+        server.close()

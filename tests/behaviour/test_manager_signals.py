@@ -263,3 +263,25 @@ def test_encrypted(tls_manager: NetworkAccessManager) -> None:
         assert protocols == ["TLSv1.3"]
     finally:
         server.close()
+
+
+@pytest.mark.parametrize("asks_handler", [True, False])
+def test_abort_in_code_that_is_asked_for_a_password(
+    manager: NetworkAccessManager, serve: Serve, asks_handler: bool
+) -> None:
+    """As if the user presses Cancel in a dialog."""
+    request = BlockingNetworkRequest(manager)
+    if asks_handler:
+        manager.setAuthHandler(lambda *_: request.abort())
+    else:
+        manager.authenticationRequired.connect(lambda *_: request.abort())
+    assert request.get(serve(ask).url) is ErrorCode.CanceledError
+    assert request.reply().statusCode() == 401
+
+
+def test_abort_in_code_that_is_asked_about_a_certificate(
+    tls_manager: NetworkAccessManager, self_signed: TlsServer
+) -> None:
+    request = BlockingNetworkRequest(tls_manager)
+    tls_manager.sslErrors.connect(lambda *_: request.abort())
+    assert request.get(self_signed.url) is ErrorCode.CanceledError

@@ -90,7 +90,7 @@ def read_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Respo
         and status is not None
         and status >= 400
         and reader.encoded_bytes
-        and _lost_header(transfer.fields)
+        and _lost_header(transfer.fields, reply)
     ):
         failure, transfer.is_unreadable = corrupt_body(_NO_FIELD), True
     is_whole = not has_body or reader.total_bytes == reader.encoded_bytes
@@ -268,7 +268,7 @@ def body_reader(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> BodyRea
     """
     request, status, fields = transfer.request, transfer.status, transfer.fields
     if status is not None:
-        _check_header(request.method, status, fields)
+        _check_header(request.method, status, fields, reply)
     chunked = is_chunked(framing_value(fields, b"transfer-encoding"))
     length = framing_value(fields, b"content-length")
     if chunked and length is not None and length.strip(b"0") == b"" and status not in (None, 204, 304):
@@ -319,21 +319,22 @@ _NO_FIELD = (
 )
 
 
-def _check_header(method: str, status: int, fields: Fields) -> None:
+def _check_header(method: str, status: int, fields: Fields, reply: QtNetwork.QNetworkReply) -> None:
     """Raise UnreadableByQt if Qt could not read the header. Qt goes on without the fields, and so without the length.
 
     Qt 6.11 drops the whole header if a line has no colon or an odd name, or if it has more than 99 lines or about 100
     KB. If the response has no body, or an error body, which may be empty, nothing else is lost. Qt 5.15 takes a line
     without a colon for the beginning of the next field's name. There an empty header really is empty.
     """
-    if _lost_header(fields) and (method == "HEAD" or (status < 400 and status not in (204, 304))):
+    if _lost_header(fields, reply) and (method == "HEAD" or (status < 400 and status not in (204, 304))):
         raise UnreadableByQt(_NO_FIELD)
     if QT_VERSION < (6,) and _is_mixed_up(fields):
         raise UnreadableByQt("the header has a line without a colon")
 
 
-def _lost_header(fields: Fields) -> bool:
-    return QT_VERSION >= (6,) and fields.is_empty
+def _lost_header(fields: Fields, reply: QtNetwork.QNetworkReply) -> bool:
+    """Return whether Qt may have dropped the whole header. A response of HTTP/2 needs no fields, and Qt drops none."""
+    return QT_VERSION >= (6,) and fields.is_empty and not reply.attribute(HTTP2)
 
 
 def _is_mixed_up(fields: Fields) -> bool:

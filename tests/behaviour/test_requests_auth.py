@@ -610,6 +610,7 @@ def setting(name: str, value: Any) -> Prepared:
         (setting("url", None), "the url of a request must be a str, not NoneType"),
         (setting("body", 1), "may put bytes or a str in the place of the body, not int"),
         (hooked(lambda r, **_: "text"), "a response hook must return a requests.Response or None, not str"),
+        (hooked(lambda r, **_: requests.Response()), "a requests.Response without a status_code"),
     ],
 )
 def test_results_of_wrong_types(auth: Any, message: str, request_of: BlockingNetworkRequest, serve: Serve) -> None:

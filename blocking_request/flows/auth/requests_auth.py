@@ -190,6 +190,8 @@ class _Connection(BaseAdapter):
                 if response.is_streaming and response is not last:
                     raise RuntimeError("a response hook has returned a response whose body is gone: it has sent again")
                 return response
+        if not isinstance(shown.status_code, int):
+            raise TypeError("a response hook has returned a requests.Response without a status_code")
         # The hook has made it itself, as HTTPKerberosAuth does to hide a body that was not authenticated.
         pairs = tuple((encoded(name), encoded(value)) for name, value in shown.headers.items())
         return last._replace(

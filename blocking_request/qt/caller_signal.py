@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import islice
 from typing import Any, Callable, Optional
 
 from .binding import AUTO_CONNECTION, DIRECT_CONNECTION
@@ -50,7 +51,11 @@ class CallerSignal:
 
     def disconnect(self, slot: Optional[Callback] = None) -> None:
         """Disconnect a slot, or all slots without an argument. Raises TypeError if the slot is not connected."""
-        gone = self._slots if slot is None else tuple(each for each in self._slots if each.is_of(slot))[:1]
+        gone = (
+            self._slots
+            if slot is None
+            else tuple(islice((each for each in self._slots if each.disconnect_from(slot)), 1))
+        )
         if slot is not None and not gone:
             raise TypeError("the slot is not connected")
         with self._guard:

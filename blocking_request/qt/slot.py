@@ -23,8 +23,8 @@ class Slot(Protocol):
     def is_alive(self) -> bool:
         """Return whether it can still be called."""
 
-    def is_of(self, slot: object) -> bool:
-        """Return whether it was made of this object."""
+    def disconnect_from(self, slot: object) -> bool:
+        """Return whether it was made of this object. If so, it is not called any more."""
 
     def call(self, *values: Any) -> None:
         """Call it with as many of the values as it takes. Raises the exceptions of the slot."""
@@ -55,7 +55,7 @@ class _Function:
     def is_alive(self) -> bool:
         return True
 
-    def is_of(self, slot: object) -> bool:
+    def disconnect_from(self, slot: object) -> bool:
         return bool(self._slot == slot)
 
     def call(self, *values: Any) -> None:
@@ -85,7 +85,7 @@ class _Method:
     def is_alive(self) -> bool:
         return self._method() is not None
 
-    def is_of(self, slot: object) -> bool:
+    def disconnect_from(self, slot: object) -> bool:
         return bool(self._method() == slot)
 
     def call(self, *values: Any) -> None:
@@ -144,7 +144,7 @@ class _Signal:
     """
 
     def __init__(self, signal: Any) -> None:
-        self._signal = signal
+        self._signal = signal if API == "PySide6" else None
         types = _types(str(signal) if API == "PySide6" else signal.signal)
         self._most = len(types)
         self._relay = _relay_class(tuple(types))()
@@ -159,8 +159,17 @@ class _Signal:
         meta = relay.metaObject()
         return bool(relay.isSignalConnected(meta.method(meta.indexOfSignal(self._fired))))
 
-    def is_of(self, slot: object) -> bool:
-        return isinstance(slot, BoundSignal) and self.is_alive() and bool(self._signal == slot)
+    def disconnect_from(self, slot: object) -> bool:
+        if not isinstance(slot, BoundSignal) or not self.is_alive():
+            return False
+        if API == "PySide6":
+            return bool(self._signal == slot)
+        try:
+            # Not by a comparison: PyQt crashes if the object of one signal is deleted (5.15, 6.11).
+            self._relay.fired.disconnect(slot)
+        except (TypeError, RuntimeError):
+            return False
+        return True
 
     def call(self, *values: Any) -> None:
         if not is_deleted(self._relay):

@@ -9,7 +9,7 @@ from functools import cache, partial
 from types import MethodType
 from typing import Any, Callable, Optional, Protocol
 
-from .binding import API, QUEUED_CONNECTION, QtCore, Signal, is_deleted
+from .binding import API, QUEUED_CONNECTION, QtCore, Signal, application, is_deleted
 from .binding import Slot as qt_slot
 from .objects import prime_disconnect_notify, release_ownership
 from .slot_exceptions import slot_exceptions_reported
@@ -148,6 +148,11 @@ class _Signal:
         types = _types(str(signal) if API == "PySide6" else signal.signal)
         self._most = len(types)
         self._relay = _relay_class(tuple(types))()
+        app = application()
+        if app is not None:
+            # Not in this thread, which may end: processes ended with "terminate called without an active exception"
+            # then (PyQt6 6.11).
+            self._relay.moveToThread(app.thread())
         self._fired = f"fired({','.join(types)})"
         prime_disconnect_notify(self._relay.fired, self._relay.ignore)
         self._relay.fired.connect(signal)

@@ -79,10 +79,11 @@ class Stream:
         May be called in any thread, before the block is entered and inside it. A smaller size does not concern bytes
         that were already received.
 
-        The limit may be exceeded by 256 KiB, and the operating system has buffers of its own. A size below 12 KiB
-        counts as 12 KiB. The bytes count as they were sent: if a body is compressed, its chunks may be larger. Over
-        HTTP/2 the stream's window, 1 MiB by default, may be received in any case. The ``python`` engine receives only
-        while the program waits for the next chunk, and at most 256 KiB. So a larger size, or 0, changes nothing there.
+        The qt engine may exceed the limit by 256 KiB, on a busy machine by 4 MiB, and the operating system has buffers
+        of its own. A size below 12 KiB counts as 12 KiB. The bytes count as they were sent: if a body is compressed,
+        its chunks may be larger. Over HTTP/2 the stream's window, 1 MiB by default, may be received in any case. The
+        ``python`` engine receives only while the program waits for the next chunk, and at most 256 KiB. So a larger
+        size, or 0, changes nothing there.
 
         Raises TypeError if ``size`` is not an int, ValueError if it is negative.
         """

@@ -69,3 +69,15 @@ def test_response_without_header_fields(
         assert (blocking.reply().statusCode(), blocking.reply().body) == (status, body)
     finally:
         server.close()
+
+
+def test_version_before_the_body(blocking: BlockingNetworkRequest, server: Http2Server) -> None:
+    """In a slot of ``metaDataChanged``, and in the block of a stream."""
+    request = REQUEST(QtCore.QUrl(server.url))
+    request.setAttribute(Attribute.Http2AllowedAttribute, True)
+    versions: list[str] = []
+    blocking.metaDataChanged.connect(lambda: versions.append(blocking.reply().httpVersion()))
+    assert blocking.get(request) is OK, blocking.errorMessage()
+    with blocking.stream(request) as chunks:
+        versions.append(chunks.reply().httpVersion())
+    assert versions == ["HTTP/2"] * 3

@@ -306,6 +306,7 @@ def begun_response(transfer: QtTransfer, reply: QtNetwork.QNetworkReply) -> Resp
         reason_phrase(reply),
         transfer.fields,
         engine="qt",
+        http2=_is_http2(request, reply),
         tls=tls,
         total_bytes=total,
         is_streaming=True,

@@ -199,3 +199,14 @@ def test_connection_type() -> None:
     for kind in (kinds.QueuedConnection, "direct"):
         with pytest.raises(TypeError, match="connectionType must be AutoConnection or DirectConnection"):
             signal.connect(receiver.plain, kind)
+
+
+def test_exception_in_a_slot_of_a_connected_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is reported, as in slots of our own signals. By itself PyQt would end the process."""
+    reported: list[object] = []
+    monkeypatch.setattr("sys.excepthook", lambda kind, *_: reported.append(kind))
+    signal, receiver = CallerSignal(), Receiver()
+    receiver.passed_on.connect(lambda _: receiver.heard.remove(None))
+    signal.connect(receiver.passed_on)  # type: ignore[arg-type]
+    signal.emit(True)
+    assert reported == [ValueError]

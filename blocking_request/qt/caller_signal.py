@@ -51,15 +51,14 @@ class CallerSignal:
 
     def disconnect(self, slot: Optional[Callback] = None) -> None:
         """Disconnect a slot, or all slots without an argument. Raises TypeError if the slot is not connected."""
-        gone = (
-            self._slots
-            if slot is None
-            else tuple(islice((each for each in self._slots if each.disconnect_from(slot)), 1))
-        )
-        if slot is not None and not gone:
-            raise TypeError("the slot is not connected")
+        gone = self._slots
+        if slot is not None:
+            # One connection only: the same slot may have others.
+            gone = tuple(islice((each for each in self._slots if each.disconnect_from(slot)), 1))
+            if not gone:
+                raise TypeError("the slot is not connected")
         with self._guard:
-            self._slots = tuple(each for each in self._slots if all(each is not other for other in gone))
+            self._slots = tuple(each for each in self._slots if each not in gone)
         if self._changed is not None:
             self._changed()
 

@@ -11,6 +11,7 @@ from typing import Any, Callable, Optional, Protocol
 
 from .binding import API, QUEUED_CONNECTION, QtCore, Signal, application, is_deleted
 from .binding import Slot as qt_slot
+from .emit import emit, is_connected
 from .objects import prime_disconnect_notify, release_ownership
 from .slot_exceptions import slot_exceptions_reported
 
@@ -112,7 +113,7 @@ class _Delivery(QtCore.QObject):
 
     def __init__(self, function: Callable[[], None]) -> None:
         super().__init__()
-        self._function: Optional[Callable[[], None]] = function
+        self._function = function
         release_ownership(self)
         prime_disconnect_notify(self._due, self._deliver)
 
@@ -124,12 +125,10 @@ class _Delivery(QtCore.QObject):
 
     @qt_slot()
     def _deliver(self) -> None:
-        function, self._function = self._function, None
         self.deleteLater()
         _pending.discard(self)
-        if function is not None:
-            with slot_exceptions_reported:
-                function()
+        with slot_exceptions_reported:
+            self._function()
 
 
 _pending: set[_Delivery] = set()
@@ -153,16 +152,11 @@ class _Signal:
             # Not in this thread, which may end: processes ended with "terminate called without an active exception"
             # then (PyQt6 6.11).
             self._relay.moveToThread(app.thread())
-        self._fired = f"fired({','.join(types)})"
         prime_disconnect_notify(self._relay.fired, self._relay.ignore)
         self._relay.fired.connect(signal)
 
     def is_alive(self) -> bool:
-        relay = self._relay
-        if is_deleted(relay):
-            return False
-        meta = relay.metaObject()
-        return bool(relay.isSignalConnected(meta.method(meta.indexOfSignal(self._fired))))
+        return is_connected(self._relay, "fired")
 
     def disconnect_from(self, slot: object) -> bool:
         if not isinstance(slot, BoundSignal) or not self.is_alive():
@@ -177,8 +171,7 @@ class _Signal:
         return True
 
     def call(self, *values: Any) -> None:
-        if not is_deleted(self._relay):
-            self._relay.fired.emit(*values[: self._most])
+        emit(self._relay, "fired", *values[: self._most])
 
 
 def _types(signature: str) -> list[str]:

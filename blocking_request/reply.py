@@ -14,7 +14,7 @@ from .models.error_texts import failure_message, status_message
 from .models.failure import error_for_status
 from .models.headers import MAXIMUM_PARSED_FIELD_BYTES, Headers
 from .models.http_messages import Request, Response
-from .models.redaction import is_secret_field, printable
+from .models.redaction import printable, without_secret_fields
 from .models.tls import TlsError, TlsSession
 from .models.urls import with_stray_percent_encoded
 from .qt.binding import QtCore, QtNetwork, check_binding, enum_value, network_error
@@ -459,7 +459,7 @@ def _raw_name(name: Union[bytes, str, QtCore.QByteArray]) -> bytes:
 def _without_qt_request(response: Response) -> Response:
     """Return the response without the caller's QNetworkRequest, which cannot be pickled, and without secret headers."""
     request = response.request
-    headers = tuple(pair for pair in request.headers if not is_secret_field(pair[0], request.redacted_names))
+    headers = without_secret_fields(request.headers, request.redacted_names)
     return response._replace(
         request=Request(
             request.method,

@@ -316,8 +316,7 @@ class Call:
             # The response of an aborted request may still arrive. A new mailbox keeps it apart from this request's.
             self._mailbox, self._response_is_due = Mailbox(), False
             if self._read_buffer is not None:
-                self._mailbox.counts_use = True
-                self._mailbox.resize(self._read_buffer)
+                self.resize_read_buffer(self._read_buffer)
             self._cancellation.wake = self._mailbox.cancel
         # Choose the engine.
         watchers = self._observer.watchers

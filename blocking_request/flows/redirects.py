@@ -16,9 +16,9 @@ from .._names import pickled
 from ..models.failure import Failure, QtNetworkError, network_failure
 from ..models.headers import Pairs
 from ..models.http_messages import Request, Response
-from ..models.redaction import hidden_repr, is_secret_field
+from ..models.redaction import hidden_repr, without_secret_fields
 from ..models.tls import without_client_certificate
-from ..models.urls import origin, query_without, redirect_target, split_userinfo
+from ..models.urls import origin, redirect_target, split_userinfo, without_parameters
 from . import Flow, Send, send_directly
 
 FOLLOWED = frozenset((301, 302, 303, 307, 308))
@@ -110,7 +110,7 @@ def _next_request(previous: Request, response: Response, rules: RedirectRules) -
         text = f"Too many redirects: more than {max(rules.limit, 0)}"
         return network_failure(QtNetworkError.TooManyRedirectsError, text)
     try:
-        target = _without_parameters(rules.upgrade(redirect_target(request.url, location)), rules.added_parameters)
+        target = without_parameters(rules.upgrade(redirect_target(request.url, location)), rules.added_parameters)
         crosses = origin(target) != origin(request.url)
     except ValueError as error:
         text = f"The redirect's Location is no URL ({error})"
@@ -135,7 +135,7 @@ def _refusal(request: Request, target: str, crosses: bool, rules: RedirectRules)
         is_allowed = None if rules.verify is None else rules.verify(request.url, target)
         if is_allowed:
             return None
-        why = "and nobody can be asked: set a redirect handler" if is_allowed is None else "and did not get it"
+        why = "and there is nothing to ask: set a redirect handler" if is_allowed is None else "and did not get it"
         text = f"The redirect to {seen} needs the user's consent {why}"
         return network_failure(QtNetworkError.InsecureRedirectError, text)
     if policy is RedirectPolicy.SameOrigin and crosses:
@@ -153,8 +153,7 @@ def _redirected(request: Request, status: int, target: str, crosses: bool) -> Re
         body = None
         headers = _without(headers, _BODY_FIELDS)
     if crosses:
-        names = request.redacted_names
-        headers = tuple(pair for pair in _without(headers, _ORIGIN_FIELDS) if not is_secret_field(pair[0], names))
+        headers = without_secret_fields(_without(headers, _ORIGIN_FIELDS), request.redacted_names)
     # Userinfo in a Location is the server's word, not the caller's: it is not sent (as browsers have it).
     url, _ = split_userinfo(target)
     return request._replace(
@@ -166,13 +165,6 @@ def _redirected(request: Request, status: int, target: str, crosses: bool) -> Re
         same_origin=request.same_origin and not crosses,
         tls=without_client_certificate(request.tls) if request.tls is not None and crosses else request.tls,
     )
-
-
-def _without_parameters(url: str, parameters: tuple[str, ...]) -> str:
-    if not parameters:
-        return url
-    parts = urlsplit(url)
-    return parts._replace(query=query_without(parts.query, parameters)).geturl()
 
 
 def redirected_method(status: int, method: str) -> str:

@@ -19,7 +19,7 @@ from ..flows.auth.server import CachedCredential
 from ..models.auth import AuthConfig, RequestsAuth
 from ..models.failure import RequestNotSent
 from ..models.proxy import Proxy
-from ..models.redaction import SECRET_PARAMETERS, is_secret_field
+from ..models.redaction import SECRET_PARAMETERS, without_secret_fields
 from ..models.tls import TlsSettings
 from ..prepare.settings import Settings
 from ..stores.auth_registry import AuthRegistry
@@ -48,7 +48,7 @@ _NOT_COPIED = frozenset(
         "ssl_error_prompt",
     )
 )
-"""Settings that are mutable objects. Their contents are copied where needed, not the objects."""
+"""Mutable objects, whose contents are copied where needed, and prompts, whose slots stay in their process."""
 
 
 Packed = Union[str, RequestsAuth]
@@ -139,7 +139,7 @@ def _without_secrets(settings: Settings) -> Settings:
         proxies = replace(proxies, proxy=replace(proxies.proxy, user="", password=""), qgis_auth_cfg="")
     return replace(
         settings,
-        default_headers=tuple(pair for pair in settings.default_headers if not is_secret_field(pair[0], names)),
+        default_headers=without_secret_fields(settings.default_headers, names),
         proxies=proxies,
         tls=None if settings.tls is None else _without_key(settings.tls),
     )

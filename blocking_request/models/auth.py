@@ -237,6 +237,18 @@ def checked_answer(value: AuthAnswer) -> Optional[AuthConfig]:
     raise TypeError(f"an auth handler returns (user, password), an AuthConfig or None, not {type(value).__name__}")
 
 
+def first_answer(*asked: tuple[Optional[Callable[..., AuthAnswer]], tuple[Any, ...]]) -> Optional[AuthConfig]:
+    """Call functions with their arguments until one returns credentials. Return these, or None.
+
+    Raises TypeError if a result is of another type.
+    """
+    for function, arguments in asked:
+        config = None if function is None else checked_answer(function(*arguments))
+        if config is not None:
+            return config
+    return None
+
+
 def _text(value: Union[str, os.PathLike[str], bytes]) -> str:
     if not isinstance(value, bytes):
         return os.fspath(value)

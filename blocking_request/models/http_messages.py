@@ -14,7 +14,7 @@ from .failure import Failure
 from .headers import NO_FIELDS, Fields, Pairs
 from .pre_shared_key import PreSharedKey
 from .proxy import Proxy
-from .redaction import SECRET_PARAMETERS, is_secret_field, redact_url
+from .redaction import SECRET_PARAMETERS, redact_url, without_secret_fields
 from .tls import LazySession, TlsSettings
 from .transfer_trace import TransferTrace
 
@@ -176,7 +176,7 @@ class Response(NamedTuple):
     def without_credentials(self) -> Response:
         """Return the response without the credentials and cookies that were added to its request."""
         request = self.request
-        headers = tuple(pair for pair in request.headers if not is_secret_field(pair[0], request.redacted_names))
+        headers = without_secret_fields(request.headers, request.redacted_names)
         return self._replace(
             request=request._replace(
                 headers=headers, body=None, proxy=None, connection_credentials=None, pre_shared_key=None

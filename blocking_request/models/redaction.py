@@ -65,6 +65,13 @@ def is_secret_field(name: bytes, redacted_names: Iterable[str]) -> bool:
     return lowered in CREDENTIAL_FIELDS or (bool(redacted_names) and _is_named(lowered, tuple(redacted_names)))
 
 
+def without_secret_fields(
+    headers: Iterable[tuple[bytes, bytes]], redacted_names: Iterable[str]
+) -> tuple[tuple[bytes, bytes], ...]:
+    """Return header fields without those that are credentials."""
+    return tuple(pair for pair in headers if not is_secret_field(pair[0], redacted_names))
+
+
 @lru_cache(maxsize=256)
 def _is_named(name: bytes, redacted_names: tuple[str, ...]) -> bool:
     return _secret_name(redacted_names).fullmatch(name.decode("latin-1")) is not None

@@ -7,7 +7,7 @@ object.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Optional
 from urllib.parse import quote, unquote, unquote_plus, urlsplit, urlunsplit
 
@@ -206,10 +206,18 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 _DOUBLE_SLASH = re.compile(r"https?://[^/?#]*//")
 
 
-def query_without(query: str, parameters: Iterable[str]) -> str:
-    """Return a query without some parameters (``name=value``), also if they are encoded in another way."""
+def without_parameters(url: str, parameters: Collection[str]) -> str:
+    """Return a URL, absolute or relative, without some parameters (``name=value``) of its query.
+
+    They are also left out if they are encoded in another way.
+    """
+    if not parameters:
+        return url
     unwanted = {unquote_plus(each) for each in parameters}
-    return "&".join(part for part in query.split("&") if unquote_plus(part) not in unwanted)
+    rest, hash_sign, fragment = url.partition("#")
+    path, mark, query = rest.partition("?")
+    remaining = "&".join(part for part in query.split("&") if unquote_plus(part) not in unwanted)
+    return f"{path}{mark if remaining else ''}{remaining}{hash_sign}{fragment}"
 
 
 def begins_with_two_slashes(url: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from email.message import Message
 from http.client import IncompleteRead
 from typing import Optional
 
@@ -11,7 +10,6 @@ import requests
 import urllib3
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.models import PreparedRequest
-from urllib3._collections import HTTPHeaderDict
 from urllib3.exceptions import HTTPError, InvalidHeader, ProtocolError, ReadTimeoutError
 
 from ..calls.call import Call
@@ -19,6 +17,7 @@ from ..errors import ErrorCode
 from ..models.error_texts import failure_message
 from ..models.failure import Failure, QtNetworkError
 from ..models.http_messages import Response
+from ..models.urllib3_response import OriginalResponse, urllib3_response
 from ..models.urls import origin
 
 
@@ -135,41 +134,11 @@ class _IncompleteRead(IncompleteRead):
     __str__ = __repr__
 
 
-class _Original:
-    """Stands for http.client's response, in which requests looks for cookies."""
-
-    def __init__(self, pairs: list[tuple[str, str]]) -> None:
-        self.msg = Message()
-        for name, value in pairs:
-            self.msg[name] = value
-
-    def isclosed(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        pass
-
-
 def raw_response(response: Response, call: Call, request: PreparedRequest) -> urllib3.HTTPResponse:
-    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.pairs]
-    headers = HTTPHeaderDict()
-    for name, value in pairs:
-        headers.add(name, value)
-    cookies = [pair for pair in pairs if pair[0].lower() == "set-cookie"] if response.headers.has_set_cookie else []
+    pairs = response.headers.pairs
+    original = OriginalResponse(pairs) if response.headers.has_set_cookie else None
     try:
-        return urllib3.HTTPResponse(
-            body=RawBody(response, call),  # type: ignore[arg-type]
-            headers=headers,
-            status=response.status or 0,
-            version=20 if response.http2 else 11,
-            reason=response.reason,
-            preload_content=False,
-            decode_content=False,
-            enforce_content_length=False,
-            request_method=request.method,
-            request_url=request.url,
-            original_response=_Original(cookies) if cookies else None,  # type: ignore[arg-type]
-        )
+        return urllib3_response(response, RawBody(response, call), pairs, request, original)
     except InvalidHeader as error:  # two values of Content-Length
         call.abandon()
         raise requests.exceptions.InvalidHeader(error, request=request) from None

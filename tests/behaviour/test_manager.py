@@ -285,7 +285,7 @@ def test_user_verified_redirects(manager: NetworkAccessManager, serve: Serve) ->
     first = serve(moving(f"{last.url}/a"))
     manager.setRedirectPolicy(REQUEST.RedirectPolicy.UserVerifiedRedirectPolicy)
     reply = manager.blockingGet(first.url)
-    assert reply.errorCode() is NET and "nobody can be asked: set a redirect handler" in reply.errorString()
+    assert reply.errorCode() is NET and "there is nothing to ask: set a redirect handler" in reply.errorString()
     asked: list[tuple[str, str, int]] = []
     answers = [True, False]
 

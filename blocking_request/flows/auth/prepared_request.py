@@ -17,7 +17,7 @@ from ...models.failure import QtNetworkError, RequestNotSent, request_not_sent
 from ...models.headers import FRAMING_FIELDS, Fields, Pairs, encoded, field_problem, is_token, known_fields
 from ...models.http_messages import Body, Request
 from ...models.redaction import hidden_repr
-from ...models.urls import is_canonical, normalized, origin, query_without, split_userinfo
+from ...models.urls import is_canonical, normalized, origin, split_userinfo, without_parameters
 
 
 class SignedRequest(NamedTuple):
@@ -70,7 +70,7 @@ def signed_request(prepared: PreparedRequest, request: Request) -> SignedRequest
     return SignedRequest(signed, added)
 
 
-def without_parameters(fields: Fields, parameters: frozenset[str]) -> Fields:
+def without_parameters_in_location(fields: Fields, parameters: frozenset[str]) -> Fields:
     """Return the fields of a response; some parameters are left out of the query in ``Location``.
 
     A server may repeat the query of the request there. A signature must not go to another host, or twice to its own.
@@ -86,10 +86,7 @@ def without_parameters(fields: Fields, parameters: frozenset[str]) -> Fields:
 
 
 def _without(location: bytes, parameters: frozenset[str]) -> bytes:
-    url, hash_sign, fragment = location.decode("latin-1").partition("#")
-    path, mark, query = url.partition("?")
-    remaining = query_without(query, parameters)
-    return f"{path}{mark if remaining else ''}{remaining}{hash_sign}{fragment}".encode("latin-1")
+    return without_parameters(location.decode("latin-1"), parameters).encode("latin-1")
 
 
 def _parameters(url: str) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Callable, Optional
 
-from ...models.auth import AuthAnswer, AuthConfig, AuthHandler, checked_answer
+from ...models.auth import AuthAnswer, AuthConfig, AuthHandler, first_answer
 from ...models.error_texts import PROXY_REFUSED_PASSWORD
 from ...models.failure import QtNetworkError, network_failure
 from ...models.http_messages import Request, Response
@@ -60,7 +60,8 @@ def through_proxy(request: Request, choice: ProxyChoice, send: Send = send_direc
     if not request.is_replayable:
         return response
     for attempt in range(1, ATTEMPTS + 1):
-        config = _asked(proxy, _realm(response), choice, attempt)
+        realm = _realm(response)
+        config = first_answer((choice.prompt, (proxy, realm)), (choice.handler, (realm, proxy.address, attempt)))
         if config is None:
             return response
         response = yield from send(request._replace(proxy=_with_credentials(proxy, config)))
@@ -70,16 +71,6 @@ def through_proxy(request: Request, choice: ProxyChoice, send: Send = send_direc
             return response
         response = _not_accepted(response)
     return response
-
-
-def _asked(proxy: Proxy, realm: str, choice: ProxyChoice, attempt: int) -> Optional[AuthConfig]:
-    """Return the credentials of the prompt or the handler, or None."""
-    config: Optional[AuthConfig] = None
-    if choice.prompt is not None:
-        config = checked_answer(choice.prompt(proxy, realm))
-    if config is None and choice.handler is not None:
-        config = checked_answer(choice.handler(realm, proxy.address, attempt))
-    return config
 
 
 def _not_accepted(response: Response) -> Response:

@@ -10,13 +10,11 @@ and drives the flow of each further request while the hook waits for its respons
 from __future__ import annotations
 
 import io
-from email.message import Message
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, Callable, NoReturn, Optional
 
 import requests
-import urllib3
 from requests.adapters import BaseAdapter
 from requests.cookies import extract_cookies_to_jar
 from requests.models import PreparedRequest
@@ -28,8 +26,9 @@ from ...errors import ErrorCode
 from ...models.auth import RequestsAuth
 from ...models.headers import FRAMING_FIELDS, Headers, encoded, known_fields
 from ...models.http_messages import Request, Response
+from ...models.urllib3_response import OriginalResponse, urllib3_response
 from .. import CallerCode, Flow, Send
-from .prepared_request import prepared_request, signed_request, without_parameters
+from .prepared_request import prepared_request, signed_request, without_parameters_in_location
 
 Drive = Callable[[Flow], Response]
 """Drives a flow to its end, in the thread of the caller."""
@@ -63,7 +62,7 @@ def send_with_auth(request: Request, auth: RequestsAuth, send: Send) -> Flow:
         sign_again = partial(_sign_again, auth, request)
         response = yield CallerCode(partial(_call_hooks, hooks, prepared, response, connection, sign_again))
         added = connection.added_parameters
-    headers = without_parameters(response.headers, added)
+    headers = without_parameters_in_location(response.headers, added)
     return response if headers is response.headers else response._replace(headers=headers)
 
 
@@ -226,19 +225,11 @@ def _build_response(prepared: PreparedRequest, response: Response, connection: B
     shown.request = prepared
     shown.connection = connection  # type: ignore[assignment]
     # requests would decode the body again if ``raw`` named its coding.
-    raw_fields = [pair for pair in pairs if pair[0].lower() not in _FRAMING_AND_CODING or not response.request.decode]
-    shown.raw = urllib3.HTTPResponse(
-        body=_StreamedBody() if response.is_streaming else io.BytesIO(response.body),
-        headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw_fields],  # type: ignore[arg-type]
-        status=response.status or 0,
-        version=20 if response.http2 else 11,
-        reason=response.reason,
-        preload_content=False,
-        decode_content=False,
-        enforce_content_length=False,
-        request_method=prepared.method,
-        request_url=prepared.url,
-    )
+    raw_fields = pairs
+    if response.request.decode:
+        raw_fields = tuple(pair for pair in pairs if pair[0].lower() not in _FRAMING_AND_CODING)
+    body = _StreamedBody() if response.is_streaming else io.BytesIO(response.body)
+    shown.raw = urllib3_response(response, body, raw_fields, prepared)
     _extract_cookies(shown, response)
     return shown
 
@@ -251,8 +242,5 @@ def _extract_cookies(shown: RequestsResponse, response: Response) -> None:
     """
     if not response.headers.has_set_cookie:
         return
-    message = Message()
-    for name, value in response.headers.pairs:
-        message[name.decode("latin-1")] = value.decode("latin-1")
-    original = SimpleNamespace(_original_response=SimpleNamespace(msg=message))
-    extract_cookies_to_jar(shown.cookies, shown.request, original)  # type: ignore[no-untyped-call]
+    raw = SimpleNamespace(_original_response=OriginalResponse(response.headers.pairs))
+    extract_cookies_to_jar(shown.cookies, shown.request, raw)  # type: ignore[no-untyped-call]

@@ -23,7 +23,7 @@ from ...models.auth import (
     AuthHandler,
     AuthMethod,
     basic_authorization,
-    checked_answer,
+    first_answer,
     key_parameter,
 )
 from ...models.failure import QtNetworkError
@@ -103,7 +103,10 @@ def _call_handler(request: Request, response: Response, rules: CredentialRules, 
         challenge = _strongest_challenge(request, response, rules)
         if challenge is None:
             return response
-        config = _asked(request, response, challenge, rules, attempt)
+        config = first_answer(
+            (rules.prompt, (response, challenge.realm)),
+            (rules.handler, (challenge.realm, host_with_port(request.url), attempt)),
+        )
         if config is None:
             return response
         response = yield from _answer_challenge(
@@ -115,18 +118,6 @@ def _call_handler(request: Request, response: Response, rules: CredentialRules, 
                 rules.credential_cache[origin(request.url)] = CachedCredential(config, is_preemptive)
             return response
     return response
-
-
-def _asked(
-    request: Request, response: Response, challenge: Challenge, rules: CredentialRules, attempt: int
-) -> Optional[AuthConfig]:
-    """Return the credentials of the prompt or the handler, or None."""
-    config: Optional[AuthConfig] = None
-    if rules.prompt is not None:
-        config = checked_answer(rules.prompt(response, challenge.realm))
-    if config is None and rules.handler is not None:
-        config = checked_answer(rules.handler(challenge.realm, host_with_port(request.url), attempt))
-    return config
 
 
 def _with_partition_user(request: Request, config: Optional[AuthConfig]) -> Request:

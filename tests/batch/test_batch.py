@@ -33,6 +33,7 @@ from blocking_request.qt.binding import QtCore
 from blocking_request.request.interpreter_exit import blocked_callers
 
 from ..support.devices import NeverReady
+from ..support.interpreter import without_garbage_collector
 from ..support.names import CANCELED, NET, OK, REQUEST, ROOT, TIMEOUT, Serve
 from ..support.servers.raw import Connection, always, asking, echo, silence
 from ..support.servers.unreachable import unused_port
@@ -961,13 +962,9 @@ def test_log_contains_the_end_of_every_request(serve: Serve, caplog: pytest.LogC
 def test_batch_creates_no_reference_cycles(manager: NetworkAccessManager, serve: Serve) -> None:
     server = serve(always(b"ok"))
     assert len(list(manager.getMany([server.url] * 50))) == 50
-    gc.collect()
-    gc.disable()
-    try:
+    with without_garbage_collector():
         assert len(list(manager.getMany([server.url] * 200))) == 200
         assert gc.collect() < 200
-    finally:
-        gc.enable()
 
 
 def test_exception_of_the_iterable_creates_no_reference_cycle(manager: NetworkAccessManager, serve: Serve) -> None:
@@ -982,13 +979,9 @@ def test_exception_of_the_iterable_creates_no_reference_cycle(manager: NetworkAc
             list(manager.getMany(urls()))
 
     run()
-    gc.collect()
-    gc.disable()
-    try:
+    with without_garbage_collector():
         run()
         assert not [each for each in gc.get_objects() if isinstance(each, (Loop, LookupError))]
-    finally:
-        gc.enable()
 
 
 def test_both_engines_in_one_batch(serve: Serve) -> None:

@@ -14,6 +14,7 @@ from blocking_request import BlockingNetworkRequest, ErrorCode, NetworkAccessMan
 from blocking_request.qhttp import Http
 from blocking_request.qt.binding import QtCore, QtNetwork, field_name
 
+from ..support.interpreter import without_garbage_collector
 from ..support.names import TLS_ENGINES, Serve
 from ..support.servers.raw import Connection
 from ..support.servers.tls import TlsServer
@@ -171,12 +172,9 @@ def test_manager_with_slots_is_freed_at_once() -> None:
     manager.authenticationRequired.connect(lambda *_: None)
     manager.sslErrors.connect(lambda *_: None)
     reference = weakref.ref(manager)
-    gc.disable()
-    try:
+    with without_garbage_collector():
         del manager
         assert reference() is None
-    finally:
-        gc.enable()
 
 
 def test_slots_stay_in_their_process(manager: NetworkAccessManager) -> None:

@@ -29,6 +29,7 @@ from blocking_request.engines.qt.request import make_qt_request
 from blocking_request.models.http_messages import Request as Message
 from blocking_request.qt.binding import QT_VERSION, QtCore, QtNetwork, enum_value, has_tls
 
+from ..support.marks import needs_descriptors
 from ..support.names import NET, OK, REQUEST, TIMEOUT, Attribute, Serve
 from ..support.servers.http2 import Http2Peer, Http2Request, Http2Server
 from ..support.servers.raw import Connection, RawServer, always, asking, echo, once, silence
@@ -93,9 +94,6 @@ def connection_count(port: int) -> int:
     for sock in sockets:
         sock.close()
     return len(sockets)
-
-
-needs_proc = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="the system does not list descriptors")
 
 
 # -- functions
@@ -225,7 +223,7 @@ def with_keep_alive(url: str, idle: int, interval: int, probes: int) -> Request:
     return request
 
 
-@needs_proc
+@needs_descriptors
 @needs("setTcpKeepAliveProbeCount")
 @pytest.mark.parametrize(
     ("values", "expected"),
@@ -256,7 +254,7 @@ def test_impossible_tcp_keep_alive(
 # -- kept connections
 
 
-@needs_proc
+@needs_descriptors
 @needs("ConnectionCacheExpiryTimeoutSecondsAttribute")
 def test_connection_expiry(serve: Serve, blocking: BlockingNetworkRequest) -> None:
     server = serve(always(b"x"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import weakref
 from pathlib import Path
@@ -13,6 +12,7 @@ from blocking_request import BlockingNetworkRequest, NetworkAccessManager, Netwo
 from blocking_request.models.failure import QtNetworkError
 from blocking_request.qt.binding import DIRECT_CONNECTION, QtCore, QtNetwork, Signal, enum_value
 
+from ..support.interpreter import without_garbage_collector
 from ..support.names import CANCELED, NET, OK, Attribute, Serve
 from ..support.servers.raw import Connection, RawServer
 
@@ -219,9 +219,6 @@ def test_manager_does_not_keep_the_request(manager: NetworkAccessManager, server
     request.redirected.connect(request.redirectAllowed)
     assert request.get(f"{server.url}/3") is OK
     dropped = weakref.ref(request)
-    gc.disable()
-    try:
+    with without_garbage_collector():
         del request
         assert dropped() is None
-    finally:
-        gc.enable()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import gc
 import gzip
 import hashlib
 import hmac
@@ -38,6 +37,7 @@ from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import enum_value
 from blocking_request.requests_adapter import requests_session
 
+from ..support.interpreter import without_garbage_collector
 from ..support.names import CANCELED, NET, OK, SERVER, TIMEOUT, Serve
 from ..support.servers.raw import Connection, Handler, RawServer, always
 
@@ -810,14 +810,10 @@ def test_responses_of_hooks_are_freed(manager: NetworkAccessManager, serve: Serv
     authcfg = stored(manager, hooked(hook))
     request = BlockingNetworkRequest(manager)
     request.setAuthCfg(authcfg)
-    gc.collect()
-    gc.disable()
-    try:
+    with without_garbage_collector():
         assert request.get(server.url) is OK
         assert [each.code for each in manager.getMany([server.url], authCfg=authcfg)] == [OK]
         assert [each() for each in seen] == [None] * 4
-    finally:
-        gc.enable()
 
 
 def test_redirect_is_reported_once(request_of: BlockingNetworkRequest, serve: Serve) -> None:

@@ -12,6 +12,7 @@ import pytest
 from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
 from blocking_request.qt.slot_exceptions import slot_exceptions_reported
 
+from ..support.interpreter import frequent_thread_switches
 from ..support.marks import needs_fork
 from ..support.names import Serve
 from ..support.servers.raw import Connection
@@ -211,15 +212,11 @@ def test_excepthook_is_restored_after_concurrent_calls() -> None:
                 pass
 
     threads = [threading.Thread(target=work) for _ in range(8)]
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
+    with frequent_thread_switches():
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    finally:
-        sys.setswitchinterval(before)
     assert sys.excepthook is hook
 
 

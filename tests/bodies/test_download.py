@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import gzip
 import hashlib
 import io
@@ -27,6 +26,7 @@ from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback
 from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.qt.binding import QT_VERSION, QtCore, enum_value
 
+from ..support.interpreter import without_garbage_collector
 from ..support.names import NET, OK, ROOT, SERVER, Serve
 from ..support.servers.raw import Connection, Handler, RawServer, always
 from ..support.waiting import eventually
@@ -773,13 +773,9 @@ def test_failed_download_creates_no_reference_cycle(engine: str, serve: Serve) -
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     server = serve(always(BODY))
-    gc.collect()
-    gc.disable()
-    try:
+    with without_garbage_collector():
         request = BlockingNetworkRequest()
         gone = weakref.ref(request)
         assert request.download(server.url, Full()) is NET
         del request
         assert eventually(lambda: gone() is None)
-    finally:
-        gc.enable()

@@ -19,8 +19,9 @@ import trustme
 from blocking_request import NetworkAccessManager, TlsSettings
 from blocking_request.qhttp import Http
 from blocking_request.qhttp.supplied_socket import supplied_socket
-from blocking_request.qt.binding import API, QtCore, QtNetwork, delete, has_tls, is_deleted
+from blocking_request.qt.binding import API, QtCore, QtNetwork, delete, is_deleted
 
+from ..support.marks import needs_tls_in_qt
 from ..support.names import Serve
 from ..support.servers.proxy import ProxyServer
 from ..support.servers.raw import Connection, always, asking, echo, once, silence, telling_the_end
@@ -756,7 +757,7 @@ def test_encrypted_python_socket(http: Watched) -> None:
         server.close()
 
 
-@pytest.mark.skipif(not has_tls(), reason="this Qt has no TLS")
+@needs_tls_in_qt
 def test_encrypted_qt_socket(http: Watched) -> None:
     server = TlsServer(trustme.CA().issue_cert("127.0.0.1"))
     made = QtNetwork.QSslSocket()

@@ -24,6 +24,7 @@ from blocking_request.models.failure import QtNetworkError
 from blocking_request.models.pre_shared_key import PreSharedKey
 from blocking_request.qt.binding import enum_value, has_tls
 
+from ..support.marks import needs_descriptors
 from ..support.names import CANCELED, NET, OK, TIMEOUT
 from ..support.servers.pre_shared_key import IDENTITY, KEY, ParallelPreSharedKeyServer, PreSharedKeyServer
 from ..support.servers.raw import always
@@ -584,7 +585,7 @@ def test_portable_settings_have_the_handler_and_no_key(engine: str, serve: Serve
     assert request.get(server.url) is OK, request.errorMessage()
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this system does not list descriptors")
+@needs_descriptors
 def test_refused_keys_leave_no_descriptor(engine: str, serve: Serve) -> None:
     server = serve()
     if has_no_keys(engine, server):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import select
 import socket
 import weakref
@@ -21,6 +20,7 @@ from blocking_request.models.failure import QtNetworkError as Q
 from blocking_request.models.http_messages import Request
 
 from ...support.drive_steps import drive_woken
+from ...support.interpreter import without_garbage_collector
 from ...support.look_ups import Answer, LookUps
 from ...support.processes import socket_count
 from ...support.servers.unreachable import FullListener, full_port, unused_port
@@ -295,12 +295,8 @@ def test_failure_creates_no_reference_cycle(result: Any, look_ups: LookUps) -> N
         raise AssertionError
 
     look_ups.answer(HOST, result)
-    gc.collect()
-    gc.disable()
-    try:
+    with without_garbage_collector():
         assert fail()() is None
-    finally:
-        gc.enable()
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from blocking_request.engines.python.http2_protocol import MOST_IDLE_FRAMES, Htt
 from blocking_request.engines.python.http2_stream import STREAM_WINDOW_BYTES, Http2Stream
 from blocking_request.engines.python.state import TransferState
 
+from ...support.interpreter import without_garbage_collector
 from ...support.names import CANCELED, NET, OK, TIMEOUT
 from ...support.servers.http2 import Handler, Http2Peer, Http2Request
 from ...support.waiting import eventually
@@ -714,12 +715,9 @@ def test_failed_stream_creates_no_reference_cycle(over_http2: NetworkAccessManag
     request = BlockingNetworkRequest(over_http2)
     gc.collect()
     before = sum(isinstance(each, TransferState) for each in gc.get_objects())
-    gc.disable()
-    try:
+    with without_garbage_collector():
         assert [request.get(server.url) for _ in range(3)] == [NET] * 3
         assert sum(isinstance(each, TransferState) for each in gc.get_objects()) <= before
-    finally:
-        gc.enable()
 
 
 def test_pings_during_a_long_poll() -> None:

@@ -22,6 +22,7 @@ from blocking_request.engines.python.engine import PythonEngine
 from blocking_request.engines.python.resolver import MAXIMUM_THREADS, LookUp, Resolver
 from blocking_request.models.http_messages import Request
 
+from ...support.interpreter import frequent_thread_switches
 from ...support.look_ups import LookUps
 from ...support.marks import needs_fork
 from ...support.names import ROOT
@@ -234,16 +235,12 @@ def test_many_threads_at_once(look_ups: LookUps, resolver: Resolver) -> None:
                 done.append(eventually(lambda look_up=look_up: look_up.is_done))  # type: ignore[misc]
 
     done: list[bool] = []
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
+    with frequent_thread_switches(1e-5):
         threads = [threading.Thread(target=look_up_often) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    finally:
-        sys.setswitchinterval(interval)
     assert len(done) == 8 * 67 and all(done)
 
 

@@ -22,7 +22,7 @@ from blocking_request import BlockingNetworkRequest, NetworkAccessManager, TlsSe
 from blocking_request.engines import choice, waiting
 from blocking_request.engines.python.pool import KEPT_IN_ALL, KEPT_PER_ORIGIN
 
-from ...support.marks import needs_fork
+from ...support.marks import needs_descriptors, needs_fork
 from ...support.names import CANCELED, OK, ROOT, Serve
 from ...support.servers.http2 import Http2Peer, Http2Request, Http2Server
 from ...support.servers.raw import Connection, Handler, always, flood, silence
@@ -60,7 +60,7 @@ def http2_server(authority: trustme.CA) -> Http2Server:
     return Http2Server(authority, handle)
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list descriptors")
+@needs_descriptors
 @pytest.mark.parametrize("kind", CANCELS)
 def test_random_cancels_leave_no_resources(kind: str, serve: Serve) -> None:
     """10 000 cancels in all."""

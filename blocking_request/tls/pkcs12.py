@@ -114,6 +114,6 @@ def _chain(own: Certificate, others: list[Certificate]) -> list[Certificate]:
 def _has_issued(issuer: Certificate, certificate: Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except Exception:  # also for an algorithm that it does not know; cryptography 38 has no such method
+    except Exception:  # also for an algorithm that it does not know; the versions before 40 have no such method
         return False
     return True

@@ -15,7 +15,7 @@ ROUNDS = 15
 STEPS = ("socketStartedConnecting", "encrypted", "requestSent", "metaDataChanged")
 
 CHECKS_BOUND = 0.03
-"""Of the time of a GET: the checks whether a slot is connected."""
+"""Of the time of a GET: the checks whether a slot of a step is connected. Without any slot there are none."""
 
 
 def calls_of(blocking: BlockingNetworkRequest, url: str) -> Callable[[], None]:

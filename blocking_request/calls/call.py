@@ -60,13 +60,6 @@ def do_nothing() -> None:
     pass
 
 
-def _may_have_been_asked(response: Response) -> bool:
-    """Return whether a flow may have asked the caller's code after it had this response."""
-    if response.failure is None:
-        return response.status in HELD_BACK
-    return response.failure.code is ErrorCode.NetworkError
-
-
 class Call:
     """One blocking call. ``cancel`` may be called in any thread, all else in the thread of the caller only."""
 
@@ -162,7 +155,7 @@ class Call:
             failure = self.stop_reason()
             if failure is not None:
                 return Response(response.request, failure=failure)
-        elif _may_have_been_asked(response) and self._cancellation.is_canceled():
+        elif (response.failure is not None or response.status in HELD_BACK) and self._is_canceled_when_asked(response):
             # The caller's code was asked, for a password or about a certificate, and has cancelled the call.
             response = response._replace(failure=messages.canceled())
         self._observer.on_response(response)
@@ -172,6 +165,12 @@ class Call:
         if progress is not None:
             progress.report_final(response)
         return response
+
+    def _is_canceled_when_asked(self, response: Response) -> bool:
+        """Return whether the call is cancelled, and a flow may have asked the caller's code after this response."""
+        failure = response.failure
+        may_have_asked = failure is None or failure.code is ErrorCode.NetworkError
+        return may_have_asked and self._cancellation.is_canceled()
 
     def iter_chunks(self) -> Iterator[bytes]:
         """Iterate over the body of a streaming response. Afterwards ``streamed_response`` is the complete response.

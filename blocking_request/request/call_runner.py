@@ -40,7 +40,9 @@ class CallRunner:
     the garbage collector runs.
     """
 
-    def __init__(self, manager: NetworkAccessManager) -> None:
+    def __init__(self, manager: NetworkAccessManager, has_slots: bool) -> None:
+        self.has_slots = has_slots
+        """Whether a slot was ever connected to a signal of the owner."""
         self.reply = _EMPTY_REPLY
         """The reply of the last call."""
         self.watchers: tuple[Watcher, ...] = ()
@@ -164,7 +166,8 @@ class CallRunner:
             try:
                 context.notify(self._manager, reply)
             finally:
-                emit_end(owner, reply)
+                if self.has_slots:
+                    emit_end(owner, reply)
         finally:
             self.release(context)
 

@@ -124,7 +124,16 @@ class BlockingNetworkRequest(RequestOptions, QtCore.QObject):
         super().__init__(parent)
         warn_of_other_binding()
         self._manager = manager if manager is not None else NetworkAccessManager.instance()
-        self._runner = CallRunner(self._manager)
+        # A subclass that has its own connectNotify may not call the one below.
+        has_own = type(self).connectNotify is not BlockingNetworkRequest.connectNotify
+        self._runner = CallRunner(self._manager, has_slots=has_own)
+
+    def connectNotify(self, signal: QtCore.QMetaMethod) -> None:
+        """Note that a slot is connected: until then calls need not ask Qt for slots. Qt calls this, in any thread."""
+        super().connectNotify(signal)
+        runner: Optional[CallRunner] = getattr(self, "_runner", None)
+        if runner is not None:
+            runner.has_slots = True
 
     # -- the calls
 

@@ -28,6 +28,13 @@ _STEP_SIGNALS = tuple(step.value for step in Step)
 class RequestSignals:
     """Reports the events of a call to the signals and watchers of its request. It is a CallObserver."""
 
+    _wanted: Optional[frozenset[Step]] = None
+    """The steps that were wanted last; None before the first request."""
+    _reported: Optional[TransferTrace] = None
+    """The trace of the response that ``metaDataChanged`` has reported last."""
+    _has_reported_redirect = False
+    """Whether ``verify_redirect`` reports the redirects of this call."""
+
     def __init__(
         self, owner: BlockingNetworkRequest, runner: CallRunner, context: CallContext, manager: NetworkAccessManager
     ) -> None:
@@ -35,24 +42,16 @@ class RequestSignals:
         self._manager = manager
         self._runner = runner
         self._context = context
-        self._wanted: Optional[frozenset[Step]] = None
-        """The steps that were wanted last; None before the first request."""
-        self._reported: Optional[TransferTrace] = None
-        """The trace of the response that ``metaDataChanged`` has reported last."""
-        self._has_reported_redirect = False
-        """Whether ``verify_redirect`` reports the redirects of this call."""
-
-    @property
-    def watchers(self) -> tuple[Watcher, ...]:
-        return self._runner.watchers
+        self.watchers: tuple[Watcher, ...] = runner.watchers
 
     def progress_reporter(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressReporter]:
-        return progress_reporter(self._owner, feedback)
+        has_listener = feedback is not None or self._runner.has_slots
+        return progress_reporter(self._owner, feedback) if has_listener else None
 
     def wanted_steps(self) -> frozenset[Step]:
         """Return the steps for which a slot is connected, and remember them for ``on_response``."""
         self._wanted = NO_STEPS
-        if is_connected(self._owner, *_STEP_SIGNALS):
+        if self._runner.has_slots and is_connected(self._owner, *_STEP_SIGNALS):
             self._wanted = frozenset(step for step in Step if is_connected(self._owner, step.value))
         if self._manager.encrypted:
             self._wanted |= {Step.ENCRYPTED}
@@ -87,7 +86,7 @@ class RequestSignals:
 
     def on_response(self, response: Response) -> None:
         wanted = self.wanted_steps() if self._wanted is None else self._wanted
-        if Step.HEADERS_RECEIVED not in wanted or response.status is None:
+        if not wanted or Step.HEADERS_RECEIVED not in wanted or response.status is None:
             return
         if response.trace is None or response.trace is not self._reported:
             self._emit_meta_data_changed(response._replace(body=b""))
@@ -99,9 +98,7 @@ class RequestSignals:
 
 
 def emit_end(owner: BlockingNetworkRequest, reply: ReplyContent) -> None:
-    """Emit the last signals of a call, if a slot is connected."""
-    if not is_connected(owner, "errorOccurred", "downloadFinished", "finished"):
-        return  # as in most calls
+    """Emit the last signals of a call."""
     if reply.errorCode() is not ErrorCode.NoError:
         _emit(owner, "errorOccurred", reply.error())
     _emit(owner, "downloadFinished")

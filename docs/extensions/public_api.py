@@ -26,6 +26,7 @@ from blocking_request.qt.binding import QtCore
 MODULES = (blocking_request, qhttp, requests_adapter)
 MEMBERS = Path(__file__).parents[2] / "tests" / "public_names.txt"
 INTERNAL = {
+    "blocking_request.BlockingNetworkRequest.connectNotify",
     "blocking_request.ReplyContent.from_response",
     "blocking_request.qhttp.Http.event",
     "blocking_request.qhttp.Http.timerEvent",

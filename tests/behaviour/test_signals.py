@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkRequestError
+from blocking_request import BlockingNetworkRequest, ErrorCode, Feedback, NetworkAccessManager, NetworkRequestError
 from blocking_request.qt.binding import QtCore, QtNetwork, delete
 
 from ..support.names import Serve
@@ -93,6 +93,7 @@ def test_request_that_another_thread_deletes_before_a_signal(engine: str, serve:
 
     for is_late in (False, True):
         request = Deleted()
+        request.redirected.connect(lambda _: None)  # without any slot the signals are not asked for theirs
         request.is_late = is_late
         assert request.get(server.url + "/ok") is ErrorCode.NoError
         assert request.reply().body == b"hello"
@@ -107,3 +108,23 @@ def test_subclass_with_a_method_of_the_name_of_a_signal(engine: str, serve: Serv
     request.downloadFinished.connect(lambda: seen.append("downloadFinished"))
     assert request.get(serve(respond).url + "/ok") is ErrorCode.NoError
     assert seen == ["downloadFinished"]
+
+
+def test_subclass_with_its_own_connect_notify(engine: str, serve: Serve) -> None:
+    class Silent(BlockingNetworkRequest):
+        def connectNotify(self, signal: QtCore.QMetaMethod) -> None:
+            pass
+
+    request, seen = Silent(), []
+    request.finished.connect(lambda: seen.append("finished"))
+    assert request.get(serve(respond).url + "/ok") is ErrorCode.NoError
+    assert seen == ["finished"]
+
+
+def test_first_slot_is_connected_during_a_call(manager: NetworkAccessManager, serve: Serve) -> None:
+    request = BlockingNetworkRequest(manager)
+    seen: list[str] = []
+    manager.requestAboutToBeCreated.connect(lambda _: request.metaDataChanged.connect(lambda: seen.append("headers")))
+    manager.finished.connect(lambda _: request.finished.connect(lambda: seen.append("finished")))
+    assert request.get(serve(respond).url + "/ok") is ErrorCode.NoError
+    assert seen == ["headers", "finished"]

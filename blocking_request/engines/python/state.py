@@ -95,7 +95,7 @@ class TransferState:
         self.early_size = 0
         self.early_read = 0
         """How many bytes were read since the steps last yielded."""
-        self.reached: deque[Event] = deque()
+        self.reached: Optional[deque[Event]] = None
         """The steps that the caller wants to know of and does not know yet, and the event that follows them."""
 
     @property
@@ -115,13 +115,16 @@ class TransferState:
 
     def reach(self, step: Step) -> None:
         """Report a step of the transfer, if the caller wants to know of it."""
-        if step not in self.mailbox.wanted_steps:
+        wanted = self.mailbox.wanted_steps
+        if not wanted or step not in wanted:  # the hash of an Enum takes as long as all else here
             return
         response = None
         if step is Step.HEADERS_RECEIVED:
             response = self.begun_response()._replace(is_streaming=False)
         elif step is Step.ENCRYPTED and self.session is not None:
             response = Response(self.request, engine=NAME, tls=live_session(self.session))
+        if self.reached is None:
+            self.reached = deque()
         self.reached.append(StepReached(step, response))
 
     @property

@@ -126,19 +126,20 @@ def _escape(character: str) -> str:
 @lru_cache(maxsize=64)
 def _secret_parameter(names: tuple[str, ...]) -> re.Pattern[str]:
     """In a query."""
-    return re.compile(rf"(?i)(?<![^&;?])({_alternatives(names)})=[^&;]*")
+    return re.compile(rf"(?i)(?<![^&;?])({names_pattern(names)})=[^&;]*")
 
 
 @lru_cache(maxsize=64)
 def _secret_in_text(names: tuple[str, ...]) -> re.Pattern[str]:
     """In a URL that stands in a text."""
-    return re.compile(rf"(?i)(?<=[?&;#])({_alternatives(names)})=[^&;#\s<>\"]*")
+    return re.compile(rf"(?i)(?<=[?&;#])({names_pattern(names)})=[^&;#\s<>\"]*")
 
 
 @lru_cache(maxsize=64)
 def _secret_name(names: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile(rf"(?i)(?:{_alternatives(names)})")
+    return re.compile(rf"(?i)(?:{names_pattern(names)})")
 
 
-def _alternatives(names: tuple[str, ...]) -> str:
+def names_pattern(names: Iterable[str]) -> str:
+    """Return the regular expression of the names, in which a ``*`` stands for any characters."""
     return "|".join(re.escape(name).replace(r"\*", r"[^=&;?#]*") for name in names)

@@ -1,0 +1,174 @@
+"""Removes secrets from the bodies of requests and responses, for logs and recordings.
+
+The names of fields are those of ``redaction``. Forms, multipart forms, JSON and XML are known. The texts of other types
+lose the secrets of the URLs in them. Bytes that are no text stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote_plus
+
+from .redaction import CREDENTIAL_FIELDS, HIDDEN, SECRET_PARAMETERS, names_pattern, redact_text
+
+MORE_SECRET_NAMES = (
+    "*token",
+    "*secret",
+    "*password",
+    "*passwd",
+    "*passphrase",
+    "*apikey",
+    "*api_key",
+    "*api-key",
+    "*private_key",
+    "*privatekey",
+    "pwd",
+    "set-cookie",
+    "sessionid",
+    "session_id",
+    "*credentials",
+)
+"""Names that are secret in a body, besides those of parameters and header fields."""
+
+VAGUE_NAMES = frozenset(("key", "auth", "session", "sig", "signature"))
+"""Names that often have another meaning in a response. There the value is hidden only if it looks like a secret."""
+
+_LOOKS_SECRET = re.compile(r'"[^\s"]{16,}"')
+_TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript", "image/svg")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_COLON = re.compile(r"\s*:\s*")
+_CONSTANTS = ("null", "true", "false")
+_DECODER = json.JSONDecoder()
+
+
+def is_text(content_type: str) -> bool:
+    """Return whether the body of this ``Content-Type`` is a text."""
+    kind = _kind(content_type)
+    return kind.startswith(_TEXT_TYPES) or kind.endswith(("+json", "+xml", "x-www-form-urlencoded", "graphql"))
+
+
+def redact_body(body: bytes, content_type: str, redacted_names: Iterable[str] = (), is_response: bool = False) -> bytes:
+    """Return the body without secrets. ``redacted_names``: the user's own names, besides the usual ones.
+
+    A body that was cut off is redacted as far as it goes.
+    """
+    kind, names = _kind(content_type), tuple(redacted_names)
+    if kind == "multipart/form-data":
+        return _redact_multipart(body, names)
+    if kind and not is_text(content_type):
+        return body
+    if not kind and b"\0" in body:
+        return body
+    text = body.decode("utf-8", "surrogateescape")
+    if kind.endswith("x-www-form-urlencoded"):
+        text = _FORM_FIELD.sub(lambda match: _redact_field(match, names), text)
+    elif kind.endswith("json") or text.lstrip()[:1] in ("{", "["):
+        text = _redact_json(text, names, is_response)
+    elif kind.endswith("xml"):
+        text = _xml_pattern(names).sub(lambda match: match[1] + HIDDEN, text)
+    return redact_text(text, names).encode("utf-8", "surrogateescape")
+
+
+def is_secret_name(name: str, redacted_names: Iterable[str] = ()) -> bool:
+    """Return whether the value of a field of a body is a secret."""
+    in_brackets = _IN_BRACKETS.search(name)  # user[password], as some frameworks have it
+    return _names(tuple(redacted_names)).fullmatch(name if in_brackets is None else in_brackets[1]) is not None
+
+
+def _kind(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+@lru_cache(maxsize=64)
+def _all_names(redacted_names: tuple[str, ...]) -> tuple[str, ...]:
+    fields = sorted(name.decode("latin-1") for name in CREDENTIAL_FIELDS)
+    return (*SECRET_PARAMETERS, *MORE_SECRET_NAMES, *fields, *redacted_names)
+
+
+@lru_cache(maxsize=64)
+def _names(redacted_names: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(names_pattern(_all_names(redacted_names)), re.IGNORECASE)
+
+
+_FORM_FIELD = re.compile(r"([^&=]+)=[^&]*")
+_IN_BRACKETS = re.compile(r"\[([^][]*)\]$")
+
+
+def _redact_field(match: re.Match[str], redacted_names: tuple[str, ...]) -> str:
+    return f"{match[1]}={HIDDEN}" if is_secret_name(unquote_plus(match[1]), redacted_names) else match[0]
+
+
+@lru_cache(maxsize=64)
+def _xml_pattern(redacted_names: tuple[str, ...]) -> re.Pattern[str]:
+    """An element or an attribute."""
+    names = names_pattern(_all_names(redacted_names)).replace("[^=&;?#]*", r"[\w.-]*")
+    return re.compile(rf"(<(?:[\w.-]+:)?(?:{names})(?:\s[^<>]*)?>|\s(?:{names})=[\"'])[^<>\"']+", re.IGNORECASE)
+
+
+def _redact_json(text: str, redacted_names: tuple[str, ...], is_response: bool) -> str:
+    names = _names(redacted_names)
+    parts: list[str] = []
+    kept = position = 0
+    while True:
+        string = _STRING.search(text, position)
+        if string is None:
+            break
+        position = string.end()
+        content = _content(string[0])
+        colon = _COLON.match(text, position)
+        if colon is None:
+            if content.lstrip()[:1] in ("{", "["):  # JSON within JSON
+                redacted = _redact_json(content, redacted_names, is_response)
+            else:
+                redacted = redact_text(content, redacted_names) if "\\" in string[0] else content
+            if redacted != content:
+                parts += (text[kept : string.start()], json.dumps(redacted))
+                kept = position
+            continue
+        if names.fullmatch(content) is None:
+            continue
+        start = colon.end()
+        end = _end_of_value(text, start)
+        value = text[start:end]
+        if value in _CONSTANTS or not value:
+            continue
+        if is_response and content.lower() in VAGUE_NAMES and _LOOKS_SECRET.fullmatch(value) is None:
+            continue
+        parts += (text[kept:start], f'"{HIDDEN}"')
+        kept = position = end
+    return "".join((*parts, text[kept:])) if parts else text
+
+
+def _content(string: str) -> str:
+    try:
+        content: Any = json.loads(string, strict=False)
+    except ValueError:
+        return string[1:-1]
+    return str(content)
+
+
+def _end_of_value(text: str, start: int) -> int:
+    try:
+        return _DECODER.raw_decode(text, start)[1]
+    except (ValueError, RecursionError):
+        return len(text)  # it is cut off, or no JSON
+
+
+_PART_NAME = re.compile(rb'\bname="?([^";\r\n]*)', re.IGNORECASE)
+
+
+def _redact_multipart(body: bytes, redacted_names: tuple[str, ...]) -> bytes:
+    first_line = body.lstrip(b"\r\n").partition(b"\r\n")[0]
+    if not first_line.startswith(b"--"):
+        return body
+    parts = body.split(first_line)
+    for place, part in enumerate(parts):
+        head, blank, _ = part.partition(b"\r\n\r\n")
+        name = _PART_NAME.search(head)
+        if blank and name is not None and is_secret_name(name[1].decode("utf-8", "replace"), redacted_names):
+            parts[place] = head + blank + HIDDEN.encode() + b"\r\n"
+    return first_line.join(parts)

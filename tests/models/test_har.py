@@ -1,0 +1,198 @@
+"""Entries of HAR: to JSON without secrets, and back; documents of browsers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from blocking_request.models import har
+from blocking_request.models.body_redaction import redact_body
+from blocking_request.models.har import HarEntry
+from blocking_request.models.timings import Timings
+
+SECRET = "s3cret-s3cret-s3cret"
+TEXT = b"text/plain"
+
+
+def entry(**values: Any) -> HarEntry:
+    return HarEntry(**{"method": "GET", "url": "https://h/a?b=1", "started": 1767323045.25, **values})
+
+
+def round_trip(original: HarEntry) -> HarEntry:
+    (read,) = har.entries_of(har.document([har.to_har(original)]))
+    return read
+
+
+def test_round_trip() -> None:
+    original = entry(
+        method="POST",
+        seconds=0.5,
+        request_headers=((b"Accept", b"*/*"), (b"Content-Type", b"application/json")),
+        request_body=b'{"a": 1}',
+        request_size=8,
+        status=201,
+        reason="Created",
+        http_version="HTTP/1.1",
+        response_headers=((b"Content-Type", TEXT), (b"X-A", b"caf\xe9"), (b"X-A", b"2")),
+        response_body="é\n".encode(),
+        response_size=3,
+        encoded_size=23,
+        timings=Timings(1.0, 2.0, 3.0, 4.0, 5.0, 470.0, 15.0),
+        peer=("127.0.0.1", 8080),
+        error="it broke",
+        comment="a comment",
+        extra={"_engine": "python"},
+    )
+    assert round_trip(original) == original
+
+
+def test_body_that_is_no_text() -> None:
+    original = entry(request_body=b"\xff\0", request_size=2, response_body=b"\x80\0\n", response_size=3)
+    exported = har.to_har(original)
+    assert exported["response"]["content"] == {"size": 3, "mimeType": "", "text": "gAAK", "encoding": "base64"}
+    read = round_trip(original)
+    assert (read.request_body, read.response_body) == (b"\xff\0", b"\x80\0\n")
+
+
+def test_members_that_the_format_demands() -> None:
+    exported = har.to_har(entry(seconds=0.1, response_headers=((b"Location", b"/b"),), status=302))
+    assert exported["startedDateTime"] == "2026-01-02T03:04:05.250Z"
+    assert set(exported) == {"startedDateTime", "time", "request", "response", "cache", "timings"}
+    common = {"httpVersion", "cookies", "headers", "headersSize", "bodySize"}
+    assert set(exported["request"]) == common | {"method", "url", "queryString"}
+    assert set(exported["response"]) == common | {"status", "statusText", "content", "redirectURL"}
+    assert exported["request"]["queryString"] == [{"name": "b", "value": "1"}]
+    assert exported["response"]["redirectURL"] == "/b"
+    assert exported["timings"]["wait"] == exported["time"] == 100.0
+
+
+def test_time_is_the_sum_of_the_timings() -> None:
+    timings = har.to_har(entry(seconds=0.1, timings=Timings(connect=10.0, tls=20.0, wait=5.0, receive=30.0)))["timings"]
+    assert (timings["connect"], timings["ssl"]) == (30.0, 20.0)
+    assert sum(value for name, value in timings.items() if name != "ssl" and value > 0) == 100.0
+    assert har.from_har(har.to_har(entry(timings=Timings(connect=10.0, tls=20.0)))).timings.connect == 10.0
+
+
+def test_secrets_of_url_and_headers_are_not_exported() -> None:
+    secret = SECRET.encode()
+    original = entry(
+        url=f"https://u:{SECRET}@h/a?token={SECRET}&mine={SECRET}&b=1#access_token={SECRET}",
+        request_headers=(
+            (b"Authorization", b"Bearer " + secret),
+            (b"Proxy-Authorization", secret),
+            (b"Cookie", b"sid=" + secret + b"; " + secret),
+            (b"X-Mine", secret),
+            (b"Referer", b"https://u:" + secret + b"@h/"),
+        ),
+        response_headers=(
+            (b"Set-Cookie", b"sid=" + secret + b"; Path=/; HttpOnly"),
+            (b"Location", b"/x?token=" + secret),
+        ),
+        error=f"https://u:{SECRET}@h/ has failed",
+    )
+    exported = har.to_har(original, ("mine", "X-Mine"))
+    assert SECRET not in json.dumps(exported) and SECRET not in repr(original)
+    assert exported["request"]["url"] == "https://h/a?token=***&mine=***&b=1"
+    values = [field["value"] for field in exported["request"]["headers"]]
+    assert values == ["Bearer ***", "***", "sid=***; ***", "***", "https://h/"]
+    assert exported["response"]["headers"][0]["value"] == "sid=***; Path=/; HttpOnly"
+    assert exported["response"]["cookies"] == [
+        {"name": "sid", "value": "***", "path": "/", "httpOnly": True, "secure": False}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "expected"),
+    [
+        ("application/x-www-form-urlencoded", "a=1&password=S&user%5Bpwd%5D=S&b=2", "a=1&password=***&user%5Bpwd%5D=***&b=2"),
+        ("application/json", '{"a": "S1", "Password" : "S", "n": [1, {"access_token":"S"}]}', '{"a": "S1", "Password" : "***", "n": [1, {"access_token":"***"}]}'),
+        ("application/json", '{"clientSecret": 5, "token": null, "auth": {"a": "S"}}', '{"clientSecret": "***", "token": null, "auth": "***"}'),
+        ("application/json", '{"pass\\u0077ord": "S"}', '{"pass\\u0077ord": "***"}'),
+        ("application/json", '{"x": "{\\"api_key\\": \\"S\\"}"}', '{"x": "{\\"api_key\\": \\"***\\"}"}'),
+        ("application/json", '{"u": "https:\\/\\/me:S@h\\/", "password": "S', '{"u": "https://h/", "password": "***"'),
+        ("application/geo+json; charset=utf-8", '{"key": "S"}', '{"key": "***"}'),
+        ("", ' [{"Authorization": "S"}]', ' [{"Authorization": "***"}]'),
+        ("text/xml", '<a pwd="S" b="1"><x:Password type="t">S</x:Password></a>', '<a pwd="***" b="1"><x:Password type="t">***</x:Password></a>'),
+        ("text/html", '<a href="https://u:S@h/?token=S&amp;a=1">', '<a href="https://h/?token=***&amp;a=1">'),
+        ("image/png", '{"password": "S"}', '{"password": "S"}'),
+        ("multipart/form-data; boundary=x", '--x\r\nContent-Disposition: form-data; name="password"\r\n\r\nS\r\n--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n', '--x\r\nContent-Disposition: form-data; name="password"\r\n\r\n***\r\n--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n'),
+        ("multipart/form-data", "no boundary", "no boundary"),
+        ("application/json", "[" * 5000, "[" * 5000),
+    ],
+)  # fmt: skip
+def test_secrets_in_bodies(kind: str, body: str, expected: str) -> None:
+    assert redact_body(body.encode(), kind).decode() == expected
+    assert redact_body(body.encode() + b"\xff", kind).startswith(expected.encode()[:5])
+
+
+def test_own_names_in_bodies() -> None:
+    assert redact_body(b'{"pin": 1}', "application/json", ("pin",)) == b'{"pin": "***"}'
+    assert redact_body(b"pin=1", "application/x-www-form-urlencoded", ("p*n",)) == b"pin=***"
+
+
+def test_vague_names_in_responses() -> None:
+    """``{"key": "PROJ-1"}`` is a name in many APIs, so only a long value is hidden there."""
+    body = b'{"key": "PROJ-1", "token": "a"}'
+    assert redact_body(body, "application/json", is_response=True) == b'{"key": "PROJ-1", "token": "***"}'
+    body = b'{"key": "%s"}' % SECRET.encode()
+    assert redact_body(body, "application/json", is_response=True) == b'{"key": "***"}'
+
+
+def test_document_of_a_browser() -> None:
+    """Chrome: pseudo-fields, joined values of Set-Cookie, params in place of a text, -1 for unknown timings."""
+    document = {
+        "log": {
+            "version": "1.2",
+            "pages": [],
+            "entries": [
+                {
+                    "startedDateTime": "2026-01-02T03:04:05.25+00:00",
+                    "time": 12.5,
+                    "request": {
+                        "method": "POST",
+                        "url": "https://h/",
+                        "headers": [{"name": ":authority", "value": "h"}, {"name": "accept", "value": "*/*"}],
+                        "postData": {"mimeType": "", "params": [{"name": "a", "value": "1"}, {"name": "b"}]},
+                    },
+                    "response": {
+                        "status": 0,
+                        "headers": [{"name": "set-cookie", "value": "a=1\nb=2"}],
+                        "content": {"mimeType": "x"},
+                        "_error": "net::ERR_FAILED",
+                    },
+                    "serverIPAddress": "::1",
+                    "timings": {"blocked": -1, "dns": -1, "connect": -1, "send": 0, "wait": 1, "receive": 2, "ssl": -1},
+                }
+            ],
+        }
+    }
+    (read,) = har.entries_of(json.dumps(document))
+    assert read.request_headers == ((b"accept", b"*/*"),) and read.request_body == b"a=1&b="
+    assert read.response_headers == ((b"set-cookie", b"a=1"), (b"set-cookie", b"b=2"))
+    assert (read.started, read.seconds, read.peer) == (1767323045.25, 0.0125, ("::1", 0))
+    assert (read.response_body, read.error) == (None, "net::ERR_FAILED")
+    assert read.timings == Timings(send=0.0, wait=1.0, receive=2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "it is not JSON: Expecting value"),
+        ("[]", "it is not HAR: it has no log.entries"),
+        ('{"log": {"entries": 5}}', "it is not HAR: it has no log.entries"),
+        ('{"log": {"entries": [{}]}}', "the entry 0 is not one of HAR 1.2: it has no 'request'"),
+        ('{"log": {"entries": [5]}}', "the entry 0 is not one of HAR 1.2: "),
+    ],
+)
+def test_documents_that_cannot_be_read(text: str, message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        har.entries_of(text)
+    assert str(caught.value).startswith(message)
+
+
+def test_document_has_one_entry_a_line() -> None:
+    text = har.document([har.to_har(entry()), har.to_har(entry())], comment="c")
+    assert len(text.splitlines()) == 4 and json.loads(text)["log"]["comment"] == "c"
+    assert json.loads(har.document([])) == json.loads(har.beginning() + har.END)

@@ -363,7 +363,7 @@ class ReplyContent:
         return QtCore.QDateTime.fromMSecsSinceEpoch(int(expires * 1000), QtCore.Qt.TimeSpec.UTC)
 
     def engine(self) -> str:
-        """Return the engine that sent the request, 'qt' or 'python'; '' if nothing was sent."""
+        """Return the engine that sent the request, 'qt' or 'python'; '' if nothing was sent; 'fake' in a test."""
         return self._response.engine
 
     def httpVersion(self) -> str:

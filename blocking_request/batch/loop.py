@@ -35,10 +35,12 @@ from ..calls.task import POLL_SECONDS, Task, TaskEventSink, TaskRules
 from ..calls.timeouts import Timeouts
 from ..engines.base import BatchHint
 from ..engines.choice import AUTO
+from ..engines.clock import Clock, new_clock
 from ..engines.events import QueuedEvent
 from ..engines.waiting import Selector
+from ..engines.wanted import NEVER
 from ..errors import ErrorCode
-from ..feedback import FeedbackLike
+from ..feedback import Feedback, FeedbackLike
 from ..manager.settings_holder import settings_of
 from ..models.failure import Failure, RequestNotSent
 from ..models.http_messages import Response
@@ -109,7 +111,8 @@ class _EventQueue:
     ``put`` may be called in any thread.
     """
 
-    def __init__(self, selector: Selector[Task]) -> None:
+    def __init__(self, selector: Selector[Task], clock: Clock) -> None:
+        self._clock = clock
         self._queue: SimpleQueue[Optional[tuple[TaskEventSink, QueuedEvent]]] = SimpleQueue()
         self._selector = selector
         self._is_selecting = False
@@ -130,7 +133,7 @@ class _EventQueue:
 
     def get(self, seconds: float) -> Optional[tuple[TaskEventSink, QueuedEvent]]:
         """Return the next event. Raises Empty if none comes within ``seconds``."""
-        return self._queue.get(timeout=seconds) if seconds > 0 else self._queue.get_nowait()
+        return self._clock.get(self._queue, seconds) if seconds > 0 else self._queue.get_nowait()
 
 
 class Loop:
@@ -151,9 +154,10 @@ class Loop:
         self._options = options
         self._feedback = feedback
         self._total = total
-        self._selector: Selector[Task] = Selector()
+        clock = self._clock = new_clock()
+        self._selector: Selector[Task] = Selector(clock)
         """Waits for the sockets of the transfers that this thread performs."""
-        self._event_queue = _EventQueue(self._selector)
+        self._event_queue = _EventQueue(self._selector, clock)
         self._cancellation = Cancellation(feedback, partial(self._event_queue.put, None))
         settings = self._settings = settings_of(manager)
         self._engine_failure: Optional[Failure] = None
@@ -166,7 +170,9 @@ class Loop:
         self._overrides = CallOverrides(engine, options.auth_cfg, retry=settings.retry)
         self._hint = BatchHint()
         self._pace = PaceEstimate(self._hint)
-        self._rules = TaskRules(engine=engine, event_queue=self._event_queue, waiter=self._selector, hint=self._hint)
+        self._rules = TaskRules(
+            engine=engine, event_queue=self._event_queue, waiter=self._selector, hint=self._hint, clock=clock
+        )
         self._running: dict[Task, tuple[_Item, CallContext]] = {}
         self._running_per_origin: Counter[str] = Counter()
         self._waiting: list[_Item] = []
@@ -208,7 +214,7 @@ class Loop:
             self._wake()
             for result in self._results.take_ready():
                 self._attempt(self._advance)
-                left_at = time.monotonic()
+                left_at = self._clock.now()
                 yield result
                 self._leave_to_parent()
                 self._allow_for_absence(left_at)
@@ -259,7 +265,7 @@ class Loop:
 
     def _allow_for_absence(self, left_at: float) -> None:
         """Leave the time since ``left_at``, in which the caller's own code ran, out of the timeouts."""
-        seconds = time.monotonic() - left_at
+        seconds = self._clock.now() - left_at
         if seconds >= ABSENCE_SECONDS:
             for task in self._running:
                 task.allow_for_absence(seconds)
@@ -282,7 +288,7 @@ class Loop:
         end = time.monotonic() + POLL_SECONDS
         # A limit of time: a slow generator of requests must not delay the handling of events.
         while len(self._running) < self._options.concurrent and time.monotonic() < end:
-            left_at = time.monotonic()
+            left_at = self._clock.now()
             item = self._next()
             self._allow_for_absence(left_at)
             if item is None:
@@ -335,11 +341,11 @@ class Loop:
 
         Raises TypeError or ValueError if the request is not valid.
         """
-        left_at = time.monotonic()
+        left_at = self._clock.now()
         # The context, the sink of a download, and the timeouts.
         request = item.request
         verb = verb_text(request.verb)
-        context = new_context(request.request, verb, self._settings, self._options.arguments)
+        context = new_context(request.request, verb, self._settings, self._options.arguments, self._clock)
         overwrite = self._options.overwrite
         sink = None if request.path is None else FileSink(request.path, False, None, overwrite, self._names)
         data, refreshes = body_for(verb, request.data), self._options.force_refresh
@@ -347,7 +353,7 @@ class Loop:
         if idle_ms is None:
             idle_ms = transfer_timeout(request.request) or self._settings.timeout
         self._pace.note_idle_timeout(idle_ms)
-        timeouts = Timeouts(idle_ms, self._settings.deadline, self._cancellation.is_canceled)
+        timeouts = Timeouts(idle_ms, self._settings.deadline, self._cancellation.is_canceled, clock=self._clock.now)
         # The request, which runs preprocessors and slots of the caller.
         prepared: Union[PreparedCall, Failure]
         try:
@@ -371,6 +377,8 @@ class Loop:
     def _handle_events(self, seconds: float = POLL_SECONDS) -> None:
         """Wait up to ``seconds`` for an event, handle all events that are there, and check the timeouts."""
         event_queue = self._event_queue
+        if seconds and self._clock.is_virtual:
+            seconds = self._seconds_left()
         if self._selector.has_waiting:
             self._step(seconds if event_queue.begin_to_wait() else 0.0)
             event_queue.end_to_wait()
@@ -379,6 +387,11 @@ class Loop:
             time.sleep(COALESCE_SECONDS)
         self._handle_queued(seconds)
         self._look_at_clocks()
+
+    def _seconds_left(self) -> float:
+        """Return the seconds until the first timeout of a task is due. A feedback of another class is polled."""
+        longest = NEVER if self._feedback is None or isinstance(self._feedback, Feedback) else POLL_SECONDS
+        return min((longest, *(task.seconds_left() for task in self._running)))
 
     def _step(self, seconds: float) -> None:
         """Advance the transfers that this thread performs; wait up to ``seconds`` for their sockets."""
@@ -395,8 +408,9 @@ class Loop:
 
     def _look_at_clocks(self) -> None:
         """End the tasks that are late or cancelled, if the last look was some time ago."""
-        now = time.monotonic()
-        if now - self._checked_at < POLL_SECONDS and not self._cancellation.canceled:
+        clock = self._clock
+        now = clock.now()
+        if now - self._checked_at < POLL_SECONDS and not self._cancellation.canceled and not clock.is_virtual:
             return
         self._checked_at = now
         self._handle_queued(0.0)  # before the timeouts: an event that came while the caller worked is not late
@@ -409,9 +423,10 @@ class Loop:
         The time of a long step is left out of the idle timeouts of the other tasks, which did not go on. The step may
         have called a handler of the caller, or read a slow file. Deadlines go on: it may have decoded much instead.
         """
-        began_at = time.monotonic()
+        now = self._clock.now
+        began_at = now()
         step()
-        seconds = time.monotonic() - began_at
+        seconds = now() - began_at
         if seconds >= POLL_SECONDS:
             for other in self._running:
                 if other is not task:
@@ -430,13 +445,13 @@ class Loop:
             return
         item, context = running
         if task.handed_over:
-            self._pace.add(time.monotonic() - task.handed_over)
+            self._pace.add(self._clock.now() - task.handed_over)
         self._running_per_origin[item.origin] -= 1
         self._end(item.index, context, task.response)
 
     def _end(self, index: int, context: CallContext, response: Response) -> None:
         reply = context.to_reply(response)
-        left_at = time.monotonic()
+        left_at = self._clock.now()
         context.notify(self._manager, reply)
         self._allow_for_absence(left_at)
         code = reply.errorCode()

@@ -21,6 +21,7 @@ from ..bodies.sink import CannotWrite, Drain, DrainableTarget, ReadBody, ReportW
 from ..bodies.upload import Upload
 from ..engines.base import Transfer
 from ..engines.choice import choose, needs_python
+from ..engines.clock import Clock, VirtualClock, new_clock
 from ..engines.events import (
     HELD_BACK,
     BodyChunks,
@@ -43,7 +44,7 @@ from .cancel import Cancellation
 from .observer import CallObserver
 from .progress import ProgressReporter
 from .steps import CallStep, CallSteps
-from .timeouts import Timeouts
+from .timeouts import NEVER, Timeouts
 
 POLL_SECONDS = 0.1
 """Seconds between two checks whether the engine is still alive."""
@@ -73,21 +74,23 @@ class Call:
         poll: Callable[[], None] = do_nothing,
         connect_ms: int = 0,
         prefers_python: bool = False,
+        clock: Optional[Clock] = None,
     ) -> None:
         """Prepare a call.
 
         ``engine``: the name of an engine, or "auto". ``idle_ms``, ``deadline_ms``, ``connect_ms``: the timeouts in ms;
         0: none. ``poll``: is called each time that a wait of the call times out. ``prefers_python``: whether "auto"
-        tries the python engine first.
+        tries the python engine first. ``clock``: None: a new one.
         """
+        self._clock = clock or new_clock()
         self._engine = engine
         self._prefers_python = prefers_python
         self._connect_ms = connect_ms
         self._observer = observer
         self._feedback = feedback
-        self._mailbox = Mailbox()
+        self._mailbox = Mailbox(clock=self._clock)
         self._cancellation = Cancellation(feedback, self._mailbox.cancel)
-        self._timeouts = Timeouts(idle_ms, deadline_ms, self._cancellation.is_canceled, connect_ms)
+        self._timeouts = Timeouts(idle_ms, deadline_ms, self._cancellation.is_canceled, connect_ms, self._clock.now)
         self._open_transfer: Optional[tuple[Transfer, Request, Optional[ProgressReporter]]] = None
         """The transfer of a response whose headers are there and whose body is not."""
         self._started = 0.0
@@ -103,6 +106,8 @@ class Call:
         self._poll = poll
         is_usual = (feedback is None or isinstance(feedback, Feedback)) and poll is do_nothing
         self._poll_seconds = POLL_SECONDS if is_usual else SHORT_POLL_SECONDS
+        if self._clock.is_virtual and is_usual:
+            self._poll_seconds = NEVER  # skip to the next timeout at once
 
     def cancel(self) -> None:
         """Cancel the call: its response has ``CanceledError``. In any thread."""
@@ -293,7 +298,10 @@ class Call:
             if failure is not None:
                 return failure
             self._poll()
-            target.wait(self._timeouts.until_deadline(SHORT_POLL_SECONDS))
+            seconds = self._timeouts.until_deadline(SHORT_POLL_SECONDS)
+            target.wait(seconds)
+            if isinstance(self._clock, VirtualClock):
+                self._clock.skip(seconds)
         return None
 
     def _sleep(self, seconds: float) -> Optional[Failure]:
@@ -313,7 +321,7 @@ class Call:
         """Send one request and return its response. Raises RequestNotSent if its body cannot be read."""
         if self._response_is_due:
             # The response of an aborted request may still arrive. A new mailbox keeps it apart from this request's.
-            self._mailbox, self._response_is_due = Mailbox(), False
+            self._mailbox, self._response_is_due = Mailbox(clock=self._clock), False
             if self._read_buffer is not None:
                 self.resize_read_buffer(self._read_buffer)
             self._cancellation.wake = self._mailbox.cancel

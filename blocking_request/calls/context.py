@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from ..engines.clock import Clock, new_clock
 from ..models.failure import Failure
 from ..models.http_messages import Request, Response
 from ..models.redaction import hidden_repr
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class CallContext(NamedTuple):
-    """The data of one call: request, method, settings, id, start (of ``time.monotonic``) and arguments."""
+    """The data of one call: request, method, settings, id, clock, start (by the clock) and arguments."""
 
     def __repr__(self) -> str:
         return hidden_repr(self)
@@ -29,6 +29,7 @@ class CallContext(NamedTuple):
     method: str
     settings: Settings
     request_id: int
+    clock: Clock
     started: float
     arguments: CallArguments = NO_ARGUMENTS
 
@@ -39,7 +40,7 @@ class CallContext(NamedTuple):
 
     def to_reply(self, response: Response) -> ReplyContent:
         """Return the reply of the call, with its id and duration."""
-        return ReplyContent.from_response(response, time.monotonic() - self.started, self.request_id)
+        return ReplyContent.from_response(response, self.clock.now() - self.started, self.request_id)
 
     def notify(self, manager: NetworkAccessManager, reply: ReplyContent) -> None:
         """Call the reply preprocessors, and emit the manager's ``finished`` if a slot is connected."""
@@ -50,14 +51,20 @@ class CallContext(NamedTuple):
 
 
 def new_context(
-    target: RequestLike, method: str, settings: Settings, arguments: CallArguments = NO_ARGUMENTS
+    target: RequestLike,
+    method: str,
+    settings: Settings,
+    arguments: CallArguments = NO_ARGUMENTS,
+    clock: Optional[Clock] = None,
 ) -> CallContext:
-    """Return the context of a call that starts now, with a new id."""
+    """Return the context of a call that starts now, with a new id. ``clock``: None: a new one."""
+    clock = clock or new_clock()
     return CallContext(
         target=target,
         method=method,
         settings=settings,
         request_id=next_request_id(),
-        started=time.monotonic(),
+        clock=clock,
+        started=clock.now(),
         arguments=arguments,
     )

@@ -15,6 +15,7 @@ from ..bodies.sink import CannotWrite, Drain, DrainableTarget, ReadBody, ReportW
 from ..bodies.upload import Upload
 from ..engines.base import BatchHint, Transfer
 from ..engines.choice import choose
+from ..engines.clock import REAL_CLOCK, Clock
 from ..engines.events import BodyChunks, Chunk, HeadersReceived, Progress, QueuedEvent, UploadDataNeeded
 from ..engines.mailbox import Mailbox
 from ..engines.upload_channel import UploadChannel
@@ -24,7 +25,7 @@ from ..models import error_texts as messages
 from ..models.failure import Failure, RequestNotSent
 from ..models.http_messages import Request, Response
 from .steps import CallStep, CallSteps
-from .timeouts import Timeouts
+from .timeouts import NEVER, Timeouts
 
 EVENTS_AT_ONCE = 4
 """How many events of one transfer are handled before other transfers are advanced."""
@@ -86,6 +87,7 @@ class TaskRules(NamedTuple):
     waiter: TransferWaiter
     hint: Optional[BatchHint]
     """None if only one task runs at a time."""
+    clock: Clock = REAL_CLOCK
 
 
 _Resumption = tuple[Callable[[Any], CallStep], Any]
@@ -98,7 +100,7 @@ class Task:
     response: Optional[Response] = None
     """The response of the whole request, when it has ended."""
     handed_over = 0.0
-    """The time (of ``time.monotonic``) at which the latest request was given to an engine; 0.0: none was."""
+    """The time (by the clock) at which the latest request was given to an engine; 0.0: none was."""
     _reading: Optional[ReadBody] = None
     """The step whose ``write`` gets the chunks of the body, in this thread."""
     _draining: Optional[DrainableTarget] = None
@@ -224,6 +226,17 @@ class Task:
             mailbox.last_activity = min(mailbox.last_activity + seconds, mailbox.now())
             if puts_off_deadline:
                 self._timeouts.put_off_deadline(seconds)
+
+    def seconds_left(self) -> float:
+        """Return the seconds until a timeout is due, or the end of a pause."""
+        timeouts = self._timeouts
+        if self._draining is not None:
+            return POLL_SECONDS
+        if self._failure is not None:
+            return timeouts.grace_left()
+        if self._transfer is None or self._mailbox is None:
+            return timeouts.pause_left()
+        return timeouts.seconds_left(self._mailbox.last_activity, NEVER)
 
     def check_clocks(self) -> None:
         """Check the timeouts, a cancel, and whether the engine is alive; end or resume the request if one is due."""
@@ -351,7 +364,7 @@ class Task:
             self._trace_end(response)
             return response
         events = TaskEventSink(self, self._rules.event_queue)
-        mailbox = Mailbox(events)
+        mailbox = Mailbox(events, self._rules.clock)
         self._upload = request.body if isinstance(request.body, Upload) else None
         if self._upload is not None:
             request = self._request = request._replace(body=self._upload.begin(mailbox))

@@ -11,10 +11,10 @@ makes it go on.
 from __future__ import annotations
 
 import threading
-import time
 from queue import SimpleQueue
 from typing import Any, Callable, Optional, Protocol
 
+from .clock import REAL_CLOCK, Clock
 from .events import CHUNKS, NO_STEPS, BodyChunks, Cancel, Chunk, Event, EventSink, Marker, Progress, QueuedEvent
 
 ABORT_GRACE_SECONDS = 0.025
@@ -58,9 +58,11 @@ class Mailbox:
         "_untaken",
         "_write",
         "buffers",
+        "clock",
         "counts_use",
         "is_woken",
         "last_activity",
+        "now",
         "read_buffer",
         "waiter",
         "wanted_steps",
@@ -68,10 +70,12 @@ class Mailbox:
         "wants_trace",
     )
 
-    def __init__(self, events: Optional[EventSink] = None) -> None:
+    def __init__(self, events: Optional[EventSink] = None, clock: Clock = REAL_CLOCK) -> None:
         """``events``: a queue that several mailboxes share, if there is one. Its owner takes each event out and gives
-        it to ``resolve``; ``take`` is not used then.
+        it to ``resolve``; ``take`` is not used then. ``clock``: the clock of the call or the batch.
         """
+        self.clock = clock
+        self.now = clock.now
         self._events: Any = SimpleQueue() if events is None else events
         self._chunks: list[Chunk] = []
         self._untaken = 0
@@ -83,8 +87,8 @@ class Mailbox:
         """
         self._newest_progress: dict[bool, Progress] = {}
         self._guard = threading.Lock()
-        self.last_activity = time.monotonic()
-        """When bytes last moved, by ``time.monotonic()``. The idle timeout counts from here."""
+        self.last_activity = clock.now()
+        """When bytes last moved, by the clock. The idle timeout counts from here."""
         self.read_buffer = DEFAULT_READ_BUFFER
         """How many bytes of a streamed body the engine may hold; 0: any number."""
         self.counts_use = False
@@ -112,10 +116,8 @@ class Mailbox:
         self._events.put(_CANCEL)
         self.wake()
 
-    now = staticmethod(time.monotonic)
-
     def mark_active(self) -> None:
-        self.last_activity = time.monotonic()
+        self.last_activity = self.now()
 
     def post(self, event: Event) -> None:
         self._events.put(event)
@@ -218,7 +220,7 @@ class Mailbox:
 
     def take(self, timeout: float) -> Event:
         """Return the next event; raise ``queue.Empty`` after ``timeout`` seconds. The caller's thread calls this."""
-        return self.resolve(self._events.get(timeout=timeout))
+        return self.resolve(self.clock.get(self._events, timeout))
 
     def resolve(self, event: QueuedEvent) -> Event:
         """Replace a marker by the chunks or the progress that it stands for."""

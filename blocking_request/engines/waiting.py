@@ -18,6 +18,7 @@ from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from typing import Generic, Optional, TypeVar, Union
 
+from .clock import REAL_CLOCK, Clock, VirtualClock
 from .wanted import NEVER, READ, WRITE, Wanted
 
 SLICE_SECONDS = 0.1
@@ -242,7 +243,8 @@ _Key = TypeVar("_Key", bound=Hashable)
 class Selector(Generic[_Key]):
     """Waits for many transfers at once. The thread that drives them uses it; any thread may call ``wake``."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = REAL_CLOCK) -> None:
+        self._clock = clock
         self._waiter = take_waiter()
         self._wanted: dict[_Key, Wanted] = {}
         self._keys: dict[int, list[_Key]] = {}
@@ -274,7 +276,7 @@ class Selector(Generic[_Key]):
                 keys.append(key)
                 self._watch(descriptor)
         if wanted.seconds != NEVER:
-            self._moments[key] = time.monotonic() + wanted.seconds
+            self._moments[key] = self._clock.now() + wanted.seconds
 
     def discard(self, key: _Key) -> None:
         """Let ``key`` wait for nothing any more."""
@@ -306,10 +308,10 @@ class Selector(Generic[_Key]):
     def wait(self, seconds: float) -> Iterable[_Key]:
         """Wait at most so many seconds; return the keys that can go on, which may be none. A wake-up ends the wait."""
         if self._moments:
-            now = time.monotonic()
+            now = self._clock.now()
             seconds = max(min(seconds, min(self._moments.values()) - now), 0.0)
         found: dict[_Key, None] = {}
-        for descriptor in self._waiter.wait(seconds):
+        for descriptor in self._wait(seconds):
             found.update(dict.fromkeys(self._keys.get(descriptor, ())))
         while self._woken:
             # One by one, because another thread may be about to add one.
@@ -317,9 +319,18 @@ class Selector(Generic[_Key]):
             if key in self._wanted:
                 found[key] = None
         if self._moments:
-            now = time.monotonic()
+            now = self._clock.now()
             found.update(dict.fromkeys(key for key, moment in self._moments.items() if moment <= now))
         return found
+
+    def _wait(self, seconds: float) -> list[int]:
+        clock = self._clock
+        if not isinstance(clock, VirtualClock) or seconds == NEVER:
+            return self._waiter.wait(seconds)
+        ready = self._waiter.wait(0.0)
+        if not ready and not self._woken:
+            clock.skip(seconds)
+        return ready
 
     def close(self) -> None:
         """Wait for no key any more, and give the waiter back."""

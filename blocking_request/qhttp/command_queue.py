@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from ..calls.task import POLL_SECONDS, TaskRules
 from ..engines import choice
 from ..engines.base import BatchHint
+from ..engines.clock import VirtualClock, new_clock
+from ..engines.wanted import NEVER
 from ..manager.manager import NetworkAccessManager
 from ..manager.settings_holder import settings_of
 from ..models.failure import QtNetworkError, RequestNotSent, request_not_sent
@@ -212,9 +214,24 @@ class CommandQueue:
         try:
             event = self._event_queue.take()
         except Empty:
-            return self._check_timeouts(emitter)
+            return self._skip_wait(emitter) or self._check_timeouts(emitter)
         if event is not None:
             self._advance(emitter, partial(transfer.handle_event, *event))
+        return True
+
+    def _skip_wait(self, emitter: SignalEmitter) -> bool:
+        """With a virtual clock, skip the time until the request can go on. Return whether that was possible."""
+        transfer = emitter.transfer
+        clock = transfer.clock
+        if not isinstance(clock, VirtualClock):
+            return False
+        seconds = min(self._notifiers.seconds_left, transfer.seconds_left())
+        if seconds == NEVER:
+            return False
+        clock.skip(seconds)
+        self._advance(emitter, transfer.step)
+        if self.emitter is emitter and not transfer.events:
+            self._advance(emitter, transfer.check_timeouts)
         return True
 
     def _allow_for_absence(self) -> None:
@@ -351,7 +368,9 @@ class CommandQueue:
                 text = f"The engine {engine!r} cannot use a socket of setSocket(): use setEngine('python') or 'auto'"
                 raise request_not_sent(QtNetworkError.ProtocolInvalidOperationError, text)
             engine, proxy, hint = "python", Proxy("none"), BatchHint(supplied=self._socket.connection)
-        rules = TaskRules(engine=engine, event_queue=self._event_queue, waiter=self._notifiers, hint=hint)
+        rules = TaskRules(
+            engine=engine, event_queue=self._event_queue, waiter=self._notifiers, hint=hint, clock=new_clock()
+        )
         return Transfer(send=send, url=url, proxy=proxy, settings=settings, rules=rules)
 
     def succeed(self, transfer: Transfer, keeps_connection: bool) -> None:

@@ -53,6 +53,11 @@ class SocketNotifiers:
         is_ready, self._is_ready = self._is_ready, False
         return is_ready
 
+    @property
+    def seconds_left(self) -> float:
+        """The seconds until the transfer can be advanced, if it waits for a moment."""
+        return self._wanted.seconds
+
     def wait(self, seconds: float) -> None:
         """Block until the transfer can be advanced, or ``wake_waiter`` is called; for up to ``seconds``."""
         if not self._is_ready:

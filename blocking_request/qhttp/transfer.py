@@ -13,6 +13,7 @@ from ..calls.pipeline import build_flow
 from ..calls.steps import CallSteps
 from ..calls.task import Task, TaskEventSink, TaskRules
 from ..calls.timeouts import Timeouts
+from ..engines.clock import Clock
 from ..engines.events import Chunk, Progress
 from ..errors import ErrorCode
 from ..flows import Flow
@@ -58,7 +59,7 @@ class Transfer:
         self.response: Optional[Response] = None
         """The complete response, when it is there."""
         self._rules = rules
-        timeouts = Timeouts(settings.timeout, settings.deadline)
+        timeouts = Timeouts(settings.timeout, settings.deadline, clock=rules.clock.now)
         flow = self._flow(url, proxy, settings, timeouts)
         self._task = Task(self._steps(flow), rules, self._failed, timeouts, self.events.append)
 
@@ -129,6 +130,15 @@ class Transfer:
         if self._task.response is not None and self.response is None:
             self.response = self._task.response
             self.events.append(self.response)
+
+    def seconds_left(self) -> float:
+        """Return the seconds until a timeout is due, or the end of a pause."""
+        return self._task.seconds_left()
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the request."""
+        return self._rules.clock
 
     def close(self) -> None:
         """Abort the request."""

@@ -134,6 +134,7 @@ class CallRunner:
                 observer=observer,
                 feedback=feedback,
                 poll=_poll_of(settings),
+                clock=context.clock,
             )
             if read_buffer is not None:
                 call.resize_read_buffer(read_buffer)

@@ -1,0 +1,1 @@
+"""Tests of ``blocking_request.testing``."""

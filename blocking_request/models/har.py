@@ -16,14 +16,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from .._version import VERSION
 from .body_redaction import redact_body
+from .exchange_redaction import hide_values, redacted_fields, secret_values
 from .headers import Pairs
-from .redaction import HIDDEN, SECRET_PARAMETERS, redact_text, redact_url, redact_value
+from .redaction import SECRET_PARAMETERS, redact_text, redact_url
 from .timings import Timings
-
-_NAMED_SCHEMES = frozenset(
-    ("basic", "bearer", "digest", "negotiate", "ntlm", "token", "apikey", "oauth", "aws4-hmac-sha256")
-)
-"""The schemes of ``Authorization`` that are shown. An unknown first word may be a secret."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +63,14 @@ class HarEntry:
 
 def to_har(entry: HarEntry, redacted_names: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the entry as an object of JSON, without secrets. ``redacted_names``: the user's own secret names."""
-    request_headers = redacted_fields(entry.request_headers, redacted_names)
-    response_headers = redacted_fields(entry.response_headers, redacted_names)
+    secrets = secret_values(entry.url, (*entry.request_headers, *entry.response_headers), redacted_names)
+    request_headers = redacted_fields(entry.request_headers, redacted_names, secrets)
+    response_headers = redacted_fields(entry.response_headers, redacted_names, secrets)
     result: dict[str, Any] = {
         "startedDateTime": _moment_text(entry.started),
         "time": entry.seconds * 1000,
-        "request": _request(entry, request_headers, redacted_names),
-        "response": _response(entry, response_headers, redacted_names),
+        "request": _request(entry, request_headers, redacted_names, secrets),
+        "response": _response(entry, response_headers, redacted_names, secrets),
         "cache": {},
         "timings": _timings(entry),
     }
@@ -89,28 +86,9 @@ def to_har(entry: HarEntry, redacted_names: tuple[str, ...] = ()) -> dict[str, A
     return result
 
 
-def redacted_fields(fields: Pairs, redacted_names: tuple[str, ...] = ()) -> list[tuple[str, str]]:
-    """Return names and values of header fields without secrets; the names and attributes of cookies stay."""
-    return [(name.decode("latin-1"), _redacted_value(name, value, redacted_names)) for name, value in fields]
-
-
-def _redacted_value(name: bytes, value: bytes, redacted_names: tuple[str, ...]) -> str:
-    redacted = redact_value(name, value, redacted_names)
-    if redacted != HIDDEN:
-        return redacted
-    text, lowered = value.decode("latin-1"), name.lower()
-    if lowered == b"set-cookie":
-        pair, semicolon, attributes = text.partition(";")
-        cookie, equals, _ = pair.partition("=")
-        return f"{cookie}={HIDDEN}{semicolon}{attributes}" if equals else HIDDEN
-    if lowered == b"cookie":
-        names = [pair.partition("=") for pair in text.split(";")]
-        return "; ".join(f"{cookie.strip()}={HIDDEN}" if equals else HIDDEN for cookie, equals, _ in names)
-    scheme, blank, _ = text.partition(" ")
-    return f"{scheme} {HIDDEN}" if blank and scheme.lower() in _NAMED_SCHEMES else HIDDEN
-
-
-def _request(entry: HarEntry, headers: list[tuple[str, str]], redacted_names: tuple[str, ...]) -> dict[str, Any]:
+def _request(
+    entry: HarEntry, headers: list[tuple[str, str]], redacted_names: tuple[str, ...], secrets: list[bytes]
+) -> dict[str, Any]:
     url = redact_url(entry.url, (*SECRET_PARAMETERS, *redacted_names)).partition("#")[0]
     request: dict[str, Any] = {
         "method": entry.method,
@@ -125,17 +103,23 @@ def _request(entry: HarEntry, headers: list[tuple[str, str]], redacted_names: tu
     body = entry.request_body
     if body is not None:
         kind = _content_type(entry.request_headers)
-        request["postData"] = {"mimeType": kind, **_body(redact_body(body, kind, redacted_names), "_encoding")}
+        request["postData"] = {
+            "mimeType": kind,
+            **_body(hide_values(redact_body(body, kind, redacted_names), secrets), "_encoding"),
+        }
         if entry.request_size < 0:
             request["bodySize"] = len(body)
     return request
 
 
-def _response(entry: HarEntry, headers: list[tuple[str, str]], redacted_names: tuple[str, ...]) -> dict[str, Any]:
+def _response(
+    entry: HarEntry, headers: list[tuple[str, str]], redacted_names: tuple[str, ...], secrets: list[bytes]
+) -> dict[str, Any]:
     kind, body, size = _content_type(entry.response_headers), entry.response_body, entry.response_size
     content: dict[str, Any] = {"size": max(size, 0), "mimeType": kind}
     if body is not None:
-        content.update(_body(redact_body(body, kind, redacted_names, is_response=True), "encoding"))
+        redacted = redact_body(body, kind, redacted_names, is_response=True)
+        content.update(_body(hide_values(redacted, secrets), "encoding"))
         if size < 0:
             content["size"] = len(body)
     if entry.encoded_size >= 0 and content["size"] != entry.encoded_size:

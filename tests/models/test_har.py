@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -196,3 +198,24 @@ def test_document_has_one_entry_a_line() -> None:
     text = har.document([har.to_har(entry()), har.to_har(entry())], comment="c")
     assert len(text.splitlines()) == 4 and json.loads(text)["log"]["comment"] == "c"
     assert json.loads(har.document([])) == json.loads(har.beginning() + har.END)
+
+
+def test_secrets_that_a_server_echoes_are_not_exported() -> None:
+    """httpbin returns the cookies, and servers put a password into a text."""
+    password, cookie, key = "p4ssword-p4ss", "c00kie-c00kie", "k3y+/k3y+/k3y"
+    original = entry(
+        url=f"https://h/?key={quote(key)}",
+        request_headers=(
+            (b"Authorization", b"Basic " + b64encode(b"me:" + password.encode())),
+            (b"Cookie", b"sid=" + cookie.encode()),
+            (b"X-Note", cookie.encode()),
+        ),
+        response_headers=((b"X-You", password.encode()), (b"Set-Cookie", b"n=new-c00kie-1; Path=/"), (b"Vary", b"x")),
+        response_body=f"{cookie} new-c00kie-1 {password} {key} Basic x".encode(),
+        request_body=b"\xff" + cookie.encode(),
+    )
+    text = json.dumps(har.to_har(original))
+    assert all(secret not in text for secret in (password, cookie, key, quote(key), "new-c00kie-1"))
+    read = round_trip(original)
+    assert read.response_body == b"*** *** *** *** Basic x" and read.request_body == b"\xff***"
+    assert [value for _, value in read.request_headers] == [b"Basic ***", b"sid=***", b"***"]

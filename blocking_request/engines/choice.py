@@ -37,6 +37,12 @@ def engine(name: str) -> Engine:
     return stand_ins[-1] if stand_ins else _engines[name]
 
 
+def engine_below(stand_in: Engine) -> Engine:
+    """Return the engine that would serve if a stand-in were not there: the next stand-in, or the python engine."""
+    place = stand_ins.index(stand_in) if stand_in in stand_ins else 0
+    return stand_ins[place - 1] if place else _engines["python"]
+
+
 def register(new: Engine) -> None:
     """Add an engine. It serves the requests that name it; ``AUTO`` does not choose it. Any thread may call this."""
     _engines[new.name] = new

@@ -110,11 +110,19 @@ class FakeEngine:
     def unsupported_reason(self, request: Request) -> Optional[Failure]:
         return None
 
-    def start(self, request: Request, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> FakeTransfer:
+    def start(
+        self,
+        request: Request,
+        mailbox: Mailbox,
+        hint: Optional[BatchHint] = None,
+        get_reply: Optional[GetReply] = None,
+    ) -> FakeTransfer:
+        """As the method of all engines. ``get_reply``: replaces that of the engine for this request."""
+        connections = self._connections if get_reply is None else _Connections(get_reply)
         if isinstance(request.body, UploadChannel):
             request.body.ask(None)
         state = TransferState(request, mailbox)
-        return FakeTransfer(state, perform(state, _route(request), self._connections, self._running), _no_application)
+        return FakeTransfer(state, perform(state, _route(request), connections, self._running), _no_application)
 
     def clear_connections(self) -> None:
         pass

@@ -200,10 +200,13 @@ class FakeReplies:
         with self._guard:
             if self._engine in choice.stand_ins:
                 raise RuntimeError("these FakeReplies serve already: call stop() first, or make other ones")
-            choice.stand_ins.append(self._engine)
+            self._begin_to_serve()
             if not self._is_real_time:
                 virtual_clock_users.append(self)
         return self
+
+    def _begin_to_serve(self) -> None:
+        choice.stand_ins.append(self._engine)
 
     def stop(self) -> None:
         """Serve no more requests. Those that still wait for a reply are cancelled. May be called again."""
@@ -248,6 +251,19 @@ class FakeReplies:
             expected.append(f"and {len(rules) - _SHOWN_ROUTES} more")
         shown = f"{request.method} {request.redacted_url.partition('#')[0]}"
         return f"FakeReplies has no reply for {shown}; it has replies for: {', '.join(expected) or 'nothing'}"
+
+
+class NoNetwork(FakeReplies):
+    """Has no replies, and says so. Other FakeReplies, and recordings that are replayed, serve before it."""
+
+    def _begin_to_serve(self) -> None:
+        choice.stand_ins.insert(0, self._engine)
+
+    def _unmatched_text(self, request: Request, rules: list[RouteRule]) -> str:
+        if rules:
+            return super()._unmatched_text(request, rules)
+        shown = f"{request.method} {request.redacted_url.partition('#')[0]}"
+        return f"The test must not use the network (fixture no_network), and has requested {shown}"
 
 
 def unmatched_failure(text: str) -> Failure:

@@ -1,0 +1,202 @@
+"""The engine of a Recording: replays exchanges, or sends requests by the python engine and records them."""
+
+from __future__ import annotations
+
+import time
+from typing import Optional
+
+from ..engines import choice
+from ..engines.base import BatchHint, Transfer
+from ..engines.body_errors import BodyError
+from ..engines.body_reader import BodyReader
+from ..engines.events import BodyChunks, Event, HeadersReceived
+from ..engines.mailbox import Mailbox
+from ..engines.wanted import Wanted
+from ..errors import ErrorCode
+from ..models.failure import Failure, QtNetworkError
+from ..models.har import HarEntry
+from ..models.http_messages import Request, Response
+from ..models.timings import timings_of
+from .engine import FakeEngine
+from .exchanges import Exchanges, body_size, kept_body
+from .fake_replies import unmatched_failure
+from .reply import FakeReply, has_body
+
+MOST_BODY_BYTES = 1 << 26
+"""A larger body is not recorded, and the request fails when it is replayed."""
+
+_FRAMING = frozenset((b"content-length", b"content-encoding", b"transfer-encoding"))
+"""Fields that do not fit the body of a recording, which is decoded and without secrets."""
+
+
+class RecordingEngine:
+    """Every method may be called from any thread."""
+
+    name = "recording"
+
+    def __init__(self, exchanges: Exchanges, mode: str, is_recording: bool) -> None:
+        self._exchanges = exchanges
+        self._mode = mode
+        self._is_recording = is_recording
+        self._fake = FakeEngine(lambda *_: FakeReply())
+
+    def unsupported_reason(self, request: Request) -> Optional[Failure]:
+        return None
+
+    def start(self, request: Request, mailbox: Mailbox, hint: Optional[BatchHint] = None) -> Transfer:
+        entry = self._exchanges.take(request)
+        if entry is not None:
+            reply = recorded_reply(entry, request)
+        elif not self._is_recording:
+            reply = FakeReply(failure=unmatched_failure(self._exchanges.unmatched_text(request, self._mode)))
+        else:
+            engine = choice.engine_below(self)
+            failure = engine.unsupported_reason(request)
+            if failure is None:
+                return RecordedTransfer(engine.start(request, mailbox, hint), request, self._exchanges)
+            reply = FakeReply(failure=failure)
+        return self._fake.start(request, mailbox, hint, lambda *_: reply)
+
+    def clear_connections(self) -> None:
+        choice.engine_below(self).clear_connections()
+
+    def shutdown(self) -> None:
+        self._fake.shutdown()
+
+    def exit(self) -> None:
+        self._fake.exit()
+
+
+class RecordedTransfer:
+    """A transfer of the python engine, whose exchange is recorded when it has ended. See ``Transfer``."""
+
+    has_worker = False
+
+    def __init__(self, transfer: Transfer, request: Request, exchanges: Exchanges) -> None:
+        self._transfer = transfer
+        self._request = request
+        self._exchanges = exchanges
+        self._started = time.time()
+        self._began = time.monotonic()
+        self._chunks: Optional[list[bytes]] = None
+        self._received = 0
+        self.waits_for: Wanted = transfer.waits_for
+
+    def step(self) -> Optional[Event]:
+        event = self._transfer.step()
+        self.waits_for = self._transfer.waits_for
+        if event is not None:
+            self._note(event)
+        return event
+
+    def take(self, seconds: float) -> Event:
+        event = self._transfer.take(seconds)
+        self._note(event)
+        return event
+
+    def close(self) -> None:
+        self._transfer.close()
+
+    def abort(self) -> None:
+        self._transfer.abort()
+
+    def read_buffer_resized(self) -> None:
+        self._transfer.read_buffer_resized()
+
+    def look_for_connection(self) -> None:
+        self._transfer.look_for_connection()
+
+    def is_connected(self) -> bool:
+        return self._transfer.is_connected()
+
+    def failure_if_dead(self) -> Optional[Failure]:
+        return self._transfer.failure_if_dead()
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, HeadersReceived):
+            self._chunks = []
+        elif isinstance(event, BodyChunks) and self._chunks is not None:
+            for chunk in event.chunks:
+                self._received += len(chunk)
+                if self._received <= MOST_BODY_BYTES:
+                    self._chunks.append(bytes(chunk))
+        elif isinstance(event, Response):
+            is_canceled = event.failure is not None and event.failure.code is ErrorCode.CanceledError
+            if not is_canceled:
+                self._record(event)
+
+    def _record(self, response: Response) -> None:
+        request, failure, trace = self._request, response.failure, response.trace
+        whole: Optional[bytes] = response.body if self._chunks is None else b"".join(self._chunks)
+        if self._received > MOST_BODY_BYTES or len(response.body) > MOST_BODY_BYTES:
+            whole = None
+        extra = {"_engine": response.engine}
+        if failure is not None:
+            extra["_errorCode"] = failure.error.name
+        entry = HarEntry(
+            method=request.method,
+            url=request.url,
+            started=self._started,
+            seconds=time.monotonic() - self._began,
+            request_headers=request.headers,
+            request_body=kept_body(request),
+            request_size=body_size(request),
+            status=response.status or 0,
+            reason=response.reason,
+            http_version=response.http_version,
+            response_headers=response.headers.pairs,
+            response_body=None if whole is None else _decoded(whole, request, response),
+            response_size=-1,
+            encoded_size=response.encoded_bytes,
+            timings=timings_of(trace),
+            peer=None if trace is None else trace.peer,
+            error="" if failure is None else failure.text,
+            extra=extra,
+        )
+        self._exchanges.add(entry, request.redacted_names)
+
+
+def _decoded(body: bytes, request: Request, response: Response) -> bytes:
+    """Return a body decoded, also if the caller wanted it as it came. HAR has no other ones."""
+    encoding = response.headers.value(b"content-encoding")
+    if request.decode or not encoding:
+        return body
+    try:
+        reader = BodyReader(None, encoding)
+        for _ in reader.pieces(body):
+            pass
+        return reader.content()
+    except BodyError:
+        return body
+
+
+def recorded_reply(entry: HarEntry, request: Request) -> FakeReply:
+    """Return the reply of an exchange."""
+    failure = _failure(entry)
+    if not entry.status:
+        return FakeReply(failure=failure or _no_response())
+    body = entry.response_body or b""
+    if entry.response_body is None and entry.response_size > 0:
+        text = f"The recording does not have the body of {entry.response_size} bytes"
+        return FakeReply(failure=Failure(ErrorCode.NetworkError, QtNetworkError.UnknownNetworkError, text))
+    is_head = request.method == "HEAD"
+    fields = tuple(pair for pair in entry.response_headers if is_head or pair[0].lower() not in _FRAMING)
+    if has_body(entry.status) and not is_head:
+        size = len(body) if failure is None else len(body) + 1
+        fields += ((b"Content-Length", b"%d" % size),)
+    pieces = (body, failure) if failure is not None else (body,)
+    return FakeReply(entry.status, entry.reason, fields, pieces)
+
+
+def _failure(entry: HarEntry) -> Optional[Failure]:
+    name = str(entry.extra.get("_errorCode", ""))
+    if not entry.error:
+        return None
+    error = QtNetworkError.__members__.get(name, QtNetworkError.UnknownNetworkError)
+    code = ErrorCode.TimeoutError if error is QtNetworkError.TimeoutError else ErrorCode.NetworkError
+    return Failure(code, error, entry.error)
+
+
+def _no_response() -> Failure:
+    text = "The recording has no response of the server"
+    return Failure(ErrorCode.NetworkError, QtNetworkError.UnknownNetworkError, text)

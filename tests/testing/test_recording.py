@@ -1,0 +1,342 @@
+"""Recording: exchanges in a file, replayed without a server and without secrets."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from urllib3.util import Retry
+
+from blocking_request import (
+    AuthConfig,
+    BatchRequest,
+    BlockingNetworkRequest,
+    NetworkAccessManager,
+    requests_session,
+)
+from blocking_request.engines import choice
+from blocking_request.qhttp import Http
+from blocking_request.testing import FakeReplies, Recording, makeReply
+
+from ..support.names import NET, OK, SERVER, Serve
+from ..support.servers.raw import Connection, always
+
+URL = "https://api.example.org/items"
+SECRET = "s3cret-s3cret-s3cret"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "recording.har"
+
+
+@pytest.fixture
+def manager() -> NetworkAccessManager:
+    made = NetworkAccessManager()
+    made.setTimeout(10_000)
+    return made
+
+
+@pytest.fixture
+def blocking(manager: NetworkAccessManager) -> BlockingNetworkRequest:
+    return BlockingNetworkRequest(manager)
+
+
+def entries(path: Path) -> list[dict[str, Any]]:
+    document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    found: list[dict[str, Any]] = document["log"]["entries"]
+    return found
+
+
+def test_real_exchange_is_recorded_and_replayed(serve: Serve, blocking: Any, path: Path) -> None:
+    server = serve(always("é".encode(), headers="Content-Type: text/plain; charset=utf-8\r\nX-A: b\r\n"))
+    with Recording(path) as recording:
+        assert recording.isRecording and blocking.get(server.url) is OK and blocking.reply().engine() == "python"
+        assert (recording.recordedCount, recording.playedCount) == (1, 0)
+    (entry,) = entries(path)
+    assert entry["response"]["content"]["text"] == "é" and entry["serverIPAddress"] == "127.0.0.1"
+    assert entry["timings"]["connect"] >= 0 and entry["response"]["httpVersion"] == "HTTP/1.1"
+    server.close()
+    with Recording(path) as recording:
+        assert not recording.isRecording and blocking.get(server.url) is OK and blocking.reply().engine() == "fake"
+        assert blocking.reply().text() == "é" and blocking.reply().headers["x-a"] == "b"
+        assert recording.allPlayed and (recording.recordedCount, recording.playedCount) == (0, 1)
+        assert blocking.get(server.url) is NET  # each exchange is replayed once
+    assert choice.stand_ins == []
+    assert [each.name for each in path.parent.iterdir()] == ["recording.har"]
+
+
+def test_modes(blocking: Any, path: Path) -> None:
+    with FakeReplies() as fake:
+        fake.get("/*", lambda request: makeReply(body=f"{request.url[-1]}{fake.callCount}"))
+
+        def text(url: str) -> str:
+            blocking.get(url)
+            return str(blocking.reply().text() or blocking.errorMessage())
+
+        with pytest.raises(FileNotFoundError, match="does not exist, and the mode 'none'"):
+            Recording(path, "none").start()
+        with Recording(path, "once"):
+            assert text("http://h/a") == "a1"
+        with Recording(path, "once"):
+            assert text("http://h/a") == "a1" and "records none: use the mode 'new' once" in text("http://h/b")
+        with Recording(path, "new"):
+            assert text("http://h/a") == "a1" and text("http://h/b") == "b2" and text("http://h/a") == "a3"
+        with Recording(path, mode="none"):
+            assert (text("http://h/a"), text("http://h/a"), text("http://h/b")) == ("a1", "a3", "b2")
+            message = text("http://h/a")
+            assert message == (
+                "The recording recording.har has no exchange for GET http://h/a that was not replayed yet, and the mode "
+                "'none' records none: use the mode 'new' once, or delete the file. It still has: nothing (http://h/a)"
+            )
+        with Recording(path, "all"):
+            assert text("http://h/a") == "a4"
+        with Recording(path, "all"):
+            pass  # nothing was sent: the file stays
+        assert len(entries(path)) == 1 and fake.callCount == 4
+        with Recording(path, "none", allowRepeats=True):
+            assert [text("http://h/a") for _ in range(3)] == ["a4"] * 3
+
+
+def test_matching(blocking: Any, path: Path) -> None:
+    with FakeReplies() as fake, Recording(path):
+        fake.add(None, None, lambda request: makeReply(body=b"%d " % fake.callCount + request.body))
+        blocking.post(URL, b"a")
+        blocking.post(URL, b"b")
+        blocking.put(URL, b"a")
+        blocking.get(URL, headers={"Accept-Language": "de"})
+        blocking.get(URL, headers={"Accept-Language": "fr"})
+        blocking.get(f"{URL}?page=2")
+        blocking.post(URL, None, form={"a": "b"}, files={"f": ("name", b"content")})
+        blocking.post(URL, b"\xff\0")
+    with Recording(path, "none", matchHeaders=["Accept-language"]):
+        assert blocking.post(URL, b"b") is OK and blocking.reply().text() == "2 b"
+        assert blocking.put(URL, b"a") is OK and blocking.reply().text() == "3 a"
+        assert blocking.put(URL, b"a") is NET
+        assert blocking.get(URL, headers={"Accept-Language": "fr"}) is OK and blocking.reply().text() == "5 "
+        assert blocking.get(URL, headers={"Accept-Language": "it"}) is NET
+        assert blocking.post(URL, None, form={"a": "b"}, files={"f": ("name", b"content")}) is OK
+        assert blocking.post(URL, b"\xff\0") is OK and blocking.reply().body == b"8 \xff\0"
+        assert blocking.get(f"{URL}?page=3") is NET and f"GET {URL}?page=2" in blocking.errorMessage()
+    with Recording(path, "none", matchBody=False):
+        assert blocking.post(URL, b"x") is OK and blocking.reply().text() == "1 a"
+
+
+def test_policies_see_the_recorded_exchanges(blocking: Any, manager: NetworkAccessManager, path: Path) -> None:
+    def run() -> list[Any]:
+        manager.cookieJar().clear()
+        found = [blocking.get("https://h/old"), blocking.reply().text(), len(blocking.reply().history())]
+        found += [blocking.get("https://h/busy"), blocking.reply().attempts(), blocking.reply().text()]
+        found += [blocking.get("https://h/private"), blocking.reply().text()]
+        found += [blocking.get("https://h/down"), blocking.errorMessage(), blocking.reply().error()]
+        found += [blocking.get("https://h/missing"), blocking.errorMessage()]
+        found += [blocking.get("https://h/gzip"), blocking.reply().body, blocking.head("https://h/head")]
+        return [*found, blocking.reply().rawHeader(b"Content-Length")]
+
+    manager.setRetry(Retry(2, status_forcelist=[503]))
+    blocking.setAuthConfig(AuthConfig.basic("me", SECRET))
+    with FakeReplies() as fake:
+        fake.get("/old", status=302, headers={"Location": "/new", "Set-Cookie": f"sid={SECRET}; Path=/; Secure"})
+        fake.get("/new", lambda request: makeReply(body="sid" in request.headers["Cookie"] and "with a cookie"))
+        fake.get("/busy", status=503, headers={"Retry-After": "0"}).then(body="at last")
+        fake.get("/private", status=401, headers={"WWW-Authenticate": 'Digest realm="r", nonce="n"'}).then(body="in")
+        fake.get("/down", error=1)
+        fake.get("/missing", status=404)
+        fake.get("/gzip", body=gzip.compress(b"x" * 500), headers={"Content-Encoding": "gzip"})
+        fake.head("/head", body=b"12345")
+        with Recording(path):
+            recorded = run()
+    assert (
+        recorded[:3] == [OK, "with a cookie", 1] and recorded[3:6] == [OK, 2, "at last"] and recorded[6:8] == [OK, "in"]
+    )
+    assert recorded[8] is NET and recorded[11] is SERVER and recorded[-1] == b"5"
+    with Recording(path, "none") as recording:
+        assert run() == recorded and recording.allPlayed
+    assert SECRET not in path.read_text("utf-8")
+
+
+def test_all_kinds_of_calls(serve: Serve, manager: NetworkAccessManager, path: Path, tmp_path: Path) -> None:
+    server = serve(always(gzip.compress(b"content" * 1000), headers="Content-Encoding: gzip\r\n"))
+    url = f"{server.url}/"
+
+    def run(place: str) -> None:
+        request = BlockingNetworkRequest(manager)
+        with request.stream(f"{url}stream") as chunks:
+            assert b"".join(chunks) == b"content" * 1000
+        assert request.download(f"{url}file", str(tmp_path / place)) is OK
+        assert (tmp_path / place).read_bytes() == b"content" * 1000
+        (tmp_path / place).unlink()
+        batch = [BatchRequest(f"{url}{number}") for number in range(20)]
+        batch.append(BatchRequest(f"{url}batch", path=str(tmp_path / f"{place}-batch")))
+        assert all(result.code is OK for result in manager.sendMany(batch))
+        with requests_session(manager) as session:
+            assert session.get(f"{url}session", timeout=10).content == b"content" * 1000
+            with session.get(f"{url}session-stream", timeout=10, stream=True) as response:
+                assert b"".join(response.iter_content(100)) == b"content" * 1000
+        http = Http("127.0.0.1", server.port)
+        http.get("/qhttp")
+        assert http.waitForDone(10_000) and not http.error(), http.errorString()
+        with open(__file__, "rb") as file:
+            assert request.post(f"{url}post", (file.read(100) for _ in range(5))) is OK
+        assert request.put(f"{url}put", (b"x" * 300_000 for _ in range(5))) is OK
+
+    with Recording(path):
+        run("recorded")
+    count = len(server.requests)
+    with Recording(path) as recording:
+        run("replayed")
+        assert recording.allPlayed and recording.playedCount == count
+    assert len(server.requests) == count
+
+
+def test_threads(serve: Serve, path: Path) -> None:
+    server = serve(always(b"x"))
+
+    def run(codes: list[Any]) -> None:
+        request = BlockingNetworkRequest()
+        for number in range(10):
+            codes.append(request.get(f"{server.url}/{number}"))
+
+    for mode in ("all", "none"):
+        codes: list[Any] = []
+        with Recording(path, mode):
+            threads = [threading.Thread(target=run, args=(codes,)) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert codes == [OK] * 80
+    assert len(entries(path)) == len(server.requests) == 80
+
+
+def test_secrets_are_not_recorded(blocking: Any, manager: NetworkAccessManager, path: Path) -> None:
+    manager.setSecretParameters(["mine"])
+    url = f"https://user:{SECRET}@h/echo?token={SECRET}&mine={SECRET}&other={SECRET}"
+    headers = {"X-Api-Key": SECRET, "Cookie": f"sid={SECRET}", "Mine": SECRET, "Other": SECRET}
+
+    def send() -> Any:
+        code = blocking.post(url, None, json={"password": SECRET, "other": SECRET}, headers=headers)
+        return code, blocking.post(url, None, form={"client_secret": SECRET, "other": SECRET}, headers=headers)
+
+    with FakeReplies() as fake:
+        fake.post(
+            "/echo", lambda sent: makeReply(body=repr(dict(sent.headers)).encode() + sent.body + sent.url.encode())
+        )
+        with Recording(path, secretParameters=["other"]):
+            assert send() == (OK, OK)
+    assert SECRET not in path.read_text("utf-8")
+    with Recording(path, "none", secretParameters=["other"]):
+        assert send() == (OK, OK) and b"***" in blocking.reply().body
+
+
+def test_filter(blocking: Any, path: Path) -> None:
+    def keep(entry: dict[str, Any]) -> Any:
+        entry["response"]["content"]["text"] = "changed"
+        return None if entry["request"]["url"].endswith("/left-out") else entry
+
+    with FakeReplies() as fake, Recording(path, filter=keep):
+        fake.get("*", body="original")
+        assert blocking.get(URL) is OK and blocking.reply().text() == "original"
+        assert blocking.get("https://h/left-out") is OK
+    with Recording(path):
+        assert blocking.get(URL) is OK and blocking.reply().text() == "changed"
+        assert blocking.get("https://h/left-out") is NET
+
+
+def test_exception_of_a_filter_is_raised(blocking: Any, path: Path) -> None:
+    def fails(entry: dict[str, Any]) -> Any:
+        raise ValueError("not this")
+
+    with FakeReplies() as fake, Recording(path, filter=fails):
+        fake.get("*")
+        with pytest.raises(ValueError, match="not this"):
+            blocking.get(URL)
+    assert not path.exists()
+
+
+def test_recording_of_a_browser(blocking: Any, path: Path) -> None:
+    request = {"method": "GET", "url": "https://h/", "headers": [{"name": ":path", "value": "/"}], "bodySize": -1}
+    content = {"size": 2, "mimeType": "text/plain", "text": "aGk=", "encoding": "base64"}
+    headers = [{"name": "content-encoding", "value": "br"}, {"name": "content-length", "value": "50"}]
+    response = {"status": 200, "statusText": "", "headers": headers, "content": content}
+    path.parent.mkdir()
+    path.write_text(json.dumps({"log": {"entries": [{"request": request, "response": response}]}}))
+    with Recording(path):
+        assert blocking.get("https://h") is OK and blocking.reply().text() == "hi"
+
+
+def test_unknown_body_and_unknown_response(blocking: Any, path: Path) -> None:
+    request = {"method": "GET", "url": "https://h/", "headers": []}
+    path.parent.mkdir()
+    for response, message in (
+        ({"status": 200, "content": {"size": 5}}, "does not have the body of 5 bytes"),
+        ({"status": 0}, "no response of the server"),
+        ({"status": 0, "_error": "net::ERR_FAILED"}, "net::ERR_FAILED"),
+    ):
+        path.write_text(json.dumps({"log": {"entries": [{"request": request, "response": response}]}}))
+        with Recording(path):
+            assert blocking.get("https://h/") is NET and message in blocking.errorMessage()
+
+
+def test_wrong_files(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("{}")
+    with pytest.raises(ValueError, match=re.escape("recording.har cannot be replayed: it is not HAR")):
+        Recording(path).start()
+    assert choice.stand_ins == []
+    with pytest.raises(OSError):
+        Recording(path.parent, "none").start()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"mode": "some"}, ValueError, "mode must be one of 'once', 'none', 'all', 'new', not 'some'"),
+        ({"filter": 5}, TypeError, "filter must be a function"),
+        ({"matchBody": 1}, TypeError, "matchBody must be a bool"),
+        ({"allowRepeats": None}, TypeError, "allowRepeats must be a bool"),
+        ({"matchHeaders": "Accept"}, TypeError, "matchHeaders must be a list of names, not str"),
+        ({"secretParameters": [5]}, TypeError, "secretParameters must be a list of str"),
+    ],
+)
+def test_wrong_arguments(arguments: Any, error: Any, message: str, path: Path) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        Recording(path, **arguments)
+    with pytest.raises(TypeError):
+        Recording(5)  # type: ignore[arg-type]
+
+
+def test_start_and_stop(blocking: Any, path: Path) -> None:
+    recording = Recording(str(path))
+    recording.stop()
+    with recording:
+        with pytest.raises(RuntimeError, match="serves already"):
+            recording.start()
+    assert not path.exists() and recording.path == path and recording.mode == "once"
+    assert repr(recording) == f"<Recording {str(path)!r}, mode 'once'>"
+
+
+def test_timeout_is_not_recorded(serve: Serve, blocking: Any, path: Path) -> None:
+    silent = threading.Event()
+
+    def say_nothing(_: Connection) -> None:
+        silent.wait(20)
+
+    server = serve(say_nothing)
+    with Recording(path):
+        assert blocking.get(server.url, timeout=50) is not OK
+    silent.set()
+    assert not path.exists()
+
+
+def test_session_without_a_route_is_not_recorded(path: Path) -> None:
+    """Only requests over this package are served: those of plain requests go to the network."""
+    with Recording(path), pytest.raises(requests.exceptions.ConnectionError):
+        requests.get("http://127.0.0.1:9/", timeout=5)
+    assert not path.exists()

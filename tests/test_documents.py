@@ -324,7 +324,8 @@ def test_blocks_of_page(path: Path, folder: Path, hosts: tuple[ExampleHosts, Pat
     for number, block in enumerate(page.pytest_files):
         file = folder / f"test_page_{number}.py"
         file.write_text(with_binding(block.text))
-        run_command([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)], page.name, folder)
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "pytest_blocking_request"]
+        run_command([*command, str(file)], page.name, folder)
     if page.missing and not (page.steps or page.programs):
         pytest.skip("; ".join(page.missing))
 

@@ -7,6 +7,7 @@ keeps bodies as they were decoded. Our own fields begin with an underscore, as t
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -306,8 +307,10 @@ def _read_timings(timings: Mapping[str, Any]) -> Timings:
 
 
 def _moment(text: Any) -> float:
-    """Return the seconds since 1970; 0.0 if it is no moment. Python before 3.11 does not know the letter Z."""
+    """Return the seconds since 1970; 0.0 if it is no moment."""
+    # Python before 3.11 knows neither the letter Z nor fractions of other than three or six digits.
+    text = re.sub(r"\.(\d+)", lambda match: f".{match[1]:0<6.6}", str(text)).replace("Z", "+00:00")
     try:
-        return datetime.fromisoformat(str(text).replace("Z", "+00:00")).timestamp()
+        return datetime.fromisoformat(text).timestamp()
     except ValueError:
         return 0.0

@@ -72,7 +72,7 @@ class Exchanges:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         new = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
         try:
-            new.write_text(har.document([*known, *recorded], COMMENT), "utf-8", newline="\n")
+            new.write_bytes(har.document([*known, *recorded], COMMENT).encode("utf-8"))
             os.replace(new, self._path)
         except BaseException:
             with suppress(OSError):

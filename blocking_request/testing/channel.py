@@ -74,11 +74,8 @@ class FakeChannel:
         body = self._request.body
         size = 0 if body is None else len(body) if isinstance(body, bytes) else body.size
         if size < 0:
-            return self._sent.endswith(b"0\r\n\r\n", self._head_size) and self._ends_with_last_chunk()
+            return self._sent.endswith(b"0\r\n\r\n", self._head_size) and self._chunked_body() is not None
         return len(self._sent) - self._head_size >= size
-
-    def _ends_with_last_chunk(self) -> bool:
-        return self._chunked_body() is not None
 
     def _chunked_body(self) -> Optional[bytes]:
         """Return the body of a request that is sent in chunks; None if it is not complete."""
@@ -168,8 +165,11 @@ class FakeChannel:
 
     def _refuse_certificate(self, reply: FakeReply) -> None:
         """Raise TransferFailed if the certificate of the server has errors that the caller does not ignore."""
-        errors, settings = reply.tls_errors, self._request.tls or TlsSettings()
-        if not errors or not settings.verify or ignores_errors(settings, errors):
+        errors = reply.tls_errors
+        if not errors:
+            return
+        settings = self._request.tls or TlsSettings()
+        if not settings.verify or ignores_errors(settings, errors):
             return
         certificates = tuple(dict.fromkeys(each.certificate for each in errors))
         raise TransferFailed(certificate_refused(errors), TlsSession(certificates=certificates, errors=errors))

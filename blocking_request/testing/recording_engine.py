@@ -51,7 +51,7 @@ class RecordingEngine:
             reply = FakeReply(failure=unmatched_failure(self._exchanges.unmatched_text(request, self._mode)))
         else:
             engine = choice.engine_below(self)
-            failure = engine.unsupported_reason(request)
+            failure = _unrecordable(request) or engine.unsupported_reason(request)
             if failure is None:
                 return RecordedTransfer(engine.start(request, mailbox, hint), request, self._exchanges)
             reply = FakeReply(failure=failure)
@@ -65,6 +65,14 @@ class RecordingEngine:
 
     def exit(self) -> None:
         self._fake.exit()
+
+
+def _unrecordable(request: Request) -> Optional[Failure]:
+    if request.connection_credentials is None and not request.qgis:
+        return None
+    kind = "by QGIS's own manager" if request.qgis else "with NTLM or Negotiate"
+    text = f"A Recording cannot record requests {kind}, which only Qt can send: use FakeReplies"
+    return Failure(ErrorCode.NetworkError, QtNetworkError.ProtocolInvalidOperationError, text, ends_the_call=True)
 
 
 class RecordedTransfer:

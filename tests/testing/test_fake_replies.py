@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import math
+import os
 import re
 import subprocess
 import sys
@@ -750,3 +751,25 @@ def test_replies_of_make_reply_are_served(fake: FakeReplies, blocking: BlockingN
     assert blocking.get(URL) is OK and blocking.reply().body == b"ab" and blocking.reply().reasonPhrase() == "Some"
     assert blocking.get("http://h/broken") is TIMEOUT and blocking.reply().body == b"a"
     assert blocking.get("http://h/refused") is NET and "refused" in blocking.errorMessage()
+
+
+def test_local_urls(fake: FakeReplies, blocking: BlockingNetworkRequest) -> None:
+    fake.get("data:text/plain,x", body="fake")
+    fake.get("file:///folder/*", body="file")
+    assert blocking.get("data:text/plain,x") is OK and blocking.reply().text() == "fake"
+    assert blocking.get("file:///folder/a") is OK and blocking.reply().text() == "file"
+    assert blocking.get("qrc:/x") is NET and "GET qrc:/x" in blocking.errorMessage()
+
+
+def test_nothing_is_left_behind(fake: FakeReplies, blocking: BlockingNetworkRequest) -> None:
+    fake.get(URL, body=[b"a" * 100_000] * 10, delay=5000)
+    blocking.get(URL)
+    threads = set(threading.enumerate())
+    descriptors = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+    for _ in range(50):
+        assert blocking.get(URL, timeout=1) is TIMEOUT
+        with blocking.stream(URL) as chunks:
+            next(chunks)
+    assert set(threading.enumerate()) <= threads
+    if descriptors:
+        assert len(os.listdir("/proc/self/fd")) <= descriptors + 1

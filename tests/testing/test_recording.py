@@ -340,3 +340,11 @@ def test_session_without_a_route_is_not_recorded(path: Path) -> None:
     with Recording(path), pytest.raises(requests.exceptions.ConnectionError):
         requests.get("http://127.0.0.1:9/", timeout=5)
     assert not path.exists()
+
+
+def test_ntlm_cannot_be_recorded(serve: Serve, blocking: Any, path: Path) -> None:
+    server = serve(always(status="401 Unauthorized", headers="WWW-Authenticate: NTLM\r\n"))
+    blocking.setAuthConfig(AuthConfig.basic("me", SECRET))
+    with Recording(path):
+        blocking.get(server.url)
+    assert "A Recording cannot record requests with NTLM or Negotiate" in blocking.errorMessage()

@@ -33,7 +33,7 @@ from ..prepare.options import usable_engine
 from ..qt.slot_exceptions import slot_exceptions_reported
 from ..trace import logger
 from .commands import Close, Command, Send, SetHost, SetProxy, SetSocket, SetUser
-from .event_loop_waker import EventQueue
+from .event_queue import EventQueue
 from .headers import HttpResponseHeader
 from .prompts import AuthPrompts
 from .signal_emitter import SignalEmitter

@@ -12,11 +12,12 @@ from ..manager.manager import NetworkAccessManager, check_manager
 from ..models.proxy import Proxy
 from ..proxies.parse import ProxyLike, proxy_of
 from ..qt.binding import DIRECT_CONNECTION, QtCore, QtNetwork, Signal, Slot, check_binding, is_deleted
+from ..qt.event_loop_waker import EventLoopWaker
 from ..qt.objects import prime_disconnect_notify
 from . import state as http_state
 from .command_queue import CommandQueue
 from .commands import Close, Send, SetHost, SetProxy, SetSocket, SetUser, host_of
-from .event_loop_waker import EventLoopWaker, EventQueue
+from .event_queue import EventQueue
 from .headers import HttpHeader, HttpRequestHeader, HttpResponseHeader
 from .socket_notifiers import SocketNotifiers
 from .state import ConnectionMode, Error, State

@@ -9,7 +9,7 @@ from ..calls.task import Task
 from ..engines.waiting import Waiter
 from ..engines.wanted import NEVER, READ, WAKE_UP, WRITE, Wanted
 from ..qt.binding import QtCore, is_deleted
-from .event_loop_waker import EventLoopWaker
+from ..qt.event_loop_waker import EventLoopWaker
 
 _Type: Any = QtCore.QSocketNotifier.Type
 _TYPES = {READ: _Type.Read, WRITE: _Type.Write}

@@ -1,14 +1,12 @@
-"""Brings events of other threads to an Http: into its event loop if there is one, or into ``waitForDone``."""
+"""Calls a slot of an object in the event loop of that object's thread."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from queue import SimpleQueue
-from typing import Any
 
-from ..qt.binding import QUEUED_CONNECTION, QtCore, Signal, Slot
-from ..qt.objects import prime_disconnect_notify
+from .binding import QUEUED_CONNECTION, QtCore, Signal, Slot
+from .objects import prime_disconnect_notify
 
 
 class EventLoopWaker(QtCore.QObject):
@@ -40,23 +38,3 @@ class EventLoopWaker(QtCore.QObject):
     def handled(self) -> None:
         """Note that the slot runs. From now on ``wake`` has an effect again."""
         self._is_woken = False
-
-
-class EventQueue:
-    """The queue of the events for an Http. ``put`` may be called in any thread."""
-
-    def __init__(self, waker: EventLoopWaker, wake_waiter: Callable[[], None]) -> None:
-        """``wake_waiter`` ends a wait of ``waitForDone``."""
-        self.waker = waker
-        self._wake_waiter = wake_waiter
-        self._queue: SimpleQueue[Any] = SimpleQueue()
-
-    def put(self, event: Any) -> None:
-        """Add an event and wake the Http. None only wakes it."""
-        self._queue.put(event)
-        self._wake_waiter()
-        self.waker.wake()
-
-    def take(self) -> Any:
-        """Return the next event. Raises ``queue.Empty`` if there is none."""
-        return self._queue.get_nowait()

@@ -4,6 +4,7 @@ Call ``BlockingNetworkRequest().get(url)`` in any thread. It blocks until the re
 latest after its timeout.
 """
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -114,3 +115,9 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_MODULES})
+
+
+if os.environ.get("BLOCKING_REQUEST_LOG"):
+    with first_use:
+        from .netlog.har_file import log_to_file_of_environment
+    log_to_file_of_environment()

@@ -1,39 +1,185 @@
-"""Reports the start and the end of each request to the log and to watchers.
+"""Reports calls, and each request of them, to the log and to recorders: a network log, a HAR file, the command line.
 
 The log contains no secrets: URLs have no userinfo and no values of secret parameters, and headers are not logged.
+
+Theory of operation: ``call_started`` makes a ReportedCall if a recorder wants the call, and None otherwise. The drivers
+of calls (``calls/call.py`` and ``calls/task.py``) report each request with it. Without recorders, and with the log off,
+that takes some attribute checks only.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from typing import Optional, Protocol
+from typing import Any, Optional, Protocol
 
+from .models.call_record import CACHED, CALL, CallRecord, kind_of
 from .models.http_messages import Request, Response
 from .models.redaction import printable
+from .models.sent_head import HasSentHead
 from .models.transfer_trace import TransferTrace
 
 logger = logging.getLogger("blocking_request")
 
 
-class Watcher(Protocol):
-    """Gets the start and the end of each request, in the thread of the blocked caller."""
+class Recorder(Protocol):
+    """Gets the records of calls. Every method is called in the thread of the call, and must not raise or wait.
 
-    def request_started(self, request: Request) -> None:
-        """Called before a request is sent."""
+    A destructor may end a call, so the methods may also be called in any thread at any time.
+    """
 
-    def request_ended(self, response: Response, seconds: float) -> None:
-        """Called when a request has ended, with its duration in seconds."""
+    body_limit: int
+    """How many bytes of each body it wants."""
+    wants_trace: bool
+    """Whether it wants the steps that the qt engine finds out by extra work only."""
+
+    def wants(self, owner: object) -> bool:
+        """Return whether it wants a call. ``owner``: ``Settings.owner``, which tells the manager of the call."""
+
+    def call_started(self, call: CallRecord) -> None: ...
+
+    def request_started(self, request: CallRecord, call: CallRecord) -> None: ...
+
+    def request_ended(self, request: CallRecord, call: CallRecord) -> None: ...
+
+    def call_ended(self, call: CallRecord) -> None: ...
 
 
-def request_started(request: Request, watchers: tuple[Watcher, ...]) -> float:
-    """Report the start. Return the time of ``time.monotonic()``; 0.0 if neither the log nor a watcher needs the end."""
+recorders: tuple[Recorder, ...] = ()
+"""It is replaced as a whole, so that other threads never see a part of a change."""
+
+_guard = threading.RLock()
+"""Reentrant, because the garbage collector may run a destructor that removes a recorder."""
+
+
+def add_recorder(recorder: Recorder) -> None:
+    """Report the calls that start from now on to a recorder. Any thread may call this."""
+    global recorders
+    with _guard:
+        recorders = (*recorders, recorder)
+
+
+def remove_recorder(recorder: Recorder) -> None:
+    """Report no more calls to a recorder, except those that are running. Any thread may call this."""
+    global recorders
+    with _guard:
+        recorders = tuple(each for each in recorders if each is not recorder)
+
+
+class ReportedCall:
+    """A call that recorders want. The thread of the call uses it."""
+
+    __slots__ = ("call", "recorders", "request", "wants_trace")
+
+    def __init__(self, call: CallRecord, recorders: tuple[Recorder, ...]) -> None:
+        self.call = call
+        self.recorders = recorders
+        self.wants_trace = logger.isEnabledFor(logging.DEBUG) or any(each.wants_trace for each in recorders)
+        self.request: Optional[CallRecord] = None
+        """The record of the present request, or of the last one."""
+
+    def begin_request(self, request: Request, now: float) -> None:
+        call = self.call
+        kind = kind_of(request, self.request)
+        record = CallRecord(kind, request, call.identifier, now, time.time(), call.thread, call.body_limit)
+        self.request = record
+        call.children.append(record)
+        for recorder in self.recorders:
+            recorder.request_started(record, call)
+
+    def end_request(self, response: Response, now: float, sent: Optional[HasSentHead]) -> None:
+        record = self.request
+        if record is None or record.ended is not None:
+            return
+        if sent is not None and sent.sent_head is not None:
+            record.set_sent_head(sent)
+        record.end(response, now)
+        for recorder in self.recorders:
+            recorder.request_ended(record, self.call)
+
+    def end(self, response: Response) -> None:
+        call, now = self.call, time.monotonic()
+        if call.ended is not None:
+            return
+        self.end_request(response, now, None)  # of a request that an exception has ended
+        if response.from_cache or response.history:
+            self._add_cached((*response.history, response), now)
+        call.end(response, now)
+        for recorder in self.recorders:
+            recorder.call_ended(call)
+
+    def _add_cached(self, responses: tuple[Any, ...], now: float) -> None:
+        """Add records of the responses that came from the cache without a request."""
+        call = self.call
+        for response in responses:
+            hop = response.request.redirects
+            if not response.from_cache or any(each.redirects == hop for each in call.children):
+                continue
+            cached = CallRecord(
+                CACHED, response.request, call.identifier, now, time.time(), call.thread, call.body_limit
+            )
+            cached.end(response, now)
+            later = (place for place, each in enumerate(call.children) if each.redirects > hop)
+            call.children.insert(next(later, len(call.children)), cached)
+
+
+def call_started(request: Request, owner: object, identifier: int, started: float) -> Optional[ReportedCall]:
+    """Report the start of a call, and return how to report its requests and its end; None if no recorder wants it.
+
+    ``started``: by ``time.monotonic()``.
+    """
+    wanting = tuple(recorder for recorder in recorders if recorder.wants(owner))
+    if not wanting:
+        return None
+    moment = time.time() - (time.monotonic() - started)
+    body_limit = max(recorder.body_limit for recorder in wanting)
+    record = CallRecord(CALL, request, identifier, started, moment, threading.current_thread().name, body_limit)
+    for recorder in wanting:
+        recorder.call_started(record)
+    return ReportedCall(record, wanting)
+
+
+def call_ended(
+    report: Optional[ReportedCall], response: Response, owner: object, identifier: int, started: float
+) -> None:
+    """Report the end of a call to its recorders and to the log.
+
+    ``report``: the result of ``call_started``; None if the call was not wanted, or if it ended before it was reported.
+    """
+    if report is None and recorders:
+        report = call_started(response.request, owner, identifier, started)
+    if report is not None:
+        report.end(response)
+    if logger.isEnabledFor(logging.INFO):
+        _log_end(response, time.monotonic() - started)
+
+
+def _log_end(response: Response, seconds: float) -> None:
+    request, failure = response.request, response.failure
+    outcome = str(response.status) if failure is None else printable(failure.text)
+    facts = [f"{response.encoded_bytes or len(response.body)} bytes in {seconds * 1000:.1f} ms"]
+    if response.from_cache:
+        facts.append("from the cache")
+    elif response.engine:
+        facts.append(f"over {response.engine}")
+    if response.history:
+        facts.append(f"redirects: {len(response.history)}")
+    if response.attempts > 1:
+        facts.append(f"attempts: {response.attempts}")
+    logger.info("%s %s: %s (%s)", request.method, request.redacted_url, outcome, ", ".join(facts))
+
+
+def request_started(request: Request, report: Optional[ReportedCall]) -> float:
+    """Report the start of a request. Return the time of ``time.monotonic()``; 0.0 if its end need not be reported."""
     logged = logger.isEnabledFor(logging.DEBUG)
     if logged:
         logger.debug("%s %s", request.method, request.redacted_url)
-    for watcher in watchers:
-        watcher.request_started(request)
-    return time.monotonic() if logged or watchers else 0.0
+    if report is None:
+        return time.monotonic() if logged else 0.0
+    now = time.monotonic()
+    report.begin_request(request, now)
+    return now
 
 
 def steps_text(trace: Optional[TransferTrace]) -> str:
@@ -58,13 +204,19 @@ def _took(step: str, start: Optional[float], end: Optional[float]) -> list[str]:
     return [] if start is None or end is None else [f"{step} {(end - start) * 1000:.1f} ms"]
 
 
-def request_ended(response: Response, started: float, watchers: tuple[Watcher, ...]) -> None:
-    """Report the end of a request. ``started``: the result of ``request_started``."""
-    seconds = time.monotonic() - started
+def request_ended(
+    response: Response, started: float, report: Optional[ReportedCall], sent: Optional[HasSentHead] = None
+) -> None:
+    """Report the end of a request. ``started``: the result of ``request_started``; ``sent``: knows the head as it was
+    sent, if it is known.
+    """
+    now = time.monotonic()
+    if report is not None:
+        report.end_request(response, now, sent)
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
     outcome = printable(response.failure.text) if response.failure else response.status
     request = response.request
-    took = f"{seconds * 1000:.1f} ms"
+    took = f"{(now - started) * 1000:.1f} ms"
     steps = steps_text(response.trace)
     logger.debug("%s %s: %s after %s%s", request.method, request.redacted_url, outcome, took, steps and f" ({steps})")
-    for watcher in watchers:
-        watcher.request_ended(response, seconds)

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 import blocking_request
-from blocking_request import qhttp, requests_adapter, testing
+from blocking_request import netlog, qhttp, requests_adapter, testing
 
 PACKAGE = Path(blocking_request.__file__).parent
 
 
-@pytest.mark.parametrize("module", [blocking_request, qhttp, requests_adapter, testing])
+@pytest.mark.parametrize("module", [blocking_request, netlog, qhttp, requests_adapter, testing])
 def test_public_names_have_the_module_that_offers_them(module: object) -> None:
     names = {name: getattr(module, name) for name in module.__all__}  # type: ignore[attr-defined]
     origins = {name: value.__module__ for name, value in names.items() if not isinstance(value, str)}
@@ -38,10 +38,10 @@ def test_members_of_public_classes() -> None:
     for line in Path(__file__).with_name("public_names.txt").read_text("utf-8").splitlines():
         name, _, members = line.partition(":")
         listed[name] = set(members.split())
-    modules = (blocking_request, qhttp, testing)
-    public = {name: getattr(module, name) for module in modules for name in module.__all__}
-    classes = {name: value for name, value in public.items() if isinstance(value, type)}
-    assert {name: public_members(kind) for name, kind in classes.items()} == listed
+    modules = (netlog, qhttp, testing, blocking_request)
+    offered = {name: getattr(module, name) for module in modules for name in module.__all__}
+    assert {name: public_members(offered[name]) for name in listed} == listed
+    assert {name for name, value in offered.items() if isinstance(value, type)} == set(listed)
 
 
 WRITE = """

@@ -24,6 +24,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
+from .. import trace
 from ..bodies.file_sink import FileSink
 from ..bodies.upload import body_for
 from ..calls.cancel import Cancellation
@@ -42,6 +43,7 @@ from ..engines.wanted import NEVER
 from ..errors import ErrorCode
 from ..feedback import Feedback, FeedbackLike
 from ..manager.settings_holder import settings_of
+from ..models.error_texts import canceled
 from ..models.failure import Failure, RequestNotSent
 from ..models.http_messages import Response
 from ..models.urls import origin
@@ -200,9 +202,10 @@ class Loop:
             with self._cancellation:
                 yield from self._run()
         finally:
-            for task in list(self._running):
+            for task, (_, context) in list(self._running.items()):
                 with suppress(Exception):
                     task.close()
+                    context.report_end(task.report, context.failed(canceled()))
             self._selector.close()
             if self._hint.shared is not None:
                 self._hint.shared.close()
@@ -364,13 +367,15 @@ class Loop:
             prepared = request_not_sent.failure
         self._allow_for_absence(left_at)
         if isinstance(prepared, Failure):
-            self._end(item.index, context, context.failed(prepared))
+            self._end(item.index, context, context.failed(prepared), None)
             return None
         # The flow, and the task that drives it.
         steps: CallSteps = (
             build_flow(prepared) if sink is None else build_sink_flow(sink, prepared)  # type: ignore[assignment]
         )
         task = Task(steps, self._rules, context.failed, timeouts)
+        if trace.recorders:
+            task.report = context.report_start(prepared.request)
         self._running[task] = item, context
         return task
 
@@ -447,9 +452,10 @@ class Loop:
         if task.handed_over:
             self._pace.add(self._clock.now() - task.handed_over)
         self._running_per_origin[item.origin] -= 1
-        self._end(item.index, context, task.response)
+        self._end(item.index, context, task.response, task.report)
 
-    def _end(self, index: int, context: CallContext, response: Response) -> None:
+    def _end(self, index: int, context: CallContext, response: Response, report: Optional[trace.ReportedCall]) -> None:
+        context.report_end(report, response)
         reply = context.to_reply(response)
         left_at = self._clock.now()
         context.notify(self._manager, reply)

@@ -64,6 +64,9 @@ def do_nothing() -> None:
 class Call:
     """One blocking call. ``cancel`` may be called in any thread, all else in the thread of the caller only."""
 
+    report: Optional[trace.ReportedCall] = None
+    """Reports each request of the call; None if no recorder wants the call."""
+
     def __init__(
         self,
         engine: str,
@@ -201,6 +204,8 @@ class Call:
                         if self._recorder is not None:
                             self._recorder.add(chunk)
                         self._mailbox.count_used(len(chunk))
+                        if self.report is not None and self.report.request is not None:
+                            self.report.request.add_chunk(chunk)
                         yield chunk
                         self._mailbox.give_back(chunk)
                 if self._recorder is not None and self.streamed_response is not None:
@@ -277,6 +282,8 @@ class Call:
         progress = self._open_transfer[2] if self._open_transfer is not None else None
         if step.start and progress is not None:
             progress.count_from(step.start, step.total)
+        if self.report is not None and self.report.request is not None:
+            step = step._replace(write=self.report.request.tap(step.write))
         try:
             if step.in_worker and self._open_transfer is not None and self._open_transfer[0].has_worker:
                 # From now on the engine's thread writes the chunks. So they need not be handed to this thread.
@@ -326,8 +333,7 @@ class Call:
                 self.resize_read_buffer(self._read_buffer)
             self._cancellation.wake = self._mailbox.cancel
         # Choose the engine.
-        watchers = self._observer.watchers
-        self._started = trace.request_started(request, watchers)
+        self._started = trace.request_started(request, self.report)
         steps = self._observer.wanted_steps()
         prefers_python = self._prefers_python or (bool(steps) and needs_python(steps))
         engine = self._timeouts.stop_reason() or choose(request, self._engine, prefers_python)
@@ -338,7 +344,8 @@ class Call:
             progress = self._observer.progress_reporter(self._feedback)
             self._mailbox.wants_progress = progress is not None
             self._mailbox.wanted_steps = steps
-            self._mailbox.wants_trace = self._started != 0.0
+            self._mailbox.wants_trace = self._started != 0.0 and (self.report is None or self.report.wants_trace)
+            self._mailbox.sent_head = None
             self._upload = request.body
             if isinstance(request.body, Upload):
                 request = request._replace(body=request.body.begin(self._mailbox))
@@ -365,7 +372,7 @@ class Call:
 
     def _trace_end(self, response: Response) -> None:
         if self._started:
-            trace.request_ended(response, self._started, self._observer.watchers)
+            trace.request_ended(response, self._started, self.report, self._mailbox)
 
     def _wait(
         self, transfer: Transfer, request: Request, progress: Optional[ProgressReporter]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from .. import trace
 from ..engines.clock import Clock, new_clock
 from ..models.failure import Failure
 from ..models.http_messages import Request, Response
@@ -37,6 +38,14 @@ class CallContext(NamedTuple):
         """Return the response of a call that failed before its Request was built."""
         secrets = self.settings.secret_parameters
         return Response(Request(self.method, url_text(self.target), redacted_names=secrets), failure=failure)
+
+    def report_start(self, request: Request) -> Optional[trace.ReportedCall]:
+        """Report the start of the call, as its Request is there. None if no recorder wants the call."""
+        return trace.call_started(request, self.settings.owner, self.request_id, self.started)
+
+    def report_end(self, report: Optional[trace.ReportedCall], response: Response) -> None:
+        """Report the end of the call to the log and to the recorders. ``report``: the result of ``report_start``."""
+        trace.call_ended(report, response, self.settings.owner, self.request_id, self.started)
 
     def to_reply(self, response: Response) -> ReplyContent:
         """Return the reply of the call, with its id and duration."""

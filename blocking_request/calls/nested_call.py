@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 from ..flows import Flow
 from ..models.http_messages import Request, Response
 from ..prepare.settings import MEMORY_LIMIT
+from ..trace import ReportedCall
 from .call import Call
 from .observer import NULL_OBSERVER
 from .timeouts import Timeouts
@@ -23,12 +26,13 @@ class _TimeoutsAsFeedback:
         return self._timeouts.stop_reason() is not None
 
 
-def run_nested(flow: Flow, engine: str, timeouts: Timeouts) -> Response:
-    """Block until a flow returns. The timeouts of the task count, and its cancel.
+def run_nested(flow: Flow, engine: str, timeouts: Timeouts, report: Optional[ReportedCall]) -> Response:
+    """Block until a flow returns. The timeouts of the task count, and its cancel. ``report`` is that of the task.
 
     The body is kept in memory, also if the task writes it into a file: a task cannot read from this transfer.
     """
     call = Call(engine, timeouts.idle_ms, 0, NULL_OBSERVER, _TimeoutsAsFeedback(timeouts), prefers_python=True)
+    call.report = report
     response = call.run(_in_memory(flow))
     failure = timeouts.stop_reason()
     return response if failure is None else response._replace(failure=failure)

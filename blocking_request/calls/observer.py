@@ -7,16 +7,11 @@ from typing import Optional, Protocol
 from ..engines.events import NO_STEPS, Step, StepReached
 from ..feedback import FeedbackLike
 from ..models.http_messages import Request, Response
-from ..trace import Watcher
 from .progress import ProgressReporter
 
 
 class CallObserver(Protocol):
     """Reports the events of a call. Every method is called in the thread of the caller, during the call."""
-
-    @property
-    def watchers(self) -> tuple[Watcher, ...]:
-        """Return the watchers, which are told what the log is told."""
 
     def progress_reporter(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressReporter]:
         """Return a function that reports progress, or None if nothing is connected."""
@@ -36,8 +31,6 @@ class CallObserver(Protocol):
 
 class _NullObserver:
     """Ignores all events."""
-
-    watchers: tuple[Watcher, ...] = ()
 
     def progress_reporter(self, feedback: Optional[FeedbackLike]) -> None:
         return None

@@ -11,14 +11,15 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Callable, Optional
 
+from .. import trace
 from ..engines.accept_language import accept_language
 from ..flows import Flow, Send, send_directly
 from ..flows.cache.flow import CacheRules, with_cache
 from ..flows.cache.load_control import CacheLoadControl
 from ..models.http_messages import Request
+from ..reply import next_request_id
 from ..stores.cache.base import store_of
 from ..stores.cache.partition import partition_key
-from ..trace import logger
 from .call import Call
 from .observer import NULL_OBSERVER
 
@@ -122,8 +123,12 @@ def _validate_later(request: Request, rules: CacheRules, settings: Settings, eng
                 observer=NULL_OBSERVER,
                 feedback=None,
             )
-            call.run(with_cache(request, rules, partial(_send_for_cache, send=send_directly)))
+            started = time.monotonic()
+            if trace.recorders:
+                call.report = trace.call_started(request, settings.owner, next_request_id(), started)
+            response = call.run(with_cache(request, rules, partial(_send_for_cache, send=send_directly)))
+            trace.call_ended(call.report, response, settings.owner, 0, started)
         except Exception as error:
-            logger.debug("%s could not be validated: %s", request.redacted_url, type(error).__name__)
+            trace.logger.debug("%s could not be validated: %s", request.redacted_url, type(error).__name__)
 
     _validations[0].add((id(rules.store), request.url), validate)

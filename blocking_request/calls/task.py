@@ -113,6 +113,8 @@ class Task:
     _request: Optional[Request] = None
     _upload: Optional[Upload] = None
     _started = 0.0
+    report: Optional[trace.ReportedCall] = None
+    """Reports each request of the task; None if no recorder wants it."""
     _failure: Optional[Failure] = None
     """The reason, if the present transfer is being aborted."""
 
@@ -277,7 +279,7 @@ class Task:
 
     def _trace_end(self, response: Response) -> None:
         if self._started:
-            trace.request_ended(response, self._started, ())
+            trace.request_ended(response, self._started, self.report, self._mailbox)
             self._started = 0.0
 
     def _resume_with(self, response: Response) -> None:
@@ -318,7 +320,7 @@ class Task:
         """Drive a flow of the caller's code, and wait for its end. All other tasks stand still in the meantime."""
         with first_use:
             from .nested_call import run_nested
-        return run_nested(flow, self._rules.engine, self._timeouts)
+        return run_nested(flow, self._rules.engine, self._timeouts, self.report)
 
     def _do(self, step: Union[ReadBody, Drain, ReportWhole]) -> Optional[_Resumption]:
         """Do a step of a sink, and return how to resume the steps; None if the step must wait."""
@@ -343,6 +345,8 @@ class Task:
     def _read_body(self, step: ReadBody) -> Optional[_Resumption]:
         """Return how to resume the steps; None if the chunks are read from now on."""
         assert self._mailbox is not None
+        if self.report is not None and self.report.request is not None:
+            step = step._replace(write=self.report.request.tap(step.write))
         if not step.in_worker or self._transfer is None or not self._transfer.has_worker:
             self._reading = step
             return None
@@ -356,7 +360,7 @@ class Task:
     def _start(self, request: Request) -> Optional[Response]:
         """Start a transfer; return the response if nothing is sent, else None."""
         self._request = request
-        self._started = trace.request_started(request, ())
+        self._started = trace.request_started(request, self.report)
         # The python engine needs no other threads, however many requests the driver has under way.
         engine = self._timeouts.stop_reason() or choose(request, self._rules.engine, prefers_python=True)
         if isinstance(engine, Failure):
@@ -370,7 +374,7 @@ class Task:
             request = self._request = request._replace(body=self._upload.begin(mailbox))
         self._events, self._mailbox = events, mailbox
         mailbox.wants_progress = self._progress is not None
-        mailbox.wants_trace = self._started != 0.0
+        mailbox.wants_trace = self._started != 0.0 and (self.report is None or self.report.wants_trace)
         self.handed_over = mailbox.last_activity
         transfer = self._transfer = engine.start(request, mailbox, self._rules.hint)
         if not transfer.has_worker:

@@ -15,8 +15,10 @@ from .. import BlockingNetworkRequest, ErrorCode, NetworkDiskCache
 from .._version import VERSION
 from ..bodies.upload import body_for
 from ..manager.batch_methods import MAX_CONCURRENT
+from ..netlog.har_file import HarFile
 from ..qt.binding import QtCore
-from ..request.request import add_watcher, send_into_sink
+from ..request.request import send_into_sink
+from ..trace import add_recorder
 from .batch import download_list
 from .body import BodyTarget, write_head
 from .info import show_demo, show_installation
@@ -149,11 +151,14 @@ def _send(
     url: Optional[str],
     output: Optional[str],
     verbose: bool,
+    har: Optional[str] = None,
     data: Optional[str] = None,
     urls: Optional[str] = None,
     jobs: Optional[int] = None,
     **options: Any,
 ) -> int:
+    if har is not None:
+        _write_har(har)
     if urls is not None:
         return _send_many(url, output, urls, jobs, verbose, options)
     if url is None and "://" in verb:
@@ -166,13 +171,26 @@ def _send(
     manager, request_of = configured(**options)
     blocking = BlockingNetworkRequest(manager)
     if verbose:
-        add_watcher(blocking, Narrator())
+        add_recorder(Narrator())
     body = body_for(verb, None if data is None else _body(data))
     if verb.upper() == "HEAD":
         return _send_head(blocking, verb, request_of(url), body, output)
     may_resume = verb.upper() == "GET" and body is None and can_continue(**options)
     target = BodyTarget(click.get_current_context().obj, output, may_resume)
     return _send_to(target, blocking, verb, request_of(url), body, verbose)
+
+
+HAR_BODY_BYTES = 1 << 20
+"""How many bytes of each body ``--har`` writes."""
+
+
+def _write_har(path: str) -> None:
+    """Write all calls of this command into a HAR file. Raises OSError."""
+    file = HarFile(path, HAR_BODY_BYTES)
+    file.open()
+    add_recorder(file)
+    if file.path != path:
+        say(f"Another process is writing {path}: the calls are written to {file.path}")
 
 
 def _send_to(

@@ -128,7 +128,14 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--refresh", is_flag=True, help="Bypass the cache and store the new response."),
             click.option("--offline", is_flag=True, help="Serve from the cache only; never contact the server."),
             click.option(
-                "-v", "--verbose", is_flag=True, help="Show each request and response, the engine and the timings."
+                "-v", "--verbose", is_flag=True, help="Show each request as it is sent, each response and the timings."
+            ),
+            click.option(
+                "--har",
+                metavar="FILE",
+                callback=checked_path,
+                help="Write all requests and responses, without credentials, into this file (HAR 1.2), which the "
+                "developer tools of a browser can open.",
             ),
         ]
     ):

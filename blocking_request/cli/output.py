@@ -10,9 +10,9 @@ import rich.console
 import rich.progress
 
 from .. import BlockingNetworkRequest, ErrorCode, ReplyContent
-from ..models.headers import Pairs
-from ..models.http_messages import Request, Response
-from ..models.redaction import printable, redact_value
+from ..models.call_record import CallRecord
+from ..models.redaction import printable
+from ..netlog.entry import NetworkEntry
 from ..qt.binding import QtNetwork
 from ..trace import steps_text
 
@@ -56,28 +56,45 @@ def failure_text(text: str) -> str:
 
 
 class Narrator:
-    """Writes each request and response to standard error, without credentials."""
+    """A recorder that writes each request, as it was sent, and its response to standard error, without credentials."""
 
-    def request_started(self, request: Request) -> None:
-        say(f"> {request.method} {request.redacted_url}")
-        self._say_fields("> ", request.headers, request.redacted_names)
+    body_limit = 0
+    wants_trace = True
 
-    def request_ended(self, response: Response, seconds: float) -> None:
-        if response.status is not None:
-            status_line = f"{response.http_version} {response.status} {response.reason}".strip()
-            say(f"< {status_line}")
-            self._say_fields("< ", response.headers.pairs, response.request.redacted_names)
-        outcome = failure_text(response.failure.text) if response.failure else f"{response.encoded_bytes} bytes"
-        session = None if response.tls is None else response.tls.session
-        tls = f", {session.protocol} {session.cipher}" if session is not None and session.protocol else ""
-        say(f"* {outcome} in {seconds * 1000:.1f} ms over {response.engine or 'no engine'}{tls}")
-        steps = steps_text(response.trace)
+    def wants(self, owner: object) -> bool:
+        return True
+
+    def call_started(self, call: CallRecord) -> None:
+        pass
+
+    def call_ended(self, call: CallRecord) -> None:
+        pass
+
+    def request_started(self, request: CallRecord, call: CallRecord) -> None:
+        say(f"* {request.method} {request.url}")
+
+    def request_ended(self, request: CallRecord, call: CallRecord) -> None:
+        entry = NetworkEntry(request)
+        if entry.requestLine():
+            say(f"> {entry.requestLine()}")
+            _say_fields("> ", entry.requestHeaders())
+        elif entry.statusCode() is not None:
+            say(f"> {entry.method()} {entry.url()} (Qt adds more header fields)")
+            _say_fields("> ", entry.requestHeaders())
+        if entry.statusCode() is not None:
+            say(f"< {entry.httpVersion()} {entry.statusCode()} {entry.reasonPhrase()}".strip())
+            _say_fields("< ", entry.responseHeaders())
+        outcome = failure_text(entry.errorString()) or f"{entry.receivedBytes()} bytes"
+        tls = f", {entry.sessionProtocol()} {entry.sessionCipher()}" if entry.sessionProtocol() else ""
+        say(f"* {outcome} in {entry.elapsed():.1f} ms over {entry.engine() or 'no engine'}{tls}")
+        steps = steps_text(request.trace)
         if steps:
             say(f"* {steps}")
 
-    def _say_fields(self, mark: str, pairs: Pairs, redacted_names: tuple[str, ...]) -> None:
-        for name, value in pairs:
-            say(f"{mark}{name.decode('latin-1')}: {redact_value(name, value, redacted_names)}")
+
+def _say_fields(mark: str, fields: list[tuple[str, str]]) -> None:
+    for name, value in fields:
+        say(f"{mark}{name}: {value}")
 
 
 def has_terminal() -> bool:

@@ -14,6 +14,7 @@ import threading
 from queue import SimpleQueue
 from typing import Any, Callable, Optional, Protocol
 
+from ..models.sent_head import RawHead
 from .clock import REAL_CLOCK, Clock
 from .events import CHUNKS, NO_STEPS, BodyChunks, Cancel, Chunk, Event, EventSink, Marker, Progress, QueuedEvent
 
@@ -64,6 +65,7 @@ class Mailbox:
         "last_activity",
         "now",
         "read_buffer",
+        "sent_head",
         "waiter",
         "wanted_steps",
         "wants_progress",
@@ -99,6 +101,8 @@ class Mailbox:
         """The steps that the engine reports by events."""
         self.wants_trace = False
         """Whether the caller wants the steps of the transfer that an engine finds out by extra work only."""
+        self.sent_head: Optional[RawHead] = None
+        """The head of the request, when the python engine has sent it."""
         self.waiter: Optional[Wakeable] = None
         """Wakes the caller while it drives a transfer in its own thread."""
         self.is_woken = False

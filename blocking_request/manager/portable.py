@@ -43,6 +43,7 @@ _NOT_COPIED = frozenset(
         "proxy_credential_cache",
         "pre_shared_keys",
         "cache",
+        "owner",
         "auth_prompt",
         "proxy_auth_prompt",
         "ssl_error_prompt",

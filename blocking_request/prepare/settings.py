@@ -104,6 +104,9 @@ class Settings:
     qgis: bool = False
     """Whether QGIS's own managers send."""
 
+    owner: object = field(default_factory=object, repr=False, compare=False)
+    """Tells to which manager the settings belong. Changed settings share it."""
+
     last_built: LastBuilt = field(default_factory=lambda: LastBuilt(), init=False, repr=False, compare=False)
     """The values that calls have built from these settings; ``replace`` gives the new settings an empty one."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from contextlib import suppress
 from typing import Optional, Union
 from urllib.parse import urlsplit
 
+from .. import trace
 from ..bodies.sink import CannotWrite, ReadBody, merge_responses
 from ..bodies.upload import read_body
 from ..calls.pipeline import build_flow
@@ -17,7 +19,8 @@ from ..engines.clock import Clock
 from ..engines.events import Chunk, Progress
 from ..errors import ErrorCode
 from ..flows import Flow
-from ..models.failure import Failure
+from ..models import error_texts as messages
+from ..models.failure import Failure, RequestNotSent
 from ..models.headers import Pairs, encoded
 from ..models.http_messages import Request, Response
 from ..models.proxy import Proxy
@@ -27,6 +30,7 @@ from ..prepare.options import CallOverrides, call_options, with_settings
 from ..prepare.prepare_call import PreparedCall
 from ..prepare.settings import Settings
 from ..qt.binding import QtCore
+from ..reply import next_request_id
 from .commands import Send
 from .headers import HttpRequestHeader, HttpResponseHeader
 from .state import Error
@@ -60,10 +64,24 @@ class Transfer:
         """The complete response, when it is there."""
         self._rules = rules
         timeouts = Timeouts(settings.timeout, settings.deadline, clock=rules.clock.now)
-        flow = self._flow(url, proxy, settings, timeouts)
+        self._owner = settings.owner
+        self._identifier, self._started = next_request_id(), rules.clock.now()
+        report: Optional[trace.ReportedCall] = None
+        try:
+            prepared = self._prepare(url, proxy, settings, timeouts)
+            if trace.recorders:
+                report = trace.call_started(prepared.request, self._owner, self._identifier, self._started)
+            flow = build_flow(prepared)
+        except RequestNotSent as request_not_sent:
+            self._report_end(report, Response(Request(send.header.method(), url), failure=request_not_sent.failure))
+            raise
         self._task = Task(self._steps(flow), rules, self._failed, timeouts, self.events.append)
+        self._task.report = report
 
-    def _flow(self, url: str, proxy: Optional[Proxy], settings: Settings, timeouts: Timeouts) -> Flow:
+    def _report_end(self, report: Optional[trace.ReportedCall], response: Response) -> None:
+        trace.call_ended(report, response, self._owner, self._identifier, self._started)
+
+    def _prepare(self, url: str, proxy: Optional[Proxy], settings: Settings, timeouts: Timeouts) -> PreparedCall:
         header, data = self.send.header, self.send.data
         if isinstance(data, QtCore.QIODevice):
             data.seek(0)  # as in QHttp
@@ -80,7 +98,7 @@ class Transfer:
         request = request._replace(streams=True, streams_all=True)
         own = CallOverrides(self._rules.engine, proxy=proxy)
         rules = call_options(url, settings, own, timeouts.stop_reason_of_wait)
-        return build_flow(PreparedCall(request, rules.without_redirects_and_cookies(), settings))
+        return PreparedCall(request, rules.without_redirects_and_cookies(), settings)
 
     def _steps(self, flow: Flow) -> CallSteps:
         is_on_one_connection = self._rules.hint is not None
@@ -129,6 +147,7 @@ class Transfer:
     def _note_end(self) -> None:
         if self._task.response is not None and self.response is None:
             self.response = self._task.response
+            self._report_end(self._task.report, self.response)
             self.events.append(self.response)
 
     def seconds_left(self) -> float:
@@ -143,6 +162,8 @@ class Transfer:
     def close(self) -> None:
         """Abort the request."""
         self._task.close()
+        if self.response is None and self._task.report is not None:
+            self._report_end(self._task.report, self._failed(messages.canceled()))
 
 
 def _reading_challenges(flow: Flow) -> CallSteps:

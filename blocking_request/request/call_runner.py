@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Optional
 
+from .. import trace
 from ..bodies.sink import BodySink
 from ..bodies.upload import Data
 from ..calls.call import Call, do_nothing
@@ -24,7 +25,6 @@ from ..prepare.prepare_call import prepare_call
 from ..prepare.request_attributes import RequestLike, transfer_timeout
 from ..prepare.settings import Settings
 from ..reply import ReplyContent
-from ..trace import Watcher
 from .interpreter_exit import blocked_callers
 from .options import overrides_of, own_deadline, own_timeout
 from .signals import RequestSignals, emit_end
@@ -45,7 +45,6 @@ class CallRunner:
         """Whether a slot was ever connected to a signal of the owner."""
         self.reply = _EMPTY_REPLY
         """The reply of the last call."""
-        self.watchers: tuple[Watcher, ...] = ()
         self.running: Optional[Call] = None
         """The call that runs now."""
         self._manager = manager
@@ -149,6 +148,8 @@ class CallRunner:
             )
             if prepared.needs_redirect_verifier:
                 prepared = prepared._replace(verify_redirect=observer.verify_redirect)
+            if trace.recorders:
+                call.report = context.report_start(prepared.request)
             if sink is None:
                 return call.run(build_flow(prepared))
             return call.run_into_sink(build_sink_flow(sink, prepared, call.settle))
@@ -163,6 +164,7 @@ class CallRunner:
         """Make the reply, notify the manager and emit the last signals. ``response``: None if an exception ended it."""
         try:
             response = response or context.failed(_CANCELED)
+            context.report_end(None if self.running is None else self.running.report, response)
             reply = self.reply = context.to_reply(response)
             try:
                 context.notify(self._manager, reply)

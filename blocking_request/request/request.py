@@ -25,7 +25,6 @@ from ..prepare.request_attributes import RequestLike, check_options, check_reque
 from ..prepare.settings import checked_switch
 from ..qt.binding import QtCore, QtNetwork, Signal, check_binding, warn_of_other_binding
 from ..reply import ReplyContent
-from ..trace import Watcher
 from .call_runner import CallRunner
 from .options import RequestFlag, RequestOptions, check_flags
 from .stream import Stream
@@ -483,11 +482,6 @@ def _encoded(data: Any, form: Optional[Fields], files: Optional[Files], json: An
     with first_use:
         from ..bodies.multipart import encoded
     return encoded(data, form, files, json)
-
-
-def add_watcher(request: BlockingNetworkRequest, watcher: Watcher) -> None:
-    """Report each step of the request's calls to a watcher, in the calling thread."""
-    request._runner.watchers += (watcher,)
 
 
 def send_into_sink(

@@ -14,7 +14,6 @@ from ..models.transfer_trace import TransferTrace
 from ..qt.binding import encoded_url
 from ..qt.emit import emit, is_connected
 from ..reply import ReplyContent
-from ..trace import Watcher
 
 if TYPE_CHECKING:
     from ..calls.context import CallContext
@@ -26,7 +25,7 @@ _STEP_SIGNALS = tuple(step.value for step in Step)
 
 
 class RequestSignals:
-    """Reports the events of a call to the signals and watchers of its request. It is a CallObserver."""
+    """Reports the events of a call to the signals of its request. It is a CallObserver."""
 
     _wanted: Optional[frozenset[Step]] = None
     """The steps that were wanted last; None before the first request."""
@@ -42,7 +41,6 @@ class RequestSignals:
         self._manager = manager
         self._runner = runner
         self._context = context
-        self.watchers: tuple[Watcher, ...] = runner.watchers
 
     def progress_reporter(self, feedback: Optional[FeedbackLike]) -> Optional[ProgressReporter]:
         has_listener = feedback is not None or self._runner.has_slots

@@ -187,6 +187,9 @@ class Stream:
         if self._context is not None:
             if self._call is not None:
                 self._call.abandon()
+                response = self._call.streamed_response
+                if response is not None and self._call.report is not None:
+                    self._context.report_end(self._call.report, merge_responses(self._begun, response))  # type: ignore[arg-type]
             self._runner.release(self._context)
 
     def _end(self, response: Optional[Response]) -> None:

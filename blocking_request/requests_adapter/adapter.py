@@ -5,7 +5,9 @@ So any program of ``requests`` has Qt's or QGIS's proxies, TLS and credentials, 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Optional
 
 import requests
@@ -15,6 +17,7 @@ from requests.models import Response as RequestsResponse
 from urllib3.exceptions import MaxRetryError, ResponseError
 from urllib3.util import Retry
 
+from .. import trace
 from .._names import public
 from ..calls.call import Call
 from ..calls.observer import NULL_OBSERVER
@@ -30,6 +33,7 @@ from ..prepare.options import CallOptions, CallOverrides, call_options, usable_e
 from ..prepare.prepare_call import PreparedCall
 from ..prepare.request_attributes import check_options
 from ..prepare.settings import Settings
+from ..reply import next_request_id
 from .arguments import (
     Origins,
     check_retries,
@@ -115,6 +119,8 @@ class QtAdapter(HTTPAdapter):
         manager = self._manager or NetworkAccessManager.instance()
         settings = settings_of(manager)
         connect_ms, read_ms = timeouts_ms(timeout, settings)
+        identifier, started = next_request_id(), time.monotonic()
+        report: Optional[trace.ReportedCall] = None
         try:
             engine = usable_engine(manager)
             call = Call(
@@ -130,16 +136,22 @@ class QtAdapter(HTTPAdapter):
             if engine_request.url.startswith("https:"):
                 check_tls_files(verify, cert)
                 engine_request = engine_request._replace(tls=merged_tls(settings.tls, verify, cert))
+            if trace.recorders:
+                report = call.report = trace.call_started(engine_request, settings.owner, identifier, started)
             response = call.run(build_flow(PreparedCall(engine_request, options, settings)))
         except RequestNotSent as error:
             response = Response(Request(request.method or "", request.url or ""), failure=error.failure)
+        report_end = partial(trace.call_ended, report, owner=settings.owner, identifier=identifier, started=started)
+        exhausts_retries = self._exhausts_retries(response)
+        if exhausts_retries or not response.is_streaming:
+            report_end(response)
         if response.failure is not None and response.status is None:
             raise exception_for(response.failure, request)
-        if self._exhausts_retries(response):
+        if exhausts_retries:
             text = f"too many {response.status} error responses"
             cause = MaxRetryError(None, request.url or "", ResponseError(text))  # type: ignore[arg-type]
             raise requests.exceptions.RetryError(cause, request=request)
-        return self.build_response(request, raw_response(response, call, request))  # type: ignore[no-untyped-call,no-any-return]
+        return self.build_response(request, raw_response(response, call, request, report_end))  # type: ignore[no-untyped-call,no-any-return]
 
     def _prepared(
         self,

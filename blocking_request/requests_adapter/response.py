@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from http.client import IncompleteRead
-from typing import Optional
+from typing import Callable, Optional
 
 import requests
 import urllib3
@@ -12,6 +12,7 @@ from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.models import PreparedRequest
 from urllib3.exceptions import HTTPError, InvalidHeader, ProtocolError, ReadTimeoutError
 
+from ..bodies.sink import merge_responses
 from ..calls.call import Call
 from ..errors import ErrorCode
 from ..models.error_texts import failure_message
@@ -50,8 +51,11 @@ def exception_for(failure: Failure, request: PreparedRequest) -> requests.Reques
 class RawBody:
     """The file from which ``urllib3.HTTPResponse`` reads the bytes of the body."""
 
-    def __init__(self, response: Response, call: Call) -> None:
+    def __init__(self, response: Response, call: Call, report_end: Callable[[Response], None]) -> None:
+        """``report_end`` is called with the complete response of a streamed body."""
         self._response: Optional[Response] = response
+        self._begun = response if response.is_streaming else None
+        self._report_end = report_end
         self._call = call
         self._chunks: Iterator[bytes] = call.iter_chunks() if response.is_streaming else iter((response.body,))
         self._unread = memoryview(b"")
@@ -85,6 +89,7 @@ class RawBody:
         last = self._call.streamed_response if response.is_streaming else response
         self._response = None
         self.close()
+        self._report()
         if last is not None and last.failure is not None:
             raise _body_error(last)
 
@@ -101,6 +106,15 @@ class RawBody:
         except ValueError:
             # Another thread is reading at the moment, and hears of it there.
             self._call.cancel()
+        else:
+            self._report()
+
+    def _report(self) -> None:
+        """Report the end of the call, if it has ended and was not reported."""
+        last = self._call.streamed_response
+        if last is not None and self._begun is not None:
+            begun, self._begun = self._begun, None
+            self._report_end(merge_responses(begun, last))
 
     def flush(self) -> None:
         pass
@@ -134,11 +148,15 @@ class _IncompleteRead(IncompleteRead):
     __str__ = __repr__
 
 
-def raw_response(response: Response, call: Call, request: PreparedRequest) -> urllib3.HTTPResponse:
+def raw_response(
+    response: Response, call: Call, request: PreparedRequest, report_end: Callable[[Response], None]
+) -> urllib3.HTTPResponse:
     pairs = response.headers.pairs
     original = OriginalResponse(pairs) if response.headers.has_set_cookie else None
     try:
-        return urllib3_response(response, RawBody(response, call), pairs, request, original)
+        return urllib3_response(response, RawBody(response, call, report_end), pairs, request, original)
     except InvalidHeader as error:  # two values of Content-Length
         call.abandon()
+        if response.is_streaming:
+            report_end(response)
         raise requests.exceptions.InvalidHeader(error, request=request) from None

@@ -20,10 +20,10 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 import blocking_request
-from blocking_request import qhttp, requests_adapter, testing
+from blocking_request import netlog, qhttp, requests_adapter, testing
 from blocking_request.qt.binding import QtCore
 
-MODULES = (blocking_request, qhttp, requests_adapter, testing)
+MODULES = (blocking_request, netlog, qhttp, requests_adapter, testing)
 MEMBERS = Path(__file__).parents[2] / "tests" / "public_names.txt"
 INTERNAL = {
     "blocking_request.BlockingNetworkRequest.connectNotify",

@@ -21,11 +21,10 @@ from blocking_request import (
     TlsSettings,
 )
 from blocking_request.engines.python.resolver import resolver
-from blocking_request.models.http_messages import Response
 from blocking_request.models.transfer_trace import TransferTrace
+from blocking_request.netlog import NetworkLog
 from blocking_request.qt.binding import QT_VERSION
 from blocking_request.reply import response_of
-from blocking_request.request.request import add_watcher
 
 from ..support.names import NET, OK, TIMEOUT, TLS_ENGINES, Serve
 from ..support.servers.raw import Connection, always, once
@@ -53,19 +52,15 @@ OF_TLS = {"tls_started", "tls_ended"}
 OF_A_REQUEST = {"queued", "request_sent", "first_byte", "headers_received", "ended"}
 
 
-class Listener:
-    """A watcher, without which the qt engine records fewer steps."""
-
-    def request_started(self, request: object) -> None:
-        pass
-
-    def request_ended(self, response: Response, seconds: float) -> None:
-        pass
+@pytest.fixture
+def log() -> Iterator[NetworkLog]:
+    """A log with timings, without which the qt engine records fewer steps."""
+    with NetworkLog(timings=True) as made:
+        yield made
 
 
 @pytest.fixture
-def traced(blocking: BlockingNetworkRequest) -> BlockingNetworkRequest:
-    add_watcher(blocking, Listener())
+def traced(blocking: BlockingNetworkRequest, log: NetworkLog) -> BlockingNetworkRequest:
     return blocking
 
 
@@ -111,11 +106,12 @@ def test_new_and_reused_connection(engine: str, traced: BlockingNetworkRequest, 
 
 
 @pytest.mark.parametrize("engine", TLS_ENGINES, indirect=True)
-def test_tls_connection(engine: str, manager: NetworkAccessManager, tls_server: tuple[TlsServer, TlsSettings]) -> None:
+def test_tls_connection(
+    engine: str, manager: NetworkAccessManager, tls_server: tuple[TlsServer, TlsSettings], log: NetworkLog
+) -> None:
     server, settings = tls_server
     manager.setTlsSettings(settings)
     traced = BlockingNetworkRequest(manager)
-    add_watcher(traced, Listener())
     expected = [OF_A_REQUEST | OF_A_CONNECTION | OF_TLS, OF_A_REQUEST]
     for is_reused, steps in enumerate(expected):
         assert traced.get(server.url) is OK, traced.errorMessage()

@@ -39,7 +39,9 @@ def perform_stream(state: TransferState, http2: Http2Connection, route: Route) -
         if state.reached:
             yield YIELD_NOW  # a slot may abort before the request is sent
         has_body = request.body is not None and request.body != b""
-        http2.send_headers(stream, _fields(state, route), ends=not has_body)
+        fields = _fields(state, route)
+        http2.send_headers(stream, fields, ends=not has_body)
+        state.mailbox.sent_head = fields
         state.reach(Step.REQUEST_SENT)
         if has_body:
             yield from _send_body(state, http2, stream)

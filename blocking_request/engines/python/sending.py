@@ -42,11 +42,13 @@ def send_at_once(state: TransferState, route: Route) -> bool:
     assert connection is not None
     body = request.body
     if body is None:
-        data = request_head(request, route)
+        data = head = request_head(request, route)
     elif isinstance(body, bytes) and len(body) <= SMALL_BODY_BYTES and not expects_continue(request):
-        data = request_head(request, route) + body
+        head = request_head(request, route)
+        data = head + body
     else:
         return False
+    state.mailbox.sent_head = head
     sent = connection.channel.send(data)
     if sent == len(data) and not (body and state.mailbox.wants_progress):
         return True
@@ -64,7 +66,8 @@ def send_request(state: TransferState, route: Route) -> Sending:
     channel, body = connection.channel, request.body
     state.is_cut_short = True  # set in advance: each early return and exception leaves it so
     if unsent is None:
-        if not (yield from _send(state, channel, request_head(request, route))):
+        state.mailbox.sent_head = request_head(request, route)
+        if not (yield from _send(state, channel, state.mailbox.sent_head)):
             return
         state.reach(Step.REQUEST_SENT)
         if not (yield from _send_body(state, channel, request)):

@@ -1,0 +1,225 @@
+"""NetworkLog: the calls of a program, as developer tools show them."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from contextlib import suppress
+from typing import Any, Optional, Union
+
+from ..manager.manager import NetworkAccessManager, check_manager
+from ..manager.settings_holder import settings_of
+from ..models.har import document, entries_of
+from ..qt.binding import QtCore, Signal, Slot, check_binding
+from ..qt.emit import emit
+from ..qt.event_loop_waker import EventLoopWaker
+from ..qt.objects import prime_disconnect_notify
+from ..trace import add_recorder, remove_recorder
+from .entry import NetworkEntry
+from .har_records import har_objects, record_of
+from .ring import EntryRing
+
+MAXIMUM_ENTRIES = 1000
+"""How many calls a log keeps if it is not told otherwise."""
+
+BODY_BYTES = 1 << 16
+"""How many bytes of each body a log keeps if it is not told otherwise."""
+
+
+class NetworkLog(QtCore.QObject):
+    """Keeps the latest calls: single ones, batches, streams, downloads, and those of the requests adapter and of Http.
+
+    It begins when it is made, and ends with ``close()``, at the end of its ``with`` block, or when it is dropped.
+    Calls that run then are not disturbed. Every method may be called in any thread. The signals are emitted in the
+    thread in which the log lives, by its event loop. So they come late while that thread is blocked, and not at all if
+    it has no event loop: ``entries()`` has the entries at once.
+
+    Nothing in it contains secrets: see ``NetworkEntry``. It takes at most ``maximumEntries`` times ``2 * bodies`` bytes
+    for the bodies of calls with one request.
+    """
+
+    entryAdded = Signal(object)
+    """Emitted with a NetworkEntry when a call has started."""
+    entryChanged = Signal(object)
+    """Emitted with the NetworkEntry of a call when a request of it, or the call, has ended. Several changes may come as
+    one."""
+
+    def __init__(
+        self,
+        manager: Optional[NetworkAccessManager] = None,
+        maximumEntries: int = MAXIMUM_ENTRIES,
+        bodies: int = BODY_BYTES,
+        timings: bool = False,
+        parent: Optional[QtCore.QObject] = None,
+    ) -> None:
+        """``manager``: whose calls are kept; None: those of all managers of this process. ``maximumEntries``: how many
+        calls are kept; the oldest are dropped. ``bodies``: how many bytes of each body are kept; 0: none. ``timings``:
+        whether the ``qt`` engine reports the steps of its requests, which takes 10 to 40 µs for each; the ``python``
+        engine always does. ``parent``: the parent QObject, as in Qt.
+
+        Raises TypeError, ValueError if an argument is of another type, or a number too small.
+        """
+        check_manager(manager)
+        check_binding(parent, "parent")
+        _check_number(maximumEntries, "maximumEntries", "of entries", 1)
+        _check_number(bodies, "bodies", "of bytes", 0)
+        super().__init__(parent)
+        for signal in (self.entryAdded, self.entryChanged):
+            prime_disconnect_notify(signal, self._ignore)
+        self._waker = EventLoopWaker(self._emit_changes)
+        owner = None if manager is None else settings_of(manager).owner
+        self._ring = EntryRing(maximumEntries, bodies, bool(timings), owner, self._waker.wake)
+        self._maximum = maximumEntries
+        add_recorder(self._ring)
+        self._end = weakref.finalize(self, remove_recorder, self._ring)
+        self._end.atexit = False
+
+    def __repr__(self) -> str:
+        return f"<NetworkLog: {len(self._ring)} entries>"
+
+    @Slot(object)
+    def _ignore(self, entry: object) -> None:
+        pass
+
+    @Slot()
+    def _emit_changes(self) -> None:
+        self._waker.handled()
+        for record, is_new in self._ring.take_changes().items():
+            entry = NetworkEntry(record)
+            emit(self, "entryAdded" if is_new else "entryChanged", entry)
+
+    # -- recording
+
+    def setPaused(self, paused: bool) -> None:
+        """Set whether new calls are left out. Those that run are kept until they end."""
+        self._ring.is_paused = bool(paused)
+
+    def isPaused(self) -> bool:
+        """Return whether new calls are left out."""
+        return self._ring.is_paused
+
+    def close(self) -> None:
+        """End the log: no more calls are added. The entries stay. May be called more than once."""
+        self._end()
+
+    def isActive(self) -> bool:
+        """Return whether calls are added: the log is neither closed nor paused."""
+        return self._end.alive and not self._ring.is_paused
+
+    def __enter__(self) -> NetworkLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- the entries
+
+    def entries(self, text: str = "", host: str = "", status: Union[int, str, None] = None) -> list[NetworkEntry]:
+        """Return the calls, oldest first.
+
+        ``text``: only those with this text in the method, the URL, the status or the error, in any case. ``host``: only
+        those to this host, or to any host below a ``"*.example.org"``. ``status``: only those with this status code, or
+        with one of a class, such as ``"4xx"``.
+
+        A call is found if itself or one of its requests is. Raises TypeError, ValueError if an argument is wrong.
+        """
+        if not isinstance(text, str) or not isinstance(host, str):
+            raise TypeError(f"text and host must be str, not {type(text).__name__} and {type(host).__name__}")
+        statuses = _checked_statuses(status)
+        everything = (NetworkEntry(record) for record in self._ring.records())
+        wanted, host = text.casefold(), host.lower()
+        return [
+            entry
+            for entry in everything
+            if any(_matches(each, wanted, host, statuses) for each in (entry, *entry.children()))
+        ]
+
+    def count(self) -> int:
+        """Return how many calls are kept."""
+        return len(self._ring)
+
+    def maximumEntries(self) -> int:
+        """Return how many calls are kept at most."""
+        return self._maximum
+
+    def bodies(self) -> int:
+        """Return how many bytes of each body are kept."""
+        return self._ring.body_limit
+
+    def clear(self) -> None:
+        """Drop all entries. Calls that run are dropped, too."""
+        self._ring.clear()
+
+    # -- HAR
+
+    def toHar(self) -> str:
+        """Return the entries as a HAR 1.2 document (JSON), the format of the developer tools of browsers.
+
+        It has one entry for each request that was sent, for each response that came from the cache, and for each call
+        that has failed before it could be sent. Our own members begin with an underscore. If a body is not whole, the
+        comment of the entry says so.
+        """
+        objects = (each for record in self._ring.records() for each in har_objects(record))
+        return document(objects)
+
+    def saveHar(self, path: Union[str, os.PathLike[str]]) -> None:
+        """Write the entries into a HAR file, which only this user may read. A file of this name is replaced when the
+        new one is complete. Raises OSError, and TypeError if ``path`` is not a path.
+        """
+        target = os.fsdecode(path)
+        temporary = f"{target}.{os.getpid()}.part"
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(self.toHar())
+            os.replace(temporary, target)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+    def loadHar(self, path: Union[str, os.PathLike[str]]) -> int:
+        """Add the entries of a HAR file, also of one that a browser has saved. Return how many there are.
+
+        Each entry of the file becomes a call without children. Raises OSError, and ValueError if it is no HAR file.
+        """
+        with open(path, encoding="utf-8-sig") as file:
+            text = file.read()
+        try:
+            loaded = [record_of(entry) for entry in entries_of(text)]
+        except ValueError as error:
+            raise ValueError(f"{os.fsdecode(path)} cannot be read as HAR: {error}") from None
+        for record in loaded:
+            self._ring.add(record)
+        return len(loaded)
+
+
+def _check_number(value: Any, name: str, unit: str, smallest: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number {unit}, not {type(value).__name__}")
+    if value < smallest:
+        raise ValueError(f"{name} must be at least {smallest}, not {value}")
+
+
+def _checked_statuses(status: Union[int, str, None]) -> Optional[range]:
+    if status is None:
+        return None
+    if isinstance(status, int) and not isinstance(status, bool):
+        return range(status, status + 1)
+    if not isinstance(status, str):
+        raise TypeError(
+            f'status must be a number such as 404, a class such as "4xx", or None, not {type(status).__name__}'
+        )
+    digit, kind = status[:1], status[1:].lower()
+    if not digit.isdecimal() or kind != "xx":
+        raise ValueError(f'status must be a number such as 404, or a class such as "4xx", not {status!r}')
+    return range(int(digit) * 100, int(digit) * 100 + 100)
+
+
+def _matches(entry: NetworkEntry, text: str, host: str, statuses: Optional[range]) -> bool:
+    if statuses is not None and entry.statusCode() not in statuses:
+        return False
+    if host and entry.host() != host and not (host.startswith("*.") and entry.host().endswith(host[1:])):
+        return False
+    shown = f"{entry.method()} {entry.url()} {entry.statusCode() or ''} {entry.errorString()}"
+    return text in shown.casefold()

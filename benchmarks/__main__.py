@@ -18,6 +18,7 @@ BENCHMARKS = (
     "connections",
     "small_get",
     "signals",
+    "netlog",
     "cache",
     "post",
     "policy",

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .batch.result_buffer import BatchResult
     from .manager.portable import PortableSettings
     from .models.timings import Timings
+    from .netlog.state import dumpState
     from .prepare.request_parameters import RequestParameters
     from .requests_adapter import QtAdapter, requests_session, route_requests
     from .stores.cache import CacheStatistics, NetworkDiskCache, NetworkMemoryCache
@@ -80,6 +81,7 @@ __all__ = [
     "TlsErrorKind",
     "TlsSettings",
     "__version__",
+    "dumpState",
     "requests_session",
     "route_requests",
 ]
@@ -96,6 +98,7 @@ _MODULES = {
     "QtAdapter": "requests_adapter",
     "RequestParameters": "prepare.request_parameters",
     "Timings": "models.timings",
+    "dumpState": "netlog.state",
     "requests_session": "requests_adapter",
     "route_requests": "requests_adapter",
 }

@@ -14,6 +14,7 @@ ALLOWED = {
     "_fields",
     "_make",
     "_asdict",
+    "_current_frames",  # a documented function of sys
 }
 
 HTTP_COOKIEJAR = {"_cookies", "_now", "_policy", "_cookies_for_request"}

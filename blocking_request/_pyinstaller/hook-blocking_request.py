@@ -21,6 +21,7 @@ hiddenimports = [
     "blocking_request.batch.result_buffer",
     "blocking_request.manager.portable",
     "blocking_request.models.timings",
+    "blocking_request.netlog.state",
     "blocking_request.prepare.request_parameters",
     "blocking_request.requests_adapter",
     "blocking_request.stores.cache",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import get_ident
 
 from .._names import public
 from ..request.interpreter_exit import blocked_callers
@@ -38,9 +39,11 @@ class Batch(Iterator[BatchResult]):
         """
         caller = object()  # of this thread: a second thread that iterates must not remove the first one
         blocked_callers.add(caller)
+        self._loop.thread = get_ident()
         try:
             return next(self._results)
         finally:
+            self._loop.thread = 0
             blocked_callers.discard(caller)
 
     def __enter__(self) -> Batch:

@@ -30,6 +30,7 @@ from ..bodies.upload import body_for
 from ..calls.cancel import Cancellation
 from ..calls.context import CallContext, new_context
 from ..calls.pipeline import build_flow
+from ..calls.running import RunningCall, drivers
 from ..calls.sink_flow import build_sink_flow
 from ..calls.steps import CallSteps
 from ..calls.task import POLL_SECONDS, Task, TaskEventSink, TaskRules
@@ -196,6 +197,14 @@ class Loop:
         self._progress_at = 0.0
         self._checked_at = 0.0
         self._advanced_at = 0.0
+        self.thread = 0
+        """The thread that waits for the next result; 0: none does."""
+        drivers.add(self)
+
+    def running_calls(self) -> Iterator[RunningCall]:
+        """Yield the requests that run, in words. Any thread may call this."""
+        for task, (_, context) in list(self._running.items()):
+            yield task.running_call(self.thread, context.started)
 
     def run(self) -> Generator[BatchResult, None, None]:
         try:

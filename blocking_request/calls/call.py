@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from queue import Empty
+from threading import get_ident
+from time import monotonic
 from typing import Any, Callable, Optional, Union
 
 from .. import trace
@@ -43,6 +45,7 @@ from ..models.http_messages import Body, Request, Response
 from .cancel import Cancellation
 from .observer import CallObserver
 from .progress import ProgressReporter
+from .running import RunningCall, described, running_calls, streaming_calls
 from .steps import CallStep, CallSteps
 from .timeouts import NEVER, Timeouts
 
@@ -55,6 +58,9 @@ SHORT_POLL_SECONDS = 0.02
 The ``canceled`` signal of such a feedback cannot be used: a function that is connected to it in a blocked thread is
 called only when that thread runs an event loop again.
 """
+
+
+_NO_REQUEST: tuple[Optional[Request], Optional[Transfer]] = (None, None)
 
 
 def do_nothing() -> None:
@@ -106,6 +112,8 @@ class Call:
         self._read_buffer: Optional[int] = None
         self.streamed_response: Optional[Response] = None
         """The complete response, after the last chunk of its body was taken."""
+        self._present: tuple[Optional[Request], Optional[Transfer]] = _NO_REQUEST
+        """The request that is under way, and its transfer, for ``running_call``."""
         self._poll = poll
         is_usual = (feedback is None or isinstance(feedback, Feedback)) and poll is do_nothing
         self._poll_seconds = POLL_SECONDS if is_usual else SHORT_POLL_SECONDS
@@ -134,23 +142,44 @@ class Call:
 
     def run(self, flow: Flow) -> Response:
         """Block until the flow returns. If its response ``is_streaming``, read the body with ``iter_chunks``."""
-        if self._feedback is None:
-            response = self.settle(self._drive(flow))
-        else:
-            with self._cancellation:
+        running_calls[self] = get_ident(), monotonic()
+        try:
+            if self._feedback is None:
                 response = self.settle(self._drive(flow))
+            else:
+                with self._cancellation:
+                    response = self.settle(self._drive(flow))
+        finally:
+            self._leave_running()
         if response.keep is not None:
             self._recorder, response = CacheRecorder(response.keep), response._replace(keep=None)
         return response
 
     def run_into_sink(self, steps: CallSteps) -> Response:
         """Block until a flow with a sink returns. Its response has no body: the sink has it."""
+        running_calls[self] = get_ident(), monotonic()
         with self._cancellation:
             try:
                 return self._drive(steps)
             finally:
                 self.abandon()
                 steps.close()
+                self._leave_running()
+
+    def _leave_running(self) -> None:
+        """Note that ``run`` has ended. The body of a streaming response may follow."""
+        began = running_calls.pop(self, (0, 0.0))[1]
+        if self._open_transfer is None:
+            self._present = _NO_REQUEST
+        else:
+            streaming_calls[self] = began
+
+    def running_call(self, thread: int, started: float) -> Optional[RunningCall]:
+        """Return the call in words, or None if it does not run. Any thread may call this."""
+        request, transfer = self._present
+        if thread == 0 and self._open_transfer is None:
+            return None
+        return described(thread, request, started, transfer, self._mailbox, self._timeouts)
 
     def settle(self, response: Response) -> Response:
         """Return the response of a flow, or a failure if the call was cancelled or timed out in the meantime.
@@ -334,6 +363,7 @@ class Call:
             self._cancellation.wake = self._mailbox.cancel
         # Choose the engine.
         self._started = trace.request_started(request, self.report)
+        self._present = request, None
         steps = self._observer.wanted_steps()
         prefers_python = self._prefers_python or (bool(steps) and needs_python(steps))
         engine = self._timeouts.stop_reason() or choose(request, self._engine, prefers_python)
@@ -356,6 +386,7 @@ class Call:
                 self._timeouts.begin_request()
             # Send, and wait for the headers of a streaming response, or for the complete response.
             transfer = engine.start(request, self._mailbox)
+            self._present = request, transfer
             try:
                 event = self._wait(transfer, request, progress)
             except BaseException:

@@ -24,6 +24,7 @@ from ..flows import CallerCode, Flow, Wait
 from ..models import error_texts as messages
 from ..models.failure import Failure, RequestNotSent
 from ..models.http_messages import Request, Response
+from .running import RunningCall, described
 from .steps import CallStep, CallSteps
 from .timeouts import NEVER, Timeouts
 
@@ -265,6 +266,10 @@ class Task:
             failure = timeouts.check(transfer, self._mailbox.last_activity)
             if failure is not None:
                 self._abort(failure)
+
+    def running_call(self, thread: int, started: float) -> RunningCall:
+        """Return the task in words. Any thread may call this."""
+        return described(thread, self._request, started, self._transfer, self._mailbox, self._timeouts)
 
     def close(self) -> None:
         """Abort the transfer and close the steps. There will be no response."""

@@ -116,6 +116,10 @@ class Timeouts:
         """Move the deadline by the time in which the caller's own code ran."""
         self._deadline_at += seconds
 
+    def seconds_to_live(self, last_activity: float) -> float:
+        """Return how long the call can still take if no bytes come; infinity if it has no timeout."""
+        return min(last_activity + self._idle_seconds, self._deadline_at) - self._clock()
+
     def is_idle(self, last_activity: float) -> bool:
         """Return whether no bytes were sent or received for the idle timeout."""
         return self._clock() >= last_activity + self._idle_seconds

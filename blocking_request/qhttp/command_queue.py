@@ -19,6 +19,7 @@ from functools import partial
 from queue import Empty
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
+from ..calls.running import RunningCall, drivers
 from ..calls.task import POLL_SECONDS, TaskRules
 from ..engines import choice
 from ..engines.base import BatchHint
@@ -112,6 +113,13 @@ class CommandQueue:
         """Whether ``requestFinished`` was emitted for the present command."""
         self._aborts_up_to = 0
         """The id of the last command that ``abort_later`` has to end; 0: none."""
+        drivers.add(self)
+
+    def running_calls(self) -> Iterator[RunningCall]:
+        """Yield the request that runs, in words. Any thread may call this."""
+        emitter = self.emitter
+        if emitter is not None:
+            yield emitter.transfer.running_call(0)
 
     def add(self, command: Command) -> int:
         """Add a command and return its id."""

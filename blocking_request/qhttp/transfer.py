@@ -12,6 +12,7 @@ from .. import trace
 from ..bodies.sink import CannotWrite, ReadBody, merge_responses
 from ..bodies.upload import read_body
 from ..calls.pipeline import build_flow
+from ..calls.running import RunningCall
 from ..calls.steps import CallSteps
 from ..calls.task import Task, TaskEventSink, TaskRules
 from ..calls.timeouts import Timeouts
@@ -158,6 +159,10 @@ class Transfer:
     def clock(self) -> Clock:
         """The clock of the request."""
         return self._rules.clock
+
+    def running_call(self, thread: int) -> RunningCall:
+        """Return the request in words. Any thread may call this."""
+        return self._task.running_call(thread, self._started)
 
     def close(self) -> None:
         """Abort the request."""

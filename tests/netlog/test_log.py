@@ -26,7 +26,9 @@ from blocking_request import (
     QtAdapter,
 )
 from blocking_request import trace as trace_module
+from blocking_request.models.call_record import CallRecord
 from blocking_request.netlog import NetworkEntry, NetworkLog
+from blocking_request.netlog.ring import WAITING
 from blocking_request.qhttp import Http
 from blocking_request.qt.binding import QtCore, delete
 
@@ -428,6 +430,18 @@ def test_many_threads_and_bounded_entries(manager: NetworkAccessManager, serve: 
         looker.join(60)
         assert not failed and log.count() == 50
         assert all(entry.isFinished() and len(entry.children()) == 1 for entry in log.entries())
+
+
+def test_large_batch_takes_bounded_memory(manager: NetworkAccessManager, serve: Serve) -> None:
+    url = serve(always(b"body")).url
+    with NetworkLog(manager, maximumEntries=20) as log:
+        for _ in manager.getMany([url] * 2_000, ordered=False):
+            pass
+    assert log.count() == 20
+    gc.collect()
+    records = sum(isinstance(each, CallRecord) for each in gc.get_objects())
+    # Those of the log, and those that wait to be told; each with its request.
+    assert records <= 2 * (20 + WAITING * 20 + 1)
 
 
 def test_filters(manager: NetworkAccessManager, log: NetworkLog, serve: Serve) -> None:

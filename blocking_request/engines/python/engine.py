@@ -18,6 +18,7 @@ from ...models import error_texts as messages
 from ...models.failure import Failure, QtNetworkError, network_failure
 from ...models.http_messages import Request, Response
 from ...models.tls import TlsUnusable
+from ...models.transfer_trace import TransferTrace
 from ...qt.binding import DIRECT_CONNECTION, ApplicationReference, QtCore, application, application_reference
 from ...trace import logger
 from ..base import BatchHint
@@ -30,6 +31,7 @@ from .connection import Connections
 from .failures import internal_error
 from .pool import Pool
 from .pre_shared_keys import key_unusable_reason
+from .resolver import resolver
 from .routes import Route, Routes
 from .shared_connections import SharedConnections
 from .socks import socks_unusable_reason
@@ -54,6 +56,11 @@ class PythonTransfer:
         self._response: Optional[Response] = None
         self._waiter: Optional[Waiter] = None
         """The waiter of ``take``."""
+
+    @property
+    def trace(self) -> TransferTrace:
+        """The steps that the transfer has taken."""
+        return self._state.trace
 
     def step(self) -> Optional[Event]:
         """Go on as far as it goes without waiting; return the next event, or None if ``waits_for`` must be waited for.
@@ -163,6 +170,10 @@ class PythonEngine:
         self._exiting = False
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget_after_fork)
+
+    def describe(self) -> list[str]:
+        """Return its connections and name look-ups in words. Takes no lock."""
+        return [*self.pool.describe(), *resolver.describe()]
 
     def unsupported_reason(self, request: Request) -> Optional[Failure]:
         if self._exiting:

@@ -95,6 +95,18 @@ class Pool:
         self._guard = threading.Lock()
         self.clear()
 
+    def describe(self) -> list[str]:
+        """Return the kept connections in words. Takes no lock: a thread that holds it may be the one that hangs."""
+        now, texts = time.monotonic(), []
+        for key, idle in list(self._idle.items()):
+            ages = [now - connection.idle_since for connection in list(idle)]
+            proxy = "" if key.proxy is None or key.proxy.is_none else f" through {key.proxy.kind}://{key.proxy.address}"
+            if ages:
+                texts.append(
+                    f"{key.origin or 'any http origin'}{proxy}: {len(ages)} idle, the latest for {min(ages):.1f} s"
+                )
+        return texts
+
     def idle_count(self) -> int:
         """Return how many connections are kept."""
         return self._count

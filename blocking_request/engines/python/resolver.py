@@ -132,6 +132,10 @@ class Resolver:
             # A thread has just dropped it, because no one had waited for it.
             look_up.forget(wake)
 
+    def describe(self) -> list[str]:
+        """Return the unfinished look-ups in words."""
+        return [f"look-up of {host}, not finished" for host, _ in list(self._unfinished)]
+
     def _start_thread(self) -> None:
         """Start a thread for the queue, if there is a place for one. Otherwise all run, and one takes it."""
         place = self._take_place()

@@ -73,6 +73,10 @@ class QtEngine:
                 before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._forget_after_fork
             )
 
+    def describe(self) -> list[str]:
+        """Return its workers in words. Takes no lock."""
+        return [worker.describe() for worker in list(self._workers)]
+
     def unsupported_reason(self, request: Request) -> Optional[Failure]:
         if application() is None:
             return messages.no_application()

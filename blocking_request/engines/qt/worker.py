@@ -194,6 +194,15 @@ class Worker:
         self.asks_for_proxy = False
         """Whether it may be waiting for the application's proxy factory, which would be as slow in another worker."""
 
+    def describe(self) -> str:
+        """Return the worker in words."""
+        proxy = self.key.proxy
+        through = "" if proxy is None or proxy.is_none else f" through {proxy.kind}://{proxy.address}"
+        load = ", ".join(f"{count} of {origin}" for origin, count in list(self.load.items()) if count)
+        states = ("stuck" if self.is_stuck() else "", "retired" if self.retired else "", "ended" if self.ended else "")
+        notes = "".join(f", {state}" for state in states if state)
+        return f"worker{through}: requests: {load or 'none'}; {len(self.jobs)} not begun{notes}"
+
     def submit(self, transfer: QtTransfer, patience: float = STUCK_SECONDS) -> None:
         """Hand a transfer to the dispatcher, which starts it, goes on with it, or ends it if it is aborted.
 

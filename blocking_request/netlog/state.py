@@ -44,7 +44,7 @@ def _lines() -> Iterator[str]:
     calls = _read(lambda: list(_calls()))
     has_application = "an application" if application() is not None else "no application"
     yield f"blocking_request {VERSION}, {API} with Qt {QtCore.qVersion()}, process {os.getpid()}, {has_application}"
-    yield f"{len(calls)} calls run"
+    yield f"calls that run: {len(calls)}"
     frames = sys._current_frames()
     names = {thread.ident: thread.name for thread in _read(threading.enumerate)}
     for thread in sorted({call.thread for call in calls}):
@@ -61,7 +61,7 @@ def _lines() -> Iterator[str]:
     for name in ENGINES:
         describe: Optional[Callable[[], list[str]]] = getattr(engine(name), "describe", None)
         texts = [] if describe is None else _read(describe)
-        yield f"engine {name}: {len(texts) or 'no'} connections, workers or look-ups"
+        yield f"engine {name}:{'' if texts else ' no connections and no workers'}"
         yield from (f"  {text}" for text in texts)
 
 

@@ -46,7 +46,7 @@ WITHOUT_SECRETS = frozenset(
         "BatchOptions", "BatchResult", "HeadersReceived", "UploadDataNeeded", "CacheStatistics", "CallOptions", "Cancel", "CertificatePrompt",
         "Challenge", "Close", "CredentialRules", "BatchHint", "Description", "Directives", "Drain", "Failure", "ReportWhole", "Freshness", "SetHost", "SetSocket", "ResumePoint", "CachedCredential", "_Item", "Limits", "Naming",
         "CallOverrides", "BodyChunks", "Progress", "Proxy", "ProxyChoice", "ProxyRules", "Row", "ReadBody", "TaskRules", "SetProxy", "TlsError",
-        "TlsSession", "TlsSettings", "Wait", "WorkerKey", "ConnectionOptions", "KeepAlive", "_Fields", "RouteKey", "ResponseHead", "Wanted", "Route", "Refusal", "_OuterProxies", "Entry", "Timings", "StepReached", "MatchRules",
+        "TlsSession", "TlsSettings", "Wait", "WorkerKey", "ConnectionOptions", "KeepAlive", "_Fields", "RouteKey", "ResponseHead", "Wanted", "Route", "Refusal", "_OuterProxies", "Entry", "Timings", "StepReached", "MatchRules", "RunningCall",
     )
 )  # fmt: skip
 """Values whose repr shows their fields: these contain no secrets, or hide them themselves."""

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import blocking_request
+from blocking_request.models.body_redaction import _names, _xml_pattern
 from blocking_request.models.redaction import SECRET_PARAMETERS, _secret_in_text, _secret_name, _secret_parameter
 
 ROOT = Path(blocking_request.__file__).parent
@@ -53,7 +54,8 @@ def all_patterns() -> dict[re.Pattern[Any], bool]:
     """Return all patterns, each with whether it is searched."""
     # These patterns are made at run time, from the names of secret parameters.
     found = {make(SECRET_PARAMETERS): True for make in (_secret_in_text, _secret_parameter)}
-    found[_secret_name(SECRET_PARAMETERS)] = False
+    found[_xml_pattern(())] = True
+    found[_secret_name(SECRET_PARAMETERS)] = found[_names(())] = False
     for module in modules():
         for name, value in vars(module).items():
             for pattern in patterns_of(value):
@@ -84,7 +86,9 @@ def seeds(pattern: str) -> list[str]:
     words = set(re.findall(r"[A-Za-z]{2,}", pattern))
     literals = (re.split(r"[\[*+?{]", re.sub(r"\\(.)", r"\1", each))[0] for each in re.split(r"[|()]", pattern))
     words |= {separator + each for each in literals if len(each) > 1 for separator in "?&"}
-    return sorted(literal | words | {" ", "\t", "0", "a", "A", "\\", '"', "=", ",", ";", "\r", "\n", "\x00", "\x80"})
+    return sorted(
+        literal | words | {" ", "\t", "0", "a", "A", "\\", '"', "=", ",", ";", "\r", "\n", "\x00", "\x80", '\\"'}
+    )
 
 
 def prefixes(pattern: str) -> list[str]:

@@ -39,8 +39,12 @@ VAGUE_NAMES = frozenset(("key", "auth", "session", "sig", "signature"))
 
 _LOOKS_SECRET = re.compile(r'"[^\s"]{16,}"')
 _TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript", "image/svg")
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(r'"(?:[^"\\]|\\.|\\\Z)*(?:"|\Z)', re.DOTALL)
+"""A string, also one that is cut off: otherwise the search would begin again at each of its quotation marks."""
+_CUT_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{0,3})?\Z")
 _COLON = re.compile(r"\s*:\s*")
+MOST_LEVELS = 4
+"""How deep JSON within a string of JSON is redacted. A hostile text could have thousands of levels."""
 _CONSTANTS = ("null", "true", "false")
 _DECODER = json.JSONDecoder()
 
@@ -94,7 +98,7 @@ def _names(redacted_names: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(names_pattern(_all_names(redacted_names)), re.IGNORECASE)
 
 
-_FORM_FIELD = re.compile(r"([^&=]+)=[^&]*")
+_FORM_FIELD = re.compile(r"(?<![^&])([^&=]+)=[^&]*")
 _IN_BRACKETS = re.compile(r"\[([^][]*)\]$")
 
 
@@ -109,7 +113,7 @@ def _xml_pattern(redacted_names: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"(<(?:[\w.-]+:)?(?:{names})(?:\s[^<>]*)?>|\s(?:{names})=[\"'])[^<>\"']+", re.IGNORECASE)
 
 
-def _redact_json(text: str, redacted_names: tuple[str, ...], is_response: bool) -> str:
+def _redact_json(text: str, redacted_names: tuple[str, ...], is_response: bool, level: int = 0) -> str:
     names = _names(redacted_names)
     parts: list[str] = []
     kept = position = 0
@@ -121,8 +125,8 @@ def _redact_json(text: str, redacted_names: tuple[str, ...], is_response: bool) 
         content = _content(string[0])
         colon = _COLON.match(text, position)
         if colon is None:
-            if content.lstrip()[:1] in ("{", "["):  # JSON within JSON
-                redacted = _redact_json(content, redacted_names, is_response)
+            if level < MOST_LEVELS and content.lstrip()[:1] in ("{", "["):  # JSON within JSON
+                redacted = _redact_json(content, redacted_names, is_response, level + 1)
             else:
                 redacted = redact_text(content, redacted_names) if "\\" in string[0] else content
             if redacted != content:
@@ -132,11 +136,11 @@ def _redact_json(text: str, redacted_names: tuple[str, ...], is_response: bool) 
         if names.fullmatch(content) is None:
             continue
         start = colon.end()
+        if is_response and content.lower() in VAGUE_NAMES and _LOOKS_SECRET.match(text, start) is None:
+            continue
         end = _end_of_value(text, start)
         value = text[start:end]
         if value in _CONSTANTS or not value:
-            continue
-        if is_response and content.lower() in VAGUE_NAMES and _LOOKS_SECRET.fullmatch(value) is None:
             continue
         parts += (text[kept:start], f'"{HIDDEN}"')
         kept = position = end
@@ -144,11 +148,14 @@ def _redact_json(text: str, redacted_names: tuple[str, ...], is_response: bool) 
 
 
 def _content(string: str) -> str:
-    try:
-        content: Any = json.loads(string, strict=False)
-    except ValueError:
-        return string[1:-1]
-    return str(content)
+    """Return the text of a string of JSON, also of one that is cut off."""
+    for text in (string, f'{string}"', f'{_CUT_ESCAPE.sub("", string)}"'):
+        try:
+            content: Any = json.loads(text, strict=False)
+        except ValueError:
+            continue
+        return str(content)
+    return string[1:-1]
 
 
 def _end_of_value(text: str, start: int) -> int:

@@ -306,10 +306,13 @@ def _read_timings(timings: Mapping[str, Any]) -> Timings:
     return Timings(known("blocked"), known("dns"), connect, tls, known("send"), known("wait"), known("receive"))
 
 
+_FRACTION = re.compile(r"\.(\d+)")
+
+
 def _moment(text: Any) -> float:
     """Return the seconds since 1970; 0.0 if it is no moment."""
     # Python before 3.11 knows neither the letter Z nor fractions of other than three or six digits.
-    text = re.sub(r"\.(\d+)", lambda match: f".{match[1]:0<6.6}", str(text)).replace("Z", "+00:00")
+    text = _FRACTION.sub(lambda match: f".{match[1]:0<6.6}", str(text)).replace("Z", "+00:00")
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:

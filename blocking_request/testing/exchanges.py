@@ -159,7 +159,10 @@ def _normalized(url: str) -> str:
     return url[:-1] if url.endswith("/") and url.count("/") == 3 else url
 
 
+_BOUNDARY = re.compile(r'boundary="?([^";]+)')
+
+
 def _without_boundary(text: str, kind: str) -> str:
     """Return the text of a multipart body without its boundary, which is another one each time."""
-    boundary = re.search(r'boundary="?([^";]+)', kind)
+    boundary = _BOUNDARY.search(kind)
     return text if boundary is None else text.replace(boundary[1], "")

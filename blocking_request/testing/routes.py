@@ -19,6 +19,7 @@ Source = Union[FakeReply, ReplyFunction]
 
 _WILDCARD = "qqwildcardqq"
 """Stands for a ``*`` while a pattern is normalized as a URL."""
+_WILDCARDS = re.compile(rf"{_WILDCARD}|\*")
 
 
 class FakeRoute:
@@ -165,7 +166,7 @@ class Pattern:
             prefix = "http://h"
             base = normalized(prefix + base.replace("*", _WILDCARD))[len(prefix) :]
         start = base.find("/", base.find("://") + 3) if "://" in base else 0
-        host, path = (re.split(rf"{_WILDCARD}|\*", part) for part in (base[: max(start, 0)], base[max(start, 0) :]))
+        host, path = (_WILDCARDS.split(part) for part in (base[: max(start, 0)], base[max(start, 0) :]))
         expression = "[^/?#]*".join(map(re.escape, host)) + "[^?#]*".join(map(re.escape, path))
         self._search = re.compile(expression + r"\Z")
         if question:

@@ -297,9 +297,9 @@ class Loop:
             self._hint.pending_wakeups.pop()()
 
     def _start_more(self) -> None:
-        end = time.monotonic() + POLL_SECONDS
+        end = self._clock.now() + POLL_SECONDS
         # A limit of time: a slow generator of requests must not delay the handling of events.
-        while len(self._running) < self._options.concurrent and time.monotonic() < end:
+        while len(self._running) < self._options.concurrent and self._clock.now() < end:
             left_at = self._clock.now()
             item = self._next()
             self._allow_for_absence(left_at)

@@ -34,6 +34,7 @@ from blocking_request import (
     requests_session,
     route_requests,
 )
+from blocking_request.calls.task import POLL_SECONDS
 from blocking_request.engines import choice
 from blocking_request.models.certificate import Certificate
 from blocking_request.models.failure import QtNetworkError
@@ -538,6 +539,23 @@ def test_results_of_a_batch_come_in_the_order_of_their_delays(fake: FakeReplies,
     for _ in range(20):
         results = manager.getMany([f"{URL}/{place}" for place in range(5)], ordered=False)
         assert [result.index for result in results] == [1, 3, 0, 4, 2]
+
+
+def test_slow_requests_of_a_batch_start_at_the_same_virtual_time(
+    fake: FakeReplies, manager: NetworkAccessManager
+) -> None:
+    """On a busy machine the requests that were started later got later replies."""
+    for place, delay in enumerate([200, 100]):
+        fake.get(f"{URL}/{place}", delay=delay)
+
+    def urls() -> Iterator[str]:
+        for place in range(2):
+            end = time.monotonic() + 2 * POLL_SECONDS
+            while time.monotonic() < end:
+                pass
+            yield f"{URL}/{place}"
+
+    assert [result.index for result in manager.getMany(urls(), ordered=False)] == [1, 0]
 
 
 def test_batch_that_retries_and_is_cancelled(fake: FakeReplies, manager: NetworkAccessManager) -> None:

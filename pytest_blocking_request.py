@@ -1,7 +1,8 @@
-"""The pytest plugin of blocking_request: fixtures for tests without a server. docs/testing.rst shows how they are used.
+"""The pytest plugin of blocking_request: fixtures for tests without a server.
 
-It is a module beside the package, because pytest loads it in every run in which the package is installed, and the
-package imports Qt. Nothing is imported here until a fixture is used.
+docs/howto/tests_without_server.rst shows how they are used. It is a module beside the package, because pytest loads it
+in every run in which the package is installed, and the package imports Qt. Nothing is imported here until a fixture is
+used.
 """
 
 from __future__ import annotations

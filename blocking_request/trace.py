@@ -4,7 +4,8 @@ The log contains no secrets: URLs have no userinfo and no values of secret param
 
 Theory of operation: ``call_started`` makes a ReportedCall if a recorder wants the call, and None otherwise. The drivers
 of calls (``calls/call.py`` and ``calls/task.py``) report each request with it. Without recorders, and with the log off,
-that takes some attribute checks only.
+that takes some attribute checks only. Durations are by the clock of the call, which a test may replace by a virtual
+one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Any, Optional, Protocol
+from typing import Any, Callable, Optional, Protocol
 
 from .models.call_record import CACHED, CALL, CallRecord, kind_of
 from .models.http_messages import Request, Response
@@ -21,6 +22,9 @@ from .models.sent_head import HasSentHead
 from .models.transfer_trace import TransferTrace
 
 logger = logging.getLogger("blocking_request")
+
+Now = Callable[[], float]
+"""Returns the time of the clock of a call, in seconds."""
 
 
 class Recorder(Protocol):
@@ -70,9 +74,10 @@ def remove_recorder(recorder: Recorder) -> None:
 class ReportedCall:
     """A call that recorders want. The thread of the call uses it."""
 
-    __slots__ = ("call", "recorders", "request", "wants_trace")
+    __slots__ = ("_now", "call", "recorders", "request", "wants_trace")
 
-    def __init__(self, call: CallRecord, recorders: tuple[Recorder, ...]) -> None:
+    def __init__(self, call: CallRecord, recorders: tuple[Recorder, ...], now: Now) -> None:
+        self._now = now
         self.call = call
         self.recorders = recorders
         self.wants_trace = logger.isEnabledFor(logging.DEBUG) or any(each.wants_trace for each in recorders)
@@ -82,7 +87,7 @@ class ReportedCall:
     def begin_request(self, request: Request, now: float) -> None:
         call = self.call
         kind = kind_of(request, self.request)
-        record = CallRecord(kind, request, call.identifier, now, time.time(), call.thread, call.body_limit)
+        record = CallRecord(kind, request, call.identifier, now, call.moment_of(now), call.thread, call.body_limit)
         self.request = record
         call.children.append(record)
         for recorder in self.recorders:
@@ -99,7 +104,7 @@ class ReportedCall:
             recorder.request_ended(record, self.call)
 
     def end(self, response: Response) -> None:
-        call, now = self.call, time.monotonic()
+        call, now = self.call, self._now()
         if call.ended is not None:
             return
         self.end_request(response, now, None)  # of a request that an exception has ended
@@ -117,42 +122,43 @@ class ReportedCall:
             if not response.from_cache or any(each.redirects == hop for each in call.children):
                 continue
             cached = CallRecord(
-                CACHED, response.request, call.identifier, now, time.time(), call.thread, call.body_limit
+                CACHED, response.request, call.identifier, now, call.moment_of(now), call.thread, call.body_limit
             )
             cached.end(response, now)
             later = (place for place, each in enumerate(call.children) if each.redirects > hop)
             call.children.insert(next(later, len(call.children)), cached)
 
 
-def call_started(request: Request, owner: object, identifier: int, started: float) -> Optional[ReportedCall]:
+def call_started(request: Request, owner: object, identifier: int, started: float, now: Now) -> Optional[ReportedCall]:
     """Report the start of a call, and return how to report its requests and its end; None if no recorder wants it.
 
-    ``started``: by ``time.monotonic()``.
+    ``started``: by the clock of the call, which ``now`` reads.
     """
     wanting = tuple(recorder for recorder in recorders if recorder.wants(owner))
     if not wanting:
         return None
-    moment = time.time() - (time.monotonic() - started)
+    moment = time.time() - (now() - started)
     body_limit = max(recorder.body_limit for recorder in wanting)
     record = CallRecord(CALL, request, identifier, started, moment, threading.current_thread().name, body_limit)
     for recorder in wanting:
         recorder.call_started(record)
-    return ReportedCall(record, wanting)
+    return ReportedCall(record, wanting, now)
 
 
 def call_ended(
-    report: Optional[ReportedCall], response: Response, owner: object, identifier: int, started: float
+    report: Optional[ReportedCall], response: Response, owner: object, identifier: int, started: float, now: Now
 ) -> None:
     """Report the end of a call to its recorders and to the log.
 
     ``report``: the result of ``call_started``; None if the call was not wanted, or if it ended before it was reported.
+    ``started``, ``now``: as in ``call_started``.
     """
     if report is None and recorders:
-        report = call_started(response.request, owner, identifier, started)
+        report = call_started(response.request, owner, identifier, started, now)
     if report is not None:
         report.end(response)
     if logger.isEnabledFor(logging.INFO):
-        _log_end(response, time.monotonic() - started)
+        _log_end(response, now() - started)
 
 
 def _log_end(response: Response, seconds: float) -> None:
@@ -170,16 +176,16 @@ def _log_end(response: Response, seconds: float) -> None:
     logger.info("%s %s: %s (%s)", request.method, request.redacted_url, outcome, ", ".join(facts))
 
 
-def request_started(request: Request, report: Optional[ReportedCall]) -> float:
-    """Report the start of a request. Return the time of ``time.monotonic()``; 0.0 if its end need not be reported."""
+def request_started(request: Request, report: Optional[ReportedCall], now: Now) -> float:
+    """Report the start of a request. Return the time by the clock of the call; 0.0 if its end need not be reported."""
     logged = logger.isEnabledFor(logging.DEBUG)
     if logged:
         logger.debug("%s %s", request.method, request.redacted_url)
     if report is None:
-        return time.monotonic() if logged else 0.0
-    now = time.monotonic()
-    report.begin_request(request, now)
-    return now
+        return now() if logged else 0.0
+    started = now()
+    report.begin_request(request, started)
+    return started
 
 
 def steps_text(trace: Optional[TransferTrace]) -> str:
@@ -205,18 +211,18 @@ def _took(step: str, start: Optional[float], end: Optional[float]) -> list[str]:
 
 
 def request_ended(
-    response: Response, started: float, report: Optional[ReportedCall], sent: Optional[HasSentHead] = None
+    response: Response, started: float, report: Optional[ReportedCall], sent: Optional[HasSentHead], now: Now
 ) -> None:
     """Report the end of a request. ``started``: the result of ``request_started``; ``sent``: knows the head as it was
-    sent, if it is known.
+    sent, if it is known; ``now``: reads the clock of the call.
     """
-    now = time.monotonic()
+    ended = now()
     if report is not None:
-        report.end_request(response, now, sent)
+        report.end_request(response, ended, sent)
     if not logger.isEnabledFor(logging.DEBUG):
         return
     outcome = printable(response.failure.text) if response.failure else response.status
     request = response.request
-    took = f"{(now - started) * 1000:.1f} ms"
+    took = f"{(ended - started) * 1000:.1f} ms"
     steps = steps_text(response.trace)
     logger.debug("%s %s: %s after %s%s", request.method, request.redacted_url, outcome, took, steps and f" ({steps})")

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from functools import partial
 from queue import Empty
 from threading import get_ident
-from time import monotonic
 from typing import Any, Callable, Optional, Union
 
 from .. import trace
@@ -142,7 +141,7 @@ class Call:
 
     def run(self, flow: Flow) -> Response:
         """Block until the flow returns. If its response ``is_streaming``, read the body with ``iter_chunks``."""
-        running_calls[self] = get_ident(), monotonic()
+        running_calls[self] = get_ident(), self._clock.now()
         try:
             if self._feedback is None:
                 response = self.settle(self._drive(flow))
@@ -157,7 +156,7 @@ class Call:
 
     def run_into_sink(self, steps: CallSteps) -> Response:
         """Block until a flow with a sink returns. Its response has no body: the sink has it."""
-        running_calls[self] = get_ident(), monotonic()
+        running_calls[self] = get_ident(), self._clock.now()
         with self._cancellation:
             try:
                 return self._drive(steps)
@@ -362,7 +361,7 @@ class Call:
                 self.resize_read_buffer(self._read_buffer)
             self._cancellation.wake = self._mailbox.cancel
         # Choose the engine.
-        self._started = trace.request_started(request, self.report)
+        self._started = trace.request_started(request, self.report, self._clock.now)
         self._present = request, None
         steps = self._observer.wanted_steps()
         prefers_python = self._prefers_python or (bool(steps) and needs_python(steps))
@@ -403,7 +402,7 @@ class Call:
 
     def _trace_end(self, response: Response) -> None:
         if self._started:
-            trace.request_ended(response, self._started, self.report, self._mailbox)
+            trace.request_ended(response, self._started, self.report, self._mailbox, self._clock.now)
 
     def _wait(
         self, transfer: Transfer, request: Request, progress: Optional[ProgressReporter]

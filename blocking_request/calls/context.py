@@ -41,11 +41,11 @@ class CallContext(NamedTuple):
 
     def report_start(self, request: Request) -> Optional[trace.ReportedCall]:
         """Report the start of the call, as its Request is there. None if no recorder wants the call."""
-        return trace.call_started(request, self.settings.owner, self.request_id, self.started)
+        return trace.call_started(request, self.settings.owner, self.request_id, self.started, self.clock.now)
 
     def report_end(self, report: Optional[trace.ReportedCall], response: Response) -> None:
         """Report the end of the call to the log and to the recorders. ``report``: the result of ``report_start``."""
-        trace.call_ended(report, response, self.settings.owner, self.request_id, self.started)
+        trace.call_ended(report, response, self.settings.owner, self.request_id, self.started, self.clock.now)
 
     def to_reply(self, response: Response) -> ReplyContent:
         """Return the reply of the call, with its id and duration."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
+from ..engines.clock import Clock
 from ..flows import Flow
 from ..models.http_messages import Request, Response
 from ..prepare.settings import MEMORY_LIMIT
@@ -26,12 +27,13 @@ class _TimeoutsAsFeedback:
         return self._timeouts.stop_reason() is not None
 
 
-def run_nested(flow: Flow, engine: str, timeouts: Timeouts, report: Optional[ReportedCall]) -> Response:
-    """Block until a flow returns. The timeouts of the task count, and its cancel. ``report`` is that of the task.
+def run_nested(flow: Flow, engine: str, timeouts: Timeouts, report: Optional[ReportedCall], clock: Clock) -> Response:
+    """Block until a flow returns. The timeouts of the task count, and its cancel. ``report``, ``clock``: of the task.
 
     The body is kept in memory, also if the task writes it into a file: a task cannot read from this transfer.
     """
-    call = Call(engine, timeouts.idle_ms, 0, NULL_OBSERVER, _TimeoutsAsFeedback(timeouts), prefers_python=True)
+    feedback = _TimeoutsAsFeedback(timeouts)
+    call = Call(engine, timeouts.idle_ms, 0, NULL_OBSERVER, feedback, prefers_python=True, clock=clock)
     call.report = report
     response = call.run(_in_memory(flow))
     failure = timeouts.stop_reason()

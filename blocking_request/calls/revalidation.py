@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from .. import trace
 from ..engines.accept_language import accept_language
+from ..engines.clock import new_clock
 from ..flows import Flow, Send, send_directly
 from ..flows.cache.flow import CacheRules, with_cache
 from ..flows.cache.load_control import CacheLoadControl
@@ -116,18 +117,20 @@ def _validate_later(request: Request, rules: CacheRules, settings: Settings, eng
 
     def validate() -> None:
         try:
+            clock = new_clock()
             call = Call(
                 engine=engine,
                 idle_ms=settings.timeout,
                 deadline_ms=settings.deadline,
                 observer=NULL_OBSERVER,
                 feedback=None,
+                clock=clock,
             )
-            started = time.monotonic()
+            started = clock.now()
             if trace.recorders:
-                call.report = trace.call_started(request, settings.owner, next_request_id(), started)
+                call.report = trace.call_started(request, settings.owner, next_request_id(), started, clock.now)
             response = call.run(with_cache(request, rules, partial(_send_for_cache, send=send_directly)))
-            trace.call_ended(call.report, response, settings.owner, 0, started)
+            trace.call_ended(call.report, response, settings.owner, 0, started, clock.now)
         except Exception as error:
             trace.logger.debug("%s could not be validated: %s", request.redacted_url, type(error).__name__)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol
@@ -57,7 +56,7 @@ def described(
     timeouts: Timeouts,
 ) -> RunningCall:
     """Return a running call in words. ``request``: the present one; None if there was none yet."""
-    now = time.monotonic()
+    now = timeouts.now()
     text = "no request yet" if request is None else f"{request.method} {request.redacted_url}"
     if transfer is None or mailbox is None:
         state = "runs code of the program, waits for a retry, or prepares a request"
@@ -66,7 +65,7 @@ def described(
     peer = "" if trace is None or trace.peer is None else f" ({trace.peer[0]} port {trace.peer[1]})"
     quiet = now - mailbox.last_activity
     limit = _limit(timeouts.seconds_to_live(mailbox.last_activity), False)
-    engine = "qt" if transfer.has_worker else "python"
+    engine = getattr(transfer, "engine_name", "qt" if transfer.has_worker else "python")
     return RunningCall(
         thread, text, now - started, engine, f"{_step(trace)}{peer}, no bytes for {quiet:.1f} s; {limit}"
     )

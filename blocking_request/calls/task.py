@@ -284,7 +284,7 @@ class Task:
 
     def _trace_end(self, response: Response) -> None:
         if self._started:
-            trace.request_ended(response, self._started, self.report, self._mailbox)
+            trace.request_ended(response, self._started, self.report, self._mailbox, self._rules.clock.now)
             self._started = 0.0
 
     def _resume_with(self, response: Response) -> None:
@@ -325,7 +325,7 @@ class Task:
         """Drive a flow of the caller's code, and wait for its end. All other tasks stand still in the meantime."""
         with first_use:
             from .nested_call import run_nested
-        return run_nested(flow, self._rules.engine, self._timeouts, self.report)
+        return run_nested(flow, self._rules.engine, self._timeouts, self.report, self._rules.clock)
 
     def _do(self, step: Union[ReadBody, Drain, ReportWhole]) -> Optional[_Resumption]:
         """Do a step of a sink, and return how to resume the steps; None if the step must wait."""
@@ -365,7 +365,7 @@ class Task:
     def _start(self, request: Request) -> Optional[Response]:
         """Start a transfer; return the response if nothing is sent, else None."""
         self._request = request
-        self._started = trace.request_started(request, self.report)
+        self._started = trace.request_started(request, self.report, self._rules.clock.now)
         # The python engine needs no other threads, however many requests the driver has under way.
         engine = self._timeouts.stop_reason() or choose(request, self._rules.engine, prefers_python=True)
         if isinstance(engine, Failure):

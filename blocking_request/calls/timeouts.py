@@ -35,7 +35,6 @@ class Timeouts:
     """Tells the driver of a call how long it may wait, and whether the call must end."""
 
     __slots__ = (
-        "_clock",
         "_connect_ends_at",
         "_connect_look_at",
         "_connect_ms",
@@ -46,6 +45,7 @@ class Timeouts:
         "_idle_seconds",
         "_is_canceled",
         "_pause_ends_at",
+        "now",
     )
 
     def __init__(
@@ -62,7 +62,7 @@ class Timeouts:
         call, from now on. ``connect_ms``: the longest time for connecting. ``is_canceled``: tells whether the call is
         cancelled, as ``Cancellation.is_canceled``.
         """
-        self._clock = clock
+        self.now = clock
         self._is_canceled = is_canceled
         self._idle_ms, self._deadline_ms, self._connect_ms = idle_ms, deadline_ms, connect_ms
         self._idle_seconds = idle_ms / 1000 if idle_ms > 0 else NEVER
@@ -79,7 +79,7 @@ class Timeouts:
         """Return a failure if the call is cancelled or its deadline has passed, else None."""
         if self._is_canceled is not None and self._is_canceled():
             return messages.canceled()
-        if self._clock() >= self._deadline_at:
+        if self.now() >= self._deadline_at:
             return messages.deadline_passed(self._deadline_ms)
         return None
 
@@ -89,14 +89,14 @@ class Timeouts:
         The idle timeout counts, too.
         """
         failure = self.stop_reason()
-        if failure is None and self._clock() >= began + self._idle_seconds:
+        if failure is None and self.now() >= began + self._idle_seconds:
             failure = messages.idle_timeout(self._idle_ms)
         return failure
 
     def begin_request(self) -> None:
         """Start the connect timeout. Halfway ``check`` has the engine look for the connection."""
         if self._connect_ms:
-            now = self._clock()
+            now = self.now()
             self._connect_ends_at = now + self._connect_ms / 1000
             self._connect_look_at = now + self._connect_ms / 2000
 
@@ -106,11 +106,11 @@ class Timeouts:
         ``last_activity``: the time when bytes were sent or received last.
         """
         due = min(last_activity + self._idle_seconds, self._deadline_at, self._connect_look_at, self._connect_ends_at)
-        return max(min(at_most, due - self._clock()), 0.0)
+        return max(min(at_most, due - self.now()), 0.0)
 
     def until_deadline(self, at_most: float) -> float:
         """Return how long the driver may wait for something else than bytes: until the deadline, up to ``at_most``."""
-        return max(min(at_most, self._deadline_at - self._clock()), 0.0)
+        return max(min(at_most, self._deadline_at - self.now()), 0.0)
 
     def put_off_deadline(self, seconds: float) -> None:
         """Move the deadline by the time in which the caller's own code ran."""
@@ -118,11 +118,11 @@ class Timeouts:
 
     def seconds_to_live(self, last_activity: float) -> float:
         """Return how long the call can still take if no bytes come; infinity if it has no timeout."""
-        return min(last_activity + self._idle_seconds, self._deadline_at) - self._clock()
+        return min(last_activity + self._idle_seconds, self._deadline_at) - self.now()
 
     def is_idle(self, last_activity: float) -> bool:
         """Return whether no bytes were sent or received for the idle timeout."""
-        return self._clock() >= last_activity + self._idle_seconds
+        return self.now() >= last_activity + self._idle_seconds
 
     def check(self, transfer: WatchedTransfer, last_activity: float) -> Optional[Failure]:
         """Return a failure if a transfer must end, else None.
@@ -133,7 +133,7 @@ class Timeouts:
         failure = self.stop_reason()
         if failure is not None:
             return failure
-        now = self._clock()
+        now = self.now()
         if now >= self._connect_look_at:
             self._connect_look_at = NEVER
             transfer.look_for_connection()
@@ -148,16 +148,16 @@ class Timeouts:
 
     def begin_pause(self, seconds: float) -> None:
         """Start the pause before a retry."""
-        self._pause_ends_at = self._clock() + seconds
+        self._pause_ends_at = self.now() + seconds
 
     def pause_left(self) -> float:
         """Return the seconds until the end of the pause, or until the deadline if that is earlier; 0.0 at the end."""
-        return max(min(self._pause_ends_at, self._deadline_at) - self._clock(), 0.0)
+        return max(min(self._pause_ends_at, self._deadline_at) - self.now(), 0.0)
 
     def begin_grace(self) -> None:
         """Start the time in which an aborted transfer may still hand over the bytes that have arrived."""
-        self._grace_ends_at = self._clock() + ABORT_GRACE_SECONDS
+        self._grace_ends_at = self.now() + ABORT_GRACE_SECONDS
 
     def grace_left(self) -> float:
         """Return the seconds that are left of that time; 0.0 at the end."""
-        return max(self._grace_ends_at - self._clock(), 0.0)
+        return max(self._grace_ends_at - self.now(), 0.0)

@@ -80,7 +80,7 @@ class CallRecord:
     def __init__(
         self, kind: str, request: Request, identifier: int, started: float, moment: float, thread: str, body_limit: int
     ) -> None:
-        """``started``: by ``time.monotonic()``; ``moment``: the same in seconds since 1970; ``body_limit``: how many
+        """``started``: by the clock of the call; ``moment``: the same in seconds since 1970; ``body_limit``: how many
         bytes of each body are kept.
         """
         self.kind = kind
@@ -123,7 +123,7 @@ class CallRecord:
                 self.request_size = body.size
         # The response, which is not there yet.
         self.ended: Optional[float] = None
-        """By ``time.monotonic()``; None while the call, or the request, is running."""
+        """By the clock of the call; None while the call, or the request, is running."""
         self.status: Optional[int] = None
         self.reason = ""
         self.http_version = ""
@@ -211,6 +211,10 @@ class CallRecord:
         if room > 0:
             received += memoryview(chunk)[:room]  # a slice of PySide6's QByteArray is not a part of it
         self.response_size += len(chunk)
+
+    def moment_of(self, now: float) -> float:
+        """Return a time of the clock of the call in seconds since 1970."""
+        return self.moment + (now - self.started)
 
     @property
     def timings(self) -> Timings:

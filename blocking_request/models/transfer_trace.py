@@ -9,7 +9,7 @@ from .._names import pickled
 
 @pickled
 class TransferTrace:
-    """The moments of one transfer, by ``time.monotonic()``; None if a step was not taken, or if the engine cannot tell.
+    """The moments of one transfer, by the clock of the call; None if a step was not taken, or if it is unknown.
 
     A step that has failed has a beginning and no end. The engine writes the moments, and no more after ``ended``. The
     class has no ``__init__``, and unknown moments are attributes of the class, because a trace is made for each
@@ -37,7 +37,7 @@ class TransferTrace:
     peer: Optional[tuple[str, int]] = None
     """The address and the port of the other end: of the server, or of the proxy."""
     is_reused: Optional[bool] = None
-    """Whether the connection had served another request before. None without a connection, or if it is not known."""
+    """Whether the connection had served another request before. None without a connection, or if it is unknown."""
 
     def __repr__(self) -> str:
         start = self.queued or 0.0

@@ -70,7 +70,9 @@ class Transfer:
         try:
             prepared = self._prepare(url, proxy, settings, timeouts)
             if trace.recorders:
-                report = trace.call_started(prepared.request, self._owner, self._identifier, self._started)
+                report = trace.call_started(
+                    prepared.request, self._owner, self._identifier, self._started, rules.clock.now
+                )
             flow = build_flow(prepared)
         except RequestNotSent as request_not_sent:
             self._report_end(report, Response(Request(send.header.method(), url), failure=request_not_sent.failure))
@@ -79,7 +81,7 @@ class Transfer:
         self._task.report = report
 
     def _report_end(self, report: Optional[trace.ReportedCall], response: Response) -> None:
-        trace.call_ended(report, response, self._owner, self._identifier, self._started)
+        trace.call_ended(report, response, self._owner, self._identifier, self._started, self.clock.now)
 
     def _prepare(self, url: str, proxy: Optional[Proxy], settings: Settings, timeouts: Timeouts) -> PreparedCall:
         header, data = self.send.header, self.send.data

@@ -5,7 +5,6 @@ So any program of ``requests`` has Qt's or QGIS's proxies, TLS and credentials, 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Optional
@@ -22,6 +21,7 @@ from .._names import public
 from ..calls.call import Call
 from ..calls.observer import NULL_OBSERVER
 from ..calls.pipeline import build_flow
+from ..engines.clock import new_clock
 from ..feedback import FeedbackLike
 from ..manager.manager import NetworkAccessManager, check_manager
 from ..manager.settings_holder import settings_of
@@ -119,7 +119,8 @@ class QtAdapter(HTTPAdapter):
         manager = self._manager or NetworkAccessManager.instance()
         settings = settings_of(manager)
         connect_ms, read_ms = timeouts_ms(timeout, settings)
-        identifier, started = next_request_id(), time.monotonic()
+        identifier, clock = next_request_id(), new_clock()
+        started = clock.now()
         report: Optional[trace.ReportedCall] = None
         try:
             engine = usable_engine(manager)
@@ -130,6 +131,7 @@ class QtAdapter(HTTPAdapter):
                 observer=NULL_OBSERVER,
                 feedback=self._feedback,
                 connect_ms=connect_ms,
+                clock=clock,
                 prefers_python=True,  # it answers as requests does: one connection, the header as it is
             )
             engine_request, options = self._prepared(request, settings, engine, call, proxies, stream)
@@ -137,11 +139,15 @@ class QtAdapter(HTTPAdapter):
                 check_tls_files(verify, cert)
                 engine_request = engine_request._replace(tls=merged_tls(settings.tls, verify, cert))
             if trace.recorders:
-                report = call.report = trace.call_started(engine_request, settings.owner, identifier, started)
+                report = call.report = trace.call_started(
+                    engine_request, settings.owner, identifier, started, clock.now
+                )
             response = call.run(build_flow(PreparedCall(engine_request, options, settings)))
         except RequestNotSent as error:
             response = Response(Request(request.method or "", request.url or ""), failure=error.failure)
-        report_end = partial(trace.call_ended, report, owner=settings.owner, identifier=identifier, started=started)
+        report_end = partial(
+            trace.call_ended, report, owner=settings.owner, identifier=identifier, started=started, now=clock.now
+        )
         exhausts_retries = self._exhausts_retries(response)
         if exhausts_retries or not response.is_streaming:
             report_end(response)

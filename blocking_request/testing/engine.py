@@ -61,6 +61,8 @@ class _Connections:
 class FakeTransfer(PythonTransfer):
     """A request under way. The thread that drives it calls the test's code for the reply."""
 
+    engine_name = NAME
+
     def step(self) -> Optional[Event]:
         try:
             event = super().step()

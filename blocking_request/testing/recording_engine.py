@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Optional
+from typing import Callable, Optional
 
 from ..engines import choice
 from ..engines.base import BatchHint, Transfer
@@ -53,7 +53,7 @@ class RecordingEngine:
             engine = choice.engine_below(self)
             failure = _unrecordable(request) or engine.unsupported_reason(request)
             if failure is None:
-                return RecordedTransfer(engine.start(request, mailbox, hint), request, self._exchanges)
+                return RecordedTransfer(engine.start(request, mailbox, hint), request, self._exchanges, mailbox.now)
             reply = FakeReply(failure=failure)
         return self._fake.start(request, mailbox, hint, lambda *_: reply)
 
@@ -80,12 +80,13 @@ class RecordedTransfer:
 
     has_worker = False
 
-    def __init__(self, transfer: Transfer, request: Request, exchanges: Exchanges) -> None:
+    def __init__(self, transfer: Transfer, request: Request, exchanges: Exchanges, now: Callable[[], float]) -> None:
+        """``now``: reads the clock of the call."""
         self._transfer = transfer
         self._request = request
         self._exchanges = exchanges
         self._started = time.time()
-        self._began = time.monotonic()
+        self._now, self._began = now, now()
         self._chunks: Optional[list[bytes]] = None
         self._received = 0
         self.waits_for: Wanted = transfer.waits_for
@@ -146,7 +147,7 @@ class RecordedTransfer:
             method=request.method,
             url=request.url,
             started=self._started,
-            seconds=time.monotonic() - self._began,
+            seconds=self._now() - self._began,
             request_headers=request.headers,
             request_body=kept_body(request),
             request_size=body_size(request),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from queue import Empty
 from typing import Any, Optional, Union
 
@@ -110,7 +109,7 @@ class PythonTransfer:
 
     def _end(self, response: Response) -> Response:
         self._response = response
-        self._state.trace.ended = time.monotonic()
+        self._state.trace.ended = self._mailbox.now()
         self._give_waiter_back()
         return response
 

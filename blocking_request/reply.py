@@ -14,6 +14,7 @@ from .models.error_texts import failure_message, status_message
 from .models.failure import error_for_status
 from .models.headers import MAXIMUM_PARSED_FIELD_BYTES, Headers
 from .models.http_messages import Request, Response
+from .models.known_secrets import secrets_of_response
 from .models.redaction import printable, without_secret_fields
 from .models.tls import TlsError, TlsSession
 from .models.urls import with_stray_percent_encoded
@@ -88,13 +89,16 @@ class ReplyContent:
     def errorString(self) -> str:
         """Return one sentence that describes the error; '' if there was none.
 
-        It names the URL without its user, password and the values of secret parameters.
+        It names the URL without its user, password and the values of secret parameters, and the reason of the server
+        without the secrets that it repeats.
         """
         response = self._response
         if response.failure is not None:
             return failure_message(response.failure, response.request.redacted_url)
         if response.status is not None and response.status >= 400:
-            return status_message(response.status, response.reason, response.request.redacted_url)
+            secrets = secrets_of_response(response)
+            url = secrets.hide_in_url(response.request.redacted_url)
+            return status_message(response.status, secrets.hide_in_text(response.reason), url)
         return ""
 
     def isHttpStatusSuccess(self) -> bool:

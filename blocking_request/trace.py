@@ -17,6 +17,7 @@ from typing import Any, Callable, Optional, Protocol
 
 from .models.call_record import CACHED, CALL, CallRecord, kind_of
 from .models.http_messages import Request, Response
+from .models.known_secrets import Secrets, secrets_of_response
 from .models.redaction import printable
 from .models.sent_head import HasSentHead
 from .models.transfer_trace import TransferTrace
@@ -57,6 +58,11 @@ _guard = threading.RLock()
 """Reentrant, because the garbage collector may run a destructor that removes a recorder."""
 
 
+def wants_calls() -> bool:
+    """Return whether calls must be reported when they start. Otherwise the report of their end is enough."""
+    return bool(recorders) or logger.isEnabledFor(logging.DEBUG)
+
+
 def add_recorder(recorder: Recorder) -> None:
     """Report the calls that start from now on to a recorder. Any thread may call this."""
     global recorders
@@ -87,7 +93,8 @@ class ReportedCall:
     def begin_request(self, request: Request, now: float) -> None:
         call = self.call
         kind = kind_of(request, self.request)
-        record = CallRecord(kind, request, call.identifier, now, call.moment_of(now), call.thread, call.body_limit)
+        moment, thread = call.moment_of(now), call.thread
+        record = CallRecord(kind, request, call.identifier, now, moment, thread, call.body_limit, call.secrets)
         self.request = record
         call.children.append(record)
         for recorder in self.recorders:
@@ -121,8 +128,9 @@ class ReportedCall:
             hop = response.request.redirects
             if not response.from_cache or any(each.redirects == hop for each in call.children):
                 continue
+            moment, thread = call.moment_of(now), call.thread
             cached = CallRecord(
-                CACHED, response.request, call.identifier, now, call.moment_of(now), call.thread, call.body_limit
+                CACHED, response.request, call.identifier, now, moment, thread, call.body_limit, call.secrets
             )
             cached.end(response, now)
             later = (place for place, each in enumerate(call.children) if each.redirects > hop)
@@ -132,13 +140,15 @@ class ReportedCall:
 def call_started(request: Request, owner: object, identifier: int, started: float, now: Now) -> Optional[ReportedCall]:
     """Report the start of a call, and return how to report its requests and its end; None if no recorder wants it.
 
+    The DEBUG log wants every call, because later requests may repeat secrets of earlier ones.
+
     ``started``: by the clock of the call, which ``now`` reads.
     """
     wanting = tuple(recorder for recorder in recorders if recorder.wants(owner))
-    if not wanting:
+    if not wanting and not logger.isEnabledFor(logging.DEBUG):
         return None
     moment = time.time() - (now() - started)
-    body_limit = max(recorder.body_limit for recorder in wanting)
+    body_limit = max((recorder.body_limit for recorder in wanting), default=0)
     record = CallRecord(CALL, request, identifier, started, moment, threading.current_thread().name, body_limit)
     for recorder in wanting:
         recorder.call_started(record)
@@ -158,10 +168,11 @@ def call_ended(
     if report is not None:
         report.end(response)
     if logger.isEnabledFor(logging.INFO):
-        _log_end(response, now() - started)
+        _log_end(response, now() - started, None if report is None else report.call.secrets)
 
 
-def _log_end(response: Response, seconds: float) -> None:
+def _log_end(response: Response, seconds: float, secrets: Optional[Secrets]) -> None:
+    secrets = secrets or secrets_of_response(response)
     request, failure = response.request, response.failure
     outcome = str(response.status) if failure is None else printable(failure.text)
     facts = [f"{response.encoded_bytes or len(response.body)} bytes in {seconds * 1000:.1f} ms"]
@@ -173,18 +184,21 @@ def _log_end(response: Response, seconds: float) -> None:
         facts.append(f"redirects: {len(response.history)}")
     if response.attempts > 1:
         facts.append(f"attempts: {response.attempts}")
-    logger.info("%s %s: %s (%s)", request.method, request.redacted_url, outcome, ", ".join(facts))
+    url = secrets.hide_in_url(request.redacted_url)
+    logger.info("%s %s: %s (%s)", request.method, url, secrets.hide_in_text(outcome), ", ".join(facts))
 
 
 def request_started(request: Request, report: Optional[ReportedCall], now: Now) -> float:
     """Report the start of a request. Return the time by the clock of the call; 0.0 if its end need not be reported."""
     logged = logger.isEnabledFor(logging.DEBUG)
-    if logged:
-        logger.debug("%s %s", request.method, request.redacted_url)
     if report is None:
+        if logged:
+            logger.debug("%s %s", request.method, request.redacted_url)
         return now() if logged else 0.0
     started = now()
     report.begin_request(request, started)
+    if logged:
+        logger.debug("%s %s", request.method, report.call.secrets.hide_in_url(request.redacted_url))
     return started
 
 
@@ -221,8 +235,10 @@ def request_ended(
         report.end_request(response, ended, sent)
     if not logger.isEnabledFor(logging.DEBUG):
         return
-    outcome = printable(response.failure.text) if response.failure else response.status
     request = response.request
+    secrets = Secrets() if report is None else report.call.secrets
+    outcome = secrets.hide_in_text(printable(response.failure.text)) if response.failure else response.status
     took = f"{(ended - started) * 1000:.1f} ms"
     steps = steps_text(response.trace)
-    logger.debug("%s %s: %s after %s%s", request.method, request.redacted_url, outcome, took, steps and f" ({steps})")
+    url = secrets.hide_in_url(request.redacted_url)
+    logger.debug("%s %s: %s after %s%s", request.method, url, outcome, took, steps and f" ({steps})")

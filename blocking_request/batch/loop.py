@@ -383,7 +383,7 @@ class Loop:
             build_flow(prepared) if sink is None else build_sink_flow(sink, prepared)  # type: ignore[assignment]
         )
         task = Task(steps, self._rules, context.failed, timeouts)
-        if trace.recorders:
+        if trace.wants_calls():
             task.report = context.report_start(prepared.request)
         self._running[task] = item, context
         return task

@@ -127,7 +127,7 @@ def _validate_later(request: Request, rules: CacheRules, settings: Settings, eng
                 clock=clock,
             )
             started = clock.now()
-            if trace.recorders:
+            if trace.wants_calls():
                 call.report = trace.call_started(request, settings.owner, next_request_id(), started, clock.now)
             response = call.run(with_cache(request, rules, partial(_send_for_cache, send=send_directly)))
             trace.call_ended(call.report, response, settings.owner, 0, started, clock.now)

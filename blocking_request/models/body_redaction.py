@@ -6,11 +6,12 @@ lose the secrets of the URLs in them. Bytes that are no text stay as they are.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Optional
 from urllib.parse import unquote_plus
 
 from .redaction import CREDENTIAL_FIELDS, HIDDEN, SECRET_PARAMETERS, names_pattern, redact_text
@@ -37,7 +38,8 @@ MORE_SECRET_NAMES = (
 VAGUE_NAMES = frozenset(("key", "auth", "session", "sig", "signature"))
 """Names that often have another meaning in a response. There the value is hidden only if it looks like a secret."""
 
-_LOOKS_SECRET = re.compile(r'"[^\s"]{16,}"')
+_LENGTH_OF_TOKEN = 16
+_LOOKS_SECRET = re.compile(rf'"[^\s"]{{{_LENGTH_OF_TOKEN},}}"')
 _TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript", "image/svg")
 _STRING = re.compile(r'"(?:[^"\\]|\\.|\\\Z)*(?:"|\Z)', re.DOTALL)
 """A string, also one that is cut off: otherwise the search would begin again at each of its quotation marks."""
@@ -55,26 +57,41 @@ def is_text(content_type: str) -> bool:
     return kind.startswith(_TEXT_TYPES) or kind.endswith(("+json", "+xml", "x-www-form-urlencoded", "graphql"))
 
 
-def redact_body(body: bytes, content_type: str, redacted_names: Iterable[str] = (), is_response: bool = False) -> bytes:
+def redact_body(
+    body: bytes,
+    content_type: str,
+    redacted_names: Iterable[str] = (),
+    is_response: bool = False,
+    found: Optional[set[bytes]] = None,
+) -> bytes:
     """Return the body without secrets. ``redacted_names``: the user's own names, besides the usual ones.
 
-    A body that was cut off is redacted as far as it goes.
+    A body that was cut off is redacted as far as it goes. ``found`` gets the values that were hidden because of their
+    names.
     """
     kind, names = _kind(content_type), tuple(redacted_names)
+    hidden: set[bytes] = set() if found is None else found
     if kind == "multipart/form-data":
-        return _redact_multipart(body, names)
+        return _redact_multipart(body, names, hidden)
     if kind and not is_text(content_type):
         return body
     if not kind and b"\0" in body:
         return body
     text = body.decode("utf-8", "surrogateescape")
     if kind.endswith("x-www-form-urlencoded"):
-        text = _FORM_FIELD.sub(lambda match: _redact_field(match, names), text)
+        text = _FORM_FIELD.sub(lambda match: _redact_field(match, names, hidden), text)
     elif kind.endswith("json") or text.lstrip()[:1] in ("{", "["):
-        text = _redact_json(text, names, is_response)
+        text = _redact_json(text, names, is_response, hidden)
     elif kind.endswith("xml"):
-        text = _xml_pattern(names).sub(lambda match: match[1] + HIDDEN, text)
+        text = _xml_pattern(names).sub(lambda match: _redact_element(match, hidden), text)
     return redact_text(text, names).encode("utf-8", "surrogateescape")
+
+
+def secrets_of_body(body: bytes, content_type: str, redacted_names: Iterable[str] = ()) -> set[bytes]:
+    """Return the secrets in the body of a request that are known by their names."""
+    found: set[bytes] = set()
+    redact_body(body, content_type, redacted_names, found=found)
+    return found
 
 
 def is_secret_name(name: str, redacted_names: Iterable[str] = ()) -> bool:
@@ -98,22 +115,45 @@ def _names(redacted_names: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(names_pattern(_all_names(redacted_names)), re.IGNORECASE)
 
 
-_FORM_FIELD = re.compile(r"(?<![^&])([^&=]+)=[^&]*")
+_FORM_FIELD = re.compile(r"(?<![^&])([^&=]+)=([^&]*)")
 _IN_BRACKETS = re.compile(r"\[([^][]*)\]$")
 
 
-def _redact_field(match: re.Match[str], redacted_names: tuple[str, ...]) -> str:
-    return f"{match[1]}={HIDDEN}" if is_secret_name(unquote_plus(match[1]), redacted_names) else match[0]
+def _redact_field(match: re.Match[str], redacted_names: tuple[str, ...], found: set[bytes]) -> str:
+    if not is_secret_name(unquote_plus(match[1]), redacted_names):
+        return match[0]
+    _note(found, unquote_plus(match[1]), _bytes(unquote_plus(match[2])))
+    return f"{match[1]}={HIDDEN}"
+
+
+def _redact_element(match: re.Match[str], found: set[bytes]) -> str:
+    found.add(_bytes(html.unescape(match[2])))
+    return match[1] + HIDDEN
+
+
+def _note(found: set[bytes], name: str, value: bytes) -> None:
+    """Note a secret, unless it may as well be a word: then it would be hidden wherever the word is."""
+    if name.lower() not in VAGUE_NAMES or (len(value) >= _LENGTH_OF_TOKEN and not value.split()[1:]):
+        found.add(value)
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # JSON can escape half a character
+        return text.encode("utf-8", "replace")
 
 
 @lru_cache(maxsize=64)
 def _xml_pattern(redacted_names: tuple[str, ...]) -> re.Pattern[str]:
     """An element or an attribute."""
     names = names_pattern(_all_names(redacted_names)).replace("[^=&;?#]*", r"[\w.-]*")
-    return re.compile(rf"(<(?:[\w.-]+:)?(?:{names})(?:\s[^<>]*)?>|\s(?:{names})=[\"'])[^<>\"']+", re.IGNORECASE)
+    return re.compile(rf"(<(?:[\w.-]+:)?(?:{names})(?:\s[^<>]*)?>|\s(?:{names})=[\"'])([^<>\"']+)", re.IGNORECASE)
 
 
-def _redact_json(text: str, redacted_names: tuple[str, ...], is_response: bool, level: int = 0) -> str:
+def _redact_json(
+    text: str, redacted_names: tuple[str, ...], is_response: bool, found: set[bytes], level: int = 0
+) -> str:
     names = _names(redacted_names)
     parts: list[str] = []
     kept = position = 0
@@ -126,7 +166,7 @@ def _redact_json(text: str, redacted_names: tuple[str, ...], is_response: bool, 
         colon = _COLON.match(text, position)
         if colon is None:
             if level < MOST_LEVELS and content.lstrip()[:1] in ("{", "["):  # JSON within JSON
-                redacted = _redact_json(content, redacted_names, is_response, level + 1)
+                redacted = _redact_json(content, redacted_names, is_response, found, level + 1)
             else:
                 redacted = redact_text(content, redacted_names) if "\\" in string[0] else content
             if redacted != content:
@@ -142,6 +182,8 @@ def _redact_json(text: str, redacted_names: tuple[str, ...], is_response: bool, 
         value = text[start:end]
         if value in _CONSTANTS or not value:
             continue
+        for each in _STRING.findall(value):
+            _note(found, content, _bytes(_content(each)))
         parts += (text[kept:start], f'"{HIDDEN}"')
         kept = position = end
     return "".join((*parts, text[kept:])) if parts else text
@@ -168,14 +210,15 @@ def _end_of_value(text: str, start: int) -> int:
 _PART_NAME = re.compile(rb'\bname="?([^";\r\n]*)', re.IGNORECASE)
 
 
-def _redact_multipart(body: bytes, redacted_names: tuple[str, ...]) -> bytes:
+def _redact_multipart(body: bytes, redacted_names: tuple[str, ...], found: set[bytes]) -> bytes:
     first_line = body.lstrip(b"\r\n").partition(b"\r\n")[0]
     if not first_line.startswith(b"--"):
         return body
     parts = body.split(first_line)
     for place, part in enumerate(parts):
-        head, blank, _ = part.partition(b"\r\n\r\n")
+        head, blank, value = part.partition(b"\r\n\r\n")
         name = _PART_NAME.search(head)
         if blank and name is not None and is_secret_name(name[1].decode("utf-8", "replace"), redacted_names):
+            _note(found, name[1].decode("utf-8", "replace"), value[:-2] if value.endswith(b"\r\n") else value)
             parts[place] = head + blank + HIDDEN.encode() + b"\r\n"
     return first_line.join(parts)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .._first_use import first_use
 from .headers import NO_FIELDS, Fields, Pairs
+from .known_secrets import Secrets
 from .redaction import CREDENTIAL_FIELDS, is_secret_field
 from .sent_head import HasSentHead, RawHead, SentHead, taken_apart
 from .tls import LazySession
@@ -37,6 +38,7 @@ class CallRecord:
 
     __slots__ = (
         "__weakref__",
+        "_url",
         "body_limit",
         "children",
         "encoded_size",
@@ -68,20 +70,28 @@ class CallRecord:
         "response_body",
         "response_headers",
         "response_size",
+        "secrets",
         "sent_head",
         "started",
         "status",
         "thread",
         "tls",
         "trace",
-        "url",
     )
 
     def __init__(
-        self, kind: str, request: Request, identifier: int, started: float, moment: float, thread: str, body_limit: int
+        self,
+        kind: str,
+        request: Request,
+        identifier: int,
+        started: float,
+        moment: float,
+        thread: str,
+        body_limit: int,
+        secrets: Optional[Secrets] = None,
     ) -> None:
         """``started``: by the clock of the call; ``moment``: the same in seconds since 1970; ``body_limit``: how many
-        bytes of each body are kept.
+        bytes of each body are kept; ``secrets``: those of the call, if this is a request of it.
         """
         self.kind = kind
         self.identifier = identifier
@@ -91,12 +101,14 @@ class CallRecord:
         self.body_limit = body_limit
         # The request.
         self.method = request.method
-        self.url = request.redacted_url
+        self._url = request.redacted_url
         self.redirects = request.redirects
         self.is_retry = request.is_retry
         self.is_decoded = request.decode
         """Whether the content coding of ``response_body`` is undone."""
         names = self.redacted_names = request.redacted_names
+        known = self.secrets = secrets or Secrets(names)
+        """The secrets of the call, which each of its texts may repeat."""
         headers = self.request_headers = without_credentials(request.headers, names)
         self.has_credentials = headers is not request.headers
         """Whether the header fields had credentials."""
@@ -109,7 +121,9 @@ class CallRecord:
         if proxy is not None and not proxy.is_none:
             self.proxy = f"{proxy.kind}://{proxy.address}"
             self.is_forwarded = proxy.forwards(request.url)
-            self.has_credentials |= bool(proxy.user)
+            if proxy.user:
+                self.has_credentials = True
+                known.add(fields=((b"Proxy-Authorization", proxy.authorization),))
         body = request.body
         self.request_body: Optional[bytes] = None
         """At most ``body_limit`` bytes; None if there is none, or if it was read while it was sent."""
@@ -119,8 +133,11 @@ class CallRecord:
             if isinstance(body, bytes):
                 self.request_size = len(body)
                 self.request_body = body if len(body) <= body_limit else body[:body_limit]
+                known.add(request.url, request.headers, self.request_body)
             else:
                 self.request_size = body.size
+        if self.request_body is None:
+            known.add(request.url, request.headers)
         # The response, which is not there yet.
         self.ended: Optional[float] = None
         """By the clock of the call; None while the call, or the request, is running."""
@@ -161,6 +178,7 @@ class CallRecord:
         self.reason = response.reason
         self.http_version = response.http_version
         self.response_headers = response.headers
+        self.secrets.add(fields=response.headers.pairs)
         self.engine = response.engine
         self.tls = response.tls
         self.trace = response.trace
@@ -189,6 +207,7 @@ class CallRecord:
             self.sent_head = sent.sent_head
         elif sent.sent_head is not None:
             line, fields = taken_apart(sent.sent_head)
+            self.secrets.add(fields=fields)
             self.sent_head = SentHead(line, without_credentials(fields, self.redacted_names))
 
     def tap(self, write: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -211,6 +230,11 @@ class CallRecord:
         if room > 0:
             received += memoryview(chunk)[:room]  # a slice of PySide6's QByteArray is not a part of it
         self.response_size += len(chunk)
+
+    @property
+    def url(self) -> str:
+        """Without secrets."""
+        return self.secrets.hide_in_url(self._url)
 
     def moment_of(self, now: float) -> float:
         """Return a time of the clock of the call in seconds since 1970."""

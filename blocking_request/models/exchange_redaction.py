@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import json
 from base64 import b64decode
-from collections.abc import Iterable
 from contextlib import suppress
-from urllib.parse import parse_qsl, quote, urlsplit
+from typing import Optional
+from urllib.parse import parse_qsl, quote, quote_plus, unquote_to_bytes, urlsplit
 
+from .body_redaction import secrets_of_body
 from .headers import Pairs
+from .known_secrets import Secrets
 from .redaction import HIDDEN, SECRET_PARAMETERS, is_secret_field, redact_url, redact_value
 
 _NAMED_SCHEMES = frozenset(
@@ -21,24 +25,17 @@ SHORTEST_SECRET = 8
 """A shorter value may stand somewhere else by chance."""
 
 
-def hide_values(data: bytes, values: Iterable[bytes]) -> bytes:
-    """Return data without secrets that are known from another part of the exchange, as servers echo them."""
-    for value in values:
-        data = data.replace(value, HIDDEN.encode())
-    return data
-
-
 def redacted_fields(
-    fields: Pairs, redacted_names: tuple[str, ...] = (), secrets: Iterable[bytes] = ()
+    fields: Pairs, redacted_names: tuple[str, ...] = (), secrets: Optional[Secrets] = None
 ) -> list[tuple[str, str]]:
     """Return names and values of header fields without secrets; the names and attributes of cookies stay.
 
-    ``secrets``: secrets of the same exchange, which the values may repeat.
+    ``secrets``: secrets of the same call, which the values may repeat.
     """
     redacted = []
     for name, value in fields:
         # The fields with a form of their own keep it.
-        known = value if name.lower() in _WITH_OWN_FORM else hide_values(value, secrets)
+        known = value if secrets is None or name.lower() in _WITH_OWN_FORM else secrets.hide(value)
         redacted.append((name.decode("latin-1"), _redacted_value(name, known, redacted_names)))
     return redacted
 
@@ -59,23 +56,51 @@ def _redacted_value(name: bytes, value: bytes, redacted_names: tuple[str, ...]) 
     return f"{scheme} {HIDDEN}" if blank and scheme.lower() in _NAMED_SCHEMES else HIDDEN
 
 
-def secret_values(url: str, fields: Pairs, redacted_names: tuple[str, ...]) -> list[bytes]:
-    """Return the secrets of header fields and of the URL, which other parts of the exchange may repeat."""
+def secret_values(url: str, fields: Pairs, body: Optional[bytes], redacted_names: tuple[str, ...]) -> set[bytes]:
+    """Return the secrets of a URL, of header fields and of a body, in each form in which a text may repeat them."""
     values: set[bytes] = set()
+    kind = b""
     for name, value in fields:
         lowered = name.lower()
         if lowered in (b"cookie", b"set-cookie"):
             pairs = value.split(b";") if lowered == b"cookie" else value.split(b";")[:1]
-            values.update(pair.partition(b"=")[2].strip() for pair in pairs)
+            values.update(pair.partition(b"=")[2].strip(b' "') for pair in pairs)
         elif is_secret_field(name, redacted_names):
             scheme, _, credentials = value.partition(b" ")
-            values.update((value, credentials))
+            values.update((value, credentials.strip()))
             if scheme.lower() == b"basic":
                 with suppress(ValueError):
                     values.add(b64decode(credentials).partition(b":")[2])
+        elif lowered == b"content-type":
+            kind = value
     userinfo = url.partition("://")[2].partition("/")[0].rpartition("@")[0]
     values.add(userinfo.partition(":")[2].encode())
-    for name_text, value_text in parse_qsl(urlsplit(url).query) if "?" in url else ():
+    for name_text, value_text in _parameters(url):
         if redact_url(f"?{quote(name_text)}=", (*SECRET_PARAMETERS, *redacted_names)).endswith(HIDDEN):
-            values.update((value_text.encode(), quote(value_text).encode()))
-    return sorted((value for value in values if len(value) >= SHORTEST_SECRET), key=len, reverse=True)
+            values.add(value_text.encode("utf-8", "replace"))
+    if body:
+        values |= secrets_of_body(body, kind.decode("latin-1"), redacted_names)
+    decoded = {unquote_to_bytes(value) for value in values}
+    return {form for value in values | decoded if len(value) >= SHORTEST_SECRET for form in _forms(value)}
+
+
+def _parameters(url: str) -> list[tuple[str, str]]:
+    """Return the parameters of the query and of the fragment."""
+    if "?" not in url and "#" not in url:
+        return []
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return parse_qsl(url.partition("?")[2])
+    return parse_qsl(parts.query) + parse_qsl(parts.fragment)
+
+
+def _forms(value: bytes) -> tuple[bytes, ...]:
+    """Return a value as it is, in a URL, in a form, in JSON and in HTML."""
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError:
+        text = value.decode("latin-1")  # of a header field
+    in_json = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+    forms = (text, quote(text), quote(text, safe=""), quote_plus(text), *in_json, html.escape(text))
+    return (value, *(each.encode("utf-8") for each in forms))

@@ -17,8 +17,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from .._version import VERSION
 from .body_redaction import redact_body
-from .exchange_redaction import hide_values, redacted_fields, secret_values
+from .exchange_redaction import redacted_fields
 from .headers import Pairs
+from .known_secrets import Secrets
 from .redaction import SECRET_PARAMETERS, redact_text, redact_url
 from .timings import Timings
 
@@ -62,15 +63,28 @@ class HarEntry:
         return f"<HarEntry {self.method} {redact_url(self.url).partition('?')[0].partition('#')[0]} {self.status}>"
 
 
-def to_har(entry: HarEntry, redacted_names: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the entry as an object of JSON, without secrets. ``redacted_names``: the user's own secret names."""
-    secrets = secret_values(entry.url, (*entry.request_headers, *entry.response_headers), redacted_names)
-    request_headers = redacted_fields(entry.request_headers, redacted_names, secrets)
+def secrets_of(entry: HarEntry, redacted_names: tuple[str, ...] = ()) -> Secrets:
+    """Return the secrets of the request of an entry."""
+    secrets = Secrets(redacted_names)
+    secrets.add(entry.url, entry.request_headers, entry.request_body)
+    return secrets
+
+
+def to_har(entry: HarEntry, redacted_names: tuple[str, ...] = (), secrets: Optional[Secrets] = None) -> dict[str, Any]:
+    """Return the entry as an object of JSON, without secrets. ``redacted_names``: the user's own secret names.
+
+    ``secrets``: those of the requests of the call; None: those of this request. The values of cookies that the
+    response sets are found here.
+    """
+    sent = secrets_of(entry, redacted_names) if secrets is None else secrets
+    # A replayed response sets no cookies with their values, so these must not change the form of the request.
+    secrets = sent.with_fields(entry.response_headers)
+    request_headers = redacted_fields(entry.request_headers, redacted_names, sent)
     response_headers = redacted_fields(entry.response_headers, redacted_names, secrets)
     result: dict[str, Any] = {
         "startedDateTime": _moment_text(entry.started),
         "time": entry.seconds * 1000,
-        "request": _request(entry, request_headers, redacted_names, secrets),
+        "request": _request(entry, request_headers, redacted_names, sent),
         "response": _response(entry, response_headers, redacted_names, secrets),
         "cache": {},
         "timings": _timings(entry),
@@ -80,7 +94,7 @@ def to_har(entry: HarEntry, redacted_names: tuple[str, ...] = ()) -> dict[str, A
         result["serverIPAddress"] = address.partition("%")[0]  # without the zone, which is no part of the address
         result["connection"] = str(port)
     if entry.error:
-        result["_error"] = redact_text(entry.error, redacted_names)
+        result["_error"] = secrets.hide_in_text(redact_text(entry.error, redacted_names))
     if entry.comment:
         result["comment"] = redact_text(entry.comment, redacted_names)
     result.update(entry.extra)
@@ -88,9 +102,10 @@ def to_har(entry: HarEntry, redacted_names: tuple[str, ...] = ()) -> dict[str, A
 
 
 def _request(
-    entry: HarEntry, headers: list[tuple[str, str]], redacted_names: tuple[str, ...], secrets: list[bytes]
+    entry: HarEntry, headers: list[tuple[str, str]], redacted_names: tuple[str, ...], secrets: Secrets
 ) -> dict[str, Any]:
     url = redact_url(entry.url, (*SECRET_PARAMETERS, *redacted_names)).partition("#")[0]
+    url = secrets.hide_in_url(url)
     request: dict[str, Any] = {
         "method": entry.method,
         "url": url,
@@ -106,7 +121,7 @@ def _request(
         kind = _content_type(entry.request_headers)
         request["postData"] = {
             "mimeType": kind,
-            **_body(hide_values(redact_body(body, kind, redacted_names), secrets), "_encoding"),
+            **_body(secrets.hide(redact_body(body, kind, redacted_names)), "_encoding"),
         }
         if entry.request_size < 0:
             request["bodySize"] = len(body)
@@ -114,20 +129,20 @@ def _request(
 
 
 def _response(
-    entry: HarEntry, headers: list[tuple[str, str]], redacted_names: tuple[str, ...], secrets: list[bytes]
+    entry: HarEntry, headers: list[tuple[str, str]], redacted_names: tuple[str, ...], secrets: Secrets
 ) -> dict[str, Any]:
     kind, body, size = _content_type(entry.response_headers), entry.response_body, entry.response_size
     content: dict[str, Any] = {"size": max(size, 0), "mimeType": kind}
     if body is not None:
         redacted = redact_body(body, kind, redacted_names, is_response=True)
-        content.update(_body(hide_values(redacted, secrets), "encoding"))
+        content.update(_body(secrets.hide(redacted), "encoding"))
         if size < 0:
             content["size"] = len(body)
     if entry.encoded_size >= 0 and content["size"] != entry.encoded_size:
         content["compression"] = content["size"] - entry.encoded_size
     return {
         "status": entry.status,
-        "statusText": entry.reason,
+        "statusText": secrets.hide_in_text(entry.reason),
         "httpVersion": entry.http_version,
         "cookies": _response_cookies(headers),
         "headers": _named(headers),

@@ -105,7 +105,7 @@ def _fields(request: CallRecord, of_engine: bool = False) -> list[tuple[str, str
     left_out = _ADDED_BY_ENGINES | ({"accept-encoding"} if request.is_decoded else set())
     return [
         (name, value)
-        for (name, value), (_, raw) in zip(redacted_fields(pairs, request.redacted_names), pairs)
+        for (name, value), (_, raw) in zip(redacted_fields(pairs, request.redacted_names, request.secrets), pairs)
         if not name.startswith(":")
         and (name.lower() not in left_out or (name.lower() == "host" and not _is_host_of(raw, host)))
     ]
@@ -124,7 +124,7 @@ def _body(request: CallRecord) -> tuple[Optional[bytes], str]:
     if body is None or len(body) != size:
         return None, f"the log has not kept the body{f' of {size} bytes' if size > 0 else ''}"
     kind = next((value for name, value in request_fields(request) if name.lower() == b"content-type"), b"")
-    return redact_body(body, kind.decode("latin-1"), request.redacted_names), ""
+    return request.secrets.hide(redact_body(body, kind.decode("latin-1"), request.redacted_names)), ""
 
 
 def _text(body: bytes) -> Optional[str]:

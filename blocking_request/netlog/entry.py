@@ -87,7 +87,7 @@ class NetworkEntry:
     def errorString(self) -> str:
         """Return why there is no usable response; '' if there is one, or while the call is running."""
         failure = self._record.failure
-        return "" if failure is None else redact_text(printable(failure.text), self._record.redacted_names)
+        return "" if failure is None else self._shown(failure.text)
 
     # -- the request
 
@@ -109,7 +109,7 @@ class NetworkEntry:
     def requestLine(self) -> str:
         """Return the request line as it was sent, such as ``"GET /path HTTP/1.1"``; '' if it is not known."""
         head = sent_head(self._request)
-        return "" if head is None else redact_text(printable(head.line), self._request.redacted_names)
+        return "" if head is None else self._shown(head.line)
 
     def requestHeaders(self) -> list[tuple[str, str]]:
         """Return names and values of the header fields as they were sent, those of the engine included.
@@ -117,7 +117,7 @@ class NetworkEntry:
         If the engine does not know them (``qt`` over HTTP/2), or if nothing was sent, they are those that were given to
         the engine. Of a call, they are those of its first request.
         """
-        return redacted_fields(request_fields(self._request), self._request.redacted_names)
+        return redacted_fields(request_fields(self._request), self._request.redacted_names, self._record.secrets)
 
     def requestBody(self) -> Optional[bytes]:
         """Return the body of the request, or the part of it that the log keeps; None if there is none, or if it was
@@ -126,7 +126,8 @@ class NetworkEntry:
         record = self._request
         if record.request_body is None:
             return None
-        return redact_body(record.request_body, _type_of(request_fields(record)), record.redacted_names)
+        body = redact_body(record.request_body, _type_of(request_fields(record)), record.redacted_names)
+        return record.secrets.hide(body)
 
     def requestSize(self) -> int:
         """Return the size of the request's body in bytes; -1 if it is not known."""
@@ -144,22 +145,24 @@ class NetworkEntry:
 
     def reasonPhrase(self) -> str:
         """Return the reason phrase, such as ``"Not Found"``; '' over HTTP/2."""
-        return printable(self._record.reason)
+        return self._shown(self._record.reason)
 
     def responseHeaders(self) -> list[tuple[str, str]]:
         """Return names and values of the header fields of the response."""
-        return redacted_fields(self._record.response_headers.pairs, self._record.redacted_names)
+        record = self._record
+        return redacted_fields(record.response_headers.pairs, record.redacted_names, record.secrets)
 
     def responseBody(self) -> Optional[bytes]:
         """Return the decoded body, or the part of it that the log keeps; None if it is not kept.
 
         Secrets in it are ``***`` if the body is a form, JSON or XML.
         """
-        body, _ = decoded_body(self._record)
+        record = self._record
+        body, _ = decoded_body(record)
         if body is None:
             return None
-        fields = self._record.response_headers.pairs
-        return redact_body(body, _type_of(fields), self._record.redacted_names, is_response=True)
+        kind = _type_of(record.response_headers.pairs)
+        return record.secrets.hide(redact_body(body, kind, record.redacted_names, is_response=True))
 
     def responseSize(self) -> int:
         """Return the size of the whole decoded body in bytes; -1 if it is not known."""
@@ -232,6 +235,10 @@ class NetworkEntry:
         with first_use:
             from .commands import as_python
         return as_python(self._record)
+
+    def _shown(self, text: str) -> str:
+        record = self._record
+        return record.secrets.hide_in_text(redact_text(printable(text), record.redacted_names))
 
     @property
     def _request(self) -> CallRecord:

@@ -25,7 +25,7 @@ def har_objects(call: CallRecord) -> Iterator[dict[str, Any]]:
     each response of the cache. A call without them, because it has failed or is running, is one entry itself.
     """
     for record in list(call.children) or [call]:
-        yield to_har(har_entry(record, call), record.redacted_names)
+        yield to_har(har_entry(record, call), record.redacted_names, call.secrets)
 
 
 def har_entry(record: CallRecord, call: CallRecord) -> HarEntry:

@@ -69,7 +69,7 @@ class Transfer:
         report: Optional[trace.ReportedCall] = None
         try:
             prepared = self._prepare(url, proxy, settings, timeouts)
-            if trace.recorders:
+            if trace.wants_calls():
                 report = trace.call_started(
                     prepared.request, self._owner, self._identifier, self._started, rules.clock.now
                 )

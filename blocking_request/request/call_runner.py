@@ -148,7 +148,7 @@ class CallRunner:
             )
             if prepared.needs_redirect_verifier:
                 prepared = prepared._replace(verify_redirect=observer.verify_redirect)
-            if trace.recorders:
+            if trace.wants_calls():
                 call.report = context.report_start(prepared.request)
             if sink is None:
                 return call.run(build_flow(prepared))

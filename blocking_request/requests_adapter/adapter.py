@@ -138,7 +138,7 @@ class QtAdapter(HTTPAdapter):
             if engine_request.url.startswith("https:"):
                 check_tls_files(verify, cert)
                 engine_request = engine_request._replace(tls=merged_tls(settings.tls, verify, cert))
-            if trace.recorders:
+            if trace.wants_calls():
                 report = call.report = trace.call_started(
                     engine_request, settings.owner, identifier, started, clock.now
                 )

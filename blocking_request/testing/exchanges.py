@@ -14,6 +14,7 @@ from ..models import har
 from ..models.exchange_redaction import redacted_fields
 from ..models.har import HarEntry
 from ..models.http_messages import Request
+from ..models.known_secrets import Secrets
 from ..models.urls import normalized
 
 COMMENT = "Recorded by blocking_request.testing. Secrets were removed."
@@ -50,6 +51,8 @@ class Exchanges:
         self.known: list[HarEntry] = []
         """The exchanges of the file."""
         self.recorded: list[dict[str, Any]] = []
+        self._secrets = Secrets(rules.redacted_names)
+        """Those of all requests so far, which later requests may repeat in another place."""
         self._unplayed: dict[_Key, deque[HarEntry]] = {}
         self.played_count = 0
 
@@ -60,7 +63,7 @@ class Exchanges:
         except ValueError as error:
             raise ValueError(f"{self._path} cannot be replayed: {error}") from None
         for entry in self.known:
-            self._unplayed.setdefault(self._key(entry, ()), deque()).append(entry)
+            self._unplayed.setdefault(self._key(entry, (), None), deque()).append(entry)
 
     def write(self) -> None:
         """Write the exchanges of the file and the new ones, if there are any."""
@@ -81,7 +84,8 @@ class Exchanges:
 
     def add(self, entry: HarEntry, redacted_names: tuple[str, ...]) -> None:
         """Add a new exchange. Raises the exceptions of ``keep``."""
-        exported: Optional[dict[str, Any]] = har.to_har(entry, (*self._rules.redacted_names, *redacted_names))
+        names = (*self._rules.redacted_names, *redacted_names)
+        exported: Optional[dict[str, Any]] = har.to_har(entry, names, self._secrets)
         if self._keep is not None and exported is not None:
             exported = self._keep(exported)
         if exported is not None:
@@ -90,16 +94,19 @@ class Exchanges:
 
     def take(self, request: Request) -> Optional[HarEntry]:
         """Return the exchange to replay for a request, or None if there is none (left)."""
+        body = kept_body(request)
+        self._secrets.add(request.url, request.headers, body)
         key = self._key(
             HarEntry(
                 method=request.method,
                 url=request.url,
                 started=0.0,
                 request_headers=request.headers,
-                request_body=kept_body(request),
+                request_body=body,
                 request_size=body_size(request),
             ),
             request.redacted_names,
+            self._secrets,
         )
         with self._guard:
             entries = self._unplayed.get(key)
@@ -109,13 +116,13 @@ class Exchanges:
             self.played_count += 1
         return entry
 
-    def _key(self, entry: HarEntry, redacted_names: tuple[str, ...]) -> _Key:
-        """Return a value that is equal for requests that match."""
+    def _key(self, entry: HarEntry, redacted_names: tuple[str, ...], secrets: Optional[Secrets]) -> _Key:
+        """Return a value that is equal for requests that match. ``secrets``: None for an exchange without secrets."""
         names = (*self._rules.redacted_names, *redacted_names)
-        request = har.to_har(entry, names)["request"]
+        request = har.to_har(entry, names, secrets)["request"]
         fields = sorted(
             (name.lower(), value)
-            for name, value in redacted_fields(entry.request_headers, names)
+            for name, value in redacted_fields(entry.request_headers, names, secrets)
             if name.lower() in self._rules.headers
         )
         body: Any = None

@@ -348,3 +348,27 @@ def test_ntlm_cannot_be_recorded(serve: Serve, blocking: Any, path: Path) -> Non
     with Recording(path):
         blocking.get(server.url)
     assert "A Recording cannot record requests with NTLM or Negotiate" in blocking.errorMessage()
+
+
+def test_secrets_that_the_server_repeats_are_not_recorded(blocking: Any, path: Path) -> None:
+    """Also in the URL of a later request, and the recording can be replayed all the same."""
+
+    def run() -> list[tuple[int, str]]:
+        found = []
+        for data in ({"form": {"password": SECRET}}, {"json": {"api_key": SECRET}}):
+            blocking.post("http://h/login", None, **data)
+            found.append((blocking.reply().statusCode(), blocking.reply().url().toString().rpartition("/")[0]))
+        blocking.get(f"http://h/items/{SECRET}/")
+        found.append((blocking.reply().statusCode(), blocking.reply().text().partition(":")[0]))
+        return found
+
+    with FakeReplies() as fake, Recording(path):
+        fake.post("/login", status=302, reason=f"Found {SECRET}", headers={"Location": f"/new/{SECRET}"})
+        fake.get("/new/*", body=f"you are {SECRET}", headers={"X-Echo": SECRET})
+        fake.get("/items/*", body=f"items: {SECRET}")
+        first = run()
+        assert [status for status, _ in first] == [200, 200, 200] and fake.calls[1].url == f"http://h/new/{SECRET}"
+    text = path.read_text("utf-8")
+    assert SECRET not in text and "/new/***" in text and "items: ***" in text
+    with Recording(path, "none") as recording:
+        assert run() == first and recording.allPlayed

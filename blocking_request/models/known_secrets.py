@@ -1,0 +1,85 @@
+"""Secrets: the secrets that parts of a call are known to have. Servers repeat them in other parts, which have no names.
+
+Theory of operation: adding a part costs nothing but a reference. The values are found when a text is shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from .._first_use import first_use
+from .headers import Pairs
+from .redaction import HIDDEN, hidden_repr
+
+if TYPE_CHECKING:
+    from .http_messages import Response
+
+
+class Secrets:
+    """The secrets of a call, or of an exchange. Any thread may use it. It shows and pickles none of them."""
+
+    __slots__ = ("_known", "_parts", "_redacted_names")
+
+    def __init__(self, redacted_names: tuple[str, ...] = ()) -> None:
+        """``redacted_names``: the user's own secret names, besides the usual ones."""
+        self._redacted_names = redacted_names
+        self._parts: list[tuple[str, Pairs, Optional[bytes]]] = []
+        self._known: tuple[int, list[bytes]] = (0, [])
+        """How many parts were read, and the values that were found in them."""
+
+    __repr__ = hidden_repr
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Secrets, ()
+
+    def add(self, url: str = "", fields: Pairs = (), body: Optional[bytes] = None) -> None:
+        """Add a URL, header fields, and the body that belongs to these fields."""
+        self._parts.append((url, fields, body))
+
+    def with_fields(self, fields: Pairs) -> Secrets:
+        """Return these secrets and those of further header fields."""
+        copy = Secrets(self._redacted_names)
+        copy._parts = [*self._parts, ("", fields, None)]
+        return copy
+
+    def values(self) -> list[bytes]:
+        """Return the secrets in all forms that a text may have them in, the longest ones first."""
+        count, values = self._known
+        if count != len(self._parts):
+            parts = self._parts[:]
+            with first_use:
+                from .exchange_redaction import secret_values
+            found = {value for part in parts for value in secret_values(*part, self._redacted_names)}
+            values = sorted(found, key=lambda value: (-len(value), value))
+            self._known = len(parts), values
+        return values
+
+    def hide(self, data: bytes) -> bytes:
+        """Return data with ``***`` in place of the secrets."""
+        for value in self.values():
+            if value in data:
+                data = data.replace(value, HIDDEN.encode())
+        return data
+
+    def hide_in_text(self, text: str) -> str:
+        """Return a text with ``***`` in place of the secrets."""
+        values = self.values()
+        return self.hide(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass") if values else text
+
+    def hide_in_url(self, url: str) -> str:
+        """Return a URL with ``***`` in place of the secrets, but with its host: the value of a cookie may be a host."""
+        if not self.values():
+            return url
+        scheme, colon, rest = url.partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}{colon}{host}{slash}{self.hide_in_text(path)}" if slash else url
+
+
+def secrets_of_response(response: Response) -> Secrets:
+    """Return the secrets of the requests and of the cookies that have led to a response."""
+    secrets = Secrets(response.request.redacted_names)
+    for each in (*response.history, response):
+        body = each.request.body
+        secrets.add(each.request.url, each.request.headers, body if isinstance(body, bytes) else None)
+        secrets.add(fields=each.headers.pairs)
+    return secrets

@@ -19,6 +19,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager
 from blocking_request.qt.binding import QtCore
+from blocking_request.testing import FakeReplies
 
 from .support.names import ENGINES, Serve
 from .support.servers.httpbin_server import HttpbinServer
@@ -87,6 +88,13 @@ def serve() -> Iterator[Serve]:
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeReplies]:
+    """Replies in the place of a server, for tests of logic above the engines. Time is virtual."""
+    with FakeReplies() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -180,8 +180,11 @@ class Pattern:
         if self._is_searched:
             return self._search.search(request.url) is not None
         base, _, query = request.url.partition("?")
-        base = _path(base) if self._is_path else _without_slash(base)
-        if self._search.match(base) is None:
+        # The path "/" may be left out, and a "*" may stand for nothing.
+        forms = (
+            (_path(base),) if self._is_path else (_without_slash(base), f"{base}/" if base.count("/") == 2 else base)
+        )
+        if not any(self._search.match(form) for form in forms):
             return False
         return self._query is None or _queries_match(self._query, query)
 

@@ -151,19 +151,6 @@ def test_failed_request_does_not_stop_the_batch(manager: NetworkAccessManager, s
     ]
 
 
-@pytest.mark.parametrize("ordered", [True, False])
-def test_stop_on_error(manager: NetworkAccessManager, serve: Serve, ordered: bool) -> None:
-    gate = Gate()
-    waiting, server = serve(gate), serve(respond_with_path)
-    urls = [*(f"{waiting.url}/{number}" for number in range(3)), f"{server.url}/404", *[f"{server.url}/a"] * 50]
-    results = list(manager.getMany(urls, maxConcurrent=4, ordered=ordered, stopOnError=True))
-    codes = {result.index: result.code for result in results}
-    assert codes[3] is ErrorCode.ServerExceptionError
-    assert all(codes[number] is CANCELED for number in range(3))
-    assert len(results) < 20
-    gate.open.set()
-
-
 def test_redirects_cookies_credentials_retries_and_cache(manager: NetworkAccessManager, serve: Serve) -> None:
     """These work as for a single request."""
     seen: list[int] = []
@@ -249,33 +236,6 @@ def wait_until_idle() -> None:
     assert eventually(is_idle), "a request is still running"
 
 
-def test_exception_of_the_request_iterator_ends_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(respond_with_path)
-
-    def requests() -> Iterator[str]:
-        yield f"{server.url}/a"
-        raise LookupError("of the generator")
-
-    with pytest.raises(LookupError, match="of the generator"):
-        list(manager.getMany(requests()))
-
-
-def test_exception_of_the_request_iterator_loses_no_result(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(respond_with_path)
-    waiting = serve(silence)
-
-    def requests() -> Iterator[str]:
-        yield f"{server.url}/a"
-        yield waiting.url
-        raise LookupError("of the generator")
-
-    bodies = []
-    with pytest.raises(LookupError, match="of the generator"):
-        for _, _, reply in manager.getMany(requests(), maxConcurrent=2, ordered=False):
-            bodies.append(reply.body)
-    assert bodies == [b"a"]
-
-
 # -- limits
 
 
@@ -346,19 +306,6 @@ def test_untaken_results_delay_requests(manager: NetworkAccessManager, serve: Se
     assert len(asked) <= 3 + 3 * 5
 
 
-def test_slow_first_request_keeps_order_and_bounded_memory(manager: NetworkAccessManager, serve: Serve) -> None:
-    gate = Gate()
-    slow, server = serve(gate), serve(respond_with_path)
-    urls = [slow.url, *(f"{server.url}/{number}-" for number in range(200))]
-    batch = manager.getMany(urls, maxConcurrent=5)
-    opener = threading.Timer(0.5, gate.open.set)
-    opener.start()
-    first = next(batch)
-    assert first.index == 0 and len(server.requests) <= 4 * 5
-    assert [result.index for result in batch] == list(range(1, 201))
-    opener.join()
-
-
 # -- cancel, timeouts and errors
 
 
@@ -393,14 +340,6 @@ class Foreign:
 
     def cancel(self) -> None:
         self._is_canceled = True
-
-
-def test_feedback_cancelled_before_the_batch(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(respond_with_path)
-    feedback = Feedback()
-    feedback.cancel()
-    assert list(manager.getMany([server.url] * 5, feedback)) == []
-    assert server.requests == []
 
 
 def test_cancel_during_the_wait_for_a_retry(manager: NetworkAccessManager, serve: Serve) -> None:
@@ -487,25 +426,6 @@ def test_ctrl_c(manager: NetworkAccessManager, serve: Serve) -> None:
     with pytest.raises(KeyboardInterrupt):
         list(manager.getMany([server.url] * 3, Interrupting()))
     wait_until_idle()
-
-
-def test_progress_counts_requests_and_bytes(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(always(b"x" * 1000))
-    feedback = Feedback()
-    counts: list[int] = []
-    shares: list[float] = []
-    feedback.processedCountChanged.connect(counts.append)
-    feedback.progressChanged.connect(shares.append)
-    batch = manager.getMany([server.url] * 200, feedback)
-    for _ in batch:
-        pass
-    assert (counts[-1], shares[-1]) == (200, 100.0)
-    assert counts == sorted(counts) and shares == sorted(shares)
-    assert (batch.finishedCount(), batch.receivedBytes()) == (200, 200_000)
-    assert len(counts) < 60, "ten a second at most"
-    unknown = Feedback()
-    list(manager.getMany(iter([server.url] * 5), unknown))
-    assert (unknown.processedCount(), unknown.progress()) == (5, 0.0)
 
 
 def test_many_batches_in_many_threads(manager: NetworkAccessManager, serve: Serve) -> None:
@@ -639,13 +559,6 @@ def test_downloads_are_cached(manager: NetworkAccessManager, serve: Serve, tmp_p
 def test_download_without_path(manager: NetworkAccessManager) -> None:
     with pytest.raises(TypeError, match="pairs of a request and a path"):
         list(manager.downloadMany(["http://127.0.0.1/"]))
-
-
-def test_result_fields(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(respond_with_path)
-    (result,) = manager.getMany([f"{server.url}/a"])
-    assert (result.index, result.code, result.reply.text()) == (0, OK, "a")
-    assert isinstance(result.reply, ReplyContent)
 
 
 def test_slow_caller_causes_no_timeout(manager: NetworkAccessManager, serve: Serve) -> None:
@@ -797,41 +710,6 @@ def test_full_disk_fails_one_download_only_with_cache(
     pairs = [(f"{server.url}/1", "/dev/full"), (f"{server.url}/2", tmp_path / "file")]
     results = list(manager.downloadMany(pairs))
     assert [result.code for result in results] == [ErrorCode.NetworkError, OK]
-
-
-def test_waiting_for_max_per_origin_does_not_count_towards_the_deadline(
-    manager: NetworkAccessManager, serve: Serve
-) -> None:
-    def handle(connection: Connection) -> None:
-        while connection.read_request() is not None:
-            time.sleep(0.05)
-            connection.respond(b"ok")
-
-    server = serve(handle)
-    manager.setDeadline(1_500)
-    results = list(manager.getMany([f"{server.url}/{number}" for number in range(45)], maxPerOrigin=1))
-    assert [result.code for result in results] == [OK] * 45
-    assert all(result.reply.elapsed() < 1.5 for result in results)
-
-
-def test_slow_origin_keeps_bounded_memory(manager: NetworkAccessManager, serve: Serve) -> None:
-    gate = Gate()
-    slow, server = serve(gate), serve(respond_with_path)
-    taken: list[int] = []
-
-    def requests() -> Iterator[str]:
-        yield slow.url
-        for number in range(300):
-            taken.append(number)
-            yield f"{server.url}/{number}-"
-
-    opener = threading.Timer(0.6, gate.open.set)
-    opener.start()
-    batch = manager.getMany(requests(), maxConcurrent=5, maxPerOrigin=1)
-    assert next(batch).index == 0
-    assert len(server.requests) <= 15 and len(taken) <= 40
-    assert [result.index for result in batch] == list(range(1, 301))
-    opener.join()
 
 
 def test_slow_request_iterator_does_not_delay_results(manager: NetworkAccessManager, serve: Serve) -> None:

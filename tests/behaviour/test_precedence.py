@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from urllib3.util import Retry
 from blocking_request import AuthConfig, BlockingNetworkRequest, NetworkAccessManager, NetworkMemoryCache, TlsSettings
 from blocking_request._version import VERSION
 from blocking_request.qt.binding import QtCore, QtNetwork, has_tls
+from blocking_request.testing import FakeReplies
 
 from ..support.names import NET, OK, REQUEST, ROOT, TIMEOUT, Attribute, Serve
 from ..support.servers.proxy import ProxyServer
-from ..support.servers.raw import always, asking, echo, silence
+from ..support.servers.raw import always, asking, echo
 from ..support.servers.tls import TlsServer
 
 PAGE = ROOT / "docs" / "reference" / "precedence.rst"
@@ -79,36 +80,39 @@ def test_query_parameters(blocking: BlockingNetworkRequest, serve: Serve) -> Non
     assert blocking.reply().text().startswith("GET /?a=1&a=2&b=3 HTTP/1.1\r\n")
 
 
-def test_idle_timeout(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(silence)
-    blocking = BlockingNetworkRequest(manager)
+def test_idle_timeout(fake: FakeReplies) -> None:
+    """In virtual time. The tests of timeouts measure the true ones."""
+    manager = NetworkAccessManager()
+    blocking, url = BlockingNetworkRequest(manager), "http://h/"
+    fake.get(url, delay=math.inf)
     assert NetworkAccessManager().timeout() == BlockingNetworkRequest(NetworkAccessManager()).timeout() == 60_000
 
-    def takes_milliseconds(expected: int, target: Any, **arguments: Any) -> None:
-        start = time.monotonic()
+    def milliseconds(target: Any, **arguments: Any) -> float:
         assert blocking.get(target, **arguments) is TIMEOUT
-        assert expected <= (time.monotonic() - start) * 1000 < expected + 900
+        return round(blocking.reply().elapsed() * 1000, 3)
 
+    assert milliseconds(url) == 60_000
     manager.setTimeout(1_000)
-    takes_milliseconds(1_000, server.url)
+    assert milliseconds(url) == 1_000
     blocking.setTimeout(50)
-    takes_milliseconds(50, server.url)
-    own = qt_request(server.url)
-    takes_milliseconds(50, own)  # its transfer timeout is 0, which means that none is set
+    assert milliseconds(url) == 50
+    own = qt_request(url)
+    assert milliseconds(own) == 50  # its transfer timeout is 0, which means that none is set
     own.setTransferTimeout(1_000)
-    takes_milliseconds(1_000, own)
-    takes_milliseconds(50, own, timeout=50)
+    assert milliseconds(own) == 1_000
+    assert milliseconds(own, timeout=50) == 50
 
 
-def test_deadline(manager: NetworkAccessManager, serve: Serve) -> None:
-    server = serve(silence)
-    blocking = BlockingNetworkRequest(manager)
+def test_deadline(fake: FakeReplies) -> None:
+    manager = NetworkAccessManager()
+    blocking, url = BlockingNetworkRequest(manager), "http://h/"
+    fake.get(url, delay=math.inf)
     assert manager.deadline() == blocking.deadline() == 0
     manager.setDeadline(50)
-    assert blocking.deadline() == 50 and blocking.get(server.url) is TIMEOUT
+    assert blocking.deadline() == 50
+    assert blocking.get(url) is TIMEOUT and blocking.reply().elapsed() == pytest.approx(0.05)
     blocking.setDeadline(300)
-    start = time.monotonic()
-    assert blocking.get(server.url) is TIMEOUT and time.monotonic() - start >= 0.3
+    assert blocking.get(url) is TIMEOUT and blocking.reply().elapsed() == pytest.approx(0.3)
 
 
 def test_engine(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

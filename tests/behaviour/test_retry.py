@@ -45,12 +45,6 @@ def breaks_first(times: int) -> Handler:
     return handle
 
 
-def test_no_retry_by_default(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    server = serve(fails_first(1))
-    assert blocking.get(server.url) is ErrorCode.ServerExceptionError
-    assert blocking.reply().attempts() == len(server.requests) == 1
-
-
 def test_retry_until_success(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(fails_first(2))
     blocking.setRetry(Retry(3, status_forcelist=[503]))
@@ -65,17 +59,6 @@ def test_retry_of_a_truncated_body(blocking: BlockingNetworkRequest, serve: Serv
     server = serve(breaks_first(2))
     blocking.setRetry(Retry(2))
     assert blocking.get(server.url) is OK and blocking.reply().attempts() == 3
-
-
-def test_post_is_retried_only_if_the_rule_allows_it(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    server = serve(fails_first(1))
-    blocking.setRetry(Retry(3, status_forcelist=[503]))
-    assert blocking.post(server.url, b"data") is ErrorCode.ServerExceptionError
-    assert len(server.requests) == 1
-    blocking.setRetry(Retry(3, status_forcelist=[503], allowed_methods=None))
-    server = serve(fails_first(1))
-    assert blocking.post(server.url, b"data") is OK
-    assert [request[-4:] for request in server.requests] == [b"data", b"data"]
 
 
 @pytest.mark.parametrize("verb", ["POST", "PATCH", "SUBSCRIBE"])
@@ -132,14 +115,6 @@ def test_rule_of_the_manager_and_of_the_request(engine: str, serve: Serve) -> No
     assert request.get(serve(breaks_first(1)).url) is OK
 
 
-def test_retry_after(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    server = serve(fails_first(1, "Retry-After: 1\r\n"))
-    blocking.setRetry(Retry(1, status_forcelist=[503]))
-    started = time.monotonic()
-    assert blocking.get(server.url) is OK
-    assert time.monotonic() - started >= 1.0
-
-
 @pytest.mark.parametrize("how", ["abort", "feedback"])
 def test_cancel_during_the_wait(how: str, blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(fails_first(1, "Retry-After: 3600\r\n"))
@@ -158,32 +133,6 @@ def test_cancel_during_the_wait(how: str, blocking: BlockingNetworkRequest, serv
     assert time.monotonic() - started < 5
     # the response before the wait is kept
     assert blocking.reply().statusCode() == 503 and blocking.reply().attempts() == 1
-
-
-def test_wait_counts_towards_the_deadline(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    server = serve(fails_first(1, "Retry-After: 3600\r\n"))
-    blocking.setRetry(Retry(1, status_forcelist=[503]))
-    blocking.setDeadline(300)
-    assert blocking.get(server.url) is ErrorCode.TimeoutError
-    assert blocking.reply().elapsed() < 5
-    assert "within the deadline of 300 ms" in blocking.errorMessage()
-
-
-def test_idle_timeout_of_each_attempt(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    calls = [0]
-
-    def handle(connection: Connection) -> None:
-        while connection.read_request() is not None:
-            calls[0] += 1
-            if calls[0] == 1:
-                connection.wait_for_close()
-                return
-            connection.respond(b"done")
-
-    server = serve(handle)
-    blocking.setTimeout(300)
-    blocking.setRetry(Retry(1))
-    assert blocking.get(server.url) is OK and blocking.reply().attempts() == 2
 
 
 def test_refused_connection_is_retried(blocking: BlockingNetworkRequest) -> None:

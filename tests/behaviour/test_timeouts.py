@@ -26,21 +26,6 @@ def test_idle_timeout_does_not_run_while_bytes_move(blocking: BlockingNetworkReq
     assert blocking.reply().elapsed() > 0.6
 
 
-def test_deadline_includes_redirects(blocking: BlockingNetworkRequest, serve: Serve) -> None:
-    def redirect_to_itself(connection: Connection) -> None:
-        while connection.read_request() is not None:
-            time.sleep(0.1)
-            connection.respond(b"", "302 Found", "Location: /again\r\n")
-
-    server = serve(redirect_to_itself)
-    blocking.setDeadline(900)
-    started = time.monotonic()
-    assert blocking.get(server.url) is ErrorCode.TimeoutError
-    assert 0.8 < time.monotonic() - started < 5.0
-    assert "deadline of 900 ms" in blocking.errorMessage()
-    assert 1 <= len(blocking.reply().history()) <= 9
-
-
 def test_time_in_a_slot_is_not_idle_time(blocking: BlockingNetworkRequest, serve: Serve) -> None:
     server = serve(always(b"z" * 20_000_000))
     blocking.setTimeout(1000)

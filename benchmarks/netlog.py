@@ -1,6 +1,11 @@
-"""A warm GET of 1 KB with a network log, beside one without: rounds of both alternate, and the rounds are compared."""
+"""A warm GET of 1 KB with a network log, beside one without: rounds of both alternate, and the rounds are compared.
+
+Then the memory that a batch of 100 000 requests takes with a log.
+"""
 
 import statistics
+import subprocess
+import sys
 import time
 from typing import Callable
 
@@ -20,6 +25,29 @@ LOG_BOUND = 25.0
 """Microseconds of a call: its records, and what Qt or Python do to keep them."""
 CHECKS_BOUND = 0.01
 """Of the time of a call: what it does for a log that is not there."""
+MEMORY_BOUND = 12.0
+"""MB that the process may grow by, after the log is full for the first time: the log itself takes no more."""
+
+MEMORY = """
+import sys
+from blocking_request import NetworkAccessManager
+from blocking_request.netlog import NetworkLog
+from blocking_request.qt.binding import QtCore
+app = QtCore.QCoreApplication([])
+def used():
+    return next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmRSS"))
+marks = {}
+manager = NetworkAccessManager()
+with NetworkLog(manager) as log:
+    urls = (f"{sys.argv[1]}?token={number:010}" for number in range(100_000))
+    for index, code, reply in manager.getMany(urls, ordered=False):
+        assert code == 0 and len(reply.body) == 1024
+        del reply
+        if index % 1000 == 0:
+            marks[index] = used()
+    assert log.count() == log.maximumEntries() == 1000 and len(log.toHar()) > 1_000_000
+print(max(marks.values()) - marks[5000])
+"""
 
 
 def seconds_of(run: Callable[[], None]) -> float:
@@ -43,12 +71,12 @@ def compare(engine: str, url: str) -> None:
         report = None
         for _ in range(CALLS):
             running_calls[key] = 0, time.monotonic()  # type: ignore[index]
-            if trace.recorders or report is not None:
+            if trace.wants_calls() or report is not None:
                 raise AssertionError
-            started = trace.request_started(response.request, report)
+            started = trace.request_started(response.request, report, time.monotonic)
             if started or report is not None:
                 raise AssertionError
-            trace.call_ended(report, response, None, 0, 0.0)
+            trace.call_ended(report, response, None, 0, 0.0, time.monotonic)
             running_calls.pop(key, None)  # type: ignore[call-overload]
 
     calls()
@@ -71,6 +99,9 @@ def main() -> None:
     with nginx(1024) as (server, _):
         for engine in ("python", "qt"):
             compare(engine, f"{server}/1024")
+        command = [sys.executable, "-c", MEMORY, f"{server}/1024"]
+        grown = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        bound("MB that 100 000 requests take with a log", grown, MEMORY_BOUND)
     del application
     finish()
 

@@ -133,11 +133,11 @@ class CallRecord:
             if isinstance(body, bytes):
                 self.request_size = len(body)
                 self.request_body = body if len(body) <= body_limit else body[:body_limit]
-                known.add(request.url, request.headers, self.request_body)
+                known.parts.append((request.url, request.headers, self.request_body))
             else:
                 self.request_size = body.size
         if self.request_body is None:
-            known.add(request.url, request.headers)
+            known.parts.append((request.url, request.headers, None))
         # The response, which is not there yet.
         self.ended: Optional[float] = None
         """By the clock of the call; None while the call, or the request, is running."""
@@ -178,7 +178,7 @@ class CallRecord:
         self.reason = response.reason
         self.http_version = response.http_version
         self.response_headers = response.headers
-        self.secrets.add(fields=response.headers.pairs)
+        self.secrets.parts.append(("", response.headers.pairs, None))
         self.engine = response.engine
         self.tls = response.tls
         self.trace = response.trace

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 class Secrets:
     """The secrets of a call, or of an exchange. Any thread may use it. It shows and pickles none of them."""
 
-    __slots__ = ("_known", "_parts", "_redacted_names")
+    __slots__ = ("_known", "_redacted_names", "parts")
 
     def __init__(self, redacted_names: tuple[str, ...] = ()) -> None:
         """``redacted_names``: the user's own secret names, besides the usual ones."""
         self._redacted_names = redacted_names
-        self._parts: list[tuple[str, Pairs, Optional[bytes]]] = []
+        self.parts: list[tuple[str, Pairs, Optional[bytes]]] = []
+        """URLs, header fields, and the bodies that belong to these fields. A log appends to it: a call costs time."""
         self._known: tuple[int, list[bytes]] = (0, [])
         """How many parts were read, and the values that were found in them."""
 
@@ -34,19 +35,19 @@ class Secrets:
 
     def add(self, url: str = "", fields: Pairs = (), body: Optional[bytes] = None) -> None:
         """Add a URL, header fields, and the body that belongs to these fields."""
-        self._parts.append((url, fields, body))
+        self.parts.append((url, fields, body))
 
     def with_fields(self, fields: Pairs) -> Secrets:
         """Return these secrets and those of further header fields."""
         copy = Secrets(self._redacted_names)
-        copy._parts = [*self._parts, ("", fields, None)]
+        copy.parts = [*self.parts, ("", fields, None)]
         return copy
 
     def values(self) -> list[bytes]:
         """Return the secrets in all forms that a text may have them in, the longest ones first."""
         count, values = self._known
-        if count != len(self._parts):
-            parts = self._parts[:]
+        if count != len(self.parts):
+            parts = self.parts[:]
             with first_use:
                 from .exchange_redaction import secret_values
             found = {value for part in parts for value in secret_values(*part, self._redacted_names)}

@@ -338,6 +338,48 @@ def test_log_that_is_dropped_while_a_call_runs(manager: NetworkAccessManager, se
     deliver()
 
 
+def test_logs_that_are_dropped_while_many_calls_run(
+    manager: NetworkAccessManager, serve: Serve, tmp_path: Path
+) -> None:
+    """Batches, streams and downloads go on, and later logs have nothing of the earlier ones."""
+    before = trace_module.recorders
+    url = serve(always(b"x" * 100_000)).url
+    failed: list[BaseException] = []
+    stop = threading.Event()
+
+    def call(number: int) -> None:
+        request = BlockingNetworkRequest(manager)
+        try:
+            while not stop.is_set():
+                assert [result.code for result in manager.getMany([url] * 10)] == [OK] * 10
+                assert request.download(url, tmp_path / str(number)) is OK
+                with request.stream(url) as chunks:
+                    assert sum(map(len, chunks)) == 100_000
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(30):
+            log = NetworkLog(manager, maximumEntries=5)
+            log.entryAdded.connect(lambda entry: None)
+            assert eventually(lambda made=log: made.count() == 5), failed  # type: ignore[misc]
+            gone = weakref.ref(log)
+            if number % 3 == 0:
+                log.close()
+            del log
+            gc.collect()
+            assert gone() is None and trace_module.recorders == before
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+    assert failed == []
+    deliver()
+
+
 def test_signals(manager: NetworkAccessManager, log: NetworkLog, serve: Serve) -> None:
     url = serve(redirecting).url
     heard: list[tuple[str, NetworkEntry, int]] = []

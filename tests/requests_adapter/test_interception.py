@@ -12,7 +12,9 @@ import requests_mock
 import responses
 import vcr
 
-from blocking_request import requests_session, route_requests
+from blocking_request import NetworkAccessManager, requests_session, route_requests
+from blocking_request.netlog import NetworkLog
+from blocking_request.testing import FakeReplies
 
 from ..support.names import Serve
 from ..support.servers.raw import always
@@ -74,3 +76,51 @@ def test_afterwards_the_engines_serve(session: requests.Session, serve: Serve) -
         pass
     with mock.patch("urllib3.connectionpool.HTTPConnectionPool.urlopen", side_effect=AssertionError):
         assert session.get(server.url).text == "sent"
+
+
+def test_library_for_tests_is_before_fake_replies_and_the_log(session: requests.Session) -> None:
+    """The order that docs/howto/tests_without_server.rst tells."""
+    with FakeReplies() as fake, NetworkLog() as log:
+        fake.get(URL, body="fake")
+        with responses.RequestsMock() as replies:
+            replies.get(URL, body="responses")
+            assert session.get(URL).text == "responses"
+        with requests_mock.Mocker() as mocked:
+            mocked.get(URL, text="requests_mock")
+            assert session.get(URL).text == "requests_mock"
+        assert fake.callCount == log.count() == 0
+        assert session.get(URL).text == "fake" and fake.callCount == log.count() == 1
+
+
+def test_library_for_tests_does_not_see_calls_without_requests() -> None:
+    with FakeReplies() as fake, responses.RequestsMock(assert_all_requests_are_fired=False) as replies:
+        replies.get(URL, body="responses")
+        fake.get(URL, body="fake")
+        manager = NetworkAccessManager()
+        assert manager.blockingGet(URL).text() == "fake"
+        assert [result.reply.text() for result in manager.getMany([URL])] == ["fake"]
+        assert len(replies.calls) == 0
+
+
+def test_url_that_responses_lets_pass(session: requests.Session, serve: Serve) -> None:
+    server = serve(always(b"sent"))
+    with responses.RequestsMock() as replies:
+        replies.add_passthru(server.url)
+        assert session.get(server.url).text == "sent"
+
+
+def test_requests_mock_that_lets_pass(session: requests.Session, serve: Serve) -> None:
+    server = serve(always(b"sent"))
+    with requests_mock.Mocker(real_http=True) as replies:
+        replies.get(URL, text="mocked")
+        assert (session.get(URL).text, session.get(server.url).text) == ("mocked", "sent")
+
+
+def test_adapter_of_requests_mock_beside_ours(serve: Serve) -> None:
+    """A test may mount the adapter of the library for one host."""
+    server = serve(always(b"sent"))
+    with requests_session() as session:
+        adapter = requests_mock.Adapter()
+        adapter.register_uri("GET", URL, text="mocked")
+        session.mount("http://nowhere.invalid", adapter)
+        assert (session.get(URL).text, session.get(server.url).text) == ("mocked", "sent")

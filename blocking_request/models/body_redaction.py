@@ -78,12 +78,13 @@ def redact_body(
     if not kind and b"\0" in body:
         return body
     text = body.decode("utf-8", "surrogateescape")
-    if kind.endswith("x-www-form-urlencoded"):
-        text = _FORM_FIELD.sub(lambda match: _redact_field(match, names, hidden), text)
-    elif kind.endswith("json") or text.lstrip()[:1] in ("{", "["):
+    beginning = text.lstrip()[:1]
+    if kind.endswith("json") or beginning in ("{", "["):
         text = _redact_json(text, names, is_response, hidden)
-    elif kind.endswith("xml"):
+    elif kind.endswith("xml") or beginning == "<":
         text = _xml_pattern(names).sub(lambda match: _redact_element(match, hidden), text)
+    if kind.endswith("x-www-form-urlencoded"):  # also the type of bytes that were sent without one
+        text = _FORM_FIELD.sub(lambda match: _redact_field(match, names, hidden), text)
     return redact_text(text, names).encode("utf-8", "surrogateescape")
 
 

@@ -134,6 +134,20 @@ def test_own_names_in_bodies() -> None:
     assert redact_body(b"pin=1", "application/x-www-form-urlencoded", ("p*n",)) == b"pin=***"
 
 
+def test_json_that_was_sent_as_a_form() -> None:
+    """Bytes that are sent without a ``Content-Type`` get that of a form."""
+    kind = "application/x-www-form-urlencoded"
+    assert redact_body(b'{"password": "hunter2", "a": 1}', kind) == b'{"password": "***", "a": 1}'
+    assert redact_body(b"[a]=1&password=hunter2", kind) == b"[a]=1&password=***"
+
+
+def test_large_body_without_fields_is_read_once() -> None:
+    """It took minutes: each character was taken for the beginning of a field."""
+    body = b"x" * 1_000_000
+    assert redact_body(body, "application/x-www-form-urlencoded") == body
+    assert redact_body(body + b"&token=a", "application/x-www-form-urlencoded") == body + b"&token=***"
+
+
 def test_vague_names_in_responses() -> None:
     """``{"key": "PROJ-1"}`` is a name in many APIs, so only a long value is hidden there."""
     body = b'{"key": "PROJ-1", "token": "a"}'

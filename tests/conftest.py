@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Optional
 
 import pytest
 
@@ -24,6 +26,12 @@ from blocking_request.testing import FakeReplies
 from .support.names import ENGINES, Serve
 from .support.servers.httpbin_server import HttpbinServer
 from .support.servers.raw import Handler, RawServer
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Optional[bool]:
+    """Collect tests/windows only if it is named: it needs another application object."""
+    is_named = any("windows" in argument for argument in config.args)
+    return True if collection_path.name == "windows" and not is_named else None
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,6 +16,7 @@ from ..qt.event_loop_waker import EventLoopWaker
 from ..qt.objects import prime_disconnect_notify
 from ..trace import add_recorder, remove_recorder
 from .entry import NetworkEntry
+from .entry_filter import entry_filter
 from .har_records import har_objects, record_of
 from .ring import EntryRing
 
@@ -24,6 +25,9 @@ MAXIMUM_ENTRIES = 1000
 
 BODY_BYTES = 1 << 16
 """How many bytes of each body a log keeps if it is not told otherwise."""
+
+CHANGES_AT_ONCE = 500
+"""How many changes are told before the event loop may handle other events: 500 take about 5 ms."""
 
 
 class NetworkLog(QtCore.QObject):
@@ -43,6 +47,8 @@ class NetworkLog(QtCore.QObject):
     entryChanged = Signal(object)
     """Emitted with the NetworkEntry of a call when a request of it, or the call, has ended. Several changes may come as
     one."""
+    cleared = Signal()
+    """Emitted after ``clear()``."""
 
     def __init__(
         self,
@@ -66,10 +72,12 @@ class NetworkLog(QtCore.QObject):
         super().__init__(parent)
         for signal in (self.entryAdded, self.entryChanged):
             prime_disconnect_notify(signal, self._ignore)
+        prime_disconnect_notify(self.cleared, self._ignore_clear)
         self._waker = EventLoopWaker(self._emit_changes)
         owner = None if manager is None else settings_of(manager).owner
         self._ring = EntryRing(maximumEntries, bodies, bool(timings), owner, self._waker.wake)
         self._maximum = maximumEntries
+        self._told_clears = 0
         add_recorder(self._ring)
         self._end = weakref.finalize(self, remove_recorder, self._ring)
         self._end.atexit = False
@@ -82,11 +90,21 @@ class NetworkLog(QtCore.QObject):
         pass
 
     @Slot()
+    def _ignore_clear(self) -> None:
+        pass
+
+    @Slot()
     def _emit_changes(self) -> None:
         self._waker.handled()
-        for record, is_new in self._ring.take_changes().items():
-            entry = NetworkEntry(record)
-            emit(self, "entryAdded" if is_new else "entryChanged", entry)
+        ring = self._ring
+        if self._told_clears != ring.clears:
+            self._told_clears = ring.clears
+            emit(self, "cleared")
+        changes, are_more = ring.take_changes(CHANGES_AT_ONCE)
+        if are_more:
+            self._waker.wake()
+        for record, is_new in changes.items():
+            emit(self, "entryAdded" if is_new else "entryChanged", NetworkEntry(record))
 
     # -- recording
 
@@ -123,16 +141,8 @@ class NetworkLog(QtCore.QObject):
 
         A call is found if itself or one of its requests is. Raises TypeError, ValueError if an argument is wrong.
         """
-        if not isinstance(text, str) or not isinstance(host, str):
-            raise TypeError(f"text and host must be str, not {type(text).__name__} and {type(host).__name__}")
-        statuses = _checked_statuses(status)
-        everything = (NetworkEntry(record) for record in self._ring.records())
-        wanted, host = text.casefold(), host.lower()
-        return [
-            entry
-            for entry in everything
-            if any(_matches(each, wanted, host, statuses) for each in (entry, *entry.children()))
-        ]
+        accepts = entry_filter(text, host, status)
+        return [entry for entry in map(NetworkEntry, self._ring.records()) if accepts(entry)]
 
     def count(self) -> int:
         """Return how many calls are kept."""
@@ -201,25 +211,6 @@ def _check_number(value: Any, name: str, unit: str, smallest: int) -> None:
         raise ValueError(f"{name} must be at least {smallest}, not {value}")
 
 
-def _checked_statuses(status: Union[int, str, None]) -> Optional[range]:
-    if status is None:
-        return None
-    if isinstance(status, int) and not isinstance(status, bool):
-        return range(status, status + 1)
-    if not isinstance(status, str):
-        raise TypeError(
-            f'status must be a number such as 404, a class such as "4xx", or None, not {type(status).__name__}'
-        )
-    digit, kind = status[:1], status[1:].lower()
-    if not digit.isdecimal() or kind != "xx":
-        raise ValueError(f'status must be a number such as 404, or a class such as "4xx", not {status!r}')
-    return range(int(digit) * 100, int(digit) * 100 + 100)
-
-
-def _matches(entry: NetworkEntry, text: str, host: str, statuses: Optional[range]) -> bool:
-    if statuses is not None and entry.statusCode() not in statuses:
-        return False
-    if host and entry.host() != host and not (host.startswith("*.") and entry.host().endswith(host[1:])):
-        return False
-    shown = f"{entry.method()} {entry.url()} {entry.statusCode() or ''} {entry.errorString()}"
-    return text in shown.casefold()
+def ring_of(log: NetworkLog) -> EntryRing:
+    """Return the records of a log. They stay if the log, a QObject, is deleted."""
+    return log._ring

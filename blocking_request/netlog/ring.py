@@ -32,6 +32,8 @@ class EntryRing:
         self._records: deque[CallRecord] = deque(maxlen=maximum)
         self._changes: SimpleQueue[tuple[CallRecord, bool]] = SimpleQueue()
         """Records, and whether they are new."""
+        self.clears = 0
+        """How often ``clear`` was called."""
 
     def wants(self, owner: object) -> bool:
         return not self.is_paused and (self._owner is None or self._owner is owner)
@@ -63,16 +65,18 @@ class EntryRing:
                 return
         self._wake()
 
-    def take_changes(self) -> dict[CallRecord, bool]:
-        """Return the records that are new or have changed since the last call, and whether they are new."""
+    def take_changes(self, limit: int) -> tuple[dict[CallRecord, bool], bool]:
+        """Return the records that are new or have changed since the last call, and whether they are new; and whether
+        there are more. ``limit``: of the changes that are taken.
+        """
         changes: dict[CallRecord, bool] = {}
-        for _ in range(self._changes.qsize()):
+        for _ in range(min(self._changes.qsize(), limit)):
             try:
                 record, is_new = self._changes.get_nowait()
             except Empty:
                 break
             changes[record] = is_new or changes.get(record, False)
-        return changes
+        return changes, not self._changes.empty()
 
     def records(self) -> list[CallRecord]:
         """Return the records, oldest first."""
@@ -84,6 +88,8 @@ class EntryRing:
 
     def clear(self) -> None:
         self._records.clear()
+        self.clears += 1
+        self._wake()
 
     def __len__(self) -> int:
         return len(self._records)

@@ -28,6 +28,7 @@ MEMBERS = Path(__file__).parents[2] / "tests" / "public_names.txt"
 INTERNAL = {
     "blocking_request.BlockingNetworkRequest.connectNotify",
     "blocking_request.ReplyContent.from_response",
+    "blocking_request.netlog.NetworkMonitor.event",
     "blocking_request.qhttp.Http.event",
     "blocking_request.qhttp.Http.timerEvent",
 }

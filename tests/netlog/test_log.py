@@ -406,6 +406,20 @@ def test_signals(manager: NetworkAccessManager, log: NetworkLog, serve: Serve) -
     assert heard[2][1] == heard[1][1] and heard[2][1].errorCode() is CANCELED
 
 
+def test_signal_of_a_clear(manager: NetworkAccessManager, log: NetworkLog, serve: Serve) -> None:
+    heard: list[str] = []
+    log.cleared.connect(lambda: heard.append("cleared"))
+    log.entryAdded.connect(lambda entry: heard.append("added"))
+    log.clear()
+    log.clear()
+    assert BlockingNetworkRequest(manager).get(serve(always()).url) is OK
+    assert heard == []
+    deliver()
+    assert heard == ["cleared", "added"]
+    deliver()
+    assert len(heard) == 2
+
+
 def test_log_that_moves_to_another_thread(manager: NetworkAccessManager, log: NetworkLog, serve: Serve) -> None:
     heard: list[Any] = []
 

@@ -19,6 +19,7 @@ BENCHMARKS = (
     "small_get",
     "signals",
     "netlog",
+    "monitor",
     "cache",
     "post",
     "policy",

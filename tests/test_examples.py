@@ -25,6 +25,7 @@ PAGES = {
         ("get_page.py", "post_form.py", "basic_auth.py", "favicon.py", "test_with_pytest.py"), "docs/tutorial.rst"
     ),
     "dask_tiles.py": "docs/processes.rst",
+    "network_monitor.py": "docs/howto/logging.rst",
     **dict.fromkeys(("download_window.py", "download_pool.py", "download_asyncio.py"), "docs/threads.rst"),
 }
 """The page that contains an example. README.rst contains the others."""
@@ -67,6 +68,12 @@ def test_download_window(tmp_path: Path, serve) -> None:  # type: ignore[no-unty
     output = run(ROOT / "examples/download_window.py", tmp_path, server.url, "body.bin")
     assert output == "body.bin is complete\n"
     assert (tmp_path / "body.bin").read_bytes() == b"x" * 100_000
+
+
+def test_network_monitor(tmp_path: Path) -> None:
+    output = run(ROOT / "examples/network_monitor.py", tmp_path, "--picture", "picture.png")
+    assert output == "12 calls\n"
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_download_pool(tmp_path: Path, serve) -> None:  # type: ignore[no-untyped-def]

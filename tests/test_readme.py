@@ -66,14 +66,21 @@ def run(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_pictures_of_the_demo_and_the_window(tmp_path: Path) -> None:
+def size_of_png(path: Path) -> tuple[int, int]:
+    data = path.read_bytes()
+    assert data.startswith(b"\x89PNG")
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
+def test_pictures_of_the_demo_and_the_windows(tmp_path: Path) -> None:
     pytest.importorskip("rich")
-    run("docs/pictures/draw.py", "demo", "window", str(tmp_path))
+    run("docs/pictures/draw.py", "demo", "window", "monitor", str(tmp_path))
     text = (tmp_path / "demo.svg").read_text("utf-8")
     assert text.count(">yes<") == 13 and "https://cdnjs" not in text
-    picture = (tmp_path / "download_window.png").read_bytes()
-    width, height = (int.from_bytes(picture[start : start + 4], "big") for start in (16, 20))
-    assert picture.startswith(b"\x89PNG") and width == 640 and 100 < height < 300
+    width, height = size_of_png(tmp_path / "download_window.png")
+    assert width == 640 and 100 < height < 300
+    drawn, kept = (size_of_png(folder / "network_monitor.png") for folder in (tmp_path, ROOT / "docs/pictures"))
+    assert drawn == kept == (1720, 1120)
 
 
 def test_picture_of_the_benchmarks(tmp_path: Path) -> None:

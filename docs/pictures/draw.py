@@ -1,10 +1,12 @@
-"""Draw the pictures of the documentation again: python docs/pictures/draw.py demo window [FOLDER].
+"""Draw the pictures of the documentation again: python docs/pictures/draw.py demo window monitor [FOLDER].
 
 - ``demo``: the table of ``blocking-request demo`` as demo.svg.
 - ``window``: the window of examples/download_window.py, at 62 % of a download, as download_window.png.
+- ``monitor``: the window of examples/network_monitor.py, after its downloads, as network_monitor.png. It makes the
+  picture itself.
 
-Both send requests to a server on loopback only. They are written beside this file, or into FOLDER. benchmarks.svg is
-drawn by ``python -m benchmarks.plot``.
+They send requests to a server on loopback only. The pictures are written beside this file, or into FOLDER.
+benchmarks.svg is drawn by ``python -m benchmarks.plot``.
 """
 
 from __future__ import annotations
@@ -94,7 +96,19 @@ def draw_window(folder: Path) -> None:
     server.server_close()
 
 
-PICTURES = {"demo": draw_demo, "window": draw_window}
+def draw_monitor(folder: Path) -> None:
+    from blocking_request.qt.binding import API
+
+    settings = {"QT_QPA_PLATFORM": "offscreen", "QT_SCALE_FACTOR": "2", "QT_FONT_DPI": "96"}
+    example = (ROOT / "examples/network_monitor.py").read_text("utf-8").replace("PyQt5", API)
+    with tempfile.TemporaryDirectory() as scratch:
+        program = Path(scratch, "network_monitor.py")
+        program.write_text(example, "utf-8")
+        command = [sys.executable, str(program), "--picture", str((folder / "network_monitor.png").resolve())]
+        subprocess.run(command, check=True, env={**settings, **os.environ, "PYTHONPATH": str(ROOT)})
+
+
+PICTURES = {"demo": draw_demo, "window": draw_window, "monitor": draw_monitor}
 
 
 def main() -> None:

@@ -209,3 +209,61 @@ print(time.monotonic() - started < 5)
 {END}"""
     lines = run(program, server.url, quiet.url, folder=tmp_path)
     assert lines[0] == "True hello" and lines[1].startswith("False Operation canceled") and lines[2] == "True"
+
+
+@needs_qgis
+def test_plugin_with_the_network_monitor(tmp_path: Path, serve: Serve) -> None:
+    """The example: its dock shows calls, and ``unload`` removes it while calls run."""
+    server, quiet = serve(always(b"hello")), serve(silence)
+    plugin = tmp_path / "qgis_network_monitor"
+    shutil.copytree(ROOT / "examples/qgis_network_monitor", plugin)
+    shutil.copytree(
+        ROOT / "blocking_request", plugin / "blocking_request", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    program = f"""{BEGIN.replace("QgsApplication([], False)", "QgsApplication([], True)")}
+{PLUGINS}
+import gc, weakref
+from qgis.PyQt.QtWidgets import QDockWidget, QMainWindow, QTableView
+from qgis.PyQt import sip
+
+
+class Interface(QMainWindow):
+    # The methods of QgisInterface that the plugin calls.
+    actions = []
+
+    def mainWindow(self):
+        return self
+
+    def addPluginToMenu(self, name, action):
+        self.actions.append(action)
+
+    def removePluginMenu(self, name, action):
+        self.actions.remove(action)
+
+
+qgis.utils.iface = window = Interface()
+window.show()
+for _ in range(3):
+    plugin = start("qgis_network_monitor")
+    package = sys.modules["qgis_network_monitor.blocking_request"]
+    package.BlockingNetworkRequest().get(url)
+    caller = threading.Thread(target=package.BlockingNetworkRequest().get, args=(quiet,))
+    caller.start()
+    table = window.findChild(QTableView)
+    ended = time.monotonic() + 10
+    while table.model().rowCount() < 2 and time.monotonic() < ended:
+        app.processEvents()
+    rows = [table.model().index(row, 2).data() for row in range(2)]
+    monitor = weakref.ref(plugin.dock.widget())
+    del table
+    assert qgis.utils.unloadPlugin("qgis_network_monitor")
+    del plugin
+    caller.join(10)
+    for _ in range(3):
+        app.sendPostedEvents(None, 52)  # DeferredDelete
+        app.processEvents()
+    gc.collect()
+    print(rows, window.findChildren(QDockWidget), window.actions, monitor(), caller.is_alive())
+{END}"""
+    lines = run(program, str(tmp_path), server.url, quiet.url, folder=tmp_path)
+    assert lines == ["['200', 'running'] [] [] None False"] * 3

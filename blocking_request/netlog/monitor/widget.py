@@ -23,7 +23,7 @@ from .model import CallsModel
 from .table import CallsTable
 from .texts import counted
 
-COLLECT_MS = 50
+COLLECT_MS = 100
 """How long changes are collected, in ms, before the table shows them."""
 NEXT_SLICE_MS = 5
 """How long other events are handled before the next slice, in ms, if more changes wait."""
@@ -247,6 +247,7 @@ class NetworkMonitor(QtWidgets.QWidget):
         row = None if entry is None else self._model.row_of(entry)
         if row is not None:
             self._table.select(row)
+            self._table.scrollTo(self._model.index(row, 0))
         self._show_selected()
 
     @Slot(bool)

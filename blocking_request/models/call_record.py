@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .._first_use import first_use
 from .headers import NO_FIELDS, Fields, Pairs
-from .known_secrets import Secrets
+from .known_secrets import SMALL_BODY_BYTES, Secrets
 from .redaction import CREDENTIAL_FIELDS, is_secret_field
 from .sent_head import HasSentHead, RawHead, SentHead, taken_apart
 from .tls import LazySession
@@ -133,7 +133,8 @@ class CallRecord:
             if isinstance(body, bytes):
                 self.request_size = len(body)
                 self.request_body = body if len(body) <= body_limit else body[:body_limit]
-                known.parts.append((request.url, request.headers, self.request_body))
+                kept = self.request_body if body_limit >= SMALL_BODY_BYTES else body[:SMALL_BODY_BYTES]
+                known.parts.append((request.url, request.headers, kept))
             else:
                 self.request_size = body.size
         if self.request_body is None:

@@ -14,6 +14,12 @@ from .redaction import HIDDEN, hidden_repr
 if TYPE_CHECKING:
     from .http_messages import Response
 
+READ_BYTES = 1 << 16
+"""How much of a body is searched for secrets."""
+
+SMALL_BODY_BYTES = 1 << 12
+"""How much of a body is kept for its secrets if a log keeps less of it. The form of a login is smaller."""
+
 
 class Secrets:
     """The secrets of a call, or of an exchange. Any thread may use it. It shows and pickles none of them."""
@@ -25,8 +31,8 @@ class Secrets:
         self._redacted_names = redacted_names
         self.parts: list[tuple[str, Pairs, Optional[bytes]]] = []
         """URLs, header fields, and the bodies that belong to these fields. A log appends to it: a call costs time."""
-        self._known: tuple[int, list[bytes]] = (0, [])
-        """How many parts were read, and the values that were found in them."""
+        self._known: tuple[int, frozenset[bytes], list[bytes]] = (0, frozenset(), [])
+        """How many parts were read, and the values that were found in them, also in the order of ``values``."""
 
     __repr__ = hidden_repr
 
@@ -40,19 +46,21 @@ class Secrets:
     def with_fields(self, fields: Pairs) -> Secrets:
         """Return these secrets and those of further header fields."""
         copy = Secrets(self._redacted_names)
+        copy._known = self._known
         copy.parts = [*self.parts, ("", fields, None)]
         return copy
 
     def values(self) -> list[bytes]:
         """Return the secrets in all forms that a text may have them in, the longest ones first."""
-        count, values = self._known
-        if count != len(self.parts):
-            parts = self.parts[:]
+        count, known, values = self._known
+        if count < len(self.parts):
+            parts = self.parts[count:]
             with first_use:
                 from .exchange_redaction import secret_values
-            found = {value for part in parts for value in secret_values(*part, self._redacted_names)}
-            values = sorted(found, key=lambda value: (-len(value), value))
-            self._known = len(parts), values
+            for url, fields, body in parts:
+                known |= secret_values(url, fields, body and body[:READ_BYTES], self._redacted_names)
+            values = sorted(known, key=lambda value: (-len(value), value))
+            self._known = count + len(parts), known, values
         return values
 
     def hide(self, data: bytes) -> bytes:

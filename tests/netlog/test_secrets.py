@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +19,7 @@ import pytest
 import requests
 
 from blocking_request import AuthConfig, BlockingNetworkRequest, NetworkAccessManager, QtAdapter, RequestError
+from blocking_request.models.known_secrets import Secrets
 from blocking_request.netlog import NetworkEntry, NetworkLog
 from blocking_request.netlog.entry import record_of_entry
 from blocking_request.netlog.har_file import HarFile
@@ -243,6 +245,30 @@ def test_secrets_that_the_server_sets_and_repeats(
 
     assert BlockingNetworkRequest(manager).get(serve(handle).url + "/login") is OK
     check(all_texts())
+
+
+def test_secrets_of_a_form_without_kept_bodies(
+    manager: NetworkAccessManager, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A log without bodies, and the DEBUG log alone, know the secrets of a login all the same."""
+    caplog.set_level(logging.DEBUG, "blocking_request")
+    url = serve(repeating).url
+    request = BlockingNetworkRequest(manager)
+    assert request.post(f"{url}/old", form={"password": SECRET, "a": VISIBLE}) is OK
+    with NetworkLog(manager, bodies=0) as log:
+        assert request.post(f"{url}/old", form={"password": SECRET, "a": VISIBLE}) is OK
+        assert request.post(f"{url}/old", json={"a": VISIBLE * 100_000, "password": SECRET}) is OK
+    check("\n".join((*caplog.messages[:6], *texts_of(log.entries()[0]), log.entries()[0].asCurl())))
+
+
+def test_many_secrets() -> None:
+    secrets = Secrets()
+    started = time.process_time()
+    for number in range(1000):
+        secrets.add(f"http://h/?token=secret-{number:08}", ((b"Accept", b"*/*"),))
+        assert secrets.values()
+    assert len(secrets.values()) == 1000 and time.process_time() - started < 5
+    assert secrets.hide(b"it is secret-00000007") == b"it is ***"
 
 
 def test_short_words_are_not_hidden(manager: NetworkAccessManager, log: NetworkLog, serve: Serve) -> None:

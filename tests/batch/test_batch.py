@@ -716,15 +716,18 @@ def test_slow_request_iterator_does_not_delay_results(manager: NetworkAccessMana
     server = serve(respond_with_path)
     manager.setTimeout(1_000)
 
+    given = 0
+
     def requests() -> Iterator[str]:
-        for number in range(12):
+        nonlocal given
+        for number in range(30):
             time.sleep(0.1)
+            given += 1
             yield f"{server.url}/{number}-"
 
-    started = time.monotonic()
     batch = manager.getMany(requests())
-    assert next(batch).code is OK and time.monotonic() - started < 1.0
-    assert [result.code for result in batch] == [OK] * 11
+    assert next(batch).code is OK and given < 30
+    assert [result.code for result in batch] == [OK] * 29
 
 
 def test_child_of_a_fork_ends_the_batch(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ WINDOWS = sorted(path.name for path in (ROOT / "tests/windows").glob("test_*.py"
 MEASURE = ("coverage", "run", "-m") if "coverage" in sys.modules else ()
 
 
+@pytest.mark.skipif(importlib.util.find_spec("pytestqt") is None, reason="pytest-qt is not installed")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", WINDOWS)
 def test_in_a_window(name: str, tmp_path: Path) -> None:

@@ -215,6 +215,13 @@ class CallsModel(QtCore.QAbstractTableModel):
     def entry(self, row: int) -> NetworkEntry:
         return NetworkEntry(self._shown[row].record)
 
+    def color(self, row: int, column: int) -> Optional[QtGui.QColor]:
+        """Return the colour of the text of a cell; None: that of the palette."""
+        entry = self.entry(row)
+        if not entry.isFinished():
+            return self.colors.faint
+        return self.colors.error if column == STATUS and is_failed(entry) else None
+
     def row_of(self, entry: NetworkEntry) -> Optional[int]:
         """Return the row of a call; None if it is not shown."""
         row = self._by_record.get(record_of_entry(entry))
@@ -255,10 +262,8 @@ class CallsModel(QtCore.QAbstractTableModel):
         if role == _Role.TextAlignmentRole:
             return _RIGHT if column.is_number else None
         if role == _Role.ForegroundRole:
-            entry = self.entry(number)
-            if not entry.isFinished():
-                return QtGui.QBrush(self.colors.faint)
-            return QtGui.QBrush(self.colors.error) if place == STATUS and is_failed(entry) else None
+            color = self.color(number, place)
+            return None if color is None else QtGui.QBrush(color)
         if role == _Role.ToolTipRole:
             return self._tool_tip(self.entry(number), place)
         if role == _Role.AccessibleTextRole:

@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 from ...qt.binding import QtCore
 from ...qt.widgets import QtGui, QtWidgets, known
+from .cells import Cells
 from .model import CallsModel
 from .texts import COLUMNS, LESS_IMPORTANT, PATH, START, TIMINGS
 from .waterfall import Waterfall, axis_of, scale_text
@@ -28,6 +29,8 @@ class CallsTable(QtWidgets.QTableView):
     def __init__(self, model: CallsModel, parent: QtWidgets.QWidget) -> None:
         super().__init__(parent)
         self._calls = model
+        self._cells = Cells(self)
+        self.setItemDelegate(self._cells)
         self.waterfall = Waterfall(self)
         self.setItemDelegateForColumn(TIMINGS, self.waterfall)
         self.setModel(model)

@@ -8,6 +8,7 @@ from typing import NamedTuple, Optional
 from ...qt.binding import QtCore
 from ...qt.widgets import QtGui, QtWidgets
 from ..entry import NetworkEntry
+from .cells import paint_background
 from .colors import MonitorColors
 from .model import CallsModel
 from .texts import known_steps, time_text
@@ -105,10 +106,10 @@ class Waterfall(QtWidgets.QStyledItemDelegate):
     def paint(
         self, painter: Optional[QtGui.QPainter], option: QtWidgets.QStyleOptionViewItem, index: QtCore.QModelIndex
     ) -> None:
-        super().paint(painter, option, index)  # the background of a row that is selected
         model = index.model()
         if not isinstance(model, CallsModel) or painter is None:
             return
+        paint_background(painter, option)
         colors = model.colors
         area = QtCore.QRectF(option.rect).adjusted(3, 2, -3, -2)
         painter.save()

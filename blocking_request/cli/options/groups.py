@@ -1,0 +1,41 @@
+"""All groups of options together: their declarations, and the calls that apply their values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .auth import apply_auth_options, auth_options
+from .body import body_options
+from .cache import apply_cache_options, cache_options, uses_cache
+from .call_setup import CallSetup
+from .output import output_options
+from .proxy import apply_proxy_options, proxy_options
+from .request import apply_request_options, header_names, request_options
+from .sections import Command, decorated
+from .tls import apply_tls_options, tls_options
+
+
+def all_options(command: Command, with_body: bool) -> Command:
+    """Add the URL and the options of a request to a command. ``with_body``: whether the request can have a body."""
+    groups = [request_options, auth_options, tls_options, proxy_options, output_options, cache_options]
+    return decorated(command, [*groups, body_options] if with_body else groups)
+
+
+def configured(values: Mapping[str, Any]) -> CallSetup:
+    """Return the manager and the requests that the values of the options make. Raises click.UsageError, OSError."""
+    setup = CallSetup()
+    for apply in (
+        apply_cache_options,
+        apply_request_options,
+        apply_auth_options,
+        apply_tls_options,
+        apply_proxy_options,
+    ):
+        apply(setup, values)
+    return setup
+
+
+def can_continue(values: Mapping[str, Any]) -> bool:
+    """Return whether an interrupted download can be resumed: no cache is used, no header selects a range or coding."""
+    return not (uses_cache(values) or header_names(values) & {"range", "if-range", "accept-encoding"})

@@ -1,0 +1,74 @@
+"""Shows the options of a command in groups, with examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Callable
+
+import click
+
+REQUEST = "Request"
+BODY = "Body"
+AUTHENTICATION = "Authentication"
+TLS = "TLS"
+PROXY = "Proxy"
+OUTPUT = "Output"
+CACHE = "Cache"
+OTHER = "Other"
+SECTIONS = (REQUEST, BODY, AUTHENTICATION, TLS, PROXY, OUTPUT, CACHE, OTHER)
+"""The groups of ``--help``, in their order."""
+
+Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
+
+
+class SectionedOption(click.Option):
+    """An option that belongs to a group of ``--help``."""
+
+    def __init__(self, *declarations: Any, section: str = OTHER, **attributes: Any) -> None:
+        super().__init__(*declarations, **attributes)
+        self.section = section
+
+
+def option(section: str, *names: str, **attributes: Any) -> Decorator:
+    """Declare an option of a group: ``names`` and ``attributes`` as those of ``click.option``."""
+    return click.option(*names, cls=SectionedOption, section=section, **attributes)
+
+
+def decorated(command: Command, decorators: Sequence[Decorator]) -> Command:
+    """Add options to a command. ``--help`` shows them in this order."""
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+class SectionedCommand(click.Command):
+    """A command whose ``--help`` has the options in groups, and then examples."""
+
+    def __init__(self, *arguments: Any, examples: Sequence[str] = (), **attributes: Any) -> None:
+        """``examples``: command lines that ``--help`` shows, each of at most 76 characters."""
+        super().__init__(*arguments, **attributes)
+        self.examples = tuple(examples)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, as click calls it."""
+        rows: dict[str, list[tuple[str, str]]] = {section: [] for section in SECTIONS}
+        for parameter in self.get_params(ctx):
+            # click 8.2 lists arguments, too. The usage line has them.
+            row = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if row is not None:
+                rows[getattr(parameter, "section", OTHER)].append(row)
+        is_plain = not any(rows[section] for section in SECTIONS if section != OTHER)
+        for section, records in rows.items():
+            if records:
+                with formatter.section("Options" if is_plain else section):
+                    formatter.write_dl(records)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples and the last part, as click calls it."""
+        if self.examples:
+            with formatter.section("Examples"):
+                for example in self.examples:
+                    # Not wrapped: a line that is copied must be a whole command.
+                    formatter.write(f"  {example}\n")
+        super().format_epilog(ctx, formatter)

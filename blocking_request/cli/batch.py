@@ -13,23 +13,20 @@ import click
 import rich.console
 import rich.progress
 
-from .. import ErrorCode, NetworkAccessManager
+from .. import ErrorCode
 from ..manager.batch_methods import MAX_CONCURRENT
-from ..models.redaction import printable
 from .options.body import contents, standard_input
+from .options.call_setup import CallSetup
 from .options.groups import configured
+from .options.url import complete_url
 from .output import exit_status, failure_text, has_terminal, say
+from .resume import DownloadRecord
 
 
 def send_list(values: Mapping[str, Any]) -> int:
     """Download the URLs of --from. Return the exit status. Raises click.UsageError, OSError."""
+    _check_options(values)
     folder = values["output"]
-    if values["url"] is not None:
-        raise click.UsageError("give a URL or --from FILE, not both")
-    if folder is None:
-        raise click.UsageError("--from needs -o FOLDER, the folder for the files")
-    if values["verbose"]:
-        raise click.UsageError("--verbose shows single requests: it cannot be used with --from")
     addresses = _addresses(values["urls"])
     setup = configured(values)
     wanted = [setup.request_of(address) for address in addresses]
@@ -37,7 +34,29 @@ def send_list(values: Mapping[str, Any]) -> int:
         os.makedirs(folder, exist_ok=True)
     except FileExistsError as error:
         raise OSError(error.errno, "this is a file: --from needs a folder for -o", folder) from None
-    return download_list(setup.manager, wanted, Path(folder), values["jobs"] or MAX_CONCURRENT)
+    urls = [complete_url(address) for address in addresses]
+    record = DownloadRecord(Path(folder), urls)
+    if values["resume"]:
+        missing = [index for index, url in enumerate(urls) if not record.is_there(url)]
+        urls, wanted = [urls[index] for index in missing], [wanted[index] for index in missing]
+    try:
+        status = _download(setup, wanted, urls, record, Path(folder), values["jobs"] or MAX_CONCURRENT)
+    finally:
+        record.save()
+    setup.save_cookies()
+    return status
+
+
+def _check_options(values: Mapping[str, Any]) -> None:
+    if values["url"] is not None:
+        raise click.UsageError("give a URL or --from FILE, not both")
+    if values["output"] is None:
+        raise click.UsageError("--from needs -o FOLDER, the folder for the files")
+    if values["verbose"]:
+        raise click.UsageError("--verbose shows single requests: it cannot be used with --from")
+    for name, text in (("remote_name", "-O"), ("remote_header_name", "-J"), ("checksum", "--checksum")):
+        if values[name]:
+            raise click.UsageError(f"{text} is for single requests: it cannot be used with --from")
 
 
 def _addresses(file: str) -> list[str]:
@@ -49,8 +68,13 @@ def _addresses(file: str) -> list[str]:
     return [line for line in map(str.strip, lines) if line and not line.startswith("#")]
 
 
-def download_list(manager: NetworkAccessManager, requests: list[Any], folder: Path, jobs: int) -> int:
-    """Download the requests. Return the first exit status that is not 0, else 0."""
+def _download(
+    setup: CallSetup, requests: list[Any], urls: list[str], record: DownloadRecord, folder: Path, jobs: int
+) -> int:
+    """Download the requests. Return the exit status of the first one in the list that has failed, else 0.
+
+    ``urls``: the URLs of the requests, for the record.
+    """
     console = rich.console.Console(stderr=True)
     columns = (
         rich.progress.TextColumn("{task.description}"),
@@ -59,22 +83,36 @@ def download_list(manager: NetworkAccessManager, requests: list[Any], folder: Pa
         rich.progress.TimeRemainingColumn(),
     )
     codes: Counter[ErrorCode] = Counter()
-    status = 0
+    failures: dict[int, tuple[int, str]] = {}
     bar = rich.progress.Progress(*columns, console=console, transient=True)
     task = bar.add_task("files", total=len(requests))
     # Without a terminal, rich would print an empty line when the bar is stopped.
     shown = bar if has_terminal() else nullcontext()
-    with shown, manager.downloadMany(requests, maxConcurrent=jobs, ordered=False, folder=folder) as batch:
-        for _, code, reply in batch:
-            bar.update(task, advance=1)
-            codes[code] += 1
-            if code is not ErrorCode.NoError:
-                status = status or exit_status(code, reply)
-                text = printable(failure_text(reply.errorString()))
-                bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        received = batch.receivedBytes()
+    batch = setup.manager.downloadMany(
+        requests,
+        maxConcurrent=jobs,
+        ordered=False,
+        folder=folder,
+        authCfg=setup.auth_cfg(),
+        headers=setup.headers,
+        params=setup.query,
+    )
+    try:
+        with shown, batch:
+            for index, code, reply in batch:
+                bar.update(task, advance=1)
+                codes[code] += 1
+                if code is ErrorCode.NoError:
+                    record.add(urls[index], reply.filePath())
+                else:
+                    failures[index] = exit_status(code, reply), failure_text(reply.errorString())
+            received = batch.receivedBytes()
+    finally:
+        # In the order of the list, which the order of the results is not.
+        for _, (_, text) in sorted(failures.items()):
+            say(text)
     good = codes.pop(ErrorCode.NoError, 0)
     failed = "".join(f", {count} {code.name}" for code, count in sorted(codes.items()))
     if failed or has_terminal():
         say(f"{good} of {len(requests)} files, {received} bytes{failed}")
-    return status
+    return failures[min(failures)][0] if failures else 0

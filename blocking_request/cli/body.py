@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .. import ReplyContent
+from ..bodies.checksum import Checksum
 from ..bodies.download_files import ResumableFile
 from ..bodies.file_sink import FileSink
 from ..bodies.finished_file import Naming, is_special
@@ -80,18 +81,23 @@ def _opener(path: str, flags: int) -> int:
 class BodyTarget:
     """The sink for one body, and the state of it after the request."""
 
-    def __init__(self, output: RawOutput, path: Optional[str], may_resume: bool) -> None:
+    def __init__(
+        self, output: RawOutput, path: Optional[str], may_resume: bool, checksum: Optional[Checksum] = None
+    ) -> None:
         """``path``: the argument of -o. ``may_resume``: whether a download by this request can be resumed."""
         self._device: Any = None
+        self.may_resume = False
+        """Whether an interrupted download is kept, and continued by the next run."""
         self.sink: BodySink
         descriptor = descriptor_of(path)
         if path is None or descriptor == 1:
             self._device = TerminalOutput(output) if output.isatty() else output
-            self.sink = DeviceSink(self._device, None)
+            self.sink = DeviceSink(self._device, checksum)
         elif descriptor is not None:
-            self.sink = DeviceSink(OpenedDevice(path, descriptor), None)
+            self.sink = DeviceSink(OpenedDevice(path, descriptor), checksum)
         else:
-            self.sink = FileSink(path, may_resume and _can_resume(path), None)
+            self.may_resume = may_resume and _can_resume(path)
+            self.sink = FileSink(path, self.may_resume, checksum)
 
     @property
     def is_standard_output(self) -> bool:

@@ -18,7 +18,8 @@ from .info import show_demo, show_installation
 from .options.cache import command_line_cache
 from .options.groups import all_options
 from .options.request import many_options
-from .options.sections import SectionedCommand
+from .options.sections import REQUEST, SectionedCommand, option
+from .options.url import is_like_url
 from .output import EXIT_BROKEN_PIPE, EXIT_FILE, EXIT_INTERRUPTED, EXIT_STATUSES, EXIT_USAGE, say
 from .send import send
 from .streams import OutputError, RawOutput, replace_streams
@@ -88,10 +89,74 @@ class _Commands(click.Group):
             raise click.Abort from None  # click would write an empty line to standard error
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_STATUSES)
+DEFAULT_COMMAND = "send"
+"""The command that is meant if the first word is a URL or an option of a request."""
+
+
+class _MainCommands(_Commands):
+    """The commands of the program. The name of ``send`` may be left out."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Add the name of the default command if it is left out."""
+        position = self._position_of_command(ctx, args)
+        return super().parse_args(ctx, [*args[:position], *self._with_command(args[position:])])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[Any, Any, list[str]]:
+        """Find the command of some words."""
+        return super().resolve_command(ctx, self._with_command(args))
+
+    def _with_command(self, words: list[str]) -> list[str]:
+        """Return the words with the name of the default command, if they name none."""
+        word = words[0] if words else ""
+        is_left_out = word not in self.commands and (is_like_url(word) or (word.startswith("-") and word != "--"))
+        return [DEFAULT_COMMAND, *words] if is_left_out else words
+
+    def _position_of_command(self, ctx: click.Context, args: list[str]) -> int:
+        """Return the position of the first argument that is no option of the program."""
+        options = {name: each for each in self.get_params(ctx) for name in (*each.opts, *each.secondary_opts)}
+        position = 0
+        while position < len(args):
+            name, equals, _ = args[position].partition("=")
+            option: Any = options.get(name)
+            if option is None:
+                break
+            has_value = not equals and not option.is_flag and not option.count
+            position += 1 + option.nargs if has_value else 1
+        return position
+
+
+@click.group(cls=_MainCommands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_STATUSES)
 @click.version_option(VERSION, prog_name="blocking-request")
 def commands() -> None:
-    """Send HTTP requests over Qt."""
+    """Send HTTP requests over Qt.
+
+    'blocking-request URL' is 'blocking-request send URL': GET, or POST if there is a body.
+    """
+
+
+@commands.command(
+    DEFAULT_COMMAND,
+    epilog=EXIT_STATUSES,
+    examples=(
+        "blocking-request example.org",
+        "blocking-request https://example.org/users --json name=Ann",
+        "blocking-request -X DELETE -u me https://example.org/users/1",
+    ),
+)
+@option(REQUEST, "-X", "--request", "method", metavar="METHOD", help="Send this method.")
+@option(REQUEST, "-I", "--head", is_flag=True, help="Send HEAD: show the status line and the headers.")
+@partial(all_options, with_body=True)
+def _send(method: Optional[str], head: bool, **values: Any) -> int:
+    """Send a request: GET, or POST if there is a body.
+
+    The word 'send' can be left out: 'blocking-request URL'. A host that is called like a command needs it, or the
+    scheme: 'blocking-request http://info/'.
+    """
+    if head and method is not None:
+        raise click.UsageError("-I and -X exclude each other: give one of them")
+    if method == "":
+        raise click.UsageError("-X: the method is empty")
+    return send("HEAD" if head else method, values)
 
 
 def _add_verb(verb: str, summary: str, with_body: bool, examples: Sequence[str]) -> None:
@@ -159,7 +224,7 @@ for _verb, _summary, _with_body, _examples in (
     (
         "DELETE",
         "DELETE a resource.",
-        False,
+        True,
         (
             "blocking-request delete https://example.org/files/a.txt",
             "blocking-request delete https://example.org/a -H 'If-Match: \"1\"'",

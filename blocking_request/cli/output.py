@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 import click
@@ -50,9 +51,14 @@ def say(text: str) -> None:
 
 def failure_text(text: str) -> str:
     """Return a message about a failure. It names no arguments of Python that the command line does not have."""
+    text = _SET_ENGINE.sub(r"--engine \1", text)
     return text.replace(
-        "keyPassword is missing or wrong", "the command line takes PEM and PKCS#12 files without a password only"
+        "keyPassword is missing or wrong",
+        "its password is missing or wrong: give it with --pass or --cert FILE:PASSWORD",
     )
+
+
+_SET_ENGINE = re.compile(r"setEngine\('(\w+)'\)")
 
 
 class Narrator:

@@ -8,15 +8,18 @@ from typing import Any, Optional
 
 import click
 
-from .. import BlockingNetworkRequest, ErrorCode
+from .. import BlockingNetworkRequest, ErrorCode, ReplyContent
 from ..bodies.upload import body_for
 from ..netlog.har_file import HarFile
+from ..qt.binding import QtNetwork
 from ..request.request import send_into_sink
 from ..trace import add_recorder
 from .batch import send_list
 from .body import BodyTarget, write_head
-from .options.body import body_of
+from .options.body import RequestBody, body_of
+from .options.call_setup import CallSetup
 from .options.groups import can_continue, configured
+from .options.output import checksum_of, target_path
 from .options.values import check_text
 from .output import Narrator, ProgressBar, exit_status, failure_text, say
 
@@ -27,34 +30,65 @@ NOT_MODIFIED = 304
 """The response to a conditional request (-H), which says that the file has not changed."""
 
 
-def send(verb: str, values: Mapping[str, Any]) -> int:
+def send(verb: Optional[str], values: Mapping[str, Any]) -> int:
     """Send the request that the values of the options make. Return the exit status.
 
-    Raises click.UsageError, OSError.
+    ``verb``: None: GET, or POST if there is a body. Raises click.UsageError, OSError.
     """
     if values["har"] is not None:
         _write_har(values["har"])
     if values.get("urls") is not None:
         return send_list(values)
     url = values["url"]
-    if url is None and "://" in verb:
+    if url is None and verb is not None and "://" in verb:
         raise click.UsageError("Missing argument 'VERB': it precedes the URL")
     if url is None:
         raise click.UsageError("Missing argument 'URL'" + (" (or --from FILE)" if verb == "GET" else ""))
     if values.get("jobs") is not None:
         raise click.UsageError("--jobs can only be used with --from")
+    body = body_of(values)
+    verb = verb or ("GET" if body is None else "POST")
     check_text(verb, "verb")
     setup = configured(values)
-    blocking = BlockingNetworkRequest(setup.manager)
+    request = setup.request_of(url)
+    data = body_for(verb.upper(), _with_body_fields(setup, body))
+    blocking = setup.blocking_request()
     if values["verbose"]:
         add_recorder(Narrator())
-    body = body_for(verb, body_of(values))
-    request = setup.request_of(url)
     if verb.upper() == "HEAD":
-        return _send_head(blocking, verb, request, body, values["output"])
-    may_resume = verb.upper() == "GET" and body is None and can_continue(values)
-    target = BodyTarget(click.get_current_context().obj, values["output"], may_resume)
-    return _send_to(target, blocking, verb, request, body, values["verbose"])
+        status = _send_head(setup, blocking, verb, request, data, values)
+    else:
+        target = _target(verb, data is not None, values)
+        status = _send_to(target, setup, blocking, verb, request, data, values)
+    setup.save_cookies()
+    return status
+
+
+def _with_body_fields(setup: CallSetup, body: Optional[RequestBody]) -> Any:
+    """Add the header fields of a body, and return its data."""
+    if body is None:
+        return None
+    if body.content_type.startswith("multipart/"):
+        # Without the boundary, which is in this field, the body cannot be parsed.
+        setup.headers = [pair for pair in setup.headers if pair[0].lower() != b"content-type"]
+    setup.add_default_header("Content-Type", body.content_type)
+    if body.accept is not None:
+        setup.add_default_header("Accept", body.accept)
+    return body.data
+
+
+def _target(verb: str, has_body: bool, values: Mapping[str, Any]) -> BodyTarget:
+    """Return the target of the body. Raises click.UsageError."""
+    path = target_path(values)
+    is_resumable = verb.upper() == "GET" and not has_body and can_continue(values)
+    if values["resume"] and (path is None or not is_resumable):
+        raise click.UsageError(
+            "-C can only be used with GET and -o FILE or -O, and not with a cache, a Range or an Accept-Encoding"
+        )
+    target = BodyTarget(click.get_current_context().obj, path, is_resumable, checksum_of(values))
+    if values["resume"] and not target.may_resume:
+        raise click.UsageError(f"-C: {path} is no name of a file, or another program has written {path}.part")
+    return target
 
 
 def _write_har(path: str) -> None:
@@ -67,22 +101,28 @@ def _write_har(path: str) -> None:
 
 
 def _send_to(
-    target: BodyTarget, blocking: BlockingNetworkRequest, verb: str, request: Any, body: Any, verbose: bool
+    target: BodyTarget,
+    setup: CallSetup,
+    blocking: BlockingNetworkRequest,
+    verb: str,
+    request: Any,
+    data: Any,
+    values: Mapping[str, Any],
 ) -> int:
     try:
         with ProgressBar(blocking, target.is_standard_output and sys.stdout.isatty()):
-            code = send_into_sink(blocking, request, verb, body, target.sink)
+            code = send_into_sink(blocking, request, verb, data, target.sink, setup.headers, setup.query)
     except KeyboardInterrupt:
         if target.resume_hint():
             say(target.resume_hint())
         raise
     reply = blocking.reply()
-    if target.is_standard_output:
+    if target.is_standard_output and not (values["fail"] and code is ErrorCode.ServerExceptionError):
         target.write(reply.body)
-    if verbose:
+    if values["verbose"]:
         _say_origin(reply.isFromCache(), target)
     if code is not ErrorCode.NoError:
-        say(failure_text(reply.errorString()))
+        say(_explained(reply, values))
         if target.resume_hint() and code is not ErrorCode.ServerExceptionError:
             say(target.resume_hint())
     elif target.lacks_file() and reply.statusCode() != NOT_MODIFIED:
@@ -98,11 +138,27 @@ def _say_origin(is_from_cache: bool, target: BodyTarget) -> None:
         say(f"* written to {target.written()}")
 
 
-def _send_head(blocking: BlockingNetworkRequest, verb: str, request: Any, body: Any, output: Optional[str]) -> int:
-    code = blocking.sendCustomRequest(request, verb, body)
+def _send_head(
+    setup: CallSetup, blocking: BlockingNetworkRequest, verb: str, request: Any, data: Any, values: Mapping[str, Any]
+) -> int:
+    for name in ("remote_name", "resume", "checksum"):
+        if values[name]:
+            raise click.UsageError("the response to HEAD has no body: -O, -C and --checksum cannot be used")
+    output = values["output"]
+    code = blocking.sendCustomRequest(request, verb, data, headers=setup.headers, params=setup.query)
     reply = blocking.reply()
     if reply.statusCode() is not None and (output is None or code is ErrorCode.NoError):
         write_head(click.get_current_context().obj, reply, output)
     if code is not ErrorCode.NoError:
-        say(failure_text(reply.errorString()))
+        say(_explained(reply, values))
     return exit_status(code, reply)
+
+
+def _explained(reply: ReplyContent, values: Mapping[str, Any]) -> str:
+    """Return the message about a failure. It names the file of --cacert if the certificate was refused."""
+    text = failure_text(reply.errorString())
+    cacert = values["cacert"]
+    is_tls = reply.error() == QtNetwork.QNetworkReply.NetworkError.SslHandshakeFailedError
+    if not is_tls or cacert is None or cacert in text:
+        return text
+    return f"{text}: only the certificates of {cacert} are trusted (--cacert)"

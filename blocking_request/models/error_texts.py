@@ -33,7 +33,8 @@ _QT_TEXTS = {
 def error_text(error: QtNetworkError, url: str) -> Optional[str]:
     """Return Qt's message for an error, or None if Qt has no message that always fits."""
     if error is QtNetworkError.HostNotFoundError:
-        return f"Host {urlsplit(url).hostname or ''} not found"
+        host = urlsplit(url).hostname or '""'
+        return f"Host {host} not found"
     return _QT_TEXTS.get(error)
 
 

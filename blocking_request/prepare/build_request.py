@@ -167,7 +167,7 @@ def checked_url(qurl: QtCore.QUrl) -> tuple[str, _Userinfo, bool]:
     if scheme not in ("http", "https"):
         raise request_not_sent(QtNetworkError.ProtocolUnknownError, f'Protocol "{scheme}" is unknown: {_BEGIN}')
     if not qurl.host():
-        text = "Host  not found: the URL names no host"
+        text = 'Host "" not found: the URL names no host'
         raise request_not_sent(QtNetworkError.HostNotFoundError, text)
     return (*_checked_web_url(encoded), False)
 

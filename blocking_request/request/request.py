@@ -485,7 +485,17 @@ def _encoded(data: Any, form: Optional[Fields], files: Optional[Files], json: An
 
 
 def send_into_sink(
-    request: BlockingNetworkRequest, target: RequestLike, verb: str, data: Data, sink: Optional[BodySink]
+    request: BlockingNetworkRequest,
+    target: RequestLike,
+    verb: str,
+    data: Data,
+    sink: Optional[BodySink],
+    headers: HeadersLike = None,
+    params: ParamsLike = None,
 ) -> errors.ErrorCode:
-    """Send any method and write the response's body into a sink. If ``sink`` is None, keep the body in memory."""
-    return request._block(target, verb, data, False, None, sink=sink)
+    """Send any method and write the response's body into a sink. If ``sink`` is None, keep the body in memory.
+
+    ``headers``, ``params``: as in ``BlockingNetworkRequest.get``. Raises TypeError, ValueError.
+    """
+    arguments = call_arguments(headers, None)
+    return request._block(with_query(target, encoded_params(params)), verb, data, False, None, arguments, sink)

@@ -309,5 +309,5 @@ def test_resumable_download_to_a_name_that_is_too_long(
 
 def test_deadline_of_the_command_line(serve: Serve, stopped_pipe: Path) -> None:
     command = [sys.executable, "-m", "blocking_request", "get", serve(always(BODY)).url, "-o", str(stopped_pipe)]
-    result = subprocess.run([*command, "--deadline", "500"], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    result = subprocess.run([*command, "--deadline", "500ms"], cwd=ROOT, capture_output=True, timeout=60, check=False)
     assert result.returncode == ErrorCode.TimeoutError, result.stderr

@@ -2,17 +2,100 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+import click
+
+from ... import AuthConfig
 from .call_setup import CallSetup
-from .sections import Command, decorated
+from .sections import AUTHENTICATION, Command, decorated, option
+from .values import READABLE_FILE, check_text, only_one
 
 
 def auth_options(command: Command) -> Command:
     """Add the options of authentication to a command."""
-    return decorated(command, [])
+    return decorated(
+        command,
+        [
+            option(
+                AUTHENTICATION,
+                "-u",
+                "--user",
+                metavar="USER:PASSWORD",
+                help="Send user and password (Basic). Without ':PASSWORD' the terminal asks for it. They are not sent "
+                "to another origin after a redirect.",
+            ),
+            option(
+                AUTHENTICATION,
+                "--digest",
+                is_flag=True,
+                help="With -u: send a digest of the password, and only if the server asks for it.",
+            ),
+            option(
+                AUTHENTICATION, "--bearer", "--oauth2-bearer", "bearer", metavar="TOKEN", help="Send this bearer token."
+            ),
+            option(
+                AUTHENTICATION,
+                "-n",
+                "--netrc",
+                is_flag=True,
+                help="Read user and password from ~/.netrc, or from the file that NETRC names.",
+            ),
+            option(
+                AUTHENTICATION,
+                "--netrc-file",
+                type=READABLE_FILE,
+                metavar="FILE",
+                help="Read user and password from this netrc file.",
+            ),
+        ],
+    )
 
 
 def apply_auth_options(setup: CallSetup, values: Mapping[str, Any]) -> None:
     """Apply the credentials. Raises click.UsageError."""
+    only_one(values, "user", "-u", "bearer", "--bearer")
+    if values["digest"] and values["user"] is None:
+        raise click.UsageError("--digest can only be used with -u")
+    try:
+        if values["user"] is not None:
+            user, password = user_and_password(values["user"], "-u")
+            setup.auth = AuthConfig.digest(user, password) if values["digest"] else AuthConfig.basic(user, password)
+        if values["bearer"] is not None:
+            check_text(values["bearer"], "value of --bearer")
+            setup.auth = AuthConfig.bearer(values["bearer"])
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if values["netrc_file"] is not None:
+        setup.manager.setNetrc(values["netrc_file"])
+    elif values["netrc"]:
+        setup.manager.setNetrc(True)
+
+
+def user_and_password(text: str, name: str) -> tuple[str, str]:
+    """Return the parts of ``USER:PASSWORD``; ask for a password that is missing. ``name``: the option.
+
+    Raises click.UsageError if there is no terminal to ask on.
+    """
+    check_text(text, f"value of {name}")
+    user, colon, password = text.partition(":")
+    return user, password if colon else ask_password(f"Password of {user}", name)
+
+
+def ask_password(question: str, name: str) -> str:
+    """Ask for a password on the terminal, which does not show it. Raises click.UsageError if there is no terminal."""
+    if not _has_terminal():
+        raise click.UsageError(f"{name}: the password is missing, and there is no terminal to ask for it")
+    answer: str = click.prompt(question, hide_input=True, default="", show_default=False, err=True)
+    return answer
+
+
+def _has_terminal() -> bool:
+    """Return whether the process has a terminal. It need not be standard input, which may be the body."""
+    with suppress(OSError):
+        os.close(os.open(os.ctermid() if hasattr(os, "ctermid") else "CONIN$", os.O_RDWR))
+        return True
+    return False

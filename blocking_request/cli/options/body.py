@@ -5,12 +5,25 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 import click
 
+from ...models.redaction import hidden_repr
 from .sections import BODY, Command, decorated, option
 from .values import opened
+
+
+class RequestBody(NamedTuple):
+    """The body of a request, and the header fields that belong to it."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self)
+
+    data: Any
+    """bytes, or a binary file that is read as it is sent."""
+    content_type: str
+    accept: Optional[str] = None
 
 
 def body_options(command: Command) -> Command:
@@ -22,22 +35,82 @@ def body_options(command: Command) -> Command:
                 BODY,
                 "-d",
                 "--data",
+                "data",
+                multiple=True,
                 metavar="TEXT|@FILE",
-                help="Send this body; @- reads standard input. If -H gives no Content-Type, it is application/"
-                "x-www-form-urlencoded.",
-            )
+                help="Send this body; @FILE is the content of a file, @- standard input. Several are joined with &. "
+                "If -H gives no Content-Type, it is application/x-www-form-urlencoded.",
+            ),
+            option(
+                BODY,
+                "--json",
+                "json_items",
+                multiple=True,
+                metavar="JSON|@FILE|ITEM",
+                help="Send JSON: a value, a file (@- is standard input), or the members of an object, each as "
+                "name=text or name:=JSON. name=@FILE is a text, name:=@FILE the JSON of a file.",
+            ),
+            option(
+                BODY,
+                "--form",
+                "form_fields",
+                multiple=True,
+                metavar="NAME=VALUE",
+                help="Send a form with this field, encoded. The option may be given several times.",
+            ),
+            option(
+                BODY,
+                "-F",
+                "--form-file",
+                "form_files",
+                multiple=True,
+                metavar="NAME=@FILE",
+                help="Send a form with this file (multipart/form-data); @- is standard input. "
+                "';type=image/png' and ';filename=name' may follow. NAME=VALUE is a field.",
+            ),
         ],
     )
 
 
-def body_of(values: Mapping[str, Any]) -> Optional[bytes]:
-    """Return the body that the options give; None if they give none. Raises click.FileError."""
-    data = values.get("data")
-    if data is None:
-        return None
-    if not data.startswith("@"):
-        return os.fsencode(data)
-    return standard_input() if data == "@-" else contents(data[1:])
+def body_of(values: Mapping[str, Any]) -> Optional[RequestBody]:
+    """Return the body that the options give; None if they give none. Raises click.UsageError, click.FileError."""
+    data, json_items = values.get("data"), values.get("json_items")
+    is_form = values.get("form_fields") or values.get("form_files")
+    kinds = (("-d", data), ("--json", json_items), ("--form or -F", is_form))
+    given = [name for name, each in kinds if each]
+    if len(given) > 1:
+        raise click.UsageError(f"a request has one body: give {' or '.join(given)}, not both")
+    if data:
+        return RequestBody(_joined(data), "application/x-www-form-urlencoded")
+    if json_items:
+        from .json_items import json_body
+
+        return RequestBody(json_body(json_items), "application/json", accept="application/json")
+    if is_form:
+        from .form_fields import form_body
+
+        return RequestBody(*form_body(values["form_fields"], values["form_files"]))
+    return None
+
+
+def _joined(texts: tuple[str, ...]) -> Any:
+    """Return the body of -d. One file alone is read as it is sent. Raises click.UsageError, click.FileError."""
+    if len(texts) == 1 and texts[0].startswith("@") and texts[0] != "@-":
+        return opened(named_file(texts[0], "-d"))
+    return b"&".join(content_of(text, "-d") if text.startswith("@") else os.fsencode(text) for text in texts)
+
+
+def named_file(text: str, name: str) -> str:
+    """Return the path of ``@FILE``. ``name``: the option. Raises click.UsageError if there is no path."""
+    if not text[1:]:
+        raise click.UsageError(f"{name}: after @ the name of a file is missing; @- is standard input")
+    return text[1:]
+
+
+def content_of(text: str, name: str) -> bytes:
+    """Return the content of ``@FILE`` or ``@-``. ``name``: the option. Raises click.UsageError, click.FileError."""
+    path = named_file(text, name)
+    return standard_input() if path == "-" else contents(path)
 
 
 def contents(path: str) -> bytes:

@@ -9,6 +9,7 @@ from .auth import apply_auth_options, auth_options
 from .body import body_options
 from .cache import apply_cache_options, cache_options, uses_cache
 from .call_setup import CallSetup
+from .connection import apply_connection_options, connection_options
 from .output import output_options
 from .proxy import apply_proxy_options, proxy_options
 from .request import apply_request_options, header_names, request_options
@@ -18,7 +19,15 @@ from .tls import apply_tls_options, tls_options
 
 def all_options(command: Command, with_body: bool) -> Command:
     """Add the URL and the options of a request to a command. ``with_body``: whether the request can have a body."""
-    groups = [request_options, auth_options, tls_options, proxy_options, output_options, cache_options]
+    groups = [
+        request_options,
+        connection_options,
+        auth_options,
+        tls_options,
+        proxy_options,
+        output_options,
+        cache_options,
+    ]
     return decorated(command, [*groups, body_options] if with_body else groups)
 
 
@@ -28,6 +37,7 @@ def configured(values: Mapping[str, Any]) -> CallSetup:
     for apply in (
         apply_cache_options,
         apply_request_options,
+        apply_connection_options,
         apply_auth_options,
         apply_tls_options,
         apply_proxy_options,

@@ -1,4 +1,4 @@
-"""The options of the request: URL, headers, times and engine."""
+"""The options of the request: URL, headers, redirects, times and engine."""
 
 from __future__ import annotations
 
@@ -10,17 +10,13 @@ import click
 
 from ...engines.choice import AUTO, ENGINES
 from ...manager.batch_methods import MAX_CONCURRENT
-from ...models.failure import RequestNotSent
-from ...models.headers import Pairs
-from ...prepare.arguments import call_arguments
-from ...prepare.build_request import check_field
 from ...prepare.settings import DEFAULT_TIMEOUT_MS
-from ...qt.binding import QtNetwork, field_name
+from ...qt.binding import QtNetwork
 from .call_setup import CallSetup
 from .sections import REQUEST, Command, decorated, option
-from .values import Milliseconds
+from .values import DURATION
 
-_MILLISECONDS = Milliseconds()
+_TIMES = "5 or 0.5 (seconds), 500ms, 2m"
 
 
 def request_options(command: Command) -> Command:
@@ -36,21 +32,51 @@ def request_options(command: Command) -> Command:
                 "headers",
                 multiple=True,
                 metavar="'NAME: VALUE'",
-                help="Send this header. The option may be given several times.",
+                help="Send this header. 'NAME:' removes a header that is sent by default, 'NAME;' sends an empty one. "
+                "The option may be given several times.",
+            ),
+            option(
+                REQUEST,
+                "-q",
+                "--query",
+                "query",
+                multiple=True,
+                metavar="NAME=VALUE",
+                help="Add this parameter to the query of the URL, encoded. The option may be given several times.",
+            ),
+            option(REQUEST, "-A", "--user-agent", metavar="TEXT", help="Send this User-Agent; '' sends none."),
+            option(REQUEST, "-e", "--referer", metavar="URL", help="Send this Referer."),
+            option(
+                REQUEST,
+                "-L/--no-location",
+                "--location",
+                "follows",
+                default=True,
+                help="Follow redirects (default), or show the response that redirects.",
+            ),
+            option(
+                REQUEST,
+                "--max-redirs",
+                type=click.IntRange(0, 1000),
+                metavar="N",
+                help="Follow at most N redirects; 50 by default.",
             ),
             option(
                 REQUEST,
                 "--timeout",
-                type=_MILLISECONDS,
-                metavar="MS",
-                help=f"Longest time without data, in milliseconds; {DEFAULT_TIMEOUT_MS} by default; 0: no limit.",
+                type=DURATION,
+                metavar="TIME",
+                help=f"Longest time without data: {_TIMES}; {DEFAULT_TIMEOUT_MS // 1000} by default; 0: no limit.",
             ),
             option(
                 REQUEST,
+                "-m",
                 "--deadline",
-                type=_MILLISECONDS,
-                metavar="MS",
-                help="Longest time for the whole request, redirects included, in milliseconds; 0 (default): no limit.",
+                "--max-time",
+                "deadline",
+                type=DURATION,
+                metavar="TIME",
+                help="Longest time for the whole request, redirects and retries included; 0 (default): no limit.",
             ),
             option(
                 REQUEST,
@@ -87,9 +113,18 @@ def many_options(command: Command) -> Command:
 
 
 def apply_request_options(setup: CallSetup, values: Mapping[str, Any]) -> None:
-    """Apply headers, times and engine. Raises click.UsageError."""
-    for name, value in _header_fields(values["headers"]):
-        _set_header(setup.prototype, name, value)
+    """Apply headers, query, redirects, times and engine. Raises click.UsageError."""
+    for header in values["headers"]:
+        setup.add_header(*_header_field(header))
+    setup.query += [_parameter(text) for text in values["query"]]
+    if values["user_agent"] is not None:
+        setup.add_default_header("User-Agent", values["user_agent"] or None)
+    if values["referer"] is not None:
+        setup.add_default_header("Referer", values["referer"])
+    if not values["follows"]:
+        setup.manager.setRedirectPolicy(QtNetwork.QNetworkRequest.RedirectPolicy.ManualRedirectPolicy)
+    if values["max_redirs"] is not None:
+        setup.prototype.setMaximumRedirectsAllowed(values["max_redirs"])
     if values["engine"] is not None:
         setup.manager.setEngine(values["engine"])
     if values["timeout"] is not None:
@@ -98,32 +133,27 @@ def apply_request_options(setup: CallSetup, values: Mapping[str, Any]) -> None:
         setup.manager.setDeadline(values["deadline"])
 
 
-def _header_fields(headers: tuple[str, ...]) -> Pairs:
-    """Return the fields; the values of a field that is given twice are joined. Raises click.UsageError."""
-    pairs = []
-    for header in headers:
-        name, colon, value = os.fsencode(header).partition(b":")
-        if not colon:
-            raise click.UsageError(f"a header must be 'NAME: VALUE', this one has no colon: {header}")
-        pairs.append((name.strip(), value.strip()))
-    try:
-        return call_arguments(pairs, None).headers
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
+def _header_field(header: str) -> tuple[bytes, Any]:
+    """Return name and value of -H; the value is None if the field must not be sent. Raises click.UsageError."""
+    text = os.fsencode(header)
+    name, colon, value = text.partition(b":")
+    if not colon and text.rstrip().endswith(b";"):
+        return text.rstrip()[:-1].strip(), b""
+    if not colon:
+        raise click.UsageError(f"a header must be 'NAME: VALUE', this one has no colon: {header}")
+    if not name.strip():
+        raise click.UsageError("a header must be 'NAME: VALUE', this one has no name")
+    return name.strip(), value.strip() or None
 
 
-def _set_header(request: QtNetwork.QNetworkRequest, name: bytes, value: bytes) -> None:
-    """Set a header field. Raises click.UsageError if it is not valid; Qt 6 would send the request without it."""
-    try:
-        check_field(name, value)
-    except RequestNotSent as error:
-        raise click.UsageError(error.failure.text) from None
-    request.setRawHeader(name, value)  # type: ignore[arg-type]
-    if value and not request.hasRawHeader(field_name(name)):
-        text = name.decode("latin-1")
-        raise click.UsageError(f"the value of the header {text} has a control character, which Qt does not send")
+def _parameter(text: str) -> tuple[bytes, bytes]:
+    """Return name and value of -q. Raises click.UsageError."""
+    name, equals, value = os.fsencode(text).partition(b"=")
+    if not equals:
+        raise click.UsageError(f"a query parameter must be NAME=VALUE, this one has no '=': {text}")
+    return name, value
 
 
 def header_names(values: Mapping[str, Any]) -> set[str]:
     """Return the names of the headers of -H in lower case."""
-    return {header.partition(":")[0].strip().lower() for header in values["headers"]}
+    return {header.partition(":")[0].strip().rstrip(";").lower() for header in values["headers"]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import click
 
@@ -25,9 +25,13 @@ Decorator = Callable[[Command], Command]
 class SectionedOption(click.Option):
     """An option that belongs to a group of ``--help``."""
 
-    def __init__(self, *declarations: Any, section: str = OTHER, **attributes: Any) -> None:
+    def __init__(
+        self, *declarations: Any, section: str = OTHER, ignored_value: Optional[str] = None, **attributes: Any
+    ) -> None:
+        """``ignored_value``: a word that may follow this flag, because that of curl has a value."""
         super().__init__(*declarations, **attributes)
         self.section = section
+        self.ignored_value = ignored_value
 
 
 def option(section: str, *names: str, **attributes: Any) -> Decorator:
@@ -49,6 +53,13 @@ class SectionedCommand(click.Command):
         """``examples``: command lines that ``--help`` shows, each of at most 76 characters."""
         super().__init__(*arguments, **attributes)
         self.examples = tuple(examples)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, without the values that flags ignore."""
+        ignored = {name: each.ignored_value for each in self.params if isinstance(each, SectionedOption)
+                   for name in each.opts if each.ignored_value is not None}  # fmt: skip
+        kept = [word for before, word in zip(["", *args], args) if ignored.get(before) != word]
+        return super().parse_args(ctx, kept)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, as click calls it."""

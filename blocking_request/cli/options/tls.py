@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -10,9 +11,7 @@ import click
 from ... import TlsSettings
 from .call_setup import CallSetup
 from .sections import TLS, Command, decorated, option
-from .values import ReadableFile
-
-_PEM_FILE = ReadableFile()
+from .values import READABLE_FILE, opened
 
 
 def tls_options(command: Command) -> Command:
@@ -21,39 +20,82 @@ def tls_options(command: Command) -> Command:
         command,
         [
             option(
-                TLS, "--cacert", type=_PEM_FILE, metavar="FILE", help="Trust only the certificates in this PEM file."
+                TLS,
+                "--cacert",
+                type=READABLE_FILE,
+                metavar="FILE",
+                help="Trust only the certificates in this PEM file.",
             ),
             option(
                 TLS,
+                "-E",
                 "--cert",
-                type=_PEM_FILE,
-                metavar="FILE",
-                help="Authenticate with the client certificate in this PEM file, or PKCS#12 file without a password.",
+                "cert",
+                metavar="FILE[:PASSWORD]",
+                help="Authenticate with the client certificate in this PEM or PKCS#12 file.",
             ),
             option(
                 TLS,
                 "--key",
-                type=_PEM_FILE,
+                type=READABLE_FILE,
                 metavar="FILE",
                 help="The key of --cert, if it is in a PEM file of its own.",
             ),
+            option(
+                TLS,
+                "--pass",
+                "key_password",
+                metavar="PASSWORD",
+                help="The password of the key or of the PKCS#12 file.",
+            ),
             option(TLS, "-k", "--insecure", is_flag=True, help="Do not verify the server's certificate."),
+            option(
+                TLS,
+                "--pinned-sha256",
+                "pins",
+                multiple=True,
+                metavar="DIGEST",
+                help="The server's certificate must have this SHA-256 fingerprint, in hexadecimal digits, or one of "
+                "several.",
+            ),
         ],
     )
 
 
 def apply_tls_options(setup: CallSetup, values: Mapping[str, Any]) -> None:
-    """Apply the TLS settings. Raises click.UsageError."""
-    setup.manager.setTlsSettings(_tls_settings(values["cacert"], values["cert"], values["key"], values["insecure"]))
-
-
-def _tls_settings(
-    cacert: Optional[str], cert: Optional[str], key: Optional[str], insecure: bool
-) -> Optional[TlsSettings]:
-    if not (cacert or cert or key or insecure):
-        return None
+    """Apply the TLS settings. Raises click.UsageError, click.FileError."""
+    cacert, key, pins, insecure = values["cacert"], values["key"], values["pins"], values["insecure"]
+    cert, password = (None, None) if values["cert"] is None else _certificate(values["cert"])
+    if values["key_password"] is not None:
+        if password is not None:
+            raise click.UsageError("the password of the key is given twice: by --cert and by --pass")
+        if cert is None:
+            raise click.UsageError("--pass can only be used with --cert")
+        password = values["key_password"]
+    if not (cacert or cert or key or pins or insecure):
+        return
+    if key and not cert:
+        raise click.UsageError("--key can only be used with --cert")
     try:
-        return TlsSettings(caFile=cacert, clientCertificate=cert, clientKey=key, verify=not insecure)
+        settings = TlsSettings(
+            caFile=cacert,
+            clientCertificate=cert,
+            clientKey=key,
+            keyPassword=password,
+            verify=not insecure,
+            pinnedFingerprints=pins,
+        )
     except ValueError as error:
-        text = "--key can only be used with --cert" if key and not cert else "--cacert, --cert or --key cannot be used"
-        raise click.UsageError(f"{text} ({error})") from None
+        raise click.UsageError(f"the options of TLS cannot be used ({error})") from None
+    setup.manager.setTlsSettings(settings)
+
+
+def _certificate(text: str) -> tuple[str, Optional[str]]:
+    """Return path and password of ``FILE[:PASSWORD]``. Raises click.FileError, whose text has no password."""
+    path, password = text, None
+    if not os.path.lexists(text.partition("\0")[0]):
+        colon = text.find(":", 2)  # after the drive of a path of Windows
+        if colon > 0:
+            path, password = text[:colon], text[colon + 1 :]
+    opened(path).close()
+    return path, password

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any, BinaryIO, Optional
 
 import click
 
 _MAX_MS = 2**31 - 1
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+) *(ms|s|m|h|)", re.IGNORECASE)
+_MS = {"ms": 1, "": 1000, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 
-class Milliseconds(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """A whole number of milliseconds. The messages of click's own IntRange do not name the unit."""
+class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A time in seconds, or with a unit: ``5``, ``0.5``, ``500ms``, ``2m``. The value is an int in milliseconds."""
 
-    name = "milliseconds"
+    name = "time"
 
     def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> int:
-        try:
-            number = int(value)
-        except ValueError:
-            number = -1
-        if not 0 <= number <= _MAX_MS:
-            expected = f"a whole number of milliseconds from 0 to {_MAX_MS}: 1.5 s are 1500"
-            self.fail(f"{value!r} is not {expected}", param, ctx)
-        return number
+        text = str(value).strip()
+        match = _DURATION.fullmatch(text) if len(text) < 30 else None
+        if match is None:
+            self.fail(f"{text!r} is not a time: write 5 or 0.5 (seconds), 500ms or 2m", param, ctx)
+        # Rounded up, because 0 means that there is no limit.
+        milliseconds = math.ceil(float(match[1]) * _MS[match[2].lower()])
+        if milliseconds > _MAX_MS:
+            self.fail(f"{text!r} is too long: the longest time is {_MAX_MS // 3_600_000} h", param, ctx)
+        return milliseconds
+
+
+DURATION = Duration()
 
 
 class ReadableFile(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -33,6 +41,9 @@ class ReadableFile(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
         with opened(value):
             return str(value)
+
+
+READABLE_FILE = ReadableFile()
 
 
 def opened(path: str) -> BinaryIO:
@@ -63,3 +74,10 @@ def check_text(text: str, what: str) -> None:
     except UnicodeEncodeError:
         # The text may hold a password and is not shown.
         raise click.UsageError(f"the {what} is not UTF-8 text") from None
+
+
+def only_one(values: Any, *names: str) -> None:
+    """Raise click.UsageError if several of the options are given. ``names``: pairs of a value and its option."""
+    given = [option for value, option in zip(names[::2], names[1::2]) if values.get(value)]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} exclude each other: give one of them")

@@ -1,0 +1,28 @@
+"""Completes URLs that are typed without a scheme, and tells them from other words."""
+
+from __future__ import annotations
+
+import re
+
+_WITH_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_WITHOUT_AUTHORITY = re.compile(r"(?:https?|file|data|qrc|about|blob|javascript|mailto|tel|urn):", re.IGNORECASE)
+"""Schemes that are followed by no host. Any other word before a colon is a host, or a user."""
+_LOCAL_PORT = re.compile(r":[0-9]*(?:[/?#]|\Z)")
+
+
+def complete_url(text: str) -> str:
+    """Return the URL with the scheme ``http://`` if it has none, as curl and HTTPie do it.
+
+    ``:8000/path`` is a URL of this machine, as for HTTPie.
+    """
+    url = text.strip()
+    if not url or _WITH_AUTHORITY.match(url) or _WITHOUT_AUTHORITY.match(url):
+        return url
+    if _LOCAL_PORT.match(url):
+        return f"http://localhost{'' if url[1:2] in ('', '/', '?', '#') else ':'}{url.lstrip(':')}"
+    return f"http://{url.removeprefix('//')}"
+
+
+def is_like_url(word: str) -> bool:
+    """Return whether a word can be a URL or a host, and not the name of a command with a typing error."""
+    return word == "localhost" or any(character in word for character in ".:/")

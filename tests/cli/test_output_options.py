@@ -1,0 +1,209 @@
+"""The options of the output: files named after the URL, resumed downloads, checksums, --fail; and lists of URLs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ..support.command_line import PROGRAM, cli, sent
+from ..support.names import ENGINES, Serve
+from ..support.servers.raw import Connection, Handler, always, echo
+from ..support.waiting import eventually
+
+pytest.importorskip("click")
+pytest.importorskip("rich")
+
+URL = "http://127.0.0.1:1/a"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_file_named_after_the_url(engine: str, serve: Serve, tmp_path: Path) -> None:
+    server = serve(always(b"new", headers="Content-Disposition: attachment; filename=named.txt\r\n"))
+    own = {"cwd": tmp_path}
+    url = f"{server.url}/folder/a%20b.txt?q=1"
+    (tmp_path / "a b.txt").write_bytes(b"old")
+    assert cli("-O", url, "--engine", engine, **own).returncode == 0  # replaced, as by curl
+    assert cli("-OJ", url, "--engine", engine, **own).returncode == 0
+    assert cli("get", "-O", "-J", url, "--engine", engine, **own).returncode == 0
+    found = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert found == {"a b.txt": b"new", "named.txt": b"new", "named (1).txt": b"new"}
+    result = cli("-O", f"{server.url}/..%2F..%2Fx", "--engine", engine, **own)
+    assert (result.returncode, (tmp_path / "x").exists()) == (0, True)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_fail(engine: str, serve: Serve) -> None:
+    url = serve(always(b"page", "404 Not Found")).url
+    result = cli(url, "--engine", engine)
+    assert (result.returncode, result.stdout) == (3, b"page")
+    for option in ("-f", "--fail"):
+        result = cli(url, option, "--engine", engine)
+        assert (result.returncode, result.stdout) == (3, b"")
+        assert b"server replied: Not Found (404)" in result.stderr
+    assert cli(serve(always(b"page")).url, "-f").stdout == b"page"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_checksum(engine: str, serve: Serve, tmp_path: Path) -> None:
+    url, path = serve(always(b"content")).url, tmp_path / "out"
+    right = f"sha256:{hashlib.sha256(b'content').hexdigest()}"
+    for target in (["-o", str(path)], ["-o", "/dev/null"], []):
+        assert cli(url, "--checksum", right, "--engine", engine, *target).returncode == 0
+    assert path.read_bytes() == b"content"
+    path.unlink()
+    result = cli(url, "--checksum", f"md5:{'0' * 32}", "-o", str(path), "--engine", engine)
+    assert (result.returncode, b"the md5 checksum is " in result.stderr, path.exists()) == (1, True, False)
+
+
+CONTENT = bytes(range(256)) * 1000
+
+
+def half_at_first(connection: Connection) -> None:
+    """Stop in the middle of the first body, and send the rest in response to a range request."""
+    request = connection.read_request() or b""
+    asked = re.search(rb"(?i)\r\nrange: bytes=(\d+)-\r\n", request)
+    size = len(CONTENT)
+    if asked is not None:
+        start = int(asked[1])
+        fields = f'Content-Range: bytes {start}-{size - 1}/{size}\r\nETag: "1"\r\n'
+        connection.respond(CONTENT[start:], "206 Partial Content", fields)
+    else:
+        head = f'HTTP/1.1 200 OK\r\nContent-Length: {size}\r\nETag: "1"\r\n\r\n'
+        connection.send(head.encode() + CONTENT[: size // 2])
+        connection.wait_for_close()
+
+
+@pytest.mark.parametrize("spelling", [["-C"], ["-C", "-"], ["--continue"], ["--continue-at", "-"], ["--resume"]])
+def test_resume(spelling: list[str], serve: Serve, tmp_path: Path) -> None:
+    server = serve(half_at_first)
+    arguments = [f"{server.url}/data", "-O", "--timeout", "300ms", *spelling]
+    result = cli(*arguments, cwd=tmp_path)
+    assert (result.returncode, b" bytes are kept. " in result.stderr) == (2, True)
+    result = cli(*arguments, cwd=tmp_path)
+    assert (result.returncode, (tmp_path / "data").read_bytes()) == (0, CONTENT), result.stderr
+    assert sent(server).value("Range").startswith("bytes=")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["-J"], "-J can only be used with -O"),
+        (["-O", "-o", "x"], "-o and -O exclude each other"),
+        (["-C"], "-C can only be used with GET and -o FILE"),
+        (["-C", "-o", "x", "-d", "a"], "-C can only be used with GET"),
+        (["-C", "-o", "x", "--cache"], "-C can only be used with GET"),
+        (["-C", "-o", "x", "-H", "Range: bytes=0-0"], "-C can only be used with GET"),
+        (["-C", "-O", "-J"], "-C: . is no name of a file"),
+        (["--checksum", "abc"], "--checksum: a checksum is written 'sha256:...'"),
+        (["--checksum", "sha256:12"], "--checksum: a sha256 checksum has 64 hexadecimal digits"),
+        (["-I", "-O"], "the response to HEAD has no body"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], text: str, tmp_path: Path) -> None:
+    result = cli(URL, *arguments, cwd=tmp_path)
+    assert (result.returncode, text in result.stderr.decode()) == (64, True), result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_url_without_file_name(tmp_path: Path) -> None:
+    for url in ("http://127.0.0.1:1", "http://127.0.0.1:1/folder/", "http://127.0.0.1:1/.."):
+        result = cli("-O", url, cwd=tmp_path)
+        assert (result.returncode, b"-O: the URL ends without a file name" in result.stderr) == (64, True)
+
+
+def broken(*names: bytes) -> Handler:
+    """Return a handler that answers with the path of the URL, and 404 for some paths."""
+
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            path = request.split(b" ")[1]
+            is_named = path.startswith(b"/named")
+            fields = "Content-Disposition: attachment; filename=server.txt\r\n" if is_named else ""
+            connection.respond(path, "404 Not Found" if path in names else "200 OK", fields)
+
+    return handle
+
+
+def paths(requests: list[bytes]) -> list[str]:
+    return sorted(request.split(b" ")[1].decode() for request in requests)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_list_is_resumed(engine: str, serve: Serve, tmp_path: Path) -> None:
+    wrong = broken(b"/a1", b"/x/same", b"/a7", b"/named2")
+    first, second = serve(wrong), serve(broken())
+    names = [f"a{number}" for number in range(10)] + ["x/same", "y/same", "named1", "named2"]
+    urls, folder = tmp_path / "urls", tmp_path / "out"
+
+    def run(url: str, *options: str) -> subprocess.CompletedProcess[bytes]:
+        urls.write_text("".join(f"  # a comment\n{url}/{name}\n" for name in names))
+        return cli("get", "--from", str(urls), "-o", str(folder), "--engine", engine, *options)
+
+    result = run(first.url)
+    failed = re.findall(r"/((?:x/)?\w+) - server replied: Not Found \(404\)", result.stderr.decode())
+    assert (result.returncode, failed) == (3, ["a1", "a7", "x/same", "named2"]), result.stderr
+    assert result.stderr.splitlines()[-1].startswith(b"10 of 14 files, ")
+    before = len(first.requests)
+    result = run(first.url, "--resume")
+    assert (result.returncode, paths(first.requests[before:])) == (3, ["/a1", "/a7", "/named2", "/x/same"])
+    assert sorted(os.listdir(folder))[1:] == sorted(
+        [*(name for name in names if name[0] == "a" and name not in ("a1", "a7")), "same", "server.txt"]
+    )
+    # The URLs of another server have other files, except if their name says enough.
+    result = run(second.url, "--resume")
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert paths(second.requests) == ["/a1", "/a7", "/named1", "/named2", "/x/same", "/y/same"]
+    before = len(second.requests)
+    assert (run(second.url, "-C").returncode, len(second.requests)) == (0, before)
+    (folder / "a3").unlink()
+    assert run(second.url, "-C").returncode == 0
+    assert paths(second.requests[before:]) == ["/a3"]
+
+
+def test_list_without_odd_names_leaves_only_its_files(serve: Serve, tmp_path: Path) -> None:
+    server = serve(broken())
+    lines = f"127.0.0.1:{server.port}/a\n{server.url}/b\n".encode()
+    options = ["get", "--from", "-", "-o", str(tmp_path / "out"), "-u", "ann:x", "-q", "t=1", "-H", "X-A: 1"]
+    assert cli(*options, input=lines).returncode == 0
+    assert sorted(os.listdir(tmp_path / "out")) == ["a", "b"]
+    assert paths(server.requests) == ["/a?t=1", "/b?t=1"]
+    for index in (0, 1):
+        assert sent(server, index).value("X-A") == "1" and "authorization" in sent(server, index).fields
+    assert cli(*options, "-C", input=lines).returncode == 0 and len(server.requests) == 2
+
+
+@pytest.mark.parametrize("content", ["", "no JSON", "[]", '{"x": 1}', "\x00"])
+def test_damaged_record(content: str, serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / ".blocking-request.json").write_text(content)
+    server = serve(broken())
+    options = ["get", "--from", "-", "-o", str(tmp_path), "-C"]
+    assert cli(*options, input=f"{server.url}/a\n{server.url}/named\n".encode()).returncode == 0
+    assert sorted(os.listdir(tmp_path)) == [".blocking-request.json", "a", "server.txt"]
+
+
+def test_ctrl_c_keeps_the_record(serve: Serve, tmp_path: Path) -> None:
+    def handle(connection: Connection) -> None:
+        while (request := connection.read_request()) is not None:
+            if request.startswith(b"GET /slow"):
+                connection.wait_for_close()
+                return
+            connection.respond(b"x", headers="Content-Disposition: attachment; filename=server.txt\r\n")
+
+    server = serve(handle)
+    urls, folder = tmp_path / "urls", tmp_path / "out"
+    urls.write_text(f"{server.url}/named\n{server.url}/slow\n")
+    options = ["get", "--from", str(urls), "-o", str(folder)]
+    process = subprocess.Popen([*PROGRAM, *options], stderr=subprocess.PIPE)
+    assert eventually(lambda: (folder / "server.txt").exists() and len(server.requests) == 2, timeout=20)
+    os.kill(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=30)[1] == b"Interrupted\n" and process.returncode == 130
+    quick = serve(echo)
+    urls.write_text(f"{server.url}/named\n{quick.url}/slow\n")
+    before = len(server.requests)
+    assert (cli(*options, "-C").returncode, len(server.requests)) == (0, before)

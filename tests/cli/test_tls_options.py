@@ -1,0 +1,109 @@
+"""The options of TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from ..support.command_line import cli
+from ..support.names import TLS_ENGINES
+from ..support.servers.tls import TlsServer
+
+pytest.importorskip("click")
+pytest.importorskip("rich")
+
+
+class Site(NamedTuple):
+    """A server, and the files of a client that it accepts. The password of the keys is ``s3cret``."""
+
+    server: TlsServer
+    folder: Path
+    pin: str
+
+    def file(self, name: str) -> str:
+        return str(self.folder / name)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    server = TlsServer(certificate, trusts=authority)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    client = authority.issue_cert("me@home.test")
+    client.cert_chain_pems[0].write_to_path(tmp_path / "mine.pem")
+    key = serialization.load_pem_private_key(client.private_key_pem.bytes(), None)
+    encryption = serialization.BestAvailableEncryption(b"s3cret")
+    form = serialization.PrivateFormat.PKCS8
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, encryption))
+    own = x509.load_pem_x509_certificate(client.cert_chain_pems[0].bytes())
+    (tmp_path / "mine.p12").write_bytes(
+        pkcs12.serialize_key_and_certificates(None, key, own, None, encryption)  # type: ignore[arg-type]
+    )
+    shown = x509.load_pem_x509_certificate(certificate.cert_chain_pems[0].bytes())
+    yield Site(server, tmp_path, shown.fingerprint(hashes.SHA256()).hex())
+    server.close()
+
+
+@pytest.mark.parametrize("engine", TLS_ENGINES)
+def test_password_of_the_key(engine: str, site: Site) -> None:
+    own = [site.server.url, "--cacert", site.file("ca.pem"), "--engine", engine]
+    for options in (
+        ["--cert", site.file("mine.p12"), "--pass", "s3cret"],
+        ["--cert", f"{site.file('mine.p12')}:s3cret"],
+        ["-E", f"{site.file('mine.pem')}:s3cret", "--key", site.file("key.pem")],
+        ["-E", site.file("mine.pem"), "--key", site.file("key.pem"), "--pass", "s3cret"],
+    ):
+        result = cli(*own, *options)
+        assert (result.returncode, result.stdout) == (0, b"secret"), result.stderr
+    assert site.server.client_names == ["me@home.test"] * 4
+    for options in (["--cert", f"{site.file('mine.p12')}:hunter2"], ["-E", site.file("mine.p12"), "--pass", "hunter2"]):
+        result = cli(*own, *options, "-v")
+        assert result.returncode == 1 and b"hunter2" not in result.stderr
+        assert b"its password is missing or wrong: give it with --pass or --cert FILE:PASSWORD" in result.stderr
+
+
+@pytest.mark.parametrize("engine", TLS_ENGINES)
+def test_pinned_fingerprint(engine: str, site: Site) -> None:
+    wrong = "0" * 64
+    own = [site.server.url, "--cacert", site.file("ca.pem"), "--engine", engine]
+    for options in (["--pinned-sha256", site.pin], ["--pinned-sha256", f"sha256:{site.pin}", "--pinned-sha256", wrong]):
+        assert cli(*own, *options).stdout == b"secret"
+    result = cli(site.server.url, "-k", "--engine", engine, "--pinned-sha256", wrong)
+    assert result.returncode == 1 and f"sha256:{site.pin}, which is not pinned".encode() in result.stderr
+
+
+@pytest.mark.parametrize("engine", TLS_ENGINES)
+def test_message_names_the_file(engine: str, site: Site) -> None:
+    other = site.file("other.pem")
+    for arguments in (["get"], ["head"]):
+        result = cli(*arguments, site.server.url, "--cacert", other, "--engine", engine)
+        assert result.returncode == 1 and b"SSL handshake failed" in result.stderr
+        assert f": only the certificates of {other} are trusted (--cacert)\n".encode() in result.stderr
+    empty = site.folder / "empty.pem"
+    empty.write_bytes(b"")
+    result = cli("get", site.server.url, "--cacert", str(empty), "--engine", engine)
+    assert result.returncode == 1 and str(empty).encode() in result.stderr
+
+
+def test_wrong_usage(site: Site) -> None:
+    cert = site.file("mine.p12")
+    for arguments, status, text in (
+        (["--cert", "/no/such:hunter2"], 74, "The file /no/such cannot be read"),
+        (["--cert", f"{cert}:hunter2", "--pass", "hunter2"], 64, "is given twice"),
+        (["--pass", "hunter2"], 64, "--pass can only be used with --cert"),
+        (["--key", cert], 64, "--key can only be used with --cert"),
+        (["--pinned-sha256", "abc"], 64, "64 hexadecimal digits"),
+        (["--cert", "a\udcff:hunter2"], 74, "cannot be read"),
+    ):
+        result = cli(site.server.url, *arguments)
+        assert (result.returncode, text in result.stderr.decode()) == (status, True), result.stderr
+        assert b"hunter2" not in result.stderr

@@ -15,9 +15,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Optional
-from urllib.parse import unquote, urlsplit
 
-from ..bodies.download_files import safe_name
+from .options.url import name_in_url
 
 RECORD_NAME = ".blocking-request.json"
 
@@ -27,7 +26,7 @@ class DownloadRecord:
 
     def __init__(self, folder: Path, urls: Iterable[str]) -> None:
         self._folder = folder
-        self._names = {url: safe_name(unquote(urlsplit(url).path)) for url in urls}
+        self._names = {url: name_in_url(url) for url in urls}
         self._count = Counter(name.lower() for name in self._names.values())
         self._given = self._read()
         self._is_changed = False

@@ -112,7 +112,7 @@ def test_wrong_usage(arguments: list[str], text: str, tmp_path: Path) -> None:
 
 
 def test_url_without_file_name(tmp_path: Path) -> None:
-    for url in ("http://127.0.0.1:1", "http://127.0.0.1:1/folder/", "http://127.0.0.1:1/.."):
+    for url in ("http://127.0.0.1:1", "http://127.0.0.1:1/folder/", "http://127.0.0.1:1/..", "http://["):
         result = cli("-O", url, cwd=tmp_path)
         assert (result.returncode, b"-O: the URL ends without a file name" in result.stderr) == (64, True)
 
@@ -176,6 +176,15 @@ def test_list_without_odd_names_leaves_only_its_files(serve: Serve, tmp_path: Pa
     for index in (0, 1):
         assert sent(server, index).value("X-A") == "1" and "authorization" in sent(server, index).fields
     assert cli(*options, "-C", input=lines).returncode == 0 and len(server.requests) == 2
+
+
+def test_wrong_url_in_a_list(serve: Serve, tmp_path: Path) -> None:
+    server = serve(broken())
+    lines = f"http://[\nhttp://a b/\n{server.url}/a\nhttp:///x\n".encode()
+    result = cli("get", "--from", "-", "-o", str(tmp_path), "-C", input=lines)
+    assert (result.returncode, os.listdir(tmp_path)) == (1, ["a"])
+    texts = ["The URL is not valid", "The URL is not valid", 'Host "" not found', "1 of 4 files"]
+    assert [text in line for text, line in zip(texts, result.stderr.decode().splitlines())] == [True] * 4
 
 
 @pytest.mark.parametrize("content", ["", "no JSON", "[]", '{"x": 1}', "\x00"])

@@ -219,11 +219,6 @@ def test_content_coding(engine: str, httpbin: str) -> None:
     assert b'"gzipped": true' in cli(f"{httpbin}/gzip", "--engine", engine).stdout
 
 
-def test_versions_of_http() -> None:
-    result = cli("http://127.0.0.1:1/", "--http1.1", "--http2")
-    assert (result.returncode, b"exclude each other" in result.stderr) == (64, True)
-
-
 def test_interface_is_refused() -> None:
     result = cli("http://127.0.0.1:1/", "--interface", "eth0")
     assert (result.returncode, b"cannot bind a request to a network interface" in result.stderr) == (64, True)

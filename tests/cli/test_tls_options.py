@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from ..support.command_line import cli
 from ..support.names import TLS_ENGINES
+from ..support.servers.http2 import Http2Server
 from ..support.servers.tls import TlsServer
 
 pytest.importorskip("click")
@@ -94,6 +97,27 @@ def test_message_names_the_file(engine: str, site: Site) -> None:
     assert result.returncode == 1 and str(empty).encode() in result.stderr
 
 
+def test_versions_of_http(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    server = Http2Server(authority, lambda peer, request: peer.respond(request, b"HTTP/2 " + request.body))
+    own = [server.url, "--cacert", str(tmp_path / "ca.pem")]
+    for engine in TLS_ENGINES:
+        for options, body in (([], b"HTTP/2 "), (["--http2"], b"HTTP/2 "), (["--http1.1"], b"HTTP/1.1")):
+            assert cli(*own, *options, "--engine", engine).stdout == body
+    assert cli(*own, "--http2", "--json", "a=b").stdout == b'HTTP/2 {"a": "b"}'
+    server.close()
+    result = cli(server.url, "--http1.1", "--http2")
+    assert (result.returncode, b"exclude each other" in result.stderr) == (64, True)
+
+
+def test_http2_without_h2() -> None:
+    program = "import sys; sys.modules['h2'] = None; sys.argv = ['x', 'https://127.0.0.1:1/', '--http2']\n"
+    program += "from blocking_request.cli.commands import run; run()"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
+    assert (result.returncode, b"--http2 needs the package h2" in result.stderr) == (64, True), result.stderr
+
+
 def test_wrong_usage(site: Site) -> None:
     cert = site.file("mine.p12")
     for arguments, status, text in (
@@ -101,7 +125,7 @@ def test_wrong_usage(site: Site) -> None:
         (["--cert", f"{cert}:hunter2", "--pass", "hunter2"], 64, "is given twice"),
         (["--pass", "hunter2"], 64, "--pass can only be used with --cert"),
         (["--key", cert], 64, "--key can only be used with --cert"),
-        (["--pinned-sha256", "abc"], 64, "64 hexadecimal digits"),
+        (["--pinned-sha256", "abc"], 64, "--pinned-sha256 cannot be used: a fingerprint is 'sha256:' and 64"),
         (["--cert", "a\udcff:hunter2"], 74, "cannot be read"),
     ):
         result = cli(site.server.url, *arguments)

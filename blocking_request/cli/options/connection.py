@@ -139,6 +139,8 @@ def _load_cookies(setup: CallSetup, path: str, may_be_missing: bool) -> None:
     opened(path).close()
     try:
         setup.manager.cookieJar().load(path)
+    except OSError as error:
+        raise click.FileError(path, error.strerror or str(error)) from None
     except ValueError as error:
         raise click.FileError(path, str(error)) from None
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Optional
-from urllib.parse import unquote, urlsplit
 
 import click
 
 from ...bodies.checksum import Checksum
-from ...bodies.download_files import safe_name
 from .sections import OUTPUT, Command, decorated, option
-from .url import complete_url
+from .url import complete_url, name_in_url
 from .values import checked_path
 
 
@@ -99,7 +97,7 @@ def target_path(values: Mapping[str, Any]) -> Optional[str]:
         raise click.UsageError("-o and -O exclude each other: give one of them")
     if values["remote_header_name"]:
         return "."
-    name = safe_name(unquote(urlsplit(complete_url(values["url"])).path.rpartition("/")[2]))
+    name = name_in_url(complete_url(values["url"]))
     if not name:
         raise click.UsageError("-O: the URL ends without a file name: give one with -o")
     return name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 from urllib.parse import urlsplit
 
 import click
@@ -53,33 +53,38 @@ def proxy_options(command: Command) -> Command:
 
 def apply_proxy_options(setup: CallSetup, values: Mapping[str, Any]) -> None:
     """Apply the proxy. Raises click.UsageError."""
-    exclusions = values["noproxy"]
+    proxy, exclusions = _proxy(values), values["noproxy"]
+    if proxy is not None:
+        setup.manager.setProxy(proxy)
     if exclusions is not None:
-        # The rules for the proxies of the environment read it there.
-        os.environ["no_proxy"] = exclusions
+        os.environ["no_proxy"] = exclusions  # the rule for the proxies of the environment reads it there
+    elif proxy is not None:
+        exclusions = os.environ.get("no_proxy", os.environ.get("NO_PROXY"))
+    if exclusions:
+        setup.manager.setProxyFactory(_without_proxy_for(exclusions))
+
+
+def _proxy(values: Mapping[str, Any]) -> Optional[Proxy]:
     if values["proxy"] is None:
         if values["proxy_user"] is not None:
             raise click.UsageError("-U can only be used with -x")
-        return
+        return None
     try:
         proxy = proxy_of(values["proxy"].strip() or "none")
-        assert proxy is not None
-        if values["proxy_user"] is not None:
+        if values["proxy_user"] is not None and proxy is not None:
             user, password = user_and_password(values["proxy_user"], "-U")
-            proxy = replace(proxy, user=user, password=password)
-        setup.manager.setProxy(proxy)
+            return replace(proxy, user=user, password=password)
+        return proxy
     except ValueError as error:
         raise click.UsageError(f"-x: {error}") from None
-    if exclusions is None:
-        exclusions = os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))
-    if exclusions:
-        setup.manager.setProxyFactory(_without_proxy_for(exclusions, proxy))
 
 
-def _without_proxy_for(exclusions: str, proxy: Proxy) -> Callable[[QtCore.QUrl], ProxyLike]:
+def _without_proxy_for(exclusions: str) -> Callable[[QtCore.QUrl], ProxyLike]:
+    """Return a function that chooses no proxy for some hosts. For others it leaves the choice to the other rules."""
+
     def proxy_for(url: QtCore.QUrl) -> ProxyLike:
         parts = urlsplit(url.toEncoded().data().decode("ascii", "replace"))
         port = parts.port or DEFAULT_PORTS.get(parts.scheme)
-        return NO_PROXY if is_excluded(parts.hostname or "", port, exclusions) else proxy
+        return NO_PROXY if is_excluded(parts.hostname or "", port, exclusions) else None
 
     return proxy_for

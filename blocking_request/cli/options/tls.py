@@ -86,7 +86,8 @@ def apply_tls_options(setup: CallSetup, values: Mapping[str, Any]) -> None:
             pinnedFingerprints=pins,
         )
     except ValueError as error:
-        raise click.UsageError(f"the options of TLS cannot be used ({error})") from None
+        name = "--pinned-sha256" if pins else "--cacert, --cert or --key"
+        raise click.UsageError(f"{name} cannot be used: {error}") from None
     setup.manager.setTlsSettings(settings)
 
 

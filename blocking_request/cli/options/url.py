@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote, urlsplit
+
+from ...bodies.download_files import safe_name
 
 _WITH_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _WITHOUT_AUTHORITY = re.compile(r"(?:https?|file|data|qrc|about|blob|javascript|mailto|tel|urn):", re.IGNORECASE)
@@ -26,3 +29,11 @@ def complete_url(text: str) -> str:
 def is_like_url(word: str) -> bool:
     """Return whether a word can be a URL or a host, and not the name of a command with a typing error."""
     return word == "localhost" or any(character in word for character in ".:/")
+
+
+def name_in_url(url: str) -> str:
+    """Return the file name at the end of the path of a URL; '' if it has none, or if it is not valid."""
+    try:
+        return safe_name(unquote(urlsplit(url).path))
+    except ValueError:
+        return ""

@@ -18,7 +18,7 @@ from .info import show_demo, show_installation
 from .options.cache import command_line_cache
 from .options.groups import all_options
 from .options.request import many_options
-from .options.sections import REQUEST, SectionedCommand, option
+from .options.sections import REQUEST, SectionedCommand, WithExamples, option
 from .options.url import is_like_url
 from .output import EXIT_BROKEN_PIPE, EXIT_FILE, EXIT_INTERRUPTED, EXIT_STATUSES, EXIT_USAGE, say
 from .send import send
@@ -72,7 +72,7 @@ def _with_command(error: click.UsageError) -> str:
     return f"{command}: {message} ('{command} --help' shows the usage)"
 
 
-class _Commands(click.Group):
+class _Commands(WithExamples, click.Group):
     command_class = SectionedCommand
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -125,7 +125,16 @@ class _MainCommands(_Commands):
         return position
 
 
-@click.group(cls=_MainCommands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_STATUSES)
+@click.group(
+    cls=_MainCommands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EXIT_STATUSES,
+    examples=(
+        "blocking-request example.org",
+        "blocking-request https://example.org/users --json name=Ann",
+        "blocking-request get --help",
+    ),
+)
 @click.version_option(VERSION, prog_name="blocking-request")
 def commands() -> None:
     """Send HTTP requests over Qt.
@@ -176,7 +185,7 @@ for _verb, _summary, _with_body, _examples in (
         "GET a resource. If a download to a file is interrupted, run the same command again to continue.",
         False,
         (
-            "blocking-request get https://example.org/data.json",
+            "blocking-request get https://example.org/data.json -q page=2",
             "blocking-request get https://example.org/data.zip -o data.zip",
             "blocking-request get --from urls.txt -o tiles/ --jobs 32",
         ),
@@ -196,8 +205,8 @@ for _verb, _summary, _with_body, _examples in (
         "POST a body.",
         True,
         (
-            "blocking-request post https://example.org/form -d 'name=value'",
-            "blocking-request post https://example.org/upload -d @data.bin",
+            "blocking-request post https://example.org/ --json name=Ann --json age:=42",
+            "blocking-request post https://example.org/upload -F photo=@garden.jpg",
             "date | blocking-request post https://example.org/log -d @-",
         ),
     ),
@@ -207,7 +216,7 @@ for _verb, _summary, _with_body, _examples in (
         True,
         (
             "blocking-request put https://example.org/files/a.txt -d @a.txt",
-            "blocking-request put https://example.org/files/a.txt -d 'text'",
+            "blocking-request put https://example.org/users/1 --json @ann.json -u me",
             "blocking-request put https://example.org/a -d @a -H 'If-None-Match: *'",
         ),
     ),
@@ -216,8 +225,8 @@ for _verb, _summary, _with_body, _examples in (
         "PATCH a resource with a body.",
         True,
         (
-            "blocking-request patch https://example.org/users/1 -d @changes.json",
-            "blocking-request patch https://example.org/users/1 -d 'name=new'",
+            "blocking-request patch https://example.org/users/1 --json name=Ann",
+            "blocking-request patch https://example.org/users/1 --json @changes.json",
             "blocking-request patch https://example.org/a -d @p -H 'If-Match: \"1\"'",
         ),
     ),
@@ -226,7 +235,7 @@ for _verb, _summary, _with_body, _examples in (
         "DELETE a resource.",
         True,
         (
-            "blocking-request delete https://example.org/files/a.txt",
+            "blocking-request delete https://example.org/files/a.txt -u me",
             "blocking-request delete https://example.org/a -H 'If-Match: \"1\"'",
             "blocking-request delete https://example.org/a -v",
         ),
@@ -251,7 +260,16 @@ def _request(verb: str, **values: Any) -> int:
     return send(verb, values)
 
 
-@commands.group("cache", cls=_Commands, epilog=EXIT_STATUSES)
+@commands.group(
+    "cache",
+    cls=_Commands,
+    epilog=EXIT_STATUSES,
+    examples=(
+        "blocking-request get https://example.org/data.json --cache",
+        "blocking-request cache info",
+        "blocking-request cache clear",
+    ),
+)
 def _cache_commands() -> None:
     """Show or clear the cache of --cache."""
 

@@ -165,6 +165,15 @@ def test_proxy_of_the_environment(engine: str, serve: Serve) -> None:
     proxy.close()
 
 
+def test_socks_proxy(serve: Serve) -> None:
+    proxy, server = ProxyServer(), serve(always(b"direct"))
+    for scheme in ("socks5", "socks5h", "socks4a"):
+        assert cli(server.url, "-x", f"{scheme}://127.0.0.1:{proxy.port}").stdout == b"direct"
+    addresses = [f"socks 127.0.0.1:{server.port}"] * 2 + [f"socks4 127.0.0.1:{server.port}"]
+    assert proxy.asked == addresses
+    proxy.close()
+
+
 def forbidding(connection: Connection) -> None:
     while connection.read_request() is not None:
         connection.respond(b"", "407 Who", 'Proxy-Authenticate: Basic realm="r"\r\n')

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from blocking_request.cli.commands import commands
 from blocking_request.cli.options.sections import OTHER, SECTIONS
 
-SENDING = ["get", "head", "post", "put", "patch", "delete", "request"]
+SENDING = ["send", "get", "head", "post", "put", "patch", "delete", "request"]
 
 
 def help_of(*words: str) -> str:
@@ -44,11 +44,16 @@ def test_three_examples(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: An
     for example in command.examples:
         assert f"\n  {example}\n" in help_of(name) and len(example) <= 76
         words = shlex.split(example.rpartition("| ")[2])
-        assert words[:2] == ["blocking-request", name]
+        assert (words[0] == "blocking-request" and words[1] == name) or name == "send"
         try:
-            command.make_context(name, words[2:])
+            command.make_context(name, words[1 if name == "send" else 2 :])
         except click.FileError:  # the files of the example are not there
             pass
+
+
+@pytest.mark.parametrize("words", [(), ("cache",)])
+def test_examples_of_groups(words: tuple[str, ...]) -> None:
+    assert help_of(*words).count("\n  blocking-request ") == 3
 
 
 @pytest.mark.parametrize("name", [*SENDING, "info", "demo"])

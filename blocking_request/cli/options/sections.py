@@ -46,13 +46,26 @@ def decorated(command: Command, decorators: Sequence[Decorator]) -> Command:
     return command
 
 
-class SectionedCommand(click.Command):
-    """A command whose ``--help`` has the options in groups, and then examples."""
+class WithExamples(click.Command):
+    """A command whose ``--help`` ends with examples."""
 
     def __init__(self, *arguments: Any, examples: Sequence[str] = (), **attributes: Any) -> None:
         """``examples``: command lines that ``--help`` shows, each of at most 76 characters."""
         super().__init__(*arguments, **attributes)
         self.examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples and the last part, as click calls it."""
+        if self.examples:
+            with formatter.section("Examples"):
+                for example in self.examples:
+                    # Not wrapped: a line that is copied must be a whole command.
+                    formatter.write(f"  {example}\n")
+        super().format_epilog(ctx, formatter)
+
+
+class SectionedCommand(WithExamples):
+    """A command whose ``--help`` has the options in groups."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments, without the values that flags ignore."""
@@ -74,12 +87,3 @@ class SectionedCommand(click.Command):
             if records:
                 with formatter.section("Options" if is_plain else section):
                     formatter.write_dl(records)
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples and the last part, as click calls it."""
-        if self.examples:
-            with formatter.section("Examples"):
-                for example in self.examples:
-                    # Not wrapped: a line that is copied must be a whole command.
-                    formatter.write(f"  {example}\n")
-        super().format_epilog(ctx, formatter)

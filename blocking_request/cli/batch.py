@@ -18,6 +18,7 @@ from ..manager.batch_methods import MAX_CONCURRENT
 from .options.body import contents, standard_input
 from .options.call_setup import CallSetup
 from .options.groups import configured
+from .options.tls import with_cacert
 from .options.url import complete_url
 from .output import exit_status, failure_text, has_terminal, say
 from .resume import DownloadRecord
@@ -40,7 +41,7 @@ def send_list(values: Mapping[str, Any]) -> int:
         missing = [index for index, url in enumerate(urls) if not record.is_there(url)]
         urls, wanted = [urls[index] for index in missing], [wanted[index] for index in missing]
     try:
-        status = _download(setup, wanted, urls, record, Path(folder), values["jobs"] or MAX_CONCURRENT)
+        status = _download(setup, wanted, urls, record, values)
     finally:
         record.save()
     setup.save_cookies()
@@ -69,7 +70,7 @@ def _addresses(file: str) -> list[str]:
 
 
 def _download(
-    setup: CallSetup, requests: list[Any], urls: list[str], record: DownloadRecord, folder: Path, jobs: int
+    setup: CallSetup, requests: list[Any], urls: list[str], record: DownloadRecord, values: Mapping[str, Any]
 ) -> int:
     """Download the requests. Return the exit status of the first one in the list that has failed, else 0.
 
@@ -90,9 +91,9 @@ def _download(
     shown = bar if has_terminal() else nullcontext()
     batch = setup.manager.downloadMany(
         requests,
-        maxConcurrent=jobs,
+        maxConcurrent=values["jobs"] or MAX_CONCURRENT,
         ordered=False,
-        folder=folder,
+        folder=values["output"],
         authCfg=setup.auth_cfg(),
         headers=setup.headers,
         params=setup.query,
@@ -105,7 +106,8 @@ def _download(
                 if code is ErrorCode.NoError:
                     record.add(urls[index], reply.filePath())
                 else:
-                    failures[index] = exit_status(code, reply), failure_text(reply.errorString())
+                    text = with_cacert(failure_text(reply.errorString()), reply, values)
+                    failures[index] = exit_status(code, reply), text
             received = batch.receivedBytes()
     finally:
         # In the order of the list, which the order of the results is not.

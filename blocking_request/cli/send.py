@@ -8,10 +8,9 @@ from typing import Any, Optional
 
 import click
 
-from .. import BlockingNetworkRequest, ErrorCode, ReplyContent
+from .. import BlockingNetworkRequest, ErrorCode
 from ..bodies.upload import body_for
 from ..netlog.har_file import HarFile
-from ..qt.binding import QtNetwork
 from ..request.request import send_into_sink
 from ..trace import add_recorder
 from .batch import send_list
@@ -20,6 +19,7 @@ from .options.body import RequestBody, body_of
 from .options.call_setup import CallSetup
 from .options.groups import can_continue, configured
 from .options.output import checksum_of, target_path
+from .options.tls import with_cacert
 from .options.values import check_text
 from .output import Narrator, ProgressBar, exit_status, failure_text, say
 
@@ -122,7 +122,7 @@ def _send_to(
     if values["verbose"]:
         _say_origin(reply.isFromCache(), target)
     if code is not ErrorCode.NoError:
-        say(_explained(reply, values))
+        say(with_cacert(failure_text(reply.errorString()), reply, values))
         if target.resume_hint() and code is not ErrorCode.ServerExceptionError:
             say(target.resume_hint())
     elif target.lacks_file() and reply.statusCode() != NOT_MODIFIED:
@@ -150,15 +150,5 @@ def _send_head(
     if reply.statusCode() is not None and (output is None or code is ErrorCode.NoError):
         write_head(click.get_current_context().obj, reply, output)
     if code is not ErrorCode.NoError:
-        say(_explained(reply, values))
+        say(with_cacert(failure_text(reply.errorString()), reply, values))
     return exit_status(code, reply)
-
-
-def _explained(reply: ReplyContent, values: Mapping[str, Any]) -> str:
-    """Return the message about a failure. It names the file of --cacert if the certificate was refused."""
-    text = failure_text(reply.errorString())
-    cacert = values["cacert"]
-    is_tls = reply.error() == QtNetwork.QNetworkReply.NetworkError.SslHandshakeFailedError
-    if not is_tls or cacert is None or cacert in text:
-        return text
-    return f"{text}: only the certificates of {cacert} are trusted (--cacert)"

@@ -178,6 +178,17 @@ def test_list_without_odd_names_leaves_only_its_files(serve: Serve, tmp_path: Pa
     assert cli(*options, "-C", input=lines).returncode == 0 and len(server.requests) == 2
 
 
+def test_list_is_retried(serve: Serve, tmp_path: Path) -> None:
+    def handle(connection: Connection) -> None:
+        while connection.read_request() is not None:
+            connection.respond(b"x", "503 Busy" if len(connection.server.requests) == 1 else "200 OK")
+
+    server = serve(handle)
+    options = ["--from", "-", "-o", str(tmp_path), "--retry", "1", "--retry-delay", "0"]
+    assert cli("get", *options, input=f"{server.url}/a".encode()).returncode == 0
+    assert (len(server.requests), os.listdir(tmp_path)) == (2, ["a"])
+
+
 def test_wrong_url_in_a_list(serve: Serve, tmp_path: Path) -> None:
     server = serve(broken())
     lines = f"http://[\nhttp://a b/\n{server.url}/a\nhttp:///x\n".encode()

@@ -91,6 +91,9 @@ def test_message_names_the_file(engine: str, site: Site) -> None:
         result = cli(*arguments, site.server.url, "--cacert", other, "--engine", engine)
         assert result.returncode == 1 and b"SSL handshake failed" in result.stderr
         assert f": only the certificates of {other} are trusted (--cacert)\n".encode() in result.stderr
+    many = ["--from", "-", "-o", site.file("out"), "--cacert", other, "--engine", engine]
+    result = cli("get", *many, input=site.server.url.encode())
+    assert result.returncode == 1 and f"only the certificates of {other} are trusted".encode() in result.stderr
     empty = site.folder / "empty.pem"
     empty.write_bytes(b"")
     result = cli("get", site.server.url, "--cacert", str(empty), "--engine", engine)

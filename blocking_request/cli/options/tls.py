@@ -8,7 +8,8 @@ from typing import Any, Optional
 
 import click
 
-from ... import TlsSettings
+from ... import ReplyContent, TlsSettings
+from ...qt.binding import QtNetwork
 from .call_setup import CallSetup
 from .sections import TLS, Command, decorated, option
 from .values import READABLE_FILE, opened
@@ -100,3 +101,12 @@ def _certificate(text: str) -> tuple[str, Optional[str]]:
             path, password = text[:colon], text[colon + 1 :]
     opened(path).close()
     return path, password
+
+
+def with_cacert(text: str, reply: ReplyContent, values: Mapping[str, Any]) -> str:
+    """Return the message about a failure. It names the file of --cacert if the certificate was refused."""
+    cacert = values["cacert"]
+    is_refused = reply.error() == QtNetwork.QNetworkReply.NetworkError.SslHandshakeFailedError
+    if not is_refused or cacert is None or cacert in text:
+        return text
+    return f"{text}: only the certificates of {cacert} are trusted (--cacert)"

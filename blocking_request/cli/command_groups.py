@@ -1,0 +1,66 @@
+"""Groups of commands: their help, and the command that is meant if none is named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .options.sections import SectionedCommand, WithExamples
+from .options.url import is_like_url
+from .output import EXIT_USAGE
+
+
+class Commands(WithExamples, click.Group):
+    """A group of commands."""
+
+    command_class = SectionedCommand
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Show the help if no command is given. click does it too, but its exit status depends on its version."""
+        if not args:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(EXIT_USAGE)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.Abort from None  # click would write an empty line to standard error
+
+
+DEFAULT_COMMAND = "send"
+"""The command that is meant if the first word is a URL or an option of a request."""
+
+
+class MainCommands(Commands):
+    """The commands of the program. The name of ``send`` may be left out."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Add the name of the default command if it is left out."""
+        position = self._position_of_command(ctx, args)
+        return super().parse_args(ctx, [*args[:position], *self._with_command(args[position:])])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[Any, Any, list[str]]:
+        """Find the command of some words."""
+        return super().resolve_command(ctx, self._with_command(args))
+
+    def _with_command(self, words: list[str]) -> list[str]:
+        """Return the words with the name of the default command, if they name none."""
+        word = words[0] if words else ""
+        is_left_out = word not in self.commands and (is_like_url(word) or (word.startswith("-") and word != "--"))
+        return [DEFAULT_COMMAND, *words] if is_left_out else words
+
+    def _position_of_command(self, ctx: click.Context, args: list[str]) -> int:
+        """Return the position of the first argument that is no option of the program."""
+        options = {name: each for each in self.get_params(ctx) for name in (*each.opts, *each.secondary_opts)}
+        position = 0
+        while position < len(args):
+            name, equals, _ = args[position].partition("=")
+            option: Any = options.get(name)
+            if option is None:
+                break
+            has_value = not equals and not option.is_flag and not option.count
+            position += 1 + option.nargs if has_value else 1
+        return position

@@ -201,7 +201,7 @@ def test_retry(serve: Serve) -> None:
 
 
 def test_pauses_of_retries() -> None:
-    from blocking_request.cli.options.connection import Retries
+    from blocking_request.cli.options.retries import Retries
 
     rule, pauses = Retries(20), []
     for _ in range(12):

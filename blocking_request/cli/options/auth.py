@@ -12,7 +12,7 @@ import click
 from ... import AuthConfig
 from .call_setup import CallSetup
 from .sections import AUTHENTICATION, Command, decorated, option
-from .values import READABLE_FILE, check_text, only_one
+from .values import READABLE_FILE, check_text
 
 
 def auth_options(command: Command) -> Command:
@@ -57,7 +57,8 @@ def auth_options(command: Command) -> Command:
 
 def apply_auth_options(setup: CallSetup, values: Mapping[str, Any]) -> None:
     """Apply the credentials. Raises click.UsageError."""
-    only_one(values, "user", "-u", "bearer", "--bearer")
+    if values["user"] is not None and values["bearer"] is not None:
+        raise click.UsageError("-u and --bearer exclude each other: give one of them")
     if values["digest"] and values["user"] is None:
         raise click.UsageError("--digest can only be used with -u")
     try:

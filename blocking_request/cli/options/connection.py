@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from typing import Any
 
 import click
-from urllib3.util import Retry
 
 from ...qt.binding import QtNetwork
 from .call_setup import CallSetup
@@ -17,7 +16,6 @@ from .values import DURATION, checked_path, opened
 
 RETRIED_STATUSES = (408, 429, 500, 502, 503, 504)
 """The statuses after which ``--retry`` tries again, as in curl."""
-LONGEST_PAUSE_SECONDS = 600.0
 
 
 def connection_options(command: Command) -> Command:
@@ -104,8 +102,12 @@ def apply_connection_options(setup: CallSetup, values: Mapping[str, Any]) -> Non
     if values["retry_delay"] is not None and not values["retry"]:
         raise click.UsageError("--retry-delay needs --retry N")
     if values["retry"]:
+        from .retries import Retries
+
         delay = values["retry_delay"]
-        setup.manager.setRetry(Retries(values["retry"], delay=None if delay is None else delay / 1000))
+        setup.manager.setRetry(
+            Retries(values["retry"], status_forcelist=RETRIED_STATUSES, delay=None if delay is None else delay / 1000)
+        )
 
 
 def _apply_version(setup: CallSetup, values: Mapping[str, Any]) -> None:
@@ -143,23 +145,3 @@ def _load_cookies(setup: CallSetup, path: str, may_be_missing: bool) -> None:
         raise click.FileError(path, error.strerror or str(error)) from None
     except ValueError as error:
         raise click.FileError(path, str(error)) from None
-
-
-class Retries(Retry):
-    """The rule of ``--retry``, with curl's pauses: 1, 2, 4 ... seconds, or always the same."""
-
-    def __init__(self, *arguments: Any, delay: Any = None, **options: Any) -> None:
-        """``delay``: the pause in seconds; None: curl's pauses."""
-        defaults = {"redirect": False, "raise_on_status": False, "status_forcelist": RETRIED_STATUSES}
-        super().__init__(*arguments, **{**defaults, **options})
-        self.delay = delay
-
-    def new(self, **options: Any) -> Any:
-        """Return the rule with other counts, as urllib3 calls it."""
-        return super().new(delay=self.delay, **options)
-
-    def get_backoff_time(self) -> float:
-        """Return the pause before the next attempt in seconds."""
-        if self.delay is not None:
-            return float(self.delay)
-        return float(min(LONGEST_PAUSE_SECONDS, 2.0 ** (len(self.history) - 1)))

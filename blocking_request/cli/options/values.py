@@ -74,10 +74,3 @@ def check_text(text: str, what: str) -> None:
     except UnicodeEncodeError:
         # The text may hold a password and is not shown.
         raise click.UsageError(f"the {what} is not UTF-8 text") from None
-
-
-def only_one(values: Any, *names: str) -> None:
-    """Raise click.UsageError if several of the options are given. ``names``: pairs of a value and its option."""
-    given = [option for value, option in zip(names[::2], names[1::2]) if values.get(value)]
-    if len(given) > 1:
-        raise click.UsageError(f"{' and '.join(given)} exclude each other: give one of them")

@@ -192,8 +192,10 @@ def test_setup_shows_no_secret() -> None:
     from blocking_request.cli.commands import commands
 
     command: Any = commands.commands["send"]
-    with click.Context(command):
-        context = command.make_context("send", [URL, "-u", "ann:hunter2", "-b", "a=hunter2", "-H", "X-A: hunter2"])
+    secrets = ["-u", "ann:hunter2", "-b", "a=hunter2", "-H", "X-A: hunter2"]
+    # A command keeps its first --help: it needs the settings of the program.
+    with click.Context(commands, **commands.context_settings) as parent:
+        context = command.make_context("send", [URL, *secrets], parent)
     setup = configured(context.params)
     request = setup.request_of(URL)
     assert request.url() == QtCore.QUrl(URL)

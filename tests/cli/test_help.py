@@ -46,7 +46,8 @@ def test_three_examples(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: An
         words = shlex.split(example.rpartition("| ")[2])
         assert (words[0] == "blocking-request" and words[1] == name) or name == "send"
         try:
-            command.make_context(name, words[1 if name == "send" else 2 :])
+            with click.Context(commands, **commands.context_settings) as parent:
+                command.make_context(name, words[1 if name == "send" else 2 :], parent)
         except click.FileError:  # the files of the example are not there
             pass
 

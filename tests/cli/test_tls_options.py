@@ -106,8 +106,9 @@ def test_versions_of_http(tmp_path: Path) -> None:
     server = Http2Server(authority, lambda peer, request: peer.respond(request, b"HTTP/2 " + request.body))
     own = [server.url, "--cacert", str(tmp_path / "ca.pem")]
     for engine in TLS_ENGINES:
-        for options, body in (([], b"HTTP/2 "), (["--http2"], b"HTTP/2 "), (["--http1.1"], b"HTTP/1.1")):
-            assert cli(*own, *options, "--engine", engine).stdout == body
+        for option, body in (("--http2", b"HTTP/2 "), ("--http1.1", b"HTTP/1.1")):
+            assert cli(*own, option, "--engine", engine).stdout == body
+    assert cli(*own, "--engine", "python").stdout == b"HTTP/2 "
     assert cli(*own, "--http2", "--json", "a=b").stdout == b'HTTP/2 {"a": "b"}'
     server.close()
     result = cli(server.url, "--http1.1", "--http2")

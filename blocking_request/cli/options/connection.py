@@ -69,7 +69,8 @@ def connection_options(command: Command) -> Command:
                 "--http2",
                 "http2",
                 is_flag=True,
-                help="Use HTTP/2 if the server has it (https only); this is the default if h2 is installed.",
+                help="Use HTTP/2 if the server has it (https only). On the python engine this is the default if h2 is "
+                "installed.",
             ),
             option(REQUEST, "--interface", metavar="NAME", hidden=True, callback=_refuse_interface),
         ],
@@ -115,8 +116,9 @@ def _apply_version(setup: CallSetup, values: Mapping[str, Any]) -> None:
         raise click.UsageError("--http1.1 and --http2 exclude each other: give one of them")
     if values["http2"] and values["engine"] != "qt" and find_spec("h2") is None:
         raise click.UsageError("--http2 needs the package h2: python3 -m pip install 'blocking-request[http2]'")
-    if values["http1"]:
-        setup.prototype.setAttribute(QtNetwork.QNetworkRequest.Attribute.Http2AllowedAttribute, False)
+    if values["http1"] or values["http2"]:
+        attribute = QtNetwork.QNetworkRequest.Attribute.Http2AllowedAttribute
+        setup.prototype.setAttribute(attribute, bool(values["http2"]))
 
 
 def _cookies(text: str) -> list[tuple[str, str]]:

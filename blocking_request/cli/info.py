@@ -1,4 +1,4 @@
-"""The output of the commands ``info`` and ``demo``."""
+"""The output of the command ``info``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from importlib import import_module
 
 import click
 import requests
-import rich.box
 import rich.console
 import rich.table
 import urllib3
@@ -23,7 +22,6 @@ from ..models import error_texts as messages
 from ..models.failure import Failure
 from ..models.http_messages import Request
 from ..qt.binding import API, BINDING_VERSION, QT_VERSION, QtCore, QtNetwork, has_tls
-from . import demo
 
 
 def show_installation() -> None:
@@ -97,26 +95,3 @@ def decisions() -> Iterator[tuple[str, str, str, str]]:
             verdicts[0] = "yes, but a body on a kept connection takes 40 ms longer"
         yield name, "none" if isinstance(chosen, Failure) else chosen.name, verdicts[0], verdicts[1]
     yield "in a program without an application", "python", f"no: {messages.no_application().text}", "yes"
-
-
-def show_demo() -> int:
-    """Run the demonstration and write its table to standard output. Return the number of unexpected results."""
-    # The table fits into 80 columns.
-    table = rich.table.Table(title="blocking-request demo", box=rich.box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("request", "code", "status", "bytes", "ms", "engine", "expected"):
-        table.add_column(heading, no_wrap=heading in ("request", "code"))
-    failed = 0
-    for row in demo.rows():
-        failed += not row.is_as_expected
-        table.add_row(
-            row.request,
-            row.code.name,
-            str(row.status or "-"),
-            str(row.size),
-            f"{row.milliseconds:.1f}",
-            row.engine or "-",
-            "[green]yes[/green]" if row.is_as_expected else f"[red]no: {row.expected}[/red]",
-        )
-    rich.console.Console().print(table)
-    click.echo("All results are as documented." if not failed else f"{failed} of {table.row_count} results are wrong.")
-    return failed

@@ -1,6 +1,6 @@
 """Draw the pictures of the documentation again: python docs/pictures/draw.py demo window monitor [FOLDER].
 
-- ``demo``: the table of ``blocking-request demo`` as demo.svg.
+- ``demo``: the output of ``blocking-request demo`` as demo.svg.
 - ``window``: the window of examples/download_window.py, at 62 % of a download, as download_window.png.
 - ``monitor``: the window of examples/network_monitor.py, after its downloads, as network_monitor.png. It makes the
   picture itself.
@@ -32,15 +32,15 @@ PERCENT = 62
 def draw_demo(folder: Path) -> None:
     import rich.console
 
-    from blocking_request.cli import info
+    from blocking_request.cli import demo_report
     from blocking_request.qt.binding import QtCore
 
     application = QtCore.QCoreApplication(sys.argv[:1])  # as the command has
 
     console = rich.console.Console(record=True, width=80, file=io.StringIO())
     with patch("rich.console.Console", return_value=console):
-        if info.show_demo():
-            sys.exit("a result of the demo is not as documented")
+        if demo_report.show_demo():
+            sys.exit("a promise of the demo was not kept")
     del application
     picture = console.export_svg(
         title="python3 -m pip install '.[pyqt5,cli]' && blocking-request demo", unique_id="demo"

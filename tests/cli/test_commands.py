@@ -471,29 +471,6 @@ def test_tls_options(tmp_path: Path) -> None:
     server.close()
 
 
-def test_demo() -> None:
-    result = cli("demo")
-    told = result.stdout.decode()
-    assert result.returncode == 0, told
-    assert told.rstrip().endswith("All results are as documented.")
-    for verb in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
-        assert f" {verb} " in told
-    for code in ("NoError", "ServerExceptionError", "NetworkError", "TimeoutError", "CanceledError"):
-        assert code in told
-
-
-def test_demo_with_an_unexpected_result() -> None:
-    program = (
-        "import sys; sys.argv = ['blocking-request', 'demo']\n"
-        "from blocking_request.cli import demo\n"
-        "demo._Handler.do_DELETE = lambda self: self._respond(500, b'')\n"
-        "from blocking_request.cli.commands import run; run()\n"
-    )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
-    assert result.returncode == 1, result.stderr
-    assert b"1 of 13 results are wrong." in result.stdout
-
-
 def test_message_if_click_is_missing() -> None:
     program = "import sys; sys.modules['click'] = None; from blocking_request.__main__ import main; main()"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)

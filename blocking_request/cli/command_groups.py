@@ -18,7 +18,7 @@ class Commands(WithExamples, click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Show the help if no command is given. click does it too, but its exit status depends on its version."""
-        if not args:
+        if not args and not ctx.resilient_parsing:  # which completion by a shell sets
             click.echo(ctx.get_help(), err=True)
             ctx.exit(EXIT_USAGE)
         return super().parse_args(ctx, args)

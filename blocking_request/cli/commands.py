@@ -15,6 +15,7 @@ from .. import NetworkDiskCache
 from .._version import VERSION
 from ..qt.binding import QtCore
 from .command_groups import DEFAULT_COMMAND, Commands, MainCommands
+from .completion import SHELLS, completion_script
 from .demo_report import show_demo
 from .info import show_installation
 from .options.cache import command_line_cache
@@ -69,7 +70,7 @@ def _failed(message: str, status: int) -> int:
 
 def _with_command(error: click.UsageError) -> str:
     command = "blocking-request" if error.ctx is None else error.ctx.command_path
-    message = error.format_message().rstrip(".")
+    message = error.format_message().rstrip(".").replace("\n\t", " ")  # click lists the values of a choice in lines
     return f"{command}: {message} ('{command} --help' shows the usage)"
 
 
@@ -258,3 +259,19 @@ def _demo(as_json: bool) -> int:
     The exit status is 1 if a promise was not kept.
     """
     return int(show_demo(as_json) > 0)
+
+
+@commands.command(
+    "completion",
+    epilog=EXIT_STATUSES,
+    examples=(
+        'eval "$(blocking-request completion bash)"',
+        "blocking-request completion zsh > ~/.zfunc/_blocking-request",
+        "blocking-request completion fish | source",
+    ),
+)
+@click.argument("shell", type=click.Choice(SHELLS), metavar="SHELL")
+def _completion(shell: str) -> int:
+    """Write the script with which a SHELL (bash, zsh or fish) completes commands, options and values."""
+    click.echo(completion_script(shell, commands), nl=False)
+    return 0

@@ -98,6 +98,7 @@ def every_command(url: str, folder: Path) -> dict[str, tuple[str, ...]]:
         "info": ("info",),
         "demo": ("demo",),
         "demo --json": ("demo", "--json"),
+        "completion": ("completion", "bash"),
         "help": ("--help",),
         "help of a command": ("get", "--help"),
         "version": ("--version",),

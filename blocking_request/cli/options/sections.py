@@ -7,6 +7,8 @@ from typing import Any, Callable, Optional
 
 import click
 
+from ..completion import completed_values
+
 REQUEST = "Request"
 BODY = "Body"
 AUTHENTICATION = "Authentication"
@@ -32,6 +34,10 @@ class SectionedOption(click.Option):
         super().__init__(*declarations, **attributes)
         self.section = section
         self.ignored_value = ignored_value
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Return how the shell may complete a value, as click calls it."""
+        return super().shell_complete(ctx, incomplete) or completed_values(self, incomplete)
 
 
 def option(section: str, *names: str, **attributes: Any) -> Decorator:

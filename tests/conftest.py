@@ -11,6 +11,7 @@ from typing import Optional
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["BLOCKING_REQUEST_CONFIG"] = os.devnull  # the configuration of the command line of who runs the tests
 for _name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
     os.environ.pop(_name, None)
     os.environ.pop(_name.upper(), None)

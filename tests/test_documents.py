@@ -262,6 +262,7 @@ def check_blocking_request(arguments: list[str], where: str) -> None:
     import click
 
     from blocking_request.cli.commands import commands
+    from blocking_request.cli.config_file import ConfigurationError
 
     try:
         with commands.make_context("blocking-request", list(arguments), resilient_parsing=False) as context:
@@ -275,6 +276,8 @@ def check_blocking_request(arguments: list[str], where: str) -> None:
         pass
     except click.FileError:  # the files of an example need not be there
         pass
+    except ConfigurationError as error:  # the profiles of an example need not be there
+        assert error.message.startswith("There is no profile"), f"{where}: {error.message}"
     except click.UsageError as error:
         assert "does not exist" in error.format_message(), f"{where}: {error.format_message()}"
 

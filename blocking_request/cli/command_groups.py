@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from .options.sections import SectionedCommand, WithExamples
+from .options.configuration import ConfiguredCommand
+from .options.sections import WithExamples
 from .options.url import is_like_url
 from .output import EXIT_USAGE
 
@@ -14,7 +15,7 @@ from .output import EXIT_USAGE
 class Commands(WithExamples, click.Group):
     """A group of commands."""
 
-    command_class = SectionedCommand
+    command_class = ConfiguredCommand
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Show the help if no command is given. click does it too, but its exit status depends on its version."""

@@ -16,6 +16,8 @@ from .._version import VERSION
 from ..qt.binding import QtCore
 from .command_groups import DEFAULT_COMMAND, Commands, MainCommands
 from .completion import SHELLS, completion_script
+from .config_commands import CONFIG_COMMANDS
+from .config_file import ConfigurationError
 from .demo_report import show_demo
 from .info import show_installation
 from .options.cache import command_line_cache
@@ -45,6 +47,8 @@ def _status(arguments: Optional[Sequence[str]], output: RawOutput) -> int:
         status = commands.main(arguments, standalone_mode=False, obj=output)
         sys.stdout.flush()
         return int(status or 0)
+    except ConfigurationError as error:
+        return _failed(error.message, EXIT_USAGE)
     except click.UsageError as error:
         return _failed(_with_command(error), EXIT_USAGE)
     except click.FileError as error:
@@ -238,6 +242,24 @@ def _cache_clear() -> int:
     cache = command_line_cache()
     cache.clear()
     return _cache_status(cache)
+
+
+@commands.group(
+    "config",
+    cls=Commands,
+    epilog=EXIT_STATUSES,
+    examples=(
+        "blocking-request config path",
+        "blocking-request config set-password work",
+        "blocking-request get https://intranet.example.org/ --profile work",
+    ),
+)
+def _config_commands() -> None:
+    """Show the path of the configuration file, or keep the passwords of profiles in the keyring."""
+
+
+for _command in CONFIG_COMMANDS:
+    _config_commands.add_command(_command)
 
 
 def _cache_status(cache: NetworkDiskCache) -> int:

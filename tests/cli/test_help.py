@@ -52,7 +52,7 @@ def test_three_examples(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: An
             pass
 
 
-@pytest.mark.parametrize("words", [(), ("cache",)])
+@pytest.mark.parametrize("words", [(), ("cache",), ("config",)])
 def test_examples_of_groups(words: tuple[str, ...]) -> None:
     assert help_of(*words).count("\n  blocking-request ") == 3
 

@@ -9,6 +9,7 @@ from .auth import apply_auth_options, auth_options
 from .body import body_options
 from .cache import apply_cache_options, cache_options, uses_cache
 from .call_setup import CallSetup
+from .configuration import configuration_options
 from .connection import apply_connection_options, connection_options
 from .output import output_options
 from .proxy import apply_proxy_options, proxy_options
@@ -27,6 +28,7 @@ def all_options(command: Command, with_body: bool) -> Command:
         proxy_options,
         output_options,
         cache_options,
+        configuration_options,
     ]
     return decorated(command, [*groups, body_options] if with_body else groups)
 

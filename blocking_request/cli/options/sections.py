@@ -16,8 +16,9 @@ TLS = "TLS"
 PROXY = "Proxy"
 OUTPUT = "Output"
 CACHE = "Cache"
+CONFIGURATION = "Configuration"
 OTHER = "Other"
-SECTIONS = (REQUEST, BODY, AUTHENTICATION, TLS, PROXY, OUTPUT, CACHE, OTHER)
+SECTIONS = (REQUEST, BODY, AUTHENTICATION, TLS, PROXY, OUTPUT, CACHE, CONFIGURATION, OTHER)
 """The groups of ``--help``, in their order."""
 
 Command = Callable[..., Any]

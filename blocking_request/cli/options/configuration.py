@@ -1,0 +1,217 @@
+"""The options --profile and --no-config, and commands whose options get defaults from the configuration file."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+import click
+from click.core import ParameterSource
+
+from ..config_file import DEFAULTS, PROFILES, ConfigFile, kind_of, read_config
+from ..passwords import password_of
+from .sections import CONFIGURATION, Command, SectionedCommand, decorated, option
+
+OWN_KEYS = frozenset({"profile", "no-config", "help", "version"})
+CREDENTIALS = frozenset({"user", "bearer"})
+"""Options that send a credential to the server of the URL: which one that is, only a profile can know."""
+
+
+def _profile_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    try:
+        return [name for name in read_config().profiles if name.startswith(incomplete)]
+    except click.ClickException:
+        return []
+
+
+def configuration_options(command: Command) -> Command:
+    """Add the options of the configuration file to a command."""
+    return decorated(
+        command,
+        [
+            option(
+                CONFIGURATION,
+                "--profile",
+                metavar="NAME",
+                expose_value=False,
+                shell_complete=_profile_names,
+                help="Use the options of this profile of the configuration file.",
+            ),
+            option(
+                CONFIGURATION,
+                "--no-config",
+                is_flag=True,
+                expose_value=False,
+                help="Do not read the configuration file.",
+            ),
+        ],
+    )
+
+
+def reads_file(command: click.Command) -> bool:
+    """Return whether the options of a command have defaults in the configuration file."""
+    return any("--profile" in parameter.opts for parameter in command.params)
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """The value of an option in the configuration file. ``key``: its place, such as profiles.work.proxy."""
+
+    parameter: click.Option
+    key: str
+    value: Any = field(repr=False)
+
+
+class ConfiguredCommand(SectionedCommand):
+    """A command whose options have defaults in the configuration file, if it has the option --profile."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, as click calls it. An option that they lack gets the value of the configuration file."""
+        if ctx.resilient_parsing or not reads_file(self):
+            return super().parse_args(ctx, args)
+        given, _, _ = self.make_parser(ctx).parse_args(list(args))
+        help_option = self.get_help_option(ctx)
+        if help_option is not None and given.get(str(help_option.name)):
+            return super().parse_args(ctx, args)
+        file = _chosen_file(given)
+        settings = _settings(self, ctx, file, given)
+        ctx.meta[__name__] = (file, settings)
+        args = _with_headers(args, given, settings)
+        ctx.default_map = {name: setting.value for name, setting in settings.items() if name not in given}
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            name = getattr(error.param, "name", None)
+            if name in settings and ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:
+                raise file.error(settings[name].key, f"is wrong: {error.message}") from None
+            raise
+        except click.FileError as error:
+            keys = [setting.key for setting in settings.values() if setting.value == error.filename]
+            if keys:
+                raise click.FileError(f"{error.filename} ({keys[0]} of {file.path})", error.message) from None
+            raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, as click calls it. An error of usage names the options of the configuration file."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            file, settings = ctx.meta.get(__name__, (None, {}))
+            if not settings:
+                raise
+            keys = ", ".join(sorted(setting.key for setting in settings.values()))
+            text = f"{error.format_message().rstrip('.')}; the configuration file {file.path} sets {keys}"
+            raise click.UsageError(text, error.ctx) from None
+
+
+def _chosen_file(given: Mapping[str, Any]) -> ConfigFile:
+    if not given.get("no_config"):
+        return read_config()
+    if given.get("profile") is not None:
+        raise click.UsageError(
+            "--profile and --no-config exclude each other: a profile stands in the configuration file"
+        )
+    return ConfigFile()
+
+
+def _settings(
+    command: click.Command, ctx: click.Context, file: ConfigFile, given: Mapping[str, Any]
+) -> dict[str, _Setting]:
+    """Return the settings of the file by the name of the parameter. Those of the profile take precedence."""
+    profile: Optional[str] = given.get("profile")
+    known = _options_by_key(ctx)
+    places = [(DEFAULTS, file.defaults)]
+    if profile is not None:
+        places.append((f"{PROFILES}.{profile}", file.profile(profile)))
+    names = {parameter.name for parameter in command.params}
+    found: dict[str, _Setting] = {}
+    for place, table in places:
+        for key, value in table.items():
+            parameter = _option_of(key, f"{place}.{key}", known, file)
+            if place == DEFAULTS and key in CREDENTIALS:
+                raise file.error(
+                    f"{place}.{key}", f"is a credential, which every server would get: expected it in [{PROFILES}.NAME]"
+                )
+            name = str(parameter.name)
+            converted = _converted(parameter, key, f"{place}.{key}", value, file)
+            if name not in names or converted is None:
+                continue
+            if key == "header" and name in found:
+                converted = (*_other_headers(found[name].value, converted), *converted)
+            found[name] = _Setting(parameter, f"{place}.{key}", converted)
+    if CREDENTIALS & given.keys():
+        found = {name: setting for name, setting in found.items() if name not in CREDENTIALS}
+    if profile is not None and "user" in found:
+        user = found["user"]
+        found["user"] = _Setting(user.parameter, user.key, password_of(profile, user.value, file))
+    return found
+
+
+def _options_by_key(ctx: click.Context) -> dict[str, click.Option]:
+    """Return the options of all commands that read the file, by their keys in it."""
+    root = ctx.find_root().command
+    commands = root.commands.values() if isinstance(root, click.Group) else [ctx.command]
+    return {
+        name[2:]: parameter
+        for command in commands
+        if reads_file(command)
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for name in (*parameter.opts, *parameter.secondary_opts)
+        if name.startswith("--") and name[2:] not in OWN_KEYS
+    }
+
+
+def _option_of(key: str, place: str, known: Mapping[str, click.Option], file: ConfigFile) -> click.Option:
+    if key in known:
+        return known[key]
+    near = difflib.get_close_matches(key.lstrip("-").replace("_", "-"), known, 1)
+    such_as = near[0] if near else "timeout"
+    raise file.error(place, f"is no option: expected the long name of an option without --, such as {such_as}")
+
+
+def _converted(parameter: click.Option, key: str, place: str, value: Any, file: ConfigFile) -> Any:
+    """Return a value in the form of the command line, None if it sets nothing."""
+    if parameter.is_flag:
+        if not isinstance(value, bool):
+            raise file.error(place, f"is {kind_of(value)}: expected true or false")
+        if not parameter.is_bool_flag:
+            return parameter.flag_value if value else None
+        return value is not (f"--{key}" in parameter.secondary_opts)
+    if parameter.count:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise file.error(place, f"is {kind_of(value)}: expected a whole number")
+        return value
+    if not parameter.multiple:
+        return _text(parameter, place, value, file)
+    values = value if isinstance(value, list) else [value]
+    return tuple(_text(parameter, place, item, file) for item in values)
+
+
+def _text(parameter: click.Option, place: str, value: Any, file: ConfigFile) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        expected = "text or a number" + (", or a list of them" if parameter.multiple else "")
+        raise file.error(place, f"is {kind_of(value)}: expected {expected}")
+    text = str(value)
+    is_path = any(word in (parameter.metavar or "") for word in ("FILE", "FOLDER"))
+    return os.path.expanduser(text) if is_path and text.startswith("~/") else text
+
+
+def _with_headers(args: list[str], given: Mapping[str, Any], settings: Mapping[str, _Setting]) -> list[str]:
+    """Return the arguments with those headers of the file whose names the arguments lack."""
+    if "headers" not in given or "headers" not in settings:
+        return args
+    return [*(f"--header={header}" for header in _other_headers(settings["headers"].value, given["headers"])), *args]
+
+
+def _other_headers(headers: tuple[str, ...], stronger: Any) -> tuple[str, ...]:
+    names = {_header_name(header) for header in stronger}
+    return tuple(header for header in headers if _header_name(header) not in names)
+
+
+def _header_name(header: str) -> str:
+    return re.split("[:;]", header, maxsplit=1)[0].strip().lower()

@@ -1,0 +1,97 @@
+"""The passwords of profiles, in the keyring."""
+
+from __future__ import annotations
+
+import base64
+import textwrap
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("click")
+pytest.importorskip("rich")
+
+from ..support.configured_command import Setup
+from ..support.names import ROOT, Serve
+from ..support.servers.raw import echo
+
+USAGE, FILE = 64, 74
+
+
+@pytest.fixture
+def setup(tmp_path: Path) -> Setup:
+    return Setup(tmp_path)
+
+
+@pytest.fixture
+def with_keyring() -> None:
+    pytest.importorskip("keyring", exc_type=ImportError)
+
+
+def basic(user_and_password: str) -> str:
+    return "Basic " + base64.b64encode(user_and_password.encode()).decode()
+
+
+@pytest.mark.usefixtures("with_keyring")
+def test_password_from_the_keyring(setup: Setup, serve: Serve) -> None:
+    url = serve(echo).url
+    setup.write('[profiles.work]\nuser = "me"\n[profiles.other]\nuser = "you:open"\n')
+    result = setup.run("get", url, "--profile", "work")
+    assert result.returncode == USAGE
+    assert result.stderr == (
+        f"The configuration file {setup.path}: profiles.work.user has no password in the keyring: "
+        "run 'blocking-request config set-password work'\n"
+    )
+    result = setup.run("config", "set-password", "work", input="s3cret\n")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert setup.fields("get", url, "--profile", "work")["authorization"] == basic("me:s3cret")
+    assert setup.fields("get", url, "--profile", "other")["authorization"] == basic("you:open")
+    assert setup.fields("get", url, "--profile", "work", "-u", "a:b")["authorization"] == basic("a:b")
+    assert setup.fields("get", url, "--profile", "work", "--bearer", "t")["authorization"] == "Bearer t"
+    assert "authorization" not in setup.fields("get", url)
+    setup.write('[profiles.work]\nuser = "changed"\n')
+    result = setup.run("get", url, "--profile", "work")
+    assert result.returncode == USAGE and "s3cret" not in result.stderr
+    assert "the keyring has the password of another user" in result.stderr
+    assert setup.run("config", "delete-password", "work").returncode == 0
+    result = setup.run("config", "delete-password", "work")
+    assert result.returncode == USAGE and "has no password of the profile 'work'" in result.stderr
+
+
+@pytest.mark.usefixtures("with_keyring")
+def test_keyring_that_cannot_be_used(setup: Setup) -> None:
+    (setup.folder / "keyring").mkdir()
+    setup.write('[profiles.work]\nuser = "me"\n')
+    for arguments in (["get", "http://127.0.0.1:1/", "--profile", "work"], ["config", "set-password", "work"]):
+        result = setup.run(*arguments, input="x\n")
+        assert (result.returncode, result.stderr) == (FILE, "The keyring cannot be used: the keyring is locked\n")
+
+
+def test_password_of_a_profile_without_a_user(setup: Setup) -> None:
+    setup.write('[profiles.a]\n[profiles.b]\nuser = "me:password"\n')
+    for profile in "ab":
+        result = setup.run("config", "set-password", profile, input="x\n")
+        assert result.returncode == USAGE and f'profiles.{profile} needs user = "NAME"' in result.stderr
+    assert setup.run("config", "set-password", "c").returncode == USAGE
+
+
+@pytest.mark.parametrize("key", ["user", "bearer"])
+def test_credentials_are_refused_in_the_defaults(key: str, setup: Setup) -> None:
+    setup.write(f'[defaults]\n{key} = "s3cret:x"\n')
+    result = setup.run("get", "http://127.0.0.1:1/")
+    assert result.returncode == USAGE and "s3cret" not in result.stderr
+    assert (
+        f"defaults.{key} is a credential, which every server would get: expected it in [profiles.NAME]" in result.stderr
+    )
+
+
+def test_example_of_the_documentation(setup: Setup, serve: Serve) -> None:
+    page = (ROOT / "docs" / "reference" / "command_configuration.rst").read_text("utf-8")
+    indented = page.split(".. code-block:: toml\n\n")[1].split("\n\n.. code-block")[0]
+    setup.write(textwrap.dedent(indented))
+    result = setup.run("get", serve(echo).url, "--profile", "debug")
+    assert (
+        result.returncode == 0 and "> Accept: application/json" in result.stderr and " over python\n" in result.stderr
+    )
+    result = setup.run("get", "http://127.0.0.1:1/", "--profile", "work")
+    assert result.returncode != 1 and "is no option" not in result.stderr

@@ -15,7 +15,7 @@ author = "The blocking_request authors"
 copyright = "the blocking_request authors"
 version = release = __version__
 
-extensions = ["sphinx.ext.autodoc", "public_api", "layer_picture", "command_line"]
+extensions = ["sphinx.ext.autodoc", "public_api", "layer_picture", "command_line", "command_manual"]
 exclude_patterns = ["_build"]
 highlight_language = "python3"
 default_role = None

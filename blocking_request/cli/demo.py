@@ -313,7 +313,7 @@ def _try_download(server: DemoServer, show: ShowProgress) -> Outcome:
         show(done, total)
 
     request.downloadProgress.connect(progress)
-    with tempfile.TemporaryDirectory(prefix="blocking-request-demo-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="blocking-request-demo-") as folder:
         path = Path(folder) / "file"
         started = time.perf_counter()
         code = request.download(f"{server.url}/download", path, checksum=DOWNLOAD_CHECKSUM)

@@ -2,80 +2,85 @@
 
 from __future__ import annotations
 
-import codecs
-import errno
-import io
 import os
-import re
+import sys
 from pathlib import Path
 from typing import Any, Optional
 
-from .. import ReplyContent
+import click
+
+from .. import ErrorCode, ReplyContent
 from ..bodies.checksum import Checksum
 from ..bodies.download_files import ResumableFile
 from ..bodies.file_sink import FileSink
-from ..bodies.finished_file import Naming, is_special
-from ..bodies.sink import BodySink, DeviceSink
-from ..bodies.special_file import open_special
-from ..bodies.temporary_file import TemporaryFile
-from ..models.redaction import printable
-from ..reply import response_of
-from .streams import RawOutput
-
-_DESCRIPTORS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
-_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
+from ..bodies.finished_file import is_special
+from ..bodies.sink import BodySink, DeviceSink, SinkSteps
+from ..models.http_messages import Response
+from .devices import OpenedDevice, descriptor_of
+from .head import head_bytes, write_heads
+from .output_settings import output_settings
+from .printed_body import BinaryBodyError, PrintedBody
+from .streams import RawOutput, write_all
 
 
-def descriptor_of(path: Optional[str]) -> Optional[int]:
-    """Return the open file descriptor that a path stands for, None if it is the path of a file.
+class _StandardOutputSink(DeviceSink):
+    """Writes the heads of ``--include``, and the body while it arrives, to standard output."""
 
-    A descriptor is written to, and not opened by its path: if it is a file that other programs append to, the file must
-    not be truncated or replaced.
-    """
-    if path is None:
-        return 1
-    match = _DESCRIPTOR.fullmatch(path)
-    return int(match[1]) if match is not None else _DESCRIPTORS.get(path)
-
-
-class TerminalOutput:
-    """Writes a body to a terminal as text. Control characters are shown as escapes: the terminal would obey them."""
-
-    def __init__(self, output: RawOutput) -> None:
+    def __init__(self, output: RawOutput, is_raw: bool, checksum: Optional[Checksum]) -> None:
+        """``is_raw``: write the bytes as they are, also to a terminal."""
+        super().__init__(self, checksum)
+        settings = output_settings()
         self._output = output
-        self._decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("backslashreplace"), True)
+        self._includes_head = settings.include
+        self._is_pretty = settings.pretty if settings.pretty is not None else not is_raw and output.isatty()
+        self._printed: Optional[PrintedBody] = None
+        if self._is_pretty or (output.isatty() and not is_raw):
+            self._printed = PrintedBody(output, self._is_pretty)
+        self.is_binary = False
+        """Whether the body was not shown, because it is binary."""
 
-    def write(self, piece: Any) -> int:
-        data = printable(self._decoder.decode(bytes(piece)), allowed="\n\t").encode()
-        while data:
-            data = data[self._output.write(data) :]
-        return len(piece)
+    def steps(self, response: Response) -> SinkSteps:
+        if response.status is not None:
+            self._begin(response)
+        return (yield from super().steps(response))
 
+    def _begin(self, response: Response) -> None:
+        if self._includes_head:
+            write_heads(self._output, [*response.history, response], self._is_pretty)
+        if self._printed is not None:
+            self._printed.begin((response.headers.value(b"content-type") or b"").decode("latin-1"))
 
-class OpenedDevice(io.RawIOBase):
-    """Writes to a device, pipe or descriptor. It is opened when the first chunk of a body arrives."""
-
-    def __init__(self, path: str, descriptor: Optional[int]) -> None:
-        super().__init__()
-        self._path = path
-        self._descriptor = descriptor
-        self._file: Optional[io.FileIO] = None
-
-    def write(self, piece: Any) -> Optional[int]:
+    def write(self, piece: Any) -> None:
+        """Write a chunk. Raises OutputError, BinaryBodyError."""
+        if self._printed is None:
+            write_all(self._output, piece)
+            return
         try:
-            if self._file is None:
-                if self._descriptor is None:
-                    self._file = io.FileIO(self._path, "wb", opener=_opener)
-                else:
-                    self._file = io.FileIO(os.dup(self._descriptor), "wb")
-            return self._file.write(piece)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, self._path) from None
+            self._printed.write(piece)
+        except BinaryBodyError:
+            self.is_binary = True
+            raise
+
+    def end(self) -> None:
+        """Write the rest of a body that is not written as it arrives."""
+        if self._printed is not None and not self.is_binary:
+            try:
+                self._printed.end()
+            except BinaryBodyError:
+                self.is_binary = True
 
 
-def _opener(path: str, flags: int) -> int:
-    """Open a file without creating or truncating it. Raises OSError."""
-    return open_special(path, flags & ~(os.O_CREAT | os.O_TRUNC))
+class _DeviceSink(DeviceSink):
+    """Writes the heads of ``--include`` and the body into a device, pipe or descriptor."""
+
+    def __init__(self, device: OpenedDevice, checksum: Optional[Checksum]) -> None:
+        super().__init__(device, checksum)
+        self._includes_head = output_settings().include
+
+    def steps(self, response: Response) -> SinkSteps:
+        if self._includes_head and response.status is not None:
+            self._write_chunk(b"".join(map(head_bytes, [*response.history, response])))
+        return (yield from super().steps(response))
 
 
 class BodyTarget:
@@ -84,17 +89,24 @@ class BodyTarget:
     def __init__(
         self, output: RawOutput, path: Optional[str], may_resume: bool, checksum: Optional[Checksum] = None
     ) -> None:
-        """``path``: the argument of -o. ``may_resume``: whether a download by this request can be resumed."""
-        self._device: Any = None
+        """``path``: the argument of -o. ``may_resume``: whether a download by this request can be resumed.
+
+        Raises click.UsageError.
+        """
+        self._standard_output: Optional[_StandardOutputSink] = None
         self.may_resume = False
         """Whether an interrupted download is kept, and continued by the next run."""
         self.sink: BodySink
         descriptor = descriptor_of(path)
         if path is None or descriptor == 1:
-            self._device = TerminalOutput(output) if output.isatty() else output
-            self.sink = DeviceSink(self._device, checksum)
-        elif descriptor is not None:
-            self.sink = DeviceSink(OpenedDevice(path, descriptor), checksum)
+            self.sink = self._standard_output = _StandardOutputSink(output, path is not None, checksum)
+        elif descriptor is not None or (output_settings().include and is_special(Path(path))):
+            self.sink = _DeviceSink(OpenedDevice(path, descriptor), checksum)
+        elif output_settings().include:
+            raise click.UsageError(
+                "--include writes the headers before the body, so a file of -o would not be the resource: use 'head -o "
+                "FILE' for the headers, or redirect standard output"
+            )
         else:
             self.may_resume = may_resume and _can_resume(path)
             self.sink = FileSink(path, self.may_resume, checksum)
@@ -102,12 +114,35 @@ class BodyTarget:
     @property
     def is_standard_output(self) -> bool:
         """Whether the body goes to standard output."""
-        return self._device is not None
+        return self._standard_output is not None
 
-    def write(self, data: bytes) -> None:
-        """Write the body of an error response, which the sink leaves in the reply, to standard output."""
-        while data:
-            data = data[self._device.write(data) :]
+    @property
+    def is_shown(self) -> bool:
+        """Whether the body is written to a terminal."""
+        return self._standard_output is not None and sys.stdout.isatty()
+
+    def finish(self, reply: ReplyContent, writes_error: bool) -> None:
+        """Write what is left of the body after the request: the body of an error response, which the sink leaves in the
+        reply, and the end of the last line. ``writes_error``: whether the body of an error response is written.
+        """
+        if self._standard_output is None:
+            return
+        is_written = writes_error or reply.errorCode() is not ErrorCode.ServerExceptionError
+        if reply.body and is_written and not self._standard_output.is_binary:
+            try:
+                self._standard_output.write(reply.body)
+            except BinaryBodyError:
+                return
+        self._standard_output.end()
+
+    def stop(self) -> None:
+        """Write what has arrived of the body, after Ctrl-C."""
+        if self._standard_output is not None:
+            self._standard_output.end()
+
+    def refused_binary(self) -> bool:
+        """Return whether the body was not written because it is binary and standard output is a terminal."""
+        return self._standard_output is not None and self._standard_output.is_binary
 
     def written(self) -> Optional[Path]:
         """Return the file that was created or replaced, None if there is none."""
@@ -128,35 +163,3 @@ def _can_resume(path: str) -> bool:
     if os.path.isdir(path) or path.endswith(("/", os.sep)):
         return False  # the name of the file is known only when the response has arrived
     return ResumableFile(Path(os.path.realpath(path))).is_free()
-
-
-def write_head(output: RawOutput, reply: ReplyContent, path: Optional[str]) -> None:
-    """Write the status line and the headers. Raises OSError if the file of -o cannot be written."""
-    text = head_of(reply)
-    descriptor = descriptor_of(path)
-    if path is None or descriptor is not None or is_special(Path(path)):
-        target: Any = TerminalOutput(output) if output.isatty() else output
-        if path is not None and descriptor != 1:
-            target = OpenedDevice(path, descriptor)
-        while text:
-            text = text[target.write(text) :]
-        return
-    if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    destination = TemporaryFile(Path(os.path.realpath(path)))
-    try:
-        with destination.open(0) as file:
-            file.write(text)
-    except OSError as error:
-        destination.discard(corrupt=True)
-        raise OSError(error.errno, error.strerror, path) from None
-    destination.rename(Naming(True, False, {}))
-
-
-def head_of(reply: ReplyContent) -> bytes:
-    """Return the status line and the headers in the format of HTTP/1.1."""
-    response = response_of(reply)
-    version = reply.httpVersion() or "HTTP/1.1"
-    lines = [f"{version} {response.status} {response.reason}".rstrip().encode("latin-1", "replace")]
-    lines += [name + b": " + value for name, value in response.headers.pairs]
-    return b"".join(line + b"\n" for line in (*lines, b""))

@@ -1,21 +1,17 @@
-"""The output of the command line: messages, exit statuses, the progress bar, and --verbose."""
+"""The output of the command line: messages and exit statuses."""
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 
 import click
-import rich.console
-import rich.progress
 
-from .. import BlockingNetworkRequest, ErrorCode, ReplyContent
-from ..models.call_record import CallRecord
+from .. import ErrorCode, ReplyContent
 from ..models.redaction import printable
-from ..netlog.entry import NetworkEntry
 from ..qt.binding import QtNetwork
-from ..trace import steps_text
+from .color import is_smart_terminal
+from .output_settings import output_settings
 
 EXIT_USAGE = 64
 EXIT_FILE = 74
@@ -45,7 +41,13 @@ def exit_status(code: ErrorCode, reply: ReplyContent) -> int:
 
 
 def say(text: str) -> None:
-    """Write a line to standard error."""
+    """Write a message to standard error, unless --silent hides it."""
+    if not output_settings().hides_messages:
+        show(text)
+
+
+def show(text: str) -> None:
+    """Write a line to standard error, also after --silent."""
     click.echo(printable(text), err=True)
 
 
@@ -61,86 +63,6 @@ def failure_text(text: str) -> str:
 _SET_ENGINE = re.compile(r"setEngine\('(\w+)'\)")
 
 
-class Narrator:
-    """A recorder that writes each request, as it was sent, and its response to standard error, without credentials."""
-
-    body_limit = 0
-    wants_trace = True
-
-    def wants(self, owner: object) -> bool:
-        return True
-
-    def call_started(self, call: CallRecord) -> None:
-        pass
-
-    def call_ended(self, call: CallRecord) -> None:
-        pass
-
-    def request_started(self, request: CallRecord, call: CallRecord) -> None:
-        say(f"* {request.method} {request.url}")
-
-    def request_ended(self, request: CallRecord, call: CallRecord) -> None:
-        entry = NetworkEntry(request)
-        if entry.requestLine():
-            say(f"> {entry.requestLine()}")
-            _say_fields("> ", entry.requestHeaders())
-        elif entry.statusCode() is not None:
-            say(f"> {entry.method()} {entry.url()} (Qt adds more header fields)")
-            _say_fields("> ", entry.requestHeaders())
-        if entry.statusCode() is not None:
-            say(f"< {entry.httpVersion()} {entry.statusCode()} {entry.reasonPhrase()}".strip())
-            _say_fields("< ", entry.responseHeaders())
-        outcome = failure_text(entry.errorString()) or f"{entry.receivedBytes()} bytes"
-        tls = f", {entry.sessionProtocol()} {entry.sessionCipher()}" if entry.sessionProtocol() else ""
-        say(f"* {outcome} in {entry.elapsed():.1f} ms over {entry.engine() or 'no engine'}{tls}")
-        steps = steps_text(request.trace)
-        if steps:
-            say(f"* {steps}")
-
-
-def _say_fields(mark: str, fields: list[tuple[str, str]]) -> None:
-    for name, value in fields:
-        say(f"{mark}{name}: {value}")
-
-
 def has_terminal() -> bool:
-    """Return whether standard error is a terminal that can redraw a line.
-
-    rich also assumes a terminal if FORCE_COLOR is set.
-    """
-    return sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
-
-
-class ProgressBar:
-    """Shows a bar on standard error while a transfer runs, if that is a terminal and the body goes elsewhere."""
-
-    def __init__(self, blocking: BlockingNetworkRequest, shows_body: bool) -> None:
-        """``shows_body``: whether the body is written to a terminal."""
-        self._blocking = blocking
-        self._is_shown = has_terminal() and not shows_body
-        self._console = rich.console.Console(stderr=True)
-        self._progress = rich.progress.Progress(
-            rich.progress.TextColumn("{task.description}"),
-            rich.progress.BarColumn(),
-            rich.progress.DownloadColumn(),
-            rich.progress.TransferSpeedColumn(),
-            rich.progress.TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-        )
-        self._tasks: dict[str, rich.progress.TaskID] = {}
-
-    def __enter__(self) -> None:
-        if self._is_shown:
-            self._progress.start()
-            self._blocking.uploadProgress.connect(lambda done, total: self._show("sent", done, total))
-            self._blocking.downloadProgress.connect(lambda done, total: self._show("received", done, total))
-
-    def _show(self, direction: str, done: int, total: int) -> None:
-        if direction not in self._tasks:
-            self._tasks[direction] = self._progress.add_task(direction)
-        self._progress.update(self._tasks[direction], completed=done, total=total if total >= 0 else None)
-
-    def __exit__(self, *_: object) -> None:
-        if self._is_shown:  # otherwise rich would print an empty line
-            self._progress.stop()
+    """Return whether standard error is a terminal that can redraw a line."""
+    return is_smart_terminal(sys.stderr)

@@ -14,17 +14,23 @@ from ..netlog.har_file import HarFile
 from ..request.request import send_into_sink
 from ..trace import add_recorder
 from .batch import send_list
-from .body import BodyTarget, write_head
+from .body import BodyTarget
+from .head import write_head
+from .narrator import Narrator
 from .options.body import RequestBody, body_of
 from .options.call_setup import CallSetup
 from .options.groups import can_continue, configured
 from .options.output import checksum_of, target_path
 from .options.tls import with_cacert
 from .options.values import check_text
-from .output import Narrator, ProgressBar, exit_status, failure_text, say
+from .output import EXIT_FILE, exit_status, failure_text, say, show
+from .output_settings import note_reply, output_settings
+from .progress import ProgressBar
 
 HAR_BODY_BYTES = 1 << 20
 """How many bytes of each body ``--har`` writes."""
+
+BINARY_NOTE = "The body is binary, and is not shown on a terminal: use '-o FILE', or '-o -' to write it to the terminal"
 
 NOT_MODIFIED = 304
 """The response to a conditional request (-H), which says that the file has not changed."""
@@ -110,17 +116,22 @@ def _send_to(
     values: Mapping[str, Any],
 ) -> int:
     try:
-        with ProgressBar(blocking, target.is_standard_output and sys.stdout.isatty()):
+        with ProgressBar(blocking, target.is_shown):
             code = send_into_sink(blocking, request, verb, data, target.sink, setup.headers, setup.query)
     except KeyboardInterrupt:
+        target.stop()
         if target.resume_hint():
             say(target.resume_hint())
         raise
     reply = blocking.reply()
-    if target.is_standard_output and not (values["fail"] and code is ErrorCode.ServerExceptionError):
-        target.write(reply.body)
+    note_reply(reply)
+    target.finish(reply, writes_error=not values["fail"])
     if values["verbose"]:
         _say_origin(reply.isFromCache(), target)
+    if target.refused_binary():
+        say(BINARY_NOTE)
+        if code in (ErrorCode.NoError, ErrorCode.NetworkError):
+            return EXIT_FILE
     if code is not ErrorCode.NoError:
         say(with_cacert(failure_text(reply.errorString()), reply, values))
         if target.resume_hint() and code is not ErrorCode.ServerExceptionError:
@@ -133,9 +144,9 @@ def _send_to(
 
 def _say_origin(is_from_cache: bool, target: BodyTarget) -> None:
     if is_from_cache:
-        say("* from the cache")
+        show("* from the cache")
     if target.written() is not None:
-        say(f"* written to {target.written()}")
+        show(f"* written to {target.written()}")
 
 
 def _send_head(
@@ -147,8 +158,11 @@ def _send_head(
     output = values["output"]
     code = blocking.sendCustomRequest(request, verb, data, headers=setup.headers, params=setup.query)
     reply = blocking.reply()
+    note_reply(reply)
     if reply.statusCode() is not None and (output is None or code is ErrorCode.NoError):
-        write_head(click.get_current_context().obj, reply, output)
+        settings = output_settings()
+        is_pretty = settings.pretty if settings.pretty is not None else sys.stdout.isatty()
+        write_head(click.get_current_context().obj, reply, output, is_pretty, settings.include)
     if code is not ErrorCode.NoError:
         say(with_cacert(failure_text(reply.errorString()), reply, values))
     return exit_status(code, reply)

@@ -103,3 +103,10 @@ def _raise_output_error(error: OSError) -> None:
 
 def _ignore(error: OSError) -> None:
     pass
+
+
+def write_all(output: RawOutput, data: Any) -> None:
+    """Write all of ``data``. Raises OutputError."""
+    view = memoryview(data)
+    while view:
+        view = view[output.write(view) :]

@@ -330,44 +330,6 @@ def test_ctrl_c(serve: Serve) -> None:
     assert (process.returncode, stderr) == (130, b"Interrupted\n")
 
 
-def on_a_terminal(*arguments: str, shown: bytes = b"") -> tuple[int, bytes]:
-    """Run with a terminal for all streams. Return the exit status and the bytes written to the terminal."""
-    import pty
-
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "blocking_request", *arguments],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
-    )
-    os.close(slave)
-    while True:
-        try:
-            piece = os.read(master, 4096)
-        except OSError:
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(master)
-    return process.wait(30), shown
-
-
-def test_progress_bar_on_a_terminal(serve: Serve, tmp_path: Path) -> None:
-    server = serve(always(b"x" * 5_000_000))
-    status, shown = on_a_terminal("get", server.url, "-o", str(tmp_path / "out"))
-    assert (status, b"received" in shown, b"5.0" in shown) == (0, True, True)
-
-
-def test_body_on_a_terminal(serve: Serve) -> None:
-    """The body is shown as text, without a progress bar, and with control characters escaped."""
-    server = serve(always(b"caf\xc3\xa9\r\n\x1b]0;title\x07\ttab \xff\xc2\x9b31m\n"))
-    expected = "caf\u00e9\n\\x1b]0;title\\x07\ttab \\xff\\x9b31m\n".replace("\n", "\r\n").encode()
-    assert on_a_terminal("get", server.url) == (0, expected)
-
-
 def test_info() -> None:
     result = cli("info", env={**os.environ, "COLUMNS": "80"})
     told = result.stdout.decode()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from blocking_request.cli.body import OpenedDevice
+from blocking_request.cli.devices import OpenedDevice
 
 from ..support.names import ROOT, Serve
 from ..support.servers.raw import Connection, once

@@ -1,0 +1,69 @@
+"""The colors of the command line, and whether they are used."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable
+
+from .._first_use import first_use
+
+Paint = Callable[[str, str], str]
+"""Returns a text in a style, which is a key of ``STYLES``."""
+
+STYLES = {
+    "key": "bold blue",
+    "string": "green",
+    "number": "cyan",
+    "literal": "magenta",
+    "name": "cyan",
+    "version": "blue",
+    "1": "bold",
+    "2": "bold green",
+    "3": "bold yellow",
+    "4": "bold red",
+    "5": "bold red",
+}
+"""Styles of rich. The digits are those of classes of status codes; ``key`` to ``literal`` are parts of JSON."""
+
+
+def is_smart_terminal(stream: Any) -> bool:
+    """Return whether a stream is a terminal that understands escape sequences."""
+    return bool(stream.isatty()) and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+
+
+def wants_color(stream: Any) -> bool:
+    """Return whether text for a stream is colored.
+
+    ``NO_COLOR`` (https://no-color.org) takes precedence over ``FORCE_COLOR`` and ``CLICOLOR_FORCE``, and these over
+    ``CLICOLOR`` and the terminal. An empty variable counts as one that is not set.
+    """
+    variables = os.environ
+    if variables.get("NO_COLOR"):
+        return False
+    if any(variables.get(name, "0") not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    return variables.get("CLICOLOR", "1") != "0" and variables.get("FORCE_COLOR") != "0" and is_smart_terminal(stream)
+
+
+def paint_plain(style: str, text: str) -> str:
+    """Return the text as it is."""
+    return text
+
+
+def paint_for(stream: Any) -> Paint:
+    """Return a function that colors text for a stream, or leaves it as it is if the stream gets no colors."""
+    if not wants_color(stream):
+        return paint_plain
+    with first_use:
+        from rich.color import ColorSystem
+        from rich.style import Style
+    around = {
+        name: Style.parse(style).render("\0", color_system=ColorSystem.STANDARD).split("\0")
+        for name, style in STYLES.items()
+    }
+
+    def paint(style: str, text: str) -> str:
+        before, after = around[style]
+        return f"{before}{text}{after}" if text else ""
+
+    return paint

@@ -1,0 +1,83 @@
+"""The progress bar of one transfer."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, Optional
+
+from .. import BlockingNetworkRequest
+from .._first_use import first_use
+from .color import is_smart_terminal
+from .output_settings import output_settings
+
+SHOWN_AFTER_SECONDS = 0.5
+"""A quick transfer shows no bar: it would only flash."""
+
+_NARROW_COLUMNS = 40
+_WIDE_COLUMNS = 60
+"""A narrower terminal has no room for the direction, or for the bar and the remaining time."""
+
+
+class ProgressBar:
+    """Shows the progress on standard error while a transfer runs, if that is a terminal and the body goes elsewhere."""
+
+    def __init__(self, blocking: BlockingNetworkRequest, shows_body: bool) -> None:
+        """``shows_body``: whether the body is written to a terminal."""
+        self._blocking = blocking
+        self._is_wanted = is_smart_terminal(sys.stderr) and not shows_body and not output_settings().silent
+        self._started = 0.0
+        self._progress: Any = None
+        """rich's display, once it is shown."""
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> None:
+        if self._is_wanted:
+            self._started = time.monotonic()
+            self._blocking.uploadProgress.connect(lambda done, total: self._show("sent", done, total))
+            self._blocking.downloadProgress.connect(lambda done, total: self._show("received", done, total))
+
+    def _show(self, direction: str, done: int, total: int) -> None:
+        if self._progress is None:
+            if time.monotonic() - self._started < SHOWN_AFTER_SECONDS:
+                return
+            self._progress = _display()
+            self._progress.start()
+        known_total: Optional[int] = total if total >= 0 else None
+        size = _size(done, total)
+        if direction not in self._tasks:
+            # The bytes so far came in the time before the bar was shown, so they do not count for the speed.
+            self._tasks[direction] = self._progress.add_task(direction, total=known_total, completed=done, size=size)
+        else:
+            self._progress.update(self._tasks[direction], completed=done, total=known_total, size=size)
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:  # otherwise rich would print an empty line
+            self._progress.stop()
+            self._progress = None
+            self._is_wanted = False
+
+
+def _size(done: int, total: int) -> str:
+    with first_use:
+        from rich.filesize import decimal
+    return f"{decimal(done)}/{decimal(total)}" if total >= 0 else decimal(done)
+
+
+def _display() -> Any:
+    """Return a display with one line for each direction, which fits the width of the terminal."""
+    with first_use:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+        from rich.table import Column
+    console = Console(stderr=True)
+    columns: list[Any] = [
+        TextColumn("{task.fields[size]}", table_column=Column(no_wrap=True)),
+        TransferSpeedColumn(table_column=Column(no_wrap=True)),
+    ]
+    if console.width >= _NARROW_COLUMNS:
+        columns.insert(0, TextColumn("{task.description}", table_column=Column(no_wrap=True)))
+    if console.width >= _WIDE_COLUMNS:
+        columns.insert(1, BarColumn(bar_width=min(console.width - _WIDE_COLUMNS + 8, 40)))
+        columns.append(TimeRemainingColumn(table_column=Column(no_wrap=True)))
+    return Progress(*columns, console=console, transient=True)

@@ -1,0 +1,330 @@
+"""The output of the command line on a terminal, and of the same commands in a pipe."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ..support.names import Serve
+from ..support.servers.raw import Connection, always
+
+pytest.importorskip("click")
+pytest.importorskip("rich")
+pytest.importorskip("termios")
+
+from ..support.terminal import on_terminal
+
+JSON = b'{"a":1.0,"b":[1e400,{"c":"caf\\u00e9 \xc3\xa9"}],"a":null,"n":123456789012345678901234567890,"e":{}}'
+LAID_OUT = """{
+  "a": 1.0,
+  "b": [
+    1e400,
+    {
+      "c": "caf\\u00e9 \u00e9"
+    }
+  ],
+  "a": null,
+  "n": 123456789012345678901234567890,
+  "e": {}
+}
+"""
+JSON_TYPE = "Content-Type: application/json\r\n"
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256))
+NOTE = "The body is binary, and is not shown on a terminal: use '-o FILE', or '-o -' to write it to the terminal\n"
+
+ESCAPES = re.compile("\x1b\\[[0-9;]*m")
+
+
+def piped(*arguments: str, **environment: str) -> bytes:
+    import os
+
+    result = subprocess.run(
+        [sys.executable, "-m", "blocking_request", *arguments],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_body_without_line_end(serve: Serve) -> None:
+    """The prompt, a message and the output of the next command stand in lines of their own."""
+    plain = serve(always(b"no line end")).url
+    assert on_terminal("get", plain) == (0, b"no line end\r\n")
+    assert piped("get", plain) == b"no line end"
+    assert on_terminal("get", serve(always(b"a\nb\n")).url) == (0, b"a\r\nb\r\n")
+    assert on_terminal("get", serve(always(b"")).url) == (0, b"")
+    missing = on_terminal("get", serve(always(b"why", "404 Not Found")).url)
+    assert missing.status == 3 and missing.text.startswith("why\nError transferring ")
+    truncated = on_terminal("get", serve(cut_off).url)
+    assert truncated.status == 1 and truncated.text.startswith("half\n") and truncated.text.count("\n") == 2
+    assert on_terminal("get", plain, "-o", "-") == (0, b"no line end")
+
+
+def cut_off(connection: Connection) -> None:
+    connection.read_request()
+    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+
+
+def test_json_is_laid_out(serve: Serve) -> None:
+    """No number is rounded, no name is lost, the order is kept."""
+    url = serve(always(JSON, headers=JSON_TYPE)).url
+    shown = on_terminal("get", url)
+    assert shown.status == 0 and "\x1b[" in shown.text
+    assert ESCAPES.sub("", shown.text) == LAID_OUT
+    assert '\x1b[1;34m"a"\x1b[0m: \x1b[36m1.0\x1b[0m' in shown.text
+    for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}, {"CLICOLOR": "0"}, {"NO_COLOR": "1", "FORCE_COLOR": "1"}):
+        assert on_terminal("get", url, environment=environment).text == LAID_OUT
+    assert on_terminal("get", url, environment={"NO_COLOR": ""}).output == shown.output
+    assert on_terminal("get", url, "--no-pretty").text == JSON.decode() + "\n"
+    assert on_terminal("get", url, "-o", "-").output == JSON
+    assert piped("get", url) == piped("get", url, FORCE_COLOR="1") == JSON
+    assert piped("get", url, "--pretty").decode() == LAID_OUT
+    assert piped("get", url, "--pretty", CLICOLOR_FORCE="1").decode().replace("\n", "\r\n").encode() == shown.output
+
+
+def test_json_of_other_types(serve: Serve) -> None:
+    for content_type in ("application/problem+json; charset=utf-8", "Text/JSON", "application/vnd.api+json"):
+        url = serve(always(b'{"a":1}', headers=f"Content-Type: {content_type}\r\n")).url
+        assert piped("get", url, "--pretty") == b'{\n  "a": 1\n}\n'
+    for content_type in ("text/plain", "application/x-ndjson", "application/json-seq"):
+        url = serve(always(b'{"a":1}', headers=f"Content-Type: {content_type}\r\n")).url
+        assert piped("get", url, "--pretty") == b'{"a":1}'
+    missing = serve(always(b'{"a":1}', "404 Not Found", JSON_TYPE)).url
+    shown = on_terminal("get", missing, environment={"NO_COLOR": "1"})
+    assert shown.status == 3 and shown.text.startswith('{\n  "a": 1\n}\nError transferring ')
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{'a': 1}",
+        b"[1,]",
+        b"NaN",
+        b'{"a":1} {"b":2}',
+        b'["\xff"]',
+        b"[" * 5000,
+        b'["' + b"x" * (2 << 20) + b'"]',
+        b"[" * 101 + b"]" * 101,
+    ],
+)
+def test_json_that_is_written_as_it_is(body: bytes, serve: Serve) -> None:
+    """It is not valid, large, or nested very deeply."""
+    url = serve(always(body, headers=JSON_TYPE)).url
+    assert piped("get", url, "--pretty") == body
+    shown = on_terminal("get", url)
+    assert shown.output == body.replace(b"\xff", b"\\xff") + b"\r\n" and shown.status == 0
+
+
+def test_large_json_is_written_while_it_arrives(serve: Serve) -> None:
+    """More than the limit is not kept: the rest of the body follows when its beginning has been written."""
+    written = threading.Event()
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\n" + JSON_TYPE.encode() + b"Connection: close\r\n\r\n[" + b" " * (2 << 20))
+        assert written.wait(20)
+        connection.send(b"1]")
+
+    shown = on_terminal("get", serve(handle).url, on_output=lambda so_far: written.set())
+    assert shown.status == 0 and shown.output.endswith(b" 1]\r\n")
+
+
+def test_encodings(serve: Serve) -> None:
+    text = "caf\u00e9 \u20ac"
+    for encoding, charset in (("utf-8", ""), ("utf-16", "; charset=utf-16"), ("cp1252", "; charset=windows-1252")):
+        headers = f"Content-Type: text/plain{charset}\r\n"
+        assert on_terminal("get", serve(always(text.encode(encoding), headers=headers)).url).text == f"{text}\n"
+    for encoding, charset in (("utf-8-sig", ""), ("utf-16-le", ""), ("utf-32", ""), ("cp1252", "; charset=cp1252")):
+        body = json.dumps([text], ensure_ascii=False).encode(encoding)
+        url = serve(always(body, headers=f"Content-Type: application/json{charset}\r\n")).url
+        assert piped("get", url, "--pretty").decode() == f'[\n  "{text}"\n]\n'
+        assert piped("get", url) == body
+
+
+def test_control_characters_never_reach_the_terminal(serve: Serve) -> None:
+    """As text they are shown as escapes; in JSON as escapes of JSON, which mean the same."""
+    url = serve(always(b"a\x1b]0;title\x07\xc2\x9b31m\rb\r\nc", headers="X-A: \x1b[31m\xc2\x9bred\r\n")).url
+    shown = on_terminal("get", url, "-i", "--no-pretty")
+    assert "\x1b" not in shown.text and "\x9b" not in shown.text and "\x07" not in shown.text
+    assert "X-A: \\x1b[31m" in shown.text.replace("x-a", "X-A")
+    assert shown.text.endswith("\n\na\\x1b]0;title\\x07\\x9b31m\nb\nc\n")
+    body = '["\u202e\x7f\x9b"]'.encode()
+    shown = on_terminal("get", serve(always(body, headers=JSON_TYPE)).url, environment={"NO_COLOR": "1"})
+    assert shown.text == '[\n  "\\u202e\\u007f\\u009b"\n]\n'
+    for engine in ("qt", "python"):
+        url = serve(always(status="404 \x1b[31mNo\x07")).url
+        shown = on_terminal("get", url, "-v", "--engine", engine, environment={"NO_COLOR": "1"})
+        assert shown.status in (1, 3) and "\x1b" not in shown.text and "\x07" not in shown.text
+
+
+def test_binary_body(serve: Serve) -> None:
+    url = serve(always(PNG, headers="Content-Type: image/png\r\n")).url
+    assert on_terminal("get", url).text == NOTE and on_terminal("get", url).status == 74
+    assert on_terminal("get", url, "-s") == (74, b"")
+    assert on_terminal("get", url, "-sS").text == NOTE
+    assert on_terminal("get", url, "-o", "-") == (0, PNG.replace(b"\n", b"\r\n"))
+    assert on_terminal("get", url, streams=("stderr",)) == (0, b"")
+    assert piped("get", url) == piped("get", url, "--pretty") == PNG
+    shown = on_terminal("get", serve(always(PNG, "404 Not Found")).url)
+    assert (shown.status, shown.text.startswith(NOTE + "Error transferring ")) == (3, True)
+    late = on_terminal("get", serve(always(b"text\n" * 20_000 + b"\0")).url)
+    assert late.status == 74 and late.text.endswith(NOTE) and "\0" not in late.text
+    json_type = on_terminal("get", serve(always(PNG, headers=JSON_TYPE)).url)
+    assert (json_type.status, json_type.text) == (74, NOTE)
+
+
+def test_binary_body_is_not_read_to_its_end(serve: Serve) -> None:
+    ended = threading.Event()
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + PNG)
+        connection.wait_for_close()
+        ended.set()
+
+    assert on_terminal("get", serve(handle).url).text == NOTE
+    assert ended.wait(20)
+
+
+@pytest.mark.parametrize("streams", [("stdin", "stdout", "stderr"), ("stdout",), ("stdout", "stderr")])
+@pytest.mark.parametrize("content_type", ["text/event-stream", "text/plain", "application/x-ndjson"])
+def test_stream_is_written_at_once(content_type: str, streams: tuple[str, ...], serve: Serve) -> None:
+    """The server sends each event when the terminal has shown the one before."""
+    shown_events = [threading.Event() for _ in range(3)]
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nConnection: close\r\n\r\n".encode())
+        for number, event in enumerate(shown_events):
+            connection.send(b"data: %d\n\n" % number)
+            assert event.wait(20)
+
+    def look(so_far: bytes) -> None:
+        for number, event in enumerate(shown_events):
+            if b"data: %d\r\n" % number in so_far:
+                event.set()
+
+    shown = on_terminal("get", serve(handle).url, streams=streams, on_output=look)
+    assert shown == (0, b"".join(b"data: %d\r\n\r\n" % number for number in range(3)))
+
+
+# -- the head
+
+
+def test_include(serve: Serve) -> None:
+    target = serve(always(b"{}", headers=JSON_TYPE)).url
+    url = serve(always(b"moved", "302 Found", f"Location: {target}\r\n")).url
+    expected = (
+        f"http/1.1 302 found\ncontent-length: 5\nlocation: {target}\n\n"
+        "http/1.1 200 ok\ncontent-length: 2\ncontent-type: application/json\n\n{}"
+    )
+    assert piped("get", url, "-i").decode().lower() == expected
+    assert piped("head", target, "-i").decode().lower() == piped("head", target).decode().lower()
+    assert piped("head", url, "-i").decode().lower().count("http/1.1 ") == 2
+    assert piped("head", url).decode().lower().count("http/1.1 ") == 1
+    shown = on_terminal("get", url, "--include")
+    assert ESCAPES.sub("", shown.text).lower() == expected + "\n"
+    assert "\x1b[34mHTTP/1.1\x1b[0m \x1b[1;33m302 Found\x1b[0m\n" in shown.text
+    assert "\x1b[34mHTTP/1.1\x1b[0m \x1b[1;32m200 OK\x1b[0m\n" in shown.text
+    assert f"\x1b[36mlocation\x1b[0m: {target}\n" in shown.text.replace("Location", "location")
+    plain = on_terminal("get", url, "-i", environment={"NO_COLOR": "1"})
+    assert plain.text.lower() == expected + "\n"
+    assert on_terminal("head", target, "--no-pretty").text.encode() == piped("head", target)
+    assert "\x1b[1;32m200 OK\x1b[0m" in on_terminal("head", target).text
+
+
+def test_include_of_errors(serve: Serve) -> None:
+    shown = on_terminal("get", serve(always(b"why", "404 Not Found")).url, "-i", "-s", "--no-pretty")
+    assert (shown.status, shown.text.lower()) == (3, "http/1.1 404 not found\ncontent-length: 3\n\nwhy\n")
+    result = on_terminal("get", "http://127.0.0.1:1/", "-i")
+    assert result.status == 1 and result.text.count("\n") == 1
+
+
+def test_include_into_a_file_is_refused(serve: Serve, tmp_path: object) -> None:
+    shown = on_terminal("get", serve(always(b"x")).url, "-i", "-o", f"{tmp_path}/file")
+    assert shown.status == 64 and "--include writes the headers before the body" in shown.text
+    assert on_terminal("get", serve(always(b"x")).url, "-i", "-o", "/dev/null") == (0, b"")
+    shown = on_terminal("get", serve(always(b"x")).url, "-i", "-o", "/dev/stderr")
+    assert shown.text.lower() == "http/1.1 200 ok\ncontent-length: 1\n\nx"
+
+
+def test_silent(serve: Serve) -> None:
+    missing = serve(always(b"", "404 Not Found")).url
+    assert on_terminal("get", missing, "-s") == (3, b"")
+    assert on_terminal("head", missing, "-s", "-o", "/dev/null") == (3, b"")
+    assert on_terminal("get", "http://127.0.0.1:1/", "--silent") == (1, b"")
+    assert b"Connection refused" in on_terminal("get", "http://127.0.0.1:1/", "--silent", "--show-error").output
+    assert b"Connection refused" in on_terminal("get", "http://127.0.0.1:1/", "--show-error").output
+    shown = on_terminal("get", missing, "-sv")
+    assert shown.status == 3 and b"Not Found" in shown.output and b"Error" not in shown.output
+
+
+def test_verbose_is_colored(serve: Serve) -> None:
+    url = serve(always(b"x")).url
+    shown = on_terminal("get", url, "-v")
+    assert "< \x1b[34mHTTP/1.1\x1b[0m \x1b[1;32m200 OK\x1b[0m\n" in shown.text
+    for arguments in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert "\x1b" not in on_terminal("get", url, "-v", environment=arguments).text
+    assert "\x1b" not in on_terminal("get", url, "-v", "--no-pretty").text
+
+
+# -- the progress bar
+
+
+def slowly(total: str, pause: float, count: int) -> object:
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(f"HTTP/1.1 200 OK\r\nConnection: close\r\n{total}\r\n".encode())
+        for _ in range(count):
+            connection.send(b"x" * 100_000)
+            time.sleep(pause)
+
+    return handle
+
+
+def screens(shown: bytes) -> Iterator[str]:
+    """Yield each state of the line of the progress bar."""
+    for each in re.split(r"\r|\n", re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", shown.decode())):
+        if each.strip():
+            yield each
+
+
+def test_no_progress_bar_for_a_quick_transfer(serve: Serve) -> None:
+    url = serve(always(b"x" * 1_000_000)).url
+    assert on_terminal("get", url, "-o", "/dev/null") == (0, b"")
+    assert on_terminal("get", url, streams=("stderr",)) == (0, b"")
+    assert on_terminal("post", url, "-d", "x" * 100_000, "-o", "/dev/null") == (0, b"")
+
+
+@pytest.mark.parametrize("columns", [30, 40, 80, 200])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_progress_bar_fits_the_terminal(is_known: bool, columns: int, serve: Serve) -> None:
+    # 1.5 s: three times as long as the time until the bar is shown.
+    url = serve(slowly("Content-Length: 1500000\r\n" if is_known else "", 0.1, 15)).url  # type: ignore[arg-type]
+    shown = on_terminal("get", url, "-o", "/dev/null", columns=columns)
+    lines = list(screens(shown.output))
+    assert shown.status == 0 and lines, shown
+    assert max(map(len, lines)) <= columns and "\u2026" not in "".join(lines)
+    assert all(("received" in line) is (columns >= 40) for line in lines)
+    # The bytes, of the total if it is known, and the speed.
+    assert re.search(r"\d\.\d MB/1\.5 MB \d+\.\d [kM]B/s" if is_known else r"\d\.\d MB \d+\.\d [kM]B/s", lines[-1])
+
+
+def test_no_progress_bar(serve: Serve) -> None:
+    """Not if the body is shown on the terminal, for a terminal without escapes, and with --silent."""
+    url = serve(slowly("", 0.1, 8)).url  # type: ignore[arg-type]
+    body = b"x" * 800_000 + b"\r\n"
+    assert on_terminal("get", url) == (0, body)
+    assert on_terminal("get", url, "-o", "/dev/null", environment={"TERM": "dumb"}) == (0, b"")
+    assert on_terminal("get", url, "-o", "/dev/null", "-s") == (0, b"")
+    assert on_terminal("get", url, "-o", "/dev/null", streams=("stdout",)) == (0, b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -21,7 +22,9 @@ from .options.groups import configured
 from .options.tls import with_cacert
 from .options.url import complete_url
 from .output import exit_status, failure_text, has_terminal, say
+from .output_settings import output_settings
 from .resume import DownloadRecord
+from .write_out import report_reply
 
 
 def send_list(values: Mapping[str, Any]) -> int:
@@ -88,7 +91,10 @@ def _download(
     bar = rich.progress.Progress(*columns, console=console, transient=True)
     task = bar.add_task("files", total=len(requests))
     # Without a terminal, rich would print an empty line when the bar is stopped.
-    shown = bar if has_terminal() else nullcontext()
+    settings = output_settings()
+    # The text of --write-out would be written into the bar.
+    is_shown = has_terminal() and not settings.silent and not (settings.write_out and sys.stdout.isatty())
+    shown = bar if is_shown else nullcontext()
     batch = setup.manager.downloadMany(
         requests,
         maxConcurrent=values["jobs"] or MAX_CONCURRENT,
@@ -108,6 +114,7 @@ def _download(
                 else:
                     text = with_cacert(failure_text(reply.errorString()), reply, values)
                     failures[index] = exit_status(code, reply), text
+                report_reply(reply, exit_status(code, reply))
             received = batch.receivedBytes()
     finally:
         # In the order of the list, which the order of the results is not.

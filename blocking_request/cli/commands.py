@@ -32,9 +32,9 @@ from .streams import OutputError, RawOutput, replace_streams
 def run(arguments: Optional[Sequence[str]] = None) -> NoReturn:
     """Run the command line and exit. ``arguments``: None uses those of the process."""
     output = replace_streams()
-    # PyPI's PyQt5 warns about OpenSSL 3 at each https request. The environment variable QT_LOGGING_RULES takes
-    # precedence over this filter.
-    QtCore.QLoggingCategory.setFilterRules("qt.network.ssl.warning=false")
+    # PyPI's PyQt5 warns about OpenSSL 3 at each https request, and Qt 6 about a header field with a control character.
+    # The environment variable QT_LOGGING_RULES takes precedence over this filter.
+    QtCore.QLoggingCategory.setFilterRules("qt.network.ssl.warning=false\nqt.network.http*.warning=false")
     application = QtCore.QCoreApplication.instance() or QtCore.QCoreApplication(sys.argv[:1])
     status = _status(arguments, output)
     del application

@@ -6,8 +6,6 @@ from typing import NamedTuple, Optional
 
 import click
 
-from .. import ReplyContent
-
 
 class OutputSettings(NamedTuple):
     """The values of the options; see their help."""
@@ -17,7 +15,7 @@ class OutputSettings(NamedTuple):
     show_error: bool = False
     pretty: Optional[bool] = None
     """None: on a terminal only."""
-    write_out: str = ""
+    write_out: Optional[str] = None
 
     @property
     def hides_messages(self) -> bool:
@@ -39,17 +37,3 @@ def output_settings() -> OutputSettings:
     context = click.get_current_context(silent=True)
     settings: OutputSettings = _DEFAULT if context is None else context.meta.get(_KEY, _DEFAULT)
     return settings
-
-
-_REPLY = f"{__name__}.reply"
-
-
-def note_reply(reply: ReplyContent) -> None:
-    """Note the reply of the present command, for --write-out."""
-    click.get_current_context().meta[_REPLY] = reply
-
-
-def noted_reply() -> Optional[ReplyContent]:
-    """Return the reply of the present command; None if it has sent no request, or many."""
-    reply: Optional[ReplyContent] = click.get_current_context().meta.get(_REPLY)
-    return reply

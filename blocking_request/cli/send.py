@@ -24,8 +24,9 @@ from .options.output import checksum_of, target_path
 from .options.tls import with_cacert
 from .options.values import check_text
 from .output import EXIT_FILE, exit_status, failure_text, say, show
-from .output_settings import note_reply, output_settings
+from .output_settings import output_settings
 from .progress import ProgressBar
+from .write_out import report_reply
 
 HAR_BODY_BYTES = 1 << 20
 """How many bytes of each body ``--har`` writes."""
@@ -67,6 +68,7 @@ def send(verb: Optional[str], values: Mapping[str, Any]) -> int:
         target = _target(verb, data is not None, values)
         status = _send_to(target, setup, blocking, verb, request, data, values)
     setup.save_cookies()
+    report_reply(blocking.reply(), status)
     return status
 
 
@@ -124,7 +126,6 @@ def _send_to(
             say(target.resume_hint())
         raise
     reply = blocking.reply()
-    note_reply(reply)
     target.finish(reply, writes_error=not values["fail"])
     if values["verbose"]:
         _say_origin(reply.isFromCache(), target)
@@ -158,7 +159,6 @@ def _send_head(
     output = values["output"]
     code = blocking.sendCustomRequest(request, verb, data, headers=setup.headers, params=setup.query)
     reply = blocking.reply()
-    note_reply(reply)
     if reply.statusCode() is not None and (output is None or code is ErrorCode.NoError):
         settings = output_settings()
         is_pretty = settings.pretty if settings.pretty is not None else sys.stdout.isatty()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Callable
 
 import pytest
 
@@ -19,7 +20,7 @@ pytest.importorskip("click")
 pytest.importorskip("rich")
 pytest.importorskip("termios")
 
-from ..support.terminal import on_terminal
+from ..support.terminal import CommandRunner, Shown
 
 JSON = b'{"a":1.0,"b":[1e400,{"c":"caf\\u00e9 \xc3\xa9"}],"a":null,"n":123456789012345678901234567890,"e":{}}'
 LAID_OUT = """{
@@ -42,21 +43,26 @@ NOTE = "The body is binary, and is not shown on a terminal: use '-o FILE', or '-
 ESCAPES = re.compile("\x1b\\[[0-9;]*m")
 
 
-def piped(*arguments: str, **environment: str) -> bytes:
-    import os
-
-    result = subprocess.run(
-        [sys.executable, "-m", "blocking_request", *arguments],
-        capture_output=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, **environment},
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+@pytest.fixture(scope="module")
+def runner() -> Iterator[CommandRunner]:
+    runner = CommandRunner()
+    yield runner
+    runner.close()
 
 
-def test_body_without_line_end(serve: Serve) -> None:
+@pytest.fixture
+def on_terminal(runner: CommandRunner) -> Callable[..., Shown]:
+    """Run a command with a terminal for its standard output and standard error."""
+    return runner.on_terminal
+
+
+@pytest.fixture
+def piped(runner: CommandRunner, tmp_path: Path) -> Callable[..., bytes]:
+    """Run a command that succeeds, and return its standard output, which is no terminal."""
+    return partial(runner.into_file, tmp_path / "output")
+
+
+def test_body_without_line_end(serve: Serve, on_terminal: Callable[..., Shown], piped: Callable[..., bytes]) -> None:
     """The prompt, a message and the output of the next command stand in lines of their own."""
     plain = serve(always(b"no line end")).url
     assert on_terminal("get", plain) == (0, b"no line end\r\n")
@@ -75,7 +81,7 @@ def cut_off(connection: Connection) -> None:
     connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
 
 
-def test_json_is_laid_out(serve: Serve) -> None:
+def test_json_is_laid_out(serve: Serve, on_terminal: Callable[..., Shown], piped: Callable[..., bytes]) -> None:
     """No number is rounded, no name is lost, the order is kept."""
     url = serve(always(JSON, headers=JSON_TYPE)).url
     shown = on_terminal("get", url)
@@ -92,7 +98,7 @@ def test_json_is_laid_out(serve: Serve) -> None:
     assert piped("get", url, "--pretty", CLICOLOR_FORCE="1").decode().replace("\n", "\r\n").encode() == shown.output
 
 
-def test_json_of_other_types(serve: Serve) -> None:
+def test_json_of_other_types(serve: Serve, on_terminal: Callable[..., Shown], piped: Callable[..., bytes]) -> None:
     for content_type in ("application/problem+json; charset=utf-8", "Text/JSON", "application/vnd.api+json"):
         url = serve(always(b'{"a":1}', headers=f"Content-Type: {content_type}\r\n")).url
         assert piped("get", url, "--pretty") == b'{\n  "a": 1\n}\n'
@@ -117,7 +123,9 @@ def test_json_of_other_types(serve: Serve) -> None:
         b"[" * 101 + b"]" * 101,
     ],
 )
-def test_json_that_is_written_as_it_is(body: bytes, serve: Serve) -> None:
+def test_json_that_is_written_as_it_is(
+    body: bytes, serve: Serve, on_terminal: Callable[..., Shown], piped: Callable[..., bytes]
+) -> None:
     """It is not valid, large, or nested very deeply."""
     url = serve(always(body, headers=JSON_TYPE)).url
     assert piped("get", url, "--pretty") == body
@@ -125,7 +133,7 @@ def test_json_that_is_written_as_it_is(body: bytes, serve: Serve) -> None:
     assert shown.output == body.replace(b"\xff", b"\\xff") + b"\r\n" and shown.status == 0
 
 
-def test_large_json_is_written_while_it_arrives(serve: Serve) -> None:
+def test_large_json_is_written_while_it_arrives(serve: Serve, on_terminal: Callable[..., Shown]) -> None:
     """More than the limit is not kept: the rest of the body follows when its beginning has been written."""
     written = threading.Event()
 
@@ -139,7 +147,7 @@ def test_large_json_is_written_while_it_arrives(serve: Serve) -> None:
     assert shown.status == 0 and shown.output.endswith(b" 1]\r\n")
 
 
-def test_encodings(serve: Serve) -> None:
+def test_encodings(serve: Serve, on_terminal: Callable[..., Shown], piped: Callable[..., bytes]) -> None:
     text = "caf\u00e9 \u20ac"
     for encoding, charset in (("utf-8", ""), ("utf-16", "; charset=utf-16"), ("cp1252", "; charset=windows-1252")):
         headers = f"Content-Type: text/plain{charset}\r\n"
@@ -151,7 +159,7 @@ def test_encodings(serve: Serve) -> None:
         assert piped("get", url) == body
 
 
-def test_control_characters_never_reach_the_terminal(serve: Serve) -> None:
+def test_control_characters_never_reach_the_terminal(serve: Serve, on_terminal: Callable[..., Shown]) -> None:
     """As text they are shown as escapes; in JSON as escapes of JSON, which mean the same."""
     url = serve(always(b"a\x1b]0;title\x07\xc2\x9b31m\rb\r\nc", headers="X-A: \x1b[31m\xc2\x9bred\r\n")).url
     shown = on_terminal("get", url, "-i", "--no-pretty")
@@ -167,7 +175,7 @@ def test_control_characters_never_reach_the_terminal(serve: Serve) -> None:
         assert shown.status in (1, 3) and "\x1b" not in shown.text and "\x07" not in shown.text
 
 
-def test_binary_body(serve: Serve) -> None:
+def test_binary_body(serve: Serve, on_terminal: Callable[..., Shown], piped: Callable[..., bytes]) -> None:
     url = serve(always(PNG, headers="Content-Type: image/png\r\n")).url
     assert on_terminal("get", url).text == NOTE and on_terminal("get", url).status == 74
     assert on_terminal("get", url, "-s") == (74, b"")
@@ -183,7 +191,7 @@ def test_binary_body(serve: Serve) -> None:
     assert (json_type.status, json_type.text) == (74, NOTE)
 
 
-def test_binary_body_is_not_read_to_its_end(serve: Serve) -> None:
+def test_binary_body_is_not_read_to_its_end(serve: Serve, on_terminal: Callable[..., Shown]) -> None:
     ended = threading.Event()
 
     def handle(connection: Connection) -> None:
@@ -196,9 +204,11 @@ def test_binary_body_is_not_read_to_its_end(serve: Serve) -> None:
     assert ended.wait(20)
 
 
-@pytest.mark.parametrize("streams", [("stdin", "stdout", "stderr"), ("stdout",), ("stdout", "stderr")])
+@pytest.mark.parametrize("streams", [("stdout",), ("stdout", "stderr")])
 @pytest.mark.parametrize("content_type", ["text/event-stream", "text/plain", "application/x-ndjson"])
-def test_stream_is_written_at_once(content_type: str, streams: tuple[str, ...], serve: Serve) -> None:
+def test_stream_is_written_at_once(
+    content_type: str, streams: tuple[str, ...], serve: Serve, on_terminal: Callable[..., Shown]
+) -> None:
     """The server sends each event when the terminal has shown the one before."""
     shown_events = [threading.Event() for _ in range(3)]
 
@@ -221,7 +231,7 @@ def test_stream_is_written_at_once(content_type: str, streams: tuple[str, ...], 
 # -- the head
 
 
-def test_include(serve: Serve) -> None:
+def test_include(serve: Serve, on_terminal: Callable[..., Shown], piped: Callable[..., bytes]) -> None:
     target = serve(always(b"{}", headers=JSON_TYPE)).url
     url = serve(always(b"moved", "302 Found", f"Location: {target}\r\n")).url
     expected = (
@@ -243,14 +253,14 @@ def test_include(serve: Serve) -> None:
     assert "\x1b[1;32m200 OK\x1b[0m" in on_terminal("head", target).text
 
 
-def test_include_of_errors(serve: Serve) -> None:
+def test_include_of_errors(serve: Serve, on_terminal: Callable[..., Shown]) -> None:
     shown = on_terminal("get", serve(always(b"why", "404 Not Found")).url, "-i", "-s", "--no-pretty")
     assert (shown.status, shown.text.lower()) == (3, "http/1.1 404 not found\ncontent-length: 3\n\nwhy\n")
     result = on_terminal("get", "http://127.0.0.1:1/", "-i")
     assert result.status == 1 and result.text.count("\n") == 1
 
 
-def test_include_into_a_file_is_refused(serve: Serve, tmp_path: object) -> None:
+def test_include_into_a_file_is_refused(serve: Serve, tmp_path: object, on_terminal: Callable[..., Shown]) -> None:
     shown = on_terminal("get", serve(always(b"x")).url, "-i", "-o", f"{tmp_path}/file")
     assert shown.status == 64 and "--include writes the headers before the body" in shown.text
     assert on_terminal("get", serve(always(b"x")).url, "-i", "-o", "/dev/null") == (0, b"")
@@ -258,7 +268,7 @@ def test_include_into_a_file_is_refused(serve: Serve, tmp_path: object) -> None:
     assert shown.text.lower() == "http/1.1 200 ok\ncontent-length: 1\n\nx"
 
 
-def test_silent(serve: Serve) -> None:
+def test_silent(serve: Serve, on_terminal: Callable[..., Shown]) -> None:
     missing = serve(always(b"", "404 Not Found")).url
     assert on_terminal("get", missing, "-s") == (3, b"")
     assert on_terminal("head", missing, "-s", "-o", "/dev/null") == (3, b"")
@@ -269,7 +279,7 @@ def test_silent(serve: Serve) -> None:
     assert shown.status == 3 and b"Not Found" in shown.output and b"Error" not in shown.output
 
 
-def test_verbose_is_colored(serve: Serve) -> None:
+def test_verbose_is_colored(serve: Serve, on_terminal: Callable[..., Shown]) -> None:
     url = serve(always(b"x")).url
     shown = on_terminal("get", url, "-v")
     assert "< \x1b[34mHTTP/1.1\x1b[0m \x1b[1;32m200 OK\x1b[0m\n" in shown.text
@@ -299,7 +309,7 @@ def screens(shown: bytes) -> Iterator[str]:
             yield each
 
 
-def test_no_progress_bar_for_a_quick_transfer(serve: Serve) -> None:
+def test_no_progress_bar_for_a_quick_transfer(serve: Serve, on_terminal: Callable[..., Shown]) -> None:
     url = serve(always(b"x" * 1_000_000)).url
     assert on_terminal("get", url, "-o", "/dev/null") == (0, b"")
     assert on_terminal("get", url, streams=("stderr",)) == (0, b"")
@@ -308,7 +318,9 @@ def test_no_progress_bar_for_a_quick_transfer(serve: Serve) -> None:
 
 @pytest.mark.parametrize("columns", [30, 40, 80, 200])
 @pytest.mark.parametrize("is_known", [True, False])
-def test_progress_bar_fits_the_terminal(is_known: bool, columns: int, serve: Serve) -> None:
+def test_progress_bar_fits_the_terminal(
+    is_known: bool, columns: int, serve: Serve, on_terminal: Callable[..., Shown]
+) -> None:
     # 1.5 s: three times as long as the time until the bar is shown.
     url = serve(slowly("Content-Length: 1500000\r\n" if is_known else "", 0.1, 15)).url  # type: ignore[arg-type]
     shown = on_terminal("get", url, "-o", "/dev/null", columns=columns)
@@ -320,7 +332,7 @@ def test_progress_bar_fits_the_terminal(is_known: bool, columns: int, serve: Ser
     assert re.search(r"\d\.\d MB/1\.5 MB \d+\.\d [kM]B/s" if is_known else r"\d\.\d MB \d+\.\d [kM]B/s", lines[-1])
 
 
-def test_no_progress_bar(serve: Serve) -> None:
+def test_no_progress_bar(serve: Serve, on_terminal: Callable[..., Shown]) -> None:
     """Not if the body is shown on the terminal, for a terminal without escapes, and with --silent."""
     url = serve(slowly("", 0.1, 8)).url  # type: ignore[arg-type]
     body = b"x" * 800_000 + b"\r\n"

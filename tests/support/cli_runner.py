@@ -3,6 +3,8 @@
 The package is imported once, which is what takes the time of a start. Reads a JSON list of cases from standard input:
 ``arguments``, ``stdout`` and ``stderr`` ("closed", "broken pipe", or a file), ``environment``, ``file_size`` (the largest
 file it may write, in bytes; 0: any). Writes the list of exit statuses.
+
+With the argument ``serve`` it runs one case for each line of standard input, until that ends, and writes a line for each.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ def place(number: int, where: str) -> None:
 
 def child(case: dict[str, Any]) -> None:
     signal.alarm(LIMIT_SECONDS)
+    for name in case.get("unset", ()):
+        os.environ.pop(name, None)
     os.environ.update(case["environment"])
     if case["file_size"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (case["file_size"], case["file_size"]))
@@ -61,6 +65,15 @@ def status_of(case: dict[str, Any]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
+def serve() -> None:
+    with open(os.dup(0), "rb", buffering=0) as lines:  # unbuffered: a child must not find the next case there
+        for line in lines:
+            print(status_of(json.loads(line)), flush=True)
+
+
 if __name__ == "__main__":
-    cases = json.load(sys.stdin)
-    print(json.dumps([status_of(case) for case in cases]))
+    if sys.argv[1:] == ["serve"]:
+        serve()
+    else:
+        cases = json.load(sys.stdin)
+        print(json.dumps([status_of(case) for case in cases]))

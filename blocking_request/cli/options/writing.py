@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, Optional
 
+import click
+
+from ...trace import add_recorder, remove_recorder
 from ..output import EXIT_FILE
-from ..output_settings import OutputSettings, output_settings, set_output_settings
+from ..output_settings import OutputSettings, set_output_settings
 from ..streams import OutputError
+from ..write_out import WriteOut, set_write_out
+from .body import contents, standard_input
 from .sections import OUTPUT, Command, decorated, option
 
 
@@ -17,16 +22,36 @@ def writing_options(command: Command) -> Command:
     @functools.wraps(command)
     def with_settings(**options: Any) -> int:
         taken = {name: options.pop(name) for name in OutputSettings._fields if name in options}
-        set_output_settings(OutputSettings(**taken))
+        settings = OutputSettings(**taken)
+        set_output_settings(settings)
+        write_out = None
+        if settings.write_out:
+            write_out = WriteOut(settings.write_out, click.get_current_context().obj)
+            set_write_out(write_out)
+            add_recorder(write_out)
         try:
             status: int = command(**options)
             return status
         except OutputError as error:
-            if output_settings().hides_messages and not error.is_broken_pipe:
+            if settings.hides_messages and not error.is_broken_pipe:
                 return EXIT_FILE
             raise
+        finally:
+            if write_out is not None:
+                remove_recorder(write_out)
 
     return decorated(with_settings, _OPTIONS)
+
+
+def _write_out_text(ctx: click.Context, param: click.Parameter, value: Optional[str]) -> Optional[str]:
+    """Return the text, which may be in a file. Raises click.BadParameter, click.FileError."""
+    if value is None or not value.startswith("@"):
+        return value
+    if value == "@":
+        raise click.BadParameter("the name of the file is missing after @", ctx, param)
+    text = standard_input() if value == "@-" else contents(value[1:])
+    # As curl does: a line end in a file is written as \\n.
+    return text.decode("utf-8", "surrogateescape").replace("\r", "").replace("\n", "")
 
 
 _OPTIONS = (
@@ -50,6 +75,16 @@ _OPTIONS = (
         "--silent",
         is_flag=True,
         help="Show no progress, and no message if the request fails: only the status.",
+    ),
+    option(
+        OUTPUT,
+        "-w",
+        "--write-out",
+        metavar="FORMAT|@FILE",
+        callback=_write_out_text,
+        help="Write this text to standard output after each request. It may have curl's variables, such as "
+        "%{http_code}, %{time_total}, %{size_download}, %{url_effective}, %header{NAME} and "
+        "%{json}, and \\n, \\t and %%.",
     ),
     option(OUTPUT, "-S", "--show-error", is_flag=True, help="With --silent: show the message if the request fails."),
 )

@@ -46,6 +46,9 @@ class Recorder(Protocol):
 
     def request_started(self, request: CallRecord, call: CallRecord) -> None: ...
 
+    def response_started(self, request: CallRecord, call: CallRecord) -> None:
+        """The headers of a response are there, and its body follows. Not called for a response that comes whole."""
+
     def request_ended(self, request: CallRecord, call: CallRecord) -> None: ...
 
     def call_ended(self, call: CallRecord) -> None: ...
@@ -99,6 +102,17 @@ class ReportedCall:
         call.children.append(record)
         for recorder in self.recorders:
             recorder.request_started(record, call)
+
+    def begin_response(self, response: Response, sent: HasSentHead) -> None:
+        """Report the headers of a response whose body follows."""
+        record = self.request
+        if record is None:
+            return
+        if sent.sent_head is not None:
+            record.set_sent_head(sent)
+        record.set_head(response)
+        for recorder in self.recorders:
+            recorder.response_started(record, self.call)
 
     def end_request(self, response: Response, now: float, sent: Optional[HasSentHead]) -> None:
         record = self.request

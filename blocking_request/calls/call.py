@@ -393,6 +393,8 @@ class Call:
                 raise
             if isinstance(event, HeadersReceived):
                 self._open_transfer = transfer, request, progress
+                if self.report is not None:
+                    self.report.begin_response(event.response, self._mailbox)
                 return event.response
             assert isinstance(event, Response)
             response = event

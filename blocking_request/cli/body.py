@@ -42,7 +42,10 @@ class _StandardOutputSink(DeviceSink):
     def steps(self, response: Response) -> SinkSteps:
         if response.status is not None:
             self._begin(response)
-        return (yield from super().steps(response))
+        last = yield from super().steps(response)
+        if last is not None and not last.body:  # otherwise it is that of an error, which ``finish`` writes
+            self.end()
+        return last
 
     def _begin(self, response: Response) -> None:
         if self._includes_head:

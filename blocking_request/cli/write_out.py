@@ -40,6 +40,9 @@ class WriteOut:
     def request_started(self, request: CallRecord, call: CallRecord) -> None:
         pass
 
+    def response_started(self, request: CallRecord, call: CallRecord) -> None:
+        pass
+
     def request_ended(self, request: CallRecord, call: CallRecord) -> None:
         pass
 

@@ -170,17 +170,21 @@ class CallRecord:
         outcome = "running" if self.ended is None else self.status or "failed"
         return f"<CallRecord {self.identifier}: {self.method} {self.url} {outcome}>"
 
-    def end(self, response: Response, ended: float) -> None:
-        """Note the response, which has no secrets but in its body and its ``Set-Cookie`` fields.
-
-        Of a whole call, this is the response after its last request.
-        """
+    def set_head(self, response: Response) -> None:
+        """Note the head of the response."""
         self.status = response.status
         self.reason = response.reason
         self.http_version = response.http_version
         self.response_headers = response.headers
         self.secrets.parts.append(("", response.headers.pairs, None))
         self.engine = response.engine
+
+    def end(self, response: Response, ended: float) -> None:
+        """Note the response, which has no secrets but in its body and its ``Set-Cookie`` fields.
+
+        Of a whole call, this is the response after its last request.
+        """
+        self.set_head(response)
         self.tls = response.tls
         self.trace = response.trace
         self.failure = response.failure

@@ -52,6 +52,9 @@ class HarFile:
     def request_started(self, request: CallRecord, call: CallRecord) -> None:
         pass
 
+    def response_started(self, request: CallRecord, call: CallRecord) -> None:
+        pass
+
     def request_ended(self, request: CallRecord, call: CallRecord) -> None:
         pass
 

@@ -45,6 +45,9 @@ class EntryRing:
     def request_started(self, request: CallRecord, call: CallRecord) -> None:
         pass
 
+    def response_started(self, request: CallRecord, call: CallRecord) -> None:
+        pass
+
     def request_ended(self, request: CallRecord, call: CallRecord) -> None:
         self._note(call, False)
 

@@ -84,8 +84,12 @@ def check(cases: list[Case], folder: Path) -> None:
 
 
 def every_command(url: str, folder: Path) -> dict[str, tuple[str, ...]]:
-    """Return a command line for each subcommand that writes to standard output."""
+    """Return command lines that write to standard output: at least one for each subcommand."""
+    from blocking_request.cli.commands import commands
+
+    others = {name: (name, "--help") for name in commands.commands}
     return {
+        **others,
         "get": ("get", url),
         "head": ("head", url),
         "post": ("post", url, "-d", "x"),
@@ -99,6 +103,12 @@ def every_command(url: str, folder: Path) -> dict[str, tuple[str, ...]]:
         "demo": ("demo",),
         "demo --json": ("demo", "--json"),
         "completion": ("completion", "bash"),
+        "include": ("get", url, "-i"),
+        "include of an error": ("get", f"{url}/missing", "-i"),
+        "pretty": ("get", f"{url}/json", "--pretty"),
+        "raw": ("get", url, "-o", "-"),
+        "write-out": ("get", url, "-o", "/dev/null", "-w", "%{http_code}"),
+        "write-out of head": ("head", url, "-o", "/dev/null", "-w", "%{http_code}"),
         "help": ("--help",),
         "help of a command": ("get", "--help"),
         "version": ("--version",),
@@ -111,6 +121,8 @@ def respond(connection: Connection) -> None:
             connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Name: value\r\n\r\n")
         elif b"/missing" in request:
             connection.respond(b"why\n", "404 Not Found")
+        elif b"/json" in request:
+            connection.respond(b'{"a": 1}', headers="Content-Type: application/json\r\n")
         elif b"/large" in request:
             connection.respond(bytes(100_000))
         else:
@@ -135,6 +147,10 @@ def test_unwritable_standard_output(serve: Serve, tmp_path: Path) -> None:
             )
         )
         cases.append(Case(*arguments, stdout="broken pipe", status=BROKEN_PIPE))
+    # With --silent only the status tells it.
+    cases.append(Case("get", url, "-s", stdout="/dev/full", status=FILE))
+    cases.append(Case("get", url, "-s", stdout="broken pipe", status=BROKEN_PIPE))
+    cases.append(Case("get", url, "-sS", stdout="/dev/full", status=FILE, says="No space left on device"))
     check(cases, tmp_path)
 
 

@@ -288,6 +288,29 @@ def test_verbose_is_colored(serve: Serve, on_terminal: Callable[..., Shown]) -> 
     assert "\x1b" not in on_terminal("get", url, "-v", "--no-pretty").text
 
 
+@pytest.mark.parametrize("engine", ["qt", "python"])
+def test_verbose_shows_the_head_before_the_body(engine: str, serve: Serve, on_terminal: Callable[..., Shown]) -> None:
+    """The server sends the body when the terminal has shown the head."""
+    has_head = threading.Event()
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nb")
+        assert has_head.wait(20)
+        connection.send(b"ody")
+
+    def look(so_far: bytes) -> None:
+        if b"< HTTP/1.1 200 OK\r\n" in so_far:
+            has_head.set()
+
+    url = serve(handle).url
+    shown = on_terminal("get", url, "-v", "--engine", engine, environment={"NO_COLOR": "1"}, on_output=look)
+    lines = shown.text.splitlines()
+    assert lines[:2] == [f"* GET {url}", "> GET / HTTP/1.1"] and lines.count("< HTTP/1.1 200 OK") == 1
+    assert lines.index("< HTTP/1.1 200 OK") < lines.index("body") < len(lines) - 1
+    assert lines[lines.index("body") + 1].startswith("* 4 bytes in ")
+
+
 # -- the progress bar
 
 

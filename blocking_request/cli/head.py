@@ -14,9 +14,9 @@ from ..bodies.temporary_file import TemporaryFile
 from ..models.http_messages import Response
 from ..models.redaction import printable
 from ..reply import response_of
-from .color import Paint, paint_for, paint_plain
 from .devices import OpenedDevice, descriptor_of
 from .streams import RawOutput, write_all
+from .terminal import Paint, paint_for, paint_plain
 
 
 def head_bytes(response: Response) -> bytes:

@@ -10,7 +10,7 @@ import re
 from typing import Optional
 
 from ..models.redaction import printable
-from .color import Paint, paint_plain
+from .terminal import Paint, paint_plain
 
 INDENT = "  "
 DEEPEST = 100

@@ -11,10 +11,10 @@ from ..models.call_record import CallRecord
 from ..models.redaction import printable
 from ..netlog.entry import NetworkEntry
 from ..trace import steps_text
-from .color import Paint, paint_for, paint_plain
 from .head import painted_field, painted_status_line
 from .output import failure_text, show
 from .output_settings import output_settings
+from .terminal import Paint, paint_for, paint_plain
 
 
 class Narrator:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 
 import click
 
 from .. import ErrorCode, ReplyContent
 from ..models.redaction import printable
 from ..qt.binding import QtNetwork
-from .color import is_smart_terminal
 from .output_settings import output_settings
+from .terminal import columns_of, is_smart_terminal
 
 EXIT_USAGE = 64
 EXIT_FILE = 74
@@ -32,6 +33,9 @@ Exit status:
 """The last part of each --help."""
 
 
+_NARROWEST_COLUMNS = 20
+
+
 def exit_status(code: ErrorCode, reply: ReplyContent) -> int:
     """Return the exit status for the result of one request."""
     write_failure = QtNetwork.QNetworkReply.NetworkError.UnknownContentError
@@ -47,8 +51,13 @@ def say(text: str) -> None:
 
 
 def show(text: str) -> None:
-    """Write a line to standard error, also after --silent."""
-    click.echo(printable(text), err=True)
+    """Write a line to standard error, also after --silent. A terminal gets several lines, without divided words."""
+    text = printable(text)
+    if sys.stderr.isatty():
+        width = max(columns_of(sys.stderr), _NARROWEST_COLUMNS)
+        lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+        text = "\n".join(lines) if len(text) > width else text
+    click.echo(text, err=True)
 
 
 def failure_text(text: str) -> str:

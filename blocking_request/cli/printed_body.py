@@ -12,9 +12,9 @@ from typing import Any, Optional
 from ..models.header_parameters import charset
 from ..models.redaction import printable
 from ..models.text_encoding import text_encoding
-from .color import Paint, paint_for, paint_plain
 from .json_layout import lay_out
 from .streams import RawOutput, write_all
+from .terminal import Paint, paint_for, paint_plain
 
 JSON_LIMIT = 1 << 20
 """JSON bodies of more bytes are written as they come: to color them would take longer than a second."""

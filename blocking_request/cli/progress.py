@@ -8,8 +8,8 @@ from typing import Any, Optional
 
 from .. import BlockingNetworkRequest
 from .._first_use import first_use
-from .color import is_smart_terminal
 from .output_settings import output_settings
+from .terminal import is_smart_terminal
 
 SHOWN_AFTER_SECONDS = 0.5
 """A quick transfer shows no bar: it would only flash."""

@@ -311,6 +311,37 @@ def test_verbose_shows_the_head_before_the_body(engine: str, serve: Serve, on_te
     assert lines[lines.index("body") + 1].startswith("* 4 bytes in ")
 
 
+# -- the width of the terminal
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_help_fits_the_terminal(columns: int, on_terminal: Callable[..., Shown]) -> None:
+    for command in ("", "get", "head", "post", "request", "cache", "cache info", "info", "demo"):
+        shown = on_terminal(*command.split(), "--help", columns=columns)
+        # The examples are not wrapped: a line that is copied must be a whole command.
+        text = re.sub(r"(?m)^Examples:\n(?:  .*\n)+", "", shown.text)
+        assert shown.status == 0 and max(map(len, text.splitlines())) <= min(columns, 80), text
+        assert "..." not in text.replace("[ARGS]...", "")
+        joined = " ".join(text.split())
+        assert "74 a file or standard output cannot be read or written" in joined
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_messages_fit_the_terminal(columns: int, on_terminal: Callable[..., Shown]) -> None:
+    for arguments in (
+        ["get", "http://127.0.0.1:1/"],
+        ["get", "--no-such"],
+        ["get", "-o", "/no/such/file", "http://h/"],
+    ):
+        shown = on_terminal(*arguments, columns=columns, streams=("stderr",))
+        lines = shown.text.splitlines()
+        assert shown.status != 0 and max(map(len, lines)) <= columns
+        whole = on_terminal(*arguments, columns=1000, streams=("stderr",)).text
+        assert whole.count("\n") == 1 and shown.text.split() == whole.split()
+    url = "http://127.0.0.1:1/" + "a" * 100
+    assert f"({url})" in on_terminal("get", url, columns=40).text
+
+
 # -- the progress bar
 
 

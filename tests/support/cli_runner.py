@@ -39,6 +39,8 @@ def place(number: int, where: str) -> None:
 
 def child(case: dict[str, Any]) -> None:
     signal.alarm(LIMIT_SECONDS)
+    # click shows the name of the program.
+    sys.argv[0], sys.modules["__main__"].__package__ = "blocking-request", None
     for name in case.get("unset", ()):
         os.environ.pop(name, None)
     os.environ.update(case["environment"])

@@ -68,7 +68,7 @@ class CommandRunner:
     def on_terminal(
         self,
         *arguments: str,
-        columns: int = 80,
+        columns: int = 200,
         environment: Optional[dict[str, str]] = None,
         streams: Sequence[str] = ("stdout", "stderr"),
         on_output: Callable[[bytes], None] = lambda so_far: None,

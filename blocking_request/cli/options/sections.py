@@ -8,6 +8,7 @@ from typing import Any, Callable, Optional
 import click
 
 from ..completion import completed_values
+from ..help_layout import SizedContext
 
 REQUEST = "Request"
 BODY = "Body"
@@ -55,6 +56,8 @@ def decorated(command: Command, decorators: Sequence[Decorator]) -> Command:
 
 class WithExamples(click.Command):
     """A command whose ``--help`` ends with examples."""
+
+    context_class = SizedContext
 
     def __init__(self, *arguments: Any, examples: Sequence[str] = (), **attributes: Any) -> None:
         """``examples``: command lines that ``--help`` shows, each of at most 76 characters."""

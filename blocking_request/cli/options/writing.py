@@ -71,13 +71,6 @@ _OPTIONS = (
     ),
     option(
         OUTPUT,
-        "-s",
-        "--silent",
-        is_flag=True,
-        help="Show no progress, and no message if the request fails: only the status.",
-    ),
-    option(
-        OUTPUT,
         "-w",
         "--write-out",
         metavar="FORMAT|@FILE",
@@ -85,6 +78,13 @@ _OPTIONS = (
         help="Write this text to standard output after each request. It may have curl's variables, such as "
         "%{http_code}, %{time_total}, %{size_download}, %{url_effective}, %header{NAME} and "
         "%{json}, and \\n, \\t and %%.",
+    ),
+    option(
+        OUTPUT,
+        "-s",
+        "--silent",
+        is_flag=True,
+        help="Show no progress, and no message if the request fails: only the status.",
     ),
     option(OUTPUT, "-S", "--show-error", is_flag=True, help="With --silent: show the message if the request fails."),
 )

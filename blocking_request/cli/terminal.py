@@ -1,4 +1,4 @@
-"""The colors of the command line, and whether they are used."""
+"""What a terminal can show: its colors and its width."""
 
 from __future__ import annotations
 
@@ -29,6 +29,20 @@ STYLES = {
 def is_smart_terminal(stream: Any) -> bool:
     """Return whether a stream is a terminal that understands escape sequences."""
     return bool(stream.isatty()) and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+
+
+def columns_of(stream: Any) -> int:
+    """Return the width for text in a stream: of the terminal, unless ``COLUMNS`` tells another; 80 by default."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and 0 < len(columns) < 6 and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _DEFAULT_COLUMNS
+    except (OSError, ValueError):  # it is no terminal, or no file
+        return _DEFAULT_COLUMNS
+
+
+_DEFAULT_COLUMNS = 80
 
 
 def wants_color(stream: Any) -> bool:

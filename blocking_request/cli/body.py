@@ -64,11 +64,11 @@ class _StandardOutputSink(DeviceSink):
             self.is_binary = True
             raise
 
-    def end(self) -> None:
-        """Write the rest of a body that is not written as it arrives."""
+    def end(self, ends_line: bool = True) -> None:
+        """Write the rest of a body that is not written as it arrives, and on a terminal an end of the last line."""
         if self._printed is not None and not self.is_binary:
             try:
-                self._printed.end()
+                self._printed.end(ends_line)
             except BinaryBodyError:
                 self.is_binary = True
 
@@ -141,7 +141,8 @@ class BodyTarget:
     def stop(self) -> None:
         """Write what has arrived of the body, after Ctrl-C."""
         if self._standard_output is not None:
-            self._standard_output.end()
+            # A terminal has shown ^C in this line, which the message about it ends.
+            self._standard_output.end(ends_line=not sys.stderr.isatty())
 
     def refused_binary(self) -> bool:
         """Return whether the body was not written because it is binary and standard output is a terminal."""

@@ -70,8 +70,8 @@ class PrintedBody:
                 self._release()
         return len(data)
 
-    def end(self) -> None:
-        """Write the rest, and an end of the last line."""
+    def end(self, ends_line: bool = True) -> None:
+        """Write the rest, and an end of the last line if it has none. ``ends_line``: False: without that end."""
         if self._held:
             text = self._laid_out(bytes(self._held))
             if text is None:
@@ -82,7 +82,7 @@ class PrintedBody:
         if self._decoder is not None:
             self._write_text(printable(self._decoder.decode(b"", True), allowed="\n\t"))
             self._decoder = None
-        if self._last != "\n":
+        if self._last != "\n" and ends_line:
             self._write_text("\n")
 
     def _release(self) -> None:

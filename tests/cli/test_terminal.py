@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -226,6 +230,44 @@ def test_stream_is_written_at_once(
 
     shown = on_terminal("get", serve(handle).url, streams=streams, on_output=look)
     assert shown == (0, b"".join(b"data: %d\r\n\r\n" % number for number in range(3)))
+
+
+def test_json_that_breaks_off(serve: Serve, on_terminal: Callable[..., Shown]) -> None:
+    """The part that has arrived is shown as it came."""
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\n" + JSON_TYPE.encode() + b"Content-Length: 100\r\n\r\n[1, 2,")
+        connection.wait_for_close()
+
+    shown = on_terminal("get", serve(handle).url, "--deadline", "1.5", "-s")
+    assert shown == (2, b"[1, 2,\r\n")
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_ctrl_c_ends_the_line(is_terminal: bool, serve: Serve) -> None:
+    """``is_terminal``: of standard error; the terminal has written ^C then, and the line gets its end once only."""
+    import pty
+
+    def handle(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nno line end")
+        connection.wait_for_close()
+
+    reading, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "blocking_request", "get", serve(handle).url],
+        stdout=terminal,
+        stderr=terminal if is_terminal else subprocess.PIPE,
+    )
+    shown = os.read(reading, 1000)
+    os.kill(process.pid, signal.SIGINT)
+    told = process.communicate(timeout=60)[1] or b""
+    shown += os.read(reading, 1000)
+    os.close(terminal)
+    os.close(reading)
+    assert process.returncode == 130
+    assert shown + told == b"no line end\r\nInterrupted" + (b"\r\n" if is_terminal else b"\n")
 
 
 # -- the head

@@ -14,6 +14,8 @@ from http.cookiejar import Cookie
 from pathlib import Path
 from typing import Union
 
+from ..bodies.finished_file import is_special
+from ..bodies.special_file import open_special
 from ..models.headers import encoded
 from ..models.urls import is_address
 from .set_cookie import is_allowed, new_cookie
@@ -29,10 +31,16 @@ _SEPARATORS = re.compile(r"[\t\r\n]")
 def write(path: Union[str, os.PathLike[str]], cookies: Iterable[Cookie], with_session_cookies: bool) -> None:
     """Write cookies that have not expired to a file that only its owner may read.
 
-    If writing fails, an earlier file stays as it was. Raises OSError.
+    If writing fails, an earlier file stays as it was. A device such as ``/dev/null`` is written to, and not replaced.
+    Raises OSError.
     """
     unexpired = (each for each in cookies if (with_session_cookies or not each.discard) and not each.is_expired())
-    target = Path(path)
+    target = Path(os.path.realpath(path))  # a link stays a link
+    if is_special(Path(path)):
+        flags = os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+        with open(open_special(os.fspath(path), flags), "wb") as device:
+            device.write(_MARK + b"".join(map(_line, unexpired)))
+        return
     handle, scratch = tempfile.mkstemp(prefix=target.name, dir=str(target.parent))
     try:
         with open(handle, "wb") as file:

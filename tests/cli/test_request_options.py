@@ -241,6 +241,31 @@ def test_cookies(engine: str, serve: Serve, tmp_path: Path) -> None:
     assert sorted(sent(server).value("Cookie").split("; ")) == ["a=1", "short=1", "sid=s3cret"]
 
 
+def test_cookies_into_a_device(serve: Serve, tmp_path: Path) -> None:
+    """A device or a link is not replaced by a file. The devices are of the test's own making."""
+    server, pipe = serve(setting_cookies), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert cli(server.url, "-c", str(pipe)).returncode == 0
+    assert b"s3cret" in os.read(reader, 10_000) and pipe.is_fifo()
+    os.close(reader)
+    result = cli(server.url, "-c", str(pipe))
+    assert (
+        result.returncode,
+        b"pipe: the cookies cannot be written: No such device" in result.stderr,
+        pipe.is_fifo(),
+    ) == (74, True, True)
+    result = cli(server.url, "-c", "/no/such/jar")
+    assert (result.returncode, b"/no/such/jar: the cookies cannot be written: No such file" in result.stderr) == (
+        74,
+        True,
+    )
+    link, file = tmp_path / "link", tmp_path / "file"
+    link.symlink_to(file)
+    assert cli(server.url, "-c", str(link)).returncode == 0
+    assert link.is_symlink() and "s3cret" in file.read_text()
+
+
 def test_wrong_cookies(tmp_path: Path) -> None:
     url, other = "http://127.0.0.1:1/", tmp_path / "other"
     other.write_text("no\tcookies\n")

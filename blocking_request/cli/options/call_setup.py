@@ -85,5 +85,10 @@ class CallSetup:
 
     def save_cookies(self) -> None:
         """Write the file of ``-c``. Raises OSError."""
-        if self.cookie_file is not None:
+        if self.cookie_file is None:
+            return
+        try:
             self.manager.cookieJar().save(self.cookie_file, sessionCookies=True)
+        except OSError as error:
+            # The error may name a temporary file beside it.
+            raise OSError(error.errno, f"the cookies cannot be written: {error.strerror}", self.cookie_file) from None

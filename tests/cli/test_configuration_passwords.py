@@ -75,14 +75,22 @@ def test_password_of_a_profile_without_a_user(setup: Setup) -> None:
     assert setup.run("config", "set-password", "c").returncode == USAGE
 
 
-@pytest.mark.parametrize("key", ["user", "bearer"])
-def test_credentials_are_refused_in_the_defaults(key: str, setup: Setup) -> None:
-    setup.write(f'[defaults]\n{key} = "s3cret:x"\n')
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("user", "me:s3cret"),
+        ("bearer", "s3cret"),
+        ("header", "authorization: Bearer s3cret"),
+        ("header", "Cookie: a=s3cret"),
+        ("cookie", "a=s3cret"),
+    ],
+)
+def test_credentials_are_refused_in_the_defaults(key: str, value: str, setup: Setup) -> None:
+    setup.write(f'[defaults]\n{key} = "{value}"\n')
     result = setup.run("get", "http://127.0.0.1:1/")
     assert result.returncode == USAGE and "s3cret" not in result.stderr
-    assert (
-        f"defaults.{key} is a credential, which every server would get: expected it in [profiles.NAME]" in result.stderr
-    )
+    text = f"defaults.{key} has a credential, which every server would get: expected it in [profiles.NAME]"
+    assert text in result.stderr
 
 
 def test_example_of_the_documentation(setup: Setup, serve: Serve) -> None:

@@ -19,6 +19,7 @@ from .sections import CONFIGURATION, Command, SectionedCommand, decorated, optio
 OWN_KEYS = frozenset({"profile", "no-config", "help", "version"})
 CREDENTIALS = frozenset({"user", "bearer"})
 """Options that send a credential to the server of the URL: which one that is, only a profile can know."""
+CREDENTIAL_HEADERS = frozenset({"authorization", "cookie"})
 
 
 def _profile_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -132,12 +133,13 @@ def _settings(
     for place, table in places:
         for key, value in table.items():
             parameter = _option_of(key, f"{place}.{key}", known, file)
-            if place == DEFAULTS and key in CREDENTIALS:
-                raise file.error(
-                    f"{place}.{key}", f"is a credential, which every server would get: expected it in [{PROFILES}.NAME]"
-                )
             name = str(parameter.name)
             converted = _converted(parameter, key, f"{place}.{key}", value, file)
+            if place == DEFAULTS and _has_credential(key, converted):
+                raise file.error(
+                    f"{place}.{key}",
+                    f"has a credential, which every server would get: expected it in [{PROFILES}.NAME]",
+                )
             if name not in names or converted is None:
                 continue
             if key == "header" and name in found:
@@ -149,6 +151,12 @@ def _settings(
         user = found["user"]
         found["user"] = _Setting(user.parameter, user.key, password_of(profile, user.value, file))
     return found
+
+
+def _has_credential(key: str, value: Any) -> bool:
+    if key == "header":
+        return any(_header_name(header) in CREDENTIAL_HEADERS for header in value)
+    return key in CREDENTIALS or (key == "cookie" and any("=" in cookies for cookies in value))
 
 
 def _options_by_key(ctx: click.Context) -> dict[str, click.Option]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .._first_use import first_use
 from ..models.urls import with_stray_percent_encoded
+from .class_creation import make_classes
 
 __all__ = ["API", "QT_VERSION", "QtCore", "QtNetwork", "Signal", "Slot", "sip"]
 
@@ -70,6 +71,7 @@ def _import_pyside6() -> tuple[Any, Any, Any]:
     import shiboken6  # type: ignore[import-not-found]
     from PySide6 import QtCore, QtNetwork
 
+    make_classes(QtCore, QtNetwork)
     return QtCore, QtNetwork, shiboken6
 
 

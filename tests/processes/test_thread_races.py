@@ -1,0 +1,64 @@
+"""Programs whose threads meet at a bad moment, as on a busy machine. No program crashes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from ..support.names import ROOT
+
+
+def output(program: str) -> str:
+    """Return the text that a program prints."""
+    command = [sys.executable, "-X", "faulthandler", "-c", program]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_calls_make_no_class_of_qt() -> None:
+    """PySide6 makes a class at its first use, and crashes if two threads do so at once: two network threads, say."""
+    program = """
+import time
+import trustme
+from blocking_request import BlockingNetworkRequest, NetworkAccessManager, TlsSettings
+from blocking_request.qt.binding import QtCore, QtNetwork, has_tls
+from tests.support.servers.raw import RawServer
+from tests.support.servers.tls import TlsServer
+
+
+def classes():
+    pairs = [pair for module in (QtCore, QtNetwork) for pair in list(vars(module).items())]
+    return {name for name, value in pairs if isinstance(value, type) and name.startswith("Q")}
+
+
+def slowly(connection):
+    while connection.read_request() is not None:
+        connection.send(b"HTTP/1.1 200 OK\\r\\nSet-Cookie: a=b\\r\\nContent-Length: 2\\r\\n\\r\\n1")
+        time.sleep(0.03)  # a timer of the network thread fires in the meantime
+        connection.send(b"2")
+
+
+before = classes()
+app = QtCore.QCoreApplication([])
+authority = trustme.CA()
+urls = [RawServer(slowly).url]
+if has_tls():
+    urls.append(TlsServer(authority.issue_cert("127.0.0.1"), slowly).url)
+for url in urls:
+    for trusted in (None, authority.cert_pem.bytes()):
+        manager = NetworkAccessManager()
+        manager.setEngine("qt")
+        manager.setTlsSettings(TlsSettings(caData=trusted))
+        blocking = BlockingNetworkRequest(manager)
+        for signal in (blocking.metaDataChanged, blocking.encrypted, blocking.downloadProgress):
+            signal.connect(lambda *values: None)
+        codes = [blocking.get(url), blocking.head(url), blocking.post(url, b"body"), blocking.deleteResource(url)]
+        if codes[0].name == "NoError":
+            with blocking.stream(url) as pieces:
+                print(*[code.name for code in codes], b"".join(pieces))
+print(sorted(classes() - before))
+"""
+    lines = output(program).splitlines()
+    assert lines[-1] == "[]"
+    assert "NoError NoError NoError NoError b'12'" in lines[:-1]

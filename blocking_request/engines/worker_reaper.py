@@ -21,6 +21,9 @@ class Worker(Protocol):
     def stop(self) -> None:
         """Cancel the worker's transfers, and have its thread end."""
 
+    def take_thread(self) -> Optional[QtCore.QThread]:
+        """Take the thread object from the worker, and return it when no other thread uses it."""
+
 
 def never_ran(worker: Worker) -> bool:
     """Return whether the worker's thread could not be started: it will serve no request."""
@@ -93,6 +96,6 @@ class WorkerReaper:
 
 
 def _delete_thread(worker: Worker) -> None:
-    thread, worker.thread = worker.thread, None
+    thread = worker.take_thread()
     if thread is not None:
         delete_finished_thread(thread)

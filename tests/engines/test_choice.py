@@ -204,6 +204,10 @@ def test_stop_waits_once_for_all_workers() -> None:
         def stop(self) -> None:
             """Nothing wakes it."""
 
+        def take_thread(self) -> QtCore.QThread | None:
+            thread, self.thread = self.thread, None
+            return thread
+
     retired = WorkerReaper(200)
     workers = [Worker() for _ in range(4)]
     for worker in workers:

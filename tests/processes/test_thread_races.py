@@ -62,3 +62,47 @@ print(sorted(classes() - before))
     lines = output(program).splitlines()
     assert lines[-1] == "[]"
     assert "NoError NoError NoError NoError b'12'" in lines[:-1]
+
+
+def test_worker_is_woken_while_it_ends() -> None:
+    """An aborted request wakes its worker, which may end at this moment. Its objects must not be deleted before."""
+    program = """
+import sys, threading, time
+from blocking_request.engines.qt.engine import QtEngine
+from blocking_request.engines.qt.manager import WorkerKey
+from blocking_request.qt.binding import QtCore
+
+app = QtCore.QCoreApplication([])
+sys.setswitchinterval(1e-5)
+engine, workers, ended = QtEngine(), [], []
+end = time.monotonic() + 2
+
+
+def disturb():
+    while time.monotonic() < end:
+        for worker in workers[-1:]:
+            worker.wake()
+            if worker.retired:
+                worker.stop()
+
+
+threads = [threading.Thread(target=disturb) for _ in range(2)]
+for thread in threads:
+    thread.start()
+while time.monotonic() < end:
+    worker, _ = engine._reserve("http://h", WorkerKey(), 6)
+    engine._start_thread(worker)
+    workers[:] = [worker]
+    while worker.dispatcher is None:
+        time.sleep(0)
+    engine.retire(worker)
+    worker.stop()
+    while not worker.ended:
+        time.sleep(0)
+    ended.append(worker)
+for thread in threads:
+    thread.join()
+engine.shutdown()
+print(len(ended) > 0, {worker.thread for worker in ended})
+"""
+    assert output(program) == "True {None}\n"

@@ -47,6 +47,9 @@ Qt 5 takes 20 s to read a header of 60 000 lines, and a disk that hangs blocks t
 that only waited for the GIL for so long loses its kept connections, and nothing else.
 """
 
+LONGEST_USE = 3.0
+"""Seconds that a worker that ends waits at most for the threads that wake it now."""
+
 _NEVER = float("inf")
 
 
@@ -187,6 +190,8 @@ class Worker:
         self.ended = False
         self.dispatcher: Optional[Dispatcher] = None
         self.thread: Optional[QtCore.QThread] = None
+        self._uses: set[object] = set()
+        """One entry for each time that a thread uses the dispatcher or the thread object now."""
         self.pause: Optional[Pause] = None
         """Set while the process forks."""
         self.stuck_at = _NEVER
@@ -227,9 +232,11 @@ class Worker:
 
     def wake(self, patience: float = STUCK_SECONDS) -> None:
         """Have the worker look at its jobs."""
-        # Without a dispatcher the thread is still starting. It looks at the jobs as soon as it has one.
-        dispatcher = self.dispatcher
+        use = object()
         try:
+            self._uses.add(use)  # before the dispatcher is read: see ``take_dispatcher``
+            # Without a dispatcher the thread is still starting. It looks at the jobs as soon as it has one.
+            dispatcher = self.dispatcher
             if dispatcher is not None:
                 stuck_at = time.monotonic() + patience
                 if stuck_at < self.stuck_at:
@@ -237,17 +244,45 @@ class Worker:
                 dispatcher.wake.emit()
                 return
         except RuntimeError:
-            pass  # the dispatcher was deleted in the meantime
+            pass  # the dispatcher was deleted with the application
+        finally:
+            self._uses.discard(use)
         if self.ended:
             self.fail_jobs()
 
     def stop(self) -> None:
         """Cancel the transfers, and have the thread end."""
         self.retired = self.is_stopped = True
-        thread = self.thread
-        if thread is not None:
-            with suppress(RuntimeError):  # the thread has ended, and another thread has deleted the object
-                thread.quit()
+        use = object()
+        try:
+            self._uses.add(use)  # before the thread is read: see ``take_thread``
+            thread = self.thread
+            if thread is not None:
+                with suppress(RuntimeError):  # the object was deleted with the application
+                    thread.quit()
+        finally:
+            self._uses.discard(use)
+
+    def take_dispatcher(self) -> None:
+        """Have no other thread use the dispatcher any more, so that it can be deleted. The worker's thread calls this.
+
+        A binding lets go of the GIL while it emits a signal. Symptom without this: if another thread wakes a worker
+        that ends, the signal of a deleted object is emitted, and the process crashes (5.15, 6.11, 6.12).
+        """
+        self.dispatcher = None
+        self._wait_for_uses()
+
+    def take_thread(self) -> Optional[QtCore.QThread]:
+        """Return the thread object, which no other thread uses any more, so that it can be deleted."""
+        thread, self.thread = self.thread, None
+        self._wait_for_uses()
+        return thread
+
+    def _wait_for_uses(self) -> None:
+        # Each use takes microseconds. The limit is for one that Ctrl-C has interrupted before it was taken out.
+        end = time.monotonic() + LONGEST_USE
+        while self._uses and time.monotonic() < end:
+            time.sleep(0.0001)
 
     def fail_jobs(self, failure: Optional[Failure] = None) -> None:
         """Fail the transfers that no dispatcher will perform any more."""
@@ -292,6 +327,7 @@ class WorkerThread(QtCore.QThread):
             dispatcher.drain()
             if not worker.is_stopped:
                 self.exec()
+            worker.take_dispatcher()
             dispatcher.close()
         except BaseException as error:  # PyQt ends the process if an exception leaves a virtual method
             logger.exception("a network thread failed")

@@ -16,15 +16,17 @@ def release_ownership(qobject: QtCore.QObject) -> None:
     only, and has no such function.
     """
     if API == "PySide6":
-        for each in [each for each in _released if is_deleted(each)]:
-            _released.remove(each)
-        _released.append(qobject)
+        # Several threads may do this at once. The list keeps the deleted objects, so that no new one gets the same id.
+        for key, each in list(_released.items()):
+            if is_deleted(each):
+                _released.pop(key, None)
+        _released[id(qobject)] = qobject
     else:
         sip.transferto(qobject, None)  # type: ignore[arg-type]
 
 
-_released: list[QtCore.QObject] = []
-"""The released objects of PySide6, which would be deleted with their last reference, in any thread."""
+_released: dict[int, QtCore.QObject] = {}
+"""The released objects of PySide6, by ``id``. They would be deleted with their last reference, in any thread."""
 
 
 def prime_disconnect_notify(signal: Any, slot: Callable[..., None]) -> None:

@@ -106,3 +106,34 @@ engine.shutdown()
 print(len(ended) > 0, {worker.thread for worker in ended})
 """
     assert output(program) == "True {None}\n"
+
+
+def test_threads_release_objects_at_once() -> None:
+    """Two workers that start do so. Symptom on PySide6: a request fails with a ValueError."""
+    program = """
+import sys, threading, time
+from blocking_request.qt.binding import QtCore, delete
+from blocking_request.qt.objects import release_ownership
+
+sys.setswitchinterval(1e-6)
+end, met = time.monotonic() + 1, []
+
+
+def release():
+    try:
+        while time.monotonic() < end:
+            released = QtCore.QObject()
+            release_ownership(released)
+            delete(released)
+    except Exception as error:
+        met.append(error)
+
+
+threads = [threading.Thread(target=release) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(met)
+"""
+    assert output(program) == "[]\n"

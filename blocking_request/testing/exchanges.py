@@ -16,6 +16,7 @@ from ..models.har import HarEntry
 from ..models.http_messages import Request
 from ..models.known_secrets import Secrets
 from ..models.urls import normalized
+from .pattern import without_root
 
 COMMENT = "Recorded by blocking_request.testing. Secrets were removed."
 
@@ -163,7 +164,7 @@ def _normalized(url: str) -> str:
         url = normalized(url)
     except ValueError:
         return url
-    return url[:-1] if url.endswith("/") and url.count("/") == 3 else url
+    return without_root(url)
 
 
 _BOUNDARY = re.compile(r'boundary="?([^";]+)')

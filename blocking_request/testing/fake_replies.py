@@ -11,14 +11,16 @@ from ..errors import ErrorCode
 from ..models.failure import Failure, QtNetworkError
 from ..models.headers import is_token
 from ..models.http_messages import Request
-from ..reply import ReplyContent
 from .engine import FakeEngine
-from .reply import NOT_GIVEN, FakeReply, new_reply, reply_of
-from .routes import FakeRoute, Pattern, RouteRule, Source, reply_for
+from .pattern import Pattern
+from .reply import NOT_GIVEN, FakeReply
+from .routes import DEFAULTS, FakeRoute, RouteRule, check_names, reply_for, sources_of
 from .sent_request import SentRequest
 
 _SHOWN_ROUTES = 20
 """How many routes a message lists."""
+
+_NAMES = (*DEFAULTS, "times", "match")
 
 
 class FakeReplies:
@@ -117,10 +119,10 @@ class FakeReplies:
             raise TypeError(f"match must be a function, not {type(match).__name__}")
         options = {"status": status, "body": body, "json": json, "headers": headers}
         options.update(reason=reason, delay=delay, error=error)
-        sources = _sources(reply, options)
+        sources = sources_of(reply, options)
         pattern = Pattern(url)
         name = None if method is None else method.upper()
-        rule = RouteRule(name, pattern, match, times, sources, _new_source)
+        rule = RouteRule(name, pattern, match, times, sources)
         with self._guard:
             known = next((each for each in self._rules if each.is_same(rule)), None)
             if known is not None:
@@ -129,35 +131,40 @@ class FakeReplies:
             self._rules.append(rule)
         return rule.route
 
+    def _add(self, name: str, method: str, url: Any, reply: Any, options: dict[str, Any]) -> FakeRoute:
+        """``name``: the method that was called."""
+        check_names(options, _NAMES, f"FakeReplies.{name}")
+        return self.add(method, url, reply, **options)
+
     def get(self, url: Any, reply: Any = None, **options: Any) -> FakeRoute:
         """Add a reply for GET requests; the arguments are those of ``add``."""
-        return self.add("GET", url, reply, **options)
+        return self._add("get", "GET", url, reply, options)
 
     def head(self, url: Any, reply: Any = None, **options: Any) -> FakeRoute:
         """Add a reply for HEAD requests; the arguments are those of ``add``."""
-        return self.add("HEAD", url, reply, **options)
+        return self._add("head", "HEAD", url, reply, options)
 
     def post(self, url: Any, reply: Any = None, **options: Any) -> FakeRoute:
         """Add a reply for POST requests; the arguments are those of ``add``."""
-        return self.add("POST", url, reply, **options)
+        return self._add("post", "POST", url, reply, options)
 
     def put(self, url: Any, reply: Any = None, **options: Any) -> FakeRoute:
         """Add a reply for PUT requests; the arguments are those of ``add``."""
-        return self.add("PUT", url, reply, **options)
+        return self._add("put", "PUT", url, reply, options)
 
     def patch(self, url: Any, reply: Any = None, **options: Any) -> FakeRoute:
         """Add a reply for PATCH requests; the arguments are those of ``add``."""
-        return self.add("PATCH", url, reply, **options)
+        return self._add("patch", "PATCH", url, reply, options)
 
     def deleteResource(self, url: Any, reply: Any = None, **options: Any) -> FakeRoute:
         """Add a reply for DELETE requests; the arguments are those of ``add``."""
-        return self.add("DELETE", url, reply, **options)
+        return self._add("deleteResource", "DELETE", url, reply, options)
 
     delete = deleteResource
 
     def options(self, url: Any, reply: Any = None, **options: Any) -> FakeRoute:
         """Add a reply for OPTIONS requests; the arguments are those of ``add``."""
-        return self.add("OPTIONS", url, reply, **options)
+        return self._add("options", "OPTIONS", url, reply, options)
 
     # -- the requests
 
@@ -269,34 +276,3 @@ class NoNetwork(FakeReplies):
 def unmatched_failure(text: str) -> Failure:
     """Return the failure of a request that a test does not expect. It is not sent again."""
     return Failure(ErrorCode.NetworkError, QtNetworkError.UnknownNetworkError, text, ends_the_call=True)
-
-
-def _new_source(reply: Any = None, **options: Any) -> Source:
-    (source,) = _sources(reply, {"json": NOT_GIVEN, **options})
-    return source
-
-
-def _sources(reply: Any, options: dict[str, Any]) -> list[Source]:
-    """Return the replies of a route. Raises TypeError, ValueError."""
-    if reply is None:
-        return [new_reply(**options)]
-    is_default = {"status": 200, "body": b"", "headers": None, "reason": None, "delay": 0, "error": None}
-    other = [name for name, value in options.items() if value != is_default.get(name, NOT_GIVEN)]
-    if other:
-        raise TypeError(f"reply and {other[0]} are both given: give one of them")
-    replies = reply if isinstance(reply, (list, tuple)) else [reply]
-    if not replies:
-        raise ValueError("reply is an empty list")
-    return [_source(each) for each in replies]
-
-
-def _source(reply: Any) -> Source:
-    if isinstance(reply, ReplyContent):
-        return reply_of(reply)
-    if callable(reply):
-        source: Source = reply
-        return source
-    raise TypeError(
-        "reply must be a ReplyContent, from makeReply(), a function of the request or a list of them, "
-        f"not {type(reply).__name__}: give body=, json= or status= instead"
-    )

@@ -22,7 +22,15 @@ from ..reply import ReplyContent, response_of
 NAME = "fake"
 """The name of the engine that gives the replies of a test."""
 
-NOT_GIVEN: Any = object()
+
+class _NotGiven:
+    """Stands for an argument that is left out, where None is a value."""
+
+    def __repr__(self) -> str:
+        return "<not given>"
+
+
+NOT_GIVEN: Any = _NotGiven()
 
 Pause = float
 """In seconds."""
@@ -245,7 +253,10 @@ def _seconds(milliseconds: Any, name: str) -> float:
         raise TypeError(f"{name} must be a number of milliseconds, not {type(milliseconds).__name__}")
     if math.isnan(milliseconds) or milliseconds < 0:
         raise ValueError(f"{name} must not be negative: {milliseconds}")
-    return float(milliseconds) / 1000
+    try:
+        return float(milliseconds) / 1000
+    except OverflowError:
+        raise ValueError(f"{name} is too large: give math.inf for a time without an end") from None
 
 
 # -- errors

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Optional, Union
-from urllib.parse import parse_qsl
 
-from ..models.redaction import redact_url
-from ..models.urls import is_web_url, normalized
-from ..qt.binding import QtCore
 from ..reply import ReplyContent
-from .reply import FakeReply, reply_of
+from .pattern import Pattern
+from .reply import NOT_GIVEN, FakeReply, new_reply, reply_of
 from .sent_request import SentRequest
 
 ReplyFunction = Callable[[SentRequest], ReplyContent]
 Source = Union[FakeReply, ReplyFunction]
 """A reply, or a function that returns one."""
 
-_WILDCARD = "qqwildcardqq"
-"""Stands for a ``*`` while a pattern is normalized as a URL."""
-_WILDCARDS = re.compile(rf"{_WILDCARD}|\*")
+DEFAULTS: dict[str, Any] = {
+    "status": 200,
+    "body": b"",
+    "json": NOT_GIVEN,
+    "headers": None,
+    "reason": None,
+    "delay": 0,
+    "error": None,
+}
+"""The arguments that describe a reply."""
+
+_OTHER_NAMES = {
+    **dict.fromkeys(("text", "content", "data", "html", "stream"), "body=..."),
+    "status_code": "status=...",
+    "content_type": 'headers={"Content-Type": ...}',
+    **dict.fromkeys(("params", "query", "match_querystring"), "a query in the url"),
+    **dict.fromkeys(("exception", "exc", "side_effect"), "error=..., or a function as the reply"),
+    "callback": "a function as the reply",
+}
+"""The names that other libraries for tests have for such arguments."""
 
 
 class FakeRoute:
@@ -44,7 +58,8 @@ class FakeRoute:
 
         The arguments are those of ``FakeReplies.add`` that describe a reply.
         """
-        self._rule.sources.append(self._rule.new_source(reply, **options))
+        check_names(options, DEFAULTS, "FakeRoute.then")
+        self._rule.sources.extend(sources_of(reply, {**DEFAULTS, **options}))
         return self
 
     def __repr__(self) -> str:
@@ -61,16 +76,14 @@ class RouteRule:
         match: Optional[Callable[[SentRequest], bool]],
         times: Optional[int],
         sources: list[Source],
-        new_source: Callable[..., Source],
     ) -> None:
-        """``times``: how many requests it serves; None: any number. ``new_source``: makes a further reply."""
+        """``times``: how many requests it serves; None: any number."""
         self._method = method
         self._pattern = pattern
         self._match = match
         self._times = times
         self.sources = sources
         """The replies, of which the last one is repeated."""
-        self.new_source = new_source
         self.calls: list[SentRequest] = []
         self.route = FakeRoute(self)
 
@@ -120,88 +133,34 @@ def reply_for(source: Source, sent: SentRequest) -> FakeReply:
     return reply_of(content)
 
 
-class Pattern:
-    """A pattern of URLs: see ``FakeReplies.add``."""
-
-    def __init__(self, url: Any) -> None:
-        """Raises TypeError, ValueError."""
-        self._function: Optional[Callable[[SentRequest], bool]] = None
-        self._search: Optional[re.Pattern[str]] = None
-        self._query: Optional[list[tuple[str, str]]] = None
-        self._is_path = False
-        self._is_searched = False
-        if isinstance(url, QtCore.QUrl):
-            url = bytes(url.toEncoded()).decode("ascii")
-        if url is None:
-            self.description = "any URL"
-        elif isinstance(url, re.Pattern):
-            if not isinstance(url.pattern, str):
-                raise TypeError("a regular expression of a URL must be a pattern of str, not of bytes")
-            self._is_searched = True
-            self._search, self.description = url, f"a URL with {redact_url(url.pattern)!r}"
-        elif isinstance(url, str):
-            self._read(url)
-            self.description = redact_url(url)
-        elif callable(url):
-            self._function = url
-            self.description = f"requests that {getattr(url, '__name__', 'a function')}() accepts"
-        else:
-            raise TypeError(
-                "url must be a str, a QUrl, a compiled regular expression, a function of the request or None, "
-                f"not {type(url).__name__}"
-            )
-        self.key: Any = (
-            None if self._function is not None else (self._search, tuple(self._query or ()), self._query is None)
-        )
-        """Equal for patterns that match the same URLs; None: not known."""
-
-    def _read(self, url: str) -> None:
-        base, question, query = url.partition("#")[0].partition("?")
-        self._is_path = base.startswith("/")
-        if is_web_url(base):
-            base = _without_slash(normalized(base.replace("*", _WILDCARD)))
-        elif not self._is_path and not base.startswith("*") and ":" not in base:
-            raise ValueError(f"url must begin with a scheme, such as https://, with / or with *, not {base!r}")
-        elif self._is_path:
-            prefix = "http://h"
-            base = normalized(prefix + base.replace("*", _WILDCARD))[len(prefix) :]
-        start = base.find("/", base.find("://") + 3) if "://" in base else 0
-        host, path = (_WILDCARDS.split(part) for part in (base[: max(start, 0)], base[max(start, 0) :]))
-        expression = "[^/?#]*".join(map(re.escape, host)) + "[^?#]*".join(map(re.escape, path))
-        self._search = re.compile(expression + r"\Z")
-        if question:
-            self._query = sorted(parse_qsl(query, keep_blank_values=True))
-
-    def matches(self, request: SentRequest) -> bool:
-        if self._function is not None:
-            return bool(self._function(request))
-        if self._search is None:
-            return True
-        if self._is_searched:
-            return self._search.search(request.url) is not None
-        base, _, query = request.url.partition("?")
-        # The path "/" may be left out, and a "*" may stand for nothing.
-        forms = (
-            (_path(base),) if self._is_path else (_without_slash(base), f"{base}/" if base.count("/") == 2 else base)
-        )
-        if not any(self._search.match(form) for form in forms):
-            return False
-        return self._query is None or _queries_match(self._query, query)
+def check_names(given: Mapping[str, Any], known: Iterable[str], method: str) -> None:
+    """Raise TypeError if a method has no argument of a name that is given."""
+    for name in given:
+        if name not in known:
+            advice = f": give {_OTHER_NAMES[name]}" if name in _OTHER_NAMES else ""
+            raise TypeError(f"{method}() has no argument {name!r}{advice}")
 
 
-def _queries_match(expected: list[tuple[str, str]], query: str) -> bool:
-    """Return whether a query has the same parameters, in any order. A ``*`` as a value stands for any value."""
-    found = sorted(parse_qsl(query, keep_blank_values=True))
-    return len(found) == len(expected) and all(
-        name == other and value in ("*", given) for (name, value), (other, given) in zip(expected, found)
+def sources_of(reply: Any, options: Mapping[str, Any]) -> list[Source]:
+    """Return the replies of a route. ``options``: all of ``DEFAULTS``. Raises TypeError, ValueError."""
+    if reply is None:
+        return [new_reply(**options)]
+    other = [name for name, value in options.items() if value != DEFAULTS[name]]
+    if other:
+        raise TypeError(f"reply and {other[0]} are both given: give one of them")
+    replies = reply if isinstance(reply, (list, tuple)) else [reply]
+    if not replies:
+        raise ValueError("reply is an empty list")
+    return [_source(each) for each in replies]
+
+
+def _source(reply: Any) -> Source:
+    if isinstance(reply, ReplyContent):
+        return reply_of(reply)
+    if callable(reply):
+        source: Source = reply
+        return source
+    raise TypeError(
+        "reply must be a ReplyContent, from makeReply(), a function of the request or a list of them, "
+        f"not {type(reply).__name__}: give body=, json= or status= instead"
     )
-
-
-def _without_slash(url: str) -> str:
-    """Return a URL without the path ``/``, which may be left out."""
-    return url[:-1] if url.endswith("/") and url.count("/") == 3 else url
-
-
-def _path(base: str) -> str:
-    path = base.partition("://")[2].partition("/")
-    return f"/{path[2]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import inspect
 import io
 import math
 import os
@@ -212,6 +213,23 @@ def test_errors(error: Any, code: ErrorCode, qt_error: int, message: str, fake: 
         ("/*/b", "http://h/a/b", True),
         ("https://h/ä", "https://h/%C3%A4", True),
         ("https://h/a.c", "https://h/abc", False),
+        ("*/ä", "https://h/%C3%A4", True),
+        ("*://h/a", "https://h/a", True),
+        ("http://h:*/a", "http://h:8080/a", True),
+        ("http://h:*/a", "http://h/a", True),
+        ("http://h:*/a", "http://hh:8080/a", False),
+        ("http://*:8080/a", "http://h:8080/a", True),
+        ("http://*:8080/a", "http://h/a", False),
+        ("https://u:p@h/a", "https://u:p@h/a", True),
+        ("https://u:p@h/a", "https://h/a", True),
+        ("https://h/*a*b*", "https://h/xaxbx", True),
+        ("https://h/*a*b*", "https://h/xbxax", False),
+        ("https://h/ab*b", "https://h/ab", False),
+        (f"{URL}?a=*&a=1", f"{URL}?a=1&a=2", True),
+        (f"{URL}?a=*&a=1", f"{URL}?a=0&a=1", True),
+        (f"{URL}?a=*&a=1", f"{URL}?a=2&a=3", False),
+        (f"{URL}?a=*&a=*", f"{URL}?a=2&a=3", True),
+        (f"{URL}?a=*&b=*", f"{URL}?a=2&a=3", False),
         (QtCore.QUrl(URL), URL, True),
         (re.compile(r"item.$"), URL, True),
         (re.compile(r"^item"), URL, False),
@@ -223,6 +241,14 @@ def test_patterns(pattern: Any, url: str, matches: bool, fake: FakeReplies, bloc
     fake.get(pattern)
     assert (blocking.get(url) is OK) is matches
     assert "lambda" in repr(fake.get(pattern)) or repr(fake.get(pattern)).startswith("<FakeRoute GET ")
+
+
+def test_patterns_with_many_wildcards_take_little_time(fake: FakeReplies, blocking: Any) -> None:
+    fake.get("https://h/" + "*a" * 50 + "*b")
+    fake.get("https://" + "*a*a*a*a*a*a." * 6 + "c/")
+    began = time.monotonic()
+    assert blocking.get("https://h/" + "a" * 3000) is NET and blocking.get("https://" + "aa." * 60 + "b/") is NET
+    assert time.monotonic() - began < 5
 
 
 def test_methods(fake: FakeReplies, blocking: BlockingNetworkRequest) -> None:
@@ -253,8 +279,9 @@ def test_sequences(fake: FakeReplies, blocking: BlockingNetworkRequest) -> None:
     route = fake.get(URL, body="2").then(error=NetworkError.ConnectionRefusedError).then(body="4")
     assert bodies(5) == ["1", "2", "Connection", "4", "4"] and route.callCount == 5
     fake.reset()
-    fake.get(URL, [makeReply(body="1"), lambda _: makeReply(body="2")])
-    assert bodies(3) == ["1", "2", "2"]
+    route = fake.get(URL, [makeReply(body="1"), lambda _: makeReply(body="2")])
+    route.then([makeReply(body="3"), makeReply(body="4")])
+    assert bodies(5) == ["1", "2", "3", "4", "4"]
     fake.reset()
     fake.get(URL, body="1", times=2)
     fake.get(URL, body="2")
@@ -700,6 +727,7 @@ def test_real_network_before_and_after(httpbin: str, blocking: BlockingNetworkRe
         ((re.compile(b"x"),), {}, TypeError, "a pattern of str, not of bytes"),
         (("api.example.org",), {}, ValueError, "must begin with a scheme"),
         (("http://:99999/",), {}, ValueError, "host"),
+        (("https://a.*..b/",), {}, ValueError, "url is not valid: the host 'a.*..b' has an empty part"),
         ((URL, "text"), {}, TypeError, "reply must be a ReplyContent"),
         ((URL, []), {}, ValueError, "empty list"),
         ((URL, makeReply()), {"status": 404}, TypeError, "reply and status are both given"),
@@ -733,7 +761,12 @@ def test_real_network_before_and_after(httpbin: str, blocking: BlockingNetworkRe
         ((URL,), {"times": "2"}, TypeError, "times must be an int"),
         ((URL,), {"times": 0}, ValueError, "at least 1"),
         ((URL,), {"match": {}}, TypeError, "match must be a function"),
-        ((URL,), {"bogus": 1}, TypeError, "bogus"),
+        ((URL,), {"delay": 10**400}, ValueError, "delay is too large"),
+        ((URL,), {"body": [10**400]}, ValueError, "a pause within body is too large"),
+        ((URL,), {"bogus": 1}, TypeError, "FakeReplies.get() has no argument 'bogus'"),
+        ((URL,), {"text": "x"}, TypeError, "FakeReplies.get() has no argument 'text': give body=..."),
+        ((URL,), {"status_code": 1}, TypeError, "FakeReplies.get() has no argument 'status_code': give status=..."),
+        ((URL,), {"params": {}}, TypeError, "FakeReplies.get() has no argument 'params': give a query in the url"),
     ],
 )
 def test_wrong_arguments(arguments: Any, options: Any, error: Any, message: str, fake: FakeReplies) -> None:
@@ -741,6 +774,12 @@ def test_wrong_arguments(arguments: Any, options: Any, error: Any, message: str,
         fake.get(*arguments, **options)
     with pytest.raises(TypeError, match="method must be a str"):
         fake.add("GET /", URL)
+    with pytest.raises(
+        TypeError, match=re.escape("FakeReplies.deleteResource() has no argument 'content': give body=...")
+    ):
+        fake.deleteResource(URL, content=b"")
+    with pytest.raises(TypeError, match=re.escape("FakeRoute.then() has no argument 'times'")):
+        fake.get(URL).then(times=5)
     with pytest.raises(TypeError, match="realTime must be a bool"):
         FakeReplies(realTime=1)  # type: ignore[arg-type]
 
@@ -753,6 +792,11 @@ def test_values_without_secrets(fake: FakeReplies, blocking: BlockingNetworkRequ
 
 
 # -- makeReply
+
+
+def test_signatures_show_no_object() -> None:
+    for function in (makeReply, FakeReplies.add):
+        assert "json: 'Any' = <not given>" in str(inspect.signature(function))
 
 
 def test_make_reply() -> None:

@@ -41,7 +41,8 @@ class VirtualClock(Clock):
     def skip(self, seconds: float) -> None:
         """Let so many seconds pass."""
         if seconds > 0:
-            # A few seconds may be too few to change the number, and then the driver would wait for ever.
+            # A pause may be smaller than the precision of a float. The clock must advance all the same, or the driver
+            # waits for ever.
             self._now = max(self._now + seconds, math.nextafter(self._now, NEVER))
 
     def get(self, queue: SimpleQueue[Any], seconds: float) -> Any:
@@ -60,10 +61,11 @@ class VirtualClock(Clock):
 
 REAL_CLOCK = Clock()
 
-virtual_clock_users: list[object] = []
-"""The objects that want calls to have virtual clocks. Calls that begin while there is one have them."""
+clock_users: list[tuple[object, bool]] = []
+"""The objects that choose the clock of calls, and whether theirs is virtual. The last one decides for the calls that
+begin."""
 
 
 def new_clock() -> Clock:
     """Return the clock for a call or a batch that begins."""
-    return VirtualClock() if virtual_clock_users else REAL_CLOCK
+    return VirtualClock() if clock_users and clock_users[-1][1] else REAL_CLOCK

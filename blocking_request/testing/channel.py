@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Union
 
 from ..engines.python.failures import ConnectionLost, TransferFailed
 from ..engines.python.sending import expects_continue
-from ..engines.wanted import Wanted
+from ..engines.wanted import YIELD_NOW, Wanted
 from ..models.error_texts import certificate_refused
 from ..models.failure import Failure, QtNetworkError
 from ..models.headers import Headers
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 READY = Wanted(seconds=0.0)
 """The transfer can go on at once: nothing else is due before."""
+
+_HELD_READS = 3
+"""How many reads after the function of a reply give nothing, so that the driver finds out whether it has cancelled the
+call. The engine reads twice in its first turn, and a batch looks at its feedback after the second turn."""
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -54,6 +58,8 @@ class FakeChannel:
         self._owes_continue = expects_continue(request)
         self._pieces: Optional[deque[Piece]] = None
         """The rest of the reply; None before the request is complete."""
+        self._held_reads = 0
+        """How many further reads give nothing."""
         self._due = 0.0
         self._rest: Optional[memoryview] = None
         """The rest of a piece of which some bytes were received."""
@@ -113,6 +119,10 @@ class FakeChannel:
                 self.wanted = READY
                 return None
             pieces = self._pieces = deque(self._begin_reply())
+        if self._held_reads:
+            self._held_reads -= 1
+            self.wanted = YIELD_NOW
+            return None
         while pieces:
             left = self._due - self._now()
             if left > 1e-9:  # a sum of seconds is not exact
@@ -138,6 +148,8 @@ class FakeChannel:
             reply = self._get_reply(sent, self._request)
         except Exception as error:
             raise CallerError(error) from error
+        if reply.is_of_function:
+            self._held_reads = _HELD_READS
         self._refuse_certificate(reply)
         yield reply.delay
         if reply.failure is not None:

@@ -7,6 +7,7 @@ above the engine, and see what a server would have sent.
 
 from __future__ import annotations
 
+from queue import Empty
 from typing import Any, Optional
 
 from ..engines.base import BatchHint
@@ -19,7 +20,7 @@ from ..engines.python.routes import Route, RouteKey
 from ..engines.python.state import TransferState
 from ..engines.python.transfer import perform
 from ..engines.upload_channel import UploadChannel
-from ..engines.wanted import NEVER, Steps
+from ..engines.wanted import NEVER, YIELD_NOW, Steps
 from ..models.failure import Failure
 from ..models.http_messages import Request, Response
 from ..models.tls import TlsSession
@@ -74,16 +75,18 @@ class FakeTransfer(PythonTransfer):
 
     def take(self, seconds: float) -> Event:
         clock = self._mailbox.clock
-        if not isinstance(clock, VirtualClock):
-            return super().take(seconds)
         event = self.step()
         if event is not None:
             return event
+        if self._mailbox.is_woken or self.waits_for is YIELD_NOW:
+            self._mailbox.is_woken = False
+            raise Empty  # the caller finds out whether it is cancelled
+        if not isinstance(clock, VirtualClock):
+            return super().take(seconds)
         seconds = min(seconds, self.waits_for.seconds)
-        if seconds == NEVER and not self._mailbox.is_woken:
+        if seconds == NEVER:
             return super().take(seconds)  # only another thread can go on: it aborts, or cancels
-        if not self._mailbox.is_woken:
-            clock.skip(seconds)
+        clock.skip(seconds)
         return super().take(0.0)
 
     def failure_if_dead(self) -> Optional[Failure]:

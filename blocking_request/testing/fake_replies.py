@@ -6,7 +6,7 @@ import threading
 from typing import Any, Callable, Optional
 
 from ..engines import choice
-from ..engines.clock import virtual_clock_users
+from ..engines.clock import clock_users
 from ..errors import ErrorCode
 from ..models.failure import Failure, QtNetworkError
 from ..models.headers import is_token
@@ -35,7 +35,7 @@ class FakeReplies:
     ``BlockingNetworkRequest``, of batches, streams and downloads, of the ``requests`` adapter and of ``qhttp``. The
     replies come from below: redirects, cookies, credentials, the cache, retries, limits, timeouts, progress and cancels
     work as with a server, whichever engine is set. Nothing is sent, no thread is started, and no QCoreApplication is
-    needed. Blocks may be nested: the innermost serves.
+    needed. Blocks may be nested: the innermost serves, and decides whether times are virtual.
 
     A request without a reply fails with ``NetworkError``, and a sentence that lists the expected ones.
 
@@ -207,13 +207,14 @@ class FakeReplies:
         with self._guard:
             if self._engine in choice.stand_ins:
                 raise RuntimeError("these FakeReplies serve already: call stop() first, or make other ones")
-            self._begin_to_serve()
-            if not self._is_real_time:
-                virtual_clock_users.append(self)
+            place = self._place()
+            choice.stand_ins.insert(place, self._engine)
+            clock_users.insert(place, (self, not self._is_real_time))
         return self
 
-    def _begin_to_serve(self) -> None:
-        choice.stand_ins.append(self._engine)
+    def _place(self) -> int:
+        """Return the place among those that serve. The last one serves first."""
+        return len(choice.stand_ins)
 
     def stop(self) -> None:
         """Serve no more requests. Those that still wait for a reply are cancelled. May be called again."""
@@ -221,8 +222,7 @@ class FakeReplies:
             if self._engine not in choice.stand_ins:
                 return
             choice.stand_ins.remove(self._engine)
-            if self in virtual_clock_users:
-                virtual_clock_users.remove(self)
+            clock_users.remove((self, not self._is_real_time))
         self._engine.shutdown()
 
     def __enter__(self) -> FakeReplies:
@@ -261,10 +261,10 @@ class FakeReplies:
 
 
 class NoNetwork(FakeReplies):
-    """Has no replies, and says so. Other FakeReplies, and recordings that are replayed, serve before it."""
+    """Serves only if no other stand-in does. Its failures say that the test must not use the network."""
 
-    def _begin_to_serve(self) -> None:
-        choice.stand_ins.insert(0, self._engine)
+    def _place(self) -> int:
+        return 0
 
     def _unmatched_text(self, request: Request, rules: list[RouteRule]) -> str:
         if rules:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
 from ..engines import choice
-from ..engines.clock import virtual_clock_users
+from ..engines.clock import clock_users
 from .exchanges import Exchanges, MatchRules
 from .recording_engine import RecordingEngine
 
@@ -138,7 +138,7 @@ class Recording:
             self._engine = RecordingEngine(exchanges, self._mode, self._is_recording)
             choice.stand_ins.append(self._engine)
             if not self._is_recording:
-                virtual_clock_users.append(self)
+                clock_users.append((self, True))
         return self
 
     def stop(self) -> None:
@@ -148,8 +148,8 @@ class Recording:
             if engine is None:
                 return
             choice.stand_ins.remove(engine)
-            if self in virtual_clock_users:
-                virtual_clock_users.remove(self)
+            if (self, True) in clock_users:
+                clock_users.remove((self, True))
         engine.shutdown()
         self._exchanges.write()
 

@@ -57,6 +57,8 @@ class FakeReply:
     """Why there is no response."""
     tls_errors: tuple[TlsError, ...] = ()
     """The errors of the server's certificate."""
+    is_of_function: bool = False
+    """Whether a function of the test has made it."""
 
     __repr__ = hidden_repr
 
@@ -251,12 +253,13 @@ def _piece(piece: Any) -> Piece:
 def _seconds(milliseconds: Any, name: str) -> float:
     if isinstance(milliseconds, bool) or not isinstance(milliseconds, (int, float)):
         raise TypeError(f"{name} must be a number of milliseconds, not {type(milliseconds).__name__}")
-    if math.isnan(milliseconds) or milliseconds < 0:
-        raise ValueError(f"{name} must not be negative: {milliseconds}")
     try:
-        return float(milliseconds) / 1000
+        seconds = float(milliseconds) / 1000
     except OverflowError:
         raise ValueError(f"{name} is too large: give math.inf for a time without an end") from None
+    if math.isnan(seconds) or seconds < 0:
+        raise ValueError(f"{name} must not be negative: {milliseconds}")
+    return seconds
 
 
 # -- errors

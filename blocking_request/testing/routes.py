@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Callable, Optional, Union
 
 from ..reply import ReplyContent
@@ -130,7 +131,7 @@ def reply_for(source: Source, sent: SentRequest) -> FakeReply:
         raise TypeError(
             f"the function of a reply returns a ReplyContent, from makeReply(), not {type(content).__name__}"
         )
-    return reply_of(content)
+    return replace(reply_of(content), is_of_function=True)
 
 
 def check_names(given: Mapping[str, Any], known: Iterable[str], method: str) -> None:

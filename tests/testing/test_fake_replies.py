@@ -37,11 +37,13 @@ from blocking_request import (
 )
 from blocking_request.calls.task import POLL_SECONDS
 from blocking_request.engines import choice
+from blocking_request.engines.clock import clock_users
 from blocking_request.models.certificate import Certificate
 from blocking_request.models.failure import QtNetworkError
 from blocking_request.qhttp import Http
 from blocking_request.qt.binding import QtCore, QtNetwork
 from blocking_request.testing import FakeReplies, SentRequest, makeReply
+from blocking_request.testing.fake_replies import NoNetwork
 
 from ..support.names import CANCELED, NET, OK, ROOT, SERVER, TIMEOUT
 
@@ -316,6 +318,37 @@ def test_exception_of_a_function_is_raised_in_the_call(fake: FakeReplies, blocki
         list(NetworkAccessManager().getMany([URL]))
     fake.get("/well")
     assert blocking.get("http://h/well") is OK
+
+
+@pytest.mark.parametrize("is_real_time", [False, True])
+def test_function_cancels_the_call(is_real_time: bool, blocking: Any, manager: NetworkAccessManager) -> None:
+    class OtherFeedback:
+        is_set = False
+
+        def isCanceled(self) -> bool:
+            return self.is_set
+
+        def cancel(self) -> None:
+            self.is_set = True
+
+    def reply(request: SentRequest) -> Any:
+        cancel()
+        return makeReply(body="x")
+
+    with FakeReplies(realTime=is_real_time) as fake:
+        fake.get(URL, reply)
+        feedback: Any
+        for feedback in (Feedback(), OtherFeedback()):
+            cancel = feedback.cancel
+            assert blocking.get(URL, feedback=feedback) is CANCELED
+        cancel = blocking.abort
+        assert blocking.get(URL) is CANCELED
+        feedback = Feedback()
+        cancel = feedback.cancel
+        assert [result.code for result in manager.getMany([URL] * 3, feedback=feedback)][:1] == [CANCELED]
+        fake.reset()
+        fake.get(URL, body="x")
+        assert blocking.get(URL) is OK
 
 
 def test_match(fake: FakeReplies, blocking: BlockingNetworkRequest) -> None:
@@ -696,6 +729,25 @@ def test_nested_blocks(blocking: BlockingNetworkRequest) -> None:
             assert blocking.get(URL) is OK and blocking.reply().text() == "inner"
         assert blocking.get(URL) is OK and blocking.reply().text() == "outer"
     assert choice.stand_ins == []
+
+
+@pytest.mark.parametrize("is_no_network", [False, True])
+def test_the_innermost_block_decides_about_the_clock(is_no_network: bool, blocking: BlockingNetworkRequest) -> None:
+    def seconds() -> float:
+        began = time.monotonic()
+        assert blocking.get(URL) is OK
+        return time.monotonic() - began
+
+    with NoNetwork() if is_no_network else FakeReplies(), FakeReplies(realTime=True) as real:
+        real.get(URL, delay=200)
+        assert seconds() >= 0.2
+        with FakeReplies() as virtual:
+            virtual.get(URL, delay=60_000)
+            assert seconds() < 5
+        with NoNetwork():
+            assert seconds() >= 0.2
+        assert seconds() >= 0.2
+    assert clock_users == []
 
 
 def test_start_and_stop(blocking: BlockingNetworkRequest) -> None:

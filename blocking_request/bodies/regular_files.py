@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import Optional
+from typing import Optional, Union
 
 # Windows has none of these but O_BINARY, and no FIFO among its files.
 _SAFE = (
@@ -49,6 +49,11 @@ def read_regular(path: str, most: int = -1) -> bytes:
     """Return the content of a regular file, or so many bytes of its beginning. Raises NotRegular, OSError."""
     with open(open_regular(path, os.O_RDONLY), "rb", buffering=0) as file:
         return file.read(most)
+
+
+def read_whole(path: Union[str, os.PathLike[str]]) -> bytes:
+    """Return the content of the file of a caller, who may name a link to it. Raises NotRegular, OSError."""
+    return read_regular(os.path.realpath(os.fsdecode(path)))
 
 
 def status_of(path: str) -> Optional[os.stat_result]:

@@ -7,8 +7,8 @@ keeps bodies as they were decoded. Our own fields begin with an underscore, as t
 from __future__ import annotations
 
 import json
-import re
-from base64 import b64decode, b64encode
+import math
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -112,7 +112,7 @@ def _request(
         "httpVersion": entry.http_version,
         "cookies": _request_cookies(headers),
         "headers": _named(headers),
-        "queryString": _named(parse_qsl(urlsplit(url).query, keep_blank_values=True)),
+        "queryString": _named(_query_of(url)),
         "headersSize": -1,
         "bodySize": entry.request_size,
     }
@@ -151,6 +151,14 @@ def _response(
         "headersSize": -1,
         "bodySize": entry.encoded_size,
     }
+
+
+def _query_of(url: str) -> list[tuple[str, str]]:
+    """Return the parameters of a URL; none if it is not valid. A call with such a URL has failed, and is logged."""
+    try:
+        return parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    except ValueError:
+        return []
 
 
 def _named(pairs: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
@@ -208,8 +216,14 @@ def _or_unknown(milliseconds: Optional[float]) -> float:
     return -1 if milliseconds is None else milliseconds
 
 
+LATEST_MOMENT = 253_370_764_800.0
+"""The beginning of the year 9999, in seconds since 1970. ``datetime`` knows no year after it, in any time zone."""
+
+
 def _moment_text(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Return a moment in the form of ISO 8601. A virtual clock may be in any year."""
+    moment = datetime.fromtimestamp(min(max(seconds, 0.0), LATEST_MOMENT), timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 # -- whole documents
@@ -226,109 +240,23 @@ def beginning(creator: str = "blocking_request", comment: str = "") -> str:
 
 
 def line(entry: Mapping[str, Any], is_first: bool) -> str:
-    """Return the text of one entry, an object from ``to_har``, with what separates it from the one before."""
-    return ("\n" if is_first else ",\n") + json.dumps(entry, ensure_ascii=False)
+    """Return the text of one entry, an object from ``to_har``, and before it the separator from the one before."""
+    try:
+        text = json.dumps(entry, ensure_ascii=False, allow_nan=False)
+    except ValueError:  # a number that JSON does not have (RFC 8259 section 6), which a caller's filter has put in
+        text = json.dumps(_with_finite_numbers(entry), ensure_ascii=False, allow_nan=False)
+    return ("\n" if is_first else ",\n") + text
+
+
+def _with_finite_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_finite_numbers(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_finite_numbers(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def document(entries: Iterable[Mapping[str, Any]], comment: str = "") -> str:
     """Return the text of a whole document."""
     lines = (line(entry, place == 0) for place, entry in enumerate(entries))
     return "".join((beginning(comment=comment), *lines, END))
-
-
-def entries_of(text: str) -> list[HarEntry]:
-    """Return the entries of a document, also of one that a browser has saved.
-
-    Raises ValueError, which says what is wrong with it.
-    """
-    try:
-        parsed = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"it is not JSON: {error}") from None
-    log = parsed.get("log") if isinstance(parsed, dict) else None
-    entries = log.get("entries") if isinstance(log, dict) else None
-    if not isinstance(entries, list):
-        raise ValueError("it is not HAR: it has no log.entries")
-    return [_checked_entry(entry, number) for number, entry in enumerate(entries)]
-
-
-def _checked_entry(entry: Any, number: int) -> HarEntry:
-    try:
-        return from_har(entry)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"the entry {number} is not one of HAR 1.2: {what}") from None
-
-
-def from_har(entry: Mapping[str, Any]) -> HarEntry:
-    """Return the entry of an object of JSON. Raises KeyError, TypeError, ValueError or AttributeError."""
-    request, response = entry["request"], entry["response"]
-    post, content = request.get("postData") or {}, response.get("content") or {}
-    sent = _bytes(post, post.get("_encoding") or post.get("encoding"))
-    kept = _bytes(content, content.get("encoding"))
-    if sent is None and post.get("params"):
-        sent = "&".join(f"{each['name']}={each.get('value', '')}" for each in post["params"]).encode()
-    port = str(entry.get("connection") or "")
-    address = entry.get("serverIPAddress")
-    return HarEntry(
-        method=str(request["method"]),
-        url=str(request["url"]),
-        started=_moment(entry.get("startedDateTime")),
-        seconds=float(entry.get("time") or 0) / 1000,
-        request_headers=_pairs(request),
-        request_body=sent,
-        request_size=int(request.get("bodySize", -1)),
-        status=int(response.get("status") or 0),
-        reason=str(response.get("statusText") or ""),
-        http_version=str(response.get("httpVersion") or ""),
-        response_headers=_pairs(response),
-        response_body=kept,
-        response_size=int(content.get("size", -1)),
-        encoded_size=int(response.get("bodySize", -1)),
-        timings=_read_timings(entry.get("timings") or {}),
-        peer=(str(address), int(port) if port.isdecimal() else 0) if address else None,
-        error=str(entry.get("_error") or response.get("_error") or ""),
-        comment=str(entry.get("comment") or ""),
-        extra={name: value for name, value in entry.items() if name.startswith("_") and name != "_error"},
-    )
-
-
-def _bytes(body: Mapping[str, Any], encoding: Any) -> Optional[bytes]:
-    text = body.get("text")
-    if text is None:
-        return None
-    return b64decode(text, validate=True) if encoding == "base64" else str(text).encode("utf-8", "surrogatepass")
-
-
-def _pairs(message: Mapping[str, Any]) -> Pairs:
-    """Return the header fields. Browsers join the values of a field by a line end, and have pseudo-fields of HTTP/2."""
-    return tuple(
-        (str(each["name"]).encode("latin-1", "replace"), value.encode("latin-1", "replace"))
-        for each in message.get("headers") or ()
-        if not str(each["name"]).startswith(":")
-        for value in str(each.get("value", "")).split("\n")
-    )
-
-
-def _read_timings(timings: Mapping[str, Any]) -> Timings:
-    def known(name: str) -> Optional[float]:
-        value = timings.get(name)
-        return None if value is None or float(value) < 0 else float(value)
-
-    connect, tls = known("connect"), known("ssl")
-    if connect is not None and tls is not None:
-        connect = max(connect - tls, 0.0)
-    return Timings(known("blocked"), known("dns"), connect, tls, known("send"), known("wait"), known("receive"))
-
-
-_FRACTION = re.compile(r"\.(\d+)")
-
-
-def _moment(text: Any) -> float:
-    """Return the seconds since 1970; 0.0 if it is no moment."""
-    # Python before 3.11 knows neither the letter Z nor fractions of other than three or six digits.
-    text = _FRACTION.sub(lambda match: f".{match[1]:0<6.6}", str(text)).replace("Z", "+00:00")
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        return 0.0

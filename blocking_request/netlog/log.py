@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import weakref
-from contextlib import suppress
 from typing import Any, Optional, Union
 
+from ..bodies.regular_files import read_whole
+from ..bodies.replaced_file import replace_file
 from ..manager.manager import NetworkAccessManager, check_manager
 from ..manager.settings_holder import settings_of
-from ..models.har import document, entries_of
+from ..models.har import document
+from ..models.har_reader import entries_of
 from ..qt.binding import QtCore, Signal, Slot, check_binding
 from ..qt.emit import emit
 from ..qt.event_loop_waker import EventLoopWaker
@@ -174,29 +176,19 @@ class NetworkLog(QtCore.QObject):
 
     def saveHar(self, path: Union[str, os.PathLike[str]]) -> None:
         """Write the entries into a HAR file, which only this user may read. A file of this name is replaced when the
-        new one is complete. Raises OSError, and TypeError if ``path`` is not a path.
+        new one is complete. Raises OSError, also for a device or a FIFO, and TypeError if ``path`` is not a path.
         """
-        target = os.fsdecode(path)
-        temporary = f"{target}.{os.getpid()}.part"
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(self.toHar())
-            os.replace(temporary, target)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
+        replace_file(path, [self.toHar().encode("utf-8", "backslashreplace")])
 
     def loadHar(self, path: Union[str, os.PathLike[str]]) -> int:
         """Add the entries of a HAR file, also of one that a browser has saved. Return how many there are.
 
-        Each entry of the file becomes a call without children. Raises OSError, and ValueError if it is no HAR file.
+        Each entry of the file becomes a call without children. Raises OSError, also for a device or a FIFO, and
+        ValueError if it is no HAR file.
         """
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read()
+        content = read_whole(path)
         try:
-            loaded = [record_of(entry) for entry in entries_of(text)]
+            loaded = [record_of(entry) for entry in entries_of(content)]
         except ValueError as error:
             raise ValueError(f"{os.fsdecode(path)} cannot be read as HAR: {error}") from None
         for record in loaded:

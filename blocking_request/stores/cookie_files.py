@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from http.cookiejar import Cookie
+from itertools import chain
 from pathlib import Path
 from typing import Union
 
 from ..bodies.finished_file import is_special
+from ..bodies.replaced_file import replace_file
 from ..bodies.special_file import open_special
 from ..models.headers import encoded
 from ..models.urls import is_address
@@ -35,21 +36,12 @@ def write(path: Union[str, os.PathLike[str]], cookies: Iterable[Cookie], with_se
     Raises OSError.
     """
     unexpired = (each for each in cookies if (with_session_cookies or not each.discard) and not each.is_expired())
-    target = Path(os.path.realpath(path))  # a link stays a link
     if is_special(Path(path)):
         flags = os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
         with open(open_special(os.fspath(path), flags), "wb") as device:
             device.write(_MARK + b"".join(map(_line, unexpired)))
         return
-    handle, scratch = tempfile.mkstemp(prefix=target.name, dir=str(target.parent))
-    try:
-        with open(handle, "wb") as file:
-            file.write(_MARK)
-            file.writelines(map(_line, unexpired))
-        os.replace(scratch, target)
-    except BaseException:
-        os.unlink(scratch)
-        raise
+    replace_file(path, chain((_MARK,), map(_line, unexpired)))
 
 
 def _line(cookie: Cookie) -> bytes:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections import deque
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
+from ..bodies.regular_files import read_whole
+from ..bodies.replaced_file import replace_file
 from ..models import har
 from ..models.exchange_redaction import redacted_fields
 from ..models.har import HarEntry
+from ..models.har_reader import entries_of
 from ..models.http_messages import Request
 from ..models.known_secrets import Secrets
 from ..models.urls import normalized
@@ -60,7 +61,7 @@ class Exchanges:
     def read(self) -> None:
         """Read the file. Raises ValueError if it is not HAR, OSError if it cannot be read."""
         try:
-            self.known = har.entries_of(self._path.read_text("utf-8"))
+            self.known = entries_of(read_whole(self._path))
         except ValueError as error:
             raise ValueError(f"{self._path} cannot be replayed: {error}") from None
         for entry in self.known:
@@ -74,14 +75,8 @@ class Exchanges:
             return
         known = [har.to_har(entry, self._rules.redacted_names) for entry in self.known]
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        new = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
-        try:
-            new.write_bytes(har.document([*known, *recorded], COMMENT).encode("utf-8"))
-            os.replace(new, self._path)
-        except BaseException:
-            with suppress(OSError):
-                new.unlink()
-            raise
+        text = har.document([*known, *recorded], COMMENT)
+        replace_file(self._path, [text.encode("utf-8", "backslashreplace")], 0o666)
 
     def add(self, entry: HarEntry, redacted_names: tuple[str, ...]) -> None:
         """Add a new exchange. Raises the exceptions of ``keep``."""

@@ -12,6 +12,7 @@ import pytest
 from blocking_request.models import har
 from blocking_request.models.body_redaction import redact_body
 from blocking_request.models.har import HarEntry
+from blocking_request.models.har_reader import entries_of
 from blocking_request.models.timings import Timings
 
 SECRET = "s3cret-s3cret-s3cret"
@@ -23,7 +24,7 @@ def entry(**values: Any) -> HarEntry:
 
 
 def round_trip(original: HarEntry) -> HarEntry:
-    (read,) = har.entries_of(har.document([har.to_har(original)]))
+    (read,) = entries_of(har.document([har.to_har(original)]))
     return read
 
 
@@ -74,7 +75,8 @@ def test_time_is_the_sum_of_the_timings() -> None:
     timings = har.to_har(entry(seconds=0.1, timings=Timings(connect=10.0, tls=20.0, wait=5.0, receive=30.0)))["timings"]
     assert (timings["connect"], timings["ssl"]) == (30.0, 20.0)
     assert sum(value for name, value in timings.items() if name != "ssl" and value > 0) == 100.0
-    assert har.from_har(har.to_har(entry(timings=Timings(connect=10.0, tls=20.0)))).timings.connect == 10.0
+    (read,) = entries_of(har.document([har.to_har(entry(timings=Timings(connect=10.0, tls=20.0)))]))
+    assert read.timings.connect == 10.0
 
 
 def test_secrets_of_url_and_headers_are_not_exported() -> None:
@@ -184,7 +186,7 @@ def test_document_of_a_browser() -> None:
             ],
         }
     }
-    (read,) = har.entries_of(json.dumps(document))
+    (read,) = entries_of(json.dumps(document))
     assert read.request_headers == ((b"accept", b"*/*"),) and read.request_body == b"a=1&b="
     assert read.response_headers == ((b"set-cookie", b"a=1"), (b"set-cookie", b"b=2"))
     assert (read.started, read.seconds, read.peer) == (1767323045.25, 0.0125, ("::1", 0))
@@ -204,8 +206,103 @@ def test_document_of_a_browser() -> None:
 )
 def test_documents_that_cannot_be_read(text: str, message: str) -> None:
     with pytest.raises(ValueError) as caught:
-        har.entries_of(text)
+        entries_of(text)
     assert str(caught.value).startswith(message)
+
+
+def changed(*path: str, value: str) -> str:
+    """Return a document with one entry, in which one value is the text of another one."""
+    document: Any = json.loads(har.document([har.to_har(entry())]))
+    place = document["log"]["entries"][0]
+    for name in path[:-1]:
+        place = place.setdefault(name, {})
+    place[path[-1]] = "@@"
+    return json.dumps(document).replace('"@@"', value)
+
+
+PLACES = [
+    ("time",),
+    ("request", "bodySize"),
+    ("response", "bodySize"),
+    ("response", "status"),
+    ("response", "content", "size"),
+    ("timings", "wait"),
+    ("_own",),
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "-Infinity", "1e999", "1" + "0" * 400, "1" + "0" * 5000, "[" * 2000 + "]" * 2000]
+)
+def test_numbers_that_no_other_code_must_meet(place: tuple[str, ...], value: str) -> None:
+    with pytest.raises(ValueError, match=r"too large|no number of JSON|nested|real number|string or"):
+        entries_of(changed(*place, value=value))
+
+
+@pytest.mark.parametrize("place", PLACES[:-1])
+@pytest.mark.parametrize("value", ['"nan"', '"inf"', '"1e999"', "9.1e15", "1e300"])
+def test_values_that_are_no_sizes_and_times(place: tuple[str, ...], value: str) -> None:
+    with pytest.raises(ValueError, match="and not a number up to"):
+        entries_of(changed(*place, value=value))
+
+
+def test_unusual_values_of_other_programs() -> None:
+    for value, seconds in (("-1", 0.0), ("null", 0.0), ('"5"', 0.005)):
+        assert entries_of(changed("time", value=value))[0].seconds == seconds
+    assert entries_of(changed("response", "status", value="-1"))[0].status == 0
+    assert entries_of(changed("response", "content", "size", value="null"))[0].response_size == -1
+    for port in ("70000", "123456", "\u0663", "9" * 5000):
+        text = changed("connection", value=json.dumps(port))
+        assert entries_of(text.replace('"startedDateTime"', '"serverIPAddress": "::1", "startedDateTime"'))[0].peer == (
+            "::1",
+            0,
+        )
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "0001-01-01T00:00:00",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59.999Z",
+        "9999-12-31T23:59:59-14:00",
+        "",
+        "5",
+    ],
+)
+def test_moments_at_the_edges(moment: str) -> None:
+    (read,) = entries_of(changed("startedDateTime", value=json.dumps(moment)))
+    assert read.started == 0.0 and har.to_har(read)["startedDateTime"] == "1970-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("seconds", [-1e15, 1e15, 1e300])
+def test_moment_of_a_virtual_clock(seconds: float) -> None:
+    assert har.to_har(entry(started=seconds))["startedDateTime"][:4] in ("1970", "9999")
+
+
+def test_bytes_of_a_document() -> None:
+    text = har.document([har.to_har(entry())])
+    assert entries_of(text.encode("utf-8-sig")) == entries_of(text.encode()) == entries_of(text)
+    for content in (text.encode("utf-16"), b"\xff\xfe{}", b'{"log": "\xe4"}'):
+        with pytest.raises(ValueError, match="it is not UTF-8"):
+            entries_of(content)
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 200_000])
+def test_deep_nesting(text: str) -> None:
+    with pytest.raises(ValueError, match="nested too deep"):
+        entries_of(text)
+
+
+def test_numbers_that_are_not_finite_are_not_written() -> None:
+    text = har.document([{**har.to_har(entry()), "_filter": {"a": [float("nan"), 1], "b": float("inf")}}])
+    assert json.loads(text, parse_constant=pytest.fail)["log"]["entries"][0]["_filter"] == {"a": [None, 1], "b": None}
+
+
+def test_url_that_is_not_valid() -> None:
+    request = har.to_har(entry(url="http://[::1/?a=1"))["request"]
+    assert (request["url"], request["queryString"]) == ("http://[::1/", [])
 
 
 def test_document_has_one_entry_a_line() -> None:

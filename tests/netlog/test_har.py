@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager, NetworkMemoryCache
-from blocking_request.netlog import NetworkLog
+from blocking_request.netlog import NetworkEntry, NetworkLog
+from blocking_request.testing import Recording
 
 from ..support.har_schema import entries_of_valid_har
 from ..support.names import NET, OK, TIMEOUT, Serve
@@ -117,13 +120,14 @@ def test_file_of_a_browser(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "no json", "[]", '{"log": {}}', '{"log": {"entries": [{}]}}', '{"log": {"entries": 5}}']
+    "text",
+    ["", "no json", "[]", '{"log": {}}', '{"log": {"entries": [{}]}}', '{"log": {"entries": 5}}', "[" * 99_999, "NaN"],
 )
 def test_file_that_is_no_har(text: str, tmp_path: Path) -> None:
     path = tmp_path / "wrong.har"
     path.write_text(text)
     log = NetworkLog()
-    with pytest.raises(ValueError, match="cannot be read as HAR"):
+    with pytest.raises(ValueError, match=r"wrong\.har cannot be read as HAR"):
         log.loadHar(path)
     assert log.count() == 0
     log.close()
@@ -137,6 +141,147 @@ def test_paths_that_cannot_be_used(log: NetworkLog, tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         log.saveHar(None)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_values_of_any_kind(log: NetworkLog, tmp_path: Path) -> None:
+    """Whatever stands in a file: it is refused, or all texts of its entries can be made."""
+    path = tmp_path / "any.har"
+    odd: list[Any] = [
+        None,
+        True,
+        -5,
+        1e15,
+        2**53,
+        "",
+        "\ud800",
+        "http://[::1/?a=1#b",
+        "a\nb",
+        [],
+        {},
+        [[]],
+        {"a": {"b": 1}},
+    ]
+
+    def places(value: Any, way: tuple[Any, ...] = ()) -> Any:
+        yield way
+        for key, inner in (
+            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        ):
+            yield from places(inner, (*way, key))
+
+    whole = {
+        "startedDateTime": "2024-01-01T00:00:00.000Z",
+        "time": 5.5,
+        "request": {
+            "method": "POST",
+            "url": "https://h/?a=b",
+            "headers": [{"name": "Content-Type", "value": "text/plain"}, {"name": "Cookie", "value": "a=b"}],
+            "bodySize": 4,
+            "postData": {"mimeType": "text/plain", "text": "body", "_encoding": ""},
+        },
+        "response": {
+            "status": 200,
+            "statusText": "",
+            "httpVersion": "HTTP/1.1",
+            "headers": [{"name": "Set-Cookie", "value": "a=b; Path=/"}],
+            "content": {"size": 2, "text": "aGk=", "encoding": "base64"},
+            "bodySize": 2,
+        },
+        "timings": {"wait": 1, "dns": 2, "ssl": 3},
+        "serverIPAddress": "::1",
+        "connection": "443",
+        "comment": "c",
+        "_call": 1,
+        "_thread": "t",
+        "_engine": "qt",
+        "_proxy": "http://p",
+        "_fromCache": "cache",
+        "_error": "no",
+        "_errorCode": "NetworkError",
+        "_tls": {"protocol": "TLSv1.3", "cipher": "x"},
+    }
+    for way in places(whole):
+        for value in odd:
+            entry = json.loads(json.dumps(whole))
+            parent = {"entry": entry}
+            for key in ("entry", *way)[:-1]:
+                parent = parent[key]
+            parent[("entry", *way)[-1]] = value
+            path.write_text(json.dumps({"log": {"entries": [entry]}}))
+            try:
+                log.loadHar(path)
+            except ValueError as error:
+                assert "any.har cannot be read as HAR: the entry 0 " in str(error)
+                continue
+            (loaded,) = log.entries()
+            json.loads(log.toHar(), parse_constant=pytest.fail)
+            log.saveHar(path)
+            for name in dir(NetworkEntry):
+                if not name.startswith("_"):
+                    getattr(loaded, name)()
+            assert log.entries(text="x", host="h", status=200) is not None
+            log.clear()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_special_files(log: NetworkLog, tmp_path: Path) -> None:
+    fifo, link = tmp_path / "fifo.har", tmp_path / "link.har"
+    os.mkfifo(fifo)
+    link.symlink_to(fifo)
+    for path in (fifo, link):
+        with pytest.raises(OSError, match="it is not a regular file"):
+            log.saveHar(path)
+        with pytest.raises(OSError, match="it is not a regular file"):
+            log.loadHar(path)
+    assert stat.S_ISFIFO(fifo.stat().st_mode) and sorted(tmp_path.iterdir()) == [fifo, link]
+    real = tmp_path / "real.har"
+    log.saveHar(real)
+    link.unlink()
+    link.symlink_to(real)
+    log.saveHar(link)
+    assert log.loadHar(link) == 0 and link.is_symlink()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_recording_has_the_same_reader(log: NetworkLog, tmp_path: Path) -> None:
+    path, fifo = tmp_path / "calls.har", tmp_path / "fifo.har"
+    path.write_text(log.toHar(), encoding="utf-8-sig")
+    with Recording(path, "none") as recording:
+        assert recording.path == path
+    path.write_text("[" * 99_999)
+    with pytest.raises(ValueError, match=r"calls\.har cannot be replayed: its values are nested too deep"):
+        Recording(path, "none").start()
+    os.mkfifo(fifo)
+    with pytest.raises(OSError, match="it is not a regular file"):
+        Recording(fifo, "none").start()
+
+
+def test_many_threads_save_one_file(
+    manager: NetworkAccessManager, log: NetworkLog, serve: Serve, tmp_path: Path
+) -> None:
+    path, failed = tmp_path / ("\u00e4" * 120 + ".har"), []
+    assert BlockingNetworkRequest(manager).get(serve(always(b"x" * 20_000)).url) is OK
+
+    def save() -> None:
+        try:
+            for _ in range(30):
+                log.saveHar(path)
+                assert len(json.loads(path.read_text("utf-8"))["log"]["entries"]) == 1
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=save) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed and list(tmp_path.iterdir()) == [path]
+
+
+def test_url_that_is_not_valid(manager: NetworkAccessManager, log: NetworkLog, serve: Serve) -> None:
+    request = BlockingNetworkRequest(manager)
+    assert request.get("http://[::1/?a=1") is not OK and request.get(serve(always()).url) is OK
+    assert [entry["request"]["queryString"] for entry in entries_of_valid_har(log.toHar())] == [[], []]
 
 
 def test_large_bodies_are_cut_off_and_it_is_told(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:

@@ -3,17 +3,24 @@
 Theory of operation: the file always ends with the end of the document. The next entries overwrite this end, and have it
 behind them, all in one ``write``. The thread of the call writes, so that nothing is lost if the process crashes. It
 waits for no other thread: if another one is writing, that one writes these entries, too.
+
+Two processes must not write one file, so each locks its own. The process that has the plain name keeps it until it
+ends. The others, and the children of a fork, add their number to the name, and never take the plain name later: a
+parent may have ended by then, and its calls would be lost.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 
+from ..bodies.regular_files import open_regular
 from ..models.call_record import CallRecord
 from ..models.har import END, beginning, line
 from ..trace import add_recorder, logger
@@ -28,13 +35,18 @@ _END = END.encode()
 class HarFile:
     """A recorder that writes each call into a file. Any thread may call every method."""
 
-    def __init__(self, path: str, body_limit: int) -> None:
-        """``path``: if another process is writing this file, the file has the number of this process in its name."""
+    def __init__(self, path: str, body_limit: int, named_by: str = "") -> None:
+        """``path``: if another process is writing this file, the file has the number of this process in its name.
+        ``named_by``: what has named the path, for a warning.
+        """
         self.body_limit = body_limit
         self.wants_trace = True
         self.path = path
         """The path of the file, after it was opened."""
         self._wanted = Path(path)
+        self._named_by = f", the file of {named_by}" if named_by else ""
+        self._may_be_plain = True
+        """Whether the file may still get the name without a number."""
         self._descriptor = -1
         self._end = 0
         """Where the end of the document begins."""
@@ -68,10 +80,34 @@ class HarFile:
     def open(self) -> None:
         """Create the file, or replace the one of this name. Raises OSError."""
         if self._descriptor < 0:
-            self._descriptor, self.path = _open_own(self._wanted)
-            head = beginning().encode()
-            os.write(self._descriptor, head + _END)
-            self._end, self._is_empty = len(head), True
+            names = _names(self._wanted)
+            self._open_first([next(names), *names] if self._may_be_plain else list(names)[1:])
+
+    def open_plain(self) -> None:
+        """Create the file if no other process has its name, so that no process that starts later takes it.
+
+        If another one has it, the first call creates one with a number. If it cannot be written, the first call tries
+        again, and warns.
+        """
+        try:
+            self._open_first([next(_names(self._wanted))])
+        except FileExistsError:
+            self._may_be_plain = False
+        except OSError:
+            pass
+
+    def _open_first(self, names: list[Path]) -> None:
+        """Open the first of the names that no other process has. Raises OSError."""
+        self._descriptor, self.path = _open_own(names)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Write a document without entries. Raises OSError."""
+        os.ftruncate(self._descriptor, 0)
+        head = beginning().encode()
+        self._end, self._is_empty = 0, True
+        self._put(head + _END)
+        self._end = len(head)
 
     def _write(self) -> None:
         # Another thread that writes looks for waiting entries again when it has released the lock.
@@ -91,12 +127,23 @@ class HarFile:
                 texts.append(self._waiting.popleft())
         if not texts:
             return
+        self._look_for_changes()
         text = "".join(texts)
         text = text[1:] if self._is_empty else text  # without the comma
         entries = text.encode("utf-8", "backslashreplace")
         self._put(entries + _END)
         self._end += len(entries)
         self._is_empty = False
+
+    def _look_for_changes(self) -> None:
+        """Begin again if another program has removed or emptied the file. Raises OSError."""
+        status = os.fstat(self._descriptor)
+        if not status.st_nlink and not os.path.lexists(self.path):
+            os.close(self._descriptor)
+            self._descriptor = -1
+            self.open()
+        elif status.st_size < self._end or not self._end:
+            self._begin()
 
     def _put(self, data: bytes) -> None:
         os.lseek(self._descriptor, self._end, os.SEEK_SET)
@@ -107,36 +154,48 @@ class HarFile:
     def _fail(self, error: OSError) -> None:
         """Write no more, and restore the end of the document. The disk may be full."""
         self._has_failed = True
-        logger.warning("calls are written to %s no more: %s", self.path, error.strerror or error)
+        outcome = "no calls are written" if self._is_empty else "no more calls are written"
+        text = "blocking_request: %s to %s%s: %s"
+        logger.warning(text, outcome, self.path, self._named_by, error.strerror or error)
         if self._descriptor >= 0:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, self._end)
-                self._put(_END)
+                if self._end:
+                    self._put(_END)
 
     def leave_to_parent(self) -> None:
         """Write into another file from now on. Called in the child of a fork: the file belongs to the parent."""
         self._guard = threading.Lock()
         self._waiting.clear()
+        self._may_be_plain, self._is_empty = False, True
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
 
 
-def _open_own(wanted: Path) -> tuple[int, str]:
-    """Open a file that no other process writes; return its descriptor and its path. Raises OSError."""
+def _names(wanted: Path) -> Iterator[Path]:
+    """Yield the plain name, and names with the number of this process. Raises OSError if there are none."""
+    if not wanted.name:
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(wanted))
+    yield wanted
     own = wanted.with_name(f"{wanted.stem}.{os.getpid()}{wanted.suffix}")
-    more = (own.with_name(f"{own.stem}-{number}{own.suffix}") for number in range(2, MOST_FILES))
-    for path in (wanted, own, *more):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+    yield own
+    for number in range(2, MOST_FILES):
+        yield own.with_name(f"{own.stem}-{number}{own.suffix}")
+
+
+def _open_own(names: list[Path]) -> tuple[int, str]:
+    """Open the first of the names that no other process writes; return its descriptor and its path. Raises OSError."""
+    for path in names:
+        descriptor = open_regular(os.path.realpath(path), os.O_RDWR | os.O_CREAT)
         try:
             if _lock(descriptor):
-                os.ftruncate(descriptor, 0)
                 return descriptor, str(path)
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
-    raise FileExistsError(f"other processes write {wanted} and {MOST_FILES} more files of this name")
+    raise FileExistsError(errno.EEXIST, "other processes write this file, and all with a number", str(names[0]))
 
 
 def _lock(descriptor: int) -> bool:
@@ -176,7 +235,8 @@ def log_to_file_of_environment() -> None:
     path = os.environ.get(ENVIRONMENT_VARIABLE, "")
     if path and _file_of_environment is None:
         # An absolute path: the program may change its folder.
-        _file_of_environment = HarFile(os.path.abspath(path), BODY_BYTES)
-        add_recorder(_file_of_environment)
+        file = _file_of_environment = HarFile(os.path.abspath(path), BODY_BYTES, ENVIRONMENT_VARIABLE)
+        file.open_plain()
+        add_recorder(file)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_file_of_environment.leave_to_parent)
+            os.register_at_fork(after_in_child=file.leave_to_parent)

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import textwrap
 import threading
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -129,7 +130,87 @@ def test_file_that_cannot_be_written(serve: Serve, tmp_path: Path) -> None:
     """
     done = run(program, tmp_path, serve(always()).url, BLOCKING_REQUEST_LOG="/no such folder/calls.har")
     assert done.returncode == 0
-    assert done.stderr.decode().count("calls are written to /no such folder/calls.har no more: No such file") == 1
+    assert done.stderr.decode() == (
+        "blocking_request: no calls are written to /no such folder/calls.har, the file of BLOCKING_REQUEST_LOG: "
+        "No such file or directory\n"
+    )
+    for path, problem in (("/", "it is a folder"), (str(tmp_path), "it is not a regular file")):
+        done = run(program, tmp_path, serve(always()).url, BLOCKING_REQUEST_LOG=path)
+        assert (done.returncode, done.stderr.decode().count(problem), done.stderr.count(b"\n")) == (0, 1, 1), (
+            done.stderr
+        )
+
+
+def test_child_that_calls_before_its_parent(serve: Serve, tmp_path: Path) -> None:
+    program = """
+        import os, subprocess, sys
+        from blocking_request import BlockingNetworkRequest
+        name = "child"
+        if len(sys.argv) > 2:
+            name, (reader, writer) = "parent", os.pipe()
+            if os.fork():
+                subprocess.run([sys.executable, "-c", sys.argv[2], sys.argv[1]], check=True)
+            else:
+                name = "orphan"
+                os.close(writer)
+                os.read(reader, 1)  # until the parent has ended
+        assert BlockingNetworkRequest().get(f"{sys.argv[1]}/{name}") == 0
+    """
+    url, text = serve(always(b"body")).url, textwrap.dedent(program)
+    done = run(text, tmp_path, url, text, BLOCKING_REQUEST_LOG="calls.har")
+    assert done.returncode == 0, done.stderr
+    written = [entry["request"]["url"] for path in tmp_path.iterdir() for entry in entries_of(path)]
+    assert sorted(written) == [f"{url}/child", f"{url}/orphan", f"{url}/parent"]
+    assert [entry["request"]["url"] for entry in entries_of(tmp_path / "calls.har")] == [f"{url}/parent"]
+
+
+def test_program_without_calls(tmp_path: Path) -> None:
+    (tmp_path / "calls.har").write_text("of an earlier program")
+    program = (
+        "import subprocess, sys, blocking_request; subprocess.run([sys.executable, '-c', 'import blocking_request'])"
+    )
+    assert run(program, tmp_path, BLOCKING_REQUEST_LOG="calls.har").returncode == 0
+    assert [entries_of(path) for path in tmp_path.iterdir()] == [[]]
+
+
+def test_file_that_another_program_changes(manager: NetworkAccessManager, serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "calls.har"
+    file, url = HarFile(str(path), 100), serve(always(b"body")).url
+    file.open()
+    add_recorder(file)
+    try:
+        changes: list[Callable[[], None]] = [partial(os.truncate, path, 0), partial(os.truncate, path, 70), path.unlink]
+        for number, change in enumerate(changes):
+            for name in ("a", "b"):
+                assert BlockingNetworkRequest(manager).get(f"{url}/{number}{name}") is OK
+            change()
+            assert BlockingNetworkRequest(manager).get(f"{url}/{number}c") is OK
+            assert [entry["request"]["url"][-2:] for entry in entries_of(path)] == [f"{number}c"]
+    finally:
+        remove_recorder(file)
+
+
+def test_disk_that_is_full_from_the_beginning(
+    manager: NetworkAccessManager, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    write = os.write
+
+    def write_a_part(descriptor: int, data: Any) -> int:
+        if len(data) < 60:
+            raise OSError(28, "No space left on device")
+        return write(descriptor, bytes(data)[:10])
+
+    file = HarFile(str(tmp_path / "calls.har"), 100)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", write_a_part)
+        file.open_plain()
+        add_recorder(file)
+        try:
+            assert BlockingNetworkRequest(manager).get(serve(always()).url) is OK
+        finally:
+            remove_recorder(file)
+    assert (tmp_path / "calls.har").read_bytes() == b""
+    assert "no calls are written" in caplog.text and "No space left on device" in caplog.text
 
 
 def test_without_the_variable_nothing_is_loaded(tmp_path: Path) -> None:

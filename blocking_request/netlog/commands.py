@@ -8,6 +8,7 @@ from typing import Optional
 from ..models.body_redaction import redact_body
 from ..models.call_record import REDIRECT, CallRecord
 from ..models.exchange_redaction import redacted_fields
+from ..models.headers import encoded
 from .heads import request_fields
 
 _ADDED_BY_ENGINES = frozenset(("host", "content-length", "transfer-encoding", "connection", "proxy-connection"))
@@ -20,6 +21,8 @@ _METHODS = {
     "PATCH": "patch",
     "OPTIONS": "options",
 }
+LONGEST_WORD = 100_000
+"""How long the body may be in a command. Linux has 131 072 bytes for each argument."""
 _WITH_BODY = ("POST", "PUT", "PATCH")
 
 
@@ -35,7 +38,7 @@ def as_curl(record: CallRecord) -> str:
         words += ["--request", shlex.quote(request.method)]
     words.append(shlex.quote(request.url.partition("#")[0]))
     for name, value in _fields(request):
-        words += ["--header", shlex.quote(f"{name}: {value}" if value else f"{name};")]
+        words += ["--header", _quoted(f"{name}: {value}" if value else f"{name};")]
     for name in ("user-agent", "accept", *(("content-type",) if body is not None else ())):
         if name.encode() not in fields:
             words += ["--header", shlex.quote(f"{name.title()}:")]  # curl would send a value of its own
@@ -52,15 +55,21 @@ def as_curl(record: CallRecord) -> str:
     if request.http_version:
         words.append("--http2" if request.http_version == "HTTP/2" else "--http1.1")
     before = ""
+    if body is not None and not missing:
+        text = _text(body)
+        if text is None:
+            before, word = f"printf {shlex.quote(_octal(body))} | ", "@-"
+        else:
+            word = shlex.quote(text)
+        if len(before) + len(word.encode()) > LONGEST_WORD:
+            before, missing = (
+                "",
+                f"the body, of {len(body)} bytes, is too long for a command line: save it in this file",
+            )
+        else:
+            words += ["--data-binary" if before else "--data-raw", word]
     if missing:
         words += ["--data-binary", "@body"]
-    elif body is not None:
-        text = _text(body)
-        if text is not None:
-            words += ["--data-raw", shlex.quote(text)]
-        else:
-            before = f"printf {shlex.quote(_octal(body))} | "
-            words += ["--data-binary", "@-"]
     return before + " ".join(words) + (f"  # {missing}" if missing else "")
 
 
@@ -137,5 +146,11 @@ def _text(body: bytes) -> Optional[str]:
 
 
 def _octal(body: bytes) -> str:
-    """Return a body in the form that ``printf`` of a POSIX shell reads."""
-    return "".join(chr(each) if 32 <= each < 127 and each not in b"%\\" else f"\\{each:03o}" for each in body)
+    """Return bytes in the form that ``printf`` of a POSIX shell reads. A ``-`` would begin an option."""
+    text = "".join(chr(each) if 32 <= each < 127 and each not in b"%\\" else f"\\{each:03o}" for each in body)
+    return f"\\055{text[1:]}" if text.startswith("-") else text
+
+
+def _quoted(text: str) -> str:
+    """Return a word for the shell with the bytes of a header field. Its terminal may have another encoding."""
+    return shlex.quote(text) if text.isascii() else f'"$(printf {shlex.quote(_octal(encoded(text)))})"'

@@ -24,6 +24,14 @@ CASES: list[tuple[str, str, Any, dict[str, str]]] = [
     ("POST", "/", b"", {}),
     ("PUT", "/b", bytes(range(256)), {"Content-Type": "application/octet-stream"}),
     ("PATCH", "/b", "\u00e4\u00f6\U0001f600\t\r\n%d".encode(), {}),
+    (
+        "POST",
+        "/",
+        b"--b\r\nContent-Disposition: form-data\r\n\r\n\x00\x89PNG\xff\r\n--b--\r\n",
+        {"Content-Type": "image/png"},
+    ),
+    ("POST", "/", b"-n \xff", {"X-Latin": "caf\u00e9 %d'", "X-Utf": "\u65e5\u672c"}),
+    ("POST", "/\u65e5\u00e4?\u672c=\U0001f600", b"'" * 19_990, {}),
     ("DELETE", "/b", None, {}),
     ("DELETE", "/b", b"body", {}),
     ("PURGE", "/[1-3]/../{x}", None, {"Host": "example.org"}),
@@ -91,6 +99,16 @@ def test_body_that_is_not_kept(manager: NetworkAccessManager, serve: Serve) -> N
     for entry in (first, second):
         assert 'open("body", "rb"),' in entry.asPython()
         compile(entry.asPython(), "program", "exec")
+
+
+@pytest.mark.parametrize("body", [b"x" * 130_000, b"'" * 30_000, b"\xff" * 60_000])
+def test_body_that_is_too_long_for_a_command_line(body: bytes, manager: NetworkAccessManager, serve: Serve) -> None:
+    with NetworkLog(manager, bodies=1 << 20) as log:
+        assert BlockingNetworkRequest(manager).post(serve(always()).url, body) is OK
+    text = (
+        f"--data-binary @body  # the body, of {len(body)} bytes, is too long for a command line: save it in this file"
+    )
+    assert log.entries()[0].asCurl().endswith(text) and repr(body) in log.entries()[0].asPython()
 
 
 def test_redirect_and_proxy(manager: NetworkAccessManager, log: NetworkLog, serve: Serve) -> None:

@@ -24,6 +24,9 @@ STEPS = {
 LONGEST = 2000
 """Characters of one value that are shown: a header field may have 300 000."""
 
+LARGEST = 1e15
+"""Of a number that is shown. A HAR file may have NaN, an infinite time, or a size of 400 digits."""
+
 _OUTCOMES = {
     ErrorCode.NetworkError: "failed",
     ErrorCode.TimeoutError: "timeout",
@@ -49,6 +52,11 @@ def bounded(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
 
 
+def finite(number: float) -> float:
+    """Return a number that can be drawn and shown: from ``-LARGEST`` to ``LARGEST``, and 0.0 for NaN."""
+    return 0.0 if number != number else float(min(max(number, -LARGEST), LARGEST))
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number of things."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
@@ -63,6 +71,7 @@ def status_text(entry: NetworkEntry) -> str:
     text = _OUTCOMES.get(code, "") if code is not ErrorCode.ServerExceptionError else ""
     if status is None:
         return text or "failed"
+    status = int(finite(status))
     if text:
         return f"{status} {text}"
     return f"{status} cache" if entry.isFromCache() else str(status)
@@ -88,7 +97,7 @@ def size_text(size: int) -> str:
         return ""
     if size < 1000:
         return f"{size} B"
-    value = float(size)
+    value = finite(size)
     for unit in ("kB", "MB", "GB"):
         value /= 1000
         if value < 999.5 or unit == "GB":
@@ -98,6 +107,7 @@ def size_text(size: int) -> str:
 
 def time_text(milliseconds: float) -> str:
     """Return a duration with a unit."""
+    milliseconds = finite(milliseconds)
     if milliseconds < 9.95:
         return f"{milliseconds:.1f} ms"
     if milliseconds < 999.5:
@@ -109,15 +119,22 @@ def moment_text(seconds: float) -> str:
     """Return the time of day in the time zone of this machine. ``seconds``: since 1970."""
     try:
         day = time.strftime("%H:%M:%S", time.localtime(seconds))
+        thousandths = int(seconds * 1000) % 1000
     except (OSError, OverflowError, ValueError):  # of a HAR file with an odd date
         return ""
-    return f"{day}.{int(seconds * 1000) % 1000:03d}"
+    return f"{day}.{thousandths:03d}"
 
 
 def known_steps(timings: Timings) -> list[tuple[str, float]]:
     """Return the names and durations, in ms, of the steps that are known, in their order."""
     pairs = ((each.name, getattr(timings, each.name)) for each in fields(timings))
-    return [(name, value) for name, value in pairs if value is not None]
+    return [(name, finite(value)) for name, value in pairs if value is not None]
+
+
+def span_of(entry: NetworkEntry, now: float) -> tuple[float, float]:
+    """Return when a call, or a request, has started and ended, in seconds since 1970. ``now``: the end if it runs."""
+    start = finite(entry.started())
+    return start, start + finite(entry.elapsed() / 1000) if entry.isFinished() else max(now, start)
 
 
 def timings_text(entry: NetworkEntry) -> str:
@@ -139,7 +156,7 @@ def _time(entry: NetworkEntry) -> str:
 
 
 def _time_key(entry: NetworkEntry) -> float:
-    return entry.elapsed() if entry.isFinished() else float("inf")
+    return finite(entry.elapsed()) if entry.isFinished() else float("inf")
 
 
 def _requests(entry: NetworkEntry) -> int:
@@ -148,13 +165,13 @@ def _requests(entry: NetworkEntry) -> int:
 
 COLUMNS = (
     Column("Start", lambda entry: moment_text(entry.started()), lambda entry: 0, sample="00:00:00.000"),
-    Column("Method", NetworkEntry.method, NetworkEntry.method, sample="OPTIONS"),
+    Column("Method", lambda entry: bounded(entry.method()), NetworkEntry.method, sample="OPTIONS"),
     Column("Status", status_text, status_text, sample="200 canceled"),
     Column("Host", lambda entry: bounded(entry.host()), NetworkEntry.host, sample="www.example.org"),
     Column("Path", path_text, path_text, sample="/data/items.json"),
     Column("Size", _size, NetworkEntry.responseSize, True, sample="99.9 MB"),
     Column("Time", _time, _time_key, True, sample="99.99 s"),
-    Column("Engine", NetworkEntry.engine, NetworkEntry.engine, sample="python"),
+    Column("Engine", lambda entry: bounded(entry.engine()), NetworkEntry.engine, sample="python"),
     Column("Hops", lambda entry: str(_requests(entry)), _requests, True, sample="Hops"),
     Column("Timings", lambda entry: "", lambda entry: 0, sample="Timings │ 100 ms    "),
 )

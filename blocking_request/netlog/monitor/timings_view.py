@@ -9,7 +9,7 @@ from ...qt.binding import QtCore, enum_value
 from ...qt.widgets import QtGui, QtWidgets
 from ..entry import NetworkEntry
 from .colors import MonitorColors
-from .texts import STEPS, time_text
+from .texts import STEPS, span_of, time_text
 from .waterfall import Segment, TimeAxis, paint_segments, segments_of
 
 _Alignment = QtCore.Qt.AlignmentFlag
@@ -45,9 +45,9 @@ class TimingsView(QtWidgets.QWidget):
         """Show the steps of a request; None: of no request."""
         self._lines, self._remark = [], ""
         if request is not None:
-            segments = segments_of(request, time.time())
-            start = request.started()
-            end = start + request.elapsed() / 1000 if request.isFinished() else max(each.end for each in segments)
+            now = time.time()
+            segments = segments_of(request, now)
+            start, end = span_of(request, now)
             if segments[0].step != "total":
                 self._lines = segments
             elif request.isFinished() and not request.isFromCache():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import NamedTuple, Optional
 
@@ -11,7 +12,7 @@ from ..entry import NetworkEntry
 from .cells import paint_background
 from .colors import MonitorColors
 from .model import CallsModel
-from .texts import known_steps, time_text
+from .texts import finite, known_steps, span_of, time_text
 
 REQUESTS_DRAWN = 50
 """Of one call, at most."""
@@ -40,16 +41,13 @@ class TimeAxis(NamedTuple):
 
     def spacing(self) -> float:
         """Return the seconds between two lines: 1, 2 or 5, times a power of ten."""
-        power = 1e-5
-        while True:
-            for factor in (1, 2, 5):
-                if power * factor * _LINES >= self.seconds * 0.8:
-                    return power * factor
-            power *= 10
+        least = max(finite(self.seconds) * 0.8 / _LINES, 1e-5)
+        power = 10.0 ** math.floor(math.log10(least))
+        return next((power * factor for factor in (1, 2, 5) if power * factor >= least), power * 10)
 
     def x(self, moment: float, left: float, width: float) -> float:
         """Return the place of a moment on a column."""
-        share = (moment - self.start) / self.seconds
+        share = finite((moment - self.start) / (self.seconds or 1.0))
         return left + min(max(share, 0.0), 1.0) * width
 
 
@@ -59,8 +57,7 @@ def segments_of(entry: NetworkEntry, now: float) -> list[Segment]:
 
 
 def _segments_of_one(request: NetworkEntry, now: float) -> list[Segment]:
-    start = request.started()
-    end = start + request.elapsed() / 1000 if request.isFinished() else max(now, start)
+    start, end = span_of(request, now)
     segments = []
     at = start
     for step, milliseconds in known_steps(request.timings()):
@@ -75,10 +72,9 @@ def _segments_of_one(request: NetworkEntry, now: float) -> list[Segment]:
 
 def axis_of(entries: list[NetworkEntry], now: float) -> TimeAxis:
     """Return the axis from the first start to the last end of the calls."""
-    starts = [entry.started() for entry in entries]
-    ends = [entry.started() + entry.elapsed() / 1000 if entry.isFinished() else now for entry in entries]
-    if not starts:
+    if not entries:
         return TimeAxis()
+    starts, ends = zip(*(span_of(entry, now) for entry in entries))
     return TimeAxis(min(starts), max(max(ends) - min(starts), 1e-4) * 1.02)
 
 

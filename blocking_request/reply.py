@@ -430,8 +430,12 @@ class ReplyContent:
     def __repr__(self) -> str:
         if self._response is _EMPTY:
             return "<ReplyContent (empty)>"
-        outcome = self.errorString() or printable(f"{self.statusCode()} {self.reasonPhrase()}".strip())
+        outcome = self.errorString() or f"{self.statusCode()} {self._shown_reason()}".strip()
         return f"<ReplyContent {self.errorCode().name}: {outcome}, {len(self.body)} bytes>"
+
+    def _shown_reason(self) -> str:
+        response = self._response
+        return printable(secrets_of_response(response).hide_in_text(response.reason)) if response.reason else ""
 
     @staticmethod
     def extractFileNameFromContentDispositionHeader(header: Union[str, bytes, QtCore.QByteArray]) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote_to_bytes, urlspli
 
 from .body_redaction import secrets_of_body
 from .headers import Pairs
-from .known_secrets import Secrets
+from .known_secrets import Secrets, end_of_host
 from .redaction import HIDDEN, SECRET_PARAMETERS, is_secret_field, redact_url, redact_value
 
 _NAMED_SCHEMES = frozenset(
@@ -73,7 +73,7 @@ def secret_values(url: str, fields: Pairs, body: Optional[bytes], redacted_names
                     values.add(b64decode(credentials).partition(b":")[2])
         elif lowered == b"content-type":
             kind = value
-    userinfo = url.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    userinfo = url[: end_of_host(url)].partition("://")[2].rpartition("@")[0]
     values.add(userinfo.partition(":")[2].encode())
     for name_text, value_text in _parameters(url):
         if redact_url(f"?{quote(name_text)}=", (*SECRET_PARAMETERS, *redacted_names)).endswith(HIDDEN):

@@ -14,7 +14,7 @@ from .redaction import HIDDEN, hidden_repr
 if TYPE_CHECKING:
     from .http_messages import Response
 
-READ_BYTES = 1 << 16
+SEARCHED_BYTES = 1 << 16
 """How much of a body is searched for secrets."""
 
 SMALL_BODY_BYTES = 1 << 12
@@ -57,8 +57,11 @@ class Secrets:
             parts = self.parts[count:]
             with first_use:
                 from .exchange_redaction import secret_values
-            for url, fields, body in parts:
-                known |= secret_values(url, fields, body and body[:READ_BYTES], self._redacted_names)
+            for place, part in enumerate(parts, count):
+                if place and part == self.parts[0]:
+                    continue  # a call and its first request have the same values
+                url, fields, body = part
+                known |= secret_values(url, fields, body and body[:SEARCHED_BYTES], self._redacted_names)
             values = sorted(known, key=lambda value: (-len(value), value))
             self._known = count + len(parts), known, values
         return values
@@ -68,6 +71,16 @@ class Secrets:
         for value in self.values():
             if value in data:
                 data = data.replace(value, HIDDEN.encode())
+        return self._hide_wide(data) if b"\0" in data else data
+
+    def _hide_wide(self, data: bytes) -> bytes:
+        """Hide the secrets of a text in UTF-16 or UTF-32."""
+        for value in self.values():
+            if value.isascii() and value[:1] + b"\0" in data:
+                for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+                    wide = value.decode("ascii").encode(encoding)
+                    if wide in data:
+                        data = data.replace(wide, HIDDEN.encode(encoding))
         return data
 
     def hide_in_text(self, text: str) -> str:
@@ -79,16 +92,26 @@ class Secrets:
         """Return a URL with ``***`` in place of the secrets, but with its host: the value of a cookie may be a host."""
         if not self.values():
             return url
-        scheme, colon, rest = url.partition("://")
-        host, slash, path = rest.partition("/")
-        return f"{scheme}{colon}{host}{slash}{self.hide_in_text(path)}" if slash else url
+        end = end_of_host(url)
+        return url[:end] + self.hide_in_text(url[end:])
+
+
+def end_of_host(url: str) -> int:
+    """Return where the host of a URL ends: the path, the query or the fragment begins there (RFC 3986, 3.2)."""
+    start = url.find("://") + 3 if "://" in url else 0
+    return min((place for place in (url.find(end, start) for end in "/?#") if place >= 0), default=len(url))
 
 
 def secrets_of_response(response: Response) -> Secrets:
-    """Return the secrets of the requests and of the cookies that have led to a response."""
+    """Return the secrets of the requests and of the cookies that have led to a response.
+
+    Of a body, only the beginning is searched: a line of the log must not cost much.
+    """
     secrets = Secrets(response.request.redacted_names)
     for each in (*response.history, response):
         body = each.request.body
-        secrets.add(each.request.url, each.request.headers, body if isinstance(body, bytes) else None)
+        secrets.add(
+            each.request.url, each.request.headers, body[:SMALL_BODY_BYTES] if isinstance(body, bytes) else None
+        )
         secrets.add(fields=each.headers.pairs)
     return secrets

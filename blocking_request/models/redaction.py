@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 SECRET_PARAMETERS = (
     "token",
@@ -53,6 +53,8 @@ CREDENTIAL_FIELDS = frozenset(
 
 HIDDEN = "***"
 
+_PARAMETER = re.compile(r"(?<![^&;])([^&;=]+)=[^&;]*")
+_PARAMETER_IN_TEXT = re.compile(r"(?<=[?&;#])([^?&;#=\s<>\"]+)=[^&;#\s<>\"]*")
 _USERINFO = re.compile(r"//[^/?#<>\"]*@")
 
 # Control characters, the line separators of Unicode, characters that change the direction of text, and surrogates.
@@ -88,13 +90,11 @@ def redact_url(url: str, secret_parameters: Iterable[str] = SECRET_PARAMETERS) -
     except ValueError:
         return url.partition("?")[0].partition("#")[0].rpartition("@")[2]
     pattern = _secret_parameter(tuple(secret_parameters))
-    return urlunsplit(
-        parts._replace(
-            netloc=parts.netloc.rpartition("@")[2],
-            query=pattern.sub(r"\1=" + HIDDEN, parts.query),
-            fragment=pattern.sub(r"\1=" + HIDDEN, parts.fragment),
-        )
-    )
+    query, fragment = (pattern.sub(r"\1=" + HIDDEN, part) for part in (parts.query, parts.fragment))
+    if "[" in url or "%" in url:
+        names = tuple(secret_parameters)
+        query, fragment = (_without_encoded(_PARAMETER, part, names) for part in (query, fragment))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query, fragment=fragment))
 
 
 def redact_value(name: bytes, value: bytes, redacted_names: tuple[str, ...]) -> str:
@@ -106,7 +106,32 @@ def redact_value(name: bytes, value: bytes, redacted_names: tuple[str, ...]) -> 
 
 def redact_text(text: str, redacted_names: tuple[str, ...] = ()) -> str:
     """Return a text without userinfo and secret parameters of the URLs in it."""
-    return _secret_in_text((*SECRET_PARAMETERS, *redacted_names)).sub(r"\1=" + HIDDEN, _USERINFO.sub("//", text))
+    if "=" not in text and "@" not in text:
+        return text
+    names = (*SECRET_PARAMETERS, *redacted_names)
+    text = _secret_in_text(names).sub(r"\1=" + HIDDEN, _USERINFO.sub("//", text))
+    return _without_encoded(_PARAMETER_IN_TEXT, text, names) if "[" in text or "%" in text else text
+
+
+def last_name(name: str) -> str:
+    """Return the name of a parameter, without brackets: ``password`` of ``user[password]`` and of ``password[0]``."""
+    if "[" not in name:
+        return name
+    parts = [part for part in name.replace("]", "[").split("[") if part and not part.isdigit()]
+    return parts[-1] if parts else name
+
+
+def _without_encoded(parameter: re.Pattern[str], text: str, names: tuple[str, ...]) -> str:
+    """Hide the values of secret names that are in brackets, or in percent-encoding."""
+
+    def hidden(match: re.Match[str]) -> str:
+        name = match[1]
+        if "[" not in name and "%" not in name:
+            return match[0]
+        is_secret = _secret_name(names).fullmatch(last_name(unquote_plus(name))) is not None
+        return f"{name}={HIDDEN}" if is_secret else match[0]
+
+    return parameter.sub(hidden, text)
 
 
 def hidden_repr(self: object) -> str:
@@ -140,6 +165,6 @@ def _secret_name(names: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"(?i)(?:{names_pattern(names)})")
 
 
-def names_pattern(names: Iterable[str]) -> str:
-    """Return the regular expression of the names, in which a ``*`` stands for any characters."""
-    return "|".join(re.escape(name).replace(r"\*", r"[^=&;?#]*") for name in names)
+def names_pattern(names: Iterable[str], any_text: str = r"[^=&;?#]*") -> str:
+    """Return the regular expression of the names. ``any_text``: that for a ``*``, which stands for any characters."""
+    return "|".join(re.escape(name).replace(r"\*", any_text) for name in names)

@@ -352,3 +352,41 @@ def test_secrets_on_the_command_line(serve: Serve, tmp_path: Path) -> None:
         assert "> GET" in text and "< X-Echo: it was ***" in text
         assert url != "/wrong" or "server replied: Your password *** is wrong (403)" in text
         check(text)
+
+
+@pytest.mark.parametrize("url", [f"?user={SECRET}", f"?user={SECRET}&next=/a@b", f"#user={SECRET}", f"/?user={SECRET}"])
+def test_secret_in_a_url_without_a_path(
+    url: str, manager: NetworkAccessManager, outputs: tuple[NetworkLog, Any], serve: Serve
+) -> None:
+    _, all_texts = outputs
+    headers = {"Authorization": f"Bearer {SECRET}", "X-Visible": VISIBLE}
+    assert BlockingNetworkRequest(manager).get(serve(always(b"body")).url + url, headers=headers) is OK
+    check(all_texts())
+
+
+@pytest.mark.parametrize(
+    "query", ["user[password]=", "user%5Bpassword%5D=", "a%5b0%5D[pass%77ord]=", "p%61ssword=", "token[]=", "mine[1]="]
+)
+def test_encoded_names_of_parameters(
+    query: str, manager: NetworkAccessManager, outputs: tuple[NetworkLog, Any], serve: Serve
+) -> None:
+    _, all_texts = outputs
+    url = f"{serve(repeating).url}/old?{query}{SECRET}&a={VISIBLE}#{query}{SECRET}"
+    assert BlockingNetworkRequest(manager).get(url) is OK
+    check(all_texts())
+
+
+def test_secrets_that_a_server_repeats_in_utf_16(
+    manager: NetworkAccessManager, log: NetworkLog, serve: Serve, tmp_path: Path
+) -> None:
+    for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+        body = f"you have sent {SECRET}".encode(encoding)
+        assert BlockingNetworkRequest(manager).get(f"{serve(always(body)).url}/?token={SECRET}") is OK
+        assert log.entries()[-1].responseBody() == "you have sent ***".encode(encoding)
+
+
+def test_secrets_in_the_repr_of_a_reply(manager: NetworkAccessManager, serve: Serve) -> None:
+    request = BlockingNetworkRequest(manager)
+    for path in ("new", "wrong"):
+        request.get(f"{serve(repeating).url}/{path}?token={SECRET}")
+        assert SECRET not in repr(request) + repr(request.reply()) and "***" in repr(request.reply())

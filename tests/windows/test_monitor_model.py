@@ -14,7 +14,7 @@ from blocking_request.netlog.entry_filter import entry_filter
 from blocking_request.netlog.har_records import record_of
 from blocking_request.netlog.log import CHANGES_AT_ONCE, ring_of
 from blocking_request.netlog.monitor.colors import monitor_colors
-from blocking_request.netlog.monitor.model import SLICE, CallsModel
+from blocking_request.netlog.monitor.model import SLICE, SLICE_SECONDS, CallsModel
 from blocking_request.netlog.monitor.texts import COLUMNS
 from blocking_request.netlog.ring import EntryRing
 from blocking_request.qt.binding import QtCore
@@ -35,6 +35,12 @@ def new_model(ring: EntryRing) -> CallsModel:
     return CallsModel(ring, monitor_colors(QtGui.QPalette()), QtWidgets.QApplication.instance())  # type: ignore[arg-type]
 
 
+def no_time(model: CallsModel) -> CallsModel:
+    """Stop its clock: on a busy computer a slice would be shorter."""
+    model.now = lambda: 0.0
+    return model
+
+
 def paths(model: CallsModel) -> list[str]:
     return [model.entry(row).url() for row in range(model.rowCount())]
 
@@ -44,7 +50,7 @@ def test_slices_are_bounded() -> None:
     ring = new_ring(10_000)
     examined: list[NetworkEntry] = []
     told: list[str] = []
-    model = new_model(ring)
+    model = no_time(new_model(ring))
     for name in ("rowsInserted", "rowsRemoved", "layoutChanged", "dataChanged", "modelReset"):
         getattr(model, name).connect(lambda *_, name=name: told.append(name))
     model.set_filter(lambda entry: examined.append(entry) or True)  # type: ignore[func-returns-value]
@@ -75,6 +81,52 @@ def test_slices_are_bounded() -> None:
         assert told == ["modelReset", "rowsInserted"] and model.rowCount() == SLICE
 
 
+def test_slices_take_a_bounded_time() -> None:
+    """A call may need a search for the secrets of its body. At least one is examined."""
+    ring = new_ring()
+    model = new_model(ring)
+    clock = 0.0
+    model.now = lambda: clock
+
+    def accepts(entry: NetworkEntry) -> bool:
+        nonlocal clock
+        clock += seconds
+        return True
+
+    for number in range(20):
+        ring.add(new_record(number))
+    for seconds, counts in ((SLICE_SECONDS / 3.5, [4] * 5), (1.0, [1] * 20)):
+        model.set_filter(accepts)
+        found = [model.rowCount()]
+        while model.advance():
+            found.append(model.rowCount() - sum(found))
+        found.append(model.rowCount() - sum(found))
+        assert found == counts
+
+
+def test_texts_for_a_paint_take_a_bounded_time() -> None:
+    """The rows without texts come first. The texts of a call that has ended are made once."""
+    ring = new_ring()
+    model = no_time(new_model(ring))
+    for number in range(3):
+        ring.add(new_record(number))
+    ring.records()[0].ended = None
+    model.advance()
+    times = iter(range(1000))
+    model.now = lambda: float(next(times)) * SLICE_SECONDS * 0.6
+    assert model.make_texts(0, 2)
+    assert [model.painted_text(row, 4) for row in range(3)] == ["/0", "", ""]
+    assert model.make_texts(0, 2) and not model.make_texts(0, 2)
+    assert [model.painted_text(row, 4) for row in range(3)] == ["/0", "/1", "/2"]
+    ring.records()[0].status = ring.records()[1].status = 404
+    ring.records()[0].ended = 1.0
+    no_time(model).make_texts(0, 2)
+    assert [model.painted_text(row, 2) for row in range(3)] == ["404", "200", "200"]
+    model.note_change(NetworkEntry(ring.records()[1]))
+    model.make_texts(0, 2)
+    assert [model.painted_text(row, 2) for row in range(3)] == ["404", "404", "200"]
+
+
 @pytest.mark.parametrize("title", ["Start", "Status", "Host", "Time"])
 @pytest.mark.parametrize("order", [Ascending, Descending], ids=["ascending", "descending"])
 def test_random_changes(title: str, order: Any, qtmodeltester: Any) -> None:
@@ -82,7 +134,7 @@ def test_random_changes(title: str, order: Any, qtmodeltester: Any) -> None:
     randomness = random.Random(title)
     column = [each.title for each in COLUMNS].index(title)
     ring = new_ring(40)
-    model = new_model(ring)
+    model = no_time(new_model(ring))
     qtmodeltester.check(model)
     accepts = entry_filter(status="2xx")
     model.set_filter(accepts)
@@ -124,7 +176,7 @@ def test_random_changes(title: str, order: Any, qtmodeltester: Any) -> None:
 def test_changes_that_the_log_has_dropped() -> None:
     """More calls than the log keeps came between two slices."""
     ring = new_ring(100)
-    model = new_model(ring)
+    model = no_time(new_model(ring))
     for number in range(60):
         ring.add(new_record(number))
     assert not model.advance()

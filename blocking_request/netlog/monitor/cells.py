@@ -39,7 +39,7 @@ class Cells(QtWidgets.QStyledItemDelegate):
             color = option.palette.color(group, _Role.HighlightedText)
         else:
             color = model.color(index.row(), column) or option.palette.color(group, _Role.Text)
-        text = COLUMNS[column].text(model.entry(index.row()))
+        text = model.painted_text(index.row(), column)
         rect = option.rect.adjusted(_MARGIN, 0, -_MARGIN, 0)
         painter.setPen(color)
         painter.setFont(option.font)

@@ -2,8 +2,11 @@
 
 Theory of operation: ``advance`` looks which records the ring of the log has, and takes the next ones; at most ``SLICE``
 at a time. New calls, calls that have changed, and all calls after a change of the filter or of the order wait in one
-queue. A slice examines the first of them, and then tells the view at once what has come, moved and gone. So the time
-that the event loop needs for a slice does not depend on how many requests there are.
+queue. A slice examines the first of them, and then tells the view at once what has come, moved and gone. It examines at
+most ``SLICE`` calls, and begins with no further one after ``SLICE_SECONDS``: the URL of a call with a large body costs a
+search for the secrets of the body. Copying the ring and sorting take time for all calls.
+
+The texts of a row are made before it is painted, for as long as a paint may take, and are kept when the call has ended.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from html import escape
 from operator import attrgetter
+from time import perf_counter
 from typing import Any, Callable, Optional
 
 from ...models.call_record import CallRecord
@@ -22,7 +26,9 @@ from .colors import MonitorColors
 from .texts import COLUMNS, START, STATUS, TIMINGS, bounded, is_failed, timings_text
 
 SLICE = 500
-"""How many calls a slice examines at most: 500 take 5 to 10 ms."""
+"""How many calls a slice examines at most: 500 without large bodies take 5 to 10 ms."""
+SLICE_SECONDS = 0.01
+"""How long a slice, or making texts for a paint, takes at most, plus the time for one call."""
 
 Index = QtCore.QModelIndex
 _Role = QtCore.Qt.ItemDataRole
@@ -40,7 +46,7 @@ def _accept_all(entry: NetworkEntry) -> bool:
 class _Row:
     """A call that the log keeps, with its place in the order."""
 
-    __slots__ = ("is_shown", "is_waiting", "key", "number", "record")
+    __slots__ = ("has_last_texts", "is_shown", "is_waiting", "key", "number", "record", "texts")
 
     def __init__(self, record: CallRecord, number: int) -> None:
         self.record = record
@@ -48,6 +54,18 @@ class _Row:
         self.key: Any = number
         self.is_shown = False
         self.is_waiting = False
+        self.texts: Optional[tuple[str, ...]] = None
+        """Of each column, as they were painted; None: not yet."""
+        self.has_last_texts = False
+        """Whether the texts do not change any more."""
+
+    def made_texts(self) -> tuple[str, ...]:
+        """Return the texts as they are now, and keep them."""
+        if self.texts is None or not self.has_last_texts:
+            entry = NetworkEntry(self.record)
+            self.has_last_texts = entry.isFinished()
+            self.texts = tuple(column.text(entry) for column in COLUMNS)
+        return self.texts
 
 
 _key = attrgetter("key")
@@ -60,6 +78,8 @@ class CallsModel(QtCore.QAbstractTableModel):
         super().__init__(parent)
         self._ring = ring
         self.colors = colors
+        self.now: Callable[[], float] = perf_counter
+        """In seconds, for the length of a slice."""
         self._accepts: Callable[[NetworkEntry], bool] = _accept_all
         self._column, self._is_descending = START, False
         self._scale = ""
@@ -77,6 +97,7 @@ class CallsModel(QtCore.QAbstractTableModel):
         """Note that a call of the log has changed."""
         row = self._by_record.get(record_of_entry(entry))
         if row is not None:
+            row.has_last_texts = False
             self._wait(row)
 
     def _wait(self, row: _Row) -> None:
@@ -111,7 +132,10 @@ class CallsModel(QtCore.QAbstractTableModel):
         has_moved = has_changed = False
         column = COLUMNS[self._column]
         is_by_start = self._column in _BY_START
-        for _ in range(min(len(self._waiting), SLICE)):
+        end = self.now() + SLICE_SECONDS
+        for number in range(min(len(self._waiting), SLICE)):
+            if number and self.now() > end:
+                break
             row = self._waiting.popleft()
             row.is_waiting = False
             if row.record not in self._by_record:
@@ -222,6 +246,23 @@ class CallsModel(QtCore.QAbstractTableModel):
             return self.colors.faint
         return self.colors.error if column == STATUS and is_failed(entry) else None
 
+    def make_texts(self, first: int, last: int) -> bool:
+        """Make the texts of rows that will be painted. Return whether some are missing, because they take too long."""
+        end = self.now() + SLICE_SECONDS
+        rows = self._shown[first : last + 1]
+        for row in rows:
+            if row.texts is None and self.now() <= end:
+                row.made_texts()
+        for row in rows:
+            if row.texts is not None and not row.has_last_texts and self.now() <= end:
+                row.made_texts()
+        return any(row.texts is None for row in rows)
+
+    def painted_text(self, row: int, column: int) -> str:
+        """Return the text of a cell; '' if ``make_texts`` has not made it yet."""
+        texts = self._shown[row].texts
+        return "" if texts is None else texts[column]
+
     def row_of(self, entry: NetworkEntry) -> Optional[int]:
         """Return the row of a call; None if it is not shown."""
         row = self._by_record.get(record_of_entry(entry))
@@ -258,7 +299,7 @@ class CallsModel(QtCore.QAbstractTableModel):
             return None
         column = COLUMNS[place]
         if role == _Role.DisplayRole:
-            return column.text(NetworkEntry(self._shown[number].record))
+            return self._shown[number].made_texts()[place]
         if role == _Role.TextAlignmentRole:
             return _RIGHT if column.is_number else None
         if role == _Role.ForegroundRole:
@@ -268,7 +309,8 @@ class CallsModel(QtCore.QAbstractTableModel):
             return self._tool_tip(self.entry(number), place)
         if role == _Role.AccessibleTextRole:
             entry = self.entry(number)
-            return timings_text(entry) if place == TIMINGS else f"{column.title} {column.text(entry)}"
+            text = self._shown[number].made_texts()[place]
+            return timings_text(entry) if place == TIMINGS else f"{column.title} {text}"
         return None
 
     def _tool_tip(self, entry: NetworkEntry, place: int) -> str:

@@ -15,6 +15,9 @@ from .waterfall import Waterfall, axis_of, scale_text
 MOVING_MS = 200
 """How often the bars of running calls are drawn again, in ms."""
 
+NEXT_TEXTS_MS = 5
+"""How long other events are handled, in ms, before the next texts are made, if those of some rows are missing."""
+
 _HeaderMode = QtWidgets.QHeaderView.ResizeMode
 _Behavior = QtWidgets.QAbstractItemView.SelectionBehavior
 _Selection = QtWidgets.QAbstractItemView.SelectionMode
@@ -50,7 +53,6 @@ class CallsTable(QtWidgets.QTableView):
         self._row_header.hide()
         self._moving = QtCore.QTimer(self)
         self._moving.setSingleShot(True)
-        self._moving.setInterval(MOVING_MS)
         self._moving.timeout.connect(self._viewport.update)
         header = self._header
         header.setSectionsMovable(True)
@@ -99,18 +101,22 @@ class CallsTable(QtWidgets.QTableView):
         """
         first = self.rowAt(0)
         entries = []
+        are_missing = False
         if first >= 0:
             last = self.rowAt(self._viewport.height() - 1)
             last = self._calls.rowCount() - 1 if last < 0 else last
             entries = [self._calls.entry(row) for row in range(first, last + 1)]
+            are_missing = self._calls.make_texts(first, last)
         now = time.time()
         self.waterfall.now = now
         self.waterfall.axis = axis_of(entries, now)
         self._calls.set_scale(scale_text(self.waterfall.axis) if entries else "")
         super().paintEvent(event)
         self.waterfall.now = None
-        if any(not entry.isFinished() for entry in entries):
-            self._moving.start()
+        if are_missing:
+            self._moving.start(NEXT_TEXTS_MS)
+        elif any(not entry.isFinished() for entry in entries):
+            self._moving.start(MOVING_MS)
 
     def update_rows(self) -> None:
         """Paint the rows again."""

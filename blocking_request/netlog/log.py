@@ -51,6 +51,8 @@ class NetworkLog(QtCore.QObject):
     one."""
     cleared = Signal()
     """Emitted after ``clear()``."""
+    pausedChanged = Signal(bool)
+    """Emitted after ``setPaused()``, with whether new calls are left out."""
 
     def __init__(
         self,
@@ -75,11 +77,12 @@ class NetworkLog(QtCore.QObject):
         for signal in (self.entryAdded, self.entryChanged):
             prime_disconnect_notify(signal, self._ignore)
         prime_disconnect_notify(self.cleared, self._ignore_clear)
+        prime_disconnect_notify(self.pausedChanged, self._ignore_paused)
         self._waker = EventLoopWaker(self._emit_changes)
         owner = None if manager is None else settings_of(manager).owner
         self._ring = EntryRing(maximumEntries, bodies, bool(timings), owner, self._waker.wake)
         self._maximum = maximumEntries
-        self._told_clears = 0
+        self._told_clears, self._told_paused = 0, False
         add_recorder(self._ring)
         self._end = weakref.finalize(self, remove_recorder, self._ring)
         self._end.atexit = False
@@ -95,10 +98,17 @@ class NetworkLog(QtCore.QObject):
     def _ignore_clear(self) -> None:
         pass
 
+    @Slot(bool)
+    def _ignore_paused(self, paused: bool) -> None:
+        pass
+
     @Slot()
     def _emit_changes(self) -> None:
         self._waker.handled()
         ring = self._ring
+        if self._told_paused != ring.is_paused:
+            self._told_paused = ring.is_paused
+            emit(self, "pausedChanged", self._told_paused)
         if self._told_clears != ring.clears:
             self._told_clears = ring.clears
             emit(self, "cleared")
@@ -113,6 +123,7 @@ class NetworkLog(QtCore.QObject):
     def setPaused(self, paused: bool) -> None:
         """Set whether new calls are left out. Those that run are kept until they end."""
         self._ring.is_paused = bool(paused)
+        self._waker.wake()
 
     def isPaused(self) -> bool:
         """Return whether new calls are left out."""

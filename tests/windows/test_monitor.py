@@ -115,20 +115,29 @@ def test_requests_of_one_call(manager: NetworkAccessManager, monitor: NetworkMon
     url = serve(redirecting).url
     assert BlockingNetworkRequest(manager).get(f"{url}/old") is OK
     qtbot.waitUntil(lambda: len(rows(monitor)) == 1)
-    assert column(monitor, "Hops") == ["2"]
+    assert column(monitor, "Requests") == ["2"]
     table(monitor).select(0)
     requests = named(monitor, "Request of the call")
     texts = [requests.itemText(place) for place in range(requests.count())]
-    assert texts == [f"1. request: 302 GET {url}/old", f"2. redirect: 200 GET {url}/new"]
-    assert requests.isVisible() and requests.currentIndex() == 1
-    assert json.loads(named(monitor, "Body of the response").toPlainText()) == {"a": [1]}
-    requests.setCurrentIndex(0)
-    requests.activated.emit(0)
-    assert named(monitor, "Body of the response").toPlainText() == "gone"
+    assert texts == [*(f"Call: 200 GET {url}/old", f"1. request: 302 GET {url}/old", f"2. redirect: 200 GET {url}/new")]
+    assert requests.isVisible() and requests.currentIndex() == 0
+    assert "First request: GET /old" in named(monitor, "Header fields").toPlainText()
+    clipboard: Any = QtWidgets.QApplication.clipboard()
+    copied = []
+    for place, body in enumerate(['{\n  "a": [\n    1\n  ]\n}', "gone", '{\n  "a": [\n    1\n  ]\n}']):
+        requests.setCurrentIndex(place)
+        requests.activated.emit(place)
+        assert named(monitor, "Body of the response").toPlainText() == body
+        qtbot.keyClick(table(monitor), Key.Key_C, CONTROL)
+        copied.append(clipboard.text())
+    (call,) = monitor.log().entries()
+    assert copied == [each.asCurl() for each in (call, *call.children())] and "--location" in copied[0]
+    requests.setCurrentIndex(1)
+    requests.activated.emit(1)
     assert "/new" in named(monitor, "Header fields").toPlainText()
     assert BlockingNetworkRequest(manager).get(f"{url}/missing")
     qtbot.waitUntil(lambda: len(rows(monitor)) == 2)
-    assert requests.currentIndex() == 0 and table(monitor).selected_row() == 0
+    assert requests.currentIndex() == 1 and table(monitor).selected_row() == 0
     table(monitor).select(1)
     assert not requests.isVisible()
 
@@ -215,6 +224,10 @@ def test_pause_and_clear(log: NetworkLog, add: AddCall, monitor: NetworkMonitor,
     assert log.isPaused() and pause.isChecked() and message(monitor) == "1 call, paused"
     qtbot.mouseClick(pause, QtCore.Qt.MouseButton.LeftButton)
     assert not log.isPaused() and message(monitor) == "1 call"
+    for paused in (True, False):
+        log.setPaused(paused)  # by the program
+        qtbot.waitUntil(lambda paused=paused: pause.isChecked() is paused)
+        assert ("paused" in message(monitor)) is paused
     table(monitor).select(0)
     qtbot.mouseClick(named(monitor, "Clear"), QtCore.Qt.MouseButton.LeftButton)
     assert log.count() == 0 and rows(monitor) == [] and monitor.selectedEntry() is None
@@ -251,7 +264,7 @@ def test_keys(log: NetworkLog, add: AddCall, monitor: NetworkMonitor, qtbot: Any
     assert log.count() == 0
     add()
     qtbot.keyClick(calls, Key.Key_Delete)
-    assert log.count() == 0
+    assert log.count() == 1  # of all calls, it would be a surprise
 
 
 def test_keys_that_the_main_window_has_too(add: AddCall, log: NetworkLog, qtbot: Any) -> None:
@@ -395,6 +408,7 @@ def test_own_log_ends_with_the_widget(qtbot: Any) -> None:
     before = trace_module.recorders
     monitor = NetworkMonitor()
     log = monitor.log()
+    assert (log.maximumEntries(), log.bodies()) == (500, 1 << 18)
     assert len(trace_module.recorders) == len(before) + 1
     delete(monitor)
     assert not log.isActive() and trace_module.recorders == before

@@ -12,6 +12,7 @@ import trustme
 from blocking_request import BlockingNetworkRequest, NetworkAccessManager, TlsSettings
 from blocking_request.models.timings import Timings
 from blocking_request.netlog import NetworkLog, NetworkMonitor
+from blocking_request.netlog.entry import record_of_entry
 from blocking_request.netlog.monitor.body_preview import HEX_BYTES, LINE, SIDE, TEXT_BYTES
 from blocking_request.netlog.monitor.details import FIELDS_LISTED
 from blocking_request.qt.binding import QtCore
@@ -76,7 +77,8 @@ def test_nothing_is_selected(monitor: NetworkMonitor) -> None:
         (b"", "text/plain", "", "The body is empty."),
         (None, "text/plain", "", "The log has not kept the body."),
         (b"x", "", "x", "no type, 1 B"),
-        (b"\x89PNG\r\n\x1a\n", "image/png", "000000  89 50", "the picture cannot be read"),
+        (b"\x89PNG\r\n\x1a\n", "image/png", "000000  89 50", "the picture is not whole"),
+        (b"GIF89a", "image/gif", "GIF89a", "the picture cannot be read"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml", "<svg xmlns=", "image/svg+xml"),
     ],
 )
@@ -105,7 +107,7 @@ def test_large_bodies_are_bounded(log: NetworkLog, add: AddCall, monitor: Networ
     assert about(monitor) == "text/plain, 1.0 MB; the log has kept the first 100 B"
 
 
-def test_pictures(log: NetworkLog, add: AddCall, monitor: NetworkMonitor) -> None:
+def test_pictures(log: NetworkLog, add: AddCall, monitor: NetworkMonitor, capfd: pytest.CaptureFixture[str]) -> None:
     add(body=png(30, 20), content_type="image/png; a=b")
     show_last(log, monitor)
     assert (picture(monitor).width(), picture(monitor).height()) == (30, 20)
@@ -115,7 +117,11 @@ def test_pictures(log: NetworkLog, add: AddCall, monitor: NetworkMonitor) -> Non
     assert max(picture(monitor).width(), picture(monitor).height()) == SIDE
     add(body=png(300, 200)[:200], content_type="image/png")
     show_last(log, monitor)
-    assert picture(monitor) is None or "pixels" in about(monitor)
+    assert picture(monitor) is None and about(monitor).endswith("; the picture is not whole")
+    add(body=png(300, 200)[:200], content_type="image/png", response_size=100_000)
+    show_last(log, monitor)
+    assert picture(monitor) is None and "the first 200 B; the picture is not shown: NetworkLog(" in about(monitor)
+    assert capfd.readouterr().err == ""  # libpng writes there
     add(body=b"text", content_type="text/plain")
     show_last(log, monitor)
     assert picture(monitor) is None and body_text(monitor) == "text"
@@ -179,8 +185,27 @@ def test_timings(log: NetworkLog, add: AddCall, monitor: NetworkMonitor) -> None
     view.grab()
     add(seconds=0.4)
     show_last(log, monitor)
-    assert "Total 400 ms" in view.accessibleDescription() and "NetworkLog(timings=True)" in view.accessibleDescription()
+    assert view.accessibleDescription() == "Total 400 ms\nThe steps are not known."
+    record_of_entry(log.entries()[-1]).engine = "qt"
+    monitor.selectEntry(None)
+    show_last(log, monitor)
+    assert "the qt engine reports them for NetworkLog(timings=True)" in view.accessibleDescription()
     view.grab()
+    add(seconds=0.4, status=0)
+    show_last(log, monitor)
+    assert view.accessibleDescription() == "Total 400 ms\nThe steps are not known: there is no response."
+
+
+def test_timings_of_a_log_with_timings(add: AddCall, log: NetworkLog, qtbot: Any) -> None:
+    """It does not advise to do as has been done."""
+    monitor = NetworkMonitor()
+    qtbot.addWidget(monitor)
+    add(seconds=0.4)
+    (entry,) = log.entries()
+    record_of_entry(entry).engine = "qt"
+    monitor.selectEntry(entry)
+    view = named(monitor, "Timings of the request")
+    assert view.accessibleDescription() == "Total 400 ms\nThe steps are not known."
 
 
 @pytest.mark.parametrize("engine", TLS_ENGINES, indirect=True)

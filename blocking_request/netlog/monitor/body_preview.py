@@ -27,6 +27,7 @@ HEX_BYTES = 512
 """Of other bodies."""
 
 _LONG_LINE = re.compile(rf"[^\n]{{{LINE}}}(?=[^\n])")
+_PNG, _END_OF_PNG = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 _PICTURES = {
     "image/png": b"png",
     "image/jpeg": b"jpeg",
@@ -81,7 +82,7 @@ class BodyPreview(QtWidgets.QWidget):
         if not body:
             self._about.setText(missing if body is None else "The body is empty.")
             return
-        image, problem = _picture(body, content_type)
+        image, problem = _picture(body, content_type, size.whole > size.kept)
         if image is not None:
             self._picture.setPixmap(QtGui.QPixmap.fromImage(image))
             self._pages.setCurrentWidget(self._scroll)
@@ -129,11 +130,15 @@ def _hex(body: bytes) -> str:
     return "\n".join(lines)
 
 
-def _picture(body: bytes, content_type: str) -> tuple[Optional[QtGui.QImage], str]:
-    """Return a picture, and a remark about it; None if the body is none, or too large, and '' or why."""
+def _picture(body: bytes, content_type: str, is_part: bool) -> tuple[Optional[QtGui.QImage], str]:
+    """Return a picture, and a remark about it; None if the body is none, a part, or too large, and '' or why."""
     name = _PICTURES.get(content_type.partition(";")[0].strip().lower())
     if name is None:
         return None, ""
+    if is_part:
+        return None, "; the picture is not shown: NetworkLog(bodies=...) keeps more"
+    if name == b"png" and body.startswith(_PNG) and _END_OF_PNG not in body:  # libpng would write to stderr
+        return None, "; the picture is not whole"
     if len(body) > PICTURE_BYTES:
         return None, f"; a picture of more than {size_text(PICTURE_BYTES)} is not shown"
     data = QtCore.QByteArray(body)

@@ -25,11 +25,13 @@ _Pairs = list[tuple[str, str]]
 class CallDetails(QtWidgets.QWidget):
     """Shows a call: general facts, header fields, bodies, timings and the TLS session.
 
-    If the call has several requests, a list chooses the one that is shown. The last one is shown first.
+    If the call has several requests, a list chooses one of them, or the call with its first request and last response.
     """
 
-    def __init__(self, colors: MonitorColors, parent: QtWidgets.QWidget) -> None:
+    def __init__(self, colors: MonitorColors, wants_trace: bool, parent: QtWidgets.QWidget) -> None:
+        """``wants_trace``: whether the log asks the qt engine for the steps of its requests."""
         super().__init__(parent)
+        self._wants_trace = wants_trace
         self._entry: Optional[NetworkEntry] = None
         self._state: Optional[tuple[object, ...]] = None
         self._requests = QtWidgets.QComboBox(self)
@@ -82,11 +84,11 @@ class CallDetails(QtWidgets.QWidget):
         self._timings.set_colors(colors)
 
     def chosen(self) -> Optional[NetworkEntry]:
-        """Return the request that is shown, or the call if it has sent none; None without a call."""
+        """Return the call or the request of it that is shown; None without a call. The only request is the call."""
         if self._entry is None:
             return None
         requests = self._entry.children()
-        place = self._requests.currentIndex()
+        place = self._requests.currentIndex() - 1 if len(requests) > 1 else 0
         return requests[place] if 0 <= place < len(requests) else self._entry
 
     def show_call(self, entry: Optional[NetworkEntry]) -> None:
@@ -95,15 +97,15 @@ class CallDetails(QtWidgets.QWidget):
         state = (entry, entry is not None and entry.isFinished(), [each.isFinished() for each in requests])
         if state == self._state:
             return
-        chosen, last = self._requests.currentIndex(), self._requests.count() - 1
-        keeps_choice = entry == self._entry and chosen != last
+        chosen = max(self._requests.currentIndex(), 0) if entry == self._entry else 0
         self._state, self._entry = state, entry
         self._requests.clear()
-        for number, each in enumerate(requests, 1):
-            text = f"{number}. {each.kind()}: {status_text(each)} {each.method()} {each.url()}"
-            self._requests.addItem(bounded(text, 300))
-        self._requests.setCurrentIndex(chosen if keeps_choice else len(requests) - 1)
-        self._requests.setVisible(len(requests) > 1)
+        has_choice = entry is not None and len(requests) > 1
+        for number, each in enumerate([entry, *requests] if entry is not None and has_choice else []):
+            name = f"{number}. {each.kind()}" if number else "Call"
+            self._requests.addItem(bounded(f"{name}: {status_text(each)} {each.method()} {each.url()}", 300))
+        self._requests.setCurrentIndex(chosen)
+        self._requests.setVisible(has_choice)
         self._show()
 
     @Slot(int)
@@ -112,7 +114,7 @@ class CallDetails(QtWidgets.QWidget):
 
     def _show(self) -> None:
         call, request = self._entry, self.chosen()
-        self._timings.show_entry(request)
+        self._timings.show_entry(request, self._wants_trace)
         if call is None or request is None:
             for page in (self._general, self._headers, self._tls):
                 page.setPlainText("Select a call in the table.")
@@ -120,10 +122,11 @@ class CallDetails(QtWidgets.QWidget):
                 body.show_body(None, BodySize(0, 0), "", "Select a call in the table.")
             return
         _set_html(self._general, _table("The request" if request != call else "The call", _facts(request, call)))
+        first, last = ("First request: ", "Last response: ") if len(request.children()) > 1 else ("", "")
         _set_html(
             self._headers,
-            _table(bounded(request.requestLine()) or "Request", _first(request.requestHeaders()))
-            + _table(_status_line(request), _first(request.responseHeaders())),
+            _table(first + (bounded(request.requestLine()) or "Request"), _first(request.requestHeaders()))
+            + _table(last + _status_line(request), _first(request.responseHeaders())),
         )
         _set_html(self._tls, _table("TLS session", _session(request)) if request.sessionProtocol() else "No TLS.")
         self._show_bodies(request)
@@ -181,7 +184,7 @@ def _status_line(request: NetworkEntry) -> str:
 
 
 def _facts(request: NetworkEntry, call: NetworkEntry) -> _Pairs:
-    kept = {None: "", True: "yes", False: "no"}[request.isReused()]
+    reused = {None: "", True: "yes", False: "no"}[request.isReused()]
     calls = f"{call.requestId()}, {status_text(call)}"
     if call.isFinished():
         calls += f" after {time_text(call.elapsed())}, {counted(len(call.children()), 'request')}"
@@ -190,7 +193,7 @@ def _facts(request: NetworkEntry, call: NetworkEntry) -> _Pairs:
         ("Method", request.method()),
         ("Status", f"{status_text(request)} {request.reasonPhrase()}".strip()),
         ("Error", request.errorString()),
-        ("Sent as", request.kind() if request != call else ""),
+        ("Reason", request.kind() if request != call else ""),
         ("Started", moment_text(request.started())),
         ("Time", time_text(request.elapsed()) if request.isFinished() else ""),
         ("Size", size_text(request.responseSize()) if request.statusCode() is not None else ""),
@@ -199,7 +202,7 @@ def _facts(request: NetworkEntry, call: NetworkEntry) -> _Pairs:
         ("HTTP version", request.httpVersion()),
         ("Server", request.remoteAddress()),
         ("Proxy", request.proxy()),
-        ("Kept connection", kept),
+        ("Connection reused", reused),
         ("Call", calls),
         ("Error of the call", call.errorString() if call.errorString() != request.errorString() else ""),
         ("Thread", call.thread()),

@@ -14,7 +14,7 @@ from ..log import NetworkLog
 class HarSaver(QtCore.QObject):
     """Saves logs, one thread for each file. If it is deleted meanwhile, the file is completed all the same."""
 
-    told = Signal(str)
+    finished = Signal(str)
     """Emitted with a sentence when a file is complete, or could not be written."""
 
     def __init__(self, parent: QtCore.QObject) -> None:
@@ -31,7 +31,7 @@ class HarSaver(QtCore.QObject):
     def _tell(self) -> None:
         self._waker.handled()
         while not self._sentences.empty():
-            self.told.emit(self._sentences.get())
+            self.finished.emit(self._sentences.get())
 
 
 def _save(save: Callable[[str], None], path: str, tell: Callable[[str], None], wake: Callable[[], None]) -> None:

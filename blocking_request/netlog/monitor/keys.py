@@ -62,5 +62,5 @@ class KeyFilter(QtCore.QObject):
             if is_in_table:
                 keys[_Key.Key_C] = "copy"
         elif is_in_table and modifiers in (_NONE, _KEYPAD):
-            keys = {_Key.Key_Space: "pause", _Key.Key_Delete: "clear"}
+            keys = {_Key.Key_Space: "pause"}
         return keys.get(key, "")

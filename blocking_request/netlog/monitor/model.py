@@ -3,8 +3,8 @@
 Theory of operation: ``advance`` looks which records the ring of the log has, and takes the next ones; at most ``SLICE``
 at a time. New calls, calls that have changed, and all calls after a change of the filter or of the order wait in one
 queue. A slice examines the first of them, and then tells the view at once what has come, moved and gone. It examines at
-most ``SLICE`` calls, and begins with no further one after ``SLICE_SECONDS``: the URL of a call with a large body costs a
-search for the secrets of the body. Copying the ring and sorting take time for all calls.
+most ``SLICE`` calls, and none after ``SLICE_SECONDS``: the URL of a call costs a search for the secrets of its body.
+Copying the ring and sorting take time for all calls.
 
 The texts of a row are made before it is painted, for as long as a paint may take, and are kept when the call has ended.
 """

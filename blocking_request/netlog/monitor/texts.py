@@ -172,10 +172,10 @@ COLUMNS = (
     Column("Size", _size, NetworkEntry.responseSize, True, sample="99.9 MB"),
     Column("Time", _time, _time_key, True, sample="99.99 s"),
     Column("Engine", lambda entry: bounded(entry.engine()), NetworkEntry.engine, sample="python"),
-    Column("Hops", lambda entry: str(_requests(entry)), _requests, True, sample="Hops"),
+    Column("Requests", lambda entry: str(_requests(entry)), _requests, True, sample="Requests"),
     Column("Timings", lambda entry: "", lambda entry: 0, sample="Timings │ 100 ms    "),
 )
 START, STATUS, PATH, TIMINGS = 0, 2, 4, len(COLUMNS) - 1
 """Places in ``COLUMNS``. ``START`` and ``TIMINGS`` are sorted by the order in which the calls have started."""
 LESS_IMPORTANT = (8, 7, 0, 3, 5, 1)
-"""Places of the columns that a narrow table hides, in this order: hops, engine, start, host, size, method."""
+"""Places of the columns that a narrow table hides, in this order: requests, engine, start, host, size, method."""

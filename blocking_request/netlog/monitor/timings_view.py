@@ -26,6 +26,14 @@ def _duration(line: Segment) -> str:
     return time_text((line.end - line.start) * 1000)
 
 
+def _why_unknown(request: NetworkEntry, wants_trace: bool) -> str:
+    if request.engine() == "qt" and not wants_trace:
+        return "The steps are not known: the qt engine reports them for NetworkLog(timings=True)."
+    if request.statusCode() is None:
+        return "The steps are not known: there is no response."
+    return "The steps are not known."
+
+
 class TimingsView(QtWidgets.QWidget):
     """A line for each step: its name, its bar, its duration; and a line for the whole request."""
 
@@ -41,8 +49,8 @@ class TimingsView(QtWidgets.QWidget):
         self._colors = colors
         self.update()
 
-    def show_entry(self, request: Optional[NetworkEntry]) -> None:
-        """Show the steps of a request; None: of no request."""
+    def show_entry(self, request: Optional[NetworkEntry], wants_trace: bool) -> None:
+        """Show the steps of a request, or of all requests of a call; None: nothing. ``wants_trace``: of the log."""
         self._lines, self._remark = [], ""
         if request is not None:
             now = time.time()
@@ -51,7 +59,7 @@ class TimingsView(QtWidgets.QWidget):
             if segments[0].step != "total":
                 self._lines = segments
             elif request.isFinished() and not request.isFromCache():
-                self._remark = "The steps are not known: the qt engine reports them for NetworkLog(timings=True)."
+                self._remark = _why_unknown(request, wants_trace)
             self._lines.append(Segment("total", start, end))
         texts = [f"{_name(line)} {_duration(line)}" for line in self._lines]
         self.setAccessibleDescription("\n".join((*texts, self._remark)).strip())

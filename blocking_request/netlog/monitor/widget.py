@@ -28,6 +28,9 @@ COLLECT_MS = 100
 NEXT_SLICE_MS = 5
 """How long other events are handled before the next slice, in ms, if more changes wait."""
 
+OWN_ENTRIES, OWN_BODY_BYTES = 500, 1 << 18
+"""Of the log that a monitor makes itself: 262 MB of bodies at most."""
+
 _EventType = QtCore.QEvent.Type
 
 
@@ -38,15 +41,16 @@ class NetworkMonitor(QtWidgets.QWidget):
     The calls may run in any thread. At 1 000 requests a second, the event loop goes on handling events.
 
     Nothing in it contains secrets: see ``NetworkEntry``. Keys: Ctrl+F goes to the filter, Ctrl+L clears the log; in the
-    table, Ctrl+C copies the call as a command for curl, Space pauses, Delete clears.
+    table, Ctrl+C copies the call as a command for curl, Space pauses. If the details show one request of several, that
+    request is copied.
     """
 
     _is_ready = False
     """Qt calls ``event`` before ``__init__`` is done."""
 
     def __init__(self, log: Optional[NetworkLog] = None, parent: Optional[QtWidgets.QWidget] = None) -> None:
-        """``log``: the log that is shown; None: a new one of all managers, with timings, that ends with the widget.
-        ``parent``: the parent widget, as in Qt.
+        """``log``: the log that is shown; None: a new one of all managers, with timings, that keeps 500 calls and the
+        first 262 kB of each body, for pictures, and ends with the widget. ``parent``: the parent widget, as in Qt.
 
         Raises TypeError if an argument is of another type; RuntimeError if there is no ``QApplication``, or in another
         thread than that of the application.
@@ -56,18 +60,18 @@ class NetworkMonitor(QtWidgets.QWidget):
             raise TypeError(f"log must be a NetworkLog or None, not {type_name(log)}")
         _check_application()
         super().__init__(parent)
-        self._log = NetworkLog(timings=True) if log is None else log
+        self._log = NetworkLog(None, OWN_ENTRIES, OWN_BODY_BYTES, timings=True) if log is None else log
         if log is None:
             self.destroyed.connect(self._log.close)
         colors = monitor_colors(self.palette())
         self._model = CallsModel(ring_of(self._log), colors, self)
         self._table = CallsTable(self._model, self)
-        self._details = CallDetails(colors, self)
+        self._details = CallDetails(colors, ring_of(self._log).wants_trace, self)
         self._selected: Optional[NetworkEntry] = None
         self._filter = FilterBar(self)
         self._filter.set_colors(colors)
         self._saver = HarSaver(self)
-        self._saver.told.connect(self._remark_about)
+        self._saver.finished.connect(self._show_remark)
         self._timer = QtCore.QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._advance)
@@ -80,6 +84,7 @@ class NetworkMonitor(QtWidgets.QWidget):
         self._log.entryAdded.connect(self._note_new)
         self._log.entryChanged.connect(self._note_change)
         self._log.cleared.connect(self._note_clear)
+        self._log.pausedChanged.connect(self._note_paused)
         self._is_ready = True
         self._advance()
 
@@ -92,7 +97,7 @@ class NetworkMonitor(QtWidgets.QWidget):
         self._pause = self._action("Pause", "Leave new calls out (Space)", self.setPaused)
         self._pause.setCheckable(True)
         self._pause.setChecked(self._log.isPaused())
-        self._clear = self._action("Clear", "Drop all calls of the log (Ctrl+L, Delete)", self.clear)
+        self._clear = self._action("Clear", "Drop all calls of the log (Ctrl+L)", self.clear)
         self._curl = self._action(
             "Copy as cURL", "Copy a command that sends the request again (Ctrl+C)", self.copyAsCurl
         )
@@ -147,6 +152,12 @@ class NetworkMonitor(QtWidgets.QWidget):
     def _note_clear(self) -> None:
         self._start(COLLECT_MS)
 
+    @Slot(bool)
+    def _note_paused(self, paused: bool) -> None:
+        """The program, or another monitor, has paused the log."""
+        self._pause.setChecked(self._log.isPaused())
+        self._show_state()
+
     @Slot()
     def _note_reset(self) -> None:
         """Take the next slice soon: the order or the filter has changed."""
@@ -191,7 +202,7 @@ class NetworkMonitor(QtWidgets.QWidget):
         self._message.setText(f"{text}. {self._remark}" if self._remark else text)
 
     @Slot(str)
-    def _remark_about(self, text: str) -> None:
+    def _show_remark(self, text: str) -> None:
         self._remark = text
         self._show_state()
 
@@ -202,7 +213,7 @@ class NetworkMonitor(QtWidgets.QWidget):
         try:
             accepts = self._filter.accepts()
         except ValueError as error:
-            self._remark_about(f"The filter is not used: {error}.")
+            self._show_remark(f"The filter is not used: {error}.")
             return
         self._remark = ""
         self._model.set_filter(accepts)
@@ -267,12 +278,12 @@ class NetworkMonitor(QtWidgets.QWidget):
 
     @Slot()
     def copyAsCurl(self) -> None:
-        """Copy the request that the details show to the clipboard, as ``NetworkEntry.asCurl``."""
+        """Copy the call, or the request of it that the details show, to the clipboard, as ``NetworkEntry.asCurl``."""
         self._copy(NetworkEntry.asCurl, "The command for curl")
 
     @Slot()
     def copyAsPython(self) -> None:
-        """Copy the request that the details show to the clipboard, as ``NetworkEntry.asPython``."""
+        """Copy the call, or the request of it that the details show, to the clipboard, as ``NetworkEntry.asPython``."""
         self._copy(NetworkEntry.asPython, "The Python program")
 
     def _copy(self, text_of: Any, name: str) -> None:
@@ -280,7 +291,7 @@ class NetworkMonitor(QtWidgets.QWidget):
         if chosen is not None:
             clipboard = known(QtWidgets.QApplication.clipboard())
             clipboard.setText(text_of(chosen))
-            self._remark_about(f"{name} is in the clipboard.")
+            self._show_remark(f"{name} is in the clipboard.")
 
     @Slot(str)
     def saveHar(self, path: Union[str, os.PathLike[str]]) -> None:
@@ -290,7 +301,7 @@ class NetworkMonitor(QtWidgets.QWidget):
         not a path.
         """
         target = os.fsdecode(path)
-        self._remark_about(f"Saving {target} …")
+        self._show_remark(f"Saving {target} …")
         self._saver.save(self._log, target)
 
     def event(self, event: Optional[QtCore.QEvent]) -> bool:

@@ -21,6 +21,10 @@ SMALL_BODY_BYTES = 1 << 12
 """How much of a body is kept for its secrets if a log keeps less of it. The form of a login is smaller."""
 
 
+_NOTHING: tuple[int, frozenset[bytes], list[bytes]] = (0, frozenset(), [])
+"""One value for all: a log has many calls, and the garbage collector of Python visits each object of them."""
+
+
 class Secrets:
     """The secrets of a call, or of an exchange. Any thread may use it. It shows and pickles none of them."""
 
@@ -31,7 +35,7 @@ class Secrets:
         self._redacted_names = redacted_names
         self.parts: list[tuple[str, Pairs, Optional[bytes]]] = []
         """URLs, header fields, and the bodies that belong to these fields. A log appends to it: a call costs time."""
-        self._known: tuple[int, frozenset[bytes], list[bytes]] = (0, frozenset(), [])
+        self._known = _NOTHING
         """How many parts were read, and the values that were found in them, also in the order of ``values``."""
 
     __repr__ = hidden_repr

@@ -6,6 +6,8 @@ import shutil
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from ..support.names import ROOT, Serve
 from ..support.qgis_program import BEGIN, END, needs_qgis, run
 from ..support.servers.raw import always, silence
@@ -212,14 +214,17 @@ print(time.monotonic() - started < 5)
 
 
 @needs_qgis
-def test_plugin_with_the_network_monitor(tmp_path: Path, serve: Serve) -> None:
+@pytest.mark.parametrize("has_own_copy", [True, False], ids=["own copy", "installed package"])
+def test_plugin_with_the_network_monitor(has_own_copy: bool, tmp_path: Path, serve: Serve) -> None:
     """The example: its dock shows calls, and ``unload`` removes it while calls run."""
     server, quiet = serve(always(b"hello")), serve(silence)
     plugin = tmp_path / "qgis_network_monitor"
     shutil.copytree(ROOT / "examples/qgis_network_monitor", plugin)
-    shutil.copytree(
-        ROOT / "blocking_request", plugin / "blocking_request", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    package = "qgis_network_monitor.blocking_request" if has_own_copy else "blocking_request"
+    if has_own_copy:
+        shutil.copytree(
+            ROOT / "blocking_request", plugin / "blocking_request", ignore=shutil.ignore_patterns("__pycache__")
+        )
     program = f"""{BEGIN.replace("QgsApplication([], False)", "QgsApplication([], True)")}
 {PLUGINS}
 import gc, weakref
@@ -245,8 +250,9 @@ qgis.utils.iface = window = Interface()
 window.show()
 for _ in range(3):
     plugin = start("qgis_network_monitor")
-    package = sys.modules["qgis_network_monitor.blocking_request"]
-    package.BlockingNetworkRequest().get(url)
+    package = sys.modules["{package}"]
+    sys.modules["qgis_network_monitor.plugin"].URL = url
+    window.actions[-1].trigger()
     caller = threading.Thread(target=package.BlockingNetworkRequest().get, args=(quiet,))
     caller.start()
     table = window.findChild(QTableView)
@@ -258,6 +264,8 @@ for _ in range(3):
     del table
     assert qgis.utils.unloadPlugin("qgis_network_monitor")
     del plugin
+    if not {has_own_copy}:
+        package.NetworkAccessManager.instance().shutdown()
     caller.join(10)
     for _ in range(3):
         app.sendPostedEvents(None, 52)  # DeferredDelete

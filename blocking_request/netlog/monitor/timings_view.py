@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from ...qt.binding import QtCore, enum_value
 from ...qt.widgets import QtGui, QtWidgets
 from ..entry import NetworkEntry
 from .colors import MonitorColors
 from .texts import STEPS, span_of, time_text
-from .waterfall import Segment, TimeAxis, paint_segments, segments_of
+from .waterfall import REQUESTS_DRAWN, Segment, TimeAxis, paint_segments, segments_of
 
 _Alignment = QtCore.Qt.AlignmentFlag
 _LEFT = enum_value(_Alignment.AlignLeft) | enum_value(_Alignment.AlignVCenter)
@@ -18,12 +18,25 @@ _RIGHT = enum_value(_Alignment.AlignRight) | enum_value(_Alignment.AlignVCenter)
 _WRAP = enum_value(QtCore.Qt.TextFlag.TextWordWrap)
 
 
-def _name(line: Segment) -> str:
-    return STEPS.get(line.step, line.step.capitalize())
+class _Line(NamedTuple):
+    """A step, and its name."""
+
+    name: str
+    segment: Segment
+
+    def duration(self) -> str:
+        return time_text((self.segment.end - self.segment.start) * 1000)
 
 
-def _duration(line: Segment) -> str:
-    return time_text((line.end - line.start) * 1000)
+def _lines(call: NetworkEntry, now: float) -> list[_Line]:
+    """Return the steps. Those of several requests have the number of the request in their names."""
+    requests = call.children()[:REQUESTS_DRAWN]
+    lines = []
+    for number, request in enumerate(requests if len(requests) > 1 else [call], 1):
+        before = f"{number}. " if len(requests) > 1 else ""
+        for each in segments_of(request, now):
+            lines.append(_Line(before + STEPS.get(each.step, each.step.capitalize()), each))
+    return lines
 
 
 def _why_unknown(request: NetworkEntry, wants_trace: bool) -> str:
@@ -40,7 +53,7 @@ class TimingsView(QtWidgets.QWidget):
     def __init__(self, colors: MonitorColors, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
         self._colors = colors
-        self._lines: list[Segment] = []
+        self._lines: list[_Line] = []
         self._remark = ""
         self.setBackgroundRole(QtGui.QPalette.ColorRole.Base)
         self.setAccessibleName("Timings of the request")
@@ -54,14 +67,14 @@ class TimingsView(QtWidgets.QWidget):
         self._lines, self._remark = [], ""
         if request is not None:
             now = time.time()
-            segments = segments_of(request, now)
+            lines = _lines(request, now)
             start, end = span_of(request, now)
-            if segments[0].step != "total":
-                self._lines = segments
+            if any(each.segment.step != "total" for each in lines):
+                self._lines = lines
             elif request.isFinished() and not request.isFromCache():
                 self._remark = _why_unknown(request, wants_trace)
-            self._lines.append(Segment("total", start, end))
-        texts = [f"{_name(line)} {_duration(line)}" for line in self._lines]
+            self._lines.append(_Line("Total", Segment("total", start, end)))
+        texts = [f"{line.name} {line.duration()}" for line in self._lines]
         self.setAccessibleDescription("\n".join((*texts, self._remark)).strip())
         self.setMinimumSize(self.minimumSizeHint())
         self.updateGeometry()
@@ -78,18 +91,19 @@ class TimingsView(QtWidgets.QWidget):
     def paintEvent(self, event: Optional[QtGui.QPaintEvent]) -> None:
         painter = QtGui.QPainter(self)
         metrics, height = self.fontMetrics(), self._line_height()
-        names = max(metrics.horizontalAdvance(f"{each}  ") for each in (*STEPS.values(), "Total"))
+        titles = (*STEPS.values(), *(line.name for line in self._lines))
+        names = max(metrics.horizontalAdvance(f"{each}  ") for each in titles)
         times = metrics.horizontalAdvance("999.9 ms  ")
         area = QtCore.QRectF(self.rect()).adjusted(8, 8, -8, -8)
         painter.setPen(self.palette().color(QtGui.QPalette.ColorRole.Text))
-        start = min((each.start for each in self._lines), default=0.0)
-        axis = TimeAxis(start, max((each.end - start for each in self._lines), default=0.0) or 1e-6)
+        start = min((each.segment.start for each in self._lines), default=0.0)
+        axis = TimeAxis(start, max((each.segment.end - start for each in self._lines), default=0.0) or 1e-6)
         for number, line in enumerate(self._lines):
             row = QtCore.QRectF(area.left(), area.top() + number * height, area.width(), height)
-            painter.drawText(row, _LEFT, _name(line))
-            painter.drawText(row, _RIGHT, _duration(line))
+            painter.drawText(row, _LEFT, line.name)
+            painter.drawText(row, _RIGHT, line.duration())
             bars = row.adjusted(names, 3, -times, -3)
-            paint_segments(painter, bars, [line], axis, self._colors)
+            paint_segments(painter, bars, [line.segment], axis, self._colors)
         if self._remark:
             rest = area.adjusted(0, len(self._lines) * height + 4, 0, 0)
             painter.drawText(rest, _WRAP, self._remark)

@@ -28,8 +28,8 @@ COLLECT_MS = 100
 NEXT_SLICE_MS = 5
 """How long other events are handled before the next slice, in ms, if more changes wait."""
 
-OWN_ENTRIES, OWN_BODY_BYTES = 500, 1 << 18
-"""Of the log that a monitor makes itself: 262 MB of bodies at most."""
+OWN_ENTRIES, OWN_BODY_BYTES = 500, 1 << 19
+"""Of the log that a monitor makes itself. Its responses take 262 MB at most, and so do its requests."""
 
 _EventType = QtCore.QEvent.Type
 
@@ -50,7 +50,7 @@ class NetworkMonitor(QtWidgets.QWidget):
 
     def __init__(self, log: Optional[NetworkLog] = None, parent: Optional[QtWidgets.QWidget] = None) -> None:
         """``log``: the log that is shown; None: a new one of all managers, with timings, that keeps 500 calls and the
-        first 262 kB of each body, for pictures, and ends with the widget. ``parent``: the parent widget, as in Qt.
+        first 524 kB of each body, for pictures, and ends with the widget. ``parent``: the parent widget, as in Qt.
 
         Raises TypeError if an argument is of another type; RuntimeError if there is no ``QApplication``, or in another
         thread than that of the application.

@@ -408,6 +408,21 @@ def test_selected_entry(log: NetworkLog, add: AddCall, monitor: NetworkMonitor, 
     assert isinstance(first, NetworkEntry)
 
 
+@pytest.mark.parametrize("width", [400, 1000])
+def test_selected_entry_is_scrolled_to(
+    width: int, log: NetworkLog, add: AddCall, monitor: NetworkMonitor, qtbot: Any
+) -> None:
+    """Also in a narrow table, which hides the first column."""
+    monitor.resize(width, 600)
+    for _ in range(200):
+        add()
+    qtbot.waitUntil(lambda: len(rows(monitor)) == 200)
+    for place in (0, 150, 50, 199):
+        monitor.selectEntry(log.entries()[place])
+        y, height = table(monitor).rowViewportPosition(place), table(monitor).rowHeight(place)
+        assert 0 <= y <= table(monitor).viewport().height() - height  # type: ignore[union-attr]
+
+
 def test_own_log_ends_with_the_widget(qtbot: Any) -> None:
     before = trace_module.recorders
     monitor = NetworkMonitor()

@@ -135,4 +135,8 @@ class CallsTable(QtWidgets.QTableView):
     def select(self, row: int) -> None:
         """Select a row, and leave the scroll position as it is."""
         flags: Any = QtCore.QItemSelectionModel.SelectionFlag
-        self.selection.setCurrentIndex(self._calls.index(row, 0), flags.ClearAndSelect | flags.Rows)
+        self.selection.setCurrentIndex(self._calls.index(row, PATH), flags.ClearAndSelect | flags.Rows)
+
+    def show_row(self, row: int) -> None:
+        """Scroll to a row. Qt does not scroll to a cell of a hidden column, and this column is never hidden."""
+        self.scrollTo(self._calls.index(row, PATH))

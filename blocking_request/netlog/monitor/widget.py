@@ -258,7 +258,7 @@ class NetworkMonitor(QtWidgets.QWidget):
         row = None if entry is None else self._model.row_of(entry)
         if row is not None:
             self._table.select(row)
-            self._table.scrollTo(self._model.index(row, 0))
+            self._table.show_row(row)
         self._show_selected()
 
     @Slot(bool)

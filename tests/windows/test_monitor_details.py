@@ -15,7 +15,7 @@ from blocking_request.netlog import NetworkLog, NetworkMonitor
 from blocking_request.netlog.entry import record_of_entry
 from blocking_request.netlog.monitor.body_preview import HEX_BYTES, LINE, SIDE, TEXT_BYTES
 from blocking_request.netlog.monitor.details import FIELDS_LISTED
-from blocking_request.qt.binding import QtCore
+from blocking_request.qt.binding import QtCore, delete
 from blocking_request.qt.widgets import QtGui, QtWidgets
 
 from ..support.names import OK, TLS_ENGINES
@@ -196,16 +196,16 @@ def test_timings(log: NetworkLog, add: AddCall, monitor: NetworkMonitor) -> None
     assert view.accessibleDescription() == "Total 400 ms\nThe steps are not known: there is no response."
 
 
-def test_timings_of_a_log_with_timings(add: AddCall, log: NetworkLog, qtbot: Any) -> None:
+def test_timings_of_a_log_with_timings(add: AddCall, log: NetworkLog) -> None:
     """It does not advise to do as has been done."""
     monitor = NetworkMonitor()
-    qtbot.addWidget(monitor)
     add(seconds=0.4)
     (entry,) = log.entries()
     record_of_entry(entry).engine = "qt"
     monitor.selectEntry(entry)
     view = named(monitor, "Timings of the request")
     assert view.accessibleDescription() == "Total 400 ms\nThe steps are not known."
+    delete(monitor)  # with its log
 
 
 @pytest.mark.parametrize("engine", TLS_ENGINES, indirect=True)

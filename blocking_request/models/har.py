@@ -101,6 +101,12 @@ def to_har(entry: HarEntry, redacted_names: tuple[str, ...] = (), secrets: Optio
     return result
 
 
+def to_har_request(entry: HarEntry, redacted_names: tuple[str, ...], secrets: Optional[Secrets]) -> dict[str, Any]:
+    """Return the request of an entry as an object of JSON. The arguments are those of ``to_har``."""
+    sent = secrets_of(entry, redacted_names) if secrets is None else secrets
+    return _request(entry, redacted_fields(entry.request_headers, redacted_names, sent), redacted_names, sent)
+
+
 def _request(
     entry: HarEntry, headers: list[tuple[str, str]], redacted_names: tuple[str, ...], secrets: Secrets
 ) -> dict[str, Any]:

@@ -32,10 +32,10 @@ class FakeReplies:
         assert fake.callCount == 1
 
     Within the block, every request of the process is served by it, from every thread: those of
-    ``BlockingNetworkRequest``, of batches, streams and downloads, of the ``requests`` adapter and of ``qhttp``. The
-    replies come from below: redirects, cookies, credentials, the cache, retries, limits, timeouts, progress and cancels
-    work as with a server, whichever engine is set. Nothing is sent, no thread is started, and no QCoreApplication is
-    needed. Blocks may be nested: the innermost serves, and decides whether times are virtual.
+    ``BlockingNetworkRequest``, of batches, streams and downloads, of the ``requests`` adapter and of ``qhttp``. It
+    replaces only the engine, so redirects, cookies, credentials, the cache, retries, limits, timeouts, progress and
+    cancels work as with a server, whichever engine is set. Nothing is sent, no thread is started, and no
+    QCoreApplication is needed. Blocks may be nested: the innermost serves, and decides whether times are virtual.
 
     A request without a reply fails with ``NetworkError``, and a sentence that lists the expected ones.
 
@@ -256,8 +256,9 @@ class FakeReplies:
         expected = [rule.description() for rule in rules[:_SHOWN_ROUTES]]
         if len(rules) > _SHOWN_ROUTES:
             expected.append(f"and {len(rules) - _SHOWN_ROUTES} more")
-        shown = f"{request.method} {request.redacted_url.partition('#')[0]}"
-        return f"FakeReplies has no reply for {shown}; it has replies for: {', '.join(expected) or 'nothing'}"
+        if not expected:
+            return f"FakeReplies has no replies, and got this {request.method} request"
+        return f"FakeReplies has replies for {', '.join(expected)}, but not for this {request.method} request"
 
 
 class NoNetwork(FakeReplies):
@@ -269,8 +270,7 @@ class NoNetwork(FakeReplies):
     def _unmatched_text(self, request: Request, rules: list[RouteRule]) -> str:
         if rules:
             return super()._unmatched_text(request, rules)
-        shown = f"{request.method} {request.redacted_url.partition('#')[0]}"
-        return f"The test must not use the network (fixture no_network), and has requested {shown}"
+        return f"The test must not use the network (fixture no_network), and has sent this {request.method} request"
 
 
 def unmatched_failure(text: str) -> Failure:

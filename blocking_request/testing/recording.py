@@ -33,8 +33,9 @@ class Recording:
     fails with ``NetworkError``, and a sentence that says what to do.
 
     While it records, the engine ``python`` sends the requests, so NTLM, Negotiate and requests by QGIS's own manager
-    cannot be recorded. A transfer that was cancelled, or timed out, is not recorded. If it only replays, times are
-    virtual, as those of ``FakeReplies``.
+    cannot be recorded. A request that the caller cancels, or that times out, is recorded as one without an end: in its
+    replay, it times out or is cancelled again, or fails with ``CanceledError``. A body of a response of more than 64 MB
+    is not recorded. If it only replays, times are virtual, as those of ``FakeReplies``.
     """
 
     def __init__(
@@ -50,15 +51,17 @@ class Recording:
     ) -> None:
         """``path``: the file. Its folder is created when it is written, at the end of the block.
 
-        ``mode``: ``"once"``: replay if the file exists, otherwise record. ``"none"``: replay only; the block raises
-        FileNotFoundError if the file does not exist. ``"new"``: replay, and record the requests that are not in the
-        file. ``"all"``: record all, and replace the file.
+        ``mode``: ``"once"``: replay if the file exists, otherwise record. ``"none"``: replay only; if the file does not
+        exist, every request fails. ``"new"``: replay, and record the requests that are not in the file. ``"all"``:
+        record all, and replace the file. If another process writes the file within the block, its exchanges stay.
 
         ``matchHeaders``: the names of header fields that must be equal, too. ``matchBody``: whether the body must be. A
-        body of more than 1 MB is not recorded; only its size is compared. ``allowRepeats``: whether the last exchange
-        that matches is replayed any number of times. ``secretParameters``: further secret names, as in
-        ``NetworkAccessManager.setSecretParameters``. ``filter``: a function that is called with each exchange before it
-        is kept, as an object of HAR's ``entries`` without secrets. It returns what is kept, or None to leave it out.
+        body that is read from a file or an iterable is not recorded; only its size is compared. ``allowRepeats``:
+        whether the last exchange that matches is replayed any number of times. ``secretParameters``: further secret
+        names, as in ``NetworkAccessManager.setSecretParameters``. ``filter``: a function that is called with each
+        exchange before it is kept, as an object of HAR's ``entries`` without secrets. It returns the entry to keep, or
+        None to leave it out. The call of the code under test raises its exceptions, and TypeError or ValueError if it
+        returns anything else.
 
         Raises TypeError or ValueError if an argument is wrong.
         """
@@ -114,27 +117,29 @@ class Recording:
     @property
     def allPlayed(self) -> bool:
         """Whether each exchange of the file was replayed."""
-        return self._exchanges.played_count >= len(self._exchanges.known)
+        return self._exchanges.are_all_played
+
+    @property
+    def unmatched(self) -> list[str]:
+        """The requests that had no exchange to replay, and were not recorded: method and URL, without secrets."""
+        return self._exchanges.unmatched[:]
 
     # -- the block
 
     def start(self) -> Recording:
         """Begin to serve all requests of the process, as on entering the block. Return this object.
 
-        Raises FileNotFoundError if the mode is ``"none"`` and there is no file, ValueError if the file cannot be read
-        as HAR, RuntimeError if it serves already.
+        Raises ValueError if the file cannot be read as HAR, RuntimeError if it serves already.
         """
         with self._guard:
             if self._engine is not None:
                 raise RuntimeError("this Recording serves already: call stop() first, or make another one")
             exists = self._path.exists()
-            if not exists and self._mode == "none":
-                raise FileNotFoundError(f"{self._path} does not exist, and the mode 'none' does not record it")
             exchanges = Exchanges(self._path, self._rules, self._filter)
             if exists and self._mode != "all":
                 exchanges.read()
             self._exchanges = exchanges
-            self._is_recording = self._mode in ("all", "new") or not exists
+            self._is_recording = self._mode in ("all", "new") or (self._mode == "once" and not exists)
             self._engine = RecordingEngine(exchanges, self._mode, self._is_recording)
             choice.stand_ins.append(self._engine)
             if not self._is_recording:

@@ -20,10 +20,14 @@ from ..models.timings import timings_of
 from .engine import FakeEngine
 from .exchanges import Exchanges, body_size, kept_body
 from .fake_replies import unmatched_failure
-from .reply import FakeReply, has_body
+from .reply import CODES, FakeReply, has_body
 
 MOST_BODY_BYTES = 1 << 26
 """A larger body is not recorded, and the request fails when it is replayed."""
+
+_ENDED = "Operation canceled: the request was cancelled, or had timed out, when it was recorded"
+_LATE_SECONDS = 1.0
+"""So many seconds later than in the recording a request fails that its caller has ended. So the caller is first."""
 
 _FRAMING = frozenset((b"content-length", b"content-encoding", b"transfer-encoding"))
 """Fields that do not fit the body of a recording, which is decoded and without secrets."""
@@ -131,8 +135,8 @@ class RecordedTransfer:
                     self._chunks.append(bytes(chunk))
         elif isinstance(event, Response):
             failure = event.failure
-            # The last ones were not sent: a test has no reply for them.
-            if failure is None or not (failure.code is ErrorCode.CanceledError or failure.ends_the_call):
+            # A request that ends the call was not sent: a test has no reply for it.
+            if failure is None or not failure.ends_the_call:
                 self._record(event)
 
     def _record(self, response: Response) -> None:
@@ -160,7 +164,7 @@ class RecordedTransfer:
             encoded_size=response.encoded_bytes,
             timings=timings_of(trace),
             peer=None if trace is None else trace.peer,
-            error="" if failure is None else failure.text,
+            error="" if failure is None else _ENDED if failure.code is ErrorCode.CanceledError else failure.text,
             extra=extra,
         )
         self._exchanges.add(entry, request.redacted_names)
@@ -183,8 +187,11 @@ def _decoded(body: bytes, request: Request, response: Response) -> bytes:
 def recorded_reply(entry: HarEntry, request: Request) -> FakeReply:
     """Return the reply of an exchange."""
     failure = _failure(entry)
+    pause = 0.0
+    if failure is not None and failure.code is ErrorCode.CanceledError:
+        pause = max(entry.seconds, 0.0) + _LATE_SECONDS
     if not entry.status:
-        return FakeReply(failure=failure or _no_response())
+        return FakeReply(delay=pause, failure=failure or _no_response())
     body = entry.response_body or b""
     if entry.response_body is None and entry.response_size > 0:
         text = f"The recording does not have the body of {entry.response_size} bytes"
@@ -194,7 +201,7 @@ def recorded_reply(entry: HarEntry, request: Request) -> FakeReply:
     if has_body(entry.status) and not is_head:
         size = len(body) if failure is None else len(body) + 1
         fields += ((b"Content-Length", b"%d" % size),)
-    pieces = (body, failure) if failure is not None else (body,)
+    pieces = (body, pause, failure) if failure is not None else (body,)
     return FakeReply(entry.status, entry.reason, fields, pieces)
 
 
@@ -203,8 +210,7 @@ def _failure(entry: HarEntry) -> Optional[Failure]:
     if not entry.error:
         return None
     error = QtNetworkError.__members__.get(name, QtNetworkError.UnknownNetworkError)
-    code = ErrorCode.TimeoutError if error is QtNetworkError.TimeoutError else ErrorCode.NetworkError
-    return Failure(code, error, entry.error)
+    return Failure(CODES.get(error, ErrorCode.NetworkError), error, entry.error)
 
 
 def _no_response() -> Failure:

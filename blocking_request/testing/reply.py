@@ -269,11 +269,27 @@ _BY_CODE = {
     ErrorCode.TimeoutError: QtNetworkError.TimeoutError,
     ErrorCode.CanceledError: QtNetworkError.OperationCanceledError,
 }
-_CODES = {
+CODES = {
     QtNetworkError.TimeoutError: ErrorCode.TimeoutError,
     QtNetworkError.ProxyTimeoutError: ErrorCode.NetworkError,
     QtNetworkError.OperationCanceledError: ErrorCode.CanceledError,
 }
+
+
+_TEXTS = {
+    QtNetworkError.SslHandshakeFailedError: "SSL handshake failed",
+    QtNetworkError.TemporaryNetworkFailureError: "Temporary network failure.",
+    QtNetworkError.NetworkSessionFailedError: "Network session error.",
+    QtNetworkError.BackgroundRequestNotAllowedError: "Background request not allowed.",
+    QtNetworkError.TooManyRedirectsError: "Too many redirects",
+    QtNetworkError.InsecureRedirectError: "Insecure redirect",
+    QtNetworkError.UnknownNetworkError: "Unknown error",
+    QtNetworkError.UnknownProxyError: "Unknown proxy error",
+    QtNetworkError.ProtocolUnknownError: "Protocol unknown",
+    QtNetworkError.ProtocolInvalidOperationError: "Invalid operation of the protocol",
+    QtNetworkError.ProtocolFailure: "Protocol failure",
+}
+"""Qt's sentences, or like them if Qt names what it knows of the one request."""
 
 
 def _is_tls_error(error: Any) -> bool:
@@ -320,8 +336,8 @@ def _failure_or_none(error: Any) -> Optional[Failure]:
     proxy_failure = messages.proxy_failed(qt_error) if qt_error.is_of_proxy else None
     if proxy_failure is not None:
         return proxy_failure
-    text = messages.error_text(qt_error, "") or qt_error.name
-    return Failure(_CODES.get(qt_error, ErrorCode.NetworkError), qt_error, text)
+    text = messages.error_text(qt_error, "") or _TEXTS[qt_error]
+    return Failure(CODES.get(qt_error, ErrorCode.NetworkError), qt_error, text)
 
 
 def failure_for(failure: Failure, url: str) -> Failure:

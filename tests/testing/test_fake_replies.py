@@ -164,10 +164,10 @@ def test_body_that_breaks_off(fake: FakeReplies, blocking: BlockingNetworkReques
         (NetworkError.HostNotFoundError, NET, 3, "Host api.example.org not found"),
         (NetworkError.TimeoutError, TIMEOUT, 4, "Connection timed out"),
         (QtNetworkError.OperationCanceledError, CANCELED, 5, "Operation canceled"),
-        (NetworkError.SslHandshakeFailedError, NET, 6, "SslHandshakeFailedError"),
+        (NetworkError.SslHandshakeFailedError, NET, 6, "SSL handshake failed"),
         (101, NET, 101, "Proxy connection refused"),
-        (NetworkError.ProtocolFailure, NET, 399, "ProtocolFailure"),
-        (ErrorCode.NetworkError, NET, 99, "UnknownNetworkError"),
+        (NetworkError.ProtocolFailure, NET, 399, "Protocol failure"),
+        (ErrorCode.NetworkError, NET, 99, "Unknown error"),
         (ErrorCode.TimeoutError, TIMEOUT, 4, "Connection timed out"),
         (ErrorCode.CanceledError, CANCELED, 5, "Operation canceled"),
     ],
@@ -365,18 +365,21 @@ def test_unmatched_request(fake: FakeReplies, blocking: BlockingNetworkRequest, 
     manager.setRetry(Retry(3))
     assert blocking.get(f"http://u:{SECRET}@h/?key={SECRET}&a=1") is NET
     assert blocking.errorMessage() == (
-        "FakeReplies has no reply for GET http://h/?key=***&a=1; it has replies for: "
-        f"GET {URL}, POST {URL}?token=*** (0 of 2 calls made), GET a URL with 'x+' (http://h/?key=***&a=1)"
+        f"FakeReplies has replies for GET {URL}, POST {URL}?token=*** (0 of 2 calls made), GET a URL with 'x+', "
+        "but not for this GET request (http://h/?key=***&a=1)"
     )
     assert len(fake.unmatched) == fake.callCount == 1
-    with pytest.raises(RequestError, match="FakeReplies has no reply"):
+    with pytest.raises(RequestError, match="FakeReplies has replies for"):
         blocking.reply().raiseForError()
     assert SECRET not in repr(fake.calls) + repr(fake)
 
 
 def test_unmatched_request_of_many_routes(blocking: BlockingNetworkRequest) -> None:
     with FakeReplies() as fake:
-        assert blocking.get(URL) is NET and "replies for: nothing" in blocking.errorMessage()
+        assert (
+            blocking.get(URL) is NET
+            and "FakeReplies has no replies, and got this GET request" in blocking.errorMessage()
+        )
         for number in range(30):
             fake.get(f"/{number}")
         assert blocking.get(URL) is NET and "GET /19, and 10 more" in blocking.errorMessage()
@@ -654,7 +657,7 @@ def test_requests(is_routed: bool, fake: FakeReplies) -> None:
             assert b"".join(streamed.iter_content(1)) == b"x"
         with pytest.raises(requests.exceptions.ConnectionError, match="Connection refused"):
             session.get("http://h/down", timeout=5)
-        with pytest.raises(requests.exceptions.ConnectionError, match="FakeReplies has no reply"):
+        with pytest.raises(requests.exceptions.ConnectionError, match="FakeReplies has replies for"):
             session.get("http://h/other", timeout=5)
 
 
@@ -876,7 +879,7 @@ def test_local_urls(fake: FakeReplies, blocking: BlockingNetworkRequest) -> None
     fake.get("file:///folder/*", body="file")
     assert blocking.get("data:text/plain,x") is OK and blocking.reply().text() == "fake"
     assert blocking.get("file:///folder/a") is OK and blocking.reply().text() == "file"
-    assert blocking.get("qrc:/x") is NET and "GET qrc:/x" in blocking.errorMessage()
+    assert blocking.get("qrc:/x") is NET and "this GET request (qrc:/x)" in blocking.errorMessage()
 
 
 def test_nothing_is_left_behind(fake: FakeReplies, blocking: BlockingNetworkRequest) -> None:

@@ -32,7 +32,7 @@ TESTS = """
         assert get() == "fake" and fake_replies.callCount == 1
 
     def test_no_network(no_network):
-        assert get() == f"The test must not use the network (fixture no_network), and has requested GET {{URL}} ({{URL}})"
+        assert get() == f"The test must not use the network (fixture no_network), and has sent this GET request ({{URL}})"
         assert len(no_network.unmatched) == 1
 
     def test_order_of_the_fixtures(fake_replies, no_network):

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
+import os
 import re
+import subprocess
+import sys
 import threading
+import time
+from hashlib import sha256
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -23,8 +30,9 @@ from blocking_request import (
 from blocking_request.engines import choice
 from blocking_request.qhttp import Http
 from blocking_request.testing import FakeReplies, Recording, makeReply
+from blocking_request.testing.seen_secrets import SeenSecrets
 
-from ..support.names import NET, OK, SERVER, Serve
+from ..support.names import CANCELED, NET, OK, ROOT, SERVER, TIMEOUT, Serve
 from ..support.servers.raw import Connection, always
 
 URL = "https://api.example.org/items"
@@ -80,8 +88,12 @@ def test_modes(blocking: Any, path: Path) -> None:
             blocking.get(url)
             return str(blocking.reply().text() or blocking.errorMessage())
 
-        with pytest.raises(FileNotFoundError, match="does not exist, and the mode 'none'"):
-            Recording(path, "none").start()
+        with Recording(path, "none") as recording:
+            assert not recording.isRecording and text("http://h/a?token=x") == (
+                f"The recording {path} does not exist, and the mode 'none' records none: use the mode 'once' "
+                "(http://h/a?token=***)"
+            )
+            assert recording.unmatched == ["GET http://h/a?token=***"]
         with Recording(path, "once"):
             assert text("http://h/a") == "a1"
         with Recording(path, "once"):
@@ -92,8 +104,8 @@ def test_modes(blocking: Any, path: Path) -> None:
             assert (text("http://h/a"), text("http://h/a"), text("http://h/b")) == ("a1", "a3", "b2")
             message = text("http://h/a")
             assert message == (
-                "The recording recording.har has no exchange for GET http://h/a that was not replayed yet, and the mode "
-                "'none' records none: use the mode 'new' once, or delete the file. It still has: nothing (http://h/a)"
+                "The recording recording.har has no exchange for this GET request that was not replayed yet, and the "
+                "mode 'none' records none: use the mode 'new' once, or delete the file (http://h/a)"
             )
         with Recording(path, "all"):
             assert text("http://h/a") == "a4"
@@ -217,8 +229,9 @@ def test_threads(serve: Serve, path: Path) -> None:
 
 def test_secrets_are_not_recorded(blocking: Any, manager: NetworkAccessManager, path: Path) -> None:
     manager.setSecretParameters(["mine"])
-    url = f"https://user:{SECRET}@h/echo?token={SECRET}&mine={SECRET}&other={SECRET}"
-    headers = {"X-Api-Key": SECRET, "Cookie": f"sid={SECRET}", "Mine": SECRET, "Other": SECRET}
+    own = "another-secret"
+    url = f"https://user:{SECRET}@h/echo?token={SECRET}&mine={SECRET}&other={SECRET}&Mine={own}"
+    headers = {"X-Echo": own, "X-Api-Key": SECRET, "Cookie": f"sid={SECRET}", "Mine": SECRET, "Other": SECRET}
 
     def send() -> Any:
         code = blocking.post(url, None, json={"password": SECRET, "other": SECRET}, headers=headers)
@@ -230,7 +243,7 @@ def test_secrets_are_not_recorded(blocking: Any, manager: NetworkAccessManager, 
         )
         with Recording(path, secretParameters=["other"]):
             assert send() == (OK, OK)
-    assert SECRET not in path.read_text("utf-8")
+    assert SECRET not in path.read_text("utf-8") and own not in path.read_text("utf-8")
     with Recording(path, "none", secretParameters=["other"]):
         assert send() == (OK, OK) and b"***" in blocking.reply().body
 
@@ -247,6 +260,26 @@ def test_filter(blocking: Any, path: Path) -> None:
     with Recording(path):
         assert blocking.get(URL) is OK and blocking.reply().text() == "changed"
         assert blocking.get("https://h/left-out") is NET
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda entry: 5, TypeError, "filter must return an entry of HAR, or None, not int"),
+        (lambda entry: {**entry, "_own": object()}, TypeError, "an entry that JSON cannot hold"),
+        (lambda entry: {**entry, "comment": "\ud800"}, ValueError, "an entry that JSON cannot hold"),
+        (lambda entry: {**entry, "time": math.nan}, ValueError, "an entry that JSON cannot hold"),
+        (lambda entry: {"request": entry["request"]}, ValueError, "no entry: the entry 0 is not one of HAR 1.2"),
+    ],
+)
+def test_filter_that_returns_no_entry(change: Any, error: Any, message: str, blocking: Any, path: Path) -> None:
+    with FakeReplies() as fake:
+        fake.get("*")
+        with Recording(path, filter=lambda entry: change(entry) if "bad" in entry["request"]["url"] else entry):
+            assert blocking.get(URL) is OK
+            with pytest.raises(error, match=message):
+                blocking.get("https://h/bad")
+    assert [entry["request"]["url"] for entry in entries(path)] == [URL]
 
 
 def test_exception_of_a_filter_is_raised(blocking: Any, path: Path) -> None:
@@ -282,6 +315,154 @@ def test_unknown_body_and_unknown_response(blocking: Any, path: Path) -> None:
         path.write_text(json.dumps({"log": {"entries": [{"request": request, "response": response}]}}))
         with Recording(path):
             assert blocking.get("https://h/") is NET and message in blocking.errorMessage()
+
+
+def test_sentence_says_the_difference(blocking: Any, path: Path) -> None:
+    with FakeReplies() as fake, Recording(path):
+        fake.post(URL)
+        fake.get(URL)
+        fake.get("/other")
+        blocking.post(URL, b"a")
+        blocking.get(URL, headers={"Accept": "text/a"})
+        blocking.get("http://h/other")
+    with Recording(path, matchHeaders=["Accept"]) as recording:
+        assert blocking.post(URL, b"b") is NET and blocking.errorMessage() == (
+            "The recording recording.har has this POST request with another body, and the mode 'once' records none: "
+            f"use the mode 'new' once, or delete the file ({URL})"
+        )
+        assert blocking.get(URL, headers={"Accept": "text/b"}) is NET
+        assert "has this GET request with another value of accept, and" in blocking.errorMessage()
+        assert blocking.get(f"{URL}/1") is NET
+        assert f"har still has POST {URL}, GET {URL}, GET http://h/other, but no exchange" in blocking.errorMessage()
+        assert recording.unmatched == [f"POST {URL}", f"GET {URL}", f"GET {URL}/1"] and not recording.allPlayed
+
+
+def test_all_played_counts_no_repeats(blocking: Any, path: Path) -> None:
+    with FakeReplies() as fake, Recording(path):
+        fake.get("*")
+        blocking.get("http://h/a")
+        blocking.get("http://h/b")
+    with Recording(path, allowRepeats=True) as recording:
+        blocking.get("http://h/a")
+        blocking.get("http://h/a")
+        assert recording.playedCount == 2 and not recording.allPlayed
+        blocking.get("http://h/b")
+        assert recording.allPlayed
+
+
+@pytest.mark.parametrize("mode", ["all", "new"])
+def test_requests_that_their_caller_ends(mode: str, blocking: Any, path: Path) -> None:
+    def run() -> list[Any]:
+        found = [blocking.get(f"{URL}/slow", timeout=300)]
+        found += [blocking.get(f"{URL}/stalls", timeout=300), blocking.reply().statusCode(), blocking.reply().body]
+        with blocking.stream(f"{URL}/stream") as chunks:
+            found.append(bytes(next(chunks)))
+        return [*found, blocking.get(URL), blocking.reply().text()]
+
+    with FakeReplies() as fake:
+        fake.get("*/slow", delay=60_000)
+        fake.get("*/stalls", body=[b"half", 60_000, b"rest"])
+        fake.get("*/stream", body=[b"first", 10, b"rest"])
+        fake.get("*", body="x")
+        with Recording(path, mode) as recording:
+            recorded = run()
+            assert recording.recordedCount == 4
+    assert recorded == [TIMEOUT, TIMEOUT, 200, b"half", b"first", OK, "x"]
+    with Recording(path, "none") as recording:
+        assert run() == recorded and recording.allPlayed
+    with Recording(path, "none"):
+        assert blocking.get(f"{URL}/slow", timeout=90_000) is CANCELED
+        assert "was cancelled, or had timed out, when it was recorded" in blocking.errorMessage()
+
+
+def test_several_processes_write_one_file(path: Path) -> None:
+    program = """
+import sys
+from blocking_request import BlockingNetworkRequest
+from blocking_request.testing import FakeReplies, Recording
+with FakeReplies() as fake, Recording(sys.argv[1], sys.argv[2]):
+    fake.add(None, None)
+    BlockingNetworkRequest().get(f"http://h/{sys.argv[3]}")
+    print("recorded", flush=True)
+    sys.stdin.readline()
+"""
+
+    def run(modes: list[str]) -> set[str]:
+        command = [sys.executable, "-c", program, str(path)]
+        children = [
+            subprocess.Popen([*command, mode, str(number)], stdin=PIPE, stdout=PIPE, cwd=ROOT, text=True)
+            for number, mode in enumerate(modes)
+        ]
+        for child in children:
+            assert child.stdout is not None and child.stdout.readline() == "recorded\n"
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.write("\n")
+            child.stdin.flush()
+        for child in children:
+            child.communicate(timeout=60)
+            assert child.returncode == 0
+        return {entry["request"]["url"][-1] for entry in entries(path)}
+
+    assert run(["once", "once", "new"]) == {"0", "1", "2"}
+    assert run(["all"]) == {"0"} and run(["new", "new", "new"]) == {"0", "1", "2"}
+    assert [each.name for each in path.parent.iterdir()] == ["recording.har"]
+
+
+def test_file_of_a_process_that_has_crashed(blocking: Any, path: Path) -> None:
+    path.parent.mkdir()
+    part = path.with_name("recording.har.lock")
+    part.write_text("")
+    os.utime(part, (time.time() - 100, time.time() - 100))
+    with FakeReplies() as fake, Recording(path):
+        fake.get(URL)
+        blocking.get(URL)
+    assert len(entries(path)) == 1 and not part.exists()
+
+
+def test_many_secrets_take_little_time(blocking: Any, path: Path) -> None:
+    secrets = [sha256(str(number).encode()).hexdigest() for number in range(400)]
+
+    def run() -> None:
+        for number, secret in enumerate(secrets):
+            assert blocking.get(f"http://h/{number}?sig={secret}") is OK
+
+    with FakeReplies() as fake:
+        fake.get("*", lambda sent: makeReply(body=f"{sent.url} {secrets[0]} {secrets[fake.callCount - 1]}"))
+        with Recording(path):
+            run()
+    text = path.read_text("utf-8")
+    assert len(entries(path)) == 400 and not any(secret in text for secret in secrets)
+    with Recording(path, "none") as recording:
+        run()
+        assert recording.allPlayed
+
+
+def test_secrets_that_were_seen() -> None:
+    seen = SeenSecrets()
+    for number in range(300):
+        seen.see(f"http://h/?token=s3cret-{number:04}", (), None, ())
+    seen.see("http://h/?mine=another-secret&token=s3cret-0001-and-more", (), None, ("mine",))
+    later = seen.with_fields(((b"Set-Cookie", b"sid=cookie-value"),))
+    text = b"s3cret-0299s3cret-0001-and-more another-secret s3cret-9999 cookie-value s3cret-000"
+    assert seen.hide(text) == b"****** *** s3cret-9999 cookie-value s3cret-000"
+    assert later.hide(text) == b"****** *** s3cret-9999 *** s3cret-000"
+    assert later.hide_in_url("http://s3cret-0001/s3cret-0001") == "http://s3cret-0001/***"
+    for encoding in ("utf-16", "utf-16-be", "utf-32-le"):
+        wide = "a s3cret-0299 b s3cret-0001-and-more".encode(encoding)
+        assert seen.hide(wide).decode(encoding) == "a *********** b ********************"
+    assert "s3cret" not in repr(seen) + repr(later)
+
+
+def test_start_does_not_read_the_bodies_of_responses(blocking: Any, path: Path) -> None:
+    features = [{"id": number, "name": f"feature {number}"} for number in range(20_000)]
+    with FakeReplies() as fake, Recording(path):
+        fake.get(URL, json=features)
+        blocking.get(URL)
+    began = time.perf_counter()
+    with Recording(path):
+        taken = time.perf_counter() - began
+    assert blocking.reply().json() == features and taken < 0.5
 
 
 def test_wrong_files(path: Path) -> None:
@@ -322,7 +503,7 @@ def test_start_and_stop(blocking: Any, path: Path) -> None:
     assert repr(recording) == f"<Recording {str(path)!r}, mode 'once'>"
 
 
-def test_timeout_is_not_recorded(serve: Serve, blocking: Any, path: Path) -> None:
+def test_timeout_of_a_server_is_recorded(serve: Serve, blocking: Any, path: Path) -> None:
     silent = threading.Event()
 
     def say_nothing(_: Connection) -> None:
@@ -330,9 +511,10 @@ def test_timeout_is_not_recorded(serve: Serve, blocking: Any, path: Path) -> Non
 
     server = serve(say_nothing)
     with Recording(path):
-        assert blocking.get(server.url, timeout=50) is not OK
+        assert blocking.get(server.url, timeout=50) is TIMEOUT
     silent.set()
-    assert not path.exists()
+    (entry,) = entries(path)
+    assert entry["response"]["status"] == 0 and entry["_errorCode"] == "OperationCanceledError"
 
 
 def test_session_without_a_route_is_not_recorded(path: Path) -> None:

@@ -14,8 +14,8 @@ from ..models.failure import Failure, QtNetworkError
 from ..models.headers import Headers
 from ..models.http_messages import Request
 from ..models.tls import TlsSession, TlsSettings, ignores_errors
-from .reply import FakeReply, Piece, failure_for, has_body
-from .sent_request import SentRequest
+from .reply import BodyPart, FakeReply, failure_for, has_body
+from .sent_request import SentRequest, body_size
 
 if TYPE_CHECKING:
     from ..engines.mailbox import Mailbox
@@ -56,7 +56,7 @@ class FakeChannel:
         self._head_size = 0
         """The size of the request's head; 0: it is not complete."""
         self._owes_continue = expects_continue(request)
-        self._pieces: Optional[deque[Piece]] = None
+        self._pieces: Optional[deque[BodyPart]] = None
         """The rest of the reply; None before the request is complete."""
         self._held_reads = 0
         """How many further reads give nothing."""
@@ -77,11 +77,9 @@ class FakeChannel:
         """Whether the whole request is here."""
         if not self._head_size:
             return False
-        body = self._request.body
-        size = 0 if body is None else len(body) if isinstance(body, bytes) else body.size
-        if size < 0:
+        if self._request.has_unknown_length:
             return self._sent.endswith(b"0\r\n\r\n", self._head_size) and self._chunked_body() is not None
-        return len(self._sent) - self._head_size >= size
+        return len(self._sent) - self._head_size >= body_size(self._request)
 
     def _chunked_body(self) -> Optional[bytes]:
         """Return the body of a request that is sent in chunks; None if it is not complete."""
@@ -140,7 +138,7 @@ class FakeChannel:
             return None
         return b""
 
-    def _begin_reply(self) -> Iterator[Piece]:
+    def _begin_reply(self) -> Iterator[BodyPart]:
         sent = self._sent_request()
         self._sent.clear()
         self._due = 0.0

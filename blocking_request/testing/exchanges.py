@@ -22,6 +22,7 @@ from ..models.urls import normalized
 from .pattern import without_root
 from .recording_file import alone, written_state
 from .seen_secrets import SeenSecrets
+from .sent_request import body_size
 
 COMMENT = "Recorded by blocking_request.testing. Secrets were removed."
 
@@ -207,12 +208,6 @@ def _checked(entry: Any) -> Optional[dict[str, Any]]:
 def kept_body(request: Request) -> Optional[bytes]:
     """Return the body of a request; None if it has none, or if it is sent as it is read."""
     return request.body if isinstance(request.body, bytes) and request.body else None
-
-
-def body_size(request: Request) -> int:
-    """Return the size of the body of a request in bytes, -1 if it is not known."""
-    body = request.body
-    return 0 if body is None else len(body) if isinstance(body, bytes) else body.size
 
 
 def _normalized(url: str) -> str:

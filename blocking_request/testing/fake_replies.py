@@ -102,7 +102,9 @@ class FakeReplies:
         which are sent as chunks. A number in it is a pause in ms, and an error (as ``error``) breaks the body off.
         ``json``: a value that is sent as JSON. ``delay``: the time until the header comes, in ms; ``math.inf``: it
         never comes. ``error``: why there is no response, a ``QNetworkReply.NetworkError`` or an ``ErrorCode``; or the
-        errors of the server's certificate, a TlsError or a list.
+        errors of the server's certificate, a TlsError or a list. ``QNetworkReply.TimeoutError``: not connected in time
+        (requests: ``ConnectTimeout``). ``ErrorCode.TimeoutError``: connected, and no response in time
+        (``ReadTimeout``).
 
         ``times``: how many requests it serves; later ones go to the next route. ``match``: a function that is called
         with the SentRequest, and must return True, too.

@@ -18,9 +18,10 @@ from ..models.har import HarEntry
 from ..models.http_messages import Request, Response
 from ..models.timings import timings_of
 from .engine import FakeEngine
-from .exchanges import Exchanges, body_size, kept_body
+from .exchanges import Exchanges, kept_body
 from .fake_replies import unmatched_failure
 from .reply import CODES, FakeReply, has_body
+from .sent_request import body_size
 
 MOST_BODY_BYTES = 1 << 26
 """A larger body is not recorded, and the request fails when it is replayed."""

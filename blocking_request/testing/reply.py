@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_module
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import responses
 from typing import Any, Optional, Union
 
@@ -35,7 +35,7 @@ NOT_GIVEN: Any = _NotGiven()
 Pause = float
 """In seconds."""
 
-Piece = Union[bytes, Pause, Failure]
+BodyPart = Union[bytes, Pause, Failure]
 """A part of a body: bytes, a pause before the next one, or the failure that breaks it off."""
 
 _BYTES_LIKE = (bytes, bytearray, memoryview, QtCore.QByteArray)
@@ -48,7 +48,7 @@ class FakeReply:
     status: int = 200
     reason: str = ""
     headers: Pairs = ()
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[BodyPart, ...] = ()
     is_chunked: bool = False
     """Whether the body comes with ``Transfer-Encoding: chunked``."""
     delay: float = 0.0
@@ -115,7 +115,7 @@ def reply_of(content: ReplyContent) -> FakeReply:
     response = response_of(content)
     if response.failure is not None and response.status is None:
         return FakeReply(failure=response.failure)
-    body: tuple[Piece, ...] = (response.body,) if response.body else ()
+    body: tuple[BodyPart, ...] = (response.body,) if response.body else ()
     left_out = (b"transfer-encoding", b"content-encoding")  # the body is decoded
     fields = tuple(pair for pair in response.headers.pairs if pair[0].lower() not in left_out)
     if response.failure is not None:
@@ -210,7 +210,7 @@ def _fields(headers: Any) -> Pairs:
     return tuple(fields)
 
 
-def _body(body: Any, json: Any) -> tuple[tuple[Piece, ...], bool, bytes]:
+def _body(body: Any, json: Any) -> tuple[tuple[BodyPart, ...], bool, bytes]:
     """Return the pieces, whether they are chunks, and the content type; ``b""`` if the body does not tell."""
     if json is not NOT_GIVEN:
         if not isinstance(body, bytes) or body:
@@ -235,14 +235,14 @@ def _checked_bytes(data: Any) -> bytes:
     return bytes(data)
 
 
-def _piece(piece: Any) -> Piece:
+def _piece(piece: Any) -> BodyPart:
     if isinstance(piece, _BYTES_LIKE):
         return bytes(piece)
     if isinstance(piece, str):
         return piece.encode("utf-8")
     failure = None if isinstance(piece, (int, float)) and type(piece) in (int, float) else _failure_or_none(piece)
     if failure is not None:
-        return failure
+        return replace(failure, is_connecting=False)
     if isinstance(piece, (int, float)) and not isinstance(piece, bool):
         return _seconds(piece, "a pause within body")
     raise TypeError(
@@ -278,9 +278,9 @@ CODES = {
 
 _TEXTS = {
     QtNetworkError.SslHandshakeFailedError: "SSL handshake failed",
-    QtNetworkError.TemporaryNetworkFailureError: "Temporary network failure.",
-    QtNetworkError.NetworkSessionFailedError: "Network session error.",
-    QtNetworkError.BackgroundRequestNotAllowedError: "Background request not allowed.",
+    QtNetworkError.TemporaryNetworkFailureError: "Temporary network failure",
+    QtNetworkError.NetworkSessionFailedError: "Network session error",
+    QtNetworkError.BackgroundRequestNotAllowedError: "Background request not allowed",
     QtNetworkError.TooManyRedirectsError: "Too many redirects",
     QtNetworkError.InsecureRedirectError: "Insecure redirect",
     QtNetworkError.UnknownNetworkError: "Unknown error",
@@ -337,7 +337,9 @@ def _failure_or_none(error: Any) -> Optional[Failure]:
     if proxy_failure is not None:
         return proxy_failure
     text = messages.error_text(qt_error, "") or _TEXTS[qt_error]
-    return Failure(CODES.get(qt_error, ErrorCode.NetworkError), qt_error, text)
+    # Qt's TimeoutError is about the connection. ErrorCode.TimeoutError is a server that does not answer in time.
+    is_connecting = qt_error is QtNetworkError.TimeoutError and not isinstance(error, ErrorCode)
+    return Failure(CODES.get(qt_error, ErrorCode.NetworkError), qt_error, text, is_connecting=is_connecting)
 
 
 def failure_for(failure: Failure, url: str) -> Failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Optional
 
 from ..models.exchange_redaction import SHORTEST_SECRET, secret_values
@@ -17,10 +18,11 @@ number of values."""
 class SeenSecrets(Secrets):
     """The time that a text takes does not grow with the number of requests. Any thread may use it."""
 
-    __slots__ = ("_by_start", "_values")
+    __slots__ = ("_by_start", "_guard", "_values")
 
     def __init__(self) -> None:
         super().__init__()
+        self._guard = threading.Lock()
         self._values: list[bytes] = []
         """The longest ones first, as long as there are few."""
         self._by_start: dict[bytes, tuple[bytes, ...]] = {}
@@ -28,14 +30,16 @@ class SeenSecrets(Secrets):
 
     def see(self, url: str, fields: Pairs, body: Optional[bytes], redacted_names: tuple[str, ...]) -> None:
         """Add the secrets of a request."""
-        for value in secret_values(url, fields, body and body[:SEARCHED_BYTES], redacted_names):
-            start = value[:SHORTEST_SECRET]
-            known = self._by_start.get(start, ())
-            if value not in known:
-                self._by_start[start] = tuple(sorted((*known, value), key=len, reverse=True))
-                self._values.append(value)
-                if len(self._values) <= _FEW:
-                    self._values = sorted(self._values, key=lambda each: (-len(each), each))
+        found = secret_values(url, fields, body and body[:SEARCHED_BYTES], redacted_names)
+        with self._guard:
+            for value in found:
+                start = value[:SHORTEST_SECRET]
+                known = self._by_start.get(start, ())
+                if value not in known:
+                    self._by_start[start] = tuple(sorted((*known, value), key=len, reverse=True))
+                    self._values.append(value)
+                    if len(self._values) <= _FEW:
+                        self._values = sorted(self._values, key=lambda each: (-len(each), each))
 
     def values(self) -> list[bytes]:
         return self._values

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from ..models.headers import Headers
+from ..models.http_messages import Request
 from ..models.redaction import SECRET_PARAMETERS, redact_url
 
 
@@ -63,3 +64,9 @@ class SentRequest:
 
     def __repr__(self) -> str:
         return f"<SentRequest {self._method} {redact_url(self._url, (*SECRET_PARAMETERS, *self._redacted_names))}>"
+
+
+def body_size(request: Request) -> int:
+    """Return the size of the body of a request in bytes, -1 if it is not known."""
+    body = request.body
+    return 0 if body is None else len(body) if isinstance(body, bytes) else body.size

@@ -647,11 +647,17 @@ def test_requests(is_routed: bool, fake: FakeReplies) -> None:
     fake.get("/slow", delay=10_000)
     fake.get("/gzip", body=gzip.compress(b"x"), headers={"Content-Encoding": "gzip"})
     fake.get("/down", error=NetworkError.ConnectionRefusedError)
+    fake.get("/connect", error=NetworkError.TimeoutError)
+    fake.get("/read", error=ErrorCode.TimeoutError)
     with route_requests(), requests.Session() if is_routed else requests_session() as session:
         response = session.get("https://h/old", timeout=5)
         assert response.json() == {"a": 1} and session.cookies["a"] == "b" and fake.calls[-1].headers["Cookie"] == "a=b"
         with pytest.raises(requests.exceptions.ReadTimeout):
             session.get("http://h/slow", timeout=5)
+        with pytest.raises(requests.exceptions.ConnectTimeout):
+            session.get("http://h/connect", timeout=5)
+        with pytest.raises(requests.exceptions.ReadTimeout):
+            session.get("http://h/read", timeout=5)
         assert session.get("http://h/gzip", timeout=5).content == b"x"
         with session.get("http://h/gzip", timeout=5, stream=True) as streamed:
             assert b"".join(streamed.iter_content(1)) == b"x"

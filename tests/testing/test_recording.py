@@ -299,7 +299,7 @@ def test_recording_of_a_browser(blocking: Any, path: Path) -> None:
     headers = [{"name": "content-encoding", "value": "br"}, {"name": "content-length", "value": "50"}]
     response = {"status": 200, "statusText": "", "headers": headers, "content": content}
     path.parent.mkdir()
-    path.write_text(json.dumps({"log": {"entries": [{"request": request, "response": response}]}}))
+    path.write_text(json.dumps({"log": {"entries": [{"request": request, "response": response}]}}), "utf-8-sig")
     with Recording(path):
         assert blocking.get("https://h") is OK and blocking.reply().text() == "hi"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -31,6 +32,7 @@ TESTS = """
         fake_replies.get(URL, body="fake")
         assert get() == "fake" and fake_replies.callCount == 1
 
+    @pytest.mark.unmatched_requests
     def test_no_network(no_network):
         assert get() == f"The test must not use the network (fixture no_network), and has sent this GET request ({{URL}})"
         assert len(no_network.unmatched) == 1
@@ -54,6 +56,11 @@ TESTS = """
         assert get() == "recorded"
 
     @pytest.mark.network_recording
+    def test_that_sends_nothing():
+        pass
+
+    @pytest.mark.unmatched_requests
+    @pytest.mark.network_recording
     def test_nothing_but_the_recording(no_network):
         assert get("http://other.invalid/").startswith(("The test must not use", "The recording "))
 
@@ -72,10 +79,9 @@ TESTS = """
 FILES = {
     "own/file.har",
     "recordings/test_it/TestUnit.test_marker.har",
-    "recordings/test_it/test_marker_a_b.har",
     "recordings/test_it/test_network_recording.har",
 }
-"""The recordings of these tests, besides two whose parameters are hashed."""
+"""The recordings of these tests, besides three whose names are hashed."""
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -105,16 +111,119 @@ def test_fixtures_and_marker(arguments: list[str], serve: Serve, tmp_path: Path)
     server = serve(always(b"recorded"))
     (tmp_path / "test_it.py").write_text(textwrap.dedent(TESTS.format(port=server.port)), "utf-8")
     done = run(tmp_path, *arguments)
-    assert done.returncode == 0 and "11 passed" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0 and "12 passed" in done.stdout, done.stdout + done.stderr
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.har")}
     assert files > FILES and len(files) == 6
     count = len(server.requests)
     server.close()
     done = run(tmp_path, *arguments, "--network-recording=none", "--strict-markers", "-k", "not nothing_but")
-    assert done.returncode == 0 and "10 passed" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0 and "11 passed" in done.stdout, done.stdout + done.stderr
     assert len(server.requests) == count == 6
     done = run(tmp_path, "--network-recording=all", "-k", "test_own_file")
     assert done.returncode == 1 and "Connection refused" in done.stdout
+
+
+def test_each_test_has_a_file_of_its_own(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        textwrap.dedent(f"""
+            import pytest
+            from blocking_request import BlockingNetworkRequest
+
+            pytestmark = pytest.mark.network_recording
+
+            @pytest.mark.parametrize("value", ["a/b", "a:b", "a b", "a_b", "{"x" * 160}1", "{"x" * 160}2"])
+            def test_it(value):
+                assert not BlockingNetworkRequest().get("{serve(always(b"x")).url}", params={{"value": value}})
+
+            def test_it_a_b():
+                test_it("function")
+
+            def test_größe():
+                test_it("größe")
+
+            class TestA:
+                class TestInner:
+                    def test_it(self):
+                        test_it("A")
+
+            class TestB:
+                class TestInner:
+                    def test_it(self):
+                        test_it("B")
+        """),
+        "utf-8",
+    )
+    for _ in range(2):
+        done = run(tmp_path)
+        assert done.returncode == 0 and "10 passed" in done.stdout, done.stdout + done.stderr
+    names = {path.stem for path in tmp_path.rglob("*.har")}
+    plain = {"test_it[a_b]", "test_it_a_b", "test_größe", "TestA.TestInner.test_it", "TestB.TestInner.test_it"}
+    assert len(names) == 10 and names > plain and all(len(name) < 150 for name in names)
+
+
+def test_requests_without_a_reply_fail_the_test(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        textwrap.dedent("""
+            import pytest
+            from blocking_request import BlockingNetworkRequest
+
+            def names():
+                request = BlockingNetworkRequest()
+                return request.reply().json() if request.get("https://h/names?token=s3cret") == 0 else []
+
+            def test_fake(fake_replies):
+                fake_replies.get("https://h/name", json=["a"])
+                assert names() == []
+
+            def test_no_network(no_network):
+                assert names() == []
+
+            @pytest.mark.network_recording(mode="none")
+            def test_recording():
+                assert names() == []
+
+            @pytest.mark.unmatched_requests
+            @pytest.mark.network_recording(mode="none")
+            def test_allowed(fake_replies, no_network):
+                assert names() == []
+
+            def test_failed(fake_replies):
+                assert names() == ["a"]
+        """)
+    )
+    done = run(tmp_path)
+    assert "1 failed, 4 passed, 3 errors" in done.stdout, done.stdout + done.stderr
+    assert done.stdout.count("requests that got no reply: GET https://h/names?token=***. Add replies") == 3
+    assert "s3cret" not in done.stdout.replace("token=s3cret", "")
+
+
+def test_copy_of_the_package_within_a_plugin(tmp_path: Path) -> None:
+    copied = tmp_path / "my_plugin" / "blocking_request"
+    shutil.copytree(ROOT / "blocking_request", copied, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "my_plugin" / "__init__.py").write_text("")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nblocking_request_package = my_plugin.blocking_request\n")
+    (tmp_path / "test_it.py").write_text(
+        textwrap.dedent("""
+            import pytest
+            from my_plugin.blocking_request import BlockingNetworkRequest
+
+            def test_fake(fake_replies):
+                fake_replies.get("http://127.0.0.1:9/", json=1)
+                request = BlockingNetworkRequest()
+                assert request.get("http://127.0.0.1:9/") == 0 and request.reply().json() == 1
+
+            @pytest.mark.unmatched_requests
+            def test_no_network(no_network):
+                request = BlockingNetworkRequest()
+                assert request.get("http://127.0.0.1:9/") == 1 and "must not use" in request.errorMessage()
+
+            @pytest.mark.network_recording
+            def test_recording(fake_replies):
+                test_fake(fake_replies)
+        """)
+    )
+    done = run(tmp_path)
+    assert done.returncode == 0 and "3 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_plugin_imports_no_qt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

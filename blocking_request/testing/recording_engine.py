@@ -13,6 +13,7 @@ from ..engines.events import BodyChunks, Event, HeadersReceived
 from ..engines.mailbox import Mailbox
 from ..engines.wanted import Wanted
 from ..errors import ErrorCode
+from ..models.error_texts import canceled
 from ..models.failure import Failure, QtNetworkError
 from ..models.har import HarEntry
 from ..models.http_messages import Request, Response
@@ -94,6 +95,9 @@ class RecordedTransfer:
         self._now, self._began = now, now()
         self._chunks: Optional[list[bytes]] = None
         self._received = 0
+        self._begun: Optional[Response] = None
+        """The response without its body, if its header has come before."""
+        self._has_ended = False
         self.waits_for: Wanted = transfer.waits_for
 
     def step(self) -> Optional[Event]:
@@ -110,6 +114,9 @@ class RecordedTransfer:
 
     def close(self) -> None:
         self._transfer.close()
+        if not self._has_ended:
+            begun = self._begun or Response(self._request, engine="python")
+            self._note(begun._replace(failure=canceled()))
 
     def abort(self) -> None:
         self._transfer.abort()
@@ -128,13 +135,14 @@ class RecordedTransfer:
 
     def _note(self, event: Event) -> None:
         if isinstance(event, HeadersReceived):
-            self._chunks = []
+            self._chunks, self._begun = [], event.response
         elif isinstance(event, BodyChunks) and self._chunks is not None:
             for chunk in event.chunks:
                 self._received += len(chunk)
                 if self._received <= MOST_BODY_BYTES:
                     self._chunks.append(bytes(chunk))
-        elif isinstance(event, Response):
+        elif isinstance(event, Response) and not self._has_ended:
+            self._has_ended = True
             failure = event.failure
             # A request that ends the call was not sent: a test has no reply for it.
             if failure is None or not failure.ends_the_call:

@@ -375,6 +375,22 @@ def test_requests_that_their_caller_ends(mode: str, blocking: Any, path: Path) -
         assert "was cancelled, or had timed out, when it was recorded" in blocking.errorMessage()
 
 
+def test_batch_that_is_left(manager: NetworkAccessManager, path: Path) -> None:
+    def run() -> tuple[Any, str]:
+        results = iter(manager.getMany([f"{URL}/{number}" for number in range(3)], ordered=False))
+        result = next(results)
+        del results
+        return result.code, result.reply.text()
+
+    with FakeReplies() as fake:
+        fake.get("*/0", body="x")
+        fake.get("*", delay=60_000)
+        with Recording(path) as recording:
+            assert run() == (OK, "x") and recording.recordedCount == 3
+    with Recording(path, "none") as recording:
+        assert run() == (OK, "x") and recording.allPlayed and recording.unmatched == []
+
+
 def test_several_processes_write_one_file(path: Path) -> None:
     program = """
 import sys

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol
 
 from ..models.http_messages import Request
-from ..models.transfer_trace import TransferTrace
 
 if TYPE_CHECKING:
     from ..engines.base import Transfer
@@ -28,6 +27,8 @@ class RunningCall(NamedTuple):
     engine: str
     """'' if no request was given to an engine."""
     state: str
+    limit: str
+    """When it ends at the latest, unless code of the program runs in its thread; '' if there is no such moment."""
 
 
 class Driver(Protocol):
@@ -42,9 +43,16 @@ streaming_calls: weakref.WeakKeyDictionary[Call, float] = weakref.WeakKeyDiction
 """The starts of the single calls whose body is read after ``run``."""
 drivers: weakref.WeakSet[Driver] = weakref.WeakSet()
 
+
+def _forget() -> None:
+    """Forget the calls of the parent, which do not run in the child of a fork."""
+    running_calls.clear()
+    streaming_calls.clear()
+    drivers.clear()
+
+
 if hasattr(os, "register_at_fork"):
-    # The calls of the parent do not run in the child.
-    os.register_at_fork(after_in_child=running_calls.clear)
+    os.register_at_fork(after_in_child=_forget)
 
 
 def described(
@@ -58,28 +66,38 @@ def described(
     """Return a running call in words. ``request``: the present one; None if there was none yet."""
     now = timeouts.now()
     text = "no request yet" if request is None else f"{request.method} {request.redacted_url}"
+    pause = timeouts.present_pause()
+    if pause > 0:
+        state = f"waits {pause:.1f} s before it tries again"
+        return RunningCall(thread, text, now - started, "", state, _deadline_text(timeouts))
     if transfer is None or mailbox is None:
-        state = "runs code of the program, waits for a retry, or prepares a request"
-        return RunningCall(thread, text, now - started, "", f"{state}; {_limit(timeouts.seconds_to_live(now), True)}")
-    trace: Optional[TransferTrace] = getattr(transfer, "trace", None)
-    peer = "" if trace is None or trace.peer is None else f" ({trace.peer[0]} port {trace.peer[1]})"
+        state = "runs code of the program, or prepares a request"
+        return RunningCall(thread, text, now - started, "", state, _deadline_text(timeouts))
+    trace = transfer.trace
+    peer = "" if trace.peer is None else f" ({trace.peer[0]} port {trace.peer[1]})"
     quiet = now - mailbox.last_activity
-    limit = _limit(timeouts.seconds_to_live(mailbox.last_activity), False)
-    engine = getattr(transfer, "engine_name", "qt" if transfer.has_worker else "python")
-    return RunningCall(
-        thread, text, now - started, engine, f"{_step(trace)}{peer}, no bytes for {quiet:.1f} s; {limit}"
-    )
+    state = f"{_step(transfer)}{peer}, no bytes for {quiet:.1f} s"
+    limit = "" if trace.ended is not None else _timeout_text(timeouts.seconds_to_live(mailbox.last_activity))
+    return RunningCall(thread, text, now - started, transfer.engine_name, state, limit)
 
 
-def _limit(seconds: float, is_waiting: bool) -> str:
+def _timeout_text(seconds: float) -> str:
+    """Return when a request ends that waits for bytes."""
     if seconds == float("inf"):
-        return "it has no deadline" if is_waiting else "it has no timeout"
-    return f"it ends in {max(seconds, 0.0):.1f} s at the latest" + ("" if is_waiting else " if no bytes come")
+        return "it has no timeout"
+    if seconds <= 0:
+        return "its timeout has passed: it ends when code of the program, such as a slot, returns"
+    return f"it ends in {seconds:.1f} s at the latest if no bytes come"
 
 
-def _step(trace: Optional[TransferTrace]) -> str:
-    if trace is None:
-        return "is under way"
+def _deadline_text(timeouts: Timeouts) -> str:
+    """Return when a call ends that does not wait for bytes."""
+    seconds = timeouts.until_deadline(float("inf"))
+    return "it has no deadline" if seconds == float("inf") else f"its deadline is in {seconds:.1f} s"
+
+
+def _step(transfer: Transfer) -> str:
+    trace = transfer.trace
     if trace.ended is not None:
         return "has a response, which code of the program or a policy handles"
     if trace.headers_received is not None:
@@ -92,4 +110,4 @@ def _step(trace: Optional[TransferTrace]) -> str:
         return "connects"
     if trace.look_up_started is not None and trace.look_up_ended is None:
         return "looks up the name of the host"
-    return "is under way"
+    return "connects, sends or waits: Qt does not tell" if transfer.has_worker else "waits for a connection, or sends"

@@ -154,6 +154,10 @@ class Timeouts:
         """Return the seconds until the end of the pause, or until the deadline if that is earlier; 0.0 at the end."""
         return max(min(self._pause_ends_at, self._deadline_at) - self.now(), 0.0)
 
+    def present_pause(self) -> float:
+        """Return the seconds until the end of the pause; 0.0 if there is none."""
+        return 0.0 if self._pause_ends_at == NEVER else max(self._pause_ends_at - self.now(), 0.0)
+
     def begin_grace(self) -> None:
         """Start the time in which an aborted transfer may still hand over the bytes that have arrived."""
         self._grace_ends_at = self.now() + ABORT_GRACE_SECONDS

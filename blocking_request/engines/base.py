@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from ..models.failure import Failure
 from ..models.http_messages import Request
+from ..models.transfer_trace import TransferTrace
 from .events import Event
 from .mailbox import Mailbox
 from .wanted import Wanted
@@ -26,6 +27,14 @@ class Transfer(Protocol):
 
     waits_for: Wanted
     """The sockets or the moment that a transfer without a worker waits for, after ``step`` has returned None."""
+
+    @property
+    def engine_name(self) -> str:
+        """The name of the engine that performs the transfer."""
+
+    @property
+    def trace(self) -> TransferTrace:
+        """The steps that the transfer has taken."""
 
     def step(self) -> Optional[Event]:
         """Go on without waiting; return the next event, or None if the transfer must wait.

@@ -18,6 +18,8 @@ from ..models.redaction import printable
 from ..qt.binding import API, QtCore, application
 
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
+_LIBRARY = str(Path(os.__file__).parent) + os.sep
+"""The folder of Python's own modules, some of which wait in Python code."""
 ATTEMPTS = 20
 """How often a list is read again that another thread changes in the meantime."""
 
@@ -31,9 +33,12 @@ def dumpState(file: Optional[TextIO] = None) -> None:
     There is a line for each call that runs: the URL without secrets, its age, its engine, the step that it waits for,
     and when it ends at the latest; and the line of the program that has called. The connections and workers of the
     engines follow. May be called in any thread, at any time, also in the handler of a Unix signal. It waits for no
-    other thread, and disturbs no call. ``file``: None is ``sys.stderr``.
+    other thread, and disturbs no call. ``file``: a text file that is open for writing; None is ``sys.stderr``. If a
+    program has none, as without a console, nothing is written. Raises TypeError if ``file`` cannot be written to.
     """
     target = sys.stderr if file is None else file
+    if target is not None and not callable(getattr(target, "write", None)):
+        raise TypeError(f'file must be a text file, as from open("state.txt", "w"), not {type(target).__name__}')
     if target is None:  # a program without a console
         return
     target.write("".join(f"{printable(line)}\n" for line in _lines()))
@@ -49,15 +54,22 @@ def _lines() -> Iterator[str]:
     names = {thread.ident: thread.name for thread in _read(threading.enumerate)}
     for thread in sorted({call.thread for call in calls}):
         if thread:
-            place = _place(frames.get(thread))
+            frame, own = frames.get(thread), ""
+            if thread == threading.get_ident():
+                frame = _older_than_dump_state(frame)
+            else:
+                own = _own_place(frame)
+            place = _place(frame)
             yield f"thread {names.get(thread, 'of Qt')} ({thread:#x}){place}"
         else:
+            own = ""
             yield "driven by no thread at the moment: the program uses a result, or its event loop has to run"
         for call in calls:
             if call.thread == thread:
                 engine_text = f", engine {call.engine}" if call.engine else ""
                 yield f"  {call.request}: for {call.seconds:.1f} s{engine_text}"
-                yield f"    {call.state}"
+                limit = f"code of the program runs at {own}, and no timeout ends it" if own else call.limit
+                yield f"    {call.state}{limit and f'; {limit}'}"
     for name in ENGINES:
         describe: Optional[Callable[[], list[str]]] = getattr(engine(name), "describe", None)
         texts = [] if describe is None else _read(describe)
@@ -86,8 +98,40 @@ def _read(read: Callable[[], list[_T]]) -> list[_T]:
     return []
 
 
-def _place(frame: Optional[FrameType]) -> str:
-    """Return the line of the program that has called the package."""
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+def _older_than_dump_state(frame: Optional[FrameType]) -> Optional[FrameType]:
+    while frame is not None and frame.f_code is not dumpState.__code__:
         frame = frame.f_back
-    return "" if frame is None else f", called at {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+    return None if frame is None else frame.f_back
+
+
+def _place(frame: Optional[FrameType]) -> str:
+    """Return the line of the program that has called the package.
+
+    Code that the call runs, such as a slot, is newer, and so is the handler of a signal.
+    """
+    newest = frame
+    while frame is not None and not _is_ours(frame):
+        frame = frame.f_back
+    while frame is not None and _is_ours(frame):
+        frame = frame.f_back
+    frame = frame or newest
+    return "" if frame is None else f", called at {_line(frame)}"
+
+
+def _own_place(frame: Optional[FrameType]) -> str:
+    """Return the line of the program that the package has called, such as that of a slot; '' if there is none."""
+    place = ""
+    while frame is not None and not _is_ours(frame):
+        file = frame.f_code.co_filename
+        if not place and not file.startswith("<frozen") and (not file.startswith(_LIBRARY) or "-packages" in file):
+            place = _line(frame)
+        frame = frame.f_back
+    return place if frame is not None else ""
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_PACKAGE)
+
+
+def _line(frame: FrameType) -> str:
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"

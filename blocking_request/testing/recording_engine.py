@@ -18,6 +18,7 @@ from ..models.failure import Failure, QtNetworkError
 from ..models.har import HarEntry
 from ..models.http_messages import Request, Response
 from ..models.timings import timings_of
+from ..models.transfer_trace import TransferTrace
 from .engine import FakeEngine
 from .exchanges import Exchanges, kept_body
 from .fake_replies import unmatched_failure
@@ -99,6 +100,14 @@ class RecordedTransfer:
         """The response without its body, if its header has come before."""
         self._has_ended = False
         self.waits_for: Wanted = transfer.waits_for
+
+    @property
+    def engine_name(self) -> str:
+        return self._transfer.engine_name
+
+    @property
+    def trace(self) -> TransferTrace:
+        return self._transfer.trace
 
     def step(self) -> Optional[Event]:
         event = self._transfer.step()

@@ -22,6 +22,7 @@ from blocking_request.engines.wanted import WAKE_UP
 from blocking_request.engines.worker_reaper import WorkerReaper
 from blocking_request.models.failure import QtNetworkError
 from blocking_request.models.http_messages import Request, Response
+from blocking_request.models.transfer_trace import TransferTrace
 from blocking_request.qhttp import Http
 from blocking_request.qt.binding import QT_VERSION, QtCore, enum_value, has_tls, is_deleted
 from blocking_request.qt.objects import delete_finished_thread, detach_thread, start_thread
@@ -352,10 +353,12 @@ def test_thread_that_ends_after_its_response(serve: Serve) -> None:
 class _SameTransfer:
     """Has its response at once."""
 
+    engine_name = "same"
     has_worker = False
     waits_for = WAKE_UP
 
     def __init__(self, request: Request) -> None:
+        self.trace = TransferTrace()
         self._response = Response(request, 200, "OK", body=b"same", engine="same")
 
     def step(self) -> Response:

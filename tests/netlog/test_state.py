@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any, Callable
 
 import pytest
 import requests
+from urllib3.util import Retry
 
 from blocking_request import BlockingNetworkRequest, Feedback, NetworkAccessManager, QtAdapter, dumpState
 from blocking_request.calls.running import drivers, running_calls, streaming_calls
@@ -159,6 +161,56 @@ def test_standard_error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     assert "calls that run" in capsys.readouterr().err
     monkeypatch.setattr(sys, "stderr", None)
     dumpState()
+    with pytest.raises(TypeError, match=r'file must be a text file, as from open\("state.txt", "w"\), not str'):
+        dumpState("state.txt")  # type: ignore[arg-type]
+
+
+def test_code_of_the_program(manager: NetworkAccessManager, serve: Serve) -> None:
+    """While it runs, no timeout ends the call, and no line promises that."""
+    waiting, texts = threading.Event(), []
+
+    def slot(*_: object) -> None:
+        texts.append(state())
+        waiting.wait(20)
+
+    def call() -> None:
+        request = BlockingNetworkRequest(manager)
+        request.downloadProgress.connect(slot)
+        request.get(url, timeout=100)
+
+    url = serve(always(b"x")).url
+    with running(call, waiting.set):
+        wait_for("code of the program runs at ")
+        text = state()
+    assert re.search(rf"; code of the program runs at {__file__}:\d+ in slot, and no timeout ends it\n", text), text
+    assert " at the latest" not in text
+    for each in (text, texts[0]):
+        assert re.search(rf", called at {__file__}:\d+ in call\n", each), each
+
+
+def test_pause_before_a_retry(engine: str, manager: NetworkAccessManager, serve: Serve) -> None:
+    request = BlockingNetworkRequest(manager)
+    request.setRetry(Retry(3, status_forcelist=[503]))
+    url = serve(always(b"", "503 Busy", "Retry-After: 20\r\n")).url
+    with running(lambda: request.get(url, timeout=1000), request.abort):
+        wait_for("s before it tries again")
+        assert re.search(r"\n    waits (1\d|20)\.\d s before it tries again; it has no deadline\n", state()), state()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_child_of_a_fork(manager: NetworkAccessManager, serve: Serve) -> None:
+    reader, writer = os.pipe()
+    request = BlockingNetworkRequest(manager)
+    with request.stream(serve(always(b"x" * 20_000_000)).url) as chunks:
+        next(chunks)
+        child = os.fork()
+        if child == 0:
+            os.write(writer, state().encode()[:4000])
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert b"calls that run: 0\n" in os.read(reader, 4000) and "calls that run: 1\n" in state()
+    os.close(reader)
+    os.close(writer)
 
 
 @pytest.mark.parametrize("engine_name", ["qt", "python"])
@@ -180,6 +232,7 @@ print(request.get(sys.argv[1], timeout=3000).name)
         process.send_signal(signal.SIGUSR1)
         out, err = process.communicate(timeout=30)
     assert (out.strip(), b"calls that run: 1" in err, b"thread MainThread" in err) == (b"TimeoutError", True, True), err
+    assert b", called at <string>:9 in <module>\n" in err, err  # and not the line of the handler
 
 
 def test_many_threads(manager: NetworkAccessManager, serve: Serve) -> None:

@@ -41,6 +41,7 @@ from .transfer import TransferSteps, canceled, perform
 class PythonTransfer:
     """A request under way. Any thread may call ``abort``; the thread that drives the transfer calls the rest."""
 
+    engine_name = NAME
     has_worker = False
     waits_for: Wanted = WAKE_UP
     """The event to wait for, if the last result of ``step`` was None."""

@@ -97,6 +97,7 @@ class QtTransfer:
     has_room = True
     """Whether the caller takes more of a streamed body."""
 
+    engine_name = "qt"
     has_worker = True
     waits_for = WAKE_UP
 

@@ -55,7 +55,7 @@ class Recorder(Protocol):
 
 
 recorders: tuple[Recorder, ...] = ()
-"""It is replaced as a whole, so that other threads never see a part of a change."""
+"""Replaced, never changed, so that other threads see all or nothing of a change."""
 
 _guard = threading.RLock()
 """Reentrant, because the garbage collector may run a destructor that removes a recorder."""
@@ -96,12 +96,17 @@ class ReportedCall:
     def begin_request(self, request: Request, now: float) -> None:
         call = self.call
         kind = kind_of(request, self.request)
-        moment, thread = call.moment_of(now), call.thread
-        record = CallRecord(kind, request, call.identifier, now, moment, thread, call.body_limit, call.secrets)
+        started, thread = call.moment_of(now), call.thread
+        record = CallRecord(kind, request, call.identifier, now, started, thread, call.body_limit, call.secrets)
         self.request = record
         call.children.append(record)
         for recorder in self.recorders:
             recorder.request_started(record, call)
+
+    def begin_transfer(self, engine: str, sent: HasSentHead, trace: TransferTrace) -> None:
+        """Note the engine that performs the present request. ``sent`` will know its head, ``trace`` its steps."""
+        if self.request is not None:
+            self.request.begin_transfer(engine, sent, trace)
 
     def begin_response(self, response: Response, sent: HasSentHead) -> None:
         """Report the headers of a response whose body follows."""
@@ -142,9 +147,9 @@ class ReportedCall:
             hop = response.request.redirects
             if not response.from_cache or any(each.redirects == hop for each in call.children):
                 continue
-            moment, thread = call.moment_of(now), call.thread
+            started, thread = call.moment_of(now), call.thread
             cached = CallRecord(
-                CACHED, response.request, call.identifier, now, moment, thread, call.body_limit, call.secrets
+                CACHED, response.request, call.identifier, now, started, thread, call.body_limit, call.secrets
             )
             cached.end(response, now)
             later = (place for place, each in enumerate(call.children) if each.redirects > hop)
@@ -152,9 +157,8 @@ class ReportedCall:
 
 
 def call_started(request: Request, owner: object, identifier: int, started: float, now: Now) -> Optional[ReportedCall]:
-    """Report the start of a call, and return how to report its requests and its end; None if no recorder wants it.
-
-    The DEBUG log wants every call, because later requests may repeat secrets of earlier ones.
+    """Report the start of a call, and return how to report its requests and its end. None if neither a recorder nor the
+    DEBUG log wants it. That log wants every call, because later requests may repeat secrets of earlier ones.
 
     ``started``: by the clock of the call, which ``now`` reads.
     """
@@ -177,7 +181,7 @@ def call_ended(
     ``report``: the result of ``call_started``; None if the call was not wanted, or if it ended before it was reported.
     ``started``, ``now``: as in ``call_started``.
     """
-    if report is None and recorders:
+    if report is None and recorders and _has_failed_early(response):
         report = call_started(response.request, owner, identifier, started, now)
     if report is not None:
         report.end(response)
@@ -185,9 +189,17 @@ def call_ended(
         _log_end(response, now() - started, None if report is None else report.call.secrets)
 
 
+def _has_failed_early(response: Response) -> bool:
+    """Return whether a call has failed before it was reported. Others without a report are not wanted: they began when
+    there was no recorder, or when it was paused.
+    """
+    return response.failure is not None and not response.engine and not response.history
+
+
 def _log_end(response: Response, seconds: float, secrets: Optional[Secrets]) -> None:
     secrets = secrets or secrets_of_response(response)
     request, failure = response.request, response.failure
+    called = response.history[0].request if response.history else request
     outcome = str(response.status) if failure is None else printable(failure.text)
     facts = [f"{response.encoded_bytes or len(response.body)} bytes in {seconds * 1000:.1f} ms"]
     if response.from_cache:
@@ -196,10 +208,11 @@ def _log_end(response: Response, seconds: float, secrets: Optional[Secrets]) -> 
         facts.append(f"over {response.engine}")
     if response.history:
         facts.append(f"redirects: {len(response.history)}")
+        facts.append(f"the last to {secrets.hide_in_url(request.redacted_url)}")
     if response.attempts > 1:
         facts.append(f"attempts: {response.attempts}")
-    url = secrets.hide_in_url(request.redacted_url)
-    logger.info("%s %s: %s (%s)", request.method, url, secrets.hide_in_text(outcome), ", ".join(facts))
+    url = secrets.hide_in_url(called.redacted_url)
+    logger.info("%s %s: %s (%s)", called.method, url, secrets.hide_in_text(outcome), ", ".join(facts))
 
 
 def request_started(request: Request, report: Optional[ReportedCall], now: Now) -> float:

@@ -386,6 +386,8 @@ class Call:
             # Send, and wait for the headers of a streaming response, or for the complete response.
             transfer = engine.start(request, self._mailbox)
             self._present = request, transfer
+            if self.report is not None:
+                self.report.begin_transfer(engine.name, self._mailbox, transfer.trace)
             try:
                 event = self._wait(transfer, request, progress)
             except BaseException:

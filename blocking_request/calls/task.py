@@ -382,6 +382,8 @@ class Task:
         mailbox.wants_trace = self._started != 0.0 and (self.report is None or self.report.wants_trace)
         self.handed_over = mailbox.last_activity
         transfer = self._transfer = engine.start(request, mailbox, self._rules.hint)
+        if self.report is not None:
+            self.report.begin_transfer(engine.name, mailbox, transfer.trace)
         if not transfer.has_worker:
             mailbox.waiter = _TaskWaker(self, self._rules.waiter)
         return None

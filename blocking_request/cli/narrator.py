@@ -73,7 +73,7 @@ def _show_end(request: CallRecord) -> None:
     entry = NetworkEntry(request)
     outcome = failure_text(entry.errorString()) or f"{entry.receivedBytes()} bytes"
     tls = f", {entry.sessionProtocol()} {entry.sessionCipher()}" if entry.sessionProtocol() else ""
-    show(f"* {outcome} in {entry.elapsed():.1f} ms over {entry.engine() or 'no engine'}{tls}")
+    show(f"* {outcome} in {entry.elapsed() * 1000:.1f} ms over {entry.engine() or 'no engine'}{tls}")
     steps = steps_text(request.trace)
     if steps:
         show(f"* {steps}")

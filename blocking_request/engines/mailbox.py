@@ -51,6 +51,7 @@ class Mailbox:
     """
 
     __slots__ = (
+        "__weakref__",
         "_chunks",
         "_events",
         "_guard",

@@ -1,19 +1,21 @@
 """CallRecord: the values that a log keeps of one call, and of each request that the call has sent.
 
 Theory of operation: the thread of the call writes a record, any thread may read it. A record holds no connection, no
-reply and no large body, so a log may keep it for long. The credentials of the header fields and of the URL are left out
-when the record is made. A body may hold secrets: ``models/har.py`` removes those before the body is shown.
+reply and no large body, so a log may keep it for long. The values that are shown have no credentials; only a body may
+have some, which are removed before it is shown. ``secrets`` keeps the originals, to hide them where a server repeats
+them. It is never shown or pickled.
 """
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .._first_use import first_use
 from .headers import NO_FIELDS, Fields, Pairs
 from .known_secrets import SMALL_BODY_BYTES, Secrets
 from .redaction import CREDENTIAL_FIELDS, is_secret_field
-from .sent_head import HasSentHead, RawHead, SentHead, taken_apart
+from .sent_head import HasSentHead, RawHead, SentHead, parse_head
 from .tls import LazySession
 
 if TYPE_CHECKING:
@@ -26,9 +28,9 @@ CALL = "call"
 """The kind of the record of a whole call. Its ``children`` are the records of its requests."""
 FIRST = "request"
 """The kind of the first request of a call."""
-REDIRECT, RETRY, LOGIN, AGAIN, CACHED = "redirect", "retry", "login", "again", "cache"
-"""The kinds of further requests: after a redirect, after a failure, with credentials after a 401 or 407, for another
-reason; and of a response that came from the cache without a request."""
+REDIRECT, RETRY, LOGIN, RESEND, CACHED = "redirect", "retry", "login", "resend", "cache"
+"""The kinds of further requests: after a redirect, after a failure, with credentials after a 401 or 407, because
+the response could not be used; and of a response that came from the cache without a request."""
 
 
 class CallRecord:
@@ -38,9 +40,11 @@ class CallRecord:
 
     __slots__ = (
         "__weakref__",
+        "_sender",
         "_url",
         "body_limit",
         "children",
+        "clock_started",
         "encoded_size",
         "ended",
         "engine",
@@ -58,7 +62,6 @@ class CallRecord:
         "known_peer",
         "known_timings",
         "method",
-        "moment",
         "proxy",
         "reason",
         "received",
@@ -84,19 +87,19 @@ class CallRecord:
         kind: str,
         request: Request,
         identifier: int,
+        clock_started: float,
         started: float,
-        moment: float,
         thread: str,
         body_limit: int,
         secrets: Optional[Secrets] = None,
     ) -> None:
-        """``started``: by the clock of the call; ``moment``: the same in seconds since 1970; ``body_limit``: how many
-        bytes of each body are kept; ``secrets``: those of the call, if this is a request of it.
+        """``clock_started``: by the clock of the call; ``started``: the same in seconds since 1970; ``body_limit``: how
+        many bytes of each body are kept; ``secrets``: those of the call, if this is a request of it.
         """
         self.kind = kind
         self.identifier = identifier
+        self.clock_started = clock_started
         self.started = started
-        self.moment = moment
         self.thread = thread
         self.body_limit = body_limit
         # The request.
@@ -115,6 +118,8 @@ class CallRecord:
         self.sent_head: Union[RawHead, SentHead, None] = None
         """The head as it was sent, with the fields that the engine has added, and without credentials; None if it was
         not sent, or on the qt engine."""
+        self._sender: Optional[weakref.ReferenceType[HasSentHead]] = None
+        """Knows the head of a request that is running."""
         self.is_of_qgis = request.qgis
         self.proxy, self.is_forwarded = "", False
         proxy = request.proxy
@@ -132,9 +137,11 @@ class CallRecord:
         if body is not None:
             if isinstance(body, bytes):
                 self.request_size = len(body)
-                self.request_body = body if len(body) <= body_limit else body[:body_limit]
-                kept = self.request_body if body_limit >= SMALL_BODY_BYTES else body[:SMALL_BODY_BYTES]
-                known.parts.append((request.url, request.headers, kept))
+                # Requests of one call mostly have one body, of which one copy is kept.
+                copies = [each[2] for each in known.parts] if secrets is not None and len(body) > body_limit else []
+                self.request_body = _beginning(body, body_limit, copies)
+                most = max(body_limit, SMALL_BODY_BYTES)
+                known.parts.append((request.url, request.headers, _beginning(body, most, [*copies, self.request_body])))
             else:
                 self.request_size = body.size
         if self.request_body is None:
@@ -177,7 +184,7 @@ class CallRecord:
         self.http_version = response.http_version
         self.response_headers = response.headers
         self.secrets.parts.append(("", response.headers.pairs, None))
-        self.engine = response.engine
+        self.engine = response.engine or self.engine
 
     def end(self, response: Response, ended: float) -> None:
         """Note the response, which has no secrets but in its body and its ``Set-Cookie`` fields.
@@ -185,8 +192,12 @@ class CallRecord:
         Of a whole call, this is the response after its last request.
         """
         self.set_head(response)
+        self._note_sent_head()
+        self._sender = None
+        if not self.engine and response.failure is not None and self.children:
+            self.engine = self.children[-1].engine
         self.tls = response.tls
-        self.trace = response.trace
+        self.trace = response.trace or self.trace
         self.failure = response.failure
         self.from_cache = response.from_cache
         self.encoded_size = response.encoded_bytes
@@ -197,7 +208,7 @@ class CallRecord:
             self.response_size = 0
         elif body or not (response.encoded_bytes or self.is_streamed):
             self.response_size = len(body)
-            self.response_body = body if len(body) <= limit else body[:limit]
+            self.response_body = _beginning(body, limit, [each.response_body for each in self.children])
         elif self.children and self.children[-1].status == response.status:
             last = self.children[-1]
             self.response_body, self.response_size = last.response_body, last.response_size
@@ -206,12 +217,32 @@ class CallRecord:
             self.response_size = -1
         self.ended = ended
 
+    def begin_transfer(self, engine: str, sent: HasSentHead, trace: TransferTrace) -> None:
+        """Note the engine that performs the request, and the moments of its steps, which follow.
+
+        ``sent`` will know the head as it was sent. It is only referenced weakly: it may reference the call, which would
+        not end when its user drops it.
+        """
+        self.engine, self.trace, self._sender = engine, trace, weakref.ref(sent)
+
+    def _note_sent_head(self) -> None:
+        sender = self._sender
+        sent = None if sender is None or self.sent_head is not None else sender()
+        if sent is not None and sent.sent_head is not None and self._sender is sender:
+            self.set_sent_head(sent)
+
+    @property
+    def known_head(self) -> Union[RawHead, SentHead, None]:
+        """``sent_head``, also of a request that is running. Any thread may read it."""
+        self._note_sent_head()
+        return self.sent_head
+
     def set_sent_head(self, sent: HasSentHead) -> None:
         """Note the head of the request as it was sent. It may have credentials, which are left out."""
         if not self.has_credentials:
             self.sent_head = sent.sent_head
         elif sent.sent_head is not None:
-            line, fields = taken_apart(sent.sent_head)
+            line, fields = parse_head(sent.sent_head)
             self.secrets.add(fields=fields)
             self.sent_head = SentHead(line, without_credentials(fields, self.redacted_names))
 
@@ -243,7 +274,7 @@ class CallRecord:
 
     def moment_of(self, now: float) -> float:
         """Return a time of the clock of the call in seconds since 1970."""
-        return self.moment + (now - self.started)
+        return self.started + (now - self.clock_started)
 
     @property
     def timings(self) -> Timings:
@@ -261,7 +292,15 @@ class CallRecord:
     @property
     def seconds(self) -> float:
         """How long it took; 0.0 while it is running."""
-        return 0.0 if self.ended is None else max(self.ended - self.started, 0.0)
+        return 0.0 if self.ended is None else max(self.ended - self.clock_started, 0.0)
+
+
+def _beginning(body: bytes, most: int, copies: list[Optional[bytes]]) -> bytes:
+    """Return the beginning of a body; one of the copies if it is equal."""
+    if len(body) <= most:
+        return body
+    cut = body[:most]
+    return next((each for each in copies if each == cut), cut)
 
 
 def without_credentials(headers: Pairs, redacted_names: tuple[str, ...]) -> Pairs:
@@ -290,4 +329,4 @@ def kind_of(request: Request, previous: Optional[CallRecord]) -> str:
         return REDIRECT
     if previous.status in (401, 407):
         return LOGIN
-    return RETRY if request.is_retry else AGAIN
+    return RETRY if request.is_retry else RESEND

@@ -9,7 +9,7 @@ from .headers import Pairs
 
 RawHead = Union[bytes, Sequence[tuple[bytes, bytes]]]
 """The bytes of a head over HTTP/1.1, or the header fields over HTTP/2 (RFC 9113 section 8.3.1). They have the
-credentials. They are taken apart when they are first shown: most are not."""
+credentials. They are parsed when they are first shown: most are not."""
 
 
 class HasSentHead(Protocol):
@@ -31,7 +31,7 @@ class SentHead(NamedTuple):
         return f"<SentHead {self.line.partition('?')[0]}>"
 
 
-def taken_apart(head: RawHead) -> SentHead:
+def parse_head(head: RawHead) -> SentHead:
     """Return the parts of a head, with the credentials."""
     if not isinstance(head, bytes):
         pseudo = dict(head)

@@ -48,8 +48,8 @@ class NetworkEntry:
         """Return ``"call"``; of a request of a call, why it was sent.
 
         ``"request"``: it is the first one; ``"redirect"``; ``"retry"``: after a failure; ``"login"``: with credentials,
-        after a 401 or 407; ``"again"``: for another reason; ``"cache"``: it was not sent, the response is from the
-        cache.
+        after a 401 or 407; ``"resend"``: the response before it could not be used, such as one that Qt could not
+        read, or a download that begins again; ``"cache"``: it was not sent, the response is from the cache.
         """
         return self._record.kind
 
@@ -67,11 +67,11 @@ class NetworkEntry:
 
     def started(self) -> float:
         """Return when the call, or the request, has begun, in seconds since 1970."""
-        return self._record.moment
+        return self._record.started
 
     def elapsed(self) -> float:
-        """Return how long it took, in ms, a streamed body included; 0.0 while it is running."""
-        return self._record.seconds * 1000
+        """Return how long it took, in seconds, a streamed body included; 0.0 while it is running."""
+        return self._record.seconds
 
     def isFinished(self) -> bool:
         """Return whether it has ended."""
@@ -107,7 +107,11 @@ class NetworkEntry:
             return ""
 
     def requestLine(self) -> str:
-        """Return the request line as it was sent, such as ``"GET /path HTTP/1.1"``; '' if it is not known."""
+        """Return the request line as it was sent, such as ``"GET /path HTTP/1.1"``; '' if it is not known.
+
+        The ``python`` engine notes it when it sends it. That of ``qt`` is the line that Qt sends as soon as it is
+        connected; over https it is known when the response is there, which tells whether it was HTTP/2.
+        """
         head = sent_head(self._request)
         return "" if head is None else self._shown(head.line)
 
@@ -155,7 +159,7 @@ class NetworkEntry:
     def responseBody(self) -> Optional[bytes]:
         """Return the decoded body, or the part of it that the log keeps; None if it is not kept.
 
-        Secrets in it are ``***`` if the body is a form, JSON or XML.
+        Secrets in it are ``***`` if the body is a form, JSON or XML. So is every repetition of a secret of the call.
         """
         record = self._record
         body, _ = decoded_body(record)
@@ -179,8 +183,9 @@ class NetworkEntry:
     # -- the connection
 
     def engine(self) -> str:
-        """Return ``"qt"`` or ``"python"``; '' if nothing was sent."""
-        return self._record.engine
+        """Return ``"qt"`` or ``"python"``; ``"fake"`` with ``FakeReplies``; '' if nothing was sent."""
+        record = self._record
+        return record.engine or (record.children[-1].engine if record.ended is None and record.children else "")
 
     def httpVersion(self) -> str:
         """Return ``"HTTP/1.1"`` or ``"HTTP/2"``; '' if there was no response."""

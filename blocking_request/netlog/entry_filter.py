@@ -31,6 +31,8 @@ def _checked_statuses(status: Union[int, str, None]) -> Optional[range]:
         raise TypeError(
             f'status must be a number such as 404, a class such as "4xx", or None, not {type(status).__name__}'
         )
+    if len(status) == 3 and status.isdecimal():
+        return range(int(status), int(status) + 1)
     digit, kind = status[:1], status[1:].lower()
     if not digit.isdecimal() or kind != "xx":
         raise ValueError(f'status must be a number such as 404, or a class such as "4xx", not {status!r}')

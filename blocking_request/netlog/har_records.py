@@ -35,7 +35,7 @@ def har_entry(record: CallRecord, call: CallRecord) -> HarEntry:
     return HarEntry(
         method=record.method,
         url=record.url,
-        started=record.moment,
+        started=record.started,
         seconds=record.seconds,
         request_headers=request_fields(record),
         request_body=record.request_body,

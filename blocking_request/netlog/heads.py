@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Optional
 
 from ..engines.qt.sent_head import qt_sent_head
+from ..errors import ErrorCode
 from ..models.call_record import CallRecord
 from ..models.headers import Pairs
-from ..models.sent_head import SentHead, taken_apart
+from ..models.sent_head import SentHead, parse_head
 
 
 def sent_head(record: CallRecord) -> Optional[SentHead]:
@@ -15,14 +16,21 @@ def sent_head(record: CallRecord) -> Optional[SentHead]:
 
     For the qt engine it is not known over HTTP/2, and in QGIS, which adds fields of its own.
     """
-    head = record.sent_head
+    head = record.known_head
     if head is None:
-        is_known = record.engine == "qt" and record.http_version == "HTTP/1.1" and not record.is_of_qgis
-        if not is_known or record.from_cache:
+        if record.engine != "qt" or record.is_of_qgis or record.from_cache or not _is_http1(record):
             return None
         has_body = record.request_size != 0 or record.request_body is not None
         return qt_sent_head(record.method, record.url, record.request_headers, has_body, record.is_forwarded)
-    return head if isinstance(head, SentHead) else taken_apart(head)
+    return head if isinstance(head, SentHead) else parse_head(head)
+
+
+def _is_http1(record: CallRecord) -> bool:
+    """Return whether Qt has sent, or is about to send, a request over HTTP/1.1."""
+    if record.http_version or not record.url.startswith("http:"):
+        return record.http_version == "HTTP/1.1"
+    failure = record.failure
+    return failure is None or failure.code in (ErrorCode.TimeoutError, ErrorCode.CanceledError)
 
 
 def request_fields(record: CallRecord) -> Pairs:

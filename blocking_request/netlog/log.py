@@ -41,11 +41,11 @@ class NetworkLog(QtCore.QObject):
     it has no event loop: ``entries()`` has the entries at once.
 
     Nothing in it contains secrets: see ``NetworkEntry``. It takes at most ``maximumEntries`` times ``2 * bodies`` bytes
-    for the bodies of calls with one request.
+    for the bodies of calls with one request; and 4 KiB of a body that was sent, to find secrets, if ``bodies`` is less.
     """
 
     entryAdded = Signal(object)
-    """Emitted with a NetworkEntry when a call has started."""
+    """Emitted with a NetworkEntry when a call has started, unless the log has dropped it by then."""
     entryChanged = Signal(object)
     """Emitted with the NetworkEntry of a call when a request of it, or the call, has ended. Several changes may come as
     one."""
@@ -106,22 +106,24 @@ class NetworkLog(QtCore.QObject):
     def _emit_changes(self) -> None:
         self._waker.handled()
         ring = self._ring
+        changes, are_more = ring.take_changes(CHANGES_AT_ONCE)
         if self._told_paused != ring.is_paused:
             self._told_paused = ring.is_paused
             emit(self, "pausedChanged", self._told_paused)
         if self._told_clears != ring.clears:
             self._told_clears = ring.clears
             emit(self, "cleared")
-        changes, are_more = ring.take_changes(CHANGES_AT_ONCE)
         if are_more:
             self._waker.wake()
         for record, is_new in changes.items():
+            if not ring.keeps(record):
+                continue  # it was dropped, by ``clear`` or by later calls, before it was told
             emit(self, "entryAdded" if is_new else "entryChanged", NetworkEntry(record))
 
     # -- recording
 
     def setPaused(self, paused: bool) -> None:
-        """Set whether new calls are left out. Those that run are kept until they end."""
+        """Set whether new calls are left out. Those that the log has already are recorded until they end."""
         self._ring.is_paused = bool(paused)
         self._waker.wake()
 

@@ -7,13 +7,11 @@ the log is gone.
 from __future__ import annotations
 
 from collections import deque
-from queue import Empty, SimpleQueue
+from contextlib import suppress
+from itertools import islice
 from typing import Callable, Optional
 
 from ..models.call_record import CallRecord
-
-WAITING = 2
-"""At most ``WAITING * maximum`` changes wait to be told. Without an event loop, nothing takes them."""
 
 
 class EntryRing:
@@ -29,9 +27,12 @@ class EntryRing:
         self._maximum = maximum
         self._owner = owner
         self._wake = wake
-        self._records: deque[CallRecord] = deque(maxlen=maximum)
-        self._changes: SimpleQueue[tuple[CallRecord, bool]] = SimpleQueue()
-        """Records, and whether they are new."""
+        self._records: deque[CallRecord] = deque()
+        self._kept: set[CallRecord] = set()
+        """The same records."""
+        self._changes: dict[CallRecord, bool] = {}
+        """The records that wait to be emitted, all of them kept, and whether they are new. Without an event loop,
+        nothing takes them."""
         self.clears = 0
         """How often ``clear`` was called."""
 
@@ -39,7 +40,14 @@ class EntryRing:
         return not self.is_paused and (self._owner is None or self._owner is owner)
 
     def call_started(self, call: CallRecord) -> None:
-        self._records.append(call)
+        records, kept = self._records, self._kept
+        kept.add(call)
+        records.append(call)
+        while len(records) > self._maximum:
+            with suppress(IndexError):  # another thread has dropped it
+                dropped = records.popleft()
+                kept.discard(dropped)
+                self._changes.pop(dropped, None)
         self._note(call, True)
 
     def request_started(self, request: CallRecord, call: CallRecord) -> None:
@@ -60,39 +68,51 @@ class EntryRing:
 
     def _note(self, record: CallRecord, is_new: bool) -> None:
         changes = self._changes
-        changes.put((record, is_new))
-        if changes.qsize() > WAITING * self._maximum:
-            try:
-                changes.get_nowait()
-            except Empty:
-                return
+        if is_new:
+            changes[record] = True
+        elif record in self._kept:
+            changes.setdefault(record, False)
+        if not self.keeps(record):  # it was dropped in the meantime
+            changes.pop(record, None)
+            return
         self._wake()
+
+    def keeps(self, record: CallRecord) -> bool:
+        """Return whether a record was not dropped."""
+        return record in self._kept
 
     def take_changes(self, limit: int) -> tuple[dict[CallRecord, bool], bool]:
         """Return the records that are new or have changed since the last call, and whether they are new; and whether
         there are more. ``limit``: of the changes that are taken.
         """
-        changes: dict[CallRecord, bool] = {}
-        for _ in range(min(self._changes.qsize(), limit)):
+        waiting: list[CallRecord] = []
+        while True:
             try:
-                record, is_new = self._changes.get_nowait()
-            except Empty:
+                waiting = list(islice(self._changes, limit))
                 break
-            changes[record] = is_new or changes.get(record, False)
-        return changes, not self._changes.empty()
+            except RuntimeError:  # another thread, or a destructor, has added one in the meantime
+                continue
+        changes: dict[CallRecord, bool] = {}
+        for record in waiting:
+            is_new = self._changes.pop(record, None)
+            if is_new is not None:
+                changes[record] = is_new
+        return changes, bool(self._changes)
 
     def records(self) -> list[CallRecord]:
         """Return the records, oldest first."""
         while True:
             try:
-                return list(self._records)
+                return list(self._records)[-self._maximum :]  # a thread may have added one, and dropped none yet
             except RuntimeError:  # another thread, or a destructor, has added one in the meantime
                 continue
 
     def clear(self) -> None:
         self._records.clear()
+        self._kept.clear()
+        self._changes.clear()
         self.clears += 1
         self._wake()
 
     def __len__(self) -> int:
-        return len(self._records)
+        return min(len(self._records), self._maximum)

@@ -46,7 +46,7 @@ def test_one_line_for_each_call(
     assert request.get(f"{url}/c") is request.get(f"{url}/c") is OK
     cached_over = "python" if engine == "python" else "qt"
     assert without_times(info) == [
-        f"GET {url}/new?token=***: 200 (4 bytes in T, over {engine}, redirects: 1)",
+        f"GET {url}/old?token=***: 200 (4 bytes in T, over {engine}, redirects: 1, the last to {url}/new?token=***)",
         f"GET {url}/stream: 200 (4 bytes in T, over {engine})",
         f"GET {url}/batch: 200 (4 bytes in T, over {engine})",
         f"GET http://127.0.0.1:1/: Connection refused (0 bytes in T, over {engine})",

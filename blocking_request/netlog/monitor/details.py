@@ -187,7 +187,7 @@ def _facts(request: NetworkEntry, call: NetworkEntry) -> _Pairs:
     reused = {None: "", True: "yes", False: "no"}[request.isReused()]
     calls = f"{call.requestId()}, {status_text(call)}"
     if call.isFinished():
-        calls += f" after {time_text(call.elapsed())}, {counted(len(call.children()), 'request')}"
+        calls += f" after {time_text(call.elapsed() * 1000)}, {counted(len(call.children()), 'request')}"
     return [
         ("URL", request.url()),
         ("Method", request.method()),
@@ -195,7 +195,7 @@ def _facts(request: NetworkEntry, call: NetworkEntry) -> _Pairs:
         ("Error", request.errorString()),
         ("Reason", request.kind() if request != call else ""),
         ("Started", moment_text(request.started())),
-        ("Time", time_text(request.elapsed()) if request.isFinished() else ""),
+        ("Time", time_text(request.elapsed() * 1000) if request.isFinished() else ""),
         ("Size", size_text(request.responseSize()) if request.statusCode() is not None else ""),
         ("Received", size_text(request.receivedBytes()) if request.isFinished() else ""),
         ("Engine", request.engine()),

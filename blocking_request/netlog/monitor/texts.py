@@ -134,7 +134,7 @@ def known_steps(timings: Timings) -> list[tuple[str, float]]:
 def span_of(entry: NetworkEntry, now: float) -> tuple[float, float]:
     """Return when a call, or a request, has started and ended, in seconds since 1970. ``now``: the end if it runs."""
     start = finite(entry.started())
-    return start, start + finite(entry.elapsed() / 1000) if entry.isFinished() else max(now, start)
+    return start, start + finite(entry.elapsed()) if entry.isFinished() else max(now, start)
 
 
 def timings_text(entry: NetworkEntry) -> str:
@@ -142,7 +142,7 @@ def timings_text(entry: NetworkEntry) -> str:
     lines = []
     for each in entry.children()[:20] or [entry]:
         steps = ", ".join(f"{STEPS[name]} {time_text(value)}" for name, value in known_steps(each.timings()))
-        total = time_text(each.elapsed()) if each.isFinished() else "running"
+        total = time_text(each.elapsed() * 1000) if each.isFinished() else "running"
         lines.append(f"{each.kind()}: {total}{f' ({steps})' if steps else ''}")
     return "\n".join(lines)
 
@@ -152,7 +152,7 @@ def _size(entry: NetworkEntry) -> str:
 
 
 def _time(entry: NetworkEntry) -> str:
-    return time_text(entry.elapsed()) if entry.isFinished() else ""
+    return time_text(entry.elapsed() * 1000) if entry.isFinished() else ""
 
 
 def _time_key(entry: NetworkEntry) -> float:

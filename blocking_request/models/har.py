@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from .._version import VERSION
 from .body_redaction import redact_body
 from .exchange_redaction import redacted_fields
-from .headers import Pairs
+from .headers import Pairs, content_type
 from .known_secrets import Secrets
 from .redaction import SECRET_PARAMETERS, redact_text, redact_url
 from .timings import Timings
@@ -124,7 +124,7 @@ def _request(
     }
     body = entry.request_body
     if body is not None:
-        kind = _content_type(entry.request_headers)
+        kind = content_type(entry.request_headers)
         request["postData"] = {
             "mimeType": kind,
             **_body(secrets.hide(redact_body(body, kind, redacted_names)), "_encoding"),
@@ -137,7 +137,7 @@ def _request(
 def _response(
     entry: HarEntry, headers: list[tuple[str, str]], redacted_names: tuple[str, ...], secrets: Secrets
 ) -> dict[str, Any]:
-    kind, body, size = _content_type(entry.response_headers), entry.response_body, entry.response_size
+    kind, body, size = content_type(entry.response_headers), entry.response_body, entry.response_size
     content: dict[str, Any] = {"size": max(size, 0), "mimeType": kind}
     if body is not None:
         redacted = redact_body(body, kind, redacted_names, is_response=True)
@@ -148,7 +148,7 @@ def _response(
         content["compression"] = content["size"] - entry.encoded_size
     return {
         "status": entry.status,
-        "statusText": secrets.hide_in_text(entry.reason),
+        "statusText": secrets.hide_in_text(redact_text(entry.reason, redacted_names)),
         "httpVersion": entry.http_version,
         "cookies": _response_cookies(headers),
         "headers": _named(headers),
@@ -177,10 +177,6 @@ def _body(body: bytes, encoding: str) -> dict[str, str]:
         return {"text": body.decode("utf-8")}
     except UnicodeDecodeError:
         return {"text": b64encode(body).decode("ascii"), encoding: "base64"}
-
-
-def _content_type(fields: Pairs) -> str:
-    return next((value.decode("latin-1") for name, value in fields if name.lower() == b"content-type"), "")
 
 
 def _request_cookies(headers: list[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -40,6 +40,11 @@ def encoded(text: Any) -> bytes:
         return str(text).encode("utf-8")
 
 
+def content_type(fields: Pairs) -> str:
+    """Return the value of the field ``Content-Type``; '' if there is none."""
+    return next((value.decode("latin-1") for name, value in fields if name.lower() == b"content-type"), "")
+
+
 FRAMING_FIELDS = frozenset((b"content-length", b"transfer-encoding"))
 """Ours to say: a length that does not fit the body hangs or truncates the request."""
 

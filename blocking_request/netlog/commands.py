@@ -8,7 +8,7 @@ from typing import Optional
 from ..models.body_redaction import redact_body
 from ..models.call_record import REDIRECT, CallRecord
 from ..models.exchange_redaction import redacted_fields
-from ..models.headers import encoded
+from ..models.headers import content_type, encoded
 from .heads import request_fields
 
 _ADDED_BY_ENGINES = frozenset(("host", "content-length", "transfer-encoding", "connection", "proxy-connection"))
@@ -132,8 +132,8 @@ def _body(request: CallRecord) -> tuple[Optional[bytes], str]:
     body = request.request_body
     if body is None or len(body) != size:
         return None, f"the log has not kept the body{f' of {size} bytes' if size > 0 else ''}"
-    kind = next((value for name, value in request_fields(request) if name.lower() == b"content-type"), b"")
-    return request.secrets.hide(redact_body(body, kind.decode("latin-1"), request.redacted_names)), ""
+    kind = content_type(request_fields(request))
+    return request.secrets.hide(redact_body(body, kind, request.redacted_names)), ""
 
 
 def _text(body: bytes) -> Optional[str]:

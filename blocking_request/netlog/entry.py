@@ -11,9 +11,10 @@ from ..models.body_redaction import redact_body
 from ..models.call_record import CALL, CallRecord
 from ..models.certificate import Certificate
 from ..models.exchange_redaction import redacted_fields
+from ..models.headers import content_type
 from ..models.redaction import printable, redact_text
 from ..models.timings import Timings
-from .har_records import decoded_body
+from .har_records import decoded_body, decoded_size
 from .heads import request_fields, sent_head
 
 
@@ -130,7 +131,7 @@ class NetworkEntry:
         record = self._request
         if record.request_body is None:
             return None
-        body = redact_body(record.request_body, _type_of(request_fields(record)), record.redacted_names)
+        body = redact_body(record.request_body, content_type(request_fields(record)), record.redacted_names)
         return record.secrets.hide(body)
 
     def requestSize(self) -> int:
@@ -165,12 +166,15 @@ class NetworkEntry:
         body, _ = decoded_body(record)
         if body is None:
             return None
-        kind = _type_of(record.response_headers.pairs)
+        kind = content_type(record.response_headers.pairs)
         return record.secrets.hide(redact_body(body, kind, record.redacted_names, is_response=True))
 
     def responseSize(self) -> int:
-        """Return the size of the whole decoded body in bytes; -1 if it is not known."""
-        return self._record.response_size
+        """Return the size of the whole decoded body in bytes; -1 if it is not known.
+
+        So is that of a compressed body which the requests adapter has handed over as it came, if only a part is kept.
+        """
+        return decoded_size(self._record)
 
     def receivedBytes(self) -> int:
         """Return how many bytes of the body were received, before they were decoded."""
@@ -250,10 +254,6 @@ class NetworkEntry:
         """The record of the request that is shown: the first one of a call."""
         children = self._record.children
         return children[0] if self._record.kind == CALL and children else self._record
-
-
-def _type_of(fields: tuple[tuple[bytes, bytes], ...]) -> str:
-    return next((value.decode("latin-1") for name, value in fields if name.lower() == b"content-type"), "")
 
 
 def record_of_entry(entry: NetworkEntry) -> CallRecord:

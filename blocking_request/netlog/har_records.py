@@ -45,7 +45,7 @@ def har_entry(record: CallRecord, call: CallRecord) -> HarEntry:
         http_version=record.http_version,
         response_headers=record.response_headers.pairs,
         response_body=body,
-        response_size=record.response_size,
+        response_size=decoded_size(record),
         encoded_size=record.encoded_size if record.status is not None else -1,
         timings=record.timings,
         peer=record.peer,
@@ -106,10 +106,23 @@ def decoded_body(record: CallRecord) -> tuple[Optional[bytes], str]:
     if coding in (b"gzip", b"x-gzip", b"deflate"):
         for window in (47, -15):  # gzip or zlib; a deflate stream without a header, which some servers send
             try:
-                return zlib.decompressobj(window).decompress(body, record.body_limit), ""
+                decoder = zlib.decompressobj(window)
+                decoded = decoder.decompress(body, record.body_limit)
             except zlib.error:
                 continue
+            if decoder.eof and len(body) == record.response_size:
+                return decoded, ""
+            size = f"{record.response_size} bytes as it came"
+            return decoded, f"The body of the response, of {size}, {NOT_WHOLE}: {_kept(record)}."
     return None, f"The body of the response is not here: its content coding is {coding.decode('latin-1')}."
+
+
+def decoded_size(record: CallRecord) -> int:
+    """Return the size of the body without its content coding; -1 if it is not known."""
+    body, problem = decoded_body(record)
+    if body is record.response_body:
+        return record.response_size
+    return -1 if body is None or problem else len(body)
 
 
 def record_of(entry: HarEntry) -> CallRecord:

@@ -300,6 +300,11 @@ def test_numbers_that_are_not_finite_are_not_written() -> None:
     assert json.loads(text, parse_constant=pytest.fail)["log"]["entries"][0]["_filter"] == {"a": [None, 1], "b": None}
 
 
+def test_reason_phrase_has_no_secrets() -> None:
+    reason = "no /a?token=hunter2 at http://me:hunter2@h/"
+    assert "hunter2" not in har.to_har(entry(reason=reason))["response"]["statusText"]
+
+
 def test_url_that_is_not_valid() -> None:
     request = har.to_har(entry(url="http://[::1/?a=1"))["request"]
     assert (request["url"], request["queryString"]) == ("http://[::1/", [])

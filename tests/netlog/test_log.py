@@ -276,6 +276,20 @@ def test_requests_adapter(manager: NetworkAccessManager, log: NetworkLog, serve:
     assert third.isFinished() and fourth.errorCode() is NET
 
 
+@pytest.mark.parametrize("size", [0, 100, 1000, 50_000])
+def test_compressed_body_of_the_requests_adapter(size: int, manager: NetworkAccessManager, serve: Serve) -> None:
+    packed = gzip.compress(b"a" * size)
+    url = serve(always(packed, headers="Content-Encoding: gzip\r\nContent-Type: text/plain\r\n")).url
+    with NetworkLog(manager, bodies=1000) as log, requests.Session() as session:
+        session.mount("http://", QtAdapter(manager))
+        assert len(session.get(url).content) == size
+    (entry,) = log.entries()
+    is_whole = size <= 1000
+    assert entry.responseBody() == b"a" * min(size, 1000) and entry.receivedBytes() == len(packed)
+    assert entry.responseSize() == (size if is_whole else -1)
+    assert ("is not whole here: the log keeps 1000 bytes" in log.toHar()) is not is_whole
+
+
 def test_http(manager: NetworkAccessManager, log: NetworkLog, serve: Serve) -> None:
     server = serve(always(b"body"))
     http = Http("127.0.0.1", manager=manager)

@@ -69,6 +69,8 @@ class NetworkLog(QtCore.QObject):
 
         Raises TypeError, ValueError if an argument is of another type, or a number too small.
         """
+        if isinstance(manager, (str, bytes)):
+            raise TypeError(f"manager must be a NetworkAccessManager, or None for all, not {type(manager).__name__}")
         check_manager(manager)
         check_binding(parent, "parent")
         _check_number(maximumEntries, "maximumEntries", "of entries", 1)

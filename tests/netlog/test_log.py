@@ -653,6 +653,8 @@ def test_wrong_arguments() -> None:
     ):
         with pytest.raises(error):
             NetworkLog(**arguments)
+    with pytest.raises(TypeError, match=r"^manager must be a NetworkAccessManager, or None for all, not str$"):
+        NetworkLog(manager="x")  # type: ignore[arg-type]
 
 
 def test_entry_cannot_be_pickled(manager: NetworkAccessManager, log: NetworkLog, serve: Serve) -> None:

@@ -72,6 +72,9 @@ def _checked_entry(entry: Any, number: int) -> HarEntry:
         raise ValueError(f"the entry {number} is not one of HAR 1.2: {what}") from None
 
 
+_PORT = re.compile("[0-9]{1,5}")
+
+
 def _entry(entry: Mapping[str, Any]) -> HarEntry:
     """Return the entry of an object of JSON. Raises KeyError, TypeError, ValueError or AttributeError."""
     request, response = entry["request"], entry["response"]
@@ -82,7 +85,7 @@ def _entry(entry: Mapping[str, Any]) -> HarEntry:
         pairs = (f"{each['name']}={each.get('value', '')}" for each in post["params"])
         sent = "&".join(pairs).encode("utf-8", "surrogatepass")
     port = str(entry.get("connection") or "")  # some programs write another number here
-    port_number = int(port) if re.fullmatch("[0-9]{1,5}", port) else 0
+    port_number = int(port) if _PORT.fullmatch(port) else 0
     address = entry.get("serverIPAddress")
     return HarEntry(
         method=str(request["method"]),

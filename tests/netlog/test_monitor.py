@@ -79,23 +79,29 @@ def test_program_that_ends_while_calls_run_and_a_file_is_saved(tmp_path: Path) -
     target = tmp_path / "calls.har"
     assert run(
         f"""
-            import sys, threading
+            import socket, threading
             from {API}.QtWidgets import QApplication
-            from blocking_request import BlockingNetworkRequest, NetworkAccessManager
+            from blocking_request import BlockingNetworkRequest
             from blocking_request.netlog import NetworkLog, NetworkMonitor
             app = QApplication([])
+            silent = socket.create_server(("127.0.0.1", 0))
             log = NetworkLog(maximumEntries=5000)
             monitor = NetworkMonitor(log)
             monitor.show()
+            are_enough = threading.Event()
 
             def run():
-                while True:
+                while not are_enough.is_set():
                     BlockingNetworkRequest().get("http://127.0.0.1:1/")
+                BlockingNetworkRequest().get(f"http://127.0.0.1:{{silent.getsockname()[1]}}/silent")
 
             threads = [threading.Thread(target=run, daemon=True) for _ in range(3)]
             for thread in threads:
                 thread.start()
             while log.count() < 300:
+                app.processEvents()
+            are_enough.set()
+            while len(log.entries("/silent")) < 3:
                 app.processEvents()
             monitor.saveHar({str(target)!r})
             print("end")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
@@ -222,4 +221,4 @@ def _other_headers(headers: tuple[str, ...], stronger: Any) -> tuple[str, ...]:
 
 
 def _header_name(header: str) -> str:
-    return re.split("[:;]", header, maxsplit=1)[0].strip().lower()
+    return header.partition(":")[0].partition(";")[0].strip().lower()

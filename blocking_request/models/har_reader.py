@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Optional, Union
 
-from .har import LATEST_MOMENT, HarEntry
+from .har import END, LATEST_MOMENT, HarEntry
 from .headers import Pairs
 from .timings import Timings
 
@@ -25,19 +25,27 @@ LONGEST_MS = 1e12
 DEEPEST = 50
 """How deep values may be nested in our own members, which are written again."""
 
+_OWN_BEGINNING = '{"log": {"version": "1.2", "creator": {"name": "blocking_request"'
+"""Documents of this package begin so. They have one entry a line."""
+
 
 def entries_of(content: Union[str, bytes]) -> list[HarEntry]:
     """Return the entries of a document. ``content``: a text, or the bytes of a file, which may have a byte order mark.
 
-    Raises ValueError, which says what is wrong with it.
+    Of a document of this package that is cut off, they are the entries that are whole. Raises ValueError, which says
+    what is wrong with it.
     """
     try:
-        text = content if isinstance(content, str) else content.decode("utf-8-sig")
-        parsed = json.loads(text, parse_constant=_no_number, parse_float=_finite, parse_int=_not_huge)
+        text = content if isinstance(content, str) else _decoded(content)
+        try:
+            parsed = _parsed(text)
+        except json.JSONDecodeError as error:
+            whole = _without_cut_line(text)
+            if whole is None:
+                raise ValueError(f"it is not JSON: {error}") from None
+            parsed = _parsed(whole)
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"it is not JSON: {error}") from None
     except RecursionError:
         raise ValueError("its values are nested too deep") from None
     log = parsed.get("log") if isinstance(parsed, dict) else None
@@ -45,6 +53,29 @@ def entries_of(content: Union[str, bytes]) -> list[HarEntry]:
     if not isinstance(entries, list):
         raise ValueError("it is not HAR: it has no log.entries")
     return [_checked_entry(entry, number) for number, entry in enumerate(entries)]
+
+
+def _parsed(text: str) -> Any:
+    return json.loads(text, parse_constant=_no_number, parse_float=_finite, parse_int=_not_huge)
+
+
+def _decoded(content: bytes) -> str:
+    """Return the text of a file. Raises UnicodeDecodeError."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.reason != "unexpected end of data":
+            raise
+        return content[: error.start].decode("utf-8-sig")  # it is cut off within a character
+
+
+def _without_cut_line(text: str) -> Optional[str]:
+    """Return a document of this package without its last entry, which is cut off; None if it is another document.
+
+    If a process is killed while it writes, Linux may write a part: it looks for the signal after each 4096 bytes.
+    """
+    last = text.rfind("\n{")
+    return text[:last].rstrip(",") + END if text.startswith(_OWN_BEGINNING) and last > 0 else None
 
 
 def _no_number(name: str) -> float:

@@ -2,7 +2,8 @@
 
 Theory of operation: the file always ends with the end of the document. The next entries overwrite this end, and have it
 behind them, all in one ``write``. The thread of the call writes, so that nothing is lost if the process crashes. It
-waits for no other thread: if another one is writing, that one writes these entries, too.
+waits for no other thread: if another one is writing, that one writes these entries, too. If the process is killed
+within a write, Linux may write a part, so that the last entry is cut off. ``models/har_reader.py`` reads the others.
 
 Two processes must not write one file, so each locks its own. The process that has the plain name keeps it until it
 ends. The others, and the children of a fork, add their number to the name, and never take the plain name later: a

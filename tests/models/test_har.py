@@ -289,6 +289,21 @@ def test_bytes_of_a_document() -> None:
             entries_of(content)
 
 
+def test_document_that_is_cut_off() -> None:
+    """A process that is killed while it writes leaves a part of the last entry."""
+    entries = [har.to_har(entry(url=f"http://h/{number}", reason="\u20ac")) for number in range(3)]
+    content = har.document(entries).encode()
+    begins = [content.index(b'"http://h/%d' % number) for number in range(3)]
+    # An entry is known to be whole when the next line begins, or the end of the document is there.
+    ends = [content.rindex(b"\n{", 0, begins[1]) + 2, content.rindex(b"\n{", 0, begins[2]) + 2, len(content) - 1]
+    for size in range(begins[1], len(content)):
+        whole = sum(end <= size for end in ends)
+        read = [each.url for each in entries_of(content[:size])]
+        assert read == [f"http://h/{number}" for number in range(whole)], size
+    with pytest.raises(ValueError, match="it is not JSON"):
+        entries_of(content[: begins[0] - 40].replace(b"blocking_request", b"another"))
+
+
 @pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 200_000])
 def test_deep_nesting(text: str) -> None:
     with pytest.raises(ValueError, match="nested too deep"):

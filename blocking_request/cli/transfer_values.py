@@ -30,7 +30,7 @@ class Transfer:
         self.seconds = reply.elapsed() if call is None else call.seconds
         self.requests = [] if call is None else [each for each in call.children if each.kind != CACHED]
         """Those that were sent: redirects, retries and logins have more than one."""
-        self.started = 0.0 if call is None else call.started
+        self.started = 0.0 if call is None else call.clock_started
 
     @property
     def url(self) -> str:
@@ -57,8 +57,8 @@ def _time_until(*moments: Callable[[TransferTrace], Optional[float]]) -> Callabl
         seconds = 0.0
         for request in transfer.requests:
             known = (None if request.trace is None else moment(request.trace) for moment in moments)
-            at = next((each for each in known if each is not None), request.started)
-            seconds += max(at - request.started, 0.0)
+            at = next((each for each in known if each is not None), request.clock_started)
+            seconds += max(at - request.clock_started, 0.0)
         return seconds
 
     return value
@@ -66,7 +66,7 @@ def _time_until(*moments: Callable[[TransferTrace], Optional[float]]) -> Callabl
 
 def _redirect_time(transfer: Transfer) -> float:
     last = transfer.last
-    return last.started - transfer.started if last is not None and transfer.response.history else 0.0
+    return last.clock_started - transfer.started if last is not None and transfer.response.history else 0.0
 
 
 def _size(pairs: Pairs, status_line: str) -> int:

@@ -162,11 +162,11 @@ def call_started(request: Request, owner: object, identifier: int, started: floa
 
     ``started``: by the clock of the call, which ``now`` reads.
     """
-    wanting = tuple(recorder for recorder in recorders if recorder.wants(owner))
+    wanting = tuple([recorder for recorder in recorders if recorder.wants(owner)])
     if not wanting and not logger.isEnabledFor(logging.DEBUG):
         return None
     moment = time.time() - (now() - started)
-    body_limit = max((recorder.body_limit for recorder in wanting), default=0)
+    body_limit = wanting[0].body_limit if len(wanting) == 1 else max([each.body_limit for each in wanting], default=0)
     record = CallRecord(CALL, request, identifier, started, moment, threading.current_thread().name, body_limit)
     for recorder in wanting:
         recorder.call_started(record)

@@ -183,7 +183,8 @@ class CallRecord:
         self.reason = response.reason
         self.http_version = response.http_version
         self.response_headers = response.headers
-        self.secrets.parts.append(("", response.headers, None))
+        if not self.children:  # otherwise the request has added them
+            self.secrets.parts.append(("", response.headers, None))
         self.engine = response.engine or self.engine
 
     def end(self, response: Response, ended: float) -> None:

@@ -54,6 +54,31 @@ class Recorder(Protocol):
     def call_ended(self, call: CallRecord) -> None: ...
 
 
+class CallRecorder:
+    """The base of a recorder that wants all calls, and does nothing with them. A recorder has the methods it needs."""
+
+    body_limit = 0
+    wants_trace = True
+
+    def wants(self, owner: object) -> bool:
+        return True
+
+    def call_started(self, call: CallRecord) -> None:
+        pass
+
+    def request_started(self, request: CallRecord, call: CallRecord) -> None:
+        pass
+
+    def response_started(self, request: CallRecord, call: CallRecord) -> None:
+        pass
+
+    def request_ended(self, request: CallRecord, call: CallRecord) -> None:
+        pass
+
+    def call_ended(self, call: CallRecord) -> None:
+        pass
+
+
 recorders: tuple[Recorder, ...] = ()
 """Replaced, never changed, so that other threads see all or nothing of a change."""
 

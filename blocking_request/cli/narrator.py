@@ -10,28 +10,19 @@ import click
 from ..models.call_record import CallRecord
 from ..models.redaction import printable
 from ..netlog.entry import NetworkEntry
-from ..trace import steps_text
+from ..trace import CallRecorder, steps_text
 from .head import painted_field, painted_status_line
 from .output import failure_text, show
 from .output_settings import output_settings
 from .terminal import Paint, paint_for, paint_plain
 
 
-class Narrator:
+class Narrator(CallRecorder):
     """A recorder that writes each request, as it was sent, and its response to standard error, without credentials."""
-
-    body_limit = 0
-    wants_trace = True
 
     def __init__(self) -> None:
         self._streaming: Optional[CallRecord] = None
         """The request whose heads were written, and whose body goes to the user."""
-
-    def wants(self, owner: object) -> bool:
-        return True
-
-    def call_started(self, call: CallRecord) -> None:
-        pass
 
     def call_ended(self, call: CallRecord) -> None:
         self._end_streaming()

@@ -10,6 +10,7 @@ import click
 from .. import ReplyContent
 from ..models.call_record import CallRecord
 from ..models.redaction import printable
+from ..trace import CallRecorder
 from .output import show
 from .streams import RawOutput, write_all
 from .transfer_values import VARIABLES, Transfer, all_json, header_json
@@ -18,11 +19,8 @@ _PART = re.compile(r"%%|%\{([^{}]*)\}|%header\{([^{}]*)\}|\\([nrt])")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 
 
-class WriteOut:
+class WriteOut(CallRecorder):
     """Records the calls of a command, and writes the text for each of them."""
-
-    body_limit = 0
-    wants_trace = True
 
     def __init__(self, text: str, output: RawOutput) -> None:
         self._text = text
@@ -30,21 +28,6 @@ class WriteOut:
         self._calls: dict[int, CallRecord] = {}
         self._unknown: set[str] = set()
         """The names that were reported as unknown."""
-
-    def wants(self, owner: object) -> bool:
-        return True
-
-    def call_started(self, call: CallRecord) -> None:
-        pass
-
-    def request_started(self, request: CallRecord, call: CallRecord) -> None:
-        pass
-
-    def response_started(self, request: CallRecord, call: CallRecord) -> None:
-        pass
-
-    def request_ended(self, request: CallRecord, call: CallRecord) -> None:
-        pass
 
     def call_ended(self, call: CallRecord) -> None:
         self._calls[call.identifier] = call

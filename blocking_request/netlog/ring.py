@@ -12,9 +12,10 @@ from itertools import islice
 from typing import Callable, Optional
 
 from ..models.call_record import CallRecord
+from ..trace import CallRecorder
 
 
-class EntryRing:
+class EntryRing(CallRecorder):
     """A recorder that keeps the latest ``maximum`` calls. It takes no lock, because a destructor may end a call."""
 
     def __init__(
@@ -49,12 +50,6 @@ class EntryRing:
                 kept.discard(dropped)
                 self._changes.pop(dropped, None)
         self._note(call, True)
-
-    def request_started(self, request: CallRecord, call: CallRecord) -> None:
-        pass
-
-    def response_started(self, request: CallRecord, call: CallRecord) -> None:
-        pass
 
     def request_ended(self, request: CallRecord, call: CallRecord) -> None:
         self._note(call, False)

@@ -10,8 +10,7 @@ from typing import Any, Optional
 
 import click
 
-from ..qt.binding import QtCore
-from ..stores.cache.location import FOLDER
+from ..stores.user_folders import user_folder
 
 ENVIRONMENT_VARIABLE = "BLOCKING_REQUEST_CONFIG"
 FILE_NAME = "config.toml"
@@ -48,16 +47,7 @@ class ConfigFile:
 def config_path() -> Path:
     """Return the path of the configuration file, which need not exist."""
     named = os.environ.get(ENVIRONMENT_VARIABLE)
-    return Path(named) if named else _user_configuration() / FILE_NAME
-
-
-def _user_configuration() -> Path:
-    try:
-        from platformdirs import user_config_path
-    except ImportError:  # for example in QGIS; Qt names the same folder
-        location = QtCore.QStandardPaths.StandardLocation.GenericConfigLocation
-        return Path(QtCore.QStandardPaths.writableLocation(location)) / FOLDER
-    return user_config_path(FOLDER, appauthor=False)
+    return Path(named) if named else user_folder("config") / FILE_NAME
 
 
 def read_config() -> ConfigFile:

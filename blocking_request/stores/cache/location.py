@@ -7,23 +7,14 @@ import sys
 from pathlib import Path
 
 from ...qt.binding import QtCore
+from ..user_folders import user_folder
 
-FOLDER = "blocking-request"
 _NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
 
 
 def default_folder(application: str = "") -> Path:
     """Return the folder of an application, in the folder of the user's caches."""
-    return _user_caches() / (_file_name(application) or _file_name(_application()) or "python")
-
-
-def _user_caches() -> Path:
-    try:
-        from platformdirs import user_cache_path
-    except ImportError:  # for example in QGIS; Qt names the same folder
-        location = QtCore.QStandardPaths.StandardLocation.GenericCacheLocation
-        return Path(QtCore.QStandardPaths.writableLocation(location)) / FOLDER
-    return user_cache_path(FOLDER, appauthor=False)
+    return user_folder("cache") / (_file_name(application) or _file_name(_application()) or "python")
 
 
 def _application() -> str:
